@@ -1,0 +1,66 @@
+"""Failures, typed by what to do about them. One table in `tasks/base.py` maps each to a retry rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with an input: which field, which rule (a stable code), and how to mend it."""
+
+    field: str
+    code: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.code} ({self.mend})"
+
+
+class BillingError(Exception):
+    """Base of every failure that this engine raises on purpose."""
+
+
+class Refused(BillingError):
+    """A rule forbids it. Never retried. Carries every fault found, not only the first."""
+
+    def __init__(self, faults: Fault | list[Fault]) -> None:
+        self.faults = [faults] if isinstance(faults, Fault) else list(faults)
+        super().__init__("; ".join(str(fault) for fault in self.faults))
+
+    @property
+    def code(self) -> str:
+        """The stable code of the first fault; doors show it beside the whole list."""
+        return self.faults[0].code
+
+
+class Stale(BillingError):
+    """Somebody else wrote first (version or fencing token differs). Reload, or drop the late write."""
+
+
+class ProviderUnavailable(BillingError):
+    """The provider surely did nothing. Try again later, with the same key.
+
+    `retry_after_s` is the provider's own wish in seconds, where it said one.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ProviderUncertain(BillingError):
+    """The provider may or may not have acted. Ask; never guess, never send anew under another key."""
+
+
+class ProviderRefused(BillingError):
+    """The provider understood and will not do it (bad request, missing object, revoked key).
+
+    `code` is the provider's own error code; `account_wide` marks faults of the whole account (401, 403), which
+    consume no attempt and need a person.
+    """
+
+    def __init__(self, message: str, *, code: str, account_wide: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.account_wide = account_wide

@@ -1,0 +1,203 @@
+"""What a payment provider must do for us, in our words.
+
+Request types have no field for a name, an e-mail or an address: a provider cannot be told what it must not know. The only
+name it gets is `anonymous_id`. Amounts are integer minor units (ISO 4217 exponent); the adapter converts to the
+provider's own unit. Times are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+KEY_LIFE_S = 20 * 3600
+"""A key is replayed only while its first sending is younger than this (seconds; the provider keeps keys 24 h)."""
+
+
+class Outcome(StrEnum):
+    """How one sending ended. UNKNOWN is a state of its own: it is resolved by evidence, never by a timer."""
+
+    SUCCEEDED = "succeeded"
+    PROCESSING = "processing"
+    REQUIRES_ACTION = "requires_action"
+    DECLINED = "declined"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+    CANCELED = "canceled"
+    """The provider had canceled the intent (confirm limit, by hand): nothing moved, a successor intent is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRequest:
+    """The frozen parameters of one attempt. The same request under the same key is the same attempt, for ever."""
+
+    payment_id: UUID
+    invoice_id: UUID
+    customer_ref: str
+    method_ref: str
+    amount_minor: int
+    currency: str
+    intent_ref: str | None = None
+    """None: create the invoice's intent and confirm it in one call. Else: confirm this intent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeFacts:
+    """One try of the provider to move money (Stripe: a charge)."""
+
+    charge_ref: str
+    status: str
+    """succeeded | pending | failed"""
+    amount_minor: int
+    currency: str
+    created: datetime
+    decline_code: str | None = None
+    advice_code: str | None = None
+    refunded_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IntentFacts:
+    """The provider's present state of one intent, without anything personal."""
+
+    intent_ref: str
+    status: str
+    """requires_payment_method | requires_confirmation | requires_action | processing | succeeded | canceled"""
+    amount_minor: int
+    currency: str
+    customer_ref: str | None
+    created: datetime
+    metadata_invoice: str | None
+    metadata_payment: str | None
+    latest_charge: ChargeFacts | None
+    last_error_code: str | None = None
+    """decline code (or error code) of the last failed confirm, where the provider still shows one"""
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeOutcome:
+    """What one sending told us. `reason` is technical and never personal."""
+
+    outcome: Outcome
+    reason: str = ""
+    intent_ref: str | None = None
+    charge_ref: str | None = None
+    decline_code: str | None = None
+    advice_code: str | None = None
+    request_ref: str | None = None
+    http_status: int | None = None
+    replayed: bool = False
+    """True where the provider said that this answer is the stored one of an earlier sending."""
+    retry_after_s: float | None = None
+    account_wide: bool = False
+    """True where the whole account is refused (key revoked, account restricted): a person is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetupStarted:
+    """A begun set-up of a payment method: what the page or the host needs to complete it with the provider."""
+
+    setup_ref: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MethodFacts:
+    """Display details of a payment method; never a card number, never a holder."""
+
+    method_ref: str
+    kind: str
+    customer_ref: str | None
+    brand: str | None = None
+    last4: str | None = None
+    exp_month: int | None = None
+    exp_year: int | None = None
+    funding: str | None = None
+    issuing_country: str | None = None
+    wallet: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetupFacts:
+    """The state of a set-up: `succeeded` names the method that may now be charged off-session."""
+
+    setup_ref: str
+    status: str
+    method_ref: str | None
+    mandate_ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """Whose key this is. Pinned in the database at first start and compared at every start."""
+
+    account_ref: str
+    livemode: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventFacts:
+    """A verified delivery, reduced to what we act on."""
+
+    event_ref: str
+    type: str
+    object_ref: str
+    object_type: str
+    created: datetime
+    livemode: bool
+    secret_index: int
+    """Which of the configured secrets verified it (0 = newest)."""
+
+
+class Provider(Protocol):
+    """One provider account. Every call has explicit time-outs. Only kernel errors are raised:
+
+    `ProviderUnavailable` (did nothing), `ProviderUncertain` (may have acted), `ProviderRefused` (will not).
+    `charge` raises none of them for the provider's answers: it returns an outcome.
+    """
+
+    name: str
+
+    def account(self) -> AccountFacts: ...
+
+    def create_customer(self, *, anonymous_id: UUID, key: str) -> str:
+        """Create the customer, known to the provider by `anonymous_id` alone; return its id."""
+        ...
+
+    def begin_setup(self, *, customer_ref: str, key: str) -> SetupStarted: ...
+
+    def read_setup(self, setup_ref: str) -> SetupFacts: ...
+
+    def attach_method(self, *, customer_ref: str, method_ref: str, key: str) -> MethodFacts:
+        """Bind a method made elsewhere (an import, a test name such as `pm_card_visa`) to the customer."""
+        ...
+
+    def read_method(self, method_ref: str) -> MethodFacts: ...
+
+    def detach_method(self, method_ref: str, *, key: str) -> None: ...
+
+    def charge(self, request: ChargeRequest, *, key: str, key_age_s: float) -> ChargeOutcome:
+        """Send one attempt. `key_age_s`: business seconds since this key was first sent (0 the first time).
+
+        Raises `Refused` (`key_expired`) at `KEY_LIFE_S` and above: a pruned key would be a new charge.
+        """
+        ...
+
+    def cancel_intent(self, intent_ref: str, *, key: str) -> IntentFacts: ...
+
+    def read_intent(self, intent_ref: str) -> IntentFacts: ...
+
+    def list_intents(self, *, customer_ref: str, created_from: datetime) -> Iterator[IntentFacts]:
+        """Every intent of the customer since then, all pages; raises rather than end early."""
+        ...
+
+    def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]: ...
+
+    def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
+        """Verify a delivery over its raw bytes. Raises `Refused` (`bad_signature`, `stale_signature`, `bad_event`)."""
+        ...
