@@ -1,0 +1,41 @@
+"""Sessions: one engine a process, every connection with time-outs, every transaction opened by a flow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+_SERVER_OPTIONS = " ".join(
+    (
+        "-c TimeZone=UTC",
+        "-c statement_timeout=60000",
+        "-c lock_timeout=10000",
+        "-c idle_in_transaction_session_timeout=60000",
+    )
+)
+"""Milliseconds. A flow's transaction is short; whatever outlives these is a fault, not work."""
+
+
+def connect(url: str, *, pool_size: int = 4, max_overflow: int = 4) -> Engine:
+    """An engine over psycopg 3. Made after a fork, never before: children must not share connections."""
+    return create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": 5,
+            "options": _SERVER_OPTIONS,
+            "keepalives": 1,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        },
+    )
+
+
+def sessions(engine: Engine, info: dict[str, Any] | None = None) -> sessionmaker[Session]:
+    """A session factory whose sessions carry `info` (the transport of after-commit messages)."""
+    return sessionmaker(engine, expire_on_commit=False, info=info or {})

@@ -1,0 +1,55 @@
+"""The records: one table family a file, whose constraints carry the rules. Importing this room imports every table."""
+
+from __future__ import annotations
+
+from billing.models.audit_trail import AuditRecord
+from billing.models.clock import SandboxClock
+from billing.models.heartbeat import Heartbeat
+from billing.models.invoice import Invoice, InvoiceLine
+from billing.models.ledger import Account, LedgerEntry, Posting
+from billing.models.outbox import OutboxEvent
+from billing.models.payment import Payment, PaymentIntent, ProviderWrite, UnappliedPayment
+from billing.models.payment_method import PaymentMethod
+from billing.models.price import Price
+from billing.models.product import Product
+from billing.models.profile import Profile, ProviderCustomer
+from billing.models.provider_account import ProviderAccount
+from billing.models.provider_event import ProviderEvent
+from billing.models.seller import DataKey, Seller, Series, TaxRate
+from billing.models.slice import Slice
+from billing.models.subscription import BillingPeriod, Subscription, SubscriptionItem
+from billing.models.triggers import TRIGGERS
+from billing.models.work_item import WorkItem
+
+__all__ = [
+    "TRIGGERS",
+    "Account",
+    "AuditRecord",
+    "BillingPeriod",
+    "DataKey",
+    "Heartbeat",
+    "Invoice",
+    "InvoiceLine",
+    "LedgerEntry",
+    "OutboxEvent",
+    "Payment",
+    "PaymentIntent",
+    "PaymentMethod",
+    "Posting",
+    "Price",
+    "Product",
+    "Profile",
+    "ProviderAccount",
+    "ProviderCustomer",
+    "ProviderEvent",
+    "ProviderWrite",
+    "SandboxClock",
+    "Seller",
+    "Series",
+    "Slice",
+    "Subscription",
+    "SubscriptionItem",
+    "TaxRate",
+    "UnappliedPayment",
+    "WorkItem",
+]

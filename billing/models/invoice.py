@@ -1,0 +1,134 @@
+"""Invoice: the document, frozen once it is numbered (trigger), and the state of its collection, which moves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing.db.base import SCHEMA, Base, Json, JsonList, Minor, SellerOwned, Versioned, currency_shape, one_of, owned
+from billing.kernel.status import InvoiceStatus
+
+
+class Invoice(SellerOwned, Versioned, Base):
+    """A document of a series. Amounts are minor units of `currency`; both parties are sealed under a document key."""
+
+    __tablename__ = "invoice"
+
+    # What the law freezes at issue.
+    profile_id: Mapped[UUID]
+    subscription_id: Mapped[UUID | None]
+    kind: Mapped[str]
+    series_id: Mapped[UUID | None]
+    series_no: Mapped[int | None]
+    number: Mapped[str | None]
+    issued_at: Mapped[datetime | None]
+    currency: Mapped[str]
+    period_start: Mapped[datetime | None]
+    period_end: Mapped[datetime | None]
+    subtotal_minor: Mapped[Minor]
+    discount_minor: Mapped[Minor]
+    tax_minor: Mapped[Minor]
+    total_minor: Mapped[Minor]
+    credit_applied_minor: Mapped[Minor]
+    amount_due_minor: Mapped[Minor]
+    tax_groups: Mapped[JsonList]
+    reverse_charge: Mapped[bool]
+    legal_notes: Mapped[list[str]]
+    buyer_country: Mapped[str]
+    buyer_kind: Mapped[str]
+    parties: Mapped[bytes]
+    document_key_id: Mapped[UUID]
+    content_hash: Mapped[bytes]
+    due_at: Mapped[datetime | None]
+    corrects_id: Mapped[UUID | None]
+    seller_tax: Mapped[Json | None]
+    """Tax in the seller's tax currency with rate, source and date, for a foreign currency (Directive 2006/112/EC art. 230)."""
+
+    # What happens to the debt.
+    status: Mapped[str]
+    collection: Mapped[str]
+    amount_paid_minor: Mapped[Minor] = mapped_column(default=0)
+    amount_refunded_minor: Mapped[Minor] = mapped_column(default=0)
+    amount_remaining_minor: Mapped[Minor]
+    paid_at: Mapped[datetime | None]
+    next_attempt_at: Mapped[datetime | None]
+    """Business time of the next try; null while an attempt is open or nothing more is to be tried."""
+    charge_not_before: Mapped[datetime | None]
+    """Wall time before which a technical back-off forbids a sending."""
+    dunning_step: Mapped[int] = mapped_column(default=0)
+    """Scheduled retries used so far; the first try is step 0."""
+    dunning_at: Mapped[datetime | None]
+    """The scheduled moment from which the next delay counts."""
+    waits_for_method: Mapped[bool] = mapped_column(default=False)
+    """After a hard decline the schedule goes on counting without charging until a new method comes."""
+    final_decision: Mapped[str | None]
+    hold_id: Mapped[UUID | None]
+
+    __table_args__ = (
+        owned("profile_id", "profile"),
+        owned("subscription_id", "subscription"),
+        owned("series_id", "series"),
+        ForeignKeyConstraint(["document_key_id"], [f"{SCHEMA}.data_key.id"]),
+        UniqueConstraint("series_id", "series_no"),
+        Index("ix_invoice_profile_id", "profile_id"),
+        Index("ix_invoice_subscription_id", "subscription_id"),
+        Index(
+            "ix_invoice_due",
+            "next_attempt_at",
+            postgresql_where=text("status = 'open' AND next_attempt_at IS NOT NULL AND hold_id IS NULL"),
+        ),
+        one_of("kind", ("invoice", "credit_note")),
+        one_of("status", tuple(InvoiceStatus)),
+        one_of("collection", ("automatic", "send_invoice")),
+        one_of("final_decision", ("cancel", "unpaid", "keep")),
+        currency_shape(),
+        CheckConstraint(
+            "(number IS NULL) = (status IN ('draft', 'expired')) "
+            "AND num_nulls(number, series_id, series_no, issued_at) IN (0, 4)",
+            name="numbered_when_issued",
+        ),
+        CheckConstraint(
+            "subtotal_minor >= 0 AND discount_minor >= 0 AND total_minor >= 0 AND credit_applied_minor >= 0 "
+            "AND amount_paid_minor >= 0 AND amount_refunded_minor >= 0 AND amount_remaining_minor >= 0",
+            name="amounts_not_negative",
+        ),
+        CheckConstraint("amount_due_minor = total_minor - credit_applied_minor", name="amount_due_adds_up"),
+        CheckConstraint("amount_remaining_minor <= amount_due_minor", name="remaining_within_due"),
+        CheckConstraint("status <> 'paid' OR amount_remaining_minor = 0", name="paid_is_settled"),
+        CheckConstraint("status = 'open' OR next_attempt_at IS NULL", name="tried_only_while_open"),
+        {"postgresql_with": {"fillfactor": "85"}},
+    )
+
+
+class InvoiceLine(SellerOwned, Base):
+    """One line, and how it came about: `how` holds integers and strings that explain the amount to the cent."""
+
+    __tablename__ = "invoice_line"
+
+    invoice_id: Mapped[UUID]
+    position: Mapped[int]
+    kind: Mapped[str]
+    price_id: Mapped[UUID | None]
+    description: Mapped[str]
+    quantity: Mapped[Decimal]
+    unit_amount: Mapped[Decimal | None]
+    amount_minor: Mapped[Minor]
+    discount_minor: Mapped[Minor]
+    tax_percent: Mapped[Decimal]
+    tax_inclusive: Mapped[bool]
+    tax_code: Mapped[str]
+    period_start: Mapped[datetime | None]
+    period_end: Mapped[datetime | None]
+    how: Mapped[Json]
+
+    __table_args__ = (
+        owned("invoice_id", "invoice", deferred=True),
+        owned("price_id", "price"),
+        Index("uq_invoice_line_invoice_id_position", "invoice_id", "position", unique=True),
+        one_of("kind", ("recurring", "usage", "proration_credit", "proration_charge", "one_off")),
+        CheckConstraint("discount_minor >= 0", name="discount_not_negative"),
+    )

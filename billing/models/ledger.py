@@ -1,0 +1,74 @@
+"""Ledger: double entry, append-only (trigger), each entry balanced per currency (deferred trigger on the entry)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing.db.base import Base, Minor, SellerOwned, currency_shape, one_of, owned
+
+
+class Account(StrEnum):
+    """The chart of accounts (DECISIONS 31). A debit is positive, a credit negative."""
+
+    RECEIVABLE = "receivable"
+    DEFERRED_REVENUE = "deferred_revenue"
+    REVENUE = "revenue"
+    TAX_PAYABLE = "tax_payable"
+    PROVIDER_CLEARING = "provider_clearing"
+    PAYOUTS_IN_TRANSIT = "payouts_in_transit"
+    BANK = "bank"
+    PROVIDER_FEES = "provider_fees"
+    CUSTOMER_CREDIT = "customer_credit"
+    UNAPPLIED_PAYMENTS = "unapplied_payments"
+    REFUNDS_IN_FLIGHT = "refunds_in_flight"
+    DISPUTES = "disputes"
+    WRITE_OFF = "write_off"
+    PROMOTIONAL_CREDIT = "promotional_credit"
+    EXTERNAL_MONEY = "external_money"
+    EXCHANGE_DIFFERENCES = "exchange_differences"
+    ROUNDING = "rounding"
+
+
+class LedgerEntry(SellerOwned, Base):
+    """One fact in the books. `effective_at` is business time; `kind` names the command that wrote it."""
+
+    __tablename__ = "ledger_entry"
+
+    kind: Mapped[str]
+    effective_at: Mapped[datetime]
+    profile_id: Mapped[UUID]
+    invoice_id: Mapped[UUID | None]
+    payment_id: Mapped[UUID | None]
+    charge_ref: Mapped[str | None]
+
+    __table_args__ = (
+        owned("profile_id", "profile"),
+        owned("invoice_id", "invoice", deferred=True),
+        Index("ix_ledger_entry_invoice_id", "invoice_id"),
+        one_of("kind", ("issue", "payment", "unapplied_payment")),
+    )
+
+
+class Posting(Base):
+    """One side of an entry: debit positive, credit negative, in minor units."""
+
+    __tablename__ = "posting"
+
+    entry_id: Mapped[UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    seller_id: Mapped[UUID]
+    account: Mapped[str]
+    currency: Mapped[str]
+    amount_minor: Mapped[Minor]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["entry_id", "seller_id"], ["billing.ledger_entry.id", "billing.ledger_entry.seller_id"]),
+        one_of("account", tuple(Account)),
+        currency_shape(),
+        CheckConstraint("amount_minor <> 0", name="amount_not_zero"),
+    )

@@ -1,0 +1,29 @@
+"""Outbox: domain events for the host application, written in the transaction of the fact they tell."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Index, text
+from sqlalchemy.orm import Mapped
+
+from billing.db.base import SCHEMA, Base, Json, SellerOwned
+
+
+class OutboxEvent(SellerOwned, Base):
+    """One domain event, such as `invoice.paid`. Ids and amounts only; nothing personal."""
+
+    __tablename__ = "outbox"
+
+    topic: Mapped[str]
+    object_type: Mapped[str]
+    object_id: Mapped[UUID]
+    occurred_at: Mapped[datetime]
+    payload: Mapped[Json]
+    delivered_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["seller_id"], [f"{SCHEMA}.seller.id"]),
+        Index("ix_outbox_undelivered", "id", postgresql_where=text("delivered_at IS NULL")),
+    )

@@ -1,0 +1,143 @@
+"""Payment: one attempt to move money, committed before the provider hears of it; its id is the idempotency key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing.db.base import SCHEMA, Base, Json, Minor, SellerOwned, Versioned, currency_shape, one_of, owned
+from billing.kernel.status import OPEN_PAYMENT, PaymentStatus
+
+_OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
+
+
+class PaymentIntent(SellerOwned, Versioned, Base):
+    """The provider's one intent for an invoice. A successor (generation n+1) only after a proven canceled one."""
+
+    __tablename__ = "payment_intent"
+
+    invoice_id: Mapped[UUID]
+    provider_account_id: Mapped[UUID]
+    generation: Mapped[int]
+    intent_ref: Mapped[str | None]
+    """Null until the provider's first answer."""
+    status: Mapped[str] = mapped_column(default="open")
+
+    __table_args__ = (
+        owned("invoice_id", "invoice"),
+        ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
+        UniqueConstraint("invoice_id", "provider_account_id", "generation"),
+        Index("uq_payment_intent_ref", "provider_account_id", "intent_ref", unique=True),
+        # At most one intent of an invoice may still move money, whatever the generation.
+        Index("uq_payment_intent_live", "invoice_id", unique=True, postgresql_where=text("status IN ('open', 'succeeded')")),
+        one_of("status", ("open", "succeeded", "canceled", "absent")),
+    )
+
+
+class Payment(SellerOwned, Versioned, Base):
+    """One attempt. Its parameters are frozen; lease and token (wall time) fence every later write."""
+
+    __tablename__ = "payment"
+
+    invoice_id: Mapped[UUID]
+    profile_id: Mapped[UUID]
+    attempt_no: Mapped[int]
+    kind: Mapped[str]
+    scheduled: Mapped[bool]
+    """True where the dunning schedule asked for it; a manual try or a new method's try is outside the budget."""
+    provider_account_id: Mapped[UUID]
+    payment_method_id: Mapped[UUID]
+    payment_intent_id: Mapped[UUID]
+    customer_ref: Mapped[str]
+    method_ref: Mapped[str]
+    amount_minor: Mapped[Minor]
+    currency: Mapped[str]
+    noted_charge_ref: Mapped[str | None]
+    """The intent's latest charge when this attempt was opened: evidence of this attempt is a later one."""
+    opened_at: Mapped[datetime]
+    scheduled_at: Mapped[datetime]
+    """The dunning moment this try belongs to (business time); the next delay counts from it."""
+
+    status: Mapped[str]
+    token: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    first_sent_at: Mapped[datetime | None]
+    """Business time of the first sending: the age of the key."""
+    next_check_at: Mapped[datetime | None]
+    """Wall time of the next question to the provider."""
+    checks: Mapped[int] = mapped_column(default=0)
+    absent_lists: Mapped[int] = mapped_column(default=0)
+    """Complete lists, after the key's life, that did not show this attempt. Two prove that nothing moved."""
+    charge_ref: Mapped[str | None]
+    decline_code: Mapped[str | None]
+    advice_code: Mapped[str | None]
+    reason: Mapped[str | None]
+    evidence: Mapped[Json | None]
+    closed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        owned("invoice_id", "invoice"),
+        owned("profile_id", "profile"),
+        owned("payment_method_id", "payment_method"),
+        owned("payment_intent_id", "payment_intent"),
+        ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
+        UniqueConstraint("invoice_id", "attempt_no"),
+        Index("uq_payment_open", "invoice_id", unique=True, postgresql_where=text(f"status IN ({_OPEN})")),
+        Index("uq_payment_charge_ref", "provider_account_id", "charge_ref", unique=True),
+        Index("ix_payment_profile_id", "profile_id"),
+        Index("ix_payment_open_check", "next_check_at", postgresql_where=text(f"status IN ({_OPEN})")),
+        one_of("kind", ("off_session", "on_session")),
+        one_of("status", tuple(PaymentStatus)),
+        currency_shape(),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("attempt_no > 0", name="attempt_no_positive"),
+        CheckConstraint("status <> 'succeeded' OR charge_ref IS NOT NULL", name="succeeded_has_charge"),
+        CheckConstraint(
+            f"(status IN ({_OPEN})) = (closed_at IS NULL)",
+            name="closed_when_ended",
+        ),
+        CheckConstraint("status IN ('prepared', 'not_sent', 'canceled') OR first_sent_at IS NOT NULL", name="sent_has_age"),
+    )
+
+
+class ProviderWrite(SellerOwned, Base):
+    """Every outgoing write of an attempt: (attempt, step) and key are one to one, under one parameter hash."""
+
+    __tablename__ = "provider_write"
+
+    payment_id: Mapped[UUID]
+    step: Mapped[str]
+    key: Mapped[str]
+    parameter_hash: Mapped[str]
+
+    __table_args__ = (
+        owned("payment_id", "payment"),
+        UniqueConstraint("payment_id", "step"),
+        UniqueConstraint("key"),
+        one_of("step", ("charge", "update", "cancel")),
+    )
+
+
+class UnappliedPayment(SellerOwned, Versioned, Base):
+    """Money that came without an open debt to meet it. Booked at once; a work item offers to send it back."""
+
+    __tablename__ = "unapplied_payment"
+
+    invoice_id: Mapped[UUID | None]
+    provider_account_id: Mapped[UUID]
+    charge_ref: Mapped[str]
+    amount_minor: Mapped[Minor]
+    currency: Mapped[str]
+    status: Mapped[str] = mapped_column(default="held")
+
+    __table_args__ = (
+        owned("invoice_id", "invoice"),
+        ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
+        UniqueConstraint("provider_account_id", "charge_ref"),
+        one_of("status", ("held", "refunded", "applied")),
+        currency_shape(),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+    )

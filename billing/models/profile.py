@@ -1,0 +1,61 @@
+"""Profile: the paying customer, for one account of the host application. Its personal part is sealed from day one."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped
+
+from billing.db.base import SCHEMA, Base, SellerOwned, Versioned, one_of, owned
+
+
+class Profile(SellerOwned, Versioned, Base):
+    """Who pays. `anonymous_id` is the only name that a provider ever learns.
+
+    Country, zone and buyer kind stand in the clear because tax and calendars need them; `personal` is the sealed JSON of
+    name, e-mail, address and tax id, under the profile's own data key.
+    """
+
+    __tablename__ = "profile"
+
+    account_id: Mapped[str]
+    anonymous_id: Mapped[UUID]
+    country: Mapped[str]
+    timezone: Mapped[str]
+    buyer_kind: Mapped[str]
+    has_tax_id: Mapped[bool]
+    personal: Mapped[bytes]
+    hold_id: Mapped[UUID | None]
+    """The work item that stops billing and charging of this customer, where there is one."""
+
+    __table_args__ = (
+        ForeignKeyConstraint(["seller_id"], [f"{SCHEMA}.seller.id"]),
+        UniqueConstraint("seller_id", "account_id"),
+        UniqueConstraint("anonymous_id"),
+        CheckConstraint("country ~ '^[A-Z]{2}$'", name="country_shape"),
+        CheckConstraint("account_id <> ''", name="account_id_present"),
+        one_of("buyer_kind", ("consumer", "business")),
+    )
+
+
+class ProviderCustomer(SellerOwned, Base):
+    """The id under which one provider account knows a profile. Created at the first payment method."""
+
+    __tablename__ = "provider_customer"
+
+    profile_id: Mapped[UUID]
+    provider_account_id: Mapped[UUID]
+    customer_ref: Mapped[str]
+
+    __table_args__ = (
+        owned("profile_id", "profile"),
+        ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
+        UniqueConstraint("profile_id", "provider_account_id"),
+        Index(
+            "uq_provider_customer_provider_account_id_customer_ref",
+            "provider_account_id",
+            "customer_ref",
+            unique=True,
+        ),
+    )

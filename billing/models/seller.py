@@ -1,0 +1,98 @@
+"""Seller: the legal entity that sells, its tax rates, its policies, and the numbered series of its documents."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing.db.base import Base, Identified, Json, SellerOwned, Versioned, currency_shape, one_of
+
+
+class Seller(Identified, Versioned, Base):
+    """Who issues the invoices. `code` is the host's name for it, and prefixes its document numbers."""
+
+    __tablename__ = "seller"
+
+    code: Mapped[str]
+    legal_name: Mapped[str]
+    country: Mapped[str]
+    address: Mapped[Json]
+    tax_id: Mapped[str | None]
+    currency: Mapped[str]
+    timezone: Mapped[str]
+    catch_up: Mapped[str] = mapped_column(default="bill_each")
+    catch_up_limit: Mapped[int] = mapped_column(default=12)
+    """Most periods of one subscription that one slice bills (bill_each); the rest stays due."""
+    dunning_retry_s: Mapped[list[int]]
+    """Delays in seconds, each counted from the previous scheduled try."""
+    dunning_final: Mapped[str] = mapped_column(default="cancel")
+
+    __table_args__ = (
+        UniqueConstraint("code"),
+        CheckConstraint("country ~ '^[A-Z]{2}$'", name="country_shape"),
+        CheckConstraint("code ~ '^[A-Z0-9][A-Z0-9-]{0,19}$'", name="code_shape"),
+        CheckConstraint("catch_up_limit > 0", name="catch_up_limit_positive"),
+        currency_shape(),
+        one_of("catch_up", ("bill_each", "merge", "skip")),
+        one_of("dunning_final", ("cancel", "unpaid", "keep")),
+    )
+
+
+class TaxRate(SellerOwned, Versioned, Base):
+    """A named rate of a seller: its percent at home and, where they differ, in other countries."""
+
+    __tablename__ = "tax_rate"
+
+    name: Mapped[str]
+    percent: Mapped[Decimal]
+    inclusive: Mapped[bool] = mapped_column(default=False)
+    countries: Mapped[Json]
+    """{"FR": "20"}: percent by destination, as decimal strings."""
+
+    __table_args__ = (
+        ForeignKeyConstraint(["seller_id"], ["billing.seller.id"]),
+        UniqueConstraint("seller_id", "name"),
+        CheckConstraint("percent >= 0 AND percent < 100", name="percent_range"),
+    )
+
+
+class Series(SellerOwned, Versioned, Base):
+    """One run of document numbers without gaps. The row is locked last in the issuing transaction (DECISIONS 15)."""
+
+    __tablename__ = "series"
+
+    kind: Mapped[str]
+    prefix: Mapped[str]
+    next_no: Mapped[int] = mapped_column(default=1)
+    last_issued_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["seller_id"], ["billing.seller.id"]),
+        UniqueConstraint("seller_id", "prefix"),
+        Index("uq_series_seller_id_kind", "seller_id", "kind", unique=True),
+        CheckConstraint("next_no > 0", name="next_no_positive"),
+        one_of("kind", ("invoice", "credit_note")),
+    )
+
+
+class DataKey(Identified, Base):
+    """A wrapped encryption key: a profile's (erasable), a seller's document key of a year, or an inbox's (DECISIONS 14)."""
+
+    __tablename__ = "data_key"
+
+    purpose: Mapped[str]
+    owner_id: Mapped[UUID]
+    """The profile, the seller, or the provider account, by purpose. No foreign key: erasure keeps the owner."""
+    year: Mapped[int] = mapped_column(default=0)
+    """Year of issue for document keys, else 0."""
+    master_id: Mapped[str]
+    wrapped: Mapped[bytes]
+
+    __table_args__ = (
+        UniqueConstraint("purpose", "owner_id", "year"),
+        one_of("purpose", ("profile", "document", "inbox")),
+    )

@@ -1,0 +1,144 @@
+"""Triggers: the rules that no constraint can say. Part of the metadata, so that migrations are compared with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import DDL, event
+
+from billing.db.base import SCHEMA, Base
+
+FROZEN_ON_ISSUE = (
+    "seller_id", "profile_id", "subscription_id", "kind", "series_id", "series_no", "number", "issued_at", "currency",
+    "period_start", "period_end", "subtotal_minor", "discount_minor", "tax_minor", "total_minor", "credit_applied_minor",
+    "amount_due_minor", "tax_groups", "reverse_charge", "legal_notes", "buyer_country", "buyer_kind", "parties",
+    "document_key_id", "content_hash", "due_at", "corrects_id", "seller_tax",
+)  # fmt: skip
+"""Columns of an invoice that never change once it has a number."""
+
+APPEND_ONLY = ("ledger_entry", "posting", "audit_trail", "price", "provider_write")
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One function and the trigger that calls it."""
+
+    table: str
+    name: str
+    function: str
+    body: str
+    fires: str
+
+    @property
+    def create(self) -> str:
+        """SQL that makes the function and the trigger."""
+        return (
+            f"CREATE OR REPLACE FUNCTION {SCHEMA}.{self.function}() RETURNS trigger LANGUAGE plpgsql AS $$\n"
+            f"{self.body}\n$$;\n{self.fires}"
+        )
+
+
+_APPEND_ONLY_BODY = """BEGIN
+    RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+END"""
+
+_FROZEN_BODY = """BEGIN
+    RAISE EXCEPTION 'invoice % is issued and frozen; corrections are credit notes', OLD.number
+        USING ERRCODE = 'integrity_constraint_violation';
+END"""
+
+_LINE_BODY = f"""DECLARE issued text;
+BEGIN
+    SELECT number INTO issued FROM {SCHEMA}.invoice WHERE id = OLD.invoice_id;
+    IF issued IS NOT NULL THEN
+        RAISE EXCEPTION 'invoice % is issued; its lines are frozen', issued
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END"""
+
+_BALANCE_BODY = f"""DECLARE sides integer; uneven integer;
+BEGIN
+    SELECT coalesce(sum(n), 0), count(*) FILTER (WHERE total <> 0) INTO sides, uneven
+    FROM (SELECT count(*) AS n, sum(amount_minor) AS total
+          FROM {SCHEMA}.posting WHERE entry_id = NEW.id GROUP BY currency) AS per_currency;
+    IF sides < 2 OR uneven > 0 THEN
+        RAISE EXCEPTION 'ledger entry % does not balance', NEW.id USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END"""
+
+_DEFAULT_BODY = f"""DECLARE active integer; defaults integer;
+BEGIN
+    SELECT count(*), count(*) FILTER (WHERE is_default) INTO active, defaults
+    FROM {SCHEMA}.payment_method WHERE profile_id = coalesce(NEW.profile_id, OLD.profile_id) AND status = 'active';
+    IF active > 0 AND defaults <> 1 THEN
+        RAISE EXCEPTION 'a profile with active payment methods has exactly one default'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END"""
+
+_FROZEN_TEST = " OR ".join(f"OLD.{column} IS DISTINCT FROM NEW.{column}" for column in FROZEN_ON_ISSUE)
+
+TRIGGERS = (
+    *(
+        Trigger(
+            table=table,
+            name=f"{table}_append_only",
+            function="refuse_change",
+            body=_APPEND_ONLY_BODY,
+            fires=f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {SCHEMA}.{table} "
+            f"FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.refuse_change()",
+        )
+        for table in APPEND_ONLY
+    ),
+    Trigger(
+        table="invoice",
+        name="invoice_frozen",
+        function="refuse_frozen",
+        body=_FROZEN_BODY,
+        fires=f"CREATE TRIGGER invoice_frozen BEFORE UPDATE ON {SCHEMA}.invoice FOR EACH ROW "
+        f"WHEN (OLD.number IS NOT NULL AND ({_FROZEN_TEST})) EXECUTE FUNCTION {SCHEMA}.refuse_frozen()",
+    ),
+    Trigger(
+        table="invoice",
+        name="invoice_kept",
+        function="refuse_frozen",
+        body=_FROZEN_BODY,
+        fires=f"CREATE TRIGGER invoice_kept BEFORE DELETE ON {SCHEMA}.invoice FOR EACH ROW "
+        f"WHEN (OLD.number IS NOT NULL) EXECUTE FUNCTION {SCHEMA}.refuse_frozen()",
+    ),
+    Trigger(
+        table="invoice_line",
+        name="invoice_line_frozen",
+        function="refuse_line_change",
+        body=_LINE_BODY,
+        fires=f"CREATE TRIGGER invoice_line_frozen BEFORE UPDATE OR DELETE ON {SCHEMA}.invoice_line "
+        f"FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.refuse_line_change()",
+    ),
+    Trigger(
+        table="ledger_entry",
+        name="ledger_entry_balanced",
+        function="check_balance",
+        body=_BALANCE_BODY,
+        fires=f"CREATE CONSTRAINT TRIGGER ledger_entry_balanced AFTER INSERT ON {SCHEMA}.ledger_entry "
+        f"DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.check_balance()",
+    ),
+    Trigger(
+        table="payment_method",
+        name="payment_method_one_default",
+        function="check_default",
+        body=_DEFAULT_BODY,
+        fires=f"CREATE CONSTRAINT TRIGGER payment_method_one_default AFTER INSERT OR UPDATE OR DELETE "
+        f"ON {SCHEMA}.payment_method DEFERRABLE INITIALLY DEFERRED "
+        f"FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.check_default()",
+    ),
+)
+
+for _trigger in TRIGGERS:
+    event.listen(
+        Base.metadata.tables[f"{SCHEMA}.{_trigger.table}"],
+        "after_create",
+        DDL(_trigger.create.replace("%", "%%")),
+    )

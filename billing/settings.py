@@ -1,0 +1,116 @@
+"""Settings: read once from the environment (and `.env`), checked at start, listed by `billing check`. No secret is shown."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cached_property
+from typing import Self
+
+from pydantic import SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from billing.kernel.errors import Fault, Refused
+
+_ACCOUNT_KEY = re.compile(r"^STRIPE_API_KEY__([A-Z0-9_]+)$")
+
+
+class Settings(BaseSettings):
+    """Every value that deployment decides. Durations are seconds of wall time unless said."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    database_url: str | None = None
+    broker_url: str | None = None
+    stripe_api_key: SecretStr | None = None
+    stripe_webhook_secret: SecretStr | None = None
+    """Several, comma-separated, newest first, while a secret is rotated."""
+    stripe_api_base: str | None = None
+    billing_secret_key: SecretStr | None = None
+    """Master keys for sealing, newest first (`billing.privacy.keyring`)."""
+
+    billing_sandbox: bool = False
+    """Business time is a row, leases and ticks are short. Refused with a live key."""
+    billing_log_json: bool = True
+    billing_log_level: str = "INFO"
+
+    billing_slice_size: int = 200
+    """Profiles in one renewal slice."""
+    billing_plan_limit: int = 20_000
+    """Most profiles (or invoices) that one tick plans."""
+    billing_charge_slice: int = 100
+    billing_charges_in_flight: int = 32
+    billing_webhook_body_limit: int = 1_048_576
+    """Bytes."""
+
+    @model_validator(mode="after")
+    def _closed_by_default(self) -> Self:
+        if self.live and self.billing_sandbox:
+            raise ValueError("BILLING_SANDBOX: sandbox_with_live_key (a live provider key never runs under the sandbox clock)")
+        if self.live and not (self.database_url and self.broker_url):
+            raise ValueError("DATABASE_URL, BROKER_URL: required_with_live_key (set both; the embedded ones are for trials)")
+        return self
+
+    @property
+    def live(self) -> bool:
+        """True where any configured provider key moves real money."""
+        return any(key.startswith(("sk_live_", "rk_live_")) for key in self.stripe_keys.values())
+
+    @cached_property
+    def stripe_keys(self) -> dict[str, str]:
+        """API key by account code. `STRIPE_API_KEY` is `default`, `STRIPE_API_KEY__SHOP` is `shop`."""
+        keys: dict[str, str] = {}
+        if self.stripe_api_key:
+            keys["default"] = self.stripe_api_key.get_secret_value()
+        for name, value in os.environ.items():
+            match = _ACCOUNT_KEY.match(name)
+            if match and value:
+                keys[match[1].lower()] = value
+        return keys
+
+    def webhook_secrets(self, account: str) -> list[str]:
+        """Signing secrets of an account, newest first; empty means closed."""
+        if account == "default":
+            raw = self.stripe_webhook_secret.get_secret_value() if self.stripe_webhook_secret else ""
+        else:
+            raw = os.environ.get(f"STRIPE_WEBHOOK_SECRET__{account.upper()}", "")
+        return [secret.strip() for secret in raw.split(",") if secret.strip()]
+
+    @property
+    def tick_s(self) -> float:
+        """Beat's period."""
+        return 1.0 if self.billing_sandbox else 60.0
+
+    @property
+    def connect_timeout_s(self) -> float:
+        return 1.0 if self.billing_sandbox else 5.0
+
+    @property
+    def read_timeout_s(self) -> float:
+        return 1.0 if self.billing_sandbox else 25.0
+
+    @property
+    def lease_s(self) -> float:
+        """Three times the sum of a call's time-outs (DECISIONS 4), at least 3 s in the sandbox."""
+        return 3.0 if self.billing_sandbox else 90.0
+
+    @property
+    def back_off_s(self) -> tuple[float, ...]:
+        """Technical back-off of unknown outcomes, events and an unavailable provider; the last value repeats."""
+        return (0.3, 0.5, 1.0, 2.0) if self.billing_sandbox else (10.0, 30.0, 120.0, 600.0, 3600.0)
+
+
+def load() -> Settings:
+    """Read the environment. Raises `Refused` that names each wrong variable, without its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [
+            Fault(
+                field=".".join(str(part) for part in item["loc"]).upper() or "environment",
+                code="invalid_setting",
+                mend=item["msg"].removeprefix("Value error, "),
+            )
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise Refused(faults) from None
