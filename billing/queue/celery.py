@@ -1,0 +1,92 @@
+"""The Celery app and its transport: settings for payments, where the broker may lose or double any message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from kombu import Queue
+
+from billing.queue.buffer import Message
+from billing.queue.names import QUEUES, TICKS
+from billing.settings import Settings
+
+_VISIBILITY_S = 600
+"""Above the hard limit: a message of a live task is not handed out twice; correctness does not depend on it."""
+
+
+def make_app(settings: Settings) -> Celery:
+    """The app of workers, beat and senders. Bodies are JSON with ids only; outcomes live in the database."""
+    app = Celery("billing", broker=settings.broker_url)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        task_ignore_result=True,
+        task_acks_late=True,
+        worker_prefetch_multiplier=1,
+        # A row's lease, not the broker, decides who tries again after a death: no redelivery loop.
+        task_reject_on_worker_lost=False,
+        task_acks_on_failure=True,
+        task_acks_on_timeout=True,
+        # No soft limit: an exception from a signal may fall between COMMIT and its answer.
+        task_time_limit=_VISIBILITY_S // 2,
+        task_default_queue="upkeep",
+        task_queues=[Queue(name) for name in QUEUES],
+        task_create_missing_queues=False,
+        broker_connection_max_retries=None,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options=_transport_options(),
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_soft_shutdown_timeout=30,
+        control_queue_ttl=60.0,
+        control_queue_expires=60.0,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        timezone="UTC",
+        enable_utc=True,
+        beat_scheduler="celery.beat:Scheduler",
+        beat_max_loop_interval=min(settings.tick_s, 30),
+        beat_schedule=schedule(settings),
+    )
+    return app
+
+
+def _transport_options() -> dict[str, Any]:
+    return {
+        "visibility_timeout": _VISIBILITY_S,
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 10,
+        "socket_connect_timeout": 3,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "retry_on_timeout": True,
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.2,
+    }
+
+
+def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Beat's entries, from the table of ticks. A tick that nobody took within two periods is not worth doing."""
+    return {
+        tick.name: {
+            "task": tick.name,
+            "schedule": settings.tick_s,
+            "options": {"queue": tick.queue, "expires": 2 * settings.tick_s},
+        }
+        for tick in TICKS
+    }
+
+
+class CeleryTransport:
+    """Publishes messages, several over one connection."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def send(self, messages: list[Message]) -> None:
+        with self._app.producer_or_acquire() as producer:
+            for task, ids in messages:
+                self._app.send_task(task.name, args=ids, queue=task.queue, producer=producer, retry=False)

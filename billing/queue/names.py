@@ -1,0 +1,29 @@
+"""Task names and queues, and the table of ticks from which `beat_schedule.py` is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+QUEUES = ("renewals", "charges", "webhooks", "deliveries", "upkeep")
+"""DECISIONS 38. A worker without `-Q` consumes all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskName:
+    """A task as messages name it, and the queue it travels in."""
+
+    name: str
+    queue: str
+
+
+RENEWALS_TICK = TaskName("renewals.tick", "renewals")
+RENEWALS_BILL = TaskName("renewals.bill", "renewals")
+COLLECTIONS_TICK = TaskName("collections.tick", "charges")
+COLLECTIONS_CHARGE = TaskName("collections.charge", "charges")
+COLLECTIONS_RESOLVE = TaskName("collections.resolve", "charges")
+INBOX_TICK = TaskName("inbox.tick", "webhooks")
+INBOX_PROCESS = TaskName("inbox.process", "webhooks")
+UPKEEP_TICK = TaskName("upkeep.tick", "upkeep")
+
+TICKS = (RENEWALS_TICK, COLLECTIONS_TICK, COLLECTIONS_RESOLVE, INBOX_TICK, UPKEEP_TICK)
+"""Each only wakes a sweep, every `tick_s` seconds of wall time: late, doubled or missing ones harm nothing."""
