@@ -19,7 +19,11 @@ KEY_LIFE_S = 20 * 3600
 
 
 class Outcome(StrEnum):
-    """How one sending ended. UNKNOWN is a state of its own: it is resolved by evidence, never by a timer."""
+    """How one sending ended. UNKNOWN is a state of its own: it is resolved by evidence, never by a timer.
+
+    NOT_SENT speaks of this sending only. Where the same key was sent before with an unknown outcome, the attempt stays
+    unknown whatever NOT_SENT says of the second try.
+    """
 
     SUCCEEDED = "succeeded"
     PROCESSING = "processing"
@@ -94,7 +98,10 @@ class ChargeOutcome:
     """True where the provider said that this answer is the stored one of an earlier sending."""
     retry_after_s: float | None = None
     account_wide: bool = False
-    """True where the whole account is refused (key revoked, account restricted): a person is needed."""
+    """True where the whole account is refused (key revoked, account restricted): stop sending for this account."""
+    needs_person: bool = False
+    """True where the same sending would end the same way again (a bad request, a key used with other parameters, an
+    answer about another amount): hold the invoice and open a work item with `reason`; don't try again by a timer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,7 @@ class EventFacts:
     event_ref: str
     type: str
     object_ref: str
+    """Empty for the few objects that have no id (a balance)."""
     object_type: str
     created: datetime
     livemode: bool
@@ -184,11 +192,17 @@ class Provider(Protocol):
     def charge(self, request: ChargeRequest, *, key: str, key_age_s: float) -> ChargeOutcome:
         """Send one attempt. `key_age_s`: business seconds since this key was first sent (0 the first time).
 
-        Raises `Refused` (`key_expired`) at `KEY_LIFE_S` and above: a pruned key would be a new charge.
+        Raises `Refused` (`key_expired`) at `KEY_LIFE_S` and above: a pruned key would be a new charge; and before
+        anything is sent, for an amount that the provider can't represent.
+
+        What a provider says before it looks at the key (a bad request, a missing method) closes an attempt only on
+        its first sending; later it is UNKNOWN, for the first one may have been carried out.
         """
         ...
 
-    def cancel_intent(self, intent_ref: str, *, key: str) -> IntentFacts: ...
+    def cancel_intent(self, intent_ref: str, *, key: str) -> IntentFacts:
+        """Cancel it. Where its state forbids that (succeeded, canceled already), return that state instead."""
+        ...
 
     def read_intent(self, intent_ref: str) -> IntentFacts: ...
 
@@ -199,5 +213,8 @@ class Provider(Protocol):
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]: ...
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
-        """Verify a delivery over its raw bytes. Raises `Refused` (`bad_signature`, `stale_signature`, `bad_event`)."""
+        """Verify a delivery over its raw bytes, several secrets allowed, stamps bounded both ways in wall time.
+
+        Raises `Refused`: `no_secret`, `bad_signature`, `stale_signature`, `bad_event`.
+        """
         ...

@@ -1,0 +1,247 @@
+"""`Provider` over Stripe's official SDK: each method is one request, or one list of pages, and only kernel errors leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+import stripe
+from stripe.params import ChargeListParams, PaymentIntentListParams
+
+from billing.kernel.errors import BillingError, Fault, ProviderUnavailable, Refused
+from billing.providers.port import (
+    KEY_LIFE_S,
+    AccountFacts,
+    ChargeFacts,
+    ChargeOutcome,
+    ChargeRequest,
+    EventFacts,
+    IntentFacts,
+    MethodFacts,
+    SetupFacts,
+    SetupStarted,
+)
+from billing.providers.stripe import facts, outcomes, signature
+from billing.providers.stripe.amounts import to_provider
+from billing.providers.stripe.failures import Failure, failure_of, headers_of
+
+_METHOD_TYPE: Final = "card"
+# Named on every intent, so that a switch in Stripe's dashboard can't change what it accepts. The parameter is
+# `allowed_payment_method_types`: since 2026-09-30.endive Stripe refuses `payment_method_types`.
+
+PAGE = 100
+MAX_PAGES = 1000
+"""A list that doesn't end within these pages raises: no customer of ours has 100,000 intents."""
+
+_LATEST_CHARGE = ["latest_charge"]
+
+T = TypeVar("T")
+
+
+class StripeProvider:
+    """One Stripe account. Holds no state but its client, so threads may share it and it may be forked."""
+
+    name = "stripe"
+
+    def __init__(self, *, client: stripe.StripeClient, livemode: bool) -> None:
+        """`client` as `build_client` makes it; `livemode` as the key says (`is_live_key`)."""
+        self._v1 = client.v1
+        self._livemode = livemode
+
+    def account(self) -> AccountFacts:
+        """Whose key this is. Raises as a read does."""
+        account_ref = _read(lambda: facts.text(self._v1.accounts.retrieve_current().to_dict(), "id"))
+        return AccountFacts(account_ref=account_ref, livemode=self._livemode)
+
+    def create_customer(self, *, anonymous_id: UUID, key: str) -> str:
+        """Create the customer with the anonymous id in its metadata and nothing else."""
+
+        def send() -> str:
+            answer = self._v1.customers.create(
+                {"metadata": {"anonymous_id": str(anonymous_id)}}, {"idempotency_key": key}
+            )
+            return facts.text(answer.to_dict(), "id")
+
+        return _write(send)
+
+    def begin_setup(self, *, customer_ref: str, key: str) -> SetupStarted:
+        """Begin a set-up for later charges without the customer present."""
+
+        def send() -> SetupStarted:
+            answer = self._v1.setup_intents.create(
+                {"customer": customer_ref, "usage": "off_session", "allowed_payment_method_types": [_METHOD_TYPE]},
+                {"idempotency_key": key},
+            ).to_dict()
+            return SetupStarted(setup_ref=facts.text(answer, "id"), client_secret=facts.text(answer, "client_secret"))
+
+        return _write(send)
+
+    def read_setup(self, setup_ref: str) -> SetupFacts:
+        """The present state of a set-up."""
+        return _read(lambda: facts.setup_facts(self._v1.setup_intents.retrieve(setup_ref).to_dict()))
+
+    def attach_method(self, *, customer_ref: str, method_ref: str, key: str) -> MethodFacts:
+        """Bind a method to the customer. For a test name the answer's `method_ref` is the one to charge."""
+
+        def send() -> MethodFacts:
+            answer = self._v1.payment_methods.attach(method_ref, {"customer": customer_ref}, {"idempotency_key": key})
+            return facts.method_facts(answer.to_dict())
+
+        return _write(send)
+
+    def read_method(self, method_ref: str) -> MethodFacts:
+        """The present state of a method; `customer_ref` is None once it is detached."""
+        return _read(lambda: facts.method_facts(self._v1.payment_methods.retrieve(method_ref).to_dict()))
+
+    def detach_method(self, method_ref: str, *, key: str) -> None:
+        """Take the method from its customer. Stripe never lets it be used again."""
+
+        def send() -> None:
+            answer = self._v1.payment_methods.detach(method_ref, {}, {"idempotency_key": key})
+            facts.method_facts(answer.to_dict())
+
+        return _write(send)
+
+    def charge(self, request: ChargeRequest, *, key: str, key_age_s: float) -> ChargeOutcome:
+        """Send one attempt: create and confirm the invoice's intent, or confirm it again. See the port."""
+        if key_age_s >= KEY_LIFE_S:
+            raise Refused(Fault("key", "key_expired", "resolve the attempt by reading; never send this key again"))
+        amount = to_provider(request.amount_minor, request.currency)
+        try:
+            answer = self._confirm(request, key) if request.intent_ref else self._create(request, amount, key)
+            last = answer.last_response
+            return outcomes.of_answer(
+                answer.to_dict(), request=request, headers=headers_of(last.headers if last else None)
+            )
+        except Exception as error:  # noqa: BLE001 - after sending, whatever breaks here leaves the outcome open
+            failure = failure_of(error)
+        return outcomes.of_failure(failure, first_sending=key_age_s <= 0)
+
+    def _create(self, request: ChargeRequest, amount: int, key: str) -> stripe.PaymentIntent:
+        return self._v1.payment_intents.create(
+            {
+                "amount": amount,
+                "currency": request.currency,
+                "customer": request.customer_ref,
+                "payment_method": request.method_ref,
+                "allowed_payment_method_types": [_METHOD_TYPE],
+                "confirm": True,
+                "off_session": True,
+                "metadata": {"invoice_id": str(request.invoice_id), "payment_id": str(request.payment_id)},
+            },
+            {"idempotency_key": key},
+        )
+
+    def _confirm(self, request: ChargeRequest, key: str) -> stripe.PaymentIntent:
+        return self._v1.payment_intents.confirm(
+            request.intent_ref or "",
+            {"payment_method": request.method_ref, "off_session": True},
+            {"idempotency_key": key},
+        )
+
+    def cancel_intent(self, intent_ref: str, *, key: str) -> IntentFacts:
+        """Cancel, or learn why not: where Stripe refuses for the intent's state, its present state is returned."""
+
+        def send() -> IntentFacts:
+            answer = self._v1.payment_intents.cancel(intent_ref, {"expand": _LATEST_CHARGE}, {"idempotency_key": key})
+            return facts.intent_facts(answer.to_dict())
+
+        done = _attempt(send)
+        if not isinstance(done, Failure):
+            return done
+        if done.reason == "payment_intent_unexpected_state":
+            return self.read_intent(intent_ref)
+        raise done.of_a_write()
+
+    def read_intent(self, intent_ref: str) -> IntentFacts:
+        """The present state of an intent, its latest charge with it."""
+        return _read(
+            lambda: facts.intent_facts(
+                self._v1.payment_intents.retrieve(intent_ref, {"expand": _LATEST_CHARGE}).to_dict()
+            )
+        )
+
+    def list_intents(self, *, customer_ref: str, created_from: datetime) -> Iterator[IntentFacts]:
+        """Every intent of the customer created at or after that moment (whole seconds, rounded down), newest first."""
+        since = int(created_from.timestamp())
+
+        def page(after: str | None) -> dict[str, Any]:
+            params: PaymentIntentListParams = {
+                "customer": customer_ref,
+                "created": {"gte": since},
+                "limit": PAGE,
+                "expand": ["data.latest_charge"],
+            }
+            if after:
+                params["starting_after"] = after
+            return self._v1.payment_intents.list(params).to_dict()
+
+        return _all_pages(page, facts.intent_facts)
+
+    def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]:
+        """Every charge of the intent, newest first."""
+
+        def page(after: str | None) -> dict[str, Any]:
+            params: ChargeListParams = {"payment_intent": intent_ref, "limit": PAGE}
+            if after:
+                params["starting_after"] = after
+            return self._v1.charges.list(params).to_dict()
+
+        return _all_pages(page, facts.charge_facts)
+
+    def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
+        """See `signature.verify_event`; no request is made."""
+        return _verify(raw=raw, signature=signature, secrets=secrets, wall_now=wall_now)
+
+
+def is_live_key(api_key: str) -> bool:
+    """True for a secret or restricted key that moves real money. Stripe writes the mode into the key."""
+    return "_live_" in api_key
+
+
+_verify = signature.verify_event
+
+
+def _attempt(call: Callable[[], T]) -> T | Failure:
+    try:
+        return call()
+    except BillingError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the SDK also raises what is no StripeError
+        return failure_of(error)
+
+
+def _read(call: Callable[[], T]) -> T:
+    done = _attempt(call)
+    if isinstance(done, Failure):
+        raise done.of_a_read()
+    return done
+
+
+def _write(call: Callable[[], T]) -> T:
+    done = _attempt(call)
+    if isinstance(done, Failure):
+        raise done.of_a_write()
+    return done
+
+
+def _all_pages(page: Callable[[str | None], dict[str, Any]], parse: Callable[[facts.Raw], T]) -> Iterator[T]:
+    """Items of all pages, one page in memory at a time; raises rather than end early."""
+
+    def read_page(after: str | None) -> tuple[list[T], str | None]:
+        raw = page(after)
+        rows, more = raw.get("data"), raw.get("has_more")
+        if not isinstance(rows, list) or not isinstance(more, bool) or (more and not rows):
+            raise facts.Unreadable("data")
+        return [parse(row) for row in rows], facts.text(rows[-1], "id") if more else None
+
+    after: str | None = None
+    for _ in range(MAX_PAGES):
+        items, after = _read(partial(read_page, after))
+        yield from items
+        if after is None:
+            return
+    raise ProviderUnavailable("stripe: list_without_end")

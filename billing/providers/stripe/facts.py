@@ -1,0 +1,154 @@
+"""Stripe's objects → our facts. What is not named here is dropped: holder names, e-mails, phones, addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from billing.kernel.errors import Refused
+from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts, SetupFacts
+from billing.providers.stripe.amounts import from_provider
+
+Raw = Mapping[str, Any]
+
+_CODE = re.compile(r"[a-z0-9_]{1,64}")
+
+
+class Unreadable(ValueError):
+    """An answer in a shape that Stripe's API does not have. Its text names the field, never a value."""
+
+
+def text(raw: Raw, name: str) -> str:
+    """A non-empty string field. Raises `Unreadable`."""
+    value = raw.get(name)
+    if not isinstance(value, str) or not value:
+        raise Unreadable(name)
+    return value
+
+
+def whole(raw: Raw, name: str) -> int:
+    """An integer field. Raises `Unreadable`."""
+    value = raw.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Unreadable(name)
+    return value
+
+
+def inner(raw: Raw, name: str) -> Raw:
+    """An object field; empty where Stripe gives null or leaves it out."""
+    value = raw.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def optional(raw: Raw, name: str) -> str | None:
+    """A string field, or None where it is null, empty or missing."""
+    value = raw.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def reference(raw: Raw, name: str) -> str | None:
+    """The id in a field that holds an id, an expanded object or null."""
+    value = raw.get(name)
+    return optional(value, "id") if isinstance(value, Mapping) else optional(raw, name)
+
+
+def code(raw: Raw, *names: str) -> str | None:
+    """The first of these fields that holds a machine code; free text is never taken for one."""
+    for name in names:
+        value = raw.get(name)
+        if isinstance(value, str) and _CODE.fullmatch(value):
+            return value
+    return None
+
+
+def moment(raw: Raw, name: str = "created") -> datetime:
+    """A Unix second as aware UTC. Raises `Unreadable`."""
+    try:
+        return datetime.fromtimestamp(whole(raw, name), UTC)
+    except (OverflowError, OSError, ValueError):
+        raise Unreadable(name) from None
+
+
+def amount_minor(raw: Raw, name: str = "amount") -> int:
+    """An amount in our minor units. Raises `Unreadable`."""
+    try:
+        return from_provider(whole(raw, name), text(raw, "currency"))
+    except Refused:
+        raise Unreadable(name) from None
+
+
+def charge_facts(raw: Raw) -> ChargeFacts:
+    """A charge. The decline code is the issuer's reason where there is one, else Stripe's failure code."""
+    _expect(raw, "charge")
+    status = text(raw, "status")
+    verdict = inner(raw, "outcome") if status == "failed" else {}
+    return ChargeFacts(
+        charge_ref=text(raw, "id"),
+        status=status,
+        amount_minor=amount_minor(raw),
+        currency=text(raw, "currency"),
+        created=moment(raw),
+        decline_code=code(verdict, "reason") or (code(raw, "failure_code") if status == "failed" else None),
+        advice_code=code(verdict, "advice_code"),
+        refunded_minor=amount_minor(raw, "amount_refunded"),
+    )
+
+
+def intent_facts(raw: Raw) -> IntentFacts:
+    """A payment intent whose latest charge was asked for expanded. Raises `Unreadable` where it came as an id."""
+    _expect(raw, "payment_intent")
+    latest = raw.get("latest_charge")
+    if isinstance(latest, str):
+        raise Unreadable("latest_charge")
+    metadata = inner(raw, "metadata")
+    return IntentFacts(
+        intent_ref=text(raw, "id"),
+        status=text(raw, "status"),
+        amount_minor=amount_minor(raw),
+        currency=text(raw, "currency"),
+        customer_ref=reference(raw, "customer"),
+        created=moment(raw),
+        metadata_invoice=optional(metadata, "invoice_id"),
+        metadata_payment=optional(metadata, "payment_id"),
+        latest_charge=charge_facts(latest) if isinstance(latest, Mapping) else None,
+        last_error_code=code(inner(raw, "last_payment_error"), "decline_code", "code"),
+    )
+
+
+def method_facts(raw: Raw) -> MethodFacts:
+    """A payment method's display details."""
+    _expect(raw, "payment_method")
+    kind = text(raw, "type")
+    shown = inner(raw, kind)
+    month, year = shown.get("exp_month"), shown.get("exp_year")
+    return MethodFacts(
+        method_ref=text(raw, "id"),
+        kind=kind,
+        customer_ref=reference(raw, "customer"),
+        brand=optional(shown, "brand"),
+        last4=optional(shown, "last4"),
+        exp_month=month if isinstance(month, int) else None,
+        exp_year=year if isinstance(year, int) else None,
+        funding=optional(shown, "funding"),
+        issuing_country=optional(shown, "country"),
+        wallet=optional(inner(shown, "wallet"), "type"),
+        fingerprint=optional(shown, "fingerprint"),
+    )
+
+
+def setup_facts(raw: Raw) -> SetupFacts:
+    """The state of a set-up of a method."""
+    _expect(raw, "setup_intent")
+    return SetupFacts(
+        setup_ref=text(raw, "id"),
+        status=text(raw, "status"),
+        method_ref=reference(raw, "payment_method"),
+        mandate_ref=reference(raw, "mandate"),
+    )
+
+
+def _expect(raw: Raw, kind: str) -> None:
+    if raw.get("object") != kind:
+        raise Unreadable("object")

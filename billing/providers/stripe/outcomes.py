@@ -1,0 +1,159 @@
+"""How one sending of a charge ended: the one table from Stripe's answers and failures to `ChargeOutcome`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from billing.providers.port import ChargeOutcome, ChargeRequest, Outcome
+from billing.providers.stripe.amounts import to_provider
+from billing.providers.stripe.facts import Raw, code, inner, optional, reference
+from billing.providers.stripe.failures import Failure, Proof, was_replayed
+
+METHOD_UNUSABLE = "payment_method_unusable"
+"""Our decline code where Stripe won't use the method at all: missing, detached, another customer's (or customer gone)."""
+
+_DIFFERS = "answer_differs_"
+_MOVED_OR_MOVING = {"succeeded", "processing", "requires_capture"}
+_BY_STATUS = {
+    "succeeded": Outcome.SUCCEEDED,
+    "processing": Outcome.PROCESSING,
+    "requires_action": Outcome.REQUIRES_ACTION,
+    "canceled": Outcome.CANCELED,
+}
+_METHOD_CODES = {"payment_method_unexpected_state", "payment_method_customer_mismatch", "payment_method_not_available"}
+
+
+def of_answer(raw: Raw, *, request: ChargeRequest, headers: Mapping[str, str]) -> ChargeOutcome:
+    """The outcome of a 2xx answer, `raw` being the intent. An answer about another payment proves nothing: UNKNOWN."""
+    outcome, reason = _of_intent(raw, request)
+    declined = inner(raw, "last_payment_error") if outcome is Outcome.DECLINED else {}
+    charge_ref = optional(declined, "charge")
+    if outcome in (Outcome.SUCCEEDED, Outcome.PROCESSING):
+        charge_ref = reference(raw, "latest_charge")
+    return ChargeOutcome(
+        outcome=outcome,
+        reason=reason,
+        intent_ref=optional(raw, "id") if raw.get("object") == "payment_intent" else None,
+        charge_ref=charge_ref,
+        decline_code=code(declined, "decline_code", "code"),
+        advice_code=code(declined, "advice_code"),
+        request_ref=headers.get("request-id"),
+        http_status=200,
+        replayed=was_replayed(headers),
+        needs_person=reason.startswith(_DIFFERS),
+    )
+
+
+def _of_intent(raw: Raw, request: ChargeRequest) -> tuple[Outcome, str]:
+    stranger = _stranger(raw, request)
+    if stranger:
+        return Outcome.UNKNOWN, f"{_DIFFERS}{stranger}"
+    status = code(raw, "status") or "no_status"
+    if status == "requires_payment_method" and inner(raw, "last_payment_error"):
+        return Outcome.DECLINED, "declined"
+    outcome = _BY_STATUS.get(status)
+    if outcome is None:
+        return Outcome.UNKNOWN, f"intent_is_{status}"
+    return outcome, status
+
+
+def _stranger(raw: Raw, request: ChargeRequest) -> str | None:
+    """The first thing in which this intent is not the one that we sent; None where it is ours."""
+    metadata = inner(raw, "metadata")
+    expected: list[tuple[str, object, object]] = [
+        ("object", raw.get("object"), "payment_intent"),
+        ("invoice", metadata.get("invoice_id"), str(request.invoice_id)),
+        ("currency", raw.get("currency"), request.currency),
+        ("amount", raw.get("amount"), to_provider(request.amount_minor, request.currency)),
+        ("customer", reference(raw, "customer"), request.customer_ref),
+    ]
+    if request.intent_ref is None:
+        expected.append(("payment", metadata.get("payment_id"), str(request.payment_id)))
+    else:
+        expected.append(("intent", raw.get("id"), request.intent_ref))
+    return next((name for name, got, sent in expected if got != sent), None)
+
+
+def of_failure(failure: Failure, *, first_sending: bool) -> ChargeOutcome:
+    """The outcome of a failed call.
+
+    A 400 or 404 may be given before Stripe looks at the key, so it speaks of this sending only. Where the key was sent
+    before, that is not enough to close the attempt, and the outcome is UNKNOWN.
+    """
+    intent = inner(failure.error, "payment_intent")
+    outcome, reason, decline_code = _verdict(failure, intent)
+    if failure.proof is Proof.REFUSED and not first_sending and outcome in (Outcome.DECLINED, Outcome.NOT_SENT):
+        outcome, reason, decline_code = Outcome.UNKNOWN, f"{reason}_on_resend", None
+    declined = outcome is Outcome.DECLINED
+    return ChargeOutcome(
+        outcome=outcome,
+        reason=reason,
+        intent_ref=optional(intent, "id"),
+        charge_ref=_charge_of(failure.error, intent) if declined else None,
+        decline_code=decline_code,
+        advice_code=code(failure.error, "advice_code") if declined else None,
+        request_ref=failure.request_ref,
+        http_status=failure.http_status,
+        replayed=failure.replayed,
+        retry_after_s=failure.retry_after_s,
+        account_wide=failure.proof is Proof.NOT_ALLOWED,
+        needs_person=failure.proof is Proof.KEY_DIFFERS
+        or (failure.proof is Proof.REFUSED and outcome is Outcome.NOT_SENT),
+    )
+
+
+def _verdict(failure: Failure, intent: Raw) -> tuple[Outcome, str, str | None]:
+    """Outcome, reason and decline code."""
+    match failure.proof:
+        case Proof.NOT_RUN | Proof.NOT_ALLOWED:
+            return Outcome.NOT_SENT, failure.reason, None
+        case Proof.KEY_DIFFERS:
+            return Outcome.UNKNOWN, "key_parameters_differ", None
+        case Proof.FAILED:
+            return _failed(failure, intent)
+        case Proof.REFUSED:
+            return _refused(failure, intent)
+        case Proof.UNCLEAR:
+            return Outcome.UNKNOWN, failure.reason, None
+
+
+def _failed(failure: Failure, intent: Raw) -> tuple[Outcome, str, str | None]:
+    status = code(intent, "status")
+    if status in _MOVED_OR_MOVING:
+        return Outcome.UNKNOWN, f"declined_yet_intent_is_{status}", None
+    return Outcome.DECLINED, failure.reason, code(failure.error, "decline_code", "code") or failure.reason
+
+
+def _refused(failure: Failure, intent: Raw) -> tuple[Outcome, str, str | None]:
+    if failure.reason == "payment_intent_unexpected_state":
+        status = code(intent, "status") or "unstated"
+        outcome = Outcome.CANCELED if status == "canceled" else Outcome.UNKNOWN
+        return outcome, f"intent_is_{status}", None
+    unusable = _unusable(failure)
+    if unusable:
+        return Outcome.DECLINED, unusable, METHOD_UNUSABLE
+    return Outcome.NOT_SENT, failure.reason, None
+
+
+def _unusable(failure: Failure) -> str | None:
+    """Why the method can't be used, or None where the refusal is about something else.
+
+    Stripe gives some refusals of detached methods neither code nor param, so their sentence is the last resort.
+    """
+    param = code(failure.error, "param")
+    if failure.reason == "resource_missing" and param == "customer":
+        return "customer_missing"
+    if param == "payment_method":
+        return "method_missing" if failure.reason == "resource_missing" else "method_refused"
+    if failure.reason in _METHOD_CODES:
+        return failure.reason
+    sentence = (optional(failure.error, "message") or "").lower()
+    about_method = "paymentmethod" in sentence or "payment method" in sentence
+    if about_method and ("attached" in sentence or "detached" in sentence):
+        return "method_not_attached"
+    return None
+
+
+def _charge_of(error: Raw, intent: Raw) -> str | None:
+    """The charge of this very failure. Never the intent's latest: it may be an earlier attempt's."""
+    return optional(error, "charge") or optional(inner(intent, "last_payment_error"), "charge")
