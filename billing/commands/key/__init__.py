@@ -1,0 +1,1 @@
+"""Keys: the wrapped encryption keys of profiles, sellers' years and inboxes."""

@@ -1,0 +1,81 @@
+"""Obtain a data key in the clear; its first use makes it, wrapped. Two families: erasable, statutory (DECISIONS 14)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import any_, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import Session
+
+from billing.kernel.ids import new_ids
+from billing.models import DataKey
+from billing.privacy.keyring import Keyring
+
+_KEY_BYTES = 32
+
+
+def profile_key(session: Session, keyring: Keyring, *, profile_id: UUID) -> bytes:
+    """The profile's own key, under which its personal part is sealed. See `profile_keys`."""
+    return profile_keys(session, keyring, [profile_id])[profile_id]
+
+
+def profile_keys(session: Session, keyring: Keyring, profile_ids: Sequence[UUID]) -> dict[UUID, bytes]:
+    """The keys of many profiles in two or three statements, by profile id.
+
+    Makes those that are absent; safe under races. A caller that must not make a key for an erased profile asks first.
+    """
+    return {owner: key for owner, (_, key) in _obtain(session, keyring, "profile", profile_ids, year=0).items()}
+
+
+def document_key(session: Session, keyring: Keyring, *, seller_id: UUID, year: int) -> tuple[UUID, bytes]:
+    """The row id and the key for a seller's documents issued in `year` (UTC). Kept until the statutory date."""
+    return _obtain(session, keyring, "document", [seller_id], year=year)[seller_id]
+
+
+def inbox_key(session: Session, keyring: Keyring, *, provider_account_id: UUID) -> bytes:
+    """The key under which a provider account's event bodies are sealed."""
+    return _obtain(session, keyring, "inbox", [provider_account_id], year=0)[provider_account_id][1]
+
+
+def _obtain(
+    session: Session, keyring: Keyring, purpose: str, owner_ids: Sequence[UUID], *, year: int
+) -> dict[UUID, tuple[UUID, bytes]]:
+    found = _read(session, keyring, purpose, owner_ids, year)
+    # In one order everywhere, so that two makers of the same keys wait for each other instead of deadlocking.
+    absent = sorted({owner for owner in owner_ids if owner not in found})
+    if not absent:
+        return found
+    rows = []
+    for id_, owner in zip(new_ids(len(absent)), absent, strict=True):
+        wrapped = keyring.wrap(secrets.token_bytes(_KEY_BYTES))
+        rows.append(
+            {
+                "id": id_,
+                "purpose": purpose,
+                "owner_id": owner,
+                "year": year,
+                "master_id": wrapped.master_id,
+                "wrapped": wrapped.wrapped,
+            }
+        )
+    # Who loses a race reads the winner's row: READ COMMITTED shows it once the insert has waited for its commit.
+    session.execute(insert(DataKey).on_conflict_do_nothing(index_elements=["purpose", "owner_id", "year"]), rows)
+    return found | _read(session, keyring, purpose, absent, year)
+
+
+def _read(
+    session: Session, keyring: Keyring, purpose: str, owner_ids: Sequence[UUID], year: int
+) -> dict[UUID, tuple[UUID, bytes]]:
+    query = select(DataKey.id, DataKey.owner_id, DataKey.master_id, DataKey.wrapped).where(
+        DataKey.purpose == purpose,
+        DataKey.owner_id == any_(literal(list(owner_ids), ARRAY(PG_UUID))),
+        DataKey.year == year,
+    )
+    return {
+        row.owner_id: (row.id, keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped))
+        for row in session.execute(query)
+    }

@@ -1,0 +1,64 @@
+"""Close work items: by a person's decision, or because their cause is gone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, update
+from sqlalchemy.orm import Session
+
+from billing.events.outbox import emit
+from billing.events.topics import Topic
+from billing.kernel.status import WorkItemStatus, require_move
+from billing.models import WorkItem
+
+_LIVE = (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
+
+
+def close_item(session: Session, *, item: WorkItem, status: WorkItemStatus, now: datetime) -> None:
+    """End `item` as resolved or discarded at business time `now`.
+
+    Raises `Refused` (`work_item_move_not_allowed`) where it is closed already.
+    """
+    require_move(WorkItemStatus(item.status), status)
+    item.status = status
+    item.closed_at = now
+    item.next_try_at = None
+    session.flush()
+    _tell(session, item, now)
+
+
+def close_for(session: Session, *, kind: str, subject_id: UUID, now: datetime) -> bool:
+    """Resolve the live item of (kind, subject), whose cause is gone. False, and nothing done, where none is live."""
+    closing = (
+        update(WorkItem)
+        .where(WorkItem.kind == kind, WorkItem.subject_id == subject_id, WorkItem.status.in_(_LIVE))
+        .values(
+            status=WorkItemStatus.RESOLVED,
+            closed_at=now,
+            next_try_at=None,
+            version=WorkItem.version + 1,
+            updated_at=func.clock_timestamp(),
+        )
+        .returning(WorkItem)
+    )
+    item = session.scalars(closing, execution_options={"populate_existing": True}).one_or_none()
+    if item is None:
+        return False
+    _tell(session, item, now)
+    return True
+
+
+def _tell(session: Session, item: WorkItem, now: datetime) -> None:
+    if item.seller_id is None:
+        return
+    emit(
+        session,
+        topic=Topic.WORK_ITEM_CLOSED,
+        object_type="work_item",
+        object_id=item.id,
+        seller_id=item.seller_id,
+        now=now,
+        payload={"kind": item.kind, "status": item.status},
+    )
