@@ -21,6 +21,8 @@ _UTC_NAMES = frozenset({"UTC", "Etc/UTC"})
 
 
 class IntervalUnit(StrEnum):
+    """What an interval counts: calendar units at local wall time, never seconds."""
+
     DAY = "day"
     WEEK = "week"
     MONTH = "month"

@@ -12,6 +12,8 @@ from billing.kernel.errors import Fault, Refused
 
 
 class SubscriptionStatus(StrEnum):
+    """Of a subscription. `unpaid`: invoices are still issued, none is charged."""
+
     INCOMPLETE = "incomplete"
     INCOMPLETE_EXPIRED = "incomplete_expired"
     TRIALING = "trialing"
@@ -64,6 +66,8 @@ CLOSED_PAYMENT = frozenset(PaymentStatus) - OPEN_PAYMENT
 
 
 class EventStatus(StrEnum):
+    """Of a stored delivery. `dead`: given up on, a work item tells; any handled one may be replayed."""
+
     RECEIVED = "received"
     PROCESSING = "processing"
     PROCESSED = "processed"
@@ -72,6 +76,8 @@ class EventStatus(StrEnum):
 
 
 class WorkItemStatus(StrEnum):
+    """Of a work item. `parked` waits for a person by decision, `discarded` needs nothing more."""
+
     OPEN = "open"
     PARKED = "parked"
     RESOLVED = "resolved"
@@ -79,6 +85,8 @@ class WorkItemStatus(StrEnum):
 
 
 class MethodStatus(StrEnum):
+    """Of a payment method. `pending` until the provider confirms its set-up."""
+
     PENDING = "pending"
     ACTIVE = "active"
     DETACHED = "detached"
@@ -95,6 +103,8 @@ class PeriodDisposition(StrEnum):
 
 
 class SliceStatus(StrEnum):
+    """Of a slice of work. `split`: two smaller ones took its place."""
+
     PENDING = "pending"
     RUNNING = "running"
     DONE = "done"
@@ -227,7 +237,7 @@ def moves_from(current: StrEnum) -> frozenset[StrEnum]:
 
 
 def allowed(current: Status, target: Status) -> bool:
-    """Whether `current` may become `target`. Staying as one is is not a move. Both are of one class, else `TypeError`."""
+    """Whether `current` may become `target`. Staying is not a move. Both are of one class, else `TypeError`."""
     if type(current) is not type(target):
         raise TypeError(f"{current!r} and {target!r} are states of different things")
     return target in moves_from(current)

@@ -43,9 +43,21 @@ def test_a_code_without_a_usable_exponent_is_refused(code: str) -> None:
 
 @pytest.mark.parametrize(
     ("numerator", "denominator", "expected"),
-    [(5, 2, 3), (-5, 2, -3), (5, -2, -3), (-5, -2, 3), (1, 3, 0), (2, 3, 1), (-2, 3, -1), (7, 1, 7), (0, 9, 0)]
-    # The published proration cents: 1000 x 20/30, 2000 x 20/30, 999 x 15/31.
-    + [(1000 * 20, 30, 667), (2000 * 20, 30, 1333), (999 * 15, 31, 483)],
+    [
+        (5, 2, 3),
+        (-5, 2, -3),
+        (5, -2, -3),
+        (-5, -2, 3),
+        (1, 3, 0),
+        (2, 3, 1),
+        (-2, 3, -1),
+        (7, 1, 7),
+        (0, 9, 0),
+        # Cents of published prorations: 20 of 30 days, 15 of 31.
+        (1000 * 20, 30, 667),
+        (2000 * 20, 30, 1333),
+        (999 * 15, 31, 483),
+    ],
 )
 def test_halves_are_rounded_away_from_zero(numerator: int, denominator: int, expected: int) -> None:
     assert divide_half_away(numerator, denominator) == expected

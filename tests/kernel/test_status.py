@@ -120,7 +120,7 @@ def test_states_of_different_things_are_never_compared() -> None:
 
 
 def test_an_attempt_is_open_or_closed_and_an_unknown_one_is_open() -> None:
-    assert OPEN_PAYMENT | CLOSED_PAYMENT == set(PaymentStatus)
+    assert set(PaymentStatus) == OPEN_PAYMENT | CLOSED_PAYMENT
     assert not OPEN_PAYMENT & CLOSED_PAYMENT
     assert PaymentStatus.UNKNOWN in OPEN_PAYMENT
     assert {"succeeded", "declined", "canceled", "not_sent"} == CLOSED_PAYMENT

@@ -1,0 +1,141 @@
+"""Tax: which percent a sale bears, and the tax of a document, computed once per effective percent.
+
+Source: the scenario contract, rule 9. Countries are upper-case ISO 3166 codes (Greece is GR). The hot path is integers
+only: percents become fractions once, and treatments are cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import Self
+
+from billing.kernel.money import divide_half_away
+
+EU = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
+"""The 27 members of the European Union."""
+
+_NOTHING = Decimal(0)
+
+
+class TaxCode(StrEnum):
+    """Why a sale bears the percent that it bears."""
+
+    DOMESTIC = "domestic"
+    DESTINATION = "destination"
+    REVERSE_CHARGE = "reverse_charge"
+    OUTSIDE = "outside"
+    UNTAXED = "untaxed"
+
+
+_NOTES = {TaxCode.OUTSIDE: ("outside_scope",), TaxCode.REVERSE_CHARGE: ("reverse_charge",)}
+"""Codes of the legal texts that a document needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaxRate:
+    """A named rate of a seller: percent at home and, where they differ, by destination inside the EU."""
+
+    percent: Decimal
+    inclusive: bool = False
+    countries: tuple[tuple[str, Decimal], ...] = ()
+
+    @classmethod
+    def of(cls, *, percent: Decimal | str, inclusive: bool, countries: Mapping[str, Decimal | str]) -> Self:
+        """From a stored row: `countries` maps a country to its percent, as decimals or decimal strings."""
+        pairs = tuple(sorted((country, Decimal(value)) for country, value in countries.items()))
+        return cls(percent=Decimal(percent), inclusive=inclusive, countries=pairs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxTreatment:
+    """How one rate applies between one seller and one buyer. `notes` are codes of the legal texts a document needs."""
+
+    percent: Decimal
+    inclusive: bool
+    code: TaxCode
+    notes: tuple[str, ...] = ()
+    numerator: int = field(init=False, repr=False, compare=False)
+    denominator: int = field(init=False, repr=False, compare=False)
+    """percent ÷ 100 as a fraction; with an inclusive rate percent ÷ (100 + percent)."""
+
+    def __post_init__(self) -> None:
+        numerator, denominator = self.percent.as_integer_ratio()
+        denominator *= 100
+        object.__setattr__(self, "numerator", numerator)
+        object.__setattr__(self, "denominator", denominator + numerator if self.inclusive else denominator)
+
+    @property
+    def reverse_charge(self) -> bool:
+        return self.code is TaxCode.REVERSE_CHARGE
+
+
+@dataclass(frozen=True, slots=True)
+class TaxGroup:
+    """The tax of a document at one effective percent. `base_minor` is without the tax, also where prices include it."""
+
+    percent: Decimal
+    inclusive: bool
+    base_minor: int
+    tax_minor: int
+    code: TaxCode
+
+
+UNTAXED = TaxTreatment(percent=_NOTHING, inclusive=False, code=TaxCode.UNTAXED)
+"""For a price without a rate."""
+
+
+@lru_cache(maxsize=8192)
+def treatment(*, seller_country: str, buyer_country: str, has_tax_id: bool, rate: TaxRate | None) -> TaxTreatment:
+    """How `rate` applies. A seller outside the EU taxes only its own country. Same arguments, same object."""
+    if rate is None:
+        return UNTAXED
+    percent, code = _applied(seller_country, buyer_country, rate, has_tax_id=has_tax_id)
+    return TaxTreatment(percent=percent, inclusive=rate.inclusive, code=code, notes=_NOTES.get(code, ()))
+
+
+def _applied(seller_country: str, buyer_country: str, rate: TaxRate, *, has_tax_id: bool) -> tuple[Decimal, TaxCode]:
+    if buyer_country == seller_country:
+        return rate.percent, TaxCode.DOMESTIC
+    if seller_country not in EU or buyer_country not in EU:
+        return _NOTHING, TaxCode.OUTSIDE
+    if has_tax_id:
+        return _NOTHING, TaxCode.REVERSE_CHARGE
+    return dict(rate.countries).get(buyer_country, rate.percent), TaxCode.DESTINATION
+
+
+def tax_of(amount_minor: int, how: TaxTreatment) -> int:
+    """Tax in minor units on a net amount, or inside a gross one where the rate is inclusive; half away from zero."""
+    if how.numerator == 0:
+        return 0
+    return divide_half_away(amount_minor * how.numerator, how.denominator)
+
+
+def tax_groups(lines: Sequence[tuple[int, TaxTreatment]]) -> tuple[TaxGroup, ...]:
+    """Group (amount after discount, treatment) by effective percent and tax each group once, in order of appearance.
+
+    The names of rates play no part. Exclusive and inclusive stay apart, and so do codes, which tax alike but read
+    differently on a document.
+    """
+    if not lines:
+        return ()
+    first = lines[0][1]
+    if all(how is first for _, how in lines):
+        # Nearly every document: one rate, whose treatment is one cached object.
+        return (_group(sum(amount_minor for amount_minor, _ in lines), first),)
+    sums: dict[tuple[Decimal, bool, TaxCode], int] = {}
+    applied: dict[tuple[Decimal, bool, TaxCode], TaxTreatment] = {}
+    for amount_minor, how in lines:
+        key = (how.percent, how.inclusive, how.code)
+        sums[key] = sums.get(key, 0) + amount_minor
+        applied[key] = how
+    return tuple(_group(amount_minor, applied[key]) for key, amount_minor in sums.items())
+
+
+def _group(amount_minor: int, how: TaxTreatment) -> TaxGroup:
+    tax_minor = tax_of(amount_minor, how)
+    base_minor = amount_minor - tax_minor if how.inclusive else amount_minor
+    return TaxGroup(how.percent, how.inclusive, base_minor, tax_minor, how.code)

@@ -1,0 +1,67 @@
+"""Totals: from a document's lines to the amount due. Source: the scenario contract, rule 10."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from billing.rules.tax import TaxGroup, TaxTreatment, tax_groups
+
+
+@dataclass(frozen=True, slots=True)
+class LineAmount:
+    """What totals need of a line. `discount_minor` is its share of the discount, positive where it lowers."""
+
+    amount_minor: int
+    treatment: TaxTreatment
+    discount_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Minor units of the document's currency. total = subtotal - discount + tax, inclusive tax being inside already.
+
+    With `credit_note` the sum was negative: every sign here is turned, the caller turns those of the lines, and the
+    total goes into the customer's balance.
+    """
+
+    subtotal_minor: int
+    discount_minor: int
+    tax_minor: int
+    total_minor: int
+    credit_applied_minor: int
+    amount_due_minor: int
+    tax_groups: tuple[TaxGroup, ...]
+    reverse_charge: bool
+    notes: tuple[str, ...]
+    credit_note: bool
+
+
+def totals(lines: Sequence[LineAmount], *, balance_minor: int = 0) -> Totals:
+    """Add up a document. `balance_minor` is the customer's credit in this currency; a negative one is never used."""
+    subtotal = sum(line.amount_minor for line in lines)
+    discount = sum(line.discount_minor for line in lines)
+    groups = tax_groups([(line.amount_minor - line.discount_minor, line.treatment) for line in lines])
+    tax = sum(group.tax_minor for group in groups)
+    total = subtotal - discount + sum(group.tax_minor for group in groups if not group.inclusive)
+    credit_note = total < 0
+    if credit_note:
+        subtotal, discount, tax, total = -subtotal, -discount, -tax, -total
+        groups = tuple(_turned(group) for group in groups)
+    applied = 0 if credit_note else min(max(balance_minor, 0), total)
+    return Totals(
+        subtotal_minor=subtotal,
+        discount_minor=discount,
+        tax_minor=tax,
+        total_minor=total,
+        credit_applied_minor=applied,
+        amount_due_minor=0 if credit_note else total - applied,
+        tax_groups=groups,
+        reverse_charge=any(line.treatment.reverse_charge for line in lines),
+        notes=tuple(dict.fromkeys(note for line in lines for note in line.treatment.notes)),
+        credit_note=credit_note,
+    )
+
+
+def _turned(group: TaxGroup) -> TaxGroup:
+    return TaxGroup(group.percent, group.inclusive, -group.base_minor, -group.tax_minor, group.code)

@@ -1,0 +1,66 @@
+"""Dunning: what a decline means, and a schedule that counts from its own moments and ends where it says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from billing.rules.dunning import DeclineClass, DunningPolicy, FinalAction, Next, classify, next_try
+
+DAYS = tuple(timedelta(days=days) for days in (3, 5, 7))
+POLICY = DunningPolicy(DAYS, FinalAction.CANCEL)
+START = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("decline_code", "advice_code", "expected"),
+    [
+        ("generic_decline", None, DeclineClass.SOFT),
+        ("insufficient_funds", None, DeclineClass.SOFT),
+        ("do_not_honor", None, DeclineClass.SOFT),
+        ("a_code_of_next_year", None, DeclineClass.SOFT),
+        (None, None, DeclineClass.SOFT),
+        ("lost_card", None, DeclineClass.HARD),
+        ("transaction_not_allowed", None, DeclineClass.HARD),
+        ("expired_card", None, DeclineClass.DATA),
+        ("incorrect_cvc", None, DeclineClass.DATA),
+        ("fraudulent", None, DeclineClass.FRAUD),
+        ("authentication_required", None, DeclineClass.AUTHENTICATION),
+        ("authentication_required", "try_again_later", DeclineClass.AUTHENTICATION),
+        ("generic_decline", "do_not_try_again", DeclineClass.HARD),
+        ("do_not_honor", "confirm_card_data", DeclineClass.DATA),
+        ("expired_card", "try_again_later", DeclineClass.SOFT),
+        ("fraudulent", "advice_of_next_year", DeclineClass.FRAUD),
+    ],
+)
+def test_a_decline_is_read_by_advice_first_and_then_by_its_code(
+    decline_code: str | None, advice_code: str | None, expected: DeclineClass
+) -> None:
+    assert classify(decline_code, advice_code) is expected
+
+
+def test_each_delay_counts_from_the_previous_scheduled_moment() -> None:
+    at = START
+    moments = []
+    for used in range(3):
+        following = next_try(POLICY, retries_used=used, scheduled_at=at, decline=DeclineClass.SOFT)
+        assert following.charges
+        assert following.at is not None
+        at = following.at
+        moments.append((at - START).days)
+    assert moments == [3, 8, 15]
+    last = next_try(POLICY, retries_used=3, scheduled_at=at, decline=DeclineClass.SOFT)
+    assert last == Next(at=None, final=FinalAction.CANCEL, charges=False)
+
+
+@pytest.mark.parametrize("decline", [kind for kind in DeclineClass if kind is not DeclineClass.SOFT])
+def test_after_any_but_a_soft_decline_the_schedule_counts_on_without_charging(decline: DeclineClass) -> None:
+    following = next_try(POLICY, retries_used=1, scheduled_at=START, decline=decline)
+    assert following == Next(at=START + DAYS[1], final=None, charges=False)
+
+
+@pytest.mark.parametrize("final", list(FinalAction))
+def test_without_retries_the_first_decline_decides(final: FinalAction) -> None:
+    following = next_try(DunningPolicy((), final), retries_used=0, scheduled_at=START, decline=DeclineClass.SOFT)
+    assert following == Next(at=None, final=final, charges=False)

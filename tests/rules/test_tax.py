@@ -1,0 +1,139 @@
+"""Tax: who is taxed how, and that a document's tax is rounded once per percent."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.rules.tax import EU, UNTAXED, TaxCode, TaxRate, TaxTreatment, tax_groups, tax_of, treatment
+
+STANDARD = TaxRate.of(percent="19", inclusive=False, countries={"FR": "20"})
+INCLUSIVE = TaxRate.of(percent="19", inclusive=True, countries={})
+LOW = TaxRate.of(percent="7", inclusive=False, countries={})
+
+
+def case(seller: str, buyer: str, rate: TaxRate | None, *, has_tax_id: bool = False) -> TaxTreatment:
+    return treatment(seller_country=seller, buyer_country=buyer, has_tax_id=has_tax_id, rate=rate)
+
+
+@pytest.mark.parametrize(
+    ("seller", "buyer", "has_tax_id", "percent", "code"),
+    [
+        ("DE", "DE", False, "19", TaxCode.DOMESTIC),
+        ("DE", "DE", True, "19", TaxCode.DOMESTIC),
+        ("DE", "FR", False, "20", TaxCode.DESTINATION),
+        ("DE", "AT", False, "19", TaxCode.DESTINATION),
+        ("DE", "FR", True, "0", TaxCode.REVERSE_CHARGE),
+        ("DE", "GR", True, "0", TaxCode.REVERSE_CHARGE),
+        ("DE", "US", False, "0", TaxCode.OUTSIDE),
+        ("DE", "GB", True, "0", TaxCode.OUTSIDE),
+        ("DE", "CH", True, "0", TaxCode.OUTSIDE),
+        ("JP", "JP", False, "19", TaxCode.DOMESTIC),
+        ("US", "DE", False, "0", TaxCode.OUTSIDE),
+        ("US", "FR", True, "0", TaxCode.OUTSIDE),
+    ],
+)
+def test_where_seller_and_buyer_are_decides_the_percent(
+    seller: str, buyer: str, *, has_tax_id: bool, percent: str, code: TaxCode
+) -> None:
+    found = case(seller, buyer, STANDARD, has_tax_id=has_tax_id)
+    assert (found.percent, found.code) == (Decimal(percent), code)
+    assert found.reverse_charge is (code is TaxCode.REVERSE_CHARGE)
+
+
+def test_the_union_has_27_members_and_greece_goes_by_its_iso_code() -> None:
+    assert len(EU) == 27
+    assert "GR" in EU
+    assert not EU & {"EL", "GB", "XI", "NO", "CH", "IS"}
+
+
+def test_a_price_without_a_rate_is_untaxed_and_never_reverse_charged() -> None:
+    assert case("DE", "FR", None, has_tax_id=True) is UNTAXED
+    assert not UNTAXED.reverse_charge
+
+
+def test_an_untaxed_foreign_sale_names_the_note_that_the_document_needs() -> None:
+    assert case("DE", "FR", STANDARD, has_tax_id=True).notes == ("reverse_charge",)
+    assert case("DE", "US", STANDARD).notes == ("outside_scope",)
+    assert case("DE", "DE", STANDARD, has_tax_id=True).notes == ()
+
+
+def test_three_lines_of_33_bear_19_and_not_18() -> None:
+    home = case("DE", "DE", STANDARD)
+    low = case("DE", "DE", LOW)
+    groups = tax_groups([(33, home), (33, home), (33, home), (50, low)])
+    assert [(group.base_minor, group.tax_minor) for group in groups] == [(99, 19), (50, 4)]
+
+
+def test_names_of_rates_play_no_part_only_percents_do() -> None:
+    home = case("DE", "DE", STANDARD)
+    same = case("DE", "DE", TaxRate.of(percent="19.00", inclusive=False, countries={"AT": "20"}))
+    (group,) = tax_groups([(33, home), (33, same), (33, home)])
+    assert group.tax_minor == 19
+
+
+def test_exclusive_and_inclusive_lines_of_one_percent_stay_apart() -> None:
+    groups = tax_groups([(1000, case("DE", "DE", STANDARD)), (1190, case("DE", "DE", INCLUSIVE))])
+    assert [(group.inclusive, group.base_minor, group.tax_minor) for group in groups] == [
+        (False, 1000, 190),
+        (True, 1000, 190),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("amount", "rate", "tax"),
+    [
+        (3000, STANDARD, 570),
+        (-600, STANDARD, -114),
+        (-50, LOW, -4),
+        (50, LOW, 4),
+        (0, STANDARD, 0),
+        (1000, INCLUSIVE, 160),
+        (-1000, INCLUSIVE, -160),
+        (119, INCLUSIVE, 19),
+    ],
+)
+def test_tax_is_rounded_half_away_from_zero_also_below_it(amount: int, rate: TaxRate, tax: int) -> None:
+    assert tax_of(amount, case("DE", "DE", rate)) == tax
+
+
+def test_an_inclusive_price_stays_the_price_where_the_rate_is_zero() -> None:
+    (group,) = tax_groups([(1190, case("DE", "US", INCLUSIVE))])
+    assert (group.base_minor, group.tax_minor) == (1190, 0)
+
+
+def test_a_document_without_lines_has_no_groups() -> None:
+    assert tax_groups([]) == ()
+
+
+def test_the_same_case_gives_the_same_object_again() -> None:
+    assert case("DE", "FR", STANDARD) is case("DE", "FR", STANDARD)
+
+
+PERCENTS = st.decimals(0, Decimal("99.999"), places=3)
+
+
+@given(st.integers(-(10**12), 10**12), PERCENTS)
+def test_exclusive_tax_is_what_exact_decimals_give(amount: int, percent: Decimal) -> None:
+    how = TaxTreatment(percent=percent, inclusive=False, code=TaxCode.DOMESTIC)
+    exact = (Decimal(amount) * percent / 100).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+    assert tax_of(amount, how) == int(exact)
+
+
+@given(st.integers(-(10**12), 10**12), PERCENTS)
+def test_inclusive_tax_and_its_base_add_up_to_the_gross(amount: int, percent: Decimal) -> None:
+    how = TaxTreatment(percent=percent, inclusive=True, code=TaxCode.DOMESTIC)
+    (group,) = tax_groups([(amount, how)])
+    assert group.base_minor + group.tax_minor == amount
+    exact = Fraction(amount) * Fraction(percent) / (100 + Fraction(percent))
+    assert abs(group.tax_minor - exact) <= Fraction(1, 2)
+
+
+@given(st.lists(st.tuples(st.integers(-(10**9), 10**9), st.sampled_from([STANDARD, LOW, INCLUSIVE])), max_size=12))
+def test_the_order_of_lines_changes_no_tax(lines: list[tuple[int, TaxRate]]) -> None:
+    treated = [(amount, case("DE", "DE", rate)) for amount, rate in lines]
+    assert set(tax_groups(treated)) == set(tax_groups(treated[::-1]))
