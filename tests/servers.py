@@ -1,4 +1,4 @@
-"""The servers behind the tests: one embedded pair per checkout, shared by concurrent runs, or those of DATABASE_URL and BROKER_URL.
+"""The servers behind the tests: one embedded pair per checkout, shared by concurrent runs, or those of the environment.
 
 Who uses something holds a lock on it (a file lock on the servers, an advisory lock on databases and broker numbers).
 A killed run loses its locks with its process, so the next run sees what was left over, and clears it.
@@ -58,7 +58,7 @@ def servers() -> Iterator[Servers]:
 
 
 def stop_if_unused(*, patience_s: float) -> None:
-    """Stops the tests' embedded servers unless another run uses them. Waits so long (seconds) for one that is ending."""
+    """Stops the tests' embedded servers unless another run uses them; waits so long for one that is ending."""
     if not folders.folders_of(ROOT).base.is_dir():
         return
     deadline = time.monotonic() + patience_s
@@ -95,7 +95,7 @@ def _throw_away_after_a_crash() -> None:
 
 
 class Databases:
-    """Throw-away databases on one server, each a file copy of one migrated template (20 ms against 31 ms for a truncate)."""
+    """Throw-away databases on one server, each a file copy of a migrated template (20 ms; a truncate takes 31)."""
 
     def __init__(self, address: str, *, keep_template: bool) -> None:
         self._url = make_url(address).set(drivername="postgresql")

@@ -1,4 +1,4 @@
-"""The embedded default: PostgreSQL and Valkey from wheels, started, found again and stopped by our own thin launcher."""
+"""The embedded default: PostgreSQL and Valkey from wheels, started, found and stopped by our own thin launcher."""
 
 from __future__ import annotations
 

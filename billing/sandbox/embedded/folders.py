@@ -1,4 +1,4 @@
-"""Where the embedded servers live: one folder per user and checkout, with modes and owners that are checked, never assumed."""
+"""Where the embedded servers live: one folder per user and checkout, its owners and modes checked, never assumed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The paths of one pair of servers. `base` is ours; `data`, `queue` and `sockets` belong to the servers' account."""
+    """The paths of one pair of servers. `base` is ours; the others belong to the servers' account."""
 
     base: Path
     account: Account

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import shutil
 import signal
@@ -40,23 +39,13 @@ def start(folders: Folders, binaries: Binaries, *, fast: bool) -> bool:
 
     Raises `EmbeddedUnavailable` if it doesn't come up.
     """
-    if pid(folders) is not None:
-        return False
-    if not folders.data.joinpath("PG_VERSION").exists():
-        _make_cluster(folders, binaries, fast=fast)
-    settings = _SETTINGS | (_FAST if fast else {}) | {"unix_socket_directories": f"'{folders.sockets}'"}
-    config = folders.base / "postgresql.conf"
-    config.write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
-    config.chmod(0o644)
-    command = [
-        str(binaries.postgres / "pg_ctl"), "start", "--wait", f"--timeout={processes.START_SECONDS:.0f}", "--silent",
-        f"--pgdata={folders.data}", f"--options=-c config_file={shlex.quote(str(config))}", f"--log={server_log(folders)}",
-    ]  # fmt: skip
-    # After a kill -9 the dead server's children hold its shared memory for some moments more, and a start fails.
-    if not processes.wait_until(lambda: processes.run(command, folders.account, log=_log(folders)) == 0, seconds=10):
+    starting = pid(folders) is None
+    if starting:
+        _start_server(folders, binaries, fast=fast)
+    # One that was found may still be recovering, or its first starter died before the database was made.
+    if not processes.wait_until(lambda: _has_database(folders), seconds=processes.START_SECONDS):
         raise processes.failure("PostgreSQL", server_log(folders))
-    _make_database(folders)
-    return True
+    return starting
 
 
 def pid(folders: Folders) -> int | None:
@@ -65,7 +54,7 @@ def pid(folders: Folders) -> int | None:
 
 
 def stop(folders: Folders, binaries: Binaries) -> None:
-    """Ends the server in order: sessions are cut, the last checkpoint is written. Nothing happens if it isn't running."""
+    """Ends the server in order: sessions are cut, the last checkpoint is written. Nothing to do if it isn't running."""
     if pid(folders) is None:
         return
     processes.run(
@@ -105,6 +94,23 @@ def _log(folders: Folders) -> Path:
     return folders.base / "launcher.log"
 
 
+def _start_server(folders: Folders, binaries: Binaries, *, fast: bool) -> None:
+    if not folders.data.joinpath("PG_VERSION").exists():
+        _make_cluster(folders, binaries, fast=fast)
+    settings = _SETTINGS | (_FAST if fast else {}) | {"unix_socket_directories": f"'{folders.sockets}'"}
+    config = folders.base / "postgresql.conf"
+    config.write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
+    config.chmod(0o644)
+    options = f"-c config_file={shlex.quote(str(config))}"
+    command = [
+        str(binaries.postgres / "pg_ctl"), "start", "--wait", f"--timeout={processes.START_SECONDS:.0f}", "--silent",
+        f"--pgdata={folders.data}", f"--options={options}", f"--log={server_log(folders)}",
+    ]  # fmt: skip
+    # After a kill -9 the dead server's children hold its shared memory for some moments more, and a start fails.
+    if not processes.wait_until(lambda: processes.run(command, folders.account, log=_log(folders)) == 0, seconds=10):
+        raise processes.failure("PostgreSQL", server_log(folders))
+
+
 def _make_cluster(folders: Folders, binaries: Binaries, *, fast: bool) -> None:
     # Made beside its place and moved there when complete, so that an interrupted initdb leaves no half cluster.
     making = folders.base / "postgres.new"
@@ -112,17 +118,19 @@ def _make_cluster(folders: Folders, binaries: Binaries, *, fast: bool) -> None:
         shutil.rmtree(making)
     own_folder(making, uid=folders.account.uid, gid=folders.account.gid, mode=0o700)
     command = [
-        str(binaries.postgres / "initdb"), f"--pgdata={making}", f"--username={NAME}", "--auth=trust", "--encoding=UTF8",
-        "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions",
+        str(binaries.postgres / "initdb"), f"--pgdata={making}", f"--username={NAME}", "--auth=trust",
+        "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions",
     ]  # fmt: skip
     if processes.run([*command, *(["--no-sync"] if fast else [])], folders.account, log=_log(folders)) != 0:
         raise processes.failure("PostgreSQL", _log(folders))
-    os.replace(making, folders.data)
+    making.replace(folders.data)
 
 
-def _make_database(folders: Folders) -> None:
-    with (
-        psycopg.connect(dsn(folders, database="postgres"), autocommit=True) as connection,
-        contextlib.suppress(psycopg.errors.DuplicateDatabase),
-    ):
-        connection.execute(f"CREATE DATABASE {NAME}")
+def _has_database(folders: Folders) -> bool:
+    try:
+        with psycopg.connect(dsn(folders, database="postgres"), autocommit=True, connect_timeout=5) as connection:
+            with contextlib.suppress(psycopg.errors.DuplicateDatabase):
+                connection.execute(f"CREATE DATABASE {NAME}")
+            return True
+    except psycopg.OperationalError:
+        return False
