@@ -1,0 +1,271 @@
+"""Issue: write planned documents in bulk, with lines, ledger and outbox first and their numbers last (DECISIONS 15)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
+from billing.db.copy import NULL, binary, copy_rows, field
+from billing.events.bulk import emit_many
+from billing.events.topics import Topic
+from billing.kernel.errors import Fault, Refused, Stale
+from billing.kernel.ids import new_id
+from billing.kernel.money import share
+from billing.kernel.status import InvoiceStatus
+from billing.models import Account
+from billing.privacy.blind_index import content_hash
+from billing.privacy.sealed import seal
+from billing.rules.totals import Totals
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentKey:
+    """A seller's key for the documents of a year: its id stands on each document."""
+
+    id: UUID
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A document with its number. `due` says that collection may try it now."""
+
+    id: UUID
+    seller_id: UUID
+    number: str
+    issued_at: datetime
+    due: bool
+
+
+@dataclass(slots=True)
+class _Counter:
+    """A locked series row."""
+
+    id: UUID
+    prefix: str
+    next_no: int
+    last_issued_at: datetime | None
+    issued_at: datetime
+
+
+_LINES = (
+    "id", "seller_id", "invoice_id", "position", "kind", "price_id", "description", "quantity", "unit_amount",
+    "amount_minor", "discount_minor", "tax_percent", "tax_inclusive", "tax_code", "period_start", "period_end", "how",
+)  # fmt: skip
+_ENTRIES = ("id", "seller_id", "kind", "effective_at", "profile_id", "invoice_id")
+_POSTINGS = ("entry_id", "position", "seller_id", "account", "currency", "amount_minor")
+_INVOICES = (
+    "id", "seller_id", "profile_id", "subscription_id", "kind", "series_id", "series_no", "number", "issued_at",
+    "currency", "period_start", "period_end", "subtotal_minor", "discount_minor", "tax_minor", "total_minor",
+    "credit_applied_minor", "amount_due_minor", "tax_groups", "reverse_charge", "legal_notes", "buyer_country",
+    "buyer_kind", "parties", "document_key_id", "content_hash", "due_at", "status", "collection", "amount_paid_minor",
+    "amount_refunded_minor", "amount_remaining_minor", "paid_at", "next_attempt_at", "dunning_step", "dunning_at",
+    "waits_for_method", "version",
+)  # fmt: skip
+
+
+def issue(
+    session: Session,
+    planned: Sequence[PlannedInvoice],
+    *,
+    keys: Mapping[UUID, DocumentKey],
+    now: datetime,
+    read_now: Callable[[], datetime],
+) -> list[Issued]:
+    """Write the documents in the order given. `now` is the transaction's business time, `read_now` reads it anew.
+
+    Raises `Stale` where the day changed between the two: the books and the document must bear one date, and the whole
+    transaction is simply done again.
+    """
+    if not planned:
+        return []
+    copy_rows(session, "invoice_line", _LINES, _line_rows(planned))
+    _write_books(session, planned, now)
+    emit_many(
+        session,
+        topic=Topic.INVOICE_ISSUED,
+        object_type="invoice",
+        now=now,
+        events=[(document.seller_id, document.id, _told(document)) for document in planned],
+    )
+    # The balance is proven before the counter is locked, so that numbering holds others up as briefly as can be.
+    session.execute(text("SET CONSTRAINTS billing.ledger_entry_balanced IMMEDIATE"))
+    counters = _lock_counters(session, {document.seller_id for document in planned}, now, read_now)
+    issued, rows = _number(planned, counters, keys)
+    copy_rows(session, "invoice", _INVOICES, rows)
+    _advance_counters(session, list(counters.values()))
+    return issued
+
+
+def _line_rows(planned: Sequence[PlannedInvoice]) -> Iterator[str]:
+    for document in planned:
+        head = f"{document.seller_id}\t{document.id}"
+        for position, line in enumerate(document.lines, start=1):
+            how = line.treatment
+            yield (
+                f"{new_id()}\t{head}\t{position}\t{line.kind}\t{line.price_id or NULL}\t{field(line.description)}"
+                f"\t{line.quantity}\t{line.unit_amount or NULL}\t{line.amount_minor}\t{line.discount_minor}"
+                f"\t{how.percent}\t{how.inclusive}\t{how.code}\t{_at(line.period_start)}\t{_at(line.period_end)}"
+                f"\t{field(line.how_json)}"
+            )
+
+
+def _write_books(session: Session, planned: Sequence[PlannedInvoice], now: datetime) -> None:
+    """Dr receivable total, Cr deferred revenue net by line, Cr tax payable (DECISIONS 31). Nothing owed, no entry."""
+    entries: list[str] = []
+    postings: list[str] = []
+    for document in planned:
+        sides = list(_sides(document.lines, document.totals))
+        if not sides:
+            continue
+        entry = new_id()
+        entries.append(f"{entry}\t{document.seller_id}\tissue\t{now.isoformat()}\t{document.profile_id}\t{document.id}")
+        postings.extend(
+            f"{entry}\t{position}\t{document.seller_id}\t{account}\t{document.currency}\t{amount}"
+            for position, (account, amount) in enumerate(sides, start=1)
+        )
+    copy_rows(session, "ledger_entry", _ENTRIES, entries)
+    copy_rows(session, "posting", _POSTINGS, postings)
+
+
+def _sides(lines: Sequence[PlannedLine], totals: Totals) -> Iterator[tuple[Account, int]]:
+    if totals.total_minor:
+        yield Account.RECEIVABLE, totals.total_minor
+    for net in _nets(lines, totals):
+        if net:
+            yield Account.DEFERRED_REVENUE, -net
+    if totals.tax_minor:
+        yield Account.TAX_PAYABLE, -totals.tax_minor
+
+
+def _nets(lines: Sequence[PlannedLine], totals: Totals) -> list[int]:
+    """Each line's amount without discount and without the tax inside it; the group's tax is shared by largest remainder."""
+    nets = [line.amount_minor - line.discount_minor for line in lines]
+    for group in totals.tax_groups:
+        if not group.inclusive or not group.tax_minor:
+            continue
+        inside = [
+            place
+            for place, line in enumerate(lines)
+            if line.treatment.inclusive and (line.treatment.percent, line.treatment.code) == (group.percent, group.code)
+        ]
+        for place, part in zip(inside, share(group.tax_minor, [nets[place] for place in inside]), strict=True):
+            nets[place] -= part
+    return nets
+
+
+def _told(document: PlannedInvoice) -> str:
+    subscription = f'"{document.subscription_id}"' if document.subscription_id else "null"
+    return (
+        f'{{"invoice_id":"{document.id}","profile_id":"{document.profile_id}","subscription_id":{subscription},'
+        f'"currency":"{document.currency}","total_minor":{document.totals.total_minor},'
+        f'"amount_due_minor":{document.totals.amount_due_minor}}}'
+    )
+
+
+_LOCK = text(
+    """
+    SELECT seller_id, id, prefix, next_no, last_issued_at FROM billing.series
+    WHERE seller_id = ANY(:sellers) AND kind = 'invoice' ORDER BY id FOR UPDATE
+    """
+)
+
+
+def _lock_counters(
+    session: Session, sellers: set[UUID], now: datetime, read_now: Callable[[], datetime]
+) -> dict[UUID, _Counter]:
+    rows = session.execute(_LOCK, {"sellers": list(sellers)}).all()
+    read = read_now()
+    if read.date() != now.date():
+        raise Stale("the day changed while documents were being issued")
+    counters = {
+        row.seller_id: _Counter(row.id, row.prefix, row.next_no, row.last_issued_at, max(read, row.last_issued_at or read))
+        for row in rows
+    }
+    if missing := sellers - counters.keys():
+        raise Refused(Fault("series", "no_invoice_series", f"create an invoice series for seller {min(missing)}"))
+    return counters
+
+
+def _advance_counters(session: Session, counters: Sequence[_Counter]) -> None:
+    session.execute(
+        text(
+            """
+            UPDATE billing.series s
+            SET next_no = c.next_no, last_issued_at = c.issued_at, version = s.version + 1, updated_at = clock_timestamp()
+            FROM unnest(CAST(:ids AS uuid[]), CAST(:nos AS int[]), CAST(:ats AS timestamptz[])) AS c(id, next_no, issued_at)
+            WHERE s.id = c.id
+            """
+        ),
+        {
+            "ids": [counter.id for counter in counters],
+            "nos": [counter.next_no for counter in counters],
+            "ats": [counter.issued_at for counter in counters],
+        },
+    )
+
+
+def _number(
+    planned: Sequence[PlannedInvoice], counters: Mapping[UUID, _Counter], keys: Mapping[UUID, DocumentKey]
+) -> tuple[list[Issued], list[str]]:
+    issued: list[Issued] = []
+    rows: list[str] = []
+    for document in planned:
+        counter = counters[document.seller_id]
+        number, series_no = f"{counter.prefix}{counter.next_no:06d}", counter.next_no
+        counter.next_no += 1
+        totals = document.totals
+        due = document.collection == "automatic" and document.charged and totals.amount_due_minor > 0
+        issued.append(Issued(document.id, document.seller_id, number, counter.issued_at, due))
+        rows.append(_invoice_row(document, counter, series_no, number, keys[document.seller_id], due=due))
+    return issued, rows
+
+
+def _invoice_row(
+    document: PlannedInvoice, counter: _Counter, series_no: int, number: str, key: DocumentKey, *, due: bool
+) -> str:
+    totals, issued = document.totals, counter.issued_at.isoformat()
+    paid = totals.amount_due_minor == 0
+    groups = ",".join(
+        f'{{"percent":"{group.percent}","inclusive":{"true" if group.inclusive else "false"},'
+        f'"base_minor":{group.base_minor},"tax_minor":{group.tax_minor},"code":"{group.code}"}}'
+        for group in totals.tax_groups
+    )
+    due_at = NULL
+    if document.collection == "send_invoice":
+        due_at = (counter.issued_at + timedelta(days=document.days_until_due)).isoformat()
+    frozen = (
+        f"{document.profile_id}\t{document.subscription_id or NULL}\tinvoice\t{counter.id}\t{series_no}\t{number}\t{issued}"
+        f"\t{document.currency}\t{_at(document.period_start)}\t{_at(document.period_end)}\t{totals.subtotal_minor}"
+        f"\t{totals.discount_minor}\t{totals.tax_minor}\t{totals.total_minor}\t{totals.credit_applied_minor}"
+        f"\t{totals.amount_due_minor}\t[{groups}]\t{totals.reverse_charge}\t{{{','.join(totals.notes)}}}"
+        f"\t{document.buyer_country}\t{document.buyer_kind}"
+    )
+    sealed = seal(key.key, document.parties_json, table="invoice", row=document.id, column="parties")
+    fingerprint = content_hash(key.key, snapshot(frozen, document))
+    status = InvoiceStatus.PAID if paid else InvoiceStatus.OPEN
+    return (
+        f"{document.id}\t{document.seller_id}\t{frozen}\t{binary(sealed)}\t{key.id}\t{binary(fingerprint)}\t{due_at}"
+        f"\t{status}\t{document.collection}\t0\t0\t{totals.amount_due_minor}\t{issued if paid else NULL}"
+        f"\t{issued if due else NULL}\t0\t{issued if due else NULL}\tf\t1"
+    )
+
+
+def snapshot(frozen: str, document: PlannedInvoice) -> bytes:
+    """The plain text that the content hash covers: the frozen columns, both parties, and every line."""
+    lines = "\n".join(
+        f"{line.kind}\t{line.description}\t{line.quantity}\t{line.unit_amount}\t{line.amount_minor}\t{line.discount_minor}"
+        f"\t{line.treatment.percent}\t{line.treatment.code}\t{_at(line.period_start)}\t{_at(line.period_end)}"
+        for line in document.lines
+    )
+    return b"\n".join((frozen.encode(), document.parties_json, lines.encode()))
+
+
+def _at(instant: datetime | None) -> str:
+    return NULL if instant is None else instant.isoformat()

@@ -1,0 +1,49 @@
+"""A planned document: everything that an invoice will say, before it has a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from billing.rules.tax import TaxTreatment
+from billing.rules.totals import Totals
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLine:
+    """One line. `how_json` is the account of how the amount came about, as JSON text."""
+
+    kind: str
+    price_id: UUID | None
+    description: str
+    quantity: str
+    unit_amount: str | None
+    amount_minor: int
+    discount_minor: int
+    treatment: TaxTreatment
+    period_start: datetime | None
+    period_end: datetime | None
+    how_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedInvoice:
+    """An invoice ready to be issued. `parties_json` names seller and buyer in full: it is sealed before it is written."""
+
+    id: UUID
+    seller_id: UUID
+    profile_id: UUID
+    subscription_id: UUID | None
+    currency: str
+    period_start: datetime | None
+    period_end: datetime | None
+    lines: tuple[PlannedLine, ...]
+    totals: Totals
+    collection: str
+    days_until_due: int
+    charged: bool
+    """Whether collection may try it at once (false for a seller's or subscription's final `unpaid`)."""
+    buyer_country: str
+    buyer_kind: str
+    parties_json: bytes

@@ -1,0 +1,1 @@
+"""Slices: committed portions of due work, claimed by lease and token."""

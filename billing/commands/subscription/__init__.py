@@ -1,0 +1,1 @@
+"""Subscriptions: begin, renew, cancel."""

@@ -1,0 +1,223 @@
+"""Renewal: find who is due, cut slices, and bill each slice in one transaction; a bad subscription ends up alone."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from billing.commands.invoice.issue import DocumentKey, Issued, issue
+from billing.commands.key.obtain import document_key
+from billing.commands.slice.claim import ClaimedSlice, claim, end, hold_token, release
+from billing.commands.slice.cut import cut
+from billing.commands.subscription.advance import advance, record_periods
+from billing.commands.subscription.renew import plan as plan_renewal
+from billing.commands.work_item.raise_item import raise_item
+from billing.flows.parts import Parts
+from billing.kernel.errors import Stale
+from billing.kernel.failpoints import failpoint
+from billing.kernel.status import SliceStatus
+from billing.models import Profile, Subscription
+from billing.privacy.sealed import unseal
+from billing.queries.due import profiles_to_renew
+from billing.queries.renewal import DueSlice, load_due
+
+_log = structlog.get_logger(__name__)
+
+STARTS_ALONE = 3
+"""Starts of a slice of one subscription after which a death of its worker, too, counts as the subscription's fault."""
+
+
+def plan(parts: Parts) -> int:
+    """Cut what is due into slices and nudge a worker for each. Returns the number of profiles.
+
+    Two planners at once do not cut the same profiles: the second finds the lock taken and leaves.
+    """
+    with parts.begin() as session:
+        if not session.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext('billing.renewals.plan'))")):
+            return 0
+        profiles = profiles_to_renew(
+            session, now=parts.clock.now(session), most=parts.settings.billing_plan_limit
+        )
+        cut(session, kind="renewals", members=profiles, size=parts.settings.billing_slice_size)
+        failpoint("renewals.planned")
+    return len(profiles)
+
+
+def bill(parts: Parts, slice_id: UUID) -> int:
+    """Bill one slice. Returns the number of documents; 0 where the slice is done or in other hands.
+
+    May run twice, or die at any line: the slice ends in the transaction that bills, and a period exists once.
+    """
+    with parts.begin() as session:
+        claimed = claim(session, slice_id=slice_id, lease_s=parts.settings.lease_s)
+    if claimed is None:
+        return 0
+    failpoint("renewals.claimed")
+    if claimed.tries > 1 and _divisible(parts, claimed):
+        # An earlier start did not end. Whatever killed it is in one of the halves.
+        _halve(parts, claimed, error="an earlier start did not end")
+        return 0
+    if claimed.tries > STARTS_ALONE:
+        _set_apart(parts, claimed, error="its worker died each time", trace=None)
+        return 0
+    try:
+        with parts.begin() as session:
+            hold_token(session, claimed)
+            issued = bill_profiles(parts, session, profiles=claimed.member_ids, only=claimed.subscription_ids)
+            end(session, claimed, status=SliceStatus.DONE)
+            failpoint("renewals.commit")
+        failpoint("renewals.billed")
+    except Stale as late:
+        _log.info("slice_stale", slice=str(claimed.id), reason=str(late))
+        _give_back(parts, claimed, error=str(late))
+        return 0
+    except Exception as error:  # noqa: BLE001 (whatever it is, the good ones of the slice must still be billed)
+        if _is_infrastructure(error):
+            _give_back(parts, claimed, error=type(error).__name__)
+            raise
+        _divide(parts, claimed, error)
+        return 0
+    return len(issued)
+
+
+def bill_profiles(
+    parts: Parts, session: Session, *, profiles: Sequence[UUID], only: Sequence[UUID] | None = None
+) -> list[Issued]:
+    """Bill what is due of these profiles within the caller's transaction, and hand the charges on after commit."""
+    now = parts.clock.now(session)
+    due = load_due(session, profiles=profiles, only=only, now=now)
+    renewal = plan_renewal(due, buyers=_open_buyers(parts, due), now=now)
+    failpoint("renewals.planned_slice")
+    record_periods(session, renewal.periods)
+    advance(session, renewal.advances, now=now)
+    keys = {
+        seller: DocumentKey(*document_key(session, parts.keyring, seller_id=seller, year=now.year))
+        for seller in due.sellers
+    }
+    issued = issue(session, renewal.invoices, keys=keys, now=now, read_now=lambda: parts.clock.now(session))
+    failpoint("renewals.numbered")
+    cut(
+        session,
+        kind="charges",
+        members=[document.id for document in issued if document.due],
+        size=parts.settings.billing_charge_slice,
+    )
+    return issued
+
+
+def _open_buyers(parts: Parts, due: DueSlice) -> dict[UUID, bytes]:
+    """Each profile's personal part in the clear, for this slice only."""
+    return {
+        id_: unseal(
+            parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped),
+            row.personal,
+            table="profile",
+            row=id_,
+            column="personal",
+        )
+        for id_, row in due.profiles.items()
+    }
+
+
+def _is_infrastructure(error: Exception) -> bool:
+    """Faults of the database or the line, not of the data: the slice is given back whole, nothing is held for them."""
+    return isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
+def _give_back(parts: Parts, claimed: ClaimedSlice, *, error: str) -> None:
+    try:
+        with parts.begin() as session:
+            release(session, claimed, error=error)
+    except (Stale, DBAPIError):
+        # Somebody else has it, or the database is away: the lease runs out by itself.
+        return
+
+
+def _divide(parts: Parts, claimed: ClaimedSlice, error: Exception) -> None:
+    _log.warning("slice_failed", slice=str(claimed.id), members=len(claimed.member_ids), error=type(error).__name__)
+    if _divisible(parts, claimed):
+        _halve(parts, claimed, error=repr(error)[:500])
+    else:
+        _set_apart(parts, claimed, error=repr(error)[:500], trace="".join(traceback.format_exception(error))[-4000:])
+
+
+def _divisible(parts: Parts, claimed: ClaimedSlice) -> bool:
+    return len(claimed.member_ids) > 1 or len(_subscriptions(parts, claimed)) > 1
+
+
+def _subscriptions(parts: Parts, claimed: ClaimedSlice) -> list[UUID]:
+    if claimed.subscription_ids is not None:
+        return claimed.subscription_ids
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        return list(
+            session.scalars(
+                select(Subscription.id)
+                .where(
+                    Subscription.profile_id.in_(claimed.member_ids),
+                    Subscription.next_due_at <= now,
+                    Subscription.hold_id.is_(None),
+                )
+                .order_by(Subscription.code)
+            )
+        )
+
+
+def _halve(parts: Parts, claimed: ClaimedSlice, *, error: str) -> None:
+    members, only = claimed.member_ids, None
+    if len(members) == 1:
+        only = _subscriptions(parts, claimed)
+    with parts.begin() as session:
+        end(session, claimed, status=SliceStatus.SPLIT, error=error)
+        whole = members if only is None else only
+        middle = len(whole) // 2
+        for half in (whole[:middle], whole[middle:]):
+            cut(
+                session,
+                kind="renewals",
+                members=half if only is None else members,
+                subscriptions=None if only is None else half,
+                size=len(members),
+                parent=claimed.id,
+            )
+        failpoint("renewals.halved")
+
+
+def _set_apart(parts: Parts, claimed: ClaimedSlice, *, error: str, trace: str | None) -> None:
+    """The one bad subscription gets a hold that names its work item; sweeps skip it until a person lifts it."""
+    due = _subscriptions(parts, claimed)
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        end(session, claimed, status=SliceStatus.DONE, error=error)
+        for subscription in session.scalars(select(Subscription).where(Subscription.id.in_(due))):
+            hold(session, subscription, error=error, trace=trace, now=now)
+
+
+def hold(session: Session, subscription: Subscription, *, error: str, trace: str | None, now: datetime) -> None:
+    """Stop billing one subscription until a person has looked; everything else goes on."""
+    profile = session.get_one(Profile, subscription.profile_id)
+    item = raise_item(
+        session,
+        kind="subscription_not_billed",
+        subject_type="subscription",
+        subject_id=subscription.id,
+        seller_id=subscription.seller_id,
+        profile_id=profile.id,
+        summary=f"Subscription {subscription.code} could not be billed and is on hold; all others were billed.",
+        error=error,
+        trace=trace,
+        safe_actions=["retry", "park"],
+        now=now,
+    )
+    session.execute(
+        update(Subscription)
+        .where(Subscription.id == subscription.id)
+        .values(hold_id=item.id, version=Subscription.version + 1)
+    )
