@@ -1,0 +1,109 @@
+"""The application: Stripe's paths and the sandbox's own, over one store. An ordinary WSGI application."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Response, request
+
+from billing.sandbox.stripe import gate
+from billing.sandbox.stripe.config import Clock, Config
+from billing.sandbox.stripe.errors import ApiError, missing
+from billing.sandbox.stripe.faults import Faults
+from billing.sandbox.stripe.postman import Postman
+from billing.sandbox.stripe.routes import ROUTES
+from billing.sandbox.stripe.standin import Deliver, StandIn
+from billing.sandbox.stripe.store import Store
+from billing.sandbox.stripe.witness import DOORS, Door
+
+MAX_BODY = 1 << 20
+_NAME = "stripe_stand_in"
+
+
+def create_app(
+    store: Store, *, deliver: Deliver | None = None, seed: int | None = None, in_process: bool = False
+) -> Flask:
+    """The stand-in over `store`. It starts no thread: run `Background(stand_in_of(app))`, or call `run_due` yourself.
+
+    `deliver` carries webhooks instead of HTTP; `seed` makes faults by rate repeatable; `in_process`: a caller that would
+    get no answer is told at once by `NoAnswer`, raised out of the application.
+    """
+    with store.transaction() as tx:
+        config = Config().changed(tx.setting("config") or {})
+    stand_in = StandIn(
+        store=store,
+        clock=Clock(store),
+        faults=Faults(store, seed=seed),
+        config=config,
+        deliver=deliver or Postman(timeout_s=config.webhook_timeout_s),
+        in_process=in_process,
+    )
+    app = Flask(__name__, static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, PROPAGATE_EXCEPTIONS=True)
+    app.extensions[_NAME] = stand_in
+    for route in ROUTES:
+        name = f"{route.method} {route.path}"
+        app.add_url_rule(route.path, name, _serve(stand_in, route), methods=[route.method])
+    for (method, path), door in DOORS.items():
+        app.add_url_rule(f"/_sandbox/{path}", f"{method} {path}", _open(stand_in, door), methods=[method])
+    app.register_error_handler(404, _unknown_path)
+    app.register_error_handler(405, _unknown_path)
+    return app
+
+
+def stand_in_of(app: Flask) -> StandIn:
+    """The stand-in behind an application made by `create_app`."""
+    stand_in = app.extensions[_NAME]
+    assert isinstance(stand_in, StandIn)
+    return stand_in
+
+
+def _serve(stand_in: StandIn, route: gate.Route) -> Callable[..., Response]:
+    def view(**args: str) -> Response:
+        raw = request.get_data(as_text=True) if request.method == "POST" else request.query_string.decode()
+        asked = gate.Asked(
+            method=request.method,
+            path=request.path,
+            raw=raw,
+            headers=request.headers,
+            args=args,
+            gone=request.environ.get("waitress.client_disconnected"),
+        )
+        answer = gate.answer(stand_in, route, asked)
+        return _json(answer.body, answer.status, answer.headers)
+
+    return view
+
+
+def _open(stand_in: StandIn, door: Door) -> Callable[..., Response]:
+    def view(id: str = "") -> Response:
+        try:
+            given = request.args.to_dict() if request.method == "GET" else _body()
+            return _json(door(stand_in, id, given), 200)
+        except ApiError as error:
+            return _json(error.body, error.status, error.headers)
+
+    return view
+
+
+def _body() -> Any:
+    raw = request.get_data()
+    if not raw:
+        return {}
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise ApiError(400, "The body is not JSON.") from error
+
+
+def _unknown_path(_: Exception) -> Response:
+    error = missing("path", f"{request.method} {request.path}")
+    error.body["error"]["message"] = f"Unrecognized request URL ({request.method}: {request.path})."
+    return _json(error.body, 404)
+
+
+def _json(body: Any, status: int, headers: dict[str, str] | None = None) -> Response:
+    text = json.dumps(body, indent=2) + "\n"
+    return Response(text, status=status, headers=headers, mimetype="application/json")

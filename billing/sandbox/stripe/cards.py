@@ -1,0 +1,123 @@
+"""Test payment methods: Stripe's by their names, and the sandbox's own for faults.
+
+A name stands for a card and for what happens when it is charged. Sources: docs.stripe.com/testing (names, brands, last
+four) and docs.stripe.com/declines/codes (decline and advice codes). Names of declines exist with and without the brand
+(`pm_card_visa_chargeDeclined`, `pm_card_chargeDeclined`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+TRY_LATER = "try_again_later"
+NEVER = "do_not_try_again"
+CONFIRM_DATA = "confirm_card_data"
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """What the card error says."""
+
+    code: str
+    decline_code: str | None
+    advice_code: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A test card and its behaviour when charged."""
+
+    brand: str = "visa"
+    last4: str = "4242"
+    funding: str = "credit"
+    country: str = "US"
+    behaviour: str = "succeed"
+    """succeed | decline | decline_once | processing | processing_fails | authenticate_always | authenticate_unless_setup
+    | fault_503 | timeout_before | timeout_after"""
+    decline: Decline | None = None
+    saves: bool = True
+    """Whether Stripe lets it be attached to a customer."""
+    dispute: str | None = None
+    refund: str = "succeeded"
+    """succeeded | pending (succeeds later) | fails (succeeds at first, fails later)"""
+
+
+def _declined(code: str, advice: str | None, message: str = "Your card was declined.") -> Decline:
+    return Decline("card_declined", code, advice, message)
+
+
+FUNDS = _declined("insufficient_funds", TRY_LATER, "Your card has insufficient funds.")
+AUTHENTICATION = Decline(
+    "authentication_required",
+    "authentication_required",
+    None,
+    "Your card was declined. This transaction requires authentication.",
+)
+
+_DECLINES: Mapping[str, tuple[str, Decline]] = {
+    "chargeDeclined": ("0002", _declined("generic_decline", TRY_LATER)),
+    "chargeDeclinedInsufficientFunds": ("9995", FUNDS),
+    "chargeDeclinedLostCard": ("9987", _declined("lost_card", NEVER)),
+    "chargeDeclinedStolenCard": ("9979", _declined("stolen_card", NEVER)),
+    "chargeDeclinedFraudulent": ("0019", _declined("fraudulent", NEVER)),
+    "chargeDeclinedVelocityLimitExceeded": ("6975", _declined("card_velocity_exceeded", TRY_LATER)),
+    "chargeDeclinedExpiredCard": ("0069", Decline("expired_card", None, CONFIRM_DATA, "Your card has expired.")),
+    "chargeDeclinedIncorrectCvc": ("0127", Decline("incorrect_cvc", None, CONFIRM_DATA, "The security code is wrong.")),
+    "chargeDeclinedProcessingError": (
+        "0119",
+        Decline("processing_error", None, TRY_LATER, "An error occurred while processing your card."),
+    ),
+    "chargeDeclinedDoNotHonor": ("0002", _declined("do_not_honor", TRY_LATER)),
+}
+
+
+def _declining() -> dict[str, Card]:
+    cards = {}
+    for name, (last4, decline) in _DECLINES.items():
+        card = Card(last4=last4, behaviour="decline", decline=decline, saves=False)
+        cards["pm_card_" + name] = cards["pm_card_visa_" + name] = card
+    cards["pm_card_chargeCustomerFail"] = Card(
+        last4="0341", behaviour="decline", decline=_declined("generic_decline", TRY_LATER)
+    )
+    cards["pm_card_radarBlock"] = Card(last4="0019", behaviour="decline", decline=_declined("fraudulent", NEVER))
+    return cards
+
+
+CARDS: Mapping[str, Card] = {
+    "pm_card_visa": Card(),
+    "pm_card_visa_debit": Card(last4="5556", funding="debit"),
+    "pm_card_mastercard": Card("mastercard", "4444"),
+    "pm_card_mastercard_debit": Card("mastercard", "8210", "debit"),
+    "pm_card_mastercard_prepaid": Card("mastercard", "5100", "prepaid"),
+    "pm_card_amex": Card("amex", "0005"),
+    "pm_card_discover": Card("discover", "1117"),
+    "pm_card_diners": Card("diners", "0004"),
+    "pm_card_jcb": Card("jcb", "0505", country="JP"),
+    "pm_card_unionpay": Card("unionpay", "0005", country="CN"),
+    "pm_card_us": Card(),
+    "pm_card_de": Card(last4="0016", country="DE"),
+    "pm_card_fr": Card(last4="0003", country="FR"),
+    "pm_card_gb": Card(last4="0000", country="GB"),
+    "pm_card_jp": Card("jcb", "0505", country="JP"),
+    "pm_card_authenticationRequired": Card(last4="3184", behaviour="authenticate_always"),
+    "pm_card_threeDSecure2Required": Card(last4="3220", behaviour="authenticate_always"),
+    "pm_card_authenticationRequiredOnSetup": Card(last4="3155", behaviour="authenticate_unless_setup"),
+    "pm_card_authenticationRequiredSetupForOffSession": Card(last4="3155", behaviour="authenticate_unless_setup"),
+    "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": Card(
+        last4="8260", behaviour="authenticate_always", decline=FUNDS
+    ),
+    "pm_card_createDispute": Card(last4="0259", dispute="fraudulent"),
+    "pm_card_createDisputeProductNotReceived": Card(last4="2685", dispute="product_not_received"),
+    "pm_card_createDisputeInquiry": Card(last4="1976", dispute="inquiry"),
+    "pm_card_pendingRefund": Card(last4="7726", refund="pending"),
+    "pm_card_refundFail": Card(last4="5126", refund="fails"),
+    **_declining(),
+    "pm_sandbox_processingError": Card(behaviour="fault_503"),
+    "pm_sandbox_timeoutAfterCharge": Card(behaviour="timeout_after"),
+    "pm_sandbox_timeoutBeforeCharge": Card(behaviour="timeout_before"),
+    "pm_sandbox_declineThenSucceed": Card(behaviour="decline_once", decline=FUNDS),
+    "pm_sandbox_processing": Card(behaviour="processing"),
+    "pm_sandbox_processingFails": Card(behaviour="processing_fails", decline=FUNDS),
+}

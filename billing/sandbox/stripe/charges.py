@@ -1,0 +1,87 @@
+"""Charges: every try to move money, made by confirming an intent; and the balance transactions that follow."""
+
+from __future__ import annotations
+
+from billing.sandbox.stripe import events, objects
+from billing.sandbox.stripe.cards import Decline
+from billing.sandbox.stripe.lists import page
+from billing.sandbox.stripe.money import fee_of
+from billing.sandbox.stripe.params import CREATED, PAGE, TEXT, Spec
+from billing.sandbox.stripe.standin import Call
+from billing.sandbox.stripe.tx import Stored
+from billing.sandbox.stripe.values import Json
+
+LIST_SPEC: Spec = {**PAGE, "created": CREATED, "customer": TEXT, "payment_intent": TEXT}
+BALANCE_LIST_SPEC: Spec = {**PAGE, "created": CREATED, "source": TEXT, "type": TEXT}
+
+
+def begin(call: Call, intent: Json, method: Stored) -> Stored:
+    """A new charge of the intent, pending. Hidden: the key it came under, and what its card will do later."""
+    body = objects.charge(call.now, intent, method.body)
+    return call.tx.add(call.account, body, {"key": call.key, "card": method.hidden["card"]})
+
+
+def authorize(charge: Stored, *, captured: bool) -> None:
+    body = charge.body
+    body.update(status="succeeded", paid=True, captured=captured, outcome=objects.outcome(authorized=True))
+    body["amount_captured"] = body["amount"] if captured else 0
+
+
+def decline(charge: Stored, why: Decline) -> None:
+    reason = why.decline_code or why.code
+    charge.body.update(status="failed", failure_code=why.code, failure_message=why.message)
+    charge.body["outcome"] = objects.outcome(decline_code=reason, advice_code=why.advice_code, authorized=False)
+
+
+def captured(call: Call, charge: Stored) -> None:
+    """The money has moved: its balance transaction comes now, or by itself a little later."""
+    if call.config.async_capture:
+        later(call, "balance", charge.id)
+    else:
+        _book(call, charge)
+
+
+def later(call: Call, what: str, id: str, *, after_s: int = 0) -> None:
+    """Promise something for this many seconds of the stand-in's clock from now."""
+    call.tx.sql(
+        "insert into timers (due, account, what, id) values (?,?,?,?)", (call.now + after_s, call.account, what, id)
+    )
+
+
+def balance_arrives(call: Call, id: str) -> None:
+    charge = call.tx.get(call.account, "charge", id)
+    if charge is None or charge.body["balance_transaction"] is not None:
+        return
+    _book(call, charge)
+    call.tx.save(charge)
+    events.happen(call, "charge.updated", charge.body, previous={"balance_transaction": None})
+
+
+def _book(call: Call, charge: Stored) -> None:
+    amount, currency = charge.body["amount_captured"], charge.body["currency"]
+    booked = book(call, charge, amount=amount, fee=fee_of(amount, currency), type="charge", source=charge.id)
+    charge.body["balance_transaction"] = booked["id"]
+
+
+def book(
+    call: Call, charge: Stored, *, amount: int, type: str, source: str, fee: int = 0, category: str | None = None
+) -> Json:
+    """A balance transaction: the gross amount that moved and the fee taken, in the currency's smallest unit."""
+    body = objects.balance_transaction(
+        call.now,
+        amount=amount,
+        fee=fee,
+        currency=charge.body["currency"],
+        source=source,
+        type=type,
+        category=category or type,
+    )
+    return call.tx.add(call.account, body).body
+
+
+def list_(call: Call) -> Json:
+    return page(call, "charge", filters=("customer", "payment_intent"))
+
+
+def list_balance(call: Call) -> Json:
+    return page(call, "balance_transaction", filters=("source", "type"))

@@ -1,0 +1,70 @@
+"""`billing sandbox stripe`: run the stand-in until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from billing.sandbox.stripe import endpoints
+from billing.sandbox.stripe.errors import ApiError
+from billing.sandbox.stripe.server import Server, is_loopback
+from billing.sandbox.stripe.store import MEMORY, Store
+
+
+@click.command("stripe")
+@click.option("--port", default=12111, show_default=True, help="Port on loopback; 0 picks a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option("--store", "store_path", default=MEMORY, show_default=True, help="File that keeps the books.")
+@click.option("--webhook-url", help="Deliver every event there.")
+@click.option("--webhook-secret-env", help="Name of the environment variable that holds that endpoint's secret.")
+@click.option("--seed", type=int, help="Makes faults with a rate repeatable.")
+@click.option("--max-confirms", type=int, help="Confirms after which an intent is canceled.")
+def stripe(
+    port: int,
+    host: str,
+    store_path: str,
+    webhook_url: str | None,
+    webhook_secret_env: str | None,
+    seed: int | None,
+    max_confirms: int | None,
+) -> None:
+    """Run a stand-in for Stripe on loopback: same protocol, test methods, faults on demand, and a witness."""
+    if not is_loopback(host):
+        raise click.UsageError("The stand-in listens on loopback only.")
+    secret = _secret(webhook_url, webhook_secret_env)
+    if store_path != MEMORY:
+        Path(store_path).parent.mkdir(parents=True, exist_ok=True)
+    server = Server(Store(store_path), host=host, port=port, seed=seed)
+    if max_confirms is not None:
+        server.stand_in.configure({"max_confirms": max_confirms})
+    if webhook_url is not None and secret is not None:
+        try:
+            endpoints.at_start(server.stand_in, url=webhook_url, secret=secret)
+        except ApiError as error:
+            raise click.UsageError(str(error)) from error
+
+    def end(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    click.echo(f"Stripe stand-in listens at {server.url}")
+    try:
+        server.run()
+    finally:
+        server.stop()
+
+
+def _secret(url: str | None, name: str | None) -> str | None:
+    """The secret of the endpoint given at start. It comes from the environment, never from the command line."""
+    if (url is None) != (name is None):
+        raise click.UsageError("--webhook-url and --webhook-secret-env go together.")
+    if name is None:
+        return None
+    secret = os.environ.get(name)
+    if not secret:
+        raise click.UsageError(f"The environment variable {name} is empty.")
+    return secret

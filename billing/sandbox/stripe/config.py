@@ -1,0 +1,97 @@
+"""The stand-in's knobs and its clock: kept in the store, changed through `/_sandbox/config` and `/_sandbox/clock`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from billing.sandbox.stripe.errors import invalid
+from billing.sandbox.stripe.money import MINIMUMS
+from billing.sandbox.stripe.store import Store
+from billing.sandbox.stripe.values import Json
+
+
+def _retries() -> list[int]:
+    return [500, 1_000, 2_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000]
+
+
+@dataclass(slots=True)
+class Config:
+    """Everything that may differ between runs. Times name their unit; `_s` in the stand-in's clock unless said."""
+
+    max_confirms: int = 10
+    """A confirm beyond this many cancels the intent, as Stripe's variable limit does."""
+    rate_limit_per_s: float = 0
+    """Requests a second and account, in wall time; 0 = no limit."""
+    minimums: bool = True
+    """Refuse amounts below Stripe's documented minimums."""
+    minimum_amounts: dict[str, int] = field(default_factory=lambda: dict(MINIMUMS))
+    async_capture: bool = True
+    """The answer to a capture has no balance transaction yet; `charge.updated` brings it."""
+    search_lag_s: int = 0
+    processing_s: int = 86_400
+    """How long the sandbox methods that answer `processing` take to settle."""
+    refund_pending_s: int = 86_400
+    refunds_pending: bool = False
+    """Every refund stays pending until told, through `/_sandbox/refunds/{id}`."""
+    save_declining_cards: bool = True
+    """Let test cards that decline be attached and set up. Stripe refuses that, except for `chargeCustomerFail`."""
+    hold_ms: int = 90_000
+    """How long a `timeout_*` holds a connection at most (wall time); it ends as soon as the caller gives up."""
+    webhook_timeout_s: float = 10.0
+    webhook_retries_ms: list[int] = field(default_factory=_retries)
+    """Back-off between tries (wall time); the last one repeats until `webhook_give_up_s` after the first try."""
+    webhook_give_up_s: int = 3 * 86_400
+
+    def changed(self, wishes: Json) -> Config:
+        """A copy with these values. Raises an API error for an unknown name or a value of another type."""
+        known = {each.name: getattr(self, each.name) for each in fields(self)}
+        for name, value in wishes.items():
+            if name not in known:
+                raise invalid(f"The stand-in has no setting named {name}.", param=name)
+            if not _same_type(value, known[name]):
+                raise invalid(f"{name} wants a value like {known[name]!r}.", param=name)
+        return Config(**{**known, **wishes})
+
+    def shown(self) -> Json:
+        return asdict(self)
+
+
+def _same_type(value: Any, like: Any) -> bool:
+    if isinstance(like, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(like, bool)
+    if isinstance(like, int | float):
+        return isinstance(value, int | float) and value >= 0
+    return type(value) is type(like)
+
+
+class Clock:
+    """Wall time, or one instant at which the stand-in stands until it is moved. Survives a restart."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        with store.transaction() as tx:
+            self._frozen: float | None = tx.setting("clock")
+
+    @property
+    def frozen(self) -> bool:
+        return self._frozen is not None
+
+    def now(self) -> int:
+        """Unix seconds: `created`, the age of keys, the 30 days of events."""
+        frozen = self._frozen
+        return int(time.time() if frozen is None else frozen)
+
+    def instant(self) -> datetime:
+        frozen = self._frozen
+        return datetime.fromtimestamp(time.time() if frozen is None else frozen, UTC)
+
+    def set(self, instant: datetime | None) -> None:
+        with self._lock:
+            self._frozen = None if instant is None else instant.timestamp()
+            with self._store.transaction() as tx:
+                tx.set("clock", self._frozen)

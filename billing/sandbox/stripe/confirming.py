@@ -1,0 +1,139 @@
+"""Confirming a PaymentIntent: the one place where money moves, or does not."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from billing.sandbox.stripe import charges, events, idempotency, intents, payment_methods, settling
+from billing.sandbox.stripe.cards import AUTHENTICATION, Decline
+from billing.sandbox.stripe.errors import ApiError, Interrupted, invalid, refused
+from billing.sandbox.stripe.lists import the
+from billing.sandbox.stripe.params import ANY, BOOL, INT, LIST, TEXT, Spec, choice
+from billing.sandbox.stripe.standin import Call
+from billing.sandbox.stripe.tx import Stored
+from billing.sandbox.stripe.values import Json
+
+CONFIRM_SPEC: Spec = {
+    "capture_method": choice("automatic", "automatic_async", "manual"),
+    "error_on_requires_action": BOOL,
+    "expand": LIST,
+    "off_session": TEXT,
+    "payment_method": TEXT,
+    "payment_method_options": ANY,
+    "payment_method_types": LIST,
+    "receipt_email": TEXT,
+    "return_url": TEXT,
+    "setup_future_usage": choice("off_session", "on_session", ""),
+}
+CAPTURE_SPEC: Spec = {"amount_to_capture": INT, "expand": LIST}
+
+
+def confirm(call: Call) -> Json:
+    intent = the(call, "payment_intent", call.args["id"])
+    _check_state(call, intent)
+    if "payment_method" in call.params:
+        intents.choose_method(call, intent, call.params["payment_method"])
+    attempt(call, intent)
+    return intent.body
+
+
+def attempt(call: Call, intent: Stored) -> None:
+    """One confirm. Returns with the intent settled, processing or waiting; raises a card error where it is declined."""
+    for name in ("capture_method", "payment_method_types", "receipt_email", "setup_future_usage"):
+        if call.given(name):
+            intent.body[name] = call.params[name]
+    _check_return_url(call, intent.body)
+    if intent.body["payment_method"] is None:
+        raise refused(
+            "This PaymentIntent has no payment method to confirm with.", code="payment_intent_unexpected_state"
+        )
+    method = the(call, "payment_method", intent.body["payment_method"])
+    if intent.body["customer"] and method.body["customer"] is None and intent.body["setup_future_usage"]:
+        payment_methods.bind(call, method, intent.body["customer"])
+    intent.hidden["confirms"] += 1
+    _play(call, intent, method)
+
+
+def _check_state(call: Call, intent: Stored) -> None:
+    if intent.body["status"] not in intents.CHANGEABLE:
+        raise intents.unexpected_state(intent, "confirmed")
+    if intent.hidden["confirms"] >= call.config.max_confirms:
+        intents.close(call, intent, reason="automatic")
+        error = intents.unexpected_state(intent, "confirmed: it was confirmed too often")
+        error.effects = True
+        raise error
+
+
+def _check_return_url(call: Call, intent: Json) -> None:
+    """Automatic methods may redirect, so Stripe wants to know where the customer comes back to, whatever the method."""
+    automatic = intent["automatic_payment_methods"]
+    if (
+        automatic
+        and automatic["enabled"]
+        and automatic["allow_redirects"] == "always"
+        and "return_url" not in call.params
+    ):
+        raise invalid(
+            "This PaymentIntent accepts automatic payment methods, which may redirect: give a `return_url`, set"
+            " `automatic_payment_methods[allow_redirects]` to `never`, or name `payment_method_types`.",
+            param="return_url",
+        )
+
+
+def _play(call: Call, intent: Stored, method: Stored) -> None:
+    card = payment_methods.card_of(method)
+    match card.behaviour:
+        case "fault_503" | "timeout_before" if _first(call):
+            raise Interrupted(503 if card.behaviour == "fault_503" else None)
+        case "timeout_after":
+            call.unanswered = _first(call)
+        case "decline" if card.decline is not None:
+            decline(call, intent, method, card.decline)
+        case "decline_once" if card.decline is not None and not intent.hidden.get("declined"):
+            decline(call, intent, method, card.decline)
+        case "processing" | "processing_fails":
+            settling.begin(call, intent, method, fails=card.behaviour == "processing_fails")
+            return
+        case "authenticate_always" | "authenticate_unless_setup" if not _authenticated(card.behaviour, method):
+            _require_authentication(call, intent, method)
+            return
+    settling.take(call, intent, method)
+
+
+def _first(call: Call) -> bool:
+    return idempotency.first_time(call.tx, account=call.account, key=call.key, now=call.now)
+
+
+def _authenticated(behaviour: str, method: Stored) -> bool:
+    return behaviour == "authenticate_unless_setup" and bool(method.hidden.get("set_up"))
+
+
+def _require_authentication(call: Call, intent: Stored, method: Stored) -> None:
+    if call.given("off_session") not in (None, "", "false") or call.given("error_on_requires_action"):
+        decline(call, intent, method, AUTHENTICATION)
+    intent.body.update(status="requires_action", next_action={"type": "use_stripe_sdk", "use_stripe_sdk": {}})
+    call.tx.save(intent)
+    events.happen(call, "payment_intent.requires_action", intent.body)
+
+
+def decline(call: Call, intent: Stored, method: Stored, why: Decline) -> NoReturn:
+    """A failed charge, and the card error that says so. Both stay written."""
+    charge = charges.begin(call, intent.body, method)
+    charges.decline(charge, why)
+    call.tx.save(charge)
+    error = settling.declined(intent, charge, method, why)
+    call.tx.save(intent)
+    events.happen(call, "charge.failed", charge.body)
+    events.happen(call, "payment_intent.payment_failed", intent.body)
+    raise ApiError(402, why.message, effects=True, **{**error, "payment_intent": intent.body})
+
+
+def capture(call: Call) -> Json:
+    intent = the(call, "payment_intent", call.args["id"])
+    if intent.body["status"] != "requires_capture":
+        raise intents.unexpected_state(intent, "captured")
+    amount = call.given("amount_to_capture", intent.body["amount_capturable"])
+    if not 0 < amount <= intent.body["amount_capturable"]:
+        raise refused("More than what is capturable.", code="amount_too_large", param="amount_to_capture")
+    settling.capture(call, intent, amount)
+    return intent.body

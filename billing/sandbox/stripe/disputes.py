@@ -1,0 +1,95 @@
+"""Disputes: an inquiry moves no money; a chargeback takes the amount and a fee, and gives the amount back when won."""
+
+from __future__ import annotations
+
+from billing.sandbox.stripe import charges, events, objects
+from billing.sandbox.stripe.cards import CARDS
+from billing.sandbox.stripe.errors import refused
+from billing.sandbox.stripe.lists import page, the
+from billing.sandbox.stripe.money import DISPUTE_FEE
+from billing.sandbox.stripe.params import ANY, BOOL, CREATED, LIST, METADATA, PAGE, TEXT, Spec, merged
+from billing.sandbox.stripe.standin import Call
+from billing.sandbox.stripe.tx import Stored
+from billing.sandbox.stripe.values import Json
+
+UPDATE_SPEC: Spec = {"evidence": ANY, "expand": LIST, "metadata": METADATA, "submit": BOOL}
+LIST_SPEC: Spec = {**PAGE, "charge": TEXT, "created": CREATED, "payment_intent": TEXT}
+_OVER = frozenset(("won", "lost", "warning_closed"))
+
+
+def opens(call: Call, id: str) -> None:
+    """What a test card such as `pm_card_createDispute` promised."""
+    reason = CARDS[the(call, "charge", id).hidden["card"]].dispute or "fraudulent"
+    inquiry = reason == "inquiry"
+    open_(call, id, amount=None, reason="fraudulent" if inquiry else reason, inquiry=inquiry)
+
+
+def open_(call: Call, charge_id: str, *, amount: int | None, reason: str, inquiry: bool) -> Json:
+    """Open a dispute; `amount` in the charge's smallest unit, None = all of it."""
+    charge = the(call, "charge", charge_id, param="charge")
+    amount = charge.body["amount"] if amount is None else amount
+    if charge.body["status"] != "succeeded" or charge.hidden.get("disputed"):
+        raise refused("Only a charge that succeeded and is not disputed yet can be disputed.", param="charge")
+    if not 0 < amount <= charge.body["amount"]:
+        raise refused("A dispute is of at most the charge's amount.", param="amount")
+    body = objects.dispute(call.now, charge=charge.body, amount=amount, reason=reason, inquiry=inquiry)
+    dispute = call.tx.add(call.account, body)
+    charge.body["disputed"] = True
+    charge.hidden["disputed"] = not inquiry
+    call.tx.save(charge)
+    events.happen(call, "charge.dispute.created", body)
+    if not inquiry:
+        _book(call, dispute, charge, amount=-amount, fee=DISPUTE_FEE, category="dispute")
+        events.happen(call, "charge.dispute.funds_withdrawn", body)
+    return body
+
+
+def close(call: Call, id: str, status: str) -> Json:
+    """End it: `won`, `lost`, or `warning_closed` for an inquiry."""
+    dispute = the(call, "dispute", id)
+    inquiry = dispute.body["status"].startswith("warning")
+    if dispute.body["status"] in _OVER:
+        raise refused("This dispute is closed already.")
+    if status not in (("warning_closed",) if inquiry else ("won", "lost")):
+        raise refused("A chargeback ends won or lost, an inquiry warning_closed.", param="status")
+    charge = the(call, "charge", dispute.body["charge"])
+    dispute.body.update(status=status, is_charge_refundable=False)
+    if status == "won":
+        charge.hidden["disputed"] = False
+        call.tx.save(charge)
+        _book(call, dispute, charge, amount=dispute.body["amount"], fee=0, category="dispute_reversal")
+        events.happen(call, "charge.dispute.funds_reinstated", dispute.body)
+    call.tx.save(dispute)
+    events.happen(call, "charge.dispute.closed", dispute.body)
+    return dispute.body
+
+
+def _book(call: Call, dispute: Stored, charge: Stored, *, amount: int, fee: int, category: str) -> None:
+    booked = charges.book(call, charge, amount=amount, fee=fee, type="adjustment", source=dispute.id, category=category)
+    dispute.body["balance_transactions"].append(booked)
+    call.tx.save(dispute)
+
+
+def update(call: Call) -> Json:
+    dispute = the(call, "dispute", call.args["id"])
+    dispute.body["metadata"] = merged(dispute.body["metadata"], call.given("metadata", {}))
+    if call.given("evidence"):
+        dispute.body["evidence"].update(call.params["evidence"])
+        dispute.body["evidence_details"]["has_evidence"] = True
+    if call.given("submit"):
+        dispute.body["evidence_details"]["submission_count"] += 1
+        inquiry = dispute.body["status"].startswith("warning")
+        dispute.body["status"] = "warning_under_review" if inquiry else "under_review"
+    call.tx.save(dispute)
+    events.happen(call, "charge.dispute.updated", dispute.body)
+    return dispute.body
+
+
+def close_by_us(call: Call) -> Json:
+    """Giving in: the dispute is lost."""
+    inquiry = the(call, "dispute", call.args["id"]).body["status"].startswith("warning")
+    return close(call, call.args["id"], "warning_closed" if inquiry else "lost")
+
+
+def list_(call: Call) -> Json:
+    return page(call, "dispute", filters=("charge", "payment_intent"))

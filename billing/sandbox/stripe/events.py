@@ -1,0 +1,104 @@
+"""Events: what happened, written in the transaction in which it happens, with a delivery for every endpoint that listens."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from billing.sandbox.stripe import objects
+from billing.sandbox.stripe.errors import missing
+from billing.sandbox.stripe.faults import Fault
+from billing.sandbox.stripe.lists import page
+from billing.sandbox.stripe.params import BOOL, CREATED, LIST, PAGE, TEXT, Spec
+from billing.sandbox.stripe.standin import Call
+from billing.sandbox.stripe.tx import Stored, Tx
+from billing.sandbox.stripe.values import Json
+
+KEPT_S = 30 * 86_400
+"""Stripe lists events of the last 30 days only."""
+EVERY_ACCOUNT = "*"
+"""The endpoint given at start hears all accounts, since an account exists only once its key is used."""
+_REORDER_MS = 500
+
+LIST_SPEC: Spec = {**PAGE, "created": CREATED, "type": TEXT, "types": LIST, "delivery_success": BOOL}
+
+
+def happen(call: Call, type: str, body: Json, *, previous: Json | None = None) -> None:
+    """Note that something happened, because of this request or by itself."""
+    data: Json = {"object": body} if previous is None else {"object": body, "previous_attributes": previous}
+    request = {"id": call.request_id, "idempotency_key": call.key}
+    event = objects.event(call.now, type=type, data=data, request=request)
+    call.tx.add(call.account, event)
+    for endpoint in listening(call.tx, call.account, type):
+        _promise(call, event["id"], endpoint.id, type)
+
+
+def _promise(call: Call, event: str, endpoint: str, type: str) -> None:
+    """Write the delivery, or what the faults make of it."""
+
+    def hit(kind: str) -> Fault | None:
+        return call.stand_in.faults.hit(kind, method=call.method, path=call.path, event_type=type)
+
+    if hit("webhook_drop"):
+        _deliver(call.tx, call.account, event, endpoint, state="dropped")
+        return
+    delay_ms = 0
+    for kind, usual_ms in (("webhook_delay", 0), ("webhook_reorder", _REORDER_MS)):
+        fault = hit(kind)
+        delay_ms += 0 if fault is None else usual_ms if fault.ms is None else fault.ms
+    for _ in range(2 if hit("webhook_duplicate") else 1):
+        _deliver(call.tx, call.account, event, endpoint, delay_ms=delay_ms)
+
+
+def listening(tx: Tx, account: str, type: str) -> list[Stored]:
+    found = tx.select("kind = 'webhook_endpoint' and account in (?, ?)", (account, EVERY_ACCOUNT), order="seq")
+    wanted = ({"*", type} & set(each.body["enabled_events"]) for each in found)
+    return [each for each, wants in zip(found, wanted, strict=True) if wants and each.body["status"] == "enabled"]
+
+
+def _deliver(tx: Tx, account: str, event: str, endpoint: str, *, delay_ms: int = 0, state: str = "waiting") -> None:
+    due = time.time() + delay_ms / 1000
+    tx.sql(
+        "insert into deliveries (account, event, endpoint, first_due, due, state) values (?,?,?,?,?,?)",
+        (account, event, endpoint, due, due, state),
+    )
+
+
+def resend(tx: Tx, id: str) -> int:
+    """Deliver an event once more to every endpoint that listens; returns to how many."""
+    event = tx.any("event", id)
+    if event is None:
+        raise missing("event", id)
+    endpoints = listening(tx, event.account, event.body["type"])
+    for endpoint in endpoints:
+        _deliver(tx, event.account, id, endpoint.id)
+    return len(endpoints)
+
+
+def retrieve(call: Call) -> Json:
+    found = call.tx.select(
+        "kind = 'event' and account = ? and id = ? and created > ?",
+        (call.account, call.args["id"], call.now - KEPT_S),
+    )
+    if not found:
+        raise missing("event", call.args["id"])
+    return _with_pending(call.tx, found[0].body)
+
+
+def list_(call: Call) -> Json:
+    where, values = "created > ?", [call.now - KEPT_S]
+    types = call.given("types", [])
+    if types:
+        where += f" and type in ({','.join('?' * len(types))})"
+        values += types
+    if "delivery_success" in call.params:
+        failed = "select event from deliveries where event = objects.id and state <> 'delivered'"
+        where += f" and {'not ' if call.params['delivery_success'] else ''}exists ({failed})"
+    listed = page(call, "event", filters=("type",), also=(where, values))
+    listed["data"] = [_with_pending(call.tx, body) for body in listed["data"]]
+    return listed
+
+
+def _with_pending(tx: Tx, body: Json) -> Json:
+    waiting: Any = tx.sql("select count(*) from deliveries where event = ? and state = 'waiting'", (body["id"],))
+    return {**body, "pending_webhooks": waiting[0][0]}

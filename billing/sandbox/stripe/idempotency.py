@@ -1,0 +1,66 @@
+"""Idempotency keys: the first answer is kept with the effect, in its transaction, and replayed for 24 hours.
+
+By account and key; the age is that of the stand-in's clock. A key older than that is pruned: it is a new request.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from billing.sandbox.stripe.errors import key_reused
+from billing.sandbox.stripe.tx import Tx
+from billing.sandbox.stripe.values import Json, digest
+
+LIFE_S = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to the caller."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+def fingerprint(method: str, path: str, params: Json) -> str:
+    return digest(f"{method} {path} {json.dumps(params, sort_keys=True)}", length=64)
+
+
+def replay(tx: Tx, *, account: str, key: str, print_: str, now: int) -> Answer | None:
+    """The kept answer of the first request under this key. Raises `idempotency_error` if that was another request."""
+    found = tx.sql("select * from keys where account = ? and key = ?", (account, key))
+    if not found:
+        return None
+    kept = found[0]
+    if now - kept["created"] >= LIFE_S:
+        tx.sql("delete from keys where account = ? and key = ?", (account, key))
+        return None
+    if kept["fingerprint"] != print_:
+        raise key_reused(key)
+    again = {"Idempotent-Replayed": "true", "Original-Request": kept["request_id"]}
+    return Answer(kept["status"], json.loads(kept["body"]), {**json.loads(kept["headers"]), **again})
+
+
+def keep(tx: Tx, answer: Answer, *, account: str, key: str, print_: str, now: int, request_id: str) -> None:
+    tx.sql(
+        "insert into keys (account, key, created, fingerprint, request_id, status, headers, body)"
+        " values (?,?,?,?,?,?,?,?)",
+        (account, key, now, print_, request_id, answer.status, json.dumps(answer.headers), json.dumps(answer.body)),
+    )
+
+
+def first_time(tx: Tx, *, account: str, key: str | None, now: int) -> bool:
+    """Whether a sandbox method's passing fault has yet to strike under this key."""
+    if key is None:
+        return True
+    found = tx.sql("select created from passed_faults where account = ? and key = ?", (account, key))
+    return not found or now - found[0]["created"] >= LIFE_S
+
+
+def strike(tx: Tx, *, account: str, key: str | None, now: int) -> None:
+    """Note that the passing fault has struck, so that the repeat is executed."""
+    if key is not None:
+        tx.sql("insert or replace into passed_faults (account, key, created) values (?,?,?)", (account, key, now))

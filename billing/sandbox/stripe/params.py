@@ -1,0 +1,153 @@
+"""Parameters: Stripe's form encoding decoded, and checked against what an operation knows.
+
+`a[b][c]=1` nests, `a[]=1` and `a[0]=1` are lists; values are text until a `Field` says otherwise. What an operation
+does not know is refused (`parameter_unknown`), before anything is done and without using the idempotency key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from billing.sandbox.stripe.errors import ApiError, invalid
+from billing.sandbox.stripe.values import Json
+
+_NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)\Z")
+_PART = re.compile(r"\[([^\[\]]*)\]")
+_MAX_DEPTH = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One parameter. `kind`: text, int, bool, list, metadata, any, hash (with `inside`), created (number or range)."""
+
+    kind: str = "text"
+    required: bool = False
+    choices: frozenset[str] | None = None
+    inside: Mapping[str, Field] | None = None
+
+
+Spec = Mapping[str, Field]
+
+TEXT, INT, BOOL, LIST, METADATA, ANY = (Field(kind) for kind in ("text", "int", "bool", "list", "metadata", "any"))
+CREATED = Field("created")
+PAGE: Spec = {"limit": INT, "starting_after": TEXT, "ending_before": TEXT, "expand": LIST}
+
+
+def required(kind: str = "text") -> Field:
+    return Field(kind, required=True)
+
+
+def choice(*names: str) -> Field:
+    return Field("text", choices=frozenset(names))
+
+
+def hash_of(**inside: Field) -> Field:
+    return Field("hash", inside=inside)
+
+
+def decode(raw: str) -> Json:
+    """The nested form of a query string or form body. Later values replace earlier ones."""
+    decoded: Json = {}
+    for name, value in parse_qsl(raw, keep_blank_values=True):
+        found = _NAME.match(name)
+        if found is None:
+            raise invalid(f"Invalid parameter name: {name}", code="parameter_unknown", param=name)
+        _put(decoded, [found[1], *_PART.findall(found[2])], value)
+    return {name: _listed(value) for name, value in decoded.items()}
+
+
+def _put(into: Json, path: list[str], value: str) -> None:
+    if len(path) > _MAX_DEPTH:
+        raise invalid("Too deeply nested.", param=path[0])
+    for part in path[:-1]:
+        inner = into.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise invalid(f"{path[0]} is given both as a value and as a hash.", param=path[0])
+        into = inner
+    last = path[-1] or str(len(into))
+    into[last] = value
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if value and all(name.isdecimal() for name in value):
+        return [_listed(value[name]) for name in sorted(value, key=int)]
+    return {name: _listed(inner) for name, inner in value.items()}
+
+
+def check(given: Json, spec: Spec, *, within: str = "") -> Json:
+    """The parameters with their types, or Stripe's refusal of the first that is wrong."""
+    for name in given:
+        if name not in spec:
+            raise _wrong("Received unknown parameter: " + _full(within, name), "parameter_unknown", _full(within, name))
+    for name, field in spec.items():
+        if field.required and given.get(name) in (None, ""):
+            raise _wrong(f"Missing required param: {_full(within, name)}.", "parameter_missing", _full(within, name))
+    return {name: _typed(value, spec[name], _full(within, name)) for name, value in given.items()}
+
+
+def _full(within: str, name: str) -> str:
+    return f"{within}[{name}]" if within else name
+
+
+def _typed(value: Any, field: Field, name: str) -> Any:
+    match field.kind:
+        case "int":
+            return _integer(value, name)
+        case "bool":
+            if value not in ("true", "false"):
+                raise _wrong(f"Invalid boolean: {value}", "parameter_invalid_boolean", name)
+            return value == "true"
+        case "list":
+            if not isinstance(value, list) and value != "":
+                raise _wrong(f"Invalid array: {name}", "parameter_invalid_array", name)
+            return value or []
+        case "metadata":
+            return _metadata(value, name)
+        case "created":
+            if isinstance(value, dict):
+                bounds = dict.fromkeys(("gt", "gte", "lt", "lte"), INT)
+                return {bound: int(each) for bound, each in check(value, bounds, within=name).items()}
+            return _integer(value, name)
+        case "hash":
+            if not isinstance(value, dict):
+                raise _wrong(f"Invalid object: {name}", "parameter_invalid_object", name)
+            return check(value, field.inside or {}, within=name)
+        case "any":
+            return value
+    if not isinstance(value, str):
+        raise _wrong(f"Invalid string: {name}", "parameter_invalid_string", name)
+    if field.choices is not None and value not in field.choices:
+        raise _wrong(f"Invalid {name}: must be one of {', '.join(sorted(field.choices))}", None, name)
+    return value
+
+
+def _integer(value: Any, name: str) -> int:
+    if not isinstance(value, str) or re.fullmatch(r"-?\d{1,15}", value, re.ASCII) is None:
+        raise _wrong(f"Invalid integer: {value}", "parameter_invalid_integer", name)
+    return int(value)
+
+
+def _metadata(value: Any, name: str) -> dict[str, str]:
+    """Stripe's bounds: at most 50 pairs, names up to 40 characters, values up to 500. An empty value removes a name."""
+    if value == "":
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise _wrong(f"Invalid object: {name}", "parameter_invalid_object", name)
+    if len(value) > 50 or any(len(key) > 40 or len(text) > 500 for key, text in value.items()):
+        raise _wrong("Metadata holds at most 50 pairs, 40 characters a name, 500 a value.", None, name)
+    return value
+
+
+def merged(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
+    """Metadata after an update: named pairs replaced, empty ones removed, the others kept."""
+    return {name: text for name, text in {**old, **new}.items() if text != ""}
+
+
+def _wrong(message: str, code: str | None, param: str) -> ApiError:
+    return invalid(message, code=code, param=param)

@@ -1,0 +1,83 @@
+"""The stand-in over HTTP: waitress on loopback, with enough threads for callers that are kept waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from threading import Thread
+from typing import Any
+
+import waitress
+from waitress.channel import ClientDisconnected
+
+from billing.sandbox.stripe.app import create_app, stand_in_of
+from billing.sandbox.stripe.background import Background
+from billing.sandbox.stripe.faults import NoAnswer
+from billing.sandbox.stripe.standin import StandIn
+from billing.sandbox.stripe.store import Store
+
+THREADS = 64
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class Server:
+    """A stand-in that listens. `run` blocks until `stop` is called from elsewhere."""
+
+    def __init__(self, store: Store, *, host: str = "127.0.0.1", port: int = 0, seed: int | None = None) -> None:
+        if not is_loopback(host):
+            raise ValueError("the stand-in listens on loopback only")
+        app = create_app(store, seed=seed)
+        self.stand_in: StandIn = stand_in_of(app)
+        self._background = Background(self.stand_in)
+        # A look-ahead of one lets waitress notice, while a request is held, that its caller has hung up.
+        self._server = waitress.create_server(
+            _hanging_up(app), host=host, port=port, threads=THREADS, channel_request_lookahead=1, ident=None
+        )
+        self.url = f"http://{host}:{self._server.effective_port}"
+
+    def run(self) -> None:
+        self._background.start()
+        self._server.run()
+
+    def stop(self) -> None:
+        self._server.close()
+        self._background.stop()
+        self._server.task_dispatcher.shutdown()
+        self.stand_in.store.close()
+
+
+def is_loopback(host: str) -> bool:
+    return host == "localhost" or _address_is_loopback(host)
+
+
+def _address_is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def serving(store: Store, *, seed: int | None = None) -> Iterator[Server]:
+    """A stand-in in a thread, on a free port, for the length of the block."""
+    server = Server(store, seed=seed)
+    thread = Thread(target=server.run, name="stand-in-http", daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join(5)
+
+
+def _hanging_up(app: Wsgi) -> Wsgi:
+    """Turn `NoAnswer` into what makes waitress close the connection without a word."""
+
+    def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        try:
+            return app(environ, start_response)
+        except NoAnswer as why:
+            raise ClientDisconnected from why
+
+    return call
