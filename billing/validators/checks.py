@@ -1,0 +1,139 @@
+"""The checks that nouns share. A `Checks` collects every fault of an input and raises them together."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection
+from datetime import datetime
+from decimal import Decimal
+
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.money import EXPONENTS
+from billing.kernel.period import IntervalUnit, zone_info
+from billing.validators.card_number import holds_card_number
+from billing.validators.countries import COUNTRIES
+
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}", re.ASCII)
+_EMAIL = re.compile(r"[^\s@,;<>()\[\]\\\"]+@[^\s@,;<>()\[\]\\\"]+\.[^\s@,;<>()\[\]\\\".]+")
+# Line and paragraph separators, and the marks that turn the direction of what follows: what they show is not what is.
+_DECEIVING = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+MOST_INTERVALS = 1000
+MOST_UNIT_AMOUNT = Decimal(10) ** 15
+MOST_DECIMALS = 12
+
+
+class Checks:
+    """Faults found so far. Each check names the input's field; `done` raises `Refused` with all of them."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def fault(self, field: str, code: str, mend: str) -> None:
+        """Note a fault that a noun found by its own rule."""
+        self.faults.append(Fault(field, code, mend))
+
+    def done(self) -> None:
+        """Raise `Refused` with every fault noted; nothing where there is none."""
+        if self.faults:
+            raise Refused(self.faults)
+
+    def text(self, field: str, value: str | None, *, most: int) -> None:
+        """A present line of text for people, of at most `most` characters."""
+        if value is None or not value.strip():
+            self.fault(field, "missing", "give a text")
+            return
+        self.optional_text(field, value, most=most)
+
+    def optional_text(self, field: str, value: str | None, *, most: int) -> None:
+        """A line of text, or nothing."""
+        if not value:
+            return
+        if len(value) > most:
+            self.fault(field, "too_long", f"at most {most} characters")
+        if value != value.strip():
+            self.fault(field, "space_around", "remove the space before or after it")
+        if any(unicodedata.category(sign) in {"Cc", "Cs", "Cn"} or sign in _DECEIVING for sign in value):
+            self.fault(field, "control_character", "remove line breaks and other characters that do not show")
+        if holds_card_number(value):
+            self.fault(field, "card_number", "remove the card number; cards are given to the provider's own page only")
+
+    def code(self, field: str, value: str) -> None:
+        """A name by which machines know a thing: ASCII letters, digits and . _ : / - up to 100."""
+        if not value:
+            self.fault(field, "missing", "give a code")
+        elif not _CODE.fullmatch(value):
+            self.fault(field, "not_a_code", "use up to 100 of A-Z a-z 0-9 . _ : / - and begin with a letter or digit")
+        elif holds_card_number(value):
+            self.fault(field, "card_number", "remove the card number; cards are given to the provider's own page only")
+
+    def email(self, field: str, value: str | None) -> None:
+        """An address with a mailbox and a dotted domain, or nothing. Whether it is read, only a message shows."""
+        self.optional_text(field, value, most=254)
+        if value and not _EMAIL.fullmatch(value):
+            self.fault(field, "not_an_email", "give an address such as name@example.com")
+
+    def country(self, field: str, value: str) -> None:
+        """An assigned ISO 3166 code in upper case."""
+        if value not in COUNTRIES:
+            self.fault(
+                field, "unknown_country", "give an upper-case ISO 3166 code of two letters, such as DE (Greece: GR)"
+            )
+
+    def currency(self, field: str, value: str) -> None:
+        """An ISO 4217 code in lower case."""
+        if value not in EXPONENTS:
+            self.fault(field, "unknown_currency", "give a lower-case ISO 4217 code, such as eur")
+
+    def timezone(self, field: str, value: str) -> None:
+        """An IANA zone."""
+        try:
+            zone_info(value)
+        except Refused as refusal:
+            self.faults.extend(Fault(field, fault.code, fault.mend) for fault in refusal.faults)
+
+    def one_of(self, field: str, value: str, allowed: Collection[str]) -> None:
+        """One of the named values."""
+        if value not in allowed:
+            self.fault(field, "not_one_of", f"give one of {', '.join(allowed)}")
+
+    def whole(self, field: str, value: int, *, least: int, most: int) -> None:
+        """A whole number within bounds."""
+        if not least <= value <= most:
+            self.fault(field, "out_of_range", f"give a whole number from {least} to {most}")
+
+    def unit_amount(self, field: str, value: Decimal) -> None:
+        """An exact price in minor units, from 0; a fraction of a minor unit is allowed."""
+        if not value.is_finite():
+            self.fault(field, "not_a_number", "give a decimal number in minor units")
+        elif value < 0:
+            self.fault(field, "negative", "give 0 or more, in minor units")
+        elif value >= MOST_UNIT_AMOUNT:
+            self.fault(field, "too_large", "give less than 10^15 minor units")
+        elif _decimals(value) > MOST_DECIMALS:
+            self.fault(field, "too_precise", f"at most {MOST_DECIMALS} decimal places")
+
+    def percent(self, field: str, value: Decimal) -> None:
+        """A percent from 0 to under 100, as a decimal number."""
+        if not value.is_finite():
+            self.fault(field, "not_a_number", "give a decimal number such as 19")
+        elif not 0 <= value < 100:
+            self.fault(field, "percent_range", "give a percent from 0 to under 100")
+        elif _decimals(value) > 4:
+            self.fault(field, "too_precise", "at most 4 decimal places")
+
+    def interval(self, unit_field: str, unit: str, count_field: str, count: int) -> None:
+        """A unit, and how many of it a period lasts."""
+        self.one_of(unit_field, unit, tuple(IntervalUnit))
+        self.whole(count_field, count, least=1, most=MOST_INTERVALS)
+
+    def instant(self, field: str, value: datetime) -> None:
+        """An aware time."""
+        if value.tzinfo is None:
+            self.fault(field, "time_without_offset", "give a time with an offset")
+
+
+def _decimals(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)
+    return max(0, -exponent)

@@ -1,0 +1,40 @@
+"""What a payment method needs before the provider hears of it: a consent that we can show later."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.validators.checks import Checks
+
+CHANNELS = ("web", "app", "phone", "paper", "import")
+_METHOD_REF = re.compile(r"[A-Za-z0-9_]{3,255}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """That the customer agreed to later charges: to which text, when (aware), and where."""
+
+    text_version: str
+    given_at: datetime
+    channel: str = "web"
+
+
+def check_consent(consent: Consent, *, now: datetime) -> None:
+    """Raise `Refused` with every fault of `consent`. `now` is business time: a consent can't be of the future."""
+    checks = Checks()
+    checks.code("consent_text_version", consent.text_version)
+    checks.one_of("consent_channel", consent.channel, CHANNELS)
+    checks.instant("consent_at", consent.given_at)
+    if consent.given_at.tzinfo is not None and consent.given_at > now:
+        checks.fault("consent_at", "consent_in_future", "give the time at which the customer agreed")
+    checks.done()
+
+
+def check_method_ref(method_ref: str) -> None:
+    """Raise `Refused` unless `method_ref` has the shape of a provider's id. A card number has not."""
+    checks = Checks()
+    if not _METHOD_REF.fullmatch(method_ref) or method_ref.isdigit():
+        checks.fault("payment_method", "not_a_method_id", "give the provider's id, such as pm_card_visa")
+    checks.done()

@@ -1,0 +1,81 @@
+"""What a profile must be: whom we bill, where they are, and what their documents say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from billing.validators.checks import Checks
+from billing.validators.seller import Address, check_address
+
+BUYER_KINDS = ("consumer", "business")
+_TAX_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./-]{3,38}[A-Za-z0-9]", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """The part that is sealed under the profile's own key. Never logged, never told to a provider."""
+
+    name: str = field(repr=False)
+    email: str | None = field(default=None, repr=False)
+    address: Address = field(default_factory=Address, repr=False)
+    tax_id: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewProfile:
+    """A paying customer, for one account of the host application. `account_id` is stored in the clear: never a name.
+
+    `anonymous_id`: None makes a random one.
+    """
+
+    account_id: str
+    country: str
+    personal: Personal
+    timezone: str = "UTC"
+    buyer_kind: str = "consumer"
+    anonymous_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileChange:
+    """The new state of what may change, whole: what is left out here is gone."""
+
+    country: str
+    personal: Personal
+    timezone: str
+    buyer_kind: str
+
+
+def check_new_profile(new: NewProfile) -> None:
+    """Raise `Refused` with every fault of `new`."""
+    checks = Checks()
+    checks.text("account_id", new.account_id, most=200)
+    if "@" in new.account_id:
+        checks.fault("account_id", "account_id_is_personal", "give the account's id, not an e-mail address")
+    _check(checks, new.country, new.personal, new.timezone, new.buyer_kind)
+    checks.done()
+
+
+def check_profile_change(change: ProfileChange) -> None:
+    """Raise `Refused` with every fault of `change`."""
+    checks = Checks()
+    _check(checks, change.country, change.personal, change.timezone, change.buyer_kind)
+    checks.done()
+
+
+def _check(checks: Checks, country: str, personal: Personal, timezone: str, buyer_kind: str) -> None:
+    checks.country("country", country)
+    checks.timezone("timezone", timezone)
+    checks.one_of("buyer_kind", buyer_kind, BUYER_KINDS)
+    checks.text("name", personal.name, most=200)
+    checks.email("email", personal.email)
+    check_address(checks, personal.address)
+    checks.optional_text("tax_id", personal.tax_id, most=40)
+    if personal.tax_id and not _TAX_ID.fullmatch(personal.tax_id):
+        checks.fault("tax_id", "not_a_tax_id", "give 5 to 40 letters and digits, such as DE123456789")
+    if personal.tax_id and buyer_kind == "consumer":
+        checks.fault(
+            "tax_id", "consumer_with_tax_id", "a customer with a tax id is a business; say so, or leave it out"
+        )

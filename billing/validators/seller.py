@@ -1,0 +1,112 @@
+"""What a seller must be: a legal entity whose documents can be issued and numbered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from billing.validators.checks import Checks
+
+CATCH_UP = ("bill_each", "merge", "skip")
+DUNNING_FINAL = ("cancel", "unpaid", "keep")
+_CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{0,19}", re.ASCII)
+_LONGEST_DELAY = timedelta(days=365)
+_MOST_RETRIES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A postal address; its country stands beside it, on whom it belongs to."""
+
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    postal_code: str = ""
+    region: str = ""
+
+
+_DEFAULT_RETRIES = (timedelta(days=3), timedelta(days=5), timedelta(days=7))
+
+
+@dataclass(frozen=True, slots=True)
+class SellerPolicy:
+    """How missed periods are caught up, and how declined invoices are tried again (each delay from the try before)."""
+
+    catch_up: str = "bill_each"
+    catch_up_limit: int = 12
+    dunning_retries: tuple[timedelta, ...] = _DEFAULT_RETRIES
+    dunning_final: str = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class NewSeller:
+    """A seller to be created. `next_number` is the place of its first invoice, for a business that moves in."""
+
+    code: str
+    legal_name: str
+    country: str
+    currency: str
+    timezone: str = "UTC"
+    address: Address = field(default_factory=Address)
+    tax_id: str | None = None
+    policy: SellerPolicy = field(default_factory=SellerPolicy)
+    next_number: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SellerChange:
+    """The new state of what may change, whole. Code, country and currency stay: another entity is another seller."""
+
+    legal_name: str
+    timezone: str
+    address: Address
+    tax_id: str | None
+    policy: SellerPolicy
+
+
+def check_new_seller(new: NewSeller) -> None:
+    """Raise `Refused` with every fault of `new`."""
+    checks = Checks()
+    if not _CODE.fullmatch(new.code):
+        checks.fault("code", "not_a_seller_code", "use up to 20 of A-Z 0-9 - and begin with a letter or digit")
+    checks.country("country", new.country)
+    checks.currency("currency", new.currency)
+    _check_entity(checks, new.legal_name, new.timezone, new.address, new.tax_id)
+    _check_policy(checks, new.policy)
+    checks.whole("next_number", new.next_number, least=1, most=2_000_000_000)
+    checks.done()
+
+
+def check_seller_change(change: SellerChange) -> None:
+    """Raise `Refused` with every fault of `change`."""
+    checks = Checks()
+    _check_entity(checks, change.legal_name, change.timezone, change.address, change.tax_id)
+    _check_policy(checks, change.policy)
+    checks.done()
+
+
+def _check_entity(checks: Checks, legal_name: str, timezone: str, address: Address, tax_id: str | None) -> None:
+    checks.text("legal_name", legal_name, most=200)
+    checks.timezone("timezone", timezone)
+    check_address(checks, address)
+    checks.optional_text("tax_id", tax_id, most=40)
+
+
+def _check_policy(checks: Checks, policy: SellerPolicy) -> None:
+    checks.one_of("catch_up", policy.catch_up, CATCH_UP)
+    checks.whole("catch_up_limit", policy.catch_up_limit, least=1, most=1000)
+    if len(policy.dunning_retries) > _MOST_RETRIES:
+        checks.fault("dunning_retries", "too_many", f"at most {_MOST_RETRIES} retries")
+    if not all(timedelta(hours=1) <= delay <= _LONGEST_DELAY for delay in policy.dunning_retries):
+        checks.fault("dunning_retries", "out_of_range", "give delays from 1h to 365d")
+    checks.one_of("dunning_final", policy.dunning_final, DUNNING_FINAL)
+
+
+def check_address(checks: Checks, address: Address) -> None:
+    """Note the faults of an address. Everything is optional here: which parts a document needs, its country says."""
+    checks.optional_text("address.line1", address.line1, most=200)
+    checks.optional_text("address.line2", address.line2, most=200)
+    checks.optional_text("address.city", address.city, most=100)
+    checks.optional_text("address.postal_code", address.postal_code, most=20)
+    checks.optional_text("address.region", address.region, most=100)

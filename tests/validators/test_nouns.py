@@ -1,0 +1,261 @@
+"""What each noun refuses, by table: a good one, one thing changed, and the field and code of the fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from billing.kernel.errors import Refused
+from billing.kernel.period import Interval, IntervalUnit
+from billing.validators.payment_method import Consent, check_consent, check_method_ref
+from billing.validators.price import NewPrice, check_new_price
+from billing.validators.product import NewProduct, check_new_product
+from billing.validators.profile import NewProfile, Personal, ProfileChange, check_new_profile, check_profile_change
+from billing.validators.seller import (
+    Address,
+    NewSeller,
+    SellerChange,
+    SellerPolicy,
+    check_new_seller,
+    check_seller_change,
+)
+from billing.validators.subscription import (
+    NewItem,
+    NewSubscription,
+    check_new_subscription,
+    check_one_rhythm,
+    first_period_to_bill,
+)
+from billing.validators.tax_rate import NewTaxRate, check_new_tax_rate
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SELLER = NewSeller(code="NORD", legal_name="Nordlicht GmbH", country="DE", currency="eur")
+RATE = NewTaxRate(name="standard", percent=Decimal(19), countries={"FR": Decimal(20)})
+ADA = Personal(name="Ada", email="ada@example.com", address=Address(city="Kiel"), tax_id=None)
+PROFILE = NewProfile(account_id="acct-1", country="DE", personal=ADA)
+PRICE = NewPrice(code="basic", product_code="basic", currency="eur", unit_amount=Decimal(1000), interval_unit="month")
+SUBSCRIPTION = NewSubscription(code="s1", account_id="acct-1", items=(NewItem("basic", 2),), start=NOW)
+CONSENT = Consent(text_version="2026-01", given_at=NOW)
+
+
+def _faults(check: Callable[[], None]) -> list[tuple[str, str]]:
+    try:
+        check()
+    except Refused as refusal:
+        return [(fault.field, fault.code) for fault in refusal.faults]
+    return []
+
+
+Case = tuple[dict[str, Any], list[tuple[str, str]]]
+
+
+def _policy(**change: Any) -> dict[str, Any]:
+    return {"policy": SellerPolicy(**change)}
+
+
+SELLERS: list[Case] = [
+    ({}, []),
+    ({"code": "nord"}, [("code", "not_a_seller_code")]),
+    ({"code": "X" * 21}, [("code", "not_a_seller_code")]),
+    ({"legal_name": ""}, [("legal_name", "missing")]),
+    ({"country": "XX"}, [("country", "unknown_country")]),
+    ({"currency": "EUR"}, [("currency", "unknown_currency")]),
+    ({"timezone": "Nowhere"}, [("timezone", "unknown_timezone")]),
+    ({"address": Address(city="a\nb")}, [("address.city", "control_character")]),
+    ({"address": Address(postal_code="1" * 21)}, [("address.postal_code", "too_long")]),
+    ({"tax_id": "x" * 41}, [("tax_id", "too_long")]),
+    ({"next_number": 0}, [("next_number", "out_of_range")]),
+    (_policy(catch_up="all"), [("catch_up", "not_one_of")]),
+    (_policy(catch_up_limit=0), [("catch_up_limit", "out_of_range")]),
+    (_policy(dunning_final="forget"), [("dunning_final", "not_one_of")]),
+    (_policy(dunning_retries=(timedelta(0),)), [("dunning_retries", "out_of_range")]),
+    (_policy(dunning_retries=(timedelta(days=1),) * 13), [("dunning_retries", "too_many")]),
+    (_policy(dunning_retries=()), []),
+    ({"country": "", "currency": ""}, [("country", "unknown_country"), ("currency", "unknown_currency")]),
+]
+
+
+@pytest.mark.parametrize(("change", "faults"), SELLERS)
+def test_seller(change: dict[str, Any], faults: list[tuple[str, str]]) -> None:
+    assert _faults(lambda: check_new_seller(replace(SELLER, **change))) == faults
+
+
+def test_a_seller_change_is_checked_like_a_new_one() -> None:
+    change = SellerChange(
+        legal_name="", timezone="x", address=Address(), tax_id=None, policy=SellerPolicy(catch_up="no")
+    )
+    assert _faults(lambda: check_seller_change(change)) == [
+        ("legal_name", "missing"),
+        ("timezone", "unknown_timezone"),
+        ("catch_up", "not_one_of"),
+    ]
+
+
+RATES: list[Case] = [
+    ({}, []),
+    ({"name": ""}, [("name", "missing")]),
+    ({"percent": Decimal(100)}, [("percent", "percent_range")]),
+    ({"countries": {"EL": Decimal(24)}}, [("countries.EL", "unknown_country")]),
+    ({"countries": {"FR": Decimal(-1)}}, [("countries.FR", "percent_range")]),
+]
+
+
+@pytest.mark.parametrize(("change", "faults"), RATES)
+def test_tax_rate(change: dict[str, Any], faults: list[tuple[str, str]]) -> None:
+    assert _faults(lambda: check_new_tax_rate(replace(RATE, **change))) == faults
+
+
+PROFILES: list[Case] = [
+    ({}, []),
+    ({"account_id": ""}, [("account_id", "missing")]),
+    ({"account_id": "ada@example.com"}, [("account_id", "account_id_is_personal")]),
+    ({"country": "UK"}, [("country", "unknown_country")]),
+    ({"timezone": "CET+1"}, [("timezone", "unknown_timezone")]),
+    ({"buyer_kind": "robot"}, [("buyer_kind", "not_one_of")]),
+    ({"personal": Personal(name="")}, [("name", "missing")]),
+    ({"personal": Personal(name="A", email="x")}, [("email", "not_an_email")]),
+    ({"personal": Personal(name="A", tax_id="DE1")}, [("tax_id", "not_a_tax_id"), ("tax_id", "consumer_with_tax_id")]),
+    ({"personal": Personal(name="A", tax_id="DE123456789")}, [("tax_id", "consumer_with_tax_id")]),
+    ({"personal": Personal(name="A", tax_id="DE123456789"), "buyer_kind": "business"}, []),
+    (
+        {"personal": Personal(name="A", address=Address(line1="x" * 201))},
+        [("address.line1", "too_long")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "faults"), PROFILES)
+def test_profile(change: dict[str, Any], faults: list[tuple[str, str]]) -> None:
+    assert _faults(lambda: check_new_profile(replace(PROFILE, **change))) == faults
+
+
+def test_a_profile_change_is_checked_like_a_new_one() -> None:
+    change = ProfileChange(country="", personal=Personal(name=""), timezone="UTC", buyer_kind="consumer")
+    assert _faults(lambda: check_profile_change(change)) == [("country", "unknown_country"), ("name", "missing")]
+
+
+def test_what_is_personal_is_not_in_the_text_of_a_profile() -> None:
+    assert "Ada" not in repr(PROFILE)
+    assert "Kiel" not in repr(PROFILE)
+
+
+def test_product() -> None:
+    assert _faults(lambda: check_new_product(NewProduct(code="basic", name="Basic"))) == []
+    assert _faults(lambda: check_new_product(NewProduct(code="", name=""))) == [
+        ("code", "missing"),
+        ("name", "missing"),
+    ]
+
+
+PRICES: list[Case] = [
+    ({}, []),
+    ({"unit_amount": Decimal("0.5")}, []),
+    ({"tax_rate": None}, []),
+    ({"code": "a b"}, [("code", "not_a_code")]),
+    ({"product_code": ""}, [("product", "missing")]),
+    ({"currency": "btc"}, [("currency", "unknown_currency")]),
+    ({"unit_amount": Decimal(-1)}, [("unit_amount", "negative")]),
+    ({"interval_unit": "quarter"}, [("interval", "not_one_of")]),
+    ({"interval_count": 0}, [("interval_count", "out_of_range")]),
+    ({"tax_rate": "é"}, [("tax_rate", "not_a_code")]),
+]
+
+
+@pytest.mark.parametrize(("change", "faults"), PRICES)
+def test_price(change: dict[str, Any], faults: list[tuple[str, str]]) -> None:
+    assert _faults(lambda: check_new_price(replace(PRICE, **change))) == faults
+
+
+SUBSCRIPTIONS: list[Case] = [
+    ({}, []),
+    ({"code": ""}, [("code", "missing")]),
+    ({"items": ()}, [("items", "no_items")]),
+    ({"items": (NewItem("a", 0),)}, [("items.1.quantity", "out_of_range")]),
+    ({"items": (NewItem("a"), NewItem(""))}, [("items.2.price", "missing")]),
+    ({"items": (NewItem("a"), NewItem("a"))}, [("items", "price_twice")]),
+    ({"items": tuple(NewItem(f"p{n}") for n in range(51))}, [("items", "too_many")]),
+    ({"timezone": "x"}, [("timezone", "unknown_timezone")]),
+    ({"start": datetime(2026, 1, 1)}, [("start", "time_without_offset")]),
+    ({"paid_through": datetime(2026, 1, 1)}, [("paid_through", "time_without_offset")]),
+    ({"collection": "cash"}, [("collection", "not_one_of")]),
+    ({"days_until_due": -1}, [("days_until_due", "out_of_range")]),
+]
+
+
+@pytest.mark.parametrize(("change", "faults"), SUBSCRIPTIONS)
+def test_subscription(change: dict[str, Any], faults: list[tuple[str, str]]) -> None:
+    assert _faults(lambda: check_new_subscription(replace(SUBSCRIPTION, **change))) == faults
+
+
+@dataclass(frozen=True)
+class _Price:
+    currency: str = "eur"
+    interval_unit: str = "month"
+    interval_count: int = 1
+
+
+@pytest.mark.parametrize(
+    ("prices", "faults"),
+    [
+        ([_Price(), _Price()], []),
+        ([_Price(), _Price(currency="usd")], [("items", "currencies_differ")]),
+        ([_Price(), _Price(interval_unit="year")], [("items", "intervals_differ")]),
+        ([_Price(), _Price("usd", "month", 2)], [("items", "currencies_differ"), ("items", "intervals_differ")]),
+    ],
+)
+def test_items_share_one_rhythm(prices: list[_Price], faults: list[tuple[str, str]]) -> None:
+    assert _faults(lambda: check_one_rhythm(prices)) == faults
+
+
+MONTH = Interval(IntervalUnit.MONTH)
+
+
+def _first(paid_through: datetime | None, zone: str = "UTC") -> int:
+    anchor = datetime(2025, 10, 31, tzinfo=UTC)
+    return first_period_to_bill(anchor=anchor, zone=zone, interval=MONTH, paid_through=paid_through)
+
+
+def test_who_is_new_is_billed_from_the_start() -> None:
+    assert _first(None) == 0
+    assert _first(datetime(2025, 10, 31, tzinfo=UTC)) == 0
+
+
+def test_who_moves_in_is_billed_from_the_boundary_up_to_which_they_have_paid() -> None:
+    assert _first(datetime(2026, 2, 28, tzinfo=UTC)) == 4
+
+
+def test_a_date_between_boundaries_is_refused_with_the_two_nearest() -> None:
+    with pytest.raises(Refused) as refusal:
+        _first(datetime(2026, 3, 1, tzinfo=UTC))
+    assert refusal.value.code == "paid_through_not_a_boundary"
+    assert "2026-02-28T00:00:00Z or 2026-03-31T00:00:00Z" in refusal.value.faults[0].mend
+
+
+def test_nobody_has_paid_up_to_a_time_before_the_start() -> None:
+    with pytest.raises(Refused) as refusal:
+        _first(datetime(2025, 10, 30, tzinfo=UTC))
+    assert refusal.value.code == "paid_through_before_start"
+
+
+@pytest.mark.parametrize(
+    ("change", "faults"),
+    [
+        ({}, []),
+        ({"text_version": ""}, [("consent_text_version", "missing")]),
+        ({"channel": "telepathy"}, [("consent_channel", "not_one_of")]),
+        ({"given_at": datetime(2026, 1, 1)}, [("consent_at", "time_without_offset")]),
+        ({"given_at": NOW + timedelta(seconds=1)}, [("consent_at", "consent_in_future")]),
+    ],
+)
+def test_consent(change: dict[str, Any], faults: list[tuple[str, str]]) -> None:
+    assert _faults(lambda: check_consent(replace(CONSENT, **change), now=NOW)) == faults
+
+
+@pytest.mark.parametrize(("ref", "good"), [("pm_card_visa", True), ("4" * 16, False), ("", False), ("pm card", False)])
+def test_a_method_is_named_by_the_providers_id(ref: str, good: bool) -> None:  # noqa: FBT001
+    assert _faults(lambda: check_method_ref(ref)) == ([] if good else [("payment_method", "not_a_method_id")])
