@@ -97,6 +97,8 @@ def _log(folders: Folders) -> Path:
 def _start_server(folders: Folders, binaries: Binaries, *, fast: bool) -> None:
     if not folders.data.joinpath("PG_VERSION").exists():
         _make_cluster(folders, binaries, fast=fast)
+    for lock in (folders.data / "postmaster.pid", folders.sockets / ".s.PGSQL.5432.lock"):
+        processes.disown(lock)
     settings = _SETTINGS | (_FAST if fast else {}) | {"unix_socket_directories": f"'{folders.sockets}'"}
     config = folders.base / "postgresql.conf"
     config.write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))

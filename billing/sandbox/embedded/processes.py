@@ -14,6 +14,7 @@ from billing.sandbox.embedded.folders import Account, EmbeddedUnavailable
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+_NO_PROCESS = 2**22 + 1  # above the highest pid that Linux or macOS gives out
 
 
 def run(command: list[str], account: Account, *, log: Path) -> int:
@@ -51,6 +52,18 @@ def pid_in(pid_file: Path, *, account: Account, marker: Path) -> int | None:
         return None
     uid, state, command = facts
     return pid if uid == account.uid and state not in "ZX" and os.fspath(marker) in command else None
+
+
+def disown(lock_file: Path) -> None:
+    """Makes the dead server's lock file name no process at all, keeping its other lines.
+
+    The pid in it may now be a stranger's, or a zombie's that nobody has reaped; PostgreSQL would take either for its
+    own server. It needs the other lines, to see whether the dead server's sessions have let go of their memory.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        _, _, rest = lock_file.read_text().partition("\n")
+        with os.fdopen(os.open(lock_file, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW), "w") as rewritten:
+            rewritten.write(f"{_NO_PROCESS}\n{rest}")
 
 
 def signal_process(find: Callable[[], int | None], signum: signal.Signals) -> None:
