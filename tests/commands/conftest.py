@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from billing.db.session import connect, sessions
+from billing.privacy.keyring import Keyring, generate
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -31,3 +32,8 @@ def session(engine: Engine) -> Iterator[Session]:
 @pytest.fixture
 def now() -> datetime:
     return NOW
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    return Keyring.from_setting(generate())

@@ -51,7 +51,7 @@ def _obtain(
         return found
     rows = []
     for id_, owner in zip(new_ids(len(absent)), absent, strict=True):
-        wrapped = keyring.wrap(secrets.token_bytes(_KEY_BYTES))
+        wrapped = keyring.wrap(secrets.token_bytes(_KEY_BYTES), row=id_)
         rows.append(
             {
                 "id": id_,
@@ -76,6 +76,6 @@ def _read(
         DataKey.year == year,
     )
     return {
-        row.owner_id: (row.id, keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped))
+        row.owner_id: (row.id, keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.id))
         for row in session.execute(query)
     }
