@@ -1,7 +1,7 @@
 """What a payment provider must do for us, in our words.
 
-Request types have no field for a name, an e-mail or an address: a provider cannot be told what it must not know. The only
-name it gets is `anonymous_id`. Amounts are integer minor units (ISO 4217 exponent); the adapter converts to the
+Request types have no field for a name, an e-mail or an address: a provider cannot be told what it must not know. The
+only name it gets is `anonymous_id`. Amounts are integer minor units (ISO 4217 exponent); the adapter converts to the
 provider's own unit. Times are aware UTC datetimes.
 """
 

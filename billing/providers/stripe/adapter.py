@@ -1,4 +1,4 @@
-"""`Provider` over Stripe's official SDK: each method is one request, or one list of pages, and only kernel errors leave."""
+"""`Provider` over Stripe's official SDK: a method is one request or one list of pages; only kernel errors leave."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class StripeProvider:
 
     def account(self) -> AccountFacts:
         """Whose key this is. Raises as a read does."""
-        account_ref = _read(lambda: facts.text(self._v1.accounts.retrieve_current().to_dict(), "id"))
+        account_ref = _read(lambda: facts.object_ref(self._v1.accounts.retrieve_current().to_dict(), "account"))
         return AccountFacts(account_ref=account_ref, livemode=self._livemode)
 
     def create_customer(self, *, anonymous_id: UUID, key: str) -> str:
@@ -63,7 +63,7 @@ class StripeProvider:
             answer = self._v1.customers.create(
                 {"metadata": {"anonymous_id": str(anonymous_id)}}, {"idempotency_key": key}
             )
-            return facts.text(answer.to_dict(), "id")
+            return facts.object_ref(answer.to_dict(), "customer")
 
         return _write(send)
 
@@ -74,8 +74,8 @@ class StripeProvider:
             answer = self._v1.setup_intents.create(
                 {"customer": customer_ref, "usage": "off_session", "allowed_payment_method_types": [_METHOD_TYPE]},
                 {"idempotency_key": key},
-            ).to_dict()
-            return SetupStarted(setup_ref=facts.text(answer, "id"), client_secret=facts.text(answer, "client_secret"))
+            )
+            return facts.setup_started(answer.to_dict())
 
         return _write(send)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.kernel.errors import Refused
-from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts, SetupFacts
+from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts, SetupFacts, SetupStarted
 from billing.providers.stripe.amounts import from_provider
 
 Raw = Mapping[str, Any]
@@ -115,6 +115,17 @@ def intent_facts(raw: Raw) -> IntentFacts:
         latest_charge=charge_facts(latest) if isinstance(latest, Mapping) else None,
         last_error_code=code(inner(raw, "last_payment_error"), "decline_code", "code"),
     )
+
+
+def object_ref(raw: Raw, kind: str) -> str:
+    """The id of an object of this kind. Raises `Unreadable`."""
+    _expect(raw, kind)
+    return text(raw, "id")
+
+
+def setup_started(raw: Raw) -> SetupStarted:
+    """A set-up that the customer now completes with Stripe."""
+    return SetupStarted(setup_ref=object_ref(raw, "setup_intent"), client_secret=text(raw, "client_secret"))
 
 
 def method_facts(raw: Raw) -> MethodFacts:

@@ -1,8 +1,8 @@
 """What a failed call proves. One reading of the SDK's exceptions for charges, other writes and reads alike.
 
-Only two things prove that this sending did nothing: the connection was never made, or Stripe itself answered, in its own
-error shape, with a refusal that it gives before it acts. All else is unclear, whatever the status line says: a gateway,
-a proxy or a broken body speaks for nobody.
+Only two things prove that this sending did nothing: the connection was never made, or Stripe itself answered, in its
+own error shape, with a refusal that it gives before it acts. All else is unclear, whatever the status line says: a
+gateway, a proxy or a broken body speaks for nobody.
 """
 
 from __future__ import annotations
@@ -153,21 +153,24 @@ def _proof(status: int | None, shaped: Raw) -> tuple[Proof, str]:
 
 
 def _silence(error: stripe.APIConnectionError) -> str:
-    if any(isinstance(link, requests.exceptions.Timeout | TimeoutError) for link in _chain(error)):
+    if any(
+        isinstance(link, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError | TimeoutError)
+        for link in _chain(error)
+    ):
         return "no_answer_in_time"
     return "connection_broke"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """The error, its causes, and what `requests` and `urllib3` carry in their arguments; bounded."""
-    waiting: list[object] = [error]
+    waiting = [error]
     for _ in range(12):
         if not waiting:
             return
         link = waiting.pop(0)
-        if isinstance(link, BaseException):
-            yield link
-            waiting += [link.__cause__, getattr(link, "reason", None), *link.args[:2]]
+        yield link
+        carried = (link.__cause__, getattr(link, "reason", None), *link.args[:2])
+        waiting += [each for each in carried if isinstance(each, BaseException)]
 
 
 def _seconds(value: str | None) -> float | None:

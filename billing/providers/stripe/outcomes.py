@@ -10,7 +10,7 @@ from billing.providers.stripe.facts import Raw, code, inner, optional, reference
 from billing.providers.stripe.failures import Failure, Proof, was_replayed
 
 METHOD_UNUSABLE = "payment_method_unusable"
-"""Our decline code where Stripe won't use the method at all: missing, detached, another customer's (or customer gone)."""
+"""Our decline code where Stripe won't use the method at all: missing, detached, another's, or its customer gone."""
 
 _DIFFERS = "answer_differs_"
 _MOVED_OR_MOVING = {"succeeded", "processing", "requires_capture"}

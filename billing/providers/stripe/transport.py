@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import threading
 import time
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
@@ -48,7 +47,6 @@ class BoundedClient(stripe.HTTPClient):
     def __init__(self, *, connect_s: float, read_s: float) -> None:
         super().__init__()
         self._timeouts = (connect_s, read_s)
-        self._lock = threading.Lock()
         self._sessions: dict[tuple[int, bool], requests.Session] = {}
 
     def request(  # type: ignore[override]  # the SDK declares str here and takes bytes, as its own clients return
@@ -84,14 +82,16 @@ class BoundedClient(stripe.HTTPClient):
             return body, answer.status_code, answer.headers
 
     def _session(self, url: str) -> requests.Session:
-        """This process's session. One made before a fork is left to the parent, whose sockets it holds."""
+        """This process's session. One made before a fork is left to the parent, whose sockets it holds.
+
+        No lock: a fork could copy it while it is held. Two threads may make one each; the first put in is used.
+        """
         loopback = _is_loopback(url)
         key = (os.getpid(), loopback)
         session = self._sessions.get(key)
-        if session is not None:
-            return session
-        with self._lock:
-            return self._sessions.setdefault(key, _new_session(loopback=loopback))
+        if session is None:
+            session = self._sessions.setdefault(key, _new_session(loopback=loopback))
+        return session
 
     def close(self) -> None:
         """Close this process's connections."""
@@ -127,8 +127,9 @@ def _is_loopback(url: str) -> bool:
 
 
 def _bounded_body(answer: requests.Response, *, deadline: float) -> bytes:
+    """The whole body. Reads what has arrived, piece by piece: waiting for a full buffer would outlast the deadline."""
     body = bytearray()
-    for chunk in answer.iter_content(_CHUNK_BYTES):
+    while chunk := answer.raw.read1(_CHUNK_BYTES, decode_content=True):
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge

@@ -1,0 +1,90 @@
+"""Everything that Stripe may ever be told: each operation, each parameter path, and the shape of its values.
+
+The proof of privacy is this list and the stand-in's log of requests: a path that isn't here, or a value of another
+shape, is a breach, whatever it says. No shape has room for a name, an e-mail or an address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_CUSTOMER = r"cus_[A-Za-z0-9]{1,60}"
+_METHOD = r"(pm|card|src)_[A-Za-z0-9_]{1,60}"
+_INTENT = r"pi_[A-Za-z0-9]{1,60}"
+_CHARGE = r"(ch|py)_[A-Za-z0-9]{1,60}"
+_SETUP = r"seti_[A-Za-z0-9]{1,60}"
+_AMOUNT = r"[1-9][0-9]{0,11}"
+_SECOND = r"[0-9]{1,12}"
+_PAGE = {"limit": r"[0-9]{1,3}"}
+
+KEY_SHAPE = re.compile(r"[A-Za-z0-9:_-]{1,255}")
+"""Idempotency keys are our ids, with a step after a colon."""
+
+ALLOWED: dict[str, dict[str, str]] = {
+    "GET /v1/account": {},
+    "POST /v1/customers": {"metadata.anonymous_id": _UUID},
+    "POST /v1/setup_intents": {
+        "customer": _CUSTOMER,
+        "usage": "off_session",
+        "allowed_payment_method_types.0": "card",
+    },
+    f"GET /v1/setup_intents/{_SETUP}": {},
+    f"POST /v1/payment_methods/{_METHOD}/attach": {"customer": _CUSTOMER},
+    f"GET /v1/payment_methods/{_METHOD}": {},
+    f"POST /v1/payment_methods/{_METHOD}/detach": {},
+    "POST /v1/payment_intents": {
+        "amount": _AMOUNT,
+        "currency": r"[a-z]{3}",
+        "customer": _CUSTOMER,
+        "payment_method": _METHOD,
+        "allowed_payment_method_types.0": "card",
+        "confirm": "true",
+        "off_session": "true",
+        "metadata.invoice_id": _UUID,
+        "metadata.payment_id": _UUID,
+    },
+    f"POST /v1/payment_intents/{_INTENT}/confirm": {"payment_method": _METHOD, "off_session": "true"},
+    f"POST /v1/payment_intents/{_INTENT}/cancel": {"expand.0": "latest_charge"},
+    f"GET /v1/payment_intents/{_INTENT}": {"expand.0": "latest_charge"},
+    "GET /v1/payment_intents": {
+        **_PAGE,
+        "customer": _CUSTOMER,
+        "created.gte": _SECOND,
+        "expand.0": r"data\.latest_charge",
+        "starting_after": _INTENT,
+    },
+    "GET /v1/charges": {**_PAGE, "payment_intent": _INTENT, "starting_after": _CHARGE},
+}
+"""Operation (method and path, a regular expression) → parameter path → shape of its value (a regular expression)."""
+
+
+def breaches(*, method: str, path: str, params: Mapping[str, Any], key: str | None = None) -> list[str]:
+    """What in this request is not on the list: the operation, or parameter paths. Values are never repeated here."""
+    operation = f"{method.upper()} {path.partition('?')[0]}"
+    shapes = next((shapes for shape, shapes in ALLOWED.items() if re.fullmatch(shape, operation)), None)
+    if shapes is None:
+        return ["operation"]
+    found = [name for name, value in _leaves(params) if not re.fullmatch(shapes.get(name, r"(?!)"), value)]
+    if key is not None and not KEY_SHAPE.fullmatch(key):
+        found.append("idempotency_key")
+    return found
+
+
+def _leaves(value: Any, at: str = "") -> Iterator[tuple[str, str]]:
+    """Each value with its dotted path; `a[b][0]`, nested mappings and lists come out alike."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _leaves(inner, _joined(at, str(name)))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _leaves(inner, _joined(at, str(place)))
+    else:
+        yield at, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _joined(at: str, name: str) -> str:
+    plain = name.replace("[]", "[0]").replace("][", ".").replace("[", ".").replace("]", "")
+    return f"{at}.{plain}" if at else plain
