@@ -89,7 +89,12 @@ UNTAXED = TaxTreatment(percent=_NOTHING, inclusive=False, code=TaxCode.UNTAXED)
 
 
 @lru_cache(maxsize=8192)
-def treatment(*, seller_country: str, buyer_country: str, has_tax_id: bool, rate: TaxRate | None) -> TaxTreatment:
+def treatment(
+    seller_country: str,
+    buyer_country: str,
+    has_tax_id: bool,  # noqa: FBT001 (keyword arguments double what the cached call costs, once a line)
+    rate: TaxRate | None,
+) -> TaxTreatment:
     """How `rate` applies. A seller outside the EU taxes only its own country. Same arguments, same object."""
     if rate is None:
         return UNTAXED

@@ -1,0 +1,107 @@
+"""Detectors of what must never stand in the clear: card data (audit S1) and secrets (audit S2). Text in, places out.
+
+A hit says where and what kind, never the value, so that a report about a leak is not the next leak.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_ISSUERS: tuple[tuple[str, tuple[int, ...]], ...] = (
+    (r"4", (13, 16, 19)),  # Visa
+    (r"5[1-5]", (16,)),  # Mastercard
+    (r"2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)", (16,)),  # Mastercard
+    (r"3[47]", (15,)),  # American Express
+    (r"3(?:0[0-5]|09|6|[89])", (14, 16, 17, 18, 19)),  # Diners Club
+    (r"35(?:2[89]|[3-8])", (16, 17, 18, 19)),  # JCB
+    (r"6(?:011|4[4-9]|5)", (16, 17, 18, 19)),  # Discover
+    (r"(?:62|81)", (16, 17, 18, 19)),  # UnionPay
+    (r"(?:5018|5020|5038|5893|6304|6759|676[1-3])", tuple(range(12, 20))),  # Maestro
+)
+"""Issuer prefixes and the lengths that go with them (DECISIONS 36)."""
+
+_ISSUED = re.compile("|".join(f"(?:{prefix})" for prefix, _ in _ISSUERS))
+_BY_PREFIX = tuple((re.compile(prefix), frozenset(lengths)) for prefix, lengths in _ISSUERS)
+
+# In one run, or in the groups in which cards are printed, under one separator. Bounds must not be letters or digits.
+_DIGITS = re.compile(
+    r"(?<![0-9A-Za-z])(?:"
+    r"[0-9]{12,19}"
+    r"|[0-9]{4}(?P<s>[ -])[0-9]{4}(?P=s)[0-9]{4}(?P=s)[0-9]{4}(?:(?P=s)[0-9]{1,3})?"
+    r"|[0-9]{4}(?P<t>[ -])[0-9]{6}(?P=t)[0-9]{4,5}"
+    r")(?![0-9A-Za-z])"
+)
+_CVC = re.compile(r"""\b(?:cvc|cvv)2?["']?\s*[:=]\s*["']?(?P<secret>[0-9]{3,4})\b""", re.IGNORECASE)
+_TRACK = re.compile(r"%B(?P<secret>[0-9]{12,19})\^")
+
+# Kind, words of which the lower-cased text must hold one, pattern; the group `secret` is what must not be shown.
+_SECRETS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
+    ("api_key", ("_live_", "_test_"), re.compile(r"(?<![0-9A-Za-z])(?P<secret>[sr]k_(?:live|test)_[0-9A-Za-z_]{8,})")),
+    ("webhook_secret", ("whsec_",), re.compile(r"(?P<secret>whsec_[0-9A-Za-z+/_=-]{8,})")),
+    ("client_secret", ("_secret_",), re.compile(r"(?<![0-9A-Za-z])(?P<secret>(?:pi|seti)_\w+_secret_\w{8,})")),
+    ("bearer", ("bearer", "basic"), re.compile(r"\b(?:bearer|basic)\s+(?P<secret>[\w.~+/=-]{8,})", re.IGNORECASE)),
+    ("dsn_password", ("://",), re.compile(r"://[^\s:/@]*:(?P<secret>[^\s/]+|[^\s@]+)@")),
+    (
+        "password",
+        ("password", "passwd", "pwd", "secret", "api_key", "apikey", "access_token"),
+        re.compile(
+            r"""\b(?:[a-z]+_)*(?:password|passwd|pwd|secret|secret_key|api_?key|access_token)["']?\s*[:=]\s*["']?"""
+            r"""(?!\[redacted)(?P<secret>[^\s"',;&)}]{3,})""",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "private_key",
+        ("-----begin",),
+        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<secret>[\s\S]*?)(?:-----END|\Z)"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """The value stands at text[start:end]."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def find_card_numbers(text: str) -> list[Hit]:
+    """Card numbers (bounds, issuer prefix with its length, and Luhn), security codes beside their name, track data."""
+    hits = [Hit("card_number", *found.span()) for found in _DIGITS.finditer(text) if _is_card(found[0])]
+    hits += _groups("card_code", _CVC, text)
+    hits += _groups("track_data", _TRACK, text)
+    return hits
+
+
+def find_secrets(text: str) -> list[Hit]:
+    """Provider keys, webhook and client secrets, authorisation headers, passwords in addresses and by name."""
+    folded = text.lower()
+    hits: list[Hit] = []
+    for kind, words, pattern in _SECRETS:
+        if any(word in folded for word in words):
+            hits += _groups(kind, pattern, text)
+    return hits
+
+
+def _groups(kind: str, pattern: re.Pattern[str], text: str) -> Iterator[Hit]:
+    for found in pattern.finditer(text):
+        yield Hit(kind, *found.span("secret"))
+
+
+def _is_card(text: str) -> bool:
+    digits = text.replace(" ", "").replace("-", "")
+    if not _ISSUED.match(digits):
+        return False
+    return any(len(digits) in lengths and prefix.match(digits) for prefix, lengths in _BY_PREFIX) and _luhn(digits)
+
+
+def _luhn(digits: str) -> bool:
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 + place % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
