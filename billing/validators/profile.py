@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from billing.validators.address import Address, check_address
 from billing.validators.checks import Checks
-from billing.validators.seller import Address, check_address
 
 BUYER_KINDS = ("consumer", "business")
 _TAX_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./-]{3,38}[A-Za-z0-9]", re.ASCII)

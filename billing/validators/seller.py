@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from billing.validators.address import Address, check_address
 from billing.validators.checks import Checks
 
 CATCH_UP = ("bill_each", "merge", "skip")
@@ -13,19 +14,6 @@ DUNNING_FINAL = ("cancel", "unpaid", "keep")
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{0,19}", re.ASCII)
 _LONGEST_DELAY = timedelta(days=365)
 _MOST_RETRIES = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A postal address; its country stands beside it, on whom it belongs to."""
-
-    line1: str = ""
-    line2: str = ""
-    city: str = ""
-    postal_code: str = ""
-    region: str = ""
-
-
 _DEFAULT_RETRIES = (timedelta(days=3), timedelta(days=5), timedelta(days=7))
 
 
@@ -101,12 +89,3 @@ def _check_policy(checks: Checks, policy: SellerPolicy) -> None:
     if not all(timedelta(hours=1) <= delay <= _LONGEST_DELAY for delay in policy.dunning_retries):
         checks.fault("dunning_retries", "out_of_range", "give delays from 1h to 365d")
     checks.one_of("dunning_final", policy.dunning_final, DUNNING_FINAL)
-
-
-def check_address(checks: Checks, address: Address) -> None:
-    """Note the faults of an address. Everything is optional here: which parts a document needs, its country says."""
-    checks.optional_text("address.line1", address.line1, most=200)
-    checks.optional_text("address.line2", address.line2, most=200)
-    checks.optional_text("address.city", address.city, most=100)
-    checks.optional_text("address.postal_code", address.postal_code, most=20)
-    checks.optional_text("address.region", address.region, most=100)

@@ -12,12 +12,12 @@ import pytest
 
 from billing.kernel.errors import Refused
 from billing.kernel.period import Interval, IntervalUnit
+from billing.validators.address import Address
 from billing.validators.payment_method import Consent, check_consent, check_method_ref
 from billing.validators.price import NewPrice, check_new_price
 from billing.validators.product import NewProduct, check_new_product
 from billing.validators.profile import NewProfile, Personal, ProfileChange, check_new_profile, check_profile_change
 from billing.validators.seller import (
-    Address,
     NewSeller,
     SellerChange,
     SellerPolicy,

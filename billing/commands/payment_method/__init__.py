@@ -1,0 +1,1 @@
+"""Payment methods: begun, made chargeable, chosen, taken away."""

@@ -1,0 +1,71 @@
+"""Activate a method: from here on it may be charged. A profile's first one becomes the default."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from billing.commands.payment_method.make_default import put_default
+from billing.events.outbox import emit
+from billing.events.topics import Topic
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.status import MethodStatus, require_move
+from billing.models import PaymentMethod
+from billing.providers.port import MethodFacts
+from billing.queries.payment_method import default_method, method_of_ref
+from billing.queries.profile import lock_profile
+
+
+def activate_method(
+    session: Session,
+    *,
+    method: PaymentMethod,
+    facts: MethodFacts,
+    now: datetime,
+    mandate_ref: str | None = None,
+    as_default: bool = False,
+) -> None:
+    """Write the display details and make the method chargeable; a repeat changes nothing.
+
+    It becomes the default if it is the first or `as_default`. Raises `Refused`: `payment_method_move_not_allowed` for a
+    removed one, `payment_method_known` where the provider's id already belongs to another row.
+    """
+    lock_profile(session, method.profile_id)
+    session.refresh(method, with_for_update=True)
+    if method.status == MethodStatus.ACTIVE and method.method_ref == facts.method_ref:
+        return
+    require_move(MethodStatus(method.status), MethodStatus.ACTIVE)
+    known = method_of_ref(session, provider_account_id=method.provider_account_id, method_ref=facts.method_ref)
+    if known is not None:
+        raise Refused(Fault("payment_method", "payment_method_known", "this method was added before; use that one"))
+    first = default_method(session, method.profile_id) is None
+    method.status = MethodStatus.ACTIVE
+    method.method_ref = facts.method_ref
+    method.mandate_ref = mandate_ref
+    write_facts(method, facts)
+    session.flush()
+    emit(
+        session,
+        topic=Topic.PAYMENT_METHOD_ADDED,
+        object_type="payment_method",
+        object_id=method.id,
+        seller_id=method.seller_id,
+        now=now,
+        payload={"profile_id": str(method.profile_id), "kind": method.kind},
+    )
+    if first or as_default:
+        put_default(session, method=method, now=now)
+
+
+def write_facts(method: PaymentMethod, facts: MethodFacts) -> None:
+    """Copy what may be shown of a method; never a number, never a holder."""
+    method.kind = facts.kind
+    method.brand = facts.brand
+    method.last4 = facts.last4
+    method.exp_month = facts.exp_month
+    method.exp_year = facts.exp_year
+    method.funding = facts.funding
+    method.issuing_country = facts.issuing_country
+    method.wallet = facts.wallet
+    method.fingerprint = facts.fingerprint

@@ -1,0 +1,51 @@
+"""Begin a payment method: its row stands, with the customer's consent, before the provider hears of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.status import MethodStatus
+from billing.models import PaymentMethod
+from billing.queries.profile import lock_profile
+from billing.validators.payment_method import Consent, check_consent
+
+
+def begin_method(
+    session: Session,
+    *,
+    method_id: UUID,
+    profile_id: UUID,
+    provider_account_id: UUID,
+    consent: Consent,
+    now: datetime,
+) -> PaymentMethod:
+    """Write a pending method under the id given; a repeat with that id returns the row as it is.
+
+    Raises `Refused`: the faults of `check_consent`, `profile_not_found`, `payment_method_id_taken`.
+    """
+    check_consent(consent, now=now)
+    profile = lock_profile(session, profile_id)
+    there = session.get(PaymentMethod, method_id)
+    if there is not None:
+        if (there.profile_id, there.provider_account_id) != (profile_id, provider_account_id):
+            raise Refused(Fault("payment_method", "payment_method_id_taken", "give an id that no other method has"))
+        return there
+    method = PaymentMethod(
+        id=method_id,
+        seller_id=profile.seller_id,
+        profile_id=profile_id,
+        provider_account_id=provider_account_id,
+        kind="card",
+        status=MethodStatus.PENDING,
+        is_default=False,
+        consent_text_version=consent.text_version,
+        consent_at=consent.given_at,
+        consent_channel=consent.channel,
+    )
+    session.add(method)
+    session.flush()
+    return method

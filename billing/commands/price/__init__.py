@@ -1,0 +1,1 @@
+"""Prices: what it costs, once and for all."""

@@ -1,0 +1,1 @@
+"""Profiles: the paying customers."""

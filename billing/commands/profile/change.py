@@ -1,0 +1,52 @@
+"""Change a profile. Documents that were issued keep what they said."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.commands.expected_version import require_version
+from billing.commands.key.obtain import profile_key
+from billing.commands.profile.sealing import seal_personal
+from billing.events.outbox import emit
+from billing.events.topics import Topic
+from billing.models import Profile
+from billing.privacy.keyring import Keyring
+from billing.queries.profile import lock_profile
+from billing.validators.profile import ProfileChange, check_profile_change
+
+
+def change_profile(
+    session: Session,
+    keyring: Keyring,
+    *,
+    profile_id: UUID,
+    change: ProfileChange,
+    now: datetime,
+    expected_version: int | None = None,
+) -> Profile:
+    """Write the new state whole. The zone of running subscriptions stays: it fixes their boundaries.
+
+    Raises `Refused`: the faults of `check_profile_change`, `profile_not_found`; `Stale`.
+    """
+    check_profile_change(change)
+    profile = lock_profile(session, profile_id)
+    require_version(profile, expected_version)
+    key = profile_key(session, keyring, profile_id=profile_id)
+    profile.country = change.country
+    profile.timezone = change.timezone
+    profile.buyer_kind = change.buyer_kind
+    profile.has_tax_id = bool(change.personal.tax_id)
+    profile.personal = seal_personal(change.personal, country=change.country, key=key, profile_id=profile_id)
+    session.flush()
+    emit(
+        session,
+        topic=Topic.PROFILE_UPDATED,
+        object_type="profile",
+        object_id=profile_id,
+        seller_id=profile.seller_id,
+        now=now,
+    )
+    return profile

@@ -1,0 +1,1 @@
+"""Sellers: the legal entities that issue documents."""

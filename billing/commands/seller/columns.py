@@ -1,0 +1,17 @@
+"""How a seller's policy stands in its columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billing.validators.seller import SellerPolicy
+
+
+def policy_columns(policy: SellerPolicy) -> dict[str, Any]:
+    """The policy's columns; delays become whole seconds."""
+    return {
+        "catch_up": policy.catch_up,
+        "catch_up_limit": policy.catch_up_limit,
+        "dunning_retry_s": [int(delay.total_seconds()) for delay in policy.dunning_retries],
+        "dunning_final": policy.dunning_final,
+    }

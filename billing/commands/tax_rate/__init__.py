@@ -1,0 +1,1 @@
+"""Tax rates: the named percents of a seller."""

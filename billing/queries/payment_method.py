@@ -1,0 +1,73 @@
+"""Reads of payment methods and of the ids under which providers know a profile."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.status import OPEN_PAYMENT, MethodStatus
+from billing.models import Payment, PaymentMethod, ProviderAccount, ProviderCustomer
+
+
+def the_method(session: Session, method_id: UUID) -> PaymentMethod:
+    """The row of that id, unlocked. Raises `Refused` (`payment_method_not_found`)."""
+    method = session.get(PaymentMethod, method_id, populate_existing=True)
+    if method is None:
+        raise Refused(Fault("payment_method", "payment_method_not_found", "give the id of a payment method"))
+    return method
+
+
+def method_of_ref(session: Session, *, provider_account_id: UUID, method_ref: str) -> PaymentMethod | None:
+    """The live row for a provider's method id."""
+    return session.scalars(
+        select(PaymentMethod).where(
+            PaymentMethod.provider_account_id == provider_account_id,
+            PaymentMethod.method_ref == method_ref,
+            PaymentMethod.status != MethodStatus.DETACHED,
+        )
+    ).one_or_none()
+
+
+def default_method(session: Session, profile_id: UUID) -> PaymentMethod | None:
+    """The method that charges use, where the profile has an active one."""
+    return session.scalars(
+        select(PaymentMethod).where(PaymentMethod.profile_id == profile_id, PaymentMethod.is_default)
+    ).one_or_none()
+
+
+def newest_active(session: Session, profile_id: UUID) -> PaymentMethod | None:
+    """The active method that was added last."""
+    return session.scalars(
+        select(PaymentMethod)
+        .where(PaymentMethod.profile_id == profile_id, PaymentMethod.status == MethodStatus.ACTIVE)
+        .order_by(PaymentMethod.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def has_payment_in_flight(session: Session, method_id: UUID) -> bool:
+    """Whether an attempt with this method is still open."""
+    query = select(Payment.id).where(Payment.payment_method_id == method_id, Payment.status.in_(OPEN_PAYMENT)).limit(1)
+    return session.scalar(query) is not None
+
+
+def customer_ref(session: Session, *, profile_id: UUID, provider_account_id: UUID) -> str | None:
+    """The provider's id of the profile, where it has one at that account."""
+    return session.scalar(
+        select(ProviderCustomer.customer_ref).where(
+            ProviderCustomer.profile_id == profile_id, ProviderCustomer.provider_account_id == provider_account_id
+        )
+    )
+
+
+def the_provider_account(session: Session, *, provider: str = "stripe", code: str = "default") -> ProviderAccount:
+    """The account row. Raises `Refused` (`provider_account_not_found`) before its first start has pinned it."""
+    query = select(ProviderAccount).where(ProviderAccount.provider == provider, ProviderAccount.code == code)
+    account = session.scalars(query).one_or_none()
+    if account is None:
+        mend = f"set the key of the {provider} account {code} and run `billing check`"
+        raise Refused(Fault("provider_account", "provider_account_not_found", mend))
+    return account
