@@ -36,13 +36,22 @@ _DIGITS = re.compile(
 _CVC = re.compile(r"""\b(?:cvc|cvv)2?["']?\s*[:=]\s*["']?(?P<secret>[0-9]{3,4})\b""", re.IGNORECASE)
 _TRACK = re.compile(r"%B(?P<secret>[0-9]{12,19})\^")
 
+# Every repetition that may fail late is bounded, so that a hostile line costs linear time.
 # Kind, words of which the lower-cased text must hold one, pattern; the group `secret` is what must not be shown.
 _SECRETS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     ("api_key", ("_live_", "_test_"), re.compile(r"(?<![0-9A-Za-z])(?P<secret>[sr]k_(?:live|test)_[0-9A-Za-z_]{8,})")),
     ("webhook_secret", ("whsec_",), re.compile(r"(?P<secret>whsec_[0-9A-Za-z+/_=-]{8,})")),
-    ("client_secret", ("_secret_",), re.compile(r"(?<![0-9A-Za-z])(?P<secret>(?:pi|seti)_\w+_secret_\w{8,})")),
+    (
+        "client_secret",
+        ("_secret_",),
+        re.compile(r"(?<![0-9A-Za-z])(?P<secret>(?:pi|seti)_[0-9A-Za-z]{1,64}_secret_\w{8,})"),
+    ),
     ("bearer", ("bearer", "basic"), re.compile(r"\b(?:bearer|basic)\s+(?P<secret>[\w.~+/=-]{8,})", re.IGNORECASE)),
-    ("dsn_password", ("://",), re.compile(r"://[^\s:/@]*:(?P<secret>[^\s/]+|[^\s@]+)@")),
+    (
+        "dsn_password",
+        ("://",),
+        re.compile(r"://[^\s:/@]{0,128}:(?P<secret>[^\s/]{1,256}|(?![0-9]{1,5}/)[^\s@]{1,256})@"),
+    ),
     (
         "password",
         ("password", "passwd", "pwd", "secret", "api_key", "apikey", "access_token"),
