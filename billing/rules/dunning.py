@@ -31,7 +31,7 @@ class DeclineClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DunningPolicy:
-    """`retries` are delays, each counted from the previous scheduled moment."""
+    """`retries` are delays, each counted from the attempt of the previous scheduled moment."""
 
     retries: tuple[timedelta, ...]
     final: FinalAction
@@ -108,8 +108,8 @@ def classify(decline_code: str | None, advice_code: str | None = None) -> Declin
 def next_try(policy: DunningPolicy, *, retries_used: int, scheduled_at: datetime, decline: DeclineClass) -> Next:
     """What follows a scheduled moment that brought no money.
 
-    `retries_used` counts scheduled retries so far, 0 after the first try. `scheduled_at` is the scheduled moment that
-    has just passed, not the wall time of its attempt. `decline` is the latest one; a missing method counts as hard.
+    `retries_used` counts scheduled retries so far, 0 after the first try. `scheduled_at` is the business time
+    at which the last scheduled moment was tried or passed over: late after an outage, never that of an unscheduled try. `decline` is the latest one; a missing method counts as hard.
     After a hard decline the caller lets the moments pass without charging and asks again with the same `decline`.
     """
     if retries_used >= len(policy.retries):
