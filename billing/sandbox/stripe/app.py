@@ -10,13 +10,13 @@ from flask import Flask, Response, request
 
 from billing.sandbox.stripe import gate
 from billing.sandbox.stripe.config import Clock, Config
+from billing.sandbox.stripe.doors import DOORS, Door
 from billing.sandbox.stripe.errors import ApiError, missing
 from billing.sandbox.stripe.faults import Faults
 from billing.sandbox.stripe.postman import Postman
 from billing.sandbox.stripe.routes import ROUTES
 from billing.sandbox.stripe.standin import Deliver, StandIn
 from billing.sandbox.stripe.store import Store
-from billing.sandbox.stripe.witness import DOORS, Door
 
 MAX_BODY = 1 << 20
 _NAME = "stripe_stand_in"
@@ -27,8 +27,8 @@ def create_app(
 ) -> Flask:
     """The stand-in over `store`. It starts no thread: run `Background(stand_in_of(app))`, or call `run_due` yourself.
 
-    `deliver` carries webhooks instead of HTTP; `seed` makes faults by rate repeatable; `in_process`: a caller that would
-    get no answer is told at once by `NoAnswer`, raised out of the application.
+    `deliver` carries webhooks instead of HTTP; `seed` makes faults by rate repeatable; `in_process`: a caller that
+    would get no answer is told at once by `NoAnswer`, raised out of the application.
     """
     with store.transaction() as tx:
         config = Config().changed(tx.setting("config") or {})
@@ -37,7 +37,7 @@ def create_app(
         clock=Clock(store),
         faults=Faults(store, seed=seed),
         config=config,
-        deliver=deliver or Postman(timeout_s=config.webhook_timeout_s),
+        deliver=deliver or Postman(),
         in_process=in_process,
     )
     app = Flask(__name__, static_folder=None)
@@ -67,7 +67,7 @@ def _serve(stand_in: StandIn, route: gate.Route) -> Callable[..., Response]:
             method=request.method,
             path=request.path,
             raw=raw,
-            headers=request.headers,
+            header=request.headers.get,
             args=args,
             gone=request.environ.get("waitress.client_disconnected"),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.sandbox.stripe import confirming, payment_methods, settling, setup_intents
 from billing.sandbox.stripe.cards import Decline
 from billing.sandbox.stripe.errors import ApiError, refused
-from billing.sandbox.stripe.lists import the
+from billing.sandbox.stripe.finding import the
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.values import Json
 
@@ -15,6 +15,7 @@ _FAILED = Decline(
 
 
 def authenticate_payment(call: Call, id: str, *, succeeded: bool) -> Json:
+    """The customer authenticates a payment, or fails to; the charge follows."""
     intent = the(call, "payment_intent", id)
     if intent.body["status"] != "requires_action":
         raise refused("Only a payment that requires action can be authenticated.")
@@ -30,6 +31,7 @@ def authenticate_payment(call: Call, id: str, *, succeeded: bool) -> Json:
 
 
 def authenticate_setup(call: Call, id: str, *, succeeded: bool) -> Json:
+    """The customer authenticates a set-up, or fails to."""
     setup = the(call, "setup_intent", id)
     if setup.body["status"] != "requires_action":
         raise refused("Only a set-up that requires action can be authenticated.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -11,6 +12,7 @@ from billing.sandbox.stripe import deliveries, timers
 from billing.sandbox.stripe.deliveries import Letter
 from billing.sandbox.stripe.standin import StandIn
 
+_log = logging.getLogger(__name__)
 _SENDERS = 8
 _GATHER_S = 0.02
 _IDLE_S = 0.25
@@ -57,16 +59,26 @@ class Background:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._stand_in.wake.clear()
-            self._record()
-            busy = timers.run_due(self._stand_in) > 0
-            letters = deliveries.take_due(self._stand_in, but=self._flying)
-            for letter in letters:
-                self._flying.add(letter.seq)
-                self._senders.submit(self._send, letter)
-            if not busy and not letters:
+            try:
+                busy = self._round()
+            except Exception:  # noqa: BLE001 - the thread lives on, and says what failed
+                # A thread that dies in silence would look like a provider that sends no webhooks.
+                _log.exception("the stand-in's background failed and tries again")
+                self._stopping.wait(_IDLE_S)
+                continue
+            if not busy:
                 self._stand_in.wake.wait(self._idle_s())
             # Gathering what comes in quick succession into one transaction costs less than one for each.
             self._stopping.wait(_GATHER_S)
+
+    def _round(self) -> bool:
+        self._record()
+        busy = timers.run_due(self._stand_in) > 0
+        letters = deliveries.take_due(self._stand_in, but=self._flying)
+        for letter in letters:
+            self._flying.add(letter.seq)
+            self._senders.submit(self._send, letter)
+        return busy or bool(letters)
 
     def _send(self, letter: Letter) -> None:
         self._results.put((letter, deliveries.send(self._stand_in, letter)))

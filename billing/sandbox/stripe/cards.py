@@ -34,8 +34,8 @@ class Card:
     funding: str = "credit"
     country: str = "US"
     behaviour: str = "succeed"
-    """succeed | decline | decline_once | processing | processing_fails | authenticate_always | authenticate_unless_setup
-    | fault_503 | timeout_before | timeout_after"""
+    """succeed | decline | decline_once | processing | processing_fails | authenticate_always |
+    authenticate_unless_setup | fault_503 | timeout_before | timeout_after"""
     decline: Decline | None = None
     saves: bool = True
     """Whether Stripe lets it be attached to a customer."""

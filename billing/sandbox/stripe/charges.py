@@ -22,12 +22,14 @@ def begin(call: Call, intent: Json, method: Stored) -> Stored:
 
 
 def authorize(charge: Stored, *, captured: bool) -> None:
+    """The bank says yes; `captured` tells whether the money moves at once."""
     body = charge.body
     body.update(status="succeeded", paid=True, captured=captured, outcome=objects.outcome(authorized=True))
     body["amount_captured"] = body["amount"] if captured else 0
 
 
 def decline(charge: Stored, why: Decline) -> None:
+    """The bank says no."""
     reason = why.decline_code or why.code
     charge.body.update(status="failed", failure_code=why.code, failure_message=why.message)
     charge.body["outcome"] = objects.outcome(decline_code=reason, advice_code=why.advice_code, authorized=False)
@@ -49,6 +51,7 @@ def later(call: Call, what: str, id: str, *, after_s: int = 0) -> None:
 
 
 def balance_arrives(call: Call, id: str) -> None:
+    """The balance transaction that an asynchronous capture left out."""
     charge = call.tx.get(call.account, "charge", id)
     if charge is None or charge.body["balance_transaction"] is not None:
         return
@@ -80,8 +83,10 @@ def book(
 
 
 def list_(call: Call) -> Json:
+    """The account's charges, newest first."""
     return page(call, "charge", filters=("customer", "payment_intent"))
 
 
 def list_balance(call: Call) -> Json:
+    """The account's balance transactions, newest first."""
     return page(call, "balance_transaction", filters=("source", "type"))

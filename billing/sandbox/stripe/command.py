@@ -15,15 +15,21 @@ from billing.sandbox.stripe.server import Server, is_loopback
 from billing.sandbox.stripe.store import MEMORY, Store
 
 
+def _only_loopback(_: click.Context, __: click.Parameter, host: str) -> str:
+    if not is_loopback(host):
+        raise click.BadParameter("the stand-in listens on loopback only")
+    return host
+
+
 @click.command("stripe")
 @click.option("--port", default=12111, show_default=True, help="Port on loopback; 0 picks a free one.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option("--host", default="127.0.0.1", show_default=True, callback=_only_loopback, help="A loopback address.")
 @click.option("--store", "store_path", default=MEMORY, show_default=True, help="File that keeps the books.")
 @click.option("--webhook-url", help="Deliver every event there.")
 @click.option("--webhook-secret-env", help="Name of the environment variable that holds that endpoint's secret.")
 @click.option("--seed", type=int, help="Makes faults with a rate repeatable.")
 @click.option("--max-confirms", type=int, help="Confirms after which an intent is canceled.")
-def stripe(
+def stripe(  # noqa: PLR0917 - click calls it by name
     port: int,
     host: str,
     store_path: str,
@@ -33,8 +39,6 @@ def stripe(
     max_confirms: int | None,
 ) -> None:
     """Run a stand-in for Stripe on loopback: same protocol, test methods, faults on demand, and a witness."""
-    if not is_loopback(host):
-        raise click.UsageError("The stand-in listens on loopback only.")
     secret = _secret(webhook_url, webhook_secret_env)
     if store_path != MEMORY:
         Path(store_path).parent.mkdir(parents=True, exist_ok=True)
@@ -42,20 +46,24 @@ def stripe(
     if max_confirms is not None:
         server.stand_in.configure({"max_confirms": max_confirms})
     if webhook_url is not None and secret is not None:
-        try:
-            endpoints.at_start(server.stand_in, url=webhook_url, secret=secret)
-        except ApiError as error:
-            raise click.UsageError(str(error)) from error
-
-    def end(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, end)
+        _listen(server, webhook_url, secret)
+    signal.signal(signal.SIGTERM, _end)
     click.echo(f"Stripe stand-in listens at {server.url}")
     try:
         server.run()
     finally:
         server.stop()
+
+
+def _listen(server: Server, url: str, secret: str) -> None:
+    try:
+        endpoints.at_start(server.stand_in, url=url, secret=secret)
+    except ApiError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _end(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _secret(url: str | None, name: str | None) -> str | None:

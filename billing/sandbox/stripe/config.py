@@ -41,7 +41,6 @@ class Config:
     """Let test cards that decline be attached and set up. Stripe refuses that, except for `chargeCustomerFail`."""
     hold_ms: int = 90_000
     """How long a `timeout_*` holds a connection at most (wall time); it ends as soon as the caller gives up."""
-    webhook_timeout_s: float = 10.0
     webhook_retries_ms: list[int] = field(default_factory=_retries)
     """Back-off between tries (wall time); the last one repeats until `webhook_give_up_s` after the first try."""
     webhook_give_up_s: int = 3 * 86_400
@@ -61,11 +60,17 @@ class Config:
 
 
 def _same_type(value: Any, like: Any) -> bool:
-    if isinstance(like, bool) or isinstance(value, bool):
-        return isinstance(value, bool) and isinstance(like, bool)
-    if isinstance(like, int | float):
-        return isinstance(value, int | float) and value >= 0
-    return type(value) is type(like)
+    if isinstance(like, bool):
+        return isinstance(value, bool)
+    if isinstance(like, list):
+        return isinstance(value, list) and all(_is_amount(each) for each in value)
+    if isinstance(like, dict):
+        return isinstance(value, dict) and all(_is_amount(each) for each in value.values())
+    return _is_amount(value)
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 class Clock:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from billing.sandbox.stripe import charges, events, idempotency, intents, payment_methods, settling
+from billing.sandbox.stripe import charges, events, idempotency, payment_methods, settling
 from billing.sandbox.stripe.cards import AUTHENTICATION, Decline
 from billing.sandbox.stripe.errors import ApiError, Interrupted, invalid, refused
-from billing.sandbox.stripe.lists import the
+from billing.sandbox.stripe.finding import the
+from billing.sandbox.stripe.intent_state import CHANGEABLE, choose_method, close, unexpected_state
 from billing.sandbox.stripe.params import ANY, BOOL, INT, LIST, TEXT, Spec, choice
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
@@ -29,10 +30,11 @@ CAPTURE_SPEC: Spec = {"amount_to_capture": INT, "expand": LIST}
 
 
 def confirm(call: Call) -> Json:
+    """POST payment_intents/<id>/confirm."""
     intent = the(call, "payment_intent", call.args["id"])
     _check_state(call, intent)
     if "payment_method" in call.params:
-        intents.choose_method(call, intent, call.params["payment_method"])
+        choose_method(call, intent, call.params["payment_method"])
     attempt(call, intent)
     return intent.body
 
@@ -55,11 +57,11 @@ def attempt(call: Call, intent: Stored) -> None:
 
 
 def _check_state(call: Call, intent: Stored) -> None:
-    if intent.body["status"] not in intents.CHANGEABLE:
-        raise intents.unexpected_state(intent, "confirmed")
+    if intent.body["status"] not in CHANGEABLE:
+        raise unexpected_state(intent, "confirmed")
     if intent.hidden["confirms"] >= call.config.max_confirms:
-        intents.close(call, intent, reason="automatic")
-        error = intents.unexpected_state(intent, "confirmed: it was confirmed too often")
+        close(call, intent, reason="automatic")
+        error = unexpected_state(intent, "confirmed: it was confirmed too often")
         error.effects = True
         raise error
 
@@ -83,10 +85,10 @@ def _check_return_url(call: Call, intent: Json) -> None:
 def _play(call: Call, intent: Stored, method: Stored) -> None:
     card = payment_methods.card_of(method)
     match card.behaviour:
-        case "fault_503" | "timeout_before" if _first(call):
+        case "fault_503" | "timeout_before" if idempotency.first_time(call):
             raise Interrupted(503 if card.behaviour == "fault_503" else None)
         case "timeout_after":
-            call.unanswered = _first(call)
+            call.unanswered = idempotency.first_time(call)
         case "decline" if card.decline is not None:
             decline(call, intent, method, card.decline)
         case "decline_once" if card.decline is not None and not intent.hidden.get("declined"):
@@ -98,10 +100,6 @@ def _play(call: Call, intent: Stored, method: Stored) -> None:
             _require_authentication(call, intent, method)
             return
     settling.take(call, intent, method)
-
-
-def _first(call: Call) -> bool:
-    return idempotency.first_time(call.tx, account=call.account, key=call.key, now=call.now)
 
 
 def _authenticated(behaviour: str, method: Stored) -> bool:
@@ -129,9 +127,10 @@ def decline(call: Call, intent: Stored, method: Stored, why: Decline) -> NoRetur
 
 
 def capture(call: Call) -> Json:
+    """POST payment_intents/<id>/capture, for an intent that is captured by hand."""
     intent = the(call, "payment_intent", call.args["id"])
     if intent.body["status"] != "requires_capture":
-        raise intents.unexpected_state(intent, "captured")
+        raise unexpected_state(intent, "captured")
     amount = call.given("amount_to_capture", intent.body["amount_capturable"])
     if not 0 < amount <= intent.body["amount_capturable"]:
         raise refused("More than what is capturable.", code="amount_too_large", param="amount_to_capture")

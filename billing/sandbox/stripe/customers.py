@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from billing.sandbox.stripe import events, objects, payment_methods
-from billing.sandbox.stripe.errors import missing
-from billing.sandbox.stripe.lists import page, the
+from billing.sandbox.stripe.finding import living_customer, the
+from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.params import ANY, CREATED, LIST, METADATA, PAGE, TEXT, Spec, choice, hash_of, merged
 from billing.sandbox.stripe.standin import Call
-from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
 
 UPDATE_SPEC: Spec = {
@@ -28,19 +29,12 @@ LIST_SPEC: Spec = {**PAGE, "created": CREATED, "email": TEXT}
 
 
 def create(call: Call) -> Json:
+    """A new customer, with a first payment method if one is named."""
     stored = call.tx.add(call.account, objects.customer(call.now, call.params))
     events.happen(call, "customer.created", stored.body)
     if "payment_method" in call.params:
         payment_methods.bind(call, payment_methods.resolve(call, call.params["payment_method"]), stored.id)
     return stored.body
-
-
-def present(call: Call, id: str, *, param: str = "id") -> Stored:
-    """A customer that has not been deleted."""
-    stored = the(call, "customer", id, param=param)
-    if stored.body.get("deleted"):
-        raise missing("customer", id, param=param, status=404 if param == "id" else 400)
-    return stored
 
 
 def retrieve(call: Call) -> Json:
@@ -49,8 +43,9 @@ def retrieve(call: Call) -> Json:
 
 
 def update(call: Call) -> Json:
-    stored = present(call, call.args["id"])
-    changes = {name: value if value != "" else None for name, value in call.params.items() if name != "expand"}
+    """Change what is named; an empty text clears."""
+    stored = living_customer(call, call.args["id"])
+    changes: Json = {name: value if value != "" else None for name, value in call.params.items() if name != "expand"}
     if "metadata" in changes:
         changes["metadata"] = merged(stored.body["metadata"], changes["metadata"])
     if "invoice_settings" in changes:
@@ -64,7 +59,8 @@ def update(call: Call) -> Json:
 
 
 def delete(call: Call) -> Json:
-    stored = present(call, call.args["id"])
+    """Delete for good; its methods are detached."""
+    stored = living_customer(call, call.args["id"])
     for method in call.tx.select("kind = 'payment_method' and customer = ?", (stored.id,)):
         payment_methods.unbind(call, method)
     events.happen(call, "customer.deleted", stored.body)
@@ -74,8 +70,9 @@ def delete(call: Call) -> Json:
 
 
 def list_(call: Call) -> Json:
+    """Customers that are not deleted, newest first."""
     also = ["json_extract(body, '$.deleted') is null"]
-    values = []
+    values: list[Any] = []
     if "email" in call.params:
         also.append("json_extract(body, '$.email') = ?")
         values.append(call.params["email"])

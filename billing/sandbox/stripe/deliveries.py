@@ -30,6 +30,7 @@ class Letter:
 
 
 def waiting(tx: Tx) -> int:
+    """How many deliveries are not done with."""
     return int(tx.sql("select count(*) from deliveries where state = 'waiting'")[0][0])
 
 

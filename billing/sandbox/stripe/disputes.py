@@ -5,7 +5,8 @@ from __future__ import annotations
 from billing.sandbox.stripe import charges, events, objects
 from billing.sandbox.stripe.cards import CARDS
 from billing.sandbox.stripe.errors import refused
-from billing.sandbox.stripe.lists import page, the
+from billing.sandbox.stripe.finding import the
+from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.money import DISPUTE_FEE
 from billing.sandbox.stripe.params import ANY, BOOL, CREATED, LIST, METADATA, PAGE, TEXT, Spec, merged
 from billing.sandbox.stripe.standin import Call
@@ -71,6 +72,7 @@ def _book(call: Call, dispute: Stored, charge: Stored, *, amount: int, fee: int,
 
 
 def update(call: Call) -> Json:
+    """Evidence and metadata; `submit` hands it in."""
     dispute = the(call, "dispute", call.args["id"])
     dispute.body["metadata"] = merged(dispute.body["metadata"], call.given("metadata", {}))
     if call.given("evidence"):
@@ -92,4 +94,5 @@ def close_by_us(call: Call) -> Json:
 
 
 def list_(call: Call) -> Json:
+    """Disputes, newest first."""
     return page(call, "dispute", filters=("charge", "payment_intent"))

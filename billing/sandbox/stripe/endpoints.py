@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from billing.sandbox.stripe import objects
 from billing.sandbox.stripe.errors import invalid
 from billing.sandbox.stripe.events import EVERY_ACCOUNT
-from billing.sandbox.stripe.lists import page, the
+from billing.sandbox.stripe.finding import the
+from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.params import BOOL, LIST, METADATA, PAGE, TEXT, Field, Spec, merged, required
 from billing.sandbox.stripe.standin import Call, StandIn
 from billing.sandbox.stripe.values import Json
@@ -43,6 +44,7 @@ def at_start(stand_in: StandIn, *, url: str, secret: str) -> None:
 
 
 def create(call: Call) -> Json:
+    """A new endpoint and, this once, its secret."""
     _check_url(call.params["url"])
     secret = "whsec_" + secrets.token_urlsafe(24)
     body = objects.webhook_endpoint(
@@ -53,6 +55,7 @@ def create(call: Call) -> Json:
 
 
 def update(call: Call) -> Json:
+    """Change what is named; `disabled` stops deliveries."""
     endpoint = the(call, "webhook_endpoint", call.args["id"])
     for name in ("description", "enabled_events", "url"):
         if name in call.params:
@@ -66,6 +69,7 @@ def update(call: Call) -> Json:
 
 
 def delete(call: Call) -> Json:
+    """Remove it; what waits for it is dropped."""
     endpoint = the(call, "webhook_endpoint", call.args["id"])
     call.tx.remove(endpoint.id)
     call.tx.sql("update deliveries set state = 'stopped' where endpoint = ? and state = 'waiting'", (endpoint.id,))
@@ -73,6 +77,7 @@ def delete(call: Call) -> Json:
 
 
 def list_(call: Call) -> Json:
+    """Endpoints, newest first."""
     return page(call, "webhook_endpoint")
 
 

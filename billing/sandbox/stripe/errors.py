@@ -54,6 +54,7 @@ class Interrupted(Exception):
 
 
 def unauthorized(message: str) -> ApiError:
+    """No key, or not one that belongs here."""
     return ApiError(401, message, saved=False, headers={"WWW-Authenticate": 'Basic realm="Stripe"'})
 
 
@@ -73,6 +74,7 @@ def refused(message: str, *, code: str | None = None, param: str | None = None, 
 
 
 def rate_limited(*, retry_after_s: float | None = None) -> ApiError:
+    """Too many requests. The limiter stands before the idempotency layer."""
     headers = {"Stripe-Should-Retry": "false", "Stripe-Rate-Limited-Reason": "global-rate"}
     if retry_after_s is not None:
         headers["Retry-After"] = f"{retry_after_s:g}"
@@ -80,6 +82,7 @@ def rate_limited(*, retry_after_s: float | None = None) -> ApiError:
 
 
 def key_in_use(key: str) -> ApiError:
+    """The first request under this key has not ended yet."""
     return ApiError(
         409,
         f"Another request under the idempotency key '{key}' is still running; try again when it has ended.",
@@ -91,6 +94,7 @@ def key_in_use(key: str) -> ApiError:
 
 
 def key_reused(key: str) -> ApiError:
+    """The key was first used for another request."""
     return ApiError(
         400,
         f"The idempotency key '{key}' belongs to a request with other parameters or another path.",
@@ -100,7 +104,7 @@ def key_reused(key: str) -> ApiError:
     )
 
 
-def server_error(status: int = 500, *, effects: bool = False) -> ApiError:
+def server_error(status: int = 500) -> ApiError:
     """500: kept under its key, so repeating it is pointless. 503: nothing was begun, so repeating it is right."""
     begun = status == 500
     return ApiError(
@@ -108,6 +112,5 @@ def server_error(status: int = 500, *, effects: bool = False) -> ApiError:
         "The stand-in failed here because it was told to.",
         type="api_error",
         saved=begun,
-        effects=effects,
         headers={"Stripe-Should-Retry": "false" if begun else "true"},
     )

@@ -1,4 +1,4 @@
-"""Events: what happened, written in the transaction in which it happens, with a delivery for every endpoint that listens."""
+"""Events: written in the transaction in which they happen, with a delivery for every endpoint that listens."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ def _promise(call: Call, event: str, endpoint: str, type: str) -> None:
 
 
 def listening(tx: Tx, account: str, type: str) -> list[Stored]:
+    """The enabled endpoints that want this type."""
     found = tx.select("kind = 'webhook_endpoint' and account in (?, ?)", (account, EVERY_ACCOUNT), order="seq")
     wanted = ({"*", type} & set(each.body["enabled_events"]) for each in found)
     return [each for each, wants in zip(found, wanted, strict=True) if wants and each.body["status"] == "enabled"]
@@ -76,6 +77,7 @@ def resend(tx: Tx, id: str) -> int:
 
 
 def retrieve(call: Call) -> Json:
+    """An event of the last 30 days."""
     found = call.tx.select(
         "kind = 'event' and account = ? and id = ? and created > ?",
         (call.account, call.args["id"], call.now - KEPT_S),
@@ -86,6 +88,7 @@ def retrieve(call: Call) -> Json:
 
 
 def list_(call: Call) -> Json:
+    """Events of the last 30 days, newest first; `delivery_success` compares with what endpoints have taken."""
     where, values = "created > ?", [call.now - KEPT_S]
     types = call.given("types", [])
     if types:

@@ -93,11 +93,11 @@ class Faults:
             return None
         with self._lock:
             for fault in self._faults:
-                if fault.kind == kind and fault.concerns(method=method, path=path, event_type=event_type):
-                    if self._strikes(fault):
-                        fault.hits += 1
-                        self._changed = True
-                        return fault
+                concerned = fault.kind == kind and fault.concerns(method=method, path=path, event_type=event_type)
+                if concerned and self._strikes(fault):
+                    fault.hits += 1
+                    self._changed = True
+                    return fault
         return None
 
     def _strikes(self, fault: Fault) -> bool:
@@ -130,7 +130,7 @@ def _fault(wish: Any) -> Fault:
         )
     unknown = set(wish) - {"kind", "rate", "next", "path", "method", "type", "ms", "retry_after_s"}
     if unknown:
-        raise invalid(f"A fault has no {sorted(unknown)[0]}.", param=sorted(unknown)[0])
+        raise invalid(f"A fault has no {min(unknown)}.", param=min(unknown))
     rate, next_ = wish.get("rate"), wish.get("next")
     if (rate is None) == (next_ is None):
         raise invalid("A fault has either a rate or a next.", param="rate")

@@ -6,30 +6,22 @@ are one transaction: after a kill there is all of it or nothing.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from billing.sandbox.stripe import idempotency, requestlog
-from billing.sandbox.stripe.errors import (
-    ApiError,
-    Interrupted,
-    invalid,
-    key_in_use,
-    rate_limited,
-    server_error,
-    unauthorized,
-)
+from billing.sandbox.stripe.credentials import account_of
+from billing.sandbox.stripe.errors import ApiError, Interrupted, invalid, key_in_use, rate_limited, server_error
 from billing.sandbox.stripe.expand import expand
-from billing.sandbox.stripe.faults import StandInDisconnected, StandInTimeout, hold
+from billing.sandbox.stripe.faults import Fault, StandInDisconnected, StandInTimeout, hold
 from billing.sandbox.stripe.idempotency import Answer
 from billing.sandbox.stripe.objects import API_VERSION
 from billing.sandbox.stripe.params import Spec, check, decode
 from billing.sandbox.stripe.requestlog import Entry
 from billing.sandbox.stripe.standin import Call, StandIn
 from billing.sandbox.stripe.tx import Tx
-from billing.sandbox.stripe.values import Json, digest, new_id
+from billing.sandbox.stripe.values import Json, new_id
 
 Operation = Callable[[Call], Json]
 MAX_KEY = 255
@@ -52,158 +44,180 @@ class Asked:
     method: str
     path: str
     raw: str
-    headers: Mapping[str, str]
+    header: Callable[[str], str | None]
     args: dict[str, str]
     gone: Callable[[], bool] | None
 
 
+@dataclass(slots=True)
+class _Visit:
+    """One request on its way through the gate."""
+
+    stand_in: StandIn
+    route: Route
+    asked: Asked
+    entry: Entry
+    params: Json = field(default_factory=dict)
+
+    @property
+    def key(self) -> str | None:
+        """Only a POST is made idempotent by a key; Stripe ignores it elsewhere."""
+        return self.entry.key if self.asked.method == "POST" else None
+
+    def fault(self, kind: str) -> Fault | None:
+        return self.stand_in.faults.hit(kind, method=self.asked.method, path=self.asked.path)
+
+
 def answer(stand_in: StandIn, route: Route, asked: Asked) -> Answer:
     """Serve one request. Raises `NoAnswer` where the caller is to get none."""
-    entry = Entry(asked.method, asked.path, request_id=new_id("req"), key=asked.headers.get("Idempotency-Key") or None)
+    entry = Entry(asked.method, asked.path, request_id=new_id("req"), key=asked.header("Idempotency-Key") or None)
     stand_in.flying.count(1)
     try:
-        result = _admitted(stand_in, route, asked, entry)
+        result = _admitted(_Visit(stand_in, route, asked, entry))
     except ApiError as error:
         result = Answer(error.status, error.body, error.headers)
         _note_alone(stand_in, entry.ended(error.status, "refused"))
     finally:
         stand_in.flying.count(-1)
     headers = {**result.headers, "Request-Id": entry.request_id}
-    headers["Stripe-Version"] = asked.headers.get("Stripe-Version", API_VERSION)
+    headers["Stripe-Version"] = asked.header("Stripe-Version") or API_VERSION
     if entry.key:
         headers["Idempotency-Key"] = entry.key
     return Answer(result.status, result.body, headers)
 
 
-def _admitted(stand_in: StandIn, route: Route, asked: Asked, entry: Entry) -> Answer:
-    entry.params = decode(asked.raw)
-    entry.account, entry.key_hash = _account(asked.headers.get("Authorization", ""))
-    limited = stand_in.faults.hit("rate_limit", method=asked.method, path=asked.path)
-    if limited is not None or not stand_in.buckets.take(entry.account, per_s=stand_in.config.rate_limit_per_s):
-        raise rate_limited(retry_after_s=limited.retry_after_s if limited else None)
-    _lost_on_the_way_in(stand_in, asked, entry)
+def _admitted(visit: _Visit) -> Answer:
+    entry = visit.entry
+    entry.params = decode(visit.asked.raw)
+    entry.account, entry.key_hash = account_of(visit.asked.header("Authorization") or "")
+    _check_rate(visit)
+    _lose_on_the_way_in(visit)
     if entry.key and len(entry.key) > MAX_KEY:
         raise invalid(f"An idempotency key has at most {MAX_KEY} characters.")
-    params = check(entry.params, route.spec)
-    key = entry.key if asked.method == "POST" else None
-    with ExitStack() as while_running:
-        if key:
-            if not stand_in.flying.claim(entry.account, key):
-                raise key_in_use(key)
-            while_running.callback(stand_in.flying.release, entry.account, key)
-        slow = stand_in.faults.hit("slow", method=asked.method, path=asked.path)
-        if slow is not None and not stand_in.in_process:
+    visit.params = check(entry.params, visit.route.spec)
+    with _key_claimed(visit):
+        slow = visit.fault("slow")
+        if slow is not None and not visit.stand_in.in_process:
             hold(slow.ms or 0, None)
-        result, lost_ms = _executed(stand_in, route, asked, entry, params, key)
-    stand_in.wake.set()
-    _lost_on_the_way_out(stand_in, asked, lost_ms)
+        result, lost = _executed(visit)
+    visit.stand_in.wake.set()
+    _lose_on_the_way_out(visit, lost=lost)
     return result
 
 
-def _executed(
-    stand_in: StandIn, route: Route, asked: Asked, entry: Entry, params: Json, key: str | None
-) -> tuple[Answer, int | None]:
-    """Replay, or do it. Returns the answer and, if it is to be lost, for how many milliseconds to hold the caller."""
-    now = stand_in.clock.now()
-    print_ = idempotency.fingerprint(asked.method, asked.path, entry.params)
-    with stand_in.store.transaction() as tx:
-        if key:
-            kept = idempotency.replay(tx, account=entry.account, key=key, print_=print_, now=now)
-            if kept is not None:
-                _note(stand_in, tx, entry.ended(kept.status, "replayed"), now)
-                return kept, None
-        call = Call(
-            stand_in, tx, entry.account, now, params, asked.args, entry.request_id, key, asked.method, asked.path
-        )
-        tx.sql("savepoint operation")
-        try:
-            result = _done(stand_in, route, call)
-        except ApiError as error:
-            if not error.effects:
-                tx.sql("rollback to operation")
-            if not error.saved:
-                raise
-            result = Answer(error.status, error.body, error.headers)
-        except Interrupted as fault:
-            tx.sql("rollback to operation")
-            return _interrupted(stand_in, tx, entry, fault, now)
-        if key:
-            idempotency.keep(
-                tx, result, account=entry.account, key=key, print_=print_, now=now, request_id=entry.request_id
-            )
-        _note(stand_in, tx, entry.ended(result.status, "executed"), now)
-        return result, stand_in.config.hold_ms if call.unanswered else None
-
-
-def _done(stand_in: StandIn, route: Route, call: Call) -> Answer:
-    if stand_in.faults.hit("error_500_before", method=call.method, path=call.path):
-        raise server_error()
-    try:
-        body = expand(call, route.operation(call))
-    except ApiError as error:
-        if error.effects and stand_in.faults.hit("error_500_after", method=call.method, path=call.path):
-            raise server_error(effects=True) from error
-        raise
-    if stand_in.faults.hit("error_500_after", method=call.method, path=call.path):
-        raise server_error(effects=True)
-    return Answer(200, body, {})
-
-
-def _interrupted(stand_in: StandIn, tx: Tx, entry: Entry, fault: Interrupted, now: int) -> tuple[Answer, int | None]:
-    idempotency.strike(tx, account=entry.account, key=entry.key, now=now)
-    _note(stand_in, tx, entry.ended(fault.status, "refused"), now)
-    error = server_error(fault.status or 503)
-    return Answer(error.status, error.body, error.headers), None if fault.status else stand_in.config.hold_ms
-
-
-def _lost_on_the_way_in(stand_in: StandIn, asked: Asked, entry: Entry) -> None:
-    fault = stand_in.faults.hit("timeout_before", method=asked.method, path=asked.path)
-    if fault is None:
-        return
-    _note_alone(stand_in, entry.ended(None, "refused"))
-    _time_out(stand_in, asked, fault.ms)
-
-
-def _lost_on_the_way_out(stand_in: StandIn, asked: Asked, lost_ms: int | None) -> None:
-    if lost_ms is not None:
-        _time_out(stand_in, asked, lost_ms)
-    fault = stand_in.faults.hit("timeout_after", method=asked.method, path=asked.path)
+def _check_rate(visit: _Visit) -> None:
+    fault = visit.fault("rate_limit")
     if fault is not None:
-        _time_out(stand_in, asked, fault.ms)
-    if stand_in.faults.hit("disconnect_after", method=asked.method, path=asked.path):
+        raise rate_limited(retry_after_s=fault.retry_after_s)
+    if not visit.stand_in.buckets.take(visit.entry.account, per_s=visit.stand_in.config.rate_limit_per_s):
+        raise rate_limited()
+
+
+@contextmanager
+def _key_claimed(visit: _Visit) -> Iterator[None]:
+    """While a request runs, nobody else runs under its key."""
+    if visit.key is None:
+        yield
+        return
+    if not visit.stand_in.flying.claim(visit.entry.account, visit.key):
+        raise key_in_use(visit.key)
+    try:
+        yield
+    finally:
+        visit.stand_in.flying.release(visit.entry.account, visit.key)
+
+
+def _executed(visit: _Visit) -> tuple[Answer, bool]:
+    """Replay, or do it, in one transaction. Returns the answer, and whether it is to be lost."""
+    stand_in, entry, now = visit.stand_in, visit.entry, visit.stand_in.clock.now()
+    print_ = idempotency.fingerprint(entry.method, entry.path, entry.params)
+    with stand_in.store.transaction() as tx:
+        if visit.key:
+            kept = idempotency.replay(tx, account=entry.account, key=visit.key, print_=print_, now=now)
+            if kept is not None:
+                _note(stand_in, tx, entry.ended(kept.status, "replayed"))
+                return kept, False
+        call = _call(visit, tx, now)
+        try:
+            result = _done(visit, call)
+        except Interrupted as fault:
+            return _interrupted(call, entry, fault), fault.status is None
+        if visit.key:
+            idempotency.keep(tx, result, call=call, print_=print_)
+        _note(stand_in, tx, entry.ended(result.status, "executed"))
+        return result, call.unanswered
+
+
+def _call(visit: _Visit, tx: Tx, now: int) -> Call:
+    return Call(
+        stand_in=visit.stand_in,
+        tx=tx,
+        account=visit.entry.account,
+        now=now,
+        params=visit.params,
+        args=visit.asked.args,
+        request_id=visit.entry.request_id,
+        key=visit.key,
+        method=visit.asked.method,
+        path=visit.asked.path,
+    )
+
+
+def _done(visit: _Visit, call: Call) -> Answer:
+    """Do it. An error without effects undoes what was written; one that is not to be kept ends the transaction."""
+    if visit.fault("error_500_before"):
+        return _as_answer(server_error())
+    call.tx.sql("savepoint operation")
+    try:
+        result = Answer(200, expand(call, visit.route.operation(call)), {})
+    except Interrupted:
+        call.tx.sql("rollback to operation")
+        raise
+    except ApiError as error:
+        if not error.saved:
+            raise
+        if not error.effects:
+            call.tx.sql("rollback to operation")
+        result = _as_answer(error)
+    return _as_answer(server_error()) if visit.fault("error_500_after") else result
+
+
+def _interrupted(call: Call, entry: Entry, fault: Interrupted) -> Answer:
+    idempotency.strike(call)
+    _note(call.stand_in, call.tx, entry.ended(fault.status, "refused"))
+    return _as_answer(server_error(fault.status or 503))
+
+
+def _lose_on_the_way_in(visit: _Visit) -> None:
+    fault = visit.fault("timeout_before")
+    if fault is not None:
+        _note_alone(visit.stand_in, visit.entry.ended(None, "refused"))
+        _time_out(visit, fault.ms)
+
+
+def _lose_on_the_way_out(visit: _Visit, *, lost: bool) -> None:
+    fault = visit.fault("timeout_after")
+    if lost or fault is not None:
+        _time_out(visit, fault.ms if fault else None)
+    if visit.fault("disconnect_after"):
         raise StandInDisconnected("the connection breaks before the answer, by a fault")
 
 
-def _time_out(stand_in: StandIn, asked: Asked, ms: int | None) -> None:
-    if not stand_in.in_process:
-        hold(stand_in.config.hold_ms if ms is None else ms, asked.gone)
+def _time_out(visit: _Visit, ms: int | None) -> None:
+    if not visit.stand_in.in_process:
+        hold(visit.stand_in.config.hold_ms if ms is None else ms, visit.asked.gone)
     raise StandInTimeout("no answer comes, by a fault")
 
 
-def _note(stand_in: StandIn, tx: Tx, entry: Entry, now: int) -> None:
-    requestlog.write(tx, entry, now)
+def _as_answer(error: ApiError) -> Answer:
+    return Answer(error.status, error.body, error.headers)
+
+
+def _note(stand_in: StandIn, tx: Tx, entry: Entry) -> None:
+    requestlog.write(tx, entry, stand_in.clock.now())
     stand_in.faults.keep(tx)
 
 
 def _note_alone(stand_in: StandIn, entry: Entry) -> None:
     with stand_in.store.transaction() as tx:
-        _note(stand_in, tx, entry, stand_in.clock.now())
-
-
-def _account(authorization: str) -> tuple[str, str]:
-    """The account that a test key belongs to, and the key's hash. Every `sk_test_` key has an account of its own."""
-    scheme, _, secret = authorization.partition(" ")
-    if scheme.lower() == "basic":
-        secret = _basic_user(secret)
-    if not secret:
-        raise unauthorized("No API key was given: send it as `Authorization: Bearer sk_test_...`.")
-    if not secret.startswith("sk_test_") or len(secret) == len("sk_test_"):
-        raise unauthorized("This is a sandbox: it takes keys that begin with sk_test_, and never a live key.")
-    return "acct_sandbox" + digest(secret, length=12), digest("key " + secret)
-
-
-def _basic_user(encoded: str) -> str:
-    try:
-        return base64.b64decode(encoded, validate=True).decode().partition(":")[0]
-    except ValueError:
-        return ""
+        _note(stand_in, tx, entry)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from billing.sandbox.stripe.errors import key_reused
+from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Tx
 from billing.sandbox.stripe.values import Json, digest
 
@@ -26,6 +27,7 @@ class Answer:
 
 
 def fingerprint(method: str, path: str, params: Json) -> str:
+    """What makes two requests under one key the same: method, path and parameters."""
     return digest(f"{method} {path} {json.dumps(params, sort_keys=True)}", length=64)
 
 
@@ -44,23 +46,30 @@ def replay(tx: Tx, *, account: str, key: str, print_: str, now: int) -> Answer |
     return Answer(kept["status"], json.loads(kept["body"]), {**json.loads(kept["headers"]), **again})
 
 
-def keep(tx: Tx, answer: Answer, *, account: str, key: str, print_: str, now: int, request_id: str) -> None:
+def keep(tx: Tx, answer: Answer, *, call: Call, print_: str) -> None:
+    """Keep the first answer under the call's key."""
     tx.sql(
         "insert into keys (account, key, created, fingerprint, request_id, status, headers, body)"
         " values (?,?,?,?,?,?,?,?)",
-        (account, key, now, print_, request_id, answer.status, json.dumps(answer.headers), json.dumps(answer.body)),
+        (
+            *(call.account, call.key, call.now, print_, call.request_id),
+            *(answer.status, json.dumps(answer.headers), json.dumps(answer.body)),
+        ),
     )
 
 
-def first_time(tx: Tx, *, account: str, key: str | None, now: int) -> bool:
-    """Whether a sandbox method's passing fault has yet to strike under this key."""
-    if key is None:
-        return True
-    found = tx.sql("select created from passed_faults where account = ? and key = ?", (account, key))
-    return not found or now - found[0]["created"] >= LIFE_S
+def first_time(call: Call) -> bool:
+    """Whether a sandbox method's passing fault has yet to strike under the call's key."""
+    found = call.tx.sql(
+        "select created from passed_faults where account = ? and key = ?", (call.account, call.key or "")
+    )
+    return not found or call.now - int(found[0]["created"]) >= LIFE_S
 
 
-def strike(tx: Tx, *, account: str, key: str | None, now: int) -> None:
+def strike(call: Call) -> None:
     """Note that the passing fault has struck, so that the repeat is executed."""
-    if key is not None:
-        tx.sql("insert or replace into passed_faults (account, key, created) values (?,?,?)", (account, key, now))
+    if call.key is not None:
+        call.tx.sql(
+            "insert or replace into passed_faults (account, key, created) values (?,?,?)",
+            (call.account, call.key, call.now),
+        )

@@ -1,27 +1,23 @@
-"""Lists and single reads: newest first, by cursor, the same rules for every kind."""
+"""Lists: newest first, by cursor, the same rules for every kind."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from billing.sandbox.stripe import objects
-from billing.sandbox.stripe.errors import invalid, missing
+from billing.sandbox.stripe.errors import invalid
+from billing.sandbox.stripe.finding import the
 from billing.sandbox.stripe.standin import Call
-from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
 
 MAX_LIMIT = 100
 _BOUNDS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
-_NAMES = {
-    "setup_intent": "setupintent",
-    "balance_transaction": "balance transaction",
-    "webhook_endpoint": "webhook endpoint",
-}
 
 
 def page(call: Call, kind: str, *, filters: tuple[str, ...] = (), also: tuple[str, list[Any]] | None = None) -> Json:
     """One page of a kind. `filters` are columns that the request may name; `also` is a further condition."""
-    where, values = ["account = ?", "kind = ?"], [call.account, kind]
+    where = ["account = ?", "kind = ?"]
+    values: list[Any] = [call.account, kind]
     for name in filters:
         if name in call.params:
             where.append(f"{name} = ?")
@@ -63,15 +59,3 @@ def _created(call: Call, where: list[str], values: list[Any]) -> None:
 
 def _position(call: Call, kind: str, name: str) -> int:
     return the(call, kind, call.params[name], param=name).seq
-
-
-def the(call: Call, kind: str, id: str, *, param: str = "id") -> Stored:
-    """The object of this kind and id. 404 if the path names it, 400 if a parameter does (`param` is not `id`)."""
-    found = call.tx.get(call.account, kind, id)
-    if found is None:
-        raise missing(_NAMES.get(kind, kind), id, param=param, status=404 if param == "id" else 400)
-    return found
-
-
-def retrieve(call: Call, kind: str) -> Json:
-    return the(call, kind, call.args["id"]).body

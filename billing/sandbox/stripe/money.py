@@ -25,8 +25,16 @@ WHOLE_UNITS_ONLY = frozenset("isk ugx".split())
 
 MINIMUMS: Mapping[str, int] = {
     **dict.fromkeys("usd aud brl cad chf eur inr nzd sgd hrk".split(), 50),
-    **{"aed": 200, "bgn": 100, "czk": 1500, "dkk": 250, "gbp": 30, "hkd": 400, "huf": 17500, "jpy": 50},
-    **{"mxn": 1000, "myr": 200, "nok": 300, "pln": 200, "ron": 200, "sek": 300, "thb": 1000},
+    **dict.fromkeys("aed myr pln ron".split(), 200),
+    **dict.fromkeys("nok sek".split(), 300),
+    **dict.fromkeys("mxn thb".split(), 1000),
+    "bgn": 100,
+    "czk": 1500,
+    "dkk": 250,
+    "gbp": 30,
+    "hkd": 400,
+    "huf": 17500,
+    "jpy": 50,
 }
 MAXIMUM = 99_999_999
 

@@ -7,7 +7,7 @@ does not know is refused (`parameter_unknown`), before anything is done and with
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -38,14 +38,17 @@ PAGE: Spec = {"limit": INT, "starting_after": TEXT, "ending_before": TEXT, "expa
 
 
 def required(kind: str = "text") -> Field:
+    """A parameter that must be given, and not be empty."""
     return Field(kind, required=True)
 
 
 def choice(*names: str) -> Field:
+    """One of these words."""
     return Field("text", choices=frozenset(names))
 
 
 def hash_of(**inside: Field) -> Field:
+    """Named parameters inside one."""
     return Field("hash", inside=inside)
 
 
@@ -97,34 +100,46 @@ def _full(within: str, name: str) -> str:
 
 def _typed(value: Any, field: Field, name: str) -> Any:
     match field.kind:
-        case "int":
-            return _integer(value, name)
-        case "bool":
-            if value not in ("true", "false"):
-                raise _wrong(f"Invalid boolean: {value}", "parameter_invalid_boolean", name)
-            return value == "true"
-        case "list":
-            if not isinstance(value, list) and value != "":
-                raise _wrong(f"Invalid array: {name}", "parameter_invalid_array", name)
-            return value or []
-        case "metadata":
-            return _metadata(value, name)
-        case "created":
-            if isinstance(value, dict):
-                bounds = dict.fromkeys(("gt", "gte", "lt", "lte"), INT)
-                return {bound: int(each) for bound, each in check(value, bounds, within=name).items()}
-            return _integer(value, name)
         case "hash":
-            if not isinstance(value, dict):
-                raise _wrong(f"Invalid object: {name}", "parameter_invalid_object", name)
-            return check(value, field.inside or {}, within=name)
+            return check(_hash(value, name), field.inside or {}, within=name)
+        case "text":
+            return _text(value, field.choices, name)
         case "any":
             return value
+    return _CHECKS[field.kind](value, name)
+
+
+def _text(value: Any, choices: frozenset[str] | None, name: str) -> str:
     if not isinstance(value, str):
         raise _wrong(f"Invalid string: {name}", "parameter_invalid_string", name)
-    if field.choices is not None and value not in field.choices:
-        raise _wrong(f"Invalid {name}: must be one of {', '.join(sorted(field.choices))}", None, name)
+    if choices is not None and value not in choices:
+        raise _wrong(f"Invalid {name}: must be one of {', '.join(sorted(choices))}", None, name)
     return value
+
+
+def _boolean(value: Any, name: str) -> bool:
+    if value not in ("true", "false"):
+        raise _wrong(f"Invalid boolean: {value}", "parameter_invalid_boolean", name)
+    return bool(value == "true")
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list) and value != "":
+        raise _wrong(f"Invalid array: {name}", "parameter_invalid_array", name)
+    return value or []
+
+
+def _hash(value: Any, name: str) -> Json:
+    if not isinstance(value, dict):
+        raise _wrong(f"Invalid object: {name}", "parameter_invalid_object", name)
+    return value
+
+
+def _moment(value: Any, name: str) -> int | Json:
+    """One second, or a range of them."""
+    if isinstance(value, dict):
+        return check(value, dict.fromkeys(("gt", "gte", "lt", "lte"), INT), within=name)
+    return _integer(value, name)
 
 
 def _integer(value: Any, name: str) -> int:
@@ -142,6 +157,15 @@ def _metadata(value: Any, name: str) -> dict[str, str]:
     if len(value) > 50 or any(len(key) > 40 or len(text) > 500 for key, text in value.items()):
         raise _wrong("Metadata holds at most 50 pairs, 40 characters a name, 500 a value.", None, name)
     return value
+
+
+_CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
+    "int": _integer,
+    "bool": _boolean,
+    "list": _list,
+    "metadata": _metadata,
+    "created": _moment,
+}
 
 
 def merged(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:

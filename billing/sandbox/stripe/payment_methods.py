@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from billing.sandbox.stripe import customers, events, objects
+from billing.sandbox.stripe import events, objects
 from billing.sandbox.stripe.cards import CARDS, Card
 from billing.sandbox.stripe.errors import ApiError, refused
-from billing.sandbox.stripe.lists import page, the
+from billing.sandbox.stripe.finding import living_customer, the
+from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.params import LIST, METADATA, PAGE, Spec, choice, merged, required
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
@@ -27,12 +28,13 @@ def resolve(call: Call, name: str) -> Stored:
 
 
 def card_of(method: Stored) -> Card:
+    """The test card that a method stands for."""
     return CARDS[method.hidden["card"]]
 
 
 def bind(call: Call, method: Stored, customer: str) -> Stored:
     """Attach a method to a customer. Attaching it again to the same one changes nothing."""
-    customers.present(call, customer, param="customer")
+    living_customer(call, customer, param="customer")
     if method.body["customer"] == customer:
         return method
     if method.body["customer"] is not None or method.hidden.get("detached"):
@@ -57,6 +59,7 @@ def bind(call: Call, method: Stored, customer: str) -> Stored:
 
 
 def unbind(call: Call, method: Stored) -> None:
+    """Detach for good: Stripe lets no detached method be used again."""
     previous = {"customer": method.body["customer"]}
     method.body["customer"] = None
     method.hidden["detached"] = True
@@ -65,10 +68,12 @@ def unbind(call: Call, method: Stored) -> None:
 
 
 def attach(call: Call) -> Json:
+    """POST payment_methods/<id>/attach; the id may be a test name."""
     return bind(call, resolve(call, call.args["id"]), call.params["customer"]).body
 
 
 def detach(call: Call) -> Json:
+    """POST payment_methods/<id>/detach."""
     method = the(call, "payment_method", call.args["id"])
     if method.body["customer"] is None:
         raise refused("This payment method is not attached to a customer, so it cannot be detached.")
@@ -77,6 +82,7 @@ def detach(call: Call) -> Json:
 
 
 def retrieve(call: Call) -> Json:
+    """A method; a test name shows a new one."""
     return (
         resolve(call, call.args["id"]).body
         if call.args["id"] in CARDS
@@ -85,6 +91,7 @@ def retrieve(call: Call) -> Json:
 
 
 def update(call: Call) -> Json:
+    """Metadata only."""
     method = the(call, "payment_method", call.args["id"])
     method.body["metadata"] = merged(method.body["metadata"], call.given("metadata", {}))
     call.tx.save(method)
@@ -93,15 +100,18 @@ def update(call: Call) -> Json:
 
 
 def list_(call: Call) -> Json:
-    customers.present(call, call.params["customer"], param="customer")
+    """A customer's methods, newest first."""
+    living_customer(call, call.params["customer"], param="customer")
     return page(call, "payment_method", filters=("customer", "type"))
 
 
 def list_of_customer(call: Call) -> Json:
-    customer = customers.present(call, call.args["id"])
+    """The same by the customer's own path."""
+    customer = living_customer(call, call.args["id"])
     return page(call, "payment_method", filters=("type",), also=("customer = ?", [customer.id]))
 
 
 def retrieve_of_customer(call: Call) -> Json:
-    customers.present(call, call.args["id"])
+    """One method of a customer."""
+    living_customer(call, call.args["id"])
     return the(call, "payment_method", call.args["method"]).body

@@ -6,16 +6,18 @@ import threading
 
 import requests
 
+TIMEOUT_S = 10
+"""How long a receiver may take (wall time)."""
+
 
 class Postman:
     """The usual transport of webhooks. Calling it returns the receiver's status; it raises `OSError` without one."""
 
-    def __init__(self, *, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self) -> None:
         self._mine = threading.local()
 
     def __call__(self, url: str, body: bytes, headers: dict[str, str]) -> int:
-        answer = self._session().post(url, data=body, headers=headers, timeout=self._timeout_s, allow_redirects=False)
+        answer = self._session().post(url, data=body, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
         return answer.status_code
 
     def _session(self) -> requests.Session:

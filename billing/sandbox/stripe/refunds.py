@@ -5,7 +5,8 @@ from __future__ import annotations
 from billing.sandbox.stripe import charges, events, objects
 from billing.sandbox.stripe.cards import CARDS
 from billing.sandbox.stripe.errors import invalid, refused
-from billing.sandbox.stripe.lists import page, the
+from billing.sandbox.stripe.finding import the
+from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.params import CREATED, INT, LIST, METADATA, PAGE, TEXT, Spec, choice, merged
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
@@ -24,6 +25,7 @@ LIST_SPEC: Spec = {**PAGE, "charge": TEXT, "created": CREATED, "payment_intent":
 
 
 def create(call: Call) -> Json:
+    """Refund a charge, or the latest one of an intent."""
     charge = _charge(call)
     left = charge.body["amount_captured"] - charge.body["amount_refunded"]
     amount = call.given("amount", left)
@@ -80,6 +82,7 @@ def _move(call: Call, charge: Stored, amount: int) -> None:
 
 
 def update(call: Call) -> Json:
+    """Metadata only."""
     refund = the(call, "refund", call.args["id"])
     refund.body["metadata"] = merged(refund.body["metadata"], call.given("metadata", {}))
     call.tx.save(refund)
@@ -87,15 +90,18 @@ def update(call: Call) -> Json:
     return refund.body
 
 
-def cancel(call: Call) -> Json:
+def cancel(_: Call) -> Json:
+    """Refused: only refunds that wait for the customer can be canceled."""
     raise refused("Only a refund that requires action can be canceled; a card's never does.")
 
 
 def list_(call: Call) -> Json:
+    """Refunds, newest first."""
     return page(call, "refund", filters=("charge", "payment_intent"))
 
 
 def succeeds(call: Call, id: str) -> None:
+    """A pending refund has arrived."""
     refund = the(call, "refund", id)
     if refund.body["status"] != "pending":
         return

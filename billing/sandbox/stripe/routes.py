@@ -15,10 +15,11 @@ from billing.sandbox.stripe import (
     objects,
     payment_methods,
     refunds,
+    searching,
     setup_intents,
 )
+from billing.sandbox.stripe.finding import retrieve
 from billing.sandbox.stripe.gate import Operation, Route
-from billing.sandbox.stripe.lists import retrieve
 from billing.sandbox.stripe.params import LIST, Spec
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.values import Json
@@ -68,7 +69,7 @@ ROUTES: tuple[Route, ...] = (
     _post("setup_intents/<id>/cancel", setup_intents.cancel, setup_intents.CANCEL_SPEC),
     _post("payment_intents", intents.create, intents.CREATE_SPEC),
     _get("payment_intents", intents.list_, intents.LIST_SPEC),
-    _get("payment_intents/search", intents.search, intents.SEARCH_SPEC),
+    _get("payment_intents/search", searching.search, searching.SEARCH_SPEC),
     _get("payment_intents/<id>", _one("payment_intent"), intents.RETRIEVE_SPEC),
     _post("payment_intents/<id>", intents.update, intents.UPDATE_SPEC),
     _post("payment_intents/<id>/confirm", confirming.confirm, confirming.CONFIRM_SPEC),

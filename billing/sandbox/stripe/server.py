@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from threading import Thread
 from typing import Any
 
-import waitress
-from waitress.channel import ClientDisconnected
+import waitress  # type: ignore[import-untyped]
+from waitress.channel import ClientDisconnected  # type: ignore[import-untyped]
 
 from billing.sandbox.stripe.app import create_app, stand_in_of
 from billing.sandbox.stripe.background import Background
@@ -44,10 +44,13 @@ class Server:
         self._server.close()
         self._background.stop()
         self._server.task_dispatcher.shutdown()
+        for channel in list(self._server.active_channels.values()):
+            channel.handle_close()
         self.stand_in.store.close()
 
 
 def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach that address."""
     return host == "localhost" or _address_is_loopback(host)
 
 

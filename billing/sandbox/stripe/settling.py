@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.sandbox.stripe import charges, events, payment_methods
 from billing.sandbox.stripe.cards import FUNDS, Decline
 from billing.sandbox.stripe.errors import refused
-from billing.sandbox.stripe.lists import the
+from billing.sandbox.stripe.finding import the
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
@@ -32,6 +32,7 @@ def take(call: Call, intent: Stored, method: Stored) -> None:
 
 
 def capture(call: Call, intent: Stored, amount: int) -> None:
+    """Take an authorized charge, all or a part of it."""
     charge = the(call, "charge", intent.body["latest_charge"])
     charge.body.update(captured=True, amount_captured=amount)
     charges.captured(call, charge)
@@ -53,6 +54,7 @@ def begin(call: Call, intent: Stored, method: Stored, *, fails: bool) -> None:
 
 
 def succeeds(call: Call, id: str) -> None:
+    """A pending charge has succeeded."""
     pending = _pending(call, id)
     if pending is None:
         return
@@ -67,6 +69,7 @@ def succeeds(call: Call, id: str) -> None:
 
 
 def fails(call: Call, id: str) -> None:
+    """A pending charge has failed for want of funds."""
     pending = _pending(call, id)
     if pending is None:
         return

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from billing.sandbox.stripe import customers, events, objects, payment_methods
+from billing.sandbox.stripe import events, objects, payment_methods
 from billing.sandbox.stripe.cards import AUTHENTICATION, Decline
 from billing.sandbox.stripe.errors import ApiError, invalid, refused
-from billing.sandbox.stripe.lists import page, the
+from billing.sandbox.stripe.finding import living_customer, the
+from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.params import (
     ANY,
     BOOL,
@@ -49,8 +50,9 @@ _OPEN = frozenset(("requires_payment_method", "requires_confirmation", "requires
 
 
 def create(call: Call) -> Json:
+    """A new set-up, confirmed in the same request if so asked."""
     if "customer" in call.params:
-        customers.present(call, call.params["customer"], param="customer")
+        living_customer(call, call.params["customer"], param="customer")
     setup = call.tx.add(call.account, objects.setup_intent(call.now, call.params))
     _choose(call, setup)
     events.happen(call, "setup_intent.created", setup.body)
@@ -61,6 +63,7 @@ def create(call: Call) -> Json:
 
 
 def update(call: Call) -> Json:
+    """Change what is named, while it is open."""
     setup = _open(call, "updated")
     _choose(call, setup)
     if "description" in call.params:
@@ -71,6 +74,7 @@ def update(call: Call) -> Json:
 
 
 def confirm(call: Call) -> Json:
+    """POST setup_intents/<id>/confirm."""
     setup = _open(call, "confirmed")
     _choose(call, setup)
     _attempt(call, setup)
@@ -78,6 +82,7 @@ def confirm(call: Call) -> Json:
 
 
 def cancel(call: Call) -> Json:
+    """POST setup_intents/<id>/cancel."""
     setup = _open(call, "canceled")
     setup.body.update(status="canceled", cancellation_reason=call.given("cancellation_reason"), next_action=None)
     call.tx.save(setup)
@@ -86,6 +91,7 @@ def cancel(call: Call) -> Json:
 
 
 def list_(call: Call) -> Json:
+    """SetupIntents, newest first."""
     method = call.given("payment_method")
     also = None if method is None else ("json_extract(body, '$.payment_method') = ?", [method])
     return page(call, "setup_intent", filters=("customer",), also=also)
@@ -150,6 +156,7 @@ def succeed(call: Call, setup: Stored) -> None:
 
 
 def fail(call: Call, setup: Stored, why: Decline = AUTHENTICATION) -> None:
+    """The set-up failed; another method may be tried."""
     method = the(call, "payment_method", setup.body["payment_method"])
     setup.body.update(status="requires_payment_method", payment_method=None, next_action=None)
     setup.body["last_setup_error"] = {**_error(method, why), "message": why.message}

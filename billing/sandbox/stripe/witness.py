@@ -1,20 +1,18 @@
-"""The witness and the sandbox's own doors, under `/_sandbox/`: what moved, what was asked, and what shall happen."""
+"""The witness, under `/_sandbox/`: what money moved or tried to, what was asked, what is going on.
+
+Each function takes the stand-in, an id that it does not need, and the query. It tells of all accounts, oldest first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from billing.kernel.clock import format_instant, parse_instant
-from billing.kernel.errors import Refused
-from billing.sandbox.stripe import authenticating, deliveries, disputes, events, refunds, requestlog, settling, timers
+from billing.kernel.clock import format_instant
+from billing.sandbox.stripe import deliveries, requestlog, timers
 from billing.sandbox.stripe.errors import invalid, missing
-from billing.sandbox.stripe.standin import Call, StandIn
+from billing.sandbox.stripe.standin import StandIn
 from billing.sandbox.stripe.tx import Stored, Tx
 from billing.sandbox.stripe.values import Json
-
-Door = Callable[[StandIn, str, Any], Any]
-"""Takes the stand-in, the id of the path (or ""), and the query (GET) or the JSON body (POST)."""
 
 
 def charges(stand_in: StandIn, _: str, query: Json) -> list[Json]:
@@ -57,6 +55,7 @@ def _intent(tx: Tx, intent: Stored) -> Json:
 
 
 def requests(stand_in: StandIn, _: str, query: Json) -> list[Json]:
+    """Every request received, oldest first."""
     with stand_in.store.transaction() as tx:
         return requestlog.shown(tx, after=_whole(query.get("after", "0"), "after"), limit=_limit(query))
 
@@ -79,127 +78,18 @@ def state(stand_in: StandIn, _: str, __: Json) -> Json:
 
 
 def clock(stand_in: StandIn, _: str, __: Json) -> Json:
+    """The stand-in's clock."""
     return {"now": format_instant(stand_in.clock.instant()), "frozen": stand_in.clock.frozen}
 
 
-def set_clock(stand_in: StandIn, _: str, wish: Any) -> Json:
-    """`{"now": "2026-01-31T09:00:00Z"}` stops the clock at that instant; null lets it run with the wall again."""
-    if not isinstance(wish, dict) or set(wish) - {"now"}:
-        raise invalid('The clock is set with {"now": an ISO 8601 instant or null}.', param="now")
-    try:
-        stand_in.clock.set(parse_instant(wish["now"], field="now") if wish.get("now") else None)
-    except (Refused, TypeError) as error:
-        raise invalid(str(error), param="now") from error
-    stand_in.wake.set()
-    return clock(stand_in, "", {})
-
-
 def faults(stand_in: StandIn, _: str, __: Json) -> list[Json]:
+    """The faults switched on, with how often each hit."""
     return stand_in.faults.shown()
-
-
-def add_faults(stand_in: StandIn, _: str, wish: Any) -> list[Json]:
-    stand_in.faults.add(wish)
-    return stand_in.faults.shown()
-
-
-def clear_faults(stand_in: StandIn, _: str, __: Any) -> list[Json]:
-    stand_in.faults.clear()
-    return []
 
 
 def config(stand_in: StandIn, _: str, __: Json) -> Json:
+    """The knobs."""
     return stand_in.config.shown()
-
-
-def configure(stand_in: StandIn, _: str, wish: Any) -> Json:
-    if not isinstance(wish, dict):
-        raise invalid("Settings are given as a JSON object.")
-    return stand_in.configure(wish).shown()
-
-
-def resend(stand_in: StandIn, id: str, _: Any) -> Json:
-    with stand_in.store.transaction() as tx:
-        count = events.resend(tx, id)
-    stand_in.wake.set()
-    return {"id": id, "deliveries": count}
-
-
-def dispute(stand_in: StandIn, _: str, wish: Json) -> Json:
-    """`{"charge", "amount"?, "reason"?, "inquiry"?}` opens a dispute."""
-    return _for(
-        stand_in,
-        "charge",
-        wish.get("charge", ""),
-        lambda call, id: disputes.open_(
-            call,
-            id,
-            amount=wish.get("amount"),
-            reason=wish.get("reason", "fraudulent"),
-            inquiry=wish.get("inquiry", False),
-        ),
-    )
-
-
-def close_dispute(stand_in: StandIn, id: str, wish: Json) -> Json:
-    """`{"status": "won" | "lost" | "warning_closed"}`."""
-    return _for(stand_in, "dispute", id, lambda call, id: disputes.close(call, id, wish.get("status", "")))
-
-
-def tell_refund(stand_in: StandIn, id: str, wish: Json) -> Json:
-    """`{"status": "succeeded" | "failed"}`."""
-    return _for(stand_in, "refund", id, lambda call, id: refunds.tell(call, id, wish.get("status", "")))
-
-
-def settle(stand_in: StandIn, id: str, wish: Json) -> Json:
-    """`{"succeeded": true | false}` ends a payment that is processing."""
-    how = wish.get("succeeded", True) is True
-    return _for(stand_in, "payment_intent", id, lambda call, id: settling.tell(call, id, succeeded=how))
-
-
-def authenticate(stand_in: StandIn, id: str, wish: Json) -> Json:
-    """`{"succeeded": true | false}`: the customer's part of a payment or set-up that requires action."""
-    how = wish.get("succeeded", True) is True
-    if id.startswith("seti_"):
-        return _for(
-            stand_in, "setup_intent", id, lambda call, id: authenticating.authenticate_setup(call, id, succeeded=how)
-        )
-    return _for(
-        stand_in, "payment_intent", id, lambda call, id: authenticating.authenticate_payment(call, id, succeeded=how)
-    )
-
-
-DOORS: dict[tuple[str, str], Door] = {
-    ("GET", "charges"): charges,
-    ("GET", "intents"): intents,
-    ("GET", "requests"): requests,
-    ("GET", "state"): state,
-    ("GET", "clock"): clock,
-    ("POST", "clock"): set_clock,
-    ("GET", "faults"): faults,
-    ("POST", "faults"): add_faults,
-    ("DELETE", "faults"): clear_faults,
-    ("GET", "config"): config,
-    ("POST", "config"): configure,
-    ("POST", "events/<id>/resend"): resend,
-    ("POST", "disputes"): dispute,
-    ("POST", "disputes/<id>/close"): close_dispute,
-    ("POST", "refunds/<id>"): tell_refund,
-    ("POST", "payment_intents/<id>/settle"): settle,
-    ("POST", "payment_intents/<id>/authenticate"): authenticate,
-    ("POST", "setup_intents/<id>/authenticate"): authenticate,
-}
-
-
-def _for(stand_in: StandIn, kind: str, id: str, act: Callable[[Call, str], Json]) -> Json:
-    """Act on an object of whatever account, in one transaction, as something that happens by itself."""
-    with stand_in.store.transaction() as tx:
-        found = tx.any(kind, id)
-        if found is None:
-            raise missing(kind, id)
-        result = act(Call(stand_in, tx, found.account, stand_in.clock.now()), id)
-    stand_in.wake.set()
-    return result
 
 
 def _oldest_first(tx: Tx, kind: str, query: Json) -> list[Stored]:

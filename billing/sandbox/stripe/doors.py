@@ -1,0 +1,145 @@
+"""The sandbox's own doors, under `/_sandbox/`: make things happen that a test account could only wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from billing.kernel.clock import parse_instant
+from billing.kernel.errors import Refused
+from billing.sandbox.stripe import authenticating, disputes, events, refunds, settling, witness
+from billing.sandbox.stripe.errors import invalid, missing
+from billing.sandbox.stripe.standin import Call, StandIn
+from billing.sandbox.stripe.values import Json
+
+Door = Callable[[StandIn, str, Any], Any]
+"""Takes the stand-in, the id of the path (or ""), and the query (GET) or the JSON body."""
+
+
+def set_clock(stand_in: StandIn, _: str, wish: Any) -> Json:
+    """`{"now": "2026-01-31T09:00:00Z"}` stops the clock at that instant; null lets it run with the wall again."""
+    if not isinstance(wish, dict) or set(wish) - {"now"}:
+        raise invalid('The clock is set with {"now": an ISO 8601 instant or null}.', param="now")
+    try:
+        stand_in.clock.set(parse_instant(wish["now"], field="now") if wish.get("now") else None)
+    except (Refused, TypeError) as error:
+        raise invalid(str(error), param="now") from error
+    stand_in.wake.set()
+    return witness.clock(stand_in, "", {})
+
+
+def add_faults(stand_in: StandIn, _: str, wish: Any) -> list[Json]:
+    """Switch on further faults: a JSON list."""
+    stand_in.faults.add(wish)
+    return stand_in.faults.shown()
+
+
+def clear_faults(stand_in: StandIn, _: str, __: Any) -> list[Json]:
+    """Switch all faults off."""
+    stand_in.faults.clear()
+    return []
+
+
+def configure(stand_in: StandIn, _: str, wish: Any) -> Json:
+    """Turn some knobs: a JSON object."""
+    return stand_in.configure(_object(wish)).shown()
+
+
+def resend(stand_in: StandIn, id: str, _: Any) -> Json:
+    """Deliver an event once more."""
+    with stand_in.store.transaction() as tx:
+        count = events.resend(tx, id)
+    stand_in.wake.set()
+    return {"id": id, "deliveries": count}
+
+
+def open_dispute(stand_in: StandIn, _: str, wish: Any) -> Json:
+    """`{"charge", "amount"?, "reason"?, "inquiry"?}`; the amount in the charge's smallest unit, default all of it."""
+    wish = _object(wish)
+    charge, amount = wish.get("charge", ""), wish.get("amount")
+    reason, inquiry = wish.get("reason", "fraudulent"), wish.get("inquiry", False) is True
+
+    def act(call: Call) -> Json:
+        return disputes.open_(call, charge, amount=amount, reason=reason, inquiry=inquiry)
+
+    return _for(stand_in, "charge", charge, act)
+
+
+def close_dispute(stand_in: StandIn, id: str, wish: Any) -> Json:
+    """`{"status": "won" | "lost" | "warning_closed"}`."""
+    status = _object(wish).get("status", "")
+    return _for(stand_in, "dispute", id, lambda call: disputes.close(call, id, status))
+
+
+def tell_refund(stand_in: StandIn, id: str, wish: Any) -> Json:
+    """`{"status": "succeeded" | "failed"}`."""
+    status = _object(wish).get("status", "")
+    return _for(stand_in, "refund", id, lambda call: refunds.tell(call, id, status))
+
+
+def settle(stand_in: StandIn, id: str, wish: Any) -> Json:
+    """`{"succeeded": true | false}` ends a payment that is processing."""
+    succeeded = _succeeded(wish)
+    return _for(stand_in, "payment_intent", id, lambda call: settling.tell(call, id, succeeded=succeeded))
+
+
+def authenticate_payment(stand_in: StandIn, id: str, wish: Any) -> Json:
+    """`{"succeeded": true | false}`: the customer's part of a payment that requires action."""
+    succeeded = _succeeded(wish)
+    return _for(
+        stand_in,
+        "payment_intent",
+        id,
+        lambda call: authenticating.authenticate_payment(call, id, succeeded=succeeded),
+    )
+
+
+def authenticate_setup(stand_in: StandIn, id: str, wish: Any) -> Json:
+    """`{"succeeded": true | false}`: the customer's part of a set-up that requires action."""
+    succeeded = _succeeded(wish)
+    return _for(
+        stand_in, "setup_intent", id, lambda call: authenticating.authenticate_setup(call, id, succeeded=succeeded)
+    )
+
+
+DOORS: dict[tuple[str, str], Door] = {
+    ("GET", "charges"): witness.charges,
+    ("GET", "intents"): witness.intents,
+    ("GET", "requests"): witness.requests,
+    ("GET", "state"): witness.state,
+    ("GET", "clock"): witness.clock,
+    ("POST", "clock"): set_clock,
+    ("GET", "faults"): witness.faults,
+    ("POST", "faults"): add_faults,
+    ("DELETE", "faults"): clear_faults,
+    ("GET", "config"): witness.config,
+    ("POST", "config"): configure,
+    ("POST", "events/<id>/resend"): resend,
+    ("POST", "disputes"): open_dispute,
+    ("POST", "disputes/<id>/close"): close_dispute,
+    ("POST", "refunds/<id>"): tell_refund,
+    ("POST", "payment_intents/<id>/settle"): settle,
+    ("POST", "payment_intents/<id>/authenticate"): authenticate_payment,
+    ("POST", "setup_intents/<id>/authenticate"): authenticate_setup,
+}
+
+
+def _for(stand_in: StandIn, kind: str, id: str, act: Callable[[Call], Json]) -> Json:
+    """Act on an object of whatever account, in one transaction, as something that happens by itself."""
+    with stand_in.store.transaction() as tx:
+        found = tx.any(kind, id)
+        if found is None:
+            raise missing(kind, id)
+        result = act(Call(stand_in, tx, found.account, stand_in.clock.now()))
+    stand_in.wake.set()
+    return result
+
+
+def _object(wish: Any) -> Json:
+    if not isinstance(wish, dict):
+        raise invalid("This takes a JSON object.")
+    return wish
+
+
+def _succeeded(wish: Any) -> bool:
+    return _object(wish).get("succeeded", True) is True

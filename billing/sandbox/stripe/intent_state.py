@@ -1,0 +1,44 @@
+"""What an intent's status allows, and the moves that several operations share."""
+
+from __future__ import annotations
+
+from billing.sandbox.stripe import events, payment_methods
+from billing.sandbox.stripe.errors import ApiError, refused
+from billing.sandbox.stripe.standin import Call
+from billing.sandbox.stripe.tx import Stored
+
+CHANGEABLE = frozenset(("requires_payment_method", "requires_confirmation", "requires_action"))
+
+
+def choose_method(call: Call, intent: Stored, name: str) -> None:
+    """Set the intent's method. Raises where the method is another customer's, or was detached."""
+    method = payment_methods.resolve(call, name)
+    owner, customer = method.body["customer"], intent.body["customer"]
+    if owner is not None and owner != customer:
+        raise refused(
+            "This payment method belongs to a customer; name that customer on the PaymentIntent.",
+            param="payment_method",
+        )
+    if owner is None and method.hidden.get("detached"):
+        raise refused("This payment method was detached and may not be used again.", param="payment_method")
+    intent.body["payment_method"] = method.id
+    if intent.body["status"] == "requires_payment_method":
+        intent.body["status"] = "requires_confirmation"
+
+
+def close(call: Call, intent: Stored, *, reason: str | None) -> None:
+    """Cancel, for whatever reason."""
+    intent.body.update(
+        status="canceled", canceled_at=call.now, cancellation_reason=reason, next_action=None, amount_capturable=0
+    )
+    call.tx.save(intent)
+    events.happen(call, "payment_intent.canceled", intent.body)
+
+
+def unexpected_state(intent: Stored, done: str) -> ApiError:
+    """The intent's status forbids it; the error shows the intent."""
+    return refused(
+        f"This PaymentIntent's status is {intent.body['status']}, so it can't be {done}.",
+        code="payment_intent_unexpected_state",
+        payment_intent=intent.body,
+    )

@@ -1,0 +1,75 @@
+"""What may come after a charge: refunds and disputes."""
+
+from __future__ import annotations
+
+from billing.sandbox.stripe.values import Json, new_id
+
+
+def refund(now: int, *, amount: int, charge: Json, status: str, given: Json) -> Json:
+    """A new refund of a charge."""
+    return {
+        "id": new_id("re"),
+        "object": "refund",
+        "amount": amount,
+        "balance_transaction": None,
+        "charge": charge["id"],
+        "created": now,
+        "currency": charge["currency"],
+        "customer": None,
+        "customer_account": None,
+        "destination_details": {"card": {"type": "refund"}, "type": "card"},
+        "metadata": given.get("metadata", {}),
+        "payment_intent": charge["payment_intent"],
+        "payment_method": None,
+        "reason": given.get("reason"),
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": status,
+        "transfer_reversal": None,
+    }
+
+
+_EVIDENCE = """access_activity_log billing_address cancellation_policy cancellation_policy_disclosure
+cancellation_rebuttal customer_communication customer_email_address customer_name customer_purchase_ip
+customer_signature duplicate_charge_documentation duplicate_charge_explanation duplicate_charge_id product_description
+receipt refund_policy refund_policy_disclosure refund_refusal_explanation service_date service_documentation
+shipping_address shipping_carrier shipping_date shipping_documentation shipping_tracking_number uncategorized_file
+uncategorized_text""".split()
+
+
+def dispute(now: int, *, charge: Json, amount: int, reason: str, inquiry: bool) -> Json:
+    """A new dispute of a charge; an inquiry is one that has moved no money."""
+    brand = charge["payment_method_details"]["card"]["brand"]
+    return {
+        "id": new_id("du"),
+        "object": "dispute",
+        "amount": amount,
+        "balance_transactions": [],
+        "charge": charge["id"],
+        "created": now,
+        "currency": charge["currency"],
+        "enhanced_eligibility_types": [],
+        "evidence": {**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {}},
+        "evidence_details": {
+            "due_by": now + 7 * 86_400,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+        },
+        "is_charge_refundable": inquiry,
+        "livemode": False,
+        "metadata": {},
+        "payment_intent": charge["payment_intent"],
+        "payment_method_details": {
+            "card": {
+                "brand": brand,
+                "case_type": "inquiry" if inquiry else "chargeback",
+                "network": brand,
+                "network_reason_code": "10.4",
+            },
+            "type": "card",
+        },
+        "reason": reason,
+        "status": "warning_needs_response" if inquiry else "needs_response",
+    }

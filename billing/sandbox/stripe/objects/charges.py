@@ -1,0 +1,118 @@
+"""Charges and the balance transactions that they cause."""
+
+from __future__ import annotations
+
+from billing.sandbox.stripe.values import Json, digest, new_id
+
+
+def charge(now: int, intent: Json, method: Json) -> Json:
+    """A charge that has neither succeeded nor failed yet."""
+    return {
+        "id": new_id("ch"),
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": 0,
+        "amount_refunded": 0,
+        "application": None,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "balance_transaction": None,
+        "billing_details": method["billing_details"],
+        "calculated_statement_descriptor": "SANDBOX",
+        "captured": False,
+        "created": now,
+        "currency": intent["currency"],
+        "customer": intent["customer"],
+        "description": intent["description"],
+        "disputed": False,
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "fraud_details": {},
+        "livemode": False,
+        "metadata": intent["metadata"],
+        "on_behalf_of": None,
+        "outcome": None,
+        "paid": False,
+        "payment_intent": intent["id"],
+        "payment_method": method["id"],
+        "payment_method_details": {"card": _card_details(method, intent["amount"]), "type": "card"},
+        "receipt_email": intent["receipt_email"],
+        "receipt_number": None,
+        "receipt_url": None,
+        "refunded": False,
+        "review": None,
+        "shipping": None,
+        "source_transfer": None,
+        "statement_descriptor": intent["statement_descriptor"],
+        "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
+        "status": "pending",
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+
+
+def _card_details(method: Json, amount: int) -> Json:
+    card = method["card"]
+    copied = {
+        name: card[name] for name in ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")
+    }
+    return {
+        **copied,
+        "amount_authorized": amount,
+        "authorization_code": None,
+        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+        "extended_authorization": {"status": "disabled"},
+        "incremental_authorization": {"status": "unavailable"},
+        "installments": None,
+        "mandate": None,
+        "multicapture": {"status": "unavailable"},
+        "network": card["brand"],
+        "network_token": {"used": False},
+        "network_transaction_id": digest(method["id"] + str(amount), length=15),
+        "overcapture": {"maximum_amount_capturable": amount, "status": "unavailable"},
+        "regulated_status": "unregulated",
+        "three_d_secure": None,
+        "transaction_link_id": None,
+        "wallet": None,
+    }
+
+
+def outcome(*, decline_code: str | None = None, advice_code: str | None = None, authorized: bool) -> Json:
+    """What the network said about a charge."""
+    return {
+        "advice_code": advice_code,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": "approved_by_network" if authorized else "declined_by_network",
+        "reason": decline_code,
+        "risk_level": "normal",
+        "risk_score": 20,
+        "seller_message": "Payment complete." if authorized else "The bank declined.",
+        "type": "authorized" if authorized else "issuer_declined",
+    }
+
+
+def balance_transaction(
+    now: int, *, amount: int, fee: int, currency: str, source: str, type: str, category: str
+) -> Json:
+    """One movement of the account's balance: gross `amount` (signed), `fee`, and their difference."""
+    fees = [{"amount": fee, "application": None, "currency": currency, "description": "Fees", "type": "stripe_fee"}]
+    return {
+        "id": new_id("txn"),
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": now + 2 * 86_400,
+        "balance_type": "payments",
+        "created": now,
+        "currency": currency,
+        "description": None,
+        "exchange_rate": None,
+        "fee": fee,
+        "fee_details": fees if fee else [],
+        "net": amount - fee,
+        "reporting_category": category,
+        "source": source,
+        "status": "pending",
+        "type": type,
+    }

@@ -1,0 +1,100 @@
+"""The account, customers and their payment methods."""
+
+from __future__ import annotations
+
+from billing.sandbox.stripe.cards import Card
+from billing.sandbox.stripe.values import Json, digest, new_id
+
+_NO_ADDRESS: Json = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
+
+
+def _billing_details() -> Json:
+    """A holder of whom nothing is known."""
+    return {"address": dict(_NO_ADDRESS), "email": None, "name": None, "phone": None, "tax_id": None}
+
+
+def account(id: str) -> Json:
+    """The account behind a key; its business is made up."""
+    return {
+        "id": id,
+        "object": "account",
+        "business_profile": {"mcc": None, "name": "Sandbox", "support_email": None, "url": None},
+        "business_type": "company",
+        "capabilities": {"card_payments": "active", "transfers": "active"},
+        "charges_enabled": True,
+        "controller": {"type": "account"},
+        "country": "DE",
+        "created": 1_700_000_000,
+        "default_currency": "eur",
+        "details_submitted": True,
+        "email": None,
+        "metadata": {},
+        "payouts_enabled": True,
+        "type": "standard",
+    }
+
+
+def customer(now: int, given: Json) -> Json:
+    """A new customer with what the request gave."""
+    id = new_id("cus")
+    return {
+        "id": id,
+        "object": "customer",
+        "address": given.get("address"),
+        "balance": 0,
+        "created": now,
+        "currency": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": given.get("description"),
+        "discount": None,
+        "email": given.get("email"),
+        "invoice_prefix": digest(id, length=8).upper(),
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": given.get("invoice_settings", {}).get("default_payment_method"),
+            "footer": None,
+            "rendering_options": None,
+        },
+        "livemode": False,
+        "metadata": given.get("metadata", {}),
+        "name": given.get("name"),
+        "next_invoice_sequence": 1,
+        "phone": given.get("phone"),
+        "preferred_locales": given.get("preferred_locales", []),
+        "shipping": given.get("shipping"),
+        "tax_exempt": given.get("tax_exempt", "none"),
+        "test_clock": None,
+    }
+
+
+def payment_method(now: int, card: Card) -> Json:
+    """A new card that stands for a test name, attached to nobody yet."""
+    return {
+        "id": new_id("pm"),
+        "object": "payment_method",
+        "allow_redisplay": "unspecified",
+        "billing_details": _billing_details(),
+        "card": {
+            "brand": card.brand,
+            "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+            "country": card.country,
+            "display_brand": card.brand,
+            "exp_month": 12,
+            "exp_year": 2040,
+            "fingerprint": digest(f"{card.brand}{card.last4}{card.funding}"),
+            "funding": card.funding,
+            "generated_from": None,
+            "last4": card.last4,
+            "networks": {"available": [card.brand], "preferred": None},
+            "regulated_status": "unregulated",
+            "three_d_secure_usage": {"supported": True},
+            "wallet": None,
+        },
+        "created": now,
+        "customer": None,
+        "customer_account": None,
+        "livemode": False,
+        "metadata": {},
+        "type": "card",
+    }
