@@ -108,9 +108,10 @@ def classify(decline_code: str | None, advice_code: str | None = None) -> Declin
 def next_try(policy: DunningPolicy, *, retries_used: int, scheduled_at: datetime, decline: DeclineClass) -> Next:
     """What follows a scheduled moment that brought no money.
 
-    `retries_used` counts scheduled retries so far, 0 after the first try. `scheduled_at` is the business time
-    at which the last scheduled moment was tried or passed over: late after an outage, never that of an unscheduled try. `decline` is the latest one; a missing method counts as hard.
-    After a hard decline the caller lets the moments pass without charging and asks again with the same `decline`.
+    `retries_used` counts scheduled retries so far, 0 after the first try. `scheduled_at` is the business time at which
+    the last scheduled moment was tried or passed over: late after an outage, never that of an unscheduled try.
+    `decline` is the latest one; a missing method counts as hard. After a hard decline the caller lets the moments pass
+    without charging and asks again with the same `decline`.
     """
     if retries_used >= len(policy.retries):
         return Next(at=None, final=policy.final, charges=False)
