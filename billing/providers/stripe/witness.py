@@ -1,6 +1,6 @@
 """Reads the stand-in's own books, `/_sandbox/`: the independent witness of what was asked and what money moved.
 
-For audits, the demo and crash tests; the real Stripe has no such doors, and there each call ends in `ProviderUnavailable`.
+For audits, the demo and crash tests. The real Stripe has no such doors: there each call ends in `ProviderUnavailable`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import requests
@@ -151,7 +152,8 @@ class Witness:
         while True:
             query = {"limit": str(PAGE), **({} if after is None else {"after": after})}
             rows = self._call("GET", door, query=query)
-            yield from (page := self._asked(lambda rows=rows: [parse(row) for row in rows]))
+            page = self._asked(partial(_each, parse, rows))
+            yield from page
             if len(page) < PAGE:
                 return
             after = place(page[-1])
@@ -179,6 +181,10 @@ class Witness:
             return answer.json()
         except requests.RequestException as error:
             raise ProviderUnavailable(f"witness: {type(error).__name__} for {door}") from None
+
+
+def _each(parse: Callable[[Raw], T], rows: list[Raw]) -> list[T]:
+    return [parse(row) for row in rows]
 
 
 def _charge(raw: Raw) -> WitnessedCharge:
