@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from billing.db.base import Json
-from billing.db.copy import copy_rows, field
 from billing.events.topics import Topic
-from billing.kernel.ids import new_id, new_ids
+from billing.kernel.ids import new_id
 from billing.models import OutboxEvent
-
-_COLUMNS = ("id", "seller_id", "topic", "object_type", "object_id", "occurred_at", "payload")
 
 
 def emit(
@@ -41,26 +37,4 @@ def emit(
             occurred_at=now,
             payload=payload or {},
         )
-    )
-
-
-def emit_many(
-    session: Session,
-    *,
-    topic: Topic,
-    object_type: str,
-    now: datetime,
-    events: Iterable[tuple[UUID, UUID, str]],
-) -> None:
-    """Write many events of one topic by COPY, in the order given: (seller id, object id, payload as JSON text)."""
-    waiting = list(events)
-    at = now.isoformat()
-    copy_rows(
-        session,
-        "outbox",
-        _COLUMNS,
-        (
-            f"{id_}\t{seller_id}\t{topic}\t{object_type}\t{object_id}\t{at}\t{field(payload)}"
-            for id_, (seller_id, object_id, payload) in zip(new_ids(len(waiting)), waiting, strict=True)
-        ),
     )

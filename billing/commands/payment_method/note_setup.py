@@ -34,7 +34,7 @@ def note_customer(session: Session, *, profile: Profile, provider_account_id: UU
 
 
 def note_setup(session: Session, *, method: PaymentMethod, setup_ref: str) -> None:
-    """Write the set-up's id on a pending method. A repeat after the key's life may have begun another: the newest counts."""
+    """Write the set-up's id on a pending method. After the key's life a repeat begins another: the newest counts."""
     if method.status == MethodStatus.PENDING:
         method.setup_ref = setup_ref
         session.flush()

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from billing.events.outbox import emit_many
+from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_ids

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.key.obtain import profile_keys
 from billing.commands.profile.sealing import seal_personal
-from billing.events.outbox import emit_many
+from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_ids

@@ -1,0 +1,119 @@
+"""Subscribe: write planned subscriptions with their items. The renewal flow bills them when they are due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert as plain_insert
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from billing.commands.subscription.plan import PlannedSubscription, plan_subscription
+from billing.events.bulk import emit_many
+from billing.events.topics import Topic
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.ids import new_ids
+from billing.kernel.status import SubscriptionStatus
+from billing.models import Profile, Subscription, SubscriptionItem
+from billing.queries.catalog import prices_by_code
+from billing.validators.subscription import NewSubscription
+
+
+def subscribe(session: Session, *, seller_id: UUID, new: NewSubscription, now: datetime) -> Subscription:
+    """Plan and write one subscription, active at once and due at its start, or at the boundary paid up to.
+
+    Raises `Refused`: those of `plan_subscription`, `profile_not_found`, `subscription_code_taken`.
+    """
+    profile = session.scalars(
+        select(Profile).where(Profile.seller_id == seller_id, Profile.account_id == new.account_id)
+    ).one_or_none()
+    if profile is None:
+        raise Refused(Fault("account_id", "profile_not_found", "create a profile for the account first"))
+    prices = prices_by_code(session, seller_id=seller_id, codes=[item.price_code for item in new.items])
+    planned = plan_subscription(new, profile_timezone=profile.timezone, prices=prices)
+    ids = write_subscriptions(
+        session, seller_id=seller_id, planned=[planned], profiles={new.account_id: profile.id}, now=now
+    )
+    return session.get_one(Subscription, ids[new.code])
+
+
+def write_subscriptions(
+    session: Session,
+    *,
+    seller_id: UUID,
+    planned: Sequence[PlannedSubscription],
+    profiles: Mapping[str, UUID],
+    now: datetime,
+) -> dict[str, UUID]:
+    """Write many in three statements; return their ids by code. `profiles`: id by account id.
+
+    Raises `Refused` (`subscription_code_taken`).
+    """
+    if not planned:
+        return {}
+    rows = [
+        _row(id_, seller_id, profiles[plan.new.account_id], plan)
+        for id_, plan in zip(new_ids(len(planned)), planned, strict=True)
+    ]
+    adding = insert(Subscription).on_conflict_do_nothing(index_elements=["seller_id", "code"])
+    written = session.execute(adding.returning(Subscription.code, Subscription.id), rows)
+    ids = {row.code: row.id for row in written}
+    if taken := [plan.new.code for plan in planned if plan.new.code not in ids]:
+        raise Refused([Fault("code", "subscription_code_taken", f"{code} is taken; choose another") for code in taken])
+    session.execute(plain_insert(SubscriptionItem), _item_rows(seller_id, planned, ids))
+    emit_many(
+        session,
+        topic=Topic.SUBSCRIPTION_CREATED,
+        object_type="subscription",
+        now=now,
+        events=[
+            (seller_id, ids[plan.new.code], f'{{"profile_id":"{profiles[plan.new.account_id]}"}}') for plan in planned
+        ],
+    )
+    return ids
+
+
+def _row(id_: UUID, seller_id: UUID, profile_id: UUID, plan: PlannedSubscription) -> dict[str, Any]:
+    new = plan.new
+    return {
+        "id": id_,
+        "seller_id": seller_id,
+        "profile_id": profile_id,
+        "code": new.code,
+        "status": SubscriptionStatus.ACTIVE,
+        "currency": plan.currency,
+        "interval_unit": plan.interval.unit,
+        "interval_count": plan.interval.count,
+        "timezone": plan.timezone,
+        "anchor_at": new.start,
+        "anchor_no": 0,
+        "next_period_no": plan.next_period_no,
+        "started_at": new.start,
+        "paid_through": new.paid_through,
+        "next_due_at": plan.next_due_at,
+        "collection": new.collection,
+        "days_until_due": new.days_until_due,
+        "version": 1,
+    }
+
+
+def _item_rows(
+    seller_id: UUID, planned: Sequence[PlannedSubscription], ids: Mapping[str, UUID]
+) -> list[dict[str, Any]]:
+    rows = [
+        {
+            "seller_id": seller_id,
+            "subscription_id": ids[plan.new.code],
+            "price_id": price.id,
+            "quantity": quantity,
+            "position": position,
+            "version": 1,
+        }
+        for plan in planned
+        for position, (price, quantity) in enumerate(plan.items, start=1)
+    ]
+    return [{"id": id_, **row} for id_, row in zip(new_ids(len(rows)), rows, strict=True)]

@@ -1,0 +1,69 @@
+"""Reads of subscriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.kernel.errors import Fault, Refused
+from billing.models import Subscription
+from billing.queries.profile import lock_profile
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSubscription:
+    """A subscription as an import compares it: what it began as, not what has become of it."""
+
+    account_id: str
+    items: tuple[tuple[str, int], ...]
+    """(price code, quantity) in order."""
+    anchor_at: datetime
+    timezone: str
+    paid_through: datetime | None
+    collection: str
+    days_until_due: int
+
+
+_KNOWN = text(
+    """
+    SELECT s.code, f.account_id, s.anchor_at, s.timezone, s.paid_through, s.collection, s.days_until_due,
+           array_agg(p.code ORDER BY i.position) AS codes, array_agg(i.quantity ORDER BY i.position) AS quantities
+    FROM billing.subscription s
+    JOIN billing.profile f ON f.id = s.profile_id
+    JOIN billing.subscription_item i ON i.subscription_id = s.id
+    JOIN billing.price p ON p.id = i.price_id
+    WHERE s.seller_id = :seller AND s.code = ANY(:codes)
+    GROUP BY s.id, f.account_id
+    """
+)
+
+
+def known_subscriptions(session: Session, *, seller_id: UUID, codes: Sequence[str]) -> dict[str, KnownSubscription]:
+    """The seller's subscriptions of these codes, by code, in one statement."""
+    return {
+        row.code: KnownSubscription(
+            account_id=row.account_id,
+            items=tuple(zip(row.codes, row.quantities, strict=True)),
+            anchor_at=row.anchor_at,
+            timezone=row.timezone,
+            paid_through=row.paid_through,
+            collection=row.collection,
+            days_until_due=row.days_until_due,
+        )
+        for row in session.execute(_KNOWN, {"seller": seller_id, "codes": list(codes)})
+    }
+
+
+def lock_subscription(session: Session, subscription_id: UUID) -> Subscription:
+    """The row, locked until the transaction ends, after its profile. Raises `Refused` (`subscription_not_found`)."""
+    found = session.get(Subscription, subscription_id)
+    if found is None:
+        raise Refused(Fault("subscription", "subscription_not_found", "give the id of a subscription"))
+    lock_profile(session, found.profile_id)
+    session.refresh(found, with_for_update=True)
+    return found
