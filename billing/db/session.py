@@ -25,6 +25,8 @@ def connect(url: str, *, pool_size: int = 4, max_overflow: int = 4) -> Engine:
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_pre_ping=True,
+        # Statements in errors keep their placeholders: values may be personal.
+        hide_parameters=True,
         connect_args={
             "connect_timeout": 5,
             "options": _SERVER_OPTIONS,

@@ -116,7 +116,7 @@ def _open_buyers(parts: Parts, due: DueSlice) -> dict[UUID, bytes]:
     """Each profile's personal part in the clear, for this slice only."""
     return {
         id_: unseal(
-            parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped),
+            parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.key_id),
             row.personal,
             table="profile",
             row=id_,

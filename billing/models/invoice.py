@@ -62,7 +62,7 @@ class Invoice(SellerOwned, Versioned, Base):
     dunning_step: Mapped[int] = mapped_column(default=0)
     """Scheduled retries used so far; the first try is step 0."""
     dunning_at: Mapped[datetime | None]
-    """The scheduled moment from which the next delay counts."""
+    """When the last scheduled try was made, from which the next delay counts; null before the first."""
     waits_for_method: Mapped[bool] = mapped_column(default=False)
     """After a hard decline the schedule goes on counting without charging until a new method comes."""
     final_decision: Mapped[str | None]

@@ -55,11 +55,11 @@ class Payment(SellerOwned, Versioned, Base):
     method_ref: Mapped[str]
     amount_minor: Mapped[Minor]
     currency: Mapped[str]
+    confirms_ref: Mapped[str | None]
+    """The intent that this attempt confirms; null where it creates and confirms in one call. Frozen: a replay says the same."""
     noted_charge_ref: Mapped[str | None]
     """The intent's latest charge when this attempt was opened: evidence of this attempt is a later one."""
     opened_at: Mapped[datetime]
-    scheduled_at: Mapped[datetime]
-    """The dunning moment this try belongs to (business time); the next delay counts from it."""
 
     status: Mapped[str]
     token: Mapped[int] = mapped_column(default=0)

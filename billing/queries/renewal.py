@@ -40,12 +40,12 @@ class DueSlice:
 
 _PROFILES = text(
     """
-    SELECT p.id, p.seller_id, p.country, p.buyer_kind, p.has_tax_id, p.personal, k.master_id, k.wrapped
+    SELECT p.id, p.seller_id, p.country, p.buyer_kind, p.has_tax_id, p.personal, k.id AS key_id, k.master_id, k.wrapped
     FROM billing.profile p
     JOIN billing.data_key k ON k.purpose = 'profile' AND k.owner_id = p.id AND k.year = 0
     WHERE p.id = ANY(:ids) AND p.hold_id IS NULL
     ORDER BY p.id
-    FOR UPDATE OF p
+    FOR NO KEY UPDATE OF p
     """
 )
 
@@ -57,7 +57,7 @@ _SUBSCRIPTIONS = text(
     WHERE profile_id = ANY(:profiles) AND next_due_at <= :now AND hold_id IS NULL
       AND (CAST(:only AS uuid[]) IS NULL OR id = ANY(:only))
     ORDER BY profile_id, code
-    FOR UPDATE
+    FOR NO KEY UPDATE
     """
 )
 

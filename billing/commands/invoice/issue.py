@@ -65,8 +65,8 @@ _INVOICES = (
     "currency", "period_start", "period_end", "subtotal_minor", "discount_minor", "tax_minor", "total_minor",
     "credit_applied_minor", "amount_due_minor", "tax_groups", "reverse_charge", "legal_notes", "buyer_country",
     "buyer_kind", "parties", "document_key_id", "content_hash", "due_at", "status", "collection", "amount_paid_minor",
-    "amount_refunded_minor", "amount_remaining_minor", "paid_at", "next_attempt_at", "dunning_step", "dunning_at",
-    "waits_for_method", "version",
+    "amount_refunded_minor", "amount_remaining_minor", "paid_at", "next_attempt_at", "dunning_step", "waits_for_method",
+    "version",
 )  # fmt: skip
 
 
@@ -253,7 +253,7 @@ def _invoice_row(
     return (
         f"{document.id}\t{document.seller_id}\t{frozen}\t{binary(sealed)}\t{key.id}\t{binary(fingerprint)}\t{due_at}"
         f"\t{status}\t{document.collection}\t0\t0\t{totals.amount_due_minor}\t{issued if paid else NULL}"
-        f"\t{issued if due else NULL}\t0\t{issued if due else NULL}\tf\t1"
+        f"\t{issued if due else NULL}\t0\tf\t1"
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from billing.kernel.ids import new_id
+from billing.kernel.ids import new_ids
 from billing.kernel.status import SliceStatus
 from billing.models import Slice
 from billing.queue.buffer import after_commit
@@ -27,19 +27,23 @@ def cut(
     parent: UUID | None = None,
 ) -> list[UUID]:
     """Write slices of at most `size` members and nudge a worker for each. Returns their ids."""
-    rows = [
-        {
-            "id": new_id(),
-            "kind": kind,
-            "member_ids": list(members[start : start + size]),
-            "subscription_ids": list(subscriptions) if subscriptions is not None else None,
-            "parent_id": parent,
-            "status": SliceStatus.PENDING,
-        }
-        for start in range(0, len(members), size)
-    ]
-    if rows:
-        session.execute(insert(Slice), rows)
-    for row in rows:
-        after_commit(session, TASKS[kind], row["id"])
-    return [row["id"] for row in rows]
+    portions = [list(members[start : start + size]) for start in range(0, len(members), size)]
+    ids = new_ids(len(portions))
+    if ids:
+        session.execute(
+            insert(Slice),
+            [
+                {
+                    "id": id_,
+                    "kind": kind,
+                    "member_ids": portion,
+                    "subscription_ids": list(subscriptions) if subscriptions is not None else None,
+                    "parent_id": parent,
+                    "status": SliceStatus.PENDING,
+                }
+                for id_, portion in zip(ids, portions, strict=True)
+            ],
+        )
+    for id_ in ids:
+        after_commit(session, TASKS[kind], id_)
+    return ids

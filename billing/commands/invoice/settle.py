@@ -1,0 +1,83 @@
+"""Settle: money that came for an invoice is booked once, and what waited for it goes on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.ledger.post import post
+from billing.commands.work_item.close import close_for
+from billing.events.outbox import emit
+from billing.events.topics import Topic
+from billing.kernel.status import InvoiceStatus, SubscriptionStatus
+from billing.models import Account, Invoice, Payment, Subscription
+
+
+def settle(session: Session, *, invoice: Invoice, payment: Payment, now: datetime) -> None:
+    """Book a succeeded attempt: Dr provider clearing, Cr receivable; the invoice is paid when nothing remains.
+
+    The caller holds the rows of `invoice` and `payment`, has written the attempt's charge, and calls this once an
+    attempt: the attempt's move to `succeeded` is the guard.
+    """
+    post(
+        session,
+        kind="payment",
+        seller_id=invoice.seller_id,
+        profile_id=invoice.profile_id,
+        invoice_id=invoice.id,
+        payment_id=payment.id,
+        charge_ref=payment.charge_ref,
+        currency=invoice.currency,
+        sides=((Account.PROVIDER_CLEARING, payment.amount_minor), (Account.RECEIVABLE, -payment.amount_minor)),
+        now=now,
+    )
+    invoice.amount_paid_minor += payment.amount_minor
+    invoice.amount_remaining_minor -= payment.amount_minor
+    if invoice.amount_remaining_minor == 0:
+        invoice.status = InvoiceStatus.PAID
+        invoice.paid_at = now
+        invoice.next_attempt_at = None
+        invoice.charge_not_before = None
+        emit(
+            session,
+            topic=Topic.INVOICE_PAID,
+            object_type="invoice",
+            object_id=invoice.id,
+            seller_id=invoice.seller_id,
+            now=now,
+            payload={"invoice_id": str(invoice.id), "number": invoice.number, "amount_paid_minor": invoice.amount_paid_minor},
+        )
+        close_for(session, kind="invoice_not_charged", subject_id=invoice.id, now=now)
+        _recover(session, invoice, now)
+
+
+def _recover(session: Session, invoice: Invoice, now: datetime) -> None:
+    """`past_due` and `unpaid` end when no open failed invoice is left; `canceled` stays."""
+    if invoice.subscription_id is None:
+        return
+    session.flush()
+    subscription = session.scalars(
+        select(Subscription).where(Subscription.id == invoice.subscription_id).with_for_update(key_share=True)
+    ).one()
+    if subscription.status not in (SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID):
+        return
+    failed = select(Invoice.id).where(
+        Invoice.subscription_id == subscription.id,
+        Invoice.status == InvoiceStatus.OPEN,
+        Invoice.collection == "automatic",
+        Invoice.dunning_at.is_not(None),
+    )
+    if session.execute(failed.limit(1)).first():
+        return
+    subscription.status = SubscriptionStatus.ACTIVE
+    emit(
+        session,
+        topic=Topic.SUBSCRIPTION_ACTIVE,
+        object_type="subscription",
+        object_id=subscription.id,
+        seller_id=subscription.seller_id,
+        now=now,
+        payload={"subscription_id": str(subscription.id)},
+    )

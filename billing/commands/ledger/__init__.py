@@ -1,0 +1,1 @@
+"""The ledger: balanced entries, written with the fact they book."""

@@ -1,0 +1,51 @@
+"""Post one entry: at least two sides that sum to zero, in one currency."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.kernel.ids import new_id
+from billing.models import Account, LedgerEntry, Posting
+
+
+def post(
+    session: Session,
+    *,
+    kind: str,
+    seller_id: UUID,
+    profile_id: UUID,
+    currency: str,
+    sides: Sequence[tuple[Account, int]],
+    now: datetime,
+    invoice_id: UUID | None = None,
+    payment_id: UUID | None = None,
+    charge_ref: str | None = None,
+) -> None:
+    """Write an entry. Sides are (account, minor units): debit positive, credit negative; the database proves the sum."""
+    entry = LedgerEntry(
+        id=new_id(),
+        seller_id=seller_id,
+        kind=kind,
+        effective_at=now,
+        profile_id=profile_id,
+        invoice_id=invoice_id,
+        payment_id=payment_id,
+        charge_ref=charge_ref,
+    )
+    session.add(entry)
+    session.flush([entry])
+    session.add_all(
+        Posting(
+            entry_id=entry.id,
+            position=position,
+            seller_id=seller_id,
+            account=account,
+            currency=currency,
+            amount_minor=amount,
+        )
+        for position, (account, amount) in enumerate(sides, start=1)
+    )

@@ -1,0 +1,1 @@
+"""Payments: open an attempt, mark it sent, record what came of it."""

@@ -1,0 +1,233 @@
+"""Record what came of an attempt: one table from outcome to rows, under the locks of invoice, attempt and intent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from billing.commands.invoice.dun import dun, policy_of
+from billing.commands.invoice.settle import settle
+from billing.commands.payment.unapplied import keep_unapplied
+from billing.commands.work_item.close import close_for
+from billing.commands.work_item.raise_item import raise_item
+from billing.events.outbox import emit
+from billing.events.topics import Topic
+from billing.kernel.status import InvoiceStatus, PaymentStatus, require_move
+from billing.models import Invoice, Payment, PaymentIntent, Seller
+from billing.providers.port import ChargeOutcome, Outcome
+from billing.rules.dunning import classify
+
+UNKNOWN_IS_WORK_S = 24 * 3600
+"""An outcome still unknown at this age of its key (business seconds) becomes a work item as well; it stays unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One locked attempt, what is known of it now, and both clocks."""
+
+    session: Session
+    payment: Payment
+    invoice: Invoice
+    intent: PaymentIntent
+    outcome: ChargeOutcome
+    now: datetime
+    wall: datetime
+    back_off_s: tuple[float, ...]
+
+    def pause_s(self) -> float:
+        """The technical back-off after this many checks, or what the provider asked for, if longer."""
+        step = min(self.payment.checks, len(self.back_off_s) - 1)
+        return max(self.back_off_s[step], self.outcome.retry_after_s or 0.0)
+
+
+def record(recording: Recording) -> None:
+    """Write the outcome. The caller holds the rows and has checked the token; what is closed already is left alone."""
+    payment, intent, outcome = recording.payment, recording.intent, recording.outcome
+    if payment.status != outcome.outcome:
+        require_move(PaymentStatus(payment.status), PaymentStatus(outcome.outcome))
+    if outcome.intent_ref and intent.intent_ref is None:
+        intent.intent_ref = outcome.intent_ref
+    payment.reason = outcome.reason or None
+    payment.evidence = {
+        "outcome": outcome.outcome,
+        "reason": outcome.reason,
+        "http_status": outcome.http_status,
+        "request": outcome.request_ref,
+        "replayed": outcome.replayed,
+    }
+    payment.lease_until = None
+    _HANDLERS[outcome.outcome](recording)
+    if payment.status not in (PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION):
+        payment.closed_at = recording.now
+        payment.next_check_at = None
+        close_for(recording.session, kind="payment_unknown", subject_id=payment.id, now=recording.now)
+
+
+def _succeeded(recording: Recording) -> None:
+    payment, intent, invoice = recording.payment, recording.intent, recording.invoice
+    payment.status = PaymentStatus.SUCCEEDED
+    payment.charge_ref = recording.outcome.charge_ref
+    intent.status = "succeeded"
+    recording.session.flush()
+    if invoice.status == InvoiceStatus.OPEN:
+        settle(recording.session, invoice=invoice, payment=payment, now=recording.now)
+    else:
+        keep_unapplied(recording.session, invoice=invoice, payment=payment, now=recording.now)
+    _tell(recording, Topic.PAYMENT_SUCCEEDED, {"charge_ref": payment.charge_ref})
+
+
+def _declined(recording: Recording) -> None:
+    payment, outcome, invoice = recording.payment, recording.outcome, recording.invoice
+    payment.status = PaymentStatus.DECLINED
+    payment.charge_ref = outcome.charge_ref
+    payment.decline_code = outcome.decline_code
+    payment.advice_code = outcome.advice_code
+    if outcome.intent_ref is None and recording.intent.intent_ref is None:
+        # Refused before an intent was made: there is none to confirm later.
+        recording.intent.status = "absent"
+    if invoice.status == InvoiceStatus.OPEN:
+        seller = recording.session.get_one(Seller, invoice.seller_id)
+        dun(
+            recording.session,
+            invoice=invoice,
+            policy=policy_of(seller),
+            decline=classify(outcome.decline_code, outcome.advice_code),
+            scheduled=payment.scheduled,
+            now=recording.now,
+        )
+    _tell(recording, Topic.PAYMENT_DECLINED, {"decline_code": outcome.decline_code})
+
+
+def _pending(status: PaymentStatus) -> Callable[[Recording], None]:
+    def write(recording: Recording) -> None:
+        recording.payment.status = status
+        recording.payment.next_check_at = recording.wall + timedelta(seconds=recording.pause_s())
+        recording.payment.checks += 1
+
+    return write
+
+
+def _not_sent(recording: Recording) -> None:
+    """Nothing reached the provider: the same attempt is sent again later and no dunning step is used."""
+    payment, invoice = recording.payment, recording.invoice
+    payment.status = PaymentStatus.NOT_SENT
+    payment.checks += 1
+    if invoice.status != InvoiceStatus.OPEN:
+        return
+    invoice.next_attempt_at = recording.now
+    invoice.charge_not_before = recording.wall + timedelta(seconds=recording.pause_s())
+    if recording.outcome.needs_person:
+        _hold(recording)
+    elif recording.outcome.account_wide:
+        raise_item(
+            recording.session,
+            kind="provider_refuses_account",
+            subject_type="provider_account",
+            subject_id=payment.provider_account_id,
+            summary="The payment provider refuses our key; charges wait and no attempt is used up.",
+            error=recording.outcome.reason,
+            safe_actions=["retry", "park"],
+            now=recording.now,
+        )
+
+
+def _unknown(recording: Recording) -> None:
+    payment, outcome = recording.payment, recording.outcome
+    first = payment.status != PaymentStatus.UNKNOWN
+    payment.status = PaymentStatus.UNKNOWN
+    payment.next_check_at = recording.wall + timedelta(seconds=recording.pause_s())
+    payment.checks += 1
+    payment.absent_lists += outcome.reason == LISTED_ABSENT
+    if first:
+        _tell(recording, Topic.PAYMENT_UNKNOWN, {"reason": outcome.reason})
+    age_s = (recording.now - payment.first_sent_at).total_seconds() if payment.first_sent_at else 0.0
+    if age_s >= UNKNOWN_IS_WORK_S or outcome.needs_person:
+        raise_item(
+            recording.session,
+            kind="payment_unknown",
+            subject_type="payment",
+            subject_id=payment.id,
+            seller_id=payment.seller_id,
+            profile_id=payment.profile_id,
+            amount_minor=payment.amount_minor,
+            currency=payment.currency,
+            summary=f"Whether invoice {recording.invoice.number} was charged is unknown; it is not charged again until it is.",
+            error=outcome.reason,
+            safe_actions=["retry", "park"],
+            next_try_at=payment.next_check_at,
+            now=recording.now,
+        )
+
+
+def _canceled(recording: Recording) -> None:
+    """Proven not charged. The invoice's next attempt has a new key, and a new intent where this one is gone."""
+    payment, invoice = recording.payment, recording.invoice
+    payment.status = PaymentStatus.CANCELED
+    payment.checks += 1
+    if recording.outcome.reason == INTENT_ABSENT:
+        recording.intent.status = "absent"
+    elif recording.outcome.reason != INTENT_KEPT:
+        recording.intent.status = "canceled"
+    if invoice.status == InvoiceStatus.OPEN:
+        invoice.next_attempt_at = recording.now
+        invoice.charge_not_before = recording.wall + timedelta(seconds=recording.pause_s())
+
+
+INTENT_ABSENT = "proven_absent"
+"""Reason of a cancellation: no intent of this attempt exists at the provider."""
+INTENT_KEPT = "proven_not_charged"
+"""Reason of a cancellation: the intent exists, unharmed; only this attempt's key is spent."""
+LISTED_ABSENT = "listed_absent"
+"""Reason of an unknown: a complete list, old enough to count, did not show the attempt."""
+
+
+def _hold(recording: Recording) -> None:
+    invoice = recording.invoice
+    item = raise_item(
+        recording.session,
+        kind="invoice_not_charged",
+        subject_type="invoice",
+        subject_id=invoice.id,
+        seller_id=invoice.seller_id,
+        profile_id=invoice.profile_id,
+        amount_minor=invoice.amount_remaining_minor,
+        currency=invoice.currency,
+        summary=f"The provider will not take the charge of invoice {invoice.number} as it is; it waits for a person.",
+        error=recording.outcome.reason,
+        safe_actions=["retry", "park"],
+        now=recording.now,
+    )
+    invoice.hold_id = item.id
+
+
+def _tell(recording: Recording, topic: Topic, more: dict[str, str | None]) -> None:
+    payment = recording.payment
+    emit(
+        recording.session,
+        topic=topic,
+        object_type="payment",
+        object_id=payment.id,
+        seller_id=payment.seller_id,
+        now=recording.now,
+        payload={
+            "payment_id": str(payment.id),
+            "invoice_id": str(payment.invoice_id),
+            "amount_minor": payment.amount_minor,
+            "currency": payment.currency,
+            **more,
+        },
+    )
+
+
+_HANDLERS: dict[Outcome, Callable[[Recording], None]] = {
+    Outcome.SUCCEEDED: _succeeded,
+    Outcome.DECLINED: _declined,
+    Outcome.PROCESSING: _pending(PaymentStatus.PROCESSING),
+    Outcome.REQUIRES_ACTION: _pending(PaymentStatus.REQUIRES_ACTION),
+    Outcome.NOT_SENT: _not_sent,
+    Outcome.UNKNOWN: _unknown,
+    Outcome.CANCELED: _canceled,
+}

@@ -1,0 +1,34 @@
+"""Mark attempts as sent, just before the call: lease and token are checked here, in a transaction of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+_MARK = text(
+    """
+    UPDATE billing.payment p
+    SET status = CASE WHEN p.status = 'prepared' THEN 'sent' ELSE p.status END,
+        first_sent_at = coalesce(p.first_sent_at, :now), version = p.version + 1, updated_at = clock_timestamp()
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS int[])) AS held(id, token), billing.invoice i
+    WHERE p.id = held.id AND p.token = held.token AND p.lease_until > clock_timestamp()
+      AND p.status IN ('prepared', 'unknown') AND i.id = p.invoice_id AND i.status = 'open'
+    RETURNING p.id
+    """
+)
+
+
+def mark_sent(session: Session, held: Sequence[tuple[UUID, int]], *, now: datetime) -> set[UUID]:
+    """Of (attempt, token) return those that may be sent now: still ours, and their invoice still open.
+
+    The rest is dropped: another worker took it, or there is nothing more to collect. `now` is business time; the first
+    marking fixes the age of the key.
+    """
+    rows = session.execute(
+        _MARK, {"ids": [id_ for id_, _ in held], "tokens": [token for _, token in held], "now": now}
+    )
+    return set(rows.scalars())

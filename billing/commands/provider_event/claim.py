@@ -1,0 +1,121 @@
+"""Claim an event for handling, and close it: processed, ignored, put back, or dead. Every write carries the token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.commands.work_item.close import close_for
+from billing.kernel.errors import Stale
+from billing.kernel.status import EventStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedEvent:
+    """An event in one worker's hands until its lease (wall time) ends."""
+
+    id: UUID
+    provider_account_id: UUID
+    type: str
+    object_ref: str
+    tries: int
+    token: int
+
+
+_CLAIM = text(
+    """
+    UPDATE billing.provider_event
+    SET status = 'processing', tries = tries + 1, token = token + 1, version = version + 1,
+        lease_until = clock_timestamp() + make_interval(secs => :lease_s),
+        next_try_at = clock_timestamp() + make_interval(secs => :lease_s), updated_at = clock_timestamp()
+    WHERE id = :id AND status IN ('received', 'processing') AND (lease_until IS NULL OR lease_until < clock_timestamp())
+    RETURNING id, provider_account_id, type, object_ref, tries, token
+    """
+)
+
+_CLOSE = text(
+    """
+    UPDATE billing.provider_event
+    SET status = :status, error = :error, handled_at = :handled_at, lease_until = NULL,
+        next_try_at = CASE WHEN :again_s < 0 THEN NULL ELSE clock_timestamp() + make_interval(secs => :again_s) END,
+        version = version + 1, updated_at = clock_timestamp()
+    WHERE id = :id AND token = :token AND status = 'processing'
+    RETURNING id
+    """
+)
+
+_SHARE = text(
+    """
+    UPDATE billing.provider_event
+    SET status = 'processed', handled_at = :now, next_try_at = NULL, version = version + 1, updated_at = clock_timestamp()
+    WHERE provider_account_id = :account AND object_ref = :object_ref AND status = 'received' AND created_at < :read_at
+    """
+)
+
+_WAKE = text(
+    """
+    UPDATE billing.provider_event
+    SET next_try_at = clock_timestamp() + make_interval(secs => :lease_s), version = version + 1
+    WHERE id IN (SELECT id FROM billing.provider_event WHERE next_try_at <= clock_timestamp()
+                 ORDER BY next_try_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
+    RETURNING id
+    """
+)
+
+
+def claim(session: Session, *, event_id: UUID, lease_s: float) -> ClaimedEvent | None:
+    """Take the event, or None where it is handled or in other hands."""
+    row = session.execute(_CLAIM, {"id": event_id, "lease_s": lease_s}).one_or_none()
+    return ClaimedEvent(*row) if row else None
+
+
+def close(
+    session: Session,
+    claimed: ClaimedEvent,
+    *,
+    status: EventStatus,
+    now: datetime | None = None,
+    error: str | None = None,
+    again_s: float = -1.0,
+) -> None:
+    """Write how handling ended, and close the work item of an earlier failure. `now` is business time, null if put back.
+
+    `again_s` (wall seconds) sets the next try of one put back. Raises `Stale`.
+    """
+    row = session.execute(
+        _CLOSE,
+        {
+            "id": claimed.id,
+            "token": claimed.token,
+            "status": status,
+            "error": error,
+            "handled_at": now,
+            "again_s": again_s,
+        },
+    ).one_or_none()
+    if row is None:
+        raise Stale(f"event {claimed.id} is in other hands")
+    if now is not None and status is not EventStatus.DEAD:
+        close_for(session, kind="event_not_handled", subject_id=claimed.id, now=now)
+
+
+def share_reading(session: Session, claimed: ClaimedEvent, *, read_at: datetime, now: datetime) -> None:
+    """Close waiting events of the same object that had arrived before it was read (wall time): one reading serves all."""
+    session.execute(
+        _SHARE,
+        {
+            "account": claimed.provider_account_id,
+            "object_ref": claimed.object_ref,
+            "read_at": read_at,
+            "now": now,
+        },
+    )
+
+
+def wake(session: Session, *, lease_s: float, most: int) -> list[UUID]:
+    """Events whose try is due; each is looked at again after a lease, should this nudge be lost too."""
+    return list(session.execute(_WAKE, {"lease_s": lease_s, "most": most}).scalars())

@@ -1,0 +1,113 @@
+"""Collection: find invoices whose next try is due, open attempts, send them, record what came of them."""
+
+from __future__ import annotations
+
+import traceback
+from uuid import UUID
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from billing.commands.payment.open import open_payments
+from billing.commands.slice.claim import ClaimedSlice, claim, end, hold_token, release
+from billing.commands.slice.cut import cut
+from billing.commands.work_item.raise_item import raise_item
+from billing.db.clock import wall_now
+from billing.flows.parts import Parts
+from billing.flows.sending import Attempt, send_all
+from billing.kernel.errors import Stale
+from billing.kernel.failpoints import failpoint
+from billing.kernel.status import SliceStatus
+from billing.models import Invoice
+from billing.queries.collection import load_to_charge
+from billing.queries.due import invoices_to_charge
+
+_log = structlog.get_logger(__name__)
+
+
+def plan(parts: Parts) -> int:
+    """Cut invoices that are due for a try into slices and nudge a worker for each. Returns their number."""
+    with parts.begin() as session:
+        if not session.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext('billing.collections.plan'))")):
+            return 0
+        invoices = invoices_to_charge(session, now=parts.clock.now(session), most=parts.settings.billing_plan_limit)
+        cut(session, kind="charges", members=invoices, size=parts.settings.billing_charge_slice)
+    return len(invoices)
+
+
+def charge(parts: Parts, slice_id: UUID) -> int:
+    """Charge one slice. Returns the number of attempts sent; 0 where the slice is done or in other hands.
+
+    The slice ends when its attempts are committed: from then on each attempt is its own job, with its own lease.
+    """
+    with parts.begin() as session:
+        claimed = claim(session, slice_id=slice_id, lease_s=parts.settings.lease_s)
+    if claimed is None:
+        return 0
+    failpoint("charge.pre_freeze")
+    try:
+        attempts = _open(parts, claimed)
+    except (Stale, OperationalError, IntegrityError) as race:
+        # Another worker opened one of these first, or the database is away: look again at the next sweep.
+        _log.info("charge_slice_given_back", slice=str(claimed.id), reason=type(race).__name__)
+        _give_back(parts, claimed, error=type(race).__name__)
+        return 0
+    except Exception as error:  # noqa: BLE001 (whatever it is, the good ones of the slice must still be charged)
+        _divide(parts, claimed, error)
+        return 0
+    failpoint("charge.frozen")
+    send_all(parts, attempts)
+    return len(attempts)
+
+
+def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
+    with parts.begin() as session:
+        hold_token(session, claimed)
+        now = parts.clock.now(session)
+        due = load_to_charge(session, invoices=claimed.member_ids, now=now)
+        opened = open_payments(session, due, now=now, wall=wall_now(session), lease_s=parts.settings.lease_s)
+        attempts = [Attempt.of(payment, sent_before=False) for payment in opened.payments]
+        end(session, claimed, status=SliceStatus.DONE)
+        failpoint("charge.freeze_commit")
+    return attempts
+
+
+def _give_back(parts: Parts, claimed: ClaimedSlice, *, error: str) -> None:
+    try:
+        with parts.begin() as session:
+            release(session, claimed, error=error)
+    except (Stale, DBAPIError):
+        # Somebody else has it, or the database is away: the lease runs out by itself.
+        return
+
+
+def _divide(parts: Parts, claimed: ClaimedSlice, error: Exception) -> None:
+    """Halve a slice that failed; an invoice that fails alone is held for a person."""
+    _log.warning("charge_slice_failed", slice=str(claimed.id), error=type(error).__name__)
+    members = claimed.member_ids
+    with parts.begin() as session:
+        if len(members) > 1:
+            end(session, claimed, status=SliceStatus.SPLIT, error=repr(error)[:500])
+            middle = len(members) // 2
+            for half in (members[:middle], members[middle:]):
+                cut(session, kind="charges", members=half, size=len(members), parent=claimed.id)
+            return
+        end(session, claimed, status=SliceStatus.DONE, error=repr(error)[:500])
+        invoice = session.get_one(Invoice, members[0])
+        item = raise_item(
+            session,
+            kind="invoice_not_charged",
+            subject_type="invoice",
+            subject_id=invoice.id,
+            seller_id=invoice.seller_id,
+            profile_id=invoice.profile_id,
+            amount_minor=invoice.amount_remaining_minor,
+            currency=invoice.currency,
+            summary=f"Invoice {invoice.number} could not be charged and is on hold; all others were tried.",
+            error=repr(error)[:500],
+            trace="".join(traceback.format_exception(error))[-4000:],
+            safe_actions=["retry", "park"],
+            now=parts.clock.now(session),
+        )
+        invoice.hold_id = item.id

@@ -1,0 +1,138 @@
+"""Inbox: a delivery is stored once before its 2xx; handling re-reads the object and settles under locks, in any order."""
+
+from __future__ import annotations
+
+import traceback
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.key.obtain import inbox_key
+from billing.commands.provider_event.claim import ClaimedEvent, claim, close, wake
+from billing.commands.provider_event.store import store
+from billing.commands.work_item.raise_item import raise_item
+from billing.db.clock import wall_now
+from billing.flows.parts import Parts
+from billing.flows.payment_events import payment_intent
+from billing.flows.setup_events import setup_intent
+from billing.kernel.errors import Fault, ProviderUnavailable, Refused, Stale
+from billing.kernel.failpoints import failpoint
+from billing.kernel.status import EventStatus
+from billing.models import ProviderAccount
+from billing.queue.buffer import after_commit
+from billing.queue.names import INBOX_PROCESS
+
+_log = structlog.get_logger(__name__)
+
+MOST_TRIES = 8
+"""A handler that fails so often is a person's work; the event stays and can be replayed."""
+
+HANDLERS = {
+    "payment_intent.succeeded": payment_intent,
+    "payment_intent.payment_failed": payment_intent,
+    "payment_intent.processing": payment_intent,
+    "payment_intent.canceled": payment_intent,
+    "payment_intent.requires_action": payment_intent,
+    "setup_intent.succeeded": setup_intent,
+}
+"""By event type; the endpoint subscribes to these. Other types are kept and ignored."""
+
+
+def receive(parts: Parts, *, provider: str, code: str, raw: bytes, signature: str) -> bool:
+    """Verify and store one delivery; False where it was here already. What returns is committed: answer 2xx.
+
+    Raises `Refused`: `no_secret` (closed), `bad_signature`, `stale_signature`, `bad_event`, `wrong_mode`,
+    `unknown_account`.
+    """
+    adapter = parts.provider_for(provider, code)
+    with parts.begin() as session:
+        facts = adapter.verify_event(
+            raw=raw, signature=signature, secrets=parts.settings.webhook_secrets(code), wall_now=wall_now(session)
+        )
+        account = _account(session, provider, code)
+        if facts.livemode != account.livemode:
+            raise Refused(Fault("livemode", "wrong_mode", "send live events to the live endpoint, test events to the test one"))
+        key = inbox_key(session, parts.keyring, provider_account_id=account.id)
+        stored = store(
+            session, account_id=account.id, facts=facts, raw=raw, key=key, grace_s=parts.settings.lease_s
+        )
+        if stored is not None:
+            after_commit(session, INBOX_PROCESS, stored)
+        failpoint("hook.pre_commit")
+    failpoint("hook.committed")
+    return stored is not None
+
+
+def process(parts: Parts, event_id: UUID) -> EventStatus | None:
+    """Handle one stored event. None where it is handled already or in other hands. May run twice, or die anywhere."""
+    with parts.begin() as session:
+        claimed = claim(session, event_id=event_id, lease_s=parts.settings.lease_s)
+    if claimed is None:
+        return None
+    failpoint("event.claimed")
+    handler = HANDLERS.get(claimed.type)
+    if handler is None:
+        return _close(parts, claimed, EventStatus.IGNORED)
+    if claimed.tries > MOST_TRIES:
+        return _bury(parts, claimed, error="its worker died each time", trace=None)
+    try:
+        return handler(parts, claimed)
+    except Stale as late:
+        _log.info("event_stale", event=str(claimed.id), reason=str(late))
+        return None
+    except ProviderUnavailable as later:
+        return _put_back(parts, claimed, error=str(later), wish_s=later.retry_after_s)
+    except Exception as error:  # noqa: BLE001 (a handler's fault of any kind is tried again, then becomes work)
+        if claimed.tries < MOST_TRIES:
+            return _put_back(parts, claimed, error=repr(error)[:500], wish_s=None)
+        return _bury(parts, claimed, error=repr(error)[:500], trace="".join(traceback.format_exception(error))[-4000:])
+
+
+def sweep(parts: Parts) -> int:
+    """Nudge a worker for every event whose try is due, however its first nudge was lost. Returns their number."""
+    with parts.begin() as session:
+        events = wake(session, lease_s=parts.settings.lease_s, most=parts.settings.billing_plan_limit)
+        for event in events:
+            after_commit(session, INBOX_PROCESS, event)
+    return len(events)
+
+
+def _account(session: Session, provider: str, code: str) -> ProviderAccount:
+    account = session.scalars(select(ProviderAccount).filter_by(provider=provider, code=code)).one_or_none()
+    if account is None:
+        raise Refused(Fault("account", "unknown_account", f"start a worker once with the key of {provider} {code}"))
+    return account
+
+
+def _close(parts: Parts, claimed: ClaimedEvent, status: EventStatus) -> EventStatus:
+    with parts.begin() as session:
+        close(session, claimed, status=status, now=parts.clock.now(session))
+    return status
+
+
+def _put_back(parts: Parts, claimed: ClaimedEvent, *, error: str, wish_s: float | None) -> EventStatus:
+    steps = parts.settings.back_off_s
+    pause_s = max(steps[min(claimed.tries - 1, len(steps) - 1)], wish_s or 0.0)
+    with parts.begin() as session:
+        close(session, claimed, status=EventStatus.RECEIVED, error=error, again_s=pause_s)
+    return EventStatus.RECEIVED
+
+
+def _bury(parts: Parts, claimed: ClaimedEvent, *, error: str, trace: str | None) -> EventStatus:
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        close(session, claimed, status=EventStatus.DEAD, error=error, now=now)
+        raise_item(
+            session,
+            kind="event_not_handled",
+            subject_type="provider_event",
+            subject_id=claimed.id,
+            summary=f"A {claimed.type} from the provider could not be handled; it is kept and can be replayed.",
+            error=error,
+            trace=trace,
+            safe_actions=["retry", "park", "discard"],
+            now=now,
+        )
+    return EventStatus.DEAD

@@ -1,0 +1,150 @@
+"""Events of payment intents: a hint to look. The intent as re-read decides, whatever the order of arrival."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.payment.record import Recording, record
+from billing.commands.payment.unapplied import keep_charge
+from billing.commands.provider_event.claim import ClaimedEvent, close, share_reading
+from billing.db.clock import wall_now
+from billing.flows.evidence import Question, of_intent
+from billing.flows.parts import Parts
+from billing.flows.sending import Attempt
+from billing.kernel.failpoints import failpoint
+from billing.kernel.status import OPEN_PAYMENT, EventStatus, PaymentStatus
+from billing.models import Invoice, Payment, PaymentIntent
+from billing.providers.port import IntentFacts
+from billing.queries.collection import lock_attempts
+from billing.queries.waiting import charges_claimed
+
+_ASKABLE = (PaymentStatus.SENT, PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION)
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """The invoice that an intent belongs to, and its last attempt."""
+
+    invoice_id: UUID
+    payment_id: UUID
+    settled: bool
+    """True where our rows show already that this intent's money came."""
+
+
+def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
+    """Settle what the intent now shows. Does nothing, and reads nothing, where our rows show the same fact already."""
+    with parts.begin() as session:
+        ours = _by_ref(session, claimed)
+        read_at = wall_now(session)
+    if ours is not None and ours.settled:
+        return _done(parts, claimed, EventStatus.PROCESSED)
+    facts = parts.provider(claimed.provider_account_id).read_intent(claimed.object_ref)
+    failpoint("event.reread")
+    with parts.begin() as session:
+        ours = ours or _by_metadata(session, claimed, facts)
+        if ours is None:
+            now = parts.clock.now(session)
+            close(session, claimed, status=EventStatus.IGNORED, now=now, error="no invoice of ours")
+            return EventStatus.IGNORED
+        _apply(parts, session, ours, facts)
+        now = parts.clock.now(session)
+        close(session, claimed, status=EventStatus.PROCESSED, now=now)
+        share_reading(session, claimed, read_at=read_at, now=now)
+        failpoint("event.commit")
+    return EventStatus.PROCESSED
+
+
+def _done(parts: Parts, claimed: ClaimedEvent, status: EventStatus) -> EventStatus:
+    with parts.begin() as session:
+        close(session, claimed, status=status, now=parts.clock.now(session))
+    return status
+
+
+def _by_ref(session: Session, claimed: ClaimedEvent) -> Ours | None:
+    intent = session.scalars(
+        select(PaymentIntent).where(
+            PaymentIntent.provider_account_id == claimed.provider_account_id,
+            PaymentIntent.intent_ref == claimed.object_ref,
+        )
+    ).one_or_none()
+    return _last_attempt(session, intent.invoice_id, settled=intent.status == "succeeded") if intent else None
+
+
+def _by_metadata(session: Session, claimed: ClaimedEvent, facts: IntentFacts) -> Ours | None:
+    """The event may beat our own record: then the intent names our invoice, which has this account's attempt."""
+    try:
+        invoice_id = UUID(facts.metadata_invoice or "")
+    except ValueError:
+        return None
+    known = session.scalars(
+        select(PaymentIntent.id).where(
+            PaymentIntent.invoice_id == invoice_id,
+            PaymentIntent.provider_account_id == claimed.provider_account_id,
+        )
+    ).first()
+    return _last_attempt(session, invoice_id, settled=False) if known else None
+
+
+def _last_attempt(session: Session, invoice_id: UUID, *, settled: bool) -> Ours | None:
+    payment = session.scalars(
+        select(Payment.id).where(Payment.invoice_id == invoice_id).order_by(Payment.attempt_no.desc()).limit(1)
+    ).one_or_none()
+    return Ours(invoice_id, payment, settled) if payment else None
+
+
+def _apply(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -> None:
+    payment, invoice, intent = lock_attempts(session, [ours.payment_id])[ours.payment_id]
+    claimed = frozenset(charges_claimed(session, {invoice.id}).get(invoice.id, ()))
+    if payment.status in _ASKABLE and intent.intent_ref in (None, facts.intent_ref):
+        now = parts.clock.now(session)
+        question = Question(
+            attempt=Attempt.of(payment, sent_before=True),
+            status=PaymentStatus(payment.status),
+            intent_ref=facts.intent_ref,
+            claimed=claimed,
+            collectable=True,
+            absent_lists=payment.absent_lists,
+            now=now,
+        )
+        outcome = of_intent(facts, question)
+        if outcome is not None:
+            # Whoever still waits for the answer of this attempt comes too late, and is told so by the token.
+            payment.token += 1
+            record(
+                Recording(
+                    session=session,
+                    payment=payment,
+                    invoice=invoice,
+                    intent=intent,
+                    outcome=outcome,
+                    now=now,
+                    wall=wall_now(session),
+                    back_off_s=parts.settings.back_off_s,
+                )
+            )
+        return
+    _keep_stray(parts, session, payment, invoice, facts, claimed)
+
+
+def _keep_stray(
+    parts: Parts, session: Session, payment: Payment, invoice: Invoice, facts: IntentFacts, claimed: frozenset[str]
+) -> None:
+    """Money that no open attempt asked for: booked apart, and a person sends it back."""
+    charge = facts.latest_charge
+    if charge is None or charge.status != "succeeded" or charge.charge_ref in claimed:
+        return
+    if payment.status in OPEN_PAYMENT:
+        # The attempt that is just being prepared or sent will find this charge itself.
+        return
+    keep_charge(
+        session,
+        invoice=invoice,
+        payment=payment,
+        charge_ref=charge.charge_ref,
+        amount_minor=charge.amount_minor,
+        now=parts.clock.now(session),
+    )

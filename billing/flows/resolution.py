@@ -1,0 +1,66 @@
+"""Resolution: ask the provider what became of attempts that wait; conclude from evidence alone (DECISIONS 22)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from billing.flows.evidence import Question, ask
+from billing.flows.parts import Parts
+from billing.flows.sending import Answer, Attempt, send_all, write_answers
+from billing.kernel.failpoints import failpoint
+from billing.kernel.status import PaymentStatus
+from billing.providers.port import ChargeOutcome, Outcome
+from billing.queries.waiting import charges_claimed, take_waiting, waiting_attempts
+
+
+def resolve(parts: Parts) -> int:
+    """Take up to a slice of attempts whose answer is due and settle what can be settled. Returns how many were taken.
+
+    A prepared one was never sent: it is sent now. All others are asked about; none is overtaken by a new attempt.
+    """
+    questions = _take(parts)
+    failpoint("resolve.claimed")
+    unsent = [each for each in questions if each.status is PaymentStatus.PREPARED]
+    send_all(parts, [each.attempt for each in unsent if each.collectable])
+    never = ChargeOutcome(Outcome.NOT_SENT, reason="invoice_closed")
+    _write(parts, [(each.attempt, never) for each in unsent if not each.collectable])
+    _write(parts, _ask_all(parts, [each for each in questions if each.status is not PaymentStatus.PREPARED]))
+    return len(questions)
+
+
+def _take(parts: Parts) -> list[Question]:
+    with parts.begin() as session:
+        taken = take_waiting(session, lease_s=parts.settings.lease_s, most=parts.settings.billing_charge_slice)
+        now = parts.clock.now(session)
+        rows = waiting_attempts(session, taken)
+        claimed = charges_claimed(session, {payment.invoice_id for payment, _, _ in rows})
+        return [
+            Question(
+                attempt=Attempt.of(payment, sent_before=payment.status != PaymentStatus.PREPARED),
+                status=PaymentStatus(payment.status),
+                intent_ref=intent_ref,
+                claimed=frozenset(claimed.get(payment.invoice_id, ())),
+                collectable=collectable,
+                absent_lists=payment.absent_lists,
+                now=now,
+            )
+            for payment, collectable, intent_ref in rows
+        ]
+
+
+def _ask_all(parts: Parts, questions: Sequence[Question]) -> list[Answer]:
+    if not questions:
+        return []
+    providers = {each: parts.provider(each) for each in {each.attempt.provider_account_id for each in questions}}
+    most = min(parts.settings.billing_charges_in_flight, len(questions))
+    with ThreadPoolExecutor(max_workers=most) as pool:
+        outcomes = pool.map(lambda each: ask(providers[each.attempt.provider_account_id], each), questions)
+        answers = [(each.attempt, outcome) for each, outcome in zip(questions, outcomes, strict=True)]
+    failpoint("resolve.asked")
+    return answers
+
+
+def _write(parts: Parts, answers: Sequence[Answer]) -> None:
+    if answers:
+        write_answers(parts, answers)

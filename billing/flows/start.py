@@ -1,0 +1,64 @@
+"""Start: a process refuses a database that is not migrated, and a provider key of another mode or account."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.db.migrate import require_current
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused
+from billing.kernel.ids import new_id
+from billing.models import ProviderAccount
+from billing.providers.port import AccountFacts
+
+
+def start(parts: Parts) -> None:
+    """Check the database's revision and pin each configured provider account, or compare it with its pin.
+
+    Raises `Refused`: `not_migrated`, `migration_missing`, `migration_unknown`, `wrong_mode`, `wrong_account`,
+    `account_unreadable`. A provider that can't be reached is no reason to refuse once its account is pinned.
+    """
+    with parts.begin() as session:
+        require_current(session.connection())
+    for code, key in parts.settings.stripe_keys.items():
+        pin(parts, provider="stripe", code=code, livemode=key.startswith(("sk_live_", "rk_live_")))
+
+
+def pin(parts: Parts, *, provider: str, code: str, livemode: bool) -> None:
+    """Compare the key's mode and account with the pinned ones; the first start pins them."""
+    facts = _ask(parts, provider, code)
+    with parts.begin() as session:
+        pinned = _pinned(session, provider, code)
+        if pinned is None:
+            if facts is None:
+                raise Refused(Fault("account", "account_unreadable", f"let {provider} be reachable at the first start"))
+            session.add(
+                ProviderAccount(
+                    id=new_id(), provider=provider, code=code, livemode=facts.livemode, account_ref=facts.account_ref
+                )
+            )
+            return
+        if pinned.livemode != livemode:
+            raise Refused(
+                Fault("STRIPE_API_KEY", "wrong_mode", "this database is pinned to the other mode; use a database of its own")
+            )
+        if facts is not None and facts.account_ref != pinned.account_ref:
+            raise Refused(
+                Fault("STRIPE_API_KEY", "wrong_account", "this database is pinned to another account; use that one's key")
+            )
+
+
+def _ask(parts: Parts, provider: str, code: str) -> AccountFacts | None:
+    try:
+        return parts.provider_for(provider, code).account()
+    except ProviderUnavailable:
+        return None
+    except ProviderRefused as refused:
+        raise Refused(Fault("STRIPE_API_KEY", "account_unreadable", f"the provider answered {refused.code}")) from refused
+
+
+def _pinned(session: Session, provider: str, code: str) -> ProviderAccount | None:
+    return session.scalars(
+        select(ProviderAccount).filter_by(provider=provider, code=code).with_for_update(key_share=True)
+    ).one_or_none()

@@ -1,0 +1,47 @@
+"""Upkeep: wake what waits. A slice whose nudge was lost, or whose worker died, is nudged again after its lease."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from billing.commands.slice.cut import TASKS
+from billing.flows.parts import Parts
+from billing.queue.buffer import after_commit
+from billing.queue.names import TaskName
+
+_WAKE_SLICES = text(
+    """
+    UPDATE billing.slice
+    SET updated_at = clock_timestamp(), version = version + 1
+    WHERE id IN (
+        SELECT id FROM billing.slice
+        WHERE status IN ('pending', 'running') AND (lease_until IS NULL OR lease_until < clock_timestamp())
+          AND updated_at < clock_timestamp() - make_interval(secs => :lease_s)
+        ORDER BY id LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
+    RETURNING id, kind
+    """
+)
+
+_BEAT = text(
+    """
+    INSERT INTO billing.heartbeat (tick, worker, seen_at) VALUES (:tick, :worker, clock_timestamp())
+    ON CONFLICT (tick) DO UPDATE SET worker = excluded.worker, seen_at = excluded.seen_at
+    """
+)
+
+
+def wake_slices(parts: Parts) -> int:
+    """Nudge a worker for every slice that nobody holds. Returns their number."""
+    with parts.begin() as session:
+        rows = session.execute(
+            _WAKE_SLICES, {"lease_s": parts.settings.lease_s, "most": parts.settings.billing_plan_limit}
+        ).all()
+        for row in rows:
+            after_commit(session, TASKS[row.kind], row.id)
+    return len(rows)
+
+
+def beat(parts: Parts, tick: TaskName, *, worker: str) -> None:
+    """Note that this tick's work was done to the end (wall time)."""
+    with parts.begin() as session:
+        session.execute(_BEAT, {"tick": tick.name, "worker": worker})

@@ -1,0 +1,1 @@
+"""Reads: set-wise, no query per row. Nothing here writes."""

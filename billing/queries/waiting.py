@@ -1,0 +1,58 @@
+"""Attempts that wait for an answer, and provider events that wait to be handled: taken by lease, read set-wise."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from billing.kernel.status import InvoiceStatus
+from billing.models import Invoice, Payment, PaymentIntent
+
+_TAKE = text(
+    """
+    UPDATE billing.payment
+    SET token = token + 1, lease_until = clock_timestamp() + make_interval(secs => :lease_s),
+        next_check_at = clock_timestamp() + make_interval(secs => :lease_s),
+        status = CASE WHEN status = 'sent' THEN 'unknown' ELSE status END,
+        version = version + 1, updated_at = clock_timestamp()
+    WHERE id IN (
+        SELECT id FROM billing.payment
+        WHERE status IN ('prepared', 'processing', 'requires_action', 'sent', 'unknown')
+          AND next_check_at <= clock_timestamp()
+        ORDER BY next_check_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
+    RETURNING id
+    """
+)
+
+
+def take_waiting(session: Session, *, lease_s: float, most: int) -> list[UUID]:
+    """Claim open attempts whose check is due (wall time). One that was sent and not answered is unknown from here on."""
+    return list(session.execute(_TAKE, {"lease_s": lease_s, "most": most}).scalars())
+
+
+def waiting_attempts(session: Session, payments: Sequence[UUID]) -> list[tuple[Payment, bool, str | None]]:
+    """Attempts with whether their invoice still wants money, and their intent's id where the provider told it."""
+    rows = session.execute(
+        select(Payment, Invoice.status, PaymentIntent.intent_ref)
+        .join(Invoice, Invoice.id == Payment.invoice_id)
+        .join(PaymentIntent, PaymentIntent.id == Payment.payment_intent_id)
+        .where(Payment.id.in_(payments))
+        .order_by(Payment.id)
+    )
+    return [(payment, status == InvoiceStatus.OPEN, intent_ref) for payment, status, intent_ref in rows]
+
+
+def charges_claimed(session: Session, invoices: Collection[UUID]) -> dict[UUID, set[str]]:
+    """Charges by invoice that its attempts have claimed."""
+    claimed: dict[UUID, set[str]] = defaultdict(set)
+    for invoice_id, charge_ref in session.execute(
+        select(Payment.invoice_id, Payment.charge_ref).where(
+            Payment.invoice_id.in_(invoices), Payment.charge_ref.is_not(None)
+        )
+    ).tuples():
+        claimed[invoice_id].add(charge_ref or "")
+    return claimed

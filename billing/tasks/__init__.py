@@ -1,0 +1,7 @@
+"""Celery tasks: translate ids, make one call into a flow, and map failures to what is done about them."""
+
+from __future__ import annotations
+
+from billing.tasks import collections, inbox, renewals, upkeep
+
+__all__ = ["collections", "inbox", "renewals", "upkeep"]

@@ -1,0 +1,22 @@
+"""Inbox tasks."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from billing.flows import inbox
+from billing.flows.parts import Parts
+from billing.queue.names import INBOX_PROCESS, INBOX_TICK
+from billing.tasks.base import task
+
+
+@task(INBOX_TICK)
+def tick(parts: Parts) -> None:
+    """Nudge a worker for every event whose try is due."""
+    inbox.sweep(parts)
+
+
+@task(INBOX_PROCESS)
+def process(parts: Parts, event_id: UUID) -> None:
+    """Handle one event."""
+    inbox.process(parts, event_id)

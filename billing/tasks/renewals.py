@@ -1,0 +1,22 @@
+"""Renewal tasks."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from billing.flows import renewal
+from billing.flows.parts import Parts
+from billing.queue.names import RENEWALS_BILL, RENEWALS_TICK
+from billing.tasks.base import task
+
+
+@task(RENEWALS_TICK)
+def tick(parts: Parts) -> None:
+    """Cut what is due into slices."""
+    renewal.plan(parts)
+
+
+@task(RENEWALS_BILL)
+def bill(parts: Parts, slice_id: UUID) -> None:
+    """Bill one slice."""
+    renewal.bill(parts, slice_id)

@@ -1,0 +1,14 @@
+"""Upkeep tasks."""
+
+from __future__ import annotations
+
+from billing.flows import upkeep
+from billing.flows.parts import Parts
+from billing.queue.names import UPKEEP_TICK
+from billing.tasks.base import task
+
+
+@task(UPKEEP_TICK)
+def tick(parts: Parts) -> None:
+    """Wake slices that nobody holds."""
+    upkeep.wake_slices(parts)

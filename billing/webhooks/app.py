@@ -1,0 +1,48 @@
+"""The web application: webhooks, and whether this process (`/healthz`) and its database and broker (`/readyz`) are well."""
+
+from __future__ import annotations
+
+import redis
+from flask import Flask, Response, jsonify
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from billing.flows.parts import Parts
+from billing.webhooks.stripe import stripe_door
+
+_PROBE_S = 2.0
+
+
+def create_app(parts: Parts) -> Flask:
+    """An application over these parts. Errors never echo their input."""
+    app = Flask("billing")
+    app.register_blueprint(stripe_door(parts))
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return jsonify(status="alive")
+
+    @app.get("/readyz")
+    def readyz() -> tuple[Response, int]:
+        checks = {"database": _database(parts), "broker": _broker(parts)}
+        return jsonify(checks), 200 if all(checks.values()) else 503
+
+    return app
+
+
+def _database(parts: Parts) -> bool:
+    try:
+        with parts.begin() as session:
+            session.execute(text("SELECT 1"))
+    except DBAPIError:
+        return False
+    return True
+
+
+def _broker(parts: Parts) -> bool:
+    url = (parts.settings.broker_url or "").replace("redis+socket://", "unix://")
+    try:
+        client = redis.Redis.from_url(url, socket_timeout=_PROBE_S, socket_connect_timeout=_PROBE_S)
+        return bool(client.ping())
+    except (redis.RedisError, ValueError):
+        return False

@@ -1,0 +1,76 @@
+"""Wiring: the only place that picks implementations. One set of parts a process, made on first use and after a fork."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from billing.db.clock import DatabaseClock, SandboxTime
+from billing.db.session import connect, sessions
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, Refused
+from billing.privacy.keyring import Keyring
+from billing.providers.port import Provider
+from billing.providers.stripe.adapter import StripeProvider, is_live_key
+from billing.providers.stripe.client import build_client
+from billing.queue.buffer import TRANSPORT, Transport
+from billing.queue.celery import CeleryTransport, make_app
+from billing.settings import Settings, load
+
+
+def build(settings: Settings, *, transport: Transport | None = None) -> Parts:
+    """Parts by these settings. Without a transport, messages go through Celery to the broker.
+
+    Raises `Refused`: `database_missing`, `broker_missing`, `secret_key_missing`.
+    """
+    if not settings.database_url:
+        raise Refused(Fault("DATABASE_URL", "database_missing", "set it, or start the embedded stack with `billing up`"))
+    if transport is None:
+        if not settings.broker_url:
+            raise Refused(Fault("BROKER_URL", "broker_missing", "set it, or start the embedded stack with `billing up`"))
+        transport = CeleryTransport(make_app(settings))
+    secret = settings.billing_secret_key.get_secret_value() if settings.billing_secret_key else ""
+    return Parts(
+        settings=settings,
+        sessions=sessions(connect(settings.database_url), {TRANSPORT: transport}),
+        clock=SandboxTime() if settings.billing_sandbox else DatabaseClock(),
+        keyring=Keyring.from_setting(secret),
+        provider_for=Providers(settings),
+    )
+
+
+class Providers:
+    """(provider, code) → its adapter, made once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._made: dict[tuple[str, str], Provider] = {}
+
+    def __call__(self, provider: str, code: str) -> Provider:
+        """Raises `Refused` (`provider_not_configured`)."""
+        if (provider, code) not in self._made:
+            self._made[provider, code] = self._make(provider, code)
+        return self._made[provider, code]
+
+    def _make(self, provider: str, code: str) -> Provider:
+        settings = self._settings
+        key = settings.stripe_keys.get(code) if provider == "stripe" else None
+        if key is None:
+            name = "STRIPE_API_KEY" if code == "default" else f"STRIPE_API_KEY__{code.upper()}"
+            raise Refused(Fault(name, "provider_not_configured", f"set the key of {provider} account {code}"))
+        client = build_client(
+            api_key=key,
+            connect_s=settings.connect_timeout_s,
+            read_s=settings.read_timeout_s,
+            base_address=settings.stripe_api_base,
+        )
+        return StripeProvider(client=client, livemode=is_live_key(key))
+
+
+@lru_cache(maxsize=1)
+def current() -> Parts:
+    """This process's parts, by its environment. Connections are never shared across a fork."""
+    return build(load())
+
+
+os.register_at_fork(after_in_child=current.cache_clear)

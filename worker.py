@@ -1,0 +1,26 @@
+"""`celery -A worker worker` and `celery -A worker beat`: stock Celery over this engine's tasks and settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.signals import worker_init
+
+import billing.tasks  # noqa: F401 (registers the tasks)
+from billing.flows.start import start
+from billing.privacy.logging import configure_logging
+from billing.queue.celery import make_app
+from billing.sandbox.environment import adopt
+from billing.settings import load
+from billing.wiring import current
+
+adopt()
+settings = load()
+configure_logging(json=settings.billing_log_json, level=settings.billing_log_level)
+app = make_app(settings)
+
+
+@worker_init.connect
+def check(**_: Any) -> None:
+    """Refuse to start on a database that is not ours to use, or with another account's key."""
+    start(current())

@@ -1,0 +1,17 @@
+"""`gunicorn wsgi:app`, or any other WSGI server: webhooks and health."""
+
+from __future__ import annotations
+
+from billing.flows.start import start
+from billing.privacy.logging import configure_logging
+from billing.sandbox.environment import adopt
+from billing.settings import load
+from billing.webhooks.app import create_app
+from billing.wiring import build
+
+adopt()
+settings = load()
+configure_logging(json=settings.billing_log_json, level=settings.billing_log_level)
+parts = build(settings)
+start(parts)
+app = create_app(parts)
