@@ -1,0 +1,232 @@
+"""Payment methods: set up with the provider, adopted, chosen, removed. No transaction is open across a call.
+
+Every step may be repeated: rows come before calls, and keys follow from our ids, so a repeat finds the same customer,
+the same set-up and the same method. Card data never reaches us.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from billing.commands.payment_method.activate import activate_method
+from billing.commands.payment_method.begin import begin_method
+from billing.commands.payment_method.make_default import make_default as put_mark
+from billing.commands.payment_method.note_setup import note_customer, note_setup
+from billing.commands.payment_method.remove import remove_method
+from billing.commands.work_item.close import close_for
+from billing.commands.work_item.raise_item import raise_item
+from billing.flows.parts import Parts
+from billing.kernel.errors import (
+    Fault,
+    ProviderRefused,
+    ProviderUnavailable,
+    ProviderUncertain,
+    Refused,
+)
+from billing.kernel.ids import new_id
+from billing.kernel.status import MethodStatus
+from billing.models import PaymentMethod, Profile
+from billing.providers.port import MethodFacts
+from billing.queries.payment_method import customer_ref as known_customer
+from billing.queries.payment_method import method_of_ref, the_method
+from billing.queries.profile import lock_profile
+from billing.queue.buffer import after_commit
+from billing.queue.names import COLLECTIONS_TICK
+from billing.validators.payment_method import Consent, check_consent, check_method_ref
+
+NOT_DETACHED = "payment_method_not_detached"
+"""Kind of the work item for a method that the provider still holds after it was removed here."""
+
+_SET_UP = "succeeded"
+
+
+@dataclass(frozen=True, slots=True)
+class MethodStarted:
+    """What a page or the host hands to the provider's own form. The secret belongs to this one set-up."""
+
+    method_id: UUID
+    provider: str
+    setup_ref: str
+    client_secret: str = field(repr=False)
+
+
+def add(
+    parts: Parts, *, profile_id: UUID, provider_account_id: UUID, consent: Consent, method_id: UUID | None = None
+) -> MethodStarted:
+    """Begin a method: the customer is made at the provider if this is the first one, then the set-up is begun.
+
+    Repeated with the same `method_id` (within the provider's key life, 20 h) it answers with the same set-up. Raises
+    `Refused` (see `begin_method`; `payment_method_not_pending`), and the provider's errors: then repeat it.
+    """
+    method_id = method_id or new_id()
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        method = begin_method(
+            session,
+            method_id=method_id,
+            profile_id=profile_id,
+            provider_account_id=provider_account_id,
+            consent=consent,
+            now=now,
+        )
+        if method.status != MethodStatus.PENDING:
+            raise Refused(Fault("payment_method", "payment_method_not_pending", "it is set up already; begin another"))
+    customer = ensure_customer(parts, profile_id=profile_id, provider_account_id=provider_account_id)
+    provider = parts.provider(provider_account_id)
+    started = provider.begin_setup(customer_ref=customer, key=f"setup-{method_id}")
+    with parts.begin() as session:
+        note_setup(session, method=the_method(session, method_id), setup_ref=started.setup_ref)
+    return MethodStarted(method_id, provider.name, started.setup_ref, started.client_secret)
+
+
+def ensure_customer(parts: Parts, *, profile_id: UUID, provider_account_id: UUID) -> str:
+    """The provider's id of the profile; made, under the anonymous id alone, where there is none yet."""
+    with parts.begin() as session:
+        ref = known_customer(session, profile_id=profile_id, provider_account_id=provider_account_id)
+        anonymous_id = session.get_one(Profile, profile_id).anonymous_id
+    if ref is not None:
+        return ref
+    key = customer_key(anonymous_id, provider_account_id)
+    ref = parts.provider(provider_account_id).create_customer(anonymous_id=anonymous_id, key=key)
+    with parts.begin() as session:
+        profile = session.get_one(Profile, profile_id)
+        note_customer(session, profile=profile, provider_account_id=provider_account_id, customer_ref=ref)
+    return ref
+
+
+def customer_key(anonymous_id: UUID, provider_account_id: UUID) -> str:
+    """The idempotency key of a customer's creation: one a profile and account, whoever asks."""
+    return f"customer-{anonymous_id}-{provider_account_id}"
+
+
+def complete(parts: Parts, *, method_id: UUID) -> PaymentMethod:
+    """Activate a method whose set-up the customer has finished with the provider; a repeat returns it as it is.
+
+    Raises `Refused`: `payment_method_not_found`, `setup_not_begun`, `setup_not_complete`, `method_of_another_customer`.
+    """
+    with parts.begin() as session:
+        method = the_method(session, method_id)
+        if method.status != MethodStatus.PENDING:
+            return method
+        customer = known_customer(session, profile_id=method.profile_id, provider_account_id=method.provider_account_id)
+    if method.setup_ref is None or customer is None:
+        raise Refused(Fault("payment_method", "setup_not_begun", "begin the set-up again, with this id"))
+    provider = parts.provider(method.provider_account_id)
+    setup = provider.read_setup(method.setup_ref)
+    if setup.status != _SET_UP or setup.method_ref is None:
+        mend = f"the set-up is {setup.status}; the customer completes it on the provider's form"
+        raise Refused(Fault("payment_method", "setup_not_complete", mend))
+    facts = provider.read_method(setup.method_ref)
+    _require_customer(facts, customer)
+    with parts.begin() as session:
+        method = the_method(session, method_id)
+        now = parts.clock.now(session)
+        activate_method(session, method=method, facts=facts, now=now, mandate_ref=setup.mandate_ref)
+        after_commit(session, COLLECTIONS_TICK)
+    return method
+
+
+def adopt(
+    parts: Parts,
+    *,
+    profile_id: UUID,
+    provider_account_id: UUID,
+    method_ref: str,
+    consent: Consent,
+    method_id: UUID | None = None,
+    as_default: bool = False,
+) -> PaymentMethod:
+    """Bind a method made elsewhere (an import, a test name such as `pm_card_visa`) to the profile's customer.
+
+    A repeat finds the same method, by `method_id` or, without one, by profile and `method_ref`. Raises `Refused` (see
+    `begin_method`, `not_a_method_id`), and the provider's errors: `ProviderRefused` where it won't have it.
+    """
+    check_method_ref(method_ref)
+    with parts.begin() as session:
+        check_consent(consent, now=parts.clock.now(session))
+    customer = ensure_customer(parts, profile_id=profile_id, provider_account_id=provider_account_id)
+    provider = parts.provider(provider_account_id)
+    key = f"attach-{method_id}" if method_id else attach_key(customer, method_ref)
+    facts = provider.attach_method(customer_ref=customer, method_ref=method_ref, key=key)
+    _require_customer(facts, customer)
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        lock_profile(session, profile_id)
+        there = method_of_ref(session, provider_account_id=provider_account_id, method_ref=facts.method_ref)
+        method = begin_method(
+            session,
+            method_id=there.id if there is not None else method_id or new_id(),
+            profile_id=profile_id,
+            provider_account_id=provider_account_id,
+            consent=consent,
+            now=now,
+        )
+        activate_method(session, method=method, facts=facts, now=now, as_default=as_default)
+        after_commit(session, COLLECTIONS_TICK)
+    return method
+
+
+def attach_key(customer_ref: str, method_ref: str) -> str:
+    """The idempotency key of binding a method to a customer."""
+    return f"attach-{customer_ref}-{method_ref}"
+
+
+def make_default(parts: Parts, *, method_id: UUID, expected_version: int | None = None) -> PaymentMethod:
+    """Make it the default; open automatic invoices are tried at once. Raises as the command does."""
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        method = put_mark(session, method_id=method_id, now=now, expected_version=expected_version)
+        after_commit(session, COLLECTIONS_TICK)
+    return method
+
+
+def remove(parts: Parts, *, method_id: UUID, expected_version: int | None = None) -> PaymentMethod:
+    """Remove it here, then at the provider; a repeat asks the provider again. Raises as the command does.
+
+    Where the provider can't be asked now, the method is removed all the same, and a work item asks for another try.
+    """
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        method = remove_method(session, method_id=method_id, now=now, expected_version=expected_version)
+        after_commit(session, COLLECTIONS_TICK)
+    detach(parts, method)
+    return method
+
+
+def detach(parts: Parts, method: PaymentMethod) -> None:
+    """Tell the provider that a removed method is not ours to keep. Safe to repeat; never raises for the provider."""
+    if method.method_ref is None:
+        return
+    try:
+        parts.provider(method.provider_account_id).detach_method(method.method_ref, key=f"detach-{method.id}")
+    except ProviderRefused as refused:
+        # It is gone there, or was never attached: what was wanted.
+        error = refused.code if refused.account_wide else None
+    except (ProviderUnavailable, ProviderUncertain) as unclear:
+        error = type(unclear).__name__
+    else:
+        error = None
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        if error is None:
+            close_for(session, kind=NOT_DETACHED, subject_id=method.id, now=now)
+            return
+        raise_item(
+            session,
+            kind=NOT_DETACHED,
+            subject_type="payment_method",
+            subject_id=method.id,
+            summary="A removed payment method is still stored at the provider.",
+            safe_actions=["retry", "discard"],
+            seller_id=method.seller_id,
+            profile_id=method.profile_id,
+            error=error,
+            now=now,
+        )
+
+
+def _require_customer(facts: MethodFacts, customer: str) -> None:
+    if facts.customer_ref != customer:
+        mend = "at the provider it belongs to another customer, or to none"
+        raise Refused(Fault("payment_method", "method_of_another_customer", mend))
