@@ -1,0 +1,156 @@
+"""Audit: check every invariant over one snapshot of the database, and over the witness where there is one.
+
+The witness is read first and the snapshot taken after it, so a charge that the witness shows has its attempt in the
+snapshot; what our books gained in between is not held against the witness. Nothing is written but temporary tables.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain
+
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from billing.db.clock import Clock, wall_now
+from billing.kernel.errors import Fault, Refused
+from billing.queries.audit import INVARIANTS, Invariant
+from billing.queries.audit.invariant import Finding, Grace, Reading, Text
+from billing.queries.audit.witness import Source, drop_witness, load_witness
+from billing.settings import Settings
+
+SHOWN = 20
+"""Violations kept for one invariant; all are counted."""
+
+NO_WITNESS = "no witness: only our own side was checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One row that breaks an invariant. Ids, numbers and amounts only."""
+
+    code: str
+    subject_type: str
+    subject_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of one invariant. `seconds` are wall time; `skipped_reason` says what was not checked, and why."""
+
+    code: str
+    meaning: str
+    rows: int
+    violations: int
+    seconds: float
+    skipped_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Every invariant asked for, and the first violations of each."""
+
+    checked: tuple[Checked, ...]
+    violations: tuple[Violation, ...]
+
+    @property
+    def broken(self) -> bool:
+        return any(each.violations for each in self.checked)
+
+
+def grace_for(settings: Settings) -> Grace:
+    """How late is still on time. The sandbox is audited when it is quiet, so what is due there is done."""
+    if settings.billing_sandbox:
+        return Grace(due=timedelta(0), handled=timedelta(seconds=60), picked_up=timedelta(seconds=30))
+    return Grace(due=timedelta(hours=1), handled=timedelta(hours=24), picked_up=timedelta(minutes=15))
+
+
+def run(
+    engine: Engine,
+    clock: Clock,
+    *,
+    grace: Grace,
+    witness: Source | None = None,
+    codes: Sequence[str] | None = None,
+    texts: Callable[[], Iterable[Text]] = tuple,
+    shown: int = SHOWN,
+) -> Report:
+    """Check the invariants named by `codes` (all by default). `texts` gives what else is searched for secrets.
+
+    Raises `Refused` (`unknown_invariant`), and `ProviderUnavailable` where a witness was named and can't be read.
+    """
+    chosen = _chosen(codes)
+    # One connection throughout: the witness's tables are its own.
+    with engine.connect() as connection, Session(bind=connection) as session:
+        witness_from = wall_now(session)
+        if witness is not None:
+            load_witness(session, witness)
+        session.commit()
+        try:
+            for statement in _SNAPSHOT:
+                session.execute(text(statement))
+            reading = Reading(
+                session=session,
+                now=clock.now(session),
+                wall=wall_now(session),
+                grace=grace,
+                witness_from=witness_from if witness is not None else None,
+                texts=texts,
+            )
+            results = [_check(invariant, reading, shown=shown) for invariant in chosen]
+        finally:
+            session.rollback()
+            drop_witness(session)
+            session.commit()
+    return Report(
+        checked=tuple(checked for checked, _ in results),
+        violations=tuple(chain.from_iterable(violations for _, violations in results)),
+    )
+
+
+# A cursor is planned for its first rows unless told otherwise; here all of them are read. The audit has no hurry that a
+# flow's time-outs would know of.
+_SNAPSHOT = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    "SET LOCAL cursor_tuple_fraction = 1",
+    "SET LOCAL work_mem = '64MB'",
+    "SET LOCAL jit = off",
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+)
+
+
+def _chosen(codes: Sequence[str] | None) -> tuple[Invariant, ...]:
+    if not codes:
+        return INVARIANTS
+    unknown = sorted(set(codes) - {invariant.code for invariant in INVARIANTS})
+    if unknown:
+        known = ", ".join(invariant.code for invariant in INVARIANTS)
+        raise Refused(Fault("code", "unknown_invariant", f"{', '.join(unknown)} is none of {known}"))
+    return tuple(invariant for invariant in INVARIANTS if invariant.code in codes)
+
+
+def _check(invariant: Invariant, reading: Reading, *, shown: int) -> tuple[Checked, list[Violation]]:
+    began = time.monotonic()
+    witnessed = reading.witness_from is not None
+    checks = invariant.checks + (invariant.witnessed if witnessed else ())
+    kept: list[Finding] = []
+    found = 0
+    for check in checks:
+        for finding in check(reading):
+            found += 1
+            if len(kept) < shown:
+                kept.append(finding)
+    checked = Checked(
+        code=invariant.code,
+        meaning=invariant.meaning,
+        rows=reading.count(invariant.counted),
+        violations=found,
+        seconds=time.monotonic() - began,
+        skipped_reason=NO_WITNESS if invariant.witnessed and not witnessed else None,
+    )
+    return checked, [Violation(invariant.code, each.subject_type, each.subject_id, each.detail) for each in kept]

@@ -1,0 +1,125 @@
+"""Invoices: numbers without gaps or doubles, in order of issue; amounts recomputed from the lines.
+
+Numbers are read in the order of the unique index (series_id, series_no), lines in one pass grouped by document. The
+recomputation stands on its own: it shares no code with the rules that made the amounts.
+"""
+
+from __future__ import annotations
+
+from billing.queries.audit.invariant import Invariant, finds
+
+_GAPS = """
+SELECT 'series', series_id, CASE WHEN series_no - before = 2 THEN format('number %s is missing', before + 1)
+                                 ELSE format('numbers %s to %s are missing', before + 1, series_no - 1) END
+FROM (SELECT series_id, series_no, lag(series_no) OVER (PARTITION BY series_id ORDER BY series_no) AS before
+      FROM billing.invoice WHERE series_id IS NOT NULL) n
+WHERE series_no - before > 1
+"""
+
+_COUNTER = """
+SELECT 'series', s.id, format('next is %s, the last issued is %s', s.next_no, n.last)
+FROM billing.series s
+JOIN (SELECT series_id, max(series_no) AS last FROM billing.invoice WHERE series_id IS NOT NULL GROUP BY series_id) n
+  ON n.series_id = s.id
+WHERE n.last <> s.next_no - 1
+"""
+
+_DOUBLES = """
+SELECT 'series', series_id, format('number %s stands on %s documents', series_no, count(*))
+FROM billing.invoice WHERE series_id IS NOT NULL
+GROUP BY series_id, series_no HAVING count(*) > 1
+"""
+
+_SAME_TEXT = """
+SELECT 'seller', seller_id, format('number %s stands on %s documents of several series', number, count(*))
+FROM billing.invoice WHERE number IS NOT NULL
+GROUP BY seller_id, number HAVING count(*) > 1 AND count(DISTINCT (series_id, series_no)) > 1
+"""
+
+_ORDER = """
+SELECT 'invoice', id, format('%s was issued at %s, the one before it at %s', number, issued_at, before)
+FROM (SELECT id, number, issued_at, lag(issued_at) OVER (PARTITION BY series_id ORDER BY series_no) AS before
+      FROM billing.invoice WHERE series_id IS NOT NULL) n
+WHERE issued_at < before
+"""
+
+# round() of a numeric rounds halves away from zero; the inclusive share is an endless decimal, so it is rounded by
+# whole division. A refund's note has its tax from the documents before it, not from its lines.
+_LINES_TAXED = """WITH net AS (
+    SELECT invoice_id, tax_percent AS percent, tax_inclusive AS inclusive,
+           sum(amount_minor) AS amount, sum(discount_minor) AS discount, sum(amount_minor - discount_minor) AS net
+    FROM billing.invoice_line
+    GROUP BY invoice_id, tax_percent, tax_inclusive
+), taxed AS (
+    SELECT *, CASE WHEN inclusive
+                   THEN sign(net) * div(2 * abs(net) * percent + 100 + percent, 2 * (100 + percent))
+                   ELSE round(net * percent * 0.01) END AS tax
+    FROM net
+)"""
+
+_TOTALS = f"""
+{_LINES_TAXED}
+SELECT 'invoice', i.id, format('%s says %s - %s + tax %s = %s, its lines give %s - %s + tax %s = %s', i.number,
+    i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor, coalesce(d.amount, 0), coalesce(d.discount, 0),
+    coalesce(d.tax, 0), coalesce(d.amount - d.discount + d.added, 0))
+FROM billing.invoice i
+LEFT JOIN (
+    SELECT invoice_id, sum(amount) AS amount, sum(discount) AS discount, sum(tax) AS tax,
+           coalesce(sum(tax) FILTER (WHERE NOT inclusive), 0) AS added
+    FROM taxed GROUP BY invoice_id) d ON d.invoice_id = i.id
+WHERE i.status <> 'refunded'
+  AND (i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor) IS DISTINCT FROM
+      (coalesce(d.amount, 0), coalesce(d.discount, 0), coalesce(d.tax, 0), coalesce(d.amount - d.discount + d.added, 0))
+"""  # noqa: S608 (our own text)
+
+_TAX = f"""
+{_LINES_TAXED}, stated AS (
+    SELECT i.id AS invoice_id, g.percent, g.inclusive, sum(g.base_minor) AS base, sum(g.tax_minor) AS tax
+    FROM billing.invoice i
+    CROSS JOIN LATERAL jsonb_to_recordset(i.tax_groups)
+        AS g(percent numeric, inclusive boolean, base_minor bigint, tax_minor bigint)
+    WHERE i.status <> 'refunded'
+    GROUP BY i.id, g.percent, g.inclusive
+)
+SELECT 'invoice', coalesce(s.invoice_id, t.invoice_id),
+       format('at %s%% it says tax %s on %s, its lines give %s on %s', coalesce(s.percent, t.percent), s.tax, s.base,
+              t.tax, CASE WHEN t.inclusive THEN t.net - t.tax ELSE t.net END)
+FROM stated s
+FULL JOIN (SELECT t.* FROM taxed t JOIN billing.invoice i ON i.id = t.invoice_id AND i.status <> 'refunded') t
+  ON t.invoice_id = s.invoice_id AND t.percent = s.percent AND t.inclusive = s.inclusive
+WHERE s.tax IS DISTINCT FROM t.tax OR s.base IS DISTINCT FROM CASE WHEN t.inclusive THEN t.net - t.tax ELSE t.net END
+"""  # noqa: S608 (our own text)
+
+_LINES = """
+SELECT 'invoice', invoice_id, format('line %s says %s, quantity times price is %s', position, amount_minor,
+                                     round(unit_amount * quantity))
+FROM billing.invoice_line
+WHERE kind = 'recurring' AND how ->> 'model' = 'per_unit' AND amount_minor <> round(unit_amount * quantity)
+"""
+
+INVOICES = (
+    Invariant(
+        code="N1",
+        meaning="The numbers of a series run without a gap from its first to the one before its next.",
+        counted="SELECT count(*) FROM billing.invoice WHERE series_id IS NOT NULL",
+        checks=(finds(_GAPS), finds(_COUNTER)),
+    ),
+    Invariant(
+        code="N2",
+        meaning="No number stands on two documents.",
+        counted="SELECT count(*) FROM billing.invoice WHERE series_id IS NOT NULL",
+        checks=(finds(_DOUBLES), finds(_SAME_TEXT)),
+    ),
+    Invariant(
+        code="N3",
+        meaning="A higher number of a series was never issued before a lower one.",
+        counted="SELECT count(*) FROM billing.invoice WHERE series_id IS NOT NULL",
+        checks=(finds(_ORDER),),
+    ),
+    Invariant(
+        code="N6",
+        meaning="Each document's total is the sum of its lines less discounts plus tax, computed anew from the lines.",
+        counted="SELECT count(*) FROM billing.invoice",
+        checks=(finds(_TOTALS), finds(_TAX), finds(_LINES)),
+    ),
+)

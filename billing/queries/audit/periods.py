@@ -1,0 +1,76 @@
+"""Periods, computed anew from the anchor: each must stand where its number says, and touch the one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Row
+
+from billing.kernel.period import Interval, IntervalUnit, boundary
+from billing.queries.audit.invariant import Finding, Reading
+
+STUB = -1
+"""The number of a first period that is shorter than a full one."""
+
+_PERIODS = """
+SELECT b.id, b.subscription_id, b.anchor_no, b.period_no, b.starts_at, b.ends_at, b.disposition,
+       s.anchor_no AS current_anchor_no, s.anchor_at, s.timezone, s.interval_unit, s.interval_count,
+       s.started_at, s.paid_through
+FROM billing.billing_period b
+JOIN billing.subscription s ON s.id = b.subscription_id
+ORDER BY b.subscription_id, b.anchor_no, b.period_no
+"""
+
+
+def misplaced_periods(reading: Reading) -> Iterator[Finding]:
+    """Stream every period in order. Older anchors are no longer known: there the periods need only touch."""
+    before: Row[Any] | None = None
+    for row in reading.rows(_PERIODS):
+        fault = _fault(row, before if _same_run(row, before) else None)
+        if fault:
+            yield Finding("billing_period", str(row.id), f"number {row.period_no} from {row.starts_at}: {fault}")
+        before = row
+
+
+def _same_run(row: Row[Any], before: Row[Any] | None) -> bool:
+    return before is not None and before.subscription_id == row.subscription_id and before.anchor_no == row.anchor_no
+
+
+def _fault(row: Row[Any], before: Row[Any] | None) -> str | None:
+    if before is not None and before.ends_at != row.starts_at:
+        return f"the one before it ends at {before.ends_at}"
+    if row.anchor_no != row.current_anchor_no:
+        return None
+    if row.period_no == STUB:
+        return None if row.ends_at == row.anchor_at else f"a first part must end at the anchor, {row.anchor_at}"
+    begins, ends = _boundary(row, row.period_no), _boundary(row, row.period_no + 1)
+    if (row.starts_at, row.ends_at) != (begins, ends) and row.disposition != "superseded":
+        return f"by its anchor it is {begins} to {ends}, not to {row.ends_at}"
+    return _fault_of_first(row) if before is None and row.anchor_no == 0 else None
+
+
+def _fault_of_first(row: Row[Any]) -> str | None:
+    """The first period that is ours begins at the anchor, or at the first boundary from `paid_through` on."""
+    ours_from = row.started_at if row.paid_through is None else row.paid_through
+    if row.starts_at < ours_from:
+        return f"nothing before {ours_from} is ours to bill"
+    if row.period_no > 0 and _boundary(row, row.period_no - 1) >= ours_from:
+        return "an earlier one is neither billed nor recorded"
+    return None
+
+
+def _boundary(row: Row[Any], k: int) -> datetime:
+    return _computed(row.anchor_at, row.timezone, row.interval_unit, row.interval_count, k)
+
+
+@lru_cache(maxsize=65_536)
+def _computed(anchor: datetime, zone: str, unit: str, count: int, k: int) -> datetime:
+    return boundary(anchor, zone, _interval(unit, count), k)
+
+
+@lru_cache(maxsize=256)
+def _interval(unit: str, count: int) -> Interval:
+    return Interval(IntervalUnit(unit), count)

@@ -1,0 +1,117 @@
+"""Renewals: every period exists once, is billed once, not too early, not too late, and not after the end.
+
+Periods are read in the order of their unique index (subscription_id, anchor_no, period_no), lines in one pass grouped
+by subscription, price and start. A subscription is excused while it, or its customer, is on hold with a live work item.
+"""
+
+from __future__ import annotations
+
+from billing.queries.audit.invariant import Invariant, finds
+from billing.queries.audit.periods import misplaced_periods
+
+_TWICE = """
+SELECT 'subscription', i.subscription_id,
+       format('price %s from %s stands on %s documents', l.price_id, l.period_start, count(DISTINCT i.id))
+FROM billing.invoice_line l
+JOIN billing.invoice i ON i.id = l.invoice_id
+WHERE l.kind = 'recurring' AND i.kind = 'invoice' AND i.status NOT IN ('void', 'expired')
+  AND i.subscription_id IS NOT NULL
+GROUP BY i.subscription_id, l.price_id, l.period_start
+HAVING count(*) > 1
+"""
+
+_NOT_ON_ITS_DOCUMENT = """
+SELECT 'billing_period', b.id, format('from %s: its document %s does not charge it', b.starts_at, b.invoice_id)
+FROM billing.billing_period b
+LEFT JOIN billing.invoice i ON i.id = b.invoice_id AND i.subscription_id = b.subscription_id
+LEFT JOIN (SELECT invoice_id, period_start, period_end FROM billing.invoice_line WHERE kind = 'recurring'
+           GROUP BY invoice_id, period_start, period_end) l
+  ON l.invoice_id = i.id AND l.period_start = b.starts_at AND l.period_end = b.ends_at
+WHERE b.disposition = 'billed' AND l.invoice_id IS NULL
+"""
+
+_EXCUSED = """
+EXISTS (SELECT FROM billing.work_item w
+        WHERE w.id IN (s.hold_id, (SELECT p.hold_id FROM billing.profile p WHERE p.id = s.profile_id))
+          AND w.status IN ('open', 'parked'))
+"""
+
+_LAST = """
+SELECT DISTINCT ON (subscription_id) subscription_id, ends_at
+FROM billing.billing_period
+ORDER BY subscription_id, anchor_no DESC, period_no DESC
+"""
+
+_MISSING = f"""
+SELECT 'subscription', s.id, format('the period from %s is neither billed nor recorded',
+                                    coalesce(last.ends_at, s.started_at))
+FROM billing.subscription s
+LEFT JOIN ({_LAST}) last ON last.subscription_id = s.id
+WHERE s.status NOT IN ('canceled', 'incomplete_expired')
+  AND coalesce(last.ends_at, greatest(s.started_at, s.paid_through, s.next_due_at)) <= :due_before
+  AND (s.cancel_at IS NULL OR coalesce(last.ends_at, s.started_at) < s.cancel_at)
+  AND NOT {_EXCUSED}
+"""  # noqa: S608 (our own text)
+
+_EARLY = """
+SELECT 'billing_period', b.id, format('begins at %s, was billed by %s at %s', b.starts_at, i.number, i.issued_at)
+FROM billing.billing_period b
+JOIN billing.invoice i ON i.id = b.invoice_id
+WHERE i.issued_at < b.starts_at
+"""
+
+# A cancellation at the very moment of a boundary comes after it, one that was scheduled for it comes before.
+_AFTER_THE_END = """
+SELECT 'billing_period', b.id, format('begins at %s, the subscription ended at %s', b.starts_at,
+                                      least(s.cancel_at, s.ended_at))
+FROM billing.subscription s
+JOIN billing.billing_period b ON b.subscription_id = s.id
+WHERE b.disposition = 'billed' AND (b.starts_at >= s.cancel_at OR b.starts_at > s.ended_at)
+"""
+
+_NEXT_DUE = f"""
+SELECT 'subscription', s.id, format('next due %s, its last period ends at %s', coalesce(s.next_due_at::text, 'never'),
+                                    last.ends_at)
+FROM billing.subscription s
+JOIN ({_LAST}) last ON last.subscription_id = s.id
+WHERE s.status NOT IN ('canceled', 'incomplete', 'incomplete_expired')
+  AND s.next_due_at IS DISTINCT FROM least(last.ends_at, s.cancel_at)
+"""  # noqa: S608 (our own text)
+
+_OVERDUE = f"""
+SELECT 'subscription', s.id, format('%s, due since %s', s.status, coalesce(s.next_due_at::text, 'never'))
+FROM billing.subscription s
+WHERE s.status NOT IN ('canceled', 'incomplete', 'incomplete_expired')
+  AND (s.next_due_at IS NULL OR s.next_due_at <= :due_before)
+  AND NOT {_EXCUSED}
+"""  # noqa: S608 (our own text)
+
+_PERIODS = "SELECT count(*) FROM billing.billing_period"
+_SUBSCRIPTIONS = "SELECT count(*) FROM billing.subscription"
+
+RENEWALS = (
+    Invariant(
+        code="R1",
+        meaning="A subscription's periods follow its anchor without gap or overlap; each is billed or recorded once.",
+        counted=_PERIODS,
+        checks=(misplaced_periods, finds(_TWICE), finds(_NOT_ON_ITS_DOCUMENT), finds(_MISSING)),
+    ),
+    Invariant(
+        code="R2",
+        meaning="No period was billed before it began.",
+        counted=_PERIODS,
+        checks=(finds(_EARLY),),
+    ),
+    Invariant(
+        code="R3",
+        meaning="No billed period begins after the subscription's end, or at its scheduled end.",
+        counted=_PERIODS,
+        checks=(finds(_AFTER_THE_END),),
+    ),
+    Invariant(
+        code="R6",
+        meaning="Each subscription is next due where its last period ends, and none is overdue.",
+        counted=_SUBSCRIPTIONS,
+        checks=(finds(_NEXT_DUE), finds(_OVERDUE)),
+    ),
+)

@@ -1,0 +1,108 @@
+"""Secrets: no card number and no credential stands in the clear, in any text column, waiting message or log.
+
+Each table is read once, in the order in which it lies on disk; a regular expression in the database leaves few rows to
+the detectors. Bytes are ciphertext and are not searched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from billing.privacy.scan import Hit, find_card_numbers, find_secrets
+from billing.queries.audit.invariant import Check, Finding, Invariant, Reading
+
+_COLUMNS = """
+SELECT c.relname AS name, array_agg(a.attname::text ORDER BY a.attnum) FILTER (
+           WHERE format_type(a.atttypid, NULL) IN ('text', 'character varying', 'jsonb', 'json', 'text[]')) AS texts,
+       bool_or(a.attname = 'id') AS has_id
+FROM pg_class c
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace = 'billing'::regnamespace AND c.relkind IN ('r', 'p')
+GROUP BY c.relname
+ORDER BY c.relname
+"""
+
+# POSIX, without case: whatever a detector could find must pass here.
+_MAY_BE_CARD = r"[0-9]{12}|[0-9]{4}[ -][0-9]{4,6}[ -][0-9]{4}|cvc|cvv|%b[0-9]"
+_MAY_BE_CREDENTIAL = (
+    r"_live_|_test_|whsec_|_secret_|bearer\s|basic\s|//[^ /@]*@|password|passwd|pwd|secret|api_?key|access_token"
+    r"|-----begin"
+)
+
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_IDS_AND_HASHES = re.compile(r"_(?:hash|ref)$|^key$")
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    name: str
+    id: str
+    columns: tuple[str, ...]
+
+
+def _tables(reading: Reading, leave_out: re.Pattern[str] | None) -> list[_Table]:
+    found = []
+    for row in list(reading.rows(_COLUMNS)):
+        columns = tuple(each for each in row.texts or () if leave_out is None or not leave_out.search(each))
+        if columns:
+            found.append(_Table(row.name, "id" if row.has_id else "ctid", columns))
+    return found
+
+
+def _search(find: Callable[[str], list[Hit]], *, prefilter: str, leave_out: re.Pattern[str] | None) -> Check:
+    def check(reading: Reading) -> Iterator[Finding]:
+        for table in _tables(reading, leave_out):
+            for row in reading.rows(_candidates(table), prefilter=prefilter):
+                yield from _in_row(table, row, find)
+        for each in reading.texts():
+            for hit in find(_without_ids(each.text)):
+                yield Finding("text", each.source, hit.kind)
+
+    return check
+
+
+def _candidates(table: _Table) -> str:
+    texts = [f'"{name}"::text' for name in table.columns]
+    return (
+        f'SELECT {table.id}::text, {", ".join(texts)} FROM billing."{table.name}" '  # noqa: S608 (the catalog's names)
+        f"WHERE concat_ws(' ', {', '.join(texts)}) ~* :prefilter"
+    )
+
+
+def _in_row(table: _Table, row: Sequence[str | None], find: Callable[[str], list[Hit]]) -> Iterator[Finding]:
+    for column, value in zip(table.columns, row[1:], strict=True):
+        for hit in find(_without_ids(value or "")):
+            yield Finding(table.name, str(row[0]), f"{column}: {hit.kind}")
+
+
+def _without_ids(text: str) -> str:
+    """An id may happen to look like a number on a card."""
+    return _UUID.sub("id", text)
+
+
+def _credentials(text: str) -> list[Hit]:
+    """A product may be called "Basic subscription": a credential after that word holds more than letters."""
+    return [hit for hit in find_secrets(text) if hit.kind != "bearer" or not text[hit.start : hit.end].isalpha()]
+
+
+_TEXT_COLUMNS = """
+SELECT count(*) FROM information_schema.columns
+WHERE table_schema = 'billing' AND udt_name IN ('text', 'varchar', 'jsonb', 'json', '_text')
+"""
+
+SECRETS = (
+    Invariant(
+        code="S1",
+        meaning="No card number or security code stands in the clear, in the tables, waiting messages or logs.",
+        counted=_TEXT_COLUMNS,
+        checks=(_search(find_card_numbers, prefilter=_MAY_BE_CARD, leave_out=_IDS_AND_HASHES),),
+    ),
+    Invariant(
+        code="S2",
+        meaning="No key, token or password stands in the clear, in the tables, waiting messages or logs.",
+        counted=_TEXT_COLUMNS,
+        checks=(_search(_credentials, prefilter=_MAY_BE_CREDENTIAL, leave_out=re.compile("_hash$")),),
+    ),
+)

@@ -1,0 +1,107 @@
+"""The witness's rows, loaded by COPY into temporary tables of the audit's own connection, to be compared set-wise."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from billing.db.copy import cursor
+from billing.models import ProviderAccount
+from billing.providers.stripe.witness import WitnessedCharge, WitnessedIntent, WitnessedRequest
+
+TABLES = {
+    "witness_charge": "charge_ref text, intent_ref text, customer_ref text, provider_account_id uuid,"
+    " amount_minor bigint, refunded_minor bigint, currency text, status text, key text, invoice_id uuid",
+    "witness_intent": "intent_ref text, provider_account_id uuid, status text, invoice_id uuid",
+    "witness_request": "seq bigint, path text, intent_ref text, customer_ref text, key text, parameter_hash text,"
+    " outcome text, request_ref text",
+}
+
+_INTENTS = "/v1/payment_intents/"
+
+
+class Source(Protocol):
+    """Where the rows come from, oldest first: the stand-in's witness, or rows made by hand."""
+
+    def charges(self) -> Iterable[WitnessedCharge]: ...
+
+    def intents(self) -> Iterable[WitnessedIntent]: ...
+
+    def requests(self) -> Iterable[WitnessedRequest]: ...
+
+
+def load_witness(session: Session, source: Source) -> None:
+    """Read the whole witness, a page in memory at a time. Charges and intents of strangers' accounts are left out."""
+    ours = dict(session.execute(select(ProviderAccount.account_ref, ProviderAccount.id)).tuples().all())
+    for name, columns in TABLES.items():
+        session.execute(text(f"CREATE TEMPORARY TABLE {name} ({columns})"))
+    _copy(session, "witness_request", _requests(source))
+    _copy(session, "witness_intent", _intents(source, ours))
+    _copy(session, "witness_charge", _charges(source, ours))
+    for name in TABLES:
+        session.execute(text(f"ANALYZE {name}"))
+
+
+def drop_witness(session: Session) -> None:
+    """Give the temporary tables back, so that a pooled connection keeps none."""
+    for name in TABLES:
+        session.execute(text(f"DROP TABLE IF EXISTS pg_temp.{name}"))
+
+
+def _copy(session: Session, table: str, rows: Iterator[tuple[object, ...]]) -> None:
+    with cursor(session) as writing, writing.copy(f"COPY pg_temp.{table} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _charges(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ...]]:
+    for charge in source.charges():
+        if charge.account_ref in ours:
+            yield (
+                charge.charge_ref,
+                charge.intent_ref,
+                charge.customer_ref,
+                ours[charge.account_ref],
+                charge.amount_minor,
+                charge.refunded_minor,
+                charge.currency,
+                charge.status,
+                charge.key,
+                _uuid(charge.invoice_id),
+            )
+
+
+def _intents(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ...]]:
+    for intent in source.intents():
+        if intent.account_ref in ours:
+            yield intent.intent_ref, ours[intent.account_ref], intent.status, _uuid(intent.invoice_id)
+
+
+def _requests(source: Source) -> Iterator[tuple[object, ...]]:
+    """What was asked to change something. A question moves no money."""
+    for request in source.requests():
+        if request.method == "POST":
+            asked = json.dumps([request.path, request.params], sort_keys=True)
+            yield (
+                request.seq,
+                request.path,
+                request.path.removeprefix(_INTENTS).partition("/")[0] if request.path.startswith(_INTENTS) else None,
+                request.params.get("customer"),
+                request.key,
+                hashlib.sha256(asked.encode()).hexdigest(),
+                request.outcome,
+                request.request_ref,
+            )
+
+
+def _uuid(value: str | None) -> UUID | None:
+    try:
+        return UUID(value) if value else None
+    except ValueError:
+        return None

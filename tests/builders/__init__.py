@@ -1,0 +1,54 @@
+"""Builders: plain functions that put a small, consistent world into a database, one noun each, for any test.
+
+Each adds its row to the session, flushes, and returns it; the caller commits. What a test cares about it says itself,
+the rest is filled in. Instants are aware UTC, amounts are minor units.
+"""
+
+from __future__ import annotations
+
+from tests.builders.charges import attempt, declined, paid, payment_intent, provider_write, unapplied
+from tests.builders.documents import bill, entry, period, period_of, subscription
+from tests.builders.jobs import event, outbox, slice_, work_item
+from tests.builders.parties import (
+    data_key,
+    payment_method,
+    price,
+    product,
+    profile,
+    provider_account,
+    seller,
+    series,
+    tax_rate,
+)
+from tests.builders.rows import add
+from tests.builders.world import World, world
+
+__all__ = [
+    "World",
+    "add",
+    "attempt",
+    "bill",
+    "data_key",
+    "declined",
+    "entry",
+    "event",
+    "outbox",
+    "paid",
+    "payment_intent",
+    "payment_method",
+    "period",
+    "period_of",
+    "price",
+    "product",
+    "profile",
+    "provider_account",
+    "provider_write",
+    "seller",
+    "series",
+    "slice_",
+    "subscription",
+    "tax_rate",
+    "unapplied",
+    "work_item",
+    "world",
+]
