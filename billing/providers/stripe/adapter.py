@@ -111,7 +111,11 @@ class StripeProvider:
             raise Refused(Fault("key", "key_expired", "resolve the attempt by reading; never send this key again"))
         amount = to_provider(request.amount_minor, request.currency)
         try:
-            answer = self._confirm(request, key) if request.intent_ref else self._create(request, amount, key)
+            answer = (
+                self._create(request, amount, key)
+                if request.intent_ref is None
+                else self._confirm(request, request.intent_ref, key)
+            )
             last = answer.last_response
             return outcomes.of_answer(
                 answer.to_dict(), request=request, headers=headers_of(last.headers if last else None)
@@ -135,9 +139,9 @@ class StripeProvider:
             {"idempotency_key": key},
         )
 
-    def _confirm(self, request: ChargeRequest, key: str) -> stripe.PaymentIntent:
+    def _confirm(self, request: ChargeRequest, intent_ref: str, key: str) -> stripe.PaymentIntent:
         return self._v1.payment_intents.confirm(
-            request.intent_ref or "",
+            intent_ref,
             {"payment_method": request.method_ref, "off_session": True},
             {"idempotency_key": key},
         )

@@ -76,6 +76,8 @@ class WitnessedRequest:
     """One request as it arrived. `params` nest as they were sent; values are text."""
 
     seq: int
+    account_ref: str | None
+    """None where the key was refused."""
     wall_time: datetime
     clock: datetime
     method: str
@@ -226,6 +228,7 @@ def _intent(raw: Raw) -> WitnessedIntent:
 def _request(raw: Raw) -> WitnessedRequest:
     return WitnessedRequest(
         seq=whole(raw, "seq"),
+        account_ref=optional(raw, "account"),
         wall_time=parse_instant(text(raw, "time")),
         clock=parse_instant(text(raw, "clock")),
         method=text(raw, "method"),

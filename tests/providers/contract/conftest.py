@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.providers.contract.worlds import WORLDS, World
 
 
-@pytest.fixture(params=sorted(WORLDS))
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
+@pytest.fixture(scope="module", params=sorted(WORLDS))
+def worlds(request: pytest.FixtureRequest) -> Iterator[Callable[[], World]]:
     with WORLDS[request.param]() as fresh:
         yield fresh
-        assert fresh.breaches() == []
+
+
+@pytest.fixture
+def world(worlds: Callable[[], World]) -> Iterator[World]:
+    fresh = worlds()
+    yield fresh
+    assert fresh.breaches() == []

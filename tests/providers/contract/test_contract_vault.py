@@ -144,8 +144,9 @@ def test_a_delivery_is_verified_by_its_secret_alone(world: World) -> None:
         amount_minor=1500,
         currency="eur",
     )
-    outcome = world.provider.charge(wanted, key=str(wanted.payment_id), key_age_s=0)
-    came = world.delivery("payment_intent.succeeded")
+    with world.listening():
+        outcome = world.provider.charge(wanted, key=str(wanted.payment_id), key_age_s=0)
+        came = world.delivery("payment_intent.succeeded")
     verify = world.provider.verify_event
     secrets = ["whsec_newer", world.secret]
     facts = verify(raw=came.raw, signature=came.signature, secrets=secrets, wall_now=came.at)

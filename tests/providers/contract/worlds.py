@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -94,6 +94,10 @@ class World(Protocol):
     def limit_confirms(self, most: int) -> None: ...
     def with_dead_key(self) -> Provider: ...
     def out_of_reach(self) -> Provider: ...
+    def listening(self) -> contextlib.AbstractContextManager[None]:
+        """Have every event delivered, for as long as the block runs; `secret` signs them."""
+        ...
+
     def delivery(self, event_type: str) -> Delivery: ...
 
 
@@ -111,7 +115,7 @@ _NAMES = {
 }
 
 
-def stripe_provider(address: str, *, api_key: str = "sk_test_contract", read_s: float = 1) -> StripeProvider:
+def stripe_provider(address: str, *, api_key: str, read_s: float = 1) -> StripeProvider:
     """The adapter as wiring would build it, towards a stand-in."""
     client = build_client(api_key=api_key, connect_s=1, read_s=read_s, base_address=address)
     return StripeProvider(client=client, livemode=False)
@@ -122,15 +126,15 @@ class StripeWorld:
     """Stripe's adapter over HTTP to the stand-in."""
 
     address: str
-    receiver: str
-    deliveries: queue.Queue[Delivery]
-    provider: Provider = field(init=False)
-    witness: Witness = field(init=False)
+    provider: Provider
+    account_ref: str
+    api_key: str
+    deliveries: queue.Queue[Delivery] = field(default_factory=queue.Queue)
     secret: str = ""
 
-    def __post_init__(self) -> None:
-        self.provider = stripe_provider(self.address)
-        self.witness = Witness(self.address)
+    @property
+    def witness(self) -> Witness:
+        return Witness(self.address)
 
     def vaulted(self, behaviour: Behaviour, *, customer_ref: str | None = None) -> tuple[str, str]:
         owner = customer_ref or self.provider.create_customer(anonymous_id=uuid4(), key=str(uuid4()))
@@ -148,10 +152,15 @@ class StripeWorld:
         return [
             Moved(each.charge_ref, each.status, each.amount_minor, each.currency, each.key, each.invoice_id)
             for each in self.witness.charges()
+            if each.account_ref == self.account_ref
         ]
 
     def breaches(self) -> list[str]:
-        ours = (each for each in self.witness.requests() if each.path != "/v1/webhook_endpoints")
+        ours = (
+            each
+            for each in self.witness.requests()
+            if each.account_ref in (self.account_ref, None) and each.path != "/v1/webhook_endpoints"
+        )
         return [
             f"{each.method} {each.path}: {what}"
             for each in ours
@@ -171,35 +180,50 @@ class StripeWorld:
         return stripe_provider(self.address, api_key="key_that_was_revoked")
 
     def out_of_reach(self) -> Provider:
-        return stripe_provider("http://127.0.0.1:9")
+        return stripe_provider("http://127.0.0.1:9", api_key=self.api_key)
 
     def delivery(self, event_type: str) -> Delivery:
-        """The next delivery of this type, waited for. The endpoint is made at the first call, before the event."""
+        """The next delivery of this type, waited for."""
         while True:
             delivery = self.deliveries.get(timeout=10)
             if f'"{event_type}"'.encode() in delivery.raw:
                 return delivery
 
-    def listen(self) -> None:
-        """Have every event from now on delivered to the receiver."""
-        answer = requests.post(
-            f"{self.address}/v1/webhook_endpoints",
-            data={"url": self.receiver, "enabled_events[]": "*"},
-            headers={"Authorization": "Bearer sk_test_contract"},
-            timeout=5,
-        )
-        answer.raise_for_status()
-        self.secret = answer.json()["secret"]
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        with _receiving(self.deliveries) as receiver:
+            answer = requests.post(
+                f"{self.address}/v1/webhook_endpoints",
+                data={"url": receiver, "enabled_events[]": "*"},
+                headers={"Authorization": f"Bearer {self.api_key}"},
+                timeout=5,
+            )
+            answer.raise_for_status()
+            self.secret = answer.json()["secret"]
+            yield
 
 
 @contextlib.contextmanager
-def stripe_world() -> Iterator[StripeWorld]:
-    """A fresh stand-in with empty books, and a receiver for its webhooks."""
-    deliveries: queue.Queue[Delivery] = queue.Queue()
-    with serving(Store(MEMORY), seed=1) as standing, _receiving(deliveries) as receiver:
-        world = StripeWorld(address=standing.url, receiver=receiver, deliveries=deliveries)
-        world.listen()
-        yield world
+def stripe_worlds() -> Iterator[Callable[[], World]]:
+    """One stand-in; each world is a new account in it, with the stand-in's clock, faults and settings as at first."""
+    with serving(Store(MEMORY), seed=1) as standing:
+
+        def fresh() -> World:
+            witness = Witness(standing.url)
+            witness.clear_faults()
+            witness.set_clock(None)
+            api_key = f"sk_test_{uuid4().hex}"
+            provider = stripe_provider(standing.url, api_key=api_key)
+            world = StripeWorld(
+                address=standing.url,
+                provider=provider,
+                account_ref=provider.account().account_ref,
+                api_key=api_key,
+            )
+            world.limit_confirms(10)
+            return world
+
+        yield fresh
 
 
 @contextlib.contextmanager
@@ -220,4 +244,4 @@ def _receiving(deliveries: queue.Queue[Delivery]) -> Iterator[str]:
         server.shutdown()
 
 
-WORLDS = {"stripe": stripe_world}
+WORLDS = {"stripe": stripe_worlds}
