@@ -151,7 +151,7 @@ class StripeProvider:
 
         def send() -> IntentFacts:
             answer = self._v1.payment_intents.cancel(intent_ref, {"expand": _LATEST_CHARGE}, {"idempotency_key": key})
-            return facts.intent_facts(answer.to_dict())
+            return facts.intent_facts(answer.to_dict(), asked_for=intent_ref)
 
         done = _attempt(send)
         if not isinstance(done, Failure):
@@ -162,11 +162,12 @@ class StripeProvider:
 
     def read_intent(self, intent_ref: str) -> IntentFacts:
         """The present state of an intent, its latest charge with it."""
-        return _read(
-            lambda: facts.intent_facts(
-                self._v1.payment_intents.retrieve(intent_ref, {"expand": _LATEST_CHARGE}).to_dict()
-            )
-        )
+
+        def ask() -> IntentFacts:
+            answer = self._v1.payment_intents.retrieve(intent_ref, {"expand": _LATEST_CHARGE})
+            return facts.intent_facts(answer.to_dict(), asked_for=intent_ref)
+
+        return _read(ask)
 
     def list_intents(self, *, customer_ref: str, created_from: datetime) -> Iterator[IntentFacts]:
         """Every intent of the customer created at or after that moment (whole seconds, rounded down), newest first."""

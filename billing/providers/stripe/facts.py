@@ -96,9 +96,14 @@ def charge_facts(raw: Raw) -> ChargeFacts:
     )
 
 
-def intent_facts(raw: Raw) -> IntentFacts:
-    """A payment intent whose latest charge was asked for expanded. Raises `Unreadable` where it came as an id."""
+def intent_facts(raw: Raw, *, asked_for: str | None = None) -> IntentFacts:
+    """A payment intent whose latest charge was asked for expanded.
+
+    Raises `Unreadable` where the charge came as an id, or where this is not the intent that was asked for.
+    """
     _expect(raw, "payment_intent")
+    if asked_for is not None and raw.get("id") != asked_for:
+        raise Unreadable("id")
     latest = raw.get("latest_charge")
     if isinstance(latest, str):
         raise Unreadable("latest_charge")

@@ -138,7 +138,7 @@ class Witness:
 
     def faults(self) -> list[dict[str, Any]]:
         """The faults switched on, with how often each has hit."""
-        return list(self._call("GET", "faults"))
+        return self._asked(lambda: list(self._call("GET", "faults")))
 
     def add_faults(self, *faults: dict[str, Any]) -> None:
         """Switch on faults, each as `{"kind", "rate" or "next", "path", …}`."""

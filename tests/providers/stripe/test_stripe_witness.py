@@ -96,7 +96,6 @@ CALLS: list[Callable[[Witness], Any]] = [
         says("<html>", content_type="text/html"),
         says("no", status=404),
         says("", status=302, Location="/elsewhere"),
-        says_json(["text"]),
         says_json([{"id": 5}]),
         says_json(7),
         says_json(None),
@@ -113,6 +112,6 @@ def test_what_is_no_stand_in_is_unavailable(answer: Handler) -> None:
 
 
 def test_nobody_there_is_unavailable() -> None:
-    for call in CALLS:
+    for call in (*CALLS, lambda books: books.faults(), lambda books: books.clear_faults()):
         with pytest.raises(ProviderUnavailable):
             call(Witness("http://127.0.0.1:9"))

@@ -1,0 +1,119 @@
+"""Stripe's objects as our facts: what we act on is kept, what is personal is dropped, nothing is made up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from billing.kernel.errors import ProviderUnavailable
+from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts
+from billing.providers.stripe.facts import Unreadable, charge_facts, intent_facts, method_facts, setup_facts
+from tests.providers.stripe.making import INVOICE, PAYMENT, charge, intent, method, provider_at
+from tests.providers.stripe.scripted import says_json, scripted
+
+CREATED = datetime.fromtimestamp(1_700_000_000, UTC)
+CHARGE = ChargeFacts(charge_ref="ch_1", status="succeeded", amount_minor=1500, currency="eur", created=CREATED)
+
+
+def test_an_intent_comes_with_its_charge_and_our_ids() -> None:
+    with scripted(says_json(intent(latest_charge=charge()))) as server:
+        facts = provider_at(server.address).read_intent("pi_1")
+        assert server.heard[0].line == "GET /v1/payment_intents/pi_1?expand%5B0%5D=latest_charge HTTP/1.1"
+    assert facts == IntentFacts(
+        intent_ref="pi_1",
+        status="succeeded",
+        amount_minor=1500,
+        currency="eur",
+        customer_ref="cus_1",
+        created=CREATED,
+        metadata_invoice=str(INVOICE),
+        metadata_payment=str(PAYMENT),
+        latest_charge=CHARGE,
+    )
+    assert "Someone" not in repr(facts)
+
+
+@pytest.mark.parametrize("answer", [intent(latest_charge="ch_1"), intent(id="pi_2", latest_charge=None)])
+def test_an_intent_that_is_not_what_was_asked_for_is_no_evidence(answer: dict[str, Any]) -> None:
+    with scripted(says_json(answer)) as server, pytest.raises(ProviderUnavailable):
+        provider_at(server.address).read_intent("pi_1")
+
+
+def test_an_intent_made_by_somebody_else_has_no_ids_of_ours() -> None:
+    facts = intent_facts(
+        intent(metadata={"order": "7"}, customer={"id": "cus_9", "email": "a@example.org"}, latest_charge=None)
+    )
+    assert (facts.metadata_invoice, facts.metadata_payment, facts.customer_ref) == (None, None, "cus_9")
+    assert "example.org" not in repr(facts)
+
+
+def test_a_failed_charge_says_why_as_the_issuer_said_it() -> None:
+    verdict = {"reason": "insufficient_funds", "advice_code": "try_again_later"}
+    facts = charge_facts(charge(status="failed", failure_code="card_declined", outcome=verdict))
+    assert (facts.decline_code, facts.advice_code) == ("insufficient_funds", "try_again_later")
+    bare = charge_facts(charge(status="failed", failure_code="expired_card", outcome=None))
+    assert (bare.decline_code, bare.advice_code) == ("expired_card", None)
+
+
+def test_a_charge_that_went_through_has_no_decline_even_if_radar_had_a_remark() -> None:
+    facts = charge_facts(charge(outcome={"reason": "elevated_risk_level", "advice_code": None}))
+    assert facts.decline_code is None
+
+
+def test_free_text_is_never_taken_for_a_code() -> None:
+    facts = intent_facts(intent(latest_charge=None, last_payment_error={"code": "Someone Real", "decline_code": None}))
+    assert facts.last_error_code is None
+
+
+def test_amounts_come_back_in_our_units() -> None:
+    facts = charge_facts(charge(currency="ugx", amount=50_000, amount_refunded=10_000))
+    assert (facts.amount_minor, facts.refunded_minor) == (500, 100)
+
+
+def test_a_method_keeps_its_face_and_loses_its_holder() -> None:
+    facts = method_facts(method())
+    assert facts == MethodFacts(
+        method_ref="pm_1",
+        kind="card",
+        customer_ref="cus_1",
+        brand="visa",
+        last4="4242",
+        exp_month=12,
+        exp_year=2031,
+        funding="credit",
+        issuing_country="DE",
+        wallet="apple_pay",
+        fingerprint="Fp1",
+    )
+    assert "Berlin" not in repr(facts)
+
+
+def test_a_method_of_a_kind_we_do_not_know_yet_is_still_a_method() -> None:
+    facts = method_facts(method(type="new_wallet", card=None, new_wallet={}))
+    assert (facts.kind, facts.brand, facts.exp_year) == ("new_wallet", None, None)
+
+
+def test_a_finished_set_up_names_its_method_and_mandate() -> None:
+    raw = {"id": "seti_1", "object": "setup_intent", "status": "succeeded", "payment_method": "pm_1", "mandate": None}
+    facts = setup_facts(raw)
+    assert (facts.status, facts.method_ref, facts.mandate_ref) == ("succeeded", "pm_1", None)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        charge(amount="1500"),
+        charge(amount=True),
+        charge(currency="zzz"),
+        charge(currency="isk", amount=550),
+        charge(created=10**20),
+        charge(status=None),
+        charge(id=""),
+        intent(),
+    ],
+)
+def test_what_is_missing_or_of_another_type_is_never_made_up(raw: dict[str, Any]) -> None:
+    with pytest.raises(Unreadable):
+        charge_facts(raw)
