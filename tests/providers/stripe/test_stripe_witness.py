@@ -112,6 +112,7 @@ def test_what_is_no_stand_in_is_unavailable(answer: Handler) -> None:
 
 
 def test_nobody_there_is_unavailable() -> None:
-    for call in (*CALLS, lambda books: books.faults(), lambda books: books.clear_faults()):
+    levers: list[Callable[[Witness], Any]] = [lambda books: books.faults(), lambda books: books.clear_faults()]
+    for call in CALLS + levers:
         with pytest.raises(ProviderUnavailable):
             call(Witness("http://127.0.0.1:9"))
