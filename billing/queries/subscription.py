@@ -38,7 +38,7 @@ _KNOWN = text(
     JOIN billing.subscription_item i ON i.subscription_id = s.id
     JOIN billing.price p ON p.id = i.price_id
     WHERE s.seller_id = :seller AND s.code = ANY(:codes)
-    GROUP BY s.id, f.account_id
+    GROUP BY s.id, s.seller_id, f.account_id
     """
 )
 

@@ -1,0 +1,151 @@
+"""Subscriptions: planned, written, cancelled; never an ended period unbilled, never a boundary guessed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.subscription.cancel import CancelWhen, cancel_subscription
+from billing.commands.subscription.subscribe import subscribe
+from billing.kernel.errors import Refused, Stale
+from billing.models import OutboxEvent, Seller, Subscription, SubscriptionItem
+from billing.privacy.keyring import Keyring
+from billing.queries.subscription import known_subscriptions
+from billing.validators.subscription import NewItem, NewSubscription
+from tests.commands.making import NOW, make_price, make_profile, make_seller
+
+START = datetime(2026, 3, 31, tzinfo=UTC)
+NEW = NewSubscription(code="s1", account_id="acct-1", items=(NewItem("basic", 2),), start=START)
+
+
+@pytest.fixture
+def seller(session: Session, keyring: Keyring) -> Seller:
+    seller = make_seller(session)
+    make_price(session, seller)
+    make_profile(session, keyring, seller)
+    return seller
+
+
+def test_a_subscription_is_active_at_once_and_due_at_its_start(session: Session, seller: Seller) -> None:
+    made = subscribe(session, seller_id=seller.id, new=NEW, now=NOW)
+    assert (made.status, made.anchor_at, made.next_due_at, made.next_period_no) == ("active", START, START, 0)
+    assert (made.currency, made.interval_unit, made.timezone) == ("eur", "month", "UTC")
+    item = session.scalars(select(SubscriptionItem)).one()
+    assert (item.quantity, item.position) == (2, 1)
+    assert "subscription.created" in session.scalars(select(OutboxEvent.topic)).all()
+
+
+def test_who_moves_in_is_due_at_the_boundary_up_to_which_they_have_paid(session: Session, seller: Seller) -> None:
+    anchor, paid = datetime(2025, 1, 31, tzinfo=UTC), datetime(2026, 4, 30, tzinfo=UTC)
+    made = subscribe(session, seller_id=seller.id, new=replace(NEW, start=anchor, paid_through=paid), now=NOW)
+    assert (made.next_period_no, made.next_due_at, made.paid_through) == (15, paid, paid)
+
+
+def test_paid_through_must_be_a_boundary(session: Session, seller: Seller) -> None:
+    new = replace(NEW, paid_through=datetime(2026, 4, 15, tzinfo=UTC))
+    with pytest.raises(Refused) as refusal:
+        subscribe(session, seller_id=seller.id, new=new, now=NOW)
+    assert refusal.value.code == "paid_through_not_a_boundary"
+
+
+def test_what_is_missing_is_named(session: Session, seller: Seller) -> None:
+    with pytest.raises(Refused) as refusal:
+        subscribe(session, seller_id=seller.id, new=replace(NEW, account_id="nobody"), now=NOW)
+    assert refusal.value.code == "profile_not_found"
+    with pytest.raises(Refused) as refusal:
+        subscribe(session, seller_id=seller.id, new=replace(NEW, items=(NewItem("x"), NewItem("y"))), now=NOW)
+    assert [fault.field for fault in refusal.value.faults] == ["items.1.price", "items.2.price"]
+
+
+def test_items_of_two_rhythms_are_refused(session: Session, seller: Seller) -> None:
+    make_price(session, seller, "yearly", interval_unit="year", currency="usd")
+    with pytest.raises(Refused) as refusal:
+        subscribe(session, seller_id=seller.id, new=replace(NEW, items=(NewItem("basic"), NewItem("yearly"))), now=NOW)
+    assert [fault.code for fault in refusal.value.faults] == ["currencies_differ", "intervals_differ"]
+
+
+def test_a_code_is_given_once(session: Session, seller: Seller) -> None:
+    subscribe(session, seller_id=seller.id, new=NEW, now=NOW)
+    with pytest.raises(Refused) as refusal:
+        subscribe(session, seller_id=seller.id, new=NEW, now=NOW)
+    assert refusal.value.code == "subscription_code_taken"
+
+
+def test_what_was_subscribed_can_be_compared(session: Session, seller: Seller) -> None:
+    subscribe(session, seller_id=seller.id, new=NEW, now=NOW)
+    known = known_subscriptions(session, seller_id=seller.id, codes=["s1", "s2"])
+    assert list(known) == ["s1"]
+    assert known["s1"].items == (("basic", 2),)
+
+
+def _subscribed(session: Session, seller: Seller, *, billed: int = 0) -> Subscription:
+    """A subscription from 31 March whose first `billed` periods are billed, as the renewal leaves it."""
+    made = subscribe(session, seller_id=seller.id, new=NEW, now=NOW)
+    ends = (START, datetime(2026, 4, 30, tzinfo=UTC), datetime(2026, 5, 31, tzinfo=UTC))
+    made.next_period_no, made.next_due_at = billed, ends[billed]
+    if billed:
+        made.current_period_start, made.current_period_end = ends[billed - 1], ends[billed]
+    session.flush()
+    return made
+
+
+def test_cancelling_now_ends_it(session: Session, seller: Seller) -> None:
+    made = _subscribed(session, seller, billed=1)
+    now = datetime(2026, 4, 10, tzinfo=UTC)
+    cancel_subscription(session, subscription_id=made.id, when=CancelWhen.NOW, now=now)
+    session.commit()
+    assert (made.status, made.next_due_at, made.ended_at, made.current_period_end) == ("canceled", None, now, now)
+    assert "subscription.canceled" in session.scalars(select(OutboxEvent.topic)).all()
+
+
+def test_cancelling_at_the_periods_end_leaves_it_due_there(session: Session, seller: Seller) -> None:
+    made = _subscribed(session, seller, billed=1)
+    now, end = datetime(2026, 4, 10, tzinfo=UTC), datetime(2026, 4, 30, tzinfo=UTC)
+    cancel_subscription(session, subscription_id=made.id, when=CancelWhen.PERIOD_END, now=now)
+    assert (made.status, made.cancel_at, made.next_due_at) == ("active", end, end)
+    version = made.version
+    cancel_subscription(session, subscription_id=made.id, when=CancelWhen.PERIOD_END, now=now)
+    assert made.version == version
+
+
+def test_before_its_start_it_ends_without_a_document(session: Session, seller: Seller) -> None:
+    made = _subscribed(session, seller)
+    cancel_subscription(session, subscription_id=made.id, when=CancelWhen.PERIOD_END, now=NOW)
+    assert made.cancel_at == START
+
+
+def test_periods_that_are_overdue_are_still_billed_up_to_the_end_of_the_running_one(
+    session: Session, seller: Seller
+) -> None:
+    made = _subscribed(session, seller, billed=1)
+    now = datetime(2026, 5, 10, tzinfo=UTC)
+    cancel_subscription(session, subscription_id=made.id, when=CancelWhen.PERIOD_END, now=now)
+    assert (made.cancel_at, made.next_due_at) == (datetime(2026, 5, 31, tzinfo=UTC), datetime(2026, 4, 30, tzinfo=UTC))
+
+
+def test_what_has_begun_is_billed_before_it_is_cancelled_at_once(session: Session, seller: Seller) -> None:
+    made = _subscribed(session, seller, billed=1)
+    with pytest.raises(Refused) as refusal:
+        cancel_subscription(
+            session, subscription_id=made.id, when=CancelWhen.NOW, now=datetime(2026, 4, 30, tzinfo=UTC)
+        )
+    assert refusal.value.code == "renewal_due"
+
+
+def test_a_cancelled_one_is_not_cancelled_again(session: Session, seller: Seller) -> None:
+    made = _subscribed(session, seller, billed=1)
+    now = datetime(2026, 4, 10, tzinfo=UTC)
+    cancel_subscription(session, subscription_id=made.id, when=CancelWhen.NOW, now=now)
+    with pytest.raises(Refused) as refusal:
+        cancel_subscription(session, subscription_id=made.id, when=CancelWhen.NOW, now=now + timedelta(days=1))
+    assert refusal.value.code == "subscription_canceled"
+
+
+def test_cancelling_a_version_that_is_gone_is_stale(session: Session, seller: Seller) -> None:
+    made = _subscribed(session, seller)
+    with pytest.raises(Stale):
+        cancel_subscription(session, subscription_id=made.id, when=CancelWhen.NOW, now=NOW, expected_version=9)
