@@ -20,6 +20,7 @@ from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import SliceStatus
 from billing.models import Invoice
+from billing.privacy.redaction import redact_error
 from billing.queries.collection import load_to_charge
 from billing.queries.due import invoices_to_charge
 
@@ -88,12 +89,12 @@ def _divide(parts: Parts, claimed: ClaimedSlice, error: Exception) -> None:
     members = claimed.member_ids
     with parts.begin() as session:
         if len(members) > 1:
-            end(session, claimed, status=SliceStatus.SPLIT, error=repr(error)[:500])
+            end(session, claimed, status=SliceStatus.SPLIT, error=redact_error(error))
             middle = len(members) // 2
             for half in (members[:middle], members[middle:]):
                 cut(session, kind="charges", members=half, size=len(members), parent=claimed.id)
             return
-        end(session, claimed, status=SliceStatus.DONE, error=repr(error)[:500])
+        end(session, claimed, status=SliceStatus.DONE, error=redact_error(error))
         invoice = session.get_one(Invoice, members[0])
         item = raise_item(
             session,
@@ -105,7 +106,7 @@ def _divide(parts: Parts, claimed: ClaimedSlice, error: Exception) -> None:
             amount_minor=invoice.amount_remaining_minor,
             currency=invoice.currency,
             summary=f"Invoice {invoice.number} could not be charged and is on hold; all others were tried.",
-            error=repr(error)[:500],
+            error=redact_error(error),
             trace="".join(traceback.format_exception(error))[-4000:],
             safe_actions=["retry", "park"],
             now=parts.clock.now(session),

@@ -21,6 +21,7 @@ from billing.kernel.errors import Fault, ProviderUnavailable, Refused, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import EventStatus
 from billing.models import ProviderAccount
+from billing.privacy.redaction import redact_error
 from billing.queue.buffer import after_commit
 from billing.queue.names import INBOX_PROCESS
 
@@ -86,8 +87,8 @@ def process(parts: Parts, event_id: UUID) -> EventStatus | None:
         return _put_back(parts, claimed, error=str(later), wish_s=later.retry_after_s)
     except Exception as error:  # noqa: BLE001 (a handler's fault of any kind is tried again, then becomes work)
         if claimed.tries < MOST_TRIES:
-            return _put_back(parts, claimed, error=repr(error)[:500], wish_s=None)
-        return _bury(parts, claimed, error=repr(error)[:500], trace="".join(traceback.format_exception(error))[-4000:])
+            return _put_back(parts, claimed, error=redact_error(error), wish_s=None)
+        return _bury(parts, claimed, error=redact_error(error), trace="".join(traceback.format_exception(error))[-4000:])
 
 
 def sweep(parts: Parts) -> int:

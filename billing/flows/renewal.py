@@ -24,6 +24,7 @@ from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import SliceStatus
 from billing.models import Profile, Subscription
+from billing.privacy.redaction import redact_error
 from billing.privacy.sealed import unseal
 from billing.queries.due import profiles_to_renew
 from billing.queries.renewal import DueSlice, load_due
@@ -143,9 +144,9 @@ def _give_back(parts: Parts, claimed: ClaimedSlice, *, error: str) -> None:
 def _divide(parts: Parts, claimed: ClaimedSlice, error: Exception) -> None:
     _log.warning("slice_failed", slice=str(claimed.id), members=len(claimed.member_ids), error=type(error).__name__)
     if _divisible(parts, claimed):
-        _halve(parts, claimed, error=repr(error)[:500])
+        _halve(parts, claimed, error=redact_error(error))
     else:
-        _set_apart(parts, claimed, error=repr(error)[:500], trace="".join(traceback.format_exception(error))[-4000:])
+        _set_apart(parts, claimed, error=redact_error(error), trace="".join(traceback.format_exception(error))[-4000:])
 
 
 def _divisible(parts: Parts, claimed: ClaimedSlice) -> bool:

@@ -53,6 +53,6 @@ def charges_claimed(session: Session, invoices: Collection[UUID]) -> dict[UUID, 
         select(Payment.invoice_id, Payment.charge_ref).where(
             Payment.invoice_id.in_(invoices), Payment.charge_ref.is_not(None)
         )
-    ).tuples():
+    ):
         claimed[invoice_id].add(charge_ref or "")
     return claimed

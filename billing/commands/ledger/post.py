@@ -37,7 +37,7 @@ def post(
         charge_ref=charge_ref,
     )
     session.add(entry)
-    session.flush([entry])
+    session.flush()
     session.add_all(
         Posting(
             entry_id=entry.id,

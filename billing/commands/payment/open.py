@@ -59,7 +59,7 @@ def open_payments(
         payment = _attempt(invoice, method, customer, intent, attempts, scheduled=scheduled, now=now)
         _lease(payment, wall=wall, lease_s=lease_s)
         session.add(payment)
-        session.flush([payment])
+        session.flush()
         session.add(
             ProviderWrite(
                 id=new_id(),
@@ -120,7 +120,7 @@ def _intent(
         status="open",
     )
     session.add(intent)
-    session.flush([intent])
+    session.flush()
     return intent
 
 

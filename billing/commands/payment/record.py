@@ -15,7 +15,7 @@ from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.kernel.status import InvoiceStatus, PaymentStatus, require_move
+from billing.kernel.status import CLOSED_PAYMENT, InvoiceStatus, PaymentStatus, require_move
 from billing.models import Invoice, Payment, PaymentIntent, Seller
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.rules.dunning import classify
@@ -58,20 +58,27 @@ def record(recording: Recording) -> None:
         "request": outcome.request_ref,
         "replayed": outcome.replayed,
     }
+    payment.status = PaymentStatus(outcome.outcome)
     payment.lease_until = None
-    _HANDLERS[outcome.outcome](recording)
-    if payment.status not in (PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION):
+    if payment.status in CLOSED_PAYMENT:
         payment.closed_at = recording.now
         payment.next_check_at = None
+    else:
+        payment.next_check_at = recording.wall + timedelta(seconds=recording.pause_s())
+        payment.checks += 1
+    if outcome.outcome in (Outcome.SUCCEEDED, Outcome.DECLINED):
+        payment.charge_ref = outcome.charge_ref
+        payment.decline_code = outcome.decline_code
+        payment.advice_code = outcome.advice_code
+    recording.session.flush()
+    _HANDLERS[outcome.outcome](recording)
+    if payment.closed_at is not None:
         close_for(recording.session, kind="payment_unknown", subject_id=payment.id, now=recording.now)
 
 
 def _succeeded(recording: Recording) -> None:
     payment, intent, invoice = recording.payment, recording.intent, recording.invoice
-    payment.status = PaymentStatus.SUCCEEDED
-    payment.charge_ref = recording.outcome.charge_ref
     intent.status = "succeeded"
-    recording.session.flush()
     if invoice.status == InvoiceStatus.OPEN:
         settle(recording.session, invoice=invoice, payment=payment, now=recording.now)
     else:
@@ -81,10 +88,6 @@ def _succeeded(recording: Recording) -> None:
 
 def _declined(recording: Recording) -> None:
     payment, outcome, invoice = recording.payment, recording.outcome, recording.invoice
-    payment.status = PaymentStatus.DECLINED
-    payment.charge_ref = outcome.charge_ref
-    payment.decline_code = outcome.decline_code
-    payment.advice_code = outcome.advice_code
     if outcome.intent_ref is None and recording.intent.intent_ref is None:
         # Refused before an intent was made: there is none to confirm later.
         recording.intent.status = "absent"
@@ -101,19 +104,13 @@ def _declined(recording: Recording) -> None:
     _tell(recording, Topic.PAYMENT_DECLINED, {"decline_code": outcome.decline_code})
 
 
-def _pending(status: PaymentStatus) -> Callable[[Recording], None]:
-    def write(recording: Recording) -> None:
-        recording.payment.status = status
-        recording.payment.next_check_at = recording.wall + timedelta(seconds=recording.pause_s())
-        recording.payment.checks += 1
-
-    return write
+def _pending(recording: Recording) -> None:
+    """The provider is at it, or the customer is: it is asked again, for as long as that takes."""
 
 
 def _not_sent(recording: Recording) -> None:
     """Nothing reached the provider: the same attempt is sent again later and no dunning step is used."""
     payment, invoice = recording.payment, recording.invoice
-    payment.status = PaymentStatus.NOT_SENT
     payment.checks += 1
     if invoice.status != InvoiceStatus.OPEN:
         return
@@ -136,12 +133,8 @@ def _not_sent(recording: Recording) -> None:
 
 def _unknown(recording: Recording) -> None:
     payment, outcome = recording.payment, recording.outcome
-    first = payment.status != PaymentStatus.UNKNOWN
-    payment.status = PaymentStatus.UNKNOWN
-    payment.next_check_at = recording.wall + timedelta(seconds=recording.pause_s())
-    payment.checks += 1
     payment.absent_lists += outcome.reason == LISTED_ABSENT
-    if first:
+    if payment.checks == 1:
         _tell(recording, Topic.PAYMENT_UNKNOWN, {"reason": outcome.reason})
     age_s = (recording.now - payment.first_sent_at).total_seconds() if payment.first_sent_at else 0.0
     if age_s >= UNKNOWN_IS_WORK_S or outcome.needs_person:
@@ -165,8 +158,6 @@ def _unknown(recording: Recording) -> None:
 def _canceled(recording: Recording) -> None:
     """Proven not charged. The invoice's next attempt has a new key, and a new intent where this one is gone."""
     payment, invoice = recording.payment, recording.invoice
-    payment.status = PaymentStatus.CANCELED
-    payment.checks += 1
     if recording.outcome.reason == INTENT_ABSENT:
         recording.intent.status = "absent"
     elif recording.outcome.reason != INTENT_KEPT:
@@ -225,8 +216,8 @@ def _tell(recording: Recording, topic: Topic, more: dict[str, str | None]) -> No
 _HANDLERS: dict[Outcome, Callable[[Recording], None]] = {
     Outcome.SUCCEEDED: _succeeded,
     Outcome.DECLINED: _declined,
-    Outcome.PROCESSING: _pending(PaymentStatus.PROCESSING),
-    Outcome.REQUIRES_ACTION: _pending(PaymentStatus.REQUIRES_ACTION),
+    Outcome.PROCESSING: _pending,
+    Outcome.REQUIRES_ACTION: _pending,
     Outcome.NOT_SENT: _not_sent,
     Outcome.UNKNOWN: _unknown,
     Outcome.CANCELED: _canceled,

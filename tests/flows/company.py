@@ -1,0 +1,293 @@
+"""A small company for tests of flows: real PostgreSQL, the real SDK over HTTP against the stand-in, the real receiver.
+
+Messages are run from a list instead of a broker, by task name and id, so that a test decides when; the stories that need
+real workers are in tests/crash and tests/sandbox.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from threading import Thread
+from uuid import UUID
+
+import requests
+import waitress  # type: ignore[import-untyped]
+from pydantic import SecretStr
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from billing.commands.price.create import create_price
+from billing.commands.product.create import create_product
+from billing.commands.profile.create import create_profile
+from billing.commands.seller.create import create_seller
+from billing.commands.subscription.subscribe import subscribe
+from billing.commands.tax_rate.put import put_tax_rate
+from billing.flows import collection, inbox, renewal, resolution, upkeep
+from billing.flows.parts import Parts
+from billing.flows.payment_methods import adopt
+from billing.flows.start import start
+from billing.models import Invoice, Payment, ProviderAccount, Subscription
+from billing.privacy.keyring import generate
+from billing.providers.stripe.witness import Witness
+from billing.queue.buffer import Message
+from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, RENEWALS_BILL
+from billing.sandbox.stripe.server import serving
+from billing.sandbox.stripe.store import MEMORY, Store
+from billing.settings import Settings
+from billing.validators.address import Address
+from billing.validators.payment_method import Consent
+from billing.validators.price import NewPrice
+from billing.validators.product import NewProduct
+from billing.validators.profile import NewProfile, Personal
+from billing.validators.seller import NewSeller, SellerPolicy
+from billing.validators.subscription import NewItem, NewSubscription
+from billing.validators.tax_rate import NewTaxRate
+from billing.webhooks.app import create_app
+from billing.wiring import build
+
+START = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Line:
+    """The broker's place in these tests: what was sent and not yet run."""
+
+    messages: deque[Message] = field(default_factory=deque)
+
+    def send(self, messages: list[Message]) -> None:
+        self.messages.extend(messages)
+
+
+WORK: dict[str, Callable[[Parts, UUID], object]] = {
+    RENEWALS_BILL.name: renewal.bill,
+    COLLECTIONS_CHARGE.name: collection.charge,
+    INBOX_PROCESS.name: inbox.process,
+}
+SWEEPS: tuple[Callable[[Parts], int], ...] = (
+    renewal.plan,
+    collection.plan,
+    resolution.resolve,
+    inbox.sweep,
+    upkeep.wake_slices,
+)
+
+
+@dataclass(slots=True)
+class Company:
+    """One seller with a monthly price `basic` (10.00 EUR), and levers on its clock, queue and provider."""
+
+    parts: Parts
+    line: Line
+    witness: Witness
+    receiver: str
+    seller_id: UUID
+    account_id: UUID
+
+    def set_clock(self, now: datetime) -> None:
+        """Move business time and the stand-in's clock."""
+        with self.parts.begin() as session:
+            session.execute(
+                text(
+                    "INSERT INTO billing.sandbox_clock (one, instant) VALUES (1, :now) "
+                    "ON CONFLICT (one) DO UPDATE SET instant = excluded.instant"
+                ),
+                {"now": now},
+            )
+        self.witness.set_clock(now)
+
+    def customer(self, account: str, *, method: str | None = "pm_card_visa", country: str = "DE") -> UUID:
+        """A profile with (unless None) a payment method by the stand-in's test name."""
+        with self.parts.begin() as session:
+            profile = create_profile(
+                session,
+                self.parts.keyring,
+                seller_id=self.seller_id,
+                new=NewProfile(
+                    account_id=account,
+                    country=country,
+                    personal=Personal(name=f"Person {account}", email=f"{account}@example.com", address=Address("Street 1", city="Town", postal_code="10115")),
+                ),
+                now=self.parts.clock.now(session),
+            )
+        if method is not None:
+            self.give_method(profile.id, method)
+        return profile.id
+
+    def give_method(self, profile_id: UUID, method: str) -> None:
+        """Adopt a test method as the profile's default."""
+        adopt(
+            self.parts,
+            profile_id=profile_id,
+            provider_account_id=self.account_id,
+            method_ref=method,
+            consent=Consent(text_version="v1", given_at=START - timedelta(days=1), channel="import"),
+            as_default=True,
+        )
+
+    def subscribe(self, account: str, code: str, *, start: datetime = START, price: str = "basic", quantity: int = 1) -> UUID:
+        """A subscription, due at its start."""
+        with self.parts.begin() as session:
+            row = subscribe(
+                session,
+                seller_id=self.seller_id,
+                new=NewSubscription(code=code, account_id=account, items=(NewItem(price, quantity),), start=start),
+                now=self.parts.clock.now(session),
+            )
+        return row.id
+
+    def run_messages(self, *, most: int = 10_000) -> int:
+        """Run what is in the line, and what that sends, to the end."""
+        ran = 0
+        while self.line.messages:
+            task, ids = self.line.messages.popleft()
+            if task.name in WORK:
+                WORK[task.name](self.parts, UUID(ids[0]))
+            ran += 1
+            assert ran < most, "the line never empties"
+        return ran
+
+    def sweep(self) -> None:
+        """One round of beat: every sweep once, then the line to its end."""
+        for each in SWEEPS:
+            each(self.parts)
+            self.run_messages()
+
+    def settle(self, *, seconds: float = 15.0) -> None:
+        """Sweep until nothing waits: no message, no live slice, no open attempt, no event, no delivery."""
+        deadline = datetime.now(UTC) + timedelta(seconds=seconds)
+        while True:
+            self.sweep()
+            waiting = self._waiting()
+            if not waiting:
+                return
+            assert datetime.now(UTC) < deadline, f"still waiting: {waiting}"
+
+    def _waiting(self) -> dict[str, int]:
+        with self.parts.begin() as session:
+            now = self.parts.clock.now(session)
+            counts = session.execute(
+                text(
+                    """
+                    SELECT 'slices', count(*) FROM billing.slice WHERE status IN ('pending', 'running')
+                    UNION ALL SELECT 'attempts', count(*) FROM billing.payment WHERE status IN ('prepared', 'sent', 'unknown')
+                    UNION ALL SELECT 'events', count(*) FROM billing.provider_event WHERE next_try_at IS NOT NULL
+                    UNION ALL SELECT 'invoices', count(*) FROM billing.invoice
+                        WHERE next_attempt_at <= :now AND hold_id IS NULL AND status = 'open'
+                    UNION ALL SELECT 'subscriptions', count(*) FROM billing.subscription s
+                        JOIN billing.profile p ON p.id = s.profile_id
+                        WHERE next_due_at <= :now AND s.hold_id IS NULL AND p.hold_id IS NULL
+                    """
+                ),
+                {"now": now},
+            )
+            found = {name: count for name, count in counts if count}
+        if self.witness.state().undelivered_webhooks:
+            found["deliveries"] = self.witness.state().undelivered_webhooks
+        return found
+
+    def invoices(self) -> list[Invoice]:
+        """All documents, by number."""
+        with self.parts.begin() as session:
+            return list(session.scalars(select(Invoice).order_by(Invoice.number)))
+
+    def payments(self, invoice: Invoice | None = None) -> list[Payment]:
+        """All attempts, of one invoice or of all, oldest first."""
+        with self.parts.begin() as session:
+            query = select(Payment).order_by(Payment.id)
+            return list(session.scalars(query if invoice is None else query.where(Payment.invoice_id == invoice.id)))
+
+    def subscription(self, id_: UUID) -> Subscription:
+        with self.parts.begin() as session:
+            return session.get_one(Subscription, id_)
+
+    def begin(self) -> Session:
+        """A plain session for a test's own reading."""
+        return self.parts.sessions()
+
+
+@contextmanager
+def company(database_url: str, *, policy: SellerPolicy | None = None) -> Iterator[Company]:
+    """A fresh company at `START`, closed again at the end of the block."""
+    line = Line()
+    with serving(Store(MEMORY), seed=1) as standing:
+        settings = Settings(
+            database_url=database_url,
+            stripe_api_key=SecretStr("sk_test_company"),
+            stripe_api_base=standing.url,
+            billing_secret_key=SecretStr(generate()),
+            billing_sandbox=True,
+        )
+        receiver = _Receiver(settings, line)
+        endpoint = requests.post(
+            f"{standing.url}/v1/webhook_endpoints",
+            data={"url": f"{receiver.url}/webhooks/stripe", "enabled_events[]": "*"},
+            headers={"Authorization": "Bearer sk_test_company"},
+            timeout=5,
+        ).json()
+        settings = settings.model_copy(update={"stripe_webhook_secret": SecretStr(endpoint["secret"])})
+        parts = build(settings, transport=line)
+        receiver.serve(parts)
+        start(parts)
+        made = Company(parts, line, Witness(standing.url), receiver.url, *_seller(parts, policy))
+        made.set_clock(START)
+        try:
+            yield made
+        finally:
+            receiver.close()
+            parts.sessions.kw["bind"].dispose()
+
+
+def _seller(parts: Parts, policy: SellerPolicy | None) -> tuple[UUID, UUID]:
+    with parts.begin() as session:
+        now = START
+        seller = create_seller(
+            session,
+            new=NewSeller(
+                code="ACME",
+                legal_name="Acme GmbH",
+                country="DE",
+                currency="eur",
+                address=Address("Street 2", city="Town", postal_code="10115"),
+                tax_id="DE123456788",
+                policy=policy or SellerPolicy(),
+            ),
+            actor="test",
+            reason="a test company",
+            now=now,
+        )
+        session.flush()
+        put_tax_rate(session, seller_id=seller.id, new=NewTaxRate("standard", Decimal(19), countries={"FR": Decimal(20)}))
+        create_product(session, seller_id=seller.id, new=NewProduct("basic", "Basic"), now=now)
+        create_price(session, seller_id=seller.id, new=NewPrice("basic", "basic", "eur", Decimal(1000), "month"), now=now)
+        account = session.scalars(select(ProviderAccount)).one()
+        return seller.id, account.id
+
+
+class _Receiver:
+    """The real web application on a free port; its address is known before its secret."""
+
+    def __init__(self, settings: Settings, line: Line) -> None:
+        self._app: Callable[..., object] | None = None
+        self._server = waitress.create_server(self._call, host="127.0.0.1", port=0, threads=4)
+        self.url = f"http://127.0.0.1:{self._server.effective_port}"
+        self._thread = Thread(target=self._server.run, daemon=True)
+
+    def _call(self, environ: dict[str, object], start_response: Callable[..., object]) -> object:
+        assert self._app is not None
+        return self._app(environ, start_response)
+
+    def serve(self, parts: Parts) -> None:
+        self._app = create_app(parts)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.close()
+        self._server.task_dispatcher.shutdown()
+        for channel in list(self._server.active_channels.values()):
+            channel.handle_close()
+        self._thread.join(5)

@@ -1,0 +1,128 @@
+"""Charging: each kind of card, each kind of fault, and never a second charge."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.flows.company import START, Company
+
+
+def _charged(acme: Company) -> int:
+    return sum(charge.amount_minor for charge in acme.witness.charges() if charge.status == "succeeded")
+
+
+def test_a_declined_card_is_tried_again_on_schedule_and_then_the_subscription_is_canceled(acme: Company) -> None:
+    acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    subscription = acme.subscribe("a1", "s1")
+    acme.settle()
+    assert acme.subscription(subscription).status == "past_due"
+    now = START
+    for delay in (3, 5, 7):
+        now += timedelta(days=delay)
+        acme.set_clock(now)
+        acme.settle()
+    invoice = acme.invoices()[0]
+    attempts = acme.payments(invoice)
+    assert [attempt.opened_at for attempt in attempts] == [
+        START,
+        START + timedelta(days=3),
+        START + timedelta(days=8),
+        START + timedelta(days=15),
+    ]
+    assert {attempt.status for attempt in attempts} == {"declined"}
+    assert len({attempt.payment_intent_id for attempt in attempts}) == 1
+    assert (invoice.status, invoice.final_decision, invoice.next_attempt_at) == ("open", "cancel", None)
+    assert acme.subscription(subscription).status == "canceled"
+    assert _charged(acme) == 0
+
+
+def test_after_a_hard_decline_the_schedule_counts_on_without_charging(acme: Company) -> None:
+    acme.customer("a1", method="pm_card_visa_chargeDeclinedLostCard")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    for days in (3, 8, 15):
+        acme.set_clock(START + timedelta(days=days))
+        acme.settle()
+    invoice = acme.invoices()[0]
+    assert len(acme.payments(invoice)) == 1
+    assert invoice.final_decision == "cancel"
+
+
+def test_a_customer_without_a_method_is_dunned_without_an_attempt(acme: Company) -> None:
+    acme.customer("a1", method=None)
+    subscription = acme.subscribe("a1", "s1")
+    acme.settle()
+    invoice = acme.invoices()[0]
+    assert acme.payments(invoice) == []
+    assert invoice.next_attempt_at == START + timedelta(days=3)
+    assert acme.subscription(subscription).status == "past_due"
+
+
+def test_a_new_default_method_is_tried_at_once_and_the_subscription_recovers(acme: Company) -> None:
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    subscription = acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.set_clock(START + timedelta(days=1))
+    acme.give_method(profile, "pm_card_visa")
+    acme.settle()
+    invoice = acme.invoices()[0]
+    assert [attempt.status for attempt in acme.payments(invoice)] == ["declined", "succeeded"]
+    assert (invoice.status, invoice.dunning_step) == ("paid", 0)
+    assert acme.subscription(subscription).status == "active"
+    assert _charged(acme) == 1190
+
+
+@pytest.mark.parametrize(
+    "method", ["pm_sandbox_processingError", "pm_sandbox_timeoutAfterCharge", "pm_sandbox_timeoutBeforeCharge"]
+)
+def test_an_unclear_first_answer_ends_as_one_payment_under_one_key(acme: Company, method: str) -> None:
+    acme.customer("a1", method=method)
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    invoice = acme.invoices()[0]
+    assert [attempt.status for attempt in acme.payments(invoice)] == ["succeeded"]
+    assert invoice.status == "paid"
+    assert _charged(acme) == 1190
+
+
+@pytest.mark.parametrize(
+    "kind", ["timeout_before", "timeout_after", "disconnect_after", "error_500_before", "error_500_after", "rate_limit"]
+)
+def test_a_fault_of_the_line_never_charges_twice_and_never_loses_the_charge(acme: Company, kind: str) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.witness.add_faults({"kind": kind, "next": 1, "path": "/v1/payment_intents"})
+    acme.settle(seconds=20)
+    invoice = acme.invoices()[0]
+    assert invoice.status == "paid"
+    assert _charged(acme) == 1190
+    assert acme.payments(invoice)[-1].status == "succeeded"
+
+
+@pytest.mark.parametrize("kind", ["timeout_after", "error_500_before", "error_500_after"])
+def test_a_fault_on_a_later_confirm_never_charges_twice(acme: Company, kind: str) -> None:
+    acme.customer("a1", method="pm_sandbox_declineThenSucceed")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.witness.add_faults({"kind": kind, "next": 1, "path": "/v1/payment_intents"})
+    acme.set_clock(START + timedelta(days=3))
+    acme.settle(seconds=20)
+    invoice = acme.invoices()[0]
+    assert invoice.status == "paid"
+    assert _charged(acme) == 1190
+    assert len({intent.intent_ref for intent in acme.witness.intents()}) == 1
+
+
+def test_a_payment_that_is_processing_for_days_is_waited_for(acme: Company) -> None:
+    acme.customer("a1", method="pm_sandbox_processing")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    assert acme.payments()[0].status == "processing"
+    acme.set_clock(datetime(2026, 2, 5, tzinfo=UTC))
+    acme.settle()
+    acme.settle()
+    assert [attempt.status for attempt in acme.payments()] == ["succeeded"]
+    assert acme.invoices()[0].status == "paid"
+    assert _charged(acme) == 1190
