@@ -37,7 +37,7 @@ def create_app(
         clock=Clock(store),
         faults=Faults(store, seed=seed),
         config=config,
-        deliver=deliver or Postman(),
+        deliver=Postman() if deliver is None else deliver,
         in_process=in_process,
     )
     app = Flask(__name__, static_folder=None)

@@ -12,7 +12,7 @@ import click
 from billing.sandbox.stripe import endpoints
 from billing.sandbox.stripe.errors import ApiError
 from billing.sandbox.stripe.server import Server, is_loopback
-from billing.sandbox.stripe.store import MEMORY, Store
+from billing.sandbox.stripe.store import MEMORY, Store, StoreInUse
 
 
 def _only_loopback(_: click.Context, __: click.Parameter, host: str) -> str:
@@ -42,17 +42,17 @@ def stripe(  # noqa: PLR0917 - click calls it by name
     secret = _secret(webhook_url, webhook_secret_env)
     if store_path != MEMORY:
         Path(store_path).parent.mkdir(parents=True, exist_ok=True)
-    server = Server(Store(store_path), host=host, port=port, seed=seed)
+    try:
+        server = Server(Store(store_path), host=host, port=port, seed=seed)
+    except (StoreInUse, OSError) as error:
+        raise click.ClickException(str(error)) from error
     if max_confirms is not None:
         server.stand_in.configure({"max_confirms": max_confirms})
     if webhook_url is not None and secret is not None:
         _listen(server, webhook_url, secret)
     signal.signal(signal.SIGTERM, _end)
     click.echo(f"Stripe stand-in listens at {server.url}")
-    try:
-        server.run()
-    finally:
-        server.stop()
+    server.run()
 
 
 def _listen(server: Server, url: str, secret: str) -> None:

@@ -8,20 +8,21 @@ from billing.sandbox.stripe import charges, events, idempotency, payment_methods
 from billing.sandbox.stripe.cards import AUTHENTICATION, Decline
 from billing.sandbox.stripe.errors import ApiError, Interrupted, invalid, refused
 from billing.sandbox.stripe.finding import the
-from billing.sandbox.stripe.intent_state import CHANGEABLE, choose_method, close, unexpected_state
-from billing.sandbox.stripe.params import ANY, BOOL, INT, LIST, TEXT, Spec, choice
+from billing.sandbox.stripe.intent_state import CHANGEABLE, choose_method, close, limit_types, unexpected_state
+from billing.sandbox.stripe.params import ANY, BOOL, GONE, INT, LIST, TEXT, Spec, choice
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
 
 CONFIRM_SPEC: Spec = {
+    "allowed_payment_method_types": LIST,
     "capture_method": choice("automatic", "automatic_async", "manual"),
     "error_on_requires_action": BOOL,
     "expand": LIST,
     "off_session": TEXT,
     "payment_method": TEXT,
     "payment_method_options": ANY,
-    "payment_method_types": LIST,
+    "payment_method_types": GONE,
     "receipt_email": TEXT,
     "return_url": TEXT,
     "setup_future_usage": choice("off_session", "on_session", ""),
@@ -41,9 +42,10 @@ def confirm(call: Call) -> Json:
 
 def attempt(call: Call, intent: Stored) -> None:
     """One confirm. Returns with the intent settled, processing or waiting; raises a card error where it is declined."""
-    for name in ("capture_method", "payment_method_types", "receipt_email", "setup_future_usage"):
+    for name in ("capture_method", "receipt_email", "setup_future_usage"):
         if call.given(name):
             intent.body[name] = call.params[name]
+    limit_types(call.params, intent)
     _check_return_url(call, intent.body)
     if intent.body["payment_method"] is None:
         raise refused(
@@ -67,19 +69,22 @@ def _check_state(call: Call, intent: Stored) -> None:
 
 
 def _check_return_url(call: Call, intent: Json) -> None:
-    """Automatic methods may redirect, so Stripe wants to know where the customer comes back to, whatever the method."""
+    """Automatic methods may redirect, so Stripe wants to know where the customer comes back to, whatever the method.
+
+    Not off session, where nobody is there to be redirected (docs.stripe.com, changelog of 2023-08-16).
+    """
     automatic = intent["automatic_payment_methods"]
-    if (
-        automatic
-        and automatic["enabled"]
-        and automatic["allow_redirects"] == "always"
-        and "return_url" not in call.params
-    ):
+    redirects = automatic and automatic["enabled"] and automatic["allow_redirects"] == "always"
+    if redirects and not _off_session(call) and "return_url" not in call.params:
         raise invalid(
             "This PaymentIntent accepts automatic payment methods, which may redirect: give a `return_url`, set"
-            " `automatic_payment_methods[allow_redirects]` to `never`, or name `payment_method_types`.",
+            " `automatic_payment_methods[allow_redirects]` to `never`, or name `allowed_payment_method_types`.",
             param="return_url",
         )
+
+
+def _off_session(call: Call) -> bool:
+    return call.given("off_session") not in (None, "", "false")
 
 
 def _play(call: Call, intent: Stored, method: Stored) -> None:
@@ -107,7 +112,7 @@ def _authenticated(behaviour: str, method: Stored) -> bool:
 
 
 def _require_authentication(call: Call, intent: Stored, method: Stored) -> None:
-    if call.given("off_session") not in (None, "", "false") or call.given("error_on_requires_action"):
+    if _off_session(call) or call.given("error_on_requires_action"):
         decline(call, intent, method, AUTHENTICATION)
     intent.body.update(status="requires_action", next_action={"type": "use_stripe_sdk", "use_stripe_sdk": {}})
     call.tx.save(intent)

@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 from billing.sandbox.stripe import events, payment_methods
-from billing.sandbox.stripe.errors import ApiError, refused
+from billing.sandbox.stripe.errors import ApiError, invalid, refused
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
+from billing.sandbox.stripe.values import Json
 
 CHANGEABLE = frozenset(("requires_payment_method", "requires_confirmation", "requires_action"))
+
+
+def check_types(given: Json) -> None:
+    """The stand-in knows cards only; allowed types and automatic ones exclude each other."""
+    allowed = given.get("allowed_payment_method_types")
+    if allowed is None:
+        return
+    if "automatic_payment_methods" in given:
+        raise invalid(
+            "Give either allowed_payment_method_types or automatic_payment_methods.", param="automatic_payment_methods"
+        )
+    if "card" not in allowed:
+        raise invalid("No allowed type of payment method can be used here.", param="allowed_payment_method_types")
+
+
+def limit_types(given: Json, intent: Stored) -> None:
+    """Take over a new list of allowed types; the intent's methods are no longer automatic then."""
+    if "allowed_payment_method_types" in given:
+        check_types(given)
+        allowed = given["allowed_payment_method_types"]
+        intent.body.update(allowed_payment_method_types=allowed, automatic_payment_methods=None)
 
 
 def choose_method(call: Call, intent: Stored, name: str) -> None:

@@ -5,13 +5,21 @@ from __future__ import annotations
 from billing.sandbox.stripe import confirming, events, objects
 from billing.sandbox.stripe.errors import invalid
 from billing.sandbox.stripe.finding import living_customer, the
-from billing.sandbox.stripe.intent_state import CHANGEABLE, choose_method, close, unexpected_state
+from billing.sandbox.stripe.intent_state import (
+    CHANGEABLE,
+    check_types,
+    choose_method,
+    close,
+    limit_types,
+    unexpected_state,
+)
 from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.money import check_amount
 from billing.sandbox.stripe.params import (
     ANY,
     BOOL,
     CREATED,
+    GONE,
     INT,
     LIST,
     METADATA,
@@ -28,12 +36,13 @@ from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
 
 _COMMON: Spec = {
+    "allowed_payment_method_types": LIST,
     "capture_method": choice("automatic", "automatic_async", "manual"),
     "description": TEXT,
     "expand": LIST,
     "payment_method": TEXT,
     "payment_method_options": ANY,
-    "payment_method_types": LIST,
+    "payment_method_types": GONE,
     "receipt_email": TEXT,
     "setup_future_usage": choice("off_session", "on_session", ""),
 }
@@ -69,7 +78,7 @@ RETRIEVE_SPEC: Spec = {"client_secret": TEXT, "expand": LIST}
 LIST_SPEC: Spec = {**PAGE, "created": CREATED, "customer": TEXT}
 
 _CANCELABLE = CHANGEABLE | {"requires_capture", "processing"}
-_PLAIN = ("description", "payment_method_types", "receipt_email", "setup_future_usage", "capture_method")
+_PLAIN = ("description", "receipt_email", "setup_future_usage", "capture_method")
 _PLAIN_TOO = ("statement_descriptor", "statement_descriptor_suffix")
 
 
@@ -82,6 +91,7 @@ def create(call: Call) -> Json:
         raise invalid("off_session is only for a request that confirms.", param="off_session")
     if "customer" in given:
         living_customer(call, given["customer"], param="customer")
+    check_types(given)
     body = objects.payment_intent(call.now, given)
     intent = Stored(body, {"confirms": 0}, call.account)
     if "payment_method" in given:
@@ -109,6 +119,7 @@ def update(call: Call) -> Json:
     for name in (*_PLAIN, *_PLAIN_TOO):
         if name in given:
             intent.body[name] = given[name] or None
+    limit_types(given, intent)
     if "metadata" in given:
         intent.body["metadata"] = merged(intent.body["metadata"], given["metadata"])
     if "payment_method" in given:

@@ -22,7 +22,8 @@ _MAX_DEPTH = 6
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One parameter. `kind`: text, int, bool, list, metadata, any, hash (with `inside`), created (number or range)."""
+    """One parameter. `kind`: text, int, bool, list, metadata, any, hash (with `inside`), created (number or range),
+    gone."""
 
     kind: str = "text"
     required: bool = False
@@ -33,6 +34,8 @@ class Field:
 Spec = Mapping[str, Field]
 
 TEXT, INT, BOOL, LIST, METADATA, ANY = (Field(kind) for kind in ("text", "int", "bool", "list", "metadata", "any"))
+GONE = Field("gone")
+"""A parameter that this version of the API no longer takes."""
 CREATED = Field("created")
 PAGE: Spec = {"limit": INT, "starting_after": TEXT, "ending_before": TEXT, "expand": LIST}
 
@@ -142,6 +145,10 @@ def _moment(value: Any, name: str) -> int | Json:
     return _integer(value, name)
 
 
+def _gone(_: Any, name: str) -> None:
+    raise _wrong(f"This version of the API takes no {name}.", f"{name}_no_longer_supported", name)
+
+
 def _integer(value: Any, name: str) -> int:
     if not isinstance(value, str) or re.fullmatch(r"-?\d{1,15}", value, re.ASCII) is None:
         raise _wrong(f"Invalid integer: {value}", "parameter_invalid_integer", name)
@@ -165,6 +172,7 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "list": _list,
     "metadata": _metadata,
     "created": _moment,
+    "gone": _gone,
 }
 
 

@@ -32,21 +32,35 @@ class Server:
         self._background = Background(self.stand_in)
         # A look-ahead of one lets waitress notice, while a request is held, that its caller has hung up.
         self._server = waitress.create_server(
-            _hanging_up(app), host=host, port=port, threads=THREADS, channel_request_lookahead=1, ident=None
+            _hanging_up(app),
+            host=host,
+            port=port,
+            threads=THREADS,
+            connection_limit=1000,
+            channel_request_lookahead=1,
+            ident=None,
         )
         self.url = f"http://{host}:{self._server.effective_port}"
 
     def run(self) -> None:
+        """Serve until `stop`, or until an interruption of this thread; then end in good order."""
         self._background.start()
-        self._server.run()
+        try:
+            self._server.run()
+        finally:
+            self._close()
+            self._server.task_dispatcher.shutdown()
+            self._background.stop()
+            self.stand_in.store.close()
 
     def stop(self) -> None:
-        self._server.close()
-        self._background.stop()
-        self._server.task_dispatcher.shutdown()
+        """Let `run` return; called from another thread."""
+        self._server.trigger.pull_trigger(self._close)
+
+    def _close(self) -> None:
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()
-        self.stand_in.store.close()
+        self._server.close()
 
 
 def is_loopback(host: str) -> bool:
@@ -71,7 +85,7 @@ def serving(store: Store, *, seed: int | None = None) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
-        thread.join(5)
+        thread.join()
 
 
 def _hanging_up(app: Wsgi) -> Wsgi:

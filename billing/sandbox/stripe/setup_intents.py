@@ -6,11 +6,13 @@ from billing.sandbox.stripe import events, objects, payment_methods
 from billing.sandbox.stripe.cards import AUTHENTICATION, Decline
 from billing.sandbox.stripe.errors import ApiError, invalid, refused
 from billing.sandbox.stripe.finding import living_customer, the
+from billing.sandbox.stripe.intent_state import check_types
 from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.params import (
     ANY,
     BOOL,
     CREATED,
+    GONE,
     LIST,
     METADATA,
     PAGE,
@@ -26,6 +28,7 @@ from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
 
 CREATE_SPEC: Spec = {
+    "allowed_payment_method_types": LIST,
     "automatic_payment_methods": hash_of(enabled=required("bool"), allow_redirects=choice("always", "never")),
     "confirm": BOOL,
     "customer": TEXT,
@@ -34,7 +37,7 @@ CREATE_SPEC: Spec = {
     "metadata": METADATA,
     "payment_method": TEXT,
     "payment_method_options": ANY,
-    "payment_method_types": LIST,
+    "payment_method_types": GONE,
     "return_url": TEXT,
     "usage": choice("off_session", "on_session"),
 }
@@ -53,6 +56,7 @@ def create(call: Call) -> Json:
     """A new set-up, confirmed in the same request if so asked."""
     if "customer" in call.params:
         living_customer(call, call.params["customer"], param="customer")
+    check_types(call.params)
     setup = call.tx.add(call.account, objects.setup_intent(call.now, call.params))
     _choose(call, setup)
     events.happen(call, "setup_intent.created", setup.body)

@@ -17,6 +17,7 @@ from billing.sandbox.stripe.tx import Tx
 
 MEMORY = ":memory:"
 
+_SETTINGS = "pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full;"
 _SCHEMA = """
 create table if not exists objects (
     seq integer primary key, id text not null unique, account text not null, kind text not null,
@@ -55,17 +56,21 @@ create table if not exists settings (name text primary key, value text not null)
 """
 
 
+class StoreInUse(RuntimeError):
+    """Another stand-in has this file."""
+
+
 class Store:
     """The stand-in's books. `path` is a file, or `:memory:` for books that end with the process."""
 
     def __init__(self, path: str | Path = MEMORY) -> None:
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False, timeout=1)
         self._db.row_factory = sqlite3.Row
-        self._db.execute("pragma locking_mode = exclusive")
-        self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = full")
-        self._db.executescript(_SCHEMA)
+        try:
+            self._db.executescript(_SETTINGS + _SCHEMA)
+        except sqlite3.OperationalError as error:
+            raise StoreInUse(f"the store {path} cannot be opened, or is in use by another stand-in") from error
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:

@@ -12,6 +12,7 @@ def setup_intent(now: int, given: Json) -> Json:
         "id": id,
         "object": "setup_intent",
         "application": None,
+        "allowed_payment_method_types": given.get("allowed_payment_method_types"),
         "automatic_payment_methods": automatic_methods(given),
         "cancellation_reason": None,
         "client_secret": f"{id}_secret_{new_id('x')[2:]}",
@@ -33,7 +34,7 @@ def setup_intent(now: int, given: Json) -> Json:
         "payment_method_options": {
             "card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
         },
-        "payment_method_types": given.get("payment_method_types", ["card"]),
+        "payment_method_types": ["card"],
         "single_use_mandate": None,
         "status": "requires_payment_method",
         "usage": given.get("usage", "off_session"),
@@ -52,6 +53,7 @@ def payment_intent(now: int, given: Json) -> Json:
         "amount_received": 0,
         "application": None,
         "application_fee_amount": None,
+        "allowed_payment_method_types": given.get("allowed_payment_method_types"),
         "automatic_payment_methods": automatic_methods(given),
         "canceled_at": None,
         "cancellation_reason": None,
@@ -80,7 +82,7 @@ def payment_intent(now: int, given: Json) -> Json:
                 "request_three_d_secure": "automatic",
             }
         },
-        "payment_method_types": given.get("payment_method_types", ["card"]),
+        "payment_method_types": ["card"],
         "processing": None,
         "receipt_email": given.get("receipt_email"),
         "review": None,
@@ -95,8 +97,8 @@ def payment_intent(now: int, given: Json) -> Json:
 
 
 def automatic_methods(given: Json) -> Json | None:
-    """Automatic unless the request named its method types (the default since version 2023-08-16)."""
-    if "payment_method_types" in given:
+    """Automatic unless the request named the types allowed (the default since version 2023-08-16)."""
+    if "allowed_payment_method_types" in given:
         return None
     wish: Json = given.get("automatic_payment_methods") or {"enabled": True}
     return {"allow_redirects": wish.get("allow_redirects", "always"), "enabled": wish["enabled"]}

@@ -1,0 +1,121 @@
+"""Refunds and disputes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.sandbox.stripe.making import Receiver, World, refusal, until
+
+
+def test_a_charge_is_refunded_in_parts_until_nothing_is_left(world: World) -> None:
+    intent = world.pay()
+    part = world.v1.refunds.create({"payment_intent": intent.id, "amount": 300, "reason": "requested_by_customer"})
+    assert (part.status, part.amount, part.charge) == ("succeeded", 300, intent.latest_charge)
+    assert world.v1.charges.retrieve(intent.latest_charge).amount_refunded == 300
+    error = refusal(lambda: world.v1.refunds.create({"payment_intent": intent.id, "amount": 701}))
+    assert (error.http_status, error.param) == (400, "amount")
+    assert world.v1.refunds.create({"charge": intent.latest_charge}).amount == 700
+    charge = world.v1.charges.retrieve(intent.latest_charge)
+    assert (charge.refunded, charge.amount_refunded) == (True, 1000)
+    error = refusal(lambda: world.v1.refunds.create({"charge": intent.latest_charge}))
+    assert error.code == "charge_already_refunded"
+    assert len(world.v1.refunds.list({"charge": intent.latest_charge}).data) == 2
+    assert world.see("charges")[0]["amount_refunded"] == 1000
+    booked = world.v1.balance_transactions.retrieve(part.balance_transaction)
+    assert (booked.amount, booked.type, booked.source) == (-300, "refund", part.id)
+
+
+def test_only_a_charge_that_succeeded_is_refunded(world: World) -> None:
+    pending = world.pay("pm_sandbox_processing")
+    assert refusal(lambda: world.v1.refunds.create({"payment_intent": pending.id})).http_status == 400
+    assert refusal(lambda: world.v1.refunds.create({})).code == "parameter_missing"
+    assert refusal(lambda: world.v1.refunds.create({"charge": "ch_none"})).code == "resource_missing"
+
+
+def test_a_pending_refund_arrives_with_the_clock(world: World, receiver: Receiver) -> None:
+    world.tell("clock", {"now": "2026-01-01T00:00:00Z"})
+    refund = world.v1.refunds.create({"payment_intent": world.pay("pm_card_pendingRefund").id})
+    assert refund.status == "pending"
+    world.tell("clock", {"now": "2026-01-02T00:00:00Z"})
+    world.quiet()
+    assert world.v1.refunds.retrieve(refund.id).status == "succeeded"
+    assert receiver.ids("refund.updated")
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed"])
+def test_a_refund_ends_as_told(world: World, receiver: Receiver, status: str) -> None:
+    world.tell("config", {"refunds_pending": True})
+    intent = world.pay()
+    refund = world.v1.refunds.create({"payment_intent": intent.id})
+    assert refund.status == "pending"
+    assert world.tell(f"refunds/{refund.id}", {"status": status})["status"] == status
+    charge = world.v1.charges.retrieve(intent.latest_charge)
+    assert charge.amount_refunded == (1000 if status == "succeeded" else 0)
+    world.quiet()
+    assert receiver.ids("refund.updated" if status == "succeeded" else "refund.failed")
+
+
+def test_a_refund_that_fails_later_gives_the_money_back(world: World) -> None:
+    world.tell("clock", {"now": "2026-01-01T00:00:00Z"})
+    refund = world.v1.refunds.create({"payment_intent": world.pay("pm_card_refundFail").id})
+    assert refund.status == "succeeded"
+    world.tell("clock", {"now": "2026-01-02T00:00:00Z"})
+    world.quiet()
+    failed = world.v1.refunds.retrieve(refund.id, {"expand": ["failure_balance_transaction"]})
+    assert (failed.status, failed.failure_reason) == ("failed", "expired_or_canceled_card")
+    assert failed.failure_balance_transaction.amount == 1000
+
+
+def open_dispute(world: World, **more: Any) -> Any:
+    intent = world.pay()
+    return intent, world.tell("disputes", {"charge": intent.latest_charge, **more})
+
+
+def test_a_dispute_takes_the_money_and_bars_refunds(world: World, receiver: Receiver) -> None:
+    intent, dispute = open_dispute(world)
+    assert (dispute["status"], dispute["amount"]) == ("needs_response", 1000)
+    (withdrawn,) = dispute["balance_transactions"]
+    assert (withdrawn["amount"], withdrawn["fee"], withdrawn["net"]) == (-1000, 1500, -2500)
+    error = refusal(lambda: world.v1.refunds.create({"payment_intent": intent.id}))
+    assert error.code == "charge_disputed"
+    assert world.v1.charges.retrieve(intent.latest_charge).disputed
+    world.quiet()
+    assert receiver.ids("charge.dispute.created")
+    assert receiver.ids("charge.dispute.funds_withdrawn")
+    assert world.v1.disputes.list({"charge": intent.latest_charge}).data[0].id == dispute["id"]
+
+
+def test_a_dispute_won_gives_the_amount_back_and_one_lost_does_not(world: World, receiver: Receiver) -> None:
+    _, dispute = open_dispute(world, amount=400)
+    won = world.tell(f"disputes/{dispute['id']}/close", {"status": "won"})
+    assert [each["amount"] for each in won["balance_transactions"]] == [-400, 400]
+    _, other = open_dispute(world)
+    lost = world.tell(f"disputes/{other['id']}/close", {"status": "lost"})
+    assert [each["amount"] for each in lost["balance_transactions"]] == [-1000]
+    world.quiet()
+    closed = receiver.events("charge.dispute.closed")
+    assert {event.data.object.status for event in closed} == {"won", "lost"}
+    again = world.ask("POST", f"/_sandbox/disputes/{dispute['id']}/close", json={"status": "lost"})
+    assert again.status_code == 400
+
+
+def test_an_inquiry_moves_no_money(world: World) -> None:
+    intent, inquiry = open_dispute(world, inquiry=True)
+    assert (inquiry["status"], inquiry["balance_transactions"]) == ("warning_needs_response", [])
+    assert world.tell(f"disputes/{inquiry['id']}/close", {"status": "warning_closed"})["status"] == "warning_closed"
+    assert world.v1.refunds.create({"payment_intent": intent.id}).status == "succeeded"
+
+
+def test_evidence_is_handed_in_and_giving_in_loses(world: World) -> None:
+    _, dispute = open_dispute(world)
+    evidence = {"evidence": {"product_description": "a thing"}, "submit": True}
+    assert world.v1.disputes.update(dispute["id"], evidence).status == "under_review"
+    assert world.v1.disputes.close(dispute["id"]).status == "lost"
+
+
+def test_a_test_card_disputes_by_itself(world: World) -> None:
+    world.pay("pm_card_createDispute")
+    dispute = until(lambda: world.v1.disputes.list().data)[0]
+    assert dispute.reason == "fraudulent"
