@@ -157,7 +157,7 @@ def test_a_processing_payment_ends_when_the_clock_says_so(world: World, method: 
 
 
 @pytest.mark.parametrize(("succeeded", "status"), [(True, "succeeded"), (False, "requires_payment_method")])
-def test_a_processing_payment_ends_as_told(world: World, succeeded: bool, status: str) -> None:
+def test_a_processing_payment_ends_as_told(world: World, *, succeeded: bool, status: str) -> None:
     intent = world.pay("pm_sandbox_processing")
     assert world.tell(f"payment_intents/{intent.id}/settle", {"succeeded": succeeded})["status"] == status
 

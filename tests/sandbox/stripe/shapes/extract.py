@@ -2,9 +2,9 @@
 
     python tests/sandbox/stripe/shapes/extract.py spec3.json fixtures3.json
 
-Where the two files come from, and their licence, stands in README.md beside this file. Kept are the objects and requests
-that the engine uses: names, types, enumerations, what is required. Descriptions go, and every reference to a schema that
-the stand-in never shows becomes "anything", so that the rest of Stripe does not come along.
+Where the two files come from, and their licence, stands in README.md beside this file. Kept are the objects and
+requests that the engine uses: names, types, enumerations, what is required. Descriptions go, and every reference to a
+schema that the stand-in never shows becomes "anything", so that the rest of Stripe does not come along.
 """
 
 from __future__ import annotations
