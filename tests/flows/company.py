@@ -1,6 +1,6 @@
 """A small company for tests of flows: real PostgreSQL, the real SDK over HTTP against the stand-in, the real receiver.
 
-Messages are run from a list instead of a broker, by task name and id, so that a test decides when; the stories that need
+Messages are run from a list instead of a broker, by task name and id, so that a test decides when; stories that need
 real workers are in tests/crash and tests/sandbox.
 """
 
@@ -18,7 +18,7 @@ from uuid import UUID
 import requests
 import waitress  # type: ignore[import-untyped]
 from pydantic import SecretStr
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
 from billing.commands.price.create import create_price
@@ -31,7 +31,7 @@ from billing.flows import collection, inbox, renewal, resolution, upkeep
 from billing.flows.parts import Parts
 from billing.flows.payment_methods import adopt
 from billing.flows.start import start
-from billing.models import Invoice, Payment, ProviderAccount, Subscription
+from billing.models import Invoice, Payment, ProviderAccount, ProviderCustomer, Subscription
 from billing.privacy.keyring import generate
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import Message
@@ -53,7 +53,7 @@ from billing.wiring import build
 START = datetime(2026, 1, 31, tzinfo=UTC)
 
 
-@dataclass(slots=True)
+@dataclass
 class Line:
     """The broker's place in these tests: what was sent and not yet run."""
 
@@ -84,6 +84,7 @@ class Company:
     parts: Parts
     line: Line
     witness: Witness
+    witness_url: str
     receiver: str
     seller_id: UUID
     account_id: UUID
@@ -110,7 +111,11 @@ class Company:
                 new=NewProfile(
                     account_id=account,
                     country=country,
-                    personal=Personal(name=f"Person {account}", email=f"{account}@example.com", address=Address("Street 1", city="Town", postal_code="10115")),
+                    personal=Personal(
+                        name=f"Person {account}",
+                        email=f"{account}@example.com",
+                        address=Address("Street 1", city="Town", postal_code="10115"),
+                    ),
                 ),
                 now=self.parts.clock.now(session),
             )
@@ -129,7 +134,9 @@ class Company:
             as_default=True,
         )
 
-    def subscribe(self, account: str, code: str, *, start: datetime = START, price: str = "basic", quantity: int = 1) -> UUID:
+    def subscribe(
+        self, account: str, code: str, *, start: datetime = START, price: str = "basic", quantity: int = 1
+    ) -> UUID:
         """A subscription, due at its start."""
         with self.parts.begin() as session:
             row = subscribe(
@@ -167,6 +174,18 @@ class Company:
                 return
             assert datetime.now(UTC) < deadline, f"still waiting: {waiting}"
 
+    def wait_for(self, condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
+        """Look until it is so."""
+        deadline = datetime.now(UTC) + timedelta(seconds=seconds)
+        while not condition():
+            assert datetime.now(UTC) < deadline, "it never came"
+
+    def customer_ref(self, profile_id: UUID) -> str:
+        """The provider's id of a profile."""
+        with self.begin() as session:
+            query = select(ProviderCustomer.customer_ref).where(ProviderCustomer.profile_id == profile_id)
+            return session.scalars(query).one()
+
     def _waiting(self) -> dict[str, int]:
         with self.parts.begin() as session:
             now = self.parts.clock.now(session)
@@ -174,7 +193,8 @@ class Company:
                 text(
                     """
                     SELECT 'slices', count(*) FROM billing.slice WHERE status IN ('pending', 'running')
-                    UNION ALL SELECT 'attempts', count(*) FROM billing.payment WHERE status IN ('prepared', 'sent', 'unknown')
+                    UNION ALL SELECT 'attempts', count(*) FROM billing.payment
+                        WHERE status IN ('prepared', 'sent', 'unknown')
                     UNION ALL SELECT 'events', count(*) FROM billing.provider_event WHERE next_try_at IS NOT NULL
                     UNION ALL SELECT 'invoices', count(*) FROM billing.invoice
                         WHERE next_attempt_at <= :now AND hold_id IS NULL AND status = 'open'
@@ -205,6 +225,19 @@ class Company:
         with self.parts.begin() as session:
             return session.get_one(Subscription, id_)
 
+    @contextmanager
+    def counting_statements(self) -> Iterator[list[str]]:
+        """Every statement that the block sends to the database; a COPY beside them is not among them."""
+        sent: list[str] = []
+
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            sent.append(statement)
+
+        engine = self.parts.sessions.kw["bind"]
+        event.listen(engine, "before_cursor_execute", note)
+        yield sent
+        event.remove(engine, "before_cursor_execute", note)
+
     def begin(self) -> Session:
         """A plain session for a test's own reading."""
         return self.parts.sessions()
@@ -233,7 +266,7 @@ def company(database_url: str, *, policy: SellerPolicy | None = None) -> Iterato
         parts = build(settings, transport=line)
         receiver.serve(parts)
         start(parts)
-        made = Company(parts, line, Witness(standing.url), receiver.url, *_seller(parts, policy))
+        made = Company(parts, line, Witness(standing.url), standing.url, receiver.url, *_seller(parts, policy))
         made.set_clock(START)
         try:
             yield made
@@ -261,9 +294,13 @@ def _seller(parts: Parts, policy: SellerPolicy | None) -> tuple[UUID, UUID]:
             now=now,
         )
         session.flush()
-        put_tax_rate(session, seller_id=seller.id, new=NewTaxRate("standard", Decimal(19), countries={"FR": Decimal(20)}))
+        put_tax_rate(
+            session, seller_id=seller.id, new=NewTaxRate("standard", Decimal(19), countries={"FR": Decimal(20)})
+        )
         create_product(session, seller_id=seller.id, new=NewProduct("basic", "Basic"), now=now)
-        create_price(session, seller_id=seller.id, new=NewPrice("basic", "basic", "eur", Decimal(1000), "month"), now=now)
+        create_price(
+            session, seller_id=seller.id, new=NewPrice("basic", "basic", "eur", Decimal(1000), "month"), now=now
+        )
         account = session.scalars(select(ProviderAccount)).one()
         return seller.id, account.id
 

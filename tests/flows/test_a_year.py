@@ -16,7 +16,9 @@ def test_a_monthly_subscription_is_billed_and_paid_at_every_boundary_of_its_anch
         acme.settle()
     invoices = acme.invoices()
     assert [invoice.number for invoice in invoices] == [f"ACME-{n:06d}" for n in (1, 2, 3, 4)]
-    assert [(invoice.status, invoice.total_minor, invoice.amount_paid_minor) for invoice in invoices] == [("paid", 1190, 1190)] * 4
+    assert [(invoice.status, invoice.total_minor, invoice.amount_paid_minor) for invoice in invoices] == [
+        ("paid", 1190, 1190)
+    ] * 4
     assert [invoice.period_start.date().isoformat() for invoice in invoices if invoice.period_start] == [
         "2026-01-31",
         "2026-02-28",

@@ -1,0 +1,227 @@
+"""Webhooks: stored once before the 2xx, handled once, in any order, and proof against every wrong delivery."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+import requests
+from sqlalchemy import select, text
+
+from billing.flows import collection, inbox, renewal
+from billing.kernel.status import EventStatus
+from billing.models import LedgerEntry, ProviderEvent, UnappliedPayment, WorkItem
+from billing.queue.names import INBOX_PROCESS
+from tests.flows.company import START, Company
+
+
+def _event(
+    acme: Company, *, ref: str = "evt_test1", type_: str = "payment_intent.succeeded", object_ref: str = "pi_none"
+) -> bytes:
+    return json.dumps(
+        {
+            "id": ref,
+            "object": "event",
+            "type": type_,
+            "created": int(START.timestamp()),
+            "livemode": False,
+            "data": {"object": {"id": object_ref, "object": "payment_intent"}},
+        }
+    ).encode()
+
+
+def _signed(acme: Company, raw: bytes, *, secret: str | None = None, at: float | None = None) -> dict[str, str]:
+    stamp = int(time.time() if at is None else at)
+    key = secret or acme.parts.settings.webhook_secrets("default")[0]
+    digest = hmac.new(key.encode(), b"%d.%b" % (stamp, raw), hashlib.sha256).hexdigest()
+    return {"Stripe-Signature": f"t={stamp},v1={digest}", "Content-Type": "application/json"}
+
+
+def _post(acme: Company, raw: bytes, headers: dict[str, str]) -> requests.Response:
+    return requests.post(f"{acme.receiver}/webhooks/stripe", data=raw, headers=headers, timeout=10)
+
+
+def _events(acme: Company) -> list[ProviderEvent]:
+    with acme.begin() as session:
+        return list(session.scalars(select(ProviderEvent).order_by(ProviderEvent.id)))
+
+
+def test_twenty_deliveries_at_once_are_one_row_and_one_effect(acme: Company) -> None:
+    raw = _event(acme)
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: _post(acme, raw, _signed(acme, raw)), range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert sum(answer.json()["new"] for answer in answers) == 1
+    assert len(_events(acme)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ("other_secret", 400, "bad_signature"),
+        ("old_stamp", 400, "stale_signature"),
+        ("future_stamp", 400, "stale_signature"),
+        ("no_signature", 400, "bad_signature"),
+        ("live_event", 400, "wrong_mode"),
+        ("not_json_type", 415, "json_only"),
+        ("too_large", 413, "body_too_large"),
+        ("invalid_utf8", 400, "bad_event"),
+    ],
+)
+def test_a_wrong_delivery_is_refused_and_nothing_is_stored(acme: Company, change: str, status: int, code: str) -> None:
+    raw = _event(acme)
+    if change == "live_event":
+        raw = raw.replace(b'"livemode": false', b'"livemode": true')
+    if change == "too_large":
+        raw = b" " * (acme.parts.settings.billing_webhook_body_limit + 1)
+    if change == "invalid_utf8":
+        raw = b'{"id": "\xff\xfe"}'
+    secret = "whsec_" + "x" * 20 if change == "other_secret" else None
+    ages = {"old_stamp": -301.0, "future_stamp": 400.0}
+    headers = _signed(acme, raw, secret=secret, at=time.time() + ages[change] if change in ages else None)
+    if change == "no_signature":
+        del headers["Stripe-Signature"]
+    if change == "not_json_type":
+        headers["Content-Type"] = "text/plain"
+    answer = _post(acme, raw, headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert _events(acme) == []
+
+
+def test_without_a_configured_secret_the_door_is_closed(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = _event(acme)
+    headers = _signed(acme, raw)
+    answer = requests.post(f"{acme.receiver}/webhooks/stripe/other", data=raw, headers=headers, timeout=10)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "provider_not_configured")
+    assert _events(acme) == []
+
+
+def test_a_stored_body_is_sealed(acme: Company) -> None:
+    raw = _event(acme, object_ref="pi_sealed_body")
+    assert _post(acme, raw, _signed(acme, raw)).status_code == 200
+    (event,) = _events(acme)
+    assert event.body is not None
+    assert b"pi_sealed_body" not in event.body
+    assert event.body_hash == hashlib.sha256(raw).digest()
+
+
+def test_an_unknown_type_is_kept_and_ignored(acme: Company) -> None:
+    raw = _event(acme, type_="some.new_thing")
+    assert _post(acme, raw, _signed(acme, raw)).status_code == 200
+    acme.settle()
+    (event,) = _events(acme)
+    assert (event.status, event.next_try_at) == ("ignored", None)
+
+
+def test_an_event_that_beats_our_own_record_settles_and_the_late_answer_is_dropped(acme: Company) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    renewal.plan(acme.parts)
+    acme.witness.add_faults({"kind": "timeout_after", "next": 1, "path": "/v1/payment_intents"})
+    with ThreadPoolExecutor(1) as other_worker:
+        # It charges, and waits for an answer that never comes.
+        charging = other_worker.submit(acme.run_messages)
+        acme.wait_for(lambda: any(event.type == "payment_intent.succeeded" for event in _events(acme)))
+        for event in _events(acme):
+            inbox.process(acme.parts, event.id)
+        assert not charging.done()
+        assert acme.invoices()[0].status == "paid"
+    (payment,) = acme.payments()
+    assert (payment.status, payment.token) == ("succeeded", 2)
+    with acme.begin() as session:
+        assert len(session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "payment")).all()) == 1
+
+
+def test_a_failed_event_after_the_money_came_changes_nothing(acme: Company) -> None:
+    acme.customer("a1", method="pm_sandbox_declineThenSucceed")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.set_clock(START + timedelta(days=3))
+    acme.settle()
+    (invoice,) = acme.invoices()
+    assert invoice.status == "paid"
+    (intent,) = {intent.intent_ref for intent in acme.witness.intents()}
+    raw = _event(acme, ref="evt_late_failure", type_="payment_intent.payment_failed", object_ref=intent)
+    assert _post(acme, raw, _signed(acme, raw)).status_code == 200
+    acme.settle()
+    assert acme.invoices()[0].status == "paid"
+
+
+def test_replaying_every_event_in_reverse_changes_nothing(acme: Company) -> None:
+    acme.customer("a1", method="pm_sandbox_declineThenSucceed")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.set_clock(START + timedelta(days=3))
+    acme.settle()
+    before = [(payment.id, payment.status, payment.charge_ref, payment.version) for payment in acme.payments()]
+    with acme.parts.begin() as session:
+        session.execute(
+            text("UPDATE billing.provider_event SET status = 'received', next_try_at = clock_timestamp(), tries = 0")
+        )
+    for event in reversed(_events(acme)):
+        assert inbox.process(acme.parts, event.id) in (EventStatus.PROCESSED, EventStatus.IGNORED, None)
+    assert [(payment.id, payment.status, payment.charge_ref, payment.version) for payment in acme.payments()] == before
+
+
+def test_a_handler_that_always_fails_ends_as_a_work_item_and_a_replay_works_once(acme: Company) -> None:
+    raw = _event(acme, object_ref="pi_that_is_not_there")
+    assert _post(acme, raw, _signed(acme, raw)).status_code == 200
+    (event,) = _events(acme)
+    for _ in range(inbox.MOST_TRIES):
+        assert inbox.process(acme.parts, event.id) is not None
+    with acme.begin() as session:
+        item = session.scalars(select(WorkItem)).one()
+    assert (item.kind, item.subject_id) == ("event_not_handled", event.id)
+    assert _events(acme)[0].status == "dead"
+    assert inbox.process(acme.parts, event.id) is None
+
+
+def test_money_for_an_invoice_that_is_paid_already_is_kept_apart_and_shown(acme: Company) -> None:
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    with acme.parts.begin() as session:
+        session.execute(
+            text(
+                "UPDATE billing.invoice SET status = 'paid', amount_paid_minor = amount_due_minor, "
+                "amount_remaining_minor = 0, next_attempt_at = NULL"
+            )
+        )
+    (intent,) = {intent.intent_ref for intent in acme.witness.intents()}
+    customer = acme.customer_ref(profile)
+    method = acme.parts.provider(acme.account_id).attach_method(
+        customer_ref=customer, method_ref="pm_card_visa", key="k1"
+    )
+    requests.post(
+        f"{acme.witness_url}/v1/payment_intents/{intent}/confirm",
+        data={"payment_method": method.method_ref, "off_session": "true"},
+        headers={"Authorization": "Bearer sk_test_company"},
+        timeout=5,
+    ).raise_for_status()
+    acme.settle()
+    with acme.begin() as session:
+        unapplied = session.scalars(select(UnappliedPayment)).one()
+        item = session.scalars(select(WorkItem)).one()
+    assert (unapplied.amount_minor, unapplied.status) == (1190, "held")
+    assert (item.kind, item.amount_minor, item.currency) == ("payment_unapplied", 1190, "eur")
+
+
+def test_a_broker_that_is_down_changes_nothing_for_the_provider(acme: Company) -> None:
+    raw = _event(acme, type_="some.new_thing")
+
+    def down(_messages: object) -> None:
+        raise ConnectionError("broker is down")
+
+    acme.line.send = down  # type: ignore[method-assign]
+    assert _post(acme, raw, _signed(acme, raw)).status_code == 200
+    (event,) = _events(acme)
+    assert event.status == "received"
+    assert INBOX_PROCESS.queue == "webhooks"
+    assert isinstance(event.id, UUID)
+    assert collection.plan(acme.parts) == 0
