@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.db.clock import Clock, wall_now
+from billing.db.clock import wall_now
+from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.queries.audit import INVARIANTS, Invariant
 from billing.queries.audit.invariant import Finding, Grace, Reading, Text
@@ -70,22 +71,23 @@ def grace_for(settings: Settings) -> Grace:
 
 
 def run(
-    engine: Engine,
-    clock: Clock,
+    parts: Parts,
     *,
-    grace: Grace,
     witness: Source | None = None,
     codes: Sequence[str] | None = None,
     texts: Callable[[], Iterable[Text]] = tuple,
+    grace: Grace | None = None,
     shown: int = SHOWN,
 ) -> Report:
     """Check the invariants named by `codes` (all by default). `texts` gives what else is searched for secrets.
+
+    `grace` says how late is still on time, by default as `grace_for` the settings.
 
     Raises `Refused` (`unknown_invariant`), and `ProviderUnavailable` where a witness was named and can't be read.
     """
     chosen = _chosen(codes)
     # One connection throughout: the witness's tables are its own.
-    with engine.connect() as connection, Session(bind=connection) as session:
+    with parts.sessions.kw["bind"].connect() as connection, Session(bind=connection) as session:
         witness_from = wall_now(session)
         if witness is not None:
             load_witness(session, witness)
@@ -95,9 +97,9 @@ def run(
                 session.execute(text(statement))
             reading = Reading(
                 session=session,
-                now=clock.now(session),
+                now=parts.clock.now(session),
                 wall=wall_now(session),
-                grace=grace,
+                grace=grace or grace_for(parts.settings),
                 witness_from=witness_from if witness is not None else None,
                 texts=texts,
             )

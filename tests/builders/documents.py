@@ -145,8 +145,9 @@ def bill(session: Session, of: Subscription, k: int, **given: Any) -> Invoice:
             **known | given,
         ),
     )
-    counter.next_no += 1
-    counter.last_issued_at = row.issued_at
+    if row.number is not None:
+        counter.next_no += 1
+        counter.last_issued_at = row.issued_at
     items = session.scalars(
         select(SubscriptionItem).where(SubscriptionItem.subscription_id == of.id).order_by(SubscriptionItem.position)
     ).all()

@@ -38,7 +38,7 @@ GROUP BY seller_id, number HAVING count(*) > 1 AND count(DISTINCT (series_id, se
 
 _ORDER = """
 SELECT 'invoice', id, format('%s was issued at %s, the one before it at %s', number, issued_at, before)
-FROM (SELECT id, number, issued_at, lag(issued_at) OVER (PARTITION BY series_id ORDER BY series_no) AS before
+FROM (SELECT id, number, issued_at, lag(issued_at) OVER (PARTITION BY series_id ORDER BY series_no, issued_at) AS before
       FROM billing.invoice WHERE series_id IS NOT NULL) n
 WHERE issued_at < before
 """

@@ -14,13 +14,14 @@ _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
 _CHARGED_TWICE = """
 SELECT 'invoice', c.invoice_id, format('%s charges that succeeded, together %s', count(*), sum(c.amount_minor))
 FROM (
-    SELECT invoice_id, provider_account_id, charge_ref, amount_minor FROM billing.payment p
-    WHERE status = 'succeeded' AND NOT EXISTS (
-        SELECT FROM billing.unapplied_payment u
-        WHERE u.provider_account_id = p.provider_account_id AND u.charge_ref = p.charge_ref AND u.status = 'refunded')
-    UNION
-    SELECT invoice_id, provider_account_id, charge_ref, amount_minor FROM billing.unapplied_payment
-    WHERE invoice_id IS NOT NULL AND status <> 'refunded') c
+    SELECT invoice_id, charge_ref, max(amount_minor) AS amount_minor
+    FROM (SELECT invoice_id, provider_account_id, charge_ref, amount_minor, false AS returned
+          FROM billing.payment WHERE status = 'succeeded'
+          UNION ALL
+          SELECT invoice_id, provider_account_id, charge_ref, amount_minor, status = 'refunded'
+          FROM billing.unapplied_payment WHERE invoice_id IS NOT NULL) each
+    GROUP BY invoice_id, provider_account_id, charge_ref
+    HAVING NOT bool_or(returned)) c
 JOIN billing.invoice i ON i.id = c.invoice_id
 GROUP BY c.invoice_id
 HAVING count(*) > 1 OR sum(c.amount_minor) > max(i.amount_due_minor)
@@ -89,7 +90,7 @@ SELECT 'key', key, format('executed %s times, under %s sets of parameters',
                           count(*) FILTER (WHERE outcome = 'executed'), count(DISTINCT parameter_hash))
 FROM witness_request
 WHERE key IS NOT NULL
-GROUP BY key
+GROUP BY provider_account_id, key
 HAVING count(*) FILTER (WHERE outcome = 'executed') > 1 OR count(DISTINCT parameter_hash) > 1
 """
 
@@ -97,10 +98,7 @@ _NOT_OURS = """
 SELECT 'request', r.request_ref, format('%s to %s under %s', r.outcome, r.path, coalesce('key ' || r.key, 'no key'))
 FROM witness_request r
 LEFT JOIN billing.provider_write w ON w.key = r.key
-LEFT JOIN (SELECT DISTINCT customer_ref FROM billing.provider_customer) c ON c.customer_ref = r.customer_ref
-LEFT JOIN (SELECT DISTINCT intent_ref FROM witness_intent) i ON i.intent_ref = r.intent_ref
 WHERE r.path LIKE '/v1/payment_intents%' AND w.id IS NULL
-  AND (c.customer_ref IS NOT NULL OR i.intent_ref IS NOT NULL)
 """
 
 _OVERTAKEN = f"""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from billing.kernel.period import Interval, IntervalUnit, boundary
+from billing.kernel.period import Interval, IntervalUnit, boundary, period_no_at
 from billing.queries.audit.invariant import Finding, Reading
 
 STUB = -1
@@ -33,6 +33,43 @@ def misplaced_periods(reading: Reading) -> Iterator[Finding]:
         if fault:
             yield Finding("billing_period", str(row.id), f"number {row.period_no} from {row.starts_at}: {fault}")
         before = row
+
+
+EXCUSED = """
+EXISTS (SELECT FROM billing.work_item w
+        WHERE w.id IN (s.hold_id, (SELECT p.hold_id FROM billing.profile p WHERE p.id = s.profile_id))
+          AND w.status IN ('open', 'parked'))
+"""
+"""Of subscription `s`: it or its customer is on hold, and somebody is to look at it."""
+
+_WITHOUT_PERIODS = f"""
+SELECT s.id, s.anchor_at, s.timezone, s.interval_unit, s.interval_count, s.started_at, s.paid_through, s.cancel_at
+FROM billing.subscription s
+LEFT JOIN (SELECT DISTINCT subscription_id FROM billing.billing_period) b ON b.subscription_id = s.id
+WHERE b.subscription_id IS NULL AND s.started_at <= :due_before
+  AND s.status NOT IN ('trialing', 'canceled', 'incomplete_expired') AND NOT {EXCUSED}
+"""  # noqa: S608 (our own text)
+
+
+def never_begun(reading: Reading) -> Iterator[Finding]:
+    """Stream the subscriptions without any period, and accuse those whose first one has begun."""
+    due_before = reading.now - reading.grace.due
+    for row in reading.rows(_WITHOUT_PERIODS):
+        first = _first(row)
+        if first <= due_before and (row.cancel_at is None or first < row.cancel_at):
+            yield Finding(
+                "subscription", str(row.id), f"its first period, from {first}, is neither billed nor recorded"
+            )
+
+
+def _first(row: Row[Any]) -> datetime:
+    """The start of the first period that is ours: the start, or the first boundary from `paid_through` on."""
+    if row.paid_through is None:
+        begun: datetime = min(row.started_at, row.anchor_at)
+        return begun
+    k = period_no_at(row.anchor_at, row.timezone, _interval(row.interval_unit, row.interval_count), row.paid_through)
+    begins = _boundary(row, k)
+    return begins if begins >= row.paid_through else _boundary(row, k + 1)
 
 
 def _same_run(row: Row[Any], before: Row[Any] | None) -> bool:

@@ -7,7 +7,7 @@ by subscription, price and start. A subscription is excused while it, or its cus
 from __future__ import annotations
 
 from billing.queries.audit.invariant import Invariant, finds
-from billing.queries.audit.periods import misplaced_periods
+from billing.queries.audit.periods import EXCUSED, misplaced_periods, never_begun
 
 _TWICE = """
 SELECT 'subscription', i.subscription_id,
@@ -30,12 +30,6 @@ LEFT JOIN (SELECT invoice_id, period_start, period_end FROM billing.invoice_line
 WHERE b.disposition = 'billed' AND l.invoice_id IS NULL
 """
 
-_EXCUSED = """
-EXISTS (SELECT FROM billing.work_item w
-        WHERE w.id IN (s.hold_id, (SELECT p.hold_id FROM billing.profile p WHERE p.id = s.profile_id))
-          AND w.status IN ('open', 'parked'))
-"""
-
 _LAST = """
 SELECT DISTINCT ON (subscription_id) subscription_id, ends_at
 FROM billing.billing_period
@@ -43,14 +37,11 @@ ORDER BY subscription_id, anchor_no DESC, period_no DESC
 """
 
 _MISSING = f"""
-SELECT 'subscription', s.id, format('the period from %s is neither billed nor recorded',
-                                    coalesce(last.ends_at, s.started_at))
+SELECT 'subscription', s.id, format('the period from %s is neither billed nor recorded', last.ends_at)
 FROM billing.subscription s
-LEFT JOIN ({_LAST}) last ON last.subscription_id = s.id
-WHERE s.status NOT IN ('canceled', 'incomplete_expired')
-  AND coalesce(last.ends_at, greatest(s.started_at, s.paid_through, s.next_due_at)) <= :due_before
-  AND (s.cancel_at IS NULL OR coalesce(last.ends_at, s.started_at) < s.cancel_at)
-  AND NOT {_EXCUSED}
+JOIN ({_LAST}) last ON last.subscription_id = s.id
+WHERE s.status NOT IN ('canceled', 'incomplete_expired') AND last.ends_at <= :due_before
+  AND (s.cancel_at IS NULL OR last.ends_at < s.cancel_at) AND NOT {EXCUSED}
 """  # noqa: S608 (our own text)
 
 _EARLY = """
@@ -83,7 +74,7 @@ SELECT 'subscription', s.id, format('%s, due since %s', s.status, coalesce(s.nex
 FROM billing.subscription s
 WHERE s.status NOT IN ('canceled', 'incomplete', 'incomplete_expired')
   AND (s.next_due_at IS NULL OR s.next_due_at <= :due_before)
-  AND NOT {_EXCUSED}
+  AND NOT {EXCUSED}
 """  # noqa: S608 (our own text)
 
 _PERIODS = "SELECT count(*) FROM billing.billing_period"
@@ -94,7 +85,7 @@ RENEWALS = (
         code="R1",
         meaning="A subscription's periods follow its anchor without gap or overlap; each is billed or recorded once.",
         counted=_PERIODS,
-        checks=(misplaced_periods, finds(_TWICE), finds(_NOT_ON_ITS_DOCUMENT), finds(_MISSING)),
+        checks=(misplaced_periods, never_begun, finds(_TWICE), finds(_NOT_ON_ITS_DOCUMENT), finds(_MISSING)),
     ),
     Invariant(
         code="R2",

@@ -19,11 +19,9 @@ TABLES = {
     "witness_charge": "charge_ref text, intent_ref text, customer_ref text, provider_account_id uuid,"
     " amount_minor bigint, refunded_minor bigint, currency text, status text, key text, invoice_id uuid",
     "witness_intent": "intent_ref text, provider_account_id uuid, status text, invoice_id uuid",
-    "witness_request": "seq bigint, path text, intent_ref text, customer_ref text, key text, parameter_hash text,"
-    " outcome text, request_ref text",
+    "witness_request": "seq bigint, path text, provider_account_id uuid, key text, parameter_hash text, outcome text,"
+    " request_ref text",
 }
-
-_INTENTS = "/v1/payment_intents/"
 
 
 class Source(Protocol):
@@ -37,11 +35,11 @@ class Source(Protocol):
 
 
 def load_witness(session: Session, source: Source) -> None:
-    """Read the whole witness, a page in memory at a time. Charges and intents of strangers' accounts are left out."""
-    ours = dict(session.execute(select(ProviderAccount.account_ref, ProviderAccount.id)).tuples().all())
+    """Read the whole witness, a page in memory at a time. What concerns strangers' accounts is left out."""
+    ours = {row.account_ref: row.id for row in session.execute(select(ProviderAccount.account_ref, ProviderAccount.id))}
     for name, columns in TABLES.items():
         session.execute(text(f"CREATE TEMPORARY TABLE {name} ({columns})"))
-    _copy(session, "witness_request", _requests(source))
+    _copy(session, "witness_request", _requests(source, ours))
     _copy(session, "witness_intent", _intents(source, ours))
     _copy(session, "witness_charge", _charges(source, ours))
     for name in TABLES:
@@ -83,16 +81,15 @@ def _intents(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ..
             yield intent.intent_ref, ours[intent.account_ref], intent.status, _uuid(intent.invoice_id)
 
 
-def _requests(source: Source) -> Iterator[tuple[object, ...]]:
-    """What was asked to change something. A question moves no money."""
+def _requests(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ...]]:
+    """What was asked to change something. A question moves no money; a key of nobody's was not listened to."""
     for request in source.requests():
-        if request.method == "POST":
+        if request.method == "POST" and request.account_ref in ours:
             asked = json.dumps([request.path, request.params], sort_keys=True)
             yield (
                 request.seq,
                 request.path,
-                request.path.removeprefix(_INTENTS).partition("/")[0] if request.path.startswith(_INTENTS) else None,
-                request.params.get("customer"),
+                ours[request.account_ref],
                 request.key,
                 hashlib.sha256(asked.encode()).hexdigest(),
                 request.outcome,

@@ -1,0 +1,113 @@
+"""`billing audit`: check every invariant, and show the rows where one is broken."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import redis
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from billing import wiring
+from billing.flows import audit as flow
+from billing.kernel.errors import ProviderUnavailable, Refused
+from billing.providers.stripe.witness import Witness
+from billing.queries.audit.invariant import Text
+from billing.queue.messages import waiting_texts
+
+FOUND, REFUSED, UNAVAILABLE = 1, 3, 4
+_LONGEST_LINE = 1_000_000
+"""Characters of a log line that are read at once."""
+
+
+@click.command("audit")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--witness", "witness_url", help="The stand-in to compare with; by default STRIPE_API_BASE on loopback.")
+@click.option("--code", "codes", multiple=True, metavar="CODE", help="Check only this invariant; may be repeated.")
+@click.option(
+    "--logs",
+    "folders",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder whose files are searched for secrets too; may be repeated.",
+)
+@click.option("--no-broker", is_flag=True, help="Do not search the messages that wait in the broker.")
+@click.pass_context
+def audit(
+    context: click.Context,
+    *,
+    as_json: bool,
+    witness_url: str | None,
+    codes: Sequence[str],
+    folders: Sequence[Path],
+    no_broker: bool,
+) -> None:
+    """Check every invariant over the whole database and, where reachable, the provider's witness.
+
+    Ends with status 1 and the rows where one is broken.
+    """
+    try:
+        parts = wiring.current()
+        address = witness_url or _stand_in(parts.settings.stripe_api_base)
+        broker = None if no_broker else parts.settings.broker_url
+        report = flow.run(
+            parts,
+            witness=Witness(address) if address else None,
+            codes=codes,
+            texts=lambda: _texts(folders, broker),
+        )
+    except Refused as refused:
+        click.echo(str(refused), err=True)
+        context.exit(REFUSED)
+    except (ProviderUnavailable, redis.RedisError) as error:
+        click.echo(f"The audit could not read everything: {error}", err=True)
+        context.exit(UNAVAILABLE)
+    if as_json:
+        click.echo(json.dumps({"broken": report.broken, **asdict(report)}, indent=2))
+    else:
+        _show(report)
+    context.exit(FOUND if report.broken else 0)
+
+
+def _stand_in(address: str | None) -> str | None:
+    """The address where it is on this machine: only a stand-in has a witness."""
+    host = urlsplit(address or "").hostname or ""
+    try:
+        return address if host == "localhost" or ipaddress.ip_address(host).is_loopback else None
+    except ValueError:
+        return None
+
+
+def _texts(folders: Sequence[Path], broker_url: str | None) -> Iterator[Text]:
+    for folder in folders:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            with path.open(encoding="utf-8", errors="replace") as file:
+                for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), start=1):
+                    yield Text(f"{path.relative_to(folder)}:{number}", line)
+    if broker_url:
+        for key, message in waiting_texts(broker_url):
+            yield Text(f"broker {key}", message)
+
+
+def _show(report: flow.Report) -> None:
+    console = Console()
+    table = Table("", "what must hold", title="Audit", title_justify="left")
+    table.add_column("rows", justify="right")
+    table.add_column("broken", justify="right")
+    for each in report.checked:
+        meaning = each.meaning if each.skipped_reason is None else f"{each.meaning} ({each.skipped_reason})"
+        broken = f"[bold red]{each.violations}[/]" if each.violations else "0"
+        table.add_row(each.code, escape(meaning), f"{each.rows:,}", broken)
+    console.print(table)
+    for violation in report.violations:
+        where = f"{violation.subject_type} {violation.subject_id}"
+        console.print(f"{violation.code}  {where}: {violation.detail}", markup=False, highlight=False, soft_wrap=True)
+    count, total = sum(each.violations > 0 for each in report.checked), len(report.checked)
+    console.print(f"{count} of {total} invariants are broken." if count else f"All {total} invariants hold.")

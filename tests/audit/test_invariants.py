@@ -1,0 +1,152 @@
+"""The audit: a world in order has no violation; each invariant, broken in each way, is named, and no other with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from billing.flows.audit import NO_WITNESS, run
+from billing.flows.parts import Parts
+from billing.kernel.errors import Refused
+from billing.queries.audit import INVARIANTS
+from billing.queries.audit.invariant import Text
+from billing.wiring import build
+from tests import builders
+from tests.audit import seeds_books, seeds_jobs, seeds_payments, seeds_renewals
+from tests.audit.seeds import SEEDS, Planting, Seed
+from tests.audit.witness_rows import HandMade, charge_of, witness_of
+from tests.stack import Noted, settings_for
+
+PLANTED_IN = (seeds_payments, seeds_books, seeds_renewals, seeds_jobs)
+
+
+@pytest.fixture
+def parts(database_url: str) -> Iterator[Parts]:
+    made = build(settings_for(database_url, "http://127.0.0.1:9"), transport=Noted())
+    yield made
+    made.sessions.kw["bind"].dispose()
+
+
+@pytest.fixture
+def planting(parts: Parts) -> Iterator[Planting]:
+    with parts.sessions() as session:
+        world = builders.world(session)
+        session.commit()
+        yield Planting(session, world, witness_of(session))
+
+
+def test_a_world_in_order_has_no_violation(parts: Parts, planting: Planting) -> None:
+    report = run(parts, witness=planting.witness)
+
+    assert report.violations == ()
+    assert not report.broken
+    assert all(each.rows > 0 for each in report.checked)
+    assert all(each.skipped_reason is None for each in report.checked)
+
+
+def test_an_empty_database_has_no_violation(parts: Parts) -> None:
+    assert run(parts, witness=HandMade("acct_test")).violations == ()
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: seed.sentence)
+def test_exactly_the_broken_invariant_is_named(parts: Parts, planting: Planting, seed: Seed) -> None:
+    accused = seed.plant(planting)
+    planting.session.commit()
+
+    report = run(parts, witness=planting.witness)
+
+    named = {violation.code for violation in report.violations}
+    assert named == {seed.code, *seed.also}, report.violations
+    assert accused in [(each.subject_type, each.subject_id) for each in report.violations if each.code == seed.code]
+    assert report.broken
+
+
+def test_every_invariant_is_broken_by_some_seed() -> None:
+    assert {seed.code for seed in SEEDS} == {invariant.code for invariant in INVARIANTS}
+    assert len({invariant.code for invariant in INVARIANTS}) == len(INVARIANTS)
+
+
+def test_without_a_witness_the_report_says_what_was_not_checked(parts: Parts, planting: Planting) -> None:
+    report = run(parts)
+
+    assert [each.code for each in report.checked if each.skipped_reason == NO_WITNESS] == [
+        invariant.code for invariant in INVARIANTS if invariant.witnessed
+    ]
+
+
+def test_all_violations_are_counted_and_the_first_are_shown(parts: Parts, planting: Planting) -> None:
+    with parts.begin() as session:
+        account = session.merge(planting.world.account)
+        for _ in range(5):
+            builders.event(session, account, status="dead", error=None)
+
+    report = run(parts, codes=["E3"], shown=2)
+
+    assert [(each.code, each.violations) for each in report.checked] == [("E3", 5)]
+    assert len(report.violations) == 2
+
+
+def test_a_charge_whose_attempt_is_still_asked_about_is_not_held_against_the_books(
+    parts: Parts, planting: Planting
+) -> None:
+    world, session = planting.world, planting.session
+    payment = builders.attempt(session, world.open, at=world.now, status="unknown")
+    intent = seeds_payments.payments_of(planting, world.open)[0][1]
+    session.commit()
+    path = f"/v1/payment_intents/{intent.intent_ref}/confirm"
+    planting.witness.asked(path, key=str(payment.id), at=world.now)
+    planting.witness.charge_rows.append(
+        charge_of(payment, intent, planting.witness.account_ref, charge_ref="ch_unseen", status="succeeded")
+    )
+
+    assert run(parts, witness=planting.witness).violations == ()
+
+
+def test_a_charge_of_an_account_that_is_not_ours_is_none_of_our_business(parts: Parts, planting: Planting) -> None:
+    payment, intent = seeds_payments.payments_of(planting, planting.world.paid)[0]
+    planting.witness.charge_rows.append(charge_of(payment, intent, "acct_stranger", charge_ref="ch_theirs"))
+
+    assert run(parts, witness=planting.witness).violations == ()
+
+
+def test_secrets_are_found_in_logs_and_waiting_messages_without_being_repeated(parts: Parts) -> None:
+    card, key = seeds_jobs.card_number(), seeds_jobs.provider_key()
+    texts = [
+        Text("worker.log:7", f"paid with {card}"),
+        Text("queue charges", f"api_key={key}"),
+        Text("fine", "nothing"),
+    ]
+
+    report = run(parts, codes=["S1", "S2"], texts=lambda: texts)
+
+    found = {(each.code, each.subject_id) for each in report.violations}
+    assert found == {("S1", "worker.log:7"), ("S2", "queue charges")}
+    assert card not in repr(report)
+    assert key not in repr(report)
+
+
+def test_a_product_may_be_called_basic_subscription(parts: Parts) -> None:
+    report = run(parts, codes=["S2"], texts=lambda: [Text("line", "Basic subscription")])
+
+    assert report.violations == ()
+
+
+def test_an_unknown_invariant_is_refused(parts: Parts) -> None:
+    with pytest.raises(Refused) as refused:
+        run(parts, codes=["P1", "X9"])
+
+    assert refused.value.code == "unknown_invariant"
+
+
+def test_the_connection_keeps_nothing_of_the_witness(parts: Parts, planting: Planting) -> None:
+    for _ in range(2):
+        run(parts, witness=planting.witness, codes=["P1"])
+
+    with parts.begin() as session:
+        left = (
+            session.connection()
+            .exec_driver_sql("SELECT count(*) FROM pg_class WHERE relname LIKE 'witness%%'")
+            .scalar_one()
+        )
+    assert left == 0

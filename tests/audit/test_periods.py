@@ -1,0 +1,97 @@
+"""Periods, recomputed: what looks odd and is in order is not accused, what looks in order and is not, is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy.orm import Session
+
+from billing.flows.audit import run
+from billing.flows.parts import Parts
+from billing.kernel.ids import new_id
+from billing.models import BillingPeriod, Profile, SandboxClock, Subscription
+from billing.wiring import build
+from tests import builders
+from tests.stack import Noted, settings_for
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def parts(database_url: str) -> Iterator[Parts]:
+    made = build(settings_for(database_url, "http://127.0.0.1:9"), transport=Noted())
+    with made.begin() as session:
+        session.add(SandboxClock(one=1, instant=NOW))
+    yield made
+    made.sessions.kw["bind"].dispose()
+
+
+def accused(parts: Parts) -> list[str]:
+    return [f"{each.code} {each.detail}" for each in run(parts, codes=["R1", "R6"]).violations]
+
+
+def at(month: int, day: int) -> datetime:
+    return datetime(2026, month, day, 9, tzinfo=UTC)
+
+
+def payer(session: Session) -> Profile:
+    return builders.profile(session, builders.seller(session), timezone="UTC")
+
+
+def recorded(session: Session, of: Subscription, k: int, start: datetime, end: datetime, *, anchor_no: int = 0) -> None:
+    row = BillingPeriod(
+        id=new_id(),
+        seller_id=of.seller_id,
+        subscription_id=of.id,
+        anchor_no=anchor_no,
+        period_no=k,
+        starts_at=start,
+        ends_at=end,
+        disposition="skipped",
+    )
+    builders.add(session, row)
+
+
+@pytest.mark.parametrize(("end_of_first_part", "broken"), [(at(3, 10), False), (at(3, 9), True)])
+def test_a_first_part_ends_at_the_anchor(parts: Parts, *, end_of_first_part: datetime, broken: bool) -> None:
+    with parts.begin() as session:
+        of = builders.subscription(
+            session, payer(session), [], started_at=at(2, 20), anchor_at=at(3, 10), next_due_at=at(4, 10)
+        )
+        recorded(session, of, -1, at(2, 20), end_of_first_part)
+        recorded(session, of, 0, at(3, 10), at(4, 10))
+
+    assert any("first part" in each for each in accused(parts)) is broken
+
+
+def test_after_a_new_anchor_both_runs_tile(parts: Parts) -> None:
+    with parts.begin() as session:
+        of = builders.subscription(
+            session, payer(session), [], started_at=at(1, 5), anchor_at=at(3, 8), anchor_no=1, next_due_at=at(4, 8)
+        )
+        recorded(session, of, 0, at(1, 5), at(2, 5))
+        recorded(session, of, 1, at(2, 5), at(3, 8))
+        recorded(session, of, 0, at(3, 8), at(4, 8), anchor_no=1)
+
+    assert accused(parts) == []
+
+
+def test_a_subscription_that_has_not_begun_owes_nothing(parts: Parts) -> None:
+    with parts.begin() as session:
+        builders.subscription(session, payer(session), [], started_at=at(4, 2))
+        builders.subscription(
+            session, payer(session), [], started_at=at(1, 31), paid_through=at(4, 2), next_due_at=at(4, 30)
+        )
+
+    assert accused(parts) == []
+
+
+def test_the_next_due_moment_of_a_subscription_that_ends_in_its_period_is_that_end(parts: Parts) -> None:
+    with parts.begin() as session:
+        of = builders.subscription(session, payer(session), [], started_at=at(3, 10), cancel_at=at(4, 3))
+        recorded(session, of, 0, at(3, 10), at(4, 10))
+        of.next_due_at = at(4, 3)
+
+    assert accused(parts) == []

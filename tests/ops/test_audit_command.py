@@ -1,0 +1,96 @@
+"""`billing audit` as an operator meets it: what it prints, and with which status it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from click.testing import CliRunner, Result
+from sqlalchemy.orm import Session
+
+from billing import wiring
+from billing.db.session import connect
+from billing.ops.audit import audit
+from billing.privacy.keyring import generate
+from tests import builders
+
+
+@pytest.fixture
+def world(database_url: str, broker_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Session]:
+    """A world in order, and an environment that points at it."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "DATABASE_URL": database_url,
+        "BROKER_URL": broker_url,
+        "BILLING_SECRET_KEY": generate(),
+        "BILLING_SANDBOX": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("STRIPE_API_BASE", raising=False)
+    wiring.current.cache_clear()
+    engine = connect(database_url)
+    with Session(engine) as session:
+        builders.world(session)
+        session.commit()
+        yield session
+    engine.dispose()
+    wiring.current().sessions.kw["bind"].dispose()
+    wiring.current.cache_clear()
+
+
+def billing_audit(*arguments: str) -> Result:
+    return CliRunner().invoke(audit, list(arguments))
+
+
+def test_a_world_in_order_ends_with_status_0_and_says_that_no_witness_was_asked(world: Session) -> None:
+    result = billing_audit()
+
+    assert result.exit_code == 0, result.output
+    assert "invariants hold" in result.output
+    assert "no witness" in result.output
+
+
+def test_a_broken_invariant_ends_with_status_1_and_its_row(world: Session) -> None:
+    row = builders.event(world, builders.provider_account(world, code="other"), status="dead", error=None)
+    world.commit()
+
+    result = billing_audit("--json", "--code", "E3", "--code", "E2")
+
+    assert result.exit_code == 1
+    report = json.loads(result.output)
+    assert [each["code"] for each in report["checked"]] == ["E2", "E3"]
+    assert report["broken"] is True
+    assert [each["subject_id"] for each in report["violations"]] == [str(row.id)]
+
+
+def test_logs_and_waiting_messages_are_searched(world: Session, broker_url: str, tmp_path: Path) -> None:
+    key = "_".join(("sk", "test", "0" * 24))
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    logs.joinpath("worker.log").write_text(f"started\nkey {key}\n", encoding="utf-8")
+    address = broker_url.replace("redis+socket:", "unix:").replace("virtual_host=", "db=")
+    with redis.Redis.from_url(address) as client:
+        client.lpush("charges", json.dumps({"body": "eyJwYXNzd29yZCI6ICJodW50ZXIyIn0="}))
+
+    result = billing_audit("--json", "--code", "S2", "--logs", str(logs))
+
+    found = [each["subject_id"] for each in json.loads(result.output)["violations"]]
+    assert found == ["worker.log:2", "broker charges"]
+    assert key not in result.output
+
+
+def test_an_unknown_invariant_is_refused_with_status_3(world: Session) -> None:
+    result = billing_audit("--code", "X9")
+
+    assert result.exit_code == 3
+    assert "unknown_invariant" in result.output
+
+
+def test_a_witness_that_cannot_be_reached_is_never_passed_over(world: Session) -> None:
+    result = billing_audit("--witness", "http://127.0.0.1:9")
+
+    assert result.exit_code == 4
+    assert "could not read everything" in result.output
