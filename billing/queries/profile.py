@@ -69,3 +69,12 @@ def lock_profile(session: Session, profile_id: UUID) -> Profile:
     if profile is None:
         raise Refused(Fault("profile", "profile_not_found", "give the id of a profile"))
     return profile
+
+
+def accounts(session: Session, *, seller_id: UUID, account_ids: Sequence[str]) -> dict[str, tuple[UUID, str]]:
+    """(profile id, zone) of these accounts, by account id; one statement."""
+    query = text(
+        "SELECT account_id, id, timezone FROM billing.profile WHERE seller_id = :seller AND account_id = ANY(:accounts)"
+    )
+    found = session.execute(query, {"seller": seller_id, "accounts": list(account_ids)})
+    return {row.account_id: (row.id, row.timezone) for row in found}

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from billing.commands.payment_method.facts import facts_columns
 from billing.commands.payment_method.make_default import put_default
 from billing.events.outbox import emit
 from billing.events.topics import Topic
@@ -41,9 +42,9 @@ def activate_method(
         raise Refused(Fault("payment_method", "payment_method_known", "this method was added before; use that one"))
     first = default_method(session, method.profile_id) is None
     method.status = MethodStatus.ACTIVE
-    method.method_ref = facts.method_ref
     method.mandate_ref = mandate_ref
-    write_facts(method, facts)
+    for name, value in facts_columns(facts).items():
+        setattr(method, name, value)
     session.flush()
     emit(
         session,
@@ -56,16 +57,3 @@ def activate_method(
     )
     if first or as_default:
         put_default(session, method=method, now=now)
-
-
-def write_facts(method: PaymentMethod, facts: MethodFacts) -> None:
-    """Copy what may be shown of a method; never a number, never a holder."""
-    method.kind = facts.kind
-    method.brand = facts.brand
-    method.last4 = facts.last4
-    method.exp_month = facts.exp_month
-    method.exp_year = facts.exp_year
-    method.funding = facts.funding
-    method.issuing_country = facts.issuing_country
-    method.wallet = facts.wallet
-    method.fingerprint = facts.fingerprint

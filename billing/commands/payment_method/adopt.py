@@ -1,0 +1,79 @@
+"""Write methods that come with new profiles: active and default at once, with the provider's customer. In bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from billing.commands.payment_method.facts import facts_columns
+from billing.events.bulk import emit_many
+from billing.events.topics import Topic
+from billing.kernel.ids import new_ids
+from billing.kernel.status import MethodStatus
+from billing.models import PaymentMethod, ProviderCustomer
+from billing.providers.port import MethodFacts
+from billing.validators.payment_method import Consent
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A new profile's customer at the provider, and its one method where it brings one."""
+
+    profile_id: UUID
+    customer_ref: str
+    facts: MethodFacts | None
+    consent: Consent | None
+
+
+def adopt_methods(
+    session: Session, *, seller_id: UUID, provider_account_id: UUID, adopted: Sequence[Adopted], now: datetime
+) -> int:
+    """Write all in three statements; return the number of methods. The profiles have no method and no customer yet."""
+    if not adopted:
+        return 0
+    customers = [
+        {
+            "id": id_,
+            "seller_id": seller_id,
+            "profile_id": each.profile_id,
+            "provider_account_id": provider_account_id,
+            "customer_ref": each.customer_ref,
+        }
+        for id_, each in zip(new_ids(len(adopted)), adopted, strict=True)
+    ]
+    session.execute(insert(ProviderCustomer), customers)
+    ids = new_ids(len(adopted))
+    methods = [
+        {
+            "id": id_,
+            "seller_id": seller_id,
+            "profile_id": each.profile_id,
+            "provider_account_id": provider_account_id,
+            "status": MethodStatus.ACTIVE,
+            "is_default": True,
+            "version": 1,
+            "consent_text_version": each.consent.text_version,
+            "consent_at": each.consent.given_at,
+            "consent_channel": each.consent.channel,
+            **facts_columns(each.facts),
+        }
+        for id_, each in zip(ids, adopted, strict=True)
+        if each.facts is not None and each.consent is not None
+    ]
+    if methods:
+        session.execute(insert(PaymentMethod), methods)
+    emit_many(
+        session,
+        topic=Topic.PAYMENT_METHOD_ADDED,
+        object_type="payment_method",
+        now=now,
+        events=[
+            (seller_id, row["id"], f'{{"profile_id":"{row["profile_id"]}","kind":"{row["kind"]}"}}') for row in methods
+        ],
+    )
+    return len(methods)

@@ -1,0 +1,135 @@
+"""Intake: sellers, catalog, customers and subscriptions, all or nothing; the same again changes nothing.
+
+Everything is read and checked first. Then the provider is asked for the payment methods, with keys that a repeat uses
+again. Then all rows are written in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.commands.subscription.plan import PlannedSubscription
+from billing.flows.intake_check import Checked, Sorted, check
+from billing.flows.intake_input import FirstBill, Intake, IntakeRefused, IntakeReport
+from billing.flows.intake_methods import BroughtBy, bring
+from billing.flows.intake_write import write
+from billing.flows.parts import Parts
+from billing.kernel.period import period_no_at
+from billing.queries.intake import Known, known
+from billing.queries.payment_method import the_provider_account
+from billing.queue.buffer import after_commit
+from billing.queue.names import RENEWALS_TICK
+from billing.rules.lines import per_unit
+from billing.rules.tax import treatment
+from billing.rules.totals import LineAmount, totals
+
+Progress = Callable[[str, int, int], None]
+"""(what is done, how many of it so far, how many in all)"""
+
+
+def take_in(
+    parts: Parts, intake: Intake, *, actor: str, reason: str, dry_run: bool, progress: Progress
+) -> IntakeReport:
+    """Take it in, or say what that would do. Idempotent by the codes of sellers, catalog, accounts and subscriptions.
+
+    A dry run writes nothing and asks the provider nothing. Raises `IntakeRefused` with all faults by line, before
+    anything is written; `ProviderUnavailable`, `ProviderUncertain`: nothing was written, run it again.
+    """
+    progress("checking", 0, 1)
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        checked = check(intake, _read_known(session, parts, intake), now=now)
+    if checked.faults:
+        raise IntakeRefused(checked.faults)
+    progress("checking", 1, 1)
+    report = _report(checked, dry_run=dry_run, now=now)
+    if dry_run or report.changes_nothing:
+        return report
+    account_id, brought = _bring(parts, checked, progress)
+    progress("writing", 0, 1)
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        write(session, parts, checked, account_id=account_id, brought=brought, actor=actor, reason=reason, now=now)
+        after_commit(session, RENEWALS_TICK)
+    progress("writing", 1, 1)
+    return report
+
+
+def _read_known(session: Session, parts: Parts, intake: Intake) -> dict[str, Known]:
+    payers: dict[str, set[str]] = defaultdict(set)
+    codes: dict[str, set[str]] = defaultdict(set)
+    for customer in intake.customers:
+        payers[customer.seller].add(customer.value.profile.account_id)
+    for subscription in intake.subscriptions:
+        payers[subscription.seller].add(subscription.value.account_id)
+        codes[subscription.seller].add(subscription.value.code)
+    named = (intake.sellers, intake.tax_rates, intake.products, intake.prices, intake.customers, intake.subscriptions)
+    sellers = {each.seller for given in named for each in given}
+    found = {
+        code: known(
+            session, parts.keyring, seller_code=code, account_ids=list(payers[code]), subscriptions=list(codes[code])
+        )
+        for code in sellers
+    }
+    return {code: there for code, there in found.items() if there is not None}
+
+
+def _report(checked: Checked, *, dry_run: bool, now: datetime) -> IntakeReport:
+    by_noun: dict[str, Sorted[Any]] = {
+        "sellers": checked.sellers,
+        "tax_rates": checked.tax_rates,
+        "products": checked.products,
+        "prices": checked.prices,
+        "customers": checked.customers,
+        "subscriptions": checked.subscriptions,
+    }
+    return IntakeReport(
+        dry_run=dry_run,
+        created={noun: len(found.new) for noun, found in by_noun.items()},
+        unchanged={noun: found.unchanged for noun, found in by_noun.items()},
+        first_bills=tuple(_first_bill(checked, given.seller, plan, now) for given, plan in checked.planned),
+    )
+
+
+def _first_bill(checked: Checked, seller: str, plan: PlannedSubscription, now: datetime) -> FirstBill:
+    profile = checked.customers.all[seller, plan.new.account_id].profile
+    home = checked.sellers.all[seller, seller].country
+    taxed = bool(profile.personal.tax_id)
+    lines = [
+        LineAmount(
+            per_unit(price.unit_amount, quantity).amount_minor, treatment(home, profile.country, taxed, price.rate)
+        )
+        for price, quantity in plan.items
+    ]
+    running = period_no_at(plan.new.start, plan.timezone, plan.interval, now)
+    return FirstBill(
+        seller=seller,
+        subscription=plan.new.code,
+        account_id=plan.new.account_id,
+        at=plan.next_due_at,
+        total_minor=totals(lines).total_minor,
+        currency=plan.currency,
+        due_now=max(0, running + 1 - plan.next_period_no),
+    )
+
+
+def _bring(parts: Parts, checked: Checked, progress: Progress) -> tuple[UUID | None, BroughtBy]:
+    bringing = [each for each in checked.customers.new if each.value.method_ref or each.value.customer_ref]
+    if not bringing:
+        return None, {}
+    with parts.begin() as session:
+        account_id = the_provider_account(session).id
+    done = 0
+
+    def step(count: int) -> None:
+        nonlocal done
+        done += count
+        progress("payment methods", done, len(bringing))
+
+    return account_id, bring(parts, bringing, provider_account_id=account_id, progress=step)

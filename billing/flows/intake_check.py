@@ -1,0 +1,312 @@
+"""Checking an intake before anything is written: each row by its rules, against the others, against what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from billing.commands.subscription.plan import PlannedSubscription, plan_subscription
+from billing.flows.intake_input import Given, Intake, LineFault, NewCustomer
+from billing.kernel.errors import Refused
+from billing.queries.catalog import PriceFacts
+from billing.queries.intake import Known
+from billing.rules.tax import TaxRate
+from billing.validators.payment_method import check_consent, check_method_ref
+from billing.validators.price import NewPrice, check_new_price
+from billing.validators.product import NewProduct, check_new_product
+from billing.validators.profile import check_new_profile
+from billing.validators.seller import NewSeller, check_new_seller
+from billing.validators.subscription import NewSubscription, check_new_subscription
+from billing.validators.tax_rate import NewTaxRate, check_new_tax_rate
+
+T = TypeVar("T")
+Named = dict[tuple[str, str], T]
+"""By seller code and the thing's own name."""
+_NOT_YET = UUID(int=0)
+
+
+@dataclass(slots=True)
+class Sorted(Generic[T]):
+    """One noun: what is new, in file order, and all that there will be by name, whether new or known."""
+
+    new: list[Given[T]] = field(default_factory=list)
+    all: Named[T] = field(default_factory=dict)
+    bad: set[tuple[str, str]] = field(default_factory=set)
+    """Names of those that break a rule of their own: nothing is concluded from them."""
+    unchanged: int = 0
+
+
+@dataclass(slots=True)
+class Checked:
+    """An intake, sorted and planned. It may be written if `faults` is empty."""
+
+    sellers: Sorted[NewSeller]
+    tax_rates: Sorted[NewTaxRate]
+    products: Sorted[NewProduct]
+    prices: Sorted[NewPrice]
+    customers: Sorted[NewCustomer]
+    subscriptions: Sorted[NewSubscription]
+    planned: list[tuple[Given[NewSubscription], PlannedSubscription]]
+    faults: list[LineFault]
+
+
+def check(intake: Intake, known: dict[str, Known], *, now: datetime) -> Checked:
+    """Compare and check everything; pure. `known` by seller code holds what the file names and the database has."""
+    faults: list[LineFault] = []
+    sellers = _sort(
+        intake.sellers,
+        {(code, code): there.seller for code, there in known.items()},
+        name=lambda new: new.code,
+        check=check_new_seller,
+        same_as=lambda new, there: replace(new, next_number=there.next_number),
+        faults=faults,
+    )
+    tax_rates = _sort(
+        intake.tax_rates,
+        {(code, name): rate for code, there in known.items() for name, rate in there.tax_rates.items()},
+        name=lambda new: new.name,
+        check=check_new_tax_rate,
+        faults=faults,
+    )
+    products = _sort(
+        intake.products,
+        {(code, name): product for code, there in known.items() for name, product in there.products.items()},
+        name=lambda new: new.code,
+        check=check_new_product,
+        faults=faults,
+    )
+    prices = _sort(
+        intake.prices,
+        {(code, name): price for code, there in known.items() for name, price in there.prices.items()},
+        name=lambda new: new.code,
+        check=check_new_price,
+        faults=faults,
+    )
+    customers = _sort(
+        intake.customers,
+        {
+            (code, name): NewCustomer(customer.profile, customer_ref=customer.customer_ref)
+            for code, there in known.items()
+            for name, customer in there.customers.items()
+        },
+        name=lambda new: new.profile.account_id,
+        check=lambda new: _check_customer(new, now),
+        same_as=_comparable,
+        faults=faults,
+    )
+    subscriptions = _sort(
+        intake.subscriptions,
+        {(code, name): there for code, each in known.items() for name, there in each.subscriptions.items()},
+        name=lambda new: new.code,
+        check=check_new_subscription,
+        same_as=lambda new, there: replace(new, timezone=new.timezone or there.timezone),
+        faults=faults,
+    )
+    _check_repeats(intake.subscriptions, faults)
+    _check_sellers(intake, sellers, faults)
+    _check_methods(intake.customers, known, faults)
+    _check_prices(prices, products, tax_rates, faults)
+    planned = _plan(subscriptions, customers, prices, tax_rates, faults)
+    return Checked(sellers, tax_rates, products, prices, customers, subscriptions, planned, faults)
+
+
+def _sort(
+    given: Sequence[Given[T]],
+    known: Named[T],
+    *,
+    name: Callable[[T], str],
+    check: Callable[[T], None],
+    faults: list[LineFault],
+    same_as: Callable[[T, T], T] | None = None,
+) -> Sorted[T]:
+    found: Sorted[T] = Sorted(all=dict(known))
+    first: Named[Given[T]] = {}
+    for each in given:
+        key = (each.seller, name(each.value))
+        before = first.setdefault(key, each)
+        if before is not each:
+            faults += _differing(each, before.value, each.value, "given_twice", f"line {before.line} says otherwise")
+            continue
+        wrong = _faults_of(each, check)
+        if wrong:
+            found.bad.add(key)
+            faults += wrong
+        there = known.get(key)
+        if there is None:
+            found.new.append(each)
+            found.all[key] = each.value
+            continue
+        mend = "it is there with another value; change it there, or say the same here"
+        comparable = same_as(each.value, there) if same_as else each.value
+        differing = _differing(each, there, comparable, "exists_and_differs", mend)
+        faults += differing
+        found.unchanged += not differing
+    return found
+
+
+def _faults_of(given: Given[T], check: Callable[[T], None]) -> list[LineFault]:
+    """The faults that `check` raises, each on its field's line."""
+    try:
+        check(given.value)
+    except Refused as refusal:
+        return [LineFault(given.line_of(each.field), each.field, each.code, each.mend) for each in refusal.faults]
+    return []
+
+
+def _differing(given: Given[T], one: T, other: T, code: str, mend: str) -> list[LineFault]:
+    names = [_FILE_NAMES.get(name, name) for name in _differences(one, other)]
+    return [LineFault(given.line_of(name), name, code, mend) for name in names]
+
+
+_FILE_NAMES = {
+    "product_code": "product",
+    "interval_unit": "interval",
+    "account_id": "customer",
+    "customer_ref": "provider_customer_id",
+    "method_ref": "provider_payment_method_id",
+    "consent.given_at": "consent_at",
+    "consent": "consent_at",
+}
+_FLAT = frozenset({"profile", "personal", "policy"})
+"""Inputs within inputs whose fields a file gives without a prefix."""
+
+
+def _differences(one: object, other: object, inside: str = "") -> list[str]:
+    """Dotted names of the fields in which two inputs differ. Never the values: they may be personal."""
+    if one == other:
+        return []
+    if not is_dataclass(one) or not is_dataclass(other):
+        return [inside]
+    return [
+        name
+        for each in fields(one)
+        for name in _differences(getattr(one, each.name), getattr(other, each.name), _within(inside, each.name))
+    ]
+
+
+def _within(outer: str, name: str) -> str:
+    return name if not outer or outer in _FLAT else f"{outer}.{name}"
+
+
+def _check_customer(new: NewCustomer, now: datetime) -> None:
+    check_new_profile(new.profile)
+    if new.method_ref is not None:
+        check_method_ref(new.method_ref)
+    if new.consent is not None:
+        check_consent(new.consent, now=now)
+
+
+def _comparable(new: NewCustomer, there: NewCustomer) -> NewCustomer:
+    """The given one, without what the database can't be asked in these words: methods are compared by consent."""
+    return NewCustomer(new.profile, customer_ref=new.customer_ref or there.customer_ref)
+
+
+def _check_repeats(given: Sequence[Given[NewSubscription]], faults: list[LineFault]) -> None:
+    first: dict[tuple[str, str], int] = {}
+    for each in given:
+        line = first.setdefault((each.seller, each.value.code), each.line)
+        if line != each.line:
+            mend = f"line {line} has it already; give each subscription once"
+            faults.append(LineFault(each.line_of("code"), "code", "given_twice", mend))
+
+
+def _check_sellers(intake: Intake, sellers: Sorted[NewSeller], faults: list[LineFault]) -> None:
+    owned: Iterable[Given[Any]] = (
+        *intake.tax_rates, *intake.products, *intake.prices, *intake.customers, *intake.subscriptions,
+    )  # fmt: skip
+    for each in owned:
+        if (each.seller, each.seller) not in sellers.all:
+            mend = "give the seller in this file, or create it first"
+            faults.append(LineFault(each.line_of("seller"), "seller", "seller_not_found", mend))
+
+
+def _check_methods(given: Sequence[Given[NewCustomer]], known: dict[str, Known], faults: list[LineFault]) -> None:
+    owners: dict[str, int] = {}
+    for each in given:
+        new = each.value
+        if new.method_ref is not None and new.consent is None:
+            mend = "give the time at which the customer agreed to later charges"
+            faults.append(LineFault(each.line_of("consent_at"), "consent_at", "consent_missing", mend))
+        if new.customer_ref is not None and owners.setdefault(new.customer_ref, each.line) != each.line:
+            mend = f"line {owners[new.customer_ref]} has it; a provider's customer is one profile's"
+            line = each.line_of("provider_customer_id")
+            faults.append(LineFault(line, "provider_customer_id", "given_twice", mend))
+        seller = known.get(each.seller)
+        there = seller.customers.get(new.profile.account_id) if seller else None
+        if there is not None and new.consent is not None and new.consent.given_at not in there.consents:
+            mend = "the customer is there without this method; add it with `billing` or through the host"
+            line = each.line_of("provider_payment_method_id")
+            faults.append(LineFault(line, "provider_payment_method_id", "exists_and_differs", mend))
+
+
+def _check_prices(
+    prices: Sorted[NewPrice], products: Sorted[NewProduct], rates: Sorted[NewTaxRate], faults: list[LineFault]
+) -> None:
+    for each in prices.new:
+        price = each.value
+        if (each.seller, price.product_code) not in products.all:
+            mend = f"no product has the code {price.product_code}"
+            faults.append(LineFault(each.line_of("product"), "product", "product_not_found", mend))
+        if price.tax_rate is not None and (each.seller, price.tax_rate) not in rates.all:
+            mend = f"no tax rate has the name {price.tax_rate}"
+            faults.append(LineFault(each.line_of("tax_rate"), "tax_rate", "tax_rate_not_found", mend))
+
+
+def _plan(
+    subscriptions: Sorted[NewSubscription],
+    customers: Sorted[NewCustomer],
+    prices: Sorted[NewPrice],
+    rates: Sorted[NewTaxRate],
+    faults: list[LineFault],
+) -> list[tuple[Given[NewSubscription], PlannedSubscription]]:
+    catalogs = _catalogs(prices, rates)
+    planned = []
+    for each in subscriptions.new:
+        customer = customers.all.get((each.seller, each.value.account_id))
+        if customer is None:
+            mend = f"no customer has the account {each.value.account_id}"
+            faults.append(LineFault(each.line_of("customer"), "customer", "profile_not_found", mend))
+            continue
+        if (each.seller, each.value.account_id) in customers.bad or _names_broken(each, prices, catalogs):
+            continue
+        zone, catalog = customer.profile.timezone, catalogs.get(each.seller, {})
+        try:
+            plan = plan_subscription(each.value, profile_timezone=zone, prices=catalog)
+        except Refused as refusal:
+            faults += [LineFault(each.line_of(one.field), one.field, one.code, one.mend) for one in refusal.faults]
+            continue
+        planned.append((each, plan))
+    return planned
+
+
+def _names_broken(
+    each: Given[NewSubscription], prices: Sorted[NewPrice], catalogs: dict[str, dict[str, PriceFacts]]
+) -> bool:
+    """Whether it has a price that is there but can't be used: that fault is told where the price stands."""
+    usable = catalogs.get(each.seller, {})
+    return any(
+        (each.seller, item.price_code) in prices.all and item.price_code not in usable for item in each.value.items
+    )
+
+
+def _catalogs(prices: Sorted[NewPrice], rates: Sorted[NewTaxRate]) -> dict[str, dict[str, PriceFacts]]:
+    catalogs: dict[str, dict[str, PriceFacts]] = {}
+    for (seller, code), price in prices.all.items():
+        if (seller, code) in prices.bad or (seller, price.tax_rate) in rates.bad:
+            continue
+        rate = rates.all.get((seller, price.tax_rate)) if price.tax_rate else None
+        catalogs.setdefault(seller, {})[code] = PriceFacts(
+            id=_NOT_YET,
+            code=code,
+            product_code=price.product_code,
+            currency=price.currency,
+            unit_amount=price.unit_amount,
+            interval_unit=price.interval_unit,
+            interval_count=price.interval_count,
+            tax_rate=price.tax_rate,
+            rate=TaxRate.of(percent=rate.percent, inclusive=rate.inclusive, countries=rate.countries) if rate else None,
+        )
+    return catalogs

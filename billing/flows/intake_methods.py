@@ -1,0 +1,120 @@
+"""Bringing payment methods along: customers and methods at the provider, before any row of the intake is written.
+
+Keys follow from the seller's code, the account and the method, so a repeat, also after a crash, finds what the first
+run made (within the provider's key life). Calls run concurrently from a bounded pool.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from uuid import UUID
+
+from billing.flows.intake_input import Given, IntakeRefused, LineFault, NewCustomer
+from billing.flows.parts import Parts
+from billing.flows.payment_methods import attach_key, customer_key
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain
+from billing.privacy.keyring import Keyring
+from billing.providers.port import MethodFacts, Provider
+
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What the provider has for a new customer."""
+
+    customer_ref: str
+    facts: MethodFacts | None
+
+
+BroughtBy = dict[tuple[str, str], Brought]
+"""By seller code and account id."""
+
+
+def anonymous_id(keyring: Keyring, *, seller: str, account_id: str) -> UUID:
+    """The anonymous id of an account that is taken in: the same for every run, and a secret without the master key."""
+    key = keyring.derive("anonymous ids of an intake")
+    digest = hmac.digest(key, f"{seller}\0{account_id}".encode(), "sha256")
+    return UUID(bytes=digest[:16], version=8)
+
+
+def bring(
+    parts: Parts,
+    customers: Sequence[Given[NewCustomer]],
+    *,
+    provider_account_id: UUID,
+    progress: Callable[[int], None],
+) -> BroughtBy:
+    """Make sure of each customer and method at the provider.
+
+    Raises `IntakeRefused` with every method that the provider refused; `ProviderUnavailable` where it can't be reached
+    (`ProviderUncertain` where an answer was lost and the repeats brought none): run the same file again.
+    """
+    provider = parts.provider(provider_account_id)
+    faults: list[LineFault] = []
+    brought: BroughtBy = {}
+
+    def one(given: Given[NewCustomer]) -> None:
+        key = (given.seller, given.value.profile.account_id)
+        try:
+            brought[key] = _persist(parts, lambda: _bring_one(parts, provider, provider_account_id, given))
+        except ProviderRefused as refused:
+            if refused.account_wide:
+                raise
+            faults.append(_refused(given, refused.code))
+        except _OfAnother:
+            faults.append(_refused(given, "method_of_another_customer"))
+        progress(1)
+
+    with ThreadPoolExecutor(parts.settings.billing_charges_in_flight, thread_name_prefix="intake") as pool:
+        running = [pool.submit(one, given) for given in customers]
+        done, _ = wait(running, return_when=FIRST_EXCEPTION)
+        pool.shutdown(wait=True, cancel_futures=True)
+    for future in done:
+        future.result()
+    if faults:
+        raise IntakeRefused(faults)
+    return brought
+
+
+class _OfAnother(Exception):
+    """The method belongs to another customer of the provider."""
+
+
+def _refused(given: Given[NewCustomer], code: str) -> LineFault:
+    name = "provider_payment_method_id" if given.value.method_ref else "provider_customer_id"
+    mend = f"the provider will not have it ({code}); give another, or leave it out"
+    return LineFault(given.line_of(name), name, "refused_by_provider", mend)
+
+
+def _persist(parts: Parts, call: Callable[[], Brought]) -> Brought:
+    """Repeat under the same keys while the provider is away or its answer was lost."""
+    for back_off in parts.settings.back_off_s[:_TRIES]:
+        try:
+            return call()
+        except (ProviderUnavailable, ProviderUncertain) as unclear:
+            wish = unclear.retry_after_s if isinstance(unclear, ProviderUnavailable) else None
+            time.sleep(wish or back_off)
+    return call()
+
+
+def _bring_one(parts: Parts, provider: Provider, account_id: UUID, given: Given[NewCustomer]) -> Brought:
+    new = given.value
+    customer = new.customer_ref
+    if customer is None:
+        anonymous = anonymous_id(parts.keyring, seller=given.seller, account_id=new.profile.account_id)
+        customer = provider.create_customer(anonymous_id=anonymous, key=customer_key(anonymous, account_id))
+    if new.method_ref is None:
+        return Brought(customer, None)
+    if new.customer_ref is not None:
+        facts = provider.read_method(new.method_ref)
+        if facts.customer_ref == customer:
+            return Brought(customer, facts)
+        if facts.customer_ref is not None:
+            raise _OfAnother
+    key = attach_key(customer, new.method_ref)
+    return Brought(customer, provider.attach_method(customer_ref=customer, method_ref=new.method_ref, key=key))

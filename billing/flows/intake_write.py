@@ -1,0 +1,126 @@
+"""Writing a checked intake: every row, seller by seller, in one transaction and a fixed number of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.commands.audit_trail.record import record
+from billing.commands.payment_method.adopt import Adopted, adopt_methods
+from billing.commands.price.create import create_prices
+from billing.commands.product.create import create_products
+from billing.commands.profile.create import create_profiles
+from billing.commands.seller.create import create_seller
+from billing.commands.subscription.plan import plan_subscription
+from billing.commands.subscription.subscribe import write_subscriptions
+from billing.commands.tax_rate.put import put_tax_rate
+from billing.flows.intake_check import Checked
+from billing.flows.intake_input import Given, NewCustomer, T
+from billing.flows.intake_methods import BroughtBy, anonymous_id
+from billing.flows.parts import Parts
+from billing.queries.catalog import prices_by_code, the_seller
+from billing.queries.profile import accounts
+from billing.validators.profile import NewProfile
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What of an intake belongs to one seller."""
+
+    code: str
+    seller_id: UUID
+    checked: Checked
+    now: datetime
+
+    def of(self, given: Iterable[Given[T]]) -> list[Given[T]]:
+        return [each for each in given if each.seller == self.code]
+
+
+def write(
+    session: Session,
+    parts: Parts,
+    checked: Checked,
+    *,
+    account_id: UUID | None,
+    brought: BroughtBy,
+    actor: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Write what is new. `account_id`: the provider account of what was `brought`.
+
+    Raises `Refused` (`*_taken`) where somebody else wrote the same in between: then nothing is written.
+    """
+    for new in checked.sellers.new:
+        create_seller(session, new=new.value, actor=actor, reason=reason, now=now)
+    for code in _sellers(checked):
+        share = _Share(code, the_seller(session, code).id, checked, now)
+        _write_catalog(session, share)
+        customers = _write_customers(session, parts, share, account_id, brought)
+        subscriptions = _write_subscriptions(session, share)
+        record(
+            session,
+            actor=actor,
+            action="import",
+            reason=reason,
+            subject_type="seller",
+            subject_id=share.seller_id,
+            seller_id=share.seller_id,
+            now=now,
+            after={"customers": customers, "subscriptions": subscriptions},
+        )
+
+
+def _sellers(checked: Checked) -> list[str]:
+    nouns = (checked.sellers, checked.tax_rates, checked.products, checked.prices, checked.customers)
+    named = [each.seller for found in nouns for each in found.new]
+    return list(dict.fromkeys(named + [each.seller for each, _ in checked.planned]))
+
+
+def _write_catalog(session: Session, share: _Share) -> None:
+    for rate in share.of(share.checked.tax_rates.new):
+        put_tax_rate(session, seller_id=share.seller_id, new=rate.value)
+    products = [each.value for each in share.of(share.checked.products.new)]
+    create_products(session, seller_id=share.seller_id, new=products, now=share.now)
+    prices = [each.value for each in share.of(share.checked.prices.new)]
+    create_prices(session, seller_id=share.seller_id, new=prices, now=share.now)
+
+
+def _write_customers(session: Session, parts: Parts, share: _Share, account_id: UUID | None, brought: BroughtBy) -> int:
+    customers = share.of(share.checked.customers.new)
+    profiles = [_named(parts, each) for each in customers]
+    ids = create_profiles(session, parts.keyring, seller_id=share.seller_id, new=profiles, now=share.now)
+    adopted = [
+        Adopted(ids[account], there.customer_ref, there.facts, each.value.consent)
+        for each in customers
+        if (there := brought.get((share.code, account := each.value.profile.account_id))) is not None
+    ]
+    if account_id is not None:
+        adopt_methods(
+            session, seller_id=share.seller_id, provider_account_id=account_id, adopted=adopted, now=share.now
+        )
+    return len(customers)
+
+
+def _named(parts: Parts, given: Given[NewCustomer]) -> NewProfile:
+    profile = given.value.profile
+    name = anonymous_id(parts.keyring, seller=given.seller, account_id=profile.account_id)
+    return replace(profile, anonymous_id=name)
+
+
+def _write_subscriptions(session: Session, share: _Share) -> int:
+    """Plan again with the prices as they stand now in the database, and write."""
+    given = share.of(each for each, _ in share.checked.planned)
+    payers = accounts(session, seller_id=share.seller_id, account_ids=[each.value.account_id for each in given])
+    prices = prices_by_code(session, seller_id=share.seller_id)
+    planned = [
+        plan_subscription(each.value, profile_timezone=payers[each.value.account_id][1], prices=prices)
+        for each in given
+    ]
+    profiles = {account: profile_id for account, (profile_id, _) in payers.items()}
+    write_subscriptions(session, seller_id=share.seller_id, planned=planned, profiles=profiles, now=share.now)
+    return len(planned)

@@ -1,0 +1,150 @@
+"""What is there already, in the shape in which it is given, so that file and database are compared field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from billing.models import Product, Seller, TaxRate
+from billing.privacy.keyring import Keyring
+from billing.queries.catalog import prices_by_code
+from billing.queries.profile import known_profiles
+from billing.queries.subscription import known_subscriptions
+from billing.validators.address import Address
+from billing.validators.price import NewPrice
+from billing.validators.product import NewProduct
+from billing.validators.profile import NewProfile
+from billing.validators.seller import NewSeller, SellerPolicy
+from billing.validators.subscription import NewItem, NewSubscription
+from billing.validators.tax_rate import NewTaxRate
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCustomer:
+    """A profile as given, and what the provider side of it is compared by."""
+
+    profile: NewProfile
+    customer_ref: str | None
+    consents: frozenset[datetime]
+    """When the customer agreed to each method that the profile has or had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One seller and as much of what it has as a file names."""
+
+    seller_id: UUID
+    seller: NewSeller
+    tax_rates: Mapping[str, NewTaxRate]
+    products: Mapping[str, NewProduct]
+    prices: Mapping[str, NewPrice]
+    customers: Mapping[str, KnownCustomer]
+    subscriptions: Mapping[str, NewSubscription]
+
+
+def known(
+    session: Session, keyring: Keyring, *, seller_code: str, account_ids: Sequence[str], subscriptions: Sequence[str]
+) -> Known | None:
+    """Read one seller and the named customers and subscriptions in seven statements. None: no such seller."""
+    seller = session.scalars(select(Seller).where(Seller.code == seller_code)).one_or_none()
+    if seller is None:
+        return None
+    rates = session.scalars(select(TaxRate).where(TaxRate.seller_id == seller.id))
+    products = session.scalars(select(Product).where(Product.seller_id == seller.id))
+    return Known(
+        seller_id=seller.id,
+        seller=_seller(seller),
+        tax_rates={rate.name: _rate(rate) for rate in rates},
+        products={product.code: NewProduct(product.code, product.name) for product in products},
+        prices={
+            price.code: NewPrice(
+                code=price.code,
+                product_code=price.product_code,
+                currency=price.currency,
+                unit_amount=price.unit_amount,
+                interval_unit=price.interval_unit,
+                interval_count=price.interval_count,
+                tax_rate=price.tax_rate,
+            )
+            for price in prices_by_code(session, seller_id=seller.id).values()
+        },
+        customers=_customers(session, keyring, seller.id, account_ids),
+        subscriptions={
+            code: NewSubscription(
+                code=code,
+                account_id=there.account_id,
+                items=tuple(NewItem(price, quantity) for price, quantity in there.items),
+                start=there.anchor_at,
+                timezone=there.timezone,
+                paid_through=there.paid_through,
+                collection=there.collection,
+                days_until_due=there.days_until_due,
+            )
+            for code, there in known_subscriptions(session, seller_id=seller.id, codes=subscriptions).items()
+        },
+    )
+
+
+def _seller(row: Seller) -> NewSeller:
+    return NewSeller(
+        code=row.code,
+        legal_name=row.legal_name,
+        country=row.country,
+        currency=row.currency,
+        timezone=row.timezone,
+        address=Address(**{name: line for name, line in row.address.items() if name != "country"}),
+        tax_id=row.tax_id,
+        policy=SellerPolicy(
+            catch_up=row.catch_up,
+            catch_up_limit=row.catch_up_limit,
+            dunning_retries=tuple(timedelta(seconds=delay) for delay in row.dunning_retry_s),
+            dunning_final=row.dunning_final,
+        ),
+    )
+
+
+def _rate(row: TaxRate) -> NewTaxRate:
+    return NewTaxRate(
+        name=row.name,
+        percent=row.percent,
+        inclusive=row.inclusive,
+        countries={country: Decimal(percent) for country, percent in row.countries.items()},
+    )
+
+
+_PROVIDER_SIDE = text(
+    """
+    SELECT p.account_id, c.customer_ref,
+           (SELECT array_agg(m.consent_at) FROM billing.payment_method m WHERE m.profile_id = p.id) AS consents
+    FROM billing.profile p
+    LEFT JOIN billing.provider_customer c ON c.profile_id = p.id
+    WHERE p.seller_id = :seller AND p.account_id = ANY(:accounts)
+    """
+)
+
+
+def _customers(
+    session: Session, keyring: Keyring, seller_id: UUID, account_ids: Sequence[str]
+) -> dict[str, KnownCustomer]:
+    profiles = known_profiles(session, keyring, seller_id=seller_id, account_ids=account_ids)
+    rows = session.execute(_PROVIDER_SIDE, {"seller": seller_id, "accounts": list(account_ids)})
+    sides = {row.account_id: (row.customer_ref, frozenset(row.consents or ())) for row in rows}
+    return {
+        account_id: KnownCustomer(
+            NewProfile(
+                account_id=account_id,
+                country=there.country,
+                personal=there.personal,
+                timezone=there.timezone,
+                buyer_kind=there.buyer_kind,
+            ),
+            *sides[account_id],
+        )
+        for account_id, there in profiles.items()
+    }
