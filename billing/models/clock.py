@@ -15,7 +15,7 @@ class SandboxClock(Base):
 
     __tablename__ = "sandbox_clock"
 
-    one: Mapped[int] = mapped_column(primary_key=True, default=1)
+    one: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=1)
     instant: Mapped[datetime]
 
     __table_args__ = (CheckConstraint("one = 1", name="one_row"),)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from threading import Thread
@@ -33,6 +33,8 @@ from billing.flows.payment_methods import adopt
 from billing.flows.start import start
 from billing.models import Invoice, Payment, ProviderAccount, ProviderCustomer, Subscription
 from billing.privacy.keyring import generate
+from billing.providers.stripe.adapter import StripeProvider
+from billing.providers.stripe.client import build_client
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import Message
 from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, RENEWALS_BILL
@@ -179,6 +181,25 @@ class Company:
         deadline = datetime.now(UTC) + timedelta(seconds=seconds)
         while not condition():
             assert datetime.now(UTC) < deadline, "it never came"
+
+    def limit_confirms(self, most: int) -> None:
+        """So many confirms cancel an intent at the provider."""
+        requests.post(f"{self.witness_url}/_sandbox/config", json={"max_confirms": most}, timeout=5).raise_for_status()
+
+    def revoke_key(self) -> None:
+        """From now on the provider refuses our key."""
+        self._provider(
+            build_client(api_key="key_that_was_revoked", connect_s=1, read_s=1, base_address=self.witness_url)
+        )
+
+    def restore_key(self) -> None:
+        """The key works again."""
+        self._provider("sk_test_company")
+
+    def _provider(self, api_key: str) -> None:
+        client = build_client(api_key=api_key, connect_s=1, read_s=1, base_address=self.witness_url)
+        adapter = StripeProvider(client=client, livemode=False)
+        self.parts = replace(self.parts, provider_for=lambda _provider, _code: adapter)
 
     def customer_ref(self, profile_id: UUID) -> str:
         """The provider's id of a profile."""

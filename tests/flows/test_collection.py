@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
+from billing.flows import renewal
+from billing.models import WorkItem
 from tests.flows.company import START, Company
 
 
@@ -125,4 +128,68 @@ def test_a_payment_that_is_processing_for_days_is_waited_for(acme: Company) -> N
     acme.settle()
     assert [attempt.status for attempt in acme.payments()] == ["succeeded"]
     assert acme.invoices()[0].status == "paid"
+    assert _charged(acme) == 1190
+
+
+def test_an_intent_that_the_provider_canceled_gets_a_successor_and_the_invoice_is_paid_once(acme: Company) -> None:
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.limit_confirms(1)
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.give_method(profile, "pm_card_visa")
+    acme.settle()
+    invoice = acme.invoices()[0]
+    assert invoice.status == "paid"
+    assert [attempt.status for attempt in acme.payments(invoice)] == ["declined", "canceled", "succeeded"]
+    assert sorted(intent.status for intent in acme.witness.intents()) == ["canceled", "succeeded"]
+    assert _charged(acme) == 1190
+
+
+def test_a_key_refused_by_the_provider_uses_up_no_attempt_and_opens_one_work_item(acme: Company) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.revoke_key()
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    (attempt,) = acme.payments()
+    assert (attempt.status, attempt.first_sent_at) == ("not_sent", START)
+    with acme.begin() as session:
+        item = session.scalars(select(WorkItem)).one()
+    assert item.kind == "provider_refuses_account"
+    acme.restore_key()
+    acme.settle()
+    (again,) = acme.payments()
+    assert (again.id, again.status) == (attempt.id, "succeeded")
+    assert acme.invoices()[0].dunning_step == 0
+
+
+def test_a_key_older_than_its_life_is_never_sent_again_and_two_complete_lists_prove_absence(acme: Company) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.witness.add_faults({"kind": "timeout_before", "next": 1, "path": "/v1/payment_intents"})
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    (attempt,) = acme.payments()
+    assert attempt.status == "unknown"
+    acme.set_clock(START + timedelta(hours=25))
+    acme.settle()
+    first, second = acme.payments()
+    assert (first.id, first.status, first.reason) == (attempt.id, "canceled", "proven_absent")
+    assert (second.status, acme.invoices()[0].status) == ("succeeded", "paid")
+    keys = [request.key for request in acme.witness.requests() if request.path == "/v1/payment_intents" and request.key]
+    assert keys.count(str(attempt.id)) == 1
+    assert _charged(acme) == 1190
+
+
+def test_an_unknown_that_did_charge_is_found_after_its_key_has_died(acme: Company) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.witness.add_faults({"kind": "timeout_after", "next": 1, "path": "/v1/payment_intents"})
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1.0})
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    acme.set_clock(START + timedelta(days=4))
+    acme.settle()
+    (attempt,) = acme.payments()
+    assert attempt.status == "succeeded"
     assert _charged(acme) == 1190

@@ -79,7 +79,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "sandbox_clock",
-        sa.Column("one", sa.Integer(), nullable=False),
+        sa.Column("one", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("instant", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("one = 1", name=op.f("ck_sandbox_clock_one_row")),
         sa.PrimaryKeyConstraint("one", name=op.f("pk_sandbox_clock")),

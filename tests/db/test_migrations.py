@@ -1,0 +1,122 @@
+"""Migrations and metadata give the same database, and a database at the wrong revision is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from billing.db import migrate
+from billing.db.base import Base
+from billing.kernel.errors import Refused
+from billing.models import TRIGGERS
+
+CATALOGUE = {
+    "columns": """
+        SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || udt_name || ' ' || is_nullable
+               || ' ' || coalesce(column_default, '-')
+        FROM information_schema.columns WHERE table_schema = 'billing' AND table_name <> 'alembic_version'""",
+    "constraints": """
+        SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
+        FROM pg_constraint WHERE connamespace = 'billing'::regnamespace
+          AND conrelid::regclass::text NOT LIKE '%alembic_version'""",
+    "indexes": """
+        SELECT indexdef FROM pg_indexes WHERE schemaname = 'billing' AND tablename <> 'alembic_version'""",
+    "triggers": """
+        SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE c.relnamespace = 'billing'::regnamespace AND NOT t.tgisinternal""",
+    "functions": """
+        SELECT proname || ' ' || prosrc FROM pg_proc WHERE pronamespace = 'billing'::regnamespace""",
+    "storage": """
+        SELECT relname || ' ' || coalesce(reloptions::text, '-') FROM pg_class
+        WHERE relnamespace = 'billing'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'""",
+}
+
+
+@pytest.fixture
+def migrated(database_url: str) -> Iterator[Connection]:
+    with create_engine(database_url, poolclass=NullPool).connect() as connection:
+        yield connection
+
+
+def _catalogue(connection: Connection) -> dict[str, list[str]]:
+    return {
+        kind: sorted(re.sub(r"\s+", " ", row) for row in connection.execute(text(query)).scalars())
+        for kind, query in CATALOGUE.items()
+    }
+
+
+def _rebuild_from_metadata(connection: Connection) -> None:
+    connection.execute(text("DROP SCHEMA billing CASCADE"))
+    connection.execute(text("CREATE SCHEMA billing"))
+    Base.metadata.create_all(connection)
+
+
+def test_migrations_and_metadata_give_the_same_schema(migrated: Connection) -> None:
+    by_migrations = _catalogue(migrated)
+    _rebuild_from_metadata(migrated)
+    by_metadata = _catalogue(migrated)
+    for kind in CATALOGUE:
+        assert by_migrations[kind] == by_metadata[kind], kind
+        assert by_metadata[kind], f"nothing was compared of {kind}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "drift"),
+    [
+        ("columns", "ALTER TABLE billing.seller ADD COLUMN planted text"),
+        ("constraints", "ALTER TABLE billing.payment DROP CONSTRAINT ck_payment_amount_positive"),
+        ("indexes", "DROP INDEX billing.uq_payment_open"),
+        ("triggers", "DROP TRIGGER posting_append_only ON billing.posting"),
+        ("functions", "CREATE FUNCTION billing.planted() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+        ("storage", "ALTER TABLE billing.invoice RESET (fillfactor)"),
+    ],
+)
+def test_the_comparison_sees_a_planted_drift(migrated: Connection, kind: str, drift: str) -> None:
+    before = _catalogue(migrated)
+    migrated.execute(text(drift))
+    assert _catalogue(migrated)[kind] != before[kind]
+
+
+def test_every_trigger_of_the_metadata_is_in_the_database(migrated: Connection) -> None:
+    found = set(
+        migrated.execute(
+            text("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgname NOT LIKE 'RI_%'")
+        ).scalars()
+    )
+    assert {trigger.name for trigger in TRIGGERS} <= found
+
+
+def test_a_database_at_the_right_revision_is_accepted(migrated: Connection) -> None:
+    migrate.require_current(migrated)
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("DELETE FROM billing.alembic_version", "not_migrated"),
+        ("UPDATE billing.alembic_version SET version_num = 'from_the_future'", "migration_unknown"),
+    ],
+)
+def test_a_database_at_another_revision_is_refused(migrated: Connection, statement: str, code: str) -> None:
+    migrated.execute(text(statement))
+    with pytest.raises(Refused) as refused:
+        migrate.require_current(migrated)
+    assert refused.value.code == code
+
+
+def test_migrations_wait_for_locks_only_so_long() -> None:
+    environment = (Path(migrate.__file__).parent / "migrations" / "env.py").read_text()
+    assert "SET lock_timeout" in environment
+    assert "SET statement_timeout" in environment
+
+
+def test_upgrading_twice_changes_nothing(database_url: str, migrated: Connection) -> None:
+    before = _catalogue(migrated)
+    migrated.rollback()
+    migrate.upgrade(database_url)
+    assert _catalogue(migrated) == before
