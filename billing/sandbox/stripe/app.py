@@ -105,5 +105,4 @@ def _unknown_path(_: Exception) -> Response:
 
 
 def _json(body: Any, status: int, headers: dict[str, str] | None = None) -> Response:
-    text = json.dumps(body, indent=2) + "\n"
-    return Response(text, status=status, headers=headers, mimetype="application/json")
+    return Response(json.dumps(body) + "\n", status=status, headers=headers, mimetype="application/json")

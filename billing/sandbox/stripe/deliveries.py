@@ -48,7 +48,7 @@ def take_due(stand_in: StandIn, *, but: set[int], early: bool = False) -> list[L
                 if endpoint is None or event is None or endpoint.body["status"] != "enabled":
                     tx.sql("update deliveries set state = 'stopped' where seq = ?", (row["seq"],))
                     continue
-                body = json.dumps({**event.body, "pending_webhooks": 1}, indent=2).encode()
+                body = json.dumps({**event.body, "pending_webhooks": 1}).encode()
                 secret, url = endpoint.hidden["secret"], endpoint.body["url"]
                 letters.append(Letter(row["seq"], row["tries"], row["first_due"], url, secret, body))
         return letters

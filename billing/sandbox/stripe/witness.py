@@ -5,6 +5,7 @@ Each function takes the stand-in, an id that it does not need, and the query. It
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from billing.kernel.clock import format_instant
@@ -16,40 +17,54 @@ from billing.sandbox.stripe.values import Json
 
 
 def charges(stand_in: StandIn, _: str, query: Json) -> list[Json]:
-    """Every charge that moved money or tried to, oldest first. `metadata` is the intent's of today."""
+    """Every charge that moved money or tried to. `metadata` is the intent's of today."""
     with stand_in.store.transaction() as tx:
         found = _oldest_first(tx, "charge", query)
-        return [_charge(tx, each) for each in found]
+        metadata = _metadata_of_intents(tx, found)
+    return [_charge(each, metadata[each.body["payment_intent"]]) for each in found]
 
 
-def _charge(tx: Tx, charge: Stored) -> Json:
+def _metadata_of_intents(tx: Tx, found: list[Stored]) -> dict[str, Json]:
+    if not found:
+        return {}
+    rows = tx.sql(
+        "select id, json_extract(body, '$.metadata') as metadata from objects where kind = 'payment_intent' and id in"
+        " (select payment_intent from objects where kind = 'charge' and seq between ? and ?)",
+        (found[0].seq, found[-1].seq),
+    )
+    return {row["id"]: json.loads(row["metadata"]) for row in rows}
+
+
+def _charge(charge: Stored, metadata: Json) -> Json:
     body = charge.body
     names = ("id", "payment_intent", "customer", "amount", "currency", "status", "created", "failure_code", "disputed")
-    intent = tx.any("payment_intent", body["payment_intent"])
     return {
         **{name: body[name] for name in names},
         "amount_refunded": body["amount_refunded"],
         "decline_code": (body["outcome"] or {}).get("reason"),
         "idempotency_key": charge.hidden["key"],
-        "metadata": intent.body["metadata"] if intent else body["metadata"],
+        "metadata": metadata,
         "account": charge.account,
     }
 
 
 def intents(stand_in: StandIn, _: str, query: Json) -> list[Json]:
-    """Every intent, oldest first, with how often it was confirmed and the charges that came of it."""
+    """Every intent, with how often it was confirmed and the charges that came of it."""
     with stand_in.store.transaction() as tx:
         found = _oldest_first(tx, "payment_intent", query)
-        return [_intent(tx, each) for each in found]
+        made: dict[str, list[str]] = {each.id: [] for each in found}
+        for row in tx.sql("select id, payment_intent from objects where kind = 'charge' order by seq"):
+            if row["payment_intent"] in made:
+                made[row["payment_intent"]].append(row["id"])
+    return [_intent(each, made[each.id]) for each in found]
 
 
-def _intent(tx: Tx, intent: Stored) -> Json:
+def _intent(intent: Stored, made: list[str]) -> Json:
     names = ("id", "status", "customer", "amount", "currency", "metadata", "created", "cancellation_reason")
-    made = tx.sql("select id from objects where kind = 'charge' and payment_intent = ? order by seq", (intent.id,))
     return {
         **{name: intent.body[name] for name in names},
         "confirms": intent.hidden["confirms"],
-        "charges": [row["id"] for row in made],
+        "charges": made,
         "account": intent.account,
     }
 

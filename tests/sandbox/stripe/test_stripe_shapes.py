@@ -1,7 +1,7 @@
 """The stand-in's objects and parameters, held against what Stripe publishes (see shapes/README.md).
 
-The SDK that the engine pins speaks 2026-10-28.endive; the published schemas at hand are 2026-08-26.dahlia and the fixtures
-name no version. Where they differ, the SDK decides, and the difference is named below with its reason.
+The SDK that the engine pins speaks 2026-10-28.endive; the published schemas at hand are 2026-08-26.dahlia and the
+fixtures name no version. Where they differ, the SDK decides, and the difference is named below with its reason.
 """
 
 from __future__ import annotations
