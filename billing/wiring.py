@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 
+from celery import Celery
+
 from billing.db.clock import DatabaseClock, SandboxTime
 from billing.db.session import connect, sessions
 from billing.flows.parts import Parts
@@ -14,8 +16,10 @@ from billing.providers.port import Provider
 from billing.providers.stripe.adapter import StripeProvider, is_live_key
 from billing.providers.stripe.client import build_client
 from billing.queue.buffer import TRANSPORT, Transport
-from billing.queue.celery import CeleryTransport, make_app
+from billing.queue.celery import Broker, CeleryTransport, make_app
 from billing.settings import Settings, load
+
+_MEND = "set it, or start the embedded stack with `billing up`"
 
 
 def build(settings: Settings, *, transport: Transport | None = None) -> Parts:
@@ -24,11 +28,9 @@ def build(settings: Settings, *, transport: Transport | None = None) -> Parts:
     Raises `Refused`: `database_missing`, `broker_missing`, `secret_key_missing`.
     """
     if not settings.database_url:
-        raise Refused(Fault("DATABASE_URL", "database_missing", "set it, or start the embedded stack with `billing up`"))
+        raise Refused(Fault("DATABASE_URL", "database_missing", _MEND))
     if transport is None:
-        if not settings.broker_url:
-            raise Refused(Fault("BROKER_URL", "broker_missing", "set it, or start the embedded stack with `billing up`"))
-        transport = CeleryTransport(make_app(settings))
+        transport = CeleryTransport(_app(settings))
     secret = settings.billing_secret_key.get_secret_value() if settings.billing_secret_key else ""
     return Parts(
         settings=settings,
@@ -37,6 +39,17 @@ def build(settings: Settings, *, transport: Transport | None = None) -> Parts:
         keyring=Keyring.from_setting(secret),
         provider_for=Providers(settings),
     )
+
+
+def broker(settings: Settings) -> Broker:
+    """The broker of these settings, for whoever asks about it or sends a tick. Raises `Refused` (`broker_missing`)."""
+    return Broker(_app(settings))
+
+
+def _app(settings: Settings) -> Celery:
+    if not settings.broker_url:
+        raise Refused(Fault("BROKER_URL", "broker_missing", _MEND))
+    return make_app(settings)
 
 
 class Providers:

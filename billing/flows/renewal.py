@@ -197,7 +197,9 @@ def _set_apart(parts: Parts, claimed: ClaimedSlice, *, error: str, trace: str | 
     with parts.begin() as session:
         now = parts.clock.now(session)
         end(session, claimed, status=SliceStatus.DONE, error=error)
-        for subscription in session.scalars(select(Subscription).where(Subscription.id.in_(due))):
+        # The subject first, then its work item, as everywhere: an operator's retry takes both too.
+        held = select(Subscription).where(Subscription.id.in_(due)).order_by(Subscription.id)
+        for subscription in session.scalars(held.with_for_update(key_share=True)):
             hold(session, subscription, error=error, trace=trace, now=now)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from billing.flows.evidence import Question, ask
 from billing.flows.parts import Parts
@@ -19,34 +22,43 @@ def resolve(parts: Parts) -> int:
 
     A prepared one was never sent: it is sent now. All others are asked about; none is overtaken by a new attempt.
     """
-    questions = _take(parts)
+    with parts.begin() as session:
+        questions = read_questions(
+            parts,
+            session,
+            take_waiting(session, lease_s=parts.settings.lease_s, most=parts.settings.billing_charge_slice),
+        )
     failpoint("resolve.claimed")
+    settle_all(parts, questions)
+    return len(questions)
+
+
+def settle_all(parts: Parts, questions: Sequence[Question]) -> None:
+    """Ask about attempts that this worker has claimed, and write what is proven. No transaction spans a call."""
     unsent = [each for each in questions if each.status is PaymentStatus.PREPARED]
     send_all(parts, [each.attempt for each in unsent if each.collectable])
     never = ChargeOutcome(Outcome.NOT_SENT, reason="invoice_closed")
     _write(parts, [(each.attempt, never) for each in unsent if not each.collectable])
     _write(parts, _ask_all(parts, [each for each in questions if each.status is not PaymentStatus.PREPARED]))
-    return len(questions)
 
 
-def _take(parts: Parts) -> list[Question]:
-    with parts.begin() as session:
-        taken = take_waiting(session, lease_s=parts.settings.lease_s, most=parts.settings.billing_charge_slice)
-        now = parts.clock.now(session)
-        rows = waiting_attempts(session, taken)
-        claimed = charges_claimed(session, {payment.invoice_id for payment, _, _ in rows})
-        return [
-            Question(
-                attempt=Attempt.of(payment, sent_before=payment.status != PaymentStatus.PREPARED),
-                status=PaymentStatus(payment.status),
-                intent_ref=intent_ref,
-                claimed=frozenset(claimed.get(payment.invoice_id, ())),
-                collectable=collectable,
-                absent_lists=payment.absent_lists,
-                now=now,
-            )
-            for payment, collectable, intent_ref in rows
-        ]
+def read_questions(parts: Parts, session: Session, taken: Sequence[UUID]) -> list[Question]:
+    """What to ask about attempts that this transaction has claimed."""
+    now = parts.clock.now(session)
+    rows = waiting_attempts(session, taken)
+    claimed = charges_claimed(session, {payment.invoice_id for payment, _, _ in rows})
+    return [
+        Question(
+            attempt=Attempt.of(payment, sent_before=payment.status != PaymentStatus.PREPARED),
+            status=PaymentStatus(payment.status),
+            intent_ref=intent_ref,
+            claimed=frozenset(claimed.get(payment.invoice_id, ())),
+            collectable=collectable,
+            absent_lists=payment.absent_lists,
+            now=now,
+        )
+        for payment, collectable, intent_ref in rows
+    ]
 
 
 def _ask_all(parts: Parts, questions: Sequence[Question]) -> list[Answer]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from billing.commands.slice.cut import TASKS
+from billing.commands.work_item.close import close_gone
 from billing.flows.parts import Parts
 from billing.queue.buffer import after_commit
 from billing.queue.names import TaskName
@@ -39,6 +40,12 @@ def wake_slices(parts: Parts) -> int:
         for row in rows:
             after_commit(session, TASKS[row.kind], row.id)
     return len(rows)
+
+
+def close_gone_work(parts: Parts) -> int:
+    """Resolve work items whose cause is gone: the retried subscription was billed, the retried invoice tried."""
+    with parts.begin() as session:
+        return close_gone(session, now=parts.clock.now(session), most=parts.settings.billing_plan_limit)
 
 
 def beat(parts: Parts, tick: TaskName, *, worker: str) -> None:

@@ -38,6 +38,10 @@ class Stale(BillingError):
     """Somebody else wrote first (version or fencing token differs). Reload, or drop the late write."""
 
 
+class Unavailable(BillingError):
+    """A server or program that this engine runs on can't be used now. The message is one sentence; try again later."""
+
+
 class ProviderUnavailable(BillingError):
     """The provider surely did nothing. Try again later, with the same key.
 

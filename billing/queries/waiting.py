@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 from billing.kernel.status import InvoiceStatus
 from billing.models import Invoice, Payment, PaymentIntent
 
-_TAKE = text(
-    """
+_CLAIM = """
     UPDATE billing.payment
     SET token = token + 1, lease_until = clock_timestamp() + make_interval(secs => :lease_s),
         next_check_at = clock_timestamp() + make_interval(secs => :lease_s),
@@ -21,17 +20,22 @@ _TAKE = text(
         version = version + 1, updated_at = clock_timestamp()
     WHERE id IN (
         SELECT id FROM billing.payment
-        WHERE status IN ('prepared', 'processing', 'requires_action', 'sent', 'unknown')
-          AND next_check_at <= clock_timestamp()
+        WHERE status IN ('prepared', 'processing', 'requires_action', 'sent', 'unknown') AND {condition}
         ORDER BY next_check_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
     RETURNING id
-    """
-)
+"""
+_TAKE = text(_CLAIM.format(condition="next_check_at <= clock_timestamp()"))
+_TAKE_ONE = text(_CLAIM.format(condition="id = :only AND (lease_until IS NULL OR lease_until < clock_timestamp())"))
 
 
 def take_waiting(session: Session, *, lease_s: float, most: int) -> list[UUID]:
-    """Claim open attempts whose check is due (wall time). One that was sent and not answered is unknown from here on."""
+    """Claim open attempts whose check is due (wall time). One that was sent and not answered is unknown from now on."""
     return list(session.execute(_TAKE, {"lease_s": lease_s, "most": most}).scalars())
+
+
+def take_one(session: Session, payment_id: UUID, *, lease_s: float) -> list[UUID]:
+    """Claim this attempt, due or not; empty where it is closed or another worker holds its lease."""
+    return list(session.execute(_TAKE_ONE, {"lease_s": lease_s, "most": 1, "only": payment_id}).scalars())
 
 
 def waiting_attempts(session: Session, payments: Sequence[UUID]) -> list[tuple[Payment, bool, str | None]]:

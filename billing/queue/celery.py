@@ -6,9 +6,11 @@ from typing import Any
 
 from celery import Celery
 from kombu import Queue
+from kombu.exceptions import OperationalError
 
+from billing.kernel.errors import Unavailable
 from billing.queue.buffer import Message
-from billing.queue.names import QUEUES, TICKS
+from billing.queue.names import QUEUES, TICKS, TaskName
 from billing.settings import Settings
 
 _VISIBILITY_S = 600
@@ -90,3 +92,38 @@ class CeleryTransport:
         with self._app.producer_or_acquire() as producer:
             for task, ids in messages:
                 self._app.send_task(task.name, args=ids, queue=task.queue, producer=producer, retry=False)
+
+
+class Broker:
+    """The broker as an operator asks about it. Every call ends within seconds; all raise `Unavailable`."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def ping(self) -> None:
+        """Reach it once."""
+        try:
+            with self._app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
+        except (OperationalError, OSError) as error:
+            raise _unreachable(error) from error
+
+    def send_tick(self, tick: TaskName) -> None:
+        """Send one beat entry now, with the options that beat gives it."""
+        entry = self._app.conf.beat_schedule[tick.name]
+        try:
+            self._app.send_task(entry["task"], retry=False, **entry["options"])
+        except (OperationalError, OSError) as error:
+            raise _unreachable(error) from error
+
+    def consumed_queues(self, *, wait_s: float = 1.0) -> set[str]:
+        """Queues that some worker consumes; workers have `wait_s` to answer."""
+        try:
+            answers = self._app.control.inspect(timeout=wait_s).active_queues() or {}
+        except (OperationalError, OSError) as error:
+            raise _unreachable(error) from error
+        return {queue["name"] for queues in answers.values() for queue in queues}
+
+
+def _unreachable(error: Exception) -> Unavailable:
+    return Unavailable(f"the broker can't be reached ({type(error).__name__}); start it, or mend BROKER_URL")

@@ -10,5 +10,6 @@ from billing.tasks.base import task
 
 @task(UPKEEP_TICK)
 def tick(parts: Parts) -> None:
-    """Wake slices that nobody holds."""
+    """Wake slices that nobody holds; close work items whose cause is gone."""
     upkeep.wake_slices(parts)
+    upkeep.close_gone_work(parts)

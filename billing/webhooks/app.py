@@ -40,7 +40,7 @@ def _database(parts: Parts) -> bool:
 
 
 def _broker(parts: Parts) -> bool:
-    url = (parts.settings.broker_url or "").replace("redis+socket://", "unix://")
+    url = (parts.settings.broker_url or "").replace("redis+socket:", "unix:", 1).replace("virtual_host=", "db=")
     try:
         client = redis.Redis.from_url(url, socket_timeout=_PROBE_S, socket_connect_timeout=_PROBE_S)
         return bool(client.ping())

@@ -74,6 +74,15 @@ def record(recording: Recording) -> None:
     _HANDLERS[outcome.outcome](recording)
     if payment.closed_at is not None:
         close_for(recording.session, kind="payment_unknown", subject_id=payment.id, now=recording.now)
+        _note_account_answers(recording)
+
+
+def _note_account_answers(recording: Recording) -> None:
+    """The account takes charges again. Asked only of attempts that were held up before, so that others cost nothing."""
+    payment = recording.payment
+    if payment.checks and payment.status in (PaymentStatus.SUCCEEDED, PaymentStatus.DECLINED):
+        account = payment.provider_account_id
+        close_for(recording.session, kind="provider_refuses_account", subject_id=account, now=recording.now)
 
 
 def _succeeded(recording: Recording) -> None:

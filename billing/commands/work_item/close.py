@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.status import WorkItemStatus, require_move
 from billing.models import WorkItem
+from billing.queries.causes import SWEPT, cause_stands, gone_items
 
 _LIVE = (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
 
@@ -48,6 +49,24 @@ def close_for(session: Session, *, kind: str, subject_id: UUID, now: datetime) -
         return False
     _tell(session, item, now)
     return True
+
+
+def close_gone(session: Session, *, now: datetime, most: int) -> int:
+    """Resolve live items whose cause is gone, of the kinds that no flow closes itself. Returns their number."""
+    closed = 0
+    for kind in SWEPT:
+        gone = (
+            select(WorkItem)
+            .where(WorkItem.id.in_(gone_items(session, kind=kind, now=now, most=most)))
+            .order_by(WorkItem.id)
+            .with_for_update(skip_locked=True)
+        )
+        for item in session.scalars(gone).all():
+            # Asked once more under the lock: it may have happened again meanwhile.
+            if item.status in _LIVE and not cause_stands(session, item, now=now):
+                close_item(session, item=item, status=WorkItemStatus.RESOLVED, now=now)
+                closed += 1
+    return closed
 
 
 def _tell(session: Session, item: WorkItem, now: datetime) -> None:

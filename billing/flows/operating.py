@@ -1,0 +1,178 @@
+"""What an operator orders about one thing: try an invoice again, ask about an attempt, cancel, replay events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from billing.commands.invoice.retry import retry_invoice as put_due
+from billing.commands.provider_event.replay import lock_event
+from billing.commands.provider_event.replay import replay_event as put_back
+from billing.commands.subscription.cancel import CancelWhen, cancel_subscription
+from billing.db.base import Json
+from billing.db.clock import wall_now
+from billing.flows.order import Done, Order, carry_out, note
+from billing.flows.parts import Parts
+from billing.flows.resolution import read_questions, settle_all
+from billing.kernel.clock import format_instant
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.status import OPEN_PAYMENT
+from billing.models import Invoice, Payment, ProviderEvent, Subscription
+from billing.queries.invoice import lock_invoice
+from billing.queries.operations.events import EventFilter, list_events
+from billing.queries.subscription import lock_subscription
+from billing.queries.waiting import take_one
+from billing.queue.buffer import after_commit
+from billing.queue.names import COLLECTIONS_TICK, INBOX_PROCESS
+
+_PAGE = 500
+"""Events whose ids are read at once."""
+
+
+def retry_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Done:
+    """Charge an open invoice now, outside the dunning schedule. A repeat while a try is due changes nothing.
+
+    Raises `Refused` as `billing.commands.invoice.retry` does.
+    """
+    with carry_out(parts, order) as session:
+        invoice = lock_invoice(session, invoice_id)
+        before = _of_invoice(invoice)
+        changed = put_due(session, invoice_id=invoice_id, now=parts.clock.now(session), wall=wall_now(session))
+        note(
+            parts,
+            session,
+            order,
+            action="invoice.retry",
+            subject_type="invoice",
+            subject_id=invoice.id,
+            seller_id=invoice.seller_id,
+            before=before,
+            after=_of_invoice(invoice) | {"changed": changed},
+        )
+        if changed:
+            after_commit(session, COLLECTIONS_TICK)
+    told = "it is due now; the next sweep charges it" if changed else "a try is due already; nothing was changed"
+    return Done(invoice_id, invoice.number or str(invoice_id), changed=changed, told=told)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What the provider's answer made of an attempt. `asked` is false where it was closed already."""
+
+    asked: bool
+    before: str
+    status: str
+    reason: str | None
+
+
+def resolve_payment(parts: Parts, payment_id: UUID, *, order: Order) -> Resolved:
+    """Ask the provider now what became of an open attempt, and settle what is proven. A closed one is left alone.
+
+    The order is written down in the transaction that claims the attempt, before the provider is asked. Raises
+    `Refused` (`payment_not_found`, `payment_in_hands`: a worker is asking at this moment).
+    """
+    with carry_out(parts, order) as session:
+        payment = session.get(Payment, payment_id)
+        if payment is None:
+            raise Refused(Fault("payment", "payment_not_found", "give the id of an attempt"))
+        before = payment.status
+        if before not in OPEN_PAYMENT:
+            return Resolved(False, before, before, payment.reason)
+        taken = take_one(session, payment_id, lease_s=parts.settings.lease_s)
+        if not taken:
+            raise Refused(Fault("payment", "payment_in_hands", "a worker is asking just now; look again in a minute"))
+        session.refresh(payment)
+        questions = read_questions(parts, session, taken)
+        note(
+            parts,
+            session,
+            order,
+            action="payment.resolve",
+            subject_type="payment",
+            subject_id=payment.id,
+            seller_id=payment.seller_id,
+            before={"status": before, "checks": payment.checks},
+            after={"status": payment.status, "asked": True},
+        )
+    settle_all(parts, questions)
+    with parts.begin() as session:
+        payment = session.get_one(Payment, payment_id, populate_existing=True)
+        return Resolved(True, before, payment.status, payment.reason)
+
+
+def cancel(parts: Parts, subscription_id: UUID, *, when: CancelWhen, order: Order) -> Done:
+    """Cancel a subscription. A repeat of `period_end` changes nothing. Raises as the command does."""
+    with carry_out(parts, order) as session:
+        subscription = lock_subscription(session, subscription_id)
+        before = _of_subscription(subscription)
+        now = parts.clock.now(session)
+        subscription = cancel_subscription(session, subscription_id=subscription_id, when=when, now=now)
+        after = _of_subscription(subscription)
+        note(
+            parts,
+            session,
+            order,
+            action=f"subscription.cancel.{when}",
+            subject_type="subscription",
+            subject_id=subscription.id,
+            seller_id=subscription.seller_id,
+            before=before,
+            after=after,
+        )
+    ends = subscription.ended_at or subscription.cancel_at
+    at = format_instant(ends) if ends else "now"
+    if before == after:
+        told = f"it ends at {at} already; nothing was changed"
+        return Done(subscription_id, subscription.code, changed=False, told=told)
+    return Done(subscription_id, subscription.code, changed=True, told=f"it ends at {at}; open invoices stay open")
+
+
+def replay_event(parts: Parts, event_id: UUID, *, order: Order) -> Done:
+    """Have an event handled anew. One that waits to be handled is left alone. Raises `Refused` (`event_not_found`)."""
+    with carry_out(parts, order) as session:
+        event = lock_event(session, event_id)
+        before = _of_event(event)
+        changed = put_back(session, event=event)
+        note(
+            parts,
+            session,
+            order,
+            action="event.replay",
+            subject_type="provider_event",
+            subject_id=event.id,
+            seller_id=None,
+            before=before,
+            after=_of_event(event) | {"changed": changed},
+        )
+        if changed:
+            after_commit(session, INBOX_PROCESS, event.id)
+    told = "it is put back and handled anew" if changed else "it waits to be handled already; nothing was changed"
+    return Done(event_id, event.event_ref, changed=changed, told=told)
+
+
+def replay_all(parts: Parts, wanted: EventFilter, *, order: Order) -> Iterator[Done]:
+    """As `replay_event`, for every event that the filter lets through, each in a transaction of its own."""
+    before: UUID | None = None
+    while True:
+        with parts.begin() as session:
+            page = list_events(session, wanted, before=before, limit=_PAGE)
+        for row in page.rows:
+            yield replay_event(parts, row["id"], order=order)
+        before = page.next_before
+        if before is None:
+            return
+
+
+def _of_invoice(invoice: Invoice) -> Json:
+    due = invoice.next_attempt_at
+    return {"status": invoice.status, "next_attempt_at": format_instant(due) if due else None}
+
+
+def _of_subscription(subscription: Subscription) -> Json:
+    at = subscription.cancel_at
+    return {"status": subscription.status, "cancel_at": format_instant(at) if at else None}
+
+
+def _of_event(event: ProviderEvent) -> Json:
+    return {"status": event.status, "tries": event.tries}

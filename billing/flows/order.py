@@ -1,0 +1,71 @@
+"""An operator's order: who gives it, why, and whether it is only tried. Done and recorded in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.commands.audit_trail.record import record
+from billing.db.base import Json
+from billing.flows.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who and why stand in the audit trail beside what was done. A dry run does everything, then takes it back."""
+
+    actor: str
+    reason: str
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of an order about one thing. `changed` is false where there was nothing to do; `told` says it."""
+
+    subject_id: UUID
+    name: str
+    changed: bool
+    told: str
+    refused: str | None = None
+    """The code of a refusal, where orders about many things go on after one."""
+
+
+@contextmanager
+def carry_out(parts: Parts, order: Order) -> Iterator[Session]:
+    """A transaction for one order: committed at the end, or undone, its messages too, if the order is only tried."""
+    with parts.sessions() as session, session.begin() as transaction:
+        yield session
+        if order.dry_run:
+            transaction.rollback()
+
+
+def note(
+    parts: Parts,
+    session: Session,
+    order: Order,
+    *,
+    action: str,
+    subject_type: str,
+    subject_id: UUID,
+    seller_id: UUID | None,
+    before: Json,
+    after: Json,
+) -> None:
+    """Write the order into the audit trail, at business time."""
+    record(
+        session,
+        actor=order.actor,
+        action=action,
+        reason=order.reason,
+        subject_type=subject_type,
+        subject_id=subject_id,
+        seller_id=seller_id,
+        before=before,
+        after=after,
+        now=parts.clock.now(session),
+    )

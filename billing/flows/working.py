@@ -1,0 +1,240 @@
+"""Work items in a person's hands: retried, parked, discarded, each at most once, and all of it written down.
+
+Locks are taken as the flows take them: what the item is about first, then the item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.invoice.unhold import lift_invoice
+from billing.commands.payment.hasten import hasten_account, hasten_question
+from billing.commands.provider_event.replay import lock_event, replay_event
+from billing.commands.subscription.unhold import lift_subscription
+from billing.commands.work_item.close import close_item
+from billing.commands.work_item.park import park_item, reopen_item
+from billing.db.base import Json
+from billing.db.clock import wall_now
+from billing.flows import payment_methods
+from billing.flows.order import Done, Order, carry_out, note
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, Refused, Stale
+from billing.kernel.status import WorkItemStatus
+from billing.models import WorkItem
+from billing.queries.causes import cause_stands
+from billing.queries.operations.work import WorkFilter, list_work
+from billing.queries.payment_method import the_method
+from billing.queue.buffer import after_commit
+from billing.queue.names import COLLECTIONS_RESOLVE, COLLECTIONS_TICK, INBOX_PROCESS, RENEWALS_TICK, TaskName
+
+_PAGE = 500
+"""Items whose ids are read at once."""
+
+LIVE = (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
+
+
+class Action(StrEnum):
+    """What a person may do with an item, where its `safe_actions` allow it."""
+
+    RETRY = "retry"
+    PARK = "park"
+    DISCARD = "discard"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How items of one kind are tried again."""
+
+    again: Callable[[Parts, Session, UUID], bool]
+    """Change the subject's rows, locked; False where another try is under way already."""
+    told: str
+    nudge: TaskName | None = None
+    names_subject: bool = False
+    """The message carries the subject's id; else it wakes a sweep."""
+    afterwards: Callable[[Parts, UUID], None] | None = None
+    """What is left to do once the change is committed: a call to the provider."""
+
+
+def _event(_: Parts, session: Session, event_id: UUID) -> bool:
+    return replay_event(session, event=lock_event(session, event_id))
+
+
+def _detach(parts: Parts, method_id: UUID) -> None:
+    with parts.begin() as session:
+        method = the_method(session, method_id)
+    payment_methods.detach(parts, method)
+
+
+RETRIES = {
+    "subscription_not_billed": Retry(
+        again=lambda _, session, id_: lift_subscription(session, subscription_id=id_),
+        told="its hold is lifted; the next sweep bills what is due",
+        nudge=RENEWALS_TICK,
+    ),
+    "invoice_not_charged": Retry(
+        again=lambda parts, session, id_: lift_invoice(session, invoice_id=id_, now=parts.clock.now(session)),
+        told="its hold is lifted; the next sweep charges it",
+        nudge=COLLECTIONS_TICK,
+    ),
+    "payment_unknown": Retry(
+        again=lambda _, session, id_: hasten_question(session, payment_id=id_, wall=wall_now(session)),
+        told="the provider is asked again now",
+        nudge=COLLECTIONS_RESOLVE,
+    ),
+    "event_not_handled": Retry(
+        again=_event, told="it is put back and handled anew", nudge=INBOX_PROCESS, names_subject=True
+    ),
+    "provider_refuses_account": Retry(
+        again=lambda _, session, id_: hasten_account(session, provider_account_id=id_),
+        told="what waited for the account is due again now",
+        nudge=COLLECTIONS_TICK,
+    ),
+    payment_methods.NOT_DETACHED: Retry(
+        again=lambda *_: True, told="the provider is told again that the method was removed", afterwards=_detach
+    ),
+}
+"""By kind. A kind that is absent can't be tried again by its item: it is parked, or discarded once settled by hand."""
+
+
+def act(parts: Parts, item_id: UUID, *, action: Action, order: Order) -> Done:
+    """Retry, park or discard one item. A repeat, or an action on what is closed, changes nothing and says so.
+
+    Raises `Refused`: `work_item_not_found`, `action_not_safe`, `actor_missing`, `reason_missing`.
+    """
+    with carry_out(parts, order) as session:
+        item = _the_item(session, item_id)
+        before = _state(item)
+        _require_safe(item, action)
+        doing = {Action.RETRY: _retry, Action.PARK: _park, Action.DISCARD: _discard}[action]
+        done = doing(parts, session, item)
+        note(
+            parts,
+            session,
+            order,
+            action=f"work.{action}",
+            subject_type="work_item",
+            subject_id=item.id,
+            seller_id=item.seller_id,
+            before=before,
+            after=_state(item) | {"changed": done.changed, "told": done.told},
+        )
+    retry = RETRIES.get(item.kind)
+    if action is Action.RETRY and done.changed and retry and retry.afterwards and not order.dry_run:
+        retry.afterwards(parts, item.subject_id)
+    return done
+
+
+def act_on_all(parts: Parts, wanted: WorkFilter, *, action: Action, order: Order) -> Iterator[Done]:
+    """As `act`, for every item that the filter lets through, newest first, each in a transaction of its own.
+
+    A refusal is told and the others go on. An item that is raised meanwhile is left for the next time.
+    """
+    before: UUID | None = None
+    while True:
+        with parts.begin() as session:
+            page = list_work(session, wanted, before=before, limit=_PAGE)
+        for row in page.rows:
+            yield _act_or_tell(parts, row["id"], action=action, order=order)
+        before = page.next_before
+        if before is None:
+            return
+
+
+def _act_or_tell(parts: Parts, item_id: UUID, *, action: Action, order: Order) -> Done:
+    try:
+        return act(parts, item_id, action=action, order=order)
+    except Refused as refused:
+        fault = refused.faults[0]
+        return Done(item_id, fault.field, changed=False, told=fault.mend, refused=fault.code)
+    except Stale as late:
+        return Done(item_id, "work_item", changed=False, told=str(late), refused="stale")
+
+
+def _the_item(session: Session, item_id: UUID) -> WorkItem:
+    item = session.get(WorkItem, item_id)
+    if item is None:
+        raise Refused(Fault("work_item", "work_item_not_found", "give an id of `billing work list`"))
+    return item
+
+
+def _require_safe(item: WorkItem, action: Action) -> None:
+    if item.status in LIVE and action not in item.safe_actions:
+        safe = ", ".join(item.safe_actions) or "nothing"
+        raise Refused(Fault("action", "action_not_safe", f"{item.kind} allows {safe}"))
+
+
+def _retry(parts: Parts, session: Session, item: WorkItem) -> Done:
+    retry = RETRIES.get(item.kind)
+    if item.status in LIVE and retry is None:
+        raise Refused(Fault("action", "action_not_safe", f"{item.kind} can't be tried again from here"))
+    if item.status not in LIVE or retry is None:
+        return _closed_already(item)
+    now = parts.clock.now(session)
+    stands = cause_stands(session, item, now=now)
+    again = stands and retry.again(parts, session, item.subject_id)
+    _lock(session, item)
+    if item.status not in LIVE:
+        raise Stale(f"work item {item.id} was closed meanwhile; look again")
+    if not stands:
+        close_item(session, item=item, status=WorkItemStatus.RESOLVED, now=now)
+        return _done(item, "its cause is gone; it is closed")
+    if item.status == WorkItemStatus.PARKED:
+        reopen_item(session, item=item)
+    elif not again:
+        return _done(item, "another try is under way already; nothing was changed", changed=False)
+    item.next_try_at = now
+    session.flush()
+    if retry.nudge is not None:
+        after_commit(session, retry.nudge, *([item.subject_id] if retry.names_subject else []))
+    return _done(item, retry.told)
+
+
+def _park(_: Parts, session: Session, item: WorkItem) -> Done:
+    _lock(session, item)
+    if item.status == WorkItemStatus.PARKED:
+        return _done(item, "it is parked already; nothing was changed", changed=False)
+    if item.status not in LIVE:
+        return _closed_already(item)
+    park_item(session, item=item)
+    return _done(item, "it is parked and waits by decision")
+
+
+def _discard(parts: Parts, session: Session, item: WorkItem) -> Done:
+    _lock(session, item)
+    if item.status not in LIVE:
+        return _closed_already(item)
+    close_item(session, item=item, status=WorkItemStatus.DISCARDED, now=parts.clock.now(session))
+    return _done(item, "it is discarded and needs nothing more")
+
+
+def _lock(session: Session, item: WorkItem) -> None:
+    session.scalars(
+        select(WorkItem)
+        .where(WorkItem.id == item.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def _closed_already(item: WorkItem) -> Done:
+    return _done(item, f"it is {item.status} already; nothing was changed", changed=False)
+
+
+def _done(item: WorkItem, told: str, *, changed: bool = True) -> Done:
+    return Done(item.id, item.kind, changed=changed, told=told)
+
+
+def _state(item: WorkItem) -> Json:
+    return {
+        "kind": item.kind,
+        "subject_type": item.subject_type,
+        "subject_id": str(item.subject_id),
+        "status": item.status,
+        "tries": item.tries,
+    }

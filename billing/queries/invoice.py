@@ -1,0 +1,24 @@
+"""Reads of invoices."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.kernel.errors import Fault, Refused
+from billing.models import Invoice
+
+
+def lock_invoice(session: Session, invoice_id: UUID) -> Invoice:
+    """The row, locked until the transaction ends. Raises `Refused` (`invoice_not_found`)."""
+    found = session.scalars(
+        select(Invoice)
+        .where(Invoice.id == invoice_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if found is None:
+        raise Refused(Fault("invoice", "invoice_not_found", "give the number or the id of an invoice"))
+    return found

@@ -1,0 +1,57 @@
+"""Finding the one thing that an operator names: by our id, by its number or code, by the host's account."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.kernel.errors import Fault, Refused
+
+_INVOICE = "SELECT id FROM billing.invoice WHERE number = :name OR id = CAST(:id AS uuid) LIMIT 2"
+_PAYMENT = "SELECT id FROM billing.payment WHERE id = CAST(:id AS uuid)"
+_PROFILE = "SELECT id FROM billing.profile WHERE account_id = :name OR id = CAST(:id AS uuid) LIMIT 2"
+_SUBSCRIPTION = "SELECT id FROM billing.subscription WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
+_EVENT = "SELECT id FROM billing.provider_event WHERE event_ref = :name OR id = CAST(:id AS uuid) LIMIT 2"
+
+
+def find_invoice(session: Session, name: str) -> UUID:
+    """By number or id. Raises `Refused`: `invoice_not_found`, `invoice_ambiguous` (two sellers with one prefix)."""
+    return _one(session, _INVOICE, "invoice", name, "give its number or its id; `billing invoice list` shows both")
+
+
+def find_payment(session: Session, name: str) -> UUID:
+    """By id. Raises `Refused` (`payment_not_found`)."""
+    return _one(session, _PAYMENT, "payment", name, "give its id; `billing invoice show` lists attempts")
+
+
+def find_profile(session: Session, name: str) -> UUID:
+    """By the host's account or by id. Raises `Refused`: `profile_not_found`, `profile_ambiguous`."""
+    return _one(session, _PROFILE, "profile", name, "give the account of the host application, or the profile's id")
+
+
+def find_subscription(session: Session, name: str) -> UUID:
+    """By code or id. Raises `Refused`: `subscription_not_found`, `subscription_ambiguous`."""
+    return _one(session, _SUBSCRIPTION, "subscription", name, "give its code or id; `billing profile show` lists them")
+
+
+def find_event(session: Session, name: str) -> UUID:
+    """By our id or the provider's. Raises `Refused`: `event_not_found`, `event_ambiguous`."""
+    return _one(session, _EVENT, "event", name, "give its id or the provider's; `billing events list` shows both")
+
+
+def _one(session: Session, statement: str, noun: str, name: str, mend: str) -> UUID:
+    found = session.execute(text(statement), {"name": name, "id": _as_id(name)}).scalars().all()
+    if not found:
+        raise Refused(Fault(noun, f"{noun}_not_found", mend))
+    if len(found) > 1:
+        raise Refused(Fault(noun, f"{noun}_ambiguous", "there are several of that name; give its id"))
+    return UUID(str(found[0]))
+
+
+def _as_id(name: str) -> UUID | None:
+    try:
+        return UUID(name)
+    except ValueError:
+        return None

@@ -1,0 +1,83 @@
+"""Invoices as operators see them: lists, and one document with its lines, tries, postings and what was done to it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.queries.operations.paging import Facts, Page, read_all, read_page
+
+_LIST = """
+SELECT i.id, i.number, i.status, p.account_id, i.currency, i.total_minor, i.amount_remaining_minor, i.issued_at,
+       i.next_attempt_at, i.final_decision, i.hold_id
+FROM billing.invoice i
+JOIN billing.profile p ON p.id = i.profile_id
+WHERE (CAST(:status AS text) IS NULL OR i.status = :status)
+  AND (CAST(:profile AS uuid) IS NULL OR i.profile_id = :profile)
+  AND (CAST(:customer AS text) IS NULL OR p.account_id = :customer)
+  AND (CAST(:since AS timestamptz) IS NULL OR i.issued_at >= :since)
+  AND (CAST(:before AS uuid) IS NULL OR i.id < :before)
+ORDER BY i.id DESC LIMIT :limit
+"""
+
+_ONE = """
+SELECT i.id, i.number, i.kind, i.status, s.code AS seller, p.account_id, i.profile_id, u.code AS subscription,
+       i.subscription_id, i.collection, i.issued_at, i.due_at, i.period_start, i.period_end, i.currency,
+       i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor, i.credit_applied_minor, i.amount_due_minor,
+       i.amount_paid_minor, i.amount_remaining_minor, i.tax_groups, i.reverse_charge, i.legal_notes, i.buyer_country,
+       i.buyer_kind, i.paid_at, i.next_attempt_at, i.charge_not_before, i.dunning_step, i.dunning_at,
+       i.waits_for_method, i.final_decision, i.hold_id, i.version
+FROM billing.invoice i
+JOIN billing.seller s ON s.id = i.seller_id
+JOIN billing.profile p ON p.id = i.profile_id
+LEFT JOIN billing.subscription u ON u.id = i.subscription_id
+WHERE i.id = :id
+"""
+
+_LINES = """
+SELECT position, kind, description, quantity, unit_amount, amount_minor, discount_minor, tax_percent, tax_inclusive,
+       tax_code, period_start, period_end, how
+FROM billing.invoice_line WHERE invoice_id = :id ORDER BY position
+"""
+
+_TRIES = """
+SELECT p.id, p.attempt_no, p.status, p.scheduled, p.amount_minor, p.currency, p.opened_at, p.first_sent_at, p.closed_at,
+       p.next_check_at, p.decline_code, p.advice_code, p.reason, p.charge_ref, n.intent_ref, n.generation, p.evidence
+FROM billing.payment p JOIN billing.payment_intent n ON n.id = p.payment_intent_id
+WHERE p.invoice_id = :id ORDER BY p.attempt_no
+"""
+
+_POSTINGS = """
+SELECT e.id AS entry_id, e.kind, e.effective_at, g.account, g.amount_minor, g.currency
+FROM billing.ledger_entry e JOIN billing.posting g ON g.entry_id = e.id
+WHERE e.invoice_id = :id ORDER BY e.id, g.position
+"""
+
+
+def list_invoices(
+    session: Session,
+    *,
+    status: str | None = None,
+    profile: UUID | None = None,
+    customer: str | None = None,
+    since: datetime | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> Page:
+    """Documents by status, profile, account of the host, or issued at or after `since`."""
+    values = {"status": status, "profile": profile, "customer": customer, "since": since, "before": before}
+    return read_page(session, _LIST, values, limit=limit)
+
+
+def show_invoice(session: Session, invoice_id: UUID) -> Facts:
+    """One document in five statements; the parties stay sealed."""
+    values = {"id": invoice_id}
+    [invoice] = read_all(session, _ONE, values)
+    return {
+        **invoice,
+        "lines": read_all(session, _LINES, values),
+        "payments": read_all(session, _TRIES, values),
+        "postings": read_all(session, _POSTINGS, values),
+    }
