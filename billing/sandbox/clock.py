@@ -1,0 +1,135 @@
+"""Business time of the sandbox: moved only when all is quiet, together with the stand-in's clock (DECISIONS 2)."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from sqlalchemy import text
+
+from billing.flows.parts import Parts
+from billing.kernel.clock import format_instant
+from billing.kernel.errors import Fault, Refused
+from billing.providers.stripe.witness import Witness, WitnessState
+from billing.queue.buffer import after_commit
+from billing.queue.names import TICKS, TaskName
+from billing.sandbox.broker import messages
+from billing.sandbox.waiting import counted, read_waiting
+
+POLL_S = 0.05
+_NUDGE_S = 0.25
+"""So often sweeps are woken while it waits: a thousand moments can't each wait for beat's second."""
+
+_NEXT = text(
+    """
+    WITH held AS (SELECT id FROM billing.profile WHERE hold_id IS NOT NULL), moment AS (
+      SELECT next_due_at AS at FROM billing.subscription
+      WHERE next_due_at > :now AND hold_id IS NULL AND profile_id NOT IN (SELECT id FROM held)
+      UNION ALL
+      SELECT next_attempt_at FROM billing.invoice
+      WHERE status = 'open' AND next_attempt_at > :now AND hold_id IS NULL AND profile_id NOT IN (SELECT id FROM held))
+    SELECT max(at) FROM moment WHERE at <= (SELECT min(at) FROM moment) + make_interval(secs => :grouped_s)
+    """
+)
+
+
+def now(parts: Parts) -> datetime:
+    """Business time, aware UTC."""
+    with parts.begin() as session:
+        return parts.clock.now(session)
+
+
+def first_set(parts: Parts, *, now: datetime) -> None:
+    """Begin business time at `now`, if it never began; the stand-in's clock is set to the same instant."""
+    with parts.begin() as session:
+        begin = text("INSERT INTO billing.sandbox_clock (one, instant) VALUES (1, :now) ON CONFLICT DO NOTHING")
+        session.execute(begin, {"now": now})
+        standing = parts.clock.now(session)
+    witness_of(parts).set_clock(standing)
+
+
+def next_moment(parts: Parts, *, grouped_s: float = 3600.0) -> datetime | None:
+    """The next due moment of a subscription or an invoice; of those within `grouped_s` (business seconds) the last."""
+    with parts.begin() as session:
+        found: datetime | None = session.execute(
+            _NEXT, {"now": parts.clock.now(session), "grouped_s": grouped_s}
+        ).scalar_one()
+    return found
+
+
+def quiet(parts: Parts) -> list[str]:
+    """What is not quiet, in words; empty where business time may be moved.
+
+    The stand-in is asked before and after our rows are read: nothing that began in between is overlooked.
+    """
+    witness = witness_of(parts)
+    before = witness.state()
+    waiting = read_waiting(parts)
+    held = messages(parts.settings.broker_url or "")
+    after = witness.state()
+    reasons = [*waiting.reasons, *_going_on(after)]
+    if held.waiting:
+        reasons.append(f"{counted(held.waiting, 'message', 'messages')} queued")
+    if held.in_hands:
+        reasons.append(f"{counted(held.in_hands, 'message', 'messages')} in workers' hands")
+    if not reasons and (not before.quiet or before.requests != after.requests):
+        reasons.append("the provider was asked something just now")
+    return reasons
+
+
+def wait_until_quiet(parts: Parts, *, seconds: float) -> list[str]:
+    """Wait, at most so long (wall time), until all is quiet. Returns what is not, as `quiet` does. Wakes the sweeps."""
+    deadline, nudged = time.monotonic() + seconds, time.monotonic()
+    while True:
+        waiting = read_waiting(parts)
+        reasons = waiting.reasons or quiet(parts)
+        if not reasons or time.monotonic() > deadline:
+            return reasons
+        if time.monotonic() - nudged > _NUDGE_S:
+            wake(parts, *waiting.ticks)
+            nudged = time.monotonic()
+        time.sleep(POLL_S)
+
+
+def advance(parts: Parts, to: datetime, *, force: bool = False) -> None:
+    """Move business time to `to` (aware), the stand-in's clock with it, and wake the sweeps.
+
+    Raises `Refused`: `clock_goes_forward`, and unless forced `not_quiet`, which names what is not.
+    """
+    standing = now(parts)
+    if to <= standing:
+        raise Refused(Fault("to", "clock_goes_forward", f"it is {format_instant(standing)}; name a later moment"))
+    reasons = [] if force else quiet(parts)
+    if reasons:
+        raise Refused(Fault("clock", "not_quiet", f"{'; '.join(reasons)}: wait, or give --force"))
+    # The stand-in goes first. What we send under the new time must not be dated before it there: evidence is looked
+    # for among what was created since.
+    witness_of(parts).set_clock(to)
+    with parts.begin() as session:
+        session.execute(text("UPDATE billing.sandbox_clock SET instant = :to"), {"to": to})
+        for tick in TICKS:
+            after_commit(session, tick)
+
+
+def wake(parts: Parts, *ticks: TaskName) -> None:
+    """Send these sweeps now, as beat would."""
+    with parts.begin() as session:
+        for tick in ticks:
+            after_commit(session, tick)
+
+
+def witness_of(parts: Parts) -> Witness:
+    """The stand-in behind these parts. Raises `Refused` (`no_stand_in`)."""
+    base = parts.settings.stripe_api_base
+    if not base:
+        raise Refused(Fault("STRIPE_API_BASE", "no_stand_in", "the sandbox's clock needs the stand-in: `billing up`"))
+    return Witness(base)
+
+
+def _going_on(state: WitnessState) -> list[str]:
+    counts = (
+        (state.in_flight_requests, "request", "requests", "unanswered by the provider"),
+        (state.undelivered_webhooks, "webhook", "webhooks", "undelivered"),
+        (state.due_timers, "timer", "timers", "due at the provider"),
+    )
+    return [f"{counted(count, one, many)} {what}" for count, one, many, what in counts if count]

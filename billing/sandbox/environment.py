@@ -1,0 +1,132 @@
+"""The environment of a running stack: `up` writes it down, and any other process of the checkout adopts it.
+
+A stack is known by its name. `main` is what `billing up` starts; the demo's are `demo`, `demo-2` and so on; others are
+for tests. Each has servers, data and secrets of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout."""
+MAIN = "main"
+DEMOS = ("demo", "demo-2", "demo-3", "demo-4")
+NAME = "BILLING_STACK"
+"""Names the stack that commands speak of; without it, the first one that runs."""
+
+_ELSEWHERE = ("DATABASE_URL", "BROKER_URL")
+_PROVIDER = "STRIPE_API_KEY"
+_LIVE = re.compile(r"\b[sr]k_live_")
+_SETTING = re.compile(rf"^\s*(?:export\s+)?(?:{'|'.join(_ELSEWHERE)})\s*=\s*\S", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one stack of this checkout lives."""
+
+    name: str
+    base: Path
+    """The servers' folder."""
+
+    @property
+    def root(self) -> Path:
+        """What the embedded servers are told apart by; for `main` the checkout itself. Never made."""
+        return _root(self.name)
+
+    @property
+    def folder(self) -> Path:
+        """Ours alone: secrets, pid files, logs, the stand-in's books."""
+        return self.base / "stack"
+
+    @property
+    def environment(self) -> Path:
+        return self.folder / "environment"
+
+    @property
+    def has_servers(self) -> bool:
+        """Whether PostgreSQL and Valkey of this stack take connections."""
+        return _listens(self.base / "run" / ".s.PGSQL.5432") and _listens(self.base / "run" / "valkey.sock")
+
+
+def place_of(name: str) -> Place:
+    """The place of the stack `name`; nothing is made."""
+    # Imported here: what brings settings of its own never needs the servers' launcher.
+    from billing.sandbox.embedded.folders import folders_of  # noqa: PLC0415
+
+    return Place(name=name, base=folders_of(_root(name)).base)
+
+
+def places() -> Iterator[Place]:
+    """The stack named by `BILLING_STACK`, or else all that this checkout may have, `main` first."""
+    named = os.environ.get(NAME)
+    for name in [named] if named else [MAIN, *DEMOS]:
+        yield place_of(name)
+
+
+def chosen() -> Place:
+    """The stack that a command speaks of: the named one, else the first that runs, else `main`."""
+    found = list(places())
+    return next((place for place in found if place.has_servers), found[0])
+
+
+def adopt() -> None:
+    """Take over the environment of a running stack, where this process was given neither database nor broker.
+
+    What is set already stays. Does nothing where a live provider key is about, in the environment or in `.env`.
+    """
+    if any(os.environ.get(name) for name in _ELSEWHERE) or has_live_key() or _SETTING.search(_dotenv()):
+        return
+    place = next((place for place in places() if place.environment.is_file() and place.has_servers), None)
+    if place is None:
+        return
+    own_provider = bool(os.environ.get(_PROVIDER))
+    for name, value in read(place).items():
+        if not (own_provider and name.startswith("STRIPE_")):
+            os.environ.setdefault(name, value)
+
+
+def has_live_key() -> bool:
+    """Whether a key that moves real money stands in the environment or in `.env`."""
+    keys = (value for name, value in os.environ.items() if name.startswith(_PROVIDER))
+    return any(_LIVE.match(value) for value in keys) or bool(_LIVE.search(_dotenv()))
+
+
+def read(place: Place) -> dict[str, str]:
+    """The stack's environment as written at its last start; empty where it was never started."""
+    with suppress(FileNotFoundError):
+        lines = place.environment.read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+    return {}
+
+
+def write(place: Place, values: Mapping[str, str]) -> None:
+    """Write it down, for our eyes only: it holds the stack's secrets. A reader sees the old text or the new."""
+    making = place.environment.with_suffix(".new")
+    with os.fdopen(os.open(making, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
+        file.writelines(f"{name}={value}\n" for name, value in values.items())
+    making.replace(place.environment)
+
+
+def _root(name: str) -> Path:
+    return ROOT if name == MAIN else ROOT / ".stacks" / name
+
+
+def _dotenv() -> str:
+    with suppress(OSError):
+        return Path(".env").read_text(errors="replace")
+    return ""
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client, suppress(OSError):
+        client.settimeout(1)
+        client.connect(os.fspath(path))
+        return True
+    return False

@@ -1,0 +1,60 @@
+"""The programs of a stack: stock Celery, a stock WSGI server, the stand-in; and the environment that they get."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+
+from billing.privacy.keyring import generate
+from billing.sandbox.environment import NAME, Place
+from billing.sandbox.plan import Plan
+from billing.sandbox.probes import HOST
+
+WEB, STRIPE, BEAT, WORKER = "web", "stripe", "beat", "worker"
+
+_OURS = ("DATABASE_URL", "BROKER_URL", "STRIPE_", "PAYPAL_", "BILLING_")
+"""Names that a stack's process has from its stack alone."""
+
+
+def command(name: str, place: Place, plan: Plan, *, seed: int | None = None) -> list[str]:
+    """The command of the process `name`. `seed` makes the stand-in's faults repeatable."""
+    if name == STRIPE:
+        store = str(place.folder / "stripe.sqlite")
+        chance = [] if seed is None else ["--seed", str(seed)]
+        return _python("billing.sandbox.stripe", "--port", str(plan.stripe_port), "--store", store, *chance)
+    if name == WEB:
+        return _python("waitress", f"--listen={HOST}:{plan.web_port}", "--threads=8", "wsgi:app")
+    if name == BEAT:
+        return _python("celery", "-A", "worker", "beat")
+    return _python(
+        "celery", "-A", "worker", "worker", "--concurrency", "1", "-n", node_of(name),
+        "--without-gossip", "--without-mingle",
+    )  # fmt: skip
+
+
+def node_of(name: str) -> str:
+    """The Celery node that a worker is."""
+    return f"{name}@stack"
+
+
+def child_environment(place: Place, values: Mapping[str, str]) -> dict[str, str]:
+    """What a process of the stack gets: of ours only the stack's own `values`, so that two stacks never mix."""
+    foreign = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    return foreign | {"PYTHONUNBUFFERED": "1", NAME: place.name} | dict(values)
+
+
+def with_secrets(kept: Mapping[str, str]) -> dict[str, str]:
+    """The stack's own keys: those of its first start, else new ones."""
+    if kept:
+        return dict(kept)
+    return {
+        "BILLING_SANDBOX": "1",
+        "BILLING_SECRET_KEY": generate(),
+        "STRIPE_API_KEY": f"sk_test_{secrets.token_hex(16)}",
+    }
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
