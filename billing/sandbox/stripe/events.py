@@ -19,6 +19,9 @@ KEPT_S = 30 * 86_400
 EVERY_ACCOUNT = "*"
 """The endpoint given at start hears all accounts, since an account exists only once its key is used."""
 _REORDER_MS = 500
+_UNTAKEN = """select 1 from deliveries d where d.event = objects.id and d.state <> 'delivered' and not exists
+    (select 1 from deliveries t where t.event = d.event and t.endpoint = d.endpoint and t.state = 'delivered')"""
+"""An endpoint that was to hear of the event and has not taken it by any delivery."""
 
 LIST_SPEC: Spec = {**PAGE, "created": CREATED, "type": TEXT, "types": LIST, "delivery_success": BOOL}
 
@@ -95,8 +98,7 @@ def list_(call: Call) -> Json:
         where += f" and type in ({','.join('?' * len(types))})"
         values += types
     if "delivery_success" in call.params:
-        failed = "select event from deliveries where event = objects.id and state <> 'delivered'"
-        where += f" and {'not ' if call.params['delivery_success'] else ''}exists ({failed})"
+        where += f" and {'not ' if call.params['delivery_success'] else ''}exists ({_UNTAKEN})"
     listed = page(call, "event", filters=("type",), also=(where, values))
     listed["data"] = [_with_pending(call.tx, body) for body in listed["data"]]
     return listed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
+from ipaddress import IPv4Address
 from threading import Thread
 from typing import Any
 
@@ -64,13 +64,9 @@ class Server:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach that address."""
-    return host == "localhost" or _address_is_loopback(host)
-
-
-def _address_is_loopback(host: str) -> bool:
+    """Whether this is an IPv4 address that only this machine can reach."""
     try:
-        return ip_address(host).is_loopback
+        return IPv4Address(host).is_loopback
     except ValueError:
         return False
 

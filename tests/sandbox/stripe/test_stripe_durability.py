@@ -51,6 +51,31 @@ def test_an_answered_charge_survives_a_kill_and_its_key_replays(tmp_path: Path) 
         assert world.see("faults")[0]["kind"] == "slow"
 
 
+def test_killed_between_the_effect_and_its_answer_the_key_replays(tmp_path: Path) -> None:
+    store = str(tmp_path / "books.db")
+    with running("--store", store) as (world, process):
+        order = world.order()
+        world.fault("timeout_after", path="/v1/payment_intents")
+        lane = threading.Thread(target=lambda: charged(world, order))
+        lane.start()
+        (moved,) = until(lambda: world.see("charges"))
+        process.kill()
+        lane.join()
+    with running("--store", store) as (world, _):
+        replayed = charged(world, order)
+        assert replayed.latest_charge == moved["id"]
+        assert replayed.last_response.headers["Idempotent-Replayed"] == "true"
+        assert len(world.see("charges")) == 1
+
+
+def charged(world: World, order: dict[str, Any]) -> Any:
+    """The charge under the one key of a test, or None where no answer came."""
+    try:
+        return world.v1.payment_intents.create(order, {"idempotency_key": "k"})
+    except stripe.APIConnectionError:
+        return None
+
+
 def test_killed_in_the_middle_of_charging_each_key_has_one_charge(tmp_path: Path) -> None:
     store = str(tmp_path / "books.db")
     answered: dict[str, str] = {}
@@ -128,6 +153,7 @@ def test_two_processes_never_share_a_store(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["--host", "0.0.0.0"], "loopback only"),
+        (["--host", "example.com"], "loopback only"),
         (["--webhook-url", "http://127.0.0.1:1/"], "go together"),
         (["--webhook-url", "http://127.0.0.1:1/", "--webhook-secret-env", "NOT_SET_ANYWHERE"], "is empty"),
     ],

@@ -105,6 +105,9 @@ def test_a_dropped_delivery_is_found_by_listing_and_sent_on_request(world: World
     assert len(missed) == 1
     assert world.tell(f"events/{missed[0].id}/resend")["deliveries"] == 1
     until(lambda: missed[0].id in receiver.ids("customer.created"))
+    world.quiet()
+    assert world.v1.events.list({"delivery_success": False}).data == []
+    assert len(world.v1.events.list({"delivery_success": True}).data) == 2
 
 
 def test_events_are_listed_newest_first_by_type_and_time(world: World) -> None:
