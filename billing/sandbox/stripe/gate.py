@@ -196,10 +196,14 @@ def _lose_on_the_way_in(visit: _Visit) -> None:
 
 
 def _lose_on_the_way_out(visit: _Visit, *, lost: bool) -> None:
-    fault = visit.fault("timeout_after")
-    if lost or fault is not None:
-        _time_out(visit, fault.ms if fault else None)
-    if visit.fault("disconnect_after"):
+    timeout, broken = visit.fault("timeout_after"), visit.fault("disconnect_after")
+    if timeout is not None or broken is not None:
+        # Written at once: a stand-in killed while it holds the caller must not strike again after its restart.
+        with visit.stand_in.store.transaction() as tx:
+            visit.stand_in.faults.keep(tx)
+    if lost or timeout is not None:
+        _time_out(visit, timeout.ms if timeout else None)
+    if broken is not None:
         raise StandInDisconnected("the connection breaks before the answer, by a fault")
 
 
