@@ -1,0 +1,146 @@
+"""What a cycle stands on: a database with all tables and no rows, and a broker of the lane's own that may be hurt."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+import redis
+from psycopg import sql
+from sqlalchemy import make_url
+
+from billing.db.migrate import upgrade
+from billing.sandbox.embedded import folders, valkey
+from billing.sandbox.embedded.binaries import binaries_for
+from billing.sandbox.environment import ROOT
+
+_MIGRATIONS = Path(__file__).parents[2] / "db" / "migrations"
+_PREFIX = "billing_crash"
+
+
+class Databases(Protocol):
+    """Gives out empty, migrated databases, by name."""
+
+    def clone(self) -> str: ...
+
+    def url_of(self, name: str) -> str: ...
+
+    def drop(self, name: str) -> None: ...
+
+
+class Templates:
+    """Databases copied from a migrated template on the server at `address`. For one user of the server at a time."""
+
+    def __init__(self, address: str) -> None:
+        self._url = make_url(address).set(drivername="postgresql")
+        self._connection = psycopg.connect(self._url.render_as_string(hide_password=False), autocommit=True)
+        self._template = f"{_PREFIX}_{_digest_of_migrations()}"
+        names = self._connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [_PREFIX])
+        found = {name for (name,) in names.fetchall()}
+        for name in found - {self._template}:
+            self.drop(name)
+        if self._template not in found:
+            making = f"{_PREFIX}_{secrets.token_hex(4)}"
+            self._run("CREATE DATABASE {}", making)
+            upgrade(self.url_of(making))
+            self._run("ALTER DATABASE {} RENAME TO {}", making, self._template)
+
+    def clone(self) -> str:
+        """The name of a new database."""
+        name = f"{_PREFIX}_{secrets.token_hex(4)}"
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, self._template)
+        return name
+
+    def url_of(self, name: str) -> str:
+        """Its address, for SQLAlchemy."""
+        return self._url.set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)
+
+    def drop(self, name: str) -> None:
+        """Remove it, cutting whatever is still connected."""
+        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _run(self, statement: str, *names: str) -> None:
+        self._connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def _digest_of_migrations() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(_MIGRATIONS.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return f"t{digest.hexdigest()[:12]}"
+
+
+@contextmanager
+def database(databases: Databases) -> Iterator[str]:
+    """The address of a fresh database for the length of the block."""
+    name = databases.clone()
+    try:
+        yield databases.url_of(name)
+    finally:
+        databases.drop(name)
+
+
+class Broker:
+    """A Valkey of this lane alone, which keeps nothing on disk: what a kill takes is gone."""
+
+    def __init__(self, name: str) -> None:
+        self._folders = folders.folders_of(ROOT / ".stacks" / f"crash-{os.getpid()}-{name}")
+        folders.prepare(self._folders)
+        self._binaries = binaries_for(self._folders.account)
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """For Celery."""
+        return f"redis+socket://{valkey.socket(self._folders)}?virtual_host=0"
+
+    def start(self) -> None:
+        """Start it, empty, if it is down."""
+        valkey.start(self._folders, self._binaries, fast=True)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        valkey.kill(self._folders)
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay open and nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._signal(signal.SIGCONT)
+
+    def flush(self) -> None:
+        """Forget every message, those in workers' hands too."""
+        with self._client() as client:
+            client.flushall()
+
+    def waiting(self, *queues: str) -> int:
+        """Messages that no worker has taken yet."""
+        with self._client() as client:
+            return sum(int(client.llen(queue)) for queue in queues)
+
+    def remove(self) -> None:
+        """End it and delete its folder."""
+        with suppress(ProcessLookupError):
+            self.thaw()
+        self.kill()
+        folders.remove(self._folders)
+
+    def _client(self) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(valkey.socket(self._folders)), socket_timeout=5)
+
+    def _signal(self, number: signal.Signals) -> None:
+        pid = valkey.pid(self._folders)
+        if pid is not None:
+            os.kill(pid, number)

@@ -1,0 +1,278 @@
+"""One cycle's stage: a company on a fresh database, a stand-in of its own, and the real processes that bill it.
+
+Every wait ends at the cycle's deadline with `NotConverged`. Ticks are sent from here, as beat would send them, but for
+the rows that are about beat itself.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from billing.flows.parts import Parts
+from billing.flows.start import start
+from billing.kernel.errors import BillingError
+from billing.models import Profile, ProviderAccount
+from billing.privacy.keyring import generate
+from billing.providers.stripe.witness import Witness
+from billing.queue.buffer import TRANSPORT, Message, Transport
+from billing.queue.names import TICKS
+from billing.sandbox import endpoint
+from billing.sandbox.crash.ground import Broker
+from billing.sandbox.crash.processes import Living, Nursery
+from billing.sandbox.crash.waiting import waiting
+from billing.sandbox.crash.world import World, found, give_card, set_clock
+from billing.sandbox.probes import HOST, answers, port_for
+from billing.sandbox.stripe.server import Server, serving
+from billing.sandbox.stripe.store import MEMORY, Store
+from billing.settings import Settings
+from billing.wiring import build
+
+DEADLINE_S = 60.0
+"""For a whole cycle, in wall time. What has not converged by then has failed."""
+_TICK_S = 0.4
+_LOOK_S = 0.05
+_KEY = "sk_test_crash"
+_POOL = ("--pool=prefork", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO")
+
+
+class NotConverged(BillingError):
+    """The deadline passed. The message says what was still waited for."""
+
+
+class NotReached(BillingError):
+    """The fault never fired: this flow does not come by that point so often."""
+
+
+class Stage:
+    """The levers of one cycle."""
+
+    def __init__(
+        self, *, world: World, parts: Parts, server: Server, broker: Broker, nursery: Nursery, folder: Path, deadline_s: float
+    ) -> None:
+        self.world, self.parts, self.server, self.broker = world, parts, server, broker
+        self.witness = Witness(server.url)
+        self.living: dict[str, Living] = {}
+        self.faults = 0
+        """How many were injected."""
+        self.hurt_at: float | None = None
+        """Monotonic time of the last fault."""
+        self.problems: list[str] = []
+        """What a story saw that must not be; it fails the cycle."""
+        self.ticking = True
+        """Whether ticks are sent from here."""
+        self.database_url = parts.settings.database_url
+        """What processes started from now on connect to."""
+        self._nursery, self._folder = nursery, folder
+        self._orders: dict[str, Callable[[], None]] = {}
+        self._deadline = time.monotonic() + deadline_s
+        self._ticked = 0.0
+        self._moment = 0
+
+    # --- processes ---
+
+    def worker(
+        self, name: str = "worker", *, faults: str = "", concurrency: int = 1, env: dict[str, str] | None = None
+    ) -> Living:
+        """`celery -A worker worker`, with these failpoints."""
+        argv = ["celery", "-A", "worker", "worker", *_POOL, f"--concurrency={concurrency}", f"--hostname={name}@crash"]
+        return self._start(name, argv, faults=faults, env=env, again=lambda: self.worker(name, concurrency=concurrency))
+
+    def receiver(self, *, faults: str = "", env: dict[str, str] | None = None) -> Living:
+        """The web application behind waitress; returns once it answers."""
+        argv = ["waitress-serve", f"--listen={HOST}:{self.receiver_port}", "--threads=8", "wsgi:app"]
+        started = self._start("receiver", argv, faults=faults, env=env, again=self.receiver)
+        self.wait(lambda: answers(f"{self.receiver_url}/healthz"), "the receiver's first answer", ticking=False)
+        return started
+
+    def beat(self, name: str = "beat") -> Living:
+        """`celery -A worker beat`. From now on ticks come from it alone."""
+        self.ticking = False
+        argv = ["celery", "-A", "worker", "beat", "--loglevel=INFO"]
+        return self._start(name, argv, faults="", env=None, again=lambda: self.beat(name))
+
+    def _start(
+        self, name: str, argv: list[str], *, faults: str, env: dict[str, str] | None, again: Callable[[], object]
+    ) -> Living:
+        once = self._folder / f"{name}.once"
+        once.mkdir(exist_ok=True)
+        whole = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONUNBUFFERED": "1", **self.environment, **(env or {})}
+        if faults:
+            whole |= {"BILLING_FAILPOINTS": faults, "BILLING_FAILPOINTS_ONCE": str(once)}
+        log = self._folder / f"{name}.log"
+        living = Living(self._nursery.fork(argv, env=whole, log=log), log)
+        self.living[name] = living
+        self._orders[name] = lambda: void(again())
+        return living
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every process of the cycle gets."""
+        settings = self.parts.settings
+        secrets = (settings.stripe_api_key, settings.stripe_webhook_secret, settings.billing_secret_key)
+        key, webhook, master = (secret.get_secret_value() if secret else "" for secret in secrets)
+        return {
+            "DATABASE_URL": self.database_url or "",
+            "BROKER_URL": settings.broker_url or "",
+            "STRIPE_API_BASE": settings.stripe_api_base or "",
+            "STRIPE_API_KEY": key,
+            "STRIPE_WEBHOOK_SECRET": webhook,
+            "BILLING_SECRET_KEY": master,
+            "BILLING_SANDBOX": "1",
+            "BILLING_SLICE_SIZE": "2",
+            "BILLING_CHARGE_SLICE": "2",
+        }
+
+    def revive(self) -> None:
+        """Start again, without failpoints, whatever has died."""
+        self.broker.start()
+        for name, living in list(self.living.items()):
+            if not living.alive:
+                self._orders[name]()
+
+    def end(self) -> None:
+        """SIGKILL to all of them."""
+        for living in self.living.values():
+            living.kill_group()
+
+    # --- faults ---
+
+    def fired(self, point: str, *, process: str = "worker") -> int | None:
+        """The process that hit this failpoint, or None so far."""
+        with suppress(FileNotFoundError, ValueError):
+            return int((self._folder / f"{process}.once" / point).read_text())
+        return None
+
+    def hurt(self, times: int = 1) -> None:
+        """Count a fault; recovery is measured from the last one."""
+        self.faults += times
+        self.hurt_at = time.monotonic()
+
+    def expect(self, holds: bool, otherwise: str) -> None:  # noqa: FBT001 (a condition, as in assert)
+        """Note a problem unless it holds."""
+        if not holds:
+            self.problems.append(otherwise)
+
+    # --- time ---
+
+    def tick(self) -> None:
+        """Send every tick once, as beat does; a broker that is down is no matter."""
+        self.send([(tick, ()) for tick in TICKS])
+        self._ticked = time.monotonic()
+
+    def send(self, messages: list[Message]) -> None:
+        """Publish these."""
+        transport: Transport = self.parts.sessions.kw["info"][TRANSPORT]
+        with suppress(Exception):
+            transport.send(messages)
+
+    def wait(self, holds: Callable[[], bool], what: str, *, ticking: bool = True) -> None:
+        """Return as soon as it holds; ticks go on meanwhile, if they are ours to send."""
+        while not holds():
+            if time.monotonic() > self._deadline:
+                raise NotConverged(f"still waiting for {what}; {self._left()}")
+            if ticking and self.ticking and time.monotonic() - self._ticked > _TICK_S:
+                self.tick()
+            time.sleep(_LOOK_S)
+
+    def play(self, until: Callable[[], bool] = lambda: False) -> bool:
+        """Play on through the world's moments. True as soon as `until` holds, False once all is quiet at the last one."""
+        while True:
+            self.wait(lambda: until() or self.quiet, "all to be quiet")
+            if until():
+                return True
+            if self._moment + 1 == len(self.world.moments):
+                return False
+            self._moment += 1
+            self.advance(self.world.moments[self._moment])
+
+    def reach(self, point: str, *, process: str = "worker") -> int:
+        """Play until the failpoint is hit. Returns the process id; raises `NotReached`."""
+        if not self.play(lambda: self.fired(point, process=process) is not None):
+            raise NotReached(point)
+        pid = self.fired(point, process=process)
+        assert pid is not None
+        return pid
+
+    def advance(self, now: datetime) -> None:
+        """Move both clocks."""
+        set_clock(self.parts, now)
+        self.witness.set_clock(now)
+
+    @property
+    def quiet(self) -> bool:
+        return not waiting(self.parts, self.witness)
+
+    def _left(self) -> str:
+        left = waiting(self.parts, self.witness)
+        return ", ".join(f"{count} {name}" for name, count in left.items()) or "all is quiet"
+
+    # --- the company ---
+
+    def change_card(self, account: str, card: str) -> None:
+        """The customer gives another card."""
+        with self.parts.begin() as session:
+            profile_id = session.scalars(select(Profile.id).where(Profile.account_id == account)).one()
+            account_id = session.scalars(select(ProviderAccount.id)).one()
+        give_card(self.parts, profile_id, card, account_id=account_id)
+
+    def count(self, sql: str) -> int:
+        """The one number that a query gives."""
+        with self.parts.begin() as session:
+            return int(session.connection().exec_driver_sql(sql).scalar_one())
+
+    def ids(self, sql: str) -> list[UUID]:
+        """The ids that a query gives."""
+        with self.parts.begin() as session:
+            return list(session.connection().exec_driver_sql(sql).scalars())
+
+    @property
+    def receiver_url(self) -> str:
+        return f"http://{HOST}:{self.receiver_port}"
+
+    receiver_port = 0
+
+
+def void(_: object) -> None:
+    """Nothing."""
+
+
+@contextmanager
+def staged(
+    world: World, *, database_url: str, broker: Broker, nursery: Nursery, folder: Path, deadline_s: float = DEADLINE_S
+) -> Iterator[Stage]:
+    """A stage with its company made, clocks at the first moment, and nothing running yet. Ends whatever was started."""
+    port = port_for(None, None)
+    with ExitStack() as undo:
+        server = undo.enter_context(serving(Store(MEMORY), seed=1))
+        _, secret = endpoint.register(server.url, key=_KEY, url=f"http://{HOST}:{port}/webhooks/stripe")
+        settings = Settings(
+            _env_file=None,
+            database_url=database_url,
+            broker_url=broker.url,
+            stripe_api_key=SecretStr(_KEY),
+            stripe_api_base=server.url,
+            stripe_webhook_secret=SecretStr(secret),
+            billing_secret_key=SecretStr(generate()),
+            billing_sandbox=True,
+        )
+        parts = build(settings)
+        undo.callback(lambda: parts.sessions.kw["bind"].dispose())
+        stage = Stage(
+            world=world, parts=parts, server=server, broker=broker, nursery=nursery, folder=folder, deadline_s=deadline_s
+        )
+        stage.receiver_port = port
+        undo.callback(stage.end)
+        set_clock(parts, world.moments[0])
+        stage.witness.set_clock(world.moments[0])
+        start(parts)
+        found(parts, world)
+        yield stage

@@ -1,0 +1,34 @@
+"""What still waits, in our rows and at the provider. Nothing at all is what convergence means."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from billing.flows.parts import Parts
+from billing.kernel.errors import ProviderUnavailable
+from billing.providers.stripe.witness import Witness
+
+_WAITING = text(
+    """
+    SELECT 'slices', count(*) FROM billing.slice WHERE status IN ('pending', 'running')
+    UNION ALL SELECT 'attempts', count(*) FROM billing.payment WHERE status IN ('prepared', 'sent', 'unknown')
+    UNION ALL SELECT 'events', count(*) FROM billing.provider_event WHERE next_try_at IS NOT NULL
+    UNION ALL SELECT 'invoices', count(*) FROM billing.invoice
+        WHERE next_attempt_at <= :now AND hold_id IS NULL AND status = 'open'
+    UNION ALL SELECT 'subscriptions', count(*) FROM billing.subscription s
+        JOIN billing.profile p ON p.id = s.profile_id
+        WHERE s.next_due_at <= :now AND s.hold_id IS NULL AND p.hold_id IS NULL
+    """
+)
+
+
+def waiting(parts: Parts, witness: Witness) -> dict[str, int]:
+    """Counts by what waits; empty when all is quiet. The provider is read first: what it has delivered is in our rows."""
+    try:
+        state = witness.state()
+    except ProviderUnavailable:
+        return {"provider": 1}
+    with parts.begin() as session:
+        counts = list(session.execute(_WAITING, {"now": parts.clock.now(session)}))
+    counts += [("deliveries", state.undelivered_webhooks), ("requests", state.in_flight_requests)]
+    return {name: count for name, count in counts if count}
