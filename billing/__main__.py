@@ -1,0 +1,41 @@
+"""The console script `billing`: joins the operators' commands and the playground's, each loaded when it is called."""
+
+from __future__ import annotations
+
+from billing.ops.console import Console
+from billing.ops.lazy import Entry
+from billing.sandbox.environment import adopt
+
+COMMANDS = {
+    "demo": Entry(
+        "billing.sandbox.commands", "Play months of a company's billing, with faults, and prove it.", playground=True
+    ),
+    "up": Entry("billing.sandbox.commands", "Start the embedded stack; data survives a restart.", playground=True),
+    "down": Entry("billing.sandbox.commands", "Stop the embedded stack."),
+    "status": Entry("billing.sandbox.commands", "Show what of the embedded stack runs."),
+    "clock": Entry("billing.sandbox.commands", "Show or advance the sandbox's business time.", playground=True),
+    "sandbox": Entry("billing.sandbox.commands", "Run a stand-in for a payment provider.", playground=True),
+    "shell": Entry("billing.sandbox.commands", "A Python prompt with settings, session and models at hand."),
+    "check": Entry("billing.ops.check", "Check settings, database, broker, providers and workers."),
+    "db": Entry("billing.ops.database", "Bring the database to this code's revision, or compare the two."),
+    "import": Entry("billing.ops.importing", "Import sellers, catalog, customers and subscriptions from a file."),
+    "tick": Entry("billing.ops.tick", "Send one beat entry now, as beat would."),
+    "invoice": Entry("billing.ops.invoice", "Invoices: list, show, try again."),
+    "payment": Entry("billing.ops.payment", "Attempts to move money: show, ask the provider."),
+    "profile": Entry("billing.ops.profile", "Customers: show."),
+    "subscription": Entry("billing.ops.subscription", "Subscriptions: show, cancel."),
+    "work": Entry("billing.ops.work", "Failed and stuck work: list, show, retry, park, discard."),
+    "events": Entry("billing.ops.events", "Provider events received: list, show, replay."),
+    "audit": Entry("billing.ops.audit", "Check every invariant over the whole database."),
+}
+
+cli = Console(name="billing", entries=COMMANDS, adopt=adopt, help="Renew, invoice, charge and settle subscriptions.")
+
+
+def main() -> None:
+    """Run the console script."""
+    cli(prog_name="billing")
+
+
+if __name__ == "__main__":
+    main()

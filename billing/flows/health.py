@@ -1,0 +1,149 @@
+"""Health: is everything there that billing needs, and does somebody do the work? One line each, with what to mend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from sqlalchemy.exc import DBAPIError
+
+from billing.db.migrate import head, require_current
+from billing.flows.parts import Parts
+from billing.flows.start import pin
+from billing.kernel.clock import format_instant
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable, Refused, Unavailable
+from billing.queries.operations.health import beats, server_version
+from billing.queries.operations.work import count_open_work
+from billing.queue.names import QUEUES, TICKS
+
+STALE_TICKS = 3
+"""A tick that did not end within so many periods is late."""
+STALE_LEAST_S = 15.0
+
+
+class State(StrEnum):
+    """Of one line: right, to be mended, or merely to be known."""
+
+    OK = "ok"
+    MEND = "mend"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that was looked at. `told` never holds a secret."""
+
+    name: str
+    state: State
+    told: str
+
+
+class BrokerView(Protocol):
+    """What is asked of the broker; both raise `Unavailable`."""
+
+    def ping(self) -> None: ...
+
+    def consumed_queues(self, *, wait_s: float = ...) -> set[str]: ...
+
+
+def examine(parts: Parts, broker: Callable[[], BrokerView]) -> Iterator[Line]:
+    """Look at everything; what is down hides nothing else. A provider account that was never pinned is pinned here."""
+    database = _database(parts)
+    yield database
+    migrated = database.state is State.OK
+    yield from _broker(broker)
+    yield from _providers(parts, migrated=migrated)
+    if migrated:
+        yield from _ticks(parts)
+        yield _work(parts)
+
+
+def _database(parts: Parts) -> Line:
+    try:
+        with parts.begin() as session:
+            version = server_version(session)
+            require_current(session.connection())
+    except DBAPIError:
+        return Line("database", State.MEND, "can't be reached; start it, or mend DATABASE_URL")
+    except Refused as refused:
+        return Line("database", State.MEND, _mend(refused))
+    return Line("database", State.OK, f"PostgreSQL {version} at revision {head()}")
+
+
+def _broker(broker: Callable[[], BrokerView]) -> Iterator[Line]:
+    try:
+        view = broker()
+        view.ping()
+        yield Line("broker", State.OK, "answers")
+        consumed = view.consumed_queues()
+    except Refused as refused:
+        yield Line("broker", State.MEND, _mend(refused))
+        return
+    except Unavailable as down:
+        yield Line("broker", State.MEND, str(down))
+        return
+    for queue in QUEUES:
+        if queue in consumed:
+            yield Line(f"queue {queue}", State.OK, "a worker consumes it")
+        else:
+            mend = f"no worker answers that it consumes it; start one: `celery -A worker worker -Q {queue}`"
+            yield Line(f"queue {queue}", State.MEND, mend)
+
+
+def _providers(parts: Parts, *, migrated: bool) -> Iterator[Line]:
+    keys = parts.settings.stripe_keys
+    if not keys:
+        yield Line("stripe", State.MEND, "STRIPE_API_KEY is not set: nothing can be charged")
+    for code, key in keys.items():
+        yield _account(parts, code, livemode=key.startswith(("sk_live_", "rk_live_")), migrated=migrated)
+        name = "STRIPE_WEBHOOK_SECRET" if code == "default" else f"STRIPE_WEBHOOK_SECRET__{code.upper()}"
+        if parts.settings.webhook_secrets(code):
+            yield Line(f"stripe {code} webhooks", State.OK, f"{name} is set")
+        else:
+            yield Line(f"stripe {code} webhooks", State.MEND, f"{name} is not set: every event is refused")
+
+
+def _account(parts: Parts, code: str, *, livemode: bool, migrated: bool) -> Line:
+    name = f"stripe {code}"
+    mode = "live" if livemode else "test"
+    try:
+        facts = parts.provider_for("stripe", code).account()
+        if migrated:
+            pin(parts, provider="stripe", code=code, livemode=livemode)
+    except ProviderUnavailable:
+        return Line(name, State.MEND, "the provider can't be reached; charges wait and are sent later")
+    except ProviderRefused as refused:
+        return Line(name, State.MEND, f"the provider refuses the key ({refused.code}); set the right one")
+    except Refused as refused:
+        return Line(name, State.MEND, _mend(refused))
+    return Line(name, State.OK, f"account {facts.account_ref} in {mode} mode" + (", pinned" if migrated else ""))
+
+
+def _ticks(parts: Parts) -> Iterator[Line]:
+    late_s = max(STALE_TICKS * parts.settings.tick_s, STALE_LEAST_S)
+    with parts.begin() as session:
+        rows = beats(session, [tick.name for tick in TICKS])
+    for row in rows:
+        name = f"tick {row['tick']}"
+        if row["seen_at"] is None:
+            yield Line(name, State.MEND, "has never run; start beat and a worker")
+        elif row["age_s"] > late_s:
+            seen = format_instant(row["seen_at"].replace(microsecond=0))
+            yield Line(name, State.MEND, f"last ran at {seen}, {row['age_s']:.0f} s ago; start beat and a worker")
+        else:
+            yield Line(name, State.OK, f"ran {row['age_s']:.0f} s ago on {row['worker']}")
+
+
+def _work(parts: Parts) -> Line:
+    with parts.begin() as session:
+        counts = count_open_work(session)
+    if not counts:
+        return Line("work items", State.OK, "none is open")
+    told = ", ".join(f"{row['items']} {row['kind']} {row['status']}" for row in counts)
+    return Line("work items", State.NOTE, f"{told}; see `billing work list`")
+
+
+def _mend(refused: Refused) -> str:
+    return "; ".join(f"{fault.code}: {fault.mend}" for fault in refused.faults)

@@ -1,0 +1,64 @@
+"""`billing check`: what is right, and what to mend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from pydantic import SecretStr
+
+from billing import wiring
+from billing.flows.health import Line, State, examine
+from billing.kernel.errors import Refused
+from billing.ops.failures import FINDING
+from billing.ops.options import as_json
+from billing.ops.telling import tell_json, tell_pairs, tell_table
+from billing.privacy.logging import configure_logging
+from billing.privacy.redaction import redact_text
+from billing.settings import Settings, load
+
+_DERIVED = ("live", "tick_s", "lease_s", "connect_timeout_s", "read_timeout_s")
+
+
+@click.command("check")
+@as_json
+@click.pass_context
+def check(context: click.Context, *, as_json: bool) -> None:
+    """Check settings, database, broker, providers and workers.
+
+    Shows the settings in effect (secrets only as set or unset), and line by line what is right and what to mend. Ends
+    with status 1 where anything is to be mended. The first check that reaches a provider pins its account and mode.
+    """
+    configure_logging(json=False, level="ERROR")
+    settings = load()
+    lines = list(_lines(settings))
+    findings = [line for line in lines if line.state is State.MEND]
+    rows = [{"state": line.state.value, "name": line.name, "told": line.told} for line in lines]
+    if as_json:
+        tell_json({"ok": not findings, "settings": in_effect(settings), "lines": rows})
+    else:
+        tell_pairs((name, str(value)) for name, value in in_effect(settings).items())
+        tell_table(rows, ["state", "name", "told"])
+        click.echo(f"{len(findings)} to mend." if findings else "All is well.")
+    context.exit(FINDING if findings else 0)
+
+
+def in_effect(settings: Settings) -> dict[str, Any]:
+    """Every setting by its environment name; of a secret only whether it is set."""
+    values: dict[str, Any] = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if value is None or isinstance(value, SecretStr):
+            values[name.upper()] = "set" if value else "unset"
+        else:
+            values[name.upper()] = redact_text(value) if isinstance(value, str) else value
+    accounts = ", ".join(settings.stripe_keys)
+    return values | {"stripe_accounts": accounts} | {name: getattr(settings, name) for name in _DERIVED}
+
+
+def _lines(settings: Settings) -> list[Line]:
+    try:
+        parts = wiring.current()
+    except Refused as refused:
+        return [Line(fault.field, State.MEND, f"{fault.code}: {fault.mend}") for fault in refused.faults]
+    return list(examine(parts, lambda: wiring.broker(settings)))

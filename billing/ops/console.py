@@ -1,0 +1,47 @@
+"""The console: takes over a running stack's environment, guards the playground, and tells every failure by one rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from billing.kernel.errors import Fault, Refused
+from billing.ops.failures import INTERRUPTED, told
+from billing.ops.lazy import LazyGroup
+
+
+class Console(LazyGroup):
+    """The group at the top. `adopt` runs before any setting is read."""
+
+    def __init__(self, *args: Any, adopt: Callable[[], None], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._adopt = adopt
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            self._adopt()
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+        except Exception as error:
+            # Whatever it is, it is told by the rule, and never as a traceback.
+            raise told(error) from error
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] in self.entries and self.entries[args[0]].playground:
+            _require_no_live_key(args[0])
+        return super().resolve_command(ctx, args)
+
+
+def _require_no_live_key(name: str) -> None:
+    from billing.settings import load  # noqa: PLC0415 (slow to load, and only the playground's commands ask)
+
+    if load().live:
+        mend = f"`billing {name}` is never run with a live provider key; unset it, or use a test key"
+        raise Refused(Fault("STRIPE_API_KEY", "live_key", mend))

@@ -1,0 +1,73 @@
+"""One rule for every failure of every command: its exit status, and one clear sentence without a secret.
+
+| status | means |
+| --- | --- |
+| 0 | fine |
+| 1 | a finding: something checked is not as it should be |
+| 2 | usage |
+| 3 | refused: a rule forbids it, or somebody else wrote first |
+| 4 | unavailable: database, broker or provider can't be reached; nothing is known to be wrong with the order |
+| 70 | a fault of this program; `BILLING_LOG_LEVEL=DEBUG` shows where |
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Sequence
+from typing import IO, Any
+
+import click
+
+from billing.kernel.errors import BillingError, ProviderUnavailable, ProviderUncertain, Refused, Unavailable
+
+FINDING, REFUSED, UNAVAILABLE, FAULT, INTERRUPTED = 1, 3, 4, 70, 130
+
+
+class Failed(click.ClickException):
+    """A failure as it is told: sentences on standard error, and a status."""
+
+    def __init__(self, sentences: Sequence[str], status: int) -> None:
+        super().__init__("; ".join(sentences))
+        self.sentences = list(sentences)
+        # Click declares it as the class's and reads it from the instance.
+        vars(self)["exit_code"] = status
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        for sentence in self.sentences:
+            click.echo(f"billing: {sentence}", err=True, file=file)
+
+
+def told(error: Exception) -> Failed:
+    """What to say of an error, and with which status to end."""
+    # Imported here: they are slow to load, and a command that fails has loaded them already.
+    from sqlalchemy.exc import DBAPIError, OperationalError  # noqa: PLC0415
+
+    if isinstance(error, Refused):
+        return Failed([_clean(f"{fault.field}: {fault.code} — {fault.mend}") for fault in error.faults], REFUSED)
+    if isinstance(error, Unavailable):
+        return Failed([_clean(str(error))], UNAVAILABLE)
+    if isinstance(error, ProviderUnavailable | ProviderUncertain):
+        return Failed([_clean(f"the provider can't be asked now ({error}); try again later")], UNAVAILABLE)
+    if isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return Failed([_clean(f"the database can't be used now: {_first_line(error.orig)}")], UNAVAILABLE)
+    if isinstance(error, BillingError):
+        return Failed([_clean(f"{error}")], REFUSED)
+    return Failed([_clean(f"this should not have happened: {_first_line(error)}"), *_where(error)], FAULT)
+
+
+def _first_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _where(error: Exception) -> list[str]:
+    if os.environ.get("BILLING_LOG_LEVEL", "").upper() != "DEBUG":
+        return []
+    return [_clean("".join(traceback.format_tb(error.__traceback__)))]
+
+
+def _clean(text: str) -> str:
+    from billing.privacy.redaction import redact_text  # noqa: PLC0415 (only a failure needs it)
+
+    return redact_text(text)

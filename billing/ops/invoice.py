@@ -1,0 +1,92 @@
+"""`billing invoice`: documents, and what may be done to them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import click
+
+from billing.flows import looking, operating
+from billing.flows.order import Order
+from billing.kernel.status import InvoiceStatus
+from billing.ops.opening import opened
+from billing.ops.options import INSTANT, as_json, dry_run, looked, ordered, paged
+from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
+from billing.queries.operations.finding import find_invoice
+from billing.queries.operations.invoices import list_invoices, show_invoice
+from billing.queries.operations.trail import trail_of, work_about
+
+_COLUMNS = (
+    "number", "status", "account_id", "total_minor", "amount_remaining_minor", "issued_at", "next_attempt_at", "id",
+)  # fmt: skip
+
+
+@click.group("invoice")
+def invoice() -> None:
+    """Invoices: list, show, try again."""
+
+
+@invoice.command("list")
+@click.option(
+    "--status", type=click.Choice([each.value for each in InvoiceStatus]), help="Only documents in this state."
+)
+@click.option("--profile", type=click.UUID, help="Only this profile's, by id.")
+@click.option("--customer", metavar="ACCOUNT", help="Only this customer's, by the account of the host application.")
+@click.option("--since", type=INSTANT, help="Only those issued at or after this instant.")
+@paged
+@as_json
+def list_(
+    *,
+    status: str | None,
+    profile: UUID | None,
+    customer: str | None,
+    since: datetime | None,
+    limit: int,
+    before: UUID | None,
+    as_json: bool,
+) -> None:
+    """List invoices, newest first."""
+    with opened().begin() as session:
+        page = list_invoices(
+            session, status=status, profile=profile, customer=customer, since=since, before=before, limit=limit
+        )
+    tell_page(page, _COLUMNS, as_json=as_json, nothing="No such invoice.")
+
+
+@invoice.command("show")
+@click.argument("name", metavar="NUMBER|ID")
+@click.option("--parties", is_flag=True, help="Open seller and buyer too: personal, so it needs --reason.")
+@click.option("--reason", help="Why the parties are opened; kept in the audit trail.")
+@click.option("--by", help="Who; kept in the audit trail.  [default: the user of this machine]")
+@as_json
+def show(*, name: str, parties: bool, reason: str | None, by: str | None, as_json: bool) -> None:
+    """Show one invoice: lines, tax, tries with their evidence, postings, and what was done to it by hand."""
+    order = looked(by=by, reason=reason, what="Seller and buyer") if parties else None
+    made = opened()
+    with made.begin() as session:
+        id_ = find_invoice(session, name)
+        facts = show_invoice(session, id_)
+        about = [id_, *(each["id"] for each in facts["payments"])]
+        facts |= {"work_items": work_about(session, about), "audit_trail": trail_of(session, about)}
+    if order is not None:
+        facts["parties"] = looking.open_parties(made, id_, order=order)
+    tell_json(facts) if as_json else tell_facts(facts)
+
+
+@invoice.command("retry")
+@click.argument("name", metavar="NUMBER|ID")
+@ordered
+@dry_run
+@as_json
+def retry(*, name: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Charge an open invoice now, outside its dunning schedule.
+
+    The schedule is neither used up nor moved. A second retry while a try is due changes nothing and says so; one while
+    an attempt is open is refused (payment_in_flight).
+    """
+    made = opened()
+    with made.begin() as session:
+        id_ = find_invoice(session, name)
+    done = operating.retry_invoice(made, id_, order=Order(actor=by, reason=reason, dry_run=dry_run))
+    tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")

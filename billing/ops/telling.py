@@ -1,0 +1,142 @@
+"""How facts are shown: tables that stay readable when narrow or piped, or JSON; instants in UTC with `Z`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import click
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from billing.flows.order import Done
+from billing.kernel.clock import format_instant
+from billing.kernel.money import format_minor
+from billing.ops.failures import REFUSED, Failed
+from billing.queries.operations.paging import Facts, Page
+
+_PIPED_WIDTH = 10_000
+"""Columns where nobody's screen limits a line."""
+
+
+def tell_json(value: Any) -> None:
+    """Print as JSON."""
+    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def tell_page(page: Page, columns: Sequence[str], *, as_json: bool, nothing: str) -> None:
+    """A list and, on standard error, how to see the next page."""
+    if as_json:
+        tell_json(page.rows)
+    elif page.rows:
+        tell_table(page.rows, columns)
+    else:
+        click.echo(nothing)
+    if page.next_before is not None:
+        click.echo(f"There are more: --before {page.next_before}", err=True)
+
+
+def tell_table(rows: Iterable[Facts], columns: Sequence[str]) -> None:
+    """Rows below each other; each as a block of its own where a screen is too narrow for a line of it."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    cells = [[_text(row, column) for column in columns] for row in rows]
+    table = Table(box=SIMPLE, pad_edge=False)
+    for column in columns:
+        table.add_column(_heading(column), no_wrap=True)
+    for line in cells:
+        table.add_row(*map(Text, line))
+    unlimited = console.options.update(width=_PIPED_WIDTH)
+    if Measurement.get(console, unlimited, table).maximum <= console.width:
+        console.print(table, soft_wrap=not console.is_terminal)
+        return
+    for line in cells:
+        tell_pairs(zip(map(_heading, columns), line, strict=True))
+        click.echo()
+
+
+def tell_facts(facts: Mapping[str, Any]) -> None:
+    """One thing: its own facts in lines, then each list that belongs to it as a table."""
+    own = {name: value for name, value in facts.items() if not _is_rows(value)}
+    tell_pairs((_heading(name), text) for name in own if (text := _text(own, name)))
+    for name, value in facts.items():
+        if _is_rows(value) and value:
+            click.echo(f"\n{_heading(name)}:")
+            rows = [{"currency": facts.get("currency"), **row} for row in value]
+            tell_table(rows, _columns(value))
+
+
+def tell_pairs(pairs: Iterable[tuple[str, str]]) -> None:
+    """Names and values, aligned."""
+    known = list(pairs)
+    width = max((len(name) for name, _ in known), default=0)
+    for name, value in known:
+        click.echo(f"{name:<{width}}  {value}".rstrip())
+
+
+def tell_done(done: Sequence[Done], *, dry_run: bool, as_json: bool, nothing: str) -> None:
+    """What became of orders. Ends with status 3 where any was refused; the others are done all the same."""
+    if as_json:
+        fields = ("subject_id", "name", "changed", "told", "refused")
+        tell_json([{name: getattr(each, name) for name in fields} | {"dry_run": dry_run} for each in done])
+    else:
+        for each in done:
+            verdict = f"refused: {each.refused} — {each.told}" if each.refused else each.told
+            click.echo(f"{'dry run: ' if dry_run else ''}{each.name} {each.subject_id}: {verdict}")
+        if not done:
+            click.echo(nothing)
+    refused = [each.refused for each in done if each.refused]
+    if refused:
+        raise Failed([f"{len(refused)} of {len(done)} refused: {', '.join(sorted(set(refused)))}"], REFUSED)
+
+
+def _heading(column: str) -> str:
+    return column.removesuffix("_minor").replace("_", " ")
+
+
+def _columns(rows: Sequence[Facts]) -> list[str]:
+    """Every column that says something; a currency that stands beside an amount is told with it."""
+    amounts = any(name.endswith("_minor") for name in rows[0])
+    return [
+        name
+        for name in rows[0]
+        if any(row[name] not in (None, [], {}) for row in rows) and not (amounts and name == "currency")
+    ]
+
+
+def _text(row: Mapping[str, Any], column: str) -> str:
+    value = row[column]
+    if column.endswith("_minor") and value is not None:
+        return format_minor(int(value), row["currency"]) if row.get("currency") else str(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list) and not _is_rows(value):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+    # A cell is one line, and holds nothing that would move a terminal's cursor.
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in str(_plain(value))).split())
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return format_instant(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, UUID | str | int | float):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is nothing to print")

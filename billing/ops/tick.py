@@ -1,0 +1,23 @@
+"""`billing tick`: one beat entry, sent by hand."""
+
+from __future__ import annotations
+
+import click
+
+from billing import wiring
+from billing.queue.names import TICKS
+from billing.settings import load
+
+_BY_NAME = {tick.name: tick for tick in TICKS}
+
+
+@click.command("tick")
+@click.argument("name", metavar="NAME", type=click.Choice(list(_BY_NAME)))
+def tick(*, name: str) -> None:
+    """Send one beat entry now, as beat would.
+
+    A tick only wakes a sweep that finds what is due by itself, so an extra one harms nothing. A worker must run.
+    NAME is renewals.tick, collections.tick, collections.resolve, inbox.tick or upkeep.tick.
+    """
+    wiring.broker(load()).send_tick(_BY_NAME[name])
+    click.echo(f"Sent {name} to the queue {_BY_NAME[name].queue}.")

@@ -1,0 +1,26 @@
+"""What the database tells about the processes around it: its own version, when each tick last ran, which accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.queries.operations.paging import Facts, read_all
+
+_BEATS = """
+SELECT t.name AS tick, h.worker, h.seen_at, extract(epoch FROM clock_timestamp() - h.seen_at)::float8 AS age_s
+FROM unnest(CAST(:ticks AS text[])) WITH ORDINALITY AS t(name, place)
+LEFT JOIN billing.heartbeat h ON h.tick = t.name ORDER BY t.place
+"""
+
+
+def server_version(session: Session) -> str:
+    """PostgreSQL's own version, such as `18.6`."""
+    return str(session.execute(text("SHOW server_version")).scalar_one()).split()[0]
+
+
+def beats(session: Session, ticks: Sequence[str]) -> list[Facts]:
+    """Each tick with the last time that its work was done to the end, and its age in wall seconds; null: never."""
+    return read_all(session, _BEATS, {"ticks": list(ticks)})
