@@ -38,6 +38,11 @@ def field(value: str | None) -> str:
     return NULL if value is None else value.translate(_ESCAPES)
 
 
+def array(values: Iterable[object]) -> str:
+    """An array literal of ids, numbers, instants or booleans: one parameter, which the server parses."""
+    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+
+
 def binary(value: bytes) -> str:
     """A bytea value for COPY's text format."""
     return "\\\\x" + value.hex()

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing.db.copy import copy_rows, field
 from billing.events.topics import Topic
-from billing.kernel.ids import new_id
+from billing.kernel.ids import new_ids
 
 _COLUMNS = ("id", "seller_id", "topic", "object_type", "object_id", "occurred_at", "payload")
 
@@ -24,13 +24,14 @@ def emit_many(
     events: Iterable[tuple[UUID, UUID, str]],
 ) -> None:
     """Write (seller, object, payload JSON) in the order given. Payloads hold ids, codes and amounts; nothing personal."""
+    waiting = list(events)
     at = now.isoformat()
     copy_rows(
         session,
         "outbox",
         _COLUMNS,
         (
-            f"{new_id()}\t{seller}\t{topic}\t{object_type}\t{object_id}\t{at}\t{field(payload)}"
-            for seller, object_id, payload in events
+            f"{id_.hex}\t{seller.hex}\t{topic}\t{object_type}\t{object_id.hex}\t{at}\t{field(payload)}"
+            for id_, (seller, object_id, payload) in zip(new_ids(len(waiting)), waiting, strict=True)
         ),
     )

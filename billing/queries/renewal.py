@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
+from billing.db.copy import array
 from billing.models import Seller
 from billing.rules.tax import TaxRate
 
@@ -43,7 +44,7 @@ _PROFILES = text(
     SELECT p.id, p.seller_id, p.country, p.buyer_kind, p.has_tax_id, p.personal, k.id AS key_id, k.master_id, k.wrapped
     FROM billing.profile p
     JOIN billing.data_key k ON k.purpose = 'profile' AND k.owner_id = p.id AND k.year = 0
-    WHERE p.id = ANY(:ids) AND p.hold_id IS NULL
+    WHERE p.id = ANY(CAST(:ids AS uuid[])) AND p.hold_id IS NULL
     ORDER BY p.id
     FOR NO KEY UPDATE OF p
     """
@@ -54,8 +55,8 @@ _SUBSCRIPTIONS = text(
     SELECT id, seller_id, profile_id, code, status, currency, interval_unit, interval_count, timezone, anchor_at,
            anchor_no, next_period_no, cancel_at, collection, days_until_due
     FROM billing.subscription
-    WHERE profile_id = ANY(:profiles) AND next_due_at <= :now AND hold_id IS NULL
-      AND (CAST(:only AS uuid[]) IS NULL OR id = ANY(:only))
+    WHERE profile_id = ANY(CAST(:profiles AS uuid[])) AND next_due_at <= :now AND hold_id IS NULL
+      AND (CAST(:only AS uuid[]) IS NULL OR id = ANY(CAST(:only AS uuid[])))
     ORDER BY profile_id, code
     FOR NO KEY UPDATE
     """
@@ -68,7 +69,7 @@ _ITEMS = text(
     JOIN billing.price p ON p.id = i.price_id
     JOIN billing.product d ON d.id = p.product_id
     LEFT JOIN billing.tax_rate r ON r.id = p.tax_rate_id
-    WHERE i.subscription_id = ANY(:ids)
+    WHERE i.subscription_id = ANY(CAST(:ids AS uuid[]))
     ORDER BY i.subscription_id, i.position
     """
 )
@@ -80,11 +81,11 @@ def load_due(
     session: Session, *, profiles: Sequence[UUID], only: Sequence[UUID] | None, now: datetime
 ) -> DueSlice:
     """Lock the slice's profiles and due subscriptions, and read what they need. Held ones are left out."""
-    locked = {row.id: row for row in session.execute(_PROFILES, {"ids": list(profiles)})}
+    locked = {row.id: row for row in session.execute(_PROFILES, {"ids": array(profiles)})}
     due = session.execute(
-        _SUBSCRIPTIONS, {"profiles": list(locked), "now": now, "only": list(only) if only is not None else None}
+        _SUBSCRIPTIONS, {"profiles": array(locked), "now": now, "only": array(only) if only is not None else None}
     ).all()
-    found = session.execute(_ITEMS, {"ids": [row.id for row in due]}).all()
+    found = session.execute(_ITEMS, {"ids": array(row.id for row in due)}).all()
     rates = _tax_rates(session, {row.rate_id for row in found if row.rate_id is not None})
     items: dict[UUID, list[DueItem]] = defaultdict(list)
     for row in found:

@@ -15,7 +15,7 @@ from billing.db.copy import NULL, binary, copy_rows, field
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused, Stale
-from billing.kernel.ids import new_id
+from billing.kernel.ids import new_ids
 from billing.kernel.money import share
 from billing.kernel.status import InvoiceStatus
 from billing.models import Account
@@ -104,12 +104,13 @@ def issue(
 
 
 def _line_rows(planned: Sequence[PlannedInvoice]) -> Iterator[str]:
+    ids = iter(new_ids(sum(len(document.lines) for document in planned)))
     for document in planned:
-        head = f"{document.seller_id}\t{document.id}"
+        head = f"{document.seller_id.hex}\t{document.id.hex}"
         for position, line in enumerate(document.lines, start=1):
             how = line.treatment
             yield (
-                f"{new_id()}\t{head}\t{position}\t{line.kind}\t{line.price_id or NULL}\t{field(line.description)}"
+                f"{next(ids).hex}\t{head}\t{position}\t{line.kind}\t{line.price_id or NULL}\t{field(line.description)}"
                 f"\t{line.quantity}\t{line.unit_amount or NULL}\t{line.amount_minor}\t{line.discount_minor}"
                 f"\t{how.percent}\t{how.inclusive}\t{how.code}\t{_at(line.period_start)}\t{_at(line.period_end)}"
                 f"\t{field(line.how_json)}"
@@ -120,28 +121,28 @@ def _write_books(session: Session, planned: Sequence[PlannedInvoice], now: datet
     """Dr receivable total, Cr deferred revenue net by line, Cr tax payable (DECISIONS 31). Nothing owed, no entry."""
     entries: list[str] = []
     postings: list[str] = []
-    for document in planned:
-        sides = list(_sides(document.lines, document.totals))
+    at = now.isoformat()
+    for document, entry_id in zip(planned, new_ids(len(planned)), strict=True):
+        sides = _sides(document.lines, document.totals)
         if not sides:
             continue
-        entry = new_id()
-        entries.append(f"{entry}\t{document.seller_id}\tissue\t{now.isoformat()}\t{document.profile_id}\t{document.id}")
+        entry, seller = entry_id.hex, document.seller_id.hex
+        entries.append(f"{entry}\t{seller}\tissue\t{at}\t{document.profile_id.hex}\t{document.id.hex}")
         postings.extend(
-            f"{entry}\t{position}\t{document.seller_id}\t{account}\t{document.currency}\t{amount}"
+            f"{entry}\t{position}\t{seller}\t{account}\t{document.currency}\t{amount}"
             for position, (account, amount) in enumerate(sides, start=1)
         )
     copy_rows(session, "ledger_entry", _ENTRIES, entries)
     copy_rows(session, "posting", _POSTINGS, postings)
 
 
-def _sides(lines: Sequence[PlannedLine], totals: Totals) -> Iterator[tuple[Account, int]]:
-    if totals.total_minor:
-        yield Account.RECEIVABLE, totals.total_minor
-    for net in _nets(lines, totals):
-        if net:
-            yield Account.DEFERRED_REVENUE, -net
-    if totals.tax_minor:
-        yield Account.TAX_PAYABLE, -totals.tax_minor
+def _sides(lines: Sequence[PlannedLine], totals: Totals) -> list[tuple[Account, int]]:
+    sides = [
+        (Account.RECEIVABLE, totals.total_minor),
+        *((Account.DEFERRED_REVENUE, -net) for net in _nets(lines, totals)),
+        (Account.TAX_PAYABLE, -totals.tax_minor),
+    ]
+    return [side for side in sides if side[1]]
 
 
 def _nets(lines: Sequence[PlannedLine], totals: Totals) -> list[int]:
@@ -241,7 +242,7 @@ def _invoice_row(
     if document.collection == "send_invoice":
         due_at = (counter.issued_at + timedelta(days=document.days_until_due)).isoformat()
     frozen = (
-        f"{document.profile_id}\t{document.subscription_id or NULL}\tinvoice\t{counter.id}\t{series_no}\t{number}\t{issued}"
+        f"{document.profile_id.hex}\t{document.subscription_id or NULL}\tinvoice\t{counter.id}\t{series_no}\t{number}\t{issued}"
         f"\t{document.currency}\t{_at(document.period_start)}\t{_at(document.period_end)}\t{totals.subtotal_minor}"
         f"\t{totals.discount_minor}\t{totals.tax_minor}\t{totals.total_minor}\t{totals.credit_applied_minor}"
         f"\t{totals.amount_due_minor}\t[{groups}]\t{totals.reverse_charge}\t{{{','.join(totals.notes)}}}"
@@ -251,7 +252,7 @@ def _invoice_row(
     fingerprint = content_hash(key.key, snapshot(frozen, document))
     status = InvoiceStatus.PAID if paid else InvoiceStatus.OPEN
     return (
-        f"{document.id}\t{document.seller_id}\t{frozen}\t{binary(sealed)}\t{key.id}\t{binary(fingerprint)}\t{due_at}"
+        f"{document.id.hex}\t{document.seller_id.hex}\t{frozen}\t{binary(sealed)}\t{key.id.hex}\t{binary(fingerprint)}\t{due_at}"
         f"\t{status}\t{document.collection}\t0\t0\t{totals.amount_due_minor}\t{issued if paid else NULL}"
         f"\t{issued if due else NULL}\t0\tf\t1"
     )

@@ -9,11 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.commands.subscription.renew import Advance, RecordedPeriod
-from billing.db.copy import NULL, copy_rows
+from billing.db.copy import NULL, array, copy_rows
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Stale
-from billing.kernel.ids import new_id
+from billing.kernel.ids import new_ids
 
 _PERIODS = (
     "id", "seller_id", "subscription_id", "anchor_no", "period_no", "starts_at", "ends_at", "disposition", "invoice_id",
@@ -43,10 +43,10 @@ def record_periods(session: Session, periods: Sequence[RecordedPeriod]) -> None:
         "billing_period",
         _PERIODS,
         (
-            f"{new_id()}\t{recorded.seller_id}\t{recorded.subscription_id}\t{recorded.period.anchor_no}"
+            f"{id_.hex}\t{recorded.seller_id.hex}\t{recorded.subscription_id.hex}\t{recorded.period.anchor_no}"
             f"\t{recorded.period.period_no}\t{recorded.period.start.isoformat()}\t{recorded.period.end.isoformat()}"
             f"\t{recorded.period.disposition}\t{recorded.invoice_id or NULL}"
-            for recorded in periods
+            for id_, recorded in zip(new_ids(len(periods)), periods, strict=True)
         ),
     )
 
@@ -56,12 +56,12 @@ def advance(session: Session, advances: Sequence[Advance], *, now: datetime) -> 
     written = session.execute(
         _ADVANCE,
         {
-            "ids": [each.subscription_id for each in advances],
-            "nos": [each.next_period_no for each in advances],
-            "dues": [each.next_due for each in advances],
-            "starts": [each.current.start if each.current else None for each in advances],
-            "ends": [each.current.end if each.current else None for each in advances],
-            "over": [each.ends for each in advances],
+            "ids": array(each.subscription_id for each in advances),
+            "nos": array(each.next_period_no for each in advances),
+            "dues": array(each.next_due for each in advances),
+            "starts": array(each.current.start if each.current else None for each in advances),
+            "ends": array(each.current.end if each.current else None for each in advances),
+            "over": array(each.ends for each in advances),
         },
     )
     if written.rowcount != len(advances):  # type: ignore[attr-defined]
