@@ -33,7 +33,10 @@ def plan(parts: Parts) -> int:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext('billing.collections.plan'))")):
             return 0
         invoices = invoices_to_charge(session, now=parts.clock.now(session), most=parts.settings.billing_plan_limit)
+        if not invoices:
+            return 0
         cut(session, kind="charges", members=invoices, size=parts.settings.billing_charge_slice)
+        failpoint("charge.planned")
     return len(invoices)
 
 

@@ -46,6 +46,8 @@ def plan(parts: Parts) -> int:
         profiles = profiles_to_renew(
             session, now=parts.clock.now(session), most=parts.settings.billing_plan_limit
         )
+        if not profiles:
+            return 0
         cut(session, kind="renewals", members=profiles, size=parts.settings.billing_slice_size)
         failpoint("renewals.planned")
     return len(profiles)

@@ -28,6 +28,8 @@ def resolve(parts: Parts) -> int:
             session,
             take_waiting(session, lease_s=parts.settings.lease_s, most=parts.settings.billing_charge_slice),
         )
+    if not questions:
+        return 0
     failpoint("resolve.claimed")
     settle_all(parts, questions)
     return len(questions)
