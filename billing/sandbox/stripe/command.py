@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -52,7 +53,8 @@ def stripe(  # noqa: PLR0917 - click calls it by name
         _listen(server, webhook_url, secret)
     signal.signal(signal.SIGTERM, _end)
     click.echo(f"Stripe stand-in listens at {server.url}")
-    server.run()
+    with suppress(KeyboardInterrupt):
+        server.run()
 
 
 def _listen(server: Server, url: str, secret: str) -> None:

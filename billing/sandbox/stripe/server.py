@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import waitress  # type: ignore[import-untyped]
+from waitress import wasyncore
 from waitress.channel import ClientDisconnected  # type: ignore[import-untyped]
 
 from billing.sandbox.stripe.app import create_app, stand_in_of
@@ -18,6 +19,7 @@ from billing.sandbox.stripe.standin import StandIn
 from billing.sandbox.stripe.store import Store
 
 THREADS = 64
+_POLL_S = 1
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
@@ -30,9 +32,12 @@ class Server:
         app = create_app(store, seed=seed)
         self.stand_in: StandIn = stand_in_of(app)
         self._background = Background(self.stand_in)
+        self._stopping = Event()
+        self._sockets: dict[int, Any] = {}
         # A look-ahead of one lets waitress notice, while a request is held, that its caller has hung up.
         self._server = waitress.create_server(
             _hanging_up(app),
+            map=self._sockets,
             host=host,
             port=port,
             threads=THREADS,
@@ -46,21 +51,24 @@ class Server:
         """Serve until `stop`, or until an interruption of this thread; then end in good order."""
         self._background.start()
         try:
-            self._server.run()
+            while not self._stopping.is_set():
+                wasyncore.loop(timeout=_POLL_S, use_poll=True, map=self._sockets, count=1)
         finally:
-            self._close()
-            self._server.task_dispatcher.shutdown()
-            self._background.stop()
-            self.stand_in.store.close()
+            self._end()
 
     def stop(self) -> None:
         """Let `run` return; called from another thread."""
-        self._server.trigger.pull_trigger(self._close)
+        self._stopping.set()
+        self._server.pull_trigger()
 
-    def _close(self) -> None:
+    def _end(self) -> None:
+        # The callers go first, which ends what is held for them; the workers next; what the workers write to, last.
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()
+        self._server.task_dispatcher.shutdown()
         self._server.close()
+        self._background.stop()
+        self.stand_in.store.close()
 
 
 def is_loopback(host: str) -> bool:
