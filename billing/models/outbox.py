@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, text
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped
 
-from billing.db.base import SCHEMA, Base, Json, SellerOwned
+from billing.db.base import Base, Json, SellerOwned
 
 
 class OutboxEvent(SellerOwned, Base):
@@ -23,7 +23,5 @@ class OutboxEvent(SellerOwned, Base):
     payload: Mapped[Json]
     delivered_at: Mapped[datetime | None]
 
-    __table_args__ = (
-        ForeignKeyConstraint(["seller_id"], [f"{SCHEMA}.seller.id"]),
-        Index("ix_outbox_undelivered", "id", postgresql_where=text("delivered_at IS NULL")),
-    )
+    # No foreign key: a log of what was told, which outlives what it tells of.
+    __table_args__ = (Index("ix_outbox_undelivered", "id", postgresql_where=text("delivered_at IS NULL")),)

@@ -59,6 +59,30 @@ def upgrade() -> None:
         schema="billing",
     )
     op.create_table(
+        "outbox",
+        sa.Column("id", sa.UUID(), nullable=False),
+        sa.Column("seller_id", sa.UUID(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("object_type", sa.Text(), nullable=False),
+        sa.Column("object_id", sa.UUID(), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("id", "seller_id", name=op.f("pk_outbox")),
+        schema="billing",
+    )
+    op.create_index(
+        "ix_outbox_undelivered",
+        "outbox",
+        ["id"],
+        unique=False,
+        schema="billing",
+        postgresql_where=sa.text("delivered_at IS NULL"),
+    )
+    op.create_table(
         "provider_account",
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=False),
@@ -195,31 +219,6 @@ def upgrade() -> None:
         unique=True,
         schema="billing",
         postgresql_where=sa.text("status IN ('open', 'parked')"),
-    )
-    op.create_table(
-        "outbox",
-        sa.Column("id", sa.UUID(), nullable=False),
-        sa.Column("seller_id", sa.UUID(), nullable=False),
-        sa.Column("topic", sa.Text(), nullable=False),
-        sa.Column("object_type", sa.Text(), nullable=False),
-        sa.Column("object_id", sa.UUID(), nullable=False),
-        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
-        ),
-        sa.ForeignKeyConstraint(["seller_id"], ["billing.seller.id"], name=op.f("fk_outbox_seller_id")),
-        sa.PrimaryKeyConstraint("id", "seller_id", name=op.f("pk_outbox")),
-        schema="billing",
-    )
-    op.create_index(
-        "ix_outbox_undelivered",
-        "outbox",
-        ["id"],
-        unique=False,
-        schema="billing",
-        postgresql_where=sa.text("delivered_at IS NULL"),
     )
     op.create_table(
         "product",
