@@ -45,8 +45,10 @@ def take_in(
     with parts.begin() as session:
         now = parts.clock.now(session)
         checked = check(intake, _read_known(session, parts, intake), now=now)
-    if checked.faults:
-        raise IntakeRefused(checked.faults)
+    if intake.faults or checked.faults:
+        unread = {(each.line, each.field) for each in intake.faults}
+        found = [each for each in checked.faults if (each.line, each.field) not in unread]
+        raise IntakeRefused([*intake.faults, *found])
     progress("checking", 1, 1)
     report = _report(checked, dry_run=dry_run, now=now)
     if dry_run or report.changes_nothing:

@@ -152,13 +152,13 @@ def _faults_of(given: Given[T], check: Callable[[T], None]) -> list[LineFault]:
     try:
         check(given.value)
     except Refused as refusal:
-        return [LineFault(given.line_of(each.field), each.field, each.code, each.mend) for each in refusal.faults]
+        return [given.fault(each.field, each.code, each.mend) for each in refusal.faults]
     return []
 
 
 def _differing(given: Given[T], one: T, other: T, code: str, mend: str) -> list[LineFault]:
     names = [_FILE_NAMES.get(name, name) for name in _differences(one, other)]
-    return [LineFault(given.line_of(name), name, code, mend) for name in names]
+    return [given.fault(name, code, mend) for name in names]
 
 
 _FILE_NAMES = {
@@ -210,7 +210,7 @@ def _check_repeats(given: Sequence[Given[NewSubscription]], faults: list[LineFau
         line = first.setdefault((each.seller, each.value.code), each.line)
         if line != each.line:
             mend = f"line {line} has it already; give each subscription once"
-            faults.append(LineFault(each.line_of("code"), "code", "given_twice", mend))
+            faults.append(each.fault("code", "given_twice", mend))
 
 
 def _check_sellers(intake: Intake, sellers: Sorted[NewSeller], faults: list[LineFault]) -> None:
@@ -220,7 +220,7 @@ def _check_sellers(intake: Intake, sellers: Sorted[NewSeller], faults: list[Line
     for each in owned:
         if (each.seller, each.seller) not in sellers.all:
             mend = "give the seller in this file, or create it first"
-            faults.append(LineFault(each.line_of("seller"), "seller", "seller_not_found", mend))
+            faults.append(each.fault("seller", "seller_not_found", mend))
 
 
 def _check_methods(given: Sequence[Given[NewCustomer]], known: dict[str, Known], faults: list[LineFault]) -> None:
@@ -229,17 +229,15 @@ def _check_methods(given: Sequence[Given[NewCustomer]], known: dict[str, Known],
         new = each.value
         if new.method_ref is not None and new.consent is None:
             mend = "give the time at which the customer agreed to later charges"
-            faults.append(LineFault(each.line_of("consent_at"), "consent_at", "consent_missing", mend))
+            faults.append(each.fault("consent_at", "consent_missing", mend))
         if new.customer_ref is not None and owners.setdefault(new.customer_ref, each.line) != each.line:
             mend = f"line {owners[new.customer_ref]} has it; a provider's customer is one profile's"
-            line = each.line_of("provider_customer_id")
-            faults.append(LineFault(line, "provider_customer_id", "given_twice", mend))
+            faults.append(each.fault("provider_customer_id", "given_twice", mend))
         seller = known.get(each.seller)
         there = seller.customers.get(new.profile.account_id) if seller else None
         if there is not None and new.consent is not None and new.consent.given_at not in there.consents:
             mend = "the customer is there without this method; add it with `billing` or through the host"
-            line = each.line_of("provider_payment_method_id")
-            faults.append(LineFault(line, "provider_payment_method_id", "exists_and_differs", mend))
+            faults.append(each.fault("provider_payment_method_id", "exists_and_differs", mend))
 
 
 def _check_prices(
@@ -249,10 +247,10 @@ def _check_prices(
         price = each.value
         if (each.seller, price.product_code) not in products.all:
             mend = f"no product has the code {price.product_code}"
-            faults.append(LineFault(each.line_of("product"), "product", "product_not_found", mend))
+            faults.append(each.fault("product", "product_not_found", mend))
         if price.tax_rate is not None and (each.seller, price.tax_rate) not in rates.all:
             mend = f"no tax rate has the name {price.tax_rate}"
-            faults.append(LineFault(each.line_of("tax_rate"), "tax_rate", "tax_rate_not_found", mend))
+            faults.append(each.fault("tax_rate", "tax_rate_not_found", mend))
 
 
 def _plan(
@@ -268,7 +266,7 @@ def _plan(
         customer = customers.all.get((each.seller, each.value.account_id))
         if customer is None:
             mend = f"no customer has the account {each.value.account_id}"
-            faults.append(LineFault(each.line_of("customer"), "customer", "profile_not_found", mend))
+            faults.append(each.fault("customer", "profile_not_found", mend))
             continue
         if (each.seller, each.value.account_id) in customers.bad or _names_broken(each, prices, catalogs):
             continue
@@ -276,7 +274,7 @@ def _plan(
         try:
             plan = plan_subscription(each.value, profile_timezone=zone, prices=catalog)
         except Refused as refusal:
-            faults += [LineFault(each.line_of(one.field), one.field, one.code, one.mend) for one in refusal.faults]
+            faults += [each.fault(one.field, one.code, one.mend) for one in refusal.faults]
             continue
         planned.append((each, plan))
     return planned

@@ -19,17 +19,29 @@ from billing.validators.tax_rate import NewTaxRate
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class LineFault:
+    """One thing wrong with a file: where, which field, which rule, and how to mend it."""
+
+    line: int
+    field: str
+    code: str
+    mend: str
+
+
 @dataclass(frozen=True, slots=True)
 class Given(Generic[T]):
-    """One thing of a file. `lines` tells where each field stands; a field that is not there stands at `line`."""
+    """One thing of a file. A field that is not in `lines` stands at `line`; one not in `names` is called as here."""
 
     seller: str
     line: int
     value: T
     lines: Mapping[str, int] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
-    def line_of(self, name: str) -> int:
-        return self.lines.get(name, self.line)
+    def fault(self, name: str, code: str, mend: str) -> LineFault:
+        """A fault of the field, where and as the file has it."""
+        return LineFault(self.lines.get(name, self.line), self.names.get(name, name), code, mend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +64,8 @@ class Intake:
     prices: tuple[Given[NewPrice], ...] = ()
     customers: tuple[Given[NewCustomer], ...] = ()
     subscriptions: tuple[Given[NewSubscription], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class LineFault:
-    """One thing wrong with a file: where, which field, which rule, and how to mend it."""
-
-    line: int
-    field: str
-    code: str
-    mend: str
+    faults: tuple[LineFault, ...] = ()
+    """What could not be read. The field then holds something harmless, and nothing more is said of it."""
 
 
 class IntakeRefused(Refused):

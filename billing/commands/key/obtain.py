@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import any_, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Session
 
+from billing.db.bulk import insert_rows
 from billing.kernel.ids import new_ids
 from billing.models import DataKey
 from billing.privacy.keyring import Keyring
@@ -63,7 +64,7 @@ def _obtain(
             }
         )
     # Who loses a race reads the winner's row: READ COMMITTED shows it once the insert has waited for its commit.
-    session.execute(insert(DataKey).on_conflict_do_nothing(index_elements=["purpose", "owner_id", "year"]), rows)
+    insert_rows(session, DataKey, rows, unless_taken=("purpose", "owner_id", "year"))
     return found | _read(session, keyring, purpose, absent, year)
 
 

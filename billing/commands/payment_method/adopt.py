@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from billing.commands.payment_method.facts import facts_columns
+from billing.db.bulk import insert_rows
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.ids import new_ids
@@ -46,7 +46,7 @@ def adopt_methods(
         }
         for id_, each in zip(new_ids(len(adopted)), adopted, strict=True)
     ]
-    session.execute(insert(ProviderCustomer), customers)
+    insert_rows(session, ProviderCustomer, customers)
     ids = new_ids(len(adopted))
     methods = [
         {
@@ -65,8 +65,7 @@ def adopt_methods(
         for id_, each in zip(ids, adopted, strict=True)
         if each.facts is not None and each.consent is not None
     ]
-    if methods:
-        session.execute(insert(PaymentMethod), methods)
+    insert_rows(session, PaymentMethod, methods)
     emit_many(
         session,
         topic=Topic.PAYMENT_METHOD_ADDED,

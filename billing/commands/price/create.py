@@ -7,9 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from billing.db.bulk import insert_rows
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
@@ -47,8 +47,8 @@ def create_prices(session: Session, *, seller_id: UUID, new: Sequence[NewPrice],
         }
         for id_, price in zip(new_ids(len(new)), new, strict=True)
     ]
-    adding = insert(Price).on_conflict_do_nothing(index_elements=["seller_id", "code"])
-    ids = {row.code: row.id for row in session.execute(adding.returning(Price.code, Price.id), rows)}
+    written = insert_rows(session, Price, rows, unless_taken=("seller_id", "code"), returning=("code", "id"))
+    ids = {row.code: row.id for row in written}
     if taken := [price.code for price in new if price.code not in ids]:
         raise Refused([Fault("code", "price_code_taken", f"{code} is taken; prices don't change") for code in taken])
     emit_many(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from billing.db.bulk import insert_rows
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
@@ -30,8 +30,8 @@ def create_products(session: Session, *, seller_id: UUID, new: Sequence[NewProdu
         {"id": id_, "seller_id": seller_id, "code": product.code, "name": product.name, "version": 1}
         for id_, product in zip(new_ids(len(new)), new, strict=True)
     ]
-    adding = insert(Product).on_conflict_do_nothing(index_elements=["seller_id", "code"])
-    ids = {row.code: row.id for row in session.execute(adding.returning(Product.code, Product.id), rows)}
+    written = insert_rows(session, Product, rows, unless_taken=("seller_id", "code"), returning=("code", "id"))
+    ids = {row.code: row.id for row in written}
     if taken := [product.code for product in new if product.code not in ids]:
         raise Refused([Fault("code", "product_code_taken", f"{code} is taken; choose another") for code in taken])
     emit_many(

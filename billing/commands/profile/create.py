@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.commands.key.obtain import profile_keys
 from billing.commands.profile.sealing import seal_personal
+from billing.db.bulk import insert_rows
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
@@ -34,8 +34,10 @@ def create_profiles(
     ids = new_ids(len(new))
     keys = profile_keys(session, keyring, ids)
     rows = [_row(id_, seller_id, profile, keys[id_]) for id_, profile in zip(ids, new, strict=True)]
-    adding = insert(Profile).on_conflict_do_nothing(index_elements=["seller_id", "account_id"])
-    made = {row.account_id: row.id for row in session.execute(adding.returning(Profile.account_id, Profile.id), rows)}
+    taken_by, told = ("seller_id", "account_id"), ("account_id", "id")
+    made = {
+        row.account_id: row.id for row in insert_rows(session, Profile, rows, unless_taken=taken_by, returning=told)
+    }
     if taken := [profile.account_id for profile in new if profile.account_id not in made]:
         raise Refused(
             [Fault("account_id", "account_taken", f"account {id_} has a profile; change it") for id_ in taken]

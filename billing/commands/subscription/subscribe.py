@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert as plain_insert
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.commands.subscription.plan import PlannedSubscription, plan_subscription
+from billing.db.bulk import insert_rows
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
@@ -59,12 +58,11 @@ def write_subscriptions(
         _row(id_, seller_id, profiles[plan.new.account_id], plan)
         for id_, plan in zip(new_ids(len(planned)), planned, strict=True)
     ]
-    adding = insert(Subscription).on_conflict_do_nothing(index_elements=["seller_id", "code"])
-    written = session.execute(adding.returning(Subscription.code, Subscription.id), rows)
+    written = insert_rows(session, Subscription, rows, unless_taken=("seller_id", "code"), returning=("code", "id"))
     ids = {row.code: row.id for row in written}
     if taken := [plan.new.code for plan in planned if plan.new.code not in ids]:
         raise Refused([Fault("code", "subscription_code_taken", f"{code} is taken; choose another") for code in taken])
-    session.execute(plain_insert(SubscriptionItem), _item_rows(seller_id, planned, ids))
+    insert_rows(session, SubscriptionItem, _item_rows(seller_id, planned, ids))
     emit_many(
         session,
         topic=Topic.SUBSCRIPTION_CREATED,

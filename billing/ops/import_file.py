@@ -1,0 +1,189 @@
+"""An import file, read: bytes of CSV or YAML into what the intake flow takes, with the line of every field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+from billing.flows.intake_input import Given, Intake, LineFault, NewCustomer
+from billing.ops.import_csv import read_csv
+from billing.ops.import_rows import Row
+from billing.ops.import_yaml import read_yaml
+from billing.validators.address import Address
+from billing.validators.payment_method import Consent
+from billing.validators.price import NewPrice
+from billing.validators.product import NewProduct
+from billing.validators.profile import NewProfile, Personal
+from billing.validators.seller import NewSeller, SellerPolicy
+from billing.validators.subscription import NewItem, NewSubscription
+from billing.validators.tax_rate import NewTaxRate
+
+T = TypeVar("T")
+MOST_BYTES = 64 * 1024 * 1024
+_CONSENT_VERSION = "import"
+
+
+def read_file(raw: bytes, *, is_yaml: bool) -> Intake:
+    """Read what can be read; faults of reading stand in the intake's `faults`."""
+    faults: list[LineFault] = []
+    text = _decoded(raw, faults)
+    rows = (read_yaml if is_yaml else read_csv)(text, faults) if text else {}
+    if not rows and not faults:
+        faults.append(LineFault(1, "file", "empty_file", "give at least one seller, customer or subscription"))
+    only = _only_seller(rows)
+
+    def every(section: str, make: Callable[[Row], T]) -> tuple[Given[T], ...]:
+        return tuple(_given(row, make, only) for row in rows.get(section, ()))
+
+    return Intake(
+        sellers=tuple(_given_seller(row) for row in rows.get("sellers", ())),
+        tax_rates=every("tax_rates", _tax_rate),
+        products=every("products", _product),
+        prices=every("prices", _price),
+        customers=every("customers", _customer),
+        subscriptions=every("subscriptions", _subscription),
+        faults=tuple(faults),
+    )
+
+
+def _decoded(raw: bytes, faults: list[LineFault]) -> str:
+    if len(raw) > MOST_BYTES:
+        faults.append(LineFault(1, "file", "file_too_large", f"at most {MOST_BYTES // 1024 // 1024} MiB; split it"))
+        return ""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        faults.append(LineFault(line, "file", "not_utf8", "save the file as UTF-8"))
+        return ""
+
+
+def _only_seller(rows: dict[str, list[Row]]) -> str | None:
+    """The one seller that a file speaks of: rows that name none belong to it."""
+    named = {row.text("code") for row in rows.get("sellers", ())}
+    named |= {row.text("seller") for section, each in rows.items() if section != "sellers" for row in each}
+    named.discard("")
+    return named.pop() if len(named) == 1 else None
+
+
+def _given(row: Row, make: Callable[[Row], T], only: str | None) -> Given[T]:
+    seller = row.text("seller") or only
+    if seller is None:
+        row.fault("seller", "missing", "say which seller's it is: the file has not exactly one")
+    value = make(row)
+    row.refuse_unused()
+    return Given(seller or "", row.line, value, row.lines, row.names)
+
+
+def _given_seller(row: Row) -> Given[NewSeller]:
+    value = _seller(row)
+    row.refuse_unused()
+    return Given(value.code, row.line, value, row.lines, row.names)
+
+
+def _seller(row: Row) -> NewSeller:
+    policy = SellerPolicy()
+    retries = row.delays("dunning.retries")
+    return NewSeller(
+        code=row.needed("code"),
+        legal_name=row.text("legal_name"),
+        country=row.text("country"),
+        currency=row.text("currency"),
+        timezone=row.text("timezone", "UTC"),
+        address=_address(row),
+        tax_id=row.optional_text("tax_id"),
+        policy=SellerPolicy(
+            catch_up=row.text("catch_up", policy.catch_up),
+            catch_up_limit=row.whole("catch_up_limit", policy.catch_up_limit),
+            dunning_retries=policy.dunning_retries if retries is None else retries,
+            dunning_final=row.text("dunning.final", policy.dunning_final),
+        ),
+        next_number=row.whole("next_number", 1),
+    )
+
+
+def _address(row: Row) -> Address:
+    return Address(
+        line1=row.text("address.line1"),
+        line2=row.text("address.line2"),
+        city=row.text("address.city"),
+        postal_code=row.text("address.postal_code"),
+        region=row.text("address.region"),
+    )
+
+
+def _tax_rate(row: Row) -> NewTaxRate:
+    countries = [name for name in row.cells if name.startswith("countries.")]
+    row.has("countries")
+    return NewTaxRate(
+        name=row.needed("name"),
+        percent=row.number("percent"),
+        inclusive=row.flag("inclusive"),
+        countries={name.removeprefix("countries."): row.number(name) for name in countries},
+    )
+
+
+def _product(row: Row) -> NewProduct:
+    return NewProduct(code=row.needed("code"), name=row.text("name"))
+
+
+def _price(row: Row) -> NewPrice:
+    return NewPrice(
+        code=row.needed("code"),
+        product_code=row.text("product"),
+        currency=row.text("currency"),
+        unit_amount=row.number("unit_amount"),
+        interval_unit=row.text("interval"),
+        interval_count=row.whole("interval_count", 1),
+        tax_rate=row.optional_text("tax_rate"),
+    )
+
+
+def _customer(row: Row) -> NewCustomer:
+    tax_id = row.optional_text("tax_id")
+    profile = NewProfile(
+        account_id=row.needed("account_id"),
+        country=row.text("country"),
+        personal=Personal(
+            name=row.text("name"), email=row.optional_text("email"), address=_address(row), tax_id=tax_id
+        ),
+        timezone=row.text("timezone", "UTC"),
+        buyer_kind=row.text("buyer_kind", "business" if tax_id else "consumer"),
+    )
+    version, given_at = row.text("consent_version", _CONSENT_VERSION), row.optional_instant("consent_at")
+    return NewCustomer(
+        profile=profile,
+        method_ref=row.optional_text("provider_payment_method_id"),
+        customer_ref=row.optional_text("provider_customer_id"),
+        consent=None if given_at is None else Consent(version, given_at, "import"),
+    )
+
+
+def _subscription(row: Row) -> NewSubscription:
+    return NewSubscription(
+        code=row.needed("code"),
+        account_id=row.needed("customer"),
+        items=_items(row),
+        start=_start(row),
+        timezone=row.optional_text("timezone"),
+        paid_through=row.optional_instant("paid_through"),
+        collection=row.text("collection", "automatic"),
+        days_until_due=row.whole("days_until_due", 30),
+    )
+
+
+def _start(row: Row) -> datetime:
+    """`start`, or `anchor`: the same moment as a business that moves in calls it, often long ago."""
+    if row.has("start") and row.has("anchor"):
+        row.fault("anchor", "start_and_anchor", "give one of them: the moment at which the first period began")
+    return row.instant("anchor" if row.has("anchor") else "start")
+
+
+def _items(row: Row) -> tuple[NewItem, ...]:
+    row.has("items")
+    places = dict.fromkeys(name.split(".")[1] for name in row.cells if name.startswith("items."))
+    return tuple(
+        NewItem(price_code=row.needed(f"items.{place}.price"), quantity=row.whole(f"items.{place}.quantity", 1))
+        for place in places
+    )

@@ -1,0 +1,164 @@
+"""Rows of an import file: cells with the lines on which they stand, and their reading as text, numbers and times.
+
+Both formats become rows of this kind. A cell that can't be read is noted as a fault and stands for something harmless,
+so that the rest of the file is still checked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from billing.flows.intake_input import LineFault
+from billing.kernel.clock import parse_instant
+from billing.kernel.errors import Refused
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?", re.ASCII)
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
+_DELAY = re.compile(r"([1-9][0-9]{0,3})([dh])", re.ASCII)
+_SOME_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Kind(StrEnum):
+    """What a file's format says that a cell is. A CSV file knows text only."""
+
+    TEXT = "text"
+    INT = "int"
+    FLOAT = "float"
+    BOOL = "bool"
+    NULL = "null"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value as it is written, and its line (from 1)."""
+
+    text: str
+    line: int
+    kind: Kind = Kind.TEXT
+
+    @property
+    def empty(self) -> bool:
+        return self.kind is Kind.NULL or not self.text
+
+
+@dataclass(slots=True)
+class Row:
+    """One thing of a file: its cells by dotted name, as `address.city` or `items.1.price`."""
+
+    line: int
+    cells: Mapping[str, Cell]
+    faults: list[LineFault]
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What the file calls a cell, where that differs."""
+    used: set[str] = field(default_factory=set)
+
+    @property
+    def lines(self) -> dict[str, int]:
+        return {name: cell.line for name, cell in self.cells.items()}
+
+    def fault(self, name: str, code: str, mend: str) -> None:
+        line = self.cells[name].line if name in self.cells else self.line
+        self.faults.append(LineFault(line, self.names.get(name, name), code, mend))
+
+    def has(self, name: str) -> bool:
+        """Whether there is a value."""
+        return self._cell(name) is not None
+
+    def text(self, name: str, default: str = "") -> str:
+        """A name or a text. A boolean or a float in its place is a fault: `NO` and `1.10` must be quoted in YAML."""
+        cell = self._cell(name)
+        if cell is None:
+            return default
+        if cell.kind in (Kind.BOOL, Kind.FLOAT):
+            self.fault(name, "not_a_text", f'YAML reads this as a {cell.kind}; put it in quotes ("{cell.text}")')
+        return cell.text
+
+    def optional_text(self, name: str) -> str | None:
+        return self.text(name) if self.has(name) else None
+
+    def needed(self, name: str) -> str:
+        """A text without which the row means nothing."""
+        if not self.has(name):
+            self.fault(name, "missing", "give a value")
+        return self.text(name)
+
+    def number(self, name: str) -> Decimal:
+        """An exact decimal number."""
+        cell = self._cell(name)
+        if cell is None:
+            self.fault(name, "missing", "give a number")
+        elif cell.kind is Kind.FLOAT:
+            self.fault(name, "float_not_exact", f'put it in quotes: "{cell.text}"')
+        elif cell.kind is Kind.BOOL or not _NUMBER.fullmatch(cell.text):
+            self.fault(name, "not_a_number", "give a number such as 1000 or 0.5, without separators")
+        else:
+            return Decimal(cell.text)
+        return Decimal(0)
+
+    def whole(self, name: str, default: int) -> int:
+        """A whole number."""
+        cell = self._cell(name)
+        if cell is None:
+            return default
+        if cell.kind not in (Kind.INT, Kind.TEXT) or not _WHOLE.fullmatch(cell.text):
+            self.fault(name, "not_a_whole_number", "give a whole number such as 3")
+            return default
+        return int(cell.text)
+
+    def flag(self, name: str) -> bool:
+        """true or false; absent is false."""
+        cell = self._cell(name)
+        if cell is None:
+            return False
+        if cell.text.lower() not in ("true", "false"):
+            self.fault(name, "not_true_or_false", "give true or false")
+        return cell.text.lower() == "true"
+
+    def instant(self, name: str) -> datetime:
+        """An instant, needed."""
+        if not self.has(name):
+            self.fault(name, "missing", "give a time such as 2026-01-31T09:00:00+01:00, or a date for 00:00 UTC")
+        return self.optional_instant(name) or _SOME_TIME
+
+    def optional_instant(self, name: str) -> datetime | None:
+        """An instant, or nothing."""
+        cell = self._cell(name)
+        if cell is None:
+            return None
+        try:
+            return parse_instant(cell.text, field=name)
+        except Refused as refusal:
+            for each in refusal.faults:
+                self.fault(name, each.code, each.mend)
+            return _SOME_TIME
+
+    def delays(self, name: str) -> tuple[timedelta, ...] | None:
+        """A list of delays such as 3d or 12h; None where it is not given."""
+        if name in self.cells:
+            self.used.add(name)
+            return ()
+        names = [one for one in self.cells if one.startswith(f"{name}.")]
+        return tuple(self._delay(one) for one in names) if names else None
+
+    def _delay(self, name: str) -> timedelta:
+        match = _DELAY.fullmatch(self.text(name))
+        if match is None:
+            self.fault(name, "not_a_delay", "give days or hours, such as 3d or 12h")
+            return timedelta(days=1)
+        return timedelta(**{"days" if match[2] == "d" else "hours": int(match[1])})
+
+    def refuse_unused(self) -> None:
+        """Note every cell that nobody read: a misspelt name is not silently dropped."""
+        for name in self.cells:
+            if name not in self.used:
+                self.fault(name, "unknown_field", "this name means nothing here; see the docs of `billing import`")
+
+    def _cell(self, name: str) -> Cell | None:
+        self.used.add(name)
+        cell = self.cells.get(name)
+        return None if cell is None or cell.empty else cell
