@@ -52,6 +52,7 @@ def test_a_number_written_in_groups_is_found(separator: str) -> None:
         "x" + card("4", 16),
         card("4", 16) + "x",
         "9" + card("4", 16) + "000",
+        f'{{"runtime": 0.{card("52", 16)}}}',
         card("4", 16)[:4] + "  " + card("4", 16)[4:],
         "2026-01-31T09:00:00.123456Z 1769850000000000",
         "0" * 16,
