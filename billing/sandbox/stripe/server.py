@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 import waitress  # type: ignore[import-untyped]
@@ -33,6 +33,7 @@ class Server:
         self.stand_in: StandIn = stand_in_of(app)
         self._background = Background(self.stand_in)
         self._stopping = Event()
+        self._ending = Lock()
         self._sockets: dict[int, Any] = {}
         # A look-ahead of one lets waitress notice, while a request is held, that its caller has hung up.
         self._server = waitress.create_server(
@@ -58,10 +59,14 @@ class Server:
 
     def stop(self) -> None:
         """Let `run` return; called from another thread."""
-        self._stopping.set()
-        self._server.pull_trigger()
+        with self._ending:
+            if not self._stopping.is_set():
+                self._stopping.set()
+                self._server.pull_trigger()
 
     def _end(self) -> None:
+        with self._ending:
+            self._stopping.set()
         # The callers go first, which ends what is held for them; the workers next; what the workers write to, last.
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()

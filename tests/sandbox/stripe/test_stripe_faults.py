@@ -55,6 +55,7 @@ def test_callers_that_gave_up_do_not_occupy_the_stand_in(world: World) -> None:
     for _ in range(100):
         with pytest.raises(requests.RequestException):
             requests.post(world.url + "/v1/customers", headers={"Authorization": f"Bearer {KEY}"}, timeout=0.02)
+    requests.delete(world.url + "/_sandbox/faults", timeout=5)
     until(lambda: world.see("state")["in_flight_requests"] == 0)
     assert world.pay().status == "succeeded"
 
