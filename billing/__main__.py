@@ -18,7 +18,10 @@ COMMANDS = {
     "shell": Entry("billing.sandbox.commands", "A Python prompt with settings, session and models at hand."),
     "check": Entry("billing.ops.check", "Check settings, database, broker, providers and workers."),
     "db": Entry("billing.ops.database", "Bring the database to this code's revision, or compare the two."),
-    "import": Entry("billing.ops.importing", "Import sellers, catalog, customers and subscriptions from a file."),
+    "import": Entry(
+        "billing.ops.importing",
+        "Take in sellers, catalog, customers and subscriptions from FILE (.csv, .yaml or .yml).",
+    ),
     "tick": Entry("billing.ops.tick", "Send one beat entry now, as beat would."),
     "invoice": Entry("billing.ops.invoice", "Invoices: list, show, try again."),
     "payment": Entry("billing.ops.payment", "Attempts to move money: show, ask the provider."),
@@ -26,7 +29,10 @@ COMMANDS = {
     "subscription": Entry("billing.ops.subscription", "Subscriptions: show, cancel."),
     "work": Entry("billing.ops.work", "Failed and stuck work: list, show, retry, park, discard."),
     "events": Entry("billing.ops.events", "Provider events received: list, show, replay."),
-    "audit": Entry("billing.ops.audit", "Check every invariant over the whole database."),
+    "audit": Entry(
+        "billing.ops.audit",
+        "Check every invariant over the whole database and, where reachable, the provider's witness.",
+    ),
 }
 
 cli = Console(name="billing", entries=COMMANDS, adopt=adopt, help="Renew, invoice, charge and settle subscriptions.")

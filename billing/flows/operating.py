@@ -52,8 +52,9 @@ def retry_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Done:
         )
         if changed:
             after_commit(session, COLLECTIONS_TICK)
+        number = invoice.number or "invoice"
     told = "it is due now; the next sweep charges it" if changed else "a try is due already; nothing was changed"
-    return Done(invoice_id, invoice.number or str(invoice_id), changed=changed, told=told)
+    return Done(invoice_id, number, changed=changed, told=told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +121,11 @@ def cancel(parts: Parts, subscription_id: UUID, *, when: CancelWhen, order: Orde
             before=before,
             after=after,
         )
-    ends = subscription.ended_at or subscription.cancel_at
-    at = format_instant(ends) if ends else "now"
+        code, ends = subscription.code, subscription.ended_at or subscription.cancel_at or now
+    told = f"it ends at {format_instant(ends)}; open invoices stay open"
     if before == after:
-        told = f"it ends at {at} already; nothing was changed"
-        return Done(subscription_id, subscription.code, changed=False, told=told)
-    return Done(subscription_id, subscription.code, changed=True, told=f"it ends at {at}; open invoices stay open")
+        told = f"it ends at {format_instant(ends)} already; nothing was changed"
+    return Done(subscription_id, code, changed=before != after, told=told)
 
 
 def replay_event(parts: Parts, event_id: UUID, *, order: Order) -> Done:
@@ -147,8 +147,9 @@ def replay_event(parts: Parts, event_id: UUID, *, order: Order) -> Done:
         )
         if changed:
             after_commit(session, INBOX_PROCESS, event.id)
+        name = event.event_ref
     told = "it is put back and handled anew" if changed else "it waits to be handled already; nothing was changed"
-    return Done(event_id, event.event_ref, changed=changed, told=told)
+    return Done(event_id, name, changed=changed, told=told)
 
 
 def replay_all(parts: Parts, wanted: EventFilter, *, order: Order) -> Iterator[Done]:

@@ -37,7 +37,10 @@ class Done:
 
 @contextmanager
 def carry_out(parts: Parts, order: Order) -> Iterator[Session]:
-    """A transaction for one order: committed at the end, or undone, its messages too, if the order is only tried."""
+    """A transaction for one order: committed at the end, or undone, its messages too, if the order is only tried.
+
+    Rows read within can't be read afterwards.
+    """
     with parts.sessions() as session, session.begin() as transaction:
         yield session
         if order.dry_run:

@@ -124,9 +124,10 @@ def act(parts: Parts, item_id: UUID, *, action: Action, order: Order) -> Done:
             before=before,
             after=_state(item) | {"changed": done.changed, "told": done.told},
         )
-    retry = RETRIES.get(item.kind)
+        subject_id = item.subject_id
+    retry = RETRIES.get(done.name)
     if action is Action.RETRY and done.changed and retry and retry.afterwards and not order.dry_run:
-        retry.afterwards(parts, item.subject_id)
+        retry.afterwards(parts, subject_id)
     return done
 
 

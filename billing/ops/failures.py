@@ -44,7 +44,8 @@ def told(error: Exception) -> Failed:
     from sqlalchemy.exc import DBAPIError, OperationalError  # noqa: PLC0415
 
     if isinstance(error, Refused):
-        return Failed([_clean(f"{fault.field}: {fault.code} — {fault.mend}") for fault in error.faults], REFUSED)
+        # Fields and codes are words of ours; beside each other they may look like a name and its secret.
+        return Failed([f"{fault.field}: {fault.code} — {_clean(fault.mend)}" for fault in error.faults], REFUSED)
     if isinstance(error, Unavailable):
         return Failed([_clean(str(error))], UNAVAILABLE)
     if isinstance(error, ProviderUnavailable | ProviderUncertain):

@@ -34,7 +34,7 @@ FROM billing.subscription WHERE profile_id = :id ORDER BY code
 """
 
 _OWED = """
-SELECT currency, sum(amount_remaining_minor) AS amount_minor, count(*) AS invoices
+SELECT currency, sum(amount_remaining_minor)::bigint AS amount_minor, count(*) AS invoices
 FROM billing.invoice WHERE profile_id = :id AND status = 'open' GROUP BY currency ORDER BY currency
 """
 

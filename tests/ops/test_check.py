@@ -1,0 +1,121 @@
+"""`billing check`, `db` and `tick`: what is right, what is to be mended, and the nudge by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from celery.contrib.testing.worker import start_worker
+
+from billing.flows.upkeep import beat
+from billing.queue.celery import make_app
+from billing.queue.names import QUEUES, TICKS
+from billing.settings import load
+from tests.ops.office import Office, office_of
+
+
+@pytest.fixture
+def office(database_url: str, broker_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    with office_of(database_url, broker_url, tmp_path, monkeypatch) as ready:
+        yield ready
+
+
+def _lines(office: Office) -> dict[str, tuple[str, str]]:
+    result = office.run("check", "--json")
+    facts = json.loads(result.stdout)
+    assert result.exit_code == (0 if facts["ok"] else 1)
+    return {line["name"]: (line["state"], line["told"]) for line in facts["lines"]}
+
+
+def test_what_nobody_does_is_a_finding_with_what_to_start(office: Office) -> None:
+    lines = _lines(office)
+    assert lines["database"][0] == "ok"
+    assert lines["broker"] == ("ok", "answers")
+    assert lines["stripe default"][0] == "ok"
+    assert "test mode, pinned" in lines["stripe default"][1]
+    assert lines["stripe default webhooks"] == ("ok", "STRIPE_WEBHOOK_SECRET is set")
+    assert {lines[f"queue {name}"][0] for name in QUEUES} == {"mend"}
+    assert {lines[f"tick {tick.name}"] for tick in TICKS} == {("mend", "has never run; start beat and a worker")}
+    assert lines["work items"] == ("ok", "none is open")
+    told = office.run("check")
+    assert told.exit_code == 1
+    assert f"{len(QUEUES) + len(TICKS)} to mend." in told.stdout
+
+
+def test_a_working_installation_has_no_finding(office: Office) -> None:
+    for tick in TICKS:
+        beat(office.acme.parts, tick, worker="here")
+    app = make_app(load())
+    with start_worker(app, perform_ping_check=False, pool="solo"):
+        lines = _lines(office)
+    assert {name: told for name, (state, told) in lines.items() if state != "ok"} == {}
+
+
+def test_a_late_tick_is_a_finding_and_open_work_is_only_told(office: Office) -> None:
+    for tick in TICKS:
+        beat(office.acme.parts, tick, worker="here")
+    office.execute("UPDATE billing.heartbeat SET seen_at = seen_at - interval '5 minutes' WHERE tick = 'inbox.tick'")
+    office.held_subscription("s1")
+    lines = _lines(office)
+    assert lines["tick inbox.tick"][0] == "mend"
+    assert "ago; start beat and a worker" in lines["tick inbox.tick"][1]
+    assert lines["tick renewals.tick"][0] == "ok"
+    assert lines["work items"] == ("note", "1 subscription_not_billed open; see `billing work list`")
+
+
+def test_settings_are_shown_and_secrets_only_as_set_or_unset(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = office.run("check", "--json")
+    settings = json.loads(result.stdout)["settings"]
+    assert (settings["STRIPE_API_KEY"], settings["BILLING_SECRET_KEY"]) == ("set", "set")
+    assert settings["BILLING_SLICE_SIZE"] == 200
+    secrets = load()
+    assert secrets.billing_secret_key is not None
+    for secret in (*secrets.stripe_keys.values(), *secrets.webhook_secrets("default")):
+        assert secret not in result.output
+    assert secrets.billing_secret_key.get_secret_value() not in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line", "told"),
+    [
+        ("STRIPE_API_BASE", "http://127.0.0.1:1", "stripe default", "can't be reached"),
+        ("STRIPE_WEBHOOK_SECRET", "", "stripe default webhooks", "every event is refused"),
+        ("STRIPE_API_KEY", "", "stripe", "nothing can be charged"),
+        ("BROKER_URL", "redis://127.0.0.1:1/0", "broker", "can't be reached"),
+        ("DATABASE_URL", "postgresql://127.0.0.1:1/none", "database", "can't be reached"),
+        ("BILLING_SECRET_KEY", "short", "BILLING_SECRET_KEY[1]", "32 random bytes"),
+    ],
+)
+def test_each_thing_that_is_wrong_is_a_line_of_its_own(
+    office: Office, monkeypatch: pytest.MonkeyPatch, *, name: str, value: str, line: str, told: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    state, said = _lines(office)[line]
+    assert state == "mend"
+    assert told in said
+
+
+def test_a_database_without_tables_is_found_upgraded_and_right(
+    office: Office, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    plain = database_url.replace("postgresql+psycopg:", "postgresql:")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA billing CASCADE")
+    check = office.run("db", "check")
+    assert (check.exit_code, "not_migrated" in check.stderr) == (1, True)
+    refused = office.run("invoice", "list")
+    assert (refused.exit_code, "run `billing db upgrade`" in refused.stderr) == (3, True)
+    assert _lines(office)["database"] == ("mend", "not_migrated: run `billing db upgrade`")
+    for _ in range(2):
+        assert "The database is at revision" in office.ok("db", "upgrade")
+    assert "as this code needs it" in office.ok("db", "check")
+
+
+def test_a_tick_by_hand_is_the_message_that_beat_sends(office: Office) -> None:
+    for tick in TICKS:
+        assert f"Sent {tick.name}" in office.ok("tick", tick.name)
+    assert office.waiting_in("charges") == 2
+    assert office.waiting_in("upkeep") == 1

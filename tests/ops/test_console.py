@@ -1,0 +1,174 @@
+"""The console script: quick to help, complete in its help, and one rule for every failure."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from billing import wiring
+from billing.__main__ import COMMANDS, cli
+from billing.kernel.errors import (
+    BillingError,
+    Fault,
+    ProviderRefused,
+    ProviderUnavailable,
+    ProviderUncertain,
+    Refused,
+    Stale,
+    Unavailable,
+)
+from billing.ops.console import Console
+from billing.ops.failures import told
+from billing.ops.lazy import Entry, load
+from billing.privacy.keyring import generate
+
+THERE = [name for name, entry in COMMANDS.items() if importlib.util.find_spec(entry.module) is not None]
+OURS = [name for name in THERE if COMMANDS[name].module.startswith("billing.ops.")]
+# Put together here, so that no file holds what looks like a live key.
+LIVE_KEY = "_".join(["sk", "live", "Ab3" * 8])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    for name in ("DATABASE_URL", "BROKER_URL", "STRIPE_API_KEY", "STRIPE_API_BASE", "BILLING_SANDBOX"):
+        monkeypatch.delenv(name, raising=False)
+    # No stack of this checkout is adopted.
+    monkeypatch.setenv("BILLING_STACK", "none-of-these")
+    wiring.current.cache_clear()
+    yield
+    wiring.current.cache_clear()
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(cli, args, prog_name="billing")
+
+
+def walk(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    if isinstance(command, click.Group):
+        for inner, each in command.commands.items():
+            yield from walk(each, f"{name} {inner}")
+
+
+EVERY = [pair for name in THERE for pair in walk(load(COMMANDS[name], name), name)]
+
+
+def test_help_loads_neither_database_nor_queue_and_no_command() -> None:
+    program = (
+        "import sys; from click.testing import CliRunner; from billing.__main__ import cli; "
+        "assert CliRunner().invoke(cli, ['--help']).exit_code == 0; "
+        "print(sorted(name for name in sys.modules if name in {'sqlalchemy', 'celery', 'pydantic'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", THERE)
+def test_the_table_says_of_a_command_what_it_says_of_itself(name: str) -> None:
+    assert COMMANDS[name].about == load(COMMANDS[name], name).get_short_help_str(1000)
+
+
+@pytest.mark.parametrize(("name", "command"), EVERY, ids=[name for name, _ in EVERY])
+def test_every_command_and_every_option_says_what_it_is_for(name: str, command: click.Command) -> None:
+    assert command.help, name
+    assert command.help.splitlines()[0].rstrip().endswith((".", ":")), name
+    silent = [each.name for each in command.params if isinstance(each, click.Option) and not each.help]
+    assert silent == []
+    shown = run(*name.split(), "--help")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "args", [("nosuch",), ("tick", "nosuch"), ("work", "show"), ("invoice", "list", "--limit", "0")]
+)
+def test_a_wrong_call_ends_with_2(args: tuple[str, ...]) -> None:
+    result = run(*args)
+    assert result.exit_code == 2
+    if args[0] == "tick":
+        assert "renewals.tick" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["invoice", "work", "events"])
+def test_without_a_database_a_command_is_refused_with_what_to_do(name: str) -> None:
+    result = run(name, "list")
+    assert result.exit_code == 3
+    assert result.stderr.startswith("billing: DATABASE_URL: database_missing — set it")
+
+
+def test_a_database_or_broker_that_is_down_ends_with_4_and_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    password = "a-password-nobody-sees"
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://ada:{password}@127.0.0.1:1/none")
+    monkeypatch.setenv("BROKER_URL", f"redis://:{password}@127.0.0.1:1/0")
+    monkeypatch.setenv("BILLING_SECRET_KEY", generate())
+    for args in (("invoice", "list"), ("tick", "upkeep.tick"), ("db", "upgrade"), ("db", "check")):
+        result = run(*args)
+        assert (args, result.exit_code) == (args, 4)
+        assert len(result.stderr.splitlines()) == 1
+        assert password not in result.output
+
+
+@pytest.mark.parametrize("name", ["demo", "up", "clock", "sandbox"])
+def test_the_playground_is_refused_with_a_live_key(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY", LIVE_KEY)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/none")
+    monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:1/0")
+    result = run(name)
+    assert (result.exit_code, "live_key" in result.stderr, LIVE_KEY in result.output) == (3, True, False)
+
+
+def test_a_live_key_without_database_and_broker_is_refused_and_never_the_embedded_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY", LIVE_KEY)
+    result = run("invoice", "list")
+    assert (result.exit_code, "required_with_live_key" in result.stderr) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentences"),
+    [
+        (Refused([Fault("a", "b", "c"), Fault("d", "e", "f")]), 3, ["a: b — c", "d: e — f"]),
+        (Stale("version 2 is there; reload"), 3, ["version 2 is there; reload"]),
+        (ProviderRefused("no such customer", code="resource_missing"), 3, ["no such customer"]),
+        (Unavailable("the broker can't be reached"), 4, ["the broker can't be reached"]),
+        (ProviderUnavailable("timeout"), 4, ["the provider can't be asked now (timeout); try again later"]),
+        (ProviderUncertain("reset"), 4, ["the provider can't be asked now (reset); try again later"]),
+        (BillingError("else"), 3, ["else"]),
+        (KeyError("x"), 70, ["this should not have happened: KeyError: 'x'"]),
+    ],
+)
+def test_each_failure_has_its_status_and_one_sentence_a_fault(
+    error: Exception, status: int, sentences: list[str]
+) -> None:
+    failed = told(error)
+    assert (failed.exit_code, failed.sentences) == (status, sentences)
+
+
+def test_a_fault_of_ours_shows_no_trace_and_no_secret_unless_asked_for_the_trace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @click.command("break")
+    def break_() -> None:
+        raise ValueError(f"bad key {LIVE_KEY} of ada@example.com")
+
+    console = Console(name="billing", entries={}, adopt=lambda: None)
+    console.add_command(break_)
+    console.get_command = lambda ctx, name: break_  # type: ignore[method-assign]
+    result = CliRunner().invoke(console, ["break"])
+    assert (result.exit_code, result.stderr.count("\n")) == (70, 1)
+    assert LIVE_KEY not in result.output
+    assert "ada@" not in result.output
+    monkeypatch.setenv("BILLING_LOG_LEVEL", "DEBUG")
+    assert "test_console.py" in CliRunner().invoke(console, ["break"]).stderr
+
+
+def test_a_command_is_found_in_its_module_by_its_name() -> None:
+    assert load(Entry("billing.ops.work", "about"), "work").name == "work"
