@@ -11,7 +11,7 @@ from celery import Celery
 from sqlalchemy import text
 
 from billing.flows.parts import Parts
-from billing.kernel.errors import BillingError
+from billing.kernel.errors import Unavailable
 from billing.sandbox.embedded.processes import wait_until
 
 READY_SECONDS = 90.0
@@ -21,7 +21,7 @@ _PROBE_S = 2.0
 HOST = "127.0.0.1"
 
 
-class StackFailed(BillingError):
+class StackFailed(Unavailable):
     """Some part of the stack does not come up. The message says which, and where to look."""
 
 

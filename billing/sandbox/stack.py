@@ -15,6 +15,7 @@ from billing.db.migrate import upgrade
 from billing.flows.parts import Parts
 from billing.flows.start import start as check_start
 from billing.kernel.clock import format_instant
+from billing.queries.audit.invariant import Text
 from billing.queue.celery import make_app
 from billing.sandbox import endpoint, environment, processes, programs
 from billing.sandbox.clock import first_set
@@ -102,8 +103,10 @@ class Stack:
             self.servers.stop()
 
     def remove(self) -> None:
-        """Stop all and delete the data."""
-        self.stop()
+        """End all, not waiting for work under way, and delete the data."""
+        self._let_go()
+        for name in processes.known(self._folder):
+            processes.kill(self._folder, name)
         if self.place.base.is_dir():
             self.servers.remove()
 
@@ -139,6 +142,12 @@ class Stack:
                 Part(name, addresses.get(name, ""), found.pid if found else None, found.since if found else None)
             )
         return listed
+
+    def log_lines(self) -> Iterator[Text]:
+        """What its processes have written, line by line, to be searched for secrets."""
+        for path in sorted(self._folder.glob("*.log*")):
+            with path.open(errors="replace") as lines:
+                yield from (Text(f"{path.name}:{number}", line) for number, line in enumerate(lines, start=1))
 
     # One process at a time, for fault tests.
 

@@ -14,7 +14,7 @@ from billing.sandbox.broker import hand_back
 from billing.sandbox.clock import witness_of
 from billing.sandbox.stack import Stack
 
-_WATCHED_S = 10.0
+_WATCHED_S = 5.0
 _HELD_MS = 700
 """So long the provider holds the next answers: below our time-out, above what it takes to find the worker."""
 _UNDER_WAY = text("SELECT count(*) FROM billing.payment WHERE status = 'sent'")
@@ -36,14 +36,17 @@ def slow_down(stack: Stack, *, charges: int) -> None:
     )
 
 
-def kill_a_charging_worker(stack: Stack) -> Accident | None:
-    """Wait for a worker that charges, kill it and start it again. None where none was caught in time."""
+def kill_a_charging_worker(stack: Stack, *, charges: int) -> Accident | None:
+    """Wait until a worker has a good part of its charges on the way, kill it and start it again.
+
+    None where none was caught in time.
+    """
     app = make_app(stack.parts.settings)
     deadline = time.monotonic() + _WATCHED_S
     while time.monotonic() < deadline:
         with stack.parts.begin() as session:
             under_way, now = session.execute(_UNDER_WAY).scalar_one(), stack.parts.clock.now(session)
-        if under_way:
+        if under_way > charges // 4:
             asking = app.control.inspect(timeout=0.5, limit=2)
             for node, tasks in (asking.active() or {}).items():
                 if any(task["name"] == COLLECTIONS_CHARGE.name for task in tasks):

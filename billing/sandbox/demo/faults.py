@@ -1,4 +1,4 @@
-"""What goes wrong at the provider during the demo, as rates: often enough to be met, seldom enough to be a bad month."""
+"""What goes wrong at the provider during the demo, as rates: often enough to be met, seldom enough to be true."""
 
 from __future__ import annotations
 

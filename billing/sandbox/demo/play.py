@@ -51,9 +51,16 @@ class Scene:
 Watch = Callable[[Scene], None]
 
 
-def import_company(parts: Parts, intake: Intake, *, progress: Callable[[str, int, int], None]) -> None:
+def import_company(parts: Parts, intake: Intake) -> None:
     """Take the company in. What is due at once is billed from then on."""
-    take_in(parts, intake, actor="demo", reason="the demo's company", dry_run=False, progress=progress)
+    take_in(
+        parts,
+        intake,
+        actor="demo",
+        reason="the demo's company",
+        dry_run=False,
+        progress=lambda *_: None,
+    )
 
 
 def play(stack: Stack, *, end: datetime, accident_at: datetime, watch: Watch) -> Accident | None:
@@ -72,7 +79,7 @@ def play(stack: Stack, *, end: datetime, accident_at: datetime, watch: Watch) ->
             accident.slow_down(stack, charges=due)
         clock.advance(parts, moment, force=True)
         if wanted:
-            happened = accident.kill_a_charging_worker(stack)
+            happened = accident.kill_a_charging_worker(stack, charges=due)
     clock.advance(parts, end, force=True)
     watch(_come_to_rest(parts))
     return happened

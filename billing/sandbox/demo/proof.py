@@ -15,6 +15,7 @@ from billing.flows.parts import Parts
 from billing.kernel.period import Interval, IntervalUnit, boundaries_between
 from billing.providers.stripe.witness import WitnessedCharge
 from billing.sandbox.clock import witness_of
+from billing.sandbox.stack import Stack
 
 _SHOWN = 5
 
@@ -46,10 +47,14 @@ class Proof:
         return [f"{each.holds} {what}" for each in (*self.invariants, *self.comparison) for what in each.against]
 
 
-def prove(parts: Parts) -> Proof:
-    """Audit everything and compare with the witness. Call it when all is quiet. Raises `ProviderUnavailable`."""
+def prove(stack: Stack) -> Proof:
+    """Audit everything, logs too, and compare with the witness. Call it when all is quiet.
+
+    Raises `ProviderUnavailable`.
+    """
+    parts = stack.parts
     witness = witness_of(parts)
-    report = audit.run(parts, witness=witness)
+    report = audit.run(parts, witness=witness, texts=stack.log_lines)
     invariants = []
     for checked in report.checked:
         shown = [
@@ -77,7 +82,8 @@ def prove(parts: Parts) -> Proof:
 
 
 _CLEARING = text(
-    "SELECT currency, sum(amount_minor)::bigint FROM billing.posting WHERE account = 'provider_clearing' GROUP BY currency"
+    "SELECT currency, sum(amount_minor)::bigint FROM billing.posting"
+    " WHERE account = 'provider_clearing' GROUP BY currency"
 )
 _PAID = text(
     "SELECT currency, sum(amount_paid_minor)::bigint FROM billing.invoice WHERE amount_paid_minor > 0 GROUP BY currency"

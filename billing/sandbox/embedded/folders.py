@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from billing.kernel.errors import BillingError
+from billing.kernel.errors import Unavailable
 
 SOCKET_PATH_LIMIT = 103  # bytes; Linux takes 107, macOS 103
 _LONGEST_SOCKET_NAME = "/.s.PGSQL.5432.lock"
 
 
-class EmbeddedUnavailable(BillingError):
+class EmbeddedUnavailable(Unavailable):
     """The embedded servers can't run here. The message is one sentence that says what to do."""
 
 

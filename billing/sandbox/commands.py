@@ -1,0 +1,211 @@
+"""The playground's commands: the stack, its clock, the stand-ins, a prompt, the demo."""
+
+from __future__ import annotations
+
+import code
+import os
+import re
+import signal
+import threading
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from types import FrameType
+
+import click
+from sqlalchemy import select, text
+
+from billing import models
+from billing.flows.parts import Parts
+from billing.kernel.clock import format_instant
+from billing.kernel.errors import Fault, Refused
+from billing.ops.failures import FINDING
+from billing.ops.opening import opened
+from billing.ops.options import INSTANT, as_json
+from billing.ops.telling import tell_json, tell_table
+from billing.sandbox import clock as business
+from billing.sandbox import environment
+from billing.sandbox.demo import claim
+from billing.sandbox.demo.command import demo
+from billing.sandbox.stack import Stack
+from billing.sandbox.stripe.command import stripe
+
+__all__ = ["clock", "demo", "down", "sandbox", "shell", "status", "up"]
+
+_COLUMNS = ("name", "state", "pid", "since", "address")
+_STEP = re.compile(r"\+(\d+)([dh])")
+_LOOK_EVERY_S = 1.0
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="The web's port; by default the last one, or a free one.")
+@click.option("--workers", type=click.IntRange(1, 16), help="How many workers; by default as many as last time, or 2.")
+@click.option("--detach", is_flag=True, help="Return when all is ready; `billing down` stops it.")
+def up(*, port: int | None, workers: int | None, detach: bool) -> None:
+    """Start the embedded stack; data survives a restart.
+
+    What runs already is used. Without --detach it stops with Ctrl-C.
+    """
+    stack = Stack(os.environ.get(environment.NAME, environment.MAIN))
+    _require_no_servers_given(stack)
+    ours = not any(part.pid for part in stack.status())
+    ending = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        if ending.is_set():
+            return
+        ending.set()
+        raise KeyboardInterrupt
+
+    if not detach:
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, end)
+    try:
+        started = stack.start(port=port, workers=workers)
+        _tell_status(stack, as_json=False)
+        if detach or not started:
+            click.echo("Started." if started else "It was running already.")
+            return
+        click.echo("Stop it with Ctrl-C, or `billing down`.")
+        _wait(stack)
+    except KeyboardInterrupt:
+        click.echo("Stopping ...")
+        stack.stop()
+    except BaseException:
+        if ours:
+            stack.stop()
+        raise
+
+
+def _wait(stack: Stack) -> None:
+    """Until a signal, or until somebody else has stopped everything. Tells of each process that ends."""
+    told: set[str] = set()
+    never = threading.Event()
+    while not never.wait(_LOOK_EVERY_S):
+        down_now = {part.name for part in stack.status() if part.pid is None}
+        if len(down_now) == len(stack.status()):
+            return
+        for name in sorted(down_now - told):
+            click.echo(f"{name} has ended; its log is in {stack.place.folder}", err=True)
+        told = down_now
+
+
+@click.command()
+def down() -> None:
+    """Stop the embedded stack.
+
+    All that runs for this checkout: the stack of `billing up`, whose data stay, and demos that were kept.
+    """
+    for place in environment.places():
+        if not place.base.is_dir():
+            continue
+        stack = Stack(place.name)
+        if place.name == environment.MAIN or place.name not in environment.DEMOS:
+            stack.stop()
+        elif claim.is_played(place):
+            click.echo(f"{place.name} is being played; it ends by itself, or with Ctrl-C there.", err=True)
+        else:
+            stack.remove()
+    click.echo("Stopped.")
+
+
+@click.command()
+@as_json
+@click.pass_context
+def status(context: click.Context, *, as_json: bool) -> None:
+    """Show what of the embedded stack runs.
+
+    Ends with status 1 if something is down.
+    """
+    stack = Stack(environment.chosen().name)
+    _tell_status(stack, as_json=as_json)
+    context.exit(0 if all(part.pid for part in stack.status()) else FINDING)
+
+
+def _tell_status(stack: Stack, *, as_json: bool) -> None:
+    rows = [asdict(part) | {"state": "up" if part.pid else "down"} for part in stack.status()]
+    if as_json:
+        tell_json(rows)
+    else:
+        tell_table(rows, _COLUMNS)
+
+
+@click.group()
+def clock() -> None:
+    """Show or advance the sandbox's business time."""
+
+
+@clock.command()
+@as_json
+def show(*, as_json: bool) -> None:
+    """Business time, when something is due next, and what is still going on."""
+    parts = _sandbox()
+    moment, reasons = business.next_moment(parts, grouped_s=0), business.quiet(parts)
+    now = format_instant(business.now(parts))
+    if as_json:
+        tell_json({"now": now, "next_due": moment and format_instant(moment), "not_quiet": reasons})
+        return
+    click.echo(f"It is {now}.")
+    click.echo(f"Next due: {format_instant(moment)}." if moment else "Nothing is due later.")
+    click.echo(f"Going on: {'; '.join(reasons)}." if reasons else "All is quiet.")
+
+
+@clock.command()
+@click.argument("to", metavar="TO|+Nd|+Nh")
+@click.option("--wait", default=10.0, show_default=True, help="Seconds to wait until all is quiet.")
+@click.option("--force", is_flag=True, help="Move it although something is going on.")
+def advance(*, to: str, wait: float, force: bool) -> None:
+    """Move business time and the stand-in's clock to a later instant, or by days or hours, once all is quiet."""
+    parts = _sandbox()
+    moment = _moment(parts, to)
+    if not force:
+        business.wait_until_quiet(parts, seconds=wait)
+    business.advance(parts, moment, force=force)
+    click.echo(f"It is {format_instant(moment)}.")
+
+
+def _moment(parts: Parts, to: str) -> datetime:
+    step = _STEP.fullmatch(to)
+    if step is None:
+        return INSTANT.convert(to, None, None)
+    count = int(step[1])
+    return business.now(parts) + (timedelta(days=count) if step[2] == "d" else timedelta(hours=count))
+
+
+def _sandbox() -> Parts:
+    parts = opened()
+    if not parts.settings.billing_sandbox:
+        raise Refused(Fault("BILLING_SANDBOX", "no_sandbox", "business time moves in the sandbox only: `billing up`"))
+    return parts
+
+
+@click.group()
+def sandbox() -> None:
+    """Run a stand-in for a payment provider."""
+
+
+sandbox.add_command(stripe)
+
+
+@click.command()
+def shell() -> None:
+    """A Python prompt with settings, session and models at hand."""
+    parts = opened()
+    with parts.sessions() as session:
+        at_hand = {name: getattr(models, name) for name in models.__all__} | {
+            "parts": parts,
+            "settings": parts.settings,
+            "sessions": parts.sessions,
+            "session": session,
+            "select": select,
+            "text": text,
+        }
+        banner = "parts, settings, sessions, session, select, text and every model; nothing is committed by itself."
+        code.interact(banner=banner, local=at_hand, exitmsg="")
+
+
+def _require_no_servers_given(stack: Stack) -> None:
+    known = stack.environment
+    for name in ("DATABASE_URL", "BROKER_URL"):
+        if os.environ.get(name) and os.environ[name] != known.get(name):
+            mend = f"{name} names servers of your own; unset it to start the embedded ones"
+            raise Refused(Fault(name, "servers_given", mend))

@@ -1,0 +1,104 @@
+"""`billing demo`: the story from start to verdict."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+import click
+from rich.console import Console
+
+from billing.flows.intake_input import Intake
+from billing.ops.failures import FINDING
+from billing.sandbox.demo import cast, claim, figures, play, proof, show
+from billing.sandbox.environment import MAIN, NAME, place_of
+from billing.sandbox.stack import Stack
+
+_ACCIDENT_AT = 0.4
+"""Part of the time played after which the worker is killed."""
+
+
+@click.command("demo")
+@click.option("--customers", type=click.IntRange(min=1), help="Only the file's first so many.")
+@click.option("--months", type=click.IntRange(1, 24), default=6, show_default=True, help="Calendar months to play.")
+@click.option("--keep", is_flag=True, help="Leave it running, to look around.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the faults' chance.")
+@click.pass_context
+def demo(context: click.Context, *, customers: int | None, months: int, keep: bool, seed: int) -> None:
+    """Play months of a company's billing, with faults, and prove it.
+
+    Runs on a stack of its own: what `billing up` keeps is not touched. Ends with status 1 if anything is wrong.
+    """
+    out = show.console()
+    intake = cast.read_company(customers=customers)
+    start = cast.begins(intake)
+    began = time.monotonic()
+    with _terminable(), claim.claimed() as stack:
+        try:
+            _set_up(stack, out, intake, start=start, seed=seed)
+            wrong = _told(stack, out, start=start, end=cast.months_later(start, months))
+            out.print(f"It took {time.monotonic() - began:.0f} s.")
+            show.show_wrong(out, wrong)
+            if keep:
+                claim.keep(stack.place)
+        finally:
+            if not claim.is_kept(stack.place):
+                stack.remove()
+    _tell_more(out, stack.place.name if keep else None)
+    context.exit(FINDING if wrong else 0)
+
+
+def _set_up(stack: Stack, out: Console, intake: Intake, *, start: datetime, seed: int) -> None:
+    out.print("Starting PostgreSQL, Valkey, the Stripe stand-in, the web, two workers and beat ...")
+    stack.start(workers=2, seed=seed, now=start)
+    counts = f"{len(intake.customers)} customers with {len(intake.subscriptions)} subscriptions"
+    out.print(f"Importing {cast.FILE.name}: {counts} ...")
+    play.import_company(stack.parts, intake)
+
+
+def _told(stack: Stack, out: Console, *, start: datetime, end: datetime) -> list[str]:
+    """Play it and show what came of it. Returns what is wrong."""
+    stuck = []
+    accident = None
+    with show.watching(out, start=start, end=end) as watch:
+        try:
+            accident = play.play(stack, end=end, accident_at=start + (end - start) * _ACCIDENT_AT, watch=watch)
+        except play.Stuck as error:
+            stuck.append(f"The engine did not come to rest {error}")
+    show.show_figures(out, figures.read_figures(stack.parts), accident)
+    proven = proof.prove(stack)
+    show.show_proof(out, proven)
+    return [*stuck, *proven.wrong]
+
+
+def _tell_more(out: Console, kept: str | None) -> None:
+    program = os.path.relpath(Path(sys.executable).with_name("billing"))
+    if kept is None:
+        out.print("It was stopped and removed. With --keep it stays, to look around.")
+        return
+    beside = f"{NAME}={kept} " if place_of(MAIN).has_servers else ""
+    out.print("It is still running. Look further with")
+    for command in ("invoice list", "work list", "events list", "audit", "clock show", "status", "down"):
+        out.print(f"  {beside}{program} {command}")
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM and SIGHUP end it as Ctrl-C does: what was started is stopped."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {signum: signal.signal(signum, interrupt) for signum in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
