@@ -30,7 +30,7 @@ def build(settings: Settings, *, transport: Transport | None = None) -> Parts:
     if not settings.database_url:
         raise Refused(Fault("DATABASE_URL", "database_missing", _MEND))
     if transport is None:
-        transport = CeleryTransport(_app(settings))
+        transport = CeleryTransport(_app(settings, only_publishes=True), pause_s=settings.connect_timeout_s)
     secret = settings.billing_secret_key.get_secret_value() if settings.billing_secret_key else ""
     return Parts(
         settings=settings,
@@ -46,10 +46,10 @@ def broker(settings: Settings) -> Broker:
     return Broker(_app(settings))
 
 
-def _app(settings: Settings) -> Celery:
+def _app(settings: Settings, *, only_publishes: bool = False) -> Celery:
     if not settings.broker_url:
         raise Refused(Fault("BROKER_URL", "broker_missing", _MEND))
-    return make_app(settings)
+    return make_app(settings, only_publishes=only_publishes)
 
 
 class Providers:

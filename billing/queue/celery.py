@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from celery import Celery
@@ -17,8 +18,11 @@ _VISIBILITY_S = 600
 """Above the hard limit: a message of a live task is not handed out twice; correctness does not depend on it."""
 
 
-def make_app(settings: Settings) -> Celery:
-    """The app of workers, beat and senders. Bodies are JSON with ids only; outcomes live in the database."""
+def make_app(settings: Settings, *, only_publishes: bool = False) -> Celery:
+    """The app of workers, beat and senders. Bodies are JSON with ids only; outcomes live in the database.
+
+    `only_publishes`: for whoever sends after a commit and has somebody waiting, such as the provider for its 2xx.
+    """
     app = Celery("billing", broker=settings.broker_url)
     app.conf.update(
         accept_content=["json"],
@@ -37,7 +41,7 @@ def make_app(settings: Settings) -> Celery:
         task_create_missing_queues=False,
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
-        broker_transport_options=_transport_options(),
+        broker_transport_options=_transport_options() | (_IMPATIENT if only_publishes else {}),
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_soft_shutdown_timeout=30,
         control_queue_ttl=60.0,
@@ -51,6 +55,10 @@ def make_app(settings: Settings) -> Celery:
         beat_schedule=schedule(settings),
     )
     return app
+
+
+_IMPATIENT = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry_on_timeout": False}
+"""Seconds. A message is only a nudge, and a broker that answers at all does so in milliseconds."""
 
 
 def _transport_options() -> dict[str, Any]:
@@ -82,16 +90,31 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     }
 
 
-class CeleryTransport:
-    """Publishes messages, several over one connection."""
+class BrokerAway(Exception):
+    """The broker failed a moment ago and is not asked yet."""
 
-    def __init__(self, app: Celery) -> None:
-        self._app = app
+
+class CeleryTransport:
+    """Publishes messages, several over one connection.
+
+    A broker that fails is left alone for `pause_s` (wall time): who commits in that time doesn't wait for it, and a sweep
+    finds the rows. Raises whatever the broker's client raises, and `BrokerAway` during the pause.
+    """
+
+    def __init__(self, app: Celery, *, pause_s: float = 1.0) -> None:
+        self._app, self._pause_s = app, pause_s
+        self._away_until = 0.0
 
     def send(self, messages: list[Message]) -> None:
-        with self._app.producer_or_acquire() as producer:
-            for task, ids in messages:
-                self._app.send_task(task.name, args=ids, queue=task.queue, producer=producer, retry=False)
+        if time.monotonic() < self._away_until:
+            raise BrokerAway
+        try:
+            with self._app.producer_or_acquire() as producer:
+                for task, ids in messages:
+                    self._app.send_task(task.name, args=ids, queue=task.queue, producer=producer, retry=False)
+        except Exception:
+            self._away_until = time.monotonic() + self._pause_s
+            raise
 
 
 class Broker:
