@@ -1,0 +1,87 @@
+"""The documents' commands work: every block marked `sh run` is run on a fresh database, and every command exists."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from billing.__main__ import cli
+from billing.privacy.keyring import generate
+from billing.sandbox.stripe.server import serving
+from billing.sandbox.stripe.store import MEMORY, Store
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(?P<tag>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = [
+    pytest.param(match["body"], id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, match in enumerate(FENCE.finditer(page.read_text()), start=1)
+    if match["tag"].split() == ["sh", "run"]
+]
+CALLS = sorted(
+    {
+        line.partition("#")[0].strip()
+        for page in PAGES
+        for match in FENCE.finditer(page.read_text())
+        if match["tag"].split()[:1] == ["sh"]
+        for line in match["body"].splitlines()
+        if line.startswith("billing ")
+    }
+)
+
+
+@pytest.fixture
+def environment(database_url: str, broker_url: str, tmp_path: Path) -> dict[str, str]:
+    """Everything set, and `billing` on the path."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    script = programs / "billing"
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m billing "$@"\n')
+    script.chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STRIPE_", "BILLING_"))}
+    return kept | {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "DATABASE_URL": database_url,
+        "BROKER_URL": broker_url,
+        "STRIPE_API_KEY": "sk_test_docs",
+        "STRIPE_WEBHOOK_SECRET": "whsec_docs",
+        "BILLING_SECRET_KEY": generate(),
+        "BILLING_SANDBOX": "1",
+    }
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_marked_to_be_run_runs(block: str, environment: dict[str, str], tmp_path: Path) -> None:
+    with serving(Store(MEMORY)) as stand_in:
+        done = subprocess.run(
+            ["/bin/sh", "-eu", "-c", block],
+            cwd=tmp_path,
+            env=environment | {"STRIPE_API_BASE": stand_in.url},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_command_line_of_the_documents_is_understood(call: str) -> None:
+    # Parsed to the end by the command itself, and not carried out.
+    context = click.Context(cli, info_name="billing")
+    command: click.Command = cli
+    words = shlex.split(call)[1:]
+    while isinstance(command, click.Group):
+        found = command.get_command(context, words.pop(0))
+        assert found is not None, call
+        command = found
+    command.make_context("billing", words)
