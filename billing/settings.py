@@ -1,4 +1,4 @@
-"""Settings: read once from the environment (and `.env`), checked at start, listed by `billing check`. No secret is shown."""
+"""Settings: read once from the environment (and `.env`), checked at start, listed by `billing check`."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Settings(BaseSettings):
     """Bytes."""
 
     @model_validator(mode="after")
-    def _closed_by_default(self) -> Self:
+    def _closed_by_default(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
         if self.live and self.billing_sandbox:
-            raise ValueError("BILLING_SANDBOX: sandbox_with_live_key (a live provider key never runs under the sandbox clock)")
+            raise ValueError("BILLING_SANDBOX: a live provider key never runs under the sandbox clock; unset it")
         if self.live and not (self.database_url and self.broker_url):
-            raise ValueError("DATABASE_URL, BROKER_URL: required_with_live_key (set both; the embedded ones are for trials)")
+            raise ValueError("DATABASE_URL, BROKER_URL: a live provider key needs both; embedded ones are for trials")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""What every table shares: the schema `billing`, named constraints, column types, and the mixins of ids and versions."""
+"""What every table shares: the schema `billing`, named constraints, column types, the mixins of ids and versions."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Base(DeclarativeBase):
     }
 
     @declared_attr.directive
-    def __mapper_args__(cls) -> dict[str, Any]:
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 (declared_attr hands the class)
         """An id alone is an identity; a `version` column is SQLAlchemy's optimistic counter."""
         columns = cls.__table__.c
         mapper: dict[str, Any] = {}

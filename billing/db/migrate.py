@@ -45,7 +45,7 @@ def require_current(connection: Connection) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if found in known:
         raise Refused(Fault("database", "migration_missing", f"it stands at {found}; run `billing db upgrade`"))
-    raise Refused(Fault("database", "migration_unknown", f"it stands at {found}, newer than this code; update the code"))
+    raise Refused(Fault("database", "migration_unknown", f"it stands at {found}, newer than this code; update it"))
 
 
 def check(url: str) -> None:

@@ -7,13 +7,8 @@ from typing import Any
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-_SERVER_OPTIONS = " ".join(
-    (
-        "-c TimeZone=UTC",
-        "-c statement_timeout=60000",
-        "-c lock_timeout=10000",
-        "-c idle_in_transaction_session_timeout=60000",
-    )
+_SERVER_OPTIONS = (
+    "-c TimeZone=UTC -c statement_timeout=60000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
 )
 """Milliseconds. A flow's transaction is short; whatever outlives these is a fault, not work."""
 

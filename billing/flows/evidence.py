@@ -1,4 +1,4 @@
-"""Evidence: what proves how an attempt ended. In order: the intent by id, the same key again, all intents of the customer."""
+"""Evidence: what proves how an attempt ended: the intent by id, the same key again, all intents of the customer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inbox: a delivery is stored once before its 2xx; handling re-reads the object and settles under locks, in any order."""
+"""Inbox: a delivery is stored once before its 2xx; handling re-reads the object and settles, in any order."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def receive(parts: Parts, *, provider: str, code: str, raw: bytes, signature: st
         )
         account = _account(session, provider, code)
         if facts.livemode != account.livemode:
-            raise Refused(Fault("livemode", "wrong_mode", "send live events to the live endpoint, test events to the test one"))
+            raise Refused(
+                Fault("livemode", "wrong_mode", "send live events to a live endpoint, test events to a test one")
+            )
         key = inbox_key(session, parts.keyring, provider_account_id=account.id)
-        stored = store(
-            session, account_id=account.id, facts=facts, raw=raw, key=key, grace_s=parts.settings.lease_s
-        )
+        stored = store(session, account_id=account.id, facts=facts, raw=raw, key=key, grace_s=parts.settings.lease_s)
         if stored is not None:
             after_commit(session, INBOX_PROCESS, stored)
         failpoint("hook.pre_commit")
@@ -88,7 +88,7 @@ def process(parts: Parts, event_id: UUID) -> EventStatus | None:
     except Exception as error:  # noqa: BLE001 (a handler's fault of any kind is tried again, then becomes work)
         if claimed.tries < MOST_TRIES:
             return _put_back(parts, claimed, error=redact_error(error), wish_s=None)
-        return _bury(parts, claimed, error=redact_error(error), trace="".join(traceback.format_exception(error))[-4000:])
+        return _bury(parts, claimed, error=redact_error(error), trace="".join(traceback.format_tb(error.__traceback__)))
 
 
 def sweep(parts: Parts) -> int:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.payment.adopt import adopt_charge, fits
 from billing.commands.payment.record import Recording, record
 from billing.commands.payment.unapplied import keep_charge
 from billing.commands.provider_event.claim import ClaimedEvent, close, share_reading
@@ -18,7 +19,7 @@ from billing.flows.sending import Attempt
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_PAYMENT, EventStatus, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent
-from billing.providers.port import IntentFacts
+from billing.providers.port import ChargeFacts, IntentFacts
 from billing.queries.collection import lock_attempts
 from billing.queries.waiting import charges_claimed
 
@@ -127,18 +128,21 @@ def _apply(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -> No
                 )
             )
         return
-    _keep_stray(parts, session, payment, invoice, facts, claimed)
-
-
-def _keep_stray(
-    parts: Parts, session: Session, payment: Payment, invoice: Invoice, facts: IntentFacts, claimed: frozenset[str]
-) -> None:
-    """Money that no open attempt asked for: booked apart, and a person sends it back."""
     charge = facts.latest_charge
-    if charge is None or charge.status != "succeeded" or charge.charge_ref in claimed:
-        return
+    if charge is not None and charge.status == "succeeded" and charge.charge_ref not in claimed:
+        _take_stray(parts, session, (payment, invoice, intent), charge)
+
+
+def _take_stray(
+    parts: Parts, session: Session, rows: tuple[Payment, Invoice, PaymentIntent], charge: ChargeFacts
+) -> None:
+    """Money that no open attempt asked for settles what it fits; else it is booked apart, for a person."""
+    payment, invoice, intent = rows
     if payment.status in OPEN_PAYMENT:
         # The attempt that is just being prepared or sent will find this charge itself.
+        return
+    if fits(invoice, charge):
+        adopt_charge(session, invoice=invoice, last=payment, intent=intent, charge=charge, now=parts.clock.now(session))
         return
     keep_charge(
         session,

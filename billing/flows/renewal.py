@@ -43,9 +43,7 @@ def plan(parts: Parts) -> int:
     with parts.begin() as session:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext('billing.renewals.plan'))")):
             return 0
-        profiles = profiles_to_renew(
-            session, now=parts.clock.now(session), most=parts.settings.billing_plan_limit
-        )
+        profiles = profiles_to_renew(session, now=parts.clock.now(session), most=parts.settings.billing_plan_limit)
         if not profiles:
             return 0
         cut(session, kind="renewals", members=profiles, size=parts.settings.billing_slice_size)
@@ -81,7 +79,7 @@ def bill(parts: Parts, slice_id: UUID) -> int:
         _log.info("slice_stale", slice=str(claimed.id), reason=str(late))
         _give_back(parts, claimed, error=str(late))
         return 0
-    except Exception as error:  # noqa: BLE001 (whatever it is, the good ones of the slice must still be billed)
+    except Exception as error:
         if _is_infrastructure(error):
             _give_back(parts, claimed, error=type(error).__name__)
             raise

@@ -1,4 +1,4 @@
-"""Sending: many attempts at once, each marked just before its call and recorded soon after; no transaction spans a call."""
+"""Sending: many attempts at once, marked just before the call, recorded soon after; no transaction spans a call."""
 
 from __future__ import annotations
 
@@ -117,11 +117,12 @@ def write_answers(parts: Parts, answers: Sequence[Answer]) -> None:
             with parts.begin() as session:
                 _write(parts, session, answers)
                 failpoint("charge.record")
-            failpoint("charge.recorded")
-            return
         except OperationalError:
             if last == RECORD_TRIES - 1:
                 raise
+        else:
+            failpoint("charge.recorded")
+            return
 
 
 def _write(parts: Parts, session: Session, answers: Sequence[Answer]) -> None:

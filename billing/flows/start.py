@@ -41,11 +41,11 @@ def pin(parts: Parts, *, provider: str, code: str, livemode: bool) -> None:
             return
         if pinned.livemode != livemode:
             raise Refused(
-                Fault("STRIPE_API_KEY", "wrong_mode", "this database is pinned to the other mode; use a database of its own")
+                Fault("STRIPE_API_KEY", "wrong_mode", "this database is pinned to the other mode; use one of its own")
             )
         if facts is not None and facts.account_ref != pinned.account_ref:
             raise Refused(
-                Fault("STRIPE_API_KEY", "wrong_account", "this database is pinned to another account; use that one's key")
+                Fault("STRIPE_API_KEY", "wrong_account", "this database is pinned to another account; use its key")
             )
 
 
@@ -55,7 +55,10 @@ def _ask(parts: Parts, provider: str, code: str) -> AccountFacts | None:
     except ProviderUnavailable:
         return None
     except ProviderRefused as refused:
-        raise Refused(Fault("STRIPE_API_KEY", "account_unreadable", f"the provider answered {refused.code}")) from refused
+        fault = Fault(
+            "STRIPE_API_KEY", "account_unreadable", f"give a key that works: the provider said {refused.code}"
+        )
+        raise Refused(fault) from refused
 
 
 def _pinned(session: Session, provider: str, code: str) -> ProviderAccount | None:

@@ -102,10 +102,10 @@ RETRIES = {
 """By kind. A kind that is absent can't be tried again by its item: it is parked, or discarded once settled by hand."""
 
 
-def act(parts: Parts, item_id: UUID, *, action: Action, order: Order) -> Done:
+def act(parts: Parts, item_id: UUID, *, action: Action, order: Order, wake: bool = True) -> Done:
     """Retry, park or discard one item. A repeat, or an action on what is closed, changes nothing and says so.
 
-    Raises `Refused`: `work_item_not_found`, `action_not_safe`, `actor_missing`, `reason_missing`.
+    `wake`: have the sweep look at once. Raises `Refused`: `work_item_not_found`, `action_not_safe`, `actor_missing`, `reason_missing`.
     """
     with carry_out(parts, order) as session:
         item = _the_item(session, item_id)
@@ -125,10 +125,19 @@ def act(parts: Parts, item_id: UUID, *, action: Action, order: Order) -> Done:
             after=_state(item) | {"changed": done.changed, "told": done.told},
         )
         subject_id = item.subject_id
-    retry = RETRIES.get(done.name)
-    if action is Action.RETRY and done.changed and retry and retry.afterwards and not order.dry_run:
+        retry = _retried(done, action)
+        if retry and retry.nudge and retry.names_subject:
+            after_commit(session, retry.nudge, subject_id)
+        elif retry and retry.nudge and wake:
+            after_commit(session, retry.nudge)
+    if retry and retry.afterwards and not order.dry_run:
         retry.afterwards(parts, subject_id)
     return done
+
+
+def _retried(done: Done, action: Action) -> Retry | None:
+    """How the item was tried again; None where it wasn't."""
+    return RETRIES.get(done.name) if action is Action.RETRY and done.changed else None
 
 
 def act_on_all(parts: Parts, wanted: WorkFilter, *, action: Action, order: Order) -> Iterator[Done]:
@@ -140,8 +149,17 @@ def act_on_all(parts: Parts, wanted: WorkFilter, *, action: Action, order: Order
     while True:
         with parts.begin() as session:
             page = list_work(session, wanted, before=before, limit=_PAGE)
+        sweeps: set[TaskName] = set()
         for row in page.rows:
-            yield _act_or_tell(parts, row["id"], action=action, order=order)
+            done = _act_or_tell(parts, row["id"], action=action, order=order)
+            retry = _retried(done, action)
+            if retry and retry.nudge and not retry.names_subject:
+                sweeps.add(retry.nudge)
+            yield done
+        with carry_out(parts, order) as session:
+            # Once for all of them: a sweep finds by itself what is due.
+            for sweep in sweeps:
+                after_commit(session, sweep)
         before = page.next_before
         if before is None:
             return
@@ -149,7 +167,7 @@ def act_on_all(parts: Parts, wanted: WorkFilter, *, action: Action, order: Order
 
 def _act_or_tell(parts: Parts, item_id: UUID, *, action: Action, order: Order) -> Done:
     try:
-        return act(parts, item_id, action=action, order=order)
+        return act(parts, item_id, action=action, order=order, wake=False)
     except Refused as refused:
         fault = refused.faults[0]
         return Done(item_id, fault.field, changed=False, told=fault.mend, refused=fault.code)
@@ -191,8 +209,6 @@ def _retry(parts: Parts, session: Session, item: WorkItem) -> Done:
         return _done(item, "another try is under way already; nothing was changed", changed=False)
     item.next_try_at = now
     session.flush()
-    if retry.nudge is not None:
-        after_commit(session, retry.nudge, *([item.subject_id] if retry.names_subject else []))
     return _done(item, retry.told)
 
 

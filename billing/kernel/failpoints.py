@@ -1,9 +1,9 @@
 """Named failpoints: places where a fault may be asked for. While nothing is asked for, one costs the look-up of a flag.
 
-`BILLING_FAILPOINTS="charge.frozen=kill@2,renewals.commit=raise@1"`: at the n-th hit in this process (default 1; `*` every
-hit) `kill` ends it as SIGKILL does, `stop` freezes it as SIGSTOP does, `raise` raises `FailpointError`. With
-`BILLING_FAILPOINTS_ONCE=DIR` each entry fires once over all processes: the first to hit it leaves a file there, with its
-process id. `BILLING_FAILPOINTS_TRACE=FILE` appends the name of every failpoint that is passed, a line each.
+`BILLING_FAILPOINTS="charge.frozen=kill@2,renewals.commit=raise@1"`: at the n-th hit in this process (default 1; `*`
+every hit) `kill` ends it as SIGKILL does, `stop` freezes it as SIGSTOP does, `raise` raises `FailpointError`. With
+`BILLING_FAILPOINTS_ONCE=DIR` each entry fires once over all processes: the first to hit it leaves a file there, with
+its process id. `BILLING_FAILPOINTS_TRACE=FILE` appends the name of every failpoint that is passed, a line each.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Invoice(SellerOwned, Versioned, Base):
     due_at: Mapped[datetime | None]
     corrects_id: Mapped[UUID | None]
     seller_tax: Mapped[Json | None]
-    """Tax in the seller's tax currency with rate, source and date, for a foreign currency (Directive 2006/112/EC art. 230)."""
+    """Tax in the seller's currency with rate, source and date, for a foreign one (Directive 2006/112/EC art. 230)."""
 
     # What happens to the debt.
     status: Mapped[str]

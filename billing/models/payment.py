@@ -32,7 +32,12 @@ class PaymentIntent(SellerOwned, Versioned, Base):
         UniqueConstraint("invoice_id", "provider_account_id", "generation"),
         Index("uq_payment_intent_ref", "provider_account_id", "intent_ref", unique=True),
         # At most one intent of an invoice may still move money, whatever the generation.
-        Index("uq_payment_intent_live", "invoice_id", unique=True, postgresql_where=text("status IN ('open', 'succeeded')")),
+        Index(
+            "uq_payment_intent_live",
+            "invoice_id",
+            unique=True,
+            postgresql_where=text("status IN ('open', 'succeeded')"),
+        ),
         one_of("status", ("open", "succeeded", "canceled", "absent")),
     )
 
@@ -56,7 +61,7 @@ class Payment(SellerOwned, Versioned, Base):
     amount_minor: Mapped[Minor]
     currency: Mapped[str]
     confirms_ref: Mapped[str | None]
-    """The intent that this attempt confirms; null where it creates and confirms in one call. Frozen: a replay says the same."""
+    """The intent that this attempt confirms; null where it creates one too. Frozen: a replay says the same."""
     noted_charge_ref: Mapped[str | None]
     """The intent's latest charge when this attempt was opened: evidence of this attempt is a later one."""
     opened_at: Mapped[datetime]
@@ -99,7 +104,9 @@ class Payment(SellerOwned, Versioned, Base):
             f"(status IN ({_OPEN})) = (closed_at IS NULL)",
             name="closed_when_ended",
         ),
-        CheckConstraint("status IN ('prepared', 'not_sent', 'canceled') OR first_sent_at IS NOT NULL", name="sent_has_age"),
+        CheckConstraint(
+            "status IN ('prepared', 'not_sent', 'canceled') OR first_sent_at IS NOT NULL", name="sent_has_age"
+        ),
     )
 
 

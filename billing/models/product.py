@@ -16,4 +16,7 @@ class Product(SellerOwned, Versioned, Base):
     code: Mapped[str]
     name: Mapped[str]
 
-    __table_args__ = (ForeignKeyConstraint(["seller_id"], [f"{SCHEMA}.seller.id"]), UniqueConstraint("seller_id", "code"))
+    __table_args__ = (
+        ForeignKeyConstraint(["seller_id"], [f"{SCHEMA}.seller.id"]),
+        UniqueConstraint("seller_id", "code"),
+    )

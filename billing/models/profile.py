@@ -13,8 +13,8 @@ from billing.db.base import SCHEMA, Base, SellerOwned, Versioned, one_of, owned
 class Profile(SellerOwned, Versioned, Base):
     """Who pays. `anonymous_id` is the only name that a provider ever learns.
 
-    Country, zone and buyer kind stand in the clear because tax and calendars need them; `personal` is the sealed JSON of
-    name, e-mail, address and tax id, under the profile's own data key.
+    Country, zone and buyer kind stand in the clear because tax and calendars need them; `personal` is the sealed JSON
+    of name, e-mail, address and tax id, under the profile's own data key.
     """
 
     __tablename__ = "profile"

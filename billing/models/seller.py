@@ -80,7 +80,7 @@ class Series(SellerOwned, Versioned, Base):
 
 
 class DataKey(Identified, Base):
-    """A wrapped encryption key: a profile's (erasable), a seller's document key of a year, or an inbox's (DECISIONS 14)."""
+    """A wrapped encryption key: a profile's (erasable), a seller's for the documents of a year, or an inbox's."""
 
     __tablename__ = "data_key"
 

@@ -61,7 +61,9 @@ class Subscription(SellerOwned, Versioned, Base):
         CheckConstraint("interval_count > 0", name="interval_count_positive"),
         CheckConstraint("days_until_due >= 0", name="days_until_due_not_negative"),
         CheckConstraint("current_period_start < current_period_end", name="current_period_order"),
-        CheckConstraint("status <> 'canceled' OR (next_due_at IS NULL AND ended_at IS NOT NULL)", name="canceled_is_over"),
+        CheckConstraint(
+            "status <> 'canceled' OR (next_due_at IS NULL AND ended_at IS NOT NULL)", name="canceled_is_over"
+        ),
         {"postgresql_with": {"fillfactor": "80"}},
     )
 

@@ -10,9 +10,9 @@ from billing.db.base import SCHEMA, Base
 
 FROZEN_ON_ISSUE = (
     "seller_id", "profile_id", "subscription_id", "kind", "series_id", "series_no", "number", "issued_at", "currency",
-    "period_start", "period_end", "subtotal_minor", "discount_minor", "tax_minor", "total_minor", "credit_applied_minor",
-    "amount_due_minor", "tax_groups", "reverse_charge", "legal_notes", "buyer_country", "buyer_kind", "parties",
-    "document_key_id", "content_hash", "due_at", "corrects_id", "seller_tax",
+    "period_start", "period_end", "subtotal_minor", "discount_minor", "tax_minor", "total_minor",
+    "credit_applied_minor", "amount_due_minor", "tax_groups", "reverse_charge", "legal_notes", "buyer_country",
+    "buyer_kind", "parties", "document_key_id", "content_hash", "due_at", "corrects_id", "seller_tax",
 )  # fmt: skip
 """Columns of an invoice that never change once it has a number."""
 
@@ -39,7 +39,8 @@ class Trigger:
 
 
 _APPEND_ONLY_BODY = """BEGIN
-    RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+    RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME
+        USING ERRCODE = 'integrity_constraint_violation';
 END"""
 
 _FROZEN_BODY = """BEGIN

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing.kernel.status import InvoiceStatus
-from billing.models import Invoice, Payment, PaymentIntent
+from billing.models import Invoice, Payment, PaymentIntent, UnappliedPayment
 
 _CLAIM = """
     UPDATE billing.payment
@@ -51,12 +51,14 @@ def waiting_attempts(session: Session, payments: Sequence[UUID]) -> list[tuple[P
 
 
 def charges_claimed(session: Session, invoices: Collection[UUID]) -> dict[UUID, set[str]]:
-    """Charges by invoice that its attempts have claimed."""
+    """Charges by invoice that are booked or answered for: its attempts', and those kept apart."""
     claimed: dict[UUID, set[str]] = defaultdict(set)
-    for invoice_id, charge_ref in session.execute(
-        select(Payment.invoice_id, Payment.charge_ref).where(
-            Payment.invoice_id.in_(invoices), Payment.charge_ref.is_not(None)
+    for table in (Payment, UnappliedPayment):
+        rows = session.execute(
+            select(table.invoice_id, table.charge_ref).where(
+                table.invoice_id.in_(invoices), table.charge_ref.is_not(None)
+            )
         )
-    ):
-        claimed[invoice_id].add(charge_ref or "")
+        for invoice_id, charge_ref in rows:
+            claimed[invoice_id].add(charge_ref)
     return claimed

@@ -1,4 +1,4 @@
-"""After commit: messages wait in the session and leave once its transaction is durable. A broker that is down loses nothing."""
+"""After commit: messages wait in the session until its transaction is durable. A broker that is down loses nothing."""
 
 from __future__ import annotations
 

@@ -97,8 +97,8 @@ class BrokerAway(Exception):
 class CeleryTransport:
     """Publishes messages, several over one connection.
 
-    A broker that fails is left alone for `pause_s` (wall time): who commits in that time doesn't wait for it, and a sweep
-    finds the rows. Raises whatever the broker's client raises, and `BrokerAway` during the pause.
+    A broker that fails is left alone for `pause_s` (wall time): who commits in that time doesn't wait for it, and a
+    sweep finds the rows. Raises whatever the broker's client raises, and `BrokerAway` during the pause.
     """
 
     def __init__(self, app: Celery, *, pause_s: float = 1.0) -> None:

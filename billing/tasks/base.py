@@ -1,4 +1,4 @@
-"""What every task does with a failure: one table from its type to what happens next. No task retries through the broker."""
+"""What every task does with a failure: one table from its type to what is next. None retries through the broker."""
 
 from __future__ import annotations
 

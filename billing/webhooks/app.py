@@ -1,4 +1,4 @@
-"""The web application: webhooks, and whether this process (`/healthz`) and its database and broker (`/readyz`) are well."""
+"""The web application: webhooks, and how this process (`/healthz`), its database and broker (`/readyz`) are."""
 
 from __future__ import annotations
 

@@ -182,28 +182,25 @@ def test_a_handler_that_always_fails_ends_as_a_work_item_and_a_replay_works_once
     assert inbox.process(acme.parts, event.id) is None
 
 
+def test_money_that_came_behind_our_back_settles_the_invoice_that_it_was_meant_for(acme: Company) -> None:
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.pay_behind_our_back(profile)
+    acme.settle()
+    (invoice,) = acme.invoices()
+    assert (invoice.status, invoice.next_attempt_at) == ("paid", None)
+    assert [payment.status for payment in acme.payments()] == ["declined", "succeeded"]
+    with acme.begin() as session:
+        assert session.scalars(select(UnappliedPayment)).all() == []
+
+
 def test_money_for_an_invoice_that_is_paid_already_is_kept_apart_and_shown(acme: Company) -> None:
     profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
     acme.subscribe("a1", "s1")
     acme.settle()
-    with acme.parts.begin() as session:
-        session.execute(
-            text(
-                "UPDATE billing.invoice SET status = 'paid', amount_paid_minor = amount_due_minor, "
-                "amount_remaining_minor = 0, next_attempt_at = NULL"
-            )
-        )
-    (intent,) = {intent.intent_ref for intent in acme.witness.intents()}
-    customer = acme.customer_ref(profile)
-    method = acme.parts.provider(acme.account_id).attach_method(
-        customer_ref=customer, method_ref="pm_card_visa", key="k1"
-    )
-    requests.post(
-        f"{acme.witness_url}/v1/payment_intents/{intent}/confirm",
-        data={"payment_method": method.method_ref, "off_session": "true"},
-        headers={"Authorization": "Bearer sk_test_company"},
-        timeout=5,
-    ).raise_for_status()
+    acme.pay_by_hand()
+    acme.pay_behind_our_back(profile)
     acme.settle()
     with acme.begin() as session:
         unapplied = session.scalars(select(UnappliedPayment)).one()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.subscription.end import end_subscription
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.status import SubscriptionStatus
@@ -16,7 +17,6 @@ from billing.rules.dunning import DeclineClass, DunningPolicy, FinalAction, next
 _TOPICS = {
     SubscriptionStatus.PAST_DUE: Topic.SUBSCRIPTION_PAST_DUE,
     SubscriptionStatus.UNPAID: Topic.SUBSCRIPTION_UNPAID,
-    SubscriptionStatus.CANCELED: Topic.SUBSCRIPTION_CANCELED,
 }
 
 
@@ -70,10 +70,9 @@ def _subscription(session: Session, invoice: Invoice, final: FinalAction | None,
     ).one()
     before = subscription.status
     if final is FinalAction.CANCEL and before in (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE):
-        subscription.status = SubscriptionStatus.CANCELED
-        subscription.ended_at = now
-        subscription.next_due_at = None
-    elif final is FinalAction.UNPAID and before in (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE):
+        end_subscription(session, subscription=subscription, at=now, now=now)
+        return
+    if final is FinalAction.UNPAID and before in (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE):
         subscription.status = SubscriptionStatus.UNPAID
     elif before == SubscriptionStatus.ACTIVE:
         subscription.status = SubscriptionStatus.PAST_DUE

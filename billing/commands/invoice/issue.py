@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
-from billing.db.copy import NULL, binary, copy_rows, field
+from billing.db.copy import NULL, array, binary, copy_rows, field
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused, Stale
@@ -50,7 +50,6 @@ class _Counter:
     id: UUID
     prefix: str
     next_no: int
-    last_issued_at: datetime | None
     issued_at: datetime
 
 
@@ -146,7 +145,7 @@ def _sides(lines: Sequence[PlannedLine], totals: Totals) -> list[tuple[Account, 
 
 
 def _nets(lines: Sequence[PlannedLine], totals: Totals) -> list[int]:
-    """Each line's amount without discount and without the tax inside it; the group's tax is shared by largest remainder."""
+    """Each line without its discount and the tax inside it; a group's tax is shared by largest remainder."""
     nets = [line.amount_minor - line.discount_minor for line in lines]
     for group in totals.tax_groups:
         if not group.inclusive or not group.tax_minor:
@@ -186,8 +185,7 @@ def _lock_counters(
     if read.date() != now.date():
         raise Stale("the day changed while documents were being issued")
     counters = {
-        row.seller_id: _Counter(row.id, row.prefix, row.next_no, row.last_issued_at, max(read, row.last_issued_at or read))
-        for row in rows
+        row.seller_id: _Counter(row.id, row.prefix, row.next_no, max(read, row.last_issued_at or read)) for row in rows
     }
     if missing := sellers - counters.keys():
         raise Refused(Fault("series", "no_invoice_series", f"create an invoice series for seller {min(missing)}"))
@@ -199,15 +197,17 @@ def _advance_counters(session: Session, counters: Sequence[_Counter]) -> None:
         text(
             """
             UPDATE billing.series s
-            SET next_no = c.next_no, last_issued_at = c.issued_at, version = s.version + 1, updated_at = clock_timestamp()
-            FROM unnest(CAST(:ids AS uuid[]), CAST(:nos AS int[]), CAST(:ats AS timestamptz[])) AS c(id, next_no, issued_at)
+            SET next_no = c.next_no, last_issued_at = c.issued_at, version = s.version + 1,
+                updated_at = clock_timestamp()
+            FROM unnest(CAST(:ids AS uuid[]), CAST(:nos AS int[]), CAST(:ats AS timestamptz[]))
+                 AS c(id, next_no, issued_at)
             WHERE s.id = c.id
             """
         ),
         {
-            "ids": [counter.id for counter in counters],
-            "nos": [counter.next_no for counter in counters],
-            "ats": [counter.issued_at for counter in counters],
+            "ids": array(counter.id for counter in counters),
+            "nos": array(counter.next_no for counter in counters),
+            "ats": array(counter.issued_at for counter in counters),
         },
     )
 
@@ -242,8 +242,8 @@ def _invoice_row(
     if document.collection == "send_invoice":
         due_at = (counter.issued_at + timedelta(days=document.days_until_due)).isoformat()
     frozen = (
-        f"{document.profile_id.hex}\t{document.subscription_id or NULL}\tinvoice\t{counter.id}\t{series_no}\t{number}\t{issued}"
-        f"\t{document.currency}\t{_at(document.period_start)}\t{_at(document.period_end)}\t{totals.subtotal_minor}"
+        f"{document.profile_id.hex}\t{document.subscription_id or NULL}\tinvoice\t{counter.id}\t{series_no}\t{number}"
+        f"\t{issued}\t{document.currency}\t{_at(document.period_start)}\t{_at(document.period_end)}\t{totals.subtotal_minor}"
         f"\t{totals.discount_minor}\t{totals.tax_minor}\t{totals.total_minor}\t{totals.credit_applied_minor}"
         f"\t{totals.amount_due_minor}\t[{groups}]\t{totals.reverse_charge}\t{{{','.join(totals.notes)}}}"
         f"\t{document.buyer_country}\t{document.buyer_kind}"

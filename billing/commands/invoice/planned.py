@@ -29,7 +29,7 @@ class PlannedLine:
 
 @dataclass(frozen=True, slots=True)
 class PlannedInvoice:
-    """An invoice ready to be issued. `parties_json` names seller and buyer in full: it is sealed before it is written."""
+    """An invoice ready to be issued. `parties_json` names seller and buyer in full; it is written sealed."""
 
     id: UUID
     seller_id: UUID

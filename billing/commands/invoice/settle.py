@@ -47,7 +47,11 @@ def settle(session: Session, *, invoice: Invoice, payment: Payment, now: datetim
             object_id=invoice.id,
             seller_id=invoice.seller_id,
             now=now,
-            payload={"invoice_id": str(invoice.id), "number": invoice.number, "amount_paid_minor": invoice.amount_paid_minor},
+            payload={
+                "invoice_id": str(invoice.id),
+                "number": invoice.number,
+                "amount_paid_minor": invoice.amount_paid_minor,
+            },
         )
         close_for(session, kind="invoice_not_charged", subject_id=invoice.id, now=now)
         _recover(session, invoice, now)

@@ -25,7 +25,7 @@ def post(
     payment_id: UUID | None = None,
     charge_ref: str | None = None,
 ) -> None:
-    """Write an entry. Sides are (account, minor units): debit positive, credit negative; the database proves the sum."""
+    """Write an entry of (account, minor units): debit positive, credit negative; the database proves the sum."""
     entry = LedgerEntry(
         id=new_id(),
         seller_id=seller_id,

@@ -25,9 +25,7 @@ class Opened:
     passed: list[UUID] = field(default_factory=list)
 
 
-def open_payments(
-    session: Session, due: ToCharge, *, now: datetime, wall: datetime, lease_s: float
-) -> Opened:
+def open_payments(session: Session, due: ToCharge, *, now: datetime, wall: datetime, lease_s: float) -> Opened:
     """Open one attempt for each due invoice, or let its moment pass where there is nothing to charge.
 
     An attempt that surely was not sent is reopened under its own key where its parameters still hold. The partial
@@ -103,9 +101,7 @@ def _lease(payment: Payment, *, wall: datetime, lease_s: float) -> None:
     payment.lease_until = payment.next_check_at = wall + timedelta(seconds=lease_s)
 
 
-def _intent(
-    session: Session, invoice: Invoice, method: PaymentMethod, known: list[PaymentIntent]
-) -> PaymentIntent:
+def _intent(session: Session, invoice: Invoice, method: PaymentMethod, known: list[PaymentIntent]) -> PaymentIntent:
     """The invoice's one live intent, or its successor once every earlier one is canceled or proven absent."""
     live = next((intent for intent in known if intent.status == "open"), None)
     if live is not None:
@@ -134,7 +130,9 @@ def _attempt(
     scheduled: bool,
     now: datetime,
 ) -> Payment:
-    charges = [attempt.charge_ref for attempt in earlier if attempt.payment_intent_id == intent.id and attempt.charge_ref]
+    charges = [
+        attempt.charge_ref for attempt in earlier if attempt.payment_intent_id == intent.id and attempt.charge_ref
+    ]
     return Payment(
         id=new_id(),
         seller_id=invoice.seller_id,

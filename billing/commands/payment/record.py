@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.dun import dun, policy_of
@@ -16,7 +17,7 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.status import CLOSED_PAYMENT, InvoiceStatus, PaymentStatus, require_move
-from billing.models import Invoice, Payment, PaymentIntent, Seller
+from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, Seller
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.rules.dunning import classify
 
@@ -110,7 +111,19 @@ def _declined(recording: Recording) -> None:
             scheduled=payment.scheduled,
             now=recording.now,
         )
+        _try_newer_method(recording)
     _tell(recording, Topic.PAYMENT_DECLINED, {"decline_code": outcome.decline_code})
+
+
+def _try_newer_method(recording: Recording) -> None:
+    """A default that was made while this attempt was open has not been tried yet: it is tried at once."""
+    payment, invoice = recording.payment, recording.invoice
+    default = recording.session.scalars(
+        select(PaymentMethod.id).where(PaymentMethod.profile_id == payment.profile_id, PaymentMethod.is_default)
+    ).one_or_none()
+    if default is not None and default != payment.payment_method_id:
+        invoice.next_attempt_at = recording.now
+        invoice.waits_for_method = False
 
 
 def _pending(recording: Recording) -> None:
@@ -156,7 +169,7 @@ def _unknown(recording: Recording) -> None:
             profile_id=payment.profile_id,
             amount_minor=payment.amount_minor,
             currency=payment.currency,
-            summary=f"Whether invoice {recording.invoice.number} was charged is unknown; it is not charged again until it is.",
+            summary=f"Whether invoice {recording.invoice.number} was charged is unknown; it is not charged again.",
             error=outcome.reason,
             safe_actions=["retry", "park"],
             next_try_at=payment.next_check_at,
@@ -166,7 +179,7 @@ def _unknown(recording: Recording) -> None:
 
 def _canceled(recording: Recording) -> None:
     """Proven not charged. The invoice's next attempt has a new key, and a new intent where this one is gone."""
-    payment, invoice = recording.payment, recording.invoice
+    invoice = recording.invoice
     if recording.outcome.reason == INTENT_ABSENT:
         recording.intent.status = "absent"
     elif recording.outcome.reason != INTENT_KEPT:

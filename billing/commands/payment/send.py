@@ -28,7 +28,5 @@ def mark_sent(session: Session, held: Sequence[tuple[UUID, int]], *, now: dateti
     The rest is dropped: another worker took it, or there is nothing more to collect. `now` is business time; the first
     marking fixes the age of the key.
     """
-    rows = session.execute(
-        _MARK, {"ids": [id_ for id_, _ in held], "tokens": [token for _, token in held], "now": now}
-    )
+    rows = session.execute(_MARK, {"ids": [id_ for id_, _ in held], "tokens": [token for _, token in held], "now": now})
     return set(rows.scalars())

@@ -12,6 +12,7 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
+from billing.kernel.status import InvoiceStatus
 from billing.models import Account, Invoice, Payment, UnappliedPayment
 
 
@@ -31,7 +32,7 @@ def keep_unapplied(session: Session, *, invoice: Invoice, payment: Payment, now:
 def keep_charge(
     session: Session, *, invoice: Invoice, payment: Payment, charge_ref: str, amount_minor: int, now: datetime
 ) -> bool:
-    """Book a charge once: Dr provider clearing, Cr unapplied payments, with a work item. False where it is booked already."""
+    """Book a charge once: Dr provider clearing, Cr unapplied payments, with a work item. False where it was before."""
     written = session.execute(
         insert(UnappliedPayment)
         .values(
@@ -62,7 +63,7 @@ def keep_charge(
         sides=((Account.PROVIDER_CLEARING, amount_minor), (Account.UNAPPLIED_PAYMENTS, -amount_minor)),
         now=now,
     )
-    raise_item(
+    item = raise_item(
         session,
         kind="payment_unapplied",
         subject_type="invoice",
@@ -71,11 +72,14 @@ def keep_charge(
         profile_id=invoice.profile_id,
         amount_minor=amount_minor,
         currency=invoice.currency,
-        summary=f"Money came for invoice {invoice.number}, which asks for none; send it back at the provider.",
+        summary=f"Money came for invoice {invoice.number} that it does not ask for; send it back at the provider.",
         error=f"charge {charge_ref}",
         safe_actions=["park", "discard"],
         now=now,
     )
+    if invoice.status == InvoiceStatus.OPEN:
+        # It asks for another amount: nothing more is charged until a person has looked.
+        invoice.hold_id = item.id
     emit(
         session,
         topic=Topic.PAYMENT_UNAPPLIED,

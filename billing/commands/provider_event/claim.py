@@ -51,7 +51,8 @@ _CLOSE = text(
 _SHARE = text(
     """
     UPDATE billing.provider_event
-    SET status = 'processed', handled_at = :now, next_try_at = NULL, version = version + 1, updated_at = clock_timestamp()
+    SET status = 'processed', handled_at = :now, next_try_at = NULL, version = version + 1,
+        updated_at = clock_timestamp()
     WHERE provider_account_id = :account AND object_ref = :object_ref AND status = 'received' AND created_at < :read_at
     """
 )
@@ -82,7 +83,7 @@ def close(
     error: str | None = None,
     again_s: float = -1.0,
 ) -> None:
-    """Write how handling ended, and close the work item of an earlier failure. `now` is business time, null if put back.
+    """Write how handling ended, and close the work item of an earlier failure. `now` (business) is null if put back.
 
     `again_s` (wall seconds) sets the next try of one put back. Raises `Stale`.
     """
@@ -104,7 +105,7 @@ def close(
 
 
 def share_reading(session: Session, claimed: ClaimedEvent, *, read_at: datetime, now: datetime) -> None:
-    """Close waiting events of the same object that had arrived before it was read (wall time): one reading serves all."""
+    """Close waiting events of the object that came before it was read (wall time): one reading serves all."""
     session.execute(
         _SHARE,
         {

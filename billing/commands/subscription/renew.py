@@ -1,4 +1,4 @@
-"""Renew: what each due subscription owes now. Pure computation over what was read; `commands.invoice.issue` writes it."""
+"""Renew: what each due subscription owes now. Pure computation; `commands.invoice.issue` writes it."""
 
 from __future__ import annotations
 

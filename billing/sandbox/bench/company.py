@@ -1,4 +1,4 @@
-"""A company of N due subscriptions, written set-wise: sealed profiles, three plans, one tax rate, start dates at `DUE`."""
+"""A company of N subscriptions, written set-wise: sealed profiles, three plans, one tax rate."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ DUE = datetime(2026, 1, 15, tzinfo=UTC)
 LATER = datetime(2027, 1, 15, tzinfo=UTC)
 _COUNTRIES = ("DE", "FR", "IT", "US", "ES", "NL")
 _CHUNK = 20_000
+_PROFILE = (
+    "id", "seller_id", "account_id", "anonymous_id", "country", "timezone", "buyer_kind", "has_tax_id", "personal",
+    "version",
+)  # fmt: skip
+_SUBSCRIPTION = (
+    "id", "seller_id", "profile_id", "code", "status", "currency", "interval_unit", "interval_count", "timezone",
+    "anchor_at", "anchor_no", "next_period_no", "started_at", "next_due_at", "collection", "days_until_due", "version",
+)  # fmt: skip
 
 
 def seed(engine: Engine, keyring: Keyring, *, due: int, total: int) -> None:
@@ -53,14 +61,17 @@ def _catalogue(session: Session) -> tuple[UUID, list[UUID]]:
             """
             INSERT INTO billing.seller (id, code, legal_name, country, address, tax_id, currency, timezone, catch_up,
                 catch_up_limit, dunning_retry_s, dunning_final)
-            VALUES (:id, 'BENCH', 'Bench GmbH', 'DE', CAST(:address AS jsonb), 'DE123456788', 'eur', 'UTC', 'bill_each', 12,
-                '{259200,432000,604800}', 'cancel')
+            VALUES (:id, 'BENCH', 'Bench GmbH', 'DE', CAST(:address AS jsonb), 'DE123456788', 'eur', 'UTC',
+                'bill_each', 12, '{259200,432000,604800}', 'cancel')
             """
         ),
         {"id": seller, "address": json.dumps({"line1": "Street 1", "city": "Town", "postal_code": "10115"})},
     )
     session.execute(
-        text("INSERT INTO billing.series (id, seller_id, kind, prefix, next_no) VALUES (:id, :seller, 'invoice', 'BENCH-', 1)"),
+        text(
+            "INSERT INTO billing.series (id, seller_id, kind, prefix, next_no) "
+            "VALUES (:id, :seller, 'invoice', 'BENCH-', 1)"
+        ),
         {"id": new_id(), "seller": seller},
     )
     session.execute(
@@ -78,7 +89,8 @@ def _catalogue(session: Session) -> tuple[UUID, list[UUID]]:
     session.execute(
         text(
             "INSERT INTO billing.price (id, seller_id, product_id, tax_rate_id, code, currency, model, unit_amount, "
-            "interval_unit, interval_count) VALUES (:id, :seller, :product, :rate, :code, 'eur', 'per_unit', :amount, 'month', 1)"
+            "interval_unit, interval_count) "
+            "VALUES (:id, :seller, :product, :rate, :code, 'eur', 'per_unit', :amount, 'month', 1)"
         ),
         [
             {"id": id_, "seller": seller, "product": product, "rate": rate, "code": f"p{amount}", "amount": amount}
@@ -120,16 +132,13 @@ def _customers(
     copy_rows(
         session,
         "profile",
-        ("id", "seller_id", "account_id", "anonymous_id", "country", "timezone", "buyer_kind", "has_tax_id", "personal", "version"),
+        _PROFILE,
         profile_rows,
     )
     copy_rows(
         session,
         "subscription",
-        (
-            "id", "seller_id", "profile_id", "code", "status", "currency", "interval_unit", "interval_count", "timezone",
-            "anchor_at", "anchor_no", "next_period_no", "started_at", "next_due_at", "collection", "days_until_due", "version",
-        ),  # fmt: skip
+        _SUBSCRIPTION,
         subscription_rows,
     )
     copy_rows(

@@ -1,4 +1,4 @@
-"""`./run bench renewals`: real workers renew N due subscriptions; beside it two floors, and how the rate holds with size."""
+"""`./run bench renewals`: real workers renew N due subscriptions, beside two floors; how the rate holds with size."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def run(*, due: int, workers: int, curve: tuple[int, ...], console: Console) -> 
 
 def _measure(servers: Embedded, *, due: int, workers: int, curve: tuple[int, ...], console: Console) -> None:
     with _database(servers, due=due, total=due, console=console) as (engine, settings):
-        main = _with_workers(servers, engine, settings, due=due, total=due, workers=workers)
+        main = _with_workers(engine, settings, due=due, total=due, workers=workers)
         floor_s = _floor(engine)
     with _database(servers, due=ROW_BY_ROW + 250, total=ROW_BY_ROW + 250, console=console) as (engine, settings):
         parts = build(settings, transport=_Nowhere())
@@ -79,8 +79,11 @@ def _measure(servers: Embedded, *, due: int, workers: int, curve: tuple[int, ...
     for heading in ("what", "invoices a second", "against the engine"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
     table.add_row(f"the engine, {workers} real workers", f"{main.rate:,.0f}", "1.00")
-    table.add_row("floor: one bare SQL statement, same rows", f"{due / floor_s:,.0f}", f"{due / floor_s / main.rate:.2f}")
-    table.add_row("row by row, a commit each", f"{ROW_BY_ROW / row_s:,.0f}", f"{ROW_BY_ROW / row_s / main.rate:.2f}")
+    for name, rate in (
+        ("floor: one bare SQL statement, same rows", due / floor_s),
+        ("row by row, a commit each", ROW_BY_ROW / row_s),
+    ):
+        table.add_row(name, f"{rate:,.0f}", f"{rate / main.rate:.2f}")
     console.print(table)
     memory = "not known here" if main.peak_mb is None else f"{main.peak_mb:.0f} MB"
     console.print(f"statements a slice of {settings.billing_slice_size}: {queries}; peak memory of a worker: {memory}")
@@ -91,7 +94,7 @@ def _measure(servers: Embedded, *, due: int, workers: int, curve: tuple[int, ...
         table.add_column(heading, justify="right")
     for total in curve:
         with _database(servers, due=min(curve), total=total, console=console) as (engine, settings):
-            point = _with_workers(servers, engine, settings, due=min(curve), total=total, workers=workers)
+            point = _with_workers(engine, settings, due=min(curve), total=total, workers=workers)
         table.add_row(f"{point.total:,}", f"{point.due:,}", f"{point.rate:,.0f}")
     console.print(table)
 
@@ -119,9 +122,7 @@ def _database(servers: Embedded, *, due: int, total: int, console: Console) -> I
     engine.dispose()
 
 
-def _with_workers(
-    servers: Embedded, engine: Engine, settings: Settings, *, due: int, total: int, workers: int
-) -> Result:
+def _with_workers(engine: Engine, settings: Settings, *, due: int, total: int, workers: int) -> Result:
     """From the tick to the last commit, with stock Celery workers."""
     place = place_of("bench")
     place.folder.mkdir(mode=0o700, exist_ok=True)
@@ -159,7 +160,8 @@ def _floor(engine: Engine) -> float:
     with engine.begin() as connection:
         connection.execute(text("CREATE SCHEMA floor"))
         for name in _TABLES:
-            connection.execute(text(f"CREATE TABLE floor.{name} (LIKE billing.{name} INCLUDING INDEXES INCLUDING DEFAULTS)"))
+            like = f"LIKE billing.{name} INCLUDING INDEXES INCLUDING DEFAULTS"
+            connection.execute(text(f"CREATE TABLE floor.{name} ({like})"))
     parts = ", ".join(f"{name} AS (INSERT INTO floor.{name} SELECT * FROM billing.{name})" for name in _TABLES)  # noqa: S608
     began = time.monotonic()
     with engine.begin() as connection:

@@ -1,0 +1,78 @@
+"""Adopt a charge that no attempt of ours asked for: it settles the open invoice that it was meant for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from billing.commands.invoice.settle import settle
+from billing.events.outbox import emit
+from billing.events.topics import Topic
+from billing.kernel.ids import new_id
+from billing.kernel.status import InvoiceStatus, PaymentStatus
+from billing.models import Invoice, Payment, PaymentIntent
+from billing.providers.port import ChargeFacts
+
+
+def fits(invoice: Invoice, charge: ChargeFacts) -> bool:
+    """Whether the charge is exactly what the invoice still asks for."""
+    return (
+        invoice.status == InvoiceStatus.OPEN
+        and charge.currency == invoice.currency
+        and charge.amount_minor == invoice.amount_remaining_minor
+    )
+
+
+def adopt_charge(
+    session: Session, *, invoice: Invoice, last: Payment, intent: PaymentIntent, charge: ChargeFacts, now: datetime
+) -> Payment:
+    """Write the attempt that should have been, succeeded, and settle. The unique charge id lets it happen once.
+
+    `last` is the invoice's last attempt, of the same intent; the caller holds all three rows.
+    """
+    payment = Payment(
+        id=new_id(),
+        seller_id=invoice.seller_id,
+        invoice_id=invoice.id,
+        profile_id=invoice.profile_id,
+        attempt_no=last.attempt_no + 1,
+        kind="on_session",
+        scheduled=False,
+        provider_account_id=last.provider_account_id,
+        payment_method_id=last.payment_method_id,
+        payment_intent_id=intent.id,
+        customer_ref=last.customer_ref,
+        method_ref=last.method_ref,
+        amount_minor=charge.amount_minor,
+        currency=charge.currency,
+        confirms_ref=intent.intent_ref,
+        noted_charge_ref=last.charge_ref,
+        opened_at=now,
+        first_sent_at=now,
+        closed_at=now,
+        status=PaymentStatus.SUCCEEDED,
+        charge_ref=charge.charge_ref,
+        reason="adopted",
+        evidence={"outcome": "succeeded", "reason": "adopted", "charge": charge.charge_ref},
+    )
+    session.add(payment)
+    intent.status = "succeeded"
+    session.flush()
+    settle(session, invoice=invoice, payment=payment, now=now)
+    emit(
+        session,
+        topic=Topic.PAYMENT_SUCCEEDED,
+        object_type="payment",
+        object_id=payment.id,
+        seller_id=payment.seller_id,
+        now=now,
+        payload={
+            "payment_id": str(payment.id),
+            "invoice_id": str(invoice.id),
+            "amount_minor": payment.amount_minor,
+            "currency": payment.currency,
+            "charge_ref": payment.charge_ref,
+        },
+    )
+    return payment

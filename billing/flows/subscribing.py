@@ -1,0 +1,32 @@
+"""Subscribing: the subscription and its first invoice are one transaction; the charge is nudged after commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from billing.commands.invoice.issue import Issued
+from billing.commands.subscription.subscribe import subscribe as write_subscription
+from billing.flows.parts import Parts
+from billing.flows.renewal import bill_profiles
+from billing.validators.subscription import NewSubscription
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """The subscription, and what it was billed for at once: nothing where its start lies ahead."""
+
+    subscription_id: UUID
+    invoices: tuple[Issued, ...]
+
+
+def subscribe(parts: Parts, *, seller_id: UUID, new: NewSubscription) -> Subscribed:
+    """Subscribe, and bill what is due of it now; the caller never waits for the charge (DECISIONS 37).
+
+    Raises `Refused`: those of `commands.subscription.subscribe`; then nothing is written.
+    """
+    with parts.begin() as session:
+        row = write_subscription(session, seller_id=seller_id, new=new, now=parts.clock.now(session))
+        session.flush()
+        issued = bill_profiles(parts, session, profiles=[row.profile_id], only=[row.id])
+    return Subscribed(row.id, tuple(issued))
