@@ -105,7 +105,8 @@ RETRIES = {
 def act(parts: Parts, item_id: UUID, *, action: Action, order: Order, wake: bool = True) -> Done:
     """Retry, park or discard one item. A repeat, or an action on what is closed, changes nothing and says so.
 
-    `wake`: have the sweep look at once. Raises `Refused`: `work_item_not_found`, `action_not_safe`, `actor_missing`, `reason_missing`.
+    `wake`: have the sweep look at once. Raises `Refused`: `work_item_not_found`, `action_not_safe`, `actor_missing`,
+    `reason_missing`; `Stale` where the item was closed meanwhile.
     """
     with carry_out(parts, order) as session:
         item = _the_item(session, item_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,30 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(office: Office) ->
     assert "its hold is lifted" in told
     assert office.fingerprint() == before
     assert office.waiting_in("renewals") == 0
+
+
+def test_many_are_retried_in_one_go_and_the_sweep_is_woken_once(office: Office) -> None:
+    office.held_subscription("s1", "s2", "s3")
+    office.mend()
+    done = office.read("work", "retry", "--all", "--kind", "subscription_not_billed", *WHY)
+    assert [each["changed"] for each in done] == [True] * 3
+    assert office.waiting_in("renewals") == 1
+    office.settle()
+    assert len(office.acme.invoices()) == 3
+    assert office.read("work", "list") == []
+    assert len(office.trail()) == 3
+
+
+def test_a_narrow_screen_shows_each_item_as_a_block_of_lines(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.held_subscription("s1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = office.ok("work", "list")
+    assert re.search(r"^kind +subscription_not_billed$", narrow, re.MULTILINE)
+    assert re.search(r"^account id +of-s1$", narrow, re.MULTILINE)
+    monkeypatch.setenv("COLUMNS", "300")
+    wide = office.ok("work", "list")
+    assert len([line for line in wide.splitlines() if "of-s1" in line and "subscription_not_billed" in line]) == 1
 
 
 def test_an_action_that_is_not_safe_is_refused_and_nothing_is_done(office: Office) -> None:
