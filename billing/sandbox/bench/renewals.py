@@ -20,6 +20,7 @@ from billing.db.migrate import upgrade
 from billing.flows import renewal
 from billing.flows.parts import Parts
 from billing.privacy.keyring import Keyring, generate
+from billing.queue.buffer import Message
 from billing.queue.names import RENEWALS_TICK
 from billing.sandbox import processes
 from billing.sandbox.bench.company import DUE, seed, set_clock
@@ -54,7 +55,7 @@ class Result:
 class _Nowhere:
     """A transport for what runs in this process: nobody is to be woken."""
 
-    def send(self, messages: list[object]) -> None:
+    def send(self, messages: list[Message]) -> None:
         """Forget them."""
 
 
@@ -229,7 +230,8 @@ def _tick(settings: Settings) -> None:
 def _wait_for_invoices(engine: Engine, wanted: int) -> None:
     def all_there() -> bool:
         with engine.connect() as connection:
-            return connection.execute(text("SELECT max(next_no) - 1 FROM billing.series")).scalar_one() >= wanted
+            issued: int = connection.execute(text("SELECT max(next_no) - 1 FROM billing.series")).scalar_one()
+        return issued >= wanted
 
     if not wait_until(all_there, seconds=_DEADLINE_S):
         raise RuntimeError("not all subscriptions were renewed")
