@@ -6,17 +6,24 @@ the rows that are about beat itself.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import requests
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from billing.flows.inbox import HANDLERS
 from billing.flows.parts import Parts
 from billing.flows.start import start
 from billing.kernel.errors import BillingError
@@ -40,8 +47,15 @@ DEADLINE_S = 60.0
 """For a whole cycle, in wall time. What has not converged by then has failed."""
 _TICK_S = 0.4
 _LOOK_S = 0.05
+_TIMEOUT_S = 30.0
 _KEY = "sk_test_crash"
 _POOL = ("--pool=prefork", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO")
+
+
+_MIGRATIONS = threading.Lock()
+"""Alembic reads its scripts for one thread at a time."""
+
+Json = dict[str, Any]
 
 
 class NotConverged(BillingError):
@@ -73,6 +87,7 @@ class Stage:
         """What processes started from now on connect to."""
         self._nursery, self._folder = nursery, folder
         self._orders: dict[str, Callable[[], None]] = {}
+        self._undo: list[Callable[[], None]] = []
         self._deadline = time.monotonic() + deadline_s
         self._ticked = 0.0
         self._moment = 0
@@ -138,10 +153,22 @@ class Stage:
             if not living.alive:
                 self._orders[name]()
 
+    def said(self, process: str, words: str) -> int:
+        """How often these words stand in the process's log, all its lives together."""
+        with suppress(FileNotFoundError):
+            return self.living[process].log.read_text(errors="replace").count(words)
+        return 0
+
+    def at_end(self, undo: Callable[[], None]) -> None:
+        """Do this when the cycle is over."""
+        self._undo.append(undo)
+
     def end(self) -> None:
-        """SIGKILL to all of them."""
+        """SIGKILL to all of them, and whatever else was to be done at the end."""
         for living in self.living.values():
             living.kill_group()
+        for undo in self._undo:
+            undo()
 
     # --- faults ---
 
@@ -191,8 +218,12 @@ class Stage:
                 return True
             if self._moment + 1 == len(self.world.moments):
                 return False
-            self._moment += 1
-            self.advance(self.world.moments[self._moment])
+            self.skip()
+
+    def skip(self) -> None:
+        """On to the next moment, whatever still waits."""
+        self._moment += 1
+        self.advance(self.world.moments[self._moment])
 
     def reach(self, point: str, *, process: str = "worker") -> int:
         """Play until the failpoint is hit. Returns the process id; raises `NotReached`."""
@@ -216,6 +247,27 @@ class Stage:
         return ", ".join(f"{count} {name}" for name, count in left.items()) or "all is quiet"
 
     # --- the company ---
+
+    def events(self) -> list[Json]:
+        """The provider's events that have a handler here, newest first."""
+        query = [("limit", "100"), *(("types[]", kind) for kind in sorted(HANDLERS))]
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.get(f"{self.server.url}/v1/events", params=query, auth=(_KEY, ""), timeout=_TIMEOUT_S)
+        answer.raise_for_status()
+        listed: list[Json] = answer.json()["data"]
+        return listed
+
+    def deliver(self, event: Json) -> int:
+        """Bring an event to the receiver as the provider does. Returns the status of the answer."""
+        secret = self.parts.settings.webhook_secrets("default")[0]
+        body, moment = json.dumps(event), int(time.time())
+        signature = hmac.new(secret.encode(), f"{moment}.{body}".encode(), hashlib.sha256).hexdigest()
+        headers = {"Content-Type": "application/json", "Stripe-Signature": f"t={moment},v1={signature}"}
+        with requests.Session() as session:
+            session.trust_env = False
+            url = f"{self.receiver_url}/webhooks/stripe"
+            return session.post(url, data=body, headers=headers, timeout=_TIMEOUT_S).status_code
 
     def change_card(self, account: str, card: str) -> None:
         """The customer gives another card."""
@@ -273,6 +325,7 @@ def staged(
         undo.callback(stage.end)
         set_clock(parts, world.moments[0])
         stage.witness.set_clock(world.moments[0])
-        start(parts)
+        with _MIGRATIONS:
+            start(parts)
         found(parts, world)
         yield stage

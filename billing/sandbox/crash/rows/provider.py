@@ -1,0 +1,101 @@
+"""Rows 16 to 19, and two of the provider's own ways: a 500 saved on create, and an intent canceled by its confirm limit."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from billing.sandbox.crash.case import Case, Row, Story, Trace
+from billing.sandbox.crash.stage import NotReached, Stage
+from billing.sandbox.crash.world import NO_FUNDS, START, VISA, Customer, World
+
+_CREATE = "/v1/payment_intents"
+_CONFIRM = "/v1/payment_intents/"
+_TWICE = (START, START + timedelta(days=3))
+_SIMPLE = World(customers=(Customer("a1"), Customer("a2", subscriptions=2)))
+_RETRIED = World(customers=(Customer("a1", card=NO_FUNDS), Customer("a2")), moments=_TWICE)
+"""The first card declines; another is given before the next try, which confirms the same intent."""
+
+
+def _on_create(kind: str, times: int) -> Story:
+    def story(stage: Stage) -> None:
+        stage.witness.add_faults({"kind": kind, "next": times, "path": _CREATE, "method": "POST"})
+        stage.receiver()
+        stage.worker()
+        _struck(stage, times)
+
+    return story
+
+
+def _on_confirm(kind: str) -> Story:
+    def story(stage: Stage) -> None:
+        stage.receiver()
+        stage.worker()
+        stage.play(lambda: stage.quiet)
+        stage.witness.add_faults({"kind": kind, "next": 1, "path": _CONFIRM, "method": "POST"})
+        stage.change_card("a1", VISA)
+        _struck(stage, 1)
+        stage.expect(len(_intents(stage, "a1")) == 1, "the retry made a second intent")
+
+    return story
+
+
+def _struck(stage: Stage, times: int) -> None:
+    if not stage.play(lambda: sum(fault["hits"] for fault in stage.witness.faults()) >= times):
+        raise NotReached("the provider's fault")
+    stage.hurt(times)
+
+
+def _confirm_limit(stage: Stage) -> None:
+    """The provider cancels the intent at the second confirm: a successor takes its place, and is paid once."""
+    stage.server.stand_in.configure({"max_confirms": 1})
+    stage.receiver()
+    stage.worker()
+    stage.play(lambda: stage.quiet)
+    stage.change_card("a1", VISA)
+    if not stage.play(lambda: any(intent.status == "canceled" for intent in stage.witness.intents())):
+        raise NotReached("the confirm limit")
+    stage.hurt()
+    stage.play()
+    statuses = sorted(_intents(stage, "a1"))
+    stage.expect(statuses == ["canceled", "succeeded"], f"the invoice's intents are {statuses}")
+
+
+def _intents(stage: Stage, account: str) -> list[str]:
+    invoices = stage.ids(
+        "SELECT i.id FROM billing.invoice i JOIN billing.profile p ON p.id = i.profile_id "
+        f"WHERE p.account_id = '{account}'"  # noqa: S608 (a name of ours)
+    )
+    return [intent.status for intent in stage.witness.intents() if intent.invoice_id == str(invoices[0])]
+
+
+def _faulty(row: str, kind: str) -> Row:
+    def cases(_: Trace) -> list[Case]:
+        return [
+            Case(row, f"{kind} on create", _on_create(kind, 1), world=_SIMPLE),
+            Case(row, f"{kind} on create, 3 times", _on_create(kind, 3), world=_SIMPLE),
+            Case(row, f"{kind} on confirm", _on_confirm(kind), world=_RETRIED),
+        ]
+
+    return Row(row, _TITLES[row], cases)
+
+
+_TITLES = {
+    "16": "time-out after the provider committed",
+    "17": "time-out before the provider committed",
+    "18": "connection reset before the answer",
+    "19": "500 saved under the key, charged",
+    "saved-500": "500 saved under the key on create, not charged",
+}
+
+ROWS = (
+    _faulty("16", "timeout_after"),
+    _faulty("17", "timeout_before"),
+    _faulty("18", "disconnect_after"),
+    _faulty("19", "error_500_after"),
+    _faulty("saved-500", "error_500_before"),
+    Row(
+        "confirm-limit",
+        "intent canceled by the provider's confirm limit",
+        lambda _: [Case("confirm-limit", "second confirm", _confirm_limit, world=_RETRIED)],
+    ),
+)
