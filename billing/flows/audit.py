@@ -90,6 +90,7 @@ def run(
     with parts.sessions.kw["bind"].connect() as connection, Session(bind=connection) as session:
         witness_from = wall_now(session)
         if witness is not None:
+            session.execute(text("SET LOCAL statement_timeout = 0"))
             load_witness(session, witness)
         session.commit()
         try:

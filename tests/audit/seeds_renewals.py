@@ -90,6 +90,13 @@ def the_running_period_is_not_billed(planting: Planting) -> Accused:
 def a_period_begins_at_the_scheduled_end(planting: Planting) -> Accused:
     ended = planting.world.ended
     planting.run("UPDATE billing.subscription SET cancel_at = started_at WHERE id = :id", id=ended.id)
+    planting.run(
+        "INSERT INTO billing.outbox (id, seller_id, topic, object_type, object_id, occurred_at, payload, created_at) "
+        "SELECT gen_random_uuid(), seller_id, 'subscription.updated', 'subscription', id, started_at, "
+        "jsonb_build_object('cancel_at', started_at), now() - interval '1 hour' "
+        "FROM billing.subscription WHERE id = :id",
+        id=ended.id,
+    )
     return "billing_period", str(_period(planting, ended, 0).id)
 
 

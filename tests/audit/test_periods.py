@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.flows.audit import run
@@ -40,16 +41,16 @@ def payer(session: Session) -> Profile:
     return builders.profile(session, builders.seller(session), timezone="UTC")
 
 
-def recorded(session: Session, of: Subscription, k: int, start: datetime, end: datetime, *, anchor_no: int = 0) -> None:
+def recorded(session: Session, of: Subscription, k: int, start: datetime, end: datetime, **given: object) -> None:
+    known = {"anchor_no": 0, "disposition": "skipped"}
     row = BillingPeriod(
         id=new_id(),
         seller_id=of.seller_id,
         subscription_id=of.id,
-        anchor_no=anchor_no,
         period_no=k,
         starts_at=start,
         ends_at=end,
-        disposition="skipped",
+        **known | given,
     )
     builders.add(session, row)
 
@@ -95,3 +96,13 @@ def test_the_next_due_moment_of_a_subscription_that_ends_in_its_period_is_that_e
         of.next_due_at = at(4, 3)
 
     assert accused(parts) == []
+
+
+def test_who_cancels_at_the_moment_of_a_boundary_cancels_in_the_period_that_begins_there(parts: Parts) -> None:
+    with parts.begin() as session:
+        of = builders.subscription(session, payer(session), [], started_at=at(3, 10))
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        recorded(session, of, 0, at(3, 10), at(4, 10), disposition="billed", invoice_id=new_id())
+        of.status, of.next_due_at, of.ended_at, of.cancel_at = "canceled", None, at(3, 10), at(3, 10)
+
+    assert run(parts, codes=["R3"]).violations == ()
