@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from threading import Thread
+from typing import Any
 from uuid import UUID
 
 import requests
-import waitress  # type: ignore[import-untyped]
 from pydantic import SecretStr
 from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from billing.commands.price.create import create_price
 from billing.commands.product.create import create_product
@@ -299,7 +300,7 @@ def company(database_url: str, *, policy: SellerPolicy | None = None) -> Iterato
             billing_secret_key=SecretStr(generate()),
             billing_sandbox=True,
         )
-        receiver = _Receiver(settings, line)
+        receiver = _Receiver()
         endpoint = requests.post(
             f"{standing.url}/v1/webhook_endpoints",
             data={"url": f"{receiver.url}/webhooks/stripe", "enabled_events[]": "*"},
@@ -352,13 +353,13 @@ def _seller(parts: Parts, policy: SellerPolicy | None) -> tuple[UUID, UUID]:
 class _Receiver:
     """The real web application on a free port; its address is known before its secret."""
 
-    def __init__(self, settings: Settings, line: Line) -> None:
-        self._app: Callable[..., object] | None = None
-        self._server = waitress.create_server(self._call, host="127.0.0.1", port=0, threads=4)
-        self.url = f"http://127.0.0.1:{self._server.effective_port}"
-        self._thread = Thread(target=self._server.run, daemon=True)
+    def __init__(self) -> None:
+        self._app: Callable[..., Any] | None = None
+        self._server = make_server("127.0.0.1", 0, self._call, threaded=True, request_handler=_Silent)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
-    def _call(self, environ: dict[str, object], start_response: Callable[..., object]) -> object:
+    def _call(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         assert self._app is not None
         return self._app(environ, start_response)
 
@@ -367,8 +368,11 @@ class _Receiver:
         self._thread.start()
 
     def close(self) -> None:
-        self._server.close()
-        self._server.task_dispatcher.shutdown()
-        for channel in list(self._server.active_channels.values()):
-            channel.handle_close()
+        self._server.shutdown()
         self._thread.join(5)
+        self._server.server_close()
+
+
+class _Silent(WSGIRequestHandler):
+    def log_request(self, *_: object) -> None:
+        """Says nothing."""
