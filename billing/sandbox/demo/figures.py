@@ -84,7 +84,7 @@ def read_figures(parts: Parts) -> Figures:
         row: Row[Any] = session.execute(_ONE_ROW).one()
         return Figures(
             currencies=tuple(Currency(*each) for each in session.execute(_CURRENCIES)),
-            attempts=dict(session.execute(_ATTEMPTS).tuples().all()),
+            attempts={row[0]: row[1] for row in session.execute(_ATTEMPTS)},
             recovered=row.recovered,
             failing=row.failing,
             unknown_met=row.unknown_met,
@@ -94,5 +94,5 @@ def read_figures(parts: Parts) -> Figures:
             repeats=hits.get("webhook_duplicate", 0),
             dropped=hits.get("webhook_drop", 0),
             settled_without_event=row.settled_without_event,
-            work_items=dict(session.execute(_WORK).tuples().all()),
+            work_items={row[0]: row[1] for row in session.execute(_WORK)},
         )

@@ -21,7 +21,7 @@ from billing.sandbox.stack import Stack
 
 QUIET_S = 90.0
 """What is not done after so long (wall time) is stuck."""
-_WORTH_IT = 5
+_WORTH_IT = 2
 """So many invoices at one moment make an accident worth its while."""
 
 _COUNTS = text(

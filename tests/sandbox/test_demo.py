@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+import requests
+from sqlalchemy import text
+
+from billing.sandbox.demo.proof import Proof, prove
+from billing.sandbox.stack import Stack
+from tests.sandbox.billing_command import Said, billing
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def played() -> Iterator[tuple[Said, Stack]]:
+    """A small demo, faults and accident included, that leaves its stack running."""
+    stack = Stack(f"test-{secrets.token_hex(4)}")
+    try:
+        yield billing(stack.place.name, "demo", "--customers", "20", "--months", "1", "--keep"), stack
+    finally:
+        stack.remove()
+
+
+def broken(found: Proof) -> set[str]:
+    """The sentences that do not hold, invariants by their code."""
+    return {each.holds.partition(":")[0] for each in (*found.invariants, *found.comparison) if each.against}
+
+
+def test_a_small_demo_ends_well_and_says_so(played: tuple[Said, Stack]) -> None:
+    said, stack = played
+    assert said.status == 0, said.out + said.err
+    assert "Nobody was charged twice, and nothing was missed." in said.out
+    assert "killed (SIGKILL)" in said.out
+    assert prove(stack).wrong == []
+
+
+def test_a_kept_stack_can_be_looked_at(played: tuple[Said, Stack]) -> None:
+    name = played[1].place.name
+    listed = billing(name, "invoice", "list", "--limit", "1")
+    assert (listed.status, "NORD-" in listed.out) == (0, True), listed.err
+    assert billing(name, "demo", "--months", "1").status == 3, "nobody plays on a stack that is kept"
+
+
+def test_a_second_charge_at_the_provider_fails_the_proof(played: tuple[Said, Stack]) -> None:
+    stack = played[1]
+    with stack.parts.begin() as session:
+        invoice, customer, method, currency = session.execute(
+            text(
+                "SELECT invoice_id::text, customer_ref, method_ref, currency FROM billing.payment"
+                " WHERE status = 'succeeded' AND method_ref LIKE 'pm_%' ORDER BY id LIMIT 1"
+            )
+        ).one()
+    charged = requests.post(
+        f"{stack.environment['STRIPE_API_BASE']}/v1/payment_intents",
+        data={
+            "amount": "5000",
+            "currency": currency,
+            "customer": customer,
+            "payment_method": method,
+            "confirm": "true",
+            "off_session": "true",
+            "metadata[invoice_id]": invoice,
+        },
+        auth=(stack.environment["STRIPE_API_KEY"], ""),
+        timeout=10,
+    )
+    assert charged.status_code == 200, charged.text
+    assert broken(prove(stack)) >= {"P1", "No invoice was charged twice."}
+
+
+def test_an_invoice_that_is_gone_fails_the_proof(played: tuple[Said, Stack]) -> None:
+    stack = played[1]
+    with stack.parts.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(
+            text(
+                "DELETE FROM billing.invoice WHERE id = (SELECT id FROM billing.invoice WHERE status = 'paid'"
+                " ORDER BY series_no DESC LIMIT 1)"
+            )
+        )
+    found = broken(prove(stack))
+    assert found >= {"N1", "Each charge belongs to exactly one invoice."}
+
+
+def test_a_period_that_was_not_billed_fails_the_proof(played: tuple[Said, Stack]) -> None:
+    stack = played[1]
+    with stack.parts.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(
+            text("DELETE FROM billing.billing_period WHERE id = (SELECT id FROM billing.billing_period LIMIT 1)")
+        )
+    assert "Every period that has begun is billed, and no other." in broken(prove(stack))

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from billing.sandbox import environment
+from billing.sandbox.embedded.processes import wait_until
+from billing.sandbox.environment import ROOT, adopt
+from billing.sandbox.stack import Stack
+from tests.sandbox.billing_command import billing, command, environment_for
+
+pytestmark = pytest.mark.timeout(240)
+ALL = ["postgres", "valkey", "stripe", "web", "worker-1", "beat"]
+ADOPTED = ["DATABASE_URL", "BROKER_URL", "STRIPE_API_KEY", "STRIPE_API_BASE", "BILLING_SECRET_KEY", "BILLING_SANDBOX"]
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """Started by `billing up --detach`, as an operator would."""
+    made = Stack(f"test-{secrets.token_hex(4)}")
+    try:
+        said = billing(made.place.name, "up", "--detach", "--workers", "1")
+        assert said.status == 0, said.err
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch, stack: Stack, tmp_path: Path) -> Path:
+    """Another process of this checkout, which was told nothing but the stack's name."""
+    for name in [*ADOPTED, "STRIPE_WEBHOOK_SECRET"]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(environment.NAME, stack.place.name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def pids(stack: Stack) -> dict[str, int | None]:
+    return {part.name: part.pid for part in stack.status()}
+
+
+def test_status_names_each_process_with_its_pid_and_address(stack: Stack) -> None:
+    said = billing(stack.place.name, "status", "--json")
+    parts = json.loads(said.out)
+    assert said.status == 0
+    assert [part["name"] for part in parts] == ALL
+    assert all(part["state"] == "up" and part["pid"] and part["since"].endswith("Z") for part in parts)
+    assert {part["name"] for part in parts if part["address"].startswith("http://127.0.0.1:")} == {"stripe", "web"}
+
+
+def test_a_second_up_uses_what_runs(stack: Stack) -> None:
+    before = pids(stack)
+    said = billing(stack.place.name, "up", "--detach")
+    assert (said.status, "running already" in said.out) == (0, True), said.err
+    assert pids(stack) == before
+
+
+def test_secrets_stand_in_a_file_for_us_alone_and_nowhere_on_a_command_line(stack: Stack) -> None:
+    assert stat.S_IMODE(stack.place.environment.stat().st_mode) == 0o600
+    assert stat.S_IMODE(stack.place.folder.stat().st_mode) == 0o700
+    hidden = [stack.environment[name] for name in ("STRIPE_API_KEY", "BILLING_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")]
+    lines = Path("/proc").glob("[0-9]*/cmdline")
+    said = b"\n".join(_read(line) for line in lines)
+    assert not [value for value in hidden if value.encode() in said]
+    assert not [value for value in hidden for line in stack.log_lines() if value in line.text]
+
+
+def test_another_process_adopts_the_running_stack(stack: Stack, elsewhere: Path) -> None:
+    adopt()
+    assert {name: os.environ.get(name) for name in ADOPTED} == {name: stack.environment[name] for name in ADOPTED}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://db.example/billing"),
+        ("BROKER_URL", "redis://broker.example/0"),
+        ("STRIPE_API_KEY__SHOP", "sk_live_" + "x" * 8),
+    ],
+)
+def test_nothing_is_adopted_beside_servers_of_ones_own_or_a_live_key(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    adopt()
+    assert [each for each in ADOPTED if each in os.environ and each != name] == []
+
+
+@pytest.mark.parametrize("line", ["DATABASE_URL=postgresql://db.example/billing", "STRIPE_API_KEY=rk_live_" + "x" * 8])
+def test_what_stands_in_dotenv_counts_too(elsewhere: Path, line: str) -> None:
+    elsewhere.joinpath(".env").write_text(f"{line}\n")
+    adopt()
+    assert [each for each in ADOPTED if each in os.environ] == []
+
+
+def test_a_provider_key_of_ones_own_is_left_with_its_own_provider(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY", "sk_test_mine")
+    adopt()
+    assert (os.environ["STRIPE_API_KEY"], "STRIPE_API_BASE" in os.environ) == ("sk_test_mine", False)
+    assert "DATABASE_URL" in os.environ
+
+
+def test_up_is_refused_with_a_live_key_and_beside_given_servers(stack: Stack) -> None:
+    live = billing(stack.place.name, "up", STRIPE_API_KEY="sk_live_" + "x" * 8)
+    given = billing(stack.place.name, "up", DATABASE_URL="postgresql://db.example/x", BROKER_URL="redis://b.example")
+    assert (live.status, given.status) == (3, 3)
+    assert "servers_given" in given.err
+
+
+def test_a_killed_worker_is_missed_and_up_starts_that_one_alone_and_stops_all_on_sigterm(stack: Stack) -> None:
+    before = pids(stack)
+    stack.kill("worker-1")
+    missing = billing(stack.place.name, "status", "--json")
+    assert missing.status == 1
+    assert [part["name"] for part in json.loads(missing.out) if part["state"] == "down"] == ["worker-1"]
+    foreground = up_in_the_foreground(stack)
+    assert foreground.stdout is not None
+    assert any("Ctrl-C" in line for line in foreground.stdout)
+    after = pids(stack)
+    assert after["worker-1"] not in (None, before["worker-1"])
+    assert {**after, "worker-1": None} == {**before, "worker-1": None}
+    foreground.send_signal(signal.SIGTERM)
+    foreground.communicate(timeout=60)
+    assert foreground.returncode == 0
+    assert [pid for pid in after.values() if pid and _lives(pid)] == []
+
+
+def test_what_a_killed_up_left_behind_is_ended_by_down_and_the_data_stay(stack: Stack) -> None:
+    kept = stack.environment["BILLING_SECRET_KEY"]
+    foreground = up_in_the_foreground(stack)
+    assert wait_until(lambda: pids(stack)["beat"] is not None, seconds=60)
+    foreground.kill()
+    foreground.communicate()
+    left = [pid for pid in pids(stack).values() if pid]
+    assert len(left) == len(ALL)
+    assert billing(stack.place.name, "down").status == 0
+    assert [pid for pid in left if _lives(pid)] == []
+    assert set(pids(stack).values()) == {None}
+    assert (stack.environment["BILLING_SECRET_KEY"], stack.servers.folders.data.is_dir()) == (kept, True)
+
+
+def up_in_the_foreground(stack: Stack) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command("up"), cwd=ROOT, env=environment_for(stack.place.name), stdout=subprocess.PIPE, text=True
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
