@@ -1,1 +1,1 @@
-"""Doors for operators: each command translates, makes one call, answers, and ends with a status that says how it was."""
+"""Doors for operators: each command translates, makes one call, answers, and ends with a status that says how it is."""
