@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,20 +14,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from billing import wiring
 from billing.flows import audit as flow
-from billing.kernel.errors import ProviderUnavailable, Refused
+from billing.kernel.errors import Unavailable
+from billing.ops import options
+from billing.ops.failures import FINDING
+from billing.ops.opening import opened
+from billing.ops.telling import tell_json
 from billing.providers.stripe.witness import Witness
 from billing.queries.audit.invariant import Text
 from billing.queue.messages import waiting_texts
 
-FOUND, REFUSED, UNAVAILABLE = 1, 3, 4
 _LONGEST_LINE = 1_000_000
 """Characters of a log line that are read at once."""
 
 
 @click.command("audit")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@options.as_json
 @click.option("--witness", "witness_url", help="The stand-in to compare with; by default STRIPE_API_BASE on loopback.")
 @click.option("--code", "codes", multiple=True, metavar="CODE", help="Check only this invariant; may be repeated.")
 @click.option(
@@ -53,27 +54,20 @@ def audit(
 
     Ends with status 1 and the rows where one is broken.
     """
-    try:
-        parts = wiring.current()
-        address = witness_url or _stand_in(parts.settings.stripe_api_base)
-        broker = None if no_broker else parts.settings.broker_url
-        report = flow.run(
-            parts,
-            witness=Witness(address) if address else None,
-            codes=codes,
-            texts=lambda: _texts(folders, broker),
-        )
-    except Refused as refused:
-        click.echo(str(refused), err=True)
-        context.exit(REFUSED)
-    except (ProviderUnavailable, redis.RedisError) as error:
-        click.echo(f"The audit could not read everything: {error}", err=True)
-        context.exit(UNAVAILABLE)
+    parts = opened()
+    address = witness_url or _stand_in(parts.settings.stripe_api_base)
+    broker = None if no_broker else parts.settings.broker_url
+    report = flow.run(
+        parts,
+        witness=Witness(address) if address else None,
+        codes=codes,
+        texts=lambda: _texts(folders, broker),
+    )
     if as_json:
-        click.echo(json.dumps({"broken": report.broken, **asdict(report)}, indent=2))
+        tell_json({"broken": report.broken, **asdict(report)})
     else:
         _show(report)
-    context.exit(FOUND if report.broken else 0)
+    context.exit(FINDING if report.broken else 0)
 
 
 def _stand_in(address: str | None) -> str | None:
@@ -92,8 +86,12 @@ def _texts(folders: Sequence[Path], broker_url: str | None) -> Iterator[Text]:
                 for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), start=1):
                     yield Text(f"{path.relative_to(folder)}:{number}", line)
     if broker_url:
-        for key, message in waiting_texts(broker_url):
-            yield Text(f"broker {key}", message)
+        try:
+            for key, message in waiting_texts(broker_url):
+                yield Text(f"broker {key}", message)
+        except redis.RedisError as error:
+            mend = "say --no-broker to leave it out"
+            raise Unavailable(f"the broker can't be read ({type(error).__name__}); {mend}") from error
 
 
 def _show(report: flow.Report) -> None:

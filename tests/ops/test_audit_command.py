@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 from sqlalchemy.orm import Session
 
 from billing import wiring
+from billing.__main__ import cli
 from billing.db.session import connect
-from billing.ops.audit import audit
 from billing.privacy.keyring import generate
 from tests import builders
 
@@ -30,6 +30,7 @@ def world(database_url: str, broker_url: str, monkeypatch: pytest.MonkeyPatch, t
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("STRIPE_API_BASE", raising=False)
+    monkeypatch.setenv("BILLING_STACK", "none-of-these")
     wiring.current.cache_clear()
     engine = connect(database_url)
     with Session(engine) as session:
@@ -42,7 +43,7 @@ def world(database_url: str, broker_url: str, monkeypatch: pytest.MonkeyPatch, t
 
 
 def billing_audit(*arguments: str) -> Result:
-    return CliRunner().invoke(audit, list(arguments))
+    return CliRunner().invoke(cli, ["audit", *arguments], prog_name="billing")
 
 
 def test_a_world_in_order_ends_with_status_0_and_says_that_no_witness_was_asked(world: Session) -> None:
@@ -93,4 +94,12 @@ def test_a_witness_that_cannot_be_reached_is_never_passed_over(world: Session) -
     result = billing_audit("--witness", "http://127.0.0.1:9")
 
     assert result.exit_code == 4
-    assert "could not read everything" in result.output
+    assert "can't be asked" in result.output
+
+
+def test_a_broker_that_cannot_be_reached_is_never_passed_over(world: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:9/0")
+    wiring.current.cache_clear()
+
+    assert billing_audit("--code", "S1").exit_code == 4
+    assert billing_audit("--code", "S1", "--no-broker").exit_code == 0
