@@ -60,5 +60,6 @@ def charges_claimed(session: Session, invoices: Collection[UUID]) -> dict[UUID, 
             )
         )
         for invoice_id, charge_ref in rows:
-            claimed[invoice_id].add(charge_ref)
+            if invoice_id is not None and charge_ref is not None:
+                claimed[invoice_id].add(charge_ref)
     return claimed
