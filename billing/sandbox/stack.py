@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -238,10 +238,10 @@ def _settings(values: Mapping[str, str]) -> Settings:
 
 def _server(name: str, socket: Path, pid: int | None) -> Part:
     since = None
-    if pid is not None:
-        started = datetime.fromtimestamp(socket.stat().st_mtime, UTC)
-        since = format_instant(started.replace(microsecond=0))
-    return Part(name, str(socket), pid, since)
+    # A server that is just starting, or ending, has no socket.
+    with suppress(FileNotFoundError):
+        since = format_instant(datetime.fromtimestamp(int(socket.stat().st_mtime), UTC))
+    return Part(name, str(socket), pid, since if pid else None)
 
 
 def _url(port: int | None) -> str:
