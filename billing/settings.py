@@ -7,6 +7,7 @@ import re
 from functools import cached_property
 from typing import Self
 
+from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -62,7 +63,7 @@ class Settings(BaseSettings):
         keys: dict[str, str] = {}
         if self.stripe_api_key:
             keys["default"] = self.stripe_api_key.get_secret_value()
-        for name, value in os.environ.items():
+        for name, value in _surroundings().items():
             match = _ACCOUNT_KEY.match(name)
             if match and value:
                 keys[match[1].lower()] = value
@@ -73,7 +74,7 @@ class Settings(BaseSettings):
         if account == "default":
             raw = self.stripe_webhook_secret.get_secret_value() if self.stripe_webhook_secret else ""
         else:
-            raw = os.environ.get(f"STRIPE_WEBHOOK_SECRET__{account.upper()}", "")
+            raw = _surroundings().get(f"STRIPE_WEBHOOK_SECRET__{account.upper()}") or ""
         return [secret.strip() for secret in raw.split(",") if secret.strip()]
 
     @property
@@ -98,6 +99,11 @@ class Settings(BaseSettings):
     def back_off_s(self) -> tuple[float, ...]:
         """Technical back-off of unknown outcomes, events and an unavailable provider; the last value repeats."""
         return (0.3, 0.5, 1.0, 2.0) if self.billing_sandbox else (10.0, 30.0, 120.0, 600.0, 3600.0)
+
+
+def _surroundings() -> dict[str, str | None]:
+    """All names, of `.env` and of the environment, which wins: accounts beside `default` have names of their own."""
+    return dotenv_values(".env") | dict(os.environ)
 
 
 def load() -> Settings:

@@ -66,8 +66,8 @@ def keep_charge(
     item = raise_item(
         session,
         kind="payment_unapplied",
-        subject_type="invoice",
-        subject_id=invoice.id,
+        subject_type="unapplied_payment",
+        subject_id=written,
         seller_id=invoice.seller_id,
         profile_id=invoice.profile_id,
         amount_minor=amount_minor,

@@ -1,0 +1,61 @@
+"""Settings: closed where a live key is about, accounts by name, errors that name the variable and never its value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from billing.kernel.errors import Refused
+from billing.settings import Settings, load
+
+LIVE = "sk_live_" + "x" * 24
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("DATABASE_URL", "BROKER_URL", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "BILLING_SANDBOX"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_live_key_without_database_and_broker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY", LIVE)
+    with pytest.raises(Refused) as refused:
+        load()
+    assert "DATABASE_URL, BROKER_URL" in str(refused.value)
+    assert LIVE not in str(refused.value)
+
+
+def test_a_live_key_never_runs_under_the_sandbox_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY__SHOP", LIVE)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://x/y")
+    monkeypatch.setenv("BROKER_URL", "redis://x")
+    monkeypatch.setenv("BILLING_SANDBOX", "1")
+    with pytest.raises(Refused, match="BILLING_SANDBOX"):
+        load()
+
+
+def test_a_wrong_value_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLING_SLICE_SIZE", "a-secret-by-mistake")
+    with pytest.raises(Refused) as refused:
+        load()
+    assert [fault.field for fault in refused.value.faults] == ["BILLING_SLICE_SIZE"]
+    assert "a-secret-by-mistake" not in str(refused.value)
+
+
+def test_accounts_have_keys_and_secrets_of_their_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY", "sk_test_one")
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", "whsec_new, whsec_old")
+    (tmp_path / ".env").write_text("STRIPE_API_KEY__SHOP=sk_test_two\nSTRIPE_WEBHOOK_SECRET__SHOP=whsec_shop\n")
+    settings = load()
+    assert settings.stripe_keys == {"default": "sk_test_one", "shop": "sk_test_two"}
+    assert settings.webhook_secrets("default") == ["whsec_new", "whsec_old"]
+    assert settings.webhook_secrets("shop") == ["whsec_shop"]
+    assert settings.webhook_secrets("other") == []
+
+
+def test_no_secret_shows_in_the_text_of_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY", "sk_test_hidden")
+    monkeypatch.setenv("BILLING_SECRET_KEY", "also-hidden")
+    assert "hidden" not in repr(Settings())
