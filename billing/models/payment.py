@@ -51,6 +51,7 @@ class Payment(SellerOwned, Versioned, Base):
     profile_id: Mapped[UUID]
     attempt_no: Mapped[int]
     kind: Mapped[str]
+    """How it came about: by us, with the customer at hand, or adopted: money that came without our asking."""
     scheduled: Mapped[bool]
     """True where the dunning schedule asked for it; a manual try or a new method's try is outside the budget."""
     provider_account_id: Mapped[UUID]
@@ -94,7 +95,7 @@ class Payment(SellerOwned, Versioned, Base):
         Index("uq_payment_charge_ref", "provider_account_id", "charge_ref", unique=True),
         Index("ix_payment_profile_id", "profile_id"),
         Index("ix_payment_open_check", "next_check_at", postgresql_where=text(f"status IN ({_OPEN})")),
-        one_of("kind", ("off_session", "on_session")),
+        one_of("kind", ("off_session", "on_session", "adopted")),
         one_of("status", tuple(PaymentStatus)),
         currency_shape(),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
@@ -105,7 +106,8 @@ class Payment(SellerOwned, Versioned, Base):
             name="closed_when_ended",
         ),
         CheckConstraint(
-            "status IN ('prepared', 'not_sent', 'canceled') OR first_sent_at IS NOT NULL", name="sent_has_age"
+            "first_sent_at IS NOT NULL OR kind = 'adopted' OR status IN ('prepared', 'not_sent', 'canceled')",
+            name="sent_has_age",
         ),
     )
 

@@ -952,13 +952,13 @@ def upgrade() -> None:
             name=op.f("ck_payment_closed_when_ended"),
         ),
         sa.CheckConstraint("currency ~ '^[a-z]{3}$'", name=op.f("ck_payment_currency_shape")),
-        sa.CheckConstraint("kind IN ('off_session', 'on_session')", name=op.f("ck_payment_kind_known")),
+        sa.CheckConstraint(
+            "first_sent_at IS NOT NULL OR kind = 'adopted' OR status IN ('prepared', 'not_sent', 'canceled')",
+            name=op.f("ck_payment_sent_has_age"),
+        ),
+        sa.CheckConstraint("kind IN ('off_session', 'on_session', 'adopted')", name=op.f("ck_payment_kind_known")),
         sa.CheckConstraint(
             "status <> 'succeeded' OR charge_ref IS NOT NULL", name=op.f("ck_payment_succeeded_has_charge")
-        ),
-        sa.CheckConstraint(
-            "status IN ('prepared', 'not_sent', 'canceled') OR first_sent_at IS NOT NULL",
-            name=op.f("ck_payment_sent_has_age"),
         ),
         sa.CheckConstraint(
             "status IN ('prepared', 'sent', 'unknown', 'processing', 'requires_action', 'succeeded', 'declined', 'canceled', 'not_sent')",
