@@ -1,1 +1,1 @@
-"""The crash proof: real workers are killed at every failpoint, started again, and the books are compared with the witness."""
+"""The crash proof: real workers die at every failpoint, start again, and their books must agree with the witness."""

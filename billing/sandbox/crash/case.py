@@ -22,7 +22,7 @@ class Case:
     story: Story
     world: World = ORDINARY
     may_miss: bool = False
-    """Whether a fault that never strikes is no failure: the point was seen in a recorded run, but runs differ a little."""
+    """Whether a fault that never strikes is no failure: a recorded run came by, but no two runs are quite alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,10 @@ class Trace:
     """What a recorded run of the ordinary world passes: failpoints by process, and commits by their tables."""
 
     worker: Counter[str] = field(default_factory=Counter)
+    deaf: Counter[str] = field(default_factory=Counter)
+    """The worker's failpoints while no webhook comes, so that every answer has to be fetched."""
     receiver: Counter[str] = field(default_factory=Counter)
     commits: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def known(self) -> bool:
-        return bool(self.worker)
 
 
 @dataclass(frozen=True, slots=True)

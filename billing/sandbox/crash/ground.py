@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import itertools
 import os
 import secrets
 import signal
@@ -17,6 +19,7 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from billing.db.migrate import upgrade
+from billing.kernel.errors import Unavailable
 from billing.sandbox.embedded import folders, valkey
 from billing.sandbox.embedded.binaries import binaries_for
 from billing.sandbox.environment import ROOT
@@ -36,11 +39,16 @@ class Databases(Protocol):
 
 
 class Templates:
-    """Databases copied from a migrated template on the server at `address`. For one user of the server at a time."""
+    """Databases copied from a migrated template on the server at `address`.
+
+    One run at a time uses a server; what a killed one left is dropped. Raises `Unavailable`.
+    """
 
     def __init__(self, address: str) -> None:
         self._url = make_url(address).set(drivername="postgresql")
         self._connection = psycopg.connect(self._url.render_as_string(hide_password=False), autocommit=True)
+        if not self._connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [_PREFIX]).fetchone() == (True,):
+            raise Unavailable("another crash run uses this database server; wait for its end")
         self._template = f"{_PREFIX}_{_digest_of_migrations()}"
         names = self._connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [_PREFIX])
         found = {name for (name,) in names.fetchall()}
@@ -91,12 +99,16 @@ def database(databases: Databases) -> Iterator[str]:
 
 
 class Broker:
-    """A Valkey of this lane alone, which keeps nothing on disk: what a kill takes is gone."""
+    """A Valkey of one lane alone, which keeps nothing on disk: what a kill takes is gone.
 
-    def __init__(self, name: str) -> None:
-        self._folders = folders.folders_of(ROOT / ".stacks" / f"crash-{os.getpid()}-{name}")
-        folders.prepare(self._folders)
+    Its folder is the first that no living run has locked. A killed run loses its lock, and the next one its leftovers.
+    """
+
+    def __init__(self) -> None:
+        self._folders, self._lock = _first_free()
         self._binaries = binaries_for(self._folders.account)
+        self.thaw()
+        self.kill()
         self.start()
 
     @property
@@ -132,10 +144,10 @@ class Broker:
 
     def remove(self) -> None:
         """End it and delete its folder."""
-        with suppress(ProcessLookupError):
-            self.thaw()
+        self.thaw()
         self.kill()
         folders.remove(self._folders)
+        os.close(self._lock)
 
     def _client(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(valkey.socket(self._folders)), socket_timeout=5)
@@ -143,4 +155,20 @@ class Broker:
     def _signal(self, number: signal.Signals) -> None:
         pid = valkey.pid(self._folders)
         if pid is not None:
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def _first_free() -> tuple[folders.Folders, int]:
+    for number in itertools.count(1):
+        found = folders.folders_of(ROOT / ".stacks" / f"crash-{number}")
+        folders.prepare(found)
+        path = found.base / "taken"
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with suppress(BlockingIOError, FileNotFoundError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever removes the folder does so under this lock: the file may be gone by now.
+            if path.lstat().st_ino == os.fstat(handle).st_ino:
+                return found, handle
+        os.close(handle)
+    raise AssertionError("numbers never end")

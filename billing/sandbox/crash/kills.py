@@ -10,6 +10,8 @@ from billing.sandbox.crash.processes import is_alive, thaw
 from billing.sandbox.crash.stage import Stage
 from billing.sandbox.embedded.processes import wait_until
 
+DROP_ALL = {"kind": "webhook_drop", "rate": 1}
+"""A fault of the provider: it keeps everything to itself."""
 _LEFT_FROZEN_S = 4.5
 """Longer than a lease in the sandbox."""
 _ENDS_WITHIN_S = 20.0
@@ -22,10 +24,12 @@ def killed(stage: Stage, point: str, *, process: str = "worker") -> None:
     stage.hurt()
 
 
-def kill_child(point: str, hit: int) -> Story:
-    """SIGKILL to the pool's child as it passes the point; its parent makes another."""
+def kill_child(point: str, hit: int, *, deaf: bool = False) -> Story:
+    """SIGKILL to the pool's child as it passes the point; its parent makes another. `deaf`: no webhook ever comes."""
 
     def story(stage: Stage) -> None:
+        if deaf:
+            stage.witness.add_faults(DROP_ALL)
         stage.receiver()
         stage.worker(faults=f"{point}=kill@{hit}")
         killed(stage, point)

@@ -1,4 +1,4 @@
-"""Forks this engine's processes from one that has imported their libraries: a cold start costs seconds, a fork nearly none.
+"""Forks processes from one that has imported their libraries: a cold start costs seconds, a fork nearly nothing.
 
 Orders come as lines of JSON on the standard input, each is answered with the new process's id. What a fork becomes is
 what the command line would start: Celery's and waitress's own entry points, with the environment, folder and log of the
@@ -13,29 +13,36 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import celery.apps.beat
-import celery.apps.worker
-import celery.bin.celery
-import celery.concurrency.prefork
-import kombu.transport.redis
 import waitress.runner  # type: ignore[import-untyped]
 from celery.__main__ import main as run_celery
 
-import billing.flows.start
-import billing.sandbox.environment
-import billing.tasks
-import billing.webhooks.app
-import billing.wiring  # noqa: F401 (all of these are imported once, here, for every fork)
 from billing.kernel.failpoints import read_environment
+
+_WARM = (
+    "celery.apps.beat",
+    "celery.apps.worker",
+    "celery.bin.celery",
+    "celery.concurrency.prefork",
+    "kombu.transport.redis",
+    "billing.flows.start",
+    "billing.sandbox.environment",
+    "billing.tasks",
+    "billing.webhooks.app",
+    "billing.wiring",
+)
+"""What every fork would import first. None of it reads the environment as it is imported."""
 
 
 def main() -> None:
     """Take orders until there are no more."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in _WARM:
+        import_module(name)
     groups: list[int] = []
     gc.freeze()
     for line in sys.stdin:

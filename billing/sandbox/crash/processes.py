@@ -30,7 +30,7 @@ class Nursery:
     def __init__(self) -> None:
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
         self._lock = threading.Lock()
-        self._process = subprocess.Popen(  # noqa: S603 (our own module)
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "billing.sandbox.crash.nursery"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""A proxy in front of PostgreSQL that can cut a connection when a COMMIT was carried out and its answer not yet told."""
+"""A proxy in front of PostgreSQL that cuts a connection when a COMMIT was carried out and its answer not yet told."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class _Session:
 class Proxy:
     """Listens on loopback and passes on to the database at `url`.
 
-    Transactions that wrote are labelled by their tables. The `hit`-th commit of the one labelled `cut` is carried out by
-    the server; then both ends are closed without its answer, once.
+    Transactions that wrote are labelled by their tables. The `hit`-th commit of the one labelled `cut` is carried out
+    by the server; then both ends are closed without its answer, once.
     """
 
     def __init__(self, url: str, *, cut: str | None = None, hit: int = 1) -> None:

@@ -70,7 +70,15 @@ class Stage:
     """The levers of one cycle."""
 
     def __init__(
-        self, *, world: World, parts: Parts, server: Server, broker: Broker, nursery: Nursery, folder: Path, deadline_s: float
+        self,
+        *,
+        world: World,
+        parts: Parts,
+        server: Server,
+        broker: Broker,
+        nursery: Nursery,
+        folder: Path,
+        deadline_s: float,
     ) -> None:
         self.world, self.parts, self.server, self.broker = world, parts, server, broker
         self.witness = Witness(server.url)
@@ -211,7 +219,7 @@ class Stage:
             time.sleep(_LOOK_S)
 
     def play(self, until: Callable[[], bool] = lambda: False) -> bool:
-        """Play on through the world's moments. True as soon as `until` holds, False once all is quiet at the last one."""
+        """Play on through the moments. True as soon as `until` holds, False once all is quiet at the last one."""
         while True:
             self.wait(lambda: until() or self.quiet, "all to be quiet")
             if until():
@@ -299,14 +307,21 @@ def void(_: object) -> None:
 
 @contextmanager
 def staged(
-    world: World, *, database_url: str, broker: Broker, nursery: Nursery, folder: Path, deadline_s: float = DEADLINE_S
+    world: World,
+    *,
+    database_url: str,
+    broker: Broker,
+    nursery: Nursery,
+    folder: Path,
+    deadline_s: float = DEADLINE_S,
+    seed: int = 1,
 ) -> Iterator[Stage]:
     """A stage with its company made, clocks at the first moment, and nothing running yet. Ends whatever was started."""
     port = port_for(None, None)
     with ExitStack() as undo:
-        server = undo.enter_context(serving(Store(MEMORY), seed=1))
+        server = undo.enter_context(serving(Store(MEMORY), seed=seed))
         _, secret = endpoint.register(server.url, key=_KEY, url=f"http://{HOST}:{port}/webhooks/stripe")
-        settings = Settings(
+        settings = Settings(  # type: ignore[call-arg]  # the settings' base takes `_env_file`
             _env_file=None,
             database_url=database_url,
             broker_url=broker.url,
@@ -317,9 +332,15 @@ def staged(
             billing_sandbox=True,
         )
         parts = build(settings)
-        undo.callback(lambda: parts.sessions.kw["bind"].dispose())
+        undo.callback(parts.sessions.kw["bind"].dispose)
         stage = Stage(
-            world=world, parts=parts, server=server, broker=broker, nursery=nursery, folder=folder, deadline_s=deadline_s
+            world=world,
+            parts=parts,
+            server=server,
+            broker=broker,
+            nursery=nursery,
+            folder=folder,
+            deadline_s=deadline_s,
         )
         stage.receiver_port = port
         undo.callback(stage.end)

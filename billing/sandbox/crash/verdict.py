@@ -37,7 +37,7 @@ def _logs(stage: Stage) -> Iterator[Text]:
 
 
 def _billed_once(stage: Stage) -> Iterator[str]:
-    """Each subscription has its documents, each good card paid each of them exactly once, and no other paid anything."""
+    """Each subscription has its documents, each good card paid each of them exactly once, no other card anything."""
     world = stage.world
     with stage.parts.begin() as session:
         invoices = session.execute(_INVOICES).all()

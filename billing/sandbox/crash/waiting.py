@@ -23,12 +23,17 @@ _WAITING = text(
 
 
 def waiting(parts: Parts, witness: Witness) -> dict[str, int]:
-    """Counts by what waits; empty when all is quiet. The provider is read first: what it has delivered is in our rows."""
+    """Counts by what waits; empty when all is quiet.
+
+    The provider is read first: what it has delivered by then is in our rows.
+    """
     try:
         state = witness.state()
     except ProviderUnavailable:
         return {"provider": 1}
     with parts.begin() as session:
-        counts = list(session.execute(_WAITING, {"now": parts.clock.now(session)}))
-    counts += [("deliveries", state.undelivered_webhooks), ("requests", state.in_flight_requests)]
-    return {name: count for name, count in counts if count}
+        counts: dict[str, int] = {
+            row[0]: row[1] for row in session.execute(_WAITING, {"now": parts.clock.now(session)})
+        }
+    counts |= {"deliveries": state.undelivered_webhooks, "requests": state.in_flight_requests}
+    return {name: count for name, count in counts.items() if count}

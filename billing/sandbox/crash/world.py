@@ -110,7 +110,9 @@ def _customer(parts: Parts, customer: Customer, *, seller_id: UUID, account_id: 
         new = NewProfile(account_id=name, country="DE", personal=person)
         profile_id = create_profile(session, parts.keyring, seller_id=seller_id, new=new, now=START).id
         for number in range(1, customer.subscriptions + 1):
-            bought = NewSubscription(code=f"{name}-{number}", account_id=name, items=(NewItem("basic", 1),), start=START)
+            bought = NewSubscription(
+                code=f"{name}-{number}", account_id=name, items=(NewItem("basic", 1),), start=START
+            )
             subscribe(session, seller_id=seller_id, new=bought, now=START)
     give_card(parts, profile_id, customer.card, account_id=account_id)
 

@@ -1,4 +1,4 @@
-"""Rows 31, 36 to 38, 42, 43, 46: a broker that dies, forgets, freezes or repeats, and two that want the same invoice."""
+"""Rows 31, 36 to 38, 42, 43, 46: a broker that dies, forgets, freezes or repeats; two that want the same invoice."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from uuid import UUID
 from billing.commands.slice.cut import cut
 from billing.flows.operating import retry_invoice
 from billing.flows.order import Order
+from billing.queue.buffer import Message
+from billing.queue.names import COLLECTIONS_CHARGE, RENEWALS_BILL
 from billing.sandbox.crash.case import Case, Row, Story, Trace
-from billing.sandbox.crash.kills import while_frozen
+from billing.sandbox.crash.kills import DROP_ALL, while_frozen
 from billing.sandbox.crash.processes import thaw
 from billing.sandbox.crash.stage import Stage
 from billing.sandbox.crash.world import NO_FUNDS, START, VISA, Customer, World
-from billing.queue.buffer import Message
-from billing.queue.names import COLLECTIONS_CHARGE, RENEWALS_BILL
 
 _POINTS = (
-    "renewals.planned", "renewals.claimed", "renewals.commit", "renewals.billed", "charge.freeze_commit", "charge.marked",
-    "charge.answered", "charge.recorded", "event.claimed", "event.commit",
+    "renewals.planned", "renewals.claimed", "renewals.commit", "renewals.billed", "charge.freeze_commit",
+    "charge.marked", "charge.answered", "charge.recorded", "event.claimed", "event.commit",
 )  # fmt: skip
 """Before and after each thing that publishes, and in the middle of a call."""
 _FROZEN_S = 12.0
@@ -29,7 +29,9 @@ _DELIVERED = 3
 _GAVE_UP = "broker_unreachable"
 _RECEIVER_MAY_TAKE_S = 10.0
 """The provider's patience with a webhook."""
-_TWO_PAYERS = World(customers=(Customer("a1"), Customer("a2", subscriptions=2), Customer("a3", card=NO_FUNDS, pays=False)))
+_TWO_PAYERS = World(
+    customers=(Customer("a1"), Customer("a2", subscriptions=2), Customer("a3", card=NO_FUNDS, pays=False))
+)
 _ONE_LATE = World(customers=(Customer("a1", card=NO_FUNDS),), moments=(START, START + timedelta(days=3)))
 
 
@@ -72,7 +74,7 @@ def _flush(stage: Stage) -> None:
 
 def _frozen_broker(stage: Stage) -> None:
     """Webhooks arrive while the broker says nothing: each is answered in time, and all goes on afterwards."""
-    stage.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    stage.witness.add_faults(DROP_ALL)
     stage.receiver()
     stage.worker()
     stage.play(lambda: len(stage.events()) >= _DELIVERED)
@@ -115,7 +117,7 @@ def _again_while_running(point: str, times: int) -> Story:
 def _messages(stage: Stage, times: int, *, which: str = "true") -> list[Message]:
     """The slices that there are, each so many times over."""
     tasks = ((COLLECTIONS_CHARGE, "charges"), (RENEWALS_BILL, "renewals"))
-    slices = [
+    slices: list[Message] = [
         (task, (str(id_),))
         for task, kind in tasks
         for id_ in stage.ids(f"SELECT id FROM billing.slice WHERE kind = '{kind}' AND {which}")  # noqa: S608 (words of ours)
@@ -176,7 +178,11 @@ def _repeats(_: Trace) -> list[Case]:
 
 
 ROWS = (
-    Row("31", "two workers and an operator on one invoice", lambda _: [Case("31", "both at once", _retry_at_once, _ONE_LATE)]),
+    Row(
+        "31",
+        "two workers and an operator on one invoice",
+        lambda _: [Case("31", "both at once", _retry_at_once, _ONE_LATE)],
+    ),
     Row("36", "broker killed, nothing kept", _at_points("36", "kill", _kill_and_restart)),
     Row("37", "broker flushed", _at_points("37", "flush", _flush)),
     Row("38", "broker frozen while webhooks arrive", lambda _: [Case("38", "frozen", _frozen_broker)]),

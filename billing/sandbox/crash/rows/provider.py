@@ -1,4 +1,4 @@
-"""Rows 16 to 19, and two of the provider's own ways: a 500 saved on create, and an intent canceled by its confirm limit."""
+"""Rows 16 to 19, and two ways of the provider: a 500 saved on create, an intent canceled by its confirm limit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from billing.sandbox.crash.world import NO_FUNDS, START, VISA, Customer, World
 
 _CREATE = "/v1/payment_intents"
 _CONFIRM = "/v1/payment_intents/"
+_OF_ACCOUNT = (
+    "SELECT i.id FROM billing.invoice i JOIN billing.profile p ON p.id = i.profile_id WHERE p.account_id = '{}'"
+)
 _TWICE = (START, START + timedelta(days=3))
 _SIMPLE = World(customers=(Customer("a1"), Customer("a2", subscriptions=2)))
 _RETRIED = World(customers=(Customer("a1", card=NO_FUNDS), Customer("a2")), moments=_TWICE)
@@ -61,10 +64,7 @@ def _confirm_limit(stage: Stage) -> None:
 
 
 def _intents(stage: Stage, account: str) -> list[str]:
-    invoices = stage.ids(
-        "SELECT i.id FROM billing.invoice i JOIN billing.profile p ON p.id = i.profile_id "
-        f"WHERE p.account_id = '{account}'"  # noqa: S608 (a name of ours)
-    )
+    invoices = stage.ids(_OF_ACCOUNT.format(account))
     return [intent.status for intent in stage.witness.intents() if intent.invoice_id == str(invoices[0])]
 
 

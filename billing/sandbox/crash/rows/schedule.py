@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from billing.sandbox.crash.case import Case, Row, Story, Trace
 from billing.sandbox.crash.kills import killed
@@ -12,9 +13,7 @@ from billing.sandbox.crash.world import NO_FUNDS, START, Customer, World
 _SENT = "Sending due task"
 _KILLS = 6
 _PEOPLE = (Customer("a1"), Customer("a2", subscriptions=2))
-_MONTHS = World(
-    customers=_PEOPLE, moments=(START, datetime(2026, 4, 2, tzinfo=UTC)), months=3
-)
+_MONTHS = World(customers=_PEOPLE, moments=(START, datetime(2026, 4, 2, tzinfo=UTC)), months=3)
 """Two boundaries pass, 28 February and 31 March, while beat is away."""
 _DAYS = World(
     customers=(*_PEOPLE, Customer("a3", card=NO_FUNDS, pays=False)), moments=(START, START + timedelta(days=3))
@@ -27,8 +26,8 @@ def _killed_at_each_tick(stage: Stage) -> None:
     stage.worker()
     for nth in range(1, _KILLS + 1):
         beat = stage.beat()
-        before = _ticks(stage)
-        stage.wait(lambda before=before, nth=nth: _ticks(stage) >= before + nth, "beat's ticks")
+        enough = _ticks(stage) + nth
+        stage.wait(partial(_has_ticked, stage, enough), "beat's ticks")
         beat.kill_group()
         stage.hurt()
     stage.beat()
@@ -55,6 +54,10 @@ def _beats(count: int) -> Story:
         stage.hurt()
 
     return story
+
+
+def _has_ticked(stage: Stage, times: int) -> bool:
+    return _ticks(stage) >= times
 
 
 def _ticks(stage: Stage) -> int:
@@ -88,11 +91,15 @@ def _halves(_: Trace) -> list[Case]:
 
 
 ROWS = (
-    Row("49", "beat killed at each tick, or away", lambda _: [
-        Case("49", "killed at each tick", _killed_at_each_tick),
-        Case("49", "three days away", _away, world=_DAYS),
-        Case("49", "two months away", _away, world=_MONTHS),
-    ]),  # fmt: skip
+    Row(
+        "49",
+        "beat killed at each tick, or away",
+        lambda _: [
+            Case("49", "killed at each tick", _killed_at_each_tick),
+            Case("49", "three days away", _away, world=_DAYS),
+            Case("49", "two months away", _away, world=_MONTHS),
+        ],
+    ),
     Row("50", "two beats, five beats", lambda _: [Case("50", f"{count} beats", _beats(count)) for count in (2, 5)]),
     Row("52", "a sweep killed after half its batch", _halves),
 )

@@ -8,12 +8,11 @@ from datetime import timedelta
 from itertools import repeat
 
 from billing.sandbox.crash.case import Case, Row, Story, Trace
-from billing.sandbox.crash.kills import kill_receiver
+from billing.sandbox.crash.kills import DROP_ALL, kill_receiver
 from billing.sandbox.crash.processes import thaw
 from billing.sandbox.crash.stage import NotReached, Stage
 from billing.sandbox.crash.world import DECLINES_ONCE, START, Customer, World
 
-_DROP = {"kind": "webhook_drop", "rate": 1}
 _RETRIED = World(
     customers=(Customer("a1", card=DECLINES_ONCE), Customer("a2")), moments=(START, START + timedelta(days=3))
 )
@@ -40,7 +39,7 @@ def _repeated(times: int, at_once: int) -> Story:
 
 def _reordered(stage: Stage) -> None:
     """The provider keeps all to itself; then everything comes, the newest first."""
-    stage.witness.add_faults(_DROP)
+    stage.witness.add_faults(DROP_ALL)
     stage.receiver()
     stage.worker()
     stage.play()
@@ -76,7 +75,9 @@ def _early(hit: int) -> Story:
 
 
 def _killed(row: str, point: str) -> Row:
-    title = {"61": "receiver killed before its commit", "62": "receiver killed after its commit, before its answer"}[row]
+    title = {"61": "receiver killed before its commit", "62": "receiver killed after its commit, before its answer"}[
+        row
+    ]
 
     def cases(trace: Trace) -> list[Case]:
         return [
@@ -88,17 +89,27 @@ def _killed(row: str, point: str) -> Row:
 
 
 ROWS = (
-    Row("59", "a webhook many times", lambda _: [
-        Case("59", "20 at once", _repeated(20, 20)),
-        Case("59", "200 over time", _repeated(200, 2)),
-    ]),  # fmt: skip
-    Row("60", "webhooks in another order", lambda _: [
-        Case("60", "newest first, after the fact", _reordered, world=_RETRIED),
-        Case("60", "by chance, and doubled", _chance_order),
-    ]),  # fmt: skip
+    Row(
+        "59",
+        "a webhook many times",
+        lambda _: [
+            Case("59", "20 at once", _repeated(20, 20)),
+            Case("59", "200 over time", _repeated(200, 2)),
+        ],
+    ),
+    Row(
+        "60",
+        "webhooks in another order",
+        lambda _: [
+            Case("60", "newest first, after the fact", _reordered, world=_RETRIED),
+            Case("60", "by chance, and doubled", _chance_order),
+        ],
+    ),
     _killed("61", "hook.pre_commit"),
     _killed("62", "hook.committed"),
-    Row("63", "a webhook before our own record", lambda _: [
-        Case("63", f"at charge.answered@{hit}", _early(hit), may_miss=hit > 1) for hit in (1, 2, 4)
-    ]),  # fmt: skip
+    Row(
+        "63",
+        "a webhook before our own record",
+        lambda _: [Case("63", f"at charge.answered@{hit}", _early(hit), may_miss=hit > 1) for hit in (1, 2, 4)],
+    ),
 )

@@ -1,0 +1,128 @@
+"""`./run crash`: the failure matrix, cycle by cycle, until it is through or the time is up."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+
+from billing.kernel.errors import BillingError, Unavailable
+from billing.sandbox.crash import report
+from billing.sandbox.crash.case import Case, Row, Trace
+from billing.sandbox.crash.ground import Templates
+from billing.sandbox.crash.journal import Journal
+from billing.sandbox.crash.processes import Nursery
+from billing.sandbox.crash.rows import ROWS
+from billing.sandbox.crash.run import Grounds, lanes, record, run_all
+from billing.sandbox.embedded import start as start_servers
+from billing.sandbox.environment import ROOT
+
+FOLDER = ROOT / "var" / "crash"
+
+
+@click.command("crash", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--rows", "wanted", help="Rows of the matrix: 1,2,16-19,saved-500. By default all.")
+@click.option("--case", "part", default="", help="Only cases whose name contains this.")
+@click.option("--seed", default=1, show_default=True, help="Order of the cycles, and the provider's faults by chance.")
+@click.option("--minutes", type=float, help="Begin no cycle after so many minutes.")
+@click.option("--lanes", "count", default=max(2, os.cpu_count() or 2), show_default=True, help="Cycles at once.")
+@click.option("--list", "only_list", is_flag=True, help="Show the rows and run nothing.")
+@click.option("--fresh", is_flag=True, help="Run again what held already in an earlier run of this code.")
+def main(
+    *, wanted: str | None, part: str, seed: int, minutes: float | None, count: int, only_list: bool, fresh: bool
+) -> None:
+    """Kill real workers at every failpoint, heal, and compare the books with the provider's."""
+    rows = _chosen(wanted)
+    if only_list:
+        for row in rows:
+            click.echo(f"{row.number:>13}  {row.title}")
+        return
+    until = time.monotonic() + minutes * 60 if minutes is not None else float("inf")
+    try:
+        with _alone(), ExitStack() as undo:
+            failed = _run(rows, part, seed=seed, until=until, count=count, fresh=fresh, undo=undo)
+    except BillingError as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(1 if failed else 0)
+
+
+def _run(rows: Sequence[Row], part: str, *, seed: int, until: float, count: int, fresh: bool, undo: ExitStack) -> bool:
+    journal = Journal(FOLDER, seed=seed)
+    if fresh and not part:
+        journal.forget()
+    nursery = Nursery()
+    undo.callback(nursery.close)
+    databases = Templates(os.environ.get("DATABASE_URL") or _own_database(undo))
+    undo.callback(databases.close)
+    grounds = Grounds(databases, nursery, FOLDER, seed=seed)
+    brokers = undo.enter_context(lanes(count))
+    if journal.trace is None:
+        click.echo("Recording what a run unharmed passes ...")
+        journal.note_trace(record(grounds, brokers[0]))
+    assert journal.trace is not None
+    cases = _cases(rows, part, journal.trace)
+    if not cases:
+        raise Unavailable(f"no case of these rows contains '{part}'")
+    left = [case for case in cases if fresh or not journal.holds(case.row, case.name)]
+    random.Random(seed).shuffle(left)  # noqa: S311 (an order, not a secret)
+    click.echo(f"{len(cases)} cases, {len(cases) - len(left)} of them held before; {count} at once; seed {seed}.")
+    for number, result in enumerate(run_all(left, grounds, brokers, until=until), start=1):
+        journal.note(result)
+        click.echo(report.line(result, number=number, of=len(left)))
+        if result.failed:
+            click.echo("\n".join(report.trouble(result, seed=seed)))
+    results = [found for case in cases if (found := journal.results.get((case.row, case.name)))]
+    click.echo("\n" + "\n".join(report.table(rows, cases, results)))
+    return any(result.failed for result in results)
+
+
+def _own_database(undo: ExitStack) -> str:
+    servers = start_servers(ROOT / ".stacks" / "crash", fast=True)
+    undo.callback(servers.stop)
+    return servers.database_url
+
+
+def _cases(rows: Sequence[Row], part: str, trace: Trace) -> list[Case]:
+    return [case for row in rows for case in row.cases(trace) if part in case.name]
+
+
+def _chosen(wanted: str | None) -> list[Row]:
+    known = {row.number: row for row in ROWS}
+    if wanted is None:
+        return list(ROWS)
+    numbers: set[str] = set()
+    for each in wanted.split(","):
+        first, dash, last = each.strip().partition("-")
+        if dash and first.isdecimal() and last.isdecimal():
+            numbers |= {number for number in known if number.isdecimal() and int(first) <= int(number) <= int(last)}
+        elif each.strip() in known:
+            numbers.add(each.strip())
+        else:
+            raise click.BadParameter(f"there is no row {each}; see --list", param_hint="--rows")
+    return [row for row in ROWS if row.number in numbers]
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One run of the matrix a checkout at a time."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    handle = os.open(Path(FOLDER) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Unavailable("another ./run crash is under way in this checkout; wait for its end") from None
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+if __name__ == "__main__":
+    main()
