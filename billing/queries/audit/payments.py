@@ -1,13 +1,14 @@
-"""Payments: nobody is charged twice, no charge is lost, every sending is ours, in order, and for the right amount.
+"""Payments: nobody is charged twice, no charge is lost, and each is for the right amount.
 
-Attempts are read in the order of their unique index (invoice_id, attempt_no), ledger entries by
-`ix_ledger_entry_invoice_id`, writes by their unique key; the witness's rows are joined by hashing.
+Attempts and intents are read in one pass each, ledger entries by `ix_ledger_entry_invoice_id`; the witness's rows are
+joined by hashing.
 """
 
 from __future__ import annotations
 
 from billing.kernel.status import OPEN_PAYMENT
 from billing.queries.audit.invariant import Invariant, finds
+from billing.queries.audit.sendings import ONE_AFTER_ANOTHER, ONLY_WHILE_OPEN, OWN_KEYS
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
 
@@ -64,73 +65,6 @@ FROM (
 WHERE m.invoice_id IS NOT NULL
 GROUP BY m.invoice_id
 HAVING count(*) > 1
-"""
-
-_KEYS = """
-SELECT 'payment', min(payment_id::text), format('key %s belongs to %s steps', key, count(*))
-FROM billing.provider_write
-GROUP BY key HAVING count(*) > 1
-UNION ALL
-SELECT 'payment', payment_id::text, format('step %s has %s keys', step, count(*))
-FROM billing.provider_write
-GROUP BY payment_id, step HAVING count(*) > 1
-UNION ALL
-SELECT 'payment', payment_id::text, format('step %s has the key %s, which is not its own', step, key)
-FROM billing.provider_write
-WHERE key <> payment_id || CASE step WHEN 'charge' THEN '' ELSE ':' || step END
-UNION ALL
-SELECT 'payment', p.id::text, 'was sent without a key on record'
-FROM billing.payment p
-LEFT JOIN billing.provider_write w ON w.payment_id = p.id AND w.step = 'charge'
-WHERE p.first_sent_at IS NOT NULL AND w.id IS NULL
-"""
-
-_EXECUTED_TWICE = """
-SELECT 'key', key, format('executed %s times, under %s sets of parameters',
-                          count(*) FILTER (WHERE outcome = 'executed'), count(DISTINCT parameter_hash))
-FROM witness_request
-WHERE key IS NOT NULL
-GROUP BY provider_account_id, key
-HAVING count(*) FILTER (WHERE outcome = 'executed') > 1 OR count(DISTINCT parameter_hash) > 1
-"""
-
-_NOT_OURS = """
-SELECT 'request', r.request_ref, format('%s to %s under %s', r.outcome, r.path, coalesce('key ' || r.key, 'no key'))
-FROM witness_request r
-LEFT JOIN billing.provider_write w ON w.key = r.key
-WHERE r.path LIKE '/v1/payment_intents%' AND w.id IS NULL
-"""
-
-_OVERTAKEN = f"""
-SELECT 'payment', id, format('attempt %s ended %s, the next was opened %s', attempt_no,
-                             coalesce(closed_at::text, 'never'), next_opened_at)
-FROM (SELECT id, attempt_no, closed_at, lead(opened_at) OVER attempts AS next_opened_at
-      FROM billing.payment WINDOW attempts AS (PARTITION BY invoice_id ORDER BY attempt_no)) p
-WHERE next_opened_at IS NOT NULL AND (closed_at IS NULL OR closed_at > next_opened_at)
-UNION ALL
-SELECT 'payment', id, format('attempt %s ended %s without evidence', attempt_no, status)
-FROM billing.payment
-WHERE first_sent_at IS NOT NULL AND closed_at IS NOT NULL AND evidence IS NULL
-UNION ALL
-SELECT 'invoice', invoice_id, format('%s open attempts', count(*))
-FROM billing.payment WHERE status IN ({_OPEN})
-GROUP BY invoice_id HAVING count(*) > 1
-"""  # noqa: S608 (our own names)
-
-_SENT_AFTER_THE_NEXT = """
-WITH sent AS (
-    SELECT w.payment_id, min(r.seq) AS first, max(r.seq) FILTER (WHERE w.step = 'charge') AS last
-    FROM witness_request r
-    JOIN billing.provider_write w ON w.key = r.key
-    GROUP BY w.payment_id
-)
-SELECT 'payment', id, format('attempt %s was sent by request %s, after request %s of the next', attempt_no, last,
-                             next_first)
-FROM (SELECT p.id, p.attempt_no, sent.last,
-             min(sent.first) OVER (PARTITION BY p.invoice_id ORDER BY p.attempt_no
-                                   ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS next_first
-      FROM sent JOIN billing.payment p ON p.id = sent.payment_id) s
-WHERE last > next_first
 """
 
 _OURS = """
@@ -222,53 +156,6 @@ JOIN billing.payment p ON p.id = w.payment_id
 WHERE (g.amount_minor, g.currency) <> (p.amount_minor, p.currency)
 """
 
-_SENT_WHEN_CLOSED = """
-SELECT 'payment', p.id, format('first sent at %s, %s was %s since %s', p.first_sent_at, i.number, i.status, c.closed_at)
-FROM billing.payment p
-JOIN billing.invoice i ON i.id = p.invoice_id AND i.status IN ('paid', 'void', 'uncollectible')
-JOIN (SELECT invoice_id, max(effective_at) AS closed_at FROM billing.ledger_entry
-      WHERE kind NOT IN ('issue', 'unapplied_payment') AND invoice_id IS NOT NULL GROUP BY invoice_id) c
-  ON c.invoice_id = i.id
-WHERE p.first_sent_at > c.closed_at
-UNION ALL
-SELECT 'payment', p.id, format('sent although attempt %s had brought the whole amount', paid.attempt_no)
-FROM billing.payment p
-JOIN billing.payment paid
-  ON paid.invoice_id = p.invoice_id AND paid.attempt_no < p.attempt_no AND paid.status = 'succeeded'
-JOIN billing.invoice i ON i.id = p.invoice_id AND paid.amount_minor >= i.amount_due_minor
-WHERE p.first_sent_at IS NOT NULL
-UNION ALL
-SELECT 'payment', p.id, 'sent for a draft that no subscription waits for'
-FROM billing.payment p
-JOIN billing.invoice i ON i.id = p.invoice_id AND i.status = 'draft'
-LEFT JOIN billing.subscription s ON s.id = i.subscription_id
-WHERE p.first_sent_at IS NOT NULL AND s.status IS DISTINCT FROM 'incomplete'
-"""
-
-_SENT_AFTER_THE_MONEY = """
-WITH sent AS (
-    SELECT w.payment_id, min(r.seq) AS first
-    FROM witness_request r
-    JOIN billing.provider_write w ON w.key = r.key AND w.step = 'charge'
-    GROUP BY w.payment_id
-), moved AS (
-    SELECT p.invoice_id, min(r.seq) AS at
-    FROM witness_charge g
-    JOIN billing.provider_write w ON w.key = g.key
-    JOIN billing.payment p ON p.id = w.payment_id
-    JOIN billing.invoice i ON i.id = p.invoice_id AND g.amount_minor >= i.amount_due_minor
-    JOIN witness_request r ON r.key = g.key AND r.outcome = 'executed'
-    WHERE g.status = 'succeeded'
-    GROUP BY p.invoice_id
-)
-SELECT 'payment', p.id, format('first sent by request %s, request %s had brought the whole amount', sent.first,
-                               moved.at)
-FROM sent
-JOIN billing.payment p ON p.id = sent.payment_id
-JOIN moved ON moved.invoice_id = p.invoice_id
-WHERE sent.first > moved.at
-"""
-
 _ATTEMPTS = "SELECT count(*) FROM billing.payment"
 
 PAYMENTS = (
@@ -286,20 +173,8 @@ PAYMENTS = (
         checks=(finds(_TWO_INTENTS),),
         witnessed=(finds(_TWO_MOVING),),
     ),
-    Invariant(
-        code="P3",
-        meaning="Each step of an attempt has a key of its own, under which one thing was asked and done once.",
-        counted="SELECT count(*) FROM billing.provider_write",
-        checks=(finds(_KEYS),),
-        witnessed=(finds(_EXECUTED_TWICE), finds(_NOT_OURS)),
-    ),
-    Invariant(
-        code="P4",
-        meaning="An attempt ends, with evidence, before the next one begins.",
-        counted=_ATTEMPTS,
-        checks=(finds(_OVERTAKEN),),
-        witnessed=(finds(_SENT_AFTER_THE_NEXT),),
-    ),
+    OWN_KEYS,
+    ONE_AFTER_ANOTHER,
     Invariant(
         code="P5",
         meaning="The charges in our books and those at the provider are the same ones.",
@@ -314,11 +189,5 @@ PAYMENTS = (
         checks=(finds(_WRONG_AMOUNT),),
         witnessed=(finds(_ANOTHER_AMOUNT),),
     ),
-    Invariant(
-        code="P7",
-        meaning="No attempt was first sent for an invoice that was not open.",
-        counted=_ATTEMPTS,
-        checks=(finds(_SENT_WHEN_CLOSED),),
-        witnessed=(finds(_SENT_AFTER_THE_MONEY),),
-    ),
+    ONLY_WHILE_OPEN,
 )
