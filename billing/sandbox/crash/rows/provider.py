@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from billing.sandbox.crash.case import Case, Row, Story, Trace
+from billing.sandbox.crash.halfway import Halfway
 from billing.sandbox.crash.stage import NotReached, Stage
-from billing.sandbox.crash.world import NO_FUNDS, START, VISA, Customer, World
+from billing.sandbox.crash.world import DECLINES_ONCE, NO_FUNDS, START, VISA, Customer, World
 
 _CREATE = "/v1/payment_intents"
 _CONFIRM = "/v1/payment_intents/"
@@ -15,6 +17,7 @@ _OF_ACCOUNT = (
 )
 _TWICE = (START, START + timedelta(days=3))
 _SIMPLE = World(customers=(Customer("a1"), Customer("a2", subscriptions=2)))
+_DECLINED_ONCE = World(customers=(Customer("a1", card=DECLINES_ONCE), Customer("a2")), moments=_TWICE)
 _RETRIED = World(customers=(Customer("a1", card=NO_FUNDS), Customer("a2")), moments=_TWICE)
 """The first card declines; another is given before the next try, which confirms the same intent."""
 
@@ -68,12 +71,36 @@ def _intents(stage: Stage, account: str) -> list[str]:
     return [intent.status for intent in stage.witness.intents() if intent.invoice_id == str(invoices[0])]
 
 
-def _faulty(row: str, kind: str) -> Row:
-    def cases(_: Trace) -> list[Case]:
+def _halfway(to: str, after: int) -> Story:
+    """The answer to the first such request breaks off after so many bytes: in its head, or in its body."""
+
+    def story(stage: Stage) -> None:
+        proxy = Halfway(stage.server.url, to=f"POST {to}".encode(), after=after)
+        stage.at_end(proxy.close)
+        stage.receiver()
+        stage.worker(env={"STRIPE_API_BASE": proxy.url})
+        if not stage.play(lambda: proxy.broke):
+            raise NotReached("an answer to break")
+        stage.hurt()
+
+    return story
+
+
+def _broken_off(_: Trace) -> list[Case]:
+    return [
+        Case("18", f"answer to {said} breaks off after {after} bytes", _halfway(to, after), world=world)
+        for said, to, world in (("create", f"{_CREATE} ", _SIMPLE), ("confirm", _CONFIRM, _DECLINED_ONCE))
+        for after in (10, 700)
+    ]
+
+
+def _faulty(row: str, kind: str, *, more: Callable[[Trace], list[Case]] = lambda _: []) -> Row:
+    def cases(trace: Trace) -> list[Case]:
         return [
             Case(row, f"{kind} on create", _on_create(kind, 1), world=_SIMPLE),
             Case(row, f"{kind} on create, 3 times", _on_create(kind, 3), world=_SIMPLE),
             Case(row, f"{kind} on confirm", _on_confirm(kind), world=_RETRIED),
+            *more(trace),
         ]
 
     return Row(row, _TITLES[row], cases)
@@ -90,7 +117,7 @@ _TITLES = {
 ROWS = (
     _faulty("16", "timeout_after"),
     _faulty("17", "timeout_before"),
-    _faulty("18", "disconnect_after"),
+    _faulty("18", "disconnect_after", more=_broken_off),
     _faulty("19", "error_500_after"),
     _faulty("saved-500", "error_500_before"),
     Row(

@@ -1,0 +1,71 @@
+"""A proxy in front of the stand-in that lets one answer break off in the middle."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+HOST = "127.0.0.1"
+_CHUNK = 65536
+_RESET = struct.pack("ii", 1, 0)
+"""To linger for no time: closing then resets the connection instead of ending it in order."""
+
+
+class Halfway:
+    """Passes on to `url`. The first answer to a request that begins with `to` breaks off after `after` bytes."""
+
+    def __init__(self, url: str, *, to: bytes, after: int) -> None:
+        parts = urlsplit(url)
+        self._target = (parts.hostname or HOST, parts.port or 80)
+        self._to, self._after = to, after
+        self._lock = threading.Lock()
+        self.broke = False
+        self._listener = socket.create_server((HOST, 0))
+        threading.Thread(target=self._accept, name="stripe-proxy", daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """The address for clients."""
+        return f"http://{HOST}:{self._listener.getsockname()[1]}"
+
+    def close(self) -> None:
+        """Take no further connections."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        breaking = threading.Event()
+        with suppress(OSError), client, socket.create_connection(self._target) as server:
+            answers = threading.Thread(target=self._answers, args=(server, client, breaking), daemon=True)
+            answers.start()
+            while request := client.recv(_CHUNK):
+                if request.startswith(self._to) and self._is_first():
+                    breaking.set()
+                server.sendall(request)
+            server.shutdown(socket.SHUT_WR)
+            answers.join()
+
+    def _answers(self, server: socket.socket, client: socket.socket, breaking: threading.Event) -> None:
+        with suppress(OSError):
+            while answer := server.recv(_CHUNK):
+                if breaking.is_set():
+                    client.sendall(answer[: self._after])
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                    break
+                client.sendall(answer)
+            client.shutdown(socket.SHUT_RDWR)
+
+    def _is_first(self) -> bool:
+        with self._lock:
+            first, self.broke = not self.broke, True
+        return first
