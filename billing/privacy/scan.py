@@ -37,6 +37,9 @@ _DIGITS = re.compile(
 _CVC = re.compile(r"""\b(?:cvc|cvv)2?["']?\s*[:=]\s*["']?(?P<secret>[0-9]{3,4})\b""", re.IGNORECASE)
 _TRACK = re.compile(r"%B(?P<secret>[0-9]{12,19})\^")
 
+# Words alone are no credential: a plan may be called "Basic subscription".
+_AUTHORIZATION = r"\b(?:bearer|basic)\s+(?=[A-Za-z]{0,200}[\d_.~+/=-])(?P<secret>[\w.~+/=-]{8,})"
+
 # Every repetition that may fail late is bounded, so that a hostile line costs linear time.
 # Kind, words of which the lower-cased text must hold one, pattern; the group `secret` is what must not be shown.
 _SECRETS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
@@ -47,7 +50,7 @@ _SECRETS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         ("_secret_",),
         re.compile(r"(?<![0-9A-Za-z])(?P<secret>(?:pi|seti)_[0-9A-Za-z]{1,64}_secret_\w{8,})"),
     ),
-    ("bearer", ("bearer", "basic"), re.compile(r"\b(?:bearer|basic)\s+(?P<secret>[\w.~+/=-]{8,})", re.IGNORECASE)),
+    ("bearer", ("bearer", "basic"), re.compile(_AUTHORIZATION, re.IGNORECASE)),
     (
         "dsn_password",
         ("://",),

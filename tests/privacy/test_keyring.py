@@ -100,6 +100,7 @@ def short() -> str:
         (f":{generate()}", "secret_key_bad_id"),
         (f"a:{generate()},a:{generate()}", "secret_key_id_twice"),
     ],
+    ids=["empty", "blank", "words", "short", "simple", "id with a space", "empty id", "one id twice"],
 )
 def test_a_wrong_setting_is_refused_by_a_code(text: str, code: str) -> None:
     with pytest.raises(Refused) as caught:

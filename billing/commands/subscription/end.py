@@ -22,7 +22,6 @@ def end_subscription(session: Session, *, subscription: Subscription, at: dateti
     subscription.status = SubscriptionStatus.CANCELED
     subscription.next_due_at = None
     subscription.ended_at = at
-    subscription.cancel_at = subscription.cancel_at or at
     start, end = subscription.current_period_start, subscription.current_period_end
     if start is not None and end is not None and start < at < end:
         subscription.current_period_end = at

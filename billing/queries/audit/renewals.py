@@ -51,21 +51,13 @@ JOIN billing.invoice i ON i.id = b.invoice_id
 WHERE i.issued_at < b.starts_at
 """
 
-# Who cancels at the very moment of a boundary does so in the period that begins there. So a period that begins at the
-# end is one too many only where the end had been told before the period was written (wall time, under one row lock).
+# Who cancels at the very moment of a boundary does so in the period that begins there; a scheduled end is before it.
 _AFTER_THE_END = """
 SELECT 'billing_period', b.id, format('begins at %s, the subscription ended at %s', b.starts_at,
                                       least(s.cancel_at, s.ended_at))
 FROM billing.subscription s
 JOIN billing.billing_period b ON b.subscription_id = s.id AND b.disposition = 'billed'
-LEFT JOIN (
-    SELECT object_id, CAST(coalesce(payload ->> 'ended_at', payload ->> 'cancel_at') AS timestamptz) AS ends_at,
-           min(created_at) AS told_at
-    FROM billing.outbox
-    WHERE topic IN ('subscription.updated', 'subscription.canceled')
-    GROUP BY 1, 2) t ON t.object_id = s.id AND t.ends_at = b.starts_at
-WHERE b.starts_at > least(s.cancel_at, s.ended_at)
-   OR (b.starts_at = least(s.cancel_at, s.ended_at) AND t.told_at < b.created_at)
+WHERE b.starts_at >= s.cancel_at OR b.starts_at > s.ended_at
 """
 
 _NEXT_DUE = f"""
