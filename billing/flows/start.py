@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.db.migrate import require_current
@@ -33,12 +34,16 @@ def pin(parts: Parts, *, provider: str, code: str, livemode: bool) -> None:
         if pinned is None:
             if facts is None:
                 raise Refused(Fault("account", "account_unreadable", f"let {provider} be reachable at the first start"))
-            session.add(
-                ProviderAccount(
+            # Several processes may start for the first time at once: one writes, and all compare.
+            session.execute(
+                insert(ProviderAccount)
+                .values(
                     id=new_id(), provider=provider, code=code, livemode=facts.livemode, account_ref=facts.account_ref
                 )
+                .on_conflict_do_nothing()
             )
-            return
+            pinned = _pinned(session, provider, code)
+            assert pinned is not None
         if pinned.livemode != livemode:
             raise Refused(
                 Fault("STRIPE_API_KEY", "wrong_mode", "this database is pinned to the other mode; use one of its own")
