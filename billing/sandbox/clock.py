@@ -18,7 +18,7 @@ from billing.sandbox.waiting import counted, read_waiting
 
 POLL_S = 0.05
 _NUDGE_S = 0.25
-"""So often sweeps are woken while it waits: a thousand moments can't each wait for beat's second."""
+"""After so long without progress sweeps are woken: a thousand moments can't each wait for beat's second."""
 
 _NEXT = text(
     """
@@ -78,16 +78,22 @@ def quiet(parts: Parts) -> list[str]:
 
 
 def wait_until_quiet(parts: Parts, *, seconds: float) -> list[str]:
-    """Wait, at most so long (wall time), until all is quiet. Returns what is not, as `quiet` does. Wakes the sweeps."""
-    deadline, nudged = time.monotonic() + seconds, time.monotonic()
+    """Wait, at most so long (wall time), until all is quiet. Returns what is not, as `quiet` does.
+
+    Where nothing moves, the sweeps that would help are woken.
+    """
+    deadline, moved = time.monotonic() + seconds, time.monotonic()
+    counts: dict[str, int] = {}
     while True:
         waiting = read_waiting(parts)
         reasons = waiting.reasons or quiet(parts)
         if not reasons or time.monotonic() > deadline:
             return reasons
-        if time.monotonic() - nudged > _NUDGE_S:
+        if waiting.counts != counts:
+            counts, moved = waiting.counts, time.monotonic()
+        elif time.monotonic() - moved > _NUDGE_S:
             wake(parts, *waiting.ticks)
-            nudged = time.monotonic()
+            moved = time.monotonic()
         time.sleep(POLL_S)
 
 

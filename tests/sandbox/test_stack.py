@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -124,24 +125,22 @@ def test_a_killed_worker_is_missed_and_up_starts_that_one_alone_and_stops_all_on
     missing = billing(stack.place.name, "status", "--json")
     assert missing.status == 1
     assert [part["name"] for part in json.loads(missing.out) if part["state"] == "down"] == ["worker-1"]
-    foreground = up_in_the_foreground(stack)
-    assert foreground.stdout is not None
-    assert any("Ctrl-C" in line for line in foreground.stdout)
-    after = pids(stack)
+    with up_in_the_foreground(stack) as foreground:
+        assert foreground.stdout is not None
+        assert any("Ctrl-C" in line for line in foreground.stdout)
+        after = pids(stack)
+        foreground.send_signal(signal.SIGTERM)
+        foreground.communicate(timeout=60)
+        assert foreground.returncode == 0
     assert after["worker-1"] not in (None, before["worker-1"])
     assert {**after, "worker-1": None} == {**before, "worker-1": None}
-    foreground.send_signal(signal.SIGTERM)
-    foreground.communicate(timeout=60)
-    assert foreground.returncode == 0
     assert [pid for pid in after.values() if pid and _lives(pid)] == []
 
 
 def test_what_a_killed_up_left_behind_is_ended_by_down_and_the_data_stay(stack: Stack) -> None:
     kept = stack.environment["BILLING_SECRET_KEY"]
-    foreground = up_in_the_foreground(stack)
-    assert wait_until(lambda: pids(stack)["beat"] is not None, seconds=60)
-    foreground.kill()
-    foreground.communicate()
+    with up_in_the_foreground(stack):
+        assert wait_until(lambda: pids(stack)["beat"] is not None, seconds=60)
     left = [pid for pid in pids(stack).values() if pid]
     assert len(left) == len(ALL)
     assert billing(stack.place.name, "down").status == 0
@@ -150,10 +149,16 @@ def test_what_a_killed_up_left_behind_is_ended_by_down_and_the_data_stay(stack: 
     assert (stack.environment["BILLING_SECRET_KEY"], stack.servers.folders.data.is_dir()) == (kept, True)
 
 
-def up_in_the_foreground(stack: Stack) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def up_in_the_foreground(stack: Stack) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
         command("up"), cwd=ROOT, env=environment_for(stack.place.name), stdout=subprocess.PIPE, text=True
     )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def _read(path: Path) -> bytes:
