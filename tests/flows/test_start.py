@@ -24,9 +24,15 @@ def test_a_first_start_beside_another_one_finds_its_pin_and_goes_on(acme: Compan
         other.add(ProviderAccount(id=new_id(), **pin))
         other.flush()
         starting = pool.submit(start, parts)
-        assert wait_until(lambda: bool(other.scalar(WAITING)), seconds=10), "it waits for the other's transaction"
+        assert wait_until(lambda: somebody_waits(acme), seconds=10), "it waits for the other's transaction"
         other.commit()
         starting.result(timeout=10)
     with parts.begin() as session:
         pinned = session.scalars(select(ProviderAccount).filter_by(code="default")).one()
         assert pinned.account_ref == account_ref
+
+
+def somebody_waits(acme: Company) -> bool:
+    # In a transaction of its own each time: a transaction sees one state of the activity.
+    with acme.parts.begin() as session:
+        return bool(session.scalar(WAITING))
