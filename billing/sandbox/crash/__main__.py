@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import random
 import sys
@@ -54,6 +55,8 @@ def main(
 
 
 def _run(rows: Sequence[Row], part: str, *, seed: int, until: float, count: int, fresh: bool, undo: ExitStack) -> bool:
+    # The stand-ins run here, in threads; how full their queues are is no news.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     journal = Journal(FOLDER, seed=seed)
     if fresh and not part:
         journal.forget()

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from statistics import median
 
 from billing.sandbox.crash.case import Case, Row
 from billing.sandbox.crash.run import Result
 
 _POINT = re.compile(r"[a-z]+\.[a-z_]+@\d+")
+_FLOWS = Path(__file__).parents[2] / "flows"
+_IN_CODE = re.compile(r"""\bfailpoint\("([a-z_.]+)"\)""")
+
+
+def points_in_code() -> set[str]:
+    """Every failpoint that stands in a flow."""
+    return {name for path in _FLOWS.glob("*.py") for name in _IN_CODE.findall(path.read_text())}
 
 
 def line(result: Result, *, number: int, of: int) -> str:
@@ -43,6 +51,9 @@ def table(rows: Sequence[Row], cases: Sequence[Case], results: Iterable[Result])
     yield f"{len(points)} different hits of failpoints; violations and cycles that did not converge: {len(failed)}"
     yield from (f"  failed: row {each.row}, {each.name}: {each.outcome}" for each in failed)
     yield from (f"  not reached in this run: row {each.row}, {each.name}" for each in missed)
+    never = points_in_code() - {point.partition("@")[0] for point in points}
+    if never:
+        yield f"  failpoints at which these rows killed nothing: {', '.join(sorted(never))}"
     if unrun:
         yield f"  not run, the time was up: {len(unrun)} cases; the next start goes on there"
 

@@ -78,15 +78,23 @@ def _half(faults: str, *points: str) -> Story:
 
 def _halves(_: Trace) -> list[Case]:
     return [
-        Case("52", "planned, not committed", _half("renewals.planned=kill", "renewals.planned")),
-        Case("52", "second slice before its commit", _half("renewals.commit=kill@2", "renewals.commit")),
-        Case("52", "numbers taken, not committed", _half("renewals.numbered=kill@2", "renewals.numbered")),
+        Case("52", "planned, not committed: renewals.planned@1", _half("renewals.planned=kill", "renewals.planned")),
         Case(
             "52",
-            "while halving what died before",
+            "second slice before its commit: renewals.commit@2",
+            _half("renewals.commit=kill@2", "renewals.commit"),
+        ),
+        Case(
+            "52",
+            "numbers taken, not committed: renewals.numbered@2",
+            _half("renewals.numbered=kill@2", "renewals.numbered"),
+        ),
+        Case(
+            "52",
+            "renewals.commit@2, then while halving: renewals.halved@1",
             _half("renewals.commit=kill@2,renewals.halved=kill", "renewals.commit", "renewals.halved"),
         ),
-        Case("52", "charges planned, not committed", _half("charge.planned=kill", "charge.planned")),
+        Case("52", "charges planned, not committed: charge.planned@1", _half("charge.planned=kill", "charge.planned")),
     ]
 
 
