@@ -39,7 +39,9 @@ def stack() -> Iterator[Stack]:
 def elsewhere(monkeypatch: pytest.MonkeyPatch, stack: Stack, tmp_path: Path) -> Path:
     """Another process of this checkout, which was told nothing but the stack's name."""
     for name in [*ADOPTED, "STRIPE_WEBHOOK_SECRET"]:
-        monkeypatch.delenv(name, raising=False)
+        # Set first: only what was there is put back afterwards, and what `adopt` sets must not stay.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     monkeypatch.setenv(environment.NAME, stack.place.name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
