@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 import requests
 
+from billing.models import Payment
 from billing.sandbox.crash.case import Case
 from billing.sandbox.crash.ground import Broker
 from billing.sandbox.crash.kills import kill_receiver, kill_tree, killed
@@ -66,16 +68,13 @@ def test_whoever_dies_nobody_is_charged_twice_and_nothing_is_missed(grounds: Gro
 def _charge_again(stage: Stage) -> None:
     """What a flow without protection would do: the same invoice under another key."""
     charge = next(iter(stage.witness.charges()))
-    method = stage.ids("SELECT payment_method_id FROM billing.payment")[0]
     with stage.parts.begin() as session:
-        ref = session.connection().exec_driver_sql(
-            "SELECT method_ref FROM billing.payment_method WHERE id = %s", (method,)
-        )
+        payment = session.get_one(Payment, UUID(charge.payment_id))
         given = {
             "amount": charge.amount_minor,
             "currency": charge.currency,
             "customer": charge.customer_ref,
-            "payment_method": ref.scalar_one(),
+            "payment_method": payment.method_ref,
             "confirm": "true",
             "off_session": "true",
             "metadata[invoice_id]": charge.invoice_id,
