@@ -7,6 +7,7 @@ import pytest
 import requests
 from sqlalchemy import text
 
+from billing.sandbox.clock import witness_of
 from billing.sandbox.demo.proof import Proof, prove
 from billing.sandbox.stack import Stack
 from tests.sandbox.billing_command import Said, billing
@@ -35,6 +36,7 @@ def test_a_small_demo_ends_well_and_says_so(played: tuple[Said, Stack]) -> None:
     assert "Nobody was charged twice, and nothing was missed." in said.out
     assert "killed (SIGKILL)" in said.out
     assert prove(stack).wrong == []
+    assert witness_of(stack.parts).faults() == [], "what is left to be looked at has no faults any more"
 
 
 def test_a_kept_stack_can_be_looked_at(played: tuple[Said, Stack]) -> None:

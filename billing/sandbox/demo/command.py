@@ -17,6 +17,7 @@ from rich.console import Console
 
 from billing.flows.intake_input import Intake
 from billing.ops.failures import FINDING
+from billing.sandbox.clock import witness_of
 from billing.sandbox.demo import cast, claim, figures, play, proof, show
 from billing.sandbox.environment import MAIN, NAME, place_of
 from billing.sandbox.stack import Stack
@@ -73,6 +74,8 @@ def _told(stack: Stack, out: Console, *, start: datetime, end: datetime) -> list
         except play.Stuck as error:
             stuck.append(f"The engine did not come to rest {error}")
     show.show_figures(out, figures.read_figures(stack.parts), accident)
+    # What is kept to be looked at behaves from now on.
+    witness_of(stack.parts).clear_faults()
     proven = proof.prove(stack)
     show.show_proof(out, proven)
     return [*stuck, *proven.wrong]
