@@ -57,7 +57,7 @@ def make_app(settings: Settings, *, only_publishes: bool = False) -> Celery:
     return app
 
 
-_IMPATIENT = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry_on_timeout": False}
+_IMPATIENT = {"socket_timeout": 1, "socket_connect_timeout": 1}
 """Seconds. A message is only a nudge, and a broker that answers at all does so in milliseconds."""
 
 
@@ -70,7 +70,9 @@ def _transport_options() -> dict[str, Any]:
         "socket_connect_timeout": 3,
         "socket_keepalive": True,
         "health_check_interval": 10,
-        "retry_on_timeout": True,
+        # A retry inside the client reconnects without subscribing again, and the worker then listens for ever to a
+        # broker that tells it nothing. Without one the error comes out, and Celery begins anew with all that it needs.
+        "retry_on_timeout": False,
         "max_retries": 1,
         "interval_start": 0,
         "interval_step": 0.1,

@@ -14,8 +14,8 @@ from billing.queue.buffer import Message
 from billing.queue.names import COLLECTIONS_CHARGE, RENEWALS_BILL
 from billing.sandbox.crash.case import Case, Row, Story, Trace
 from billing.sandbox.crash.kills import DROP_ALL, while_frozen
-from billing.sandbox.crash.processes import thaw
-from billing.sandbox.crash.stage import Stage
+from billing.sandbox.crash.processes import end, thaw
+from billing.sandbox.crash.stage import NotReached, Stage
 from billing.sandbox.crash.world import NO_FUNDS, START, VISA, Customer, World
 
 _POINTS = (
@@ -65,6 +65,27 @@ def _publishers(_: Trace) -> list[Case]:
     return [
         Case("43", f"down at {point}", _down_at_publish(point, process))
         for point, process in (*points, ("hook.pre_commit", "receiver"))
+    ]
+
+
+def _with_a_child(stage: Stage) -> None:
+    """The broker dies, and is back at once, while the worker is busy with the death of its child."""
+    stage.witness.add_faults({"kind": "timeout_after", "next": 1, "path": "/v1/payment_intents", "method": "POST"})
+    stage.receiver()
+    worker = stage.worker()
+    if not stage.play(lambda: any(fault["hits"] for fault in stage.witness.faults())):
+        raise NotReached("a call in flight")
+    for child in worker.children():
+        end(child)
+    _kill_and_restart(stage)
+    stage.hurt(2)
+
+
+def _kills(trace: Trace) -> list[Case]:
+    return [
+        *_at_points("36", "kill", _kill_and_restart)(trace),
+        # What went wrong here once did so in one of four.
+        *(Case("36", f"with a child, back at once, {nth}", _with_a_child) for nth in range(1, 11)),
     ]
 
 
@@ -183,7 +204,7 @@ ROWS = (
         "two workers and an operator on one invoice",
         lambda _: [Case("31", "both at once", _retry_at_once, _ONE_LATE)],
     ),
-    Row("36", "broker killed, nothing kept", _at_points("36", "kill", _kill_and_restart)),
+    Row("36", "broker killed, nothing kept", _kills),
     Row("37", "broker flushed", _at_points("37", "flush", _flush)),
     Row("38", "broker frozen while webhooks arrive", lambda _: [Case("38", "frozen", _frozen_broker)]),
     Row("42", "a running job handed out again", _repeats),
