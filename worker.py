@@ -20,7 +20,7 @@ configure_logging(json=settings.billing_log_json, level=settings.billing_log_lev
 app = make_app(settings)
 
 
-@worker_init.connect
+@worker_init.connect  # type: ignore[untyped-decorator]
 def check(**_: Any) -> None:
     """Refuse to start on a database that is not ours to use, or with another account's key."""
     start(current())

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     billing_log_json: bool = True
     billing_log_level: str = "INFO"
 
-    billing_slice_size: int = 200
+    billing_slice_size: int = 500
     """Profiles in one renewal slice."""
     billing_plan_limit: int = 20_000
     """Most profiles (or invoices) that one tick plans."""

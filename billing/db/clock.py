@@ -32,4 +32,5 @@ class SandboxTime:
 
 def wall_now(session: Session) -> datetime:
     """Wall time as the database sees it, never the worker's own clock."""
-    return session.execute(select(func.clock_timestamp())).scalar_one()
+    instant: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return instant

@@ -141,5 +141,5 @@ for _trigger in TRIGGERS:
     event.listen(
         Base.metadata.tables[f"{SCHEMA}.{_trigger.table}"],
         "after_create",
-        DDL(_trigger.create.replace("%", "%%")),
+        DDL(_trigger.create.replace("%", "%%")),  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from alembic import context
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
@@ -12,7 +14,7 @@ from billing.db.base import SCHEMA, Base
 LOCK_TIMEOUT_MS = 5_000
 STATEMENT_TIMEOUT_MS = 600_000
 
-_settings = {"target_metadata": Base.metadata, "version_table_schema": SCHEMA, "include_schemas": True}
+_settings: dict[str, Any] = {"target_metadata": Base.metadata, "version_table_schema": SCHEMA, "include_schemas": True}
 
 if context.is_offline_mode():
     context.configure(dialect_name="postgresql", literal_binds=True, **_settings)
