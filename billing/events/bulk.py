@@ -23,7 +23,7 @@ def emit_many(
     now: datetime,
     events: Iterable[tuple[UUID, UUID, str]],
 ) -> None:
-    """Write (seller, object, payload JSON) in the order given. Payloads hold ids, codes and amounts; nothing personal."""
+    """Write (seller, object, payload JSON) in the order given. Payloads hold ids, codes, amounts; nothing personal."""
     waiting = list(events)
     at = now.isoformat()
     copy_rows(

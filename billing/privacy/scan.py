@@ -25,8 +25,8 @@ _ISSUERS: tuple[tuple[str, tuple[int, ...]], ...] = (
 _ISSUED = re.compile("|".join(f"(?:{prefix})" for prefix, _ in _ISSUERS))
 _BY_PREFIX = tuple((re.compile(prefix), frozenset(lengths)) for prefix, lengths in _ISSUERS)
 
-# In one run, or in the groups in which cards are printed, under one separator. Bounds must not be letters or digits. What
-# follows a digit and a point is a number's fraction, such as a run time in a log: one in ten of those passes Luhn.
+# In one run, or in the groups in which cards are printed, under one separator. Bounds must not be letters or digits.
+# What follows a digit and a point is a number's fraction, such as a run time in a log: one in ten of those passes Luhn.
 _DIGITS = re.compile(
     r"(?<![0-9A-Za-z])(?<![0-9]\.)(?:"
     r"[0-9]{12,19}"

@@ -77,9 +77,7 @@ _ITEMS = text(
 _RATES = text("SELECT id, percent, inclusive, countries FROM billing.tax_rate WHERE id = ANY(:ids)")
 
 
-def load_due(
-    session: Session, *, profiles: Sequence[UUID], only: Sequence[UUID] | None, now: datetime
-) -> DueSlice:
+def load_due(session: Session, *, profiles: Sequence[UUID], only: Sequence[UUID] | None, now: datetime) -> DueSlice:
     """Lock the slice's profiles and due subscriptions, and read what they need. Held ones are left out."""
     locked = {row.id: row for row in session.execute(_PROFILES, {"ids": array(profiles)})}
     due = session.execute(

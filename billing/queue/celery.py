@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
 from billing.kernel.errors import Unavailable
@@ -37,7 +37,7 @@ def make_app(settings: Settings, *, only_publishes: bool = False) -> Celery:
         # No soft limit: an exception from a signal may fall between COMMIT and its answer.
         task_time_limit=_VISIBILITY_S // 2,
         task_default_queue="upkeep",
-        task_queues=[Queue(name) for name in QUEUES],
+        task_queues=[Queue(name) for name in QUEUES],  # type: ignore[no-untyped-call]
         task_create_missing_queues=False,
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
