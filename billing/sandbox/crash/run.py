@@ -22,7 +22,8 @@ from billing.sandbox.crash.ground import Broker, Databases, database
 from billing.sandbox.crash.kills import DROP_ALL
 from billing.sandbox.crash.processes import Nursery
 from billing.sandbox.crash.proxy import Proxy
-from billing.sandbox.crash.stage import DEADLINE_S, NotConverged, NotReached, Stage, staged
+from billing.sandbox.crash.stage import DEADLINE_S, NotConverged, NotReached, Stage
+from billing.sandbox.crash.staging import staged
 from billing.sandbox.crash.verdict import verdict
 from billing.sandbox.crash.world import ORDINARY
 

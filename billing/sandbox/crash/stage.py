@@ -10,10 +10,9 @@ import hashlib
 import hmac
 import json
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,40 +20,30 @@ from uuid import UUID
 
 import redis
 import requests
-from pydantic import SecretStr
 from sqlalchemy import select
 
 from billing.flows.inbox import HANDLERS
 from billing.flows.parts import Parts
-from billing.flows.start import start
 from billing.kernel.errors import BillingError
 from billing.models import Profile, ProviderAccount
-from billing.privacy.keyring import generate
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import TRANSPORT, Message, Transport
 from billing.queue.names import QUEUES, TICKS
-from billing.sandbox import endpoint
 from billing.sandbox.crash.ground import Broker
 from billing.sandbox.crash.processes import Living, Nursery
 from billing.sandbox.crash.waiting import waiting
-from billing.sandbox.crash.world import World, found, give_card, set_clock
-from billing.sandbox.probes import HOST, answers, port_for
-from billing.sandbox.stripe.server import Server, serving
-from billing.sandbox.stripe.store import MEMORY, Store
-from billing.settings import Settings
-from billing.wiring import build
+from billing.sandbox.crash.world import World, give_card, set_clock
+from billing.sandbox.probes import HOST, answers
+from billing.sandbox.stripe.server import Server
 
 DEADLINE_S = 120.0
 """For a whole cycle, in wall time, with slack for a loaded machine. What has not converged by then has failed."""
 _TICK_S = 0.4
 _LOOK_S = 0.05
 _TIMEOUT_S = 30.0
-_KEY = "sk_test_crash"
+KEY = "sk_test_crash"
 _POOL = ("--pool=prefork", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO")
 
-
-_MIGRATIONS = threading.Lock()
-"""Alembic reads its scripts for one thread at a time."""
 
 Json = dict[str, Any]
 
@@ -147,9 +136,9 @@ class Stage:
             "DATABASE_URL": self.database_url or "",
             "BROKER_URL": settings.broker_url or "",
             "STRIPE_API_BASE": settings.stripe_api_base or "",
-            "STRIPE_API_KEY": key,
+            "STRIPE_APIKEY": key,
             "STRIPE_WEBHOOK_SECRET": webhook,
-            "BILLING_SECRET_KEY": master,
+            "BILLING_SECRETKEY": master,
             "BILLING_SANDBOX": "1",
             "BILLING_SLICE_SIZE": "2",
             "BILLING_CHARGE_SLICE": "2",
@@ -264,7 +253,7 @@ class Stage:
         query = [("limit", "100"), *(("types[]", kind) for kind in sorted(HANDLERS))]
         with requests.Session() as session:
             session.trust_env = False
-            answer = session.get(f"{self.server.url}/v1/events", params=query, auth=(_KEY, ""), timeout=_TIMEOUT_S)
+            answer = session.get(f"{self.server.url}/v1/events", params=query, auth=(KEY, ""), timeout=_TIMEOUT_S)
         answer.raise_for_status()
         listed: list[Json] = answer.json()["data"]
         return listed
@@ -306,50 +295,3 @@ class Stage:
 
 def void(_: object) -> None:
     """Nothing."""
-
-
-@contextmanager
-def staged(
-    world: World,
-    *,
-    database_url: str,
-    broker: Broker,
-    nursery: Nursery,
-    folder: Path,
-    deadline_s: float = DEADLINE_S,
-    seed: int = 1,
-) -> Iterator[Stage]:
-    """A stage with its company made, clocks at the first moment, and nothing running yet. Ends whatever was started."""
-    port = port_for(None, None)
-    with ExitStack() as undo:
-        server = undo.enter_context(serving(Store(MEMORY), seed=seed))
-        _, secret = endpoint.register(server.url, key=_KEY, url=f"http://{HOST}:{port}/webhooks/stripe")
-        settings = Settings(  # type: ignore[call-arg]  # the settings' base takes `_env_file`
-            _env_file=None,
-            database_url=database_url,
-            broker_url=broker.url,
-            stripe_api_key=SecretStr(_KEY),
-            stripe_api_base=server.url,
-            stripe_webhook_secret=SecretStr(secret),
-            billing_secret_key=SecretStr(generate()),
-            billing_sandbox=True,
-        )
-        parts = build(settings)
-        undo.callback(parts.sessions.kw["bind"].dispose)
-        stage = Stage(
-            world=world,
-            parts=parts,
-            server=server,
-            broker=broker,
-            nursery=nursery,
-            folder=folder,
-            deadline_s=deadline_s,
-        )
-        stage.receiver_port = port
-        undo.callback(stage.end)
-        set_clock(parts, world.moments[0])
-        stage.witness.set_clock(world.moments[0])
-        with _MIGRATIONS:
-            start(parts)
-        found(parts, world)
-        yield stage
