@@ -70,7 +70,7 @@ def test_settings_are_shown_and_secrets_only_as_set_or_unset(office: Office, mon
     result = office.run("check", "--json")
     settings = json.loads(result.stdout)["settings"]
     assert (settings["STRIPE_API_KEY"], settings["BILLING_SECRET_KEY"]) == ("set", "set")
-    assert settings["BILLING_SLICE_SIZE"] == 200
+    assert settings["BILLING_SLICE_SIZE"] == 500
     secrets = load()
     assert secrets.billing_secret_key is not None
     for secret in (*secrets.stripe_keys.values(), *secrets.webhook_secrets("default")):

@@ -55,11 +55,13 @@ def test_our_own_line_is_one_json_object_with_its_facts(stream: io.StringIO) -> 
 
 
 def test_a_librarys_line_passes_the_redactor_too(stream: io.StringIO) -> None:
-    logging.getLogger("stripe").info("request with %s", KEY, extra={"headers": {"Authorization": "plain-looking"}})
+    library = logging.getLogger("stripe.of_this_test")
+    library.setLevel(logging.INFO)
+    library.info("request with %s", KEY, extra={"headers": {"Authorization": "plain-looking"}})
     (line,) = lines(stream)
     assert line["event"] == "request with [redacted]"
     assert line["headers"] == {"Authorization": "[redacted]"}
-    assert line["logger"] == "stripe"
+    assert line["logger"] == "stripe.of_this_test"
 
 
 @pytest.mark.parametrize("ours", [True, False])

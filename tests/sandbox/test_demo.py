@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import requests
@@ -12,15 +14,27 @@ from billing.sandbox.demo.proof import Proof, prove
 from billing.sandbox.stack import Stack
 from tests.sandbox.billing_command import Said, billing
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("demo")]
+
+
+@dataclass(frozen=True)
+class Played:
+    """What the demo said, and what was found right after it, before any test plants a fault."""
+
+    said: Said
+    stack: Stack
+    wrong: list[str]
+    faults: list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def played() -> Iterator[tuple[Said, Stack]]:
+def played() -> Iterator[Played]:
     """A small demo, faults and accident included, that leaves its stack running."""
     stack = Stack(f"test-{secrets.token_hex(4)}")
     try:
-        yield billing(stack.place.name, "demo", "--customers", "20", "--months", "1", "--keep"), stack
+        said = billing(stack.place.name, "demo", "--customers", "20", "--months", "1", "--keep")
+        assert said.status == 0, said.out + said.err
+        yield Played(said, stack, prove(stack).wrong, witness_of(stack.parts).faults())
     finally:
         stack.remove()
 
@@ -30,24 +44,22 @@ def broken(found: Proof) -> set[str]:
     return {each.holds.partition(":")[0] for each in (*found.invariants, *found.comparison) if each.against}
 
 
-def test_a_small_demo_ends_well_and_says_so(played: tuple[Said, Stack]) -> None:
-    said, stack = played
-    assert said.status == 0, said.out + said.err
-    assert "Nobody was charged twice, and nothing was missed." in said.out
-    assert "killed (SIGKILL)" in said.out
-    assert prove(stack).wrong == []
-    assert witness_of(stack.parts).faults() == [], "what is left to be looked at has no faults any more"
+def test_a_small_demo_ends_well_and_says_so(played: Played) -> None:
+    assert "Nobody was charged twice, and nothing was missed." in played.said.out
+    assert "killed (SIGKILL)" in played.said.out
+    assert played.wrong == []
+    assert played.faults == [], "what is left to be looked at has no faults any more"
 
 
-def test_a_kept_stack_can_be_looked_at(played: tuple[Said, Stack]) -> None:
-    name = played[1].place.name
+def test_a_kept_stack_can_be_looked_at(played: Played) -> None:
+    name = played.stack.place.name
     listed = billing(name, "invoice", "list", "--limit", "1")
     assert (listed.status, "NORD-" in listed.out) == (0, True), listed.err
     assert billing(name, "demo", "--months", "1").status == 3, "nobody plays on a stack that is kept"
 
 
-def test_a_second_charge_at_the_provider_fails_the_proof(played: tuple[Said, Stack]) -> None:
-    stack = played[1]
+def test_a_second_charge_at_the_provider_fails_the_proof(played: Played) -> None:
+    stack = played.stack
     with stack.parts.begin() as session:
         invoice, customer, method, currency = session.execute(
             text(
@@ -73,8 +85,8 @@ def test_a_second_charge_at_the_provider_fails_the_proof(played: tuple[Said, Sta
     assert broken(prove(stack)) >= {"P1", "No invoice was charged twice."}
 
 
-def test_an_invoice_that_is_gone_fails_the_proof(played: tuple[Said, Stack]) -> None:
-    stack = played[1]
+def test_an_invoice_that_is_gone_fails_the_proof(played: Played) -> None:
+    stack = played.stack
     with stack.parts.begin() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(
@@ -87,8 +99,8 @@ def test_an_invoice_that_is_gone_fails_the_proof(played: tuple[Said, Stack]) -> 
     assert found >= {"N1", "Each charge belongs to exactly one invoice."}
 
 
-def test_a_period_that_was_not_billed_fails_the_proof(played: tuple[Said, Stack]) -> None:
-    stack = played[1]
+def test_a_period_that_was_not_billed_fails_the_proof(played: Played) -> None:
+    stack = played.stack
     with stack.parts.begin() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(

@@ -18,21 +18,27 @@ from billing.sandbox.environment import ROOT, adopt
 from billing.sandbox.stack import Stack
 from tests.sandbox.billing_command import billing, command, environment_for
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("stack")]
 ALL = ["postgres", "valkey", "stripe", "web", "worker-1", "beat"]
 ADOPTED = ["DATABASE_URL", "BROKER_URL", "STRIPE_API_KEY", "STRIPE_API_BASE", "BILLING_SECRET_KEY", "BILLING_SANDBOX"]
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    """Started by `billing up --detach`, as an operator would."""
-    made = Stack(f"test-{secrets.token_hex(4)}")
+def made() -> Iterator[Stack]:
+    one = Stack(f"test-{secrets.token_hex(4)}")
     try:
+        yield one
+    finally:
+        one.remove()
+
+
+@pytest.fixture
+def stack(made: Stack) -> Stack:
+    """Up and whole, whatever the test before has killed; started by `billing up --detach`, as an operator would."""
+    if not all(pids(made).get(name) for name in ALL):
         said = billing(made.place.name, "up", "--detach", "--workers", "1")
         assert said.status == 0, said.err
-        yield made
-    finally:
-        made.remove()
+    return made
 
 
 @pytest.fixture
