@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from psycopg import Cursor
+from psycopg import Connection
 from sqlalchemy.orm import Session
 
 from billing.db.base import SCHEMA
 
 
-def cursor(session: Session) -> Cursor[tuple[object, ...]]:
-    """The psycopg cursor of the session's own transaction."""
-    connection = session.connection().connection.driver_connection
+def driver(session: Session) -> Connection[tuple[object, ...]]:
+    """The psycopg connection of the session's own transaction."""
+    connection: Connection[tuple[object, ...]] | None = session.connection().connection.driver_connection
     assert connection is not None
-    return connection.cursor()  # type: ignore[no-any-return]
+    return connection
 
 
 def copy_rows(session: Session, table: str, columns: Sequence[str], rows: Iterable[str]) -> None:
@@ -25,7 +25,10 @@ def copy_rows(session: Session, table: str, columns: Sequence[str], rows: Iterab
     body = "\n".join(rows)
     if not body:
         return
-    with cursor(session) as writing, writing.copy(f"COPY {SCHEMA}.{table} ({', '.join(columns)}) FROM STDIN") as copy:
+    with (
+        driver(session).cursor() as writing,
+        writing.copy(f"COPY {SCHEMA}.{table} ({', '.join(columns)}) FROM STDIN") as copy,
+    ):
         copy.write(body + "\n")
 
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing.db.copy import array
+from billing.db.rows import fetch
 from billing.models import Seller
 from billing.rules.tax import TaxRate
 
@@ -32,58 +34,51 @@ class DueItem:
 class DueSlice:
     """Everything that renewing the slice needs. Rows are plain: names of columns as in their tables."""
 
-    profiles: dict[UUID, Row[tuple[object, ...]]]
-    subscriptions: Sequence[Row[tuple[object, ...]]]
+    profiles: dict[UUID, Any]
+    subscriptions: Sequence[Any]
     """By profile id, then by subscription code: the order in which they are billed."""
     items: dict[UUID, list[DueItem]]
     sellers: dict[UUID, Seller]
 
 
-_PROFILES = text(
-    """
+_PROFILES = """
     SELECT p.id, p.seller_id, p.country, p.buyer_kind, p.has_tax_id, p.personal, k.id AS key_id, k.master_id, k.wrapped
     FROM billing.profile p
     JOIN billing.data_key k ON k.purpose = 'profile' AND k.owner_id = p.id AND k.year = 0
-    WHERE p.id = ANY(CAST(:ids AS uuid[])) AND p.hold_id IS NULL
+    WHERE p.id = ANY(CAST(%(profiles)s AS uuid[])) AND p.hold_id IS NULL
     ORDER BY p.id
     FOR NO KEY UPDATE OF p
-    """
-)
+"""
 
-_SUBSCRIPTIONS = text(
-    """
+_SUBSCRIPTIONS = """
     SELECT id, seller_id, profile_id, code, status, currency, interval_unit, interval_count, timezone, anchor_at,
            anchor_no, next_period_no, cancel_at, collection, days_until_due
     FROM billing.subscription
-    WHERE profile_id = ANY(CAST(:profiles AS uuid[])) AND next_due_at <= :now AND hold_id IS NULL
-      AND (CAST(:only AS uuid[]) IS NULL OR id = ANY(CAST(:only AS uuid[])))
+    WHERE profile_id = ANY(CAST(%(profiles)s AS uuid[])) AND next_due_at <= %(now)s AND hold_id IS NULL
+      AND (CAST(%(only)s AS uuid[]) IS NULL OR id = ANY(CAST(%(only)s AS uuid[])))
     ORDER BY profile_id, code
     FOR NO KEY UPDATE
-    """
-)
+"""
 
-_ITEMS = text(
-    """
+_ITEMS = """
     SELECT i.subscription_id, i.price_id, i.quantity, p.unit_amount, d.name, r.id AS rate_id
     FROM billing.subscription_item i
     JOIN billing.price p ON p.id = i.price_id
     JOIN billing.product d ON d.id = p.product_id
     LEFT JOIN billing.tax_rate r ON r.id = p.tax_rate_id
-    WHERE i.subscription_id = ANY(CAST(:ids AS uuid[]))
+    WHERE i.subscription_id = ANY(CAST(%(subscriptions)s AS uuid[]))
     ORDER BY i.subscription_id, i.position
-    """
-)
+"""
 
 _RATES = text("SELECT id, percent, inclusive, countries FROM billing.tax_rate WHERE id = ANY(:ids)")
 
 
 def load_due(session: Session, *, profiles: Sequence[UUID], only: Sequence[UUID] | None, now: datetime) -> DueSlice:
     """Lock the slice's profiles and due subscriptions, and read what they need. Held ones are left out."""
-    locked = {row.id: row for row in session.execute(_PROFILES, {"ids": array(profiles)})}
-    due = session.execute(
-        _SUBSCRIPTIONS, {"profiles": array(locked), "now": now, "only": array(only) if only is not None else None}
-    ).all()
-    found = session.execute(_ITEMS, {"ids": array(row.id for row in due)}).all()
+    locked = {row.id: row for row in fetch(session, _PROFILES, profiles=array(profiles))}
+    wanted = array(only) if only is not None else None
+    due = fetch(session, _SUBSCRIPTIONS, profiles=array(locked), now=now, only=wanted)
+    found = fetch(session, _ITEMS, subscriptions=array(row.id for row in due))
     rates = _tax_rates(session, {row.rate_id for row in found if row.rate_id is not None})
     items: dict[UUID, list[DueItem]] = defaultdict(list)
     for row in found:

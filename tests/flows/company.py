@@ -18,7 +18,7 @@ from uuid import UUID
 
 import requests
 from pydantic import SecretStr
-from sqlalchemy import event, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -39,6 +39,7 @@ from billing.providers.stripe.client import build_client
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import Message
 from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, RENEWALS_BILL
+from billing.sandbox.bench.counting import counting_statements
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
 from billing.settings import Settings
@@ -272,16 +273,9 @@ class Company:
 
     @contextmanager
     def counting_statements(self) -> Iterator[list[str]]:
-        """Every statement that the block sends to the database; a COPY beside them is not among them."""
-        sent: list[str] = []
-
-        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-            sent.append(statement)
-
-        engine = self.parts.sessions.kw["bind"]
-        event.listen(engine, "before_cursor_execute", note)
-        yield sent
-        event.remove(engine, "before_cursor_execute", note)
+        """Every statement that the block sends to the database, by whatever road; COPY too."""
+        with counting_statements() as sent:
+            yield sent
 
     def begin(self) -> Session:
         """A plain session for a test's own reading."""

@@ -20,7 +20,7 @@ from billing.queries.renewal import DueItem, DueSlice
 from billing.rules.catch_up import CatchUp, CatchUpPolicy, DuePeriod, Schedule, due_periods
 from billing.rules.lines import per_unit
 from billing.rules.tax import TaxTreatment, treatment
-from billing.rules.totals import LineAmount, totals
+from billing.rules.totals import LineAmount, Totals, totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _document(
         period_start=periods[0].start,
         period_end=periods[-1].end,
         lines=lines,
-        totals=totals([LineAmount(line.amount_minor, line.treatment) for line in lines]),
+        totals=_totals(tuple((line.amount_minor, line.treatment) for line in lines)),
         collection=subscription.collection,
         days_until_due=subscription.days_until_due,
         charged=subscription.status != SubscriptionStatus.UNPAID,
@@ -159,6 +159,12 @@ def _line(item: DueItem, period: DuePeriod, how_taxed: TaxTreatment) -> PlannedL
 def _priced(unit_amount: Decimal, quantity: int) -> tuple[int, str, str]:
     priced = per_unit(unit_amount, quantity)
     return priced.amount_minor, str(priced.how["unit"]), json.dumps(priced.how, separators=(",", ":"))
+
+
+@lru_cache(maxsize=8192)
+def _totals(lines: tuple[tuple[int, TaxTreatment], ...]) -> Totals:
+    """Most documents of a seller add up to one of few sums."""
+    return totals([LineAmount(amount_minor, treatment) for amount_minor, treatment in lines])
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from billing.db.copy import cursor
+from billing.db.copy import driver
 from billing.models import ProviderAccount
 from billing.providers.stripe.witness import WitnessedCharge, WitnessedIntent, WitnessedRequest
 
@@ -53,7 +53,7 @@ def drop_witness(session: Session) -> None:
 
 
 def _copy(session: Session, table: str, rows: Iterator[tuple[object, ...]]) -> None:
-    with cursor(session) as writing, writing.copy(f"COPY pg_temp.{table} FROM STDIN") as copy:
+    with driver(session).cursor() as writing, writing.copy(f"COPY pg_temp.{table} FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
 
