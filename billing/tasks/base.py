@@ -20,6 +20,7 @@ from billing.kernel.errors import ProviderUnavailable, ProviderUncertain, Refuse
 from billing.privacy.logging import correlated
 from billing.privacy.redaction import redact_error
 from billing.queue.names import TICKS, TaskName
+from billing.tasks.acknowledging import ReconnectingTask
 from billing.wiring import current
 
 _log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ def task(name: TaskName) -> Callable[[Callable[..., Any]], Callable[..., None]]:
             with correlated():
                 _run(name, work, ids)
 
-        registered: Callable[..., None] = shared_task(name=name.name)(run)
+        registered: Callable[..., None] = shared_task(name=name.name, base=ReconnectingTask)(run)
         return registered
 
     return register

@@ -104,7 +104,13 @@ def end(pid: int) -> None:
     wait_until(lambda: not is_alive(pid), seconds=_GONE_S)
 
 
+def freeze(pid: int) -> None:
+    """SIGSTOP."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+
+
 def thaw(pid: int) -> None:
-    """SIGCONT to a process that a failpoint has frozen."""
+    """SIGCONT."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)

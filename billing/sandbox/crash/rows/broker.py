@@ -14,7 +14,7 @@ from billing.queue.buffer import Message
 from billing.queue.names import COLLECTIONS_CHARGE, RENEWALS_BILL
 from billing.sandbox.crash.case import Case, Row, Story, Trace
 from billing.sandbox.crash.kills import DROP_ALL, while_frozen
-from billing.sandbox.crash.processes import end, thaw
+from billing.sandbox.crash.processes import end, freeze, thaw
 from billing.sandbox.crash.stage import NotReached, Stage
 from billing.sandbox.crash.world import NO_FUNDS, START, VISA, Customer, World
 
@@ -27,6 +27,9 @@ _FROZEN_S = 12.0
 """Longer than the broker's own time-outs in this engine's settings."""
 _DELIVERED = 3
 _GAVE_UP = "broker_unreachable"
+_ENDED = "succeeded in"
+_BEGINS_ANEW, _GOES_DEAF = "Connection to broker lost", "Couldn't ack"
+"""What a worker says whose acknowledgement was not taken."""
 _RECEIVER_MAY_TAKE_S = 10.0
 """The provider's patience with a webhook."""
 _TWO_PAYERS = World(
@@ -118,6 +121,37 @@ def _frozen_broker(stage: Stage) -> None:
     stage.hurt()
 
 
+def _silent_at_the_end(point: str) -> Story:
+    """The broker is frozen while a job ends: it takes no acknowledgement, and the worker must go on all the same."""
+
+    def story(stage: Stage) -> None:
+        stage.receiver()
+        worker = stage.worker(faults=f"{point}=stop")
+        child = stage.reach(point)
+        ended = stage.said("worker", _ENDED)
+        freeze(worker.pid)
+        thaw(child)
+        stage.wait(lambda: stage.said("worker", _ENDED) > ended, "the job's end", ticking=False)
+        stage.broker.freeze()
+        # The first that the parent hears is the result, and the first that it does is to acknowledge.
+        thaw(worker.pid)
+        stage.hurt()
+        said = (_BEGINS_ANEW, _GOES_DEAF)
+        stage.wait(lambda: any(stage.said("worker", each) for each in said), "the worker to notice", ticking=False)
+        stage.expect(stage.said("worker", _GOES_DEAF) == 0, "the worker dropped a failed acknowledgement")
+        stage.broker.thaw()
+
+    return story
+
+
+def _silences(_: Trace) -> list[Case]:
+    points = ("renewals.billed", "charge.recorded", "event.commit")
+    return [
+        Case("38", "while webhooks arrive", _frozen_broker),
+        *(Case("38", f"while a job ends, after {point}", _silent_at_the_end(point)) for point in points),
+    ]
+
+
 def _again_while_running(point: str, times: int) -> Story:
     """The message of a running charge is handed out again: the claim refuses it, and leaves no trace."""
 
@@ -206,7 +240,7 @@ ROWS = (
     ),
     Row("36", "broker killed, nothing kept", _kills),
     Row("37", "broker flushed", _at_points("37", "flush", _flush)),
-    Row("38", "broker frozen while webhooks arrive", lambda _: [Case("38", "frozen", _frozen_broker)]),
+    Row("38", "broker frozen while webhooks arrive, and while a job ends", _silences),
     Row("42", "a running job handed out again", _repeats),
     Row("43", "broker down at publish", _publishers),
     Row("46", "the same message 100 times", lambda _: [Case("46", "100 times", _hundred, _TWO_PAYERS)]),
