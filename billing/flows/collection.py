@@ -7,15 +7,16 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
+from billing.commands.invoice.hold import hold_invoice
 from billing.commands.payment.open import open_payments
-from billing.commands.slice.claim import ClaimedSlice, claim, end, hold_token, release
+from billing.commands.slice.claim import ClaimedSlice, claim, end, hold_token
 from billing.commands.slice.cut import cut
-from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
 from billing.flows.sending import Attempt, send_all
+from billing.flows.slices import give_back
 from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import SliceStatus
@@ -55,7 +56,7 @@ def charge(parts: Parts, slice_id: UUID) -> int:
     except (Stale, OperationalError, IntegrityError) as race:
         # Another worker opened one of these first, or the database is away: look again at the next sweep.
         _log.info("charge_slice_given_back", slice=str(claimed.id), reason=type(race).__name__)
-        _give_back(parts, claimed, error=type(race).__name__)
+        give_back(parts, claimed, error=type(race).__name__)
         return 0
     except Exception as error:  # noqa: BLE001 (whatever it is, the good ones of the slice must still be charged)
         _divide(parts, claimed, error)
@@ -77,15 +78,6 @@ def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
     return attempts
 
 
-def _give_back(parts: Parts, claimed: ClaimedSlice, *, error: str) -> None:
-    try:
-        with parts.begin() as session:
-            release(session, claimed, error=error)
-    except (Stale, DBAPIError):
-        # Somebody else has it, or the database is away: the lease runs out by itself.
-        return
-
-
 def _divide(parts: Parts, claimed: ClaimedSlice, error: Exception) -> None:
     """Halve a slice that failed; an invoice that fails alone is held for a person."""
     _log.warning("charge_slice_failed", slice=str(claimed.id), error=type(error).__name__)
@@ -99,19 +91,11 @@ def _divide(parts: Parts, claimed: ClaimedSlice, error: Exception) -> None:
             return
         end(session, claimed, status=SliceStatus.DONE, error=redact_error(error))
         invoice = session.get_one(Invoice, members[0])
-        item = raise_item(
+        hold_invoice(
             session,
-            kind="invoice_not_charged",
-            subject_type="invoice",
-            subject_id=invoice.id,
-            seller_id=invoice.seller_id,
-            profile_id=invoice.profile_id,
-            amount_minor=invoice.amount_remaining_minor,
-            currency=invoice.currency,
+            invoice=invoice,
             summary=f"Invoice {invoice.number} could not be charged and is on hold; all others were tried.",
             error=redact_error(error),
-            trace="".join(traceback.format_exception(error))[-4000:],
-            safe_actions=["retry", "park"],
+            trace="".join(traceback.format_tb(error.__traceback__))[-4000:],
             now=parts.clock.now(session),
         )
-        invoice.hold_id = item.id

@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 
 from billing.commands.invoice.issue import DocumentKey, Issued, issue
 from billing.commands.key.obtain import document_key
-from billing.commands.slice.claim import ClaimedSlice, claim, end, hold_token, release
+from billing.commands.slice.claim import ClaimedSlice, claim, end, hold_token
 from billing.commands.slice.cut import cut
 from billing.commands.subscription.advance import advance, record_periods
 from billing.commands.subscription.renew import plan as plan_renewal
 from billing.commands.work_item.raise_item import raise_item
 from billing.flows.parts import Parts
+from billing.flows.slices import give_back
 from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import SliceStatus
@@ -77,11 +78,11 @@ def bill(parts: Parts, slice_id: UUID) -> int:
         failpoint("renewals.billed")
     except Stale as late:
         _log.info("slice_stale", slice=str(claimed.id), reason=str(late))
-        _give_back(parts, claimed, error=str(late))
+        give_back(parts, claimed, error=str(late))
         return 0
     except Exception as error:
         if _is_infrastructure(error):
-            _give_back(parts, claimed, error=type(error).__name__)
+            give_back(parts, claimed, error=type(error).__name__)
             raise
         _divide(parts, claimed, error)
         return 0
@@ -132,21 +133,14 @@ def _is_infrastructure(error: Exception) -> bool:
     return isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
-def _give_back(parts: Parts, claimed: ClaimedSlice, *, error: str) -> None:
-    try:
-        with parts.begin() as session:
-            release(session, claimed, error=error)
-    except (Stale, DBAPIError):
-        # Somebody else has it, or the database is away: the lease runs out by itself.
-        return
-
-
 def _divide(parts: Parts, claimed: ClaimedSlice, error: Exception) -> None:
     _log.warning("slice_failed", slice=str(claimed.id), members=len(claimed.member_ids), error=type(error).__name__)
     if _divisible(parts, claimed):
         _halve(parts, claimed, error=redact_error(error))
     else:
-        _set_apart(parts, claimed, error=redact_error(error), trace="".join(traceback.format_exception(error))[-4000:])
+        _set_apart(
+            parts, claimed, error=redact_error(error), trace="".join(traceback.format_tb(error.__traceback__))[-4000:]
+        )
 
 
 def _divisible(parts: Parts, claimed: ClaimedSlice) -> bool:

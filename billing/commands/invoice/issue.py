@@ -242,8 +242,8 @@ def _invoice_row(
     if document.collection == "send_invoice":
         due_at = (counter.issued_at + timedelta(days=document.days_until_due)).isoformat()
     frozen = (
-        f"{document.profile_id.hex}\t{document.subscription_id or NULL}\tinvoice\t{counter.id.hex}\t{series_no}\t{number}"
-        f"\t{issued}\t{document.currency}\t{_at(document.period_start)}\t{_at(document.period_end)}\t{totals.subtotal_minor}"
+        f"{document.profile_id.hex}\t{document.subscription_id or NULL}\tinvoice\t{counter.id.hex}\t{series_no}"
+        f"\t{number}\t{issued}\t{document.currency}\t{_at(document.period_start)}\t{_at(document.period_end)}\t{totals.subtotal_minor}"
         f"\t{totals.discount_minor}\t{totals.tax_minor}\t{totals.total_minor}\t{totals.credit_applied_minor}"
         f"\t{totals.amount_due_minor}\t[{groups}]\t{totals.reverse_charge}\t{{{','.join(totals.notes)}}}"
         f"\t{document.buyer_country}\t{document.buyer_kind}"

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.dun import dun, policy_of
+from billing.commands.invoice.hold import hold_invoice
 from billing.commands.invoice.settle import settle
 from billing.commands.payment.unapplied import keep_unapplied
 from billing.commands.work_item.close import close_for
@@ -139,7 +140,13 @@ def _not_sent(recording: Recording) -> None:
     invoice.next_attempt_at = recording.now
     invoice.charge_not_before = recording.wall + timedelta(seconds=recording.pause_s())
     if recording.outcome.needs_person:
-        _hold(recording)
+        hold_invoice(
+            recording.session,
+            invoice=invoice,
+            summary=f"The provider won't take the charge of invoice {invoice.number} as it is; it waits for a person.",
+            error=recording.outcome.reason,
+            now=recording.now,
+        )
     elif recording.outcome.account_wide:
         raise_item(
             recording.session,
@@ -195,25 +202,6 @@ INTENT_KEPT = "proven_not_charged"
 """Reason of a cancellation: the intent exists, unharmed; only this attempt's key is spent."""
 LISTED_ABSENT = "listed_absent"
 """Reason of an unknown: a complete list, old enough to count, did not show the attempt."""
-
-
-def _hold(recording: Recording) -> None:
-    invoice = recording.invoice
-    item = raise_item(
-        recording.session,
-        kind="invoice_not_charged",
-        subject_type="invoice",
-        subject_id=invoice.id,
-        seller_id=invoice.seller_id,
-        profile_id=invoice.profile_id,
-        amount_minor=invoice.amount_remaining_minor,
-        currency=invoice.currency,
-        summary=f"The provider will not take the charge of invoice {invoice.number} as it is; it waits for a person.",
-        error=recording.outcome.reason,
-        safe_actions=["retry", "park"],
-        now=recording.now,
-    )
-    invoice.hold_id = item.id
 
 
 def _tell(recording: Recording, topic: Topic, more: dict[str, str | None]) -> None:

@@ -1,0 +1,32 @@
+"""Hold an invoice: nothing more of it is charged until a person has looked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from billing.commands.work_item.raise_item import raise_item
+from billing.models import Invoice
+
+
+def hold_invoice(
+    session: Session, *, invoice: Invoice, summary: str, error: str, now: datetime, trace: str | None = None
+) -> None:
+    """Raise the invoice's work item, with what is at stake, and let it stop the charging. The caller holds the row."""
+    item = raise_item(
+        session,
+        kind="invoice_not_charged",
+        subject_type="invoice",
+        subject_id=invoice.id,
+        seller_id=invoice.seller_id,
+        profile_id=invoice.profile_id,
+        amount_minor=invoice.amount_remaining_minor,
+        currency=invoice.currency,
+        summary=summary,
+        error=error,
+        trace=trace,
+        safe_actions=["retry", "park"],
+        now=now,
+    )
+    invoice.hold_id = item.id
