@@ -20,7 +20,7 @@ from billing.flows.intake import take_in
 from billing.flows.intake_input import FirstBill, IntakeRefused, IntakeReport
 from billing.flows.start import start
 from billing.kernel.clock import format_instant
-from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
+from billing.kernel.errors import ProviderUnavailable, ProviderUncertain
 from billing.kernel.money import format_minor
 from billing.ops.import_file import read_file
 
@@ -55,9 +55,6 @@ def import_file(context: click.Context, *, path: Path, dry_run: bool, as_json: b
             )
     except IntakeRefused as refused:
         _show_faults(path, refused, as_json=as_json)
-        context.exit(REFUSED)
-    except (Refused, ProviderRefused) as refused:
-        click.echo(str(refused), err=True)
         context.exit(REFUSED)
     except (ProviderUnavailable, ProviderUncertain, OperationalError) as error:
         click.echo(f"Nothing was written, run it again: {_sentence(error)}", err=True)
