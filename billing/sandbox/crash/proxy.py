@@ -167,6 +167,6 @@ def _connect(target: URL) -> socket.socket:
     folder = target.query.get("host")
     if isinstance(folder, str):
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        server.connect(f"{folder}/.s.PGSQL.{target.port or 5432}")
+        server.connect(f"{folder}/.s.PGSQL.{target.port or target.query.get('port') or 5432}")
         return server
     return socket.create_connection((target.host or HOST, target.port or 5432))
