@@ -23,6 +23,8 @@ KEY = "sk_" + "live_" + LONG
 def _restored() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    # A program started by an earlier test may have captured warnings; capturing twice does nothing.
+    logging.captureWarnings(capture=False)
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
