@@ -65,6 +65,19 @@ OPEN_PAYMENT = frozenset(
 CLOSED_PAYMENT = frozenset(PaymentStatus) - OPEN_PAYMENT
 
 
+class RefundStatus(StrEnum):
+    """Of a refund. `failed` leaves a liability and a work item: the credit note stands."""
+
+    PENDING = "pending"
+    REQUIRES_ACTION = "requires_action"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+OPEN_REFUND = frozenset({RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION})
+
+
 class EventStatus(StrEnum):
     """Of a stored delivery. `dead`: given up on, a work item tells; any handled one may be replayed."""
 
@@ -100,6 +113,8 @@ class PeriodDisposition(StrEnum):
     PAUSED = "paused"
     SKIPPED = "skipped"
     SUPERSEDED = "superseded"
+    EMPTY = "empty"
+    """Nothing was due in advance: all of it is metered, and billed when it is over."""
 
 
 class SliceStatus(StrEnum):
@@ -218,6 +233,15 @@ _SLICE: _Table = {
     SliceStatus.RUNNING: frozenset({SliceStatus.PENDING, SliceStatus.DONE, SliceStatus.SPLIT}),
 }
 
+_REFUND: _Table = {
+    RefundStatus.PENDING: frozenset(
+        {RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED, RefundStatus.FAILED, RefundStatus.CANCELED}
+    ),
+    RefundStatus.REQUIRES_ACTION: frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED, RefundStatus.CANCELED}),
+    # A bank may send a refund back days after it took it.
+    RefundStatus.SUCCEEDED: frozenset({RefundStatus.FAILED}),
+}
+
 # By class first: members of two enums with the same text are equal, so one flat table would mix them up.
 _TABLES: dict[type[StrEnum], tuple[str, _Table]] = {
     SubscriptionStatus: ("subscription", _SUBSCRIPTION),
@@ -228,6 +252,7 @@ _TABLES: dict[type[StrEnum], tuple[str, _Table]] = {
     MethodStatus: ("payment_method", _METHOD),
     PeriodDisposition: ("billing_period", _PERIOD),
     SliceStatus: ("slice", _SLICE),
+    RefundStatus: ("refund", _REFUND),
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from billing.models.audit_trail import AuditRecord
 from billing.models.clock import SandboxClock
+from billing.models.coupon import Coupon
+from billing.models.credit import CreditBalance
 from billing.models.heartbeat import Heartbeat
 from billing.models.invoice import Invoice, InvoiceLine
 from billing.models.ledger import Account, LedgerEntry, Posting
@@ -15,10 +17,13 @@ from billing.models.product import Product
 from billing.models.profile import Profile, ProviderCustomer
 from billing.models.provider_account import ProviderAccount
 from billing.models.provider_event import ProviderEvent
+from billing.models.refund import ExternalPayment, Refund
 from billing.models.seller import DataKey, Seller, Series, TaxRate
 from billing.models.slice import Slice
-from billing.models.subscription import BillingPeriod, Subscription, SubscriptionItem
+from billing.models.subscription import BillingPeriod, Subscription, SubscriptionItem, SubscriptionPause
 from billing.models.triggers import TRIGGERS
+from billing.models.usage_record import UsageRecord
+from billing.models.waiting_line import WaitingLine
 from billing.models.work_item import WorkItem
 
 __all__ = [
@@ -26,7 +31,10 @@ __all__ = [
     "Account",
     "AuditRecord",
     "BillingPeriod",
+    "Coupon",
+    "CreditBalance",
     "DataKey",
+    "ExternalPayment",
     "Heartbeat",
     "Invoice",
     "InvoiceLine",
@@ -43,13 +51,17 @@ __all__ = [
     "ProviderCustomer",
     "ProviderEvent",
     "ProviderWrite",
+    "Refund",
     "SandboxClock",
     "Seller",
     "Series",
     "Slice",
     "Subscription",
     "SubscriptionItem",
+    "SubscriptionPause",
     "TaxRate",
     "UnappliedPayment",
+    "UsageRecord",
+    "WaitingLine",
     "WorkItem",
 ]

@@ -67,21 +67,26 @@ class Invoice(SellerOwned, Versioned, Base):
     """After a hard decline the schedule goes on counting without charging until a new method comes."""
     final_decision: Mapped[str | None]
     hold_id: Mapped[UUID | None]
+    review_until: Mapped[datetime | None]
+    """Business time until which a draft may be edited before it is issued."""
 
     __table_args__ = (
         owned("profile_id", "profile"),
         owned("subscription_id", "subscription"),
         owned("series_id", "series"),
+        owned("corrects_id", "invoice"),
         ForeignKeyConstraint(["document_key_id"], [f"{SCHEMA}.data_key.id"]),
         UniqueConstraint("series_id", "series_no"),
         Index("ix_invoice_profile_id", "profile_id"),
         Index("ix_invoice_subscription_id", "subscription_id"),
+        Index("ix_invoice_corrects_id", "corrects_id", postgresql_where=text("corrects_id IS NOT NULL")),
+        Index("ix_invoice_review", "review_until", postgresql_where=text("status = 'draft'")),
         Index(
             "ix_invoice_due",
             "next_attempt_at",
             postgresql_where=text("status = 'open' AND next_attempt_at IS NOT NULL AND hold_id IS NULL"),
         ),
-        one_of("kind", ("invoice", "credit_note")),
+        one_of("kind", ("invoice", "credit_note", "cancellation")),
         one_of("status", tuple(InvoiceStatus)),
         one_of("collection", ("automatic", "send_invoice")),
         one_of("final_decision", ("cancel", "unpaid", "keep")),
@@ -124,11 +129,16 @@ class InvoiceLine(SellerOwned, Base):
     period_start: Mapped[datetime | None]
     period_end: Mapped[datetime | None]
     how: Mapped[Json]
+    credits_line_id: Mapped[UUID | None]
+    """The line that a proration credit gives back: of an earlier document, or of this one."""
+    credits_issued: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Whether that line stood on a document when the credit was written."""
 
     __table_args__ = (
         owned("invoice_id", "invoice", deferred=True),
         owned("price_id", "price"),
         Index("uq_invoice_line_invoice_id_position", "invoice_id", "position", unique=True),
+        Index("ix_invoice_line_credits", "credits_line_id", postgresql_where=text("credits_line_id IS NOT NULL")),
         one_of("kind", ("recurring", "usage", "proration_credit", "proration_charge", "one_off")),
         CheckConstraint("discount_minor >= 0", name="discount_not_negative"),
     )

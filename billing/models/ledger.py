@@ -34,6 +34,13 @@ class Account(StrEnum):
     ROUNDING = "rounding"
 
 
+ENTRY_KINDS = (
+    "issue", "payment", "unapplied_payment", "credit_grant", "void", "refund_sent", "write_off", "write_off_back",
+    "external_payment",
+)  # fmt: skip
+"""What an entry records: docs/ledger.md has one row for each."""
+
+
 class LedgerEntry(SellerOwned, Base):
     """One fact in the books. `effective_at` is business time; `kind` names the command that wrote it."""
 
@@ -50,7 +57,7 @@ class LedgerEntry(SellerOwned, Base):
         owned("profile_id", "profile"),
         owned("invoice_id", "invoice", deferred=True),
         Index("ix_ledger_entry_invoice_id", "invoice_id"),
-        one_of("kind", ("issue", "payment", "unapplied_payment")),
+        one_of("kind", ENTRY_KINDS),
     )
 
 

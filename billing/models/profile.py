@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped
 
-from billing.db.base import SCHEMA, Base, SellerOwned, Versioned, one_of, owned
+from billing.db.base import SCHEMA, Base, Json, SellerOwned, Versioned, one_of, owned
 
 
 class Profile(SellerOwned, Versioned, Base):
@@ -25,6 +25,9 @@ class Profile(SellerOwned, Versioned, Base):
     timezone: Mapped[str]
     buyer_kind: Mapped[str]
     has_tax_id: Mapped[bool]
+    """A number that passed its check: what reverse charge needs."""
+    tax_id_check: Mapped[Json | None]
+    """How the number was checked: when, by what, with which result. The number itself is sealed."""
     personal: Mapped[bytes]
     hold_id: Mapped[UUID | None]
     """The work item that stops billing and charging of this customer, where there is one."""

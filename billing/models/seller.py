@@ -30,6 +30,11 @@ class Seller(Identified, Versioned, Base):
     dunning_retry_s: Mapped[list[int]]
     """Delays in seconds, each counted from the previous scheduled try."""
     dunning_final: Mapped[str] = mapped_column(default="cancel")
+    proration: Mapped[str] = mapped_column(default="second")
+    oss: Mapped[str] = mapped_column(default="none")
+    """How it declares tax on sales to consumers in other member states: by One Stop Shop, or at home."""
+    draft_review_h: Mapped[int] = mapped_column(default=0)
+    """Hours for which an invoice stays an editable draft before it is issued; 0: issued at once."""
 
     __table_args__ = (
         UniqueConstraint("code"),
@@ -39,6 +44,9 @@ class Seller(Identified, Versioned, Base):
         currency_shape(),
         one_of("catch_up", ("bill_each", "merge", "skip")),
         one_of("dunning_final", ("cancel", "unpaid", "keep")),
+        one_of("proration", ("second", "day")),
+        one_of("oss", ("none", "union", "non_union")),
+        CheckConstraint("draft_review_h >= 0", name="draft_review_h_not_negative"),
     )
 
 

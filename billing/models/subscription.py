@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import Base, SellerOwned, Versioned, currency_shape, one_of, owned
+from billing.db.base import Base, JsonList, SellerOwned, Versioned, currency_shape, one_of, owned
 from billing.kernel.status import PeriodDisposition, SubscriptionStatus
 
 
@@ -38,7 +38,17 @@ class Subscription(SellerOwned, Versioned, Base):
     current_period_start: Mapped[datetime | None]
     current_period_end: Mapped[datetime | None]
     next_due_at: Mapped[datetime | None]
+    trial_end: Mapped[datetime | None]
     cancel_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None]
+    """Boundaries from here on pass without an invoice, until it is resumed."""
+    scheduled_items: Mapped[JsonList | None]
+    """[{"price_id": "…", "quantity": 2}, …]: the items from the end of the running period on."""
+    coupon_id: Mapped[UUID | None]
+    coupon_used: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """Documents with a positive base that the coupon has been counted on."""
+    expires_at: Mapped[datetime | None]
+    """Of an `incomplete` one: when it is given up unless its first payment has come."""
     ended_at: Mapped[datetime | None]
     collection: Mapped[str] = mapped_column(default="automatic")
     days_until_due: Mapped[int] = mapped_column(default=30)
@@ -46,6 +56,7 @@ class Subscription(SellerOwned, Versioned, Base):
 
     __table_args__ = (
         owned("profile_id", "profile"),
+        owned("coupon_id", "coupon"),
         UniqueConstraint("seller_id", "code"),
         Index("ix_subscription_profile_id", "profile_id"),
         Index(
@@ -60,6 +71,12 @@ class Subscription(SellerOwned, Versioned, Base):
         one_of("collection", ("automatic", "send_invoice")),
         CheckConstraint("interval_count > 0", name="interval_count_positive"),
         CheckConstraint("days_until_due >= 0", name="days_until_due_not_negative"),
+        CheckConstraint("coupon_used >= 0", name="coupon_used_not_negative"),
+        CheckConstraint("(status = 'paused') = (paused_at IS NOT NULL)", name="paused_since"),
+        CheckConstraint(
+            "(status = 'incomplete') = (expires_at IS NOT NULL) OR status = 'incomplete_expired'",
+            name="incomplete_expires",
+        ),
         CheckConstraint("current_period_start < current_period_end", name="current_period_order"),
         CheckConstraint(
             "status <> 'canceled' OR (next_due_at IS NULL AND ended_at IS NOT NULL)", name="canceled_is_over"
@@ -69,20 +86,25 @@ class Subscription(SellerOwned, Versioned, Base):
 
 
 class SubscriptionItem(SellerOwned, Versioned, Base):
-    """One price of a subscription and how many of it."""
+    """One price of a subscription and how many of it: none for a metered price, whose quantity is recorded usage.
+
+    Its id is older than those of the lines that charge it: lines of an earlier stay of the same price are not its.
+    """
 
     __tablename__ = "subscription_item"
 
     subscription_id: Mapped[UUID]
     price_id: Mapped[UUID]
-    quantity: Mapped[int]
+    quantity: Mapped[int | None]
     position: Mapped[int]
+    counts_from: Mapped[datetime]
+    """When it came. Usage before that is not its."""
 
     __table_args__ = (
         owned("subscription_id", "subscription"),
         owned("price_id", "price"),
         UniqueConstraint("subscription_id", "price_id"),
-        CheckConstraint("quantity > 0", name="quantity_positive"),
+        CheckConstraint("quantity >= 0", name="quantity_not_negative"),
     )
 
 
@@ -96,6 +118,8 @@ class BillingPeriod(SellerOwned, Base):
     period_no: Mapped[int]
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+    cut_at: Mapped[datetime | None]
+    """Where a new anchor or the end of the subscription cut it short."""
     disposition: Mapped[str]
     invoice_id: Mapped[UUID | None]
 
@@ -106,4 +130,23 @@ class BillingPeriod(SellerOwned, Base):
         one_of("disposition", tuple(PeriodDisposition)),
         CheckConstraint("starts_at < ends_at", name="order"),
         CheckConstraint("(disposition = 'billed') = (invoice_id IS NOT NULL)", name="billed_names_document"),
+    )
+
+
+class SubscriptionPause(SellerOwned, Versioned, Base):
+    """One pause, [starts_at, ends_at): usage stamped in it is never billed."""
+
+    __tablename__ = "subscription_pause"
+
+    subscription_id: Mapped[UUID]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        owned("subscription_id", "subscription"),
+        Index("ix_subscription_pause_subscription_id", "subscription_id"),
+        Index(
+            "uq_subscription_pause_running", "subscription_id", unique=True, postgresql_where=text("ends_at IS NULL")
+        ),
+        CheckConstraint("starts_at <= ends_at", name="order"),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import DDL, event
 
+import billing.models.usage_record  # noqa: F401 (a table stands before its trigger)
 from billing.db.base import SCHEMA, Base
 
 FROZEN_ON_ISSUE = (
@@ -16,7 +17,9 @@ FROZEN_ON_ISSUE = (
 )  # fmt: skip
 """Columns of an invoice that never change once it has a number."""
 
-APPEND_ONLY = ("ledger_entry", "posting", "audit_trail", "price", "provider_write")
+APPEND_ONLY = (
+    "ledger_entry", "posting", "audit_trail", "price", "coupon", "provider_write", "usage_record", "external_payment",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ def _item_rows(
             "price_id": price.id,
             "quantity": quantity,
             "position": position,
+            "counts_from": plan.new.start,
             "version": 1,
         }
         for plan in planned

@@ -1,0 +1,79 @@
+"""Refund: money sent back to the method that paid, a state machine of its own; and money that came another way."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing.db.base import SCHEMA, Base, Minor, SellerOwned, Versioned, currency_shape, one_of, owned
+from billing.kernel.status import OPEN_REFUND, RefundStatus
+
+_OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_REFUND))
+
+
+class Refund(SellerOwned, Versioned, Base):
+    """Reserved before the call; its id is the idempotency key (DECISIONS 29). One payment's part of a credit note."""
+
+    __tablename__ = "refund"
+
+    invoice_id: Mapped[UUID]
+    payment_id: Mapped[UUID]
+    credit_note_id: Mapped[UUID]
+    profile_id: Mapped[UUID]
+    provider_account_id: Mapped[UUID]
+    charge_ref: Mapped[str]
+    amount_minor: Mapped[Minor]
+    currency: Mapped[str]
+    opened_at: Mapped[datetime]
+
+    status: Mapped[str]
+    token: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    first_sent_at: Mapped[datetime | None]
+    """Business time of the first sending: the age of the key."""
+    next_check_at: Mapped[datetime | None]
+    """Wall time of the next sending, or of the next question to the provider."""
+    checks: Mapped[int] = mapped_column(default=0)
+    refund_ref: Mapped[str | None]
+    reason: Mapped[str | None]
+    closed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        owned("invoice_id", "invoice"),
+        owned("payment_id", "payment"),
+        owned("credit_note_id", "invoice", deferred=True),
+        owned("profile_id", "profile"),
+        ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
+        UniqueConstraint("credit_note_id", "payment_id"),
+        Index("uq_refund_ref", "provider_account_id", "refund_ref", unique=True),
+        Index("ix_refund_invoice_id", "invoice_id"),
+        Index("ix_refund_open_check", "next_check_at", postgresql_where=text(f"status IN ({_OPEN})")),
+        one_of("status", tuple(RefundStatus)),
+        currency_shape(),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint(f"(status IN ({_OPEN})) = (closed_at IS NULL)", name="closed_when_ended"),
+    )
+
+
+class ExternalPayment(SellerOwned, Base):
+    """Money for an invoice that came past the provider: by transfer, cash, offset. Append-only (trigger)."""
+
+    __tablename__ = "external_payment"
+
+    invoice_id: Mapped[UUID]
+    profile_id: Mapped[UUID]
+    amount_minor: Mapped[Minor]
+    currency: Mapped[str]
+    reference: Mapped[str]
+    received_at: Mapped[datetime]
+
+    __table_args__ = (
+        owned("invoice_id", "invoice"),
+        owned("profile_id", "profile"),
+        Index("ix_external_payment_invoice_id", "invoice_id"),
+        currency_shape(),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+    )
