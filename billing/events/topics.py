@@ -22,6 +22,7 @@ class Topic(StrEnum):
     SUBSCRIPTION_UNPAID = "subscription.unpaid"
     SUBSCRIPTION_CANCELED = "subscription.canceled"
     INVOICE_ISSUED = "invoice.issued"
+    CREDIT_NOTE_ISSUED = "credit_note.issued"
     INVOICE_PAID = "invoice.paid"
     PAYMENT_SUCCEEDED = "payment.succeeded"
     PAYMENT_DECLINED = "payment.declined"

@@ -97,11 +97,15 @@ class Invoice(SellerOwned, Versioned, Base):
             name="numbered_when_issued",
         ),
         CheckConstraint(
-            "subtotal_minor >= 0 AND discount_minor >= 0 AND total_minor >= 0 AND credit_applied_minor >= 0 "
-            "AND amount_paid_minor >= 0 AND amount_refunded_minor >= 0 AND amount_remaining_minor >= 0",
+            "total_minor >= 0 AND credit_applied_minor >= 0 AND amount_paid_minor >= 0 "
+            "AND amount_refunded_minor >= 0 AND amount_remaining_minor >= 0",
             name="amounts_not_negative",
         ),
-        CheckConstraint("amount_due_minor = total_minor - credit_applied_minor", name="amount_due_adds_up"),
+        CheckConstraint(
+            "amount_due_minor = CASE kind WHEN 'invoice' THEN total_minor - credit_applied_minor ELSE 0 END",
+            name="amount_due_adds_up",
+        ),
+        CheckConstraint("kind = 'invoice' OR status IN ('credited', 'refunded')", name="note_status"),
         CheckConstraint("amount_remaining_minor <= amount_due_minor", name="remaining_within_due"),
         CheckConstraint("status <> 'paid' OR amount_remaining_minor = 0", name="paid_is_settled"),
         CheckConstraint("status = 'open' OR next_attempt_at IS NULL", name="tried_only_while_open"),
@@ -140,5 +144,4 @@ class InvoiceLine(SellerOwned, Base):
         Index("uq_invoice_line_invoice_id_position", "invoice_id", "position", unique=True),
         Index("ix_invoice_line_credits", "credits_line_id", postgresql_where=text("credits_line_id IS NOT NULL")),
         one_of("kind", ("recurring", "usage", "proration_credit", "proration_charge", "one_off")),
-        CheckConstraint("discount_minor >= 0", name="discount_not_negative"),
     )

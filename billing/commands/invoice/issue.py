@@ -38,6 +38,7 @@ class Issued:
 
     id: UUID
     seller_id: UUID
+    profile_id: UUID
     number: str
     issued_at: datetime
     due: bool
@@ -56,6 +57,7 @@ class _Counter:
 _LINES = (
     "id", "seller_id", "invoice_id", "position", "kind", "price_id", "description", "quantity", "unit_amount",
     "amount_minor", "discount_minor", "tax_percent", "tax_inclusive", "tax_code", "period_start", "period_end", "how",
+    "credits_line_id", "credits_issued",
 )  # fmt: skip
 _ENTRIES = ("id", "seller_id", "kind", "effective_at", "profile_id", "invoice_id")
 _POSTINGS = ("entry_id", "position", "seller_id", "account", "currency", "amount_minor")
@@ -65,7 +67,7 @@ _INVOICES = (
     "credit_applied_minor", "amount_due_minor", "tax_groups", "reverse_charge", "legal_notes", "buyer_country",
     "buyer_kind", "parties", "document_key_id", "content_hash", "due_at", "status", "collection", "amount_paid_minor",
     "amount_refunded_minor", "amount_remaining_minor", "paid_at", "next_attempt_at", "dunning_step", "waits_for_method",
-    "version",
+    "corrects_id", "version",
 )  # fmt: skip
 
 
@@ -86,16 +88,10 @@ def issue(
         return []
     copy_rows(session, "invoice_line", _LINES, _line_rows(planned))
     _write_books(session, planned, now)
-    emit_many(
-        session,
-        topic=Topic.INVOICE_ISSUED,
-        object_type="invoice",
-        now=now,
-        events=[(document.seller_id, document.id, _told(document)) for document in planned],
-    )
+    _tell(session, planned, now)
     # The balance is proven before the counter is locked, so that numbering holds others up as briefly as can be.
     session.execute(text("SET CONSTRAINTS billing.ledger_entry_balanced IMMEDIATE"))
-    counters = _lock_counters(session, {document.seller_id for document in planned}, now, read_now)
+    counters = _lock_counters(session, {_series_of(document) for document in planned}, now, read_now)
     issued, rows = _number(planned, counters, keys)
     copy_rows(session, "invoice", _INVOICES, rows)
     _advance_counters(session, list(counters.values()))
@@ -103,26 +99,28 @@ def issue(
 
 
 def _line_rows(planned: Sequence[PlannedInvoice]) -> Iterator[str]:
-    ids = iter(new_ids(sum(len(document.lines) for document in planned)))
+    ids = iter(new_ids(sum(line.id is None for document in planned for line in document.lines)))
     for document in planned:
         head = f"{document.seller_id.hex}\t{document.id.hex}"
         for position, line in enumerate(document.lines, start=1):
-            how = line.treatment
+            how, id_ = line.treatment, line.id or next(ids)
             yield (
-                f"{next(ids).hex}\t{head}\t{position}\t{line.kind}\t{line.price_id or NULL}\t{field(line.description)}"
+                f"{id_.hex}\t{head}\t{position}\t{line.kind}\t{line.price_id or NULL}\t{field(line.description)}"
                 f"\t{line.quantity}\t{line.unit_amount or NULL}\t{line.amount_minor}\t{line.discount_minor}"
                 f"\t{how.percent}\t{how.inclusive}\t{how.code}\t{_at(line.period_start)}\t{_at(line.period_end)}"
-                f"\t{field(line.how_json)}"
+                f"\t{field(line.how_json)}\t{line.credits_line_id or NULL}\t{line.credits_issued}"
             )
 
 
 def _write_books(session: Session, planned: Sequence[PlannedInvoice], now: datetime) -> None:
-    """Dr receivable total, Cr deferred revenue net by line, Cr tax payable (DECISIONS 31). Nothing owed, no entry."""
+    """Dr receivable total, Cr deferred revenue net by line, Cr tax payable; credit used: Dr customer credit, Cr
+    receivable. A credit note the other way round, against its counter account (DECISIONS 31). Nothing owed, no entry.
+    """
     entries: list[str] = []
     postings: list[str] = []
     at = now.isoformat()
     for document, entry_id in zip(planned, new_ids(len(planned)), strict=True):
-        sides = _sides(document.lines, document.totals)
+        sides = _sides(document)
         if not sides:
             continue
         entry, seller = entry_id.hex, document.seller_id.hex
@@ -135,11 +133,15 @@ def _write_books(session: Session, planned: Sequence[PlannedInvoice], now: datet
     copy_rows(session, "posting", _POSTINGS, postings)
 
 
-def _sides(lines: Sequence[PlannedLine], totals: Totals) -> list[tuple[Account, int]]:
+def _sides(document: PlannedInvoice) -> list[tuple[Account, int]]:
+    totals = document.totals
+    owed, sign = (Account.RECEIVABLE, 1) if document.kind == "invoice" else (document.counter, -1)
     sides = [
-        (Account.RECEIVABLE, totals.total_minor),
-        *((Account.DEFERRED_REVENUE, -net) for net in _nets(lines, totals)),
-        (Account.TAX_PAYABLE, -totals.tax_minor),
+        (owed, sign * totals.total_minor),
+        *((Account.DEFERRED_REVENUE, -sign * net) for net in _nets(document.lines, totals)),
+        (Account.TAX_PAYABLE, -sign * totals.tax_minor),
+        (Account.CUSTOMER_CREDIT, totals.credit_applied_minor),
+        (Account.RECEIVABLE, -totals.credit_applied_minor),
     ]
     return [side for side in sides if side[1]]
 
@@ -169,26 +171,49 @@ def _told(document: PlannedInvoice) -> str:
     )
 
 
+def _tell(session: Session, planned: Sequence[PlannedInvoice], now: datetime) -> None:
+    for topic, invoices in ((Topic.INVOICE_ISSUED, True), (Topic.CREDIT_NOTE_ISSUED, False)):
+        events = [
+            (document.seller_id, document.id, _told(document))
+            for document in planned
+            if (document.kind == "invoice") is invoices
+        ]
+        emit_many(session, topic=topic, object_type="invoice", now=now, events=events)
+
+
+_Series = tuple[UUID, str]
+"""Seller and kind: invoices have a series of numbers, notes that correct them another."""
+
+
+def _series_of(document: PlannedInvoice) -> _Series:
+    return document.seller_id, "invoice" if document.kind == "invoice" else "credit_note"
+
+
 _LOCK = text(
     """
-    SELECT seller_id, id, prefix, next_no, last_issued_at FROM billing.series
-    WHERE seller_id = ANY(:sellers) AND kind = 'invoice' ORDER BY id FOR UPDATE
+    SELECT s.seller_id, s.kind, s.id, s.prefix, s.next_no, s.last_issued_at FROM billing.series s
+    JOIN unnest(CAST(:sellers AS uuid[]), CAST(:kinds AS text[])) AS wanted(seller_id, kind) USING (seller_id, kind)
+    ORDER BY s.id FOR UPDATE OF s
     """
 )
 
 
 def _lock_counters(
-    session: Session, sellers: set[UUID], now: datetime, read_now: Callable[[], datetime]
-) -> dict[UUID, _Counter]:
-    rows = session.execute(_LOCK, {"sellers": list(sellers)}).all()
+    session: Session, wanted: set[_Series], now: datetime, read_now: Callable[[], datetime]
+) -> dict[_Series, _Counter]:
+    rows = session.execute(
+        _LOCK, {"sellers": array(seller for seller, _ in wanted), "kinds": array(kind for _, kind in wanted)}
+    ).all()
     read = read_now()
     if read.date() != now.date():
         raise Stale("the day changed while documents were being issued")
     counters = {
-        row.seller_id: _Counter(row.id, row.prefix, row.next_no, max(read, row.last_issued_at or read)) for row in rows
+        (row.seller_id, row.kind): _Counter(row.id, row.prefix, row.next_no, max(read, row.last_issued_at or read))
+        for row in rows
     }
-    if missing := sellers - counters.keys():
-        raise Refused(Fault("series", "no_invoice_series", f"create an invoice series for seller {min(missing)}"))
+    if missing := wanted - counters.keys():
+        seller, kind = min(missing)
+        raise Refused(Fault("series", f"no_{kind}_series", f"create a series of kind {kind} for seller {seller}"))
     return counters
 
 
@@ -213,17 +238,17 @@ def _advance_counters(session: Session, counters: Sequence[_Counter]) -> None:
 
 
 def _number(
-    planned: Sequence[PlannedInvoice], counters: Mapping[UUID, _Counter], keys: Mapping[UUID, DocumentKey]
+    planned: Sequence[PlannedInvoice], counters: Mapping[_Series, _Counter], keys: Mapping[UUID, DocumentKey]
 ) -> tuple[list[Issued], list[str]]:
     issued: list[Issued] = []
     rows: list[str] = []
     for document in planned:
-        counter = counters[document.seller_id]
+        counter = counters[_series_of(document)]
         number, series_no = f"{counter.prefix}{counter.next_no:06d}", counter.next_no
         counter.next_no += 1
         totals = document.totals
         due = document.collection == "automatic" and document.charged and totals.amount_due_minor > 0
-        issued.append(Issued(document.id, document.seller_id, number, counter.issued_at, due))
+        issued.append(Issued(document.id, document.seller_id, document.profile_id, number, counter.issued_at, due))
         rows.append(_invoice_row(document, counter, series_no, number, keys[document.seller_id], due=due))
     return issued, rows
 
@@ -232,17 +257,18 @@ def _invoice_row(
     document: PlannedInvoice, counter: _Counter, series_no: int, number: str, key: DocumentKey, *, due: bool
 ) -> str:
     totals, issued = document.totals, counter.issued_at.isoformat()
-    paid = totals.amount_due_minor == 0
+    status = _status(document)
+    paid = status is InvoiceStatus.PAID
     groups = ",".join(
         f'{{"percent":"{group.percent}","inclusive":{"true" if group.inclusive else "false"},'
         f'"base_minor":{group.base_minor},"tax_minor":{group.tax_minor},"code":"{group.code}"}}'
         for group in totals.tax_groups
     )
     due_at = NULL
-    if document.collection == "send_invoice":
+    if document.collection == "send_invoice" and document.kind == "invoice":
         due_at = (counter.issued_at + timedelta(days=document.days_until_due)).isoformat()
     frozen = (
-        f"{document.profile_id.hex}\t{document.subscription_id or NULL}\tinvoice\t{counter.id.hex}\t{series_no}"
+        f"{document.profile_id.hex}\t{document.subscription_id or NULL}\t{document.kind}\t{counter.id.hex}\t{series_no}"
         f"\t{number}\t{issued}\t{document.currency}\t{_at(document.period_start)}\t{_at(document.period_end)}\t{totals.subtotal_minor}"
         f"\t{totals.discount_minor}\t{totals.tax_minor}\t{totals.total_minor}\t{totals.credit_applied_minor}"
         f"\t{totals.amount_due_minor}\t[{groups}]\t{totals.reverse_charge}\t{{{','.join(totals.notes)}}}"
@@ -250,12 +276,17 @@ def _invoice_row(
     )
     sealed = seal(key.key, document.parties_json, table="invoice", row=document.id, column="parties")
     fingerprint = content_hash(key.key, snapshot(frozen, document))
-    status = InvoiceStatus.PAID if paid else InvoiceStatus.OPEN
     return (
         f"{document.id.hex}\t{document.seller_id.hex}\t{frozen}\t{binary(sealed)}\t{key.id.hex}\t{binary(fingerprint)}\t{due_at}"
         f"\t{status}\t{document.collection}\t0\t0\t{totals.amount_due_minor}\t{issued if paid else NULL}"
-        f"\t{issued if due else NULL}\t0\tf\t1"
+        f"\t{issued if due else NULL}\t0\tf\t{document.corrects_id or NULL}\t1"
     )
+
+
+def _status(document: PlannedInvoice) -> InvoiceStatus:
+    if document.kind != "invoice":
+        return document.note_status
+    return InvoiceStatus.OPEN if document.totals.amount_due_minor else InvoiceStatus.PAID
 
 
 def snapshot(frozen: str, document: PlannedInvoice) -> bytes:

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from billing.kernel.status import InvoiceStatus
+from billing.models import Account
 from billing.rules.tax import TaxTreatment
 from billing.rules.totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedLine:
-    """One line. `how_json` is the account of how the amount came about, as JSON text."""
+    """One line. `how_json` is the account of how the amount came about, as JSON text.
+
+    `id` is that of the waiting line it was, if it waited. On a credit note the amounts have their signs turned.
+    """
 
     kind: str
     price_id: UUID | None
@@ -25,11 +30,17 @@ class PlannedLine:
     period_start: datetime | None
     period_end: datetime | None
     how_json: str
+    id: UUID | None = None
+    credits_line_id: UUID | None = None
+    credits_issued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedInvoice:
-    """An invoice ready to be issued. `parties_json` names seller and buyer in full; it is written sealed."""
+    """A document ready to be issued. `parties_json` names seller and buyer in full; it is written sealed.
+
+    A credit note's total goes to the account `counter`: the customer's balance, the open debt, or a refund on its way.
+    """
 
     id: UUID
     seller_id: UUID
@@ -47,3 +58,7 @@ class PlannedInvoice:
     buyer_country: str
     buyer_kind: str
     parties_json: bytes
+    kind: str = "invoice"
+    note_status: InvoiceStatus = InvoiceStatus.CREDITED
+    counter: Account = Account.CUSTOMER_CREDIT
+    corrects_id: UUID | None = None

@@ -210,8 +210,11 @@ UPDATE billing.subscription_item i SET counts_from = s.started_at FROM billing.s
     op.execute("ALTER TABLE billing.invoice_line ADD COLUMN credits_issued BOOLEAN DEFAULT false NOT NULL")
     op.execute("ALTER TABLE billing.price DROP CONSTRAINT ck_price_model_known")
     op.execute("ALTER TABLE billing.invoice DROP CONSTRAINT ck_invoice_kind_known")
+    op.execute("ALTER TABLE billing.invoice DROP CONSTRAINT ck_invoice_amount_due_adds_up")
+    op.execute("ALTER TABLE billing.invoice DROP CONSTRAINT ck_invoice_amounts_not_negative")
     op.execute("ALTER TABLE billing.subscription_item DROP CONSTRAINT ck_subscription_item_quantity_positive")
     op.execute("ALTER TABLE billing.billing_period DROP CONSTRAINT ck_billing_period_disposition_known")
+    op.execute("ALTER TABLE billing.invoice_line DROP CONSTRAINT ck_invoice_line_discount_not_negative")
     op.execute("ALTER TABLE billing.ledger_entry DROP CONSTRAINT ck_ledger_entry_kind_known")
     op.execute(
         """
@@ -221,7 +224,29 @@ ALTER TABLE billing.billing_period ADD CONSTRAINT ck_billing_period_disposition_
 
     op.execute(
         """
+ALTER TABLE billing.invoice ADD CONSTRAINT ck_invoice_amount_due_adds_up CHECK ((amount_due_minor =
+CASE kind
+    WHEN 'invoice'::text THEN (total_minor - credit_applied_minor)
+    ELSE (0)::bigint
+END))
+"""
+    )
+
+    op.execute(
+        """
+ALTER TABLE billing.invoice ADD CONSTRAINT ck_invoice_amounts_not_negative CHECK (((total_minor >= 0) AND (credit_applied_minor >= 0) AND (amount_paid_minor >= 0) AND (amount_refunded_minor >= 0) AND (amount_remaining_minor >= 0)))
+"""
+    )
+
+    op.execute(
+        """
 ALTER TABLE billing.invoice ADD CONSTRAINT ck_invoice_kind_known CHECK ((kind = ANY (ARRAY['invoice'::text, 'credit_note'::text, 'cancellation'::text])))
+"""
+    )
+
+    op.execute(
+        """
+ALTER TABLE billing.invoice ADD CONSTRAINT ck_invoice_note_status CHECK (((kind = 'invoice'::text) OR (status = ANY (ARRAY['credited'::text, 'refunded'::text]))))
 """
     )
 
