@@ -12,13 +12,16 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from billing.commands.invoice.issue import DocumentKey, Issued, issue
-from billing.commands.key.obtain import document_key
+from billing.commands.invoice.issue import Issued
 from billing.commands.slice.claim import ClaimedSlice, claim, end, hold_token
 from billing.commands.slice.cut import cut
 from billing.commands.subscription.advance import advance, record_periods
+from billing.commands.subscription.planned import BillingPlan
 from billing.commands.subscription.renew import plan as plan_renewal
+from billing.commands.subscription.renew import usage_windows, walk_all
+from billing.commands.subscription.waiting import take_waiting, write_waiting
 from billing.commands.work_item.raise_item import raise_item
+from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
 from billing.flows.slices import give_back
 from billing.kernel.errors import Stale
@@ -26,9 +29,9 @@ from billing.kernel.failpoints import failpoint
 from billing.kernel.status import SliceStatus
 from billing.models import Profile, Subscription
 from billing.privacy.redaction import redact_error
-from billing.privacy.sealed import unseal
 from billing.queries.due import profiles_to_renew
-from billing.queries.renewal import DueSlice, load_due
+from billing.queries.standing import load_standing
+from billing.queries.usage import usage_quantities
 
 _log = structlog.get_logger(__name__)
 
@@ -94,38 +97,24 @@ def bill_profiles(
 ) -> list[Issued]:
     """Bill what is due of these profiles within the caller's transaction, and hand the charges on after commit."""
     now = parts.clock.now(session)
-    due = load_due(session, profiles=profiles, only=only, now=now)
-    renewal = plan_renewal(due, buyers=_open_buyers(parts, due), now=now)
+    standing = load_standing(session, profiles=profiles, only=only, due=now)
+    walked = walk_all(standing, now=now)
+    usage = usage_quantities(session, usage_windows(walked))
+    made = plan_renewal(standing, walked, usage=usage, parties=open_parties(parts, standing))
     failpoint("renewals.planned_slice")
-    record_periods(session, renewal.periods)
-    advance(session, renewal.advances, now=now)
-    keys = {
-        seller: DocumentKey(*document_key(session, parts.keyring, seller_id=seller, year=now.year))
-        for seller in due.sellers
-    }
-    issued = issue(session, renewal.invoices, keys=keys, now=now, read_now=lambda: parts.clock.now(session))
+    return write_plan(parts, session, made, now=now)
+
+
+def write_plan(parts: Parts, session: Session, made: BillingPlan, *, now: datetime) -> list[Issued]:
+    """Write what was planned: periods, waiting lines, rows, documents; numbers last."""
+    record_periods(session, made.periods)
+    advance(session, made.advances, now=now)
+    taken = set(made.taken)
+    write_waiting(session, [each for each in made.waits if each[2].id not in taken])
+    take_waiting(session, made.taken)
+    issued = issue_documents(parts, session, made.documents, wallet=made.wallet, now=now)
     failpoint("renewals.numbered")
-    cut(
-        session,
-        kind="charges",
-        members=[document.id for document in issued if document.due],
-        size=parts.settings.billing_charge_slice,
-    )
     return issued
-
-
-def _open_buyers(parts: Parts, due: DueSlice) -> dict[UUID, bytes]:
-    """Each profile's personal part in the clear, for this slice only."""
-    return {
-        id_: unseal(
-            parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.key_id),
-            row.personal,
-            table="profile",
-            row=id_,
-            column="personal",
-        )
-        for id_, row in due.profiles.items()
-    }
 
 
 def _is_infrastructure(error: Exception) -> bool:

@@ -1,43 +1,82 @@
-"""What a slice of renewals reads: profiles locked in id order, then everything else set-wise, in five queries."""
+"""Where subscriptions stand: profiles locked in id order, then all that billing them needs, set-wise.
+
+The number of statements is fixed; those about coupons, usage and scheduled items run only where there are any.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.db.copy import array
 from billing.db.rows import fetch
 from billing.models import Seller
+from billing.rules.lines import PriceTerms
 from billing.rules.tax import TaxRate
 
 
 @dataclass(frozen=True, slots=True)
-class DueItem:
-    """One price of a due subscription, with what its line will say."""
+class PriceInUse:
+    """A price with what its lines will say. Recurs unless `interval_unit` is null; metered where `usage` is not."""
 
-    price_id: UUID
-    product_name: str
-    unit_amount: Decimal
-    quantity: int
+    id: UUID
+    code: str
+    name: str
+    currency: str
+    terms: PriceTerms
+    usage: str | None
+    interval_unit: str | None
+    interval_count: int
     rate: TaxRate | None
 
 
 @dataclass(frozen=True, slots=True)
-class DueSlice:
-    """Everything that renewing the slice needs. Rows are plain: names of columns as in their tables."""
+class Item:
+    """One price of a subscription. `quantity` is null for a metered one. `id` is null until it is written."""
+
+    id: UUID | None
+    price: PriceInUse
+    quantity: int | None
+    counts_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CouponTerms:
+    """What a coupon takes off, and on how many documents."""
+
+    id: UUID
+    code: str
+    percent: Decimal | None
+    amount_minor: int | None
+    duration: str
+    periods: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Everything that billing some subscriptions needs. Rows are plain: names of columns as in their tables."""
 
     profiles: dict[UUID, Any]
     subscriptions: Sequence[Any]
     """By profile id, then by subscription code: the order in which they are billed."""
-    items: dict[UUID, list[DueItem]]
+    items: Mapping[UUID, list[Item]]
+    scheduled: Mapping[UUID, list[Item]]
+    """Items that hold from the end of the running period on, by subscription."""
+    waiting: Mapping[UUID, list[Any]]
+    """Waiting lines by subscription, in the order written."""
+    prices: Mapping[UUID, PriceInUse]
+    """Of the items and the waiting lines."""
+    coupons: Mapping[UUID, CouponTerms]
+    balances: dict[tuple[UUID, str], int]
+    """Credit in store by (profile, currency)."""
     sellers: dict[UUID, Seller]
 
 
@@ -52,48 +91,129 @@ _PROFILES = """
 
 _SUBSCRIPTIONS = """
     SELECT id, seller_id, profile_id, code, status, currency, interval_unit, interval_count, timezone, anchor_at,
-           anchor_no, next_period_no, cancel_at, collection, days_until_due
+           anchor_no, next_period_no, next_due_at, started_at, trial_end, current_period_start, current_period_end,
+           cancel_at, paused_at, scheduled_items, coupon_id, coupon_used, collection, days_until_due
     FROM billing.subscription
-    WHERE profile_id = ANY(CAST(%(profiles)s AS uuid[])) AND next_due_at <= %(now)s AND hold_id IS NULL
+    WHERE profile_id = ANY(CAST(%(profiles)s AS uuid[])) AND hold_id IS NULL
+      AND (CAST(%(due)s AS timestamptz) IS NULL OR next_due_at <= CAST(%(due)s AS timestamptz))
       AND (CAST(%(only)s AS uuid[]) IS NULL OR id = ANY(CAST(%(only)s AS uuid[])))
     ORDER BY profile_id, code
     FOR NO KEY UPDATE
 """
 
 _ITEMS = """
-    SELECT i.subscription_id, i.price_id, i.quantity, p.unit_amount, d.name, r.id AS rate_id
-    FROM billing.subscription_item i
-    JOIN billing.price p ON p.id = i.price_id
-    JOIN billing.product d ON d.id = p.product_id
-    LEFT JOIN billing.tax_rate r ON r.id = p.tax_rate_id
-    WHERE i.subscription_id = ANY(CAST(%(subscriptions)s AS uuid[]))
-    ORDER BY i.subscription_id, i.position
+    SELECT subscription_id, id, price_id, quantity, counts_from
+    FROM billing.subscription_item
+    WHERE subscription_id = ANY(CAST(%(subscriptions)s AS uuid[]))
+    ORDER BY subscription_id, position
 """
 
-_RATES = text("SELECT id, percent, inclusive, countries FROM billing.tax_rate WHERE id = ANY(:ids)")
+_PRICES = """
+    SELECT p.id, p.code, d.name, p.currency, p.model, p.unit_amount, p.tiers, p.package_size, p.usage, p.interval_unit,
+           p.interval_count, r.percent, r.inclusive, r.countries
+    FROM billing.price p
+    JOIN billing.product d ON d.id = p.product_id
+    LEFT JOIN billing.tax_rate r ON r.id = p.tax_rate_id
+    WHERE p.id = ANY(CAST(%(prices)s AS uuid[]))
+"""
+
+_WAITING = """
+    SELECT id, subscription_id, kind, price_id, description, quantity, unit_amount, amount_minor, period_start,
+           period_end, how, tax_percent, tax_inclusive, tax_code, credits_line_id, credits_issued
+    FROM billing.waiting_line
+    WHERE subscription_id = ANY(CAST(%(subscriptions)s AS uuid[]))
+    ORDER BY subscription_id, id
+"""
+
+_COUPONS = """
+    SELECT id, code, percent, amount_minor, duration, periods
+    FROM billing.coupon WHERE id = ANY(CAST(%(coupons)s AS uuid[]))
+"""
+
+_BALANCES = """
+    SELECT profile_id, currency, amount_minor FROM billing.credit_balance
+    WHERE profile_id = ANY(CAST(%(profiles)s AS uuid[])) AND amount_minor > 0
+"""
 
 
-def load_due(session: Session, *, profiles: Sequence[UUID], only: Sequence[UUID] | None, now: datetime) -> DueSlice:
-    """Lock the slice's profiles and due subscriptions, and read what they need. Held ones are left out."""
+def load_standing(
+    session: Session,
+    *,
+    profiles: Collection[UUID],
+    only: Collection[UUID] | None = None,
+    due: datetime | None = None,
+) -> Standing:
+    """Lock the profiles and their subscriptions (`only` these, if given; those `due` by then), and read the rest.
+
+    Held ones are left out.
+    """
     locked = {row.id: row for row in fetch(session, _PROFILES, profiles=array(profiles))}
     wanted = array(only) if only is not None else None
-    due = fetch(session, _SUBSCRIPTIONS, profiles=array(locked), now=now, only=wanted)
-    found = fetch(session, _ITEMS, subscriptions=array(row.id for row in due))
-    rates = _tax_rates(session, {row.rate_id for row in found if row.rate_id is not None})
-    items: dict[UUID, list[DueItem]] = defaultdict(list)
-    for row in found:
-        items[row.subscription_id].append(
-            DueItem(row.price_id, row.name, row.unit_amount, row.quantity, rates.get(row.rate_id))
-        )
-    owners = {row.seller_id for row in due}
-    sellers = {seller.id: seller for seller in session.scalars(select(Seller).where(Seller.id.in_(owners)))}
-    return DueSlice(profiles=locked, subscriptions=due, items=items, sellers=sellers)
+    found = fetch(session, _SUBSCRIPTIONS, profiles=array(locked), due=due, only=wanted)
+    ids = array(row.id for row in found)
+    rows = fetch(session, _ITEMS, subscriptions=ids)
+    lines = fetch(session, _WAITING, subscriptions=ids)
+    planned = {row.id: row.scheduled_items for row in found if row.scheduled_items}
+    prices = prices_in_use(
+        session,
+        {row.price_id for row in (*rows, *lines) if row.price_id is not None}
+        | {UUID(each["price_id"]) for items in planned.values() for each in items},
+    )
+    items: dict[UUID, list[Item]] = defaultdict(list)
+    for row in rows:
+        items[row.subscription_id].append(Item(row.id, prices[row.price_id], row.quantity, row.counts_from))
+    waiting: dict[UUID, list[Any]] = defaultdict(list)
+    for row in lines:
+        waiting[row.subscription_id].append(row)
+    owners = {row.seller_id for row in locked.values()}
+    return Standing(
+        profiles=locked,
+        subscriptions=found,
+        items=items,
+        scheduled={
+            row.id: [
+                Item(None, prices[UUID(each["price_id"])], each["quantity"], row.current_period_end)
+                for each in planned[row.id]
+            ]
+            for row in found
+            if row.id in planned
+        },
+        waiting=waiting,
+        prices=prices,
+        coupons=_coupons(session, {row.coupon_id for row in found if row.coupon_id is not None}),
+        balances={
+            (row.profile_id, row.currency): row.amount_minor
+            for row in fetch(session, _BALANCES, profiles=array(locked))
+        },
+        sellers={seller.id: seller for seller in session.scalars(select(Seller).where(Seller.id.in_(owners)))},
+    )
 
 
-def _tax_rates(session: Session, ids: set[UUID]) -> dict[UUID, TaxRate]:
+def prices_in_use(session: Session, ids: Collection[UUID]) -> dict[UUID, PriceInUse]:
+    """The prices of these ids, in one statement."""
     if not ids:
         return {}
     return {
-        row.id: TaxRate.of(percent=row.percent, inclusive=row.inclusive, countries=row.countries)
-        for row in session.execute(_RATES, {"ids": list(ids)})
+        row.id: PriceInUse(
+            id=row.id,
+            code=row.code,
+            name=row.name,
+            currency=row.currency,
+            terms=PriceTerms.of(
+                model=row.model, unit_amount=row.unit_amount, tiers=row.tiers, package_size=row.package_size
+            ),
+            usage=row.usage,
+            interval_unit=row.interval_unit,
+            interval_count=row.interval_count,
+            rate=None
+            if row.percent is None
+            else TaxRate.of(percent=row.percent, inclusive=row.inclusive, countries=row.countries),
+        )
+        for row in fetch(session, _PRICES, prices=array(ids))
     }
+
+
+def _coupons(session: Session, ids: Collection[UUID]) -> dict[UUID, CouponTerms]:
+    if not ids:
+        return {}
+    return {row.id: CouponTerms(*row) for row in fetch(session, _COUPONS, coupons=array(ids))}

@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Self
 
+from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import divide_half_away
 
 EU = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
@@ -29,6 +30,17 @@ class TaxCode(StrEnum):
     REVERSE_CHARGE = "reverse_charge"
     OUTSIDE = "outside"
     UNTAXED = "untaxed"
+
+
+class Oss(StrEnum):
+    """How a seller declares tax on sales to consumers in other member states: by One Stop Shop, or at home.
+
+    `union` is for sellers in the union, `non_union` for those outside it.
+    """
+
+    UNION = "union"
+    NON_UNION = "non_union"
+    NONE = "none"
 
 
 _NOTES = {TaxCode.OUTSIDE: ("outside_scope",), TaxCode.REVERSE_CHARGE: ("reverse_charge",)}
@@ -94,22 +106,52 @@ def treatment(
     buyer_country: str,
     has_tax_id: bool,  # noqa: FBT001 (keyword arguments double what the cached call costs, once a line)
     rate: TaxRate | None,
+    oss: str = Oss.NONE,
 ) -> TaxTreatment:
-    """How `rate` applies. A seller outside the EU taxes only its own country. Same arguments, same object."""
+    """How `rate` applies; `oss` is the seller's `Oss`. Same arguments, same object.
+
+    Without One Stop Shop a seller outside the EU taxes only its own country, and a destination whose percent the rate
+    doesn't name bears the home percent. With it, a sale to a consumer in another member state bears the percent of
+    that state and no other: raises `Refused` (`destination_rate_missing`) where the rate names none, and the caller
+    parks the document.
+    """
     if rate is None:
         return UNTAXED
-    percent, code = _applied(seller_country, buyer_country, rate, has_tax_id=has_tax_id)
-    return TaxTreatment(percent=percent, inclusive=rate.inclusive, code=code, notes=_NOTES.get(code, ()))
+    percent, code = _applied(seller_country, buyer_country, rate, has_tax_id=has_tax_id, oss=oss)
+    return _treated(percent, code, inclusive=rate.inclusive)
 
 
-def _applied(seller_country: str, buyer_country: str, rate: TaxRate, *, has_tax_id: bool) -> tuple[Decimal, TaxCode]:
+@lru_cache(maxsize=8192)
+def carried(
+    percent: Decimal,
+    inclusive: bool,  # noqa: FBT001 (like `treatment`)
+    code: str,
+) -> TaxTreatment:
+    """The treatment of a stored line, from its columns: a proration credit is taxed like the line that it credits."""
+    return _treated(percent, TaxCode(code), inclusive=inclusive)
+
+
+def _treated(percent: Decimal, code: TaxCode, *, inclusive: bool) -> TaxTreatment:
+    return TaxTreatment(percent=percent, inclusive=inclusive, code=code, notes=_NOTES.get(code, ()))
+
+
+def _applied(
+    seller_country: str, buyer_country: str, rate: TaxRate, *, has_tax_id: bool, oss: str
+) -> tuple[Decimal, TaxCode]:
     if buyer_country == seller_country:
         return rate.percent, TaxCode.DOMESTIC
-    if seller_country not in EU or buyer_country not in EU:
+    inside = seller_country in EU
+    declared = oss != Oss.NONE
+    if buyer_country not in EU or not (inside or (declared and not has_tax_id)):
         return _NOTHING, TaxCode.OUTSIDE
     if has_tax_id:
         return _NOTHING, TaxCode.REVERSE_CHARGE
-    return dict(rate.countries).get(buyer_country, rate.percent), TaxCode.DESTINATION
+    percent = dict(rate.countries).get(buyer_country)
+    if percent is None and declared:
+        raise Refused(
+            Fault("tax_rate", "destination_rate_missing", f"give the rate's percent for consumers in {buyer_country}")
+        )
+    return rate.percent if percent is None else percent, TaxCode.DESTINATION
 
 
 def tax_of(amount_minor: int, how: TaxTreatment) -> int:
@@ -122,8 +164,8 @@ def tax_of(amount_minor: int, how: TaxTreatment) -> int:
 def tax_groups(lines: Sequence[tuple[int, TaxTreatment]]) -> tuple[TaxGroup, ...]:
     """Group (amount after discount, treatment) by effective percent and tax each group once, in order of appearance.
 
-    The names of rates play no part. Exclusive and inclusive stay apart, and so do codes, which tax alike but read
-    differently on a document.
+    The names of rates play no part. Exclusive and inclusive stay apart. Codes do so only where nothing is taxed, which
+    reads differently on a document by its reason; a taxed group is one sum, rounded once, under its first line's code.
     """
     if not lines:
         return ()
@@ -131,12 +173,12 @@ def tax_groups(lines: Sequence[tuple[int, TaxTreatment]]) -> tuple[TaxGroup, ...
     if all(how is first for _, how in lines):
         # Nearly every document: one rate, whose treatment is one cached object.
         return (_group(sum(amount_minor for amount_minor, _ in lines), first),)
-    sums: dict[tuple[Decimal, bool, TaxCode], int] = {}
-    applied: dict[tuple[Decimal, bool, TaxCode], TaxTreatment] = {}
+    sums: dict[tuple[Decimal, bool, TaxCode | None], int] = {}
+    applied: dict[tuple[Decimal, bool, TaxCode | None], TaxTreatment] = {}
     for amount_minor, how in lines:
-        key = (how.percent, how.inclusive, how.code)
+        key = (how.percent, how.inclusive, None if how.numerator else how.code)
         sums[key] = sums.get(key, 0) + amount_minor
-        applied[key] = how
+        applied.setdefault(key, how)
     return tuple(_group(amount_minor, applied[key]) for key, amount_minor in sums.items())
 
 

@@ -1,7 +1,8 @@
-"""Catch-up: which periods are due, missed ones included, and when the subscription is due next.
+"""The walk: which boundaries of a subscription have come, missed ones included, and where it stands after them.
 
-Licensed items are paid in advance, so period k is due at its start; a boundary at `now` is due. A period that holds no
-time (a zone skipped its day) is passed over. Source: the scenario contract, rule 12, and DECISIONS 17.
+A boundary closes one period and opens the next: metered items are due for what it closes, licensed ones for what it
+opens. A boundary at `now` has come. A period that holds no time (a zone skipped its day) is passed over. Source: the
+scenario contract, rules 1, 3, 7 and 12, and DECISIONS 17.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from enum import StrEnum
 from billing.kernel.period import Interval, boundary
 from billing.kernel.status import PeriodDisposition
 
+STUB = -1
+"""The number of a first period that ends at the anchor, before the first full one."""
+
 
 class CatchUpPolicy(StrEnum):
     """bill_each: a document a period. merge: one for all. skip: ended ones are recorded, the running one is billed."""
@@ -23,10 +27,19 @@ class CatchUpPolicy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open stretch of time, [start, end), aware UTC."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """The facts of a subscription that say when it is due. Instants are aware UTC, `zone` is an IANA name.
 
-    `next_period_no` is the first period that is neither billed nor recorded. No period begins at or after `cancel_at`.
+    `next_period_no` is the first period that is neither billed nor recorded. `running` is the period open now, if usage
+    in it is to be billed (not in a trial). `turns_to` is the interval of items that wait for the next boundary.
     """
 
     anchor: datetime
@@ -34,62 +47,114 @@ class Schedule:
     interval: Interval
     anchor_no: int
     next_period_no: int
+    started_at: datetime
+    running: Span | None = None
     cancel_at: datetime | None = None
+    paused: bool = False
+    turns_to: Interval | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DuePeriod:
-    """A period to be written now: [start, end), with what becomes of it (billed or skipped)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One boundary that has come. `opens` is null where the subscription ends, `closes` where no usage is due."""
 
+    at: datetime
     anchor_no: int
     period_no: int
-    start: datetime
-    end: datetime
+    opens: Span | None
+    closes: Span | None
     disposition: PeriodDisposition
+    """Of the period it opens; a turn that ends the subscription has that of a billed one."""
+    turned: bool = False
+    """Items that were scheduled hold from here on."""
 
 
-@dataclass(frozen=True, slots=True)
-class CatchUp:
-    """What to write now, oldest first, and what the subscription's columns become.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """Turns, oldest first; those of each document together (paused ones are on none); and what the row becomes.
 
-    `documents` holds the billed periods by document. `next_due` may still be at or before now where the limit cut the
-    run; it is null once the subscription `ends` (its `cancel_at` has come and nothing before it is left).
+    `next_due` may still be at or before now where the limit cut the walk; it is null once the subscription `ends`.
     """
 
-    periods: tuple[DuePeriod, ...]
-    documents: tuple[tuple[DuePeriod, ...], ...]
+    turns: tuple[Turn, ...]
+    documents: tuple[tuple[Turn, ...], ...]
+    anchor: datetime
+    anchor_no: int
+    interval: Interval
     next_period_no: int
     next_due: datetime | None
     ends: bool
 
 
-def due_periods(schedule: Schedule, *, policy: CatchUpPolicy, now: datetime, max_periods: int | None = None) -> CatchUp:
-    """Compute what is due at `now` (business time). `max_periods` limits bill_each only; None: no limit."""
-    limit = max_periods if policy is CatchUpPolicy.BILL_EACH else None
-    until = schedule.cancel_at
-    k = schedule.next_period_no
-    start = boundary(schedule.anchor, schedule.zone, schedule.interval, k)
-    periods: list[DuePeriod] = []
-    while start <= now and (until is None or start < until) and (limit is None or len(periods) < limit):
-        end = boundary(schedule.anchor, schedule.zone, schedule.interval, k + 1)
-        if start < end:
-            missed = policy is CatchUpPolicy.SKIP and end <= now
-            disposition = PeriodDisposition.SKIPPED if missed else PeriodDisposition.BILLED
-            periods.append(DuePeriod(schedule.anchor_no, k, start, end, disposition))
-        k, start = k + 1, end
-    ends = until is not None and until <= start and until <= now
-    next_due = start if until is None else min(start, until)
-    return CatchUp(
-        periods=tuple(periods),
-        documents=_documents(periods, policy),
+def walk(schedule: Schedule, *, policy: CatchUpPolicy, now: datetime, most: int) -> Walk:
+    """Every boundary at or before `now`; with `bill_each` at most `most`, the rest stays due."""
+    anchor, anchor_no, interval = schedule.anchor, schedule.anchor_no, schedule.interval
+    turns_to, closing, k = schedule.turns_to, schedule.running, schedule.next_period_no
+    start = schedule.started_at if k == STUB else boundary(anchor, schedule.zone, interval, k)
+    turns: list[Turn] = []
+    ends = turned = False
+    while not ends and start <= now and (policy is not CatchUpPolicy.BILL_EACH or len(turns) < most):
+        ends = schedule.cancel_at is not None and schedule.cancel_at <= start
+        if ends:
+            opens = None
+        else:
+            if turns_to is not None:
+                turned = True
+                if turns_to != interval:
+                    anchor, anchor_no, interval, k = start, anchor_no + 1, turns_to, 0
+                turns_to = None
+            end = boundary(anchor, schedule.zone, interval, k + 1)
+            if end <= start:
+                k += 1
+                continue
+            opens = Span(start, end)
+        turns.append(
+            Turn(
+                at=start,
+                anchor_no=anchor_no,
+                period_no=k,
+                opens=opens,
+                closes=closing,
+                disposition=_disposition(schedule, opens, policy, now),
+                turned=not ends and turned,
+            )
+        )
+        turned = False
+        if opens is not None:
+            closing, k, start = opens, k + 1, opens.end
+    return Walk(
+        turns=tuple(turns),
+        documents=_documents(turns, policy),
+        anchor=anchor,
+        anchor_no=anchor_no,
+        interval=interval,
         next_period_no=k,
-        next_due=None if ends else next_due,
+        next_due=None if ends else start,
         ends=ends,
     )
 
 
-def _documents(periods: list[DuePeriod], policy: CatchUpPolicy) -> tuple[tuple[DuePeriod, ...], ...]:
-    billed = tuple(period for period in periods if period.disposition is PeriodDisposition.BILLED)
-    if policy is CatchUpPolicy.BILL_EACH or not billed:
-        return tuple((period,) for period in billed)
-    return (billed,)
+def _disposition(schedule: Schedule, opens: Span | None, policy: CatchUpPolicy, now: datetime) -> PeriodDisposition:
+    if opens is not None and schedule.paused:
+        return PeriodDisposition.PAUSED
+    if opens is not None and policy is CatchUpPolicy.SKIP and opens.end <= now:
+        return PeriodDisposition.SKIPPED
+    return PeriodDisposition.BILLED
+
+
+def _documents(turns: list[Turn], policy: CatchUpPolicy) -> tuple[tuple[Turn, ...], ...]:
+    written = tuple(turn for turn in turns if turn.disposition is not PeriodDisposition.PAUSED)
+    if policy is CatchUpPolicy.BILL_EACH or not written:
+        return tuple((turn,) for turn in written)
+    return (written,)
+
+
+def document_span(turns: tuple[Turn, ...], policy: CatchUpPolicy) -> Span:
+    """The period that a document names: what it opens; of a last one, what it ends; merged, all of it."""
+    first, last = turns[0], turns[-1]
+    end = last.opens.end if last.opens else last.at
+    if last.opens is None and (len(turns) == 1 or policy is CatchUpPolicy.SKIP):
+        return Span(last.closes.start if last.closes else last.at, end)
+    if policy is CatchUpPolicy.MERGE:
+        return Span(first.at, end)
+    return Span(last.at, end)

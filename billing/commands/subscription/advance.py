@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.commands.subscription.renew import Advance, RecordedPeriod
+from billing.commands.subscription.items import replace_items
+from billing.commands.subscription.planned import Advance, RecordedPeriod, Turned
 from billing.db.copy import NULL, array, copy_rows
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
@@ -25,12 +27,13 @@ _ADVANCE = text(
     SET next_period_no = a.next_period_no, next_due_at = a.next_due,
         current_period_start = coalesce(a.starts, s.current_period_start),
         current_period_end = coalesce(a.ends, s.current_period_end),
-        status = CASE WHEN a.over THEN 'canceled' ELSE s.status END,
+        status = a.status, coupon_used = a.coupon_used,
         ended_at = CASE WHEN a.over THEN s.cancel_at ELSE s.ended_at END,
+        paused_at = CASE WHEN a.over THEN NULL ELSE s.paused_at END,
         version = s.version + 1, updated_at = clock_timestamp()
     FROM unnest(CAST(:ids AS uuid[]), CAST(:nos AS int[]), CAST(:dues AS timestamptz[]), CAST(:starts AS timestamptz[]),
-                CAST(:ends AS timestamptz[]), CAST(:over AS boolean[]))
-         AS a(id, next_period_no, next_due, starts, ends, over)
+                CAST(:ends AS timestamptz[]), CAST(:statuses AS text[]), CAST(:used AS int[]), CAST(:over AS boolean[]))
+         AS a(id, next_period_no, next_due, starts, ends, status, coupon_used, over)
     WHERE s.id = a.id
     """
 )
@@ -43,9 +46,9 @@ def record_periods(session: Session, periods: Sequence[RecordedPeriod]) -> None:
         "billing_period",
         _PERIODS,
         (
-            f"{id_.hex}\t{recorded.seller_id.hex}\t{recorded.subscription_id.hex}\t{recorded.period.anchor_no}"
-            f"\t{recorded.period.period_no}\t{recorded.period.start.isoformat()}\t{recorded.period.end.isoformat()}"
-            f"\t{recorded.period.disposition}\t{recorded.invoice_id or NULL}"
+            f"{id_.hex}\t{recorded.seller_id.hex}\t{recorded.subscription_id.hex}\t{recorded.anchor_no}"
+            f"\t{recorded.period_no}\t{recorded.span.start.isoformat()}\t{recorded.span.end.isoformat()}"
+            f"\t{recorded.disposition}\t{recorded.invoice_id or NULL}"
             for id_, recorded in zip(new_ids(len(periods)), periods, strict=True)
         ),
     )
@@ -61,11 +64,16 @@ def advance(session: Session, advances: Sequence[Advance], *, now: datetime) -> 
             "dues": array(each.next_due for each in advances),
             "starts": array(each.current.start if each.current else None for each in advances),
             "ends": array(each.current.end if each.current else None for each in advances),
+            "statuses": array(each.status for each in advances),
+            "used": array(each.coupon_used for each in advances),
             "over": array(each.ends for each in advances),
         },
     )
     if written.rowcount != len(advances):  # type: ignore[attr-defined]
         raise Stale("a subscription of the slice is gone")
+    for each in advances:
+        if each.turned is not None:
+            turn(session, each.seller_id, each.subscription_id, each.turned)
     emit_many(
         session,
         topic=Topic.SUBSCRIPTION_CANCELED,
@@ -77,3 +85,27 @@ def advance(session: Session, advances: Sequence[Advance], *, now: datetime) -> 
             if each.ends
         ],
     )
+
+
+_TURN = text(
+    """
+    UPDATE billing.subscription
+    SET anchor_at = :at, anchor_no = :no, interval_unit = :unit, interval_count = :count, scheduled_items = NULL
+    WHERE id = :id
+    """
+)
+
+
+def turn(session: Session, seller_id: UUID, subscription_id: UUID, turned: Turned) -> None:
+    """New items, and where their interval is another, the new anchor."""
+    session.execute(
+        _TURN,
+        {
+            "id": subscription_id,
+            "at": turned.anchor_at,
+            "no": turned.anchor_no,
+            "unit": turned.interval.unit,
+            "count": turned.interval.count,
+        },
+    )
+    replace_items(session, seller_id=seller_id, subscription_id=subscription_id, items=turned.items)

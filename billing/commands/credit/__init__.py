@@ -1,0 +1,1 @@
+"""Credit: what customers have in store."""

@@ -1,0 +1,51 @@
+"""Move credit: every balance that a transaction uses or feeds, in one statement each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.db.copy import array
+from billing.kernel.ids import new_ids
+
+_FEED = text(
+    """
+    INSERT INTO billing.credit_balance AS b (id, seller_id, profile_id, currency, amount_minor)
+    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:sellers AS uuid[]), CAST(:profiles AS uuid[]),
+                         CAST(:currencies AS text[]), CAST(:amounts AS bigint[]))
+    ON CONFLICT (profile_id, currency) DO UPDATE
+    SET amount_minor = b.amount_minor + excluded.amount_minor, version = b.version + 1, updated_at = clock_timestamp()
+    """
+)
+_USE = text(
+    """
+    UPDATE billing.credit_balance b
+    SET amount_minor = b.amount_minor + m.amount_minor, version = b.version + 1, updated_at = clock_timestamp()
+    FROM unnest(CAST(:profiles AS uuid[]), CAST(:currencies AS text[]), CAST(:amounts AS bigint[]))
+         AS m(profile_id, currency, amount_minor)
+    WHERE b.profile_id = m.profile_id AND b.currency = m.currency
+    """
+)
+
+
+def move_balances(session: Session, moves: Mapping[tuple[UUID, UUID, str], int]) -> None:
+    """Add minor units by (seller, profile, currency); the caller holds the profiles. None may fall below 0 (check)."""
+    fed = sorted((key, amount) for key, amount in moves.items() if amount > 0)
+    used = sorted((key, amount) for key, amount in moves.items() if amount < 0)
+    if fed:
+        sellers = array(seller for (seller, _, _), _ in fed)
+        session.execute(_FEED, {"ids": array(new_ids(len(fed))), "sellers": sellers, **_columns(fed)})
+    if used:
+        # Apart from the inserts: a row below 0 breaks its check before it is found to be there already.
+        session.execute(_USE, _columns(used))
+
+
+def _columns(moved: Sequence[tuple[tuple[UUID, UUID, str], int]]) -> dict[str, str]:
+    return {
+        "profiles": array(profile for (_, profile, _), _ in moved),
+        "currencies": array(currency for (_, _, currency), _ in moved),
+        "amounts": array(amount for _, amount in moved),
+    }

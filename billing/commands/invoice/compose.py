@@ -1,0 +1,111 @@
+"""Compose a document: lines become amounts with discount, tax, credit, and both parties. Pure; `issue` writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
+from billing.kernel.ids import new_id
+from billing.models import Seller
+from billing.rules.discount import Discount, base_of, discount_shares
+from billing.rules.tax import TaxTreatment
+from billing.rules.totals import LineAmount, Totals, totals
+from billing.rules.walk import Span
+
+
+@dataclass(slots=True)
+class Wallet:
+    """The credit in store of the customers at hand, as the documents planned so far leave it, in minor units.
+
+    `moves` collects what must be written, by (seller, profile, currency).
+    """
+
+    balances: dict[tuple[UUID, str], int]
+    moves: dict[tuple[UUID, UUID, str], int]
+
+    def of(self, profile_id: UUID, currency: str) -> int:
+        return self.balances.get((profile_id, currency), 0)
+
+    def add(self, seller_id: UUID, profile_id: UUID, currency: str, amount_minor: int) -> None:
+        """Put in (or, below 0, take out). Moving nothing leaves no trace."""
+        if amount_minor:
+            self.balances[profile_id, currency] = self.of(profile_id, currency) + amount_minor
+            key = (seller_id, profile_id, currency)
+            self.moves[key] = self.moves.get(key, 0) + amount_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What a document says beside its lines. `profile` is a row of `queries.standing`; `parties` is JSON."""
+
+    seller: Seller
+    profile: Any
+    parties: bytes
+    currency: str
+    subscription_id: UUID | None = None
+    span: Span | None = None
+    collection: str = "automatic"
+    days_until_due: int = 0
+    charged: bool = True
+
+
+def in_base(line: PlannedLine) -> bool:
+    """Whether a line belongs to the base of a discount: all but credits for lines that stood on a document before."""
+    return not (line.kind == "proration_credit" and line.credits_issued)
+
+
+def discountable(lines: Sequence[PlannedLine]) -> bool:
+    """Whether a document of these lines has a positive base, and so counts for a coupon."""
+    return base_of([(line.amount_minor, in_base(line)) for line in lines]) > 0
+
+
+def discounted(lines: Sequence[PlannedLine], discount: Discount) -> list[PlannedLine]:
+    """The lines with their shares of the discount."""
+    shares = discount_shares(discount, [(line.amount_minor, in_base(line)) for line in lines])
+    return [replace(line, discount_minor=part) if part else line for line, part in zip(lines, shares, strict=True)]
+
+
+def compose(frame: Frame, lines: Sequence[PlannedLine], *, wallet: Wallet) -> PlannedInvoice:
+    """The document of these lines: an invoice that uses credit, or where the total is below 0 a note that gives it.
+
+    The wallet is used and fed at once, so documents are composed in the order in which they are issued.
+    """
+    profile, currency = frame.profile, frame.currency
+    amounts = tuple((line.amount_minor, line.treatment, line.discount_minor) for line in lines)
+    summed = _totals(amounts, wallet.of(profile.id, currency))
+    if summed.credit_note:
+        lines = [replace(line, amount_minor=-line.amount_minor, discount_minor=-line.discount_minor) for line in lines]
+        wallet.add(frame.seller.id, profile.id, currency, summed.total_minor)
+    else:
+        wallet.add(frame.seller.id, profile.id, currency, -summed.credit_applied_minor)
+    return PlannedInvoice(
+        id=new_id(),
+        seller_id=frame.seller.id,
+        profile_id=profile.id,
+        subscription_id=frame.subscription_id,
+        currency=currency,
+        period_start=frame.span.start if frame.span else None,
+        period_end=frame.span.end if frame.span else None,
+        lines=tuple(lines),
+        totals=summed,
+        collection=frame.collection,
+        days_until_due=frame.days_until_due,
+        charged=frame.charged,
+        buyer_country=profile.country,
+        buyer_kind=profile.buyer_kind,
+        parties_json=frame.parties,
+        kind="credit_note" if summed.credit_note else "invoice",
+    )
+
+
+@lru_cache(maxsize=8192)
+def _totals(lines: tuple[tuple[int, TaxTreatment, int], ...], balance_minor: int) -> Totals:
+    """Most documents of a seller add up to one of few sums."""
+    return totals(
+        [LineAmount(amount_minor, treatment, discount) for amount_minor, treatment, discount in lines],
+        balance_minor=balance_minor,
+    )

@@ -1,0 +1,43 @@
+"""Waiting lines: written until an invoice takes them over, then deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.commands.invoice.planned import PlannedLine
+from billing.db.copy import NULL, array, copy_rows, field
+
+_COLUMNS = (
+    "id", "seller_id", "subscription_id", "kind", "price_id", "description", "quantity", "unit_amount", "amount_minor",
+    "period_start", "period_end", "how", "tax_percent", "tax_inclusive", "tax_code", "credits_line_id",
+    "credits_issued",
+)  # fmt: skip
+
+
+def write_waiting(session: Session, lines: Sequence[tuple[UUID, UUID, PlannedLine]]) -> None:
+    """Write (seller, subscription, line). Every line has its id; only a credit keeps the tax that it was given."""
+    copy_rows(session, "waiting_line", _COLUMNS, [_row(*each) for each in lines])
+
+
+def take_waiting(session: Session, ids: Sequence[UUID]) -> None:
+    """Delete lines that documents of this transaction took over."""
+    if ids:
+        session.execute(
+            text("DELETE FROM billing.waiting_line WHERE id = ANY(CAST(:ids AS uuid[]))"), {"ids": array(ids)}
+        )
+
+
+def _row(seller_id: UUID, subscription_id: UUID, line: PlannedLine) -> str:
+    assert line.id is not None
+    how = line.treatment
+    tax = f"{how.percent}\t{how.inclusive}\t{how.code}" if line.credits_line_id else f"{NULL}\t{NULL}\t{NULL}"
+    start, end = (NULL if at is None else at.isoformat() for at in (line.period_start, line.period_end))
+    return (
+        f"{line.id.hex}\t{seller_id.hex}\t{subscription_id.hex}\t{line.kind}\t{line.price_id or NULL}"
+        f"\t{field(line.description)}\t{line.quantity}\t{line.unit_amount or NULL}\t{line.amount_minor}\t{start}\t{end}"
+        f"\t{field(line.how_json)}\t{tax}\t{line.credits_line_id or NULL}\t{line.credits_issued}"
+    )

@@ -1,0 +1,80 @@
+"""Issuing: planned documents get their numbers, credit moves with them, and collection is nudged. One transaction."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.commands.credit.move import move_balances
+from billing.commands.invoice.compose import Wallet
+from billing.commands.invoice.issue import DocumentKey, Issued, issue
+from billing.commands.invoice.planned import PlannedInvoice
+from billing.commands.key.obtain import document_key
+from billing.commands.slice.cut import cut
+from billing.flows.parts import Parts
+from billing.models import Seller
+from billing.privacy.sealed import unseal
+from billing.queries.standing import Standing
+
+
+def issue_documents(
+    parts: Parts, session: Session, documents: Sequence[PlannedInvoice], *, wallet: Wallet, now: datetime
+) -> list[Issued]:
+    """Write the documents in the order given, within the caller's transaction, and hand the charges on after commit.
+
+    `wallet` is the one that they were composed with. Raises `Stale` where the day changes meanwhile.
+    """
+    move_balances(session, wallet.moves)
+    keys = {
+        seller: DocumentKey(*document_key(session, parts.keyring, seller_id=seller, year=now.year))
+        for seller in {document.seller_id for document in documents}
+    }
+    issued = issue(session, documents, keys=keys, now=now, read_now=lambda: parts.clock.now(session))
+    charge_soon(parts, session, [(each.profile_id, each.id) for each in issued if each.due])
+    return issued
+
+
+def charge_soon(parts: Parts, session: Session, due: Sequence[tuple[UUID, UUID]]) -> None:
+    """Cut (profile, invoice) into slices, oldest first, with at most one invoice of a customer in each slice."""
+    seen: Counter[UUID] = Counter()
+    rounds: dict[int, list[UUID]] = defaultdict(list)
+    for profile_id, invoice_id in due:
+        rounds[seen[profile_id]].append(invoice_id)
+        seen[profile_id] += 1
+    for members in rounds.values():
+        cut(session, kind="charges", members=members, size=parts.settings.billing_charge_slice)
+
+
+def open_parties(parts: Parts, standing: Standing) -> dict[UUID, bytes]:
+    """Both parties as documents name them, by profile: JSON in the clear, for this transaction only."""
+    sellers = {id_: seller_party(seller) for id_, seller in standing.sellers.items()}
+    return {
+        id_: b'{"seller":'
+        + sellers[row.seller_id]
+        + b',"buyer":'
+        + unseal(
+            parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.key_id),
+            row.personal,
+            table="profile",
+            row=id_,
+            column="personal",
+        )
+        + b"}"
+        for id_, row in standing.profiles.items()
+    }
+
+
+def seller_party(seller: Seller) -> bytes:
+    """The seller as documents name it: frozen with each, because a later change of address must not change the past."""
+    party = {
+        "legal_name": seller.legal_name,
+        "country": seller.country,
+        "address": seller.address,
+        "tax_id": seller.tax_id,
+    }
+    return json.dumps(party, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()

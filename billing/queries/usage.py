@@ -1,0 +1,57 @@
+"""Reads of usage: what was recorded in many windows of time, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.db.copy import array
+from billing.db.rows import fetch
+
+
+@dataclass(frozen=True, slots=True)
+class UsageWindow:
+    """Records of one metered item that count in [start, end)."""
+
+    subscription_id: UUID
+    price_id: UUID
+    kind: str
+    start: datetime
+    end: datetime
+
+
+_QUANTITIES = """
+    SELECT CASE w.kind WHEN 'sum' THEN u.total WHEN 'max' THEN u.highest ELSE u.latest END AS quantity
+    FROM unnest(CAST(%(subscriptions)s AS uuid[]), CAST(%(prices)s AS uuid[]), CAST(%(kinds)s AS text[]),
+                CAST(%(starts)s AS timestamptz[]), CAST(%(ends)s AS timestamptz[]))
+         WITH ORDINALITY AS w(subscription_id, price_id, kind, starts, ends, place)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(r.quantity), 0) AS total, coalesce(max(r.quantity), 0) AS highest,
+               coalesce((array_agg(r.quantity ORDER BY r.used_at DESC, r.id DESC))[1], 0) AS latest
+        FROM billing.usage_record r
+        WHERE r.subscription_id = w.subscription_id AND r.price_id = w.price_id
+          AND r.counts_at >= w.starts AND r.counts_at < w.ends
+    ) AS u
+    ORDER BY w.place
+"""
+
+
+def usage_quantities(session: Session, windows: Sequence[UsageWindow]) -> dict[UsageWindow, Decimal]:
+    """The quantity of each window: the sum, the highest, or the latest record; 0 without one."""
+    if not windows:
+        return {}
+    rows = fetch(
+        session,
+        _QUANTITIES,
+        subscriptions=array(window.subscription_id for window in windows),
+        prices=array(window.price_id for window in windows),
+        kinds=array(window.kind for window in windows),
+        starts=array(window.start for window in windows),
+        ends=array(window.end for window in windows),
+    )
+    return {window: row.quantity for window, row in zip(windows, rows, strict=True)}

@@ -1,0 +1,63 @@
+"""Usage: whether a record counts, and at which instant, so that every record stands in one period or in none.
+
+Source: the scenario contract, rules 2, 3 and 7. Instants are aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from billing.kernel.errors import Fault, Refused
+
+
+class UsageKind(StrEnum):
+    """How the records of a period become its quantity."""
+
+    SUM = "sum"
+    MAX = "max"
+    LAST = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """`counts_at` is the instant that puts the record in a period; None: it is never billed.
+
+    `late` is a `max` or `last` whose period was invoiced already: it changes nothing, and is listed.
+    """
+
+    counts_at: datetime | None
+    late: bool = False
+
+
+def place(
+    kind: UsageKind,
+    *,
+    at: datetime,
+    now: datetime,
+    started_at: datetime,
+    running_start: datetime,
+    trial_end: datetime | None = None,
+    pauses: Sequence[tuple[datetime, datetime | None]] = (),
+) -> Placed:
+    """Say what a record stamped `at` and reported at `now` counts as.
+
+    Free in a trial (before `trial_end`) and in a pause, half-open [from, until), `until` None while it lasts. Before
+    `running_start`, the start of the running period, its period is invoiced already: a `sum` then counts at the first
+    moment of the running period, a `max` or `last` is late. Raises `Refused` (`usage_in_future`: after `now`;
+    `usage_before_start`: before the subscription's `started_at`).
+    """
+    if at > now:
+        raise Refused(Fault("timestamp", "usage_in_future", "give a time that has come"))
+    if at < started_at:
+        raise Refused(Fault("timestamp", "usage_before_start", "give a time from the subscription's start"))
+    in_trial = trial_end is not None and at < trial_end
+    if in_trial or any(start <= at and (end is None or at < end) for start, end in pauses):
+        return Placed(counts_at=None)
+    if at >= running_start:
+        return Placed(counts_at=at)
+    if kind is UsageKind.SUM:
+        return Placed(counts_at=running_start)
+    return Placed(counts_at=None, late=True)
