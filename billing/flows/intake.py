@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from billing.queries.intake import Known, known
 from billing.queries.payment_method import the_provider_account
 from billing.queue.buffer import after_commit
 from billing.queue.names import RENEWALS_TICK
-from billing.rules.lines import per_unit
+from billing.rules.lines import priced
 from billing.rules.tax import treatment
 from billing.rules.totals import LineAmount, totals
 
@@ -105,9 +106,10 @@ def _first_bill(checked: Checked, seller: str, plan: PlannedSubscription, now: d
     taxed = bool(profile.personal.tax_id)
     lines = [
         LineAmount(
-            per_unit(price.unit_amount, quantity).amount_minor, treatment(home, profile.country, taxed, price.rate)
+            priced(price.terms, Decimal(quantity)).amount_minor, treatment(home, profile.country, taxed, price.rate)
         )
-        for price, quantity in plan.items
+        for price, quantity in (*plan.items, *plan.one_offs)
+        if quantity is not None
     ]
     running = period_no_at(plan.new.start, plan.timezone, plan.interval, now)
     return FirstBill(

@@ -298,13 +298,7 @@ def _catalogs(prices: Sorted[NewPrice], rates: Sorted[NewTaxRate]) -> dict[str, 
         rate = rates.all.get((seller, price.tax_rate)) if price.tax_rate else None
         catalogs.setdefault(seller, {})[code] = PriceFacts(
             id=_NOT_YET,
-            code=code,
-            product_code=price.product_code,
-            currency=price.currency,
-            unit_amount=price.unit_amount,
-            interval_unit=price.interval_unit,
-            interval_count=price.interval_count,
-            tax_rate=price.tax_rate,
+            given=price,
             rate=TaxRate.of(percent=rate.percent, inclusive=rate.inclusive, countries=rate.countries) if rate else None,
         )
     return catalogs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -10,30 +10,47 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from billing.db.base import JsonList
 from billing.kernel.errors import Fault, Refused
-from billing.models import Seller
+from billing.models import Coupon, Seller
+from billing.rules.lines import PriceTerms, plain
 from billing.rules.tax import TaxRate
+from billing.validators.price import NewPrice, NewTier
 
 
 @dataclass(frozen=True, slots=True)
 class PriceFacts:
-    """A price with what subscribing and previewing need of it. `unit_amount` is in minor units of `currency`."""
+    """A price as it was given, with its id and what its tax rate says."""
 
     id: UUID
-    code: str
-    product_code: str
-    currency: str
-    unit_amount: Decimal
-    interval_unit: str
-    interval_count: int
-    tax_rate: str | None
+    given: NewPrice
     rate: TaxRate | None
+
+    @property
+    def terms(self) -> PriceTerms:
+        """What decides the amount of a quantity."""
+        return PriceTerms.of(
+            model=self.given.model,
+            unit_amount=self.given.unit_amount,
+            tiers=stored_tiers(self.given),
+            package_size=self.given.package_size,
+        )
+
+
+def stored_tiers(price: NewPrice) -> JsonList | None:
+    """The tiers as the column has them: decimals as strings, the last without bound."""
+    if not price.tiers:
+        return None
+    return [
+        {"up_to": None if tier.up_to is None else plain(tier.up_to), "unit": plain(tier.unit), "flat": plain(tier.flat)}
+        for tier in price.tiers
+    ]
 
 
 _PRICES = text(
     """
-    SELECT p.id, p.code, d.code AS product_code, p.currency, p.unit_amount, p.interval_unit, p.interval_count,
-           r.name AS tax_rate, r.percent, r.inclusive, r.countries
+    SELECT p.id, p.code, d.code AS product_code, p.currency, p.model, p.unit_amount, p.tiers, p.package_size, p.usage,
+           p.interval_unit, p.interval_count, r.name AS tax_rate, r.percent, r.inclusive, r.countries
     FROM billing.price p
     JOIN billing.product d ON d.id = p.product_id
     LEFT JOIN billing.tax_rate r ON r.id = p.tax_rate_id
@@ -48,19 +65,45 @@ def prices_by_code(session: Session, *, seller_id: UUID, codes: Sequence[str] | 
     return {
         row.code: PriceFacts(
             id=row.id,
-            code=row.code,
-            product_code=row.product_code,
-            currency=row.currency,
-            unit_amount=row.unit_amount,
-            interval_unit=row.interval_unit,
-            interval_count=row.interval_count,
-            tax_rate=row.tax_rate,
+            given=NewPrice(
+                code=row.code,
+                product_code=row.product_code,
+                currency=row.currency,
+                unit_amount=row.unit_amount,
+                interval_unit=row.interval_unit,
+                interval_count=row.interval_count,
+                tax_rate=row.tax_rate,
+                model=row.model,
+                tiers=tuple(_tier(stored) for stored in row.tiers or ()),
+                package_size=row.package_size,
+                usage=row.usage,
+            ),
             rate=None
             if row.tax_rate is None
             else TaxRate.of(percent=row.percent, inclusive=row.inclusive, countries=row.countries),
         )
         for row in found
     }
+
+
+def _tier(stored: Mapping[str, str | None]) -> NewTier:
+    up_to, unit, flat = stored["up_to"], stored["unit"], stored["flat"]
+    assert unit is not None
+    assert flat is not None
+    return NewTier(None if up_to is None else Decimal(up_to), Decimal(unit), Decimal(flat))
+
+
+def usable_coupon(session: Session, *, seller_id: UUID, code: str, currency: str) -> Coupon:
+    """The seller's coupon, for something in `currency`.
+
+    Raises `Refused` (`coupon_not_found`, `coupon_of_another_currency`).
+    """
+    found = session.scalars(select(Coupon).where(Coupon.seller_id == seller_id, Coupon.code == code)).one_or_none()
+    if found is None:
+        raise Refused(Fault("coupon", "coupon_not_found", f"no coupon has the code {code}"))
+    if found.currency not in (None, currency):
+        raise Refused(Fault("coupon", "coupon_of_another_currency", f"it takes off {found.currency}; choose another"))
+    return found
 
 
 def the_seller(session: Session, code: str) -> Seller:

@@ -62,18 +62,7 @@ def known(
         seller=_seller(seller),
         tax_rates={rate.name: _rate(rate) for rate in rates},
         products={product.code: NewProduct(product.code, product.name) for product in products},
-        prices={
-            price.code: NewPrice(
-                code=price.code,
-                product_code=price.product_code,
-                currency=price.currency,
-                unit_amount=price.unit_amount,
-                interval_unit=price.interval_unit,
-                interval_count=price.interval_count,
-                tax_rate=price.tax_rate,
-            )
-            for price in prices_by_code(session, seller_id=seller.id).values()
-        },
+        prices={code: price.given for code, price in prices_by_code(session, seller_id=seller.id).items()},
         customers=_customers(session, keyring, seller.id, account_ids),
         subscriptions={
             code: NewSubscription(
@@ -105,6 +94,9 @@ def _seller(row: Seller) -> NewSeller:
             catch_up_limit=row.catch_up_limit,
             dunning_retries=tuple(timedelta(seconds=delay) for delay in row.dunning_retry_s),
             dunning_final=row.dunning_final,
+            proration=row.proration,
+            oss=row.oss,
+            draft_review_h=row.draft_review_h,
         ),
     )
 

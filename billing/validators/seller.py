@@ -11,6 +11,8 @@ from billing.validators.checks import Checks
 
 CATCH_UP = ("bill_each", "merge", "skip")
 DUNNING_FINAL = ("cancel", "unpaid", "keep")
+PRORATION = ("second", "day")
+OSS = ("none", "union", "non_union")
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{0,19}", re.ASCII)
 _LONGEST_DELAY = timedelta(days=365)
 _MOST_RETRIES = 12
@@ -25,6 +27,12 @@ class SellerPolicy:
     catch_up_limit: int = 12
     dunning_retries: tuple[timedelta, ...] = _DEFAULT_RETRIES
     dunning_final: str = "cancel"
+    proration: str = "second"
+    """second | day: what a share of a period counts."""
+    oss: str = "none"
+    """none | union | non_union: how tax on sales to consumers in other member states is declared."""
+    draft_review_h: int = 0
+    """Hours for which an invoice is held as a draft before it is issued; 0: issued at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +97,6 @@ def _check_policy(checks: Checks, policy: SellerPolicy) -> None:
     if not all(timedelta(hours=1) <= delay <= _LONGEST_DELAY for delay in policy.dunning_retries):
         checks.fault("dunning_retries", "out_of_range", "give delays from 1h to 365d")
     checks.one_of("dunning_final", policy.dunning_final, DUNNING_FINAL)
+    checks.one_of("proration", policy.proration, PRORATION)
+    checks.one_of("oss", policy.oss, OSS)
+    checks.whole("draft_review_h", policy.draft_review_h, least=0, most=720)

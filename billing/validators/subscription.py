@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.period import Interval, IntervalUnit, boundary, period_no_at
 from billing.validators.checks import Checks
+from billing.validators.price import NewPrice
 
 COLLECTIONS = ("automatic", "send_invoice")
 MOST_ITEMS = 50
+MOST_TRIAL_DAYS = 36_500
 MOST_QUANTITY = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
-    """One price, by its code, and how many of it."""
+    """One price, by its code, and how many of it: 1 unless given; a metered price has none."""
 
     price_code: str
-    quantity: int = 1
+    quantity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewSubscription:
     """Who has what, from when. `code` is the host's name for it.
 
-    `start` is the anchor: boundary 0. `paid_through` is for a business that moves in: the boundary up to which the
-    customer has paid elsewhere. `timezone`: None means the profile's.
+    `start` is the anchor, boundary 0, unless `trial_days` (calendar days, free) or `anchor` (a later moment, at most a
+    full period ahead; what lies before it is a prorated first period) says otherwise. `paid_through` is for a business
+    that moves in: the boundary up to which the customer has paid elsewhere. `timezone`: None means the profile's.
     """
 
     code: str
@@ -41,60 +43,81 @@ class NewSubscription:
     paid_through: datetime | None = None
     collection: str = "automatic"
     days_until_due: int = 30
-
-
-class Rhythm(Protocol):
-    """What the items of one subscription must have in common."""
-
-    @property
-    def currency(self) -> str: ...
-    @property
-    def interval_unit(self) -> str: ...
-    @property
-    def interval_count(self) -> int: ...
+    trial_days: int | None = None
+    anchor: datetime | None = None
+    coupon_code: str | None = None
 
 
 def check_new_subscription(new: NewSubscription) -> None:
     """Raise `Refused` with every fault of `new` that can be seen without the catalog."""
     checks = Checks()
     checks.code("code", new.code)
-    if not new.items:
-        checks.fault("items", "no_items", "give at least one price")
-    if len(new.items) > MOST_ITEMS:
-        checks.fault("items", "too_many", f"at most {MOST_ITEMS} items")
-    for place, item in enumerate(new.items, start=1):
-        checks.code(f"items.{place}.price", item.price_code)
-        checks.whole(f"items.{place}.quantity", item.quantity, least=1, most=MOST_QUANTITY)
-    codes = [item.price_code for item in new.items]
-    if len(set(codes)) < len(codes):
-        checks.fault("items", "price_twice", "name each price once and give its quantity")
+    _check_items(checks, new.items)
     if new.timezone is not None:
         checks.timezone("timezone", new.timezone)
     checks.instant("start", new.start)
     if new.paid_through is not None:
         checks.instant("paid_through", new.paid_through)
+        if new.trial_days or new.anchor is not None:
+            checks.fault(
+                "paid_through", "paid_through_and_anchor", "give the boundary as start, without trial or anchor"
+            )
+    if new.trial_days is not None:
+        checks.whole("trial_days", new.trial_days, least=0, most=MOST_TRIAL_DAYS)
+    if new.anchor is not None:
+        checks.instant("anchor", new.anchor)
+        if new.trial_days is not None:
+            checks.fault("trial_days", "trial_with_anchor", "give a trial or an anchor; a trial's end is the anchor")
+    if new.coupon_code is not None:
+        checks.code("coupon", new.coupon_code)
     checks.one_of("collection", new.collection, COLLECTIONS)
     checks.whole("days_until_due", new.days_until_due, least=0, most=365)
     checks.done()
 
 
-def check_one_rhythm(prices: Sequence[Rhythm]) -> None:
-    """Raise `Refused` unless all prices share currency and interval."""
+def check_items(items: Sequence[NewItem]) -> None:
+    """Raise `Refused` with every fault of a list of items that can be seen without the catalog."""
     checks = Checks()
-    if len({price.currency for price in prices}) > 1:
-        checks.fault("items", "currencies_differ", "one subscription has one currency")
-    if len({(price.interval_unit, price.interval_count) for price in prices}) > 1:
-        checks.fault("items", "intervals_differ", "one subscription has one interval")
+    _check_items(checks, items)
     checks.done()
 
 
-def first_period_to_bill(*, anchor: datetime, zone: str, interval: Interval, paid_through: datetime | None) -> int:
-    """The number of the first period that is ours to bill: 0, or the one that begins at `paid_through`.
+def _check_items(checks: Checks, items: Sequence[NewItem]) -> None:
+    if not items:
+        checks.fault("items", "no_items", "give at least one price")
+    if len(items) > MOST_ITEMS:
+        checks.fault("items", "too_many", f"at most {MOST_ITEMS} items")
+    for place, item in enumerate(items, start=1):
+        checks.code(f"items.{place}.price", item.price_code)
+        if item.quantity is not None:
+            checks.whole(f"items.{place}.quantity", item.quantity, least=0, most=MOST_QUANTITY)
+    codes = [item.price_code for item in items]
+    if len(set(codes)) < len(codes):
+        checks.fault("items", "price_twice", "name each price once and give its quantity")
+
+
+def check_against_prices(items: Sequence[tuple[NewPrice, int | None]]) -> None:
+    """Raise `Refused` unless (price, quantity given) fit together: one currency, and what recurs has one interval."""
+    checks = Checks()
+    recurring = [price for price, _ in items if price.interval_unit is not None]
+    if not recurring:
+        checks.fault("items", "nothing_recurs", "give at least one price with an interval")
+    if len({price.currency for price, _ in items}) > 1:
+        checks.fault("items", "currencies_differ", "one subscription has one currency")
+    if len({(price.interval_unit, price.interval_count) for price in recurring}) > 1:
+        checks.fault("items", "intervals_differ", "one subscription has one interval")
+    for place, (price, quantity) in enumerate(items, start=1):
+        if price.usage is not None and quantity is not None:
+            mend = "leave it out; what is used of a metered price is recorded"
+            checks.fault(f"items.{place}.quantity", "quantity_of_metered", mend)
+    checks.done()
+
+
+def first_period_to_bill(*, anchor: datetime, zone: str, interval: Interval, paid_through: datetime) -> int:
+    """The number of the first period that is ours to bill: the one that begins at `paid_through`.
 
     Raises `Refused` (`paid_through_not_a_boundary`, naming the two nearest; `paid_through_before_start`).
     """
-    if paid_through is None:
-        return 0
     if paid_through < anchor:
         mend = f"it begins at {format_instant(anchor)}; give that or a later boundary"
         raise Refused(Fault("paid_through", "paid_through_before_start", mend))
@@ -107,6 +130,20 @@ def first_period_to_bill(*, anchor: datetime, zone: str, interval: Interval, pai
     raise Refused(Fault("paid_through", "paid_through_not_a_boundary", mend))
 
 
-def interval_of(rhythm: Rhythm) -> Interval:
-    """The interval that a price names."""
-    return Interval(IntervalUnit(rhythm.interval_unit), rhythm.interval_count)
+def check_anchor(*, start: datetime, anchor: datetime, zone: str, interval: Interval) -> None:
+    """Raise `Refused` (`anchor_not_later`, `anchor_too_late`) unless it ends a first period that began by `start`."""
+    if anchor <= start:
+        raise Refused(Fault("anchor", "anchor_not_later", "give a moment after the start, or leave the anchor out"))
+    earliest = boundary(anchor, zone, interval, -1)
+    if earliest > start:
+        mend = f"at most one full period ahead; that of this anchor begins at {format_instant(earliest)}"
+        raise Refused(Fault("anchor", "anchor_too_late", mend))
+
+
+def interval_of(prices: Iterable[NewPrice]) -> Interval:
+    """The interval of those that recur."""
+    return next(
+        Interval(IntervalUnit(price.interval_unit), price.interval_count)
+        for price in prices
+        if price.interval_unit is not None
+    )

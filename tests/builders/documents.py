@@ -52,6 +52,7 @@ def subscription(session: Session, of: Profile, prices: list[tuple[Price, int]],
             subscription_id=row.id,
             price_id=each.id,
             quantity=quantity,
+            counts_from=start,
             position=position,
         )
         add(session, item)

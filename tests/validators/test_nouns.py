@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,8 +27,8 @@ from billing.validators.seller import (
 from billing.validators.subscription import (
     NewItem,
     NewSubscription,
+    check_against_prices,
     check_new_subscription,
-    check_one_rhythm,
     first_period_to_bill,
 )
 from billing.validators.tax_rate import NewTaxRate, check_new_tax_rate
@@ -175,13 +175,18 @@ SUBSCRIPTIONS: list[Case] = [
     ({}, []),
     ({"code": ""}, [("code", "missing")]),
     ({"items": ()}, [("items", "no_items")]),
-    ({"items": (NewItem("a", 0),)}, [("items.1.quantity", "out_of_range")]),
+    ({"items": (NewItem("a", -1),)}, [("items.1.quantity", "out_of_range")]),
     ({"items": (NewItem("a"), NewItem(""))}, [("items.2.price", "missing")]),
     ({"items": (NewItem("a"), NewItem("a"))}, [("items", "price_twice")]),
     ({"items": tuple(NewItem(f"p{n}") for n in range(51))}, [("items", "too_many")]),
     ({"timezone": "x"}, [("timezone", "unknown_timezone")]),
     ({"start": datetime(2026, 1, 1)}, [("start", "time_without_offset")]),
     ({"paid_through": datetime(2026, 1, 1)}, [("paid_through", "time_without_offset")]),
+    ({"paid_through": NOW, "trial_days": 7}, [("paid_through", "paid_through_and_anchor")]),
+    ({"trial_days": -1}, [("trial_days", "out_of_range")]),
+    ({"trial_days": 7, "anchor": NOW}, [("trial_days", "trial_with_anchor")]),
+    ({"anchor": datetime(2026, 1, 1)}, [("anchor", "time_without_offset")]),
+    ({"coupon_code": ""}, [("coupon", "missing")]),
     ({"collection": "cash"}, [("collection", "not_one_of")]),
     ({"days_until_due": -1}, [("days_until_due", "out_of_range")]),
 ]
@@ -192,36 +197,38 @@ def test_subscription(change: dict[str, Any], faults: list[tuple[str, str]]) -> 
     assert _faults(lambda: check_new_subscription(replace(SUBSCRIPTION, **change))) == faults
 
 
-@dataclass(frozen=True)
-class _Price:
-    currency: str = "eur"
-    interval_unit: str = "month"
-    interval_count: int = 1
+METERED = replace(PRICE, code="api", usage="sum")
+ONE_OFF = replace(PRICE, code="setup", interval_unit=None)
+Items = list[tuple[NewPrice, int | None]]
 
 
 @pytest.mark.parametrize(
-    ("prices", "faults"),
+    ("items", "faults"),
     [
-        ([_Price(), _Price()], []),
-        ([_Price(), _Price(currency="usd")], [("items", "currencies_differ")]),
-        ([_Price(), _Price(interval_unit="year")], [("items", "intervals_differ")]),
-        ([_Price(), _Price("usd", "month", 2)], [("items", "currencies_differ"), ("items", "intervals_differ")]),
+        ([(PRICE, 2), (METERED, None), (ONE_OFF, None)], []),
+        ([(PRICE, None), (replace(PRICE, currency="usd"), None)], [("items", "currencies_differ")]),
+        ([(PRICE, None), (replace(PRICE, interval_unit="year"), None)], [("items", "intervals_differ")]),
+        (
+            [(PRICE, None), (replace(PRICE, currency="usd", interval_count=2), None)],
+            [("items", "currencies_differ"), ("items", "intervals_differ")],
+        ),
+        ([(ONE_OFF, 1)], [("items", "nothing_recurs")]),
+        ([(PRICE, 1), (METERED, 5)], [("items.2.quantity", "quantity_of_metered")]),
     ],
 )
-def test_items_share_one_rhythm(prices: list[_Price], faults: list[tuple[str, str]]) -> None:
-    assert _faults(lambda: check_one_rhythm(prices)) == faults
+def test_items_fit_their_prices_and_one_another(items: Items, faults: list[tuple[str, str]]) -> None:
+    assert _faults(lambda: check_against_prices(items)) == faults
 
 
 MONTH = Interval(IntervalUnit.MONTH)
 
 
-def _first(paid_through: datetime | None, zone: str = "UTC") -> int:
+def _first(paid_through: datetime, zone: str = "UTC") -> int:
     anchor = datetime(2025, 10, 31, tzinfo=UTC)
     return first_period_to_bill(anchor=anchor, zone=zone, interval=MONTH, paid_through=paid_through)
 
 
-def test_who_is_new_is_billed_from_the_start() -> None:
-    assert _first(None) == 0
+def test_who_has_paid_nothing_elsewhere_is_billed_from_the_start() -> None:
     assert _first(datetime(2025, 10, 31, tzinfo=UTC)) == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -15,6 +16,7 @@ from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_ids
 from billing.models import Price, Product, TaxRate
+from billing.queries.catalog import stored_tiers
 from billing.validators.price import NewPrice, check_new_price
 
 
@@ -40,8 +42,11 @@ def create_prices(session: Session, *, seller_id: UUID, new: Sequence[NewPrice],
             "tax_rate_id": rates[price.tax_rate] if price.tax_rate else None,
             "code": price.code,
             "currency": price.currency,
-            "model": "per_unit",
+            "model": price.model,
             "unit_amount": price.unit_amount,
+            "tiers": None if (tiers := stored_tiers(price)) is None else json.dumps(tiers),
+            "package_size": price.package_size,
+            "usage": price.usage,
             "interval_unit": price.interval_unit,
             "interval_count": price.interval_count,
         }

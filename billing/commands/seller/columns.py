@@ -14,4 +14,7 @@ def policy_columns(policy: SellerPolicy) -> dict[str, Any]:
         "catch_up_limit": policy.catch_up_limit,
         "dunning_retry_s": [int(delay.total_seconds()) for delay in policy.dunning_retries],
         "dunning_final": policy.dunning_final,
+        "proration": policy.proration,
+        "oss": policy.oss,
+        "draft_review_h": policy.draft_review_h,
     }

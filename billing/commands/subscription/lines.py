@@ -11,11 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 from billing.commands.invoice.planned import PlannedLine
+from billing.kernel.ids import new_id
 from billing.models import Seller
 from billing.queries.standing import Item, PriceInUse
 from billing.rules.lines import How, PriceTerms, exact_amount, plain, priced
 from billing.rules.proration import ProrationUnit, prorated_charge
-from billing.rules.tax import TaxTreatment, carried, treatment
+from billing.rules.tax import UNTAXED, TaxTreatment, carried, treatment
 from billing.rules.walk import Span
 
 
@@ -38,6 +39,11 @@ def usage_line(item: Item, span: Span, quantity: Decimal, treatment: TaxTreatmen
 def one_off_line(item: Item, treatment: TaxTreatment) -> PlannedLine:
     """A price that is charged once, by the next invoice."""
     return _line(item.price, "one_off", 1 if item.quantity is None else item.quantity, None, treatment)
+
+
+def once(item: Item) -> PlannedLine:
+    """A new waiting line of a price that is charged once. Its tax is decided by the invoice that takes it over."""
+    return replace(one_off_line(item, UNTAXED), id=new_id())
 
 
 def stub_line(

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.period import Interval, boundary
+from billing.kernel.period import Interval, IntervalUnit, boundary
 from billing.queries.catalog import PriceFacts
+from billing.rules.walk import STUB
 from billing.validators.subscription import (
+    NewItem,
     NewSubscription,
+    check_against_prices,
+    check_anchor,
     check_new_subscription,
-    check_one_rhythm,
     first_period_to_bill,
     interval_of,
 )
+
+PlannedItem = tuple[PriceFacts, int | None]
+"""A price and how many of it; none of a metered one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +32,14 @@ class PlannedSubscription:
     timezone: str
     interval: Interval
     currency: str
-    items: tuple[tuple[PriceFacts, int], ...]
-    """(price, quantity) in order."""
+    items: tuple[PlannedItem, ...]
+    """What recurs, in order."""
+    one_offs: tuple[PlannedItem, ...]
+    """What the first invoice charges once."""
+    anchor_at: datetime
+    trial_end: datetime | None
     next_period_no: int
     next_due_at: datetime
-    first_period_end: datetime
 
 
 def plan_subscription(
@@ -38,30 +47,49 @@ def plan_subscription(
 ) -> PlannedSubscription:
     """Compute what `new` means. `prices` by code holds at least those of its items that exist.
 
-    Raises `Refused`: the faults of `check_new_subscription` and `check_one_rhythm`, `price_not_found`,
-    `paid_through_not_a_boundary`, `paid_through_before_start`.
+    Raises `Refused`: the faults of `check_new_subscription` and `check_against_prices`, `price_not_found`,
+    `anchor_not_later`, `anchor_too_late`, `paid_through_not_a_boundary`, `paid_through_before_start`.
     """
     check_new_subscription(new)
-    missing = [
-        Fault(f"items.{place}.price", "price_not_found", f"no price has the code {item.price_code}")
-        for place, item in enumerate(new.items, start=1)
-        if item.price_code not in prices
-    ]
-    if missing:
-        raise Refused(missing)
-    items = tuple((prices[item.price_code], item.quantity) for item in new.items)
-    check_one_rhythm([price for price, _ in items])
-    first = items[0][0]
-    interval = interval_of(first)
+    items = priced_items(new.items, prices)
+    interval = interval_of(price.given for price, _ in items)
     zone = new.timezone or profile_timezone
-    k = first_period_to_bill(anchor=new.start, zone=zone, interval=interval, paid_through=new.paid_through)
+    anchor, trial_end, k, due = new.start, None, 0, new.start
+    if new.trial_days:
+        trial_end = boundary(new.start, zone, Interval(IntervalUnit.DAY, new.trial_days), 1)
+        anchor = due = trial_end
+    elif new.anchor is not None:
+        check_anchor(start=new.start, anchor=new.anchor, zone=zone, interval=interval)
+        anchor, k = new.anchor, STUB
+    elif new.paid_through is not None:
+        k = first_period_to_bill(anchor=new.start, zone=zone, interval=interval, paid_through=new.paid_through)
+        due = boundary(new.start, zone, interval, k)
     return PlannedSubscription(
         new=new,
         timezone=zone,
         interval=interval,
-        currency=first.currency,
-        items=items,
+        currency=items[0][0].given.currency,
+        items=tuple(item for item in items if item[0].given.interval_unit is not None),
+        one_offs=tuple(item for item in items if item[0].given.interval_unit is None),
+        anchor_at=anchor,
+        trial_end=trial_end,
         next_period_no=k,
-        next_due_at=boundary(new.start, zone, interval, k),
-        first_period_end=boundary(new.start, zone, interval, k + 1),
+        next_due_at=due,
     )
+
+
+def priced_items(items: Sequence[NewItem], prices: Mapping[str, PriceFacts]) -> list[PlannedItem]:
+    """The items with their prices, and quantity 1 where a licensed one gives none.
+
+    Raises `Refused`: `price_not_found`, the faults of `check_against_prices`.
+    """
+    missing = [
+        Fault(f"items.{place}.price", "price_not_found", f"no price has the code {item.price_code}")
+        for place, item in enumerate(items, start=1)
+        if item.price_code not in prices
+    ]
+    if missing:
+        raise Refused(missing)
+    found = [(prices[item.price_code], item.quantity) for item in items]
+    check_against_prices([(price.given, quantity) for price, quantity in found])
+    return [(price, 1 if quantity is None and price.given.usage is None else quantity) for price, quantity in found]

@@ -159,10 +159,10 @@ class _Renewal:
     def _turn(self, turn: Turn) -> None:
         """The scheduled items take over; one-off ones among them become lines of the next document, once."""
         assert self.walked.scheduled is not None
-        row, done = self.walked.row, self.walked.walk
+        done = self.walked.walk
         self.items = settled_items(self.items, self.walked.scheduled, at=turn.at)
         self.turned = Turned(tuple(self.items), done.anchor, done.anchor_no, done.interval)
-        profile = self.standing.profiles[row.profile_id]
+        profile = self.standing.profiles[self.walked.row.profile_id]
         self._wait(
             [
                 one_off_line(item, taxed(self.walked.seller, profile, item.price))

@@ -10,22 +10,27 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.subscription.lines import once
 from billing.commands.subscription.plan import PlannedSubscription, plan_subscription
+from billing.commands.subscription.waiting import write_waiting
 from billing.db.bulk import insert_rows
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.ids import new_ids
-from billing.kernel.status import SubscriptionStatus
-from billing.models import Profile, Subscription, SubscriptionItem
-from billing.queries.catalog import prices_by_code
+from billing.kernel.ids import new_id, new_ids
+from billing.kernel.status import PeriodDisposition, SubscriptionStatus
+from billing.models import BillingPeriod, Profile, Subscription, SubscriptionItem
+from billing.queries.catalog import prices_by_code, usable_coupon
+from billing.queries.standing import Item, prices_in_use
+from billing.rules.walk import STUB
 from billing.validators.subscription import NewSubscription
 
 
 def subscribe(session: Session, *, seller_id: UUID, new: NewSubscription, now: datetime) -> Subscription:
-    """Plan and write one subscription, active at once and due at its start, or at the boundary paid up to.
+    """Plan and write one subscription, due at its start, at its trial's end, or at the boundary paid up to.
 
-    Raises `Refused`: those of `plan_subscription`, `profile_not_found`, `subscription_code_taken`.
+    Raises `Refused`: those of `plan_subscription`, `profile_not_found`, `subscription_code_taken`, `coupon_not_found`,
+    `coupon_of_another_currency`.
     """
     profile = session.scalars(
         select(Profile).where(Profile.seller_id == seller_id, Profile.account_id == new.account_id)
@@ -54,8 +59,9 @@ def write_subscriptions(
     """
     if not planned:
         return {}
+    coupons = _coupons(session, seller_id, planned)
     rows = [
-        _row(id_, seller_id, profiles[plan.new.account_id], plan)
+        _row(id_, seller_id, profiles[plan.new.account_id], plan, coupons)
         for id_, plan in zip(new_ids(len(planned)), planned, strict=True)
     ]
     written = insert_rows(session, Subscription, rows, unless_taken=("seller_id", "code"), returning=("code", "id"))
@@ -63,6 +69,8 @@ def write_subscriptions(
     if taken := [plan.new.code for plan in planned if plan.new.code not in ids]:
         raise Refused([Fault("code", "subscription_code_taken", f"{code} is taken; choose another") for code in taken])
     insert_rows(session, SubscriptionItem, _item_rows(seller_id, planned, ids))
+    insert_rows(session, BillingPeriod, _trial_rows(seller_id, planned, ids))
+    _write_one_offs(session, seller_id, planned, ids)
     emit_many(
         session,
         topic=Topic.SUBSCRIPTION_CREATED,
@@ -75,19 +83,34 @@ def write_subscriptions(
     return ids
 
 
-def _row(id_: UUID, seller_id: UUID, profile_id: UUID, plan: PlannedSubscription) -> dict[str, Any]:
+def _coupons(session: Session, seller_id: UUID, planned: Sequence[PlannedSubscription]) -> dict[str, UUID]:
+    """The ids of the coupons named, each usable on what names it."""
+    found = {}
+    for plan in planned:
+        if (code := plan.new.coupon_code) is not None:
+            found[code] = usable_coupon(session, seller_id=seller_id, code=code, currency=plan.currency).id
+    return found
+
+
+def _row(
+    id_: UUID, seller_id: UUID, profile_id: UUID, plan: PlannedSubscription, coupons: Mapping[str, UUID]
+) -> dict[str, Any]:
     new = plan.new
     return {
         "id": id_,
         "seller_id": seller_id,
         "profile_id": profile_id,
         "code": new.code,
-        "status": SubscriptionStatus.ACTIVE,
+        "status": SubscriptionStatus.TRIALING if plan.trial_end else SubscriptionStatus.ACTIVE,
         "currency": plan.currency,
         "interval_unit": plan.interval.unit,
         "interval_count": plan.interval.count,
         "timezone": plan.timezone,
-        "anchor_at": new.start,
+        "anchor_at": plan.anchor_at,
+        "trial_end": plan.trial_end,
+        "current_period_start": new.start if plan.trial_end else None,
+        "current_period_end": plan.trial_end,
+        "coupon_id": coupons[new.coupon_code] if new.coupon_code else None,
         "anchor_no": 0,
         "next_period_no": plan.next_period_no,
         "started_at": new.start,
@@ -116,3 +139,38 @@ def _item_rows(
         for position, (price, quantity) in enumerate(plan.items, start=1)
     ]
     return [{"id": id_, **row} for id_, row in zip(new_ids(len(rows)), rows, strict=True)]
+
+
+def _trial_rows(
+    seller_id: UUID, planned: Sequence[PlannedSubscription], ids: Mapping[str, UUID]
+) -> list[dict[str, Any]]:
+    """A trial is a period like any other, before the first one that is billed."""
+    return [
+        {
+            "id": new_id(),
+            "seller_id": seller_id,
+            "subscription_id": ids[plan.new.code],
+            "anchor_no": 0,
+            "period_no": STUB,
+            "starts_at": plan.new.start,
+            "ends_at": plan.trial_end,
+            "disposition": PeriodDisposition.TRIAL,
+        }
+        for plan in planned
+        if plan.trial_end is not None
+    ]
+
+
+def _write_one_offs(
+    session: Session, seller_id: UUID, planned: Sequence[PlannedSubscription], ids: Mapping[str, UUID]
+) -> None:
+    """What is charged once waits for the first invoice."""
+    prices = prices_in_use(session, {price.id for plan in planned for price, _ in plan.one_offs})
+    write_waiting(
+        session,
+        [
+            (seller_id, ids[plan.new.code], once(Item(None, prices[price.id], quantity, plan.new.start)))
+            for plan in planned
+            for price, quantity in plan.one_offs
+        ],
+    )

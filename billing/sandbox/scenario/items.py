@@ -1,0 +1,115 @@
+"""The items of a subscription: each price once, one rhythm, one currency, at least one of them recurring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from billing.kernel.period import Interval, IntervalUnit
+from billing.sandbox.scenario.faults import Faulty
+from billing.sandbox.scenario.keys import Fields, Key, read_each, read_keys
+from billing.sandbox.scenario.place import Place
+from billing.sandbox.scenario.scalars import known, whole
+from billing.sandbox.scenario.steps import ItemSpec
+from billing.validators.subscription import MOST_ITEMS, MOST_QUANTITY
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFields:
+    """One item: its keys, and what is known of its price (nothing, where the price is faulty)."""
+
+    fields: Fields
+    price: dict[str, Any]
+
+    @property
+    def code(self) -> str | None:
+        return self.fields.values.get("price")
+
+    @property
+    def one_off(self) -> bool:
+        return self.price.get("interval_unit", "unknown") is None
+
+    @property
+    def interval(self) -> Interval | None:
+        """None: one-off, or not known."""
+        if self.price.get("interval_unit") is None or "interval_count" not in self.price:
+            return None
+        return Interval(IntervalUnit(self.price["interval_unit"]), self.price["interval_count"])
+
+    @property
+    def currency(self) -> str | None:
+        return self.price.get("currency")
+
+    @property
+    def metered(self) -> bool:
+        return self.price.get("usage") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """What the items of one list have in common; None where it is not known."""
+
+    interval: Interval | None
+    currency: str | None
+
+
+def read_items(place: Place) -> tuple[ItemSpec, ...]:
+    """A complete list. Raises `Faulty` where anything is wrong with it, after all is noted."""
+    before = len(place.reading.faults)
+    elements = place.elements()
+    if len(elements) > MOST_ITEMS:
+        raise place.fault("too_many", f"give at most {MOST_ITEMS} items")
+    prices = place.reading.named.get("prices", {})
+    items = [
+        ItemFields(fields, prices.get(fields.values.get("price", ""), {}))
+        for fields in read_each(elements, lambda element: read_keys(element, _ITEM))
+    ]
+    _check_each(items)
+    if len(items) == len(elements) and all(item.one_off for item in items):
+        place.fault("no_recurring_item", "give at least one recurring price")
+    _check_same(items, lambda item: item.interval, "intervals_differ", "recurring items share interval and count with")
+    _check_same(items, lambda item: item.currency, "currencies_differ", "one subscription has one currency, that of")
+    if len(place.reading.faults) > before:
+        raise Faulty
+    return tuple(
+        ItemSpec(price=item.fields.values["price"], quantity=None if item.metered else item.fields.values["quantity"])
+        for item in items
+    )
+
+
+def rhythm_of(place: Place, items: Sequence[ItemSpec]) -> Rhythm:
+    """The interval of the recurring items, and the currency."""
+    prices = place.reading.named.get("prices", {})
+    known_items = [ItemFields(Fields(place), prices.get(item.price, {})) for item in items]
+    return Rhythm(
+        interval=next((item.interval for item in known_items if item.interval is not None), None),
+        currency=next((item.currency for item in known_items if item.currency is not None), None),
+    )
+
+
+def _check_each(items: Sequence[ItemFields]) -> None:
+    seen = set()
+    for item in items:
+        if item.code is not None and item.code in seen:
+            item.fields.spot("price").fault("price_twice", "name each price once and give its quantity")
+        seen.add(item.code)
+        if item.metered and "quantity" in item.fields.given:
+            item.fields.spot("quantity").fault("quantity_on_metered", "leave it out; usage counts a metered price")
+
+
+def _check_same(items: Sequence[ItemFields], of: Callable[[ItemFields], object], code: str, message: str) -> None:
+    first = None
+    for item in items:
+        if (own := of(item)) is None:
+            continue
+        if first is None:
+            first = item
+        elif own != of(first):
+            item.fields.spot("price").fault(code, f"{message} {first.code}")
+
+
+_ITEM = {
+    "price": Key(known("prices", "unknown_price")),
+    "quantity": Key(whole(1, MOST_QUANTITY), default=1),
+}
