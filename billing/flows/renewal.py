@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from billing.commands.invoice.issue import Issued
 from billing.commands.slice.claim import ClaimedSlice, claim, end, hold_token
 from billing.commands.slice.cut import cut
-from billing.commands.subscription.advance import advance, record_periods
+from billing.commands.subscription.advance import advance, cut_periods, record_periods
 from billing.commands.subscription.planned import BillingPlan
 from billing.commands.subscription.renew import plan as plan_renewal
 from billing.commands.subscription.renew import usage_windows, walk_all
@@ -99,7 +99,7 @@ def bill_profiles(
     now = parts.clock.now(session)
     standing = load_standing(session, profiles=profiles, only=only, due=now)
     walked = walk_all(standing, now=now)
-    usage = usage_quantities(session, usage_windows(walked))
+    usage = usage_quantities(session, usage_windows(standing, walked))
     made = plan_renewal(standing, walked, usage=usage, parties=open_parties(parts, standing))
     failpoint("renewals.planned_slice")
     return write_plan(parts, session, made, now=now)
@@ -108,6 +108,7 @@ def bill_profiles(
 def write_plan(parts: Parts, session: Session, made: BillingPlan, *, now: datetime) -> list[Issued]:
     """Write what was planned: periods, waiting lines, rows, documents; numbers last."""
     record_periods(session, made.periods)
+    cut_periods(session, made.cuts)
     advance(session, made.advances, now=now)
     taken = set(made.taken)
     write_waiting(session, [each for each in made.waits if each[2].id not in taken])

@@ -15,7 +15,7 @@ from billing.db.base import Base, Json, Minor, SellerOwned, one_of, owned
 class WaitingLine(SellerOwned, Base):
     """A line for the subscription's next invoice, in the order of ids. The row is deleted when it is invoiced.
 
-    A proration credit keeps the tax of the line that it credits; other lines are taxed when they are issued.
+    A proration credit for an issued line keeps that line's tax; other lines are taxed when they are issued.
     """
 
     __tablename__ = "waiting_line"
@@ -37,6 +37,10 @@ class WaitingLine(SellerOwned, Base):
     """The line that a proration credit gives back; it may be waiting itself."""
     credits_issued: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     """Whether that line stood on a document when this credit was written: then it is outside a discount's base."""
+    counts_from: Mapped[datetime | None]
+    """Of usage: records from here to the end of the period make the quantity, also those that come while it waits."""
+    if_used: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Of usage before a pause: told only if there is some."""
 
     __table_args__ = (
         owned("subscription_id", "subscription"),
@@ -44,5 +48,6 @@ class WaitingLine(SellerOwned, Base):
         Index("ix_waiting_line_subscription_id", "subscription_id", "id"),
         one_of("kind", ("usage", "proration_credit", "proration_charge", "one_off")),
         CheckConstraint("(kind = 'proration_credit') = (credits_line_id IS NOT NULL)", name="credit_names_line"),
+        CheckConstraint("(kind = 'usage') = (counts_from IS NOT NULL)", name="usage_counts_from"),
         CheckConstraint("num_nulls(tax_percent, tax_inclusive, tax_code) IN (0, 3)", name="tax_whole"),
     )

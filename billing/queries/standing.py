@@ -119,7 +119,8 @@ _PRICES = """
 
 _WAITING = """
     SELECT id, subscription_id, kind, price_id, description, quantity, unit_amount, amount_minor, period_start,
-           period_end, how, tax_percent, tax_inclusive, tax_code, credits_line_id, credits_issued
+           period_end, how, tax_percent, tax_inclusive, tax_code, credits_line_id, credits_issued,
+           counts_from, if_used
     FROM billing.waiting_line
     WHERE subscription_id = ANY(CAST(%(subscriptions)s AS uuid[]))
     ORDER BY subscription_id, id

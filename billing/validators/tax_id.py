@@ -28,6 +28,7 @@ EXAMPLES = {
 }
 """A published number by prefix, of each member state."""
 
+_LIKELIEST = (None, "check_digit", "form")  # of two readings the one that comes closer
 _PREFIXES = {"GR": "EL"}
 _COUNTRIES = {"EL": "GR"}
 
@@ -55,8 +56,8 @@ def read_tax_id(value: str, *, country: str) -> TaxIdCheck:
     """Check a number of a customer in `country` (ISO code), with or without its prefix. Nothing is raised.
 
     The prefix says who issued it, else `country` did. What is good by either reading is valid, since some numbers begin
-    with letters that look like another country's prefix. Outside the EU any form will do, except that of a member
-    state's number with a wrong check digit.
+    with letters that look like another country's prefix. Outside the EU any 5 to 40 letters and digits will do, except
+    a member state's number with a wrong check digit.
     """
     number = clean(value, " \t.-/,:")
     if not _SHAPE.fullmatch(number):
@@ -64,11 +65,13 @@ def read_tax_id(value: str, *, country: str) -> TaxIdCheck:
     number = number.upper()
     found = [_by_member(number, prefix) for prefix in dict.fromkeys((_prefix(number[:2]), _prefix(country)))]
     checks = [check for check in found if check is not None]
-    if number.startswith("XI"):
-        checks.append(TaxIdCheck(number, "XI", "form", None if _NORTHERN_IRELAND.fullmatch(number) else "form"))
+    if _NORTHERN_IRELAND.fullmatch(number):
+        checks.append(TaxIdCheck(number, "XI", "form"))
+    elif number.startswith("XI") and country == "GB":
+        checks.append(TaxIdCheck(number, "XI", "form", "form"))
     elif _prefix(country) not in EXAMPLES and not any(check.reason == "check_digit" for check in checks):
         checks.append(TaxIdCheck(number, country, "form"))
-    return next((check for check in checks if check.valid), checks[0])
+    return min(checks, key=lambda check: _LIKELIEST.index(check.reason))
 
 
 def check_tax_id(checks: Checks, field: str, value: str | None, *, country: str) -> None:
@@ -79,8 +82,14 @@ def check_tax_id(checks: Checks, field: str, value: str | None, *, country: str)
     if found.reason == "check_digit":
         checks.fault(field, "tax_id_check_digit", f"compare it with the original: no {found.country} number reads so")
     elif found.reason == "form":
-        example = "XI123456789" if found.country == "XI" else EXAMPLES.get(_prefix(found.country), "DE136695976")
-        checks.fault(field, "not_a_tax_id", f"give the number as {found.country} issues it, such as {example}")
+        checks.fault(field, "not_a_tax_id", _mend(found.country))
+
+
+def _mend(country: str) -> str:
+    example = {**EXAMPLES, "XI": "XI123456789"}.get(_prefix(country))
+    if example is None:
+        return "give 5 to 40 letters and digits, such as DE136695976"
+    return f"give the number as {country} issues it, such as {example}"
 
 
 def _prefix(country: str) -> str:
@@ -98,7 +107,8 @@ def _by_member(number: str, prefix: str) -> TaxIdCheck | None:
         return TaxIdCheck(number, country, "stdnum", "check_digit")
     except ValidationError:
         return TaxIdCheck(number, country, "stdnum", "form")
-    return TaxIdCheck(prefix + body.removeprefix(prefix), country, "stdnum")
+    # The library takes the prefix off all but Romania's. A French number may go on with the letters FR.
+    return TaxIdCheck(body if prefix == "RO" and body.startswith(prefix) else prefix + body, country, "stdnum")
 
 
 def _validator(country: str) -> Callable[[str], str]:

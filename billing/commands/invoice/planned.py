@@ -33,6 +33,10 @@ class PlannedLine:
     id: UUID | None = None
     credits_line_id: UUID | None = None
     credits_issued: bool = False
+    counts_from: datetime | None = None
+    """Of usage that may wait: from when on it counts, if not from `period_start`."""
+    if_used: bool = False
+    """Told only if there is some: usage from before a pause, of a period that closed in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,14 @@ _ADVANCE = text(
         current_period_start = coalesce(a.starts, s.current_period_start),
         current_period_end = coalesce(a.ends, s.current_period_end),
         status = a.status, coupon_used = a.coupon_used,
-        ended_at = CASE WHEN a.over THEN s.cancel_at ELSE s.ended_at END,
-        paused_at = CASE WHEN a.over THEN NULL ELSE s.paused_at END,
+        cancel_at = a.cancel_at, ended_at = a.ended_at,
+        paused_at = CASE WHEN a.ended_at IS NULL THEN s.paused_at END,
+        scheduled_items = CASE WHEN a.ended_at IS NULL THEN s.scheduled_items END,
         version = s.version + 1, updated_at = clock_timestamp()
     FROM unnest(CAST(:ids AS uuid[]), CAST(:nos AS int[]), CAST(:dues AS timestamptz[]), CAST(:starts AS timestamptz[]),
-                CAST(:ends AS timestamptz[]), CAST(:statuses AS text[]), CAST(:used AS int[]), CAST(:over AS boolean[]))
-         AS a(id, next_period_no, next_due, starts, ends, status, coupon_used, over)
+                CAST(:ends AS timestamptz[]), CAST(:statuses AS text[]), CAST(:used AS int[]),
+                CAST(:cancels AS timestamptz[]), CAST(:overs AS timestamptz[]))
+         AS a(id, next_period_no, next_due, starts, ends, status, coupon_used, cancel_at, ended_at)
     WHERE s.id = a.id
     """
 )
@@ -54,8 +56,25 @@ def record_periods(session: Session, periods: Sequence[RecordedPeriod]) -> None:
     )
 
 
+_CUT = text(
+    """
+    UPDATE billing.billing_period p SET cut_at = c.at
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:anchors AS int[]), CAST(:nos AS int[]), CAST(:ats AS timestamptz[]))
+         AS c(id, anchor_no, period_no, at)
+    WHERE p.subscription_id = c.id AND p.anchor_no = c.anchor_no AND p.period_no = c.period_no AND p.ends_at > c.at
+    """
+)
+
+
+def cut_periods(session: Session, cuts: Sequence[tuple[UUID, int, int, datetime]]) -> None:
+    """Note where a new anchor or an end cut periods short. One that has run to its end is left as it is."""
+    if cuts:
+        ids, anchors, nos, ats = (array(column) for column in zip(*cuts, strict=True))
+        session.execute(_CUT, {"ids": ids, "anchors": anchors, "nos": nos, "ats": ats})
+
+
 def advance(session: Session, advances: Sequence[Advance], *, now: datetime) -> None:
-    """Move the subscriptions on. Those whose `cancel_at` has come end there. Raises `Stale` where a row is gone."""
+    """Move the subscriptions on; end those that end. Raises `Stale` where a row is gone."""
     written = session.execute(
         _ADVANCE,
         {
@@ -66,7 +85,8 @@ def advance(session: Session, advances: Sequence[Advance], *, now: datetime) -> 
             "ends": array(each.current.end if each.current else None for each in advances),
             "statuses": array(each.status for each in advances),
             "used": array(each.coupon_used for each in advances),
-            "over": array(each.ends for each in advances),
+            "cancels": array(each.cancel_at for each in advances),
+            "overs": array(each.ended_at for each in advances),
         },
     )
     if written.rowcount != len(advances):  # type: ignore[attr-defined]
@@ -82,7 +102,7 @@ def advance(session: Session, advances: Sequence[Advance], *, now: datetime) -> 
         events=[
             (each.seller_id, each.subscription_id, f'{{"profile_id":"{each.profile_id}"}}')
             for each in advances
-            if each.ends
+            if each.ended_at is not None
         ],
     )
 

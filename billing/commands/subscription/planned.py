@@ -29,7 +29,10 @@ class RecordedPeriod:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What a subscription's row becomes. `ends` closes it at its `cancel_at`; `turned` has its new items and anchor."""
+    """What a subscription's row becomes: whole in these columns, `current` None leaves the running period.
+
+    `ended_at` closes it; `turned` has its new items and anchor.
+    """
 
     subscription_id: UUID
     seller_id: UUID
@@ -39,7 +42,8 @@ class Advance:
     next_due: datetime | None
     current: Span | None
     coupon_used: int
-    ends: bool
+    cancel_at: datetime | None
+    ended_at: datetime | None
     turned: Turned | None
 
 
@@ -65,3 +69,5 @@ class BillingPlan:
     """New waiting lines: (seller, subscription, line)."""
     taken: list[UUID] = field(default_factory=list)
     """Waiting lines that a document took over."""
+    cuts: list[tuple[UUID, int, int, datetime]] = field(default_factory=list)
+    """Periods that end early: (subscription, anchor_no, period_no, when)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,17 +11,13 @@ from uuid import UUID
 
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.planned import PlannedLine
-from billing.commands.subscription.documents import frame_of, metered_lines, waiting_lines, write_document
-from billing.commands.subscription.lines import licensed_line, one_off_line, stub_line, taxed
+from billing.commands.subscription.biller import Biller, waiting_windows
 from billing.commands.subscription.planned import Advance, BillingPlan, RecordedPeriod, Turned
 from billing.commands.subscription.terms import interval_of, rhythm, running_span, settled_items, window_of
-from billing.kernel.ids import new_id
-from billing.kernel.period import boundary
 from billing.kernel.status import PeriodDisposition, SubscriptionStatus
 from billing.models import Seller
 from billing.queries.standing import Item, Standing
 from billing.queries.usage import UsageWindow
-from billing.rules.proration import ProrationUnit
 from billing.rules.walk import STUB, CatchUpPolicy, Schedule, Turn, Walk, document_span, walk
 
 
@@ -62,11 +58,12 @@ def _walked(standing: Standing, row: Any, now: datetime) -> Walked:
     return Walked(row, seller, policy, done, standing.items[row.id], scheduled)
 
 
-def usage_windows(walked: Sequence[Walked]) -> list[UsageWindow]:
+def usage_windows(standing: Standing, walked: Sequence[Walked]) -> list[UsageWindow]:
     """The stretches of time whose usage is due."""
     windows: list[UsageWindow] = []
     for each in walked:
         items = each.items
+        windows.extend(waiting_windows(standing, each.row.id))
         for turn in each.walk.turns:
             if turn.closes is not None:
                 windows.extend(window_of(each.row.id, item, turn.closes) for item in items if item.price.usage)
@@ -82,7 +79,7 @@ def plan(
     made = BillingPlan(Wallet(standing.balances, {}))
     for each in walked:
         if each.walk.turns:
-            _Renewal(standing, each, usage, parties[each.row.profile_id], made).bill()
+            _Renewal(each, Biller(standing, each.row, usage, parties[each.row.profile_id], made)).bill()
     return made
 
 
@@ -90,123 +87,75 @@ def plan(
 class _Renewal:
     """One subscription on its way through the boundaries."""
 
-    standing: Standing
     walked: Walked
-    usage: Mapping[UsageWindow, Decimal]
-    parties: bytes
-    made: BillingPlan
-    items: list[Item] = field(init=False)
-    waiting: list[PlannedLine] = field(init=False)
-    coupon_used: int = field(init=False)
+    biller: Biller
     billed_by: dict[tuple[int, int], UUID] = field(default_factory=dict)
     turned: Turned | None = None
 
     def bill(self) -> None:
-        walked, row = self.walked, self.walked.row
-        self.items, self.coupon_used = walked.items, row.coupon_used
-        self.waiting = waiting_lines(self.standing, row)
-        if row.paused_at is None:
-            for turns in walked.walk.documents:
+        if self.walked.row.paused_at is None:
+            for turns in self.walked.walk.documents:
                 self._document(turns)
         else:
             self._pass_paused()
         self._record()
 
     def _document(self, turns: tuple[Turn, ...]) -> None:
+        if turns[-1].opens is None and self.walked.row.status == SubscriptionStatus.TRIALING:
+            return  # It ends with its trial: nothing was ever due.
         lines: list[PlannedLine] = []
         for turn in turns:
-            lines.extend(self._metered(turn))
+            if turn.closes is not None:
+                lines.extend(self.biller.metered(turn.closes))
             if turn.turned:
                 self._turn(turn)
-            if turn.disposition is PeriodDisposition.BILLED:
-                lines.extend(self._licensed(turn))
-        self._write(turns, [*self.waiting, *lines])
+            if turn.opens is not None and turn.disposition is PeriodDisposition.BILLED:
+                lines.extend(self.biller.licensed(turn.opens, stub=turn.period_no == STUB))
+        document = self.biller.write(document_span(turns, self.walked.policy), lines)
+        if document is None:
+            return
+        for turn in turns:
+            if turn.opens is not None and turn.disposition is PeriodDisposition.BILLED:
+                self.billed_by[turn.anchor_no, turn.period_no] = document.id
 
     def _pass_paused(self) -> None:
         """Boundaries pass; usage from before the pause waits. Only the end of the subscription is billed."""
+        paused_at = self.walked.row.paused_at
         for turn in self.walked.walk.turns:
-            used = [line for line in self._metered(turn) if line.quantity != "0"]
+            used: list[PlannedLine] = []
+            if turn.closes is not None and turn.closes.start < paused_at:
+                used = self.biller.metered(turn.closes, if_used=True)
             if turn.opens is None:
-                self._write((turn,), [*self.waiting, *used])
+                self.biller.write(document_span((turn,), self.walked.policy), used)
                 continue
             if turn.turned:
                 self._turn(turn)
-            self._wait(used)
-
-    def _metered(self, turn: Turn) -> list[PlannedLine]:
-        if turn.closes is None:
-            return []
-        return metered_lines(self.standing, self.walked.row, self.items, turn.closes, usage=self.usage)
-
-    def _licensed(self, turn: Turn) -> list[PlannedLine]:
-        if turn.opens is None:
-            return []
-        row, seller = self.walked.row, self.walked.seller
-        profile = self.standing.profiles[row.profile_id]
-        lines = []
-        for item in self.items:
-            if item.price.usage is not None:
-                continue
-            how = taxed(seller, profile, item.price)
-            if turn.period_no == STUB:
-                full_start = boundary(row.anchor_at, row.timezone, self.walked.walk.interval, STUB)
-                unit = ProrationUnit(seller.proration)
-                lines.append(stub_line(item, turn.opens, full_start, how, unit=unit, zone=row.timezone))
-            else:
-                lines.append(licensed_line(item, turn.opens, how))
-        return lines
+            self.biller.wait(used)
 
     def _turn(self, turn: Turn) -> None:
         """The scheduled items take over; one-off ones among them become lines of the next document, once."""
         assert self.walked.scheduled is not None
         done = self.walked.walk
-        self.items = settled_items(self.items, self.walked.scheduled, at=turn.at)
-        self.turned = Turned(tuple(self.items), done.anchor, done.anchor_no, done.interval)
-        profile = self.standing.profiles[self.walked.row.profile_id]
-        self._wait(
-            [
-                one_off_line(item, taxed(self.walked.seller, profile, item.price))
-                for item in self.walked.scheduled
-                if item.price.interval_unit is None
-            ]
-        )
-
-    def _wait(self, lines: list[PlannedLine]) -> None:
-        row = self.walked.row
-        kept = [replace(line, id=new_id()) for line in lines]
-        self.waiting.extend(kept)
-        self.made.waits.extend((row.seller_id, row.id, line) for line in kept)
-
-    def _write(self, turns: tuple[Turn, ...], lines: list[PlannedLine]) -> None:
-        if not lines:
-            return
-        frame = frame_of(self.standing, self.walked.row, self.parties, span=document_span(turns, self.walked.policy))
-        document, self.coupon_used = write_document(
-            self.standing, self.walked.row, frame, lines, coupon_used=self.coupon_used, wallet=self.made.wallet
-        )
-        self.made.documents.append(document)
-        self.made.taken.extend(line.id for line in self.waiting if line.id is not None)
-        self.waiting = []
-        for turn in turns:
-            if turn.opens is not None and turn.disposition is PeriodDisposition.BILLED:
-                self.billed_by[turn.anchor_no, turn.period_no] = document.id
+        self.biller.items = settled_items(self.biller.items, self.walked.scheduled, at=turn.at)
+        self.turned = Turned(tuple(self.biller.items), done.anchor, done.anchor_no, done.interval)
+        self.biller.wait(self.biller.one_offs(self.walked.scheduled))
 
     def _record(self) -> None:
-        row, done = self.walked.row, self.walked.walk
+        row, done, made = self.walked.row, self.walked.walk, self.biller.made
         opened = [turn for turn in done.turns if turn.opens is not None]
         for turn in opened:
             assert turn.opens is not None
             document_id, disposition = self.billed_by.get((turn.anchor_no, turn.period_no)), turn.disposition
             if document_id is None and disposition is PeriodDisposition.BILLED:
                 disposition = PeriodDisposition.EMPTY
-            self.made.periods.append(
+            made.periods.append(
                 RecordedPeriod(
                     row.seller_id, row.id, turn.anchor_no, turn.period_no, turn.opens, disposition, document_id
                 )
             )
         trial_over = row.status == SubscriptionStatus.TRIALING
         status = SubscriptionStatus.ACTIVE if trial_over else row.status
-        self.made.advances.append(
+        made.advances.append(
             Advance(
                 subscription_id=row.id,
                 seller_id=row.seller_id,
@@ -215,8 +164,9 @@ class _Renewal:
                 next_period_no=done.next_period_no,
                 next_due=done.next_due,
                 current=opened[-1].opens if opened else None,
-                coupon_used=self.coupon_used,
-                ends=done.ends,
+                coupon_used=self.biller.coupon_used,
+                cancel_at=row.cancel_at,
+                ended_at=row.cancel_at if done.ends else None,
                 turned=self.turned,
             )
         )

@@ -11,7 +11,7 @@ from uuid import UUID
 from billing.kernel.ids import new_id
 from billing.kernel.period import Interval, IntervalUnit
 from billing.kernel.status import SubscriptionStatus
-from billing.queries.standing import Item
+from billing.queries.standing import Item, PriceInUse
 from billing.queries.usage import UsageWindow
 from billing.rules.walk import Span
 
@@ -35,6 +35,12 @@ def window_of(subscription_id: UUID, item: Item, closes: Span) -> UsageWindow:
     assert item.price.usage is not None
     start = max(closes.start, item.counts_from)
     return UsageWindow(subscription_id, item.price.id, item.price.usage, start, closes.end)
+
+
+def waiting_window(line: Any, price: PriceInUse) -> UsageWindow:
+    """The same of a stored line that waits."""
+    item = Item(None, price, None, line.counts_from)
+    return window_of(line.subscription_id, item, Span(line.period_start, line.period_end))
 
 
 def settled_items(old: Sequence[Item], new: Sequence[Item], *, at: datetime) -> list[Item]:

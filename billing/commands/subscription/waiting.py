@@ -14,12 +14,12 @@ from billing.db.copy import NULL, array, copy_rows, field
 _COLUMNS = (
     "id", "seller_id", "subscription_id", "kind", "price_id", "description", "quantity", "unit_amount", "amount_minor",
     "period_start", "period_end", "how", "tax_percent", "tax_inclusive", "tax_code", "credits_line_id",
-    "credits_issued",
+    "credits_issued", "counts_from", "if_used",
 )  # fmt: skip
 
 
 def write_waiting(session: Session, lines: Sequence[tuple[UUID, UUID, PlannedLine]]) -> None:
-    """Write (seller, subscription, line). Every line has its id; only a credit keeps the tax that it was given."""
+    """Write (seller, subscription, line). Every line has its id; only a credit for an issued line keeps its tax."""
     copy_rows(session, "waiting_line", _COLUMNS, [_row(*each) for each in lines])
 
 
@@ -34,10 +34,14 @@ def take_waiting(session: Session, ids: Sequence[UUID]) -> None:
 def _row(seller_id: UUID, subscription_id: UUID, line: PlannedLine) -> str:
     assert line.id is not None
     how = line.treatment
-    tax = f"{how.percent}\t{how.inclusive}\t{how.code}" if line.credits_line_id else f"{NULL}\t{NULL}\t{NULL}"
-    start, end = (NULL if at is None else at.isoformat() for at in (line.period_start, line.period_end))
+    tax = f"{how.percent}\t{how.inclusive}\t{how.code}" if line.credits_issued else f"{NULL}\t{NULL}\t{NULL}"
+    counts_from = line.counts_from or (line.period_start if line.kind == "usage" else None)
+    start, end, since = (
+        NULL if at is None else at.isoformat() for at in (line.period_start, line.period_end, counts_from)
+    )
     return (
         f"{line.id.hex}\t{seller_id.hex}\t{subscription_id.hex}\t{line.kind}\t{line.price_id or NULL}"
         f"\t{field(line.description)}\t{line.quantity}\t{line.unit_amount or NULL}\t{line.amount_minor}\t{start}\t{end}"
-        f"\t{field(line.how_json)}\t{tax}\t{line.credits_line_id or NULL}\t{line.credits_issued}"
+        f"\t{field(line.how_json)}\t{tax}\t{line.credits_line_id or NULL}\t{line.credits_issued}\t{since}"
+        f"\t{line.if_used}"
     )

@@ -113,10 +113,13 @@ CREATE TABLE billing.waiting_line (
     tax_code TEXT,
     credits_line_id UUID,
     credits_issued BOOLEAN DEFAULT false NOT NULL,
+    counts_from TIMESTAMP WITH TIME ZONE,
+    if_used BOOLEAN DEFAULT false NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT pk_waiting_line PRIMARY KEY (id, seller_id),
     CONSTRAINT ck_waiting_line_kind_known CHECK (kind IN ('usage', 'proration_credit', 'proration_charge', 'one_off')),
     CONSTRAINT ck_waiting_line_credit_names_line CHECK ((kind = 'proration_credit') = (credits_line_id IS NOT NULL)),
+    CONSTRAINT ck_waiting_line_usage_counts_from CHECK ((kind = 'usage') = (counts_from IS NOT NULL)),
     CONSTRAINT ck_waiting_line_tax_whole CHECK (num_nulls(tax_percent, tax_inclusive, tax_code) IN (0, 3))
 )
 """
