@@ -9,9 +9,10 @@ from uuid import UUID
 from billing.commands.invoice.retry import retry_invoice as put_due
 from billing.commands.provider_event.replay import lock_event
 from billing.commands.provider_event.replay import replay_event as put_back
-from billing.commands.subscription.cancel import CancelWhen, cancel_subscription
+from billing.commands.subscription.cancel import CancelWhen
 from billing.db.base import Json
 from billing.db.clock import wall_now
+from billing.flows import changing
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.flows.resolution import read_questions, settle_all
@@ -102,13 +103,13 @@ def resolve_payment(parts: Parts, payment_id: UUID, *, order: Order) -> Resolved
         return Resolved(True, before, payment.status, payment.reason)
 
 
-def cancel(parts: Parts, subscription_id: UUID, *, when: CancelWhen, order: Order) -> Done:
-    """Cancel a subscription. A repeat of `period_end` changes nothing. Raises as the command does."""
+def cancel(parts: Parts, subscription_id: UUID, *, when: CancelWhen, prorate: bool = False, order: Order) -> Done:
+    """Cancel a subscription. A repeat of `period_end` changes nothing. Raises as `flows.changing.cancel` does."""
     with carry_out(parts, order) as session:
         subscription = lock_subscription(session, subscription_id)
         before = _of_subscription(subscription)
-        now = parts.clock.now(session)
-        subscription = cancel_subscription(session, subscription_id=subscription_id, when=when, now=now)
+        opened = changing.cancel(parts, session, subscription_id, when=when, prorate=prorate)
+        subscription, now = opened.subscription, opened.now
         after = _of_subscription(subscription)
         note(
             parts,
@@ -123,6 +124,8 @@ def cancel(parts: Parts, subscription_id: UUID, *, when: CancelWhen, order: Orde
         )
         code, ends = subscription.code, subscription.ended_at or subscription.cancel_at or now
     told = f"it ends at {format_instant(ends)}; open invoices stay open"
+    if opened.issued:
+        told += f"; issued {', '.join(each.number for each in opened.issued)}"
     if before == after:
         told = f"it ends at {format_instant(ends)} already; nothing was changed"
     return Done(subscription_id, code, changed=before != after, told=told)

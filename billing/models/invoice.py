@@ -63,6 +63,8 @@ class Invoice(SellerOwned, Versioned, Base):
     """Scheduled retries used so far; the first try is step 0."""
     dunning_at: Mapped[datetime | None]
     """When the last scheduled try was made, from which the next delay counts; null before the first."""
+    on_schedule: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    """False: issued uncharged, of an unpaid or ended subscription. A try outside the schedule doesn't start it."""
     waits_for_method: Mapped[bool] = mapped_column(default=False)
     """After a hard decline the schedule goes on counting without charging until a new method comes."""
     final_decision: Mapped[str | None]

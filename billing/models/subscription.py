@@ -13,7 +13,8 @@ from billing.kernel.status import PeriodDisposition, SubscriptionStatus
 
 
 class Subscription(SellerOwned, Versioned, Base):
-    """The row is the job: `next_due_at` (business time) is what the renewal sweep looks for.
+    """The row is the job: `next_due_at` (business time) is what the renewal sweep looks for. That of a canceled one
+    asks for its last invoice.
 
     Boundaries are computed from `anchor_at` in `timezone`, never from the boundary before. `anchor_no` rises with every
     new anchor; `next_period_no` is the k of the first period that is neither billed nor recorded.
@@ -72,15 +73,16 @@ class Subscription(SellerOwned, Versioned, Base):
         CheckConstraint("interval_count > 0", name="interval_count_positive"),
         CheckConstraint("days_until_due >= 0", name="days_until_due_not_negative"),
         CheckConstraint("coupon_used >= 0", name="coupon_used_not_negative"),
-        CheckConstraint("(status = 'paused') = (paused_at IS NOT NULL)", name="paused_since"),
+        CheckConstraint(
+            "CASE status WHEN 'paused' THEN paused_at IS NOT NULL WHEN 'canceled' THEN TRUE ELSE paused_at IS NULL END",
+            name="paused_since",
+        ),
         CheckConstraint(
             "(status = 'incomplete') = (expires_at IS NOT NULL) OR status = 'incomplete_expired'",
             name="incomplete_expires",
         ),
         CheckConstraint("current_period_start < current_period_end", name="current_period_order"),
-        CheckConstraint(
-            "status <> 'canceled' OR (next_due_at IS NULL AND ended_at IS NOT NULL)", name="canceled_is_over"
-        ),
+        CheckConstraint("status <> 'canceled' OR ended_at IS NOT NULL", name="canceled_is_over"),
         {"postgresql_with": {"fillfactor": "80"}},
     )
 
@@ -104,7 +106,7 @@ class SubscriptionItem(SellerOwned, Versioned, Base):
         owned("subscription_id", "subscription"),
         owned("price_id", "price"),
         UniqueConstraint("subscription_id", "price_id"),
-        CheckConstraint("quantity >= 0", name="quantity_not_negative"),
+        CheckConstraint("quantity > 0", name="quantity_positive"),
     )
 
 

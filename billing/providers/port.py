@@ -105,6 +105,20 @@ class ChargeOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundFacts:
+    """The provider's present state of one refund. `metadata_refund` is our own id of it."""
+
+    refund_ref: str
+    status: str
+    """pending | requires_action | succeeded | failed | canceled"""
+    amount_minor: int
+    currency: str
+    charge_ref: str | None
+    metadata_refund: str | None
+    failure_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SetupStarted:
     """A begun set-up of a payment method: what the page or the host needs to complete it with the provider."""
 
@@ -211,6 +225,16 @@ class Provider(Protocol):
         ...
 
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]: ...
+
+    def refund(self, *, refund_id: UUID, charge_ref: str, amount_minor: int, currency: str, key: str) -> RefundFacts:
+        """Send part of a charge back to the method that paid. The same key is the same refund, for `KEY_LIFE_S`."""
+        ...
+
+    def read_refund(self, refund_ref: str) -> RefundFacts: ...
+
+    def list_refunds(self, *, charge_ref: str) -> Iterator[RefundFacts]:
+        """Every refund of the charge, all pages; raises rather than end early."""
+        ...
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """Verify a delivery over its raw bytes, several secrets allowed, stamps bounded both ways in wall time.

@@ -12,7 +12,17 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, Profile, ProviderCustomer, Seller
+from billing.kernel.status import SubscriptionStatus
+from billing.models import (
+    Invoice,
+    Payment,
+    PaymentIntent,
+    PaymentMethod,
+    Profile,
+    ProviderCustomer,
+    Seller,
+    Subscription,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,8 @@ class ToCharge:
     intents: dict[UUID, list[PaymentIntent]]
     """By invoice, by generation."""
     sellers: dict[UUID, Seller]
+    unpaid: set[UUID]
+    """Subscriptions whose invoices' scheduled moments pass without a charge."""
 
 
 def load_to_charge(session: Session, *, invoices: Sequence[UUID], now: datetime) -> ToCharge:
@@ -50,6 +62,7 @@ def load_to_charge(session: Session, *, invoices: Sequence[UUID], now: datetime)
         .with_for_update(of=Invoice, key_share=True)
     ).all()
     ids = [invoice.id for invoice in due]
+    of = {invoice.subscription_id for invoice in due if invoice.subscription_id is not None}
     profiles = {invoice.profile_id for invoice in due}
     return ToCharge(
         invoices=due,
@@ -79,6 +92,11 @@ def load_to_charge(session: Session, *, invoices: Sequence[UUID], now: datetime)
             seller.id: seller
             for seller in session.scalars(select(Seller).where(Seller.id.in_({row.seller_id for row in due})))
         },
+        unpaid=set(
+            session.scalars(
+                select(Subscription.id).where(Subscription.id.in_(of), Subscription.status == SubscriptionStatus.UNPAID)
+            )
+        ),
     )
 
 

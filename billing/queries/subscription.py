@@ -67,3 +67,19 @@ def lock_subscription(session: Session, subscription_id: UUID) -> Subscription:
     lock_profile(session, found.profile_id)
     session.refresh(found, with_for_update=True)
     return found
+
+
+_OWES = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM billing.invoice i
+        WHERE i.subscription_id = :subscription AND i.status = 'open' AND i.collection = 'automatic'
+          AND (i.dunning_at IS NOT NULL
+               OR EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = i.id AND p.status = 'declined')))
+    """
+)
+
+
+def owes(session: Session, subscription_id: UUID) -> bool:
+    """Whether it has an open invoice that was tried and not paid."""
+    return bool(session.scalar(_OWES, {"subscription": subscription_id}))

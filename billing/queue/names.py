@@ -21,9 +21,11 @@ RENEWALS_BILL = TaskName("renewals.bill", "renewals")
 COLLECTIONS_TICK = TaskName("collections.tick", "charges")
 COLLECTIONS_CHARGE = TaskName("collections.charge", "charges")
 COLLECTIONS_RESOLVE = TaskName("collections.resolve", "charges")
+REFUNDS_TICK = TaskName("refunds.tick", "charges")
+REFUNDS_SEND = TaskName("refunds.send", "charges")
 INBOX_TICK = TaskName("inbox.tick", "webhooks")
 INBOX_PROCESS = TaskName("inbox.process", "webhooks")
 UPKEEP_TICK = TaskName("upkeep.tick", "upkeep")
 
-TICKS = (RENEWALS_TICK, COLLECTIONS_TICK, COLLECTIONS_RESOLVE, INBOX_TICK, UPKEEP_TICK)
+TICKS = (RENEWALS_TICK, COLLECTIONS_TICK, COLLECTIONS_RESOLVE, REFUNDS_TICK, INBOX_TICK, UPKEEP_TICK)
 """Each only wakes a sweep, every `tick_s` seconds of wall time: late, doubled or missing ones harm nothing."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import divide_half_away
@@ -94,6 +94,17 @@ class TaxGroup:
     base_minor: int
     tax_minor: int
     code: TaxCode
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        """From a document's stored groups."""
+        return cls(
+            percent=Decimal(stored["percent"]),
+            inclusive=stored["inclusive"],
+            base_minor=stored["base_minor"],
+            tax_minor=stored["tax_minor"],
+            code=TaxCode(stored["code"]),
+        )
 
 
 UNTAXED = TaxTreatment(percent=_NOTHING, inclusive=False, code=TaxCode.UNTAXED)

@@ -39,15 +39,17 @@ def place(
     now: datetime,
     started_at: datetime,
     running_start: datetime,
+    invoiced_until: datetime | None = None,
     trial_end: datetime | None = None,
     pauses: Sequence[tuple[datetime, datetime | None]] = (),
 ) -> Placed:
     """Say what a record stamped `at` and reported at `now` counts as.
 
     Free in a trial (before `trial_end`) and in a pause, half-open [from, until), `until` None while it lasts. Before
-    `running_start`, the start of the running period, its period is invoiced already: a `sum` then counts at the first
-    moment of the running period, a `max` or `last` is late. Raises `Refused` (`usage_in_future`: after `now`;
-    `usage_before_start`: before the subscription's `started_at`).
+    `invoiced_until` (by default `running_start`) its period is invoiced already: a `sum` then counts at the first
+    moment of the running period that is the item's, `running_start`; a `max` or `last` is late.
+
+    Raises `Refused` (`usage_in_future`: after `now`; `usage_before_start`: before the subscription's `started_at`).
     """
     if at > now:
         raise Refused(Fault("timestamp", "usage_in_future", "give a time that has come"))
@@ -56,7 +58,7 @@ def place(
     in_trial = trial_end is not None and at < trial_end
     if in_trial or any(start <= at and (end is None or at < end) for start, end in pauses):
         return Placed(counts_at=None)
-    if at >= running_start:
+    if at >= (invoiced_until or running_start):
         return Placed(counts_at=at)
     if kind is UsageKind.SUM:
         return Placed(counts_at=running_start)

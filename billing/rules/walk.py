@@ -56,7 +56,10 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One boundary that has come. `opens` is null where the subscription ends, `closes` where no usage is due."""
+    """One boundary that has come, or the end. `opens` is null where the subscription ends (inside a period too).
+
+    `closes` is null where no usage is due: at a trial's end, before the first period.
+    """
 
     at: datetime
     anchor_no: int
@@ -93,10 +96,15 @@ def walk(schedule: Schedule, *, policy: CatchUpPolicy, now: datetime, most: int)
     start = schedule.started_at if k == STUB else boundary(anchor, schedule.zone, interval, k)
     turns: list[Turn] = []
     ends = turned = False
-    while not ends and start <= now and (policy is not CatchUpPolicy.BILL_EACH or len(turns) < most):
+    while not ends and (policy is not CatchUpPolicy.BILL_EACH or len(turns) < most):
         ends = schedule.cancel_at is not None and schedule.cancel_at <= start
+        at = schedule.cancel_at if ends and schedule.cancel_at is not None else start
+        if at > now:
+            ends = False
+            break
         if ends:
             opens = None
+            closing = None if closing is None else Span(closing.start, at)
         else:
             if turns_to is not None:
                 turned = True
@@ -110,7 +118,7 @@ def walk(schedule: Schedule, *, policy: CatchUpPolicy, now: datetime, most: int)
             opens = Span(start, end)
         turns.append(
             Turn(
-                at=start,
+                at=at,
                 anchor_no=anchor_no,
                 period_no=k,
                 opens=opens,

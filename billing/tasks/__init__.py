@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from billing.tasks import collections, inbox, renewals, upkeep
+from billing.tasks import collections, inbox, refunds, renewals, upkeep
 
-__all__ = ["collections", "inbox", "renewals", "upkeep"]
+__all__ = ["collections", "inbox", "refunds", "renewals", "upkeep"]

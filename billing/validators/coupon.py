@@ -33,10 +33,7 @@ def check_new_coupon(new: NewCoupon) -> None:
     if (new.percent is None) == (new.amount_minor is None):
         checks.fault("percent", "percent_or_amount", "give percent or amount, one of the two")
     if new.percent is not None:
-        if new.percent == 0 or new.percent > 100:
-            checks.fault("percent", "percent_range", "give a percent over 0, up to 100")
-        elif new.percent != 100:
-            checks.percent("percent", new.percent)
+        _check_percent(checks, new.percent)
     if new.amount_minor is not None:
         checks.whole("amount", new.amount_minor, least=1, most=MOST_AMOUNT)
     if new.currency is not None:
@@ -47,3 +44,10 @@ def check_new_coupon(new: NewCoupon) -> None:
     elif new.periods is not None:
         checks.whole("periods", new.periods, least=1, most=10_000)
     checks.done()
+
+
+def _check_percent(checks: Checks, percent: Decimal) -> None:
+    if percent.is_finite() and (percent == 0 or percent > 100):
+        checks.fault("percent", "percent_range", "give a percent over 0, up to 100")
+    elif percent != 100:
+        checks.percent("percent", percent)

@@ -90,7 +90,7 @@ def _check_items(checks: Checks, items: Sequence[NewItem]) -> None:
     for place, item in enumerate(items, start=1):
         checks.code(f"items.{place}.price", item.price_code)
         if item.quantity is not None:
-            checks.whole(f"items.{place}.quantity", item.quantity, least=0, most=MOST_QUANTITY)
+            checks.whole(f"items.{place}.quantity", item.quantity, least=1, most=MOST_QUANTITY)
     codes = [item.price_code for item in items]
     if len(set(codes)) < len(codes):
         checks.fault("items", "price_twice", "name each price once and give its quantity")

@@ -155,7 +155,7 @@ CHANGES: list[tuple[str, str, list[tuple[int, str, str]]]] = [
     ("consent_at: 2025-12-01", "consent_at: soon", [(17, "consent_at", "not_a_time")]),
     ("account_id: acct-2", "account_id: acct-2, phone: '1'", [(18, "phone", "unknown_field")]),
     ("customer: acct-2", "customer: acct-9", [(21, "customer", "profile_not_found")]),
-    ("price: basic-month, quantity: 2", "price: basic-month, quantity: -1", [(20, "items.1.quantity", "out_of_range")]),
+    ("price: basic-month, quantity: 2", "price: basic-month, quantity: 0", [(20, "items.1.quantity", "out_of_range")]),
     ("price: basic-month, quantity: 2", "price: other, quantity: 2", [(20, "items.1.price", "price_not_found")]),
     ("start: 2026-01-31", "start: 2026-01-31T10:00", [(20, "start", "time_without_offset")]),
     (", start: 2026-01-31", "", [(20, "start", "missing")]),

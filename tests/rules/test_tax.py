@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.rules.tax import EU, UNTAXED, TaxCode, TaxRate, TaxTreatment, tax_groups, tax_of, treatment
+from billing.kernel.errors import Refused
+from billing.rules.tax import EU, UNTAXED, TaxCode, TaxRate, TaxTreatment, carried, tax_groups, tax_of, treatment
 
 STANDARD = TaxRate.of(percent="19", inclusive=False, countries={"FR": "20"})
 INCLUSIVE = TaxRate.of(percent="19", inclusive=True, countries={})
@@ -112,6 +113,67 @@ def test_a_document_without_lines_has_no_groups() -> None:
 
 def test_the_same_case_gives_the_same_object_again() -> None:
     assert case("DE", "FR", STANDARD) is case("DE", "FR", STANDARD)
+
+
+@pytest.mark.parametrize(
+    ("oss", "seller", "buyer", "has_tax_id", "percent", "code"),
+    [
+        ("union", "DE", "FR", False, "20", TaxCode.DESTINATION),
+        ("union", "DE", "DE", False, "19", TaxCode.DOMESTIC),
+        ("union", "DE", "AT", True, "0", TaxCode.REVERSE_CHARGE),
+        ("union", "DE", "US", False, "0", TaxCode.OUTSIDE),
+        ("non_union", "US", "FR", False, "20", TaxCode.DESTINATION),
+        ("non_union", "US", "FR", True, "0", TaxCode.OUTSIDE),
+        ("non_union", "US", "US", False, "19", TaxCode.DOMESTIC),
+        ("non_union", "US", "JP", False, "0", TaxCode.OUTSIDE),
+    ],
+)
+def test_a_declared_one_stop_shop_taxes_at_the_destination(
+    oss: str, seller: str, buyer: str, *, has_tax_id: bool, percent: str, code: TaxCode
+) -> None:
+    found = treatment(seller, buyer, has_tax_id, STANDARD, oss)
+    assert (found.percent, found.code) == (Decimal(percent), code)
+
+
+@pytest.mark.parametrize(("oss", "seller"), [("union", "DE"), ("non_union", "US")])
+def test_with_a_one_stop_shop_the_home_rate_never_stands_in_for_a_missing_one(oss: str, seller: str) -> None:
+    with pytest.raises(Refused) as caught:
+        treatment(seller, "AT", has_tax_id=False, rate=STANDARD, oss=oss)
+    assert caught.value.code == "destination_rate_missing"
+    assert treatment(seller, "AT", has_tax_id=False, rate=None, oss=oss) is UNTAXED
+
+
+@pytest.mark.parametrize("rate", [STANDARD, INCLUSIVE])
+@pytest.mark.parametrize(("buyer", "has_tax_id"), [("DE", False), ("FR", False), ("FR", True), ("US", False)])
+def test_a_credit_carries_the_treatment_of_its_line_through_the_stored_columns(
+    rate: TaxRate, buyer: str, *, has_tax_id: bool
+) -> None:
+    found = case("DE", buyer, rate, has_tax_id=has_tax_id)
+    again = carried(Decimal(f"{found.percent:.4f}"), found.inclusive, str(found.code))
+    assert again == found
+    assert carried(found.percent, found.inclusive, str(found.code)) is carried(
+        found.percent, found.inclusive, str(found.code)
+    )
+
+
+def test_an_untaxed_line_is_carried_as_untaxed() -> None:
+    assert carried(Decimal(0), False, "untaxed") == UNTAXED
+
+
+def test_one_effective_percent_is_one_group_also_where_a_customer_has_moved() -> None:
+    home, abroad = case("DE", "DE", STANDARD), case("DE", "AT", STANDARD)
+    (group,) = tax_groups([(33, home), (33, abroad), (33, home)])
+    assert (group.base_minor, group.tax_minor, group.code) == (99, 19, TaxCode.DOMESTIC)
+
+
+def test_what_is_not_taxed_stands_apart_by_its_reason() -> None:
+    lines = [case("DE", "FR", STANDARD, has_tax_id=True), case("DE", "US", STANDARD), UNTAXED]
+    groups = tax_groups([(100, how) for how in lines])
+    assert [(group.code, group.base_minor, group.tax_minor) for group in groups] == [
+        (TaxCode.REVERSE_CHARGE, 100, 0),
+        (TaxCode.OUTSIDE, 100, 0),
+        (TaxCode.UNTAXED, 100, 0),
+    ]
 
 
 PERCENTS = st.decimals(0, Decimal("99.999"), places=3)

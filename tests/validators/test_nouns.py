@@ -13,8 +13,9 @@ import pytest
 from billing.kernel.errors import Refused
 from billing.kernel.period import Interval, IntervalUnit
 from billing.validators.address import Address
+from billing.validators.coupon import NewCoupon, check_new_coupon
 from billing.validators.payment_method import Consent, check_consent, check_method_ref
-from billing.validators.price import NewPrice, check_new_price
+from billing.validators.price import NewPrice, NewTier, check_new_price
 from billing.validators.product import NewProduct, check_new_product
 from billing.validators.profile import NewProfile, Personal, ProfileChange, check_new_profile, check_profile_change
 from billing.validators.seller import (
@@ -28,6 +29,8 @@ from billing.validators.subscription import (
     NewItem,
     NewSubscription,
     check_against_prices,
+    check_anchor,
+    check_items,
     check_new_subscription,
     first_period_to_bill,
 )
@@ -40,6 +43,7 @@ ADA = Personal(name="Ada", email="ada@example.com", address=Address(city="Kiel")
 PROFILE = NewProfile(account_id="acct-1", country="DE", personal=ADA)
 PRICE = NewPrice(code="basic", product_code="basic", currency="eur", unit_amount=Decimal(1000), interval_unit="month")
 SUBSCRIPTION = NewSubscription(code="s1", account_id="acct-1", items=(NewItem("basic", 2),), start=NOW)
+COUPON = NewCoupon(code="half", percent=Decimal(50))
 CONSENT = Consent(text_version="2026-01", given_at=NOW)
 
 
@@ -76,6 +80,10 @@ SELLERS: list[Case] = [
     (_policy(dunning_retries=(timedelta(0),)), [("dunning_retries", "out_of_range")]),
     (_policy(dunning_retries=(timedelta(days=1),) * 13), [("dunning_retries", "too_many")]),
     (_policy(dunning_retries=()), []),
+    (_policy(proration="day", oss="union", draft_review_h=720), []),
+    (_policy(proration="hour"), [("proration", "not_one_of")]),
+    (_policy(oss="import"), [("oss", "not_one_of")]),
+    (_policy(draft_review_h=721), [("draft_review_h", "out_of_range")]),
     ({"country": "", "currency": ""}, [("country", "unknown_country"), ("currency", "unknown_currency")]),
 ]
 
@@ -152,8 +160,41 @@ def test_product() -> None:
     ]
 
 
+def _tiers(*bounds: str | None) -> dict[str, Any]:
+    tiers = tuple(NewTier(None if bound is None else Decimal(bound), Decimal(1)) for bound in bounds)
+    return {"model": "graduated", "unit_amount": None, "tiers": tiers}
+
+
+OPEN = NewTier(None, Decimal(1))
+
 PRICES: list[Case] = [
     ({}, []),
+    ({"unit_amount": None}, [("unit_amount", "missing")]),
+    ({"model": "flat"}, []),
+    ({"model": "tiered"}, [("model", "not_one_of")]),
+    ({"model": "package", "package_size": 100}, []),
+    ({"model": "package"}, [("package_size", "missing")]),
+    ({"model": "package", "package_size": 0}, [("package_size", "out_of_range")]),
+    ({"package_size": 100}, [("package_size", "not_for_model")]),
+    ({"tiers": (OPEN,)}, [("tiers", "not_for_model")]),
+    (_tiers("10", "10.5", None), []),
+    (_tiers("10", None) | {"model": "volume"}, []),
+    (_tiers(None) | {"unit_amount": Decimal(1)}, [("unit_amount", "not_for_model")]),
+    (_tiers(), [("tiers", "out_of_range")]),
+    (_tiers(*[None] * 101), [("tiers", "out_of_range")]),
+    (_tiers("10", "10", None), [("tiers.2.up_to", "tiers_not_ascending")]),
+    (_tiers("0", None), [("tiers.1.up_to", "tiers_not_ascending")]),
+    (_tiers("NaN", None), [("tiers.1.up_to", "tiers_not_ascending")]),
+    (_tiers(None, None), [("tiers.1.up_to", "inf_before_last")]),
+    (_tiers("10", "20"), [("tiers.2.up_to", "last_tier_not_open")]),
+    (
+        _tiers(None) | {"tiers": (NewTier(None, Decimal(-1), Decimal("NaN")),)},
+        [("tiers.1.unit", "negative"), ("tiers.1.flat", "not_a_number")],
+    ),
+    ({"interval_unit": None}, []),
+    ({"usage": "max"}, []),
+    ({"usage": "mean"}, [("usage", "not_one_of")]),
+    ({"usage": "sum", "interval_unit": None}, [("usage", "usage_on_one_off")]),
     ({"unit_amount": Decimal("0.5")}, []),
     ({"tax_rate": None}, []),
     ({"code": "a b"}, [("code", "not_a_code")]),
@@ -171,11 +212,42 @@ def test_price(change: dict[str, Any], faults: list[tuple[str, str]]) -> None:
     assert _faults(lambda: check_new_price(replace(PRICE, **change))) == faults
 
 
+COUPONS: list[Case] = [
+    ({}, []),
+    ({"code": ""}, [("code", "missing")]),
+    ({"percent": Decimal(100)}, []),
+    ({"percent": Decimal("0.0001")}, []),
+    ({"percent": Decimal(0)}, [("percent", "percent_range")]),
+    ({"percent": Decimal("NaN")}, [("percent", "not_a_number")]),
+    ({"percent": Decimal(-1)}, [("percent", "percent_range")]),
+    ({"percent": Decimal("100.1")}, [("percent", "percent_range")]),
+    ({"percent": Decimal("0.00001")}, [("percent", "too_precise")]),
+    ({"percent": None}, [("percent", "percent_or_amount")]),
+    ({"amount_minor": 500}, [("percent", "percent_or_amount")]),
+    ({"percent": None, "amount_minor": 500}, []),
+    ({"percent": None, "amount_minor": 500, "currency": "jpy"}, []),
+    ({"percent": None, "amount_minor": 0}, [("amount", "out_of_range")]),
+    ({"currency": "EUR"}, [("currency", "unknown_currency")]),
+    ({"duration": "forever"}, []),
+    ({"duration": "seldom"}, [("duration", "not_one_of")]),
+    ({"duration": "repeating", "periods": 3}, []),
+    ({"duration": "repeating"}, [("periods", "periods_by_duration")]),
+    ({"periods": 3}, [("periods", "periods_by_duration")]),
+    ({"duration": "repeating", "periods": 0}, [("periods", "out_of_range")]),
+]
+
+
+@pytest.mark.parametrize(("change", "faults"), COUPONS)
+def test_coupon(change: dict[str, Any], faults: list[tuple[str, str]]) -> None:
+    assert _faults(lambda: check_new_coupon(replace(COUPON, **change))) == faults
+
+
 SUBSCRIPTIONS: list[Case] = [
     ({}, []),
     ({"code": ""}, [("code", "missing")]),
     ({"items": ()}, [("items", "no_items")]),
-    ({"items": (NewItem("a", -1),)}, [("items.1.quantity", "out_of_range")]),
+    ({"items": (NewItem("a", 0),)}, [("items.1.quantity", "out_of_range")]),
+    ({"items": (NewItem("a", 1_000_000_001),)}, [("items.1.quantity", "out_of_range")]),
     ({"items": (NewItem("a"), NewItem(""))}, [("items.2.price", "missing")]),
     ({"items": (NewItem("a"), NewItem("a"))}, [("items", "price_twice")]),
     ({"items": tuple(NewItem(f"p{n}") for n in range(51))}, [("items", "too_many")]),
@@ -195,6 +267,14 @@ SUBSCRIPTIONS: list[Case] = [
 @pytest.mark.parametrize(("change", "faults"), SUBSCRIPTIONS)
 def test_subscription(change: dict[str, Any], faults: list[tuple[str, str]]) -> None:
     assert _faults(lambda: check_new_subscription(replace(SUBSCRIPTION, **change))) == faults
+
+
+def test_a_list_of_items_alone_is_checked_like_that_of_a_new_subscription() -> None:
+    assert _faults(lambda: check_items(())) == [("items", "no_items")]
+    assert _faults(lambda: check_items((NewItem("a", 1), NewItem("a", 0)))) == [
+        ("items.2.quantity", "out_of_range"),
+        ("items", "price_twice"),
+    ]
 
 
 METERED = replace(PRICE, code="api", usage="sum")
@@ -221,6 +301,20 @@ def test_items_fit_their_prices_and_one_another(items: Items, faults: list[tuple
 
 
 MONTH = Interval(IntervalUnit.MONTH)
+
+
+@pytest.mark.parametrize(
+    ("anchor", "faults"),
+    [
+        (NOW, [("anchor", "anchor_not_later")]),
+        (NOW - timedelta(days=1), [("anchor", "anchor_not_later")]),
+        (NOW + timedelta(microseconds=1), []),
+        (datetime(2026, 4, 1, tzinfo=UTC), []),  # one full period ahead
+        (datetime(2026, 4, 1, 0, 0, 1, tzinfo=UTC), [("anchor", "anchor_too_late")]),
+    ],
+)
+def test_an_anchor_lies_at_most_a_full_period_ahead(anchor: datetime, faults: list[tuple[str, str]]) -> None:
+    assert _faults(lambda: check_anchor(start=NOW, anchor=anchor, zone="UTC", interval=MONTH)) == faults
 
 
 def _first(paid_through: datetime, zone: str = "UTC") -> int:

@@ -20,6 +20,9 @@ _TOPICS = {
 }
 
 
+_ENDS = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE, SubscriptionStatus.PAUSED)
+
+
 def policy_of(seller: Seller) -> DunningPolicy:
     """The seller's retry delays and final action."""
     return DunningPolicy(
@@ -34,6 +37,8 @@ def pass_moment(invoice: Invoice, policy: DunningPolicy, *, now: datetime) -> bo
     A try that a new method or a person asked for neither uses nor moves the schedule (scenario contract, rule 11).
     """
     if invoice.dunning_at is None:
+        if not invoice.on_schedule:
+            return False
         invoice.dunning_at = now
         return True
     step = invoice.dunning_step
@@ -54,6 +59,7 @@ def dun(
     invoice.waits_for_method = decline is not DeclineClass.SOFT
     if invoice.final_decision is not None or invoice.dunning_at is None:
         invoice.next_attempt_at = None
+        _subscription(session, invoice, None, now)
         return
     following = next_try(policy, retries_used=invoice.dunning_step, scheduled_at=invoice.dunning_at, decline=decline)
     invoice.next_attempt_at = following.at
@@ -69,8 +75,8 @@ def _subscription(session: Session, invoice: Invoice, final: FinalAction | None,
         select(Subscription).where(Subscription.id == invoice.subscription_id).with_for_update(key_share=True)
     ).one()
     before = subscription.status
-    if final is FinalAction.CANCEL and before in (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE):
-        end_subscription(session, subscription=subscription, at=now, now=now)
+    if final is FinalAction.CANCEL and before in _ENDS:
+        end_subscription(session, subscription=subscription, now=now)
         return
     if final is FinalAction.UNPAID and before in (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE):
         subscription.status = SubscriptionStatus.UNPAID

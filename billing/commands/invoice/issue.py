@@ -66,8 +66,8 @@ _INVOICES = (
     "currency", "period_start", "period_end", "subtotal_minor", "discount_minor", "tax_minor", "total_minor",
     "credit_applied_minor", "amount_due_minor", "tax_groups", "reverse_charge", "legal_notes", "buyer_country",
     "buyer_kind", "parties", "document_key_id", "content_hash", "due_at", "status", "collection", "amount_paid_minor",
-    "amount_refunded_minor", "amount_remaining_minor", "paid_at", "next_attempt_at", "dunning_step", "waits_for_method",
-    "corrects_id", "version",
+    "amount_refunded_minor", "amount_remaining_minor", "paid_at", "next_attempt_at", "dunning_step", "on_schedule",
+    "waits_for_method", "corrects_id", "version",
 )  # fmt: skip
 
 
@@ -147,7 +147,12 @@ def _sides(document: PlannedInvoice) -> list[tuple[Account, int]]:
 
 
 def _nets(lines: Sequence[PlannedLine], totals: Totals) -> list[int]:
-    """Each line without its discount and the tax inside it; a group's tax is shared by largest remainder."""
+    """Each line without its discount and the tax inside it; a group's tax is shared by largest remainder.
+
+    A note without lines corrects a whole document in one sum.
+    """
+    if not lines:
+        return [totals.total_minor - totals.tax_minor]
     nets = [line.amount_minor - line.discount_minor for line in lines]
     for group in totals.tax_groups:
         if not group.inclusive or not group.tax_minor:
@@ -279,7 +284,7 @@ def _invoice_row(
     return (
         f"{document.id.hex}\t{document.seller_id.hex}\t{frozen}\t{binary(sealed)}\t{key.id.hex}\t{binary(fingerprint)}\t{due_at}"
         f"\t{status}\t{document.collection}\t0\t0\t{totals.amount_due_minor}\t{issued if paid else NULL}"
-        f"\t{issued if due else NULL}\t0\tf\t{document.corrects_id or NULL}\t1"
+        f"\t{issued if due else NULL}\t0\t{document.charged}\tf\t{document.corrects_id or NULL}\t1"
     )
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.ledger.post import post
+from billing.commands.subscription.recover import recover
 from billing.commands.work_item.close import close_for
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.kernel.status import InvoiceStatus, SubscriptionStatus
-from billing.models import Account, Invoice, Payment, Subscription
+from billing.kernel.status import InvoiceStatus
+from billing.models import Account, Invoice, Payment
 
 
 def settle(session: Session, *, invoice: Invoice, payment: Payment, now: datetime) -> None:
@@ -54,34 +54,4 @@ def settle(session: Session, *, invoice: Invoice, payment: Payment, now: datetim
             },
         )
         close_for(session, kind="invoice_not_charged", subject_id=invoice.id, now=now)
-        _recover(session, invoice, now)
-
-
-def _recover(session: Session, invoice: Invoice, now: datetime) -> None:
-    """`past_due` and `unpaid` end when no open failed invoice is left; `canceled` stays."""
-    if invoice.subscription_id is None:
-        return
-    session.flush()
-    subscription = session.scalars(
-        select(Subscription).where(Subscription.id == invoice.subscription_id).with_for_update(key_share=True)
-    ).one()
-    if subscription.status not in (SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID):
-        return
-    failed = select(Invoice.id).where(
-        Invoice.subscription_id == subscription.id,
-        Invoice.status == InvoiceStatus.OPEN,
-        Invoice.collection == "automatic",
-        Invoice.dunning_at.is_not(None),
-    )
-    if session.execute(failed.limit(1)).first():
-        return
-    subscription.status = SubscriptionStatus.ACTIVE
-    emit(
-        session,
-        topic=Topic.SUBSCRIPTION_ACTIVE,
-        object_type="subscription",
-        object_id=subscription.id,
-        seller_id=subscription.seller_id,
-        now=now,
-        payload={"subscription_id": str(subscription.id)},
-    )
+        recover(session, subscription_id=invoice.subscription_id, now=now)

@@ -53,6 +53,10 @@ def open_payments(session: Session, due: ToCharge, *, now: datetime, wall: datet
             dun(session, invoice=invoice, policy=policy, decline=DeclineClass.HARD, scheduled=scheduled, now=now)
             opened.passed.append(invoice.id)
             continue
+        if scheduled and invoice.subscription_id in due.unpaid:
+            dun(session, invoice=invoice, policy=policy, decline=DeclineClass.SOFT, scheduled=True, now=now)
+            opened.passed.append(invoice.id)
+            continue
         intent = _intent(session, invoice, method, due.intents.get(invoice.id, []))
         payment = _attempt(invoice, method, customer, intent, attempts, scheduled=scheduled, now=now)
         _lease(payment, wall=wall, lease_s=lease_s)

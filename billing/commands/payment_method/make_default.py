@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.commands.expected_version import require_version
+from billing.commands.slice.cut import cut_each
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
@@ -25,6 +26,7 @@ _TRY_NOW = text(
     SET next_attempt_at = :now, waits_for_method = FALSE, version = version + 1, updated_at = clock_timestamp()
     WHERE i.profile_id = :profile AND i.status = 'open' AND i.collection = 'automatic'
       AND NOT EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = i.id AND p.status IN ({_OPEN}))
+    RETURNING i.id, i.issued_at
     """  # noqa: S608 (statuses are our own constants)
 )
 
@@ -48,7 +50,8 @@ def make_default(
 
 
 def put_default(session: Session, *, method: PaymentMethod, now: datetime) -> None:
-    """Move the mark to an active `method` of a locked profile; invoices without an attempt under way are tried now.
+    """Move the mark to an active `method` of a locked profile; invoices without an attempt under way are tried now,
+    oldest first.
 
     Such a try is outside the dunning schedule, which goes on counting (the scenario contract, rule 11).
     """
@@ -59,7 +62,8 @@ def put_default(session: Session, *, method: PaymentMethod, now: datetime) -> No
         session.flush()
     method.is_default = True
     session.flush()
-    session.execute(_TRY_NOW, {"profile": method.profile_id, "now": now})
+    due = session.execute(_TRY_NOW, {"profile": method.profile_id, "now": now}).all()
+    cut_each(session, kind="charges", members=[row.id for row in sorted(due, key=lambda row: (row.issued_at, row.id))])
     emit(
         session,
         topic=Topic.PAYMENT_METHOD_UPDATED,

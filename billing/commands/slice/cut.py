@@ -17,6 +17,12 @@ from billing.queue.names import COLLECTIONS_CHARGE, RENEWALS_BILL
 TASKS = {"renewals": RENEWALS_BILL, "charges": COLLECTIONS_CHARGE}
 
 
+def cut_each(session: Session, *, kind: str, members: Sequence[UUID]) -> None:
+    """A slice for each member, in the order given."""
+    for member in members:
+        cut(session, kind=kind, members=[member], size=1)
+
+
 def cut(
     session: Session,
     *,

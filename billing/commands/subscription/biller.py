@@ -119,17 +119,21 @@ class Biller:
         self.made.waits.extend((self.row.seller_id, self.row.id, line) for line in kept)
         return kept
 
-    def write(self, span: Span | None, lines: Sequence[PlannedLine], *, charged: bool = True) -> PlannedInvoice | None:
+    def write(self, span: Span | None, lines: Sequence[PlannedLine]) -> PlannedInvoice | None:
         """Compose a document of all that waits and these lines, with the coupon where it still applies.
 
-        None without lines. One of an `unpaid` subscription is issued and not charged.
+        None without lines. One of a subscription that is `unpaid`, or that dunning ended, is issued and not charged.
         """
-        self.made.taken.extend(line.id for line in self.waiting if line.id is not None)
-        told = [line for line in (*self.waiting, *lines) if not (line.if_used and line.quantity == "0")]
-        self.waiting = []
-        return self.compose(span, self._discounted(told), charged=charged) if told else None
+        told = [line for line in (*self.drop(), *lines) if not (line.if_used and line.quantity == "0")]
+        return self.compose(span, self._discounted(told)) if told else None
 
-    def compose(self, span: Span | None, lines: Sequence[PlannedLine], *, charged: bool = True) -> PlannedInvoice:
+    def drop(self) -> list[PlannedLine]:
+        """Let nothing wait any more. Returns what did."""
+        dropped, self.waiting = self.waiting, []
+        self.made.taken.extend(line.id for line in dropped if line.id is not None)
+        return dropped
+
+    def compose(self, span: Span | None, lines: Sequence[PlannedLine]) -> PlannedInvoice:
         """The document of exactly these lines."""
         row = self.row
         frame = Frame(
@@ -141,7 +145,7 @@ class Biller:
             span=span,
             collection=row.collection,
             days_until_due=row.days_until_due,
-            charged=charged and row.status != SubscriptionStatus.UNPAID,
+            charged=row.status not in (SubscriptionStatus.UNPAID, SubscriptionStatus.CANCELED),
         )
         document = compose(frame, lines, wallet=self.made.wallet)
         self.made.documents.append(document)

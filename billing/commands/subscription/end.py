@@ -1,4 +1,4 @@
-"""End a subscription: nothing of it is due any more."""
+"""End a subscription because it was not paid: its last invoice is due at once, and nobody tries to collect it."""
 
 from __future__ import annotations
 
@@ -6,32 +6,28 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from billing.events.outbox import emit
-from billing.events.topics import Topic
-from billing.kernel.clock import format_instant
+from billing.commands.slice.cut import cut
 from billing.kernel.status import SubscriptionStatus, require_move
 from billing.models import Subscription
 
 
-def end_subscription(session: Session, *, subscription: Subscription, at: datetime, now: datetime) -> None:
-    """Cancel a locked subscription as of `at`; its running period is cut there. `now` is when that is told.
+def end_subscription(session: Session, *, subscription: Subscription, now: datetime) -> None:
+    """Cancel a locked subscription at `now`, or at the end of its running period where that is over.
 
-    Raises `Refused` (`subscription_move_not_allowed`).
+    The row stays due: the renewal flow issues what is left and tells that it ended. Raises `Refused`
+    (`subscription_move_not_allowed`).
     """
     require_move(SubscriptionStatus(subscription.status), SubscriptionStatus.CANCELED)
+    end = subscription.current_period_end
+    at = now if end is None else min(now, end)
     subscription.status = SubscriptionStatus.CANCELED
-    subscription.next_due_at = None
-    subscription.ended_at = at
-    start, end = subscription.current_period_start, subscription.current_period_end
-    if start is not None and end is not None and start < at < end:
-        subscription.current_period_end = at
+    subscription.cancel_at = subscription.ended_at = at
+    subscription.next_due_at = now
     session.flush()
-    emit(
+    cut(
         session,
-        topic=Topic.SUBSCRIPTION_CANCELED,
-        object_type="subscription",
-        object_id=subscription.id,
-        seller_id=subscription.seller_id,
-        now=now,
-        payload={"profile_id": str(subscription.profile_id), "ended_at": format_instant(at)},
+        kind="renewals",
+        members=[subscription.profile_id],
+        subscriptions=[subscription.id],
+        size=1,
     )

@@ -18,7 +18,7 @@ from billing.kernel.status import PeriodDisposition, SubscriptionStatus
 from billing.models import Seller
 from billing.queries.standing import Item, Standing
 from billing.queries.usage import UsageWindow
-from billing.rules.walk import STUB, CatchUpPolicy, Schedule, Turn, Walk, document_span, walk
+from billing.rules.walk import STUB, CatchUpPolicy, Schedule, Span, Turn, Walk, document_span, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,9 @@ class _Renewal:
         self._record()
 
     def _document(self, turns: tuple[Turn, ...]) -> None:
-        if turns[-1].opens is None and self.walked.row.status == SubscriptionStatus.TRIALING:
-            return  # It ends with its trial: nothing was ever due.
+        if turns[-1].opens is None and turns[-1].closes is None:
+            self.biller.drop()  # It ends in its trial, or before it began: nothing was ever due.
+            return
         lines: list[PlannedLine] = []
         for turn in turns:
             if turn.closes is not None:
@@ -143,6 +144,9 @@ class _Renewal:
     def _record(self) -> None:
         row, done, made = self.walked.row, self.walked.walk, self.biller.made
         opened = [turn for turn in done.turns if turn.opens is not None]
+        ended_at = row.cancel_at if done.ends else None
+        if ended_at is not None:
+            made.cuts.append((row.id, done.anchor_no, done.next_period_no - 1, ended_at))
         for turn in opened:
             assert turn.opens is not None
             document_id, disposition = self.billed_by.get((turn.anchor_no, turn.period_no)), turn.disposition
@@ -163,10 +167,20 @@ class _Renewal:
                 status=SubscriptionStatus.CANCELED if done.ends else status,
                 next_period_no=done.next_period_no,
                 next_due=done.next_due,
-                current=opened[-1].opens if opened else None,
+                current=_running(row, opened, ended_at),
                 coupon_used=self.biller.coupon_used,
                 cancel_at=row.cancel_at,
-                ended_at=row.cancel_at if done.ends else None,
+                ended_at=ended_at,
                 turned=self.turned,
             )
         )
+
+
+def _running(row: Any, opened: Sequence[Turn], ended_at: datetime | None) -> Span | None:
+    """The period that is open now, cut where the subscription ended in it; None: the same as before."""
+    last = opened[-1].opens if opened else None
+    if ended_at is None:
+        return last
+    start = last.start if last else row.current_period_start
+    end = last.end if last else row.current_period_end
+    return Span(start, min(end, ended_at)) if start is not None and start < ended_at else last

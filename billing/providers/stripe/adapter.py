@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import stripe
-from stripe.params import ChargeListParams, PaymentIntentListParams
+from stripe.params import ChargeListParams, PaymentIntentListParams, RefundListParams
 
 from billing.kernel.errors import BillingError, Fault, ProviderUnavailable, Refused
 from billing.providers.port import (
@@ -21,6 +21,7 @@ from billing.providers.port import (
     EventFacts,
     IntentFacts,
     MethodFacts,
+    RefundFacts,
     SetupFacts,
     SetupStarted,
 )
@@ -196,6 +197,34 @@ class StripeProvider:
             return self._v1.charges.list(params).to_dict()
 
         return _all_pages(page, facts.charge_facts)
+
+    def refund(self, *, refund_id: UUID, charge_ref: str, amount_minor: int, currency: str, key: str) -> RefundFacts:
+        """Refund part of a charge, with our id of it in the metadata and nothing else."""
+        amount = to_provider(amount_minor, currency)
+
+        def send() -> RefundFacts:
+            answer = self._v1.refunds.create(
+                {"charge": charge_ref, "amount": amount, "metadata": {"refund_id": str(refund_id)}},
+                {"idempotency_key": key},
+            )
+            return facts.refund_facts(answer.to_dict())
+
+        return _write(send)
+
+    def read_refund(self, refund_ref: str) -> RefundFacts:
+        """The present state of a refund."""
+        return _read(lambda: facts.refund_facts(self._v1.refunds.retrieve(refund_ref).to_dict()))
+
+    def list_refunds(self, *, charge_ref: str) -> Iterator[RefundFacts]:
+        """Every refund of the charge, newest first."""
+
+        def page(after: str | None) -> dict[str, Any]:
+            params: RefundListParams = {"charge": charge_ref, "limit": PAGE}
+            if after:
+                params["starting_after"] = after
+            return self._v1.refunds.list(params).to_dict()
+
+        return _all_pages(page, facts.refund_facts)
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """See `signature.verify_event`; no request is made."""

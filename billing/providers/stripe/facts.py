@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.kernel.errors import Refused
-from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts, SetupFacts, SetupStarted
+from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts, RefundFacts, SetupFacts, SetupStarted
 from billing.providers.stripe.amounts import from_provider
 
 Raw = Mapping[str, Any]
@@ -120,6 +120,24 @@ def intent_facts(raw: Raw, *, asked_for: str | None = None) -> IntentFacts:
         latest_charge=charge_facts(latest) if isinstance(latest, Mapping) else None,
         last_error_code=code(inner(raw, "last_payment_error"), "decline_code", "code"),
     )
+
+
+def refund_facts(raw: Raw) -> RefundFacts:
+    """A refund. A status that we don't know is `pending`: it is asked about again."""
+    _expect(raw, "refund")
+    status = text(raw, "status")
+    return RefundFacts(
+        refund_ref=text(raw, "id"),
+        status=status if status in _REFUND_STATUSES else "pending",
+        amount_minor=amount_minor(raw),
+        currency=text(raw, "currency"),
+        charge_ref=reference(raw, "charge"),
+        metadata_refund=optional(inner(raw, "metadata"), "refund_id"),
+        failure_reason=code(raw, "failure_reason"),
+    )
+
+
+_REFUND_STATUSES = frozenset({"pending", "requires_action", "succeeded", "failed", "canceled"})
 
 
 def object_ref(raw: Raw, kind: str) -> str:

@@ -198,6 +198,12 @@ CREATE TABLE billing.refund (
     op.execute("ALTER TABLE billing.subscription ADD COLUMN coupon_id UUID")
     op.execute("ALTER TABLE billing.subscription ADD COLUMN coupon_used INTEGER DEFAULT 0 NOT NULL")
     op.execute("ALTER TABLE billing.subscription ADD COLUMN expires_at TIMESTAMP WITH TIME ZONE")
+    op.execute("ALTER TABLE billing.subscription DROP CONSTRAINT ck_subscription_canceled_is_over")
+    op.execute(
+        "ALTER TABLE billing.subscription ADD CONSTRAINT ck_subscription_canceled_is_over "
+        "CHECK (status <> 'canceled' OR ended_at IS NOT NULL)"
+    )
+    op.execute("ALTER TABLE billing.invoice ADD COLUMN on_schedule BOOLEAN DEFAULT true NOT NULL")
     op.execute("ALTER TABLE billing.invoice ADD COLUMN review_until TIMESTAMP WITH TIME ZONE")
     op.execute("ALTER TABLE billing.subscription_item ALTER COLUMN quantity DROP NOT NULL")
     op.execute("ALTER TABLE billing.subscription_item ADD COLUMN counts_from TIMESTAMP WITH TIME ZONE")
@@ -215,7 +221,6 @@ UPDATE billing.subscription_item i SET counts_from = s.started_at FROM billing.s
     op.execute("ALTER TABLE billing.invoice DROP CONSTRAINT ck_invoice_kind_known")
     op.execute("ALTER TABLE billing.invoice DROP CONSTRAINT ck_invoice_amount_due_adds_up")
     op.execute("ALTER TABLE billing.invoice DROP CONSTRAINT ck_invoice_amounts_not_negative")
-    op.execute("ALTER TABLE billing.subscription_item DROP CONSTRAINT ck_subscription_item_quantity_positive")
     op.execute("ALTER TABLE billing.billing_period DROP CONSTRAINT ck_billing_period_disposition_known")
     op.execute("ALTER TABLE billing.invoice_line DROP CONSTRAINT ck_invoice_line_discount_not_negative")
     op.execute("ALTER TABLE billing.ledger_entry DROP CONSTRAINT ck_ledger_entry_kind_known")
@@ -333,13 +338,7 @@ ALTER TABLE billing.subscription ADD CONSTRAINT ck_subscription_incomplete_expir
 
     op.execute(
         """
-ALTER TABLE billing.subscription ADD CONSTRAINT ck_subscription_paused_since CHECK (((status = 'paused'::text) = (paused_at IS NOT NULL)))
-"""
-    )
-
-    op.execute(
-        """
-ALTER TABLE billing.subscription_item ADD CONSTRAINT ck_subscription_item_quantity_not_negative CHECK ((quantity >= 0))
+ALTER TABLE billing.subscription ADD CONSTRAINT ck_subscription_paused_since CHECK (CASE status WHEN 'paused' THEN paused_at IS NOT NULL WHEN 'canceled' THEN TRUE ELSE paused_at IS NULL END)
 """
     )
 

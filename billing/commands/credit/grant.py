@@ -1,0 +1,50 @@
+"""Grant credit: the customer's next documents in that currency use it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.commands.credit.move import move_balances
+from billing.commands.ledger.post import post
+from billing.events.outbox import emit
+from billing.events.topics import Topic
+from billing.models import Account, Profile
+from billing.queries.profile import lock_profile
+from billing.validators.checks import Checks
+
+MOST_AMOUNT = 10**15
+
+
+def grant_credit(session: Session, *, profile_id: UUID, amount_minor: int, currency: str, now: datetime) -> None:
+    """Put `amount_minor` into the balance: Dr promotional credit, Cr customer credit. Not idempotent.
+
+    Raises `Refused`: `out_of_range`, `unknown_currency`, `profile_not_found`.
+    """
+    checks = Checks()
+    checks.whole("amount", amount_minor, least=1, most=MOST_AMOUNT)
+    checks.currency("currency", currency)
+    checks.done()
+    lock_profile(session, profile_id)
+    profile = session.get_one(Profile, profile_id)
+    move_balances(session, {(profile.seller_id, profile.id, currency): amount_minor})
+    post(
+        session,
+        kind="credit_grant",
+        seller_id=profile.seller_id,
+        profile_id=profile.id,
+        currency=currency,
+        sides=((Account.PROMOTIONAL_CREDIT, amount_minor), (Account.CUSTOMER_CREDIT, -amount_minor)),
+        now=now,
+    )
+    emit(
+        session,
+        topic=Topic.CREDIT_GRANTED,
+        object_type="profile",
+        object_id=profile.id,
+        seller_id=profile.seller_id,
+        now=now,
+        payload={"profile_id": str(profile.id), "amount_minor": amount_minor, "currency": currency},
+    )

@@ -1,0 +1,110 @@
+"""Correct what became of a debt: void, write off, money that came another way. An issued document never changes.
+
+The caller holds the profile and the invoice, and has made sure that no attempt is in flight (DECISIONS 23).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from billing.commands.credit.move import move_balances
+from billing.commands.ledger.post import post
+from billing.commands.subscription.recover import recover
+from billing.commands.work_item.close import close_for
+from billing.db.base import Json
+from billing.events.outbox import emit
+from billing.events.topics import Topic
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.ids import new_id
+from billing.kernel.status import InvoiceStatus, require_move
+from billing.models import Account, ExternalPayment, Invoice
+
+Sides = tuple[tuple[Account, int], ...]
+
+
+def require_open(invoice: Invoice, *, or_uncollectible: bool = False) -> None:
+    """Raise `Refused` (`invoice_not_open`) unless it is an invoice that is still owed."""
+    owed = invoice.status == InvoiceStatus.OPEN
+    if invoice.kind != "invoice" or not (owed or (or_uncollectible and invoice.status == InvoiceStatus.UNCOLLECTIBLE)):
+        raise Refused(Fault("invoice", "invoice_not_open", f"it is {invoice.status}; nothing is owed on it"))
+
+
+def void(session: Session, *, invoice: Invoice, now: datetime) -> None:
+    """Nothing is owed; the number stays. Credit that it used goes back; its cancellation document books the rest."""
+    credit = invoice.credit_applied_minor
+    if credit:
+        move_balances(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): credit})
+        _post(session, invoice, "void", ((Account.RECEIVABLE, credit), (Account.CUSTOMER_CREDIT, -credit)), now)
+    invoice.amount_remaining_minor = 0
+    _end(session, invoice, InvoiceStatus.VOID, Topic.INVOICE_VOIDED, now)
+
+
+def write_off(session: Session, *, invoice: Invoice, now: datetime) -> None:
+    """The rest is not expected any more, and not tried again. Dr write-off, Cr receivable."""
+    rest = invoice.amount_remaining_minor
+    _post(session, invoice, "write_off", ((Account.WRITE_OFF, rest), (Account.RECEIVABLE, -rest)), now)
+    _end(session, invoice, InvoiceStatus.UNCOLLECTIBLE, Topic.INVOICE_UNCOLLECTIBLE, now)
+
+
+def pay_externally(session: Session, *, invoice: Invoice, reference: str, now: datetime) -> None:
+    """The rest came another way: Dr external money, Cr receivable; a write-off is taken back first."""
+    rest = invoice.amount_remaining_minor
+    if invoice.status == InvoiceStatus.UNCOLLECTIBLE:
+        _post(session, invoice, "write_off_back", ((Account.RECEIVABLE, rest), (Account.WRITE_OFF, -rest)), now)
+    session.add(
+        ExternalPayment(
+            id=new_id(),
+            seller_id=invoice.seller_id,
+            invoice_id=invoice.id,
+            profile_id=invoice.profile_id,
+            amount_minor=rest,
+            currency=invoice.currency,
+            reference=reference,
+            received_at=now,
+        )
+    )
+    _post(session, invoice, "external_payment", ((Account.EXTERNAL_MONEY, rest), (Account.RECEIVABLE, -rest)), now)
+    invoice.amount_paid_minor += rest
+    invoice.amount_remaining_minor = 0
+    invoice.paid_at = now
+    _end(session, invoice, InvoiceStatus.PAID, Topic.INVOICE_PAID, now)
+
+
+def _post(session: Session, invoice: Invoice, kind: str, sides: Sides, now: datetime) -> None:
+    post(
+        session,
+        kind=kind,
+        seller_id=invoice.seller_id,
+        profile_id=invoice.profile_id,
+        invoice_id=invoice.id,
+        currency=invoice.currency,
+        sides=sides,
+        now=now,
+    )
+
+
+def _end(session: Session, invoice: Invoice, status: InvoiceStatus, topic: Topic, now: datetime) -> None:
+    """Collection stops, and what waited for this goes on."""
+    require_move(InvoiceStatus(invoice.status), status)
+    invoice.status = status
+    invoice.next_attempt_at = None
+    invoice.charge_not_before = None
+    session.flush()
+    payload: Json = {
+        "invoice_id": str(invoice.id),
+        "number": invoice.number,
+        "amount_paid_minor": invoice.amount_paid_minor,
+    }
+    emit(
+        session,
+        topic=topic,
+        object_type="invoice",
+        object_id=invoice.id,
+        seller_id=invoice.seller_id,
+        now=now,
+        payload=payload,
+    )
+    close_for(session, kind="invoice_not_charged", subject_id=invoice.id, now=now)
+    recover(session, subscription_id=invoice.subscription_id, now=now)

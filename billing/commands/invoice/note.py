@@ -1,0 +1,101 @@
+"""Notes that correct an invoice in one sum: the refund of a part of it, the cancellation of all. Pure."""
+
+from __future__ import annotations
+
+from billing.commands.invoice.planned import PlannedInvoice
+from billing.db.base import JsonList
+from billing.kernel.ids import new_id
+from billing.kernel.money import divide_half_away, share
+from billing.kernel.status import InvoiceStatus
+from billing.models import Account, Invoice
+from billing.queries.correction import Notes
+from billing.rules.tax import TaxGroup
+from billing.rules.totals import Totals
+
+
+def refund_note(invoice: Invoice, *, amount_minor: int, earlier: Notes, parties: bytes) -> PlannedInvoice:
+    """The credit note of a refund that `invoice.amount_refunded_minor` holds already.
+
+    tax = round(all refunded × invoice tax ÷ invoice total) - tax of the earlier notes, so that the notes of a whole
+    invoice add up to its tax. Source: the scenario contract, rule 13.
+    """
+    refunded, total = invoice.amount_refunded_minor, invoice.total_minor
+    on_top = invoice.total_minor - invoice.subtotal_minor + invoice.discount_minor
+    tax_minor = divide_half_away(refunded * invoice.tax_minor, total) - earlier.tax_minor
+    on_top_minor = divide_half_away(refunded * on_top, total) - earlier.on_top_minor
+    totals = Totals(
+        subtotal_minor=amount_minor - on_top_minor,
+        discount_minor=0,
+        tax_minor=tax_minor,
+        total_minor=amount_minor,
+        credit_applied_minor=0,
+        amount_due_minor=0,
+        tax_groups=_part(invoice.tax_groups, tax_minor=tax_minor, base_minor=amount_minor - tax_minor),
+        reverse_charge=invoice.reverse_charge,
+        notes=tuple(invoice.legal_notes),
+        credit_note=True,
+    )
+    return _note(
+        invoice, totals, parties, kind="credit_note", status=InvoiceStatus.REFUNDED, counter=Account.REFUNDS_IN_FLIGHT
+    )
+
+
+def cancellation(invoice: Invoice, *, parties: bytes) -> PlannedInvoice:
+    """The document that takes back all of a void invoice, whose number stays (DECISIONS 33)."""
+    totals = Totals(
+        subtotal_minor=invoice.subtotal_minor,
+        discount_minor=invoice.discount_minor,
+        tax_minor=invoice.tax_minor,
+        total_minor=invoice.total_minor,
+        credit_applied_minor=0,
+        amount_due_minor=0,
+        tax_groups=tuple(TaxGroup.of(each) for each in invoice.tax_groups),
+        reverse_charge=invoice.reverse_charge,
+        notes=tuple(invoice.legal_notes),
+        credit_note=True,
+    )
+    return _note(
+        invoice, totals, parties, kind="cancellation", status=InvoiceStatus.CREDITED, counter=Account.RECEIVABLE
+    )
+
+
+def _note(
+    invoice: Invoice, totals: Totals, parties: bytes, *, kind: str, status: InvoiceStatus, counter: Account
+) -> PlannedInvoice:
+    return PlannedInvoice(
+        id=new_id(),
+        seller_id=invoice.seller_id,
+        profile_id=invoice.profile_id,
+        subscription_id=invoice.subscription_id,
+        currency=invoice.currency,
+        period_start=invoice.period_start,
+        period_end=invoice.period_end,
+        lines=(),
+        totals=totals,
+        collection=invoice.collection,
+        days_until_due=0,
+        charged=False,
+        buyer_country=invoice.buyer_country,
+        buyer_kind=invoice.buyer_kind,
+        parties_json=parties,
+        kind=kind,
+        note_status=status,
+        counter=counter,
+        corrects_id=invoice.id,
+    )
+
+
+def _part(groups: JsonList, *, tax_minor: int, base_minor: int) -> tuple[TaxGroup, ...]:
+    """The invoice's groups with shares of these sums, in proportion."""
+    found = [TaxGroup.of(each) for each in groups]
+    bases = _shared(base_minor, [group.base_minor for group in found])
+    taxes = _shared(tax_minor, [group.tax_minor for group in found])
+    return tuple(
+        TaxGroup(group.percent, group.inclusive, base, tax, group.code)
+        for group, base, tax in zip(found, bases, taxes, strict=True)
+    )
+
+
+def _shared(amount_minor: int, weights: list[int]) -> list[int]:
+    """Shares in proportion; where the weights come to nothing, the first bears all."""
+    return share(amount_minor, weights if sum(weights) > 0 else [1, *([0] * (len(weights) - 1))])

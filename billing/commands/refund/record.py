@@ -1,0 +1,113 @@
+"""Record what became of a refund. The caller holds its row and has checked the token."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from billing.commands.ledger.post import post
+from billing.commands.work_item.close import close_for
+from billing.commands.work_item.raise_item import raise_item
+from billing.events.outbox import emit
+from billing.events.topics import Topic
+from billing.kernel.status import OPEN_REFUND, RefundStatus, require_move
+from billing.models import Account, Refund
+from billing.providers.port import RefundFacts
+
+FAILED = "refund_failed"
+"""Kind of the work item for money that could not go back: it is still owed to the customer."""
+STUCK = "refund_not_sent"
+"""Kind of the work item for a refund that the provider will not take, or whose outcome can't be learnt."""
+
+
+def note_facts(session: Session, *, refund: Refund, facts: RefundFacts, now: datetime, wall: datetime) -> None:
+    """Take over the provider's state. A success is booked once: Dr refunds in flight, Cr provider clearing."""
+    refund.refund_ref = facts.refund_ref
+    refund.reason = facts.failure_reason
+    refund.lease_until = None
+    status = RefundStatus(facts.status)
+    if status == refund.status:
+        put_off(refund, wall=wall, pause_s=3600.0)
+        session.flush()
+        return
+    require_move(RefundStatus(refund.status), status)
+    before = refund.status
+    refund.status = status
+    if status in OPEN_REFUND:
+        put_off(refund, wall=wall, pause_s=3600.0)
+    else:
+        refund.closed_at, refund.next_check_at = now, None
+    session.flush()
+    if status is RefundStatus.SUCCEEDED:
+        _book(session, refund, refund.amount_minor, now)
+        close_for(session, kind=STUCK, subject_id=refund.id, now=now)
+    elif status is RefundStatus.FAILED:
+        if before == RefundStatus.SUCCEEDED:
+            _book(session, refund, -refund.amount_minor, now)
+        _raise(session, refund, FAILED, "A refund failed: the money is still owed to the customer.", now)
+    emit(
+        session,
+        topic=Topic.REFUND_UPDATED,
+        object_type="refund",
+        object_id=refund.id,
+        seller_id=refund.seller_id,
+        now=now,
+        payload={
+            "refund_id": str(refund.id),
+            "invoice_id": str(refund.invoice_id),
+            "status": refund.status,
+            "amount_minor": refund.amount_minor,
+            "currency": refund.currency,
+        },
+    )
+
+
+def note_unclear(
+    session: Session, *, refund: Refund, reason: str, needs_person: bool, now: datetime, wall: datetime, pause_s: float
+) -> None:
+    """Nothing is known yet: ask again under the same key after `pause_s`. `needs_person`: it will not go by itself."""
+    refund.reason = reason
+    refund.lease_until = None
+    put_off(refund, wall=wall, pause_s=pause_s)
+    session.flush()
+    if needs_person:
+        _raise(session, refund, STUCK, "A refund could not be sent; its credit note stands.", now)
+
+
+def put_off(refund: Refund, *, wall: datetime, pause_s: float) -> None:
+    """Ask again after so many seconds of wall time."""
+    refund.checks += 1
+    refund.next_check_at = wall + timedelta(seconds=pause_s)
+
+
+def _book(session: Session, refund: Refund, amount: int, now: datetime) -> None:
+    post(
+        session,
+        kind="refund_sent",
+        seller_id=refund.seller_id,
+        profile_id=refund.profile_id,
+        invoice_id=refund.invoice_id,
+        payment_id=refund.payment_id,
+        currency=refund.currency,
+        sides=((Account.REFUNDS_IN_FLIGHT, amount), (Account.PROVIDER_CLEARING, -amount)),
+        now=now,
+    )
+
+
+def _raise(session: Session, refund: Refund, kind: str, summary: str, now: datetime) -> None:
+    raise_item(
+        session,
+        kind=kind,
+        subject_type="refund",
+        subject_id=refund.id,
+        seller_id=refund.seller_id,
+        profile_id=refund.profile_id,
+        amount_minor=refund.amount_minor,
+        currency=refund.currency,
+        summary=summary,
+        error=refund.reason,
+        safe_actions=["park"],
+        next_try_at=refund.next_check_at,
+        now=now,
+    )

@@ -1,0 +1,72 @@
+"""Reserve a refund: the note's rows before the provider hears of it; the row's id is the key (DECISIONS 29)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.ids import new_id
+from billing.kernel.status import RefundStatus
+from billing.models import Invoice, Refund
+from billing.queries.correction import PaidBy, refundable
+
+
+def take_refundable(session: Session, *, invoice: Invoice, amount_minor: int | None) -> int:
+    """Count `amount_minor` (None: all that is refundable) as refunded on a locked invoice, and return it.
+
+    Raises `Refused` (`refund_exceeds_paid`).
+    """
+    most = refundable(session, invoice) if invoice.kind == "invoice" else 0
+    amount = most if amount_minor is None else amount_minor
+    if amount < 1 or amount > most:
+        mend = f"at most {max(most, 0)} can go back: what was paid, less what was refunded or credited"
+        raise Refused(Fault("amount", "refund_exceeds_paid", mend))
+    invoice.amount_refunded_minor += amount
+    session.flush()
+    return amount
+
+
+def reserve_refunds(
+    session: Session,
+    *,
+    invoice: Invoice,
+    credit_note_id: UUID,
+    amount_minor: int,
+    paid: Sequence[PaidBy],
+    now: datetime,
+    wall: datetime,
+) -> list[UUID]:
+    """Write a refund for each payment that the amount goes back on, the newest first. Returns their ids."""
+    ids, left = [], amount_minor
+    for payment in paid:
+        part = min(left, payment.left_minor)
+        if part <= 0:
+            continue
+        refund = Refund(
+            id=new_id(),
+            seller_id=invoice.seller_id,
+            invoice_id=invoice.id,
+            payment_id=payment.payment_id,
+            credit_note_id=credit_note_id,
+            profile_id=invoice.profile_id,
+            provider_account_id=payment.provider_account_id,
+            charge_ref=payment.charge_ref,
+            amount_minor=part,
+            currency=invoice.currency,
+            opened_at=now,
+            status=RefundStatus.PENDING,
+            token=0,
+            next_check_at=wall,
+            checks=0,
+        )
+        session.add(refund)
+        ids.append(refund.id)
+        left -= part
+    if left:
+        raise Refused(Fault("amount", "refund_exceeds_paid", "the payments of this invoice don't hold that much"))
+    session.flush()
+    return ids

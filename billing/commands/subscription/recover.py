@@ -1,0 +1,57 @@
+"""Recover: `past_due` and `unpaid` end when no open failed invoice is left."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from billing.commands.slice.cut import cut_each
+from billing.events.outbox import emit
+from billing.events.topics import Topic
+from billing.kernel.status import SubscriptionStatus
+from billing.models import Subscription
+from billing.queries.subscription import owes
+
+_NEVER_TRIED = text(
+    """
+    UPDATE billing.invoice i
+    SET next_attempt_at = :now, on_schedule = TRUE, version = i.version + 1, updated_at = clock_timestamp()
+    WHERE i.subscription_id = :subscription AND i.status = 'open' AND i.collection = 'automatic' AND NOT i.on_schedule
+      AND NOT EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = i.id)
+    RETURNING i.id, i.issued_at
+    """
+)
+
+
+def recover(session: Session, *, subscription_id: UUID | None, now: datetime) -> None:
+    """Make the subscription active again, if nothing is owed any more; `canceled` stays. Null: there is none.
+
+    What was issued while it was `unpaid` and never tried is charged now, oldest first (scenario contract, rule 11).
+    """
+    if subscription_id is None:
+        return
+    session.flush()
+    subscription = session.scalars(
+        select(Subscription).where(Subscription.id == subscription_id).with_for_update(key_share=True)
+    ).one()
+    before = subscription.status
+    if before not in (SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID) or owes(session, subscription_id):
+        return
+    subscription.status = SubscriptionStatus.ACTIVE
+    session.flush()
+    if before == SubscriptionStatus.UNPAID:
+        due = session.execute(_NEVER_TRIED, {"subscription": subscription_id, "now": now}).all()
+        oldest_first = sorted(due, key=lambda row: (row.issued_at, row.id))
+        cut_each(session, kind="charges", members=[row.id for row in oldest_first])
+    emit(
+        session,
+        topic=Topic.SUBSCRIPTION_ACTIVE,
+        object_type="subscription",
+        object_id=subscription.id,
+        seller_id=subscription.seller_id,
+        now=now,
+        payload={"subscription_id": str(subscription.id)},
+    )

@@ -1,0 +1,107 @@
+"""Record usage in bulk: every record is placed once, in a period or in none, and a repeat changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.db.bulk import insert_rows
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.ids import new_ids
+from billing.kernel.status import SubscriptionStatus
+from billing.models import UsageRecord
+from billing.queries.metering import MeteredItem, Meters, load_meters
+from billing.rules.usage import Placed, UsageKind, place
+from billing.validators.usage import NewUsage, check_new_usage
+
+_OVER = (SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How many records were written and how many were there before; `late` ones are written and change nothing."""
+
+    written: int
+    repeated: int
+    late: int
+
+
+def record_usage(session: Session, *, seller_id: UUID, new: Sequence[NewUsage], now: datetime) -> Recorded:
+    """Write a batch, all or nothing, in six statements. Ids that are there already are ignored, whatever they say.
+
+    Raises `Refused` with every fault, named `records.N.field`: those of `check_new_usage`, `subscription_not_found`,
+    `subscription_canceled`, `price_not_subscribed`, `usage_in_future`, `usage_before_start`.
+    """
+    check_new_usage(new)
+    meters = load_meters(
+        session,
+        seller_id=seller_id,
+        codes={each.subscription for each in new},
+        records=[(each.subscription, each.record_id) for each in new],
+    )
+    rows, faults, seen = [], [], set(meters.known)
+    for number, each in enumerate(new, start=1):
+        subscription = meters.subscriptions.get(each.subscription)
+        if subscription is None:
+            mend = f"no subscription has the code {each.subscription}"
+            faults.append(Fault(f"records.{number}.subscription", "subscription_not_found", mend))
+            continue
+        if subscription.status in _OVER:
+            faults.append(Fault(f"records.{number}.subscription", "subscription_canceled", "it is over"))
+            continue
+        key = (subscription.id, each.record_id)
+        if key in seen:
+            continue
+        item = meters.items.get((subscription.id, each.price_code))
+        if item is None:
+            mend = f"{each.price_code} is no metered price of this subscription"
+            faults.append(Fault(f"records.{number}.price", "price_not_subscribed", mend))
+            continue
+        try:
+            placed = _placed(each, subscription, item, meters, now)
+        except Refused as refusal:
+            faults += [Fault(f"records.{number}.{one.field}", one.code, one.mend) for one in refusal.faults]
+            continue
+        seen.add(key)
+        rows.append(
+            {
+                "seller_id": seller_id,
+                "subscription_id": subscription.id,
+                "price_id": item.price_id,
+                "record_id": each.record_id,
+                "quantity": each.quantity,
+                "used_at": each.used_at or now,
+                "counts_at": placed.counts_at,
+                "late": placed.late,
+            }
+        )
+    if faults:
+        raise Refused(faults)
+    written = insert_rows(
+        session,
+        UsageRecord,
+        [{"id": id_, **row} for id_, row in zip(new_ids(len(rows)), rows, strict=True)],
+        unless_taken=("subscription_id", "record_id"),
+        returning=("late",),
+    )
+    late = sum(row.late for row in written)
+    return Recorded(len(written), len(new) - len(written), late)
+
+
+def _placed(new: NewUsage, row: Any, item: MeteredItem, meters: Meters, now: datetime) -> Placed:
+    running = row.current_period_start or row.started_at
+    return place(
+        UsageKind(item.kind),
+        at=new.used_at or now,
+        now=now,
+        started_at=row.started_at,
+        running_start=max(running, item.counts_from),
+        invoiced_until=running if item.waits_from is None else min(running, item.waits_from),
+        trial_end=row.trial_end,
+        pauses=meters.pauses.get(row.id, ()),
+    )

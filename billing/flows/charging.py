@@ -1,0 +1,84 @@
+"""Charging once: an invoice of one line that no subscription owes, issued at once and collected like any other."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.invoice.compose import Frame, Wallet, compose
+from billing.commands.invoice.issue import Issued
+from billing.commands.invoice.planned import PlannedLine
+from billing.commands.subscription.lines import as_json
+from billing.flows.issuing import issue_documents, open_parties
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, Refused
+from billing.models import TaxRate as StoredRate
+from billing.queries.profile import lock_profile
+from billing.queries.standing import load_standing
+from billing.rules.lines import PriceModel, PriceTerms, priced
+from billing.rules.tax import TaxRate, treatment
+from billing.validators.checks import Checks
+
+MOST_AMOUNT = 10**15
+
+
+def charge_once(
+    parts: Parts,
+    session: Session,
+    profile_id: UUID,
+    *,
+    amount_minor: int,
+    currency: str,
+    description: str,
+    tax_rate: str | None = "standard",
+) -> Issued:
+    """Issue it within the caller's transaction; the charge is handed on after commit. Not idempotent.
+
+    `amount_minor` is net, or gross of an inclusive rate. Raises `Refused`: the faults of the values,
+    `profile_not_found`, `profile_on_hold`, `tax_rate_not_found`.
+    """
+    checks = Checks()
+    checks.whole("amount", amount_minor, least=0, most=MOST_AMOUNT)
+    checks.currency("currency", currency)
+    checks.text("description", description, most=500)
+    checks.done()
+    lock_profile(session, profile_id)
+    standing = load_standing(session, profiles=[profile_id], only=[])
+    profile = standing.profiles.get(profile_id)
+    if profile is None:
+        raise Refused(Fault("profile", "profile_on_hold", "a work item holds it; see `billing work list`"))
+    seller = standing.sellers[profile.seller_id]
+    rate = _rate(session, seller.id, tax_rate)
+    made = priced(PriceTerms(PriceModel.FLAT, Decimal(amount_minor)), Decimal(1))
+    line = PlannedLine(
+        kind="one_off",
+        price_id=None,
+        description=description,
+        quantity="1",
+        unit_amount=str(amount_minor),
+        amount_minor=made.amount_minor,
+        discount_minor=0,
+        treatment=treatment(seller.country, profile.country, profile.has_tax_id, rate, seller.oss),
+        period_start=None,
+        period_end=None,
+        how_json=as_json(made.how),
+    )
+    wallet = Wallet(standing.balances, {})
+    frame = Frame(seller=seller, profile=profile, parties=open_parties(parts, standing)[profile_id], currency=currency)
+    document = compose(frame, [line], wallet=wallet)
+    (issued,) = issue_documents(parts, session, [document], wallet=wallet, now=parts.clock.now(session))
+    return issued
+
+
+def _rate(session: Session, seller_id: UUID, name: str | None) -> TaxRate | None:
+    if name is None:
+        return None
+    found = session.scalars(
+        select(StoredRate).where(StoredRate.seller_id == seller_id, StoredRate.name == name)
+    ).one_or_none()
+    if found is None:
+        raise Refused(Fault("tax_rate", "tax_rate_not_found", f"put the tax rate {name} first"))
+    return TaxRate.of(percent=found.percent, inclusive=found.inclusive, countries=found.countries)

@@ -1,0 +1,147 @@
+"""Refunding: the credit note and the reserved refund are one transaction; the provider is asked after it, and again.
+
+A refund is sent under its own id as the key for as long as the provider keeps keys; after that only evidence counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from billing.commands.invoice.compose import Wallet
+from billing.commands.invoice.issue import Issued
+from billing.commands.invoice.note import refund_note
+from billing.commands.refund.record import note_facts, note_unclear
+from billing.commands.refund.reserve import reserve_refunds, take_refundable
+from billing.db.clock import wall_now
+from billing.flows.issuing import issue_documents, open_parties
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
+from billing.kernel.failpoints import failpoint
+from billing.kernel.status import OPEN_REFUND
+from billing.models import Invoice, Refund
+from billing.providers.port import KEY_LIFE_S, Provider, RefundFacts
+from billing.queries.correction import paid_by, refund_notes
+from billing.queries.invoice import lock_invoice
+from billing.queries.profile import lock_profile
+from billing.queries.refunding import lock_refund, take_refunds
+from billing.queries.standing import load_standing
+from billing.queue.buffer import after_commit
+from billing.queue.names import REFUNDS_SEND
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """The credit note, and the refunds that are on their way."""
+
+    note: Issued
+    amount_minor: int
+    refund_ids: tuple[UUID, ...]
+
+
+def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None) -> Refunded:
+    """Give back `amount_minor` (None: all that is refundable) of what was paid through the provider.
+
+    Raises `Refused`: `invoice_not_found`, `refund_exceeds_paid`.
+    """
+    with parts.begin() as session:
+        found = session.get(Invoice, invoice_id)
+        if found is None:
+            raise Refused(Fault("invoice", "invoice_not_found", "give the number or the id of an invoice"))
+        lock_profile(session, found.profile_id)
+        invoice = lock_invoice(session, invoice_id)
+        now = parts.clock.now(session)
+        paid = paid_by(session, invoice.id)
+        earlier = refund_notes(session, invoice.id)
+        amount = take_refundable(session, invoice=invoice, amount_minor=amount_minor)
+        standing = load_standing(session, profiles=[invoice.profile_id], only=[])
+        parties = open_parties(parts, standing)[invoice.profile_id]
+        note = refund_note(invoice, amount_minor=amount, earlier=earlier, parties=parties)
+        (issued,) = issue_documents(parts, session, [note], wallet=Wallet({}, {}), now=now)
+        ids = reserve_refunds(
+            session,
+            invoice=invoice,
+            credit_note_id=note.id,
+            amount_minor=amount,
+            paid=paid,
+            now=now,
+            wall=wall_now(session),
+        )
+        for id_ in ids:
+            after_commit(session, REFUNDS_SEND, id_)
+        failpoint("refund.reserved")
+    return Refunded(issued, amount, tuple(ids))
+
+
+def send(parts: Parts, refund_id: UUID) -> int:
+    """Send or ask about one refund, if it is due and in nobody's hands. Returns how many were taken."""
+    return _settle(parts, only=refund_id)
+
+
+def sweep(parts: Parts) -> int:
+    """Send or ask about every refund that is due. Returns how many were taken."""
+    return _settle(parts, only=None)
+
+
+def _settle(parts: Parts, *, only: UUID | None) -> int:
+    settings = parts.settings
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        taken = take_refunds(session, now=now, lease_s=settings.lease_s, most=settings.billing_charge_slice, only=only)
+        rows = [session.get_one(Refund, id_) for id_ in taken]
+    for row in rows:
+        _ask(parts, row, now)
+    return len(rows)
+
+
+def _ask(parts: Parts, row: Refund, now: datetime) -> None:
+    provider = parts.provider(row.provider_account_id)
+    found: RefundFacts | None = None
+    reason, needs_person = "", False
+    failpoint("refund.sending")
+    try:
+        found = _sent(provider, row, now)
+    except ProviderRefused as refused:
+        reason, needs_person = refused.code, True
+    except (ProviderUnavailable, ProviderUncertain) as unclear:
+        reason = type(unclear).__name__
+    failpoint("refund.answered")
+    with parts.begin() as session:
+        locked, wall = lock_refund(session, row.id), wall_now(session)
+        if locked.token != row.token or locked.status not in OPEN_REFUND:
+            return
+        at = parts.clock.now(session)
+        if found is not None:
+            note_facts(session, refund=locked, facts=found, now=at, wall=wall)
+            return
+        steps = parts.settings.back_off_s
+        pause_s = steps[min(locked.checks, len(steps) - 1)]
+        note_unclear(
+            session,
+            refund=locked,
+            reason=reason,
+            needs_person=needs_person,
+            now=at,
+            wall=wall,
+            pause_s=max(pause_s, 3600.0) if needs_person else pause_s,
+        )
+
+
+def _sent(provider: Provider, row: Refund, now: datetime) -> RefundFacts:
+    """Its state; sent anew under its key where no answer came yet, or found among the charge's refunds."""
+    if row.refund_ref is not None:
+        return provider.read_refund(row.refund_ref)
+    age_s = (now - row.first_sent_at).total_seconds() if row.first_sent_at else 0.0
+    if age_s >= KEY_LIFE_S:
+        for facts in provider.list_refunds(charge_ref=row.charge_ref):
+            if facts.metadata_refund == str(row.id):
+                return facts
+        raise ProviderRefused("the refund is not among those of its charge", code="refund_not_found")
+    return provider.refund(
+        refund_id=row.id,
+        charge_ref=row.charge_ref,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        key=f"refund-{row.id}",
+    )

@@ -1,0 +1,105 @@
+"""Which lines charged the running period of a subscription, on which documents: what a change gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.db.rows import fetch
+from billing.kernel.status import InvoiceStatus, PeriodDisposition
+from billing.queries.standing import Item
+from billing.rules.walk import Span
+
+
+@dataclass(frozen=True, slots=True)
+class ChargedLine:
+    """A licensed line of the running period. `net_minor` is after its discount; of a waiting line, its amount.
+
+    The document's columns are null while the line waits.
+    """
+
+    id: UUID
+    price_id: UUID
+    description: str
+    net_minor: int
+    period_start: datetime
+    tax_percent: Decimal | None
+    tax_inclusive: bool | None
+    tax_code: str | None
+    credited: bool
+    """Whether a credit for it is written."""
+    status: InvoiceStatus | None
+    due_at: datetime | None
+    total_minor: int
+    refunded_minor: int
+
+    def counts_as_paid(self, now: datetime) -> bool:
+        """Paid or credited, or sent for payment and still within its time. Of a line that stands on a document."""
+        if self.status in (InvoiceStatus.PAID, InvoiceStatus.CREDITED):
+            return True
+        return self.status == InvoiceStatus.OPEN and self.due_at is not None and now <= self.due_at
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """The lines of the running period, and whether it was billed at all (not if it began in a pause)."""
+
+    billed: bool
+    lines: Sequence[ChargedLine]
+
+    def of(self, item: Item) -> ChargedLine | None:
+        """The line that last charged an item. Lines of an earlier stay of the same price are not its."""
+        own = [
+            line
+            for line in self.lines
+            if line.price_id == item.price.id
+            and not line.credited
+            and (line.period_start > item.counts_from or item.id is None or line.id > item.id)
+            and line.period_start >= item.counts_from
+        ]
+        return max(own, key=lambda line: (line.period_start, line.id), default=None)
+
+
+_LINES = """
+    SELECT l.id, l.price_id, l.description,
+           CASE i.kind WHEN 'invoice' THEN l.amount_minor - l.discount_minor ELSE l.discount_minor - l.amount_minor END
+               AS net_minor,
+           l.period_start, l.tax_percent, l.tax_inclusive, l.tax_code,
+           EXISTS (SELECT FROM billing.invoice_line c WHERE c.credits_line_id = l.id)
+           OR EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = l.id) AS credited,
+           i.status, i.due_at, i.total_minor, i.amount_refunded_minor AS refunded_minor
+    FROM billing.invoice i
+    JOIN billing.invoice_line l ON l.invoice_id = i.id
+    WHERE i.subscription_id = %(subscription)s AND l.kind IN ('recurring', 'proration_charge')
+      AND l.period_start >= %(starts)s AND l.period_end = %(ends)s
+    UNION ALL
+    SELECT w.id, w.price_id, w.description, w.amount_minor, w.period_start, NULL, NULL, NULL,
+           EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = w.id), NULL, NULL, 0, 0
+    FROM billing.waiting_line w
+    WHERE w.subscription_id = %(subscription)s AND w.kind = 'proration_charge'
+      AND w.period_start >= %(starts)s AND w.period_end = %(ends)s
+    ORDER BY id
+"""
+
+_DISPOSITION = """
+    SELECT disposition FROM billing.billing_period
+    WHERE subscription_id = %(subscription)s AND anchor_no = %(anchor_no)s AND period_no = %(period_no)s
+"""
+
+
+def charged_lines(session: Session, row: Any, running: Span) -> Charged:
+    """What charged `running`, the open period of the subscription `row`. Two statements."""
+    lines = [
+        ChargedLine(**each._asdict() | {"status": None if each.status is None else InvoiceStatus(each.status)})
+        for each in fetch(session, _LINES, subscription=row.id, starts=running.start, ends=running.end)
+    ]
+    opened = fetch(
+        session, _DISPOSITION, subscription=row.id, anchor_no=row.anchor_no, period_no=row.next_period_no - 1
+    )
+    return Charged(not any(each.disposition == PeriodDisposition.PAUSED for each in opened), lines)

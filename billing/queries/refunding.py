@@ -1,0 +1,37 @@
+"""Refunds that wait for the provider: taken by lease."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.models import Refund
+
+_TAKE = text(
+    """
+    UPDATE billing.refund
+    SET token = token + 1, lease_until = clock_timestamp() + make_interval(secs => :lease_s),
+        next_check_at = clock_timestamp() + make_interval(secs => :lease_s),
+        first_sent_at = coalesce(first_sent_at, :now), version = version + 1, updated_at = clock_timestamp()
+    WHERE id IN (
+        SELECT id FROM billing.refund
+        WHERE status IN ('pending', 'requires_action') AND next_check_at <= clock_timestamp()
+          AND (CAST(:only AS uuid) IS NULL OR id = :only)
+        ORDER BY next_check_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
+    RETURNING id
+    """
+)
+
+
+def take_refunds(session: Session, *, now: datetime, lease_s: float, most: int, only: UUID | None = None) -> list[UUID]:
+    """Claim open refunds whose next sending or question is due (wall time). `now`, business time, ages their keys."""
+    values = {"now": now, "lease_s": lease_s, "most": most, "only": only}
+    return list(session.execute(_TAKE, values).scalars())
+
+
+def lock_refund(session: Session, refund_id: UUID) -> Refund:
+    """The row, locked until the transaction ends."""
+    return session.get_one(Refund, refund_id, with_for_update=True, populate_existing=True)

@@ -1,0 +1,46 @@
+"""What a usage record must be: how much of which price, when, under an id of the host's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from billing.validators.checks import Checks
+
+MOST_RECORDS = 10_000
+MOST_QUANTITY = Decimal(10) ** 15
+MOST_RECORD_ID = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NewUsage:
+    """One record of a subscription, by its code. `record_id` is unique in the subscription: a repeat is ignored.
+
+    `used_at` None: now.
+    """
+
+    subscription: str
+    price_code: str
+    record_id: str
+    quantity: Decimal
+    used_at: datetime | None = None
+
+
+def check_new_usage(new: Sequence[NewUsage]) -> None:
+    """Raise `Refused` with every fault of a batch, named `records.N.field`, N from 1."""
+    checks = Checks()
+    if not 1 <= len(new) <= MOST_RECORDS:
+        checks.fault("records", "out_of_range", f"give 1 to {MOST_RECORDS} records a call")
+        checks.done()
+    for place, each in enumerate(new, start=1):
+        if not each.quantity.is_finite():
+            checks.fault(f"records.{place}.quantity", "not_a_number", "give a decimal number")
+        elif not 0 <= each.quantity < MOST_QUANTITY:
+            checks.fault(f"records.{place}.quantity", "out_of_range", "give a number from 0, less than 10^15")
+        if not 1 <= len(each.record_id) <= MOST_RECORD_ID:
+            checks.fault(f"records.{place}.id", "out_of_range", f"give an id of up to {MOST_RECORD_ID} characters")
+        if each.used_at is not None:
+            checks.instant(f"records.{place}.timestamp", each.used_at)
+    checks.done()

@@ -1,0 +1,79 @@
+"""A scenario in the making: what the generator remembers of it, and what playing it so far gave."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from tests.oracle import times
+from tests.oracle.play import play
+
+Step = dict[str, Any]
+
+
+@dataclass(kw_only=True)
+class Sub:
+    """What the generator remembers of a subscription: its item lists so far and its records' ids."""
+
+    name: str
+    customer: str
+    group: str
+    lists: list[list[Step]]
+    ids: list[str] = field(default_factory=list)
+    canceling: bool = False
+
+    @property
+    def items(self) -> list[Step]:
+        return self.lists[-1]
+
+
+@dataclass(kw_only=True)
+class Draft:
+    """A scenario in the making, and what playing it so far gave."""
+
+    rng: Random
+    scenario: dict[str, Any]
+    now: dt.datetime
+    subs: dict[str, Sub] = field(default_factory=dict)
+    view: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def prices(self) -> dict[str, Any]:
+        return self.scenario["prices"]
+
+    def chance(self, part: float) -> bool:
+        return self.rng.random() < part
+
+    def look(self) -> None:
+        self.view = play(self.scenario, until=self.now)
+
+    def live(self) -> list[Sub]:
+        states = self.view["subscriptions"]
+        return [sub for sub in self.subs.values() if states[sub.name]["status"] != "canceled"]
+
+    def any_sub(self) -> Sub:
+        live = self.live()
+        return self.rng.choice(live if live and not self.chance(0.04) else list(self.subs.values()))
+
+    def some(self, **states: str) -> Sub:
+        """A subscription in this state, if there is one."""
+        fitting = [s for s in self.subs.values() if self.view["subscriptions"][s.name]["status"] == states["status"]]
+        return self.rng.choice(fitting) if fitting else self.any_sub()
+
+    def ends(self) -> list[dt.datetime]:
+        """Boundaries that come soon."""
+        found = [times.moment(value=self.view["subscriptions"][s.name]["current_period_end"]) for s in self.live()]
+        return [at for at in found if self.now < at <= self.now + dt.timedelta(days=45)]
+
+    def later(self) -> dt.datetime:
+        """The next step's moment: the same, a boundary or one second beside it, an outage's end, or any other."""
+        ends, kind = self.ends(), self.rng.random()
+        last = self.scenario["timeline"][-1]
+        if last["do"] == "outage" and self.chance(0.5):
+            return times.moment(value=last["until"]) + dt.timedelta(seconds=self.rng.choice([0, 1, 3600]))
+        if kind < 0.2:
+            return self.now
+        if kind < 0.45 and ends:
+            return self.rng.choice(ends) + dt.timedelta(seconds=self.rng.choice([0, 0, 0, -1, 1]))
+        moved = self.now + dt.timedelta(days=self.rng.choice([1, 3, 8, 15]), seconds=self.rng.randint(1, 86399))
+        return moved.replace(hour=0, minute=0, second=0) if kind < 0.7 else moved
