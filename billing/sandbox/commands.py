@@ -93,8 +93,12 @@ def _wait(stack: Stack) -> None:
 def down() -> None:
     """Stop the embedded stack.
 
-    All that runs for this checkout: the stack of `billing up`, whose data stay, and demos that were kept.
+    All that runs for this checkout: the stack of `billing up`, whose data stay, demos that were kept, and the servers
+    on which scenarios are played.
     """
+    scratch = Stack(environment.SIMULATE)
+    if scratch.place.base.is_dir():
+        scratch.remove()
     for place in environment.places():
         if not place.base.is_dir():
             continue

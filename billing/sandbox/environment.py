@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
 MAIN = "main"
 DEMOS = ("demo", "demo-2", "demo-3", "demo-4")
+SIMULATE = "simulate"
+"""Servers for scratch databases only: no stack runs on them."""
 NAME = "BILLING_STACK"
 """Names the stack that commands speak of; without it, the first one that runs."""
 

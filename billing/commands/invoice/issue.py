@@ -91,6 +91,7 @@ def issue(
     _tell(session, planned, now)
     # The balance is proven before the counter is locked, so that numbering holds others up as briefly as can be.
     session.execute(text("SET CONSTRAINTS billing.ledger_entry_balanced IMMEDIATE"))
+    session.execute(text("SET CONSTRAINTS billing.ledger_entry_balanced DEFERRED"))
     counters = _lock_counters(session, {_series_of(document) for document in planned}, now, read_now)
     issued, rows = _number(planned, counters, keys)
     copy_rows(session, "invoice", _INVOICES, rows)

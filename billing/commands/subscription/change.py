@@ -119,7 +119,8 @@ def _restart(
     used = biller.metered(Span(running.start, now))
     biller.items = new
     opened = Span(now, boundary(now, row.timezone, interval, 1))
-    document = biller.write(opened, [*credits_, *used, *biller.licensed(opened)])
+    licensed = biller.licensed(opened)
+    document = biller.write(opened, [*credits_, *used, *licensed])
     anchor_no = row.anchor_no + 1
     biller.made.cuts.append((row.id, row.anchor_no, row.next_period_no - 1, now))
     biller.made.periods.append(
@@ -129,8 +130,8 @@ def _restart(
             anchor_no,
             0,
             opened,
-            PeriodDisposition.BILLED if document else PeriodDisposition.EMPTY,
-            document.id if document else None,
+            PeriodDisposition.BILLED if document and licensed else PeriodDisposition.EMPTY,
+            document.id if document and licensed else None,
         )
     )
     _move(biller, Turned(tuple(new), now, anchor_no, interval), opened=opened)

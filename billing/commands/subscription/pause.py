@@ -47,8 +47,8 @@ def resume(session: Session, *, subscription: Subscription, now: datetime) -> No
             SubscriptionPause.subscription_id == subscription.id, SubscriptionPause.ends_at.is_(None)
         )
     ).one()
+    failing = owes(session, subscription.id)
     running.ends_at = now
     subscription.paused_at = None
-    failing = owes(session, subscription.id)
     subscription.status = SubscriptionStatus.PAST_DUE if failing else SubscriptionStatus.ACTIVE
     tell_updated(session, subscription, now, {"status": subscription.status})

@@ -105,19 +105,22 @@ class _Renewal:
             self.biller.drop()  # It ends in its trial, or before it began: nothing was ever due.
             return
         lines: list[PlannedLine] = []
+        charged: list[Turn] = []
         for turn in turns:
             if turn.closes is not None:
                 lines.extend(self.biller.metered(turn.closes))
             if turn.turned:
                 self._turn(turn)
             if turn.opens is not None and turn.disposition is PeriodDisposition.BILLED:
-                lines.extend(self.biller.licensed(turn.opens, stub=turn.period_no == STUB))
+                licensed = self.biller.licensed(turn.opens, stub=turn.period_no == STUB)
+                lines.extend(licensed)
+                if licensed:
+                    charged.append(turn)
         document = self.biller.write(document_span(turns, self.walked.policy), lines)
         if document is None:
             return
-        for turn in turns:
-            if turn.opens is not None and turn.disposition is PeriodDisposition.BILLED:
-                self.billed_by[turn.anchor_no, turn.period_no] = document.id
+        for turn in charged:
+            self.billed_by[turn.anchor_no, turn.period_no] = document.id
 
     def _pass_paused(self) -> None:
         """Boundaries pass; usage from before the pause waits. Only the end of the subscription is billed."""

@@ -47,10 +47,13 @@ class StripeProvider:
 
     name = "stripe"
 
-    def __init__(self, *, client: stripe.StripeClient, livemode: bool) -> None:
-        """`client` as `build_client` makes it; `livemode` as the key says (`is_live_key`)."""
+    def __init__(self, *, client: stripe.StripeClient, livemode: bool, tens_only: bool = True) -> None:
+        """`client` as `build_client` makes it; `livemode` as the key says (`is_live_key`); `tens_only` as
+        `to_provider` takes it.
+        """
         self._v1 = client.v1
         self._livemode = livemode
+        self._tens_only = tens_only
 
     def account(self) -> AccountFacts:
         """Whose key this is. Raises as a read does."""
@@ -110,7 +113,7 @@ class StripeProvider:
         """Send one attempt: create and confirm the invoice's intent, or confirm it again. See the port."""
         if key_age_s >= KEY_LIFE_S:
             raise Refused(Fault("key", "key_expired", "resolve the attempt by reading; never send this key again"))
-        amount = to_provider(request.amount_minor, request.currency)
+        amount = to_provider(request.amount_minor, request.currency, tens_only=self._tens_only)
         try:
             answer = (
                 self._create(request, amount, key)
@@ -200,7 +203,7 @@ class StripeProvider:
 
     def refund(self, *, refund_id: UUID, charge_ref: str, amount_minor: int, currency: str, key: str) -> RefundFacts:
         """Refund part of a charge, with our id of it in the metadata and nothing else."""
-        amount = to_provider(amount_minor, currency)
+        amount = to_provider(amount_minor, currency, tens_only=self._tens_only)
 
         def send() -> RefundFacts:
             answer = self._v1.refunds.create(

@@ -23,8 +23,10 @@ MAX_PROVIDER_AMOUNT = 999_999_999_999
 """Stripe's amounts have at most twelve digits (IDR); most currencies end at eight, which Stripe itself checks."""
 
 
-def to_provider(amount_minor: int, currency: str) -> int:
+def to_provider(amount_minor: int, currency: str, *, tens_only: bool = True) -> int:
     """Our minor units → Stripe's `amount`. `currency` is lower-case ISO 4217.
+
+    `tens_only` False: the last of three decimals may be any digit; only a stand-in takes that.
 
     Raises `Refused`: `currency_unsupported` (no rule for its decimals), `amount_not_representable` (Stripe cannot
     charge that fraction), `amount_out_of_range` (negative, or more digits than Stripe takes).
@@ -35,7 +37,7 @@ def to_provider(amount_minor: int, currency: str) -> int:
         amount = amount_minor * 100
     elif currency in _HUNDREDTH:
         amount = _whole(amount_minor, 100, currency)
-    elif currency in _TENS_ONLY:
+    elif currency in _TENS_ONLY and tens_only:
         _whole(amount_minor, 10, currency)
     if not 0 <= amount <= MAX_PROVIDER_AMOUNT:
         raise Refused(Fault("amount_minor", "amount_out_of_range", "charge a smaller, positive amount"))

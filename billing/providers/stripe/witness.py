@@ -126,34 +126,34 @@ class Witness:
 
     def state(self) -> WitnessState:
         """What is going on right now."""
-        return self._asked(lambda: _state(self._call("GET", "state")))
+        return self._asked(lambda: _state(self.call("GET", "state")))
 
     def clock(self) -> datetime:
         """The stand-in's present instant."""
-        return self._asked(lambda: parse_instant(text(self._call("GET", "clock"), "now")))
+        return self._asked(lambda: parse_instant(text(self.call("GET", "clock"), "now")))
 
     def set_clock(self, now: datetime | None) -> None:
         """Stop its clock at this aware instant; None lets it run with the wall's again."""
-        self._call("POST", "clock", {"now": None if now is None else format_instant(now)})
+        self.call("POST", "clock", {"now": None if now is None else format_instant(now)})
 
     def faults(self) -> list[dict[str, Any]]:
         """The faults switched on, with how often each has hit."""
-        return self._asked(lambda: list(self._call("GET", "faults")))
+        return self._asked(lambda: list(self.call("GET", "faults")))
 
     def add_faults(self, *faults: dict[str, Any]) -> None:
         """Switch on faults, each as `{"kind", "rate" or "next", "path", …}`."""
-        self._call("POST", "faults", list(faults))
+        self.call("POST", "faults", list(faults))
 
     def clear_faults(self) -> None:
         """Switch all faults off."""
-        self._call("DELETE", "faults")
+        self.call("DELETE", "faults")
 
     def _pages(
         self, door: str, parse: Callable[[Raw], T], place: Callable[[T], str], *, after: str | None = None
     ) -> Iterator[T]:
         while True:
             query = {"limit": str(PAGE), **({} if after is None else {"after": after})}
-            rows = self._call("GET", door, query=query)
+            rows = self.call("GET", door, query=query)
             page = self._asked(partial(_each, parse, rows))
             yield from page
             if len(page) < PAGE:
@@ -166,7 +166,8 @@ class Witness:
         except (Unreadable, Refused, AttributeError, TypeError) as error:
             raise ProviderUnavailable(f"witness: unreadable ({error})") from None
 
-    def _call(self, method: str, door: str, body: Any = None, *, query: dict[str, str] | None = None) -> Any:
+    def call(self, method: str, door: str, body: Any = None, *, query: dict[str, str] | None = None) -> Any:
+        """One request to the stand-in, over HTTP. A stand-in mounted in process is asked in another way."""
         try:
             with requests.Session() as session:
                 session.trust_env = False

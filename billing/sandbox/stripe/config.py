@@ -28,6 +28,8 @@ class Config:
     """Requests a second and account, in wall time; 0 = no limit."""
     minimums: bool = True
     """Refuse amounts below Stripe's documented minimums."""
+    limits: bool = True
+    """Refuse amounts above Stripe's maximum, and fractions that it has no coin for."""
     minimum_amounts: dict[str, int] = field(default_factory=lambda: dict(MINIMUMS))
     async_capture: bool = True
     """The answer to a capture has no balance transaction yet; `charge.updated` brings it."""

@@ -87,7 +87,7 @@ def create(call: Call) -> Json:
     """A new intent, confirmed in the same request if so asked."""
     given = call.params
     given["currency"] = given["currency"].lower()
-    check_amount(given["amount"], given["currency"], minimums=_minimums(call))
+    check_amount(given["amount"], given["currency"], minimums=_minimums(call), limits=call.config.limits)
     if given.get("off_session") and not given.get("confirm"):
         raise invalid("off_session is only for a request that confirms.", param="off_session")
     if "customer" in given:
@@ -113,7 +113,7 @@ def update(call: Call) -> Json:
         raise unexpected_state(intent, "updated")
     amount = int(given["amount"] if "amount" in given else intent.body["amount"])
     currency = str(given.get("currency", intent.body["currency"])).lower()
-    check_amount(amount, currency, minimums=_minimums(call))
+    check_amount(amount, currency, minimums=_minimums(call), limits=call.config.limits)
     intent.body.update(amount=amount, currency=currency)
     if "customer" in given:
         intent.body["customer"] = living_customer(call, given["customer"], param="customer").id

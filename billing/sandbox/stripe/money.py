@@ -43,7 +43,7 @@ _FEE_FIXED = 30
 DISPUTE_FEE = 1500
 
 
-def check_amount(amount: int, currency: str, *, minimums: Mapping[str, int]) -> None:
+def check_amount(amount: int, currency: str, *, minimums: Mapping[str, int], limits: bool = True) -> None:
     """Refuse what Stripe could not charge: unknown currency, too little, too much, a fraction it has no coin for."""
     if currency not in CURRENCIES:
         raise invalid(f"Invalid currency: {currency}.", code="parameter_invalid_string_empty", param="currency")
@@ -52,6 +52,8 @@ def check_amount(amount: int, currency: str, *, minimums: Mapping[str, int]) -> 
     if amount < minimums.get(currency, 1):
         least = minimums[currency]
         raise invalid(f"Amount must be at least {least} {currency}.", code="amount_too_small", param="amount")
+    if not limits:
+        return
     if amount > MAXIMUM:
         raise invalid(f"Amount must be at most {MAXIMUM}.", code="amount_too_large", param="amount")
     step = 10 if currency in THREE_DECIMAL else 100 if currency in WHOLE_UNITS_ONLY else 1

@@ -1,0 +1,192 @@
+"""The cast: the scenario's seller, catalog and customers, written by the engine's own commands.
+
+Names in a file are free text; here they get codes by their order, so that what is ordered by code is ordered by name.
+Parties are filled with synthetic data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.commands.coupon.create import create_coupon
+from billing.commands.price.create import create_prices
+from billing.commands.product.create import create_products
+from billing.commands.profile.create import create_profile
+from billing.commands.seller.create import create_seller
+from billing.commands.tax_rate.put import put_tax_rate
+from billing.flows.payment_methods import adopt, remove
+from billing.kernel.ids import new_id
+from billing.queries.payment_method import default_method
+from billing.sandbox.scenario.model import CustomerSpec, PriceSpec, Scenario, SellerSpec, Subscribe
+from billing.sandbox.scenario.playing.stage import Stage
+from billing.validators.address import Address
+from billing.validators.coupon import NewCoupon
+from billing.validators.payment_method import Consent
+from billing.validators.price import NewPrice, NewTier
+from billing.validators.product import NewProduct
+from billing.validators.profile import NewProfile, Personal
+from billing.validators.seller import NewSeller, SellerPolicy
+from billing.validators.tax_rate import NewTaxRate
+
+_METHODS = {
+    "visa": "pm_card_visa",
+    "declined": "pm_card_chargeCustomerFail",
+    "insufficient_funds": "pm_card_visa_chargeDeclinedInsufficientFunds",
+    "lost_card": "pm_card_visa_chargeDeclinedLostCard",
+    "expired_card": "pm_card_chargeDeclinedExpiredCard",
+    "authentication_required": "pm_card_authenticationRequired",
+    "processing_error": "pm_sandbox_processingError",
+    "timeout_after_charge": "pm_sandbox_timeoutAfterCharge",
+    "timeout_before_charge": "pm_sandbox_timeoutBeforeCharge",
+}
+"""The stand-in's test methods by the scenario's names."""
+
+_SOMEWHERE = Address("Street 1", city="Town", postal_code="10000")
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The code of each name of the file, by kind of name."""
+
+    prices: dict[str, str]
+    tax_rates: dict[str, str]
+    coupons: dict[str, str]
+    customers: dict[str, str]
+    subscriptions: dict[str, str]
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> Codes:
+        """By the order of names."""
+        subscribed = {step.name for step in scenario.steps if isinstance(step, Subscribe)}
+        return cls(
+            prices=_numbered("price", scenario.prices),
+            tax_rates=_numbered("rate", scenario.seller.tax_rates),
+            coupons=_numbered("coupon", scenario.coupons),
+            customers=_numbered("customer", scenario.customers),
+            subscriptions=_numbered("subscription", subscribed),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who and what is there, by the names of the file."""
+
+    codes: Codes
+    seller_id: UUID
+    profiles: dict[str, UUID]
+    prices: dict[UUID, str]
+    """Names by id."""
+
+
+def put_on(stage: Stage, scenario: Scenario) -> Cast:
+    """Write the seller, what it sells and who buys, payment methods included."""
+    codes = Codes.of(scenario)
+    with stage.parts.begin() as session:
+        seller_id = _seller(session, scenario.seller, stage.now)
+        for name, rate in scenario.seller.tax_rates.items():
+            new = NewTaxRate(codes.tax_rates[name], rate.percent, inclusive=rate.inclusive, countries=rate.countries)
+            put_tax_rate(session, seller_id=seller_id, new=new)
+        products = [NewProduct(codes.prices[name], price.product) for name, price in scenario.prices.items()]
+        create_products(session, seller_id=seller_id, new=products, now=stage.now)
+        prices = [_price(codes, name, price) for name, price in scenario.prices.items()]
+        ids = create_prices(session, seller_id=seller_id, new=prices, now=stage.now)
+        for name, coupon in scenario.coupons.items():
+            terms = NewCoupon(
+                codes.coupons[name], coupon.percent, coupon.amount_minor, None, coupon.duration, coupon.periods
+            )
+            create_coupon(session, seller_id=seller_id, new=terms)
+        profiles = {
+            name: _profile(session, stage, seller_id, codes.customers[name], customer)
+            for name, customer in scenario.customers.items()
+        }
+    cast = Cast(codes, seller_id, profiles, {ids[codes.prices[name]]: name for name in scenario.prices})
+    for name, customer in scenario.customers.items():
+        if customer.payment_method is not None:
+            give_method(stage, profiles[name], customer.payment_method)
+    return cast
+
+
+def give_method(stage: Stage, profile_id: UUID, method: str | None) -> None:
+    """Make it the customer's default, always a new one; None: the customer has none from now on."""
+    if method is None:
+        _take_methods(stage, profile_id)
+        return
+    adopt(
+        stage.parts,
+        profile_id=profile_id,
+        provider_account_id=stage.account_id,
+        method_ref=_METHODS[method],
+        consent=Consent(text_version="scenario", given_at=stage.now - timedelta(days=1), channel="import"),
+        method_id=new_id(),
+        as_default=True,
+    )
+
+
+def _take_methods(stage: Stage, profile_id: UUID) -> None:
+    while True:
+        with stage.parts.begin() as session:
+            found = default_method(session, profile_id)
+        if found is None:
+            return
+        remove(stage.parts, method_id=found.id)
+
+
+def _numbered(kind: str, names: object) -> dict[str, str]:
+    return {name: f"{kind}-{place:04d}" for place, name in enumerate(sorted(names), start=1)}  # type: ignore[call-overload]
+
+
+def _seller(session: Session, given: SellerSpec, now: datetime) -> UUID:
+    policy = SellerPolicy(
+        catch_up=given.catch_up, catch_up_limit=1, dunning_final=given.final, proration=given.proration
+    )
+    new = NewSeller(
+        code="SCENARIO",
+        legal_name="Scenario Seller",
+        country=given.country,
+        currency=given.currency,
+        timezone=given.timezone,
+        address=_SOMEWHERE,
+        tax_id="SCENARIO",
+        policy=policy,
+    )
+    seller = create_seller(session, new=new, actor="simulate", reason="a scenario", now=now)
+    # As they stand in the file: a scenario may retry more often, or sooner, than a seller should.
+    seller.dunning_retry_s = [int(delay.total_seconds()) for delay in given.retries]
+    session.flush()
+    return seller.id
+
+
+def _price(codes: Codes, name: str, given: PriceSpec) -> NewPrice:
+    return NewPrice(
+        code=codes.prices[name],
+        product_code=codes.prices[name],
+        currency=given.currency,
+        unit_amount=given.unit_amount,
+        interval_unit=given.interval_unit,
+        interval_count=given.interval_count,
+        tax_rate=codes.tax_rates[given.tax_rate] if given.tax_rate else None,
+        model=given.model,
+        tiers=tuple(NewTier(tier.up_to, tier.unit, tier.flat) for tier in given.tiers),
+        package_size=given.package_size,
+        usage=given.usage,
+    )
+
+
+def _profile(session: Session, stage: Stage, seller_id: UUID, code: str, given: CustomerSpec) -> UUID:
+    new = NewProfile(
+        account_id=code,
+        country=given.country,
+        personal=Personal(
+            name=f"Person {code}",
+            email=f"{code}@example.com",
+            address=_SOMEWHERE,
+            tax_id="SCENARIO" if given.tax_id else None,
+        ),
+        timezone=given.timezone,
+        buyer_kind="business" if given.tax_id else "consumer",
+    )
+    return create_profile(session, stage.parts.keyring, seller_id=seller_id, new=new, now=stage.now).id

@@ -1,0 +1,100 @@
+"""The scratch database: a copy of a migrated template, for one run of `simulate`, gone when it ends."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+
+from billing.db import migrate
+from billing.sandbox.embedded import start
+from billing.sandbox.environment import SIMULATE, place_of
+
+_PREFIX = "billing_simulate"
+_MIGRATIONS = Path(migrate.__file__).parent / "migrations" / "versions"
+
+
+class Ground:
+    """A server on which scratch databases are made. Copies that a killed run left behind are removed."""
+
+    def __init__(self, address: str) -> None:
+        self._url = make_url(address).set(drivername="postgresql")
+        self._server = psycopg.connect(self._url.render_as_string(hide_password=False), autocommit=True)
+        self._template = f"{_PREFIX}_{_digest()}"
+        with self._locked("setup"):
+            self._clear()
+            self._make_template()
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The address of an empty database with all tables, for the length of the block."""
+        name = f"{_PREFIX}_of_{secrets.token_hex(6)}"
+        self._server.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, self._template)
+        try:
+            yield self._address(name)
+        finally:
+            self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+            self._server.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
+
+    def close(self) -> None:
+        """Let the server go; the template stays for the next run."""
+        self._server.close()
+
+    def _address(self, name: str) -> str:
+        return self._url.set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)
+
+    def _make_template(self) -> None:
+        if self._server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self._template]).fetchone():
+            return
+        making = f"{_PREFIX}_making"
+        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", making)
+        self._run("CREATE DATABASE {}", making)
+        migrate.upgrade(self._address(making))
+        self._run("ALTER DATABASE {} RENAME TO {}", making, self._template)
+
+    def _clear(self) -> None:
+        """Remove templates of other code, and copies that nobody holds."""
+        query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) AND datname <> %s"
+        for (name,) in self._server.execute(query, [f"{_PREFIX}_", self._template]).fetchall():
+            row = self._server.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name]).fetchone()
+            if row and row[0]:
+                self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+                self._server.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        self._server.execute("SELECT pg_advisory_lock(hashtext(%s))", [f"{_PREFIX} {name}"])
+        try:
+            yield
+        finally:
+            self._server.execute("SELECT pg_advisory_unlock(hashtext(%s))", [f"{_PREFIX} {name}"])
+
+    def _run(self, statement: str, *names: str) -> None:
+        self._server.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def server_address() -> tuple[str, bool]:
+    """The server to play on: `DATABASE_URL`'s, or the embedded one for scratch work; and whether that was started now.
+
+    Raises `EmbeddedUnavailable`.
+    """
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        return given, False
+    embedded = start(place_of(SIMULATE).root, fast=True)
+    return embedded.database_url, embedded.started
+
+
+def _digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(_MIGRATIONS.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

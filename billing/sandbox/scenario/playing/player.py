@@ -1,0 +1,138 @@
+"""The player: from one due moment to the next; at each, retries, then boundaries, then steps (contract, rule 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+
+from billing.commands.slice.cut import cut
+from billing.flows import collection, renewal
+from billing.kernel.errors import Refused
+from billing.sandbox.scenario import steps
+from billing.sandbox.scenario.model import Scenario
+from billing.sandbox.scenario.playing.acts import Play, act
+from billing.sandbox.scenario.playing.cast import put_on
+from billing.sandbox.scenario.playing.stage import Stage
+
+_NEXT = text(
+    """
+    SELECT min(at) FROM (
+        SELECT min(next_due_at) AS at FROM billing.subscription WHERE hold_id IS NULL
+        UNION ALL SELECT min(next_attempt_at) FROM billing.invoice WHERE status = 'open' AND hold_id IS NULL) AS due
+    """
+)
+_DUE = text(
+    """
+    SELECT id, profile_id FROM billing.subscription
+    WHERE next_due_at <= :now AND hold_id IS NULL AND (CAST(:only AS uuid) IS NULL OR id = :only)
+    ORDER BY code
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A step that was refused, or one that was not although it should have been (`code` is then null)."""
+
+    step: steps.Step
+    code: str | None
+    mend: str
+
+    @property
+    def expected(self) -> bool:
+        return self.code == self.step.expect_error
+
+
+@dataclass(slots=True)
+class Played:
+    """What is left on the stage when the scenario is over."""
+
+    play: Play
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+def play(scenario: Scenario, stage: Stage) -> Played:
+    """Play it to its end. Raises `NotSettled` where a moment does not come to rest."""
+    return _Player(scenario, stage).run()
+
+
+class _Player:
+    def __init__(self, scenario: Scenario, stage: Stage) -> None:
+        self._scenario = scenario
+        self._stage = stage
+        self._steps = list(scenario.steps)
+        self._outages = [(step.at, step.until) for step in scenario.steps if isinstance(step, steps.Outage)]
+        self._played = Played(Play(scenario, stage, put_on(stage, scenario)))
+        stage.settle()
+
+    def run(self) -> Played:
+        while True:
+            due = self._next_due()
+            moments = [at for at in (due, self._steps[0].at if self._steps else None) if at is not None]
+            if not moments or min(moments) > self._scenario.until:
+                self._end()
+                return self._played
+            now = min(moments)
+            self._stage.set_clock(now)
+            if due == now:
+                self._scheduled(now)
+            while self._steps and self._steps[0].at == now:
+                self._step(self._steps.pop(0))
+
+    def _next_due(self) -> datetime | None:
+        """The next moment at which the scheduler works: what falls into an outage is done at its end."""
+        with self._stage.parts.begin() as session:
+            due: datetime | None = session.execute(_NEXT).scalar_one()
+        if due is None:
+            return None
+        due = max(due, self._stage.now)
+        while (until := self._outage_at(due)) is not None:
+            due = until
+        return due
+
+    def _outage_at(self, at: datetime) -> datetime | None:
+        return next((until for start, until in self._outages if start <= at < until), None)
+
+    def _scheduled(self, now: datetime) -> None:
+        """Retries, oldest invoice first, then boundaries by subscription name."""
+        collection.plan(self._stage.parts)
+        self._stage.settle()
+        if any(until == now for _, until in self._outages):
+            self._bill_one_by_one(None)
+        else:
+            renewal.plan(self._stage.parts)
+            self._stage.settle()
+
+    def _bill_one_by_one(self, only: UUID | None) -> None:
+        """Every overdue boundary of each subscription, charged before the next (contract, rule 12)."""
+        with self._stage.parts.begin() as session:
+            due = session.execute(_DUE, {"now": self._stage.now, "only": only}).all()
+        for row in due:
+            while self._is_due(row.id):
+                with self._stage.parts.begin() as session:
+                    cut(session, kind="renewals", members=[row.profile_id], subscriptions=[row.id], size=1)
+                self._stage.settle()
+
+    def _is_due(self, subscription_id: UUID) -> bool:
+        with self._stage.parts.begin() as session:
+            return bool(session.execute(_DUE, {"now": self._stage.now, "only": subscription_id}).first())
+
+    def _step(self, step: steps.Step) -> None:
+        subscription = getattr(step, "subscription", None)
+        if subscription is not None and not isinstance(step, steps.Usage):
+            self._bill_one_by_one(self._played.play.subscriptions[subscription])
+        code, mend = None, ""
+        try:
+            act(self._played.play, step)
+        except Refused as refused:
+            code, mend = refused.code, refused.faults[0].mend
+        if code is not None or step.expect_error is not None:
+            self._played.refusals.append(Refusal(step, code, mend))
+        self._stage.settle()
+
+    def _end(self) -> None:
+        if self._scenario.until > self._stage.now:
+            self._stage.set_clock(self._scenario.until)

@@ -1,0 +1,166 @@
+"""The stage: parts over a scratch database with the transports in process, and one clock for both sides."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from flask import Flask
+from pydantic import SecretStr
+from sqlalchemy import select, text
+from werkzeug.test import Client
+
+from billing.commands.slice.cut import cut_each
+from billing.flows import refunding, resolution
+from billing.flows.parts import Parts
+from billing.flows.start import start
+from billing.kernel.errors import Unavailable
+from billing.models import ProviderAccount
+from billing.privacy.keyring import generate
+from billing.providers.stripe.adapter import StripeProvider
+from billing.providers.stripe.client import build_client
+from billing.providers.stripe.witness import Witness
+from billing.sandbox.scenario.playing.transports import Line, MountedClient, MountedWitness, Receiver
+from billing.sandbox.stripe.app import create_app, stand_in_of
+from billing.sandbox.stripe.background import run_due
+from billing.sandbox.stripe.store import MEMORY, Store
+from billing.settings import Settings
+from billing.webhooks.app import create_app as create_receiver
+from billing.wiring import build
+
+ROUNDS = 20
+"""Technical waits are run at once, at most so many rounds a moment."""
+
+
+class PlayedSettings(Settings):
+    """Settings of a played scenario: nothing waits on wall time, and every invoice is charged by itself, in order."""
+
+    billing_charge_slice: int = 1
+    billing_charges_in_flight: int = 1
+
+    @property
+    def stripe_keys(self) -> dict[str, str]:
+        """The one account, whatever the environment names."""
+        assert self.stripe_api_key is not None
+        return {"default": self.stripe_api_key.get_secret_value()}
+
+    @property
+    def back_off_s(self) -> tuple[float, ...]:
+        return (0.0,)
+
+
+class NotSettled(Unavailable):
+    """Something did not come to rest within a moment."""
+
+
+_OPEN = text(
+    """
+    SELECT 'payment attempt' AS what, id::text FROM billing.payment WHERE status IN ('prepared', 'sent', 'unknown')
+    UNION ALL SELECT 'refund', id::text FROM billing.refund WHERE status = 'pending'
+    UNION ALL SELECT 'provider event', id::text FROM billing.provider_event WHERE next_try_at IS NOT NULL
+    UNION ALL SELECT 'invoice to be tried again', id::text FROM billing.invoice
+        WHERE status = 'open' AND hold_id IS NULL AND next_attempt_at = :now AND charge_not_before IS NOT NULL
+    UNION ALL SELECT 'slice of work', id::text FROM billing.slice WHERE status IN ('pending', 'running')
+    LIMIT 10
+    """
+)
+_TRY_AGAIN = text(
+    """
+    SELECT id FROM billing.invoice
+    WHERE status = 'open' AND hold_id IS NULL AND next_attempt_at = :now AND charge_not_before IS NOT NULL
+    ORDER BY issued_at, id
+    """
+)
+
+
+@dataclass(slots=True)
+class Stage:
+    """One scenario's world. `now` is business time, on both sides."""
+
+    parts: Parts
+    line: Line
+    witness: Witness
+    stand_in: Flask
+    account_id: UUID
+    now: datetime
+
+    def set_clock(self, now: datetime) -> None:
+        """Move business time and the stand-in's clock."""
+        self.now = now
+        stand_in_of(self.stand_in).clock.set(now)
+        with self.parts.begin() as session:
+            session.execute(
+                text(
+                    "INSERT INTO billing.sandbox_clock (one, instant) VALUES (1, :now) "
+                    "ON CONFLICT (one) DO UPDATE SET instant = excluded.instant"
+                ),
+                {"now": now},
+            )
+
+    def settle(self) -> None:
+        """Do what messages ask for, until nothing is under way. Raises `NotSettled` that names what is."""
+        self.line.drain(self.parts)
+        for _ in range(ROUNDS):
+            run_due(stand_in_of(self.stand_in), early=True)
+            self.line.drain(self.parts)
+            if not self._under_way():
+                return
+            resolution.resolve(self.parts)
+            refunding.sweep(self.parts)
+            with self.parts.begin() as session:
+                again = session.execute(_TRY_AGAIN, {"now": self.now}).scalars().all()
+                cut_each(session, kind="charges", members=again)
+            self.line.drain(self.parts)
+        if left := self._under_way():
+            raise NotSettled(f"after {ROUNDS} rounds these are still under way: {', '.join(left)}")
+
+    def _under_way(self) -> list[str]:
+        with self.parts.begin() as session:
+            return [f"{row.what} {row.id}" for row in session.execute(_OPEN, {"now": self.now})]
+
+
+@contextmanager
+def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
+    """A fresh stage at `now`, closed at the end of the block."""
+    line, receiver, store = Line(), Receiver(), Store(MEMORY)
+    stand_in = create_app(store, deliver=receiver, seed=1, in_process=True)
+    stand_in_of(stand_in).configure({"minimums": False, "limits": False, "max_confirms": 1_000_000})
+    api_key = "sk_test_" + secrets.token_hex(12)
+    endpoint = Client(stand_in).post(
+        "/v1/webhook_endpoints",
+        data={"url": "http://receiver/webhooks/stripe", "enabled_events[]": "*"},
+        headers={"Authorization": f"Bearer {api_key}"},
+    )
+    settings = PlayedSettings(
+        _env_file=None,  # type: ignore[call-arg]  # pydantic-settings takes it
+        database_url=database_url,
+        broker_url=None,
+        stripe_api_key=SecretStr(api_key),
+        stripe_webhook_secret=SecretStr(endpoint.get_json()["secret"]),
+        billing_secret_key=SecretStr(generate()),
+        billing_sandbox=True,
+    )
+    client = build_client(
+        api_key=api_key,
+        connect_s=1,
+        read_s=1,
+        base_address="http://stand-in",
+        http_client=MountedClient(stand_in),
+    )
+    provider = StripeProvider(client=client, livemode=False, tens_only=False)
+    parts = replace(build(settings, transport=line), provider_for=lambda _provider, _code: provider)
+    receiver.listen(create_receiver(parts))
+    try:
+        start(parts)
+        with parts.begin() as session:
+            account_id = session.scalars(select(ProviderAccount.id)).one()
+        stage = Stage(parts, line, MountedWitness(stand_in), stand_in, account_id, now)
+        stage.set_clock(now)
+        yield stage
+    finally:
+        parts.sessions.kw["bind"].dispose()
+        store.close()
