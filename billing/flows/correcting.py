@@ -17,10 +17,11 @@ from billing.commands.invoice import correct
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.note import cancellation
 from billing.commands.invoice.retry import has_attempt_in_flight
+from billing.commands.payment.cancel import note_cancel
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
-from billing.models import Invoice, PaymentIntent
+from billing.models import Invoice, Payment, PaymentIntent
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
 from billing.queries.standing import load_standing
@@ -77,7 +78,8 @@ def _correct(
         ).all()
     for intent in live:
         assert intent.intent_ref is not None
-        facts = parts.provider(intent.provider_account_id).cancel_intent(intent.intent_ref, key=f"cancel-{intent.id}")
+        key = _noted_key(parts, intent)
+        facts = parts.provider(intent.provider_account_id).cancel_intent(intent.intent_ref, key=key)
         if facts.status in _SETTLING:
             mend = "the provider has money for it, or is about to; wait for that, then refund it"
             raise Refused(Fault("invoice", "payment_in_flight", mend))
@@ -86,6 +88,18 @@ def _correct(
     with parts.begin() as session:
         invoice = _locked(session, invoice_id, or_uncollectible=or_uncollectible)
         apply(session, invoice, parts.clock.now(session))
+
+
+def _noted_key(parts: Parts, intent: PaymentIntent) -> str:
+    """The key of canceling an intent: a step of its last attempt, on record before the provider hears of it."""
+    with parts.begin() as session:
+        last = session.scalars(
+            select(Payment.id)
+            .where(Payment.payment_intent_id == intent.id)
+            .order_by(Payment.attempt_no.desc())
+            .limit(1)
+        ).one()
+        return note_cancel(session, payment_id=last, seller_id=intent.seller_id, intent_ref=intent.intent_ref or "")
 
 
 def _locked(session: Session, invoice_id: UUID, *, or_uncollectible: bool) -> Invoice:

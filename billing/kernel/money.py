@@ -70,15 +70,18 @@ def share(total_minor: int, weights: Sequence[int]) -> list[int]:
     """Split `total_minor` in proportion to `weights`, to the last minor unit, by largest remainder.
 
     Of equal remainders the later one gets the unit. A weight may be negative (a credit among the lines of a discount's
-    base); their sum must be positive unless the total is 0, else `ValueError`. Source: the scenario contract, rule 8.
+    base), and so may their sum (those of a credit note); it must not be 0 unless the total is, else `ValueError`.
+    Source: the scenario contract, rule 8.
     """
     if total_minor == 0:
         return [0] * len(weights)
     if total_minor < 0:
         return [-part for part in share(-total_minor, weights)]
     whole = sum(weights)
-    if whole <= 0:
-        raise ValueError("the weights of a shared amount must add up to more than 0")
+    if whole == 0:
+        raise ValueError("the weights of a shared amount must not add up to 0")
+    if whole < 0:
+        return share(total_minor, [-weight for weight in weights])
     parts = []
     remainders = []
     for place, weight in enumerate(weights):

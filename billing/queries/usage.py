@@ -36,13 +36,19 @@ _QUANTITIES = """
         FROM billing.usage_record r
         WHERE r.subscription_id = w.subscription_id AND r.price_id = w.price_id
           AND r.counts_at >= w.starts AND r.counts_at < w.ends
+          AND NOT EXISTS (SELECT FROM billing.subscription_pause p
+                          WHERE p.subscription_id = r.subscription_id
+                            AND p.starts_at <= r.used_at AND (p.ends_at IS NULL OR r.used_at < p.ends_at))
     ) AS u
     ORDER BY w.place
 """
 
 
 def usage_quantities(session: Session, windows: Sequence[UsageWindow]) -> dict[UsageWindow, Decimal]:
-    """The quantity of each window: the sum, the highest, or the latest record; 0 without one."""
+    """The quantity of each window: the sum, the highest, or the latest record; 0 without one.
+
+    What is stamped in a pause does not count, also where the pause began after the record came, at the same moment.
+    """
     if not windows:
         return {}
     rows = fetch(

@@ -30,7 +30,7 @@ FINAL: list[tuple[type[StrEnum], set[str]]] = [
     (EventStatus, set()),
     (WorkItemStatus, {"resolved", "discarded"}),
     (MethodStatus, {"detached"}),
-    (PeriodDisposition, {"skipped", "superseded"}),
+    (PeriodDisposition, {"empty", "skipped", "superseded"}),
     (SliceStatus, {"done", "split"}),
 ]
 

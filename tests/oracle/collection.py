@@ -91,6 +91,8 @@ def settled(*, world: World, document: Document) -> None:
 def new_method(*, world: World, customer: Customer, method: str | None) -> None:
     """Makes a method the default and tries it on each open automatic invoice, beside the schedules."""
     customer.method = method
+    if method is None:
+        return
     opened = [d for d in world.ordered() if d.customer is customer and d.automatic and d.status == "open"]
     for document in opened:
         if document.status == "open":

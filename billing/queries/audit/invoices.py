@@ -67,7 +67,7 @@ LEFT JOIN (
     SELECT invoice_id, sum(amount) AS amount, sum(discount) AS discount, sum(tax) AS tax,
            coalesce(sum(tax) FILTER (WHERE NOT inclusive), 0) AS added
     FROM taxed GROUP BY invoice_id) d ON d.invoice_id = i.id
-WHERE i.status <> 'refunded'
+WHERE i.status <> 'refunded' AND i.kind <> 'cancellation'
   AND (i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor) IS DISTINCT FROM
       (coalesce(d.amount, 0), coalesce(d.discount, 0), coalesce(d.tax, 0), coalesce(d.amount - d.discount + d.added, 0))
 """  # noqa: S608 (our own text)
@@ -78,7 +78,7 @@ _TAX = f"""
     FROM billing.invoice i
     CROSS JOIN LATERAL jsonb_to_recordset(i.tax_groups)
         AS g(percent numeric, inclusive boolean, base_minor bigint, tax_minor bigint)
-    WHERE i.status <> 'refunded'
+    WHERE i.status <> 'refunded' AND i.kind <> 'cancellation'
     GROUP BY i.id, g.percent, g.inclusive
 )
 SELECT 'invoice', coalesce(s.invoice_id, t.invoice_id),
@@ -90,11 +90,43 @@ FULL JOIN (SELECT t.* FROM taxed t JOIN billing.invoice i ON i.id = t.invoice_id
 WHERE s.tax IS DISTINCT FROM t.tax OR s.base IS DISTINCT FROM CASE WHEN t.inclusive THEN t.net - t.tax ELSE t.net END
 """  # noqa: S608 (our own text)
 
+# On a note the signs of all lines are turned.
 _LINES = """
 SELECT 'invoice', invoice_id, format('line %s says %s, quantity times price is %s', position, amount_minor,
                                      round(unit_amount * quantity))
 FROM billing.invoice_line
-WHERE kind = 'recurring' AND how ->> 'model' = 'per_unit' AND amount_minor <> round(unit_amount * quantity)
+WHERE kind IN ('recurring', 'usage') AND how ->> 'model' = 'per_unit' AND NOT how ? 'proration'
+  AND abs(amount_minor) <> round(unit_amount * quantity)
+"""
+
+_ACCOUNTS = """
+SELECT 'invoice', invoice_id, format('line %s says %s, its account gives %s ÷ %s', position, amount_minor,
+                                     how ->> 'numerator', how ->> 'denominator')
+FROM billing.invoice_line
+WHERE abs(amount_minor) <> div(2 * abs((how ->> 'numerator')::numeric) + (how ->> 'denominator')::numeric,
+                               2 * (how ->> 'denominator')::numeric)
+"""
+
+_CANCELLATIONS = """
+SELECT 'invoice', coalesce(c.id, i.id), format('%s takes back %s of %s, which is %s', coalesce(c.number, 'no document'),
+                                               c.total_minor, i.number, i.status)
+FROM (SELECT * FROM billing.invoice WHERE kind = 'cancellation') c
+FULL JOIN (SELECT * FROM billing.invoice WHERE kind = 'invoice' AND status = 'void') i ON i.id = c.corrects_id
+WHERE (i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor, i.currency) IS DISTINCT FROM
+      (c.subtotal_minor, c.discount_minor, c.tax_minor, c.total_minor, c.currency)
+"""
+
+_REFUND_NOTES = """
+SELECT 'invoice', i.id, format('%s says %s refunded, its notes say %s with tax %s', i.number, i.amount_refunded_minor,
+                               coalesce(n.total, 0), coalesce(n.tax, 0))
+FROM billing.invoice i
+LEFT JOIN (SELECT corrects_id, sum(total_minor) AS total, sum(tax_minor) AS tax FROM billing.invoice
+           WHERE status = 'refunded' GROUP BY corrects_id) n ON n.corrects_id = i.id
+WHERE i.kind = 'invoice' AND (i.amount_refunded_minor <> 0 OR n.total IS NOT NULL)
+  AND (coalesce(n.total, 0), coalesce(n.tax, 0)) IS DISTINCT FROM
+      (i.amount_refunded_minor::numeric,
+       sign(i.tax_minor) * div(2 * abs(i.amount_refunded_minor::numeric * i.tax_minor) + i.total_minor,
+                               2 * i.total_minor))
 """
 
 INVOICES = (
@@ -120,6 +152,13 @@ INVOICES = (
         code="N6",
         meaning="Each document's total is the sum of its lines less discounts plus tax, computed anew from the lines.",
         counted="SELECT count(*) FROM billing.invoice",
-        checks=(finds(_TOTALS), finds(_TAX), finds(_LINES)),
+        checks=(
+            finds(_TOTALS),
+            finds(_TAX),
+            finds(_LINES),
+            finds(_ACCOUNTS),
+            finds(_CANCELLATIONS),
+            finds(_REFUND_NOTES),
+        ),
     ),
 )

@@ -28,11 +28,12 @@ _RECEIVABLE = """
 SELECT 'invoice', i.id, format('%s %s, receivable %s %s', i.number, i.status, coalesce(r.owed, 0), i.currency)
 FROM billing.invoice i
 LEFT JOIN (
-    SELECT e.invoice_id, sum(p.amount_minor) AS owed
+    SELECT CASE d.kind WHEN 'cancellation' THEN d.corrects_id ELSE d.id END AS invoice_id, sum(p.amount_minor) AS owed
     FROM billing.ledger_entry e
     JOIN billing.posting p ON p.entry_id = e.id
-    WHERE p.account = 'receivable' AND e.invoice_id IS NOT NULL
-    GROUP BY e.invoice_id) r ON r.invoice_id = i.id
+    JOIN billing.invoice d ON d.id = e.invoice_id
+    WHERE p.account = 'receivable'
+    GROUP BY 1) r ON r.invoice_id = i.id
 WHERE i.kind = 'invoice'
   AND CASE WHEN i.status = 'open' THEN coalesce(r.owed, 0) = 0 ELSE coalesce(r.owed, 0) <> 0 END
 """
@@ -64,6 +65,20 @@ JOIN billing.payment p ON p.id = e.payment_id
 WHERE e.kind = 'payment'
   AND (p.status <> 'succeeded' OR p.charge_ref IS DISTINCT FROM e.charge_ref
        OR p.invoice_id IS DISTINCT FROM e.invoice_id)
+"""
+
+_BALANCES = """
+SELECT 'profile', coalesce(b.profile_id, p.profile_id),
+       format('its balance is %s %s, its account in the books %s', coalesce(b.amount_minor, 0),
+              coalesce(b.currency, p.currency), coalesce(p.amount, 0))
+FROM billing.credit_balance b
+FULL JOIN (
+    SELECT e.profile_id, p.currency, -sum(p.amount_minor) AS amount
+    FROM billing.posting p
+    JOIN billing.ledger_entry e ON e.id = p.entry_id
+    WHERE p.account = 'customer_credit'
+    GROUP BY e.profile_id, p.currency) p ON p.profile_id = b.profile_id AND p.currency = b.currency
+WHERE coalesce(b.amount_minor, 0) <> coalesce(p.amount, 0)
 """
 
 LEDGER = (

@@ -57,7 +57,7 @@ SELECT 'billing_period', b.id, format('begins at %s, the subscription ended at %
                                       least(s.cancel_at, s.ended_at))
 FROM billing.subscription s
 JOIN billing.billing_period b ON b.subscription_id = s.id AND b.disposition = 'billed'
-WHERE b.starts_at >= s.cancel_at OR b.starts_at > s.ended_at
+WHERE (b.starts_at >= s.cancel_at AND b.cut_at IS DISTINCT FROM b.starts_at) OR b.starts_at > s.ended_at
 """
 
 _NEXT_DUE = f"""

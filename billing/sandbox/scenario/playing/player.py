@@ -52,6 +52,8 @@ class Played:
 
     play: Play
     refusals: list[Refusal] = field(default_factory=list)
+    idle_since: datetime | None = None
+    """Where it ends in an outage: since when nothing due was done."""
 
 
 def play(scenario: Scenario, stage: Stage) -> Played:
@@ -134,5 +136,14 @@ class _Player:
         self._stage.settle()
 
     def _end(self) -> None:
-        if self._scenario.until > self._stage.now:
-            self._stage.set_clock(self._scenario.until)
+        until = self._scenario.until
+        if until > self._stage.now:
+            self._stage.set_clock(until)
+        running = [(start, end) for start, end in self._outages if start <= until < end]
+        if running:
+            self._played.idle_since = self._began(min(start for start, _ in running))
+
+    def _began(self, at: datetime) -> datetime:
+        """When the outage at this moment began: one that follows upon another is the same."""
+        before = [start for start, end in self._outages if start < at <= end]
+        return self._began(min(before)) if before else at

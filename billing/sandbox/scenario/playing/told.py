@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 from billing.flows import audit
 from billing.kernel.clock import format_instant
 from billing.models import Invoice, InvoiceLine, Subscription
+from billing.queries.audit.invariant import Grace
 from billing.rules.lines import plain
 from billing.sandbox.scenario.playing.acts import in_order
 from billing.sandbox.scenario.playing.player import Played
@@ -37,7 +39,7 @@ def tell(played: Played) -> Json:
             "late_usage": _late_usage(session, names),
             "skipped_periods": _skipped(session, names),
         }
-    report = audit.run(stage.parts, witness=stage.witness)
+    report = audit.run(stage.parts, witness=stage.witness, grace=_grace(played))
     return told | {
         "refusals": [
             {"step": each.step.number, "at": format_instant(each.step.at), "do": each.step.do, "code": each.code}
@@ -51,6 +53,14 @@ def tell(played: Played) -> Json:
             ]
         },
     }
+
+
+def _grace(played: Played) -> Grace:
+    """Nothing is late, unless the scenario ends in an outage: what is due since that began is not done yet."""
+    standing = audit.grace_for(played.play.stage.parts.settings)
+    if played.idle_since is None:
+        return standing
+    return replace(standing, due=played.play.stage.now - played.idle_since + timedelta(microseconds=1))
 
 
 class _Names:
@@ -159,10 +169,16 @@ def _subscriptions(session: Session, names: _Names) -> Json:
         names.subscriptions[row.id]: {
             "status": row.status,
             "current_period_start": _at(row.current_period_start),
-            "current_period_end": _at(row.current_period_end),
+            "current_period_end": _at(_end_of(row)),
         }
         for row in rows
     }
+
+
+def _end_of(row: Subscription) -> datetime | None:
+    """Of a canceled one its last period ends with it."""
+    end = row.current_period_end
+    return end if end is None or row.ended_at is None else min(end, row.ended_at)
 
 
 def _customers(session: Session, names: _Names, currency: str) -> Json:
