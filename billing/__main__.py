@@ -15,6 +15,11 @@ COMMANDS = {
     "status": Entry("billing.sandbox.commands", "Show what of the embedded stack runs."),
     "clock": Entry("billing.sandbox.commands", "Show or advance the sandbox's business time.", playground=True),
     "sandbox": Entry("billing.sandbox.commands", "Run a stand-in for a payment provider.", playground=True),
+    "simulate": Entry(
+        "billing.sandbox.scenario.command",
+        "Play a scenario file, or each of a folder, with the real flows on a scratch database.",
+        playground=True,
+    ),
     "shell": Entry("billing.sandbox.commands", "A Python prompt with settings, session and models at hand."),
     "check": Entry("billing.ops.check", "Check settings, database, broker, providers and workers."),
     "db": Entry("billing.ops.database", "Bring the database to this code's revision, or compare the two."),

@@ -6,7 +6,6 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from billing.db.migrate import require_current
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused
 from billing.kernel.ids import new_id
@@ -20,6 +19,8 @@ def start(parts: Parts) -> None:
     Raises `Refused`: `not_migrated`, `migration_missing`, `migration_unknown`, `wrong_mode`, `wrong_account`,
     `account_unreadable`. A provider that can't be reached is no reason to refuse once its account is pinned.
     """
+    from billing.db.migrate import require_current  # noqa: PLC0415 (slow to load, and only a process's start needs it)
+
     with parts.begin() as session:
         require_current(session.connection())
     for code, key in parts.settings.stripe_keys.items():

@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import redis
-
 from billing.sandbox.embedded import processes
 from billing.sandbox.embedded.binaries import Binaries
 from billing.sandbox.embedded.folders import Folders
@@ -73,6 +71,8 @@ def socket(folders: Folders) -> Path:
 
 
 def _answers(folders: Folders) -> bool:
+    import redis  # noqa: PLC0415 (slow to load, and only a server that is stopped needs it)
+
     client = redis.Redis(unix_socket_path=str(socket(folders)))
     try:
         return bool(client.ping())

@@ -13,12 +13,12 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
 
-from billing.db import migrate
+import billing.db
 from billing.sandbox.embedded import start
 from billing.sandbox.environment import SIMULATE, place_of
 
 _PREFIX = "billing_simulate"
-_MIGRATIONS = Path(migrate.__file__).parent / "migrations" / "versions"
+_MIGRATIONS = Path(billing.db.__file__).parent / "migrations" / "versions"
 
 
 class Ground:
@@ -55,6 +55,8 @@ class Ground:
         if self._server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self._template]).fetchone():
             return
         making = f"{_PREFIX}_making"
+        from billing.db import migrate  # noqa: PLC0415 (slow to load, and only the first run of this code needs it)
+
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", making)
         self._run("CREATE DATABASE {}", making)
         migrate.upgrade(self._address(making))

@@ -31,6 +31,7 @@ def tell(played: Played) -> Json:
     with stage.parts.begin() as session:
         invoices = _invoices(session, names)
         numbers = {invoice["id"]: invoice["number"] for invoice in invoices}
+        stuck = session.execute(text(_STUCK)).all()
         told = {
             "invoices": [{name: value for name, value in each.items() if name != "id"} for each in invoices],
             "payments": _payments(session, numbers),
@@ -49,10 +50,17 @@ def tell(played: Played) -> Json:
         "provider": {"net_charged": _net_charged(played)},
         "audit": {
             "violations": [
-                f"{each.code} {each.subject_type} {each.subject_id}: {each.detail}" for each in report.violations
+                *(f"{each.code} {each.subject_type} {each.subject_id}: {each.detail}" for each in report.violations),
+                *(f"{each.kind} {each.subject_type} {each.subject_id}: {each.summary} {each.error}" for each in stuck),
             ]
         },
     }
+
+
+_STUCK = """
+    SELECT kind, subject_type, subject_id, summary, coalesce(error, '') AS error FROM billing.work_item
+    WHERE status IN ('open', 'parked') ORDER BY id"""
+"""Nothing waits for a person at the end of a scenario."""
 
 
 def _grace(played: Played) -> Grace:

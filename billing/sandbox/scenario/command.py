@@ -1,0 +1,139 @@
+"""`billing simulate`: play scenario files and say what every customer would have been billed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from billing.ops.options import INSTANT
+from billing.sandbox.scenario.faults import ScenarioInvalid
+from billing.sandbox.scenario.model import Scenario
+from billing.sandbox.scenario.playing.ground import Ground, server_address
+from billing.sandbox.scenario.playing.player import Refusal, play
+from billing.sandbox.scenario.playing.stage import NotSettled, quietly, staged
+from billing.sandbox.scenario.playing.told import tell
+from billing.sandbox.scenario.reading import read_scenario
+
+PLAYED, BROKEN, INVALID, REFUSED = 0, 1, 2, 3
+_SUFFIXES = (".yaml", ".yml")
+_STDOUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file. `told` is null where it was not played to its end."""
+
+    status: int
+    told: dict[str, Any] | None
+    complaints: Sequence[str]
+
+
+@click.command("simulate")
+@click.argument("path", metavar="FILE|DIR", type=click.Path(exists=True, path_type=Path))
+@click.option("--json", "out", metavar="OUT|-", help="Write JSON: to a file, to - or, of DIR, into a folder.")
+@click.option("--until", type=INSTANT, help="Play up to this instant, in place of the file's own end.")
+@click.pass_context
+def simulate(context: click.Context, *, path: Path, out: str | None, until: datetime | None) -> None:
+    """Play a scenario file, or each of a folder, with the real flows on a scratch database.
+
+    \b
+    Ends with status 0 where all was played and the audit holds, 1 where an invariant broke, 2 where a file is invalid
+    (every fault is listed, nothing is played), 3 where a step was refused that did not say so, or was not although it
+    said so. Of a folder, with the highest.
+    """
+    if path.is_dir() and (out is None or out == _STDOUT):
+        raise click.UsageError("a folder needs --json OUTDIR, into which one JSON a file is written")
+    address, started = server_address()
+    if started:
+        click.echo("Started a scratch database; it stays up for the next time, `billing down` stops it.", err=True)
+    quietly()
+    ground = Ground(address)
+    try:
+        if path.is_dir():
+            assert out is not None
+            context.exit(_play_folder(ground, path, Path(out), until))
+        outcome = _play_file(ground, path, until)
+        _complain(path.name, outcome)
+        if outcome.told is not None:
+            if out is None:
+                from billing.sandbox.scenario.tables import show  # noqa: PLC0415 (only people need tables)
+
+                show(outcome.told)
+            else:
+                _write(outcome.told, out)
+        context.exit(outcome.status)
+    finally:
+        ground.close()
+
+
+def _play_folder(ground: Ground, folder: Path, out: Path, until: datetime | None) -> int:
+    """One JSON a file; a line for each on standard error."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
+    if not files:
+        raise click.UsageError(f"{folder} holds no {' or '.join(_SUFFIXES)} file")
+    out.mkdir(parents=True, exist_ok=True)
+    worst = PLAYED
+    for number, path in enumerate(files, start=1):
+        outcome = _play_file(ground, path, until)
+        click.echo(f"[{number}/{len(files)}] {path.name}: {_WORDS[outcome.status]}", err=True)
+        _complain(path.name, outcome)
+        if outcome.told is not None:
+            _write(outcome.told, str(out / f"{path.stem}.json"))
+        worst = max(worst, outcome.status)
+    return worst
+
+
+_WORDS = {PLAYED: "played", BROKEN: "an invariant broke", INVALID: "invalid", REFUSED: "a step was refused, or not"}
+
+
+def _play_file(ground: Ground, path: Path, until: datetime | None) -> Outcome:
+    try:
+        scenario = read_scenario(path.read_text(encoding="utf-8"), name=path.name, until=until)
+    except UnicodeDecodeError as error:
+        return Outcome(INVALID, None, [f"byte {error.start}: not_utf8 (save the file as UTF-8)"])
+    except ScenarioInvalid as invalid:
+        return Outcome(INVALID, None, [str(fault) for fault in invalid.faults])
+    try:
+        return _played(ground, scenario)
+    except NotSettled as left:
+        return Outcome(BROKEN, None, [str(left)])
+
+
+def _played(ground: Ground, scenario: Scenario) -> Outcome:
+    first = min((step.at for step in scenario.steps), default=scenario.until)
+    with ground.database() as address, staged(address, now=first) as stage:
+        played = play(scenario, stage)
+        told = tell(played)
+    broken = [f"broken: {violation}" for violation in told["audit"]["violations"]]
+    unlike = [_unlike(refusal) for refusal in played.refusals if not refusal.expected]
+    status = BROKEN if broken else REFUSED if unlike else PLAYED
+    return Outcome(status, told, [*broken, *unlike])
+
+
+def _unlike(refusal: Refusal) -> str:
+    step, expected = refusal.step, refusal.step.expect_error
+    where = f"step {step.number} ({step.do})"
+    if refusal.code is None:
+        return f"{where}: was not refused, {expected} was expected"
+    wanted = f", {expected} was expected" if expected else ""
+    return f"{where}: refused: {refusal.code} ({refusal.mend}){wanted}"
+
+
+def _complain(name: str, outcome: Outcome) -> None:
+    for complaint in outcome.complaints:
+        click.echo(f"{name}: {complaint}", err=True)
+
+
+def _write(told: dict[str, Any], out: str) -> None:
+    text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    if out == _STDOUT:
+        sys.stdout.write(text)
+    else:
+        Path(out).write_text(text, encoding="utf-8")
