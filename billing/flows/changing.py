@@ -9,45 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from billing.commands.expected_version import require_version
-from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.issue import Issued
 from billing.commands.subscription import pause as pausing
-from billing.commands.subscription.biller import Biller
 from billing.commands.subscription.cancel import CancelWhen, put_cancel
 from billing.commands.subscription.cancel import uncancel as take_back
-from billing.commands.subscription.change import (
-    ChangeWhen,
-    Proration,
-    Wanted,
-    plan_change,
-    schedule_change,
-    windows_until,
-)
-from billing.commands.subscription.leave import plan_give_back
-from billing.commands.subscription.plan import priced_items
+from billing.commands.subscription.change import ChangeWhen, Proration, schedule_change
 from billing.commands.subscription.planned import BillingPlan
 from billing.commands.subscription.tell import tell_updated
-from billing.commands.subscription.terms import running_span
-from billing.flows.issuing import open_parties
+from billing.flows import planning
 from billing.flows.parts import Parts
 from billing.flows.renewal import bill_profiles, write_plan
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import SubscriptionStatus
 from billing.models import Subscription
-from billing.queries.catalog import prices_by_code, usable_coupon
-from billing.queries.charged import charged_lines
-from billing.queries.standing import Item, load_standing, prices_in_use
+from billing.queries.catalog import usable_coupon
 from billing.queries.subscription import lock_subscription
-from billing.queries.usage import usage_quantities
-from billing.rules.walk import Span
-from billing.validators.subscription import NewItem, check_items
+from billing.validators.subscription import NewItem
 
 
 @dataclass(slots=True)
@@ -60,9 +42,14 @@ class Opened:
 
 
 def open_subscription(
-    parts: Parts, session: Session, subscription_id: UUID, *, expected_version: int | None = None
+    parts: Parts,
+    session: Session,
+    subscription_id: UUID,
+    *,
+    expected_version: int | None = None,
+    at: datetime | None = None,
 ) -> Opened:
-    """Lock it and bill what is due of it.
+    """Lock it and bill what is due of it. `at` is the moment of a preview that is applied: it is acted as of then.
 
     Raises `Refused`: `subscription_not_found`, `subscription_canceled`, `subscription_on_hold` (a work item holds it or
     its customer), `renewal_due` (more is due than is billed at once: try again); `Stale`.
@@ -81,7 +68,7 @@ def open_subscription(
             raise Refused(Fault("subscription", "renewal_due", "periods have begun that are not billed yet; try again"))
         mend = "a work item holds it or its customer; see `billing work list`"
         raise Refused(Fault("subscription", "subscription_on_hold", mend))
-    return Opened(subscription, now, issued)
+    return Opened(subscription, at or now, issued)
 
 
 def change(
@@ -93,25 +80,23 @@ def change(
     when: ChangeWhen = ChangeWhen.NOW,
     proration: Proration = Proration.PRORATE,
     expected_version: int | None = None,
+    at: datetime | None = None,
 ) -> Opened:
-    """Give it `items`, the complete new list. `when` and `proration` as their types say.
+    """Give it `items`, the complete new list. `when` and `proration` as their types say; `at`: see below.
 
     Raises `Refused`: the faults of items and their prices, `subscription_paused`, `currency_changed`, those of
     `open_subscription`; `Stale`.
     """
-    check_items(items)
-    opened = open_subscription(parts, session, subscription_id, expected_version=expected_version)
+    opened = open_subscription(parts, session, subscription_id, expected_version=expected_version, at=at)
     subscription = opened.subscription
-    if subscription.status == SubscriptionStatus.PAUSED:
-        raise Refused(Fault("subscription", "subscription_paused", "resume it first"))
-    wanted = _priced(session, subscription, items, opened.now)
+    planning.require_changeable(subscription)
+    wanted = planning.wanted_items(session, subscription, items, opened.now)
     if when is ChangeWhen.PERIOD_END:
         schedule_change(session, subscription=subscription, items=wanted, now=opened.now)
         return opened
-    made = _begin(parts, session, opened)
-    charged = None if made.running is None else charged_lines(session, made.biller.row, made.running)
-    plan_change(made.biller, Wanted(wanted, proration), charged, now=opened.now)
-    _finish(parts, session, opened, made)
+    made = _planning(parts, session, opened)
+    planning.change_now(session, made, wanted, proration)
+    _write(parts, session, opened, made.plan)
     tell_updated(session, subscription, opened.now, {"changes_at": "now"})
     return opened
 
@@ -124,19 +109,19 @@ def cancel(
     when: CancelWhen,
     prorate: bool = False,
     expected_version: int | None = None,
+    at: datetime | None = None,
 ) -> Opened:
     """End it, now with a last invoice of what waits and was used, or when the running period is over.
 
     `prorate` (with `now`) gives what is paid and unused back into the balance first. Raises `Refused`, `Stale` as
     `open_subscription` does.
     """
-    opened = open_subscription(parts, session, subscription_id, expected_version=expected_version)
+    opened = open_subscription(parts, session, subscription_id, expected_version=expected_version, at=at)
     subscription, now = opened.subscription, opened.now
     if when is CancelWhen.NOW and prorate:
-        made = _begin(parts, session, opened)
-        if made.running is not None and now < made.running.end:
-            plan_give_back(made.biller, charged_lines(session, made.biller.row, made.running), made.running, at=now)
-            _finish(parts, session, opened, made)
+        made = _planning(parts, session, opened)
+        planning.give_back(session, made)
+        _write(parts, session, opened, made.plan)
     put_cancel(session, subscription=subscription, when=when, now=now)
     if when is CancelWhen.NOW:
         opened.issued += bill_profiles(parts, session, profiles=[subscription.profile_id], only=[subscription.id])
@@ -180,41 +165,14 @@ def apply_coupon(
     return opened
 
 
-@dataclass(frozen=True, slots=True)
-class _Making:
-    biller: Biller
-    running: Span | None
-
-
-def _begin(parts: Parts, session: Session, opened: Opened) -> _Making:
-    subscription = opened.subscription
-    session.flush()
-    standing = load_standing(session, profiles=[subscription.profile_id], only=[subscription.id])
-    if not standing.subscriptions:
-        mend = "a work item holds it or its customer; see `billing work list`"
-        raise Refused(Fault("subscription", "subscription_on_hold", mend))
-    row: Any = standing.subscriptions[0]
-    running = running_span(row)
-    usage: dict[Any, Decimal] = {}
-    if running is not None:
-        closes = Span(running.start, opened.now)
-        usage = usage_quantities(session, windows_until(standing, row.id, closes))
-    parties = open_parties(parts, standing)[row.profile_id]
-    plan = BillingPlan(Wallet(standing.balances, {}))
-    return _Making(Biller(standing, row, usage, parties, plan), running)
-
-
-def _finish(parts: Parts, session: Session, opened: Opened, made: _Making) -> None:
-    opened.issued += write_plan(parts, session, made.biller.made, now=opened.now)
+def _write(parts: Parts, session: Session, opened: Opened, plan: BillingPlan) -> None:
+    opened.issued += write_plan(parts, session, plan, now=opened.now)
     session.refresh(opened.subscription)
 
 
-def _priced(session: Session, subscription: Subscription, items: Sequence[NewItem], now: datetime) -> list[Item]:
-    codes = [item.price_code for item in items]
-    found = priced_items(items, prices_by_code(session, seller_id=subscription.seller_id, codes=codes))
-    prices = prices_in_use(session, {price.id for price, _ in found})
-    wanted = [Item(None, prices[price.id], quantity, now) for price, quantity in found]
-    if wanted[0].price.currency != subscription.currency:
-        mend = f"the subscription is in {subscription.currency}; cancel it and subscribe anew"
-        raise Refused(Fault("items", "currency_changed", mend))
-    return wanted
+def _planning(parts: Parts, session: Session, opened: Opened) -> planning.Planning:
+    session.flush()
+    subscription = opened.subscription
+    return planning.begin(
+        parts, session, profile_id=subscription.profile_id, subscription_id=subscription.id, now=opened.now
+    )

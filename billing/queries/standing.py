@@ -86,7 +86,6 @@ _PROFILES = """
     JOIN billing.data_key k ON k.purpose = 'profile' AND k.owner_id = p.id AND k.year = 0
     WHERE p.id = ANY(CAST(%(profiles)s AS uuid[])) AND p.hold_id IS NULL
     ORDER BY p.id
-    FOR NO KEY UPDATE OF p
 """
 
 _SUBSCRIPTIONS = """
@@ -98,7 +97,6 @@ _SUBSCRIPTIONS = """
       AND (CAST(%(due)s AS timestamptz) IS NULL OR next_due_at <= CAST(%(due)s AS timestamptz))
       AND (CAST(%(only)s AS uuid[]) IS NULL OR id = ANY(CAST(%(only)s AS uuid[])))
     ORDER BY profile_id, code
-    FOR NO KEY UPDATE
 """
 
 _ITEMS = """
@@ -143,14 +141,16 @@ def load_standing(
     profiles: Collection[UUID],
     only: Collection[UUID] | None = None,
     due: datetime | None = None,
+    lock: bool = True,
 ) -> Standing:
     """Lock the profiles and their subscriptions (`only` these, if given; those `due` by then), and read the rest.
 
-    Held ones are left out.
+    Held ones are left out. Without `lock` for a preview, which may be overtaken.
     """
-    locked = {row.id: row for row in fetch(session, _PROFILES, profiles=array(profiles))}
+    of_profiles, of_rows = (" FOR NO KEY UPDATE OF p", " FOR NO KEY UPDATE") if lock else ("", "")
+    locked = {row.id: row for row in fetch(session, _PROFILES + of_profiles, profiles=array(profiles))}
     wanted = array(only) if only is not None else None
-    found = fetch(session, _SUBSCRIPTIONS, profiles=array(locked), due=due, only=wanted)
+    found = fetch(session, _SUBSCRIPTIONS + of_rows, profiles=array(locked), due=due, only=wanted)
     ids = array(row.id for row in found)
     rows = fetch(session, _ITEMS, subscriptions=ids)
     lines = fetch(session, _WAITING, subscriptions=ids)

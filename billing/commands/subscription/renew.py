@@ -126,9 +126,10 @@ class _Renewal:
         """Boundaries pass; usage from before the pause waits. Only the end of the subscription is billed."""
         paused_at = self.walked.row.paused_at
         for turn in self.walked.walk.turns:
-            used: list[PlannedLine] = []
-            if turn.closes is not None and turn.closes.start < paused_at:
-                used = self.biller.metered(turn.closes, if_used=True)
+            used = [] if turn.closes is None else self.biller.metered(turn.closes, if_used=True)
+            if turn.closes is not None and turn.closes.start >= paused_at:
+                # All of it is in the pause: only what came too late for its own period can count here.
+                used = [line for line in used if line.quantity != "0"]
             if turn.opens is None:
                 self.biller.write(document_span((turn,), self.walked.policy), used)
                 continue
