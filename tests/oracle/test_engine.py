@@ -1,0 +1,57 @@
+"""The engine against the oracle: scenarios at random must come to the same, document by document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from billing.sandbox.scenario.playing.player import play
+from billing.sandbox.scenario.playing.stage import staged
+from billing.sandbox.scenario.playing.told import tell
+from billing.sandbox.scenario.reading import read_scenario
+from tests.oracle.compare import differences
+from tests.oracle.generate import scenario
+from tests.oracle.play import play as oracle
+
+SEEDS = range(1000, 1030)
+"""Some of many: `python -m tests.oracle.fuzz FIRST LAST` plays as many as there is time for."""
+
+
+def played(spec: dict[str, Any], database_url: str) -> dict[str, Any]:
+    """What the engine makes of it."""
+    read = read_scenario(yaml.safe_dump(spec, sort_keys=False), name="random.yaml")
+    first = min((step.at for step in read.steps), default=read.until)
+    with staged(database_url, now=first) as stage:
+        return tell(play(read, stage))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_engine_and_the_oracle_agree(seed: int, database_url: str) -> None:
+    spec = scenario(seed)
+    assert differences(oracle(spec), played(spec, database_url)) == []
+
+
+@pytest.fixture
+def _spoiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    from billing.rules import proration  # noqa: PLC0415 (the one that the engine uses, spoiled for a moment)
+
+    honest = proration.span
+    monkeypatch.setattr(proration, "span", lambda unit, zone, start, end: honest(unit, zone, start, end) + 86_400)
+
+
+@pytest.mark.usefixtures("_spoiled")
+def test_a_rule_that_is_off_by_a_day_is_found_out(database_url: str) -> None:
+    spec: dict[str, Any] = {
+        "scenario": 1,
+        "seller": {"country": "DE", "currency": "eur"},
+        "prices": {"a": {"product": "A", "amount": 3000, "interval": "month"}},
+        "customers": {"c": {"payment_method": "visa"}},
+        "timeline": [
+            {"at": "2026-06-01", "do": "subscribe", "as": "s", "customer": "c", "items": [{"price": "a"}]},
+            {"at": "2026-06-16", "do": "cancel", "subscription": "s", "prorate": True},
+        ],
+        "until": "2026-06-17",
+    }
+    assert differences(oracle(spec), played(spec, database_url)) != []

@@ -1,0 +1,145 @@
+"""`billing simulate`: the examples give what they must, and every way to end has its status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from billing.sandbox.scenario import command
+from billing.sandbox.scenario.playing.ground import Ground
+from tests.oracle.compare import differences
+from tests.servers import Servers
+
+EXAMPLES = Path(__file__).parents[3] / "examples" / "scenarios"
+
+HEAD = """
+scenario: 1
+seller: {country: DE, currency: eur, tax_rates: {standard: {percent: "19"}}}
+prices:
+  basic: {product: Basic, amount: 1000, interval: month}
+customers:
+  acme: {payment_method: visa}
+timeline:
+  - {at: 2026-01-31, do: subscribe, as: s1, customer: acme, items: [{price: basic}]}
+"""
+
+
+@pytest.fixture(autouse=True)
+def server(_servers: Servers, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The tests' own server is played on, and logging stays as it is."""
+    monkeypatch.setattr(command, "server_address", lambda: (_servers.database_url, False))
+    monkeypatch.setattr(command, "quietly", lambda: None)
+    return _servers.database_url
+
+
+def _simulate(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(command.simulate, [str(each) for each in arguments])
+
+
+def _file(folder: Path, *steps: str, until: str = "2026-04-01", name: str = "one.yaml") -> Path:
+    path = folder / name
+    path.write_text(HEAD + "".join(f"  - {step}\n" for step in steps) + f"until: {until}\n")
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_an_example_gives_what_it_must(path: Path) -> None:
+    result = _simulate(path, "--json", "-")
+    assert result.exit_code == 0, result.stderr
+    assert differences(json.loads(path.with_suffix(".json").read_text()), json.loads(result.stdout)) == []
+
+
+def test_the_same_file_gives_the_same_json(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    assert _simulate(path, "--json", "-").stdout == _simulate(path, "--json", "-").stdout
+
+
+def test_without_json_people_see_tables(tmp_path: Path) -> None:
+    result = _simulate(_file(tmp_path))
+    assert result.exit_code == 0
+    assert "Invoice SCENARIO-000001 of acme, s1, 2026-01-31T00:00:00Z" in result.stdout
+    assert "subtotal 10.00 EUR, tax 1.90 EUR, total 11.90 EUR: paid" in result.stdout
+    assert "The audit holds." in result.stdout
+
+
+def test_it_is_played_up_to_another_end(tmp_path: Path) -> None:
+    told: dict[str, Any] = json.loads(_simulate(_file(tmp_path), "--json", "-", "--until", "2026-02-01").stdout)
+    assert len(told["invoices"]) == 1
+
+
+def test_an_invalid_file_lists_every_fault_and_plays_nothing(tmp_path: Path) -> None:
+    path = _file(tmp_path, "{at: 2026-02-01, do: cancel, subscription: s9}", "{at: 2026-02-01, do: fly}")
+    result = _simulate(path, "--json", tmp_path / "out.json")
+    assert result.exit_code == 2
+    assert "one.yaml: line 10: timeline[1].subscription: unknown_subscription" in result.stderr
+    assert "one.yaml: line 11: timeline[2].do: unknown_step" in result.stderr
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_a_refusal_that_nobody_expected_is_told_and_the_rest_is_played(tmp_path: Path) -> None:
+    path = _file(tmp_path, "{at: 2026-02-01, do: resume, subscription: s1}")
+    result = _simulate(path, "--json", tmp_path / "out.json")
+    assert result.exit_code == 3
+    assert "step 2 (resume): refused: not_paused" in result.stderr
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert told["refusals"] == [{"step": 2, "at": "2026-02-01T00:00:00Z", "do": "resume", "code": "not_paused"}]
+    assert len(told["invoices"]) == 3
+
+
+def test_a_refusal_that_does_not_come_is_told(tmp_path: Path) -> None:
+    path = _file(tmp_path, "{at: 2026-02-01, do: pause, subscription: s1, expect_error: not_active}")
+    result = _simulate(path, "--json", "-")
+    assert result.exit_code == 3
+    assert "step 2 (pause): was not refused, not_active was expected" in result.stderr
+
+
+def test_one_that_comes_as_expected_is_fine(tmp_path: Path) -> None:
+    path = _file(tmp_path, "{at: 2026-02-01, do: resume, subscription: s1, expect_error: not_paused}")
+    result = _simulate(path, "--json", "-")
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_an_invariant_that_breaks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from billing.commands.invoice import compose  # noqa: PLC0415 (spoiled for a moment)
+
+    honest = compose.totals
+
+    def one_more(*arguments: Any, **named: Any) -> Any:
+        from dataclasses import replace  # noqa: PLC0415
+
+        made = honest(*arguments, **named)
+        return replace(made, subtotal_minor=made.subtotal_minor + 1)
+
+    compose._totals.cache_clear()
+    monkeypatch.setattr(compose, "totals", one_more)
+    result = _simulate(_file(tmp_path), "--json", "-")
+    compose._totals.cache_clear()
+    assert result.exit_code == 1
+    assert "broken: N6 invoice" in result.stderr
+
+
+def test_a_folder_is_played_in_one_call_and_ends_as_its_worst(tmp_path: Path) -> None:
+    _file(tmp_path, name="good.yaml")
+    _file(tmp_path, "{at: 2026-02-01, do: resume, subscription: s1}", name="refused.yml")
+    result = _simulate(tmp_path, "--json", tmp_path / "out")
+    assert result.exit_code == 3
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good.json", "refused.json"]
+
+
+def test_a_folder_needs_a_folder_for_its_json(tmp_path: Path) -> None:
+    assert _simulate(tmp_path).exit_code == 2
+    assert _simulate(tmp_path, "--json", "-").exit_code == 2
+
+
+def test_a_copy_that_a_killed_run_left_is_removed(server: str) -> None:
+    ground = Ground(server)
+    ground._server.execute("CREATE DATABASE billing_simulate_of_nobody")
+    ground.close()
+    again = Ground(server)
+    found = again._server.execute("SELECT datname FROM pg_database WHERE datname = 'billing_simulate_of_nobody'")
+    assert found.fetchone() is None
+    again.close()
