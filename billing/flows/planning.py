@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +29,7 @@ from billing.models import Subscription
 from billing.queries.catalog import prices_by_code
 from billing.queries.charged import charged_lines
 from billing.queries.standing import Item, load_standing, prices_in_use
-from billing.queries.usage import usage_quantities
+from billing.queries.usage import UsageWindow, Used, usage_quantities
 from billing.rules.walk import Span
 from billing.validators.subscription import NewItem, check_items
 
@@ -58,7 +57,7 @@ def begin(
         raise Refused(Fault("subscription", "subscription_on_hold", mend))
     row: Any = standing.subscriptions[0]
     running = running_span(row)
-    usage: dict[Any, Decimal] = {}
+    usage: dict[UsageWindow, Used] = {}
     if running is not None:
         usage = usage_quantities(session, windows_until(standing, row.id, Span(running.start, now)))
     parties = open_parties(parts, standing)[row.profile_id]

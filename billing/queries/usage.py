@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from billing.db.copy import array
 from billing.db.rows import fetch
 
+_NOTHING = Decimal(0)
+
 
 @dataclass(frozen=True, slots=True)
 class UsageWindow:
@@ -25,13 +27,22 @@ class UsageWindow:
     end: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a window comes to. `late` is the part of a sum that was stamped in a period invoiced before it came."""
+
+    quantity: Decimal
+    late: Decimal = _NOTHING
+
+
 _QUANTITIES = """
-    SELECT CASE w.kind WHEN 'sum' THEN u.total WHEN 'max' THEN u.highest ELSE u.latest END AS quantity
+    SELECT CASE w.kind WHEN 'sum' THEN u.total WHEN 'max' THEN u.highest ELSE u.latest END AS quantity, u.late
     FROM unnest(CAST(%(subscriptions)s AS uuid[]), CAST(%(prices)s AS uuid[]), CAST(%(kinds)s AS text[]),
                 CAST(%(starts)s AS timestamptz[]), CAST(%(ends)s AS timestamptz[]))
          WITH ORDINALITY AS w(subscription_id, price_id, kind, starts, ends, place)
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(r.quantity), 0) AS total, coalesce(max(r.quantity), 0) AS highest,
+               coalesce(sum(r.quantity) FILTER (WHERE r.used_at < w.starts), 0) AS late,
                coalesce((array_agg(r.quantity ORDER BY r.used_at DESC, r.id DESC))[1], 0) AS latest
         FROM billing.usage_record r
         WHERE r.subscription_id = w.subscription_id AND r.price_id = w.price_id
@@ -44,7 +55,7 @@ _QUANTITIES = """
 """
 
 
-def usage_quantities(session: Session, windows: Sequence[UsageWindow]) -> dict[UsageWindow, Decimal]:
+def usage_quantities(session: Session, windows: Sequence[UsageWindow]) -> dict[UsageWindow, Used]:
     """The quantity of each window: the sum, the highest, or the latest record; 0 without one.
 
     What is stamped in a pause does not count, also where the pause began after the record came, at the same moment.
@@ -60,4 +71,4 @@ def usage_quantities(session: Session, windows: Sequence[UsageWindow]) -> dict[U
         starts=array(window.start for window in windows),
         ends=array(window.end for window in windows),
     )
-    return {window: row.quantity for window, row in zip(windows, rows, strict=True)}
+    return {window: Used(row.quantity, row.late) for window, row in zip(windows, rows, strict=True)}

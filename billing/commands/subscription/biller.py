@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -26,13 +25,13 @@ from billing.kernel.period import boundary
 from billing.kernel.status import SubscriptionStatus
 from billing.models import Seller
 from billing.queries.standing import Item, PriceInUse, Standing
-from billing.queries.usage import UsageWindow
+from billing.queries.usage import UsageWindow, Used
 from billing.rules.discount import CouponDuration, Discount, still_applies
 from billing.rules.proration import ProrationUnit
 from billing.rules.tax import TaxTreatment
 from billing.rules.walk import STUB, Span
 
-Quantities = Mapping[UsageWindow, Decimal]
+Quantities = Mapping[UsageWindow, Used]
 """What was used, for every window that billing may ask for."""
 
 
@@ -85,7 +84,8 @@ class Biller:
 
     def _usage_line(self, item: Item, closes: Span, *, if_used: bool) -> PlannedLine:
         window = window_of(self.row.id, item, closes)
-        line = usage_line(item, closes, self.usage[window], self.taxed(item.price))
+        used = self.usage[window]
+        line = usage_line(item, closes, used.quantity, self.taxed(item.price), late=used.late)
         return replace(line, counts_from=window.start, if_used=True) if if_used else line
 
     def licensed(self, opens: Span, *, stub: bool = False) -> list[PlannedLine]:

@@ -31,9 +31,15 @@ def licensed_line(item: Item, span: Span, treatment: TaxTreatment) -> PlannedLin
     return _line(item.price, "recurring", item.quantity, span, treatment)
 
 
-def usage_line(item: Item, span: Span, quantity: Decimal, treatment: TaxTreatment) -> PlannedLine:
-    """What was used of a metered price in a period that is over. Written even for nothing."""
-    return _line(item.price, "usage", quantity, span, treatment)
+def usage_line(
+    item: Item, span: Span, quantity: Decimal, treatment: TaxTreatment, *, late: Decimal = Decimal(0)
+) -> PlannedLine:
+    """What was used of a metered price in a period that is over. Written even for nothing.
+
+    `late` is the part of the quantity that was reported after its own period was invoiced: the account says so.
+    """
+    line = _line(item.price, "usage", quantity, span, treatment)
+    return replace(line, how_json=f'{line.how_json[:-1]},"late":"{plain(late)}"}}') if late else line
 
 
 def one_off_line(item: Item, treatment: TaxTreatment) -> PlannedLine:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from billing.commands.subscription.terms import interval_of, rhythm, running_spa
 from billing.kernel.status import PeriodDisposition, SubscriptionStatus
 from billing.models import Seller
 from billing.queries.standing import Item, Standing
-from billing.queries.usage import UsageWindow
+from billing.queries.usage import UsageWindow, Used
 from billing.rules.walk import STUB, CatchUpPolicy, Schedule, Span, Turn, Walk, document_span, walk
 
 
@@ -73,7 +72,7 @@ def usage_windows(standing: Standing, walked: Sequence[Walked]) -> list[UsageWin
 
 
 def plan(
-    standing: Standing, walked: Sequence[Walked], *, usage: Mapping[UsageWindow, Decimal], parties: Mapping[UUID, bytes]
+    standing: Standing, walked: Sequence[Walked], *, usage: Mapping[UsageWindow, Used], parties: Mapping[UUID, bytes]
 ) -> BillingPlan:
     """Plan every subscription. `usage` has a quantity for each window, `parties` the JSON of both by profile."""
     made = BillingPlan(Wallet(standing.balances, {}))
