@@ -29,6 +29,7 @@ COMMANDS = {
     ),
     "tick": Entry("billing.ops.tick", "Send one beat entry now, as beat would."),
     "invoice": Entry("billing.ops.invoice", "Invoices: list, show, try again."),
+    "price": Entry("billing.ops.price", "Prices: move subscriptions to another one."),
     "payment": Entry("billing.ops.payment", "Attempts to move money: show, ask the provider."),
     "profile": Entry("billing.ops.profile", "Customers: show."),
     "subscription": Entry("billing.ops.subscription", "Subscriptions: show, cancel."),

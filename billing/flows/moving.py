@@ -1,0 +1,88 @@
+"""Moving a cohort from one price to another at each one's next period; a dry run shows the effect on each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from billing.commands.subscription.move_price import check_move, schedule_moves
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, Refused
+from billing.queries.catalog import PriceFacts, prices_by_code
+from billing.queries.cohort import Member, cohort_page, lock_members
+from billing.rules.lines import priced
+
+PAGE = 500
+"""Subscriptions that are moved in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The effect on one subscription: what the item costs a period before and after, null where usage decides.
+
+    `skipped` says why it is left as it is.
+    """
+
+    subscription: str
+    account_id: str
+    at: datetime | None
+    quantity: int | None
+    before_minor: int | None
+    after_minor: int | None
+    currency: str
+    skipped: str | None = None
+
+
+def move_price(parts: Parts, *, seller_id: UUID, old_code: str, new_code: str, dry_run: bool) -> Iterator[Moved]:
+    """Move every subscription that has the old price; those with both are skipped. Yields each as it is done.
+
+    Pages are transactions of their own: interrupted, it is simply done again. Raises `Refused`: `price_not_found`,
+    `same_price`, `price_differs`.
+    """
+    with parts.begin() as session:
+        prices = prices_by_code(session, seller_id=seller_id, codes=[old_code, new_code])
+    missing = [
+        Fault(name, "price_not_found", f"no price has the code {code}")
+        for name, code in (("from", old_code), ("to", new_code))
+        if code not in prices
+    ]
+    if missing:
+        raise Refused(missing)
+    old, new = prices[old_code], prices[new_code]
+    check_move(old, new)
+    after = UUID(int=0)
+    while True:
+        with parts.begin() as session:
+            page = cohort_page(session, seller_id=seller_id, price_id=old.id, after=after, most=PAGE)
+            if not page:
+                return
+            last = page[-1].subscription_id
+            if not dry_run:
+                lock_members(session, page)
+                page = [
+                    member
+                    for member in cohort_page(session, seller_id=seller_id, price_id=old.id, after=after, most=PAGE)
+                    if member.subscription_id <= last
+                ]
+                fit = [member for member in page if not _has(member, new)]
+                schedule_moves(session, fit, old=old.id, new=new.id, now=parts.clock.now(session))
+        yield from (_told(member, old, new) for member in page)
+        after = last
+
+
+def _has(member: Member, price: PriceFacts) -> bool:
+    return any(id_ == price.id for id_, _ in member.items)
+
+
+def _told(member: Member, old: PriceFacts, new: PriceFacts) -> Moved:
+    quantity = next(quantity for id_, quantity in member.items if id_ == old.id)
+    before, after = _cost(old, quantity), _cost(new, quantity)
+    skipped = "it has the new price already" if _has(member, new) else None
+    return Moved(member.code, member.account_id, member.due_at, quantity, before, after, old.given.currency, skipped)
+
+
+def _cost(price: PriceFacts, quantity: int | None) -> int | None:
+    return None if quantity is None else priced(price.terms, Decimal(quantity)).amount_minor

@@ -1,0 +1,110 @@
+"""A cohort moves to a new price at each one's next period; a dry run shows the effect and changes nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from billing.commands.price.create import create_price
+from billing.commands.product.create import create_product
+from billing.flows import changing
+from billing.flows.moving import Moved, move_price
+from billing.kernel.errors import Refused
+from billing.validators.price import NewPrice
+from billing.validators.product import NewProduct
+from billing.validators.subscription import NewItem
+from tests.flows.company import START, Company
+
+
+@pytest.fixture
+def two_prices(acme: Company) -> Company:
+    with acme.parts.begin() as session:
+        create_product(session, seller_id=acme.seller_id, new=NewProduct("other", "Other"), now=START)
+        for new in (
+            NewPrice("dearer", "basic", "eur", Decimal(1250), "month"),
+            NewPrice("other", "other", "eur", Decimal(700), "month"),
+            NewPrice("yearly", "basic", "eur", Decimal(9000), "year"),
+            NewPrice("counted", "basic", "usd", Decimal(1), "month", usage="sum"),
+        ):
+            create_price(session, seller_id=acme.seller_id, new=new, now=START)
+    for account in ("a1", "a2", "a3"):
+        acme.customer(account)
+    acme.subscribe("a1", "s1", quantity=2)
+    acme.subscribe("a2", "s2", start=START - timedelta(days=0))
+    acme.subscribe("a3", "s3", price="other")
+    acme.settle()
+    return acme
+
+
+def _move(acme: Company, new: str = "dearer", *, dry_run: bool = False) -> list[Moved]:
+    return list(move_price(acme.parts, seller_id=acme.seller_id, old_code="basic", new_code=new, dry_run=dry_run))
+
+
+def test_a_dry_run_shows_the_effect_on_each_and_changes_nothing(two_prices: Company) -> None:
+    boundary = START.replace(month=2, day=28)
+    expected = [
+        Moved("s1", "a1", boundary, 2, 2000, 2500, "eur"),
+        Moved("s2", "a2", boundary, 1, 1000, 1250, "eur"),
+    ]
+    assert _move(two_prices, dry_run=True) == expected
+    assert _move(two_prices, dry_run=True) == expected
+
+
+def test_each_has_the_new_price_from_its_next_period_on(two_prices: Company) -> None:
+    assert [row.subscription for row in _move(two_prices)] == ["s1", "s2"]
+    two_prices.set_clock(START.replace(month=2, day=28))
+    two_prices.settle()
+    assert sorted(each.subtotal_minor for each in two_prices.invoices()[-3:]) == [700, 1250, 2500]
+    assert _move(two_prices) == [], "a repeat finds nothing more to move"
+
+
+def test_who_has_both_is_left_alone(two_prices: Company) -> None:
+    with two_prices.parts.begin() as session:
+        id_ = next(
+            each for each in (two_prices.subscription(invoice.subscription_id) for invoice in two_prices.invoices())
+            if each.code == "s1"
+        ).id  # fmt: skip
+        changing.change(two_prices.parts, session, id_, items=[NewItem("basic", 1), NewItem("dearer", 1)])
+    moved = {row.subscription: row.skipped for row in _move(two_prices)}
+    assert moved == {"s1": "it has the new price already", "s2": None}
+
+
+def test_a_change_that_is_scheduled_already_is_moved_too(two_prices: Company) -> None:
+    with two_prices.parts.begin() as session:
+        id_ = next(each.subscription_id for each in two_prices.invoices() if each.subtotal_minor == 2000)
+        assert id_ is not None
+        changing.change(
+            two_prices.parts, session, id_, items=[NewItem("basic", 7)], when=changing.ChangeWhen.PERIOD_END
+        )
+    assert [(row.subscription, row.quantity) for row in _move(two_prices)] == [("s1", 7), ("s2", 1)]
+    two_prices.set_clock(START.replace(month=2, day=28))
+    two_prices.settle()
+    assert 7 * 1250 in {each.subtotal_minor for each in two_prices.invoices()}
+
+
+@pytest.mark.parametrize(
+    ("new", "codes"),
+    [
+        ("basic", ["same_price"]),
+        ("nothing", ["price_not_found"]),
+        ("yearly", ["price_differs"]),
+        ("counted", ["price_differs", "price_differs"]),
+    ],
+)
+def test_a_price_that_cannot_stand_in_is_refused(two_prices: Company, new: str, codes: list[str]) -> None:
+    with pytest.raises(Refused) as refusal:
+        _move(two_prices, new)
+    assert [fault.code for fault in refusal.value.faults] == codes
+
+
+def test_a_page_is_moved_in_a_fixed_number_of_statements(two_prices: Company) -> None:
+    with two_prices.counting_statements() as few:
+        _move(two_prices)
+    for place in range(30):
+        two_prices.customer(f"b{place}", method=None)
+        two_prices.subscribe(f"b{place}", f"t{place}")
+    with two_prices.counting_statements() as many:
+        assert len(_move(two_prices)) == 30
+    assert len(many) == len(few)
