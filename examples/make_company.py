@@ -2,7 +2,8 @@
 
     python examples/make_company.py [CUSTOMERS] > examples/company.yaml
 
-The same number gives the same file. Names, streets and towns are words for "example"; tax ids have the right form only.
+The same number gives the same file. Names, streets and towns are words for "example"; tax ids have the
+right form and check digits, made at random.
 """
 # ruff: noqa: INP001 (a script beside its output, not a package)
 
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 
 from billing.kernel.clock import format_instant
 from billing.kernel.period import Interval, IntervalUnit, boundary
+from billing.validators.tax_id import read_tax_id
 
 SEED = 2026
 DAYS = (1, 2, 5, 9, 12, 15, 18, 21, 25, 28, 29, 30, 31)
@@ -156,7 +158,7 @@ def _customer(chance: random.Random, number: int, country: Country) -> str:
     }
     if business:
         values["buyer_kind"] = "business"
-        values["tax_id"] = _filled(chance, country.tax_id)
+        values["tax_id"] = _valid(_filled(chance, country.tax_id), number, country)
     return _entry(**values)
 
 
@@ -192,6 +194,14 @@ def _subscription(chance: random.Random, code: str, number: int, country: Countr
         if day != 15:
             values["timezone"] = "UTC"
     return _entry(**values)
+
+
+def _valid(tax_id: str, number: int, country: Country) -> str:
+    """The number, or the next one at random whose check digits are right."""
+    further = random.Random(number)  # noqa: S311 (as above)
+    while not read_tax_id(tax_id, country=country.code).valid:
+        tax_id = _filled(further, country.tax_id)
+    return tax_id
 
 
 def _filled(chance: random.Random, pattern: str) -> str:

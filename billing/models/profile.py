@@ -25,7 +25,7 @@ class Profile(SellerOwned, Versioned, Base):
     timezone: Mapped[str]
     buyer_kind: Mapped[str]
     has_tax_id: Mapped[bool]
-    """A number that passed its check: what reverse charge needs."""
+    """Whether it has what reverse charge needs: a checked number of a member state other than the seller's."""
     tax_id_check: Mapped[Json | None]
     """How the number was checked: when, by what, with which result. The number itself is sealed."""
     personal: Mapped[bytes]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from billing.validators.address import Address, check_address
 from billing.validators.checks import Checks
+from billing.validators.tax_id import check_tax_id
 
 BUYER_KINDS = ("consumer", "business")
-_TAX_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./-]{3,38}[A-Za-z0-9]", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +71,7 @@ def _check(checks: Checks, country: str, personal: Personal, timezone: str, buye
     checks.text("name", personal.name, most=200)
     checks.email("email", personal.email)
     check_address(checks, personal.address)
-    checks.optional_text("tax_id", personal.tax_id, most=40)
-    if personal.tax_id and not _TAX_ID.fullmatch(personal.tax_id):
-        checks.fault("tax_id", "not_a_tax_id", "give 5 to 40 letters and digits, such as DE123456789")
+    check_tax_id(checks, "tax_id", personal.tax_id, country=country)
     if personal.tax_id and buyer_kind == "consumer":
         checks.fault(
             "tax_id", "consumer_with_tax_id", "a customer with a tax id is a business; say so, or leave it out"

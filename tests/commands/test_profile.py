@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.key.obtain import profile_key
 from billing.commands.profile.change import change_profile
-from billing.commands.profile.create import create_profiles
+from billing.commands.profile.create import create_profile, create_profiles
 from billing.kernel.errors import Refused, Stale
 from billing.kernel.ids import new_id
 from billing.models import OutboxEvent, Profile
@@ -60,7 +60,7 @@ def test_an_account_has_one_profile(session: Session, keyring: Keyring) -> None:
 def test_a_change_seals_the_new_state_and_tells_the_host(session: Session, keyring: Keyring) -> None:
     seller = make_seller(session)
     profile = make_profile(session, keyring, seller, "a")
-    bob = Personal(name="Bob", tax_id="FR12345678901")
+    bob = Personal(name="Bob", tax_id="FR23334175221")
     change = ProfileChange(country="FR", personal=bob, timezone="Europe/Paris", buyer_kind="business")
     change_profile(session, keyring, profile_id=profile.id, change=change, now=NOW, expected_version=1)
     known = known_profiles(session, keyring, seller_id=seller.id, account_ids=["a", "nobody"])
@@ -79,3 +79,27 @@ def test_a_change_of_another_version_or_of_nobody_is_refused(session: Session, k
     with pytest.raises(Refused) as refusal:
         change_profile(session, keyring, profile_id=new_id(), change=change, now=NOW)
     assert refusal.value.code == "profile_not_found"
+
+
+@pytest.mark.parametrize(
+    ("country", "tax_id", "reversed_", "issuer", "method"),
+    [
+        ("FR", "FR23334175221", True, "FR", "stdnum"),
+        ("DE", "DE136695976", False, "DE", "stdnum"),
+        ("FR", "DE136695976", False, "DE", "stdnum"),
+        ("US", "47-3573638", False, "US", "form"),
+        ("GB", "XI123456789", False, "XI", "form"),
+    ],
+)
+def test_only_a_checked_number_of_another_member_state_reverses_the_charge(
+    session: Session, keyring: Keyring, country: str, tax_id: str, *, reversed_: bool, issuer: str, method: str
+) -> None:
+    seller = make_seller(session)
+    personal = Personal(name="Firm", tax_id=tax_id)
+    new = NewProfile(account_id="firm", country=country, personal=personal, buyer_kind="business")
+    made = create_profile(session, keyring, seller_id=seller.id, new=new, now=NOW)
+    assert made.has_tax_id is reversed_
+    check = made.tax_id_check
+    assert check is not None
+    assert (check["valid"], check["issuer"], check["method"]) == (True, issuer, method)
+    assert tax_id not in str(check), "the number itself is sealed"

@@ -117,5 +117,5 @@ def test_a_database_without_tables_is_found_upgraded_and_right(
 def test_a_tick_by_hand_is_the_message_that_beat_sends(office: Office) -> None:
     for tick in TICKS:
         assert f"Sent {tick.name}" in office.ok("tick", tick.name)
-    assert office.waiting_in("charges") == 2
+    assert office.waiting_in("charges") == 3
     assert office.waiting_in("upkeep") == 1

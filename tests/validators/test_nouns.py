@@ -128,8 +128,8 @@ PROFILES: list[Case] = [
     ({"personal": Personal(name="")}, [("name", "missing")]),
     ({"personal": Personal(name="A", email="x")}, [("email", "not_an_email")]),
     ({"personal": Personal(name="A", tax_id="DE1")}, [("tax_id", "not_a_tax_id"), ("tax_id", "consumer_with_tax_id")]),
-    ({"personal": Personal(name="A", tax_id="DE123456789")}, [("tax_id", "consumer_with_tax_id")]),
-    ({"personal": Personal(name="A", tax_id="DE123456789"), "buyer_kind": "business"}, []),
+    ({"personal": Personal(name="A", tax_id="DE136695976")}, [("tax_id", "consumer_with_tax_id")]),
+    ({"personal": Personal(name="A", tax_id="DE136695976"), "buyer_kind": "business"}, []),
     (
         {"personal": Personal(name="A", address=Address(line1="x" * 201))},
         [("address.line1", "too_long")],

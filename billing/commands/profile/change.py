@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from billing.commands.expected_version import require_version
 from billing.commands.key.obtain import profile_key
 from billing.commands.profile.sealing import seal_personal
+from billing.commands.profile.tax_id import tax_id_facts
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.models import Profile
+from billing.models import Profile, Seller
 from billing.privacy.keyring import Keyring
 from billing.queries.profile import lock_profile
 from billing.validators.profile import ProfileChange, check_profile_change
@@ -38,7 +39,10 @@ def change_profile(
     profile.country = change.country
     profile.timezone = change.timezone
     profile.buyer_kind = change.buyer_kind
-    profile.has_tax_id = bool(change.personal.tax_id)
+    home = session.get_one(Seller, profile.seller_id).country
+    profile.has_tax_id, profile.tax_id_check = tax_id_facts(
+        change.personal.tax_id, country=change.country, seller_country=home, now=now
+    )
     profile.personal = seal_personal(change.personal, country=change.country, key=key, profile_id=profile_id)
     session.flush()
     emit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -10,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from billing.commands.key.obtain import profile_keys
 from billing.commands.profile.sealing import seal_personal
+from billing.commands.profile.tax_id import tax_id_facts
 from billing.db.bulk import insert_rows
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_ids
-from billing.models import Profile
+from billing.models import Profile, Seller
 from billing.privacy.keyring import Keyring
 from billing.validators.profile import NewProfile, check_new_profile
 
@@ -31,9 +33,13 @@ def create_profiles(
         return {}
     for profile in new:
         check_new_profile(profile)
+    home = session.get_one(Seller, seller_id).country
     ids = new_ids(len(new))
     keys = profile_keys(session, keyring, ids)
-    rows = [_row(id_, seller_id, profile, keys[id_]) for id_, profile in zip(ids, new, strict=True)]
+    rows = [
+        _row(id_, seller_id, profile, keys[id_]) | _tax_columns(profile, home=home, now=now)
+        for id_, profile in zip(ids, new, strict=True)
+    ]
     taken_by, told = ("seller_id", "account_id"), ("account_id", "id")
     made = {
         row.account_id: row.id for row in insert_rows(session, Profile, rows, unless_taken=taken_by, returning=told)
@@ -67,7 +73,11 @@ def _row(id_: UUID, seller_id: UUID, new: NewProfile, key: bytes) -> dict[str, o
         "country": new.country,
         "timezone": new.timezone,
         "buyer_kind": new.buyer_kind,
-        "has_tax_id": bool(new.personal.tax_id),
         "personal": seal_personal(new.personal, country=new.country, key=key, profile_id=id_),
         "version": 1,
     }
+
+
+def _tax_columns(new: NewProfile, *, home: str, now: datetime) -> dict[str, object]:
+    reversible, check = tax_id_facts(new.personal.tax_id, country=new.country, seller_country=home, now=now)
+    return {"has_tax_id": reversible, "tax_id_check": None if check is None else json.dumps(check)}
