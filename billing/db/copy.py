@@ -17,7 +17,9 @@ def driver(session: Session) -> Connection[tuple[object, ...]]:
     return connection
 
 
-def copy_rows(session: Session, table: str, columns: Sequence[str], rows: Iterable[str]) -> None:
+def copy_rows(
+    session: Session, table: str, columns: Sequence[str], rows: Iterable[str], *, schema: str = SCHEMA
+) -> None:
     """Write rows that are already in COPY's text format, one string each, fields parted by tabs, without the newline.
 
     Table and column names are our own constants. Nulls are `\\N`; text must come through `field`.
@@ -27,7 +29,7 @@ def copy_rows(session: Session, table: str, columns: Sequence[str], rows: Iterab
         return
     with (
         driver(session).cursor() as writing,
-        writing.copy(f"COPY {SCHEMA}.{table} ({', '.join(columns)}) FROM STDIN") as copy,
+        writing.copy(f"COPY {schema}.{table} ({', '.join(columns)}) FROM STDIN") as copy,
     ):
         copy.write(body + "\n")
 

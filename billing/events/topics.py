@@ -21,6 +21,8 @@ class Topic(StrEnum):
     SUBSCRIPTION_PAST_DUE = "subscription.past_due"
     SUBSCRIPTION_UNPAID = "subscription.unpaid"
     SUBSCRIPTION_CANCELED = "subscription.canceled"
+    SUBSCRIPTION_EXPIRED = "subscription.expired"
+    INVOICE_DRAFTED = "invoice.drafted"
     INVOICE_ISSUED = "invoice.issued"
     CREDIT_NOTE_ISSUED = "credit_note.issued"
     INVOICE_PAID = "invoice.paid"

@@ -63,6 +63,9 @@ def open_subscription(
         session.refresh(subscription)
     if subscription.status in (SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED):
         raise Refused(Fault("subscription", "subscription_canceled", "it is over; subscribe anew"))
+    if subscription.status == SubscriptionStatus.INCOMPLETE:
+        mend = "it waits for its first payment; it is active once that has come, or expires by itself"
+        raise Refused(Fault("subscription", "subscription_incomplete", mend))
     if subscription.next_due_at is not None and subscription.next_due_at <= now:
         if issued:
             raise Refused(Fault("subscription", "renewal_due", "periods have begun that are not billed yet; try again"))

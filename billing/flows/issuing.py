@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.credit.move import move_balances
 from billing.commands.invoice.compose import Wallet
+from billing.commands.invoice.draft import write_drafts
 from billing.commands.invoice.issue import DocumentKey, Issued, issue
-from billing.commands.invoice.planned import PlannedInvoice
+from billing.commands.invoice.planned import Held, PlannedInvoice
 from billing.commands.key.obtain import document_key
 from billing.commands.slice.cut import cut
 from billing.flows.parts import Parts
@@ -30,13 +32,25 @@ def issue_documents(
     `wallet` is the one that they were composed with. Raises `Stale` where the day changes meanwhile.
     """
     move_balances(session, wallet.moves)
+    held = [document for document in documents if document.held]
+    documents = [document for document in documents if not document.held]
     keys = {
         seller: DocumentKey(*document_key(session, parts.keyring, seller_id=seller, year=now.year))
-        for seller in {document.seller_id for document in documents}
+        for seller in {document.seller_id for document in (*documents, *held)}
     }
+    write_drafts(session, held, keys=keys, review_h=_review_h(session, held), now=now)
     issued = issue(session, documents, keys=keys, now=now, read_now=lambda: parts.clock.now(session))
-    charge_soon(parts, session, [(each.profile_id, each.id) for each in issued if each.due])
+    first = [(each.profile_id, each.id) for each in held if each.held is Held.FIRST_PAYMENT]
+    charge_soon(parts, session, [*first, *((each.profile_id, each.id) for each in issued if each.due)])
     return issued
+
+
+def _review_h(session: Session, held: Sequence[PlannedInvoice]) -> dict[UUID, int]:
+    sellers = {document.seller_id for document in held if document.held is Held.REVIEW}
+    if not sellers:
+        return {}
+    rows = session.execute(select(Seller.id, Seller.draft_review_h).where(Seller.id.in_(sellers)))
+    return {row.id: row.draft_review_h for row in rows}
 
 
 def charge_soon(parts: Parts, session: Session, due: Sequence[tuple[UUID, UUID]]) -> None:

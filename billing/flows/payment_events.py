@@ -14,12 +14,13 @@ from billing.commands.payment.unapplied import keep_charge
 from billing.commands.provider_event.claim import ClaimedEvent, close, share_reading
 from billing.db.clock import wall_now
 from billing.flows.evidence import Question, of_intent
+from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
 from billing.flows.sending import Attempt
 from billing.kernel.failpoints import failpoint
-from billing.kernel.status import OPEN_PAYMENT, EventStatus, PaymentStatus
+from billing.kernel.status import OPEN_PAYMENT, EventStatus, InvoiceStatus, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent
-from billing.providers.port import ChargeFacts, IntentFacts
+from billing.providers.port import ChargeFacts, IntentFacts, Outcome
 from billing.queries.collection import lock_attempts
 from billing.queries.waiting import charges_claimed
 
@@ -115,6 +116,8 @@ def _apply(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -> No
         if outcome is not None:
             # Whoever still waits for the answer of this attempt comes too late, and is told so by the token.
             payment.token += 1
+            if invoice.status == InvoiceStatus.DRAFT and outcome.outcome is Outcome.SUCCEEDED:
+                complete(parts, session, invoice, now=now)
             record(
                 Recording(
                     session=session,
@@ -142,6 +145,8 @@ def _take_stray(
         # The attempt that is just being prepared or sent will find this charge itself.
         return
     if fits(invoice, charge):
+        if invoice.status == InvoiceStatus.DRAFT:
+            complete(parts, session, invoice, now=parts.clock.now(session))
         adopt_charge(session, invoice=invoice, last=payment, intent=intent, charge=charge, now=parts.clock.now(session))
         return
     keep_charge(

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from billing.commands.payment.record import Recording, record
 from billing.commands.payment.send import mark_sent
 from billing.db.clock import wall_now
+from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
 from billing.kernel.failpoints import failpoint
-from billing.kernel.status import OPEN_PAYMENT
+from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus
 from billing.models import Payment
 from billing.providers.port import ChargeOutcome, ChargeRequest, Outcome, Provider
 from billing.queries.collection import lock_attempts
@@ -133,6 +134,8 @@ def _write(parts: Parts, session: Session, answers: Sequence[Answer]) -> None:
         if payment.token != attempt.token or payment.status not in OPEN_PAYMENT:
             _log.info("late_answer_dropped", payment=str(payment.id), outcome=outcome.outcome)
             continue
+        if invoice.status == InvoiceStatus.DRAFT and outcome.outcome is Outcome.SUCCEEDED:
+            complete(parts, session, invoice, now=now)
         record(
             Recording(
                 session=session,

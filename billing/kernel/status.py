@@ -37,6 +37,10 @@ class InvoiceStatus(StrEnum):
     REFUNDED = "refunded"
 
 
+COLLECTABLE = frozenset({InvoiceStatus.OPEN, InvoiceStatus.DRAFT})
+"""What attempts may be made for: the draft is that of a subscription which waits for its first payment."""
+
+
 class PaymentStatus(StrEnum):
     """Of one attempt. `unknown` is open until evidence closes it; `not_sent` may be reopened under the same key."""
 

@@ -86,7 +86,7 @@ class Invoice(SellerOwned, Versioned, Base):
         Index(
             "ix_invoice_due",
             "next_attempt_at",
-            postgresql_where=text("status = 'open' AND next_attempt_at IS NOT NULL AND hold_id IS NULL"),
+            postgresql_where=text("status IN ('open', 'draft') AND next_attempt_at IS NOT NULL AND hold_id IS NULL"),
         ),
         one_of("kind", ("invoice", "credit_note", "cancellation")),
         one_of("status", tuple(InvoiceStatus)),
@@ -110,7 +110,7 @@ class Invoice(SellerOwned, Versioned, Base):
         CheckConstraint("kind = 'invoice' OR status IN ('credited', 'refunded')", name="note_status"),
         CheckConstraint("amount_remaining_minor <= amount_due_minor", name="remaining_within_due"),
         CheckConstraint("status <> 'paid' OR amount_remaining_minor = 0", name="paid_is_settled"),
-        CheckConstraint("status = 'open' OR next_attempt_at IS NULL", name="tried_only_while_open"),
+        CheckConstraint("status IN ('open', 'draft') OR next_attempt_at IS NULL", name="tried_only_while_open"),
         {"postgresql_with": {"fillfactor": "85"}},
     )
 

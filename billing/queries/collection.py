@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from billing.kernel.status import SubscriptionStatus
+from billing.kernel.status import COLLECTABLE, SubscriptionStatus
 from billing.models import (
     Invoice,
     Payment,
@@ -50,7 +50,7 @@ def load_to_charge(session: Session, *, invoices: Sequence[UUID], now: datetime)
         .join(Profile, Profile.id == Invoice.profile_id)
         .where(
             Invoice.id.in_(invoices),
-            Invoice.status == "open",
+            Invoice.status.in_(COLLECTABLE),
             Invoice.collection == "automatic",
             Invoice.hold_id.is_(None),
             Profile.hold_id.is_(None),

@@ -35,7 +35,8 @@ _INVOICES = text(
     """
     SELECT i.id
     FROM billing.invoice i
-    WHERE i.status = 'open' AND i.next_attempt_at IS NOT NULL AND i.hold_id IS NULL AND i.next_attempt_at <= :now
+    WHERE i.status IN ('open', 'draft') AND i.hold_id IS NULL
+      AND i.next_attempt_at IS NOT NULL AND i.next_attempt_at <= :now
       AND (i.charge_not_before IS NULL OR i.charge_not_before <= clock_timestamp())
       AND NOT EXISTS (SELECT FROM billing.profile p WHERE p.id = i.profile_id AND p.hold_id IS NOT NULL)
       AND i.id NOT IN (

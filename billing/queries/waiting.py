@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from billing.kernel.status import InvoiceStatus
+from billing.kernel.status import COLLECTABLE
 from billing.models import Invoice, Payment, PaymentIntent, UnappliedPayment
 
 _CLAIM = """
@@ -47,7 +47,7 @@ def waiting_attempts(session: Session, payments: Sequence[UUID]) -> list[tuple[P
         .where(Payment.id.in_(payments))
         .order_by(Payment.id)
     )
-    return [(payment, status == InvoiceStatus.OPEN, intent_ref) for payment, status, intent_ref in rows]
+    return [(payment, status in COLLECTABLE, intent_ref) for payment, status, intent_ref in rows]
 
 
 def charges_claimed(session: Session, invoices: Collection[UUID]) -> dict[UUID, set[str]]:

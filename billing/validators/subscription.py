@@ -46,6 +46,8 @@ class NewSubscription:
     trial_days: int | None = None
     anchor: datetime | None = None
     coupon_code: str | None = None
+    first_payment: bool = False
+    """Active only once its first invoice is paid; given up after 23 hours (DECISIONS 34)."""
 
 
 def check_new_subscription(new: NewSubscription) -> None:
@@ -68,6 +70,9 @@ def check_new_subscription(new: NewSubscription) -> None:
         checks.instant("anchor", new.anchor)
         if new.trial_days is not None:
             checks.fault("trial_days", "trial_with_anchor", "give a trial or an anchor; a trial's end is the anchor")
+    if new.first_payment and (new.trial_days or new.collection != "automatic"):
+        mend = "a trial, and an invoice that is sent, have no first payment to wait for"
+        checks.fault("first_payment", "no_first_payment", mend)
     if new.coupon_code is not None:
         checks.code("coupon", new.coupon_code)
     checks.one_of("collection", new.collection, COLLECTIONS)

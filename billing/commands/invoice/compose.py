@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
+from billing.commands.invoice.planned import Held, PlannedInvoice, PlannedLine
 from billing.kernel.ids import new_id
 from billing.models import Seller
 from billing.rules.discount import Discount, base_of, discount_shares
@@ -51,6 +51,8 @@ class Frame:
     collection: str = "automatic"
     days_until_due: int = 0
     charged: bool = True
+    held: Held | None = None
+    """A draft takes no credit: that which is there at its issue is used, or of one to be paid at first, none."""
 
 
 def in_base(line: PlannedLine) -> bool:
@@ -76,7 +78,8 @@ def compose(frame: Frame, lines: Sequence[PlannedLine], *, wallet: Wallet) -> Pl
     """
     profile, currency = frame.profile, frame.currency
     amounts = tuple((line.amount_minor, line.treatment, line.discount_minor) for line in lines)
-    summed = _totals(amounts, wallet.of(profile.id, currency))
+    summed = _totals(amounts, 0 if frame.held else wallet.of(profile.id, currency))
+    held = None if summed.credit_note or not summed.amount_due_minor else frame.held
     if summed.credit_note:
         lines = [replace(line, amount_minor=-line.amount_minor, discount_minor=-line.discount_minor) for line in lines]
         wallet.add(frame.seller.id, profile.id, currency, summed.total_minor)
@@ -99,6 +102,7 @@ def compose(frame: Frame, lines: Sequence[PlannedLine], *, wallet: Wallet) -> Pl
         buyer_kind=profile.buyer_kind,
         parties_json=frame.parties,
         kind="credit_note" if summed.credit_note else "invoice",
+        held=held,
     )
 
 

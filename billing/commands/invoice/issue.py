@@ -86,7 +86,7 @@ def issue(
     """
     if not planned:
         return []
-    copy_rows(session, "invoice_line", _LINES, _line_rows(planned))
+    write_lines(session, [document for document in planned if not document.drafted])
     _write_books(session, planned, now)
     _tell(session, planned, now)
     # The balance is proven before the counter is locked, so that numbering holds others up as briefly as can be.
@@ -94,9 +94,37 @@ def issue(
     session.execute(text("SET CONSTRAINTS billing.ledger_entry_balanced DEFERRED"))
     counters = _lock_counters(session, {_series_of(document) for document in planned}, now, read_now)
     issued, rows = _number(planned, counters, keys)
-    copy_rows(session, "invoice", _INVOICES, rows)
+    _write_rows(session, planned, rows)
     _advance_counters(session, list(counters.values()))
     return issued
+
+
+def write_lines(session: Session, planned: Sequence[PlannedInvoice]) -> None:
+    """Write the lines of documents or drafts."""
+    copy_rows(session, "invoice_line", _LINES, _line_rows(planned))
+
+
+def _write_rows(session: Session, planned: Sequence[PlannedInvoice], rows: Sequence[str]) -> None:
+    """New rows are inserted. Those of drafts change in place, under their payments and periods, by way of a copy."""
+    new = [row for document, row in zip(planned, rows, strict=True) if not document.drafted]
+    drafted = [row for document, row in zip(planned, rows, strict=True) if document.drafted]
+    copy_rows(session, "invoice", _INVOICES, new)
+    if drafted:
+        session.execute(text("CREATE TEMP TABLE issuing (LIKE billing.invoice INCLUDING DEFAULTS) ON COMMIT DROP"))
+        copy_rows(session, "issuing", _INVOICES, drafted, schema="pg_temp")
+        session.execute(_FROM_DRAFTS)
+        session.execute(text("DROP TABLE pg_temp.issuing"))
+
+
+_CHANGED = [name for name in _INVOICES if name not in ("id", "seller_id", "version")]
+_FROM_DRAFTS = text(
+    f"""
+    UPDATE billing.invoice i
+    SET ({", ".join(_CHANGED)}) = ROW({", ".join(f"t.{name}" for name in _CHANGED)}),
+        review_until = NULL, version = i.version + 1, updated_at = clock_timestamp()
+    FROM pg_temp.issuing t WHERE i.id = t.id
+    """  # noqa: S608 (our own names)
+)
 
 
 def _line_rows(planned: Sequence[PlannedInvoice]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from billing.kernel.status import InvoiceStatus
@@ -39,6 +40,13 @@ class PlannedLine:
     """Told only if there is some: usage from before a pause, of a period that closed in it."""
 
 
+class Held(StrEnum):
+    """Why a document is a draft at first: the seller reviews it, or a subscription waits for its first payment."""
+
+    REVIEW = "review"
+    FIRST_PAYMENT = "first_payment"
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedInvoice:
     """A document ready to be issued. `parties_json` names seller and buyer in full; it is written sealed.
@@ -66,3 +74,7 @@ class PlannedInvoice:
     note_status: InvoiceStatus = InvoiceStatus.CREDITED
     counter: Account = Account.CUSTOMER_CREDIT
     corrects_id: UUID | None = None
+    held: Held | None = None
+    """Written as a draft, without a number: until it was reviewed, or until it is paid."""
+    drafted: bool = False
+    """Its draft is written already, and becomes this document."""

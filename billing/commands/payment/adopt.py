@@ -10,7 +10,7 @@ from billing.commands.invoice.settle import settle
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
-from billing.kernel.status import InvoiceStatus, PaymentStatus
+from billing.kernel.status import COLLECTABLE, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent
 from billing.providers.port import ChargeFacts
 
@@ -18,7 +18,7 @@ from billing.providers.port import ChargeFacts
 def fits(invoice: Invoice, charge: ChargeFacts) -> bool:
     """Whether the charge is exactly what the invoice still asks for."""
     return (
-        invoice.status == InvoiceStatus.OPEN
+        invoice.status in COLLECTABLE
         and charge.currency == invoice.currency
         and charge.amount_minor == invoice.amount_remaining_minor
     )

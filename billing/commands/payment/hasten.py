@@ -14,7 +14,7 @@ _ACCOUNT = text(
     """
     UPDATE billing.invoice i
     SET charge_not_before = NULL, version = i.version + 1, updated_at = clock_timestamp()
-    WHERE i.status = 'open' AND i.charge_not_before > clock_timestamp()
+    WHERE i.status IN ('open', 'draft') AND i.charge_not_before > clock_timestamp()
       AND EXISTS (SELECT FROM billing.payment p
                   WHERE p.invoice_id = i.id AND p.provider_account_id = :account AND p.status = 'not_sent')
     """

@@ -17,7 +17,7 @@ from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.kernel.status import CLOSED_PAYMENT, InvoiceStatus, PaymentStatus, require_move
+from billing.kernel.status import CLOSED_PAYMENT, COLLECTABLE, InvoiceStatus, PaymentStatus, require_move
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, Seller
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.rules.dunning import classify
@@ -113,6 +113,8 @@ def _declined(recording: Recording) -> None:
             now=recording.now,
         )
         _try_newer_method(recording)
+    elif invoice.status == InvoiceStatus.DRAFT:
+        _try_newer_method(recording)
     _tell(recording, Topic.PAYMENT_DECLINED, {"decline_code": outcome.decline_code})
 
 
@@ -135,7 +137,7 @@ def _not_sent(recording: Recording) -> None:
     """Nothing reached the provider: the same attempt is sent again later and no dunning step is used."""
     payment, invoice = recording.payment, recording.invoice
     payment.checks += 1
-    if invoice.status != InvoiceStatus.OPEN:
+    if invoice.status not in COLLECTABLE:
         return
     invoice.next_attempt_at = recording.now
     invoice.charge_not_before = recording.wall + timedelta(seconds=recording.pause_s())
@@ -191,7 +193,7 @@ def _canceled(recording: Recording) -> None:
         recording.intent.status = "absent"
     elif recording.outcome.reason != INTENT_KEPT:
         recording.intent.status = "canceled"
-    if invoice.status == InvoiceStatus.OPEN:
+    if invoice.status in COLLECTABLE:
         invoice.next_attempt_at = recording.now
         invoice.charge_not_before = recording.wall + timedelta(seconds=recording.pause_s())
 

@@ -16,7 +16,7 @@ _MARK = text(
         first_sent_at = coalesce(p.first_sent_at, :now), version = p.version + 1, updated_at = clock_timestamp()
     FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS int[])) AS held(id, token), billing.invoice i
     WHERE p.id = held.id AND p.token = held.token AND p.lease_until > clock_timestamp()
-      AND p.status IN ('prepared', 'unknown') AND i.id = p.invoice_id AND i.status = 'open'
+      AND p.status IN ('prepared', 'unknown') AND i.id = p.invoice_id AND i.status IN ('open', 'draft')
     RETURNING p.id
     """
 )

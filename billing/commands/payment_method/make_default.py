@@ -24,9 +24,10 @@ _TRY_NOW = text(
     f"""
     UPDATE billing.invoice i
     SET next_attempt_at = :now, waits_for_method = FALSE, version = version + 1, updated_at = clock_timestamp()
-    WHERE i.profile_id = :profile AND i.status = 'open' AND i.collection = 'automatic'
+    WHERE i.profile_id = :profile AND i.collection = 'automatic'
+      AND (i.status = 'open' OR (i.status = 'draft' AND i.review_until IS NULL))
       AND NOT EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = i.id AND p.status IN ({_OPEN}))
-    RETURNING i.id, i.issued_at
+    RETURNING i.id, coalesce(i.issued_at, i.created_at) AS issued_at
     """  # noqa: S608 (statuses are our own constants)
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from billing.commands.invoice.compose import Frame, compose, discountable, discounted
-from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
+from billing.commands.invoice.planned import Held, PlannedInvoice, PlannedLine
 from billing.commands.subscription.lines import (
     licensed_line,
     one_off_line,
@@ -146,10 +146,16 @@ class Biller:
             collection=row.collection,
             days_until_due=row.days_until_due,
             charged=row.status not in (SubscriptionStatus.UNPAID, SubscriptionStatus.CANCELED),
+            held=self._held(),
         )
         document = compose(frame, lines, wallet=self.made.wallet)
         self.made.documents.append(document)
         return document
+
+    def _held(self) -> Held | None:
+        if self.row.status == SubscriptionStatus.INCOMPLETE:
+            return Held.FIRST_PAYMENT
+        return Held.REVIEW if self.seller.draft_review_h else None
 
     def _discounted(self, lines: list[PlannedLine]) -> list[PlannedLine]:
         coupon = self.standing.coupons.get(self.row.coupon_id) if self.row.coupon_id else None

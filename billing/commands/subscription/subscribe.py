@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,9 @@ from billing.queries.catalog import prices_by_code, usable_coupon
 from billing.queries.standing import Item, prices_in_use
 from billing.rules.walk import STUB
 from billing.validators.subscription import NewSubscription
+
+FIRST_PAYMENT_WITHIN = timedelta(hours=23)
+"""Time for the first payment of an `incomplete` subscription, in business time from its start."""
 
 
 def subscribe(session: Session, *, seller_id: UUID, new: NewSubscription, now: datetime) -> Subscription:
@@ -92,6 +95,12 @@ def _coupons(session: Session, seller_id: UUID, planned: Sequence[PlannedSubscri
     return found
 
 
+def _status(plan: PlannedSubscription) -> SubscriptionStatus:
+    if plan.new.first_payment:
+        return SubscriptionStatus.INCOMPLETE
+    return SubscriptionStatus.TRIALING if plan.trial_end else SubscriptionStatus.ACTIVE
+
+
 def _row(
     id_: UUID, seller_id: UUID, profile_id: UUID, plan: PlannedSubscription, coupons: Mapping[str, UUID]
 ) -> dict[str, Any]:
@@ -101,7 +110,8 @@ def _row(
         "seller_id": seller_id,
         "profile_id": profile_id,
         "code": new.code,
-        "status": SubscriptionStatus.TRIALING if plan.trial_end else SubscriptionStatus.ACTIVE,
+        "status": _status(plan),
+        "expires_at": new.start + FIRST_PAYMENT_WITHIN if new.first_payment else None,
         "currency": plan.currency,
         "interval_unit": plan.interval.unit,
         "interval_count": plan.interval.count,

@@ -203,6 +203,16 @@ CREATE TABLE billing.refund (
         "ALTER TABLE billing.subscription ADD CONSTRAINT ck_subscription_canceled_is_over "
         "CHECK (status <> 'canceled' OR ended_at IS NOT NULL)"
     )
+    op.execute("ALTER TABLE billing.invoice DROP CONSTRAINT ck_invoice_tried_only_while_open")
+    op.execute(
+        "ALTER TABLE billing.invoice ADD CONSTRAINT ck_invoice_tried_only_while_open "
+        "CHECK (status IN ('open', 'draft') OR next_attempt_at IS NULL)"
+    )
+    op.execute("DROP INDEX billing.ix_invoice_due")
+    op.execute(
+        "CREATE INDEX ix_invoice_due ON billing.invoice (next_attempt_at) "
+        "WHERE status IN ('open', 'draft') AND next_attempt_at IS NOT NULL AND hold_id IS NULL"
+    )
     op.execute("ALTER TABLE billing.invoice ADD COLUMN on_schedule BOOLEAN DEFAULT true NOT NULL")
     op.execute("ALTER TABLE billing.invoice ADD COLUMN review_until TIMESTAMP WITH TIME ZONE")
     op.execute("ALTER TABLE billing.subscription_item ALTER COLUMN quantity DROP NOT NULL")

@@ -1,0 +1,176 @@
+"""Drafts: invoices that a seller reviews before they are issued. They may be edited until then, or released early."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from billing.commands.invoice.compose import Wallet
+from billing.commands.invoice.draft import planned_again, sums
+from billing.commands.invoice.issue import Issued
+from billing.commands.invoice.planned import Held
+from billing.flows.issuing import issue_documents, open_parties
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.ids import new_id
+from billing.kernel.status import InvoiceStatus
+from billing.models import Invoice, InvoiceLine, TaxRate
+from billing.queries.invoice import lock_invoice
+from billing.queries.profile import lock_profile
+from billing.queries.standing import load_standing
+from billing.rules.lines import PriceModel, PriceTerms, priced
+from billing.rules.tax import TaxRate as Rate
+from billing.rules.tax import treatment
+from billing.validators.checks import Checks
+
+PAGE = 100
+"""Drafts that are issued in one transaction."""
+
+MOST_AMOUNT = 10**15
+
+
+def sweep(parts: Parts) -> int:
+    """Issue the drafts whose review is over. Returns their number."""
+    done = 0
+    while True:
+        with parts.begin() as session:
+            now = parts.clock.now(session)
+            query = select(Invoice.id).where(Invoice.status == InvoiceStatus.DRAFT, Invoice.review_until <= now)
+            due = session.scalars(query.order_by(Invoice.review_until, Invoice.id).limit(PAGE)).all()
+            done += len(release(parts, session, due, now=now))
+        if len(due) < PAGE:
+            return done
+
+
+def release(parts: Parts, session: Session, drafts: Sequence[UUID], *, now: datetime) -> list[Issued]:
+    """Issue these drafts now, within the caller's transaction; those that are issued already are left alone."""
+    if not drafts:
+        return []
+    of = session.scalars(select(Invoice.profile_id).where(Invoice.id.in_(drafts))).all()
+    about = session.scalars(select(Invoice.subscription_id).where(Invoice.id.in_(drafts))).all()
+    standing = load_standing(session, profiles=set(of), only=[id_ for id_ in about if id_ is not None])
+    locked = session.scalars(
+        select(Invoice)
+        .where(
+            Invoice.id.in_(drafts),
+            Invoice.status == InvoiceStatus.DRAFT,
+            Invoice.profile_id.in_(standing.profiles),
+        )
+        .order_by(Invoice.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    wallet = Wallet(standing.balances, {})
+    planned = planned_again(session, locked, standing=standing, parties=open_parties(parts, standing), wallet=wallet)
+    issued = issue_documents(parts, session, planned, wallet=wallet, now=now)
+    for draft in locked:
+        session.refresh(draft)
+    return issued
+
+
+def add_line(
+    parts: Parts,
+    session: Session,
+    draft_id: UUID,
+    *,
+    description: str,
+    amount_minor: int,
+    tax_rate: str | None = "standard",
+) -> Invoice:
+    """Add a line to a draft that is under review; its sums follow. A negative amount takes something off.
+
+    Raises `Refused`: the faults of the values, `invoice_not_found`, `invoice_not_draft`, `tax_rate_not_found`,
+    `draft_below_zero`.
+    """
+    checks = Checks()
+    checks.text("description", description, most=500)
+    checks.whole("amount", amount_minor, least=-MOST_AMOUNT, most=MOST_AMOUNT)
+    checks.done()
+    draft = _editable(session, draft_id)
+    standing = load_standing(session, profiles=[draft.profile_id], only=[])
+    seller, profile = standing.sellers[draft.seller_id], standing.profiles[draft.profile_id]
+    how = treatment(
+        seller.country, profile.country, profile.has_tax_id, _rate(session, seller.id, tax_rate), seller.oss
+    )
+    made = priced(PriceTerms(PriceModel.FLAT, Decimal(abs(amount_minor))), Decimal(1))
+    last = session.scalar(select(func.max(InvoiceLine.position)).where(InvoiceLine.invoice_id == draft.id)) or 0
+    session.add(
+        InvoiceLine(
+            id=new_id(),
+            seller_id=draft.seller_id,
+            invoice_id=draft.id,
+            position=last + 1,
+            kind="one_off",
+            description=description,
+            quantity=Decimal(1),
+            unit_amount=Decimal(amount_minor),
+            amount_minor=amount_minor,
+            discount_minor=0,
+            tax_percent=how.percent,
+            tax_inclusive=how.inclusive,
+            tax_code=how.code,
+            how=json.loads(json.dumps(made.how)),
+        )
+    )
+    return _summed(parts, session, draft)
+
+
+def remove_line(parts: Parts, session: Session, draft_id: UUID, *, line_id: UUID) -> Invoice:
+    """Take a line off a draft that is under review; its sums follow.
+
+    Raises `Refused`: `invoice_not_found`, `invoice_not_draft`, `line_not_found`, `last_line`, `draft_below_zero`.
+    """
+    draft = _editable(session, draft_id)
+    of = select(InvoiceLine.id).where(InvoiceLine.invoice_id == draft.id)
+    lines = set(session.scalars(of))
+    if line_id not in lines:
+        raise Refused(Fault("line", "line_not_found", "give the id of a line of this draft"))
+    if len(lines) == 1:
+        raise Refused(Fault("line", "last_line", "add another line first; a document has at least one"))
+    session.execute(delete(InvoiceLine).where(InvoiceLine.id == line_id))
+    return _summed(parts, session, draft)
+
+
+def _editable(session: Session, draft_id: UUID) -> Invoice:
+    found = session.get(Invoice, draft_id)
+    if found is None:
+        raise Refused(Fault("invoice", "invoice_not_found", "give the id of a draft"))
+    lock_profile(session, found.profile_id)
+    draft = lock_invoice(session, draft_id)
+    if draft.status != InvoiceStatus.DRAFT or draft.review_until is None:
+        raise Refused(Fault("invoice", "invoice_not_draft", "only what waits for its review can be edited"))
+    return draft
+
+
+def _summed(parts: Parts, session: Session, draft: Invoice) -> Invoice:
+    session.flush()
+    standing = load_standing(session, profiles=[draft.profile_id], only=[])
+    (document,) = planned_again(
+        session,
+        [draft],
+        standing=standing,
+        parties=open_parties(parts, standing),
+        wallet=Wallet({}, {}),
+        held=Held.REVIEW,
+    )
+    if document.kind != "invoice":
+        raise Refused(Fault("amount", "draft_below_zero", "grant credit instead; an invoice takes nothing off below 0"))
+    for name, value in sums(document).items():
+        setattr(draft, name, value)
+    session.flush()
+    return draft
+
+
+def _rate(session: Session, seller_id: UUID, name: str | None) -> Rate | None:
+    if name is None:
+        return None
+    found = session.scalars(select(TaxRate).where(TaxRate.seller_id == seller_id, TaxRate.name == name)).one_or_none()
+    if found is None:
+        raise Refused(Fault("tax_rate", "tax_rate_not_found", f"put the tax rate {name} first"))
+    return Rate.of(percent=found.percent, inclusive=found.inclusive, countries=found.countries)

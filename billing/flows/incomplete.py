@@ -1,0 +1,124 @@
+"""Incomplete: a subscription that is active only once its first invoice is paid, and given up after 23 hours.
+
+Its invoice is a draft without a number until then; it is issued in the transaction that records the payment
+(DECISIONS 34).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.invoice.retry import has_attempt_in_flight
+from billing.commands.payment.cancel import note_cancel
+from billing.events.outbox import emit
+from billing.events.topics import Topic
+from billing.flows.drafts import release
+from billing.flows.parts import Parts
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain
+from billing.kernel.status import InvoiceStatus, SubscriptionStatus
+from billing.models import Invoice, Payment, PaymentIntent, Subscription
+from billing.queries.subscription import lock_subscription
+
+_log = structlog.get_logger(__name__)
+PAGE = 100
+_SETTLING = ("succeeded", "processing")
+
+
+def complete(parts: Parts, session: Session, invoice: Invoice, *, now: datetime) -> None:
+    """The first payment has come: issue the draft and activate what waited for it. The caller books the payment."""
+    release(parts, session, [invoice.id], now=now)
+    if invoice.subscription_id is None:
+        return
+    subscription = session.get_one(Subscription, invoice.subscription_id, with_for_update=True, populate_existing=True)
+    if subscription.status != SubscriptionStatus.INCOMPLETE:
+        return
+    subscription.status = SubscriptionStatus.ACTIVE
+    subscription.expires_at = None
+    session.flush()
+    _tell(session, subscription, Topic.SUBSCRIPTION_ACTIVE, now)
+
+
+def sweep(parts: Parts) -> int:
+    """Give up what has waited too long. Returns how many; one whose payment is under way is looked at again later."""
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        due = session.scalars(
+            select(Subscription.id)
+            .where(Subscription.status == SubscriptionStatus.INCOMPLETE, Subscription.expires_at <= now)
+            .order_by(Subscription.expires_at)
+            .limit(PAGE)
+        ).all()
+    return sum(_give_up(parts, id_) for id_ in due)
+
+
+def _give_up(parts: Parts, subscription_id: UUID) -> bool:
+    """Cancel its intents first, so that nobody pays what is no more; then its draft and itself expire."""
+    with parts.begin() as session:
+        drafts = _drafts(session, subscription_id)
+        if any(has_attempt_in_flight(session, draft.id) for draft in drafts):
+            return False
+        live = session.scalars(
+            select(PaymentIntent).where(
+                PaymentIntent.invoice_id.in_([draft.id for draft in drafts]),
+                PaymentIntent.status == "open",
+                PaymentIntent.intent_ref.is_not(None),
+            )
+        ).all()
+    try:
+        if not all(_canceled(parts, intent) for intent in live):
+            return False
+    except (ProviderUnavailable, ProviderUncertain, ProviderRefused) as unclear:
+        _log.info("incomplete_not_given_up", subscription=str(subscription_id), reason=type(unclear).__name__)
+        return False
+    with parts.begin() as session:
+        subscription = lock_subscription(session, subscription_id)
+        now = parts.clock.now(session)
+        drafts = _drafts(session, subscription_id)
+        if subscription.status != SubscriptionStatus.INCOMPLETE or any(
+            has_attempt_in_flight(session, draft.id) for draft in drafts
+        ):
+            return False
+        for draft in drafts:
+            draft.status, draft.next_attempt_at = InvoiceStatus.EXPIRED, None
+        subscription.status = SubscriptionStatus.INCOMPLETE_EXPIRED
+        subscription.next_due_at = None
+        session.flush()
+        _tell(session, subscription, Topic.SUBSCRIPTION_EXPIRED, now)
+    return True
+
+
+def _drafts(session: Session, subscription_id: UUID) -> list[Invoice]:
+    query = select(Invoice).where(Invoice.subscription_id == subscription_id, Invoice.status == InvoiceStatus.DRAFT)
+    return list(session.scalars(query.order_by(Invoice.id).with_for_update(key_share=True)))
+
+
+def _canceled(parts: Parts, intent: PaymentIntent) -> bool:
+    """Cancel an intent at the provider. False where its money came, or is about to."""
+    assert intent.intent_ref is not None
+    with parts.begin() as session:
+        attempts = select(Payment.id).where(Payment.payment_intent_id == intent.id).order_by(Payment.attempt_no.desc())
+        last = session.scalars(attempts.limit(1)).one()
+        key = note_cancel(session, payment_id=last, seller_id=intent.seller_id, intent_ref=intent.intent_ref)
+    facts = parts.provider(intent.provider_account_id).cancel_intent(intent.intent_ref, key=key)
+    if facts.status in _SETTLING:
+        return False
+    with parts.begin() as session:
+        session.get_one(PaymentIntent, intent.id, with_for_update=True).status = "canceled"
+    return True
+
+
+def _tell(session: Session, subscription: Subscription, topic: Topic, now: datetime) -> None:
+    emit(
+        session,
+        topic=topic,
+        object_type="subscription",
+        object_id=subscription.id,
+        seller_id=subscription.seller_id,
+        now=now,
+        payload={"subscription_id": str(subscription.id)},
+    )

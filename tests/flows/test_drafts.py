@@ -1,0 +1,127 @@
+"""Drafts: held for review where a seller wishes it, edited until they are issued, and in nobody's books before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select
+
+from billing.commands.credit.grant import grant_credit
+from billing.flows import audit, drafts
+from billing.kernel.errors import Refused
+from billing.kernel.ids import new_id
+from billing.models import Invoice, InvoiceLine, LedgerEntry, OutboxEvent
+from billing.validators.seller import SellerPolicy
+from tests.flows.company import START, Company, company
+
+
+@pytest.fixture
+def acme(database_url: str) -> Iterator[Company]:
+    with company(database_url, policy=SellerPolicy(draft_review_h=24)) as fresh:
+        yield fresh
+
+
+def _draft(acme: Company) -> Invoice:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    (draft,) = acme.invoices()
+    return draft
+
+
+def _release(acme: Company, *ids: UUID) -> None:
+    with acme.parts.begin() as session:
+        drafts.release(acme.parts, session, ids, now=acme.parts.clock.now(session))
+    acme.settle()
+
+
+def _lines(acme: Company) -> list[InvoiceLine]:
+    with acme.begin() as session:
+        return list(session.scalars(select(InvoiceLine).order_by(InvoiceLine.position)))
+
+
+def _holds(acme: Company) -> None:
+    assert audit.run(acme.parts, witness=acme.witness).violations == ()
+
+
+def test_a_draft_has_no_number_is_in_no_books_and_is_not_charged(acme: Company) -> None:
+    draft = _draft(acme)
+    assert (draft.status, draft.number, draft.total_minor, draft.next_attempt_at) == ("draft", None, 1190, None)
+    assert draft.review_until == START + timedelta(hours=24)
+    assert acme.payments() == []
+    with acme.begin() as session:
+        assert session.scalar(select(func.count()).select_from(LedgerEntry)) == 0
+        assert "invoice.drafted" in session.scalars(select(OutboxEvent.topic)).all()
+    _holds(acme)
+
+
+def test_it_is_issued_and_charged_when_its_review_is_over(acme: Company) -> None:
+    draft = _draft(acme)
+    acme.set_clock(START + timedelta(hours=23))
+    assert drafts.sweep(acme.parts) == 0
+    acme.set_clock(START + timedelta(hours=24))
+    assert drafts.sweep(acme.parts) == 1
+    acme.settle()
+    (issued,) = acme.invoices()
+    assert (issued.id, issued.status, issued.number) == (draft.id, "paid", "ACME-000001")
+    assert issued.issued_at == START + timedelta(hours=24)
+    _holds(acme)
+
+
+def test_it_is_released_early_and_once(acme: Company) -> None:
+    draft = _draft(acme)
+    _release(acme, draft.id)
+    _release(acme, draft.id)
+    assert [each.status for each in acme.invoices()] == ["paid"]
+    assert len(acme.payments()) == 1
+
+
+def test_lines_are_added_and_removed_until_then(acme: Company) -> None:
+    draft = _draft(acme)
+    with acme.parts.begin() as session:
+        added = drafts.add_line(acme.parts, session, draft.id, description="Set-up", amount_minor=500)
+        assert (added.subtotal_minor, added.tax_minor, added.total_minor) == (1500, 285, 1785)
+    first, second = _lines(acme)
+    with acme.parts.begin() as session:
+        drafts.remove_line(acme.parts, session, draft.id, line_id=first.id)
+    with acme.parts.begin() as session, pytest.raises(Refused) as refusal:
+        drafts.remove_line(acme.parts, session, draft.id, line_id=second.id)
+    assert refusal.value.code == "last_line"
+    with acme.parts.begin() as session, pytest.raises(Refused) as refusal:
+        drafts.remove_line(acme.parts, session, draft.id, line_id=new_id())
+    assert refusal.value.code == "line_not_found"
+    with acme.parts.begin() as session:
+        drafts.add_line(acme.parts, session, draft.id, description="Rest", amount_minor=1000)
+    _release(acme, draft.id)
+    (issued,) = acme.invoices()
+    assert (issued.total_minor, issued.status) == (1785, "paid")
+
+
+def test_an_issued_one_is_not_edited(acme: Company) -> None:
+    draft = _draft(acme)
+    _release(acme, draft.id)
+    with acme.parts.begin() as session, pytest.raises(Refused) as refusal:
+        drafts.add_line(acme.parts, session, draft.id, description="Late", amount_minor=1)
+    assert refusal.value.code == "invoice_not_draft"
+
+
+def test_credit_is_used_when_it_is_issued(acme: Company) -> None:
+    draft = _draft(acme)
+    with acme.parts.begin() as session:
+        grant_credit(session, profile_id=draft.profile_id, amount_minor=190, currency="eur", now=START)
+    assert acme.invoices()[0].credit_applied_minor == 0
+    _release(acme, draft.id)
+    (issued,) = acme.invoices()
+    assert (issued.credit_applied_minor, issued.amount_due_minor) == (190, 1000)
+    _holds(acme)
+
+
+def test_one_is_not_edited_below_nothing(acme: Company) -> None:
+    draft = _draft(acme)
+    with pytest.raises(Refused) as refusal, acme.parts.begin() as session:
+        drafts.add_line(acme.parts, session, draft.id, description="Goodwill", amount_minor=-2000)
+    assert refusal.value.code == "draft_below_zero"
+    assert [line.amount_minor for line in _lines(acme)] == [1000]
