@@ -8,9 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from billing.commands.slice.cut import cut
-from billing.flows import collection, renewal
+from billing.commands.slice.cut import cut, cut_each
+from billing.flows import renewal
 from billing.kernel.errors import Refused
+from billing.queries.due import invoices_to_charge
 from billing.sandbox.scenario import steps
 from billing.sandbox.scenario.model import Scenario
 from billing.sandbox.scenario.playing.acts import Play, act
@@ -31,6 +32,9 @@ _DUE = text(
     ORDER BY code
     """
 )
+
+
+_ALL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,10 @@ class _Player:
 
     def _scheduled(self, now: datetime) -> None:
         """Retries, oldest invoice first, then boundaries by subscription name."""
-        collection.plan(self._stage.parts)
+        with self._stage.parts.begin() as session:
+            # Each by itself: what comes of one decides whether the next is charged.
+            due = invoices_to_charge(session, now=now, most=_ALL)
+            cut_each(session, kind="charges", members=due)
         self._stage.settle()
         if any(until == now for _, until in self._outages):
             self._bill_one_by_one(None)
