@@ -74,15 +74,16 @@ def record(recording: Recording) -> None:
         payment.advice_code = outcome.advice_code
     recording.session.flush()
     _HANDLERS[outcome.outcome](recording)
-    if payment.closed_at is not None:
+    if payment.closed_at is not None and payment.checks:
+        # Only what was held up before can be somebody's work: others cost nothing.
         close_for(recording.session, kind="payment_unknown", subject_id=payment.id, now=recording.now)
         _note_account_answers(recording)
 
 
 def _note_account_answers(recording: Recording) -> None:
-    """The account takes charges again. Asked only of attempts that were held up before, so that others cost nothing."""
+    """The account takes charges again."""
     payment = recording.payment
-    if payment.checks and payment.status in (PaymentStatus.SUCCEEDED, PaymentStatus.DECLINED):
+    if payment.status in (PaymentStatus.SUCCEEDED, PaymentStatus.DECLINED):
         account = payment.provider_account_id
         close_for(recording.session, kind="provider_refuses_account", subject_id=account, now=recording.now)
 
