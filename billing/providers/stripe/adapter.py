@@ -39,6 +39,8 @@ MAX_PAGES = 1000
 
 _LATEST_CHARGE = ["latest_charge"]
 
+_NOT_CANCELABLE = frozenset({"canceled", "succeeded", "processing"})
+
 T = TypeVar("T")
 
 
@@ -162,6 +164,9 @@ class StripeProvider:
             return done
         if done.reason == "payment_intent_unexpected_state":
             return self.read_intent(intent_ref)
+        if done.replayed and (now := self.read_intent(intent_ref)).status in _NOT_CANCELABLE:
+            # Stripe keeps a failure under its key, too, also of a request that it carried out.
+            return now
         raise done.of_a_write()
 
     def read_intent(self, intent_ref: str) -> IntentFacts:

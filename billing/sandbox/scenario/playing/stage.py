@@ -28,11 +28,13 @@ from billing.models import ProviderAccount
 from billing.privacy.keyring import Keyring, generate
 from billing.providers.stripe.adapter import StripeProvider
 from billing.providers.stripe.client import build_client
+from billing.providers.stripe.mounted import MountedClient
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import TRANSPORT
-from billing.sandbox.scenario.playing.transports import Line, MountedClient, MountedWitness, Receiver
+from billing.sandbox.scenario.playing.transports import Line, MountedWitness, Receiver
 from billing.sandbox.stripe.app import create_app, stand_in_of
 from billing.sandbox.stripe.background import run_due
+from billing.sandbox.stripe.faults import NoAnswer
 from billing.sandbox.stripe.store import MEMORY, Store
 from billing.settings import Settings
 from billing.webhooks.app import create_app as create_receiver
@@ -157,7 +159,7 @@ def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
         connect_s=1,
         read_s=1,
         base_address="http://stand-in",
-        http_client=MountedClient(stand_in),
+        http_client=MountedClient(stand_in, lost=NoAnswer),
     )
     provider = StripeProvider(client=client, livemode=False, tens_only=False)
     parts = Parts(

@@ -1,15 +1,14 @@
-"""The three transports of a played scenario: messages, the provider's HTTP, and its webhooks, all in this process."""
+"""Transports of a played scenario, all in this process: messages, the provider's books, and its webhooks."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import requests
-import stripe
 from flask import Flask
 from werkzeug.test import Client
 
@@ -19,7 +18,6 @@ from billing.kernel.errors import ProviderUnavailable
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import Message
 from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, REFUNDS_SEND, RENEWALS_BILL
-from billing.sandbox.stripe.faults import NoAnswer
 
 _WORK: dict[str, Callable[[Parts, UUID], object]] = {
     RENEWALS_BILL.name: renewal.bill,
@@ -46,37 +44,6 @@ class Line:
             task, ids = self._messages.popleft()
             if task.name in _WORK:
                 _WORK[task.name](parts, UUID(ids[0]))
-
-
-class MountedClient(stripe.HTTPClient):
-    """The SDK's HTTP, straight into the stand-in's application."""
-
-    name = "mounted"
-
-    def __init__(self, app: Flask) -> None:
-        super().__init__()
-        self._client = Client(app)
-
-    def request(  # type: ignore[override]  # as in providers.stripe.transport
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None,
-        post_data: Any = None,
-        *,
-        _usage: list[str] | None = None,
-    ) -> tuple[bytes, int, Mapping[str, str]]:
-        parts = urlsplit(url)
-        try:
-            answer = self._client.open(
-                parts.path, query_string=parts.query, method=method.upper(), headers=dict(headers or {}), data=post_data
-            )
-        except NoAnswer:
-            raise stripe.APIConnectionError("ReadTimeout") from requests.ReadTimeout()  # type: ignore[no-untyped-call]
-        return answer.get_data(), answer.status_code, dict(answer.headers)
-
-    def close(self) -> None:
-        """There is no connection."""
 
 
 class MountedWitness(Witness):
