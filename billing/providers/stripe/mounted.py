@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 import stripe
-from werkzeug.test import Client
+
+Answer = tuple[bytes, int, Mapping[str, str]]
+"""Body, status, headers."""
 
 
 class MountedClient(stripe.HTTPClient):
-    """Calls `app` (WSGI). `lost` is what it raises where a caller is to get no answer: that passes for a time-out."""
+    """`ask` serves (method, address, headers, body); it raises `lost` where a caller is to get no answer at all."""
 
     name = "mounted"
 
-    def __init__(self, app: Callable[..., Any], *, lost: type[Exception]) -> None:
+    def __init__(self, ask: Callable[[str, str, Mapping[str, str], Any], Answer], *, lost: type[Exception]) -> None:
         super().__init__()
-        self._client = Client(app)
+        self._ask = ask
         self._lost = lost
 
     def request(  # type: ignore[override]  # as in `transport`
@@ -29,15 +30,12 @@ class MountedClient(stripe.HTTPClient):
         post_data: Any = None,
         *,
         _usage: list[str] | None = None,
-    ) -> tuple[bytes, int, Mapping[str, str]]:
-        parts = urlsplit(url)
+    ) -> Answer:
         try:
-            answer = self._client.open(
-                parts.path, query_string=parts.query, method=method.upper(), headers=dict(headers or {}), data=post_data
-            )
+            return self._ask(method.upper(), url, headers or {}, post_data)
         except self._lost:
+            # To the SDK this is a time-out of the network, told as `transport` tells it.
             raise stripe.APIConnectionError("ReadTimeout") from requests.ReadTimeout()  # type: ignore[no-untyped-call]
-        return answer.get_data(), answer.status_code, dict(answer.headers)
 
     def close(self) -> None:
         """There is no connection."""

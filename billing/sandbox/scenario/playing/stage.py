@@ -14,7 +14,6 @@ import structlog
 from flask import Flask
 from pydantic import SecretStr
 from sqlalchemy import select, text
-from werkzeug.test import Client
 
 from billing.commands.slice.cut import cut_each
 from billing.db.clock import SandboxTime
@@ -31,7 +30,7 @@ from billing.providers.stripe.client import build_client
 from billing.providers.stripe.mounted import MountedClient
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import TRANSPORT
-from billing.sandbox.scenario.playing.transports import Line, MountedWitness, Receiver
+from billing.sandbox.scenario.playing.transports import Line, Mounted, MountedWitness, Receiver
 from billing.sandbox.stripe.app import create_app, stand_in_of
 from billing.sandbox.stripe.background import run_due
 from billing.sandbox.stripe.faults import NoAnswer
@@ -142,7 +141,7 @@ def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
     stand_in = create_app(store, deliver=receiver, seed=1, in_process=True)
     stand_in_of(stand_in).configure({"minimums": False, "limits": False, "max_confirms": 1_000_000})
     api_key = "sk_test_" + secrets.token_hex(12)
-    endpoint = Client(stand_in).post(
+    endpoint = stand_in.test_client().post(
         "/v1/webhook_endpoints",
         data={"url": "http://receiver/webhooks/stripe", "enabled_events[]": sorted(HANDLERS)},
         headers={"Authorization": f"Bearer {api_key}"},
@@ -159,7 +158,7 @@ def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
         connect_s=1,
         read_s=1,
         base_address="http://stand-in",
-        http_client=MountedClient(stand_in, lost=NoAnswer),
+        http_client=MountedClient(Mounted(stand_in), lost=NoAnswer),
     )
     provider = StripeProvider(client=client, livemode=False, tens_only=False)
     parts = Parts(
