@@ -1,12 +1,14 @@
 """Correcting an open invoice by hand: void it, write it off, or note that its money came another way.
 
 The provider's intent is canceled first, outside any transaction; where it turns out to be paid or under way, that wins
-and the order is refused (DECISIONS 20 and 23).
+and the order is refused (DECISIONS 20 and 23). An operator's `order` is noted in the transaction of its effect; one
+that is only tried asks the provider nothing and takes everything else back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -18,55 +20,81 @@ from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.note import cancellation
 from billing.commands.invoice.retry import has_attempt_in_flight
 from billing.commands.payment.cancel import note_cancel
+from billing.db.base import Json
 from billing.flows.issuing import issue_documents, open_parties
+from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.models import Invoice, Payment, PaymentIntent
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
 from billing.queries.standing import load_standing
+from billing.validators.checks import Checks
 
 _SETTLING = ("succeeded", "processing")
 
 
-def void(parts: Parts, invoice_id: UUID) -> None:
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The invoice, and what was still owed on it (minor units). `note`: the number of the document that cancels it."""
+
+    number: str
+    owed_minor: int
+    currency: str
+    note: str | None
+
+
+def void(parts: Parts, invoice_id: UUID, *, order: Order | None = None) -> Corrected:
     """Take an open invoice back: its number stays, a cancellation document is issued, its credit is free again.
 
     Raises `Refused`: `invoice_not_found`, `invoice_not_open`, `payment_in_flight`; the provider's errors: then nothing
     was done here, do it again.
     """
 
-    def take_back(session: Session, invoice: Invoice, now: datetime) -> None:
+    def take_back(session: Session, invoice: Invoice, now: datetime) -> str:
         standing = load_standing(session, profiles=[invoice.profile_id], only=[])
         parties = open_parties(parts, standing)[invoice.profile_id]
-        issue_documents(parts, session, [cancellation(invoice, parties=parties)], wallet=Wallet({}, {}), now=now)
+        cancels = cancellation(invoice, parties=parties)
+        (issued,) = issue_documents(parts, session, [cancels], wallet=Wallet({}, {}), now=now)
         correct.void(session, invoice=invoice, now=now)
+        return issued.number
 
-    _correct(parts, invoice_id, take_back)
+    return _correct(parts, invoice_id, take_back, action="void", order=order)
 
 
-def mark_uncollectible(parts: Parts, invoice_id: UUID) -> None:
+def mark_uncollectible(parts: Parts, invoice_id: UUID, *, order: Order | None = None) -> Corrected:
     """Write off what is still owed; it is not tried again. Raises as `void` does."""
-    _correct(parts, invoice_id, lambda session, invoice, now: correct.write_off(session, invoice=invoice, now=now))
+
+    def write_off(session: Session, invoice: Invoice, now: datetime) -> None:
+        correct.write_off(session, invoice=invoice, now=now)
+
+    return _correct(parts, invoice_id, write_off, action="mark_uncollectible", order=order)
 
 
-def mark_paid(parts: Parts, invoice_id: UUID, *, reference: str = "") -> None:
-    """Note money that came another way for all that is owed, also when written off. Raises as `void` does."""
-    _correct(
-        parts,
-        invoice_id,
-        lambda session, invoice, now: correct.pay_externally(session, invoice=invoice, reference=reference, now=now),
-        or_uncollectible=True,
-    )
+def mark_paid(parts: Parts, invoice_id: UUID, *, reference: str = "", order: Order | None = None) -> Corrected:
+    """Note money that came another way for all that is owed, also when written off.
+
+    `reference` is what the bank or till calls it. Raises as `void` does, and the faults of `reference`.
+    """
+    checks = Checks()
+    checks.optional_text("reference", reference, most=200)
+    checks.done()
+
+    def pay(session: Session, invoice: Invoice, now: datetime) -> None:
+        correct.pay_externally(session, invoice=invoice, reference=reference, now=now)
+
+    return _correct(parts, invoice_id, pay, action="mark_paid", order=order, or_uncollectible=True)
 
 
 def _correct(
     parts: Parts,
     invoice_id: UUID,
-    apply: Callable[[Session, Invoice, datetime], None],
+    apply: Callable[[Session, Invoice, datetime], str | None],
     *,
+    action: str,
+    order: Order | None,
     or_uncollectible: bool = False,
-) -> None:
+) -> Corrected:
     with parts.begin() as session:
         _locked(session, invoice_id, or_uncollectible=or_uncollectible)
         live = session.scalars(
@@ -76,7 +104,8 @@ def _correct(
                 PaymentIntent.intent_ref.is_not(None),
             )
         ).all()
-    for intent in live:
+    tried = order is not None and order.dry_run
+    for intent in () if tried else live:
         assert intent.intent_ref is not None
         key = _noted_key(parts, intent)
         facts = parts.provider(intent.provider_account_id).cancel_intent(intent.intent_ref, key=key)
@@ -85,9 +114,32 @@ def _correct(
             raise Refused(Fault("invoice", "payment_in_flight", mend))
         with parts.begin() as session:
             session.get_one(PaymentIntent, intent.id, with_for_update=True).status = "canceled"
-    with parts.begin() as session:
+    with carry_out(parts, order) if order else parts.begin() as session:
         invoice = _locked(session, invoice_id, or_uncollectible=or_uncollectible)
-        apply(session, invoice, parts.clock.now(session))
+        before = _of(invoice)
+        made = Corrected(
+            number=invoice.number or "invoice",
+            owed_minor=invoice.amount_remaining_minor,
+            currency=invoice.currency,
+            note=apply(session, invoice, parts.clock.now(session)),
+        )
+        if order is not None:
+            note(
+                parts,
+                session,
+                order,
+                action=f"invoice.{action}",
+                subject_type="invoice",
+                subject_id=invoice.id,
+                seller_id=invoice.seller_id,
+                before=before,
+                after=_of(invoice) | ({"canceled_by": made.note} if made.note else {}),
+            )
+    return made
+
+
+def _of(invoice: Invoice) -> Json:
+    return {"status": invoice.status, "amount_remaining_minor": invoice.amount_remaining_minor}
 
 
 def _noted_key(parts: Parts, intent: PaymentIntent) -> str:

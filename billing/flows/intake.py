@@ -9,26 +9,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.commands.subscription.plan import PlannedSubscription
+from billing.flows.intake_bill import first_bill
 from billing.flows.intake_check import Checked, Sorted, check
-from billing.flows.intake_input import FirstBill, Intake, IntakeRefused, IntakeReport
+from billing.flows.intake_input import Intake, IntakeRefused, IntakeReport
 from billing.flows.intake_methods import BroughtBy, bring
 from billing.flows.intake_write import write
 from billing.flows.parts import Parts
-from billing.kernel.period import period_no_at
+from billing.kernel.errors import Refused
 from billing.queries.intake import Known, known
 from billing.queries.payment_method import the_provider_account
 from billing.queue.buffer import after_commit
 from billing.queue.names import RENEWALS_TICK
-from billing.rules.lines import priced
-from billing.rules.tax import treatment
-from billing.rules.totals import LineAmount, totals
 
 Progress = Callable[[str, int, int], None]
 """(what is done, how many of it so far, how many in all)"""
@@ -72,7 +68,10 @@ def _read_known(session: Session, parts: Parts, intake: Intake) -> dict[str, Kno
     for subscription in intake.subscriptions:
         payers[subscription.seller].add(subscription.value.account_id)
         codes[subscription.seller].add(subscription.value.code)
-    named = (intake.sellers, intake.tax_rates, intake.products, intake.prices, intake.customers, intake.subscriptions)
+    named = (
+        intake.sellers, intake.tax_rates, intake.products, intake.prices, intake.coupons, intake.customers,
+        intake.subscriptions,
+    )  # fmt: skip
     sellers = {each.seller for given in named for each in given}
     found = {
         code: known(
@@ -84,42 +83,29 @@ def _read_known(session: Session, parts: Parts, intake: Intake) -> dict[str, Kno
 
 
 def _report(checked: Checked, *, dry_run: bool, now: datetime) -> IntakeReport:
+    """Raises `IntakeRefused` where a first bill could not be written."""
     by_noun: dict[str, Sorted[Any]] = {
         "sellers": checked.sellers,
         "tax_rates": checked.tax_rates,
         "products": checked.products,
         "prices": checked.prices,
+        "coupons": checked.coupons,
         "customers": checked.customers,
         "subscriptions": checked.subscriptions,
     }
+    bills, faults = [], []
+    for given, plan in checked.planned:
+        try:
+            bills.append(first_bill(checked, given.seller, plan, now))
+        except Refused as refused:
+            faults += [given.fault("items", fault.code, fault.mend) for fault in refused.faults]
+    if faults:
+        raise IntakeRefused(faults)
     return IntakeReport(
         dry_run=dry_run,
         created={noun: len(found.new) for noun, found in by_noun.items()},
         unchanged={noun: found.unchanged for noun, found in by_noun.items()},
-        first_bills=tuple(_first_bill(checked, given.seller, plan, now) for given, plan in checked.planned),
-    )
-
-
-def _first_bill(checked: Checked, seller: str, plan: PlannedSubscription, now: datetime) -> FirstBill:
-    profile = checked.customers.all[seller, plan.new.account_id].profile
-    home = checked.sellers.all[seller, seller].country
-    taxed = bool(profile.personal.tax_id)
-    lines = [
-        LineAmount(
-            priced(price.terms, Decimal(quantity)).amount_minor, treatment(home, profile.country, taxed, price.rate)
-        )
-        for price, quantity in (*plan.items, *plan.one_offs)
-        if quantity is not None
-    ]
-    running = period_no_at(plan.new.start, plan.timezone, plan.interval, now)
-    return FirstBill(
-        seller=seller,
-        subscription=plan.new.code,
-        account_id=plan.new.account_id,
-        at=plan.next_due_at,
-        total_minor=totals(lines).total_minor,
-        currency=plan.currency,
-        due_now=max(0, running + 1 - plan.next_period_no),
+        first_bills=tuple(bills),
     )
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from billing.commands.subscription.plan import PlannedSubscription, plan_subscription
+from billing.flows.intake_compare import as_stored, comparable, differing
 from billing.flows.intake_input import Given, Intake, LineFault, NewCustomer
 from billing.kernel.errors import Refused
 from billing.queries.catalog import PriceFacts
 from billing.queries.intake import Known
 from billing.rules.tax import TaxRate
+from billing.validators.coupon import NewCoupon, check_new_coupon
 from billing.validators.payment_method import check_consent, check_method_ref
 from billing.validators.price import NewPrice, check_new_price
 from billing.validators.product import NewProduct, check_new_product
@@ -47,6 +49,7 @@ class Checked:
     tax_rates: Sorted[NewTaxRate]
     products: Sorted[NewProduct]
     prices: Sorted[NewPrice]
+    coupons: Sorted[NewCoupon]
     customers: Sorted[NewCustomer]
     subscriptions: Sorted[NewSubscription]
     planned: list[tuple[Given[NewSubscription], PlannedSubscription]]
@@ -61,7 +64,7 @@ def check(intake: Intake, known: dict[str, Known], *, now: datetime) -> Checked:
         {(code, code): there.seller for code, there in known.items()},
         name=lambda new: new.code,
         check=check_new_seller,
-        same_as=lambda new, there: replace(new, next_number=there.next_number),
+        same_as=lambda new, there: replace(new.value, next_number=there.next_number),
         faults=faults,
     )
     tax_rates = _sort(
@@ -85,6 +88,13 @@ def check(intake: Intake, known: dict[str, Known], *, now: datetime) -> Checked:
         check=check_new_price,
         faults=faults,
     )
+    coupons = _sort(
+        intake.coupons,
+        {(code, name): coupon for code, there in known.items() for name, coupon in there.coupons.items()},
+        name=lambda new: new.code,
+        check=check_new_coupon,
+        faults=faults,
+    )
     customers = _sort(
         intake.customers,
         {
@@ -94,7 +104,7 @@ def check(intake: Intake, known: dict[str, Known], *, now: datetime) -> Checked:
         },
         name=lambda new: new.profile.account_id,
         check=lambda new: _check_customer(new, now),
-        same_as=_comparable,
+        same_as=comparable,
         faults=faults,
     )
     subscriptions = _sort(
@@ -102,7 +112,7 @@ def check(intake: Intake, known: dict[str, Known], *, now: datetime) -> Checked:
         {(code, name): there for code, each in known.items() for name, there in each.subscriptions.items()},
         name=lambda new: new.code,
         check=check_new_subscription,
-        same_as=lambda new, there: replace(new, timezone=new.timezone or there.timezone),
+        same_as=lambda new, there: as_stored(new, there, prices.all),
         faults=faults,
     )
     _check_repeats(intake.subscriptions, faults)
@@ -110,7 +120,8 @@ def check(intake: Intake, known: dict[str, Known], *, now: datetime) -> Checked:
     _check_methods(intake.customers, known, faults)
     _check_prices(prices, products, tax_rates, faults)
     planned = _plan(subscriptions, customers, prices, tax_rates, faults)
-    return Checked(sellers, tax_rates, products, prices, customers, subscriptions, planned, faults)
+    _check_coupons(planned, coupons, faults)
+    return Checked(sellers, tax_rates, products, prices, coupons, customers, subscriptions, planned, faults)
 
 
 def _sort(
@@ -120,15 +131,16 @@ def _sort(
     name: Callable[[T], str],
     check: Callable[[T], None],
     faults: list[LineFault],
-    same_as: Callable[[T, T], T] | None = None,
+    same_as: Callable[[Given[T], T], T] | None = None,
 ) -> Sorted[T]:
+    """`same_as` puts what is given into the words in which what is there can be asked."""
     found: Sorted[T] = Sorted(all=dict(known))
     first: Named[Given[T]] = {}
     for each in given:
         key = (each.seller, name(each.value))
         before = first.setdefault(key, each)
         if before is not each:
-            faults += _differing(each, before.value, each.value, "given_twice", f"line {before.line} says otherwise")
+            faults += differing(each, before.value, each.value, "given_twice", f"line {before.line} says otherwise")
             continue
         wrong = _faults_of(each, check)
         if wrong:
@@ -140,10 +152,10 @@ def _sort(
             found.all[key] = each.value
             continue
         mend = "it is there with another value; change it there, or say the same here"
-        comparable = same_as(each.value, there) if same_as else each.value
-        differing = _differing(each, there, comparable, "exists_and_differs", mend)
-        faults += differing
-        found.unchanged += not differing
+        given_so = same_as(each, there) if same_as else each.value
+        differs = differing(each, there, given_so, "exists_and_differs", mend)
+        faults += differs
+        found.unchanged += not differs
     return found
 
 
@@ -156,52 +168,12 @@ def _faults_of(given: Given[T], check: Callable[[T], None]) -> list[LineFault]:
     return []
 
 
-def _differing(given: Given[T], one: T, other: T, code: str, mend: str) -> list[LineFault]:
-    names = [_FILE_NAMES.get(name, name) for name in _differences(one, other)]
-    return [given.fault(name, code, mend) for name in names]
-
-
-_FILE_NAMES = {
-    "product_code": "product",
-    "interval_unit": "interval",
-    "account_id": "customer",
-    "customer_ref": "provider_customer_id",
-    "method_ref": "provider_payment_method_id",
-    "consent.given_at": "consent_at",
-    "consent": "consent_at",
-}
-_FLAT = frozenset({"profile", "personal", "policy"})
-"""Inputs within inputs whose fields a file gives without a prefix."""
-
-
-def _differences(one: object, other: object, inside: str = "") -> list[str]:
-    """Dotted names of the fields in which two inputs differ. Never the values: they may be personal."""
-    if one == other:
-        return []
-    if not is_dataclass(one) or not is_dataclass(other):
-        return [inside]
-    return [
-        name
-        for each in fields(one)
-        for name in _differences(getattr(one, each.name), getattr(other, each.name), _within(inside, each.name))
-    ]
-
-
-def _within(outer: str, name: str) -> str:
-    return name if not outer or outer in _FLAT else f"{outer}.{name}"
-
-
 def _check_customer(new: NewCustomer, now: datetime) -> None:
     check_new_profile(new.profile)
     if new.method_ref is not None:
         check_method_ref(new.method_ref)
     if new.consent is not None:
         check_consent(new.consent, now=now)
-
-
-def _comparable(new: NewCustomer, there: NewCustomer) -> NewCustomer:
-    """The given one, without what the database can't be asked in these words: methods are compared by consent."""
-    return NewCustomer(new.profile, customer_ref=new.customer_ref or there.customer_ref)
 
 
 def _check_repeats(given: Sequence[Given[NewSubscription]], faults: list[LineFault]) -> None:
@@ -215,7 +187,8 @@ def _check_repeats(given: Sequence[Given[NewSubscription]], faults: list[LineFau
 
 def _check_sellers(intake: Intake, sellers: Sorted[NewSeller], faults: list[LineFault]) -> None:
     owned: Iterable[Given[Any]] = (
-        *intake.tax_rates, *intake.products, *intake.prices, *intake.customers, *intake.subscriptions,
+        *intake.tax_rates, *intake.products, *intake.prices, *intake.coupons, *intake.customers,
+        *intake.subscriptions,
     )  # fmt: skip
     for each in owned:
         if (each.seller, each.seller) not in sellers.all:
@@ -251,6 +224,23 @@ def _check_prices(
         if price.tax_rate is not None and (each.seller, price.tax_rate) not in rates.all:
             mend = f"no tax rate has the name {price.tax_rate}"
             faults.append(each.fault("tax_rate", "tax_rate_not_found", mend))
+
+
+def _check_coupons(
+    planned: Sequence[tuple[Given[NewSubscription], PlannedSubscription]],
+    coupons: Sorted[NewCoupon],
+    faults: list[LineFault],
+) -> None:
+    for each, plan in planned:
+        code = each.value.coupon_code
+        if code is None or (each.seller, code) in coupons.bad:
+            continue
+        coupon = coupons.all.get((each.seller, code))
+        if coupon is None:
+            faults.append(each.fault("coupon", "coupon_not_found", f"no coupon has the code {code}"))
+        elif coupon.currency not in (None, plan.currency):
+            mend = f"it takes off {coupon.currency}; choose another"
+            faults.append(each.fault("coupon", "coupon_of_another_currency", mend))
 
 
 def _plan(

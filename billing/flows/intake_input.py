@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from billing.kernel.errors import Fault, Refused
+from billing.validators.coupon import NewCoupon
 from billing.validators.payment_method import Consent
 from billing.validators.price import NewPrice
 from billing.validators.product import NewProduct
@@ -62,6 +63,7 @@ class Intake:
     tax_rates: tuple[Given[NewTaxRate], ...] = ()
     products: tuple[Given[NewProduct], ...] = ()
     prices: tuple[Given[NewPrice], ...] = ()
+    coupons: tuple[Given[NewCoupon], ...] = ()
     customers: tuple[Given[NewCustomer], ...] = ()
     subscriptions: tuple[Given[NewSubscription], ...] = ()
     faults: tuple[LineFault, ...] = ()

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.audit_trail.record import record
+from billing.commands.coupon.create import create_coupon
 from billing.commands.payment_method.adopt import Adopted, adopt_methods
 from billing.commands.price.create import create_prices
 from billing.commands.product.create import create_products
@@ -60,6 +61,7 @@ def write(
     for code in _sellers(checked):
         share = _Share(code, the_seller(session, code).id, checked, now)
         _write_catalog(session, share)
+        _write_coupons(session, share)
         customers = _write_customers(session, parts, share, account_id, brought)
         subscriptions = _write_subscriptions(session, share)
         record(
@@ -76,7 +78,9 @@ def write(
 
 
 def _sellers(checked: Checked) -> list[str]:
-    nouns = (checked.sellers, checked.tax_rates, checked.products, checked.prices, checked.customers)
+    nouns = (
+        checked.sellers, checked.tax_rates, checked.products, checked.prices, checked.coupons, checked.customers,
+    )  # fmt: skip
     named = [each.seller for found in nouns for each in found.new]
     return list(dict.fromkeys(named + [each.seller for each, _ in checked.planned]))
 
@@ -88,6 +92,11 @@ def _write_catalog(session: Session, share: _Share) -> None:
     create_products(session, seller_id=share.seller_id, new=products, now=share.now)
     prices = [each.value for each in share.of(share.checked.prices.new)]
     create_prices(session, seller_id=share.seller_id, new=prices, now=share.now)
+
+
+def _write_coupons(session: Session, share: _Share) -> None:
+    for coupon in share.of(share.checked.coupons.new):
+        create_coupon(session, seller_id=share.seller_id, new=coupon.value)
 
 
 def _write_customers(session: Session, parts: Parts, share: _Share, account_id: UUID | None, brought: BroughtBy) -> int:

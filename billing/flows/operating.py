@@ -1,4 +1,4 @@
-"""What an operator orders about one thing: try an invoice again, ask about an attempt, cancel, replay events."""
+"""What an operator orders about one thing: try, correct or refund an invoice, ask about an attempt, replay events."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from uuid import UUID
 from billing.commands.invoice.retry import retry_invoice as put_due
 from billing.commands.provider_event.replay import lock_event
 from billing.commands.provider_event.replay import replay_event as put_back
-from billing.commands.subscription.cancel import CancelWhen
 from billing.db.base import Json
 from billing.db.clock import wall_now
-from billing.flows import changing
+from billing.flows import correcting, refunding
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.flows.resolution import read_questions, settle_all
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.money import format_minor
 from billing.kernel.status import OPEN_PAYMENT
-from billing.models import Invoice, Payment, ProviderEvent, Subscription
+from billing.models import Invoice, Payment, ProviderEvent
 from billing.queries.invoice import lock_invoice
 from billing.queries.operations.events import EventFilter, list_events
-from billing.queries.subscription import lock_subscription
 from billing.queries.waiting import take_one
 from billing.queue.buffer import after_commit
 from billing.queue.names import COLLECTIONS_TICK, INBOX_PROCESS
@@ -103,32 +102,34 @@ def resolve_payment(parts: Parts, payment_id: UUID, *, order: Order) -> Resolved
         return Resolved(True, before, payment.status, payment.reason)
 
 
-def cancel(parts: Parts, subscription_id: UUID, *, when: CancelWhen, prorate: bool = False, order: Order) -> Done:
-    """Cancel a subscription. A repeat of `period_end` changes nothing. Raises as `flows.changing.cancel` does."""
-    with carry_out(parts, order) as session:
-        subscription = lock_subscription(session, subscription_id)
-        before = _of_subscription(subscription)
-        opened = changing.cancel(parts, session, subscription_id, when=when, prorate=prorate)
-        subscription, now = opened.subscription, opened.now
-        after = _of_subscription(subscription)
-        note(
-            parts,
-            session,
-            order,
-            action=f"subscription.cancel.{when}",
-            subject_type="subscription",
-            subject_id=subscription.id,
-            seller_id=subscription.seller_id,
-            before=before,
-            after=after,
-        )
-        code, ends = subscription.code, subscription.ended_at or subscription.cancel_at or now
-    told = f"it ends at {format_instant(ends)}; open invoices stay open"
-    if opened.issued:
-        told += f"; issued {', '.join(each.number for each in opened.issued)}"
-    if before == after:
-        told = f"it ends at {format_instant(ends)} already; nothing was changed"
-    return Done(subscription_id, code, changed=before != after, told=told)
+def void(parts: Parts, invoice_id: UUID, *, order: Order) -> Done:
+    """Take an open invoice back. Raises as `flows.correcting.void` does."""
+    made = correcting.void(parts, invoice_id, order=order)
+    return Done(invoice_id, made.number, changed=True, told=f"it is void; {made.note} takes it back")
+
+
+def mark_uncollectible(parts: Parts, invoice_id: UUID, *, order: Order) -> Done:
+    """Write off an open invoice. Raises as `flows.correcting.mark_uncollectible` does."""
+    made = correcting.mark_uncollectible(parts, invoice_id, order=order)
+    told = f"{format_minor(made.owed_minor, made.currency)} are written off and not tried again"
+    return Done(invoice_id, made.number, changed=True, told=told)
+
+
+def mark_paid(parts: Parts, invoice_id: UUID, *, reference: str, order: Order) -> Done:
+    """Note money that came another way. Raises as `flows.correcting.mark_paid` does."""
+    made = correcting.mark_paid(parts, invoice_id, reference=reference, order=order)
+    told = f"it is paid: {format_minor(made.owed_minor, made.currency)} came another way"
+    return Done(invoice_id, made.number, changed=True, told=told)
+
+
+def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None, order: Order) -> Done:
+    """Give back what was paid, or a part. Not idempotent. Raises as `flows.refunding.refund` does."""
+    made = refunding.refund(parts, invoice_id, amount_minor=amount_minor, order=order)
+    with parts.begin() as session:
+        invoice = session.get_one(Invoice, invoice_id)
+        number, amount = invoice.number or "invoice", format_minor(made.amount_minor, invoice.currency)
+    told = f"{amount} go back; credit note {made.note.number}"
+    return Done(invoice_id, number, changed=True, told=told)
 
 
 def replay_event(parts: Parts, event_id: UUID, *, order: Order) -> Done:
@@ -171,11 +172,6 @@ def replay_all(parts: Parts, wanted: EventFilter, *, order: Order) -> Iterator[D
 def _of_invoice(invoice: Invoice) -> Json:
     due = invoice.next_attempt_at
     return {"status": invoice.status, "next_attempt_at": format_instant(due) if due else None}
-
-
-def _of_subscription(subscription: Subscription) -> Json:
-    at = subscription.cancel_at
-    return {"status": subscription.status, "cancel_at": format_instant(at) if at else None}
 
 
 def _of_event(event: ProviderEvent) -> Json:

@@ -9,18 +9,24 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.commands.audit_trail.record import record
+from billing.commands.audit_trail.record import record, require_who_and_why
 from billing.db.base import Json
 from billing.flows.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Who and why stand in the audit trail beside what was done. A dry run does everything, then takes it back."""
+    """Who and why stand in the audit trail beside what was done. A dry run does everything, then takes it back.
+
+    Raises `Refused` (`actor_missing`, `reason_missing`), before anything is done.
+    """
 
     actor: str
     reason: str
     dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        require_who_and_why(self.actor, self.reason)
 
 
 @dataclass(frozen=True, slots=True)

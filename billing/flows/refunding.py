@@ -16,6 +16,8 @@ from billing.commands.refund.record import note_facts, note_unclear
 from billing.commands.refund.reserve import reserve_refunds, take_refundable
 from billing.db.clock import wall_now
 from billing.flows.issuing import issue_documents, open_parties
+from billing.flows.order import Order, carry_out
+from billing.flows.order import note as write_down
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 from billing.kernel.failpoints import failpoint
@@ -40,12 +42,14 @@ class Refunded:
     refund_ids: tuple[UUID, ...]
 
 
-def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None) -> Refunded:
-    """Give back `amount_minor` (None: all that is refundable) of what was paid through the provider.
+def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, order: Order | None = None) -> Refunded:
+    """Give back `amount_minor` (None: all that is refundable) of what was paid through the provider. Not idempotent.
+
+    An operator's `order` is noted beside it; one that is only tried is taken back, with the nudge to send.
 
     Raises `Refused`: `invoice_not_found`, `refund_exceeds_paid`.
     """
-    with parts.begin() as session:
+    with carry_out(parts, order) if order else parts.begin() as session:
         found = session.get(Invoice, invoice_id)
         if found is None:
             raise Refused(Fault("invoice", "invoice_not_found", "give the number or the id of an invoice"))
@@ -70,6 +74,18 @@ def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None) -
         )
         for id_ in ids:
             after_commit(session, REFUNDS_SEND, id_)
+        if order is not None:
+            write_down(
+                parts,
+                session,
+                order,
+                action="invoice.refund",
+                subject_type="invoice",
+                subject_id=invoice.id,
+                seller_id=invoice.seller_id,
+                before={"amount_refunded_minor": invoice.amount_refunded_minor - amount},
+                after={"amount_refunded_minor": invoice.amount_refunded_minor, "credit_note": issued.number},
+            )
         failpoint("refund.reserved")
     return Refunded(issued, amount, tuple(ids))
 

@@ -23,6 +23,9 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "seller_timezone": "timezone",
         "seller_tax_id": "tax_id",
         "next_number": "next_number",
+        "seller_proration": "proration",
+        "seller_oss": "oss",
+        "seller_draft_review_h": "draft_review_h",
         **{f"seller_{line}": f"address.{line}" for line in _ADDRESS},
     },
     "tax_rates": {
@@ -41,6 +44,18 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "currency": "currency",
         "interval": "interval",
         "interval_count": "interval_count",
+        "model": "model",
+        "package_size": "package_size",
+        "usage": "usage",
+    },
+    "coupons": {
+        "seller": "seller",
+        "coupon": "code",
+        "coupon_percent": "percent",
+        "coupon_amount": "amount",
+        "coupon_currency": "currency",
+        "coupon_duration": "duration",
+        "coupon_periods": "periods",
     },
     "customers": {
         "seller": "seller",
@@ -65,6 +80,8 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "quantity": "items.1.quantity",
         "start": "start",
         "anchor": "anchor",
+        "trial_days": "trial_days",
+        "coupon": "coupon",
         "paid_through": "paid_through",
         "collection": "collection",
         "days_until_due": "days_until_due",
@@ -77,8 +94,9 @@ _NAMING: Mapping[str, frozenset[str]] = {
     "tax_rates": frozenset({"seller", "tax_rate"}),
     "products": frozenset({"seller", "product"}),
     "prices": frozenset({"seller", "price", "product", "tax_rate"}),
+    "coupons": frozenset({"seller", "coupon"}),
     "customers": frozenset({"seller", "account_id"}),
-    "subscriptions": frozenset({"seller", "account_id", "price"}),
+    "subscriptions": frozenset({"seller", "account_id", "price", "coupon"}),
 }
 """Columns that only name a thing: a line with no other column of the section speaks of what is given elsewhere."""
 
@@ -90,7 +108,7 @@ COLUMNS = frozenset(column for columns in _COLUMNS.values() for column in column
 def read_csv(text: str, faults: list[LineFault]) -> dict[str, list[Row]]:
     """Rows by section. What can't be read goes to `faults`."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    lines = _lines(reader, faults)
+    lines = csv_lines(reader, faults)
     _, header = next(lines, (1, []))
     if not _check_header(header, faults):
         return {}
@@ -114,7 +132,7 @@ def read_csv(text: str, faults: list[LineFault]) -> dict[str, list[Row]]:
     return rows
 
 
-def _lines(reader: Iterator[list[str]], faults: list[LineFault]) -> Iterator[tuple[int, list[str]]]:
+def csv_lines(reader: Iterator[list[str]], faults: list[LineFault]) -> Iterator[tuple[int, list[str]]]:
     """Each record that is not blank, with the line on which it begins."""
     before = 0
     while True:

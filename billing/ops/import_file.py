@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from decimal import Decimal
 from typing import TypeVar
 
 from billing.flows.intake_input import Given, Intake, LineFault, NewCustomer
@@ -11,8 +11,9 @@ from billing.ops.import_csv import read_csv
 from billing.ops.import_rows import Row
 from billing.ops.import_yaml import read_yaml
 from billing.validators.address import Address
+from billing.validators.coupon import NewCoupon
 from billing.validators.payment_method import Consent
-from billing.validators.price import NewPrice
+from billing.validators.price import NewPrice, NewTier
 from billing.validators.product import NewProduct
 from billing.validators.profile import NewProfile, Personal
 from billing.validators.seller import NewSeller, SellerPolicy
@@ -41,6 +42,7 @@ def read_file(raw: bytes, *, is_yaml: bool) -> Intake:
         tax_rates=every("tax_rates", _tax_rate),
         products=every("products", _product),
         prices=every("prices", _price),
+        coupons=every("coupons", _coupon),
         customers=every("customers", _customer),
         subscriptions=every("subscriptions", _subscription),
         faults=tuple(faults),
@@ -98,6 +100,9 @@ def _seller(row: Row) -> NewSeller:
             catch_up_limit=row.whole("catch_up_limit", policy.catch_up_limit),
             dunning_retries=policy.dunning_retries if retries is None else retries,
             dunning_final=row.text("dunning.final", policy.dunning_final),
+            proration=row.text("proration", policy.proration),
+            oss=row.text("oss", policy.oss),
+            draft_review_h=row.whole("draft_review_h", policy.draft_review_h),
         ),
         next_number=row.whole("next_number", 1),
     )
@@ -129,14 +134,47 @@ def _product(row: Row) -> NewProduct:
 
 
 def _price(row: Row) -> NewPrice:
+    tiers = _tiers(row)
     return NewPrice(
         code=row.needed("code"),
         product_code=row.text("product"),
         currency=row.text("currency"),
-        unit_amount=row.number("unit_amount"),
-        interval_unit=row.text("interval"),
+        unit_amount=row.number("unit_amount") if row.has("unit_amount") or not tiers else None,
+        interval_unit=None if row.says_null("interval") else row.text("interval"),
         interval_count=row.whole("interval_count", 1),
         tax_rate=row.optional_text("tax_rate"),
+        model=row.text("model", "per_unit"),
+        tiers=tiers,
+        package_size=row.optional_whole("package_size"),
+        usage=row.optional_text("usage"),
+    )
+
+
+def _tiers(row: Row) -> tuple[NewTier, ...]:
+    row.has("tiers")
+    return tuple(
+        NewTier(
+            up_to=_bound(row, f"{tier}.up_to"),
+            unit=row.number(f"{tier}.unit"),
+            flat=row.number(f"{tier}.flat") if row.has(f"{tier}.flat") else Decimal(0),
+        )
+        for tier in row.places("tiers")
+    )
+
+
+def _bound(row: Row, name: str) -> Decimal | None:
+    """Where a tier ends; the last one has no end, or `inf`."""
+    return row.number(name) if row.has(name) and row.cells[name].text != "inf" else None
+
+
+def _coupon(row: Row) -> NewCoupon:
+    return NewCoupon(
+        code=row.needed("code"),
+        percent=row.number("percent") if row.has("percent") else None,
+        amount_minor=row.optional_whole("amount"),
+        currency=row.optional_text("currency"),
+        duration=row.text("duration", "once"),
+        periods=row.optional_whole("periods"),
     )
 
 
@@ -161,11 +199,16 @@ def _customer(row: Row) -> NewCustomer:
 
 
 def _subscription(row: Row) -> NewSubscription:
+    both = row.has("start") and row.has("anchor")
     return NewSubscription(
         code=row.needed("code"),
         account_id=row.needed("customer"),
         items=_items(row),
-        start=_start(row),
+        # An anchor alone is the start, as a business that moves in calls it; often it was long ago.
+        start=row.instant("anchor" if row.has("anchor") and not both else "start"),
+        anchor=row.optional_instant("anchor") if both else None,
+        trial_days=row.optional_whole("trial_days"),
+        coupon_code=row.optional_text("coupon"),
         timezone=row.optional_text("timezone"),
         paid_through=row.optional_instant("paid_through"),
         collection=row.text("collection", "automatic"),
@@ -173,17 +216,9 @@ def _subscription(row: Row) -> NewSubscription:
     )
 
 
-def _start(row: Row) -> datetime:
-    """`start`, or `anchor`: the same moment as a business that moves in calls it, often long ago."""
-    if row.has("start") and row.has("anchor"):
-        row.fault("anchor", "start_and_anchor", "give one of them: the moment at which the first period began")
-    return row.instant("anchor" if row.has("anchor") else "start")
-
-
 def _items(row: Row) -> tuple[NewItem, ...]:
     row.has("items")
-    places = dict.fromkeys(name.split(".")[1] for name in row.cells if name.startswith("items."))
     return tuple(
-        NewItem(price_code=row.needed(f"items.{place}.price"), quantity=row.whole(f"items.{place}.quantity", 1))
-        for place in places
+        NewItem(price_code=row.needed(f"{item}.price"), quantity=row.optional_whole(f"{item}.quantity"))
+        for item in row.places("items")
     )

@@ -110,6 +110,21 @@ class Row:
             return default
         return int(cell.text)
 
+    def optional_whole(self, name: str) -> int | None:
+        """A whole number, or nothing."""
+        return self.whole(name, 0) if self.has(name) else None
+
+    def says_null(self, name: str) -> bool:
+        """Whether it is given, and given as nothing: null in YAML, `none` in a file that knows text only."""
+        self.used.add(name)
+        cell = self.cells.get(name)
+        return cell is not None and (cell.kind is Kind.NULL or cell.text == "none")
+
+    def places(self, name: str) -> list[str]:
+        """The entries of a list, each by the beginning of the names of its cells."""
+        begun = (cell.split(".") for cell in self.cells if cell.startswith(f"{name}."))
+        return list(dict.fromkeys(f"{name}.{parts[1]}" for parts in begun))
+
     def flag(self, name: str) -> bool:
         """true or false; absent is false."""
         cell = self._cell(name)

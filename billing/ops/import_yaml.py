@@ -11,7 +11,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from billing.flows.intake_input import LineFault
 from billing.ops.import_rows import Cell, Kind, Row
 
-SECTIONS = ("sellers", "tax_rates", "products", "prices", "customers", "subscriptions")
+SECTIONS = ("sellers", "tax_rates", "products", "prices", "coupons", "customers", "subscriptions")
 _DEEPEST = 5
 _KINDS = {
     "tag:yaml.org,2002:int": Kind.INT,

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
 import click
 
 from billing.flows import looking, operating
-from billing.flows.order import Order
+from billing.flows.order import Done, Order
+from billing.flows.parts import Parts
+from billing.flows.start import start
 from billing.kernel.status import InvoiceStatus
 from billing.ops.opening import opened
 from billing.ops.options import INSTANT, as_json, dry_run, looked, ordered, paged
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
+from billing.queries.operations.explaining import document_account
 from billing.queries.operations.finding import find_invoice
 from billing.queries.operations.invoices import list_invoices, show_invoice
 from billing.queries.operations.trail import trail_of, work_about
+from billing.rules.explain import explain as in_words
 
 _COLUMNS = (
     "number", "status", "account_id", "total_minor", "amount_remaining_minor", "issued_at", "next_attempt_at", "id",
@@ -24,7 +29,7 @@ _COLUMNS = (
 
 @click.group("invoice")
 def invoice() -> None:
-    """Invoices: list, show, try again."""
+    """Invoices: list, show, try again, void, write off, mark paid."""
 
 
 @invoice.command("list")
@@ -56,12 +61,16 @@ def list_(
 
 @invoice.command("show")
 @click.argument("name", metavar="NUMBER|ID")
+@click.option("--explain", is_flag=True, help="Say in words how each line, the tax and the total came about.")
 @click.option("--parties", is_flag=True, help="Open seller and buyer too: personal, so it needs --reason.")
 @click.option("--reason", help="Why the parties are opened; kept in the audit trail.")
 @click.option("--by", help="Who; kept in the audit trail.  [default: the user of this machine]")
 @as_json
-def show(*, name: str, parties: bool, reason: str | None, by: str | None, as_json: bool) -> None:
+def show(*, name: str, explain: bool, parties: bool, reason: str | None, by: str | None, as_json: bool) -> None:
     """Show one invoice: lines, tax, tries with their evidence, postings, and what was done to it by hand."""
+    if explain:
+        _tell_in_words(name, parties=parties, as_json=as_json)
+        return
     order = looked(by=by, reason=reason, what="Seller and buyer") if parties else None
     made = opened()
     with made.begin() as session:
@@ -72,6 +81,15 @@ def show(*, name: str, parties: bool, reason: str | None, by: str | None, as_jso
     if order is not None:
         facts["parties"] = looking.open_parties(made, id_, order=order)
     tell_json(facts) if as_json else tell_facts(facts)
+
+
+def _tell_in_words(name: str, *, parties: bool, as_json: bool) -> None:
+    """For the customer too: only what the document says."""
+    if parties:
+        raise click.UsageError("--explain tells nothing personal, so it goes without --parties")
+    with opened().begin() as session:
+        told = in_words(document_account(session, find_invoice(session, name)))
+    tell_json(told) if as_json else click.echo("\n".join(told))
 
 
 @invoice.command("retry")
@@ -90,3 +108,61 @@ def retry(*, name: str, reason: str, by: str, dry_run: bool, as_json: bool) -> N
         id_ = find_invoice(session, name)
     done = operating.retry_invoice(made, id_, order=Order(actor=by, reason=reason, dry_run=dry_run))
     tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
+
+
+def _correct(name: str, act: Callable[[Parts, UUID], Done], order: Order, *, as_json: bool) -> None:
+    """Do it to the invoice of that name, and say what became of it."""
+    made = opened()
+    if not order.dry_run:
+        start(made)
+    with made.begin() as session:
+        id_ = find_invoice(session, name)
+    tell_done([act(made, id_)], dry_run=order.dry_run, as_json=as_json, nothing="")
+
+
+@invoice.command("void")
+@click.argument("name", metavar="NUMBER|ID")
+@ordered
+@dry_run
+@as_json
+def void(*, name: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Take an open invoice back: nothing is owed, its number stays, a cancellation document is issued.
+
+    The provider's intent is canceled first; where money is under way it is refused (payment_in_flight).
+    """
+    order = Order(actor=by, reason=reason, dry_run=dry_run)
+    _correct(name, lambda made, id_: operating.void(made, id_, order=order), order, as_json=as_json)
+
+
+@invoice.command("mark-uncollectible")
+@click.argument("name", metavar="NUMBER|ID")
+@ordered
+@dry_run
+@as_json
+def mark_uncollectible(*, name: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Write off what is still owed on an open invoice; it is not tried again.
+
+    The provider's intent is canceled first; where money is under way it is refused (payment_in_flight).
+    """
+    order = Order(actor=by, reason=reason, dry_run=dry_run)
+    _correct(name, lambda made, id_: operating.mark_uncollectible(made, id_, order=order), order, as_json=as_json)
+
+
+@invoice.command("mark-paid")
+@click.argument("name", metavar="NUMBER|ID")
+@click.option("--reference", default="", help="What the bank or the till calls that payment.")
+@ordered
+@dry_run
+@as_json
+def mark_paid(*, name: str, reference: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Note that all that is owed came another way, also on an invoice that was written off.
+
+    The provider's intent is canceled first; where money is under way it is refused (payment_in_flight).
+    """
+    order = Order(actor=by, reason=reason, dry_run=dry_run)
+    _correct(
+        name,
+        lambda made, id_: operating.mark_paid(made, id_, reference=reference, order=order),
+        order,
+        as_json=as_json,
+    )

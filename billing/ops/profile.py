@@ -1,12 +1,14 @@
-"""`billing profile`: customers, without what is personal."""
+"""`billing profile`: customers, without what is personal; their credit, and what is charged once."""
 
 from __future__ import annotations
 
 import click
 
+from billing.flows import operating_profiles as operating
+from billing.flows.order import Order
 from billing.ops.opening import opened
-from billing.ops.options import as_json
-from billing.ops.telling import tell_facts, tell_json
+from billing.ops.options import as_json, dry_run, ordered
+from billing.ops.telling import tell_done, tell_facts, tell_json
 from billing.queries.operations.customers import show_profile
 from billing.queries.operations.finding import find_profile
 from billing.queries.operations.trail import trail_of, work_about
@@ -14,7 +16,7 @@ from billing.queries.operations.trail import trail_of, work_about
 
 @click.group("profile")
 def profile() -> None:
-    """Customers: show."""
+    """Customers: show, give credit, charge once."""
 
 
 @profile.command("show")
@@ -28,3 +30,66 @@ def show(*, name: str, as_json: bool) -> None:
         about = [id_, *(row["id"] for row in facts["subscriptions"]), *(row["id"] for row in facts["invoices"])]
         facts |= {"work_items": work_about(session, about), "audit_trail": trail_of(session, about)}
     tell_json(facts) if as_json else tell_facts(facts)
+
+
+_amount = click.option("--amount", type=int, required=True, metavar="MINOR", help="In minor units: 1234 is 12.34 EUR.")
+_currency = click.option("--currency", required=True, help="A lower-case ISO 4217 code, such as eur.")
+
+
+@profile.command("credit")
+@click.argument("name", metavar="ID|ACCOUNT")
+@_amount
+@_currency
+@ordered
+@dry_run
+@as_json
+def credit(*, name: str, amount: int, currency: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Give a customer credit, which the next invoices in that currency use up. Each order gives it once more."""
+    made = opened()
+    with made.begin() as session:
+        id_ = find_profile(session, name)
+    order = Order(actor=by, reason=reason, dry_run=dry_run)
+    done = operating.grant(made, id_, amount_minor=amount, currency=currency, order=order)
+    tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
+
+
+@profile.command("charge")
+@click.argument("name", metavar="ID|ACCOUNT")
+@_amount
+@_currency
+@click.option("--description", required=True, help="What it is for, as the invoice says it.")
+@click.option("--tax-rate", default="standard", show_default=True, help="The seller's tax rate that it bears.")
+@click.option("--no-tax", is_flag=True, help="It bears no tax.")
+@ordered
+@dry_run
+@as_json
+def charge(
+    *,
+    name: str,
+    amount: int,
+    currency: str,
+    description: str,
+    tax_rate: str,
+    no_tax: bool,
+    reason: str,
+    by: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Invoice a customer for one thing, at once; it is collected like any other. Each order invoices once more.
+
+    The amount is net, or gross where the tax rate is inclusive.
+    """
+    made = opened()
+    with made.begin() as session:
+        id_ = find_profile(session, name)
+    done = operating.charge(
+        made,
+        id_,
+        amount_minor=amount,
+        currency=currency,
+        description=description,
+        tax_rate=None if no_tax else tax_rate,
+        order=Order(actor=by, reason=reason, dry_run=dry_run),
+    )
+    tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")

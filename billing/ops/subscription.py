@@ -1,23 +1,30 @@
-"""`billing subscription`: who has what, and its end."""
+"""`billing subscription`: who has what, its changes and its end."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
 
 import click
 
 from billing.commands.subscription.cancel import CancelWhen
-from billing.flows import operating
-from billing.flows.order import Order
+from billing.commands.subscription.change import ChangeWhen, Proration
+from billing.flows import operating_subscriptions as operating
+from billing.flows.order import Done, Order
+from billing.flows.parts import Parts
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered
 from billing.ops.telling import tell_done, tell_facts, tell_json
 from billing.queries.operations.customers import show_subscription
 from billing.queries.operations.finding import find_subscription
 from billing.queries.operations.trail import trail_of, work_about
+from billing.validators.subscription import NewItem
 
 
 @click.group("subscription")
 def subscription() -> None:
-    """Subscriptions: show, cancel."""
+    """Subscriptions: show, change, cancel, pause, give a coupon."""
 
 
 @subscription.command("show")
@@ -40,18 +47,143 @@ def show(*, name: str, as_json: bool) -> None:
     required=True,
     help="At once, or when what runs is over.",
 )
+@click.option("--prorate", is_flag=True, help="Give what is paid and not used back into the balance; with --when now.")
 @ordered
 @dry_run
 @as_json
-def cancel(*, name: str, when: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
-    """Cancel a subscription. Open invoices and their retries go on; no money moves.
+def cancel(*, name: str, when: str, prorate: bool, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Cancel a subscription, with a last invoice of what waits and was used. Open invoices and their retries go on.
 
-    `now` is refused (renewal_due) while a period has begun that is not billed yet. A repeat of `period_end` changes
-    nothing and says so.
+    What has come due by now is billed first. A repeat of `period_end` changes nothing and says so.
     """
+    if prorate and when != CancelWhen.NOW:
+        raise click.UsageError("--prorate goes with --when now: at the end of the period nothing is unused.")
+    order = Order(actor=by, reason=reason, dry_run=dry_run)
+    _tell(
+        name,
+        lambda made, id_: operating.cancel(made, id_, when=CancelWhen(when), prorate=prorate, order=order),
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+
+
+class ItemType(click.ParamType[NewItem]):
+    """PRICE or PRICE:QTY. What follows the last colon is the quantity if it is a number."""
+
+    name = "item"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> NewItem:
+        if isinstance(value, NewItem):
+            return value
+        code, colon, count = str(value).rpartition(":")
+        if not (colon and count.isascii() and count.isdigit()):
+            return NewItem(str(value))
+        if len(count) > _LONGEST_QUANTITY:
+            self.fail(f"{count[:20]} is no quantity", param, ctx)
+        return NewItem(code, int(count))
+
+
+_LONGEST_QUANTITY = 18
+
+
+@subscription.command("change")
+@click.argument("name", metavar="CODE|ID")
+@click.option(
+    "--item",
+    "items",
+    type=ItemType(),
+    metavar="PRICE[:QTY]",
+    multiple=True,
+    required=True,
+    help="A price by its code, and how many of it (1); a metered price takes no quantity. May be repeated.",
+)
+@click.option(
+    "--when",
+    type=click.Choice([each.value for each in ChangeWhen]),
+    default=ChangeWhen.NOW.value,
+    show_default=True,
+    help="At once, or when what runs is over.",
+)
+@click.option(
+    "--proration",
+    type=click.Choice([each.value for each in Proration]),
+    default=Proration.PRORATE.value,
+    show_default=True,
+    help="What is done about the rest of the running period: credits and charges for the next invoice, nothing, or an "
+    "invoice now.",
+)
+@ordered
+@dry_run
+@as_json
+def change(
+    *,
+    name: str,
+    items: Sequence[NewItem],
+    when: str,
+    proration: str,
+    reason: str,
+    by: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Give a subscription other items. What is given is the complete new list: what it leaves out goes.
+
+    Prices of another interval begin a new period, invoiced at once.
+    """
+    order = Order(actor=by, reason=reason, dry_run=dry_run)
+    _tell(
+        name,
+        lambda made, id_: operating.change(
+            made, id_, items=items, when=ChangeWhen(when), proration=Proration(proration), order=order
+        ),
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+
+
+@subscription.command("coupon")
+@click.argument("name", metavar="CODE|ID")
+@click.argument("coupon_code", metavar="COUPON")
+@ordered
+@dry_run
+@as_json
+def coupon(*, name: str, coupon_code: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Give a subscription a coupon, in the place of any that it has; its invoices count anew."""
+    order = Order(actor=by, reason=reason, dry_run=dry_run)
+    _tell(
+        name,
+        lambda made, id_: operating.apply_coupon(made, id_, coupon_code=coupon_code, order=order),
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+
+
+def _door(verb: str, act: Callable[..., Done], about: str) -> None:
+    """A command that says nothing but which subscription."""
+
+    @subscription.command(verb, help=about)
+    @click.argument("name", metavar="CODE|ID")
+    @ordered
+    @dry_run
+    @as_json
+    def door(*, name: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+        order = Order(actor=by, reason=reason, dry_run=dry_run)
+        _tell(name, lambda made, id_: act(made, id_, order=order), dry_run=dry_run, as_json=as_json)
+
+
+_door("uncancel", operating.uncancel, "Take a scheduled cancel back: it goes on after the running period.")
+_door(
+    "pause",
+    operating.pause,
+    "Pause a subscription: boundaries pass without an invoice, and what is used meanwhile is never billed.\n\n"
+    "Open invoices and their retries go on.",
+)
+_door("resume", operating.resume, "Resume a paused subscription: it is billed again from the next boundary.")
+
+
+def _tell(name: str, act: Callable[[Parts, UUID], Done], *, dry_run: bool, as_json: bool) -> None:
+    """Do it to the subscription of that name, and say what became of it."""
     made = opened()
     with made.begin() as session:
         id_ = find_subscription(session, name)
-    order = Order(actor=by, reason=reason, dry_run=dry_run)
-    done = operating.cancel(made, id_, when=CancelWhen(when), order=order)
-    tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
+    tell_done([act(made, id_)], dry_run=dry_run, as_json=as_json, nothing="")

@@ -11,12 +11,14 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from billing.models import Product, Seller, TaxRate
+from billing.kernel.period import zone_info
+from billing.models import Coupon, Product, Seller, TaxRate
 from billing.privacy.keyring import Keyring
 from billing.queries.catalog import prices_by_code
 from billing.queries.profile import known_profiles
-from billing.queries.subscription import known_subscriptions
+from billing.queries.subscription import KnownSubscription, known_subscriptions
 from billing.validators.address import Address
+from billing.validators.coupon import NewCoupon
 from billing.validators.price import NewPrice
 from billing.validators.product import NewProduct
 from billing.validators.profile import NewProfile
@@ -44,6 +46,7 @@ class Known:
     tax_rates: Mapping[str, NewTaxRate]
     products: Mapping[str, NewProduct]
     prices: Mapping[str, NewPrice]
+    coupons: Mapping[str, NewCoupon]
     customers: Mapping[str, KnownCustomer]
     subscriptions: Mapping[str, NewSubscription]
 
@@ -51,32 +54,59 @@ class Known:
 def known(
     session: Session, keyring: Keyring, *, seller_code: str, account_ids: Sequence[str], subscriptions: Sequence[str]
 ) -> Known | None:
-    """Read one seller and the named customers and subscriptions in seven statements. None: no such seller."""
+    """Read one seller and the named customers and subscriptions in eight statements. None: no such seller."""
     seller = session.scalars(select(Seller).where(Seller.code == seller_code)).one_or_none()
     if seller is None:
         return None
     rates = session.scalars(select(TaxRate).where(TaxRate.seller_id == seller.id))
     products = session.scalars(select(Product).where(Product.seller_id == seller.id))
+    coupons = session.scalars(select(Coupon).where(Coupon.seller_id == seller.id))
     return Known(
         seller_id=seller.id,
         seller=_seller(seller),
         tax_rates={rate.name: _rate(rate) for rate in rates},
         products={product.code: NewProduct(product.code, product.name) for product in products},
         prices={code: price.given for code, price in prices_by_code(session, seller_id=seller.id).items()},
+        coupons={coupon.code: _coupon(coupon) for coupon in coupons},
         customers=_customers(session, keyring, seller.id, account_ids),
         subscriptions={
-            code: NewSubscription(
-                code=code,
-                account_id=there.account_id,
-                items=tuple(NewItem(price, quantity) for price, quantity in there.items),
-                start=there.anchor_at,
-                timezone=there.timezone,
-                paid_through=there.paid_through,
-                collection=there.collection,
-                days_until_due=there.days_until_due,
-            )
+            code: _subscription(code, there)
             for code, there in known_subscriptions(session, seller_id=seller.id, codes=subscriptions).items()
         },
+    )
+
+
+def _subscription(code: str, there: KnownSubscription) -> NewSubscription:
+    """As it was given: a trial's end is its anchor, and another anchor than the start was given as such."""
+    zone = zone_info(there.timezone)
+    trial, anchor = there.trial_end, None
+    if trial is None and there.anchor_at != there.started_at:
+        anchor = there.anchor_at
+    return NewSubscription(
+        code=code,
+        account_id=there.account_id,
+        items=tuple(NewItem(price, quantity) for price, quantity in there.items),
+        start=there.started_at,
+        timezone=there.timezone,
+        paid_through=there.paid_through,
+        collection=there.collection,
+        days_until_due=there.days_until_due,
+        trial_days=None
+        if trial is None
+        else (trial.astimezone(zone).date() - there.started_at.astimezone(zone).date()).days,
+        anchor=anchor,
+        coupon_code=there.coupon,
+    )
+
+
+def _coupon(row: Coupon) -> NewCoupon:
+    return NewCoupon(
+        code=row.code,
+        percent=row.percent,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        duration=row.duration,
+        periods=row.periods,
     )
 
 

@@ -20,9 +20,12 @@ class KnownSubscription:
     """A subscription as an import compares it: what it began as, not what has become of it."""
 
     account_id: str
-    items: tuple[tuple[str, int], ...]
-    """(price code, quantity) in order."""
+    items: tuple[tuple[str, int | None], ...]
+    """(price code, quantity) of what recurs, in order; a metered price has no quantity."""
+    started_at: datetime
     anchor_at: datetime
+    trial_end: datetime | None
+    coupon: str | None
     timezone: str
     paid_through: datetime | None
     collection: str
@@ -31,14 +34,16 @@ class KnownSubscription:
 
 _KNOWN = text(
     """
-    SELECT s.code, f.account_id, s.anchor_at, s.timezone, s.paid_through, s.collection, s.days_until_due,
+    SELECT s.code, f.account_id, s.started_at, s.anchor_at, s.trial_end, c.code AS coupon, s.timezone, s.paid_through,
+           s.collection, s.days_until_due,
            array_agg(p.code ORDER BY i.position) AS codes, array_agg(i.quantity ORDER BY i.position) AS quantities
     FROM billing.subscription s
     JOIN billing.profile f ON f.id = s.profile_id
+    LEFT JOIN billing.coupon c ON c.id = s.coupon_id
     JOIN billing.subscription_item i ON i.subscription_id = s.id
     JOIN billing.price p ON p.id = i.price_id
     WHERE s.seller_id = :seller AND s.code = ANY(:codes)
-    GROUP BY s.id, s.seller_id, f.account_id
+    GROUP BY s.id, s.seller_id, f.account_id, c.code
     """
 )
 
@@ -49,7 +54,10 @@ def known_subscriptions(session: Session, *, seller_id: UUID, codes: Sequence[st
         row.code: KnownSubscription(
             account_id=row.account_id,
             items=tuple(zip(row.codes, row.quantities, strict=True)),
+            started_at=row.started_at,
             anchor_at=row.anchor_at,
+            trial_end=row.trial_end,
+            coupon=row.coupon,
             timezone=row.timezone,
             paid_through=row.paid_through,
             collection=row.collection,
@@ -57,6 +65,19 @@ def known_subscriptions(session: Session, *, seller_id: UUID, codes: Sequence[st
         )
         for row in session.execute(_KNOWN, {"seller": seller_id, "codes": list(codes)})
     }
+
+
+_ITEMS = text(
+    """
+    SELECT p.code, i.quantity FROM billing.subscription_item i JOIN billing.price p ON p.id = i.price_id
+    WHERE i.subscription_id = :id ORDER BY i.position
+    """
+)
+
+
+def items_of(session: Session, subscription_id: UUID) -> list[tuple[str, int | None]]:
+    """(price code, quantity) of what recurs, in order; a metered price has no quantity."""
+    return [(code, quantity) for code, quantity in session.execute(_ITEMS, {"id": subscription_id})]
 
 
 def lock_subscription(session: Session, subscription_id: UUID) -> Subscription:

@@ -69,11 +69,13 @@ class Office:
 
     def fingerprint(self) -> dict[str, Any]:
         """Every row of every table that an operator's order may change, as text."""
-        tables = ("work_item", "subscription", "invoice", "payment", "provider_event", "audit_trail", "outbox")
+        tables = (
+            "work_item", "subscription", "subscription_item", "waiting_line", "invoice", "payment", "payment_intent",
+            "refund", "credit_balance", "posting", "provider_event", "audit_trail", "outbox",
+        )  # fmt: skip
         with self.acme.begin() as session:
             return {
-                name: session.scalars(text(f"SELECT t::text FROM billing.{name} t ORDER BY id")).all()
-                for name in tables
+                name: session.scalars(text(f"SELECT t::text FROM billing.{name} t ORDER BY 1")).all() for name in tables
             }
 
     def settle(self) -> None:

@@ -13,6 +13,17 @@ from billing.kernel.ids import new_id
 from billing.models import AuditRecord
 
 
+def require_who_and_why(actor: str, reason: str) -> None:
+    """Raise `Refused` (`actor_missing`, `reason_missing`) where one of them says nothing."""
+    faults = []
+    if not actor.strip():
+        faults.append(Fault("actor", "actor_missing", "say who does this"))
+    if not reason.strip():
+        faults.append(Fault("reason", "reason_missing", "say why in a few words"))
+    if faults:
+        raise Refused(faults)
+
+
 def record(
     session: Session,
     *,
@@ -30,13 +41,7 @@ def record(
 
     Raises `Refused` (`actor_missing`, `reason_missing`).
     """
-    faults = []
-    if not actor.strip():
-        faults.append(Fault("actor", "actor_missing", "say who does this"))
-    if not reason.strip():
-        faults.append(Fault("reason", "reason_missing", "say why in a few words"))
-    if faults:
-        raise Refused(faults)
+    require_who_and_why(actor, reason)
     row = AuditRecord(
         id=new_id(),
         seller_id=seller_id,

@@ -44,18 +44,18 @@ class Biller:
     usage: Quantities
     parties: bytes
     made: BillingPlan
+    seller: Seller = field(init=False)
+    profile: Any = field(init=False)
     items: list[Item] = field(init=False)
     waiting: list[PlannedLine] = field(init=False)
     coupon_used: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self.seller = self.standing.sellers[self.row.seller_id]
+        self.profile = self.standing.profiles[self.row.profile_id]
         self.items = self.standing.items[self.row.id]
         self.coupon_used = self.row.coupon_used
         self.waiting = [self._carried(line) for line in self.standing.waiting.get(self.row.id, ())]
-
-    @property
-    def seller(self) -> Seller:
-        return self.standing.sellers[self.row.seller_id]
 
     @property
     def unit(self) -> ProrationUnit:
@@ -64,7 +64,7 @@ class Biller:
 
     def taxed(self, price: PriceInUse) -> TaxTreatment:
         """How a sale to this customer is taxed now."""
-        return taxed(self.seller, self.standing.profiles[self.row.profile_id], price)
+        return taxed(self.seller, self.profile, price)
 
     def _carried(self, stored: Any) -> PlannedLine:
         """A line that waited. Usage of a period that no invoice has named yet still grows until then."""
@@ -138,7 +138,7 @@ class Biller:
         row = self.row
         frame = Frame(
             seller=self.seller,
-            profile=self.standing.profiles[row.profile_id],
+            profile=self.profile,
             parties=self.parties,
             currency=row.currency,
             subscription_id=row.id,

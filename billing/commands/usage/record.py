@@ -51,11 +51,11 @@ def record_usage(session: Session, *, seller_id: UUID, new: Sequence[NewUsage], 
             mend = f"no subscription has the code {each.subscription}"
             faults.append(Fault(f"records.{number}.subscription", "subscription_not_found", mend))
             continue
-        if subscription.status in _OVER:
-            faults.append(Fault(f"records.{number}.subscription", "subscription_canceled", "it is over"))
-            continue
         key = (subscription.id, each.record_id)
         if key in seen:
+            continue
+        if subscription.status in _OVER:
+            faults.append(Fault(f"records.{number}.subscription", "subscription_canceled", "it is over"))
             continue
         item = meters.items.get((subscription.id, each.price_code))
         if item is None:
@@ -103,5 +103,6 @@ def _placed(new: NewUsage, row: Any, item: MeteredItem, meters: Meters, now: dat
         running_start=max(running, item.counts_from),
         invoiced_until=running if item.waits_from is None else min(running, item.waits_from),
         trial_end=row.trial_end,
-        pauses=meters.pauses.get(row.id, ()),
+        # A pause that runs may end at this very moment, and is then over: billing leaves out what it does cover.
+        pauses=[(start, end or now) for start, end in meters.pauses.get(row.id, ())],
     )

@@ -18,6 +18,7 @@ from billing.flows.charging import charge_once
 from billing.flows.refunding import refund
 from billing.flows.subscribing import subscribe
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.status import SubscriptionStatus
 from billing.models import Invoice, Subscription
 from billing.sandbox.scenario import steps
 from billing.sandbox.scenario.model import Scenario
@@ -145,6 +146,9 @@ def _usage(play: Play, step: steps.Usage) -> None:
         used_at=step.timestamp,
     )
     with play.stage.parts.begin() as session:
+        # The contract refuses any step on what is over; the command lets a batch that is sent again pass.
+        if session.get_one(Subscription, play.subscriptions[step.subscription]).status == SubscriptionStatus.CANCELED:
+            raise Refused(Fault("subscription", "subscription_canceled", "it is over"))
         record_usage(session, seller_id=play.cast.seller_id, new=[new], now=step.at)
 
 

@@ -1,0 +1,107 @@
+"""What an operator orders about one customer's money: give credit, charge once. Neither is idempotent."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.credit.grant import grant_credit
+from billing.db.base import Json
+from billing.flows.charging import charge_once
+from billing.flows.order import Done, Order, carry_out, note
+from billing.flows.parts import Parts
+from billing.kernel.money import format_minor
+from billing.models import CreditBalance, Invoice, Profile
+from billing.queries.profile import lock_profile
+
+
+def grant(parts: Parts, profile_id: UUID, *, amount_minor: int, currency: str, order: Order) -> Done:
+    """Put credit into the balance. Raises as `commands.credit.grant` does."""
+    with carry_out(parts, order) as session:
+        lock_profile(session, profile_id)
+        before = _balance(session, profile_id, currency)
+        grant_credit(
+            session,
+            profile_id=profile_id,
+            amount_minor=amount_minor,
+            currency=currency,
+            now=parts.clock.now(session),
+        )
+        after = _balance(session, profile_id, currency)
+        account = _noted(
+            parts,
+            session,
+            order,
+            profile_id,
+            action="credit",
+            before={"currency": currency, "balance_minor": before},
+            after={"currency": currency, "balance_minor": after},
+        )
+    told = f"{format_minor(amount_minor, currency)} of credit; the balance is {format_minor(after, currency)}"
+    return Done(profile_id, account, changed=True, told=told)
+
+
+def charge(
+    parts: Parts,
+    profile_id: UUID,
+    *,
+    amount_minor: int,
+    currency: str,
+    description: str,
+    tax_rate: str | None,
+    order: Order,
+) -> Done:
+    """Issue an invoice of one line, collected like any other. Raises as `flows.charging.charge_once` does."""
+    with carry_out(parts, order) as session:
+        issued = charge_once(
+            parts,
+            session,
+            profile_id,
+            amount_minor=amount_minor,
+            currency=currency,
+            description=description,
+            tax_rate=tax_rate,
+        )
+        invoice = session.get_one(Invoice, issued.id, populate_existing=True)
+        total, due = invoice.total_minor, invoice.amount_due_minor
+        after = {"invoice": issued.number, "currency": currency, "total_minor": total, "amount_due_minor": due}
+        account = _noted(parts, session, order, profile_id, action="charge", before={}, after=after)
+    told = f"invoice {issued.number} of {format_minor(total, currency)}; {format_minor(due, currency)} are due"
+    return Done(profile_id, account, changed=True, told=told)
+
+
+def _noted(
+    parts: Parts,
+    session: Session,
+    order: Order,
+    profile_id: UUID,
+    *,
+    action: str,
+    before: Json,
+    after: Json,
+) -> str:
+    """Write it down; return the account that the profile is shown by."""
+    profile = session.get_one(Profile, profile_id)
+    note(
+        parts,
+        session,
+        order,
+        action=f"profile.{action}",
+        subject_type="profile",
+        subject_id=profile.id,
+        seller_id=profile.seller_id,
+        before=before,
+        after=after,
+    )
+    return profile.account_id
+
+
+def _balance(session: Session, profile_id: UUID, currency: str) -> int:
+    found = session.scalar(
+        select(CreditBalance.amount_minor).where(
+            CreditBalance.profile_id == profile_id, CreditBalance.currency == currency
+        )
+    )
+    return found or 0
