@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from billing.commands.subscription.cancel import CancelWhen
 from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.db.base import Json
-from billing.flows import changing
+from billing.flows import changing, previewing
 from billing.flows.changing import Opened
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
@@ -47,6 +47,22 @@ def change(
         subscription_id,
         lambda session: changing.change(parts, session, subscription_id, items=items, when=when, proration=proration),
         action=f"change.{when}",
+        told=told,
+        order=order,
+    )
+
+
+def apply_preview(parts: Parts, token: str, *, order: Order) -> Done:
+    """Do what a preview showed. Raises as `flows.previewing.apply` does."""
+
+    def told(row: Subscription) -> str:
+        return f"it is as the preview showed{_at(row)}"
+
+    return _carry_out(
+        parts,
+        previewing.subscription_of(parts, token),
+        lambda session: previewing.apply(parts, session, token),
+        action="apply_preview",
         told=told,
         order=order,
     )

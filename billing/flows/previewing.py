@@ -92,6 +92,11 @@ def preview_cancel(
     return _preview(parts, session, subscription_id, _Cancel(when, prorate))
 
 
+def subscription_of(parts: Parts, token: str) -> UUID:
+    """Which subscription a preview is about. Raises `Refused` (`token_invalid`)."""
+    return UUID(_read(parts, token)["subscription"])
+
+
 def apply(parts: Parts, session: Session, token: str) -> changing.Opened:
     """Do what was previewed, as of then, within the caller's transaction.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 from uuid import UUID
 
 import click
@@ -13,8 +12,10 @@ from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.flows import operating_subscriptions as operating
 from billing.flows.order import Done, Order
 from billing.flows.parts import Parts
+from billing.ops.items import ITEM
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered
+from billing.ops.preview import apply, preview
 from billing.ops.telling import tell_done, tell_facts, tell_json
 from billing.queries.operations.customers import show_subscription
 from billing.queries.operations.finding import find_subscription
@@ -24,7 +25,11 @@ from billing.validators.subscription import NewItem
 
 @click.group("subscription")
 def subscription() -> None:
-    """Subscriptions: show, change, cancel, pause, give a coupon."""
+    """Subscriptions: show, preview, change, cancel, pause, give a coupon."""
+
+
+subscription.add_command(preview)
+subscription.add_command(apply)
 
 
 @subscription.command("show")
@@ -67,31 +72,12 @@ def cancel(*, name: str, when: str, prorate: bool, reason: str, by: str, dry_run
     )
 
 
-class ItemType(click.ParamType[NewItem]):
-    """PRICE or PRICE:QTY. What follows the last colon is the quantity if it is a number."""
-
-    name = "item"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> NewItem:
-        if isinstance(value, NewItem):
-            return value
-        code, colon, count = str(value).rpartition(":")
-        if not (colon and count.isascii() and count.isdigit()):
-            return NewItem(str(value))
-        if len(count) > _LONGEST_QUANTITY:
-            self.fail(f"{count[:20]} is no quantity", param, ctx)
-        return NewItem(code, int(count))
-
-
-_LONGEST_QUANTITY = 18
-
-
 @subscription.command("change")
 @click.argument("name", metavar="CODE|ID")
 @click.option(
     "--item",
     "items",
-    type=ItemType(),
+    type=ITEM,
     metavar="PRICE[:QTY]",
     multiple=True,
     required=True,

@@ -182,3 +182,23 @@ def test_credit_is_given_and_a_charge_uses_it_up(office: Office) -> None:
         assert session.scalars(select(CreditBalance.amount_minor)).all() == [0]
     assert [row.action for row in office.trail()] == ["profile.credit", "profile.charge", "profile.charge"]
     assert office.trail()[0].after == {"currency": "eur", "balance_minor": 300}
+
+
+def test_a_change_is_previewed_then_applied_as_shown(office: Office) -> None:
+    before = office.fingerprint()
+    change = ("subscription", "preview", "s1", "--item", "basic:3", "--proration", "invoice_now")
+    shown = office.ok(*change)
+    assert "At once, an invoice:" in shown
+    assert "The next invoice, at " in shown
+    seen = office.read(*change)
+    assert office.fingerprint() == before
+    assert [line["kind"] for line in seen["documents"][0]["lines"]] == ["proration_credit", "proration_charge"]
+    told = tried_then_done(office, "subscription", "apply", seen["token"])
+    assert "issued ACME-" in told
+    issued = office.acme.invoices()[-1]
+    assert issued.total_minor == seen["documents"][0]["total_minor"]
+
+
+def test_a_cancel_is_previewed_too(office: Office) -> None:
+    assert "At once, a credit note:" in office.ok("subscription", "preview", "s1", "--cancel", "--prorate")
+    assert office.run("subscription", "preview", "s1").exit_code == 2
