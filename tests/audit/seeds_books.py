@@ -1,4 +1,4 @@
-"""Seeds for the books and the documents: L1, L2, L5, N1 to N3, N6."""
+"""Seeds for the books and the documents: L1, L2, L5, L7, L8, N1 to N3, N6."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from billing.kernel.ids import new_id
-from billing.models import LedgerEntry
+from billing.models import CreditBalance, Invoice, InvoiceLine, LedgerEntry
+from tests import builders
 from tests.audit.seeds import Accused, Planting, seed
 from tests.builders import add
+
+
+def _line(planting: Planting, of: Invoice) -> InvoiceLine:
+    """The first line: 25.00 and 19 % tax."""
+    return planting.session.scalars(
+        select(InvoiceLine).where(InvoiceLine.invoice_id == of.id, InvoiceLine.position == 1)
+    ).one()
 
 
 def _entry(planting: Planting, invoice_id: object, kind: str) -> LedgerEntry:
@@ -86,16 +94,65 @@ def an_entry_of_money_names_a_charge_that_nobody_made(planting: Planting) -> Acc
     return "ledger_entry", str(entry.id)
 
 
+@seed("L7")
+def a_balance_is_not_what_the_books_say(planting: Planting) -> Accused:
+    planting.run("UPDATE billing.credit_balance SET amount_minor = amount_minor + 1")
+    return "profile", str(planting.session.scalars(select(CreditBalance.profile_id)).one())
+
+
+@seed("L7")
+def credit_in_the_books_is_in_no_balance(planting: Planting) -> Accused:
+    owner = str(planting.session.scalars(select(CreditBalance.profile_id)).one())
+    planting.run("DELETE FROM billing.credit_balance")
+    return "profile", owner
+
+
+@seed("L8")
+def a_line_is_credited_beyond_what_it_charged(planting: Planting) -> Accused:
+    line = _line(planting, planting.world.paid)
+    builders.credited_line(planting.session, line, planting.world.running.id, amount_minor=-line.amount_minor - 1)
+    return "invoice_line", str(line.id)
+
+
+@seed("L8")
+def a_line_is_credited_twice(planting: Planting) -> Accused:
+    line = _line(planting, planting.world.paid)
+    for _ in range(2):
+        builders.credited_line(planting.session, line, planting.world.running.id, amount_minor=-1)
+    return "invoice_line", str(line.id)
+
+
+@seed("L8")
+def more_was_refunded_than_the_credits_had_left(planting: Planting) -> Accused:
+    """The first line's share of the total, 28.33 of 40.45, is credited; then 13.00 are refunded."""
+    invoice = planting.world.paid
+    builders.credited_line(planting.session, _line(planting, invoice), planting.world.running.id)
+    builders.refunded(planting.session, invoice, amount_minor=1300, tax_minor=175, at=planting.world.now)
+    return "invoice", str(invoice.id)
+
+
+@seed("L8")
+def what_was_paid_otherwise_was_refunded(planting: Planting) -> Accused:
+    invoice = planting.world.open
+    sides = (("external_money", 4045), ("receivable", -4045))
+    builders.entry(planting.session, invoice, "external_payment", sides, at=planting.world.now)
+    invoice.status, invoice.next_attempt_at = "paid", None
+    invoice.amount_paid_minor, invoice.amount_remaining_minor = 4045, 0
+    planting.session.flush()
+    builders.refunded(planting.session, invoice, amount_minor=100, tax_minor=13, at=planting.world.now)
+    return "invoice", str(invoice.id)
+
+
 @seed("N1")
 def a_number_is_missing(planting: Planting) -> Accused:
     planting.run("UPDATE billing.invoice SET series_no = series_no + 1 WHERE id = :id", id=planting.world.open.id)
-    planting.run("UPDATE billing.series SET next_no = next_no + 1")
+    planting.run("UPDATE billing.series SET next_no = next_no + 1 WHERE id = :id", id=planting.world.series.id)
     return "series", str(planting.world.series.id)
 
 
 @seed("N1")
 def the_counter_ran_ahead(planting: Planting) -> Accused:
-    planting.run("UPDATE billing.series SET next_no = next_no + 5")
+    planting.run("UPDATE billing.series SET next_no = next_no + 5 WHERE id = :id", id=planting.world.series.id)
     return "series", str(planting.world.series.id)
 
 
@@ -103,7 +160,7 @@ def the_counter_ran_ahead(planting: Planting) -> Accused:
 def a_number_was_given_twice(planting: Planting) -> Accused:
     planting.drop("invoice", "uq_invoice_series_id_series_no")
     planting.run("UPDATE billing.invoice SET series_no = series_no - 1 WHERE id = :id", id=planting.world.open.id)
-    planting.run("UPDATE billing.series SET next_no = next_no - 1")
+    planting.run("UPDATE billing.series SET next_no = next_no - 1 WHERE id = :id", id=planting.world.series.id)
     return "series", str(planting.world.series.id)
 
 
@@ -149,6 +206,54 @@ def a_line_is_not_quantity_times_price(planting: Planting) -> Accused:
         id=planting.world.paid.id,
     )
     return "invoice", str(planting.world.paid.id)
+
+
+@seed("N6")
+def a_line_is_not_what_its_account_gives(planting: Planting) -> Accused:
+    planting.run(
+        """UPDATE billing.invoice_line SET how = how || '{"numerator": "5001", "denominator": "2"}'
+           WHERE invoice_id = :id AND position = 1""",
+        id=planting.world.paid.id,
+    )
+    return "invoice", str(planting.world.paid.id)
+
+
+def _void(planting: Planting) -> Invoice:
+    """The open invoice, void in the books by an entry that no document stands for."""
+    invoice = planting.world.open
+    sides = (("receivable", -4045), ("deferred_revenue", 3500), ("tax_payable", 545))
+    builders.entry(planting.session, invoice, "void", sides, at=planting.world.now)
+    invoice.next_attempt_at, invoice.status = None, "void"
+    planting.session.flush()
+    return invoice
+
+
+@seed("N6")
+def a_void_invoice_has_no_cancellation(planting: Planting) -> Accused:
+    return "invoice", str(_void(planting).id)
+
+
+@seed("N6")
+def a_cancellation_takes_back_less_than_the_invoice(planting: Planting) -> Accused:
+    invoice = _void(planting)
+    less = {"subtotal_minor": invoice.subtotal_minor - 1, "total_minor": invoice.total_minor - 1}
+    document = builders.note(planting.session, invoice, at=planting.world.now, **less)
+    return "invoice", str(document.id)
+
+
+@seed("N6")
+def an_invoice_is_refunded_without_a_note(planting: Planting) -> Accused:
+    planting.run("UPDATE billing.invoice SET amount_refunded_minor = 1 WHERE id = :id", id=planting.world.paid.id)
+    return "invoice", str(planting.world.paid.id)
+
+
+@seed("N6")
+def the_taxes_of_refund_notes_do_not_add_up(planting: Planting) -> Accused:
+    invoice = planting.world.paid
+    for tax_minor in (135, 134):  # 134.73 and 269.47 in all
+        builders.refunded(planting.session, invoice, amount_minor=1000, tax_minor=tax_minor, at=planting.world.now)
+    planting.run("UPDATE billing.invoice SET tax_minor = tax_minor + 1 WHERE status = 'refunded' AND tax_minor = 134")
+    return "invoice", str(invoice.id)
 
 
 @seed("R2")

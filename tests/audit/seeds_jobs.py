@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
-from billing.models import ProviderEvent, Slice, WorkItem
+from billing.models import Payment, ProviderEvent, Slice, WorkItem
 from tests import builders
 from tests.audit.seeds import Accused, Planting, seed
 
@@ -81,6 +81,31 @@ def a_slice_is_in_a_state_that_nobody_knows(planting: Planting) -> Accused:
     planting.drop("slice", "ck_slice_status_known")
     planting.run("UPDATE billing.slice SET status = 'lost' WHERE id = :id", id=row.id)
     return "slice", str(row.id)
+
+
+@seed("J5")
+def an_attempt_is_in_a_state_that_nobody_knows(planting: Planting) -> Accused:
+    row = planting.session.scalars(select(Payment).where(Payment.invoice_id == planting.world.open.id)).one()
+    planting.drop("payment", "ck_payment_status_known")
+    planting.run("UPDATE billing.payment SET status = 'lost' WHERE id = :id", id=row.id)
+    return "payment", str(row.id)
+
+
+@seed("J5")
+def an_event_is_in_a_state_that_nobody_knows(planting: Planting) -> Accused:
+    row = planting.session.scalars(select(ProviderEvent).where(ProviderEvent.status == "processed")).one()
+    planting.drop("provider_event", "ck_provider_event_status_known")
+    planting.run("UPDATE billing.provider_event SET status = 'lost' WHERE id = :id", id=row.id)
+    return "provider_event", str(row.id)
+
+
+@seed("J5", "R1", "R6")
+def a_work_item_is_in_a_state_that_nobody_knows(planting: Planting) -> Accused:
+    """What it holds is then held by nothing."""
+    row = planting.session.scalars(select(WorkItem)).one()
+    planting.drop("work_item", "ck_work_item_status_known")
+    planting.run("UPDATE billing.work_item SET status = 'lost', closed_at = seen_at WHERE id = :id", id=row.id)
+    return "work_item", str(row.id)
 
 
 @seed("J5")

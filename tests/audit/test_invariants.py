@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import pytest
 
-from billing.flows.audit import NO_WITNESS, run
+from billing.db.clock import wall_now
+from billing.flows.audit import NO_WITNESS, grace_for, run
 from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
 from billing.queries.audit import INVARIANTS
-from billing.queries.audit.invariant import Text
+from billing.queries.audit.invariant import Reading, Text
+from billing.queries.audit.witness import load_witness
 from billing.wiring import build
 from tests import builders
 from tests.audit import seeds_books, seeds_jobs, seeds_payments, seeds_renewals
@@ -65,6 +68,26 @@ def test_exactly_the_broken_invariant_is_named(parts: Parts, planting: Planting,
 def test_every_invariant_is_broken_by_some_seed() -> None:
     assert {seed.code for seed in SEEDS} == {invariant.code for invariant in INVARIANTS}
     assert len({invariant.code for invariant in INVARIANTS}) == len(INVARIANTS)
+
+
+def test_every_single_check_is_broken_by_some_seed(parts: Parts, planting: Planting) -> None:
+    checks = {
+        (invariant.code, place): check
+        for invariant in INVARIANTS
+        for place, check in enumerate((*invariant.checks, *invariant.witnessed))
+    }
+    silent, session = set(checks), planting.session
+    for seed in SEEDS:
+        each = Planting(session, planting.world, copy.deepcopy(planting.witness))
+        seed.plant(each)
+        session.flush()
+        load_witness(session, each.witness)
+        wall = wall_now(session)
+        reading = Reading(session, planting.world.now, wall, grace_for(parts.settings), witness_from=wall)
+        silent -= {name for name in silent if name[0] == seed.code and any(checks[name](reading))}
+        session.rollback()
+
+    assert silent == set()
 
 
 def test_without_a_witness_the_report_says_what_was_not_checked(parts: Parts, planting: Planting) -> None:

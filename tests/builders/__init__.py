@@ -7,7 +7,17 @@ the rest is filled in. Instants are aware UTC, amounts are minor units.
 from __future__ import annotations
 
 from tests.builders.charges import attempt, declined, paid, payment_intent, provider_write, unapplied
-from tests.builders.documents import bill, entry, period, period_of, subscription
+from tests.builders.documents import (
+    bill,
+    credited_line,
+    entry,
+    granted,
+    note,
+    period,
+    period_of,
+    refunded,
+    subscription,
+)
 from tests.builders.jobs import event, outbox, slice_, work_item
 from tests.builders.parties import (
     data_key,
@@ -28,10 +38,13 @@ __all__ = [
     "add",
     "attempt",
     "bill",
+    "credited_line",
     "data_key",
     "declined",
     "entry",
     "event",
+    "granted",
+    "note",
     "outbox",
     "paid",
     "payment_intent",
@@ -43,6 +56,7 @@ __all__ = [
     "profile",
     "provider_account",
     "provider_write",
+    "refunded",
     "seller",
     "series",
     "slice_",

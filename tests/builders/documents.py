@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from billing.kernel.ids import new_id
 from billing.kernel.period import Interval, IntervalUnit, boundary
 from billing.models import (
     BillingPeriod,
+    CreditBalance,
     DataKey,
     Invoice,
     InvoiceLine,
@@ -20,11 +22,13 @@ from billing.models import (
     Posting,
     Price,
     Profile,
+    Seller,
     Series,
     Subscription,
     SubscriptionItem,
+    WaitingLine,
 )
-from tests.builders.parties import data_key
+from tests.builders.parties import data_key, series
 from tests.builders.rows import add
 
 Sides = tuple[tuple[str, int], ...]
@@ -179,6 +183,118 @@ def bill(session: Session, of: Subscription, k: int, **given: Any) -> Invoice:
         sides = (("receivable", 4045), ("deferred_revenue", -2500), ("deferred_revenue", -1000), ("tax_payable", -545))
         entry(session, row, "issue", sides, at=start)
     period(session, of, k, invoice=row)
+    return row
+
+
+def note(session: Session, of: Invoice, *, at: datetime, **given: Any) -> Invoice:
+    """A note that takes back all of an invoice (`kind="cancellation"`) or, with amounts and status given, a part.
+
+    It is numbered in the seller's series of notes, which is made with the first one. The books are left alone.
+    """
+    counter = session.scalars(
+        select(Series).where(Series.seller_id == of.seller_id, Series.kind == "credit_note")
+    ).first() or series(session, session.get_one(Seller, of.seller_id), kind="credit_note", prefix="CN-")
+    known = {
+        "kind": "cancellation",
+        "status": "credited",
+        "series_id": counter.id,
+        "series_no": counter.next_no,
+        "number": f"{counter.prefix}{counter.next_no:06d}",
+        "issued_at": at,
+        "currency": of.currency,
+        "period_start": of.period_start,
+        "period_end": of.period_end,
+        "subtotal_minor": of.subtotal_minor,
+        "discount_minor": of.discount_minor,
+        "tax_minor": of.tax_minor,
+        "total_minor": of.total_minor,
+        "credit_applied_minor": 0,
+        "amount_due_minor": 0,
+        "tax_groups": [],
+        "reverse_charge": False,
+        "legal_notes": [],
+        "buyer_country": of.buyer_country,
+        "buyer_kind": of.buyer_kind,
+        "parties": b"sealed",
+        "content_hash": b"\0" * 32,
+        "collection": of.collection,
+        "amount_remaining_minor": 0,
+        "corrects_id": of.id,
+    }
+    row = add(
+        session,
+        Invoice(
+            id=new_id(),
+            seller_id=of.seller_id,
+            profile_id=of.profile_id,
+            subscription_id=of.subscription_id,
+            document_key_id=of.document_key_id,
+            **known | given,
+        ),
+    )
+    counter.next_no += 1
+    counter.last_issued_at = at
+    session.flush()
+    return row
+
+
+def refunded(session: Session, of: Invoice, *, amount_minor: int, tax_minor: int, at: datetime) -> Invoice:
+    """A refund of a part of a paid invoice: its note, and the entries of both moves."""
+    net_minor = amount_minor - tax_minor
+    amounts = {"subtotal_minor": net_minor, "tax_minor": tax_minor, "total_minor": amount_minor}
+    row = note(session, of, at=at, kind="credit_note", status="refunded", **amounts)
+    of.amount_refunded_minor += amount_minor
+    sides = (("deferred_revenue", net_minor), ("tax_payable", tax_minor), ("refunds_in_flight", -amount_minor))
+    entry(session, row, "issue", sides, at=at)
+    sent = (("refunds_in_flight", amount_minor), ("provider_clearing", -amount_minor))
+    entry(session, of, "refund_sent", sent, at=at)
+    return row
+
+
+def credited_line(session: Session, of: InvoiceLine, subscription_id: UUID, **given: Any) -> WaitingLine:
+    """A proration credit for all of an issued line that waits for the next invoice."""
+    known = {
+        "kind": "proration_credit",
+        "price_id": of.price_id,
+        "description": of.description,
+        "quantity": of.quantity,
+        "amount_minor": of.discount_minor - of.amount_minor,
+        "period_start": of.period_start,
+        "period_end": of.period_end,
+        "how": {},
+        "tax_percent": of.tax_percent,
+        "tax_inclusive": of.tax_inclusive,
+        "tax_code": of.tax_code,
+        "credits_line_id": of.id,
+        "credits_issued": True,
+    }
+    return add(
+        session,
+        WaitingLine(id=new_id(), seller_id=of.seller_id, subscription_id=subscription_id, **known | given),
+    )
+
+
+def granted(session: Session, of: Profile, *, amount_minor: int, at: datetime) -> CreditBalance:
+    """Credit in store, and its entry."""
+    row = add(
+        session,
+        CreditBalance(
+            id=new_id(), seller_id=of.seller_id, profile_id=of.id, currency="eur", amount_minor=amount_minor, version=1
+        ),
+    )
+    kept = LedgerEntry(id=new_id(), seller_id=of.seller_id, kind="credit_grant", effective_at=at, profile_id=of.id)
+    add(session, kept)
+    sides = (("promotional_credit", amount_minor), ("customer_credit", -amount_minor))
+    for position, (account, amount) in enumerate(sides, start=1):
+        side = Posting(
+            entry_id=kept.id,
+            position=position,
+            seller_id=of.seller_id,
+            account=account,
+            currency="eur",
+            amount_minor=amount,
+        )
+        add(session, side)
     return row
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing.models import Invoice, Profile, ProviderAccount, SandboxClock, Seller, Series, Subscription
 from tests.builders.charges import declined, paid
-from tests.builders.documents import bill, subscription
+from tests.builders.documents import bill, granted, refunded, subscription
 from tests.builders.jobs import event, outbox, slice_, work_item
 from tests.builders.parties import payment_method, price, product, profile, provider_account, seller, series, tax_rate
 from tests.builders.rows import add
@@ -83,6 +83,8 @@ def world(session: Session) -> World:
     third = bill(session, running, 2)
     declined(session, third, at=_at(3, 31, 8))
     running.status = "past_due"
+    granted(session, other, amount_minor=700, at=_at(3, 15))
+    refunded(session, of_ended, amount_minor=1000, tax_minor=135, at=_at(3, 16))
 
     for document in (first, second, third):
         outbox(session, document)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.commands.subscription.cancel import CancelWhen, cancel_subscription
+from billing.commands.subscription.cancel import CancelWhen, put_cancel, uncancel
 from billing.commands.subscription.subscribe import subscribe
-from billing.kernel.errors import Refused, Stale
+from billing.kernel.errors import Refused
 from billing.models import OutboxEvent, Seller, Subscription, SubscriptionItem
 from billing.privacy.keyring import Keyring
 from billing.queries.subscription import known_subscriptions
@@ -93,28 +93,26 @@ def _subscribed(session: Session, seller: Seller, *, billed: int = 0) -> Subscri
     return made
 
 
-def test_cancelling_now_ends_it(session: Session, seller: Seller) -> None:
+def test_cancelling_now_makes_it_due_at_once(session: Session, seller: Seller) -> None:
     made = _subscribed(session, seller, billed=1)
     now = datetime(2026, 4, 10, tzinfo=UTC)
-    cancel_subscription(session, subscription_id=made.id, when=CancelWhen.NOW, now=now)
-    session.commit()
-    assert (made.status, made.next_due_at, made.ended_at, made.current_period_end) == ("canceled", None, now, now)
-    assert "subscription.canceled" in session.scalars(select(OutboxEvent.topic)).all()
+    put_cancel(session, subscription=made, when=CancelWhen.NOW, now=now)
+    assert (made.status, made.cancel_at, made.next_due_at) == ("active", now, now)
 
 
 def test_cancelling_at_the_periods_end_leaves_it_due_there(session: Session, seller: Seller) -> None:
     made = _subscribed(session, seller, billed=1)
     now, end = datetime(2026, 4, 10, tzinfo=UTC), datetime(2026, 4, 30, tzinfo=UTC)
-    cancel_subscription(session, subscription_id=made.id, when=CancelWhen.PERIOD_END, now=now)
+    put_cancel(session, subscription=made, when=CancelWhen.PERIOD_END, now=now)
     assert (made.status, made.cancel_at, made.next_due_at) == ("active", end, end)
     version = made.version
-    cancel_subscription(session, subscription_id=made.id, when=CancelWhen.PERIOD_END, now=now)
+    put_cancel(session, subscription=made, when=CancelWhen.PERIOD_END, now=now)
     assert made.version == version
 
 
 def test_before_its_start_it_ends_without_a_document(session: Session, seller: Seller) -> None:
     made = _subscribed(session, seller)
-    cancel_subscription(session, subscription_id=made.id, when=CancelWhen.PERIOD_END, now=NOW)
+    put_cancel(session, subscription=made, when=CancelWhen.PERIOD_END, now=NOW)
     assert made.cancel_at == START
 
 
@@ -122,30 +120,16 @@ def test_periods_that_are_overdue_are_still_billed_up_to_the_end_of_the_running_
     session: Session, seller: Seller
 ) -> None:
     made = _subscribed(session, seller, billed=1)
-    now = datetime(2026, 5, 10, tzinfo=UTC)
-    cancel_subscription(session, subscription_id=made.id, when=CancelWhen.PERIOD_END, now=now)
+    put_cancel(session, subscription=made, when=CancelWhen.PERIOD_END, now=datetime(2026, 5, 10, tzinfo=UTC))
     assert (made.cancel_at, made.next_due_at) == (datetime(2026, 5, 31, tzinfo=UTC), datetime(2026, 4, 30, tzinfo=UTC))
 
 
-def test_what_has_begun_is_billed_before_it_is_cancelled_at_once(session: Session, seller: Seller) -> None:
+def test_a_cancel_that_is_taken_back_leaves_it_as_it_was(session: Session, seller: Seller) -> None:
     made = _subscribed(session, seller, billed=1)
+    now, end = datetime(2026, 4, 10, tzinfo=UTC), datetime(2026, 4, 30, tzinfo=UTC)
+    put_cancel(session, subscription=made, when=CancelWhen.PERIOD_END, now=now)
+    uncancel(session, subscription=made, now=now)
+    assert (made.status, made.cancel_at, made.next_due_at) == ("active", None, end)
     with pytest.raises(Refused) as refusal:
-        cancel_subscription(
-            session, subscription_id=made.id, when=CancelWhen.NOW, now=datetime(2026, 4, 30, tzinfo=UTC)
-        )
-    assert refusal.value.code == "renewal_due"
-
-
-def test_a_cancelled_one_is_not_cancelled_again(session: Session, seller: Seller) -> None:
-    made = _subscribed(session, seller, billed=1)
-    now = datetime(2026, 4, 10, tzinfo=UTC)
-    cancel_subscription(session, subscription_id=made.id, when=CancelWhen.NOW, now=now)
-    with pytest.raises(Refused) as refusal:
-        cancel_subscription(session, subscription_id=made.id, when=CancelWhen.NOW, now=now + timedelta(days=1))
-    assert refusal.value.code == "subscription_canceled"
-
-
-def test_cancelling_a_version_that_is_gone_is_stale(session: Session, seller: Seller) -> None:
-    made = _subscribed(session, seller)
-    with pytest.raises(Stale):
-        cancel_subscription(session, subscription_id=made.id, when=CancelWhen.NOW, now=NOW, expected_version=9)
+        uncancel(session, subscription=made, now=now)
+    assert refusal.value.code == "not_canceling"

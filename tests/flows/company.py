@@ -18,32 +18,48 @@ from uuid import UUID
 
 import requests
 from pydantic import SecretStr
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from billing.commands.coupon.create import create_coupon
 from billing.commands.price.create import create_price
 from billing.commands.product.create import create_product
 from billing.commands.profile.create import create_profile
 from billing.commands.seller.create import create_seller
 from billing.commands.subscription.subscribe import subscribe
 from billing.commands.tax_rate.put import put_tax_rate
-from billing.flows import collection, inbox, renewal, resolution, upkeep
+from billing.commands.usage.record import Recorded, record_usage
+from billing.flows import audit, collection, inbox, refunding, renewal, resolution, subscribing, upkeep
+from billing.flows.audit import Violation
 from billing.flows.parts import Parts
 from billing.flows.payment_methods import adopt
 from billing.flows.start import start
-from billing.models import Invoice, Payment, ProviderAccount, ProviderCustomer, Subscription
+from billing.models import (
+    CreditBalance,
+    Invoice,
+    InvoiceLine,
+    OutboxEvent,
+    Payment,
+    Posting,
+    ProviderAccount,
+    ProviderCustomer,
+    Refund,
+    Subscription,
+    WorkItem,
+)
 from billing.privacy.keyring import generate
 from billing.providers.stripe.adapter import StripeProvider
 from billing.providers.stripe.client import build_client
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import Message
-from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, RENEWALS_BILL
+from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, REFUNDS_SEND, RENEWALS_BILL
 from billing.sandbox.bench.counting import counting_statements
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
 from billing.settings import Settings
 from billing.validators.address import Address
+from billing.validators.coupon import NewCoupon
 from billing.validators.payment_method import Consent
 from billing.validators.price import NewPrice
 from billing.validators.product import NewProduct
@@ -51,6 +67,7 @@ from billing.validators.profile import NewProfile, Personal
 from billing.validators.seller import NewSeller, SellerPolicy
 from billing.validators.subscription import NewItem, NewSubscription
 from billing.validators.tax_rate import NewTaxRate
+from billing.validators.usage import NewUsage
 from billing.webhooks.app import create_app
 from billing.wiring import build
 
@@ -71,11 +88,13 @@ WORK: dict[str, Callable[[Parts, UUID], object]] = {
     RENEWALS_BILL.name: renewal.bill,
     COLLECTIONS_CHARGE.name: collection.charge,
     INBOX_PROCESS.name: inbox.process,
+    REFUNDS_SEND.name: refunding.send,
 }
 SWEEPS: tuple[Callable[[Parts], int], ...] = (
     renewal.plan,
     collection.plan,
     resolution.resolve,
+    refunding.sweep,
     inbox.sweep,
     upkeep.wake_slices,
 )
@@ -151,6 +170,76 @@ class Company:
             )
         return row.id
 
+    def price(self, code: str, amount: int | str, **given: Any) -> None:
+        """A price of the product `basic` in EUR, monthly unless told otherwise."""
+        known = {"product_code": "basic", "currency": "eur", "interval_unit": "month"}
+        with self.parts.begin() as session:
+            create_price(
+                session,
+                seller_id=self.seller_id,
+                new=NewPrice(code=code, unit_amount=Decimal(amount), **known | given),
+                now=self.parts.clock.now(session),
+            )
+
+    def coupon(self, code: str, percent: int | None = None, **given: Any) -> None:
+        """A discount, of a percent or of `amount_minor`."""
+        exact = None if percent is None else Decimal(percent)
+        with self.parts.begin() as session:
+            create_coupon(session, seller_id=self.seller_id, new=NewCoupon(code=code, percent=exact, **given))
+
+    def begin_subscription(self, account: str, code: str, *items: NewItem, **given: Any) -> UUID:
+        """Subscribe as the host application does, with anything that may be said; what is due of it is billed."""
+        new = NewSubscription(code=code, account_id=account, items=items, **{"start": self.now(), **given})
+        return subscribing.subscribe(self.parts, seller_id=self.seller_id, new=new).subscription_id
+
+    def now(self) -> datetime:
+        with self.begin() as session:
+            return self.parts.clock.now(session)
+
+    def use(self, *records: NewUsage) -> Recorded:
+        """Record usage, all or nothing."""
+        with self.parts.begin() as session:
+            return record_usage(session, seller_id=self.seller_id, new=records, now=self.parts.clock.now(session))
+
+    def lines(self, invoice: Invoice) -> list[InvoiceLine]:
+        """A document's lines, in order."""
+        with self.begin() as session:
+            query = select(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id)
+            return list(session.scalars(query.order_by(InvoiceLine.position)))
+
+    def refunds(self) -> list[Refund]:
+        """All refunds, oldest first."""
+        with self.begin() as session:
+            return list(session.scalars(select(Refund).order_by(Refund.id)))
+
+    def credit(self, profile_id: UUID, currency: str = "eur") -> int:
+        """The customer's balance, in minor units."""
+        with self.begin() as session:
+            query = select(CreditBalance.amount_minor)
+            found = query.where(CreditBalance.profile_id == profile_id, CreditBalance.currency == currency)
+            return session.scalar(found) or 0
+
+    def account(self, name: str) -> int:
+        """What an account of the ledger stands at, in minor units: debit positive."""
+        with self.begin() as session:
+            query = select(func.coalesce(func.sum(Posting.amount_minor), 0)).where(Posting.account == name)
+            return int(session.scalar(query) or 0)
+
+    def told(self, *topics: str) -> list[tuple[str, dict[str, Any]]]:
+        """The outbox's events of these topics (without any: of all), oldest first."""
+        with self.begin() as session:
+            rows = session.scalars(select(OutboxEvent).order_by(OutboxEvent.id))
+            return [(row.topic, row.payload) for row in rows if not topics or row.topic in topics]
+
+    def work_items(self) -> list[WorkItem]:
+        """All work items, oldest first."""
+        with self.begin() as session:
+            return list(session.scalars(select(WorkItem).order_by(WorkItem.id)))
+
+    def violations(self) -> tuple[Violation, ...]:
+        """What the audit finds, with the stand-in as its witness."""
+        return audit.run(self.parts, witness=self.witness).violations
+
     def run_messages(self, *, most: int = 10_000) -> int:
         """Run what is in the line, and what that sends, to the end."""
         ran = 0
@@ -169,7 +258,7 @@ class Company:
             self.run_messages()
 
     def settle(self, *, seconds: float = 15.0) -> None:
-        """Sweep until nothing waits: no message, no live slice, no open attempt, no event, no delivery."""
+        """Sweep until nothing waits: no message, live slice, open attempt, refund that is due soon, event, delivery."""
         deadline = datetime.now(UTC) + timedelta(seconds=seconds)
         while True:
             self.sweep()
@@ -190,9 +279,7 @@ class Company:
 
     def revoke_key(self) -> None:
         """From now on the provider refuses our key."""
-        self._provider(
-            build_client(api_key="key_that_was_revoked", connect_s=1, read_s=1, base_address=self.witness_url)
-        )
+        self._provider("key_that_was_revoked")
 
     def restore_key(self) -> None:
         """The key works again."""
@@ -241,6 +328,9 @@ class Company:
                     SELECT 'slices', count(*) FROM billing.slice WHERE status IN ('pending', 'running')
                     UNION ALL SELECT 'attempts', count(*) FROM billing.payment
                         WHERE status IN ('prepared', 'sent', 'unknown')
+                    UNION ALL SELECT 'refunds', count(*) FROM billing.refund
+                        WHERE status IN ('pending', 'requires_action')
+                          AND next_check_at <= clock_timestamp() + interval '10 seconds'
                     UNION ALL SELECT 'events', count(*) FROM billing.provider_event WHERE next_try_at IS NOT NULL
                     UNION ALL SELECT 'invoices', count(*) FROM billing.invoice
                         WHERE next_attempt_at <= :now AND hold_id IS NULL AND status = 'open'

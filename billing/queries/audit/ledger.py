@@ -81,6 +81,53 @@ FULL JOIN (
 WHERE coalesce(b.amount_minor, 0) <> coalesce(p.amount, 0)
 """
 
+# A credit for a line that had no document yet gives back its amount; its discount came later, to both alike.
+_CREDITED_BEYOND = """
+SELECT 'invoice_line', l.id, format('charged %s, %s credits give back %s',
+                                    abs(l.amount_minor) - abs(l.discount_minor), count(*), sum(abs(c.amount_minor)))
+FROM (SELECT credits_line_id, credits_issued, amount_minor FROM billing.invoice_line WHERE credits_line_id IS NOT NULL
+      UNION ALL
+      SELECT credits_line_id, credits_issued, amount_minor FROM billing.waiting_line
+      WHERE credits_line_id IS NOT NULL) c
+JOIN billing.invoice_line l ON l.id = c.credits_line_id
+GROUP BY l.id, l.amount_minor, l.discount_minor
+HAVING count(*) > 1
+    OR sum(abs(c.amount_minor)) > abs(l.amount_minor) - CASE WHEN bool_or(c.credits_issued) THEN abs(l.discount_minor)
+                                                             ELSE 0 END
+"""
+
+# Credits count with the gross that they stood for; those written after the last refund were less by what it gave back.
+_REFUNDED_BEYOND = """
+WITH note AS (
+    SELECT corrects_id AS id, max(id::text)::uuid AS last, sum(total_minor) AS total
+    FROM billing.invoice WHERE status = 'refunded' GROUP BY corrects_id
+), paid AS (
+    SELECT p.invoice_id AS id, sum(p.amount_minor) AS total
+    FROM billing.payment p
+    LEFT JOIN billing.unapplied_payment u
+      ON u.provider_account_id = p.provider_account_id AND u.charge_ref = p.charge_ref
+    WHERE p.status = 'succeeded' AND u.id IS NULL
+    GROUP BY p.invoice_id
+), credit AS (
+    SELECT i.id, sum(div(2 * abs(c.amount_minor)::numeric * i.total_minor + i.subtotal_minor - i.discount_minor,
+                         2 * (i.subtotal_minor - i.discount_minor))) AS gross
+    FROM note n
+    JOIN billing.invoice i ON i.id = n.id AND i.subtotal_minor > i.discount_minor
+    JOIN billing.invoice_line l ON l.invoice_id = i.id
+    JOIN (SELECT id, credits_line_id, amount_minor FROM billing.invoice_line WHERE credits_issued
+          UNION ALL SELECT id, credits_line_id, amount_minor FROM billing.waiting_line WHERE credits_issued) c
+      ON c.credits_line_id = l.id AND c.id < n.last
+    GROUP BY i.id
+)
+SELECT 'invoice', i.id, format('%s: %s paid, %s refunded, %s credited before that', i.number, coalesce(paid.total, 0),
+                               note.total, coalesce(credit.gross, 0))
+FROM note
+JOIN billing.invoice i ON i.id = note.id
+LEFT JOIN paid ON paid.id = note.id
+LEFT JOIN credit ON credit.id = note.id
+WHERE note.total + coalesce(credit.gross, 0) > coalesce(paid.total, 0)
+"""
+
 LEDGER = (
     Invariant(
         code="L1",
@@ -99,5 +146,17 @@ LEDGER = (
         meaning="Nothing is owed on exactly those invoices that are settled; every charge has one entry in the books.",
         counted="SELECT count(*) FROM billing.invoice",
         checks=(finds(_RECEIVABLE), finds(_CHARGES), finds(_ATTEMPTS)),
+    ),
+    Invariant(
+        code="L7",
+        meaning="Each customer's credit balance is what its account in the books holds.",
+        counted="SELECT count(*) FROM billing.credit_balance",
+        checks=(finds(_BALANCES),),
+    ),
+    Invariant(
+        code="L8",
+        meaning="No line is credited beyond what it charged, no invoice refunded beyond what was paid and uncredited.",
+        counted="SELECT count(*) FROM billing.invoice_line",
+        checks=(finds(_CREDITED_BEYOND), finds(_REFUNDED_BEYOND)),
     ),
 )

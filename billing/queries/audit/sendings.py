@@ -82,8 +82,11 @@ _SENT_WHEN_CLOSED = """
 SELECT 'payment', p.id, format('first sent at %s, %s was %s since %s', p.first_sent_at, i.number, i.status, c.closed_at)
 FROM billing.payment p
 JOIN billing.invoice i ON i.id = p.invoice_id AND i.status IN ('paid', 'void', 'uncollectible')
-JOIN (SELECT invoice_id, max(effective_at) AS closed_at FROM billing.ledger_entry
-      WHERE kind NOT IN ('issue', 'unapplied_payment') AND invoice_id IS NOT NULL GROUP BY invoice_id) c
+JOIN (SELECT invoice_id, max(at) AS closed_at
+      FROM (SELECT invoice_id, effective_at AS at FROM billing.ledger_entry
+            WHERE kind NOT IN ('issue', 'unapplied_payment', 'refund_sent')
+            UNION ALL SELECT corrects_id, issued_at FROM billing.invoice WHERE kind = 'cancellation') settling
+      GROUP BY invoice_id) c
   ON c.invoice_id = i.id
 WHERE p.first_sent_at > c.closed_at
 UNION ALL
