@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sqlalchemy import select
+
 from billing.kernel.money import format_minor
+from billing.models import Invoice
+from billing.queries.operations.explaining import document_account
+from billing.rules.explain import explain
 from billing.sandbox.scenario.playing.player import play
 from billing.sandbox.scenario.playing.stage import staged
 from billing.sandbox.scenario.playing.told import tell
@@ -14,11 +19,15 @@ from billing.sandbox.scenario.reading import read_scenario
 Json = dict[str, Any]
 
 
-def played(text: str, database_url: str) -> Json:
-    """The JSON of a file's scenario, played on an empty database."""
+def played(text: str, database_url: str) -> tuple[Json, list[str]]:
+    """The JSON of a file's scenario, played on an empty database, and its documents in words."""
     scenario = read_scenario(text, name="quoted.yaml")
     with staged(database_url, now=min(step.at for step in scenario.steps)) as stage:
-        return tell(play(scenario, stage))
+        told = tell(play(scenario, stage))
+        with stage.parts.begin() as session:
+            ids = session.scalars(select(Invoice.id).order_by(Invoice.number)).all()
+            words = [line.strip() for id_ in ids for line in explain(document_account(session, id_))]
+    return told, words
 
 
 def receipt(told: Json) -> str:
