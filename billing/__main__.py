@@ -32,7 +32,9 @@ COMMANDS = {
     "price": Entry("billing.ops.price", "Prices: move subscriptions to another one."),
     "payment": Entry("billing.ops.payment", "Attempts to move money: show, ask the provider."),
     "profile": Entry("billing.ops.profile", "Customers: show, give credit, charge once."),
-    "subscription": Entry("billing.ops.subscription", "Subscriptions: show, preview, change, cancel, pause, give a coupon."),
+    "subscription": Entry(
+        "billing.ops.subscription", "Subscriptions: show, preview, change, cancel, pause, give a coupon."
+    ),
     "refund": Entry(
         "billing.ops.refund",
         "Give back what was paid on an invoice through the provider, all or a part, with a credit note.",

@@ -16,6 +16,7 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
 from billing.flows.payment_events import payment_intent
+from billing.flows.refund_events import refund
 from billing.flows.setup_events import setup_intent
 from billing.kernel.errors import Fault, ProviderUnavailable, Refused, Stale
 from billing.kernel.failpoints import failpoint
@@ -37,6 +38,8 @@ HANDLERS = {
     "payment_intent.canceled": payment_intent,
     "payment_intent.requires_action": payment_intent,
     "setup_intent.succeeded": setup_intent,
+    "refund.updated": refund,
+    "refund.failed": refund,
 }
 """By event type; the endpoint subscribes to these. Other types are kept and ignored."""
 

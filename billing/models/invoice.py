@@ -65,6 +65,8 @@ class Invoice(SellerOwned, Versioned, Base):
     """When the last scheduled try was made, from which the next delay counts; null before the first."""
     on_schedule: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     """False: issued uncharged, of an unpaid or ended subscription. A try outside the schedule doesn't start it."""
+    extra_try: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """The next try was asked for by a new method or a person: it neither uses nor moves the schedule."""
     waits_for_method: Mapped[bool] = mapped_column(default=False)
     """After a hard decline the schedule goes on counting without charging until a new method comes."""
     final_decision: Mapped[str | None]

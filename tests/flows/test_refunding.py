@@ -246,7 +246,6 @@ def test_a_refund_that_a_bank_sends_back_later_is_owed_again(acme: Company, paid
     assert [item.kind for item in acme.work_items()] == ["refund_failed"]
 
 
-@pytest.mark.xfail(strict=True, reason="no handler for refund.failed: a refund that succeeded is never looked at again")
 def test_that_a_refund_failed_after_it_had_succeeded_is_learnt(acme: Company) -> None:
     invoice = _paid(acme, "pm_card_refundFail")
     refund(acme.parts, invoice.id)

@@ -34,15 +34,17 @@ def policy_of(seller: Seller) -> DunningPolicy:
 def pass_moment(invoice: Invoice, policy: DunningPolicy, *, now: datetime) -> bool:
     """Note on the invoice that its scheduled moment has come. False where this try is outside the schedule.
 
-    A try that a new method or a person asked for neither uses nor moves the schedule (scenario contract, rule 11).
+    A try that a new method or a person asked for neither uses nor moves the schedule (scenario contract, rule 11),
+    also where a scheduled moment was missed before it; only the very first try begins it in any case.
     """
+    extra, invoice.extra_try = invoice.extra_try, False
     if invoice.dunning_at is None:
         if not invoice.on_schedule:
             return False
         invoice.dunning_at = now
         return True
     step = invoice.dunning_step
-    if step < len(policy.retries) and now >= invoice.dunning_at + policy.retries[step]:
+    if not extra and step < len(policy.retries) and now >= invoice.dunning_at + policy.retries[step]:
         invoice.dunning_at = now
         invoice.dunning_step = step + 1
         return True

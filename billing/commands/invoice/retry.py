@@ -28,6 +28,7 @@ def retry_invoice(session: Session, *, invoice_id: UUID, now: datetime, wall: da
     if due and (invoice.charge_not_before is None or invoice.charge_not_before <= wall):
         return False
     invoice.next_attempt_at = now
+    invoice.extra_try = True
     invoice.charge_not_before = None
     session.flush()
     return True

@@ -48,7 +48,9 @@ def open_payments(session: Session, due: ToCharge, *, now: datetime, wall: datet
             opened.payments.append(last)
             continue
         policy = policy_of(due.sellers[invoice.seller_id])
-        scheduled = pass_moment(invoice, policy, now=now)
+        # What was proven not charged is tried anew in the place of its scheduled moment.
+        again = not invoice.extra_try and last is not None and last.status == PaymentStatus.CANCELED and last.scheduled
+        scheduled = pass_moment(invoice, policy, now=now) or again
         if method is None or customer is None or invoice.waits_for_method:
             dun(session, invoice=invoice, policy=policy, decline=DeclineClass.HARD, scheduled=scheduled, now=now)
             opened.passed.append(invoice.id)

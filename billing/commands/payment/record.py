@@ -127,6 +127,7 @@ def _try_newer_method(recording: Recording) -> None:
     ).one_or_none()
     if default is not None and default != payment.payment_method_id:
         invoice.next_attempt_at = recording.now
+        invoice.extra_try = True
         invoice.waits_for_method = False
 
 
@@ -141,6 +142,7 @@ def _not_sent(recording: Recording) -> None:
     if invoice.status not in COLLECTABLE:
         return
     invoice.next_attempt_at = recording.now
+    invoice.extra_try = not payment.scheduled
     invoice.charge_not_before = recording.wall + timedelta(seconds=recording.pause_s())
     if recording.outcome.needs_person:
         hold_invoice(
@@ -196,6 +198,7 @@ def _canceled(recording: Recording) -> None:
         recording.intent.status = "canceled"
     if invoice.status in COLLECTABLE:
         invoice.next_attempt_at = recording.now
+        invoice.extra_try = not recording.payment.scheduled
         invoice.charge_not_before = recording.wall + timedelta(seconds=recording.pause_s())
 
 

@@ -23,7 +23,8 @@ _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
 _TRY_NOW = text(
     f"""
     UPDATE billing.invoice i
-    SET next_attempt_at = :now, waits_for_method = FALSE, version = version + 1, updated_at = clock_timestamp()
+    SET next_attempt_at = :now, extra_try = TRUE, waits_for_method = FALSE, version = version + 1,
+        updated_at = clock_timestamp()
     WHERE i.profile_id = :profile AND i.collection = 'automatic'
       AND (i.status = 'open' OR (i.status = 'draft' AND i.review_until IS NULL))
       AND NOT EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = i.id AND p.status IN ({_OPEN}))

@@ -28,7 +28,8 @@ def note_facts(session: Session, *, refund: Refund, facts: RefundFacts, now: dat
     refund.lease_until = None
     status = RefundStatus(facts.status)
     if status == refund.status:
-        put_off(refund, wall=wall, pause_s=3600.0)
+        if status in OPEN_REFUND:
+            put_off(refund, wall=wall, pause_s=3600.0)
         session.flush()
         return
     require_move(RefundStatus(refund.status), status)

@@ -214,6 +214,7 @@ CREATE TABLE billing.refund (
         "WHERE status IN ('open', 'draft') AND next_attempt_at IS NOT NULL AND hold_id IS NULL"
     )
     op.execute("ALTER TABLE billing.invoice ADD COLUMN on_schedule BOOLEAN DEFAULT true NOT NULL")
+    op.execute("ALTER TABLE billing.invoice ADD COLUMN extra_try BOOLEAN DEFAULT false NOT NULL")
     op.execute("ALTER TABLE billing.invoice ADD COLUMN review_until TIMESTAMP WITH TIME ZONE")
     op.execute("ALTER TABLE billing.subscription_item ALTER COLUMN quantity DROP NOT NULL")
     op.execute("ALTER TABLE billing.subscription_item ADD COLUMN counts_from TIMESTAMP WITH TIME ZONE")
