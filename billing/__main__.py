@@ -29,6 +29,7 @@ COMMANDS = {
     ),
     "tick": Entry("billing.ops.tick", "Send one beat entry now, as beat would."),
     "invoice": Entry("billing.ops.invoice", "Invoices: list, show, try again, void, write off, mark paid."),
+    "draft": Entry("billing.ops.draft", "Drafts under review: add or remove a line, release."),
     "price": Entry("billing.ops.price", "Prices: move subscriptions to another one."),
     "payment": Entry("billing.ops.payment", "Attempts to move money: show, ask the provider."),
     "profile": Entry("billing.ops.profile", "Customers: show, give credit, charge once."),

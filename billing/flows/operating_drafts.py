@@ -1,0 +1,84 @@
+"""What an operator orders about a draft under review: another line, a line less, its issue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.db.base import Json
+from billing.flows import drafts
+from billing.flows.order import Done, Order, carry_out, note
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.money import format_minor
+from billing.models import Invoice, InvoiceLine
+
+
+def add_line(
+    parts: Parts, draft_id: UUID, *, description: str, amount_minor: int, tax_rate: str | None, order: Order
+) -> Done:
+    """Add a line. Raises as `flows.drafts.add_line` does."""
+
+    def act(session: Session) -> str:
+        draft = drafts.add_line(
+            parts, session, draft_id, description=description, amount_minor=amount_minor, tax_rate=tax_rate
+        )
+        return f"its total is {format_minor(draft.total_minor, draft.currency)} now"
+
+    return _carry_out(parts, draft_id, act, action="add_line", order=order)
+
+
+def remove_line(parts: Parts, draft_id: UUID, *, position: int, order: Order) -> Done:
+    """Take a line off, by its place. Raises as `flows.drafts.remove_line` does."""
+
+    def act(session: Session) -> str:
+        of = select(InvoiceLine.id).where(InvoiceLine.invoice_id == draft_id, InvoiceLine.position == position)
+        line_id = session.scalars(of).one_or_none()
+        if line_id is None:
+            mend = "give the position of a line; `billing invoice show` lists them"
+            raise Refused(Fault("line", "line_not_found", mend))
+        draft = drafts.remove_line(parts, session, draft_id, line_id=line_id)
+        return f"its total is {format_minor(draft.total_minor, draft.currency)} now"
+
+    return _carry_out(parts, draft_id, act, action="remove_line", order=order)
+
+
+def release(parts: Parts, draft_id: UUID, *, order: Order) -> Done:
+    """Issue it now. One that is issued already is left alone."""
+
+    def act(session: Session) -> str:
+        issued = drafts.release(parts, session, [draft_id], now=parts.clock.now(session))
+        return f"issued {issued[0].number}" if issued else "it is issued already; nothing was changed"
+
+    return _carry_out(parts, draft_id, act, action="release", order=order)
+
+
+def _carry_out(parts: Parts, draft_id: UUID, act: Callable[[Session], str], *, action: str, order: Order) -> Done:
+    with carry_out(parts, order) as session:
+        draft = session.get(Invoice, draft_id)
+        if draft is None:
+            raise Refused(Fault("invoice", "invoice_not_found", "give the id of a draft"))
+        before = _of(draft)
+        told = act(session)
+        session.refresh(draft)
+        after = _of(draft)
+        note(
+            parts,
+            session,
+            order,
+            action=f"draft.{action}",
+            subject_type="invoice",
+            subject_id=draft.id,
+            seller_id=draft.seller_id,
+            before=before,
+            after=after,
+        )
+        name = draft.number or str(draft.id)
+    return Done(draft_id, name, changed=before != after, told=told)
+
+
+def _of(draft: Invoice) -> Json:
+    return {"status": draft.status, "number": draft.number, "total_minor": draft.total_minor}
