@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 
 from billing.sandbox.bench import renewals as renewals_bench
+from billing.sandbox.bench import simulate as simulate_bench
+from billing.sandbox.bench import usage as usage_bench
+from billing.sandbox.bench.figures import Report
+
+_SOME = click.IntRange(min=1)
+_JSON = click.option("--json", "as_json", is_flag=True, help="All figures as JSON on standard output.")
 
 
 @click.group()
@@ -14,13 +19,38 @@ def bench() -> None:
 
 
 @bench.command()
-@click.option("--due", default=50_000, show_default=True, help="Due subscriptions to renew.")
-@click.option("--workers", default=2, show_default=True, help="Real Celery workers.")
+@click.option("--due", type=_SOME, default=50_000, show_default=True, help="Due subscriptions of one licensed item.")
+@click.option("--mixed-due", type=_SOME, default=10_000, show_default=True, help="Due subscriptions of the mix.")
+@click.option("--mixed/--simple", "mixed", default=None, help="Only the one or the other; without, both.")
+@click.option("--workers", type=_SOME, default=2, show_default=True, help="Real Celery workers.")
 @click.option("--curve/--no-curve", default=True, help="Also the same number due among 5,000 to 500,000 subscriptions.")
-def renewals(*, due: int, workers: int, curve: bool) -> None:
-    """Invoices a second, beside one bare SQL statement and beside row-by-row committing."""
-    points = (5_000, 50_000, 500_000) if curve else ()
-    renewals_bench.run(due=due, workers=workers, curve=points, console=Console())
+@_JSON
+def renewals(*, due: int, mixed_due: int, mixed: bool | None, workers: int, curve: bool, as_json: bool) -> None:
+    """Documents a second, beside one bare SQL statement and row-by-row committing; the same of a mix of everything."""
+    renewals_bench.run(
+        simple=0 if mixed else due,
+        mixed=0 if mixed is False else mixed_due,
+        workers=workers,
+        curve=(5_000, 50_000, 500_000) if curve else (),
+        report=Report(as_json),
+    )
+
+
+@bench.command()
+@click.option("--batches", type=_SOME, default=10, show_default=True, help="Batches of 10,000 records.")
+@click.option("--subscriptions", type=_SOME, default=1_000, show_default=True, help="That the records are spread over.")
+@_JSON
+def usage(*, batches: int, subscriptions: int, as_json: bool) -> None:
+    """Records of usage a second, new ones and repeated ones."""
+    usage_bench.run(batches=batches, subscriptions=subscriptions, report=Report(as_json))
+
+
+@bench.command()
+@click.option("--rounds", type=_SOME, default=5, show_default=True, help="How often each example is played.")
+@_JSON
+def simulate(*, rounds: int, as_json: bool) -> None:
+    """Scenario files a second, and milliseconds a file."""
+    simulate_bench.run(rounds=rounds, report=Report(as_json))
 
 
 if __name__ == "__main__":

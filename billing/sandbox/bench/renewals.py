@@ -7,24 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
 
-from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Table
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Engine, text
 
-from billing.commands.slice.cut import cut
-from billing.db.migrate import upgrade
 from billing.flows import renewal
 from billing.flows.parts import Parts
-from billing.privacy.keyring import Keyring, generate
-from billing.queue.buffer import Message
 from billing.queue.names import RENEWALS_TICK
 from billing.sandbox import processes
 from billing.sandbox.bench.company import DUE, seed, set_clock
-from billing.sandbox.bench.counting import counting_statements
+from billing.sandbox.bench.figures import Json, Report, Spread
+from billing.sandbox.bench.mixed import EACH_KIND, seed_mixed
+from billing.sandbox.bench.scratch import Scratch, cut_slices, engine_of, parts_of, rates_of, scratch, statements_of
 from billing.sandbox.embedded import Embedded, start
 from billing.sandbox.embedded.processes import wait_until
 from billing.sandbox.environment import ROOT, place_of
@@ -35,6 +28,8 @@ from billing.wiring import build
 
 ROW_BY_ROW = 500
 """Subscriptions billed one a transaction, for the comparison."""
+ALONE = 8
+"""Slices billed one after another in this process."""
 _DEADLINE_S = 600.0
 _LOOK_S = 0.1
 """Seldom: who looks takes time from who is measured."""
@@ -55,75 +50,115 @@ class Result:
         return self.due / self.seconds
 
 
-class _Nowhere:
-    """A transport for what runs in this process: nobody is to be woken."""
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """One process: documents a second of whole slices, and the statements that slices of two sizes take."""
 
-    def send(self, messages: list[Message]) -> None:
-        """Forget them."""
+    rate: Spread
+    statements: dict[int, int]
 
 
-def run(*, due: int, workers: int, curve: tuple[int, ...], console: Console) -> None:
-    """Measure and print. Everything is made in a stack of its own and removed at the end."""
+def run(*, simple: int, mixed: int, workers: int, curve: tuple[int, ...], report: Report) -> None:
+    """Measure and tell. `simple` and `mixed` are due subscriptions; 0 leaves the one or the other out.
+
+    Everything is made in a stack of its own and removed at the end.
+    """
     servers = start(place_of("bench").root)
+    figures: Json = {}
     try:
-        _measure(servers, due=due, workers=workers, curve=curve, console=console)
+        if simple:
+            figures["simple"] = _simple(servers, due=simple, workers=workers, report=report)
+        if mixed:
+            figures["mixed"] = _mixed(servers, due=mixed, workers=workers, report=report)
+        if simple and curve:
+            figures["curve"] = _curve(servers, curve, workers=workers, report=report)
     finally:
         servers.remove()
+    report.end(figures)
 
 
-def _measure(servers: Embedded, *, due: int, workers: int, curve: tuple[int, ...], console: Console) -> None:
-    with _database(servers, due=due, total=due, console=console) as (engine, settings):
-        main = _with_workers(engine, settings, due=due, total=due, workers=workers)
-        floor_s = _floor(engine)
-    with _database(servers, due=ROW_BY_ROW + 250, total=ROW_BY_ROW + 250, console=console) as (engine, settings):
-        parts = build(settings, transport=_Nowhere())
-        queries = _queries_of_a_slice(parts, engine)
-        row_s = _row_by_row(parts, engine)
-    table = Table(title=f"Renewals: {due:,} due, {workers} workers", title_justify="left")
-    for heading in ("what", "invoices a second", "against the engine"):
-        table.add_column(heading, justify="left" if heading == "what" else "right")
-    table.add_row(f"the engine, {workers} real workers", f"{main.rate:,.0f}", "1.00")
-    for name, rate in (
-        ("floor: one bare SQL statement, same rows", due / floor_s),
-        ("row by row, a commit each", ROW_BY_ROW / row_s),
-    ):
-        table.add_row(name, f"{rate:,.0f}", f"{rate / main.rate:.2f}")
-    console.print(table)
+def _simple(servers: Embedded, *, due: int, workers: int, report: Report) -> Json:
+    with _company(servers, due=due, total=due, report=report) as made:
+        main = _with_workers(made.engine, made.settings, due=due, total=due, workers=workers)
+        floor_s = _floor(made.engine)
+    whole = ALONE * made.settings.billing_slice_size
+    with _company(servers, due=ROW_BY_ROW + 4 * EACH_KIND + whole, total=None, report=report) as made:
+        alone = _in_this_process(made, first=ROW_BY_ROW)
+        with parts_of(made) as parts:
+            row_s = _row_by_row(parts, made.engine)
+    others = {"one bare SQL statement, same rows": due / floor_s, "row by row, a commit each": ROW_BY_ROW / row_s}
+    return _tell("simple", main, alone, others, report)
+
+
+def _mixed(servers: Embedded, *, due: int, workers: int, report: Report) -> Json:
+    with _mixed_company(servers, due=due, report=report) as made:
+        main = _with_workers(made.engine, made.settings, due=due, total=due, workers=workers)
+    whole = ALONE * made.settings.billing_slice_size
+    with _mixed_company(servers, due=4 * EACH_KIND + whole, report=report) as made:
+        alone = _in_this_process(made, first=0)
+    return _tell("mixed", main, alone, {}, report)
+
+
+def _curve(servers: Embedded, totals: tuple[int, ...], *, workers: int, report: Report) -> list[Json]:
+    due, points = min(totals), []
+    for total in totals:
+        with _company(servers, due=due, total=total, report=report) as made:
+            points.append(_with_workers(made.engine, made.settings, due=due, total=total, workers=workers))
+    report.table(
+        f"The same {due:,} due among more and more",
+        ("subscriptions", "due", "documents a second"),
+        [(f"{point.total:,}", f"{point.due:,}", f"{point.rate:,.0f}") for point in points],
+    )
+    return [{"subscriptions": point.total, "due": point.due, "documents_a_second": point.rate} for point in points]
+
+
+def _tell(name: str, main: Result, alone: Alone, others: dict[str, float], report: Report) -> Json:
+    workers_row = ("the engine, by real workers", f"{main.rate:,.0f}", "1.00")
+    one_row = ("one process, a slice at a time", alone.rate.told(), f"{alone.rate.median / main.rate:.2f}")
+    rows = [(what, f"{rate:,.0f}", f"{rate / main.rate:.2f}") for what, rate in others.items()]
+    heading = ("what", "documents a second", "against the engine")
+    report.table(f"Renewals, {name}: {main.due:,} due", heading, [workers_row, one_row, *rows])
     memory = "not known here" if main.peak_mb is None else f"{main.peak_mb:.0f} MB"
-    console.print(f"statements a slice of {settings.billing_slice_size}: {queries}; peak memory of a worker: {memory}")
-    if not curve:
-        return
-    table = Table(title=f"The same {min(curve):,} due among more and more", title_justify="left")
-    for heading in ("subscriptions", "due", "invoices a second"):
-        table.add_column(heading, justify="right")
-    for total in curve:
-        with _database(servers, due=min(curve), total=total, console=console) as (engine, settings):
-            point = _with_workers(engine, settings, due=min(curve), total=total, workers=workers)
-        table.add_row(f"{point.total:,}", f"{point.due:,}", f"{point.rate:,.0f}")
-    console.print(table)
+    counts = ", ".join(f"{count} for one of {size}" for size, count in alone.statements.items())
+    report.line(f"statements a slice: {counts}; peak memory of a worker: {memory}")
+    return {
+        "due": main.due,
+        "documents_a_second": round(main.rate, 1),
+        "one_process": alone.rate.as_json(),
+        "others": {what: round(rate, 1) for what, rate in others.items()},
+        "statements_a_slice": {str(size): count for size, count in alone.statements.items()},
+        "peak_mb": main.peak_mb,
+    }
 
 
 @contextmanager
-def _database(servers: Embedded, *, due: int, total: int, console: Console) -> Iterator[tuple[Engine, Settings]]:
-    admin = create_engine(servers.database_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text("DROP DATABASE IF EXISTS bench WITH (FORCE)"))
-        connection.execute(text("CREATE DATABASE bench"))
-    url = admin.url.set(database="bench").render_as_string(hide_password=False)
-    upgrade(url)
-    secret = generate()
-    engine = create_engine(url)
-    console.print(f"seeding {total:,} subscriptions, {due:,} of them due ...")
-    seed(engine, Keyring.from_setting(secret), due=due, total=total)
-    settings = Settings(
-        database_url=url,
-        broker_url=servers.broker_url,
-        billing_secret_key=SecretStr(secret),
-        billing_sandbox=True,
-        billing_plan_limit=1_000_000,
-    )
-    yield engine, settings
-    engine.dispose()
+def _company(servers: Embedded, *, due: int, total: int | None, report: Report) -> Iterator[Scratch]:
+    total = total or due
+    with scratch(servers) as made:
+        report.progress(f"seeding {total:,} subscriptions, {due:,} of them due ...")
+        seed(made.engine, made.keyring, due=due, total=total)
+        yield made
+
+
+@contextmanager
+def _mixed_company(servers: Embedded, *, due: int, report: Report) -> Iterator[Scratch]:
+    with scratch(servers) as made:
+        report.progress(f"seeding {due:,} mixed subscriptions with their usage ...")
+        seed_mixed(made.engine, made.keyring, due=due)
+        yield made
+
+
+def _in_this_process(made: Scratch, *, first: int) -> Alone:
+    """Statements of slices of two sizes, and the rate of whole slices. The first slice, which warms up, is not told."""
+    set_clock(made.engine, DUE)
+    size = made.settings.billing_slice_size
+    with parts_of(made) as parts:
+        small = cut_slices(parts, made.engine, first=first, most=2 * EACH_KIND, size=EACH_KIND)
+        (large,) = cut_slices(parts, made.engine, first=first + 2 * EACH_KIND, most=2 * EACH_KIND, size=2 * EACH_KIND)
+        renewal.bill(parts, small[0])
+        statements = {EACH_KIND: statements_of(parts, small[1]), 2 * EACH_KIND: statements_of(parts, large)}
+        slices = cut_slices(parts, made.engine, first=first + 4 * EACH_KIND, most=ALONE * size, size=size)
+        return Alone(Spread.of(rates_of(parts, slices)), statements)
 
 
 def _with_workers(engine: Engine, settings: Settings, *, due: int, total: int, workers: int) -> Result:
@@ -173,35 +208,12 @@ def _floor(engine: Engine) -> float:
     return time.monotonic() - began
 
 
-def _queries_of_a_slice(parts: Parts, engine: Engine) -> int:
-    set_clock(engine, DUE)
-    slices = _cut(parts, engine, first=ROW_BY_ROW, most=250, size=125)
-    renewal.bill(parts, slices[0])
-    with counting_statements() as sent:
-        renewal.bill(parts, slices[1])
-    return len(sent)
-
-
 def _row_by_row(parts: Parts, engine: Engine) -> float:
-    slices = _cut(parts, engine, first=0, most=ROW_BY_ROW, size=1)
+    slices = cut_slices(parts, engine, first=0, most=ROW_BY_ROW, size=1)
     began = time.monotonic()
     for slice_id in slices:
         renewal.bill(parts, slice_id)
     return time.monotonic() - began
-
-
-def _cut(parts: Parts, engine: Engine, *, first: int, most: int, size: int) -> list[UUID]:
-    with engine.begin() as connection:
-        query = text("SELECT id FROM billing.profile ORDER BY id OFFSET :first LIMIT :most")
-        members = list(connection.execute(query, {"first": first, "most": most}).scalars())
-    with parts.begin() as session:
-        return cut(session, kind="renewals", members=members, size=size)
-
-
-def engine_of(parts: Parts) -> Engine:
-    """The engine behind the parts' sessions."""
-    engine: Engine = parts.sessions.kw["bind"]
-    return engine
 
 
 def _worker_command(name: str) -> list[str]:
