@@ -62,7 +62,7 @@ def test_killed_between_the_effect_and_its_answer_the_key_replays(tmp_path: Path
         process.kill()
         lane.join()
     with running("--store", store) as (world, _):
-        replayed = charged(world, order)
+        replayed = until(lambda: charged(world, order))
         assert replayed.latest_charge == moved["id"]
         assert replayed.last_response.headers["Idempotent-Replayed"] == "true"
         assert len(world.see("charges")) == 1
