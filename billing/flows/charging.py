@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.compose import Frame, Wallet, compose
@@ -15,11 +14,11 @@ from billing.commands.subscription.lines import as_json
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
-from billing.models import TaxRate as StoredRate
+from billing.queries.catalog import rate_by_name
 from billing.queries.profile import lock_profile
 from billing.queries.standing import load_standing
 from billing.rules.lines import PriceModel, PriceTerms, priced
-from billing.rules.tax import TaxRate, treatment
+from billing.rules.tax import treatment
 from billing.validators.checks import Checks
 
 MOST_AMOUNT = 10**15
@@ -51,7 +50,7 @@ def charge_once(
     if profile is None:
         raise Refused(Fault("profile", "profile_on_hold", "a work item holds it; see `billing work list`"))
     seller = standing.sellers[profile.seller_id]
-    rate = _rate(session, seller.id, tax_rate)
+    rate = rate_by_name(session, seller_id=seller.id, name=tax_rate)
     made = priced(PriceTerms(PriceModel.FLAT, Decimal(amount_minor)), Decimal(1))
     line = PlannedLine(
         kind="one_off",
@@ -71,14 +70,3 @@ def charge_once(
     document = compose(frame, [line], wallet=wallet)
     (issued,) = issue_documents(parts, session, [document], wallet=wallet, now=parts.clock.now(session))
     return issued
-
-
-def _rate(session: Session, seller_id: UUID, name: str | None) -> TaxRate | None:
-    if name is None:
-        return None
-    found = session.scalars(
-        select(StoredRate).where(StoredRate.seller_id == seller_id, StoredRate.name == name)
-    ).one_or_none()
-    if found is None:
-        raise Refused(Fault("tax_rate", "tax_rate_not_found", f"put the tax rate {name} first"))
-    return TaxRate.of(percent=found.percent, inclusive=found.inclusive, countries=found.countries)

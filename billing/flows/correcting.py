@@ -12,26 +12,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice import correct
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.note import cancellation
 from billing.commands.invoice.retry import has_attempt_in_flight
-from billing.commands.payment.cancel import note_cancel
 from billing.db.base import Json
+from billing.flows.canceling import cancel_intents
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
-from billing.models import Invoice, Payment, PaymentIntent
+from billing.models import Invoice
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
 from billing.queries.standing import load_standing
 from billing.validators.checks import Checks
-
-_SETTLING = ("succeeded", "processing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +94,10 @@ def _correct(
 ) -> Corrected:
     with parts.begin() as session:
         _locked(session, invoice_id, or_uncollectible=or_uncollectible)
-        live = session.scalars(
-            select(PaymentIntent).where(
-                PaymentIntent.invoice_id == invoice_id,
-                PaymentIntent.status == "open",
-                PaymentIntent.intent_ref.is_not(None),
-            )
-        ).all()
     tried = order is not None and order.dry_run
-    for intent in () if tried else live:
-        assert intent.intent_ref is not None
-        key = _noted_key(parts, intent)
-        facts = parts.provider(intent.provider_account_id).cancel_intent(intent.intent_ref, key=key)
-        if facts.status in _SETTLING:
-            mend = "the provider has money for it, or is about to; wait for that, then refund it"
-            raise Refused(Fault("invoice", "payment_in_flight", mend))
-        with parts.begin() as session:
-            session.get_one(PaymentIntent, intent.id, with_for_update=True).status = "canceled"
+    if not tried and not cancel_intents(parts, [invoice_id]):
+        mend = "the provider has money for it, or is about to; wait for that, then refund it"
+        raise Refused(Fault("invoice", "payment_in_flight", mend))
     with carry_out(parts, order) if order else parts.begin() as session:
         invoice = _locked(session, invoice_id, or_uncollectible=or_uncollectible)
         before = _of(invoice)
@@ -140,18 +124,6 @@ def _correct(
 
 def _of(invoice: Invoice) -> Json:
     return {"status": invoice.status, "amount_remaining_minor": invoice.amount_remaining_minor}
-
-
-def _noted_key(parts: Parts, intent: PaymentIntent) -> str:
-    """The key of canceling an intent: a step of its last attempt, on record before the provider hears of it."""
-    with parts.begin() as session:
-        last = session.scalars(
-            select(Payment.id)
-            .where(Payment.payment_intent_id == intent.id)
-            .order_by(Payment.attempt_no.desc())
-            .limit(1)
-        ).one()
-        return note_cancel(session, payment_id=last, seller_id=intent.seller_id, intent_ref=intent.intent_ref or "")
 
 
 def _locked(session: Session, invoice_id: UUID, *, or_uncollectible: bool) -> Invoice:

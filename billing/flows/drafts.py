@@ -20,12 +20,12 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.status import InvoiceStatus
-from billing.models import Invoice, InvoiceLine, TaxRate
+from billing.models import Invoice, InvoiceLine
+from billing.queries.catalog import rate_by_name
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
 from billing.queries.standing import load_standing
 from billing.rules.lines import PriceModel, PriceTerms, priced
-from billing.rules.tax import TaxRate as Rate
 from billing.rules.tax import treatment
 from billing.validators.checks import Checks
 
@@ -96,7 +96,11 @@ def add_line(
     standing = load_standing(session, profiles=[draft.profile_id], only=[])
     seller, profile = standing.sellers[draft.seller_id], standing.profiles[draft.profile_id]
     how = treatment(
-        seller.country, profile.country, profile.has_tax_id, _rate(session, seller.id, tax_rate), seller.oss
+        seller.country,
+        profile.country,
+        profile.has_tax_id,
+        rate_by_name(session, seller_id=seller.id, name=tax_rate),
+        seller.oss,
     )
     made = priced(PriceTerms(PriceModel.FLAT, Decimal(abs(amount_minor))), Decimal(1))
     last = session.scalar(select(func.max(InvoiceLine.position)).where(InvoiceLine.invoice_id == draft.id)) or 0
@@ -165,12 +169,3 @@ def _summed(parts: Parts, session: Session, draft: Invoice) -> Invoice:
         setattr(draft, name, value)
     session.flush()
     return draft
-
-
-def _rate(session: Session, seller_id: UUID, name: str | None) -> Rate | None:
-    if name is None:
-        return None
-    found = session.scalars(select(TaxRate).where(TaxRate.seller_id == seller_id, TaxRate.name == name)).one_or_none()
-    if found is None:
-        raise Refused(Fault("tax_rate", "tax_rate_not_found", f"put the tax rate {name} first"))
-    return Rate.of(percent=found.percent, inclusive=found.inclusive, countries=found.countries)

@@ -14,19 +14,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.retry import has_attempt_in_flight
-from billing.commands.payment.cancel import note_cancel
 from billing.events.outbox import emit
 from billing.events.topics import Topic
+from billing.flows.canceling import cancel_intents
 from billing.flows.drafts import release
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain
 from billing.kernel.status import InvoiceStatus, SubscriptionStatus
-from billing.models import Invoice, Payment, PaymentIntent, Subscription
+from billing.models import Invoice, Subscription
 from billing.queries.subscription import lock_subscription
 
 _log = structlog.get_logger(__name__)
 PAGE = 100
-_SETTLING = ("succeeded", "processing")
 
 
 def complete(parts: Parts, session: Session, invoice: Invoice, *, now: datetime) -> None:
@@ -62,15 +61,8 @@ def _give_up(parts: Parts, subscription_id: UUID) -> bool:
         drafts = _drafts(session, subscription_id)
         if any(has_attempt_in_flight(session, draft.id) for draft in drafts):
             return False
-        live = session.scalars(
-            select(PaymentIntent).where(
-                PaymentIntent.invoice_id.in_([draft.id for draft in drafts]),
-                PaymentIntent.status == "open",
-                PaymentIntent.intent_ref.is_not(None),
-            )
-        ).all()
     try:
-        if not all(_canceled(parts, intent) for intent in live):
+        if not cancel_intents(parts, [draft.id for draft in drafts]):
             return False
     except (ProviderUnavailable, ProviderUncertain, ProviderRefused) as unclear:
         _log.info("incomplete_not_given_up", subscription=str(subscription_id), reason=type(unclear).__name__)
@@ -95,21 +87,6 @@ def _give_up(parts: Parts, subscription_id: UUID) -> bool:
 def _drafts(session: Session, subscription_id: UUID) -> list[Invoice]:
     query = select(Invoice).where(Invoice.subscription_id == subscription_id, Invoice.status == InvoiceStatus.DRAFT)
     return list(session.scalars(query.order_by(Invoice.id).with_for_update(key_share=True)))
-
-
-def _canceled(parts: Parts, intent: PaymentIntent) -> bool:
-    """Cancel an intent at the provider. False where its money came, or is about to."""
-    assert intent.intent_ref is not None
-    with parts.begin() as session:
-        attempts = select(Payment.id).where(Payment.payment_intent_id == intent.id).order_by(Payment.attempt_no.desc())
-        last = session.scalars(attempts.limit(1)).one()
-        key = note_cancel(session, payment_id=last, seller_id=intent.seller_id, intent_ref=intent.intent_ref)
-    facts = parts.provider(intent.provider_account_id).cancel_intent(intent.intent_ref, key=key)
-    if facts.status in _SETTLING:
-        return False
-    with parts.begin() as session:
-        session.get_one(PaymentIntent, intent.id, with_for_update=True).status = "canceled"
-    return True
 
 
 def _tell(session: Session, subscription: Subscription, topic: Topic, now: datetime) -> None:

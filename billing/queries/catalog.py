@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from billing.db.base import JsonList
 from billing.kernel.errors import Fault, Refused
 from billing.models import Coupon, Seller
+from billing.models import TaxRate as StoredRate
 from billing.rules.lines import PriceTerms, plain
 from billing.rules.tax import TaxRate
 from billing.validators.price import NewPrice, NewTier
@@ -104,6 +105,17 @@ def usable_coupon(session: Session, *, seller_id: UUID, code: str, currency: str
     if found.currency not in (None, currency):
         raise Refused(Fault("coupon", "coupon_of_another_currency", f"it takes off {found.currency}; choose another"))
     return found
+
+
+def rate_by_name(session: Session, *, seller_id: UUID, name: str | None) -> TaxRate | None:
+    """The seller's rate of that name; None names no tax. Raises `Refused` (`tax_rate_not_found`)."""
+    if name is None:
+        return None
+    query = select(StoredRate).where(StoredRate.seller_id == seller_id, StoredRate.name == name)
+    found = session.scalars(query).one_or_none()
+    if found is None:
+        raise Refused(Fault("tax_rate", "tax_rate_not_found", f"put the tax rate {name} first"))
+    return TaxRate.of(percent=found.percent, inclusive=found.inclusive, countries=found.countries)
 
 
 def the_seller(session: Session, code: str) -> Seller:

@@ -1,0 +1,45 @@
+"""Canceling intents at the provider, outside any transaction, so that nobody pays what is owed no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+
+from billing.commands.payment.cancel import note_cancel
+from billing.flows.parts import Parts
+from billing.models import Payment, PaymentIntent
+
+_SETTLING = ("succeeded", "processing")
+
+
+def cancel_intents(parts: Parts, invoices: Sequence[UUID]) -> bool:
+    """Cancel every live intent of these invoices. False where one has moved money, or is about to: that wins.
+
+    Each is a step of its intent's last attempt, on record before the provider hears of it. Safe to repeat. Raises the
+    provider's errors: then nothing is known of the intent at hand; do it again.
+    """
+    with parts.begin() as session:
+        live = session.scalars(
+            select(PaymentIntent).where(
+                PaymentIntent.invoice_id.in_(invoices),
+                PaymentIntent.status == "open",
+                PaymentIntent.intent_ref.is_not(None),
+            )
+        ).all()
+    return all(_canceled(parts, intent) for intent in live)
+
+
+def _canceled(parts: Parts, intent: PaymentIntent) -> bool:
+    assert intent.intent_ref is not None
+    with parts.begin() as session:
+        attempts = select(Payment.id).where(Payment.payment_intent_id == intent.id).order_by(Payment.attempt_no.desc())
+        last = session.scalars(attempts.limit(1)).one()
+        key = note_cancel(session, payment_id=last, seller_id=intent.seller_id, intent_ref=intent.intent_ref)
+    facts = parts.provider(intent.provider_account_id).cancel_intent(intent.intent_ref, key=key)
+    if facts.status in _SETTLING:
+        return False
+    with parts.begin() as session:
+        session.get_one(PaymentIntent, intent.id, with_for_update=True).status = "canceled"
+    return True
