@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -55,3 +56,42 @@ def test_a_rule_that_is_off_by_a_day_is_found_out(database_url: str) -> None:
         "until": "2026-06-17",
     }
     assert differences(oracle(spec), played(spec, database_url)) != []
+
+
+_AT_ONCE = [
+    {"at": "2026-06-20T12:00:00Z", "do": "usage", "subscription": "s", "price": "u", "quantity": 40, "id": "u1"},
+    {"at": "2026-06-20T12:00:00Z", "do": "pause", "subscription": "s"},
+    {"at": "2026-06-20T12:00:00Z", "do": "usage", "subscription": "t", "price": "u", "quantity": 7, "id": "u2"},
+]
+
+
+def _sums(told: dict[str, Any]) -> list[tuple[str, int]]:
+    return sorted((document["subscription"], document["total"]) for document in told["invoices"])
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3)))[1:])
+def test_no_order_of_steps_at_one_time_changes_a_total(order: tuple[int, ...], database_url: str) -> None:
+    items = [{"price": "a"}, {"price": "u"}]
+    spec: dict[str, Any] = {
+        "scenario": 1,
+        "seller": {"country": "DE", "currency": "eur"},
+        "prices": {
+            "a": {"product": "A", "amount": 3000, "interval": "month"},
+            "u": {"product": "U", "amount": 10, "interval": "month", "usage": "sum"},
+        },
+        "customers": {"c": {"payment_method": "visa"}},
+        "timeline": [
+            {"at": "2026-06-01", "do": "subscribe", "as": "s", "customer": "c", "items": items},
+            {"at": "2026-06-01", "do": "subscribe", "as": "t", "customer": "c", "items": items},
+            *(_AT_ONCE[place] for place in order),
+            {"at": "2026-07-10", "do": "resume", "subscription": "s"},
+        ],
+        "until": "2026-08-02",
+    }
+    assert _sums(played(spec, database_url)) == [
+        ("s", 3000),
+        ("s", 3000),
+        ("t", 3000),
+        ("t", 3000),
+        ("t", 3070),
+    ]

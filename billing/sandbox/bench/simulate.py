@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from billing.sandbox.bench.figures import Json, Report, Spread
+from billing.sandbox.bench.population import population
 from billing.sandbox.embedded import start
 from billing.sandbox.environment import ROOT, place_of
 from billing.sandbox.scenario.playing.ground import Ground
@@ -20,16 +23,19 @@ _TOLD = 3
 """So many of the slowest files are named."""
 
 
-def run(*, rounds: int, report: Report) -> None:
+def run(*, rounds: int, subscriptions: int, years: int, report: Report) -> None:
     """Measure and tell. The scratch servers, which never wait for a disk, are removed at the end."""
     files = sorted(EXAMPLES.glob("*.yaml"))
     quietly()
+    whole: Json = {}
     servers = start(place_of("bench-simulate").root, fast=True)
     try:
         ground = Ground(servers.database_url)
         try:
             report.progress(f"playing {len(files)} files, {rounds} times ...")
             took = measure(ground, files, rounds=rounds)
+            if subscriptions:
+                whole = _whole(ground, subscriptions, years, report)
         finally:
             ground.close()
     finally:
@@ -53,8 +59,48 @@ def run(*, rounds: int, report: Report) -> None:
         "files_a_second": by_round.as_json(),
         "ms_a_file": every.as_json(),
         "ms_by_file": {name: spread.as_json() for name, spread in by_file.items()},
+        "population": whole,
     }
     report.end(figures)
+
+
+def _whole(ground: Ground, subscriptions: int, years: int, report: Report) -> Json:
+    """One scenario with many subscriptions: invoices a second, and memory after the first year and at the end."""
+    report.progress(f"playing {subscriptions:,} subscriptions over {years} years ...")
+    scenario = population(subscriptions, years)
+    peaks: dict[int, int] = {}
+
+    def passing(at: datetime) -> None:
+        if at.year not in peaks:
+            report.progress(f"  {at.year}, {time.perf_counter() - began:,.0f} s so far")
+        peaks[at.year] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    began = time.perf_counter()
+    with ground.database() as address, staged(address, now=scenario.steps[0].at) as stage:
+        played = play(scenario, stage, passing=passing)
+        seconds = time.perf_counter() - began
+        told = tell(played)
+    if told["audit"]["violations"]:
+        raise RuntimeError(f"an invariant broke: {told['audit']['violations'][:3]}")
+    invoices, years_seen = len(told["invoices"]), sorted(peaks)
+    grown = peaks[years_seen[-1]] / peaks[years_seen[0]]
+    report.table(
+        f"Simulate: {subscriptions:,} subscriptions over {years} years, one process",
+        ("what", "measured"),
+        [
+            ("invoices", f"{invoices:,}"),
+            ("seconds", f"{seconds:,.1f}"),
+            ("invoices a second", f"{invoices / seconds:,.0f}"),
+            ("peak memory, last year over first", f"{grown:.2f}"),
+        ],
+    )
+    return {
+        "subscriptions": subscriptions,
+        "years": years,
+        "invoices": invoices,
+        "seconds": round(seconds, 1),
+        "memory_growth": round(grown, 2),
+    }
 
 
 def measure(ground: Ground, files: Sequence[Path], *, rounds: int) -> list[dict[Path, float]]:

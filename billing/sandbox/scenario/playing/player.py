@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -60,9 +61,9 @@ class Played:
     """Where it ends in an outage: since when nothing due was done."""
 
 
-def play(scenario: Scenario, stage: Stage) -> Played:
-    """Play it to its end. Raises `NotSettled` where a moment does not come to rest."""
-    return _Player(scenario, stage).run()
+def play(scenario: Scenario, stage: Stage, *, passing: Callable[[datetime], None] | None = None) -> Played:
+    """Play it to its end; `passing` is told each moment. Raises `NotSettled` where one does not come to rest."""
+    return _Player(scenario, stage).run(passing)
 
 
 class _Player:
@@ -74,7 +75,7 @@ class _Player:
         self._played = Played(Play(scenario, stage, put_on(stage, scenario)))
         stage.settle()
 
-    def run(self) -> Played:
+    def run(self, passing: Callable[[datetime], None] | None) -> Played:
         while True:
             due = self._next_due()
             moments = [at for at in (due, self._steps[0].at if self._steps else None) if at is not None]
@@ -83,6 +84,8 @@ class _Player:
                 return self._played
             now = min(moments)
             self._stage.set_clock(now)
+            if passing is not None:
+                passing(now)
             if due == now:
                 self._scheduled(now)
             while self._steps and self._steps[0].at == now:
