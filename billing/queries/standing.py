@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -20,7 +20,7 @@ from billing.db.copy import array
 from billing.db.rows import fetch
 from billing.models import Seller
 from billing.rules.lines import PriceTerms
-from billing.rules.tax import TaxRate
+from billing.rules.tax import TaxRate, TaxTreatment, treatment
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,18 @@ class Standing:
     balances: dict[tuple[UUID, str], int]
     """Credit in store by (profile, currency)."""
     sellers: dict[UUID, Seller]
+    treatments: dict[tuple[UUID, str, bool], TaxTreatment] = field(default_factory=dict)
+    """Tax treatments found so far, by price, buyer's country and whether it reverses the charge."""
+
+    def taxed(self, profile: Any, price: PriceInUse) -> TaxTreatment:
+        """How a sale of this price to this profile is taxed. Raises `Refused` (`destination_rate_missing`)."""
+        key = (price.id, profile.country, profile.has_tax_id)
+        found = self.treatments.get(key)
+        if found is None:
+            seller = self.sellers[profile.seller_id]
+            found = treatment(seller.country, profile.country, profile.has_tax_id, price.rate, seller.oss)
+            self.treatments[key] = found
+        return found
 
 
 _PROFILES = """

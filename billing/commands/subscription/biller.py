@@ -14,7 +14,6 @@ from billing.commands.subscription.lines import (
     licensed_line,
     one_off_line,
     stub_line,
-    taxed,
     usage_line,
     waited,
 )
@@ -64,7 +63,7 @@ class Biller:
 
     def taxed(self, price: PriceInUse) -> TaxTreatment:
         """How a sale to this customer is taxed now."""
-        return taxed(self.seller, self.profile, price)
+        return self.standing.taxed(self.profile, price)
 
     def _carried(self, stored: Any) -> PlannedLine:
         """A line that waited. Usage of a period that no invoice has named yet still grows until then."""

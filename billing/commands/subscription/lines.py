@@ -12,17 +12,11 @@ from typing import Any
 
 from billing.commands.invoice.planned import PlannedLine
 from billing.kernel.ids import new_id
-from billing.models import Seller
 from billing.queries.standing import Item, PriceInUse
 from billing.rules.lines import How, PriceTerms, exact_amount, plain, priced
 from billing.rules.proration import ProrationUnit, prorated_charge
-from billing.rules.tax import UNTAXED, TaxTreatment, carried, treatment
+from billing.rules.tax import UNTAXED, TaxTreatment, carried
 from billing.rules.walk import Span
-
-
-def taxed(seller: Seller, profile: Any, price: PriceInUse) -> TaxTreatment:
-    """How a sale of this price is taxed. Raises `Refused` (`destination_rate_missing`)."""
-    return treatment(seller.country, profile.country, profile.has_tax_id, price.rate, seller.oss)
 
 
 def licensed_line(item: Item, span: Span, treatment: TaxTreatment) -> PlannedLine:
