@@ -47,7 +47,7 @@ def usage(*, batches: int, subscriptions: int, as_json: bool) -> None:
 
 @bench.command()
 @click.option("--rounds", type=_SOME, default=5, show_default=True, help="How often each example is played.")
-@click.option("--subscriptions", type=int, default=1_000, show_default=True, help="Of one long scenario; 0: none.")
+@click.option("--subscriptions", type=int, default=100, show_default=True, help="Of one long scenario; 0: none.")
 @click.option("--years", type=_SOME, default=3, show_default=True, help="How long it is.")
 @_JSON
 def simulate(*, rounds: int, subscriptions: int, years: int, as_json: bool) -> None:
