@@ -1,4 +1,4 @@
-"""Items as an option gives them: PRICE or PRICE:QTY."""
+"""What the options of a change have in common: items as PRICE or PRICE:QTY, when, and how the rest is prorated."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.validators.subscription import NewItem
 
 _LONGEST_QUANTITY = 18
@@ -28,3 +29,19 @@ class ItemType(click.ParamType[NewItem]):
 
 
 ITEM = ItemType()
+
+change_when = click.option(
+    "--when",
+    type=click.Choice([each.value for each in ChangeWhen]),
+    default=ChangeWhen.NOW.value,
+    show_default=True,
+    help="At once, or when what runs is over.",
+)
+proration_of_rest = click.option(
+    "--proration",
+    type=click.Choice([each.value for each in Proration]),
+    default=Proration.PRORATE.value,
+    show_default=True,
+    help="What is done about the rest of the running period: credits and charges for the next invoice, nothing, or an "
+    "invoice now.",
+)

@@ -15,7 +15,7 @@ from billing.flows.order import Order
 from billing.flows.previewing import Preview
 from billing.kernel.clock import format_instant
 from billing.kernel.money import format_minor
-from billing.ops.items import ITEM
+from billing.ops.items import ITEM, change_when, proration_of_rest
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered
 from billing.ops.telling import tell_done, tell_json, tell_table
@@ -29,20 +29,8 @@ _COLUMNS = ("line", "kind", "quantity", "from", "to", "amount", "discount")
 @click.argument("name", metavar="CODE|ID")
 @click.option("--item", "items", type=ITEM, metavar="PRICE[:QTY]", multiple=True, help="The complete new list.")
 @click.option("--cancel", is_flag=True, help="In place of items: what a cancel would come to.")
-@click.option(
-    "--when",
-    type=click.Choice([each.value for each in ChangeWhen]),
-    default=ChangeWhen.NOW.value,
-    show_default=True,
-    help="At once, or when what runs is over.",
-)
-@click.option(
-    "--proration",
-    type=click.Choice([each.value for each in Proration]),
-    default=Proration.PRORATE.value,
-    show_default=True,
-    help="What is done about the rest of the running period; with items.",
-)
+@change_when
+@proration_of_rest
 @click.option("--prorate", is_flag=True, help="Give back what is paid and not used; with --cancel.")
 @as_json
 def preview(

@@ -12,7 +12,7 @@ from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.flows import operating_subscriptions as operating
 from billing.flows.order import Done, Order
 from billing.flows.parts import Parts
-from billing.ops.items import ITEM
+from billing.ops.items import ITEM, change_when, proration_of_rest
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered
 from billing.ops.preview import apply, preview
@@ -83,21 +83,8 @@ def cancel(*, name: str, when: str, prorate: bool, reason: str, by: str, dry_run
     required=True,
     help="A price by its code, and how many of it (1); a metered price takes no quantity. May be repeated.",
 )
-@click.option(
-    "--when",
-    type=click.Choice([each.value for each in ChangeWhen]),
-    default=ChangeWhen.NOW.value,
-    show_default=True,
-    help="At once, or when what runs is over.",
-)
-@click.option(
-    "--proration",
-    type=click.Choice([each.value for each in Proration]),
-    default=Proration.PRORATE.value,
-    show_default=True,
-    help="What is done about the rest of the running period: credits and charges for the next invoice, nothing, or an "
-    "invoice now.",
-)
+@change_when
+@proration_of_rest
 @ordered
 @dry_run
 @as_json
