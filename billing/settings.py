@@ -27,8 +27,17 @@ class Settings(BaseSettings):
     stripe_webhook_secret: SecretStr | None = None
     """Several, comma-separated, newest first, while a secret is rotated."""
     stripe_api_base: str | None = None
+    stripe_publishable_key: str | None = None
+    """What the customer's page tells the provider's script: no secret. `STRIPE_PUBLISHABLE_KEY__<CODE>` for others."""
+    stripe_js_url: str = "https://js.stripe.com/endive/stripe.js"
+    """The provider's script on the customer's page; its release goes with the API version of the adapter."""
     billing_secret_key: SecretStr | None = None
     """Master keys for sealing, newest first (`billing.privacy.keyring`)."""
+
+    billing_public_url: str | None = None
+    """Where customers reach this service's pages, such as https://pay.example.com; without it there are no links."""
+    billing_link_days: int = 30
+    """How long a link to the customer's page is good (days of wall time)."""
 
     billing_sandbox: bool = False
     """Business time is a row, leases and ticks are short. Refused with a live key."""
@@ -50,6 +59,8 @@ class Settings(BaseSettings):
             raise ValueError("BILLING_SANDBOX: a live provider key never runs under the sandbox clock; unset it")
         if self.live and not (self.database_url and self.broker_url):
             raise ValueError("DATABASE_URL, BROKER_URL: a live provider key needs both; embedded ones are for trials")
+        if self.live and self.billing_public_url and not self.billing_public_url.startswith("https://"):
+            raise ValueError("BILLING_PUBLIC_URL: customers pay over https only; give such an address")
         return self
 
     @property
@@ -76,6 +87,12 @@ class Settings(BaseSettings):
         else:
             raw = _surroundings().get(f"STRIPE_WEBHOOK_SECRET__{account.upper()}") or ""
         return [secret.strip() for secret in raw.split(",") if secret.strip()]
+
+    def publishable_key(self, account: str) -> str | None:
+        """The account's key for browsers; it says nothing that a visitor may not know."""
+        if account == "default":
+            return self.stripe_publishable_key
+        return _surroundings().get(f"STRIPE_PUBLISHABLE_KEY__{account.upper()}") or None
 
     @property
     def tick_s(self) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.db.base import SCHEMA, Base, Json, SellerOwned, Versioned, one_of, owned
 
@@ -31,6 +31,8 @@ class Profile(SellerOwned, Versioned, Base):
     personal: Mapped[bytes]
     hold_id: Mapped[UUID | None]
     """The work item that stops billing and charging of this customer, where there is one."""
+    link_epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """Links to the customer's page carry it: raising it makes all that were handed out worthless."""
 
     __table_args__ = (
         ForeignKeyConstraint(["seller_id"], [f"{SCHEMA}.seller.id"]),
@@ -38,6 +40,7 @@ class Profile(SellerOwned, Versioned, Base):
         UniqueConstraint("anonymous_id"),
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country_shape"),
         CheckConstraint("account_id <> ''", name="account_id_present"),
+        CheckConstraint("link_epoch >= 0", name="link_epoch_not_negative"),
         one_of("buyer_kind", ("consumer", "business")),
     )
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import click
 
-from billing.flows import operating
+from billing.flows import links, operating
 from billing.flows.order import Order
 from billing.flows.start import start
 from billing.ops.opening import opened
 from billing.ops.options import as_json, ordered
 from billing.ops.telling import tell_facts, tell_json
-from billing.queries.operations.finding import find_payment
+from billing.queries.operations.finding import find_invoice, find_payment
 from billing.queries.operations.payments import show_payment
 from billing.queries.operations.trail import trail_of, work_about
 
 
 @click.group("payment")
 def payment() -> None:
-    """Attempts to move money: show, ask the provider."""
+    """Attempts to move money: show, ask the provider, let the customer pay."""
 
 
 @payment.command("show")
@@ -53,3 +53,18 @@ def resolve(*, name: str, reason: str, by: str, as_json: bool) -> None:
         click.echo(f"Payment {id_} is {answer.status} already; nothing was asked.")
     else:
         click.echo(f"Payment {id_} was {answer.before} and is {answer.status} ({answer.reason or 'no reason given'}).")
+
+
+@payment.command("link")
+@click.argument("name", metavar="NUMBER|ID")
+@as_json
+def link(*, name: str, as_json: bool) -> None:
+    """Make a link with which the customer pays this invoice, authenticates or gives another card.
+
+    Whoever has it can open the page until it expires: send it to the customer alone. Each call makes another.
+    """
+    made = opened()
+    with made.begin() as session:
+        id_ = find_invoice(session, name)
+        address = links.invoice_link(made, session, id_)
+    tell_json({"invoice_id": id_, "link": address}) if as_json else click.echo(address)

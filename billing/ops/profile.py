@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from billing.flows import links
 from billing.flows import operating_profiles as operating
 from billing.flows.order import Order
 from billing.ops.opening import opened
@@ -16,7 +17,7 @@ from billing.queries.operations.trail import trail_of, work_about
 
 @click.group("profile")
 def profile() -> None:
-    """Customers: show, give credit, charge once."""
+    """Customers: show, give credit, charge once, link to their page."""
 
 
 @profile.command("show")
@@ -92,4 +93,33 @@ def charge(
         tax_rate=None if no_tax else tax_rate,
         order=Order(actor=by, reason=reason, dry_run=dry_run),
     )
+    tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
+
+
+@profile.command("link")
+@click.argument("name", metavar="ID|ACCOUNT")
+@as_json
+def link(*, name: str, as_json: bool) -> None:
+    """Make a link to the customer's page: all that is open, and the payment method.
+
+    Whoever has it can open the page until it expires: send it to the customer alone. Each call makes another.
+    """
+    made = opened()
+    with made.begin() as session:
+        id_ = find_profile(session, name)
+        address = links.profile_link(made, session, id_)
+    tell_json({"profile_id": id_, "link": address}) if as_json else click.echo(address)
+
+
+@profile.command("revoke-links")
+@click.argument("name", metavar="ID|ACCOUNT")
+@ordered
+@dry_run
+@as_json
+def revoke_links(*, name: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Make every link to this customer's page worthless, those of single invoices too."""
+    made = opened()
+    with made.begin() as session:
+        id_ = find_profile(session, name)
+    done = links.revoke_links(made, id_, order=Order(actor=by, reason=reason, dry_run=dry_run))
     tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")

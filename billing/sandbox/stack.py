@@ -80,7 +80,12 @@ class Stack:
             self._wait_for(STRIPE, plan)
             if self._is_down(WEB):
                 plan = replace(plan, web_port=port_for(port, plan.web_port))
-            values["STRIPE_API_BASE"] = _url(plan.stripe_port)
+            values |= {
+                "STRIPE_API_BASE": _url(plan.stripe_port),
+                "STRIPE_JS_URL": f"{_url(plan.stripe_port)}/_sandbox/js",
+            }
+            values["BILLING_PUBLIC_URL"] = _url(plan.web_port)
+            values["STRIPE_PUBLISHABLE_KEY"] = "pk_test_sandbox"
             plan, values = _listening(plan, values)
             environment.write(self.place, values)
             plan.write(self.place)
