@@ -7,9 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from billing.commands.payment.cancel import note_cancel
+from billing.commands.payment.cancel import MOST, note_cancel
 from billing.flows.parts import Parts
+from billing.kernel.errors import ProviderUncertain
 from billing.models import Payment, PaymentIntent
+from billing.providers.port import IntentFacts
 
 _SETTLING = ("succeeded", "processing")
 
@@ -32,14 +34,33 @@ def cancel_intents(parts: Parts, invoices: Sequence[UUID]) -> bool:
 
 
 def _canceled(parts: Parts, intent: PaymentIntent) -> bool:
-    assert intent.intent_ref is not None
-    with parts.begin() as session:
-        attempts = select(Payment.id).where(Payment.payment_intent_id == intent.id).order_by(Payment.attempt_no.desc())
-        last = session.scalars(attempts.limit(1)).one()
-        key = note_cancel(session, payment_id=last, seller_id=intent.seller_id, intent_ref=intent.intent_ref)
-    facts = parts.provider(intent.provider_account_id).cancel_intent(intent.intent_ref, key=key)
+    number, key = _noted(parts, intent)
+    try:
+        facts = _ask(parts, intent, key)
+    except ProviderUncertain as unclear:
+        if not unclear.key_spent or number == MOST:
+            raise
+        # The provider keeps a failure under this key, and the intent as read since then shows that it did nothing.
+        _, key = _noted(parts, intent, spent=number)
+        facts = _ask(parts, intent, key)
     if facts.status in _SETTLING:
         return False
     with parts.begin() as session:
         session.get_one(PaymentIntent, intent.id, with_for_update=True).status = "canceled"
     return True
+
+
+def _noted(parts: Parts, intent: PaymentIntent, *, spent: int = 0) -> tuple[int, str]:
+    with parts.begin() as session:
+        attempts = select(Payment.id).where(Payment.payment_intent_id == intent.id).order_by(Payment.attempt_no.desc())
+        last = session.scalars(attempts.limit(1)).one()
+        return note_cancel(session, payment_id=last, seller_id=intent.seller_id, intent_ref=_ref(intent), spent=spent)
+
+
+def _ask(parts: Parts, intent: PaymentIntent, key: str) -> IntentFacts:
+    return parts.provider(intent.provider_account_id).cancel_intent(_ref(intent), key=key)
+
+
+def _ref(intent: PaymentIntent) -> str:
+    assert intent.intent_ref is not None
+    return intent.intent_ref

@@ -1,6 +1,8 @@
 """Refunding: the credit note and the reserved refund are one transaction; the provider is asked after it, and again.
 
 A refund is sent under its own id as the key for as long as the provider keeps keys; after that only evidence counts.
+It gets a second key only when the first one's sending is over and two complete lists of its charge's refunds, one after
+the other, don't show it: no refund is ever made twice.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ from uuid import UUID
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.issue import Issued
 from billing.commands.invoice.note import refund_note
-from billing.commands.refund.record import note_facts, note_unclear
+from billing.commands.refund.record import note_absent, note_facts, note_unclear
 from billing.commands.refund.reserve import reserve_refunds, take_refundable
 from billing.db.clock import wall_now
+from billing.flows.evidence import ABSENT_AFTER_S
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.order import Order, carry_out
 from billing.flows.order import note as write_down
@@ -114,10 +117,11 @@ def _settle(parts: Parts, *, only: UUID | None) -> int:
 def _ask(parts: Parts, row: Refund, now: datetime) -> None:
     provider = parts.provider(row.provider_account_id)
     found: RefundFacts | None = None
-    reason, needs_person = "", False
+    absent, reason, needs_person = False, "", False
     failpoint("refund.sending")
     try:
         found = _sent(provider, row, now)
+        absent = found is None
     except ProviderRefused as refused:
         reason, needs_person = refused.code, True
     except (ProviderUnavailable, ProviderUncertain) as unclear:
@@ -133,6 +137,9 @@ def _ask(parts: Parts, row: Refund, now: datetime) -> None:
             return
         steps = parts.settings.back_off_s
         pause_s = steps[min(locked.checks, len(steps) - 1)]
+        if absent:
+            note_absent(session, refund=locked, wall=wall, pause_s=pause_s)
+            return
         note_unclear(
             session,
             refund=locked,
@@ -144,20 +151,32 @@ def _ask(parts: Parts, row: Refund, now: datetime) -> None:
         )
 
 
-def _sent(provider: Provider, row: Refund, now: datetime) -> RefundFacts:
-    """Its state; sent anew under its key where no answer came yet, or found among the charge's refunds."""
+def _sent(provider: Provider, row: Refund, now: datetime) -> RefundFacts | None:
+    """Its state; sent anew under its key where no answer came yet, or found among the charge's refunds.
+
+    None: its sending is over, and a complete list of the charge's refunds doesn't show it. It is over when the provider
+    answered with the failure kept under the key, or when nothing can be carried out under the key any more.
+    """
     if row.refund_ref is not None:
         return provider.read_refund(row.refund_ref)
     age_s = (now - row.first_sent_at).total_seconds() if row.first_sent_at else 0.0
-    if age_s >= KEY_LIFE_S:
-        for facts in provider.list_refunds(charge_ref=row.charge_ref):
-            if facts.metadata_refund == str(row.id):
-                return facts
+    over = row.absent_lists > 0 or age_s >= ABSENT_AFTER_S
+    if age_s < KEY_LIFE_S:
+        try:
+            return provider.refund(
+                refund_id=row.id,
+                charge_ref=row.charge_ref,
+                amount_minor=row.amount_minor,
+                currency=row.currency,
+                key=row.key,
+            )
+        except ProviderUncertain as unclear:
+            if not unclear.key_spent:
+                raise
+            over = True
+    for facts in provider.list_refunds(charge_ref=row.charge_ref):
+        if facts.metadata_refund == str(row.id):
+            return facts
+    if not over:
         raise ProviderRefused("the refund is not among those of its charge", code="refund_not_found")
-    return provider.refund(
-        refund_id=row.id,
-        charge_ref=row.charge_ref,
-        amount_minor=row.amount_minor,
-        currency=row.currency,
-        key=f"refund-{row.id}",
-    )
+    return None

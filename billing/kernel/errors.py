@@ -54,7 +54,15 @@ class ProviderUnavailable(BillingError):
 
 
 class ProviderUncertain(BillingError):
-    """The provider may or may not have acted. Ask; never guess, never send anew under another key."""
+    """The provider may or may not have acted. Ask; never guess, never send anew under another key.
+
+    `key_spent`: the provider answered with the failure that it keeps under this key. That sending is over, and the key
+    will never say more; what it did is still to be read from the object itself.
+    """
+
+    def __init__(self, message: str, *, key_spent: bool = False) -> None:
+        super().__init__(message)
+        self.key_spent = key_spent
 
 
 class ProviderRefused(BillingError):

@@ -126,7 +126,7 @@ class ProviderWrite(SellerOwned, Base):
         owned("payment_id", "payment"),
         UniqueConstraint("payment_id", "step"),
         UniqueConstraint("key"),
-        one_of("step", ("charge", "update", "cancel")),
+        CheckConstraint("step IN ('charge', 'update', 'cancel') OR step ~ '^cancel_[2-9]$'", name="step_known"),
     )
 
 

@@ -37,9 +37,18 @@ class Refund(SellerOwned, Versioned, Base):
     next_check_at: Mapped[datetime | None]
     """Wall time of the next sending, or of the next question to the provider."""
     checks: Mapped[int] = mapped_column(default=0)
+    key_no: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+    """Which key it is sent under. A next one only once the refund of the one before is proven absent."""
+    absent_lists: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """Complete lists of its charge's refunds that did not show it, after its sending was over."""
     refund_ref: Mapped[str | None]
     reason: Mapped[str | None]
     closed_at: Mapped[datetime | None]
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of its present sending."""
+        return f"refund-{self.id}" if self.key_no == 1 else f"refund-{self.id}-{self.key_no}"
 
     __table_args__ = (
         owned("invoice_id", "invoice"),
@@ -54,6 +63,7 @@ class Refund(SellerOwned, Versioned, Base):
         one_of("status", tuple(RefundStatus)),
         currency_shape(),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("key_no > 0 AND absent_lists >= 0", name="keys_counted"),
         CheckConstraint(f"(status IN ({_OPEN})) = (closed_at IS NULL)", name="closed_when_ended"),
     )
 

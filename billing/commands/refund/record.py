@@ -17,6 +17,8 @@ from billing.providers.port import RefundFacts
 
 FAILED = "refund_failed"
 """Kind of the work item for money that could not go back: it is still owed to the customer."""
+ABSENT_LISTS = 2
+"""So many complete lists without the refund prove that it was not made."""
 STUCK = "refund_not_sent"
 """Kind of the work item for a refund that the provider will not take, or whose outcome can't be learnt."""
 
@@ -74,6 +76,20 @@ def note_unclear(
     session.flush()
     if needs_person:
         _raise(session, refund, STUCK, "A refund could not be sent; its credit note stands.", now)
+
+
+def note_absent(session: Session, *, refund: Refund, wall: datetime, pause_s: float) -> None:
+    """A complete list doesn't show it, and its sending is over. Two such lists prove it: then another key is due."""
+    refund.lease_until = None
+    refund.absent_lists += 1
+    if refund.absent_lists < ABSENT_LISTS:
+        refund.reason = "listed_absent"
+        put_off(refund, wall=wall, pause_s=pause_s)
+    else:
+        refund.reason = "proven_absent"
+        refund.key_no, refund.absent_lists, refund.first_sent_at = refund.key_no + 1, 0, None
+        put_off(refund, wall=wall, pause_s=0)
+    session.flush()
 
 
 def put_off(refund: Refund, *, wall: datetime, pause_s: float) -> None:

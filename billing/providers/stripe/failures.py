@@ -61,7 +61,7 @@ class Failure:
     def of_a_write(self) -> ProviderUnavailable | ProviderUncertain | ProviderRefused:
         """The kernel error for a write other than a charge."""
         if self.proof is Proof.UNCLEAR:
-            return ProviderUncertain(self._line())
+            return ProviderUncertain(self._line(), key_spent=self.replayed and (self.http_status or 0) >= 500)
         if self.proof is Proof.NOT_RUN:
             return ProviderUnavailable(self._line(), retry_after_s=self.retry_after_s)
         return self._refusal()
