@@ -98,9 +98,14 @@ def share(total_minor: int, weights: Sequence[int]) -> list[int]:
 
 def format_minor(minor: int, currency: str) -> str:
     """Plain text for logs and the command line, the same in every locale: 1234, "eur" → "12.34 EUR"."""
+    return f"{decimal_minor(minor, currency)} {currency.upper()}"
+
+
+def decimal_minor(minor: int, currency: str) -> str:
+    """The amount alone, in the currency's main unit: 1234, "eur" → "12.34"."""
     digits = exponent(currency)
     sign = "-" if minor < 0 else ""
     if digits == 0:
-        return f"{sign}{abs(minor)} {currency.upper()}"
+        return f"{sign}{abs(minor)}"
     whole, rest = divmod(abs(minor), 10**digits)
-    return f"{sign}{whole}.{rest:0{digits}d} {currency.upper()}"
+    return f"{sign}{whole}.{rest:0{digits}d}"

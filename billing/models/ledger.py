@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKeyConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.db.base import Base, Minor, SellerOwned, currency_shape, one_of, owned
@@ -42,13 +42,19 @@ ENTRY_KINDS = (
 
 
 class LedgerEntry(SellerOwned, Base):
-    """One fact in the books. `effective_at` is business time; `kind` names the command that wrote it."""
+    """One fact in the books. `effective_at` is business time; `kind` names the command that wrote it.
+
+    `booked_on` is the accounting date, set by trigger: the day of `effective_at` in the seller's zone (or an earlier or
+    later one that the command names), but never in a month that is closed: then the first day of the open one.
+    """
 
     __tablename__ = "ledger_entry"
 
     kind: Mapped[str]
     effective_at: Mapped[datetime]
-    profile_id: Mapped[UUID]
+    booked_on: Mapped[date] = mapped_column(server_default=FetchedValue())
+    profile_id: Mapped[UUID | None]
+    """Null where an entry speaks of many customers, or of none."""
     invoice_id: Mapped[UUID | None]
     payment_id: Mapped[UUID | None]
     charge_ref: Mapped[str | None]
@@ -57,6 +63,7 @@ class LedgerEntry(SellerOwned, Base):
         owned("profile_id", "profile"),
         owned("invoice_id", "invoice", deferred=True),
         Index("ix_ledger_entry_invoice_id", "invoice_id"),
+        Index("ix_ledger_entry_booked_on", "booked_on", postgresql_using="brin"),
         one_of("kind", ENTRY_KINDS),
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.db.base import Base, Identified, Json, SellerOwned, Versioned, currency_shape, one_of
@@ -35,6 +35,10 @@ class Seller(Identified, Versioned, Base):
     """How it declares tax on sales to consumers in other member states: by One Stop Shop, or at home."""
     draft_review_h: Mapped[int] = mapped_column(default=0)
     """Hours for which an invoice stays an editable draft before it is issued; 0: issued at once."""
+    account_codes: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
+    """{"receivable": "1400"}: the numbers that its own chart gives to our accounts, for exports."""
+    books_open_from: Mapped[date | None]
+    """First day of the month that takes postings; what lies before it is closed. Null: nothing is."""
 
     __table_args__ = (
         UniqueConstraint("code"),

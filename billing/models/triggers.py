@@ -22,6 +22,10 @@ APPEND_ONLY = (
 )  # fmt: skip
 
 
+BOOKS_LOCK = 3104
+"""First half of the advisory lock on a seller's books: shared by who writes entries, exclusive to closing a month."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """One function and the trigger that calls it."""
@@ -68,6 +72,25 @@ BEGIN
           FROM {SCHEMA}.posting WHERE entry_id = NEW.id GROUP BY currency) AS per_currency;
     IF sides < 2 OR uneven > 0 THEN
         RAISE EXCEPTION 'ledger entry % does not balance', NEW.id USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END"""
+
+# Closing a month takes the same lock alone: it waits for what is being written, and what comes later sees it closed.
+_DATE_BODY = f"""DECLARE zone text; open_from date;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared({BOOKS_LOCK}, hashtext(NEW.seller_id::text));
+    SELECT timezone, books_open_from INTO zone, open_from FROM {SCHEMA}.seller WHERE id = NEW.seller_id;
+    NEW.booked_on := greatest(coalesce(NEW.booked_on, (NEW.effective_at AT TIME ZONE zone)::date), open_from);
+    RETURN NEW;
+END"""
+
+_CLOSED_BODY = f"""BEGIN
+    IF EXISTS (SELECT FROM written w
+               JOIN {SCHEMA}.ledger_entry e ON e.id = w.entry_id AND e.seller_id = w.seller_id
+               JOIN {SCHEMA}.seller s ON s.id = e.seller_id
+               WHERE e.booked_on < s.books_open_from) THEN
+        RAISE EXCEPTION 'a closed month takes no postings' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN NULL;
 END"""
@@ -128,6 +151,22 @@ TRIGGERS = (
         body=_BALANCE_BODY,
         fires=f"CREATE CONSTRAINT TRIGGER ledger_entry_balanced AFTER INSERT ON {SCHEMA}.ledger_entry "
         f"DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.check_balance()",
+    ),
+    Trigger(
+        table="ledger_entry",
+        name="ledger_entry_dated",
+        function="date_entry",
+        body=_DATE_BODY,
+        fires=f"CREATE TRIGGER ledger_entry_dated BEFORE INSERT ON {SCHEMA}.ledger_entry "
+        f"FOR EACH ROW EXECUTE FUNCTION {SCHEMA}.date_entry()",
+    ),
+    Trigger(
+        table="posting",
+        name="posting_in_open_month",
+        function="refuse_closed_month",
+        body=_CLOSED_BODY,
+        fires=f"CREATE TRIGGER posting_in_open_month AFTER INSERT ON {SCHEMA}.posting "
+        f"REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse_closed_month()",
     ),
     Trigger(
         table="payment_method",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -33,6 +33,23 @@ class InstantType(click.ParamType[datetime]):
 
 
 INSTANT = InstantType()
+
+
+class DateType(click.ParamType[date]):
+    """A calendar date: 2026-01-31."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail("give a date as 2026-01-31", param, ctx)
+
+
+DATE = DateType()
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON: instants in UTC, amounts in minor units.")
 

@@ -49,6 +49,7 @@ def an_entry_has_no_sides(planting: Planting) -> Accused:
         seller_id=invoice.seller_id,
         kind="issue",
         effective_at=planting.world.now,
+        booked_on=planting.world.now.date(),
         profile_id=invoice.profile_id,
         invoice_id=invoice.id,
     )

@@ -1,0 +1,154 @@
+"""`billing ledger`: the books as finance people need them."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import IO
+from uuid import UUID
+
+import click
+from sqlalchemy.orm import Session
+
+from billing.flows.bookkeeping import name_account
+from billing.flows.order import Order
+from billing.kernel.clock import format_instant
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.money import decimal_minor
+from billing.ops.failures import FINDING
+from billing.ops.opening import opened
+from billing.ops.options import DATE, as_json, dry_run, ordered
+from billing.ops.telling import tell_done, tell_json, tell_table
+from billing.queries.books.postings import stream_postings
+from billing.queries.books.trial_balance import TrialBalance, trial_balances
+from billing.queries.catalog import the_seller
+
+seller_code = click.option("--seller", metavar="CODE", help="Only this seller's books.  [default: all sellers]")
+_COLUMNS = ("account", "code", "debit_minor", "credit_minor", "balance_minor")
+_EXPORTED = (
+    "date", "entry", "kind", "seller", "account", "code", "currency", "debit", "credit", "document", "customer",
+    "effective_at", "charge",
+)  # fmt: skip
+
+
+@click.group("ledger")
+def ledger() -> None:
+    """The books: trial balance, export, numbers of accounts."""
+
+
+@ledger.command("trial-balance")
+@click.option("--as-of", type=DATE, required=True, metavar="DATE", help="The last day that counts, by accounting date.")
+@seller_code
+@as_json
+@click.pass_context
+def trial_balance(context: click.Context, *, as_of: date, seller: str | None, as_json: bool) -> None:
+    """What each account stands at, by seller and currency, at the end of a day.
+
+    Debits are positive. Each balance sheet sums to 0; where one doesn't, it says so and ends with status 1.
+    """
+    with opened().begin() as session:
+        found = trial_balances(session, as_of=as_of, seller_id=named_seller(session, seller))
+    if as_json:
+        told = [{**asdict(each), "difference_minor": each.difference_minor} for each in found]
+        tell_json({"as_of": as_of.isoformat(), "balances": told})
+    else:
+        _show(found, as_of)
+    context.exit(FINDING if any(each.difference_minor for each in found) else 0)
+
+
+def _show(found: list[TrialBalance], as_of: date) -> None:
+    for each in found:
+        click.echo(f"{each.seller}, {each.currency.upper()}, at the end of {as_of.isoformat()}")
+        tell_table([asdict(account) | {"currency": each.currency} for account in each.accounts], _COLUMNS)
+        difference = decimal_minor(each.difference_minor, each.currency)
+        click.echo(f"sum {difference} {each.currency.upper()}\n")
+    if not found:
+        click.echo("No postings up to that day.")
+
+
+@ledger.command("export")
+@click.option("--from", "since", type=DATE, required=True, metavar="DATE", help="First accounting date.")
+@click.option("--to", "until", type=DATE, required=True, metavar="DATE", help="Last accounting date, included.")
+@seller_code
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file, which must not exist.  [default: standard output]",
+)
+def export(*, since: date, until: date, seller: str | None, out: Path | None) -> None:
+    """Every posting as CSV, oldest first, one line each: either a debit or a credit, in the currency's main unit.
+
+    `code` is the number that `billing ledger account` gave to the account, else it is empty. Memory stays the same
+    however many there are.
+    """
+    if until < since:
+        raise click.UsageError("--to lies before --from.")
+    with opened().begin() as session, _opened_file(out) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_EXPORTED)
+        for row in stream_postings(session, since=since, until=until, seller_id=named_seller(session, seller)):
+            amount = decimal_minor(abs(row.amount_minor), row.currency)
+            writer.writerow(
+                (
+                    row.booked_on.isoformat(),
+                    row.entry_id,
+                    row.kind,
+                    row.seller,
+                    row.account,
+                    row.code or "",
+                    row.currency.upper(),
+                    amount if row.amount_minor > 0 else "",
+                    amount if row.amount_minor < 0 else "",
+                    row.document or "",
+                    _harmless(row.account_id or ""),
+                    format_instant(row.effective_at),
+                    row.charge_ref or "",
+                )
+            )
+
+
+@contextmanager
+def _opened_file(path: Path | None) -> Iterator[IO[str]]:
+    if path is None:
+        yield sys.stdout
+        return
+    try:
+        file = path.open("x", encoding="utf-8", newline="")
+    except OSError as error:
+        raise Refused(
+            Fault("out", "not_writable", f"{error.strerror}; name a new file in a folder of yours")
+        ) from error
+    with file:
+        yield file
+
+
+def _harmless(text: str) -> str:
+    """A spreadsheet takes what begins so for a formula; the host chose the text, not the accountant."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+
+
+@ledger.command("account")
+@click.argument("account")
+@click.argument("code", required=False)
+@click.option("--seller", required=True, metavar="CODE", help="In whose chart of accounts.")
+@ordered
+@dry_run
+@as_json
+def account(*, account: str, code: str | None, seller: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Give an account its number in the seller's own chart, for exports; without CODE the number is forgotten."""
+    made = opened()
+    with made.begin() as session:
+        seller_id = the_seller(session, seller).id
+    order = Order(actor=by, reason=reason, dry_run=dry_run)
+    done = name_account(made, seller_id, account=account, code=code, order=order)
+    tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
+
+
+def named_seller(session: Session, code: str | None) -> UUID | None:
+    """The id of the seller that an option names, None without one. Raises `Refused` (`seller_not_found`)."""
+    return None if code is None else the_seller(session, code).id

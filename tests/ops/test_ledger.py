@@ -1,0 +1,83 @@
+"""`billing ledger`: the books at the prompt."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from billing.queries.books import postings
+from tests.ops.office import WHY, Office, office_of
+
+
+@pytest.fixture
+def office(database_url: str, broker_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    with office_of(database_url, broker_url, tmp_path, monkeypatch) as ready:
+        yield ready
+
+
+@pytest.fixture
+def billed(office: Office) -> Office:
+    """One customer who paid 11.90 EUR on 2026-01-31."""
+    office.acme.customer("a1")
+    office.acme.subscribe("a1", "s1")
+    office.acme.settle()
+    return office
+
+
+def exported(office: Office, *args: str) -> list[dict[str, str]]:
+    told = office.ok("ledger", "export", "--from", "2026-01-01", "--to", "2026-12-31", *args)
+    return list(csv.DictReader(io.StringIO(told)))
+
+
+def test_a_trial_balance_sums_to_nothing_and_knows_its_day(billed: Office) -> None:
+    (found,) = billed.read("ledger", "trial-balance", "--as-of", "2026-01-31")["balances"]
+    assert (found["seller"], found["currency"], found["difference_minor"]) == ("ACME", "eur", 0)
+    balances = {each["account"]: each["balance_minor"] for each in found["accounts"]}
+    assert balances["provider_clearing"] == 1190
+    assert balances["tax_payable"] == -190
+    assert billed.read("ledger", "trial-balance", "--as-of", "2026-01-30")["balances"] == []
+    assert "11.90 EUR" in billed.ok("ledger", "trial-balance", "--as-of", "2026-01-31", "--seller", "ACME")
+
+
+def test_a_trial_balance_that_is_off_ends_with_a_finding(billed: Office) -> None:
+    billed.execute("SET LOCAL session_replication_role = replica; UPDATE billing.posting SET amount_minor = 1191 "
+                   "WHERE account = 'provider_clearing'")  # fmt: skip
+    told = billed.run("ledger", "trial-balance", "--as-of", "2026-01-31")
+    assert told.exit_code == 1
+    assert "sum 0.01 EUR" in told.stdout
+
+
+def test_an_export_has_every_posting_once_with_the_numbers_of_the_sellers_own_chart(billed: Office) -> None:
+    billed.ok("ledger", "account", "receivable", "1400", "--seller", "ACME", *WHY)
+    rows = exported(billed)
+    assert {row["date"] for row in rows} == {"2026-01-31"}
+    assert [(row["kind"], row["debit"], row["credit"]) for row in rows if row["code"] == "1400"] == [
+        ("issue", "11.90", ""),
+        ("payment", "", "11.90"),
+    ]
+    assert {row["document"] for row in rows} == {str(billed.acme.invoices()[0].number)}
+    billed.ok("ledger", "account", "receivable", "--seller", "ACME", *WHY)
+    assert {row["code"] for row in exported(billed)} == {""}
+    assert [record.action for record in billed.trail()] == ["seller.map_account"] * 2
+
+
+def test_a_wrong_account_and_a_file_that_is_there_are_refused(billed: Office, tmp_path: Path) -> None:
+    assert billed.run("ledger", "account", "cash", "1000", "--seller", "ACME", *WHY).exit_code == 3
+    (tmp_path / "books.csv").write_text("mine")
+    told = billed.run("ledger", "export", "--from", "2026-01-01", "--to", "2026-01-31", "--out", "books.csv")
+    assert told.exit_code == 3
+    assert (tmp_path / "books.csv").read_text() == "mine"
+
+
+def test_an_export_holds_a_page_in_memory_at_a_time(billed: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postings, "PAGE", 2)
+    with billed.acme.parts.begin() as session:
+        rows = postings.stream_postings(session, since=date(2026, 1, 1), until=date(2026, 12, 31))
+        next(rows)
+        fetched = session.connection().exec_driver_sql("SELECT count(*) FROM pg_cursors").scalar_one()
+    assert fetched == 1, "rows come through a cursor of the server's"
