@@ -8,6 +8,7 @@ from celery.signals import worker_init
 
 import billing.tasks  # noqa: F401 (registers the tasks)
 from billing.flows.start import start
+from billing.kernel import garbage
 from billing.privacy.logging import configure_logging
 from billing.queue.celery import make_app
 from billing.sandbox.environment import adopt
@@ -24,3 +25,4 @@ app = make_app(settings)
 def check(**_: Any) -> None:
     """Refuse to start on a database that is not ours to use, or with another account's key."""
     start(current())
+    garbage.settle()

@@ -35,24 +35,31 @@ class Used:
     late: Decimal = _NOTHING
 
 
-_QUANTITIES = """
-    SELECT CASE w.kind WHEN 'sum' THEN u.total WHEN 'max' THEN u.highest ELSE u.latest END AS quantity, u.late
+_COUNTED = """
+        billing.usage_record r
+        WHERE r.subscription_id = w.subscription_id AND r.price_id = w.price_id
+          AND r.counts_at >= w.starts AND r.counts_at < w.ends AND NOT p.paused @> r.used_at
+"""
+
+# The pauses of a window are read once, not for each of its records; only a window of the kind `last` sorts any.
+_QUANTITIES = f"""
+    SELECT CASE w.kind WHEN 'sum' THEN u.total WHEN 'max' THEN u.highest ELSE
+               coalesce((SELECT r.quantity FROM {_COUNTED} ORDER BY r.used_at DESC, r.id DESC LIMIT 1), 0)
+           END AS quantity, u.late
     FROM unnest(CAST(%(subscriptions)s AS uuid[]), CAST(%(prices)s AS uuid[]), CAST(%(kinds)s AS text[]),
                 CAST(%(starts)s AS timestamptz[]), CAST(%(ends)s AS timestamptz[]))
          WITH ORDINALITY AS w(subscription_id, price_id, kind, starts, ends, place)
     CROSS JOIN LATERAL (
+        SELECT coalesce(range_agg(tstzrange(starts_at, ends_at)), '{{}}') AS paused
+        FROM billing.subscription_pause WHERE subscription_id = w.subscription_id
+    ) AS p
+    CROSS JOIN LATERAL (
         SELECT coalesce(sum(r.quantity), 0) AS total, coalesce(max(r.quantity), 0) AS highest,
-               coalesce(sum(r.quantity) FILTER (WHERE r.used_at < w.starts), 0) AS late,
-               coalesce((array_agg(r.quantity ORDER BY r.used_at DESC, r.id DESC))[1], 0) AS latest
-        FROM billing.usage_record r
-        WHERE r.subscription_id = w.subscription_id AND r.price_id = w.price_id
-          AND r.counts_at >= w.starts AND r.counts_at < w.ends
-          AND NOT EXISTS (SELECT FROM billing.subscription_pause p
-                          WHERE p.subscription_id = r.subscription_id
-                            AND p.starts_at <= r.used_at AND (p.ends_at IS NULL OR r.used_at < p.ends_at))
+               coalesce(sum(r.quantity) FILTER (WHERE r.used_at < w.starts), 0) AS late
+        FROM {_COUNTED}
     ) AS u
     ORDER BY w.place
-"""
+"""  # noqa: S608 (our own words)
 
 
 def usage_quantities(session: Session, windows: Sequence[UsageWindow]) -> dict[UsageWindow, Used]:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 
 from billing.flows import renewal
 from billing.flows.parts import Parts
+from billing.kernel import garbage
 from billing.queue.names import RENEWALS_TICK
 from billing.sandbox import processes
 from billing.sandbox.bench.company import DUE, seed, set_clock
@@ -156,6 +157,7 @@ def _in_this_process(made: Scratch, *, first: int) -> Alone:
         small = cut_slices(parts, made.engine, first=first, most=2 * EACH_KIND, size=EACH_KIND)
         (large,) = cut_slices(parts, made.engine, first=first + 2 * EACH_KIND, most=2 * EACH_KIND, size=2 * EACH_KIND)
         renewal.bill(parts, small[0])
+        garbage.settle()  # As every worker does.
         statements = {EACH_KIND: statements_of(parts, small[1]), 2 * EACH_KIND: statements_of(parts, large)}
         slices = cut_slices(parts, made.engine, first=first + 4 * EACH_KIND, most=ALONE * size, size=size)
         return Alone(Spread.of(rates_of(parts, slices)), statements)

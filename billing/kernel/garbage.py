@@ -1,0 +1,19 @@
+"""Garbage: a process that bills in bulk makes many small things that live as long as a slice, and no cycles.
+
+Python's collector looks through all that lives whenever some 700 more were made than freed, which was over a quarter of
+a renewal's processor time (measured with `./run bench renewals`; docs/numbers.md).
+"""
+
+from __future__ import annotations
+
+import gc
+
+YOUNG = 50_000
+"""So many more made than freed before the young are looked through: a slice makes about as many."""
+
+
+def settle() -> None:
+    """Never look again at what is loaded by now, and seldom at the rest. Call it once all is imported, before a fork."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
