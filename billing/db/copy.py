@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from uuid import UUID
 
 from psycopg import Connection
 from sqlalchemy.orm import Session
@@ -43,9 +46,25 @@ def field(value: str | None) -> str:
     return NULL if value is None else value.translate(_ESCAPES)
 
 
+def id_array(values: Iterable[UUID]) -> str:
+    """An array literal of ids: one parameter, which the server parses."""
+    return "{" + ",".join([value.hex for value in values]) + "}"
+
+
 def array(values: Iterable[object]) -> str:
-    """An array literal of ids, numbers, instants or booleans: one parameter, which the server parses."""
+    """The same of numbers, instants, booleans, words, or of ids where some are null."""
     return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+
+
+@lru_cache(maxsize=4096)
+def instant(at: datetime | None) -> str:
+    """A moment for COPY's text format. The lines, period and document of one sale name the same few."""
+    return NULL if at is None else at.isoformat()
+
+
+def reference(id_: UUID | None) -> str:
+    """An id for COPY's text format, or null."""
+    return NULL if id_ is None else id_.hex
 
 
 def binary(value: bytes) -> str:

@@ -13,7 +13,7 @@ YOUNG = 50_000
 
 
 def settle() -> None:
-    """Never look again at what is loaded by now, and seldom at the rest. Call it once all is imported, before a fork."""
+    """Never look again at what is loaded, and seldom at the rest. Call it once all is imported, before a fork."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])

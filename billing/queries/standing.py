@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.db.copy import array
+from billing.db.copy import id_array
 from billing.db.rows import fetch
 from billing.models import Seller
 from billing.rules.lines import PriceTerms
@@ -160,12 +160,12 @@ def load_standing(
     Held ones are left out. Without `lock` for a preview, which may be overtaken.
     """
     of_profiles, of_rows = (" FOR NO KEY UPDATE OF p", " FOR NO KEY UPDATE") if lock else ("", "")
-    locked = {row.id: row for row in fetch(session, _PROFILES + of_profiles, profiles=array(profiles))}
-    wanted = array(only) if only is not None else None
-    found = fetch(session, _SUBSCRIPTIONS + of_rows, profiles=array(locked), due=due, only=wanted)
-    ids = array(row.id for row in found)
-    rows = fetch(session, _ITEMS, subscriptions=ids)
-    lines = fetch(session, _WAITING, subscriptions=ids)
+    locked = {row.id: row for row in fetch(session, _PROFILES + of_profiles, profiles=id_array(profiles))}
+    wanted = id_array(only) if only is not None else None
+    found = fetch(session, _SUBSCRIPTIONS + of_rows, profiles=id_array(locked), due=due, only=wanted)
+    of_found = id_array(row.id for row in found)
+    rows = fetch(session, _ITEMS, subscriptions=of_found)
+    lines = fetch(session, _WAITING, subscriptions=of_found)
     planned = {row.id: row.scheduled_items for row in found if row.scheduled_items}
     prices = prices_in_use(
         session,
@@ -196,7 +196,7 @@ def load_standing(
         coupons=_coupons(session, {row.coupon_id for row in found if row.coupon_id is not None}),
         balances={
             (row.profile_id, row.currency): row.amount_minor
-            for row in fetch(session, _BALANCES, profiles=array(locked))
+            for row in fetch(session, _BALANCES, profiles=id_array(locked))
         },
         sellers={seller.id: seller for seller in session.scalars(select(Seller).where(Seller.id.in_(owners)))},
     )
@@ -222,11 +222,11 @@ def prices_in_use(session: Session, ids: Collection[UUID]) -> dict[UUID, PriceIn
             if row.percent is None
             else TaxRate.of(percent=row.percent, inclusive=row.inclusive, countries=row.countries),
         )
-        for row in fetch(session, _PRICES, prices=array(ids))
+        for row in fetch(session, _PRICES, prices=id_array(ids))
     }
 
 
 def _coupons(session: Session, ids: Collection[UUID]) -> dict[UUID, CouponTerms]:
     if not ids:
         return {}
-    return {row.id: CouponTerms(*row) for row in fetch(session, _COUPONS, coupons=array(ids))}
+    return {row.id: CouponTerms(*row) for row in fetch(session, _COUPONS, coupons=id_array(ids))}

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.db.copy import array
+from billing.db.copy import array, id_array
 from billing.db.rows import fetch
 
 _NOTHING = Decimal(0)
@@ -72,8 +72,8 @@ def usage_quantities(session: Session, windows: Sequence[UsageWindow]) -> dict[U
     rows = fetch(
         session,
         _QUANTITIES,
-        subscriptions=array(window.subscription_id for window in windows),
-        prices=array(window.price_id for window in windows),
+        subscriptions=id_array(window.subscription_id for window in windows),
+        prices=id_array(window.price_id for window in windows),
         kinds=array(window.kind for window in windows),
         starts=array(window.start for window in windows),
         ends=array(window.end for window in windows),

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.db.copy import array
+from billing.db.copy import array, id_array
 from billing.kernel.ids import new_ids
 
 _FEED = text(
@@ -36,8 +36,8 @@ def move_balances(session: Session, moves: Mapping[tuple[UUID, UUID, str], int])
     fed = sorted((key, amount) for key, amount in moves.items() if amount > 0)
     used = sorted((key, amount) for key, amount in moves.items() if amount < 0)
     if fed:
-        sellers = array(seller for (seller, _, _), _ in fed)
-        session.execute(_FEED, {"ids": array(new_ids(len(fed))), "sellers": sellers, **_columns(fed)})
+        sellers = id_array(seller for (seller, _, _), _ in fed)
+        session.execute(_FEED, {"ids": id_array(new_ids(len(fed))), "sellers": sellers, **_columns(fed)})
     if used:
         # Apart from the inserts: a row below 0 breaks its check before it is found to be there already.
         session.execute(_USE, _columns(used))
@@ -45,7 +45,7 @@ def move_balances(session: Session, moves: Mapping[tuple[UUID, UUID, str], int])
 
 def _columns(moved: Sequence[tuple[tuple[UUID, UUID, str], int]]) -> dict[str, str]:
     return {
-        "profiles": array(profile for (_, profile, _), _ in moved),
+        "profiles": id_array(profile for (_, profile, _), _ in moved),
         "currencies": array(currency for (_, _, currency), _ in moved),
         "amounts": array(amount for _, amount in moved),
     }

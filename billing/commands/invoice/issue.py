@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
-from billing.db.copy import NULL, array, binary, copy_rows, field
+from billing.db.copy import NULL, array, binary, copy_rows, field, id_array, instant, reference
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused, Stale
@@ -128,16 +128,16 @@ _FROM_DRAFTS = text(
 
 
 def _line_rows(planned: Sequence[PlannedInvoice]) -> Iterator[str]:
-    ids = iter(new_ids(sum(line.id is None for document in planned for line in document.lines)))
+    fresh = iter(new_ids(sum(line.id is None for document in planned for line in document.lines)))
     for document in planned:
         head = f"{document.seller_id.hex}\t{document.id.hex}"
         for position, line in enumerate(document.lines, start=1):
-            how, id_ = line.treatment, line.id or next(ids)
+            how, id_ = line.treatment, line.id or next(fresh)
             yield (
-                f"{id_.hex}\t{head}\t{position}\t{line.kind}\t{line.price_id or NULL}\t{field(line.description)}"
+                f"{id_.hex}\t{head}\t{position}\t{line.kind}\t{reference(line.price_id)}\t{field(line.description)}"
                 f"\t{line.quantity}\t{line.unit_amount or NULL}\t{line.amount_minor}\t{line.discount_minor}"
-                f"\t{how.percent}\t{how.inclusive}\t{how.code}\t{_at(line.period_start)}\t{_at(line.period_end)}"
-                f"\t{field(line.how_json)}\t{line.credits_line_id or NULL}\t{line.credits_issued}"
+                f"\t{how.percent}\t{how.inclusive}\t{how.code}\t{instant(line.period_start)}\t{instant(line.period_end)}"
+                f"\t{field(line.how_json)}\t{reference(line.credits_line_id)}\t{line.credits_issued}"
             )
 
 
@@ -236,7 +236,7 @@ def _lock_counters(
     session: Session, wanted: set[_Series], now: datetime, read_now: Callable[[], datetime]
 ) -> dict[_Series, _Counter]:
     rows = session.execute(
-        _LOCK, {"sellers": array(seller for seller, _ in wanted), "kinds": array(kind for _, kind in wanted)}
+        _LOCK, {"sellers": id_array(seller for seller, _ in wanted), "kinds": array(kind for _, kind in wanted)}
     ).all()
     read = read_now()
     if read.date() != now.date():
@@ -264,7 +264,7 @@ def _advance_counters(session: Session, counters: Sequence[_Counter]) -> None:
             """
         ),
         {
-            "ids": array(counter.id for counter in counters),
+            "ids": id_array(counter.id for counter in counters),
             "nos": array(counter.next_no for counter in counters),
             "ats": array(counter.issued_at for counter in counters),
         },
@@ -302,8 +302,8 @@ def _invoice_row(
     if document.collection == "send_invoice" and document.kind == "invoice":
         due_at = (counter.issued_at + timedelta(days=document.days_until_due)).isoformat()
     frozen = (
-        f"{document.profile_id.hex}\t{document.subscription_id or NULL}\t{document.kind}\t{counter.id.hex}\t{series_no}"
-        f"\t{number}\t{issued}\t{document.currency}\t{_at(document.period_start)}\t{_at(document.period_end)}\t{totals.subtotal_minor}"
+        f"{document.profile_id.hex}\t{reference(document.subscription_id)}\t{document.kind}\t{counter.id.hex}\t{series_no}"
+        f"\t{number}\t{issued}\t{document.currency}\t{instant(document.period_start)}\t{instant(document.period_end)}\t{totals.subtotal_minor}"
         f"\t{totals.discount_minor}\t{totals.tax_minor}\t{totals.total_minor}\t{totals.credit_applied_minor}"
         f"\t{totals.amount_due_minor}\t[{groups}]\t{totals.reverse_charge}\t{{{','.join(totals.notes)}}}"
         f"\t{document.buyer_country}\t{document.buyer_kind}"
@@ -313,7 +313,7 @@ def _invoice_row(
     return (
         f"{document.id.hex}\t{document.seller_id.hex}\t{frozen}\t{binary(sealed)}\t{key.id.hex}\t{binary(fingerprint)}\t{due_at}"
         f"\t{status}\t{document.collection}\t0\t0\t{totals.amount_due_minor}\t{issued if paid else NULL}"
-        f"\t{issued if due else NULL}\t0\t{document.charged}\tf\t{document.corrects_id or NULL}\t1"
+        f"\t{issued if due else NULL}\t0\t{document.charged}\tf\t{reference(document.corrects_id)}\t1"
     )
 
 
@@ -327,11 +327,7 @@ def snapshot(frozen: str, document: PlannedInvoice) -> bytes:
     """The plain text that the content hash covers: the frozen columns, both parties, and every line."""
     lines = "\n".join(
         f"{line.kind}\t{line.description}\t{line.quantity}\t{line.unit_amount}\t{line.amount_minor}\t{line.discount_minor}"
-        f"\t{line.treatment.percent}\t{line.treatment.code}\t{_at(line.period_start)}\t{_at(line.period_end)}"
+        f"\t{line.treatment.percent}\t{line.treatment.code}\t{instant(line.period_start)}\t{instant(line.period_end)}"
         for line in document.lines
     )
     return b"\n".join((frozen.encode(), document.parties_json, lines.encode()))
-
-
-def _at(instant: datetime | None) -> str:
-    return NULL if instant is None else instant.isoformat()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.subscription.items import replace_items
 from billing.commands.subscription.planned import Advance, RecordedPeriod, Turned
-from billing.db.copy import NULL, array, copy_rows
+from billing.db.copy import array, copy_rows, id_array, instant, reference
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Stale
@@ -49,8 +49,8 @@ def record_periods(session: Session, periods: Sequence[RecordedPeriod]) -> None:
         _PERIODS,
         (
             f"{id_.hex}\t{recorded.seller_id.hex}\t{recorded.subscription_id.hex}\t{recorded.anchor_no}"
-            f"\t{recorded.period_no}\t{recorded.span.start.isoformat()}\t{recorded.span.end.isoformat()}"
-            f"\t{recorded.disposition}\t{recorded.invoice_id or NULL}"
+            f"\t{recorded.period_no}\t{instant(recorded.span.start)}\t{instant(recorded.span.end)}"
+            f"\t{recorded.disposition}\t{reference(recorded.invoice_id)}"
             for id_, recorded in zip(new_ids(len(periods)), periods, strict=True)
         ),
     )
@@ -69,8 +69,8 @@ _CUT = text(
 def cut_periods(session: Session, cuts: Sequence[tuple[UUID, int, int, datetime]]) -> None:
     """Note where a new anchor or an end cut periods short. One that has run to its end is left as it is."""
     if cuts:
-        ids, anchors, nos, ats = (array(column) for column in zip(*cuts, strict=True))
-        session.execute(_CUT, {"ids": ids, "anchors": anchors, "nos": nos, "ats": ats})
+        subscriptions, anchors, nos, ats = (array(column) for column in zip(*cuts, strict=True))
+        session.execute(_CUT, {"ids": subscriptions, "anchors": anchors, "nos": nos, "ats": ats})
 
 
 def advance(session: Session, advances: Sequence[Advance], *, now: datetime) -> None:
@@ -78,7 +78,7 @@ def advance(session: Session, advances: Sequence[Advance], *, now: datetime) -> 
     written = session.execute(
         _ADVANCE,
         {
-            "ids": array(each.subscription_id for each in advances),
+            "ids": id_array(each.subscription_id for each in advances),
             "nos": array(each.next_period_no for each in advances),
             "dues": array(each.next_due for each in advances),
             "starts": array(each.current.start if each.current else None for each in advances),

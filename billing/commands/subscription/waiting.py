@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.planned import PlannedLine
-from billing.db.copy import NULL, array, copy_rows, field
+from billing.db.copy import NULL, copy_rows, field, id_array, instant, reference
 
 _COLUMNS = (
     "id", "seller_id", "subscription_id", "kind", "price_id", "description", "quantity", "unit_amount", "amount_minor",
@@ -27,7 +27,7 @@ def take_waiting(session: Session, ids: Sequence[UUID]) -> None:
     """Delete lines that documents of this transaction took over."""
     if ids:
         session.execute(
-            text("DELETE FROM billing.waiting_line WHERE id = ANY(CAST(:ids AS uuid[]))"), {"ids": array(ids)}
+            text("DELETE FROM billing.waiting_line WHERE id = ANY(CAST(:ids AS uuid[]))"), {"ids": id_array(ids)}
         )
 
 
@@ -36,12 +36,9 @@ def _row(seller_id: UUID, subscription_id: UUID, line: PlannedLine) -> str:
     how = line.treatment
     tax = f"{how.percent}\t{how.inclusive}\t{how.code}" if line.credits_issued else f"{NULL}\t{NULL}\t{NULL}"
     counts_from = line.counts_from or (line.period_start if line.kind == "usage" else None)
-    start, end, since = (
-        NULL if at is None else at.isoformat() for at in (line.period_start, line.period_end, counts_from)
-    )
     return (
-        f"{line.id.hex}\t{seller_id.hex}\t{subscription_id.hex}\t{line.kind}\t{line.price_id or NULL}"
-        f"\t{field(line.description)}\t{line.quantity}\t{line.unit_amount or NULL}\t{line.amount_minor}\t{start}\t{end}"
-        f"\t{field(line.how_json)}\t{tax}\t{line.credits_line_id or NULL}\t{line.credits_issued}\t{since}"
-        f"\t{line.if_used}"
+        f"{line.id.hex}\t{seller_id.hex}\t{subscription_id.hex}\t{line.kind}\t{reference(line.price_id)}"
+        f"\t{field(line.description)}\t{line.quantity}\t{line.unit_amount or NULL}\t{line.amount_minor}"
+        f"\t{instant(line.period_start)}\t{instant(line.period_end)}\t{field(line.how_json)}\t{tax}"
+        f"\t{reference(line.credits_line_id)}\t{line.credits_issued}\t{instant(counts_from)}\t{line.if_used}"
     )
