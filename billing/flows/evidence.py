@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from billing.commands.payment.record import INTENT_ABSENT, INTENT_KEPT, LISTED_ABSENT
 from billing.flows.sending import Attempt, call
-from billing.kernel.errors import ProviderRefused, ProviderUnavailable
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain
 from billing.kernel.status import PaymentStatus
 from billing.providers.port import KEY_LIFE_S, ChargeFacts, ChargeOutcome, IntentFacts, Outcome, Provider
 
@@ -34,6 +34,8 @@ class Question:
     collectable: bool
     absent_lists: int
     now: datetime
+    give_up_key: str | None = None
+    """Set where an attempt that waits for its customer has waited long enough: its intent is canceled under it."""
 
     @property
     def sent_at(self) -> datetime:
@@ -51,6 +53,8 @@ def ask(provider: Provider, question: Question) -> ChargeOutcome:
     try:
         if question.intent_ref is not None:
             found = of_intent(provider.read_intent(question.intent_ref), question)
+            if found is None and question.give_up_key is not None:
+                found = of_intent(provider.cancel_intent(question.intent_ref, key=question.give_up_key), question)
             if found is not None:
                 return found
         if question.status is not PaymentStatus.UNKNOWN:
@@ -61,6 +65,9 @@ def ask(provider: Provider, question: Question) -> ChargeOutcome:
         return _by_list(provider, question)
     except ProviderUnavailable as later:
         return replace(_still(question, "provider_unavailable"), retry_after_s=later.retry_after_s)
+    except ProviderUncertain:
+        # Of canceling alone: the next look tells.
+        return _still(question, "cancel_unclear")
     except ProviderRefused as refused:
         return _still(question, refused.code)
 

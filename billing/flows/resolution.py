@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.commands.payment.cancel import note_cancel
+from billing.commands.payment.open import ON_SESSION_S
+from billing.db.clock import wall_now
 from billing.flows.evidence import Question, ask
 from billing.flows.parts import Parts
 from billing.flows.sending import Answer, Attempt, send_all, write_answers
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import PaymentStatus
+from billing.models import Payment
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.queries.waiting import charges_claimed, take_waiting, waiting_attempts
 
@@ -44,9 +49,12 @@ def settle_all(parts: Parts, questions: Sequence[Question]) -> None:
     _write(parts, _ask_all(parts, [each for each in questions if each.status is not PaymentStatus.PREPARED]))
 
 
-def read_questions(parts: Parts, session: Session, taken: Sequence[UUID]) -> list[Question]:
-    """What to ask about attempts that this transaction has claimed."""
-    now = parts.clock.now(session)
+def read_questions(parts: Parts, session: Session, taken: Sequence[UUID], *, give_up: bool = False) -> list[Question]:
+    """What to ask about attempts that this transaction has claimed.
+
+    One that waits for its customer is given up after `ON_SESSION_S`, or at once by `give_up`.
+    """
+    now, wall = parts.clock.now(session), wall_now(session)
     rows = waiting_attempts(session, taken)
     claimed = charges_claimed(session, {payment.invoice_id for payment, _, _ in rows})
     return [
@@ -58,9 +66,21 @@ def read_questions(parts: Parts, session: Session, taken: Sequence[UUID]) -> lis
             collectable=collectable,
             absent_lists=payment.absent_lists,
             now=now,
+            give_up_key=_give_up_key(session, payment, intent_ref, wall=wall, at_once=give_up),
         )
         for payment, collectable, intent_ref in rows
     ]
+
+
+def _give_up_key(
+    session: Session, payment: Payment, intent_ref: str | None, *, wall: datetime, at_once: bool
+) -> str | None:
+    """The key of the cancellation, on record before the provider hears of it; None where it is to wait on."""
+    if payment.status != PaymentStatus.REQUIRES_ACTION or intent_ref is None:
+        return None
+    if not at_once and wall < payment.created_at + timedelta(seconds=ON_SESSION_S):
+        return None
+    return note_cancel(session, payment_id=payment.id, seller_id=payment.seller_id, intent_ref=intent_ref)
 
 
 def _ask_all(parts: Parts, questions: Sequence[Question]) -> list[Answer]:

@@ -19,7 +19,7 @@ from billing.db.clock import wall_now
 from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
 from billing.kernel.failpoints import failpoint
-from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus
+from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentKind
 from billing.models import Payment
 from billing.providers.port import ChargeOutcome, ChargeRequest, Outcome, Provider
 from billing.queries.collection import lock_attempts
@@ -57,6 +57,7 @@ class Attempt:
                 amount_minor=payment.amount_minor,
                 currency=payment.currency,
                 intent_ref=payment.confirms_ref,
+                on_session=payment.kind == PaymentKind.ON_SESSION,
             ),
             first_sent_at=payment.first_sent_at,
             sent_before=sent_before,

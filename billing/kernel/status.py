@@ -55,6 +55,14 @@ class PaymentStatus(StrEnum):
     NOT_SENT = "not_sent"
 
 
+class PaymentKind(StrEnum):
+    """How an attempt came about: by us, with the customer at hand, or adopted: money that came without our asking."""
+
+    OFF_SESSION = "off_session"
+    ON_SESSION = "on_session"
+    ADOPTED = "adopted"
+
+
 OPEN_PAYMENT = frozenset(
     {
         PaymentStatus.PREPARED,

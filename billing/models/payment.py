@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConst
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.db.base import SCHEMA, Base, Json, Minor, SellerOwned, Versioned, currency_shape, one_of, owned
-from billing.kernel.status import OPEN_PAYMENT, PaymentStatus
+from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
 
@@ -95,7 +95,7 @@ class Payment(SellerOwned, Versioned, Base):
         Index("uq_payment_charge_ref", "provider_account_id", "charge_ref", unique=True),
         Index("ix_payment_profile_id", "profile_id"),
         Index("ix_payment_open_check", "next_check_at", postgresql_where=text(f"status IN ({_OPEN})")),
-        one_of("kind", ("off_session", "on_session", "adopted")),
+        one_of("kind", tuple(PaymentKind)),
         one_of("status", tuple(PaymentStatus)),
         currency_shape(),
         CheckConstraint("amount_minor > 0", name="amount_positive"),

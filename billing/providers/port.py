@@ -47,6 +47,8 @@ class ChargeRequest:
     currency: str
     intent_ref: str | None = None
     """None: create the invoice's intent and confirm it in one call. Else: confirm this intent."""
+    on_session: bool = False
+    """The customer is at hand: a wish for authentication is REQUIRES_ACTION then, not a decline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,10 @@ class Provider(Protocol):
         ...
 
     def read_intent(self, intent_ref: str) -> IntentFacts: ...
+
+    def intent_secret(self, intent_ref: str) -> str:
+        """What the customer's browser needs to act on this one intent. Given out only while an attempt is open."""
+        ...
 
     def list_intents(self, *, customer_ref: str, created_from: datetime) -> Iterator[IntentFacts]:
         """Every intent of the customer since then, all pages; raises rather than end early."""

@@ -10,7 +10,7 @@ from billing.commands.invoice.settle import settle
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
-from billing.kernel.status import COLLECTABLE, PaymentStatus
+from billing.kernel.status import COLLECTABLE, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent
 from billing.providers.port import ChargeFacts
 
@@ -37,7 +37,7 @@ def adopt_charge(
         invoice_id=invoice.id,
         profile_id=invoice.profile_id,
         attempt_no=last.attempt_no + 1,
-        kind="adopted",
+        kind=PaymentKind.ADOPTED,
         scheduled=False,
         provider_account_id=last.provider_account_id,
         payment_method_id=last.payment_method_id,

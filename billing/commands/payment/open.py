@@ -11,10 +11,13 @@ from sqlalchemy.orm import Session
 
 from billing.commands.invoice.dun import dun, pass_moment, policy_of
 from billing.kernel.ids import new_id
-from billing.kernel.status import OPEN_PAYMENT, PaymentStatus
+from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, ProviderWrite
 from billing.queries.collection import ToCharge
 from billing.rules.dunning import DeclineClass
+
+ON_SESSION_S = 3600
+"""The customer's hold (wall seconds): so long nothing else is tried, and after it their attempt is given up."""
 
 
 @dataclass(slots=True)
@@ -35,14 +38,17 @@ def open_payments(session: Session, due: ToCharge, *, now: datetime, wall: datet
     for invoice in due.invoices:
         attempts = due.attempts.get(invoice.id, [])
         if any(attempt.status in OPEN_PAYMENT for attempt in attempts):
-            # The open attempt decides; its record sets the next moment.
-            invoice.next_attempt_at = None
+            if attempts[-1].kind == PaymentKind.ON_SESSION:
+                hold_for_customer(invoice, wall=wall)
+            else:
+                # The open attempt decides; its record sets the next moment.
+                invoice.next_attempt_at = None
             continue
         method = due.methods.get(invoice.profile_id)
         customer = due.customers.get((invoice.profile_id, method.provider_account_id)) if method else None
         last = attempts[-1] if attempts else None
         if last and method and customer and _reopens(last, invoice, method, customer):
-            _lease(last, wall=wall, lease_s=lease_s)
+            take_lease(last, wall=wall, lease_s=lease_s)
             last.status, last.closed_at = PaymentStatus.PREPARED, None
             invoice.next_attempt_at = None
             opened.payments.append(last)
@@ -59,25 +65,35 @@ def open_payments(session: Session, due: ToCharge, *, now: datetime, wall: datet
             dun(session, invoice=invoice, policy=policy, decline=DeclineClass.SOFT, scheduled=True, now=now)
             opened.passed.append(invoice.id)
             continue
-        intent = _intent(session, invoice, method, due.intents.get(invoice.id, []))
-        payment = _attempt(invoice, method, customer, intent, attempts, scheduled=scheduled, now=now)
-        _lease(payment, wall=wall, lease_s=lease_s)
-        session.add(payment)
-        session.flush()
-        session.add(
-            ProviderWrite(
-                id=new_id(),
-                seller_id=invoice.seller_id,
-                payment_id=payment.id,
-                step="charge",
-                key=str(payment.id),
-                parameter_hash=parameter_hash(payment),
-            )
-        )
+        intent = live_intent(session, invoice, method, due.intents.get(invoice.id, []))
+        payment = new_attempt(invoice, method, customer, intent, attempts, scheduled=scheduled, now=now)
+        take_lease(payment, wall=wall, lease_s=lease_s)
+        add_attempt(session, payment)
         invoice.next_attempt_at = None
         opened.payments.append(payment)
     session.flush()
     return opened
+
+
+def hold_for_customer(invoice: Invoice, *, wall: datetime) -> None:
+    """The customer is paying. The schedule stays as it is and waits, also where one of its moments comes meanwhile."""
+    invoice.charge_not_before = wall + timedelta(seconds=ON_SESSION_S)
+
+
+def add_attempt(session: Session, payment: Payment) -> None:
+    """Write a new attempt, and the key under which it will be sent."""
+    session.add(payment)
+    session.flush()
+    session.add(
+        ProviderWrite(
+            id=new_id(),
+            seller_id=payment.seller_id,
+            payment_id=payment.id,
+            step="charge",
+            key=str(payment.id),
+            parameter_hash=parameter_hash(payment),
+        )
+    )
 
 
 def parameter_hash(payment: Payment) -> str:
@@ -89,6 +105,7 @@ def parameter_hash(payment: Payment) -> str:
         payment.method_ref,
         payment.amount_minor,
         payment.currency,
+        *((payment.kind,) if payment.kind == PaymentKind.ON_SESSION else ()),
     )
     return hashlib.sha256("\n".join(map(str, frozen)).encode()).hexdigest()
 
@@ -96,18 +113,20 @@ def parameter_hash(payment: Payment) -> str:
 def _reopens(last: Payment, invoice: Invoice, method: PaymentMethod, customer: str) -> bool:
     return (
         last.status == PaymentStatus.NOT_SENT
+        and last.kind == PaymentKind.OFF_SESSION
         and last.payment_method_id == method.id
         and last.customer_ref == customer
         and last.amount_minor == invoice.amount_remaining_minor
     )
 
 
-def _lease(payment: Payment, *, wall: datetime, lease_s: float) -> None:
+def take_lease(payment: Payment, *, wall: datetime, lease_s: float) -> None:
+    """The attempt is in this worker's hands, for so many seconds of wall time."""
     payment.token = (payment.token or 0) + 1
     payment.lease_until = payment.next_check_at = wall + timedelta(seconds=lease_s)
 
 
-def _intent(session: Session, invoice: Invoice, method: PaymentMethod, known: list[PaymentIntent]) -> PaymentIntent:
+def live_intent(session: Session, invoice: Invoice, method: PaymentMethod, known: list[PaymentIntent]) -> PaymentIntent:
     """The invoice's one live intent, or its successor once every earlier one is canceled or proven absent."""
     live = next((intent for intent in known if intent.status == "open"), None)
     if live is not None:
@@ -126,7 +145,7 @@ def _intent(session: Session, invoice: Invoice, method: PaymentMethod, known: li
     return intent
 
 
-def _attempt(
+def new_attempt(
     invoice: Invoice,
     method: PaymentMethod,
     customer: str,
@@ -135,7 +154,9 @@ def _attempt(
     *,
     scheduled: bool,
     now: datetime,
+    kind: PaymentKind = PaymentKind.OFF_SESSION,
 ) -> Payment:
+    """An attempt for all that remains, after `earlier` ones of the invoice; not written yet."""
     charges = [
         attempt.charge_ref for attempt in earlier if attempt.payment_intent_id == intent.id and attempt.charge_ref
     ]
@@ -145,7 +166,7 @@ def _attempt(
         invoice_id=invoice.id,
         profile_id=invoice.profile_id,
         attempt_no=len(earlier) + 1,
-        kind="off_session",
+        kind=kind,
         scheduled=scheduled,
         provider_account_id=method.provider_account_id,
         payment_method_id=method.id,

@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 
 from billing.commands.invoice.dun import dun, policy_of
 from billing.commands.invoice.hold import hold_invoice
+from billing.commands.invoice.resume import resume
 from billing.commands.invoice.settle import settle
 from billing.commands.payment.unapplied import keep_unapplied
 from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.kernel.status import CLOSED_PAYMENT, COLLECTABLE, InvoiceStatus, PaymentStatus, require_move
+from billing.kernel.status import CLOSED_PAYMENT, COLLECTABLE, InvoiceStatus, PaymentKind, PaymentStatus, require_move
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, Seller
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.rules.dunning import classify
@@ -103,7 +104,10 @@ def _declined(recording: Recording) -> None:
     if outcome.intent_ref is None and recording.intent.intent_ref is None:
         # Refused before an intent was made: there is none to confirm later.
         recording.intent.status = "absent"
-    if invoice.status == InvoiceStatus.OPEN:
+    if payment.kind == PaymentKind.ON_SESSION and invoice.status in COLLECTABLE:
+        resume(invoice, decline=classify(outcome.decline_code, outcome.advice_code))
+        _try_newer_method(recording)
+    elif invoice.status == InvoiceStatus.OPEN:
         seller = recording.session.get_one(Seller, invoice.seller_id)
         dun(
             recording.session,
@@ -141,9 +145,12 @@ def _not_sent(recording: Recording) -> None:
     payment.checks += 1
     if invoice.status not in COLLECTABLE:
         return
-    invoice.next_attempt_at = recording.now
-    invoice.extra_try = not payment.scheduled
-    invoice.charge_not_before = recording.wall + timedelta(seconds=recording.pause_s())
+    if payment.kind == PaymentKind.ON_SESSION:
+        resume(invoice)
+    else:
+        invoice.next_attempt_at = recording.now
+        invoice.extra_try = not payment.scheduled
+        invoice.charge_not_before = recording.wall + timedelta(seconds=recording.pause_s())
     if recording.outcome.needs_person:
         hold_invoice(
             recording.session,
@@ -196,7 +203,12 @@ def _canceled(recording: Recording) -> None:
         recording.intent.status = "absent"
     elif recording.outcome.reason != INTENT_KEPT:
         recording.intent.status = "canceled"
-    if invoice.status in COLLECTABLE:
+    if invoice.status not in COLLECTABLE:
+        return
+    if recording.payment.kind == PaymentKind.ON_SESSION:
+        resume(invoice)
+        _try_newer_method(recording)
+    else:
         invoice.next_attempt_at = recording.now
         invoice.extra_try = not recording.payment.scheduled
         invoice.charge_not_before = recording.wall + timedelta(seconds=recording.pause_s())

@@ -9,7 +9,13 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import stripe
-from stripe.params import ChargeListParams, PaymentIntentListParams, RefundListParams
+from stripe.params import (
+    ChargeListParams,
+    PaymentIntentConfirmParams,
+    PaymentIntentCreateParams,
+    PaymentIntentListParams,
+    RefundListParams,
+)
 
 from billing.kernel.errors import BillingError, Fault, ProviderUnavailable, Refused
 from billing.providers.port import (
@@ -131,26 +137,29 @@ class StripeProvider:
         return outcomes.of_failure(failure, first_sending=key_age_s <= 0)
 
     def _create(self, request: ChargeRequest, amount: int, key: str) -> stripe.PaymentIntent:
-        return self._v1.payment_intents.create(
-            {
-                "amount": amount,
-                "currency": request.currency,
-                "customer": request.customer_ref,
-                "payment_method": request.method_ref,
-                "allowed_payment_method_types": [_METHOD_TYPE],
-                "confirm": True,
-                "off_session": True,
-                "metadata": {"invoice_id": str(request.invoice_id), "payment_id": str(request.payment_id)},
-            },
-            {"idempotency_key": key},
-        )
+        params: PaymentIntentCreateParams = {
+            "amount": amount,
+            "currency": request.currency,
+            "customer": request.customer_ref,
+            "payment_method": request.method_ref,
+            "allowed_payment_method_types": [_METHOD_TYPE],
+            "confirm": True,
+            "metadata": {"invoice_id": str(request.invoice_id), "payment_id": str(request.payment_id)},
+        }
+        if request.on_session:
+            params["use_stripe_sdk"] = True
+        else:
+            params["off_session"] = True
+        return self._v1.payment_intents.create(params, {"idempotency_key": key})
 
     def _confirm(self, request: ChargeRequest, intent_ref: str, key: str) -> stripe.PaymentIntent:
-        return self._v1.payment_intents.confirm(
-            intent_ref,
-            {"payment_method": request.method_ref, "off_session": True},
-            {"idempotency_key": key},
-        )
+        params: PaymentIntentConfirmParams = {"payment_method": request.method_ref}
+        if request.on_session:
+            # Stripe's own script takes the next step, on our page.
+            params["use_stripe_sdk"] = True
+        else:
+            params["off_session"] = True
+        return self._v1.payment_intents.confirm(intent_ref, params, {"idempotency_key": key})
 
     def cancel_intent(self, intent_ref: str, *, key: str) -> IntentFacts:
         """Cancel, or learn why not: where Stripe refuses for the intent's state, its present state is returned."""
@@ -175,6 +184,15 @@ class StripeProvider:
         def ask() -> IntentFacts:
             answer = self._v1.payment_intents.retrieve(intent_ref, {"expand": _LATEST_CHARGE})
             return facts.intent_facts(answer.to_dict(), asked_for=intent_ref)
+
+        return _read(ask)
+
+    def intent_secret(self, intent_ref: str) -> str:
+        """The intent's client secret: Stripe's script acts on the intent with it, and on nothing else."""
+
+        def ask() -> str:
+            answer = self._v1.payment_intents.retrieve(intent_ref).to_dict()
+            return facts.intent_secret(answer, asked_for=intent_ref)
 
         return _read(ask)
 

@@ -151,6 +151,13 @@ def setup_started(raw: Raw) -> SetupStarted:
     return SetupStarted(setup_ref=object_ref(raw, "setup_intent"), client_secret=text(raw, "client_secret"))
 
 
+def intent_secret(raw: Raw, *, asked_for: str) -> str:
+    """The client secret of this very intent. Raises `Unreadable`."""
+    if object_ref(raw, "payment_intent") != asked_for:
+        raise Unreadable("id")
+    return text(raw, "client_secret")
+
+
 def method_facts(raw: Raw) -> MethodFacts:
     """A payment method's display details."""
     _expect(raw, "payment_method")

@@ -43,10 +43,15 @@ ALLOWED: dict[str, dict[str, str]] = {
         "allowed_payment_method_types.0": "card",
         "confirm": "true",
         "off_session": "true",
+        "use_stripe_sdk": "true",
         "metadata.invoice_id": _UUID,
         "metadata.payment_id": _UUID,
     },
-    f"POST /v1/payment_intents/{_INTENT}/confirm": {"payment_method": _METHOD, "off_session": "true"},
+    f"POST /v1/payment_intents/{_INTENT}/confirm": {
+        "payment_method": _METHOD,
+        "off_session": "true",
+        "use_stripe_sdk": "true",
+    },
     f"POST /v1/payment_intents/{_INTENT}/cancel": {"expand.0": "latest_charge"},
     f"GET /v1/payment_intents/{_INTENT}": {"expand.0": "latest_charge"},
     "GET /v1/payment_intents": {

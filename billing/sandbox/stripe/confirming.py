@@ -26,6 +26,7 @@ CONFIRM_SPEC: Spec = {
     "receipt_email": TEXT,
     "return_url": TEXT,
     "setup_future_usage": choice("off_session", "on_session", ""),
+    "use_stripe_sdk": BOOL,
 }
 CAPTURE_SPEC: Spec = {"amount_to_capture": INT, "expand": LIST}
 

@@ -58,6 +58,7 @@ CREATE_SPEC: Spec = {
     "metadata": METADATA,
     "off_session": TEXT,
     "return_url": TEXT,
+    "use_stripe_sdk": BOOL,
     "statement_descriptor": TEXT,
     "statement_descriptor_suffix": TEXT,
 }

@@ -104,6 +104,23 @@ def test_a_decline_says_why_and_moves_nothing(
     assert (present.latest_charge.charge_ref, present.latest_charge.status) == (outcome.charge_ref, "failed")
 
 
+def test_with_the_customer_at_hand_a_wish_for_authentication_is_no_decline(world: World) -> None:
+    request = dataclasses.replace(asked(world, Behaviour.AUTHENTICATE), on_session=True)
+    outcome = send(world, request)
+    assert (outcome.outcome, taken(world)) == (Outcome.REQUIRES_ACTION, [])
+    assert outcome.intent_ref
+    assert world.provider.intent_secret(outcome.intent_ref).startswith(outcome.intent_ref)
+    assert world.breaches() == []
+
+
+def test_with_the_customer_at_hand_the_intent_of_an_earlier_decline_is_confirmed_again(world: World) -> None:
+    first = asked(world, Behaviour.AUTHENTICATE)
+    declined = send(world, first)
+    again = dataclasses.replace(later(first, declined), on_session=True)
+    outcome = send(world, again)
+    assert (outcome.outcome, outcome.intent_ref) == (Outcome.REQUIRES_ACTION, declined.intent_ref)
+
+
 @pytest.mark.parametrize(
     ("behaviour", "end"), [(Behaviour.PROCESSING, "succeeded"), (Behaviour.FAILS_LATER, "requires_payment_method")]
 )

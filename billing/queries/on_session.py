@@ -1,0 +1,104 @@
+"""What a customer may pay at our page, oldest first, and what an attempt of theirs is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy.orm import Session
+
+from billing.kernel.status import InvoiceStatus, PaymentKind
+from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, Profile
+from billing.queries.invoice import lock_invoice
+from billing.queries.payment_method import customer_ref, default_method
+
+MOST = 100
+"""Invoices on one page: more than anybody reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToPay:
+    """One locked invoice, and all that decides whether and how it may be paid now."""
+
+    invoice: Invoice
+    method: PaymentMethod | None
+    customer_ref: str | None
+    attempts: list[Payment]
+    """Oldest first."""
+    intents: list[PaymentIntent]
+    """By generation."""
+    held: bool
+
+
+def payable(session: Session, profile_id: UUID, *, upto: UUID | None = None) -> Sequence[Invoice]:
+    """The customer's invoices that want money, oldest first. With `upto` that one and older ones, none where it wants
+    nothing more.
+
+    A draft is that of a subscription which waits for its first payment.
+    """
+    found = session.scalars(
+        select(Invoice)
+        .where(Invoice.profile_id == profile_id, _wants_money())
+        .order_by(func.coalesce(Invoice.issued_at, Invoice.created_at), Invoice.id)
+        .limit(MOST)
+    ).all()
+    if upto is None:
+        return found
+    place = next((place for place, invoice in enumerate(found) if invoice.id == upto), -1)
+    return found[: place + 1]
+
+
+def lock_to_pay(session: Session, invoice_id: UUID) -> ToPay | None:
+    """Lock the invoice and read the rest; None where it wants no money any more."""
+    lock_invoice(session, invoice_id)
+    invoice = session.scalars(select(Invoice).where(Invoice.id == invoice_id, _wants_money())).one_or_none()
+    if invoice is None:
+        return None
+    method = default_method(session, invoice.profile_id)
+    ref = None
+    if method is not None:
+        account = method.provider_account_id
+        ref = customer_ref(session, profile_id=invoice.profile_id, provider_account_id=account)
+    attempts = select(Payment).where(Payment.invoice_id == invoice_id).order_by(Payment.attempt_no)
+    intents = select(PaymentIntent).where(PaymentIntent.invoice_id == invoice_id).order_by(PaymentIntent.generation)
+    return ToPay(
+        invoice=invoice,
+        method=method,
+        customer_ref=ref,
+        attempts=list(session.scalars(attempts.execution_options(populate_existing=True))),
+        intents=list(session.scalars(intents.execution_options(populate_existing=True))),
+        held=(invoice.hold_id or session.get_one(Profile, invoice.profile_id).hold_id) is not None,
+    )
+
+
+def last_attempts(session: Session, invoices: Sequence[UUID]) -> dict[UUID, Payment]:
+    """The newest attempt of each of these invoices that has one."""
+    query = select(Payment).where(Payment.invoice_id.in_(invoices)).order_by(Payment.invoice_id, Payment.attempt_no)
+    return {payment.invoice_id: payment for payment in session.scalars(query)}
+
+
+_TRIES = text(
+    """
+    SELECT (SELECT count(*) FROM billing.payment
+            WHERE profile_id = :profile AND kind = :kind AND created_at > clock_timestamp() - interval '1 hour')
+         + (SELECT count(*) FROM billing.payment_method
+            WHERE profile_id = :profile AND consent_channel = 'web'
+              AND created_at > clock_timestamp() - interval '1 hour')
+    """
+)
+
+
+def tries_of_late(session: Session, profile_id: UUID) -> int:
+    """How often this customer has tried to pay or to add a method at our page within the last hour (wall time)."""
+    return int(session.execute(_TRIES, {"profile": profile_id, "kind": PaymentKind.ON_SESSION}).scalar_one())
+
+
+def _wants_money() -> ColumnElement[bool]:
+    first_payment = and_(Invoice.status == InvoiceStatus.DRAFT, Invoice.review_until.is_(None))
+    return and_(
+        Invoice.kind == "invoice",
+        Invoice.amount_remaining_minor > 0,
+        or_(Invoice.status == InvoiceStatus.OPEN, first_payment),
+    )
