@@ -16,6 +16,8 @@ ABSENT_AFTER_S = 24 * 3600
 """Age of a key (business seconds) from which a complete list without the attempt counts as proof of absence."""
 ABSENT_LISTS = 2
 """So many such lists are needed."""
+CANCEL_SPENT = "cancel_key_spent"
+"""Reason of an attempt whose cancellation met a failure that the provider keeps: the next try has another key."""
 _LIST_SLACK = timedelta(hours=1)
 """Lists begin this long before the first sending: clocks differ."""
 
@@ -65,9 +67,9 @@ def ask(provider: Provider, question: Question) -> ChargeOutcome:
         return _by_list(provider, question)
     except ProviderUnavailable as later:
         return replace(_still(question, "provider_unavailable"), retry_after_s=later.retry_after_s)
-    except ProviderUncertain:
+    except ProviderUncertain as unclear:
         # Of canceling alone: the next look tells.
-        return _still(question, "cancel_unclear")
+        return _still(question, CANCEL_SPENT if unclear.key_spent else "cancel_unclear")
     except ProviderRefused as refused:
         return _still(question, refused.code)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.commands.payment.cancel import note_cancel
+from billing.commands.payment.cancel import MOST, note_cancel
 from billing.commands.payment.open import ON_SESSION_S
 from billing.db.clock import wall_now
-from billing.flows.evidence import Question, ask
+from billing.flows.evidence import CANCEL_SPENT, Question, ask
 from billing.flows.parts import Parts
 from billing.flows.sending import Answer, Attempt, send_all, write_answers
 from billing.kernel.failpoints import failpoint
@@ -80,7 +81,11 @@ def _give_up_key(
         return None
     if not at_once and wall < payment.created_at + timedelta(seconds=ON_SESSION_S):
         return None
-    return note_cancel(session, payment_id=payment.id, seller_id=payment.seller_id, intent_ref=intent_ref)
+    note = partial(note_cancel, session, payment_id=payment.id, seller_id=payment.seller_id, intent_ref=intent_ref)
+    number, key = note()
+    if payment.reason == CANCEL_SPENT and number < MOST:
+        _, key = note(spent=number)
+    return key
 
 
 def _ask_all(parts: Parts, questions: Sequence[Question]) -> list[Answer]:

@@ -63,6 +63,11 @@ def _authenticate(acme: Company, *, succeeded: bool) -> None:
     requests.post(path, json={"succeeded": succeeded}, timeout=5).raise_for_status()
 
 
+def _fault(acme: Company, kind: str, *, path: str = "/v1/payment_intents") -> None:
+    faults = [{"kind": kind, "next": 1, "path": path}]
+    requests.post(f"{acme.witness_url}/_sandbox/faults", json=faults, timeout=5).raise_for_status()
+
+
 def _charges(acme: Company, status: str = "succeeded") -> int:
     return sum(each.status == status for each in acme.witness.charges())
 
@@ -191,6 +196,17 @@ def test_an_abandoned_attempt_is_given_up_and_dunning_goes_on(acme: Company) -> 
     assert (_invoice(acme).status, _charges(acme)) == (InvoiceStatus.PAID, 1)
 
 
+def test_where_the_provider_keeps_a_failure_of_the_cancellation_another_key_cancels(acme: Company) -> None:
+    profile_id = _owing(acme)
+    tried = on_session.pay(acme.parts, profile_id=profile_id)
+    (intent,) = _intents(acme)
+    _fault(acme, "error_500_before", path=f"/v1/payment_intents/{intent['id']}/cancel")
+    for _ in range(3):
+        _age(acme, tried.payment_id, hours=2)
+        resolution.resolve(acme.parts)
+    assert acme.payments()[-1].status == PaymentStatus.CANCELED
+
+
 def test_a_scheduled_moment_that_comes_while_the_customer_is_at_it_is_not_lost(acme: Company) -> None:
     profile_id = acme.customer("one")
     acme.subscribe("one", "one-basic")
@@ -308,8 +324,7 @@ def test_an_answer_that_is_lost_is_asked_for_and_never_paid_twice(acme: Company,
     profile_id = acme.customer("one")
     acme.subscribe("one", "one-basic")
     _issue(acme)
-    faults = [{"kind": fault, "next": 1, "path": "/v1/payment_intents"}]
-    requests.post(f"{acme.witness_url}/_sandbox/faults", json=faults, timeout=5).raise_for_status()
+    _fault(acme, fault)
     assert on_session.pay(acme.parts, profile_id=profile_id).status is Paying.WAITING
     assert _code(acme, profile_id) == "payment_in_flight"
     acme.settle()
@@ -320,11 +335,7 @@ def test_what_never_reached_the_provider_may_be_asked_for_again_at_once(acme: Co
     profile_id = acme.customer("one")
     acme.subscribe("one", "one-basic")
     _issue(acme)
-    requests.post(
-        f"{acme.witness_url}/_sandbox/faults",
-        json=[{"kind": "rate_limit", "next": 1, "path": "/v1/payment_intents"}],
-        timeout=5,
-    ).raise_for_status()
+    _fault(acme, "rate_limit")
     assert on_session.pay(acme.parts, profile_id=profile_id).status is Paying.NOT_TRIED
     tried = on_session.pay(acme.parts, profile_id=profile_id)
     assert tried.status is Paying.PAID
