@@ -41,6 +41,8 @@ COMMANDS = {
         "Give back what was paid on an invoice through the provider, all or a part, with a credit note.",
     ),
     "ledger": Entry("billing.ops.ledger", "The books: trial balance, export, numbers of accounts."),
+    "collect": Entry("billing.ops.brake", "The brake of charging: stop, start."),
+    "issue": Entry("billing.ops.brake", "The brake of issuing: stop, start."),
     "usage": Entry("billing.ops.usage", "Usage of metered prices: record a file, list what came late."),
     "work": Entry("billing.ops.work", "Failed and stuck work: list, show, retry, park, discard."),
     "events": Entry("billing.ops.events", "Provider events received: list, show, replay."),

@@ -27,6 +27,7 @@ from billing.flows.renewal import bill_profiles, write_plan
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import SubscriptionStatus
 from billing.models import Subscription
+from billing.queries.brakes import BrakeKind, require_moving
 from billing.queries.catalog import usable_coupon
 from billing.queries.subscription import lock_subscription
 from billing.validators.subscription import NewItem
@@ -52,7 +53,7 @@ def open_subscription(
     """Lock it and bill what is due of it. `at` is the moment of a preview that is applied: it is acted as of then.
 
     Raises `Refused`: `subscription_not_found`, `subscription_canceled`, `subscription_on_hold` (a work item holds it or
-    its customer), `renewal_due` (more is due than is billed at once: try again); `Stale`.
+    its customer, or issuing is stopped), `renewal_due` (more is due than is billed at once: try again); `Stale`.
     """
     subscription = lock_subscription(session, subscription_id)
     require_version(subscription, expected_version)
@@ -169,6 +170,8 @@ def apply_coupon(
 
 
 def _write(parts: Parts, session: Session, opened: Opened, plan: BillingPlan) -> None:
+    if plan.documents:
+        require_moving(session, BrakeKind.ISSUE, opened.subscription.profile_id)
     opened.issued += write_plan(parts, session, plan, now=opened.now)
     session.refresh(opened.subscription)
 

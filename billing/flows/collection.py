@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from billing.commands.invoice.hold import hold_invoice
 from billing.commands.payment.open import open_payments
+from billing.commands.profile.quarantine import quarantine
 from billing.commands.slice.claim import ClaimedSlice, claim, end, hold_token
 from billing.commands.slice.cut import cut
 from billing.db.clock import wall_now
@@ -24,6 +25,7 @@ from billing.models import Invoice
 from billing.privacy.redaction import redact_error
 from billing.queries.collection import load_to_charge
 from billing.queries.due import invoices_to_charge
+from billing.queries.soundness import unsound_customers
 
 _log = structlog.get_logger(__name__)
 
@@ -70,6 +72,8 @@ def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
     with parts.begin() as session:
         hold_token(session, claimed)
         now = parts.clock.now(session)
+        for unsound in unsound_customers(session, claimed.member_ids):
+            quarantine(session, profile_id=unsound.profile_id, detail=unsound.detail, now=now)
         due = load_to_charge(session, invoices=claimed.member_ids, now=now)
         opened = open_payments(session, due, now=now, wall=wall_now(session), lease_s=parts.settings.lease_s)
         attempts = [Attempt.of(payment, sent_before=False) for payment in opened.payments]

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.compose import Wallet
@@ -21,6 +21,7 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.status import InvoiceStatus
 from billing.models import Invoice, InvoiceLine
+from billing.queries.brakes import BrakeKind, moves, moving
 from billing.queries.catalog import rate_by_name
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
@@ -41,7 +42,11 @@ def sweep(parts: Parts) -> int:
     while True:
         with parts.begin() as session:
             now = parts.clock.now(session)
-            query = select(Invoice.id).where(Invoice.status == InvoiceStatus.DRAFT, Invoice.review_until <= now)
+            query = select(Invoice.id).where(
+                Invoice.status == InvoiceStatus.DRAFT,
+                Invoice.review_until <= now,
+                text(moves(BrakeKind.ISSUE, "invoice")),
+            )
             due = session.scalars(query.order_by(Invoice.review_until, Invoice.id).limit(PAGE)).all()
             done += len(release(parts, session, due, now=now))
         if len(due) < PAGE:
@@ -49,12 +54,16 @@ def sweep(parts: Parts) -> int:
 
 
 def release(parts: Parts, session: Session, drafts: Sequence[UUID], *, now: datetime) -> list[Issued]:
-    """Issue these drafts now, within the caller's transaction; those that are issued already are left alone."""
+    """Issue these drafts now, within the caller's transaction.
+
+    Those that are issued already, and those of customers whose issuing is stopped, are left alone.
+    """
     if not drafts:
         return []
     of = session.scalars(select(Invoice.profile_id).where(Invoice.id.in_(drafts))).all()
     about = session.scalars(select(Invoice.subscription_id).where(Invoice.id.in_(drafts))).all()
-    standing = load_standing(session, profiles=set(of), only=[id_ for id_ in about if id_ is not None])
+    free = moving(session, BrakeKind.ISSUE, list(set(of)))
+    standing = load_standing(session, profiles=free, only=[id_ for id_ in about if id_ is not None])
     locked = session.scalars(
         select(Invoice)
         .where(

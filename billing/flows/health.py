@@ -14,6 +14,7 @@ from billing.flows.parts import Parts
 from billing.flows.start import pin
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, Refused, Unavailable
+from billing.queries.brakes import brakes_in_force, told_of
 from billing.queries.operations.health import beats, server_version
 from billing.queries.operations.work import count_open_work
 from billing.queue.names import QUEUES, TICKS
@@ -57,6 +58,7 @@ def examine(parts: Parts, broker: Callable[[], BrokerView]) -> Iterator[Line]:
     yield from _providers(parts, migrated=migrated)
     if migrated:
         yield from _ticks(parts)
+        yield from _brakes(parts)
         yield _work(parts)
 
 
@@ -134,6 +136,12 @@ def _ticks(parts: Parts) -> Iterator[Line]:
             yield Line(name, State.MEND, f"last ran at {seen}, {row['age_s']:.0f} s ago; start beat and a worker")
         else:
             yield Line(name, State.OK, f"ran {row['age_s']:.0f} s ago on {row['worker']}")
+
+
+def _brakes(parts: Parts) -> Iterator[Line]:
+    with parts.begin() as session:
+        for row in brakes_in_force(session):
+            yield Line(f"{row.kind} brake", State.NOTE, told_of(row))
 
 
 def _work(parts: Parts) -> Line:

@@ -15,6 +15,7 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import format_minor
 from billing.models import Invoice, InvoiceLine
+from billing.queries.brakes import BrakeKind, require_moving
 
 
 def add_line(
@@ -47,9 +48,10 @@ def remove_line(parts: Parts, draft_id: UUID, *, position: int, order: Order) ->
 
 
 def release(parts: Parts, draft_id: UUID, *, order: Order) -> Done:
-    """Issue it now. One that is issued already is left alone."""
+    """Issue it now. One that is issued already is left alone. Raises `Refused` (`issuing_stopped`)."""
 
     def act(session: Session) -> str:
+        require_moving(session, BrakeKind.ISSUE, session.get_one(Invoice, draft_id).profile_id)
         issued = drafts.release(parts, session, [draft_id], now=parts.clock.now(session))
         return f"issued {issued[0].number}" if issued else "it is issued already; nothing was changed"
 

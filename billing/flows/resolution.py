@@ -20,6 +20,7 @@ from billing.kernel.failpoints import failpoint
 from billing.kernel.status import PaymentStatus
 from billing.models import Payment
 from billing.providers.port import ChargeOutcome, Outcome
+from billing.queries.brakes import BrakeKind, moving
 from billing.queries.waiting import charges_claimed, take_waiting, waiting_attempts
 
 
@@ -58,13 +59,15 @@ def read_questions(parts: Parts, session: Session, taken: Sequence[UUID], *, giv
     now, wall = parts.clock.now(session), wall_now(session)
     rows = waiting_attempts(session, taken)
     claimed = charges_claimed(session, {payment.invoice_id for payment, _, _ in rows})
+    free = set(moving(session, BrakeKind.COLLECT, [payment.profile_id for payment, _, _ in rows]))
     return [
         Question(
             attempt=Attempt.of(payment, sent_before=payment.status != PaymentStatus.PREPARED),
             status=PaymentStatus(payment.status),
             intent_ref=intent_ref,
             claimed=frozenset(claimed.get(payment.invoice_id, ())),
-            collectable=collectable,
+            # The same key is not sent again while charging is stopped. What was never sent is put back before sending.
+            collectable=collectable and (payment.status == PaymentStatus.PREPARED or payment.profile_id in free),
             absent_lists=payment.absent_lists,
             now=now,
             give_up_key=_give_up_key(session, payment, intent_ref, wall=wall, at_once=give_up),

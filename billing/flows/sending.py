@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from billing.commands.payment.put_back import put_back
 from billing.commands.payment.record import Recording, record
 from billing.commands.payment.send import mark_sent
 from billing.db.clock import wall_now
@@ -91,7 +92,10 @@ def _mark(parts: Parts, batch: Sequence[Attempt]) -> list[tuple[Attempt, datetim
         return []
     with parts.begin() as session:
         now = parts.clock.now(session)
-        ours = mark_sent(session, [(each.payment_id, each.token) for each in batch], now=now)
+        held = [(each.payment_id, each.token) for each in batch]
+        ours = mark_sent(session, held, now=now)
+        if len(ours) < len(held):
+            put_back(session, [each for each in held if each[0] not in ours], now=now)
     failpoint("charge.marked")
     return [(each, now) for each in batch if each.payment_id in ours]
 

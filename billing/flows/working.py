@@ -13,20 +13,23 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.brake.release import release_brake
 from billing.commands.invoice.unhold import lift_invoice
 from billing.commands.payment.hasten import hasten_account, hasten_question
+from billing.commands.profile.quarantine import QUARANTINED, lift_quarantine
 from billing.commands.provider_event.replay import lock_event, replay_event
 from billing.commands.subscription.unhold import lift_subscription
 from billing.commands.work_item.close import close_item
 from billing.commands.work_item.park import park_item, reopen_item
 from billing.db.base import Json
 from billing.db.clock import wall_now
-from billing.flows import payment_methods
+from billing.flows import braking, payment_methods
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.status import WorkItemStatus
 from billing.models import WorkItem
+from billing.queries.brakes import STOPPED
 from billing.queries.causes import cause_stands
 from billing.queries.operations.work import WorkFilter, list_work
 from billing.queries.payment_method import the_method
@@ -94,6 +97,19 @@ RETRIES = {
         again=lambda _, session, id_: hasten_account(session, provider_account_id=id_),
         told="what waited for the account is due again now",
         nudge=COLLECTIONS_TICK,
+    ),
+    **{
+        STOPPED[kind]: Retry(
+            again=lambda parts, session, id_: release_brake(session, brake_id=id_, now=parts.clock.now(session)),
+            told="it is started again; the next sweep catches up",
+            nudge=sweep,
+        )
+        for kind, sweep in braking.SWEEPS.items()
+    },
+    QUARANTINED: Retry(
+        again=lambda _, session, id_: lift_quarantine(session, profile_id=id_),
+        told="the customer's hold is lifted; the next sweep bills and charges what is due",
+        nudge=RENEWALS_TICK,
     ),
     payment_methods.NOT_DETACHED: Retry(
         again=lambda *_: True, told="the provider is told again that the method was removed", afterwards=_detach

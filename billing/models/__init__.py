@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.models.audit_trail import AuditRecord
+from billing.models.brake import Brake
 from billing.models.clock import SandboxClock
 from billing.models.coupon import Coupon
 from billing.models.credit import CreditBalance
@@ -31,6 +32,7 @@ __all__ = [
     "Account",
     "AuditRecord",
     "BillingPeriod",
+    "Brake",
     "Coupon",
     "CreditBalance",
     "DataKey",

@@ -13,6 +13,8 @@ from billing.models import WorkItem
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
 
+_IN_FORCE = "EXISTS (SELECT FROM billing.brake b WHERE b.id = w.subject_id AND b.released_at IS NULL)"
+
 STANDS = {
     "subscription_not_billed": """EXISTS (
         SELECT FROM billing.subscription s WHERE s.id = w.subject_id AND s.next_due_at IS NOT NULL
@@ -28,11 +30,21 @@ STANDS = {
     "provider_refuses_account": """EXISTS (
         SELECT FROM billing.payment p JOIN billing.invoice i ON i.id = p.invoice_id
         WHERE p.provider_account_id = w.subject_id AND p.status = 'not_sent' AND i.status = 'open')""",
+    "customer_quarantined": """EXISTS (
+        SELECT FROM billing.profile p WHERE p.id = w.subject_id AND p.hold_id IS NOT NULL)""",
+    "collecting_stopped": _IN_FORCE,
+    "issuing_stopped": _IN_FORCE,
 }
 """By kind: an SQL condition on `w` at business time `:now`. A kind that is absent stands until it is closed."""
 
-SWEPT = ("subscription_not_billed", "invoice_not_charged")
-"""Kinds whose flows bill or charge in bulk and close nothing by themselves."""
+SWEPT = (
+    "subscription_not_billed",
+    "invoice_not_charged",
+    "collecting_stopped",
+    "issuing_stopped",
+    "customer_quarantined",
+)
+"""Kinds whose flows work in bulk, or lift what holds, and close nothing by themselves."""
 
 
 def cause_stands(session: Session, item: WorkItem, *, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from billing.kernel.status import COLLECTABLE, SubscriptionStatus
@@ -23,6 +23,7 @@ from billing.models import (
     Seller,
     Subscription,
 )
+from billing.queries.brakes import BrakeKind, moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def load_to_charge(session: Session, *, invoices: Sequence[UUID], now: datetime)
             Invoice.amount_remaining_minor > 0,
             Invoice.next_attempt_at <= now,
             or_(Invoice.charge_not_before.is_(None), Invoice.charge_not_before <= func.clock_timestamp()),
+            text(moves(BrakeKind.COLLECT, "invoice")),
         )
         .order_by(Invoice.id)
         .with_for_update(of=Invoice, key_share=True)

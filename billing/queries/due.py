@@ -8,23 +8,26 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.queries.brakes import BrakeKind, moves
+
 _PROFILES = text(
-    """
+    f"""
     SELECT s.profile_id
     FROM billing.subscription s
     WHERE s.next_due_at <= :now AND s.next_due_at IS NOT NULL AND s.hold_id IS NULL
       AND NOT EXISTS (SELECT FROM billing.profile p WHERE p.id = s.profile_id AND p.hold_id IS NOT NULL)
       AND s.profile_id NOT IN (
         SELECT unnest(member_ids) FROM billing.slice WHERE kind = 'renewals' AND status IN ('pending', 'running'))
+      AND {moves(BrakeKind.ISSUE, "s")}
     GROUP BY s.profile_id
     ORDER BY min(s.next_due_at), s.profile_id
     LIMIT :most
-    """
+    """  # noqa: S608 (our own words)
 )
 
 
 def profiles_to_renew(session: Session, *, now: datetime, most: int) -> list[UUID]:
-    """Profiles with a due subscription that no hold and no live slice covers, longest due first.
+    """Profiles with a due subscription that no hold, brake or live slice covers, longest due first.
 
     Reads the partial index on `next_due_at`: its cost follows what is due, not what exists.
     """
@@ -32,7 +35,7 @@ def profiles_to_renew(session: Session, *, now: datetime, most: int) -> list[UUI
 
 
 _INVOICES = text(
-    """
+    f"""
     SELECT i.id
     FROM billing.invoice i
     WHERE i.status IN ('open', 'draft') AND i.hold_id IS NULL
@@ -41,12 +44,13 @@ _INVOICES = text(
       AND NOT EXISTS (SELECT FROM billing.profile p WHERE p.id = i.profile_id AND p.hold_id IS NOT NULL)
       AND i.id NOT IN (
         SELECT unnest(member_ids) FROM billing.slice WHERE kind = 'charges' AND status IN ('pending', 'running'))
+      AND {moves(BrakeKind.COLLECT, "i")}
     ORDER BY i.next_attempt_at, i.id
     LIMIT :most
-    """
+    """  # noqa: S608 (our own words)
 )
 
 
 def invoices_to_charge(session: Session, *, now: datetime, most: int) -> list[UUID]:
-    """Open invoices whose next try is due and that no hold and no live slice covers, longest due first."""
+    """Open invoices whose next try is due and that no hold, brake or live slice covers, longest due first."""
     return list(session.execute(_INVOICES, {"now": now, "most": most}).scalars())

@@ -13,15 +13,17 @@ from types import FrameType
 
 import click
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
 from billing import models
 from billing.flows.parts import Parts
 from billing.kernel.clock import format_instant
-from billing.kernel.errors import Fault, Refused
+from billing.kernel.errors import BillingError, Fault, Refused
 from billing.ops.failures import FINDING
 from billing.ops.opening import opened
 from billing.ops.options import INSTANT, as_json
 from billing.ops.telling import tell_json, tell_table
+from billing.queries.brakes import brakes_in_force, told_of
 from billing.sandbox import clock as business
 from billing.sandbox import environment
 from billing.sandbox.demo import claim
@@ -122,6 +124,8 @@ def status(context: click.Context, *, as_json: bool) -> None:
     """
     stack = Stack(environment.chosen().name)
     _tell_status(stack, as_json=as_json)
+    if not as_json:
+        _tell_brakes()
     context.exit(0 if all(part.pid for part in stack.status()) else FINDING)
 
 
@@ -131,6 +135,16 @@ def _tell_status(stack: Stack, *, as_json: bool) -> None:
         tell_json(rows)
     else:
         tell_table(rows, _COLUMNS)
+
+
+def _tell_brakes() -> None:
+    """What is stopped by whom and why, where the database can tell."""
+    try:
+        with opened().begin() as session:
+            for row in brakes_in_force(session):
+                click.echo(f"{row.kind} {told_of(row)}")
+    except (BillingError, DBAPIError):
+        return
 
 
 @click.group()

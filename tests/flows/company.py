@@ -267,6 +267,11 @@ class Company:
                 return
             assert datetime.now(UTC) < deadline, f"still waiting: {waiting}"
 
+    def settle_under_a_brake(self) -> None:
+        """A few rounds of beat: what a brake holds stays due, so that all is never quiet."""
+        for _ in range(3):
+            self.sweep()
+
     def wait_for(self, condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
         """Look until it is so."""
         deadline = datetime.now(UTC) + timedelta(seconds=seconds)

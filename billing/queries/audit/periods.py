@@ -37,10 +37,13 @@ def misplaced_periods(reading: Reading) -> Iterator[Finding]:
 
 EXCUSED = """
 EXISTS (SELECT FROM billing.work_item w
-        WHERE w.id IN (s.hold_id, (SELECT p.hold_id FROM billing.profile p WHERE p.id = s.profile_id))
+        WHERE (w.id IN (s.hold_id, (SELECT p.hold_id FROM billing.profile p WHERE p.id = s.profile_id))
+               OR w.id IN (SELECT b.work_item_id FROM billing.brake b WHERE b.kind = 'issue' AND b.released_at IS NULL
+                             AND (b.seller_id IS NULL OR b.seller_id = s.seller_id)
+                             AND (b.profile_id IS NULL OR b.profile_id = s.profile_id)))
           AND w.status IN ('open', 'parked'))
 """
-"""Of subscription `s`: it or its customer is on hold, and somebody is to look at it."""
+"""Of subscription `s`: it or its customer is on hold, or issuing is stopped, and somebody is to look at it."""
 
 _WITHOUT_PERIODS = f"""
 SELECT s.id, s.anchor_at, s.timezone, s.interval_unit, s.interval_count, s.started_at, s.paid_through, s.cancel_at

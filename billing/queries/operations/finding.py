@@ -14,6 +14,12 @@ _PAYMENT = "SELECT id FROM billing.payment WHERE id = CAST(:id AS uuid)"
 _PROFILE = "SELECT id FROM billing.profile WHERE account_id = :name OR id = CAST(:id AS uuid) LIMIT 2"
 _SUBSCRIPTION = "SELECT id FROM billing.subscription WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
 _EVENT = "SELECT id FROM billing.provider_event WHERE event_ref = :name OR id = CAST(:id AS uuid) LIMIT 2"
+_SELLER = "SELECT id FROM billing.seller WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
+
+
+def find_seller(session: Session, name: str) -> UUID:
+    """By code or id. Raises `Refused` (`seller_not_found`)."""
+    return _one(session, _SELLER, "seller", name, "give its code or its id")
 
 
 def find_invoice(session: Session, name: str) -> UUID:

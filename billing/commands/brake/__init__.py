@@ -1,0 +1,1 @@
+"""Brakes: charging and issuing are stopped, and started again."""
