@@ -29,7 +29,6 @@ from billing.kernel.failpoints import failpoint
 from billing.kernel.status import SliceStatus
 from billing.models import Profile, Subscription
 from billing.privacy.redaction import redact_error
-from billing.queries.brakes import BrakeKind, moving
 from billing.queries.due import profiles_to_renew
 from billing.queries.standing import load_standing
 from billing.queries.usage import usage_quantities
@@ -101,7 +100,7 @@ def bill_profiles(
     Whose issuing is stopped stays due, and is billed once it is started again.
     """
     now = parts.clock.now(session)
-    standing = load_standing(session, profiles=moving(session, BrakeKind.ISSUE, profiles), only=only, due=now)
+    standing = load_standing(session, profiles=profiles, only=only, due=now)
     walked = walk_all(standing, now=now)
     usage = usage_quantities(session, usage_windows(standing, walked))
     made = plan_renewal(standing, walked, usage=usage, parties=open_parties(parts, standing))

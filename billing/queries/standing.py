@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from billing.db.copy import id_array
 from billing.db.rows import fetch
 from billing.models import Seller
+from billing.queries.brakes import BrakeKind, moves
 from billing.rules.lines import PriceTerms
 from billing.rules.tax import TaxRate, TaxTreatment, treatment
 
@@ -100,16 +101,17 @@ _PROFILES = """
     ORDER BY p.id
 """
 
-_SUBSCRIPTIONS = """
+_SUBSCRIPTIONS = f"""
     SELECT id, seller_id, profile_id, code, status, currency, interval_unit, interval_count, timezone, anchor_at,
            anchor_no, next_period_no, next_due_at, started_at, trial_end, current_period_start, current_period_end,
            cancel_at, paused_at, scheduled_items, coupon_id, coupon_used, collection, days_until_due
     FROM billing.subscription
     WHERE profile_id = ANY(CAST(%(profiles)s AS uuid[])) AND hold_id IS NULL
-      AND (CAST(%(due)s AS timestamptz) IS NULL OR next_due_at <= CAST(%(due)s AS timestamptz))
+      AND (CAST(%(due)s AS timestamptz) IS NULL
+           OR (next_due_at <= CAST(%(due)s AS timestamptz) AND {moves(BrakeKind.ISSUE, "subscription")}))
       AND (CAST(%(only)s AS uuid[]) IS NULL OR id = ANY(CAST(%(only)s AS uuid[])))
     ORDER BY profile_id, code
-"""
+"""  # noqa: S608 (our own words)
 
 _ITEMS = """
     SELECT subscription_id, id, price_id, quantity, counts_from
