@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Self
 
 from dotenv import dotenv_values
-from pydantic import SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from billing.kernel.errors import Fault, Refused
@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     """Most profiles (or invoices) that one tick plans."""
     billing_charge_slice: int = 100
     billing_charges_in_flight: int = 32
+    billing_provider_calls_per_s: float | None = Field(default=None, gt=0)
+    """What the provider allows an account. Unset: Stripe's 100, in its sandbox 25; for a stand-in 2,000."""
+    billing_provider_endpoint_calls_per_s: float | None = Field(default=None, ge=0)
+    """What it allows one operation, such as creating intents. Unset: Stripe's 25. 0, and for a stand-in: as many."""
     billing_webhook_body_limit: int = 1_048_576
     """Bytes."""
 
@@ -93,6 +97,31 @@ class Settings(BaseSettings):
         if account == "default":
             return self.stripe_publishable_key
         return _surroundings().get(f"STRIPE_PUBLISHABLE_KEY__{account.upper()}") or None
+
+    def calls_per_s(self, *, livemode: bool) -> float:
+        """Calls a second that the provider allows an account of that mode."""
+        if self.billing_provider_calls_per_s is not None:
+            return self.billing_provider_calls_per_s
+        if self.stripe_api_base is not None:
+            return 2000.0
+        return 100.0 if livemode else 25.0
+
+    @property
+    def endpoint_calls_per_s(self) -> float | None:
+        """Calls a second that it allows one operation; None: as many as the account."""
+        if self.billing_provider_endpoint_calls_per_s is not None:
+            return self.billing_provider_endpoint_calls_per_s or None
+        return None if self.stripe_api_base is not None else 25.0
+
+    @property
+    def permit_wait_s(self) -> float:
+        """A call waits no longer for its turn: the lease that it runs under was made for the call."""
+        return 1.0 if self.billing_sandbox else 5.0
+
+    @property
+    def breaker_s(self) -> tuple[float, float]:
+        """A provider that is away is left alone for so long, at first and at most."""
+        return (0.5, 2.0) if self.billing_sandbox else (10.0, 120.0)
 
     @property
     def tick_s(self) -> float:

@@ -12,6 +12,7 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderUncertain
 from billing.models import Payment, PaymentIntent
 from billing.providers.port import IntentFacts
+from billing.rules.rate import Rank
 
 _SETTLING = ("succeeded", "processing")
 
@@ -58,7 +59,7 @@ def _noted(parts: Parts, intent: PaymentIntent, *, spent: int = 0) -> tuple[int,
 
 
 def _ask(parts: Parts, intent: PaymentIntent, key: str) -> IntentFacts:
-    return parts.provider(intent.provider_account_id).cancel_intent(_ref(intent), key=key)
+    return parts.provider(intent.provider_account_id, rank=Rank.ON_SESSION).cancel_intent(_ref(intent), key=key)
 
 
 def _ref(intent: PaymentIntent) -> str:

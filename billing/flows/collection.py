@@ -26,6 +26,7 @@ from billing.privacy.redaction import redact_error
 from billing.queries.collection import load_to_charge
 from billing.queries.due import invoices_to_charge
 from billing.queries.soundness import unsound_customers
+from billing.rules.rate import Rank
 
 _log = structlog.get_logger(__name__)
 
@@ -64,7 +65,7 @@ def charge(parts: Parts, slice_id: UUID) -> int:
         _divide(parts, claimed, error)
         return 0
     failpoint("charge.frozen")
-    send_all(parts, attempts)
+    send_all(parts, attempts, rank=Rank.CHARGES)
     return len(attempts)
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from billing.commands.payment.record import INTENT_ABSENT, INTENT_KEPT, LISTED_ABSENT
+from billing.flows.metered import Metered
 from billing.flows.sending import Attempt, call
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain
 from billing.kernel.status import PaymentStatus
-from billing.providers.port import KEY_LIFE_S, ChargeFacts, ChargeOutcome, IntentFacts, Outcome, Provider
+from billing.providers.port import KEY_LIFE_S, ChargeFacts, ChargeOutcome, IntentFacts, Outcome
 
 ABSENT_AFTER_S = 24 * 3600
 """Age of a key (business seconds) from which a complete list without the attempt counts as proof of absence."""
@@ -50,7 +51,7 @@ class Question:
         return (self.now - self.sent_at).total_seconds()
 
 
-def ask(provider: Provider, question: Question) -> ChargeOutcome:
+def ask(provider: Metered, question: Question) -> ChargeOutcome:
     """How did it end? Where nothing proves an end, the answer is the state it is in, and it is asked again later."""
     try:
         if question.intent_ref is not None:
@@ -62,7 +63,7 @@ def ask(provider: Provider, question: Question) -> ChargeOutcome:
         if question.status is not PaymentStatus.UNKNOWN:
             return _still(question, "no_answer_yet")
         if question.collectable and question.age_s < KEY_LIFE_S:
-            again = call(provider, question.attempt, question.now)
+            again = call(provider, None, question.attempt, question.now)
             return _after_spent_key(provider, question) if _key_is_spent(again) else again
         return _by_list(provider, question)
     except ProviderUnavailable as later:
@@ -113,7 +114,7 @@ def _key_is_spent(answer: ChargeOutcome) -> bool:
     return answer.outcome is Outcome.UNKNOWN and answer.replayed and (answer.http_status or 0) >= 500
 
 
-def _after_spent_key(provider: Provider, question: Question) -> ChargeOutcome:
+def _after_spent_key(provider: Metered, question: Question) -> ChargeOutcome:
     if question.intent_ref is not None:
         found = of_intent(provider.read_intent(question.intent_ref), question)
         return found or ChargeOutcome(Outcome.CANCELED, reason=INTENT_KEPT, intent_ref=question.intent_ref)
@@ -124,7 +125,7 @@ def _after_spent_key(provider: Provider, question: Question) -> ChargeOutcome:
     return found or ChargeOutcome(Outcome.CANCELED, reason=INTENT_KEPT, intent_ref=listed.intent_ref)
 
 
-def _by_list(provider: Provider, question: Question) -> ChargeOutcome:
+def _by_list(provider: Metered, question: Question) -> ChargeOutcome:
     listed = _listed(provider, question)
     found = of_intent(listed, question) if listed else None
     if found is not None:
@@ -137,7 +138,7 @@ def _by_list(provider: Provider, question: Question) -> ChargeOutcome:
     return ChargeOutcome(Outcome.CANCELED, reason=INTENT_KEPT if intent_ref else INTENT_ABSENT, intent_ref=intent_ref)
 
 
-def _listed(provider: Provider, question: Question) -> IntentFacts | None:
+def _listed(provider: Metered, question: Question) -> IntentFacts | None:
     """The attempt's intent among all that the customer has since its first sending, every page read to the end."""
     request = question.attempt.request
     intents: Iterable[IntentFacts] = provider.list_intents(

@@ -19,6 +19,7 @@ from billing.flows.payment_methods import attach_key, customer_key
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain
 from billing.privacy.keyring import Keyring
 from billing.providers.port import MethodFacts, Provider
+from billing.rules.rate import Rank
 
 _TRIES = 5
 
@@ -56,7 +57,7 @@ def bring(
     Raises `IntakeRefused` with every method that the provider refused; `ProviderUnavailable` where it can't be reached
     (`ProviderUncertain` where an answer was lost and the repeats brought none): run the same file again.
     """
-    provider = parts.provider(provider_account_id)
+    provider = parts.provider(provider_account_id, rank=Rank.CHARGES)
     faults: list[LineFault] = []
     brought: BroughtBy = {}
 

@@ -24,6 +24,7 @@ from billing.kernel.status import PaymentKind, PaymentStatus
 from billing.models import Payment, PaymentIntent
 from billing.queries.on_session import ToPay, lock_to_pay, payable, tries_of_late
 from billing.queries.waiting import take_one
+from billing.rules.rate import Rank
 
 MOST_TRIES = 20
 """Attempts and new methods of one customer within an hour of wall time: enough for anyone, too few to test cards."""
@@ -89,7 +90,7 @@ def _taken_up(parts: Parts, profile_id: UUID, upto: UUID | None) -> tuple[UUID, 
         attempt = Attempt.of(payment, sent_before=False)
         stale = to_pay.method is None or payment.payment_method_id != to_pay.method.id
     if waiting is None:
-        send_all(parts, [attempt])
+        send_all(parts, [attempt], rank=Rank.ON_SESSION)
     return attempt.payment_id, stale
 
 
@@ -103,7 +104,7 @@ def look(parts: Parts, *, profile_id: UUID, payment_id: UUID) -> Tried:
         if session.scalar(select(Payment.profile_id).where(Payment.id == payment_id)) != profile_id:
             raise Refused(Fault("payment", "payment_not_found", "begin again"))
         questions = read_questions(parts, session, take_one(session, payment_id, lease_s=parts.settings.lease_s))
-    settle_all(parts, questions)
+    settle_all(parts, questions, rank=Rank.ON_SESSION)
     return _told(parts, payment_id)
 
 
@@ -115,7 +116,7 @@ def give_up(parts: Parts, *, payment_id: UUID) -> None:
     with parts.begin() as session:
         taken = take_one(session, payment_id, lease_s=parts.settings.lease_s)
         questions = read_questions(parts, session, taken, give_up=True)
-    settle_all(parts, questions)
+    settle_all(parts, questions, rank=Rank.ON_SESSION)
 
 
 def _open(parts: Parts, session: Session, to_pay: ToPay) -> Payment:
@@ -140,5 +141,5 @@ def _told(parts: Parts, payment_id: UUID) -> Tried:
     secret = None
     if status is Paying.ACTION:
         assert intent_ref is not None
-        secret = parts.provider(payment.provider_account_id).intent_secret(intent_ref)
+        secret = parts.provider(payment.provider_account_id, rank=Rank.ON_SESSION).intent_secret(intent_ref)
     return Tried(payment.id, payment.invoice_id, status, payment.decline_code, secret)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from billing.commands.provider_rate.rows import Limits
 from billing.db.clock import Clock
+from billing.flows.metered import Metered
+from billing.flows.permits import Permits
 from billing.models import ProviderAccount
 from billing.privacy.keyring import Keyring
 from billing.providers.port import Provider
+from billing.rules.rate import Rank
 from billing.settings import Settings
 
 
@@ -25,7 +29,9 @@ class Parts:
     clock: Clock
     keyring: Keyring
     provider_for: Callable[[str, str], Provider]
-    """(provider, account code) → its adapter. Raises `Refused` (`provider_not_configured`)."""
+    """(provider, account code) → its adapter, unmetered. Raises `Refused` (`provider_not_configured`)."""
+    permits: dict[UUID, Permits] = field(default_factory=dict)
+    """By provider account: this process's share of the calls that it may be sent."""
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -33,9 +39,18 @@ class Parts:
         with self.sessions.begin() as session:
             yield session
 
-    def provider(self, account_id: UUID) -> Provider:
-        """The adapter of a provider account row."""
+    def provider(self, account_id: UUID, *, rank: Rank = Rank.RECONCILE) -> Metered:
+        """The adapter of a provider account row, for calls of this rank: the only way to one that sends requests.
+
+        Whoever says no rank gives way to all.
+        """
+        permits = self.permits.get(account_id) or self._meet(account_id)
+        return Metered(self.provider_for(*permits.names), permits, rank)
+
+    def _meet(self, account_id: UUID) -> Permits:
         with self.begin() as session:
             account = session.get_one(ProviderAccount, account_id)
-            names = account.provider, account.code
-        return self.provider_for(*names)
+            names, livemode = (account.provider, account.code), account.livemode
+        limits = Limits(self.settings.calls_per_s(livemode=livemode), self.settings.endpoint_calls_per_s)
+        met = Permits(account_id, names, limits, self.settings, self.begin)
+        return self.permits.setdefault(account_id, met)

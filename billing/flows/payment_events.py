@@ -23,6 +23,7 @@ from billing.models import Invoice, Payment, PaymentIntent
 from billing.providers.port import ChargeFacts, IntentFacts, Outcome
 from billing.queries.collection import lock_attempts
 from billing.queries.waiting import charges_claimed
+from billing.rules.rate import Rank
 
 _ASKABLE = (PaymentStatus.SENT, PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION)
 
@@ -44,7 +45,7 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
         read_at = wall_now(session)
     if ours is not None and ours.settled:
         return _done(parts, claimed, EventStatus.PROCESSED)
-    facts = parts.provider(claimed.provider_account_id).read_intent(claimed.object_ref)
+    facts = parts.provider(claimed.provider_account_id, rank=Rank.REREADS).read_intent(claimed.object_ref)
     failpoint("event.reread")
     with parts.begin() as session:
         ours = ours or _by_metadata(session, claimed, facts)

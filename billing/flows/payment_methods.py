@@ -33,6 +33,7 @@ from billing.queries.payment_method import method_of_ref, the_method
 from billing.queries.profile import lock_profile
 from billing.queue.buffer import after_commit
 from billing.queue.names import COLLECTIONS_TICK
+from billing.rules.rate import Rank
 from billing.validators.payment_method import Consent, check_consent, check_method_ref
 
 NOT_DETACHED = "payment_method_not_detached"
@@ -73,7 +74,7 @@ def add(
         if method.status != MethodStatus.PENDING:
             raise Refused(Fault("payment_method", "payment_method_not_pending", "it is set up already; begin another"))
     customer = ensure_customer(parts, profile_id=profile_id, provider_account_id=provider_account_id)
-    provider = parts.provider(provider_account_id)
+    provider = parts.provider(provider_account_id, rank=Rank.ON_SESSION)
     started = provider.begin_setup(customer_ref=customer, key=f"setup-{method_id}")
     with parts.begin() as session:
         note_setup(session, method=the_method(session, method_id), setup_ref=started.setup_ref)
@@ -88,7 +89,7 @@ def ensure_customer(parts: Parts, *, profile_id: UUID, provider_account_id: UUID
     if ref is not None:
         return ref
     key = customer_key(anonymous_id, provider_account_id)
-    ref = parts.provider(provider_account_id).create_customer(anonymous_id=anonymous_id, key=key)
+    ref = parts.provider(provider_account_id, rank=Rank.ON_SESSION).create_customer(anonymous_id=anonymous_id, key=key)
     with parts.begin() as session:
         profile = session.get_one(Profile, profile_id)
         note_customer(session, profile=profile, provider_account_id=provider_account_id, customer_ref=ref)
@@ -112,7 +113,7 @@ def complete(parts: Parts, *, method_id: UUID) -> PaymentMethod:
         customer = known_customer(session, profile_id=method.profile_id, provider_account_id=method.provider_account_id)
     if method.setup_ref is None or customer is None:
         raise Refused(Fault("payment_method", "setup_not_begun", "begin the set-up again, with this id"))
-    provider = parts.provider(method.provider_account_id)
+    provider = parts.provider(method.provider_account_id, rank=Rank.ON_SESSION)
     setup = provider.read_setup(method.setup_ref)
     if setup.status != _SET_UP or setup.method_ref is None:
         mend = f"the set-up is {setup.status}; the customer completes it on the provider's form"
@@ -146,7 +147,7 @@ def adopt(
     with parts.begin() as session:
         check_consent(consent, now=parts.clock.now(session))
     customer = ensure_customer(parts, profile_id=profile_id, provider_account_id=provider_account_id)
-    provider = parts.provider(provider_account_id)
+    provider = parts.provider(provider_account_id, rank=Rank.ON_SESSION)
     key = f"attach-{method_id}" if method_id else attach_key(customer, method_ref)
     facts = provider.attach_method(customer_ref=customer, method_ref=method_ref, key=key)
     _require_customer(facts, customer)
@@ -199,7 +200,8 @@ def detach(parts: Parts, method: PaymentMethod) -> None:
     if method.method_ref is None:
         return
     try:
-        parts.provider(method.provider_account_id).detach_method(method.method_ref, key=f"detach-{method.id}")
+        provider = parts.provider(method.provider_account_id, rank=Rank.ON_SESSION)
+        provider.detach_method(method.method_ref, key=f"detach-{method.id}")
     except ProviderRefused as refused:
         # It is gone there, or was never attached: what was wanted.
         error = refused.code if refused.account_wide else None

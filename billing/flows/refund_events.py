@@ -11,11 +11,12 @@ from billing.flows.parts import Parts
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import EventStatus, RefundStatus, allowed
 from billing.models import Refund
+from billing.rules.rate import Rank
 
 
 def refund(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     """Note what became of a refund of ours, also where a bank sent it back days after it took it."""
-    facts = parts.provider(claimed.provider_account_id).read_refund(claimed.object_ref)
+    facts = parts.provider(claimed.provider_account_id, rank=Rank.REREADS).read_refund(claimed.object_ref)
     failpoint("event.reread")
     with parts.begin() as session:
         now = parts.clock.now(session)

@@ -34,6 +34,7 @@ from billing.queries.refunding import lock_refund, take_refunds
 from billing.queries.standing import load_standing
 from billing.queue.buffer import after_commit
 from billing.queue.names import REFUNDS_SEND
+from billing.rules.rate import Rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def _settle(parts: Parts, *, only: UUID | None) -> int:
 
 
 def _ask(parts: Parts, row: Refund, now: datetime) -> None:
-    provider = parts.provider(row.provider_account_id)
+    provider = parts.provider(row.provider_account_id, rank=Rank.CHARGES)
     found: RefundFacts | None = None
     absent, reason, needs_person = False, "", False
     failpoint("refund.sending")

@@ -22,6 +22,7 @@ from billing.models import Payment
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.queries.brakes import BrakeKind, moving
 from billing.queries.waiting import charges_claimed, take_waiting, waiting_attempts
+from billing.rules.rate import Rank
 
 
 def resolve(parts: Parts) -> int:
@@ -42,13 +43,13 @@ def resolve(parts: Parts) -> int:
     return len(questions)
 
 
-def settle_all(parts: Parts, questions: Sequence[Question]) -> None:
+def settle_all(parts: Parts, questions: Sequence[Question], *, rank: Rank = Rank.RESOLVER) -> None:
     """Ask about attempts that this worker has claimed, and write what is proven. No transaction spans a call."""
     unsent = [each for each in questions if each.status is PaymentStatus.PREPARED]
-    send_all(parts, [each.attempt for each in unsent if each.collectable])
+    send_all(parts, [each.attempt for each in unsent if each.collectable], rank=rank)
     never = ChargeOutcome(Outcome.NOT_SENT, reason="invoice_closed")
     _write(parts, [(each.attempt, never) for each in unsent if not each.collectable])
-    _write(parts, _ask_all(parts, [each for each in questions if each.status is not PaymentStatus.PREPARED]))
+    _write(parts, _ask_all(parts, [each for each in questions if each.status is not PaymentStatus.PREPARED], rank))
 
 
 def read_questions(parts: Parts, session: Session, taken: Sequence[UUID], *, give_up: bool = False) -> list[Question]:
@@ -91,10 +92,12 @@ def _give_up_key(
     return key
 
 
-def _ask_all(parts: Parts, questions: Sequence[Question]) -> list[Answer]:
+def _ask_all(parts: Parts, questions: Sequence[Question], rank: Rank) -> list[Answer]:
     if not questions:
         return []
-    providers = {each: parts.provider(each) for each in {each.attempt.provider_account_id for each in questions}}
+    providers = {
+        each: parts.provider(each, rank=rank) for each in {each.attempt.provider_account_id for each in questions}
+    }
     most = min(parts.settings.billing_charges_in_flight, len(questions))
     with ThreadPoolExecutor(max_workers=most) as pool:
         outcomes = pool.map(lambda each: ask(providers[each.attempt.provider_account_id], each), questions)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,15 +18,23 @@ from billing.commands.payment.record import Recording, record
 from billing.commands.payment.send import mark_sent
 from billing.db.clock import wall_now
 from billing.flows.incomplete import complete
+from billing.flows.metered import Metered
 from billing.flows.parts import Parts
+from billing.flows.permits import Permit
+from billing.flows.turns import Turns
+from billing.kernel.errors import NoPermit
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentKind
 from billing.models import Payment
-from billing.providers.port import ChargeOutcome, ChargeRequest, Outcome, Provider
+from billing.providers.port import ChargeOutcome, ChargeRequest, Outcome
 from billing.queries.collection import lock_attempts
+from billing.rules.rate import Rank
 
 _log = structlog.get_logger(__name__)
 
+GATHER = 32
+GATHER_S = 0.05
+"""So many answers, or those of so many seconds, are recorded together while others are awaited."""
 RECORD_TRIES = 3
 """A deadlock or a lock time-out repeats the recording transaction, never the call."""
 
@@ -68,23 +76,53 @@ class Attempt:
 Answer = tuple[Attempt, ChargeOutcome]
 
 
-def send_all(parts: Parts, attempts: Sequence[Attempt]) -> None:
-    """Send every attempt once, at most `billing_charges_in_flight` at a time, and record each answer."""
+def send_all(
+    parts: Parts, attempts: Sequence[Attempt], *, rank: Rank, more: Callable[[], Sequence[Attempt]] | None = None
+) -> None:
+    """Send every attempt once, at most `billing_charges_in_flight` at a time, and record each answer.
+
+    Each waits for its permit; one that doesn't get it in time is given back unsent, to be tried later under its own
+    key. `more`: further attempts, asked for while the last ones are on their way, until there are none.
+    """
     if not attempts:
         return
-    providers = {account: parts.provider(account) for account in {each.provider_account_id for each in attempts}}
     most = parts.settings.billing_charges_in_flight
-    waiting = deque(attempts)
+    turns = Turns(parts, attempts, rank=rank, more=more)
     running: dict[Future[ChargeOutcome], Attempt] = {}
-    with ThreadPoolExecutor(max_workers=min(most, len(attempts))) as pool:
-        while waiting or running:
-            batch = [waiting.popleft() for _ in range(min(most - len(running), len(waiting)))]
-            for attempt, now in _mark(parts, batch):
-                running[pool.submit(call, providers[attempt.provider_account_id], attempt, now)] = attempt
-            if running:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+    answers: list[Answer] = []
+    write_at = 0.0
+    with ThreadPoolExecutor(max_workers=most) as pool:
+        while turns.left or running or answers:
+            due = turns.due(room=most - len(running))
+            lines = {attempt.payment_id: (provider, permit) for attempt, provider, permit in due}
+            for attempt, now in _mark(parts, [attempt for attempt, _, _ in due]):
+                running[pool.submit(call, *lines[attempt.payment_id], attempt, now)] = attempt
+            ended = _wait(running, until=write_at if answers else None, pause_s=turns.pause_s(room=most - len(running)))
+            if not answers:
+                write_at = time.monotonic() + GATHER_S
+            answers += [(attempt, _not_sent(wait_s)) for attempt, wait_s in turns.take_unsent()]
+            answers += [(running.pop(future), future.result()) for future in ended]
+            if answers and (len(answers) >= GATHER or not running or time.monotonic() >= write_at):
                 failpoint("charge.answered")
-                write_answers(parts, [(running.pop(future), future.result()) for future in done])
+                write_answers(parts, answers)
+                answers = []
+
+
+def _wait(
+    running: Collection[Future[ChargeOutcome]], *, until: float | None, pause_s: float | None
+) -> set[Future[ChargeOutcome]]:
+    """Until a call ends, or the next may be sent, or answers have been gathered for long enough."""
+    limits = [] if pause_s is None else [pause_s]
+    if until is not None:
+        limits.append(max(0.0, until - time.monotonic()))
+    if running:
+        return wait(running, timeout=min(limits, default=None), return_when=FIRST_COMPLETED).done
+    time.sleep(min(limits, default=0.0))
+    return set()
+
+
+def _not_sent(wait_s: float) -> ChargeOutcome:
+    return ChargeOutcome(Outcome.NOT_SENT, reason="no_permit", retry_after_s=wait_s)
 
 
 def _mark(parts: Parts, batch: Sequence[Attempt]) -> list[tuple[Attempt, datetime]]:
@@ -100,15 +138,20 @@ def _mark(parts: Parts, batch: Sequence[Attempt]) -> list[tuple[Attempt, datetim
     return [(each, now) for each in batch if each.payment_id in ours]
 
 
-def call(provider: Provider, attempt: Attempt, now: datetime) -> ChargeOutcome:
-    """The call itself. Whatever breaks that the adapter did not foresee leaves the outcome unknown."""
+def call(provider: Metered, permit: Permit | None, attempt: Attempt, now: datetime) -> ChargeOutcome:
+    """The call itself. Whatever breaks that the adapter did not foresee leaves the outcome unknown.
+
+    `permit`: of a block; without one, it waits for one.
+    """
     age_s = 0.0
     if attempt.sent_before and attempt.first_sent_at is not None:
         # The business clock may stand still in the sandbox; a repeat is never taken for the first sending.
         age_s = max(1.0, (now - attempt.first_sent_at).total_seconds())
     failpoint("charge.sending")
     try:
-        outcome = provider.charge(attempt.request, key=str(attempt.payment_id), key_age_s=age_s)
+        outcome = provider.charge(attempt.request, key=str(attempt.payment_id), key_age_s=age_s, permit=permit)
+    except NoPermit as none:
+        outcome = _not_sent(none.retry_after_s or 0.0)
     except Exception as error:  # noqa: BLE001 (an unforeseen fault after sending proves nothing)
         outcome = ChargeOutcome(Outcome.UNKNOWN, reason=type(error).__name__)
     if attempt.sent_before and outcome.outcome is Outcome.NOT_SENT:

@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reach(StrEnum):
+    """What one call says of the line to its provider, whatever it says of the matter itself."""
+
+    ANSWERED = "answered"
+    """The provider is there, be its answer a refusal."""
+    THROTTLED = "throttled"
+    """It asked for fewer calls of the whole account."""
+    THROTTLED_ENDPOINT = "throttled_endpoint"
+    """It asked for fewer calls of this operation alone."""
+    AWAY = "away"
+    """No connection, no answer in time, or a 5xx."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +62,17 @@ class ProviderUnavailable(BillingError):
     `retry_after_s` is the provider's own wish in seconds, where it said one.
     """
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after_s: float | None = None, reach: Reach = Reach.AWAY) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.reach = reach
+
+
+class NoPermit(ProviderUnavailable):
+    """Nothing was asked: the provider is left alone for now, or others use its rate up. `retry_after_s`: look then."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, reach=Reach.ANSWERED)
 
 
 class ProviderUncertain(BillingError):
@@ -60,9 +82,10 @@ class ProviderUncertain(BillingError):
     will never say more; what it did is still to be read from the object itself.
     """
 
-    def __init__(self, message: str, *, key_spent: bool = False) -> None:
+    def __init__(self, message: str, *, key_spent: bool = False, reach: Reach = Reach.AWAY) -> None:
         super().__init__(message)
         self.key_spent = key_spent
+        self.reach = reach
 
 
 class ProviderRefused(BillingError):

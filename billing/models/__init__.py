@@ -18,6 +18,7 @@ from billing.models.product import Product
 from billing.models.profile import Profile, ProviderCustomer
 from billing.models.provider_account import ProviderAccount
 from billing.models.provider_event import ProviderEvent
+from billing.models.provider_rate import ProviderRate
 from billing.models.refund import ExternalPayment, Refund
 from billing.models.seller import DataKey, Seller, Series, TaxRate
 from billing.models.slice import Slice
@@ -52,6 +53,7 @@ __all__ = [
     "ProviderAccount",
     "ProviderCustomer",
     "ProviderEvent",
+    "ProviderRate",
     "ProviderWrite",
     "Refund",
     "SandboxClock",

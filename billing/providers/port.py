@@ -14,8 +14,14 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from billing.kernel.errors import Reach
+
 KEY_LIFE_S = 20 * 3600
 """A key is replayed only while its first sending is younger than this (seconds; the provider keeps keys 24 h)."""
+
+
+PAGE = 100
+"""Every list is asked for in pages of so many: one call each."""
 
 
 class Outcome(StrEnum):
@@ -99,6 +105,7 @@ class ChargeOutcome:
     replayed: bool = False
     """True where the provider said that this answer is the stored one of an earlier sending."""
     retry_after_s: float | None = None
+    reach: Reach = Reach.ANSWERED
     account_wide: bool = False
     """True where the whole account is refused (key revoked, account restricted): stop sending for this account."""
     needs_person: bool = False

@@ -20,6 +20,7 @@ from stripe.params import (
 from billing.kernel.errors import BillingError, Fault, ProviderUnavailable, Refused
 from billing.providers.port import (
     KEY_LIFE_S,
+    PAGE,
     AccountFacts,
     ChargeFacts,
     ChargeOutcome,
@@ -39,7 +40,6 @@ _METHOD_TYPE: Final = "card"
 # Named on every intent, so that a switch in Stripe's dashboard can't change what it accepts. The parameter is
 # `allowed_payment_method_types`: since 2026-09-30.endive Stripe refuses `payment_method_types`.
 
-PAGE = 100
 MAX_PAGES = 1000
 """A list that doesn't end within these pages raises: no customer of ours has 100,000 intents."""
 

@@ -17,7 +17,7 @@ import requests
 import stripe
 import urllib3
 
-from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Reach
 from billing.providers.stripe.facts import Raw, Unreadable, code, inner
 
 
@@ -49,21 +49,23 @@ class Failure:
     request_ref: str | None = None
     replayed: bool = False
     retry_after_s: float | None = None
+    reach: Reach = Reach.ANSWERED
     error: Raw = field(default_factory=dict, repr=False)
     """Stripe's error object, for the outcome table alone."""
 
     def of_a_read(self) -> ProviderUnavailable | ProviderRefused:
         """The kernel error for a call that changes nothing: asking again is always safe."""
         if self.proof in (Proof.NOT_RUN, Proof.UNCLEAR):
-            return ProviderUnavailable(self._line(), retry_after_s=self.retry_after_s)
+            return ProviderUnavailable(self._line(), retry_after_s=self.retry_after_s, reach=self.reach)
         return self._refusal()
 
     def of_a_write(self) -> ProviderUnavailable | ProviderUncertain | ProviderRefused:
         """The kernel error for a write other than a charge."""
         if self.proof is Proof.UNCLEAR:
-            return ProviderUncertain(self._line(), key_spent=self.replayed and (self.http_status or 0) >= 500)
+            spent = self.replayed and (self.http_status or 0) >= 500
+            return ProviderUncertain(self._line(), key_spent=spent, reach=self.reach)
         if self.proof is Proof.NOT_RUN:
-            return ProviderUnavailable(self._line(), retry_after_s=self.retry_after_s)
+            return ProviderUnavailable(self._line(), retry_after_s=self.retry_after_s, reach=self.reach)
         return self._refusal()
 
     def _refusal(self) -> ProviderRefused:
@@ -78,8 +80,8 @@ def failure_of(error: Exception) -> Failure:
     """Read any exception of a call. Never raises; what it doesn't know is unclear."""
     if isinstance(error, stripe.APIConnectionError):
         if never_connected(error):
-            return Failure(Proof.NOT_RUN, "connection_not_made")
-        return Failure(Proof.UNCLEAR, _silence(error))
+            return Failure(Proof.NOT_RUN, "connection_not_made", reach=Reach.AWAY)
+        return Failure(Proof.UNCLEAR, _silence(error), reach=Reach.AWAY)
     if isinstance(error, Unreadable):
         return Failure(Proof.UNCLEAR, "answer_unreadable")
     if not isinstance(error, stripe.StripeError):
@@ -128,6 +130,7 @@ def _answer(error: stripe.StripeError) -> Failure:
         request_ref=headers.get("request-id"),
         replayed=was_replayed(headers),
         retry_after_s=_seconds(headers.get("retry-after")),
+        reach=_reach(status, shaped, headers),
         error=shaped,
     )
 
@@ -150,6 +153,17 @@ def _proof(status: int | None, shaped: Raw) -> tuple[Proof, str]:
             return Proof.FAILED, "request_failed"
         case _:
             return Proof.UNCLEAR, f"http_{status}"
+
+
+def _reach(status: int | None, shaped: Raw, headers: Mapping[str, str]) -> Reach:
+    """A lock on one object is no sign of the rate. Stripe names whose limit was met: `global-rate`, `endpoint-rate`."""
+    if status is None or status >= 500:
+        # A stored failure is given back by a provider that is there.
+        return Reach.ANSWERED if was_replayed(headers) else Reach.AWAY
+    if status != 429 or code(shaped, "code") == "lock_timeout":
+        return Reach.ANSWERED
+    named = headers.get("stripe-rate-limited-reason", "")
+    return Reach.THROTTLED_ENDPOINT if named.startswith(("endpoint", "resource")) else Reach.THROTTLED
 
 
 def _silence(error: stripe.APIConnectionError) -> str:

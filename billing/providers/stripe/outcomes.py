@@ -96,6 +96,7 @@ def of_failure(failure: Failure, *, first_sending: bool) -> ChargeOutcome:
         http_status=failure.http_status,
         replayed=failure.replayed,
         retry_after_s=failure.retry_after_s,
+        reach=failure.reach,
         account_wide=failure.proof is Proof.NOT_ALLOWED,
         needs_person=failure.proof is Proof.KEY_DIFFERS
         or (failure.proof is Proof.REFUSED and outcome is Outcome.NOT_SENT),

@@ -46,6 +46,8 @@ class PlayedSettings(Settings):
     """Settings of a played scenario: nothing waits on wall time, and one call is made after another."""
 
     billing_charges_in_flight: int = 1
+    billing_provider_calls_per_s: float | None = 1e6
+    billing_provider_endpoint_calls_per_s: float | None = 0
 
     @property
     def stripe_keys(self) -> dict[str, str]:
