@@ -115,8 +115,10 @@ def lines(customers: int) -> Iterator[str]:
     yield "# Made by examples/make_company.py. Nobody in this file is real."
     yield "sellers:"
     address = {"line1": "Beispielkai 1", "city": "Musterhafen", "postal_code": "24103"}
+    # A provider's test card is one card for all who use it, and no network counts it.
     yield _entry(code="NORD", legal_name="Nordlicht Software GmbH", country="DE", currency="eur",
-                 timezone="Europe/Berlin", tax_id="DE000000011", address=address)  # fmt: skip
+                 timezone="Europe/Berlin", tax_id="DE000000011", address=address,
+                 dunning={"card_limit": "off"})  # fmt: skip
     yield "tax_rates:"
     yield _entry(name="standard", percent="19", countries=VAT)
     yield "products:"

@@ -25,6 +25,7 @@ class Topic(StrEnum):
     INVOICE_DRAFTED = "invoice.drafted"
     INVOICE_ISSUED = "invoice.issued"
     CREDIT_NOTE_ISSUED = "credit_note.issued"
+    INVOICE_RETRY_POSTPONED = "invoice.retry_postponed"
     INVOICE_PAID = "invoice.paid"
     INVOICE_VOIDED = "invoice.voided"
     INVOICE_UNCOLLECTIBLE = "invoice.uncollectible"

@@ -12,6 +12,8 @@ from billing.db.base import SCHEMA, Base, Json, Minor, SellerOwned, Versioned, c
 from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
+BROUGHT_NOTHING = "'declined', 'sent', 'unknown'"
+"""SQL list of the states of a try that was sent and, as far as is known, moved no money."""
 
 
 class PaymentIntent(SellerOwned, Versioned, Base):
@@ -59,6 +61,8 @@ class Payment(SellerOwned, Versioned, Base):
     payment_intent_id: Mapped[UUID]
     customer_ref: Mapped[str]
     method_ref: Mapped[str]
+    card_fingerprint: Mapped[str | None]
+    """The provider's name of the card itself, whichever method stood for it: networks count by card."""
     amount_minor: Mapped[Minor]
     currency: Mapped[str]
     confirms_ref: Mapped[str | None]
@@ -94,6 +98,13 @@ class Payment(SellerOwned, Versioned, Base):
         Index("uq_payment_open", "invoice_id", unique=True, postgresql_where=text(f"status IN ({_OPEN})")),
         Index("uq_payment_charge_ref", "provider_account_id", "charge_ref", unique=True),
         Index("ix_payment_profile_id", "profile_id"),
+        Index(
+            "ix_payment_card_tries",
+            "provider_account_id",
+            "card_fingerprint",
+            "first_sent_at",
+            postgresql_where=text(f"card_fingerprint IS NOT NULL AND status IN ({BROUGHT_NOTHING})"),
+        ),
         Index("ix_payment_open_check", "next_check_at", postgresql_where=text(f"status IN ({_OPEN})")),
         one_of("kind", tuple(PaymentKind)),
         one_of("status", tuple(PaymentStatus)),

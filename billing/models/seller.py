@@ -30,6 +30,11 @@ class Seller(Identified, Versioned, Base):
     dunning_retry_s: Mapped[list[int]]
     """Delays in seconds, each counted from the previous scheduled try."""
     dunning_final: Mapped[str] = mapped_column(default="cancel")
+    retry_first_h: Mapped[int | None]
+    """From this hour of the customer's day up to `retry_end_h` scheduled retries are made; null: at the exact delay."""
+    retry_end_h: Mapped[int | None]
+    card_limit: Mapped[str] = mapped_column(default="postpone", server_default=text("'postpone'"))
+    """What becomes of a retry that a card network's limit forbids."""
     proration: Mapped[str] = mapped_column(default="second")
     oss: Mapped[str] = mapped_column(default="none")
     """How it declares tax on sales to consumers in other member states: by One Stop Shop, or at home."""
@@ -48,6 +53,12 @@ class Seller(Identified, Versioned, Base):
         currency_shape(),
         one_of("catch_up", ("bill_each", "merge", "skip")),
         one_of("dunning_final", ("cancel", "unpaid", "keep")),
+        one_of("card_limit", ("postpone", "final", "off")),
+        CheckConstraint(
+            "num_nulls(retry_first_h, retry_end_h) IN (0, 2) "
+            "AND retry_first_h >= 0 AND retry_first_h < retry_end_h AND retry_end_h <= 24",
+            name="retry_hours",
+        ),
         one_of("proration", ("second", "day")),
         one_of("oss", ("none", "union", "non_union")),
         CheckConstraint("draft_review_h >= 0", name="draft_review_h_not_negative"),

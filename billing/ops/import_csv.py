@@ -26,6 +26,9 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "seller_proration": "proration",
         "seller_oss": "oss",
         "seller_draft_review_h": "draft_review_h",
+        "seller_dunning_final": "dunning.final",
+        "seller_dunning_hours": "dunning.hours",
+        "seller_card_limit": "dunning.card_limit",
         **{f"seller_{line}": f"address.{line}" for line in _ADDRESS},
     },
     "tax_rates": {

@@ -100,6 +100,8 @@ def _seller(row: Row) -> NewSeller:
             catch_up_limit=row.whole("catch_up_limit", policy.catch_up_limit),
             dunning_retries=policy.dunning_retries if retries is None else retries,
             dunning_final=row.text("dunning.final", policy.dunning_final),
+            dunning_hours=row.hours("dunning.hours") if row.has("dunning.hours") else policy.dunning_hours,
+            card_limit=row.text("dunning.card_limit", policy.card_limit),
             proration=row.text("proration", policy.proration),
             oss=row.text("oss", policy.oss),
             draft_review_h=row.whole("draft_review_h", policy.draft_review_h),

@@ -20,6 +20,7 @@ from billing.kernel.errors import Refused
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?", re.ASCII)
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
 _DELAY = re.compile(r"([1-9][0-9]{0,3})([dh])", re.ASCII)
+_HOURS = re.compile(r"(\d{1,2})-(\d{1,2})", re.ASCII)
 _SOME_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -159,6 +160,17 @@ class Row:
             return ()
         names = [one for one in self.cells if one.startswith(f"{name}.")]
         return tuple(self._delay(one) for one in names) if names else None
+
+    def hours(self, name: str) -> tuple[int, int] | None:
+        """Hours of a day such as 8-20, needed; None where it says `any`."""
+        said = self.text(name)
+        if said == "any":
+            return None
+        match = _HOURS.fullmatch(said)
+        if match is None:
+            self.fault(name, "not_hours", 'give two hours of a day, such as "8-20", or `any`')
+            return None
+        return int(match[1]), int(match[2])
 
     def _delay(self, name: str) -> timedelta:
         match = _DELAY.fullmatch(self.text(name))

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
-from billing.kernel.status import COLLECTABLE, SubscriptionStatus
+from billing.kernel.status import COLLECTABLE, PaymentStatus, SubscriptionStatus
 from billing.models import (
     Invoice,
     Payment,
@@ -24,6 +24,7 @@ from billing.models import (
     Subscription,
 )
 from billing.queries.brakes import BrakeKind, moves
+from billing.queries.card_tries import CardTries, card_of, tries_of_cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class ToCharge:
     sellers: dict[UUID, Seller]
     unpaid: set[UUID]
     """Subscriptions whose invoices' scheduled moments pass without a charge."""
+    tries: CardTries
+    """Of the cards of invoices that were declined before."""
 
 
 def load_to_charge(session: Session, *, invoices: Sequence[UUID], now: datetime) -> ToCharge:
@@ -66,23 +69,27 @@ def load_to_charge(session: Session, *, invoices: Sequence[UUID], now: datetime)
     ids = [invoice.id for invoice in due]
     of = {invoice.subscription_id for invoice in due if invoice.subscription_id is not None}
     profiles = {invoice.profile_id for invoice in due}
+    methods = {
+        method.profile_id: method
+        for method in session.scalars(
+            select(PaymentMethod).where(PaymentMethod.profile_id.in_(profiles), PaymentMethod.is_default)
+        )
+    }
+    attempts = _by_invoice(
+        session.scalars(
+            select(Payment).where(Payment.invoice_id.in_(ids)).order_by(Payment.invoice_id, Payment.attempt_no)
+        ).all()
+    )
+    retried = [invoice for invoice in due if was_declined(attempts.get(invoice.id, ()))]
+    cards = {card_of(methods.get(invoice.profile_id)) for invoice in retried}
     return ToCharge(
         invoices=due,
-        methods={
-            method.profile_id: method
-            for method in session.scalars(
-                select(PaymentMethod).where(PaymentMethod.profile_id.in_(profiles), PaymentMethod.is_default)
-            )
-        },
+        methods=methods,
         customers={
             (customer.profile_id, customer.provider_account_id): customer.customer_ref
             for customer in session.scalars(select(ProviderCustomer).where(ProviderCustomer.profile_id.in_(profiles)))
         },
-        attempts=_by_invoice(
-            session.scalars(
-                select(Payment).where(Payment.invoice_id.in_(ids)).order_by(Payment.invoice_id, Payment.attempt_no)
-            ).all()
-        ),
+        attempts=attempts,
         intents=_by_invoice(
             session.scalars(
                 select(PaymentIntent)
@@ -99,7 +106,13 @@ def load_to_charge(session: Session, *, invoices: Sequence[UUID], now: datetime)
                 select(Subscription.id).where(Subscription.id.in_(of), Subscription.status == SubscriptionStatus.UNPAID)
             )
         ),
+        tries=tries_of_cards(session, cards={card for card in cards if card is not None}, now=now),
     )
+
+
+def was_declined(attempts: Sequence[Payment]) -> bool:
+    """Whether the next try would be a repeat, as card networks count."""
+    return any(attempt.status == PaymentStatus.DECLINED for attempt in attempts)
 
 
 Row = TypeVar("Row", Payment, PaymentIntent)

@@ -124,6 +124,10 @@ def _seller(row: Seller) -> NewSeller:
             catch_up_limit=row.catch_up_limit,
             dunning_retries=tuple(timedelta(seconds=delay) for delay in row.dunning_retry_s),
             dunning_final=row.dunning_final,
+            dunning_hours=None
+            if row.retry_first_h is None or row.retry_end_h is None
+            else (row.retry_first_h, row.retry_end_h),
+            card_limit=row.card_limit,
             proration=row.proration,
             oss=row.oss,
             draft_review_h=row.draft_review_h,

@@ -1,6 +1,7 @@
 """Dunning: what a decline means, when an invoice is tried again, and what happens when the tries are used up.
 
-Source: the scenario contract, rule 11; the order of `classify` follows Stripe's advice on declines.
+Source: the scenario contract, rule 11; the order of `classify` follows Stripe's advice on declines. The numbers and
+their sources stand in docs/dunning.md.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from billing.rules.retry_time import Hours
 
 
 class FinalAction(StrEnum):
@@ -29,12 +32,32 @@ class DeclineClass(StrEnum):
     """The reason is never told to the customer."""
 
 
+class Need(StrEnum):
+    """What the customer is asked for. All that a customer ever learns of a decline's reason."""
+
+    AUTHENTICATE = "authenticate"
+    CARD_DATA = "card_data"
+    NEW_METHOD = "new_method"
+
+
+class OverLimit(StrEnum):
+    """What becomes of a retry that a card network's limit forbids."""
+
+    POSTPONE = "postpone"
+    FINAL = "final"
+    OFF = "off"
+    """The limits are not watched: the retry is sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class DunningPolicy:
     """`retries` are delays, each counted from the attempt of the previous scheduled moment."""
 
     retries: tuple[timedelta, ...]
     final: FinalAction
+    hours: Hours | None = None
+    """Local hours in which scheduled retries fall; None: at the exact delay."""
+    over_limit: OverLimit = OverLimit.OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,53 +72,72 @@ class Next:
     charges: bool
 
 
-# Stripe's list of codes that it will not retry without a new method, and codes that say as much by their names.
-_HARD = frozenset(
+_STRIPES_NINE = frozenset(
     {
+        "authentication_required",
+        "highest_risk_level",
         "incorrect_number",
         "lost_card",
         "pickup_card",
-        "stolen_card",
-        "revocation_of_authorization",
         "revocation_of_all_authorizations",
-        "highest_risk_level",
+        "revocation_of_authorization",
+        "stolen_card",
         "transaction_not_allowed",
-        "card_not_supported",
-        "invalid_account",
-        "live_mode_test_card",
-        "previously_declined_do_not_retry",
-        "stop_payment_order",
     }
 )
+"""What Stripe itself never retries without a new method."""
+_HARD = _STRIPES_NINE | {
+    # Codes that say as much by their names.
+    "card_not_supported",
+    "currency_not_supported",
+    "do_not_try_again",
+    "invalid_account",
+    "live_mode_test_card",
+    "not_permitted",
+    "previously_declined_do_not_retry",
+    "stop_payment_order",
+    "testmode_decline",
+}
 _DATA = frozenset(
     {
         "expired_card",
         "incorrect_address",
         "incorrect_cvc",
+        "incorrect_pin",
         "incorrect_zip",
         "invalid_cvc",
         "invalid_expiry_month",
         "invalid_expiry_year",
         "invalid_number",
+        "invalid_pin",
     }
 )
-_FRAUD = frozenset({"fraudulent", "merchant_blacklist", "security_violation"})
+_FRAUD = frozenset({"blocklist", "fraudulent", "merchant_blacklist", "restricted_card", "security_violation"})
 _ADVICE = {
     "do_not_try_again": DeclineClass.HARD,
     "try_again_later": DeclineClass.SOFT,
     "confirm_card_data": DeclineClass.DATA,
 }
+_NEEDS = {
+    DeclineClass.HARD: Need.NEW_METHOD,
+    DeclineClass.AUTHENTICATION: Need.AUTHENTICATE,
+    DeclineClass.DATA: Need.CARD_DATA,
+    # The same words as for any other card that is of no more use.
+    DeclineClass.FRAUD: Need.NEW_METHOD,
+}
 
 
 def classify(decline_code: str | None, advice_code: str | None = None) -> DeclineClass:
-    """What a decline means. The provider's advice goes before our lists; what no list names is soft.
+    """What a decline means: by advice, then Stripe's nine, faulty data, suspected fraud; what no list names is soft.
 
-    `authentication_required` goes before all: no advice makes a blind repeat succeed.
+    `authentication_required` goes before all: no advice makes a blind repeat succeed. Suspected fraud stays fraud where
+    the advice forbids a repeat anyway, so that nothing tells it from outside.
     """
     if decline_code == "authentication_required":
         return DeclineClass.AUTHENTICATION
     if advice_code in _ADVICE:
-        return _ADVICE[advice_code]
+        advised = _ADVICE[advice_code]
+        return DeclineClass.FRAUD if decline_code in _FRAUD and advised is not DeclineClass.SOFT else advised
     if decline_code in _HARD:
         return DeclineClass.HARD
     if decline_code in _DATA:
@@ -103,6 +145,11 @@ def classify(decline_code: str | None, advice_code: str | None = None) -> Declin
     if decline_code in _FRAUD:
         return DeclineClass.FRAUD
     return DeclineClass.SOFT
+
+
+def need_of(decline: DeclineClass) -> Need | None:
+    """What only the customer can mend; None where time may mend it."""
+    return _NEEDS.get(decline)
 
 
 def next_try(policy: DunningPolicy, *, retries_used: int, scheduled_at: datetime, decline: DeclineClass) -> Next:

@@ -11,6 +11,7 @@ from billing.validators.checks import Checks
 
 CATCH_UP = ("bill_each", "merge", "skip")
 DUNNING_FINAL = ("cancel", "unpaid", "keep")
+CARD_LIMIT = ("postpone", "final", "off")
 PRORATION = ("second", "day")
 OSS = ("none", "union", "non_union")
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{0,19}", re.ASCII)
@@ -27,6 +28,10 @@ class SellerPolicy:
     catch_up_limit: int = 12
     dunning_retries: tuple[timedelta, ...] = _DEFAULT_RETRIES
     dunning_final: str = "cancel"
+    dunning_hours: tuple[int, int] | None = (8, 20)
+    """Local hours of the customer, [first, end), in which scheduled retries are made; None: at the exact delay."""
+    card_limit: str = "postpone"
+    """postpone | final | off: what becomes of a retry that a card network's limit forbids."""
     proration: str = "second"
     """second | day: what a share of a period counts."""
     oss: str = "none"
@@ -97,6 +102,11 @@ def _check_policy(checks: Checks, policy: SellerPolicy) -> None:
     if not all(timedelta(hours=1) <= delay <= _LONGEST_DELAY for delay in policy.dunning_retries):
         checks.fault("dunning_retries", "out_of_range", "give delays from 1h to 365d")
     checks.one_of("dunning_final", policy.dunning_final, DUNNING_FINAL)
+    if policy.dunning_hours is not None:
+        first, end = policy.dunning_hours
+        if not 0 <= first < end <= 24:
+            checks.fault("dunning_hours", "out_of_range", "give two hours of a day, such as 8-20, or `any`")
+    checks.one_of("card_limit", policy.card_limit, CARD_LIMIT)
     checks.one_of("proration", policy.proration, PRORATION)
     checks.one_of("oss", policy.oss, OSS)
     checks.whole("draft_review_h", policy.draft_review_h, least=0, most=720)

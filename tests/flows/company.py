@@ -421,7 +421,7 @@ def _seller(parts: Parts, policy: SellerPolicy | None) -> tuple[UUID, UUID]:
                 currency="eur",
                 address=Address("Street 2", city="Town", postal_code="10115"),
                 tax_id="DE123456788",
-                policy=policy or SellerPolicy(),
+                policy=policy or SellerPolicy(dunning_hours=None),
             ),
             actor="test",
             reason="a test company",

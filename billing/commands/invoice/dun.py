@@ -11,8 +11,9 @@ from billing.commands.subscription.end import end_subscription
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.status import SubscriptionStatus
-from billing.models import Invoice, Seller, Subscription
-from billing.rules.dunning import DeclineClass, DunningPolicy, FinalAction, next_try
+from billing.models import Invoice, Profile, Seller, Subscription
+from billing.rules.dunning import DeclineClass, DunningPolicy, FinalAction, OverLimit, next_try
+from billing.rules.retry_time import Hours, within_hours
 
 _TOPICS = {
     SubscriptionStatus.PAST_DUE: Topic.SUBSCRIPTION_PAST_DUE,
@@ -24,11 +25,25 @@ _ENDS = (SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE, SubscriptionSta
 
 
 def policy_of(seller: Seller) -> DunningPolicy:
-    """The seller's retry delays and final action."""
+    """The seller's retry delays, hours, limits and final action."""
+    first, end = seller.retry_first_h, seller.retry_end_h
     return DunningPolicy(
         retries=tuple(timedelta(seconds=delay) for delay in seller.dunning_retry_s),
         final=FinalAction(seller.dunning_final),
+        hours=None if first is None or end is None else Hours(first, end),
+        over_limit=OverLimit(seller.card_limit),
     )
+
+
+def retry_moment(session: Session, invoice: Invoice, policy: DunningPolicy, at: datetime) -> datetime:
+    """`at`, moved forward into the seller's hours by the customer's clock. The same invoice and step, the same moment.
+
+    Reads the profile, once a session.
+    """
+    if policy.hours is None:
+        return at
+    zone = session.get_one(Profile, invoice.profile_id).timezone
+    return within_hours(at, hours=policy.hours, zone=zone, seed=invoice.id.int + invoice.dunning_step)
 
 
 def pass_moment(invoice: Invoice, policy: DunningPolicy, *, now: datetime) -> bool:
@@ -64,10 +79,18 @@ def dun(
         _subscription(session, invoice, None, now)
         return
     following = next_try(policy, retries_used=invoice.dunning_step, scheduled_at=invoice.dunning_at, decline=decline)
-    invoice.next_attempt_at = following.at
+    invoice.next_attempt_at = following.at and retry_moment(session, invoice, policy, following.at)
     if scheduled and following.final is not None:
         invoice.final_decision = following.final
     _subscription(session, invoice, FinalAction(invoice.final_decision) if invoice.final_decision else None, now)
+
+
+def decide(session: Session, *, invoice: Invoice, policy: DunningPolicy, now: datetime) -> None:
+    """End the schedule of an open invoice now, as if its last moment had brought no money."""
+    invoice.next_attempt_at = None
+    invoice.extra_try = False
+    invoice.final_decision = policy.final
+    _subscription(session, invoice, policy.final, now)
 
 
 def _subscription(session: Session, invoice: Invoice, final: FinalAction | None, now: datetime) -> None:

@@ -8,11 +8,15 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.kernel.clock import format_instant
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus
-from billing.models import Invoice, Payment, Profile
+from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentStatus
+from billing.models import Invoice, Payment, PaymentMethod, Profile, Seller
+from billing.queries.card_tries import card_of, tries_of_cards
 from billing.queries.invoice import lock_invoice
 from billing.queries.payment_method import default_method
+from billing.rules.card_limit import allowed_from
+from billing.rules.dunning import OverLimit
 
 
 def retry_invoice(session: Session, *, invoice_id: UUID, now: datetime, wall: datetime) -> bool:
@@ -20,10 +24,11 @@ def retry_invoice(session: Session, *, invoice_id: UUID, now: datetime, wall: da
 
     The try neither uses nor moves the dunning schedule (`pass_moment`). Raises `Refused`: `invoice_not_found`,
     `invoice_not_open`, `invoice_not_automatic`, `payment_in_flight`, `on_hold`, `payment_method_missing`,
-    `payment_method_refused`.
+    `payment_method_refused`, `card_limit_reached`.
     """
     invoice = lock_invoice(session, invoice_id)
-    _require_triable(session, invoice)
+    method = _require_triable(session, invoice)
+    _require_within_limits(session, invoice, method, now)
     due = invoice.next_attempt_at is not None and invoice.next_attempt_at <= now
     if due and (invoice.charge_not_before is None or invoice.charge_not_before <= wall):
         return False
@@ -40,7 +45,7 @@ def has_attempt_in_flight(session: Session, invoice_id: UUID) -> bool:
     return session.scalar(query) is not None
 
 
-def _require_triable(session: Session, invoice: Invoice) -> None:
+def _require_triable(session: Session, invoice: Invoice) -> PaymentMethod:
     if invoice.status != InvoiceStatus.OPEN:
         raise Refused(Fault("invoice", "invoice_not_open", f"it is {invoice.status}; there is nothing to charge"))
     if invoice.collection != "automatic":
@@ -51,9 +56,25 @@ def _require_triable(session: Session, invoice: Invoice) -> None:
     held = invoice.hold_id or session.get_one(Profile, invoice.profile_id).hold_id
     if held is not None:
         raise Refused(Fault("invoice", "on_hold", f"work item {held} holds it; see `billing work show {held}`"))
-    if default_method(session, invoice.profile_id) is None:
+    method = default_method(session, invoice.profile_id)
+    if method is None:
         mend = "the customer has none; it is charged once one is added"
         raise Refused(Fault("payment_method", "payment_method_missing", mend))
     if invoice.waits_for_method:
         mend = "the last one was refused for good; it is charged once the customer adds or chooses another"
         raise Refused(Fault("payment_method", "payment_method_refused", mend))
+    return method
+
+
+def _require_within_limits(session: Session, invoice: Invoice, method: PaymentMethod, now: datetime) -> None:
+    """A person's retry is outside the schedule, but the networks count it all the same, and fine us for it."""
+    card = card_of(method)
+    declined = select(Payment.id).where(Payment.invoice_id == invoice.id, Payment.status == PaymentStatus.DECLINED)
+    if card is None or session.scalar(declined.limit(1)) is None:
+        return
+    if session.get_one(Seller, invoice.seller_id).card_limit == OverLimit.OFF:
+        return
+    free = allowed_from(method.brand, tries_of_cards(session, cards=[card], now=now)[card], now=now)
+    if free is not None:
+        mend = f"its network allows the next try at {format_instant(free)}; another card may be tried at once"
+        raise Refused(Fault("payment_method", "card_limit_reached", mend))

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.dun import dun, pass_moment, policy_of
+from billing.commands.invoice.postpone import keep_within_limits
 from billing.kernel.ids import new_id
 from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, ProviderWrite
@@ -47,13 +48,16 @@ def open_payments(session: Session, due: ToCharge, *, now: datetime, wall: datet
         method = due.methods.get(invoice.profile_id)
         customer = due.customers.get((invoice.profile_id, method.provider_account_id)) if method else None
         last = attempts[-1] if attempts else None
+        policy = policy_of(due.sellers[invoice.seller_id])
+        if method and customer and keep_within_limits(session, due, invoice, method, policy, now=now):
+            opened.passed.append(invoice.id)
+            continue
         if last and method and customer and _reopens(last, invoice, method, customer):
             take_lease(last, wall=wall, lease_s=lease_s)
             last.status, last.closed_at = PaymentStatus.PREPARED, None
             invoice.next_attempt_at = None
             opened.payments.append(last)
             continue
-        policy = policy_of(due.sellers[invoice.seller_id])
         # What was proven not charged is tried anew in the place of its scheduled moment.
         again = not invoice.extra_try and last is not None and last.status == PaymentStatus.CANCELED and last.scheduled
         scheduled = pass_moment(invoice, policy, now=now) or again
@@ -173,6 +177,7 @@ def new_attempt(
         payment_intent_id=intent.id,
         customer_ref=customer,
         method_ref=method.method_ref,
+        card_fingerprint=method.fingerprint,
         amount_minor=invoice.amount_remaining_minor,
         currency=invoice.currency,
         confirms_ref=intent.intent_ref,

@@ -28,7 +28,7 @@ SELECT i.id, i.number, i.kind, i.status, s.code AS seller, p.account_id, i.profi
        i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor, i.credit_applied_minor, i.amount_due_minor,
        i.amount_paid_minor, i.amount_remaining_minor, i.tax_groups, i.reverse_charge, i.legal_notes, i.buyer_country,
        i.buyer_kind, i.paid_at, i.next_attempt_at, i.charge_not_before, i.dunning_step, i.dunning_at,
-       i.waits_for_method, i.final_decision, i.hold_id, i.version
+       i.waits_for_method, i.card_limit_until, i.final_decision, i.hold_id, i.version
 FROM billing.invoice i
 JOIN billing.seller s ON s.id = i.seller_id
 JOIN billing.profile p ON p.id = i.profile_id

@@ -23,7 +23,7 @@ from billing.validators.payment_method import Consent
 from billing.validators.price import NewPrice
 from billing.validators.product import NewProduct
 from billing.validators.profile import NewProfile, Personal
-from billing.validators.seller import NewSeller
+from billing.validators.seller import NewSeller, SellerPolicy
 from billing.validators.subscription import NewItem, NewSubscription
 from billing.validators.tax_rate import NewTaxRate
 
@@ -87,6 +87,8 @@ def found(parts: Parts, world: World) -> None:
                 currency="eur",
                 address=Address("Street 2", city="Town", postal_code="10115"),
                 tax_id="DE123456788",
+                # Moments are exact here, and one test card stands for many people's.
+                policy=SellerPolicy(dunning_hours=None, card_limit="off"),
             ),
             actor="crash",
             reason="a company to be killed",

@@ -141,7 +141,13 @@ def _numbered(kind: str, names: object) -> dict[str, str]:
 
 def _seller(session: Session, given: SellerSpec, now: datetime) -> UUID:
     policy = SellerPolicy(
-        catch_up=given.catch_up, catch_up_limit=1, dunning_final=given.final, proration=given.proration
+        catch_up=given.catch_up,
+        catch_up_limit=1,
+        dunning_final=given.final,
+        # Delays of a scenario are exact, and no network counts its cards (the contract, rule 11).
+        dunning_hours=None,
+        card_limit="off",
+        proration=given.proration,
     )
     new = NewSeller(
         code="SCENARIO",

@@ -1,0 +1,55 @@
+"""Tries of cards that were sent and brought no money, by the provider's fingerprint; one statement a slice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.models import PaymentMethod
+from billing.models.payment import BROUGHT_NOTHING
+from billing.rules.card_limit import LONGEST, MOST, Sent
+
+Card = tuple[UUID, str]
+"""Provider account and fingerprint: accounts may name one card differently, methods may not."""
+CardTries = dict[Card, list[Sent]]
+
+_TRIES = text(
+    f"""
+    SELECT c.account, c.fingerprint, t.first_sent_at, t.status
+    FROM unnest(CAST(:accounts AS uuid[]), CAST(:fingerprints AS text[])) AS c (account, fingerprint)
+    CROSS JOIN LATERAL (
+        SELECT p.first_sent_at, p.status FROM billing.payment p
+        WHERE p.provider_account_id = c.account AND p.card_fingerprint = c.fingerprint
+          AND p.card_fingerprint IS NOT NULL AND p.status IN ({BROUGHT_NOTHING}) AND p.first_sent_at > :since
+        ORDER BY p.first_sent_at DESC LIMIT :most) AS t
+    """  # noqa: S608 (states are our own constants)
+)
+
+
+def card_of(method: PaymentMethod | None) -> Card | None:
+    """The card behind a method; None where there is none, or the provider tells no fingerprint."""
+    if method is None or method.fingerprint is None:
+        return None
+    return method.provider_account_id, method.fingerprint
+
+
+def tries_of_cards(session: Session, *, cards: Collection[Card], now: datetime) -> CardTries:
+    """Each card's latest tries, over all invoices and methods, as many as any network counts."""
+    tries: CardTries = defaultdict(list)
+    if not cards:
+        return tries
+    known = sorted(cards)
+    values = {
+        "accounts": [account for account, _ in known],
+        "fingerprints": [fingerprint for _, fingerprint in known],
+        "since": now - LONGEST,
+        "most": MOST,
+    }
+    for row in session.execute(_TRIES, values):
+        tries[row.account, row.fingerprint].append(Sent(row.first_sent_at, answered=row.status == "declined"))
+    return tries
