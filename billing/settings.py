@@ -6,6 +6,7 @@ import os
 import re
 from functools import cached_property
 from typing import Self
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, model_validator
@@ -39,6 +40,12 @@ class Settings(BaseSettings):
     billing_link_days: int = 30
     """How long a link to the customer's page is good (days of wall time)."""
 
+    smtp_url: str | None = None
+    """The mail server: smtp://user@host:587 (encrypted by STARTTLS) or smtps://user@host:465. Without it no mail."""
+    smtp_password: SecretStr | None = None
+    smtp_from: str | None = None
+    """The address that mails to customers come from; the name before it is the seller's."""
+
     billing_sandbox: bool = False
     """Business time is a row, leases and ticks are short. Refused with a live key."""
     billing_log_json: bool = True
@@ -65,6 +72,19 @@ class Settings(BaseSettings):
             raise ValueError("DATABASE_URL, BROKER_URL: a live provider key needs both; embedded ones are for trials")
         if self.live and self.billing_public_url and not self.billing_public_url.startswith("https://"):
             raise ValueError("BILLING_PUBLIC_URL: customers pay over https only; give such an address")
+        return self
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
+        if self.smtp_url is None:
+            return self
+        parts = urlsplit(self.smtp_url)
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+            raise ValueError("SMTP_URL: give smtp://user@host:587 or smtps://user@host:465")
+        if parts.password is not None:
+            raise ValueError("SMTP_URL: the password goes into SMTP_PASSWORD, which is never shown")
+        if not self.smtp_from or "@" not in self.smtp_from:
+            raise ValueError("SMTP_FROM: give the address that mails come from")
         return self
 
     @property
@@ -145,6 +165,13 @@ class Settings(BaseSettings):
     def back_off_s(self) -> tuple[float, ...]:
         """Technical back-off of unknown outcomes, events and an unavailable provider; the last value repeats."""
         return (0.3, 0.5, 1.0, 2.0) if self.billing_sandbox else (10.0, 30.0, 120.0, 600.0, 3600.0)
+
+    @property
+    def mail_back_off_s(self) -> tuple[float, ...]:
+        """Between tries of a mail that was not taken; after the last of them it is a person's work."""
+        if self.billing_sandbox:
+            return (0.3, 0.5, 1.0)
+        return (60.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0, 86400.0)
 
 
 def _surroundings() -> dict[str, str | None]:

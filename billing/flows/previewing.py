@@ -92,6 +92,16 @@ def preview_cancel(
     return _preview(parts, session, subscription_id, _Cancel(when, prorate))
 
 
+def preview_renewal(
+    parts: Parts, session: Session, subscription: Subscription, *, now: datetime
+) -> PlannedInvoice | None:
+    """The next invoice as far as it is known: without usage, and null where there is none. Reads only."""
+    made = planning.begin(
+        parts, session, profile_id=subscription.profile_id, subscription_id=subscription.id, now=now, lock=False
+    )
+    return _upcoming(session, subscription, made, _Change((), ChangeWhen.NOW, Proration.PRORATE))
+
+
 def subscription_of(parts: Parts, token: str) -> UUID:
     """Which subscription a preview is about. Raises `Refused` (`token_invalid`)."""
     return UUID(_read(parts, token)["subscription"])

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.brake.release import release_brake
 from billing.commands.invoice.unhold import lift_invoice
+from billing.commands.notice.close import NOTICE_NOT_SENT, send_again
 from billing.commands.payment.hasten import hasten_account, hasten_question
 from billing.commands.profile.quarantine import QUARANTINED, lift_quarantine
 from billing.commands.provider_event.replay import lock_event, replay_event
@@ -34,7 +35,14 @@ from billing.queries.causes import cause_stands
 from billing.queries.operations.work import WorkFilter, list_work
 from billing.queries.payment_method import the_method
 from billing.queue.buffer import after_commit
-from billing.queue.names import COLLECTIONS_RESOLVE, COLLECTIONS_TICK, INBOX_PROCESS, RENEWALS_TICK, TaskName
+from billing.queue.names import (
+    COLLECTIONS_RESOLVE,
+    COLLECTIONS_TICK,
+    INBOX_PROCESS,
+    NOTICES_TICK,
+    RENEWALS_TICK,
+    TaskName,
+)
 
 _PAGE = 500
 """Items whose ids are read at once."""
@@ -110,6 +118,10 @@ RETRIES = {
         again=lambda _, session, id_: lift_quarantine(session, profile_id=id_),
         told="the customer's hold is lifted; the next sweep bills and charges what is due",
         nudge=RENEWALS_TICK,
+    NOTICE_NOT_SENT: Retry(
+        again=lambda _, session, id_: send_again(session, notice_id=id_),
+        told="the mail is sent again",
+        nudge=NOTICES_TICK,
     ),
     payment_methods.NOT_DETACHED: Retry(
         again=lambda *_: True, told="the provider is told again that the method was removed", afterwards=_detach

@@ -117,6 +117,15 @@ class MethodStatus(StrEnum):
     DETACHED = "detached"
 
 
+class NoticeStatus(StrEnum):
+    """Of a message to a customer. `dropped`: it had no address, no mail server or no point any more."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DROPPED = "dropped"
+    FAILED = "failed"
+
+
 class PeriodDisposition(StrEnum):
     """What became of a billing period."""
 
@@ -254,6 +263,12 @@ _REFUND: _Table = {
     RefundStatus.SUCCEEDED: frozenset({RefundStatus.FAILED}),
 }
 
+_NOTICE: _Table = {
+    NoticeStatus.WAITING: frozenset({NoticeStatus.SENT, NoticeStatus.DROPPED, NoticeStatus.FAILED}),
+    # A person may have it sent again, once the address is mended.
+    NoticeStatus.FAILED: frozenset({NoticeStatus.WAITING}),
+}
+
 # By class first: members of two enums with the same text are equal, so one flat table would mix them up.
 _TABLES: dict[type[StrEnum], tuple[str, _Table]] = {
     SubscriptionStatus: ("subscription", _SUBSCRIPTION),
@@ -265,6 +280,7 @@ _TABLES: dict[type[StrEnum], tuple[str, _Table]] = {
     PeriodDisposition: ("billing_period", _PERIOD),
     SliceStatus: ("slice", _SLICE),
     RefundStatus: ("refund", _REFUND),
+    NoticeStatus: ("notice", _NOTICE),
 }
 
 

@@ -10,6 +10,7 @@ from billing.models.credit import CreditBalance
 from billing.models.heartbeat import Heartbeat
 from billing.models.invoice import Invoice, InvoiceLine
 from billing.models.ledger import Account, LedgerEntry, Posting
+from billing.models.notice import Notice
 from billing.models.outbox import OutboxEvent
 from billing.models.payment import Payment, PaymentIntent, ProviderWrite, UnappliedPayment
 from billing.models.payment_method import PaymentMethod
@@ -42,6 +43,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "LedgerEntry",
+    "Notice",
     "OutboxEvent",
     "Payment",
     "PaymentIntent",

@@ -38,6 +38,8 @@ class Seller(Identified, Versioned, Base):
     proration: Mapped[str] = mapped_column(default="second")
     oss: Mapped[str] = mapped_column(default="none")
     """How it declares tax on sales to consumers in other member states: by One Stop Shop, or at home."""
+    upcoming_days: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """So many days before a renewal the customer is told of it; 0: never."""
     draft_review_h: Mapped[int] = mapped_column(default=0)
     """Hours for which an invoice stays an editable draft before it is issued; 0: issued at once."""
     account_codes: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
@@ -62,6 +64,7 @@ class Seller(Identified, Versioned, Base):
         one_of("proration", ("second", "day")),
         one_of("oss", ("none", "union", "non_union")),
         CheckConstraint("draft_review_h >= 0", name="draft_review_h_not_negative"),
+        CheckConstraint("upcoming_days >= 0", name="upcoming_days_not_negative"),
     )
 
 

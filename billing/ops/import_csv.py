@@ -26,6 +26,7 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "seller_proration": "proration",
         "seller_oss": "oss",
         "seller_draft_review_h": "draft_review_h",
+        "seller_upcoming_days": "upcoming_days",
         "seller_dunning_final": "dunning.final",
         "seller_dunning_hours": "dunning.hours",
         "seller_card_limit": "dunning.card_limit",

@@ -105,6 +105,7 @@ def _seller(row: Row) -> NewSeller:
             proration=row.text("proration", policy.proration),
             oss=row.text("oss", policy.oss),
             draft_review_h=row.whole("draft_review_h", policy.draft_review_h),
+            upcoming_days=row.whole("upcoming_days", policy.upcoming_days),
         ),
         next_number=row.whole("next_number", 1),
     )

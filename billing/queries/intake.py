@@ -131,6 +131,7 @@ def _seller(row: Seller) -> NewSeller:
             proration=row.proration,
             oss=row.oss,
             draft_review_h=row.draft_review_h,
+            upcoming_days=row.upcoming_days,
         ),
     )
 

@@ -36,6 +36,8 @@ class SellerPolicy:
     """second | day: what a share of a period counts."""
     oss: str = "none"
     """none | union | non_union: how tax on sales to consumers in other member states is declared."""
+    upcoming_days: int = 7
+    """So many days before a renewal the customer is told of it; 0: never."""
     draft_review_h: int = 0
     """Hours for which an invoice is held as a draft before it is issued; 0: issued at once."""
 
@@ -109,4 +111,5 @@ def _check_policy(checks: Checks, policy: SellerPolicy) -> None:
     checks.one_of("card_limit", policy.card_limit, CARD_LIMIT)
     checks.one_of("proration", policy.proration, PRORATION)
     checks.one_of("oss", policy.oss, OSS)
+    checks.whole("upcoming_days", policy.upcoming_days, least=0, most=60)
     checks.whole("draft_review_h", policy.draft_review_h, least=0, most=720)

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.dun import decide, retry_moment
+from billing.commands.notice.of_invoice import tell_of_no_money
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.status import InvoiceStatus
@@ -14,7 +15,7 @@ from billing.models import Invoice, PaymentMethod
 from billing.queries.card_tries import card_of
 from billing.queries.collection import ToCharge, was_declined
 from billing.rules.card_limit import Sent, allowed_from
-from billing.rules.dunning import DunningPolicy, OverLimit
+from billing.rules.dunning import DeclineClass, DunningPolicy, OverLimit
 
 
 def keep_within_limits(
@@ -44,6 +45,9 @@ def keep_within_limits(
         return False
     if policy.over_limit is OverLimit.FINAL and not invoice.extra_try and invoice.status == InvoiceStatus.OPEN:
         decide(session, invoice=invoice, policy=policy, now=now)
+        tell_of_no_money(
+            session, invoice=invoice, decline=DeclineClass.SOFT, payment_id=None, method_id=method.id, now=now
+        )
     else:
         _postpone(session, invoice, policy, free, now)
     return True

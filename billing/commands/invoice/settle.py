@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from billing.commands.ledger.post import post
+from billing.commands.notice.of_invoice import tell_of_recovery
 from billing.commands.subscription.recover import recover
 from billing.commands.work_item.close import close_for
 from billing.events.outbox import emit
@@ -54,4 +55,5 @@ def settle(session: Session, *, invoice: Invoice, payment: Payment, now: datetim
             },
         )
         close_for(session, kind="invoice_not_charged", subject_id=invoice.id, now=now)
+        tell_of_recovery(session, invoice=invoice, payment=payment, now=now)
         recover(session, subscription_id=invoice.subscription_id, now=now)

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from billing.commands.invoice.dun import dun, pass_moment, policy_of
 from billing.commands.invoice.postpone import keep_within_limits
+from billing.commands.notice.of_invoice import tell_of_no_money
 from billing.kernel.ids import new_id
-from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
+from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, ProviderWrite
 from billing.queries.collection import ToCharge
 from billing.rules.dunning import DeclineClass
@@ -63,10 +64,12 @@ def open_payments(session: Session, due: ToCharge, *, now: datetime, wall: datet
         scheduled = pass_moment(invoice, policy, now=now) or again
         if method is None or customer is None or invoice.waits_for_method:
             dun(session, invoice=invoice, policy=policy, decline=DeclineClass.HARD, scheduled=scheduled, now=now)
+            _tell(session, invoice, DeclineClass.HARD, method, now)
             opened.passed.append(invoice.id)
             continue
         if scheduled and invoice.subscription_id in due.unpaid:
             dun(session, invoice=invoice, policy=policy, decline=DeclineClass.SOFT, scheduled=True, now=now)
+            _tell(session, invoice, DeclineClass.SOFT, method, now)
             opened.passed.append(invoice.id)
             continue
         intent = live_intent(session, invoice, method, due.intents.get(invoice.id, []))
@@ -98,6 +101,15 @@ def add_attempt(session: Session, payment: Payment) -> None:
             parameter_hash=parameter_hash(payment),
         )
     )
+
+
+def _tell(
+    session: Session, invoice: Invoice, decline: DeclineClass, method: PaymentMethod | None, now: datetime
+) -> None:
+    """The customer of an invoice whose moment passed without a charge. A draft's customer is at hand."""
+    if invoice.status == InvoiceStatus.OPEN:
+        method_id = method.id if method else None
+        tell_of_no_money(session, invoice=invoice, decline=decline, payment_id=None, method_id=method_id, now=now)
 
 
 def parameter_hash(payment: Payment) -> str:

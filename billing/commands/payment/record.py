@@ -13,6 +13,7 @@ from billing.commands.invoice.dun import dun, policy_of
 from billing.commands.invoice.hold import hold_invoice
 from billing.commands.invoice.resume import resume
 from billing.commands.invoice.settle import settle
+from billing.commands.notice.of_invoice import tell_of_no_money
 from billing.commands.payment.unapplied import keep_unapplied
 from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
@@ -109,15 +110,24 @@ def _declined(recording: Recording) -> None:
         _try_newer_method(recording)
     elif invoice.status == InvoiceStatus.OPEN:
         seller = recording.session.get_one(Seller, invoice.seller_id)
+        decline = classify(outcome.decline_code, outcome.advice_code)
         dun(
             recording.session,
             invoice=invoice,
             policy=policy_of(seller),
-            decline=classify(outcome.decline_code, outcome.advice_code),
+            decline=decline,
             scheduled=payment.scheduled,
             now=recording.now,
         )
         _try_newer_method(recording)
+        tell_of_no_money(
+            recording.session,
+            invoice=invoice,
+            decline=decline,
+            payment_id=payment.id,
+            method_id=payment.payment_method_id,
+            now=recording.now,
+        )
     elif invoice.status == InvoiceStatus.DRAFT:
         _try_newer_method(recording)
     _tell(recording, Topic.PAYMENT_DECLINED, {"decline_code": outcome.decline_code})

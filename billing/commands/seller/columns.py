@@ -20,4 +20,5 @@ def policy_columns(policy: SellerPolicy) -> dict[str, Any]:
         "proration": policy.proration,
         "oss": policy.oss,
         "draft_review_h": policy.draft_review_h,
+        "upcoming_days": policy.upcoming_days,
     }

@@ -49,6 +49,11 @@ FROM billing.payment p JOIN billing.payment_intent n ON n.id = p.payment_intent_
 WHERE p.invoice_id = :id ORDER BY p.attempt_no
 """
 
+_NOTICES = """
+SELECT id, kind, occurred_at, facts, status, reason, tries, next_try_at, closed_at
+FROM billing.notice WHERE invoice_id = :id ORDER BY id
+"""
+
 _POSTINGS = """
 SELECT e.id AS entry_id, e.kind, e.effective_at, g.account, g.amount_minor, g.currency
 FROM billing.ledger_entry e JOIN billing.posting g ON g.entry_id = e.id
@@ -72,7 +77,7 @@ def list_invoices(
 
 
 def show_invoice(session: Session, invoice_id: UUID) -> Facts:
-    """One document in five statements; the parties stay sealed."""
+    """One document in six statements; the parties stay sealed."""
     values = {"id": invoice_id}
     [invoice] = read_all(session, _ONE, values)
     return {
@@ -80,4 +85,5 @@ def show_invoice(session: Session, invoice_id: UUID) -> Facts:
         "lines": read_all(session, _LINES, values),
         "payments": read_all(session, _TRIES, values),
         "postings": read_all(session, _POSTINGS, values),
+        "notices": read_all(session, _NOTICES, values),
     }

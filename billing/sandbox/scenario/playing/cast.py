@@ -147,6 +147,7 @@ def _seller(session: Session, given: SellerSpec, now: datetime) -> UUID:
         # Delays of a scenario are exact, and no network counts its cards (the contract, rule 11).
         dunning_hours=None,
         card_limit="off",
+        upcoming_days=0,
         proration=given.proration,
     )
     new = NewSeller(

@@ -1,0 +1,1 @@
+"""Notices: what customers are told, written with the fact, and what became of each mail."""

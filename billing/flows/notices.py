@@ -1,0 +1,224 @@
+"""Notices: renewals to come are announced, and what customers are told leaves as mail, where there is a mail server.
+
+A mail is made and handed over with no transaction open. Its Message-ID is the notice's id, so that one which was taken
+twice, because a worker died between the server's answer and our record, can be told by every mailbox.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Row
+
+from billing.commands.notice.close import close_notice, put_off
+from billing.commands.notice.tell import News, tell
+from billing.commands.work_item.close import close_for
+from billing.commands.work_item.raise_item import raise_item
+from billing.db.clock import wall_now
+from billing.flows.links import has_links, invoice_link
+from billing.flows.parts import Parts
+from billing.flows.previewing import preview_renewal
+from billing.kernel.clock import format_instant, parse_instant
+from billing.kernel.errors import Refused, Stale
+from billing.kernel.failpoints import failpoint
+from billing.kernel.status import InvoiceStatus, NoticeStatus, SubscriptionStatus
+from billing.mail.letter import Content, Letter, write
+from billing.mail.server import MailLater, MailRefused, MailServer, Undeliverable
+from billing.models import Subscription
+from billing.privacy.sealed import SealBroken
+from billing.queries.notice import drop_waiting, renewals_to_announce, take_notices
+from billing.queries.profile import open_personal
+from billing.rules.language import language_of
+from billing.rules.notice import ABOUT_DEBT, LIFE, NoticeKind
+from billing.validators.profile import Personal
+
+_log = structlog.get_logger(__name__)
+
+BATCH = 20
+"""Notices that are taken at once; a lease covers them all."""
+ROUND_S = 120.0
+"""Wall seconds after which a round takes no more; the next tick goes on."""
+MAIL_REFUSED = "mail_server_refuses"
+"""Kind of the work item that tells of a mail server which takes nothing from us."""
+_THE_SERVER = UUID(int=0)
+"""Its subject: there is one."""
+
+
+def announce(parts: Parts) -> int:
+    """Tell of renewals to come: once a period, as many days ahead as the seller says. Returns their number."""
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        found = renewals_to_announce(session, now=now, most=BATCH)
+        news = []
+        for id_ in found:
+            row = session.get_one(Subscription, id_)
+            try:
+                document = preview_renewal(parts, session, row, now=now)
+            except Refused:
+                # The renewal itself will say what is wrong with it.
+                document = None
+            facts = {
+                "subscription_id": str(id_),
+                "renews_at": format_instant(row.next_due_at) if row.next_due_at else None,
+                "amount_minor": document.totals.amount_due_minor if document else None,
+                "currency": row.currency,
+            }
+            occasion = f"{id_}:{row.anchor_no}:{row.next_period_no}"
+            news.append(News(NoticeKind.RENEWAL_UPCOMING, occasion, row.seller_id, row.profile_id, None, id_, facts))
+        return tell(session, news, now=now)
+
+
+def send(parts: Parts) -> int:
+    """Send the mails of waiting notices. Returns how many were taken; without a mail server all are dropped."""
+    server = _server(parts)
+    if server is None:
+        with parts.begin() as session:
+            drop_waiting(session, reason="no_mail_server", most=parts.settings.billing_plan_limit)
+        return 0
+    end, taken = time.monotonic() + ROUND_S, 0
+    while time.monotonic() < end:
+        # For the whole batch, one after the other, each as slow as a server may be.
+        lease_s = parts.settings.lease_s + BATCH * 2 * parts.settings.connect_timeout_s
+        with parts.begin() as session:
+            now = parts.clock.now(session)
+            rows = take_notices(session, lease_s=lease_s, most=BATCH)
+        failpoint("notice.taken")
+        for row in rows:
+            _send_one(parts, server, row, now)
+        taken += len(rows)
+        if len(rows) < BATCH:
+            break
+    return taken
+
+
+def _server(parts: Parts) -> MailServer | None:
+    settings = parts.settings
+    if settings.smtp_url is None or settings.smtp_from is None:
+        return None
+    password = settings.smtp_password.get_secret_value() if settings.smtp_password else None
+    return MailServer.of(
+        settings.smtp_url, password=password, sender=settings.smtp_from, timeout_s=settings.connect_timeout_s
+    )
+
+
+def _send_one(parts: Parts, server: MailServer, row: Row[Any], now: datetime) -> None:
+    try:
+        outcome = _deliver(parts, server, row, now)
+        _record(parts, row, *outcome)
+    except Stale:
+        _log.info("late_mail_dropped", notice=str(row.id))
+
+
+def _deliver(parts: Parts, server: MailServer, row: Row[Any], now: datetime) -> tuple[NoticeStatus, str | None]:
+    """What became of it. `WAITING` with a reason: not now."""
+    reason = _pointless(row, now)
+    if reason is not None:
+        return NoticeStatus.DROPPED, reason
+    personal = _personal(parts, row)
+    if personal is None or not personal.email:
+        return NoticeStatus.DROPPED, "no_address"
+    try:
+        letter = _letter(parts, row, personal)
+        failpoint("notice.sending")
+        server.send(letter, to=personal.email, from_name=row.seller, id_=row.id, at=row.occurred_at)
+        failpoint("notice.taken_by_server")
+    except Undeliverable as never:
+        return NoticeStatus.FAILED, str(never)
+    except MailRefused as refused:
+        _tell_of_server(parts, str(refused))
+        return NoticeStatus.WAITING, str(refused)
+    except MailLater as later:
+        return NoticeStatus.WAITING, str(later)
+    return NoticeStatus.SENT, None
+
+
+def _pointless(row: Row[Any], now: datetime) -> str | None:
+    if now - row.occurred_at > LIFE:
+        return "too_old"
+    if row.kind in ABOUT_DEBT and row.invoice_status != InvoiceStatus.OPEN:
+        return "settled_meanwhile"
+    if row.kind == NoticeKind.RENEWAL_UPCOMING:
+        renews_at = parse_instant(row.facts["renews_at"], field="renews_at")
+        goes_on = row.subscription_status in (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIALING)
+        if not goes_on or row.next_due_at != renews_at or row.cancel_at is not None:
+            return "does_not_renew"
+    return None
+
+
+def _personal(parts: Parts, row: Row[Any]) -> Personal | None:
+    """Name and address, opened here and nowhere else; None once they are erased."""
+    if row.key_id is None:
+        return None
+    try:
+        key = parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.key_id)
+        return open_personal(row.personal, key=key, profile_id=row.profile_id)
+    except SealBroken:
+        return None
+
+
+def _letter(parts: Parts, row: Row[Any], personal: Personal) -> Letter:
+    facts, link = row.facts, None
+    if row.invoice_id is not None and has_links(parts):
+        with parts.begin() as session:
+            link = invoice_link(parts, session, row.invoice_id)
+    at = facts.get("renews_at") or facts.get("next_try_at")
+    content = Content(
+        name=personal.name,
+        seller=row.seller,
+        country=row.country,
+        zone=row.timezone,
+        amount_minor=facts.get("amount_minor"),
+        currency=facts.get("currency"),
+        number=row.invoice_number,
+        at=parse_instant(at, field="at") if at else None,
+        card=f"{row.brand.title()} ••{row.last4}" if row.brand and row.last4 else None,
+        link=link,
+    )
+    return write(_form(row), content, language=language_of(row.country))
+
+
+def _form(row: Row[Any]) -> str:
+    """Which wording. The end, and what is needed, choose it; a bank's reason never does."""
+    if row.kind == NoticeKind.ACTION_NEEDED:
+        return str(row.facts["need"])
+    if row.kind == NoticeKind.COLLECTION_ENDED:
+        return "ended_canceled" if row.facts["final"] == "cancel" else "ended_open"
+    return str(row.kind)
+
+
+def _record(parts: Parts, row: Row[Any], status: NoticeStatus, reason: str | None) -> None:
+    steps = parts.settings.mail_back_off_s
+    with parts.begin() as session:
+        now, wall = parts.clock.now(session), wall_now(session)
+        if status is NoticeStatus.WAITING and row.tries <= len(steps):
+            put_off(
+                session,
+                notice_id=row.id,
+                token=row.token,
+                reason=reason or "",
+                wall=wall,
+                pause_s=steps[row.tries - 1],
+            )
+            return
+        given_up = NoticeStatus.FAILED if status is NoticeStatus.WAITING else status
+        close_notice(session, notice_id=row.id, token=row.token, status=given_up, reason=reason, now=now, wall=wall)
+        if status is NoticeStatus.SENT:
+            close_for(session, kind=MAIL_REFUSED, subject_id=_THE_SERVER, now=now)
+
+
+def _tell_of_server(parts: Parts, reason: str) -> None:
+    with parts.begin() as session:
+        raise_item(
+            session,
+            kind=MAIL_REFUSED,
+            subject_type="mail_server",
+            subject_id=_THE_SERVER,
+            summary="The mail server takes no mail from us; what customers are told by mail waits.",
+            error=reason,
+            safe_actions=["park", "discard"],
+            now=parts.clock.now(session),
+        )

@@ -1,0 +1,130 @@
+"""Letters: one wording a language, plain text and simple HTML from the same sentences.
+
+The wording stands in `wording/<language>.yaml`, one entry a kind of letter. It may use `name`, `seller`, `number`,
+`amount`, `day` and `card`, and no reason of the bank's: there is none to use.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import parse_pattern
+from jinja2 import Environment, StrictUndefined
+
+from billing.kernel.money import decimal_minor, exponent
+from billing.kernel.period import zone_info
+
+_GLUED = re.compile(r"(?<=[^\W\d_])(?=\d)")
+_HERE = Path(__file__).parent
+_TEXT = Environment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)  # noqa: S701 (plain text)
+_HTML = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a letter speaks of. `name` is personal: a letter is made where it is sent, and kept nowhere."""
+
+    name: str
+    seller: str
+    country: str
+    zone: str
+    """IANA zone in which `at` becomes a date."""
+    amount_minor: int | None = None
+    currency: str | None = None
+    number: str | None = None
+    at: datetime | None = None
+    card: str | None = None
+    """Brand and last four digits."""
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Ready to be sent."""
+
+    language: str
+    subject: str
+    text: str
+    html: str
+
+
+def write(form: str, content: Content, *, language: str) -> Letter:
+    """The letter of that form (an entry of the wording) in one of `rules.language.LANGUAGES`."""
+    wording = wordings(language)
+    entry = wording[form]
+    values = _values(content, _locale(language, content.country))
+    said = [*entry["body"]]
+    action = entry.get("action", "")
+    if action and content.link is None:
+        said.append(wording["without_link"])
+    subject = _TEXT.from_string(entry["subject"]).render(values)
+
+    def in_layout(environment: Environment, name: str) -> str:
+        def spoken(sentence: str) -> str:
+            # Sentences are rendered bare, and escaped once, by the layout.
+            return _TEXT.from_string(sentence).render(values)
+
+        return environment.from_string(_layout(name)).render(
+            language=language,
+            subject=subject,
+            greeting=spoken(wording["greeting"]),
+            paragraphs=[spoken(sentence) for sentence in said],
+            link=content.link if action else None,
+            action=action,
+            signature=wording["signature"],
+            seller=content.seller,
+            footer=spoken(wording["footer"]),
+        )
+
+    return Letter(language, subject, in_layout(_TEXT, "layout.txt"), in_layout(_HTML, "layout.html"))
+
+
+@cache
+def wordings(language: str) -> dict[str, Any]:
+    """All that can be said in a language."""
+    read: dict[str, Any] = yaml.safe_load((_HERE / "wording" / f"{language}.yaml").read_text(encoding="utf-8"))
+    return read
+
+
+def money(minor: int, currency: str, locale: Locale) -> str:
+    """An amount as people of that place write it, with ISO's digits: CLDR's differ for some currencies."""
+    pattern = parse_pattern(locale.currency_formats["standard"].pattern)
+    pattern.frac_prec = (exponent(currency), exponent(currency))
+    amount = Decimal(decimal_minor(minor, currency))
+    written: str = pattern.apply(amount, locale, currency=currency.upper(), currency_digits=False)
+    # CLDR puts a space between letters and digits; Babel leaves it out.
+    return _GLUED.sub("\u00a0", written)
+
+
+def _values(content: Content, locale: Locale) -> dict[str, Any]:
+    known = content.amount_minor is not None and content.currency is not None
+    return {
+        "name": content.name,
+        "seller": content.seller,
+        "number": content.number,
+        "amount": money(content.amount_minor or 0, content.currency or "", locale) if known else None,
+        "day": format_date(content.at.astimezone(zone_info(content.zone)), "long", locale) if content.at else None,
+        "card": content.card,
+    }
+
+
+@cache
+def _locale(language: str, country: str) -> Locale:
+    try:
+        return Locale(language, country)
+    except UnknownLocaleError:
+        return Locale(language)
+
+
+@cache
+def _layout(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
