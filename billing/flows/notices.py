@@ -38,6 +38,8 @@ from billing.validators.profile import Personal
 
 _log = structlog.get_logger(__name__)
 
+ANNOUNCED = 500
+"""Renewals that one tick announces; the next tick goes on."""
 BATCH = 20
 """Notices that are taken at once; a lease covers them all."""
 ROUND_S = 120.0
@@ -52,7 +54,7 @@ def announce(parts: Parts) -> int:
     """Tell of renewals to come: once a period, as many days ahead as the seller says. Returns their number."""
     with parts.begin() as session:
         now = parts.clock.now(session)
-        found = renewals_to_announce(session, now=now, most=BATCH)
+        found = renewals_to_announce(session, now=now, most=ANNOUNCED)
         news = []
         for id_ in found:
             row = session.get_one(Subscription, id_)

@@ -118,6 +118,7 @@ RETRIES = {
         again=lambda _, session, id_: lift_quarantine(session, profile_id=id_),
         told="the customer's hold is lifted; the next sweep bills and charges what is due",
         nudge=RENEWALS_TICK,
+    ),
     NOTICE_NOT_SENT: Retry(
         again=lambda _, session, id_: send_again(session, notice_id=id_),
         told="the mail is sent again",

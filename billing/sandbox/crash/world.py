@@ -88,7 +88,7 @@ def found(parts: Parts, world: World) -> None:
                 address=Address("Street 2", city="Town", postal_code="10115"),
                 tax_id="DE123456788",
                 # Moments are exact here, and one test card stands for many people's.
-                policy=SellerPolicy(dunning_hours=None, card_limit="off"),
+                policy=SellerPolicy(dunning_hours=None, card_limit="off", upcoming_days=0),
             ),
             actor="crash",
             reason="a company to be killed",
