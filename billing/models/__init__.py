@@ -21,6 +21,7 @@ from billing.models.provider_account import ProviderAccount
 from billing.models.provider_event import ProviderEvent
 from billing.models.provider_rate import ProviderRate
 from billing.models.refund import ExternalPayment, Refund
+from billing.models.revenue import RevenueMovement, RevenueSchedule
 from billing.models.seller import DataKey, Seller, Series, TaxRate
 from billing.models.slice import Slice
 from billing.models.subscription import BillingPeriod, Subscription, SubscriptionItem, SubscriptionPause
@@ -58,6 +59,8 @@ __all__ = [
     "ProviderRate",
     "ProviderWrite",
     "Refund",
+    "RevenueMovement",
+    "RevenueSchedule",
     "SandboxClock",
     "Seller",
     "Series",

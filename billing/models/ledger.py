@@ -36,7 +36,7 @@ class Account(StrEnum):
 
 ENTRY_KINDS = (
     "issue", "payment", "unapplied_payment", "credit_grant", "void", "refund_sent", "write_off", "write_off_back",
-    "external_payment",
+    "external_payment", "recognition",
 )  # fmt: skip
 """What an entry records: docs/ledger.md has one row for each."""
 

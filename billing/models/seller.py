@@ -42,6 +42,8 @@ class Seller(Identified, Versioned, Base):
     """So many days before a renewal the customer is told of it; 0: never."""
     draft_review_h: Mapped[int] = mapped_column(default=0)
     """Hours for which an invoice stays an editable draft before it is issued; 0: issued at once."""
+    revenue_recognition: Mapped[str] = mapped_column(default="month", server_default=text("'month'"))
+    """How often what is earned is booked: at the end of each day, or of each month and of a line's own time."""
     account_codes: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
     """{"receivable": "1400"}: the numbers that its own chart gives to our accounts, for exports."""
     books_open_from: Mapped[date | None]
@@ -62,6 +64,7 @@ class Seller(Identified, Versioned, Base):
             name="retry_hours",
         ),
         one_of("proration", ("second", "day")),
+        one_of("revenue_recognition", ("day", "month")),
         one_of("oss", ("none", "union", "non_union")),
         CheckConstraint("draft_review_h >= 0", name="draft_review_h_not_negative"),
         CheckConstraint("upcoming_days >= 0", name="upcoming_days_not_negative"),

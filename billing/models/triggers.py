@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import DDL, event
 
+import billing.models.revenue
 import billing.models.usage_record  # noqa: F401 (a table stands before its trigger)
 from billing.db.base import SCHEMA, Base
 
@@ -19,6 +20,7 @@ FROZEN_ON_ISSUE = (
 
 APPEND_ONLY = (
     "ledger_entry", "posting", "audit_trail", "price", "coupon", "provider_write", "usage_record", "external_payment",
+    "revenue_movement",
 )  # fmt: skip
 
 

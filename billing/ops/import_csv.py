@@ -30,6 +30,7 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "seller_dunning_final": "dunning.final",
         "seller_dunning_hours": "dunning.hours",
         "seller_card_limit": "dunning.card_limit",
+        "seller_revenue_recognition": "revenue_recognition",
         **{f"seller_{line}": f"address.{line}" for line in _ADDRESS},
     },
     "tax_rates": {

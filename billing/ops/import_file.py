@@ -106,6 +106,7 @@ def _seller(row: Row) -> NewSeller:
             oss=row.text("oss", policy.oss),
             draft_review_h=row.whole("draft_review_h", policy.draft_review_h),
             upcoming_days=row.whole("upcoming_days", policy.upcoming_days),
+            revenue_recognition=row.text("revenue_recognition", policy.revenue_recognition),
         ),
         next_number=row.whole("next_number", 1),
     )

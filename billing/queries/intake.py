@@ -132,6 +132,7 @@ def _seller(row: Seller) -> NewSeller:
             oss=row.oss,
             draft_review_h=row.draft_review_h,
             upcoming_days=row.upcoming_days,
+            revenue_recognition=row.revenue_recognition,
         ),
     )
 

@@ -26,7 +26,17 @@ REFUNDS_SEND = TaskName("refunds.send", "charges")
 INBOX_TICK = TaskName("inbox.tick", "webhooks")
 INBOX_PROCESS = TaskName("inbox.process", "webhooks")
 NOTICES_TICK = TaskName("notices.tick", "deliveries")
+BOOKS_TICK = TaskName("books.tick", "upkeep")
 UPKEEP_TICK = TaskName("upkeep.tick", "upkeep")
 
-TICKS = (RENEWALS_TICK, COLLECTIONS_TICK, COLLECTIONS_RESOLVE, REFUNDS_TICK, INBOX_TICK, NOTICES_TICK, UPKEEP_TICK)
+TICKS = (
+    RENEWALS_TICK,
+    COLLECTIONS_TICK,
+    COLLECTIONS_RESOLVE,
+    REFUNDS_TICK,
+    INBOX_TICK,
+    NOTICES_TICK,
+    BOOKS_TICK,
+    UPKEEP_TICK,
+)
 """Each only wakes a sweep, every `tick_s` seconds of wall time: late, doubled or missing ones harm nothing."""

@@ -13,6 +13,7 @@ CATCH_UP = ("bill_each", "merge", "skip")
 DUNNING_FINAL = ("cancel", "unpaid", "keep")
 CARD_LIMIT = ("postpone", "final", "off")
 PRORATION = ("second", "day")
+REVENUE_RECOGNITION = ("day", "month")
 OSS = ("none", "union", "non_union")
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{0,19}", re.ASCII)
 _LONGEST_DELAY = timedelta(days=365)
@@ -40,6 +41,8 @@ class SellerPolicy:
     """So many days before a renewal the customer is told of it; 0: never."""
     draft_review_h: int = 0
     """Hours for which an invoice is held as a draft before it is issued; 0: issued at once."""
+    revenue_recognition: str = "month"
+    """day | month: how often what is earned moves from deferred revenue to revenue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +115,5 @@ def _check_policy(checks: Checks, policy: SellerPolicy) -> None:
     checks.one_of("proration", policy.proration, PRORATION)
     checks.one_of("oss", policy.oss, OSS)
     checks.whole("upcoming_days", policy.upcoming_days, least=0, most=60)
+    checks.one_of("revenue_recognition", policy.revenue_recognition, REVENUE_RECOGNITION)
     checks.whole("draft_review_h", policy.draft_review_h, least=0, most=720)

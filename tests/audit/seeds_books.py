@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
+from billing.commands.revenue.recognise import recognise
 from billing.kernel.ids import new_id
 from billing.models import CreditBalance, Invoice, InvoiceLine, LedgerEntry
 from tests import builders
@@ -106,6 +107,41 @@ def credit_in_the_books_is_in_no_balance(planting: Planting) -> Accused:
     owner = str(planting.session.scalars(select(CreditBalance.profile_id)).one())
     planting.run("DELETE FROM billing.credit_balance")
     return "profile", owner
+
+
+@seed("L7")
+def less_is_deferred_line_by_line_than_in_the_books(planting: Planting) -> Accused:
+    planting.run("DELETE FROM billing.revenue_schedule WHERE id = :id", id=_line(planting, planting.world.paid).id)
+    return "seller", str(planting.world.seller.id)
+
+
+@seed("L7")
+def more_of_a_line_is_recognised_than_its_entries_say(planting: Planting) -> Accused:
+    line, other = _line(planting, planting.world.paid), _line(planting, planting.world.open)
+    planting.drop("revenue_schedule", "ck_revenue_schedule_recognised_within_net")
+    for each, off in ((line, 1), (other, -1)):
+        planting.run(
+            "UPDATE billing.revenue_schedule SET recognised_minor = recognised_minor + :off WHERE id = :id",
+            off=off,
+            id=each.id,
+        )
+    return "invoice_line", str(line.id)
+
+
+@seed("L7")
+def an_entry_recognises_what_none_of_its_lines_does(planting: Planting) -> Accused:
+    """Two lines are recognised at once; what the one entry says too much, another entry says too little."""
+    recognise(planting.session, now=planting.world.now, most=100)
+    entries = planting.session.scalars(select(LedgerEntry.id).where(LedgerEntry.kind == "recognition")).all()
+    for entry, off in ((entries[0], 1), (entries[1], -1)):
+        for account, sign in (("deferred_revenue", 1), ("revenue", -1)):
+            planting.run(
+                "UPDATE billing.posting SET amount_minor = amount_minor + :off WHERE entry_id = :id AND account = :of",
+                off=sign * off,
+                id=entry,
+                of=account,
+            )
+    return "ledger_entry", str(entries[0])
 
 
 @seed("L8")
@@ -222,8 +258,7 @@ def a_line_is_not_what_its_account_gives(planting: Planting) -> Accused:
 def _void(planting: Planting) -> Invoice:
     """The open invoice, void in the books by an entry that no document stands for."""
     invoice = planting.world.open
-    sides = (("receivable", -4045), ("deferred_revenue", 3500), ("tax_payable", 545))
-    builders.entry(planting.session, invoice, "void", sides, at=planting.world.now)
+    builders.taken_back(planting.session, invoice, "void", counter="receivable", net_minor=3500, at=planting.world.now)
     invoice.next_attempt_at, invoice.status = None, "void"
     planting.session.flush()
     return invoice

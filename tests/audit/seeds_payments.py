@@ -226,8 +226,7 @@ def an_attempt_was_first_sent_after_the_invoice_was_void(planting: Planting) -> 
     late = {"first_sent_at": at + timedelta(hours=2), "closed_at": at + timedelta(hours=2)}
     payment = builders.attempt(planting.session, invoice, at=at, status="declined", **late)
     document = builders.note(planting.session, invoice, at=at + timedelta(hours=1))
-    sides = (("receivable", -4045), ("deferred_revenue", 3500), ("tax_payable", 545))
-    builders.entry(planting.session, document, "issue", sides, at=at + timedelta(hours=1))
+    builders.taken_back(planting.session, document, "issue", counter="receivable", net_minor=3500, at=at)
     invoice.next_attempt_at, invoice.status = None, "void"
     planting.session.flush()
     return "payment", str(payment.id)

@@ -10,6 +10,7 @@ from tests.builders.charges import attempt, declined, paid, payment_intent, prov
 from tests.builders.documents import (
     bill,
     credited_line,
+    deferred,
     entry,
     granted,
     note,
@@ -17,6 +18,7 @@ from tests.builders.documents import (
     period_of,
     refunded,
     subscription,
+    taken_back,
 )
 from tests.builders.jobs import event, outbox, slice_, work_item
 from tests.builders.parties import (
@@ -41,6 +43,7 @@ __all__ = [
     "credited_line",
     "data_key",
     "declined",
+    "deferred",
     "entry",
     "event",
     "granted",
@@ -61,6 +64,7 @@ __all__ = [
     "series",
     "slice_",
     "subscription",
+    "taken_back",
     "tax_rate",
     "unapplied",
     "work_item",

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.revenue.take_back import Credit, take_back
 from billing.kernel.ids import new_id
 from billing.kernel.period import Interval, IntervalUnit, boundary
 from billing.models import (
@@ -22,6 +23,8 @@ from billing.models import (
     Posting,
     Price,
     Profile,
+    RevenueMovement,
+    RevenueSchedule,
     Seller,
     Series,
     Subscription,
@@ -179,10 +182,61 @@ def bill(session: Session, of: Subscription, k: int, **given: Any) -> Invoice:
             how={"model": "per_unit", "unit": str(unit), "quantity": str(quantity)},
         )
         add(session, line)
+        if row.number is not None:
+            deferred(session, line, net_minor=(2500, 1000)[position], at=start)
     if row.number is not None:
         sides = (("receivable", 4045), ("deferred_revenue", -2500), ("deferred_revenue", -1000), ("tax_payable", -545))
         entry(session, row, "issue", sides, at=start)
     period(session, of, k, invoice=row)
+    return row
+
+
+def deferred(session: Session, of: InvoiceLine, *, net_minor: int, at: datetime) -> RevenueSchedule:
+    """A line's schedule: nothing of it is recognised yet. Zones are left out: dates are UTC's."""
+    assert of.period_start is not None
+    assert of.period_end is not None
+    starts_on, ends_on = of.period_start.date(), of.period_end.date()
+    return add(
+        session,
+        RevenueSchedule(
+            id=of.id,
+            seller_id=of.seller_id,
+            invoice_id=of.invoice_id,
+            currency="eur",
+            issued_on=at.date(),
+            starts_on=starts_on,
+            ends_on=ends_on,
+            base_on=starts_on,
+            open_on=starts_on,
+            net_minor=net_minor,
+            next_on=ends_on,
+            next_at=of.period_end,
+        ),
+    )
+
+
+def taken_back(session: Session, of: Invoice, kind: str, *, counter: str, net_minor: int, at: datetime) -> LedgerEntry:
+    """An entry that gives back so much net of an invoice and all tax of this document, line by line."""
+    session.flush()
+    corrected = of.corrects_id or of.id
+    (taken,) = take_back(session, [Credit(net_minor, invoice_id=corrected)], now=at)
+    tax_minor = of.tax_minor
+    sides = (
+        ("deferred_revenue", taken.deferred_minor),
+        ("revenue", taken.recognised_minor),
+        ("tax_payable", tax_minor),
+        (counter, -net_minor - tax_minor),
+    )
+    row = entry(session, of, kind, tuple(side for side in sides if side[1]), at=at)
+    for line, from_deferred, from_recognised in taken.lines:
+        movement = RevenueMovement(
+            entry_id=row.id,
+            line_id=line,
+            seller_id=of.seller_id,
+            deferred_minor=-from_deferred,
+            recognised_minor=-from_recognised,
+        )
+        add(session, movement)
     return row
 
 
@@ -244,8 +298,7 @@ def refunded(session: Session, of: Invoice, *, amount_minor: int, tax_minor: int
     amounts = {"subtotal_minor": net_minor, "tax_minor": tax_minor, "total_minor": amount_minor}
     row = note(session, of, at=at, kind="credit_note", status="refunded", **amounts)
     of.amount_refunded_minor += amount_minor
-    sides = (("deferred_revenue", net_minor), ("tax_payable", tax_minor), ("refunds_in_flight", -amount_minor))
-    entry(session, row, "issue", sides, at=at)
+    taken_back(session, row, "issue", counter="refunds_in_flight", net_minor=net_minor, at=at)
     sent = (("refunds_in_flight", amount_minor), ("provider_clearing", -amount_minor))
     entry(session, of, "refund_sent", sent, at=at)
     return row

@@ -30,7 +30,7 @@ from billing.commands.seller.create import create_seller
 from billing.commands.subscription.subscribe import subscribe
 from billing.commands.tax_rate.put import put_tax_rate
 from billing.commands.usage.record import Recorded, record_usage
-from billing.flows import audit, collection, inbox, refunding, renewal, resolution, subscribing, upkeep
+from billing.flows import audit, collection, inbox, recognition, refunding, renewal, resolution, subscribing, upkeep
 from billing.flows.audit import Violation
 from billing.flows.parts import Parts
 from billing.flows.payment_methods import adopt
@@ -96,6 +96,7 @@ SWEEPS: tuple[Callable[[Parts], int], ...] = (
     resolution.resolve,
     refunding.sweep,
     inbox.sweep,
+    recognition.recognise_due,
     upkeep.wake_slices,
 )
 

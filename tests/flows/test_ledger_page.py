@@ -56,8 +56,8 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     declining = [acme.customer(name, method="pm_card_chargeCustomerFail") for name in ("b1", "b2", "b3")]
     with acme.parts.begin() as session:
         grant_credit(session, profile_id=declining[0], amount_minor=500, currency="eur", now=START)
-    paying = acme.customer("a1")
-    for account in ("a1", "b1", "b2", "b3"):
+    paying, leaving = acme.customer("a1"), acme.customer("a2")
+    for account in ("a1", "a2", "b1", "b2", "b3"):
         acme.subscribe(account, f"of-{account}")
     acme.settle()
     correcting.void(acme.parts, _invoice(acme, declining[0]).id)
@@ -67,6 +67,8 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     acme.pay_behind_our_back(declining[2])
     _refund_that_comes_back(acme, _invoice(acme, paying).id)
     acme.set_clock(START + timedelta(days=14))
+    acme.settle()
+    refunding.refund(acme.parts, _invoice(acme, leaving).id)
     _cancel(acme, _invoice(acme, paying))
     acme.settle()
     assert _posted(acme) == _documented()

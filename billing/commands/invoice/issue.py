@@ -10,18 +10,16 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
+from billing.commands.invoice.book import write_books
+from billing.commands.invoice.planned import PlannedInvoice
 from billing.db.copy import NULL, array, binary, copy_rows, field, id_array, instant, reference
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.ids import new_ids
-from billing.kernel.money import share
 from billing.kernel.status import InvoiceStatus
-from billing.models import Account
 from billing.privacy.blind_index import content_hash
 from billing.privacy.sealed import seal
-from billing.rules.totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +57,6 @@ _LINES = (
     "amount_minor", "discount_minor", "tax_percent", "tax_inclusive", "tax_code", "period_start", "period_end", "how",
     "credits_line_id", "credits_issued",
 )  # fmt: skip
-_ENTRIES = ("id", "seller_id", "kind", "effective_at", "profile_id", "invoice_id")
-_POSTINGS = ("entry_id", "position", "seller_id", "account", "currency", "amount_minor")
 _INVOICES = (
     "id", "seller_id", "profile_id", "subscription_id", "kind", "series_id", "series_no", "number", "issued_at",
     "currency", "period_start", "period_end", "subtotal_minor", "discount_minor", "tax_minor", "total_minor",
@@ -86,8 +82,10 @@ def issue(
     """
     if not planned:
         return []
-    write_lines(session, [document for document in planned if not document.drafted])
-    _write_books(session, planned, now)
+    line_ids = _line_ids(planned)
+    new = [place for place, document in enumerate(planned) if not document.drafted]
+    _write_lines(session, [planned[place] for place in new], [line_ids[place] for place in new])
+    write_books(session, planned, line_ids, now=now)
     _tell(session, planned, now)
     # The balance is proven before the counter is locked, so that numbering holds others up as briefly as can be.
     session.execute(text("SET CONSTRAINTS billing.ledger_entry_balanced IMMEDIATE"))
@@ -100,8 +98,18 @@ def issue(
 
 
 def write_lines(session: Session, planned: Sequence[PlannedInvoice]) -> None:
-    """Write the lines of documents or drafts."""
-    copy_rows(session, "invoice_line", _LINES, _line_rows(planned))
+    """Write the lines of drafts."""
+    _write_lines(session, planned, _line_ids(planned))
+
+
+def _write_lines(session: Session, planned: Sequence[PlannedInvoice], line_ids: Sequence[Sequence[UUID]]) -> None:
+    copy_rows(session, "invoice_line", _LINES, _line_rows(planned, line_ids))
+
+
+def _line_ids(planned: Sequence[PlannedInvoice]) -> list[list[UUID]]:
+    """The lines' ids, document by document: their own, where they waited or were drafted, or new ones."""
+    ids = iter(new_ids(sum(line.id is None for document in planned for line in document.lines)))
+    return [[line.id or next(ids) for line in document.lines] for document in planned]
 
 
 def _write_rows(session: Session, planned: Sequence[PlannedInvoice], rows: Sequence[str]) -> None:
@@ -127,73 +135,17 @@ _FROM_DRAFTS = text(
 )
 
 
-def _line_rows(planned: Sequence[PlannedInvoice]) -> Iterator[str]:
-    fresh = iter(new_ids(sum(line.id is None for document in planned for line in document.lines)))
-    for document in planned:
+def _line_rows(planned: Sequence[PlannedInvoice], line_ids: Sequence[Sequence[UUID]]) -> Iterator[str]:
+    for document, ids in zip(planned, line_ids, strict=True):
         head = f"{document.seller_id.hex}\t{document.id.hex}"
-        for position, line in enumerate(document.lines, start=1):
-            how, id_ = line.treatment, line.id or next(fresh)
+        for position, (line, id_) in enumerate(zip(document.lines, ids, strict=True), start=1):
+            how = line.treatment
             yield (
                 f"{id_.hex}\t{head}\t{position}\t{line.kind}\t{reference(line.price_id)}\t{field(line.description)}"
                 f"\t{line.quantity}\t{line.unit_amount or NULL}\t{line.amount_minor}\t{line.discount_minor}"
                 f"\t{how.percent}\t{how.inclusive}\t{how.code}\t{instant(line.period_start)}\t{instant(line.period_end)}"
                 f"\t{field(line.how_json)}\t{reference(line.credits_line_id)}\t{line.credits_issued}"
             )
-
-
-def _write_books(session: Session, planned: Sequence[PlannedInvoice], now: datetime) -> None:
-    """Dr receivable total, Cr deferred revenue net by line, Cr tax payable; credit used: Dr customer credit, Cr
-    receivable. A credit note the other way round, against its counter account (DECISIONS 31). Nothing owed, no entry.
-    """
-    entries: list[str] = []
-    postings: list[str] = []
-    at = now.isoformat()
-    for document, entry_id in zip(planned, new_ids(len(planned)), strict=True):
-        sides = _sides(document)
-        if not sides:
-            continue
-        entry, seller = entry_id.hex, document.seller_id.hex
-        entries.append(f"{entry}\t{seller}\tissue\t{at}\t{document.profile_id.hex}\t{document.id.hex}")
-        postings.extend(
-            f"{entry}\t{position}\t{seller}\t{account}\t{document.currency}\t{amount}"
-            for position, (account, amount) in enumerate(sides, start=1)
-        )
-    copy_rows(session, "ledger_entry", _ENTRIES, entries)
-    copy_rows(session, "posting", _POSTINGS, postings)
-
-
-def _sides(document: PlannedInvoice) -> list[tuple[Account, int]]:
-    totals = document.totals
-    owed, sign = (Account.RECEIVABLE, 1) if document.kind == "invoice" else (document.counter, -1)
-    sides = [
-        (owed, sign * totals.total_minor),
-        *((Account.DEFERRED_REVENUE, -sign * net) for net in _nets(document.lines, totals)),
-        (Account.TAX_PAYABLE, -sign * totals.tax_minor),
-        (Account.CUSTOMER_CREDIT, totals.credit_applied_minor),
-        (Account.RECEIVABLE, -totals.credit_applied_minor),
-    ]
-    return [side for side in sides if side[1]]
-
-
-def _nets(lines: Sequence[PlannedLine], totals: Totals) -> list[int]:
-    """Each line without its discount and the tax inside it; a group's tax is shared by largest remainder.
-
-    A note without lines corrects a whole document in one sum.
-    """
-    if not lines:
-        return [totals.total_minor - totals.tax_minor]
-    nets = [line.amount_minor - line.discount_minor for line in lines]
-    for group in totals.tax_groups:
-        if not group.inclusive or not group.tax_minor:
-            continue
-        inside = [
-            place
-            for place, line in enumerate(lines)
-            if line.treatment.inclusive and (line.treatment.percent, line.treatment.code) == (group.percent, group.code)
-        ]
-        for place, part in zip(inside, share(group.tax_minor, [nets[place] for place in inside]), strict=True):
-            nets[place] -= part
-    return nets
 
 
 def _told(document: PlannedInvoice) -> str:

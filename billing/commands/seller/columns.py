@@ -21,4 +21,5 @@ def policy_columns(policy: SellerPolicy) -> dict[str, Any]:
         "oss": policy.oss,
         "draft_review_h": policy.draft_review_h,
         "upcoming_days": policy.upcoming_days,
+        "revenue_recognition": policy.revenue_recognition,
     }

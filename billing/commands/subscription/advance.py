@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.commands.revenue.stop import stop_recognition
 from billing.commands.subscription.items import replace_items
 from billing.commands.subscription.planned import Advance, RecordedPeriod, Turned
 from billing.db.copy import array, copy_rows, id_array, instant, reference
@@ -91,6 +92,9 @@ def advance(session: Session, advances: Sequence[Advance], *, now: datetime) -> 
     )
     if written.rowcount != len(advances):  # type: ignore[attr-defined]
         raise Stale("a subscription of the slice is gone")
+    stop_recognition(
+        session, [(each.subscription_id, each.ended_at) for each in advances if each.ended_at is not None], now=now
+    )
     for each in advances:
         if each.turned is not None:
             turn(session, each.seller_id, each.subscription_id, each.turned)

@@ -1,0 +1,17 @@
+"""Tasks of the books."""
+
+from __future__ import annotations
+
+from billing.flows import recognition
+from billing.flows.parts import Parts
+from billing.queue.names import BOOKS_TICK
+from billing.tasks.base import task
+
+_MOST = 500_000
+"""Steps in one run, some minutes of work: the next tick goes on."""
+
+
+@task(BOOKS_TICK)
+def tick(parts: Parts) -> None:
+    """Recognise what was earned."""
+    recognition.recognise_due(parts, most=_MOST)
