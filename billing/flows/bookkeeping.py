@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import UUID
 
+from billing.commands.ledger.close import close_month
+from billing.commands.revenue.recognise import recognise
 from billing.commands.seller.map_account import map_account
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
+from billing.flows.recognition import BATCH, recognise_due
 
 
 def name_account(parts: Parts, seller_id: UUID, *, account: str, code: str | None, order: Order) -> Done:
@@ -27,3 +31,33 @@ def name_account(parts: Parts, seller_id: UUID, *, account: str, code: str | Non
             )
     told = f"is {after}" if after else "has no number of its own"
     return Done(seller_id, account, changed=before != after, told=told)
+
+
+def close(parts: Parts, seller_id: UUID, *, month: date, order: Order) -> Done:
+    """Recognise what the month earned, then close it (`month`: its first day). A closed one stays as it is.
+
+    Raises as `close_month` does.
+    """
+    if not order.dry_run:
+        recognise_due(parts, seller_id=seller_id)
+    name = f"{month:%Y-%m}"
+    with carry_out(parts, order) as session:
+        now = parts.clock.now(session)
+        # A dry run recognises within its own transaction, so that it is taken back with the rest.
+        while order.dry_run and recognise(session, now=now, most=BATCH, seller_id=seller_id):
+            pass
+        closed = close_month(session, seller_id=seller_id, month=month, actor=order.actor, reason=order.reason, now=now)
+        if closed is None:
+            return Done(seller_id, name, changed=False, told="is closed already")
+        note(
+            parts,
+            session,
+            order,
+            action="ledger.close",
+            subject_type="seller",
+            subject_id=seller_id,
+            seller_id=seller_id,
+            before={},
+            after={"month": name},
+        )
+    return Done(seller_id, name, changed=True, told="is closed; what comes later is dated in the open month")

@@ -9,7 +9,7 @@ from billing.models.coupon import Coupon
 from billing.models.credit import CreditBalance
 from billing.models.heartbeat import Heartbeat
 from billing.models.invoice import Invoice, InvoiceLine
-from billing.models.ledger import Account, LedgerEntry, Posting
+from billing.models.ledger import Account, LedgerEntry, MonthClose, Posting
 from billing.models.notice import Notice
 from billing.models.outbox import OutboxEvent
 from billing.models.payment import Payment, PaymentIntent, ProviderWrite, UnappliedPayment
@@ -44,6 +44,7 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "LedgerEntry",
+    "MonthClose",
     "Notice",
     "OutboxEvent",
     "Payment",

@@ -6,10 +6,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, FetchedValue, ForeignKeyConstraint, Index
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import Base, Minor, SellerOwned, currency_shape, one_of, owned
+from billing.db.base import SCHEMA, Base, JsonList, Minor, SellerOwned, currency_shape, one_of, owned
 
 
 class Account(StrEnum):
@@ -65,6 +65,27 @@ class LedgerEntry(SellerOwned, Base):
         Index("ix_ledger_entry_invoice_id", "invoice_id"),
         Index("ix_ledger_entry_booked_on", "booked_on", postgresql_using="brin"),
         one_of("kind", ENTRY_KINDS),
+    )
+
+
+class MonthClose(SellerOwned, Base):
+    """A month that takes no further postings, and what each account stood at when it was closed.
+
+    `month` is its first day. `balances`: [{"currency", "account", "balance_minor"}], up to the month's last day.
+    """
+
+    __tablename__ = "month_close"
+
+    month: Mapped[date]
+    closed_at: Mapped[datetime]
+    actor: Mapped[str]
+    reason: Mapped[str]
+    balances: Mapped[JsonList]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["seller_id"], [f"{SCHEMA}.seller.id"]),
+        UniqueConstraint("seller_id", "month"),
+        CheckConstraint("extract(day FROM month) = 1", name="month_begins"),
     )
 
 

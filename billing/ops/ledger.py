@@ -13,16 +13,19 @@ from typing import IO
 from uuid import UUID
 
 import click
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.flows.bookkeeping import close as close_books
 from billing.flows.bookkeeping import name_account
 from billing.flows.order import Order
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import decimal_minor
+from billing.models import Seller
 from billing.ops.failures import FINDING
 from billing.ops.opening import opened
-from billing.ops.options import DATE, as_json, dry_run, ordered
+from billing.ops.options import DATE, MONTH, as_json, dry_run, operator, ordered
 from billing.ops.telling import tell_done, tell_json, tell_table
 from billing.queries.books.postings import stream_postings
 from billing.queries.books.trial_balance import TrialBalance, trial_balances
@@ -38,7 +41,7 @@ _EXPORTED = (
 
 @click.group("ledger")
 def ledger() -> None:
-    """The books: trial balance, export, numbers of accounts."""
+    """The books: trial balance, export, closing a month, numbers of accounts."""
 
 
 @ledger.command("trial-balance")
@@ -110,6 +113,27 @@ def export(*, since: date, until: date, seller: str | None, out: Path | None) ->
                     row.charge_ref or "",
                 )
             )
+
+
+@ledger.command("close")
+@click.argument("month", type=MONTH, metavar="YYYY-MM")
+@click.option("--seller", metavar="CODE", help="Only this seller's books.  [default: all sellers]")
+@click.option("--reason", default="the month is over", show_default=True, help="Why; kept in the audit trail.")
+@click.option("--by", default=operator, help="Who; kept in the audit trail.  [default: the user of this machine]")
+@dry_run
+@as_json
+def close(*, month: date, seller: str | None, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Close a month and what lies before it: no entry is dated in it any more, and it is never opened again.
+
+    Its revenue is recognised first. What is learnt later is dated on the first day of the open month and keeps the
+    instant at which it took effect. Closing a closed month changes nothing.
+    """
+    made = opened()
+    with made.begin() as session:
+        sellers = [the_seller(session, seller).id] if seller else list(session.scalars(select(Seller.id)))
+    order = Order(actor=by, reason=reason, dry_run=dry_run)
+    done = [close_books(made, each, month=month, order=order) for each in sellers]
+    tell_done(done, dry_run=dry_run, as_json=as_json, nothing="There is no seller.")
 
 
 @contextmanager

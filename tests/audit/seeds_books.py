@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
+from billing.commands.ledger.close import close_month
 from billing.commands.revenue.recognise import recognise
 from billing.kernel.ids import new_id
 from billing.models import CreditBalance, Invoice, InvoiceLine, LedgerEntry
@@ -142,6 +143,32 @@ def an_entry_recognises_what_none_of_its_lines_does(planting: Planting) -> Accus
                 of=account,
             )
     return "ledger_entry", str(entries[0])
+
+
+@seed("L7")
+def a_closed_month_has_other_postings_than_it_had(planting: Planting) -> Accused:
+    """A balanced entry, slipped in where nothing may be."""
+    january = datetime(2026, 1, 1, tzinfo=UTC).date()
+    session, seller = planting.session, planting.world.seller
+    recognise(session, now=planting.world.now, most=100)
+    closed = close_month(
+        session, seller_id=seller.id, month=january, actor="ada", reason="over", now=planting.world.now
+    )
+    assert closed is not None
+    entry = _entry(planting, planting.world.paid.id, "issue")
+    for position, amount in ((8, 5), (9, -5)):
+        planting.run(
+            "INSERT INTO billing.posting (entry_id, position, seller_id, account, currency, amount_minor) "
+            "VALUES (:entry, :position, :seller, 'bank', 'eur', :amount)",
+            entry=entry.id,
+            position=position,
+            seller=seller.id,
+            amount=amount,
+        )
+        planting.run(
+            "UPDATE billing.posting SET account = 'rounding' WHERE position = 9 AND entry_id = :id", id=entry.id
+        )
+    return "month_close", str(closed.id)
 
 
 @seed("L8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -81,3 +81,13 @@ def test_an_export_holds_a_page_in_memory_at_a_time(billed: Office, monkeypatch:
         next(rows)
         fetched = session.connection().exec_driver_sql("SELECT count(*) FROM pg_cursors").scalar_one()
     assert fetched == 1, "rows come through a cursor of the server's"
+
+
+def test_a_month_is_closed_once_and_only_when_it_is_over(billed: Office) -> None:
+    assert billed.run("ledger", "close", "2026-01").exit_code == 3
+    billed.acme.set_clock(datetime(2026, 2, 1, tzinfo=UTC))
+    assert billed.ok("ledger", "close", "2026-01", "--dry-run").startswith("dry run: ")
+    assert "is closed; what comes later" in billed.ok("ledger", "close", "2026-01", "--by", "ada")
+    assert "is closed already" in billed.ok("ledger", "close", "2026-01")
+    assert [record.action for record in billed.trail()] == ["ledger.close"]
+    assert billed.run("ledger", "close", "2026-13").exit_code == 2

@@ -1,4 +1,4 @@
-"""Revenue: what is deferred line by line is what the books hold, and each line's story adds up to what it says."""
+"""Kept sums: what is deferred line by line, and what closed months came to, is what the books still add up to."""
 
 from __future__ import annotations
 
@@ -41,5 +41,28 @@ LEFT JOIN (SELECT entry_id, sum(recognised_minor) AS amount FROM billing.revenue
 WHERE e.amount <> coalesce(m.amount, 0)
 """
 
-DEFERRED = (finds(_ACCOUNT), finds(_LINES), finds(_ENTRIES))
-"""Checks of L7: what stands on a line is what its entries come to."""
+_CLOSED = """
+WITH turnover AS (
+    SELECT e.seller_id, date_trunc('month', e.booked_on::timestamp)::date AS month, p.currency, p.account,
+           sum(p.amount_minor) AS amount
+    FROM billing.ledger_entry e
+    JOIN billing.seller s ON s.id = e.seller_id AND e.booked_on < s.books_open_from
+    JOIN billing.posting p ON p.entry_id = e.id
+    GROUP BY e.seller_id, 2, p.currency, p.account
+), now AS (
+    SELECT c.id, t.currency, t.account, sum(t.amount) AS amount
+    FROM billing.month_close c JOIN turnover t ON t.seller_id = c.seller_id AND t.month <= c.month
+    GROUP BY c.id, t.currency, t.account
+), kept AS (
+    SELECT c.id, b.currency, b.account, b.balance_minor AS amount
+    FROM billing.month_close c
+    CROSS JOIN jsonb_to_recordset(c.balances) AS b(currency text, account text, balance_minor bigint)
+)
+SELECT 'month_close', id, format('%s stood at %s %s when it was closed, its postings come to %s', account,
+                                 coalesce(kept.amount, 0), currency, coalesce(now.amount, 0))
+FROM kept FULL JOIN now USING (id, currency, account)
+WHERE coalesce(kept.amount, 0) <> coalesce(now.amount, 0)
+"""
+
+KEPT = (finds(_ACCOUNT), finds(_LINES), finds(_ENTRIES), finds(_CLOSED))
+"""Checks of L7: replaying the journal gives what is kept beside it."""
