@@ -1,0 +1,97 @@
+"""`billing report`: what finance people are asked for, each tied to the trial balance."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date
+from typing import Any, TypeVar
+
+import click
+
+from billing.kernel.money import decimal_minor
+from billing.ops.failures import FINDING
+from billing.ops.ledger import named_seller, seller_code
+from billing.ops.opening import opened
+from billing.ops.options import DATE, MONTH, as_json
+from billing.ops.telling import tell_json, tell_table
+from billing.queries.books import reports
+from billing.queries.books.report import Report
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+in_month = click.option("--month", type=MONTH, required=True, metavar="YYYY-MM", help="By accounting date.")
+as_of_day = click.option("--as-of", type=DATE, required=True, metavar="DATE", help="The last day that counts.")
+
+
+def shown(function: Decorated) -> Decorated:
+    """`--seller`, `--json`, `--csv`."""
+    as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV: amounts in the currency's main unit.")
+    return seller_code(as_json(as_csv(function)))
+
+
+@click.group("report")
+def report() -> None:
+    """Reports that tie to the trial balance: tax, aging, deferred, payouts."""
+
+
+@report.command("tax")
+@in_month
+@shown
+def tax(*, month: date, seller: str | None, as_json: bool, as_csv: bool) -> None:
+    """Tax of a month's documents by country, treatment and rate; ties to tax_payable."""
+    with opened().begin() as session:
+        found = reports.tax_report(session, month=month, seller_id=named_seller(session, seller))
+    _tell(found, as_json=as_json, as_csv=as_csv)
+
+
+@report.command("aging")
+@as_of_day
+@shown
+def aging(*, as_of: date, seller: str | None, as_json: bool, as_csv: bool) -> None:
+    """What was owed on invoices at the end of a day, by how late it was; ties to receivable."""
+    with opened().begin() as session:
+        found = reports.aging_report(session, as_of=as_of, seller_id=named_seller(session, seller))
+    _tell(found, as_json=as_json, as_csv=as_csv)
+
+
+@report.command("deferred")
+@as_of_day
+@shown
+def deferred(*, as_of: date, seller: str | None, as_json: bool, as_csv: bool) -> None:
+    """What was invoiced and not yet earned at the end of a day, by month; ties to deferred_revenue."""
+    with opened().begin() as session:
+        found = reports.deferred_report(session, as_of=as_of, seller_id=named_seller(session, seller))
+    _tell(found, as_json=as_json, as_csv=as_csv)
+
+
+def _tell(found: Report, *, as_json: bool, as_csv: bool) -> None:
+    """The rows and the tie of each seller and currency. Ends with status 1 where one doesn't tie."""
+    if as_json:
+        by_account = [{**asdict(tie), "difference_minor": tie.difference_minor} for tie in found.ties]
+        tell_json({"report": found.name, "rows": found.rows, "ties": by_account})
+    elif as_csv:
+        _write(found)
+    elif found.rows:
+        tell_table(found.rows, found.columns)
+    if not as_json:
+        for tie in found.ties:
+            sums = (tie.report_minor, tie.ledger_minor, tie.difference_minor)
+            told, booked, off = (decimal_minor(each, tie.currency) for each in sums)
+            whose = f"{tie.seller} {tie.currency.upper()}"
+            click.echo(f"{whose}: report {told}, {tie.account} {booked}, difference {off}", err=as_csv)
+        if not found.ties:
+            click.echo("Nothing to report; the ledger has nothing either.", err=as_csv)
+    click.get_current_context().exit(FINDING if found.broken else 0)
+
+
+def _write(found: Report) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(column.removesuffix("_minor") for column in found.columns)
+    for row in found.rows:
+        writer.writerow(
+            decimal_minor(row[column], row["currency"]) if column.endswith("_minor") else row[column]
+            for column in found.columns
+        )

@@ -1,0 +1,117 @@
+"""The reports: tax of a month; what is owed, and what is deferred, at the end of a day. Each ties to an account."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.queries.books.report import Report, read_rows, ties
+
+_EVER = date(1, 1, 1)
+
+# What a document says of its tax, by its own accounting date. A note takes back, so it counts negative.
+_TAX = """
+SELECT s.code AS seller, i.currency, i.buyer_country AS country, g.code, g.percent,
+       CASE WHEN i.kind = 'invoice' THEN 'invoices' ELSE 'notes' END AS documents, count(*) AS number,
+       sum(CASE WHEN i.kind = 'invoice' THEN g.base_minor ELSE -g.base_minor END)::bigint AS base_minor,
+       sum(CASE WHEN i.kind = 'invoice' THEN g.tax_minor ELSE -g.tax_minor END)::bigint AS amount_minor
+FROM billing.ledger_entry e
+JOIN billing.invoice i ON i.id = e.invoice_id AND i.seller_id = e.seller_id
+JOIN billing.seller s ON s.id = e.seller_id
+CROSS JOIN jsonb_to_recordset(i.tax_groups) AS g(percent numeric, base_minor bigint, tax_minor bigint, code text)
+WHERE e.kind = 'issue' AND e.booked_on BETWEEN :since AND :until
+  AND (CAST(:seller AS uuid) IS NULL OR e.seller_id = :seller)
+GROUP BY 1, 2, 3, 4, 5, 6
+ORDER BY 1, 2, 3, 4, 5, 6
+"""
+
+
+def tax_report(session: Session, *, month: date, seller_id: UUID | None = None) -> Report:
+    """Tax of the documents dated in a month (its first day), by country, treatment and rate."""
+    last = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    values = {"since": month, "until": last, "seller": seller_id}
+    rows = read_rows(session, _TAX, values)
+    columns = ("seller", "currency", "country", "code", "percent", "documents", "number", "base_minor", "amount_minor")
+    return Report("tax", columns, rows, ties(session, rows, values, account="tax_payable", sign=-1))
+
+
+# What invoices say is owed now, rolled back by what was booked after the day.
+_AGING = """
+WITH later AS (
+    SELECT coalesce(CASE WHEN d.kind = 'cancellation' THEN d.corrects_id END, d.id) AS id, sum(p.amount_minor) AS amount
+    FROM billing.ledger_entry e
+    JOIN billing.posting p ON p.entry_id = e.id AND p.seller_id = e.seller_id AND p.account = 'receivable'
+    JOIN billing.invoice d ON d.id = e.invoice_id
+    WHERE e.booked_on > :until AND (CAST(:seller AS uuid) IS NULL OR e.seller_id = :seller)
+    GROUP BY 1
+), owed AS (
+    SELECT i.id, i.seller_id, i.currency,
+           CASE WHEN i.status = 'open' THEN i.amount_remaining_minor ELSE 0 END - coalesce(l.amount, 0) AS amount,
+           CAST(:until AS date) - (coalesce(i.due_at, i.issued_at) AT TIME ZONE s.timezone)::date AS late
+    FROM billing.invoice i
+    JOIN billing.seller s ON s.id = i.seller_id
+    LEFT JOIN later l ON l.id = i.id
+    WHERE i.kind = 'invoice' AND i.number IS NOT NULL AND (i.status = 'open' OR l.id IS NOT NULL)
+      AND (CAST(:seller AS uuid) IS NULL OR i.seller_id = :seller)
+), aged AS (
+    SELECT *, CASE WHEN late <= 0 THEN 0 WHEN late <= 30 THEN 1 WHEN late <= 60 THEN 2 WHEN late <= 90 THEN 3 ELSE 4 END
+           AS place
+    FROM owed WHERE amount <> 0
+)
+SELECT s.code AS seller, a.currency,
+       (ARRAY['not late', '1-30 days', '31-60 days', '61-90 days', 'over 90 days'])[a.place + 1] AS late,
+       count(*) AS invoices, sum(a.amount)::bigint AS amount_minor
+FROM aged a JOIN billing.seller s ON s.id = a.seller_id
+GROUP BY s.code, a.currency, a.place
+ORDER BY s.code, a.currency, a.place
+"""
+
+
+def aging_report(session: Session, *, as_of: date, seller_id: UUID | None = None) -> Report:
+    """What was owed on invoices at the end of a day, by how many days it was late (due date, else date of issue)."""
+    values = {"since": _EVER, "until": as_of, "seller": seller_id}
+    rows = read_rows(session, _AGING, values)
+    columns = ("seller", "currency", "late", "invoices", "amount_minor")
+    return Report("aging", columns, rows, ties(session, rows, values, account="receivable", sign=1))
+
+
+# Of each line, what was deferred of it at the end of the day, in equal parts over the days that it had left.
+_DEFERRED = """
+WITH moved AS (
+    SELECT m.line_id, sum(m.deferred_minor) AS amount
+    FROM billing.revenue_movement m JOIN billing.ledger_entry e ON e.id = m.entry_id
+    WHERE e.booked_on <= :until GROUP BY m.line_id
+), line AS (
+    SELECT r.id, r.seller_id, r.currency, r.net_minor + coalesce(m.amount, 0) AS deferred,
+           greatest(r.starts_on, CAST(:until AS date) + 1) AS first, greatest(r.ends_on, r.starts_on) AS ends_on
+    FROM billing.revenue_schedule r LEFT JOIN moved m ON m.line_id = r.id
+    WHERE r.issued_on <= :until AND r.net_minor + coalesce(m.amount, 0) <> 0
+      AND (CAST(:seller AS uuid) IS NULL OR r.seller_id = :seller)
+), reached AS (
+    SELECT l.id, l.seller_id, l.currency, month::date AS month,
+           CASE WHEN l.ends_on <= l.first THEN l.deferred
+                ELSE round(l.deferred::numeric
+                           * least((month + interval '1 month')::date - l.first, l.ends_on - l.first)
+                           / (l.ends_on - l.first)) END AS amount
+    FROM line l
+    CROSS JOIN generate_series(date_trunc('month', l.first::timestamp),
+                               date_trunc('month', greatest(l.ends_on - 1, l.first)::timestamp), '1 month') AS month
+), part AS (
+    SELECT *, amount - lag(amount, 1, 0::numeric) OVER (PARTITION BY id ORDER BY month) AS part FROM reached
+)
+SELECT s.code AS seller, p.currency, to_char(p.month, 'YYYY-MM') AS month, count(*) AS lines,
+       sum(p.part)::bigint AS amount_minor
+FROM part p JOIN billing.seller s ON s.id = p.seller_id
+GROUP BY s.code, p.currency, p.month
+ORDER BY s.code, p.currency, p.month
+"""
+
+
+def deferred_report(session: Session, *, as_of: date, seller_id: UUID | None = None) -> Report:
+    """What was invoiced and not yet earned at the end of a day, by the month that will earn it."""
+    values = {"since": _EVER, "until": as_of, "seller": seller_id}
+    rows = read_rows(session, _DEFERRED, values)
+    columns = ("seller", "currency", "month", "lines", "amount_minor")
+    return Report("deferred", columns, rows, ties(session, rows, values, account="deferred_revenue", sign=-1))

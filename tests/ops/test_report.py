@@ -1,0 +1,110 @@
+"""`billing report`: each report says what the documents say, ties to the ledger, and fails where they differ."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from billing.flows import correcting, refunding
+from tests.flows.company import START
+from tests.ops.office import Office, office_of
+
+
+@pytest.fixture
+def office(database_url: str, broker_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    with office_of(database_url, broker_url, tmp_path, monkeypatch) as ready:
+        yield ready
+
+
+@pytest.fixture
+def billed(office: Office) -> Office:
+    """January: one paid and partly refunded, one open, one open until it is void in February."""
+    acme = office.acme
+    acme.customer("a1")
+    acme.customer("b1", method="pm_card_chargeCustomerFail")
+    acme.customer("b2", method="pm_card_chargeCustomerFail")
+    for account in ("a1", "b1", "b2"):
+        acme.subscribe(account, f"of-{account}")
+    acme.settle()
+    invoices = {each.subscription_id: each for each in acme.invoices()}
+    paid, _, voided = [each for each in invoices.values() if each.kind == "invoice"]
+    refunding.refund(acme.parts, paid.id, amount_minor=119)
+    acme.settle()
+    acme.set_clock(START + timedelta(days=2))
+    acme.settle()
+    correcting.void(acme.parts, voided.id)
+    return office
+
+
+def _sum(report: dict[str, Any]) -> int:
+    return sum(int(row["amount_minor"]) for row in report["rows"])
+
+
+def test_tax_of_a_month_is_by_country_and_rate_and_ties(billed: Office) -> None:
+    january = billed.read("report", "tax", "--month", "2026-01")
+    columns = ("country", "percent", "documents", "number", "base_minor", "amount_minor")
+    assert [tuple(row[column] for column in columns) for row in january["rows"]] == [
+        ("DE", "19", "invoices", 3, 3000, 570),
+        ("DE", "19", "notes", 1, -100, -19),
+    ]
+    (tie,) = january["ties"]
+    assert (tie["account"], tie["report_minor"], tie["ledger_minor"], tie["difference_minor"]) == (
+        "tax_payable", 551, 551, 0,
+    )  # fmt: skip
+    assert _sum(billed.read("report", "tax", "--month", "2026-02")) == -190
+
+
+def test_what_is_owed_is_told_as_it_was_on_the_day(billed: Office) -> None:
+    def owed(day: str) -> dict[str, int]:
+        report = billed.read("report", "aging", "--as-of", day)
+        assert [tie["difference_minor"] for tie in report["ties"]] == [0]
+        return {row["late"]: row["amount_minor"] for row in report["rows"]}
+
+    assert owed("2026-01-31") == {"not late": 2380}
+    assert owed("2026-02-02") == {"1-30 days": 1190}
+    assert owed("2026-05-31") == {"over 90 days": 1190}
+
+
+def test_what_is_deferred_is_told_by_the_month_that_earns_it(billed: Office) -> None:
+    def deferred(day: str) -> dict[str, int]:
+        report = billed.read("report", "deferred", "--as-of", day)
+        assert [tie["difference_minor"] for tie in report["ties"]] == [0]
+        return {row["month"]: row["amount_minor"] for row in report["rows"]}
+
+    # 28 days: 10.00 twice and 9.00, of which January has one day; it is recognised by now.
+    assert deferred("2026-01-31") == {"2026-02": 2 * 964 + 868}
+    assert deferred("2026-02-02") == {"2026-02": 964 + 868}
+
+
+def test_a_report_is_a_table_or_csv_with_its_tie_beside_it(billed: Office) -> None:
+    told = billed.ok("report", "aging", "--as-of", "2026-02-02")
+    assert "ACME EUR: report 11.90, receivable 11.90, difference 0.00" in told
+    done = billed.run("report", "aging", "--as-of", "2026-02-02", "--csv")
+    assert list(csv.DictReader(io.StringIO(done.stdout))) == [
+        {"seller": "ACME", "currency": "eur", "late": "1-30 days", "invoices": "1", "amount": "11.90"}
+    ]
+    assert "difference 0.00" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("account", "args"),
+    [
+        ("tax_payable", ("tax", "--month", "2026-01")),
+        ("receivable", ("aging", "--as-of", "2026-02-02")),
+        ("deferred_revenue", ("deferred", "--as-of", "2026-02-02")),
+    ],
+)
+def test_a_report_that_does_not_tie_ends_with_a_finding(billed: Office, account: str, args: tuple[str, ...]) -> None:
+    billed.execute(
+        "SET LOCAL session_replication_role = replica; UPDATE billing.posting SET amount_minor = amount_minor + 7 "
+        f"WHERE ctid = (SELECT min(p.ctid) FROM billing.posting p WHERE account = '{account}')"
+    )
+    told = billed.run("report", *args)
+    assert told.exit_code == 1
+    assert "difference 0.07" in told.stdout or "difference -0.07" in told.stdout
