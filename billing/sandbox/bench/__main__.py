@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from billing.sandbox.bench import recognition as recognition_bench
 from billing.sandbox.bench import renewals as renewals_bench
 from billing.sandbox.bench import simulate as simulate_bench
 from billing.sandbox.bench import usage as usage_bench
@@ -53,6 +54,15 @@ def usage(*, batches: int, subscriptions: int, as_json: bool) -> None:
 def simulate(*, rounds: int, subscriptions: int, years: int, as_json: bool) -> None:
     """Scenario files a second; and one long scenario with many subscriptions, usage and changes."""
     simulate_bench.run(rounds=rounds, subscriptions=subscriptions, years=years, report=Report(as_json))
+
+
+@bench.command()
+@click.option("--due", type=_SOME, default=100_000, show_default=True, help="Lines that are due.")
+@click.option("--others", type=int, default=400_000, show_default=True, help="Lines that are not.")
+@_JSON
+def recognition(*, due: int, others: int, as_json: bool) -> None:
+    """Lines whose revenue is recognised in a second, beside a bare update of the same rows."""
+    recognition_bench.run(due=due, others=others, report=Report(as_json))
 
 
 if __name__ == "__main__":
