@@ -14,6 +14,7 @@ from billing.commands.provider_event.claim import ClaimedEvent, claim, close, wa
 from billing.commands.provider_event.store import store
 from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
+from billing.flows.method_events import payment_method
 from billing.flows.parts import Parts
 from billing.flows.payment_events import payment_intent
 from billing.flows.refund_events import refund
@@ -38,6 +39,8 @@ HANDLERS = {
     "payment_intent.canceled": payment_intent,
     "payment_intent.requires_action": payment_intent,
     "setup_intent.succeeded": setup_intent,
+    "payment_method.automatically_updated": payment_method,
+    "payment_method.updated": payment_method,
     "refund.updated": refund,
     "refund.failed": refund,
 }

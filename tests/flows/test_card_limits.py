@@ -13,6 +13,7 @@ from billing.flows.charging import charge_once
 from billing.flows.order import Order
 from billing.kernel.errors import Refused
 from billing.models import Invoice
+from billing.queries import card_tries
 from billing.queries.operations.invoices import show_invoice
 from billing.validators.seller import SellerPolicy
 from tests.flows.company import START, Company, company
@@ -169,6 +170,14 @@ def test_retries_of_one_slice_count_each_other_and_one_statement_reads_them_all(
     acme.settle()
     waiting = [each for each in acme.invoices() if each.card_limit_until is not None]
     assert [each.next_attempt_at for each in waiting] == [START + 20 * DAY] * 3
+
+
+def test_the_count_reads_an_index_of_its_own(acme: Company) -> None:
+    values = {"accounts": [acme.account_id], "fingerprints": ["f"], "since": START, "most": 35}
+    with acme.begin() as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = session.execute(text(f"EXPLAIN {card_tries._TRIES.text}"), values).scalars().all()
+    assert any("Index Scan Backward using ix_payment_card_tries" in line for line in plan), plan
 
 
 def test_a_scheduled_retry_falls_in_the_morning_of_the_customer(database_url: str) -> None:

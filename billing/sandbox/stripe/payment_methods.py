@@ -7,14 +7,14 @@ from billing.sandbox.stripe.cards import CARDS, Card
 from billing.sandbox.stripe.errors import ApiError, refused
 from billing.sandbox.stripe.finding import living_customer, the
 from billing.sandbox.stripe.lists import page
-from billing.sandbox.stripe.params import LIST, METADATA, PAGE, Spec, choice, merged, required
+from billing.sandbox.stripe.params import INT, LIST, METADATA, PAGE, Spec, choice, hash_of, merged, required
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
 
 ATTACH_SPEC: Spec = {"customer": required(), "expand": LIST}
 DETACH_SPEC: Spec = {"expand": LIST}
-UPDATE_SPEC: Spec = {"expand": LIST, "metadata": METADATA}
+UPDATE_SPEC: Spec = {"card": hash_of(exp_month=INT, exp_year=INT), "expand": LIST, "metadata": METADATA}
 OF_CUSTOMER_SPEC: Spec = {**PAGE, "type": choice("card")}
 LIST_SPEC: Spec = {**OF_CUSTOMER_SPEC, "customer": required()}
 
@@ -91,9 +91,10 @@ def retrieve(call: Call) -> Json:
 
 
 def update(call: Call) -> Json:
-    """Metadata only."""
+    """Metadata, and the date until which a card is good."""
     method = the(call, "payment_method", call.args["id"])
     method.body["metadata"] = merged(method.body["metadata"], call.given("metadata", {}))
+    method.body["card"] |= call.given("card", {})
     call.tx.save(method)
     events.happen(call, "payment_method.updated", method.body)
     return method.body
