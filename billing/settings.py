@@ -144,6 +144,11 @@ class Settings(BaseSettings):
         return (0.5, 2.0) if self.billing_sandbox else (10.0, 120.0)
 
     @property
+    def calls_in_threads(self) -> bool:
+        """Whether many answers of a provider are waited for at once: not where it answers within this process."""
+        return True
+
+    @property
     def tick_s(self) -> float:
         """Beat's period."""
         return 1.0 if self.billing_sandbox else 60.0

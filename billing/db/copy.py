@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
+import psycopg
 from psycopg import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from billing.db.base import SCHEMA
@@ -20,6 +23,24 @@ def driver(session: Session) -> Connection[tuple[object, ...]]:
     return connection
 
 
+@contextmanager
+def told_alike(connection: Connection[tuple[object, ...]]) -> Iterator[None]:
+    """What the driver raises leaves as SQLAlchemy's own exception: a flow repeats or gives back by those, whatever way
+    its statements took. Values are hidden.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        raise DBAPIError.instance(
+            "(a statement on a hot path)",
+            None,
+            error,
+            psycopg.Error,
+            hide_parameters=True,
+            connection_invalidated=connection.closed,
+        ) from error
+
+
 def copy_rows(
     session: Session, table: str, columns: Sequence[str], rows: Iterable[str], *, schema: str = SCHEMA
 ) -> None:
@@ -30,8 +51,10 @@ def copy_rows(
     body = "\n".join(rows)
     if not body:
         return
+    connection = driver(session)
     with (
-        driver(session).cursor() as writing,
+        told_alike(connection),
+        connection.cursor() as writing,
         writing.copy(f"COPY {schema}.{table} ({', '.join(columns)}) FROM STDIN") as copy,
     ):
         copy.write(body + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +14,11 @@ from billing.events.topics import Topic
 from billing.kernel.ids import new_ids
 
 _COLUMNS = ("id", "seller_id", "topic", "object_type", "object_id", "occurred_at", "payload")
+
+
+def payload(**values: object) -> str:
+    """A payload as JSON text: ids become text."""
+    return json.dumps(values, default=str, separators=(",", ":"))
 
 
 def emit_many(

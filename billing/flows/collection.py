@@ -23,7 +23,7 @@ from billing.kernel.failpoints import failpoint
 from billing.kernel.status import SliceStatus
 from billing.models import Invoice
 from billing.privacy.redaction import redact_error
-from billing.queries.collection import load_to_charge
+from billing.queries.collection import load_due
 from billing.queries.due import invoices_to_charge
 from billing.queries.soundness import unsound_customers
 from billing.rules.rate import Rank
@@ -75,7 +75,7 @@ def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
         now = parts.clock.now(session)
         for unsound in unsound_customers(session, claimed.member_ids):
             quarantine(session, profile_id=unsound.profile_id, detail=unsound.detail, now=now)
-        due = load_to_charge(session, invoices=claimed.member_ids, now=now)
+        due = load_due(session, invoices=claimed.member_ids, now=now)
         opened = open_payments(session, due, now=now, wall=wall_now(session), lease_s=parts.settings.lease_s)
         attempts = [Attempt.of(payment, sent_before=False) for payment in opened.payments]
         end(session, claimed, status=SliceStatus.DONE)

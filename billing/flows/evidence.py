@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from billing.commands.payment.record import INTENT_ABSENT, INTENT_KEPT, LISTED_ABSENT
+from billing.commands.payment.record_one import INTENT_ABSENT, INTENT_KEPT, LISTED_ABSENT
 from billing.flows.metered import Metered
 from billing.flows.sending import Attempt, call
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -10,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.key.obtain import inbox_key
-from billing.commands.provider_event.claim import ClaimedEvent, claim, close, wake
+from billing.commands.provider_event.claim import ClaimedEvent, claim, close, close_settled, wake
 from billing.commands.provider_event.store import store
 from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
@@ -24,6 +27,7 @@ from billing.kernel.failpoints import failpoint
 from billing.kernel.status import EventStatus
 from billing.models import ProviderAccount
 from billing.privacy.redaction import redact_error
+from billing.providers.port import EventFacts, Provider
 from billing.queue.buffer import after_commit
 from billing.queue.names import INBOX_PROCESS
 
@@ -31,6 +35,9 @@ _log = structlog.get_logger(__name__)
 
 MOST_TRIES = 8
 """A handler that fails so often is a person's work; the event stays and can be replayed."""
+
+TOGETHER = 100
+"""So many events of a sweep travel in one message."""
 
 HANDLERS = {
     "payment_intent.succeeded": payment_intent,
@@ -47,38 +54,93 @@ HANDLERS = {
 """By event type; the endpoint subscribes to these. Other types are kept and ignored."""
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event as it arrived."""
+
+    raw: bytes
+    signature: str
+
+
 def receive(parts: Parts, *, provider: str, code: str, raw: bytes, signature: str) -> bool:
     """Verify and store one delivery; False where it was here already. What returns is committed: answer 2xx.
 
     Raises `Refused`: `no_secret` (closed), `bad_signature`, `stale_signature`, `bad_event`, `wrong_mode`,
     `unknown_account`.
     """
-    adapter = parts.provider_for(provider, code)
+    (received,) = receive_all(parts, provider=provider, code=code, deliveries=[Delivery(raw, signature)])
+    if isinstance(received, Refused):
+        raise received
+    return received
+
+
+def receive_all(parts: Parts, *, provider: str, code: str, deliveries: Sequence[Delivery]) -> list[bool | Refused]:
+    """The same for many deliveries to one account, in one transaction: each is stored or refused by itself."""
+    if not deliveries:
+        return []
+    adapter, secrets = parts.provider_for(provider, code), parts.settings.webhook_secrets(code)
     with parts.begin() as session:
-        facts = adapter.verify_event(
-            raw=raw, signature=signature, secrets=parts.settings.webhook_secrets(code), wall_now=wall_now(session)
-        )
-        account = _account(session, provider, code)
-        if facts.livemode != account.livemode:
-            raise Refused(
-                Fault("livemode", "wrong_mode", "send live events to a live endpoint, test events to a test one")
-            )
-        key = inbox_key(session, parts.keyring, provider_account_id=account.id)
-        stored = store(session, account_id=account.id, facts=facts, raw=raw, key=key, grace_s=parts.settings.lease_s)
-        if stored is not None:
-            after_commit(session, INBOX_PROCESS, stored)
+        wall = wall_now(session)
+        verified = [_verified(adapter, each, secrets, wall) for each in deliveries]
+        good = [
+            (facts, each.raw) for facts, each in zip(verified, deliveries, strict=True) if isinstance(facts, EventFacts)
+        ]
+        stored: Iterator[UUID | Refused | None] = iter(())
+        if good:
+            stored = iter(_store(parts, session, provider, code, good))
+        received = [each if isinstance(each, Refused) else next(stored) for each in verified]
+        new = [each for each in received if isinstance(each, UUID)]
+        if new:
+            after_commit(session, INBOX_PROCESS, *new)
         failpoint("hook.pre_commit")
     failpoint("hook.committed")
-    return stored is not None
+    return [each if isinstance(each, Refused) else each is not None for each in received]
+
+
+def _verified(adapter: Provider, each: Delivery, secrets: list[str], wall: datetime) -> EventFacts | Refused:
+    try:
+        return adapter.verify_event(raw=each.raw, signature=each.signature, secrets=secrets, wall_now=wall)
+    except Refused as refused:
+        return refused
+
+
+def _store(
+    parts: Parts, session: Session, provider: str, code: str, events: Sequence[tuple[EventFacts, bytes]]
+) -> list[UUID | Refused | None]:
+    account = session.scalars(select(ProviderAccount).filter_by(provider=provider, code=code)).one_or_none()
+    if account is None:
+        mend = f"start a worker once with the key of {provider} {code}"
+        return [Refused(Fault("account", "unknown_account", mend)) for _ in events]
+    key = inbox_key(session, parts.keyring, provider_account_id=account.id)
+    ours = [each for each in events if each[0].livemode == account.livemode]
+    stored = iter(store(session, account_id=account.id, events=ours, key=key, grace_s=parts.settings.lease_s))
+    mend = "send live events to a live endpoint, test events to a test one"
+    return [
+        next(stored) if facts.livemode == account.livemode else Refused(Fault("livemode", "wrong_mode", mend))
+        for facts, _ in events
+    ]
 
 
 def process(parts: Parts, event_id: UUID) -> EventStatus | None:
     """Handle one stored event. None where it is handled already or in other hands. May run twice, or die anywhere."""
+    return process_all(parts, event_id).get(event_id)
+
+
+def process_all(parts: Parts, *events: UUID) -> dict[UUID, EventStatus | None]:
+    """Handle stored events; those that tell what our rows show already are closed together, the others one by one.
+
+    Returns what became of those that were neither handled already nor in other hands; None: others took it meanwhile.
+    """
     with parts.begin() as session:
-        claimed = claim(session, event_id=event_id, lease_s=parts.settings.lease_s)
-    if claimed is None:
-        return None
+        now = parts.clock.now(session)
+        known = close_settled(session, events, types=HANDLERS, now=now)
+        claimed = claim(session, [each for each in events if each not in known], lease_s=parts.settings.lease_s)
     failpoint("event.claimed")
+    handled: dict[UUID, EventStatus | None] = dict.fromkeys(known, EventStatus.PROCESSED)
+    return handled | {each.id: _handle(parts, each) for each in claimed}
+
+
+def _handle(parts: Parts, claimed: ClaimedEvent) -> EventStatus | None:
     handler = HANDLERS.get(claimed.type)
     if handler is None:
         return _close(parts, claimed, EventStatus.IGNORED)
@@ -101,16 +163,9 @@ def sweep(parts: Parts) -> int:
     """Nudge a worker for every event whose try is due, however its first nudge was lost. Returns their number."""
     with parts.begin() as session:
         events = wake(session, lease_s=parts.settings.lease_s, most=parts.settings.billing_plan_limit)
-        for event in events:
-            after_commit(session, INBOX_PROCESS, event)
+        for start in range(0, len(events), TOGETHER):
+            after_commit(session, INBOX_PROCESS, *events[start : start + TOGETHER])
     return len(events)
-
-
-def _account(session: Session, provider: str, code: str) -> ProviderAccount:
-    account = session.scalars(select(ProviderAccount).filter_by(provider=provider, code=code)).one_or_none()
-    if account is None:
-        raise Refused(Fault("account", "unknown_account", f"start a worker once with the key of {provider} {code}"))
-    return account
 
 
 def _close(parts: Parts, claimed: ClaimedEvent, status: EventStatus) -> EventStatus:

@@ -9,18 +9,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.payment.adopt import adopt_charge, fits
-from billing.commands.payment.record import Recording, record
 from billing.commands.payment.unapplied import keep_charge
 from billing.commands.provider_event.claim import ClaimedEvent, close, share_reading
 from billing.db.clock import wall_now
 from billing.flows.evidence import Question, of_intent
 from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
-from billing.flows.sending import Attempt
+from billing.flows.sending import Attempt, write_outcomes
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_PAYMENT, EventStatus, InvoiceStatus, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent
-from billing.providers.port import ChargeFacts, IntentFacts, Outcome
+from billing.providers.port import ChargeFacts, IntentFacts
+from billing.queries.collecting import lock_answered
 from billing.queries.collection import lock_attempts
 from billing.queries.waiting import charges_claimed
 from billing.rules.rate import Rank
@@ -34,17 +34,13 @@ class Ours:
 
     invoice_id: UUID
     payment_id: UUID
-    settled: bool
-    """True where our rows show already that this intent's money came."""
 
 
 def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
-    """Settle what the intent now shows. Does nothing, and reads nothing, where our rows show the same fact already."""
+    """Settle what the intent now shows."""
     with parts.begin() as session:
         ours = _by_ref(session, claimed)
         read_at = wall_now(session)
-    if ours is not None and ours.settled:
-        return _done(parts, claimed, EventStatus.PROCESSED)
     facts = parts.provider(claimed.provider_account_id, rank=Rank.REREADS).read_intent(claimed.object_ref)
     failpoint("event.reread")
     with parts.begin() as session:
@@ -61,12 +57,6 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     return EventStatus.PROCESSED
 
 
-def _done(parts: Parts, claimed: ClaimedEvent, status: EventStatus) -> EventStatus:
-    with parts.begin() as session:
-        close(session, claimed, status=status, now=parts.clock.now(session))
-    return status
-
-
 def _by_ref(session: Session, claimed: ClaimedEvent) -> Ours | None:
     intent = session.scalars(
         select(PaymentIntent).where(
@@ -74,7 +64,7 @@ def _by_ref(session: Session, claimed: ClaimedEvent) -> Ours | None:
             PaymentIntent.intent_ref == claimed.object_ref,
         )
     ).one_or_none()
-    return _last_attempt(session, intent.invoice_id, settled=intent.status == "succeeded") if intent else None
+    return _last_attempt(session, intent.invoice_id) if intent else None
 
 
 def _by_metadata(session: Session, claimed: ClaimedEvent, facts: IntentFacts) -> Ours | None:
@@ -89,14 +79,14 @@ def _by_metadata(session: Session, claimed: ClaimedEvent, facts: IntentFacts) ->
             PaymentIntent.provider_account_id == claimed.provider_account_id,
         )
     ).first()
-    return _last_attempt(session, invoice_id, settled=False) if known else None
+    return _last_attempt(session, invoice_id) if known else None
 
 
-def _last_attempt(session: Session, invoice_id: UUID, *, settled: bool) -> Ours | None:
+def _last_attempt(session: Session, invoice_id: UUID) -> Ours | None:
     payment = session.scalars(
         select(Payment.id).where(Payment.invoice_id == invoice_id).order_by(Payment.attempt_no.desc()).limit(1)
     ).one_or_none()
-    return Ours(invoice_id, payment, settled) if payment else None
+    return Ours(invoice_id, payment) if payment else None
 
 
 def _apply(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -> None:
@@ -117,20 +107,9 @@ def _apply(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -> No
         if outcome is not None:
             # Whoever still waits for the answer of this attempt comes too late, and is told so by the token.
             payment.token += 1
-            if invoice.status == InvoiceStatus.DRAFT and outcome.outcome is Outcome.SUCCEEDED:
-                complete(parts, session, invoice, now=now)
-            record(
-                Recording(
-                    session=session,
-                    payment=payment,
-                    invoice=invoice,
-                    intent=intent,
-                    outcome=outcome,
-                    now=now,
-                    wall=wall_now(session),
-                    back_off_s=parts.settings.back_off_s,
-                )
-            )
+            session.flush()
+            locked = lock_answered(session, [payment.id])[payment.id]
+            write_outcomes(parts, session, [(locked, outcome)], now=now, wall=wall_now(session))
         return
     charge = facts.latest_charge
     if charge is not None and charge.status == "succeeded" and charge.charge_ref not in claimed:

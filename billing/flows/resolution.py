@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -15,7 +14,7 @@ from billing.commands.payment.open import ON_SESSION_S
 from billing.db.clock import wall_now
 from billing.flows.evidence import CANCEL_SPENT, Question, ask
 from billing.flows.parts import Parts
-from billing.flows.sending import Answer, Attempt, send_all, write_answers
+from billing.flows.sending import Answer, Attempt, calling, send_all, write_answers
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import PaymentStatus
 from billing.models import Payment
@@ -99,7 +98,7 @@ def _ask_all(parts: Parts, questions: Sequence[Question], rank: Rank) -> list[An
         each: parts.provider(each, rank=rank) for each in {each.attempt.provider_account_id for each in questions}
     }
     most = min(parts.settings.billing_charges_in_flight, len(questions))
-    with ThreadPoolExecutor(max_workers=most) as pool:
+    with calling(parts, most=most) as pool:
         outcomes = pool.map(lambda each: ask(providers[each.attempt.provider_account_id], each), questions)
         answers = [(each.attempt, outcome) for each, outcome in zip(questions, outcomes, strict=True)]
     failpoint("resolve.asked")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 import structlog
@@ -14,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from billing.commands.payment.put_back import put_back
-from billing.commands.payment.record import Recording, record
+from billing.commands.payment.record import record
 from billing.commands.payment.send import mark_sent
 from billing.db.clock import wall_now
 from billing.flows.incomplete import complete
@@ -25,12 +26,16 @@ from billing.flows.turns import Turns
 from billing.kernel.errors import NoPermit
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentKind
-from billing.models import Payment
+from billing.models import Invoice, Payment
 from billing.providers.port import ChargeOutcome, ChargeRequest, Outcome
-from billing.queries.collection import lock_attempts
+from billing.queries.collecting import Answered, lock_answered
+from billing.queries.collection import Attempted
 from billing.rules.rate import Rank
 
 _log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 GATHER = 32
 GATHER_S = 0.05
@@ -52,7 +57,7 @@ class Attempt:
     """True where this key may have reached the provider already: then only an answer ends it."""
 
     @classmethod
-    def of(cls, payment: Payment, *, sent_before: bool) -> Attempt:
+    def of(cls, payment: Payment | Attempted, *, sent_before: bool) -> Attempt:
         """From its row; the request says exactly what the row froze."""
         return cls(
             payment_id=payment.id,
@@ -91,7 +96,7 @@ def send_all(
     running: dict[Future[ChargeOutcome], Attempt] = {}
     answers: list[Answer] = []
     write_at = 0.0
-    with ThreadPoolExecutor(max_workers=most) as pool:
+    with calling(parts, most=most) as pool:
         while turns.left or running or answers:
             due = turns.due(room=most - len(running))
             lines = {attempt.payment_id: (provider, permit) for attempt, provider, permit in due}
@@ -123,6 +128,21 @@ def _wait(
 
 def _not_sent(wait_s: float) -> ChargeOutcome:
     return ChargeOutcome(Outcome.NOT_SENT, reason="no_permit", retry_after_s=wait_s)
+
+
+class _InTurn(Executor):
+    """Calls one after another, in this thread."""
+
+    def submit(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Make the call; its future is done."""
+        made: Future[T] = Future()
+        made.set_result(call(*args, **kwargs))
+        return made
+
+
+def calling(parts: Parts, *, most: int) -> Executor:
+    """Who makes the calls: a pool that waits for many answers at once, or nobody but us where none is waited for."""
+    return ThreadPoolExecutor(max_workers=most) if parts.settings.calls_in_threads else _InTurn()
 
 
 def _mark(parts: Parts, batch: Sequence[Attempt]) -> list[tuple[Attempt, datetime]]:
@@ -176,23 +196,31 @@ def write_answers(parts: Parts, answers: Sequence[Answer]) -> None:
 
 def _write(parts: Parts, session: Session, answers: Sequence[Answer]) -> None:
     now, wall = parts.clock.now(session), wall_now(session)
-    locked = lock_attempts(session, [attempt.payment_id for attempt, _ in answers])
+    ids = [attempt.payment_id for attempt, _ in answers]
+    locked = lock_answered(session, ids)
+    ours = []
     for attempt, outcome in answers:
-        payment, invoice, intent = locked[attempt.payment_id]
-        if payment.token != attempt.token or payment.status not in OPEN_PAYMENT:
-            _log.info("late_answer_dropped", payment=str(payment.id), outcome=outcome.outcome)
+        row = locked[attempt.payment_id]
+        if row.token != attempt.token or row.status not in OPEN_PAYMENT:
+            _log.info("late_answer_dropped", payment=str(row.payment_id), outcome=outcome.outcome)
             continue
-        if invoice.status == InvoiceStatus.DRAFT and outcome.outcome is Outcome.SUCCEEDED:
-            complete(parts, session, invoice, now=now)
-        record(
-            Recording(
-                session=session,
-                payment=payment,
-                invoice=invoice,
-                intent=intent,
-                outcome=outcome,
-                now=now,
-                wall=wall,
-                back_off_s=parts.settings.back_off_s,
-            )
-        )
+        ours.append((row, outcome))
+    write_outcomes(parts, session, ours, now=now, wall=wall)
+
+
+def write_outcomes(
+    parts: Parts, session: Session, outcomes: Sequence[tuple[Answered, ChargeOutcome]], *, now: datetime, wall: datetime
+) -> None:
+    """Record what became of locked attempts that are ours. A first payment issues the draft that it is for."""
+    drafts = {
+        row.payment_id: row.invoice.id
+        for row, outcome in outcomes
+        if row.invoice.status == InvoiceStatus.DRAFT and outcome.outcome is Outcome.SUCCEEDED
+    }
+    if drafts:
+        for invoice_id in drafts.values():
+            complete(parts, session, session.get_one(Invoice, invoice_id), now=now)
+        session.flush()
+        issued = lock_answered(session, drafts)
+        outcomes = [(issued.get(row.payment_id, row), outcome) for row, outcome in outcomes]
+    record(session, outcomes, now=now, wall=wall, back_off_s=parts.settings.back_off_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import text
@@ -31,7 +32,17 @@ _TRIES = text(
 )
 
 
-def card_of(method: PaymentMethod | None) -> Card | None:
+class Carded(Protocol):
+    """A method, or what was read of one."""
+
+    @property
+    def provider_account_id(self) -> UUID: ...
+
+    @property
+    def fingerprint(self) -> str | None: ...
+
+
+def card_of(method: PaymentMethod | Carded | None) -> Card | None:
     """The card behind a method; None where there is none, or the provider tells no fingerprint."""
     if method is None or method.fingerprint is None:
         return None

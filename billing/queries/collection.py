@@ -4,125 +4,149 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.kernel.status import COLLECTABLE, PaymentStatus, SubscriptionStatus
-from billing.models import (
-    Invoice,
-    Payment,
-    PaymentIntent,
-    PaymentMethod,
-    Profile,
-    ProviderCustomer,
-    Seller,
-    Subscription,
-)
+from billing.db.rows import fetch
+from billing.kernel.status import PaymentStatus
+from billing.models import Invoice, Payment, PaymentIntent
 from billing.queries.brakes import BrakeKind, moves
 from billing.queries.card_tries import CardTries, card_of, tries_of_cards
+from billing.queries.collecting import COLLECTING, SELLER_DUNNING, Collecting, SellerDunning, collecting
 
 
 @dataclass(frozen=True, slots=True)
-class ToCharge:
-    """Invoices that may be tried now, and what their attempts are made of."""
+class Due:
+    """An invoice that may be tried now, under lock, and what decides whether it is."""
 
-    invoices: Sequence[Invoice]
-    methods: dict[UUID, PaymentMethod]
-    """Default method by profile."""
-    customers: dict[tuple[UUID, UUID], str]
-    """The provider's customer id by (profile, provider account)."""
-    attempts: dict[UUID, list[Payment]]
-    """By invoice, oldest first."""
-    intents: dict[UUID, list[PaymentIntent]]
-    """By invoice, by generation."""
-    sellers: dict[UUID, Seller]
-    unpaid: set[UUID]
-    """Subscriptions whose invoices' scheduled moments pass without a charge."""
+    invoice: Collecting
+    seller: SellerDunning
+    unpaid: bool
+    """Its subscription is: scheduled moments pass without a charge."""
+    method: Method | None
+    attempts: list[Attempted]
+    """Oldest first."""
+    intents: list[Intent]
+    """By generation."""
     tries: CardTries
-    """Of the cards of invoices that were declined before."""
+    """Of the cards of all invoices that were declined before."""
 
 
-def load_to_charge(session: Session, *, invoices: Sequence[UUID], now: datetime) -> ToCharge:
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A customer's default method, and the customer's id at its provider."""
+
+    id: UUID
+    method_ref: str
+    provider_account_id: UUID
+    brand: str | None
+    fingerprint: str | None
+    customer_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """An earlier attempt: open, or how it ended."""
+
+    id: UUID
+    seller_id: UUID
+    invoice_id: UUID
+    attempt_no: int
+    kind: str
+    status: str
+    scheduled: bool
+    provider_account_id: UUID
+    payment_method_id: UUID
+    payment_intent_id: UUID
+    customer_ref: str
+    method_ref: str
+    card_fingerprint: str | None
+    amount_minor: int
+    currency: str
+    confirms_ref: str | None
+    charge_ref: str | None
+    first_sent_at: datetime | None
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An intent of an invoice."""
+
+    id: UUID
+    intent_ref: str | None
+    status: str
+
+
+_DUE = f"""
+    SELECT {COLLECTING}, {SELLER_DUNNING}, coalesce(u.status = 'unpaid', false)
+    FROM billing.invoice i
+    JOIN billing.profile f ON f.id = i.profile_id AND f.seller_id = i.seller_id
+    JOIN billing.seller s ON s.id = i.seller_id
+    LEFT JOIN billing.subscription u ON u.id = i.subscription_id AND u.seller_id = i.seller_id
+    WHERE i.id = ANY(%(invoices)s) AND i.status IN ('open', 'draft') AND i.collection = 'automatic'
+      AND i.hold_id IS NULL AND f.hold_id IS NULL AND i.amount_remaining_minor > 0 AND i.next_attempt_at <= %(now)s
+      AND (i.charge_not_before IS NULL OR i.charge_not_before <= clock_timestamp())
+      AND {moves(BrakeKind.COLLECT, "i")}
+    ORDER BY i.id
+    FOR NO KEY UPDATE OF i
+"""  # noqa: S608 (our own names)
+_METHODS = """
+    SELECT m.profile_id, m.id, m.method_ref, m.provider_account_id, m.brand, m.fingerprint, c.customer_ref
+    FROM billing.payment_method m
+    JOIN billing.provider_customer c ON c.profile_id = m.profile_id AND c.provider_account_id = m.provider_account_id
+    WHERE m.profile_id = ANY(%(profiles)s) AND m.is_default
+"""
+_ATTEMPTS = f"""
+    SELECT {", ".join(each.name for each in fields(Attempted))} FROM billing.payment
+    WHERE invoice_id = ANY(%(invoices)s) ORDER BY invoice_id, attempt_no
+"""  # noqa: S608
+_INTENTS = """
+    SELECT invoice_id, id, intent_ref, status FROM billing.payment_intent
+    WHERE invoice_id = ANY(%(invoices)s) ORDER BY invoice_id, generation
+"""
+
+
+def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> list[Due]:
     """Lock those of the invoices that are due for a try, in id order, and read what opening an attempt needs."""
-    due = session.scalars(
-        select(Invoice)
-        .join(Profile, Profile.id == Invoice.profile_id)
-        .where(
-            Invoice.id.in_(invoices),
-            Invoice.status.in_(COLLECTABLE),
-            Invoice.collection == "automatic",
-            Invoice.hold_id.is_(None),
-            Profile.hold_id.is_(None),
-            Invoice.amount_remaining_minor > 0,
-            Invoice.next_attempt_at <= now,
-            or_(Invoice.charge_not_before.is_(None), Invoice.charge_not_before <= func.clock_timestamp()),
-            text(moves(BrakeKind.COLLECT, "invoice")),
+    rows = [
+        (collecting(row), SellerDunning(*row[-6:-1]), row[-1])
+        for row in fetch(session, _DUE, invoices=list(invoices), now=now)
+    ]
+    if not rows:
+        return []
+    ids = [invoice.id for invoice, *_ in rows]
+    profiles = list({invoice.profile_id for invoice, *_ in rows})
+    methods = {profile: Method(*method) for profile, *method in fetch(session, _METHODS, profiles=profiles)}
+    attempts: dict[UUID, list[Attempted]] = defaultdict(list)
+    for row in fetch(session, _ATTEMPTS, invoices=ids):
+        attempts[row.invoice_id].append(Attempted(*row))
+    intents: dict[UUID, list[Intent]] = defaultdict(list)
+    for invoice_id, *intent in fetch(session, _INTENTS, invoices=ids):
+        intents[invoice_id].append(Intent(*intent))
+    retried = {card_of(methods.get(invoice.profile_id)) for invoice, *_ in rows if was_declined(attempts[invoice.id])}
+    tries = tries_of_cards(session, cards={card for card in retried if card is not None}, now=now)
+    return [
+        Due(
+            invoice=invoice,
+            seller=seller,
+            unpaid=unpaid,
+            method=methods.get(invoice.profile_id),
+            attempts=attempts[invoice.id],
+            intents=intents[invoice.id],
+            tries=tries,
         )
-        .order_by(Invoice.id)
-        .with_for_update(of=Invoice, key_share=True)
-    ).all()
-    ids = [invoice.id for invoice in due]
-    of = {invoice.subscription_id for invoice in due if invoice.subscription_id is not None}
-    profiles = {invoice.profile_id for invoice in due}
-    methods = {
-        method.profile_id: method
-        for method in session.scalars(
-            select(PaymentMethod).where(PaymentMethod.profile_id.in_(profiles), PaymentMethod.is_default)
-        )
-    }
-    attempts = _by_invoice(
-        session.scalars(
-            select(Payment).where(Payment.invoice_id.in_(ids)).order_by(Payment.invoice_id, Payment.attempt_no)
-        ).all()
-    )
-    retried = [invoice for invoice in due if was_declined(attempts.get(invoice.id, ()))]
-    cards = {card_of(methods.get(invoice.profile_id)) for invoice in retried}
-    return ToCharge(
-        invoices=due,
-        methods=methods,
-        customers={
-            (customer.profile_id, customer.provider_account_id): customer.customer_ref
-            for customer in session.scalars(select(ProviderCustomer).where(ProviderCustomer.profile_id.in_(profiles)))
-        },
-        attempts=attempts,
-        intents=_by_invoice(
-            session.scalars(
-                select(PaymentIntent)
-                .where(PaymentIntent.invoice_id.in_(ids))
-                .order_by(PaymentIntent.invoice_id, PaymentIntent.generation)
-            ).all()
-        ),
-        sellers={
-            seller.id: seller
-            for seller in session.scalars(select(Seller).where(Seller.id.in_({row.seller_id for row in due})))
-        },
-        unpaid=set(
-            session.scalars(
-                select(Subscription.id).where(Subscription.id.in_(of), Subscription.status == SubscriptionStatus.UNPAID)
-            )
-        ),
-        tries=tries_of_cards(session, cards={card for card in cards if card is not None}, now=now),
-    )
+        for invoice, seller, unpaid in rows
+    ]
 
 
-def was_declined(attempts: Sequence[Payment]) -> bool:
+def was_declined(attempts: Sequence[Attempted]) -> bool:
     """Whether the next try would be a repeat, as card networks count."""
     return any(attempt.status == PaymentStatus.DECLINED for attempt in attempts)
-
-
-Row = TypeVar("Row", Payment, PaymentIntent)
-
-
-def _by_invoice(rows: Sequence[Row]) -> dict[UUID, list[Row]]:
-    grouped: dict[UUID, list[Row]] = defaultdict(list)
-    for row in rows:
-        grouped[row.invoice_id].append(row)
-    return grouped
 
 
 def lock_attempts(session: Session, payments: Sequence[UUID]) -> dict[UUID, tuple[Payment, Invoice, PaymentIntent]]:

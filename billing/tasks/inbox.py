@@ -17,6 +17,6 @@ def tick(parts: Parts) -> None:
 
 
 @task(INBOX_PROCESS)
-def process(parts: Parts, event_id: UUID) -> None:
-    """Handle one event."""
-    inbox.process(parts, event_id)
+def process(parts: Parts, *events: UUID) -> None:
+    """Handle events."""
+    inbox.process_all(parts, *events)

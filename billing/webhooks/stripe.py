@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import structlog
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.exc import DBAPIError
 
-from billing.flows.inbox import receive
+from billing.flows.inbox import Delivery, receive_all
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 
@@ -14,6 +17,9 @@ _log = structlog.get_logger(__name__)
 
 _CLOSED = {"no_secret", "unknown_account", "provider_not_configured"}
 """Refusals that are ours to mend: the provider keeps its delivery and tries again."""
+
+Answer = tuple[dict[str, Any], int]
+"""Body and status."""
 
 
 def stripe_door(parts: Parts) -> Blueprint:
@@ -24,25 +30,41 @@ def stripe_door(parts: Parts) -> Blueprint:
     @door.post("/webhooks/stripe/<code>")
     def deliver(code: str) -> tuple[Response, int]:
         if request.mimetype != "application/json":
-            return _refusal(Fault("Content-Type", "json_only", "send application/json"), 415)
-        limit = parts.settings.billing_webhook_body_limit
-        raw = request.stream.read(limit + 1)
-        if len(raw) > limit:
-            return _refusal(Fault("body", "body_too_large", f"send at most {limit} bytes"), 413)
-        try:
-            stored = receive(
-                parts, provider="stripe", code=code, raw=raw, signature=request.headers.get("Stripe-Signature", "")
-            )
-        except Refused as refused:
-            _log.warning("delivery_refused", code=refused.code, account=code)
-            return _refusal(refused.faults[0], 503 if refused.code in _CLOSED else 400)
-        except DBAPIError as error:
-            _log.error("delivery_not_stored", error=type(error).__name__)
-            return _refusal(Fault("database", "unavailable", "deliver again later"), 503)
-        return jsonify(received=True, new=stored), 200
+            body, status = _refusal(Fault("Content-Type", "json_only", "send application/json"), 415)
+        else:
+            raw = request.stream.read(parts.settings.billing_webhook_body_limit + 1)
+            signature = request.headers.get("Stripe-Signature", "")
+            ((body, status),) = take(parts, code, [Delivery(raw, signature)])
+        return jsonify(body), status
 
     return door
 
 
-def _refusal(fault: Fault, status: int) -> tuple[Response, int]:
-    return jsonify(error={"field": fault.field, "code": fault.code, "mend": fault.mend}), status
+def take(parts: Parts, code: str, deliveries: Sequence[Delivery]) -> list[Answer]:
+    """What the door answers to each of some deliveries of JSON that came together, stored in one transaction."""
+    limit = parts.settings.billing_webhook_body_limit
+    fitting = [each for each in deliveries if len(each.raw) <= limit]
+    try:
+        received = iter(receive_all(parts, provider="stripe", code=code, deliveries=fitting))
+        return [
+            _answer(next(received), code)
+            if len(each.raw) <= limit
+            else _refusal(Fault("body", "body_too_large", f"send at most {limit} bytes"), 413)
+            for each in deliveries
+        ]
+    except Refused as refused:
+        return [_answer(refused, code) for _ in deliveries]
+    except DBAPIError as error:
+        _log.error("delivery_not_stored", error=type(error).__name__)
+        return [_refusal(Fault("database", "unavailable", "deliver again later"), 503) for _ in deliveries]
+
+
+def _answer(received: bool | Refused, code: str) -> Answer:  # noqa: FBT001 (what the inbox says)
+    if isinstance(received, Refused):
+        _log.warning("delivery_refused", code=received.code, account=code)
+        return _refusal(received.faults[0], 503 if received.code in _CLOSED else 400)
+    return {"received": True, "new": received}, 200
+
+
+def _refusal(fault: Fault, status: int) -> Answer:
+    return {"error": {"field": fault.field, "code": fault.code, "mend": fault.mend}}, status

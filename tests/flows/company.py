@@ -84,10 +84,10 @@ class Line:
         self.messages.extend(messages)
 
 
-WORK: dict[str, Callable[[Parts, UUID], object]] = {
+WORK: dict[str, Callable[..., object]] = {
     RENEWALS_BILL.name: renewal.bill,
     COLLECTIONS_CHARGE.name: collection.charge,
-    INBOX_PROCESS.name: inbox.process,
+    INBOX_PROCESS.name: inbox.process_all,
     REFUNDS_SEND.name: refunding.send,
 }
 SWEEPS: tuple[Callable[[Parts], int], ...] = (
@@ -247,7 +247,7 @@ class Company:
         while self.line.messages:
             task, ids = self.line.messages.popleft()
             if task.name in WORK:
-                WORK[task.name](self.parts, UUID(ids[0]))
+                WORK[task.name](self.parts, *map(UUID, ids))
             ran += 1
             assert ran < most, "the line never empties"
         return ran

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
+from billing.commands.payment.open import open_payments
+from billing.commands.payment.send import mark_sent
+from billing.db.clock import wall_now
 from billing.flows import renewal
-from billing.models import WorkItem
+from billing.flows.sending import Attempt, write_answers
+from billing.models import Invoice, WorkItem
+from billing.providers.port import ChargeOutcome, Outcome
+from billing.queries.collection import load_due
+from billing.queue.names import RENEWALS_BILL
+from billing.sandbox.bench.counting import counting_statements
 from tests.flows.company import START, Company
 
 
@@ -193,3 +202,34 @@ def test_an_unknown_that_did_charge_is_found_after_its_key_has_died(acme: Compan
     (attempt,) = acme.payments()
     assert attempt.status == "succeeded"
     assert _charged(acme) == 1190
+
+
+def test_answers_that_come_together_are_written_in_as_many_statements_as_one(acme: Company) -> None:
+    counts = []
+    for size in (1, 6):
+        for number in range(size):
+            acme.customer(f"a{size}{number}")
+            acme.subscribe(f"a{size}{number}", f"s{size}{number}")
+        renewal.plan(acme.parts)
+        for task, ids in list(acme.line.messages):
+            if task == RENEWALS_BILL:
+                renewal.bill(acme.parts, UUID(ids[0]))
+        acme.line.messages.clear()
+        with acme.parts.begin() as session:
+            rows = session.scalars(select(Invoice.id).where(Invoice.status == "open")).all()
+            due = load_due(session, invoices=rows, now=START)
+            opened = open_payments(session, due, now=START, wall=wall_now(session), lease_s=60)
+            mark_sent(session, [(each.id, each.token) for each in opened.payments], now=START)
+        answers = [
+            (
+                Attempt.of(each, sent_before=False),
+                ChargeOutcome(Outcome.SUCCEEDED, intent_ref=f"pi_{each.id.hex}", charge_ref=f"ch_{each.id.hex}"),
+            )
+            for each in opened.payments
+        ]
+        assert len(answers) == size
+        with counting_statements() as sent:
+            write_answers(acme.parts, answers)
+        counts.append(len(sent))
+        assert {invoice.status for invoice in acme.invoices()} == {"paid"}
+    assert counts[0] == counts[1]

@@ -18,6 +18,8 @@ from billing.flows import collection, inbox, renewal
 from billing.kernel.status import EventStatus
 from billing.models import LedgerEntry, ProviderEvent, UnappliedPayment, WorkItem
 from billing.queue.names import INBOX_PROCESS
+from billing.sandbox.bench.counting import counting_statements
+from billing.webhooks.stripe import take
 from tests.flows.company import START, Company
 
 
@@ -222,3 +224,38 @@ def test_a_broker_that_is_down_changes_nothing_for_the_provider(acme: Company) -
     assert INBOX_PROCESS.queue == "webhooks"
     assert isinstance(event.id, UUID)
     assert collection.plan(acme.parts) == 0
+
+
+def _deliveries(acme: Company, *bodies: bytes) -> list[inbox.Delivery]:
+    return [inbox.Delivery(raw, _signed(acme, raw)["Stripe-Signature"]) for raw in bodies]
+
+
+def test_deliveries_that_come_together_are_stored_or_refused_each_by_itself(acme: Company) -> None:
+    good, other = _event(acme), _event(acme, ref="evt_test2")
+    live = _event(acme, ref="evt_live").replace(b'"livemode": false', b'"livemode": true')
+    forged = inbox.Delivery(_event(acme, ref="evt_forged"), _signed(acme, good)["Stripe-Signature"])
+    together = [*_deliveries(acme, good, live, good), forged, *_deliveries(acme, other)]
+    answers = take(acme.parts, "default", together)
+    assert [status for _, status in answers] == [200, 400, 200, 400, 200]
+    assert [body["new"] for body, status in answers if status == 200] == [True, False, True]
+    assert [event.event_ref for event in _events(acme)] == ["evt_test1", "evt_test2"]
+
+
+def test_events_of_money_that_our_rows_show_are_closed_together_and_nothing_is_read(acme: Company) -> None:
+    for number in range(4):
+        acme.customer(f"a{number}")
+        acme.subscribe(f"a{number}", f"s{number}")
+    acme.settle()
+    paid = [event.id for event in _events(acme) if event.type == "payment_intent.succeeded"]
+    assert len(paid) == 4
+    asked = len(list(acme.witness.requests()))
+    counts = []
+    for few in (paid[:1], paid):
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.provider_event SET status = 'received', next_try_at = now()"))
+        with counting_statements() as sent:
+            handled = inbox.process_all(acme.parts, *few)
+        assert handled == dict.fromkeys(few, EventStatus.PROCESSED)
+        counts.append(len(sent))
+    assert counts[0] == counts[1]
+    assert len(list(acme.witness.requests())) == asked

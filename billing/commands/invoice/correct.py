@@ -107,4 +107,6 @@ def _end(session: Session, invoice: Invoice, status: InvoiceStatus, topic: Topic
         payload=payload,
     )
     close_for(session, kind="invoice_not_charged", subject_id=invoice.id, now=now)
-    recover(session, subscription_id=invoice.subscription_id, now=now)
+    if invoice.subscription_id is not None:
+        session.flush()
+        recover(session, [invoice.subscription_id], now=now)

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from billing.commands.invoice.settle import settle
+from billing.commands.invoice.settle import Settled, settle
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
 from billing.kernel.status import COLLECTABLE, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent
 from billing.providers.port import ChargeFacts
+from billing.queries.collecting import lock_collecting
 
 
 def fits(invoice: Invoice, charge: ChargeFacts) -> bool:
@@ -58,7 +59,13 @@ def adopt_charge(
     session.add(payment)
     intent.status = "succeeded"
     session.flush()
-    settle(session, invoice=invoice, payment=payment, now=now)
+    (locked,) = lock_collecting(session, [invoice.id])
+    settle(
+        session,
+        [Settled(locked, payment.id, payment.attempt_no, now, payment.amount_minor, charge.charge_ref)],
+        now=now,
+    )
+    session.refresh(invoice)
     emit(
         session,
         topic=Topic.PAYMENT_SUCCEEDED,

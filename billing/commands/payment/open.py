@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.commands.invoice.dun import dun, pass_moment, policy_of
-from billing.commands.invoice.postpone import keep_within_limits
-from billing.commands.notice.of_invoice import tell_of_no_money
-from billing.kernel.ids import new_id
-from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentKind, PaymentStatus
-from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, ProviderWrite
-from billing.queries.collection import ToCharge
+from billing.commands.invoice.dun import Dunned, dun, pass_moment, policy_of
+from billing.commands.invoice.move import write_collecting
+from billing.commands.invoice.postpone import Postponed, over_limit, postpone
+from billing.db.copy import copy_rows
+from billing.db.copy import field as escaped
+from billing.db.rows import change
+from billing.kernel.errors import Stale
+from billing.kernel.ids import new_id, new_ids
+from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
+from billing.models import Invoice, Payment
+from billing.queries.collecting import Collecting
+from billing.queries.collection import Attempted, Due, Intent, Method
 from billing.rules.dunning import DeclineClass
 
 ON_SESSION_S = 3600
@@ -26,93 +32,203 @@ ON_SESSION_S = 3600
 class Opened:
     """Attempts ready to be sent, and invoices whose moment passed without one."""
 
-    payments: list[Payment] = field(default_factory=list)
+    payments: list[Attempted] = field(default_factory=list)
     passed: list[UUID] = field(default_factory=list)
 
 
-def open_payments(session: Session, due: ToCharge, *, now: datetime, wall: datetime, lease_s: float) -> Opened:
+@dataclass(slots=True)
+class _Writes:
+    """What is gathered for one statement a table."""
+
+    touched: list[Collecting] = field(default_factory=list)
+    dunned: list[Dunned] = field(default_factory=list)
+    postponed: list[Postponed] = field(default_factory=list)
+    reopened: list[Attempted] = field(default_factory=list)
+    opened: list[tuple[Attempted, UUID, str | None]] = field(default_factory=list)
+    """With the profile, and the charge that the intent showed before."""
+    intents: list[tuple[Intent, Attempted, int]] = field(default_factory=list)
+    """New ones, each with its first attempt and its generation."""
+
+
+def open_payments(session: Session, due: Sequence[Due], *, now: datetime, wall: datetime, lease_s: float) -> Opened:
     """Open one attempt for each due invoice, or let its moment pass where there is nothing to charge.
 
     An attempt that surely was not sent is reopened under its own key where its parameters still hold. The partial
     unique index refuses a second open attempt, whoever races.
     """
-    opened = Opened()
-    for invoice in due.invoices:
-        attempts = due.attempts.get(invoice.id, [])
-        if any(attempt.status in OPEN_PAYMENT for attempt in attempts):
-            if attempts[-1].kind == PaymentKind.ON_SESSION:
-                hold_for_customer(invoice, wall=wall)
-            else:
-                # The open attempt decides; its record sets the next moment.
-                invoice.next_attempt_at = None
-            continue
-        method = due.methods.get(invoice.profile_id)
-        customer = due.customers.get((invoice.profile_id, method.provider_account_id)) if method else None
-        last = attempts[-1] if attempts else None
-        policy = policy_of(due.sellers[invoice.seller_id])
-        if method and customer and keep_within_limits(session, due, invoice, method, policy, now=now):
-            opened.passed.append(invoice.id)
-            continue
-        if last and method and customer and _reopens(last, invoice, method, customer):
-            take_lease(last, wall=wall, lease_s=lease_s)
-            last.status, last.closed_at = PaymentStatus.PREPARED, None
+    writes = _Writes()
+    for each in due:
+        _plan(each, writes, now=now, wall=wall)
+    write_collecting(session, writes.touched)
+    dun(session, writes.dunned, now=now)
+    postpone(session, writes.postponed, now=now)
+    until = wall + timedelta(seconds=lease_s)
+    _reopen(session, writes.reopened, until)
+    _write_intents(session, writes.intents)
+    _write_payments(session, writes.opened, now, until)
+    attempts = [*writes.reopened, *(attempt for attempt, _, _ in writes.opened)]
+    passed = [each.invoice.id for each in writes.dunned] + [each.invoice.id for each in writes.postponed]
+    return Opened(attempts, passed)
+
+
+def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
+    invoice, method = due.invoice, due.method
+    last = due.attempts[-1] if due.attempts else None
+    if any(attempt.status in OPEN_PAYMENT for attempt in due.attempts):
+        if due.attempts[-1].kind == PaymentKind.ON_SESSION:
+            hold_for_customer(invoice, wall=wall)
+        else:
+            # The open attempt decides; its record sets the next moment.
             invoice.next_attempt_at = None
-            opened.payments.append(last)
-            continue
-        # What was proven not charged is tried anew in the place of its scheduled moment.
-        again = not invoice.extra_try and last is not None and last.status == PaymentStatus.CANCELED and last.scheduled
-        scheduled = pass_moment(invoice, policy, now=now) or again
-        if method is None or customer is None or invoice.waits_for_method:
-            dun(session, invoice=invoice, policy=policy, decline=DeclineClass.HARD, scheduled=scheduled, now=now)
-            _tell(session, invoice, DeclineClass.HARD, method, now)
-            opened.passed.append(invoice.id)
-            continue
-        if scheduled and invoice.subscription_id in due.unpaid:
-            dun(session, invoice=invoice, policy=policy, decline=DeclineClass.SOFT, scheduled=True, now=now)
-            _tell(session, invoice, DeclineClass.SOFT, method, now)
-            opened.passed.append(invoice.id)
-            continue
-        intent = live_intent(session, invoice, method, due.intents.get(invoice.id, []))
-        payment = new_attempt(invoice, method, customer, intent, attempts, scheduled=scheduled, now=now)
-        take_lease(payment, wall=wall, lease_s=lease_s)
-        add_attempt(session, payment)
+        writes.touched.append(invoice)
+        return
+    policy = policy_of(due.seller)
+    held = over_limit(due, method, policy, now=now) if method is not None else None
+    if isinstance(held, Postponed):
+        writes.postponed.append(held)
+        return
+    if held is not None:
+        writes.dunned.append(held)
+        return
+    if last is not None and method is not None and _reopens(last, invoice, method):
         invoice.next_attempt_at = None
-        opened.payments.append(payment)
-    session.flush()
-    return opened
+        writes.touched.append(invoice)
+        writes.reopened.append(replace(last, token=last.token + 1, status=PaymentStatus.PREPARED))
+        return
+    # What was proven not charged is tried anew in the place of its scheduled moment.
+    again = not invoice.extra_try and last is not None and last.status == PaymentStatus.CANCELED and last.scheduled
+    scheduled = pass_moment(invoice, policy, now=now) or again
+    if method is None or invoice.waits_for_method:
+        method_id = method.id if method else None
+        writes.dunned.append(Dunned(invoice, policy, DeclineClass.HARD, scheduled, method_id=method_id))
+        return
+    if scheduled and due.unpaid:
+        writes.dunned.append(Dunned(invoice, policy, DeclineClass.SOFT, scheduled=True, method_id=method.id))
+        return
+    invoice.next_attempt_at = None
+    writes.touched.append(invoice)
+    _plan_attempt(due, method, writes, scheduled=scheduled)
 
 
-def hold_for_customer(invoice: Invoice, *, wall: datetime) -> None:
+def hold_for_customer(invoice: Collecting | Invoice, *, wall: datetime) -> None:
     """The customer is paying. The schedule stays as it is and waits, also where one of its moments comes meanwhile."""
     invoice.charge_not_before = wall + timedelta(seconds=ON_SESSION_S)
 
 
-def add_attempt(session: Session, payment: Payment) -> None:
-    """Write a new attempt, and the key under which it will be sent."""
-    session.add(payment)
-    session.flush()
-    session.add(
-        ProviderWrite(
-            id=new_id(),
-            seller_id=payment.seller_id,
-            payment_id=payment.id,
-            step="charge",
-            key=str(payment.id),
-            parameter_hash=parameter_hash(payment),
-        )
+def _plan_attempt(due: Due, method: Method, writes: _Writes, *, scheduled: bool) -> None:
+    """On the invoice's one live intent, or its successor once every earlier one is canceled or proven absent."""
+    invoice = due.invoice
+    live = next((intent for intent in due.intents if intent.status == "open"), None)
+    intent = live or Intent(new_id(), None, "open")
+    charges = [each.charge_ref for each in due.attempts if each.payment_intent_id == intent.id and each.charge_ref]
+    attempt = Attempted(
+        id=new_id(),
+        seller_id=invoice.seller_id,
+        invoice_id=invoice.id,
+        attempt_no=len(due.attempts) + 1,
+        kind=PaymentKind.OFF_SESSION,
+        status=PaymentStatus.PREPARED,
+        scheduled=scheduled,
+        provider_account_id=method.provider_account_id,
+        payment_method_id=method.id,
+        payment_intent_id=intent.id,
+        customer_ref=method.customer_ref,
+        method_ref=method.method_ref,
+        card_fingerprint=method.fingerprint,
+        amount_minor=invoice.amount_remaining_minor,
+        currency=invoice.currency,
+        confirms_ref=intent.intent_ref,
+        charge_ref=None,
+        first_sent_at=None,
+        token=1,
+    )
+    if live is None:
+        writes.intents.append((intent, attempt, len(due.intents) + 1))
+    writes.opened.append((attempt, invoice.profile_id, charges[-1] if charges else None))
+
+
+def _reopens(last: Attempted, invoice: Collecting, method: Method) -> bool:
+    return (
+        last.status == PaymentStatus.NOT_SENT
+        and last.kind == PaymentKind.OFF_SESSION
+        and last.payment_method_id == method.id
+        and last.customer_ref == method.customer_ref
+        and last.amount_minor == invoice.amount_remaining_minor
     )
 
 
-def _tell(
-    session: Session, invoice: Invoice, decline: DeclineClass, method: PaymentMethod | None, now: datetime
+_REOPEN = """
+    UPDATE billing.payment p
+    SET status = 'prepared', closed_at = NULL, token = p.token + 1, lease_until = %(until)s,
+        next_check_at = %(until)s, version = p.version + 1, updated_at = clock_timestamp()
+    FROM unnest(%(ids)s::uuid[], %(tokens)s::int[]) AS ours(id, token)
+    WHERE p.id = ours.id AND p.status = 'not_sent' AND p.token + 1 = ours.token
+"""
+
+
+def _reopen(session: Session, attempts: Sequence[Attempted], until: datetime) -> None:
+    if not attempts:
+        return
+    ids, tokens = [attempt.id for attempt in attempts], [attempt.token for attempt in attempts]
+    if change(session, _REOPEN, ids=ids, tokens=tokens, until=until) != len(attempts):
+        raise Stale("an attempt is in other hands")
+
+
+_INTENTS = ("id", "seller_id", "invoice_id", "provider_account_id", "generation", "status", "version")
+
+
+def _write_intents(session: Session, intents: Sequence[tuple[Intent, Attempted, int]]) -> None:
+    copy_rows(
+        session,
+        "payment_intent",
+        _INTENTS,
+        (
+            f"{intent.id.hex}\t{first.seller_id.hex}\t{first.invoice_id.hex}\t{first.provider_account_id.hex}"
+            f"\t{generation}\t{intent.status}\t1"
+            for intent, first, generation in intents
+        ),
+    )
+
+
+_PAYMENTS = (
+    "id", "seller_id", "invoice_id", "profile_id", "attempt_no", "kind", "scheduled", "provider_account_id",
+    "payment_method_id", "payment_intent_id", "customer_ref", "method_ref", "card_fingerprint", "amount_minor",
+    "currency", "confirms_ref", "noted_charge_ref", "opened_at", "status", "token", "lease_until", "next_check_at",
+    "checks", "absent_lists", "version",
+)  # fmt: skip
+_STEPS = ("id", "seller_id", "payment_id", "step", "key", "parameter_hash")
+
+
+def _write_payments(
+    session: Session, opened: Sequence[tuple[Attempted, UUID, str | None]], now: datetime, until: datetime
 ) -> None:
-    """The customer of an invoice whose moment passed without a charge. A draft's customer is at hand."""
-    if invoice.status == InvoiceStatus.OPEN:
-        method_id = method.id if method else None
-        tell_of_no_money(session, invoice=invoice, decline=decline, payment_id=None, method_id=method_id, now=now)
+    at, lease = now.isoformat(), until.isoformat()
+    copy_rows(
+        session,
+        "payment",
+        _PAYMENTS,
+        (
+            f"{each.id.hex}\t{each.seller_id.hex}\t{each.invoice_id.hex}\t{profile_id.hex}\t{each.attempt_no}"
+            f"\t{each.kind}\t{each.scheduled}\t{each.provider_account_id.hex}\t{each.payment_method_id.hex}"
+            f"\t{each.payment_intent_id.hex}\t{escaped(each.customer_ref)}\t{escaped(each.method_ref)}"
+            f"\t{escaped(each.card_fingerprint)}"
+            f"\t{each.amount_minor}\t{each.currency}\t{escaped(each.confirms_ref)}\t{escaped(noted)}\t{at}"
+            f"\t{each.status}\t{each.token}\t{lease}\t{lease}\t0\t0\t1"
+            for each, profile_id, noted in opened
+        ),
+    )
+    copy_rows(
+        session,
+        "provider_write",
+        _STEPS,
+        (
+            f"{id_.hex}\t{each.seller_id.hex}\t{each.id.hex}\tcharge\t{each.id}\t{parameter_hash(each)}"
+            for id_, (each, _, _) in zip(new_ids(len(opened)), opened, strict=True)
+        ),
+    )
 
 
-def parameter_hash(payment: Payment) -> str:
+def parameter_hash(payment: Attempted | Payment) -> str:
     """SHA-256 over what is sent under the attempt's key: the same key always carries the same hash."""
     frozen = (
         payment.invoice_id,
@@ -124,77 +240,3 @@ def parameter_hash(payment: Payment) -> str:
         *((payment.kind,) if payment.kind == PaymentKind.ON_SESSION else ()),
     )
     return hashlib.sha256("\n".join(map(str, frozen)).encode()).hexdigest()
-
-
-def _reopens(last: Payment, invoice: Invoice, method: PaymentMethod, customer: str) -> bool:
-    return (
-        last.status == PaymentStatus.NOT_SENT
-        and last.kind == PaymentKind.OFF_SESSION
-        and last.payment_method_id == method.id
-        and last.customer_ref == customer
-        and last.amount_minor == invoice.amount_remaining_minor
-    )
-
-
-def take_lease(payment: Payment, *, wall: datetime, lease_s: float) -> None:
-    """The attempt is in this worker's hands, for so many seconds of wall time."""
-    payment.token = (payment.token or 0) + 1
-    payment.lease_until = payment.next_check_at = wall + timedelta(seconds=lease_s)
-
-
-def live_intent(session: Session, invoice: Invoice, method: PaymentMethod, known: list[PaymentIntent]) -> PaymentIntent:
-    """The invoice's one live intent, or its successor once every earlier one is canceled or proven absent."""
-    live = next((intent for intent in known if intent.status == "open"), None)
-    if live is not None:
-        return live
-    intent = PaymentIntent(
-        id=new_id(),
-        seller_id=invoice.seller_id,
-        invoice_id=invoice.id,
-        provider_account_id=method.provider_account_id,
-        generation=len(known) + 1,
-        intent_ref=None,
-        status="open",
-    )
-    session.add(intent)
-    session.flush()
-    return intent
-
-
-def new_attempt(
-    invoice: Invoice,
-    method: PaymentMethod,
-    customer: str,
-    intent: PaymentIntent,
-    earlier: list[Payment],
-    *,
-    scheduled: bool,
-    now: datetime,
-    kind: PaymentKind = PaymentKind.OFF_SESSION,
-) -> Payment:
-    """An attempt for all that remains, after `earlier` ones of the invoice; not written yet."""
-    charges = [
-        attempt.charge_ref for attempt in earlier if attempt.payment_intent_id == intent.id and attempt.charge_ref
-    ]
-    return Payment(
-        id=new_id(),
-        seller_id=invoice.seller_id,
-        invoice_id=invoice.id,
-        profile_id=invoice.profile_id,
-        attempt_no=len(earlier) + 1,
-        kind=kind,
-        scheduled=scheduled,
-        provider_account_id=method.provider_account_id,
-        payment_method_id=method.id,
-        payment_intent_id=intent.id,
-        customer_ref=customer,
-        method_ref=method.method_ref,
-        card_fingerprint=method.fingerprint,
-        amount_minor=invoice.amount_remaining_minor,
-        currency=invoice.currency,
-        confirms_ref=intent.intent_ref,
-        noted_charge_ref=charges[-1] if charges else None,
-        opened_at=now,
-        status=PaymentStatus.PREPARED,
-        token=0,
-    )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from billing.commands.payment.open import add_attempt, hold_for_customer, live_intent, new_attempt, take_lease
+from billing.commands.payment.open import hold_for_customer, parameter_hash
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.status import OPEN_PAYMENT, PaymentKind
-from billing.models import Payment
+from billing.kernel.ids import new_id
+from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
+from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, ProviderWrite
 from billing.queries.on_session import ToPay
 from billing.rules.dunning import DeclineClass, classify
 
@@ -31,19 +32,17 @@ def open_on_session(session: Session, to_pay: ToPay, *, now: datetime, wall: dat
         raise Refused(Fault("payment_method", "payment_method_missing", "add one first"))
     if is_refused_for_good(to_pay):
         raise Refused(Fault("payment_method", "payment_method_refused", "the card was refused for good; give another"))
-    intent = live_intent(session, invoice, method, to_pay.intents)
-    payment = new_attempt(
+    intent = _live_intent(session, invoice, method, to_pay.intents)
+    payment = _new_attempt(
         invoice,
         method,
         to_pay.customer_ref,
         intent,
         to_pay.attempts,
-        scheduled=False,
         now=now,
-        kind=PaymentKind.ON_SESSION,
     )
-    take_lease(payment, wall=wall, lease_s=lease_s)
-    add_attempt(session, payment)
+    _take_lease(payment, wall=wall, lease_s=lease_s)
+    _add_attempt(session, payment)
     hold_for_customer(invoice, wall=wall)
     session.flush()
     return payment
@@ -55,3 +54,83 @@ def is_refused_for_good(to_pay: ToPay) -> bool:
         return False
     last = to_pay.attempts[-1]
     return last.payment_method_id == to_pay.method.id and classify(last.decline_code, last.advice_code) in _FOR_GOOD
+
+
+def _add_attempt(session: Session, payment: Payment) -> None:
+    """Write a new attempt, and the key under which it will be sent."""
+    session.add(payment)
+    session.flush()
+    session.add(
+        ProviderWrite(
+            id=new_id(),
+            seller_id=payment.seller_id,
+            payment_id=payment.id,
+            step="charge",
+            key=str(payment.id),
+            parameter_hash=parameter_hash(payment),
+        )
+    )
+
+
+def _take_lease(payment: Payment, *, wall: datetime, lease_s: float) -> None:
+    """The attempt is in this worker's hands, for so many seconds of wall time."""
+    payment.token = (payment.token or 0) + 1
+    payment.lease_until = payment.next_check_at = wall + timedelta(seconds=lease_s)
+
+
+def _live_intent(
+    session: Session, invoice: Invoice, method: PaymentMethod, known: list[PaymentIntent]
+) -> PaymentIntent:
+    """The invoice's one live intent, or its successor once every earlier one is canceled or proven absent."""
+    live = next((intent for intent in known if intent.status == "open"), None)
+    if live is not None:
+        return live
+    intent = PaymentIntent(
+        id=new_id(),
+        seller_id=invoice.seller_id,
+        invoice_id=invoice.id,
+        provider_account_id=method.provider_account_id,
+        generation=len(known) + 1,
+        intent_ref=None,
+        status="open",
+    )
+    session.add(intent)
+    session.flush()
+    return intent
+
+
+def _new_attempt(
+    invoice: Invoice,
+    method: PaymentMethod,
+    customer: str,
+    intent: PaymentIntent,
+    earlier: list[Payment],
+    *,
+    now: datetime,
+) -> Payment:
+    """An attempt for all that remains, after `earlier` ones of the invoice; not written yet."""
+    charges = [
+        attempt.charge_ref for attempt in earlier if attempt.payment_intent_id == intent.id and attempt.charge_ref
+    ]
+    return Payment(
+        id=new_id(),
+        seller_id=invoice.seller_id,
+        invoice_id=invoice.id,
+        profile_id=invoice.profile_id,
+        attempt_no=len(earlier) + 1,
+        kind=PaymentKind.ON_SESSION,
+        scheduled=False,
+        provider_account_id=method.provider_account_id,
+        payment_method_id=method.id,
+        payment_intent_id=intent.id,
+        customer_ref=customer,
+        method_ref=method.method_ref,
+        card_fingerprint=method.fingerprint,
+        amount_minor=invoice.amount_remaining_minor,
+        currency=invoice.currency,
+        confirms_ref=intent.intent_ref,
+        noted_charge_ref=charges[-1] if charges else None,
+        opened_at=now,
+        status=PaymentStatus.PREPARED,
+        token=0,
+    )

@@ -1,262 +1,197 @@
-"""Record what came of an attempt: one table from outcome to rows, under the locks of invoice, attempt and intent."""
+"""Record what came of attempts: the usual ends of many at once, and one path for each rare one (`record_one`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.commands.invoice.dun import dun, policy_of
-from billing.commands.invoice.hold import hold_invoice
-from billing.commands.invoice.resume import resume
-from billing.commands.invoice.settle import settle
-from billing.commands.notice.of_invoice import tell_of_no_money
-from billing.commands.payment.unapplied import keep_unapplied
-from billing.commands.work_item.close import close_for
-from billing.commands.work_item.raise_item import raise_item
-from billing.events.outbox import emit
+from billing.commands.invoice.dun import Dunned, dun, policy_of
+from billing.commands.invoice.settle import Settled, settle
+from billing.commands.payment.record_one import Recording, evidence_of, record_one
+from billing.commands.work_item.close import close_all_for
+from billing.db.rows import change, fetch
+from billing.events.bulk import emit_many, payload
 from billing.events.topics import Topic
-from billing.kernel.status import CLOSED_PAYMENT, COLLECTABLE, InvoiceStatus, PaymentKind, PaymentStatus, require_move
-from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, Seller
+from billing.kernel.errors import Stale
+from billing.kernel.status import InvoiceStatus, PaymentKind, PaymentStatus, require_move
 from billing.providers.port import ChargeOutcome, Outcome
-from billing.rules.dunning import classify
+from billing.queries.collecting import SELLER_DUNNING, Answered, SellerDunning
+from billing.queries.collection import lock_attempts
+from billing.rules.dunning import DunningPolicy, classify
 
-UNKNOWN_IS_WORK_S = 24 * 3600
-"""An outcome still unknown at this age of its key (business seconds) becomes a work item as well; it stays unknown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """One locked attempt, what is known of it now, and both clocks."""
-
-    session: Session
-    payment: Payment
-    invoice: Invoice
-    intent: PaymentIntent
-    outcome: ChargeOutcome
-    now: datetime
-    wall: datetime
-    back_off_s: tuple[float, ...]
-
-    def pause_s(self) -> float:
-        """The technical back-off after this many checks, or what the provider asked for, if longer."""
-        step = min(self.payment.checks, len(self.back_off_s) - 1)
-        return max(self.back_off_s[step], self.outcome.retry_after_s or 0.0)
+Answer = tuple[Answered, ChargeOutcome]
 
 
-def record(recording: Recording) -> None:
-    """Write the outcome. The caller holds the rows and has checked the token; what is closed already is left alone."""
-    payment, intent, outcome = recording.payment, recording.intent, recording.outcome
-    if payment.status != outcome.outcome:
-        require_move(PaymentStatus(payment.status), PaymentStatus(outcome.outcome))
-    if outcome.intent_ref and intent.intent_ref is None:
-        intent.intent_ref = outcome.intent_ref
-    payment.reason = outcome.reason or None
-    payment.evidence = {
-        "outcome": outcome.outcome,
-        "reason": outcome.reason,
-        "http_status": outcome.http_status,
-        "request": outcome.request_ref,
-        "replayed": outcome.replayed,
-    }
-    payment.status = PaymentStatus(outcome.outcome)
-    payment.lease_until = None
-    if payment.status in CLOSED_PAYMENT:
-        payment.closed_at = recording.now
-        payment.next_check_at = None
-    else:
-        payment.next_check_at = recording.wall + timedelta(seconds=recording.pause_s())
-        payment.checks += 1
-    if outcome.outcome in (Outcome.SUCCEEDED, Outcome.DECLINED):
-        payment.charge_ref = outcome.charge_ref
-        payment.decline_code = outcome.decline_code
-        payment.advice_code = outcome.advice_code
-    recording.session.flush()
-    _HANDLERS[outcome.outcome](recording)
-    if payment.closed_at is not None and payment.checks:
-        # Only what was held up before can be somebody's work: others cost nothing.
-        close_for(recording.session, kind="payment_unknown", subject_id=payment.id, now=recording.now)
-        _note_account_answers(recording)
+def record(
+    session: Session, answers: Sequence[Answer], *, now: datetime, wall: datetime, back_off_s: tuple[float, ...]
+) -> None:
+    """Write the outcomes. The caller has locked the rows (`lock_answered`) and checked their tokens.
+
+    `now` is business time, `wall` the database's; `back_off_s` are the pauses before an open attempt is asked about
+    again. Raises `Stale` where a row is not as it was locked.
+    """
+    taken = [each for each in answers if _is_usual(each, Outcome.SUCCEEDED)]
+    declined = [each for each in answers if _is_usual(each, Outcome.DECLINED)]
+    usual = taken + declined
+    _close(session, usual, now)
+    _note_intents(session, usual)
+    settle(session, [_settled(each) for each in taken], now=now)
+    dun(session, _dunned(session, declined), now=now)
+    _tell(session, Topic.PAYMENT_SUCCEEDED, taken, now)
+    _tell(session, Topic.PAYMENT_DECLINED, declined, now)
+    close_all_for(session, [item for attempt, _ in usual for item in _answered_for(attempt)], now=now)
+    done = {attempt.payment_id for attempt, _ in usual}
+    rare = {attempt.payment_id: outcome for attempt, outcome in answers if attempt.payment_id not in done}
+    if rare:
+        for payment_id, (payment, invoice, intent) in lock_attempts(session, list(rare)).items():
+            record_one(Recording(session, payment, invoice, intent, rare[payment_id], now, wall, back_off_s))
 
 
-def _note_account_answers(recording: Recording) -> None:
-    """The account takes charges again."""
-    payment = recording.payment
-    if payment.status in (PaymentStatus.SUCCEEDED, PaymentStatus.DECLINED):
-        account = payment.provider_account_id
-        close_for(recording.session, kind="provider_refuses_account", subject_id=account, now=recording.now)
+def _is_usual(answer: Answer, outcome: Outcome) -> bool:
+    """Money for an open invoice, or a decline of it that the schedule goes by."""
+    attempt, given = answer
+    if outcome is Outcome.DECLINED and attempt.kind == PaymentKind.ON_SESSION:
+        return False
+    return given.outcome is outcome and attempt.invoice.status == InvoiceStatus.OPEN
 
 
-def _succeeded(recording: Recording) -> None:
-    payment, intent, invoice = recording.payment, recording.intent, recording.invoice
-    intent.status = "succeeded"
-    if invoice.status == InvoiceStatus.OPEN:
-        settle(recording.session, invoice=invoice, payment=payment, now=recording.now)
-    else:
-        keep_unapplied(recording.session, invoice=invoice, payment=payment, now=recording.now)
-    _tell(recording, Topic.PAYMENT_SUCCEEDED, {"charge_ref": payment.charge_ref})
+def _answered_for(attempt: Answered) -> tuple[tuple[str, UUID], ...]:
+    """Only what was held up before can be somebody's work: others cost nothing. The account takes charges again."""
+    if not attempt.checks:
+        return ()
+    return ("payment_unknown", attempt.payment_id), ("provider_refuses_account", attempt.provider_account_id)
 
 
-def _declined(recording: Recording) -> None:
-    payment, outcome, invoice = recording.payment, recording.outcome, recording.invoice
-    if outcome.intent_ref is None and recording.intent.intent_ref is None:
-        # Refused before an intent was made: there is none to confirm later.
-        recording.intent.status = "absent"
-    if payment.kind == PaymentKind.ON_SESSION and invoice.status in COLLECTABLE:
-        resume(invoice, decline=classify(outcome.decline_code, outcome.advice_code))
-        _try_newer_method(recording)
-    elif invoice.status == InvoiceStatus.OPEN:
-        seller = recording.session.get_one(Seller, invoice.seller_id)
-        decline = classify(outcome.decline_code, outcome.advice_code)
-        dun(
-            recording.session,
-            invoice=invoice,
-            policy=policy_of(seller),
-            decline=decline,
-            scheduled=payment.scheduled,
-            now=recording.now,
-        )
-        _try_newer_method(recording)
-        tell_of_no_money(
-            recording.session,
-            invoice=invoice,
-            decline=decline,
-            payment_id=payment.id,
-            method_id=payment.payment_method_id,
-            now=recording.now,
-        )
-    elif invoice.status == InvoiceStatus.DRAFT:
-        _try_newer_method(recording)
-    _tell(recording, Topic.PAYMENT_DECLINED, {"decline_code": outcome.decline_code})
+_CLOSE = """
+    UPDATE billing.payment p
+    SET status = ended.status, reason = ended.reason, evidence = ended.evidence, charge_ref = ended.charge_ref,
+        decline_code = ended.decline_code, advice_code = ended.advice_code, lease_until = NULL, next_check_at = NULL,
+        closed_at = %(now)s, version = p.version + 1, updated_at = clock_timestamp()
+    FROM unnest(%(ids)s::uuid[], %(tokens)s::int[], %(before)s::text[], %(statuses)s::text[], %(reasons)s::text[],
+                %(evidence)s::jsonb[], %(charges)s::text[], %(declines)s::text[], %(advice)s::text[])
+         AS ended(id, token, before, status, reason, evidence, charge_ref, decline_code, advice_code)
+    WHERE p.id = ended.id AND p.token = ended.token AND p.status = ended.before
+"""
 
 
-def _try_newer_method(recording: Recording) -> None:
-    """A default that was made while this attempt was open has not been tried yet: it is tried at once."""
-    payment, invoice = recording.payment, recording.invoice
-    default = recording.session.scalars(
-        select(PaymentMethod.id).where(PaymentMethod.profile_id == payment.profile_id, PaymentMethod.is_default)
-    ).one_or_none()
-    if default is not None and default != payment.payment_method_id:
-        invoice.next_attempt_at = recording.now
-        invoice.extra_try = True
-        invoice.waits_for_method = False
-
-
-def _pending(recording: Recording) -> None:
-    """The provider is at it, or the customer is: it is asked again, for as long as that takes."""
-
-
-def _not_sent(recording: Recording) -> None:
-    """Nothing reached the provider: the same attempt is sent again later and no dunning step is used."""
-    payment, invoice = recording.payment, recording.invoice
-    payment.checks += 1
-    if invoice.status not in COLLECTABLE:
+def _close(session: Session, answers: Sequence[Answer], now: datetime) -> None:
+    if not answers:
         return
-    if payment.kind == PaymentKind.ON_SESSION:
-        resume(invoice)
-    else:
-        invoice.next_attempt_at = recording.now
-        invoice.extra_try = not payment.scheduled
-        invoice.charge_not_before = recording.wall + timedelta(seconds=recording.pause_s())
-    if recording.outcome.needs_person:
-        hold_invoice(
-            recording.session,
-            invoice=invoice,
-            summary=f"The provider won't take the charge of invoice {invoice.number} as it is; it waits for a person.",
-            error=recording.outcome.reason,
-            now=recording.now,
-        )
-    elif recording.outcome.account_wide:
-        raise_item(
-            recording.session,
-            kind="provider_refuses_account",
-            subject_type="provider_account",
-            subject_id=payment.provider_account_id,
-            summary="The payment provider refuses our key; charges wait and no attempt is used up.",
-            error=recording.outcome.reason,
-            safe_actions=["retry", "park"],
-            now=recording.now,
-        )
+    for attempt, outcome in answers:
+        require_move(PaymentStatus(attempt.status), PaymentStatus(outcome.outcome))
+    outcomes = [outcome for _, outcome in answers]
+    written = change(
+        session,
+        _CLOSE,
+        now=now,
+        ids=[attempt.payment_id for attempt, _ in answers],
+        tokens=[attempt.token for attempt, _ in answers],
+        before=[attempt.status for attempt, _ in answers],
+        statuses=[str(outcome.outcome) for outcome in outcomes],
+        reasons=[outcome.reason or None for outcome in outcomes],
+        evidence=[json.dumps(evidence_of(outcome)) for outcome in outcomes],
+        charges=[outcome.charge_ref for outcome in outcomes],
+        declines=[outcome.decline_code for outcome in outcomes],
+        advice=[outcome.advice_code for outcome in outcomes],
+    )
+    if written != len(answers):
+        raise Stale("an attempt is in other hands")
 
 
-def _unknown(recording: Recording) -> None:
-    payment, outcome = recording.payment, recording.outcome
-    payment.absent_lists += outcome.reason == LISTED_ABSENT
-    if payment.checks == 1:
-        _tell(recording, Topic.PAYMENT_UNKNOWN, {"reason": outcome.reason})
-    age_s = (recording.now - payment.first_sent_at).total_seconds() if payment.first_sent_at else 0.0
-    if age_s >= UNKNOWN_IS_WORK_S or outcome.needs_person:
-        raise_item(
-            recording.session,
-            kind="payment_unknown",
-            subject_type="payment",
-            subject_id=payment.id,
-            seller_id=payment.seller_id,
-            profile_id=payment.profile_id,
-            amount_minor=payment.amount_minor,
-            currency=payment.currency,
-            summary=f"Whether invoice {recording.invoice.number} was charged is unknown; it is not charged again.",
-            error=outcome.reason,
-            safe_actions=["retry", "park"],
-            next_try_at=payment.next_check_at,
-            now=recording.now,
-        )
+_NOTE = """
+    UPDATE billing.payment_intent n
+    SET intent_ref = noted.intent_ref, status = noted.status, version = n.version + 1, updated_at = clock_timestamp()
+    FROM unnest(%(ids)s::uuid[], %(refs)s::text[], %(statuses)s::text[]) AS noted(id, intent_ref, status)
+    WHERE n.id = noted.id
+"""
 
 
-def _canceled(recording: Recording) -> None:
-    """Proven not charged. The invoice's next attempt has a new key, and a new intent where this one is gone."""
-    invoice = recording.invoice
-    if recording.outcome.reason == INTENT_ABSENT:
-        recording.intent.status = "absent"
-    elif recording.outcome.reason != INTENT_KEPT:
-        recording.intent.status = "canceled"
-    if invoice.status not in COLLECTABLE:
-        return
-    if recording.payment.kind == PaymentKind.ON_SESSION:
-        resume(invoice)
-        _try_newer_method(recording)
-    else:
-        invoice.next_attempt_at = recording.now
-        invoice.extra_try = not recording.payment.scheduled
-        invoice.charge_not_before = recording.wall + timedelta(seconds=recording.pause_s())
+def _note_intents(session: Session, answers: Sequence[Answer]) -> None:
+    """The intent's id, once the provider told it, and its end. One that was refused before it was made is absent."""
+    noted = []
+    for attempt, outcome in answers:
+        ref, status = attempt.intent_ref or outcome.intent_ref, attempt.intent_status
+        if outcome.outcome is Outcome.SUCCEEDED:
+            status = "succeeded"
+        elif ref is None:
+            status = "absent"
+        if (ref, status) != (attempt.intent_ref, attempt.intent_status):
+            noted.append((attempt.intent_id, ref, status))
+    if noted:
+        ids, refs, statuses = zip(*noted, strict=True)
+        change(session, _NOTE, ids=list(ids), refs=list(refs), statuses=list(statuses))
 
 
-INTENT_ABSENT = "proven_absent"
-"""Reason of a cancellation: no intent of this attempt exists at the provider."""
-INTENT_KEPT = "proven_not_charged"
-"""Reason of a cancellation: the intent exists, unharmed; only this attempt's key is spent."""
-LISTED_ABSENT = "listed_absent"
-"""Reason of an unknown: a complete list, old enough to count, did not show the attempt."""
-
-
-def _tell(recording: Recording, topic: Topic, more: dict[str, str | None]) -> None:
-    payment = recording.payment
-    emit(
-        recording.session,
-        topic=topic,
-        object_type="payment",
-        object_id=payment.id,
-        seller_id=payment.seller_id,
-        now=recording.now,
-        payload={
-            "payment_id": str(payment.id),
-            "invoice_id": str(payment.invoice_id),
-            "amount_minor": payment.amount_minor,
-            "currency": payment.currency,
-            **more,
-        },
+def _settled(answer: Answer) -> Settled:
+    attempt, outcome = answer
+    assert outcome.charge_ref is not None
+    return Settled(
+        invoice=attempt.invoice,
+        payment_id=attempt.payment_id,
+        attempt_no=attempt.attempt_no,
+        opened_at=attempt.opened_at,
+        amount_minor=attempt.amount_minor,
+        charge_ref=outcome.charge_ref,
     )
 
 
-_HANDLERS: dict[Outcome, Callable[[Recording], None]] = {
-    Outcome.SUCCEEDED: _succeeded,
-    Outcome.DECLINED: _declined,
-    Outcome.PROCESSING: _pending,
-    Outcome.REQUIRES_ACTION: _pending,
-    Outcome.NOT_SENT: _not_sent,
-    Outcome.UNKNOWN: _unknown,
-    Outcome.CANCELED: _canceled,
-}
+_POLICIES = f"SELECT s.id, {SELLER_DUNNING} FROM billing.seller s WHERE s.id = ANY(%(sellers)s)"  # noqa: S608
+_DEFAULTS = "SELECT profile_id, id FROM billing.payment_method WHERE profile_id = ANY(%(profiles)s) AND is_default"
+
+
+def _dunned(session: Session, answers: Sequence[Answer]) -> list[Dunned]:
+    if not answers:
+        return []
+    sellers = {attempt.invoice.seller_id for attempt, _ in answers}
+    policies = _policies(session, sellers)
+    profiles = {attempt.invoice.profile_id for attempt, _ in answers}
+    default = {row.profile_id: row.id for row in fetch(session, _DEFAULTS, profiles=list(profiles))}
+    return [
+        Dunned(
+            invoice=attempt.invoice,
+            policy=policies[attempt.invoice.seller_id],
+            decline=classify(outcome.decline_code, outcome.advice_code),
+            scheduled=attempt.scheduled,
+            # A default that was made while this attempt was open has not been tried yet.
+            untried_method=default.get(attempt.invoice.profile_id, attempt.payment_method_id)
+            != attempt.payment_method_id,
+            payment_id=attempt.payment_id,
+            method_id=attempt.payment_method_id,
+        )
+        for attempt, outcome in answers
+    ]
+
+
+def _policies(session: Session, sellers: Collection[UUID]) -> dict[UUID, DunningPolicy]:
+    rows = fetch(session, _POLICIES, sellers=list(sellers))
+    return {id_: policy_of(SellerDunning(*dunning)) for id_, *dunning in rows}
+
+
+def _tell(session: Session, topic: Topic, answers: Sequence[Answer], now: datetime) -> None:
+    emit_many(
+        session,
+        topic=topic,
+        object_type="payment",
+        now=now,
+        events=[
+            (attempt.invoice.seller_id, attempt.payment_id, _told(attempt, topic, outcome))
+            for attempt, outcome in answers
+        ],
+    )
+
+
+def _told(attempt: Answered, topic: Topic, outcome: ChargeOutcome) -> str:
+    more = {"decline_code": outcome.decline_code}
+    if topic is Topic.PAYMENT_SUCCEEDED:
+        more = {"charge_ref": outcome.charge_ref}
+    return payload(
+        payment_id=attempt.payment_id,
+        invoice_id=attempt.invoice.id,
+        amount_minor=attempt.amount_minor,
+        currency=attempt.invoice.currency,
+        **more,
+    )

@@ -1,7 +1,8 @@
-"""Claim an event for handling, and close it: processed, ignored, put back, or dead. Every write carries the token."""
+"""Claim events for handling, and close them: processed, ignored, put back, or dead. Every write carries the token."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,9 +10,13 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.commands.work_item.close import close_for
+from billing.commands.work_item.close import close_all_for, close_for
+from billing.db.rows import fetch
 from billing.kernel.errors import Stale
 from billing.kernel.status import EventStatus
+
+NOT_HANDLED = "event_not_handled"
+"""Kind of the work item for an event that no try could handle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +31,26 @@ class ClaimedEvent:
     token: int
 
 
-_CLAIM = text(
-    """
+# An event of an intent whose money our rows show already says nothing new, whichever it is (DECISIONS 27).
+_CLOSE_SETTLED = """
+    UPDATE billing.provider_event e
+    SET status = 'processed', tries = e.tries + 1, token = e.token + 1, error = NULL, handled_at = %(now)s,
+        lease_until = NULL, next_try_at = NULL, version = e.version + 1, updated_at = clock_timestamp()
+    FROM billing.payment_intent n
+    WHERE e.id = ANY(%(events)s) AND e.object_type = 'payment_intent' AND e.type = ANY(%(types)s)
+      AND n.provider_account_id = e.provider_account_id AND n.intent_ref = e.object_ref AND n.status = 'succeeded'
+      AND e.status IN ('received', 'processing') AND (e.lease_until IS NULL OR e.lease_until < clock_timestamp())
+    RETURNING e.id, e.tries
+"""
+_CLAIM = """
     UPDATE billing.provider_event
     SET status = 'processing', tries = tries + 1, token = token + 1, version = version + 1,
-        lease_until = clock_timestamp() + make_interval(secs => :lease_s),
-        next_try_at = clock_timestamp() + make_interval(secs => :lease_s), updated_at = clock_timestamp()
-    WHERE id = :id AND status IN ('received', 'processing') AND (lease_until IS NULL OR lease_until < clock_timestamp())
+        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),
+        next_try_at = clock_timestamp() + make_interval(secs => %(lease_s)s), updated_at = clock_timestamp()
+    WHERE id = ANY(%(events)s) AND status IN ('received', 'processing')
+      AND (lease_until IS NULL OR lease_until < clock_timestamp())
     RETURNING id, provider_account_id, type, object_ref, tries, token
-    """
-)
+"""
 
 _CLOSE = text(
     """
@@ -68,10 +83,22 @@ _WAKE = text(
 )
 
 
-def claim(session: Session, *, event_id: UUID, lease_s: float) -> ClaimedEvent | None:
-    """Take the event, or None where it is handled or in other hands."""
-    row = session.execute(_CLAIM, {"id": event_id, "lease_s": lease_s}).one_or_none()
-    return ClaimedEvent(*row) if row else None
+def close_settled(session: Session, events: Sequence[UUID], *, types: Collection[str], now: datetime) -> set[UUID]:
+    """Take and close, in one statement, those of the events that nothing needs to be asked about. Returns them.
+
+    They are of these `types`, and of intents that our rows show as succeeded. One in other hands is left alone.
+    """
+    rows = fetch(session, _CLOSE_SETTLED, events=list(events), types=list(types), now=now)
+    close_all_for(session, [(NOT_HANDLED, row.id) for row in rows if row.tries > 1], now=now)
+    return {row.id for row in rows}
+
+
+def claim(session: Session, events: Sequence[UUID], *, lease_s: float) -> list[ClaimedEvent]:
+    """Take those of the events that are neither handled nor in other hands, in the order given."""
+    if not events:
+        return []
+    taken = {row.id: ClaimedEvent(*row) for row in fetch(session, _CLAIM, events=list(events), lease_s=lease_s)}
+    return [taken[event] for event in dict.fromkeys(events) if event in taken]
 
 
 def close(
@@ -101,7 +128,7 @@ def close(
     if row is None:
         raise Stale(f"event {claimed.id} is in other hands")
     if now is not None and status is not EventStatus.DEAD:
-        close_for(session, kind="event_not_handled", subject_id=claimed.id, now=now)
+        close_for(session, kind=NOT_HANDLED, subject_id=claimed.id, now=now)
 
 
 def share_reading(session: Session, claimed: ClaimedEvent, *, read_at: datetime, now: datetime) -> None:

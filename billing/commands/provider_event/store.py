@@ -1,49 +1,60 @@
-"""Store a verified delivery once: unique (provider account, event id), body sealed."""
+"""Store verified deliveries once: unique (provider account, event id), bodies sealed."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.kernel.ids import new_id
+from billing.db.rows import fetch
+from billing.kernel.ids import new_ids
 from billing.privacy.sealed import seal
 from billing.providers.port import EventFacts
 
-_INSERT = text(
-    """
+_INSERT = """
     INSERT INTO billing.provider_event
         (id, provider_account_id, event_ref, type, object_ref, object_type, occurred_at, livemode, secret_index,
          body, body_hash, status, tries, token, next_try_at, version)
-    VALUES (:id, :account, :event_ref, :type, :object_ref, :object_type, :occurred_at, :livemode, :secret_index,
-            :body, :body_hash, 'received', 0, 0, clock_timestamp() + make_interval(secs => :grace_s), 1)
+    SELECT id, %(account)s, event_ref, type, object_ref, object_type, occurred_at, livemode, secret_index,
+           body, body_hash, 'received', 0, 0, clock_timestamp() + make_interval(secs => %(grace_s)s), 1
+    FROM unnest(%(ids)s::uuid[], %(refs)s::text[], %(types)s::text[], %(objects)s::text[], %(kinds)s::text[],
+                %(ats)s::timestamptz[], %(modes)s::boolean[], %(secrets)s::int[], %(bodies)s::bytea[],
+                %(hashes)s::bytea[])
+         AS told(id, event_ref, type, object_ref, object_type, occurred_at, livemode, secret_index, body, body_hash)
     ON CONFLICT (provider_account_id, event_ref) DO NOTHING
     RETURNING id
-    """
-)
+"""
 
 
 def store(
-    session: Session, *, account_id: UUID, facts: EventFacts, raw: bytes, key: bytes, grace_s: float
-) -> UUID | None:
-    """Insert the event; None where it is here already. The sweep looks for it after `grace_s` (wall seconds)."""
-    id_ = new_id()
-    return session.execute(
+    session: Session, *, account_id: UUID, events: Sequence[tuple[EventFacts, bytes]], key: bytes, grace_s: float
+) -> list[UUID | None]:
+    """Insert each event with its raw body. Returns their ids in order; None where it is here already.
+
+    The sweep looks for them after `grace_s` (wall seconds).
+    """
+    ids = new_ids(len(events))
+    facts = [each for each, _ in events]
+    written = fetch(
+        session,
         _INSERT,
-        {
-            "id": id_,
-            "account": account_id,
-            "event_ref": facts.event_ref,
-            "type": facts.type,
-            "object_ref": facts.object_ref,
-            "object_type": facts.object_type,
-            "occurred_at": facts.created,
-            "livemode": facts.livemode,
-            "secret_index": facts.secret_index,
-            "body": seal(key, raw, table="provider_event", row=id_, column="body"),
-            "body_hash": hashlib.sha256(raw).digest(),
-            "grace_s": grace_s,
-        },
-    ).scalar_one_or_none()
+        account=account_id,
+        grace_s=grace_s,
+        ids=ids,
+        refs=[each.event_ref for each in facts],
+        types=[each.type for each in facts],
+        objects=[each.object_ref for each in facts],
+        kinds=[each.object_type for each in facts],
+        ats=[each.created for each in facts],
+        modes=[each.livemode for each in facts],
+        secrets=[each.secret_index for each in facts],
+        bodies=[
+            seal(key, raw, table="provider_event", row=id_, column="body")
+            for id_, (_, raw) in zip(ids, events, strict=True)
+        ],
+        hashes=[hashlib.sha256(raw).digest() for _, raw in events],
+    )
+    new = {row.id for row in written}
+    return [id_ if id_ in new else None for id_ in ids]

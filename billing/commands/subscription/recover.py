@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing.commands.slice.cut import cut_each
+from billing.db.rows import fetch
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.status import SubscriptionStatus
@@ -26,20 +28,30 @@ _NEVER_TRIED = text(
 )
 
 
-def recover(session: Session, *, subscription_id: UUID | None, now: datetime) -> None:
-    """Make the subscription active again, if nothing is owed any more; `canceled` stays. Null: there is none.
+_FAILED = """
+    SELECT id FROM billing.subscription
+    WHERE id = ANY(%(subscriptions)s) AND status IN ('past_due', 'unpaid') ORDER BY id FOR NO KEY UPDATE
+"""
 
-    What was issued while it was `unpaid` and never tried is charged now, oldest first (scenario contract, rule 11).
+
+def recover(session: Session, subscriptions: Collection[UUID], *, now: datetime) -> None:
+    """Make those active again of which nothing is owed any more; `canceled` stays. What was paid is written before.
+
+    What was issued while one was `unpaid` and never tried is charged now, oldest first (scenario contract, rule 11).
     """
-    if subscription_id is None:
+    if not subscriptions:
         return
-    session.flush()
+    for row in fetch(session, _FAILED, subscriptions=list(subscriptions)):
+        _recover(session, row.id, now)
+
+
+def _recover(session: Session, subscription_id: UUID, now: datetime) -> None:
+    if owes(session, subscription_id):
+        return
     subscription = session.scalars(
-        select(Subscription).where(Subscription.id == subscription_id).with_for_update(key_share=True)
+        select(Subscription).where(Subscription.id == subscription_id).execution_options(populate_existing=True)
     ).one()
     before = subscription.status
-    if before not in (SubscriptionStatus.PAST_DUE, SubscriptionStatus.UNPAID) or owes(session, subscription_id):
-        return
     subscription.status = SubscriptionStatus.ACTIVE
     session.flush()
     if before == SubscriptionStatus.UNPAID:

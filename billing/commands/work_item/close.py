@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from billing.db.rows import fetch
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.status import WorkItemStatus, require_move
@@ -49,6 +51,23 @@ def close_for(session: Session, *, kind: str, subject_id: UUID, now: datetime) -
         return False
     _tell(session, item, now)
     return True
+
+
+_LIVE_OF = """
+    SELECT w.kind, w.subject_id FROM billing.work_item w
+    JOIN unnest(%(kinds)s::text[], %(subjects)s::uuid[]) AS gone(kind, subject_id)
+      ON w.kind = gone.kind AND w.subject_id = gone.subject_id
+    WHERE w.status IN ('open', 'parked')
+"""
+
+
+def close_all_for(session: Session, gone: Sequence[tuple[str, UUID]], *, now: datetime) -> None:
+    """The same for many (kind, subject): one statement where none is live, as is usual."""
+    if not gone:
+        return
+    live = fetch(session, _LIVE_OF, kinds=[kind for kind, _ in gone], subjects=[subject for _, subject in gone])
+    for row in sorted(live):
+        close_for(session, kind=row.kind, subject_id=row.subject_id, now=now)
 
 
 def close_gone(session: Session, *, now: datetime, most: int) -> int:

@@ -45,9 +45,13 @@ ROUNDS = 20
 class PlayedSettings(Settings):
     """Settings of a played scenario: nothing waits on wall time, and one call is made after another."""
 
-    billing_charges_in_flight: int = 1
+    billing_charges_in_flight: int = 100
     billing_provider_calls_per_s: float | None = 1e6
     billing_provider_endpoint_calls_per_s: float | None = 0
+
+    @property
+    def calls_in_threads(self) -> bool:
+        return False
 
     @property
     def stripe_keys(self) -> dict[str, str]:
