@@ -1,4 +1,4 @@
-"""`gunicorn wsgi:app`, or any other WSGI server: webhooks and health."""
+"""`gunicorn wsgi:app`, or any other WSGI server: webhooks, health, and the customer's page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from billing.flows.start import start
 from billing.privacy.logging import configure_logging
 from billing.sandbox.environment import adopt
 from billing.settings import load
+from billing.views.customer import customer_page
 from billing.webhooks.app import create_app
 from billing.wiring import build
 
@@ -15,3 +16,4 @@ configure_logging(json=settings.billing_log_json, level=settings.billing_log_lev
 parts = build(settings)
 start(parts)
 app = create_app(parts)
+app.register_blueprint(customer_page(parts))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from billing.kernel.status import InvoiceStatus, PaymentKind
+from billing.kernel.status import InvoiceStatus, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, Profile
 from billing.queries.invoice import lock_invoice
 from billing.queries.payment_method import customer_ref, default_method
@@ -77,6 +78,24 @@ def last_attempts(session: Session, invoices: Sequence[UUID]) -> dict[UUID, Paym
     """The newest attempt of each of these invoices that has one."""
     query = select(Payment).where(Payment.invoice_id.in_(invoices)).order_by(Payment.invoice_id, Payment.attempt_no)
     return {payment.invoice_id: payment for payment in session.scalars(query)}
+
+
+def paid_of_late(session: Session, profile_id: UUID) -> list[Invoice]:
+    """What the customer has paid at our page within the last hour (wall time), oldest first."""
+    return list(
+        session.scalars(
+            select(Invoice)
+            .join(Payment, Payment.invoice_id == Invoice.id)
+            .where(
+                Payment.profile_id == profile_id,
+                Payment.kind == PaymentKind.ON_SESSION,
+                Payment.status == PaymentStatus.SUCCEEDED,
+                Payment.created_at > func.clock_timestamp() - timedelta(hours=1),
+                Invoice.status == InvoiceStatus.PAID,
+            )
+            .order_by(Invoice.issued_at, Invoice.id)
+        )
+    )
 
 
 _TRIES = text(

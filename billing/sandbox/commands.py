@@ -67,6 +67,7 @@ def up(*, port: int | None, workers: int | None, detach: bool) -> None:
         if detach or not started:
             click.echo("Started." if started else "It was running already.")
             return
+        click.echo("A customer's page: `billing profile link ACCOUNT`.")
         click.echo("Stop it with Ctrl-C, or `billing down`.")
         _wait(stack)
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ real workers are in tests/crash and tests/sandbox.
 
 from __future__ import annotations
 
+import io
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,6 +69,7 @@ from billing.validators.seller import NewSeller, SellerPolicy
 from billing.validators.subscription import NewItem, NewSubscription
 from billing.validators.tax_rate import NewTaxRate
 from billing.validators.usage import NewUsage
+from billing.views.customer import customer_page
 from billing.webhooks.app import create_app
 from billing.wiring import build
 
@@ -110,6 +112,8 @@ class Company:
     witness: Witness
     witness_url: str
     receiver: str
+    heard: list[bytes]
+    """Every request that our web application had: its line, then its body."""
     seller_id: UUID
     account_id: UUID
 
@@ -391,6 +395,12 @@ def company(database_url: str, *, policy: SellerPolicy | None = None) -> Iterato
             billing_sandbox=True,
         )
         receiver = _Receiver()
+        reached = {
+            "billing_public_url": receiver.url,
+            "stripe_js_url": f"{standing.url}/_sandbox/js",
+            "stripe_publishable_key": "pk_test_company",
+        }
+        settings = settings.model_copy(update=reached)
         endpoint = requests.post(
             f"{standing.url}/v1/webhook_endpoints",
             data={"url": f"{receiver.url}/webhooks/stripe", "enabled_events[]": "*"},
@@ -401,7 +411,9 @@ def company(database_url: str, *, policy: SellerPolicy | None = None) -> Iterato
         parts = build(settings, transport=line)
         receiver.serve(parts)
         start(parts)
-        made = Company(parts, line, Witness(standing.url), standing.url, receiver.url, *_seller(parts, policy))
+        made = Company(
+            parts, line, Witness(standing.url), standing.url, receiver.url, receiver.heard, *_seller(parts, policy)
+        )
         made.set_clock(START)
         try:
             yield made
@@ -445,16 +457,23 @@ class _Receiver:
 
     def __init__(self) -> None:
         self._app: Callable[..., Any] | None = None
+        self.heard: list[bytes] = []
         self._server = make_server("127.0.0.1", 0, self._call, threaded=True, request_handler=_Silent)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     def _call(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         assert self._app is not None
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        asked = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+        self.heard.append(asked.encode() + b"\n" + body)
         return self._app(environ, start_response)
 
     def serve(self, parts: Parts) -> None:
-        self._app = create_app(parts)
+        app = create_app(parts)
+        app.register_blueprint(customer_page(parts))
+        self._app = app
         self._thread.start()
 
     def close(self) -> None:

@@ -78,6 +78,8 @@ def test_revoked_links_open_nothing_and_new_ones_do(reachable: Company) -> None:
 
 def test_a_link_is_refused_where_no_address_is_known(acme: Company) -> None:
     profile_id = acme.customer("one")
+    settings = acme.parts.settings.model_copy(update={"billing_public_url": None})
+    acme.parts = replace(acme.parts, settings=settings)
     assert not links.has_links(acme.parts)
     with acme.parts.begin() as session, pytest.raises(Refused) as refused:
         links.profile_link(acme.parts, session, profile_id)

@@ -14,8 +14,12 @@ from types import FrameType
 
 import click
 from rich.console import Console
+from sqlalchemy import select
 
 from billing.flows.intake_input import Intake
+from billing.flows.links import invoice_link
+from billing.flows.parts import Parts
+from billing.models import Invoice
 from billing.ops.failures import FINDING
 from billing.sandbox.clock import witness_of
 from billing.sandbox.demo import cast, claim, figures, play, proof, show
@@ -52,7 +56,7 @@ def demo(context: click.Context, *, customers: int | None, months: int, keep: bo
         finally:
             if not claim.is_kept(stack.place):
                 stack.remove()
-    _tell_more(out, stack.place.name if keep else None)
+    _tell_more(out, stack if keep else None)
     context.exit(FINDING if wrong else 0)
 
 
@@ -81,15 +85,26 @@ def _told(stack: Stack, out: Console, *, start: datetime, end: datetime) -> list
     return [*stuck, *proven.wrong]
 
 
-def _tell_more(out: Console, kept: str | None) -> None:
+def _tell_more(out: Console, kept: Stack | None) -> None:
     program = os.path.relpath(Path(sys.executable).with_name("billing"))
     if kept is None:
         out.print("It was stopped and removed. With --keep it stays, to look around.")
         return
-    beside = f"{NAME}={kept} " if place_of(MAIN).has_servers else ""
+    beside = f"{NAME}={kept.place.name} " if place_of(MAIN).has_servers else ""
     out.print("It is still running. Look further with")
     for command in ("invoice list", "work list", "events list", "audit", "clock show", "status", "down"):
         out.print(f"  {beside}{program} {command}")
+    link = _link(kept.parts)
+    if link is not None:
+        out.print("The page of a customer who owes something (test cards are in docs/customer-page.md):")
+        out.print(f"  {link}", soft_wrap=True)
+
+
+def _link(parts: Parts) -> str | None:
+    """To the oldest open invoice."""
+    with parts.begin() as session:
+        owed = session.scalars(select(Invoice.id).where(Invoice.status == "open").order_by(Invoice.issued_at)).first()
+        return None if owed is None else invoice_link(parts, session, owed)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from billing.sandbox.stripe import gate
+from billing.sandbox.stripe import browser, gate
 from billing.sandbox.stripe.config import Clock, Config
 from billing.sandbox.stripe.doors import DOORS, Door
 from billing.sandbox.stripe.errors import ApiError, missing
@@ -48,6 +48,8 @@ def create_app(
         app.add_url_rule(route.path, name, _serve(stand_in, route), methods=[route.method])
     for (method, path), door in DOORS.items():
         app.add_url_rule(f"/_sandbox/{path}", f"{method} {path}", _open(stand_in, door), methods=[method])
+    for name in browser.ASSETS:
+        app.add_url_rule(f"/_sandbox/{name}", f"asset {name}", _asset(name), methods=["GET"])
     app.register_error_handler(404, _unknown_path)
     app.register_error_handler(405, _unknown_path)
     return app
@@ -84,6 +86,14 @@ def _open(stand_in: StandIn, door: Door) -> Callable[..., Response]:
             return _json(door(stand_in, id, given), 200)
         except ApiError as error:
             return _json(error.body, error.status, error.headers)
+
+    return view
+
+
+def _asset(name: str) -> Callable[[], Response]:
+    def view() -> Response:
+        text, kind = browser.asset(name)
+        return Response(text, mimetype=kind)
 
     return view
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Refused
-from billing.sandbox.stripe import authenticating, disputes, events, refunds, settling, witness
+from billing.sandbox.stripe import authenticating, browser, disputes, events, refunds, settling, witness
 from billing.sandbox.stripe.errors import invalid, missing
 from billing.sandbox.stripe.standin import Call, StandIn
 from billing.sandbox.stripe.values import Json
@@ -118,6 +118,9 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "disputes"): open_dispute,
     ("POST", "disputes/<id>/close"): close_dispute,
     ("POST", "refunds/<id>"): tell_refund,
+    ("POST", "js/read"): browser.read,
+    ("POST", "js/confirm_setup"): browser.confirm_setup,
+    ("POST", "js/authenticate"): browser.authenticate,
     ("POST", "payment_intents/<id>/settle"): settle,
     ("POST", "payment_intents/<id>/authenticate"): authenticate_payment,
     ("POST", "setup_intents/<id>/authenticate"): authenticate_setup,

@@ -1,0 +1,238 @@
+"""The customer's page: what a link shows, and the three things that may be done there: pay, come back, give a card.
+
+Nothing personal is shown: the seller, what is owed, and the card's last digits.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.flows import on_session, payment_methods
+from billing.flows.links import opened_link
+from billing.flows.on_session import MOST_TRIES, Tried
+from billing.flows.parts import Parts
+from billing.flows.payment_methods import MethodStarted
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentKind, PaymentStatus
+from billing.models import Invoice, Payment, PaymentMethod, Profile, ProviderAccount, Seller
+from billing.privacy.link import LinkKind
+from billing.queries.on_session import last_attempts, paid_of_late, payable, tries_of_late
+from billing.queries.payment_method import default_method, the_provider_account
+from billing.rules.dunning import DeclineClass, classify
+from billing.validators.payment_method import Consent
+
+_CLOSED = {
+    InvoiceStatus.PAID: "is_paid",
+    InvoiceStatus.VOID: "is_void",
+    InvoiceStatus.UNCOLLECTIBLE: "is_uncollectible",
+    InvoiceStatus.EXPIRED: "is_expired",
+}
+_NOT_CONFIRMED = "payment_intent_authentication_failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One line of the page. `number` is null for a subscription's first payment, whose invoice is not issued yet."""
+
+    number: str | None
+    amount_minor: int
+    currency: str
+    due_at: datetime | None
+    """Of what is charged automatically, the moment of issue."""
+    overdue: bool
+    state: str
+    """open | under_way | paid"""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What may be shown of a payment method."""
+
+    brand: str
+    last4: str
+    exp_month: int | None
+    exp_year: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All that the page says."""
+
+    seller: str
+    bills: Sequence[Bill]
+    """Oldest first: the order in which they are paid."""
+    totals: dict[str, int]
+    """What remains to pay, by currency."""
+    card: Card | None
+    can_pay: bool
+    message: str | None
+    """The one sentence above all, by its key; None where the amounts speak for themselves."""
+    number: str | None
+    """The invoice that the message is about."""
+    currency: str
+    publishable_key: str | None
+    test_mode: bool
+
+
+def show(parts: Parts, token: str) -> Shown:
+    """What the link shows now. Reads only. Raises `Refused`: `link_invalid`, `link_expired`, `link_revoked`."""
+    with parts.begin() as session:
+        profile, upto = _opened(parts, session, token)
+        now = parts.clock.now(session)
+        seller = session.get_one(Seller, profile.seller_id)
+        open_ = payable(session, profile.id, upto=upto)
+        last = last_attempts(session, [invoice.id for invoice in open_])
+        paid = paid_of_late(session, profile.id)
+        linked = session.get(Invoice, upto) if upto is not None else None
+        if linked is not None and linked.status == InvoiceStatus.PAID and linked not in paid:
+            paid = [*paid, linked]
+        bills = [_bill(invoice, last.get(invoice.id), now) for invoice in open_]
+        method = default_method(session, profile.id)
+        message = _message(profile, linked, open_, last, method, paid=bool(paid))
+        code = _account(session, method)
+        left: dict[str, int] = defaultdict(int)
+        for bill in bills:
+            if bill.state == "open":
+                left[bill.currency] += bill.amount_minor
+        stopped = {"on_hold", "payment_in_flight", "payment_method_refused"}
+        return Shown(
+            seller=seller.legal_name,
+            bills=[*(_paid(invoice) for invoice in paid), *bills],
+            totals=dict(left),
+            card=_card(method),
+            can_pay=bool(left) and method is not None and message not in stopped,
+            message=message,
+            number=linked.number if linked is not None else None,
+            currency=open_[0].currency if open_ else seller.currency,
+            publishable_key=parts.settings.publishable_key(code) if code else None,
+            test_mode=not parts.settings.live,
+        )
+
+
+def pay(parts: Parts, token: str) -> Tried:
+    """Try the oldest of what the link shows. Raises `Refused`: of the link, and as `on_session.pay` does."""
+    with parts.begin() as session:
+        profile, upto = _opened(parts, session, token)
+        profile_id = profile.id
+    return on_session.pay(parts, profile_id=profile_id, upto=upto)
+
+
+def come_back(parts: Parts, token: str, payment_id: UUID) -> Tried:
+    """The customer has been with the provider. Raises `Refused`: of the link, `payment_not_found`."""
+    with parts.begin() as session:
+        profile_id = _opened(parts, session, token)[0].id
+    return on_session.look(parts, profile_id=profile_id, payment_id=payment_id)
+
+
+def begin_card(parts: Parts, token: str, *, text_version: str) -> MethodStarted:
+    """The customer has agreed to the consent text of that version, and the provider may take a card.
+
+    Raises `Refused`: of the link, `too_many_tries`, and as `payment_methods.add` does; the provider's errors.
+    """
+    with parts.begin() as session:
+        profile, _ = _opened(parts, session, token)
+        profile_id = profile.id
+        if tries_of_late(session, profile_id) >= MOST_TRIES:
+            raise Refused(Fault("payment_method", "too_many_tries", "wait an hour"))
+        method = default_method(session, profile_id)
+        account = method.provider_account_id if method is not None else the_provider_account(session).id
+        consent = Consent(text_version=text_version, given_at=parts.clock.now(session), channel="web")
+    return payment_methods.add(parts, profile_id=profile_id, provider_account_id=account, consent=consent)
+
+
+def finish_card(parts: Parts, token: str, method_id: UUID) -> None:
+    """The provider has the card: from now on it is what charges use. Safe to repeat.
+
+    Raises `Refused`: of the link, `payment_method_not_found`, and as `payment_methods.complete` does.
+    """
+    with parts.begin() as session:
+        profile, _ = _opened(parts, session, token)
+        method = session.get(PaymentMethod, method_id)
+        if method is None or method.profile_id != profile.id:
+            raise Refused(Fault("payment_method", "payment_method_not_found", "begin again"))
+    payment_methods.complete(parts, method_id=method_id)
+    payment_methods.make_default(parts, method_id=method_id)
+
+
+def _opened(parts: Parts, session: Session, token: str) -> tuple[Profile, UUID | None]:
+    link, profile = opened_link(parts, session, token)
+    return profile, link.subject if link.kind is LinkKind.INVOICE else None
+
+
+def _message(
+    profile: Profile,
+    linked: Invoice | None,
+    open_: Sequence[Invoice],
+    last: dict[UUID, Payment],
+    method: PaymentMethod | None,
+    *,
+    paid: bool,
+) -> str | None:
+    if not open_:
+        if linked is not None:
+            return _CLOSED.get(InvoiceStatus(linked.status), "nothing_owed")
+        return "just_paid" if paid else "nothing_owed"
+    if any(_is_under_way(last.get(invoice.id)) for invoice in open_):
+        return "payment_in_flight"
+    if profile.hold_id is not None or open_[0].hold_id is not None:
+        return "on_hold"
+    return _last_word(last.get(open_[0].id), method)
+
+
+def _is_under_way(payment: Payment | None) -> bool:
+    if payment is None or payment.status not in OPEN_PAYMENT:
+        return False
+    return not (payment.kind == PaymentKind.ON_SESSION and payment.status == PaymentStatus.REQUIRES_ACTION)
+
+
+def _last_word(payment: Payment | None, method: PaymentMethod | None) -> str | None:
+    """What the last try with the present card came to."""
+    if payment is None or method is None or payment.payment_method_id != method.id:
+        return None
+    if payment.status == PaymentStatus.REQUIRES_ACTION:
+        return "confirm"
+    if payment.status != PaymentStatus.DECLINED:
+        return None
+    if payment.decline_code == _NOT_CONFIRMED:
+        return "not_confirmed"
+    meaning = classify(payment.decline_code, payment.advice_code)
+    if meaning is DeclineClass.AUTHENTICATION:
+        return "confirm"
+    return "declined" if meaning is DeclineClass.SOFT else "payment_method_refused"
+
+
+def _bill(invoice: Invoice, payment: Payment | None, now: datetime) -> Bill:
+    return Bill(
+        number=invoice.number,
+        amount_minor=invoice.amount_remaining_minor,
+        currency=invoice.currency,
+        due_at=invoice.due_at or invoice.issued_at,
+        overdue=invoice.due_at is not None and invoice.due_at < now,
+        state="under_way" if _is_under_way(payment) else "open",
+    )
+
+
+def _paid(invoice: Invoice) -> Bill:
+    return Bill(invoice.number, invoice.amount_due_minor, invoice.currency, invoice.due_at, overdue=False, state="paid")
+
+
+def _card(method: PaymentMethod | None) -> Card | None:
+    if method is None:
+        return None
+    return Card((method.brand or method.kind).capitalize(), method.last4 or "", method.exp_month, method.exp_year)
+
+
+def _account(session: Session, method: PaymentMethod | None) -> str | None:
+    """The code of the provider account at which a new card is kept; None before the first start has pinned one."""
+    if method is not None:
+        return session.get_one(ProviderAccount, method.provider_account_id).code
+    try:
+        return the_provider_account(session).code
+    except Refused:
+        return None

@@ -1,0 +1,132 @@
+"""The provider's part in the browser: its script, its own fields for cards, its place for authentication.
+
+The page that loads the script never sees a card: the fields are in a frame of this origin, as the real provider's are.
+What the frame may do is bound to a client secret. Cards are test cards by their published numbers; any other number is
+refused and never written down.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from billing.sandbox.stripe import authenticating, requestlog, setup_intents
+from billing.sandbox.stripe.errors import ApiError, invalid, missing
+from billing.sandbox.stripe.requestlog import Entry
+from billing.sandbox.stripe.standin import Call, StandIn
+from billing.sandbox.stripe.tx import Stored
+from billing.sandbox.stripe.values import Json, new_id
+
+_ASSETS = Path(__file__).parent / "assets"
+ASSETS: Mapping[str, str] = {
+    "js": "script.js",
+    "js/fields": "fields.html",
+    "js/fields.js": "fields.js",
+    "js/challenge": "challenge.html",
+    "js/challenge.js": "challenge.js",
+    "js/frame.css": "frame.css",
+}
+"""Path under `/_sandbox/` → file."""
+
+_TEST_CARDS = {
+    "4242 4242 4242 4242": "pm_card_visa",
+    "5555 5555 5555 4444": "pm_card_mastercard",
+    "4000 0000 0000 0002": "pm_card_chargeDeclined",
+    "4000 0000 0000 9995": "pm_card_chargeDeclinedInsufficientFunds",
+    "4000 0000 0000 0341": "pm_card_chargeCustomerFail",
+    "4000 0000 0000 3220": "pm_card_threeDSecure2Required",
+    "4000 0027 6000 3184": "pm_card_authenticationRequired",
+    "4000 0025 0000 3155": "pm_card_authenticationRequiredOnSetup",
+    "4000 0082 6000 3178": "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
+}
+_NUMBERS = {number.replace(" ", ""): name for number, name in _TEST_CARDS.items()}
+_EXPIRY = re.compile(r"(0[1-9]|1[0-2]) ?/ ?[0-9]{2}", re.ASCII)
+_CVC = re.compile(r"[0-9]{3,4}", re.ASCII)
+
+
+def asset(name: str) -> tuple[str, str]:
+    """The text of an asset, and its media type."""
+    kind = {".js": "text/javascript", ".html": "text/html", ".css": "text/css"}[Path(ASSETS[name]).suffix]
+    return (_ASSETS / ASSETS[name]).read_text(), kind
+
+
+def read(stand_in: StandIn, _: str, wish: Any) -> Json:
+    """`{"client_secret"}`: the object as the browser may see it."""
+    return _with(stand_in, wish, lambda _call, found: _shown(found.body))
+
+
+def confirm_setup(stand_in: StandIn, _: str, wish: Any) -> Json:
+    """`{"client_secret", "number", "expiry", "cvc"}`: a card is typed in and the set-up confirmed with it."""
+    wish = wish if isinstance(wish, dict) else {}
+    name = _test_card(wish)
+
+    def act(call: Call, found: Stored) -> Json:
+        requestlog.write(call.tx, _entry(wish, found.account), call.now)
+        call.params = {"payment_method": name, "return_url": "https://page.invalid/"}
+        call.args = {"id": found.id}
+        try:
+            return _shown(setup_intents.confirm(call))
+        except ApiError as error:
+            if not error.effects:
+                raise
+            return {"error": _told(error)}
+
+    return _with(stand_in, wish, act)
+
+
+def authenticate(stand_in: StandIn, _: str, wish: Any) -> Json:
+    """`{"client_secret", "succeeded"}`: what the customer did in the frame of their bank."""
+    succeeded = isinstance(wish, dict) and wish.get("succeeded") is True
+
+    def act(call: Call, found: Stored) -> Json:
+        which = authenticating.authenticate_payment if found.id.startswith("pi_") else authenticating.authenticate_setup
+        body = which(call, found.id, succeeded=succeeded)
+        error = body.get("last_payment_error") or body.get("last_setup_error")
+        return _shown(body) if error is None else {"error": {name: error.get(name) for name in ("code", "message")}}
+
+    return _with(stand_in, wish, act)
+
+
+def _with(stand_in: StandIn, wish: Any, act: Callable[[Call, Stored], Json]) -> Json:
+    secret = wish.get("client_secret") if isinstance(wish, dict) else None
+    if not isinstance(secret, str):
+        raise invalid("A client secret is needed.", param="client_secret")
+    id_ = secret.partition("_secret_")[0]
+    kind = "payment_intent" if id_.startswith("pi_") else "setup_intent"
+    with stand_in.store.transaction() as tx:
+        found = tx.any(kind, id_)
+        if found is None or found.body["client_secret"] != secret:
+            raise missing(kind, id_)
+        answer = act(Call(stand_in, tx, found.account, stand_in.clock.now()), found)
+    stand_in.wake.set()
+    return answer
+
+
+def _test_card(wish: Json) -> str:
+    number = str(wish.get("number", "")).replace(" ", "")
+    name = _NUMBERS.get(number)
+    if name is None:
+        raise ApiError(402, "Your card number is invalid: a sandbox takes test cards only.", code="incorrect_number")
+    if not _EXPIRY.fullmatch(str(wish.get("expiry", ""))):
+        raise ApiError(402, "Your card's expiry date is incomplete.", code="invalid_expiry_month")
+    if not _CVC.fullmatch(str(wish.get("cvc", ""))):
+        raise ApiError(402, "Your card's security code is incomplete.", code="incorrect_cvc")
+    return name
+
+
+def _entry(wish: Json, account: str) -> Entry:
+    """The witness's line: a published test number, so that a test can show where it went and where it did not."""
+    entry = Entry("POST", "/_sandbox/js/confirm_setup", new_id("req"), None, account=account)
+    entry.params = {name: wish[name] for name in ("number", "expiry", "cvc")}
+    return entry.ended(200, "executed")
+
+
+def _shown(body: Json) -> Json:
+    return {name: body.get(name) for name in ("id", "object", "status", "amount", "currency")}
+
+
+def _told(error: ApiError) -> Json:
+    inner = error.body["error"]
+    return {name: inner.get(name) for name in ("type", "code", "decline_code", "message")}

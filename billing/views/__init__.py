@@ -1,0 +1,1 @@
+"""Doors for people's browsers: the customer's page."""

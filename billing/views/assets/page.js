@@ -1,0 +1,136 @@
+// The customer's page: pays, authenticates and takes a new card through the provider's own script. Our server sees no
+// card: the fields are the provider's frame. What the page says is always what the server says; so a step ends in a reload.
+(() => {
+  "use strict";
+  const { base, key, language, currency, noForm, busy, state, owes } = document.body.dataset;
+  const at = (id) => document.getElementById(id);
+  const query = `?lang=${language}`;
+  const POLL_MS = 1500;
+  const POLLS = 40;
+
+  const ask = async (path, body) => {
+    try {
+      const answer = await fetch(base + path + query, body === undefined
+        ? { cache: "no-store" }
+        : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+      return await answer.json();
+    } catch {
+      return { error: { code: "offline", message: "" } };
+    }
+  };
+
+  let provider = null;
+  const stripe = () => {
+    if (!provider && window.Stripe && key) provider = window.Stripe(key, { locale: language });
+    return provider;
+  };
+
+  const say = (where, message) => {
+    where.textContent = message;
+    where.hidden = !message;
+    if (message) where.scrollIntoView({ block: "nearest" });
+  };
+  const fail = (message) => {
+    const told = at("told");
+    told.className = "told bad";
+    say(told, message);
+  };
+  // Never done, so that nothing can be pressed on a page that is going.
+  const again = () => {
+    location.reload();
+    return new Promise(() => {});
+  };
+
+  let working = false;
+  // One thing at a time: a second press while the first is under way does nothing.
+  const once = async (button, act) => {
+    if (working) return;
+    working = true;
+    const label = button.textContent;
+    const buttons = document.querySelectorAll("button");
+    buttons.forEach((each) => { each.disabled = true; });
+    button.textContent = busy;
+    button.setAttribute("aria-busy", "true");
+    try {
+      await act();
+    } finally {
+      working = false;
+      button.textContent = label;
+      button.removeAttribute("aria-busy");
+      buttons.forEach((each) => { each.disabled = false; });
+    }
+  };
+
+  const pause = () => new Promise((resolve) => setTimeout(resolve, POLL_MS));
+
+  // Wait until nothing is under way, then show what came of it.
+  const follow = async () => {
+    for (let round = 0; round < POLLS; round += 1) {
+      await pause();
+      const now = await ask("/state");
+      if (!now.error && now.message !== "payment_in_flight") return again();
+    }
+    return undefined;
+  };
+
+  // Pay the oldest, authenticate where that is wanted, and go on until nothing is open.
+  const pay = async () => {
+    for (;;) {
+      let tried = await ask("/attempts", {});
+      if (tried.status === "action") {
+        if (!stripe()) return fail(noForm);
+        await stripe().handleNextAction({ clientSecret: tried.secret });
+        tried = await ask(`/attempts/${tried.attempt}`, {});
+      }
+      if (tried.error) {
+        if (["payment_in_flight", "nothing_owed"].includes(tried.error.code)) return again();
+        return fail(tried.error.message);
+      }
+      if (tried.status === "not_tried") return fail(tried.message);
+      if (tried.status !== "paid") return again();
+      const now = await ask("/state");
+      if (now.error || !now.open) return again();
+    }
+  };
+
+  let elements = null;
+  const open = () => {
+    if (!stripe()) return fail(noForm);
+    if (!elements) {
+      elements = stripe().elements({ mode: "setup", currency, allowedPaymentMethodTypes: ["card"] });
+      elements.create("payment").mount("#fields");
+    }
+    at("present").hidden = true;
+    at("new").hidden = false;
+    return at("new").scrollIntoView({ block: "nearest" });
+  };
+
+  const save = async () => {
+    const problem = at("problem");
+    say(problem, "");
+    if (!at("agreed").checked) return say(problem, problem.dataset.consent);
+    const checked = await elements.submit();
+    if (checked.error) return undefined;
+    const begun = await ask("/cards", { agreed: true });
+    if (begun.error) return say(problem, begun.error.message);
+    const { error } = await stripe().confirmSetup({
+      elements, clientSecret: begun.secret, redirect: "if_required", confirmParams: { return_url: location.href },
+    });
+    if (error) return say(problem, error.message);
+    const done = await ask(`/cards/${begun.card}`, {});
+    if (done.error) return say(problem, done.error.message);
+    return owes === "yes" ? pay() : again();
+  };
+
+  at("pay")?.addEventListener("click", (event) => once(event.currentTarget, pay));
+  at("other")?.addEventListener("click", open);
+  at("back")?.addEventListener("click", () => {
+    at("new").hidden = true;
+    at("present").hidden = false;
+  });
+  at("new")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    once(at("save"), save);
+  });
+  if (state === "payment_in_flight") follow();
+})();

@@ -1,0 +1,117 @@
+"""`/pay/<token>`: the customer's page. GET changes nothing: mail scanners may open links."""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from flask import Blueprint, Response, make_response, render_template
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import HTTPException
+
+from billing.flows import customer_page as flow
+from billing.flows.customer_page import Shown
+from billing.flows.parts import Parts
+from billing.kernel.errors import Refused
+from billing.rules.localised import LANGUAGES, amount_text, day_text
+from billing.views.headers import page_headers
+from billing.views.localising import Texts, texts, visitors_texts
+from billing.views.steps import add_steps, refused, seen
+
+_log = structlog.get_logger(__name__)
+
+_ASSETS = Path(__file__).parent / "assets"
+_KINDS = {"page.js": "text/javascript", "page.css": "text/css"}
+_VERSIONS = {name: hashlib.sha256((_ASSETS / name).read_bytes()).hexdigest()[:12] for name in _KINDS}
+_TONES = {
+    "is_paid": "good",
+    "just_paid": "good",
+    "nothing_owed": "good",
+    "payment_in_flight": "wait",
+    "on_hold": "wait",
+    "confirm": "wait",
+}
+
+
+def customer_page(parts: Parts) -> Blueprint:
+    """The page over these parts."""
+    door = Blueprint("pay", __name__, template_folder="templates")
+
+    @door.after_request
+    def guard(response: Response) -> Response:
+        for name, value in page_headers(parts.settings.stripe_js_url).items():
+            response.headers.setdefault(name, value)
+        return response
+
+    @door.errorhandler(Exception)
+    def broken(error: Exception) -> Response | HTTPException:
+        # Told here, or the framework would log the address, and with it the link.
+        if isinstance(error, HTTPException):
+            return error
+        trace = "".join(traceback.format_tb(error.__traceback__))[-4000:]
+        _log.error("page_failed", error=type(error).__name__, trace=trace)
+        return refused("unavailable", 500)
+
+    @door.get("/pay-assets/<name>")
+    def asset(name: str) -> Response:
+        if name not in _KINDS:
+            return Response(status=404)
+        response = Response((_ASSETS / name).read_bytes(), mimetype=_KINDS[name])
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+    @door.get("/pay/<token>")
+    def page(token: str) -> Response:
+        words = visitors_texts()
+        try:
+            shown = flow.show(parts, token)
+        except (Refused, DBAPIError) as error:
+            code, status = seen(error)
+            return _html("closed.html", status, words=words, told=words.message(code.removeprefix("link_")))
+        return _html("page.html", 200, **_values(parts, shown, words), base=f"/pay/{token}")
+
+    add_steps(door, parts)
+    return door
+
+
+def _values(parts: Parts, shown: Shown, words: Texts) -> dict[str, Any]:
+    return {
+        "words": words,
+        "shown": shown,
+        "told": _told(shown, words),
+        "tone": _TONES.get(shown.message or "", "bad"),
+        "amounts": _Amounts(shown, words),
+        "languages": [texts(language) for language in LANGUAGES],
+        "script_url": parts.settings.stripe_js_url,
+    }
+
+
+def _told(shown: Shown, words: Texts) -> str | None:
+    if shown.message is None:
+        return None
+    return words.message(shown.message, number=shown.number or "", seller=shown.seller).replace("  ", " ")
+
+
+class _Amounts:
+    """Amounts and days of the page, written out."""
+
+    def __init__(self, shown: Shown, words: Texts) -> None:
+        self._language = words.language
+        self.totals = [self.amount(amount, currency) for currency, amount in shown.totals.items()]
+        self.only = self.totals[0] if len(self.totals) == 1 else None
+
+    def amount(self, amount_minor: int, currency: str) -> str:
+        return amount_text(amount_minor, currency, self._language)
+
+    def day(self, moment: datetime) -> str:
+        return day_text(moment.date(), self._language)
+
+
+def _html(template: str, status: int, **values: Any) -> Response:
+    response = make_response(render_template(template, versions=_VERSIONS, **values), status)
+    response.headers["Vary"] = "Accept-Language"
+    return response

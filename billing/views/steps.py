@@ -1,0 +1,123 @@
+"""What the page's script may ask for: the state, an attempt, a look after the bank, a card. JSON both ways.
+
+There is no cookie and no account: the link is the key, so no other site can make a browser act here (CSRF), and what a
+POST carries is JSON, which no form can send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import structlog
+from flask import Blueprint, Response, jsonify, request
+from sqlalchemy.exc import DBAPIError
+
+from billing.flows import customer_page as flow
+from billing.flows.customer_page import Shown
+from billing.flows.on_session import Paying, Tried
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
+from billing.views.limiting import Window
+from billing.views.localising import visitors_texts
+
+_log = structlog.get_logger(__name__)
+
+CONSENT_VERSION = "page-2026-11"
+"""Raise it whenever the sentence `consent` changes; the language is written behind it."""
+
+_LINK = {"link_invalid": 404, "link_expired": 410, "link_revoked": 410}
+_BODY_LIMIT = 1024
+_LONGEST_LINK = 64
+
+
+def add_steps(door: Blueprint, parts: Parts) -> None:
+    """The addresses under `/pay/<token>/`."""
+    window = Window()
+
+    @door.get("/pay/<token>/state")
+    def state(token: str) -> Response:
+        return _answered(window, token, lambda: _state(flow.show(parts, token)))
+
+    @door.post("/pay/<token>/attempts")
+    def attempt(token: str) -> Response:
+        return _answered(window, token, lambda: _tried(flow.pay(parts, token)))
+
+    @door.post("/pay/<token>/attempts/<uuid:payment_id>")
+    def look(token: str, payment_id: UUID) -> Response:
+        return _answered(window, token, lambda: _tried(flow.come_back(parts, token, payment_id)))
+
+    @door.post("/pay/<token>/cards")
+    def card(token: str) -> Response:
+        def begin() -> dict[str, Any]:
+            if _body().get("agreed") is not True:
+                raise Refused(Fault("agreed", "consent_missing", "the customer agrees first"))
+            version = f"{CONSENT_VERSION}-{visitors_texts().language}"
+            started = flow.begin_card(parts, token, text_version=version)
+            return {"card": str(started.method_id), "secret": started.client_secret}
+
+        return _answered(window, token, begin)
+
+    @door.post("/pay/<token>/cards/<uuid:method_id>")
+    def card_done(token: str, method_id: UUID) -> Response:
+        def finish() -> dict[str, Any]:
+            flow.finish_card(parts, token, method_id)
+            return {"status": "saved"}
+
+        return _answered(window, token, finish)
+
+
+def _answered(window: Window, token: str, act: Callable[[], dict[str, Any]]) -> Response:
+    """JSON for the page's script; what is refused carries its sentence in the visitor's language."""
+    if not window.allows(token[:_LONGEST_LINK]):
+        return refused("too_many_tries", 429)
+    try:
+        if request.method == "POST":
+            _require_own_script()
+        return jsonify(act())
+    except (Refused, DBAPIError, ProviderUnavailable, ProviderUncertain, ProviderRefused) as error:
+        code, status = seen(error)
+        return refused(code, status)
+
+
+def refused(code: str, status: int) -> Response:
+    """A refusal by its code, with the sentence that the page shows."""
+    known = "not_tried" if code.startswith("provider_") else code.removeprefix("link_")
+    response = jsonify(error={"code": code, "message": visitors_texts().message(known, number="", seller="")})
+    response.status_code = status
+    return response
+
+
+def seen(error: Exception) -> tuple[str, int]:
+    """Code and status of what went wrong. Nothing of the error's own text leaves."""
+    if isinstance(error, Refused):
+        status = 429 if error.code == "too_many_tries" else _LINK.get(error.code, 409)
+        return error.code, status
+    if isinstance(error, DBAPIError):
+        _log.error("page_without_database", error=type(error).__name__)
+        return "unavailable", 503
+    _log.warning("page_without_provider", error=type(error).__name__)
+    return "provider_unavailable", 503
+
+
+def _require_own_script() -> None:
+    """JSON, small, and from this very page: a form or another site can't send that."""
+    if request.mimetype != "application/json" or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        raise Refused(Fault("request", "not_from_this_page", "use the page itself"))
+    if (request.content_length or 0) > _BODY_LIMIT:
+        raise Refused(Fault("body", "body_too_large", f"send at most {_BODY_LIMIT} bytes"))
+
+
+def _body() -> dict[str, Any]:
+    given = request.get_json(silent=True)
+    return given if isinstance(given, dict) else {}
+
+
+def _tried(tried: Tried) -> dict[str, Any]:
+    told = visitors_texts().message("not_tried") if tried.status is Paying.NOT_TRIED else None
+    return {"status": tried.status, "attempt": str(tried.payment_id), "secret": tried.client_secret, "message": told}
+
+
+def _state(shown: Shown) -> dict[str, Any]:
+    return {"message": shown.message, "open": sum(bill.state == "open" for bill in shown.bills)}

@@ -1,0 +1,152 @@
+"""The customer's page in a real browser, with the stand-in's own fields: paying, the bank, another card, two tabs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+import requests
+
+from billing.kernel.status import InvoiceStatus
+from billing.models import Invoice, PaymentMethod
+from tests.browser.pages import AUTHENTICATES, GOOD, NO_FUNDS, Visitor
+from tests.flows.company import Company
+
+pytestmark = [pytest.mark.xdist_group("browser")]
+
+AUTHENTICATE = "pm_card_authenticationRequired"
+
+
+def _owing(acme: Company, method: str | None) -> UUID:
+    profile_id = acme.customer("one", method=method)
+    acme.subscribe("one", "one-basic")
+    acme.settle()
+    return profile_id
+
+
+def _invoice(acme: Company) -> Invoice:
+    return acme.invoices()[0]
+
+
+def _charged(acme: Company) -> int:
+    return sum(each.status == "succeeded" for each in acme.witness.charges())
+
+
+def _methods(acme: Company) -> list[PaymentMethod]:
+    with acme.begin() as session:
+        return list(session.query(PaymentMethod).order_by(PaymentMethod.id))
+
+
+def test_a_customer_without_a_card_gives_one_and_has_paid_and_only_the_provider_saw_it(
+    acme: Company, visitor: Visitor
+) -> None:
+    profile_id = _owing(acme, None)
+    visitor.open_profile(profile_id)
+    visitor.type_card(GOOD, agree=False)
+    visitor.save()
+    visitor.page.locator("#problem", has_text="Please agree").wait_for()
+    assert _methods(acme) == []
+    visitor.page.check("#agreed")
+    visitor.save()
+    visitor.reads("Your payment has arrived")
+    assert (_invoice(acme).status, _charged(acme)) == (InvoiceStatus.PAID, 1)
+    (method,) = _methods(acme)
+    assert (method.consent_text_version, method.consent_channel) == ("page-2026-11-en", "web")
+    assert method.consent_at == acme.now()
+    number = GOOD.replace(" ", "")
+    witness = requests.get(f"{acme.witness_url}/_sandbox/requests", timeout=5).text
+    assert number in witness.replace(" ", "")
+    heard = b"\n".join(acme.heard)
+    assert b"/cards" in heard
+    assert number.encode() not in heard.replace(b" ", b"").replace(b"%20", b"").replace(b"+", b"")
+    acme.settle()
+    assert _charged(acme) == 1
+
+
+def test_the_bank_is_asked_and_the_customer_confirms(acme: Company, visitor: Visitor) -> None:
+    profile_id = _owing(acme, AUTHENTICATE)
+    visitor.open_profile(profile_id)
+    visitor.reads("Your bank wants you to confirm")
+    visitor.page.click("#pay")
+    visitor.at_the_bank("complete")
+    visitor.reads("Your payment has arrived")
+    assert (_invoice(acme).status, _charged(acme)) == (InvoiceStatus.PAID, 1)
+
+
+def test_a_payment_not_confirmed_is_declined_and_may_be_tried_again(acme: Company, visitor: Visitor) -> None:
+    profile_id = _owing(acme, AUTHENTICATE)
+    visitor.open_profile(profile_id)
+    visitor.page.click("#pay")
+    visitor.at_the_bank("fail")
+    visitor.reads("was not confirmed")
+    assert _charged(acme) == 0
+    visitor.page.click("#pay")
+    visitor.at_the_bank("complete")
+    visitor.reads("Your payment has arrived")
+    assert _charged(acme) == 1
+
+
+def test_a_declined_card_is_replaced_also_by_one_whose_bank_is_asked_twice(acme: Company, visitor: Visitor) -> None:
+    _owing(acme, "pm_card_visa_chargeDeclinedLostCard")
+    knobs = {"save_declining_cards": False}
+    requests.post(f"{acme.witness_url}/_sandbox/config", json=knobs, timeout=5).raise_for_status()
+    visitor.open_invoice(_invoice(acme))
+    visitor.reads("This card can't be charged")
+    assert visitor.page.locator("#pay").count() == 0
+    visitor.type_card(NO_FUNDS)
+    visitor.save()
+    visitor.page.locator("#problem", has_text="insufficient funds").wait_for()
+    visitor.page.frame_locator("#fields iframe").locator("[name=number]").fill(AUTHENTICATES)
+    visitor.save()
+    visitor.at_the_bank("complete")
+    visitor.at_the_bank("complete")
+    visitor.reads("is paid. Thank you")
+    assert _charged(acme) == 1
+    assert [method.last4 for method in _methods(acme) if method.is_default] == ["3220"]
+
+
+def test_pressed_twice_it_is_charged_once(acme: Company, visitor: Visitor) -> None:
+    profile_id = _owing(acme, "pm_card_chargeCustomerFail")
+    acme.give_method(profile_id, "pm_card_visa")
+    visitor.open_profile(profile_id)
+    visitor.page.evaluate("() => { const pay = document.getElementById('pay'); pay.click(); pay.click(); }")
+    visitor.reads("Your payment has arrived")
+    assert _charged(acme) == 1
+    acme.settle()
+    assert _charged(acme) == 1
+
+
+def test_two_tabs_are_one_payment(acme: Company, visitor: Visitor) -> None:
+    profile_id = _owing(acme, AUTHENTICATE)
+    first, second = visitor.page, visitor.tab()
+    for tab in (first, second):
+        visitor.open_profile(profile_id, page=tab)
+        tab.click("#pay")
+        tab.frame_locator("iframe[title=Authentication]").locator("#complete").wait_for()
+    visitor.at_the_bank("complete", page=first)
+    visitor.reads("Your payment has arrived", page=first)
+    visitor.at_the_bank("fail", page=second)
+    visitor.reads("Your payment has arrived", page=second)
+    assert (_charged(acme), len(acme.payments())) == (1, 2)
+
+
+def test_several_invoices_are_paid_at_one_press_oldest_first(acme: Company, visitor: Visitor) -> None:
+    profile_id = _owing(acme, "pm_card_chargeCustomerFail")
+    acme.subscribe("one", "one-more")
+    acme.settle()
+    acme.give_method(profile_id, "pm_card_visa")
+    visitor.open_profile(profile_id, query="?lang=de")
+    visitor.page.get_by_role("button", name="23,80\u00a0€ jetzt bezahlen").click()
+    visitor.reads("Ihre Zahlung ist eingegangen")
+    paid = [payment.invoice_id for payment in acme.payments() if payment.kind == "on_session"]
+    assert paid == [invoice.id for invoice in sorted(acme.invoices(), key=lambda each: each.issued_at)]
+
+
+def test_an_expired_link_and_a_closed_invoice_say_so_in_one_sentence(acme: Company, visitor: Visitor) -> None:
+    profile_id = _owing(acme, "pm_card_visa")
+    visitor.open_invoice(_invoice(acme))
+    visitor.reads(f"Invoice {_invoice(acme).number} is paid. Thank you.")
+    acme.parts = replace(acme.parts, settings=acme.parts.settings.model_copy(update={"billing_link_days": -1}))
+    visitor.open_profile(profile_id)
+    visitor.page.get_by_text("This link has expired. Please ask for a new one.").wait_for()
