@@ -42,7 +42,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def acme(database_url: str) -> Iterator[Company]:
-    with company(database_url) as fresh:
+    with company(database_url, patience_s=30) as fresh:
         yield fresh
 
 

@@ -383,8 +383,14 @@ class Company:
 
 
 @contextmanager
-def company(database_url: str, *, policy: SellerPolicy | None = None) -> Iterator[Company]:
-    """A fresh company at `START`, closed again at the end of the block."""
+def company(
+    database_url: str, *, policy: SellerPolicy | None = None, patience_s: float | None = None
+) -> Iterator[Company]:
+    """A fresh company at `START`, closed again at the end of the block.
+
+    `patience_s`: how long it waits for the provider, for stories in which a busy machine's late answer is none of the
+    story; by default as the sandbox does.
+    """
     line = Line()
     with serving(Store(MEMORY), seed=1) as standing:
         settings = Settings(
@@ -409,6 +415,8 @@ def company(database_url: str, *, policy: SellerPolicy | None = None) -> Iterato
         ).json()
         settings = settings.model_copy(update={"stripe_webhook_secret": SecretStr(endpoint["secret"])})
         parts = build(settings, transport=line)
+        if patience_s is not None:
+            parts = replace(parts, provider_for=_patient(standing.url, patience_s))
         receiver.serve(parts)
         start(parts)
         made = Company(
@@ -420,6 +428,12 @@ def company(database_url: str, *, policy: SellerPolicy | None = None) -> Iterato
         finally:
             receiver.close()
             parts.sessions.kw["bind"].dispose()
+
+
+def _patient(url: str, patience_s: float) -> Callable[[str, str], StripeProvider]:
+    client = build_client(api_key="sk_test_company", connect_s=patience_s, read_s=patience_s, base_address=url)
+    adapter = StripeProvider(client=client, livemode=False)
+    return lambda _provider, _code: adapter
 
 
 def _seller(parts: Parts, policy: SellerPolicy | None) -> tuple[UUID, UUID]:

@@ -18,9 +18,15 @@ from billing.kernel.status import InvoiceStatus, PaymentStatus, SubscriptionStat
 from billing.models import Invoice
 from billing.queue.names import RENEWALS_BILL
 from billing.validators.subscription import NewItem
-from tests.flows.company import START, Company
+from tests.flows.company import START, Company, company
 
 AUTHENTICATE = "pm_card_authenticationRequired"
+
+
+@pytest.fixture
+def acme(database_url: str) -> Iterator[Company]:
+    with company(database_url, patience_s=30) as fresh:
+        yield fresh
 
 
 @pytest.fixture(autouse=True)
@@ -319,7 +325,7 @@ def test_nobody_looks_at_another_customers_attempt(acme: Company) -> None:
     acme.settle()
 
 
-@pytest.mark.parametrize("fault", ["timeout_after", "timeout_before", "error_500_after"])
+@pytest.mark.parametrize("fault", ["disconnect_after", "error_500_before", "error_500_after"])
 def test_an_answer_that_is_lost_is_asked_for_and_never_paid_twice(acme: Company, fault: str) -> None:
     profile_id = acme.customer("one")
     acme.subscribe("one", "one-basic")

@@ -26,7 +26,7 @@ NOT_TRIED = re.compile(r"can't be reached")
 
 @pytest.fixture
 def acme(database_url: str) -> Iterator[Company]:
-    with company(database_url) as fresh:
+    with company(database_url, patience_s=30) as fresh:
         yield fresh
 
 
