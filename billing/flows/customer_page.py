@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -19,6 +20,7 @@ from billing.flows.on_session import MOST_TRIES, Tried
 from billing.flows.parts import Parts
 from billing.flows.payment_methods import MethodStarted
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.period import zone_info
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentMethod, Profile, ProviderAccount, Seller
 from billing.privacy.link import LinkKind
@@ -43,8 +45,8 @@ class Bill:
     number: str | None
     amount_minor: int
     currency: str
-    due_at: datetime | None
-    """Of what is charged automatically, the moment of issue."""
+    due_on: date | None
+    """In the customer's zone; of what is charged automatically, the day of issue."""
     overdue: bool
     state: str
     """open | under_way | paid"""
@@ -86,13 +88,14 @@ def show(parts: Parts, token: str) -> Shown:
         profile, upto = _opened(parts, session, token)
         now = parts.clock.now(session)
         seller = session.get_one(Seller, profile.seller_id)
+        zone = zone_info(profile.timezone)
         open_ = payable(session, profile.id, upto=upto)
         last = last_attempts(session, [invoice.id for invoice in open_])
         paid = paid_of_late(session, profile.id)
         linked = session.get(Invoice, upto) if upto is not None else None
         if linked is not None and linked.status == InvoiceStatus.PAID and linked not in paid:
             paid = [*paid, linked]
-        bills = [_bill(invoice, last.get(invoice.id), now) for invoice in open_]
+        bills = [_bill(invoice, last.get(invoice.id), zone=zone, now=now) for invoice in open_]
         method = default_method(session, profile.id)
         message = _message(profile, linked, open_, last, method, paid=bool(paid))
         code = _account(session, method)
@@ -207,19 +210,20 @@ def _last_word(payment: Payment | None, method: PaymentMethod | None) -> str | N
     return "declined" if meaning is DeclineClass.SOFT else "payment_method_refused"
 
 
-def _bill(invoice: Invoice, payment: Payment | None, now: datetime) -> Bill:
+def _bill(invoice: Invoice, payment: Payment | None, *, zone: ZoneInfo, now: datetime) -> Bill:
+    due = invoice.due_at or invoice.issued_at
     return Bill(
         number=invoice.number,
         amount_minor=invoice.amount_remaining_minor,
         currency=invoice.currency,
-        due_at=invoice.due_at or invoice.issued_at,
+        due_on=due.astimezone(zone).date() if due is not None else None,
         overdue=invoice.due_at is not None and invoice.due_at < now,
         state="under_way" if _is_under_way(payment) else "open",
     )
 
 
 def _paid(invoice: Invoice) -> Bill:
-    return Bill(invoice.number, invoice.amount_due_minor, invoice.currency, invoice.due_at, overdue=False, state="paid")
+    return Bill(invoice.number, invoice.amount_due_minor, invoice.currency, None, overdue=False, state="paid")
 
 
 def _card(method: PaymentMethod | None) -> Card | None:

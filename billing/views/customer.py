@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import traceback
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import structlog
+from babel import Locale
+from babel.dates import format_date
 from flask import Blueprint, Response, make_response, render_template
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
@@ -17,7 +19,8 @@ from billing.flows import customer_page as flow
 from billing.flows.customer_page import Shown
 from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
-from billing.rules.localised import LANGUAGES, amount_text, day_text
+from billing.mail.letter import money
+from billing.rules.language import LANGUAGES
 from billing.views.headers import page_headers
 from billing.views.localising import Texts, texts, visitors_texts
 from billing.views.steps import add_steps, refused, seen
@@ -27,6 +30,8 @@ _log = structlog.get_logger(__name__)
 _ASSETS = Path(__file__).parent / "assets"
 _KINDS = {"page.js": "text/javascript", "page.css": "text/css"}
 _VERSIONS = {name: hashlib.sha256((_ASSETS / name).read_bytes()).hexdigest()[:12] for name in _KINDS}
+_LOCALES = {"en": "en_GB"}
+"""Where the language alone would write days as few of its readers here do."""
 _TONES = {
     "is_paid": "good",
     "just_paid": "good",
@@ -100,15 +105,15 @@ class _Amounts:
     """Amounts and days of the page, written out."""
 
     def __init__(self, shown: Shown, words: Texts) -> None:
-        self._language = words.language
+        self._locale = Locale.parse(_LOCALES.get(words.language, words.language))
         self.totals = [self.amount(amount, currency) for currency, amount in shown.totals.items()]
         self.only = self.totals[0] if len(self.totals) == 1 else None
 
     def amount(self, amount_minor: int, currency: str) -> str:
-        return amount_text(amount_minor, currency, self._language)
+        return money(amount_minor, currency, self._locale)
 
-    def day(self, moment: datetime) -> str:
-        return day_text(moment.date(), self._language)
+    def day(self, day: date) -> str:
+        return format_date(day, "long", locale=self._locale)
 
 
 def _html(template: str, status: int, **values: Any) -> Response:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flask import request
 
-from billing.rules.localised import LANGUAGES
+from billing.rules.language import LANGUAGES
 
 _FOLDER = Path(__file__).parent / "texts"
 
