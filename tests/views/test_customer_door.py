@@ -61,7 +61,7 @@ def test_the_page_says_what_is_owed_and_nothing_personal(acme: Company, browser:
     page = browser.get(_path(acme, _owing(acme))).text
     assert "Acme GmbH" in page
     assert "€11.90" in page
-    assert "Due 1 January 2026" in page
+    assert "Due 31 January 2026" in page
     assert acme.invoices()[0].number in page
     for personal in ("Person one", "one@example.com", "Street 1"):
         assert personal not in page
