@@ -7,6 +7,7 @@ twice, because a worker died between the server's answer and our record, can be 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,7 +28,7 @@ from billing.kernel.errors import Refused, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import InvoiceStatus, NoticeStatus, SubscriptionStatus
 from billing.mail.letter import Content, Letter, write
-from billing.mail.server import MailLater, MailRefused, MailServer, Undeliverable
+from billing.mail.server import MailLater, MailRefused, MailServer, MailServerAway, Undeliverable
 from billing.models import Subscription
 from billing.privacy.sealed import SealBroken
 from billing.queries.notice import drop_waiting, renewals_to_announce, take_notices
@@ -42,7 +43,7 @@ ANNOUNCED = 500
 """Renewals that one tick announces; the next tick goes on."""
 BATCH = 20
 """Notices that are taken at once; a lease covers them all."""
-ROUND_S = 120.0
+ROUND_S = 60.0
 """Wall seconds after which a round takes no more; the next tick goes on."""
 MAIL_REFUSED = "mail_server_refuses"
 """Kind of the work item that tells of a mail server which takes nothing from us."""
@@ -89,12 +90,22 @@ def send(parts: Parts) -> int:
             now = parts.clock.now(session)
             rows = take_notices(session, lease_s=lease_s, most=BATCH)
         failpoint("notice.taken")
-        for row in rows:
-            _send_one(parts, server, row, now)
         taken += len(rows)
-        if len(rows) < BATCH:
+        if not _send_batch(parts, server, rows, now) or len(rows) < BATCH:
             break
     return taken
+
+
+def _send_batch(parts: Parts, server: MailServer, rows: Sequence[Row[Any]], now: datetime) -> bool:
+    """False once the server is away: the others then wait as if they had been tried, and it is left in peace."""
+    for place, row in enumerate(rows):
+        try:
+            _send_one(parts, server, row, now)
+        except MailServerAway as away:
+            for other in rows[place:]:
+                _record(parts, other, NoticeStatus.WAITING, str(away))
+            return False
+    return True
 
 
 def _server(parts: Parts) -> MailServer | None:
@@ -108,11 +119,7 @@ def _server(parts: Parts) -> MailServer | None:
 
 
 def _send_one(parts: Parts, server: MailServer, row: Row[Any], now: datetime) -> None:
-    try:
-        outcome = _deliver(parts, server, row, now)
-        _record(parts, row, *outcome)
-    except Stale:
-        _log.info("late_mail_dropped", notice=str(row.id))
+    _record(parts, row, *_deliver(parts, server, row, now))
 
 
 def _deliver(parts: Parts, server: MailServer, row: Row[Any], now: datetime) -> tuple[NoticeStatus, str | None]:
@@ -130,6 +137,8 @@ def _deliver(parts: Parts, server: MailServer, row: Row[Any], now: datetime) -> 
         failpoint("notice.taken_by_server")
     except Undeliverable as never:
         return NoticeStatus.FAILED, str(never)
+    except MailServerAway:
+        raise
     except MailRefused as refused:
         _tell_of_server(parts, str(refused))
         return NoticeStatus.WAITING, str(refused)
@@ -193,6 +202,14 @@ def _form(row: Row[Any]) -> str:
 
 
 def _record(parts: Parts, row: Row[Any], status: NoticeStatus, reason: str | None) -> None:
+    """Write it, unless the lease ran out and another worker has the notice."""
+    try:
+        _write(parts, row, status, reason)
+    except Stale:
+        _log.info("late_mail_dropped", notice=str(row.id))
+
+
+def _write(parts: Parts, row: Row[Any], status: NoticeStatus, reason: str | None) -> None:
     steps = parts.settings.mail_back_off_s
     with parts.begin() as session:
         now, wall = parts.clock.now(session), wall_now(session)

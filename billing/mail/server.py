@@ -32,6 +32,10 @@ class MailLater(BillingError):
     """Not taken now: the same message may be taken later. The text is a code."""
 
 
+class MailServerAway(MailLater):
+    """The line, not the message: it can't be reached, or fell silent. Others would fare no better now."""
+
+
 class MailRefused(MailLater):
     """The server takes nothing from us until a person mends it: sign-in, sender or encryption. The text is a code."""
 
@@ -65,7 +69,7 @@ class MailServer:
     def send(self, letter: Letter, *, to: str, from_name: str, id_: UUID, at: datetime) -> None:
         """Hand the letter over. The same `id_` gives the same Message-ID: a repeat can be told from news.
 
-        Raises `Undeliverable`, `MailLater`, `MailRefused`; the connection is closed in any case.
+        Raises `Undeliverable`, `MailLater`, `MailServerAway`, `MailRefused`; the connection is closed in any case.
         """
         message = self._message(letter, to=to, from_name=from_name, id_=id_, at=at)
         try:
@@ -85,7 +89,7 @@ class MailServer:
         except ssl.SSLCertVerificationError:
             raise MailRefused("certificate_not_trusted") from None
         except (smtplib.SMTPException, OSError) as error:
-            raise MailLater(type(error).__name__) from None
+            raise MailServerAway(type(error).__name__) from None
 
     def _connect(self) -> smtplib.SMTP:
         context = ssl.create_default_context()

@@ -251,6 +251,22 @@ def test_a_mail_that_is_not_taken_is_tried_again_and_then_a_persons_work(acme: C
     assert len(box.messages) == 1
 
 
+def test_a_server_that_is_away_is_asked_once_a_round_and_everything_waits(acme: Company, box: Postbox) -> None:
+    with_mail(acme, box)
+    failing(acme)
+    acme.customer("a2", method=FUNDS)
+    acme.subscribe("a2", "s2")
+    acme.settle()
+    box.deaf = True
+    assert notices.send(acme.parts) == 2
+    assert len(box.messages) == 1
+    assert [(row.status, row.tries) for row in rows(acme)] == [("waiting", 1), ("waiting", 1)]
+    box.deaf = False
+    in_time(acme)
+    notices.send(acme.parts)
+    assert [row.status for row in rows(acme)] == ["sent", "sent"]
+
+
 def test_an_address_that_is_refused_for_good_is_a_persons_work_at_once(acme: Company, box: Postbox) -> None:
     with_mail(acme, box)
     failing(acme)

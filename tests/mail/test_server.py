@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from billing.mail.letter import Letter
-from billing.mail.server import MailLater, MailRefused, MailServer, Undeliverable
+from billing.mail.server import MailLater, MailRefused, MailServer, MailServerAway, Undeliverable
 from tests.mail.postbox import Postbox, postbox
 
 ID = UUID("0192f0c0-0000-7000-8000-000000000001")
@@ -72,10 +72,10 @@ def test_an_answer_is_told_by_its_code_alone(
 
 def test_a_server_that_is_away_or_falls_silent_may_take_it_later(box: Postbox) -> None:
     box.deaf = True
-    with pytest.raises(MailLater):
+    with pytest.raises(MailServerAway):
         hand_over(box)
     away = MailServer.of("smtp://127.0.0.1:9", password=None, sender="a@example.com", timeout_s=1)
-    with pytest.raises(MailLater):
+    with pytest.raises(MailServerAway):
         away.send(LETTER, to=TO, from_name="N", id_=ID, at=AT)
 
 
