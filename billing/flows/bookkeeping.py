@@ -8,6 +8,7 @@ from uuid import UUID
 from billing.commands.ledger.close import close_month
 from billing.commands.revenue.recognise import recognise
 from billing.commands.seller.map_account import map_account
+from billing.flows.accrual import accrue_due
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.flows.recognition import BATCH, recognise_due
@@ -34,11 +35,12 @@ def name_account(parts: Parts, seller_id: UUID, *, account: str, code: str | Non
 
 
 def close(parts: Parts, seller_id: UUID, *, month: date, order: Order) -> Done:
-    """Recognise what the month earned, then close it (`month`: its first day). A closed one stays as it is.
+    """Accrue its usage, recognise what it earned, then close the month (its first day). A closed one stays as it is.
 
     Raises as `close_month` does.
     """
     if not order.dry_run:
+        accrue_due(parts, seller_id=seller_id)
         recognise_due(parts, seller_id=seller_id)
     name = f"{month:%Y-%m}"
     with carry_out(parts, order) as session:

@@ -20,6 +20,7 @@ from billing.db.clock import wall_now
 from billing.flows.method_events import payment_method
 from billing.flows.parts import Parts
 from billing.flows.payment_events import payment_intent
+from billing.flows.payout_events import payout
 from billing.flows.refund_events import refund
 from billing.flows.setup_events import setup_intent
 from billing.kernel.errors import Fault, ProviderUnavailable, Refused, Stale
@@ -50,6 +51,11 @@ HANDLERS = {
     "payment_method.updated": payment_method,
     "refund.updated": refund,
     "refund.failed": refund,
+    "payout.created": payout,
+    "payout.updated": payout,
+    "payout.paid": payout,
+    "payout.failed": payout,
+    "payout.canceled": payout,
 }
 """By event type; the endpoint subscribes to these. Other types are kept and ignored."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -9,7 +10,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from billing.flows.permits import Permit, Permits
-from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Reach
+from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, ProviderUncertain, Reach
+from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
 from billing.providers.port import (
     PAGE,
     AccountFacts,
@@ -19,6 +21,7 @@ from billing.providers.port import (
     EventFacts,
     IntentFacts,
     MethodFacts,
+    PayoutFacts,
     Provider,
     RefundFacts,
     SetupFacts,
@@ -27,6 +30,9 @@ from billing.providers.port import (
 from billing.rules.rate import Rank
 
 T = TypeVar("T")
+
+PATIENCE_S = 30.0
+"""How long a page of a whole account's list waits for its permit (wall seconds)."""
 
 
 class Metered(Provider):
@@ -104,6 +110,29 @@ class Metered(Provider):
     def list_refunds(self, *, charge_ref: str) -> Iterator[RefundFacts]:
         return self._pages("refunds.list", self._provider.list_refunds(charge_ref=charge_ref))
 
+    def read_payout(self, payout_ref: str) -> PayoutFacts:
+        return self._ask("payouts.read", lambda: self._provider.read_payout(payout_ref))
+
+    def list_payout_movements(self, *, payout_ref: str) -> Iterator[ListedMovement]:
+        listed = self._provider.list_payout_movements(payout_ref=payout_ref)
+        return self._pages("balance_transactions.list", listed)
+
+    def charge_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedCharge]]:
+        pages = self._provider.charge_pages(created_from=created_from, created_to=created_to)
+        return self._page_by_page("charges.list", pages)
+
+    def refund_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedRefund]]:
+        pages = self._provider.refund_pages(created_from=created_from, created_to=created_to)
+        return self._page_by_page("refunds.list", pages)
+
+    def dispute_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedDispute]]:
+        pages = self._provider.dispute_pages(created_from=created_from, created_to=created_to)
+        return self._page_by_page("disputes.list", pages)
+
+    def movement_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedMovement]]:
+        pages = self._provider.movement_pages(created_from=created_from, created_to=created_to)
+        return self._page_by_page("balance_transactions.list", pages)
+
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """Asks nobody, so it needs no permit."""
         return self._provider.verify_event(raw=raw, signature=signature, secrets=secrets, wall_now=wall_now)
@@ -123,6 +152,27 @@ class Metered(Provider):
             raise
         self.permits.tell(permit, Reach.ANSWERED)
         return answer
+
+    def _page_by_page(self, operation: str, pages: Iterator[list[T]]) -> Iterator[list[T]]:
+        """As `_pages`, for those who want each page as it came, and who wait where others use the rate up.
+
+        A list is read to its end or not at all, so giving way in the middle would be to begin anew each time.
+        """
+        while (page := self._patiently(operation, lambda: next(pages, None))) is not None:
+            yield page
+            if len(page) < PAGE:
+                return
+
+    def _patiently(self, operation: str, call: Callable[[], T]) -> T:
+        """As `_ask`; a permit that is denied is asked for again, for up to `PATIENCE_S`."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return self._ask(operation, call)
+            except NoPermit as denied:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(min(denied.retry_after_s or 0.1, 1.0))
 
     def _pages(self, operation: str, listed: Iterator[T]) -> Iterator[T]:
         """A permit a page: the port says that a list asks for `PAGE` items at a time, when they are wanted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.models.accrual import UsageAccrual
 from billing.models.audit_trail import AuditRecord
 from billing.models.brake import Brake
 from billing.models.clock import SandboxClock
@@ -14,6 +15,7 @@ from billing.models.notice import Notice
 from billing.models.outbox import OutboxEvent
 from billing.models.payment import Payment, PaymentIntent, ProviderWrite, UnappliedPayment
 from billing.models.payment_method import PaymentMethod
+from billing.models.payout import Payout, ProviderMovement
 from billing.models.price import Price
 from billing.models.product import Product
 from billing.models.profile import Profile, ProviderCustomer
@@ -50,6 +52,7 @@ __all__ = [
     "Payment",
     "PaymentIntent",
     "PaymentMethod",
+    "Payout",
     "Posting",
     "Price",
     "Product",
@@ -57,6 +60,7 @@ __all__ = [
     "ProviderAccount",
     "ProviderCustomer",
     "ProviderEvent",
+    "ProviderMovement",
     "ProviderRate",
     "ProviderWrite",
     "Refund",
@@ -71,6 +75,7 @@ __all__ = [
     "SubscriptionPause",
     "TaxRate",
     "UnappliedPayment",
+    "UsageAccrual",
     "UsageRecord",
     "WaitingLine",
     "WorkItem",

@@ -16,6 +16,7 @@ class Account(StrEnum):
     """The chart of accounts (DECISIONS 31). A debit is positive, a credit negative."""
 
     RECEIVABLE = "receivable"
+    UNBILLED_RECEIVABLE = "unbilled_receivable"
     DEFERRED_REVENUE = "deferred_revenue"
     REVENUE = "revenue"
     TAX_PAYABLE = "tax_payable"
@@ -36,7 +37,8 @@ class Account(StrEnum):
 
 ENTRY_KINDS = (
     "issue", "payment", "unapplied_payment", "credit_grant", "void", "refund_sent", "write_off", "write_off_back",
-    "external_payment", "recognition",
+    "external_payment", "recognition", "provider_fee", "exchange", "payout_sent", "payout_paid", "payout_failed",
+    "usage_accrual", "usage_reversal",
 )  # fmt: skip
 """What an entry records: docs/ledger.md has one row for each."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped
 
@@ -17,5 +19,7 @@ class ProviderAccount(Identified, Versioned, Base):
     code: Mapped[str]
     livemode: Mapped[bool]
     account_ref: Mapped[str]
+    movements_read_to: Mapped[datetime | None]
+    """Business time up to which the movements of its balance were read; null before its first attempt."""
 
     __table_args__ = (UniqueConstraint("provider", "code"), one_of("provider", ("stripe", "paypal")))

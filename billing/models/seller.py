@@ -46,6 +46,8 @@ class Seller(Identified, Versioned, Base):
     """How often what is earned is booked: at the end of each day, or of each month and of a line's own time."""
     account_codes: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
     """{"receivable": "1400"}: the numbers that its own chart gives to our accounts, for exports."""
+    usage_accrued_to: Mapped[date | None]
+    """First day of the month before which usage is accrued."""
     books_open_from: Mapped[date | None]
     """First day of the month that takes postings; what lies before it is closed. Null: nothing is."""
 

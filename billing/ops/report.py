@@ -67,6 +67,16 @@ def deferred(*, as_of: date, seller: str | None, as_json: bool, as_csv: bool) ->
     _tell(found, as_json=as_json, as_csv=as_csv)
 
 
+@report.command("payouts")
+@in_month
+@shown
+def payouts(*, month: date, seller: str | None, as_json: bool, as_csv: bool) -> None:
+    """Payouts that were on their way, arrived or failed in a month; ties to payouts_in_transit and bank."""
+    with opened().begin() as session:
+        found = reports.payouts_report(session, month=month, seller_id=named_seller(session, seller))
+    _tell(found, as_json=as_json, as_csv=as_csv)
+
+
 def _tell(found: Report, *, as_json: bool, as_csv: bool) -> None:
     """The rows and the tie of each seller and currency. Ends with status 1 where one doesn't tie."""
     if as_json:

@@ -15,6 +15,7 @@ from typing import Protocol
 from uuid import UUID
 
 from billing.kernel.errors import Reach
+from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
 
 KEY_LIFE_S = 20 * 3600
 """A key is replayed only while its first sending is younger than this (seconds; the provider keeps keys 24 h)."""
@@ -125,6 +126,18 @@ class RefundFacts:
     charge_ref: str | None
     metadata_refund: str | None
     failure_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutFacts:
+    """The provider's present state of one payout, in the currency of the balance it empties."""
+
+    payout_ref: str
+    status: str
+    """pending | in_transit | paid | failed | canceled"""
+    amount_minor: int
+    currency: str
+    arrives_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +261,25 @@ class Provider(Protocol):
     def list_refunds(self, *, charge_ref: str) -> Iterator[RefundFacts]:
         """Every refund of the charge, all pages; raises rather than end early."""
         ...
+
+    def read_payout(self, payout_ref: str) -> PayoutFacts: ...
+
+    def list_payout_movements(self, *, payout_ref: str) -> Iterator[ListedMovement]:
+        """Every movement that an automatic payout holds, all pages; raises rather than end early."""
+        ...
+
+    def charge_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedCharge]]:
+        """Every charge of the account created in [from, to), newest first; each page is one request.
+
+        As `refund_pages`, `dispute_pages`, `movement_pages`: whole seconds; raises rather than end early.
+        """
+        ...
+
+    def refund_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedRefund]]: ...
+
+    def dispute_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedDispute]]: ...
+
+    def movement_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedMovement]]: ...
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """Verify a delivery over its raw bytes, several secrets allowed, stamps bounded both ways in wall time.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.flows import recognition
+from billing.flows import accrual, movements, recognition
 from billing.flows.parts import Parts
 from billing.queue.names import BOOKS_TICK
 from billing.tasks.base import task
@@ -13,5 +13,7 @@ _MOST = 500_000
 
 @task(BOOKS_TICK)
 def tick(parts: Parts) -> None:
-    """Recognise what was earned."""
+    """Recognise what was earned, accrue the usage of a month that is over, read the providers' balances on."""
     recognition.recognise_due(parts, most=_MOST)
+    accrual.accrue_due(parts)
+    movements.sweep(parts)

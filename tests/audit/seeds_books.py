@@ -64,7 +64,7 @@ def a_side_belongs_to_no_entry(planting: Planting) -> Accused:
     seller = planting.world.seller.id
     planting.run(
         "INSERT INTO billing.posting (entry_id, position, seller_id, account, currency, amount_minor) "
-        "VALUES (:entry, 1, :seller, 'bank', 'eur', 7)",
+        "VALUES (:entry, 1, :seller, 'rounding', 'eur', 7)",
         entry=new_id(),
         seller=seller,
     )
@@ -169,6 +169,38 @@ def a_closed_month_has_other_postings_than_it_had(planting: Planting) -> Accused
             "UPDATE billing.posting SET account = 'rounding' WHERE position = 9 AND entry_id = :id", id=entry.id
         )
     return "month_close", str(closed.id)
+
+
+@seed("L7")
+def the_balance_shows_a_fee_that_nobody_booked(planting: Planting) -> Accused:
+    seller, account = planting.world.seller, planting.world.account
+    planting.run(
+        """INSERT INTO billing.provider_movement
+               (id, provider_account_id, balance_ref, type, amount_minor, fee_minor, currency, occurred_at, seller_id,
+                booked_at)
+           VALUES (:id, :account, 'txn_1', 'charge', 1000, 59, 'eur', :at, :seller, :at)""",
+        id=new_id(),
+        account=account.id,
+        seller=seller.id,
+        at=planting.world.now,
+    )
+    return "seller", str(seller.id)
+
+
+@seed("L7")
+def a_payout_is_in_no_account(planting: Planting) -> Accused:
+    seller, account = planting.world.seller, planting.world.account
+    planting.run(
+        """INSERT INTO billing.payout
+               (id, provider_account_id, payout_ref, status, amount_minor, currency, opened_at, shares)
+           VALUES (:id, :account, 'po_1', 'paid', 900, 'eur', :at,
+                   jsonb_build_array(jsonb_build_object('seller_id', CAST(:seller AS text), 'amount_minor', 900)))""",
+        id=new_id(),
+        account=account.id,
+        seller=str(seller.id),
+        at=planting.world.now,
+    )
+    return "seller", str(seller.id)
 
 
 @seed("L8")

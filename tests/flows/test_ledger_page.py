@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import text
 
 from billing.commands.credit.grant import grant_credit
+from billing.commands.movement.book import book_movements
+from billing.commands.movement.keep import keep_movements
+from billing.commands.payout.note import note_payout
 from billing.commands.refund.record import note_facts
 from billing.commands.subscription.cancel import CancelWhen
-from billing.flows import changing, correcting, refunding
+from billing.flows import accrual, changing, correcting, movements, refunding
 from billing.models import Invoice, Refund
 from billing.models.ledger import ENTRY_KINDS
-from billing.providers.port import RefundFacts
+from billing.providers.listed import ListedMovement
+from billing.providers.port import PayoutFacts, RefundFacts
+from billing.validators.subscription import NewItem
+from billing.validators.usage import NewUsage
 from tests.flows.company import START, Company
 
 PAGE = Path(__file__).parents[2] / "docs" / "ledger.md"
@@ -57,6 +64,9 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     with acme.parts.begin() as session:
         grant_credit(session, profile_id=declining[0], amount_minor=500, currency="eur", now=START)
     paying, leaving = acme.customer("a1"), acme.customer("a2")
+    acme.customer("u1", method=None)
+    acme.price("calls", 10, usage="sum")
+    acme.begin_subscription("u1", "metered", NewItem("calls"))
     for account in ("a1", "a2", "b1", "b2", "b3"):
         acme.subscribe(account, f"of-{account}")
     acme.settle()
@@ -67,11 +77,31 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     acme.pay_behind_our_back(declining[2])
     _refund_that_comes_back(acme, _invoice(acme, paying).id)
     acme.set_clock(START + timedelta(days=14))
+    acme.use(NewUsage("metered", "calls", "r1", Decimal(3), START + timedelta(days=13)))
     acme.settle()
     refunding.refund(acme.parts, _invoice(acme, leaving).id)
     _cancel(acme, _invoice(acme, paying))
     acme.settle()
+    _pay_out(acme)
+    accrual.accrue_due(acme.parts)
     assert _posted(acme) == _documented()
+
+
+def _pay_out(acme: Company) -> None:
+    """The provider takes its fees, keeps one charge in dollars, and pays out: one arrives, two come back."""
+    movements.sweep(acme.parts)
+    acme.set_clock(datetime(2026, 3, 1, tzinfo=UTC))
+    movements.sweep(acme.parts)
+    charge = next(each.charge_ref for each in acme.payments() if each.status == "succeeded")
+    with acme.parts.begin() as session:
+        listed = ListedMovement("txn_usd", "charge", charge, 1300, 0, "usd", START)
+        keep_movements(session, account_id=acme.account_id, listed=[listed])
+        book_movements(session, account_id=acme.account_id, now=START, most=10)
+        shares = [{"seller_id": str(acme.seller_id), "amount_minor": 100}]
+        for ref, statuses in (("po_1", ("paid", "failed")), ("po_2", ("failed",))):
+            for status in statuses:
+                facts = PayoutFacts(ref, status, 100, "eur", START)
+                note_payout(session, account_id=acme.account_id, facts=facts, shares=shares, now=START)
 
 
 def _invoice(acme: Company, profile_id: UUID) -> Invoice:

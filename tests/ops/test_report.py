@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from billing.commands.payout.note import note_payout
 from billing.flows import correcting, refunding
+from billing.providers.port import PayoutFacts
 from tests.flows.company import START
 from tests.ops.office import Office, office_of
 
@@ -90,6 +92,35 @@ def test_a_report_is_a_table_or_csv_with_its_tie_beside_it(billed: Office) -> No
         {"seller": "ACME", "currency": "eur", "late": "1-30 days", "invoices": "1", "amount": "11.90"}
     ]
     assert "difference 0.00" in done.stderr
+
+
+def test_payouts_of_a_month_are_on_their_way_or_at_the_bank(billed: Office) -> None:
+    acme = billed.acme
+    shares = [{"seller_id": str(acme.seller_id), "amount_minor": 500}]
+
+    def note(ref: str, status: str, day: datetime) -> None:
+        facts = PayoutFacts(ref, status, 500, "eur", day)
+        with acme.parts.begin() as session:
+            note_payout(session, account_id=acme.account_id, facts=facts, shares=shares, now=day)
+
+    note("po_1", "in_transit", datetime(2026, 1, 30, tzinfo=UTC))
+    note("po_1", "paid", datetime(2026, 2, 1, tzinfo=UTC))
+    note("po_2", "paid", datetime(2026, 1, 31, tzinfo=UTC))
+    note("po_2", "failed", datetime(2026, 2, 2, tzinfo=UTC))
+
+    def told(month: str) -> list[tuple[str, str, int, int]]:
+        report = billed.read("report", "payouts", "--month", month)
+        assert [(tie["account"], tie["difference_minor"]) for tie in report["ties"]] == [
+            ("payouts_in_transit", 0),
+            ("bank", 0),
+        ]
+        columns = ("payout", "status", "in_transit_minor", "banked_minor")
+        return [tuple(row[column] for column in columns) for row in report["rows"]]
+
+    assert told("2026-01") == [("po_1", "in transit", 500, 0), ("po_2", "paid", 0, 500)]
+    assert told("2026-02") == [("po_1", "paid", 0, 500), ("po_2", "failed", 0, -500)]
+    billed.execute("UPDATE billing.payout SET paid_at = NULL WHERE payout_ref = 'po_1'")
+    assert billed.run("report", "payouts", "--month", "2026-02").exit_code == 1
 
 
 @pytest.mark.parametrize(

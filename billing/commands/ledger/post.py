@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -17,15 +17,19 @@ def post(
     *,
     kind: str,
     seller_id: UUID,
-    profile_id: UUID,
+    profile_id: UUID | None,
     currency: str,
     sides: Sequence[tuple[Account, int]],
     now: datetime,
     invoice_id: UUID | None = None,
     payment_id: UUID | None = None,
     charge_ref: str | None = None,
-) -> None:
-    """Write an entry of (account, minor units): debit positive, credit negative; the database proves the sum."""
+    booked_on: date | None = None,
+) -> UUID:
+    """Write an entry of (account, minor units): debit positive, credit negative; the database proves the sum.
+
+    `booked_on`: its accounting date, if not the day of `now` in the seller's zone. Returns the entry's id.
+    """
     entry = LedgerEntry(
         id=new_id(),
         seller_id=seller_id,
@@ -36,6 +40,8 @@ def post(
         payment_id=payment_id,
         charge_ref=charge_ref,
     )
+    if booked_on is not None:
+        entry.booked_on = booked_on
     session.add(entry)
     session.flush()
     session.add_all(
@@ -49,3 +55,4 @@ def post(
         )
         for position, (account, amount) in enumerate(sides, start=1)
     )
+    return entry.id

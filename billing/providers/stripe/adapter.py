@@ -10,6 +10,7 @@ from uuid import UUID
 
 import stripe
 from stripe.params import (
+    BalanceTransactionListParams,
     ChargeListParams,
     PaymentIntentConfirmParams,
     PaymentIntentCreateParams,
@@ -18,6 +19,7 @@ from stripe.params import (
 )
 
 from billing.kernel.errors import BillingError, Fault, ProviderUnavailable, Refused
+from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
 from billing.providers.port import (
     KEY_LIFE_S,
     PAGE,
@@ -28,11 +30,12 @@ from billing.providers.port import (
     EventFacts,
     IntentFacts,
     MethodFacts,
+    PayoutFacts,
     RefundFacts,
     SetupFacts,
     SetupStarted,
 )
-from billing.providers.stripe import facts, outcomes, signature
+from billing.providers.stripe import facts, listing, outcomes, signature
 from billing.providers.stripe.amounts import to_provider
 from billing.providers.stripe.failures import Failure, failure_of, headers_of
 
@@ -251,6 +254,42 @@ class StripeProvider:
             return self._v1.refunds.list(params).to_dict()
 
         return _all_pages(page, facts.refund_facts)
+
+    def read_payout(self, payout_ref: str) -> PayoutFacts:
+        """The present state of a payout."""
+        return _read(lambda: facts.payout_facts(self._v1.payouts.retrieve(payout_ref).to_dict()))
+
+    def list_payout_movements(self, *, payout_ref: str) -> Iterator[ListedMovement]:
+        """Every movement that a payout holds, newest first. Stripe shows none of a payout made by hand."""
+
+        def page(after: str | None) -> dict[str, Any]:
+            params: BalanceTransactionListParams = {"payout": payout_ref, "limit": PAGE}
+            if after:
+                params["starting_after"] = after
+            return self._v1.balance_transactions.list(params).to_dict()
+
+        return _all_pages(page, listing.movement)
+
+    def charge_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedCharge]]:
+        """See the port, as for the three below."""
+        return self._pages(self._v1.charges.list, listing.charge, created_from, created_to)
+
+    def refund_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedRefund]]:
+        """Every refund of the account."""
+        return self._pages(self._v1.refunds.list, listing.refund, created_from, created_to)
+
+    def dispute_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedDispute]]:
+        """Every dispute of the account."""
+        return self._pages(self._v1.disputes.list, listing.dispute, created_from, created_to)
+
+    def movement_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedMovement]]:
+        """Every movement of the account's balance."""
+        return self._pages(self._v1.balance_transactions.list, listing.movement, created_from, created_to)
+
+    def _pages(
+        self, ask: Callable[..., Any], parse: Callable[[facts.Raw], T], created_from: datetime, created_to: datetime
+    ) -> Iterator[list[T]]:
+        return listing.pages(_read, ask, parse, created_from=created_from, created_to=created_to)
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """See `signature.verify_event`; no request is made."""

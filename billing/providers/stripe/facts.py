@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.kernel.errors import Refused
-from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts, RefundFacts, SetupFacts, SetupStarted
+from billing.providers.port import (
+    ChargeFacts,
+    IntentFacts,
+    MethodFacts,
+    PayoutFacts,
+    RefundFacts,
+    SetupFacts,
+    SetupStarted,
+)
 from billing.providers.stripe.amounts import from_provider
 
 Raw = Mapping[str, Any]
@@ -138,6 +146,22 @@ def refund_facts(raw: Raw) -> RefundFacts:
 
 
 _REFUND_STATUSES = frozenset({"pending", "requires_action", "succeeded", "failed", "canceled"})
+
+
+def payout_facts(raw: Raw) -> PayoutFacts:
+    """A payout. A status that we don't know is `in_transit`: it is asked about again."""
+    _expect(raw, "payout")
+    status = text(raw, "status")
+    return PayoutFacts(
+        payout_ref=text(raw, "id"),
+        status=status if status in _PAYOUT_STATUSES else "in_transit",
+        amount_minor=amount_minor(raw),
+        currency=text(raw, "currency"),
+        arrives_at=moment(raw, "arrival_date"),
+    )
+
+
+_PAYOUT_STATUSES = frozenset({"pending", "in_transit", "paid", "failed", "canceled"})
 
 
 def object_ref(raw: Raw, kind: str) -> str:

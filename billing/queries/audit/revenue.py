@@ -64,5 +64,37 @@ FROM kept FULL JOIN now USING (id, currency, account)
 WHERE coalesce(kept.amount, 0) <> coalesce(now.amount, 0)
 """
 
-KEPT = (finds(_ACCOUNT), finds(_LINES), finds(_ENTRIES), finds(_CLOSED))
+_FEES = """
+SELECT 'seller', coalesce(m.seller_id, p.seller_id),
+       format('the balance shows fees of %s %s, the books %s', coalesce(m.fees, 0), coalesce(m.currency, p.currency),
+              coalesce(p.fees, 0))
+FROM (SELECT seller_id, currency, sum(fee_minor - CASE WHEN type IN ('stripe_fee', 'stripe_fx_fee', 'tax_fee')
+                                                       THEN amount_minor ELSE 0 END) AS fees
+      FROM billing.provider_movement WHERE booked_at IS NOT NULL GROUP BY seller_id, currency) m
+FULL JOIN (SELECT seller_id, currency, sum(amount_minor) AS fees
+           FROM billing.posting WHERE account = 'provider_fees' GROUP BY seller_id, currency) p
+  ON p.seller_id = m.seller_id AND p.currency = m.currency
+WHERE coalesce(m.fees, 0) <> coalesce(p.fees, 0)
+"""
+
+_PAYOUTS = """
+WITH share AS (
+    SELECT h.seller_id, p.currency, h.amount_minor,
+           CASE WHEN p.status IN ('pending', 'in_transit') THEN 'payouts_in_transit'
+                WHEN p.status = 'paid' THEN 'bank' END AS account
+    FROM billing.payout p CROSS JOIN jsonb_to_recordset(p.shares) AS h(seller_id uuid, amount_minor bigint)
+), held AS (
+    SELECT seller_id, currency, account, sum(amount_minor) AS amount FROM share
+    WHERE account IS NOT NULL GROUP BY 1, 2, 3
+), booked AS (
+    SELECT seller_id, currency, account, sum(amount_minor) AS amount FROM billing.posting
+    WHERE account IN ('payouts_in_transit', 'bank') GROUP BY 1, 2, 3
+)
+SELECT 'seller', seller_id, format('payouts come to %s %s, %s holds %s', coalesce(held.amount, 0), currency, account,
+                                   coalesce(booked.amount, 0))
+FROM held FULL JOIN booked USING (seller_id, currency, account)
+WHERE coalesce(held.amount, 0) <> coalesce(booked.amount, 0)
+"""
+
+KEPT = (finds(_ACCOUNT), finds(_LINES), finds(_ENTRIES), finds(_CLOSED), finds(_FEES), finds(_PAYOUTS))
 """Checks of L7: replaying the journal gives what is kept beside it."""

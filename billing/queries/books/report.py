@@ -59,15 +59,17 @@ GROUP BY s.code, p.currency
 """
 
 
-def ties(session: Session, rows: Rows, values: dict[str, Any], *, account: str, sign: int) -> tuple[Tie, ...]:
-    """For each seller and currency: the sum of `amount_minor` of the rows, and the account from `since` to `until`.
+def ties(
+    session: Session, rows: Rows, values: dict[str, Any], *, account: str, sign: int, column: str = "amount_minor"
+) -> tuple[Tie, ...]:
+    """For each seller and currency: the sum of a column of the rows, and the account from `since` to `until`.
 
     `sign`: 1 where the account's debits are what the report counts, -1 where its credits are.
     """
     reported: dict[tuple[str, str], int] = {}
     for row in rows:
         key = row["seller"], row["currency"]
-        reported[key] = reported.get(key, 0) + int(row["amount_minor"])
+        reported[key] = reported.get(key, 0) + int(row[column])
     booked = {
         (row["seller"], row["currency"]): sign * int(row["amount_minor"])
         for row in read_rows(session, _LEDGER, {**values, "account": account})

@@ -40,7 +40,7 @@ def tax_report(session: Session, *, month: date, seller_id: UUID | None = None) 
 # What invoices say is owed now, rolled back by what was booked after the day.
 _AGING = """
 WITH later AS (
-    SELECT coalesce(CASE WHEN d.kind = 'cancellation' THEN d.corrects_id END, d.id) AS id, sum(p.amount_minor) AS amount
+    SELECT CASE d.kind WHEN 'invoice' THEN d.id ELSE d.corrects_id END AS id, sum(p.amount_minor) AS amount
     FROM billing.ledger_entry e
     JOIN billing.posting p ON p.entry_id = e.id AND p.seller_id = e.seller_id AND p.account = 'receivable'
     JOIN billing.invoice d ON d.id = e.invoice_id
@@ -115,3 +115,51 @@ def deferred_report(session: Session, *, as_of: date, seller_id: UUID | None = N
     rows = read_rows(session, _DEFERRED, values)
     columns = ("seller", "currency", "month", "lines", "amount_minor")
     return Report("deferred", columns, rows, ties(session, rows, values, account="deferred_revenue", sign=-1))
+
+
+# Whose money each payout holds, and where that was at the end of the month: on its way, or at the bank.
+_PAYOUTS = """
+WITH share AS (
+    SELECT s.code AS seller, p.currency, p.payout_ref AS payout, p.arrives_at::date AS arrives, h.amount_minor,
+           (p.opened_at AT TIME ZONE s.timezone)::date AS opened, (p.paid_at AT TIME ZONE s.timezone)::date AS paid,
+           (p.failed_at AT TIME ZONE s.timezone)::date AS failed
+    FROM billing.payout p
+    CROSS JOIN jsonb_to_recordset(p.shares) AS h(seller_id uuid, amount_minor bigint)
+    JOIN billing.seller s ON s.id = h.seller_id
+    WHERE CAST(:seller AS uuid) IS NULL OR h.seller_id = :seller
+)
+SELECT seller, currency, payout, opened, arrives, amount_minor,
+       CASE WHEN failed <= :until THEN 'failed' WHEN paid <= :until THEN 'paid' ELSE 'in transit' END AS status,
+       CASE WHEN paid <= :until OR failed <= :until THEN 0 ELSE amount_minor END AS in_transit_minor,
+       CASE WHEN paid BETWEEN :since AND :until THEN amount_minor ELSE 0 END
+           - CASE WHEN paid IS NOT NULL AND failed BETWEEN :since AND :until THEN amount_minor ELSE 0 END
+           AS banked_minor
+FROM share
+WHERE opened <= :until AND (coalesce(failed, paid) IS NULL OR greatest(failed, paid) >= :since)
+ORDER BY seller, currency, opened, payout
+"""
+
+
+def payouts_report(session: Session, *, month: date, seller_id: UUID | None = None) -> Report:
+    """Payouts that were on their way, arrived or failed in a month (its first day); a seller's share of each."""
+    last = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    values = {"since": month, "until": last, "seller": seller_id}
+    rows = read_rows(session, _PAYOUTS, values)
+    columns = (
+        "seller", "currency", "payout", "status", "opened", "arrives", "amount_minor", "in_transit_minor",
+        "banked_minor",
+    )  # fmt: skip
+    on_the_way = ties(
+        session,
+        rows,
+        {**values, "since": _EVER},
+        account="payouts_in_transit",
+        sign=1,
+        column="in_transit_minor",
+    )
+    return Report(
+        "payouts",
+        columns,
+        rows,
+        (*on_the_way, *ties(session, rows, values, account="bank", sign=1, column="banked_minor")),
+    )

@@ -12,7 +12,7 @@ from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
 
 LIST_SPEC: Spec = {**PAGE, "created": CREATED, "customer": TEXT, "payment_intent": TEXT}
-BALANCE_LIST_SPEC: Spec = {**PAGE, "created": CREATED, "source": TEXT, "type": TEXT}
+BALANCE_LIST_SPEC: Spec = {**PAGE, "created": CREATED, "payout": TEXT, "source": TEXT, "type": TEXT}
 
 
 def begin(call: Call, intent: Json, method: Stored) -> Stored:
@@ -85,8 +85,3 @@ def book(
 def list_(call: Call) -> Json:
     """The account's charges, newest first."""
     return page(call, "charge", filters=("customer", "payment_intent"))
-
-
-def list_balance(call: Call) -> Json:
-    """The account's balance transactions, newest first."""
-    return page(call, "balance_transaction", filters=("source", "type"))

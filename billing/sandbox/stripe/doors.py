@@ -7,7 +7,7 @@ from typing import Any
 
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Refused
-from billing.sandbox.stripe import authenticating, browser, disputes, events, refunds, settling, witness
+from billing.sandbox.stripe import authenticating, browser, disputes, events, payouts, refunds, settling, witness
 from billing.sandbox.stripe.errors import invalid, missing
 from billing.sandbox.stripe.standin import Call, StandIn
 from billing.sandbox.stripe.values import Json
@@ -71,6 +71,22 @@ def close_dispute(stand_in: StandIn, id: str, wish: Any) -> Json:
     return _for(stand_in, "dispute", id, lambda call: disputes.close(call, id, status))
 
 
+def pay_out(stand_in: StandIn, _: str, __: Any) -> list[Json]:
+    """Pay out every account's balance."""
+    made: list[Json] = []
+    with stand_in.store.transaction() as tx:
+        for account in sorted({each.account for each in tx.walk("balance_transaction")}):
+            made += payouts.create(Call(stand_in, tx, account, stand_in.clock.now()))
+    stand_in.wake.set()
+    return made
+
+
+def tell_payout(stand_in: StandIn, id: str, wish: Any) -> Json:
+    """`{"status": "paid" | "failed"}`."""
+    status = _object(wish).get("status", "")
+    return _for(stand_in, "payout", id, lambda call: payouts.tell(call, id, status))
+
+
 def tell_refund(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"status": "succeeded" | "failed"}`."""
     status = _object(wish).get("status", "")
@@ -116,6 +132,8 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "config"): configure,
     ("POST", "events/<id>/resend"): resend,
     ("POST", "disputes"): open_dispute,
+    ("POST", "payouts"): pay_out,
+    ("POST", "payouts/<id>"): tell_payout,
     ("POST", "disputes/<id>/close"): close_dispute,
     ("POST", "refunds/<id>"): tell_refund,
     ("POST", "js/read"): browser.read,

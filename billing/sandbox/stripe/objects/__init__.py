@@ -10,6 +10,7 @@ from billing.sandbox.stripe.objects.aftermath import dispute, refund
 from billing.sandbox.stripe.objects.charges import balance_transaction, charge, outcome
 from billing.sandbox.stripe.objects.intents import payment_intent, setup_intent
 from billing.sandbox.stripe.objects.notices import API_VERSION, event, listed, webhook_endpoint
+from billing.sandbox.stripe.objects.payouts import payout
 from billing.sandbox.stripe.objects.people import account, customer, payment_method
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "outcome",
     "payment_intent",
     "payment_method",
+    "payout",
     "refund",
     "setup_intent",
     "webhook_endpoint",

@@ -1,0 +1,1 @@
+"""Accrual: usage that a month earned and no invoice has named at its end."""

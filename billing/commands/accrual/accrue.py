@@ -1,0 +1,108 @@
+"""Accrue: Dr unbilled receivable, Cr revenue on a month's last day, and back on the first of the next."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.commands.ledger.post import post
+from billing.db.bulk import insert_rows
+from billing.kernel.ids import new_ids
+from billing.kernel.money import round_half_away
+from billing.models import Account, UsageAccrual
+from billing.queries.accruing import Sum, Unbilled, unbilled
+from billing.queries.standing import PriceInUse, prices_in_use
+from billing.queries.usage import usage_quantities
+from billing.rules.lines import exact_amount
+
+_TICK = timedelta(microseconds=1)
+
+
+def accrue_usage(
+    session: Session, *, seller_id: UUID, month: date, end: datetime, after: UUID, most: int
+) -> UUID | None:
+    """Accrue the next `most` subscriptions, from after an id on, for a month that ended at `end`.
+
+    Returns the last id, None where none is left. One entry, and one that takes it back, stand for all of a currency.
+    Idempotent: a subscription has one accrual of a month. Without tax and discount: it is an estimate for a night.
+    """
+    found = unbilled(session, seller_id=seller_id, month=month, end=end, after=after, most=most)
+    if found is None:
+        return None
+    sums = _sums(session, found, end)
+    totals: dict[str, int] = defaultdict(int)
+    for (subscription, _), made in sums.items():
+        totals[found.currencies[subscription]] += made.amount_minor
+    last_day = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    night = ((end - _TICK, last_day), (end, last_day + timedelta(days=1)))
+    entries = {
+        currency: _post(session, seller_id, currency, amount, night) for currency, amount in totals.items() if amount
+    }
+    rows = [
+        {
+            "id": id_,
+            "seller_id": seller_id,
+            "subscription_id": subscription,
+            "price_id": price,
+            "month": month,
+            "currency": found.currencies[subscription],
+            "quantity": made.quantity,
+            "amount_minor": made.amount_minor,
+            "entry_id": entries.get(found.currencies[subscription], (None, None))[0],
+            "reversal_id": entries.get(found.currencies[subscription], (None, None))[1],
+        }
+        for id_, ((subscription, price), made) in zip(new_ids(len(sums)), sums.items(), strict=True)
+    ]
+    insert_rows(session, UsageAccrual, rows)
+    return max(found.currencies)
+
+
+def _sums(session: Session, found: Unbilled, end: datetime) -> dict[tuple[UUID, UUID], Sum]:
+    """By subscription and price: what waits is priced by its quantity so far, what was told since counts as it was."""
+    used = usage_quantities(session, found.windows)
+    prices = prices_in_use(session, {window.price_id for window in found.windows})
+    sums: dict[tuple[UUID, UUID], Sum] = defaultdict(Sum)
+    for window, told in used.items():
+        made = sums[window.subscription_id, window.price_id]
+        made.quantity += told.quantity
+        made.amount_minor += _net(prices[window.price_id], told.quantity)
+    for line in found.issued:
+        made = sums[line.subscription_id, line.price_id]
+        gone, whole = ((until - line.period_start) // _TICK for until in (end, line.period_end))
+        share = min(Fraction(1), Fraction(gone, whole))
+        made.quantity += line.quantity
+        made.amount_minor += round_half_away(line.net_minor * share)
+    return sums
+
+
+def _net(price: PriceInUse, quantity: Decimal) -> int:
+    """The amount of a quantity; a tax that is inside the price is taken out at the seller's own percent."""
+    exact = exact_amount(price.terms, quantity)
+    if price.rate is not None and price.rate.inclusive:
+        exact = exact * 100 / (100 + Fraction(price.rate.percent))
+    return round_half_away(exact)
+
+
+def _post(
+    session: Session, seller_id: UUID, currency: str, amount: int, night: tuple[tuple[datetime, date], ...]
+) -> tuple[UUID, ...]:
+    """The accrual before midnight, and what takes it back after."""
+    kinds = (("usage_accrual", amount), ("usage_reversal", -amount))
+    return tuple(
+        post(
+            session,
+            kind=kind,
+            seller_id=seller_id,
+            profile_id=None,
+            currency=currency,
+            sides=((Account.UNBILLED_RECEIVABLE, signed), (Account.REVENUE, -signed)),
+            now=at,
+            booked_on=on,
+        )
+        for (kind, signed), (at, on) in zip(kinds, night, strict=True)
+    )

@@ -1,0 +1,120 @@
+"""Book what a movement of the provider's balance says beside its gross amount: the fee, and the exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.db.copy import NULL, array, copy_rows, field, reference
+from billing.kernel.ids import new_ids
+from billing.models import Account
+
+# A charge or a refund that is not in our rows yet waits for them. What is neither (the provider's own bill, a dispute)
+# belongs to the seller whose money came last.
+_UNBOOKED = text(
+    """
+    SELECT m.id, m.balance_ref, m.type, m.amount_minor, m.fee_minor, m.currency, m.occurred_at,
+           coalesce(p.seller_id, u.seller_id, r.seller_id, CASE WHEN m.type <> ALL(:ours) THEN home.seller_id END)
+               AS seller_id,
+           coalesce(p.profile_id, r.profile_id) AS profile_id,
+           coalesce(p.invoice_id, u.invoice_id, r.invoice_id) AS invoice_id,
+           coalesce(p.currency, u.currency, r.currency) AS our_currency,
+           coalesce(p.amount_minor, u.amount_minor, -r.amount_minor) AS our_amount
+    FROM billing.provider_movement m
+    LEFT JOIN billing.payment p
+      ON p.provider_account_id = m.provider_account_id AND p.charge_ref = m.source_ref AND p.status = 'succeeded'
+    LEFT JOIN billing.unapplied_payment u
+      ON u.provider_account_id = m.provider_account_id AND u.charge_ref = m.source_ref AND p.id IS NULL
+    LEFT JOIN billing.refund r ON r.provider_account_id = m.provider_account_id AND r.refund_ref = m.source_ref
+    LEFT JOIN LATERAL (SELECT seller_id FROM billing.payment
+                       WHERE provider_account_id = m.provider_account_id AND status = 'succeeded'
+                       ORDER BY id DESC LIMIT 1) AS home ON true
+    WHERE m.provider_account_id = :account AND m.booked_at IS NULL AND m.id > :after
+    ORDER BY m.id LIMIT :most FOR UPDATE OF m SKIP LOCKED
+    """
+)
+_BOOKED = text(
+    """
+    UPDATE billing.provider_movement m
+    SET seller_id = b.seller_id, booked_at = :now, version = m.version + 1, updated_at = clock_timestamp()
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:sellers AS uuid[])) AS b(id, seller_id) WHERE m.id = b.id
+    """
+)
+_OURS = ("charge", "payment", "refund", "payment_refund")
+"""Types of movements that begin with a row of ours."""
+_FEES = ("stripe_fee", "stripe_fx_fee", "tax_fee")
+"""Types that are a fee as a whole."""
+
+FIRST = UUID(int=0)
+"""Before every id."""
+
+Sides = list[tuple[Account, str, int]]
+
+
+def book_movements(
+    session: Session, *, account_id: UUID, now: datetime, most: int, after: UUID = FIRST
+) -> tuple[int, UUID | None]:
+    """Book up to `most` that wait, from after an id on. Returns how many were booked, and the last one looked at.
+
+    Dr provider fees, Cr provider clearing. Where the balance has another currency than the charge, clearing moves from
+    the one to the other over exchange differences, which holds the position (DECISIONS 28, 32).
+    """
+    values = {"account": account_id, "after": after, "most": most, "ours": list(_OURS)}
+    rows = session.execute(_UNBOOKED, values).all()
+    known = [row for row in rows if row.seller_id is not None]
+    entries: list[str] = []
+    postings: list[str] = []
+    for row in known:
+        for kind, sides in _entries(row):
+            _write(entries, postings, row, kind, sides)
+    copy_rows(
+        session,
+        "ledger_entry",
+        ("id", "seller_id", "kind", "effective_at", "profile_id", "invoice_id", "charge_ref"),
+        entries,
+    )
+    copy_rows(
+        session, "posting", ("entry_id", "position", "seller_id", "account", "currency", "amount_minor"), postings
+    )
+    if known:
+        booked = {"ids": array(row.id for row in known), "sellers": array(row.seller_id for row in known), "now": now}
+        session.execute(_BOOKED, booked)
+    return len(known), rows[-1].id if rows else None
+
+
+def _entries(row: Any) -> Sequence[tuple[str, Sides]]:
+    found: list[tuple[str, Sides]] = []
+    if row.our_currency is not None and row.our_currency != row.currency:
+        exchange: Sides = [
+            (Account.EXCHANGE_DIFFERENCES, row.our_currency, row.our_amount),
+            (Account.PROVIDER_CLEARING, row.our_currency, -row.our_amount),
+            (Account.PROVIDER_CLEARING, row.currency, row.amount_minor),
+            (Account.EXCHANGE_DIFFERENCES, row.currency, -row.amount_minor),
+        ]
+        found.append(("exchange", exchange))
+    fee = row.fee_minor - (row.amount_minor if row.type in _FEES else 0)
+    if fee:
+        found.append(
+            (
+                "provider_fee",
+                [(Account.PROVIDER_FEES, row.currency, fee), (Account.PROVIDER_CLEARING, row.currency, -fee)],
+            )
+        )
+    return found
+
+
+def _write(entries: list[str], postings: list[str], row: Any, kind: str, sides: Sides) -> None:
+    (entry,) = new_ids(1)
+    entries.append(
+        f"{entry.hex}\t{row.seller_id.hex}\t{kind}\t{row.occurred_at.isoformat()}\t{reference(row.profile_id)}"
+        f"\t{reference(row.invoice_id)}\t{field(row.balance_ref) if row.balance_ref else NULL}"
+    )
+    postings.extend(
+        f"{entry.hex}\t{position}\t{row.seller_id.hex}\t{account}\t{currency}\t{amount}"
+        for position, (account, currency, amount) in enumerate(sides, start=1)
+    )

@@ -1,0 +1,1 @@
+"""Payouts: the money that the provider holds for us, on its way to the bank."""

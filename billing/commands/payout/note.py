@@ -1,0 +1,71 @@
+"""Note what became of a payout, each turn once in the books of those whose money it holds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.ledger.post import post
+from billing.db.base import JsonList
+from billing.kernel.ids import new_id
+from billing.models import Account, Payout
+from billing.providers.port import PayoutFacts
+
+_BACK = ("failed", "canceled")
+
+
+def note_payout(session: Session, *, account_id: UUID, facts: PayoutFacts, shares: JsonList, now: datetime) -> bool:
+    """Write the payout's state; False where it is known already.
+
+    Sent: Dr payouts in transit, Cr provider clearing. Paid: Dr bank, Cr payouts in transit. Failed: back to provider
+    clearing, from the bank where it had been paid. `shares` count for a payout that is new; later ones keep theirs.
+    """
+    query = select(Payout).filter_by(provider_account_id=account_id, payout_ref=facts.payout_ref)
+    row = session.scalars(query.with_for_update()).one_or_none()
+    before = row.status if row else None
+    if row is None:
+        row = Payout(
+            id=new_id(),
+            provider_account_id=account_id,
+            payout_ref=facts.payout_ref,
+            status="pending",
+            amount_minor=facts.amount_minor,
+            currency=facts.currency,
+            arrives_at=facts.arrives_at,
+            opened_at=now,
+            shares=shares,
+        )
+        session.add(row)
+        _post(session, row, "payout_sent", (Account.PAYOUTS_IN_TRANSIT, Account.PROVIDER_CLEARING), now)
+    if before == facts.status or before in _BACK:
+        return False
+    if facts.status == "paid":
+        _post(session, row, "payout_paid", (Account.BANK, Account.PAYOUTS_IN_TRANSIT), now)
+        row.paid_at = now
+    elif facts.status in _BACK:
+        held = Account.BANK if before == "paid" else Account.PAYOUTS_IN_TRANSIT
+        _post(session, row, "payout_failed", (Account.PROVIDER_CLEARING, held), now)
+        row.failed_at = now
+    row.status, row.arrives_at = facts.status, facts.arrives_at
+    session.flush()
+    return True
+
+
+def _post(session: Session, row: Payout, kind: str, sides: tuple[Account, Account], now: datetime) -> None:
+    debit, credit = sides
+    for share in row.shares:
+        amount = share["amount_minor"]
+        if amount:
+            post(
+                session,
+                kind=kind,
+                seller_id=UUID(share["seller_id"]),
+                profile_id=None,
+                currency=row.currency,
+                sides=((debit, amount), (credit, -amount)),
+                now=now,
+                charge_ref=row.payout_ref,
+            )

@@ -1,0 +1,46 @@
+"""Accrual: at the end of a month, usage that waits for its invoice is revenue of that month, for one night."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from billing.commands.accrual.accrue import accrue_usage
+from billing.flows.parts import Parts
+from billing.kernel.period import zone_info
+from billing.models import Seller
+
+_BATCH = 500
+
+
+def accrue_due(parts: Parts, *, seller_id: UUID | None = None) -> int:
+    """Accrue the month before the running one, of one seller or of all. Returns for how many sellers that was done.
+
+    Idempotent; a batch of subscriptions is a transaction. A month that was missed is left out: its usage is invoiced.
+    """
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        sellers = session.scalars(select(Seller).where(Seller.id == seller_id) if seller_id else select(Seller)).all()
+    due = [(each, this) for each in sellers if (each.usage_accrued_to or date.min) < (this := _running(each, now))]
+    for seller, this in due:
+        _accrue(parts, seller, this)
+    return len(due)
+
+
+def _running(seller: Seller, now: datetime) -> date:
+    return now.astimezone(zone_info(seller.timezone)).date().replace(day=1)
+
+
+def _accrue(parts: Parts, seller: Seller, this: date) -> None:
+    month = (this - timedelta(days=1)).replace(day=1)
+    end = datetime.combine(this, time(), zone_info(seller.timezone))
+    closed = seller.books_open_from is not None and seller.books_open_from > month
+    after: UUID | None = None if closed else UUID(int=0)
+    while after is not None:
+        with parts.begin() as session:
+            after = accrue_usage(session, seller_id=seller.id, month=month, end=end, after=after, most=_BATCH)
+    with parts.begin() as session:
+        row = session.get_one(Seller, seller.id, with_for_update={"key_share": True})
+        row.usage_accrued_to = max(row.usage_accrued_to or this, this)

@@ -1,0 +1,69 @@
+"""Movements: the provider's balance is read on from where it was read to, and its fees and exchange are booked.
+
+Settlement never waits for this: what a charge brought is booked gross at once, its fee when the provider has taken it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from billing.commands.movement.book import book_movements
+from billing.commands.movement.keep import keep_movements
+from billing.flows import payouts
+from billing.flows.parts import Parts
+from billing.models import Payment, ProviderAccount
+from billing.queries.payouts import payouts_to_read
+
+EVERY = timedelta(hours=1)
+"""Business time between two readings of an account; a payout that is told of reads at once."""
+OVERLAP = timedelta(hours=1)
+"""So far back each reading begins again: clocks differ, and a movement may be listed late."""
+_BATCH = 500
+
+
+def sweep(parts: Parts) -> int:
+    """Read and book what is new at each account that is due, and look after payouts. Returns the movements booked."""
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        accounts = session.scalars(select(ProviderAccount)).all()
+        due = [each.id for each in accounts if each.movements_read_to and now - each.movements_read_to >= EVERY]
+        for each in accounts:
+            if each.movements_read_to is None:
+                # Nothing moved before our first attempt; an account without one has nothing to read.
+                each.movements_read_to = session.scalar(
+                    select(func.min(Payment.opened_at)).where(Payment.provider_account_id == each.id)
+                )
+    booked = 0
+    for account_id in due:
+        booked += read(parts, account_id)
+        with parts.begin() as session:
+            refs = payouts_to_read(session, account_id=account_id, now=now)
+        for ref in refs:
+            payouts.settle_payout(parts, account_id, ref)
+    return booked
+
+
+def read(parts: Parts, account_id: UUID) -> int:
+    """Read the account's movements until now, then book all that wait. Idempotent; a page is a transaction."""
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        since = session.get_one(ProviderAccount, account_id).movements_read_to or now
+    to = now + timedelta(seconds=1)
+    for page in parts.provider(account_id).movement_pages(created_from=since - OVERLAP, created_to=to):
+        with parts.begin() as session:
+            keep_movements(session, account_id=account_id, listed=page)
+    booked, after = 0, UUID(int=0)
+    while True:
+        with parts.begin() as session:
+            count, last = book_movements(session, account_id=account_id, now=now, most=_BATCH, after=after)
+        booked += count
+        if last is None:
+            break
+        after = last
+    with parts.begin() as session:
+        account = session.get_one(ProviderAccount, account_id, with_for_update=True)
+        account.movements_read_to = max(account.movements_read_to or now, now)
+    return booked

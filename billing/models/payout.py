@@ -1,0 +1,71 @@
+"""The provider's balance: its movements, which name fees and exchange, and the payouts that empty it into the bank."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped
+
+from billing.db.base import SCHEMA, Base, Identified, JsonList, Minor, Versioned, currency_shape, one_of
+
+PAYOUT_STATUSES = ("pending", "in_transit", "paid", "failed", "canceled")
+
+
+class ProviderMovement(Identified, Versioned, Base):
+    """One movement of a provider account's balance, as the provider lists it: gross, signed, with the fee taken of it.
+
+    `booked_at` (business time): its fee and exchange are in the books of `seller_id`; null while what moved is not
+    known to us yet.
+    """
+
+    __tablename__ = "provider_movement"
+
+    provider_account_id: Mapped[UUID]
+    balance_ref: Mapped[str]
+    type: Mapped[str]
+    source_ref: Mapped[str | None]
+    amount_minor: Mapped[Minor]
+    fee_minor: Mapped[Minor]
+    currency: Mapped[str]
+    occurred_at: Mapped[datetime]
+    seller_id: Mapped[UUID | None]
+    booked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
+        UniqueConstraint("provider_account_id", "balance_ref"),
+        Index(
+            "ix_provider_movement_unbooked",
+            "provider_account_id",
+            "id",
+            postgresql_where=text("booked_at IS NULL"),
+        ),
+        currency_shape(),
+    )
+
+
+class Payout(Identified, Versioned, Base):
+    """One payout. `shares`: [{"seller_id", "amount_minor"}], whose money it holds; they add up to its amount."""
+
+    __tablename__ = "payout"
+
+    provider_account_id: Mapped[UUID]
+    payout_ref: Mapped[str]
+    status: Mapped[str]
+    amount_minor: Mapped[Minor]
+    currency: Mapped[str]
+    arrives_at: Mapped[datetime | None]
+    opened_at: Mapped[datetime]
+    paid_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    """Business time at which each was learnt; a bank may send back what it took."""
+    shares: Mapped[JsonList]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
+        UniqueConstraint("provider_account_id", "payout_ref"),
+        one_of("status", PAYOUT_STATUSES),
+        currency_shape(),
+    )

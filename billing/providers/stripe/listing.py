@@ -1,0 +1,102 @@
+"""Lists of a whole Stripe account between two moments, a page at a time, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, TypeVar
+
+from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
+from billing.providers.port import PAGE
+from billing.providers.stripe import facts
+
+T = TypeVar("T")
+Read = Callable[[Callable[[], Any]], Any]
+"""Makes one request and turns its failure into a kernel error."""
+
+
+def pages(
+    read: Read,
+    ask: Callable[[dict[str, Any]], Any],
+    parse: Callable[[facts.Raw], T],
+    *,
+    created_from: datetime,
+    created_to: datetime,
+    limit: int = PAGE,
+) -> Iterator[list[T]]:
+    """Every object created in [from, to), whole seconds; one page in memory. Raises rather than end early."""
+    window = {"gte": int(created_from.timestamp()), "lt": int(created_to.timestamp())}
+    after: str | None = None
+    while True:
+        params: dict[str, Any] = {"created": window, "limit": limit, **({"starting_after": after} if after else {})}
+
+        def one_page(params: dict[str, Any] = params) -> tuple[list[T], str | None]:
+            raw = ask(params).to_dict()
+            rows, more = raw.get("data"), raw.get("has_more")
+            if not isinstance(rows, list) or not isinstance(more, bool) or (more and not rows):
+                raise facts.Unreadable("data")
+            return [parse(row) for row in rows], facts.text(rows[-1], "id") if more else None
+
+        items, after = read(one_page)
+        yield items
+        if after is None:
+            return
+
+
+def charge(raw: facts.Raw) -> ListedCharge:
+    """A charge as a list shows it. Raises `Unreadable`."""
+    known = facts.charge_facts(raw)
+    metadata = facts.inner(raw, "metadata")
+    return ListedCharge(
+        charge_ref=known.charge_ref,
+        status=known.status,
+        amount_minor=known.amount_minor,
+        refunded_minor=known.refunded_minor,
+        currency=known.currency,
+        created=known.created,
+        intent_ref=facts.reference(raw, "payment_intent"),
+        customer_ref=facts.reference(raw, "customer"),
+        method_ref=facts.reference(raw, "payment_method"),
+        metadata_invoice=facts.optional(metadata, "invoice_id"),
+        metadata_payment=facts.optional(metadata, "payment_id"),
+        balance_ref=facts.reference(raw, "balance_transaction"),
+    )
+
+
+def refund(raw: facts.Raw) -> ListedRefund:
+    """A refund as a list shows it. Raises `Unreadable`."""
+    known = facts.refund_facts(raw)
+    return ListedRefund(
+        refund_ref=known.refund_ref,
+        status=known.status,
+        amount_minor=known.amount_minor,
+        currency=known.currency,
+        created=facts.moment(raw),
+        charge_ref=known.charge_ref,
+        metadata_refund=known.metadata_refund,
+    )
+
+
+def dispute(raw: facts.Raw) -> ListedDispute:
+    """A dispute as a list shows it. Raises `Unreadable`."""
+    return ListedDispute(
+        dispute_ref=facts.object_ref(raw, "dispute"),
+        status=facts.text(raw, "status"),
+        amount_minor=facts.amount_minor(raw),
+        currency=facts.text(raw, "currency"),
+        created=facts.moment(raw),
+        charge_ref=facts.reference(raw, "charge") or "",
+    )
+
+
+def movement(raw: facts.Raw) -> ListedMovement:
+    """A balance transaction as a list shows it. Raises `Unreadable`."""
+    return ListedMovement(
+        balance_ref=facts.object_ref(raw, "balance_transaction"),
+        type=facts.text(raw, "type"),
+        source_ref=facts.reference(raw, "source"),
+        amount_minor=facts.amount_minor(raw),
+        fee_minor=facts.amount_minor(raw, "fee"),
+        currency=facts.text(raw, "currency"),
+        created=facts.moment(raw),
+    )

@@ -1,0 +1,85 @@
+"""What an accrual needs: subscriptions with usage before a month's end, and what of it waits for an invoice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.db.copy import id_array
+from billing.db.rows import fetch
+from billing.queries.usage import UsageWindow
+
+LOOK_BACK = timedelta(days=400)
+"""Older usage is invoiced, or will never be: no period is longer than a year and a month."""
+
+# Locked in the order of ids, so that none of them is billed while its usage is counted.
+_SUBSCRIPTIONS = """
+    SELECT s.id, s.currency FROM billing.subscription s
+    WHERE s.seller_id = %(seller)s AND s.id > %(after)s
+      AND EXISTS (SELECT FROM billing.usage_record r
+                  WHERE r.subscription_id = s.id AND r.counts_at >= %(since)s AND r.counts_at < %(end)s)
+      AND NOT EXISTS (SELECT FROM billing.usage_accrual a WHERE a.subscription_id = s.id AND a.month = %(month)s)
+    ORDER BY s.id LIMIT %(most)s FOR SHARE OF s
+"""
+
+_WINDOWS = """
+    SELECT s.id AS subscription_id, i.price_id, p.usage AS kind,
+           greatest(i.counts_from, s.current_period_start) AS start, least(s.current_period_end, %(end)s) AS stop
+    FROM billing.subscription s
+    JOIN billing.subscription_item i ON i.subscription_id = s.id
+    JOIN billing.price p ON p.id = i.price_id AND p.usage IS NOT NULL
+    WHERE s.id = ANY(CAST(%(ids)s AS uuid[])) AND s.status IN ('active', 'past_due', 'unpaid', 'paused')
+    UNION ALL
+    SELECT w.subscription_id, w.price_id, p.usage, w.counts_from, least(w.period_end, %(end)s)
+    FROM billing.waiting_line w JOIN billing.price p ON p.id = w.price_id
+    WHERE w.subscription_id = ANY(CAST(%(ids)s AS uuid[])) AND w.kind = 'usage'
+"""
+
+_ISSUED = """
+    SELECT i.subscription_id, l.price_id, l.quantity, r.net_minor, l.period_start, l.period_end
+    FROM billing.invoice i
+    JOIN billing.invoice_line l ON l.invoice_id = i.id AND l.kind = 'usage' AND l.period_start < %(end)s
+    JOIN billing.revenue_schedule r ON r.id = l.id
+    WHERE i.subscription_id = ANY(CAST(%(ids)s AS uuid[])) AND i.issued_at >= %(end)s AND i.kind = 'invoice'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unbilled:
+    """Of some subscriptions (id → currency): windows that no invoice has told yet, and lines told after the end."""
+
+    currencies: dict[UUID, str]
+    windows: list[UsageWindow]
+    issued: Sequence[Any]
+
+
+def unbilled(
+    session: Session, *, seller_id: UUID, month: date, end: datetime, after: UUID, most: int
+) -> Unbilled | None:
+    """Lock the next `most` subscriptions with usage before `end` and no accrual of the month; None: there is none."""
+    values = {"seller": seller_id, "month": month, "end": end, "since": end - LOOK_BACK, "after": after, "most": most}
+    rows = fetch(session, _SUBSCRIPTIONS, **values)
+    if not rows:
+        return None
+    ids = id_array(row.id for row in rows)
+    windows = [
+        UsageWindow(row.subscription_id, row.price_id, row.kind, row.start, row.stop)
+        for row in fetch(session, _WINDOWS, ids=ids, end=end)
+        if row.start is not None and row.stop is not None and row.start < row.stop
+    ]
+    issued = fetch(session, _ISSUED, ids=ids, end=end)
+    return Unbilled({row.id: row.currency for row in rows}, windows, issued)
+
+
+@dataclass(slots=True)
+class Sum:
+    """What one price of a subscription comes to."""
+
+    quantity: Decimal = Decimal(0)
+    amount_minor: int = 0

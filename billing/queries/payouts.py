@@ -1,0 +1,58 @@
+"""Reads of payouts and of the movements that they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+_TO_READ = text(
+    """
+    SELECT m.source_ref FROM billing.provider_movement m
+    WHERE m.provider_account_id = :account AND m.type = 'payout' AND m.source_ref IS NOT NULL
+      AND NOT EXISTS (SELECT FROM billing.payout p
+                      WHERE p.provider_account_id = m.provider_account_id AND p.payout_ref = m.source_ref)
+    UNION
+    SELECT payout_ref FROM billing.payout
+    WHERE provider_account_id = :account AND status IN ('pending', 'in_transit') AND arrives_at <= :now
+    """
+)
+_SELLERS = text(
+    """
+    SELECT seller_id, sum(amount_minor - fee_minor)::bigint AS net FROM billing.provider_movement
+    WHERE provider_account_id = :account AND balance_ref = ANY(:refs) AND seller_id IS NOT NULL AND type <> 'payout'
+    GROUP BY seller_id
+    """
+)
+_HOME = text(
+    """
+    SELECT seller_id FROM billing.payment WHERE provider_account_id = :account AND status = 'succeeded'
+    ORDER BY id DESC LIMIT 1
+    """
+)
+_KNOWN = text("SELECT EXISTS (SELECT FROM billing.payout WHERE provider_account_id = :account AND payout_ref = :ref)")
+
+
+def payouts_to_read(session: Session, *, account_id: UUID, now: datetime) -> list[str]:
+    """Payouts that the balance shows and nobody told us of, and those that should have arrived by now."""
+    return list(session.execute(_TO_READ, {"account": account_id, "now": now}).scalars())
+
+
+def sellers_of(session: Session, *, account_id: UUID, balance_refs: Sequence[str]) -> dict[UUID, int]:
+    """Whose money these movements are, net of fees, in minor units."""
+    rows = session.execute(_SELLERS, {"account": account_id, "refs": list(balance_refs)})
+    return {row.seller_id: int(row.net) for row in rows}
+
+
+def home_seller(session: Session, *, account_id: UUID) -> UUID | None:
+    """The seller whose money came last by this account."""
+    found: UUID | None = session.execute(_HOME, {"account": account_id}).scalar_one_or_none()
+    return found
+
+
+def knows_payout(session: Session, *, account_id: UUID, payout_ref: str) -> bool:
+    """Whether the payout is in our rows."""
+    return bool(session.execute(_KNOWN, {"account": account_id, "ref": payout_ref}).scalar_one())

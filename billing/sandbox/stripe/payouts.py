@@ -1,0 +1,69 @@
+"""Payouts: what an account's balance holds goes to its bank, and arrives or comes back."""
+
+from __future__ import annotations
+
+from billing.sandbox.stripe import charges, events, objects
+from billing.sandbox.stripe.errors import refused
+from billing.sandbox.stripe.finding import the
+from billing.sandbox.stripe.lists import page
+from billing.sandbox.stripe.params import CREATED, PAGE, TEXT, Spec
+from billing.sandbox.stripe.standin import Call
+from billing.sandbox.stripe.tx import Stored
+from billing.sandbox.stripe.values import Json
+
+LIST_SPEC: Spec = {**PAGE, "created": CREATED, "status": TEXT}
+_PAID_OUT = "json_extract(hidden, '$.payout')"
+
+
+def create(call: Call) -> list[Json]:
+    """Pay out all that no payout holds yet, one payout for each currency with something in it."""
+    waiting = call.tx.select(
+        f"account = ? and kind = 'balance_transaction' and {_PAID_OUT} is null and type not like 'payout%'",
+        (call.account,),
+    )
+    made = []
+    for currency in sorted({each.body["currency"] for each in waiting}):
+        of = [each for each in waiting if each.body["currency"] == currency]
+        amount = sum(each.body["net"] for each in of)
+        if amount > 0:
+            made.append(_create(call, of, amount, currency))
+    return made
+
+
+def _create(call: Call, of: list[Stored], amount: int, currency: str) -> Json:
+    payout = call.tx.add(call.account, objects.payout(call.now, amount=amount, currency=currency))
+    for each in of:
+        each.hidden["payout"] = payout.id
+        call.tx.save(each)
+    booked = charges.book(call, payout, amount=-amount, type="payout", source=payout.id)
+    payout.body["balance_transaction"] = booked["id"]
+    call.tx.save(payout)
+    events.happen(call, "payout.created", payout.body)
+    return payout.body
+
+
+def tell(call: Call, id: str, status: str) -> Json:
+    """How it ends: `paid`, or `failed` (also after it was paid, as banks do): then the money is back."""
+    payout = the(call, "payout", id)
+    if status not in ("paid", "failed") or payout.body["status"] == "failed" or payout.body["status"] == status:
+        raise refused("A payout is paid or fails, and may fail after it was paid.", param="status")
+    payout.body["status"] = status
+    if status == "failed":
+        amount = payout.body["amount"]
+        booked = charges.book(call, payout, amount=amount, type="payout_failure", source=id)
+        payout.body.update(failure_balance_transaction=booked["id"], failure_code="account_closed")
+    call.tx.save(payout)
+    events.happen(call, f"payout.{status}", payout.body)
+    return payout.body
+
+
+def list_(call: Call) -> Json:
+    """The account's payouts, newest first."""
+    also = ("json_extract(body, '$.status') = ?", [call.params["status"]]) if "status" in call.params else None
+    return page(call, "payout", also=also)
+
+
+def list_balance(call: Call) -> Json:
+    """The account's balance transactions, newest first; with `payout` those that it holds."""
+    also = (f"{_PAID_OUT} = ?", [call.params["payout"]]) if "payout" in call.params else None
+    return page(call, "balance_transaction", filters=("source", "type"), also=also)

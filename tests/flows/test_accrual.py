@@ -1,0 +1,87 @@
+"""Usage is revenue of the month in which it was used, also where its invoice comes in the next."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select, text
+
+from billing.flows import accrual
+from billing.flows.bookkeeping import close
+from billing.flows.order import Order
+from billing.models import UsageAccrual
+from billing.validators.subscription import NewItem
+from billing.validators.usage import NewUsage
+from tests.flows.company import Company
+
+
+@pytest.fixture
+def metered(acme: Company) -> Company:
+    """One customer with calls at 0.10 from the moment of the company's beginning, 31 January."""
+    acme.customer("a1")
+    acme.price("calls", 10, usage="sum")
+    return acme
+
+
+def _use(acme: Company, record: str, quantity: int, at: datetime) -> None:
+    acme.use(NewUsage("s1", "calls", record, Decimal(quantity), at))
+
+
+def _months(acme: Company, account: str) -> dict[str, int]:
+    query = """
+        SELECT to_char(e.booked_on, 'YYYY-MM-DD') AS day, sum(p.amount_minor)::int AS amount
+        FROM billing.posting p JOIN billing.ledger_entry e ON e.id = p.entry_id
+        WHERE p.account = :account GROUP BY 1 HAVING sum(p.amount_minor) <> 0 ORDER BY 1"""
+    with acme.begin() as session:
+        return {row.day: row.amount for row in session.execute(text(query), {"account": account})}
+
+
+def test_usage_of_a_running_period_is_accrued_for_one_night(metered: Company) -> None:
+    metered.begin_subscription("a1", "s1", NewItem("calls"))
+    metered.set_clock(datetime(2026, 2, 1, 0, 5, tzinfo=UTC))
+    _use(metered, "r1", 30, datetime(2026, 1, 31, 10, tzinfo=UTC))
+    _use(metered, "r2", 50, datetime(2026, 2, 1, 0, 1, tzinfo=UTC))
+    assert accrual.accrue_due(metered.parts) == 1
+    assert _months(metered, "revenue") == {"2026-01-31": -300, "2026-02-01": 300}
+    assert _months(metered, "unbilled_receivable") == {"2026-01-31": 300, "2026-02-01": -300}
+    metered.set_clock(datetime(2026, 2, 28, tzinfo=UTC))
+    metered.settle()
+    assert _months(metered, "revenue") == {"2026-01-31": -300, "2026-02-01": 300, "2026-02-28": -800}
+    assert metered.violations() == ()
+
+
+def test_usage_that_is_invoiced_at_midnight_belongs_to_the_month_before(metered: Company) -> None:
+    metered.set_clock(datetime(2026, 2, 1, tzinfo=UTC))
+    metered.begin_subscription("a1", "s1", NewItem("calls"))
+    metered.set_clock(datetime(2026, 2, 20, tzinfo=UTC))
+    _use(metered, "r1", 40, datetime(2026, 2, 10, tzinfo=UTC))
+    metered.set_clock(datetime(2026, 3, 1, tzinfo=UTC))
+    metered.settle()
+    assert _months(metered, "revenue") == {"2026-03-01": -400}
+    accrual.accrue_due(metered.parts)
+    assert _months(metered, "revenue") == {"2026-02-28": -400}
+    assert _months(metered, "deferred_revenue") == {}
+
+
+def test_a_month_is_accrued_once_whatever_comes_later(metered: Company) -> None:
+    metered.begin_subscription("a1", "s1", NewItem("calls"))
+    metered.set_clock(datetime(2026, 2, 1, tzinfo=UTC))
+    _use(metered, "r1", 30, datetime(2026, 1, 31, 10, tzinfo=UTC))
+    assert [accrual.accrue_due(metered.parts) for _ in range(2)] == [1, 0]
+    with metered.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET usage_accrued_to = NULL"))
+    _use(metered, "r2", 70, datetime(2026, 1, 31, 11, tzinfo=UTC))
+    accrual.accrue_due(metered.parts)
+    with metered.begin() as session:
+        rows = session.scalars(select(UsageAccrual)).all()
+    assert [(row.quantity, row.amount_minor, row.month) for row in rows] == [(Decimal(30), 300, date(2026, 1, 1))]
+
+
+def test_a_close_accrues_first(metered: Company) -> None:
+    metered.begin_subscription("a1", "s1", NewItem("calls"))
+    metered.set_clock(datetime(2026, 2, 3, tzinfo=UTC))
+    _use(metered, "r1", 30, datetime(2026, 1, 31, 10, tzinfo=UTC))
+    close(metered.parts, metered.seller_id, month=date(2026, 1, 1), order=Order(actor="ada", reason="over"))
+    assert _months(metered, "unbilled_receivable") == {"2026-01-31": 300, "2026-02-01": -300}

@@ -1,0 +1,169 @@
+"""Fees, exchange and payouts are booked from the provider's balance: each once, whatever was told of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import requests
+from sqlalchemy import select, text
+
+from billing.commands.movement.book import book_movements
+from billing.commands.movement.keep import keep_movements
+from billing.commands.payout.note import note_payout
+from billing.flows import movements, refunding
+from billing.models import Payout, ProviderMovement
+from billing.providers.listed import ListedMovement
+from billing.providers.port import PayoutFacts
+from billing.queries.payouts import sellers_of
+from tests.flows.company import START, Company
+
+FEE = 65
+"""2.9 % of 11.90 and 0.30."""
+
+
+@pytest.fixture
+def paid(acme: Company) -> Company:
+    """One customer paid 11.90; two hours later."""
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    movements.sweep(acme.parts)
+    acme.set_clock(START + timedelta(hours=2))
+    return acme
+
+
+def _door(acme: Company, path: str, **wish: Any) -> Any:
+    answer = requests.post(f"{acme.witness_url}/_sandbox/{path}", json=wish, timeout=5)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def _stands(acme: Company) -> dict[str, int]:
+    names = ("provider_clearing", "provider_fees", "payouts_in_transit", "bank")
+    return {name: acme.account(name) for name in names}
+
+
+def test_the_fee_is_booked_when_the_balance_shows_it_and_once(paid: Company) -> None:
+    assert paid.account("provider_fees") == 0
+    assert movements.sweep(paid.parts) == 1
+    assert _stands(paid) == {"provider_clearing": 1190 - FEE, "provider_fees": FEE, "payouts_in_transit": 0, "bank": 0}
+    paid.set_clock(START + timedelta(hours=4))
+    assert movements.sweep(paid.parts) == 0
+    assert paid.account("provider_fees") == FEE
+    assert paid.violations() == ()
+
+
+def test_a_balance_that_was_just_read_is_left_alone(paid: Company) -> None:
+    movements.sweep(paid.parts)
+    asked = len(list(paid.witness.requests()))
+    movements.sweep(paid.parts)
+    assert len(list(paid.witness.requests())) == asked
+
+
+def test_a_movement_waits_for_the_charge_that_is_not_in_our_rows_yet(paid: Company) -> None:
+    """The charge's answer was lost: the balance knows of it before we do."""
+    with paid.parts.begin() as session:
+        listed = ListedMovement("txn_early", "charge", "ch_unknown", 1190, 65, "eur", START)
+        keep_movements(session, account_id=paid.account_id, listed=[listed])
+    movements.sweep(paid.parts)
+    with paid.begin() as session:
+        row = session.scalars(select(ProviderMovement).filter_by(balance_ref="txn_early")).one()
+    assert (row.booked_at, row.seller_id) == (None, None)
+    assert paid.account("provider_fees") == FEE
+
+
+def test_a_charge_in_another_currency_is_exchanged_over_a_position_that_balances_in_each(paid: Company) -> None:
+    charge = paid.payments()[0].charge_ref
+    with paid.parts.begin() as session:
+        listed = ListedMovement("txn_usd", "charge", charge, 1300, 68, "usd", START)
+        keep_movements(session, account_id=paid.account_id, listed=[listed])
+        assert book_movements(session, account_id=paid.account_id, now=START, most=10)[0] == 1
+    query = """
+        SELECT p.account, p.currency, sum(p.amount_minor)::int FROM billing.posting p
+        JOIN billing.ledger_entry e ON e.id = p.entry_id WHERE e.kind IN ('exchange', 'provider_fee') GROUP BY 1, 2"""
+    with paid.begin() as session:
+        found = {(account, currency): amount for account, currency, amount in session.execute(text(query))}
+    assert found == {
+        ("exchange_differences", "eur"): 1190,
+        ("provider_clearing", "eur"): -1190,
+        ("exchange_differences", "usd"): -1300,
+        ("provider_clearing", "usd"): 1300 - 68,
+        ("provider_fees", "usd"): 68,
+    }
+
+
+def test_a_payout_leaves_clearing_and_arrives_at_the_bank(paid: Company) -> None:
+    (payout,) = _door(paid, "payouts")
+    assert payout["amount"] == 1190 - FEE
+    paid.wait_for(lambda: _told(paid, "payout.created"))
+    paid.settle()
+    assert _stands(paid) == {"provider_clearing": 0, "provider_fees": FEE, "payouts_in_transit": 1125, "bank": 0}
+    _door(paid, f"payouts/{payout['id']}", status="paid")
+    paid.wait_for(lambda: _told(paid, "payout.paid"))
+    paid.settle()
+    assert _stands(paid) == {"provider_clearing": 0, "provider_fees": FEE, "payouts_in_transit": 0, "bank": 1125}
+    _door(paid, f"payouts/{payout['id']}", status="failed")
+    paid.wait_for(lambda: _told(paid, "payout.failed"))
+    paid.settle()
+    assert _stands(paid) == {"provider_clearing": 1125, "provider_fees": FEE, "payouts_in_transit": 0, "bank": 0}
+    assert paid.violations() == ()
+
+
+def test_a_payout_that_nobody_told_us_of_is_found_in_the_balance(paid: Company) -> None:
+    paid.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    (payout,) = _door(paid, "payouts")
+    movements.sweep(paid.parts)
+    assert _stands(paid)["payouts_in_transit"] == 1125
+    _door(paid, f"payouts/{payout['id']}", status="paid")
+    paid.set_clock(START + timedelta(days=3))
+    movements.sweep(paid.parts)
+    assert _stands(paid)["bank"] == 1125
+
+
+def test_what_a_payout_shows_is_booked_once_and_an_older_fact_changes_nothing(paid: Company) -> None:
+    shares = [{"seller_id": str(paid.seller_id), "amount_minor": 1000}]
+
+    def note(status: str) -> bool:
+        facts = PayoutFacts("po_1", status, 1000, "eur", START)
+        with paid.parts.begin() as session:
+            return note_payout(session, account_id=paid.account_id, facts=facts, shares=shares, now=START)
+
+    assert [note(status) for status in ("in_transit", "in_transit", "failed", "failed", "paid")] == [
+        True, False, True, False, False,
+    ]  # fmt: skip
+    assert (paid.account("payouts_in_transit"), paid.account("bank")) == (0, 0)
+    with paid.begin() as session:
+        assert session.scalars(select(Payout)).one().status == "failed"
+
+
+def test_a_payout_is_shared_among_the_sellers_whose_money_it_holds(paid: Company) -> None:
+    other = UUID(int=7)
+    with paid.parts.begin() as session:
+        session.execute(
+            text(
+                """INSERT INTO billing.seller SELECT (s).* FROM
+                   (SELECT jsonb_populate_record(s, jsonb_build_object('id', CAST(:id AS uuid), 'code', 'OTHER')) AS s
+                    FROM billing.seller s) AS t"""
+            ),
+            {"id": str(other)},
+        )
+    movements.sweep(paid.parts)
+    refunding.refund(paid.parts, paid.invoices()[0].id, amount_minor=100)
+    with paid.parts.begin() as session:
+        listed = [ListedMovement("txn_theirs", "adjustment", None, 500, 0, "eur", START)]
+        keep_movements(session, account_id=paid.account_id, listed=listed)
+        theirs = "UPDATE billing.provider_movement SET seller_id = :id WHERE balance_ref = 'txn_theirs'"
+        session.execute(text(theirs), {"id": other})
+    with paid.begin() as session:
+        refs = session.scalars(select(ProviderMovement.balance_ref)).all()
+        found = sellers_of(session, account_id=paid.account_id, balance_refs=refs)
+    assert found == {paid.seller_id: 1125, other: 500}
+
+
+def _told(acme: Company, type_: str) -> bool:
+    with acme.begin() as session:
+        query = text("SELECT count(*) FROM billing.provider_event WHERE type = :type")
+        return bool(session.execute(query, {"type": type_}).scalar_one())
