@@ -56,10 +56,17 @@ def examine(parts: Parts, broker: Callable[[], BrokerView]) -> Iterator[Line]:
     migrated = database.state is State.OK
     yield from _broker(broker)
     yield from _providers(parts, migrated=migrated)
+    yield _mail(parts)
     if migrated:
         yield from _ticks(parts)
         yield from _brakes(parts)
         yield _work(parts)
+
+
+def _mail(parts: Parts) -> Line:
+    if parts.settings.smtp_url is None:
+        return Line("mail", State.NOTE, "no SMTP_URL: what customers are told leaves as events alone")
+    return Line("mail", State.OK, f"leaves as {parts.settings.smtp_from}")
 
 
 def _database(parts: Parts) -> Line:
