@@ -45,8 +45,11 @@ COMMANDS = {
     "ledger": Entry("billing.ops.ledger", "The books: trial balance, export, closing a month, numbers of accounts."),
     "report": Entry("billing.ops.report", "Reports that tie to the trial balance: tax, aging, deferred, payouts."),
     "usage": Entry("billing.ops.usage", "Usage of metered prices: record a file, list what came late."),
-    "work": Entry("billing.ops.work", "Failed and stuck work: list, show, retry, park, discard."),
+    "work": Entry("billing.ops.work", "Failed and stuck work: list, show, retry, park, discard, and the rest."),
     "events": Entry("billing.ops.events", "Provider events received: list, show, replay."),
+    "reconcile": Entry(
+        "billing.ops.reconcile", "Compare our attempts and refunds with the provider's records, both ways."
+    ),
     "audit": Entry(
         "billing.ops.audit",
         "Check every invariant over the whole database and, where reachable, the provider's witness.",

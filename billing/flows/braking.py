@@ -12,6 +12,7 @@ from billing.commands.brake.release import release_brake
 from billing.commands.work_item.close import close_for
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
+from billing.flows.restoring import require_healed
 from billing.models import Brake, Profile, Seller
 from billing.queries.brakes import STOPPED, BrakeKind, lock_brake
 from billing.queue.buffer import after_commit
@@ -49,13 +50,17 @@ def stop(
 def start(
     parts: Parts, kind: BrakeKind, *, seller_id: UUID | None = None, profile_id: UUID | None = None, order: Order
 ) -> Done:
-    """Start what was stopped with the same scope; a wider brake goes on holding. The next sweep catches up."""
+    """Start what was stopped with the same scope; a wider brake goes on holding. The next sweep catches up.
+
+    Raises `Refused` (`not_reconciled`) while a restored database holds it.
+    """
     with carry_out(parts, order) as session:
         seller_id, scope = _scope(session, seller_id, profile_id)
         brake = lock_brake(session, kind, seller_id=seller_id, profile_id=profile_id)
         if brake is None:
             nothing = seller_id or profile_id or UUID(int=0)
             return Done(nothing, scope, changed=False, told="it is not stopped; nothing was changed")
+        require_healed(session, brake)
         now = parts.clock.now(session)
         release_brake(session, brake_id=brake.id, now=now)
         close_for(session, kind=STOPPED[kind], subject_id=brake.id, now=now)

@@ -16,6 +16,7 @@ from billing.commands.slice.claim import ClaimedSlice, claim, end, hold_token
 from billing.commands.slice.cut import cut
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
+from billing.flows.restoring import recognise
 from billing.flows.sending import Attempt, send_all
 from billing.flows.slices import give_back
 from billing.kernel.errors import Stale
@@ -33,6 +34,8 @@ _log = structlog.get_logger(__name__)
 
 def plan(parts: Parts) -> int:
     """Cut invoices that are due for a try into slices and nudge a worker for each. Returns their number."""
+    if not recognise(parts):
+        return 0
     with parts.begin() as session:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext('billing.collections.plan'))")):
             return 0

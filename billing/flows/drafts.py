@@ -21,7 +21,7 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.status import InvoiceStatus
 from billing.models import Invoice, InvoiceLine
-from billing.queries.brakes import BrakeKind, moves, moving
+from billing.queries.brakes import BrakeKind, moves
 from billing.queries.catalog import rate_by_name
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
@@ -45,6 +45,7 @@ def sweep(parts: Parts) -> int:
             query = select(Invoice.id).where(
                 Invoice.status == InvoiceStatus.DRAFT,
                 Invoice.review_until <= now,
+                Invoice.hold_id.is_(None),
                 text(moves(BrakeKind.ISSUE, "invoice")),
             )
             due = session.scalars(query.order_by(Invoice.review_until, Invoice.id).limit(PAGE)).all()
@@ -54,16 +55,15 @@ def sweep(parts: Parts) -> int:
 
 
 def release(parts: Parts, session: Session, drafts: Sequence[UUID], *, now: datetime) -> list[Issued]:
-    """Issue these drafts now, within the caller's transaction.
+    """Issue these drafts now, within the caller's transaction; those that are issued already are left alone.
 
-    Those that are issued already, and those of customers whose issuing is stopped, are left alone.
+    Whether issuing is stopped is for the caller to ask: a draft whose first payment has come is issued all the same.
     """
     if not drafts:
         return []
     of = session.scalars(select(Invoice.profile_id).where(Invoice.id.in_(drafts))).all()
     about = session.scalars(select(Invoice.subscription_id).where(Invoice.id.in_(drafts))).all()
-    free = moving(session, BrakeKind.ISSUE, list(set(of)))
-    standing = load_standing(session, profiles=free, only=[id_ for id_ in about if id_ is not None])
+    standing = load_standing(session, profiles=set(of), only=[id_ for id_ in about if id_ is not None])
     locked = session.scalars(
         select(Invoice)
         .where(
@@ -131,7 +131,7 @@ def add_line(
             how=json.loads(json.dumps(made.how)),
         )
     )
-    return _summed(parts, session, draft)
+    return resum(parts, session, draft)
 
 
 def remove_line(parts: Parts, session: Session, draft_id: UUID, *, line_id: UUID) -> Invoice:
@@ -147,7 +147,7 @@ def remove_line(parts: Parts, session: Session, draft_id: UUID, *, line_id: UUID
     if len(lines) == 1:
         raise Refused(Fault("line", "last_line", "add another line first; a document has at least one"))
     session.execute(delete(InvoiceLine).where(InvoiceLine.id == line_id))
-    return _summed(parts, session, draft)
+    return resum(parts, session, draft)
 
 
 def _editable(session: Session, draft_id: UUID) -> Invoice:
@@ -161,7 +161,8 @@ def _editable(session: Session, draft_id: UUID) -> Invoice:
     return draft
 
 
-def _summed(parts: Parts, session: Session, draft: Invoice) -> Invoice:
+def resum(parts: Parts, session: Session, draft: Invoice) -> Invoice:
+    """Sum a locked draft up anew from its lines. Raises `Refused` (`draft_below_zero`)."""
     session.flush()
     standing = load_standing(session, profiles=[draft.profile_id], only=[])
     (document,) = planned_again(

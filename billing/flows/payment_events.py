@@ -15,13 +15,17 @@ from billing.db.clock import wall_now
 from billing.flows.evidence import Question, of_intent
 from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
+from billing.flows.restoring import pause
 from billing.flows.sending import Attempt, write_outcomes
+from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_PAYMENT, EventStatus, InvoiceStatus, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent
 from billing.providers.port import ChargeFacts, IntentFacts
 from billing.queries.collecting import lock_answered
 from billing.queries.collection import lock_attempts
+from billing.queries.reconciling import as_uuid
+from billing.queries.same_database import lost_attempts
 from billing.queries.waiting import charges_claimed
 from billing.rules.rate import Rank
 
@@ -45,16 +49,30 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     failpoint("event.reread")
     with parts.begin() as session:
         ours = ours or _by_metadata(session, claimed, facts)
-        if ours is None:
+        lost = [] if ours else _lost(session, claimed, facts)
+        if ours is None and not lost:
             now = parts.clock.now(session)
             close(session, claimed, status=EventStatus.IGNORED, now=now, error="no invoice of ours")
             return EventStatus.IGNORED
-        _apply(parts, session, ours, facts)
+    if ours is None:
+        pause(parts, evidence=f"the provider knows attempt {lost[0]}, this database does not")
+        raise Stale("this database was restored; the event is handled when it is reconciled")
+    with parts.begin() as session:
+        take_facts(parts, session, ours, facts)
         now = parts.clock.now(session)
         close(session, claimed, status=EventStatus.PROCESSED, now=now)
         share_reading(session, claimed, read_at=read_at, now=now)
         failpoint("event.commit")
     return EventStatus.PROCESSED
+
+
+def _lost(session: Session, claimed: ClaimedEvent, facts: IntentFacts) -> list[UUID]:
+    """The attempt that the intent names, where a row of it must have been lost."""
+    payment_id = as_uuid(facts.metadata_payment)
+    if payment_id is None:
+        return []
+    named = [(payment_id, as_uuid(facts.metadata_invoice), facts.customer_ref)]
+    return lost_attempts(session, account_id=claimed.provider_account_id, named=named)
 
 
 def _by_ref(session: Session, claimed: ClaimedEvent) -> Ours | None:
@@ -64,7 +82,7 @@ def _by_ref(session: Session, claimed: ClaimedEvent) -> Ours | None:
             PaymentIntent.intent_ref == claimed.object_ref,
         )
     ).one_or_none()
-    return _last_attempt(session, intent.invoice_id) if intent else None
+    return last_attempt(session, intent.invoice_id) if intent else None
 
 
 def _by_metadata(session: Session, claimed: ClaimedEvent, facts: IntentFacts) -> Ours | None:
@@ -79,17 +97,19 @@ def _by_metadata(session: Session, claimed: ClaimedEvent, facts: IntentFacts) ->
             PaymentIntent.provider_account_id == claimed.provider_account_id,
         )
     ).first()
-    return _last_attempt(session, invoice_id) if known else None
+    return last_attempt(session, invoice_id) if known else None
 
 
-def _last_attempt(session: Session, invoice_id: UUID) -> Ours | None:
+def last_attempt(session: Session, invoice_id: UUID) -> Ours | None:
+    """The invoice's last attempt, where it has one."""
     payment = session.scalars(
         select(Payment.id).where(Payment.invoice_id == invoice_id).order_by(Payment.attempt_no.desc()).limit(1)
     ).one_or_none()
     return Ours(invoice_id, payment) if payment else None
 
 
-def _apply(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -> None:
+def take_facts(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -> None:
+    """Settle what the intent shows: the open attempt by its evidence, else money that no attempt asked for."""
     payment, invoice, intent = lock_attempts(session, [ours.payment_id])[ours.payment_id]
     claimed = frozenset(charges_claimed(session, {invoice.id}).get(invoice.id, ()))
     if payment.status in _ASKABLE and intent.intent_ref in (None, facts.intent_ref):
@@ -113,6 +133,7 @@ def _apply(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -> No
         return
     charge = facts.latest_charge
     if charge is not None and charge.status == "succeeded" and charge.charge_ref not in claimed:
+        intent.intent_ref = intent.intent_ref or facts.intent_ref
         _take_stray(parts, session, (payment, invoice, intent), charge)
 
 

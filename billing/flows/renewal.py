@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -21,8 +22,10 @@ from billing.commands.subscription.renew import plan as plan_renewal
 from billing.commands.subscription.renew import usage_windows, walk_all
 from billing.commands.subscription.waiting import take_waiting, write_waiting
 from billing.commands.work_item.raise_item import raise_item
+from billing.flows.guarding import count_issued, guard, guard_the_day
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
+from billing.flows.restoring import recognise
 from billing.flows.slices import give_back
 from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
@@ -44,9 +47,12 @@ def plan(parts: Parts) -> int:
 
     Two planners at once do not cut the same profiles: the second finds the lock taken and leaves.
     """
+    if not recognise(parts):
+        return 0
     with parts.begin() as session:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext('billing.renewals.plan'))")):
             return 0
+        guard_the_day(session, now=parts.clock.now(session))
         profiles = profiles_to_renew(session, now=parts.clock.now(session), most=parts.settings.billing_plan_limit)
         if not profiles:
             return 0
@@ -103,9 +109,16 @@ def bill_profiles(
     standing = load_standing(session, profiles=profiles, only=only, due=now)
     walked = walk_all(standing, now=now)
     usage = usage_quantities(session, usage_windows(standing, walked))
-    made = plan_renewal(standing, walked, usage=usage, parties=open_parties(parts, standing))
+    parties = open_parties(parts, standing)
+    made = plan_renewal(standing, walked, usage=usage, parties=parties)
+    guarded = guard(session, standing, walked, made.documents, now=now)
+    if guarded:
+        # What is held takes no credit, so all of it is planned anew.
+        made = plan_renewal(replace(standing, guarded=guarded), walked, usage=usage, parties=parties)
     failpoint("renewals.planned_slice")
-    return write_plan(parts, session, made, now=now)
+    issued = write_plan(parts, session, made, now=now)
+    count_issued(session, standing.sellers, made.documents, now=now)
+    return issued
 
 
 def write_plan(parts: Parts, session: Session, made: BillingPlan, *, now: datetime) -> list[Issued]:

@@ -7,17 +7,20 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.flows.parts import Parts
+from billing.flows.restoring import recognise
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused
 from billing.kernel.ids import new_id
 from billing.models import ProviderAccount
 from billing.providers.port import AccountFacts
+from billing.queries.same_database import pin_database
 
 
 def start(parts: Parts) -> None:
     """Check the database's revision and pin each configured provider account, or compare it with its pin.
 
     Raises `Refused`: `not_migrated`, `migration_missing`, `migration_unknown`, `wrong_mode`, `wrong_account`,
-    `account_unreadable`. A provider that can't be reached is no reason to refuse once its account is pinned.
+    `account_unreadable`. A provider that can't be reached is no reason to refuse once its account is pinned. Rows that
+    were brought back from a backup are recognised here, and paused.
     """
     from billing.db.migrate import require_current  # noqa: PLC0415 (slow to load, and only a process's start needs it)
 
@@ -25,6 +28,9 @@ def start(parts: Parts) -> None:
         require_current(session.connection())
     for code, key in parts.settings.stripe_keys.items():
         pin(parts, provider="stripe", code=code, livemode=key.startswith(("sk_live_", "rk_live_")))
+    with parts.begin() as session:
+        pin_database(session, only_first=True)
+    recognise(parts)
 
 
 def pin(parts: Parts, *, provider: str, code: str, livemode: bool) -> None:

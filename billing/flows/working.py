@@ -24,12 +24,15 @@ from billing.commands.work_item.close import close_item
 from billing.commands.work_item.park import park_item, reopen_item
 from billing.db.base import Json
 from billing.db.clock import wall_now
-from billing.flows import braking, payment_methods
+from billing.flows import braking, deciding, payment_methods
+from billing.flows.adopting import adopt
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
+from billing.flows.rereading import GONE, reread
+from billing.flows.restoring import require_healed
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.status import WorkItemStatus
-from billing.models import WorkItem
+from billing.models import Brake, WorkItem
 from billing.queries.brakes import STOPPED
 from billing.queries.causes import cause_stands
 from billing.queries.operations.work import WorkFilter, list_work
@@ -56,6 +59,11 @@ class Action(StrEnum):
     RETRY = "retry"
     PARK = "park"
     DISCARD = "discard"
+    ADOPT = "adopt"
+    REREAD = "reread"
+    RELEASE = "release"
+    MERGE = "merge"
+    SKIP = "skip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,11 @@ class Retry:
 
 def _event(_: Parts, session: Session, event_id: UUID) -> bool:
     return replay_event(session, event=lock_event(session, event_id))
+
+
+def _start_again(parts: Parts, session: Session, brake_id: UUID) -> bool:
+    require_healed(session, session.get_one(Brake, brake_id))
+    return release_brake(session, brake_id=brake_id, now=parts.clock.now(session))
 
 
 def _detach(parts: Parts, method_id: UUID) -> None:
@@ -108,7 +121,7 @@ RETRIES = {
     ),
     **{
         STOPPED[kind]: Retry(
-            again=lambda parts, session, id_: release_brake(session, brake_id=id_, now=parts.clock.now(session)),
+            again=_start_again,
             told="it is started again; the next sweep catches up",
             nudge=sweep,
         )
@@ -137,12 +150,15 @@ def act(parts: Parts, item_id: UUID, *, action: Action, order: Order, wake: bool
     `wake`: have the sweep look at once. Raises `Refused`: `work_item_not_found`, `action_not_safe`, `actor_missing`,
     `reason_missing`; `Stale` where the item was closed meanwhile.
     """
+    if action in (Action.ADOPT, Action.REREAD):
+        return _at_the_provider(parts, item_id, action=action, order=order)
     with carry_out(parts, order) as session:
         item = _the_item(session, item_id)
         before = _state(item)
         _require_safe(item, action)
-        doing = {Action.RETRY: _retry, Action.PARK: _park, Action.DISCARD: _discard}[action]
-        done = doing(parts, session, item)
+        decided = item.kind in deciding.KINDS and action in deciding.DECISIONS
+        doing = {Action.RETRY: _retry, Action.PARK: _park, Action.DISCARD: _discard}.get(action, _retry)
+        done = _decide(parts, session, item, action) if decided else doing(parts, session, item)
         note(
             parts,
             session,
@@ -155,6 +171,8 @@ def act(parts: Parts, item_id: UUID, *, action: Action, order: Order, wake: bool
             after=_state(item) | {"changed": done.changed, "told": done.told},
         )
         subject_id = item.subject_id
+        if decided and done.changed and wake:
+            after_commit(session, RENEWALS_TICK)
         retry = _retried(done, action)
         if retry and retry.nudge and retry.names_subject:
             after_commit(session, retry.nudge, subject_id)
@@ -163,6 +181,39 @@ def act(parts: Parts, item_id: UUID, *, action: Action, order: Order, wake: bool
     if retry and retry.afterwards and not order.dry_run:
         retry.afterwards(parts, subject_id)
     return done
+
+
+def _at_the_provider(parts: Parts, item_id: UUID, *, action: Action, order: Order) -> Done:
+    """Adopt or reread what a difference is about: the provider is asked first, with no transaction open."""
+    with parts.begin() as session:
+        item = _the_item(session, item_id)
+        before = _state(item)
+        _require_safe(item, action)
+        if item.status not in LIVE:
+            return _closed_already(item)
+        subject_id, kind = item.subject_id, item.kind
+    if order.dry_run:
+        return Done(item_id, kind, changed=False, told=f"it would {action} it, by what the provider shows then")
+
+    def write_down(session: Session) -> None:
+        note(
+            parts,
+            session,
+            order,
+            action=f"work.{action}",
+            subject_type="work_item",
+            subject_id=item_id,
+            seller_id=item.seller_id,
+            before=before,
+            after=_state(session.get_one(WorkItem, item_id, populate_existing=True)),
+        )
+
+    if action is Action.ADOPT:
+        return Done(item_id, kind, changed=True, told=adopt(parts, subject_id, also=write_down))
+    told = reread(parts, subject_id)
+    with parts.begin() as session:
+        write_down(session)
+    return Done(item_id, kind, changed=told == GONE, told=told)
 
 
 def _retried(done: Done, action: Action) -> Retry | None:
@@ -258,6 +309,18 @@ def _discard(parts: Parts, session: Session, item: WorkItem) -> Done:
         return _closed_already(item)
     close_item(session, item=item, status=WorkItemStatus.DISCARDED, now=parts.clock.now(session))
     return _done(item, "it is discarded and needs nothing more")
+
+
+def _decide(parts: Parts, session: Session, item: WorkItem, action: Action) -> Done:
+    """Carry out what was decided about drafts that a guard holds."""
+    # The drafts first, then the item, as billing takes them.
+    told = deciding.DECISIONS[action](parts, session, item.id) if item.status in LIVE else ""
+    _lock(session, item)
+    if item.status not in LIVE:
+        return _closed_already(item)
+    status = WorkItemStatus.DISCARDED if action is Action.DISCARD else WorkItemStatus.RESOLVED
+    close_item(session, item=item, status=status, now=parts.clock.now(session))
+    return _done(item, told)
 
 
 def _lock(session: Session, item: WorkItem) -> None:

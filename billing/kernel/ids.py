@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from array import array
+from datetime import datetime
 from uuid import UUID, SafeUUID
 
 _TICKS_PER_MS = 4096
@@ -69,3 +70,9 @@ def new_ids(count: int) -> list[UUID]:
 def new_id() -> UUID:
     """Return one new id. See `new_ids`."""
     return new_ids(1)[0]
+
+
+def lowest_id_at(instant: datetime) -> UUID:
+    """The lowest id that can have been made at this wall time or later: bounds a read of a table by its key."""
+    milliseconds = int(instant.timestamp() * 1000)
+    return UUID(int=milliseconds << 80 | _VERSION_7 | _VARIANT)

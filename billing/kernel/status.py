@@ -244,7 +244,7 @@ _METHOD: _Table = {
 }
 
 _PERIOD: _Table = {
-    PeriodDisposition.BILLED: frozenset({PeriodDisposition.SUPERSEDED}),
+    PeriodDisposition.BILLED: frozenset({PeriodDisposition.SUPERSEDED, PeriodDisposition.SKIPPED}),
     PeriodDisposition.TRIAL: frozenset({PeriodDisposition.SUPERSEDED}),
     PeriodDisposition.PAUSED: frozenset({PeriodDisposition.SUPERSEDED}),
 }

@@ -8,8 +8,10 @@ from billing.models.brake import Brake
 from billing.models.clock import SandboxClock
 from billing.models.coupon import Coupon
 from billing.models.credit import CreditBalance
+from billing.models.database_pin import DatabasePin
 from billing.models.heartbeat import Heartbeat
 from billing.models.invoice import Invoice, InvoiceLine
+from billing.models.issued_day import IssuedDay
 from billing.models.ledger import Account, LedgerEntry, MonthClose, Posting
 from billing.models.notice import Notice
 from billing.models.outbox import OutboxEvent
@@ -22,6 +24,7 @@ from billing.models.profile import Profile, ProviderCustomer
 from billing.models.provider_account import ProviderAccount
 from billing.models.provider_event import ProviderEvent
 from billing.models.provider_rate import ProviderRate
+from billing.models.reconciliation import Difference, Reconciliation
 from billing.models.refund import ExternalPayment, Refund
 from billing.models.revenue import RevenueMovement, RevenueSchedule
 from billing.models.seller import DataKey, Seller, Series, TaxRate
@@ -41,10 +44,13 @@ __all__ = [
     "Coupon",
     "CreditBalance",
     "DataKey",
+    "DatabasePin",
+    "Difference",
     "ExternalPayment",
     "Heartbeat",
     "Invoice",
     "InvoiceLine",
+    "IssuedDay",
     "LedgerEntry",
     "MonthClose",
     "Notice",
@@ -63,6 +69,7 @@ __all__ = [
     "ProviderMovement",
     "ProviderRate",
     "ProviderWrite",
+    "Reconciliation",
     "Refund",
     "RevenueMovement",
     "RevenueSchedule",

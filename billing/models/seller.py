@@ -44,6 +44,12 @@ class Seller(Identified, Versioned, Base):
     """Hours for which an invoice stays an editable draft before it is issued; 0: issued at once."""
     revenue_recognition: Mapped[str] = mapped_column(default="month", server_default=text("'month'"))
     """How often what is earned is booked: at the end of each day, or of each month and of a line's own time."""
+    guard_volume: Mapped[int | None]
+    """A day above so many times the same weekday's usual count or amount is held as drafts; null: never."""
+    guard_amount: Mapped[int | None]
+    """A document above so many times the customer's last is held."""
+    guard_catch_up: Mapped[int | None]
+    """The documents of a subscription that catches up with more than so many periods are held."""
     account_codes: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
     """{"receivable": "1400"}: the numbers that its own chart gives to our accounts, for exports."""
     usage_accrued_to: Mapped[date | None]
@@ -69,6 +75,7 @@ class Seller(Identified, Versioned, Base):
         one_of("revenue_recognition", ("day", "month")),
         one_of("oss", ("none", "union", "non_union")),
         CheckConstraint("draft_review_h >= 0", name="draft_review_h_not_negative"),
+        CheckConstraint("guard_volume > 1 AND guard_amount > 1 AND guard_catch_up > 0", name="guards_are_above"),
         CheckConstraint("upcoming_days >= 0", name="upcoming_days_not_negative"),
     )
 
@@ -100,11 +107,13 @@ class Series(SellerOwned, Versioned, Base):
     prefix: Mapped[str]
     next_no: Mapped[int] = mapped_column(default=1)
     last_issued_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    """Business time from which a successor gives the numbers: after a restore, those of this one may be taken."""
 
     __table_args__ = (
         ForeignKeyConstraint(["seller_id"], ["billing.seller.id"]),
         UniqueConstraint("seller_id", "prefix"),
-        Index("uq_series_seller_id_kind", "seller_id", "kind", unique=True),
+        Index("uq_series_open", "seller_id", "kind", unique=True, postgresql_where=text("closed_at IS NULL")),
         CheckConstraint("next_no > 0", name="next_no_positive"),
         one_of("kind", ("invoice", "credit_note")),
     )

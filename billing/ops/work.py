@@ -48,7 +48,7 @@ def filtered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("work")
 def work() -> None:
-    """Failed and stuck work: list, show, retry, park, discard."""
+    """Failed and stuck work: list, show, retry, park, discard, and the rest."""
 
 
 @work.command("list")
@@ -107,6 +107,26 @@ _door(
 )
 _door(Action.PARK, f"Set an item aside: a person has seen it and it waits by decision.\n\n{_SAFE}")
 _door(Action.DISCARD, f"Close an item that needs nothing more, as when it was settled by hand.\n\n{_SAFE}")
+_door(
+    Action.ADOPT,
+    "Take over a charge that no attempt of ours made: it settles the invoice it was for.\n\n"
+    f"Money that no invoice asks for is booked apart, for a person to send back. {_SAFE}",
+)
+_door(
+    Action.REREAD,
+    "Look at a difference again: our rows take over what the provider shows.\n\n"
+    f"Where both sides agree then, the item is closed. {_SAFE}",
+)
+_door(Action.RELEASE, f"Let what a guard holds be issued as it is.\n\n{_SAFE}")
+_door(
+    Action.MERGE,
+    f"Issue what a guard holds as one document for each subscription, over all its periods.\n\n{_SAFE}",
+)
+_door(
+    Action.SKIP,
+    "Of what a guard holds, record missed periods as skipped.\n\n"
+    f"The last period is issued, with what else was due: usage, one-off lines, proration. {_SAFE}",
+)
 
 
 def _filter(

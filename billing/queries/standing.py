@@ -81,6 +81,8 @@ class Standing:
     sellers: dict[UUID, Seller]
     treatments: dict[tuple[UUID, str, bool], TaxTreatment] = field(default_factory=dict)
     """Tax treatments found so far, by price, buyer's country and whether it reverses the charge."""
+    guarded: Mapping[UUID, UUID] = field(default_factory=dict)
+    """Subscriptions whose documents are held by a guard, with its work item."""
 
     def taxed(self, profile: Any, price: PriceInUse) -> TaxTreatment:
         """How a sale of this price to this profile is taxed. Raises `Refused` (`destination_rate_missing`)."""

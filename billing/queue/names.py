@@ -28,6 +28,7 @@ INBOX_PROCESS = TaskName("inbox.process", "webhooks")
 NOTICES_TICK = TaskName("notices.tick", "deliveries")
 BOOKS_TICK = TaskName("books.tick", "upkeep")
 UPKEEP_TICK = TaskName("upkeep.tick", "upkeep")
+RECONCILE_TICK = TaskName("reconcile.tick", "upkeep")
 
 TICKS = (
     RENEWALS_TICK,
@@ -38,5 +39,6 @@ TICKS = (
     NOTICES_TICK,
     BOOKS_TICK,
     UPKEEP_TICK,
+    RECONCILE_TICK,
 )
 """Each only wakes a sweep, every `tick_s` seconds of wall time: late, doubled or missing ones harm nothing."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from billing.flows import upkeep
+from billing.flows import healing, upkeep
 from billing.flows.parts import Parts
-from billing.queue.names import UPKEEP_TICK
+from billing.queue.names import RECONCILE_TICK, UPKEEP_TICK
 from billing.tasks.base import task
 
 
@@ -13,3 +13,9 @@ def tick(parts: Parts) -> None:
     """Wake slices that nobody holds; close work items whose cause is gone."""
     upkeep.wake_slices(parts)
     upkeep.close_gone_work(parts)
+
+
+@task(RECONCILE_TICK)
+def reconcile(parts: Parts) -> None:
+    """Go on comparing with the provider, once a day; heal a restored database; adopt what waits and fits by now."""
+    healing.tick(parts)

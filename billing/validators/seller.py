@@ -43,6 +43,12 @@ class SellerPolicy:
     """Hours for which an invoice is held as a draft before it is issued; 0: issued at once."""
     revenue_recognition: str = "month"
     """day | month: how often what is earned moves from deferred revenue to revenue."""
+    guard_volume: int | None = None
+    """Hold a day that issues more than so many times the same weekday's usual count or amount; None: never."""
+    guard_amount: int | None = None
+    """Hold a document above so many times the customer's last; None: never."""
+    guard_catch_up: int | None = None
+    """Hold the documents of a subscription that catches up with more than so many periods; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +123,9 @@ def _check_policy(checks: Checks, policy: SellerPolicy) -> None:
     checks.whole("upcoming_days", policy.upcoming_days, least=0, most=60)
     checks.one_of("revenue_recognition", policy.revenue_recognition, REVENUE_RECOGNITION)
     checks.whole("draft_review_h", policy.draft_review_h, least=0, most=720)
+    for name, times in (("guard_volume", policy.guard_volume), ("guard_amount", policy.guard_amount)):
+        if times is not None:
+            checks.whole(name, times, least=2, most=1000)
+    if policy.guard_catch_up is not None:
+        # More than the limit are never billed at once, so a guard above it would guard nothing.
+        checks.whole("guard_catch_up", policy.guard_catch_up, least=1, most=max(policy.catch_up_limit - 1, 1))

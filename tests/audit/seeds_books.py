@@ -1,4 +1,4 @@
-"""Seeds for the books and the documents: L1, L2, L5, L7, L8, N1 to N3, N6."""
+"""Seeds for the books and the documents: L1, L2, L5, L6, L7, L8, N1 to N3, N6."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from sqlalchemy import select
 from billing.commands.ledger.close import close_month
 from billing.commands.revenue.recognise import recognise
 from billing.kernel.ids import new_id
-from billing.models import CreditBalance, Invoice, InvoiceLine, LedgerEntry
+from billing.models import CreditBalance, Invoice, InvoiceLine, LedgerEntry, Payment
 from tests import builders
 from tests.audit.seeds import Accused, Planting, seed
 from tests.builders import add
+from tests.builders.breaks import difference
 
 
 def _line(planting: Planting, of: Invoice) -> InvoiceLine:
@@ -359,3 +360,18 @@ def a_period_was_billed_before_it_began(planting: Planting) -> Accused:
         "SELECT id FROM billing.billing_period WHERE invoice_id = %s", (planting.world.paid.id,)
     )
     return "billing_period", str(found.scalar_one())
+
+
+@seed("L6")
+def a_difference_stands_that_nobody_looks_at(planting: Planting) -> Accused:
+    row = difference(planting.session, planting.world.account, work_item_id=new_id())
+    return "difference", str(row.id)
+
+
+@seed("L6")
+def the_provider_gave_back_what_the_books_still_hold(planting: Planting) -> Accused:
+    payment = planting.session.scalars(
+        select(Payment).where(Payment.invoice_id == planting.world.paid.id, Payment.status == "succeeded")
+    ).one()
+    planting.witness.put(planting.witness.charge(payment.charge_ref), refunded_minor=100)
+    return "charge", str(payment.charge_ref)

@@ -51,6 +51,7 @@ class Frame:
     collection: str = "automatic"
     days_until_due: int = 0
     charged: bool = True
+    hold_id: UUID | None = None
     held: Held | None = None
     """A draft takes no credit: that which is there at its issue is used, or of one to be paid at first, none."""
 
@@ -103,6 +104,7 @@ def compose(frame: Frame, lines: Sequence[PlannedLine], *, wallet: Wallet) -> Pl
         parties_json=frame.parties,
         kind="credit_note" if summed.credit_note else "invoice",
         held=held,
+        hold_id=frame.hold_id if held is Held.GUARD else None,
     )
 
 

@@ -82,7 +82,8 @@ def _row(document: PlannedInvoice, key: DocumentKey, review_h: Mapping[UUID, int
         "dunning_step": 0,
         "on_schedule": document.charged,
         "waits_for_method": False,
-        "review_until": None if pays_first else now + timedelta(hours=review_h[document.seller_id]),
+        "hold_id": document.hold_id,
+        "review_until": None if pays_first else now + timedelta(hours=review_h.get(document.seller_id, 0)),
         "version": 1,
     }
 

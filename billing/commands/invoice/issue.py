@@ -179,6 +179,7 @@ _LOCK = text(
     """
     SELECT s.seller_id, s.kind, s.id, s.prefix, s.next_no, s.last_issued_at FROM billing.series s
     JOIN unnest(CAST(:sellers AS uuid[]), CAST(:kinds AS text[])) AS wanted(seller_id, kind) USING (seller_id, kind)
+    WHERE s.closed_at IS NULL
     ORDER BY s.id FOR UPDATE OF s
     """
 )

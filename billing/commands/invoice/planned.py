@@ -45,6 +45,8 @@ class Held(StrEnum):
 
     REVIEW = "review"
     FIRST_PAYMENT = "first_payment"
+    GUARD = "guard"
+    """It is out of the ordinary: a person decides, by the work item that `hold_id` names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class PlannedInvoice:
     note_status: InvoiceStatus = InvoiceStatus.CREDITED
     counter: Account = Account.CUSTOMER_CREDIT
     corrects_id: UUID | None = None
+    hold_id: UUID | None = None
+    """The work item of a guard that holds it."""
     held: Held | None = None
     """Written as a draft, without a number: until it was reviewed, or until it is paid."""
     drafted: bool = False

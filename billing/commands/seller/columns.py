@@ -20,6 +20,9 @@ def policy_columns(policy: SellerPolicy) -> dict[str, Any]:
         "proration": policy.proration,
         "oss": policy.oss,
         "draft_review_h": policy.draft_review_h,
+        "guard_volume": policy.guard_volume,
+        "guard_amount": policy.guard_amount,
+        "guard_catch_up": policy.guard_catch_up,
         "upcoming_days": policy.upcoming_days,
         "revenue_recognition": policy.revenue_recognition,
     }

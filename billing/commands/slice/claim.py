@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Stale
 from billing.kernel.status import SliceStatus
+from billing.queries.same_database import SAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +26,22 @@ class ClaimedSlice:
 
 
 _CLAIM = text(
-    """
+    f"""
     UPDATE billing.slice
     SET status = 'running', tries = tries + 1, token = token + 1, version = version + 1,
         lease_until = clock_timestamp() + make_interval(secs => :lease_s), updated_at = clock_timestamp()
     WHERE id = :id AND status IN ('pending', 'running') AND (lease_until IS NULL OR lease_until < clock_timestamp())
+      AND {SAME}
     RETURNING id, kind, member_ids, subscription_ids, tries, token
-    """
+    """  # noqa: S608 (our own words)
 )
 
 
 def claim(session: Session, *, slice_id: UUID, lease_s: float) -> ClaimedSlice | None:
-    """Take the slice, or None where it is done, split, or in other hands. The claim counts once it is committed."""
+    """Take the slice, or None where it is done, split, or in other hands. The claim counts once it is committed.
+
+    None, too, while it is open whether this database was restored: then the slice waits for the next sweep.
+    """
     row = session.execute(_CLAIM, {"id": slice_id, "lease_s": lease_s}).one_or_none()
     return ClaimedSlice(*row) if row else None
 

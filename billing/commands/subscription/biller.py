@@ -146,6 +146,7 @@ class Biller:
             days_until_due=row.days_until_due,
             charged=row.status not in (SubscriptionStatus.UNPAID, SubscriptionStatus.CANCELED),
             held=self._held(),
+            hold_id=self.standing.guarded.get(row.id),
         )
         document = compose(frame, lines, wallet=self.made.wallet)
         self.made.documents.append(document)
@@ -154,6 +155,8 @@ class Biller:
     def _held(self) -> Held | None:
         if self.row.status == SubscriptionStatus.INCOMPLETE:
             return Held.FIRST_PAYMENT
+        if self.row.id in self.standing.guarded:
+            return Held.GUARD
         return Held.REVIEW if self.seller.draft_review_h else None
 
     def _discounted(self, lines: list[PlannedLine]) -> list[PlannedLine]:

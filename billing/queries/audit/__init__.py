@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.queries.audit.breaks import BREAKS
 from billing.queries.audit.collection import COLLECTION
 from billing.queries.audit.events import EVENTS
 from billing.queries.audit.invariant import Invariant
@@ -15,6 +16,7 @@ from billing.queries.audit.secrets import SECRETS
 INVARIANTS: tuple[Invariant, ...] = (
     *PAYMENTS,
     *LEDGER,
+    *BREAKS,
     *INVOICES,
     *RENEWALS,
     *COLLECTION,

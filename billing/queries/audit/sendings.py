@@ -39,11 +39,15 @@ GROUP BY provider_account_id, key
 HAVING count(*) FILTER (WHERE outcome = 'executed') > 1 OR count(DISTINCT parameter_hash) > 1
 """
 
+# The request behind an adopted charge was made by somebody else, or before a backup was restored.
 _NOT_OURS = """
 SELECT 'request', r.request_ref, format('%s to %s under %s', r.outcome, r.path, coalesce('key ' || r.key, 'no key'))
 FROM witness_request r
 LEFT JOIN billing.provider_write w ON w.key = r.key
-WHERE r.path LIKE '/v1/payment_intents%' AND w.id IS NULL
+LEFT JOIN (SELECT DISTINCT i.intent_ref FROM billing.payment p
+           JOIN billing.payment_intent i ON i.id = p.payment_intent_id WHERE p.kind = 'adopted') a
+  ON a.intent_ref = split_part(r.path, '/', 4)
+WHERE r.path LIKE '/v1/payment_intents%' AND w.id IS NULL AND a.intent_ref IS NULL
 """
 
 _OVERTAKEN = f"""

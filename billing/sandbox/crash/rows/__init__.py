@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.sandbox.crash.case import Row
-from billing.sandbox.crash.rows import broker, charges, provider, schedule, webhooks
+from billing.sandbox.crash.rows import broker, charges, provider, restore, schedule, webhooks
 
 
 def _order(row: Row) -> tuple[bool, int, str]:
@@ -11,6 +11,6 @@ def _order(row: Row) -> tuple[bool, int, str]:
 
 
 ROWS: tuple[Row, ...] = tuple(
-    sorted((*charges.ROWS, *provider.ROWS, *broker.ROWS, *schedule.ROWS, *webhooks.ROWS), key=_order)
+    sorted((*charges.ROWS, *provider.ROWS, *broker.ROWS, *schedule.ROWS, *restore.ROWS, *webhooks.ROWS), key=_order)
 )
 """By number; the two that have only a name come last."""

@@ -1,0 +1,86 @@
+"""Note a difference with its work item, or count it once more on the open one of the same object."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.work_item.raise_item import raise_item
+from billing.kernel.ids import new_id
+from billing.models import Difference
+from billing.queries.reconciling import Found
+
+ACTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "charge_without_attempt": ("The provider moved money for an invoice by no attempt of ours.", ("adopt", "park")),
+    "charge_of_lost_invoice": (
+        "The provider moved money for an invoice that this database has lost; the customer is not charged meanwhile.",
+        ("adopt", "park"),
+    ),
+    "charge_unexplained": (
+        "The provider charged a customer of ours, and nobody knows for what.",
+        ("adopt", "park", "discard"),
+    ),
+    "charge_differs": ("A charge is not what its attempt says.", ("reread", "park")),
+    "attempt_without_charge": ("An attempt succeeded whose charge the provider does not have.", ("reread", "park")),
+    "fee_missing": ("A charge has no balance transaction a day after it was made.", ("reread", "park")),
+    "movement_differs": ("The provider booked another amount than it charged.", ("reread", "park")),
+    "refund_without_record": ("The provider refunded a payment by no order of ours.", ("reread", "park", "discard")),
+    "refund_differs": ("A refund is not what our row says.", ("reread", "park")),
+    "refund_missing": ("A refund succeeded that the provider does not have.", ("reread", "park")),
+}
+"""By kind: what it is in billing words, and what may safely be done."""
+
+
+def note_difference(session: Session, found: Found, *, provider_account_id: UUID, now: datetime) -> Difference:
+    """Write it, at business time `now`. Safe to repeat: one open difference an object and kind."""
+    known = session.scalars(
+        select(Difference)
+        .where(
+            Difference.provider_account_id == provider_account_id,
+            Difference.kind == found.kind,
+            Difference.object_ref == found.object_ref,
+            Difference.resolved_at.is_(None),
+        )
+        .with_for_update()
+    ).one_or_none()
+    id_ = known.id if known else new_id()
+    summary, actions = ACTIONS[found.kind]
+    item = raise_item(
+        session,
+        kind=found.kind,
+        subject_type="difference",
+        subject_id=id_,
+        seller_id=found.seller_id,
+        profile_id=found.profile_id,
+        amount_minor=found.amount_minor,
+        currency=found.currency,
+        summary=summary,
+        error=found.detail,
+        safe_actions=actions,
+        now=now,
+    )
+    if known is not None:
+        known.detail, known.work_item_id = found.detail, item.id
+        known.amount_minor, known.currency = found.amount_minor, found.currency
+        session.flush()
+        return known
+    difference = Difference(
+        id=id_,
+        provider_account_id=provider_account_id,
+        kind=found.kind,
+        object_ref=found.object_ref,
+        intent_ref=found.intent_ref,
+        seller_id=found.seller_id,
+        profile_id=found.profile_id,
+        invoice_id=found.invoice_id,
+        amount_minor=found.amount_minor,
+        currency=found.currency,
+        detail=found.detail,
+        work_item_id=item.id,
+    )
+    session.add(difference)
+    session.flush()
+    return difference

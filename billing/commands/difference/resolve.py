@@ -1,0 +1,22 @@
+"""Resolve a difference: both sides agree again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.commands.work_item.close import close_for
+from billing.models import Difference
+
+
+def resolve_difference(session: Session, *, difference_id: UUID, now: datetime) -> bool:
+    """End it and its work item, at business time `now`; False where it was resolved before."""
+    difference = session.get_one(Difference, difference_id, with_for_update=True, populate_existing=True)
+    if difference.resolved_at is not None:
+        return False
+    difference.resolved_at = now
+    session.flush()
+    close_for(session, kind=difference.kind, subject_id=difference.id, now=now)
+    return True

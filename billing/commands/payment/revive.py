@@ -1,0 +1,100 @@
+"""Revive an attempt that this database has lost: its row is made anew from what the provider's intent names."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.payment.open import parameter_hash
+from billing.kernel.ids import new_id
+from billing.kernel.status import PaymentStatus
+from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, ProviderWrite
+from billing.providers.port import IntentFacts
+
+
+def revive_attempt(
+    session: Session,
+    *,
+    invoice: Invoice,
+    provider_account_id: UUID,
+    facts: IntentFacts,
+    payment_id: UUID | None,
+    method_ref: str | None,
+    wall: datetime,
+) -> Payment | None:
+    """Write intent and attempt as they were, with an outcome that is unknown yet: evidence decides it, as always.
+
+    `payment_id` is the id in the intent's metadata, which was the key; None where a row of ours has it. While the
+    attempt is open nothing else of the invoice is charged. None, and nothing written, where the invoice has another
+    intent that may move money, or the customer no method at this account. The caller holds the invoice.
+    """
+    intents = session.scalars(select(PaymentIntent).where(PaymentIntent.invoice_id == invoice.id)).all()
+    method = _method(session, invoice, provider_account_id, method_ref)
+    if method is None or any(each.status in ("open", "succeeded") for each in intents):
+        return None
+    intent = PaymentIntent(
+        id=new_id(),
+        seller_id=invoice.seller_id,
+        invoice_id=invoice.id,
+        provider_account_id=provider_account_id,
+        generation=len(intents) + 1,
+        intent_ref=facts.intent_ref,
+        status="open",
+    )
+    session.add(intent)
+    session.flush()
+    earlier = session.scalars(select(Payment.attempt_no).where(Payment.invoice_id == invoice.id)).all()
+    payment = Payment(
+        id=payment_id or new_id(),
+        seller_id=invoice.seller_id,
+        invoice_id=invoice.id,
+        profile_id=invoice.profile_id,
+        attempt_no=max(earlier, default=0) + 1,
+        kind="off_session",
+        scheduled=False,
+        provider_account_id=provider_account_id,
+        payment_method_id=method.id,
+        payment_intent_id=intent.id,
+        customer_ref=facts.customer_ref or "",
+        method_ref=method_ref or method.method_ref,
+        amount_minor=facts.amount_minor,
+        currency=facts.currency,
+        confirms_ref=None,
+        noted_charge_ref=None,
+        opened_at=facts.created,
+        first_sent_at=facts.created,
+        status=PaymentStatus.UNKNOWN,
+        token=1,
+        next_check_at=wall,
+        reason="revived",
+    )
+    session.add(payment)
+    session.flush()
+    session.add(
+        ProviderWrite(
+            id=new_id(),
+            seller_id=invoice.seller_id,
+            payment_id=payment.id,
+            step="charge",
+            key=str(payment.id),
+            parameter_hash=parameter_hash(payment),
+        )
+    )
+    invoice.next_attempt_at = None
+    session.flush()
+    return payment
+
+
+def _method(session: Session, invoice: Invoice, account_id: UUID, ref: str | None) -> PaymentMethod | None:
+    """The method that was charged, else the default, else any at the account."""
+    query = select(PaymentMethod).where(
+        PaymentMethod.profile_id == invoice.profile_id, PaymentMethod.provider_account_id == account_id
+    )
+    known = session.scalars(query.order_by(PaymentMethod.id)).all()
+    return next(
+        (each for each in known if each.method_ref == ref),
+        next((each for each in known if each.is_default), known[0] if known else None),
+    )

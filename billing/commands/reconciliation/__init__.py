@@ -1,0 +1,1 @@
+"""Runs of reconciliation: begun or taken up, moved on, ended."""

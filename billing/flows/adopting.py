@@ -1,0 +1,142 @@
+"""Adopting: a charge that no row of ours has becomes the attempt that it was, and settles its invoice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.difference.resolve import resolve_difference
+from billing.commands.payment.revive import revive_attempt
+from billing.commands.payment.unapplied import keep_charge
+from billing.db.clock import wall_now
+from billing.flows.parts import Parts
+from billing.flows.payment_events import last_attempt, take_facts
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.failpoints import failpoint
+from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus
+from billing.models import Difference, Invoice, Payment, PaymentIntent
+from billing.providers.port import ChargeFacts, IntentFacts
+from billing.queries.invoice import lock_invoice
+from billing.queries.reconciling import as_uuid
+from billing.rules.rate import Rank
+
+ADOPTABLE = ("charge_without_attempt", "charge_of_lost_invoice", "charge_unexplained")
+
+
+def adopt(parts: Parts, difference_id: UUID, *, also: Callable[[Session], None] | None = None) -> str:
+    """Settle what the charge was for, and resolve the difference. Returns what was done, in a sentence's rest.
+
+    The invoice is the one that the provider names; where this database has lost it, the customer's oldest open one of
+    exactly that amount, which stands in its place. Money that fits nothing is booked apart as an unapplied payment.
+    `also` is done in the same transaction. Safe to repeat: a charge is claimed once. Raises `Refused`:
+    `nothing_to_adopt_for` (no invoice asks for it yet); what the provider raises.
+    """
+    with parts.begin() as session:
+        difference = session.get_one(Difference, difference_id)
+        account_id, intent_ref = difference.provider_account_id, difference.intent_ref
+        if difference.resolved_at is not None:
+            return "it is settled already; nothing was changed"
+    if intent_ref is None:
+        raise Refused(Fault("charge", "nothing_to_adopt_for", "it has no intent; refund it at the provider"))
+    provider = parts.provider(account_id, rank=Rank.RESOLVER)
+    facts = provider.read_intent(intent_ref)
+    charges = list(provider.list_charges(intent_ref=intent_ref))
+    charge = next((each for each in charges if each.charge_ref == difference.object_ref), None)
+    failpoint("adopt.read")
+    with parts.begin() as session:
+        invoice = _invoice(session, difference)
+        told = _settle(parts, session, invoice, Shown(difference, facts, charge))
+        resolve_difference(session, difference_id=difference_id, now=parts.clock.now(session))
+        if also is not None:
+            also(session)
+        failpoint("adopt.commit")
+    return told
+
+
+def _invoice(session: Session, difference: Difference) -> Invoice:
+    if (
+        difference.invoice_id is not None
+        and session.scalars(select(Invoice.id).where(Invoice.id == difference.invoice_id)).first()
+    ):
+        return lock_invoice(session, difference.invoice_id)
+    stands_in = session.scalars(
+        select(Invoice)
+        .where(
+            Invoice.profile_id == difference.profile_id,
+            Invoice.status == InvoiceStatus.OPEN,
+            Invoice.collection == "automatic",
+            Invoice.currency == difference.currency,
+            Invoice.amount_remaining_minor == difference.amount_minor,
+            ~select(Payment.id).where(Payment.invoice_id == Invoice.id, Payment.status.in_(OPEN_PAYMENT)).exists(),
+        )
+        .order_by(Invoice.issued_at, Invoice.series_no)
+        .limit(1)
+        .with_for_update(key_share=True)
+    ).one_or_none()
+    if stands_in is None:
+        mend = "no open invoice of the customer asks for exactly this amount; adopt it once there is one"
+        raise Refused(Fault("invoice", "nothing_to_adopt_for", mend))
+    return stands_in
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The difference, and what the provider shows of its intent and its charge now."""
+
+    difference: Difference
+    facts: IntentFacts
+    charge: ChargeFacts | None
+
+
+def _settle(parts: Parts, session: Session, invoice: Invoice, shown: Shown) -> str:
+    facts, charge = shown.facts, shown.charge
+    known = session.scalars(
+        select(PaymentIntent.id).where(
+            PaymentIntent.invoice_id == invoice.id,
+            (PaymentIntent.intent_ref == facts.intent_ref) | PaymentIntent.intent_ref.is_(None),
+        )
+    ).first()
+    if known is None:
+        revived = _revive(session, invoice, shown.difference, facts)
+        if revived is None and charge is not None and charge.status == "succeeded":
+            return _apart(parts, session, invoice, charge)
+    ours = last_attempt(session, invoice.id)
+    if ours is None:
+        raise Refused(Fault("charge", "nothing_to_adopt_for", "the customer has no method at this account"))
+    take_facts(parts, session, ours, facts)
+    return f"it is the payment of invoice {invoice.number or invoice.id}"
+
+
+def _revive(session: Session, invoice: Invoice, difference: Difference, facts: IntentFacts) -> Payment | None:
+    named = as_uuid(facts.metadata_payment)
+    taken = named is not None and session.scalars(select(Payment.id).where(Payment.id == named)).first() is not None
+    return revive_attempt(
+        session,
+        invoice=invoice,
+        provider_account_id=difference.provider_account_id,
+        facts=facts,
+        payment_id=None if taken else named,
+        method_ref=None,
+        wall=wall_now(session),
+    )
+
+
+def _apart(parts: Parts, session: Session, invoice: Invoice, charge: ChargeFacts) -> str:
+    last = session.scalars(
+        select(Payment).where(Payment.invoice_id == invoice.id).order_by(Payment.attempt_no.desc()).limit(1)
+    ).first()
+    if last is None:
+        raise Refused(Fault("charge", "nothing_to_adopt_for", "the customer has no method at this account"))
+    keep_charge(
+        session,
+        invoice=invoice,
+        payment=last,
+        charge_ref=charge.charge_ref,
+        amount_minor=charge.amount_minor,
+        now=parts.clock.now(session),
+    )
+    return f"it is booked apart; invoice {invoice.number} does not ask for it"

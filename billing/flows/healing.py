@@ -1,0 +1,186 @@
+"""Healing a restored database: reconcile, adopt what was charged meanwhile, start again. Each step may be repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy.orm import Session
+
+from billing.commands.brake.apply import apply_brake
+from billing.commands.brake.release import release_brake
+from billing.commands.payment.put_back import put_back
+from billing.commands.work_item.close import close_for
+from billing.flows import reconciliation, restoring
+from billing.flows.adopting import adopt
+from billing.flows.braking import SWEEPS
+from billing.flows.parts import Parts
+from billing.flows.reconciliation import Reconciled, reconcile
+from billing.kernel.errors import BillingError, Refused
+from billing.kernel.status import PaymentStatus
+from billing.models import Brake, Difference, Invoice, Payment, Profile
+from billing.queries.brakes import STOPPED, BrakeKind, lock_brake
+from billing.queue.buffer import after_commit
+
+_log = structlog.get_logger(__name__)
+
+OURS = ("charge_without_attempt", "charge_of_lost_invoice")
+"""Kinds of differences that are adopted by themselves after a restore."""
+LOOK_BACK = timedelta(hours=48)
+"""The provider's lists are read from so long before our newest row: what was under way then is looked at too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Healed:
+    """What healing did. `left` are charges that nothing asks for yet: their customers are not charged meanwhile."""
+
+    runs: tuple[Reconciled, ...]
+    adopted: int
+    left: int
+
+
+def heal(parts: Parts, *, since: datetime | None = None, evidence: str = "", actor: str = restoring.ENGINE) -> Healed:
+    """Pause, compare everything since the backup, adopt what is ours, and start again what the engine stopped.
+
+    A brake that a person put on stays on. May die at any line: the brakes stand until the whole of it was done.
+    """
+    restoring.pause(parts, evidence=evidence or "an operator says so", actor=actor)
+    _put_back_prepared(parts)
+    runs = reconcile(parts, since=since or _newest(parts) - LOOK_BACK, cause="restore")
+    adopted = adopt_all(parts)
+    left = _hold_customers(parts)
+    _start_again(parts)
+    _log.warning("database_healed", adopted=adopted, left=left)
+    return Healed(tuple(runs), adopted, left)
+
+
+def tick(parts: Parts) -> None:
+    """What is restored is healed; else the day's run goes on, and what waits to be adopted is, where it fits by now."""
+    with parts.begin() as session:
+        restored = restoring.is_restored(session)
+    if restored:
+        heal(parts)
+        return
+    reconciliation.tick(parts)
+    adopt_held(parts)
+
+
+def adopt_held(parts: Parts) -> int:
+    """Adopt what the customers wait for whom the engine holds since a restore. Returns how many charges."""
+    held = select(Brake.profile_id).where(
+        Brake.released_at.is_(None), Brake.actor == restoring.ENGINE, Brake.profile_id.is_not(None)
+    )
+    return _adopt(parts, Difference.profile_id.in_(held))
+
+
+def adopt_all(parts: Parts) -> int:
+    """Adopt every charge that waits and fits by now. Returns how many."""
+    return _adopt(parts, true())
+
+
+def _adopt(parts: Parts, whose: ColumnElement[bool]) -> int:
+    """Whoever has none left is charged again."""
+    with parts.begin() as session:
+        waiting = session.scalars(
+            select(Difference.id)
+            .where(Difference.resolved_at.is_(None), Difference.kind.in_(OURS), whose)
+            .order_by(Difference.id)
+        ).all()
+    done = 0
+    for id_ in waiting:
+        try:
+            adopt(parts, id_)
+        except Refused:
+            continue
+        except BillingError as later:
+            _log.warning("adoption_put_off", difference=str(id_), reason=type(later).__name__)
+            continue
+        done += 1
+    if waiting:
+        _release_customers(parts)
+    return done
+
+
+def _put_back_prepared(parts: Parts) -> None:
+    """Attempts that the backup shows as not sent may have been sent since: none is sent as if it were new."""
+    with parts.begin() as session:
+        rows = session.execute(select(Payment.id, Payment.token).where(Payment.status == PaymentStatus.PREPARED))
+        put_back(session, [(row.id, row.token) for row in rows], now=parts.clock.now(session))
+
+
+def _newest(parts: Parts) -> datetime:
+    """When our newest attempt or document was made, business time; a month ago where there is none."""
+    with parts.begin() as session:
+        columns = (Payment.opened_at, Invoice.issued_at)
+        known = [session.scalar(select(func.max(column))) for column in columns]
+        now = parts.clock.now(session)
+    return min(max((each for each in known if each is not None), default=now - timedelta(days=30)), now)
+
+
+def _unadopted(session: Session) -> list[Profile]:
+    query = (
+        select(Profile)
+        .where(
+            Profile.id.in_(
+                select(Difference.profile_id).where(
+                    Difference.resolved_at.is_(None),
+                    Difference.kind.in_(OURS),
+                )
+            )
+        )
+        .order_by(Profile.id)
+    )
+    return list(session.scalars(query))
+
+
+_REASON = "a charge of a lost invoice waits to be adopted"
+
+
+def _hold_customers(parts: Parts) -> int:
+    """Whoever was charged for what can't be told yet is not charged until it can: the invoice is issued anew first."""
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        profiles = _unadopted(session)
+        for profile in profiles:
+            apply_brake(
+                session,
+                kind=BrakeKind.COLLECT,
+                seller_id=profile.seller_id,
+                profile_id=profile.id,
+                scope=f"customer {profile.account_id}",
+                actor=restoring.ENGINE,
+                reason=_REASON,
+                now=now,
+            )
+    return len(profiles)
+
+
+def _release_customers(parts: Parts) -> None:
+    with parts.begin() as session:
+        still = {profile.id for profile in _unadopted(session)}
+        held = session.scalars(
+            select(Brake).where(
+                Brake.released_at.is_(None), Brake.actor == restoring.ENGINE, Brake.profile_id.is_not(None)
+            )
+        ).all()
+        for brake in held:
+            if brake.profile_id not in still:
+                _release(parts, session, brake)
+
+
+def _start_again(parts: Parts) -> None:
+    with parts.begin() as session:
+        for kind in BrakeKind:
+            brake = lock_brake(session, kind, seller_id=None, profile_id=None)
+            if brake is not None and brake.actor == restoring.ENGINE:
+                _release(parts, session, brake)
+        close_for(session, kind=restoring.RESTORED, subject_id=restoring.SUBJECT, now=parts.clock.now(session))
+
+
+def _release(parts: Parts, session: Session, brake: Brake) -> None:
+    kind, now = BrakeKind(brake.kind), parts.clock.now(session)
+    release_brake(session, brake_id=brake.id, now=now)
+    close_for(session, kind=STOPPED[kind], subject_id=brake.id, now=now)
+    after_commit(session, SWEEPS[kind])

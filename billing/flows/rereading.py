@@ -1,0 +1,97 @@
+"""Rereading: one difference is looked at again: our rows take over what the provider shows, then both are compared."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+
+from billing.commands.difference.resolve import resolve_difference
+from billing.commands.refund.record import note_facts
+from billing.db.clock import wall_now
+from billing.flows.parts import Parts
+from billing.flows.payment_events import last_attempt, take_facts
+from billing.flows.reconciliation import recheck, stands
+from billing.kernel.errors import ProviderRefused
+from billing.kernel.status import RefundStatus, allowed
+from billing.models import Difference, Refund
+from billing.queries.reconciling import Found
+
+STILL = "it is still so; nothing was changed"
+GONE = "both sides agree now; it is closed"
+
+
+def reread(parts: Parts, difference_id: UUID) -> str:
+    """Ask the provider anew and settle what is proven. Returns what is so now. Raises what the provider raises."""
+    with parts.begin() as session:
+        difference = session.get_one(Difference, difference_id)
+    if difference.resolved_at is not None:
+        return GONE
+    created = (_refund if difference.kind.startswith("refund") else _charge)(parts, difference)
+    if created is not None:
+        recheck(parts, difference.provider_account_id, at=created.replace(microsecond=0))
+    elif difference.kind in ("attempt_without_charge", "refund_missing") and stands(
+        parts.provider(difference.provider_account_id), _as_found(difference)
+    ):
+        with parts.begin() as session:
+            resolve_difference(session, difference_id=difference_id, now=parts.clock.now(session))
+    with parts.begin() as session:
+        return STILL if session.get_one(Difference, difference_id).resolved_at is None else GONE
+
+
+def _charge(parts: Parts, difference: Difference) -> datetime | None:
+    """Settle what the charge's intent shows. When the charge was made; None where there is none."""
+    if difference.intent_ref is None:
+        return None
+    provider = parts.provider(difference.provider_account_id)
+    try:
+        facts = provider.read_intent(difference.intent_ref)
+        charges = list(provider.list_charges(intent_ref=difference.intent_ref))
+    except ProviderRefused:
+        return None
+    with parts.begin() as session:
+        ours = last_attempt(session, difference.invoice_id) if difference.invoice_id else None
+        if ours is not None:
+            take_facts(parts, session, ours, facts)
+    return next((each.created for each in charges if each.charge_ref == difference.object_ref), None)
+
+
+def _refund(parts: Parts, difference: Difference) -> datetime | None:
+    """Take over the refund's state. When it was opened; None where the provider has none, or we have none."""
+    try:
+        facts = parts.provider(difference.provider_account_id).read_refund(difference.object_ref)
+    except ProviderRefused:
+        return None
+    with parts.begin() as session:
+        ours = session.scalars(
+            select(Refund)
+            .where(
+                Refund.provider_account_id == difference.provider_account_id,
+                Refund.refund_ref == difference.object_ref,
+            )
+            .with_for_update()
+        ).one_or_none()
+        if ours is None:
+            return None
+        if allowed(RefundStatus(ours.status), RefundStatus(facts.status)):
+            note_facts(session, refund=ours, facts=facts, now=parts.clock.now(session), wall=wall_now(session))
+        same = (ours.status, ours.amount_minor, ours.currency) == (facts.status, facts.amount_minor, facts.currency)
+        if same:
+            resolve_difference(session, difference_id=difference.id, now=parts.clock.now(session))
+    return None
+
+
+def _as_found(difference: Difference) -> Found:
+    return Found(
+        kind=difference.kind,
+        object_ref=difference.object_ref,
+        intent_ref=difference.intent_ref,
+        seller_id=difference.seller_id,
+        profile_id=difference.profile_id,
+        invoice_id=difference.invoice_id,
+        amount_minor=difference.amount_minor,
+        currency=difference.currency,
+        detail=difference.detail,
+        lost=False,
+    )

@@ -1,0 +1,141 @@
+"""Restoring: a database brought back from an older backup is recognised, stopped, healed by reconciling, started.
+
+Proof that rows were lost is a charge that names an attempt which is not there: an attempt is committed before the
+provider hears of it. Until it is healed nothing is issued, opened or sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import islice
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.audit_trail.record import record
+from billing.commands.brake.apply import apply_brake
+from billing.commands.series.succeed import succeed_all
+from billing.commands.work_item.raise_item import raise_item
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused
+from billing.models import Brake, ProviderAccount, WorkItem
+from billing.providers.listed import ListedCharge
+from billing.queries.brakes import BrakeKind
+from billing.queries.reconciling import as_uuid
+from billing.queries.same_database import is_same, lost_attempts, pin_database
+from billing.rules.rate import Rank
+
+_log = structlog.get_logger(__name__)
+
+RESTORED = "database_restored"
+"""Kind of the one work item of a restored database. While it is live, the engine's own brakes are not released."""
+SUBJECT = UUID("7c0a3f52-3a5c-4a57-8d0e-2f0a5b1f6d11")
+ENGINE = "billing"
+"""The actor of what the engine does by itself."""
+_LIVE = ("open", "parked")
+_LOOK_BACK, _LOOK_AHEAD = timedelta(days=365), timedelta(days=1)
+
+
+def is_restored(session: Session) -> bool:
+    """Whether a restored database waits to be healed."""
+    query = select(WorkItem.id).where(
+        WorkItem.kind == RESTORED, WorkItem.subject_id == SUBJECT, WorkItem.status.in_(_LIVE)
+    )
+    return session.scalars(query).first() is not None
+
+
+def require_healed(session: Session, brake: Brake) -> None:
+    """Raise `Refused` (`not_reconciled`) for a brake of the engine while the database waits to be healed."""
+    if brake.actor == ENGINE and is_restored(session):
+        mend = "the database was restored; `billing reconcile --after-restore` heals it and starts again"
+        raise Refused(Fault("brake", "not_reconciled", mend))
+
+
+def pause(parts: Parts, *, evidence: str, actor: str = ENGINE) -> bool:
+    """Stop issuing and charging for everything, and let new series of numbers begin. False where it is paused already.
+
+    `evidence` says what shows that rows were lost; nothing personal.
+    """
+    with parts.begin() as session:
+        if is_restored(session):
+            return False
+        now = parts.clock.now(session)
+        series = succeed_all(session, now=now)
+        item = raise_item(
+            session,
+            kind=RESTORED,
+            subject_type="database",
+            subject_id=SUBJECT,
+            summary="This database is an older copy: nothing is issued or charged until it is reconciled. Documents "
+            "that were issued after the copy keep their numbers; new ones stand in new series.",
+            error=evidence,
+            safe_actions=["park"],
+            now=now,
+        )
+        for kind in BrakeKind:
+            apply_brake(
+                session,
+                kind=kind,
+                seller_id=None,
+                profile_id=None,
+                scope="everything",
+                actor=ENGINE,
+                reason="the database was restored; `billing reconcile --after-restore` heals it",
+                now=now,
+            )
+        record(
+            session,
+            actor=actor,
+            action="database.restored",
+            reason=evidence,
+            subject_type="work_item",
+            subject_id=item.id,
+            before={},
+            after={"series": [list(each) for each in series]},
+            now=now,
+        )
+    _log.error("database_restored", series=len(series))
+    return True
+
+
+def recognise(parts: Parts) -> bool:
+    """Look whether these rows live where they were pinned; where not, ask the provider. True: go on.
+
+    The question is the newest hundred charges of each account. An unreachable provider leaves it open, and nothing is
+    planned meanwhile; what was restored is paused. The answer is asked for once: then the database is pinned anew.
+    """
+    with parts.begin() as session:
+        if is_same(session):
+            return True
+        accounts = session.execute(select(ProviderAccount.id, ProviderAccount.code)).all()
+    for account in accounts:
+        if account.code not in parts.settings.stripe_keys:
+            continue
+        try:
+            newest = _newest(parts, account.id)
+        except (ProviderUnavailable, ProviderRefused) as unknown:
+            _log.warning("restored_or_not", reason=type(unknown).__name__)
+            return False
+        with parts.begin() as session:
+            lost = lost_attempts(session, account_id=account.id, named=_named(newest))
+        if lost:
+            pause(parts, evidence=f"the provider knows attempt {lost[0]}, this database does not")
+    with parts.begin() as session:
+        pin_database(session)
+    return True
+
+
+def _newest(parts: Parts, account_id: UUID) -> list[ListedCharge]:
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+    provider = parts.provider(account_id, rank=Rank.RESOLVER)
+    pages = provider.charge_pages(created_from=now - _LOOK_BACK, created_to=now + _LOOK_AHEAD)
+    return [charge for page in islice(pages, 1) for charge in page]
+
+
+def _named(charges: Sequence[ListedCharge]) -> list[tuple[UUID, UUID | None, str | None]]:
+    named = [(as_uuid(each.metadata_payment), as_uuid(each.metadata_invoice), each.customer_ref) for each in charges]
+    return [(payment, invoice, customer) for payment, invoice, customer in named if payment is not None]

@@ -1,0 +1,23 @@
+"""Database pin: which server and database these rows were last known to live in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, DateTime, SmallInteger, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from billing.db.base import Base
+
+
+class DatabasePin(Base):
+    """One row. Where the fingerprint differs from the server's own, the rows may be those of an older backup."""
+
+    __tablename__ = "database_pin"
+
+    one: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    fingerprint: Mapped[str]
+    """When the server started, and the database's own number there."""
+    pinned_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"))
+
+    __table_args__ = (CheckConstraint("one = 1", name="only_one"),)

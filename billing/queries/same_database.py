@@ -1,0 +1,70 @@
+"""Same database: whether these rows still live where they were pinned, or were brought back from a backup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+FINGERPRINT = """(extract(epoch FROM pg_postmaster_start_time())::text || '/'
+    || (SELECT oid FROM pg_database WHERE datname = current_database())::text)"""
+"""Another server, a server that was started again, or another database there: in each the rows may be older ones."""
+
+SAME = f"coalesce((SELECT fingerprint = {FINGERPRINT} FROM billing.database_pin), true)"  # noqa: S608 (our own words)
+"""An SQL condition. What was never pinned (no process has started yet) counts as the same."""
+
+_IS_SAME = text(f"SELECT {SAME}")
+
+_PIN = text(
+    f"""
+    INSERT INTO billing.database_pin (one, fingerprint) VALUES (1, {FINGERPRINT})
+    ON CONFLICT (one) DO UPDATE SET fingerprint = excluded.fingerprint, pinned_at = clock_timestamp()
+    WHERE database_pin.fingerprint <> excluded.fingerprint
+    """  # noqa: S608 (our own words)
+)
+
+_PIN_FIRST = text(
+    f"INSERT INTO billing.database_pin (one, fingerprint) VALUES (1, {FINGERPRINT}) ON CONFLICT DO NOTHING"  # noqa: S608 (our own words)
+)
+
+_LOST = text(
+    """
+    SELECT DISTINCT listed.payment_id
+    FROM unnest(CAST(:payments AS uuid[]), CAST(:invoices AS uuid[]), CAST(:customers AS text[]))
+         AS listed(payment_id, invoice_id, customer_ref)
+    LEFT JOIN billing.payment p ON p.id = listed.payment_id
+    LEFT JOIN billing.invoice i ON i.id = listed.invoice_id
+    LEFT JOIN billing.provider_customer k
+      ON k.provider_account_id = :account AND k.customer_ref = listed.customer_ref
+    WHERE p.id IS NULL AND (i.id IS NOT NULL OR k.id IS NOT NULL)
+    """
+)
+
+
+def is_same(session: Session) -> bool:
+    """Whether the rows live where they were pinned."""
+    return bool(session.execute(_IS_SAME).scalar_one())
+
+
+def pin_database(session: Session, *, only_first: bool = False) -> None:
+    """Pin them to this server and database; `only_first` leaves a pin that there is."""
+    session.execute(_PIN_FIRST if only_first else _PIN)
+
+
+def lost_attempts(
+    session: Session, *, account_id: UUID, named: Sequence[tuple[UUID, UUID | None, str | None]]
+) -> list[UUID]:
+    """Of attempts as the provider names them (attempt, invoice, customer), those that we have no row of, though ours.
+
+    An attempt is committed before the provider hears of it, so one without a row proves that rows were lost. One of
+    another's customer and invoice is not ours: a test account may serve several databases.
+    """
+    values = {
+        "account": account_id,
+        "payments": [payment for payment, _, _ in named],
+        "invoices": [invoice for _, invoice, _ in named],
+        "customers": [customer for _, _, customer in named],
+    }
+    return list(session.execute(_LOST, values).scalars())

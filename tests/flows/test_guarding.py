@@ -1,0 +1,188 @@
+"""Guards: what is out of the ordinary is held as drafts with one work item, and a person decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, text
+
+from billing.flows import drafts, working
+from billing.flows.order import Order
+from billing.flows.working import Action
+from billing.models import BillingPeriod, Invoice, IssuedDay, Subscription, WorkItem
+from billing.validators.seller import SellerPolicy
+from billing.validators.subscription import NewItem
+from tests.flows.company import START, Company, company
+
+WHY = Order(actor="ada", reason="looked at")
+LATER = START + timedelta(days=125)
+"""After four missed boundaries."""
+
+
+@pytest.fixture
+def guarded(database_url: str) -> Iterator[Company]:
+    policy = SellerPolicy(guard_volume=2, guard_amount=3, guard_catch_up=3)
+    with company(database_url, policy=policy) as fresh:
+        yield fresh
+
+
+def _behind(acme: Company) -> None:
+    """One customer has paid the first month; then nothing is billed for four."""
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.set_clock(LATER)
+    acme.settle()
+
+
+def _item(acme: Company) -> WorkItem:
+    (item,) = [each for each in acme.work_items() if each.status == "open"]
+    return item
+
+
+def _decide(acme: Company, action: Action) -> str:
+    told = working.act(acme.parts, _item(acme).id, action=action, order=WHY).told
+    drafts.sweep(acme.parts)
+    acme.settle()
+    return told
+
+
+def _drafts(acme: Company) -> list[Invoice]:
+    return [invoice for invoice in acme.invoices() if invoice.status == "draft"]
+
+
+def _dispositions(acme: Company) -> list[str]:
+    with acme.begin() as session:
+        return list(session.scalars(select(BillingPeriod.disposition).order_by(BillingPeriod.period_no)))
+
+
+def test_a_long_catch_up_is_held_and_nothing_of_it_is_issued_or_charged(guarded: Company) -> None:
+    _behind(guarded)
+    assert [invoice.status for invoice in guarded.invoices()] == ["paid", *["draft"] * 4]
+    item = _item(guarded)
+    assert (item.kind, item.amount_minor, item.safe_actions) == (
+        "invoice_guarded",
+        4 * 1190,
+        ["release", "merge", "skip", "discard", "park"],
+    )
+    assert "catches up with 4 periods" in str(item.error)
+    assert guarded.violations() == ()
+
+
+def test_released_they_are_issued_as_they_are(guarded: Company) -> None:
+    _behind(guarded)
+    assert _decide(guarded, Action.RELEASE) == "4 drafts are released; the next sweep issues them"
+    assert [invoice.status for invoice in guarded.invoices()] == ["paid"] * 5
+    assert guarded.violations() == ()
+    assert working.act(guarded.parts, guarded.work_items()[0].id, action=Action.RELEASE, order=WHY).changed is False
+
+
+def test_merged_they_are_one_document_over_all_their_periods(guarded: Company) -> None:
+    _behind(guarded)
+    _decide(guarded, Action.MERGE)
+    paid = [invoice for invoice in guarded.invoices() if invoice.status == "paid"]
+    assert [invoice.total_minor for invoice in paid] == [1190, 4 * 1190]
+    assert sum(invoice.status == "expired" for invoice in guarded.invoices()) == 3
+    assert [line.position for line in guarded.lines(paid[1])] == [1, 2, 3, 4]
+    starts = [line.period_start for line in guarded.lines(paid[1]) if line.period_start]
+    assert starts == sorted(starts)
+    assert paid[1].period_start == starts[0]
+    assert guarded.violations() == ()
+
+
+def test_skipped_the_missed_periods_are_recorded_and_only_the_running_one_is_billed(guarded: Company) -> None:
+    _behind(guarded)
+    _decide(guarded, Action.SKIP)
+    paid = [invoice for invoice in guarded.invoices() if invoice.status == "paid"]
+    assert [invoice.total_minor for invoice in paid] == [1190, 1190]
+    assert _dispositions(guarded) == ["billed", "skipped", "skipped", "skipped", "billed"]
+    assert guarded.violations() == ()
+
+
+def test_discarded_nothing_of_it_is_ever_billed(guarded: Company) -> None:
+    _behind(guarded)
+    _decide(guarded, Action.DISCARD)
+    assert [item.status for item in guarded.work_items()] == ["discarded"]
+    assert _dispositions(guarded) == ["billed", *["skipped"] * 4]
+    guarded.set_clock(LATER + timedelta(days=31))
+    guarded.settle()
+    assert [invoice.status for invoice in guarded.invoices() if invoice.number] == ["paid", "paid"]
+    assert guarded.violations() == ()
+
+
+def test_a_document_far_above_the_customers_last_is_held_alone(guarded: Company) -> None:
+    for name in ("1", "2"):
+        guarded.customer(f"a{name}")
+    first = guarded.subscribe("a1", "s1")
+    guarded.subscribe("a2", "s2")
+    guarded.settle()
+    with guarded.parts.begin() as session:
+        session.execute(
+            text("UPDATE billing.subscription_item SET quantity = 40 WHERE subscription_id = :id"), {"id": first}
+        )
+    guarded.set_clock(START + timedelta(days=31))
+    guarded.settle()
+    (draft,) = _drafts(guarded)
+    assert (draft.subscription_id, draft.total_minor) == (first, 40 * 1190)
+    assert "the customer's last was of 1190" in str(_item(guarded).error)
+    assert sum(invoice.status == "paid" for invoice in guarded.invoices()) == 3
+    guarded.set_clock(START + timedelta(days=62))
+    guarded.settle()
+    assert len(_drafts(guarded)) == 2, "what follows is held with it"
+    assert len([item for item in guarded.work_items() if item.status == "open"]) == 1
+
+
+def test_a_day_of_far_more_documents_than_its_weekday_is_held_as_a_whole_with_one_item(guarded: Company) -> None:
+    _usual(guarded, documents=5)
+    for number in range(11):
+        guarded.customer(f"a{number}", method=None)
+        guarded.subscribe(f"a{number}", f"s{number}")
+    guarded.settle()
+    assert len(_drafts(guarded)) == 11
+    item = _item(guarded)
+    assert (item.kind, "11 documents" in str(item.error)) == ("day_guarded", True)
+    assert _decide(guarded, Action.RELEASE).startswith("11 drafts")
+    guarded.customer("a-late", method=None)
+    guarded.subscribe("a-late", "s-late")
+    guarded.settle()
+    assert len(_drafts(guarded)) == 0, "the day was let pass"
+    assert sum(invoice.number is not None for invoice in guarded.invoices()) == 12
+
+
+def test_an_ordinary_day_is_counted_and_goes_through(guarded: Company) -> None:
+    _usual(guarded, documents=20)
+    guarded.customer("a1")
+    guarded.begin_subscription("a1", "s1", NewItem("basic", 1))
+    guarded.customer("a2")
+    guarded.subscribe("a2", "s2")
+    guarded.settle()
+    assert [invoice.status for invoice in guarded.invoices()] == ["paid"] * 2
+    with guarded.begin() as session:
+        today = session.scalars(select(IssuedDay).where(IssuedDay.day == START.date())).one()
+    assert (today.documents, today.amount_minor, today.currency) == (2, 2380, "eur")
+
+
+def test_without_guards_nothing_is_held_or_counted(acme: Company) -> None:
+    _behind(acme)
+    assert [invoice.status for invoice in acme.invoices()] == ["paid"] * 5
+    with acme.begin() as session:
+        assert session.scalars(select(IssuedDay)).all() == []
+        assert session.scalars(select(Subscription.status)).all() == ["active"]
+
+
+def _usual(acme: Company, *, documents: int) -> None:
+    """So many were issued on this weekday in each of the last four weeks."""
+    with acme.parts.begin() as session:
+        for week in range(1, 5):
+            day = (START - timedelta(days=7 * week)).date()
+            session.add(
+                IssuedDay(
+                    seller_id=acme.seller_id,
+                    day=day,
+                    currency="eur",
+                    documents=documents,
+                    amount_minor=documents * 1190,
+                )
+            )

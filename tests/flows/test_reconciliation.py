@@ -1,0 +1,257 @@
+"""Reconciliation: both sides are compared both ways, differences become work with actions that do what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+import requests
+from sqlalchemy import func, select, text
+
+from billing.flows import healing, reconciliation, refunding, working
+from billing.flows.order import Order
+from billing.flows.working import Action
+from billing.kernel import failpoints
+from billing.kernel.errors import Stale
+from billing.models import Difference, Reconciliation, WorkItem
+from billing.providers.listed import ListedMovement
+from billing.providers.stripe import listing
+from billing.providers.stripe.client import build_client
+from billing.queries import reconciling
+from tests.flows.company import START, Company
+
+WHY = Order(actor="ada", reason="seen in the provider's dashboard")
+
+
+@pytest.fixture
+def paid(acme: Company) -> UUID:
+    """A customer with one paid invoice."""
+    profile = acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    return profile
+
+
+@pytest.fixture
+def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    yield monkeypatch
+    monkeypatch.delenv("BILLING_FAILPOINTS", raising=False)
+    failpoints.read_environment()
+
+
+def _compare(acme: Company) -> list[tuple[str, str]]:
+    """Run it over everything; the open differences by kind and object."""
+    reconciliation.reconcile(acme.parts, since=START - timedelta(days=1))
+    with acme.begin() as session:
+        rows = session.scalars(select(Difference).where(Difference.resolved_at.is_(None)).order_by(Difference.id))
+        return [(row.kind, row.object_ref) for row in rows]
+
+
+def _item(acme: Company, kind: str) -> WorkItem:
+    (item,) = [each for each in acme.work_items() if each.kind == kind and each.status == "open"]
+    return item
+
+
+def _post(acme: Company, path: str, **form: str) -> dict[str, object]:
+    """Somebody does this in the provider's dashboard."""
+    answer = requests.post(
+        f"{acme.witness_url}/v1/{path}", data=form, headers={"Authorization": "Bearer sk_test_company"}, timeout=5
+    )
+    answer.raise_for_status()
+    found: dict[str, object] = answer.json()
+    return found
+
+
+def _forget(acme: Company, *statements: str) -> None:
+    with acme.parts.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        for statement in statements:
+            session.execute(text(statement))
+
+
+def test_what_agrees_is_no_difference_and_costs_no_row(acme: Company, paid: UUID) -> None:
+    with acme.counting_statements() as statements:
+        assert _compare(acme) == []
+    writes = [
+        each for each in statements if each.lstrip().upper().startswith(("INSERT INTO BILLING", "UPDATE BILLING"))
+    ]
+    assert all("reconciliation" in each or "provider_rate" in each for each in writes), writes
+    with acme.begin() as session:
+        (run,) = session.scalars(select(Reconciliation)).all()
+    assert (run.status, run.charges > 0, run.movements > 0, run.differences) == ("done", True, True, 0)
+
+
+def test_money_that_came_behind_our_back_is_found_and_adopted(acme: Company) -> None:
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.pay_behind_our_back(profile)
+    ((kind, charge_ref),) = _compare(acme)
+    item = _item(acme, "charge_without_attempt")
+    assert (kind, item.amount_minor, item.profile_id) == ("charge_without_attempt", 1190, profile)
+    assert charge_ref in str(item.error)
+    assert _compare(acme) == [(kind, charge_ref)]
+    assert _item(acme, kind).tries == 2, "folded: one item, counted once more"
+
+    tried = working.act(acme.parts, item.id, action=Action.ADOPT, order=Order("ada", "trying", dry_run=True))
+    assert not tried.changed
+    done = working.act(acme.parts, item.id, action=Action.ADOPT, order=WHY)
+    assert (done.changed, done.told) == (True, "it is the payment of invoice ACME-000001")
+    again = working.act(acme.parts, item.id, action=Action.ADOPT, order=WHY)
+    assert not again.changed
+    assert [invoice.status for invoice in acme.invoices()] == ["paid"]
+    assert acme.account("provider_clearing") == 1190
+    assert _compare(acme) == []
+    assert acme.violations() == ()
+
+
+def test_an_attempt_whose_charge_the_provider_lacks_is_found_asked_about_and_closed_when_it_shows(
+    acme: Company, paid: UUID
+) -> None:
+    (payment,) = acme.payments()
+    _forget(acme, "UPDATE billing.payment SET charge_ref = 'ch_nowhere'")
+    found = _compare(acme)
+    assert ("attempt_without_charge", "ch_nowhere") in found
+    item = _item(acme, "attempt_without_charge")
+    assert (
+        working.act(acme.parts, item.id, action=Action.REREAD, order=WHY).told == "it is still so; nothing was changed"
+    )
+    _forget(acme, f"UPDATE billing.payment SET charge_ref = '{payment.charge_ref}'")
+    assert _compare(acme) == [("attempt_without_charge", "ch_nowhere")]
+    working.act(acme.parts, item.id, action=Action.PARK, order=WHY)
+
+
+def test_a_charge_of_another_amount_is_found_and_gone_when_both_agree(acme: Company, paid: UUID) -> None:
+    _forget(acme, "UPDATE billing.payment SET amount_minor = 1000")
+    ((kind, _),) = _compare(acme)
+    assert kind == "charge_differs"
+    _forget(acme, "UPDATE billing.payment SET amount_minor = 1190")
+    item = _item(acme, "charge_differs")
+    done = working.act(acme.parts, item.id, action=Action.REREAD, order=WHY)
+    assert (done.changed, done.told) == (True, "both sides agree now; it is closed")
+    assert [each.status for each in acme.work_items()] == ["resolved"]
+
+
+def test_a_charge_without_its_fee_is_a_difference_after_a_day_and_so_is_a_movement_of_another_amount(
+    acme: Company, paid: UUID
+) -> None:
+    (payment,) = acme.payments()
+    shown = next(
+        charge
+        for page in acme.parts.provider(acme.account_id).charge_pages(
+            created_from=START - timedelta(days=1), created_to=START + timedelta(days=1)
+        )
+        for charge in page
+    )
+    booked = ListedMovement("txn_1", "charge", shown.charge_ref, 1000, 30, "eur", START)
+    for age, movements, expected in (
+        (timedelta(hours=23), [], []),
+        (timedelta(hours=25), [], ["fee_missing"]),
+        (timedelta(hours=25), [booked], ["fee_missing", "movement_differs"]),
+    ):
+        with acme.parts.begin() as session:
+            reconciling.open_lists(session)
+            reconciling.empty_lists(session)
+            reconciling.load_charges(session, [replace(shown, balance_ref=None)])
+            reconciling.load_movements(session, movements)
+            found = reconciling.differences(
+                session, account_id=acme.account_id, fee_before=START + age - reconciliation.FEE_DUE
+            )
+            assert sorted(each.kind for each in found) == expected
+            reconciling.drop_lists(session)
+    assert payment.charge_ref == shown.charge_ref
+
+
+def test_a_refund_made_in_the_dashboard_is_found(acme: Company, paid: UUID) -> None:
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    refund = _post(acme, "refunds", charge=str(acme.payments()[0].charge_ref), amount="200")
+    assert _compare(acme) == [("refund_without_record", refund["id"])]
+    assert _item(acme, "refund_without_record").amount_minor == 200
+
+
+def test_a_refund_whose_failure_we_never_heard_of_is_found_and_learnt_by_rereading(acme: Company, paid: UUID) -> None:
+    refunding.refund(acme.parts, acme.invoices()[0].id)
+    acme.settle()
+    (refund,) = acme.refunds()
+    assert refund.status == "succeeded"
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    requests.post(
+        f"{acme.witness_url}/_sandbox/refunds/{refund.refund_ref}", json={"status": "failed"}, timeout=5
+    ).raise_for_status()
+    assert _compare(acme) == [("refund_differs", refund.refund_ref)]
+    done = working.act(acme.parts, _item(acme, "refund_differs").id, action=Action.REREAD, order=WHY)
+    assert done.changed
+    assert acme.refunds()[0].status == "failed"
+    assert _compare(acme) == []
+
+
+def test_an_attempt_that_is_still_asked_about_is_no_difference(acme: Company) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.settle()
+    _forget(
+        acme,
+        "UPDATE billing.payment SET status = 'unknown', charge_ref = NULL, closed_at = NULL, next_check_at = now()",
+        "UPDATE billing.invoice SET status = 'open', amount_remaining_minor = amount_due_minor, amount_paid_minor = 0",
+    )
+    assert _compare(acme) == []
+
+
+def test_a_killed_run_goes_on_where_it_stood(acme: Company, paid: UUID, dying: pytest.MonkeyPatch) -> None:
+    dying.setenv("BILLING_FAILPOINTS", "reconcile.window=raise@2")
+    failpoints.read_environment()
+    with pytest.raises(failpoints.FailpointError):
+        _compare(acme)
+    with acme.begin() as session:
+        (run,) = session.scalars(select(Reconciliation)).all()
+    assert run.from_at < run.reached_at < run.to_at
+    dying.delenv("BILLING_FAILPOINTS")
+    failpoints.read_environment()
+    reconciliation.tick(acme.parts)
+    with acme.begin() as session:
+        (done,) = session.scalars(select(Reconciliation)).all()
+    assert (done.id, done.status, done.reached_at) == (run.id, "done", run.to_at)
+
+
+def test_a_run_in_other_hands_is_left_alone(acme: Company, paid: UUID) -> None:
+    _compare(acme)
+    with acme.parts.begin() as session:
+        session.execute(
+            text(
+                "UPDATE billing.reconciliation SET status = 'running', reached_at = from_at,"
+                " lease_until = clock_timestamp() + interval '1 minute'"
+            )
+        )
+    with pytest.raises(Stale):
+        reconciliation.reconcile(acme.parts)
+    assert reconciliation.tick(acme.parts) == 0
+
+
+def test_the_tick_compares_once_a_day(acme: Company, paid: UUID) -> None:
+    for hours in (1, 24, 25, 47, 49):
+        acme.set_clock(START + timedelta(hours=hours))
+        healing.tick(acme.parts)
+    with acme.begin() as session:
+        assert session.scalar(select(func.count()).select_from(Reconciliation)) == 2
+    assert acme.work_items() == []
+
+
+def test_who_is_charged_for_nothing_that_we_know_is_found_page_by_page(acme: Company, paid: UUID) -> None:
+    customer = acme.customer_ref(paid)
+    for _ in range(4):
+        _post(acme, "payment_intents", amount="100", currency="eur", customer=customer, confirm="true",
+              off_session="true", payment_method=str(acme.payments()[0].method_ref))  # fmt: skip
+    client = build_client(api_key="sk_test_company", connect_s=1, read_s=1, base_address=acme.witness_url)
+    window = {"created_from": START - timedelta(days=1), "created_to": START + timedelta(days=1)}
+    ask = client.v1.charges.list
+    pages = list(listing.pages(lambda call: call(), ask, listing.charge, **window, limit=2))
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert len({charge.charge_ref for page in pages for charge in page}) == 5
+    later = {**window, "created_from": START + timedelta(seconds=1)}
+    assert [len(page) for page in listing.pages(lambda call: call(), ask, listing.charge, **later)] == [0]
+    assert [kind for kind, _ in _compare(acme)] == ["charge_unexplained"] * 4

@@ -1,0 +1,172 @@
+"""A database that is restored to an older backup: recognised, paused, healed; nobody is charged a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import make_url, select, text
+
+from billing.commands.series.succeed import next_prefix
+from billing.flows import braking, healing, renewal, restoring
+from billing.flows.order import Order
+from billing.flows.start import start
+from billing.kernel.errors import Refused
+from billing.models import Brake, Difference
+from billing.queries.brakes import BrakeKind
+from tests.flows.company import START, Company
+
+MEANWHILE = START + timedelta(days=3)
+AFTERWARDS = START + timedelta(days=4)
+WHY = Order(actor="ada", reason="all looks fine to me")
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A copy of a company's database, taken at one moment, that can be put back in its place."""
+
+    acme: Company
+    server: psycopg.Connection[tuple[object, ...]]
+    name: str
+
+    def take(self) -> None:
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", f"{self.name}_backup", self.name)
+
+    def restore(self) -> None:
+        """The rows are those of the backup; the provider, and whatever waits in the line, know nothing of it."""
+        self._run("DROP DATABASE {} WITH (FORCE)", self.name)
+        self._run("ALTER DATABASE {} RENAME TO {}", f"{self.name}_backup", self.name)
+
+    def _run(self, statement: str, *names: str) -> None:
+        self.acme.parts.sessions.kw["bind"].dispose()
+        self.server.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@contextmanager
+def _backup(acme: Company) -> Iterator[Backup]:
+    address = make_url(str(acme.parts.settings.database_url))
+    name = str(address.database)
+    plain = address.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as server:
+        yield Backup(acme, server, name)
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(f"{name}_backup")))
+
+
+@pytest.fixture
+def lost(acme: Company) -> Iterator[Company]:
+    """Four customers, a backup, three days of billing, and the backup put back."""
+    with _backup(acme) as backup:
+        acme.customer("paid-before")
+        acme.subscribe("paid-before", "s1")
+        declined = acme.customer("paid-on-the-same-intent", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+        acme.subscribe("paid-on-the-same-intent", "s2")
+        acme.settle()
+        acme.customer("billed-after")
+        acme.subscribe("billed-after", "s3", start=START + timedelta(days=1))
+        acme.customer("charged-after")
+        acme.subscribe("charged-after", "s4")
+        braking.stop(acme.parts, BrakeKind.COLLECT, order=WHY)
+        acme.settle_under_a_brake()
+        braking.start(acme.parts, BrakeKind.COLLECT, order=WHY)
+        backup.take()
+
+        acme.set_clock(MEANWHILE)
+        acme.give_method(declined, "pm_card_visa")
+        acme.settle()
+        assert [invoice.status for invoice in acme.invoices()] == ["paid"] * 4
+        backup.restore()
+        acme.set_clock(AFTERWARDS)
+        yield acme
+
+
+def _moved(acme: Company) -> list[tuple[str, int]]:
+    return sorted((each.charge_ref, each.amount_minor) for each in acme.witness.charges() if each.status == "succeeded")
+
+
+def _brakes(acme: Company) -> list[tuple[str, UUID | None]]:
+    with acme.begin() as session:
+        rows = session.scalars(select(Brake).where(Brake.released_at.is_(None)).order_by(Brake.kind))
+        return [(row.kind, row.profile_id) for row in rows]
+
+
+def test_it_is_recognised_before_anything_is_planned_and_everything_is_paused(lost: Company) -> None:
+    before = _moved(lost)
+    lost.witness.add_faults({"kind": "disconnect_after", "rate": 1, "path": "/v1/charges"})
+    assert renewal.plan(lost.parts) == 0, "an unreachable provider leaves it open, and nothing is planned"
+    assert _brakes(lost) == []
+    lost.witness.clear_faults()
+
+    lost.settle_under_a_brake()
+    assert _brakes(lost) == [("collect", None), ("issue", None)]
+    assert len(lost.invoices()) == 3, "nothing was issued"
+    assert _moved(lost) == before
+    (item,) = [each for each in lost.work_items() if each.kind == restoring.RESTORED]
+    assert "knows attempt" in str(item.error)
+    with pytest.raises(Refused) as refused:
+        braking.start(lost.parts, BrakeKind.COLLECT, order=WHY)
+    assert refused.value.code == "not_reconciled"
+
+
+def test_it_is_healed_without_a_second_charge_or_a_number_given_twice_and_goes_on(lost: Company) -> None:
+    before = _moved(lost)
+    assert len(before) == 4
+    lost.settle_under_a_brake()
+    healing.tick(lost.parts)
+    invoices = lost.invoices()
+    assert len(invoices) == 3
+    assert "issue" not in [kind for kind, _ in _brakes(lost)]
+    assert all(profile is not None for _, profile in _brakes(lost)), "only whose charge waits is held"
+
+    lost.settle_under_a_brake()
+    assert _moved(lost) == before
+    lost.wait_for(lambda: _healed(lost), seconds=20)
+    lost.settle()
+    assert _moved(lost) == before, "nobody is charged a second time"
+    invoices = lost.invoices()
+    assert [(invoice.number, invoice.status) for invoice in invoices] == [
+        ("ACME-000001", "paid"),
+        ("ACME-000002", "paid"),
+        ("ACME-000003", "paid"),
+        ("ACME-R1-000001", "paid"),
+    ]
+    assert sum(invoice.amount_paid_minor for invoice in invoices) == sum(amount for _, amount in before)
+    assert {each.status for each in lost.work_items()} == {"resolved"}
+    with lost.begin() as session:
+        assert session.scalars(select(Difference.id).where(Difference.resolved_at.is_(None))).all() == []
+    assert lost.violations() == ()
+
+    lost.set_clock(START + timedelta(days=40))
+    lost.settle_under_a_brake()
+    assert len(lost.invoices()) == 8
+    assert lost.violations() == ()
+
+
+def _healed(lost: Company) -> bool:
+    """One more round of the tick, which a slow answer may have put off."""
+    healing.tick(lost.parts)
+    return _brakes(lost) == []
+
+
+def test_a_closed_series_is_followed_by_one_of_another_name() -> None:
+    assert [next_prefix(each) for each in ("ACME-", "ACME-R1-", "ACME-CN-R9-")] == [
+        "ACME-R1-", "ACME-R2-", "ACME-CN-R10-",
+    ]  # fmt: skip
+
+
+def test_a_server_that_was_only_started_again_is_pinned_anew_and_goes_on(acme: Company) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.database_pin SET fingerprint = 'before'"))
+    acme.set_clock(START + timedelta(days=31))
+    start(acme.parts)
+    acme.settle()
+    assert [invoice.status for invoice in acme.invoices()] == ["paid"] * 2
+    assert _brakes(acme) == []

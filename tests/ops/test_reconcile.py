@@ -1,0 +1,40 @@
+"""`billing reconcile`, as an operator calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ops.office import WHY, Office, office_of
+
+
+@pytest.fixture
+def office(database_url: str, broker_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    with office_of(database_url, broker_url, tmp_path, monkeypatch) as ready:
+        yield ready
+
+
+def test_both_sides_agree_or_each_difference_is_told_with_what_may_be_done(office: Office) -> None:
+    acme = office.acme
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    assert "Both sides agree." in office.ok("reconcile")
+
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.pay_behind_our_back(profile)
+    result = office.run("reconcile", "--since", "2026-01-01")
+    assert result.exit_code == 1
+    assert "charge_without_attempt" in result.stdout
+    assert "differences stand" in result.stdout
+    facts = office.run("reconcile", "--json")
+    assert facts.exit_code == 1
+    (item,) = office.read("work", "list")
+    assert item["safe_actions"] == ["adopt", "park"]
+    assert "it is the payment of invoice ACME-000001" in office.ok("work", "adopt", item["id"], *WHY)
+    assert [(row.action, row.reason) for row in office.trail()] == [("work.adopt", WHY[1])]
+    assert "Both sides agree." in office.ok("reconcile")
+    assert office.run("reconcile", "--after-restore").exit_code == 2
+    assert "Adopted 0 charges" in office.ok("reconcile", "--after-restore", "--reason", "the nightly copy")
