@@ -82,6 +82,17 @@ class Intent:
     status: str
 
 
+# A customer's debts are paid in their order: no older one is due as well, or just being tried. One that waits for an
+# outcome, a later moment or a person holds nobody up.
+_IS_OLDEST = """NOT EXISTS (
+        SELECT FROM billing.invoice older
+        WHERE older.profile_id = i.profile_id AND older.id <> i.id AND older.status IN ('open', 'draft')
+          AND older.collection = 'automatic' AND older.hold_id IS NULL AND older.amount_remaining_minor > 0
+          AND (coalesce(older.issued_at, older.created_at), older.id) < (coalesce(i.issued_at, i.created_at), i.id)
+          AND (older.next_attempt_at <= %(now)s
+                AND (older.charge_not_before IS NULL OR older.charge_not_before <= clock_timestamp())
+            OR EXISTS (SELECT FROM billing.payment p
+                       WHERE p.invoice_id = older.id AND p.status IN ('prepared', 'sent'))))"""
 _DUE = f"""
     SELECT {COLLECTING}, {SELLER_DUNNING}, coalesce(u.status = 'unpaid', false)
     FROM billing.invoice i
@@ -92,6 +103,7 @@ _DUE = f"""
       AND i.hold_id IS NULL AND f.hold_id IS NULL AND i.amount_remaining_minor > 0 AND i.next_attempt_at <= %(now)s
       AND (i.charge_not_before IS NULL OR i.charge_not_before <= clock_timestamp())
       AND {moves(BrakeKind.COLLECT, "i")}
+      AND {_IS_OLDEST}
     ORDER BY i.id
     FOR NO KEY UPDATE OF i
 """  # noqa: S608 (our own names)
@@ -112,7 +124,10 @@ _INTENTS = """
 
 
 def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> list[Due]:
-    """Lock those of the invoices that are due for a try, in id order, and read what opening an attempt needs."""
+    """Lock those of the invoices that are due for a try, in id order, and read what opening an attempt needs.
+
+    Of several due ones of a customer the oldest; the others stay due, and the next sweep finds them.
+    """
     rows = [
         (collecting(row), SellerDunning(*row[-6:-1]), row[-1])
         for row in fetch(session, _DUE, invoices=list(invoices), now=now)
