@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from flask.testing import FlaskClient
 
-from billing.flows import links
+from billing.flows import links, operating
 from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.kernel.ids import new_id
@@ -51,6 +51,11 @@ def _owing(acme: Company, method: str | None = None) -> UUID:
 def _path(acme: Company, profile_id: UUID) -> str:
     with acme.parts.begin() as session:
         return "/pay/" + links.profile_link(acme.parts, session, profile_id).rpartition("/")[2]
+
+
+def _invoice_path(acme: Company) -> str:
+    with acme.parts.begin() as session:
+        return "/pay/" + links.invoice_link(acme.parts, session, acme.invoices()[0].id).rpartition("/")[2]
 
 
 def _refusal(answer: Any) -> tuple[int, str]:
@@ -126,6 +131,40 @@ def test_a_revoked_link_is_gone(acme: Company, browser: FlaskClient) -> None:
     links.revoke_links(acme.parts, profile_id, order=Order("ada", "a wrong address"))
     assert browser.get(path).status_code == 410
     assert _refusal(browser.post(path + "/attempts", json={})) == (410, "link_revoked")
+
+
+@pytest.mark.parametrize(
+    ("method", "sentence"),
+    [
+        ("pm_card_visa", "Invoice ACME-000001 is paid. Thank you."),
+        ("pm_sandbox_processing", "A payment is under way."),
+        ("pm_card_authenticationRequired", "Your bank wants you to confirm this payment."),
+        ("pm_card_chargeCustomerFail", "Your card was declined."),
+        ("pm_card_visa_chargeDeclinedLostCard", "This card can&#39;t be charged."),
+    ],
+)
+def test_how_things_stand_is_said_in_one_sentence(
+    acme: Company, browser: FlaskClient, method: str, sentence: str
+) -> None:
+    _owing(acme, method)
+    page = browser.get(_invoice_path(acme)).text
+    assert sentence in page
+    assert page.count('role="status"') == 1
+
+
+def test_an_invoice_that_was_taken_back_is_nothing_to_pay(acme: Company, browser: FlaskClient) -> None:
+    _owing(acme)
+    path = _invoice_path(acme)
+    operating.void(acme.parts, acme.invoices()[0].id, order=Order("ada", "ordered twice"))
+    assert "was canceled. Nothing is due on it." in browser.get(path).text
+    assert _refusal(browser.post(path + "/attempts", json={})) == (409, "nothing_owed")
+
+
+def test_an_invoice_that_was_written_off_says_whom_to_ask(acme: Company, browser: FlaskClient) -> None:
+    _owing(acme)
+    path = _invoice_path(acme)
+    operating.mark_uncollectible(acme.parts, acme.invoices()[0].id, order=Order("ada", "insolvent"))
+    assert "is closed. Please contact Acme GmbH" in browser.get(path).text
 
 
 def test_opening_a_page_changes_nothing(acme: Company, browser: FlaskClient) -> None:
