@@ -63,6 +63,12 @@ class Settings(BaseSettings):
     """What it allows one operation, such as creating intents. Unset: Stripe's 25. 0, and for a stand-in: as many."""
     billing_webhook_body_limit: int = 1_048_576
     """Bytes."""
+    billing_task_limit_s: int = 300
+    """Seconds after which a task that hangs is killed with its process: far more than any call and its time-outs."""
+    billing_audit_every_s: int | None = None
+    """Seconds between audits of what changed; 0: none. Unset: 900, and none in the sandbox, whose clock jumps."""
+    billing_metrics_token: SecretStr | None = None
+    """Bearer token of whoever scrapes `/metrics`; without it there is no such page."""
 
     @model_validator(mode="after")
     def _closed_by_default(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
@@ -152,6 +158,13 @@ class Settings(BaseSettings):
     def tick_s(self) -> float:
         """Beat's period."""
         return 1.0 if self.billing_sandbox else 60.0
+
+    @property
+    def audit_every_s(self) -> int:
+        """Seconds of wall time between audits of what changed; 0: none."""
+        if self.billing_audit_every_s is not None:
+            return self.billing_audit_every_s
+        return 0 if self.billing_sandbox else 900
 
     @property
     def connect_timeout_s(self) -> float:

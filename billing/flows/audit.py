@@ -1,7 +1,8 @@
 """Audit: check every invariant over one snapshot of the database, and over the witness where there is one.
 
 The witness is read first and the snapshot taken after it, so a charge that the witness shows has its attempt in the
-snapshot; what our books gained in between is not held against the witness. Nothing is written but temporary tables.
+snapshot; what our books gained in between is not held against the witness. Nothing is written but temporary tables:
+`flows.auditing` keeps what was found.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 
 from sqlalchemy import text
@@ -20,6 +21,7 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.queries.audit import INVARIANTS, Invariant
 from billing.queries.audit.invariant import Finding, Grace, Reading, Text
+from billing.queries.audit.recent import clear, fill, make_room
 from billing.queries.audit.witness import Source, drop_witness, load_witness
 from billing.settings import Settings
 
@@ -55,12 +57,21 @@ class Checked:
 class Report:
     """Every invariant asked for, and the first violations of each."""
 
+    began_at: datetime
+    """Wall time at which the snapshot was taken."""
+    since: datetime | None
+    """Wall time from which on changes were looked at; null: everything was."""
     checked: tuple[Checked, ...]
     violations: tuple[Violation, ...]
 
     @property
+    def found(self) -> int:
+        """How many violations there are, those that are not shown too."""
+        return sum(each.violations for each in self.checked)
+
+    @property
     def broken(self) -> bool:
-        return any(each.violations for each in self.checked)
+        return self.found > 0
 
 
 def grace_for(settings: Settings) -> Grace:
@@ -78,10 +89,12 @@ def run(
     texts: Callable[[], Iterable[Text]] = tuple,
     grace: Grace | None = None,
     shown: int = SHOWN,
+    since: datetime | None = None,
 ) -> Report:
     """Check the invariants named by `codes` (all by default). `texts` gives what else is searched for secrets.
 
-    `grace` says how late is still on time, by default as `grace_for` the settings.
+    `grace` says how late is still on time, by default as `grace_for` the settings. `since` (wall time) looks only at
+    what changed from then on, and at what belongs to it.
 
     Raises `Refused` (`unknown_invariant`), and `ProviderUnavailable` where a witness was named and can't be read.
     """
@@ -92,6 +105,8 @@ def run(
         if witness is not None:
             session.execute(text("SET LOCAL statement_timeout = 0"))
             load_witness(session, witness)
+        if since is not None:
+            make_room(session)
         session.commit()
         try:
             for statement in _SNAPSHOT:
@@ -101,15 +116,22 @@ def run(
                 now=parts.clock.now(session),
                 wall=wall_now(session),
                 grace=grace or grace_for(parts.settings),
+                keyring=parts.keyring,
                 witness_from=witness_from if witness is not None else None,
                 texts=texts,
+                since=since,
             )
+            if since is not None:
+                fill(session, since=since, due_before=reading.now - reading.grace.due)
             results = [_check(invariant, reading, shown=shown) for invariant in chosen]
         finally:
             session.rollback()
             drop_witness(session)
+            clear(session)
             session.commit()
     return Report(
+        began_at=reading.wall,
+        since=since,
         checked=tuple(checked for checked, _ in results),
         violations=tuple(chain.from_iterable(violations for _, violations in results)),
     )
@@ -124,6 +146,7 @@ _SNAPSHOT = (
     "SET LOCAL jit = off",
     "SET LOCAL statement_timeout = 0",
     "SET LOCAL idle_in_transaction_session_timeout = 0",
+    "SET LOCAL timezone = 'UTC'",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.models.accrual import UsageAccrual
+from billing.models.audit_run import AuditRun, AuditSeal
 from billing.models.audit_trail import AuditRecord
 from billing.models.brake import Brake
 from billing.models.clock import SandboxClock
@@ -39,6 +40,8 @@ __all__ = [
     "TRIGGERS",
     "Account",
     "AuditRecord",
+    "AuditRun",
+    "AuditSeal",
     "BillingPeriod",
     "Brake",
     "Coupon",

@@ -20,7 +20,7 @@ FROZEN_ON_ISSUE = (
 
 APPEND_ONLY = (
     "ledger_entry", "posting", "audit_trail", "price", "coupon", "provider_write", "usage_record", "external_payment",
-    "revenue_movement", "month_close", "usage_accrual",
+    "revenue_movement", "month_close", "usage_accrual", "audit_seal",
 )  # fmt: skip
 
 

@@ -15,6 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from billing.flows import audit as flow
+from billing.flows import auditing
+from billing.kernel.clock import format_instant
 from billing.kernel.errors import Unavailable
 from billing.ops import options
 from billing.ops.failures import FINDING
@@ -39,6 +41,11 @@ _LONGEST_LINE = 1_000_000
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder whose files are searched for secrets too; may be repeated.",
 )
+@click.option(
+    "--since",
+    type=click.Choice(["last"]),
+    help="Look only at what changed since the last clean audit, and at what belongs to it.",
+)
 @click.option("--no-broker", is_flag=True, help="Do not search the messages that wait in the broker.")
 @click.pass_context
 def audit(
@@ -48,21 +55,31 @@ def audit(
     witness_url: str | None,
     codes: Sequence[str],
     folders: Sequence[Path],
+    since: str | None,
     no_broker: bool,
 ) -> None:
     """Check every invariant over the whole database and, where reachable, the provider's witness.
 
-    Ends with status 1 and the rows where one is broken.
+    What an audit of all invariants found is kept, and each finding is a work item until an audit finds it gone. Ends
+    with status 1 and the rows where one is broken.
     """
     parts = opened()
     address = witness_url or _stand_in(parts.settings.stripe_api_base)
     broker = None if no_broker else parts.settings.broker_url
-    report = flow.run(
-        parts,
-        witness=Witness(address) if address else None,
-        codes=codes,
-        texts=lambda: _texts(folders, broker),
-    )
+    if since:
+        if codes or folders:
+            raise click.UsageError("--since checks every invariant of the database; leave --code and --logs out")
+        report = auditing.recent(parts)
+    else:
+        report = flow.run(
+            parts,
+            witness=Witness(address) if address else None,
+            codes=codes,
+            texts=lambda: _texts(folders, broker),
+            shown=auditing.SHOWN,
+        )
+        if not codes:
+            auditing.keep(parts, report)
     if as_json:
         tell_json({"broken": report.broken, **asdict(report)})
     else:
@@ -104,6 +121,8 @@ def _show(report: flow.Report) -> None:
         broken = f"[bold red]{each.violations}[/]" if each.violations else "0"
         table.add_row(each.code, escape(meaning), f"{each.rows:,}", broken)
     console.print(table)
+    if report.since:
+        console.print(f"Looked at what changed since {format_instant(report.since)}.")
     for violation in report.violations:
         where = f"{violation.subject_type} {violation.subject_id}"
         console.print(f"{violation.code}  {where}: {violation.detail}", markup=False, highlight=False, soft_wrap=True)

@@ -54,7 +54,8 @@ _SECRETS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "dsn_password",
         ("://",),
-        re.compile(r"://[^\s:/@]{0,128}:(?P<secret>[^\s/]{1,256}|(?![0-9]{1,5}/)[^\s@]{1,256})@"),
+        # What others have masked already is no secret.
+        re.compile(r"://[^\s:/@]{0,128}:(?!\*+@|\[redacted\]@)(?P<secret>[^\s/]{1,256}|(?![0-9]{1,5}/)[^\s@]{1,256})@"),
     ),
     (
         "password",

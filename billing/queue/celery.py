@@ -14,7 +14,7 @@ from billing.queue.buffer import Message
 from billing.queue.names import QUEUES, TICKS, TaskName
 from billing.settings import Settings
 
-_VISIBILITY_S = 600
+_VISIBILITY_TIMES = 2
 """Above the hard limit: a message of a live task is not handed out twice; correctness does not depend on it."""
 
 
@@ -35,13 +35,13 @@ def make_app(settings: Settings, *, only_publishes: bool = False) -> Celery:
         task_acks_on_failure=True,
         task_acks_on_timeout=True,
         # No soft limit: an exception from a signal may fall between COMMIT and its answer.
-        task_time_limit=_VISIBILITY_S // 2,
+        task_time_limit=settings.billing_task_limit_s,
         task_default_queue="upkeep",
         task_queues=[Queue(name) for name in QUEUES],  # type: ignore[no-untyped-call]
         task_create_missing_queues=False,
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
-        broker_transport_options=_transport_options() | (_IMPATIENT if only_publishes else {}),
+        broker_transport_options=_transport_options(settings) | (_IMPATIENT if only_publishes else {}),
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_soft_shutdown_timeout=30,
         control_queue_ttl=60.0,
@@ -61,9 +61,9 @@ _IMPATIENT = {"socket_timeout": 1, "socket_connect_timeout": 1}
 """Seconds. A message is only a nudge, and a broker that answers at all does so in milliseconds."""
 
 
-def _transport_options() -> dict[str, Any]:
+def _transport_options(settings: Settings) -> dict[str, Any]:
     return {
-        "visibility_timeout": _VISIBILITY_S,
+        "visibility_timeout": _VISIBILITY_TIMES * settings.billing_task_limit_s,
         "unacked_restore_interval": 10,
         "unacked_restore_throttle": 1,
         "socket_timeout": 10,

@@ -29,6 +29,7 @@ NOTICES_TICK = TaskName("notices.tick", "deliveries")
 BOOKS_TICK = TaskName("books.tick", "upkeep")
 UPKEEP_TICK = TaskName("upkeep.tick", "upkeep")
 RECONCILE_TICK = TaskName("reconcile.tick", "upkeep")
+AUDIT_TICK = TaskName("audit.tick", "upkeep")
 
 TICKS = (
     RENEWALS_TICK,
@@ -40,5 +41,6 @@ TICKS = (
     BOOKS_TICK,
     UPKEEP_TICK,
     RECONCILE_TICK,
+    AUDIT_TICK,
 )
 """Each only wakes a sweep, every `tick_s` seconds of wall time: late, doubled or missing ones harm nothing."""

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from billing.flows.parts import Parts
+from billing.webhooks.metrics import metrics_door
 from billing.webhooks.stripe import stripe_door
 
 _PROBE_S = 2.0
@@ -17,6 +18,7 @@ def create_app(parts: Parts) -> Flask:
     """An application over these parts. Errors never echo their input."""
     app = Flask("billing")
     app.register_blueprint(stripe_door(parts))
+    app.register_blueprint(metrics_door(parts))
 
     @app.get("/healthz")
     def healthz() -> Response:

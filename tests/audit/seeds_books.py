@@ -219,7 +219,7 @@ def a_line_is_credited_twice(planting: Planting) -> Accused:
     return "invoice_line", str(line.id)
 
 
-@seed("L8")
+@seed("L8", "P9")
 def more_was_refunded_than_the_credits_had_left(planting: Planting) -> Accused:
     """The first line's share of the total, 28.33 of 40.45, is credited; then 13.00 are refunded."""
     invoice = planting.world.paid
@@ -240,7 +240,7 @@ def what_was_paid_otherwise_was_refunded(planting: Planting) -> Accused:
     return "invoice", str(invoice.id)
 
 
-@seed("N1")
+@seed("N1", "N4")
 def a_number_is_missing(planting: Planting) -> Accused:
     planting.run("UPDATE billing.invoice SET series_no = series_no + 1 WHERE id = :id", id=planting.world.open.id)
     planting.run("UPDATE billing.series SET next_no = next_no + 1 WHERE id = :id", id=planting.world.series.id)
@@ -253,7 +253,7 @@ def the_counter_ran_ahead(planting: Planting) -> Accused:
     return "series", str(planting.world.series.id)
 
 
-@seed("N2")
+@seed("N2", "N4")
 def a_number_was_given_twice(planting: Planting) -> Accused:
     planting.drop("invoice", "uq_invoice_series_id_series_no")
     planting.run("UPDATE billing.invoice SET series_no = series_no - 1 WHERE id = :id", id=planting.world.open.id)
@@ -261,7 +261,7 @@ def a_number_was_given_twice(planting: Planting) -> Accused:
     return "series", str(planting.world.series.id)
 
 
-@seed("N2")
+@seed("N2", "N4")
 def two_documents_bear_the_same_text(planting: Planting) -> Accused:
     planting.run(
         "UPDATE billing.invoice SET number = :number WHERE id = :id",
@@ -271,7 +271,7 @@ def two_documents_bear_the_same_text(planting: Planting) -> Accused:
     return "seller", str(planting.world.seller.id)
 
 
-@seed("N3")
+@seed("N3", "N4")
 def a_lower_number_was_issued_later(planting: Planting) -> Accused:
     planting.run(
         "UPDATE billing.invoice SET issued_at = :late WHERE subscription_id = :id",
@@ -281,13 +281,13 @@ def a_lower_number_was_issued_later(planting: Planting) -> Accused:
     return "invoice", str(planting.world.open.id)
 
 
-@seed("N6")
+@seed("N6", "N4")
 def the_tax_is_not_what_the_lines_bear(planting: Planting) -> Accused:
     planting.run("UPDATE billing.invoice SET tax_minor = tax_minor + 1 WHERE id = :id", id=planting.world.paid.id)
     return "invoice", str(planting.world.paid.id)
 
 
-@seed("N6")
+@seed("N6", "N4")
 def a_tax_group_says_another_base(planting: Planting) -> Accused:
     planting.run(
         "UPDATE billing.invoice SET tax_groups = jsonb_set(tax_groups, '{1,base_minor}', '1001') WHERE id = :id",
@@ -296,7 +296,7 @@ def a_tax_group_says_another_base(planting: Planting) -> Accused:
     return "invoice", str(planting.world.paid.id)
 
 
-@seed("N6")
+@seed("N6", "N4", "R4")
 def a_line_is_not_quantity_times_price(planting: Planting) -> Accused:
     planting.run(
         "UPDATE billing.invoice_line SET unit_amount = unit_amount + 1 WHERE invoice_id = :id AND position = 1",
@@ -343,7 +343,7 @@ def an_invoice_is_refunded_without_a_note(planting: Planting) -> Accused:
     return "invoice", str(planting.world.paid.id)
 
 
-@seed("N6")
+@seed("N6", "N4", "P9")
 def the_taxes_of_refund_notes_do_not_add_up(planting: Planting) -> Accused:
     invoice = planting.world.paid
     for tax_minor in (135, 134):  # 134.73 and 269.47 in all
@@ -352,7 +352,7 @@ def the_taxes_of_refund_notes_do_not_add_up(planting: Planting) -> Accused:
     return "invoice", str(invoice.id)
 
 
-@seed("R2")
+@seed("R2", "N4")
 def a_period_was_billed_before_it_began(planting: Planting) -> Accused:
     early = datetime(2026, 1, 30, tzinfo=UTC)
     planting.run("UPDATE billing.invoice SET issued_at = :early WHERE id = :id", early=early, id=planting.world.paid.id)

@@ -36,7 +36,7 @@ def an_event_waits_for_days(planting: Planting) -> Accused:
     return "provider_event", str(row.id)
 
 
-@seed("E3")
+@seed("E3", "J4")
 def an_event_is_dead_without_a_reason(planting: Planting) -> Accused:
     row = builders.event(planting.session, planting.world.account, status="dead", error=None)
     return "provider_event", str(row.id)
@@ -102,7 +102,7 @@ def an_event_is_in_a_state_that_nobody_knows(planting: Planting) -> Accused:
 @seed("J5", "R1", "R6")
 def a_work_item_is_in_a_state_that_nobody_knows(planting: Planting) -> Accused:
     """What it holds is then held by nothing."""
-    row = planting.session.scalars(select(WorkItem)).one()
+    row = planting.session.scalars(select(WorkItem).where(WorkItem.status == "open")).one()
     planting.drop("work_item", "ck_work_item_status_known")
     planting.run("UPDATE billing.work_item SET status = 'lost', closed_at = seen_at WHERE id = :id", id=row.id)
     return "work_item", str(row.id)
@@ -129,14 +129,14 @@ def a_split_slice_lost_a_subscription(planting: Planting) -> Accused:
 
 @seed("S1")
 def a_card_number_stands_in_a_work_item(planting: Planting) -> Accused:
-    item = planting.session.scalars(select(WorkItem)).one()
+    item = planting.session.scalars(select(WorkItem).where(WorkItem.status == "open")).one()
     item.summary = f"The customer read out {card_number()} on the telephone."
     return "work_item", str(item.id)
 
 
 @seed("S2")
 def a_key_stands_in_a_message_to_the_host(planting: Planting) -> Accused:
-    row = builders.outbox(planting.session, planting.world.paid)
+    row = builders.outbox(planting.session, planting.world.paid, topic="invoice.paid")
     row.payload = {"note": provider_key()}
     return "outbox", str(row.id)
 

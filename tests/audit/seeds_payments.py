@@ -95,7 +95,7 @@ def the_provider_did_the_same_key_twice(planting: Planting) -> Accused:
     return "key", str(sent.key)
 
 
-@seed("P3")
+@seed("P3", "P8")
 def a_key_came_again_with_other_parameters(planting: Planting) -> Accused:
     sent = planting.witness.request_rows[0]
     changed = {**sent.params, "payment_method": "pm_other"}
@@ -197,7 +197,7 @@ def an_unapplied_payment_differs_from_its_attempt(planting: Planting) -> Accused
     return "charge", str(payment.charge_ref)
 
 
-@seed("P5")
+@seed("P5", "P10")
 def two_attempts_claim_one_charge(planting: Planting) -> Accused:
     (first, _), (second, _) = payments_of(planting, planting.world.recovered)
     planting.run("DROP INDEX billing.uq_payment_charge_ref")

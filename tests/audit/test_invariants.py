@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -16,17 +17,17 @@ from billing.queries.audit.invariant import Reading, Text
 from billing.queries.audit.witness import load_witness
 from billing.wiring import build
 from tests import builders
-from tests.audit import seeds_books, seeds_jobs, seeds_payments, seeds_renewals
+from tests.audit import seeds_books, seeds_history, seeds_jobs, seeds_methods, seeds_payments, seeds_renewals
 from tests.audit.seeds import SEEDS, Planting, Seed
 from tests.audit.witness_rows import HandMade, charge_of, witness_of
 from tests.stack import Noted, settings_for
 
-PLANTED_IN = (seeds_payments, seeds_books, seeds_renewals, seeds_jobs)
+PLANTED_IN = (seeds_payments, seeds_methods, seeds_books, seeds_history, seeds_renewals, seeds_jobs)
 
 
 @pytest.fixture
 def parts(database_url: str) -> Iterator[Parts]:
-    made = build(settings_for(database_url, "http://127.0.0.1:9"), transport=Noted())
+    made = replace(build(settings_for(database_url, "http://127.0.0.1:9"), transport=Noted()), keyring=builders.KEYRING)
     yield made
     made.sessions.kw["bind"].dispose()
 
@@ -83,7 +84,8 @@ def test_every_single_check_is_broken_by_some_seed(parts: Parts, planting: Plant
         session.flush()
         load_witness(session, each.witness)
         wall = wall_now(session)
-        reading = Reading(session, planting.world.now, wall, grace_for(parts.settings), witness_from=wall)
+        grace, keyring = grace_for(parts.settings), builders.KEYRING
+        reading = Reading(session, planting.world.now, wall, grace, keyring, witness_from=wall)
         silent -= {name for name in silent if name[0] == seed.code and any(checks[name](reading))}
         session.rollback()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -22,7 +23,7 @@ NOW = datetime(2026, 4, 1, tzinfo=UTC)
 
 @pytest.fixture
 def parts(database_url: str) -> Iterator[Parts]:
-    made = build(settings_for(database_url, "http://127.0.0.1:9"), transport=Noted())
+    made = replace(build(settings_for(database_url, "http://127.0.0.1:9"), transport=Noted()), keyring=builders.KEYRING)
     with made.begin() as session:
         session.add(SandboxClock(one=1, instant=NOW))
     yield made

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from billing.models import Payment, PaymentIntent, ProviderAccount
-from billing.providers.stripe.witness import WitnessedCharge, WitnessedIntent, WitnessedRequest
+from billing.models import Payment, PaymentIntent, ProviderAccount, Refund
+from billing.providers.stripe.witness import WitnessedCharge, WitnessedEvent, WitnessedIntent, WitnessedRequest
 
 
 @dataclass(slots=True)
@@ -22,6 +22,7 @@ class HandMade:
     charge_rows: list[WitnessedCharge] = field(default_factory=list)
     intent_rows: list[WitnessedIntent] = field(default_factory=list)
     request_rows: list[WitnessedRequest] = field(default_factory=list)
+    event_rows: list[WitnessedEvent] = field(default_factory=list)
 
     def charges(self) -> list[WitnessedCharge]:
         return self.charge_rows
@@ -31,6 +32,9 @@ class HandMade:
 
     def requests(self) -> list[WitnessedRequest]:
         return self.request_rows
+
+    def events(self) -> list[WitnessedEvent]:
+        return self.event_rows
 
     def asked(self, path: str, *, key: str | None, at: datetime, **params: Any) -> WitnessedRequest:
         """Note one executed request, after all others."""
@@ -79,6 +83,9 @@ def witness_of(session: Session) -> HandMade:
             seen.charge_rows.append(charge_of(payment, intent, seen.account_ref))
         if first is payment:
             seen.intent_rows.append(intent_of(payment, intent, seen.account_ref))
+    for charge in list(seen.charge_rows):
+        back = session.scalar(select(func.sum(Refund.amount_minor)).where(Refund.charge_ref == charge.charge_ref))
+        seen.put(charge, refunded_minor=int(back or 0))
     return seen
 
 

@@ -20,7 +20,8 @@ from tests.builders.documents import (
     subscription,
     taken_back,
 )
-from tests.builders.jobs import event, outbox, slice_, work_item
+from tests.builders.jobs import audit_record, event, outbox, slice_, work_item
+from tests.builders.keys import KEYRING, SECRET_KEY
 from tests.builders.parties import (
     data_key,
     payment_method,
@@ -36,9 +37,12 @@ from tests.builders.rows import add
 from tests.builders.world import World, world
 
 __all__ = [
+    "KEYRING",
+    "SECRET_KEY",
     "World",
     "add",
     "attempt",
+    "audit_record",
     "bill",
     "credited_line",
     "data_key",

@@ -20,9 +20,11 @@ from billing.models import (
     Invoice,
     InvoiceLine,
     LedgerEntry,
+    Payment,
     Posting,
     Price,
     Profile,
+    Refund,
     RevenueMovement,
     RevenueSchedule,
     Seller,
@@ -31,6 +33,8 @@ from billing.models import (
     SubscriptionItem,
     WaitingLine,
 )
+from tests.builders.jobs import outbox
+from tests.builders.keys import freeze
 from tests.builders.parties import data_key, series
 from tests.builders.rows import add
 
@@ -135,23 +139,18 @@ def bill(session: Session, of: Subscription, k: int, **given: Any) -> Invoice:
         "legal_notes": [],
         "buyer_country": "DE",
         "buyer_kind": "consumer",
-        "parties": b"sealed",
-        "content_hash": b"\0" * 32,
         "status": "open",
         "collection": "automatic",
         "amount_remaining_minor": 4045,
         "next_attempt_at": start,
     }
-    row = add(
-        session,
-        Invoice(
-            id=new_id(),
-            seller_id=of.seller_id,
-            profile_id=of.profile_id,
-            subscription_id=of.id,
-            document_key_id=key.id,
-            **known | given,
-        ),
+    row = Invoice(
+        id=new_id(),
+        seller_id=of.seller_id,
+        profile_id=of.profile_id,
+        subscription_id=of.id,
+        document_key_id=key.id,
+        **known | given,
     )
     if row.number is not None:
         counter.next_no += 1
@@ -159,10 +158,8 @@ def bill(session: Session, of: Subscription, k: int, **given: Any) -> Invoice:
     items = session.scalars(
         select(SubscriptionItem).where(SubscriptionItem.subscription_id == of.id).order_by(SubscriptionItem.position)
     ).all()
-    for position, (amount, unit, quantity, percent, inclusive) in enumerate(
-        ((2500, 1250, 2, 19, False), (1070, 1070, 1, 7, True))
-    ):
-        line = InvoiceLine(
+    lines = [
+        InvoiceLine(
             id=new_id(),
             seller_id=of.seller_id,
             invoice_id=row.id,
@@ -181,12 +178,20 @@ def bill(session: Session, of: Subscription, k: int, **given: Any) -> Invoice:
             period_end=end,
             how={"model": "per_unit", "unit": str(unit), "quantity": str(quantity)},
         )
-        add(session, line)
+        for position, (amount, unit, quantity, percent, inclusive) in enumerate(
+            ((2500, 1250, 2, 19, False), (1070, 1070, 1, 7, True))
+        )
+    ]
+    freeze(row, lines)
+    for each in (row, *lines):
+        add(session, each)
+    for line, net_minor in zip(lines, (2500, 1000), strict=True):
         if row.number is not None:
-            deferred(session, line, net_minor=(2500, 1000)[position], at=start)
+            deferred(session, line, net_minor=net_minor, at=start)
     if row.number is not None:
         sides = (("receivable", 4045), ("deferred_revenue", -2500), ("deferred_revenue", -1000), ("tax_payable", -545))
         entry(session, row, "issue", sides, at=start)
+        outbox(session, row)
     period(session, of, k, invoice=row)
     return row
 
@@ -269,23 +274,21 @@ def note(session: Session, of: Invoice, *, at: datetime, **given: Any) -> Invoic
         "legal_notes": [],
         "buyer_country": of.buyer_country,
         "buyer_kind": of.buyer_kind,
-        "parties": b"sealed",
-        "content_hash": b"\0" * 32,
         "collection": of.collection,
         "amount_remaining_minor": 0,
         "corrects_id": of.id,
     }
-    row = add(
-        session,
-        Invoice(
-            id=new_id(),
-            seller_id=of.seller_id,
-            profile_id=of.profile_id,
-            subscription_id=of.subscription_id,
-            document_key_id=of.document_key_id,
-            **known | given,
-        ),
+    row = Invoice(
+        id=new_id(),
+        seller_id=of.seller_id,
+        profile_id=of.profile_id,
+        subscription_id=of.subscription_id,
+        document_key_id=of.document_key_id,
+        **known | given,
     )
+    freeze(row, [])
+    add(session, row)
+    outbox(session, row, topic="credit_note.issued")
     counter.next_no += 1
     counter.last_issued_at = at
     session.flush()
@@ -293,7 +296,7 @@ def note(session: Session, of: Invoice, *, at: datetime, **given: Any) -> Invoic
 
 
 def refunded(session: Session, of: Invoice, *, amount_minor: int, tax_minor: int, at: datetime) -> Invoice:
-    """A refund of a part of a paid invoice: its note, and the entries of both moves."""
+    """A refund of a part of a paid invoice: its note, the refund itself, and the entries of both moves."""
     net_minor = amount_minor - tax_minor
     amounts = {"subtotal_minor": net_minor, "tax_minor": tax_minor, "total_minor": amount_minor}
     row = note(session, of, at=at, kind="credit_note", status="refunded", **amounts)
@@ -301,6 +304,27 @@ def refunded(session: Session, of: Invoice, *, amount_minor: int, tax_minor: int
     taken_back(session, row, "issue", counter="refunds_in_flight", net_minor=net_minor, at=at)
     sent = (("refunds_in_flight", amount_minor), ("provider_clearing", -amount_minor))
     entry(session, of, "refund_sent", sent, at=at)
+    payment = session.scalars(select(Payment).where(Payment.invoice_id == of.id, Payment.status == "succeeded")).first()
+    if payment is not None:
+        gone = Refund(
+            id=new_id(),
+            seller_id=of.seller_id,
+            invoice_id=of.id,
+            payment_id=payment.id,
+            credit_note_id=row.id,
+            profile_id=of.profile_id,
+            provider_account_id=payment.provider_account_id,
+            charge_ref=payment.charge_ref,
+            amount_minor=amount_minor,
+            currency=of.currency,
+            opened_at=at,
+            status="succeeded",
+            token=1,
+            first_sent_at=at,
+            refund_ref=f"re_{new_id().hex[-12:]}",
+            closed_at=at,
+        )
+        add(session, gone)
     return row
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.kernel.ids import new_id
-from billing.models import Invoice, OutboxEvent, ProviderAccount, ProviderEvent, Slice, WorkItem
+from billing.models import AuditRecord, Invoice, OutboxEvent, ProviderAccount, ProviderEvent, Slice, WorkItem
 from tests.builders.rows import add
 
 
@@ -61,3 +61,9 @@ def outbox(session: Session, of: Invoice, topic: str = "invoice.issued") -> Outb
             payload={"invoice_id": str(of.id), "total_minor": of.total_minor, "currency": of.currency},
         ),
     )
+
+
+def audit_record(session: Session, **given: Any) -> AuditRecord:
+    """Somebody did something by hand."""
+    known = {"actor": "ada", "reason": "seen", "happened_at": datetime(2026, 2, 1, tzinfo=UTC)}
+    return add(session, AuditRecord(id=new_id(), **known | given))

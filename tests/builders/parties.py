@@ -22,6 +22,8 @@ from billing.models import (
     Series,
     TaxRate,
 )
+from billing.privacy.sealed import seal
+from tests.builders.keys import KEYRING, data_key_of
 from tests.builders.rows import add
 
 
@@ -45,8 +47,10 @@ def series(session: Session, owner: Seller, **given: Any) -> Series:
 
 
 def data_key(session: Session, *, purpose: str, owner_id: UUID, year: int = 0) -> DataKey:
-    """A key that opens nothing: enough where a test reads no sealed column."""
-    row = DataKey(id=new_id(), purpose=purpose, owner_id=owner_id, year=year, master_id="test", wrapped=b"\0" * 40)
+    """A key under the keyring of built worlds."""
+    id_ = new_id()
+    key = KEYRING.wrap(data_key_of(id_), row=id_)
+    row = DataKey(id=id_, purpose=purpose, owner_id=owner_id, year=year, master_id=key.master_id, wrapped=key.wrapped)
     return add(session, row)
 
 
@@ -87,11 +91,11 @@ def profile(session: Session, owner: Seller, **given: Any) -> Profile:
         "timezone": "Europe/Berlin",
         "buyer_kind": "consumer",
         "has_tax_id": False,
-        "personal": b"sealed",
     }
-    row = add(session, Profile(id=new_id(), seller_id=owner.id, **known | given))
-    data_key(session, purpose="profile", owner_id=row.id)
-    return row
+    id_ = new_id()
+    key = data_key(session, purpose="profile", owner_id=id_)
+    sealed = seal(data_key_of(key.id), b"{}", table="profile", row=id_, column="personal")
+    return add(session, Profile(id=id_, seller_id=owner.id, personal=sealed, **known | given))
 
 
 def payment_method(session: Session, of: Profile, account: ProviderAccount, **given: Any) -> PaymentMethod:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from billing.models import Invoice, Profile, ProviderAccount, SandboxClock, Seller, Series, Subscription
 from tests.builders.charges import declined, paid
 from tests.builders.documents import bill, granted, refunded, subscription
-from tests.builders.jobs import event, outbox, slice_, work_item
+from tests.builders.jobs import audit_record, event, slice_, work_item
 from tests.builders.parties import payment_method, price, product, profile, provider_account, seller, series, tax_rate
 from tests.builders.rows import add
 
@@ -86,10 +86,11 @@ def world(session: Session) -> World:
     granted(session, other, amount_minor=700, at=_at(3, 15))
     refunded(session, of_ended, amount_minor=1000, tax_minor=135, at=_at(3, 16))
 
-    for document in (first, second, third):
-        outbox(session, document)
     event(session, account)
-    event(session, account, status="dead", error="no handler for this object")
+    dead = event(session, account, status="dead", error="no handler for this object")
+    parked = {"kind": "event_not_handled", "subject_type": "provider_event", "subject_id": dead.id}
+    item = work_item(session, status="parked", **parked)
+    audit_record(session, action="work.park", subject_type="work_item", subject_id=item.id)
     whole = slice_(session, [payer.id, other.id], status="split")
     for each in (payer, other):
         slice_(session, [each.id], parent_id=whole.id)

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from billing import wiring
 from billing.__main__ import cli
 from billing.db.session import connect
-from billing.privacy.keyring import generate
 from tests import builders
 
 
@@ -25,7 +24,7 @@ def world(database_url: str, broker_url: str, monkeypatch: pytest.MonkeyPatch, t
     for name, value in {
         "DATABASE_URL": database_url,
         "BROKER_URL": broker_url,
-        "BILLING_SECRET_KEY": generate(),
+        "BILLING_SECRET_KEY": builders.SECRET_KEY,
         "BILLING_SANDBOX": "true",
     }.items():
         monkeypatch.setenv(name, value)

@@ -109,6 +109,8 @@ def test_a_secret_is_found_in_its_place(kind: str, text: str, secret: str) -> No
         "postgresql://billing@db/billing",
         "https://api.stripe.com/v1/payment_intents",
         "http://127.0.0.1:8000/webhooks?from=a@b",
+        "connected to redis://:**@127.0.0.1:6379/0",
+        "connected to redis://:[redacted]@127.0.0.1:6379/0",
         "the secret is safe, the password was changed",
         "pi_3abc succeeded for pm_card_visa",
         "sk_live_ and whsec_ are prefixes",

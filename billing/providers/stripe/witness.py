@@ -92,6 +92,17 @@ class WitnessedRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class WitnessedEvent:
+    """One event, and whether some delivery of it was answered with success."""
+
+    event_ref: str
+    account_ref: str
+    type: str
+    created: datetime
+    delivered: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WitnessState:
     """What is still going on at the stand-in. `quiet`: nothing in flight, no webhook waiting, no timer due."""
 
@@ -123,6 +134,10 @@ class Witness:
     def requests(self, *, after: int = 0) -> Iterator[WitnessedRequest]:
         """Every request received after the one numbered `after`."""
         return self._pages("requests", _request, lambda request: str(request.seq), after=str(after))
+
+    def events(self) -> Iterator[WitnessedEvent]:
+        """Every event, of all accounts."""
+        return self._pages("events", _event, lambda event: event.event_ref)
 
     def state(self) -> WitnessState:
         """What is going on right now."""
@@ -239,6 +254,16 @@ def _request(raw: Raw) -> WitnessedRequest:
         status=whole(raw, "status") if raw.get("status") is not None else None,
         outcome=text(raw, "outcome"),
         request_ref=text(raw, "request_id"),
+    )
+
+
+def _event(raw: Raw) -> WitnessedEvent:
+    return WitnessedEvent(
+        event_ref=text(raw, "id"),
+        account_ref=text(raw, "account"),
+        type=text(raw, "type"),
+        created=moment(raw),
+        delivered=raw.get("delivered") is True,
     )
 
 

@@ -23,7 +23,30 @@ FROM billing.provider_event
 WHERE status = 'dead' AND coalesce(error, '') = ''
 """
 
+_NOT_KEPT = """
+SELECT 'event', g.event_ref, format('%s: its delivery was answered with success, it is not here', g.type)
+FROM witness_event g
+LEFT JOIN billing.provider_event e ON e.provider_account_id = g.provider_account_id AND e.event_ref = g.event_ref
+WHERE g.delivered AND e.id IS NULL
+"""
+
+_UNVERIFIED = """
+SELECT 'provider_event', e.id, format('livemode is %s, that of its account %s is %s', e.livemode, a.code, a.livemode)
+FROM billing.provider_event e
+JOIN billing.provider_account a ON a.id = e.provider_account_id
+WHERE e.livemode <> a.livemode
+UNION ALL
+SELECT 'provider_event', id, 'nobody knows which secret signed it'
+FROM billing.provider_event WHERE secret_index < 0 OR length(body_hash) <> 32
+"""
+
 EVENTS = (
+    Invariant(
+        code="E1",
+        meaning="Every event whose delivery was answered with success is kept.",
+        counted="SELECT count(*) FROM billing.provider_event",
+        witnessed=(finds(_NOT_KEPT),),
+    ),
     Invariant(
         code="E2",
         meaning="A provider's event is stored once, however often it was delivered.",
@@ -35,5 +58,11 @@ EVENTS = (
         meaning="Every event was handled, ignored by a rule, or given up with a reason, in time.",
         counted="SELECT count(*) FROM billing.provider_event",
         checks=(finds(_UNHANDLED),),
+    ),
+    Invariant(
+        code="E6",
+        meaning="Every event was verified by a secret of ours and is of its account's mode.",
+        counted="SELECT count(*) FROM billing.provider_event",
+        checks=(finds(_UNVERIFIED),),
     ),
 )

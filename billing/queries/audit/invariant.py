@@ -6,9 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
+
+from billing.kernel.errors import Refused
+from billing.models import DataKey
+from billing.privacy.keyring import Keyring
+from billing.privacy.sealed import SealBroken
+from billing.queries.audit.recent import narrowed
 
 PAGE = 2000
 """Rows held in memory at once."""
@@ -52,9 +59,23 @@ class Reading:
     """Business time."""
     wall: datetime
     grace: Grace
+    keyring: Keyring
     witness_from: datetime | None = None
     """Wall time just before the witness was read, null without one. Rows changed since then are newer than it."""
     texts: Callable[[], Iterable[Text]] = field(default=tuple)
+    since: datetime | None = None
+    """Wall time: only what changed since then is looked at, with all that belongs to it. Null: everything."""
+    _keys: dict[UUID, bytes | None] = field(default_factory=dict)
+
+    def data_key(self, id_: UUID) -> bytes | None:
+        """A data key in the clear, None where it can't be opened. Few documents have a key of their own."""
+        if id_ not in self._keys:
+            row = self.session.get_one(DataKey, id_)
+            try:
+                self._keys[id_] = self.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.id)
+            except (Refused, SealBroken):
+                self._keys[id_] = None
+        return self._keys[id_]
 
     def rows(self, sql: str, **values: Any) -> Iterator[Row[Any]]:
         """Stream a query through a server-side cursor. It may name `:now`, `:wall` and what the graces give."""
@@ -65,27 +86,42 @@ class Reading:
             "handled_before": self.wall - self.grace.handled,
             "picked_up_before": self.wall - self.grace.picked_up,
             "witness_from": self.witness_from,
+            "since": self.since,
         }
         streaming = {"stream_results": True, "yield_per": PAGE}
-        with self.session.execute(text(sql), known | values, execution_options=streaming) as result:
+        with self.session.execute(text(self._asked(sql)), known | values, execution_options=streaming) as result:
             yield from result
 
     def count(self, sql: str) -> int:
         """The one number that a query gives."""
-        return int(self.session.execute(text(sql)).scalar_one())
+        return int(self.session.execute(text(self._asked(sql))).scalar_one())
+
+    def _asked(self, sql: str) -> str:
+        return sql if self.since is None else narrowed(sql)
 
 
 Check = Callable[[Reading], Iterator[Finding]]
 
 
-def finds(sql: str, **values: Any) -> Check:
+@dataclass(frozen=True, slots=True)
+class Finds:
     """A check in SQL: each row (subject type, subject id, detail) is a finding."""
 
-    def check(reading: Reading) -> Iterator[Finding]:
-        for row in reading.rows(sql, **values):
+    sql: str
+    values: dict[str, Any]
+    only_whole: bool = False
+    """Whether it sums up whole tables, so that only an audit of everything can ask it."""
+
+    def __call__(self, reading: Reading) -> Iterator[Finding]:
+        if self.only_whole and reading.since is not None:
+            return
+        for row in reading.rows(self.sql, **self.values):
             yield Finding(*map(str, row))
 
-    return check
+
+def finds(sql: str, *, only_whole: bool = False, **values: Any) -> Finds:
+    """Ask this, with these values beside those that a reading knows."""
+    return Finds(sql, values, only_whole)
 
 
 @dataclass(frozen=True, slots=True)

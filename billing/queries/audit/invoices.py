@@ -12,35 +12,45 @@ _GAPS = """
 SELECT 'series', series_id, CASE WHEN series_no - before = 2 THEN format('number %s is missing', before + 1)
                                  ELSE format('numbers %s to %s are missing', before + 1, series_no - 1) END
 FROM (SELECT series_id, series_no, lag(series_no) OVER (PARTITION BY series_id ORDER BY series_no) AS before
-      FROM billing.invoice WHERE series_id IS NOT NULL) n
+      FROM billing.invoice AS numbered WHERE series_id IS NOT NULL) n
 WHERE series_no - before > 1
 """
 
 _COUNTER = """
 SELECT 'series', s.id, format('next is %s, the last issued is %s', s.next_no, n.last)
 FROM billing.series s
-JOIN (SELECT series_id, max(series_no) AS last FROM billing.invoice WHERE series_id IS NOT NULL GROUP BY series_id) n
+JOIN (SELECT series_id, max(series_no) AS last FROM billing.invoice AS numbered
+      WHERE series_id IS NOT NULL GROUP BY series_id) n
   ON n.series_id = s.id
 WHERE n.last <> s.next_no - 1
 """
 
 _DOUBLES = """
 SELECT 'series', series_id, format('number %s stands on %s documents', series_no, count(*))
-FROM billing.invoice WHERE series_id IS NOT NULL
+FROM billing.invoice AS numbered WHERE series_id IS NOT NULL
 GROUP BY series_id, series_no HAVING count(*) > 1
 """
 
 _SAME_TEXT = """
 SELECT 'seller', seller_id, format('number %s stands on %s documents of several series', number, count(*))
-FROM billing.invoice WHERE number IS NOT NULL
+FROM billing.invoice AS numbered WHERE number IS NOT NULL
 GROUP BY seller_id, number HAVING count(*) > 1 AND count(DISTINCT (series_id, series_no)) > 1
 """
 
 _ORDER = """
 SELECT 'invoice', id, format('%s was issued at %s, the one before it at %s', number, issued_at, before)
 FROM (SELECT id, number, issued_at, lag(issued_at) OVER (PARTITION BY series_id ORDER BY series_no, issued_at) AS before
-      FROM billing.invoice WHERE series_id IS NOT NULL) n
+      FROM billing.invoice AS numbered WHERE series_id IS NOT NULL) n
 WHERE issued_at < before
+"""
+
+_UNNUMBERED = """
+SELECT 'invoice', id, format('is %s with the number %s, %s of the series, issued at %s', status,
+                             coalesce(number, 'none'), coalesce(series_no::text, 'none'),
+                             coalesce(issued_at::text, 'never'))
+FROM billing.invoice
+WHERE CASE WHEN status IN ('draft', 'expired') THEN num_nonnulls(number, series_id, series_no, issued_at) > 0
+           ELSE num_nulls(number, series_id, series_no, issued_at) > 0 END
 """
 
 # round() of a numeric rounds halves away from zero; the inclusive share is an endless decimal, so it is rounded by
@@ -133,20 +143,26 @@ INVOICES = (
     Invariant(
         code="N1",
         meaning="The numbers of a series run without a gap from its first to the one before its next.",
-        counted="SELECT count(*) FROM billing.invoice WHERE series_id IS NOT NULL",
+        counted="SELECT count(*) FROM billing.invoice AS numbered WHERE series_id IS NOT NULL",
         checks=(finds(_GAPS), finds(_COUNTER)),
     ),
     Invariant(
         code="N2",
         meaning="No number stands on two documents.",
-        counted="SELECT count(*) FROM billing.invoice WHERE series_id IS NOT NULL",
+        counted="SELECT count(*) FROM billing.invoice AS numbered WHERE series_id IS NOT NULL",
         checks=(finds(_DOUBLES), finds(_SAME_TEXT)),
     ),
     Invariant(
         code="N3",
         meaning="A higher number of a series was never issued before a lower one.",
-        counted="SELECT count(*) FROM billing.invoice WHERE series_id IS NOT NULL",
+        counted="SELECT count(*) FROM billing.invoice AS numbered WHERE series_id IS NOT NULL",
         checks=(finds(_ORDER),),
+    ),
+    Invariant(
+        code="N5",
+        meaning="A document has a number if and only if it was issued.",
+        counted="SELECT count(*) FROM billing.invoice",
+        checks=(finds(_UNNUMBERED),),
     ),
     Invariant(
         code="N6",

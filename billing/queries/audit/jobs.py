@@ -54,6 +54,35 @@ LEFT JOIN (SELECT c.parent_id, part.id FROM billing.slice c CROSS JOIN LATERAL u
 WHERE s.status = 'split' AND c.id IS NULL
 """
 
+_LEAST_ALONE, _MOST_TRIES = 4, 9
+"""One more than flows allow: the start that finds that it was one too many ends the job."""
+
+_BEYOND_THE_CAP = f"""
+SELECT 'slice', id, format('%s started %s times', status, tries)
+FROM billing.slice
+WHERE status IN ('pending', 'running') AND tries > {_LEAST_ALONE} AND kind = 'renewals'
+UNION ALL
+SELECT 'provider_event', e.id, format('%s after %s tries, and nobody was told', e.status, e.tries)
+FROM billing.provider_event e
+LEFT JOIN billing.work_item w ON w.subject_id = e.id
+WHERE (e.status IN ('received', 'processing') AND e.tries > {_MOST_TRIES}) OR (e.status = 'dead' AND w.id IS NULL)
+"""  # noqa: S608 (our own numbers)
+
+# Each claim raises the token in the same statement as the tries; a sending is a write by who holds the token.
+_UNFENCED = """
+SELECT 'slice', id, format('%s, started %s times under the token %s', status, tries, token)
+FROM billing.slice WHERE token < tries OR (status = 'running' AND lease_until IS NULL)
+UNION ALL
+SELECT 'provider_event', id, format('%s, taken %s times under the token %s', status, tries, token)
+FROM billing.provider_event WHERE token < tries OR (status = 'processing' AND lease_until IS NULL)
+UNION ALL
+SELECT 'payment', id, format('%s, sent under no token', status)
+FROM billing.payment WHERE first_sent_at IS NOT NULL AND token = 0
+UNION ALL
+SELECT 'refund', id, format('%s, sent under no token', status)
+FROM billing.refund WHERE first_sent_at IS NOT NULL AND token = 0
+"""
+
 _JOBS = """
 SELECT (SELECT count(*) FROM billing.slice) + (SELECT count(*) FROM billing.payment)
      + (SELECT count(*) FROM billing.provider_event)
@@ -72,6 +101,12 @@ JOBS = (
         checks=(finds(_STRANDED),),
     ),
     Invariant(
+        code="J4",
+        meaning="No slice and no event is tried beyond its cap; what was given up on is somebody's work.",
+        counted=_JOBS,
+        checks=(finds(_BEYOND_THE_CAP),),
+    ),
+    Invariant(
         code="J5",
         meaning="Slices, attempts, events and work items are each in a known state; a split slice lost no member.",
         counted=_ROWS_WITH_STATES,
@@ -82,5 +117,11 @@ JOBS = (
             _states("work_item", WorkItemStatus),
             finds(_LOST_IN_SPLITTING),
         ),
+    ),
+    Invariant(
+        code="J6",
+        meaning="Whatever was taken or sent was so under a token of its own.",
+        counted=_JOBS,
+        checks=(finds(_UNFENCED),),
     ),
 )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from billing.queries.audit.invariant import Invariant, finds
 from billing.queries.audit.revenue import KEPT
+from billing.queries.audit.seals import resealed
+from billing.queries.audit.triggers import append_only
 
 _ENTRIES = """
 SELECT 'ledger_entry', e.id, format('%s sides, off by %s %s', count(p.entry_id), sum(p.total), max(p.currency))
@@ -25,8 +27,7 @@ GROUP BY seller_id, currency
 HAVING sum(amount_minor) <> 0
 """
 
-_RECEIVABLE = """
-SELECT 'invoice', i.id, format('%s %s, receivable %s %s', i.number, i.status, coalesce(r.owed, 0), i.currency)
+_OWED = """
 FROM billing.invoice i
 LEFT JOIN (
     SELECT CASE d.kind WHEN 'cancellation' THEN d.corrects_id ELSE d.id END AS invoice_id, sum(p.amount_minor) AS owed
@@ -36,7 +37,19 @@ LEFT JOIN (
     WHERE p.account = 'receivable'
     GROUP BY 1) r ON r.invoice_id = i.id
 WHERE i.kind = 'invoice'
+"""
+
+_RECEIVABLE = f"""
+SELECT 'invoice', i.id, format('%s %s, receivable %s %s', i.number, i.status, coalesce(r.owed, 0), i.currency)
+{_OWED}
   AND CASE WHEN i.status = 'open' THEN coalesce(r.owed, 0) = 0 ELSE coalesce(r.owed, 0) <> 0 END
+"""
+
+_ANOTHER_REST = f"""
+SELECT 'invoice', i.id, format('%s says that %s %s remain, its receivable is %s', i.number, i.amount_remaining_minor,
+                               i.currency, coalesce(r.owed, 0))
+{_OWED}
+  AND i.status IN ('open', 'paid') AND coalesce(r.owed, 0) <> i.amount_remaining_minor
 """
 
 _CHARGES = """
@@ -141,6 +154,18 @@ LEDGER = (
         meaning="Each seller's whole ledger balances in each currency.",
         counted="SELECT count(*) FROM billing.posting",
         checks=(finds(_WHOLE),),
+    ),
+    Invariant(
+        code="L3",
+        meaning="No entry of the ledger, and no side of one, was changed or deleted.",
+        counted="SELECT count(*) FROM billing.ledger_entry",
+        checks=(append_only("ledger_entry", "posting"), resealed("ledger_entry", "posting")),
+    ),
+    Invariant(
+        code="L4",
+        meaning="What each invoice says is still to be paid is what the books say is owed on it.",
+        counted="SELECT count(*) FROM billing.invoice WHERE status IN ('open', 'paid')",
+        checks=(finds(_ANOTHER_REST),),
     ),
     Invariant(
         code="L5",

@@ -26,10 +26,14 @@ ORDER BY b.subscription_id, b.anchor_no, b.period_no
 
 
 def misplaced_periods(reading: Reading) -> Iterator[Finding]:
-    """Stream every period in order. Older anchors are no longer known: there the periods need only touch."""
+    """Stream every period in order. Older anchors are no longer known: there the periods need only touch.
+
+    Of what is recent the first periods are not judged by what came before them: that is not looked at.
+    """
     before: Row[Any] | None = None
     for row in reading.rows(_PERIODS):
-        fault = _fault(row, before if _same_run(row, before) else None)
+        run = before if _same_run(row, before) else None
+        fault = _fault(row, run, first=run is None and reading.since is None)
         if fault:
             yield Finding("billing_period", str(row.id), f"number {row.period_no} from {row.starts_at}: {fault}")
         before = row
@@ -79,7 +83,7 @@ def _same_run(row: Row[Any], before: Row[Any] | None) -> bool:
     return before is not None and before.subscription_id == row.subscription_id and before.anchor_no == row.anchor_no
 
 
-def _fault(row: Row[Any], before: Row[Any] | None) -> str | None:
+def _fault(row: Row[Any], before: Row[Any] | None, *, first: bool) -> str | None:
     if before is not None and before.ends_at != row.starts_at:
         return f"the one before it ends at {before.ends_at}"
     if row.anchor_no != row.current_anchor_no:
@@ -89,15 +93,15 @@ def _fault(row: Row[Any], before: Row[Any] | None) -> str | None:
     begins, ends = _boundary(row, row.period_no), _boundary(row, row.period_no + 1)
     if (row.starts_at, row.ends_at) != (begins, ends) and row.disposition != "superseded":
         return f"by its anchor it is {begins} to {ends}, not to {row.ends_at}"
-    return _fault_of_first(row) if before is None and row.anchor_no == 0 else None
+    return _fault_of_first(row, first=first) if before is None and row.anchor_no == 0 else None
 
 
-def _fault_of_first(row: Row[Any]) -> str | None:
+def _fault_of_first(row: Row[Any], *, first: bool) -> str | None:
     """The first period that is ours begins at the anchor, or at the first boundary from `paid_through` on."""
     ours_from = row.started_at if row.paid_through is None else row.paid_through
     if row.starts_at < ours_from:
         return f"nothing before {ours_from} is ours to bill"
-    if row.period_no > 0 and _boundary(row, row.period_no - 1) >= ours_from:
+    if first and row.period_no > 0 and _boundary(row, row.period_no - 1) >= ours_from:
         return "an earlier one is neither billed nor recorded"
     return None
 

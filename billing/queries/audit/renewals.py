@@ -60,6 +60,15 @@ JOIN billing.billing_period b ON b.subscription_id = s.id AND b.disposition = 'b
 WHERE (b.starts_at >= s.cancel_at AND b.cut_at IS DISTINCT FROM b.starts_at) OR b.starts_at > s.ended_at
 """
 
+# Ids of documents are time-ordered: what was missed is billed oldest first, however long nobody billed.
+_OUT_OF_TURN = """
+SELECT 'billing_period', id, format('begins at %s, its document is older than that of the period before', starts_at)
+FROM (SELECT b.id, b.starts_at, b.invoice_id,
+             lag(b.invoice_id) OVER (PARTITION BY b.subscription_id, b.anchor_no ORDER BY b.period_no) AS before
+      FROM billing.billing_period b WHERE b.disposition = 'billed') billed
+WHERE invoice_id < before
+"""
+
 _NEXT_DUE = f"""
 SELECT 'subscription', s.id, format('next due %s, its last period ends at %s', coalesce(s.next_due_at::text, 'never'),
                                     last.ends_at)
@@ -98,6 +107,12 @@ RENEWALS = (
         meaning="No billed period begins after the subscription's end, or at its scheduled end.",
         counted=_PERIODS,
         checks=(finds(_AFTER_THE_END),),
+    ),
+    Invariant(
+        code="R5",
+        meaning="After an interruption, what was missed was billed oldest first.",
+        counted="SELECT count(*) FROM billing.billing_period WHERE disposition = 'billed'",
+        checks=(finds(_OUT_OF_TURN),),
     ),
     Invariant(
         code="R6",

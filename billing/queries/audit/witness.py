@@ -13,14 +13,15 @@ from sqlalchemy.orm import Session
 
 from billing.db.copy import driver
 from billing.models import ProviderAccount
-from billing.providers.stripe.witness import WitnessedCharge, WitnessedIntent, WitnessedRequest
+from billing.providers.stripe.witness import WitnessedCharge, WitnessedEvent, WitnessedIntent, WitnessedRequest
 
 TABLES = {
     "witness_charge": "charge_ref text, intent_ref text, customer_ref text, provider_account_id uuid,"
     " amount_minor bigint, refunded_minor bigint, currency text, status text, key text, invoice_id uuid",
     "witness_intent": "intent_ref text, provider_account_id uuid, status text, invoice_id uuid",
     "witness_request": "seq bigint, path text, provider_account_id uuid, key text, parameter_hash text, outcome text,"
-    " request_ref text",
+    " request_ref text, method_ref text, customer_ref text",
+    "witness_event": "event_ref text, provider_account_id uuid, type text, created timestamptz, delivered boolean",
 }
 
 
@@ -33,6 +34,8 @@ class Source(Protocol):
 
     def requests(self) -> Iterable[WitnessedRequest]: ...
 
+    def events(self) -> Iterable[WitnessedEvent]: ...
+
 
 def load_witness(session: Session, source: Source) -> None:
     """Read the whole witness, a page in memory at a time. What concerns strangers' accounts is left out."""
@@ -42,6 +45,7 @@ def load_witness(session: Session, source: Source) -> None:
     _copy(session, "witness_request", _requests(source, ours))
     _copy(session, "witness_intent", _intents(source, ours))
     _copy(session, "witness_charge", _charges(source, ours))
+    _copy(session, "witness_event", _events(source, ours))
     for name in TABLES:
         session.execute(text(f"ANALYZE {name}"))
 
@@ -94,7 +98,15 @@ def _requests(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, .
                 hashlib.sha256(asked.encode()).hexdigest(),
                 request.outcome,
                 request.request_ref,
+                request.params.get("payment_method"),
+                request.params.get("customer"),
             )
+
+
+def _events(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ...]]:
+    for event in source.events():
+        if event.account_ref in ours:
+            yield event.event_ref, ours[event.account_ref], event.type, event.created, event.delivered
 
 
 def _uuid(value: str | None) -> UUID | None:

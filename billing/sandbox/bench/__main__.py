@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from billing.sandbox.bench import audits as audits_bench
 from billing.sandbox.bench import recognition as recognition_bench
 from billing.sandbox.bench import renewals as renewals_bench
 from billing.sandbox.bench import simulate as simulate_bench
@@ -63,6 +64,15 @@ def simulate(*, rounds: int, subscriptions: int, years: int, as_json: bool) -> N
 def recognition(*, due: int, others: int, as_json: bool) -> None:
     """Lines whose revenue is recognised in a second, beside a bare update of the same rows."""
     recognition_bench.run(due=due, others=others, report=Report(as_json))
+
+
+@bench.command()
+@click.option("--invoices", type=_SOME, default=200_000, show_default=True, help="Invoices, billed and paid.")
+@click.option("--recent", type=_SOME, default=2_000, show_default=True, help="Invoices that came since.")
+@_JSON
+def audit(*, invoices: int, recent: int, as_json: bool) -> None:
+    """How long the audit takes: of everything, of what changed, and of nothing new."""
+    audits_bench.run(invoices=invoices, recent=recent, report=Report(as_json))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from billing.sandbox.crash import report
 from billing.sandbox.crash.case import Case, Row, Trace
 from billing.sandbox.crash.ground import Templates
 from billing.sandbox.crash.journal import Journal
+from billing.sandbox.crash.nemesis import run as hurt_at_random
 from billing.sandbox.crash.processes import Nursery
 from billing.sandbox.crash.rows import ROWS
 from billing.sandbox.crash.run import Grounds, lanes, record, run_all
@@ -34,10 +35,19 @@ FOLDER = ROOT / "var" / "crash"
 @click.option("--seed", default=1, show_default=True, help="Order of the cycles, and the provider's faults by chance.")
 @click.option("--minutes", type=float, help="Begin no cycle after so many minutes.")
 @click.option("--lanes", "count", default=max(2, os.cpu_count() or 2), show_default=True, help="Cycles at once.")
+@click.option("--nemesis", is_flag=True, help="Faults by a seeded chance for --minutes (default 5), instead of rows.")
 @click.option("--list", "only_list", is_flag=True, help="Show the rows and run nothing.")
 @click.option("--fresh", is_flag=True, help="Run again what held already in an earlier run of this code.")
 def main(
-    *, wanted: str | None, part: str, seed: int, minutes: float | None, count: int, only_list: bool, fresh: bool
+    *,
+    wanted: str | None,
+    part: str,
+    seed: int,
+    minutes: float | None,
+    count: int,
+    nemesis: bool,
+    only_list: bool,
+    fresh: bool,
 ) -> None:
     """Kill real workers at every failpoint, heal, and compare the books with the provider's."""
     rows = _chosen(wanted)
@@ -48,6 +58,8 @@ def main(
     until = time.monotonic() + minutes * 60 if minutes is not None else float("inf")
     try:
         with _alone(), ExitStack() as undo:
+            if nemesis:
+                sys.exit(1 if _nemesis(minutes or _NEMESIS_MINUTES, seed=seed, undo=undo) else 0)
             failed = _run(rows, part, seed=seed, until=until, count=count, fresh=fresh, undo=undo)
     except BillingError as error:
         raise click.ClickException(str(error)) from error
@@ -84,6 +96,25 @@ def _run(rows: Sequence[Row], part: str, *, seed: int, until: float, count: int,
     results = [found for case in cases if (found := journal.results.get((case.row, case.name)))]
     click.echo("\n" + "\n".join(report.table(rows, cases, results)))
     return any(result.failed for result in results)
+
+
+_NEMESIS_MINUTES = 5.0
+
+
+def _nemesis(minutes: float, *, seed: int, undo: ExitStack) -> bool:
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    nursery = Nursery()
+    undo.callback(nursery.close)
+    databases = Templates(_own_database(undo))
+    undo.callback(databases.close)
+    (broker,) = undo.enter_context(lanes(1))
+    click.echo(f"Faults for {minutes:g} minutes, seed {seed} ...")
+    result, told = hurt_at_random(Grounds(databases, nursery, FOLDER, seed=seed), broker, minutes=minutes, seed=seed)
+    click.echo("\n".join(told.lines(result)))
+    if result.failed:
+        click.echo(f"{result.outcome}; logs: {result.folder}")
+        click.echo(f"again: ./run crash --nemesis --minutes {minutes:g} --seed {seed}")
+    return result.failed
 
 
 def _own_database(undo: ExitStack) -> str:

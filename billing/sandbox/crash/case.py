@@ -21,6 +21,8 @@ class Case:
     name: str
     story: Story
     world: World = ORDINARY
+    own_server: bool = False
+    """Whether it hurts the database server itself: then it has one of its own, while the others go on."""
     may_miss: bool = False
     """Whether a fault that never strikes is no failure: a recorded run came by, but no two runs are quite alike."""
 

@@ -74,6 +74,10 @@ class Templates:
         """Remove it, cutting whatever is still connected."""
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
+    def keep_commits(self) -> None:
+        """Let a commit that was answered survive an immediate stop: throw-away servers answer before they write."""
+        self._connection.execute("ALTER ROLE CURRENT_USER SET synchronous_commit = on")
+
     def close(self) -> None:
         self._connection.close()
 
@@ -136,6 +140,28 @@ class Broker:
         """Forget every message, those in workers' hands too."""
         with self._client() as client:
             client.flushall()
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return valkey.socket(self._folders)
+
+    def take(self, *queues: str) -> int:
+        """Let every waiting message vanish; returns how many there were."""
+        with self._client() as client:
+            lost = sum(int(client.llen(queue)) for queue in queues)
+            client.delete(*queues)
+            return lost
+
+    def push(self, queue: str, body: bytes) -> None:
+        """Put these bytes where workers look for a message."""
+        with self._client() as client:
+            client.lpush(queue, body)
+
+    def configure(self, name: str, value: str) -> None:
+        """Change a setting of the server."""
+        with self._client() as client:
+            client.config_set(name, value)
 
     def waiting(self, *queues: str) -> int:
         """Messages that no worker has taken yet."""

@@ -12,7 +12,7 @@ from billing.sandbox.embedded.processes import wait_until
 
 DROP_ALL = {"kind": "webhook_drop", "rate": 1}
 """A fault of the provider: it keeps everything to itself."""
-_LEFT_FROZEN_S = 4.5
+LEFT_FROZEN_S = 4.5
 """Longer than a lease in the sandbox."""
 _ENDS_WITHIN_S = 20.0
 
@@ -48,7 +48,7 @@ def kill_parent(point: str, hit: int) -> Story:
         stage.hurt()
         stage.worker("worker-2")
         # Where the orphan holds row locks, all can't be quiet before it goes on.
-        until = time.monotonic() + _LEFT_FROZEN_S
+        until = time.monotonic() + LEFT_FROZEN_S
         stage.play(lambda: time.monotonic() > until)
         thaw(orphan)
         ended = wait_until(lambda: not is_alive(orphan), seconds=_ENDS_WITHIN_S)

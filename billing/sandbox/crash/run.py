@@ -11,14 +11,16 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from billing.kernel.errors import BillingError
 from billing.sandbox.crash.case import Case, Trace
-from billing.sandbox.crash.ground import Broker, Databases, database
+from billing.sandbox.crash.ground import Broker, Databases, Templates, database
 from billing.sandbox.crash.kills import DROP_ALL
 from billing.sandbox.crash.processes import Nursery
 from billing.sandbox.crash.proxy import Proxy
@@ -26,6 +28,9 @@ from billing.sandbox.crash.stage import DEADLINE_S, NotConverged, NotReached, St
 from billing.sandbox.crash.staging import staged
 from billing.sandbox.crash.verdict import verdict
 from billing.sandbox.crash.world import ORDINARY
+from billing.sandbox.embedded import Embedded
+from billing.sandbox.embedded import start as start_servers
+from billing.sandbox.environment import ROOT
 
 
 class Outcome(StrEnum):
@@ -98,7 +103,8 @@ def _cycle(case: Case, grounds: Grounds, broker: Broker) -> Result:
     broker.flush()
     try:
         with (
-            database(grounds.databases) as url,
+            _server(grounds, alone=case.own_server) as (databases, server),
+            database(databases) as url,
             staged(
                 case.world,
                 database_url=url,
@@ -109,6 +115,7 @@ def _cycle(case: Case, grounds: Grounds, broker: Broker) -> Result:
                 seed=grounds.seed,
             ) as stage,
         ):
+            stage.server_of_its_own = server
             case.story(stage)
             stage.revive()
             stage.play()
@@ -136,6 +143,49 @@ def _cycle(case: Case, grounds: Grounds, broker: Broker) -> Result:
         problems=tuple(problems),
         folder=str(folder) if failed else "",
     )
+
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Cases with a server of their own share it, one after the other."""
+
+
+@contextmanager
+def _server(grounds: Grounds, *, alone: bool) -> Iterator[tuple[Databases, Embedded | None]]:
+    """The server that all lanes use; or one that this case alone may hurt, whose commits survive its processes."""
+    if not alone:
+        yield grounds.databases, None
+        return
+    with _ONE_AT_A_TIME:
+        server = start_servers(ROOT / ".stacks" / "crash-own", fast=True)
+        try:
+            databases = Templates(server.database_url)
+            try:
+                databases.keep_commits()
+            finally:
+                databases.close()
+            yield _Reconnecting(server.database_url), server
+        finally:
+            server.restart()
+            server.stop()
+
+
+class _Reconnecting:
+    """Databases of a server that crashes: each order comes over a connection of its own."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def clone(self) -> str:
+        # What an earlier case left is dropped as it opens.
+        with closing(Templates(self._address)) as databases:
+            return databases.clone()
+
+    def url_of(self, name: str) -> str:
+        return make_url(self._address).set(database=name).render_as_string(hide_password=False)
+
+    def drop(self, name: str) -> None:
+        with closing(Templates(self._address)) as databases:
+            databases.drop(name)
 
 
 def _fresh_folder(grounds: Grounds, name: str) -> Path:

@@ -11,16 +11,18 @@ import hmac
 import json
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import redis
 import requests
-from sqlalchemy import select
+from psycopg import sql
+from sqlalchemy import make_url, select
 
 from billing.flows.inbox import HANDLERS
 from billing.flows.parts import Parts
@@ -30,9 +32,10 @@ from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import TRANSPORT, Message, Transport
 from billing.queue.names import QUEUES, TICKS
 from billing.sandbox.crash.ground import Broker
-from billing.sandbox.crash.processes import Living, Nursery
+from billing.sandbox.crash.processes import Living, Nursery, thaw
 from billing.sandbox.crash.waiting import waiting
 from billing.sandbox.crash.world import World, give_card, set_clock
+from billing.sandbox.embedded import Embedded
 from billing.sandbox.probes import HOST, answers
 from billing.sandbox.stripe.server import Server
 
@@ -73,6 +76,7 @@ class Stage:
         self.world, self.parts, self.server, self.broker = world, parts, server, broker
         self.witness = Witness(server.url)
         self.living: dict[str, Living] = {}
+        self.server_of_its_own: Embedded | None = None
         self.faults = 0
         """How many were injected."""
         self.hurt_at: float | None = None
@@ -83,6 +87,8 @@ class Stage:
         """Whether ticks are sent from here."""
         self.database_url = parts.settings.database_url
         """What processes started from now on connect to."""
+        self.everywhere: dict[str, str] = {}
+        """What every process gets besides, those that are started again too."""
         self._nursery, self._folder = nursery, folder
         self._orders: dict[str, Callable[[], None]] = {}
         self._undo: list[Callable[[], None]] = []
@@ -93,10 +99,16 @@ class Stage:
     # --- processes ---
 
     def worker(
-        self, name: str = "worker", *, faults: str = "", concurrency: int = 1, env: dict[str, str] | None = None
+        self,
+        name: str = "worker",
+        *,
+        faults: str = "",
+        concurrency: int = 1,
+        env: dict[str, str] | None = None,
     ) -> Living:
         """`celery -A worker worker`, with these failpoints."""
-        argv = ["celery", "-A", "worker", "worker", *_POOL, f"--concurrency={concurrency}", f"--hostname={name}@crash"]
+        size = f"--concurrency={concurrency}"
+        argv = ["celery", "-A", "worker", "worker", *_POOL, size, f"--hostname={name}@crash"]
         return self._start(name, argv, faults=faults, env=env, again=lambda: self.worker(name, concurrency=concurrency))
 
     def receiver(self, *, faults: str = "", env: dict[str, str] | None = None) -> Living:
@@ -127,6 +139,11 @@ class Stage:
         return living
 
     @property
+    def living_folder(self) -> Path:
+        """Where the processes of the cycle leave their logs."""
+        return self._folder
+
+    @property
     def environment(self) -> dict[str, str]:
         """What every process of the cycle gets."""
         settings = self.parts.settings
@@ -142,6 +159,7 @@ class Stage:
             "BILLING_SANDBOX": "1",
             "BILLING_SLICE_SIZE": "2",
             "BILLING_CHARGE_SLICE": "2",
+            **self.everywhere,
         }
 
     def revive(self) -> None:
@@ -185,6 +203,43 @@ class Stage:
         """Note a problem unless it holds."""
         if not holds:
             self.problems.append(otherwise)
+
+    def thaw(self, pid: int) -> None:
+        """Let a process that stands at a failpoint go on."""
+        thaw(pid)
+
+    @property
+    def postgres(self) -> Embedded:
+        """The database server of a case that has one of its own."""
+        assert self.server_of_its_own is not None
+        return self.server_of_its_own
+
+    @property
+    def database_name(self) -> str:
+        return make_url(self.parts.settings.database_url or "").database or ""
+
+    def on_server(self, statement: str) -> None:
+        """Tell the database server something from outside the cycle's database."""
+        url = make_url(self.parts.settings.database_url or "").set(drivername="postgresql", database="postgres")
+        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
+            connection.execute(sql.SQL(statement))
+
+    def cut_sessions(self) -> None:
+        """End every session of the cycle's database, as an administrator does (57P01)."""
+        self.on_server(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.database_name}'"  # noqa: S608
+        )
+
+    @contextmanager
+    def without_database(self) -> Iterator[None]:
+        """Every session is ended, and no new one is let in, for the length of the block."""
+        name = self.database_name
+        self.on_server(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
+        self.cut_sessions()
+        try:
+            yield
+        finally:
+            self.on_server(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')
 
     # --- time ---
 
@@ -232,6 +287,11 @@ class Stage:
         pid = self.fired(point, process=process)
         assert pid is not None
         return pid
+
+    def now(self) -> datetime:
+        """Business time."""
+        with self.parts.begin() as session:
+            return self.parts.clock.now(session)
 
     def advance(self, now: datetime) -> None:
         """Move both clocks."""

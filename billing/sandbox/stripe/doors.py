@@ -122,6 +122,7 @@ DOORS: dict[tuple[str, str], Door] = {
     ("GET", "charges"): witness.charges,
     ("GET", "intents"): witness.intents,
     ("GET", "requests"): witness.requests,
+    ("GET", "events"): witness.events,
     ("GET", "state"): witness.state,
     ("GET", "clock"): witness.clock,
     ("POST", "clock"): set_clock,

@@ -69,6 +69,19 @@ def _intent(intent: Stored, made: list[str]) -> Json:
     }
 
 
+def events(stand_in: StandIn, _: str, query: Json) -> list[Json]:
+    """Every event, and whether a delivery of it was answered with success."""
+    with stand_in.store.transaction() as tx:
+        found = _oldest_first(tx, "event", query)
+        rows = tx.sql("select distinct event from deliveries where state = 'delivered'")
+    taken = {row["event"] for row in rows}
+    names = ("id", "type", "created")
+    return [
+        {**{name: each.body[name] for name in names}, "account": each.account, "delivered": each.id in taken}
+        for each in found
+    ]
+
+
 def requests(stand_in: StandIn, _: str, query: Json) -> list[Json]:
     """Every request received, oldest first."""
     with stand_in.store.transaction() as tx:

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from billing.sandbox.crash.case import Row
-from billing.sandbox.crash.rows import broker, charges, provider, restore, schedule, webhooks
+from billing.sandbox.crash.rows import (
+    answers,
+    broker,
+    charges,
+    database,
+    doors,
+    lines,
+    provider,
+    restore,
+    schedule,
+    stops,
+    webhooks,
+)
 
 
 def _order(row: Row) -> tuple[bool, int, str]:
@@ -11,6 +23,21 @@ def _order(row: Row) -> tuple[bool, int, str]:
 
 
 ROWS: tuple[Row, ...] = tuple(
-    sorted((*charges.ROWS, *provider.ROWS, *broker.ROWS, *schedule.ROWS, *restore.ROWS, *webhooks.ROWS), key=_order)
+    sorted(
+        (
+            *charges.ROWS,
+            *stops.ROWS,
+            *provider.ROWS,
+            *answers.ROWS,
+            *broker.ROWS,
+            *lines.ROWS,
+            *database.ROWS,
+            *schedule.ROWS,
+            *restore.ROWS,
+            *webhooks.ROWS,
+            *doors.ROWS,
+        ),
+        key=_order,
+    )
 )
 """By number; the two that have only a name come last."""

@@ -1,0 +1,1 @@
+"""Audit runs: kept, sealed, and turned into work."""

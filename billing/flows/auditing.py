@@ -1,0 +1,142 @@
+"""Auditing: what changed is checked every quarter of an hour; findings become work, until an audit finds them gone.
+
+Each run looks at what changed since the last clean one began, and some minutes more for what was under way. While
+anything is broken that moment stands still, so that a finding is looked at until it is mended.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.commands.audit_run.record import record_run, seal
+from billing.commands.work_item.close import close_item
+from billing.commands.work_item.raise_item import raise_item
+from billing.db.clock import wall_now
+from billing.flows.audit import Report, Violation, run
+from billing.flows.parts import Parts
+from billing.flows.quarantine import park_customers
+from billing.kernel.status import WorkItemStatus
+from billing.queries.audit_runs import gauge, last_clean, live_findings, owners
+from billing.queries.operations.paging import Facts
+
+_log = structlog.get_logger(__name__)
+
+FINDING = "invariant_broken"
+"""Kind of the work items: one a thing, whatever it breaks."""
+SHOWN = 200
+"""Findings of one invariant that become work; all are counted."""
+OVERLAP = timedelta(minutes=10)
+"""Longer than any transaction: what it wrote bears the time at which it was written, not that of its commit."""
+AT_FIRST = timedelta(days=1)
+"""How far the first run looks back where no audit was ever clean. Run a whole one once: `billing audit`."""
+_THINGS = UUID("0d9a4a53-6f0e-4e63-9a0f-0a2c3b7f5d11")
+"""Namespace of things that have no id of ours, such as a charge that only the provider knows."""
+
+_CLAIM = text(
+    """
+    INSERT INTO billing.heartbeat (tick, worker, seen_at) VALUES ('audit', 'audit', clock_timestamp())
+    ON CONFLICT (tick) DO UPDATE SET seen_at = excluded.seen_at
+    WHERE heartbeat.seen_at <= clock_timestamp() - make_interval(secs => :every_s)
+    RETURNING tick
+    """
+)
+
+
+def tick(parts: Parts) -> Report | None:
+    """Check what changed, if the last time is long enough ago (a setting) and nobody else does."""
+    every_s = parts.settings.audit_every_s
+    if not every_s:
+        return None
+    with parts.begin() as session:
+        if session.execute(_CLAIM, {"every_s": every_s}).one_or_none() is None:
+            return None
+    return recent(parts)
+
+
+def recent(parts: Parts) -> Report:
+    """Check what changed since the last clean audit, keep what was found, and make work of it."""
+    with parts.begin() as session:
+        since = (last_clean(session) or wall_now(session) - AT_FIRST) - OVERLAP
+    report = run(parts, since=since, shown=SHOWN)
+    keep(parts, report)
+    return report
+
+
+def keep(parts: Parts, report: Report) -> None:
+    """Write the row of an audit of every invariant, and its findings as work items; close those that are gone.
+
+    Customers whose money or documents are concerned are parked before anything more is charged.
+    """
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        record_run(
+            session,
+            since=report.since,
+            began_at=report.began_at,
+            ended_at=wall_now(session),
+            rows_seen=sum(each.rows for each in report.checked),
+            by_code={each.code: each.violations for each in report.checked},
+        )
+        if report.since is None and not report.broken:
+            seal(session, began_at=report.began_at)
+        found = _by_thing(report.violations)
+        _raise(session, found, now)
+        if len(report.violations) == report.found:
+            _close(session, found.keys(), now)
+    park_customers(parts, report.violations)
+    if report.broken:
+        _log.error("audit_found", violations=report.found, codes=sorted({each.code for each in report.violations}))
+
+
+def gauges(parts: Parts) -> Facts | None:
+    """What the last audit found and how old it is; None before the first."""
+    with parts.begin() as session:
+        return gauge(session)
+
+
+def _by_thing(violations: Sequence[Violation]) -> dict[UUID, list[Violation]]:
+    found: dict[UUID, list[Violation]] = defaultdict(list)
+    for each in violations:
+        found[_id_of(each)].append(each)
+    return found
+
+
+def _id_of(violation: Violation) -> UUID:
+    try:
+        return UUID(violation.subject_id)
+    except ValueError:
+        return uuid5(_THINGS, f"{violation.subject_type}/{violation.subject_id}")
+
+
+def _raise(session: Session, found: dict[UUID, list[Violation]], now: datetime) -> None:
+    whose = owners(session, [each[0].subject_id for each in found.values()])
+    for id_, violations in sorted(found.items()):
+        first = violations[0]
+        owner = whose.get(first.subject_id)
+        codes = ", ".join(sorted({each.code for each in violations}))
+        raise_item(
+            session,
+            kind=FINDING,
+            subject_type=first.subject_type,
+            subject_id=id_,
+            seller_id=owner.seller_id if owner else None,
+            profile_id=owner.profile_id if owner else None,
+            summary=f"The audit finds {codes} broken by {first.subject_type} {first.subject_id}.",
+            error="; ".join(f"{each.code}: {each.detail}" for each in violations[:5]),
+            safe_actions=["park"],
+            now=now,
+        )
+
+
+def _close(session: Session, found: Iterable[UUID], now: datetime) -> None:
+    still = set(found)
+    for item in live_findings(session, FINDING):
+        if item.subject_id not in still:
+            close_item(session, item=item, status=WorkItemStatus.RESOLVED, now=now)

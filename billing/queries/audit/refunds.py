@@ -1,0 +1,50 @@
+"""Refunds: never more than was captured, each asked for once, and the same at the provider.
+
+Refunds are read in one pass, attempts by `uq_payment_charge_ref`; the witness's rows are joined by hashing.
+"""
+
+from __future__ import annotations
+
+from billing.queries.audit.invariant import Invariant, finds
+
+_BEYOND = """
+SELECT 'charge', r.charge_ref, format('%s of %s are or will be refunded', r.total, p.amount_minor)
+FROM (SELECT provider_account_id, charge_ref, sum(amount_minor) AS total FROM billing.refund
+      WHERE status NOT IN ('failed', 'canceled') GROUP BY provider_account_id, charge_ref) r
+JOIN billing.payment p ON p.provider_account_id = r.provider_account_id AND p.charge_ref = r.charge_ref
+WHERE r.total > p.amount_minor
+UNION ALL
+SELECT 'refund', r.id::text, format('of charge %s in %s, its attempt has %s in %s', r.charge_ref, r.currency,
+                                    p.charge_ref, p.currency)
+FROM billing.refund r
+JOIN billing.payment p ON p.id = r.payment_id
+WHERE (r.charge_ref, r.currency) IS DISTINCT FROM (p.charge_ref, p.currency)
+"""
+
+_ANOTHER_SUM = """
+SELECT 'charge', g.charge_ref, format('%s of it went back at the provider, in our books %s, and %s are under way',
+                                      g.refunded_minor, coalesce(r.done, 0), coalesce(r.open, 0))
+FROM witness_charge g
+JOIN billing.payment p ON p.provider_account_id = g.provider_account_id AND p.charge_ref = g.charge_ref
+LEFT JOIN (
+    SELECT provider_account_id, charge_ref, sum(amount_minor) FILTER (WHERE status = 'succeeded') AS done,
+           sum(amount_minor) FILTER (WHERE status IN ('pending', 'requires_action')) AS open,
+           max(updated_at) AS changed_at
+    FROM billing.refund GROUP BY provider_account_id, charge_ref) r
+  ON r.provider_account_id = g.provider_account_id AND r.charge_ref = g.charge_ref
+LEFT JOIN billing.unapplied_payment u
+  ON u.provider_account_id = g.provider_account_id AND u.charge_ref = g.charge_ref
+WHERE u.id IS NULL AND coalesce(r.changed_at < :witness_from, true)
+  AND (g.refunded_minor < coalesce(r.done, 0) OR g.refunded_minor > coalesce(r.done, 0) + coalesce(r.open, 0))
+UNION ALL
+SELECT 'charge', charge_ref, format('%s of %s went back at the provider', refunded_minor, amount_minor)
+FROM witness_charge WHERE refunded_minor > amount_minor
+"""
+
+REFUNDS = Invariant(
+    code="P9",
+    meaning="No charge was refunded beyond what it brought; our refunds are those of the provider.",
+    counted="SELECT count(*) FROM billing.refund",
+    checks=(finds(_BEYOND),),
+    witnessed=(finds(_ANOTHER_SUM),),
+)

@@ -1,0 +1,71 @@
+"""Seals: a digest of an append-only table up to some row, kept from an earlier audit, must come out the same again.
+
+A trigger keeps honest programs from changing history; a seal shows what was changed past it. The digest is a sum over
+the rows, so it is computed in one pass in whatever order they lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.queries.audit.invariant import Finding, Reading
+
+SEALED_TABLES = {
+    "ledger_entry": "id, seller_id, kind, effective_at, profile_id, invoice_id, payment_id, charge_ref, booked_on",
+    "posting": "entry_id, position, seller_id, account, currency, amount_minor",
+    "audit_trail": "id, seller_id, actor, action, reason, subject_type, subject_id, happened_at, before, after",
+}
+"""Columns that a seal covers, by table; the first is the time-ordered id. A later column belongs to later seals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """All rows of `table_name` whose id is at most `upto`: how many they are, and their digest."""
+
+    table_name: str
+    upto: UUID
+    rows: int
+    digest: str
+
+
+def compute(session: Session, table: str, upto: UUID) -> Seal:
+    """The seal of a table's rows up to an id, as they are now."""
+    columns = SEALED_TABLES[table]
+    id_ = columns.partition(",")[0]
+    sql = (
+        f"SELECT count(*) AS rows, coalesce(sum(hashtextextended(ROW({columns})::text, 0)), 0)::text AS digest "  # noqa: S608 (names of ours)
+        f"FROM billing.{table} WHERE {id_} <= :upto"
+    )
+    row = session.execute(text(sql), {"upto": upto}).one()
+    return Seal(table, upto, row.rows, row.digest)
+
+
+_LATEST = "SELECT id, upto, rows, digest FROM billing.audit_seal WHERE table_name = :name ORDER BY id DESC LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """A check that what an earlier audit sealed is still the same. It reads whole tables."""
+
+    tables: tuple[str, ...]
+    only_whole: bool = True
+
+    def __call__(self, reading: Reading) -> Iterator[Finding]:
+        if reading.since is not None:
+            return
+        for table in self.tables:
+            for seal in list(reading.rows(_LATEST, name=table)):
+                found = compute(reading.session, table, seal.upto)
+                if (found.rows, found.digest) != (seal.rows, seal.digest):
+                    told = f"rows of {table} up to {seal.upto}: {seal.rows} when they were sealed, {found.rows} now"
+                    yield Finding("audit_seal", str(seal.id), f"{told}; they are not the same")
+
+
+def resealed(*tables: str) -> Resealed:
+    """The check for these tables."""
+    return Resealed(tables)

@@ -1,0 +1,77 @@
+"""Reads of earlier audits, and of what their findings are about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from billing.models import AuditRun, WorkItem
+from billing.queries.operations.paging import Facts, read_all
+
+
+def last_clean(session: Session) -> datetime | None:
+    """Wall time at which the last audit that found nothing took its snapshot."""
+    query = select(AuditRun.began_at).where(AuditRun.violations == 0).order_by(AuditRun.began_at.desc()).limit(1)
+    return session.scalar(query)
+
+
+_GAUGE = """
+SELECT r.scope, r.violations, r.by_code, r.rows_seen,
+       extract(epoch FROM clock_timestamp() - r.began_at)::float8 AS age_s,
+       extract(epoch FROM r.ended_at - r.began_at)::float8 AS took_s,
+       (SELECT extract(epoch FROM clock_timestamp() - max(c.began_at))::float8
+        FROM billing.audit_run c WHERE c.violations = 0) AS clean_age_s
+FROM billing.audit_run r ORDER BY r.id DESC LIMIT 1
+"""
+
+
+def gauge(session: Session) -> Facts | None:
+    """The last audit: what it found, its age and that of the last clean one, how long it took; seconds of wall time."""
+    rows = read_all(session, _GAUGE, {})
+    return rows[0] if rows else None
+
+
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whom a finding concerns."""
+
+    seller_id: UUID
+    profile_id: UUID | None
+
+
+_OWNERS = text(
+    """
+    SELECT id::text, seller_id, profile_id FROM billing.invoice WHERE id = ANY(CAST(:ids AS uuid[]))
+    UNION ALL SELECT id::text, seller_id, profile_id FROM billing.payment WHERE id = ANY(CAST(:ids AS uuid[]))
+    UNION ALL SELECT charge_ref, seller_id, profile_id FROM billing.payment
+              WHERE charge_ref = ANY(CAST(:refs AS text[]))
+                AND provider_account_id IN (SELECT id FROM billing.provider_account)
+    UNION ALL SELECT id::text, seller_id, profile_id FROM billing.refund WHERE id = ANY(CAST(:ids AS uuid[]))
+    UNION ALL SELECT id::text, seller_id, profile_id FROM billing.subscription WHERE id = ANY(CAST(:ids AS uuid[]))
+    UNION ALL SELECT id::text, seller_id, id FROM billing.profile WHERE id = ANY(CAST(:ids AS uuid[]))
+    UNION ALL SELECT b.id::text, s.seller_id, s.profile_id FROM billing.billing_period b
+              JOIN billing.subscription s ON s.id = b.subscription_id WHERE b.id = ANY(CAST(:ids AS uuid[]))
+    """
+)
+
+
+def owners(session: Session, subjects: Iterable[str]) -> dict[str, Owner]:
+    """By subject id, whose it is; what belongs to no customer is absent."""
+    refs = list(subjects)
+    ids = [each for each in refs if _UUID.fullmatch(each)]
+    return {row[0]: Owner(row[1], row[2]) for row in session.execute(_OWNERS, {"ids": ids, "refs": refs})}
+
+
+def live_findings(session: Session, kind: str) -> list[WorkItem]:
+    """Work items of findings that are not closed."""
+    query = select(WorkItem).where(WorkItem.kind == kind, WorkItem.status.in_(("open", "parked")))
+    return list(session.scalars(query.order_by(WorkItem.id).with_for_update(key_share=True)))

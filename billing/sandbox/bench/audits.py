@@ -1,0 +1,167 @@
+"""`./run bench audit`: the whole audit beside that of what changed, over many paid invoices."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, text
+
+from billing.db.clock import wall_now
+from billing.flows import audit, renewal
+from billing.flows.audit import Report as Audit
+from billing.flows.parts import Parts
+from billing.kernel import garbage
+from billing.sandbox.bench.company import DUE, seed, set_clock, settle
+from billing.sandbox.bench.figures import Json, Report
+from billing.sandbox.bench.scratch import Scratch, cut_slices, parts_of, scratch
+from billing.sandbox.embedded import start
+from billing.sandbox.environment import place_of
+
+_TABLES = (
+    "billing_period", "invoice", "invoice_line", "ledger_entry", "outbox", "payment", "payment_intent",
+    "payment_method", "posting", "provider_customer", "provider_write", "subscription",
+)  # fmt: skip
+
+# A new id of this moment.
+_ID = (
+    "(lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0')"
+    " || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid"
+)
+
+_PAY = (
+    """
+INSERT INTO billing.provider_account (id, provider, code, livemode, account_ref)
+VALUES (gen_random_uuid(), 'stripe', 'default', false, 'acct_bench') ON CONFLICT DO NOTHING
+""",
+    f"""
+CREATE TEMP TABLE due AS
+SELECT i.*, a.id AS account_id, {_ID} AS payment_id, {_ID} AS intent_id, {_ID} AS entry_id, {_ID} AS method_id,
+    {_ID} AS customer_id, {_ID} AS write_id, {_ID} AS told_id
+FROM billing.invoice i CROSS JOIN billing.provider_account a WHERE i.status = 'open'
+""",  # noqa: S608 (our own text)
+    """
+INSERT INTO billing.provider_customer (id, seller_id, profile_id, provider_account_id, customer_ref)
+SELECT customer_id, seller_id, profile_id, account_id, 'cus_' || profile_id FROM due
+""",
+    """
+INSERT INTO billing.payment_method (id, seller_id, profile_id, provider_account_id, kind, status, is_default,
+    method_ref, consent_text_version, consent_at, consent_channel, version)
+SELECT method_id, seller_id, profile_id, account_id, 'card', 'active', true, 'pm_' || profile_id, '1', issued_at,
+    'import', 1 FROM due
+""",
+    """
+INSERT INTO billing.payment_intent (id, seller_id, invoice_id, provider_account_id, generation, intent_ref, status,
+    version)
+SELECT intent_id, seller_id, id, account_id, 1, 'pi_' || id, 'succeeded', 1 FROM due
+""",
+    """
+INSERT INTO billing.payment (id, seller_id, invoice_id, profile_id, attempt_no, kind, scheduled, provider_account_id,
+    payment_method_id, payment_intent_id, customer_ref, method_ref, amount_minor, currency, opened_at, status, token,
+    first_sent_at, checks, absent_lists, charge_ref, evidence, closed_at, version)
+SELECT payment_id, seller_id, id, profile_id, 1, 'off_session', true, account_id, method_id, intent_id,
+    'cus_' || profile_id, 'pm_' || profile_id, amount_due_minor, currency, issued_at, 'succeeded', 1, issued_at, 0, 0,
+    'ch_' || id, '{"outcome": "succeeded"}', issued_at, 1 FROM due
+""",
+    """
+INSERT INTO billing.provider_write (id, seller_id, payment_id, step, key, parameter_hash)
+SELECT write_id, seller_id, payment_id, 'charge', payment_id::text, 'x' FROM due
+""",
+    """
+INSERT INTO billing.ledger_entry (id, seller_id, kind, effective_at, profile_id, invoice_id, payment_id, charge_ref)
+SELECT entry_id, seller_id, 'payment', issued_at, profile_id, id, payment_id, 'ch_' || id FROM due
+""",
+    """
+INSERT INTO billing.posting (entry_id, position, seller_id, account, currency, amount_minor)
+SELECT entry_id, 1, seller_id, 'provider_clearing', currency, amount_due_minor FROM due
+UNION ALL SELECT entry_id, 2, seller_id, 'receivable', currency, -amount_due_minor FROM due
+""",
+    """
+INSERT INTO billing.outbox (id, seller_id, topic, object_type, object_id, occurred_at, payload)
+SELECT told_id, seller_id, 'invoice.paid', 'invoice', id, issued_at, '{}' FROM due
+""",
+    """
+UPDATE billing.invoice i SET status = 'paid', amount_paid_minor = i.amount_due_minor, amount_remaining_minor = 0,
+    next_attempt_at = NULL, paid_at = i.issued_at, version = i.version + 1
+FROM due WHERE due.id = i.id
+""",
+    "DROP TABLE due",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One audit and how long it took, in seconds of wall time."""
+
+    report: Audit
+    seconds: float
+
+
+def run(*, invoices: int, recent: int, report: Report) -> None:
+    """Seed, then time the whole audit, that of nothing new, and that of `recent` new invoices, each paid."""
+    servers = start(place_of("bench").root)
+    try:
+        with scratch(servers) as made:
+            report.progress(f"seeding {invoices + recent:,} subscriptions ...")
+            seed(made.engine, made.keyring, due=invoices + recent, total=invoices + recent)
+            figures = _measure(made, invoices=invoices, recent=recent, report=report)
+    finally:
+        servers.remove()
+    report.end(figures)
+
+
+def _measure(made: Scratch, *, invoices: int, recent: int, report: Report) -> Json:
+    set_clock(made.engine, DUE)
+    with parts_of(made) as parts:
+        garbage.settle()  # As every worker does.
+        report.progress(f"billing and paying {invoices:,} of them ...")
+        _bill_and_pay(parts, made.engine, first=0, most=invoices)
+        settle(made.engine, _TABLES)
+        since = _now(parts)
+        _bill_and_pay(parts, made.engine, first=invoices, most=recent)
+        new = _timed(parts, since=since)
+        nothing = _timed(parts, since=_now(parts))
+        whole = _timed(parts, since=None)
+    rows = (
+        (f"everything: {invoices + recent:,} invoices", whole),
+        (f"{recent:,} new invoices, billed and paid", new),
+        ("nothing new", nothing),
+    )
+    report.table(
+        "The audit",
+        ("what is looked at", "seconds", "violations"),
+        [(name, f"{each.seconds:.2f}", str(each.report.found)) for name, each in rows],
+    )
+    for each in whole.report.violations[:3]:
+        report.line(f"{each.code} {each.subject_type} {each.subject_id}: {each.detail}")
+    slowest = sorted(whole.report.checked, key=lambda each: -each.seconds)[:5]
+    report.line("slowest of the whole: " + ", ".join(f"{each.code} {each.seconds:.1f} s" for each in slowest))
+    return {
+        "invoices": invoices + recent,
+        "recent": recent,
+        **{
+            name: {"seconds": round(each.seconds, 2), "violations": each.report.found}
+            for name, each in (("whole", whole), ("recent_invoices", new), ("nothing_new", nothing))
+        },
+    }
+
+
+def _bill_and_pay(parts: Parts, engine: Engine, *, first: int, most: int) -> None:
+    """Bill the next `most` that are due, by the engine's own flow; pay them by plain SQL."""
+    for slice_id in cut_slices(parts, engine, first=first, most=most, size=parts.settings.billing_slice_size):
+        renewal.bill(parts, slice_id)
+    with engine.begin() as connection:
+        for statement in _PAY:
+            connection.execute(text(statement))
+
+
+def _timed(parts: Parts, *, since: datetime | None) -> Timed:
+    began = time.monotonic()
+    report = audit.run(parts, since=since)
+    return Timed(report, time.monotonic() - began)
+
+
+def _now(parts: Parts) -> datetime:
+    with parts.begin() as session:
+        return wall_now(session)

@@ -1,0 +1,123 @@
+"""The audit of what changed of late: it finds what the whole one finds there, and accuses nothing that it left out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from billing.commands.credit.grant import grant_credit
+from billing.db.clock import wall_now
+from billing.flows import changing, correcting, refunding
+from billing.flows.audit import grace_for, run
+from billing.flows.parts import Parts
+from billing.queries.audit import INVARIANTS
+from billing.queries.audit.invariant import Finds, Reading
+from billing.queries.audit.recent import TABLES, WHOLE, fill, make_room, tables_of
+from billing.validators.subscription import NewItem
+from billing.wiring import build
+from tests import builders
+from tests.audit import seeds_books, seeds_history, seeds_jobs, seeds_methods, seeds_payments, seeds_renewals
+from tests.audit.seeds import SEEDS, Planting
+from tests.audit.witness_rows import witness_of
+from tests.flows.company import START, Company, company
+from tests.stack import Noted, settings_for
+
+PLANTED_IN = (seeds_payments, seeds_methods, seeds_books, seeds_history, seeds_renewals, seeds_jobs)
+
+
+@pytest.fixture
+def parts(database_url: str) -> Iterator[Parts]:
+    made = replace(build(settings_for(database_url, "http://127.0.0.1:9"), transport=Noted()), keyring=builders.KEYRING)
+    yield made
+    made.sessions.kw["bind"].dispose()
+
+
+def test_every_table_that_a_check_names_is_narrowed_or_read_whole_on_purpose() -> None:
+    asked = [invariant.counted for invariant in INVARIANTS]
+    asked += [check.sql for invariant in INVARIANTS for check in invariant.checks if isinstance(check, Finds)]
+    assert set().union(*map(tables_of, asked)) - {"billing"} <= set(TABLES) | WHOLE
+
+
+def _is_broken(planting: Planting, parts: Parts, code: str, *, since: datetime | None) -> bool:
+    """Whether some check of this invariant, on our own side and not about whole tables, finds anything."""
+    session, grace = planting.session, grace_for(parts.settings)
+    reading = Reading(session, planting.world.now, wall_now(session), grace, builders.KEYRING, since=since)
+    if since is not None:
+        fill(session, since=since, due_before=reading.now)
+    (invariant,) = (each for each in INVARIANTS if each.code == code)
+    asked = [check for check in invariant.checks if not getattr(check, "only_whole", False)]
+    return any(any(check(reading)) for check in asked)
+
+
+@pytest.mark.timeout(240)
+def test_whatever_is_broken_is_found_where_it_is_new(parts: Parts) -> None:
+    with parts.sessions() as session:
+        since = wall_now(session) - timedelta(minutes=1)
+        planting = Planting(session, builders.world(session), witness_of(session))
+        make_room(session)
+        session.commit()
+        for seed in SEEDS:
+            seed.plant(Planting(session, planting.world, copy.deepcopy(planting.witness)))
+            session.flush()
+            whole, recent = (_is_broken(planting, parts, seed.code, since=each) for each in (None, since))
+            session.rollback()
+            assert recent is whole, seed.sentence
+
+
+def test_what_is_left_out_is_not_missed(database_url: str) -> None:
+    """A company's months: after each step only what changed since the step before is looked at."""
+    with company(database_url) as acme:
+        payer = acme.customer("a1")
+        acme.customer("a2", method="pm_card_chargeCustomerFail")
+        acme.customer("a3", method="pm_sandbox_timeoutAfterCharge")
+        acme.price("more", 2500)
+        acme.price("used", 3, usage="sum")
+        steps = Steps(acme)
+        first = acme.subscribe("a1", "s1", quantity=2)
+        acme.subscribe("a2", "s2")
+        acme.subscribe("a3", "s3", price="more")
+        acme.begin_subscription("a1", "s4", NewItem("used", None))
+        steps.take()
+        for month, day in ((2, 4), (2, 28), (3, 3)):
+            steps.take(datetime(2026, month, day, tzinfo=UTC))
+        with acme.parts.begin() as session:
+            grant_credit(session, profile_id=payer, amount_minor=700, currency="eur", now=START)
+        steps.take()
+        with acme.parts.begin() as session:
+            changing.change(acme.parts, session, first, items=[NewItem("more", 1)])
+        steps.take()
+        refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=500)
+        steps.take()
+        correcting.void(acme.parts, next(each for each in acme.invoices() if each.status == "open").id)
+        steps.take()
+        with acme.parts.begin() as session:
+            changing.pause(acme.parts, session, first)
+        steps.take(datetime(2026, 5, 2, tzinfo=UTC))
+        assert acme.violations() == ()
+        assert steps.fewest < steps.most / 4
+
+
+@dataclass(slots=True)
+class Steps:
+    """Audits of what changed since the last one."""
+
+    acme: Company
+    since: datetime = datetime(2000, 1, 1, tzinfo=UTC)
+    fewest: int = 1_000_000
+    most: int = 0
+
+    def take(self, now: datetime | None = None) -> None:
+        """Move the clock, let all come to rest, look, and begin the next one here."""
+        if now is not None:
+            self.acme.set_clock(now)
+        self.acme.settle()
+        report = run(self.acme.parts, since=self.since)
+        assert report.violations == ()
+        invoices = next(each.rows for each in report.checked if each.code == "N6")
+        self.fewest, self.most = min(self.fewest, invoices), max(self.most, len(self.acme.invoices()))
+        with self.acme.parts.begin() as session:
+            self.since = wall_now(session)

@@ -1,0 +1,128 @@
+"""Auditing by itself: one worker at a time, from the last clean run on; findings are work until they are gone."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select, text
+
+from billing.flows import audit, auditing
+from billing.flows.parts import Parts
+from billing.models import AuditRun, AuditSeal, Invoice, Profile, WorkItem
+from billing.queries.audit.seals import SEALED_TABLES
+from billing.settings import Settings
+from billing.webhooks.app import create_app
+from billing.wiring import build
+from tests import builders
+from tests.stack import Noted, settings_for
+
+TOKEN = secrets.token_hex()
+
+
+@pytest.fixture
+def parts(database_url: str) -> Iterator[Parts]:
+    settings = settings_for(database_url, "http://127.0.0.1:9").model_copy(update={"billing_audit_every_s": 900})
+    made = replace(build(settings, transport=Noted()), keyring=builders.KEYRING)
+    with made.begin() as session:
+        builders.world(session)
+    yield made
+    made.sessions.kw["bind"].dispose()
+
+
+def runs(parts: Parts) -> list[AuditRun]:
+    with parts.begin() as session:
+        return list(session.scalars(select(AuditRun).order_by(AuditRun.id)))
+
+
+def break_one(parts: Parts, change: str) -> Invoice:
+    """Change what the open invoice says is still to be paid."""
+    with parts.begin() as session:
+        invoice = session.scalars(select(Invoice).where(Invoice.status == "open")).one()
+        session.execute(text(change), {"id": invoice.id})
+        return invoice
+
+
+def test_of_many_ticks_one_looks_and_the_next_begins_where_it_began(parts: Parts) -> None:
+    first = auditing.tick(parts)
+
+    assert first is not None
+    assert not first.broken
+    assert auditing.tick(parts) is None
+    with parts.begin() as session:
+        session.execute(text("UPDATE billing.heartbeat SET seen_at = seen_at - interval '16 minutes'"))
+    second = auditing.tick(parts)
+    assert second is not None
+    assert second.since == first.began_at - auditing.OVERLAP
+    assert [(each.scope, each.violations) for each in runs(parts)] == [("recent", 0), ("recent", 0)]
+
+
+def test_a_setting_of_none_looks_at_nothing(parts: Parts) -> None:
+    off = replace(parts, settings=parts.settings.model_copy(update={"billing_audit_every_s": None}))
+
+    assert auditing.tick(off) is None
+    assert runs(parts) == []
+
+
+def test_a_finding_is_work_until_an_audit_finds_it_gone_and_until_then_the_start_stands_still(parts: Parts) -> None:
+    clean = auditing.recent(parts)
+    less = "UPDATE billing.invoice SET amount_remaining_minor = amount_remaining_minor - 1 WHERE id = :id"
+    invoice = break_one(parts, less)
+    for _ in range(2):
+        report = auditing.recent(parts)
+        assert {each.code for each in report.violations} == {"L4"}
+        assert report.since == clean.began_at - auditing.OVERLAP
+
+    with parts.begin() as session:
+        item = session.scalars(select(WorkItem).where(WorkItem.kind == auditing.FINDING)).one()
+    assert (item.subject_id, item.profile_id, item.tries, item.status) == (invoice.id, invoice.profile_id, 2, "open")
+    assert "L4" in item.summary
+    with parts.begin() as session:
+        assert session.scalars(select(Profile.hold_id).where(Profile.id == invoice.profile_id)).one() is not None
+
+    break_one(parts, less.replace("minor - 1", "minor + 1"))
+    assert not auditing.recent(parts).broken
+    with parts.begin() as session:
+        assert session.get_one(WorkItem, item.id).status == "resolved"
+
+
+def test_a_whole_audit_that_finds_nothing_seals_what_has_settled(parts: Parts) -> None:
+    report = audit.run(parts)
+    auditing.keep(parts, replace(report, began_at=report.began_at + timedelta(hours=2)))
+
+    with parts.begin() as session:
+        seals = session.scalars(select(AuditSeal).order_by(AuditSeal.id)).all()
+        entries = session.execute(text("SELECT count(*) FROM billing.ledger_entry")).scalar_one()
+    assert [each.table_name for each in seals] == list(SEALED_TABLES)
+    assert seals[0].rows == entries
+    assert not audit.run(parts).broken
+    with parts.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE billing.audit_trail SET actor = 'nobody'"))
+    assert {each.code for each in audit.run(parts).violations} == {"S4"}
+
+
+def test_metrics_are_shown_to_whoever_bears_the_token_and_are_absent_without_one(parts: Parts) -> None:
+    auditing.recent(parts)
+    tokened = replace(parts, settings=settings_with_token(parts))
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+
+    assert create_app(parts).test_client().get("/metrics", headers=bearer).status_code == 404
+    asked = create_app(tokened).test_client()
+    assert asked.get("/metrics").status_code == 401
+    assert asked.get("/metrics", headers={"Authorization": "Bearer another"}).status_code == 401
+    answer = asked.get("/metrics", headers=bearer)
+    assert (answer.status_code, answer.content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    lines = dict(line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))
+    assert lines['billing_audit_violations{code="P1"}'] == "0"
+    assert 0 <= float(lines["billing_audit_clean_age_seconds"]) < 60
+    assert int(lines["billing_audit_rows"]) > 0
+
+
+def settings_with_token(parts: Parts) -> Settings:
+    """The same settings, with a token."""
+    return parts.settings.model_copy(update={"billing_metrics_token": SecretStr(TOKEN)})

@@ -1,0 +1,25 @@
+"""Every name under which a message is sent has a task that a worker knows."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from billing.queue import names
+from billing.queue.names import TaskName
+
+_REGISTERED = """
+import billing.tasks
+from billing.queue.celery import make_app
+from billing.settings import Settings
+app = make_app(Settings(_env_file=None, broker_url="redis://127.0.0.1:1/0", billing_sandbox=True))
+print(*app.tasks)
+"""
+
+
+def test_a_worker_knows_every_task_that_is_sent() -> None:
+    """In a process of its own: here other tests have imported tasks one by one, which a worker does not."""
+    told = subprocess.run([sys.executable, "-c", _REGISTERED], capture_output=True, text=True, check=True)
+    sent = {each.name for each in vars(names).values() if isinstance(each, TaskName)}
+
+    assert sent <= set(told.stdout.split())
