@@ -65,10 +65,10 @@ def a_refund_is_of_another_charge_than_its_payment(planting: Planting) -> Accuse
     return "refund", str(refund.id)
 
 
-@seed("P9")
-def the_provider_gave_back_more_than_we_know(planting: Planting) -> Accused:
+@seed("P9", "L6")
+def the_provider_gave_back_more_than_it_took(planting: Planting) -> Accused:
     payment, _ = payments_of(planting, planting.world.paid)[0]
-    planting.witness.put(planting.witness.charge(payment.charge_ref), refunded_minor=1)
+    planting.witness.put(planting.witness.charge(payment.charge_ref), refunded_minor=payment.amount_minor + 1)
     return "charge", str(payment.charge_ref)
 
 

@@ -303,8 +303,8 @@ def refunded(session: Session, of: Invoice, *, amount_minor: int, tax_minor: int
     of.amount_refunded_minor += amount_minor
     taken_back(session, row, "issue", counter="refunds_in_flight", net_minor=net_minor, at=at)
     sent = (("refunds_in_flight", amount_minor), ("provider_clearing", -amount_minor))
-    entry(session, of, "refund_sent", sent, at=at)
     payment = session.scalars(select(Payment).where(Payment.invoice_id == of.id, Payment.status == "succeeded")).first()
+    entry(session, of, "refund_sent", sent, at=at, payment_id=payment.id if payment else None)
     if payment is not None:
         gone = Refund(
             id=new_id(),
