@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from billing.sandbox.crash.case import Case
 from billing.sandbox.crash.ground import Broker
+from billing.sandbox.crash.outside import cut_sessions
 from billing.sandbox.crash.processes import end, freeze, thaw
 from billing.sandbox.crash.run import Grounds, Result, run_case
 from billing.sandbox.crash.stage import Stage
@@ -206,7 +207,7 @@ def _crash_database(stage: Stage, _: random.Random) -> None:
 
 
 def _cut_sessions(stage: Stage, _: random.Random) -> None:
-    stage.cut_sessions()
+    cut_sessions(stage)
 
 
 def _provider_fails(stage: Stage, chance: random.Random) -> None:

@@ -11,18 +11,16 @@ import hmac
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import redis
 import requests
-from psycopg import sql
-from sqlalchemy import make_url, select
+from sqlalchemy import select
 
 from billing.flows.inbox import HANDLERS
 from billing.flows.parts import Parts
@@ -213,33 +211,6 @@ class Stage:
         """The database server of a case that has one of its own."""
         assert self.server_of_its_own is not None
         return self.server_of_its_own
-
-    @property
-    def database_name(self) -> str:
-        return make_url(self.parts.settings.database_url or "").database or ""
-
-    def on_server(self, statement: str) -> None:
-        """Tell the database server something from outside the cycle's database."""
-        url = make_url(self.parts.settings.database_url or "").set(drivername="postgresql", database="postgres")
-        with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
-            connection.execute(sql.SQL(statement))
-
-    def cut_sessions(self) -> None:
-        """End every session of the cycle's database, as an administrator does (57P01)."""
-        self.on_server(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.database_name}'"  # noqa: S608
-        )
-
-    @contextmanager
-    def without_database(self) -> Iterator[None]:
-        """Every session is ended, and no new one is let in, for the length of the block."""
-        name = self.database_name
-        self.on_server(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
-        self.cut_sessions()
-        try:
-            yield
-        finally:
-            self.on_server(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')
 
     # --- time ---
 

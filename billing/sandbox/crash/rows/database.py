@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from billing.sandbox.crash.case import Case, Row, Story, Trace
 from billing.sandbox.crash.kills import kill_child, while_frozen
+from billing.sandbox.crash.outside import cut_sessions, name_of, on_server, without_database
 from billing.sandbox.crash.stage import NotReached, Stage
 from billing.sandbox.crash.world import Customer, World
 
@@ -46,7 +47,7 @@ def _stopped_fast(stage: Stage) -> None:
     if not stage.play(lambda: bool(stage.events())):
         raise NotReached("an event")
     event = stage.events()[-1]
-    with stage.without_database():
+    with without_database(stage):
         status = stage.deliver(event)
         stage.expect(status == _UNAVAILABLE, f"a delivery was answered {status} without a database")
         time.sleep(_AWAY_S)
@@ -59,7 +60,7 @@ def _refused(stage: Stage) -> None:
     stage.worker(faults="charge.answered=stop")
     stage.worker("worker-2")
     frozen = stage.reach("charge.answered")
-    with stage.without_database():
+    with without_database(stage):
         stage.thaw(frozen)
         time.sleep(_AWAY_S)
     stage.hurt()
@@ -87,15 +88,15 @@ def _read_only(stage: Stage) -> None:
     stage.receiver()
     stage.worker(faults="charge.pre_freeze=stop")
     frozen = stage.reach("charge.pre_freeze")
-    name = stage.database_name
-    stage.on_server(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-    stage.cut_sessions()
+    name = name_of(stage)
+    on_server(stage, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    cut_sessions(stage)
     stage.thaw(frozen)
     sent = sum(1 for _ in stage.witness.charges())
     time.sleep(_AWAY_S)
     stage.expect(sum(1 for _ in stage.witness.charges()) == sent, "money moved that could not be written down first")
-    stage.on_server(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
-    stage.cut_sessions()
+    on_server(stage, f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+    cut_sessions(stage)
     stage.hurt()
 
 
