@@ -56,7 +56,7 @@ def _is_broken(planting: Planting, parts: Parts, code: str, *, since: datetime |
 @pytest.mark.timeout(240)
 def test_whatever_is_broken_is_found_where_it_is_new(parts: Parts) -> None:
     with parts.sessions() as session:
-        since = wall_now(session) - timedelta(minutes=1)
+        since = wall_now(session) - timedelta(minutes=5)
         planting = Planting(session, builders.world(session), witness_of(session))
         make_room(session)
         session.commit()

@@ -118,7 +118,7 @@ SELECT e.profile_id FROM pg_temp.changed_invoice c
 JOIN billing.ledger_entry e ON e.invoice_id = c.id
 JOIN billing.posting p ON p.entry_id = e.id AND p.account = 'customer_credit'
 UNION SELECT e.profile_id FROM billing.ledger_entry e
-JOIN billing.posting p ON p.entry_id = e.id AND p.account = 'customer_credit' WHERE e.id > :older_id
+JOIN billing.posting p ON p.entry_id = e.id AND p.account = 'customer_credit' WHERE e.id > :since_id
 UNION SELECT profile_id FROM billing.credit_balance WHERE updated_at > :since
 """,
     """
@@ -155,7 +155,7 @@ TABLES: dict[str, str] = {
     "ledger_entry": f"""
         {_OF_INVOICES.format(name="ledger_entry")}
         UNION ALL SELECT * FROM billing.ledger_entry WHERE invoice_id IS NULL
-          AND (id > :older_id OR profile_id IN (SELECT id FROM pg_temp.changed_credit))""",  # noqa: S608 (our own text)
+          AND (id > :since_id OR profile_id IN (SELECT id FROM pg_temp.changed_credit))""",  # noqa: S608 (our own text)
     "revenue_schedule": "SELECT t.* FROM pg_temp.invoice_line l JOIN billing.revenue_schedule t ON t.id = l.id",
     "revenue_movement": """
         SELECT m.* FROM pg_temp.invoice_line l JOIN billing.revenue_movement m ON m.line_id = l.id
@@ -202,7 +202,7 @@ TABLES: dict[str, str] = {
         WHERE o.id > :since_id AND o.object_type = 'work_item'
         UNION SELECT w.* FROM pg_temp.provider_event e JOIN billing.work_item w
           ON w.kind = 'event_not_handled' AND w.subject_id = e.id WHERE e.status = 'dead'""",
-    "outbox": "SELECT * FROM billing.outbox WHERE id > :older_id",
+    "outbox": "SELECT * FROM billing.outbox WHERE id > :since_id",
     "audit_trail": """
         SELECT * FROM billing.audit_trail WHERE id > :since_id
         UNION SELECT a.* FROM pg_temp.work_item w JOIN billing.audit_trail a ON a.subject_id = w.id""",

@@ -87,6 +87,7 @@ UPDATE billing.invoice i SET status = 'paid', amount_paid_minor = i.amount_due_m
 FROM due WHERE due.id = i.id
 """,
     "DROP TABLE due",
+    "UPDATE billing.slice SET status = 'done' WHERE kind = 'charges'",
 )
 
 
