@@ -13,13 +13,16 @@ _SERVER_OPTIONS = (
 """Milliseconds. A flow's transaction is short; whatever outlives these is a fault, not work."""
 
 
-def connect(url: str, *, pool_size: int = 4, max_overflow: int = 4) -> Engine:
-    """An engine over psycopg 3. Made after a fork, never before: children must not share connections."""
+def connect(url: str, *, pool_size: int = 4, max_overflow: int = 4, ping: bool = True) -> Engine:
+    """An engine over psycopg 3. Made after a fork, never before: children must not share connections.
+
+    `ping` asks each connection whether it still lives before it is used: a server may be restarted under us.
+    """
     return create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_size=pool_size,
         max_overflow=max_overflow,
-        pool_pre_ping=True,
+        pool_pre_ping=ping,
         # Statements in errors keep their placeholders: values may be personal.
         hide_parameters=True,
         connect_args={

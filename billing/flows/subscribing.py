@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -25,8 +27,18 @@ def subscribe(parts: Parts, *, seller_id: UUID, new: NewSubscription) -> Subscri
 
     Raises `Refused`: those of `commands.subscription.subscribe`; then nothing is written.
     """
+    (made,) = subscribe_all(parts, seller_id=seller_id, new=[new])
+    return made
+
+
+def subscribe_all(parts: Parts, *, seller_id: UUID, new: Sequence[NewSubscription]) -> list[Subscribed]:
+    """The same for many, of different customers, in one transaction: all of them, or none."""
     with parts.begin() as session:
-        row = write_subscription(session, seller_id=seller_id, new=new, now=parts.clock.now(session))
+        now = parts.clock.now(session)
+        rows = [write_subscription(session, seller_id=seller_id, new=each, now=now) for each in new]
         session.flush()
-        issued = bill_profiles(parts, session, profiles=[row.profile_id], only=[row.id])
-    return Subscribed(row.id, tuple(issued))
+        issued = bill_profiles(parts, session, profiles=[row.profile_id for row in rows], only=[row.id for row in rows])
+    by_profile = defaultdict(list)
+    for each in issued:
+        by_profile[each.profile_id].append(each)
+    return [Subscribed(row.id, tuple(by_profile[row.profile_id])) for row in rows]

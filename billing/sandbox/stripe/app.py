@@ -15,7 +15,7 @@ from billing.sandbox.stripe.errors import ApiError, missing
 from billing.sandbox.stripe.faults import Faults
 from billing.sandbox.stripe.postman import Postman
 from billing.sandbox.stripe.routes import ROUTES
-from billing.sandbox.stripe.standin import Deliver, StandIn
+from billing.sandbox.stripe.standin import Deliver, DeliverMany, StandIn
 from billing.sandbox.stripe.store import Store
 
 MAX_BODY = 1 << 20
@@ -23,12 +23,18 @@ _NAME = "stripe_stand_in"
 
 
 def create_app(
-    store: Store, *, deliver: Deliver | None = None, seed: int | None = None, in_process: bool = False
+    store: Store,
+    *,
+    deliver: Deliver | None = None,
+    deliver_many: DeliverMany | None = None,
+    seed: int | None = None,
+    in_process: bool = False,
 ) -> Flask:
     """The stand-in over `store`. It starts no thread: run `Background(stand_in_of(app))`, or call `run_due` yourself.
 
-    `deliver` carries webhooks instead of HTTP; `seed` makes faults by rate repeatable; `in_process`: a caller that
-    would get no answer is told at once by `NoAnswer`, raised out of the application.
+    `deliver` carries webhooks instead of HTTP, or `deliver_many` what waits together; `seed` makes faults by rate
+    repeatable; `in_process`: a caller that would get no answer is told at once by `NoAnswer`, raised out of the
+    application.
     """
     with store.transaction() as tx:
         config = Config().changed(tx.setting("config") or {})
@@ -39,6 +45,7 @@ def create_app(
         config=config,
         deliver=Postman() if deliver is None else deliver,
         in_process=in_process,
+        deliver_many=deliver_many,
     )
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, PROPAGATE_EXCEPTIONS=True)
@@ -74,7 +81,7 @@ def _serve(stand_in: StandIn, route: gate.Route) -> Callable[..., Response]:
             gone=request.environ.get("waitress.client_disconnected"),
         )
         answer = gate.answer(stand_in, route, asked)
-        return _json(answer.body, answer.status, answer.headers)
+        return _response(answer.text, answer.status, answer.headers)
 
     return view
 
@@ -115,4 +122,8 @@ def _unknown_path(_: Exception) -> Response:
 
 
 def _json(body: Any, status: int, headers: dict[str, str] | None = None) -> Response:
-    return Response(json.dumps(body) + "\n", status=status, headers=headers, mimetype="application/json")
+    return _response(json.dumps(body), status, headers)
+
+
+def _response(text: str, status: int, headers: dict[str, str] | None) -> Response:
+    return Response(text + "\n", status=status, headers=headers, mimetype="application/json")

@@ -28,7 +28,8 @@ def run_due(stand_in: StandIn, *, early: bool = False) -> int:
         count = timers.run_due(stand_in)
         letters = deliveries.take_due(stand_in, but=tried, early=early)
         tried |= {letter.seq for letter in letters}
-        deliveries.record(stand_in, [(letter, deliveries.send(stand_in, letter)) for letter in letters])
+        if letters:
+            deliveries.record(stand_in, deliveries.send_all(stand_in, letters))
         done += count + len(letters)
         if not count and not letters:
             return done

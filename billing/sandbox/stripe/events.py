@@ -11,7 +11,7 @@ from billing.sandbox.stripe.faults import Fault
 from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.params import BOOL, CREATED, LIST, PAGE, TEXT, Spec
 from billing.sandbox.stripe.standin import Call
-from billing.sandbox.stripe.tx import Stored, Tx
+from billing.sandbox.stripe.tx import Tx
 from billing.sandbox.stripe.values import Json
 
 KEPT_S = 30 * 86_400
@@ -33,7 +33,7 @@ def happen(call: Call, type: str, body: Json, *, previous: Json | None = None) -
     event = objects.event(call.now, type=type, data=data, request=request)
     call.tx.add(call.account, event)
     for endpoint in listening(call.tx, call.account, type):
-        _promise(call, event["id"], endpoint.id, type)
+        _promise(call, event["id"], endpoint, type)
 
 
 def _promise(call: Call, event: str, endpoint: str, type: str) -> None:
@@ -53,11 +53,15 @@ def _promise(call: Call, event: str, endpoint: str, type: str) -> None:
         _deliver(call.tx, call.account, event, endpoint, delay_ms=delay_ms)
 
 
-def listening(tx: Tx, account: str, type: str) -> list[Stored]:
-    """The enabled endpoints that want this type."""
-    found = tx.select("kind = 'webhook_endpoint' and account in (?, ?)", (account, EVERY_ACCOUNT), order="seq")
-    wanted = ({"*", type} & set(each.body["enabled_events"]) for each in found)
-    return [each for each, wants in zip(found, wanted, strict=True) if wants and each.body["status"] == "enabled"]
+def listening(tx: Tx, account: str, type: str) -> list[str]:
+    """The ids of the enabled endpoints that want this type."""
+    rows = tx.sql(_LISTENING, (account, EVERY_ACCOUNT, type))
+    return [row["id"] for row in rows]
+
+
+_LISTENING = """
+    select id from objects where kind = 'webhook_endpoint' and account in (?, ?) and body ->> '$.status' = 'enabled'
+      and exists (select 1 from json_each(body, '$.enabled_events') where value in ('*', ?)) order by seq"""
 
 
 def _deliver(tx: Tx, account: str, event: str, endpoint: str, *, delay_ms: int = 0, state: str = "waiting") -> None:
@@ -75,7 +79,7 @@ def resend(tx: Tx, id: str) -> int:
         raise missing("event", id)
     endpoints = listening(tx, event.account, event.body["type"])
     for endpoint in endpoints:
-        _deliver(tx, event.account, id, endpoint.id)
+        _deliver(tx, event.account, id, endpoint)
     return len(endpoints)
 
 

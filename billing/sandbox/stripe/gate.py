@@ -75,7 +75,7 @@ def answer(stand_in: StandIn, route: Route, asked: Asked) -> Answer:
     try:
         result = _admitted(_Visit(stand_in, route, asked, entry))
     except ApiError as error:
-        result = Answer(error.status, error.body, error.headers)
+        result = Answer.of(error.status, error.body, error.headers)
         _note_alone(stand_in, entry.ended(error.status, "refused"))
     finally:
         stand_in.flying.count(-1)
@@ -83,7 +83,7 @@ def answer(stand_in: StandIn, route: Route, asked: Asked) -> Answer:
     headers["Stripe-Version"] = asked.header("Stripe-Version") or API_VERSION
     if entry.key:
         headers["Idempotency-Key"] = entry.key
-    return Answer(result.status, result.body, headers)
+    return Answer(result.status, result.text, headers)
 
 
 def _admitted(visit: _Visit) -> Answer:
@@ -169,7 +169,7 @@ def _done(visit: _Visit, call: Call) -> Answer:
         return _as_answer(server_error())
     call.tx.sql("savepoint operation")
     try:
-        result = Answer(200, expand(call, visit.route.operation(call)), {})
+        result = Answer.of(200, expand(call, visit.route.operation(call)), {})
     except Interrupted:
         call.tx.sql("rollback to operation")
         raise
@@ -214,7 +214,7 @@ def _time_out(visit: _Visit, ms: int | None) -> None:
 
 
 def _as_answer(error: ApiError) -> Answer:
-    return Answer(error.status, error.body, error.headers)
+    return Answer.of(error.status, error.body, error.headers)
 
 
 def _note(stand_in: StandIn, tx: Tx, entry: Entry) -> None:

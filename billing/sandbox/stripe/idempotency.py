@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from billing.sandbox.stripe.errors import key_reused
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Tx
-from billing.sandbox.stripe.values import Json, digest
+from billing.sandbox.stripe.values import Json, digest, dump
 
 LIFE_S = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back to the caller."""
+    """What goes back to the caller; `text` is its body as JSON."""
 
     status: int
-    body: Any
+    text: str
     headers: dict[str, str]
+
+    @classmethod
+    def of(cls, status: int, body: Json, headers: dict[str, str]) -> Answer:
+        return cls(status, dump(body), headers)
 
 
 def fingerprint(method: str, path: str, params: Json) -> str:
@@ -43,7 +46,7 @@ def replay(tx: Tx, *, account: str, key: str, print_: str, now: int) -> Answer |
     if kept["fingerprint"] != print_:
         raise key_reused(key)
     again = {"Idempotent-Replayed": "true", "Original-Request": kept["request_id"]}
-    return Answer(kept["status"], json.loads(kept["body"]), {**json.loads(kept["headers"]), **again})
+    return Answer(kept["status"], kept["body"], {**json.loads(kept["headers"]), **again})
 
 
 def keep(tx: Tx, answer: Answer, *, call: Call, print_: str) -> None:
@@ -53,7 +56,7 @@ def keep(tx: Tx, answer: Answer, *, call: Call, print_: str) -> None:
         " values (?,?,?,?,?,?,?,?)",
         (
             *(call.account, call.key, call.now, print_, call.request_id),
-            *(answer.status, json.dumps(answer.headers), json.dumps(answer.body)),
+            *(answer.status, dump(answer.headers), answer.text),
         ),
     )
 

@@ -16,6 +16,8 @@ from billing.sandbox.stripe.values import Json
 
 Deliver = Callable[[str, bytes, dict[str, str]], int]
 """Delivers one webhook (url, body, headers) and returns the receiver's status. Raises on a failed connection."""
+DeliverMany = Callable[[list[tuple[str, bytes, dict[str, str]]]], list[int | None]]
+"""The same for many at once."""
 
 
 class Buckets:
@@ -70,6 +72,7 @@ class StandIn:
     config: Config
     deliver: Deliver
     in_process: bool
+    deliver_many: DeliverMany | None = None
     flying: InFlight = field(default_factory=InFlight)
     buckets: Buckets = field(default_factory=Buckets)
     wake: threading.Event = field(default_factory=threading.Event)

@@ -16,8 +16,12 @@ from pathlib import Path
 from billing.sandbox.stripe.tx import Tx
 
 MEMORY = ":memory:"
+SPILLED = ""
+"""Books that end with the process, too, of which the disk holds what a cache of `_CACHE_KIB` does not."""
+_CACHE_KIB = 16_384
 
 _SETTINGS = "pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full;"
+_OF_SPILLED = f"pragma cache_size = -{_CACHE_KIB}; pragma journal_mode = memory; pragma synchronous = off;"
 _SCHEMA = """
 create table if not exists objects (
     seq integer primary key, id text not null unique, account text not null, kind text not null,
@@ -61,14 +65,14 @@ class StoreInUse(RuntimeError):
 
 
 class Store:
-    """The stand-in's books. `path` is a file, or `:memory:` for books that end with the process."""
+    """The stand-in's books. `path` is a file, or `MEMORY` or `SPILLED` for books that end with the process."""
 
     def __init__(self, path: str | Path = MEMORY) -> None:
         self._lock = threading.RLock()
         self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False, timeout=1)
         self._db.row_factory = sqlite3.Row
         try:
-            self._db.executescript(_SETTINGS + _SCHEMA)
+            self._db.executescript((_OF_SPILLED if path == SPILLED else _SETTINGS) + _SCHEMA)
         except sqlite3.OperationalError as error:
             raise StoreInUse(f"the store {path} cannot be opened, or is in use by another stand-in") from error
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from billing.sandbox.stripe.values import Json
+from billing.sandbox.stripe.values import Json, dump
 
 COLUMNS = ("type", "customer", "payment_intent", "charge", "source")
 """What objects can be listed by: each is copied from the object's own field of that name."""
@@ -37,13 +37,16 @@ class Tx:
     def sql(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
         return self._db.execute(statement, values).fetchall()
 
+    def sql_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._db.executemany(statement, rows)
+
     def add(self, account: str, body: Json, hidden: Json | None = None) -> Stored:
         self.sql(
             "insert into objects (id, account, kind, created, type, customer, payment_intent, charge, source, body,"
             " hidden) values (?,?,?,?,?,?,?,?,?,?,?)",
             (
                 *(body["id"], account, body["object"], body["created"], *(_text(body.get(name)) for name in COLUMNS)),
-                *(_dump(body), _dump(hidden or {})),
+                *(dump(body), dump(hidden) if hidden else "{}"),
             ),
         )
         return Stored(body, hidden or {}, account)
@@ -53,7 +56,7 @@ class Tx:
             "update objects set customer = ?, payment_intent = ?, charge = ?, body = ?, hidden = ? where id = ?",
             (
                 *(_text(stored.body.get(name)) for name in ("customer", "payment_intent", "charge")),
-                *(_dump(stored.body), _dump(stored.hidden), stored.id),
+                *(dump(stored.body), dump(stored.hidden), stored.id),
             ),
         )
 
@@ -90,16 +93,13 @@ class Tx:
         return json.loads(found[0]["value"]) if found else None
 
     def set(self, name: str, value: Any) -> None:
-        self.sql("insert or replace into settings (name, value) values (?, ?)", (name, _dump(value)))
+        self.sql("insert or replace into settings (name, value) values (?, ?)", (name, dump(value)))
 
 
 def _stored(row: sqlite3.Row) -> Stored:
-    return Stored(json.loads(row["body"]), json.loads(row["hidden"]), row["account"], row["seq"])
+    hidden = row["hidden"]
+    return Stored(json.loads(row["body"]), {} if hidden == "{}" else json.loads(hidden), row["account"], row["seq"])
 
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))

@@ -90,6 +90,35 @@ def test_a_refusal_that_nobody_expected_is_told_and_the_rest_is_played(tmp_path:
     assert len(told["invoices"]) == 3
 
 
+def test_steps_that_are_done_together_are_told_by_themselves_what_is_wrong(tmp_path: Path) -> None:
+    text = HEAD.replace("customers:\n", "  api: {product: API, amount: 1, interval: month, usage: sum}\ncustomers:\n")
+    text = text.replace("[{price: basic}]", "[{price: basic}, {price: api}]").replace(
+        "  acme: {payment_method: visa}\n",
+        "  acme: {payment_method: visa}\n  bert: {payment_method: insufficient_funds}\n",
+    )
+    steps = [
+        "{at: 2026-02-10, do: usage, subscription: s1, price: api, quantity: 3, id: u1}",
+        "{at: 2026-02-10, do: subscribe, as: s2, customer: bert, items: [{price: basic}]}",
+        "{at: 2026-02-10, do: usage, subscription: s1, price: basic, quantity: 5, id: u2}",
+        "{at: 2026-02-10, do: usage, subscription: s1, price: api, quantity: 4, id: u3}",
+        "{at: 2026-02-10, do: usage, subscription: s1, price: api, quantity: 9, id: u1}",
+        "{at: 2026-02-10, do: subscribe, as: s3, customer: acme, items: [{price: basic}]}",
+    ]
+    path = tmp_path / "together.yaml"
+    path.write_text(text + "".join(f"  - {step}\n" for step in steps) + "until: 2026-02-28\n")
+    result = _simulate(path, "--json", tmp_path / "out.json")
+    assert result.exit_code == 3
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert [(each["step"], each["code"]) for each in told["refusals"]] == [(4, "price_not_subscribed")]
+    assert {name: each["status"] for name, each in told["subscriptions"].items()} == {
+        "s1": "active",
+        "s2": "canceled",
+        "s3": "active",
+    }
+    used = [line for each in told["invoices"] for line in each["lines"] if line["kind"] == "usage"]
+    assert [line["quantity"] for line in used] == ["7"]
+
+
 def test_a_refusal_that_does_not_come_is_told(tmp_path: Path) -> None:
     path = _file(tmp_path, "{at: 2026-02-01, do: pause, subscription: s1, expect_error: not_active}")
     result = _simulate(path, "--json", "-")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import stripe
 from billing.sandbox.stripe import StandInDisconnected, StandInTimeout, Store, create_app, stand_in_of
 from billing.sandbox.stripe.background import run_due
 from billing.sandbox.stripe.endpoints import at_start
+from billing.sandbox.stripe.mounted import ask
 
 HEADERS = {"Authorization": "Bearer sk_test_in_process", "Idempotency-Key": "k"}
 CHARGE = {
@@ -103,3 +105,39 @@ def test_faults_by_chance_are_repeatable_with_a_seed() -> None:
     first = play()
     assert set(first) == {200, 500}
     assert play() == first
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/payment_intents?limit=3&expand[]=data.latest_charge"),
+        ("GET", "/v1/payment_intents/search?query=status:'succeeded'"),
+        ("GET", "/v1/payment_intents/pi_none"),
+        ("POST", "/v1/payment_intents/pi_none/confirm"),
+        ("POST", "/v1/payment_intents"),
+        ("DELETE", "/v1/customers/cus_none"),
+    ],
+)
+def test_asked_without_http_it_answers_the_same(method: str, path: str) -> None:
+    store = Store()
+    app = create_app(store, in_process=True)
+    body = "amount=1000&currency=nok&metadata[a]=b%20c" if method == "POST" else None
+    over_http = app.test_client().open(
+        path, method=method, headers=HEADERS, data=body, content_type="application/x-www-form-urlencoded"
+    )
+    other = HEADERS | {"Idempotency-Key": "other"}
+    asked = ask(stand_in_of(app), method, "http://stand-in" + path, other, body)
+    assert asked is not None
+    raw, status, headers = asked
+    assert (status, _shape(json.loads(raw))) == (over_http.status_code, _shape(over_http.get_json()))
+    assert set(headers) <= set(over_http.headers.keys())
+    assert ask(stand_in_of(app), "GET", "http://stand-in/v1/nothing", HEADERS, None) is None
+    store.close()
+
+
+def _shape(body: Any) -> Any:
+    """The body without what differs by chance."""
+    if isinstance(body, dict):
+        chance = ("id", "client_secret")
+        return {name: _shape(value) for name, value in body.items() if name not in chance}
+    return body

@@ -71,9 +71,10 @@ def act(play: Play, step: steps.Step) -> None:
     _ACTS[type(step)](play, step)
 
 
-def _subscribe(play: Play, step: steps.Subscribe) -> None:
+def new_subscription(play: Play, step: steps.Subscribe) -> NewSubscription:
+    """What the step subscribes to."""
     codes = play.cast.codes
-    new = NewSubscription(
+    return NewSubscription(
         code=codes.subscriptions[step.name],
         account_id=codes.customers[step.customer],
         items=_items(play, step.items),
@@ -84,7 +85,10 @@ def _subscribe(play: Play, step: steps.Subscribe) -> None:
         anchor=step.anchor,
         coupon_code=codes.coupons[step.coupon] if step.coupon else None,
     )
-    made = subscribe(play.stage.parts, seller_id=play.cast.seller_id, new=new)
+
+
+def _subscribe(play: Play, step: steps.Subscribe) -> None:
+    made = subscribe(play.stage.parts, seller_id=play.cast.seller_id, new=new_subscription(play, step))
     play.subscriptions[step.name] = made.subscription_id
 
 
@@ -136,20 +140,24 @@ def _apply_coupon(play: Play, step: steps.ApplyCoupon) -> None:
         changing.apply_coupon(play.stage.parts, session, play.subscriptions[step.subscription], coupon_code=code)
 
 
-def _usage(play: Play, step: steps.Usage) -> None:
+def new_usage(play: Play, step: steps.Usage) -> NewUsage:
+    """The record of the step."""
     codes = play.cast.codes
-    new = NewUsage(
+    return NewUsage(
         subscription=codes.subscriptions[step.subscription],
         price_code=codes.prices[step.price],
         record_id=step.id,
         quantity=step.quantity,
         used_at=step.timestamp,
     )
+
+
+def _usage(play: Play, step: steps.Usage) -> None:
     with play.stage.parts.begin() as session:
         # The contract refuses any step on what is over; the command lets a batch that is sent again pass.
         if session.get_one(Subscription, play.subscriptions[step.subscription]).status == SubscriptionStatus.CANCELED:
             raise Refused(Fault("subscription", "subscription_canceled", "it is over"))
-        record_usage(session, seller_id=play.cast.seller_id, new=[new], now=step.at)
+        record_usage(session, seller_id=play.cast.seller_id, new=[new_usage(play, step)], now=step.at)
 
 
 def _set_payment_method(play: Play, step: steps.SetPaymentMethod) -> None:

@@ -6,20 +6,24 @@ Parties are filled with synthetic data.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from billing.commands.coupon.create import create_coupon
+from billing.commands.payment_method.adopt import Adopted, adopt_methods
 from billing.commands.price.create import create_prices
 from billing.commands.product.create import create_products
-from billing.commands.profile.create import create_profile
+from billing.commands.profile.create import create_profiles
 from billing.commands.seller.create import create_seller
 from billing.commands.tax_rate.put import put_tax_rate
-from billing.flows.payment_methods import adopt, remove
+from billing.flows.payment_methods import adopt, attach_key, customer_key, remove
 from billing.kernel.ids import new_id
+from billing.models import Profile
 from billing.queries.payment_method import default_method
 from billing.sandbox.scenario.model import CustomerSpec, PriceSpec, Scenario, SellerSpec, Subscribe
 from billing.sandbox.scenario.playing.stage import Stage
@@ -99,15 +103,32 @@ def put_on(stage: Stage, scenario: Scenario) -> Cast:
                 codes.coupons[name], coupon.percent, coupon.amount_minor, None, coupon.duration, coupon.periods
             )
             create_coupon(session, seller_id=seller_id, new=terms)
-        profiles = {
-            name: _profile(session, stage, seller_id, codes.customers[name], customer)
-            for name, customer in scenario.customers.items()
-        }
-    cast = Cast(codes, seller_id, profiles, {ids[codes.prices[name]]: name for name in scenario.prices})
-    for name, customer in scenario.customers.items():
-        if customer.payment_method is not None:
-            give_method(stage, profiles[name], customer.payment_method)
-    return cast
+        profiles = _profiles(session, stage, seller_id, codes, scenario)
+    methods = {profiles[name]: each.payment_method for name, each in scenario.customers.items() if each.payment_method}
+    _bring_methods(stage, seller_id, methods)
+    return Cast(codes, seller_id, profiles, {ids[codes.prices[name]]: name for name in scenario.prices})
+
+
+def _bring_methods(stage: Stage, seller_id: UUID, methods: Mapping[UUID, str]) -> None:
+    """First methods come as an import brings them: at the provider one by one, then as rows together."""
+    provider = stage.parts.provider(stage.account_id)
+    with stage.parts.begin() as session:
+        found = session.execute(select(Profile.id, Profile.anonymous_id).where(Profile.id.in_(methods))).all()
+    adopted = []
+    for profile_id, anonymous_id in found:
+        key = customer_key(anonymous_id, stage.account_id)
+        customer = provider.create_customer(anonymous_id=anonymous_id, key=key)
+        ref = _METHODS[methods[profile_id]]
+        facts = provider.attach_method(customer_ref=customer, method_ref=ref, key=attach_key(customer, ref))
+        adopted.append(Adopted(profile_id, customer, facts, _consent(stage)))
+    with stage.parts.begin() as session:
+        adopt_methods(
+            session, seller_id=seller_id, provider_account_id=stage.account_id, adopted=adopted, now=stage.now
+        )
+
+
+def _consent(stage: Stage) -> Consent:
+    return Consent(text_version="scenario", given_at=stage.now - timedelta(days=1), channel="import")
 
 
 def give_method(stage: Stage, profile_id: UUID, method: str | None) -> None:
@@ -120,7 +141,7 @@ def give_method(stage: Stage, profile_id: UUID, method: str | None) -> None:
         profile_id=profile_id,
         provider_account_id=stage.account_id,
         method_ref=_METHODS[method],
-        consent=Consent(text_version="scenario", given_at=stage.now - timedelta(days=1), channel="import"),
+        consent=_consent(stage),
         method_id=new_id(),
         as_default=True,
     )
@@ -183,8 +204,18 @@ def _price(codes: Codes, name: str, given: PriceSpec) -> NewPrice:
     )
 
 
-def _profile(session: Session, stage: Stage, seller_id: UUID, code: str, given: CustomerSpec) -> UUID:
-    new = NewProfile(
+def _profiles(session: Session, stage: Stage, seller_id: UUID, codes: Codes, scenario: Scenario) -> dict[str, UUID]:
+    new = [_profile(codes.customers[name], customer) for name, customer in scenario.customers.items()]
+    ids = create_profiles(session, stage.parts.keyring, seller_id=seller_id, new=new, now=stage.now)
+    profiles = {name: ids[codes.customers[name]] for name in scenario.customers}
+    # Any number will do in a scenario: none is checked. The profiles are made without one.
+    taxed = [profiles[name] for name, each in scenario.customers.items() if each.tax_id is not None]
+    session.execute(update(Profile).where(Profile.id.in_(taxed)).values(has_tax_id=True))
+    return profiles
+
+
+def _profile(code: str, given: CustomerSpec) -> NewProfile:
+    return NewProfile(
         account_id=code,
         country=given.country,
         personal=Personal(
@@ -195,8 +226,3 @@ def _profile(session: Session, stage: Stage, seller_id: UUID, code: str, given: 
         timezone=given.timezone,
         buyer_kind="business" if given.tax_id else "consumer",
     )
-    profile = create_profile(session, stage.parts.keyring, seller_id=seller_id, new=new, now=stage.now)
-    # Any number will do in a scenario: none is checked.
-    profile.has_tax_id = given.tax_id is not None
-    session.flush()
-    return profile.id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -16,6 +16,7 @@ from billing.queries.due import invoices_to_charge
 from billing.sandbox.scenario import steps
 from billing.sandbox.scenario.model import Scenario
 from billing.sandbox.scenario.playing.acts import Play, act
+from billing.sandbox.scenario.playing.acts_together import subscribe_together, together_from, use_together
 from billing.sandbox.scenario.playing.cast import put_on
 from billing.sandbox.scenario.playing.stage import Stage
 
@@ -70,7 +71,8 @@ class _Player:
     def __init__(self, scenario: Scenario, stage: Stage) -> None:
         self._scenario = scenario
         self._stage = stage
-        self._steps = list(scenario.steps)
+        self._steps = scenario.steps
+        self._place = 0
         self._outages = [(step.at, step.until) for step in scenario.steps if isinstance(step, steps.Outage)]
         self._played = Played(Play(scenario, stage, put_on(stage, scenario)))
         stage.settle()
@@ -78,7 +80,8 @@ class _Player:
     def run(self, passing: Callable[[datetime], None] | None) -> Played:
         while True:
             due = self._next_due()
-            moments = [at for at in (due, self._steps[0].at if self._steps else None) if at is not None]
+            step = self._steps[self._place].at if self._place < len(self._steps) else None
+            moments = [at for at in (due, step) if at is not None]
             if not moments or min(moments) > self._scenario.until:
                 self._end()
                 return self._played
@@ -88,8 +91,8 @@ class _Player:
                 passing(now)
             if due == now:
                 self._scheduled(now)
-            while self._steps and self._steps[0].at == now:
-                self._step(self._steps.pop(0))
+            while self._place < len(self._steps) and self._steps[self._place].at == now:
+                self._place += self._do(self._place)
 
     def _next_due(self) -> datetime | None:
         """The next moment at which the scheduler works: what falls into an outage is done at its end."""
@@ -132,9 +135,32 @@ class _Player:
         with self._stage.parts.begin() as session:
             return bool(session.execute(_DUE, {"now": self._stage.now, "only": subscription_id}).first())
 
+    def _do(self, place: int) -> int:
+        """Do the step at this place, with those that may be done with it. Returns how many."""
+        together = together_from(self._steps, place)
+        if len(together) < 2:
+            self._step(self._steps[place])
+            return 1
+        play = self._played.play
+        self._all_or_each(together.usage, lambda: use_together(play, together.usage))
+        self._all_or_each(together.subscribe, lambda: subscribe_together(play, together.subscribe))
+        return len(together)
+
+    def _all_or_each(self, some: Sequence[steps.Step], act_on_all: Callable[[], None]) -> None:
+        """All at once; where one is refused nothing was done, and each is told by itself what is wrong with it."""
+        if not some:
+            return
+        try:
+            act_on_all()
+        except Refused:
+            for step in some:
+                self._step(step)
+        else:
+            self._stage.settle()
+
     def _step(self, step: steps.Step) -> None:
         subscription = getattr(step, "subscription", None)
-        if subscription is not None and not isinstance(step, steps.Usage):
+        if subscription is not None and not isinstance(step, steps.Usage) and self._outage_at(step.at) is not None:
             self._bill_one_by_one(self._played.play.subscriptions[subscription])
         code, mend = None, ""
         try:

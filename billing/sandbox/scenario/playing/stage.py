@@ -14,9 +14,9 @@ import structlog
 from flask import Flask
 from pydantic import SecretStr
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from billing.commands.slice.cut import cut_each
-from billing.db.clock import SandboxTime
 from billing.db.session import connect, sessions
 from billing.flows import refunding, resolution
 from billing.flows.inbox import HANDLERS
@@ -34,9 +34,8 @@ from billing.sandbox.scenario.playing.transports import Line, Mounted, MountedWi
 from billing.sandbox.stripe.app import create_app, stand_in_of
 from billing.sandbox.stripe.background import run_due
 from billing.sandbox.stripe.faults import NoAnswer
-from billing.sandbox.stripe.store import MEMORY, Store
+from billing.sandbox.stripe.store import SPILLED, Store
 from billing.settings import Settings
-from billing.webhooks.app import create_app as create_receiver
 
 ROUNDS = 20
 """Technical waits are run at once, at most so many rounds a moment."""
@@ -89,6 +88,16 @@ _TRY_AGAIN = text(
 
 
 @dataclass(slots=True)
+class PlayedTime:
+    """Business time of a played scenario: where the player put it."""
+
+    instant: datetime
+
+    def now(self, _: Session) -> datetime:
+        return self.instant
+
+
+@dataclass(slots=True)
 class Stage:
     """One scenario's world. `now` is business time, on both sides."""
 
@@ -98,27 +107,21 @@ class Stage:
     stand_in: Flask
     account_id: UUID
     now: datetime
+    time: PlayedTime
 
     def set_clock(self, now: datetime) -> None:
         """Move business time and the stand-in's clock."""
-        self.now = now
+        self.time.instant = self.now = now
         stand_in_of(self.stand_in).clock.set(now)
-        with self.parts.begin() as session:
-            session.execute(
-                text(
-                    "INSERT INTO billing.sandbox_clock (one, instant) VALUES (1, :now) "
-                    "ON CONFLICT (one) DO UPDATE SET instant = excluded.instant"
-                ),
-                {"now": now},
-            )
 
     def settle(self) -> None:
         """Do what messages ask for, until nothing is under way. Raises `NotSettled` that names what is."""
-        self.line.drain(self.parts)
+        busy = self.line.drain(self.parts)
         for _ in range(ROUNDS):
-            run_due(stand_in_of(self.stand_in), early=True)
-            self.line.drain(self.parts)
-            if not self._under_way():
+            busy |= bool(run_due(stand_in_of(self.stand_in), early=True))
+            busy |= self.line.drain(self.parts)
+            # Where nobody asked for anything, nothing was begun.
+            if not busy or not self._under_way():
                 return
             resolution.resolve(self.parts)
             refunding.sweep(self.parts)
@@ -143,8 +146,8 @@ def quietly() -> None:
 @contextmanager
 def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
     """A fresh stage at `now`, closed at the end of the block."""
-    line, receiver, store = Line(), Receiver(), Store(MEMORY)
-    stand_in = create_app(store, deliver=receiver, seed=1, in_process=True)
+    line, receiver, store = Line(), Receiver(), Store(SPILLED)
+    stand_in = create_app(store, deliver_many=receiver, seed=1, in_process=True)
     stand_in_of(stand_in).configure({"minimums": False, "limits": False, "max_confirms": 1_000_000})
     api_key = "sk_test_" + secrets.token_hex(12)
     endpoint = stand_in.test_client().post(
@@ -159,6 +162,7 @@ def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
         stripe_webhook_secret=SecretStr(endpoint.get_json()["secret"]),
         billing_sandbox=True,
     )
+    time = PlayedTime(now)
     client = build_client(
         api_key=api_key,
         connect_s=1,
@@ -169,17 +173,17 @@ def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
     provider = StripeProvider(client=client, livemode=False, tens_only=False)
     parts = Parts(
         settings=settings,
-        sessions=sessions(connect(database_url), {TRANSPORT: line}),
-        clock=SandboxTime(),
+        sessions=sessions(connect(database_url, ping=False), {TRANSPORT: line}),
+        clock=time,
         keyring=Keyring.from_setting(generate()),
         provider_for=lambda _provider, _code: provider,
     )
-    receiver.listen(create_receiver(parts))
+    receiver.listen(parts)
     try:
         pin(parts, provider="stripe", code="default", livemode=False)
         with parts.begin() as session:
             account_id = session.scalars(select(ProviderAccount.id)).one()
-        stage = Stage(parts, line, MountedWitness(stand_in), stand_in, account_id, now)
+        stage = Stage(parts, line, MountedWitness(stand_in), stand_in, account_id, now, time)
         stage.set_clock(now)
         yield stage
     finally:

@@ -44,7 +44,7 @@ def tell(played: Played) -> Json:
     return told | {
         "refusals": [
             {"step": each.step.number, "at": format_instant(each.step.at), "do": each.step.do, "code": each.code}
-            for each in played.refusals
+            for each in sorted(played.refusals, key=lambda refusal: (refusal.step.at, refusal.step.number))
             if each.code is not None
         ],
         "provider": {"net_charged": _net_charged(played)},

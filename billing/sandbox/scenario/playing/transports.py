@@ -10,19 +10,22 @@ from uuid import UUID
 
 import requests
 from flask import Flask
-from flask.testing import FlaskClient
 
 from billing.flows import collection, inbox, refunding, renewal
+from billing.flows.inbox import Delivery
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderUnavailable
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import Message
 from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, REFUNDS_SEND, RENEWALS_BILL
+from billing.sandbox.stripe.app import stand_in_of
+from billing.sandbox.stripe.mounted import ask
+from billing.webhooks.stripe import take
 
-_WORK: dict[str, Callable[[Parts, UUID], object]] = {
+_WORK: dict[str, Callable[..., object]] = {
     RENEWALS_BILL.name: renewal.bill,
     COLLECTIONS_CHARGE.name: collection.charge,
-    INBOX_PROCESS.name: inbox.process,
+    INBOX_PROCESS.name: inbox.process_all,
     REFUNDS_SEND.name: refunding.send,
 }
 """What each message has done by. Ticks wake sweeps; the player runs those itself."""
@@ -38,28 +41,29 @@ class Line:
         """Take over what a transaction sent at its commit."""
         self._messages.extend(messages)
 
-    def drain(self, parts: Parts) -> None:
-        """Do what the messages ask for, and what that sends, to the end."""
+    def drain(self, parts: Parts) -> bool:
+        """Do what the messages ask for, and what that sends, to the end. False where nobody asked for anything."""
+        asked = bool(self._messages)
         while self._messages:
             task, ids = self._messages.popleft()
             if task.name in _WORK:
-                _WORK[task.name](parts, UUID(ids[0]))
+                _WORK[task.name](parts, *map(UUID, ids))
+        return asked
 
 
 class Mounted:
-    """Requests straight into an application."""
+    """Requests straight into the stand-in."""
 
     def __init__(self, app: Flask) -> None:
-        self._client = app.test_client()
+        self._stand_in = stand_in_of(app)
 
     def __call__(
         self, method: str, url: str, headers: Mapping[str, str], body: Any
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        parts = urlsplit(url)
-        answer = self._client.open(
-            parts.path, query_string=parts.query, method=method, headers=dict(headers), data=body
-        )
-        return answer.get_data(), answer.status_code, dict(answer.headers)
+        answer = ask(self._stand_in, method, url, headers, body)
+        if answer is None:
+            raise LookupError(f"the stand-in serves no {method} {urlsplit(url).path}")
+        return answer
 
 
 class MountedWitness(Witness):
@@ -77,18 +81,17 @@ class MountedWitness(Witness):
 
 
 class Receiver:
-    """Carries the stand-in's webhooks to the real receiving application, once there is one."""
+    """Carries the stand-in's webhooks to the real receiver's door, once it is open: what waits together at once."""
 
     def __init__(self) -> None:
-        self._client: FlaskClient | None = None
+        self._parts: Parts | None = None
 
-    def listen(self, app: Flask) -> None:
-        """From now on deliveries go to `app`."""
-        self._client = app.test_client()
+    def listen(self, parts: Parts) -> None:
+        """From now on deliveries go to the receiver over these parts."""
+        self._parts = parts
 
-    def __call__(self, url: str, body: bytes, headers: dict[str, str]) -> int:
-        if self._client is None:
+    def __call__(self, parcels: list[tuple[str, bytes, dict[str, str]]]) -> list[int | None]:
+        if self._parts is None:
             raise OSError("nobody listens yet")
-        sent = {name: value for name, value in headers.items() if name.lower() != "content-type"}
-        answer = self._client.post(urlsplit(url).path, data=body, headers=sent, content_type="application/json")
-        return answer.status_code
+        deliveries = [Delivery(body, headers["Stripe-Signature"]) for _, body, headers in parcels]
+        return [status for _, status in take(self._parts, "default", deliveries)]
