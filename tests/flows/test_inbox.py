@@ -259,3 +259,25 @@ def test_events_of_money_that_our_rows_show_are_closed_together_and_nothing_is_r
         counts.append(len(sent))
     assert counts[0] == counts[1]
     assert len(list(acme.witness.requests())) == asked
+
+
+def test_a_decline_that_our_rows_show_is_not_read_again(acme: Company) -> None:
+    acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    collection.plan(acme.parts)
+    acme.run_messages()
+    acme.wait_for(lambda: any(event.type == "payment_intent.payment_failed" for event in _events(acme)))
+    acme.settle()
+    (event,) = [event for event in _events(acme) if event.type == "payment_intent.payment_failed"]
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.provider_event SET status = 'received'"))
+    asked = len(list(acme.witness.requests()))
+    assert inbox.process(acme.parts, event.id) is EventStatus.PROCESSED
+    assert len(list(acme.witness.requests())) == asked
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.provider_event SET status = 'received'"))
+        session.execute(text("UPDATE billing.payment SET charge_ref = 'ch_another'"))
+    assert inbox.process(acme.parts, event.id) is EventStatus.PROCESSED
+    assert len(list(acme.witness.requests())) == asked + 1

@@ -45,7 +45,7 @@ class PlayedSettings(Settings):
     """Settings of a played scenario: nothing waits on wall time, and one call is made after another."""
 
     billing_charges_in_flight: int = 100
-    billing_provider_calls_per_s: float | None = 1e6
+    billing_provider_calls_per_s: float | None = 2e4
     billing_provider_endpoint_calls_per_s: float | None = 0
 
     @property
