@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, TypeVar
-from urllib.parse import quote_plus
+from typing import Any, TypeVar
 from uuid import UUID
 
 import stripe
 from stripe.params import (
     BalanceTransactionListParams,
     ChargeListParams,
-    PaymentIntentConfirmParams,
-    PaymentIntentCreateParams,
     PaymentIntentListParams,
     RefundListParams,
 )
@@ -36,13 +33,9 @@ from billing.providers.port import (
     SetupFacts,
     SetupStarted,
 )
-from billing.providers.stripe import facts, listing, outcomes, signature
+from billing.providers.stripe import charging, facts, listing, outcomes, signature
 from billing.providers.stripe.amounts import to_provider
 from billing.providers.stripe.failures import Failure, failure_of, headers_of
-
-_METHOD_TYPE: Final = "card"
-# Named on every intent, so that a switch in Stripe's dashboard can't change what it accepts. The parameter is
-# `allowed_payment_method_types`: since 2026-09-30.endive Stripe refuses `payment_method_types`.
 
 MAX_PAGES = 1000
 """A list that doesn't end within these pages raises: no customer of ours has 100,000 intents."""
@@ -89,7 +82,11 @@ class StripeProvider:
 
         def send() -> SetupStarted:
             answer = self._v1.setup_intents.create(
-                {"customer": customer_ref, "usage": "off_session", "allowed_payment_method_types": [_METHOD_TYPE]},
+                {
+                    "customer": customer_ref,
+                    "usage": "off_session",
+                    "allowed_payment_method_types": [charging.METHOD_TYPE],
+                },
                 {"idempotency_key": key},
             )
             return facts.setup_started(answer.to_dict())
@@ -129,47 +126,15 @@ class StripeProvider:
         amount = to_provider(request.amount_minor, request.currency, tens_only=self._tens_only)
         try:
             answer = (
-                self._create(request, amount, key)
+                charging.create(self._client, request, amount, key)
                 if request.intent_ref is None
-                else self._confirm(request, request.intent_ref, key)
+                else charging.confirm(self._client, request, request.intent_ref, key)
             )
             raw = answer.data if isinstance(answer.data, dict) else {}
             return outcomes.of_answer(raw, request=request, headers=headers_of(answer.headers))
         except Exception as error:  # noqa: BLE001 - after sending, whatever breaks here leaves the outcome open
             failure = failure_of(error)
         return outcomes.of_failure(failure, first_sending=key_age_s <= 0)
-
-    # Both by the SDK's raw requests: its typed ones turn every object of an answer into one of its own, which costs as
-    # much again as the call; what is read of them is in `outcomes` alone.
-
-    def _create(self, request: ChargeRequest, amount: int, key: str) -> stripe.StripeResponse:
-        params: PaymentIntentCreateParams = {
-            "amount": amount,
-            "currency": request.currency,
-            "customer": request.customer_ref,
-            "payment_method": request.method_ref,
-            "allowed_payment_method_types": [_METHOD_TYPE],
-            "confirm": True,
-            "metadata": {"invoice_id": str(request.invoice_id), "payment_id": str(request.payment_id)},
-        }
-        if request.on_session:
-            params["use_stripe_sdk"] = True
-        else:
-            params["off_session"] = True
-        return self._raw("/v1/payment_intents", {**params}, key)
-
-    def _confirm(self, request: ChargeRequest, intent_ref: str, key: str) -> stripe.StripeResponse:
-        params: PaymentIntentConfirmParams = {"payment_method": request.method_ref}
-        if request.on_session:
-            # Stripe's own script takes the next step, on our page.
-            params["use_stripe_sdk"] = True
-        else:
-            params["off_session"] = True
-        return self._raw(f"/v1/payment_intents/{quote_plus(intent_ref)}/confirm", {**params}, key)
-
-    def _raw(self, path: str, params: dict[str, Any], key: str) -> stripe.StripeResponse:
-        answer: stripe.StripeResponse = self._client.raw_request("post", path, **params, idempotency_key=key)
-        return answer
 
     def cancel_intent(self, intent_ref: str, *, key: str) -> IntentFacts:
         """Cancel, or learn why not: where Stripe refuses for the intent's state, its present state is returned."""
