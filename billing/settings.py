@@ -145,6 +145,11 @@ class Settings(BaseSettings):
         return 1.0 if self.billing_sandbox else 5.0
 
     @property
+    def stream_s(self) -> float:
+        """A worker that charges goes on to the next slice for so long, then other work has its turn."""
+        return self.tick_s
+
+    @property
     def breaker_s(self) -> tuple[float, float]:
         """A provider that is away is left alone for so long, at first and at most."""
         return (0.5, 2.0) if self.billing_sandbox else (10.0, 120.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from uuid import UUID
 
@@ -12,9 +13,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from billing.commands.invoice.hold import hold_invoice
 from billing.commands.payment.open import open_payments
 from billing.commands.profile.quarantine import quarantine
-from billing.commands.slice.claim import ClaimedSlice, claim, end, hold_token
+from billing.commands.slice.claim import ClaimedSlice, claim, claim_next, end, hold_token
 from billing.commands.slice.cut import cut
 from billing.db.clock import wall_now
+from billing.flows.carrying import may_open, rooms
 from billing.flows.parts import Parts
 from billing.flows.restoring import recognise
 from billing.flows.sending import Attempt, send_all
@@ -33,22 +35,30 @@ _log = structlog.get_logger(__name__)
 
 
 def plan(parts: Parts) -> int:
-    """Cut invoices that are due for a try into slices and nudge a worker for each. Returns their number."""
+    """Cut invoices that are due for a try into slices and nudge a worker for each. Returns their number.
+
+    No more than their provider account can take in the near future; the rest stays due.
+    """
     if not recognise(parts):
         return 0
     with parts.begin() as session:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext('billing.collections.plan'))")):
             return 0
-        invoices = invoices_to_charge(session, now=parts.clock.now(session), most=parts.settings.billing_plan_limit)
-        if not invoices:
+        by_account = {room.account: room for room in rooms(parts, session)}
+        most = {account: room.invoices for account, room in by_account.items()}
+        due = invoices_to_charge(session, now=parts.clock.now(session), most=most)
+        if not due:
             return 0
-        cut(session, kind="charges", members=invoices, size=parts.settings.billing_charge_slice)
+        for account, invoices in due.items():
+            cut(session, kind="charges", members=invoices, size=by_account[account].slice_size, account=account)
         failpoint("charge.planned")
-    return len(invoices)
+    return sum(map(len, due.values()))
 
 
 def charge(parts: Parts, slice_id: UUID) -> int:
-    """Charge one slice. Returns the number of attempts sent; 0 where the slice is done or in other hands.
+    """Charge one slice, and those that wait behind it, for a while: calls never pause between two slices.
+
+    Returns the number of attempts opened; 0 where the slice is done or in other hands.
 
     The slice ends when its attempts are committed: from then on each attempt is its own job, with its own lease.
     """
@@ -56,6 +66,29 @@ def charge(parts: Parts, slice_id: UUID) -> int:
         claimed = claim(session, slice_id=slice_id, lease_s=parts.settings.lease_s)
     if claimed is None:
         return 0
+    first = _opened(parts, claimed)
+    sent, until = len(first), time.monotonic() + parts.settings.stream_s
+
+    def more() -> list[Attempt]:
+        """While the last calls are on their way: the attempts of the next slice that nobody has begun."""
+        nonlocal sent
+        while time.monotonic() < until:
+            with parts.begin() as session:
+                following = claim_next(session, kind="charges", lease_s=parts.settings.lease_s)
+            if following is None:
+                break
+            attempts = _opened(parts, following)
+            if attempts:
+                sent += len(attempts)
+                return attempts
+        return []
+
+    send_all(parts, first, rank=Rank.CHARGES, more=more if parts.settings.stream_s else None)
+    return sent
+
+
+def _opened(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
+    """The slice's attempts, committed; none where its opening failed, which is then dealt with."""
     failpoint("charge.pre_freeze")
     try:
         attempts = _open(parts, claimed)
@@ -63,22 +96,22 @@ def charge(parts: Parts, slice_id: UUID) -> int:
         # Another worker opened one of these first, or the database is away: look again at the next sweep.
         _log.info("charge_slice_given_back", slice=str(claimed.id), reason=type(race).__name__)
         give_back(parts, claimed, error=type(race).__name__)
-        return 0
+        return []
     except Exception as error:  # noqa: BLE001 (whatever it is, the good ones of the slice must still be charged)
         _divide(parts, claimed, error)
-        return 0
+        return []
     failpoint("charge.frozen")
-    send_all(parts, attempts, rank=Rank.CHARGES)
-    return len(attempts)
+    return attempts
 
 
 def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
     with parts.begin() as session:
         hold_token(session, claimed)
         now = parts.clock.now(session)
+        members = claimed.member_ids[: may_open(session, claimed.provider_account_id)]
         for unsound in unsound_customers(session, claimed.member_ids):
             quarantine(session, profile_id=unsound.profile_id, detail=unsound.detail, now=now)
-        due = load_due(session, invoices=claimed.member_ids, now=now)
+        due = load_due(session, invoices=members, now=now)
         opened = open_payments(session, due, now=now, wall=wall_now(session), lease_s=parts.settings.lease_s)
         attempts = [Attempt.of(payment, sent_before=False) for payment in opened.payments]
         end(session, claimed, status=SliceStatus.DONE)
@@ -95,7 +128,14 @@ def _divide(parts: Parts, claimed: ClaimedSlice, error: Exception) -> None:
             end(session, claimed, status=SliceStatus.SPLIT, error=redact_error(error))
             middle = len(members) // 2
             for half in (members[:middle], members[middle:]):
-                cut(session, kind="charges", members=half, size=len(members), parent=claimed.id)
+                cut(
+                    session,
+                    kind="charges",
+                    members=half,
+                    size=len(members),
+                    parent=claimed.id,
+                    account=claimed.provider_account_id,
+                )
             return
         end(session, claimed, status=SliceStatus.DONE, error=redact_error(error))
         invoice = session.get_one(Invoice, members[0])

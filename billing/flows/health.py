@@ -17,6 +17,8 @@ from billing.kernel.errors import ProviderRefused, ProviderUnavailable, Refused,
 from billing.queries.brakes import brakes_in_force, told_of
 from billing.queries.operations.health import beats, server_version
 from billing.queries.operations.work import count_open_work
+from billing.queries.rate import Line as CallLine
+from billing.queries.rate import is_slowed, lines
 from billing.queue.names import QUEUES, TICKS
 
 STALE_TICKS = 3
@@ -58,6 +60,7 @@ def examine(parts: Parts, broker: Callable[[], BrokerView]) -> Iterator[Line]:
     yield from _providers(parts, migrated=migrated)
     yield _mail(parts)
     if migrated:
+        yield from _calls(parts)
         yield from _ticks(parts)
         yield from _brakes(parts)
         yield _work(parts)
@@ -128,6 +131,27 @@ def _account(parts: Parts, code: str, *, livemode: bool, migrated: bool) -> Line
     except Refused as refused:
         return Line(name, State.MEND, _mend(refused))
     return Line(name, State.OK, f"account {facts.account_ref} in {mode} mode" + (", pinned" if migrated else ""))
+
+
+def _calls(parts: Parts) -> Iterator[Line]:
+    with parts.begin() as session:
+        known = [line for line in lines(session) if line.rate_per_s is not None]
+    for line in known:
+        name = f"{line.provider} {line.code} calls"
+        if line.tripped:
+            yield Line(name, State.MEND, f"{told_of_line(line)}; charges wait, see docs/operate.md")
+        else:
+            yield Line(name, State.NOTE if line.wait_s > 0 or is_slowed(line) else State.OK, told_of_line(line))
+
+
+def told_of_line(line: CallLine) -> str:
+    """One line to a provider, in words."""
+    if line.tripped:
+        return f"the breaker is open: {line.down_streak} calls in a row had no answer; a probe in {line.wait_s:.0f} s"
+    if line.wait_s > 0:
+        return f"the provider asked for a pause; it ends in {line.wait_s:.0f} s"
+    slowed = f", slowed by 429s below its limit of {line.limit_per_s:.0f}" if is_slowed(line) else ""
+    return f"{line.measured_per_s:.0f} a second of {line.rate_per_s:.0f}{slowed}; {line.throttled} answered 429 so far"
 
 
 def _ticks(parts: Parts) -> Iterator[Line]:

@@ -23,7 +23,7 @@ from billing.flows.payment_events import payment_intent
 from billing.flows.payout_events import payout
 from billing.flows.refund_events import refund
 from billing.flows.setup_events import setup_intent
-from billing.kernel.errors import Fault, ProviderUnavailable, Refused, Stale
+from billing.kernel.errors import Fault, NoPermit, ProviderUnavailable, Refused, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import EventStatus
 from billing.models import ProviderAccount
@@ -157,6 +157,12 @@ def _handle(parts: Parts, claimed: ClaimedEvent) -> EventStatus | None:
     except Stale as late:
         _log.info("event_stale", event=str(claimed.id), reason=str(late))
         return None
+    except NoPermit as none:
+        # The provider is left alone, or others go first: the event waits, and no try is used up.
+        with parts.begin() as session:
+            again_s = max(none.retry_after_s or 0.0, parts.settings.back_off_s[0])
+            close(session, claimed, status=EventStatus.RECEIVED, error=str(none), again_s=again_s, untried=True)
+        return EventStatus.RECEIVED
     except ProviderUnavailable as later:
         return _put_back(parts, claimed, error=str(later), wish_s=later.retry_after_s)
     except Exception as error:  # noqa: BLE001 (a handler's fault of any kind is tried again, then becomes work)

@@ -18,6 +18,7 @@ from billing.commands.invoice.issue import DocumentKey, Issued, issue
 from billing.commands.invoice.planned import Held, PlannedInvoice
 from billing.commands.key.obtain import document_key
 from billing.commands.slice.cut import cut
+from billing.flows.carrying import rooms
 from billing.flows.parts import Parts
 from billing.models import Seller
 from billing.privacy.sealed import unseal
@@ -54,14 +55,21 @@ def _review_h(session: Session, held: Sequence[PlannedInvoice]) -> dict[UUID, in
 
 
 def charge_soon(parts: Parts, session: Session, due: Sequence[tuple[UUID, UUID]]) -> None:
-    """Cut (profile, invoice) into slices, oldest first, with at most one invoice of a customer in each slice."""
-    seen: Counter[UUID] = Counter()
-    rounds: dict[int, list[UUID]] = defaultdict(list)
-    for profile_id, invoice_id in due:
-        rounds[seen[profile_id]].append(invoice_id)
-        seen[profile_id] += 1
-    for members in rounds.values():
-        cut(session, kind="charges", members=members, size=parts.settings.billing_charge_slice)
+    """Cut (profile, invoice) into slices, oldest first, with at most one invoice of a customer in each slice.
+
+    What its provider account can't take soon is left to the tick, which finds it by its row.
+    """
+    if not due:
+        return
+    for room in rooms(parts, session, profiles=[profile_id for profile_id, _ in due]):
+        theirs = [each for each in due if each[0] in room.profiles][: room.invoices]
+        seen: Counter[UUID] = Counter()
+        rounds: dict[int, list[UUID]] = defaultdict(list)
+        for profile_id, invoice_id in theirs:
+            rounds[seen[profile_id]].append(invoice_id)
+            seen[profile_id] += 1
+        for members in rounds.values():
+            cut(session, kind="charges", members=members, size=room.slice_size, account=room.account)
 
 
 def open_parties(parts: Parts, standing: Standing) -> dict[UUID, bytes]:

@@ -109,7 +109,11 @@ class Permits:
     def _kept_or_taken(self, key: _Key) -> Permit | Denied:
         kept, stale = self._kept[key], time.monotonic() - _STALE_S
         while kept:
-            permit = kept.popleft()
+            try:
+                permit = kept.popleft()
+            except IndexError:
+                # Given up meanwhile, by a call that was not answered.
+                break
             if permit.at > stale:
                 return permit
         endpoint, rank = key
@@ -124,6 +128,10 @@ class Permits:
         """What the call under this permit told of the line. Costs nothing while all is well; never raises."""
         if reach is Reach.ANSWERED and not (permit.probe or permit.watched):
             return
+        if reach is not Reach.ANSWERED:
+            # What was taken before belongs to a line that was well.
+            for kept in list(self._kept.values()):
+                kept.clear()
         told = Told(permit.endpoint, reach, retry_after_s, permit.probe)
         first_s, most_s = self.settings.breaker_s
         try:

@@ -20,6 +20,7 @@ from billing.kernel.status import PaymentStatus
 from billing.models import Payment
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.queries.brakes import BrakeKind, moving
+from billing.queries.rate import is_probing
 from billing.queries.waiting import charges_claimed, take_waiting, waiting_attempts
 from billing.rules.rate import Rank
 
@@ -30,10 +31,11 @@ def resolve(parts: Parts) -> int:
     A prepared one was never sent: it is sent now. All others are asked about; none is overtaken by a new attempt.
     """
     with parts.begin() as session:
+        most = 1 if is_probing(session) else parts.settings.billing_charge_slice
         questions = read_questions(
             parts,
             session,
-            take_waiting(session, lease_s=parts.settings.lease_s, most=parts.settings.billing_charge_slice),
+            take_waiting(session, lease_s=parts.settings.lease_s, most=most),
         )
     if not questions:
         return 0

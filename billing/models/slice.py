@@ -23,6 +23,8 @@ class Slice(Identified, Versioned, Base):
     subscription_ids: Mapped[list[UUID] | None]
     """Only these subscriptions of the one profile: the last halvings."""
     parent_id: Mapped[UUID | None]
+    provider_account_id: Mapped[UUID | None]
+    """Whose calls a slice of charges needs, as it looked when it was cut; null where none does."""
     status: Mapped[str]
     tries: Mapped[int] = mapped_column(default=0)
     token: Mapped[int] = mapped_column(default=0)

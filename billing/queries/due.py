@@ -36,9 +36,14 @@ def profiles_to_renew(session: Session, *, now: datetime, most: int) -> list[UUI
 
 _INVOICES = text(
     f"""
-    SELECT i.id
+    SELECT wanted.account_id, due.id
+    FROM unnest(CAST(:accounts AS uuid[]), CAST(:most AS int[])) AS wanted(account_id, most)
+    CROSS JOIN (VALUES (1, 'draft'), (2, 'open')) AS kind(place, status)
+    CROSS JOIN LATERAL (
+    SELECT i.id, i.next_attempt_at
     FROM billing.invoice i
-    WHERE i.status IN ('open', 'draft') AND i.hold_id IS NULL
+    LEFT JOIN billing.payment_method m ON m.profile_id = i.profile_id AND m.is_default
+    WHERE i.status = kind.status AND m.provider_account_id IS NOT DISTINCT FROM wanted.account_id AND i.hold_id IS NULL
       AND i.next_attempt_at IS NOT NULL AND i.next_attempt_at <= :now
       AND (i.charge_not_before IS NULL OR i.charge_not_before <= clock_timestamp())
       AND NOT EXISTS (SELECT FROM billing.profile p WHERE p.id = i.profile_id AND p.hold_id IS NOT NULL)
@@ -46,11 +51,26 @@ _INVOICES = text(
         SELECT unnest(member_ids) FROM billing.slice WHERE kind = 'charges' AND status IN ('pending', 'running'))
       AND {moves(BrakeKind.COLLECT, "i")}
     ORDER BY i.next_attempt_at, i.id
-    LIMIT :most
+    LIMIT wanted.most) AS due
+    ORDER BY kind.place, due.next_attempt_at, due.id
     """  # noqa: S608 (our own words)
 )
 
 
-def invoices_to_charge(session: Session, *, now: datetime, most: int) -> list[UUID]:
-    """Open invoices whose next try is due and that no hold, brake or live slice covers, longest due first."""
-    return list(session.execute(_INVOICES, {"now": now, "most": most}).scalars())
+def invoices_to_charge(
+    session: Session, *, now: datetime, most: dict[UUID | None, int]
+) -> dict[UUID | None, list[UUID]]:
+    """Open invoices whose next try is due and that no hold, brake or live slice covers, at most so many an account.
+
+    By the account of the default method; under None those of customers without one. Whoever waits to begin (a draft
+    until its first payment) comes first, then what has been due for longest. Reads the partial index on
+    `next_attempt_at` in its order: its cost follows what is taken, not what is due.
+    """
+    wanted = {account: number for account, number in most.items() if number > 0}
+    due: dict[UUID | None, list[UUID]] = {account: [] for account in wanted}
+    for account, invoice in session.execute(
+        _INVOICES, {"now": now, "accounts": list(wanted), "most": list(wanted.values())}
+    ):
+        if len(due[account]) < wanted[account]:
+            due[account].append(invoice)
+    return {account: invoices for account, invoices in due.items() if invoices}

@@ -9,9 +9,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.models import Refund
+from billing.queries.rate import PAUSED
 
 _TAKE = text(
-    """
+    f"""
     UPDATE billing.refund
     SET token = token + 1, lease_until = clock_timestamp() + make_interval(secs => :lease_s),
         next_check_at = clock_timestamp() + make_interval(secs => :lease_s),
@@ -20,9 +21,10 @@ _TAKE = text(
         SELECT id FROM billing.refund
         WHERE status IN ('pending', 'requires_action') AND next_check_at <= clock_timestamp()
           AND (CAST(:only AS uuid) IS NULL OR id = :only)
+          AND provider_account_id NOT IN ({PAUSED})
         ORDER BY next_check_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
     RETURNING id
-    """
+    """  # noqa: S608 (our own words)
 )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing.kernel.status import COLLECTABLE
 from billing.models import Invoice, Payment, PaymentIntent, UnappliedPayment
+from billing.queries.rate import PAUSED
 
 _CLAIM = """
     UPDATE billing.payment
@@ -24,12 +25,15 @@ _CLAIM = """
         ORDER BY next_check_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
     RETURNING id
 """
-_TAKE = text(_CLAIM.format(condition="next_check_at <= clock_timestamp()"))
+_TAKE = text(_CLAIM.format(condition=f"next_check_at <= clock_timestamp() AND provider_account_id NOT IN ({PAUSED})"))
 _TAKE_ONE = text(_CLAIM.format(condition="id = :only AND (lease_until IS NULL OR lease_until < clock_timestamp())"))
 
 
 def take_waiting(session: Session, *, lease_s: float, most: int) -> list[UUID]:
-    """Claim open attempts whose check is due (wall time). One that was sent and not answered is unknown from now on."""
+    """Claim open attempts whose check is due (wall time). One that was sent and not answered is unknown from now on.
+
+    Those at a provider that is left alone stay due.
+    """
     return list(session.execute(_TAKE, {"lease_s": lease_s, "most": most}).scalars())
 
 

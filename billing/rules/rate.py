@@ -91,12 +91,10 @@ def grown(pace: Pace, limit_per_s: float, *, now: datetime) -> Pace:
     elapsed_s = max(0.0, (now - pace.grown_at).total_seconds())
     step = GROWTH_S * limit_per_s
     rate, ceiling = pace.rate_per_s, pace.ceiling_per_s
-    if ceiling is not None and rate < most:
+    if ceiling is not None:
         fast_s = min(elapsed_s, max(0.0, (ceiling * NEAR - rate) / step))
         rate += step * fast_s + step / 10 * (elapsed_s - fast_s)
-    else:
-        rate += step * elapsed_s
-    if rate >= most:
+    if ceiling is None or rate >= most:
         rate, ceiling = most, None
     return replace(pace, limit_per_s=limit_per_s, rate_per_s=rate, ceiling_per_s=ceiling, grown_at=now)
 

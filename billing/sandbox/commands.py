@@ -16,6 +16,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from billing import models
+from billing.flows.health import told_of_line
 from billing.flows.parts import Parts
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import BillingError, Fault, Refused
@@ -24,6 +25,7 @@ from billing.ops.opening import opened
 from billing.ops.options import INSTANT, as_json
 from billing.ops.telling import tell_json, tell_table
 from billing.queries.brakes import brakes_in_force, told_of
+from billing.queries.rate import lines
 from billing.sandbox import clock as business
 from billing.sandbox import environment
 from billing.sandbox.demo import claim
@@ -126,7 +128,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
     stack = Stack(environment.chosen().name)
     _tell_status(stack, as_json=as_json)
     if not as_json:
-        _tell_brakes()
+        _tell_brakes_and_lines()
     context.exit(0 if all(part.pid for part in stack.status()) else FINDING)
 
 
@@ -138,12 +140,15 @@ def _tell_status(stack: Stack, *, as_json: bool) -> None:
         tell_table(rows, _COLUMNS)
 
 
-def _tell_brakes() -> None:
-    """What is stopped by whom and why, where the database can tell."""
+def _tell_brakes_and_lines() -> None:
+    """What is stopped by whom and why, and how the lines to the providers are, where the database can tell."""
     try:
         with opened().begin() as session:
             for row in brakes_in_force(session):
                 click.echo(f"{row.kind} {told_of(row)}")
+            for line in lines(session):
+                if line.rate_per_s is not None:
+                    click.echo(f"{line.provider} {line.code} calls: {told_of_line(line)}")
     except (BillingError, DBAPIError):
         return
 

@@ -56,7 +56,7 @@ _CLAIM = """
 _CLOSE = text(
     """
     UPDATE billing.provider_event
-    SET status = :status, error = :error, handled_at = :handled_at, lease_until = NULL,
+    SET status = :status, error = :error, tries = tries - :untried, handled_at = :handled_at, lease_until = NULL,
         next_try_at = CASE WHEN :again_s < 0 THEN NULL ELSE clock_timestamp() + make_interval(secs => :again_s) END,
         version = version + 1, updated_at = clock_timestamp()
     WHERE id = :id AND token = :token AND status = 'processing'
@@ -110,10 +110,12 @@ def close(
     now: datetime | None = None,
     error: str | None = None,
     again_s: float = -1.0,
+    untried: bool = False,
 ) -> None:
     """Write how handling ended, and close the work item of an earlier failure. `now` (business) is null if put back.
 
-    `again_s` (wall seconds) sets the next try of one put back. Raises `Stale`.
+    `again_s` (wall seconds) sets the next try of one put back; `untried`: nothing was tried, so no try is used up.
+    Raises `Stale`.
     """
     row = session.execute(
         _CLOSE,
@@ -124,6 +126,7 @@ def close(
             "error": error,
             "handled_at": now,
             "again_s": again_s,
+            "untried": int(untried),
         },
     ).one_or_none()
     if row is None:

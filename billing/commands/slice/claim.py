@@ -23,6 +23,7 @@ class ClaimedSlice:
     subscription_ids: list[UUID] | None
     tries: int
     token: int
+    provider_account_id: UUID | None
 
 
 _CLAIM = text(
@@ -32,8 +33,16 @@ _CLAIM = text(
         lease_until = clock_timestamp() + make_interval(secs => :lease_s), updated_at = clock_timestamp()
     WHERE id = :id AND status IN ('pending', 'running') AND (lease_until IS NULL OR lease_until < clock_timestamp())
       AND {SAME}
-    RETURNING id, kind, member_ids, subscription_ids, tries, token
+    RETURNING id, kind, member_ids, subscription_ids, tries, token, provider_account_id
     """  # noqa: S608 (our own words)
+)
+
+_NEXT = text(
+    """
+    SELECT id FROM billing.slice
+    WHERE kind = :kind AND status = 'pending' AND lease_until IS NULL
+    ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+    """
 )
 
 
@@ -44,6 +53,12 @@ def claim(session: Session, *, slice_id: UUID, lease_s: float) -> ClaimedSlice |
     """
     row = session.execute(_CLAIM, {"id": slice_id, "lease_s": lease_s}).one_or_none()
     return ClaimedSlice(*row) if row else None
+
+
+def claim_next(session: Session, *, kind: str, lease_s: float) -> ClaimedSlice | None:
+    """Take the oldest slice of the kind that nobody has begun, or None where there is none."""
+    found = session.execute(_NEXT, {"kind": kind}).scalar_one_or_none()
+    return claim(session, slice_id=found, lease_s=lease_s) if found else None
 
 
 def hold_token(session: Session, claimed: ClaimedSlice) -> None:

@@ -31,8 +31,12 @@ def cut(
     size: int,
     subscriptions: Sequence[UUID] | None = None,
     parent: UUID | None = None,
+    account: UUID | None = None,
 ) -> list[UUID]:
-    """Write slices of at most `size` members and nudge a worker for each. Returns their ids."""
+    """Write slices of at most `size` members and nudge a worker for each. Returns their ids.
+
+    `account`: the provider account whose calls they need.
+    """
     portions = [list(members[start : start + size]) for start in range(0, len(members), size)]
     ids = new_ids(len(portions))
     if ids:
@@ -45,6 +49,7 @@ def cut(
                     "member_ids": portion,
                     "subscription_ids": list(subscriptions) if subscriptions is not None else None,
                     "parent_id": parent,
+                    "provider_account_id": account,
                     "status": SliceStatus.PENDING,
                 }
                 for id_, portion in zip(ids, portions, strict=True)

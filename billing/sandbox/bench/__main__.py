@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from billing.sandbox.bench import audits as audits_bench
+from billing.sandbox.bench import charges as charges_bench
 from billing.sandbox.bench import recognition as recognition_bench
 from billing.sandbox.bench import renewals as renewals_bench
 from billing.sandbox.bench import simulate as simulate_bench
@@ -36,6 +37,18 @@ def renewals(*, due: int, mixed_due: int, mixed: bool | None, workers: int, curv
         curve=(5_000, 50_000, 500_000) if curve else (),
         report=Report(as_json),
     )
+
+
+@bench.command()
+@click.option("--seconds", type=_SOME, default=20, show_default=True, help="How long each case with a cap is to last.")
+@click.option("--charges", type=_SOME, default=3_000, show_default=True, help="Of the case without a cap.")
+@click.option("--full", is_flag=True, help="100,000 charges in the case without a cap: memory over a long run.")
+@click.option("--in-flight", type=_SOME, default=48, show_default=True, help="Calls at once, of both.")
+@_JSON
+def charges(*, seconds: int, charges: int, full: bool, in_flight: int, as_json: bool) -> None:
+    """One worker against a slow stand-in with a cap, with and without webhook re-reads; and beside the bare SDK."""
+    number = 100_000 if full else charges
+    charges_bench.run(seconds=seconds, charges=number, in_flight=in_flight, report=Report(as_json))
 
 
 @bench.command()

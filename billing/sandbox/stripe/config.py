@@ -26,6 +26,10 @@ class Config:
     """A confirm beyond this many cancels the intent, as Stripe's variable limit does."""
     rate_limit_per_s: float = 0
     """Requests a second and account, in wall time; 0 = no limit."""
+    endpoint_limit_per_s: float = 0
+    """The same of each operation, such as creating payment intents."""
+    latency_ms: int = 0
+    """Every answer takes so much longer (wall time)."""
     minimums: bool = True
     """Refuse amounts below Stripe's documented minimums."""
     limits: bool = True

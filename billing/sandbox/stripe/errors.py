@@ -73,12 +73,24 @@ def refused(message: str, *, code: str | None = None, param: str | None = None, 
     return ApiError(400, message, code=code, param=param, **more)
 
 
-def rate_limited(*, retry_after_s: float | None = None) -> ApiError:
+def rate_limited(*, retry_after_s: float | None = None, reason: str = "global-rate") -> ApiError:
     """Too many requests. The limiter stands before the idempotency layer."""
-    headers = {"Stripe-Should-Retry": "false", "Stripe-Rate-Limited-Reason": "global-rate"}
+    headers = {"Stripe-Should-Retry": "false", "Stripe-Rate-Limited-Reason": reason}
     if retry_after_s is not None:
         headers["Retry-After"] = f"{retry_after_s:g}"
     return ApiError(429, "Too many requests in a short time.", code="rate_limit", saved=False, headers=headers)
+
+
+def locked() -> ApiError:
+    """Another request holds the object; nothing was begun."""
+    return ApiError(
+        429,
+        "Another request works on this object; try again in a moment.",
+        type="invalid_request_error",
+        code="lock_timeout",
+        saved=False,
+        headers={"Stripe-Should-Retry": "true"},
+    )
 
 
 def key_in_use(key: str) -> ApiError:

@@ -19,7 +19,16 @@ from billing.sandbox.stripe.tx import Tx
 from billing.sandbox.stripe.values import Json
 
 REQUEST_KINDS = frozenset(
-    ("timeout_before", "timeout_after", "disconnect_after", "error_500_before", "error_500_after", "rate_limit", "slow")
+    (
+        "timeout_before",
+        "timeout_after",
+        "disconnect_after",
+        "error_500_before",
+        "error_500_after",
+        "rate_limit",
+        "lock_timeout",
+        "slow",
+    )
 )
 WEBHOOK_KINDS = frozenset(("webhook_duplicate", "webhook_reorder", "webhook_drop", "webhook_delay"))
 _POLL_S = 0.02

@@ -6,13 +6,22 @@ are one transaction: after a kill there is all of it or nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from billing.sandbox.stripe import idempotency, requestlog
 from billing.sandbox.stripe.credentials import account_of
-from billing.sandbox.stripe.errors import ApiError, Interrupted, invalid, key_in_use, rate_limited, server_error
+from billing.sandbox.stripe.errors import (
+    ApiError,
+    Interrupted,
+    invalid,
+    key_in_use,
+    locked,
+    rate_limited,
+    server_error,
+)
 from billing.sandbox.stripe.expand import expand
 from billing.sandbox.stripe.faults import Fault, StandInDisconnected, StandInTimeout, hold
 from billing.sandbox.stripe.idempotency import Answer
@@ -97,8 +106,9 @@ def _admitted(visit: _Visit) -> Answer:
     visit.params = check(entry.params, visit.route.spec)
     with _key_claimed(visit):
         slow = visit.fault("slow")
-        if slow is not None and not visit.stand_in.in_process:
-            hold(slow.ms or 0, None)
+        ms = visit.stand_in.config.latency_ms if slow is None else slow.ms or 0
+        if ms and not visit.stand_in.in_process:
+            time.sleep(ms / 1000)
         result, lost = _executed(visit)
     visit.stand_in.wake.set()
     _lose_on_the_way_out(visit, lost=lost)
@@ -109,8 +119,14 @@ def _check_rate(visit: _Visit) -> None:
     fault = visit.fault("rate_limit")
     if fault is not None:
         raise rate_limited(retry_after_s=fault.retry_after_s)
-    if not visit.stand_in.buckets.take(visit.entry.account, per_s=visit.stand_in.config.rate_limit_per_s):
+    config, buckets = visit.stand_in.config, visit.stand_in.buckets
+    if not buckets.take(visit.entry.account, per_s=config.rate_limit_per_s):
         raise rate_limited()
+    operation = f"{visit.entry.account} {visit.route.method} {visit.route.path}"
+    if not buckets.take(operation, per_s=config.endpoint_limit_per_s):
+        raise rate_limited(reason="endpoint-rate")
+    if visit.fault("lock_timeout"):
+        raise locked()
 
 
 @contextmanager

@@ -21,20 +21,20 @@ DeliverMany = Callable[[list[tuple[str, bytes, dict[str, str]]]], list[int | Non
 
 
 class Buckets:
-    """Requests a second and account, in wall time."""
+    """Requests a second of whatever is counted: an account, one of its operations. In wall time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen: dict[str, tuple[int, int]] = {}
 
-    def take(self, account: str, *, per_s: float) -> bool:
+    def take(self, whose: str, *, per_s: float) -> bool:
         if per_s <= 0:
             return True
         second = int(time.monotonic())
         with self._lock:
-            start, count = self._seen.get(account, (second, 0))
+            start, count = self._seen.get(whose, (second, 0))
             count = count + 1 if start == second else 1
-            self._seen[account] = (second, count)
+            self._seen[whose] = (second, count)
         return count <= per_s
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from billing.commands.slice.cut import cut, cut_each
 from billing.flows import renewal
 from billing.kernel.errors import Refused
+from billing.models import Invoice
 from billing.queries.due import invoices_to_charge
 from billing.sandbox.scenario import steps
 from billing.sandbox.scenario.model import Scenario
@@ -112,8 +113,10 @@ class _Player:
         """Retries, oldest invoice first, then boundaries by subscription name."""
         with self._stage.parts.begin() as session:
             # Each by itself: what comes of one decides whether the next is charged.
-            due = invoices_to_charge(session, now=now, most=_ALL)
-            cut_each(session, kind="charges", members=due)
+            due = invoices_to_charge(session, now=now, most={None: _ALL, self._stage.account_id: _ALL})
+            ids = [invoice for invoices in due.values() for invoice in invoices]
+            oldest_first = select(Invoice.id).where(Invoice.id.in_(ids)).order_by(Invoice.next_attempt_at, Invoice.id)
+            cut_each(session, kind="charges", members=session.scalars(oldest_first).all())
         self._stage.settle()
         if any(until == now for _, until in self._outages):
             self._bill_one_by_one(None)

@@ -53,6 +53,11 @@ class PlayedSettings(Settings):
         return False
 
     @property
+    def stream_s(self) -> float:
+        """What comes of one slice decides what is in the next."""
+        return 0.0
+
+    @property
     def stripe_keys(self) -> dict[str, str]:
         """The one account, whatever the environment names."""
         assert self.stripe_api_key is not None
