@@ -118,13 +118,13 @@ def measure(ground: Ground, case: Case, *, in_flight: int, report: Report) -> Re
                 ticked = time.monotonic()
             memory.append((done, _resident_mb()))
             time.sleep(_LOOK_S)
-    return _seen(case, list(witness.requests(after=before)), memory)
+    return seen(case, list(witness.requests(after=before)), memory)
 
 
 _PAID = "SELECT count(*) FROM billing.payment WHERE status = 'succeeded'"
 
 
-def _seen(case: Case, requests: list[WitnessedRequest], memory: list[tuple[int, float]]) -> Result:
+def seen(case: Case, requests: list[WitnessedRequest], memory: list[tuple[int, float]]) -> Result:
     """Between the first and the last charge that was asked for."""
     asked = sorted(each.wall_time for each in requests if each.path == "/v1/payment_intents")
     during = [each for each in requests if asked[0] <= each.wall_time <= asked[-1]]

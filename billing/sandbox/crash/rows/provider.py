@@ -1,4 +1,4 @@
-"""Rows 16 to 19, and two ways of the provider: a 500 saved on create, an intent canceled by its confirm limit."""
+"""Rows 16 to 19 and 22, and two ways of the provider: a 500 saved on create, an intent canceled by the limit."""
 
 from __future__ import annotations
 
@@ -49,6 +49,20 @@ def _struck(stage: Stage, times: int) -> None:
     if not stage.play(lambda: sum(fault["hits"] for fault in stage.witness.faults()) >= times):
         raise NotReached("the provider's fault")
     stage.hurt(times)
+
+
+def _throttled(kind: str, times: int, **more: float) -> Story:
+    """Turned away at the door so often: the same attempts are sent again under their keys, none is used up."""
+
+    def story(stage: Stage) -> None:
+        stage.witness.add_faults({"kind": kind, "next": times, "path": _CREATE, "method": "POST", **more})
+        stage.receiver()
+        stage.worker()
+        _struck(stage, times)
+        stage.play()
+        stage.expect(not stage.ids("SELECT id FROM billing.payment WHERE attempt_no > 1"), "an attempt was used up")
+
+    return story
 
 
 def _confirm_limit(stage: Stage) -> None:
@@ -120,6 +134,15 @@ ROWS = (
     _faulty("18", "disconnect_after", more=_broken_off),
     _faulty("19", "error_500_after"),
     _faulty("saved-500", "error_500_before"),
+    Row(
+        "22",
+        "429 burst, with Retry-After and without; a lock on the object",
+        lambda _: [
+            Case("22", "429, 5 times", _throttled("rate_limit", 5), world=_SIMPLE),
+            Case("22", "429 with Retry-After", _throttled("rate_limit", 3, retry_after_s=1), world=_SIMPLE),
+            Case("22", "lock_timeout, 3 times", _throttled("lock_timeout", 3), world=_SIMPLE),
+        ],
+    ),
     Row(
         "confirm-limit",
         "intent canceled by the provider's confirm limit",
