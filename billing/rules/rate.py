@@ -13,15 +13,15 @@ from enum import IntEnum
 
 HEADROOM = 0.98
 """Of a limit: networks bunch calls that left evenly spaced."""
-DECREASE = 0.7
-"""What a 429 leaves of the rate that was really in use, at most once in `SLOWED_ONCE_S`."""
-SLOWED_ONCE_S = 1.0
+DECREASE, DECREASE_AGAIN = 0.85, 0.7
+"""What a 429 leaves of the rate, at most once in `SLOWED_ONCE_S`: one by itself, and one soon after another."""
+SLOWED_ONCE_S, SOON_S = 0.5, 2.0
 LEAST = 0.01
 """Of a limit: slower it never gets."""
-GROWTH_S = 0.02
+GROWTH_S = 0.04
 """Of a limit, added each second after a 429."""
-NEAR = 0.9
-"""From this part of the rate that last met a 429, growth is a tenth: the limit is somewhere here."""
+NEAR, NEAR_GROWTH = 0.9, 0.25
+"""From this part of the rate that last met a 429, growth is a quarter: the limit is somewhere here."""
 MOST_HOLD_S = 300.0
 """A `Retry-After` is honoured up to this."""
 BLOCK_S = 0.25
@@ -93,26 +93,26 @@ def grown(pace: Pace, limit_per_s: float, *, now: datetime) -> Pace:
     rate, ceiling = pace.rate_per_s, pace.ceiling_per_s
     if ceiling is not None:
         fast_s = min(elapsed_s, max(0.0, (ceiling * NEAR - rate) / step))
-        rate += step * fast_s + step / 10 * (elapsed_s - fast_s)
+        rate += step * fast_s + step * NEAR_GROWTH * (elapsed_s - fast_s)
     if ceiling is None or rate >= most:
         rate, ceiling = most, None
     return replace(pace, limit_per_s=limit_per_s, rate_per_s=rate, ceiling_per_s=ceiling, grown_at=now)
 
 
 def slowed(pace: Pace, *, now: datetime, retry_after_s: float | None) -> Pace:
-    """The same after a 429: multiplied down from what was really in use, and held as long as the provider wishes."""
+    """The same after a 429: multiplied down, and held for as long as the provider wishes."""
     held = pace.held_until
     if retry_after_s:
         until = now + timedelta(seconds=min(retry_after_s, MOST_HOLD_S))
         held = max(until, held) if held else until
-    if pace.slowed_at is not None and (now - pace.slowed_at).total_seconds() < SLOWED_ONCE_S:
+    since_s = (now - pace.slowed_at).total_seconds() if pace.slowed_at else SOON_S
+    if since_s < SLOWED_ONCE_S:
         return replace(pace, held_until=held)
-    in_use = min(pace.rate_per_s, _measured(pace, now) or pace.rate_per_s)
-    least = pace.limit_per_s * LEAST
+    factor = DECREASE_AGAIN if since_s < SOON_S else DECREASE
     return replace(
         pace,
-        rate_per_s=max(in_use * DECREASE, least),
-        ceiling_per_s=max(in_use, least),
+        rate_per_s=max(pace.rate_per_s * factor, pace.limit_per_s * LEAST),
+        ceiling_per_s=pace.rate_per_s,
         grown_at=now,
         slowed_at=now,
         held_until=held,

@@ -110,12 +110,13 @@ def test_a_higher_rank_keeps_the_lower_ones_waiting() -> None:
     assert sorted(LEAD_S.values(), reverse=True) == [LEAD_S[rank] for rank in Rank]
 
 
-def test_a_429_multiplies_down_what_was_in_use_once_a_second() -> None:
-    pace = replace(begun(100.0, now=NOW), measured_per_s=40.0)
+def test_a_429_multiplies_it_down_once_in_half_a_second_and_more_where_they_go_on() -> None:
+    pace = begun(100.0, now=NOW)
     once = slowed(pace, now=at(0.2), retry_after_s=None)
-    assert once.rate_per_s == pytest.approx(28.0)
-    assert slowed(once, now=at(0.9), retry_after_s=None).rate_per_s == once.rate_per_s
-    assert slowed(once, now=at(1.3), retry_after_s=None).rate_per_s < once.rate_per_s
+    assert once.rate_per_s == pytest.approx(98 * 0.85)
+    assert slowed(once, now=at(0.6), retry_after_s=None).rate_per_s == once.rate_per_s
+    assert slowed(once, now=at(0.8), retry_after_s=None).rate_per_s == pytest.approx(98 * 0.85 * 0.7)
+    assert slowed(once, now=at(9.0), retry_after_s=None).rate_per_s == pytest.approx(98 * 0.85 * 0.85)
 
 
 def test_it_never_falls_below_a_hundredth_and_grows_back_to_the_top() -> None:
@@ -129,14 +130,14 @@ def test_it_never_falls_below_a_hundredth_and_grows_back_to_the_top() -> None:
 
 
 def test_growth_is_additive_and_slow_near_the_rate_that_met_a_429() -> None:
-    pace = slowed(replace(begun(100.0, now=NOW), measured_per_s=50.0), now=NOW, retry_after_s=None)
-    assert pace.rate_per_s == pytest.approx(35.0)
-    assert grown(pace, 100.0, now=at(2)).rate_per_s == pytest.approx(39.0)
-    assert grown(pace, 100.0, now=at(10)).rate_per_s == pytest.approx(46.0)
+    pace = slowed(replace(begun(100.0, now=NOW), rate_per_s=50.0), now=NOW, retry_after_s=None)
+    assert pace.rate_per_s == pytest.approx(42.5)
+    assert grown(pace, 100.0, now=at(0.5)).rate_per_s == pytest.approx(44.5)
+    assert grown(pace, 100.0, now=at(2.625)).rate_per_s == pytest.approx(47.0)
     in_steps = pace
-    for second in range(1, 11):
-        in_steps = grown(in_steps, 100.0, now=at(second))
-    assert in_steps.rate_per_s == pytest.approx(46.0)
+    for eighth in range(1, 22):
+        in_steps = grown(in_steps, 100.0, now=at(eighth / 8))
+    assert in_steps.rate_per_s == pytest.approx(47.0)
 
 
 def test_retry_after_holds_everybody_for_so_long_and_never_for_ever() -> None:
