@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-HEADROOM = 0.98
+HEADROOM = 0.97
 """Of a limit: networks bunch calls that left evenly spaced."""
 DECREASE, DECREASE_AGAIN = 0.85, 0.7
 """What a 429 leaves of the rate, at most once in `SLOWED_ONCE_S`: one by itself, and one soon after another."""

@@ -113,10 +113,10 @@ def test_a_higher_rank_keeps_the_lower_ones_waiting() -> None:
 def test_a_429_multiplies_it_down_once_in_half_a_second_and_more_where_they_go_on() -> None:
     pace = begun(100.0, now=NOW)
     once = slowed(pace, now=at(0.2), retry_after_s=None)
-    assert once.rate_per_s == pytest.approx(98 * 0.85)
+    assert once.rate_per_s == pytest.approx(100 * HEADROOM * 0.85)
     assert slowed(once, now=at(0.6), retry_after_s=None).rate_per_s == once.rate_per_s
-    assert slowed(once, now=at(0.8), retry_after_s=None).rate_per_s == pytest.approx(98 * 0.85 * 0.7)
-    assert slowed(once, now=at(9.0), retry_after_s=None).rate_per_s == pytest.approx(98 * 0.85 * 0.85)
+    assert slowed(once, now=at(0.8), retry_after_s=None).rate_per_s == pytest.approx(100 * HEADROOM * 0.85 * 0.7)
+    assert slowed(once, now=at(9.0), retry_after_s=None).rate_per_s == pytest.approx(100 * HEADROOM * 0.85 * 0.85)
 
 
 def test_it_never_falls_below_a_hundredth_and_grows_back_to_the_top() -> None:
