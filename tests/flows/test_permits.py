@@ -74,11 +74,11 @@ def test_two_processes_share_one_cap_and_meet_no_429(acme: Company) -> None:
 
 
 def test_a_cap_below_the_setting_is_found_and_kept(acme: Company) -> None:
-    stand_in_allows(acme, 10)
-    processes = [with_limit(acme, 150), with_limit(acme, 150)]
+    stand_in_allows(acme, 12)
+    processes = [with_limit(acme, 40), with_limit(acme, 40)]
     keep_asking(acme, processes, seconds=3.0)
     assert account_row(acme).throttled > 0
-    assert account_row(acme).rate_per_s < 100
+    assert account_row(acme).rate_per_s < 35
     later = keep_asking(acme, processes, seconds=2.0)
     assert later["429"] < later["answered"]
 
