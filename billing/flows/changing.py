@@ -16,19 +16,21 @@ from sqlalchemy.orm import Session
 from billing.commands.expected_version import require_version
 from billing.commands.invoice.issue import Issued
 from billing.commands.subscription import pause as pausing
-from billing.commands.subscription.cancel import CancelWhen, put_cancel
+from billing.commands.subscription.cancel import CancelWhen, Unused, put_cancel
 from billing.commands.subscription.cancel import uncancel as take_back
 from billing.commands.subscription.change import ChangeWhen, Proration, schedule_change
 from billing.commands.subscription.planned import BillingPlan
 from billing.commands.subscription.tell import tell_updated
 from billing.flows import planning
 from billing.flows.parts import Parts
+from billing.flows.paying_out import pay_out
 from billing.flows.renewal import bill_profiles, write_plan
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import SubscriptionStatus
 from billing.models import Subscription
 from billing.queries.brakes import BrakeKind, require_moving
 from billing.queries.catalog import usable_coupon
+from billing.queries.payout import balance_of, credited_by
 from billing.queries.subscription import lock_subscription
 from billing.validators.subscription import NewItem
 
@@ -112,13 +114,15 @@ def cancel(
     *,
     when: CancelWhen,
     prorate: bool = False,
+    unused: Unused = Unused.BALANCE,
     expected_version: int | None = None,
     at: datetime | None = None,
 ) -> Opened:
     """End it, now with a last invoice of what waits and was used, or when the running period is over.
 
-    `prorate` (with `now`) gives what is paid and unused back into the balance first. Raises `Refused`, `Stale` as
-    `open_subscription` does.
+    `prorate` (with `now`) gives what is paid and unused back into the balance first. With `unused` as `refund` it then
+    goes back to the customer's charges, as far as the last invoice has not used it. Raises `Refused`, `Stale` as
+    `open_subscription` does, and `refund_exceeds_paid` where the charges don't hold that much.
     """
     opened = open_subscription(parts, session, subscription_id, expected_version=expected_version, at=at)
     subscription, now = opened.subscription, opened.now
@@ -130,6 +134,8 @@ def cancel(
     if when is CancelWhen.NOW:
         opened.issued += bill_profiles(parts, session, profiles=[subscription.profile_id], only=[subscription.id])
         session.refresh(subscription)
+        if prorate and unused is Unused.REFUND:
+            _send_back(parts, session, opened)
     return opened
 
 
@@ -167,6 +173,15 @@ def apply_coupon(
     subscription.coupon_id, subscription.coupon_used = coupon.id, 0
     tell_updated(session, subscription, opened.now, {"coupon": coupon.code})
     return opened
+
+
+def _send_back(parts: Parts, session: Session, opened: Opened) -> None:
+    """Pay out what the notes of this order put into the balance and its last invoice left there."""
+    subscription = opened.subscription
+    notes = credited_by(session, [each.id for each in opened.issued])
+    amount = min(notes, balance_of(session, subscription.profile_id, subscription.currency))
+    if amount:
+        pay_out(parts, session, subscription.profile_id, currency=subscription.currency, amount_minor=amount)
 
 
 def _write(parts: Parts, session: Session, opened: Opened, plan: BillingPlan) -> None:

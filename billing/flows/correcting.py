@@ -30,15 +30,19 @@ from billing.queries.profile import lock_profile
 from billing.queries.standing import load_standing
 from billing.validators.checks import Checks
 
+MOST_AMOUNT = 10**15
+
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """The invoice, and what was still owed on it (minor units). `note`: the number of the document that cancels it."""
+    """The invoice, and what was owed on it before and is after it (minor units). `note`: the number of its document."""
 
     number: str
     owed_minor: int
     currency: str
     note: str | None
+    status: str
+    remaining_minor: int
 
 
 def void(parts: Parts, invoice_id: UUID, *, order: Order | None = None) -> Corrected:
@@ -56,7 +60,7 @@ def void(parts: Parts, invoice_id: UUID, *, order: Order | None = None) -> Corre
         correct.void(session, invoice=invoice, now=now)
         return issued.number
 
-    return _correct(parts, invoice_id, take_back, action="void", order=order)
+    return correct_open(parts, invoice_id, take_back, action="void", order=order)
 
 
 def mark_uncollectible(parts: Parts, invoice_id: UUID, *, order: Order | None = None) -> Corrected:
@@ -65,25 +69,46 @@ def mark_uncollectible(parts: Parts, invoice_id: UUID, *, order: Order | None = 
     def write_off(session: Session, invoice: Invoice, now: datetime) -> None:
         correct.write_off(session, invoice=invoice, now=now)
 
-    return _correct(parts, invoice_id, write_off, action="mark_uncollectible", order=order)
+    return correct_open(parts, invoice_id, write_off, action="mark_uncollectible", order=order)
 
 
-def mark_paid(parts: Parts, invoice_id: UUID, *, reference: str = "", order: Order | None = None) -> Corrected:
-    """Note money that came another way for all that is owed, also when written off.
+def mark_paid(
+    parts: Parts,
+    invoice_id: UUID,
+    *,
+    amount_minor: int | None = None,
+    reference: str = "",
+    received_at: datetime | None = None,
+    order: Order | None = None,
+) -> Corrected:
+    """Note money that came another way, also when written off. Not idempotent where an amount is named.
 
-    `reference` is what the bank or till calls it. Raises as `void` does, and the faults of `reference`.
+    `amount_minor` (None: all that is owed) may be a part, and the rest stays open; or more, and the excess goes into
+    the balance. `reference` is what the bank or till calls it, `received_at` when it came (None: now). Raises as `void`
+    does, and the faults of the values.
     """
     checks = Checks()
     checks.optional_text("reference", reference, most=200)
+    if amount_minor is not None:
+        checks.whole("amount", amount_minor, least=1, most=MOST_AMOUNT)
     checks.done()
 
     def pay(session: Session, invoice: Invoice, now: datetime) -> None:
-        correct.pay_externally(session, invoice=invoice, reference=reference, now=now)
+        if received_at is not None and received_at > now:
+            raise Refused(Fault("received_at", "in_the_future", "give the day on which the money came"))
+        correct.pay_externally(
+            session,
+            invoice=invoice,
+            amount_minor=invoice.amount_remaining_minor if amount_minor is None else amount_minor,
+            reference=reference,
+            received_at=received_at or now,
+            now=now,
+        )
 
-    return _correct(parts, invoice_id, pay, action="mark_paid", order=order, or_uncollectible=True)
+    return correct_open(parts, invoice_id, pay, action="mark_paid", order=order, or_uncollectible=True)
 
 
-def _correct(
+def correct_open(
     parts: Parts,
     invoice_id: UUID,
     apply: Callable[[Session, Invoice, datetime], str | None],
@@ -92,6 +117,10 @@ def _correct(
     order: Order | None,
     or_uncollectible: bool = False,
 ) -> Corrected:
+    """Cancel what the provider might still collect, then `apply` to the locked invoice; it returns a document's number.
+
+    Raises as `void` does, and what `apply` raises.
+    """
     with parts.begin() as session:
         _locked(session, invoice_id, or_uncollectible=or_uncollectible)
     tried = order is not None and order.dry_run
@@ -101,11 +130,15 @@ def _correct(
     with carry_out(parts, order) if order else parts.begin() as session:
         invoice = _locked(session, invoice_id, or_uncollectible=or_uncollectible)
         before = _of(invoice)
+        owed_minor = invoice.amount_remaining_minor
+        number = apply(session, invoice, parts.clock.now(session))
         made = Corrected(
             number=invoice.number or "invoice",
-            owed_minor=invoice.amount_remaining_minor,
+            owed_minor=owed_minor,
             currency=invoice.currency,
-            note=apply(session, invoice, parts.clock.now(session)),
+            note=number,
+            status=invoice.status,
+            remaining_minor=invoice.amount_remaining_minor,
         )
         if order is not None:
             note(
@@ -117,7 +150,7 @@ def _correct(
                 subject_id=invoice.id,
                 seller_id=invoice.seller_id,
                 before=before,
-                after=_of(invoice) | ({"canceled_by": made.note} if made.note else {}),
+                after=_of(invoice) | ({"document": made.note} if made.note else {}),
             )
     return made
 

@@ -17,6 +17,7 @@ from billing.commands.provider_event.claim import ClaimedEvent, claim, close, cl
 from billing.commands.provider_event.store import store
 from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
+from billing.flows.dispute_events import dispute, fraud_warning
 from billing.flows.method_events import payment_method
 from billing.flows.parts import Parts
 from billing.flows.payment_events import payment_intent
@@ -56,6 +57,13 @@ HANDLERS = {
     "payout.paid": payout,
     "payout.failed": payout,
     "payout.canceled": payout,
+    "charge.dispute.created": dispute,
+    "charge.dispute.updated": dispute,
+    "charge.dispute.closed": dispute,
+    "charge.dispute.funds_withdrawn": dispute,
+    "charge.dispute.funds_reinstated": dispute,
+    "radar.early_fraud_warning.created": fraud_warning,
+    "radar.early_fraud_warning.updated": fraud_warning,
 }
 """By event type; the endpoint subscribes to these. Other types are kept and ignored."""
 

@@ -18,7 +18,9 @@ from billing.providers.port import (
     ChargeFacts,
     ChargeOutcome,
     ChargeRequest,
+    DisputeFacts,
     EventFacts,
+    FraudWarningFacts,
     IntentFacts,
     MethodFacts,
     PayoutFacts,
@@ -132,6 +134,12 @@ class Metered(Provider):
     def movement_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedMovement]]:
         pages = self._provider.movement_pages(created_from=created_from, created_to=created_to)
         return self._page_by_page("balance_transactions.list", pages)
+
+    def read_dispute(self, dispute_ref: str) -> DisputeFacts:
+        return self._ask("disputes.read", lambda: self._provider.read_dispute(dispute_ref))
+
+    def read_fraud_warning(self, warning_ref: str) -> FraudWarningFacts:
+        return self._ask("fraud_warnings.read", lambda: self._provider.read_fraud_warning(warning_ref))
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """Asks nobody, so it needs no permit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from billing.commands.invoice.retry import retry_invoice as put_due
@@ -11,7 +12,7 @@ from billing.commands.provider_event.replay import lock_event
 from billing.commands.provider_event.replay import replay_event as put_back
 from billing.db.base import Json
 from billing.db.clock import wall_now
-from billing.flows import correcting, refunding
+from billing.flows import correcting, crediting, refunding, replacing
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.flows.resolution import read_questions, settle_all
@@ -115,11 +116,42 @@ def mark_uncollectible(parts: Parts, invoice_id: UUID, *, order: Order) -> Done:
     return Done(invoice_id, made.number, changed=True, told=told)
 
 
-def mark_paid(parts: Parts, invoice_id: UUID, *, reference: str, order: Order) -> Done:
+def mark_paid(
+    parts: Parts,
+    invoice_id: UUID,
+    *,
+    amount_minor: int | None,
+    reference: str,
+    received_at: datetime | None,
+    order: Order,
+) -> Done:
     """Note money that came another way. Raises as `flows.correcting.mark_paid` does."""
-    made = correcting.mark_paid(parts, invoice_id, reference=reference, order=order)
-    told = f"it is paid: {format_minor(made.owed_minor, made.currency)} came another way"
+    made = correcting.mark_paid(
+        parts, invoice_id, amount_minor=amount_minor, reference=reference, received_at=received_at, order=order
+    )
+    came = made.owed_minor if amount_minor is None else amount_minor
+    told = f"{format_minor(came, made.currency)} came another way; {_rest(made)}"
     return Done(invoice_id, made.number, changed=True, told=told)
+
+
+def credit(parts: Parts, invoice_id: UUID, *, amount_minor: int | None, order: Order) -> Done:
+    """Issue a credit note. Raises as `flows.crediting.credit` does."""
+    made = crediting.credit(parts, invoice_id, amount_minor=amount_minor, order=order)
+    return Done(invoice_id, made.number, changed=True, told=f"{made.note} credits it; {_rest(made)}")
+
+
+def replace(parts: Parts, invoice_id: UUID, *, order: Order) -> Done:
+    """Issue a document anew. Raises as `flows.replacing.replace_invoice` does."""
+    made = replacing.replace_invoice(parts, invoice_id, order=order)
+    carried, rest = (format_minor(each, made.currency) for each in (made.carried_minor, made.remaining_minor))
+    told = f"{made.note} credits it, {made.replaced_by} takes its place: {carried} are carried over, {rest} still owed"
+    return Done(invoice_id, made.number, changed=True, told=told)
+
+
+def _rest(made: correcting.Corrected) -> str:
+    if made.remaining_minor:
+        return f"{format_minor(made.remaining_minor, made.currency)} are still owed"
+    return f"it is {made.status}"
 
 
 def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None, order: Order) -> Done:

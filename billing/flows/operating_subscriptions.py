@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.commands.subscription.cancel import CancelWhen
+from billing.commands.subscription.cancel import CancelWhen, Unused
 from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.db.base import Json
 from billing.flows import changing, previewing
@@ -68,7 +68,15 @@ def apply_preview(parts: Parts, token: str, *, order: Order) -> Done:
     )
 
 
-def cancel(parts: Parts, subscription_id: UUID, *, when: CancelWhen, prorate: bool = False, order: Order) -> Done:
+def cancel(
+    parts: Parts,
+    subscription_id: UUID,
+    *,
+    when: CancelWhen,
+    prorate: bool = False,
+    unused: Unused = Unused.BALANCE,
+    order: Order,
+) -> Done:
     """Cancel a subscription. A repeat of `period_end` changes nothing. Raises as `flows.changing.cancel` does."""
 
     def told(row: Subscription) -> str:
@@ -79,7 +87,7 @@ def cancel(parts: Parts, subscription_id: UUID, *, when: CancelWhen, prorate: bo
     return _carry_out(
         parts,
         subscription_id,
-        lambda session: changing.cancel(parts, session, subscription_id, when=when, prorate=prorate),
+        lambda session: changing.cancel(parts, session, subscription_id, when=when, prorate=prorate, unused=unused),
         action=f"cancel.{when}",
         told=told,
         order=order,

@@ -27,7 +27,7 @@ from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_REFUND
 from billing.models import Invoice, Refund
 from billing.providers.port import KEY_LIFE_S, Provider, RefundFacts
-from billing.queries.correction import paid_by, refund_notes
+from billing.queries.correction import notes_of, paid_by
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
 from billing.queries.rate import is_probing
@@ -62,7 +62,7 @@ def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, o
         invoice = lock_invoice(session, invoice_id)
         now = parts.clock.now(session)
         paid = paid_by(session, invoice.id)
-        earlier = refund_notes(session, invoice.id)
+        earlier = notes_of(session, invoice.id)
         amount = take_refundable(session, invoice=invoice, amount_minor=amount_minor)
         standing = load_standing(session, profiles=[invoice.profile_id], only=[])
         parties = open_parties(parts, standing)[invoice.profile_id]

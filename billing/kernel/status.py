@@ -25,13 +25,17 @@ class SubscriptionStatus(StrEnum):
 
 
 class InvoiceStatus(StrEnum):
-    """Of every document: `credited` and `refunded` are those of credit notes, `expired` of a draft never paid."""
+    """Of every document: `credited` and `refunded` are those of credit notes, `expired` of a draft never paid.
+
+    `replaced`: credited in full, and a corrected document stands in its place.
+    """
 
     DRAFT = "draft"
     OPEN = "open"
     PAID = "paid"
     VOID = "void"
     UNCOLLECTIBLE = "uncollectible"
+    REPLACED = "replaced"
     EXPIRED = "expired"
     CREDITED = "credited"
     REFUNDED = "refunded"
@@ -88,6 +92,31 @@ class RefundStatus(StrEnum):
 
 
 OPEN_REFUND = frozenset({RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION})
+
+
+class DisputeStatus(StrEnum):
+    """Of a dispute, in the provider's words. `warning_…` is an inquiry: it has moved no money."""
+
+    WARNING_NEEDS_RESPONSE = "warning_needs_response"
+    WARNING_UNDER_REVIEW = "warning_under_review"
+    WARNING_CLOSED = "warning_closed"
+    NEEDS_RESPONSE = "needs_response"
+    UNDER_REVIEW = "under_review"
+    WON = "won"
+    LOST = "lost"
+
+
+OPEN_DISPUTE = frozenset(
+    {
+        DisputeStatus.WARNING_NEEDS_RESPONSE,
+        DisputeStatus.WARNING_UNDER_REVIEW,
+        DisputeStatus.NEEDS_RESPONSE,
+        DisputeStatus.UNDER_REVIEW,
+    }
+)
+INQUIRY = frozenset(
+    {DisputeStatus.WARNING_NEEDS_RESPONSE, DisputeStatus.WARNING_UNDER_REVIEW, DisputeStatus.WARNING_CLOSED}
+)
 
 
 class EventStatus(StrEnum):
@@ -183,7 +212,10 @@ _INVOICE: _Table = {
             InvoiceStatus.REFUNDED,
         }
     ),
-    InvoiceStatus.OPEN: frozenset({InvoiceStatus.PAID, InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE}),
+    InvoiceStatus.OPEN: frozenset(
+        {InvoiceStatus.PAID, InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE, InvoiceStatus.REPLACED}
+    ),
+    InvoiceStatus.PAID: frozenset({InvoiceStatus.REPLACED}),
     InvoiceStatus.UNCOLLECTIBLE: frozenset({InvoiceStatus.PAID}),
 }
 
@@ -269,6 +301,22 @@ _NOTICE: _Table = {
     NoticeStatus.FAILED: frozenset({NoticeStatus.WAITING}),
 }
 
+_CHARGEBACK = frozenset({DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW})
+_DISPUTE_ENDS = frozenset({DisputeStatus.WON, DisputeStatus.LOST})
+
+_DISPUTE: _Table = {
+    # An inquiry may become a chargeback at any time, also one that seemed over.
+    DisputeStatus.WARNING_NEEDS_RESPONSE: _CHARGEBACK
+    | _DISPUTE_ENDS
+    | {DisputeStatus.WARNING_UNDER_REVIEW, DisputeStatus.WARNING_CLOSED},
+    DisputeStatus.WARNING_UNDER_REVIEW: _CHARGEBACK | _DISPUTE_ENDS | {DisputeStatus.WARNING_CLOSED},
+    DisputeStatus.WARNING_CLOSED: _CHARGEBACK | _DISPUTE_ENDS,
+    DisputeStatus.NEEDS_RESPONSE: _DISPUTE_ENDS | {DisputeStatus.UNDER_REVIEW},
+    DisputeStatus.UNDER_REVIEW: _DISPUTE_ENDS,
+    # The issuer may still give in after it has won.
+    DisputeStatus.LOST: frozenset({DisputeStatus.WON}),
+}
+
 # By class first: members of two enums with the same text are equal, so one flat table would mix them up.
 _TABLES: dict[type[StrEnum], tuple[str, _Table]] = {
     SubscriptionStatus: ("subscription", _SUBSCRIPTION),
@@ -281,6 +329,7 @@ _TABLES: dict[type[StrEnum], tuple[str, _Table]] = {
     SliceStatus: ("slice", _SLICE),
     RefundStatus: ("refund", _REFUND),
     NoticeStatus: ("notice", _NOTICE),
+    DisputeStatus: ("dispute", _DISPUTE),
 }
 
 

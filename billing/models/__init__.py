@@ -10,6 +10,7 @@ from billing.models.clock import SandboxClock
 from billing.models.coupon import Coupon
 from billing.models.credit import CreditBalance
 from billing.models.database_pin import DatabasePin
+from billing.models.dispute import Dispute, FraudWarning
 from billing.models.heartbeat import Heartbeat
 from billing.models.invoice import Invoice, InvoiceLine
 from billing.models.issued_day import IssuedDay
@@ -49,7 +50,9 @@ __all__ = [
     "DataKey",
     "DatabasePin",
     "Difference",
+    "Dispute",
     "ExternalPayment",
+    "FraudWarning",
     "Heartbeat",
     "Invoice",
     "InvoiceLine",

@@ -53,6 +53,10 @@ class Invoice(SellerOwned, Versioned, Base):
     collection: Mapped[str]
     amount_paid_minor: Mapped[Minor] = mapped_column(default=0)
     amount_refunded_minor: Mapped[Minor] = mapped_column(default=0)
+    amount_credited_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    """What credit notes took off the debt before it was paid."""
+    amount_returned_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    """What credit notes gave into the customer's balance after it was paid."""
     amount_remaining_minor: Mapped[Minor]
     paid_at: Mapped[datetime | None]
     next_attempt_at: Mapped[datetime | None]
@@ -104,7 +108,8 @@ class Invoice(SellerOwned, Versioned, Base):
         ),
         CheckConstraint(
             "total_minor >= 0 AND credit_applied_minor >= 0 AND amount_paid_minor >= 0 "
-            "AND amount_refunded_minor >= 0 AND amount_remaining_minor >= 0",
+            "AND amount_refunded_minor >= 0 AND amount_remaining_minor >= 0 "
+            "AND amount_credited_minor >= 0 AND amount_returned_minor >= 0",
             name="amounts_not_negative",
         ),
         CheckConstraint(

@@ -15,13 +15,14 @@ _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_REFUND))
 
 
 class Refund(SellerOwned, Versioned, Base):
-    """Reserved before the call; its id is the idempotency key (DECISIONS 29). One payment's part of a credit note."""
+    """Reserved before the call; its id is its key (DECISIONS 29). One payment's part of a note, or of a payout."""
 
     __tablename__ = "refund"
 
     invoice_id: Mapped[UUID]
     payment_id: Mapped[UUID]
-    credit_note_id: Mapped[UUID]
+    credit_note_id: Mapped[UUID | None]
+    """Its credit note; null where a customer's balance is paid out: that had its documents before."""
     profile_id: Mapped[UUID]
     provider_account_id: Mapped[UUID]
     charge_ref: Mapped[str]

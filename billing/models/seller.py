@@ -56,6 +56,8 @@ class Seller(Identified, Versioned, Base):
     """First day of the month before which usage is accrued."""
     books_open_from: Mapped[date | None]
     """First day of the month that takes postings; what lies before it is closed. Null: nothing is."""
+    dispute_stops_charging: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    """Whether a customer is charged no more while a dispute of theirs is open."""
 
     __table_args__ = (
         UniqueConstraint("code"),

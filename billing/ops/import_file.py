@@ -110,6 +110,7 @@ def _seller(row: Row) -> NewSeller:
             guard_catch_up=row.optional_whole("guard_catch_up"),
             upcoming_days=row.whole("upcoming_days", policy.upcoming_days),
             revenue_recognition=row.text("revenue_recognition", policy.revenue_recognition),
+            dispute_stops_charging=row.flag("dispute_stops_charging", default=policy.dispute_stops_charging),
         ),
         next_number=row.whole("next_number", 1),
     )

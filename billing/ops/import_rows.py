@@ -126,11 +126,11 @@ class Row:
         begun = (cell.split(".") for cell in self.cells if cell.startswith(f"{name}."))
         return list(dict.fromkeys(f"{name}.{parts[1]}" for parts in begun))
 
-    def flag(self, name: str) -> bool:
-        """true or false; absent is false."""
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """true or false."""
         cell = self._cell(name)
         if cell is None:
-            return False
+            return default
         if cell.text.lower() not in ("true", "false"):
             self.fault(name, "not_true_or_false", "give true or false")
         return cell.text.lower() == "true"

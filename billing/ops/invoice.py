@@ -29,7 +29,7 @@ _COLUMNS = (
 
 @click.group("invoice")
 def invoice() -> None:
-    """Invoices: list, show, try again, void, write off, mark paid."""
+    """Invoices: list, show, try again, void, write off, mark paid, credit."""
 
 
 @invoice.command("list")
@@ -150,19 +150,74 @@ def mark_uncollectible(*, name: str, reason: str, by: str, dry_run: bool, as_jso
 
 @invoice.command("mark-paid")
 @click.argument("name", metavar="NUMBER|ID")
+@click.option(
+    "--amount", type=int, metavar="MINOR", help="In minor units; a part, or more.  [default: all that is owed]"
+)
 @click.option("--reference", default="", help="What the bank or the till calls that payment.")
+@click.option("--received-at", type=INSTANT, help="When it came.  [default: now]")
 @ordered
 @dry_run
 @as_json
-def mark_paid(*, name: str, reference: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
-    """Note that all that is owed came another way, also on an invoice that was written off.
+def mark_paid(
+    *,
+    name: str,
+    amount: int | None,
+    reference: str,
+    received_at: datetime | None,
+    reason: str,
+    by: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Note money that came another way, also on an invoice that was written off.
 
-    The provider's intent is canceled first; where money is under way it is refused (payment_in_flight).
+    After a part the rest stays open; what is beyond the rest goes into the customer's balance. The provider's intent is
+    canceled first; where money is under way it is refused (payment_in_flight).
     """
     order = Order(actor=by, reason=reason, dry_run=dry_run)
     _correct(
         name,
-        lambda made, id_: operating.mark_paid(made, id_, reference=reference, order=order),
+        lambda made, id_: operating.mark_paid(
+            made, id_, amount_minor=amount, reference=reference, received_at=received_at, order=order
+        ),
         order,
         as_json=as_json,
     )
+
+
+@invoice.command("credit")
+@click.argument("name", metavar="NUMBER|ID")
+@click.option(
+    "--amount", type=int, metavar="MINOR", help="In minor units, tax included.  [default: all that can be credited]"
+)
+@ordered
+@dry_run
+@as_json
+def credit(*, name: str, amount: int | None, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Issue a credit note: off the debt of an open invoice, or of a paid one into the customer's balance.
+
+    At most the total, less what was credited or refunded (credit_exceeds_invoice). Each order with an amount credits it
+    once more. `billing refund` sends money back instead.
+    """
+    order = Order(actor=by, reason=reason, dry_run=dry_run)
+    _correct(
+        name,
+        lambda made, id_: operating.credit(made, id_, amount_minor=amount, order=order),
+        order,
+        as_json=as_json,
+    )
+
+
+@invoice.command("replace")
+@click.argument("name", metavar="NUMBER|ID")
+@ordered
+@dry_run
+@as_json
+def replace(*, name: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Credit a document in full and issue a corrected one for the same period, as customer and rates stand now.
+
+    Money paid is carried over without the provider. Refused where a part was credited or refunded (invoice_corrected),
+    or given back by a change (invoice_changed).
+    """
+    order = Order(actor=by, reason=reason, dry_run=dry_run)
+    _correct(name, lambda made, id_: operating.replace(made, id_, order=order), order, as_json=as_json)

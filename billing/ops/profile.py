@@ -7,6 +7,7 @@ import click
 from billing.flows import links
 from billing.flows import operating_profiles as operating
 from billing.flows.order import Order
+from billing.flows.paying_out import order_payout
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered
 from billing.ops.telling import tell_done, tell_facts, tell_json
@@ -51,6 +52,28 @@ def credit(*, name: str, amount: int, currency: str, reason: str, by: str, dry_r
         id_ = find_profile(session, name)
     order = Order(actor=by, reason=reason, dry_run=dry_run)
     done = operating.grant(made, id_, amount_minor=amount, currency=currency, order=order)
+    tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
+
+
+@profile.command("pay-out")
+@click.argument("name", metavar="ID|ACCOUNT")
+@click.option("--amount", type=int, metavar="MINOR", help="In minor units.  [default: all of the balance]")
+@_currency
+@ordered
+@dry_run
+@as_json
+def pay_out(
+    *, name: str, amount: int | None, currency: str, reason: str, by: str, dry_run: bool, as_json: bool
+) -> None:
+    """Send credit back to charges that the customer paid, newest first.
+
+    At most the balance (credit_exceeded), and what those charges still hold (refund_exceeds_paid).
+    """
+    made = opened()
+    with made.begin() as session:
+        id_ = find_profile(session, name)
+    order = Order(actor=by, reason=reason, dry_run=dry_run)
+    done = order_payout(made, id_, currency=currency, amount_minor=amount, order=order)
     tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
 
 

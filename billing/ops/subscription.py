@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from billing.commands.subscription.cancel import CancelWhen
+from billing.commands.subscription.cancel import CancelWhen, Unused
 from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.flows import operating_subscriptions as operating
 from billing.flows.order import Done, Order
@@ -53,20 +53,34 @@ def show(*, name: str, as_json: bool) -> None:
     help="At once, or when what runs is over.",
 )
 @click.option("--prorate", is_flag=True, help="Give what is paid and not used back into the balance; with --when now.")
+@click.option(
+    "--unused",
+    type=click.Choice([each.value for each in Unused]),
+    help="As --prorate, and where it goes: into the balance, or back to the method that paid.",
+)
 @ordered
 @dry_run
 @as_json
-def cancel(*, name: str, when: str, prorate: bool, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+def cancel(
+    *, name: str, when: str, prorate: bool, unused: str | None, reason: str, by: str, dry_run: bool, as_json: bool
+) -> None:
     """Cancel a subscription, with a last invoice of what waits and was used. Open invoices and their retries go on.
 
     What has come due by now is billed first. A repeat of `period_end` changes nothing and says so.
     """
-    if prorate and when != CancelWhen.NOW:
+    if (prorate or unused) and when != CancelWhen.NOW:
         raise click.UsageError("--prorate goes with --when now: at the end of the period nothing is unused.")
     order = Order(actor=by, reason=reason, dry_run=dry_run)
     _tell(
         name,
-        lambda made, id_: operating.cancel(made, id_, when=CancelWhen(when), prorate=prorate, order=order),
+        lambda made, id_: operating.cancel(
+            made,
+            id_,
+            when=CancelWhen(when),
+            prorate=prorate or unused is not None,
+            unused=Unused(unused or Unused.BALANCE),
+            order=order,
+        ),
         dry_run=dry_run,
         as_json=as_json,
     )

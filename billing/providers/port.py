@@ -141,6 +141,39 @@ class PayoutFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DisputeFacts:
+    """The provider's present state of one dispute. Its amount is in `currency`, which may not be the charge's."""
+
+    dispute_ref: str
+    charge_ref: str
+    status: str
+    """warning_needs_response | warning_under_review | warning_closed | needs_response | under_review | won | lost"""
+    amount_minor: int
+    currency: str
+    reason: str | None
+    created: datetime
+    due_by: datetime | None
+    refundable: bool
+    withdrawn_minor: int
+    """What was taken from our balance for it so far, without fees; 0 while it is an inquiry."""
+    reinstated_minor: int
+    """What of that was given back."""
+    moved_currency: str | None
+    """The currency of our balance, where that was; null while nothing moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class FraudWarningFacts:
+    """An issuer's early word that a charge may be fraud."""
+
+    warning_ref: str
+    charge_ref: str
+    fraud_type: str | None
+    actionable: bool
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SetupStarted:
     """A begun set-up of a payment method: what the page or the host needs to complete it with the provider."""
 
@@ -280,6 +313,10 @@ class Provider(Protocol):
     def dispute_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedDispute]]: ...
 
     def movement_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedMovement]]: ...
+
+    def read_dispute(self, dispute_ref: str) -> DisputeFacts: ...
+
+    def read_fraud_warning(self, warning_ref: str) -> FraudWarningFacts: ...
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """Verify a delivery over its raw bytes, several secrets allowed, stamps bounded both ways in wall time.

@@ -73,10 +73,12 @@ _LINES = """
            l.period_start, l.tax_percent, l.tax_inclusive, l.tax_code,
            EXISTS (SELECT FROM billing.invoice_line c WHERE c.credits_line_id = l.id)
            OR EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = l.id) AS credited,
-           i.status, i.due_at, i.total_minor, i.amount_refunded_minor AS refunded_minor
+           i.status, i.due_at, i.total_minor,
+           i.amount_refunded_minor + i.amount_credited_minor + i.amount_returned_minor AS refunded_minor
     FROM billing.invoice i
     JOIN billing.invoice_line l ON l.invoice_id = i.id
-    WHERE i.subscription_id = %(subscription)s AND l.kind IN ('recurring', 'proration_charge')
+    WHERE i.subscription_id = %(subscription)s AND i.status <> 'replaced'
+      AND l.kind IN ('recurring', 'proration_charge')
       AND l.period_start >= %(starts)s AND l.period_end = %(ends)s
     UNION ALL
     SELECT w.id, w.price_id, w.description, w.amount_minor, w.period_start, NULL, NULL, NULL,

@@ -17,6 +17,7 @@ from billing.models import Invoice, Payment, PaymentIntent
 from billing.queries.brakes import BrakeKind, moves
 from billing.queries.card_tries import CardTries, card_of, tries_of_cards
 from billing.queries.collecting import COLLECTING, SELLER_DUNNING, Collecting, SellerDunning, collecting
+from billing.queries.dispute import undisputed
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ _DUE = f"""
       AND (i.charge_not_before IS NULL OR i.charge_not_before <= clock_timestamp())
       AND {moves(BrakeKind.COLLECT, "i")}
       AND {_IS_OLDEST}
+      AND {undisputed("i")}
     ORDER BY i.id
     FOR NO KEY UPDATE OF i
 """  # noqa: S608 (our own names)

@@ -8,29 +8,36 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import divide_half_away
 from billing.models import Invoice
+from billing.queries.dispute import disputed
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """Sums of an invoice's refund notes: all tax, and the part of it that came on top of their subtotals."""
+    """Sums of the notes that gave parts of an invoice back: tax, what of it came on top of their subtotals, and all."""
 
     tax_minor: int
     on_top_minor: int
+    total_minor: int
 
 
 _PAID = text(
     """
+    WITH RECURSIVE chain AS (
+        SELECT id, corrects_id FROM billing.invoice WHERE id = :invoice
+        UNION ALL SELECT o.id, o.corrects_id FROM billing.invoice o JOIN chain n ON o.id = n.corrects_id
+    )
     SELECT p.id, p.provider_account_id, p.charge_ref, p.amount_minor,
            p.amount_minor - coalesce(
                (SELECT sum(r.amount_minor) FROM billing.refund r
                 WHERE r.payment_id = p.id AND r.status NOT IN ('failed', 'canceled')), 0) AS left_minor
-    FROM billing.payment p
-    WHERE p.invoice_id = :invoice AND p.status = 'succeeded'
-      AND NOT EXISTS (SELECT FROM billing.unapplied_payment u
+    FROM chain
+    JOIN billing.payment p ON p.invoice_id = chain.id AND p.status = 'succeeded'
+    WHERE NOT EXISTS (SELECT FROM billing.unapplied_payment u
                       WHERE u.provider_account_id = p.provider_account_id AND u.charge_ref = p.charge_ref)
-    ORDER BY p.attempt_no DESC
+    ORDER BY p.id DESC
     """
 )
 
@@ -47,7 +54,7 @@ class PaidBy:
 
 
 def paid_by(session: Session, invoice_id: UUID) -> list[PaidBy]:
-    """The succeeded payments that were applied to the invoice, newest first."""
+    """The succeeded payments that were applied to the invoice, or to those that it replaces, newest first."""
     return [PaidBy(*row) for row in session.execute(_PAID, {"invoice": invoice_id})]
 
 
@@ -74,19 +81,36 @@ def credited_gross(session: Session, invoice: Invoice) -> int:
 
 
 def refundable(session: Session, invoice: Invoice) -> int:
-    """What may still go back to the customer, in minor units. Source: the scenario contract, rule 13."""
-    paid = sum(each.amount_minor for each in paid_by(session, invoice.id))
-    return paid - invoice.amount_refunded_minor - credited_gross(session, invoice)
+    """What may still go back to the customer, in minor units. Source: the scenario contract, rule 13.
+
+    What a lost dispute has taken has gone back already, so has what was paid out of the balance to the same charges.
+    Raises `Refused` (`charge_disputed`) while a dispute is open.
+    """
+    payments = paid_by(session, invoice.id)
+    left = creditable(session, invoice)
+    paid = sum(each.amount_minor for each in payments)
+    not_paid = invoice.total_minor - invoice.amount_credited_minor - paid
+    return min(left, left - not_paid + invoice.amount_returned_minor, sum(each.left_minor for each in payments))
+
+
+def creditable(session: Session, invoice: Invoice) -> int:
+    """What of the invoice's total no note, credit or lost dispute has given back. Raises as `refundable` does."""
+    forbidden, taken = disputed(session, invoice.id)
+    if forbidden:
+        mend = "a dispute of it is open; once that is over, see `billing dispute list`"
+        raise Refused(Fault("invoice", "charge_disputed", mend))
+    given = invoice.amount_refunded_minor + invoice.amount_credited_minor + invoice.amount_returned_minor
+    return invoice.total_minor - given - taken - credited_gross(session, invoice)
 
 
 _NOTES = text(
     """
-    SELECT coalesce(sum(tax_minor), 0), coalesce(sum(total_minor - subtotal_minor), 0)
-    FROM billing.invoice WHERE corrects_id = :invoice AND status = 'refunded'
+    SELECT coalesce(sum(tax_minor), 0), coalesce(sum(total_minor - subtotal_minor), 0), coalesce(sum(total_minor), 0)
+    FROM billing.invoice WHERE corrects_id = :invoice AND kind = 'credit_note'
     """
 )
 
 
-def refund_notes(session: Session, invoice_id: UUID) -> Notes:
-    """What the invoice's refund notes come to so far."""
+def notes_of(session: Session, invoice_id: UUID) -> Notes:
+    """What the notes that gave parts of the invoice back come to so far."""
     return Notes(*map(int, session.execute(_NOTES, {"invoice": invoice_id}).one()))

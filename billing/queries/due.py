@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.queries.brakes import BrakeKind, moves
+from billing.queries.dispute import undisputed
 
 _PROFILES = text(
     f"""
@@ -50,6 +51,7 @@ _INVOICES = text(
       AND i.id NOT IN (
         SELECT unnest(member_ids) FROM billing.slice WHERE kind = 'charges' AND status IN ('pending', 'running'))
       AND {moves(BrakeKind.COLLECT, "i")}
+      AND {undisputed("i")}
     ORDER BY i.next_attempt_at, i.id
     LIMIT wanted.most) AS due
     ORDER BY kind.place, due.next_attempt_at, due.id
@@ -60,7 +62,7 @@ _INVOICES = text(
 def invoices_to_charge(
     session: Session, *, now: datetime, most: dict[UUID | None, int]
 ) -> dict[UUID | None, list[UUID]]:
-    """Open invoices whose next try is due and that no hold, brake or live slice covers, at most so many an account.
+    """Open invoices whose next try is due and that no hold, brake, dispute or live slice covers, so many an account.
 
     By the account of the default method; under None those of customers without one. Whoever waits to begin (a draft
     until its first payment) comes first, then what has been due for longest. Reads the partial index on

@@ -136,6 +136,7 @@ def _seller(row: Seller) -> NewSeller:
             guard_catch_up=row.guard_catch_up,
             upcoming_days=row.upcoming_days,
             revenue_recognition=row.revenue_recognition,
+            dispute_stops_charging=row.dispute_stops_charging,
         ),
     )
 

@@ -199,6 +199,8 @@ def _head(document: DocumentAccount) -> str:
         return f"Cancellation {name}, {told}: it takes back all of invoice {document.corrects}."
     if document.status == "refunded":
         return f"Credit note {name}, {told}: it gives back money paid on invoice {document.corrects}."
+    if document.kind == "credit_note" and document.corrects:
+        return f"Credit note {name}, {told}: it takes back a part of invoice {document.corrects}."
     if document.kind == "credit_note":
         return f"Credit note {name}, {told}: more was given back than charged, so every sign is turned."
     return f"Invoice {name}, {told}."
@@ -245,6 +247,8 @@ def _outcome(document: DocumentAccount, total: str) -> Iterator[str]:
         yield f"Nothing is owed on invoice {document.corrects} any more."
     elif document.status == "refunded":
         yield f"{total} goes back to the payment method that paid invoice {document.corrects}."
+    elif document.kind == "credit_note" and document.corrects:
+        yield f"{total} of invoice {document.corrects} is not owed; what was paid of it is in the customer's credit."
     elif document.kind == "credit_note":
         yield f"{total} goes into the customer's credit, which later invoices use first."
     elif document.credit_applied_minor:

@@ -49,6 +49,8 @@ class SellerPolicy:
     """Hold a document above so many times the customer's last; None: never."""
     guard_catch_up: int | None = None
     """Hold the documents of a subscription that catches up with more than so many periods; None: never."""
+    dispute_stops_charging: bool = True
+    """Whether a customer is charged no more while a dispute of theirs is open."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,14 +51,14 @@ def _refund(planting: Planting) -> Refund:
     return planting.session.scalars(select(Refund)).one()
 
 
-@seed("P9")
+@seed("P9", "P5")
 def more_is_refunded_than_was_captured(planting: Planting) -> Accused:
     refund = _refund(planting)
     planting.run("UPDATE billing.refund SET amount_minor = 5000 WHERE id = :id", id=refund.id)
     return "charge", str(refund.charge_ref)
 
 
-@seed("P9")
+@seed("P9", "P5")
 def a_refund_is_of_another_charge_than_its_payment(planting: Planting) -> Accused:
     refund = _refund(planting)
     planting.run("UPDATE billing.refund SET currency = 'usd' WHERE id = :id", id=refund.id)

@@ -10,8 +10,15 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from billing.models import Payment, PaymentIntent, ProviderAccount, Refund
-from billing.providers.stripe.witness import WitnessedCharge, WitnessedEvent, WitnessedIntent, WitnessedRequest
+from billing.models import Dispute, Payment, PaymentIntent, ProviderAccount, Refund
+from billing.providers.stripe.witness import (
+    WitnessedCharge,
+    WitnessedDispute,
+    WitnessedEvent,
+    WitnessedIntent,
+    WitnessedRefund,
+    WitnessedRequest,
+)
 
 
 @dataclass(slots=True)
@@ -21,6 +28,8 @@ class HandMade:
     account_ref: str
     charge_rows: list[WitnessedCharge] = field(default_factory=list)
     intent_rows: list[WitnessedIntent] = field(default_factory=list)
+    refund_rows: list[WitnessedRefund] = field(default_factory=list)
+    dispute_rows: list[WitnessedDispute] = field(default_factory=list)
     request_rows: list[WitnessedRequest] = field(default_factory=list)
     event_rows: list[WitnessedEvent] = field(default_factory=list)
 
@@ -29,6 +38,12 @@ class HandMade:
 
     def intents(self) -> list[WitnessedIntent]:
         return self.intent_rows
+
+    def refunds(self) -> list[WitnessedRefund]:
+        return self.refund_rows
+
+    def disputes(self) -> list[WitnessedDispute]:
+        return self.dispute_rows
 
     def requests(self) -> list[WitnessedRequest]:
         return self.request_rows
@@ -86,7 +101,38 @@ def witness_of(session: Session) -> HandMade:
     for charge in list(seen.charge_rows):
         back = session.scalar(select(func.sum(Refund.amount_minor)).where(Refund.charge_ref == charge.charge_ref))
         seen.put(charge, refunded_minor=int(back or 0))
+    for refund in session.scalars(select(Refund).where(Refund.refund_ref.is_not(None))):
+        seen.refund_rows.append(refund_of(refund, seen.account_ref))
     return seen
+
+
+def refund_of(refund: Refund, account_ref: str, **given: Any) -> WitnessedRefund:
+    """The refund that a row of ours names."""
+    known: dict[str, Any] = {
+        "refund_ref": refund.refund_ref,
+        "charge_ref": refund.charge_ref,
+        "account_ref": account_ref,
+        "amount_minor": refund.amount_minor,
+        "currency": refund.currency,
+        "status": refund.status,
+        "refund_id": str(refund.id),
+    }
+    return WitnessedRefund(**known | given)
+
+
+def dispute_of(dispute: Dispute, account_ref: str, **given: Any) -> WitnessedDispute:
+    """The dispute that a row of ours names."""
+    known: dict[str, Any] = {
+        "dispute_ref": dispute.dispute_ref,
+        "charge_ref": dispute.charge_ref,
+        "account_ref": account_ref,
+        "amount_minor": dispute.amount_minor,
+        "currency": dispute.currency,
+        "status": dispute.status,
+        "withdrawn_minor": dispute.withdrawn_minor,
+        "reinstated_minor": dispute.reinstated_minor,
+    }
+    return WitnessedDispute(**known | given)
 
 
 def charge_of(payment: Payment, intent: PaymentIntent, account_ref: str, **given: Any) -> WitnessedCharge:

@@ -33,6 +33,7 @@ from tests.builders.parties import (
     series,
     tax_rate,
 )
+from tests.builders.returns import dispute
 from tests.builders.rows import add
 from tests.builders.world import World, world
 
@@ -48,6 +49,7 @@ __all__ = [
     "data_key",
     "declined",
     "deferred",
+    "dispute",
     "entry",
     "event",
     "granted",

@@ -47,20 +47,17 @@ def work_item(session: Session, *, subject_type: str, subject_id: UUID, **given:
     return add(session, WorkItem(id=new_id(), subject_type=subject_type, subject_id=subject_id, **known | given))
 
 
-def outbox(session: Session, of: Invoice, topic: str = "invoice.issued") -> OutboxEvent:
+def outbox(session: Session, of: Invoice, **given: Any) -> OutboxEvent:
+    """A domain event about an invoice, or about what is `given`."""
     assert of.issued_at is not None
-    return add(
-        session,
-        OutboxEvent(
-            id=new_id(),
-            seller_id=of.seller_id,
-            topic=topic,
-            object_type="invoice",
-            object_id=of.id,
-            occurred_at=of.issued_at,
-            payload={"invoice_id": str(of.id), "total_minor": of.total_minor, "currency": of.currency},
-        ),
-    )
+    known = {
+        "topic": "invoice.issued",
+        "object_type": "invoice",
+        "object_id": of.id,
+        "occurred_at": of.issued_at,
+        "payload": {"invoice_id": str(of.id), "total_minor": of.total_minor, "currency": of.currency},
+    }
+    return add(session, OutboxEvent(id=new_id(), seller_id=of.seller_id, **known | given))
 
 
 def audit_record(session: Session, **given: Any) -> AuditRecord:

@@ -344,6 +344,9 @@ class Company:
                     UNION ALL SELECT 'events', count(*) FROM billing.provider_event WHERE next_try_at IS NOT NULL
                     UNION ALL SELECT 'invoices', count(*) FROM billing.invoice
                         WHERE next_attempt_at <= :now AND hold_id IS NULL AND status = 'open'
+                          AND NOT EXISTS (SELECT FROM billing.dispute d JOIN billing.seller s ON s.id = d.seller_id
+                                          WHERE d.profile_id = invoice.profile_id AND d.closed_at IS NULL
+                                            AND s.dispute_stops_charging)
                     UNION ALL SELECT 'subscriptions', count(*) FROM billing.subscription s
                         JOIN billing.profile p ON p.id = s.profile_id
                         WHERE next_due_at <= :now AND s.hold_id IS NULL AND p.hold_id IS NULL

@@ -7,26 +7,40 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from billing.commands.credit.grant import grant_credit
+from billing.commands.dispute.record import new_dispute, note_dispute
 from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
 from billing.commands.payout.note import note_payout
 from billing.commands.refund.record import note_facts
 from billing.commands.subscription.cancel import CancelWhen
-from billing.flows import accrual, changing, correcting, movements, refunding
-from billing.models import Invoice, Refund
+from billing.flows import (
+    accrual,
+    changing,
+    correcting,
+    disputing,
+    movements,
+    paying_out,
+    refunding,
+    replacing,
+)
+from billing.flows.order import Order
+from billing.models import Dispute, Invoice, Refund, UnappliedPayment
 from billing.models.ledger import ENTRY_KINDS
 from billing.providers.listed import ListedMovement
-from billing.providers.port import PayoutFacts, RefundFacts
+from billing.providers.port import DisputeFacts, PayoutFacts, RefundFacts
 from billing.validators.subscription import NewItem
 from billing.validators.usage import NewUsage
 from tests.flows.company import START, Company
 
 PAGE = Path(__file__).parents[2] / "docs" / "ledger.md"
+
+ORDER = Order(actor="mara", reason="a letter of the bank")
 
 Shapes = dict[str, set[tuple[frozenset[str], frozenset[str]]]]
 """By kind of entry: the accounts that it debits, and those that it credits."""
@@ -60,19 +74,20 @@ def test_the_page_has_every_kind_of_entry() -> None:
 
 
 def test_the_page_says_what_the_books_show(acme: Company) -> None:
-    declining = [acme.customer(name, method="pm_card_chargeCustomerFail") for name in ("b1", "b2", "b3")]
+    declining = [acme.customer(name, method="pm_card_chargeCustomerFail") for name in ("b1", "b2", "b3", "b4")]
     with acme.parts.begin() as session:
         grant_credit(session, profile_id=declining[0], amount_minor=500, currency="eur", now=START)
     paying, leaving = acme.customer("a1"), acme.customer("a2")
     acme.customer("u1", method=None)
     acme.price("calls", 10, usage="sum")
     acme.begin_subscription("u1", "metered", NewItem("calls"))
-    for account in ("a1", "a2", "b1", "b2", "b3"):
+    for account in ("a1", "a2", "b1", "b2", "b3", "b4"):
         acme.subscribe(account, f"of-{account}")
     acme.settle()
     correcting.void(acme.parts, _invoice(acme, declining[0]).id)
     correcting.mark_uncollectible(acme.parts, _invoice(acme, declining[1]).id)
     correcting.mark_paid(acme.parts, _invoice(acme, declining[1]).id)
+    correcting.mark_paid(acme.parts, _invoice(acme, declining[3]).id, amount_minor=1500)
     acme.pay_by_hand()
     acme.pay_behind_our_back(declining[2])
     _refund_that_comes_back(acme, _invoice(acme, paying).id)
@@ -84,6 +99,10 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     acme.settle()
     _pay_out(acme)
     accrual.accrue_due(acme.parts)
+    with acme.parts.begin() as session:
+        paying_out.pay_out(acme.parts, session, paying, currency="eur")
+    _dispute_everything(acme)
+    _replace_two(acme)
     assert _posted(acme) == _documented()
 
 
@@ -118,6 +137,69 @@ def _refund_that_comes_back(acme: Company, invoice_id: UUID) -> None:
     with acme.parts.begin() as session:
         locked = session.get_one(Refund, refund.id, with_for_update=True)
         note_facts(session, refund=locked, facts=facts, now=START, wall=datetime.now(UTC))
+
+
+def _dispute_everything(acme: Company) -> None:
+    """Each way in which a dispute ends, of payments of its own; the stray payment among them."""
+    names = [f"d{number}" for number in range(7)]
+    paid = [acme.customer(name) for name in names]
+    for name in names:
+        acme.begin_subscription(name, f"of-{name}", NewItem("basic", 1))
+    acme.settle()
+    won, credited, partly, foreign, elsewhere, gone, _ = [_invoice(acme, profile) for profile in paid]
+    _told(acme, won, "needs_response")
+    _told(acme, won, "won", reinstated_minor=1190)
+    _told(acme, credited, "lost")
+    _told(acme, credited, "won", reinstated_minor=1190)
+    _told(acme, elsewhere, "lost", moved_currency="usd", withdrawn_minor=1300)
+    disputing.write_off_loss(acme.parts, _told(acme, partly, "lost"), order=ORDER)
+    for invoice, amount in ((foreign, 190), (gone, 1190)):
+        refunding.refund(acme.parts, invoice.id, amount_minor=amount)
+    _told(acme, foreign, "lost", currency="usd")
+    _told(acme, gone, "lost")
+    last = _invoice(acme, paid[-1])
+    refunding.refund(acme.parts, last.id, amount_minor=190)
+    disputing.credit_loss(acme.parts, _told(acme, last, "lost"), order=ORDER)
+    with acme.begin() as session:
+        stray = session.scalars(select(UnappliedPayment)).one()
+        of_stray = session.get_one(Invoice, stray.invoice_id)
+    _told(acme, of_stray, "lost", charge_ref=stray.charge_ref)
+
+
+def _replace_two(acme: Company) -> None:
+    """One as it was, and one under the lower rate that held all along: it asks for less than was paid."""
+    paid = [acme.customer(name) for name in ("r1", "r2")]
+    for name in ("r1", "r2"):
+        acme.begin_subscription(name, f"of-{name}", NewItem("basic", 1))
+    acme.settle()
+    replacing.replace_invoice(acme.parts, _invoice(acme, paid[0]).id, order=ORDER)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.tax_rate SET percent = 10"))
+    replacing.replace_invoice(acme.parts, _invoice(acme, paid[1]).id, order=ORDER)
+
+
+def _told(acme: Company, invoice: Invoice, status: str, **given: Any) -> UUID:
+    """The provider says this of the invoice's one dispute."""
+    known: dict[str, Any] = {
+        "dispute_ref": f"du_{invoice.id}",
+        "charge_ref": acme.payments(invoice)[-1].charge_ref,
+        "status": status,
+        "amount_minor": 1190,
+        "currency": "eur",
+        "reason": "general",
+        "created": START,
+        "due_by": None,
+        "refundable": False,
+        "withdrawn_minor": 1190,
+        "reinstated_minor": 0,
+        "moved_currency": "eur",
+    }
+    facts = DisputeFacts(**known | given)
+    with acme.parts.begin() as session:
+        row = session.scalars(select(Dispute).where(Dispute.dispute_ref == facts.dispute_ref)).one_or_none()
+        row = row or new_dispute(invoice=invoice, payment_id=None, account_id=acme.account_id, facts=facts)
+        note_dispute(session, dispute=row, invoice=session.get_one(Invoice, invoice.id), facts=facts, now=START)
+        return row.id
 
 
 def _cancel(acme: Company, invoice: Invoice) -> None:

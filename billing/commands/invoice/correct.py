@@ -48,26 +48,60 @@ def write_off(session: Session, *, invoice: Invoice, now: datetime) -> None:
     _end(session, invoice, InvoiceStatus.UNCOLLECTIBLE, Topic.INVOICE_UNCOLLECTIBLE, now)
 
 
-def pay_externally(session: Session, *, invoice: Invoice, reference: str, now: datetime) -> None:
-    """The rest came another way: Dr external money, Cr receivable; a write-off is taken back first."""
-    rest = invoice.amount_remaining_minor
+def pay_externally(
+    session: Session, *, invoice: Invoice, amount_minor: int, reference: str, received_at: datetime, now: datetime
+) -> int:
+    """Money came another way: Dr external money, Cr receivable; what is beyond the rest goes into the balance.
+
+    A write-off is taken back first, as far as it is paid. Returns what went into the balance.
+    """
+    applied = min(amount_minor, invoice.amount_remaining_minor)
+    excess = amount_minor - applied
     if invoice.status == InvoiceStatus.UNCOLLECTIBLE:
-        _post(session, invoice, "write_off_back", ((Account.RECEIVABLE, rest), (Account.WRITE_OFF, -rest)), now)
+        back = ((Account.RECEIVABLE, applied), (Account.WRITE_OFF, -applied))
+        _post(session, invoice, "write_off_back", back, now)
     session.add(
         ExternalPayment(
             id=new_id(),
             seller_id=invoice.seller_id,
             invoice_id=invoice.id,
             profile_id=invoice.profile_id,
-            amount_minor=rest,
+            amount_minor=amount_minor,
             currency=invoice.currency,
             reference=reference,
-            received_at=now,
+            received_at=received_at,
         )
     )
-    _post(session, invoice, "external_payment", ((Account.EXTERNAL_MONEY, rest), (Account.RECEIVABLE, -rest)), now)
-    invoice.amount_paid_minor += rest
-    invoice.amount_remaining_minor = 0
+    sides: Sides = ((Account.EXTERNAL_MONEY, amount_minor), (Account.RECEIVABLE, -applied))
+    if excess:
+        move_balances(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): excess})
+        sides = (*sides, (Account.CUSTOMER_CREDIT, -excess))
+    _post(session, invoice, "external_payment", sides, now)
+    invoice.amount_paid_minor += applied
+    invoice.amount_remaining_minor -= applied
+    settle_if_paid(session, invoice=invoice, now=now)
+    return excess
+
+
+def credit_debt(session: Session, *, invoice: Invoice, amount_minor: int, now: datetime) -> None:
+    """A part of an open invoice is owed no more; its credit note, issued before this, books that."""
+    invoice.amount_credited_minor += amount_minor
+    invoice.amount_remaining_minor -= amount_minor
+    settle_if_paid(session, invoice=invoice, now=now)
+
+
+def return_credit(session: Session, *, invoice: Invoice, amount_minor: int) -> None:
+    """A part of a paid invoice goes into the balance; its credit note, issued before this, books that."""
+    move_balances(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): amount_minor})
+    invoice.amount_returned_minor += amount_minor
+    session.flush()
+
+
+def settle_if_paid(session: Session, *, invoice: Invoice, now: datetime) -> None:
+    """It is paid once nothing remains; till then only what was changed is written."""
+    if invoice.amount_remaining_minor:
+        session.flush()
+        return
     invoice.paid_at = now
     _end(session, invoice, InvoiceStatus.PAID, Topic.INVOICE_PAID, now)
 

@@ -14,15 +14,42 @@ from billing.rules.totals import Totals
 
 
 def refund_note(invoice: Invoice, *, amount_minor: int, earlier: Notes, parties: bytes) -> PlannedInvoice:
-    """The credit note of a refund that `invoice.amount_refunded_minor` holds already.
+    """The credit note of a refund; `earlier` are the notes before it.
 
     tax = round(all refunded × invoice tax ÷ invoice total) - tax of the earlier notes, so that the notes of a whole
     invoice add up to its tax. Source: the scenario contract, rule 13.
     """
-    refunded, total = invoice.amount_refunded_minor, invoice.total_minor
+    return _part(
+        invoice,
+        amount_minor=amount_minor,
+        earlier=earlier,
+        parties=parties,
+        status=InvoiceStatus.REFUNDED,
+        counter=Account.REFUNDS_IN_FLIGHT,
+    )
+
+
+def credit_note(
+    invoice: Invoice, *, amount_minor: int, earlier: Notes, parties: bytes, counter: Account
+) -> PlannedInvoice:
+    """The credit note of a part of an invoice that goes to `counter`: its open debt, or the customer's balance."""
+    return _part(
+        invoice,
+        amount_minor=amount_minor,
+        earlier=earlier,
+        parties=parties,
+        status=InvoiceStatus.CREDITED,
+        counter=counter,
+    )
+
+
+def _part(
+    invoice: Invoice, *, amount_minor: int, earlier: Notes, parties: bytes, status: InvoiceStatus, counter: Account
+) -> PlannedInvoice:
+    given_back, total = earlier.total_minor + amount_minor, invoice.total_minor
     on_top = invoice.total_minor - invoice.subtotal_minor + invoice.discount_minor
-    tax_minor = divide_half_away(refunded * invoice.tax_minor, total) - earlier.tax_minor
-    on_top_minor = divide_half_away(refunded * on_top, total) - earlier.on_top_minor
+    tax_minor = divide_half_away(given_back * invoice.tax_minor, total) - earlier.tax_minor
+    on_top_minor = divide_half_away(given_back * on_top, total) - earlier.on_top_minor
     totals = Totals(
         subtotal_minor=amount_minor - on_top_minor,
         discount_minor=0,
@@ -30,14 +57,12 @@ def refund_note(invoice: Invoice, *, amount_minor: int, earlier: Notes, parties:
         total_minor=amount_minor,
         credit_applied_minor=0,
         amount_due_minor=0,
-        tax_groups=_part(invoice.tax_groups, tax_minor=tax_minor, base_minor=amount_minor - tax_minor),
+        tax_groups=_groups(invoice.tax_groups, tax_minor=tax_minor, base_minor=amount_minor - tax_minor),
         reverse_charge=invoice.reverse_charge,
         notes=tuple(invoice.legal_notes),
         credit_note=True,
     )
-    return _note(
-        invoice, totals, parties, kind="credit_note", status=InvoiceStatus.REFUNDED, counter=Account.REFUNDS_IN_FLIGHT
-    )
+    return _note(invoice, totals, parties, kind="credit_note", status=status, counter=counter)
 
 
 def cancellation(invoice: Invoice, *, parties: bytes) -> PlannedInvoice:
@@ -85,7 +110,7 @@ def _note(
     )
 
 
-def _part(groups: JsonList, *, tax_minor: int, base_minor: int) -> tuple[TaxGroup, ...]:
+def _groups(groups: JsonList, *, tax_minor: int, base_minor: int) -> tuple[TaxGroup, ...]:
     """The invoice's groups with shares of these sums, in proportion."""
     found = [TaxGroup.of(each) for each in groups]
     bases = _shared(base_minor, [group.base_minor for group in found])

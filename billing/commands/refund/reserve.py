@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.status import RefundStatus
-from billing.models import Invoice, Refund
+from billing.models import Invoice, Profile, Refund
 from billing.queries.correction import PaidBy, refundable
+from billing.queries.payout import ChargeLeft
 
 
 def take_refundable(session: Session, *, invoice: Invoice, amount_minor: int | None) -> int:
@@ -46,23 +47,22 @@ def reserve_refunds(
         part = min(left, payment.left_minor)
         if part <= 0:
             continue
-        refund = Refund(
-            id=new_id(),
-            seller_id=invoice.seller_id,
-            invoice_id=invoice.id,
-            payment_id=payment.payment_id,
-            credit_note_id=credit_note_id,
-            profile_id=invoice.profile_id,
-            provider_account_id=payment.provider_account_id,
-            charge_ref=payment.charge_ref,
-            amount_minor=part,
+        profile = session.get_one(Profile, invoice.profile_id)
+        refund = new_refund(
+            ChargeLeft(
+                payment.payment_id,
+                invoice.id,
+                payment.provider_account_id,
+                payment.charge_ref,
+                payment.left_minor,
+            ),
+            profile=profile,
             currency=invoice.currency,
-            opened_at=now,
-            status=RefundStatus.PENDING,
-            token=0,
-            next_check_at=wall,
-            checks=0,
+            amount_minor=part,
+            now=now,
+            wall=wall,
         )
+        refund.credit_note_id = credit_note_id
         session.add(refund)
         ids.append(refund.id)
         left -= part
@@ -70,3 +70,25 @@ def reserve_refunds(
         raise Refused(Fault("amount", "refund_exceeds_paid", "the payments of this invoice don't hold that much"))
     session.flush()
     return ids
+
+
+def new_refund(
+    charge: ChargeLeft, *, profile: Profile, currency: str, amount_minor: int, now: datetime, wall: datetime
+) -> Refund:
+    """A refund of a part of a charge, to be sent at once."""
+    return Refund(
+        id=new_id(),
+        seller_id=profile.seller_id,
+        invoice_id=charge.invoice_id,
+        payment_id=charge.payment_id,
+        profile_id=profile.id,
+        provider_account_id=charge.provider_account_id,
+        charge_ref=charge.charge_ref,
+        amount_minor=amount_minor,
+        currency=currency,
+        opened_at=now,
+        status=RefundStatus.PENDING,
+        token=0,
+        next_check_at=wall,
+        checks=0,
+    )

@@ -25,4 +25,5 @@ def policy_columns(policy: SellerPolicy) -> dict[str, Any]:
         "guard_catch_up": policy.guard_catch_up,
         "upcoming_days": policy.upcoming_days,
         "revenue_recognition": policy.revenue_recognition,
+        "dispute_stops_charging": policy.dispute_stops_charging,
     }

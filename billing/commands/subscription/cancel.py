@@ -22,6 +22,13 @@ class CancelWhen(StrEnum):
     PERIOD_END = "period_end"
 
 
+class Unused(StrEnum):
+    """Where what is paid and not used goes: into the customer's balance, or back to the method that paid."""
+
+    BALANCE = "balance"
+    REFUND = "refund"
+
+
 def put_cancel(session: Session, *, subscription: Subscription, when: CancelWhen, now: datetime) -> None:
     """Set `cancel_at`, at which the renewal flow ends a locked subscription that is billed up to `now`.
 

@@ -25,7 +25,9 @@ from billing.providers.port import (
     ChargeFacts,
     ChargeOutcome,
     ChargeRequest,
+    DisputeFacts,
     EventFacts,
+    FraudWarningFacts,
     IntentFacts,
     MethodFacts,
     PayoutFacts,
@@ -262,6 +264,15 @@ class StripeProvider:
         self, ask: Callable[..., Any], parse: Callable[[facts.Raw], T], created_from: datetime, created_to: datetime
     ) -> Iterator[list[T]]:
         return listing.pages(_read, ask, parse, created_from=created_from, created_to=created_to)
+
+    def read_dispute(self, dispute_ref: str) -> DisputeFacts:
+        """The present state of a dispute, with what it has moved."""
+        return _read(lambda: facts.dispute_facts(self._v1.disputes.retrieve(dispute_ref).to_dict()))
+
+    def read_fraud_warning(self, warning_ref: str) -> FraudWarningFacts:
+        """The present state of an early fraud warning."""
+        warnings = self._v1.radar.early_fraud_warnings
+        return _read(lambda: facts.fraud_warning_facts(warnings.retrieve(warning_ref).to_dict()))
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """See `signature.verify_event`; no request is made."""

@@ -10,6 +10,8 @@ from typing import Any
 from billing.kernel.errors import Refused
 from billing.providers.port import (
     ChargeFacts,
+    DisputeFacts,
+    FraudWarningFacts,
     IntentFacts,
     MethodFacts,
     PayoutFacts,
@@ -162,6 +164,61 @@ def payout_facts(raw: Raw) -> PayoutFacts:
 
 
 _PAYOUT_STATUSES = frozenset({"pending", "in_transit", "paid", "failed", "canceled"})
+
+
+def dispute_facts(raw: Raw) -> DisputeFacts:
+    """A dispute. What moved is read from its balance transactions: an inquiry has none.
+
+    Raises `Unreadable`, also for a status that we don't know.
+    """
+    _expect(raw, "dispute")
+    status = text(raw, "status")
+    if status == "prevented":
+        # Settled with the issuer before it began: nothing moved, nothing is asked.
+        status = "warning_closed"
+    if status not in _DISPUTE_STATUSES:
+        raise Unreadable("status")
+    moves = raw.get("balance_transactions") or []
+    evidence = inner(raw, "evidence_details")
+    return DisputeFacts(
+        dispute_ref=text(raw, "id"),
+        charge_ref=reference(raw, "charge") or text(raw, "charge"),
+        status=status,
+        amount_minor=amount_minor(raw),
+        currency=text(raw, "currency"),
+        reason=code(raw, "reason"),
+        created=moment(raw),
+        due_by=moment(evidence, "due_by") if evidence.get("due_by") else None,
+        refundable=raw.get("is_charge_refundable") is True,
+        withdrawn_minor=-sum(amount_minor(each) for each in moves if whole(each, "amount") < 0),
+        reinstated_minor=sum(amount_minor(each) for each in moves if whole(each, "amount") > 0),
+        moved_currency=text(moves[0], "currency") if moves else None,
+    )
+
+
+_DISPUTE_STATUSES = frozenset(
+    {
+        "warning_needs_response",
+        "warning_under_review",
+        "warning_closed",
+        "needs_response",
+        "under_review",
+        "won",
+        "lost",
+    }
+)
+
+
+def fraud_warning_facts(raw: Raw) -> FraudWarningFacts:
+    """An early fraud warning."""
+    _expect(raw, "radar.early_fraud_warning")
+    return FraudWarningFacts(
+        warning_ref=text(raw, "id"),
+        charge_ref=reference(raw, "charge") or text(raw, "charge"),
+        fraud_type=code(raw, "fraud_type"),
+        actionable=raw.get("actionable") is True,
+        created=moment(raw),
+    )
 
 
 def object_ref(raw: Raw, kind: str) -> str:

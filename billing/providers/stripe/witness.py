@@ -72,6 +72,33 @@ class WitnessedIntent:
 
 
 @dataclass(frozen=True, slots=True)
+class WitnessedRefund:
+    """One refund of a charge. `refund_id` is ours, from its metadata."""
+
+    refund_ref: str
+    charge_ref: str
+    account_ref: str
+    amount_minor: int
+    currency: str
+    status: str
+    refund_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessedDispute:
+    """One dispute of a charge, and what it has moved of our balance, without fees."""
+
+    dispute_ref: str
+    charge_ref: str
+    account_ref: str
+    amount_minor: int
+    currency: str
+    status: str
+    withdrawn_minor: int
+    reinstated_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class WitnessedRequest:
     """One request as it arrived. `params` nest as they were sent; values are text."""
 
@@ -130,6 +157,14 @@ class Witness:
     def intents(self) -> Iterator[WitnessedIntent]:
         """Every payment intent, of all accounts."""
         return self._pages("intents", _intent, lambda intent: intent.intent_ref)
+
+    def refunds(self) -> Iterator[WitnessedRefund]:
+        """Every refund, of all accounts."""
+        return self._pages("refunds", _refund, lambda refund: refund.refund_ref)
+
+    def disputes(self) -> Iterator[WitnessedDispute]:
+        """Every dispute, of all accounts."""
+        return self._pages("disputes", _dispute, lambda dispute: dispute.dispute_ref)
 
     def requests(self, *, after: int = 0) -> Iterator[WitnessedRequest]:
         """Every request received after the one numbered `after`."""
@@ -238,6 +273,32 @@ def _intent(raw: Raw) -> WitnessedIntent:
         charge_refs=tuple(raw["charges"]),
         invoice_id=optional(metadata, "invoice_id"),
         payment_id=optional(metadata, "payment_id"),
+    )
+
+
+def _refund(raw: Raw) -> WitnessedRefund:
+    return WitnessedRefund(
+        refund_ref=text(raw, "id"),
+        charge_ref=text(raw, "charge"),
+        account_ref=text(raw, "account"),
+        amount_minor=amount_minor(raw),
+        currency=text(raw, "currency"),
+        status=text(raw, "status"),
+        refund_id=optional(inner(raw, "metadata"), "refund_id"),
+    )
+
+
+def _dispute(raw: Raw) -> WitnessedDispute:
+    moves = [amount_minor(each) for each in raw["balance_transactions"]]
+    return WitnessedDispute(
+        dispute_ref=text(raw, "id"),
+        charge_ref=text(raw, "charge"),
+        account_ref=text(raw, "account"),
+        amount_minor=amount_minor(raw),
+        currency=text(raw, "currency"),
+        status=text(raw, "status"),
+        withdrawn_minor=-sum(each for each in moves if each < 0),
+        reinstated_minor=sum(each for each in moves if each > 0),
     )
 
 

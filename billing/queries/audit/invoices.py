@@ -54,7 +54,7 @@ WHERE CASE WHEN status IN ('draft', 'expired') THEN num_nonnulls(number, series_
 """
 
 # round() of a numeric rounds halves away from zero; the inclusive share is an endless decimal, so it is rounded by
-# whole division. A refund's note has its tax from the documents before it, not from its lines.
+# whole division. A note that corrects an invoice in one sum has its tax from the documents before it, not from lines.
 _LINES_TAXED = """WITH net AS (
     SELECT invoice_id, tax_percent AS percent, tax_inclusive AS inclusive,
            sum(amount_minor) AS amount, sum(discount_minor) AS discount, sum(amount_minor - discount_minor) AS net
@@ -77,7 +77,7 @@ LEFT JOIN (
     SELECT invoice_id, sum(amount) AS amount, sum(discount) AS discount, sum(tax) AS tax,
            coalesce(sum(tax) FILTER (WHERE NOT inclusive), 0) AS added
     FROM taxed GROUP BY invoice_id) d ON d.invoice_id = i.id
-WHERE i.status <> 'refunded' AND i.kind <> 'cancellation'
+WHERE (i.corrects_id IS NULL OR i.kind = 'invoice')
   AND (i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor) IS DISTINCT FROM
       (coalesce(d.amount, 0), coalesce(d.discount, 0), coalesce(d.tax, 0), coalesce(d.amount - d.discount + d.added, 0))
 """  # noqa: S608 (our own text)
@@ -88,7 +88,7 @@ _TAX = f"""
     FROM billing.invoice i
     CROSS JOIN LATERAL jsonb_to_recordset(i.tax_groups)
         AS g(percent numeric, inclusive boolean, base_minor bigint, tax_minor bigint)
-    WHERE i.status <> 'refunded' AND i.kind <> 'cancellation'
+    WHERE (i.corrects_id IS NULL OR i.kind = 'invoice')
     GROUP BY i.id, g.percent, g.inclusive
 )
 SELECT 'invoice', coalesce(s.invoice_id, t.invoice_id),
@@ -127,16 +127,25 @@ WHERE (i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor, i.currenc
 """
 
 _REFUND_NOTES = """
-SELECT 'invoice', i.id, format('%s says %s refunded, its notes say %s with tax %s', i.number, i.amount_refunded_minor,
-                               coalesce(n.total, 0), coalesce(n.tax, 0))
+SELECT 'invoice', i.id, format('%s says %s refunded, %s credited; its notes say %s, %s, and tax %s of %s', i.number,
+                               i.amount_refunded_minor,
+                               i.amount_credited_minor + i.amount_returned_minor + coalesce(d.credited, 0),
+                               coalesce(n.refunded, 0), coalesce(n.total - n.refunded, 0), coalesce(n.tax, 0),
+                               coalesce(n.total, 0))
 FROM billing.invoice i
-LEFT JOIN (SELECT corrects_id, sum(total_minor) AS total, sum(tax_minor) AS tax FROM billing.invoice
-           WHERE status = 'refunded' GROUP BY corrects_id) n ON n.corrects_id = i.id
-WHERE i.kind = 'invoice' AND (i.amount_refunded_minor <> 0 OR n.total IS NOT NULL)
-  AND (coalesce(n.total, 0), coalesce(n.tax, 0)) IS DISTINCT FROM
+LEFT JOIN (SELECT corrects_id, sum(total_minor) AS total, sum(tax_minor) AS tax,
+                  sum(CASE status WHEN 'refunded' THEN total_minor ELSE 0 END) AS refunded
+           FROM billing.invoice WHERE kind = 'credit_note' AND corrects_id IS NOT NULL
+           GROUP BY corrects_id) n ON n.corrects_id = i.id
+LEFT JOIN (SELECT invoice_id, sum(reopened_minor) AS credited FROM billing.dispute
+           WHERE decision = 'credit_note' GROUP BY invoice_id) d ON d.invoice_id = i.id
+WHERE i.kind = 'invoice'
+  AND (i.amount_refunded_minor <> 0 OR i.amount_credited_minor <> 0 OR i.amount_returned_minor <> 0
+       OR n.total IS NOT NULL)
+  AND (coalesce(n.refunded, 0), coalesce(n.total - n.refunded, 0), coalesce(n.tax, 0)) IS DISTINCT FROM
       (i.amount_refunded_minor::numeric,
-       sign(i.tax_minor) * div(2 * abs(i.amount_refunded_minor::numeric * i.tax_minor) + i.total_minor,
-                               2 * i.total_minor))
+       (i.amount_credited_minor + i.amount_returned_minor + coalesce(d.credited, 0))::numeric,
+       sign(i.tax_minor) * div(2 * abs(coalesce(n.total, 0) * i.tax_minor) + i.total_minor, 2 * i.total_minor))
 """
 
 INVOICES = (

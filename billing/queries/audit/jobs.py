@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from billing.kernel.status import OPEN_PAYMENT, EventStatus, PaymentStatus, SliceStatus, WorkItemStatus
+from billing.kernel.status import (
+    OPEN_PAYMENT,
+    DisputeStatus,
+    EventStatus,
+    PaymentStatus,
+    RefundStatus,
+    SliceStatus,
+    WorkItemStatus,
+)
 from billing.queries.audit.invariant import Check, Invariant, finds
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
@@ -23,6 +31,12 @@ SELECT 'payment', id, format('%s, nobody came since %s', status,
                              coalesce(greatest(lease_until, next_check_at), updated_at))
 FROM billing.payment
 WHERE status IN ({_OPEN}) AND coalesce(greatest(lease_until, next_check_at), updated_at) < :picked_up_before
+UNION ALL
+SELECT 'refund', id, format('%s, nobody came since %s', status,
+                            coalesce(greatest(lease_until, next_check_at), updated_at))
+FROM billing.refund
+WHERE status IN ('pending', 'requires_action')
+  AND coalesce(greatest(lease_until, next_check_at), updated_at) < :picked_up_before
 UNION ALL
 SELECT 'provider_event', id, format('%s, nobody came since %s', status,
                                     coalesce(greatest(lease_until, next_try_at), updated_at))
@@ -96,7 +110,7 @@ SELECT (SELECT count(*) FROM billing.slice) + (SELECT count(*) FROM billing.paym
 JOBS = (
     Invariant(
         code="J3",
-        meaning="Every slice, attempt and event is over, in someone's hands, or will be taken up again in time.",
+        meaning="Each slice, attempt, refund and event is over, in someone's hands, or will be taken up again in time.",
         counted=_JOBS,
         checks=(finds(_STRANDED),),
     ),
@@ -108,13 +122,15 @@ JOBS = (
     ),
     Invariant(
         code="J5",
-        meaning="Slices, attempts, events and work items are each in a known state; a split slice lost no member.",
+        meaning="Each slice, attempt, event, refund, dispute and work item is in a known state; no split lost any.",
         counted=_ROWS_WITH_STATES,
         checks=(
             _states("slice", SliceStatus),
             _states("payment", PaymentStatus),
             _states("provider_event", EventStatus),
             _states("work_item", WorkItemStatus),
+            _states("refund", RefundStatus),
+            _states("dispute", DisputeStatus),
             finds(_LOST_IN_SPLITTING),
         ),
     ),

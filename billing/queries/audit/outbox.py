@@ -10,6 +10,7 @@ from enum import StrEnum
 from billing.events.topics import Topic
 from billing.kernel.status import InvoiceStatus, SubscriptionStatus, moves_from
 from billing.queries.audit.invariant import Invariant, finds
+from billing.queries.audit.moves import TOLD_MOVES
 
 _ONCE = ", ".join(
     f"'{topic}'"
@@ -118,7 +119,7 @@ NOT_TAKEN_BACK = Invariant(
 
 ONLY_ALLOWED_MOVES = Invariant(
     code="J8",
-    meaning="No document and no subscription was told to be in a state that can't follow the one before.",
+    meaning="Nothing was told to be in a state that can't follow the one before.",
     counted=_TOLD,
-    checks=(finds(_NO_SUCH_MOVE),),
+    checks=(finds(_NO_SUCH_MOVE), *TOLD_MOVES),
 )

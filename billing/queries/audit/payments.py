@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from billing.kernel.status import OPEN_PAYMENT
 from billing.queries.audit.invariant import Invariant, finds
+from billing.queries.audit.returns import DISPUTES_DIFFER, REFUNDS_DIFFER
 from billing.queries.audit.sendings import ONE_AFTER_ANOTHER, ONLY_WHILE_OPEN, OWN_KEYS
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
@@ -130,6 +131,7 @@ GROUP BY provider_account_id, charge_ref HAVING count(*) > 1
 """
 
 # What came before the attempt: entries of earlier attempts, and of other ways of settling, before it was opened.
+# A credit note against the debt is one of those.
 _WRONG_AMOUNT = """
 SELECT 'payment', p.id, format('asked for %s %s, its invoice wanted %s %s', p.amount_minor, p.currency,
                                i.amount_due_minor - coalesce(s.settled, 0), i.currency)
@@ -138,11 +140,15 @@ JOIN billing.invoice i ON i.id = p.invoice_id
 LEFT JOIN (
     SELECT p.id, -sum(side.amount_minor) AS settled
     FROM billing.payment p
-    JOIN billing.ledger_entry e
-      ON e.invoice_id = p.invoice_id AND e.kind <> 'issue' AND e.payment_id IS DISTINCT FROM p.id
+    JOIN (SELECT invoice_id, id, payment_id, effective_at FROM billing.ledger_entry WHERE kind <> 'issue'
+          UNION ALL SELECT d.corrects_id, e.id, NULL, e.effective_at FROM billing.invoice d
+          JOIN billing.ledger_entry e ON e.invoice_id = d.id AND e.kind = 'issue'
+          WHERE d.kind = 'credit_note' AND d.corrects_id IS NOT NULL) e
+      ON e.invoice_id = p.invoice_id AND e.payment_id IS DISTINCT FROM p.id
     JOIN billing.posting side ON side.entry_id = e.id AND side.account = 'receivable'
     LEFT JOIN billing.payment other ON other.id = e.payment_id
-    WHERE CASE WHEN other.id IS NULL THEN e.effective_at < p.opened_at ELSE other.attempt_no < p.attempt_no END
+    WHERE CASE WHEN other.id IS NULL THEN (e.effective_at, e.id) < (p.opened_at, p.id)
+               ELSE other.attempt_no < p.attempt_no END
     GROUP BY p.id) s ON s.id = p.id
 WHERE p.currency <> i.currency OR p.amount_minor <> i.amount_due_minor - coalesce(s.settled, 0)
 """
@@ -177,10 +183,15 @@ PAYMENTS = (
     ONE_AFTER_ANOTHER,
     Invariant(
         code="P5",
-        meaning="The charges in our books and those at the provider are the same ones.",
+        meaning="The charges, refunds and disputes in our books and those at the provider are the same ones.",
         counted=_ATTEMPTS,
         checks=(finds(_BOOKED_DIFFERENTLY),),
-        witnessed=(finds(_NOT_IN_THE_BOOKS), finds(_NOT_AT_THE_PROVIDER)),
+        witnessed=(
+            finds(_NOT_IN_THE_BOOKS),
+            finds(_NOT_AT_THE_PROVIDER),
+            finds(REFUNDS_DIFFER),
+            finds(DISPUTES_DIFFER),
+        ),
     ),
     Invariant(
         code="P6",

@@ -27,10 +27,26 @@ SELECT 'charge', charge_ref, format('%s of %s went back at the provider', refund
 FROM witness_charge WHERE refunded_minor > amount_minor
 """
 
+_MADE_TWICE = """
+SELECT 'refund', refund_id::text, format('%s refunds at the provider', count(*))
+FROM witness_refund
+WHERE refund_id IS NOT NULL AND status NOT IN ('failed', 'canceled')
+GROUP BY refund_id HAVING count(*) > 1
+"""
+
+# Keys that a refund may be sent under: its id, then its id and a number. Only one of them may have made it.
+_UNDER_A_STRANGE_KEY = """
+SELECT 'request', q.request_ref, format('a refund was asked for under %s', coalesce(q.key, 'no key'))
+FROM witness_request q
+LEFT JOIN billing.refund r
+  ON q.key = 'refund-' || r.id OR (q.key LIKE 'refund-' || r.id || '-%' AND r.key_no > 1)
+WHERE q.path = '/v1/refunds' AND r.id IS NULL
+"""
+
 REFUNDS = Invariant(
     code="P9",
-    meaning="No charge was refunded beyond what it brought.",
+    meaning="No charge was refunded beyond what it brought, and each refund of ours was made at most once.",
     counted="SELECT count(*) FROM billing.refund",
     checks=(finds(_BEYOND),),
-    witnessed=(finds(_BEYOND_AT_THE_PROVIDER),),
+    witnessed=(finds(_BEYOND_AT_THE_PROVIDER), finds(_MADE_TWICE), finds(_UNDER_A_STRANGE_KEY)),
 )

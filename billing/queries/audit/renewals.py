@@ -14,7 +14,7 @@ SELECT 'subscription', i.subscription_id,
        format('price %s from %s stands on %s documents', l.price_id, l.period_start, count(DISTINCT i.id))
 FROM billing.invoice_line l
 JOIN billing.invoice i ON i.id = l.invoice_id
-WHERE l.kind = 'recurring' AND i.kind = 'invoice' AND i.status NOT IN ('void', 'expired')
+WHERE l.kind = 'recurring' AND i.kind = 'invoice' AND i.status NOT IN ('void', 'expired', 'replaced')
   AND i.subscription_id IS NOT NULL
 GROUP BY i.subscription_id, l.price_id, l.period_start
 HAVING count(*) > 1

@@ -13,12 +13,23 @@ from sqlalchemy.orm import Session
 
 from billing.db.copy import driver
 from billing.models import ProviderAccount
-from billing.providers.stripe.witness import WitnessedCharge, WitnessedEvent, WitnessedIntent, WitnessedRequest
+from billing.providers.stripe.witness import (
+    WitnessedCharge,
+    WitnessedDispute,
+    WitnessedEvent,
+    WitnessedIntent,
+    WitnessedRefund,
+    WitnessedRequest,
+)
 
 TABLES = {
     "witness_charge": "charge_ref text, intent_ref text, customer_ref text, provider_account_id uuid,"
     " amount_minor bigint, refunded_minor bigint, currency text, status text, key text, invoice_id uuid",
     "witness_intent": "intent_ref text, provider_account_id uuid, status text, invoice_id uuid",
+    "witness_refund": "refund_ref text, charge_ref text, provider_account_id uuid, amount_minor bigint, currency text,"
+    " status text, refund_id uuid",
+    "witness_dispute": "dispute_ref text, charge_ref text, provider_account_id uuid, amount_minor bigint,"
+    " currency text, status text, withdrawn_minor bigint, reinstated_minor bigint",
     "witness_request": "seq bigint, path text, provider_account_id uuid, key text, parameter_hash text, outcome text,"
     " request_ref text, method_ref text, customer_ref text",
     "witness_event": "event_ref text, provider_account_id uuid, type text, created timestamptz, delivered boolean",
@@ -31,6 +42,10 @@ class Source(Protocol):
     def charges(self) -> Iterable[WitnessedCharge]: ...
 
     def intents(self) -> Iterable[WitnessedIntent]: ...
+
+    def refunds(self) -> Iterable[WitnessedRefund]: ...
+
+    def disputes(self) -> Iterable[WitnessedDispute]: ...
 
     def requests(self) -> Iterable[WitnessedRequest]: ...
 
@@ -46,6 +61,8 @@ def load_witness(session: Session, source: Source) -> None:
     _copy(session, "witness_intent", _intents(source, ours))
     _copy(session, "witness_charge", _charges(source, ours))
     _copy(session, "witness_event", _events(source, ours))
+    _copy(session, "witness_refund", _refunds(source, ours))
+    _copy(session, "witness_dispute", _disputes(source, ours))
     for name in TABLES:
         session.execute(text(f"ANALYZE {name}"))
 
@@ -83,6 +100,35 @@ def _intents(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ..
     for intent in source.intents():
         if intent.account_ref in ours:
             yield intent.intent_ref, ours[intent.account_ref], intent.status, _uuid(intent.invoice_id)
+
+
+def _refunds(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ...]]:
+    for refund in source.refunds():
+        if refund.account_ref in ours:
+            yield (
+                refund.refund_ref,
+                refund.charge_ref,
+                ours[refund.account_ref],
+                refund.amount_minor,
+                refund.currency,
+                refund.status,
+                _uuid(refund.refund_id),
+            )
+
+
+def _disputes(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ...]]:
+    for dispute in source.disputes():
+        if dispute.account_ref in ours:
+            yield (
+                dispute.dispute_ref,
+                dispute.charge_ref,
+                ours[dispute.account_ref],
+                dispute.amount_minor,
+                dispute.currency,
+                dispute.status,
+                dispute.withdrawn_minor,
+                dispute.reinstated_minor,
+            )
 
 
 def _requests(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ...]]:

@@ -14,6 +14,7 @@ _PAYMENT = "SELECT id FROM billing.payment WHERE id = CAST(:id AS uuid)"
 _PROFILE = "SELECT id FROM billing.profile WHERE account_id = :name OR id = CAST(:id AS uuid) LIMIT 2"
 _SUBSCRIPTION = "SELECT id FROM billing.subscription WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
 _EVENT = "SELECT id FROM billing.provider_event WHERE event_ref = :name OR id = CAST(:id AS uuid) LIMIT 2"
+_DISPUTE = "SELECT id FROM billing.dispute WHERE dispute_ref = :name OR id = CAST(:id AS uuid) LIMIT 2"
 _SELLER = "SELECT id FROM billing.seller WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
 
 
@@ -45,6 +46,11 @@ def find_subscription(session: Session, name: str) -> UUID:
 def find_event(session: Session, name: str) -> UUID:
     """By our id or the provider's. Raises `Refused`: `event_not_found`, `event_ambiguous`."""
     return _one(session, _EVENT, "event", name, "give its id or the provider's; `billing events list` shows both")
+
+
+def find_dispute(session: Session, name: str) -> UUID:
+    """By our id or the provider's. Raises `Refused`: `dispute_not_found`, `dispute_ambiguous`."""
+    return _one(session, _DISPUTE, "dispute", name, "give its id or the provider's; `billing dispute list` shows both")
 
 
 def _one(session: Session, statement: str, noun: str, name: str, mend: str) -> UUID:

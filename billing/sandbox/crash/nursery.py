@@ -1,8 +1,8 @@
 """Forks processes from one that has imported their libraries: a cold start costs seconds, a fork nearly nothing.
 
 Orders come as lines of JSON on the standard input, each is answered with the new process's id. What a fork becomes is
-what the command line would start: Celery's and waitress's own entry points, with the environment, folder and log of the
-order. When the input ends, because who gave the orders has ended or was killed, every process group is killed.
+what the command line would start: Celery's, waitress's or our own entry point, with the environment, folder and log
+of the order. When the input ends, because who gave the orders has ended or was killed, every process group is killed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import runpy
 import signal
 import sys
 from contextlib import suppress
@@ -75,10 +76,13 @@ def become(order: dict[str, Any]) -> None:
     os.chdir(order["cwd"])
     sys.path.insert(0, order["cwd"])
     sys.argv = order["argv"]
-    if Path(sys.argv[0]).name == "celery":
-        run_celery()
-    else:
-        waitress.runner.run(sys.argv)
+    match Path(sys.argv[0]).name:
+        case "celery":
+            run_celery()
+        case "billing":
+            runpy.run_module("billing", run_name="__main__")
+        case _:
+            waitress.runner.run(sys.argv)
 
 
 if __name__ == "__main__":

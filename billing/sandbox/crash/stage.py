@@ -116,6 +116,11 @@ class Stage:
         self.wait(lambda: answers(f"{self.receiver_url}/healthz"), "the receiver's first answer", ticking=False)
         return started
 
+    def operator(self, *args: str, faults: str = "") -> Living:
+        """`billing` with these arguments, as an operator types them; it is not started again by itself."""
+        started = self._start("operator", ["billing", *args], faults=faults, env=None, again=lambda: None)
+        return self.living.pop("operator", started)
+
     def beat(self, name: str = "beat") -> Living:
         """`celery -A worker beat`. From now on ticks come from it alone."""
         self.ticking = False

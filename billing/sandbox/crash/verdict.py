@@ -15,6 +15,7 @@ _INVOICES = text(
     """
     SELECT i.id, i.number, i.status, i.total_minor, p.account_id
     FROM billing.invoice i JOIN billing.profile p ON p.id = i.profile_id
+    WHERE i.kind = 'invoice'
     """
 )
 _PAID = text("SELECT charge_ref, invoice_id FROM billing.payment WHERE status = 'succeeded'")

@@ -12,6 +12,8 @@ _WAITING = text(
     """
     SELECT 'slices', count(*) FROM billing.slice WHERE status IN ('pending', 'running')
     UNION ALL SELECT 'attempts', count(*) FROM billing.payment WHERE status IN ('prepared', 'sent', 'unknown')
+    UNION ALL SELECT 'refunds', count(*) FROM billing.refund
+        WHERE status IN ('pending', 'requires_action') AND next_check_at <= clock_timestamp() + interval '10 seconds'
     UNION ALL SELECT 'events', count(*) FROM billing.provider_event WHERE next_try_at IS NOT NULL
     UNION ALL SELECT 'invoices', count(*) FROM billing.invoice
         WHERE next_attempt_at <= :now AND hold_id IS NULL AND status = 'open'

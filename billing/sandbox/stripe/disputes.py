@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.sandbox.stripe import charges, events, objects
+from billing.sandbox.stripe import charges, events, objects, warnings
 from billing.sandbox.stripe.cards import CARDS
 from billing.sandbox.stripe.errors import refused
 from billing.sandbox.stripe.finding import the
@@ -25,31 +25,72 @@ def opens(call: Call, id: str) -> None:
     open_(call, id, amount=None, reason="fraudulent" if inquiry else reason, inquiry=inquiry)
 
 
-def open_(call: Call, charge_id: str, *, amount: int | None, reason: str, inquiry: bool) -> Json:
-    """Open a dispute; `amount` in the charge's smallest unit, None = all of it."""
+def open_(
+    call: Call, charge_id: str, *, amount: int | None, reason: str, inquiry: bool, currency: str | None = None
+) -> Json:
+    """Open a dispute; `amount` in the smallest unit, None = all of the charge.
+
+    `currency` is the cardholder's where it is not the charge's: the amount is then in it, and all of the charge goes.
+    """
     charge = the(call, "charge", charge_id, param="charge")
     amount = charge.body["amount"] if amount is None else amount
     if charge.body["status"] != "succeeded" or charge.hidden.get("disputed"):
         raise refused("Only a charge that succeeded and is not disputed yet can be disputed.", param="charge")
-    if not 0 < amount <= charge.body["amount"]:
+    foreign = currency is not None and currency != charge.body["currency"]
+    if not amount > 0 or (amount > charge.body["amount"] and not foreign):
         raise refused("A dispute is of at most the charge's amount.", param="amount")
-    body = objects.dispute(call.now, charge=charge.body, amount=amount, reason=reason, inquiry=inquiry)
+    body = objects.dispute(
+        call.now,
+        charge=charge.body,
+        amount=amount,
+        currency=currency or charge.body["currency"],
+        reason=reason,
+        inquiry=inquiry,
+    )
     dispute = call.tx.add(call.account, body)
     charge.body["disputed"] = True
     charge.hidden["disputed"] = not inquiry
     call.tx.save(charge)
     events.happen(call, "charge.dispute.created", body)
+    warnings.acted_on(call, charge_id)
     if not inquiry:
-        _book(call, dispute, charge, amount=-amount, fee=DISPUTE_FEE, category="dispute")
-        events.happen(call, "charge.dispute.funds_withdrawn", body)
+        _withdraw(call, dispute, charge)
     return body
 
 
+def escalate(call: Call, id: str) -> Json:
+    """An inquiry becomes a chargeback: the money goes now."""
+    dispute = the(call, "dispute", id)
+    if not dispute.body["status"].startswith("warning"):
+        raise refused("Only an inquiry can become a chargeback.")
+    charge = the(call, "charge", dispute.body["charge"])
+    charge.hidden["disputed"] = True
+    call.tx.save(charge)
+    dispute.body.update(status="needs_response", is_charge_refundable=False)
+    dispute.body["payment_method_details"]["card"]["case_type"] = "chargeback"
+    call.tx.save(dispute)
+    events.happen(call, "charge.dispute.updated", dispute.body)
+    _withdraw(call, dispute, charge)
+    return dispute.body
+
+
+def _withdraw(call: Call, dispute: Stored, charge: Stored) -> None:
+    _book(call, dispute, charge, amount=-_worth(dispute, charge), fee=DISPUTE_FEE, category="dispute")
+    events.happen(call, "charge.dispute.funds_withdrawn", dispute.body)
+
+
+def _worth(dispute: Stored, charge: Stored) -> int:
+    """What it takes from the balance: in the charge's currency, all of the charge where the dispute's is another."""
+    same = dispute.body["currency"] == charge.body["currency"]
+    return int((dispute if same else charge).body["amount"])
+
+
 def close(call: Call, id: str, status: str) -> Json:
-    """End it: `won`, `lost`, or `warning_closed` for an inquiry."""
+    """End it: `won`, `lost`, or `warning_closed` for an inquiry. An issuer may give in after it has won."""
     dispute = the(call, "dispute", id)
     inquiry = dispute.body["status"].startswith("warning")
-    if dispute.body["status"] in _OVER:
+    gives_in = (dispute.body["status"], status) == ("lost", "won")
+    if dispute.body["status"] in _OVER and not gives_in:
         raise refused("This dispute is closed already.")
     if status not in (("warning_closed",) if inquiry else ("won", "lost")):
         raise refused("A chargeback ends won or lost, an inquiry warning_closed.", param="status")
@@ -58,7 +99,7 @@ def close(call: Call, id: str, status: str) -> Json:
     if status == "won":
         charge.hidden["disputed"] = False
         call.tx.save(charge)
-        _book(call, dispute, charge, amount=dispute.body["amount"], fee=0, category="dispute_reversal")
+        _book(call, dispute, charge, amount=_worth(dispute, charge), fee=0, category="dispute_reversal")
         events.happen(call, "charge.dispute.funds_reinstated", dispute.body)
     call.tx.save(dispute)
     events.happen(call, "charge.dispute.closed", dispute.body)

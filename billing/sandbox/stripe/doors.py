@@ -7,7 +7,17 @@ from typing import Any
 
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Refused
-from billing.sandbox.stripe import authenticating, browser, disputes, events, payouts, refunds, settling, witness
+from billing.sandbox.stripe import (
+    authenticating,
+    browser,
+    disputes,
+    events,
+    payouts,
+    refunds,
+    settling,
+    warnings,
+    witness,
+)
 from billing.sandbox.stripe.errors import invalid, missing
 from billing.sandbox.stripe.standin import Call, StandIn
 from billing.sandbox.stripe.values import Json
@@ -54,13 +64,15 @@ def resend(stand_in: StandIn, id: str, _: Any) -> Json:
 
 
 def open_dispute(stand_in: StandIn, _: str, wish: Any) -> Json:
-    """`{"charge", "amount"?, "reason"?, "inquiry"?}`; the amount in the charge's smallest unit, default all of it."""
+    """`{"charge", "amount"?, "currency"?, "reason"?, "inquiry"?}`; by default all of the charge, in its currency."""
     wish = _object(wish)
     charge, amount = wish.get("charge", ""), wish.get("amount")
     reason, inquiry = wish.get("reason", "fraudulent"), wish.get("inquiry", False) is True
 
     def act(call: Call) -> Json:
-        return disputes.open_(call, charge, amount=amount, reason=reason, inquiry=inquiry)
+        return disputes.open_(
+            call, charge, amount=amount, reason=reason, inquiry=inquiry, currency=wish.get("currency")
+        )
 
     return _for(stand_in, "charge", charge, act)
 
@@ -85,6 +97,17 @@ def tell_payout(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"status": "paid" | "failed"}`."""
     status = _object(wish).get("status", "")
     return _for(stand_in, "payout", id, lambda call: payouts.tell(call, id, status))
+
+
+def escalate_dispute(stand_in: StandIn, id: str, _: Any) -> Json:
+    """An inquiry becomes a chargeback."""
+    return _for(stand_in, "dispute", id, lambda call: disputes.escalate(call, id))
+
+
+def warn(stand_in: StandIn, _: str, wish: Any) -> Json:
+    """`{"charge", "fraud_type"?}`: an early fraud warning."""
+    charge, fraud_type = _object(wish).get("charge", ""), wish.get("fraud_type", "made_with_lost_card")
+    return _for(stand_in, "charge", charge, lambda call: warnings.warn(call, charge, fraud_type=fraud_type))
 
 
 def tell_refund(stand_in: StandIn, id: str, wish: Any) -> Json:
@@ -121,6 +144,8 @@ def authenticate_setup(stand_in: StandIn, id: str, wish: Any) -> Json:
 DOORS: dict[tuple[str, str], Door] = {
     ("GET", "charges"): witness.charges,
     ("GET", "intents"): witness.intents,
+    ("GET", "refunds"): witness.refunds,
+    ("GET", "disputes"): witness.disputes,
     ("GET", "requests"): witness.requests,
     ("GET", "events"): witness.events,
     ("GET", "state"): witness.state,
@@ -136,6 +161,8 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "payouts"): pay_out,
     ("POST", "payouts/<id>"): tell_payout,
     ("POST", "disputes/<id>/close"): close_dispute,
+    ("POST", "disputes/<id>/escalate"): escalate_dispute,
+    ("POST", "early_fraud_warnings"): warn,
     ("POST", "refunds/<id>"): tell_refund,
     ("POST", "js/read"): browser.read,
     ("POST", "js/confirm_setup"): browser.confirm_setup,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.sandbox.stripe import charges, events, objects
+from billing.sandbox.stripe import charges, events, objects, warnings
 from billing.sandbox.stripe.cards import CARDS
 from billing.sandbox.stripe.errors import invalid, refused
 from billing.sandbox.stripe.finding import the
@@ -79,6 +79,8 @@ def _move(call: Call, charge: Stored, amount: int) -> None:
     refunded = charge.body["amount_refunded"] + amount
     charge.body.update(amount_refunded=refunded, refunded=refunded == charge.body["amount"])
     call.tx.save(charge)
+    if charge.body["refunded"]:
+        warnings.acted_on(call, charge.id)
 
 
 def update(call: Call) -> Json:

@@ -18,6 +18,7 @@ from billing.sandbox.stripe import (
     refunds,
     searching,
     setup_intents,
+    warnings,
 )
 from billing.sandbox.stripe.finding import retrieve
 from billing.sandbox.stripe.gate import Operation, Route
@@ -87,6 +88,8 @@ ROUTES: tuple[Route, ...] = (
     _get("disputes/<id>", _one("dispute")),
     _post("disputes/<id>", disputes.update, disputes.UPDATE_SPEC),
     _post("disputes/<id>/close", disputes.close_by_us),
+    _get("radar/early_fraud_warnings", warnings.list_, warnings.LIST_SPEC),
+    _get("radar/early_fraud_warnings/<id>", _one(warnings.KIND)),
     _get("balance_transactions", payouts.list_balance, charges.BALANCE_LIST_SPEC),
     _get("balance_transactions/<id>", _one("balance_transaction")),
     _get("payouts", payouts.list_, payouts.LIST_SPEC),

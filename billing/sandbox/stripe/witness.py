@@ -82,6 +82,22 @@ def events(stand_in: StandIn, _: str, query: Json) -> list[Json]:
     ]
 
 
+def refunds(stand_in: StandIn, _: str, query: Json) -> list[Json]:
+    """Every refund."""
+    with stand_in.store.transaction() as tx:
+        found = _oldest_first(tx, "refund", query)
+    names = ("id", "charge", "amount", "currency", "status", "metadata")
+    return [{**{name: each.body[name] for name in names}, "account": each.account} for each in found]
+
+
+def disputes(stand_in: StandIn, _: str, query: Json) -> list[Json]:
+    """Every dispute, with what it has moved."""
+    with stand_in.store.transaction() as tx:
+        found = _oldest_first(tx, "dispute", query)
+    names = ("id", "charge", "amount", "currency", "status", "balance_transactions")
+    return [{**{name: each.body[name] for name in names}, "account": each.account} for each in found]
+
+
 def requests(stand_in: StandIn, _: str, query: Json) -> list[Json]:
     """Every request received, oldest first."""
     with stand_in.store.transaction() as tx:

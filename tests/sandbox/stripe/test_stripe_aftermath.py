@@ -119,3 +119,40 @@ def test_a_test_card_disputes_by_itself(world: World) -> None:
     world.pay("pm_card_createDispute")
     dispute = until(lambda: world.v1.disputes.list().data)[0]
     assert dispute.reason == "fraudulent"
+
+
+def test_an_inquiry_may_become_a_chargeback(world: World, receiver: Receiver) -> None:
+    intent, inquiry = open_dispute(world, inquiry=True)
+    taken = world.tell(f"disputes/{inquiry['id']}/escalate", {})
+    assert (taken["status"], [each["amount"] for each in taken["balance_transactions"]]) == ("needs_response", [-1000])
+    assert refusal(lambda: world.v1.refunds.create({"payment_intent": intent.id})).code == "charge_disputed"
+    world.quiet()
+    assert receiver.ids("charge.dispute.updated")
+    assert receiver.ids("charge.dispute.funds_withdrawn")
+
+
+def test_a_dispute_in_the_cardholders_currency_takes_all_of_the_charge_in_ours(world: World) -> None:
+    _, dispute = open_dispute(world, amount=1100, currency="usd")
+    (withdrawn,) = dispute["balance_transactions"]
+    assert (dispute["amount"], dispute["currency"]) == (1100, "usd")
+    assert (withdrawn["amount"], withdrawn["currency"]) == (-1000, "eur")
+
+
+def test_an_issuer_may_give_in_after_it_has_won(world: World) -> None:
+    _, dispute = open_dispute(world)
+    world.tell(f"disputes/{dispute['id']}/close", {"status": "lost"})
+    won = world.tell(f"disputes/{dispute['id']}/close", {"status": "won"})
+    assert [each["amount"] for each in won["balance_transactions"]] == [-1000, 1000]
+    assert world.see("disputes")[0]["status"] == "won"
+
+
+def test_an_early_warning_asks_for_nothing_once_the_charge_is_refunded(world: World, receiver: Receiver) -> None:
+    charge = world.pay().latest_charge
+    warning = world.tell("early_fraud_warnings", {"charge": charge})
+    assert world.v1.radar.early_fraud_warnings.retrieve(warning["id"]).actionable
+    world.v1.refunds.create({"charge": charge})
+    assert not world.v1.radar.early_fraud_warnings.list({"charge": charge}).data[0].actionable
+    world.quiet()
+    assert receiver.ids("radar.early_fraud_warning.created")
+    assert receiver.ids("radar.early_fraud_warning.updated")
+    assert world.see("refunds")[0]["charge"] == charge

@@ -11,6 +11,7 @@ from billing.sandbox.crash.rows import (
     doors,
     lines,
     provider,
+    refunds,
     restore,
     schedule,
     stops,
@@ -36,6 +37,7 @@ ROWS: tuple[Row, ...] = tuple(
             *restore.ROWS,
             *webhooks.ROWS,
             *doors.ROWS,
+            *refunds.ROWS,
         ),
         key=_order,
     )

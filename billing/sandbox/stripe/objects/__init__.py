@@ -6,7 +6,7 @@ Field names are those of the published OpenAPI schemas; tests hold them against 
 
 from __future__ import annotations
 
-from billing.sandbox.stripe.objects.aftermath import dispute, refund
+from billing.sandbox.stripe.objects.aftermath import dispute, early_fraud_warning, refund
 from billing.sandbox.stripe.objects.charges import balance_transaction, charge, outcome
 from billing.sandbox.stripe.objects.intents import payment_intent, setup_intent
 from billing.sandbox.stripe.objects.notices import API_VERSION, event, listed, webhook_endpoint
@@ -20,6 +20,7 @@ __all__ = [
     "charge",
     "customer",
     "dispute",
+    "early_fraud_warning",
     "event",
     "listed",
     "outcome",

@@ -37,7 +37,7 @@ shipping_address shipping_carrier shipping_date shipping_documentation shipping_
 uncategorized_text""".split()
 
 
-def dispute(now: int, *, charge: Json, amount: int, reason: str, inquiry: bool) -> Json:
+def dispute(now: int, *, charge: Json, amount: int, currency: str, reason: str, inquiry: bool) -> Json:
     """A new dispute of a charge; an inquiry is one that has moved no money."""
     brand = charge["payment_method_details"]["card"]["brand"]
     return {
@@ -47,7 +47,7 @@ def dispute(now: int, *, charge: Json, amount: int, reason: str, inquiry: bool) 
         "balance_transactions": [],
         "charge": charge["id"],
         "created": now,
-        "currency": charge["currency"],
+        "currency": currency,
         "enhanced_eligibility_types": [],
         "evidence": {**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {}},
         "evidence_details": {
@@ -72,4 +72,18 @@ def dispute(now: int, *, charge: Json, amount: int, reason: str, inquiry: bool) 
         },
         "reason": reason,
         "status": "warning_needs_response" if inquiry else "needs_response",
+    }
+
+
+def early_fraud_warning(now: int, *, charge: Json, fraud_type: str) -> Json:
+    """An issuer's early word on a charge."""
+    return {
+        "id": new_id("issfr"),
+        "object": "radar.early_fraud_warning",
+        "actionable": True,
+        "charge": charge["id"],
+        "created": now,
+        "fraud_type": fraud_type,
+        "livemode": False,
+        "payment_intent": charge["payment_intent"],
     }

@@ -32,7 +32,8 @@ REQUESTS = """account customers customers/{} customers/{}/payment_methods custom
     setup_intents/{} setup_intents/{}/confirm setup_intents/{}/cancel payment_intents payment_intents/search
     payment_intents/{} payment_intents/{}/confirm payment_intents/{}/capture payment_intents/{}/cancel charges
     charges/{} refunds refunds/{} refunds/{}/cancel disputes disputes/{} disputes/{}/close balance_transactions
-    balance_transactions/{} events events/{} webhook_endpoints webhook_endpoints/{}""".split()
+    balance_transactions/{} events events/{} webhook_endpoints webhook_endpoints/{} radar/early_fraud_warnings
+    radar/early_fraud_warnings/{}""".split()
 FIXTURES = """account customer payment_method setup_intent payment_intent charge refund dispute balance_transaction
     event webhook_endpoint""".split()
 

@@ -1,0 +1,1 @@
+"""Dispute: what a bank takes back, and what is made of a loss."""

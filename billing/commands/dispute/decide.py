@@ -1,0 +1,50 @@
+"""Decide on a lost dispute: the debt that it reopened is written off, or credited to the customer by a credit note."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from billing.commands.dispute.work import LOST
+from billing.commands.ledger.post import post
+from billing.commands.work_item.close import close_for
+from billing.kernel.errors import Fault, Refused
+from billing.models import Account, Dispute, Invoice
+
+
+def require_undecided(dispute: Dispute) -> None:
+    """Raise `Refused` (`dispute_not_lost`, `dispute_decided`) unless it is lost and waits for a decision."""
+    if not dispute.reopened_minor:
+        mend = f"it is {dispute.status}, and no debt is open by it; only a lost one is decided on"
+        raise Refused(Fault("dispute", "dispute_not_lost", mend))
+    if dispute.decision is not None:
+        raise Refused(Fault("dispute", "dispute_decided", f"it was decided already: {dispute.decision}"))
+
+
+def write_off(session: Session, *, dispute: Dispute, invoice: Invoice, now: datetime) -> None:
+    """Dr write-off, Cr receivable. The caller holds both rows."""
+    post(
+        session,
+        kind="dispute_write_off",
+        seller_id=dispute.seller_id,
+        profile_id=dispute.profile_id,
+        invoice_id=dispute.invoice_id,
+        payment_id=dispute.payment_id,
+        charge_ref=dispute.charge_ref,
+        currency=invoice.currency,
+        sides=((Account.WRITE_OFF, dispute.reopened_minor), (Account.RECEIVABLE, -dispute.reopened_minor)),
+        now=now,
+    )
+    _decided(session, dispute, "write_off", now)
+
+
+def credited(session: Session, *, dispute: Dispute, now: datetime) -> None:
+    """Its credit note is issued: Dr deferred revenue and tax, Cr receivable."""
+    _decided(session, dispute, "credit_note", now)
+
+
+def _decided(session: Session, dispute: Dispute, decision: str, now: datetime) -> None:
+    dispute.decision, dispute.decided_at = decision, now
+    session.flush()
+    close_for(session, kind=LOST, subject_id=dispute.id, now=now)

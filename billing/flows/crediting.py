@@ -1,0 +1,92 @@
+"""Credit notes by hand: a part of an invoice is not owed, or was not, beside what refunds give back.
+
+On an open invoice the note takes it off the debt, and the provider's intent, which asks for more, is canceled first. On
+a paid one it goes into the customer's balance, which can be paid out. An issued document never changes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.commands.invoice import correct
+from billing.commands.invoice.compose import Wallet
+from billing.commands.invoice.note import credit_note
+from billing.flows.correcting import Corrected, correct_open
+from billing.flows.issuing import issue_documents, open_parties
+from billing.flows.order import Order, carry_out, note
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.status import InvoiceStatus
+from billing.models import Account, Invoice
+from billing.queries.correction import creditable, notes_of
+from billing.queries.invoice import lock_invoice
+from billing.queries.profile import lock_profile
+from billing.queries.standing import load_standing
+
+
+def credit(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, order: Order) -> Corrected:
+    """Credit `amount_minor`, tax included (None: all that can be). Not idempotent.
+
+    Raises `Refused`: `invoice_not_found`, `credit_exceeds_invoice`, `invoice_not_open` (neither open nor paid),
+    `charge_disputed`, `payment_in_flight`; the provider's errors: then nothing was done here, do it again.
+    """
+    with parts.begin() as session:
+        found = session.get(Invoice, invoice_id)
+        paid = found is not None and found.kind == "invoice" and found.status == InvoiceStatus.PAID
+    if paid:
+        return _credit_paid(parts, invoice_id, amount_minor, order)
+
+    def take_off(session: Session, invoice: Invoice, now: datetime) -> str:
+        amount = _take(session, invoice, amount_minor, most=invoice.amount_remaining_minor)
+        number = _issue(parts, session, invoice, amount, Account.RECEIVABLE)
+        correct.credit_debt(session, invoice=invoice, amount_minor=amount, now=now)
+        return number
+
+    return correct_open(parts, invoice_id, take_off, action="credit", order=order)
+
+
+def _credit_paid(parts: Parts, invoice_id: UUID, amount_minor: int | None, order: Order) -> Corrected:
+    with carry_out(parts, order) as session:
+        lock_profile(session, session.get_one(Invoice, invoice_id).profile_id)
+        invoice = lock_invoice(session, invoice_id)
+        amount = _take(session, invoice, amount_minor, most=invoice.total_minor)
+        number = _issue(parts, session, invoice, amount, Account.CUSTOMER_CREDIT)
+        before = invoice.amount_returned_minor
+        correct.return_credit(session, invoice=invoice, amount_minor=amount)
+        note(
+            parts,
+            session,
+            order,
+            action="invoice.credit",
+            subject_type="invoice",
+            subject_id=invoice.id,
+            seller_id=invoice.seller_id,
+            before={"amount_returned_minor": before},
+            after={"amount_returned_minor": invoice.amount_returned_minor, "document": number},
+        )
+        return Corrected(invoice.number or "invoice", 0, invoice.currency, number, invoice.status, 0)
+
+
+def _take(session: Session, invoice: Invoice, amount_minor: int | None, *, most: int) -> int:
+    most = min(most, creditable(session, invoice))
+    amount = most if amount_minor is None else amount_minor
+    if amount < 1 or amount > most:
+        mend = f"at most {max(most, 0)} can be credited: the total, less what was credited or refunded before"
+        raise Refused(Fault("amount", "credit_exceeds_invoice", mend))
+    return amount
+
+
+def _issue(parts: Parts, session: Session, invoice: Invoice, amount_minor: int, counter: Account) -> str:
+    standing = load_standing(session, profiles=[invoice.profile_id], only=[])
+    document = credit_note(
+        invoice,
+        amount_minor=amount_minor,
+        earlier=notes_of(session, invoice.id),
+        parties=open_parties(parts, standing)[invoice.profile_id],
+        counter=counter,
+    )
+    (issued,) = issue_documents(parts, session, [document], wallet=Wallet({}, {}), now=parts.clock.now(session))
+    return issued.number

@@ -1,0 +1,89 @@
+"""Events of disputes and early fraud warnings: a hint to look. What is re-read decides, in any order of arrival."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.dispute.record import new_dispute, note_dispute
+from billing.commands.dispute.warn import note_warning
+from billing.commands.provider_event.claim import ClaimedEvent, close
+from billing.flows.parts import Parts
+from billing.kernel.failpoints import failpoint
+from billing.kernel.status import EventStatus
+from billing.models import Dispute, Payment, UnappliedPayment
+from billing.queries.invoice import lock_invoice
+from billing.rules.rate import Rank
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What a charge of the provider's is to us."""
+
+    invoice_id: UUID
+    payment_id: UUID | None
+
+
+def dispute(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
+    """Note what became of a dispute: money taken or given back is booked once, what a person must do is their work."""
+    facts = parts.provider(claimed.provider_account_id, rank=Rank.REREADS).read_dispute(claimed.object_ref)
+    failpoint("event.reread")
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        charged = _charged(session, claimed, facts.charge_ref)
+        if charged is None:
+            close(session, claimed, status=EventStatus.IGNORED, now=now, error="no charge of ours")
+            return EventStatus.IGNORED
+        invoice = lock_invoice(session, charged.invoice_id)
+        row = session.scalars(
+            select(Dispute)
+            .where(
+                Dispute.provider_account_id == claimed.provider_account_id,
+                Dispute.dispute_ref == facts.dispute_ref,
+            )
+            .with_for_update()
+        ).one_or_none()
+        row = row or new_dispute(
+            invoice=invoice, payment_id=charged.payment_id, account_id=claimed.provider_account_id, facts=facts
+        )
+        note_dispute(session, dispute=row, invoice=invoice, facts=facts, now=now)
+        close(session, claimed, status=EventStatus.PROCESSED, now=now)
+        failpoint("event.commit")
+    return EventStatus.PROCESSED
+
+
+def fraud_warning(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
+    """Keep an issuer's early word that a charge may be fraud, as a person's work: a refund now spares the dispute."""
+    facts = parts.provider(claimed.provider_account_id, rank=Rank.REREADS).read_fraud_warning(claimed.object_ref)
+    failpoint("event.reread")
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        charged = _charged(session, claimed, facts.charge_ref)
+        if charged is None:
+            close(session, claimed, status=EventStatus.IGNORED, now=now, error="no charge of ours")
+            return EventStatus.IGNORED
+        invoice = lock_invoice(session, charged.invoice_id)
+        note_warning(session, account_id=claimed.provider_account_id, invoice=invoice, facts=facts, now=now)
+        close(session, claimed, status=EventStatus.PROCESSED, now=now)
+    return EventStatus.PROCESSED
+
+
+def _charged(session: Session, claimed: ClaimedEvent, charge_ref: str) -> Charged | None:
+    """The invoice that a charge was for: by its attempt, or by money that no attempt asked for."""
+    payment = session.execute(
+        select(Payment.invoice_id, Payment.id).where(
+            Payment.provider_account_id == claimed.provider_account_id, Payment.charge_ref == charge_ref
+        )
+    ).one_or_none()
+    if payment is not None:
+        return Charged(payment.invoice_id, payment.id)
+    stray = session.scalars(
+        select(UnappliedPayment.invoice_id).where(
+            UnappliedPayment.provider_account_id == claimed.provider_account_id,
+            UnappliedPayment.charge_ref == charge_ref,
+        )
+    ).one_or_none()
+    return Charged(stray, None) if stray is not None else None

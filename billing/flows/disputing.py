@@ -1,0 +1,90 @@
+"""Deciding on a lost dispute: the reopened debt is written off, or credited by a note. The provider is not asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.commands.dispute.decide import credited, require_undecided, write_off
+from billing.commands.invoice.compose import Wallet
+from billing.commands.invoice.note import credit_note
+from billing.flows.issuing import issue_documents, open_parties
+from billing.flows.order import Order, carry_out, note
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, Refused
+from billing.models import Account, Dispute, Invoice
+from billing.queries.correction import notes_of
+from billing.queries.dispute import lock_dispute
+from billing.queries.invoice import lock_invoice
+from billing.queries.profile import lock_profile
+from billing.queries.standing import load_standing
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The invoice, what is owed on it no more (minor units), and the number of the note, if one was issued."""
+
+    number: str
+    amount_minor: int
+    currency: str
+    note: str | None
+
+
+def write_off_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
+    """What the dispute has taken is not expected any more: a loss of ours. The tax stays due.
+
+    Raises `Refused`: `dispute_not_found`, `dispute_not_lost`, `dispute_decided`.
+    """
+    with carry_out(parts, order) as session:
+        dispute, invoice = _held(session, dispute_id)
+        write_off(session, dispute=dispute, invoice=invoice, now=parts.clock.now(session))
+        made = Decided(invoice.number or "invoice", dispute.reopened_minor, invoice.currency, None)
+        return _noted(parts, session, order, dispute, made)
+
+
+def credit_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
+    """What the dispute has taken was not owed: a credit note takes back revenue and tax. Raises as `write_off_loss`."""
+    with carry_out(parts, order) as session:
+        dispute, invoice = _held(session, dispute_id)
+        now = parts.clock.now(session)
+        standing = load_standing(session, profiles=[invoice.profile_id], only=[])
+        document = credit_note(
+            invoice,
+            amount_minor=dispute.reopened_minor,
+            earlier=notes_of(session, invoice.id),
+            parties=open_parties(parts, standing)[invoice.profile_id],
+            counter=Account.RECEIVABLE,
+        )
+        (issued,) = issue_documents(parts, session, [document], wallet=Wallet({}, {}), now=now)
+        credited(session, dispute=dispute, now=now)
+        made = Decided(invoice.number or "invoice", dispute.reopened_minor, invoice.currency, issued.number)
+        return _noted(parts, session, order, dispute, made)
+
+
+def _held(session: Session, dispute_id: UUID) -> tuple[Dispute, Invoice]:
+    found = session.get(Dispute, dispute_id)
+    if found is None:
+        raise Refused(Fault("dispute", "dispute_not_found", "give the id of a dispute, ours or the provider's"))
+    lock_profile(session, found.profile_id)
+    invoice = lock_invoice(session, found.invoice_id)
+    dispute = lock_dispute(session, dispute_id)
+    require_undecided(dispute)
+    return dispute, invoice
+
+
+def _noted(parts: Parts, session: Session, order: Order, dispute: Dispute, made: Decided) -> Decided:
+    after = {"decision": dispute.decision, "amount_minor": made.amount_minor}
+    note(
+        parts,
+        session,
+        order,
+        action=f"dispute.{dispute.decision}",
+        subject_type="dispute",
+        subject_id=dispute.id,
+        seller_id=dispute.seller_id,
+        before={"status": dispute.status},
+        after=after | ({"credit_note": made.note} if made.note else {}),
+    )
+    return made

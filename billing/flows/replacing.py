@@ -1,0 +1,158 @@
+"""Replacing a document: the original is credited in full, and a corrected one issued for the same period.
+
+The corrected one says what the customer's data and the seller's rates say now: parties, country, tax id, tax. Lines and
+their amounts stay. Money paid is carried over without the provider (DECISIONS 33); of an open one the provider's intent
+is canceled first, and the corrected one is collected like any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.commands.invoice.compose import Frame, Wallet, compose
+from billing.commands.invoice.note import credit_note
+from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
+from billing.commands.invoice.replace import put_in_place, require_replaceable
+from billing.commands.invoice.retry import has_attempt_in_flight
+from billing.flows.canceling import cancel_intents
+from billing.flows.issuing import issue_documents, open_parties
+from billing.flows.order import Order, carry_out, note
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, Refused
+from billing.models import Account, Invoice
+from billing.queries.correction import creditable, notes_of
+from billing.queries.invoice import lock_invoice
+from billing.queries.profile import lock_profile
+from billing.queries.replacing import Rates, lines_of, rates_of
+from billing.queries.standing import Standing, load_standing
+from billing.rules.tax import TaxCode, TaxRate, treatment
+from billing.rules.walk import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """The numbers of the document, of the note that credits it, and of the corrected one; amounts in minor units."""
+
+    number: str
+    note: str
+    replaced_by: str
+    carried_minor: int
+    remaining_minor: int
+    currency: str
+
+
+def replace_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Replaced:
+    """Issue it anew as things stand now, in the place of an open or paid one.
+
+    Raises `Refused`: `invoice_not_found`, `invoice_not_open`, `invoice_corrected`, `invoice_changed`,
+    `charge_disputed`, `payment_in_flight`, `profile_on_hold`; the provider's errors: then nothing was done here.
+    """
+    with parts.begin() as session:
+        _locked(session, invoice_id)
+    if not order.dry_run and not cancel_intents(parts, [invoice_id]):
+        mend = "the provider has money for it, or is about to; wait for that"
+        raise Refused(Fault("invoice", "payment_in_flight", mend))
+    with carry_out(parts, order) as session:
+        old = _locked(session, invoice_id)
+        now = parts.clock.now(session)
+        standing = load_standing(session, profiles=[old.profile_id], only=[])
+        if old.profile_id not in standing.profiles:
+            raise Refused(Fault("profile", "profile_on_hold", "a work item holds it; see `billing work list`"))
+        parties = open_parties(parts, standing)[old.profile_id]
+        credited = credit_note(
+            old,
+            amount_minor=old.total_minor,
+            earlier=notes_of(session, old.id),
+            parties=parties,
+            counter=Account.RECEIVABLE,
+        )
+        documents = [credited, _corrected(session, old, standing, parties)]
+        taken_back, issued = issue_documents(parts, session, documents, wallet=Wallet({}, {}), now=now)
+        new = lock_invoice(session, issued.id)
+        carried = put_in_place(session, old=old, new=new, now=now)
+        made = Replaced(
+            number=old.number or "invoice",
+            note=taken_back.number,
+            replaced_by=issued.number,
+            carried_minor=carried,
+            remaining_minor=new.amount_remaining_minor,
+            currency=old.currency,
+        )
+        _note(parts, session, order, old, made)
+    return made
+
+
+def _locked(session: Session, invoice_id: UUID) -> Invoice:
+    found = session.get(Invoice, invoice_id)
+    if found is None:
+        raise Refused(Fault("invoice", "invoice_not_found", "give the number or the id of an invoice"))
+    lock_profile(session, found.profile_id)
+    invoice = lock_invoice(session, invoice_id)
+    require_replaceable(session, invoice)
+    if creditable(session, invoice) != invoice.total_minor:
+        raise Refused(Fault("invoice", "invoice_corrected", "a lost dispute has taken a part of it back"))
+    if has_attempt_in_flight(session, invoice.id):
+        mend = "an attempt is open; `billing payment resolve` asks the provider what became of it"
+        raise Refused(Fault("invoice", "payment_in_flight", mend))
+    return invoice
+
+
+def _corrected(session: Session, old: Invoice, standing: Standing, parties: bytes) -> PlannedInvoice:
+    """The same lines under the tax that applies now."""
+    profile, seller = standing.profiles[old.profile_id], standing.sellers[old.seller_id]
+    rates = rates_of(session, seller.id)
+    days = (old.due_at - old.issued_at).days if old.due_at and old.issued_at else 0
+    span = Span(old.period_start, old.period_end) if old.period_start and old.period_end else None
+    frame = Frame(
+        seller=seller,
+        profile=profile,
+        parties=parties,
+        currency=old.currency,
+        subscription_id=old.subscription_id,
+        span=span,
+        collection=old.collection,
+        days_until_due=days,
+        charged=old.on_schedule,
+    )
+    lines = [
+        PlannedLine(
+            kind=row.kind,
+            price_id=row.price_id,
+            description=row.description,
+            quantity=f"{row.quantity:f}",
+            unit_amount=None if row.unit_amount is None else f"{row.unit_amount:f}",
+            amount_minor=row.amount_minor,
+            discount_minor=row.discount_minor,
+            treatment=treatment(seller.country, profile.country, profile.has_tax_id, _rate(rates, row), seller.oss),
+            period_start=row.period_start,
+            period_end=row.period_end,
+            how_json=row.how_json,
+        )
+        for row in lines_of(session, old.id)
+    ]
+    return replace(compose(frame, lines, wallet=Wallet({}, {})), corrects_id=old.id)
+
+
+def _rate(rates: Rates, row: Any) -> TaxRate | None:
+    """That of its price; what was charged once, without a price, bears the standard rate if it bore any."""
+    if row.price_id is None and row.tax_code != TaxCode.UNTAXED:
+        return rates.by_name.get("standard")
+    return rates.by_id.get(row.tax_rate_id)
+
+
+def _note(parts: Parts, session: Session, order: Order, old: Invoice, made: Replaced) -> None:
+    note(
+        parts,
+        session,
+        order,
+        action="invoice.replace",
+        subject_type="invoice",
+        subject_id=old.id,
+        seller_id=old.seller_id,
+        before={},
+        after={"status": old.status, "document": made.note, "replaced_by": made.replaced_by},
+    )

@@ -1,0 +1,66 @@
+"""Reads for paying a balance out: what it holds, and which charges can still take money back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from billing.kernel.status import InvoiceStatus
+from billing.models import CreditBalance, Invoice
+from billing.queries.dispute import OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeLeft:
+    """A charge of the customer's, and what of it has not gone back."""
+
+    payment_id: UUID
+    invoice_id: UUID
+    provider_account_id: UUID
+    charge_ref: str
+    left_minor: int
+
+
+_CHARGES = text(
+    f"""
+    SELECT p.id, p.invoice_id, p.provider_account_id, p.charge_ref,
+           p.amount_minor - coalesce(
+               (SELECT sum(r.amount_minor) FROM billing.refund r
+                WHERE r.payment_id = p.id AND r.status NOT IN ('failed', 'canceled')), 0) AS left_minor
+    FROM billing.payment p
+    WHERE p.profile_id = :profile AND p.currency = :currency AND p.status = 'succeeded'
+      AND NOT EXISTS (SELECT FROM billing.unapplied_payment u
+                      WHERE u.provider_account_id = p.provider_account_id AND u.charge_ref = p.charge_ref)
+      AND NOT EXISTS (SELECT FROM billing.dispute d
+                      WHERE d.provider_account_id = p.provider_account_id AND d.charge_ref = p.charge_ref
+                        AND ((d.status IN ({OPEN}) AND NOT d.refundable) OR d.status = 'lost'))
+    ORDER BY p.id DESC
+    """  # noqa: S608 (our own words)
+)
+
+
+def charges_of(session: Session, profile_id: UUID, currency: str) -> list[ChargeLeft]:
+    """The customer's charges that the provider would still refund, newest first."""
+    return [ChargeLeft(*row) for row in session.execute(_CHARGES, {"profile": profile_id, "currency": currency})]
+
+
+def credited_by(session: Session, documents: Sequence[UUID]) -> int:
+    """What those of these documents that are credit notes put into the balance."""
+    notes = select(func.coalesce(func.sum(Invoice.total_minor), 0)).where(
+        Invoice.id.in_(documents), Invoice.status == InvoiceStatus.CREDITED
+    )
+    return int(session.scalar(notes) or 0)
+
+
+def balance_of(session: Session, profile_id: UUID, currency: str) -> int:
+    """The credit in store, in minor units."""
+    found = session.scalar(
+        select(CreditBalance.amount_minor).where(
+            CreditBalance.profile_id == profile_id, CreditBalance.currency == currency
+        )
+    )
+    return found or 0

@@ -1,0 +1,86 @@
+"""Replacing a document: credited in full, issued anew as things stand now, and the money goes over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, text
+
+from billing.commands.credit.grant import grant_credit
+from billing.flows import refunding
+from billing.flows.crediting import credit
+from billing.flows.order import Order
+from billing.flows.replacing import replace_invoice
+from billing.kernel.errors import Refused
+from billing.models import BillingPeriod
+from tests.flows.company import START, Company
+from tests.flows.refunds import at_provider, paid_invoice
+
+ORDER = Order(actor="mara", reason="the tax id was missing")
+
+
+def _move_to_france(acme: Company) -> None:
+    """Its country was France all along, and it has a tax id: reverse charge, where 19 % was billed."""
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.profile SET country = 'FR', has_tax_id = true, buyer_kind = 'business'"))
+
+
+def test_a_paid_document_is_replaced_and_what_was_paid_goes_over(acme: Company) -> None:
+    paid = paid_invoice(acme)
+    _move_to_france(acme)
+    made = replace_invoice(acme.parts, paid.id, order=ORDER)
+    old, new, note = acme.invoices()[0], *sorted(acme.invoices()[1:], key=lambda each: each.kind, reverse=True)
+    assert (old.status, note.kind, note.total_minor, note.tax_minor) == ("replaced", "credit_note", 1190, 190)
+    assert (new.kind, new.corrects_id, new.period_start, new.period_end) == (
+        "invoice",
+        old.id,
+        old.period_start,
+        old.period_end,
+    )
+    assert (new.total_minor, new.tax_minor, new.reverse_charge, new.status) == (1000, 0, True, "paid")
+    assert (made.carried_minor, new.amount_paid_minor, acme.credit(old.profile_id)) == (1000, 1000, 190)
+    assert [acme.account(name) for name in ("receivable", "unapplied_payments", "tax_payable")] == [0, 0, 0]
+    assert acme.account("deferred_revenue") == -1000
+    with acme.begin() as session:
+        assert session.scalars(select(BillingPeriod.invoice_id)).one() == new.id
+    assert len(acme.payments()) == 1, "the provider was not asked"
+    assert len(acme.told("invoice.replaced")) == 1
+    assert acme.violations() == ()
+    assert refunding.refund(acme.parts, new.id).amount_minor == 1000
+    acme.settle()
+    assert [each.amount_minor for each in at_provider(acme)] == [1000]
+    assert acme.violations() == ()
+
+
+def test_an_open_document_is_replaced_and_the_new_one_collected(acme: Company) -> None:
+    profile = acme.customer("a1", method="pm_card_chargeCustomerFail")
+    with acme.parts.begin() as session:
+        grant_credit(session, profile_id=profile, amount_minor=300, currency="eur", now=START)
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    (old,) = acme.invoices()
+    made = replace_invoice(acme.parts, old.id, order=ORDER)
+    assert (made.carried_minor, made.remaining_minor) == (300, 890)
+    assert [intent.status for intent in acme.witness.intents()] == ["canceled"]
+    acme.give_method(profile, "pm_card_visa")
+    acme.settle()
+    new = next(each for each in acme.invoices() if each.corrects_id == old.id and each.kind == "invoice")
+    assert (new.status, new.amount_paid_minor, acme.payments(new)[-1].amount_minor) == ("paid", 1190, 890)
+    acme.set_clock(START + timedelta(days=31))
+    acme.settle()
+    assert acme.violations() == ()
+
+
+def test_what_was_corrected_or_does_not_count_is_not_replaced(acme: Company) -> None:
+    paid = paid_invoice(acme)
+    tried = Order(actor="mara", reason="a look", dry_run=True)
+    replace_invoice(acme.parts, paid.id, order=tried)
+    assert [each.status for each in acme.invoices()] == ["paid"]
+    credit(acme.parts, paid.id, amount_minor=100, order=ORDER)
+    with pytest.raises(Refused) as refused:
+        replace_invoice(acme.parts, paid.id, order=ORDER)
+    assert refused.value.code == "invoice_corrected"
+    with pytest.raises(Refused) as refused:
+        replace_invoice(acme.parts, acme.invoices()[1].id, order=ORDER)
+    assert refused.value.code == "invoice_not_open"

@@ -1,0 +1,58 @@
+"""`billing dispute`: what banks take back, seen and decided on at the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flows.refunds import paid_invoice
+from tests.ops.office import WHY, Office, office_of
+
+
+@pytest.fixture
+def office(database_url: str, broker_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    with office_of(database_url, broker_url, tmp_path, monkeypatch) as ready:
+        paid_invoice(ready.acme)
+        yield ready
+
+
+def _dispute(office: Office) -> str:
+    (charge,) = office.acme.witness.charges()
+    opened = office.acme.witness.call("POST", "disputes", {"charge": charge.charge_ref, "reason": "duplicate"})
+    office.acme.settle()
+    return str(opened["id"])
+
+
+def test_a_dispute_is_listed_shown_and_decided_on_once(office: Office) -> None:
+    assert "No such dispute." in office.ok("dispute", "list", "--open")
+    ref = _dispute(office)
+    told = office.ok("dispute", "list", "--open", "--customer", "a1")
+    assert ref in told
+    assert "11.90 EUR" in told
+    assert office.run("dispute", "write-off", ref, *WHY).exit_code == 3, "it is not lost"
+    office.acme.witness.call("POST", f"disputes/{ref}/close", {"status": "lost"})
+    office.acme.settle()
+    before = office.fingerprint()
+    assert "11.90 EUR are written off" in office.ok("dispute", "write-off", ref, "--dry-run", *WHY)
+    assert office.fingerprint() == before
+    assert "are credited by ACME-CN-000001" in office.ok("dispute", "credit", ref, *WHY)
+    assert office.run("dispute", "credit", ref, *WHY).exit_code == 3
+    facts = office.read("dispute", "show", ref)
+    assert (facts["status"], facts["decision"], facts["reopened_minor"]) == ("lost", "credit_note", 1190)
+    assert {each["kind"] for each in facts["postings"]} == {"dispute_withdrawn", "dispute_lost"}
+    assert {each["type"] for each in facts["events"]} == {
+        "charge.dispute.created",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.closed",
+    }
+    assert [(each.action, each.after) for each in office.trail()] == [
+        ("dispute.credit_note", {"amount_minor": 1190, "credit_note": "ACME-CN-000001", "decision": "credit_note"})
+    ]
+    assert "No such dispute." in office.ok("dispute", "list", "--open")
+
+
+def test_one_that_nobody_knows_is_refused(office: Office) -> None:
+    result = office.run("dispute", "show", "du_none")
+    assert (result.exit_code, "dispute_not_found" in result.stderr) == (3, True)
