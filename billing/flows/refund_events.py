@@ -9,7 +9,8 @@ from billing.commands.refund.record import note_facts
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
 from billing.kernel.failpoints import failpoint
-from billing.kernel.status import EventStatus, RefundStatus, allowed
+from billing.kernel.moves import allowed
+from billing.kernel.status import EventStatus, RefundStatus
 from billing.models import Refund
 from billing.rules.rate import Rank
 

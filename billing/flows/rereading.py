@@ -14,7 +14,8 @@ from billing.flows.parts import Parts
 from billing.flows.payment_events import last_attempt, take_facts
 from billing.flows.reconciliation import recheck, stands
 from billing.kernel.errors import ProviderRefused
-from billing.kernel.status import RefundStatus, allowed
+from billing.kernel.moves import allowed
+from billing.kernel.status import RefundStatus
 from billing.models import Difference, Refund
 from billing.queries.reconciling import Found
 

@@ -19,7 +19,8 @@ from billing.commands.work_item.close import close_for
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
-from billing.kernel.status import OPEN_DISPUTE, DisputeStatus, allowed
+from billing.kernel.moves import allowed
+from billing.kernel.status import OPEN_DISPUTE, DisputeStatus
 from billing.models import Account, Dispute, Invoice, UnappliedPayment
 from billing.providers.port import DisputeFacts
 

@@ -18,7 +18,8 @@ from billing.commands.work_item.close import close_for
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.status import InvoiceStatus, require_move
+from billing.kernel.moves import require_move
+from billing.kernel.status import InvoiceStatus
 from billing.models import Account, BillingPeriod, Invoice
 from billing.queries.replacing import has_credits
 

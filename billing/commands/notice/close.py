@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.kernel.errors import Stale
-from billing.kernel.status import NoticeStatus, require_move
+from billing.kernel.moves import require_move
+from billing.kernel.status import NoticeStatus
 from billing.models import Notice
 
 NOTICE_NOT_SENT = "notice_not_sent"

@@ -17,7 +17,8 @@ from billing.db.rows import change, fetch
 from billing.events.bulk import emit_many, payload
 from billing.events.topics import Topic
 from billing.kernel.errors import Stale
-from billing.kernel.status import InvoiceStatus, PaymentKind, PaymentStatus, require_move
+from billing.kernel.moves import require_move
+from billing.kernel.status import InvoiceStatus, PaymentKind, PaymentStatus
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.queries.collecting import SELLER_DUNNING, Answered, SellerDunning
 from billing.queries.collection import lock_attempts

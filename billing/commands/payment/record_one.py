@@ -17,7 +17,8 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.db.base import Json
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.kernel.status import CLOSED_PAYMENT, COLLECTABLE, InvoiceStatus, PaymentKind, PaymentStatus, require_move
+from billing.kernel.moves import require_move
+from billing.kernel.status import CLOSED_PAYMENT, COLLECTABLE, InvoiceStatus, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.rules.dunning import classify

@@ -11,7 +11,8 @@ from billing.commands.payment_method.make_default import put_default
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.status import MethodStatus, require_move
+from billing.kernel.moves import require_move
+from billing.kernel.status import MethodStatus
 from billing.models import PaymentMethod
 from billing.providers.port import MethodFacts
 from billing.queries.payment_method import default_method, method_of_ref

@@ -12,7 +12,8 @@ from billing.commands.payment_method.make_default import put_default
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.status import MethodStatus, require_move
+from billing.kernel.moves import require_move
+from billing.kernel.status import MethodStatus
 from billing.models import PaymentMethod
 from billing.queries.payment_method import has_payment_in_flight, newest_active, the_method
 from billing.queries.profile import lock_profile

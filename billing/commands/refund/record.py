@@ -11,7 +11,8 @@ from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.kernel.status import OPEN_REFUND, RefundStatus, require_move
+from billing.kernel.moves import require_move
+from billing.kernel.status import OPEN_REFUND, RefundStatus
 from billing.models import Account, Refund
 from billing.providers.port import RefundFacts
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from billing.commands.slice.cut import cut
-from billing.kernel.status import SubscriptionStatus, require_move
+from billing.kernel.moves import require_move
+from billing.kernel.status import SubscriptionStatus
 from billing.models import Subscription
 
 

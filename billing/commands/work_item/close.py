@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from billing.db.rows import fetch
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.kernel.status import WorkItemStatus, require_move
+from billing.kernel.moves import require_move
+from billing.kernel.status import WorkItemStatus
 from billing.models import WorkItem
 from billing.queries.causes import SWEPT, cause_stands, gone_items
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from billing.kernel.status import WorkItemStatus, require_move
+from billing.kernel.moves import require_move
+from billing.kernel.status import WorkItemStatus
 from billing.models import WorkItem
 
 

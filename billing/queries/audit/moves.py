@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from billing.kernel.status import DisputeStatus, RefundStatus, moves_from
+from billing.kernel.moves import moves_from
+from billing.kernel.status import DisputeStatus, RefundStatus
 from billing.queries.audit.invariant import Check, finds
 
 _UNKNOWN = """

@@ -8,7 +8,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 from billing.events.topics import Topic
-from billing.kernel.status import InvoiceStatus, SubscriptionStatus, moves_from
+from billing.kernel.moves import moves_from
+from billing.kernel.status import InvoiceStatus, SubscriptionStatus
 from billing.queries.audit.invariant import Invariant, finds
 from billing.queries.audit.moves import TOLD_MOVES
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 import pytest
 
 from billing.kernel.errors import Refused
+from billing.kernel.moves import allowed, moves_from, require_move
 from billing.kernel.status import (
     CLOSED_PAYMENT,
     OPEN_PAYMENT,
@@ -18,9 +19,6 @@ from billing.kernel.status import (
     SliceStatus,
     SubscriptionStatus,
     WorkItemStatus,
-    allowed,
-    moves_from,
-    require_move,
 )
 
 FINAL: list[tuple[type[StrEnum], set[str]]] = [
