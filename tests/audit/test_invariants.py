@@ -12,6 +12,8 @@ from billing.db.clock import wall_now
 from billing.flows.audit import NO_WITNESS, grace_for, run
 from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
+from billing.kernel.ids import new_id
+from billing.models import AuditSeal
 from billing.queries.audit import INVARIANTS
 from billing.queries.audit.invariant import Reading, Text
 from billing.queries.audit.witness import load_witness
@@ -165,6 +167,15 @@ def test_secrets_are_found_in_logs_and_waiting_messages_without_being_repeated(p
     assert found == {("S1", "worker.log:7"), ("S2", "queue charges")}
     assert card not in repr(report)
     assert key not in repr(report)
+
+
+def test_a_digest_that_looks_like_a_card_number_is_none(parts: Parts) -> None:
+    with parts.begin() as session:
+        session.add(
+            AuditSeal(id=new_id(), table_name="posting", upto=new_id(), rows=0, digest=seeds_jobs.card_number())
+        )
+
+    assert run(parts, codes=["S1"]).violations == ()
 
 
 def test_a_product_may_be_called_basic_subscription(parts: Parts) -> None:

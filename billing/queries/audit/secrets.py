@@ -35,7 +35,7 @@ _MAY_BE_CREDENTIAL = (
 )
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-_IDS_AND_HASHES = re.compile(r"_(?:hash|ref)$|^key$")
+_IDS_AND_HASHES = re.compile(r"_(?:hash|ref)$|^(?:key|digest)$")
 
 
 @dataclass(frozen=True, slots=True)
