@@ -47,7 +47,7 @@ _TAKEN_BACK = """
 SELECT 'invoice', i.id, format('%s was told to be %s, it is %s', i.number, o.topic, i.status)
 FROM billing.outbox o
 JOIN billing.invoice i ON i.id = o.object_id
-WHERE CASE o.topic WHEN 'invoice.paid' THEN i.status <> 'paid'
+WHERE CASE o.topic WHEN 'invoice.paid' THEN i.status NOT IN ('paid', 'replaced')
                    WHEN 'invoice.voided' THEN i.status <> 'void'
                    WHEN 'invoice.uncollectible' THEN i.status NOT IN ('uncollectible', 'paid') ELSE false END
 UNION ALL
