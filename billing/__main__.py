@@ -31,8 +31,8 @@ COMMANDS = {
     "invoice": Entry("billing.ops.invoice", "Invoices: list, show, try again, void, write off, mark paid, credit."),
     "draft": Entry("billing.ops.draft", "Drafts under review: add or remove a line, release."),
     "price": Entry("billing.ops.price", "Prices: move subscriptions to another one."),
-    "payment": Entry("billing.ops.payment", "Attempts to move money: show, ask the provider."),
-    "profile": Entry("billing.ops.profile", "Customers: show, give credit, charge once."),
+    "payment": Entry("billing.ops.payment", "Attempts to move money: show, ask the provider, let the customer pay."),
+    "profile": Entry("billing.ops.profile", "Customers: show, give credit, charge once, link to their page."),
     "subscription": Entry(
         "billing.ops.subscription", "Subscriptions: show, preview, change, cancel, pause, give a coupon."
     ),

@@ -58,7 +58,7 @@ def test_an_invoice_is_complete_when_it_is_numbered(acme: Company) -> None:
             {"receivable": 3570, "deferred_revenue": -3000, "tax_payable": -570},
         )
         topics = set(session.scalars(select(OutboxEvent.topic).where(OutboxEvent.object_id == invoice.id)))
-        assert topics == {"invoice.issued"}
+        assert topics == {"invoice.issued", "invoice.action_needed"}, "it has no method"
         key = session.execute(
             text("SELECT id, master_id, wrapped FROM billing.data_key WHERE id = :id"), {"id": invoice.document_key_id}
         ).one()

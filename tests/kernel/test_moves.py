@@ -23,7 +23,7 @@ from billing.kernel.status import (
 
 FINAL: list[tuple[type[StrEnum], set[str]]] = [
     (SubscriptionStatus, {"incomplete_expired", "canceled"}),
-    (InvoiceStatus, {"paid", "void", "expired", "credited", "refunded"}),
+    (InvoiceStatus, {"void", "replaced", "expired", "credited", "refunded"}),
     (PaymentStatus, {"succeeded", "declined", "canceled"}),
     (EventStatus, set()),
     (WorkItemStatus, {"resolved", "discarded"}),

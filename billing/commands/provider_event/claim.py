@@ -90,7 +90,7 @@ def close_settled(session: Session, events: Sequence[UUID], *, types: Collection
     They are of these `types`, and of intents that our rows show as succeeded. One in other hands is left alone.
     """
     rows = fetch(session, _CLOSE_SETTLED, events=list(events), types=list(types), now=now)
-    close_all_for(session, [(NOT_HANDLED, row.id) for row in rows if row.tries > 1], now=now)
+    close_all_for(session, [(NOT_HANDLED, row.id) for row in rows], now=now)
     return {row.id for row in rows}
 
 

@@ -82,8 +82,11 @@ def prove(stack: Stack) -> Proof:
 
 
 _CLEARING = text(
-    "SELECT currency, sum(amount_minor)::bigint FROM billing.posting"
-    " WHERE account = 'provider_clearing' GROUP BY currency"
+    """
+    SELECT p.currency, sum(p.amount_minor)::bigint FROM billing.posting p
+    JOIN billing.ledger_entry e ON e.id = p.entry_id AND e.seller_id = p.seller_id
+    WHERE p.account = 'provider_clearing' AND e.kind IN ('payment', 'unapplied_payment') GROUP BY p.currency
+    """
 )
 _PAID = text(
     "SELECT currency, sum(amount_paid_minor)::bigint FROM billing.invoice WHERE amount_paid_minor > 0 GROUP BY currency"

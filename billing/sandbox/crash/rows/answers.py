@@ -65,14 +65,6 @@ def _faults(*faults: dict[str, object], hits: int, clear: bool = False) -> Story
     return story
 
 
-def _limited(stage: Stage) -> None:
-    """Too many requests: nobody is charged less, no attempt is used up, and all is asked again under its own key."""
-    _faults({"kind": "rate_limit", "next": 8, "retry_after_s": 1, **_POST}, hits=8)(stage)
-    stage.play()
-    attempts = stage.count("SELECT max(attempt_no) FROM billing.payment")
-    stage.expect(attempts == 1, f"an attempt {attempts} was opened for a limit")
-
-
 def _changed_between(stage: Stage) -> None:
     """The outcome is unknown, the customer gives another card: the key is asked again with what it was sent with."""
     stage.witness.add_faults({"kind": "timeout_before", "next": 2, **_POST})
@@ -192,7 +184,6 @@ ROWS = (
             Case("21", "200 in HTML, done all the same", _answered(_NOT_JSON, forwarded=True), world=_PAIR),
         ],
     ),
-    Row("22", "429, with Retry-After", lambda _: [Case("22", "eight in a row", _limited, world=_PAIR)]),
     Row(
         "23",
         "409, the key is in use",
