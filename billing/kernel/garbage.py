@@ -1,7 +1,7 @@
 """Garbage: a process that bills in bulk makes many small things that live as long as a slice, and no cycles.
 
-Python's collector looks through all that lives whenever some 700 more were made than freed, which was over a quarter of
-a renewal's processor time (measured with `./run bench renewals`; docs/numbers.md).
+Python's collector looks through all that lives whenever some 700 more were made than freed. Left so, that is over a
+quarter of a renewal's processor time.
 """
 
 from __future__ import annotations
