@@ -8,7 +8,13 @@ from types import FrameType
 
 import pytest
 
+from billing.kernel import garbage
 from tests.servers import Databases, Servers, empty_broker, servers, stop_if_unused, with_broker_number
+
+
+def pytest_collection_finish() -> None:
+    """As every worker does once all is loaded: thousands of tests are collected, and live to the end."""
+    garbage.settle()
 
 
 @pytest.fixture(scope="session")

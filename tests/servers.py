@@ -51,7 +51,7 @@ def servers() -> Iterator[Servers]:
             _throw_away_after_a_crash()
         except BlockingIOError:
             fcntl.flock(users, fcntl.LOCK_SH)
-        embedded = start(ROOT, fast=True)
+        embedded = start(ROOT, fast=True, lasting=False)
         fcntl.flock(users, fcntl.LOCK_SH)
         yield Servers(database_url or embedded.database_url, broker_url or embedded.broker_url, embedded)
     stop_if_unused(patience_s=0)
@@ -59,7 +59,7 @@ def servers() -> Iterator[Servers]:
 
 def stop_if_unused(*, patience_s: float) -> None:
     """Stops the tests' embedded servers unless another run uses them; waits so long for one that is ending."""
-    if not folders.folders_of(ROOT).base.is_dir():
+    if not folders.folders_of(ROOT, lasting=False).base.is_dir():
         return
     deadline = time.monotonic() + patience_s
     with _users_lock() as users:
@@ -71,13 +71,13 @@ def stop_if_unused(*, patience_s: float) -> None:
                     return
                 time.sleep(0.05)
             else:
-                Embedded(folders=folders.folders_of(ROOT), started=False, fast=True).stop()
+                Embedded(folders=folders.folders_of(ROOT, lasting=False), started=False, fast=True).stop()
                 return
 
 
 @contextlib.contextmanager
 def _users_lock() -> Iterator[int]:
-    place = folders.folders_of(ROOT)
+    place = folders.folders_of(ROOT, lasting=False)
     with folders.locked(place):
         handle = os.open(place.base / "users", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -88,9 +88,9 @@ def _users_lock() -> Iterator[int]:
 
 def _throw_away_after_a_crash() -> None:
     # The tests' cluster runs without fsync: one that wasn't shut down in order is not worth mending.
-    data = folders.folders_of(ROOT).data
+    data = folders.folders_of(ROOT, lasting=False).data
     if running(ROOT) is None and data.joinpath("postmaster.pid").exists():
-        Embedded(folders=folders.folders_of(ROOT), started=False, fast=True).stop()
+        Embedded(folders=folders.folders_of(ROOT, lasting=False), started=False, fast=True).stop()
         shutil.rmtree(data, ignore_errors=True)
 
 

@@ -75,14 +75,15 @@ class Embedded:
             _start(self.folders, fast=self.fast)
 
 
-def start(root: Path, *, fast: bool = False, keep: bool = True) -> Embedded:
+def start(root: Path, *, fast: bool = False, keep: bool = True, lasting: bool = True) -> Embedded:
     """Starts the servers that belong to the checkout `root`, or finds them running. Data are kept between runs.
 
-    `fast`: for clusters that can be thrown away: no fsync, no persistence of the queue. `keep`: the servers outlive
-    this process; otherwise what this call started is stopped when the process ends, by SIGTERM and SIGHUP too.
+    `fast`: for clusters that can be thrown away: no fsync, no persistence of the queue; not `lasting`: in memory, where
+    that is to be had. `keep`: the servers outlive this process; otherwise what this call started is stopped when the
+    process ends, by SIGTERM and SIGHUP too.
     Safe to call from several processes at once. Raises `EmbeddedUnavailable` with one sentence that says what to do.
     """
-    folders = places.folders_of(root)
+    folders = places.folders_of(root, lasting=lasting)
     with places.locked(folders):
         started = _start(folders, fast=fast)
     embedded = Embedded(folders=folders, started=started, fast=fast)
