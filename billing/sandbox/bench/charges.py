@@ -153,19 +153,8 @@ def bare_sdk(ground: Ground, *, in_flight: int) -> float:
 
     def charge(refs: tuple[str, str]) -> None:
         customer, method = refs
-        client.v1.payment_intents.create(
-            {
-                "amount": 1071,
-                "currency": "eur",
-                "customer": customer,
-                "payment_method": method,
-                "allowed_payment_method_types": ["card"],
-                "confirm": True,
-                "off_session": True,
-                "metadata": {"invoice_id": str(uuid4()), "payment_id": str(uuid4())},
-            },
-            {"idempotency_key": str(uuid4())},
-        )
+        metadata = {"invoice_id": str(uuid4()), "payment_id": str(uuid4())}
+        client.v1.payment_intents.create(_order(customer, method, metadata), {"idempotency_key": str(uuid4())})
 
     began = time.perf_counter()
     with ThreadPoolExecutor(in_flight) as pool:
@@ -223,18 +212,22 @@ def _events(ground: Ground, number: int) -> None:
 def _refund(ground: Ground) -> str:
     client = build_client(api_key=KEY, connect_s=5, read_s=25, base_address=ground.url)
     customer, method = ground.spare[0]
-    intent: Any = client.v1.payment_intents.create(
-        {
-            "amount": 1000,
-            "currency": "eur",
-            "customer": customer,
-            "payment_method": method,
-            "allowed_payment_method_types": ["card"],
-            "confirm": True,
-            "off_session": True,
-        }
-    )
+    intent: Any = client.v1.payment_intents.create(_order(customer, method, {}))
     return client.v1.refunds.create({"charge": intent.latest_charge, "amount": 100}).id
+
+
+def _order(customer: str, method: str, metadata: dict[str, str]) -> Any:
+    """What the engine asks of the provider for one charge."""
+    return {
+        "amount": 1071,
+        "currency": "eur",
+        "customer": customer,
+        "payment_method": method,
+        "allowed_payment_method_types": ["card"],
+        "confirm": True,
+        "off_session": True,
+        "metadata": metadata,
+    }
 
 
 def _resident_mb() -> float:
