@@ -137,9 +137,14 @@ def walk(schedule: Schedule, *, policy: CatchUpPolicy, now: datetime, most: int)
         anchor_no=anchor_no,
         interval=interval,
         next_period_no=k,
-        next_due=None if ends else start,
+        next_due=None if ends else _next(start, schedule.cancel_at),
         ends=ends,
     )
+
+
+def _next(start: datetime, cancel_at: datetime | None) -> datetime:
+    """When the next period would start, or the end that comes before: a longer interval may have passed over it."""
+    return start if cancel_at is None else min(start, cancel_at)
 
 
 def _disposition(schedule: Schedule, opens: Span | None, policy: CatchUpPolicy, now: datetime) -> PeriodDisposition:
