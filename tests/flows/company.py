@@ -6,22 +6,18 @@ real workers are in tests/crash and tests/sandbox.
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from threading import Thread
 from typing import Any
 from uuid import UUID
 
 import requests
 from pydantic import SecretStr
-from sqlalchemy import func, select, text
-from sqlalchemy.orm import Session
-from werkzeug.serving import WSGIRequestHandler, make_server
+from sqlalchemy import select, text
 
 from billing.commands.coupon.create import create_coupon
 from billing.commands.price.create import create_price
@@ -37,17 +33,7 @@ from billing.flows.parts import Parts
 from billing.flows.payment_methods import adopt
 from billing.flows.start import start
 from billing.models import (
-    CreditBalance,
-    Invoice,
-    InvoiceLine,
-    OutboxEvent,
-    Payment,
-    Posting,
     ProviderAccount,
-    ProviderCustomer,
-    Refund,
-    Subscription,
-    WorkItem,
 )
 from billing.privacy.keyring import generate
 from billing.providers.stripe.adapter import StripeProvider
@@ -55,7 +41,6 @@ from billing.providers.stripe.client import build_client
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import Message
 from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, REFUNDS_SEND, RENEWALS_BILL
-from billing.sandbox.bench.counting import counting_statements
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
 from billing.settings import Settings
@@ -69,9 +54,9 @@ from billing.validators.seller import NewSeller, SellerPolicy
 from billing.validators.subscription import NewItem, NewSubscription
 from billing.validators.tax_rate import NewTaxRate
 from billing.validators.usage import NewUsage
-from billing.views.customer import customer_page
-from billing.webhooks.app import create_app
 from billing.wiring import build
+from tests.flows.receiver import Receiver
+from tests.flows.rows import Rows
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -104,10 +89,9 @@ SWEEPS: tuple[Callable[[Parts], int], ...] = (
 
 
 @dataclass(slots=True)
-class Company:
+class Company(Rows):
     """One seller with a monthly price `basic` (10.00 EUR), and levers on its clock, queue and provider."""
 
-    parts: Parts
     line: Line
     witness: Witness
     witness_url: str
@@ -197,49 +181,10 @@ class Company:
         new = NewSubscription(code=code, account_id=account, items=items, **{"start": self.now(), **given})
         return subscribing.subscribe(self.parts, seller_id=self.seller_id, new=new).subscription_id
 
-    def now(self) -> datetime:
-        with self.begin() as session:
-            return self.parts.clock.now(session)
-
     def use(self, *records: NewUsage) -> Recorded:
         """Record usage, all or nothing."""
         with self.parts.begin() as session:
             return record_usage(session, seller_id=self.seller_id, new=records, now=self.parts.clock.now(session))
-
-    def lines(self, invoice: Invoice) -> list[InvoiceLine]:
-        """A document's lines, in order."""
-        with self.begin() as session:
-            query = select(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id)
-            return list(session.scalars(query.order_by(InvoiceLine.position)))
-
-    def refunds(self) -> list[Refund]:
-        """All refunds, oldest first."""
-        with self.begin() as session:
-            return list(session.scalars(select(Refund).order_by(Refund.id)))
-
-    def credit(self, profile_id: UUID, currency: str = "eur") -> int:
-        """The customer's balance, in minor units."""
-        with self.begin() as session:
-            query = select(CreditBalance.amount_minor)
-            found = query.where(CreditBalance.profile_id == profile_id, CreditBalance.currency == currency)
-            return session.scalar(found) or 0
-
-    def account(self, name: str) -> int:
-        """What an account of the ledger stands at, in minor units: debit positive."""
-        with self.begin() as session:
-            query = select(func.coalesce(func.sum(Posting.amount_minor), 0)).where(Posting.account == name)
-            return int(session.scalar(query) or 0)
-
-    def told(self, *topics: str) -> list[tuple[str, dict[str, Any]]]:
-        """The outbox's events of these topics (without any: of all), oldest first."""
-        with self.begin() as session:
-            rows = session.scalars(select(OutboxEvent).order_by(OutboxEvent.id))
-            return [(row.topic, row.payload) for row in rows if not topics or row.topic in topics]
-
-    def work_items(self) -> list[WorkItem]:
-        """All work items, oldest first."""
-        with self.begin() as session:
-            return list(session.scalars(select(WorkItem).order_by(WorkItem.id)))
 
     def violations(self) -> tuple[Violation, ...]:
         """What the audit finds, with the stand-in as its witness."""
@@ -296,9 +241,7 @@ class Company:
         self._provider("sk_test_company")
 
     def _provider(self, api_key: str) -> None:
-        client = build_client(api_key=api_key, connect_s=1, read_s=1, base_address=self.witness_url)
-        adapter = StripeProvider(client=client, livemode=False)
-        self.parts = replace(self.parts, provider_for=lambda _provider, _code: adapter)
+        self.parts = replace(self.parts, provider_for=_adapter(self.witness_url, api_key=api_key, patience_s=1))
 
     def pay_behind_our_back(self, profile_id: UUID) -> None:
         """Somebody confirms the profile's one intent in the provider's dashboard, with a card that works."""
@@ -322,12 +265,6 @@ class Company:
             WHERE status = 'open'"""
         with self.parts.begin() as session:
             session.execute(text(statement))
-
-    def customer_ref(self, profile_id: UUID) -> str:
-        """The provider's id of a profile."""
-        with self.begin() as session:
-            query = select(ProviderCustomer.customer_ref).where(ProviderCustomer.profile_id == profile_id)
-            return session.scalars(query).one()
 
     def _waiting(self) -> dict[str, int]:
         with self.parts.begin() as session:
@@ -359,31 +296,6 @@ class Company:
             found["deliveries"] = self.witness.state().undelivered_webhooks
         return found
 
-    def invoices(self) -> list[Invoice]:
-        """All documents, by number."""
-        with self.parts.begin() as session:
-            return list(session.scalars(select(Invoice).order_by(Invoice.number)))
-
-    def payments(self, invoice: Invoice | None = None) -> list[Payment]:
-        """All attempts, of one invoice or of all, oldest first."""
-        with self.parts.begin() as session:
-            query = select(Payment).order_by(Payment.id)
-            return list(session.scalars(query if invoice is None else query.where(Payment.invoice_id == invoice.id)))
-
-    def subscription(self, id_: UUID) -> Subscription:
-        with self.parts.begin() as session:
-            return session.get_one(Subscription, id_)
-
-    @contextmanager
-    def counting_statements(self) -> Iterator[list[str]]:
-        """Every statement that the block sends to the database, by whatever road; COPY too."""
-        with counting_statements() as sent:
-            yield sent
-
-    def begin(self) -> Session:
-        """A plain session for a test's own reading."""
-        return self.parts.sessions()
-
 
 @contextmanager
 def company(
@@ -403,7 +315,7 @@ def company(
             billing_secret_key=SecretStr(generate()),
             billing_sandbox=True,
         )
-        receiver = _Receiver()
+        receiver = Receiver()
         reached = {
             "billing_public_url": receiver.url,
             "stripe_js_url": f"{standing.url}/_sandbox/js",
@@ -419,7 +331,7 @@ def company(
         settings = settings.model_copy(update={"stripe_webhook_secret": SecretStr(endpoint["secret"])})
         parts = build(settings, transport=line)
         if patience_s is not None:
-            parts = replace(parts, provider_for=_patient(standing.url, patience_s))
+            parts = replace(parts, provider_for=_adapter(standing.url, patience_s=patience_s))
         receiver.serve(parts)
         start(parts)
         made = Company(
@@ -433,8 +345,8 @@ def company(
             parts.sessions.kw["bind"].dispose()
 
 
-def _patient(url: str, patience_s: float) -> Callable[[str, str], StripeProvider]:
-    client = build_client(api_key="sk_test_company", connect_s=patience_s, read_s=patience_s, base_address=url)
+def _adapter(url: str, *, patience_s: float, api_key: str = "sk_test_company") -> Callable[[str, str], StripeProvider]:
+    client = build_client(api_key=api_key, connect_s=patience_s, read_s=patience_s, base_address=url)
     adapter = StripeProvider(client=client, livemode=False)
     return lambda _provider, _code: adapter
 
@@ -467,38 +379,3 @@ def _seller(parts: Parts, policy: SellerPolicy | None) -> tuple[UUID, UUID]:
         )
         account = session.scalars(select(ProviderAccount)).one()
         return seller.id, account.id
-
-
-class _Receiver:
-    """The real web application on a free port; its address is known before its secret."""
-
-    def __init__(self) -> None:
-        self._app: Callable[..., Any] | None = None
-        self.heard: list[bytes] = []
-        self._server = make_server("127.0.0.1", 0, self._call, threaded=True, request_handler=_Silent)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    def _call(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        assert self._app is not None
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        environ["wsgi.input"] = io.BytesIO(body)
-        asked = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}?{environ['QUERY_STRING']}"
-        self.heard.append(asked.encode() + b"\n" + body)
-        return self._app(environ, start_response)
-
-    def serve(self, parts: Parts) -> None:
-        app = create_app(parts)
-        app.register_blueprint(customer_page(parts))
-        self._app = app
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join(5)
-        self._server.server_close()
-
-
-class _Silent(WSGIRequestHandler):
-    def log_request(self, *_: object) -> None:
-        """Says nothing."""
