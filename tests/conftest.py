@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from types import FrameType
@@ -15,6 +16,16 @@ from tests.servers import Databases, Servers, empty_broker, servers, stop_if_unu
 def pytest_collection_finish() -> None:
     """As every worker does once all is loaded: thousands of tests are collected, and live to the end."""
     garbage.settle()
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_its_own() -> Iterator[None]:
+    """What a test leaves in the environment (adopting a stack sets a dozen names) is not the next one's."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
