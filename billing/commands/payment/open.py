@@ -91,13 +91,12 @@ def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
         writes.dunned.append(held)
         return
     if last is not None and method is not None and _reopens(last, invoice, method):
-        invoice.next_attempt_at = None
+        invoice.next_attempt_at, invoice.extra_try = None, False
         writes.touched.append(invoice)
-        writes.reopened.append(replace(last, token=last.token + 1, status=PaymentStatus.PREPARED))
+        reopened = replace(last, token=last.token + 1, status=PaymentStatus.PREPARED, first_sent_at=None)
+        writes.reopened.append(reopened)
         return
-    # What was proven not charged is tried anew in the place of its scheduled moment.
-    again = not invoice.extra_try and last is not None and last.status == PaymentStatus.CANCELED and last.scheduled
-    scheduled = pass_moment(invoice, policy, now=now) or again
+    scheduled = pass_moment(invoice, policy, now=now) or _unanswered(due.attempts)
     if method is None or invoice.waits_for_method:
         method_id = method.id if method else None
         writes.dunned.append(Dunned(invoice, policy, DeclineClass.HARD, scheduled, method_id=method_id))
@@ -108,6 +107,15 @@ def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
     invoice.next_attempt_at = None
     writes.touched.append(invoice)
     _plan_attempt(due, method, writes, scheduled=scheduled)
+
+
+def _unanswered(attempts: Sequence[Attempted]) -> bool:
+    """Whether the last scheduled moment that came brought no answer: what is tried now, whoever asked, takes its place.
+
+    Else that moment, which the schedule counts as passed, would never be decided.
+    """
+    scheduled = [attempt for attempt in attempts if attempt.scheduled]
+    return bool(scheduled) and scheduled[-1].status in (PaymentStatus.NOT_SENT, PaymentStatus.CANCELED)
 
 
 def hold_for_customer(invoice: Collecting | Invoice, *, wall: datetime) -> None:
@@ -160,7 +168,8 @@ def _reopens(last: Attempted, invoice: Collecting, method: Method) -> bool:
 _REOPEN = """
     UPDATE billing.payment p
     SET status = 'prepared', closed_at = NULL, token = p.token + 1, lease_until = %(until)s,
-        next_check_at = %(until)s, version = p.version + 1, updated_at = clock_timestamp()
+        next_check_at = %(until)s, first_sent_at = NULL, absent_lists = 0,
+        version = p.version + 1, updated_at = clock_timestamp()
     FROM unnest(%(ids)s::uuid[], %(tokens)s::int[]) AS ours(id, token)
     WHERE p.id = ours.id AND p.status = 'not_sent' AND p.token + 1 = ours.token
 """
