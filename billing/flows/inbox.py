@@ -148,10 +148,16 @@ def process_all(parts: Parts, *events: UUID) -> dict[UUID, EventStatus | None]:
     with parts.begin() as session:
         now = parts.clock.now(session)
         known = close_settled(session, events, types=HANDLERS, now=now)
-        claimed = claim(session, [each for each in events if each not in known], lease_s=parts.settings.lease_s)
-    failpoint("event.claimed")
     handled: dict[UUID, EventStatus | None] = dict.fromkeys(known, EventStatus.PROCESSED)
-    return handled | {each.id: _handle(parts, each) for each in claimed}
+    for event in dict.fromkeys(events):
+        if event in known:
+            continue
+        # Each is claimed when its turn comes: one that kills its worker takes no other's try along.
+        with parts.begin() as session:
+            claimed = claim(session, [event], lease_s=parts.settings.lease_s)
+        failpoint("event.claimed")
+        handled |= {each.id: _handle(parts, each) for each in claimed}
+    return handled
 
 
 def _handle(parts: Parts, claimed: ClaimedEvent) -> EventStatus | None:

@@ -91,9 +91,11 @@ def _shows_decline(parts: Parts, session: Session, claimed: ClaimedEvent) -> boo
     key = inbox_key(session, parts.keyring, provider_account_id=claimed.provider_account_id)
     told = json.loads(unseal(key, body, table="provider_event", row=claimed.id, column="body"))
     error = told["data"]["object"].get("last_payment_error") or {}
+    if not error.get("charge"):
+        return False
     declined = select(Payment.id).where(
         Payment.provider_account_id == claimed.provider_account_id,
-        Payment.charge_ref == error.get("charge"),
+        Payment.charge_ref == error["charge"],
         Payment.status == PaymentStatus.DECLINED,
     )
     return session.scalars(declined).first() is not None
@@ -136,7 +138,7 @@ def take_facts(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -
     """Settle what the intent shows: the open attempt by its evidence, else money that no attempt asked for."""
     payment, invoice, intent = lock_attempts(session, [ours.payment_id])[ours.payment_id]
     claimed = frozenset(charges_claimed(session, {invoice.id}).get(invoice.id, ()))
-    if payment.status in _ASKABLE and intent.intent_ref in (None, facts.intent_ref):
+    if payment.status in _ASKABLE and _is_of(payment, intent, facts):
         now = parts.clock.now(session)
         question = Question(
             attempt=Attempt.of(payment, sent_before=True),
@@ -155,10 +157,20 @@ def take_facts(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -
             locked = lock_answered(session, [payment.id])[payment.id]
             write_outcomes(parts, session, [(locked, outcome)], now=now, wall=wall_now(session))
         return
+    if payment.status in OPEN_PAYMENT:
+        # The attempt that is just being prepared, sent or asked about will find this charge itself.
+        return
     charge = facts.latest_charge
     if charge is not None and charge.status == "succeeded" and charge.charge_ref not in claimed:
         intent.intent_ref = intent.intent_ref or facts.intent_ref
         _take_stray(parts, session, (payment, invoice, intent), charge)
+
+
+def _is_of(payment: Payment, intent: PaymentIntent, facts: IntentFacts) -> bool:
+    """Whether the facts are of this attempt's intent: while we don't know its id, the intent names who made it."""
+    if intent.intent_ref is None:
+        return as_uuid(facts.metadata_payment) == payment.id
+    return intent.intent_ref == facts.intent_ref
 
 
 def _take_stray(
@@ -166,9 +178,6 @@ def _take_stray(
 ) -> None:
     """Money that no open attempt asked for settles what it fits; else it is booked apart, for a person."""
     payment, invoice, intent = rows
-    if payment.status in OPEN_PAYMENT:
-        # The attempt that is just being prepared or sent will find this charge itself.
-        return
     if fits(invoice, charge):
         if invoice.status == InvoiceStatus.DRAFT:
             complete(parts, session, invoice, now=parts.clock.now(session))

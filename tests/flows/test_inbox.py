@@ -8,15 +8,18 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import requests
 from sqlalchemy import select, text
 
+from billing.commands.key.obtain import inbox_key
 from billing.flows import collection, inbox, renewal
+from billing.kernel import failpoints
 from billing.kernel.status import EventStatus
 from billing.models import LedgerEntry, ProviderEvent, UnappliedPayment, WorkItem
+from billing.privacy.sealed import seal, unseal
 from billing.queue.names import INBOX_PROCESS
 from billing.sandbox.bench.counting import counting_statements
 from billing.webhooks.stripe import take
@@ -281,3 +284,72 @@ def test_a_decline_that_our_rows_show_is_not_read_again(acme: Company) -> None:
         session.execute(text("UPDATE billing.payment SET charge_ref = 'ch_another'"))
     assert inbox.process(acme.parts, event.id) is EventStatus.PROCESSED
     assert len(list(acme.witness.requests())) == asked + 1
+
+
+def test_a_decline_without_a_charge_is_read_though_another_one_without_is_recorded(acme: Company) -> None:
+    acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    collection.plan(acme.parts)
+    acme.run_messages()
+    acme.wait_for(lambda: any(event.type == "payment_intent.payment_failed" for event in _events(acme)))
+    acme.settle()
+    (event,) = [event for event in _events(acme) if event.type == "payment_intent.payment_failed"]
+    with acme.parts.begin() as session:
+        stored = session.get_one(ProviderEvent, event.id)
+        key = inbox_key(session, acme.parts.keyring, provider_account_id=stored.provider_account_id)
+        place = {"table": "provider_event", "row": stored.id, "column": "body"}
+        body = json.loads(unseal(key, stored.body, **place))
+        body["data"]["object"]["last_payment_error"]["charge"] = None
+        stored.body, stored.status = seal(key, json.dumps(body).encode(), **place), EventStatus.RECEIVED
+        session.execute(text("UPDATE billing.payment SET charge_ref = NULL"))
+    asked = len(list(acme.witness.requests()))
+    assert inbox.process(acme.parts, event.id) is EventStatus.PROCESSED
+    assert len(list(acme.witness.requests())) == asked + 1
+
+
+def test_an_event_that_kills_its_worker_uses_up_no_other_events_try(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        acme.customer(f"a{number}", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+        acme.subscribe(f"a{number}", f"s{number}")
+    acme.settle()
+    failed = [event.id for event in _events(acme) if event.type == "payment_intent.payment_failed"]
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.provider_event SET status = 'received', tries = 0, next_try_at = now()"))
+    monkeypatch.setenv("BILLING_FAILPOINTS", "event.claimed=raise")
+    failpoints.read_environment()
+    with pytest.raises(failpoints.FailpointError):
+        inbox.process_all(acme.parts, *failed)
+    monkeypatch.delenv("BILLING_FAILPOINTS")
+    failpoints.read_environment()
+    tries = {event.id: event.tries for event in _events(acme) if event.id in failed}
+    assert [tries[event] for event in failed] == [1, 0, 0]
+
+
+def test_an_intent_that_another_made_for_the_invoice_is_no_answer_to_our_attempt(acme: Company) -> None:
+    profile = acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.witness.add_faults({"kind": "timeout_before", "next": 1, "path": "/v1/payment_intents", "ms": 0})
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    (attempt,) = acme.payments()
+    assert attempt.status == "unknown"
+    copied = {
+        "amount": attempt.amount_minor,
+        "currency": attempt.currency,
+        "customer": acme.customer_ref(profile),
+        "payment_method": attempt.method_ref,
+        "confirm": "true",
+        "off_session": "true",
+        "metadata[invoice_id]": str(attempt.invoice_id),
+        "metadata[payment_id]": str(uuid4()),
+    }
+    key = {"Authorization": "Bearer sk_test_company"}
+    requests.post(f"{acme.witness_url}/v1/payment_intents", data=copied, headers=key, timeout=5).raise_for_status()
+    acme.wait_for(lambda: any(event.type == "payment_intent.succeeded" for event in _events(acme)))
+    for event in _events(acme):
+        inbox.process(acme.parts, event.id)
+    assert [(each.status, each.charge_ref) for each in acme.payments()] == [("unknown", None)]
