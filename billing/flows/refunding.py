@@ -30,7 +30,6 @@ from billing.providers.port import KEY_LIFE_S, Provider, RefundFacts
 from billing.queries.correction import notes_of, paid_by
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
-from billing.queries.rate import is_probing
 from billing.queries.refunding import lock_refund, take_refunds
 from billing.queries.standing import load_standing
 from billing.queue.buffer import after_commit
@@ -109,7 +108,7 @@ def _settle(parts: Parts, *, only: UUID | None) -> int:
     settings = parts.settings
     with parts.begin() as session:
         now = parts.clock.now(session)
-        most = 1 if is_probing(session) else settings.billing_charge_slice
+        most = settings.billing_charge_slice
         taken = take_refunds(session, now=now, lease_s=settings.lease_s, most=most, only=only)
         rows = [session.get_one(Refund, id_) for id_ in taken]
     for row in rows:

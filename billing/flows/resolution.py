@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -13,14 +13,15 @@ from billing.commands.payment.cancel import MOST, note_cancel
 from billing.commands.payment.open import ON_SESSION_S
 from billing.db.clock import wall_now
 from billing.flows.evidence import CANCEL_SPENT, Question, ask
+from billing.flows.metered import Metered
 from billing.flows.parts import Parts
 from billing.flows.sending import Answer, Attempt, calling, send_all, write_answers
+from billing.kernel.errors import Refused
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import PaymentStatus
 from billing.models import Payment
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.queries.brakes import BrakeKind, moving
-from billing.queries.rate import is_probing
 from billing.queries.waiting import charges_claimed, take_waiting, waiting_attempts
 from billing.rules.rate import Rank
 
@@ -31,12 +32,8 @@ def resolve(parts: Parts) -> int:
     A prepared one was never sent: it is sent now. All others are asked about; none is overtaken by a new attempt.
     """
     with parts.begin() as session:
-        most = 1 if is_probing(session) else parts.settings.billing_charge_slice
-        questions = read_questions(
-            parts,
-            session,
-            take_waiting(session, lease_s=parts.settings.lease_s, most=most),
-        )
+        most = parts.settings.billing_charge_slice
+        questions = read_questions(parts, session, take_waiting(session, lease_s=parts.settings.lease_s, most=most))
     if not questions:
         return 0
     failpoint("resolve.claimed")
@@ -96,15 +93,30 @@ def _give_up_key(
 def _ask_all(parts: Parts, questions: Sequence[Question], rank: Rank) -> list[Answer]:
     if not questions:
         return []
-    providers = {
-        each: parts.provider(each, rank=rank) for each in {each.attempt.provider_account_id for each in questions}
-    }
-    most = min(parts.settings.billing_charges_in_flight, len(questions))
+    providers, without = _lines_of(parts, {each.attempt.provider_account_id for each in questions}, rank)
+    waiting = [each for each in questions if each.attempt.provider_account_id in without]
+    questions = [each for each in questions if each.attempt.provider_account_id in providers]
+    most = max(1, min(parts.settings.billing_charges_in_flight, len(questions)))
     with calling(parts, most=most) as pool:
         outcomes = pool.map(lambda each: ask(providers[each.attempt.provider_account_id], each), questions)
         answers = [(each.attempt, outcome) for each, outcome in zip(questions, outcomes, strict=True)]
+    answers += [(each.attempt, without[each.attempt.provider_account_id]) for each in waiting]
     failpoint("resolve.asked")
     return answers
+
+
+def _lines_of(
+    parts: Parts, accounts: Collection[UUID], rank: Rank
+) -> tuple[dict[UUID, Metered], dict[UUID, ChargeOutcome]]:
+    """The adapter of each account; what is known without one, where its key is not there (any more)."""
+    providers: dict[UUID, Metered] = {}
+    without: dict[UUID, ChargeOutcome] = {}
+    for account in accounts:
+        try:
+            providers[account] = parts.provider(account, rank=rank)
+        except Refused as refused:
+            without[account] = ChargeOutcome(Outcome.UNKNOWN, reason=refused.code, needs_person=True)
+    return providers, without
 
 
 def _write(parts: Parts, answers: Sequence[Answer]) -> None:

@@ -23,7 +23,7 @@ from billing.flows.metered import Metered
 from billing.flows.parts import Parts
 from billing.flows.permits import Permit
 from billing.flows.turns import Turns
-from billing.kernel.errors import NoPermit
+from billing.kernel.errors import NoPermit, Refused
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentKind
 from billing.models import Invoice, Payment
@@ -172,6 +172,9 @@ def call(provider: Metered, permit: Permit | None, attempt: Attempt, now: dateti
         outcome = provider.charge(attempt.request, key=str(attempt.payment_id), key_age_s=age_s, permit=permit)
     except NoPermit as none:
         outcome = _not_sent(none.retry_after_s or 0.0)
+    except Refused as refused:
+        # A rule of ours, asked before anything is sent: an amount that the provider can't express, a key too old.
+        outcome = ChargeOutcome(Outcome.NOT_SENT, reason=refused.code, needs_person=True)
     except Exception as error:  # noqa: BLE001 (an unforeseen fault after sending proves nothing)
         outcome = ChargeOutcome(Outcome.UNKNOWN, reason=type(error).__name__)
     if attempt.sent_before and outcome.outcome is Outcome.NOT_SENT:
@@ -180,7 +183,29 @@ def call(provider: Metered, permit: Permit | None, attempt: Attempt, now: dateti
 
 
 def write_answers(parts: Parts, answers: Sequence[Answer]) -> None:
-    """Record answers in one transaction. An attempt in other hands, or closed meanwhile, is left as it is."""
+    """Record answers in one transaction. An attempt in other hands, or closed meanwhile, is left as it is.
+
+    An answer that can't be recorded keeps no other from it; what it raised comes out at the end.
+    """
+    try:
+        _write_together(parts, answers)
+    except OperationalError:
+        raise
+    except Exception:
+        if len(answers) == 1:
+            raise
+        _log.exception("answers_recorded_one_by_one", answers=len(answers))
+        failed: list[Exception] = []
+        for answer in answers:
+            try:
+                _write_together(parts, [answer])
+            except Exception as error:  # noqa: BLE001 (whatever it is, the others are recorded)
+                failed.append(error)
+        if failed:
+            raise failed[0] from None
+
+
+def _write_together(parts: Parts, answers: Sequence[Answer]) -> None:
     for last in range(RECORD_TRIES):
         try:
             with parts.begin() as session:

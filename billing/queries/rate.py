@@ -15,6 +15,18 @@ PAUSED = """
 """
 """Accounts that are sent nothing now; a part of other statements."""
 
+_PROBED = "SELECT provider_account_id FROM billing.provider_rate WHERE endpoint = '' AND open_until IS NOT NULL"
+
+
+def carried(table: str, waiting: str) -> str:
+    """A condition on rows of `table`: their account takes calls; of one that is only probed, its first that waits."""
+    return f"""
+        provider_account_id NOT IN ({PAUSED}) AND (provider_account_id NOT IN ({_PROBED}) OR id IN (
+            SELECT DISTINCT ON (provider_account_id) id FROM billing.{table}
+            WHERE provider_account_id IN ({_PROBED}) AND {waiting} ORDER BY provider_account_id, next_check_at))
+    """  # noqa: S608 (our own words)
+
+
 _LINES = text(
     """
     SELECT a.id AS account_id, a.provider, a.code, a.livemode, r.limit_per_s,
@@ -72,8 +84,3 @@ def is_slowed(line: Line) -> bool:
 def lines(session: Session, *, profiles: Sequence[UUID] = ()) -> list[Line]:
     """Of every account, by provider and code, in one statement."""
     return [Line(**row) for row in session.execute(_LINES, {"profiles": list(profiles)}).mappings()]
-
-
-def is_probing(session: Session) -> bool:
-    """Whether some account may be sent a probe only: then work is taken one by one."""
-    return any(line.tripped for line in lines(session))

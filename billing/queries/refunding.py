@@ -9,8 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.models import Refund
-from billing.queries.rate import PAUSED
+from billing.queries.rate import carried
 
+_WAITS = "status IN ('pending', 'requires_action') AND next_check_at <= clock_timestamp()"
 _TAKE = text(
     f"""
     UPDATE billing.refund
@@ -19,9 +20,7 @@ _TAKE = text(
         first_sent_at = coalesce(first_sent_at, :now), version = version + 1, updated_at = clock_timestamp()
     WHERE id IN (
         SELECT id FROM billing.refund
-        WHERE status IN ('pending', 'requires_action') AND next_check_at <= clock_timestamp()
-          AND (CAST(:only AS uuid) IS NULL OR id = :only)
-          AND provider_account_id NOT IN ({PAUSED})
+        WHERE {_WAITS} AND (CAST(:only AS uuid) IS NULL OR id = :only) AND {carried("refund", _WAITS)}
         ORDER BY next_check_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
     RETURNING id
     """  # noqa: S608 (our own words)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing.kernel.status import COLLECTABLE
 from billing.models import Invoice, Payment, PaymentIntent, UnappliedPayment
-from billing.queries.rate import PAUSED
+from billing.queries.rate import carried
 
 _CLAIM = """
     UPDATE billing.payment
@@ -21,18 +21,21 @@ _CLAIM = """
         version = version + 1, updated_at = clock_timestamp()
     WHERE id IN (
         SELECT id FROM billing.payment
-        WHERE status IN ('prepared', 'processing', 'requires_action', 'sent', 'unknown') AND {condition}
+        WHERE {open} AND {condition}
         ORDER BY next_check_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
     RETURNING id
 """
-_TAKE = text(_CLAIM.format(condition=f"next_check_at <= clock_timestamp() AND provider_account_id NOT IN ({PAUSED})"))
-_TAKE_ONE = text(_CLAIM.format(condition="id = :only AND (lease_until IS NULL OR lease_until < clock_timestamp())"))
+_OPEN = "status IN ('prepared', 'processing', 'requires_action', 'sent', 'unknown')"
+_DUE = "next_check_at <= clock_timestamp()"
+_FREE = "(lease_until IS NULL OR lease_until < clock_timestamp())"
+_TAKE = text(_CLAIM.format(open=_OPEN, condition=f"{_DUE} AND {carried('payment', f'{_OPEN} AND {_DUE}')}"))
+_TAKE_ONE = text(_CLAIM.format(open=_OPEN, condition=f"id = :only AND {_FREE}"))
 
 
 def take_waiting(session: Session, *, lease_s: float, most: int) -> list[UUID]:
     """Claim open attempts whose check is due (wall time). One that was sent and not answered is unknown from now on.
 
-    Those at a provider that is left alone stay due.
+    Those at a provider that is left alone stay due; of one that is only probed, one is taken.
     """
     return list(session.execute(_TAKE, {"lease_s": lease_s, "most": most}).scalars())
 

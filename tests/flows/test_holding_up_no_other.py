@@ -1,0 +1,117 @@
+"""What fails for one charge, answer or provider account keeps no other from going its way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from billing.flows import collection, renewal, resolution
+from billing.kernel.errors import Fault, Refused
+from billing.models import ProviderAccount
+from billing.providers.port import Provider
+from billing.queries.waiting import take_waiting
+from billing.validators.subscription import NewItem
+from tests.flows.company import Company
+
+
+def unanswered(acme: Company, number: int) -> None:
+    """So many customers are charged, and no answer comes back."""
+    for each in range(number):
+        acme.customer(f"a{each}")
+        acme.subscribe(f"a{each}", f"s{each}")
+    acme.witness.add_faults({"kind": "timeout_before", "next": number, "path": "/v1/payment_intents", "ms": 0})
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    collection.plan(acme.parts)
+    acme.run_messages()
+    assert {each.status for each in acme.payments()} == {"unknown"}
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
+
+
+_PROBED = """
+    INSERT INTO billing.provider_rate
+    SELECT (jsonb_populate_record(r, jsonb_build_object(
+        'id', gen_random_uuid(), 'provider_account_id', CAST(:other AS uuid), 'open_until', now()))).*
+    FROM billing.provider_rate r WHERE endpoint = ''
+"""
+
+
+def probed(acme: Company, *, ours: bool) -> None:
+    """A provider account (ours, or another) was away and is now to be asked by one call only."""
+    with acme.parts.begin() as session:
+        if ours:
+            session.execute(text("UPDATE billing.provider_rate SET open_until = now() WHERE endpoint = ''"))
+        else:
+            other = ProviderAccount(id=uuid4(), provider="stripe", code="shop", livemode=False, account_ref="acct_shop")
+            session.add(other)
+            session.flush()
+            assert session.execute(text(_PROBED), {"other": other.id}).rowcount == 1
+
+
+@pytest.mark.parametrize(("ours", "taken"), [(False, 3), (True, 1)])
+def test_one_account_that_is_probed_slows_no_other(acme: Company, *, ours: bool, taken: int) -> None:
+    unanswered(acme, 3)
+    probed(acme, ours=ours)
+    with acme.parts.begin() as session:
+        assert len(take_waiting(session, lease_s=60, most=100)) == taken
+
+
+def test_an_amount_that_the_provider_cannot_express_waits_for_a_person_and_others_are_charged(acme: Company) -> None:
+    acme.price("dinar", 1005, currency="kwd")
+    for account, price in (("a1", "dinar"), ("a2", "basic")):
+        acme.customer(account)
+        acme.begin_subscription(account, account, NewItem(price, 1))
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    collection.plan(acme.parts)
+    acme.run_messages()
+    assert {each.currency: each.status for each in acme.payments()} == {"kwd": "not_sent", "eur": "succeeded"}
+    (item,) = [each for each in acme.work_items() if each.status == "open"]
+    assert "amount_not_representable" in (item.error or "")
+    acme.settle()
+    assert len(acme.payments()) == 2
+    assert acme.violations() == ()
+
+
+_ODD = """
+    CREATE FUNCTION billing.odd() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'an odd one' USING ERRCODE = 'check_violation'; END $$;
+    CREATE TRIGGER odd BEFORE UPDATE ON billing.payment FOR EACH ROW
+    WHEN (NEW.status = 'succeeded' AND NEW.amount_minor = 2380) EXECUTE FUNCTION billing.odd()
+"""
+
+
+def test_an_answer_that_cannot_be_recorded_keeps_no_other_from_it(acme: Company) -> None:
+    for account, quantity in (("a1", 2), ("a2", 1), ("a3", 1)):
+        acme.customer(account)
+        acme.subscribe(account, account, quantity=quantity)
+    with acme.parts.begin() as session:
+        session.execute(text(_ODD))
+    renewal.plan(acme.parts)
+    with pytest.raises(IntegrityError, match="an odd one"):
+        acme.run_messages()
+    found = sorted((each.amount_minor, each.status) for each in acme.payments())
+    assert found == [(1190, "succeeded"), (1190, "succeeded"), (2380, "sent")]
+
+
+def test_an_account_without_a_key_keeps_its_attempts_unknown_and_tells_a_person(acme: Company) -> None:
+    unanswered(acme, 2)
+
+    def nowhere(_provider: str, _code: str) -> Provider:
+        raise Refused(Fault("provider", "provider_not_configured", "set its key"))
+
+    there = acme.parts.provider_for
+    acme.parts = replace(acme.parts, provider_for=nowhere)
+    assert resolution.resolve(acme.parts) == 2
+    assert {each.status for each in acme.payments()} == {"unknown"}
+    assert {each.error for each in acme.work_items()} == {"provider_not_configured"}
+    acme.parts = replace(acme.parts, provider_for=there)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
+    acme.settle()
+    assert {each.status for each in acme.payments()} == {"succeeded"}
