@@ -29,7 +29,11 @@ def reread(parts: Parts, difference_id: UUID) -> str:
         difference = session.get_one(Difference, difference_id)
     if difference.resolved_at is not None:
         return GONE
-    created = (_refund if difference.kind.startswith("refund") else _charge)(parts, difference)
+    created = None
+    if difference.kind.startswith("refund"):
+        _refund(parts, difference)
+    else:
+        created = _charge(parts, difference)
     if created is not None:
         recheck(parts, difference.provider_account_id, at=created.replace(microsecond=0))
     elif difference.kind in ("attempt_without_charge", "refund_missing") and stands(
@@ -58,12 +62,12 @@ def _charge(parts: Parts, difference: Difference) -> datetime | None:
     return next((each.created for each in charges if each.charge_ref == difference.object_ref), None)
 
 
-def _refund(parts: Parts, difference: Difference) -> datetime | None:
-    """Take over the refund's state. When it was opened; None where the provider has none, or we have none."""
+def _refund(parts: Parts, difference: Difference) -> None:
+    """Take over the refund's state, where both sides have it; resolve the difference where they then agree."""
     try:
         facts = parts.provider(difference.provider_account_id).read_refund(difference.object_ref)
     except ProviderRefused:
-        return None
+        return
     with parts.begin() as session:
         ours = session.scalars(
             select(Refund)
@@ -74,13 +78,12 @@ def _refund(parts: Parts, difference: Difference) -> datetime | None:
             .with_for_update()
         ).one_or_none()
         if ours is None:
-            return None
+            return
         if allowed(RefundStatus(ours.status), RefundStatus(facts.status)):
             note_facts(session, refund=ours, facts=facts, now=parts.clock.now(session), wall=wall_now(session))
         same = (ours.status, ours.amount_minor, ours.currency) == (facts.status, facts.amount_minor, facts.currency)
         if same:
             resolve_difference(session, difference_id=difference.id, now=parts.clock.now(session))
-    return None
 
 
 def _as_found(difference: Difference) -> Found:

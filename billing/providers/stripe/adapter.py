@@ -133,7 +133,7 @@ class StripeProvider:
                 else charging.confirm(self._client, request, request.intent_ref, key)
             )
             raw = answer.data if isinstance(answer.data, dict) else {}
-            return outcomes.of_answer(raw, request=request, headers=headers_of(answer.headers))
+            return outcomes.of_answer(raw, request=request, amount=amount, headers=headers_of(answer.headers))
         except Exception as error:  # noqa: BLE001 - after sending, whatever breaks here leaves the outcome open
             failure = failure_of(error)
         return outcomes.of_failure(failure, first_sending=key_age_s <= 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from billing.providers.port import ChargeOutcome, ChargeRequest, Outcome
-from billing.providers.stripe.amounts import to_provider
 from billing.providers.stripe.facts import Raw, code, inner, optional, reference
 from billing.providers.stripe.failures import Failure, Proof, was_replayed
 
@@ -23,9 +22,9 @@ _BY_STATUS = {
 _METHOD_CODES = {"payment_method_unexpected_state", "payment_method_customer_mismatch", "payment_method_not_available"}
 
 
-def of_answer(raw: Raw, *, request: ChargeRequest, headers: Mapping[str, str]) -> ChargeOutcome:
+def of_answer(raw: Raw, *, request: ChargeRequest, amount: int, headers: Mapping[str, str]) -> ChargeOutcome:
     """The outcome of a 2xx answer, `raw` being the intent. An answer about another payment proves nothing: UNKNOWN."""
-    outcome, reason = _of_intent(raw, request)
+    outcome, reason = _of_intent(raw, request, amount)
     declined = inner(raw, "last_payment_error") if outcome is Outcome.DECLINED else {}
     charge_ref = optional(declined, "charge")
     if outcome in (Outcome.SUCCEEDED, Outcome.PROCESSING):
@@ -44,8 +43,8 @@ def of_answer(raw: Raw, *, request: ChargeRequest, headers: Mapping[str, str]) -
     )
 
 
-def _of_intent(raw: Raw, request: ChargeRequest) -> tuple[Outcome, str]:
-    stranger = _stranger(raw, request)
+def _of_intent(raw: Raw, request: ChargeRequest, amount: int) -> tuple[Outcome, str]:
+    stranger = _stranger(raw, request, amount)
     if stranger:
         return Outcome.UNKNOWN, f"{_DIFFERS}{stranger}"
     status = code(raw, "status") or "no_status"
@@ -57,14 +56,14 @@ def _of_intent(raw: Raw, request: ChargeRequest) -> tuple[Outcome, str]:
     return outcome, status
 
 
-def _stranger(raw: Raw, request: ChargeRequest) -> str | None:
+def _stranger(raw: Raw, request: ChargeRequest, amount: int) -> str | None:
     """The first thing in which this intent is not the one that we sent; None where it is ours."""
     metadata = inner(raw, "metadata")
     expected: list[tuple[str, object, object]] = [
         ("object", raw.get("object"), "payment_intent"),
         ("invoice", metadata.get("invoice_id"), str(request.invoice_id)),
         ("currency", raw.get("currency"), request.currency),
-        ("amount", raw.get("amount"), to_provider(request.amount_minor, request.currency)),
+        ("amount", raw.get("amount"), amount),
         ("customer", reference(raw, "customer"), request.customer_ref),
     ]
     if request.intent_ref is None:
