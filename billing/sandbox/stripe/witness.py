@@ -25,12 +25,10 @@ def charges(stand_in: StandIn, _: str, query: Json) -> list[Json]:
 
 
 def _metadata_of_intents(tx: Tx, found: list[Stored]) -> dict[str, Json]:
-    if not found:
-        return {}
     rows = tx.sql(
         "select id, json_extract(body, '$.metadata') as metadata from objects where kind = 'payment_intent' and id in"
         " (select payment_intent from objects where kind = 'charge' and seq between ? and ?)",
-        (found[0].seq, found[-1].seq),
+        _stretch(found),
     )
     return {row["id"]: json.loads(row["metadata"]) for row in rows}
 
@@ -53,9 +51,12 @@ def intents(stand_in: StandIn, _: str, query: Json) -> list[Json]:
     with stand_in.store.transaction() as tx:
         found = _oldest_first(tx, "payment_intent", query)
         made: dict[str, list[str]] = {each.id: [] for each in found}
-        for row in tx.sql("select id, payment_intent from objects where kind = 'charge' order by seq"):
-            if row["payment_intent"] in made:
-                made[row["payment_intent"]].append(row["id"])
+        charges_of = (
+            "select c.id, c.payment_intent from objects i join objects c on c.payment_intent = i.id"
+            " where i.kind = 'payment_intent' and i.seq between ? and ? and c.kind = 'charge' order by c.seq"
+        )
+        for row in tx.sql(charges_of, _stretch(found)):
+            made[row["payment_intent"]].append(row["id"])
     return [_intent(each, made[each.id]) for each in found]
 
 
@@ -73,7 +74,11 @@ def events(stand_in: StandIn, _: str, query: Json) -> list[Json]:
     """Every event, and whether a delivery of it was answered with success."""
     with stand_in.store.transaction() as tx:
         found = _oldest_first(tx, "event", query)
-        rows = tx.sql("select distinct event from deliveries where state = 'delivered'")
+        delivered = (
+            "select distinct d.event from objects e join deliveries d on d.event = e.id"
+            " where e.kind = 'event' and e.seq between ? and ? and d.state = 'delivered'"
+        )
+        rows = tx.sql(delivered, _stretch(found))
     taken = {row["event"] for row in rows}
     names = ("id", "type", "created")
     return [
@@ -145,6 +150,11 @@ def _oldest_first(tx: Tx, kind: str, query: Json) -> list[Stored]:
             raise missing(kind, query["after"], param="after")
         after = found.seq
     return tx.select("kind = ? and seq > ?", (kind, after), order="seq", limit=_limit(query))
+
+
+def _stretch(found: list[Stored]) -> tuple[int, int]:
+    """From the first to the last: a page costs what it holds, however much there is besides."""
+    return (found[0].seq, found[-1].seq) if found else (0, -1)
 
 
 def _limit(query: Json) -> int:
