@@ -48,8 +48,8 @@ class Corrected:
 def void(parts: Parts, invoice_id: UUID, *, order: Order | None = None) -> Corrected:
     """Take an open invoice back: its number stays, a cancellation document is issued, its credit is free again.
 
-    Raises `Refused`: `invoice_not_found`, `invoice_not_open`, `payment_in_flight`; the provider's errors: then nothing
-    was done here, do it again.
+    Raises `Refused`: `invoice_not_found`, `invoice_not_open`, `invoice_partly_settled`, `payment_in_flight`; the
+    provider's errors: then nothing was done here, do it again.
     """
 
     def take_back(session: Session, invoice: Invoice, now: datetime) -> str:
@@ -60,7 +60,7 @@ def void(parts: Parts, invoice_id: UUID, *, order: Order | None = None) -> Corre
         correct.void(session, invoice=invoice, now=now)
         return issued.number
 
-    return correct_open(parts, invoice_id, take_back, action="void", order=order)
+    return correct_open(parts, invoice_id, take_back, action="void", order=order, whole=True)
 
 
 def mark_uncollectible(parts: Parts, invoice_id: UUID, *, order: Order | None = None) -> Corrected:
@@ -116,19 +116,20 @@ def correct_open(
     action: str,
     order: Order | None,
     or_uncollectible: bool = False,
+    whole: bool = False,
 ) -> Corrected:
     """Cancel what the provider might still collect, then `apply` to the locked invoice; it returns a document's number.
 
-    Raises as `void` does, and what `apply` raises.
+    `whole`: refused where a part of it was settled. Raises as `void` does, and what `apply` raises.
     """
     with parts.begin() as session:
-        _locked(session, invoice_id, or_uncollectible=or_uncollectible)
+        _locked(session, invoice_id, or_uncollectible=or_uncollectible, whole=whole)
     tried = order is not None and order.dry_run
     if not tried and not cancel_intents(parts, [invoice_id]):
         mend = "the provider has money for it, or is about to; wait for that, then refund it"
         raise Refused(Fault("invoice", "payment_in_flight", mend))
     with carry_out(parts, order) if order else parts.begin() as session:
-        invoice = _locked(session, invoice_id, or_uncollectible=or_uncollectible)
+        invoice = _locked(session, invoice_id, or_uncollectible=or_uncollectible, whole=whole)
         before = _of(invoice)
         owed_minor = invoice.amount_remaining_minor
         number = apply(session, invoice, parts.clock.now(session))
@@ -159,13 +160,15 @@ def _of(invoice: Invoice) -> Json:
     return {"status": invoice.status, "amount_remaining_minor": invoice.amount_remaining_minor}
 
 
-def _locked(session: Session, invoice_id: UUID, *, or_uncollectible: bool) -> Invoice:
+def _locked(session: Session, invoice_id: UUID, *, or_uncollectible: bool, whole: bool) -> Invoice:
     found = session.get(Invoice, invoice_id)
     if found is None:
         raise Refused(Fault("invoice", "invoice_not_found", "give the number or the id of an invoice"))
     lock_profile(session, found.profile_id)
     invoice = lock_invoice(session, invoice_id)
     correct.require_open(invoice, or_uncollectible=or_uncollectible)
+    if whole:
+        correct.require_whole(invoice)
     if has_attempt_in_flight(session, invoice.id):
         mend = "an attempt is open; `billing payment resolve` asks the provider what became of it"
         raise Refused(Fault("invoice", "payment_in_flight", mend))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from billing.flows.correcting import mark_paid, void
 from billing.flows.crediting import credit
 from billing.flows.order import Order
 from billing.flows.paying_out import order_payout, pay_out
+from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused
 from billing.models import ExternalPayment, Invoice
 from tests.flows.company import START, Company
@@ -86,6 +88,36 @@ def test_a_credit_note_takes_a_part_off_the_debt(acme: Company, owed: Invoice) -
     assert refunding.refund(acme.parts, invoice.id).amount_minor == 595
     acme.settle()
     assert sum(each.tax_minor for each in acme.invoices()[1:]) == 190
+    assert acme.violations() == ()
+
+
+def _paid_in_part(acme: Company, invoice: Invoice) -> None:
+    mark_paid(acme.parts, invoice.id, amount_minor=500)
+
+
+def _credited_in_part(acme: Company, invoice: Invoice) -> None:
+    credit(acme.parts, invoice.id, amount_minor=500, order=ORDER)
+
+
+def _replaced_with_what_was_paid(acme: Company, invoice: Invoice) -> None:
+    _paid_in_part(acme, invoice)
+    replace_invoice(acme.parts, invoice.id, order=ORDER)
+
+
+@pytest.mark.parametrize("before", [_paid_in_part, _credited_in_part, _replaced_with_what_was_paid])
+def test_what_is_paid_or_credited_in_part_is_not_voided_but_its_rest_credited(
+    acme: Company, owed: Invoice, before: Callable[[Company, Invoice], None]
+) -> None:
+    before(acme, owed)
+    (invoice,) = [each for each in acme.invoices() if each.status == "open"]
+    documents = len(acme.invoices())
+    with pytest.raises(Refused) as refused:
+        void(acme.parts, invoice.id)
+    assert _code(refused) == "invoice_partly_settled"
+    assert "billing invoice credit" in refused.value.faults[0].mend
+    assert (len(acme.invoices()), acme.account("receivable")) == (documents, 690)
+    assert credit(acme.parts, invoice.id, amount_minor=690, order=ORDER).status == "paid"
+    assert acme.account("receivable") == 0
     assert acme.violations() == ()
 
 

@@ -32,8 +32,19 @@ def require_open(invoice: Invoice, *, or_uncollectible: bool = False) -> None:
         raise Refused(Fault("invoice", "invoice_not_open", f"it is {invoice.status}; nothing is owed on it"))
 
 
+def require_whole(invoice: Invoice) -> None:
+    """Raise `Refused` (`invoice_partly_settled`) where a part was paid or credited: voiding takes all of it back."""
+    if invoice.amount_paid_minor > 0 or invoice.amount_credited_minor > 0:
+        mend = "a part of it was paid or credited; `billing invoice credit` takes off what is still owed"
+        raise Refused(Fault("invoice", "invoice_partly_settled", mend))
+
+
 def void(session: Session, *, invoice: Invoice, now: datetime) -> None:
-    """Nothing is owed; the number stays. Credit that it used goes back; its cancellation document books the rest."""
+    """Nothing is owed; the number stays. Credit that it used goes back; its cancellation document books the rest.
+
+    Raises as `require_whole` does.
+    """
+    require_whole(invoice)
     credit = invoice.credit_applied_minor
     if credit:
         move_balances(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): credit})
