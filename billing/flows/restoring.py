@@ -31,7 +31,7 @@ from billing.rules.rate import Rank
 _log = structlog.get_logger(__name__)
 
 RESTORED = "database_restored"
-"""Kind of the one work item of a restored database. While it is live, the engine's own brakes are not released."""
+"""Kind of the one work item of a restored database. While it is live, what stops everything is not released."""
 SUBJECT = UUID("7c0a3f52-3a5c-4a57-8d0e-2f0a5b1f6d11")
 ENGINE = "billing"
 """The actor of what the engine does by itself."""
@@ -48,8 +48,12 @@ def is_restored(session: Session) -> bool:
 
 
 def require_healed(session: Session, brake: Brake) -> None:
-    """Raise `Refused` (`not_reconciled`) for a brake of the engine while the database waits to be healed."""
-    if brake.actor == ENGINE and is_restored(session):
+    """Raise `Refused` (`not_reconciled`) while the database waits to be healed and the brake holds it.
+
+    The engine's brakes do, and whatever stops everything: where a person had put that on, the engine has none of its
+    own beside it.
+    """
+    if (brake.actor == ENGINE or brake.seller_id is None) and is_restored(session):
         mend = "the database was restored; `billing reconcile --after-restore` heals it and starts again"
         raise Refused(Fault("brake", "not_reconciled", mend))
 

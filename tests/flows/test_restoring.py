@@ -14,9 +14,10 @@ from psycopg import sql
 from sqlalchemy import make_url, select, text
 
 from billing.commands.series.succeed import next_prefix
-from billing.flows import braking, healing, renewal, restoring
+from billing.flows import braking, healing, renewal, restoring, working
 from billing.flows.order import Order
 from billing.flows.start import start
+from billing.flows.working import Action
 from billing.kernel.errors import Refused
 from billing.models import Brake, Difference
 from billing.queries.brakes import BrakeKind
@@ -111,6 +112,25 @@ def test_it_is_recognised_before_anything_is_planned_and_everything_is_paused(lo
     with pytest.raises(Refused) as refused:
         braking.start(lost.parts, BrakeKind.COLLECT, order=WHY)
     assert refused.value.code == "not_reconciled"
+
+
+def test_what_a_person_had_stopped_before_is_not_started_again_until_it_is_healed(lost: Company) -> None:
+    before = _moved(lost)
+    braking.stop(lost.parts, BrakeKind.COLLECT, order=WHY)
+    lost.settle_under_a_brake()
+    (item,) = [each for each in lost.work_items() if each.kind == "collecting_stopped" and each.status == "open"]
+    for start_again in (
+        lambda: braking.start(lost.parts, BrakeKind.COLLECT, order=WHY),
+        lambda: working.act(lost.parts, item.id, action=Action.RETRY, order=WHY),
+    ):
+        with pytest.raises(Refused) as refused:
+            start_again()
+        assert refused.value.code == "not_reconciled"
+    healing.tick(lost.parts)
+    assert ("collect", None) in _brakes(lost), "what a person put on, a person takes off"
+    braking.start(lost.parts, BrakeKind.COLLECT, order=WHY)
+    lost.settle_under_a_brake()
+    assert _moved(lost) == before
 
 
 def test_it_is_healed_without_a_second_charge_or_a_number_given_twice_and_goes_on(lost: Company) -> None:
