@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from billing.commands.brake.apply import apply_brake
 from billing.commands.brake.release import release_brake
 from billing.commands.payment.put_back import put_back
+from billing.commands.refund.age_keys import age_keys
 from billing.commands.work_item.close import close_for
 from billing.flows import reconciliation, restoring
 from billing.flows.adopting import adopt
@@ -48,6 +49,7 @@ def heal(parts: Parts, *, since: datetime | None = None, evidence: str = "", act
     """
     restoring.pause(parts, evidence=evidence or "an operator says so", actor=actor)
     _put_back_prepared(parts)
+    _age_refunds(parts)
     runs = reconcile(parts, since=since or _newest(parts) - LOOK_BACK, cause="restore")
     adopted = adopt_all(parts)
     left = _hold_customers(parts)
@@ -108,6 +110,12 @@ def _put_back_prepared(parts: Parts) -> None:
     with parts.begin() as session:
         rows = session.execute(select(Payment.id, Payment.token).where(Payment.status == PaymentStatus.PREPARED))
         put_back(session, [(row.id, row.token) for row in rows], now=parts.clock.now(session))
+
+
+def _age_refunds(parts: Parts) -> None:
+    """Refunds that the backup shows as not sent may have been since they were ordered: their keys are that old."""
+    with parts.begin() as session:
+        age_keys(session)
 
 
 def _newest(parts: Parts) -> datetime:

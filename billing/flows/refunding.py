@@ -2,7 +2,7 @@
 
 A refund is sent under its own id as the key for as long as the provider keeps keys; after that only evidence counts.
 It gets a second key only when the first one's sending is over and two complete lists of its charge's refunds, one after
-the other, don't show it: no refund is ever made twice.
+the other, don't show it: no refund is ever made twice. While a restored database waits to be healed, nothing is sent.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.order import Order, carry_out
 from billing.flows.order import note as write_down
 from billing.flows.parts import Parts
+from billing.flows.restoring import is_restored
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_REFUND
@@ -107,6 +108,8 @@ def sweep(parts: Parts) -> int:
 def _settle(parts: Parts, *, only: UUID | None) -> int:
     settings = parts.settings
     with parts.begin() as session:
+        if is_restored(session):
+            return 0
         now = parts.clock.now(session)
         most = settings.billing_charge_slice
         taken = take_refunds(session, now=now, lease_s=settings.lease_s, most=most, only=only)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing.models import Refund
 from billing.queries.rate import carried
+from billing.queries.same_database import SAME
 
 _WAITS = "status IN ('pending', 'requires_action') AND next_check_at <= clock_timestamp()"
 _TAKE = text(
@@ -21,6 +22,7 @@ _TAKE = text(
     WHERE id IN (
         SELECT id FROM billing.refund
         WHERE {_WAITS} AND (CAST(:only AS uuid) IS NULL OR id = :only) AND {carried("refund", _WAITS)}
+          AND {SAME}
         ORDER BY next_check_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
     RETURNING id
     """  # noqa: S608 (our own words)
@@ -28,7 +30,10 @@ _TAKE = text(
 
 
 def take_refunds(session: Session, *, now: datetime, lease_s: float, most: int, only: UUID | None = None) -> list[UUID]:
-    """Claim open refunds whose next sending or question is due (wall time). `now`, business time, ages their keys."""
+    """Claim open refunds whose next sending or question is due (wall time). `now`, business time, ages their keys.
+
+    None while it is open whether this database was restored: what its rows show as not sent may have been sent since.
+    """
     values = {"now": now, "lease_s": lease_s, "most": most, "only": only}
     return list(session.execute(_TAKE, values).scalars())
 

@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import make_url, select, text
 
 from billing.commands.series.succeed import next_prefix
-from billing.flows import braking, healing, renewal, restoring, working
+from billing.flows import braking, healing, refunding, renewal, restoring, working
 from billing.flows.order import Order
 from billing.flows.start import start
 from billing.flows.working import Action
@@ -22,6 +22,7 @@ from billing.kernel.errors import Refused
 from billing.models import Brake, Difference
 from billing.queries.brakes import BrakeKind
 from tests.flows.company import START, Company
+from tests.flows.refunds import at_provider, hasten, paid_invoice
 
 MEANWHILE = START + timedelta(days=3)
 AFTERWARDS = START + timedelta(days=4)
@@ -171,6 +172,32 @@ def _healed(lost: Company) -> bool:
     """One more round of the tick, which a slow answer may have put off."""
     healing.tick(lost.parts)
     return _brakes(lost) == []
+
+
+def test_a_refund_that_the_copy_shows_as_not_sent_waits_and_is_found_instead_of_sent_again(acme: Company) -> None:
+    with _backup(acme) as backup:
+        refunding.refund(acme.parts, paid_invoice(acme).id, amount_minor=100)
+        acme.customer("billed-after")
+        acme.subscribe("billed-after", "s2", start=MEANWHILE)
+        acme.line.messages.clear()
+        backup.take()
+        acme.set_clock(MEANWHILE)
+        acme.settle()
+        assert [each.status for each in acme.refunds()] == ["succeeded"]
+        backup.restore()
+        acme.set_clock(AFTERWARDS)
+
+        assert refunding.sweep(acme.parts) == 0, "not while it is open whether rows were lost"
+        assert restoring.recognise(acme.parts)
+        assert _brakes(acme) == [("collect", None), ("issue", None)]
+        hasten(acme)
+        assert refunding.sweep(acme.parts) == 0, "nor before it is healed"
+        healing.tick(acme.parts)
+        acme.wait_for(lambda: refunding.sweep(acme.parts) > 0)
+        assert len(at_provider(acme)) == 1, "nobody is given it back a second time"
+        assert [(each.status, each.refund_ref) for each in acme.refunds()] == [
+            ("succeeded", at_provider(acme)[0].refund_ref)
+        ]
 
 
 def test_a_closed_series_is_followed_by_one_of_another_name() -> None:
