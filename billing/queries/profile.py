@@ -64,8 +64,11 @@ def known_profiles(
 
 
 def lock_profile(session: Session, profile_id: UUID) -> Profile:
-    """The profile's row, locked until the transaction ends. Raises `Refused` (`profile_not_found`)."""
-    profile = session.get(Profile, profile_id, with_for_update=True, populate_existing=True)
+    """The profile's row, locked until the transaction ends. Raises `Refused` (`profile_not_found`).
+
+    Rows that name it may be written meanwhile: two that have done so and then lock it would wait for each other.
+    """
+    profile = session.get(Profile, profile_id, with_for_update={"key_share": True}, populate_existing=True)
     if profile is None:
         raise Refused(Fault("profile", "profile_not_found", "give the id of a profile"))
     return profile

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Engine, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from billing.commands.key.obtain import profile_key
 from billing.commands.profile.change import change_profile
 from billing.commands.profile.create import create_profile, create_profiles
+from billing.db.session import sessions
 from billing.kernel.errors import Refused, Stale
 from billing.kernel.ids import new_id
 from billing.models import OutboxEvent, Profile
 from billing.privacy.keyring import Keyring
 from billing.privacy.sealed import SealBroken
-from billing.queries.profile import known_profiles, open_personal
+from billing.queries.profile import known_profiles, lock_profile, open_personal
 from billing.validators.address import Address
 from billing.validators.profile import NewProfile, Personal, ProfileChange
 from tests.commands.making import NOW, make_profile, make_seller
@@ -103,3 +105,18 @@ def test_only_a_checked_number_of_another_member_state_reverses_the_charge(
     assert check is not None
     assert (check["valid"], check["issuer"], check["method"]) == (True, issuer, method)
     assert tax_id not in str(check), "the number itself is sealed"
+
+
+def test_two_that_have_written_rows_of_one_customer_and_then_lock_it_wait_for_each_other_and_do_not_deadlock(
+    engine: Engine, session: Session, keyring: Keyring
+) -> None:
+    profile_id = make_profile(session, keyring, make_seller(session), "a").id
+    session.commit()
+    names_it = text("SELECT FROM billing.profile WHERE id = :id FOR KEY SHARE")  # as every row's foreign key does
+    with sessions(engine)() as first, sessions(engine)() as second:
+        for each in (first, second):
+            each.execute(text("SET LOCAL lock_timeout = '200ms'"))
+            each.execute(names_it, {"id": profile_id})
+        lock_profile(first, profile_id)
+        with pytest.raises(OperationalError, match="lock timeout"):
+            lock_profile(second, profile_id)
