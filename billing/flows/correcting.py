@@ -53,7 +53,7 @@ def void(parts: Parts, invoice_id: UUID, *, order: Order | None = None) -> Corre
     """
 
     def take_back(session: Session, invoice: Invoice, now: datetime) -> str:
-        standing = load_standing(session, profiles=[invoice.profile_id], only=[])
+        standing = load_standing(session, profiles=[invoice.profile_id], only=[], held=True)
         parties = open_parties(parts, standing)[invoice.profile_id]
         cancels = cancellation(invoice, parties=parties)
         (issued,) = issue_documents(parts, session, [cancels], wallet=Wallet({}, {}), now=now)

@@ -80,7 +80,7 @@ def _take(session: Session, invoice: Invoice, amount_minor: int | None, *, most:
 
 
 def _issue(parts: Parts, session: Session, invoice: Invoice, amount_minor: int, counter: Account) -> str:
-    standing = load_standing(session, profiles=[invoice.profile_id], only=[])
+    standing = load_standing(session, profiles=[invoice.profile_id], only=[], held=True)
     document = credit_note(
         invoice,
         amount_minor=amount_minor,

@@ -49,7 +49,7 @@ def credit_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
     with carry_out(parts, order) as session:
         dispute, invoice = _held(session, dispute_id)
         now = parts.clock.now(session)
-        standing = load_standing(session, profiles=[invoice.profile_id], only=[])
+        standing = load_standing(session, profiles=[invoice.profile_id], only=[], held=True)
         document = credit_note(
             invoice,
             amount_minor=dispute.reopened_minor,

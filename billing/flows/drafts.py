@@ -20,7 +20,7 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.status import InvoiceStatus
-from billing.models import Invoice, InvoiceLine
+from billing.models import Invoice, InvoiceLine, Profile
 from billing.queries.brakes import BrakeKind, moves
 from billing.queries.catalog import rate_by_name
 from billing.queries.invoice import lock_invoice
@@ -46,6 +46,7 @@ def sweep(parts: Parts) -> int:
                 Invoice.status == InvoiceStatus.DRAFT,
                 Invoice.review_until <= now,
                 Invoice.hold_id.is_(None),
+                Invoice.profile_id.in_(select(Profile.id).where(Profile.hold_id.is_(None))),
                 text(moves(BrakeKind.ISSUE, "invoice")),
             )
             due = session.scalars(query.order_by(Invoice.review_until, Invoice.id).limit(PAGE)).all()
@@ -54,8 +55,12 @@ def sweep(parts: Parts) -> int:
             return done
 
 
-def release(parts: Parts, session: Session, drafts: Sequence[UUID], *, now: datetime) -> list[Issued]:
+def release(
+    parts: Parts, session: Session, drafts: Sequence[UUID], *, now: datetime, held: bool = False
+) -> list[Issued]:
     """Issue these drafts now, within the caller's transaction; those that are issued already are left alone.
+
+    So are those of customers on hold, unless `held`.
 
     Whether issuing is stopped is for the caller to ask: a draft whose first payment has come is issued all the same.
     """
@@ -63,7 +68,7 @@ def release(parts: Parts, session: Session, drafts: Sequence[UUID], *, now: date
         return []
     of = session.scalars(select(Invoice.profile_id).where(Invoice.id.in_(drafts))).all()
     about = session.scalars(select(Invoice.subscription_id).where(Invoice.id.in_(drafts))).all()
-    standing = load_standing(session, profiles=set(of), only=[id_ for id_ in about if id_ is not None])
+    standing = load_standing(session, profiles=set(of), only=[id_ for id_ in about if id_ is not None], held=held)
     locked = session.scalars(
         select(Invoice)
         .where(
@@ -102,7 +107,7 @@ def add_line(
     checks.whole("amount", amount_minor, least=-MOST_AMOUNT, most=MOST_AMOUNT)
     checks.done()
     draft = _editable(session, draft_id)
-    standing = load_standing(session, profiles=[draft.profile_id], only=[])
+    standing = load_standing(session, profiles=[draft.profile_id], only=[], held=True)
     seller, profile = standing.sellers[draft.seller_id], standing.profiles[draft.profile_id]
     how = treatment(
         seller.country,
@@ -164,7 +169,7 @@ def _editable(session: Session, draft_id: UUID) -> Invoice:
 def resum(parts: Parts, session: Session, draft: Invoice) -> Invoice:
     """Sum a locked draft up anew from its lines. Raises `Refused` (`draft_below_zero`)."""
     session.flush()
-    standing = load_standing(session, profiles=[draft.profile_id], only=[])
+    standing = load_standing(session, profiles=[draft.profile_id], only=[], held=True)
     (document,) = planned_again(
         session,
         [draft],

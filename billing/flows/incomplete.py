@@ -30,7 +30,7 @@ PAGE = 100
 
 def complete(parts: Parts, session: Session, invoice: Invoice, *, now: datetime) -> None:
     """The first payment has come: issue the draft and activate what waited for it. The caller books the payment."""
-    release(parts, session, [invoice.id], now=now)
+    release(parts, session, [invoice.id], now=now, held=True)
     if invoice.subscription_id is None:
         return
     subscription = session.get_one(Subscription, invoice.subscription_id, with_for_update=True, populate_existing=True)

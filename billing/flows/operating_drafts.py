@@ -14,7 +14,7 @@ from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import format_minor
-from billing.models import Invoice, InvoiceLine
+from billing.models import Invoice, InvoiceLine, Profile
 from billing.queries.brakes import BrakeKind, require_moving
 
 
@@ -48,10 +48,16 @@ def remove_line(parts: Parts, draft_id: UUID, *, position: int, order: Order) ->
 
 
 def release(parts: Parts, draft_id: UUID, *, order: Order) -> Done:
-    """Issue it now. One that is issued already is left alone. Raises `Refused` (`issuing_stopped`)."""
+    """Issue it now. One that is issued already is left alone.
+
+    Raises `Refused` (`issuing_stopped`, `profile_on_hold`).
+    """
 
     def act(session: Session) -> str:
-        require_moving(session, BrakeKind.ISSUE, session.get_one(Invoice, draft_id).profile_id)
+        draft = session.get_one(Invoice, draft_id)
+        require_moving(session, BrakeKind.ISSUE, draft.profile_id)
+        if session.get_one(Profile, draft.profile_id).hold_id is not None:
+            raise Refused(Fault("profile", "profile_on_hold", "a work item holds it; see `billing work list`"))
         issued = drafts.release(parts, session, [draft_id], now=parts.clock.now(session))
         return f"issued {issued[0].number}" if issued else "it is issued already; nothing was changed"
 

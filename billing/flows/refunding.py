@@ -64,7 +64,7 @@ def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, o
         paid = paid_by(session, invoice.id)
         earlier = notes_of(session, invoice.id)
         amount = take_refundable(session, invoice=invoice, amount_minor=amount_minor)
-        standing = load_standing(session, profiles=[invoice.profile_id], only=[])
+        standing = load_standing(session, profiles=[invoice.profile_id], only=[], held=True)
         parties = open_parties(parts, standing)[invoice.profile_id]
         note = refund_note(invoice, amount_minor=amount, earlier=earlier, parties=parties)
         (issued,) = issue_documents(parts, session, [note], wallet=Wallet({}, {}), now=now)

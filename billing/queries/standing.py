@@ -99,7 +99,7 @@ _PROFILES = """
     SELECT p.id, p.seller_id, p.country, p.buyer_kind, p.has_tax_id, p.personal, k.id AS key_id, k.master_id, k.wrapped
     FROM billing.profile p
     JOIN billing.data_key k ON k.purpose = 'profile' AND k.owner_id = p.id AND k.year = 0
-    WHERE p.id = ANY(CAST(%(profiles)s AS uuid[])) AND p.hold_id IS NULL
+    WHERE p.id = ANY(CAST(%(profiles)s AS uuid[])) AND (p.hold_id IS NULL OR %(held)s)
     ORDER BY p.id
 """
 
@@ -108,7 +108,7 @@ _SUBSCRIPTIONS = f"""
            anchor_no, next_period_no, next_due_at, started_at, trial_end, current_period_start, current_period_end,
            cancel_at, paused_at, scheduled_items, coupon_id, coupon_used, collection, days_until_due
     FROM billing.subscription
-    WHERE profile_id = ANY(CAST(%(profiles)s AS uuid[])) AND hold_id IS NULL
+    WHERE profile_id = ANY(CAST(%(profiles)s AS uuid[])) AND (hold_id IS NULL OR %(held)s)
       AND (CAST(%(due)s AS timestamptz) IS NULL
            OR (next_due_at <= CAST(%(due)s AS timestamptz) AND {moves(BrakeKind.ISSUE, "subscription")}))
       AND (CAST(%(only)s AS uuid[]) IS NULL OR id = ANY(CAST(%(only)s AS uuid[])))
@@ -158,15 +158,17 @@ def load_standing(
     only: Collection[UUID] | None = None,
     due: datetime | None = None,
     lock: bool = True,
+    held: bool = False,
 ) -> Standing:
     """Lock the profiles and their subscriptions (`only` these, if given; those `due` by then), and read the rest.
 
-    Held ones are left out. Without `lock` for a preview, which may be overtaken.
+    Held ones are left out, unless `held`: what is corrected by a person, or was paid already, asks for nothing more.
+    Without `lock` for a preview, which may be overtaken.
     """
     of_profiles, of_rows = (" FOR NO KEY UPDATE OF p", " FOR NO KEY UPDATE") if lock else ("", "")
-    locked = {row.id: row for row in fetch(session, _PROFILES + of_profiles, profiles=id_array(profiles))}
+    locked = {row.id: row for row in fetch(session, _PROFILES + of_profiles, profiles=id_array(profiles), held=held)}
     wanted = id_array(only) if only is not None else None
-    found = fetch(session, _SUBSCRIPTIONS + of_rows, profiles=id_array(locked), due=due, only=wanted)
+    found = fetch(session, _SUBSCRIPTIONS + of_rows, profiles=id_array(locked), due=due, only=wanted, held=held)
     of_found = id_array(row.id for row in found)
     rows = fetch(session, _ITEMS, subscriptions=of_found)
     lines = fetch(session, _WAITING, subscriptions=of_found)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
-from billing.flows import quarantine
-from billing.models import Profile
-from tests.flows.company import START, Company
+from billing.commands.profile.quarantine import quarantine as park
+from billing.flows import collection, drafts, operating_drafts, quarantine, refunding
+from billing.flows.correcting import void
+from billing.flows.crediting import credit
+from billing.flows.order import Order
+from billing.kernel.errors import Refused
+from billing.models import Invoice, Profile
+from billing.queue.names import COLLECTIONS_CHARGE
+from billing.validators.seller import SellerPolicy
+from billing.validators.subscription import NewItem
+from tests.flows.company import START, Company, company
+from tests.flows.refunds import paid_invoice
+
+WHY = Order(actor="ada", reason="it disagrees")
 
 
 @pytest.fixture
@@ -81,3 +93,68 @@ def test_what_is_only_late_parks_nobody(acme: Company) -> None:
     late = acme.violations()
     assert {each.code for each in late} == {"R1", "R6"}
     assert quarantine.park_customers(acme.parts, [each for each in late if each.code == "R6"]) == 0
+
+
+def _park(acme: Company, profile_id: UUID) -> None:
+    with acme.parts.begin() as session:
+        park(session, profile_id=profile_id, detail="a test", now=acme.parts.clock.now(session))
+
+
+def _refund(acme: Company, invoice: Invoice) -> None:
+    refunding.refund(acme.parts, invoice.id, amount_minor=100)
+
+
+def _credit(acme: Company, invoice: Invoice) -> None:
+    credit(acme.parts, invoice.id, amount_minor=100, order=WHY)
+
+
+@pytest.mark.parametrize("give_back", [_refund, _credit])
+def test_a_person_gives_back_what_a_parked_customer_had_paid(
+    acme: Company, give_back: Callable[[Company, Invoice], None]
+) -> None:
+    invoice = paid_invoice(acme)
+    _park(acme, invoice.profile_id)
+    give_back(acme, invoice)
+    acme.settle()
+    (note,) = [each for each in acme.invoices() if each.kind == "credit_note"]
+    assert note.total_minor == 100
+    assert acme.violations() == ()
+
+
+def test_a_person_takes_back_what_a_parked_customer_owes(acme: Company, two: tuple[UUID, UUID]) -> None:
+    parked, _ = two
+    _park(acme, parked)
+    (invoice,) = [each for each in acme.invoices() if each.profile_id == parked]
+    assert void(acme.parts, invoice.id, order=WHY).status == "void"
+    assert acme.violations() == ()
+
+
+def test_the_first_payment_that_was_under_way_when_its_customer_was_parked_issues_its_draft(acme: Company) -> None:
+    profile_id = acme.customer("a1", method="pm_sandbox_timeoutAfterCharge")
+    acme.begin_subscription("a1", "s1", NewItem("basic"), first_payment=True)
+    for task, ids in tuple(acme.line.messages):
+        if task == COLLECTIONS_CHARGE:
+            collection.charge(acme.parts, UUID(ids[0]))
+    assert [each.status for each in acme.payments()] == ["unknown"]
+    _park(acme, profile_id)
+    acme.settle()
+    assert [(each.status, each.number) for each in acme.invoices()] == [("paid", "ACME-000001")]
+    assert acme.violations() == ()
+
+
+def test_drafts_of_a_parked_customer_wait_and_are_edited_but_not_released(database_url: str) -> None:
+    with company(database_url, policy=SellerPolicy(draft_review_h=24)) as acme:
+        profile_id = acme.customer("a1")
+        acme.subscribe("a1", "s1")
+        acme.settle()
+        (draft,) = acme.invoices()
+        _park(acme, profile_id)
+        operating_drafts.add_line(
+            acme.parts, draft.id, description="Setup", amount_minor=500, tax_rate="standard", order=WHY
+        )
+        with pytest.raises(Refused) as refused:
+            operating_drafts.release(acme.parts, draft.id, order=WHY)
+        assert refused.value.code == "profile_on_hold"
+        acme.set_clock(START + timedelta(hours=24))
+        assert drafts.sweep(acme.parts) == 0
+        assert [each.status for each in acme.invoices()] == ["draft"]
