@@ -196,11 +196,13 @@ SELECT CASE WHEN f.id IS NULL THEN 'refund_without_record' ELSE 'refund_differs'
                         r.currency, r.charge_ref, r.status)
             ELSE format('the provider says %s %s %s, we say %s %s %s', r.status, r.amount_minor, r.currency, f.status,
                         f.amount_minor, f.currency) END,
-       r.metadata_refund IS NOT NULL AND f.id IS NULL
+       r.metadata_refund IS NOT NULL AND m.id IS NULL
 FROM listed_refund r
 LEFT JOIN billing.payment p ON p.provider_account_id = :account AND p.charge_ref = r.charge_ref
+LEFT JOIN billing.refund m ON m.id = r.metadata_refund
 LEFT JOIN billing.refund f
-  ON (f.provider_account_id = :account AND f.refund_ref = r.refund_ref) OR f.id = r.metadata_refund
+  ON (f.provider_account_id = :account AND f.refund_ref = r.refund_ref)
+     OR (f.id = r.metadata_refund AND f.refund_ref IS NULL)
 WHERE CASE WHEN f.id IS NULL THEN p.id IS NOT NULL AND r.status IN ('succeeded', 'pending')
            ELSE (f.amount_minor, f.currency) <> (r.amount_minor, r.currency)
                 OR (f.status <> r.status AND f.status NOT IN ({_OPEN_REFUND})) END

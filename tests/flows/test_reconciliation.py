@@ -189,6 +189,18 @@ def test_a_refund_whose_failure_we_never_heard_of_is_found_and_learnt_by_rereadi
     assert _compare(acme) == []
 
 
+def test_a_second_refund_under_the_name_of_one_that_we_know_is_found_and_proves_no_loss_of_rows(
+    acme: Company, paid: UUID
+) -> None:
+    refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=200)
+    acme.settle()
+    (refund,) = acme.refunds()
+    same = {"charge": refund.charge_ref, "amount": "200", "metadata[refund_id]": str(refund.id)}
+    second = _post(acme, "refunds", **same)
+    assert _compare(acme) == [("refund_without_record", second["id"])]
+    assert [item.kind for item in acme.work_items()] == ["refund_without_record"], "nothing is paused by it"
+
+
 def test_an_attempt_that_is_still_asked_about_is_no_difference(acme: Company) -> None:
     acme.customer("a1")
     acme.subscribe("a1", "s1")
