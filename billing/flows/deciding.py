@@ -13,12 +13,19 @@ from billing.flows.drafts import resum
 from billing.flows.guarding import DAY, SUBSCRIPTION
 from billing.flows.parts import Parts
 from billing.kernel.status import InvoiceStatus, PeriodDisposition
-from billing.models import BillingPeriod, Invoice, InvoiceLine
+from billing.models import BillingPeriod, Invoice, InvoiceLine, Profile
 
 KINDS = (DAY, SUBSCRIPTION)
 
 Decision = Callable[[Parts, Session, UUID], str]
 """Carries it out for all drafts of a work item, within the caller's transaction; returns what was done."""
+
+
+def lock_customers(session: Session, item_id: UUID) -> None:
+    """Lock the customers of all that the item holds, in the order of their ids."""
+    held = select(Invoice.profile_id).where(Invoice.hold_id == item_id, Invoice.status == InvoiceStatus.DRAFT)
+    query = select(Profile.id).where(Profile.id.in_(held)).order_by(Profile.id)
+    session.scalars(query.with_for_update(key_share=True)).all()
 
 
 def release(_: Parts, session: Session, item_id: UUID) -> str:

@@ -313,11 +313,12 @@ def _discard(parts: Parts, session: Session, item: WorkItem) -> Done:
 
 def _decide(parts: Parts, session: Session, item: WorkItem, action: Action) -> Done:
     """Carry out what was decided about drafts that a guard holds."""
-    # The drafts first, then the item, as billing takes them.
-    told = deciding.DECISIONS[action](parts, session, item.id) if item.status in LIVE else ""
+    # The customers first, then the item, as billing takes them. What billing holds meanwhile is decided with the rest.
+    deciding.lock_customers(session, item.id)
     _lock(session, item)
     if item.status not in LIVE:
         return _closed_already(item)
+    told = deciding.DECISIONS[action](parts, session, item.id)
     status = WorkItemStatus.DISCARDED if action is Action.DISCARD else WorkItemStatus.RESOLVED
     close_item(session, item=item, status=status, now=parts.clock.now(session))
     return _done(item, told)

@@ -32,12 +32,20 @@ _LAST = text(
     """
 )
 
+_HOLDING = text(
+    """
+    SELECT w.id FROM billing.work_item w
+    WHERE w.status IN ('open', 'parked')
+      AND w.id IN (SELECT hold_id FROM billing.invoice
+                   WHERE subscription_id = ANY(:subscriptions) AND status = 'draft' AND hold_id IS NOT NULL)
+    ORDER BY w.id FOR SHARE
+    """
+)
+
 _HELD = text(
     """
-    SELECT DISTINCT ON (i.subscription_id) i.subscription_id, i.hold_id
-    FROM billing.invoice i
-    JOIN billing.work_item w ON w.id = i.hold_id AND w.status IN ('open', 'parked')
-    WHERE i.subscription_id = ANY(:subscriptions) AND i.status = 'draft'
+    SELECT DISTINCT ON (subscription_id) subscription_id, hold_id FROM billing.invoice
+    WHERE subscription_id = ANY(:subscriptions) AND status = 'draft' AND hold_id = ANY(:items)
     """
 )
 
@@ -66,8 +74,14 @@ def last_totals(session: Session, profiles: Collection[UUID]) -> dict[tuple[UUID
 
 
 def held_already(session: Session, subscriptions: Collection[UUID]) -> dict[UUID, UUID]:
-    """Subscriptions with drafts that a guard holds, and its work item."""
-    rows = session.execute(_HELD, {"subscriptions": list(subscriptions)})
+    """Subscriptions with drafts that a guard holds, and its work item.
+
+    The items are locked: whoever decides on one waits, and then finds what is held by it now, too.
+    """
+    items = session.execute(_HOLDING, {"subscriptions": list(subscriptions)}).scalars().all()
+    if not items:
+        return {}
+    rows = session.execute(_HELD, {"subscriptions": list(subscriptions), "items": items})
     return {row.subscription_id: row.hold_id for row in rows}
 
 
@@ -77,6 +91,7 @@ def due_count(session: Session, seller_id: UUID, now: datetime) -> int:
 
 
 def last_item(session: Session, *, kind: str, subject_id: UUID) -> WorkItem | None:
-    """The last work item of this kind and subject, closed or not."""
+    """The last work item of this kind and subject, closed or not; locked as by `held_already`."""
     query = select(WorkItem).where(WorkItem.kind == kind, WorkItem.subject_id == subject_id)
-    return session.scalars(query.order_by(WorkItem.id.desc()).limit(1)).one_or_none()
+    last = query.order_by(WorkItem.id.desc()).limit(1).with_for_update(read=True)
+    return session.scalars(last.execution_options(populate_existing=True)).one_or_none()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import TextClause, select, text
 
-from billing.flows import drafts, working
+from billing.flows import drafts, renewal, working
 from billing.flows.order import Order
 from billing.flows.working import Action
 from billing.models import BillingPeriod, Invoice, IssuedDay, Subscription, WorkItem
@@ -110,6 +111,32 @@ def test_discarded_nothing_of_it_is_ever_billed(guarded: Company) -> None:
     guarded.settle()
     assert [invoice.status for invoice in guarded.invoices() if invoice.number] == ["paid", "paid"]
     assert guarded.violations() == ()
+
+
+def test_what_is_billed_while_a_person_decides_is_decided_with_it(guarded: Company) -> None:
+    _behind(guarded)
+    item, (profile_id,) = _item(guarded), {each.profile_id for each in guarded.invoices()}
+    guarded.set_clock(LATER + timedelta(days=31))
+    waits = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        with guarded.parts.begin() as session:
+            renewal.bill_profiles(guarded.parts, session, profiles=[profile_id])
+            session.flush()
+            decided = pool.submit(working.act, guarded.parts, item.id, action=Action.RELEASE, order=WHY)
+            guarded.wait_for(lambda: decided.done() or _count(guarded, waits) > 0)
+        assert decided.result().changed
+    assert {draft.hold_id for draft in _drafts(guarded)} == {None}
+    drafts.sweep(guarded.parts)
+    guarded.settle()
+    assert [invoice.status for invoice in guarded.invoices()] == ["paid"] * 6
+    assert guarded.violations() == ()
+
+
+def _count(acme: Company, query: TextClause) -> int:
+    with acme.begin() as session:
+        return int(session.execute(query).scalar_one())
 
 
 def test_a_document_far_above_the_customers_last_is_held_alone(guarded: Company) -> None:
