@@ -14,6 +14,7 @@ from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import format_minor
+from billing.kernel.status import InvoiceStatus
 from billing.models import Invoice, InvoiceLine, Profile
 from billing.queries.brakes import BrakeKind, require_moving
 
@@ -50,7 +51,7 @@ def remove_line(parts: Parts, draft_id: UUID, *, position: int, order: Order) ->
 def release(parts: Parts, draft_id: UUID, *, order: Order) -> Done:
     """Issue it now. One that is issued already is left alone.
 
-    Raises `Refused` (`issuing_stopped`, `profile_on_hold`).
+    Raises `Refused` (`issuing_stopped`, `profile_on_hold`, `invoice_on_hold`).
     """
 
     def act(session: Session) -> str:
@@ -58,6 +59,9 @@ def release(parts: Parts, draft_id: UUID, *, order: Order) -> Done:
         require_moving(session, BrakeKind.ISSUE, draft.profile_id)
         if session.get_one(Profile, draft.profile_id).hold_id is not None:
             raise Refused(Fault("profile", "profile_on_hold", "a work item holds it; see `billing work list`"))
+        if draft.status == InvoiceStatus.DRAFT and draft.hold_id is not None:
+            mend = f"a work item holds it; see `billing work show {draft.hold_id}` for what can be decided"
+            raise Refused(Fault("invoice", "invoice_on_hold", mend))
         issued = drafts.release(parts, session, [draft_id], now=parts.clock.now(session))
         return f"issued {issued[0].number}" if issued else "it is issued already; nothing was changed"
 

@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import TextClause, select, text
 
-from billing.flows import drafts, renewal, working
+from billing.flows import drafts, operating_drafts, renewal, working
 from billing.flows.order import Order
 from billing.flows.working import Action
+from billing.kernel.errors import Refused
 from billing.models import BillingPeriod, Invoice, IssuedDay, Subscription, WorkItem
 from billing.validators.seller import SellerPolicy
 from billing.validators.subscription import NewItem
@@ -78,6 +79,16 @@ def test_released_they_are_issued_as_they_are(guarded: Company) -> None:
     assert [invoice.status for invoice in guarded.invoices()] == ["paid"] * 5
     assert guarded.violations() == ()
     assert working.act(guarded.parts, guarded.work_items()[0].id, action=Action.RELEASE, order=WHY).changed is False
+
+
+def test_one_that_is_held_is_not_released_past_its_item(guarded: Company) -> None:
+    _behind(guarded)
+    draft = _drafts(guarded)[0]
+    with pytest.raises(Refused) as refused:
+        operating_drafts.release(guarded.parts, draft.id, order=WHY)
+    assert refused.value.code == "invoice_on_hold"
+    assert str(_item(guarded).id) in refused.value.faults[0].mend
+    assert len(_drafts(guarded)) == 4
 
 
 def test_merged_they_are_one_document_over_all_their_periods(guarded: Company) -> None:
