@@ -14,8 +14,8 @@ from billing.commands.provider_event.claim import ClaimedEvent, close
 from billing.flows.parts import Parts
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import EventStatus
-from billing.models import Dispute, Payment, UnappliedPayment
-from billing.queries.invoice import lock_invoice
+from billing.models import Dispute, Invoice, Payment, UnappliedPayment
+from billing.queries.invoice import lock_successor
 from billing.rules.rate import Rank
 
 
@@ -37,7 +37,7 @@ def dispute(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
         if charged is None:
             close(session, claimed, status=EventStatus.IGNORED, now=now, error="no charge of ours")
             return EventStatus.IGNORED
-        invoice = lock_invoice(session, charged.invoice_id)
+        invoice = lock_successor(session, charged.invoice_id)
         row = session.scalars(
             select(Dispute)
             .where(
@@ -49,6 +49,10 @@ def dispute(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
         row = row or new_dispute(
             invoice=invoice, payment_id=charged.payment_id, account_id=claimed.provider_account_id, facts=facts
         )
+        if row.withdrawn_minor:
+            # Its money was booked on the document that it was of then.
+            invoice = session.get_one(Invoice, row.invoice_id)
+        row.invoice_id = invoice.id
         note_dispute(session, dispute=row, invoice=invoice, facts=facts, now=now)
         close(session, claimed, status=EventStatus.PROCESSED, now=now)
         failpoint("event.commit")
@@ -65,7 +69,7 @@ def fraud_warning(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
         if charged is None:
             close(session, claimed, status=EventStatus.IGNORED, now=now, error="no charge of ours")
             return EventStatus.IGNORED
-        invoice = lock_invoice(session, charged.invoice_id)
+        invoice = lock_successor(session, charged.invoice_id)
         note_warning(session, account_id=claimed.provider_account_id, invoice=invoice, facts=facts, now=now)
         close(session, claimed, status=EventStatus.PROCESSED, now=now)
     return EventStatus.PROCESSED

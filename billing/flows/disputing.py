@@ -15,7 +15,7 @@ from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.models import Account, Dispute, Invoice
-from billing.queries.correction import notes_of
+from billing.queries.correction import creditable_loss, notes_of
 from billing.queries.dispute import lock_dispute
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
@@ -45,9 +45,16 @@ def write_off_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
 
 
 def credit_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
-    """What the dispute has taken was not owed: a credit note takes back revenue and tax. Raises as `write_off_loss`."""
+    """What the dispute has taken was not owed: a credit note takes back revenue and tax.
+
+    Raises as `write_off_loss`, and `Refused` (`credit_exceeds_invoice`) where a part of it was credited before.
+    """
     with carry_out(parts, order) as session:
         dispute, invoice = _held(session, dispute_id)
+        most = creditable_loss(session, invoice, reopened_minor=dispute.reopened_minor)
+        if most < dispute.reopened_minor:
+            mend = f"at most {max(most, 0)} can be credited, the rest was before; write the loss off"
+            raise Refused(Fault("dispute", "credit_exceeds_invoice", mend))
         now = parts.clock.now(session)
         standing = load_standing(session, profiles=[invoice.profile_id], only=[], held=True)
         document = credit_note(

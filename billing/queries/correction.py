@@ -99,6 +99,16 @@ def creditable(session: Session, invoice: Invoice) -> int:
     if forbidden:
         mend = "a dispute of it is open; once that is over, see `billing dispute list`"
         raise Refused(Fault("invoice", "charge_disputed", mend))
+    return _left(session, invoice, taken)
+
+
+def creditable_loss(session: Session, invoice: Invoice, *, reopened_minor: int) -> int:
+    """What of `reopened_minor`, the debt that one lost dispute has reopened, nothing else has given back."""
+    _, taken = disputed(session, invoice.id)
+    return min(reopened_minor, _left(session, invoice, taken - reopened_minor))
+
+
+def _left(session: Session, invoice: Invoice, taken: int) -> int:
     given = invoice.amount_refunded_minor + invoice.amount_credited_minor + invoice.amount_returned_minor
     return invoice.total_minor - given - taken - credited_gross(session, invoice)
 

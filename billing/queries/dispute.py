@@ -23,14 +23,21 @@ def undisputed(alias: str) -> str:
 
 _STANDING = text(
     f"""
-    SELECT coalesce(bool_or(status IN ({OPEN}) AND NOT refundable), false), coalesce(sum(reopened_minor), 0)
-    FROM billing.dispute WHERE invoice_id = :invoice
+    WITH RECURSIVE chain AS (
+        SELECT id, corrects_id FROM billing.invoice WHERE id = :invoice
+        UNION ALL SELECT o.id, o.corrects_id FROM billing.invoice o JOIN chain n ON o.id = n.corrects_id
+    )
+    SELECT coalesce(bool_or(d.status IN ({OPEN}) AND NOT d.refundable), false), coalesce(sum(d.reopened_minor), 0)
+    FROM chain JOIN billing.dispute d ON d.invoice_id = chain.id
     """  # noqa: S608 (our own words)
 )
 
 
 def disputed(session: Session, invoice_id: UUID) -> tuple[bool, int]:
-    """Whether a dispute forbids refunds of this invoice just now, and how much of its money lost ones have taken."""
+    """Whether a dispute forbids refunds of this invoice just now, and how much of its money lost ones have taken.
+
+    Those of the documents that it replaces count: their money is its own.
+    """
     row = session.execute(_STANDING, {"invoice": invoice_id}).one()
     return bool(row[0]), int(row[1])
 

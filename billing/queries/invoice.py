@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.status import InvoiceStatus
 from billing.models import Invoice
 
 
@@ -22,3 +23,12 @@ def lock_invoice(session: Session, invoice_id: UUID) -> Invoice:
     if found is None:
         raise Refused(Fault("invoice", "invoice_not_found", "give the number or the id of an invoice"))
     return found
+
+
+def lock_successor(session: Session, invoice_id: UUID) -> Invoice:
+    """The document that has this one's money now: itself, or the last in its place. All between are locked, too."""
+    invoice = lock_invoice(session, invoice_id)
+    while invoice.status == InvoiceStatus.REPLACED:
+        query = select(Invoice.id).where(Invoice.corrects_id == invoice.id, Invoice.kind == "invoice")
+        invoice = lock_invoice(session, session.scalars(query).one())
+    return invoice

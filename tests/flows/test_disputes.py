@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.flows import disputing
+from billing.flows.crediting import credit
 from billing.flows.order import Order
 from billing.flows.refunding import refund
+from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused
 from billing.models import Dispute, FraudWarning, Invoice
 from tests.flows.company import START, Company
@@ -123,6 +125,51 @@ def test_a_loss_is_credited_by_a_note_that_takes_revenue_and_tax_back(acme: Comp
     acme.settle()
     assert sum(each.tax_minor for each in acme.invoices()[1:]) == paid.tax_minor
     assert acme.violations() == ()
+
+
+def test_a_loss_is_not_credited_beyond_what_was_credited_before(acme: Company, paid: Invoice) -> None:
+    credit(acme.parts, paid.id, amount_minor=600, order=ORDER)
+    _end(acme, _open(acme), "lost")
+    with pytest.raises(Refused) as refusal:
+        disputing.credit_loss(acme.parts, _dispute(acme).id, order=ORDER)
+    assert (refusal.value.code, "590" in refusal.value.faults[0].mend) == ("credit_exceeds_invoice", True)
+    assert [each.total_minor for each in acme.invoices()] == [1190, 600]
+    assert disputing.write_off_loss(acme.parts, _dispute(acme).id, order=ORDER).amount_minor == 1190
+    assert acme.violations() == ()
+
+
+def test_a_dispute_of_what_was_carried_over_is_one_of_the_document_that_has_it_now(
+    acme: Company, paid: Invoice
+) -> None:
+    new = _replaced(acme, paid)
+    ref = _open(acme)
+    assert _dispute(acme).invoice_id == new.id
+    assert _refusal(acme, new) == "charge_disputed"
+    _end(acme, ref, "lost")
+    assert (_dispute(acme).reopened_minor, _refusal(acme, new)) == (1190, "refund_exceeds_paid")
+    assert acme.violations() == ()
+    made = disputing.credit_loss(acme.parts, _dispute(acme).id, order=ORDER)
+    (note,) = [each for each in acme.invoices() if each.number == made.note]
+    assert (note.corrects_id, note.total_minor) == (new.id, 1190)
+    assert (acme.account("receivable"), acme.account("deferred_revenue"), acme.account("tax_payable")) == (0, 0, 0)
+    assert acme.violations() == ()
+
+
+def test_an_inquiry_goes_over_with_the_money_and_its_chargeback_bars_refunds(acme: Company, paid: Invoice) -> None:
+    ref = _open(acme, inquiry=True)
+    new = _replaced(acme, paid)
+    acme.witness.call("POST", f"disputes/{ref}/escalate", {})
+    acme.settle()
+    assert (_dispute(acme).invoice_id, _dispute(acme).withdrawn_minor) == (new.id, 1190)
+    assert _refusal(acme, new) == "charge_disputed"
+    assert acme.violations() == ()
+
+
+def _replaced(acme: Company, paid: Invoice) -> Invoice:
+    """The document that stands in the place of the paid one."""
+    replace_invoice(acme.parts, paid.id, order=ORDER)
+    (new,) = [each for each in acme.invoices() if each.corrects_id == paid.id and each.kind == "invoice"]
+    return new
 
 
 def test_what_is_not_lost_is_not_decided_on(acme: Company, paid: Invoice) -> None:
