@@ -17,7 +17,7 @@ from billing.db.clock import wall_now
 from billing.flows.evidence import Question, of_intent
 from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
-from billing.flows.restoring import pause
+from billing.flows.restoring import healed_below, pause
 from billing.flows.sending import Attempt, write_outcomes
 from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
@@ -28,7 +28,7 @@ from billing.providers.port import ChargeFacts, IntentFacts
 from billing.queries.collecting import lock_answered
 from billing.queries.collection import lock_attempts
 from billing.queries.reconciling import as_uuid
-from billing.queries.same_database import lost_attempts
+from billing.queries.same_database import Named, lost_attempts
 from billing.queries.waiting import charges_claimed
 from billing.rules.rate import Rank
 
@@ -79,8 +79,11 @@ def _lost(session: Session, claimed: ClaimedEvent, facts: IntentFacts) -> list[U
     payment_id = as_uuid(facts.metadata_payment)
     if payment_id is None:
         return []
-    named = [(payment_id, as_uuid(facts.metadata_invoice), facts.customer_ref)]
-    return lost_attempts(session, account_id=claimed.provider_account_id, named=named)
+    charge = facts.latest_charge
+    charge_ref = charge.charge_ref if charge is not None and charge.status != "failed" else None
+    named = [Named(payment_id, as_uuid(facts.metadata_invoice), facts.customer_ref, charge_ref)]
+    account_id = claimed.provider_account_id
+    return lost_attempts(session, account_id=account_id, named=named, healed=healed_below(session))
 
 
 def _shows_decline(parts: Parts, session: Session, claimed: ClaimedEvent) -> bool:

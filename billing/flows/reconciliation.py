@@ -267,8 +267,14 @@ def _ids(parts: Parts, from_at: datetime, to_at: datetime) -> tuple[UUID, UUID]:
 def _note(parts: Parts, run: Run, batch: Sequence[Found]) -> None:
     if not batch:
         return
-    if any(found.lost for found in batch):
-        restoring.pause(parts, evidence=next(found.detail for found in batch if found.lost))
+    lost = [found for found in batch if found.lost]
+    if lost:
+        with parts.begin() as session:
+            noted = reconciling.noted(session, run.provider_account_id, [found.object_ref for found in lost])
+        # What was noted before has been dealt with by a healing, as far as it could be.
+        news = [found for found in lost if found.object_ref not in noted]
+        if news:
+            restoring.pause(parts, evidence=news[0].detail)
     with parts.begin() as session:
         now = parts.clock.now(session)
         for found in sorted(batch, key=lambda each: each.object_ref):

@@ -12,7 +12,7 @@ from itertools import islice
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing.commands.audit_trail.record import record
@@ -21,11 +21,12 @@ from billing.commands.series.succeed import succeed_all
 from billing.commands.work_item.raise_item import raise_item
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused
+from billing.kernel.ids import lowest_id_at
 from billing.models import Brake, ProviderAccount, WorkItem
 from billing.providers.listed import ListedCharge
 from billing.queries.brakes import BrakeKind
 from billing.queries.reconciling import as_uuid
-from billing.queries.same_database import is_same, lost_attempts, pin_database
+from billing.queries.same_database import Named, is_same, lost_attempts, pin_database
 from billing.rules.rate import Rank
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +46,15 @@ def is_restored(session: Session) -> bool:
         WorkItem.kind == RESTORED, WorkItem.subject_id == SUBJECT, WorkItem.status.in_(_LIVE)
     )
     return session.scalars(query).first() is not None
+
+
+def healed_below(session: Session) -> UUID:
+    """Ids below this one were made before the last healing ended, which has dealt with what was lost of them."""
+    query = select(func.max(WorkItem.updated_at)).where(
+        WorkItem.kind == RESTORED, WorkItem.subject_id == SUBJECT, WorkItem.status.not_in(_LIVE)
+    )
+    ended = session.scalar(query)
+    return lowest_id_at(ended) if ended else UUID(int=0)
 
 
 def require_healed(session: Session, brake: Brake) -> None:
@@ -124,7 +134,8 @@ def recognise(parts: Parts) -> bool:
             _log.warning("restored_or_not", reason=type(unknown).__name__)
             return False
         with parts.begin() as session:
-            lost = lost_attempts(session, account_id=account.id, named=_named(newest))
+            healed = healed_below(session)
+            lost = lost_attempts(session, account_id=account.id, named=_named(newest), healed=healed)
         if lost:
             pause(parts, evidence=f"the provider knows attempt {lost[0]}, this database does not")
     with parts.begin() as session:
@@ -140,6 +151,12 @@ def _newest(parts: Parts, account_id: UUID) -> list[ListedCharge]:
     return [charge for page in islice(pages, 1) for charge in page]
 
 
-def _named(charges: Sequence[ListedCharge]) -> list[tuple[UUID, UUID | None, str | None]]:
-    named = [(as_uuid(each.metadata_payment), as_uuid(each.metadata_invoice), each.customer_ref) for each in charges]
-    return [(payment, invoice, customer) for payment, invoice, customer in named if payment is not None]
+def _named(charges: Sequence[ListedCharge]) -> list[Named]:
+    named = []
+    for each in charges:
+        payment_id = as_uuid(each.metadata_payment)
+        kept = each.status != "failed" and each.amount_minor > each.refunded_minor
+        if payment_id is not None:
+            charge_ref = each.charge_ref if kept else None
+            named.append(Named(payment_id, as_uuid(each.metadata_invoice), each.customer_ref, charge_ref))
+    return named

@@ -260,6 +260,14 @@ def not_listed(
                 yield Found(*row)
 
 
+def noted(session: Session, account_id: UUID, objects: Sequence[str]) -> set[str]:
+    """Which of these objects some difference has been about, resolved or not."""
+    statement = text(
+        "SELECT object_ref FROM billing.difference WHERE provider_account_id = :account AND object_ref = ANY(:objects)"
+    )
+    return set(session.execute(statement, {"account": account_id, "objects": list(objects)}).scalars())
+
+
 _IN_SIGHT = """
 SELECT d.id, d.kind, d.object_ref FROM billing.difference d
 WHERE d.provider_account_id = :account AND d.resolved_at IS NULL

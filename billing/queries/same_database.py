@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import text
@@ -32,15 +33,29 @@ _PIN_FIRST = text(
 _LOST = text(
     """
     SELECT DISTINCT listed.payment_id
-    FROM unnest(CAST(:payments AS uuid[]), CAST(:invoices AS uuid[]), CAST(:customers AS text[]))
-         AS listed(payment_id, invoice_id, customer_ref)
+    FROM unnest(CAST(:payments AS uuid[]), CAST(:invoices AS uuid[]), CAST(:customers AS text[]),
+                CAST(:charges AS text[])) AS listed(payment_id, invoice_id, customer_ref, charge_ref)
     LEFT JOIN billing.payment p ON p.id = listed.payment_id
     LEFT JOIN billing.invoice i ON i.id = listed.invoice_id
     LEFT JOIN billing.provider_customer k
       ON k.provider_account_id = :account AND k.customer_ref = listed.customer_ref
     WHERE p.id IS NULL AND (i.id IS NOT NULL OR k.id IS NOT NULL)
+      AND (listed.payment_id >= :healed
+           OR (listed.charge_ref IS NOT NULL
+               AND NOT EXISTS (SELECT FROM billing.difference d
+                               WHERE d.provider_account_id = :account AND d.object_ref = listed.charge_ref)))
     """
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An attempt as the provider names it; `charge_ref` where it has moved money that we keep."""
+
+    payment_id: UUID
+    invoice_id: UUID | None
+    customer_ref: str | None
+    charge_ref: str | None
 
 
 def is_same(session: Session) -> bool:
@@ -53,18 +68,19 @@ def pin_database(session: Session, *, only_first: bool = False) -> None:
     session.execute(_PIN_FIRST if only_first else _PIN)
 
 
-def lost_attempts(
-    session: Session, *, account_id: UUID, named: Sequence[tuple[UUID, UUID | None, str | None]]
-) -> list[UUID]:
-    """Of attempts as the provider names them (attempt, invoice, customer), those that we have no row of, though ours.
+def lost_attempts(session: Session, *, account_id: UUID, named: Sequence[Named], healed: UUID) -> list[UUID]:
+    """Of attempts as the provider names them, those that we have no row of, though ours.
 
     An attempt is committed before the provider hears of it, so one without a row proves that rows were lost. One of
-    another's customer and invoice is not ours: a test account may serve several databases.
+    another's customer and invoice is not ours: a test account may serve several databases. What an earlier healing has
+    dealt with is left out: an attempt whose id is below `healed`, unless money by it was never seen.
     """
     values = {
         "account": account_id,
-        "payments": [payment for payment, _, _ in named],
-        "invoices": [invoice for _, invoice, _ in named],
-        "customers": [customer for _, _, customer in named],
+        "healed": healed,
+        "payments": [each.payment_id for each in named],
+        "invoices": [each.invoice_id for each in named],
+        "customers": [each.customer_ref for each in named],
+        "charges": [each.charge_ref for each in named],
     }
     return list(session.execute(_LOST, values).scalars())

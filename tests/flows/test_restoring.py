@@ -14,12 +14,12 @@ from psycopg import sql
 from sqlalchemy import make_url, select, text
 
 from billing.commands.series.succeed import next_prefix
-from billing.flows import braking, healing, refunding, renewal, restoring, working
+from billing.flows import braking, healing, reconciliation, refunding, renewal, restoring, working
 from billing.flows.order import Order
 from billing.flows.start import start
 from billing.flows.working import Action
 from billing.kernel.errors import Refused
-from billing.models import Brake, Difference
+from billing.models import Brake, Difference, ProviderEvent
 from billing.queries.brakes import BrakeKind
 from tests.flows.company import START, Company
 from tests.flows.refunds import at_provider, hasten, paid_invoice
@@ -172,6 +172,27 @@ def _healed(lost: Company) -> bool:
     """One more round of the tick, which a slow answer may have put off."""
     healing.tick(lost.parts)
     return _brakes(lost) == []
+
+
+def test_what_waits_to_be_adopted_after_healing_stops_nothing_a_second_time(lost: Company) -> None:
+    lost.settle_under_a_brake()
+    healing.tick(lost.parts)
+    waiting = [each for each in _brakes(lost) if each[1] is not None]
+    assert waiting
+    reconciliation.reconcile(lost.parts, since=START - timedelta(days=1))
+    assert _brakes(lost) == waiting, "the same charge is no news"
+    with lost.parts.begin() as session:
+        session.execute(text("UPDATE billing.database_pin SET fingerprint = 'before'"))
+    assert restoring.recognise(lost.parts)
+    assert _brakes(lost) == waiting
+    for event in lost.witness.events():
+        lost.witness.call("POST", f"events/{event.event_ref}/resend")
+    lost.wait_for(lambda: lost.witness.state().undelivered_webhooks == 0)
+    lost.settle_under_a_brake()
+    assert _brakes(lost) == waiting
+    with lost.begin() as session:
+        handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("payment_intent.%")))
+        assert set(handled) == {"processed", "ignored"}
 
 
 def test_a_refund_that_the_copy_shows_as_not_sent_waits_and_is_found_instead_of_sent_again(acme: Company) -> None:
