@@ -169,7 +169,7 @@ def _handle(parts: Parts, claimed: ClaimedEvent) -> EventStatus | None:
     try:
         return handler(parts, claimed)
     except Stale as late:
-        _log.info("event_stale", event=str(claimed.id), reason=str(late))
+        _log.info("event_stale", provider_event=str(claimed.id), reason=str(late))
         return None
     except NoPermit as none:
         # The provider is left alone, or others go first: the event waits, and no try is used up.

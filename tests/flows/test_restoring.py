@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import make_url, select, text
 
 from billing.commands.series.succeed import next_prefix
-from billing.flows import braking, healing, reconciliation, refunding, renewal, restoring, working
+from billing.flows import braking, healing, inbox, reconciliation, refunding, renewal, restoring, working
 from billing.flows.order import Order
 from billing.flows.start import start
 from billing.flows.working import Action
@@ -172,6 +172,18 @@ def _healed(lost: Company) -> bool:
     """One more round of the tick, which a slow answer may have put off."""
     healing.tick(lost.parts)
     return _brakes(lost) == []
+
+
+def test_an_event_of_a_lost_attempt_stops_everything_and_waits_itself(lost: Company) -> None:
+    for event in lost.witness.events():
+        lost.witness.call("POST", f"events/{event.event_ref}/resend")
+    lost.wait_for(lambda: lost.witness.state().undelivered_webhooks == 0)
+    inbox.sweep(lost.parts)
+    lost.run_messages()
+    assert _brakes(lost) == [("collect", None), ("issue", None)]
+    with lost.begin() as session:
+        handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("payment_intent.%")))
+        assert "processing" in set(handled)
 
 
 def test_what_waits_to_be_adopted_after_healing_stops_nothing_a_second_time(lost: Company) -> None:
