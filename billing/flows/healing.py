@@ -83,7 +83,7 @@ def adopt_all(parts: Parts) -> int:
 
 
 def _adopt(parts: Parts, whose: ColumnElement[bool]) -> int:
-    """Whoever has none left is charged again."""
+    """Whoever has none left is charged again, also where somebody else has settled the last of them."""
     with parts.begin() as session:
         waiting = session.scalars(
             select(Difference.id)
@@ -100,8 +100,7 @@ def _adopt(parts: Parts, whose: ColumnElement[bool]) -> int:
             _log.warning("adoption_put_off", difference=str(id_), reason=type(later).__name__)
             continue
         done += 1
-    if waiting:
-        _release_customers(parts)
+    _release_customers(parts)
     return done
 
 
@@ -167,12 +166,12 @@ def _hold_customers(parts: Parts) -> int:
 
 def _release_customers(parts: Parts) -> None:
     with parts.begin() as session:
-        still = {profile.id for profile in _unadopted(session)}
         held = session.scalars(
             select(Brake).where(
                 Brake.released_at.is_(None), Brake.actor == restoring.ENGINE, Brake.profile_id.is_not(None)
             )
         ).all()
+        still = {profile.id for profile in _unadopted(session)} if held else set()
         for brake in held:
             if brake.profile_id not in still:
                 _release(parts, session, brake)

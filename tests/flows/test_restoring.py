@@ -38,6 +38,8 @@ class Backup:
     name: str
 
     def take(self) -> None:
+        """Once no delivery is under way: nobody may be at a database that is copied."""
+        self.acme.wait_for(lambda: self.acme.witness.state().quiet)
         self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", f"{self.name}_backup", self.name)
 
     def restore(self) -> None:
@@ -172,6 +174,20 @@ def _healed(lost: Company) -> bool:
     """One more round of the tick, which a slow answer may have put off."""
     healing.tick(lost.parts)
     return _brakes(lost) == []
+
+
+def test_who_waits_for_a_charge_that_a_person_adopts_is_charged_again(lost: Company) -> None:
+    lost.settle_under_a_brake()
+    healing.tick(lost.parts)
+    lost.settle_under_a_brake()
+    for item in lost.work_items():
+        if item.status == "open" and "adopt" in item.safe_actions:
+            assert working.act(lost.parts, item.id, action=Action.ADOPT, order=WHY).changed
+    assert _brakes(lost) != []
+    healing.tick(lost.parts)
+    assert _brakes(lost) == []
+    lost.settle()
+    assert lost.violations() == ()
 
 
 def test_an_event_of_a_lost_attempt_stops_everything_and_waits_itself(lost: Company) -> None:
