@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.flows.drafts import resum
-from billing.flows.guarding import DAY, SUBSCRIPTION
+from billing.flows.guarding import DAY, SUBSCRIPTION, count_released
 from billing.flows.parts import Parts
 from billing.kernel.status import InvoiceStatus, PeriodDisposition
 from billing.models import BillingPeriod, Invoice, InvoiceLine, Profile
@@ -28,9 +28,9 @@ def lock_customers(session: Session, item_id: UUID) -> None:
     session.scalars(query.with_for_update(key_share=True)).all()
 
 
-def release(_: Parts, session: Session, item_id: UUID) -> str:
+def release(parts: Parts, session: Session, item_id: UUID) -> str:
     """Let them be issued as they are, by the next sweep."""
-    return f"{_let_go(session, _held(session, item_id))} drafts are released; the next sweep issues them"
+    return f"{_let_go(parts, session, _held(session, item_id))} drafts are released; the next sweep issues them"
 
 
 def merge(parts: Parts, session: Session, item_id: UUID) -> str:
@@ -45,7 +45,7 @@ def merge(parts: Parts, session: Session, item_id: UUID) -> str:
         last.period_start = drafts[0].period_start
         resum(parts, session, last)
         released.append(last)
-    return f"{_let_go(session, released)} drafts are left and released; the next sweep issues them"
+    return f"{_let_go(parts, session, released)} drafts are left and released; the next sweep issues them"
 
 
 def skip(parts: Parts, session: Session, item_id: UUID) -> str:
@@ -59,7 +59,7 @@ def skip(parts: Parts, session: Session, item_id: UUID) -> str:
             _expire(parts, session, earlier)
         resum(parts, session, last)
         released.append(last)
-    return f"{_let_go(session, released)} drafts are left and released; the next sweep issues them"
+    return f"{_let_go(parts, session, released)} drafts are left and released; the next sweep issues them"
 
 
 def discard(parts: Parts, session: Session, item_id: UUID) -> str:
@@ -96,10 +96,11 @@ def _by_subscription(session: Session, item_id: UUID) -> list[list[Invoice]]:
     ]
 
 
-def _let_go(session: Session, drafts: Sequence[Invoice]) -> int:
+def _let_go(parts: Parts, session: Session, drafts: Sequence[Invoice]) -> int:
     for draft in drafts:
         draft.hold_id = None
     session.flush()
+    count_released(session, drafts, now=parts.clock.now(session))
     return len(drafts)
 
 

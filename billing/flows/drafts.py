@@ -15,6 +15,7 @@ from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.draft import planned_again, sums
 from billing.commands.invoice.issue import Issued
 from billing.commands.invoice.planned import Held
+from billing.flows.guarding import count_released
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
@@ -80,11 +81,13 @@ def release(
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).all()
+    paid_first = [draft for draft in locked if draft.review_until is None]
     wallet = Wallet(standing.balances, {})
     planned = planned_again(session, locked, standing=standing, parties=open_parties(parts, standing), wallet=wallet)
     issued = issue_documents(parts, session, planned, wallet=wallet, now=now)
     for draft in locked:
         session.refresh(draft)
+    count_released(session, paid_first, now=now)
     return issued
 
 

@@ -14,14 +14,14 @@ from uuid import UUID, uuid5
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from billing.commands.invoice.planned import PlannedInvoice
+from billing.commands.invoice.planned import Held, PlannedInvoice
 from billing.commands.subscription.renew import Walked
 from billing.commands.work_item.raise_item import raise_item
 from billing.kernel.status import WorkItemStatus
-from billing.models import Seller
+from billing.models import Invoice, Seller
 from billing.queries.guarding import days_of, due_count, held_already, last_item, last_totals
 from billing.queries.standing import Standing
-from billing.rules.guards import Day, unusual_amount, unusual_day
+from billing.rules.guards import Day, unusual_amount, unusual_day, whole
 
 DAY = "day_guarded"
 """Kind of the one work item of a day that is out of the ordinary."""
@@ -41,11 +41,9 @@ def guard_the_day(session: Session, *, now: datetime) -> None:
         if _state(session, seller, now) is not None:
             continue
         today, before = days_of(session, seller.id, now.date())
-        issued = sum(day.documents for day in today.values())
-        count = Day(issued + due_count(session, seller.id, now), 0)
-        usual = [Day(day.documents, 0) for days in before.values() for day in days]
+        count = Day(whole(today).documents + due_count(session, seller.id, now), 0)
         assert seller.guard_volume is not None
-        if why := unusual_day(count, usual, times=seller.guard_volume):
+        if why := unusual_day(count, [whole(day) for day in before], times=seller.guard_volume):
             _hold_day(session, seller, why, now)
 
 
@@ -105,12 +103,40 @@ _COUNT = text(
 def count_issued(
     session: Session, sellers: Mapping[UUID, Seller], documents: Sequence[PlannedInvoice], *, now: datetime
 ) -> None:
-    """Count what a slice has issued towards its day, for sellers whose guard of volume is on."""
+    """Count what a slice has issued towards its day, for sellers whose guard of volume is on.
+
+    What is reviewed counts as drafted; what waits for a payment or a person counts when that has come.
+    """
+    _count(
+        session,
+        sellers,
+        [
+            (each.seller_id, each.currency, each.totals.total_minor)
+            for each in documents
+            if each.held in (None, Held.REVIEW) and each.kind == "invoice"
+        ],
+        now=now,
+    )
+
+
+def count_released(session: Session, drafts: Sequence[Invoice], *, now: datetime) -> None:
+    """The same for drafts that were held till now."""
+    if not drafts:
+        return
+    of = select(Seller).where(Seller.id.in_({draft.seller_id for draft in drafts}))
+    sellers = {seller.id: seller for seller in session.scalars(of)}
+    documents = [(draft.seller_id, draft.currency, draft.total_minor) for draft in drafts]
+    _count(session, sellers, documents, now=now)
+
+
+def _count(
+    session: Session, sellers: Mapping[UUID, Seller], documents: Sequence[tuple[UUID, str, int]], *, now: datetime
+) -> None:
     sums: dict[tuple[UUID, str], list[int]] = defaultdict(lambda: [0, 0])
-    for each in documents:
-        if each.held is None and each.kind == "invoice" and sellers[each.seller_id].guard_volume:
-            sums[each.seller_id, each.currency][0] += 1
-            sums[each.seller_id, each.currency][1] += each.totals.total_minor
+    for seller_id, currency, total_minor in documents:
+        if sellers[seller_id].guard_volume:
+            sums[seller_id, currency][0] += 1
+            sums[seller_id, currency][1] += total_minor
     for (seller_id, currency), (count, amount) in sorted(sums.items()):
         values = {"seller": seller_id, "day": now.date(), "currency": currency, "documents": count, "amount": amount}
         session.execute(_COUNT, values)
@@ -134,11 +160,15 @@ def _day(session: Session, seller: Seller, wanted: Sequence[PlannedInvoice], now
     if state is not None:
         return state[0] if state[1] else None
     today, before = days_of(session, seller.id, now.date())
+    count = Day(whole(today).documents + len(wanted), 0)
+    if why := unusual_day(count, [whole(day) for day in before], times=seller.guard_volume):
+        return _hold_day(session, seller, why, now)
     for currency in sorted({each.currency for each in wanted}):
         mine = [each for each in wanted if each.currency == currency]
         known = today.get(currency, Day(0, 0))
-        whole = Day(known.documents + len(mine), known.amount_minor + sum(each.totals.total_minor for each in mine))
-        if why := unusual_day(whole, before.get(currency, []), times=seller.guard_volume):
+        then = Day(known.documents + len(mine), known.amount_minor + sum(each.totals.total_minor for each in mine))
+        usual = [day[currency] for day in before if currency in day]
+        if why := unusual_day(then, usual, times=seller.guard_volume):
             return _hold_day(session, seller, f"{currency}: {why}", now)
     return None
 

@@ -54,17 +54,12 @@ _DUE = text(
 )
 
 
-def days_of(session: Session, seller_id: UUID, day: date) -> tuple[dict[str, Day], dict[str, list[Day]]]:
-    """By currency: this day so far, and the same weekdays before it on which something was issued."""
-    today: dict[str, Day] = {}
-    before: dict[str, list[Day]] = defaultdict(list)
+def days_of(session: Session, seller_id: UUID, day: date) -> tuple[dict[str, Day], list[dict[str, Day]]]:
+    """By currency: this day so far, and each of the same weekdays before it on which something was issued."""
+    days: dict[date, dict[str, Day]] = defaultdict(dict)
     for row in session.execute(_DAYS, {"seller": seller_id, "day": day, "weeks": WEEKS}):
-        found = Day(row.documents, row.amount_minor)
-        if row.day == day:
-            today[row.currency] = found
-        else:
-            before[row.currency].append(found)
-    return today, before
+        days[row.day][row.currency] = Day(row.documents, row.amount_minor)
+    return days.pop(day, {}), list(days.values())
 
 
 def last_totals(session: Session, profiles: Collection[UUID]) -> dict[tuple[UUID, str], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 LEAST_DAYS = 2
@@ -17,6 +17,11 @@ class Day:
 
     documents: int
     amount_minor: int
+
+
+def whole(day: Mapping[str, Day]) -> Day:
+    """All documents of a day, by currency; amounts of several currencies have no sum."""
+    return Day(sum(each.documents for each in day.values()), 0)
 
 
 def unusual_day(today: Day, before: Sequence[Day], *, times: int) -> str | None:

@@ -187,6 +187,60 @@ def test_a_day_of_far_more_documents_than_its_weekday_is_held_as_a_whole_with_on
     guarded.settle()
     assert len(_drafts(guarded)) == 0, "the day was let pass"
     assert sum(invoice.number is not None for invoice in guarded.invoices()) == 12
+    assert _today(guarded) == {"eur": 12}, "what was released counts, too"
+
+
+def test_a_day_in_two_currencies_is_compared_with_whole_days(guarded: Company) -> None:
+    _usual(guarded, documents=6)
+    _usual(guarded, documents=6, currency="usd")
+    guarded.price("dollars", 1000, currency="usd")
+    for number in range(13):
+        guarded.customer(f"a{number}", method=None)
+        guarded.subscribe(f"a{number}", f"s{number}", price="dollars" if number % 2 else "basic")
+    guarded.settle()
+    assert _drafts(guarded) == []
+    assert _today(guarded) == {"eur": 7, "usd": 6}
+
+
+def test_a_currency_that_was_never_billed_is_no_way_past_the_count_of_the_day(guarded: Company) -> None:
+    _usual(guarded, documents=5)
+    guarded.price("dollars", 1000, currency="usd")
+    _begin(guarded, 11, price="dollars")
+    assert (_today(guarded), len(_drafts(guarded))) == ({"usd": 10}, 1)
+    assert "11 documents" in str(_item(guarded).error)
+
+
+def test_what_is_reviewed_counts_when_it_is_drafted(database_url: str) -> None:
+    with company(database_url, policy=SellerPolicy(guard_volume=2, draft_review_h=24)) as acme:
+        _usual(acme, documents=5)
+        _begin(acme, 11)
+        assert (_today(acme), len(_drafts(acme))) == ({"eur": 10}, 11)
+        assert [draft.hold_id for draft in _drafts(acme) if draft.hold_id] == [_item(acme).id]
+        acme.set_clock(START + timedelta(hours=24))
+        assert drafts.sweep(acme.parts) == 10
+        assert _today(acme) == {}, "and once"
+
+
+def test_a_first_payment_counts_when_its_draft_is_issued(guarded: Company) -> None:
+    guarded.customer("a1")
+    guarded.begin_subscription("a1", "s1", NewItem("basic", 1), first_payment=True)
+    assert _today(guarded) == {}
+    guarded.settle()
+    assert _today(guarded) == {"eur": 1}
+
+
+def _begin(acme: Company, count: int, *, price: str = "basic") -> None:
+    """So many subscribe, one after the other; nobody can pay yet."""
+    for number in range(count):
+        acme.customer(f"a{number}", method=None)
+        acme.begin_subscription(f"a{number}", f"s{number}", NewItem(price, 1))
+
+
+def _today(acme: Company) -> dict[str, int]:
+    """The documents counted today, by currency."""
+    with acme.begin() as session:
+        rows = session.scalars(select(IssuedDay).where(IssuedDay.day == acme.now().date()))
+        return {row.currency: row.documents for row in rows}
 
 
 def test_an_ordinary_day_is_counted_and_goes_through(guarded: Company) -> None:
@@ -210,7 +264,7 @@ def test_without_guards_nothing_is_held_or_counted(acme: Company) -> None:
         assert session.scalars(select(Subscription.status)).all() == ["active"]
 
 
-def _usual(acme: Company, *, documents: int) -> None:
+def _usual(acme: Company, *, documents: int, currency: str = "eur") -> None:
     """So many were issued on this weekday in each of the last four weeks."""
     with acme.parts.begin() as session:
         for week in range(1, 5):
@@ -219,7 +273,7 @@ def _usual(acme: Company, *, documents: int) -> None:
                 IssuedDay(
                     seller_id=acme.seller_id,
                     day=day,
-                    currency="eur",
+                    currency=currency,
                     documents=documents,
                     amount_minor=documents * 1190,
                 )
