@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -203,6 +204,23 @@ def test_a_refund_that_a_bank_sends_back_later_is_owedask_again(acme: Company, p
         note_facts(session, refund=locked, facts=facts, now=START, wall=datetime.now(UTC))
     assert (acme.refunds()[0].status, books(acme)) == ("failed", (-1190, 1190))
     assert [item.kind for item in acme.work_items()] == ["refund_failed"]
+
+
+def test_a_refund_that_the_provider_cancels_is_owed_in_the_books_and_a_persons_work(
+    acme: Company, paid: Invoice
+) -> None:
+    acme.witness.call("POST", "config", {"refunds_pending": True})
+    refund(acme.parts, paid.id)
+    acme.settle()
+    (row,) = acme.refunds()
+    (facts,) = at_provider(acme)
+    with acme.parts.begin() as session:
+        locked = session.get_one(Refund, row.id, with_for_update=True)
+        note_facts(session, refund=locked, facts=replace(facts, status="canceled"), now=START, wall=datetime.now(UTC))
+    assert (acme.refunds()[0].status, books(acme)) == ("canceled", (-1190, 1190))
+    (item,) = acme.work_items()
+    assert (item.kind, item.status, item.subject_id, item.amount_minor) == ("refund_failed", "open", row.id, 1190)
+    assert "canceled" in item.summary
 
 
 def test_that_a_refund_failed_after_it_had_succeeded_is_learnt(acme: Company) -> None:

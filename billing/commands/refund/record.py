@@ -42,14 +42,16 @@ def note_facts(session: Session, *, refund: Refund, facts: RefundFacts, now: dat
         put_off(refund, wall=wall, pause_s=3600.0)
     else:
         refund.closed_at, refund.next_check_at = now, None
+        close_for(session, kind=STUCK, subject_id=refund.id, now=now)
     session.flush()
     if status is RefundStatus.SUCCEEDED:
         _book(session, refund, refund.amount_minor, now)
-        close_for(session, kind=STUCK, subject_id=refund.id, now=now)
     elif status is RefundStatus.FAILED:
         if before == RefundStatus.SUCCEEDED:
             _book(session, refund, -refund.amount_minor, now)
         _raise(session, refund, FAILED, "A refund failed: the money is still owed to the customer.", now)
+    elif status is RefundStatus.CANCELED:
+        _raise(session, refund, FAILED, "A refund was canceled: the money is still owed to the customer.", now)
     emit(
         session,
         topic=Topic.REFUND_UPDATED,
