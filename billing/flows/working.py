@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.brake.release import release_brake
+from billing.commands.difference.resolve import resolve_difference
 from billing.commands.invoice.unhold import lift_invoice
 from billing.commands.notice.close import NOTICE_NOT_SENT, send_again
 from billing.commands.payment.hasten import hasten_account, hasten_question
@@ -37,6 +38,7 @@ from billing.queries.brakes import STOPPED
 from billing.queries.causes import cause_stands
 from billing.queries.operations.work import WorkFilter, list_work
 from billing.queries.payment_method import the_method
+from billing.queries.reconciling import lock_difference
 from billing.queue.buffer import after_commit
 from billing.queue.names import (
     COLLECTIONS_RESOLVE,
@@ -304,10 +306,16 @@ def _park(_: Parts, session: Session, item: WorkItem) -> Done:
 
 
 def _discard(parts: Parts, session: Session, item: WorkItem) -> Done:
+    about_difference = item.subject_type == "difference"
+    if about_difference:
+        lock_difference(session, item.subject_id)
     _lock(session, item)
     if item.status not in LIVE:
         return _closed_already(item)
-    close_item(session, item=item, status=WorkItemStatus.DISCARDED, now=parts.clock.now(session))
+    now = parts.clock.now(session)
+    close_item(session, item=item, status=WorkItemStatus.DISCARDED, now=now)
+    if about_difference:
+        resolve_difference(session, difference_id=item.subject_id, now=now)
     return _done(item, "it is discarded and needs nothing more")
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from billing.db.copy import driver
 from billing.kernel.status import OPEN_PAYMENT, OPEN_REFUND
+from billing.models import Difference
 from billing.providers.listed import ListedCharge, ListedMovement, ListedRefund
 
 TABLES = {
@@ -266,6 +267,25 @@ def noted(session: Session, account_id: UUID, objects: Sequence[str]) -> set[str
         "SELECT object_ref FROM billing.difference WHERE provider_account_id = :account AND object_ref = ANY(:objects)"
     )
     return set(session.execute(statement, {"account": account_id, "objects": list(objects)}).scalars())
+
+
+_DISCARDED = """
+SELECT d.kind, d.object_ref, d.detail FROM billing.difference d
+JOIN billing.work_item w ON w.id = d.work_item_id AND w.status = 'discarded'
+WHERE d.provider_account_id = :account AND d.resolved_at IS NOT NULL AND d.object_ref = ANY(:objects)
+"""
+
+
+def undiscarded(session: Session, account_id: UUID, batch: Sequence[Found]) -> list[Found]:
+    """Those that no person has discarded as they are now, in one statement."""
+    values = {"account": account_id, "objects": [found.object_ref for found in batch]}
+    discarded = set(session.execute(text(_DISCARDED), values).tuples())
+    return [found for found in batch if (found.kind, found.object_ref, found.detail) not in discarded]
+
+
+def lock_difference(session: Session, difference_id: UUID) -> Difference:
+    """The row, locked until the transaction ends: it is taken before its work item."""
+    return session.get_one(Difference, difference_id, with_for_update=True, populate_existing=True)
 
 
 _IN_SIGHT = """

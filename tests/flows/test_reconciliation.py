@@ -173,6 +173,21 @@ def test_a_refund_made_in_the_dashboard_is_found(acme: Company, paid: UUID) -> N
     assert _item(acme, "refund_without_record").amount_minor == 200
 
 
+def test_one_that_a_person_discards_is_settled_and_not_raised_again(acme: Company, paid: UUID) -> None:
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    charge = str(acme.payments()[0].charge_ref)
+    _post(acme, "refunds", charge=charge, amount="200")
+    _compare(acme)
+    item = _item(acme, "refund_without_record")
+    assert working.act(acme.parts, item.id, action=Action.DISCARD, order=WHY).changed
+    with acme.begin() as session:
+        assert session.scalars(select(Difference.id).where(Difference.resolved_at.is_(None))).all() == []
+    assert _compare(acme) == []
+    assert [each.status for each in acme.work_items()] == ["discarded"]
+    other = _post(acme, "refunds", charge=charge, amount="100")
+    assert _compare(acme) == [("refund_without_record", other["id"])]
+
+
 def test_a_refund_whose_failure_we_never_heard_of_is_found_and_learnt_by_rereading(acme: Company, paid: UUID) -> None:
     refunding.refund(acme.parts, acme.invoices()[0].id)
     acme.settle()

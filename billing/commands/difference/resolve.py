@@ -1,4 +1,4 @@
-"""Resolve a difference: both sides agree again."""
+"""Resolve a difference: both sides agree again, or a person lets it be."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.work_item.close import close_for
-from billing.models import Difference
+from billing.queries.reconciling import lock_difference
 
 
 def resolve_difference(session: Session, *, difference_id: UUID, now: datetime) -> bool:
     """End it and its work item, at business time `now`; False where it was resolved before."""
-    difference = session.get_one(Difference, difference_id, with_for_update=True, populate_existing=True)
+    difference = lock_difference(session, difference_id)
     if difference.resolved_at is not None:
         return False
     difference.resolved_at = now
