@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
-from sqlalchemy import TextClause, select, text
+from sqlalchemy import select, text
 
 from billing.flows import drafts, operating_drafts, renewal, working
 from billing.flows.order import Order
@@ -128,16 +129,7 @@ def test_what_is_billed_while_a_person_decides_is_decided_with_it(guarded: Compa
     _behind(guarded)
     item, (profile_id,) = _item(guarded), {each.profile_id for each in guarded.invoices()}
     guarded.set_clock(LATER + timedelta(days=31))
-    waits = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    with ThreadPoolExecutor(1) as pool:
-        with guarded.parts.begin() as session:
-            renewal.bill_profiles(guarded.parts, session, profiles=[profile_id])
-            session.flush()
-            decided = pool.submit(working.act, guarded.parts, item.id, action=Action.RELEASE, order=WHY)
-            guarded.wait_for(lambda: decided.done() or _count(guarded, waits) > 0)
-        assert decided.result().changed
+    _bill_while_released(guarded, profile_id, item)
     assert {draft.hold_id for draft in _drafts(guarded)} == {None}
     drafts.sweep(guarded.parts)
     guarded.settle()
@@ -145,9 +137,33 @@ def test_what_is_billed_while_a_person_decides_is_decided_with_it(guarded: Compa
     assert guarded.violations() == ()
 
 
-def _count(acme: Company, query: TextClause) -> int:
+def test_whoever_is_billed_while_a_person_decides_about_the_day_is_decided_with_it(guarded: Company) -> None:
+    _usual(guarded, documents=5)
+    for number in range(11):
+        guarded.customer(f"a{number}", method=None)
+        guarded.subscribe(f"a{number}", f"s{number}")
+    guarded.settle()
+    late = guarded.customer("a-late", method=None)
+    guarded.subscribe("a-late", "s-late")
+    _bill_while_released(guarded, late, _item(guarded))
+    assert len(_drafts(guarded)) == 12
+    assert {draft.hold_id for draft in _drafts(guarded)} == {None}
+
+
+def _bill_while_released(acme: Company, profile_id: UUID, item: WorkItem) -> None:
+    """A person releases what the item holds while the billing of this customer is not committed yet."""
+    with ThreadPoolExecutor(1) as pool:
+        with acme.parts.begin() as session:
+            renewal.bill_profiles(acme.parts, session, profiles=[profile_id])
+            decided = pool.submit(working.act, acme.parts, item.id, action=Action.RELEASE, order=WHY)
+            acme.wait_for(lambda: decided.done() or _somebody_waits(acme))
+        assert decided.result().changed
+
+
+def _somebody_waits(acme: Company) -> bool:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with acme.begin() as session:
-        return int(session.execute(query).scalar_one())
+        return int(session.execute(text(waiting)).scalar_one()) > 0
 
 
 def test_a_document_far_above_the_customers_last_is_held_alone(guarded: Company) -> None:
