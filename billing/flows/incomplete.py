@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.retry import has_attempt_in_flight
@@ -48,7 +48,7 @@ def sweep(parts: Parts) -> int:
         now = parts.clock.now(session)
         due = session.scalars(
             select(Subscription.id)
-            .where(Subscription.status == SubscriptionStatus.INCOMPLETE, Subscription.expires_at <= now)
+            .where(text("status = 'incomplete'"), Subscription.expires_at <= now)
             .order_by(Subscription.expires_at)
             .limit(PAGE)
         ).all()

@@ -16,4 +16,9 @@ def settle() -> None:
     """Never look again at what is loaded, and seldom at the rest. Call it once all is imported, before a fork."""
     gc.collect()
     gc.freeze()
+    look_seldom()
+
+
+def look_seldom() -> None:
+    """Only the latter: for a command, which has loaded what it needs and won't live long enough to look it through."""
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])

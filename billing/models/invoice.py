@@ -93,6 +93,7 @@ class Invoice(SellerOwned, Versioned, Base):
         Index("ix_invoice_review", "review_until", postgresql_where=text("status = 'draft'")),
         Index(
             "ix_invoice_due",
+            "status",
             "next_attempt_at",
             postgresql_where=text("status IN ('open', 'draft') AND next_attempt_at IS NOT NULL AND hold_id IS NULL"),
         ),

@@ -66,6 +66,7 @@ class Subscription(SellerOwned, Versioned, Base):
             "profile_id",
             postgresql_where=text("next_due_at IS NOT NULL AND hold_id IS NULL"),
         ),
+        Index("ix_subscription_incomplete", "expires_at", postgresql_where=text("status = 'incomplete'")),
         currency_shape(),
         one_of("status", tuple(SubscriptionStatus)),
         one_of("interval_unit", ("day", "week", "month", "year")),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from billing.kernel import garbage
 from billing.sandbox.bench.figures import Json, Report, Spread
 from billing.sandbox.bench.population import population
 from billing.sandbox.embedded import start
@@ -27,6 +28,7 @@ def run(*, rounds: int, subscriptions: int, years: int, report: Report) -> None:
     """Measure and tell. The scratch servers, which never wait for a disk, are removed at the end."""
     files = sorted(EXAMPLES.glob("*.yaml"))
     quietly()
+    garbage.look_seldom()
     whole: Json = {}
     servers = start(place_of("bench-simulate").root, fast=True)
     try:

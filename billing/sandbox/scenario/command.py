@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from billing.kernel import garbage
 from billing.ops.options import INSTANT
 from billing.sandbox.scenario.faults import ScenarioInvalid
 from billing.sandbox.scenario.model import Scenario
@@ -54,6 +55,7 @@ def simulate(context: click.Context, *, path: Path, out: str | None, until: date
     if started:
         click.echo("Started a scratch database; it stays up for the next time, `billing down` stops it.", err=True)
     quietly()
+    garbage.look_seldom()
     ground = Ground(address)
     try:
         if path.is_dir():

@@ -1,0 +1,82 @@
+"""What a tick costs follows what is due: no statement of a sweep can only be answered by reading a whole table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from celery import current_app
+from sqlalchemy import text
+
+import billing.tasks  # noqa: F401 (registers them)
+from billing.queue.names import AUDIT_TICK, TICKS, TaskName
+from tests.flows.company import Company
+
+SMALL = {
+    "seller", "provider_account", "provider_rate", "tax_rate", "product", "price", "coupon", "series", "data_key",
+    "brake", "sandbox_clock", "heartbeat", "reconciliation", "database_pin",
+}  # fmt: skip
+"""They grow with the number of companies, prices or days, not with that of customers."""
+READS = [tick for tick in TICKS if tick != AUDIT_TICK]
+"""The audit reads whole tables: that is its work."""
+
+
+@contextmanager
+def _sent() -> Iterator[list[tuple[str, Any]]]:
+    """Statements with their values, as they go to the server."""
+    sent: list[tuple[str, Any]] = []
+    execute = psycopg.Cursor.execute
+
+    def noted(cursor: Any, query: Any, params: Any = None, **named: Any) -> Any:
+        sent.append((str(query), params))
+        return execute(cursor, query, params, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg.Cursor, "execute", noted)
+        yield sent
+
+
+def _whole_reads(acme: Company, statement: str, values: Any) -> set[str]:
+    """Tables that this statement reads from end to end, however the planner tries not to."""
+    if statement.split(maxsplit=1)[0].upper() not in ("SELECT", "WITH", "UPDATE", "INSERT", "DELETE"):
+        return set()
+    with acme.parts.begin() as session:
+        for way in ("seqscan", "hashjoin", "mergejoin"):  # What is right for a table of ten rows shows nothing.
+            session.execute(text(f"SET LOCAL enable_{way} = off"))
+        driver = session.connection().connection.driver_connection
+        assert driver is not None
+        (plan,) = driver.execute(f"EXPLAIN (FORMAT JSON) {statement}", values).fetchone()
+        partial = set(
+            session.scalars(
+                text("SELECT relname FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE indpred IS NOT NULL")
+            )
+        )
+    found = set()
+    nodes = [plan[0]["Plan"]]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        whole = node["Node Type"] in ("Index Scan", "Index Only Scan", "Bitmap Index Scan") and (
+            "Index Cond" not in node and node["Index Name"] not in partial
+        )
+        if node["Node Type"] == "Seq Scan" or whole:
+            found.add(node.get("Relation Name") or node["Index Name"])
+    return found - SMALL
+
+
+@pytest.mark.parametrize("tick", READS, ids=lambda tick: tick.name)
+def test_a_tick_reads_by_index(acme: Company, tick: TaskName) -> None:
+    acme.customer("a1")
+    acme.customer("a2", method="pm_card_chargeCustomerFail")
+    for account in ("a1", "a2"):
+        acme.subscribe(account, account)
+    acme.settle()
+    with _sent() as sent:
+        current_app.tasks[tick.name].run.__wrapped__(acme.parts)
+    assert sent
+    found = {statement: tables for statement, values in sent if (tables := _whole_reads(acme, statement, values))}
+    assert found == {}, json.dumps({k: sorted(v) for k, v in found.items()}, indent=1)
