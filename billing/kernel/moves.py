@@ -16,6 +16,7 @@ from billing.kernel.status import (
     MethodStatus,
     NoticeStatus,
     PaymentStatus,
+    PayoutStatus,
     PeriodDisposition,
     RefundStatus,
     SliceStatus,
@@ -142,6 +143,15 @@ _REFUND: _Table = {
     RefundStatus.SUCCEEDED: frozenset({RefundStatus.FAILED}),
 }
 
+_PAYOUT: _Table = {
+    PayoutStatus.PENDING: frozenset(
+        {PayoutStatus.IN_TRANSIT, PayoutStatus.PAID, PayoutStatus.FAILED, PayoutStatus.CANCELED}
+    ),
+    PayoutStatus.IN_TRANSIT: frozenset({PayoutStatus.PAID, PayoutStatus.FAILED, PayoutStatus.CANCELED}),
+    # A bank may send back what it took.
+    PayoutStatus.PAID: frozenset({PayoutStatus.FAILED, PayoutStatus.CANCELED}),
+}
+
 _NOTICE: _Table = {
     NoticeStatus.WAITING: frozenset({NoticeStatus.SENT, NoticeStatus.DROPPED, NoticeStatus.FAILED}),
     # A person may have it sent again, once the address is mended.
@@ -175,6 +185,7 @@ _TABLES: dict[type[StrEnum], tuple[str, _Table]] = {
     PeriodDisposition: ("billing_period", _PERIOD),
     SliceStatus: ("slice", _SLICE),
     RefundStatus: ("refund", _REFUND),
+    PayoutStatus: ("payout", _PAYOUT),
     NoticeStatus: ("notice", _NOTICE),
     DisputeStatus: ("dispute", _DISPUTE),
 }

@@ -88,6 +88,16 @@ class RefundStatus(StrEnum):
 OPEN_REFUND = frozenset({RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION})
 
 
+class PayoutStatus(StrEnum):
+    """Of a payout of the provider's balance to a bank, in the provider's words."""
+
+    PENDING = "pending"
+    IN_TRANSIT = "in_transit"
+    PAID = "paid"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
 class DisputeStatus(StrEnum):
     """Of a dispute, in the provider's words. `warning_…` is an inquiry: it has moved no money."""
 

@@ -9,8 +9,7 @@ from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped
 
 from billing.db.base import SCHEMA, Base, Identified, JsonList, Minor, Versioned, currency_shape, one_of
-
-PAYOUT_STATUSES = ("pending", "in_transit", "paid", "failed", "canceled")
+from billing.kernel.status import PayoutStatus
 
 
 class ProviderMovement(Identified, Versioned, Base):
@@ -66,6 +65,6 @@ class Payout(Identified, Versioned, Base):
     __table_args__ = (
         ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
         UniqueConstraint("provider_account_id", "payout_ref"),
-        one_of("status", PAYOUT_STATUSES),
+        one_of("status", tuple(PayoutStatus)),
         currency_shape(),
     )

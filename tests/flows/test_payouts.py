@@ -139,6 +139,22 @@ def test_what_a_payout_shows_is_booked_once_and_an_older_fact_changes_nothing(pa
         assert session.scalars(select(Payout)).one().status == "failed"
 
 
+def test_an_older_fact_never_takes_a_payout_back_to_where_it_was(paid: Company) -> None:
+    """Two looks at once: what one read while the payout was on its way is noted after the other noted it as paid."""
+    shares = [{"seller_id": str(paid.seller_id), "amount_minor": 1000}]
+
+    def note(status: str) -> bool:
+        facts = PayoutFacts("po_1", status, 1000, "eur", START)
+        with paid.parts.begin() as session:
+            return note_payout(session, account_id=paid.account_id, facts=facts, shares=shares, now=START)
+
+    told = ("in_transit", "pending", "paid", "in_transit", "paid", "failed", "in_transit", "paid")
+    assert [note(status) for status in told[:5]] == [True, False, True, False, False]
+    assert (paid.account("payouts_in_transit"), paid.account("bank")) == (0, 1000)
+    assert [note(status) for status in told[5:]] == [True, False, False]
+    assert (paid.account("payouts_in_transit"), paid.account("bank")) == (0, 0)
+
+
 def test_a_payout_is_shared_among_the_sellers_whose_money_it_holds(paid: Company) -> None:
     other = UUID(int=7)
     with paid.parts.begin() as session:

@@ -11,27 +11,29 @@ from sqlalchemy.orm import Session
 from billing.commands.ledger.post import post
 from billing.db.base import JsonList
 from billing.kernel.ids import new_id
+from billing.kernel.moves import allowed
+from billing.kernel.status import PayoutStatus
 from billing.models import Account, Payout
 from billing.providers.port import PayoutFacts
 
-_BACK = ("failed", "canceled")
+_BACK = (PayoutStatus.FAILED, PayoutStatus.CANCELED)
 
 
 def note_payout(session: Session, *, account_id: UUID, facts: PayoutFacts, shares: JsonList, now: datetime) -> bool:
-    """Write the payout's state; False where it is known already.
+    """Write the payout's state; False where it is known already, or was passed: an older fact changes nothing.
 
     Sent: Dr payouts in transit, Cr provider clearing. Paid: Dr bank, Cr payouts in transit. Failed: back to provider
     clearing, from the bank where it had been paid. `shares` count for a payout that is new; later ones keep theirs.
     """
     query = select(Payout).filter_by(provider_account_id=account_id, payout_ref=facts.payout_ref)
     row = session.scalars(query.with_for_update()).one_or_none()
-    before = row.status if row else None
+    new = row is None
     if row is None:
         row = Payout(
             id=new_id(),
             provider_account_id=account_id,
             payout_ref=facts.payout_ref,
-            status="pending",
+            status=PayoutStatus.PENDING,
             amount_minor=facts.amount_minor,
             currency=facts.currency,
             arrives_at=facts.arrives_at,
@@ -40,16 +42,18 @@ def note_payout(session: Session, *, account_id: UUID, facts: PayoutFacts, share
         )
         session.add(row)
         _post(session, row, "payout_sent", (Account.PAYOUTS_IN_TRANSIT, Account.PROVIDER_CLEARING), now)
-    if before == facts.status or before in _BACK:
-        return False
-    if facts.status == "paid":
+    before, status = PayoutStatus(row.status), PayoutStatus(facts.status)
+    if not allowed(before, status):
+        session.flush()
+        return new
+    if status == PayoutStatus.PAID:
         _post(session, row, "payout_paid", (Account.BANK, Account.PAYOUTS_IN_TRANSIT), now)
         row.paid_at = now
-    elif facts.status in _BACK:
-        held = Account.BANK if before == "paid" else Account.PAYOUTS_IN_TRANSIT
+    elif status in _BACK:
+        held = Account.BANK if before == PayoutStatus.PAID else Account.PAYOUTS_IN_TRANSIT
         _post(session, row, "payout_failed", (Account.PROVIDER_CLEARING, held), now)
         row.failed_at = now
-    row.status, row.arrives_at = facts.status, facts.arrives_at
+    row.status, row.arrives_at = status, facts.arrives_at
     session.flush()
     return True
 
