@@ -81,12 +81,7 @@ def test_a_charge_in_another_currency_is_exchanged_over_a_position_that_balances
         listed = ListedMovement("txn_usd", "charge", charge, 1300, 68, "usd", START)
         keep_movements(session, account_id=paid.account_id, listed=[listed])
         assert book_movements(session, account_id=paid.account_id, now=START, most=10)[0] == 1
-    query = """
-        SELECT p.account, p.currency, sum(p.amount_minor)::int FROM billing.posting p
-        JOIN billing.ledger_entry e ON e.id = p.entry_id WHERE e.kind IN ('exchange', 'provider_fee') GROUP BY 1, 2"""
-    with paid.begin() as session:
-        found = {(account, currency): amount for account, currency, amount in session.execute(text(query))}
-    assert found == {
+    assert _ledger(paid, "exchange", "provider_fee") == {
         ("exchange_differences", "eur"): 1190,
         ("provider_clearing", "eur"): -1190,
         ("exchange_differences", "usd"): -1300,
@@ -156,16 +151,7 @@ def test_an_older_fact_never_takes_a_payout_back_to_where_it_was(paid: Company) 
 
 
 def test_a_payout_is_shared_among_the_sellers_whose_money_it_holds(paid: Company) -> None:
-    other = UUID(int=7)
-    with paid.parts.begin() as session:
-        session.execute(
-            text(
-                """INSERT INTO billing.seller SELECT (s).* FROM
-                   (SELECT jsonb_populate_record(s, jsonb_build_object('id', CAST(:id AS uuid), 'code', 'OTHER')) AS s
-                    FROM billing.seller s) AS t"""
-            ),
-            {"id": str(other)},
-        )
+    other = _another_seller(paid)
     movements.sweep(paid.parts)
     refunding.refund(paid.parts, paid.invoices()[0].id, amount_minor=100)
     with paid.parts.begin() as session:
@@ -177,6 +163,46 @@ def test_a_payout_is_shared_among_the_sellers_whose_money_it_holds(paid: Company
         refs = session.scalars(select(ProviderMovement.balance_ref)).all()
         found = sellers_of(session, account_id=paid.account_id, balance_refs=refs)
     assert found == {paid.seller_id: 1125, other: 500}
+
+
+def _ledger(acme: Company, *kinds: str) -> dict[tuple[str, str], int]:
+    """What entries of these kinds have moved, by account and currency."""
+    query = """
+        SELECT p.account, p.currency, sum(p.amount_minor)::int FROM billing.posting p
+        JOIN billing.ledger_entry e ON e.id = p.entry_id WHERE e.kind = ANY(:kinds) GROUP BY 1, 2"""
+    with acme.begin() as session:
+        rows = session.execute(text(query), {"kinds": list(kinds)})
+        return {(account, currency): amount for account, currency, amount in rows}
+
+
+def test_a_refund_that_fails_is_exchanged_back(paid: Company) -> None:
+    """What the refund took out of clearing in each currency comes back in each."""
+    refunding.refund(paid.parts, paid.invoices()[0].id, amount_minor=100)
+    paid.settle()
+    (refund,) = paid.refunds()
+    with paid.parts.begin() as session:
+        listed = [
+            ListedMovement("txn_out", "refund", refund.refund_ref, -110, 0, "usd", START),
+            ListedMovement("txn_back", "refund_failure", refund.refund_ref, 110, 0, "usd", START),
+        ]
+        keep_movements(session, account_id=paid.account_id, listed=listed)
+        assert book_movements(session, account_id=paid.account_id, now=START, most=10)[0] == 2
+    assert set(_ledger(paid, "exchange").values()) == {0}
+
+
+def _another_seller(acme: Company) -> UUID:
+    """One that shares the provider account."""
+    other = UUID(int=7)
+    with acme.parts.begin() as session:
+        session.execute(
+            text(
+                """INSERT INTO billing.seller SELECT (s).* FROM
+                   (SELECT jsonb_populate_record(s, jsonb_build_object('id', CAST(:id AS uuid), 'code', 'OTHER')) AS s
+                    FROM billing.seller s) AS t"""
+            ),
+            {"id": str(other)},
+        )
+    return other
 
 
 def _told(acme: Company, type_: str) -> bool:

@@ -24,7 +24,7 @@ _UNBOOKED = text(
            coalesce(p.profile_id, r.profile_id) AS profile_id,
            coalesce(p.invoice_id, u.invoice_id, r.invoice_id) AS invoice_id,
            coalesce(p.currency, u.currency, r.currency) AS our_currency,
-           coalesce(p.amount_minor, u.amount_minor, -r.amount_minor) AS our_amount
+           sign(m.amount_minor)::bigint * coalesce(p.amount_minor, u.amount_minor, r.amount_minor) AS our_amount
     FROM billing.provider_movement m
     LEFT JOIN billing.payment p
       ON p.provider_account_id = m.provider_account_id AND p.charge_ref = m.source_ref AND p.status = 'succeeded'
