@@ -22,8 +22,21 @@ _TO_READ = text(
 )
 _SELLERS = text(
     """
-    SELECT seller_id, sum(amount_minor - fee_minor)::bigint AS net FROM billing.provider_movement
-    WHERE provider_account_id = :account AND balance_ref = ANY(:refs) AND seller_id IS NOT NULL AND type <> 'payout'
+    WITH held AS (
+        SELECT * FROM billing.provider_movement
+        WHERE provider_account_id = :account AND balance_ref = ANY(:refs) AND type <> 'payout'
+    ), shared AS (
+        SELECT h.id, s.seller_id, s.amount_minor AS net
+        FROM held h
+        JOIN billing.payout p ON p.provider_account_id = h.provider_account_id AND p.payout_ref = h.source_ref
+        CROSS JOIN jsonb_to_recordset(p.shares) AS s(seller_id uuid, amount_minor bigint)
+    )
+    SELECT seller_id, sum(net)::bigint AS net FROM (
+        SELECT seller_id, net FROM shared
+        UNION ALL
+        SELECT seller_id, amount_minor - fee_minor FROM held
+        WHERE seller_id IS NOT NULL AND id NOT IN (SELECT id FROM shared)
+    ) AS whose
     GROUP BY seller_id
     """
 )
@@ -42,7 +55,10 @@ def payouts_to_read(session: Session, *, account_id: UUID, now: datetime) -> lis
 
 
 def sellers_of(session: Session, *, account_id: UUID, balance_refs: Sequence[str]) -> dict[UUID, int]:
-    """Whose money these movements are, net of fees, in minor units."""
+    """Whose money these movements are, net of fees, in minor units.
+
+    A payout that came back is theirs whose money it held.
+    """
     rows = session.execute(_SELLERS, {"account": account_id, "refs": list(balance_refs)})
     return {row.seller_id: int(row.net) for row in rows}
 

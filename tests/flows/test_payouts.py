@@ -190,6 +190,59 @@ def test_a_refund_that_fails_is_exchanged_back(paid: Company) -> None:
     assert set(_ledger(paid, "exchange").values()) == {0}
 
 
+@pytest.mark.parametrize(("type_", "source"), [("refund_failure", "re_unknown"), ("adjustment", "dp_unknown")])
+def test_what_came_of_a_charge_waits_for_its_row_too(paid: Company, type_: str, source: str) -> None:
+    """On an account of several sellers, the one whose money came last is as good as any other."""
+    with paid.parts.begin() as session:
+        listed = [ListedMovement("txn_early", type_, source, -1190, 1500, "eur", START)]
+        keep_movements(session, account_id=paid.account_id, listed=listed)
+        assert book_movements(session, account_id=paid.account_id, now=START, most=10)[0] == 0
+
+
+def test_the_fee_of_a_dispute_is_its_sellers_and_not_whose_money_came_last(paid: Company) -> None:
+    (charge,) = paid.witness.charges()
+    paid.witness.call("POST", "disputes", {"charge": charge.charge_ref})
+    paid.settle()
+    other = _another_seller(paid)
+    movements.sweep(paid.parts)
+    with paid.parts.begin() as session:
+        # The newest payment of the account is another seller's.
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(
+            text(
+                """INSERT INTO billing.payment SELECT (p).* FROM
+                   (SELECT jsonb_populate_record(p, jsonb_build_object(
+                        'id', CAST(:id AS uuid), 'seller_id', CAST(:seller AS uuid), 'charge_ref', 'ch_theirs',
+                        'attempt_no', 9)) AS p
+                    FROM billing.payment p) AS t"""
+            ),
+            {"id": str(UUID(int=2**128 - 1)), "seller": str(other)},
+        )
+        session.execute(text("UPDATE billing.provider_movement SET booked_at = NULL, seller_id = NULL"))
+    with paid.parts.begin() as session:
+        book_movements(session, account_id=paid.account_id, now=START, most=10)
+    with paid.begin() as session:
+        whose = session.scalars(select(ProviderMovement.seller_id).filter_by(type="adjustment")).all()
+    assert whose == [paid.seller_id]
+
+
+def test_a_payout_that_failed_goes_back_to_those_whose_money_it_held(paid: Company) -> None:
+    """The next payout holds it again: by the shares of the failed one."""
+    other = _another_seller(paid)
+    shares = [
+        {"seller_id": str(paid.seller_id), "amount_minor": 300},
+        {"seller_id": str(other), "amount_minor": 700},
+    ]
+    with paid.parts.begin() as session:
+        facts = PayoutFacts("po_1", "failed", 1000, "eur", START)
+        note_payout(session, account_id=paid.account_id, facts=facts, shares=shares, now=START)
+        listed = [ListedMovement("txn_back", "payout_failure", "po_1", 1000, 0, "eur", START)]
+        keep_movements(session, account_id=paid.account_id, listed=listed)
+        book_movements(session, account_id=paid.account_id, now=START, most=10)
+        found = sellers_of(session, account_id=paid.account_id, balance_refs=["txn_back"])
+    assert found == {paid.seller_id: 300, other: 700}
+
+
 def _another_seller(acme: Company) -> UUID:
     """One that shares the provider account."""
     other = UUID(int=7)

@@ -14,15 +14,16 @@ from billing.db.copy import NULL, array, copy_rows, field, reference
 from billing.kernel.ids import new_ids
 from billing.models import Account
 
-# A charge or a refund that is not in our rows yet waits for them. What is neither (the provider's own bill, a dispute)
-# belongs to the seller whose money came last.
+# What is of a charge, a refund or a dispute waits for its row. What is of none (the provider's own bill) belongs to the
+# seller whose money came last. The sign is the movement's: a refund that failed comes back.
 _UNBOOKED = text(
     """
     SELECT m.id, m.balance_ref, m.type, m.amount_minor, m.fee_minor, m.currency, m.occurred_at,
-           coalesce(p.seller_id, u.seller_id, r.seller_id, CASE WHEN m.type <> ALL(:ours) THEN home.seller_id END)
+           coalesce(p.seller_id, u.seller_id, r.seller_id, d.seller_id,
+                    CASE WHEN m.type <> ALL(:ours) OR m.source_ref IS NULL THEN home.seller_id END)
                AS seller_id,
-           coalesce(p.profile_id, r.profile_id) AS profile_id,
-           coalesce(p.invoice_id, u.invoice_id, r.invoice_id) AS invoice_id,
+           coalesce(p.profile_id, r.profile_id, d.profile_id) AS profile_id,
+           coalesce(p.invoice_id, u.invoice_id, r.invoice_id, d.invoice_id) AS invoice_id,
            coalesce(p.currency, u.currency, r.currency) AS our_currency,
            sign(m.amount_minor)::bigint * coalesce(p.amount_minor, u.amount_minor, r.amount_minor) AS our_amount
     FROM billing.provider_movement m
@@ -31,6 +32,7 @@ _UNBOOKED = text(
     LEFT JOIN billing.unapplied_payment u
       ON u.provider_account_id = m.provider_account_id AND u.charge_ref = m.source_ref AND p.id IS NULL
     LEFT JOIN billing.refund r ON r.provider_account_id = m.provider_account_id AND r.refund_ref = m.source_ref
+    LEFT JOIN billing.dispute d ON d.provider_account_id = m.provider_account_id AND d.dispute_ref = m.source_ref
     LEFT JOIN LATERAL (SELECT seller_id FROM billing.payment
                        WHERE provider_account_id = m.provider_account_id AND status = 'succeeded'
                        ORDER BY id DESC LIMIT 1) AS home ON true
@@ -45,8 +47,8 @@ _BOOKED = text(
     FROM unnest(CAST(:ids AS uuid[]), CAST(:sellers AS uuid[])) AS b(id, seller_id) WHERE m.id = b.id
     """
 )
-_OURS = ("charge", "payment", "refund", "payment_refund")
-"""Types of movements that begin with a row of ours."""
+_OURS = ("charge", "payment", "refund", "payment_refund", "refund_failure", "adjustment")
+"""Types of movements whose source is a row of ours; an adjustment's is a dispute, or it has none."""
 _FEES = ("stripe_fee", "stripe_fx_fee", "tax_fee")
 """Types that are a fee as a whole."""
 
