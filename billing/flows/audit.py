@@ -20,7 +20,7 @@ from billing.db.clock import wall_now
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.queries.audit import INVARIANTS, Invariant
-from billing.queries.audit.invariant import Finding, Grace, Reading, Text
+from billing.queries.audit.invariant import Grace, Reading, Text
 from billing.queries.audit.recent import clear, fill, make_room
 from billing.queries.audit.witness import Source, drop_witness, load_witness
 from billing.settings import Settings
@@ -39,6 +39,8 @@ class Violation:
     subject_type: str
     subject_id: str
     detail: str
+    witnessed: bool
+    """Whether it is the witness that shows it, which our own side alone can't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,11 @@ class Report:
     @property
     def broken(self) -> bool:
         return self.found > 0
+
+    @property
+    def witnessed(self) -> bool:
+        """Whether a witness was read."""
+        return all(each.skipped_reason != NO_WITNESS for each in self.checked)
 
 
 def grace_for(settings: Settings) -> Grace:
@@ -163,14 +170,15 @@ def _chosen(codes: Sequence[str] | None) -> tuple[Invariant, ...]:
 def _check(invariant: Invariant, reading: Reading, *, shown: int) -> tuple[Checked, list[Violation]]:
     began = time.monotonic()
     witnessed = reading.witness_from is not None
-    checks = invariant.checks + (invariant.witnessed if witnessed else ())
-    kept: list[Finding] = []
+    checks = [(check, False) for check in invariant.checks]
+    checks += [(check, True) for check in invariant.witnessed if witnessed]
+    kept: list[Violation] = []
     found = 0
-    for check in checks:
-        for finding in check(reading):
+    for check, by_witness in checks:
+        for each in check(reading):
             found += 1
             if len(kept) < shown:
-                kept.append(finding)
+                kept.append(Violation(invariant.code, each.subject_type, each.subject_id, each.detail, by_witness))
     checked = Checked(
         code=invariant.code,
         meaning=invariant.meaning,
@@ -179,4 +187,4 @@ def _check(invariant: Invariant, reading: Reading, *, shown: int) -> tuple[Check
         seconds=time.monotonic() - began,
         skipped_reason=NO_WITNESS if invariant.witnessed and not witnessed else None,
     )
-    return checked, [Violation(invariant.code, each.subject_type, each.subject_id, each.detail) for each in kept]
+    return checked, kept

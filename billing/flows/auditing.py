@@ -1,13 +1,14 @@
 """Auditing: what changed is checked every quarter of an hour; findings become work, until an audit finds them gone.
 
 Each run looks at what changed since the last clean one began, and some minutes more for what was under way. While
-anything is broken that moment stands still, so that a finding is looked at until it is mended.
+anything is broken that moment stands still, so that a finding is looked at until it is mended. What a whole audit or
+the witness has found is looked at by no other: only its like may say that it is gone.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
@@ -23,6 +24,7 @@ from billing.flows.audit import Report, Violation, run
 from billing.flows.parts import Parts
 from billing.flows.quarantine import park_customers
 from billing.kernel.status import WorkItemStatus
+from billing.models import WorkItem
 from billing.queries.audit_runs import gauge, last_clean, live_findings, owners
 from billing.queries.operations.paging import Facts
 
@@ -30,6 +32,8 @@ _log = structlog.get_logger(__name__)
 
 FINDING = "invariant_broken"
 """Kind of the work items: one a thing, whatever it breaks."""
+BY_WITNESS = "witness_disagrees"
+"""Kind of those that only the witness shows."""
 SHOWN = 200
 """Findings of one invariant that become work; all are counted."""
 OVERLAP = timedelta(minutes=10)
@@ -75,6 +79,8 @@ def keep(parts: Parts, report: Report) -> None:
     Customers whose money or documents are concerned are parked before anything more is charged.
     """
     with parts.begin() as session:
+        # One at a time, so that the rows of runs and of what each has found stand in one order.
+        session.execute(text("SELECT pg_advisory_xact_lock(hashtext('billing.audit.keep'))"))
         now = parts.clock.now(session)
         record_run(
             session,
@@ -86,10 +92,11 @@ def keep(parts: Parts, report: Report) -> None:
         )
         if report.since is None and not report.broken:
             seal(session, began_at=report.began_at)
-        found = _by_thing(report.violations)
-        _raise(session, found, now)
-        if len(report.violations) == report.found:
-            _close(session, found.keys(), now)
+        for kind in (FINDING, BY_WITNESS) if report.witnessed else (FINDING,):
+            found = _by_thing([each for each in report.violations if each.witnessed == (kind == BY_WITNESS)])
+            _raise(session, kind, found, now)
+            if len(report.violations) == report.found:
+                _close(session, live_findings(session, kind, report.began_at, whole=report.since is None), found, now)
     park_customers(parts, report.violations)
     if report.broken:
         _log.error("audit_found", violations=report.found, codes=sorted({each.code for each in report.violations}))
@@ -115,7 +122,7 @@ def _id_of(violation: Violation) -> UUID:
         return uuid5(_THINGS, f"{violation.subject_type}/{violation.subject_id}")
 
 
-def _raise(session: Session, found: dict[UUID, list[Violation]], now: datetime) -> None:
+def _raise(session: Session, kind: str, found: dict[UUID, list[Violation]], now: datetime) -> None:
     whose = owners(session, [each[0].subject_id for each in found.values()])
     for id_, violations in sorted(found.items()):
         first = violations[0]
@@ -123,7 +130,7 @@ def _raise(session: Session, found: dict[UUID, list[Violation]], now: datetime) 
         codes = ", ".join(sorted({each.code for each in violations}))
         raise_item(
             session,
-            kind=FINDING,
+            kind=kind,
             subject_type=first.subject_type,
             subject_id=id_,
             seller_id=owner.seller_id if owner else None,
@@ -135,8 +142,7 @@ def _raise(session: Session, found: dict[UUID, list[Violation]], now: datetime) 
         )
 
 
-def _close(session: Session, found: Iterable[UUID], now: datetime) -> None:
-    still = set(found)
-    for item in live_findings(session, FINDING):
-        if item.subject_id not in still:
+def _close(session: Session, looked_at: Iterable[WorkItem], found: Container[UUID], now: datetime) -> None:
+    for item in looked_at:
+        if item.subject_id not in found:
             close_item(session, item=item, status=WorkItemStatus.RESOLVED, now=now)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from billing.models import AuditRun, WorkItem
@@ -71,7 +71,19 @@ def owners(session: Session, subjects: Iterable[str]) -> dict[str, Owner]:
     return {row[0]: Owner(row[1], row[2]) for row in session.execute(_OWNERS, {"ids": ids, "refs": refs})}
 
 
-def live_findings(session: Session, kind: str) -> list[WorkItem]:
-    """Work items of findings that are not closed."""
-    query = select(WorkItem).where(WorkItem.kind == kind, WorkItem.status.in_(("open", "parked")))
+def live_findings(session: Session, kind: str, began_at: datetime, *, whole: bool) -> list[WorkItem]:
+    """Open and parked items of findings that an audit begun at `began_at` (wall time) has looked at again.
+
+    Not what was found, or touched, after its snapshot was taken. Unless it was `whole`, not what stood when a whole one
+    found something: it may have been that, and lie before what a recent one looks at, or be of checks that it leaves
+    out. The run itself is recorded already.
+    """
+    query = select(WorkItem).where(
+        WorkItem.kind == kind, WorkItem.status.in_(("open", "parked")), WorkItem.updated_at < began_at
+    )
+    if not whole:
+        broken = select(func.max(AuditRun.created_at)).where(AuditRun.scope == "whole", AuditRun.violations > 0)
+        after = func.coalesce(broken.scalar_subquery(), datetime.min.replace(tzinfo=UTC))
+        first = select(func.min(AuditRun.created_at)).where(AuditRun.created_at > after)
+        query = query.where(WorkItem.created_at >= first.scalar_subquery())
     return list(session.scalars(query.order_by(WorkItem.id).with_for_update(key_share=True)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
@@ -88,6 +89,61 @@ def test_a_finding_is_work_until_an_audit_finds_it_gone_and_until_then_the_start
     assert not auditing.recent(parts).broken
     with parts.begin() as session:
         assert session.get_one(WorkItem, item.id).status == "resolved"
+
+
+def items(parts: Parts) -> list[tuple[str, str]]:
+    with parts.begin() as session:
+        query = select(WorkItem).where(WorkItem.kind.in_((auditing.FINDING, auditing.BY_WITNESS))).order_by(WorkItem.id)
+        return [(item.kind, item.status) for item in session.scalars(query)]
+
+
+def whole(parts: Parts) -> None:
+    auditing.keep(parts, audit.run(parts, shown=auditing.SHOWN))
+
+
+def test_what_a_whole_audit_found_is_not_gone_because_a_recent_one_does_not_look_there(parts: Parts) -> None:
+    """The row is older than what a recent audit looks at, and nothing tells that it was changed."""
+    less = "UPDATE billing.invoice SET amount_remaining_minor = amount_remaining_minor - 1 WHERE id = :id"
+    break_one(parts, less)
+    whole(parts)
+    assert items(parts) == [("invariant_broken", "open")]
+    later = replace(audit.run(parts, since=datetime(2100, 1, 1, tzinfo=UTC)), since=datetime(2100, 1, 1, tzinfo=UTC))
+    assert not later.broken
+    auditing.keep(parts, later)
+    auditing.keep(parts, later)
+    assert items(parts) == [("invariant_broken", "open")]
+
+    break_one(parts, less.replace("minor - 1", "minor + 1"))
+    whole(parts)
+    assert items(parts) == [("invariant_broken", "resolved")]
+    break_one(parts, less)
+    auditing.recent(parts)
+    break_one(parts, less.replace("minor - 1", "minor + 1"))
+    auditing.recent(parts)
+    assert items(parts) == [("invariant_broken", "resolved")] * 2
+
+
+def test_what_only_the_witness_showed_stands_until_it_is_asked_again(parts: Parts) -> None:
+    clean = audit.run(parts)
+    shown = audit.Violation("P2", "payment", str(UUID(int=5)), "moved twice", witnessed=True)
+    checked = tuple(replace(each, skipped_reason=None) for each in clean.checked)
+    asked = replace(clean, checked=checked)
+    broken = replace(asked, checked=(replace(checked[0], violations=1), *checked[1:]), violations=(shown,))
+
+    auditing.keep(parts, broken)
+    whole(parts)
+    assert items(parts) == [("witness_disagrees", "open")]
+    auditing.keep(parts, replace(asked, began_at=audit.run(parts).began_at))
+    assert items(parts) == [("witness_disagrees", "resolved")]
+
+
+def test_what_came_after_an_audit_took_its_snapshot_is_not_gone_for_it(parts: Parts) -> None:
+    """A whole audit takes minutes; meanwhile a recent one finds something."""
+    before = audit.run(parts)
+    break_one(parts, "UPDATE billing.invoice SET amount_remaining_minor = amount_remaining_minor - 1 WHERE id = :id")
+    auditing.recent(parts)
+    auditing.keep(parts, before)
+    assert items(parts) == [("invariant_broken", "open")]
 
 
 def test_a_whole_audit_that_finds_nothing_seals_what_has_settled(parts: Parts) -> None:
