@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     """Seconds after which a task that hangs is killed with its process: far more than any call and its time-outs."""
     billing_audit_every_s: int | None = None
     """Seconds between audits of what changed; 0: none. Unset: 900, and none in the sandbox, whose clock jumps."""
+    billing_audit_whole_every_s: int | None = None
+    """Seconds between audits of everything; 0: none. Unset: a day, and none in the sandbox."""
     billing_metrics_token: SecretStr | None = None
     """Bearer token of whoever scrapes `/metrics`; without it there is no such page."""
 
@@ -170,6 +172,13 @@ class Settings(BaseSettings):
         if self.billing_audit_every_s is not None:
             return self.billing_audit_every_s
         return 0 if self.billing_sandbox else 900
+
+    @property
+    def audit_whole_every_s(self) -> int:
+        """Seconds of wall time between audits of everything; 0: none."""
+        if self.billing_audit_whole_every_s is not None:
+            return self.billing_audit_whole_every_s
+        return 0 if self.billing_sandbox else 86_400
 
     @property
     def connect_timeout_s(self) -> float:

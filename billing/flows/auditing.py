@@ -1,4 +1,4 @@
-"""Auditing: what changed is checked every quarter of an hour; findings become work, until an audit finds them gone.
+"""Auditing: what changed is checked every quarter of an hour, all of it once a day. Findings become work.
 
 Each run looks at what changed since the last clean one began, and some minutes more for what was under way. While
 anything is broken that moment stands still, so that a finding is looked at until it is mended. What a whole audit or
@@ -40,28 +40,48 @@ OVERLAP = timedelta(minutes=10)
 """Longer than any transaction: what it wrote bears the time at which it was written, not that of its commit."""
 AT_FIRST = timedelta(days=1)
 """How far the first run looks back where no audit was ever clean. Run a whole one once: `billing audit`."""
+WHOLE_LIMIT = timedelta(hours=2)
+"""Wall time that an audit of everything may take. One that did not come to its end is begun anew after it."""
 _THINGS = UUID("0d9a4a53-6f0e-4e63-9a0f-0a2c3b7f5d11")
 """Namespace of things that have no id of ours, such as a charge that only the provider knows."""
 
 _CLAIM = text(
     """
-    INSERT INTO billing.heartbeat (tick, worker, seen_at) VALUES ('audit', 'audit', clock_timestamp())
+    INSERT INTO billing.heartbeat (tick, worker, seen_at)
+    VALUES (:name, 'audit', clock_timestamp() - make_interval(secs => :every_s - :lease_s))
     ON CONFLICT (tick) DO UPDATE SET seen_at = excluded.seen_at
     WHERE heartbeat.seen_at <= clock_timestamp() - make_interval(secs => :every_s)
     RETURNING tick
     """
 )
+_DONE = text("UPDATE billing.heartbeat SET seen_at = clock_timestamp() WHERE tick = :name")
 
 
 def tick(parts: Parts) -> Report | None:
     """Check what changed, if the last time is long enough ago (a setting) and nobody else does."""
     every_s = parts.settings.audit_every_s
-    if not every_s:
+    return recent(parts) if _claim(parts, "audit", every_s=every_s, lease_s=every_s) else None
+
+
+def tick_whole(parts: Parts) -> Report | None:
+    """The same of everything, once a day (a setting). One that was killed is begun anew once `WHOLE_LIMIT` is over."""
+    every_s = parts.settings.audit_whole_every_s
+    lease_s = min(every_s, int(WHOLE_LIMIT.total_seconds()))
+    if not _claim(parts, "audit.everything", every_s=every_s, lease_s=lease_s):
         return None
+    report = run(parts, shown=SHOWN)
+    keep(parts, report)
     with parts.begin() as session:
-        if session.execute(_CLAIM, {"every_s": every_s}).one_or_none() is None:
-            return None
-    return recent(parts)
+        session.execute(_DONE, {"name": "audit.everything"})
+    return report
+
+
+def _claim(parts: Parts, name: str, *, every_s: int, lease_s: int) -> bool:
+    if not every_s:
+        return False
+    with parts.begin() as session:
+        values = {"name": name, "every_s": every_s, "lease_s": lease_s}
+        return session.execute(_CLAIM, values).one_or_none() is not None
 
 
 def recent(parts: Parts) -> Report:

@@ -17,7 +17,8 @@ def tick(*, name: str) -> None:
     """Send one beat entry now, as beat would.
 
     A tick only wakes a sweep that finds what is due by itself, so an extra one harms nothing. A worker must run.
-    NAME is renewals.tick, collections.tick, collections.resolve, inbox.tick, books.tick, upkeep.tick or audit.tick.
+    NAME is renewals.tick, collections.tick, collections.resolve, inbox.tick, books.tick, upkeep.tick, audit.tick or
+    audit.whole.
     """
     wiring.broker(load()).send_tick(_BY_NAME[name])
     click.echo(f"Sent {name} to the queue {_BY_NAME[name].queue}.")

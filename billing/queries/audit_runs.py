@@ -22,17 +22,27 @@ def last_clean(session: Session) -> datetime | None:
 
 
 _GAUGE = """
-SELECT r.scope, r.violations, r.by_code, r.rows_seen,
+SELECT r.rows_seen,
        extract(epoch FROM clock_timestamp() - r.began_at)::float8 AS age_s,
        extract(epoch FROM r.ended_at - r.began_at)::float8 AS took_s,
        (SELECT extract(epoch FROM clock_timestamp() - max(c.began_at))::float8
-        FROM billing.audit_run c WHERE c.violations = 0) AS clean_age_s
-FROM billing.audit_run r ORDER BY r.id DESC LIMIT 1
+        FROM billing.audit_run c WHERE c.violations = 0) AS clean_age_s,
+       extract(epoch FROM clock_timestamp() - w.began_at)::float8 AS whole_age_s,
+       (SELECT jsonb_object_agg(code, most) FROM (
+            SELECT code, max(number::int) AS most FROM (VALUES (r.by_code), (w.by_code)) AS run(by_code)
+            CROSS JOIN jsonb_each_text(run.by_code) AS each(code, number) GROUP BY code) AS found) AS by_code
+FROM billing.audit_run r
+LEFT JOIN LATERAL (SELECT began_at, by_code FROM billing.audit_run WHERE scope = 'whole' ORDER BY id DESC LIMIT 1) AS w
+  ON true
+ORDER BY r.id DESC LIMIT 1
 """
 
 
 def gauge(session: Session) -> Facts | None:
-    """The last audit: what it found, its age and that of the last clean one, how long it took; seconds of wall time."""
+    """The last audit: what it found, its age and that of the last clean one, how long it took; seconds of wall time.
+
+    A recent audit does not look at all that the last whole one saw: what that found stands until the next.
+    """
     rows = read_all(session, _GAUGE, {})
     return rows[0] if rows else None
 

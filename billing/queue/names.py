@@ -30,6 +30,7 @@ BOOKS_TICK = TaskName("books.tick", "upkeep")
 UPKEEP_TICK = TaskName("upkeep.tick", "upkeep")
 RECONCILE_TICK = TaskName("reconcile.tick", "upkeep")
 AUDIT_TICK = TaskName("audit.tick", "upkeep")
+AUDIT_WHOLE = TaskName("audit.whole", "upkeep")
 
 TICKS = (
     RENEWALS_TICK,
@@ -42,5 +43,6 @@ TICKS = (
     UPKEEP_TICK,
     RECONCILE_TICK,
     AUDIT_TICK,
+    AUDIT_WHOLE,
 )
 """Each only wakes a sweep, every `tick_s` seconds of wall time: late, doubled or missing ones harm nothing."""

@@ -31,8 +31,11 @@ LATER = (OperationalError, ProviderUnavailable, ProviderUncertain, Stale)
 """Passing: the rows are the jobs, and a sweep finds them again."""
 
 
-def task(name: TaskName) -> Callable[[Callable[..., Any]], Callable[..., None]]:
-    """Register `work(parts, *ids)` under `name`. What fails for good becomes a work item; what passes is swept up."""
+def task(name: TaskName, *, limit_s: float | None = None) -> Callable[[Callable[..., Any]], Callable[..., None]]:
+    """Register `work(parts, *ids)` under `name`. What fails for good becomes a work item; what passes is swept up.
+
+    `limit_s`: seconds after which it is killed, where the setting for all is too short for it.
+    """
 
     def register(work: Callable[..., Any]) -> Callable[..., None]:
         @wraps(work)
@@ -40,10 +43,14 @@ def task(name: TaskName) -> Callable[[Callable[..., Any]], Callable[..., None]]:
             with correlated():
                 _run(name, work, ids)
 
-        registered: Callable[..., None] = shared_task(name=name.name, base=ReconnectingTask)(run)
+        registered: Callable[..., None] = shared_task(name=name.name, base=ReconnectingTask, **_limit(limit_s))(run)
         return registered
 
     return register
+
+
+def _limit(limit_s: float | None) -> dict[str, float]:
+    return {} if limit_s is None else {"time_limit": limit_s}
 
 
 def _run(name: TaskName, work: Callable[..., Any], ids: tuple[str, ...]) -> None:

@@ -39,13 +39,14 @@ def metrics_door(parts: Parts) -> Blueprint:
 _SINGLE = {
     "age_s": ("age_seconds", "Seconds since the last audit took its snapshot."),
     "clean_age_s": ("clean_age_seconds", "Seconds since the last audit that found nothing took its snapshot."),
+    "whole_age_s": ("whole_age_seconds", "Seconds since the last audit of everything took its snapshot."),
     "took_s": ("duration_seconds", "How long the last audit took."),
     "rows_seen": ("rows", "Rows that the last audit looked at."),
 }
 
 
 def _lines(facts: Facts | None) -> Iterator[str]:
-    yield "# HELP billing_audit_violations Violations that the last audit found, by invariant."
+    yield "# HELP billing_audit_violations Violations that the last audit or the last whole one found, by invariant."
     yield "# TYPE billing_audit_violations gauge"
     for code, violations in sorted(facts["by_code"].items()) if facts else ():
         yield f'billing_audit_violations{{code="{code}"}} {violations}'

@@ -91,6 +91,59 @@ def test_a_finding_is_work_until_an_audit_finds_it_gone_and_until_then_the_start
         assert session.get_one(WorkItem, item.id).status == "resolved"
 
 
+def move_back(parts: Parts, hours: float) -> None:
+    """So much wall time goes by."""
+    with parts.begin() as session:
+        back = text("UPDATE billing.heartbeat SET seen_at = seen_at - make_interval(secs => :hours * 3600)")
+        session.execute(back, {"hours": hours})
+
+
+def daily(parts: Parts) -> Parts:
+    return replace(parts, settings=parts.settings.model_copy(update={"billing_audit_whole_every_s": 86_400}))
+
+
+def test_everything_is_looked_at_once_a_day(parts: Parts) -> None:
+    assert auditing.tick_whole(parts) is None, "the sandbox's clock jumps"
+    made = daily(parts)
+    first = auditing.tick_whole(made)
+    assert first is not None
+    assert (first.since, first.broken) == (None, False)
+    assert auditing.tick_whole(made) is None
+    move_back(made, 23)
+    assert auditing.tick_whole(made) is None
+    break_one(made, "UPDATE billing.invoice SET amount_remaining_minor = amount_remaining_minor - 1 WHERE id = :id")
+    move_back(made, 1.1)
+    assert auditing.tick_whole(made) is not None
+    assert items(made) == [("invariant_broken", "open")]
+    assert [(each.scope, each.violations > 0) for each in runs(made)] == [("whole", False), ("whole", True)]
+
+
+def test_an_audit_of_everything_that_was_killed_is_begun_anew_when_its_time_is_over(parts: Parts) -> None:
+    made = daily(parts)
+    with pytest.raises(ConnectionError):
+        auditing.tick_whole(replace(made, clock=Dying()))
+    assert auditing.tick_whole(made) is None
+    move_back(made, 2.1)
+    assert auditing.tick_whole(made) is not None
+
+
+class Dying:
+    """The worker dies once it looks at its clock."""
+
+    def now(self, _session: object) -> datetime:
+        raise ConnectionError
+
+
+def test_metrics_show_what_a_whole_audit_found_until_the_next(parts: Parts) -> None:
+    break_one(parts, "UPDATE billing.invoice SET amount_remaining_minor = amount_remaining_minor - 1 WHERE id = :id")
+    whole(parts)
+    auditing.keep(parts, audit.run(parts, since=datetime(2100, 1, 1, tzinfo=UTC)))
+    shown = auditing.gauges(parts)
+    assert shown is not None
+    assert (shown["by_code"]["L4"], shown["by_code"]["P1"]) == (2, 0)
+    assert 0 <= shown["whole_age_s"] < 60
+
+
 def items(parts: Parts) -> list[tuple[str, str]]:
     with parts.begin() as session:
         query = select(WorkItem).where(WorkItem.kind.in_((auditing.FINDING, auditing.BY_WITNESS))).order_by(WorkItem.id)

@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 from billing.queue import names
+from billing.queue.celery import schedule
 from billing.queue.names import TaskName
+from billing.settings import Settings
 
 _REGISTERED = """
 import billing.tasks
@@ -23,3 +25,9 @@ def test_a_worker_knows_every_task_that_is_sent() -> None:
     sent = {each.name for each in vars(names).values() if isinstance(each, TaskName)}
 
     assert sent <= set(told.stdout.split())
+
+
+def test_beat_wakes_the_audits() -> None:
+    beats = schedule(Settings(_env_file=None, billing_sandbox=True))
+
+    assert {beats[name]["options"]["queue"] for name in ("audit.tick", "audit.whole")} == {"upkeep"}
