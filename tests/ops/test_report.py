@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from billing.commands.payout.note import note_payout
 from billing.flows import correcting, refunding
+from billing.models import Dispute
 from billing.providers.port import PayoutFacts
 from tests.flows.company import START
 from tests.ops.office import Office, office_of
@@ -71,6 +73,30 @@ def test_what_is_owed_is_told_as_it_was_on_the_day(billed: Office) -> None:
     assert owed("2026-01-31") == {"not late": 2380}
     assert owed("2026-02-02") == {"1-30 days": 1190}
     assert owed("2026-05-31") == {"over 90 days": 1190}
+
+
+@pytest.mark.parametrize("decision", ["write-off", "credit"])
+def test_what_a_lost_dispute_put_back_is_owed_as_disputed_until_it_is_decided_on(billed: Office, decision: str) -> None:
+    acme = billed.acme
+    charge = next(each for each in acme.witness.charges() if each.status == "succeeded")
+    opened = acme.witness.call("POST", "disputes", {"charge": charge.charge_ref})
+    acme.settle()
+    acme.witness.call("POST", f"disputes/{opened['id']}/close", {"status": "lost"})
+    acme.settle()
+
+    def owed(day: str) -> dict[str, int]:
+        report = billed.read("report", "aging", "--as-of", day)
+        assert [tie["difference_minor"] for tie in report["ties"]] == [0]
+        return {row["late"]: row["amount_minor"] for row in report["rows"]}
+
+    assert owed("2026-01-31") == {"not late": 2380}
+    assert owed("2026-02-02") == {"1-30 days": 1190, "disputed": 1071}
+    with acme.begin() as session:
+        dispute = session.scalars(select(Dispute)).one()
+    acme.set_clock(START + timedelta(days=5))
+    billed.ok("dispute", decision, str(dispute.id), "--reason", "it is gone")
+    assert owed("2026-02-02") == {"1-30 days": 1190, "disputed": 1071}
+    assert owed("2026-02-05") == {"1-30 days": 1190}
 
 
 def test_what_is_deferred_is_told_by_the_month_that_earns_it(billed: Office) -> None:

@@ -37,31 +37,42 @@ def tax_report(session: Session, *, month: date, seller_id: UUID | None = None) 
     return Report("tax", columns, rows, ties(session, rows, values, account="tax_payable", sign=-1))
 
 
-# What invoices say is owed now, rolled back by what was booked after the day.
+# What invoices and disputes say is owed now, rolled back by what was booked after the day.
 _AGING = """
 WITH later AS (
-    SELECT CASE d.kind WHEN 'invoice' THEN d.id ELSE d.corrects_id END AS id, sum(p.amount_minor) AS amount
+    SELECT CASE d.kind WHEN 'invoice' THEN d.id ELSE d.corrects_id END AS id,
+           e.kind IN ('dispute_lost', 'dispute_regained', 'dispute_write_off')
+             OR EXISTS (SELECT FROM billing.dispute x
+                        WHERE x.invoice_id = d.corrects_id AND x.decision = 'credit_note'
+                          AND x.decided_at = e.effective_at) AS disputed,
+           p.amount_minor AS amount
     FROM billing.ledger_entry e
     JOIN billing.posting p ON p.entry_id = e.id AND p.seller_id = e.seller_id AND p.account = 'receivable'
     JOIN billing.invoice d ON d.id = e.invoice_id
     WHERE e.booked_on > :until AND (CAST(:seller AS uuid) IS NULL OR e.seller_id = :seller)
-    GROUP BY 1
+), part AS (
+    SELECT id, disputed, -amount AS amount FROM later
+    UNION ALL
+    SELECT id, false, amount_remaining_minor FROM billing.invoice
+    WHERE status = 'open' AND (CAST(:seller AS uuid) IS NULL OR seller_id = :seller)
+    UNION ALL
+    SELECT invoice_id, true, reopened_minor FROM billing.dispute
+    WHERE reopened_minor > 0 AND decision IS NULL AND (CAST(:seller AS uuid) IS NULL OR seller_id = :seller)
 ), owed AS (
-    SELECT i.id, i.seller_id, i.currency,
-           CASE WHEN i.status = 'open' THEN i.amount_remaining_minor ELSE 0 END - coalesce(l.amount, 0) AS amount,
+    SELECT i.id, i.seller_id, i.currency, p.disputed, sum(p.amount) AS amount,
            CAST(:until AS date) - (coalesce(i.due_at, i.issued_at) AT TIME ZONE s.timezone)::date AS late
-    FROM billing.invoice i
+    FROM part p
+    JOIN billing.invoice i ON i.id = p.id
     JOIN billing.seller s ON s.id = i.seller_id
-    LEFT JOIN later l ON l.id = i.id
-    WHERE i.kind = 'invoice' AND i.number IS NOT NULL AND (i.status = 'open' OR l.id IS NOT NULL)
-      AND (CAST(:seller AS uuid) IS NULL OR i.seller_id = :seller)
+    WHERE i.kind = 'invoice' AND i.number IS NOT NULL
+    GROUP BY i.id, i.seller_id, i.currency, p.disputed, s.timezone
 ), aged AS (
-    SELECT *, CASE WHEN late <= 0 THEN 0 WHEN late <= 30 THEN 1 WHEN late <= 60 THEN 2 WHEN late <= 90 THEN 3 ELSE 4 END
-           AS place
+    SELECT *, CASE WHEN disputed THEN 5 WHEN late <= 0 THEN 0 WHEN late <= 30 THEN 1 WHEN late <= 60 THEN 2
+                   WHEN late <= 90 THEN 3 ELSE 4 END AS place
     FROM owed WHERE amount <> 0
 )
 SELECT s.code AS seller, a.currency,
-       (ARRAY['not late', '1-30 days', '31-60 days', '61-90 days', 'over 90 days'])[a.place + 1] AS late,
+       (ARRAY['not late', '1-30 days', '31-60 days', '61-90 days', 'over 90 days', 'disputed'])[a.place + 1] AS late,
        count(*) AS invoices, sum(a.amount)::bigint AS amount_minor
 FROM aged a JOIN billing.seller s ON s.id = a.seller_id
 GROUP BY s.code, a.currency, a.place
@@ -70,7 +81,10 @@ ORDER BY s.code, a.currency, a.place
 
 
 def aging_report(session: Session, *, as_of: date, seller_id: UUID | None = None) -> Report:
-    """What was owed on invoices at the end of a day, by how many days it was late (due date, else date of issue)."""
+    """What was owed on invoices at the end of a day, by how many days it was late (due date, else date of issue).
+
+    What a lost dispute has put back, and nobody has decided on, is `disputed`, however late.
+    """
     values = {"since": _EVER, "until": as_of, "seller": seller_id}
     rows = read_rows(session, _AGING, values)
     columns = ("seller", "currency", "late", "invoices", "amount_minor")
