@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import Row
+from sqlalchemy.exc import DBAPIError
 
 from billing.commands.notice.close import close_notice, put_off
 from billing.commands.notice.tell import News, tell
@@ -30,6 +31,7 @@ from billing.kernel.status import InvoiceStatus, NoticeStatus, SubscriptionStatu
 from billing.mail.letter import Content, Letter, write
 from billing.mail.server import MailLater, MailRefused, MailServer, MailServerAway, Undeliverable
 from billing.models import Subscription
+from billing.privacy.redaction import redact_error
 from billing.privacy.sealed import SealBroken
 from billing.queries.notice import drop_waiting, renewals_to_announce, take_notices
 from billing.queries.profile import open_personal
@@ -61,7 +63,7 @@ def announce(parts: Parts) -> int:
             row = session.get_one(Subscription, id_)
             try:
                 document = preview_renewal(parts, session, row, now=now)
-            except Refused:
+            except (Refused, SealBroken):
                 # The renewal itself will say what is wrong with it.
                 document = None
             facts = {
@@ -124,16 +126,19 @@ def _send_one(parts: Parts, server: MailServer, row: Row[Any], now: datetime) ->
 
 def _deliver(parts: Parts, server: MailServer, row: Row[Any], now: datetime) -> tuple[NoticeStatus, str | None]:
     """What became of it. `WAITING` with a reason: not now."""
-    reason = _pointless(row, now)
-    if reason is not None:
-        return NoticeStatus.DROPPED, reason
-    personal = _personal(parts, row)
-    if personal is None or not personal.email:
-        return NoticeStatus.DROPPED, "no_address"
     try:
-        letter = _letter(parts, row, personal)
+        reason = _pointless(row, now)
+        personal = None if reason is not None else _personal(parts, row)
+        if personal is None or not personal.email:
+            return NoticeStatus.DROPPED, reason or "no_address"
+        letter, address = _letter(parts, row, personal), personal.email
+    except DBAPIError:
+        raise
+    except Exception as broken:  # noqa: BLE001 (whatever it is, the others must still leave; this one is a person's)
+        return NoticeStatus.FAILED, redact_error(broken)
+    try:
         failpoint("notice.sending")
-        server.send(letter, to=personal.email, from_name=row.seller, id_=row.id, at=row.occurred_at)
+        server.send(letter, to=address, from_name=row.seller, id_=row.id, at=row.occurred_at)
         failpoint("notice.taken_by_server")
     except Undeliverable as never:
         return NoticeStatus.FAILED, str(never)
@@ -161,14 +166,11 @@ def _pointless(row: Row[Any], now: datetime) -> str | None:
 
 
 def _personal(parts: Parts, row: Row[Any]) -> Personal | None:
-    """Name and address, opened here and nowhere else; None once they are erased."""
+    """Name and address, opened here and nowhere else; None once they are erased. Raises as the keyring does."""
     if row.key_id is None:
         return None
-    try:
-        key = parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.key_id)
-        return open_personal(row.personal, key=key, profile_id=row.profile_id)
-    except SealBroken:
-        return None
+    key = parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.key_id)
+    return open_personal(row.personal, key=key, profile_id=row.profile_id)
 
 
 def _letter(parts: Parts, row: Row[Any], personal: Personal) -> Letter:

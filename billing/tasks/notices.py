@@ -11,5 +11,7 @@ from billing.tasks.base import task
 @task(NOTICES_TICK)
 def tick(parts: Parts) -> None:
     """Announce renewals to come; send the mails that wait."""
-    notices.announce(parts)
-    notices.send(parts)
+    try:
+        notices.announce(parts)
+    finally:
+        notices.send(parts)

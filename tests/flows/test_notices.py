@@ -333,6 +333,52 @@ def test_an_erased_or_mailless_customer_gets_no_mail(acme: Company, box: Postbox
     assert box.messages == []
 
 
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ("UPDATE billing.profile SET personal = decode('00ff', 'hex') WHERE id = :id", "SealBroken"),
+        (
+            "UPDATE billing.data_key SET master_id = 'lost' WHERE purpose = 'profile' AND owner_id = :id",
+            "add the master key with the id lost",
+        ),
+    ],
+)
+def test_one_that_can_not_be_opened_is_a_persons_work_and_the_others_leave(
+    acme: Company, box: Postbox, broken: str, told: str
+) -> None:
+    with_mail(acme, box)
+    profile = failing(acme)
+    acme.customer("a2", method=FUNDS)
+    acme.subscribe("a2", "s2")
+    acme.settle()
+    with acme.parts.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text(broken), {"id": profile})
+    assert notices.send(acme.parts) == 2
+    assert [message["To"] for message in box.messages] == ["a2@example.com"]
+    (item,) = [each for each in acme.work_items() if each.kind == "notice_not_sent"]
+    assert (item.profile_id, item.safe_actions) == (profile, ["retry", "park", "discard"])
+    assert told in str(item.error)
+
+
+def test_one_renewal_that_can_not_be_opened_is_announced_without_its_amount(nord: Company, box: Postbox) -> None:
+    with_mail(nord, box)
+    broken = nord.customer("a1", country="FR")
+    nord.customer("a2")
+    nord.subscribe("a1", "s1")
+    nord.subscribe("a2", "s2")
+    nord.settle()
+    with nord.parts.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(
+            text("UPDATE billing.profile SET personal = decode('00ff', 'hex') WHERE id = :id"), {"id": broken}
+        )
+    nord.set_clock(START.replace(month=2, day=28) - 7 * DAY)
+    assert notices.announce(nord.parts) == 2
+    notices.send(nord.parts)
+    assert [message["To"] for message in box.messages] == ["a2@example.com"]
+
+
 def test_what_could_not_leave_for_three_days_is_no_news(acme: Company, box: Postbox) -> None:
     with_mail(acme, box)
     failing(acme)
