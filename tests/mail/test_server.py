@@ -95,6 +95,27 @@ def test_what_is_no_one_address_gets_no_letter(box: Postbox, to: str) -> None:
     assert box.messages == []
 
 
+@pytest.mark.parametrize(
+    ("to", "reached"),
+    [
+        ("kaethe@müller.example", "kaethe@xn--mller-kva.example"),
+        ("kaethe@straße.example", "kaethe@xn--strae-oqa.example"),
+        ("kaethe@BÜCHER.example", "kaethe@xn--bcher-kva.example"),
+    ],
+)
+def test_a_domain_in_another_script_is_reached_by_the_name_that_the_dns_has_for_it(
+    box: Postbox, to: str, reached: str
+) -> None:
+    hand_over(box, to=to)
+    assert box.recipients == [reached]
+
+
+def test_a_domain_that_the_dns_can_not_have_gets_no_letter_and_is_not_the_servers_fault(box: Postbox) -> None:
+    with pytest.raises(Undeliverable, match="bad_address"):
+        hand_over(box, to="kaethe@-ü.example")
+    assert box.messages == []
+
+
 def test_a_sellers_name_may_hold_anything(box: Postbox) -> None:
     hand_over(box, from_name='Müller "Söhne", Ltd.\r\nBcc: x@example.org')
     (message,) = box.messages
