@@ -18,14 +18,18 @@ from billing.queries.usage import UsageWindow
 LOOK_BACK = timedelta(days=400)
 """Older usage is invoiced, or will never be: no period is longer than a year and a month."""
 
-# Locked in the order of ids, so that none of them is billed while its usage is counted.
+# Paged by id, and locked, so that none of them is billed while its usage is counted, in the order of all who lock them.
 _SUBSCRIPTIONS = """
-    SELECT s.id, s.currency FROM billing.subscription s
-    WHERE s.seller_id = %(seller)s AND s.id > %(after)s
-      AND EXISTS (SELECT FROM billing.usage_record r
-                  WHERE r.subscription_id = s.id AND r.counts_at >= %(since)s AND r.counts_at < %(end)s)
-      AND NOT EXISTS (SELECT FROM billing.usage_accrual a WHERE a.subscription_id = s.id AND a.month = %(month)s)
-    ORDER BY s.id LIMIT %(most)s FOR SHARE OF s
+    WITH page AS MATERIALIZED (
+        SELECT s.id FROM billing.subscription s
+        WHERE s.seller_id = %(seller)s AND s.id > %(after)s
+          AND EXISTS (SELECT FROM billing.usage_record r
+                      WHERE r.subscription_id = s.id AND r.counts_at >= %(since)s AND r.counts_at < %(end)s)
+          AND NOT EXISTS (SELECT FROM billing.usage_accrual a WHERE a.subscription_id = s.id AND a.month = %(month)s)
+        ORDER BY s.id LIMIT %(most)s
+    )
+    SELECT s.id, s.currency FROM page JOIN billing.subscription s ON s.id = page.id
+    ORDER BY s.profile_id, s.code FOR SHARE OF s
 """
 
 _WINDOWS = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text
@@ -12,6 +13,7 @@ from billing.flows import accrual
 from billing.flows.bookkeeping import close
 from billing.flows.order import Order
 from billing.models import UsageAccrual
+from billing.queries.accruing import unbilled
 from billing.validators.subscription import NewItem
 from billing.validators.usage import NewUsage
 from tests.flows.company import Company
@@ -50,6 +52,23 @@ def test_usage_of_a_running_period_is_accrued_for_one_night(metered: Company) ->
     metered.settle()
     assert _months(metered, "revenue") == {"2026-01-31": -300, "2026-02-01": 300, "2026-02-28": -800}
     assert metered.violations() == ()
+
+
+def test_subscriptions_are_locked_in_the_order_of_all_who_lock_them(metered: Company) -> None:
+    """By customer and name, so that who bills them and who counts them can't wait for each other."""
+    made = {code: metered.begin_subscription("a1", code, NewItem("calls")) for code in ("s2", "s1", "s3")}
+    metered.set_clock(datetime(2026, 2, 1, 0, 5, tzinfo=UTC))
+    at = datetime(2026, 1, 31, 10, tzinfo=UTC)
+    metered.use(*(NewUsage(code, "calls", code, Decimal(1), at) for code in made))
+    end = datetime(2026, 2, 1, tzinfo=UTC)
+    seller, month = metered.seller_id, date(2026, 1, 1)
+    with metered.begin() as session:
+        found = unbilled(session, seller_id=seller, month=month, end=end, after=UUID(int=0), most=10)
+        first = unbilled(session, seller_id=seller, month=month, end=end, after=UUID(int=0), most=1)
+    assert found is not None
+    assert list(found.currencies) == [made["s1"], made["s2"], made["s3"]]
+    assert first is not None
+    assert list(first.currencies) == [made["s2"]], "pages go by id: the next one begins after it"
 
 
 def test_usage_that_is_invoiced_at_midnight_belongs_to_the_month_before(metered: Company) -> None:
