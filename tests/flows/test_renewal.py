@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from billing.commands.slice.claim import claim
 from billing.commands.slice.cut import cut
 from billing.flows import renewal
+from billing.kernel.errors import Stale
 from billing.models import (
     BillingPeriod,
     Invoice,
@@ -37,6 +41,37 @@ def _break(acme: Company, code: str) -> None:
 def _mend(acme: Company, code: str) -> None:
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.subscription SET timezone = 'UTC' WHERE code = :code"), {"code": code})
+
+
+@dataclass(slots=True)
+class Ticking:
+    """A clock of two readings: as the transaction begins, and as the numbers are locked."""
+
+    first: datetime
+    then: datetime
+    read: int = 0
+
+    def now(self, _session: Session) -> datetime:
+        self.read += 1
+        return self.first if self.read == 1 else self.then
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "documents"),
+    [("Europe/Berlin", 23, 0), ("Europe/Berlin", 0, 1), ("UTC", 0, 0), ("America/New_York", 0, 1)],
+)
+def test_books_and_document_bear_one_date_of_the_sellers(acme: Company, zone: str, hour: int, documents: int) -> None:
+    """What is numbered after the seller's midnight is not what was booked before it; another zone's is no matter."""
+    profile = acme.customer("a1", method=None)
+    acme.subscribe("a1", "s1")
+    midnight = datetime(2026, 2, 4, hour, tzinfo=UTC)
+    clock = Ticking(midnight - timedelta(seconds=1), midnight)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET timezone = :zone"), {"zone": zone})
+    with nullcontext() if documents else pytest.raises(Stale), acme.parts.begin() as session:
+        renewal.bill_profiles(replace(acme.parts, clock=clock), session, profiles=[profile])
+    assert clock.read == 2
+    assert len(acme.invoices()) == documents
 
 
 def test_an_invoice_is_complete_when_it_is_numbered(acme: Company) -> None:

@@ -17,6 +17,7 @@ from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.ids import new_ids
+from billing.kernel.period import zone_info
 from billing.kernel.status import InvoiceStatus
 from billing.privacy.blind_index import content_hash
 from billing.privacy.sealed import seal
@@ -77,8 +78,8 @@ def issue(
 ) -> list[Issued]:
     """Write the documents in the order given. `now` is the transaction's business time, `read_now` reads it anew.
 
-    Raises `Stale` where the day changed between the two: the books and the document must bear one date, and the whole
-    transaction is simply done again.
+    Raises `Stale` where the seller's day changed between the two: the books and the document must bear one date, and
+    the whole transaction is simply done again.
     """
     if not planned:
         return []
@@ -177,7 +178,8 @@ def _series_of(document: PlannedInvoice) -> _Series:
 
 _LOCK = text(
     """
-    SELECT s.seller_id, s.kind, s.id, s.prefix, s.next_no, s.last_issued_at FROM billing.series s
+    SELECT s.seller_id, s.kind, s.id, s.prefix, s.next_no, s.last_issued_at, l.timezone FROM billing.series s
+    JOIN billing.seller l ON l.id = s.seller_id
     JOIN unnest(CAST(:sellers AS uuid[]), CAST(:kinds AS text[])) AS wanted(seller_id, kind) USING (seller_id, kind)
     WHERE s.closed_at IS NULL
     ORDER BY s.id FOR UPDATE OF s
@@ -192,7 +194,8 @@ def _lock_counters(
         _LOCK, {"sellers": id_array(seller for seller, _ in wanted), "kinds": array(kind for _, kind in wanted)}
     ).all()
     read = read_now()
-    if read.date() != now.date():
+    zones = {zone_info(row.timezone) for row in rows}
+    if any(read.astimezone(zone).date() != now.astimezone(zone).date() for zone in zones):
         raise Stale("the day changed while documents were being issued")
     counters = {
         (row.seller_id, row.kind): _Counter(row.id, row.prefix, row.next_no, max(read, row.last_issued_at or read))
