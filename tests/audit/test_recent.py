@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from billing.commands.credit.grant import grant_credit
 from billing.db.clock import wall_now
@@ -20,13 +21,29 @@ from billing.queries.audit.recent import TABLES, WHOLE, fill, make_room, tables_
 from billing.validators.subscription import NewItem
 from billing.wiring import build
 from tests import builders
-from tests.audit import seeds_books, seeds_history, seeds_jobs, seeds_methods, seeds_payments, seeds_renewals
+from tests.audit import (
+    seeds_books,
+    seeds_history,
+    seeds_jobs,
+    seeds_methods,
+    seeds_payments,
+    seeds_renewals,
+    seeds_returns,
+)
 from tests.audit.seeds import SEEDS, Planting
 from tests.audit.witness_rows import witness_of
 from tests.flows.company import START, Company, company
 from tests.stack import Noted, settings_for
 
-PLANTED_IN = (seeds_payments, seeds_methods, seeds_books, seeds_history, seeds_renewals, seeds_jobs)
+PLANTED_IN = (
+    seeds_payments,
+    seeds_methods,
+    seeds_books,
+    seeds_history,
+    seeds_renewals,
+    seeds_jobs,
+    seeds_returns,
+)
 
 
 @pytest.fixture
@@ -69,17 +86,19 @@ def test_whatever_is_broken_is_found_where_it_is_new(parts: Parts) -> None:
 
 
 def test_what_is_left_out_is_not_missed(database_url: str) -> None:
-    """A company's months: after each step only what changed since the step before is looked at."""
+    """A company's months: after each step only what changed since the step before is looked at, and all of that."""
     with company(database_url) as acme:
         payer = acme.customer("a1")
         acme.customer("a2", method="pm_card_chargeCustomerFail")
         acme.customer("a3", method="pm_sandbox_timeoutAfterCharge")
+        acme.customer("a4", method="pm_card_pendingRefund")
         acme.price("more", 2500)
         acme.price("used", 3, usage="sum")
         steps = Steps(acme)
         first = acme.subscribe("a1", "s1", quantity=2)
         acme.subscribe("a2", "s2")
         acme.subscribe("a3", "s3", price="more")
+        slow = acme.subscribe("a4", "s5")
         acme.begin_subscription("a1", "s4", NewItem("used", None))
         steps.take()
         for month, day in ((2, 4), (2, 28), (3, 3)):
@@ -91,6 +110,17 @@ def test_what_is_left_out_is_not_missed(database_url: str) -> None:
             changing.change(acme.parts, session, first, items=[NewItem("more", 1)])
         steps.take()
         refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=500)
+        steps.take()
+        returned = next(each for each in acme.invoices() if each.subscription_id == slow)
+        refunding.refund(acme.parts, returned.id, amount_minor=500)
+        steps.take()
+        pending = next(each for each in acme.refunds() if each.status == "pending")
+        acme.witness.call("POST", f"refunds/{pending.refund_ref}", {"status": "failed"})
+        steps.take()
+        assert acme.refunds()[-1].status == "failed"
+        disputed = acme.witness.call("POST", "disputes", {"charge": pending.charge_ref})
+        steps.take()
+        acme.witness.call("POST", f"disputes/{disputed['id']}/close", {"status": "lost"})
         steps.take()
         correcting.void(acme.parts, next(each for each in acme.invoices() if each.status == "open").id)
         steps.take()
@@ -119,5 +149,32 @@ class Steps:
         assert report.violations == ()
         invoices = next(each.rows for each in report.checked if each.code == "N6")
         self.fewest, self.most = min(self.fewest, invoices), max(self.most, len(self.acme.invoices()))
+        self._find_what_is_broken()
         with self.acme.parts.begin() as session:
             self.since = wall_now(session)
+
+    def _find_what_is_broken(self) -> None:
+        """Every document that this step touched, or whose money it did, is accused if it was forged meanwhile."""
+        with self.acme.parts.begin() as session:
+            forged = session.execute(text(_TOUCHED), {"since": self.since}).all()
+            session.execute(text("SET LOCAL session_replication_role = replica"))
+            for id_, _ in forged:
+                session.execute(text(_FORGE), {"id": id_, "hash": bytes(32)})
+        report = run(self.acme.parts, since=self.since, codes=["N4"], shown=10_000)
+        assert {str(id_) for id_, _ in forged} <= {each.subject_id for each in report.violations}
+        with self.acme.parts.begin() as session:
+            session.execute(text("SET LOCAL session_replication_role = replica"))
+            for id_, content_hash in forged:
+                session.execute(text(_FORGE), {"id": id_, "hash": content_hash})
+
+
+_TOUCHED = """
+    SELECT id, content_hash FROM billing.invoice i
+    WHERE number IS NOT NULL AND (
+        updated_at > :since
+        OR EXISTS (SELECT FROM billing.payment WHERE invoice_id = i.id AND updated_at > :since)
+        OR EXISTS (SELECT FROM billing.refund WHERE invoice_id = i.id AND updated_at > :since)
+        OR EXISTS (SELECT FROM billing.dispute WHERE invoice_id = i.id AND updated_at > :since)
+        OR EXISTS (SELECT FROM billing.ledger_entry WHERE invoice_id = i.id AND created_at > :since))
+"""
+_FORGE = "UPDATE billing.invoice SET content_hash = :hash WHERE id = :id"

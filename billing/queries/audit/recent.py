@@ -45,6 +45,8 @@ SELECT id FROM (
     UNION SELECT invoice_id FROM billing.payment WHERE status IN ({_OPEN})
     UNION SELECT d.invoice_id FROM billing.outbox o JOIN billing.dispute d ON d.id = o.object_id
           WHERE o.id > :since_id AND o.object_type = 'dispute'
+    UNION SELECT r.invoice_id FROM billing.outbox o JOIN billing.refund r ON r.id = o.object_id
+          WHERE o.id > :since_id AND o.object_type = 'refund'
     UNION SELECT invoice_id FROM billing.refund WHERE id > :since_id
     UNION SELECT invoice_id FROM billing.refund WHERE status IN ('pending', 'requires_action')
     UNION SELECT invoice_id FROM billing.unapplied_payment WHERE id > :since_id AND invoice_id IS NOT NULL) found
