@@ -15,6 +15,7 @@ from billing.flows.parts import Parts
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import EventStatus
 from billing.models import Dispute, Invoice, Payment, UnappliedPayment
+from billing.providers.port import DisputeFacts
 from billing.queries.invoice import lock_successor
 from billing.rules.rate import Rank
 
@@ -33,30 +34,53 @@ def dispute(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     failpoint("event.reread")
     with parts.begin() as session:
         now = parts.clock.now(session)
-        charged = _charged(session, claimed, facts.charge_ref)
+        charged = _charged(session, claimed.provider_account_id, facts.charge_ref)
         if charged is None:
             close(session, claimed, status=EventStatus.IGNORED, now=now, error="no charge of ours")
             return EventStatus.IGNORED
-        invoice = lock_successor(session, charged.invoice_id)
-        row = session.scalars(
-            select(Dispute)
-            .where(
-                Dispute.provider_account_id == claimed.provider_account_id,
-                Dispute.dispute_ref == facts.dispute_ref,
-            )
-            .with_for_update()
-        ).one_or_none()
-        row = row or new_dispute(
-            invoice=invoice, payment_id=charged.payment_id, account_id=claimed.provider_account_id, facts=facts
-        )
-        if row.withdrawn_minor:
-            # Its money was booked on the document that it was of then.
-            invoice = session.get_one(Invoice, row.invoice_id)
-        row.invoice_id = invoice.id
+        invoice, row = _lock(session, claimed.provider_account_id, charged, facts)
         note_dispute(session, dispute=row, invoice=invoice, facts=facts, now=now)
         close(session, claimed, status=EventStatus.PROCESSED, now=now)
         failpoint("event.commit")
     return EventStatus.PROCESSED
+
+
+def adopt_dispute(parts: Parts, account_id: UUID, dispute_ref: str) -> DisputeFacts:
+    """Take over what the provider shows of a dispute, whose event may never have come. Returns that.
+
+    What our row shows already is left alone, and so is a dispute of no charge of ours. Raises what the provider raises.
+    """
+    facts = parts.provider(account_id).read_dispute(dispute_ref)
+    with parts.begin() as session:
+        charged = _charged(session, account_id, facts.charge_ref)
+        if charged is not None:
+            invoice, row = _lock(session, account_id, charged, facts)
+            if row not in session or not _shows(row, facts):
+                note_dispute(session, dispute=row, invoice=invoice, facts=facts, now=parts.clock.now(session))
+    return facts
+
+
+def _lock(session: Session, account_id: UUID, charged: Charged, facts: DisputeFacts) -> tuple[Invoice, Dispute]:
+    """The invoice that has the money now, then the dispute: its row, or a new one that is not written yet."""
+    invoice = lock_successor(session, charged.invoice_id)
+    row = session.scalars(
+        select(Dispute)
+        .where(Dispute.provider_account_id == account_id, Dispute.dispute_ref == facts.dispute_ref)
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        return invoice, new_dispute(invoice=invoice, payment_id=charged.payment_id, account_id=account_id, facts=facts)
+    if row.withdrawn_minor:
+        # Its money was booked on the document that it was of then.
+        invoice = session.get_one(Invoice, row.invoice_id)
+    row.invoice_id = invoice.id
+    return invoice, row
+
+
+def _shows(row: Dispute, facts: DisputeFacts) -> bool:
+    ours = (row.status, row.amount_minor, row.refundable, row.withdrawn_minor, row.reinstated_minor)
+    theirs = (facts.status, facts.amount_minor, facts.refundable, facts.withdrawn_minor, facts.reinstated_minor)
+    return ours == theirs
 
 
 def fraud_warning(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
@@ -65,7 +89,7 @@ def fraud_warning(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     failpoint("event.reread")
     with parts.begin() as session:
         now = parts.clock.now(session)
-        charged = _charged(session, claimed, facts.charge_ref)
+        charged = _charged(session, claimed.provider_account_id, facts.charge_ref)
         if charged is None:
             close(session, claimed, status=EventStatus.IGNORED, now=now, error="no charge of ours")
             return EventStatus.IGNORED
@@ -75,18 +99,18 @@ def fraud_warning(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     return EventStatus.PROCESSED
 
 
-def _charged(session: Session, claimed: ClaimedEvent, charge_ref: str) -> Charged | None:
+def _charged(session: Session, account_id: UUID, charge_ref: str) -> Charged | None:
     """The invoice that a charge was for: by its attempt, or by money that no attempt asked for."""
     payment = session.execute(
         select(Payment.invoice_id, Payment.id).where(
-            Payment.provider_account_id == claimed.provider_account_id, Payment.charge_ref == charge_ref
+            Payment.provider_account_id == account_id, Payment.charge_ref == charge_ref
         )
     ).one_or_none()
     if payment is not None:
         return Charged(payment.invoice_id, payment.id)
     stray = session.scalars(
         select(UnappliedPayment.invoice_id).where(
-            UnappliedPayment.provider_account_id == claimed.provider_account_id,
+            UnappliedPayment.provider_account_id == account_id,
             UnappliedPayment.charge_ref == charge_ref,
         )
     ).one_or_none()

@@ -1,8 +1,8 @@
-"""Reconciliation: our attempts and refunds beside the provider's charges, refunds and movements, both ways.
+"""Reconciliation: our attempts, refunds and disputes beside the provider's, and its movements, both ways.
 
 Window by window: the provider's lists are read a page at a time into temporary tables, compared set-wise, and what
-differs becomes work. A run is a row that says how far it came, so one that was killed goes on there. What agrees costs
-no write; a page is the most that is held in memory.
+differs becomes work; a dispute that no event told us of is taken over at once. A run is a row that says how far it
+came, so one that was killed goes on there. What agrees costs no write; a page is the most that is held in memory.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from billing.commands.difference.note import note_difference
 from billing.commands.difference.resolve import resolve_difference
 from billing.commands.reconciliation.run import Run, begin_run, move_run, release_run, take_run
 from billing.flows import restoring
+from billing.flows.dispute_events import adopt_dispute
 from billing.flows.parts import Parts
-from billing.kernel.errors import ProviderRefused, Stale
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.ids import lowest_id_at
 from billing.models import ProviderAccount, Reconciliation
@@ -31,6 +33,7 @@ from billing.providers.port import Provider
 from billing.queries import reconciling
 from billing.queries.operations.reconciliation import earliest_attempt, last_run
 from billing.queries.reconciling import Found
+from billing.queries.reconciling_disputes import disputes_to_read, show_dispute
 
 _log = structlog.get_logger(__name__)
 
@@ -115,10 +118,12 @@ def recheck(parts: Parts, account_id: UUID, *, at: datetime) -> None:
 
 
 def stands(provider: Provider, found: Found) -> bool:
-    """Whether the provider has it after all: a succeeded charge of the intent, or the refund."""
+    """Whether the provider has it after all: a succeeded charge of the intent, the refund, or the dispute."""
     try:
         if found.kind == "refund_missing":
             return provider.read_refund(found.object_ref).status == "succeeded"
+        if found.kind == "dispute_missing":
+            return provider.read_dispute(found.object_ref).dispute_ref == found.object_ref
         charges = provider.list_charges(intent_ref=found.intent_ref) if found.intent_ref else iter(())
         return any(each.charge_ref == found.object_ref and each.status == "succeeded" for each in charges)
     except ProviderRefused:
@@ -211,13 +216,34 @@ def _window(parts: Parts, provider: Provider, session: Session, run: Run, until:
     counts = {
         "charges": stream(provider.charge_pages(created_from=low, created_to=high), reconciling.load_charges),
         "refunds": stream(provider.refund_pages(created_from=low, created_to=high), reconciling.load_refunds),
+        "disputes": stream(provider.dispute_pages(created_from=low, created_to=high), reconciling.load_disputes),
         "movements": stream(provider.movement_pages(created_from=low, created_to=high), reconciling.load_movements),
     }
+    _adopt_disputes(parts, session, run)
     differences = _compare(parts, provider, session, run, until)
     with parts.begin() as moving:
         move_run(moving, run, reached_at=until, counts=counts | {"differences": differences})
     failpoint("reconcile.window")
     return sum(counts.values())
+
+
+def _adopt_disputes(parts: Parts, session: Session, run: Run) -> None:
+    """Take over what we don't have so. The day's run also asks of those that are open for longer than it looks back."""
+    daily = run.cause == "daily" and run.reached_at == run.from_at
+    refs = disputes_to_read(session, account_id=run.provider_account_id, opened_before=run.from_at if daily else None)
+    session.commit()
+    for ref in refs:
+        try:
+            facts = adopt_dispute(parts, run.provider_account_id, ref)
+        except (ProviderUnavailable, ProviderUncertain, Stale, OperationalError):
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever it is, the others are compared; this one is a difference)
+            _log.warning("dispute_not_adopted", dispute=ref, error=type(error).__name__)
+            continue
+        show_dispute(session, facts)
+        session.commit()
+        with parts.begin() as living:
+            move_run(living, run, reached_at=run.reached_at, counts={})
 
 
 def _compare(parts: Parts, provider: Provider, session: Session, run: Run, until: datetime) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from billing.commands.difference.resolve import resolve_difference
 from billing.commands.refund.record import note_facts
 from billing.db.clock import wall_now
+from billing.flows.dispute_events import adopt_dispute
 from billing.flows.parts import Parts
 from billing.flows.payment_events import last_attempt, take_facts
 from billing.flows.reconciliation import recheck, stands
@@ -32,6 +33,8 @@ def reread(parts: Parts, difference_id: UUID) -> str:
     created = None
     if difference.kind.startswith("refund"):
         _refund(parts, difference)
+    elif difference.kind.startswith("dispute"):
+        created = _dispute(parts, difference)
     else:
         created = _charge(parts, difference)
     if created is not None:
@@ -84,6 +87,14 @@ def _refund(parts: Parts, difference: Difference) -> None:
         same = (ours.status, ours.amount_minor, ours.currency) == (facts.status, facts.amount_minor, facts.currency)
         if same:
             resolve_difference(session, difference_id=difference.id, now=parts.clock.now(session))
+
+
+def _dispute(parts: Parts, difference: Difference) -> datetime | None:
+    """Take over the dispute's state. When it was opened; None where the provider has none."""
+    try:
+        return adopt_dispute(parts, difference.provider_account_id, difference.object_ref).created
+    except ProviderRefused:
+        return None
 
 
 def _as_found(difference: Difference) -> Found:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from billing.db.copy import driver
 from billing.kernel.status import OPEN_PAYMENT, OPEN_REFUND
 from billing.models import Difference
-from billing.providers.listed import ListedCharge, ListedMovement, ListedRefund
+from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
+from billing.queries.reconciling_disputes import DISPUTES, DISPUTES_NOT_LISTED
 
 TABLES = {
     "listed_charge": "charge_ref text, status text, amount_minor bigint, refunded_minor bigint, currency text,"
@@ -21,6 +22,8 @@ TABLES = {
     " metadata_payment uuid, balance_ref text",
     "listed_refund": "refund_ref text, status text, amount_minor bigint, currency text, created timestamptz,"
     " charge_ref text, metadata_refund uuid",
+    "listed_dispute": "dispute_ref text, status text, amount_minor bigint, currency text, created timestamptz,"
+    " charge_ref text",
     "listed_movement": "balance_ref text, type text, source_ref text, amount_minor bigint, fee_minor bigint,"
     " currency text, created timestamptz",
 }
@@ -90,6 +93,18 @@ def load_refunds(session: Session, page: Sequence[ListedRefund]) -> None:
             for each in page
         ),
     )  # fmt: skip
+
+
+def load_disputes(session: Session, page: Sequence[ListedDispute]) -> None:
+    """Add a page."""
+    _load(
+        session,
+        "listed_dispute",
+        (
+            (each.dispute_ref, each.status, each.amount_minor, each.currency, each.created, each.charge_ref)
+            for each in page
+        ),
+    )
 
 
 def load_movements(session: Session, page: Sequence[ListedMovement]) -> None:
@@ -217,7 +232,7 @@ def differences(session: Session, *, account_id: UUID, fee_before: datetime) -> 
     """
     values = {"account": account_id, "fee_before": fee_before}
     streaming = {"stream_results": True, "yield_per": 500}
-    for statement in (_UNKNOWN_CHARGES, _OTHER_CHARGES, _REFUNDS):
+    for statement in (_UNKNOWN_CHARGES, _OTHER_CHARGES, _REFUNDS, DISPUTES):
         with session.execute(text(statement), values, execution_options=streaming) as rows:
             for row in rows:
                 yield Found(*row)
@@ -249,13 +264,13 @@ WHERE f.provider_account_id = :account AND f.status = 'succeeded' AND f.refund_r
 def not_listed(
     session: Session, *, account_id: UUID, from_at: datetime, to_at: datetime, ids: tuple[UUID, UUID]
 ) -> Iterator[Found]:
-    """Our succeeded attempts and refunds, opened in [from, to), that the window does not show.
+    """Our succeeded attempts and refunds, and our disputes, opened in [from, to), that the window does not show.
 
     They may stand just outside it: who accuses asks about each first. `ids` bounds the rows by the time in their ids.
     """
     values = {"account": account_id, "from_at": from_at, "to_at": to_at, "lowest": ids[0], "highest": ids[1]}
     streaming = {"stream_results": True, "yield_per": 500}
-    for statement in (_NOT_LISTED, _REFUNDS_NOT_LISTED):
+    for statement in (_NOT_LISTED, _REFUNDS_NOT_LISTED, DISPUTES_NOT_LISTED):
         with session.execute(text(statement), values, execution_options=streaming) as rows:
             for row in rows:
                 yield Found(*row)
@@ -291,7 +306,8 @@ def lock_difference(session: Session, difference_id: UUID) -> Difference:
 _IN_SIGHT = """
 SELECT d.id, d.kind, d.object_ref FROM billing.difference d
 WHERE d.provider_account_id = :account AND d.resolved_at IS NULL
-  AND (d.object_ref IN (SELECT charge_ref FROM listed_charge) OR d.object_ref IN (SELECT refund_ref FROM listed_refund))
+  AND (d.object_ref IN (SELECT charge_ref FROM listed_charge) OR d.object_ref IN (SELECT refund_ref FROM listed_refund)
+       OR d.object_ref IN (SELECT dispute_ref FROM listed_dispute))
 """
 
 

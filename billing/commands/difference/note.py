@@ -29,6 +29,12 @@ ACTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "movement_differs": ("The provider booked another amount than it charged.", ("reread", "park")),
     "refund_without_record": ("The provider refunded a payment by no order of ours.", ("reread", "park", "discard")),
     "refund_differs": ("A refund is not what our row says.", ("reread", "park")),
+    "dispute_without_record": (
+        "The provider has a dispute of a payment that we could not take over.",
+        ("reread", "park"),
+    ),
+    "dispute_differs": ("A dispute is not what our row says.", ("reread", "park")),
+    "dispute_missing": ("We have a dispute that the provider does not have.", ("reread", "park")),
     "refund_missing": ("A refund succeeded that the provider does not have.", ("reread", "park")),
 }
 """By kind: what it is in billing words, and what may safely be done."""
