@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from billing.commands.ledger.close import close_month
+from billing.commands.ledger.close import close_month, hold_books
 from billing.commands.revenue.recognise import recognise
 from billing.commands.seller.map_account import map_account
 from billing.flows.accrual import accrue_due
@@ -45,6 +45,8 @@ def close(parts: Parts, seller_id: UUID, *, month: date, order: Order) -> Done:
     name = f"{month:%Y-%m}"
     with carry_out(parts, order) as session:
         now = parts.clock.now(session)
+        if order.dry_run:
+            hold_books(session, seller_id=seller_id)
         # A dry run recognises within its own transaction, so that it is taken back with the rest.
         while order.dry_run and recognise(session, now=now, most=BATCH, seller_id=seller_id):
             pass

@@ -32,6 +32,16 @@ def billed(acme: Company) -> Company:
     return acme
 
 
+def test_a_dry_run_takes_the_books_before_the_lines_that_their_writers_wait_for(billed: Company) -> None:
+    """The other way round it holds lines while it waits for a writer, who may wait for one of those lines."""
+    order = Order(actor="ada", reason="only looking", dry_run=True)
+    with billed.counting_statements() as statements:
+        assert close(billed.parts, billed.seller_id, month=JANUARY, order=order).changed
+    books = [place for place, each in enumerate(statements) if "pg_advisory_xact_lock(" in each]
+    lines = [place for place, each in enumerate(statements) if "UPDATE billing.revenue_schedule" in each]
+    assert books[0] < lines[0]
+
+
 def _close(acme: Company, month: date = JANUARY) -> Done:
     return close(acme.parts, acme.seller_id, month=month, order=ORDER)
 

@@ -27,6 +27,14 @@ def month_after(month: date) -> date:
     return (month.replace(day=1) + timedelta(days=31)).replace(day=1)
 
 
+def hold_books(session: Session, *, seller_id: UUID) -> None:
+    """Wait for who writes entries of this seller, and let later ones wait until the transaction ends.
+
+    Taken before anything that a writer of entries may wait for: they lock their lines first.
+    """
+    session.execute(_LOCK, {"lock": BOOKS_LOCK, "seller": str(seller_id)})
+
+
 def close_month(
     session: Session, *, seller_id: UUID, month: date, actor: str, reason: str, now: datetime
 ) -> MonthClose | None:
@@ -35,7 +43,7 @@ def close_month(
     Waits for transactions that are writing entries of this seller, and lets later ones wait for it. A month is never
     opened again. Raises `Refused`: `seller_not_found`, `month_not_over`, `revenue_due`.
     """
-    session.execute(_LOCK, {"lock": BOOKS_LOCK, "seller": str(seller_id)})
+    hold_books(session, seller_id=seller_id)
     seller = session.get(Seller, seller_id, with_for_update={"key_share": True}, populate_existing=True)
     if seller is None:
         raise Refused(Fault("seller", "seller_not_found", "give the code of a seller"))
