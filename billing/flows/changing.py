@@ -30,7 +30,7 @@ from billing.kernel.status import SubscriptionStatus
 from billing.models import Subscription
 from billing.queries.brakes import BrakeKind, require_moving
 from billing.queries.catalog import usable_coupon
-from billing.queries.payout import balance_of, credited_by
+from billing.queries.paying_out import balance_of, credited_by
 from billing.queries.subscription import lock_subscription
 from billing.validators.subscription import NewItem
 

@@ -12,7 +12,7 @@ from billing.commands.ledger.post import post
 from billing.commands.refund.reserve import new_refund
 from billing.kernel.errors import Fault, Refused
 from billing.models import Account, Profile
-from billing.queries.payout import balance_of, charges_of
+from billing.queries.paying_out import balance_of, charges_of
 
 
 def reserve_payout(

@@ -13,7 +13,7 @@ from billing.kernel.ids import new_id
 from billing.kernel.status import RefundStatus
 from billing.models import Invoice, Profile, Refund
 from billing.queries.correction import PaidBy, refundable
-from billing.queries.payout import ChargeLeft
+from billing.queries.paying_out import ChargeLeft
 
 
 def take_refundable(session: Session, *, invoice: Invoice, amount_minor: int | None) -> int:

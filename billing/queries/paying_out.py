@@ -1,4 +1,4 @@
-"""Reads for paying a balance out: what it holds, and which charges can still take money back."""
+"""Reads for paying a customer's balance out: what it holds, and which charges can still take money back."""
 
 from __future__ import annotations
 
