@@ -110,13 +110,15 @@ def keep(parts: Parts, report: Report) -> None:
             rows_seen=sum(each.rows for each in report.checked),
             by_code={each.code: each.violations for each in report.checked},
         )
-        if report.since is None and not report.broken:
-            seal(session, began_at=report.began_at)
         for kind in (FINDING, BY_WITNESS) if report.witnessed else (FINDING,):
             found = _by_thing([each for each in report.violations if each.witnessed == (kind == BY_WITNESS)])
             _raise(session, kind, found, now)
             if len(report.violations) == report.found:
                 _close(session, live_findings(session, kind, report.began_at, whole=report.since is None), found, now)
+    if report.since is None and not report.broken:
+        # By itself: it reads whole tables, and other audits don't wait for that.
+        with parts.begin() as session:
+            seal(session, began_at=report.began_at)
     park_customers(parts, report.violations)
     if report.broken:
         _log.error("audit_found", violations=report.found, codes=sorted({each.code for each in report.violations}))
