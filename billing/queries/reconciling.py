@@ -294,7 +294,7 @@ WHERE d.provider_account_id = :account AND d.resolved_at IS NOT NULL AND d.objec
 def undiscarded(session: Session, account_id: UUID, batch: Sequence[Found]) -> list[Found]:
     """Those that no person has discarded as they are now, in one statement."""
     values = {"account": account_id, "objects": [found.object_ref for found in batch]}
-    discarded = set(session.execute(text(_DISCARDED), values).tuples())
+    discarded = {tuple(row) for row in session.execute(text(_DISCARDED), values)}
     return [found for found in batch if (found.kind, found.object_ref, found.detail) not in discarded]
 
 
