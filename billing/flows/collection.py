@@ -12,12 +12,12 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from billing.commands.invoice.hold import hold_invoice
 from billing.commands.payment.open import open_payments
-from billing.commands.profile.quarantine import quarantine
 from billing.commands.slice.claim import ClaimedSlice, claim, claim_next, end, hold_token
 from billing.commands.slice.cut import cut
 from billing.db.clock import wall_now
 from billing.flows.carrying import may_open, rooms
 from billing.flows.parts import Parts
+from billing.flows.quarantine import park_unsound
 from billing.flows.restoring import recognise
 from billing.flows.sending import Attempt, send_all
 from billing.flows.slices import give_back
@@ -28,7 +28,6 @@ from billing.models import Invoice
 from billing.privacy.redaction import redact_error
 from billing.queries.collection import load_due
 from billing.queries.due import invoices_to_charge
-from billing.queries.soundness import unsound_customers
 from billing.rules.rate import Rank
 
 _log = structlog.get_logger(__name__)
@@ -109,8 +108,7 @@ def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
         hold_token(session, claimed)
         now = parts.clock.now(session)
         members = claimed.member_ids[: may_open(session, claimed.provider_account_id)]
-        for unsound in unsound_customers(session, claimed.member_ids):
-            quarantine(session, profile_id=unsound.profile_id, detail=unsound.detail, now=now)
+        park_unsound(session, claimed.member_ids, now=now)
         due = load_due(session, invoices=members, now=now)
         opened = open_payments(session, due, now=now, wall=wall_now(session), lease_s=parts.settings.lease_s)
         attempts = [Attempt.of(payment, sent_before=False) for payment in opened.payments]

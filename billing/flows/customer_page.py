@@ -24,7 +24,7 @@ from billing.kernel.period import zone_info
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentMethod, Profile, ProviderAccount, Seller
 from billing.privacy.link import LinkKind
-from billing.queries.on_session import last_attempts, paid_of_late, payable, tries_of_late
+from billing.queries.on_session import is_held, last_attempts, paid_of_late, payable, tries_of_late
 from billing.queries.payment_method import default_method, the_provider_account
 from billing.rules.dunning import DeclineClass, classify
 from billing.validators.payment_method import Consent
@@ -97,7 +97,8 @@ def show(parts: Parts, token: str) -> Shown:
             paid = [*paid, linked]
         bills = [_bill(invoice, last.get(invoice.id), zone=zone, now=now) for invoice in open_]
         method = default_method(session, profile.id)
-        message = _message(profile, linked, open_, last, method, paid=bool(paid))
+        held = bool(open_) and is_held(session, open_[0])
+        message = _message(linked, open_, last, method, paid=bool(paid), held=held)
         code = _account(session, method)
         left: dict[str, int] = defaultdict(int)
         for bill in bills:
@@ -169,13 +170,13 @@ def _opened(parts: Parts, session: Session, token: str) -> tuple[Profile, UUID |
 
 
 def _message(
-    profile: Profile,
     linked: Invoice | None,
     open_: Sequence[Invoice],
     last: dict[UUID, Payment],
     method: PaymentMethod | None,
     *,
     paid: bool,
+    held: bool,
 ) -> str | None:
     if not open_:
         if linked is not None:
@@ -183,7 +184,7 @@ def _message(
         return "just_paid" if paid else "nothing_owed"
     if any(_is_under_way(last.get(invoice.id)) for invoice in open_):
         return "payment_in_flight"
-    if profile.hold_id is not None or open_[0].hold_id is not None:
+    if held:
         return "on_hold"
     return _last_word(last.get(open_[0].id), method)
 

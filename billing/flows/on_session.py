@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from billing.commands.payment.open_on_session import open_on_session
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
+from billing.flows.quarantine import park_unsound
 from billing.flows.resolution import read_questions, settle_all
 from billing.flows.sending import Attempt, send_all
 from billing.kernel.errors import Fault, Refused
@@ -81,8 +82,11 @@ def pay(parts: Parts, *, profile_id: UUID, upto: UUID | None = None) -> Tried:
 def _taken_up(parts: Parts, profile_id: UUID, upto: UUID | None) -> tuple[UUID, bool]:
     """The customer's attempt: a new one, sent, or the one that waits for them; and whether its method is outdated."""
     with parts.begin() as session:
-        invoices = payable(session, profile_id, upto=upto)
-        to_pay = lock_to_pay(session, invoices[0].id) if invoices else None
+        oldest = [invoice.id for invoice in payable(session, profile_id, upto=upto)[:1]]
+        park_unsound(session, oldest, now=parts.clock.now(session))
+    # What was parked stays so, whatever is refused below.
+    with parts.begin() as session:
+        to_pay = lock_to_pay(session, oldest[0]) if oldest else None
         if to_pay is None:
             raise Refused(Fault("invoice", "nothing_owed", "there is nothing to pay"))
         waiting = _waits_for_customer(to_pay)

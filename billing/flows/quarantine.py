@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from billing.commands.profile.quarantine import quarantine
 from billing.flows.audit import Violation
 from billing.flows.parts import Parts
-from billing.queries.soundness import customer_of
+from billing.queries.soundness import customer_of, unsound_customers
 
 PARKING = frozenset("P1 P2 P3 P4 P5 P6 P7 P8 P9 L4 L5 L7 L8 N4 N6 R1 R2 R3".split())
 """Invariants about one customer's money, documents and periods. What is only late (R6, J3, C1) parks nobody."""
+
+
+def park_unsound(session: Session, invoices: Sequence[UUID], *, now: datetime) -> None:
+    """Park whoever has one of these open invoices whose debt the books don't confirm, before anything is charged."""
+    for unsound in unsound_customers(session, invoices):
+        quarantine(session, profile_id=unsound.profile_id, detail=unsound.detail, now=now)
 
 
 def park_customers(parts: Parts, violations: Iterable[Violation]) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from billing.kernel.status import InvoiceStatus, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, Profile
+from billing.queries.brakes import BrakeKind, moving
 from billing.queries.invoice import lock_invoice
 from billing.queries.payment_method import customer_ref, default_method
 
@@ -31,6 +32,7 @@ class ToPay:
     intents: list[PaymentIntent]
     """By generation."""
     held: bool
+    """By a hold or a brake."""
 
 
 def payable(session: Session, profile_id: UUID, *, upto: UUID | None = None) -> Sequence[Invoice]:
@@ -70,8 +72,15 @@ def lock_to_pay(session: Session, invoice_id: UUID) -> ToPay | None:
         customer_ref=ref,
         attempts=list(session.scalars(attempts.execution_options(populate_existing=True))),
         intents=list(session.scalars(intents.execution_options(populate_existing=True))),
-        held=(invoice.hold_id or session.get_one(Profile, invoice.profile_id).hold_id) is not None,
+        held=is_held(session, invoice),
     )
+
+
+def is_held(session: Session, invoice: Invoice) -> bool:
+    """Whether a hold of the invoice or its customer, or a brake, keeps it from being charged."""
+    if invoice.hold_id is not None or session.get_one(Profile, invoice.profile_id).hold_id is not None:
+        return True
+    return not moving(session, BrakeKind.COLLECT, [invoice.profile_id])
 
 
 def last_attempts(session: Session, invoices: Sequence[UUID]) -> dict[UUID, Payment]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 import requests
 from sqlalchemy import text
 
-from billing.flows import on_session, renewal, resolution
+from billing.flows import braking, on_session, renewal, resolution
 from billing.flows.on_session import Paying
+from billing.flows.order import Order
+from billing.flows.sending import send_all
 from billing.kernel.errors import Refused
 from billing.kernel.status import InvoiceStatus, PaymentStatus, SubscriptionStatus
-from billing.models import Invoice
+from billing.models import Invoice, Profile
+from billing.queries.brakes import BrakeKind
 from billing.queue.names import RENEWALS_BILL
 from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company, company
@@ -348,3 +352,53 @@ def test_what_never_reached_the_provider_may_be_asked_for_again_at_once(acme: Co
     acme.settle()
     kinds = [(payment.kind, payment.status) for payment in acme.payments()]
     assert kinds == [("on_session", PaymentStatus.NOT_SENT), ("on_session", PaymentStatus.SUCCEEDED)]
+
+
+def test_while_charging_is_stopped_nothing_is_opened_and_no_try_is_used_up(acme: Company) -> None:
+    profile_id = acme.customer("one")
+    acme.subscribe("one", "one-basic")
+    _issue(acme)
+    before = _invoice(acme)
+    braking.stop(acme.parts, BrakeKind.COLLECT, order=Order("ada", "the prices look wrong"))
+    assert _code(acme, profile_id) == "on_hold"
+    after = _invoice(acme)
+    assert acme.payments() == []
+    assert (after.charge_not_before, after.next_attempt_at) == (None, before.next_attempt_at)
+
+
+def test_a_brake_between_the_opening_and_the_call_leaves_the_schedule_alone(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile_id = acme.customer("one")
+    acme.subscribe("one", "one-basic")
+    _issue(acme)
+    before = _invoice(acme)
+
+    def stopped_meanwhile(*given: Any, **named: Any) -> None:
+        braking.stop(acme.parts, BrakeKind.COLLECT, order=Order("ada", "the prices look wrong"))
+        send_all(*given, **named)
+
+    monkeypatch.setattr(on_session, "send_all", stopped_meanwhile)
+    assert on_session.pay(acme.parts, profile_id=profile_id).status is Paying.NOT_TRIED
+    after = _invoice(acme)
+    assert (after.charge_not_before, after.next_attempt_at) == (None, before.next_attempt_at)
+    assert _charges(acme) == 0
+
+
+def test_a_debt_that_the_books_do_not_confirm_is_not_charged_and_its_customer_is_parked(acme: Company) -> None:
+    profile_id = acme.customer("one")
+    acme.subscribe("one", "one-basic")
+    _issue(acme)
+    _set_remaining(acme, 1000)
+    assert _code(acme, profile_id) == "on_hold"
+    assert acme.payments() == []
+    with acme.begin() as session:
+        assert session.get_one(Profile, profile_id).hold_id is not None
+    assert [item.kind for item in acme.work_items()] == ["customer_quarantined"]
+    _set_remaining(acme, 1190)
+
+
+def _set_remaining(acme: Company, amount: int) -> None:
+    with acme.parts.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE billing.invoice SET amount_remaining_minor = :amount"), {"amount": amount})

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.commands.invoice.resume import resume
 from billing.kernel.status import COLLECTABLE, PaymentKind, PaymentStatus
 from billing.queries.collection import lock_attempts
 
@@ -18,8 +19,8 @@ def put_back(session: Session, held: Sequence[tuple[UUID, int]], *, now: datetim
     """Close as `not_sent` those of (attempt, token) that are still prepared and in our hands. Returns their number.
 
     Their invoice, where it still asks for money, is due at once: it is the hold or the brake that keeps it. The same
-    attempt is then sent under its own key; what customers began themselves they begin again. One that was sent before,
-    or that another worker holds, is left alone.
+    attempt is then sent under its own key; what customers began themselves they begin again,
+    and the schedule goes on. One that was sent before, or that another worker holds, is left alone.
     """
     tokens = dict(held)
     done = 0
@@ -28,7 +29,9 @@ def put_back(session: Session, held: Sequence[tuple[UUID, int]], *, now: datetim
             continue
         payment.status, payment.closed_at, payment.reason = PaymentStatus.NOT_SENT, now, STOPPED
         payment.lease_until = payment.next_check_at = None
-        if invoice.status in COLLECTABLE and payment.kind != PaymentKind.ON_SESSION:
+        if payment.kind == PaymentKind.ON_SESSION:
+            resume(invoice)
+        elif invoice.status in COLLECTABLE:
             invoice.next_attempt_at, invoice.extra_try = now, not payment.scheduled
         done += 1
     session.flush()
