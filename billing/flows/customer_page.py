@@ -21,11 +21,11 @@ from billing.flows.parts import Parts
 from billing.flows.payment_methods import MethodStarted
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.period import zone_info
-from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentKind, PaymentStatus
+from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, MethodStatus, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentMethod, Profile, ProviderAccount, Seller
 from billing.privacy.link import LinkKind
 from billing.queries.on_session import is_held, last_attempts, paid_of_late, payable, tries_of_late
-from billing.queries.payment_method import default_method, the_provider_account
+from billing.queries.payment_method import default_method, newest_active, the_provider_account
 from billing.rules.dunning import DeclineClass, classify
 from billing.validators.payment_method import Consent
 
@@ -151,16 +151,21 @@ def begin_card(parts: Parts, token: str, *, text_version: str) -> MethodStarted:
 
 
 def finish_card(parts: Parts, token: str, method_id: UUID) -> None:
-    """The provider has the card: from now on it is what charges use. Safe to repeat.
+    """The provider has the card: from now on it is what charges use, unless one that was begun later is there already.
 
-    Raises `Refused`: of the link, `payment_method_not_found`, and as `payment_methods.complete` does.
+    A choice of the card tries what is owed, outside the schedule; so a repeat chooses nothing again. Raises `Refused`:
+    of the link, `payment_method_not_found`, and as `payment_methods.complete` and `make_default` do.
     """
     with parts.begin() as session:
         profile, _ = _opened(parts, session, token)
         method = session.get(PaymentMethod, method_id)
         if method is None or method.profile_id != profile.id:
             raise Refused(Fault("payment_method", "payment_method_not_found", "begin again"))
-    payment_methods.complete(parts, method_id=method_id)
+    card = payment_methods.complete(parts, method_id=method_id)
+    with parts.begin() as session:
+        newest = newest_active(session, card.profile_id)
+    if newest is not None and newest.id > card.id and card.status == MethodStatus.ACTIVE:
+        return
     payment_methods.make_default(parts, method_id=method_id)
 
 

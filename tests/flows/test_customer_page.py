@@ -1,0 +1,92 @@
+"""The customer's page: a card that was given becomes what charges use, once; a replaced invoice leads on."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+import requests
+from sqlalchemy import text
+
+from billing.flows import customer_page, links
+from billing.kernel.errors import Refused
+from billing.models import PaymentMethod
+from billing.queries.payment_method import default_method
+from tests.flows.company import Company
+
+DECLINED, DECLINED_TOO = "pm_card_chargeCustomerFail", "pm_card_visa_chargeDeclinedInsufficientFunds"
+
+
+def _token(acme: Company, profile_id: UUID) -> str:
+    with acme.parts.begin() as session:
+        return links.profile_link(acme.parts, session, profile_id).rpartition("/")[2]
+
+
+def _give(acme: Company, token: str, card: str) -> UUID:
+    """What the customer's browser does with the provider's form."""
+    begun = customer_page.begin_card(acme.parts, token, text_version="page-1-en")
+    answer = requests.post(
+        f"{acme.witness_url}/v1/setup_intents/{begun.setup_ref}/confirm",
+        data={"payment_method": card},
+        headers={"Authorization": "Bearer sk_test_company"},
+        timeout=5,
+    )
+    answer.raise_for_status()
+    customer_page.finish_card(acme.parts, token, begun.method_id)
+    return begun.method_id
+
+
+def _default(acme: Company, profile_id: UUID) -> UUID | None:
+    with acme.begin() as session:
+        method = default_method(session, profile_id)
+        return method.id if method is not None else None
+
+
+@pytest.fixture
+def owing(acme: Company) -> UUID:
+    profile_id = acme.customer("one", method=None)
+    acme.subscribe("one", "one-basic")
+    acme.settle()
+    return profile_id
+
+
+def test_a_new_card_is_what_charges_use(acme: Company, owing: UUID) -> None:
+    token = _token(acme, owing)
+    _give(acme, token, DECLINED)
+    second = _give(acme, token, DECLINED_TOO)
+    assert _default(acme, owing) == second
+
+
+def test_cards_that_were_given_are_not_tried_in_turn_by_finishing_them_again(acme: Company, owing: UUID) -> None:
+    token = _token(acme, owing)
+    cards = [_give(acme, token, DECLINED), _give(acme, token, DECLINED_TOO)]
+    acme.settle()
+    tried = len(acme.payments())
+    for _ in range(3):
+        for card in cards:
+            customer_page.finish_card(acme.parts, token, card)
+            acme.settle()
+    assert _default(acme, owing) == cards[1]
+    assert len(acme.payments()) == tried
+
+
+def test_a_finish_whose_answer_was_lost_still_makes_the_newest_card_the_default(acme: Company, owing: UUID) -> None:
+    token = _token(acme, owing)
+    first, second = _give(acme, token, DECLINED), _give(acme, token, DECLINED_TOO)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.payment_method SET is_default = FALSE WHERE id = :id"), {"id": second})
+        session.execute(text("UPDATE billing.payment_method SET is_default = TRUE WHERE id = :id"), {"id": first})
+    customer_page.finish_card(acme.parts, token, second)
+    assert _default(acme, owing) == second
+
+
+def test_a_removed_card_is_not_taken_for_saved(acme: Company, owing: UUID) -> None:
+    token = _token(acme, owing)
+    card = _give(acme, token, DECLINED)
+    with acme.parts.begin() as session:
+        session.get_one(PaymentMethod, card).is_default = False
+        session.flush()
+        session.get_one(PaymentMethod, card).status = "detached"
+    with pytest.raises(Refused) as refused:
+        customer_page.finish_card(acme.parts, token, card)
+    assert refused.value.code == "payment_method_not_active"
