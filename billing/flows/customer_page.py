@@ -24,7 +24,7 @@ from billing.kernel.period import zone_info
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, MethodStatus, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentMethod, Profile, ProviderAccount, Seller
 from billing.privacy.link import LinkKind
-from billing.queries.on_session import is_held, last_attempts, paid_of_late, payable, tries_of_late
+from billing.queries.on_session import in_its_place, is_held, last_attempts, paid_of_late, payable, tries_of_late
 from billing.queries.payment_method import default_method, newest_active, the_provider_account
 from billing.rules.dunning import DeclineClass, classify
 from billing.validators.payment_method import Consent
@@ -171,7 +171,7 @@ def finish_card(parts: Parts, token: str, method_id: UUID) -> None:
 
 def _opened(parts: Parts, session: Session, token: str) -> tuple[Profile, UUID | None]:
     link, profile = opened_link(parts, session, token)
-    return profile, link.subject if link.kind is LinkKind.INVOICE else None
+    return profile, in_its_place(session, link.subject) if link.kind is LinkKind.INVOICE else None
 
 
 def _message(

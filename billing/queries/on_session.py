@@ -53,6 +53,12 @@ def payable(session: Session, profile_id: UUID, *, upto: UUID | None = None) -> 
     return found[: place + 1]
 
 
+def in_its_place(session: Session, invoice_id: UUID) -> UUID:
+    """The invoice that stands where this one stood: itself, unless it was replaced, maybe several times."""
+    found: UUID = session.execute(_IN_ITS_PLACE, {"invoice": invoice_id}).scalar_one()
+    return found
+
+
 def lock_to_pay(session: Session, invoice_id: UUID) -> ToPay | None:
     """Lock the invoice and read the rest; None where it wants no money any more."""
     lock_invoice(session, invoice_id)
@@ -106,6 +112,18 @@ def paid_of_late(session: Session, profile_id: UUID) -> list[Invoice]:
         )
     )
 
+
+_IN_ITS_PLACE = text(
+    """
+    WITH RECURSIVE stood (id, status, place) AS (
+        SELECT id, status, 0 FROM billing.invoice WHERE id = :invoice
+        UNION ALL
+        SELECT i.id, i.status, s.place + 1 FROM stood s JOIN billing.invoice i ON i.corrects_id = s.id
+        WHERE s.status = 'replaced' AND i.kind = 'invoice'
+    )
+    SELECT id FROM stood ORDER BY place DESC LIMIT 1
+    """
+)
 
 _TRIES = text(
     """

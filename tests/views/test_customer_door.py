@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from flask.testing import FlaskClient
 
-from billing.flows import links, operating
+from billing.flows import links, operating, replacing
 from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.kernel.ids import new_id
@@ -165,6 +165,21 @@ def test_an_invoice_that_was_written_off_says_whom_to_ask(acme: Company, browser
     path = _invoice_path(acme)
     operating.mark_uncollectible(acme.parts, acme.invoices()[0].id, order=Order("ada", "insolvent"))
     assert "is closed. Please contact Acme GmbH" in browser.get(path).text
+
+
+def test_an_invoice_that_was_replaced_leads_on_to_the_one_in_its_place(acme: Company, browser: FlaskClient) -> None:
+    profile_id = _owing(acme)
+    path = _invoice_path(acme)
+    for reason in ("a wrong address", "and a wrong tax id"):
+        (standing,) = [each for each in acme.invoices() if each.status == "open"]
+        replacing.replace_invoice(acme.parts, standing.id, order=Order("ada", reason))
+    (standing,) = [each for each in acme.invoices() if each.status == "open"]
+    page = browser.get(path).text
+    assert standing.number in page
+    assert "€11.90" in page
+    acme.give_method(profile_id, "pm_card_visa")
+    assert browser.post(path + "/attempts", json={}).json["status"] == "paid"
+    assert f"Invoice {standing.number} is paid. Thank you." in browser.get(path).text
 
 
 def test_opening_a_page_changes_nothing(acme: Company, browser: FlaskClient) -> None:
