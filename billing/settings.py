@@ -37,6 +37,8 @@ class Settings(BaseSettings):
 
     billing_public_url: str | None = None
     """Where customers reach this service's pages, such as https://pay.example.com; without it there are no links."""
+    billing_proxies: int = Field(default=0, ge=0)
+    """How many proxies stand before the web application: the last so many say who asks (`X-Forwarded-For`)."""
     billing_link_days: int = 30
     """How long a link to the customer's page is good (days of wall time)."""
 

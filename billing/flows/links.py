@@ -12,7 +12,7 @@ from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.models import Invoice, Profile
-from billing.privacy.link import KEY_PURPOSE, Link, LinkKind, read, sign
+from billing.privacy.link import KEY_PURPOSE, Link, LinkKind, genuine, read, sign
 from billing.queries.profile import lock_profile
 
 _MEND = "set it to the address at which customers reach this service, such as https://pay.example.com"
@@ -59,6 +59,11 @@ def revoke_links(parts: Parts, profile_id: UUID, *, order: Order) -> Done:
         )
         account = profile.account_id
     return Done(profile_id, account, changed=True, told="links handed out so far open nothing any more")
+
+
+def require_genuine(parts: Parts, token: str) -> None:
+    """Ask nobody, not even the database, whether we signed the token. Raises `Refused` (`link_invalid`)."""
+    genuine(parts.keyring.derive_all(KEY_PURPOSE), token)
 
 
 def opened_link(parts: Parts, session: Session, token: str) -> tuple[Link, Profile]:

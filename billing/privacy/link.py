@@ -55,7 +55,18 @@ def sign(key: bytes, link: Link) -> str:
 def read(keys: Sequence[bytes], token: str, *, wall: datetime) -> Link:
     """What the token says, signed under any of `keys`. `wall` is wall time.
 
-    Raises `Refused`: `link_invalid` (altered, cut off, another purpose's), `link_expired`.
+    Raises `Refused`: as `genuine` does, `link_expired`.
+    """
+    link = genuine(keys, token)
+    if wall >= link.expires_at:
+        raise Refused(Fault("link", "link_expired", "ask for a new link"))
+    return link
+
+
+def genuine(keys: Sequence[bytes], token: str) -> Link:
+    """What the token says if we signed it, whether it still opens anything or not.
+
+    Raises `Refused`: `link_invalid` (altered, cut off, another purpose's).
     """
     raw = _decoded(token)
     head, mac = raw[: _HEAD.size], raw[_HEAD.size :]
@@ -64,10 +75,7 @@ def read(keys: Sequence[bytes], token: str, *, wall: datetime) -> Link:
     version, kind, subject, epoch, end = _HEAD.unpack(head)
     if version != _VERSION:
         raise _invalid()
-    link = Link(LinkKind(kind), UUID(bytes=subject), epoch, datetime.fromtimestamp(end, UTC))
-    if wall >= link.expires_at:
-        raise Refused(Fault("link", "link_expired", "ask for a new link"))
-    return link
+    return Link(LinkKind(kind), UUID(bytes=subject), epoch, datetime.fromtimestamp(end, UTC))
 
 
 def _decoded(token: str) -> bytes:

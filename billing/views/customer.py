@@ -11,19 +11,18 @@ from typing import Any
 import structlog
 from babel import Locale
 from babel.dates import format_date
-from flask import Blueprint, Response, make_response, render_template
-from sqlalchemy.exc import DBAPIError
+from flask import Blueprint, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from billing.flows import customer_page as flow
 from billing.flows.customer_page import Shown
 from billing.flows.parts import Parts
-from billing.kernel.errors import Refused
 from billing.mail.letter import money
 from billing.rules.language import LANGUAGES
+from billing.views.gate import Gate
 from billing.views.headers import page_headers
 from billing.views.localising import Texts, texts, visitors_texts
-from billing.views.steps import add_steps, refused, seen
+from billing.views.steps import BROKEN, add_steps, refused, seen
 
 _log = structlog.get_logger(__name__)
 
@@ -45,6 +44,7 @@ _TONES = {
 def customer_page(parts: Parts) -> Blueprint:
     """The page over these parts."""
     door = Blueprint("pay", __name__, template_folder="templates")
+    gate = Gate(parts)
 
     @door.after_request
     def guard(response: Response) -> Response:
@@ -59,7 +59,7 @@ def customer_page(parts: Parts) -> Blueprint:
             return error
         trace = "".join(traceback.format_tb(error.__traceback__))[-4000:]
         _log.error("page_failed", error=type(error).__name__, trace=trace)
-        return refused("unavailable", 500)
+        return _closed("unavailable", 500) if request.endpoint == "pay.page" else refused("unavailable", 500)
 
     @door.get("/pay-assets/<name>")
     def asset(name: str) -> Response:
@@ -71,16 +71,21 @@ def customer_page(parts: Parts) -> Blueprint:
 
     @door.get("/pay/<token>")
     def page(token: str) -> Response:
-        words = visitors_texts()
         try:
+            gate.enter(token)
             shown = flow.show(parts, token)
-        except (Refused, DBAPIError) as error:
-            code, status = seen(error)
-            return _html("closed.html", status, words=words, told=words.message(code.removeprefix("link_")))
-        return _html("page.html", 200, **_values(parts, shown, words), base=f"/pay/{token}")
+        except BROKEN as error:
+            return _closed(*seen(error))
+        return _html("page.html", 200, **_values(parts, shown, visitors_texts()), base=f"/pay/{token}")
 
-    add_steps(door, parts)
+    add_steps(door, parts, gate)
     return door
+
+
+def _closed(code: str, status: int) -> Response:
+    """The page of one sentence, where there is nothing else to show."""
+    words = visitors_texts()
+    return _html("closed.html", status, words=words, told=words.message(code.removeprefix("link_")))
 
 
 def _values(parts: Parts, shown: Shown, words: Texts) -> dict[str, Any]:

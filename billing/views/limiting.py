@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 
 WINDOW_S = 60.0
 MOST = 60
+"""Requests with one link."""
+MOST_BY_ADDRESS = 300
+"""Requests from one address: an office of customers behind one, and far too few to guess at links."""
 _REMEMBERED = 10_000
 
 
@@ -18,10 +22,19 @@ class Window:
         self._began = time.monotonic()
         self._counts: dict[str, int] = {}
 
-    def allows(self, name: str) -> bool:
+    def allows(self, name: str, *, most: int) -> bool:
         """Count one more; False where that is too many."""
         with self._lock:
             if time.monotonic() - self._began > WINDOW_S or len(self._counts) >= _REMEMBERED:
                 self._began, self._counts = time.monotonic(), {}
             self._counts[name] = self._counts.get(name, 0) + 1
-            return self._counts[name] <= MOST
+            return self._counts[name] <= most
+
+
+def network(address: str | None) -> str:
+    """What is counted as one visitor: an address of IPv4, and of IPv6 the 64 bits that one line is given."""
+    try:
+        known = ipaddress.ip_address(address or "")
+    except ValueError:
+        return ""
+    return str(known) if known.version == 4 else str(ipaddress.ip_network((known, 64), strict=False))

@@ -13,13 +13,14 @@ from uuid import UUID
 import structlog
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from billing.flows import customer_page as flow
 from billing.flows.customer_page import Shown
 from billing.flows.on_session import Paying, Tried
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
-from billing.views.limiting import Window
+from billing.views.gate import Gate
 from billing.views.localising import visitors_texts
 
 _log = structlog.get_logger(__name__)
@@ -27,26 +28,34 @@ _log = structlog.get_logger(__name__)
 CONSENT_VERSION = "page-2026-11"
 """Raise it whenever the sentence `consent` changes; the language is written behind it."""
 
-_LINK = {"link_invalid": 404, "link_expired": 410, "link_revoked": 410}
+BROKEN = (Refused, DBAPIError, PoolTimeout, ProviderUnavailable, ProviderUncertain, ProviderRefused)
+"""What `seen` has a code for."""
+
+_STATUS = {
+    "link_invalid": 404,
+    "link_expired": 410,
+    "link_revoked": 410,
+    "body_too_large": 413,
+    "too_many_tries": 429,
+}
 _BODY_LIMIT = 1024
-_LONGEST_LINK = 64
+"""Bytes."""
 
 
-def add_steps(door: Blueprint, parts: Parts) -> None:
+def add_steps(door: Blueprint, parts: Parts, gate: Gate) -> None:
     """The addresses under `/pay/<token>/`."""
-    window = Window()
 
     @door.get("/pay/<token>/state")
     def state(token: str) -> Response:
-        return _answered(window, token, lambda: _state(flow.show(parts, token)))
+        return _answered(gate, token, lambda: _state(flow.show(parts, token)))
 
     @door.post("/pay/<token>/attempts")
     def attempt(token: str) -> Response:
-        return _answered(window, token, lambda: _tried(flow.pay(parts, token)))
+        return _answered(gate, token, lambda: _tried(flow.pay(parts, token)))
 
     @door.post("/pay/<token>/attempts/<uuid:payment_id>")
     def look(token: str, payment_id: UUID) -> Response:
-        return _answered(window, token, lambda: _tried(flow.come_back(parts, token, payment_id)))
+        return _answered(gate, token, lambda: _tried(flow.come_back(parts, token, payment_id)))
 
     @door.post("/pay/<token>/cards")
     def card(token: str) -> Response:
@@ -57,7 +66,7 @@ def add_steps(door: Blueprint, parts: Parts) -> None:
             started = flow.begin_card(parts, token, text_version=version)
             return {"card": str(started.method_id), "secret": started.client_secret}
 
-        return _answered(window, token, begin)
+        return _answered(gate, token, begin)
 
     @door.post("/pay/<token>/cards/<uuid:method_id>")
     def card_done(token: str, method_id: UUID) -> Response:
@@ -65,18 +74,17 @@ def add_steps(door: Blueprint, parts: Parts) -> None:
             flow.finish_card(parts, token, method_id)
             return {"status": "saved"}
 
-        return _answered(window, token, finish)
+        return _answered(gate, token, finish)
 
 
-def _answered(window: Window, token: str, act: Callable[[], dict[str, Any]]) -> Response:
+def _answered(gate: Gate, token: str, act: Callable[[], dict[str, Any]]) -> Response:
     """JSON for the page's script; what is refused carries its sentence in the visitor's language."""
-    if not window.allows(token[:_LONGEST_LINK]):
-        return refused("too_many_tries", 429)
     try:
+        gate.enter(token)
         if request.method == "POST":
             _require_own_script()
         return jsonify(act())
-    except (Refused, DBAPIError, ProviderUnavailable, ProviderUncertain, ProviderRefused) as error:
+    except BROKEN as error:
         code, status = seen(error)
         return refused(code, status)
 
@@ -92,9 +100,8 @@ def refused(code: str, status: int) -> Response:
 def seen(error: Exception) -> tuple[str, int]:
     """Code and status of what went wrong. Nothing of the error's own text leaves."""
     if isinstance(error, Refused):
-        status = 429 if error.code == "too_many_tries" else _LINK.get(error.code, 409)
-        return error.code, status
-    if isinstance(error, DBAPIError):
+        return error.code, _STATUS.get(error.code, 409)
+    if isinstance(error, DBAPIError | PoolTimeout):
         _log.error("page_without_database", error=type(error).__name__)
         return "unavailable", 503
     _log.warning("page_without_provider", error=type(error).__name__)
@@ -106,12 +113,20 @@ def _require_own_script() -> None:
     if request.mimetype != "application/json" or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise Refused(Fault("request", "not_from_this_page", "use the page itself"))
     if (request.content_length or 0) > _BODY_LIMIT:
-        raise Refused(Fault("body", "body_too_large", f"send at most {_BODY_LIMIT} bytes"))
+        raise _too_large()
 
 
 def _body() -> dict[str, Any]:
+    # A body that comes in chunks has no length beforehand: it is cut one byte behind what is allowed.
+    request.max_content_length = _BODY_LIMIT + 1
+    if len(request.get_data()) > _BODY_LIMIT:
+        raise _too_large()
     given = request.get_json(silent=True)
     return given if isinstance(given, dict) else {}
+
+
+def _too_large() -> Refused:
+    return Refused(Fault("body", "body_too_large", f"send at most {_BODY_LIMIT} bytes"))
 
 
 def _tried(tried: Tried) -> dict[str, Any]:

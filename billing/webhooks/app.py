@@ -6,6 +6,8 @@ import redis
 from flask import Flask, Response, jsonify
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from billing.flows.parts import Parts
 from billing.webhooks.metrics import metrics_door
@@ -17,6 +19,8 @@ _PROBE_S = 2.0
 def create_app(parts: Parts) -> Flask:
     """An application over these parts. Errors never echo their input."""
     app = Flask("billing")
+    # Of what proxies say only the visitor's address is believed, and only as many of them as stand before us.
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=parts.settings.billing_proxies, x_proto=0)  # type: ignore[method-assign]
     app.register_blueprint(stripe_door(parts))
     app.register_blueprint(metrics_door(parts))
 
@@ -36,7 +40,7 @@ def _database(parts: Parts) -> bool:
     try:
         with parts.begin() as session:
             session.execute(text("SELECT 1"))
-    except DBAPIError:
+    except (DBAPIError, PoolTimeout):
         return False
     return True
 

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from billing.flows.inbox import Delivery, receive_all
 from billing.flows.parts import Parts
@@ -54,7 +55,7 @@ def take(parts: Parts, code: str, deliveries: Sequence[Delivery]) -> list[Answer
         ]
     except Refused as refused:
         return [_answer(refused, code) for _ in deliveries]
-    except DBAPIError as error:
+    except (DBAPIError, PoolTimeout) as error:
         _log.error("delivery_not_stored", error=type(error).__name__)
         return [_refusal(Fault("database", "unavailable", "deliver again later"), 503) for _ in deliveries]
 
