@@ -27,7 +27,7 @@ from billing.views.steps import BROKEN, add_steps, refused, seen
 _log = structlog.get_logger(__name__)
 
 _ASSETS = Path(__file__).parent / "assets"
-_KINDS = {"page.js": "text/javascript", "page.css": "text/css"}
+_KINDS = {"page.js": "text/javascript", "return.js": "text/javascript", "page.css": "text/css"}
 _VERSIONS = {name: hashlib.sha256((_ASSETS / name).read_bytes()).hexdigest()[:12] for name in _KINDS}
 _LOCALES = {"en": "en_GB"}
 """Where the language alone would write days as few of its readers here do."""
@@ -59,7 +59,8 @@ def customer_page(parts: Parts) -> Blueprint:
             return error
         trace = "".join(traceback.format_tb(error.__traceback__))[-4000:]
         _log.error("page_failed", error=type(error).__name__, trace=trace)
-        return _closed("unavailable", 500) if request.endpoint == "pay.page" else refused("unavailable", 500)
+        for_a_person = request.endpoint in ("pay.page", "pay.returned")
+        return _closed("unavailable", 500) if for_a_person else refused("unavailable", 500)
 
     @door.get("/pay-assets/<name>")
     def asset(name: str) -> Response:
@@ -68,6 +69,11 @@ def customer_page(parts: Parts) -> Blueprint:
         response = Response((_ASSETS / name).read_bytes(), mimetype=_KINDS[name])
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
+
+    @door.get("/pay-return")
+    def returned() -> Response:
+        words = visitors_texts()
+        return _html("return.html", 200, words=words, told=words.message("returned"))
 
     @door.get("/pay/<token>")
     def page(token: str) -> Response:

@@ -64,6 +64,26 @@ def test_a_customer_without_a_card_gives_one_and_has_paid_and_only_the_provider_
     assert _charged(acme) == 1
 
 
+def test_the_provider_is_not_told_the_link_and_the_way_back_finishes_the_card(acme: Company, visitor: Visitor) -> None:
+    link = visitor.open_profile(_owing(acme, None)).url
+    visitor.page.route("**/cards/*", lambda route: route.abort())
+    visitor.type_card(GOOD)
+    visitor.save()
+    visitor.page.locator("#problem", has_text="can't be reached").wait_for()
+    witness = requests.get(f"{acme.witness_url}/_sandbox/requests", timeout=5).text
+    back = link.partition("/pay/")[0] + "/pay-return?lang=en"
+    assert back in witness
+    assert link.rpartition("/")[2] not in witness
+    visitor.page.unroute("**/cards/*")
+    visitor.complaints.remove("Failed to load resource: net::ERR_FAILED")
+    visitor.page.goto(f"{back}&setup_intent=seti_1&setup_intent_client_secret=seti_1_secret_2")
+    visitor.page.wait_for_url("**/pay/*")
+    visitor.page.get_by_text("Visa ending in 4242").wait_for()
+    visitor.page.goto(back)
+    visitor.reads("open the link that was sent to you")
+    assert [method.status for method in _methods(acme)] == ["active"]
+
+
 def test_the_bank_is_asked_and_the_customer_confirms(acme: Company, visitor: Visitor) -> None:
     profile_id = _owing(acme, AUTHENTICATE)
     visitor.open_profile(profile_id)

@@ -58,13 +58,13 @@ def read(stand_in: StandIn, _: str, wish: Any) -> Json:
 
 
 def confirm_setup(stand_in: StandIn, _: str, wish: Any) -> Json:
-    """`{"client_secret", "number", "expiry", "cvc"}`: a card is typed in and the set-up confirmed with it."""
+    """`{"client_secret", "return_url", "number", "expiry", "cvc"}`: a card is typed in, the set-up confirmed."""
     wish = wish if isinstance(wish, dict) else {}
     name = _test_card(wish)
 
     def act(call: Call, found: Stored) -> Json:
         requestlog.write(call.tx, _entry(wish, found.account), call.now)
-        call.params = {"payment_method": name, "return_url": "https://page.invalid/"}
+        call.params = {"payment_method": name, "return_url": wish.get("return_url", "https://page.invalid/")}
         call.args = {"id": found.id}
         try:
             return _shown(setup_intents.confirm(call))
@@ -119,7 +119,7 @@ def _test_card(wish: Json) -> str:
 def _entry(wish: Json, account: str) -> Entry:
     """The witness's line: a published test number, so that a test can show where it went and where it did not."""
     entry = Entry("POST", "/_sandbox/js/confirm_setup", new_id("req"), None, account=account)
-    entry.params = {name: wish[name] for name in ("number", "expiry", "cvc")}
+    entry.params = {name: wish[name] for name in ("return_url", "number", "expiry", "cvc") if name in wish}
     return entry.ended(200, "executed")
 
 

@@ -2,7 +2,7 @@
 // card: the fields are the provider's frame. What the page says is always what the server says; so a step ends in a reload.
 (() => {
   "use strict";
-  const { base, key, language, currency, noForm, busy, state, owes } = document.body.dataset;
+  const { base, key, language, currency, noForm, offline, busy, state, owes } = document.body.dataset;
   const at = (id) => document.getElementById(id);
   const query = `?lang=${language}`;
   const POLL_MS = 1500;
@@ -15,7 +15,7 @@
         : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
       return await answer.json();
     } catch {
-      return { error: { code: "offline", message: "" } };
+      return { error: { code: "offline", message: offline } };
     }
   };
 
@@ -113,12 +113,16 @@
     if (checked.error) return undefined;
     const begun = await ask("/cards", { agreed: true });
     if (begun.error) return say(problem, begun.error.message);
+    // The provider is told where to come back to: an address without the link, which stays in this tab.
+    sessionStorage.setItem("pay-return", JSON.stringify({ base, query, card: begun.card }));
     const { error } = await stripe().confirmSetup({
-      elements, clientSecret: begun.secret, redirect: "if_required", confirmParams: { return_url: location.href },
+      elements, clientSecret: begun.secret, redirect: "if_required",
+      confirmParams: { return_url: `${location.origin}/pay-return${query}` },
     });
     if (error) return say(problem, error.message);
     const done = await ask(`/cards/${begun.card}`, {});
     if (done.error) return say(problem, done.error.message);
+    sessionStorage.removeItem("pay-return");
     return owes === "yes" ? pay() : again();
   };
 

@@ -3,8 +3,11 @@ const card = document.getElementById("card");
 const told = document.getElementById("error");
 
 const value = (name) => card.elements[name].value.trim();
-const confirm = async (clientSecret) => {
-  const body = { client_secret: clientSecret, number: value("number"), expiry: value("expiry"), cvc: value("cvc") };
+const confirm = async (clientSecret, returnUrl) => {
+  const body = {
+    client_secret: clientSecret, return_url: returnUrl,
+    number: value("number"), expiry: value("expiry"), cvc: value("cvc"),
+  };
   return (await fetch("/_sandbox/js/confirm_setup", { method: "POST", body: JSON.stringify(body) })).json();
 };
 const check = () => {
@@ -15,6 +18,6 @@ const check = () => {
 
 card.addEventListener("submit", (event) => event.preventDefault());
 addEventListener("message", async ({ data, source, origin }) => {
-  const answer = data.ask === "confirm" ? await confirm(data.clientSecret) : check();
+  const answer = data.ask === "confirm" ? await confirm(data.clientSecret, data.returnUrl) : check();
   source.postMessage({ id: data.id, answer }, origin);
 });

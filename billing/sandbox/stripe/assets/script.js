@@ -76,8 +76,9 @@
     if (!/^pk_test_/.test(key)) throw new Error("IntegrationError: a sandbox takes keys that begin with pk_test_.");
     return {
       elements,
-      async confirmSetup({ elements: chosen, clientSecret }) {
-        return settled(clientSecret, await ask(chosen.fields, { ask: "confirm", clientSecret }));
+      async confirmSetup({ elements: chosen, clientSecret, confirmParams }) {
+        const returnUrl = confirmParams.return_url;
+        return settled(clientSecret, await ask(chosen.fields, { ask: "confirm", clientSecret, returnUrl }));
       },
       async handleNextAction({ clientSecret }) {
         return named(await challenge(clientSecret));
