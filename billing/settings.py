@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from billing.kernel.errors import Fault, Refused
 
 _ACCOUNT_KEY = re.compile(r"^STRIPE_API_KEY__([A-Z0-9_]+)$")
+_BROWSER_KEY = re.compile(r"^STRIPE_PUBLISHABLE_KEY(?:__([A-Z0-9_]+))?$")
+_LIVE = ("sk_live_", "rk_live_")
 
 
 class Settings(BaseSettings):
@@ -82,6 +84,19 @@ class Settings(BaseSettings):
             raise ValueError("DATABASE_URL, BROKER_URL: a live provider key needs both; embedded ones are for trials")
         if self.live and self.billing_public_url and not self.billing_public_url.startswith("https://"):
             raise ValueError("BILLING_PUBLIC_URL: customers pay over https only; give such an address")
+        if self.live and not self.stripe_js_url.startswith("https://"):
+            raise ValueError("STRIPE_JS_URL: a script that takes cards is loaded over https only; give such an address")
+        return self
+
+    @model_validator(mode="after")
+    def _browsers_get_no_secret(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
+        for name, code in self._browser_keys():
+            key = self.publishable_key(code) or ""
+            if not re.fullmatch(r"pk_(test|live)_\w+", key, re.ASCII):
+                raise ValueError(f"{name}: browsers get a publishable key, which begins with pk_; this one is another")
+            secret = self.stripe_keys.get(code)
+            if secret is not None and secret.startswith(_LIVE) is not key.startswith("pk_live_"):
+                raise ValueError(f"{name}: its mode is not that of the account's secret key; take both from one mode")
         return self
 
     @model_validator(mode="after")
@@ -100,7 +115,7 @@ class Settings(BaseSettings):
     @property
     def live(self) -> bool:
         """True where any configured provider key moves real money."""
-        return any(key.startswith(("sk_live_", "rk_live_")) for key in self.stripe_keys.values())
+        return any(key.startswith(_LIVE) for key in self.stripe_keys.values())
 
     @cached_property
     def stripe_keys(self) -> dict[str, str]:
@@ -127,6 +142,12 @@ class Settings(BaseSettings):
         if account == "default":
             return self.stripe_publishable_key
         return _surroundings().get(f"STRIPE_PUBLISHABLE_KEY__{account.upper()}") or None
+
+    def _browser_keys(self) -> list[tuple[str, str]]:
+        """Of each key for browsers that is set: the variable's name and the account's code."""
+        names = [name for name, value in _surroundings().items() if value] + ["STRIPE_PUBLISHABLE_KEY"]
+        found = {match[0]: (match[1] or "default").lower() for match in map(_BROWSER_KEY.match, names) if match}
+        return [(name, code) for name, code in found.items() if self.publishable_key(code)]
 
     def calls_per_s(self, *, livemode: bool) -> float:
         """Calls a second that the provider allows an account of that mode."""

@@ -36,6 +36,54 @@ def test_a_live_key_never_runs_under_the_sandbox_clock(monkeypatch: pytest.Monke
         load()
 
 
+@pytest.mark.parametrize(
+    ("names", "keys"),
+    [
+        (("STRIPE_API_KEY", "STRIPE_PUBLISHABLE_KEY"), ("sk_test_a", "sk_test_a")),
+        (("STRIPE_API_KEY", "STRIPE_PUBLISHABLE_KEY"), ("sk_test_a", "rk_live_a")),
+        (("STRIPE_API_KEY", "STRIPE_PUBLISHABLE_KEY"), ("sk_test_a", "pk_live_a")),
+        (("STRIPE_API_KEY", "STRIPE_PUBLISHABLE_KEY"), (LIVE, "pk_test_a")),
+        (("STRIPE_API_KEY__SHOP", "STRIPE_PUBLISHABLE_KEY__SHOP"), ("rk_live_a", "pk_test_a")),
+        (("STRIPE_API_KEY__SHOP", "STRIPE_PUBLISHABLE_KEY__SHOP"), ("sk_test_a", "whsec_a")),
+    ],
+)
+def test_a_browser_gets_a_publishable_key_of_the_accounts_mode(
+    monkeypatch: pytest.MonkeyPatch, names: tuple[str, str], keys: tuple[str, str]
+) -> None:
+    _live_stack(monkeypatch)
+    for name, key in zip(names, keys, strict=True):
+        monkeypatch.setenv(name, key)
+    with pytest.raises(Refused) as refused:
+        load()
+    assert names[1] in str(refused.value)
+    assert keys[1] not in str(refused.value)
+
+
+def test_each_account_has_a_key_for_browsers_of_its_own_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    _live_stack(monkeypatch)
+    monkeypatch.setenv("STRIPE_API_KEY", LIVE)
+    monkeypatch.setenv("STRIPE_PUBLISHABLE_KEY", "pk_live_a")
+    monkeypatch.setenv("STRIPE_API_KEY__SHOP", "sk_test_b")
+    monkeypatch.setenv("STRIPE_PUBLISHABLE_KEY__SHOP", "pk_test_b")
+    settings = load()
+    assert [settings.publishable_key(code) for code in ("default", "shop", "other")] == ["pk_live_a", "pk_test_b", None]
+
+
+def test_with_a_live_key_the_providers_script_comes_over_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    _live_stack(monkeypatch)
+    monkeypatch.setenv("STRIPE_API_KEY", LIVE)
+    monkeypatch.setenv("STRIPE_JS_URL", "http://js.stripe.com/endive/stripe.js")
+    with pytest.raises(Refused, match="STRIPE_JS_URL"):
+        load()
+    monkeypatch.setenv("STRIPE_API_KEY", "sk_test_a")
+    assert load().stripe_js_url.startswith("http://")
+
+
+def _live_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://x/y")
+    monkeypatch.setenv("BROKER_URL", "redis://x")
+
+
 def test_a_wrong_value_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILLING_SLICE_SIZE", "a-secret-by-mistake")
     with pytest.raises(Refused) as refused:
