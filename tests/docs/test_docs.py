@@ -13,6 +13,7 @@ import click
 import pytest
 
 from billing.__main__ import cli
+from billing.flows.inbox import HANDLERS
 from billing.privacy.keyring import generate
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
@@ -85,3 +86,10 @@ def test_every_command_line_of_the_documents_is_understood(call: str) -> None:
         assert found is not None, call
         command = found
     command.make_context("billing", words)
+
+
+def test_the_endpoint_subscribes_to_each_type_that_has_a_handler_and_to_no_other() -> None:
+    page = (ROOT / "docs" / "run.md").read_text()
+    block = FENCE.search(page, page.index("Subscribe the webhook endpoint"))
+    assert block is not None
+    assert sorted(block["body"].split()) == sorted(HANDLERS)
