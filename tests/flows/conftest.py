@@ -1,15 +1,22 @@
-"""A company for each test."""
+"""A company for each test. Whatever the story, the provider was told nothing that is not on the list."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
+from billing.providers.stripe.sent import told
 from tests.flows.company import Company, company
+
+_NOT_OURS = re.compile(r"POST /v1/(setup_intents/\w+/confirm|payment_methods/\w+): operation")
+"""What tests do in the place of the provider's own form, and of a bank that renews a card."""
 
 
 @pytest.fixture
 def acme(database_url: str) -> Iterator[Company]:
     with company(database_url) as fresh:
         yield fresh
+        breaches = [each for each in told(fresh.witness.requests()) if not _NOT_OURS.fullmatch(each)]
+        assert breaches == []

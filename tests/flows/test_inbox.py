@@ -175,7 +175,7 @@ def test_replaying_every_event_in_reverse_changes_nothing(acme: Company) -> None
 
 
 def test_a_handler_that_always_fails_ends_as_a_work_item_and_a_replay_works_once(acme: Company) -> None:
-    raw = _event(acme, object_ref="pi_that_is_not_there")
+    raw = _event(acme, object_ref="pi_notThere")
     assert _post(acme, raw, _signed(acme, raw)).status_code == 200
     (event,) = _events(acme)
     for _ in range(inbox.MOST_TRIES):

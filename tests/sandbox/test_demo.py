@@ -107,3 +107,14 @@ def test_a_period_that_was_not_billed_fails_the_proof(played: Played) -> None:
             text("DELETE FROM billing.billing_period WHERE id = (SELECT id FROM billing.billing_period LIMIT 1)")
         )
     assert "Every period that has begun is billed, and no other." in broken(prove(stack))
+
+
+def test_a_name_told_to_the_provider_fails_the_proof(played: Played) -> None:
+    stack = played.stack
+    requests.post(
+        f"{stack.environment['STRIPE_API_BASE']}/v1/customers",
+        data={"name": "A Person"},
+        auth=(stack.environment["STRIPE_API_KEY"], ""),
+        timeout=10,
+    ).raise_for_status()
+    assert "The provider was told nothing but what is on the list." in broken(prove(stack))

@@ -7,8 +7,10 @@ shape, is a breach, whatever it says. No shape has room for a name, an e-mail or
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from billing.providers.stripe.witness import WitnessedRequest
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CUSTOMER = r"cus_[A-Za-z0-9]{1,60}"
@@ -18,7 +20,13 @@ _CHARGE = r"(ch|py)_[A-Za-z0-9]{1,60}"
 _SETUP = r"seti_[A-Za-z0-9]{1,60}"
 _AMOUNT = r"[1-9][0-9]{0,11}"
 _SECOND = r"[0-9]{1,12}"
+_REFUND = r"(re|pyr)_[A-Za-z0-9]{1,60}"
+_DISPUTE = r"(dp|du|pdp)_[A-Za-z0-9]{1,60}"
+_WARNING = r"issfr_[A-Za-z0-9]{1,60}"
+_PAYOUT = r"po_[A-Za-z0-9]{1,60}"
+_MOVEMENT = r"txn_[A-Za-z0-9]{1,60}"
 _PAGE = {"limit": r"[0-9]{1,3}"}
+_WINDOW = {**_PAGE, "created.gte": _SECOND, "created.lt": _SECOND}
 
 KEY_SHAPE = re.compile(r"[A-Za-z0-9:_-]{1,255}")
 """Idempotency keys are our ids, with a step after a colon."""
@@ -61,7 +69,15 @@ ALLOWED: dict[str, dict[str, str]] = {
         "expand.0": r"data\.latest_charge",
         "starting_after": _INTENT,
     },
-    "GET /v1/charges": {**_PAGE, "payment_intent": _INTENT, "starting_after": _CHARGE},
+    "GET /v1/charges": {**_WINDOW, "payment_intent": _INTENT, "starting_after": _CHARGE},
+    "POST /v1/refunds": {"charge": _CHARGE, "amount": _AMOUNT, "metadata.refund_id": _UUID},
+    f"GET /v1/refunds/{_REFUND}": {},
+    "GET /v1/refunds": {**_WINDOW, "charge": _CHARGE, "starting_after": _REFUND},
+    f"GET /v1/disputes/{_DISPUTE}": {},
+    "GET /v1/disputes": {**_WINDOW, "starting_after": _DISPUTE},
+    f"GET /v1/radar/early_fraud_warnings/{_WARNING}": {},
+    f"GET /v1/payouts/{_PAYOUT}": {},
+    "GET /v1/balance_transactions": {**_WINDOW, "payout": _PAYOUT, "starting_after": _MOVEMENT},
 }
 """Operation (method and path, a regular expression) → parameter path → shape of its value (a regular expression)."""
 
@@ -76,6 +92,14 @@ def breaches(*, method: str, path: str, params: Mapping[str, Any], key: str | No
     if key is not None and not KEY_SHAPE.fullmatch(key):
         found.append("idempotency_key")
     return found
+
+
+def told(witnessed: Iterable[WitnessedRequest]) -> Iterator[str]:
+    """The breaches among what the stand-in saw, each with its operation. What a person sets up there is not ours."""
+    for each in witnessed:
+        if each.path.startswith("/v1/") and each.path != "/v1/webhook_endpoints":
+            for what in breaches(method=each.method, path=each.path, params=each.params, key=each.key):
+                yield f"{each.method} {each.path}: {what}"
 
 
 def _leaves(value: Any, at: str = "") -> Iterator[tuple[str, str]]:

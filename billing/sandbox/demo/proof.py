@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -13,7 +14,8 @@ from sqlalchemy.orm import Session
 from billing.flows import audit
 from billing.flows.parts import Parts
 from billing.kernel.period import Interval, IntervalUnit, boundaries_between
-from billing.providers.stripe.witness import WitnessedCharge
+from billing.providers.stripe.sent import told
+from billing.providers.stripe.witness import Witness, WitnessedCharge
 from billing.sandbox.clock import witness_of
 from billing.sandbox.stack import Stack
 
@@ -76,6 +78,7 @@ def prove(stack: Stack) -> Proof:
             ),
             Finding("Each charge belongs to exactly one invoice.", tuple(_strays(session, moved))),
             Finding("No invoice was charged twice.", tuple(_doubles(moved))),
+            Finding("The provider was told nothing but what is on the list.", _unlisted(witness)),
             Finding("Every period that has begun is billed, and no other.", tuple(_missed(session, parts))),
         )
     return Proof(tuple(invariants), comparison, at_provider, in_clearing, on_invoices)
@@ -101,6 +104,11 @@ _SUBSCRIPTIONS = text(
     FROM billing.subscription s ORDER BY s.code
     """
 )
+
+
+def _unlisted(witness: Witness) -> tuple[str, ...]:
+    """One of each kind of breach: a path that is wrong once is wrong at each request."""
+    return tuple(islice(sorted(set(told(witness.requests()))), _SHOWN))
 
 
 def _sum(amounts: Iterable[tuple[str, int]]) -> Money:

@@ -18,7 +18,7 @@ import requests
 from billing.providers.port import Provider
 from billing.providers.stripe.adapter import StripeProvider
 from billing.providers.stripe.client import build_client
-from billing.providers.stripe.sent import breaches
+from billing.providers.stripe.sent import told
 from billing.providers.stripe.witness import Witness
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
@@ -156,16 +156,7 @@ class StripeWorld:
         ]
 
     def breaches(self) -> list[str]:
-        ours = (
-            each
-            for each in self.witness.requests()
-            if each.account_ref in (self.account_ref, None) and each.path != "/v1/webhook_endpoints"
-        )
-        return [
-            f"{each.method} {each.path}: {what}"
-            for each in ours
-            for what in breaches(method=each.method, path=each.path, params=each.params, key=each.key)
-        ]
+        return list(told(each for each in self.witness.requests() if each.account_ref in (self.account_ref, None)))
 
     def now(self) -> datetime:
         return self.witness.clock()

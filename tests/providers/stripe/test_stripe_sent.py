@@ -61,13 +61,35 @@ def test_anything_else_is_named_by_its_path_and_never_by_its_value(changes: dict
     [
         ("POST", "/v1/customers/cus_1"),
         ("GET", "/v1/payment_intents/search"),
-        ("POST", "/v1/refunds"),
+        ("POST", "/v1/refunds/re_1"),
+        ("POST", "/v1/disputes/dp_1"),
+        ("POST", "/v1/payouts"),
         ("DELETE", "/v1/customers/cus_1"),
         ("GET", "/v1/payment_methods/A Person"),
     ],
 )
 def test_an_operation_that_is_not_listed_is_a_breach(method: str, path: str) -> None:
     assert breaches(method=method, path=path, params={}) == ["operation"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params", "named"),
+    [
+        ("POST", "/v1/refunds", {"charge": "ch_1", "amount": "100", "metadata": {"refund_id": str(uuid4())}}, []),
+        ("POST", "/v1/refunds", {"charge": "ch_1", "metadata": {"refund_id": "for A. Person"}}, ["metadata.refund_id"]),
+        ("POST", "/v1/refunds", {"charge": "ch_1", "instructions_email": "a@example.org"}, ["instructions_email"]),
+        ("GET", "/v1/refunds", {"created": {"gte": 1, "lt": 2}, "limit": 100, "starting_after": "re_1"}, []),
+        ("GET", "/v1/disputes", {"created": {"gte": 1, "lt": 2}, "limit": 100, "starting_after": "A. Person"},
+         ["starting_after"]),
+        ("GET", "/v1/balance_transactions", {"payout": "po_1", "limit": "100"}, []),
+        ("GET", "/v1/radar/early_fraud_warnings/issfr_1", {}, []),
+        ("GET", "/v1/payouts/po_1", {"description": "July"}, ["description"]),
+    ],
+)  # fmt: skip
+def test_money_that_goes_back_or_on_tells_ids_and_moments(
+    method: str, path: str, params: dict[str, Any], named: list[str]
+) -> None:
+    assert breaches(method=method, path=path, params=params, key=str(uuid4())) == named
 
 
 def test_a_key_has_no_room_for_a_name() -> None:
