@@ -20,9 +20,9 @@ from billing.kernel import failpoints
 from billing.kernel.errors import Stale
 from billing.kernel.status import NoticeStatus
 from billing.models import Notice
+from billing.sandbox.postbox import Postbox, postbox
 from billing.validators.seller import SellerPolicy
 from tests.flows.company import START, Company, company
-from tests.mail.postbox import Postbox, postbox
 
 FUNDS = "pm_card_visa_chargeDeclinedInsufficientFunds"
 DAY = timedelta(days=1)

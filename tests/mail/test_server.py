@@ -10,7 +10,7 @@ import pytest
 
 from billing.mail.letter import Letter
 from billing.mail.server import MailLater, MailRefused, MailServer, MailServerAway, Undeliverable
-from tests.mail.postbox import Postbox, postbox
+from billing.sandbox.postbox import Postbox, postbox
 
 ID = UUID("0192f0c0-0000-7000-8000-000000000001")
 AT = datetime(2026, 2, 3, 8, 30, tzinfo=UTC)

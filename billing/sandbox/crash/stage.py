@@ -30,10 +30,11 @@ from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import TRANSPORT, Message, Transport
 from billing.queue.names import QUEUES, TICKS
 from billing.sandbox.crash.ground import Broker
-from billing.sandbox.crash.processes import Living, Nursery, thaw
+from billing.sandbox.crash.processes import Living, Nursery, is_alive, thaw
 from billing.sandbox.crash.waiting import waiting
 from billing.sandbox.crash.world import World, give_card, set_clock
 from billing.sandbox.embedded import Embedded
+from billing.sandbox.embedded.processes import wait_until
 from billing.sandbox.probes import HOST, answers
 from billing.sandbox.stripe.server import Server
 
@@ -120,6 +121,11 @@ class Stage:
         """`billing` with these arguments, as an operator types them; it is not started again by itself."""
         started = self._start("operator", ["billing", *args], faults=faults, env=None, again=lambda: None)
         return self.living.pop("operator", started)
+
+    def typed(self, *args: str, faults: str = "") -> None:
+        """An operator's command, to its end."""
+        pid = self.operator(*args, faults=faults).pid
+        self.expect(wait_until(lambda: not is_alive(pid), seconds=_TIMEOUT_S), f"`billing {args[0]}` lives on")
 
     def beat(self, name: str = "beat") -> Living:
         """`celery -A worker beat`. From now on ticks come from it alone."""

@@ -10,6 +10,7 @@ from billing.sandbox.crash.rows import (
     database,
     doors,
     lines,
+    people,
     provider,
     refunds,
     restore,
@@ -38,6 +39,7 @@ ROWS: tuple[Row, ...] = tuple(
             *webhooks.ROWS,
             *doors.ROWS,
             *refunds.ROWS,
+            *people.ROWS,
         ),
         key=_order,
     )

@@ -1,4 +1,4 @@
-"""Rows 34, 35, 76: refunds whose sender dies or is not answered, disputes, and a void while a charge is in flight."""
+"""Rows 34, 35, 76: refunds whose sender dies or is not answered, pay-outs, disputes, a void with a charge in flight."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from billing.flows import correcting, refunding
 from billing.kernel.errors import Refused
 from billing.sandbox.crash.case import Case, Row, Story
 from billing.sandbox.crash.kills import killed, while_frozen
-from billing.sandbox.crash.processes import is_alive
 from billing.sandbox.crash.stage import NotReached, Stage
 from billing.sandbox.crash.world import Customer, World
-from billing.sandbox.embedded.processes import wait_until
 
 _WORLD = World(customers=(Customer("a1"), Customer("a2")))
 _PATH = "/v1/refunds"
 _PART = 500
-_ENDS_WITHIN_S = 20.0
 _SENDING = ("refund.sending", "refund.answered")
 
 
@@ -76,12 +73,26 @@ def _operator_dies(stage: Stage) -> None:
     """SIGKILL to the operator's command with all of it written and nothing committed: it is as if never typed."""
     invoice = _paid(stage)
     order = ("refund", str(invoice), "--amount", str(_PART), "--reason", "an outage", "--by", "mara")
-    _typed(stage, *order, faults="refund.reserved=kill")
+    stage.typed(*order, faults="refund.reserved=kill")
     if stage.fired("refund.reserved", process="operator") is None:
         raise NotReached("refund.reserved")
     stage.hurt()
     _went_back(stage, 0)
-    _typed(stage, *order)
+    stage.typed(*order)
+    _went_back(stage, _PART)
+
+
+def _pay_out_dies(stage: Stage) -> None:
+    """The same of the command that sends a balance back: the balance is still there, and is sent back once."""
+    _paid(stage)
+    by = ("--currency", "eur", "--reason", "moved away", "--by", "mara")
+    stage.typed("profile", "credit", "a1", "--amount", str(_PART), *by)
+    stage.typed("profile", "pay-out", "a1", *by, faults="payout.reserved=kill")
+    if stage.fired("payout.reserved", process="operator") is None:
+        raise NotReached("payout.reserved")
+    stage.hurt()
+    _went_back(stage, 0)
+    stage.typed("profile", "pay-out", "a1", *by)
     _went_back(stage, _PART)
 
 
@@ -112,13 +123,7 @@ def _disputed(point: str, status: str) -> Story:
 def _decide(stage: Stage) -> None:
     """A loss is a person's work, and here is the person."""
     for dispute in stage.ids("SELECT id FROM billing.dispute WHERE reopened_minor > 0"):
-        _typed(stage, "dispute", "write-off", str(dispute), "--reason", "lost", "--by", "mara")
-
-
-def _typed(stage: Stage, *args: str, faults: str = "") -> None:
-    """An operator's command, to its end."""
-    pid = stage.operator(*args, faults=faults).pid
-    stage.expect(wait_until(lambda: not is_alive(pid), seconds=_ENDS_WITHIN_S), f"`billing {args[0]}` lives on")
+        stage.typed("dispute", "write-off", str(dispute), "--reason", "lost", "--by", "mara")
 
 
 def _void(stage: Stage) -> None:
@@ -148,6 +153,7 @@ ROWS = (
             ),
             *(Case("34", f"child {point}@1", _sender_dies(point), world=_WORLD) for point in _SENDING),
             Case("34", "operator refund.reserved@1", _operator_dies, world=_WORLD),
+            Case("34", "operator payout.reserved@1", _pay_out_dies, world=_WORLD),
         ],
     ),
     Row(

@@ -1,4 +1,4 @@
-"""A mail server for tests, on the standard library alone: takes what it is told to take, and keeps it."""
+"""A mail server on the standard library alone: takes what it is told to take, and keeps it."""
 
 from __future__ import annotations
 
