@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from billing.sandbox.crash.case import Case, Row, Story, Trace
 from billing.sandbox.crash.kills import kill_child, while_frozen
@@ -67,7 +69,7 @@ def _refused(stage: Stage) -> None:
 
 
 def _locked(table: str, at: str) -> Story:
-    """A stranger holds all rows of a table while the flows want them; then two of them want each other's."""
+    """A stranger holds all rows of a table for longer than a lease, while the flows want them."""
 
     def story(stage: Stage) -> None:
         stage.receiver()
@@ -81,6 +83,28 @@ def _locked(table: str, at: str) -> Story:
         stage.hurt()
 
     return story
+
+
+def _deadlocked(stage: Stage) -> None:
+    """A stranger and a slice want each other's customers: PostgreSQL ends one of the two, and all is billed."""
+    stage.receiver()
+    stage.worker(faults="renewals.claimed=stop")
+    frozen = stage.reach("renewals.claimed")
+    first, last = stage.ids("SELECT id FROM billing.profile ORDER BY id")
+    lock = text("SELECT 1 FROM billing.profile WHERE id = :id FOR UPDATE")
+    with stage.parts.sessions() as session:
+        session.execute(lock, {"id": last})
+        stage.thaw(frozen)
+        stage.wait(lambda: stage.count(_WANTED) > 0, "the slice to want what is held", ticking=False)
+        with suppress(OperationalError):
+            session.execute(lock, {"id": first})
+        session.rollback()
+    stage.wait(lambda: stage.count(_DEADLOCKS) > 0, "PostgreSQL to have ended one of the two")
+    stage.hurt()
+
+
+_WANTED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+_DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 
 def _read_only(stage: Stage) -> None:
@@ -156,6 +180,7 @@ ROWS = (
                     ("slice", "charge.pre_freeze"),
                 )
             ),
+            ("a slice and a stranger want each other's customers", _deadlocked),
         ),
     ),
     Row("56", "no connection is to be had", _cases("56", ("while an answer is to be recorded", _refused))),
