@@ -32,6 +32,10 @@ class DeclineClass(StrEnum):
     """The reason is never told to the customer."""
 
 
+FOR_GOOD = frozenset({DeclineClass.HARD, DeclineClass.DATA, DeclineClass.FRAUD})
+"""No other try with the same method can help, not even one at which the customer is present."""
+
+
 class Need(StrEnum):
     """What the customer is asked for. All that a customer ever learns of a decline's reason."""
 

@@ -140,7 +140,7 @@ class Commands(RuleBasedStateMachine):
         customer = self.customers[who]
         self.acme.give_method(customer.id, card)
         customer.card = card
-        self._rest(tried=customer)
+        self._rest()
 
     @precondition(lambda self: self._of("paid"))
     @rule(data=st.data())
@@ -216,8 +216,8 @@ class Commands(RuleBasedStateMachine):
 
     # --- the model ---
 
-    def _rest(self, tried: Customer | None = None) -> None:
-        """Let the engine come to rest, and the model with it. `tried`: whoever gave another card."""
+    def _rest(self) -> None:
+        """Let the engine come to rest, and the model with it."""
         self.acme.settle()
         now = self.acme.now()
         for customer in self.customers:

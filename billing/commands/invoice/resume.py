@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from billing.models import Invoice
-from billing.rules.dunning import DeclineClass
-
-_FOR_GOOD = (DeclineClass.HARD, DeclineClass.DATA, DeclineClass.FRAUD)
+from billing.rules.dunning import FOR_GOOD, DeclineClass
 
 
 def resume(invoice: Invoice, *, decline: DeclineClass | None = None) -> None:
@@ -14,5 +12,5 @@ def resume(invoice: Invoice, *, decline: DeclineClass | None = None) -> None:
     The caller holds the row. An attempt of the customer's neither uses nor moves the schedule.
     """
     invoice.charge_not_before = None
-    if decline in _FOR_GOOD:
+    if decline in FOR_GOOD:
         invoice.waits_for_method = True

@@ -6,15 +6,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from billing.commands.payment.open import hold_for_customer, parameter_hash
+from billing.commands.payment.open import hold_for_customer
+from billing.commands.payment.write import write_attempt, write_intent
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
-from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, ProviderWrite
+from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod
 from billing.queries.on_session import ToPay
-from billing.rules.dunning import DeclineClass, classify
-
-_FOR_GOOD = (DeclineClass.HARD, DeclineClass.DATA, DeclineClass.FRAUD)
+from billing.rules.dunning import FOR_GOOD, classify
 
 
 def open_on_session(session: Session, to_pay: ToPay, *, now: datetime, wall: datetime, lease_s: float) -> Payment:
@@ -33,16 +32,9 @@ def open_on_session(session: Session, to_pay: ToPay, *, now: datetime, wall: dat
     if is_refused_for_good(to_pay):
         raise Refused(Fault("payment_method", "payment_method_refused", "the card was refused for good; give another"))
     intent = _live_intent(session, invoice, method, to_pay.intents)
-    payment = _new_attempt(
-        invoice,
-        method,
-        to_pay.customer_ref,
-        intent,
-        to_pay.attempts,
-        now=now,
-    )
+    payment = _new_attempt(invoice, method, to_pay.customer_ref, intent, to_pay.attempts, now=now)
     _take_lease(payment, wall=wall, lease_s=lease_s)
-    _add_attempt(session, payment)
+    write_attempt(session, payment)
     hold_for_customer(invoice, wall=wall)
     session.flush()
     return payment
@@ -53,23 +45,7 @@ def is_refused_for_good(to_pay: ToPay) -> bool:
     if to_pay.method is None or not to_pay.attempts:
         return False
     last = to_pay.attempts[-1]
-    return last.payment_method_id == to_pay.method.id and classify(last.decline_code, last.advice_code) in _FOR_GOOD
-
-
-def _add_attempt(session: Session, payment: Payment) -> None:
-    """Write a new attempt, and the key under which it will be sent."""
-    session.add(payment)
-    session.flush()
-    session.add(
-        ProviderWrite(
-            id=new_id(),
-            seller_id=payment.seller_id,
-            payment_id=payment.id,
-            step="charge",
-            key=str(payment.id),
-            parameter_hash=parameter_hash(payment),
-        )
-    )
+    return last.payment_method_id == to_pay.method.id and classify(last.decline_code, last.advice_code) in FOR_GOOD
 
 
 def _take_lease(payment: Payment, *, wall: datetime, lease_s: float) -> None:
@@ -85,18 +61,13 @@ def _live_intent(
     live = next((intent for intent in known if intent.status == "open"), None)
     if live is not None:
         return live
-    intent = PaymentIntent(
-        id=new_id(),
-        seller_id=invoice.seller_id,
-        invoice_id=invoice.id,
+    return write_intent(
+        session,
+        invoice=invoice,
         provider_account_id=method.provider_account_id,
         generation=len(known) + 1,
         intent_ref=None,
-        status="open",
     )
-    session.add(intent)
-    session.flush()
-    return intent
 
 
 def _new_attempt(

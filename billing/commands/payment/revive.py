@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.commands.payment.open import parameter_hash
+from billing.commands.payment.write import write_attempt, write_intent
 from billing.kernel.ids import new_id
 from billing.kernel.status import PaymentStatus
-from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, ProviderWrite
+from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod
 from billing.providers.port import IntentFacts
 
 
@@ -35,17 +35,13 @@ def revive_attempt(
     method = _method(session, invoice, provider_account_id, method_ref)
     if method is None or any(each.status in ("open", "succeeded") for each in intents):
         return None
-    intent = PaymentIntent(
-        id=new_id(),
-        seller_id=invoice.seller_id,
-        invoice_id=invoice.id,
+    intent = write_intent(
+        session,
+        invoice=invoice,
         provider_account_id=provider_account_id,
         generation=len(intents) + 1,
         intent_ref=facts.intent_ref,
-        status="open",
     )
-    session.add(intent)
-    session.flush()
     earlier = session.scalars(select(Payment.attempt_no).where(Payment.invoice_id == invoice.id)).all()
     payment = Payment(
         id=payment_id or new_id(),
@@ -71,18 +67,7 @@ def revive_attempt(
         next_check_at=wall,
         reason="revived",
     )
-    session.add(payment)
-    session.flush()
-    session.add(
-        ProviderWrite(
-            id=new_id(),
-            seller_id=invoice.seller_id,
-            payment_id=payment.id,
-            step="charge",
-            key=str(payment.id),
-            parameter_hash=parameter_hash(payment),
-        )
-    )
+    write_attempt(session, payment)
     invoice.next_attempt_at = None
     session.flush()
     return payment

@@ -8,7 +8,8 @@ import threading
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-HOST = "127.0.0.1"
+from billing.sandbox.probes import HOST
+
 _CHUNK = 65536
 _RESET = struct.pack("ii", 1, 0)
 """To linger for no time: closing then resets the connection instead of ending it in order."""

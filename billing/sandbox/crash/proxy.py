@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import URL, make_url
 
+from billing.sandbox.probes import HOST
+
 _HEAD = 5
 """Bytes before a message's body: its type and its length."""
 _WRITES = re.compile(rb"(?:INSERT INTO|UPDATE|DELETE FROM|COPY)\s+(?:ONLY\s+)?billing\.(\w+)", re.IGNORECASE)
 _UNTOLD = b"heartbeat"
 """The table of a transaction that every tick makes; cutting it would prove nothing."""
-HOST = "127.0.0.1"
 
 
 @dataclass(slots=True)
