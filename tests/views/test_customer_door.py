@@ -304,6 +304,7 @@ def test_a_database_that_is_busy_or_away_is_said_in_words(acme: Company, databas
         assert "answer right now" in page.text
         assert _refusal(browser.post(path + "/attempts", json={})) == (503, "unavailable")
         assert browser.get("/readyz").status_code == 503
+        assert browser.post("/webhooks/stripe", json={}).json["error"]["code"] == "unavailable"
     busy.dispose()
 
 
