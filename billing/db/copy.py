@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from uuid import UUID
 
@@ -81,8 +81,11 @@ def array(values: Iterable[object]) -> str:
 
 @lru_cache(maxsize=4096)
 def instant(at: datetime | None) -> str:
-    """A moment for COPY's text format. The lines, period and document of one sale name the same few."""
-    return NULL if at is None else at.isoformat()
+    """A moment for COPY's text format, in UTC: moments that are equal in two zones are one here, and have one text.
+
+    Cached: the lines, period and document of one sale name the same few.
+    """
+    return NULL if at is None else at.astimezone(UTC).isoformat()
 
 
 def reference(id_: UUID | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from billing.kernel.errors import Fault, Refused
@@ -109,3 +110,9 @@ def decimal_minor(minor: int, currency: str) -> str:
         return f"{sign}{abs(minor)}"
     whole, rest = divmod(abs(minor), 10**digits)
     return f"{sign}{whole}.{rest:0{digits}d}"
+
+
+def plain(value: Decimal) -> str:
+    """The number as text, without exponent and trailing zeros: 1E+3 → "1000", 0.50 → "0.5"."""
+    text = f"{value:f}" if value else "0"
+    return text.rstrip("0").rstrip(".") if "." in text else text

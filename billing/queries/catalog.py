@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from billing.db.base import JsonList
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.money import plain
 from billing.models import Coupon, Seller
 from billing.models import TaxRate as StoredRate
-from billing.rules.lines import PriceTerms, plain
+from billing.rules.lines import PriceTerms
 from billing.rules.tax import TaxRate
 from billing.validators.price import NewPrice, NewTier
 

@@ -14,9 +14,8 @@ from fractions import Fraction
 from typing import Any
 
 from billing.kernel.clock import format_instant
-from billing.kernel.money import format_minor, round_half_away
+from billing.kernel.money import format_minor, plain, round_half_away
 from billing.rules.figures import exact_money, grouped, hundredths, plain_of, price_of
-from billing.rules.lines import plain
 from billing.rules.tax import TaxCode, TaxGroup
 
 _DAY_S = 86_400

@@ -9,8 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
-from billing.kernel.money import exponent, round_half_away
-from billing.rules.lines import plain
+from billing.kernel.money import exponent, plain, round_half_away
 
 _MOST_DECIMALS = 15
 _CUT_DECIMALS = 8

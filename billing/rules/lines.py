@@ -16,7 +16,7 @@ from math import ceil, gcd
 from typing import Any, Self
 
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.money import divide_half_away
+from billing.kernel.money import divide_half_away, plain
 
 How = dict[str, int | str | list[dict[str, str]]]
 """Integers and strings only, so that it is stored as JSON and read back without loss. Its keys:
@@ -156,12 +156,6 @@ def settled(exact: Fraction, how: How) -> Priced:
     numerator, denominator = exact.as_integer_ratio()
     ending: How = {"numerator": numerator, "denominator": denominator, "rounding": ROUNDING}
     return Priced(divide_half_away(numerator, denominator), {**how, **ending})
-
-
-def plain(value: Decimal) -> str:
-    """The number as text, without exponent and trailing zeros: 1E+3 → "1000", 0.50 → "0.5"."""
-    text = f"{value:f}" if value else "0"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 @lru_cache(maxsize=8192)

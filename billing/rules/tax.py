@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Self
 
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.money import divide_half_away
+from billing.kernel.money import divide_half_away, plain
 
 EU = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
 """The 27 members of the European Union."""
@@ -143,6 +143,8 @@ def carried(
 
 
 def _treated(percent: Decimal, code: TaxCode, *, inclusive: bool) -> TaxTreatment:
+    # Equal percents share what is cached for them: 7 and 7.00 are written alike, in rows and in what is hashed.
+    percent = Decimal(plain(percent))
     return TaxTreatment(percent=percent, inclusive=inclusive, code=code, notes=_NOTES.get(code, ()))
 
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.kernel.errors import Refused
-from billing.kernel.money import EXPONENTS, format_minor, round_half_away
-from billing.rules.lines import PriceModel, PriceTerms, Tier, exact_amount, per_unit, plain, priced
+from billing.kernel.money import EXPONENTS, format_minor, plain, round_half_away
+from billing.rules.lines import PriceModel, PriceTerms, Tier, exact_amount, per_unit, priced
 
 API = [
     {"up_to": "1000", "unit": "0", "flat": "0"},

@@ -199,3 +199,15 @@ def test_inclusive_tax_and_its_base_add_up_to_the_gross(amount: int, percent: De
 def test_the_order_of_lines_changes_no_tax(lines: list[tuple[int, TaxRate]]) -> None:
     treated = [(amount, case("DE", "DE", rate)) for amount, rate in lines]
     assert set(tax_groups(treated)) == set(tax_groups(treated[::-1]))
+
+
+@pytest.mark.parametrize(("first", "then", "text"), [("7.00", "7", "7"), ("7.5", "7.50", "7.5"), ("30", "3E+1", "30")])
+def test_a_percent_has_one_text_whatever_equal_one_came_before(first: str, then: str, text: str) -> None:
+    """The text stands in the document's hash, and beside it in the line's row."""
+    of = [
+        carried(Decimal(percent), inclusive, "domestic").percent
+        for inclusive in (True, False)
+        for percent in (first, then)
+    ]
+    of += [treatment("DE", "DE", False, TaxRate(Decimal(percent))).percent for percent in (first, then)]
+    assert [str(percent) for percent in of] == [text] * 6

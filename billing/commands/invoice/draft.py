@@ -17,12 +17,12 @@ from billing.commands.invoice.planned import Held, PlannedInvoice, PlannedLine
 from billing.commands.subscription.lines import as_json
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
+from billing.kernel.money import plain
 from billing.kernel.status import InvoiceStatus
 from billing.models import Invoice, InvoiceLine
 from billing.privacy.blind_index import content_hash
 from billing.privacy.sealed import seal
 from billing.queries.standing import Standing
-from billing.rules.lines import plain
 from billing.rules.tax import carried
 from billing.rules.walk import Span
 

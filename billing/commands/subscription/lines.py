@@ -12,8 +12,9 @@ from typing import Any
 
 from billing.commands.invoice.planned import PlannedLine
 from billing.kernel.ids import new_id
+from billing.kernel.money import plain
 from billing.queries.standing import Item, PriceInUse
-from billing.rules.lines import How, PriceTerms, exact_amount, plain, priced
+from billing.rules.lines import How, PriceTerms, exact_amount, priced
 from billing.rules.proration import ProrationUnit, prorated_charge
 from billing.rules.tax import UNTAXED, TaxTreatment, carried
 from billing.rules.walk import Span

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from billing.flows import audit
 from billing.kernel.clock import format_instant
+from billing.kernel.money import plain
 from billing.models import Invoice, InvoiceLine, Subscription
 from billing.queries.audit.invariant import Grace
-from billing.rules.lines import plain
 from billing.sandbox.scenario.playing.acts import in_order
 from billing.sandbox.scenario.playing.player import Played
 
