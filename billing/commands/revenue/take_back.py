@@ -61,12 +61,11 @@ class _Line:
 
 _LOCK = text(
     """
-    SELECT r.id, l.invoice_id, r.net_minor, r.credited_minor, r.recognised_minor, r.starts_on, r.ends_on, s.timezone
+    SELECT r.id, r.invoice_id, r.net_minor, r.credited_minor, r.recognised_minor, r.starts_on, r.ends_on, s.timezone
     FROM billing.revenue_schedule r
-    JOIN billing.invoice_line l ON l.id = r.id
     JOIN billing.seller s ON s.id = r.seller_id
-    WHERE r.id IN (SELECT unnest(CAST(:lines AS uuid[]))
-                   UNION SELECT id FROM billing.invoice_line WHERE invoice_id = ANY(CAST(:invoices AS uuid[])))
+    WHERE r.id = ANY(CAST(:lines AS uuid[]))
+       OR r.id = ANY(ARRAY(SELECT id FROM billing.invoice_line WHERE invoice_id = ANY(CAST(:invoices AS uuid[]))))
     ORDER BY r.id FOR UPDATE OF r
     """
 )
