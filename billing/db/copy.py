@@ -66,7 +66,10 @@ NULL = "\\N"
 
 def field(value: str | None) -> str:
     """Escape one text value for COPY's text format."""
-    return NULL if value is None else value.translate(_ESCAPES)
+    if value is None:
+        return NULL
+    # Most have nothing to escape, and to see that is ten times as fast: none of the three blanks is printable.
+    return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPES)
 
 
 def id_array(values: Iterable[UUID]) -> str:
@@ -76,7 +79,12 @@ def id_array(values: Iterable[UUID]) -> str:
 
 def array(values: Iterable[object]) -> str:
     """The same of numbers, instants, booleans, words, or of ids where some are null."""
-    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def instants(values: Iterable[datetime | None]) -> str:
+    """The same of many instants, of which few differ."""
+    return "{" + ",".join(["NULL" if at is None else instant(at) for at in values]) + "}"
 
 
 @lru_cache(maxsize=4096)

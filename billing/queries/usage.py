@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.db.copy import array, id_array
+from billing.db.copy import array, id_array, instants
 from billing.db.rows import fetch
 
 _NOTHING = Decimal(0)
@@ -75,7 +75,7 @@ def usage_quantities(session: Session, windows: Sequence[UsageWindow]) -> dict[U
         subscriptions=id_array(window.subscription_id for window in windows),
         prices=id_array(window.price_id for window in windows),
         kinds=array(window.kind for window in windows),
-        starts=array(window.start for window in windows),
-        ends=array(window.end for window in windows),
+        starts=instants(window.start for window in windows),
+        ends=instants(window.end for window in windows),
     )
     return {window: Used(row.quantity, row.late) for window, row in zip(windows, rows, strict=True)}

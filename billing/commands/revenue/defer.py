@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.commands.revenue.dates import midnight, next_on
-from billing.db.copy import array, id_array
+from billing.db.copy import array, id_array, instants
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def defer(session: Session, deferrals: Sequence[Deferral], *, now: datetime) -> 
             "invoices": id_array(each.invoice_id for each in deferrals),
             "currencies": array(each.currency for each in deferrals),
             "nets": array(each.net_minor for each in deferrals),
-            "starts": array(each.starts_at for each in deferrals),
-            "ends": array(each.ends_at for each in deferrals),
+            "starts": instants(each.starts_at for each in deferrals),
+            "ends": instants(each.ends_at for each in deferrals),
         },
     )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from billing.commands.revenue.stop import stop_recognition
 from billing.commands.subscription.items import replace_items
 from billing.commands.subscription.planned import Advance, RecordedPeriod, Turned
-from billing.db.copy import array, copy_rows, id_array, instant, reference
+from billing.db.copy import array, copy_rows, id_array, instant, instants, reference
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Stale
@@ -81,13 +81,13 @@ def advance(session: Session, advances: Sequence[Advance], *, now: datetime) -> 
         {
             "ids": id_array(each.subscription_id for each in advances),
             "nos": array(each.next_period_no for each in advances),
-            "dues": array(each.next_due for each in advances),
-            "starts": array(each.current.start if each.current else None for each in advances),
-            "ends": array(each.current.end if each.current else None for each in advances),
+            "dues": instants(each.next_due for each in advances),
+            "starts": instants(each.current.start if each.current else None for each in advances),
+            "ends": instants(each.current.end if each.current else None for each in advances),
             "statuses": array(each.status for each in advances),
             "used": array(each.coupon_used for each in advances),
-            "cancels": array(each.cancel_at for each in advances),
-            "overs": array(each.ended_at for each in advances),
+            "cancels": instants(each.cancel_at for each in advances),
+            "overs": instants(each.ended_at for each in advances),
         },
     )
     if written.rowcount != len(advances):  # type: ignore[attr-defined]
