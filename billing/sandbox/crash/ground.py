@@ -47,8 +47,12 @@ class Templates:
     def __init__(self, address: str) -> None:
         self._url = make_url(address).set(drivername="postgresql")
         self._connection = psycopg.connect(self._url.render_as_string(hide_password=False), autocommit=True)
-        if not self._connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [_PREFIX]).fetchone() == (True,):
-            raise Unavailable("another crash run uses this database server; wait for its end")
+        self._connection.execute("SET lock_timeout = '5s'")  # A session that was just closed may hold it for a moment.
+        try:
+            self._connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [_PREFIX])
+        except psycopg.errors.LockNotAvailable as error:
+            raise Unavailable("another crash run uses this database server; wait for its end") from error
+        self._connection.execute("RESET lock_timeout")
         self._template = f"{_PREFIX}_{_digest_of_migrations()}"
         names = self._connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [_PREFIX])
         found = {name for (name,) in names.fetchall()}

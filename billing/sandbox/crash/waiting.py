@@ -37,5 +37,7 @@ def waiting(parts: Parts, witness: Witness) -> dict[str, int]:
         counts: dict[str, int] = {
             row[0]: row[1] for row in session.execute(_WAITING, {"now": parts.clock.now(session)})
         }
-    counts |= {"deliveries": state.undelivered_webhooks, "requests": state.in_flight_requests}
+    # A timer that is due makes an event in a moment, of which neither side shows anything yet.
+    theirs = {"deliveries": state.undelivered_webhooks, "requests": state.in_flight_requests}
+    counts |= theirs | {"timers": state.due_timers}
     return {name: count for name, count in counts.items() if count}
