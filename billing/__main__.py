@@ -48,6 +48,9 @@ COMMANDS = {
     "usage": Entry("billing.ops.usage", "Usage of metered prices: record a file, list what came late."),
     "work": Entry("billing.ops.work", "Failed and stuck work: list, show, retry, park, discard, and the rest."),
     "events": Entry("billing.ops.events", "Provider events received: list, show, replay."),
+    "endpoints": Entry(
+        "billing.ops.endpoints", "Where the host application hears of events: add, rotate, test, replay, on, off."
+    ),
     "reconcile": Entry(
         "billing.ops.reconcile", "Compare our attempts and refunds with the provider's records, both ways."
     ),

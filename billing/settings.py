@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from functools import cached_property
@@ -49,6 +50,13 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_from: str | None = None
     """The address that mails to customers come from; the name before it is the seller's."""
+
+    billing_endpoint_networks: str = ""
+    """Networks beside the public ones that events may be posted to, in plain HTTP too: 10.1.0.0/16,127.0.0.1/32."""
+    billing_subscribers: str = ""
+    """What endpoints may name besides addresses: python:shop.billing:on_event, celery:shop:shop.tasks.on_event."""
+    billing_outbox_days: int = Field(default=30, ge=4)
+    """How long events that were handed over are kept for replay (days of wall time), with their deliveries."""
 
     billing_sandbox: bool = False
     """Business time is a row, leases and ticks are short. Refused with a live key."""
@@ -112,6 +120,24 @@ class Settings(BaseSettings):
             raise ValueError("SMTP_FROM: give the address that mails come from")
         return self
 
+    @model_validator(mode="after")
+    def _networks_are_networks(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
+        try:
+            _ = self.endpoint_networks
+        except ValueError:
+            raise ValueError("BILLING_ENDPOINT_NETWORKS: give networks such as 10.1.0.0/16,127.0.0.1/32") from None
+        return self
+
+    @property
+    def endpoint_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """Networks that are not public and may be posted to all the same."""
+        return [ipaddress.ip_network(each) for each in _listed(self.billing_endpoint_networks)]
+
+    @property
+    def subscribers(self) -> list[str]:
+        """Callables and tasks of the host application that endpoints may name."""
+        return _listed(self.billing_subscribers)
+
     @property
     def live(self) -> bool:
         """True where any configured provider key moves real money."""
@@ -135,7 +161,7 @@ class Settings(BaseSettings):
             raw = self.stripe_webhook_secret.get_secret_value() if self.stripe_webhook_secret else ""
         else:
             raw = _surroundings().get(f"STRIPE_WEBHOOK_SECRET__{account.upper()}") or ""
-        return [secret.strip() for secret in raw.split(",") if secret.strip()]
+        return _listed(raw)
 
     def publishable_key(self, account: str) -> str | None:
         """The account's key for browsers; it says nothing that a visitor may not know."""
@@ -227,6 +253,27 @@ class Settings(BaseSettings):
         if self.billing_sandbox:
             return (0.3, 0.5, 1.0)
         return (60.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0, 86400.0)
+
+    @property
+    def delivery_back_off_s(self) -> tuple[float, ...]:
+        """Between tries of an event that an endpoint did not take; the last value repeats until three days are over."""
+        if self.billing_sandbox:
+            return (0.3, 0.5, 1.0, 2.0)
+        return (5.0, 60.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0)
+
+    @property
+    def endpoint_pause_s(self) -> tuple[float, ...]:
+        """While every delivery to an endpoint fails, so long until the next one is tried; the last value repeats."""
+        return (0.2, 0.5) if self.billing_sandbox else (5.0, 30.0, 60.0, 300.0)
+
+    @property
+    def post_timeouts_s(self) -> tuple[float, float]:
+        """To connect to an endpoint, and to wait for its answer."""
+        return (1.0, 1.0) if self.billing_sandbox else (5.0, 15.0)
+
+
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def _surroundings() -> dict[str, str | None]:

@@ -38,6 +38,7 @@ def build(settings: Settings, *, transport: Transport | None = None) -> Parts:
         clock=SandboxTime() if settings.billing_sandbox else DatabaseClock(),
         keyring=Keyring.from_setting(secret),
         provider_for=Providers(settings),
+        transport=transport,
     )
 
 

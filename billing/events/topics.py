@@ -45,3 +45,5 @@ class Topic(StrEnum):
     CREDIT_GRANTED = "credit.granted"
     WORK_ITEM_OPENED = "work_item.opened"
     WORK_ITEM_CLOSED = "work_item.closed"
+    ENDPOINT_TEST = "endpoint.test"
+    """Never of the outbox: an operator asks whether an endpoint hears."""

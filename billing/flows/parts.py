@@ -16,6 +16,7 @@ from billing.flows.permits import Permits
 from billing.models import ProviderAccount
 from billing.privacy.keyring import Keyring
 from billing.providers.port import Provider
+from billing.queue.buffer import Transport
 from billing.rules.rate import Rank
 from billing.settings import Settings
 
@@ -30,6 +31,8 @@ class Parts:
     keyring: Keyring
     provider_for: Callable[[str, str], Provider]
     """(provider, account code) → its adapter, unmetered. Raises `Refused` (`provider_not_configured`)."""
+    transport: Transport | None = None
+    """To the broker, for what must not be lost; nudges go by `queue.buffer.after_commit`."""
     permits: dict[UUID, Permits] = field(default_factory=dict)
     """By provider account: this process's share of the calls that it may be sent."""
 

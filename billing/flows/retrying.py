@@ -9,6 +9,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.brake.release import release_brake
+from billing.commands.delivery.replay import revive
+from billing.commands.endpoint.switch import switch_on_again
 from billing.commands.invoice.unhold import lift_invoice
 from billing.commands.notice.close import NOTICE_NOT_SENT, send_again
 from billing.commands.payment.hasten import hasten_account, hasten_question
@@ -21,10 +23,12 @@ from billing.flows.parts import Parts
 from billing.flows.restoring import require_healed
 from billing.models import Brake
 from billing.queries.brakes import STOPPED
+from billing.queries.endpoint import DELIVERIES_DEAD, ENDPOINT_OFF
 from billing.queries.payment_method import the_method
 from billing.queue.names import (
     COLLECTIONS_RESOLVE,
     COLLECTIONS_TICK,
+    DELIVERIES_TICK,
     INBOX_PROCESS,
     NOTICES_TICK,
     RENEWALS_TICK,
@@ -102,6 +106,16 @@ RETRIES = {
         again=lambda _, session, id_: send_again(session, notice_id=id_),
         told="the mail is sent again",
         nudge=NOTICES_TICK,
+    ),
+    ENDPOINT_OFF: Retry(
+        again=lambda _, session, id_: switch_on_again(session, endpoint_id=id_),
+        told="it is on again, and gets what happened meanwhile",
+        nudge=DELIVERIES_TICK,
+    ),
+    DELIVERIES_DEAD: Retry(
+        again=lambda _, session, id_: revive(session, endpoint_id=id_),
+        told="what was given up is tried again for three days",
+        nudge=DELIVERIES_TICK,
     ),
     payment_methods.NOT_DETACHED: Retry(
         again=lambda *_: True, told="the provider is told again that the method was removed", afterwards=_detach

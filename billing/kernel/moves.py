@@ -10,7 +10,9 @@ from typing import TypeVar
 
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import (
+    DeliveryStatus,
     DisputeStatus,
+    EndpointStatus,
     EventStatus,
     InvoiceStatus,
     MethodStatus,
@@ -158,6 +160,18 @@ _NOTICE: _Table = {
     NoticeStatus.FAILED: frozenset({NoticeStatus.WAITING}),
 }
 
+_ENDPOINT: _Table = {
+    EndpointStatus.ON: frozenset({EndpointStatus.OFF}),
+    EndpointStatus.OFF: frozenset({EndpointStatus.ON}),
+}
+
+_DELIVERY: _Table = {
+    DeliveryStatus.WAITING: frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.DEAD}),
+    # Replayed.
+    DeliveryStatus.DELIVERED: frozenset({DeliveryStatus.WAITING}),
+    DeliveryStatus.DEAD: frozenset({DeliveryStatus.WAITING}),
+}
+
 _CHARGEBACK = frozenset({DisputeStatus.NEEDS_RESPONSE, DisputeStatus.UNDER_REVIEW})
 _DISPUTE_ENDS = frozenset({DisputeStatus.WON, DisputeStatus.LOST})
 
@@ -188,6 +202,8 @@ _TABLES: dict[type[StrEnum], tuple[str, _Table]] = {
     PayoutStatus: ("payout", _PAYOUT),
     NoticeStatus: ("notice", _NOTICE),
     DisputeStatus: ("dispute", _DISPUTE),
+    EndpointStatus: ("endpoint", _ENDPOINT),
+    DeliveryStatus: ("delivery", _DELIVERY),
 }
 
 

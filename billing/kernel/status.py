@@ -159,6 +159,21 @@ class NoticeStatus(StrEnum):
     FAILED = "failed"
 
 
+class EndpointStatus(StrEnum):
+    """Of a receiver of domain events. `off`: by a person, or because nothing reached it for days."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class DeliveryStatus(StrEnum):
+    """Of an event on its way to an endpoint. `dead`: tried for three days, a work item tells."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
 class PeriodDisposition(StrEnum):
     """What became of a billing period."""
 

@@ -11,6 +11,7 @@ from billing.models.coupon import Coupon
 from billing.models.credit import CreditBalance
 from billing.models.database_pin import DatabasePin
 from billing.models.dispute import Dispute, FraudWarning
+from billing.models.endpoint import Delivery, DeliveryAttempt, Endpoint
 from billing.models.heartbeat import Heartbeat
 from billing.models.invoice import Invoice, InvoiceLine
 from billing.models.issued_day import IssuedDay
@@ -49,8 +50,11 @@ __all__ = [
     "CreditBalance",
     "DataKey",
     "DatabasePin",
+    "Delivery",
+    "DeliveryAttempt",
     "Difference",
     "Dispute",
+    "Endpoint",
     "ExternalPayment",
     "FraudWarning",
     "Heartbeat",

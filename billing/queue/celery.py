@@ -113,7 +113,8 @@ class CeleryTransport:
         try:
             with self._app.producer_or_acquire() as producer:
                 for task, ids in messages:
-                    self._app.send_task(task.name, args=ids, queue=task.queue, producer=producer, retry=False)
+                    queue = task.queue if task.queue in QUEUES else Queue(task.queue)  # type: ignore[no-untyped-call]
+                    self._app.send_task(task.name, args=ids, queue=queue, producer=producer, retry=False)
         except Exception:
             self._away_until = time.monotonic() + self._pause_s
             raise

@@ -26,6 +26,8 @@ REFUNDS_SEND = TaskName("refunds.send", "charges")
 INBOX_TICK = TaskName("inbox.tick", "webhooks")
 INBOX_PROCESS = TaskName("inbox.process", "webhooks")
 NOTICES_TICK = TaskName("notices.tick", "deliveries")
+DELIVERIES_TICK = TaskName("deliveries.tick", "deliveries")
+DELIVERIES_SEND = TaskName("deliveries.send", "deliveries")
 BOOKS_TICK = TaskName("books.tick", "upkeep")
 UPKEEP_TICK = TaskName("upkeep.tick", "upkeep")
 RECONCILE_TICK = TaskName("reconcile.tick", "upkeep")
@@ -39,6 +41,7 @@ TICKS = (
     REFUNDS_TICK,
     INBOX_TICK,
     NOTICES_TICK,
+    DELIVERIES_TICK,
     BOOKS_TICK,
     UPKEEP_TICK,
     RECONCILE_TICK,

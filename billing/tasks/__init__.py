@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from billing.tasks import audits, books, collections, inbox, notices, refunds, renewals, upkeep
+from billing.tasks import audits, books, collections, deliveries, inbox, notices, refunds, renewals, upkeep
 
-__all__ = ["audits", "books", "collections", "inbox", "notices", "refunds", "renewals", "upkeep"]
+__all__ = ["audits", "books", "collections", "deliveries", "inbox", "notices", "refunds", "renewals", "upkeep"]

@@ -55,6 +55,7 @@ from billing.validators.subscription import NewItem, NewSubscription
 from billing.validators.tax_rate import NewTaxRate
 from billing.validators.usage import NewUsage
 from billing.wiring import build
+from tests.events.told import check_outbox
 from tests.flows.receiver import Receiver
 from tests.flows.rows import Rows
 
@@ -340,6 +341,8 @@ def company(
         made.set_clock(START)
         try:
             yield made
+            with parts.begin() as session:
+                check_outbox(session)
         finally:
             receiver.close()
             parts.sessions.kw["bind"].dispose()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -13,12 +14,15 @@ from celery import current_app
 from sqlalchemy import text
 
 import billing.tasks  # noqa: F401 (registers them)
+from billing.flows import delivery, endpoints
+from billing.flows.order import Order
 from billing.queue.names import AUDIT_TICK, AUDIT_WHOLE, TICKS, TaskName
+from billing.validators.endpoint import NewEndpoint
 from tests.flows.company import Company
 
 SMALL = {
     "seller", "provider_account", "provider_rate", "tax_rate", "product", "price", "coupon", "series", "data_key",
-    "brake", "sandbox_clock", "heartbeat", "reconciliation", "database_pin",
+    "brake", "sandbox_clock", "heartbeat", "reconciliation", "database_pin", "endpoint",
 }  # fmt: skip
 """They grow with the number of companies, prices or days, not with that of customers."""
 READS = [tick for tick in TICKS if tick not in (AUDIT_TICK, AUDIT_WHOLE)]
@@ -75,8 +79,22 @@ def test_a_tick_reads_by_index(acme: Company, tick: TaskName) -> None:
     for account in ("a1", "a2"):
         acme.subscribe(account, account)
     acme.settle()
+    _reads_by_index(acme, lambda: current_app.tasks[tick.name].run.__wrapped__(acme.parts))
+
+
+def test_bringing_events_to_an_endpoint_reads_by_index(acme: Company) -> None:
+    network = {"billing_endpoint_networks": "127.0.0.0/8"}
+    acme.parts = replace(acme.parts, settings=acme.parts.settings.model_copy(update=network))
+    order, new = Order(actor="test", reason="a test"), NewEndpoint("shop", "http://127.0.0.1:9/", ("profile.*",))
+    id_ = endpoints.add(acme.parts, seller_id=acme.seller_id, new=new, order=order).done.subject_id
+    acme.customer("a1")
+    _reads_by_index(acme, lambda: delivery.sweep(acme.parts))
+    _reads_by_index(acme, lambda: delivery.deliver(acme.parts, id_))
+
+
+def _reads_by_index(acme: Company, work: Callable[[], object]) -> None:
     with _sent() as sent:
-        current_app.tasks[tick.name].run.__wrapped__(acme.parts)
+        work()
     assert sent
     found = {statement: tables for statement, values in sent if (tables := _whole_reads(acme, statement, values))}
     assert found == {}, json.dumps({k: sorted(v) for k, v in found.items()}, indent=1)

@@ -42,6 +42,11 @@ def inbox_key(session: Session, keyring: Keyring, *, provider_account_id: UUID) 
     return _obtain(session, keyring, "inbox", [provider_account_id], year=0)[provider_account_id][1]
 
 
+def endpoint_key(session: Session, keyring: Keyring, *, endpoint_id: UUID) -> bytes:
+    """The key under which an endpoint's signing secrets are sealed."""
+    return _obtain(session, keyring, "endpoint", [endpoint_id], year=0)[endpoint_id][1]
+
+
 def _obtain(
     session: Session, keyring: Keyring, purpose: str, owner_ids: Sequence[UUID], *, year: int
 ) -> dict[UUID, tuple[UUID, bytes]]:

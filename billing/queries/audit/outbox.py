@@ -31,8 +31,9 @@ FROM billing.outbox WHERE topic IN ({_ONCE})
 GROUP BY topic, object_type, object_id HAVING count(*) > 1
 """  # noqa: S608 (our own names)
 
-# What was delivered is forgotten after a time: only what came after the oldest row kept can be missed. Of what is
-# recent the first minutes are left out, whose event may have been written before them in the same transaction.
+# What was handed over is forgotten after a time: only what came after the oldest row kept can be missed. Where
+# something may have been forgotten, or only what is recent is looked at, the first minutes are left out, whose event
+# may have been written before them in the same transaction.
 _UNTOLD = """
 SELECT 'invoice', i.id, format('%s was issued, and nobody was told', i.number)
 FROM billing.invoice i
@@ -40,7 +41,9 @@ LEFT JOIN billing.outbox o
   ON o.object_id = i.id AND o.topic IN ('invoice.issued', 'credit_note.issued')
 WHERE i.number IS NOT NULL AND o.id IS NULL
   AND i.created_at > coalesce(CAST(:since AS timestamptz) + interval '2 minutes',
-                              (SELECT created_at FROM billing.outbox ORDER BY id LIMIT 1))
+                              (SELECT created_at + CASE WHEN created_at < clock_timestamp() - interval '1 day'
+                                                   THEN interval '2 minutes' ELSE interval '0' END
+                               FROM billing.outbox ORDER BY id LIMIT 1))
 """
 
 _TAKEN_BACK = """

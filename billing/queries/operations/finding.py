@@ -17,6 +17,22 @@ _EVENT = "SELECT id FROM billing.provider_event WHERE event_ref = :name OR id = 
 _DISPUTE = "SELECT id FROM billing.dispute WHERE dispute_ref = :name OR id = CAST(:id AS uuid) LIMIT 2"
 _SELLER = "SELECT id FROM billing.seller WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
 
+_ENDPOINT = "SELECT id FROM billing.endpoint WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
+_ONLY_SELLER = "SELECT id FROM billing.seller LIMIT 2"
+
+
+def find_endpoint(session: Session, name: str) -> UUID:
+    """By code or id. Raises `Refused`: `endpoint_not_found`, `endpoint_ambiguous` (two sellers with one code)."""
+    return _one(session, _ENDPOINT, "endpoint", name, "give its name or its id; `billing endpoints list` shows both")
+
+
+def only_seller(session: Session) -> UUID:
+    """The one seller there is. Raises `Refused` (`seller_missing`) where there are several, or none."""
+    found = session.execute(text(_ONLY_SELLER)).scalars().all()
+    if len(found) != 1:
+        raise Refused(Fault("seller", "seller_missing", "say which seller it is of"))
+    return UUID(str(found[0]))
+
 
 def find_seller(session: Session, name: str) -> UUID:
     """By code or id. Raises `Refused` (`seller_not_found`)."""

@@ -1,0 +1,1 @@
+"""Deliveries of domain events to endpoints: made, taken, recorded, replayed, forgotten."""

@@ -1,0 +1,1 @@
+"""Endpoints: where the host application hears of domain events."""

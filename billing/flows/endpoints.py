@@ -1,0 +1,186 @@
+"""What an operator orders about endpoints: add, rotate, switch on and off, replay, test. Each stands in the trail."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.commands.delivery.replay import replay as deliver_again
+from billing.commands.endpoint.create import create_endpoint
+from billing.commands.endpoint.rotate import rotate_secret
+from billing.commands.endpoint.secrets import secrets_in_force
+from billing.commands.endpoint.switch import switch_off, switch_on
+from billing.commands.key.obtain import endpoint_key
+from billing.commands.work_item.close import close_for
+from billing.db.base import Json
+from billing.db.clock import wall_now
+from billing.delivery.post import TAKEN
+from billing.events.catalog import body
+from billing.events.topics import Topic
+from billing.flows.handing import Receiver, hand
+from billing.flows.order import Done, Order, carry_out, note
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.ids import new_id
+from billing.kernel.status import EndpointStatus
+from billing.models import Endpoint
+from billing.queries.endpoint import ENDPOINT_OFF, lock_endpoint
+from billing.queue.buffer import after_commit
+from billing.queue.names import DELIVERIES_SEND
+from billing.validators.endpoint import NewEndpoint, check_new_endpoint
+
+BY_ORDER = "by order"
+"""Why an endpoint is off that a person switched off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What was done, and a signing secret that is told this once."""
+
+    done: Done
+    secret: str
+
+
+def add(parts: Parts, *, seller_id: UUID, new: NewEndpoint, order: Order) -> Secret:
+    """A new endpoint. Raises `Refused`: the faults of `check_new_endpoint`, `endpoint_code_taken`."""
+    settings = parts.settings
+    topics = [topic for topic in Topic if topic is not Topic.ENDPOINT_TEST]
+    check_new_endpoint(new, topics=topics, subscribers=settings.subscribers, plain=bool(settings.endpoint_networks))
+    with carry_out(parts, order) as session:
+        endpoint, secret = create_endpoint(session, parts.keyring, seller_id=seller_id, new=new)
+        _note(
+            parts,
+            session,
+            order,
+            endpoint,
+            action="endpoint.add",
+            before={},
+            after={"target": new.target, "topics": endpoint.topics},
+        )
+        told = "added; it hears of what happens from now on"
+        return Secret(Done(endpoint.id, endpoint.code, changed=True, told=told), secret)
+
+
+def rotate(parts: Parts, endpoint_id: UUID, *, keep_hours: int, order: Order) -> Secret:
+    """A new secret; the former one signs beside it for so long. Raises as `rotate_secret` does."""
+    with carry_out(parts, order) as session:
+        endpoint = lock_endpoint(session, endpoint_id)
+        wall = wall_now(session)
+        secret = rotate_secret(session, parts.keyring, endpoint=endpoint, keep_hours=keep_hours, wall=wall)
+        _note(
+            parts,
+            session,
+            order,
+            endpoint,
+            action="endpoint.rotate",
+            before={},
+            after={"former_kept_hours": keep_hours},
+        )
+        told = f"it has a new secret; the former one signs too for {keep_hours} h"
+        return Secret(Done(endpoint.id, endpoint.code, changed=True, told=told), secret)
+
+
+def turn_on(parts: Parts, endpoint_id: UUID, *, order: Order) -> Done:
+    """It hears again, and first of what happened meanwhile. One that is on is left alone."""
+    with carry_out(parts, order) as session:
+        endpoint = lock_endpoint(session, endpoint_id)
+        if endpoint.status == EndpointStatus.ON:
+            return Done(endpoint.id, endpoint.code, changed=False, told="it is on already; nothing was changed")
+        before = {"status": endpoint.status, "reason": endpoint.off_reason}
+        missed = switch_on(session, endpoint=endpoint)
+        close_for(session, kind=ENDPOINT_OFF, subject_id=endpoint.id, now=parts.clock.now(session))
+        _note(
+            parts,
+            session,
+            order,
+            endpoint,
+            action="endpoint.on",
+            before=before,
+            after={"status": endpoint.status, "missed": missed},
+        )
+        after_commit(session, DELIVERIES_SEND, endpoint.id)
+        return Done(endpoint.id, endpoint.code, changed=True, told=f"on; it gets {missed} events of the meantime")
+
+
+def turn_off(parts: Parts, endpoint_id: UUID, *, order: Order) -> Done:
+    """It gets nothing more until it is on again. One that is off is left alone."""
+    with carry_out(parts, order) as session:
+        endpoint = lock_endpoint(session, endpoint_id)
+        if endpoint.status == EndpointStatus.OFF:
+            return Done(endpoint.id, endpoint.code, changed=False, told="it is off already; nothing was changed")
+        switch_off(session, endpoint=endpoint, reason=BY_ORDER)
+        _note(
+            parts,
+            session,
+            order,
+            endpoint,
+            action="endpoint.off",
+            before={"status": "on"},
+            after={"status": endpoint.status},
+        )
+        return Done(endpoint.id, endpoint.code, changed=True, told="off; what happens meanwhile waits for it")
+
+
+def replay(parts: Parts, endpoint_id: UUID, *, since: datetime, until: datetime, order: Order) -> Done:
+    """What happened from `since` until before `until` (business time) is delivered again, each under its old id.
+
+    Raises `Refused` (`range_empty`, `endpoint_is_off`).
+    """
+    if since >= until:
+        raise Refused(Fault("to", "range_empty", "give an instant after the first"))
+    with carry_out(parts, order) as session:
+        endpoint = session.get_one(Endpoint, endpoint_id)
+        if endpoint.status == EndpointStatus.OFF:
+            raise Refused(Fault("endpoint", "endpoint_is_off", "switch it on first; that brings what it missed"))
+        count = deliver_again(session, endpoint_id=endpoint_id, since=since, until=until)
+        span = {"from": since.isoformat(), "to": until.isoformat(), "events": count}
+        _note(parts, session, order, endpoint, action="endpoint.replay", before={}, after=span)
+        after_commit(session, DELIVERIES_SEND, endpoint.id)
+        told = f"{count} events are delivered again" if count else "no event of that range; nothing was changed"
+        return Done(endpoint.id, endpoint.code, changed=count > 0, told=told)
+
+
+def test(parts: Parts, endpoint_id: UUID, *, order: Order) -> Done:
+    """Send `endpoint.test` now, also to one that is off, and tell what came back. It is not tried again."""
+    id_ = new_id()
+    with carry_out(parts, order) as session:
+        endpoint = lock_endpoint(session, endpoint_id)
+        key = endpoint_key(session, parts.keyring, endpoint_id=endpoint_id)
+        receiver = Receiver(endpoint.target, secrets_in_force(endpoint, key=key, wall=wall_now(session)))
+        code, seller_id, now = endpoint.code, endpoint.seller_id, parts.clock.now(session)
+        _note(parts, session, order, endpoint, action="endpoint.test", before={}, after={"event": str(id_)})
+    if order.dry_run:
+        return Done(endpoint_id, code, changed=False, told="one event of the topic endpoint.test would be sent")
+    event = body(
+        id_=id_,
+        seller_id=seller_id,
+        topic=Topic.ENDPOINT_TEST,
+        object_type="endpoint",
+        object_id=endpoint_id,
+        occurred_at=now,
+        payload={"endpoint_id": str(endpoint_id)},
+    )
+    answer = hand(parts, receiver, json.dumps(event, separators=(",", ":")).encode(), id_=id_)
+    if answer.outcome == TAKEN:
+        return Done(endpoint_id, code, changed=True, told=f"it took event {id_}")
+    return Done(endpoint_id, code, changed=True, told=f"it did not take event {id_}", refused=answer.outcome)
+
+
+def _note(
+    parts: Parts, session: Session, order: Order, endpoint: Endpoint, *, action: str, before: Json, after: Json
+) -> None:
+    note(
+        parts,
+        session,
+        order,
+        action=action,
+        subject_type="endpoint",
+        subject_id=endpoint.id,
+        seller_id=endpoint.seller_id,
+        before=before,
+        after=after,
+    )

@@ -1,0 +1,428 @@
+"""What the engine tells the host application arrives: signed, in order by object, at least once, and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, text
+
+from billing.commands.delivery.record import Tried, record_tries
+from billing.commands.delivery.take import take_deliveries
+from billing.commands.work_item.close import close_gone
+from billing.events.outbox import emit
+from billing.events.topics import Topic
+from billing.flows import delivery, endpoints, working
+from billing.flows.order import Order
+from billing.kernel import failpoints
+from billing.kernel.errors import Refused
+from billing.kernel.ids import new_id
+from billing.models import Delivery, DeliveryAttempt, Endpoint
+from billing.queue.buffer import Message
+from billing.sandbox.earpiece import Earpiece, Heard, earpiece
+from billing.validators.endpoint import NewEndpoint
+from tests.flows.company import START, Company
+
+ORDER = Order(actor="mara", reason="the shop wants to know")
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def ear() -> Iterator[Earpiece]:
+    with earpiece() as made:
+        yield made
+
+
+def settle_on(acme: Company, **given: Any) -> None:
+    acme.parts = replace(acme.parts, settings=acme.parts.settings.model_copy(update=given))
+
+
+def listening(acme: Company, target: str, *topics: str, code: str = "shop") -> tuple[UUID, str]:
+    """An endpoint and its secret; this machine may be reached."""
+    settle_on(acme, billing_endpoint_networks="127.0.0.0/8")
+    made = endpoints.add(acme.parts, seller_id=acme.seller_id, new=NewEndpoint(code, target, topics), order=ORDER)
+    return made.done.subject_id, made.secret
+
+
+def tell(acme: Company, object_id: UUID, topic: Topic = Topic.PROFILE_UPDATED) -> None:
+    with acme.parts.begin() as session:
+        emit(
+            session, topic=topic, object_type="profile", object_id=object_id, seller_id=acme.seller_id,
+            now=acme.parts.clock.now(session),
+        )  # fmt: skip
+
+
+def due(acme: Company, **columns: str) -> None:
+    """Whatever waits is due, and no endpoint is paused. More columns of deliveries may be set back."""
+    sets = "".join(f", {name} = {value}" for name, value in columns.items())
+    with acme.parts.begin() as session:
+        session.execute(
+            text(f"UPDATE billing.delivery SET next_try_at = clock_timestamp(){sets} WHERE status = 'waiting'")
+        )
+        session.execute(text("UPDATE billing.endpoint SET paused_until = NULL"))
+
+
+def go(acme: Company, id_: UUID) -> int:
+    delivery.sweep(acme.parts)
+    return delivery.deliver(acme.parts, id_)
+
+
+def state(acme: Company, id_: UUID) -> Endpoint:
+    with acme.begin() as session:
+        return session.get_one(Endpoint, id_)
+
+
+def rows(acme: Company) -> list[Delivery]:
+    with acme.begin() as session:
+        return list(session.scalars(select(Delivery).order_by(Delivery.outbox_id)))
+
+
+def outcomes(acme: Company) -> list[str]:
+    with acme.begin() as session:
+        return list(session.scalars(select(DeliveryAttempt.outcome).order_by(DeliveryAttempt.created_at)))
+
+
+def signed_by(heard: Heard, secret: str) -> bool:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    content = f"{heard.headers['webhook-id']}.{heard.headers['webhook-timestamp']}.".encode() + heard.body
+    mac = "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+    return mac in heard.headers["webhook-signature"].split(" ")
+
+
+def test_a_sale_is_told_signed_and_in_the_order_in_which_it_happened(acme: Company, ear: Earpiece) -> None:
+    id_, secret = listening(acme, ear.url, "invoice.*", "payment.succeeded")
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    assert go(acme, id_) == 3
+    assert sorted(each.event["type"] for each in ear.heard) == ["invoice.issued", "invoice.paid", "payment.succeeded"]
+    invoice = [each.event for each in ear.heard if each.event["object"]["type"] == "invoice"]
+    assert [each["type"] for each in invoice] == ["invoice.issued", "invoice.paid"]
+    assert invoice[1]["data"]["amount_paid_minor"] == 1190
+    assert invoice[1]["timestamp"] == "2026-01-31T00:00:00Z"
+    assert all(signed_by(each, secret) for each in ear.heard)
+    assert all(each.headers["webhook-id"] == each.event["id"] for each in ear.heard)
+    assert {row.status for row in rows(acme)} == {"delivered"}
+    assert outcomes(acme) == ["delivered"] * 3
+    assert go(acme, id_) == 0
+
+
+def test_without_an_endpoint_nothing_piles_up_and_a_new_one_hears_only_what_comes(acme: Company, ear: Earpiece) -> None:
+    acme.customer("a1")
+    assert delivery.sweep(acme.parts) > 0
+    id_, _ = listening(acme, ear.url)
+    assert go(acme, id_) == 0
+    acme.customer("a2")
+    assert go(acme, id_) > 0
+    assert "profile.created" in {each.event["type"] for each in ear.heard}
+
+
+def test_what_is_not_taken_is_tried_again_under_the_same_id_with_a_pause_and_later_events_wait(
+    acme: Company, ear: Earpiece
+) -> None:
+    id_, _ = listening(acme, ear.url)
+    one, other = new_id(), new_id()
+    ear.status_of[str(one)] = 500
+    for object_id in (one, one, other):
+        tell(acme, object_id)
+    go(acme, id_)
+    assert [each.event["object"]["id"] for each in ear.heard].count(str(one)) == 1
+    assert [row.status for row in rows(acme)] == ["waiting", "waiting", "delivered"]
+    assert delivery.deliver(acme.parts, id_) == 0
+    ear.status_of.clear()
+    due(acme)
+    assert go(acme, id_) == 2
+    first, again, later = (each for each in ear.heard if each.event["object"]["id"] == str(one))
+    assert first.headers["webhook-id"] == again.headers["webhook-id"] != later.headers["webhook-id"]
+    assert first.body == again.body
+    assert sorted(outcomes(acme)) == ["delivered"] * 3 + ["http_500"]
+
+
+def test_after_three_days_it_is_given_up_as_one_work_item_and_a_retry_brings_it(acme: Company, ear: Earpiece) -> None:
+    id_, _ = listening(acme, ear.url, "profile.*")
+    ear.status = 503
+    tell(acme, new_id())
+    tell(acme, new_id())
+    go(acme, id_)
+    for _ in range(4):
+        due(acme, first_try_at="clock_timestamp() - interval '3 days'")
+        go(acme, id_)
+    assert [row.status for row in rows(acme)] == ["dead", "dead"]
+    (item,) = [item for item in acme.work_items() if item.kind == "deliveries_dead"]
+    assert (item.subject_id, item.error, item.tries) == (id_, "http_503", 2)
+    ear.status = 200
+    working.act(acme.parts, item.id, action=working.Action.RETRY, order=ORDER)
+    due(acme)
+    assert go(acme, id_) >= 2
+    assert {row.status for row in rows(acme)} == {"delivered"}
+    with acme.parts.begin() as session:
+        assert close_gone(session, now=START, most=10) == 1
+
+
+def test_an_endpoint_that_takes_nothing_is_asked_by_one_event_at_a_time(acme: Company, ear: Earpiece) -> None:
+    id_, _ = listening(acme, ear.url)
+    ear.status = 500
+    for _ in range(5):
+        tell(acme, new_id())
+    go(acme, id_)
+    assert (len(ear.heard), state(acme, id_).streak) == (5, 1)
+    due(acme)
+    go(acme, id_)
+    assert (len(ear.heard), state(acme, id_).streak) == (6, 2)
+    ear.status = 200
+    due(acme)
+    go(acme, id_)
+    assert (len(ear.heard), state(acme, id_).streak, state(acme, id_).failing_since) == (11, 0, None)
+
+
+def test_after_three_days_of_nothing_but_failures_it_is_switched_off_and_its_owner_told(
+    acme: Company, ear: Earpiece
+) -> None:
+    id_, _ = listening(acme, ear.url)
+    other, _ = listening(acme, ear.url.replace("hooks", "other"), "work_item.*", code="watch")
+    ear.status = 500
+    tell(acme, new_id())
+    go(acme, id_)
+    with acme.parts.begin() as session:
+        session.execute(
+            text(
+                "UPDATE billing.endpoint SET streak = 9, failing_since = failing_since - interval '3 days' "
+                "WHERE id = :id"
+            ),
+            {"id": id_},
+        )
+    due(acme)
+    go(acme, id_)
+    assert state(acme, id_).status == "off"
+    (item,) = acme.work_items()
+    assert (item.kind, item.subject_id, item.error) == ("endpoint_off", id_, "http_500")
+    ear.status, ear.heard = 200, []
+    go(acme, other)
+    assert [each.event["data"]["kind"] for each in ear.heard] == ["endpoint_off"]
+    tell(acme, new_id())
+    assert go(acme, id_) == 0
+    working.act(acme.parts, item.id, action=working.Action.RETRY, order=ORDER)
+    due(acme)
+    ear.heard = []
+    go(acme, id_)
+    told = sorted(each.event["type"] for each in ear.heard)
+    assert told == ["profile.updated", "profile.updated", "work_item.opened"]
+
+
+def test_a_receiver_that_is_gone_for_good_is_switched_off_at_once(acme: Company, ear: Earpiece) -> None:
+    id_, _ = listening(acme, ear.url)
+    ear.status = 410
+    tell(acme, new_id())
+    go(acme, id_)
+    assert (state(acme, id_).status, state(acme, id_).off_reason) == ("off", "http_410")
+
+
+def test_two_secrets_sign_while_one_is_rotated_never_three_and_the_former_ends(acme: Company, ear: Earpiece) -> None:
+    id_, former = listening(acme, ear.url)
+    newer = endpoints.rotate(acme.parts, id_, keep_hours=24, order=ORDER).secret
+    with pytest.raises(Refused, match="endpoint_secret_rotating"):
+        endpoints.rotate(acme.parts, id_, keep_hours=24, order=ORDER)
+    tell(acme, new_id())
+    go(acme, id_)
+    assert signed_by(ear.heard[0], former)
+    assert signed_by(ear.heard[0], newer)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.endpoint SET former_until = clock_timestamp()"))
+    tell(acme, new_id())
+    go(acme, id_)
+    assert not signed_by(ear.heard[1], former)
+    assert signed_by(ear.heard[1], newer)
+    newest = endpoints.rotate(acme.parts, id_, keep_hours=0, order=ORDER).secret
+    tell(acme, new_id())
+    go(acme, id_)
+    assert ear.heard[2].headers["webhook-signature"].count("v1,") == 1
+    assert signed_by(ear.heard[2], newest)
+    with acme.begin() as session:
+        kept = json.dumps(
+            [dict(row) for row in session.execute(text("SELECT * FROM billing.audit_trail")).mappings()], default=str
+        )
+    assert not any(secret in kept for secret in (former, newer, newest))
+
+
+def test_off_nothing_is_sent_and_on_again_it_hears_what_it_missed_once(acme: Company, ear: Earpiece) -> None:
+    id_, _ = listening(acme, ear.url)
+    assert endpoints.turn_off(acme.parts, id_, order=ORDER).changed
+    assert not endpoints.turn_off(acme.parts, id_, order=ORDER).changed
+    for _ in range(2):
+        tell(acme, new_id())
+    assert go(acme, id_) == 0
+    assert endpoints.turn_on(acme.parts, id_, order=ORDER).told == "on; it gets 2 events of the meantime"
+    assert go(acme, id_) == 2
+    assert go(acme, id_) == 0
+
+
+def test_a_range_is_replayed_under_the_old_ids_and_what_lies_outside_is_not(acme: Company, ear: Earpiece) -> None:
+    id_, _ = listening(acme, ear.url, "profile.*")
+    tell(acme, new_id())
+    acme.set_clock(START + DAY)
+    tell(acme, new_id())
+    go(acme, id_)
+    done = endpoints.replay(acme.parts, id_, since=START, until=START + DAY, order=ORDER)
+    assert (done.changed, done.told) == (True, "1 events are delivered again")
+    assert go(acme, id_) == 1
+    again = ear.heard[-1]
+    assert again.event["timestamp"] == "2026-01-31T00:00:00Z"
+    assert [heard.headers["webhook-id"] for heard in ear.heard].count(again.headers["webhook-id"]) == 2
+    assert outcomes(acme) == ["delivered"] * 3
+    with pytest.raises(Refused, match="range_empty"):
+        endpoints.replay(acme.parts, id_, since=START, until=START, order=ORDER)
+
+
+def test_a_test_event_is_sent_at_once_to_one_that_is_off_too(acme: Company, ear: Earpiece) -> None:
+    id_, secret = listening(acme, ear.url)
+    endpoints.turn_off(acme.parts, id_, order=ORDER)
+    assert endpoints.test(acme.parts, id_, order=ORDER).refused is None
+    (heard,) = ear.heard
+    assert heard.event["type"] == "endpoint.test"
+    assert signed_by(heard, secret)
+    ear.status = 404
+    assert endpoints.test(acme.parts, id_, order=ORDER).refused == "http_404"
+    assert rows(acme) == []
+
+
+def test_a_worker_that_dies_after_the_post_leaves_a_lease_and_the_event_comes_twice_under_one_id(
+    acme: Company, ear: Earpiece, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_, _ = listening(acme, ear.url)
+    tell(acme, new_id())
+    monkeypatch.setenv("BILLING_FAILPOINTS", "delivery.answered=raise")
+    failpoints.read_environment()
+    with pytest.raises(failpoints.FailpointError):
+        go(acme, id_)
+    monkeypatch.delenv("BILLING_FAILPOINTS")
+    failpoints.read_environment()
+    assert delivery.deliver(acme.parts, id_) == 0
+    due(acme)
+    assert go(acme, id_) == 1
+    assert len(ear.heard) == 2
+    assert len({heard.headers["webhook-id"] for heard in ear.heard}) == 1
+
+
+def test_a_late_record_of_a_lost_lease_changes_nothing(acme: Company, ear: Earpiece) -> None:
+    id_, _ = listening(acme, ear.url)
+    tell(acme, new_id())
+    delivery.sweep(acme.parts)
+    with acme.parts.begin() as session:
+        (row,) = take_deliveries(session, endpoint_id=id_, lease_s=0, most=9)
+    assert delivery.deliver(acme.parts, id_) == 1
+    with acme.parts.begin() as session:
+        late = [Tried(row.id, row.token, "timed_out", 5, 1.0)]
+        assert record_tries(session, endpoint_id=id_, tried=late, pauses_s=[1.0], now=START) == 0
+    assert (rows(acme)[0].status, state(acme, id_).streak) == ("delivered", 0)
+
+
+def test_ids_that_are_due_are_taken_once_by_two_workers(acme: Company, ear: Earpiece) -> None:
+    id_, _ = listening(acme, ear.url)
+    for _ in range(3):
+        tell(acme, new_id())
+    delivery.sweep(acme.parts)
+    with acme.parts.begin() as one, acme.parts.begin() as two:
+        first = take_deliveries(one, endpoint_id=id_, lease_s=9, most=2)
+        second = take_deliveries(two, endpoint_id=id_, lease_s=9, most=2)
+    assert (len(first), len(second)) == (2, 1)
+    assert not {row.id for row in first} & {row.id for row in second}
+
+
+def test_a_private_address_is_refused_until_the_setting_names_its_network(acme: Company, ear: Earpiece) -> None:
+    id_, _ = listening(acme, ear.url)
+    settle_on(acme, billing_endpoint_networks="")
+    tell(acme, new_id())
+    go(acme, id_)
+    assert (ear.heard, outcomes(acme)) == ([], ["address_not_allowed"])
+
+
+HEARD: list[dict[str, Any]] = []
+
+
+def hear(event: dict[str, Any]) -> None:
+    """A subscriber in process; `now_broken` makes it fail."""
+    if event["object"]["id"] in BROKEN:
+        raise LookupError("a name that nobody may read")
+    HEARD.append(event)
+
+
+BROKEN: set[str] = set()
+
+
+def test_a_callable_of_the_setting_hears_the_same_events_in_order_and_its_failure_is_tried_again(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = f"python:{__name__}:hear"
+    monkeypatch.setitem(__import__("sys").modules, __name__, __import__("types").SimpleNamespace(hear=hear))
+    with pytest.raises(Refused, match="unknown_subscriber"):
+        listening(acme, target)
+    settle_on(acme, billing_subscribers=target)
+    id_, _ = listening(acme, target)
+    HEARD.clear()
+    objects = [new_id() for _ in range(3)]
+    BROKEN.add(str(objects[1]))
+    for each in objects:
+        tell(acme, each)
+    go(acme, id_)
+    assert [event["object"]["id"] for event in HEARD] == [str(objects[0]), str(objects[2])]
+    assert sorted(outcomes(acme)) == ["delivered", "delivered", "raised_LookupError"]
+    BROKEN.clear()
+    due(acme)
+    go(acme, id_)
+    assert HEARD[-1]["object"]["id"] == str(objects[1])
+
+
+class Broken:
+    def send(self, messages: list[Message]) -> None:
+        raise ConnectionError
+
+
+def test_a_task_of_the_setting_gets_the_event_as_text_and_a_broker_that_is_away_loses_none(acme: Company) -> None:
+    target = "celery:shop:shop.tasks.on_event"
+    settle_on(acme, billing_subscribers=target)
+    id_, _ = listening(acme, target)
+    tell(acme, new_id())
+    line = acme.parts.transport
+    acme.parts = replace(acme.parts, transport=Broken())
+    go(acme, id_)
+    assert outcomes(acme) == ["broker_away"]
+    acme.parts = replace(acme.parts, transport=line)
+    acme.line.messages.clear()
+    due(acme)
+    assert delivery.deliver(acme.parts, id_) == 1
+    ((task, (body,)),) = acme.line.messages
+    assert (task.name, task.queue, json.loads(body)["type"]) == ("shop.tasks.on_event", "shop", "profile.updated")
+    acme.line.messages.clear()
+
+
+def test_what_was_handed_over_long_ago_is_forgotten_with_its_tries_and_the_rest_stays(
+    acme: Company, ear: Earpiece
+) -> None:
+    id_, _ = listening(acme, ear.url)
+    tell(acme, new_id())
+    go(acme, id_)
+    assert delivery.purge(acme.parts) == 0
+    settle_on(acme, billing_outbox_days=0)
+    tell(acme, new_id())
+    assert delivery.purge(acme.parts) > 0
+    assert (rows(acme), outcomes(acme)) == ([], [])
+    assert [topic for topic, _ in acme.told()] == ["profile.updated"]
+
+
+def test_handing_over_is_one_statement_however_many_events_and_endpoints(acme: Company, ear: Earpiece) -> None:
+    for number in range(3):
+        listening(acme, ear.url, code=f"e{number}")
+    for _ in range(5):
+        tell(acme, new_id())
+    with acme.counting_statements() as sent:
+        delivery.sweep(acme.parts)
+    assert len([each for each in sent if "billing.delivery" in each and "INSERT" in each]) == 1
+    assert len(rows(acme)) == 15
