@@ -9,6 +9,7 @@ from billing.sandbox.crash.rows import (
     charges,
     database,
     doors,
+    hearing,
     lines,
     people,
     provider,
@@ -40,6 +41,7 @@ ROWS: tuple[Row, ...] = tuple(
             *doors.ROWS,
             *refunds.ROWS,
             *people.ROWS,
+            *hearing.ROWS,
         ),
         key=_order,
     )
