@@ -17,6 +17,7 @@ from billing.kernel.errors import Fault, Refused
 
 _ACCOUNT_KEY = re.compile(r"^STRIPE_API_KEY__([A-Z0-9_]+)$")
 _BROWSER_KEY = re.compile(r"^STRIPE_PUBLISHABLE_KEY(?:__([A-Z0-9_]+))?$")
+_SUBSCRIBER = re.compile(r"python:[\w.]+:\w+|celery:[\w.-]+:[\w.-]+")
 _LIVE = ("sk_live_", "rk_live_")
 
 
@@ -126,6 +127,12 @@ class Settings(BaseSettings):
             _ = self.endpoint_networks
         except ValueError:
             raise ValueError("BILLING_ENDPOINT_NETWORKS: give networks such as 10.1.0.0/16,127.0.0.1/32") from None
+        return self
+
+    @model_validator(mode="after")
+    def _subscribers_are_named(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
+        if not all(_SUBSCRIBER.fullmatch(each) for each in self.subscribers):
+            raise ValueError("BILLING_SUBSCRIBERS: give python:package.module:function or celery:queue:task.name")
         return self
 
     @property

@@ -107,3 +107,26 @@ def test_no_secret_shows_in_the_text_of_settings(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("STRIPE_API_KEY", "sk_test_hidden")
     monkeypatch.setenv("BILLING_SECRET_KEY", "also-hidden")
     assert "hidden" not in repr(Settings())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BILLING_ENDPOINT_NETWORKS", "10.1.0.0/99"),
+        ("BILLING_ENDPOINT_NETWORKS", "shop.example"),
+        ("BILLING_SUBSCRIBERS", "shop.billing:on_event"),
+        ("BILLING_SUBSCRIBERS", "celery:shop.tasks.on_event"),
+    ],
+)
+def test_where_events_may_go_is_named_wholly(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Refused, match=name):
+        load()
+
+
+def test_networks_and_subscribers_are_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLING_ENDPOINT_NETWORKS", "10.1.0.0/16, ::1/128")
+    monkeypatch.setenv("BILLING_SUBSCRIBERS", "python:shop.billing:on_event,celery:shop:shop.tasks.on_event")
+    settings = load()
+    assert [str(each) for each in settings.endpoint_networks] == ["10.1.0.0/16", "::1/128"]
+    assert settings.subscribers == ["python:shop.billing:on_event", "celery:shop:shop.tasks.on_event"]

@@ -14,7 +14,7 @@ from billing.flows.parts import Parts
 from billing.ops.opening import opened
 from billing.ops.options import INSTANT, as_json, dry_run, ordered, paged
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
-from billing.queries.operations.endpoints import list_endpoints, show_endpoint
+from billing.queries.operations.endpoints import list_endpoints, show_attempts, show_endpoint
 from billing.queries.operations.finding import find_endpoint, find_seller, only_seller
 from billing.queries.operations.trail import trail_of, work_about
 from billing.validators.endpoint import NewEndpoint
@@ -63,12 +63,15 @@ def list_(*, limit: int, before: UUID | None, as_json: bool) -> None:
 @endpoints.command("show")
 @click.argument("name")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="Most deliveries shown.")
+@click.option("--event", type=click.UUID, help="Every try of this event too.")
 @as_json
-def show(*, name: str, limit: int, as_json: bool) -> None:
+def show(*, name: str, limit: int, event: UUID | None, as_json: bool) -> None:
     """Show one endpoint with its newest deliveries and how their last try ended."""
     with opened().begin() as session:
         id_ = find_endpoint(session, name)
         facts = show_endpoint(session, id_, limit=limit)
+        if event is not None:
+            facts["attempts"] = show_attempts(session, id_, event)
         facts |= {"work_items": work_about(session, [id_]), "audit_trail": trail_of(session, [id_])}
     tell_json(facts) if as_json else tell_facts(facts)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -48,6 +49,11 @@ def test_an_endpoint_from_its_first_day_to_its_last(office: Office, ear: Earpiec
     facts = office.read("endpoints", "show", "shop")
     assert facts["waiting"] > 0
     assert {row["topic"].partition(".")[0] for row in facts["deliveries"]} == {"product"}
+
+    (row, *_) = facts["deliveries"]
+    assert delivery.deliver(office.acme.parts, UUID(facts["id"])) > 0
+    (tried,) = office.read("endpoints", "show", "shop", "--event", row["event"])["attempts"]
+    assert tried["outcome"] == "delivered"
 
     (rotated,) = office.read("endpoints", "rotate", "shop", *WHY)
     assert rotated["secret"].startswith("whsec_")

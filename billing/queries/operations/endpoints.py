@@ -38,6 +38,12 @@ WHERE d.endpoint_id = :id ORDER BY d.outbox_id DESC LIMIT :limit
 """
 
 
+_ATTEMPTS = """
+SELECT a.created_at AS tried_at, a.outcome, a.duration_ms FROM billing.delivery_attempt a
+WHERE a.endpoint_id = :id AND a.outbox_id = :event ORDER BY a.token
+"""
+
+
 def list_endpoints(session: Session, *, before: UUID | None = None, limit: int = 50) -> Page:
     """Endpoints, newest first."""
     return read_page(session, _LIST, {"before": before}, limit=limit)
@@ -49,3 +55,8 @@ def show_endpoint(session: Session, endpoint_id: UUID, *, limit: int = 20) -> Fa
     if not found:
         raise Refused(Fault("endpoint", "endpoint_not_found", "give an id of `billing endpoints list`"))
     return found[0] | {"deliveries": read_all(session, _DELIVERIES, {"id": endpoint_id, "limit": limit})}
+
+
+def show_attempts(session: Session, endpoint_id: UUID, event_id: UUID) -> list[Facts]:
+    """Every try of one event at one endpoint, first to last."""
+    return read_all(session, _ATTEMPTS, {"id": endpoint_id, "event": event_id})
