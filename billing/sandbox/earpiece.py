@@ -61,12 +61,16 @@ class _Request(BaseHTTPRequestHandler):
         """Nothing: what was heard is kept."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+
 @contextmanager
 def earpiece() -> Iterator[Earpiece]:
     """A server on a free port of this machine."""
     ear = Earpiece()
-    with ThreadingHTTPServer(("127.0.0.1", 0), type("Request", (_Request,), {"ear": ear})) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), type("Request", (_Request,), {"ear": ear})) as server:
         ear.port = server.server_address[1]
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()

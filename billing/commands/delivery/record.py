@@ -31,7 +31,8 @@ class Tried:
     pause_s: float
 
 
-# The last try is made when the time is over, and not earlier.
+# The last try is made when the time is over, and not earlier. The rows are named as an array too: a join alone would be
+# free to read all that waits for the endpoint.
 _RECORD = """
     WITH tried AS (
         SELECT t.*, d.first_try_at + %(life)s::interval AS ends_at,
@@ -40,7 +41,8 @@ _RECORD = """
                     ELSE 'dead' END AS status
         FROM unnest(%(ids)s::uuid[], %(tokens)s::int[], %(outcomes)s::text[], %(took)s::int[], %(pauses)s::float8[])
             AS t (outbox_id, token, outcome, duration_ms, pause_s)
-        JOIN billing.delivery d ON d.endpoint_id = %(endpoint)s AND d.outbox_id = t.outbox_id
+        JOIN billing.delivery d
+          ON d.endpoint_id = %(endpoint)s AND d.outbox_id = ANY(%(ids)s::uuid[]) AND d.outbox_id = t.outbox_id
     ), written AS (
         UPDATE billing.delivery d
         SET status = t.status,
@@ -49,7 +51,8 @@ _RECORD = """
             closed_at = CASE WHEN t.status <> 'waiting' THEN statement_timestamp() END,
             version = d.version + 1, updated_at = clock_timestamp()
         FROM tried t
-        WHERE d.endpoint_id = %(endpoint)s AND d.outbox_id = t.outbox_id AND d.token = t.token AND d.status = 'waiting'
+        WHERE d.endpoint_id = %(endpoint)s AND d.outbox_id = ANY(%(ids)s::uuid[]) AND d.outbox_id = t.outbox_id
+          AND d.token = t.token AND d.status = 'waiting'
         RETURNING d.outbox_id, d.status, t.token, t.outcome, t.duration_ms
     ), kept AS (
         INSERT INTO billing.delivery_attempt (endpoint_id, outbox_id, token, outcome, duration_ms)
