@@ -50,3 +50,9 @@ def test_a_field_that_no_schema_knows_or_that_is_absent_is_found() -> None:
     for wrong in (known | {"email": "a@example.com"}, known | {"amount_minor": "5"}, {"currency": "eur"}):
         with pytest.raises(ValidationError):
             check_told(body(payload=wrong, **said))
+
+
+def test_each_topic_of_the_catalog_is_told_somewhere() -> None:
+    package = Path(__file__).parents[2] / "billing"
+    telling = "\n".join(path.read_text() for room in ("commands", "flows") for path in (package / room).rglob("*.py"))
+    assert [topic for topic in Topic if f"Topic.{topic.name}" not in telling] == []
