@@ -25,8 +25,7 @@ from billing.flows.parts import Parts
 from billing.flows.quarantine import park_customers
 from billing.kernel.status import WorkItemStatus
 from billing.models import WorkItem
-from billing.queries.audit_runs import gauge, last_clean, live_findings, owners
-from billing.queries.operations.paging import Facts
+from billing.queries.audit_runs import last_clean, live_findings, owners
 
 _log = structlog.get_logger(__name__)
 
@@ -122,12 +121,6 @@ def keep(parts: Parts, report: Report) -> None:
     park_customers(parts, report.violations)
     if report.broken:
         _log.error("audit_found", violations=report.found, codes=sorted({each.code for each in report.violations}))
-
-
-def gauges(parts: Parts) -> Facts | None:
-    """What the last audit found and how old it is; None before the first."""
-    with parts.begin() as session:
-        return gauge(session)
 
 
 def _by_thing(violations: Sequence[Violation]) -> dict[UUID, list[Violation]]:

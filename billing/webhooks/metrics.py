@@ -1,18 +1,20 @@
-"""`GET /metrics`: the last audit in Prometheus' text format, for who has the token. Without one there is no page."""
+"""`GET /metrics`: how the work stands, in Prometheus' text format, for who has the token. Without one: no page."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from flask import Blueprint, Response, abort, request
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from billing.flows.auditing import gauges
+from billing.flows.measuring import GAUGES, Sample, measure
 from billing.flows.parts import Parts
-from billing.queries.operations.paging import Facts
 
 _TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 def metrics_door(parts: Parts) -> Blueprint:
@@ -28,30 +30,22 @@ def metrics_door(parts: Parts) -> Blueprint:
         if not hmac.compare_digest(given, f"Bearer {token.get_secret_value()}".encode()):
             abort(401)
         try:
-            facts = gauges(parts)
-        except DBAPIError:
+            samples = measure(parts)
+        except (DBAPIError, PoolTimeout):
             abort(503)
-        return Response("".join(f"{line}\n" for line in _lines(facts)), content_type=_TYPE)
+        return Response("".join(f"{line}\n" for line in _lines(samples)), content_type=_TYPE)
 
     return door
 
 
-_SINGLE = {
-    "age_s": ("age_seconds", "Seconds since the last audit took its snapshot."),
-    "clean_age_s": ("clean_age_seconds", "Seconds since the last audit that found nothing took its snapshot."),
-    "whole_age_s": ("whole_age_seconds", "Seconds since the last audit of everything took its snapshot."),
-    "took_s": ("duration_seconds", "How long the last audit took."),
-    "rows_seen": ("rows", "Rows that the last audit looked at."),
-}
-
-
-def _lines(facts: Facts | None) -> Iterator[str]:
-    yield "# HELP billing_audit_violations Violations that the last audit or the last whole one found, by invariant."
-    yield "# TYPE billing_audit_violations gauge"
-    for code, violations in sorted(facts["by_code"].items()) if facts else ():
-        yield f'billing_audit_violations{{code="{code}"}} {violations}'
-    for name, (metric, told) in _SINGLE.items():
-        yield f"# HELP billing_audit_{metric} {told}"
-        yield f"# TYPE billing_audit_{metric} gauge"
-        if facts and facts[name] is not None:
-            yield f"billing_audit_{metric} {facts[name]}"
+def _lines(samples: Sequence[Sample]) -> Iterator[str]:
+    """Every metric is told of, also one that has no number now: who reads knows that it exists."""
+    by_name: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_name[sample.name].append(sample)
+    for name, told in GAUGES.items():
+        yield f"# HELP {name} {told}"
+        yield f"# TYPE {name} gauge"
+        for sample in by_name[name]:
+            labels = ",".join(f'{label}="{value.translate(_ESCAPED)}"' for label, value in sample.labels)
+            yield f"{name}{{{labels}}} {sample.value}" if labels else f"{name} {sample.value}"

@@ -14,7 +14,7 @@ from celery import current_app
 from sqlalchemy import text
 
 import billing.tasks  # noqa: F401 (registers them)
-from billing.flows import delivery, endpoints
+from billing.flows import delivery, endpoints, measuring
 from billing.flows.order import Order
 from billing.queue.names import AUDIT_TICK, AUDIT_WHOLE, TICKS, TaskName
 from billing.validators.endpoint import NewEndpoint
@@ -23,6 +23,7 @@ from tests.flows.company import Company
 SMALL = {
     "seller", "provider_account", "provider_rate", "tax_rate", "product", "price", "coupon", "series", "data_key",
     "brake", "sandbox_clock", "heartbeat", "reconciliation", "database_pin", "endpoint",
+    "audit_run",
 }  # fmt: skip
 """They grow with the number of companies, prices or days, not with that of customers."""
 READS = [tick for tick in TICKS if tick not in (AUDIT_TICK, AUDIT_WHOLE)]
@@ -70,6 +71,17 @@ def _whole_reads(acme: Company, statement: str, values: Any) -> set[str]:
         if node["Node Type"] == "Seq Scan" or whole:
             found.add(node.get("Relation Name") or node["Index Name"])
     return found - SMALL
+
+
+def test_a_scrape_reads_by_index(acme: Company) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "a1")
+    acme.settle()
+    with _sent() as sent:
+        measuring.measure(acme.parts)
+    assert len(sent) > 8
+    found = {statement: tables for statement, values in sent if (tables := _whole_reads(acme, statement, values))}
+    assert found == {}, json.dumps({k: sorted(v) for k, v in found.items()}, indent=1)
 
 
 @pytest.mark.parametrize("tick", READS, ids=lambda tick: tick.name)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.db.clock import wall_now
 from billing.queries.operations.paging import Facts, read_all
 
 _BEATS = """
@@ -24,3 +25,9 @@ def server_version(session: Session) -> str:
 def beats(session: Session, ticks: Sequence[str]) -> list[Facts]:
     """Each tick with the last time that its work was done to the end, and its age in wall seconds; null: never."""
     return read_all(session, _BEATS, {"ticks": list(ticks)})
+
+
+def heartbeats(session: Session, ticks: Sequence[str]) -> dict[str, float]:
+    """Unix time at which each tick last did its work to the end, by name; 0 where it never did."""
+    now = wall_now(session).timestamp()
+    return {row["tick"]: 0.0 if row["age_s"] is None else now - row["age_s"] for row in beats(session, ticks)}
