@@ -24,14 +24,15 @@ from billing.flows.audit import Report, Violation, run
 from billing.flows.parts import Parts
 from billing.flows.quarantine import park_customers
 from billing.kernel.status import WorkItemStatus
+from billing.kernel.work import WorkKind
 from billing.models import WorkItem
 from billing.queries.audit_runs import last_clean, live_findings, owners
 
 _log = structlog.get_logger(__name__)
 
-FINDING = "invariant_broken"
+FINDING = WorkKind.INVARIANT_BROKEN
 """Kind of the work items: one a thing, whatever it breaks."""
-BY_WITNESS = "witness_disagrees"
+BY_WITNESS = WorkKind.WITNESS_DISAGREES
 """Kind of those that only the witness shows."""
 SHOWN = 200
 """Findings of one invariant that become work; all are counted."""
@@ -137,7 +138,7 @@ def _id_of(violation: Violation) -> UUID:
         return uuid5(_THINGS, f"{violation.subject_type}/{violation.subject_id}")
 
 
-def _raise(session: Session, kind: str, found: dict[UUID, list[Violation]], now: datetime) -> None:
+def _raise(session: Session, kind: WorkKind, found: dict[UUID, list[Violation]], now: datetime) -> None:
     whose = owners(session, [each[0].subject_id for each in found.values()])
     for id_, violations in sorted(found.items()):
         first = violations[0]

@@ -18,14 +18,15 @@ from billing.commands.invoice.planned import Held, PlannedInvoice
 from billing.commands.subscription.renew import Walked
 from billing.commands.work_item.raise_item import raise_item
 from billing.kernel.status import WorkItemStatus
+from billing.kernel.work import WorkKind
 from billing.models import Invoice, Seller
 from billing.queries.guarding import days_of, due_count, held_already, last_item, last_totals
 from billing.queries.standing import Standing
 from billing.rules.guards import Day, unusual_amount, unusual_day, whole
 
-DAY = "day_guarded"
+DAY = WorkKind.DAY_GUARDED
 """Kind of the one work item of a day that is out of the ordinary."""
-SUBSCRIPTION = "invoice_guarded"
+SUBSCRIPTION = WorkKind.INVOICE_GUARDED
 """Kind of the work item of a subscription whose documents are held: too high, or too many at once."""
 ACTIONS = ("release", "merge", "skip", "discard", "park")
 _DAYS = UUID("5f0b9c0e-8a44-4b0b-9a53-8d5a6f7a1c02")
@@ -217,7 +218,7 @@ def _too_high(session: Session, sellers: Mapping[UUID, Seller], wanted: Sequence
 def _hold(
     session: Session,
     *,
-    kind: str,
+    kind: WorkKind,
     subject: tuple[str, UUID],
     seller: Seller,
     profile_id: UUID | None,

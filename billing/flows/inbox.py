@@ -27,6 +27,7 @@ from billing.flows.setup_events import setup_intent
 from billing.kernel.errors import Fault, NoPermit, ProviderUnavailable, Refused, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import EventStatus
+from billing.kernel.work import WorkKind
 from billing.models import ProviderAccount
 from billing.privacy.redaction import redact_error
 from billing.providers.port import EventFacts, Provider
@@ -214,7 +215,7 @@ def _bury(parts: Parts, claimed: ClaimedEvent, *, error: str, trace: str | None)
         close(session, claimed, status=EventStatus.DEAD, error=error, now=now)
         raise_item(
             session,
-            kind="event_not_handled",
+            kind=WorkKind.EVENT_NOT_HANDLED,
             subject_type="provider_event",
             subject_id=claimed.id,
             summary=f"A {claimed.type} from the provider could not be handled; it is kept and can be replayed.",

@@ -53,7 +53,6 @@ DEAD = {
     "event_not_handled": "provider_event",
     "notice_not_sent": "notice",
     "task_failed": "task",
-    "message_unroutable": "message",
 }
 """Kinds of work items whose subject was given up, and what that is."""
 

@@ -28,6 +28,7 @@ from billing.kernel.clock import format_instant, parse_instant
 from billing.kernel.errors import Refused, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import InvoiceStatus, NoticeStatus, SubscriptionStatus
+from billing.kernel.work import WorkKind
 from billing.mail.letter import Content, Letter, write
 from billing.mail.server import MailLater, MailRefused, MailServer, MailServerAway, Undeliverable
 from billing.models import Subscription
@@ -47,7 +48,7 @@ BATCH = 20
 """Notices that are taken at once; a lease covers them all."""
 ROUND_S = 60.0
 """Wall seconds after which a round takes no more; the next tick goes on."""
-MAIL_REFUSED = "mail_server_refuses"
+MAIL_REFUSED = WorkKind.MAIL_SERVER_REFUSES
 """Kind of the work item that tells of a mail server which takes nothing from us."""
 _THE_SERVER = UUID(int=0)
 """Its subject: there is one."""

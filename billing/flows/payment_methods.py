@@ -26,6 +26,7 @@ from billing.kernel.errors import (
 )
 from billing.kernel.ids import new_id
 from billing.kernel.status import MethodStatus
+from billing.kernel.work import WorkKind
 from billing.models import PaymentMethod, Profile
 from billing.providers.port import MethodFacts
 from billing.queries.payment_method import customer_ref as known_customer
@@ -36,7 +37,7 @@ from billing.queue.names import COLLECTIONS_TICK
 from billing.rules.rate import Rank
 from billing.validators.payment_method import Consent, check_consent, check_method_ref
 
-NOT_DETACHED = "payment_method_not_detached"
+NOT_DETACHED = WorkKind.PAYMENT_METHOD_NOT_DETACHED
 """Kind of the work item for a method that the provider still holds after it was removed here."""
 
 _SET_UP = "succeeded"

@@ -30,6 +30,7 @@ from billing.flows.slices import give_back
 from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import SliceStatus
+from billing.kernel.work import WorkKind
 from billing.models import Profile, Subscription
 from billing.privacy.redaction import redact_error
 from billing.queries.due import profiles_to_renew
@@ -208,7 +209,7 @@ def hold(session: Session, subscription: Subscription, *, error: str, trace: str
     profile = session.get_one(Profile, subscription.profile_id)
     item = raise_item(
         session,
-        kind="subscription_not_billed",
+        kind=WorkKind.SUBSCRIPTION_NOT_BILLED,
         subject_type="subscription",
         subject_id=subscription.id,
         seller_id=subscription.seller_id,

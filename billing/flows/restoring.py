@@ -22,6 +22,7 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused
 from billing.kernel.ids import lowest_id_at
+from billing.kernel.work import WorkKind
 from billing.models import Brake, ProviderAccount, WorkItem
 from billing.providers.listed import ListedCharge
 from billing.queries.brakes import BrakeKind
@@ -31,7 +32,7 @@ from billing.rules.rate import Rank
 
 _log = structlog.get_logger(__name__)
 
-RESTORED = "database_restored"
+RESTORED = WorkKind.DATABASE_RESTORED
 """Kind of the one work item of a restored database. While it is live, what stops everything is not released."""
 SUBJECT = UUID("7c0a3f52-3a5c-4a57-8d0e-2f0a5b1f6d11")
 ENGINE = "billing"

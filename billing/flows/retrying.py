@@ -65,7 +65,7 @@ def _detach(parts: Parts, method_id: UUID) -> None:
     payment_methods.detach(parts, method)
 
 
-RETRIES = {
+RETRIES: dict[str, Retry] = {
     "subscription_not_billed": Retry(
         again=lambda _, session, id_: lift_subscription(session, subscription_id=id_),
         told="its hold is lifted; the next sweep bills what is due",

@@ -12,6 +12,7 @@ import click
 from billing.flows.order import Order
 from billing.flows.working import Action, act, act_on_all
 from billing.kernel.status import WorkItemStatus
+from billing.kernel.work import page_of
 from billing.ops.opening import opened
 from billing.ops.options import INSTANT, as_json, dry_run, one_or_all, ordered, paged
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
@@ -66,9 +67,10 @@ def list_(*, limit: int, before: UUID | None, as_json: bool, **filters: Any) -> 
 @click.argument("item_id", metavar="ID", type=click.UUID)
 @as_json
 def show(*, item_id: UUID, as_json: bool) -> None:
-    """Show one work item with its trace, and what was done about it by whom."""
+    """Show one work item with its trace, what was done about it by whom, and the page that says what to do."""
     with opened().begin() as session:
         facts = show_work(session, item_id)
+        facts["page"] = page_of(facts["kind"])
         facts["audit_trail"] = trail_of(session, [item_id, facts["subject_id"]])
     tell_json(facts) if as_json else tell_facts(facts)
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.work import WorkKind
 from billing.models import Brake
 
 
@@ -52,7 +53,7 @@ def require_moving(session: Session, kind: BrakeKind, profile_id: UUID) -> None:
         raise Refused(Fault("brake", STOPPED[kind], f"start again with `billing {kind} start`, or wait until it is"))
 
 
-STOPPED = {BrakeKind.COLLECT: "collecting_stopped", BrakeKind.ISSUE: "issuing_stopped"}
+STOPPED = {BrakeKind.COLLECT: WorkKind.COLLECTING_STOPPED, BrakeKind.ISSUE: WorkKind.ISSUING_STOPPED}
 """Code of a refusal, and kind of the brake's work item."""
 
 _IN_FORCE = text(

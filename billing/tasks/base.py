@@ -17,6 +17,7 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.flows.parts import Parts
 from billing.flows.upkeep import beat
 from billing.kernel.errors import ProviderUnavailable, ProviderUncertain, Refused, Stale
+from billing.kernel.work import WorkKind
 from billing.privacy.logging import correlated
 from billing.privacy.redaction import redact_error
 from billing.queue.names import TICKS, TaskName
@@ -71,7 +72,7 @@ def _raise_item(parts: Parts, name: TaskName, ids: tuple[str, ...], error: Excep
     with parts.begin() as session:
         raise_item(
             session,
-            kind="task_failed",
+            kind=WorkKind.TASK_FAILED,
             subject_type="task",
             subject_id=uuid5(_TASKS, "/".join((name.name, *ids))),
             summary=f"Task {name.name} failed for good" + (f" for {ids[0]}." if ids else "."),

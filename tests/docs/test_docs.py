@@ -19,7 +19,7 @@ from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "operate").glob("*.md"))]
 FENCE = re.compile(r"^```(?P<tag>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = [
     pytest.param(match["body"], id=f"{page.name}-{number}")

@@ -219,6 +219,7 @@ def test_lists_are_filtered_paged_and_say_what_is_at_stake(office: Office) -> No
     rest = office.read("work", "list", "--limit", "2", "--before", first.stderr.split()[-1])
     assert len(rest) == 1
     shown = office.read("work", "show", str(rest[0]["id"]))
+    assert shown["page"] == "docs/operate/" + rest[0]["kind"].replace("_", "-") + ".md"
     assert shown["safe_actions"] == ["retry", "park"]
     assert "renewal" in shown["trace"]
 

@@ -10,32 +10,42 @@ from sqlalchemy.orm import Session
 
 from billing.commands.work_item.raise_item import raise_item
 from billing.kernel.ids import new_id
+from billing.kernel.work import WorkKind
 from billing.models import Difference
 from billing.queries.reconciling import Found
 
-ACTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "charge_without_attempt": ("The provider moved money for an invoice by no attempt of ours.", ("adopt", "park")),
-    "charge_of_lost_invoice": (
+ACTIONS: dict[WorkKind, tuple[str, tuple[str, ...]]] = {
+    WorkKind.CHARGE_WITHOUT_ATTEMPT: (
+        "The provider moved money for an invoice by no attempt of ours.",
+        ("adopt", "park"),
+    ),
+    WorkKind.CHARGE_OF_LOST_INVOICE: (
         "The provider moved money for an invoice that this database has lost; the customer is not charged meanwhile.",
         ("adopt", "park"),
     ),
-    "charge_unexplained": (
+    WorkKind.CHARGE_UNEXPLAINED: (
         "The provider charged a customer of ours, and nobody knows for what.",
         ("adopt", "park", "discard"),
     ),
-    "charge_differs": ("A charge is not what its attempt says.", ("reread", "park")),
-    "attempt_without_charge": ("An attempt succeeded whose charge the provider does not have.", ("reread", "park")),
-    "fee_missing": ("A charge has no balance transaction a day after it was made.", ("reread", "park")),
-    "movement_differs": ("The provider booked another amount than it charged.", ("reread", "park")),
-    "refund_without_record": ("The provider refunded a payment by no order of ours.", ("reread", "park", "discard")),
-    "refund_differs": ("A refund is not what our row says.", ("reread", "park")),
-    "dispute_without_record": (
+    WorkKind.CHARGE_DIFFERS: ("A charge is not what its attempt says.", ("reread", "park")),
+    WorkKind.ATTEMPT_WITHOUT_CHARGE: (
+        "An attempt succeeded whose charge the provider does not have.",
+        ("reread", "park"),
+    ),
+    WorkKind.FEE_MISSING: ("A charge has no balance transaction a day after it was made.", ("reread", "park")),
+    WorkKind.MOVEMENT_DIFFERS: ("The provider booked another amount than it charged.", ("reread", "park")),
+    WorkKind.REFUND_WITHOUT_RECORD: (
+        "The provider refunded a payment by no order of ours.",
+        ("reread", "park", "discard"),
+    ),
+    WorkKind.REFUND_DIFFERS: ("A refund is not what our row says.", ("reread", "park")),
+    WorkKind.DISPUTE_WITHOUT_RECORD: (
         "The provider has a dispute of a payment that we could not take over.",
         ("reread", "park"),
     ),
-    "dispute_differs": ("A dispute is not what our row says.", ("reread", "park")),
-    "dispute_missing": ("We have a dispute that the provider does not have.", ("reread", "park")),
-    "refund_missing": ("A refund succeeded that the provider does not have.", ("reread", "park")),
+    WorkKind.DISPUTE_DIFFERS: ("A dispute is not what our row says.", ("reread", "park")),
+    WorkKind.DISPUTE_MISSING: ("We have a dispute that the provider does not have.", ("reread", "park")),
+    WorkKind.REFUND_MISSING: ("A refund succeeded that the provider does not have.", ("reread", "park")),
 }
 """By kind: what it is in billing words, and what may safely be done."""
 
@@ -53,10 +63,11 @@ def note_difference(session: Session, found: Found, *, provider_account_id: UUID
         .with_for_update()
     ).one_or_none()
     id_ = known.id if known else new_id()
-    summary, actions = ACTIONS[found.kind]
+    kind = WorkKind(found.kind)
+    summary, actions = ACTIONS[kind]
     item = raise_item(
         session,
-        kind=found.kind,
+        kind=kind,
         subject_type="difference",
         subject_id=id_,
         seller_id=found.seller_id,

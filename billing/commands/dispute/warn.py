@@ -13,10 +13,11 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
+from billing.kernel.work import WorkKind
 from billing.models import FraudWarning, Invoice
 from billing.providers.port import FraudWarningFacts
 
-KIND = "early_fraud_warning"
+KIND = WorkKind.EARLY_FRAUD_WARNING
 
 
 def note_warning(

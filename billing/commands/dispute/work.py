@@ -10,13 +10,14 @@ from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.kernel.clock import format_instant
 from billing.kernel.status import INQUIRY, OPEN_DISPUTE, DisputeStatus
+from billing.kernel.work import WorkKind
 from billing.models import Dispute, Invoice
 
-ANSWER = "dispute_needs_response"
+ANSWER = WorkKind.DISPUTE_NEEDS_RESPONSE
 """Kind of the work item for evidence that is asked for by a date."""
-LOST = "dispute_lost"
+LOST = WorkKind.DISPUTE_LOST
 """Kind of the work item for a loss: the invoice is owed again until it is written off or credited."""
-REGAINED = "dispute_won_late"
+REGAINED = WorkKind.DISPUTE_WON_LATE
 """Kind of the work item for money that came back after a loss had been decided on."""
 
 _NEEDS_RESPONSE = (DisputeStatus.NEEDS_RESPONSE, DisputeStatus.WARNING_NEEDS_RESPONSE)
@@ -42,7 +43,7 @@ def ask_a_person(session: Session, *, dispute: Dispute, invoice: Invoice, now: d
 
 
 def _raise(
-    session: Session, dispute: Dispute, kind: str, summary: str, now: datetime, *, due: datetime | None = None
+    session: Session, dispute: Dispute, kind: WorkKind, summary: str, now: datetime, *, due: datetime | None = None
 ) -> None:
     raise_item(
         session,

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from billing.commands.work_item.raise_item import raise_item
+from billing.kernel.work import WorkKind
 from billing.models import Invoice
 
 
@@ -16,7 +17,7 @@ def hold_invoice(
     """Raise the invoice's work item, with what is at stake, and let it stop the charging. The caller holds the row."""
     item = raise_item(
         session,
-        kind="invoice_not_charged",
+        kind=WorkKind.INVOICE_NOT_CHARGED,
         subject_type="invoice",
         subject_id=invoice.id,
         seller_id=invoice.seller_id,

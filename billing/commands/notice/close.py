@@ -12,9 +12,10 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.kernel.errors import Stale
 from billing.kernel.moves import require_move
 from billing.kernel.status import NoticeStatus
+from billing.kernel.work import WorkKind
 from billing.models import Notice
 
-NOTICE_NOT_SENT = "notice_not_sent"
+NOTICE_NOT_SENT = WorkKind.NOTICE_NOT_SENT
 """Kind of the work item of a mail that was given up."""
 
 

@@ -19,6 +19,7 @@ from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.moves import require_move
 from billing.kernel.status import CLOSED_PAYMENT, COLLECTABLE, InvoiceStatus, PaymentKind, PaymentStatus
+from billing.kernel.work import WorkKind
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.rules.dunning import classify
@@ -85,7 +86,7 @@ def record_one(recording: Recording) -> None:
     _HANDLERS[outcome.outcome](recording)
     if payment.closed_at is not None and payment.checks:
         # Only what was held up before can be somebody's work: others cost nothing.
-        close_for(recording.session, kind="payment_unknown", subject_id=payment.id, now=recording.now)
+        close_for(recording.session, kind=WorkKind.PAYMENT_UNKNOWN, subject_id=payment.id, now=recording.now)
         _note_account_answers(recording)
 
 
@@ -94,7 +95,7 @@ def _note_account_answers(recording: Recording) -> None:
     payment = recording.payment
     if payment.status in (PaymentStatus.SUCCEEDED, PaymentStatus.DECLINED):
         account = payment.provider_account_id
-        close_for(recording.session, kind="provider_refuses_account", subject_id=account, now=recording.now)
+        close_for(recording.session, kind=WorkKind.PROVIDER_REFUSES_ACCOUNT, subject_id=account, now=recording.now)
 
 
 def _succeeded(recording: Recording) -> None:
@@ -158,7 +159,7 @@ def _not_sent(recording: Recording) -> None:
     elif recording.outcome.account_wide:
         raise_item(
             recording.session,
-            kind="provider_refuses_account",
+            kind=WorkKind.PROVIDER_REFUSES_ACCOUNT,
             subject_type="provider_account",
             subject_id=payment.provider_account_id,
             summary="The payment provider refuses our key; charges wait and no attempt is used up.",
@@ -177,7 +178,7 @@ def _unknown(recording: Recording) -> None:
     if age_s >= UNKNOWN_IS_WORK_S or outcome.needs_person:
         raise_item(
             recording.session,
-            kind="payment_unknown",
+            kind=WorkKind.PAYMENT_UNKNOWN,
             subject_type="payment",
             subject_id=payment.id,
             seller_id=payment.seller_id,

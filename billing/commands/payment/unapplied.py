@@ -13,6 +13,7 @@ from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
 from billing.kernel.status import InvoiceStatus
+from billing.kernel.work import WorkKind
 from billing.models import Account, Invoice, Payment, UnappliedPayment
 
 
@@ -65,7 +66,7 @@ def keep_charge(
     )
     item = raise_item(
         session,
-        kind="payment_unapplied",
+        kind=WorkKind.PAYMENT_UNAPPLIED,
         subject_type="unapplied_payment",
         subject_id=written,
         seller_id=invoice.seller_id,

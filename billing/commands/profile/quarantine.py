@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.work_item.raise_item import raise_item
+from billing.kernel.work import WorkKind
 from billing.models import Profile
 
-QUARANTINED = "customer_quarantined"
+QUARANTINED = WorkKind.CUSTOMER_QUARANTINED
 """Kind of the work item. While it holds the profile, nothing of the customer is billed, opened or sent."""
 
 

@@ -13,14 +13,15 @@ from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.moves import require_move
 from billing.kernel.status import OPEN_REFUND, RefundStatus
+from billing.kernel.work import WorkKind
 from billing.models import Account, Refund
 from billing.providers.port import RefundFacts
 
-FAILED = "refund_failed"
+FAILED = WorkKind.REFUND_FAILED
 """Kind of the work item for money that could not go back: it is still owed to the customer."""
 ABSENT_LISTS = 2
 """So many complete lists without the refund prove that it was not made."""
-STUCK = "refund_not_sent"
+STUCK = WorkKind.REFUND_NOT_SENT
 """Kind of the work item for a refund that the provider will not take, or whose outcome can't be learnt."""
 
 
@@ -115,7 +116,7 @@ def _book(session: Session, refund: Refund, amount: int, now: datetime) -> None:
     )
 
 
-def _raise(session: Session, refund: Refund, kind: str, summary: str, now: datetime) -> None:
+def _raise(session: Session, refund: Refund, kind: WorkKind, summary: str, now: datetime) -> None:
     raise_item(
         session,
         kind=kind,

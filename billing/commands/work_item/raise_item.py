@@ -14,13 +14,14 @@ from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
 from billing.kernel.status import WorkItemStatus
+from billing.kernel.work import WorkKind
 from billing.models import WorkItem
 
 
 def raise_item(
     session: Session,
     *,
-    kind: str,
+    kind: WorkKind,
     subject_type: str,
     subject_id: UUID,
     summary: str,
