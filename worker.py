@@ -13,12 +13,14 @@ from billing.privacy.logging import configure_logging
 from billing.queue.celery import make_app
 from billing.sandbox.environment import adopt
 from billing.settings import load
+from billing.tasks.watching import Watcher
 from billing.wiring import current
 
 adopt()
 settings = load()
 configure_logging(json=settings.billing_log_json, level=settings.billing_log_level)
 app = make_app(settings)
+Watcher(app, quiet_s=settings.billing_watch_s)
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]

@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     """Bytes."""
     billing_task_limit_s: int = 300
     """Seconds after which a task that hangs is killed with its process: far more than any call and its time-outs."""
+    billing_watch_s: float = Field(default=60, ge=0)
+    """Seconds in which a worker hears nothing before it asks itself whether it still can; 0: never. Deaf, it exits."""
     billing_audit_every_s: int | None = None
     """Seconds between audits of what changed; 0: none. Unset: 900, and none in the sandbox, whose clock jumps."""
     billing_audit_whole_every_s: int | None = None

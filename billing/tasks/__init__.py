@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from billing.tasks import audits, books, collections, deliveries, inbox, notices, refunds, renewals, upkeep
+from billing.tasks import audits, books, collections, deliveries, inbox, notices, refunds, renewals, upkeep, watching
 
-__all__ = ["audits", "books", "collections", "deliveries", "inbox", "notices", "refunds", "renewals", "upkeep"]
+__all__ = [
+    "audits",
+    "books",
+    "collections",
+    "deliveries",
+    "inbox",
+    "notices",
+    "refunds",
+    "renewals",
+    "upkeep",
+    "watching",
+]

@@ -1,0 +1,66 @@
+"""A real worker that is alive and consumes nothing (fault M13 of the field: it would hang for ever) ends itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from billing.queue.celery import make_app
+from billing.queue.names import QUEUES
+from billing.sandbox.stripe.server import serving
+from billing.sandbox.stripe.store import MEMORY, Store
+from billing.tasks.watching import STATUS
+from tests.stack import settings_for
+
+ROOT = Path(__file__).parents[2]
+NODE = "watched@test"
+
+
+def _until(condition: Callable[[], object], *, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_that_consumes_nothing_ends_itself_and_one_that_answers_lives(
+    database_url: str, broker_url: str, tmp_path: Path
+) -> None:
+    with serving(Store(MEMORY)) as stand_in:
+        settings = settings_for(database_url, stand_in.url).model_copy(update={"broker_url": broker_url})
+        assert settings.billing_secret_key is not None
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("STRIPE_", "BILLING_"))}
+        environment = kept | {
+            "DATABASE_URL": database_url,
+            "BROKER_URL": broker_url,
+            "STRIPE_API_KEY": settings.stripe_keys["default"],
+            "STRIPE_API_BASE": stand_in.url,
+            "BILLING_SECRET_KEY": settings.billing_secret_key.get_secret_value(),
+            "BILLING_SANDBOX": "1",
+            "BILLING_WATCH_S": "0.8",
+        }
+        said = tmp_path / "worker.log"
+        argv = ["-m", "celery", "-A", "worker", "worker", "-c", "1", "-n", NODE, "-l", "INFO", "--without-mingle"]
+        with said.open("wb") as log:
+            worker = subprocess.Popen([sys.executable, *argv], cwd=ROOT, env=environment, stdout=log, stderr=log)
+        try:
+            assert _until(lambda: said.read_text().count("Task watch.ping") >= 2, seconds=60), said.read_text()
+            assert worker.poll() is None, "a worker that hears itself lives"
+            app = make_app(settings)
+            for queue in (*QUEUES, f"watch.{NODE}"):
+                app.control.cancel_consumer(queue, destination=[NODE])
+            assert _until(lambda: worker.poll() is not None, seconds=30), said.read_text()
+            assert worker.returncode == STATUS
+            assert "worker_consumes_nothing" in said.read_text()
+        finally:
+            worker.kill()
+            worker.wait()
