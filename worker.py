@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.signals import worker_init
+from celery.signals import setup_logging, worker_init
 
 import billing.tasks  # noqa: F401 (registers the tasks)
 from billing.flows.start import start
@@ -18,7 +18,15 @@ from billing.wiring import current
 
 adopt()
 settings = load()
-configure_logging(json=settings.billing_log_json, level=settings.billing_log_level)
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def log(**_: Any) -> None:
+    """Left to itself Celery sets the level of all loggers by its own option, and our lines are lost with its own."""
+    configure_logging(json=settings.billing_log_json, level=settings.billing_log_level)
+
+
+log()
 app = make_app(settings)
 Watcher(app, quiet_s=settings.billing_watch_s)
 

@@ -53,6 +53,8 @@ DEAD = {
     "event_not_handled": "provider_event",
     "notice_not_sent": "notice",
     "task_failed": "task",
+    "message_unroutable": "message",
+    "message_unreadable": "message",
 }
 """Kinds of work items whose subject was given up, and what that is."""
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -23,6 +24,7 @@ from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_PAYMENT, EventStatus, InvoiceStatus, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent, ProviderEvent
+from billing.privacy.logging import correlated
 from billing.privacy.sealed import unseal
 from billing.providers.port import ChargeFacts, IntentFacts
 from billing.queries.collecting import lock_answered
@@ -31,6 +33,8 @@ from billing.queries.reconciling import as_uuid
 from billing.queries.same_database import Named, lost_attempts
 from billing.queries.waiting import charges_claimed
 from billing.rules.rate import Rank
+
+_log = structlog.get_logger(__name__)
 
 FAILED = "payment_intent.payment_failed"
 _ASKABLE = (PaymentStatus.SENT, PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION)
@@ -42,6 +46,8 @@ class Ours:
 
     invoice_id: UUID
     payment_id: UUID
+    correlation_id: UUID | None
+    """Of the run that opened the attempt."""
 
 
 def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
@@ -65,12 +71,15 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     if ours is None:
         pause(parts, evidence=f"the provider knows attempt {lost[0]}, this database does not")
         raise Stale("this database was restored; the event is handled when it is reconciled")
-    with parts.begin() as session:
-        take_facts(parts, session, ours, facts)
-        now = parts.clock.now(session)
-        close(session, claimed, status=EventStatus.PROCESSED, now=now)
-        share_reading(session, claimed, read_at=read_at, now=now)
-        failpoint("event.commit")
+    # What it settles goes on under the id of the charge: who follows a beat tick in the logs arrives here.
+    with correlated(str(ours.correlation_id) if ours.correlation_id else None):
+        with parts.begin() as session:
+            take_facts(parts, session, ours, facts)
+            now = parts.clock.now(session)
+            close(session, claimed, status=EventStatus.PROCESSED, now=now)
+            share_reading(session, claimed, read_at=read_at, now=now)
+            failpoint("event.commit")
+        _log.info("event_taken", provider_event=str(claimed.id), type=claimed.type, payment=str(ours.payment_id))
     return EventStatus.PROCESSED
 
 
@@ -131,10 +140,13 @@ def _by_metadata(session: Session, claimed: ClaimedEvent, facts: IntentFacts) ->
 
 def last_attempt(session: Session, invoice_id: UUID) -> Ours | None:
     """The invoice's last attempt, where it has one."""
-    payment = session.scalars(
-        select(Payment.id).where(Payment.invoice_id == invoice_id).order_by(Payment.attempt_no.desc()).limit(1)
+    payment = session.execute(
+        select(Payment.id, Payment.correlation_id)
+        .where(Payment.invoice_id == invoice_id)
+        .order_by(Payment.attempt_no.desc())
+        .limit(1)
     ).one_or_none()
-    return Ours(invoice_id, payment) if payment else None
+    return Ours(invoice_id, payment.id, payment.correlation_id) if payment else None
 
 
 def take_facts(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -> None:

@@ -32,6 +32,8 @@ class WorkKind(StrEnum):
     INVARIANT_BROKEN = "invariant_broken"
     WITNESS_DISAGREES = "witness_disagrees"
     TASK_FAILED = "task_failed"
+    MESSAGE_UNROUTABLE = "message_unroutable"
+    MESSAGE_UNREADABLE = "message_unreadable"
     CHARGE_WITHOUT_ATTEMPT = "charge_without_attempt"
     CHARGE_OF_LOST_INVOICE = "charge_of_lost_invoice"
     CHARGE_UNEXPLAINED = "charge_unexplained"

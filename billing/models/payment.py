@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.db.base import SCHEMA, Base, Json, Minor, SellerOwned, Versioned, currency_shape, one_of, owned
 from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
+from billing.privacy.logging import correlation
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
 BROUGHT_NOTHING = "'declined', 'sent', 'unknown'"
@@ -70,6 +71,8 @@ class Payment(SellerOwned, Versioned, Base):
     noted_charge_ref: Mapped[str | None]
     """The intent's latest charge when this attempt was opened: evidence of this attempt is a later one."""
     opened_at: Mapped[datetime]
+    correlation_id: Mapped[UUID | None] = mapped_column(default=correlation)
+    """Of the run that opened it, such as a beat tick's: all that is logged about it later bears the same id."""
 
     status: Mapped[str]
     token: Mapped[int] = mapped_column(default=0)

@@ -89,6 +89,22 @@ def ordered(function: Decorated) -> Decorated:
     return reason(by(function))
 
 
+def tried(function: Decorated) -> Decorated:
+    """The same, where a dry run needs no reason: nothing of it is kept."""
+    reason = click.option("--reason", help="Why; kept in the audit trail. Needed unless it is a dry run.")
+    by = click.option(
+        "--by", default=operator, help="Who; kept in the audit trail.  [default: the user of this machine]"
+    )
+    return reason(by(function))
+
+
+def required_unless_tried(reason: str | None, *, dry_run: bool) -> str:
+    """The reason. Without one, of what is not only tried, it is a fault of usage."""
+    if reason is None and not dry_run:
+        raise click.UsageError("Missing option '--reason'.")
+    return "a dry run" if reason is None else reason
+
+
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
 
 

@@ -14,7 +14,7 @@ from billing.flows.working import Action, act, act_on_all
 from billing.kernel.status import WorkItemStatus
 from billing.kernel.work import page_of
 from billing.ops.opening import opened
-from billing.ops.options import INSTANT, as_json, dry_run, one_or_all, ordered, paged
+from billing.ops.options import INSTANT, as_json, dry_run, one_or_all, paged, required_unless_tried, tried
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
 from billing.queries.operations.trail import trail_of
 from billing.queries.operations.work import WorkFilter, list_work, show_work
@@ -80,18 +80,25 @@ def _door(action: Action, about: str) -> None:
 
     @work.command(action.value, help=about)
     @click.argument("item_id", metavar="[ID]", type=click.UUID, required=False)
-    @click.option("--all", "everything", is_flag=True, help="Every item that the filters let through.")
+    @click.option("--all", "everything", is_flag=True, help="Every item; with filters, those that they let through.")
     @filtered
-    @ordered
+    @tried
     @dry_run
     @as_json
     def door(
-        *, item_id: UUID | None, everything: bool, reason: str, by: str, dry_run: bool, as_json: bool, **filters: Any
+        *,
+        item_id: UUID | None,
+        everything: bool,
+        reason: str | None,
+        by: str,
+        dry_run: bool,
+        as_json: bool,
+        **filters: Any,
     ) -> None:
-        one_or_all(item_id, everything=everything)
         if item_id is not None and any(filters.values()):
-            raise click.UsageError("Filters go with --all.")
-        order = Order(actor=by, reason=reason, dry_run=dry_run)
+            raise click.UsageError("Filters choose among all; leave out the ID.")
+        one_or_all(item_id, everything=everything or any(filters.values()))
+        order = Order(actor=by, reason=required_unless_tried(reason, dry_run=dry_run), dry_run=dry_run)
         made = opened()
         if item_id is not None:
             done = [act(made, item_id, action=action, order=order)]

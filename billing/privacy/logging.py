@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any, TextIO
+from uuid import UUID
 
 import structlog
 from structlog.typing import Processor
@@ -81,6 +82,15 @@ def correlated(correlation_id: str | None = None) -> Iterator[str]:
     chosen = correlation_id or bound or str(new_id())
     with structlog.contextvars.bound_contextvars(correlation_id=chosen):
         yield chosen
+
+
+def correlation() -> UUID | None:
+    """The id that lines bear now, for rows and messages that carry the work on; None outside of any run."""
+    bound = structlog.contextvars.get_contextvars().get("correlation_id")
+    try:
+        return UUID(bound) if bound else None
+    except ValueError:
+        return None
 
 
 def _renderer(*, json: bool) -> Processor:

@@ -10,10 +10,13 @@ from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
 from billing.kernel.errors import Unavailable
+from billing.privacy.logging import correlation
 from billing.queue.buffer import Message
 from billing.queue.names import QUEUES, TICKS, TaskName
 from billing.settings import Settings
 
+CORRELATION = "billing_correlation"
+"""Header of a message: the correlation id of the run that sent it, which its task goes on under."""
 _VISIBILITY_TIMES = 2
 """Above the hard limit: a message of a live task is not handed out twice; correctness does not depend on it."""
 
@@ -48,6 +51,7 @@ def make_app(settings: Settings, *, only_publishes: bool = False) -> Celery:
         control_queue_expires=60.0,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
+        worker_consumer="billing.tasks.dropping:TellingConsumer",
         timezone="UTC",
         enable_utc=True,
         beat_scheduler="celery.beat:Scheduler",
@@ -111,10 +115,14 @@ class CeleryTransport:
         if time.monotonic() < self._away_until:
             raise BrokerAway
         try:
+            run = correlation()
+            headers = {CORRELATION: str(run)} if run else {}
             with self._app.producer_or_acquire() as producer:
                 for task, ids in messages:
                     queue = task.queue if task.queue in QUEUES else Queue(task.queue)  # type: ignore[no-untyped-call]
-                    self._app.send_task(task.name, args=ids, queue=queue, producer=producer, retry=False)
+                    self._app.send_task(
+                        task.name, args=ids, queue=queue, producer=producer, retry=False, headers=headers
+                    )
         except Exception:
             self._away_until = time.monotonic() + self._pause_s
             raise

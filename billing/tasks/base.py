@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 import traceback
 from collections.abc import Callable
 from functools import wraps
@@ -10,7 +11,9 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import structlog
-from celery import shared_task
+from celery import current_task, shared_task
+from celery.exceptions import TimeLimitExceeded
+from celery.signals import task_failure
 from sqlalchemy.exc import OperationalError
 
 from billing.commands.work_item.raise_item import raise_item
@@ -20,13 +23,17 @@ from billing.kernel.errors import ProviderUnavailable, ProviderUncertain, Refuse
 from billing.kernel.work import WorkKind
 from billing.privacy.logging import correlated
 from billing.privacy.redaction import redact_error
+from billing.queue.celery import CORRELATION
 from billing.queue.names import TICKS, TaskName
 from billing.tasks.acknowledging import ReconnectingTask
 from billing.wiring import current
 
 _log = structlog.get_logger(__name__)
-_TASKS = UUID("6b1d1f0e-6a53-4f0f-9d0a-3a8a1c1f5b10")
+TASKS = UUID("6b1d1f0e-6a53-4f0f-9d0a-3a8a1c1f5b10")
 """Namespace of work items about tasks: one live item a task and id."""
+
+_SHOWN = 5
+"""Ids of a task that its line names."""
 
 LATER = (OperationalError, ProviderUnavailable, ProviderUncertain, Stale)
 """Passing: the rows are the jobs, and a sweep finds them again."""
@@ -40,8 +47,9 @@ def task(name: TaskName, *, limit_s: float | None = None) -> Callable[[Callable[
 
     def register(work: Callable[..., Any]) -> Callable[..., None]:
         @wraps(work)
-        def run(*ids: str) -> None:
-            with correlated():
+        def run(*ids: str, **_: object) -> None:
+            # What a forged message names beside ids is honoured in nothing.
+            with correlated(_told()):
                 _run(name, work, ids)
 
         registered: Callable[..., None] = shared_task(name=name.name, base=ReconnectingTask, **_limit(limit_s))(run)
@@ -50,32 +58,58 @@ def task(name: TaskName, *, limit_s: float | None = None) -> Callable[[Callable[
     return register
 
 
+def _told() -> str | None:
+    """The correlation id that the message brought, where it is one: whoever writes to the broker may write anything."""
+    try:
+        return str(UUID(getattr(current_task.request, CORRELATION, None) or ""))
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
 def _limit(limit_s: float | None) -> dict[str, float]:
     return {} if limit_s is None else {"time_limit": limit_s}
 
 
 def _run(name: TaskName, work: Callable[..., Any], ids: tuple[str, ...]) -> None:
     parts = current()
+    began = time.monotonic()
     try:
-        work(parts, *(UUID(id_) for id_ in ids))
+        done = work(parts, *(UUID(id_) for id_ in ids))
+        if ids or done:
+            took_s = round(time.monotonic() - began, 3)
+            _log.info("task_done", task=name.name, ids=list(ids[:_SHOWN]), done=done, took_s=took_s)
         if name in TICKS:
             beat(parts, name, worker=socket.gethostname())
     except LATER as later:
         _log.warning("task_left_for_sweep", task=name.name, error=type(later).__name__)
     except Exception as error:
         _log.exception("task_failed", task=name.name)
-        _raise_item(parts, name, ids, error)
+        _raise_item(parts, name.name, ids, error)
         raise
 
 
-def _raise_item(parts: Parts, name: TaskName, ids: tuple[str, ...], error: Exception) -> None:
+@task_failure.connect  # type: ignore[untyped-decorator]
+def killed(sender: Any, exception: Exception, args: Any, **_: Any) -> None:
+    """Tell of a task that ran past its limit: its process is dead, and the worker speaks for it.
+
+    One that died otherwise is not told of here: its rows count their starts, and who kills each time is set apart.
+    """
+    if not isinstance(exception, TimeLimitExceeded):
+        return
+    try:
+        _raise_item(current(), sender.name, tuple(map(str, args or ())), exception)
+    except Exception as away:  # noqa: BLE001 (the worker goes on whatever the database does)
+        _log.error("task_killed", task=sender.name, error=type(away).__name__)
+
+
+def _raise_item(parts: Parts, name: str, ids: tuple[str, ...], error: Exception) -> None:
     with parts.begin() as session:
         raise_item(
             session,
             kind=WorkKind.TASK_FAILED,
             subject_type="task",
-            subject_id=uuid5(_TASKS, "/".join((name.name, *ids))),
-            summary=f"Task {name.name} failed for good" + (f" for {ids[0]}." if ids else "."),
+            subject_id=uuid5(TASKS, "/".join((name, *ids))),
+            summary=f"Task {name} failed for good" + (f" for {ids[0]}." if ids else "."),
             error=redact_error(error),
             trace=None if isinstance(error, Refused) else "".join(traceback.format_tb(error.__traceback__))[-4000:],
             safe_actions=["park", "discard"],

@@ -11,15 +11,15 @@ from billing.tasks.base import task
 
 
 @task(COLLECTIONS_TICK)
-def tick(parts: Parts) -> None:
+def tick(parts: Parts) -> int:
     """Cut invoices that are due for a try into slices."""
-    collection.plan(parts)
+    return collection.plan(parts)
 
 
 @task(COLLECTIONS_CHARGE)
-def charge(parts: Parts, slice_id: UUID) -> None:
+def charge(parts: Parts, slice_id: UUID) -> int:
     """Charge one slice."""
-    collection.charge(parts, slice_id)
+    return collection.charge(parts, slice_id)
 
 
 @task(COLLECTIONS_RESOLVE)

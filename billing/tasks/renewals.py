@@ -11,14 +11,15 @@ from billing.tasks.base import task
 
 
 @task(RENEWALS_TICK)
-def tick(parts: Parts) -> None:
+def tick(parts: Parts) -> int:
     """Cut what is due into slices; issue drafts whose review is over; give up what was never paid for."""
-    renewal.plan(parts)
+    planned = renewal.plan(parts)
     drafts.sweep(parts)
     incomplete.sweep(parts)
+    return planned
 
 
 @task(RENEWALS_BILL)
-def bill(parts: Parts, slice_id: UUID) -> None:
+def bill(parts: Parts, slice_id: UUID) -> int:
     """Bill one slice."""
-    renewal.bill(parts, slice_id)
+    return renewal.bill(parts, slice_id)

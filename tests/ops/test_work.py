@@ -259,3 +259,16 @@ def _raise_dead(session: object, event: ProviderEvent) -> WorkItem:
         safe_actions=["retry", "park", "discard"],
         now=START,
     )
+
+
+def test_a_dry_run_by_filter_needs_neither_all_nor_a_reason_and_keeps_nothing(office: Office) -> None:
+    office.held_subscription("s1", "s2")
+    office.mend()
+    before = office.fingerprint()
+    told = office.ok("work", "retry", "--kind", "subscription_not_billed", "--dry-run")
+    assert told.count("its hold is lifted") == 2
+    assert office.fingerprint() == before
+    assert office.run("work", "retry", "--kind", "subscription_not_billed").exit_code == 2
+    assert office.run("work", "retry", "--dry-run").exit_code == 2
+    office.ok("work", "retry", "--kind", "subscription_not_billed", *WHY)
+    assert [item.next_try_at is not None for item in office.items()] == [True, True]

@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
+from zoneinfo import available_timezones
 
 import pytest
 import requests
 from sqlalchemy import text
 
+from billing.db.base import Base
+from billing.queue.messages import waiting_texts
 from billing.sandbox.clock import witness_of
+from billing.sandbox.demo.cast import read_company
 from billing.sandbox.demo.proof import Proof, prove
 from billing.sandbox.stack import Stack
 from tests.sandbox.billing_command import Said, billing
 
+SECRETS = ("STRIPE_API_KEY", "BILLING_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("demo")]
 
 
@@ -49,6 +54,49 @@ def test_a_small_demo_ends_well_and_says_so(played: Played) -> None:
     assert "killed (SIGKILL)" in played.said.out
     assert played.wrong == []
     assert played.faults == [], "what is left to be looked at has no faults any more"
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if is_dataclass(value) and not isinstance(value, type):
+        for each in fields(value):
+            yield from _strings(getattr(value, each.name))
+    elif isinstance(value, str):
+        yield value
+
+
+def _personal_values() -> set[str]:
+    """Names, addresses and the rest of the demo's customers. What is short, or digits alone, proves nothing."""
+    people = [customer.value.profile.personal for customer in read_company(customers=20).customers]
+    found = {value.casefold() for person in people for value in _strings(person)}
+    found = {value for value in found if len(value) >= 5 and not value.isdigit()}
+    # A city that a time zone is named after stands where no customer is told of.
+    return {value for value in found if not any(value in zone.casefold() for zone in available_timezones())}
+
+
+def _everything_written(played: Played) -> dict[str, str]:
+    """Standard output and error, logs, the provider's store, messages, and every row, as text."""
+    stack = played.stack
+    found = {"output": played.said.out + played.said.err}
+    for path in stack.place.folder.iterdir():
+        if path.is_file() and path != stack.place.environment:
+            found[path.name] = path.read_bytes().decode(errors="replace")
+    found["broker"] = "\n".join(text for _, text in waiting_texts(stack.environment["BROKER_URL"]))
+    with stack.parts.begin() as session:
+        for name in Base.metadata.tables:
+            found[name] = "\n".join(session.scalars(text(f"SELECT t::text FROM {name} t")))
+    return {place: written.casefold() for place, written in found.items()}
+
+
+def test_nothing_that_the_demo_wrote_holds_a_secret_or_a_personal_value(played: Played) -> None:
+    written = _everything_written(played)
+    personal = _personal_values()
+    secret = {played.stack.environment[name].casefold() for name in SECRETS}
+    assert len(personal) > 60
+    assert sum(map(len, written.values())) > 500_000
+    assert {(place, value) for place, told in written.items() for value in personal if value in told} == set()
+    # The provider's own store has the secrets that it gave out.
+    ours = {place: told for place, told in written.items() if not place.startswith("stripe.sqlite")}
+    assert {place for place, told in ours.items() for value in secret if value in told} == set()
 
 
 def test_a_kept_stack_can_be_looked_at(played: Played) -> None:

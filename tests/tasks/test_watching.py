@@ -49,7 +49,7 @@ def test_a_worker_that_consumes_nothing_ends_itself_and_one_that_answers_lives(
             "BILLING_WATCH_S": "0.8",
         }
         said = tmp_path / "worker.log"
-        argv = ["-m", "celery", "-A", "worker", "worker", "-c", "1", "-n", NODE, "-l", "INFO", "--without-mingle"]
+        argv = ["-m", "celery", "-A", "worker", "worker", "-c", "1", "-n", NODE, "--without-gossip", "--without-mingle"]
         with said.open("wb") as log:
             worker = subprocess.Popen([sys.executable, *argv], cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:

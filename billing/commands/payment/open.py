@@ -20,6 +20,7 @@ from billing.kernel.errors import Stale
 from billing.kernel.ids import new_id, new_ids
 from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment
+from billing.privacy.logging import correlation
 from billing.queries.collecting import Collecting
 from billing.queries.collection import Attempted, Due, Intent, Method
 from billing.rules.dunning import DeclineClass
@@ -203,7 +204,7 @@ _PAYMENTS = (
     "id", "seller_id", "invoice_id", "profile_id", "attempt_no", "kind", "scheduled", "provider_account_id",
     "payment_method_id", "payment_intent_id", "customer_ref", "method_ref", "card_fingerprint", "amount_minor",
     "currency", "confirms_ref", "noted_charge_ref", "opened_at", "status", "token", "lease_until", "next_check_at",
-    "checks", "absent_lists", "version",
+    "checks", "absent_lists", "correlation_id", "version",
 )  # fmt: skip
 _STEPS = ("id", "seller_id", "payment_id", "step", "key", "parameter_hash")
 
@@ -212,6 +213,8 @@ def _write_payments(
     session: Session, opened: Sequence[tuple[Attempted, UUID, str | None]], now: datetime, until: datetime
 ) -> None:
     at, lease = now.isoformat(), until.isoformat()
+    run = correlation()
+    run_id = escaped(run.hex if run else None)
     copy_rows(
         session,
         "payment",
@@ -222,7 +225,7 @@ def _write_payments(
             f"\t{each.payment_intent_id.hex}\t{escaped(each.customer_ref)}\t{escaped(each.method_ref)}"
             f"\t{escaped(each.card_fingerprint)}"
             f"\t{each.amount_minor}\t{each.currency}\t{escaped(each.confirms_ref)}\t{escaped(noted)}\t{at}"
-            f"\t{each.status}\t{each.token}\t{lease}\t{lease}\t0\t0\t1"
+            f"\t{each.status}\t{each.token}\t{lease}\t{lease}\t0\t0\t{run_id}\t1"
             for each, profile_id, noted in opened
         ),
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from billing.flows.order import Order
 from billing.flows.working import Action, act_on_all
 from billing.kernel.ids import new_id
+from billing.kernel.work import WorkKind
 from billing.queries.operations.work import WorkFilter
 from billing.queue.celery import make_app
 from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, QUEUES, REFUNDS_SEND, RENEWALS_BILL
@@ -98,8 +99,10 @@ def _junk(stage: Stage) -> None:
         stage.hurt()
     stage.hurt(_CALLABLE)
     order = Order(actor="crash", reason="junk from nobody")
-    for done in act_on_all(stage.parts, WorkFilter(kind="task_failed"), action=Action.DISCARD, order=order):
-        stage.expect(done.refused is None, f"the item can't be discarded: {done.refused}")
+    stage.expect(stage.count(_UNROUTABLE) == 1, "the unknown task is no work item")
+    for kind in (WorkKind.TASK_FAILED, WorkKind.MESSAGE_UNROUTABLE, WorkKind.MESSAGE_UNREADABLE):
+        for done in act_on_all(stage.parts, WorkFilter(kind=kind), action=Action.DISCARD, order=order):
+            stage.expect(done.refused is None, f"the item can't be discarded: {done.refused}")
 
 
 def _until_it_falls(stage: Stage, *, until: float) -> None:
@@ -107,6 +110,7 @@ def _until_it_falls(stage: Stage, *, until: float) -> None:
 
 
 _FAILED = "SELECT count(*) FROM billing.work_item WHERE kind = 'task_failed' AND status = 'open'"
+_UNROUTABLE = "SELECT count(*) FROM billing.work_item WHERE kind = 'message_unroutable' AND status = 'open'"
 _CALLABLE = 4
 """Of the messages, those whose task there is: each ends as a work item."""
 
