@@ -22,7 +22,9 @@ COMMANDS = {
     ),
     "shell": Entry("billing.sandbox.commands", "A Python prompt with settings, session and models at hand."),
     "check": Entry("billing.ops.check", "Check settings, database, broker, providers and workers."),
-    "db": Entry("billing.ops.database", "Bring the database to this code's revision, or compare the two."),
+    "db": Entry(
+        "billing.ops.database", "Bring the database to this code's revision, compare the two, or wrap its keys anew."
+    ),
     "import": Entry(
         "billing.ops.importing",
         "Take in sellers, catalog, customers and subscriptions from FILE (.csv, .yaml or .yml).",

@@ -5,14 +5,18 @@ from __future__ import annotations
 import click
 
 from billing.db import migrate
+from billing.flows.order import Order
+from billing.flows.rekeying import rewrap
 from billing.kernel.errors import Fault, Refused
 from billing.ops.failures import FINDING, Failed
+from billing.ops.opening import opened
+from billing.ops.options import dry_run, ordered
 from billing.settings import load
 
 
 @click.group("db")
 def database() -> None:
-    """Bring the database to this code's revision, or compare the two."""
+    """Bring the database to this code's revision, compare the two, or wrap its keys anew."""
 
 
 @database.command("upgrade")
@@ -31,6 +35,15 @@ def check() -> None:
     except Refused as refused:
         raise Failed([str(fault) for fault in refused.faults], FINDING) from refused
     click.echo(f"The database is at revision {migrate.head()}, as this code needs it.")
+
+
+@database.command("rewrap")
+@ordered
+@dry_run
+def rewrap_keys(*, reason: str, by: str, dry_run: bool) -> None:
+    """Wrap all data keys under the newest key of BILLING_SECRET_KEY; then the older ones may be removed from it."""
+    wrapped = rewrap(opened(), order=Order(actor=by, reason=reason, dry_run=dry_run))
+    click.echo(f"{wrapped} data keys {'would be' if dry_run else 'are'} wrapped anew.")
 
 
 def _url() -> str:

@@ -58,3 +58,14 @@ def test_every_page_says_what_is_safe_and_the_index_is_made_of_them() -> None:
         assert "**Safe:**" in text or path.name not in {Path(page_of(kind)).name for kind in WorkKind}, path.name
         assert "```sh\n" in text, path.name
     assert INDEX.read_text() == index(), "write it anew: python -m tests.docs.operate_index"
+
+
+def test_a_page_names_only_pages_and_examples_that_there_are() -> None:
+    for path in pages():
+        text = path.read_text()
+        for name in re.findall(r"`((?:[\w-]+)\.md)`", text):
+            assert (path.parent / name).is_file() or (ROOT / "docs" / name).is_file(), (path.name, name)
+        for name in re.findall(r"`(examples/[\w./-]+)`", text):
+            assert (ROOT / name).exists(), (path.name, name)
+        for alert in re.findall(r"`(billing-[\w-]+)`", text):
+            assert (path.parent / f"{alert}.md").is_file(), (path.name, alert)
