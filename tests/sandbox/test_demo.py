@@ -94,6 +94,11 @@ def test_nothing_that_the_demo_wrote_holds_a_secret_or_a_personal_value(played: 
     assert len(personal) > 60
     assert sum(map(len, written.values())) > 500_000
     assert {(place, value) for place, told in written.items() for value in personal if value in told} == set()
+    planted = played.stack.place.folder / "planted.log"
+    planted.write_text(f"paid by {min(personal).title()}")
+    seen = {place for place, told in _everything_written(played).items() if any(value in told for value in personal)}
+    planted.unlink()
+    assert seen == {planted.name}
     # The provider's own store has the secrets that it gave out.
     ours = {place: told for place, told in written.items() if not place.startswith("stripe.sqlite")}
     assert {place for place, told in ours.items() for value in secret if value in told} == set()
