@@ -1,36 +1,21 @@
-"""Inbox: a delivery is stored once before its 2xx; handling re-reads the object and settles, in any order."""
+"""Inbox: a stored event is handled once, in any order: its handler re-reads the object and settles."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from billing.commands.key.obtain import inbox_key
 from billing.commands.provider_event.claim import ClaimedEvent, claim, close, close_settled, wake
-from billing.commands.provider_event.store import store
 from billing.commands.work_item.raise_item import raise_item
-from billing.db.clock import wall_now
-from billing.flows.dispute_events import dispute, fraud_warning
-from billing.flows.method_events import payment_method
+from billing.flows.handlers import HANDLERS
 from billing.flows.parts import Parts
-from billing.flows.payment_events import payment_intent
-from billing.flows.payout_events import payout
-from billing.flows.refund_events import refund
-from billing.flows.setup_events import setup_intent
-from billing.kernel.errors import Fault, NoPermit, ProviderUnavailable, Refused, Stale
+from billing.kernel.errors import NoPermit, ProviderUnavailable, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import EventStatus
 from billing.kernel.work import WorkKind
-from billing.models import ProviderAccount
 from billing.privacy.redaction import redact_error
-from billing.providers.port import EventFacts, Provider
 from billing.queue.buffer import after_commit
 from billing.queue.names import INBOX_PROCESS
 
@@ -41,99 +26,6 @@ MOST_TRIES = 8
 
 TOGETHER = 100
 """So many events of a sweep travel in one message."""
-
-HANDLERS = {
-    "payment_intent.succeeded": payment_intent,
-    "payment_intent.payment_failed": payment_intent,
-    "payment_intent.processing": payment_intent,
-    "payment_intent.canceled": payment_intent,
-    "payment_intent.requires_action": payment_intent,
-    "setup_intent.succeeded": setup_intent,
-    "payment_method.automatically_updated": payment_method,
-    "payment_method.updated": payment_method,
-    "refund.updated": refund,
-    "refund.failed": refund,
-    "payout.created": payout,
-    "payout.updated": payout,
-    "payout.paid": payout,
-    "payout.failed": payout,
-    "payout.canceled": payout,
-    "charge.dispute.created": dispute,
-    "charge.dispute.updated": dispute,
-    "charge.dispute.closed": dispute,
-    "charge.dispute.funds_withdrawn": dispute,
-    "charge.dispute.funds_reinstated": dispute,
-    "radar.early_fraud_warning.created": fraud_warning,
-    "radar.early_fraud_warning.updated": fraud_warning,
-}
-"""By event type; the endpoint subscribes to these. Other types are kept and ignored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One event as it arrived."""
-
-    raw: bytes
-    signature: str
-
-
-def receive(parts: Parts, *, provider: str, code: str, raw: bytes, signature: str) -> bool:
-    """Verify and store one delivery; False where it was here already. What returns is committed: answer 2xx.
-
-    Raises `Refused`: `no_secret` (closed), `bad_signature`, `stale_signature`, `bad_event`, `wrong_mode`,
-    `unknown_account`.
-    """
-    (received,) = receive_all(parts, provider=provider, code=code, deliveries=[Delivery(raw, signature)])
-    if isinstance(received, Refused):
-        raise received
-    return received
-
-
-def receive_all(parts: Parts, *, provider: str, code: str, deliveries: Sequence[Delivery]) -> list[bool | Refused]:
-    """The same for many deliveries to one account, in one transaction: each is stored or refused by itself."""
-    if not deliveries:
-        return []
-    adapter, secrets = parts.provider_for(provider, code), parts.settings.webhook_secrets(code)
-    with parts.begin() as session:
-        wall = wall_now(session)
-        verified = [_verified(adapter, each, secrets, wall) for each in deliveries]
-        good = [
-            (facts, each.raw) for facts, each in zip(verified, deliveries, strict=True) if isinstance(facts, EventFacts)
-        ]
-        stored: Iterator[UUID | Refused | None] = iter(())
-        if good:
-            stored = iter(_store(parts, session, provider, code, good))
-        received = [each if isinstance(each, Refused) else next(stored) for each in verified]
-        new = [each for each in received if isinstance(each, UUID)]
-        if new:
-            after_commit(session, INBOX_PROCESS, *new)
-        failpoint("hook.pre_commit")
-    failpoint("hook.committed")
-    return [each if isinstance(each, Refused) else each is not None for each in received]
-
-
-def _verified(adapter: Provider, each: Delivery, secrets: list[str], wall: datetime) -> EventFacts | Refused:
-    try:
-        return adapter.verify_event(raw=each.raw, signature=each.signature, secrets=secrets, wall_now=wall)
-    except Refused as refused:
-        return refused
-
-
-def _store(
-    parts: Parts, session: Session, provider: str, code: str, events: Sequence[tuple[EventFacts, bytes]]
-) -> list[UUID | Refused | None]:
-    account = session.scalars(select(ProviderAccount).filter_by(provider=provider, code=code)).one_or_none()
-    if account is None:
-        mend = f"start a worker once with the key of {provider} {code}"
-        return [Refused(Fault("account", "unknown_account", mend)) for _ in events]
-    key = inbox_key(session, parts.keyring, provider_account_id=account.id)
-    ours = [each for each in events if each[0].livemode == account.livemode]
-    stored = iter(store(session, account_id=account.id, events=ours, key=key, grace_s=parts.settings.lease_s))
-    mend = "send live events to a live endpoint, test events to a test one"
-    return [
-        next(stored) if facts.livemode == account.livemode else Refused(Fault("livemode", "wrong_mode", mend))
-        for facts, _ in events
-    ]
 
 
 def process(parts: Parts, event_id: UUID) -> EventStatus | None:

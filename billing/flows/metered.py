@@ -22,6 +22,7 @@ from billing.providers.port import (
     EventFacts,
     FraudWarningFacts,
     IntentFacts,
+    ListedEvent,
     MethodFacts,
     PayoutFacts,
     Provider,
@@ -134,6 +135,10 @@ class Metered(Provider):
     def movement_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedMovement]]:
         pages = self._provider.movement_pages(created_from=created_from, created_to=created_to)
         return self._page_by_page("balance_transactions.list", pages)
+
+    def event_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedEvent]]:
+        pages = self._provider.event_pages(created_from=created_from, created_to=created_to)
+        return self._page_by_page("events.list", pages)
 
     def read_dispute(self, dispute_ref: str) -> DisputeFacts:
         return self._ask("disputes.read", lambda: self._provider.read_dispute(dispute_ref))

@@ -21,5 +21,7 @@ class ProviderAccount(Identified, Versioned, Base):
     account_ref: Mapped[str]
     movements_read_to: Mapped[datetime | None]
     """Business time up to which the movements of its balance were read; null before its first attempt."""
+    events_read_to: Mapped[datetime | None]
+    """Business time up to which its list of events was read; null before the first look."""
 
     __table_args__ = (UniqueConstraint("provider", "code"), one_of("provider", ("stripe", "paypal")))

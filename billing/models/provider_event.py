@@ -24,7 +24,8 @@ class ProviderEvent(Identified, Versioned, Base):
     object_type: Mapped[str]
     occurred_at: Mapped[datetime]
     livemode: Mapped[bool]
-    secret_index: Mapped[int]
+    secret_index: Mapped[int | None]
+    """Which secret signed the delivery; null where the event was read from the provider's own list."""
     body: Mapped[bytes | None]
     """Sealed; blanked 90 days after handling."""
     body_hash: Mapped[bytes]

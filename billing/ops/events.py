@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import click
 
+from billing.flows import backfill as filling
 from billing.flows import looking, operating
 from billing.flows.order import Order
+from billing.kernel.clock import format_instant
 from billing.kernel.status import EventStatus
 from billing.ops.opening import opened
 from billing.ops.options import INSTANT, as_json, dry_run, looked, one_or_all, ordered, paged
@@ -42,7 +45,7 @@ def filtered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("events")
 def events() -> None:
-    """Provider events received: list, show, replay."""
+    """Provider events received: list, show, replay; and fill gaps from the provider's own list."""
 
 
 @events.command("list")
@@ -103,6 +106,27 @@ def replay(
     else:
         done = list(operating.replay_all(made, _filter(**filters), order=order))
     tell_done(done, dry_run=dry_run, as_json=as_json, nothing="No such event.")
+
+
+@events.command("backfill")
+@click.option("--since", type=INSTANT, help="From this instant on, not from where the list was read to.")
+@as_json
+def backfill(*, since: datetime | None, as_json: bool) -> None:
+    """Take in what the provider's list of events has and no delivery brought.
+
+    The provider keeps 30 days. What is stored already costs nothing; the rest is handled as if it had been delivered.
+    A run that was stopped goes on where it stood.
+    """
+    made = opened()
+    filled = [asdict(each) for each in filling.backfill(made, since=since)]
+    if as_json:
+        tell_json({"accounts": filled})
+        return
+    for each in filled:
+        click.echo(
+            f"{each['account']}: {each['listed']} events listed from {format_instant(each['from_at'])} "
+            f"to {format_instant(each['to_at'])}, {each['new']} of them new."
+        )
 
 
 def _filter(*, status: str | None, type_: str | None, since: datetime | None, object_ref: str | None) -> EventFilter:

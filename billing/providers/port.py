@@ -227,8 +227,16 @@ class EventFacts:
     object_type: str
     created: datetime
     livemode: bool
-    secret_index: int
-    """Which of the configured secrets verified it (0 = newest)."""
+    secret_index: int | None
+    """Which of the configured secrets verified it (0 = newest); None: the provider's own list showed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedEvent:
+    """An event as the provider's list shows it, with the body that a delivery of it has: personal, so it is sealed."""
+
+    facts: EventFacts
+    raw: bytes = field(repr=False)
 
 
 class Provider(Protocol):
@@ -313,6 +321,10 @@ class Provider(Protocol):
     def dispute_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedDispute]]: ...
 
     def movement_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedMovement]]: ...
+
+    def event_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedEvent]]:
+        """The account's events of these seconds, as `charge_pages`; the provider keeps 30 days of them."""
+        ...
 
     def read_dispute(self, dispute_ref: str) -> DisputeFacts: ...
 

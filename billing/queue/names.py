@@ -24,6 +24,7 @@ COLLECTIONS_RESOLVE = TaskName("collections.resolve", "charges")
 REFUNDS_TICK = TaskName("refunds.tick", "charges")
 REFUNDS_SEND = TaskName("refunds.send", "charges")
 INBOX_TICK = TaskName("inbox.tick", "webhooks")
+INBOX_BACKFILL = TaskName("inbox.backfill", "upkeep")
 INBOX_PROCESS = TaskName("inbox.process", "webhooks")
 NOTICES_TICK = TaskName("notices.tick", "deliveries")
 DELIVERIES_TICK = TaskName("deliveries.tick", "deliveries")
@@ -40,6 +41,7 @@ TICKS = (
     COLLECTIONS_RESOLVE,
     REFUNDS_TICK,
     INBOX_TICK,
+    INBOX_BACKFILL,
     NOTICES_TICK,
     DELIVERIES_TICK,
     BOOKS_TICK,

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from billing.flows.inbox import HANDLERS
+from billing.flows.handlers import HANDLERS
 from billing.sandbox.probes import StackFailed
 
 _TIMEOUT_S = 10.0

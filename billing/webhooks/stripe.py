@@ -10,8 +10,8 @@ from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from billing.flows.inbox import Delivery, receive_all
 from billing.flows.parts import Parts
+from billing.flows.receiving import Delivery, receive_all
 from billing.kernel.errors import Fault, Refused
 
 _log = structlog.get_logger(__name__)

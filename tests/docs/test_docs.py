@@ -13,7 +13,7 @@ import click
 import pytest
 
 from billing.__main__ import cli
-from billing.flows.inbox import HANDLERS
+from billing.flows.handlers import HANDLERS
 from billing.privacy.keyring import generate
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store

@@ -16,6 +16,7 @@ from sqlalchemy import select, text
 
 from billing.commands.key.obtain import inbox_key
 from billing.flows import collection, inbox, renewal
+from billing.flows.receiving import Delivery
 from billing.kernel import failpoints
 from billing.kernel.status import EventStatus
 from billing.models import LedgerEntry, ProviderEvent, UnappliedPayment, WorkItem
@@ -229,14 +230,14 @@ def test_a_broker_that_is_down_changes_nothing_for_the_provider(acme: Company) -
     assert collection.plan(acme.parts) == 0
 
 
-def _deliveries(acme: Company, *bodies: bytes) -> list[inbox.Delivery]:
-    return [inbox.Delivery(raw, _signed(acme, raw)["Stripe-Signature"]) for raw in bodies]
+def _deliveries(acme: Company, *bodies: bytes) -> list[Delivery]:
+    return [Delivery(raw, _signed(acme, raw)["Stripe-Signature"]) for raw in bodies]
 
 
 def test_deliveries_that_come_together_are_stored_or_refused_each_by_itself(acme: Company) -> None:
     good, other = _event(acme), _event(acme, ref="evt_test2")
     live = _event(acme, ref="evt_live").replace(b'"livemode": false', b'"livemode": true')
-    forged = inbox.Delivery(_event(acme, ref="evt_forged"), _signed(acme, good)["Stripe-Signature"])
+    forged = Delivery(_event(acme, ref="evt_forged"), _signed(acme, good)["Stripe-Signature"])
     together = [*_deliveries(acme, good, live, good), forged, *_deliveries(acme, other)]
     answers = take(acme.parts, "default", together)
     assert [status for _, status in answers] == [200, 400, 200, 400, 200]

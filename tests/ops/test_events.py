@@ -78,3 +78,10 @@ def test_many_are_replayed_by_filter_and_a_state_must_be_named(charged: Office) 
     charged.settle()
     assert charged.read("events", "list", "--status", "dead") == []
     assert charged.run("events", "replay", "evt_nobody", *WHY).exit_code == 3
+
+
+def test_a_backfill_tells_what_the_list_has_and_what_of_it_was_new(charged: Office) -> None:
+    charged.execute("DELETE FROM billing.provider_event WHERE type = 'payment_intent.succeeded'")
+    (told,) = charged.read("events", "backfill")["accounts"]
+    assert (told["account"], told["new"]) == ("default", 1)
+    assert "events listed from" in charged.ok("events", "backfill", "--since", "2026-01-31")

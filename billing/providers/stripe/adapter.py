@@ -29,6 +29,7 @@ from billing.providers.port import (
     EventFacts,
     FraudWarningFacts,
     IntentFacts,
+    ListedEvent,
     MethodFacts,
     PayoutFacts,
     RefundFacts,
@@ -259,6 +260,10 @@ class StripeProvider:
     def movement_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedMovement]]:
         """Every movement of the account's balance."""
         return self._pages(self._v1.balance_transactions.list, listing.movement, created_from, created_to)
+
+    def event_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedEvent]]:
+        """Every event of the account that Stripe still lists."""
+        return self._pages(self._v1.events.list, listing.event, created_from, created_to)
 
     def _pages(
         self, ask: Callable[..., Any], parse: Callable[[facts.Raw], T], created_from: datetime, created_to: datetime

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
 
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
-from billing.providers.port import PAGE
+from billing.providers.port import PAGE, ListedEvent
 from billing.providers.stripe import facts
+from billing.providers.stripe.signature import event_facts
 
 T = TypeVar("T")
 Read = Callable[[Callable[[], Any]], Any]
@@ -100,3 +102,8 @@ def movement(raw: facts.Raw) -> ListedMovement:
         currency=facts.text(raw, "currency"),
         created=facts.moment(raw),
     )
+
+
+def event(raw: facts.Raw) -> ListedEvent:
+    """An event as a list shows it, its body as a delivery has it. Raises `Unreadable`."""
+    return ListedEvent(event_facts(raw), json.dumps(raw, separators=(",", ":")).encode())

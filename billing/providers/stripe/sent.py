@@ -25,6 +25,8 @@ _DISPUTE = r"(dp|du|pdp)_[A-Za-z0-9]{1,60}"
 _WARNING = r"issfr_[A-Za-z0-9]{1,60}"
 _PAYOUT = r"po_[A-Za-z0-9]{1,60}"
 _MOVEMENT = r"txn_[A-Za-z0-9]{1,60}"
+_EVENT = r"evt_[A-Za-z0-9]{1,60}"
+_MANDATE = r"mandate_[A-Za-z0-9]{1,60}"
 _PAGE = {"limit": r"[0-9]{1,3}"}
 _WINDOW = {**_PAGE, "created.gte": _SECOND, "created.lt": _SECOND}
 
@@ -70,9 +72,13 @@ ALLOWED: dict[str, dict[str, str]] = {
         "starting_after": _INTENT,
     },
     "GET /v1/charges": {**_WINDOW, "payment_intent": _INTENT, "starting_after": _CHARGE},
+    f"GET /v1/charges/{_CHARGE}": {"expand.0": "balance_transaction"},
     "POST /v1/refunds": {"charge": _CHARGE, "amount": _AMOUNT, "metadata.refund_id": _UUID},
     f"GET /v1/refunds/{_REFUND}": {},
     "GET /v1/refunds": {**_WINDOW, "charge": _CHARGE, "starting_after": _REFUND},
+    "GET /v1/events": {**_WINDOW, "starting_after": _EVENT},
+    f"GET /v1/customers/{_CUSTOMER}": {},
+    f"GET /v1/mandates/{_MANDATE}": {},
     f"GET /v1/disputes/{_DISPUTE}": {},
     "GET /v1/disputes": {**_WINDOW, "starting_after": _DISPUTE},
     f"GET /v1/radar/early_fraud_warnings/{_WARNING}": {},

@@ -41,7 +41,7 @@ def verify_event(*, raw: bytes, signature: str, secrets: list[str], wall_now: da
     if abs(wall_now.timestamp() - stamp) > TOLERANCE_S:
         raise _refused("signature", "stale_signature", "check this machine's clock; Stripe will sign anew and retry")
     try:
-        return _event_facts(json.loads(raw.decode("utf-8")), secret_index=index)
+        return event_facts(json.loads(raw.decode("utf-8")), secret_index=index)
     except (ValueError, RecursionError):
         raise _refused("body", "bad_event", "subscribe this endpoint to snapshot events only") from None
 
@@ -74,7 +74,8 @@ def _matching_secret(signed: bytes, offered: list[str], secrets: list[str]) -> i
     return found
 
 
-def _event_facts(event: Any, *, secret_index: int) -> EventFacts:
+def event_facts(event: Any, *, secret_index: int | None = None) -> EventFacts:
+    """What we act on of an event. Raises `Unreadable`."""
     if not isinstance(event, dict) or event.get("object") != "event":
         raise Unreadable("object")
     livemode = event.get("livemode")

@@ -63,7 +63,7 @@ EVENTS = (
     ),
     Invariant(
         code="E6",
-        meaning="Every event was verified by a secret of ours and is of its account's mode.",
+        meaning="Every event was signed with a secret of ours or read from the provider's list, in its account's mode.",
         counted="SELECT count(*) FROM billing.provider_event",
         checks=(finds(_UNVERIFIED),),
     ),

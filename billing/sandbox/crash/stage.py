@@ -22,7 +22,7 @@ import redis
 import requests
 from sqlalchemy import select
 
-from billing.flows.inbox import HANDLERS
+from billing.flows.handlers import HANDLERS
 from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError
 from billing.models import Profile, ProviderAccount

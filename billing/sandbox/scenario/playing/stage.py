@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from billing.commands.slice.cut import cut_each
 from billing.db.session import connect, sessions
 from billing.flows import refunding, resolution
-from billing.flows.inbox import HANDLERS
+from billing.flows.handlers import HANDLERS
 from billing.flows.parts import Parts
 from billing.flows.start import pin
 from billing.kernel.errors import Unavailable

@@ -12,8 +12,8 @@ import requests
 from flask import Flask
 
 from billing.flows import collection, inbox, refunding, renewal
-from billing.flows.inbox import Delivery
 from billing.flows.parts import Parts
+from billing.flows.receiving import Delivery
 from billing.kernel.errors import ProviderUnavailable
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import Message

@@ -1,0 +1,137 @@
+"""Backfill: what the provider's list of events has and no delivery brought is taken in as if it had been delivered.
+
+The list is read in windows of business time, the oldest first; where an account was read to is stored after each one.
+A page is in memory at a time, and a transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+
+from billing.flows.handlers import HANDLERS
+from billing.flows.parts import Parts
+from billing.flows.receiving import keep
+from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, ProviderUncertain
+from billing.models import ProviderAccount
+from billing.providers.port import ListedEvent
+from billing.queue.buffer import after_commit
+from billing.queue.names import INBOX_PROCESS
+from billing.rules.rate import Rank
+
+_log = structlog.get_logger(__name__)
+
+KEPT = timedelta(days=30)
+"""So far back the provider lists events; what is older shows in the objects, which reconciliation compares."""
+EVERY = timedelta(hours=1)
+"""Business time between two readings of an account's list."""
+OVERLAP = timedelta(hours=1)
+"""What is younger is read, and read again the next time: an event may be listed late, and clocks differ."""
+FIRST, NARROW, WIDE = timedelta(minutes=10), timedelta(minutes=1), timedelta(days=1)
+FEW, MANY = 1_000, 10_000
+"""Events in a window: with fewer the next is wider, at more it is given up and read in narrower ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What the reading of one account's list brought: events of types that have a handler, and how many were new."""
+
+    account: str
+    from_at: datetime
+    to_at: datetime
+    listed: int
+    new: int
+
+
+def sweep(parts: Parts, *, budget_s: float = 20.0) -> int:
+    """Read on at each account that is due, a window or for so many wall seconds. Returns how many events were new.
+
+    An account begins where it is first seen: what came before is for `billing events backfill`.
+    """
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        due = []
+        for account in session.scalars(select(ProviderAccount).order_by(ProviderAccount.code)):
+            if account.events_read_to is None:
+                account.events_read_to = now
+            elif account.code in parts.settings.stripe_keys and now - account.events_read_to >= EVERY + OVERLAP:
+                due.append((account.id, account.code))
+    new = 0
+    for account_id, code in due:
+        try:
+            new += _fill(parts, account_id, code, since=None, budget_s=budget_s).new
+        except (NoPermit, ProviderUnavailable, ProviderUncertain, ProviderRefused) as later:
+            # The next tick goes on where this one stood; other accounts are none the worse.
+            _log.warning("events_not_listed", account=code, error=type(later).__name__)
+    return new
+
+
+def backfill(parts: Parts, *, since: datetime | None = None) -> list[Filled]:
+    """Read every account's list from `since` (default: where it was read to, or all of it) until now, to the end.
+
+    Idempotent; raises what the provider raises: repeated without `since`, it goes on where it stood.
+    """
+    with parts.begin() as session:
+        rows = session.execute(select(ProviderAccount.id, ProviderAccount.code).order_by(ProviderAccount.code))
+        accounts = [(row.id, row.code) for row in rows if row.code in parts.settings.stripe_keys]
+    return [_fill(parts, account_id, code, since=since) for account_id, code in accounts]
+
+
+def _fill(
+    parts: Parts, account_id: UUID, code: str, *, since: datetime | None, budget_s: float | None = None
+) -> Filled:
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        known = session.get_one(ProviderAccount, account_id).events_read_to
+    oldest = now - KEPT
+    from_at = max(since or known or oldest, oldest)
+    if since is None and known is not None and known < oldest:
+        _log.warning("events_no_longer_listed", account=code, read_to=known.isoformat(), listed_from=oldest.isoformat())
+    # What was created in this very second counts too.
+    reached, to_at = from_at, now + timedelta(seconds=1)
+    listed, new, width, began = 0, 0, FIRST, time.monotonic()
+    while reached < to_at:
+        until = min(reached + width, to_at)
+        seen = 0
+        for page in parts.provider(account_id, rank=Rank.RECONCILE).event_pages(created_from=reached, created_to=until):
+            seen += len(page)
+            told, fresh = _take(parts, code, page)
+            listed, new = listed + told, new + fresh
+            if seen >= MANY and width > NARROW:
+                break
+        else:
+            _move(parts, account_id, reached=reached, until=min(until, now - OVERLAP))
+            reached = until
+        if budget_s is not None and time.monotonic() - began > budget_s:
+            break
+        width = max(NARROW, width / 4) if seen >= MANY else min(WIDE, width * 2) if seen < FEW else width
+    return Filled(code, from_at, min(reached, now), listed, new)
+
+
+def _take(parts: Parts, code: str, page: Sequence[ListedEvent]) -> tuple[int, int]:
+    """Store those of the page that somebody here looks after: their number, and how many were new."""
+    told = [(each.facts, each.raw) for each in page if each.facts.type in HANDLERS]
+    if not told:
+        return 0, 0
+    with parts.begin() as session:
+        stored = keep(parts, session, provider="stripe", code=code, events=told)
+        new = [each for each in stored if isinstance(each, UUID)]
+        if new:
+            after_commit(session, INBOX_PROCESS, *new)
+    if new:
+        _log.info("events_backfilled", account=code, new=len(new))
+    return len(told), len(new)
+
+
+def _move(parts: Parts, account_id: UUID, *, reached: datetime, until: datetime) -> None:
+    """Note where the list was read to: only forward, and only where what was read joins on to what was."""
+    with parts.begin() as session:
+        account = session.get_one(ProviderAccount, account_id, with_for_update=True)
+        if account.events_read_to is None or reached <= account.events_read_to < until:
+            account.events_read_to = until

@@ -1,0 +1,41 @@
+"""Handlers: which flow looks after which kind of event. Each re-reads the object; the body is a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from billing.commands.provider_event.claim import ClaimedEvent
+from billing.flows.dispute_events import dispute, fraud_warning
+from billing.flows.method_events import payment_method
+from billing.flows.parts import Parts
+from billing.flows.payment_events import payment_intent
+from billing.flows.payout_events import payout
+from billing.flows.refund_events import refund
+from billing.flows.setup_events import setup_intent
+from billing.kernel.status import EventStatus
+
+HANDLERS: dict[str, Callable[[Parts, ClaimedEvent], EventStatus]] = {
+    "payment_intent.succeeded": payment_intent,
+    "payment_intent.payment_failed": payment_intent,
+    "payment_intent.processing": payment_intent,
+    "payment_intent.canceled": payment_intent,
+    "payment_intent.requires_action": payment_intent,
+    "setup_intent.succeeded": setup_intent,
+    "payment_method.automatically_updated": payment_method,
+    "payment_method.updated": payment_method,
+    "refund.updated": refund,
+    "refund.failed": refund,
+    "payout.created": payout,
+    "payout.updated": payout,
+    "payout.paid": payout,
+    "payout.failed": payout,
+    "payout.canceled": payout,
+    "charge.dispute.created": dispute,
+    "charge.dispute.updated": dispute,
+    "charge.dispute.closed": dispute,
+    "charge.dispute.funds_withdrawn": dispute,
+    "charge.dispute.funds_reinstated": dispute,
+    "radar.early_fraud_warning.created": fraud_warning,
+    "radar.early_fraud_warning.updated": fraud_warning,
+}
+"""By event type; the endpoint subscribes to these. Other types are kept and ignored."""
