@@ -49,7 +49,7 @@ COMMANDS = {
     "report": Entry("billing.ops.report", "Reports that tie to the trial balance: tax, aging, deferred, payouts."),
     "usage": Entry("billing.ops.usage", "Usage of metered prices: record a file, list what came late."),
     "work": Entry("billing.ops.work", "Failed and stuck work: list, show, retry, park, discard, and the rest."),
-    "events": Entry("billing.ops.events", "Provider events received: list, show, replay."),
+    "events": Entry("billing.ops.events", "Provider events received: list, show, replay, backfill."),
     "endpoints": Entry(
         "billing.ops.endpoints", "Where the host application hears of events: add, rotate, test, replay, on, off."
     ),

@@ -114,11 +114,11 @@ class Databases:
         finally:
             self._unlock(SETUP)
 
-    def clone(self) -> str:
-        """The name of a new database with all tables and no rows."""
+    def clone(self, of: str | None = None) -> str:
+        """The name of a new database with all tables and no rows, or a copy `of` one that nobody uses."""
         self._made += 1
         name = f"{PREFIX}_{self._token}_{self._made}"
-        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, self._template)
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, of or self._template)
         return name
 
     def url_of(self, name: str) -> str:

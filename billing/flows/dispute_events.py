@@ -1,4 +1,4 @@
-"""Events of disputes and early fraud warnings: a hint to look. What is re-read decides, in any order of arrival."""
+"""Events of disputes: a hint to look. What is re-read decides, in any order of arrival."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.dispute.record import new_dispute, note_dispute
-from billing.commands.dispute.warn import note_warning
 from billing.commands.provider_event.claim import ClaimedEvent, close
 from billing.flows.parts import Parts
 from billing.kernel.failpoints import failpoint
@@ -34,7 +33,7 @@ def dispute(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     failpoint("event.reread")
     with parts.begin() as session:
         now = parts.clock.now(session)
-        charged = _charged(session, claimed.provider_account_id, facts.charge_ref)
+        charged = charge_of_ours(session, claimed.provider_account_id, facts.charge_ref)
         if charged is None:
             close(session, claimed, status=EventStatus.IGNORED, now=now, error="no charge of ours")
             return EventStatus.IGNORED
@@ -52,7 +51,7 @@ def adopt_dispute(parts: Parts, account_id: UUID, dispute_ref: str) -> DisputeFa
     """
     facts = parts.provider(account_id).read_dispute(dispute_ref)
     with parts.begin() as session:
-        charged = _charged(session, account_id, facts.charge_ref)
+        charged = charge_of_ours(session, account_id, facts.charge_ref)
         if charged is not None:
             invoice, row = _lock(session, account_id, charged, facts)
             if row not in session or not _shows(row, facts):
@@ -83,23 +82,7 @@ def _shows(row: Dispute, facts: DisputeFacts) -> bool:
     return ours == theirs
 
 
-def fraud_warning(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
-    """Keep an issuer's early word that a charge may be fraud, as a person's work: a refund now spares the dispute."""
-    facts = parts.provider(claimed.provider_account_id, rank=Rank.REREADS).read_fraud_warning(claimed.object_ref)
-    failpoint("event.reread")
-    with parts.begin() as session:
-        now = parts.clock.now(session)
-        charged = _charged(session, claimed.provider_account_id, facts.charge_ref)
-        if charged is None:
-            close(session, claimed, status=EventStatus.IGNORED, now=now, error="no charge of ours")
-            return EventStatus.IGNORED
-        invoice = lock_successor(session, charged.invoice_id)
-        note_warning(session, account_id=claimed.provider_account_id, invoice=invoice, facts=facts, now=now)
-        close(session, claimed, status=EventStatus.PROCESSED, now=now)
-    return EventStatus.PROCESSED
-
-
-def _charged(session: Session, account_id: UUID, charge_ref: str) -> Charged | None:
+def charge_of_ours(session: Session, account_id: UUID, charge_ref: str) -> Charged | None:
     """The invoice that a charge was for: by its attempt, or by money that no attempt asked for."""
     payment = session.execute(
         select(Payment.invoice_id, Payment.id).where(

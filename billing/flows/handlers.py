@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from billing.commands.provider_event.claim import ClaimedEvent
-from billing.flows.dispute_events import dispute, fraud_warning
+from billing.flows.charge_events import charge, charge_update
+from billing.flows.customer_events import customer
+from billing.flows.dispute_events import dispute
+from billing.flows.fraud_events import fraud_warning
+from billing.flows.mandate_events import mandate
 from billing.flows.method_events import payment_method
 from billing.flows.parts import Parts
 from billing.flows.payment_events import payment_intent
 from billing.flows.payout_events import payout
 from billing.flows.refund_events import refund
-from billing.flows.setup_events import setup_intent
+from billing.flows.setup_events import setup_ended, setup_intent
 from billing.kernel.status import EventStatus
 
 HANDLERS: dict[str, Callable[[Parts, ClaimedEvent], EventStatus]] = {
@@ -20,9 +24,19 @@ HANDLERS: dict[str, Callable[[Parts, ClaimedEvent], EventStatus]] = {
     "payment_intent.processing": payment_intent,
     "payment_intent.canceled": payment_intent,
     "payment_intent.requires_action": payment_intent,
+    "charge.succeeded": charge,
+    "charge.failed": charge,
+    "charge.pending": charge,
+    "charge.updated": charge_update,
     "setup_intent.succeeded": setup_intent,
+    "setup_intent.canceled": setup_ended,
+    "mandate.updated": mandate,
+    "customer.deleted": customer,
+    "payment_method.attached": payment_method,
+    "payment_method.detached": payment_method,
     "payment_method.automatically_updated": payment_method,
     "payment_method.updated": payment_method,
+    "refund.created": refund,
     "refund.updated": refund,
     "refund.failed": refund,
     "payout.created": payout,

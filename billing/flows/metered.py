@@ -23,6 +23,7 @@ from billing.providers.port import (
     FraudWarningFacts,
     IntentFacts,
     ListedEvent,
+    MandateFacts,
     MethodFacts,
     PayoutFacts,
     Provider,
@@ -72,6 +73,12 @@ class Metered(Provider):
     def detach_method(self, method_ref: str, *, key: str) -> None:
         return self._ask("payment_methods.detach", lambda: self._provider.detach_method(method_ref, key=key))
 
+    def read_mandate(self, mandate_ref: str) -> MandateFacts:
+        return self._ask("mandates.read", lambda: self._provider.read_mandate(mandate_ref))
+
+    def has_customer(self, customer_ref: str) -> bool:
+        return self._ask("customers.read", lambda: self._provider.has_customer(customer_ref))
+
     def charge(
         self, request: ChargeRequest, *, key: str, key_age_s: float, permit: Permit | None = None
     ) -> ChargeOutcome:
@@ -95,6 +102,9 @@ class Metered(Provider):
     def list_intents(self, *, customer_ref: str, created_from: datetime) -> Iterator[IntentFacts]:
         listed = self._provider.list_intents(customer_ref=customer_ref, created_from=created_from)
         return self._pages("payment_intents.list", listed)
+
+    def read_charge(self, charge_ref: str) -> tuple[ListedCharge, ListedMovement | None]:
+        return self._ask("charges.read", lambda: self._provider.read_charge(charge_ref))
 
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]:
         return self._pages("charges.list", self._provider.list_charges(intent_ref=intent_ref))

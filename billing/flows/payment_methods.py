@@ -30,7 +30,7 @@ from billing.kernel.work import WorkKind
 from billing.models import PaymentMethod, Profile
 from billing.providers.port import MethodFacts
 from billing.queries.payment_method import customer_ref as known_customer
-from billing.queries.payment_method import method_of_ref, the_method
+from billing.queries.payment_method import customers_deleted, method_of_ref, the_method
 from billing.queries.profile import lock_profile
 from billing.queue.buffer import after_commit
 from billing.queue.names import COLLECTIONS_TICK
@@ -87,9 +87,10 @@ def ensure_customer(parts: Parts, *, profile_id: UUID, provider_account_id: UUID
     with parts.begin() as session:
         ref = known_customer(session, profile_id=profile_id, provider_account_id=provider_account_id)
         anonymous_id = session.get_one(Profile, profile_id).anonymous_id
+        deleted = customers_deleted(session, profile_id=profile_id, provider_account_id=provider_account_id)
     if ref is not None:
         return ref
-    key = customer_key(anonymous_id, provider_account_id)
+    key = customer_key(anonymous_id, provider_account_id, deleted=deleted)
     ref = parts.provider(provider_account_id, rank=Rank.ON_SESSION).create_customer(anonymous_id=anonymous_id, key=key)
     with parts.begin() as session:
         profile = session.get_one(Profile, profile_id)
@@ -97,9 +98,12 @@ def ensure_customer(parts: Parts, *, profile_id: UUID, provider_account_id: UUID
     return ref
 
 
-def customer_key(anonymous_id: UUID, provider_account_id: UUID) -> str:
-    """The idempotency key of a customer's creation: one a profile and account, whoever asks."""
-    return f"customer-{anonymous_id}-{provider_account_id}"
+def customer_key(anonymous_id: UUID, provider_account_id: UUID, *, deleted: int = 0) -> str:
+    """The idempotency key of a customer's creation: one a profile and account, whoever asks.
+
+    After `deleted` ones it is another: the same key would bring back the one that is no more.
+    """
+    return f"customer-{anonymous_id}-{provider_account_id}" + (f"-{deleted}" if deleted else "")
 
 
 def complete(parts: Parts, *, method_id: UUID) -> PaymentMethod:

@@ -1,14 +1,17 @@
-"""Events of set-ups: the customer has completed one with the provider; the method becomes usable."""
+"""Events of set-ups: completed with the provider, the method becomes usable; canceled, it never will."""
 
 from __future__ import annotations
 
 from sqlalchemy import select
 
+from billing.commands.payment_method.lose import lose_methods
 from billing.commands.provider_event.claim import ClaimedEvent, close
 from billing.flows.parts import Parts
 from billing.flows.payment_methods import complete
-from billing.kernel.status import EventStatus
+from billing.kernel.failpoints import failpoint
+from billing.kernel.status import EventStatus, MethodStatus
 from billing.models import PaymentMethod
+from billing.rules.rate import Rank
 
 
 def setup_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
@@ -25,4 +28,25 @@ def setup_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     status = EventStatus.PROCESSED if method is not None else EventStatus.IGNORED
     with parts.begin() as session:
         close(session, claimed, status=status, now=parts.clock.now(session))
+    return status
+
+
+def setup_ended(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
+    """Give up the pending method of a set-up that can not be completed any more."""
+    account_id = claimed.provider_account_id
+    facts = parts.provider(account_id, rank=Rank.REREADS).read_setup(claimed.object_ref)
+    failpoint("event.reread")
+    if facts.status != "canceled":
+        return setup_intent(parts, claimed)
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        method = session.scalars(
+            select(PaymentMethod).where(
+                PaymentMethod.provider_account_id == account_id, PaymentMethod.setup_ref == claimed.object_ref
+            )
+        ).one_or_none()
+        status = EventStatus.PROCESSED if method is not None else EventStatus.IGNORED
+        if method is not None and method.status == MethodStatus.PENDING:
+            lose_methods(session, profile_id=method.profile_id, method_ids=[method.id], now=now)
+        close(session, claimed, status=status, now=now)
     return status

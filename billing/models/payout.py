@@ -35,6 +35,7 @@ class ProviderMovement(Identified, Versioned, Base):
     __table_args__ = (
         ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
         UniqueConstraint("provider_account_id", "balance_ref"),
+        Index("ix_provider_movement_source", "provider_account_id", "source_ref"),
         Index(
             "ix_provider_movement_unbooked",
             "provider_account_id",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
@@ -46,18 +47,29 @@ class Profile(SellerOwned, Versioned, Base):
 
 
 class ProviderCustomer(SellerOwned, Base):
-    """The id under which one provider account knows a profile. Created at the first payment method."""
+    """The id under which one provider account knows a profile. Created at the first payment method.
+
+    One that was deleted at the provider stays, for the charges that it had; the profile's next method makes another.
+    """
 
     __tablename__ = "provider_customer"
 
     profile_id: Mapped[UUID]
     provider_account_id: Mapped[UUID]
     customer_ref: Mapped[str]
+    deleted_at: Mapped[datetime | None]
+    """Business time at which its deletion at the provider was learnt."""
 
     __table_args__ = (
         owned("profile_id", "profile"),
         ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
-        UniqueConstraint("profile_id", "provider_account_id"),
+        Index(
+            "uq_provider_customer_living",
+            "profile_id",
+            "provider_account_id",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         Index(
             "uq_provider_customer_provider_account_id_customer_ref",
             "provider_account_id",

@@ -45,7 +45,7 @@ def filtered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("events")
 def events() -> None:
-    """Provider events received: list, show, replay; and fill gaps from the provider's own list."""
+    """Provider events received: list, show, replay, backfill."""
 
 
 @events.command("list")

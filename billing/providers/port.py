@@ -209,6 +209,15 @@ class SetupFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class MandateFacts:
+    """The present state of a leave to charge. `status`: active | inactive | pending."""
+
+    mandate_ref: str
+    status: str
+    method_ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountFacts:
     """Whose key this is. Pinned in the database at first start and compared at every start."""
 
@@ -266,6 +275,12 @@ class Provider(Protocol):
 
     def detach_method(self, method_ref: str, *, key: str) -> None: ...
 
+    def read_mandate(self, mandate_ref: str) -> MandateFacts: ...
+
+    def has_customer(self, customer_ref: str) -> bool:
+        """False once it was deleted. Raises `ProviderRefused` where there never was one."""
+        ...
+
     def charge(self, request: ChargeRequest, *, key: str, key_age_s: float) -> ChargeOutcome:
         """Send one attempt. `key_age_s`: business seconds since this key was first sent (0 the first time).
 
@@ -289,6 +304,10 @@ class Provider(Protocol):
 
     def list_intents(self, *, customer_ref: str, created_from: datetime) -> Iterator[IntentFacts]:
         """Every intent of the customer since then, all pages; raises rather than end early."""
+        ...
+
+    def read_charge(self, charge_ref: str) -> tuple[ListedCharge, ListedMovement | None]:
+        """The charge, and its movement of the balance once the provider has booked it."""
         ...
 
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]: ...

@@ -113,6 +113,7 @@ _METHODS = """
     SELECT m.profile_id, m.id, m.method_ref, m.provider_account_id, m.brand, m.fingerprint, c.customer_ref
     FROM billing.payment_method m
     JOIN billing.provider_customer c ON c.profile_id = m.profile_id AND c.provider_account_id = m.provider_account_id
+      AND c.deleted_at IS NULL
     WHERE m.profile_id = ANY(%(profiles)s) AND m.is_default
 """
 _ATTEMPTS = f"""

@@ -155,7 +155,7 @@ _PROVIDER_SIDE = text(
     SELECT p.account_id, c.customer_ref,
            (SELECT array_agg(m.consent_at) FROM billing.payment_method m WHERE m.profile_id = p.id) AS consents
     FROM billing.profile p
-    LEFT JOIN billing.provider_customer c ON c.profile_id = p.id
+    LEFT JOIN billing.provider_customer c ON c.profile_id = p.id AND c.deleted_at IS NULL
     WHERE p.seller_id = :seller AND p.account_id = ANY(:accounts)
     """
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
@@ -58,8 +58,24 @@ def customer_ref(session: Session, *, profile_id: UUID, provider_account_id: UUI
     """The provider's id of the profile, where it has one at that account."""
     return session.scalar(
         select(ProviderCustomer.customer_ref).where(
-            ProviderCustomer.profile_id == profile_id, ProviderCustomer.provider_account_id == provider_account_id
+            ProviderCustomer.profile_id == profile_id,
+            ProviderCustomer.provider_account_id == provider_account_id,
+            ProviderCustomer.deleted_at.is_(None),
         )
+    )
+
+
+def customers_deleted(session: Session, *, profile_id: UUID, provider_account_id: UUID) -> int:
+    """How many customers of the profile were deleted at that account."""
+    return (
+        session.scalar(
+            select(func.count()).where(
+                ProviderCustomer.profile_id == profile_id,
+                ProviderCustomer.provider_account_id == provider_account_id,
+                ProviderCustomer.deleted_at.is_not(None),
+            )
+        )
+        or 0
     )
 
 

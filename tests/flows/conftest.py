@@ -10,8 +10,10 @@ import pytest
 from billing.providers.stripe.sent import told
 from tests.flows.company import Company, company
 
-_NOT_OURS = re.compile(r"POST /v1/(setup_intents/\w+/confirm|payment_methods/\w+): operation")
-"""What tests do in the place of the provider's own form, and of a bank that renews a card."""
+_NOT_OURS = re.compile(
+    r"(POST /v1/(setup_intents/\w+/(confirm|cancel)|payment_methods/\w+)|DELETE /v1/customers/\w+): operation"
+)
+"""What tests do in the place of the provider's own form and dashboard, and of a bank that renews a card."""
 
 
 @pytest.fixture

@@ -7,11 +7,13 @@ import hmac
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 import requests
+from pydantic import SecretStr
 from sqlalchemy import select, text
 
 from billing.commands.key.obtain import inbox_key
@@ -354,3 +356,39 @@ def test_an_intent_that_another_made_for_the_invoice_is_no_answer_to_our_attempt
     for event in _events(acme):
         inbox.process(acme.parts, event.id)
     assert [(each.status, each.charge_ref) for each in acme.payments()] == [("unknown", None)]
+
+
+def test_while_a_secret_is_rotated_no_delivery_is_refused(acme: Company) -> None:
+    (old,), new = acme.parts.settings.webhook_secrets("default"), "whsec_the_new_one"
+    steps = [(old, [old]), (f"{new},{old}", [old, new]), (new, [new])]
+    answers = []
+    for step, (known, signing) in enumerate(steps):
+        settings = acme.parts.settings.model_copy(update={"stripe_webhook_secret": SecretStr(known)})
+        parts = replace(acme.parts, settings=settings)
+        for place, secret in enumerate(signing):
+            raw = _event(acme, ref=f"evt_{step}_{place}", type_="some.new_thing")
+            delivery = Delivery(raw, _signed(acme, raw, secret=secret)["Stripe-Signature"])
+            answers += [status for _, status in take(parts, "default", [delivery])]
+    # While both live, the provider signs with each of them.
+    raw = _event(acme, ref="evt_both", type_="some.new_thing")
+    first, second = (_signed(acme, raw, secret=each, at=time.time())["Stripe-Signature"] for each in (old, new))
+    both = Delivery(raw, f"{first},{second.partition(',')[2]}")
+    answers += [status for _, status in take(acme.parts, "default", [both])]
+    assert answers == [200] * 5
+    assert [event.secret_index for event in _events(acme)] == [0, 1, 0, 0, 0]
+
+
+def test_twin_events_of_one_object_have_one_effect(acme: Company) -> None:
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.pay_behind_our_back(profile)
+    (intent,) = {each.intent_ref for each in acme.witness.intents()}
+    twins = [_event(acme, ref=f"evt_twin{number}", object_ref=intent) for number in range(2)]
+    assert [status for _, status in take(acme.parts, "default", _deliveries(acme, *twins))] == [200, 200]
+    acme.settle()
+    assert acme.invoices()[0].status == "paid"
+    assert [event.status for event in _events(acme) if event.event_ref.startswith("evt_twin")] == ["processed"] * 2
+    with acme.begin() as session:
+        assert len(session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "payment")).all()) == 1

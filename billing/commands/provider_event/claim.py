@@ -31,16 +31,31 @@ class ClaimedEvent:
     token: int
 
 
-# An event of an intent whose money our rows show already says nothing new, whichever it is (DECISIONS 27). The intent
-# is a sub-select, not a join: one look into its unique index an event, whatever the planner knows of either table.
+# What our rows show already, in a final state, an event tells no news of (DECISIONS 27): an intent whose money is
+# settled, a charge that ended as it says, a charge whose movement of the balance is kept, a method that is in use.
+# Each is a sub-select, not a join: one look into a unique index an event, whatever the planner knows of either table.
 _CLOSE_SETTLED = """
     UPDATE billing.provider_event e
     SET status = 'processed', tries = e.tries + 1, token = e.token + 1, error = NULL, handled_at = %(now)s,
         lease_until = NULL, next_try_at = NULL, version = e.version + 1, updated_at = clock_timestamp()
-    WHERE e.id = ANY(%(events)s) AND e.object_type = 'payment_intent' AND e.type = ANY(%(types)s)
+    WHERE e.id = ANY(%(events)s) AND e.type = ANY(%(types)s)
       AND e.status IN ('received', 'processing') AND (e.lease_until IS NULL OR e.lease_until < clock_timestamp())
-      AND (SELECT n.status FROM billing.payment_intent n
-           WHERE n.provider_account_id = e.provider_account_id AND n.intent_ref = e.object_ref) = 'succeeded'
+      AND CASE
+          WHEN e.object_type = 'payment_intent' THEN
+              (SELECT n.status FROM billing.payment_intent n
+               WHERE n.provider_account_id = e.provider_account_id AND n.intent_ref = e.object_ref) = 'succeeded'
+          WHEN e.type IN ('charge.succeeded', 'charge.pending', 'charge.failed') THEN
+              (SELECT p.status FROM billing.payment p
+               WHERE p.provider_account_id = e.provider_account_id AND p.charge_ref = e.object_ref)
+              = CASE e.type WHEN 'charge.failed' THEN 'declined' ELSE 'succeeded' END
+          WHEN e.type = 'charge.updated' THEN
+              EXISTS (SELECT FROM billing.provider_movement m
+                      WHERE m.provider_account_id = e.provider_account_id AND m.source_ref = e.object_ref)
+          WHEN e.type = 'payment_method.attached' THEN
+              EXISTS (SELECT FROM billing.payment_method m
+                      WHERE m.provider_account_id = e.provider_account_id AND m.method_ref = e.object_ref
+                        AND m.status = 'active' AND m.status <> 'detached')
+          ELSE FALSE END
     RETURNING e.id, e.tries
 """
 _CLAIM = """
@@ -87,7 +102,7 @@ _WAKE = text(
 def close_settled(session: Session, events: Sequence[UUID], *, types: Collection[str], now: datetime) -> set[UUID]:
     """Take and close, in one statement, those of the events that nothing needs to be asked about. Returns them.
 
-    They are of these `types`, and of intents that our rows show as succeeded. One in other hands is left alone.
+    They are of these `types`, and tell what our rows show already. One in other hands is left alone.
     """
     rows = fetch(session, _CLOSE_SETTLED, events=list(events), types=list(types), now=now)
     close_all_for(session, [(NOT_HANDLED, row.id) for row in rows], now=now)

@@ -30,6 +30,7 @@ from billing.providers.port import (
     FraudWarningFacts,
     IntentFacts,
     ListedEvent,
+    MandateFacts,
     MethodFacts,
     PayoutFacts,
     RefundFacts,
@@ -122,6 +123,14 @@ class StripeProvider:
 
         return _write(send)
 
+    def read_mandate(self, mandate_ref: str) -> MandateFacts:
+        """The present state of a mandate."""
+        return _read(lambda: facts.mandate_facts(self._v1.mandates.retrieve(mandate_ref).to_dict()))
+
+    def has_customer(self, customer_ref: str) -> bool:
+        """Stripe goes on showing a deleted customer, by its id alone."""
+        return _read(lambda: facts.is_living(self._v1.customers.retrieve(customer_ref).to_dict()))
+
     def charge(self, request: ChargeRequest, *, key: str, key_age_s: float) -> ChargeOutcome:
         """Send one attempt: create and confirm the invoice's intent, or confirm it again. See the port."""
         if key_age_s >= KEY_LIFE_S:
@@ -190,6 +199,16 @@ class StripeProvider:
             return self._v1.payment_intents.list(params).to_dict()
 
         return _all_pages(page, facts.intent_facts)
+
+    def read_charge(self, charge_ref: str) -> tuple[ListedCharge, ListedMovement | None]:
+        """The present state of a charge, its balance transaction with it."""
+
+        def ask() -> tuple[ListedCharge, ListedMovement | None]:
+            raw = self._v1.charges.retrieve(charge_ref, {"expand": ["balance_transaction"]}).to_dict()
+            moved = facts.inner(raw, "balance_transaction")
+            return listing.charge(raw), listing.movement(moved) if moved else None
+
+        return _read(ask)
 
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]:
         """Every charge of the intent, newest first."""

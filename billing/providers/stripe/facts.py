@@ -13,6 +13,7 @@ from billing.providers.port import (
     DisputeFacts,
     FraudWarningFacts,
     IntentFacts,
+    MandateFacts,
     MethodFacts,
     PayoutFacts,
     RefundFacts,
@@ -269,6 +270,21 @@ def setup_facts(raw: Raw) -> SetupFacts:
         method_ref=reference(raw, "payment_method"),
         mandate_ref=reference(raw, "mandate"),
     )
+
+
+def mandate_facts(raw: Raw) -> MandateFacts:
+    """The state of a mandate; what was accepted where, and the bank's reference, are dropped."""
+    return MandateFacts(
+        mandate_ref=object_ref(raw, "mandate"),
+        status=text(raw, "status"),
+        method_ref=reference(raw, "payment_method"),
+    )
+
+
+def is_living(raw: Raw) -> bool:
+    """Whether a customer is there still. Raises `Unreadable`."""
+    _expect(raw, "customer")
+    return raw.get("deleted") is not True
 
 
 def _expect(raw: Raw, kind: str) -> None:

@@ -24,6 +24,7 @@ SELECT m.id, m.kind, m.status, m.is_default, m.brand, m.last4, m.exp_month, m.ex
 FROM billing.payment_method m
 JOIN billing.provider_account a ON a.id = m.provider_account_id
 LEFT JOIN billing.provider_customer c ON c.profile_id = m.profile_id AND c.provider_account_id = a.id
+  AND c.deleted_at IS NULL
 WHERE m.profile_id = :id ORDER BY m.id
 """
 

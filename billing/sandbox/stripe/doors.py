@@ -9,6 +9,7 @@ from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Refused
 from billing.sandbox.stripe import (
     authenticating,
+    banks,
     browser,
     disputes,
     events,
@@ -110,6 +111,18 @@ def warn(stand_in: StandIn, _: str, wish: Any) -> Json:
     return _for(stand_in, "charge", charge, lambda call: warnings.warn(call, charge, fraud_type=fraud_type))
 
 
+def renew_card(stand_in: StandIn, id: str, wish: Any) -> Json:
+    """`{"exp_year", "exp_month"?, "last4"?}`: the bank has given the provider new data of the card."""
+    card = _object(wish)
+    return _for(stand_in, "payment_method", id, lambda call: banks.renew(call, id, card))
+
+
+def end_mandate(stand_in: StandIn, _: str, wish: Any) -> Json:
+    """`{"payment_method"}`: the leave to charge it ends."""
+    method = _object(wish).get("payment_method", "")
+    return _for(stand_in, "payment_method", method, lambda call: banks.end_mandate(call, method))
+
+
 def tell_refund(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"status": "succeeded" | "failed"}`."""
     status = _object(wish).get("status", "")
@@ -163,6 +176,8 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "disputes/<id>/close"): close_dispute,
     ("POST", "disputes/<id>/escalate"): escalate_dispute,
     ("POST", "early_fraud_warnings"): warn,
+    ("POST", "payment_methods/<id>/renew"): renew_card,
+    ("POST", "mandates"): end_mandate,
     ("POST", "refunds/<id>"): tell_refund,
     ("POST", "js/read"): browser.read,
     ("POST", "js/confirm_setup"): browser.confirm_setup,

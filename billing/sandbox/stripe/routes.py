@@ -94,6 +94,7 @@ ROUTES: tuple[Route, ...] = (
     _get("balance_transactions/<id>", _one("balance_transaction")),
     _get("payouts", payouts.list_, payouts.LIST_SPEC),
     _get("payouts/<id>", _one("payout")),
+    _get("mandates/<id>", _one("mandate")),
     _get("events", events.list_, events.LIST_SPEC),
     _get("events/<id>", events.retrieve),
     _post("webhook_endpoints", endpoints.create, endpoints.CREATE_SPEC),

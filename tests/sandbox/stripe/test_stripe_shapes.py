@@ -56,6 +56,10 @@ SDK_CLASSES: dict[str, Any] = {
 
 
 BY_THE_SDK: dict[str, Any] = {
+    "GET mandates/{}": {
+        "names": {name: {} for name in stripe.params.MandateRetrieveParams.__annotations__},
+        "required": [],
+    },
     "GET payouts": {"names": {name: {} for name in stripe.params.PayoutListParams.__annotations__}, "required": []},
     "GET payouts/{}": {
         "names": {name: {} for name in stripe.params.PayoutRetrieveParams.__annotations__},

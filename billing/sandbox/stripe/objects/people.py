@@ -68,6 +68,21 @@ def customer(now: int, given: Json) -> Json:
     }
 
 
+def mandate(*, method: Json, status: str) -> Json:
+    """A leave to charge a method again and again, given online."""
+    return {
+        "id": new_id("mandate"),
+        "object": "mandate",
+        "customer_acceptance": {"accepted_at": method["created"], "online": None, "type": "online"},
+        "livemode": False,
+        "multi_use": {},
+        "payment_method": method["id"],
+        "payment_method_details": {"card": {}, "type": "card"},
+        "status": status,
+        "type": "multi_use",
+    }
+
+
 def payment_method(now: int, card: Card) -> Json:
     """A new card that stands for a test name, attached to nobody yet."""
     return {

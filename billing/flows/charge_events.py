@@ -1,0 +1,41 @@
+"""Events of charges: how a try to move money ended is its intent's to tell; what it moved, the balance's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from billing.commands.movement.keep import keep_movements
+from billing.commands.provider_event.claim import ClaimedEvent, close
+from billing.flows.parts import Parts
+from billing.flows.payment_events import payment_intent
+from billing.kernel.failpoints import failpoint
+from billing.kernel.status import EventStatus
+from billing.rules.rate import Rank
+
+
+def charge(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
+    """Settle what the charge's intent now shows. A charge without an intent is none of ours."""
+    facts, _ = parts.provider(claimed.provider_account_id, rank=Rank.REREADS).read_charge(claimed.object_ref)
+    failpoint("event.reread")
+    if facts.intent_ref is None:
+        with parts.begin() as session:
+            close(session, claimed, status=EventStatus.IGNORED, now=parts.clock.now(session), error="no intent")
+        return EventStatus.IGNORED
+    return payment_intent(parts, replace(claimed, object_ref=facts.intent_ref))
+
+
+def charge_update(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
+    """Keep what the provider's balance shows of a charge: the books' next look books the fee and the exchange.
+
+    Gives way to all other calls: whoever is late finds that the reading of the balance has it already.
+    """
+    account_id = claimed.provider_account_id
+    _, movement = parts.provider(account_id, rank=Rank.RECONCILE).read_charge(claimed.object_ref)
+    failpoint("event.reread")
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        if movement is not None:
+            keep_movements(session, account_id=account_id, listed=[movement])
+        close(session, claimed, status=EventStatus.PROCESSED, now=now)
+        failpoint("event.commit")
+    return EventStatus.PROCESSED
