@@ -13,7 +13,7 @@ from billing.wiring import build
 adopt()
 settings = load()
 configure_logging(json=settings.billing_log_json, level=settings.billing_log_level)
-parts = build(settings)
+parts = build(settings, in_background=True)
 start(parts)
 app = create_app(parts)
 app.register_blueprint(customer_page(parts))

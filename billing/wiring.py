@@ -15,6 +15,7 @@ from billing.privacy.keyring import Keyring
 from billing.providers.port import Provider
 from billing.providers.stripe.adapter import StripeProvider, is_live_key
 from billing.providers.stripe.client import build_client
+from billing.queue.background import Background
 from billing.queue.buffer import TRANSPORT, Transport
 from billing.queue.celery import Broker, CeleryTransport, make_app
 from billing.settings import Settings, load
@@ -22,8 +23,10 @@ from billing.settings import Settings, load
 _MEND = "set it, or start the embedded stack with `billing up`"
 
 
-def build(settings: Settings, *, transport: Transport | None = None) -> Parts:
+def build(settings: Settings, *, transport: Transport | None = None, in_background: bool = False) -> Parts:
     """Parts by these settings. Without a transport, messages go through Celery to the broker.
+
+    `in_background`: by a thread of their own, for processes in which somebody waits for an answer.
 
     Raises `Refused`: `database_missing`, `broker_missing`, `secret_key_missing`.
     """
@@ -31,6 +34,7 @@ def build(settings: Settings, *, transport: Transport | None = None) -> Parts:
         raise Refused(Fault("DATABASE_URL", "database_missing", _MEND))
     if transport is None:
         transport = CeleryTransport(_app(settings, only_publishes=True), pause_s=settings.connect_timeout_s)
+        transport = Background(transport) if in_background else transport
     secret = settings.billing_secret_key.get_secret_value() if settings.billing_secret_key else ""
     return Parts(
         settings=settings,

@@ -20,7 +20,8 @@ from billing.flows.parts import Parts
 from billing.flows.receiving import keep
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, ProviderUncertain
 from billing.models import ProviderAccount
-from billing.providers.port import ListedEvent
+from billing.providers.events import ListedEvent
+from billing.queries.receiving import receiving
 from billing.queue.buffer import after_commit
 from billing.queue.names import INBOX_PROCESS
 from billing.rules.rate import Rank
@@ -120,7 +121,7 @@ def _take(parts: Parts, code: str, page: Sequence[ListedEvent]) -> tuple[int, in
     if not told:
         return 0, 0
     with parts.begin() as session:
-        stored = keep(parts, session, provider="stripe", code=code, events=told)
+        stored = keep(parts, session, receiving(session, provider="stripe", code=code), events=told)
         new = [each for each in stored if isinstance(each, UUID)]
         if new:
             after_commit(session, INBOX_PROCESS, *new)

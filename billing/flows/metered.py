@@ -11,6 +11,7 @@ from uuid import UUID
 
 from billing.flows.permits import Permit, Permits
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, ProviderUncertain, Reach
+from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
 from billing.providers.port import (
     PAGE,
@@ -19,10 +20,8 @@ from billing.providers.port import (
     ChargeOutcome,
     ChargeRequest,
     DisputeFacts,
-    EventFacts,
     FraudWarningFacts,
     IntentFacts,
-    ListedEvent,
     MandateFacts,
     MethodFacts,
     PayoutFacts,

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.key.obtain import inbox_key
 from billing.commands.provider_event.store import store
-from billing.db.clock import wall_now
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.failpoints import failpoint
-from billing.models import ProviderAccount
-from billing.providers.port import EventFacts, Provider
+from billing.providers.events import EventFacts
+from billing.providers.port import Provider
+from billing.queries.receiving import Receiving, receiving
 from billing.queue.buffer import after_commit
 from billing.queue.names import INBOX_PROCESS
 
@@ -48,14 +47,14 @@ def receive_all(parts: Parts, *, provider: str, code: str, deliveries: Sequence[
         return []
     adapter, secrets = parts.provider_for(provider, code), parts.settings.webhook_secrets(code)
     with parts.begin() as session:
-        wall = wall_now(session)
-        verified = [_verified(adapter, each, secrets, wall) for each in deliveries]
+        known = receiving(session, provider=provider, code=code)
+        verified = [_verified(adapter, each, secrets, known.wall_now) for each in deliveries]
         good = [
             (facts, each.raw) for facts, each in zip(verified, deliveries, strict=True) if isinstance(facts, EventFacts)
         ]
         stored: Iterator[UUID | Refused | None] = iter(())
         if good:
-            stored = iter(keep(parts, session, provider=provider, code=code, events=good))
+            stored = iter(keep(parts, session, known, events=good))
         received = [each if isinstance(each, Refused) else next(stored) for each in verified]
         new = [each for each in received if isinstance(each, UUID)]
         if new:
@@ -73,21 +72,23 @@ def _verified(adapter: Provider, each: Delivery, secrets: list[str], wall: datet
 
 
 def keep(
-    parts: Parts, session: Session, *, provider: str, code: str, events: Sequence[tuple[EventFacts, bytes]]
+    parts: Parts, session: Session, known: Receiving, *, events: Sequence[tuple[EventFacts, bytes]]
 ) -> list[UUID | Refused | None]:
     """Store what the provider told, by a delivery or in its list: each one's id, None where it was here, or why not.
 
     Refused: `unknown_account`, `wrong_mode`.
     """
-    account = session.scalars(select(ProviderAccount).filter_by(provider=provider, code=code)).one_or_none()
-    if account is None:
-        mend = f"start a worker once with the key of {provider} {code}"
+    if known.account_id is None:
+        mend = "start a worker once with the account's key"
         return [Refused(Fault("account", "unknown_account", mend)) for _ in events]
-    key = inbox_key(session, parts.keyring, provider_account_id=account.id)
-    ours = [each for each in events if each[0].livemode == account.livemode]
-    stored = iter(store(session, account_id=account.id, events=ours, key=key, grace_s=parts.settings.lease_s))
+    if known.key_id is None or known.master_id is None or known.wrapped is None:
+        key = inbox_key(session, parts.keyring, provider_account_id=known.account_id)
+    else:
+        key = parts.keyring.unwrap(master_id=known.master_id, wrapped=known.wrapped, row=known.key_id)
+    ours = [each for each in events if each[0].livemode == known.livemode]
+    stored = iter(store(session, account_id=known.account_id, events=ours, key=key, grace_s=parts.settings.lease_s))
     mend = "send live events to a live endpoint, test events to a test one"
     return [
-        next(stored) if facts.livemode == account.livemode else Refused(Fault("livemode", "wrong_mode", mend))
+        next(stored) if facts.livemode == known.livemode else Refused(Fault("livemode", "wrong_mode", mend))
         for facts, _ in events
     ]

@@ -15,6 +15,7 @@ from typing import Protocol
 from uuid import UUID
 
 from billing.kernel.errors import Reach
+from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
 
 KEY_LIFE_S = 20 * 3600
@@ -223,29 +224,6 @@ class AccountFacts:
 
     account_ref: str
     livemode: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EventFacts:
-    """A verified delivery, reduced to what we act on."""
-
-    event_ref: str
-    type: str
-    object_ref: str
-    """Empty for the few objects that have no id (a balance)."""
-    object_type: str
-    created: datetime
-    livemode: bool
-    secret_index: int | None
-    """Which of the configured secrets verified it (0 = newest); None: the provider's own list showed it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListedEvent:
-    """An event as the provider's list shows it, with the body that a delivery of it has: personal, so it is sealed."""
-
-    facts: EventFacts
-    raw: bytes = field(repr=False)
 
 
 class Provider(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from billing.flows.parts import Parts
 from billing.flows.receiving import Delivery, receive_all
 from billing.kernel.errors import Fault, Refused
+from billing.webhooks.gathering import Gathering
 
 _log = structlog.get_logger(__name__)
 
@@ -26,6 +28,7 @@ Answer = tuple[dict[str, Any], int]
 def stripe_door(parts: Parts) -> Blueprint:
     """The receiver. Answers 200 (stored now or before), 400, 413, 415, or 503 where it can't store."""
     door = Blueprint("stripe", __name__)
+    together = Gathering(partial(_take_all, parts))
 
     @door.post("/webhooks/stripe", defaults={"code": "default"})
     @door.post("/webhooks/stripe/<code>")
@@ -35,10 +38,19 @@ def stripe_door(parts: Parts) -> Blueprint:
         else:
             raw = request.stream.read(parts.settings.billing_webhook_body_limit + 1)
             signature = request.headers.get("Stripe-Signature", "")
-            ((body, status),) = take(parts, code, [Delivery(raw, signature)])
+            body, status = together.give((code, Delivery(raw, signature)))
         return jsonify(body), status
 
     return door
+
+
+def _take_all(parts: Parts, given: Sequence[tuple[str, Delivery]]) -> list[Answer]:
+    """The same of deliveries to several accounts, a transaction each."""
+    answers: dict[int, Answer] = {}
+    for code in {code for code, _ in given}:
+        places = [place for place, each in enumerate(given) if each[0] == code]
+        answers |= zip(places, take(parts, code, [given[place][1] for place in places]), strict=True)
+    return [answers[place] for place in range(len(given))]
 
 
 def take(parts: Parts, code: str, deliveries: Sequence[Delivery]) -> list[Answer]:

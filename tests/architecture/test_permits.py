@@ -15,7 +15,7 @@ from billing.providers.port import Provider
 ROOT = Path(__file__).parents[2] / "billing"
 UNMETERED = {
     "flows/parts.py": "hands out metered ones",
-    "flows/inbox.py": "verifies a delivery, which asks nobody",
+    "flows/receiving.py": "verifies a delivery, which asks nobody",
     "flows/start.py": "asks whose key it is before there is a row to meter by",
     "flows/health.py": "asks the same for `billing check`, also where nothing is migrated",
     "wiring.py": "makes the adapters",

@@ -26,7 +26,8 @@ FEE = 65
 
 @pytest.fixture
 def paid(acme: Company) -> Company:
-    """One customer paid 11.90; two hours later."""
+    """One customer paid 11.90, and no event told of the balance; two hours later."""
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1, "type": "charge.updated"})
     acme.customer("a1")
     acme.subscribe("a1", "s1")
     acme.settle()

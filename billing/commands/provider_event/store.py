@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from billing.db.rows import fetch
 from billing.kernel.ids import new_ids
 from billing.privacy.sealed import seal
-from billing.providers.port import EventFacts
+from billing.providers.events import EventFacts
 
 _INSERT = """
     INSERT INTO billing.provider_event

@@ -17,6 +17,7 @@ from stripe.params import (
 )
 
 from billing.kernel.errors import BillingError, Fault, ProviderUnavailable, Refused
+from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
 from billing.providers.port import (
     KEY_LIFE_S,
@@ -26,10 +27,8 @@ from billing.providers.port import (
     ChargeOutcome,
     ChargeRequest,
     DisputeFacts,
-    EventFacts,
     FraudWarningFacts,
     IntentFacts,
-    ListedEvent,
     MandateFacts,
     MethodFacts,
     PayoutFacts,
@@ -202,13 +201,8 @@ class StripeProvider:
 
     def read_charge(self, charge_ref: str) -> tuple[ListedCharge, ListedMovement | None]:
         """The present state of a charge, its balance transaction with it."""
-
-        def ask() -> tuple[ListedCharge, ListedMovement | None]:
-            raw = self._v1.charges.retrieve(charge_ref, {"expand": ["balance_transaction"]}).to_dict()
-            moved = facts.inner(raw, "balance_transaction")
-            return listing.charge(raw), listing.movement(moved) if moved else None
-
-        return _read(ask)
+        ask = partial(self._v1.charges.retrieve, charge_ref, {"expand": ["balance_transaction"]})
+        return _read(lambda: listing.charge_and_movement(ask().to_dict()))
 
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]:
         """Every charge of the intent, newest first."""

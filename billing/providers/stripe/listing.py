@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
 
+from billing.providers.events import ListedEvent
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
-from billing.providers.port import PAGE, ListedEvent
+from billing.providers.port import PAGE
 from billing.providers.stripe import facts
 from billing.providers.stripe.signature import event_facts
 
@@ -63,6 +64,12 @@ def charge(raw: facts.Raw) -> ListedCharge:
         metadata_payment=facts.optional(metadata, "payment_id"),
         balance_ref=facts.reference(raw, "balance_transaction"),
     )
+
+
+def charge_and_movement(raw: facts.Raw) -> tuple[ListedCharge, ListedMovement | None]:
+    """A charge whose balance transaction was asked for expanded; none before the balance shows it."""
+    moved = facts.inner(raw, "balance_transaction")
+    return charge(raw), movement(moved) if moved else None
 
 
 def refund(raw: facts.Raw) -> ListedRefund:

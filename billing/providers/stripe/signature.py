@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from billing.kernel.errors import Fault, Refused
-from billing.providers.port import EventFacts
+from billing.providers.events import EventFacts
 from billing.providers.stripe.facts import Unreadable, inner, moment, optional, text
 
 TOLERANCE_S = 300

@@ -10,6 +10,7 @@ from billing.sandbox.bench import recognition as recognition_bench
 from billing.sandbox.bench import renewals as renewals_bench
 from billing.sandbox.bench import simulate as simulate_bench
 from billing.sandbox.bench import usage as usage_bench
+from billing.sandbox.bench import webhooks as webhooks_bench
 from billing.sandbox.bench.figures import Report
 
 _SOME = click.IntRange(min=1)
@@ -86,6 +87,14 @@ def recognition(*, due: int, others: int, as_json: bool) -> None:
 def audit(*, invoices: int, recent: int, as_json: bool) -> None:
     """How long the audit takes: of everything, of what changed, and of nothing new."""
     audits_bench.run(invoices=invoices, recent=recent, report=Report(as_json))
+
+
+@bench.command()
+@click.option("--events", type=_SOME, default=8_000, show_default=True, help="Deliveries of each kind.")
+@_JSON
+def webhooks(*, events: int, as_json: bool) -> None:
+    """Deliveries a second that one receiver process takes in, its latency, and how fast a worker works them off."""
+    webhooks_bench.run(events=events, report=Report(as_json))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,29 @@
+"""Events as a provider tells of them, by a delivery or in its list, reduced to what we act on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EventFacts:
+    """A verified delivery, reduced to what we act on."""
+
+    event_ref: str
+    type: str
+    object_ref: str
+    """Empty for the few objects that have no id (a balance)."""
+    object_type: str
+    created: datetime
+    livemode: bool
+    secret_index: int | None
+    """Which of the configured secrets verified it (0 = newest); None: the provider's own list showed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedEvent:
+    """An event as the provider's list shows it, with the body that a delivery of it has: personal, so it is sealed."""
+
+    facts: EventFacts
+    raw: bytes = field(repr=False)
