@@ -27,8 +27,9 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.status import EndpointStatus
+from billing.kernel.work import WorkKind
 from billing.models import Endpoint
-from billing.queries.endpoint import ENDPOINT_OFF, lock_endpoint
+from billing.queries.endpoint import lock_endpoint
 from billing.queue.buffer import after_commit
 from billing.queue.names import DELIVERIES_SEND
 from billing.validators.endpoint import NewEndpoint, check_new_endpoint
@@ -92,7 +93,7 @@ def turn_on(parts: Parts, endpoint_id: UUID, *, order: Order) -> Done:
             return Done(endpoint.id, endpoint.code, changed=False, told="it is on already; nothing was changed")
         before = {"status": endpoint.status, "reason": endpoint.off_reason}
         missed = switch_on(session, endpoint=endpoint)
-        close_for(session, kind=ENDPOINT_OFF, subject_id=endpoint.id, now=parts.clock.now(session))
+        close_for(session, kind=WorkKind.ENDPOINT_OFF, subject_id=endpoint.id, now=parts.clock.now(session))
         _note(
             parts,
             session,

@@ -21,9 +21,9 @@ from billing.db.clock import wall_now
 from billing.flows import braking, payment_methods
 from billing.flows.parts import Parts
 from billing.flows.restoring import require_healed
+from billing.kernel.work import WorkKind
 from billing.models import Brake
 from billing.queries.brakes import STOPPED
-from billing.queries.endpoint import DELIVERIES_DEAD, ENDPOINT_OFF
 from billing.queries.payment_method import the_method
 from billing.queue.names import (
     COLLECTIONS_RESOLVE,
@@ -107,12 +107,12 @@ RETRIES: dict[str, Retry] = {
         told="the mail is sent again",
         nudge=NOTICES_TICK,
     ),
-    ENDPOINT_OFF: Retry(
+    WorkKind.ENDPOINT_OFF: Retry(
         again=lambda _, session, id_: switch_on_again(session, endpoint_id=id_),
         told="it is on again, and gets what happened meanwhile",
         nudge=DELIVERIES_TICK,
     ),
-    DELIVERIES_DEAD: Retry(
+    WorkKind.DELIVERIES_DEAD: Retry(
         again=lambda _, session, id_: revive(session, endpoint_id=id_),
         told="what was given up is tried again for three days",
         nudge=DELIVERIES_TICK,

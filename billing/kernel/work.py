@@ -47,6 +47,8 @@ class WorkKind(StrEnum):
     DISPUTE_WITHOUT_RECORD = "dispute_without_record"
     DISPUTE_DIFFERS = "dispute_differs"
     DISPUTE_MISSING = "dispute_missing"
+    ENDPOINT_OFF = "endpoint_off"
+    DELIVERIES_DEAD = "deliveries_dead"
 
 
 def page_of(kind: str) -> str:

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.kernel.status import OPEN_PAYMENT
+from billing.kernel.work import WorkKind
 from billing.models import WorkItem
-from billing.queries.endpoint import DELIVERIES_DEAD, ENDPOINT_OFF
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
 
@@ -35,8 +35,8 @@ STANDS = {
         SELECT FROM billing.profile p WHERE p.id = w.subject_id AND p.hold_id IS NOT NULL)""",
     "collecting_stopped": _IN_FORCE,
     "issuing_stopped": _IN_FORCE,
-    ENDPOINT_OFF: "EXISTS (SELECT FROM billing.endpoint e WHERE e.id = w.subject_id AND e.status = 'off')",
-    DELIVERIES_DEAD: """EXISTS (
+    WorkKind.ENDPOINT_OFF: "EXISTS (SELECT FROM billing.endpoint e WHERE e.id = w.subject_id AND e.status = 'off')",
+    WorkKind.DELIVERIES_DEAD: """EXISTS (
         SELECT FROM billing.delivery d WHERE d.endpoint_id = w.subject_id AND d.status = 'dead')""",
 }
 """By kind: an SQL condition on `w` at business time `:now`. A kind that is absent stands until it is closed."""
@@ -47,8 +47,8 @@ SWEPT = (
     "collecting_stopped",
     "issuing_stopped",
     "customer_quarantined",
-    ENDPOINT_OFF,
-    DELIVERIES_DEAD,
+    WorkKind.ENDPOINT_OFF,
+    WorkKind.DELIVERIES_DEAD,
 )
 """Kinds whose flows work in bulk, or lift what holds, and close nothing by themselves."""
 

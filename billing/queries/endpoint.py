@@ -11,11 +11,6 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import EndpointStatus
 from billing.models import Endpoint
 
-ENDPOINT_OFF = "endpoint_off"
-"""Kind of the work item of an endpoint that was switched off because it took nothing."""
-DELIVERIES_DEAD = "deliveries_dead"
-"""Kind of the work item of deliveries to an endpoint that were given up."""
-
 _DUE = text(
     """
     SELECT e.id FROM billing.endpoint e

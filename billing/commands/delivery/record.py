@@ -16,7 +16,8 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.db.rows import fetch
 from billing.delivery.post import GONE, TAKEN
 from billing.kernel.status import DeliveryStatus, EndpointStatus
-from billing.queries.endpoint import DELIVERIES_DEAD, lock_endpoint
+from billing.kernel.work import WorkKind
+from billing.queries.endpoint import lock_endpoint
 from billing.rules.delivery import GIVEN_UP_AFTER, is_spent
 
 
@@ -130,7 +131,7 @@ def _give_up(session: Session, endpoint_id: UUID, count: int, outcome: str, now:
     endpoint = lock_endpoint(session, endpoint_id)
     raise_item(
         session,
-        kind=DELIVERIES_DEAD,
+        kind=WorkKind.DELIVERIES_DEAD,
         subject_type="endpoint",
         subject_id=endpoint.id,
         seller_id=endpoint.seller_id,

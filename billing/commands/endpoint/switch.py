@@ -13,8 +13,9 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
 from billing.kernel.moves import require_move
 from billing.kernel.status import EndpointStatus
+from billing.kernel.work import WorkKind
 from billing.models import Endpoint
-from billing.queries.endpoint import ENDPOINT_OFF, lock_endpoint
+from billing.queries.endpoint import lock_endpoint
 
 _MISSED = text(
     f"""
@@ -41,7 +42,7 @@ def switch_off(session: Session, *, endpoint: Endpoint, reason: str, now: dateti
     if now is not None:
         raise_item(
             session,
-            kind=ENDPOINT_OFF,
+            kind=WorkKind.ENDPOINT_OFF,
             subject_type="endpoint",
             subject_id=endpoint.id,
             seller_id=endpoint.seller_id,

@@ -48,8 +48,10 @@ FROM billing.payment WHERE status = 'unknown' AND status IN ({_OPEN})
 """  # noqa: S608
 
 _OUTBOX = """
-SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 AS age_s
-FROM billing.outbox WHERE delivered_at IS NULL ORDER BY id LIMIT 1
+SELECT coalesce(extract(epoch FROM clock_timestamp() - least(
+           (SELECT created_at FROM billing.outbox WHERE delivered_at IS NULL ORDER BY id LIMIT 1),
+           (SELECT min(d.created_at) FROM billing.delivery d JOIN billing.endpoint e ON e.id = d.endpoint_id
+            WHERE d.status = 'waiting' AND e.status = 'on'))), 0)::float8 AS age_s
 """
 
 _LINES = """
@@ -86,9 +88,8 @@ def unknown_attempts(session: Session, *, now: datetime) -> Facts:
 
 
 def outbox_lag(session: Session) -> float:
-    """Wall seconds since the oldest domain event was written that nobody has got yet; 0 where none waits."""
-    rows = read_all(session, _OUTBOX, {})
-    return float(rows[0]["age_s"]) if rows else 0.0
+    """Wall seconds since the oldest domain event that waits: to be handed over, or for an endpoint that is on; or 0."""
+    return float(read_all(session, _OUTBOX, {})[0]["age_s"])
 
 
 def provider_lines(session: Session) -> list[Facts]:
