@@ -51,7 +51,8 @@ COMMANDS = {
     "work": Entry("billing.ops.work", "Failed and stuck work: list, show, retry, park, discard, and the rest."),
     "events": Entry("billing.ops.events", "Provider events received: list, show, replay, backfill."),
     "endpoints": Entry(
-        "billing.ops.endpoints", "Where the host application hears of events: add, rotate, test, replay, on, off."
+        "billing.ops.endpoints",
+        "Where the host application hears of events: add, list, show, rotate, test, replay, on, off.",
     ),
     "reconcile": Entry(
         "billing.ops.reconcile", "Compare our attempts and refunds with the provider's records, both ways."

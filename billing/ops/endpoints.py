@@ -24,7 +24,7 @@ _COLUMNS = ("endpoint", "target", "status", "waiting", "dead", "streak", "delive
 
 @click.group("endpoints")
 def endpoints() -> None:
-    """Endpoints: add, list, show, rotate, test, replay, on, off."""
+    """Where the host application hears of events: add, list, show, rotate, test, replay, on, off."""
 
 
 @endpoints.command("add")
