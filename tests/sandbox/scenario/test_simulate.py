@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
 
 from billing.sandbox.scenario import command
 from billing.sandbox.scenario.playing.ground import Ground
@@ -29,11 +31,12 @@ timeline:
 
 
 @pytest.fixture(autouse=True)
-def server(_servers: Servers, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The tests' own server is played on, and logging stays as it is."""
+def server(_servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The tests' own server is played on. Logging stays as it is for others, and writes nothing meanwhile."""
     monkeypatch.setattr(command, "server_address", lambda: (_servers.database_url, False))
     monkeypatch.setattr(command, "quietly", lambda: None)
-    return _servers.database_url
+    with capture_logs():
+        yield _servers.database_url
 
 
 def _simulate(*arguments: str | Path) -> Result:
