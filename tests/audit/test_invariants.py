@@ -19,28 +19,11 @@ from billing.queries.audit.invariant import Reading, Text
 from billing.queries.audit.witness import load_witness
 from billing.wiring import build
 from tests import builders
-from tests.audit import (
-    seeds_books,
-    seeds_history,
-    seeds_jobs,
-    seeds_methods,
-    seeds_payments,
-    seeds_renewals,
-    seeds_returns,
-)
-from tests.audit.seeds import SEEDS, Planting, Seed
+from tests.audit import seeds_jobs, seeds_payments
+from tests.audit.planted import SEEDS
+from tests.audit.seeds import Planting, Seed
 from tests.audit.witness_rows import HandMade, charge_of, witness_of
 from tests.stack import Noted, settings_for
-
-PLANTED_IN = (
-    seeds_payments,
-    seeds_methods,
-    seeds_books,
-    seeds_history,
-    seeds_renewals,
-    seeds_jobs,
-    seeds_returns,
-)
 
 
 @pytest.fixture

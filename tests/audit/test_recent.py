@@ -21,29 +21,11 @@ from billing.queries.audit.recent import TABLES, WHOLE, fill, make_room, tables_
 from billing.validators.subscription import NewItem
 from billing.wiring import build
 from tests import builders
-from tests.audit import (
-    seeds_books,
-    seeds_history,
-    seeds_jobs,
-    seeds_methods,
-    seeds_payments,
-    seeds_renewals,
-    seeds_returns,
-)
-from tests.audit.seeds import SEEDS, Planting
+from tests.audit.planted import SEEDS
+from tests.audit.seeds import Planting
 from tests.audit.witness_rows import witness_of
 from tests.flows.company import START, Company, company
 from tests.stack import Noted, settings_for
-
-PLANTED_IN = (
-    seeds_payments,
-    seeds_methods,
-    seeds_books,
-    seeds_history,
-    seeds_renewals,
-    seeds_jobs,
-    seeds_returns,
-)
 
 
 @pytest.fixture

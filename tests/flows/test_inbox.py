@@ -267,7 +267,8 @@ def test_events_of_money_that_our_rows_show_are_closed_together_and_nothing_is_r
     assert len(list(acme.witness.requests())) == asked
 
 
-def test_a_decline_that_our_rows_show_is_not_read_again(acme: Company) -> None:
+def _declined(acme: Company) -> ProviderEvent:
+    """The event of a charge that was declined and is recorded."""
     acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
     acme.subscribe("a1", "s1")
     renewal.plan(acme.parts)
@@ -277,6 +278,11 @@ def test_a_decline_that_our_rows_show_is_not_read_again(acme: Company) -> None:
     acme.wait_for(lambda: any(event.type == "payment_intent.payment_failed" for event in _events(acme)))
     acme.settle()
     (event,) = [event for event in _events(acme) if event.type == "payment_intent.payment_failed"]
+    return event
+
+
+def test_a_decline_that_our_rows_show_is_not_read_again(acme: Company) -> None:
+    event = _declined(acme)
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.provider_event SET status = 'received'"))
     asked = len(list(acme.witness.requests()))
@@ -290,15 +296,7 @@ def test_a_decline_that_our_rows_show_is_not_read_again(acme: Company) -> None:
 
 
 def test_a_decline_without_a_charge_is_read_though_another_one_without_is_recorded(acme: Company) -> None:
-    acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
-    acme.subscribe("a1", "s1")
-    renewal.plan(acme.parts)
-    acme.run_messages()
-    collection.plan(acme.parts)
-    acme.run_messages()
-    acme.wait_for(lambda: any(event.type == "payment_intent.payment_failed" for event in _events(acme)))
-    acme.settle()
-    (event,) = [event for event in _events(acme) if event.type == "payment_intent.payment_failed"]
+    event = _declined(acme)
     with acme.parts.begin() as session:
         stored = session.get_one(ProviderEvent, event.id)
         key = inbox_key(session, acme.parts.keyring, provider_account_id=stored.provider_account_id)
