@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -17,6 +16,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.db.clock import wall_now
+from billing.flows.audit_report import NO_WITNESS, Checked, Report, Violation
+from billing.flows.handlers import HANDLERS
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.queries.audit import INVARIANTS, Invariant
@@ -27,58 +28,6 @@ from billing.settings import Settings
 
 SHOWN = 20
 """Violations kept for one invariant; all are counted."""
-
-NO_WITNESS = "no witness: only our own side was checked"
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One row that breaks an invariant. Ids, numbers and amounts only."""
-
-    code: str
-    subject_type: str
-    subject_id: str
-    detail: str
-    witnessed: bool
-    """Whether it is the witness that shows it, which our own side alone can't."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What became of one invariant. `seconds` are wall time; `skipped_reason` says what was not checked, and why."""
-
-    code: str
-    meaning: str
-    rows: int
-    violations: int
-    seconds: float
-    skipped_reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Every invariant asked for, and the first violations of each."""
-
-    began_at: datetime
-    """Wall time at which the snapshot was taken."""
-    since: datetime | None
-    """Wall time from which on changes were looked at; null: everything was."""
-    checked: tuple[Checked, ...]
-    violations: tuple[Violation, ...]
-
-    @property
-    def found(self) -> int:
-        """How many violations there are, those that are not shown too."""
-        return sum(each.violations for each in self.checked)
-
-    @property
-    def broken(self) -> bool:
-        return self.found > 0
-
-    @property
-    def witnessed(self) -> bool:
-        """Whether a witness was read."""
-        return all(each.skipped_reason != NO_WITNESS for each in self.checked)
 
 
 def grace_for(settings: Settings) -> Grace:
@@ -127,6 +76,7 @@ def run(
                 witness_from=witness_from if witness is not None else None,
                 texts=texts,
                 since=since,
+                event_types=tuple(HANDLERS),
             )
             if since is not None:
                 fill(session, since=since, due_before=reading.now - reading.grace.due)

@@ -20,7 +20,8 @@ from billing.commands.audit_run.record import record_run, seal
 from billing.commands.work_item.close import close_item
 from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
-from billing.flows.audit import Report, Violation, run
+from billing.flows.audit import run
+from billing.flows.audit_report import Report, Violation
 from billing.flows.parts import Parts
 from billing.flows.quarantine import park_customers
 from billing.kernel.status import WorkItemStatus

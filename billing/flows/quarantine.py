@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.profile.quarantine import quarantine
-from billing.flows.audit import Violation
+from billing.flows.audit_report import Violation
 from billing.flows.parts import Parts
 from billing.queries.soundness import customer_of, unsound_customers
 

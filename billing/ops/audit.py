@@ -16,6 +16,7 @@ from rich.table import Table
 
 from billing.flows import audit as flow
 from billing.flows import auditing
+from billing.flows.audit_report import Report
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import Unavailable
 from billing.ops import options
@@ -111,7 +112,7 @@ def _texts(folders: Sequence[Path], broker_url: str | None) -> Iterator[Text]:
             raise Unavailable(f"the broker can't be read ({type(error).__name__}); {mend}") from error
 
 
-def _show(report: flow.Report) -> None:
+def _show(report: Report) -> None:
     console = Console()
     table = Table("", "what must hold", title="Audit", title_justify="left")
     table.add_column("rows", justify="right")

@@ -11,6 +11,11 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import EndpointStatus
 from billing.models import Endpoint
 
+HEARS = """
+    (e.topics = '{}' OR o.topic = ANY(e.topics) OR split_part(o.topic, '.', 1) || '.*' = ANY(e.topics))
+"""
+"""An SQL condition: endpoint `e` hears of event `o`."""
+
 _DUE = text(
     """
     SELECT e.id FROM billing.endpoint e

@@ -1,4 +1,4 @@
-"""Seeds for what was asked of the provider, and what came of it: P8 to P10, E1, E5, E6, J4, J6, R4, R5."""
+"""Seeds for what was asked of the provider, and what came of it: P8 to P10, E1, E4, E5, E6, J4, J6, R4, R5."""
 
 from __future__ import annotations
 
@@ -158,6 +158,25 @@ def an_event_that_was_taken_is_not_kept(planting: Planting) -> Accused:
         )
     )
     return "event", "evt_lost"
+
+
+def _listed(planting: Planting, created: datetime, **given: str) -> Accused:
+    known = {"event_ref": "evt_unheard", "type": "refund.updated"} | given
+    planting.witness.event_rows.append(
+        WitnessedEvent(account_ref=planting.witness.account_ref, created=created, delivered=False, **known)
+    )
+    return "event", known["event_ref"]
+
+
+@seed("E4")
+def an_event_before_the_place_up_to_which_the_list_was_read_is_missing(planting: Planting) -> Accused:
+    planting.world.account.events_read_to = planting.world.now - timedelta(minutes=30)
+    return _listed(planting, planting.world.now - timedelta(hours=1))
+
+
+@seed("E4")
+def nobody_reads_the_list_of_events(planting: Planting) -> Accused:
+    return _listed(planting, planting.world.now - timedelta(days=29))
 
 
 @seed("E5")

@@ -20,7 +20,7 @@ from tests.builders.documents import (
     subscription,
     taken_back,
 )
-from tests.builders.jobs import audit_record, event, outbox, slice_, work_item
+from tests.builders.jobs import audit_record, delivery, endpoint, event, outbox, slice_, work_item
 from tests.builders.keys import KEYRING, SECRET_KEY
 from tests.builders.parties import (
     data_key,
@@ -49,7 +49,9 @@ __all__ = [
     "data_key",
     "declined",
     "deferred",
+    "delivery",
     "dispute",
+    "endpoint",
     "entry",
     "event",
     "granted",

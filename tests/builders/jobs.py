@@ -6,10 +6,23 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import null
 from sqlalchemy.orm import Session
 
 from billing.kernel.ids import new_id
-from billing.models import AuditRecord, Invoice, OutboxEvent, ProviderAccount, ProviderEvent, Slice, WorkItem
+from billing.models import (
+    AuditRecord,
+    Delivery,
+    DeliveryAttempt,
+    Endpoint,
+    Invoice,
+    OutboxEvent,
+    ProviderAccount,
+    ProviderEvent,
+    Seller,
+    Slice,
+    WorkItem,
+)
 from tests.builders.rows import add
 
 
@@ -64,3 +77,25 @@ def audit_record(session: Session, **given: Any) -> AuditRecord:
     """Somebody did something by hand."""
     known = {"actor": "ada", "reason": "seen", "happened_at": datetime(2026, 2, 1, tzinfo=UTC)}
     return add(session, AuditRecord(id=new_id(), **known | given))
+
+
+def endpoint(session: Session, owner: Seller, **given: Any) -> Endpoint:
+    """It hears of everything from now on."""
+    known = {"code": "host", "target": "https://host.example/hooks", "topics": [], "secret": b"sealed"}
+    return add(session, Endpoint(id=new_id(), seller_id=owner.id, **known | given))
+
+
+def delivery(session: Session, receiver: Endpoint, of: OutboxEvent, **given: Any) -> Delivery:
+    """An event that the endpoint took at the first try; or what is `given`."""
+    of.delivered_at = of.created_at
+    session.flush()
+    known = {"status": "delivered", "tries": 1, "token": 1, "first_try_at": of.created_at, "next_try_at": null()}
+    known |= {"closed_at": of.created_at} if given.get("status", "delivered") != "waiting" else {}
+    row = Delivery(
+        endpoint_id=receiver.id, outbox_id=of.id, seller_id=of.seller_id, object_id=of.object_id, **known | given
+    )
+    add(session, row)
+    if row.status == "delivered":
+        attempt = DeliveryAttempt(endpoint_id=receiver.id, outbox_id=of.id, token=1, outcome="delivered", duration_ms=3)
+        add(session, attempt)
+    return row

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from billing.models import Invoice, Profile, ProviderAccount, SandboxClock, Seller, Series, Subscription
+from billing.models import Endpoint, Invoice, Profile, ProviderAccount, SandboxClock, Seller, Series, Subscription
 from tests.builders.charges import declined, paid
 from tests.builders.documents import bill, granted, refunded, subscription
-from tests.builders.jobs import audit_record, event, slice_, work_item
+from tests.builders.jobs import audit_record, delivery, endpoint, event, outbox, slice_, work_item
 from tests.builders.parties import payment_method, price, product, profile, provider_account, seller, series, tax_rate
 from tests.builders.rows import add
 
@@ -38,6 +38,8 @@ class World:
     """Canceled at the end of its one period."""
     held: Subscription
     """Never billed: on hold with a work item."""
+    host: Endpoint
+    """Heard of the last thing that happened, at the first try."""
 
 
 def world(session: Session) -> World:
@@ -94,6 +96,9 @@ def world(session: Session) -> World:
     whole = slice_(session, [payer.id, other.id], status="split")
     for each in (payer, other):
         slice_(session, [each.id], parent_id=whole.id)
+    host = endpoint(session, owner)
+    told = outbox(session, first, topic="product.created", object_type="product", object_id=seats.product_id)
+    delivery(session, host, told)
     session.flush()
     return World(
         now=now,
@@ -108,6 +113,7 @@ def world(session: Session) -> World:
         moved_in=moved_in,
         ended=ended,
         held=held,
+        host=host,
     )
 
 

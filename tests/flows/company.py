@@ -28,7 +28,7 @@ from billing.commands.subscription.subscribe import subscribe
 from billing.commands.tax_rate.put import put_tax_rate
 from billing.commands.usage.record import Recorded, record_usage
 from billing.flows import audit, collection, inbox, recognition, refunding, renewal, resolution, subscribing, upkeep
-from billing.flows.audit import Violation
+from billing.flows.audit_report import Violation
 from billing.flows.parts import Parts
 from billing.flows.payment_methods import adopt
 from billing.flows.start import start

@@ -40,7 +40,8 @@ def test_what_was_never_delivered_is_found_in_the_list_and_settles(acme: Company
     acme.settle()
     assert acme.invoices()[0].status == "open"
 
-    acme.set_clock(START + timedelta(hours=2))
+    acme.set_clock(START + timedelta(hours=5))
+    assert "E4" in {each.code for each in acme.violations()}
     assert backfill.sweep(acme.parts) > 0
     acme.settle()
 

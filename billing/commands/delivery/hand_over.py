@@ -5,13 +5,10 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.queries.endpoint import HEARS
+
 _ORDER_LOCK = 3105
 """Advisory lock: one hands over at a time, so that an object's later event never comes to stand before its earlier."""
-
-HEARS = """
-    (e.topics = '{}' OR o.topic = ANY(e.topics) OR split_part(o.topic, '.', 1) || '.*' = ANY(e.topics))
-"""
-"""An SQL condition: endpoint `e` hears of event `o`."""
 
 _HAND_OVER = text(
     f"""

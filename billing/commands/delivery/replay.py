@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.commands.delivery.hand_over import HEARS
+from billing.queries.endpoint import HEARS
 
 # Tokens go on: each try keeps a place of its own.
 _AGAIN = """

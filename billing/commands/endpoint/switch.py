@@ -8,14 +8,14 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.commands.delivery.hand_over import HEARS, hold_handing_over
+from billing.commands.delivery.hand_over import hold_handing_over
 from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
 from billing.kernel.moves import require_move
 from billing.kernel.status import EndpointStatus
 from billing.kernel.work import WorkKind
 from billing.models import Endpoint
-from billing.queries.endpoint import lock_endpoint
+from billing.queries.endpoint import HEARS, lock_endpoint
 
 _MISSED = text(
     f"""

@@ -11,6 +11,7 @@ from billing.queries.audit.invariant import Invariant
 from billing.queries.audit.invoices import INVOICES
 from billing.queries.audit.jobs import JOBS
 from billing.queries.audit.ledger import LEDGER
+from billing.queries.audit.outbound import IN_TIME
 from billing.queries.audit.outbox import NOT_TAKEN_BACK, ONLY_ALLOWED_MOVES, TOLD_ONCE
 from billing.queries.audit.outcomes import EVIDENCE, SAME_END
 from billing.queries.audit.payments import PAYMENTS
@@ -44,6 +45,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             SAME_END,
             NOT_TAKEN_BACK,
             TOLD_ONCE,
+            IN_TIME,
             *JOBS,
             WRITTEN_DOWN,
             ONLY_ALLOWED_MOVES,

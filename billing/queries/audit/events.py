@@ -32,6 +32,18 @@ WHERE g.delivered AND e.id IS NULL
   AND NOT EXISTS (SELECT FROM billing.audit_trail t WHERE t.action = 'database.restored' AND g.created <= t.happened_at)
 """
 
+# Up to where an account's list was read nothing may be missing; what is old enough to have been read neither. The list
+# goes back thirty days: what dropped out of it shows in the objects.
+_NOT_LISTED = """
+SELECT 'event', g.event_ref, format('%s of %s: the provider lists it, it is not here', g.type, g.created)
+FROM witness_event g
+JOIN billing.provider_account a ON a.id = g.provider_account_id
+LEFT JOIN billing.provider_event e ON e.provider_account_id = g.provider_account_id AND e.event_ref = g.event_ref
+WHERE e.id IS NULL AND g.type = ANY(:event_types)
+  AND g.created > CAST(:now AS timestamptz) - interval '30 days'
+  AND g.created < greatest(a.events_read_to, :listed_before)
+"""
+
 _UNVERIFIED = """
 SELECT 'provider_event', e.id, format('livemode is %s, that of its account %s is %s', e.livemode, a.code, a.livemode)
 FROM billing.provider_event e
@@ -60,6 +72,12 @@ EVENTS = (
         meaning="Every event was handled, ignored by a rule, or given up with a reason, in time.",
         counted="SELECT count(*) FROM billing.provider_event",
         checks=(finds(_UNHANDLED),),
+    ),
+    Invariant(
+        code="E4",
+        meaning="Every event of a type that has a handler is here that the provider has listed for some hours.",
+        counted="SELECT count(*) FROM billing.provider_event",
+        witnessed=(finds(_NOT_LISTED),),
     ),
     Invariant(
         code="E6",

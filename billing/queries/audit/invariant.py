@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ PAGE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Grace:
-    """How late is still on time. `due` is business time; the others are wall time."""
+    """How late is still on time. `due` and `listed` are business time; the others are wall time."""
 
     due: timedelta
     """For the billing of a period that has begun."""
@@ -31,6 +31,8 @@ class Grace:
     """For an event to be handled."""
     picked_up: timedelta
     """For a job whose moment has come, or whose lease has run out, to be taken."""
+    listed: timedelta = timedelta(hours=4)
+    """Business time, for an event that no delivery brought to be found in the provider's list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Reading:
     texts: Callable[[], Iterable[Text]] = field(default=tuple)
     since: datetime | None = None
     """Wall time: only what changed since then is looked at, with all that belongs to it. Null: everything."""
+    event_types: Sequence[str] = ()
+    """Types of provider events that somebody here looks after."""
     _keys: dict[UUID, bytes | None] = field(default_factory=dict)
 
     def data_key(self, id_: UUID) -> bytes | None:
@@ -83,10 +87,12 @@ class Reading:
             "now": self.now,
             "wall": self.wall,
             "due_before": self.now - self.grace.due,
+            "listed_before": self.now - self.grace.listed,
             "handled_before": self.wall - self.grace.handled,
             "picked_up_before": self.wall - self.grace.picked_up,
             "witness_from": self.witness_from,
             "since": self.since,
+            "event_types": list(self.event_types),
         }
         streaming = {"stream_results": True, "yield_per": PAGE}
         with self.session.execute(text(self._asked(sql)), known | values, execution_options=streaming) as result:

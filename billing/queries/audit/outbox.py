@@ -12,6 +12,7 @@ from billing.kernel.moves import moves_from
 from billing.kernel.status import InvoiceStatus, SubscriptionStatus
 from billing.queries.audit.invariant import Invariant, finds
 from billing.queries.audit.moves import TOLD_MOVES
+from billing.queries.audit.outbound import EVERYBODY_HEARS
 
 _ONCE = ", ".join(
     f"'{topic}'"
@@ -109,9 +110,9 @@ _TOLD = "SELECT count(*) FROM billing.outbox"
 
 TOLD_ONCE = Invariant(
     code="J1",
-    meaning="Each thing that happens once was told once, and every issued document was told of.",
+    meaning="Each thing that happens once was told once, every issued document was told of, and to all who hear of it.",
     counted=_TOLD,
-    checks=(finds(_TOLD_TWICE), finds(_UNTOLD)),
+    checks=(finds(_TOLD_TWICE), finds(_UNTOLD), *EVERYBODY_HEARS),
 )
 
 NOT_TAKEN_BACK = Invariant(

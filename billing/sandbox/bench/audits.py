@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from billing.db.clock import wall_now
 from billing.flows import audit, renewal
-from billing.flows.audit import Report as Audit
+from billing.flows.audit_report import Report as Audit
 from billing.flows.parts import Parts
 from billing.kernel import garbage
 from billing.sandbox.bench.company import DUE, seed, set_clock, settle
