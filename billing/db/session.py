@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from billing.db.alive import keep_alive
+
 _SERVER_OPTIONS = (
     "-c TimeZone=UTC -c statement_timeout=60000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
 )
@@ -16,13 +18,12 @@ _SERVER_OPTIONS = (
 def connect(url: str, *, pool_size: int = 4, max_overflow: int = 4, ping: bool = True) -> Engine:
     """An engine over psycopg 3. Made after a fork, never before: children must not share connections.
 
-    `ping` asks each connection whether it still lives before it is used: a server may be restarted under us.
+    `ping` looks whether a connection still lives before it is used: a server may be restarted under us.
     """
-    return create_engine(
+    engine = create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_size=pool_size,
         max_overflow=max_overflow,
-        pool_pre_ping=ping,
         # Statements in errors keep their placeholders: values may be personal.
         hide_parameters=True,
         connect_args={
@@ -34,6 +35,9 @@ def connect(url: str, *, pool_size: int = 4, max_overflow: int = 4, ping: bool =
             "keepalives_count": 3,
         },
     )
+    if ping:
+        keep_alive(engine)
+    return engine
 
 
 def sessions(engine: Engine, info: dict[str, Any] | None = None) -> sessionmaker[Session]:

@@ -10,8 +10,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from billing.flows.parts import Parts
+from billing.webhooks.front import Front
 from billing.webhooks.metrics import metrics_door
-from billing.webhooks.stripe import stripe_door
+from billing.webhooks.stripe import stripe_receiver
 
 _PROBE_S = 2.0
 
@@ -20,8 +21,9 @@ def create_app(parts: Parts) -> Flask:
     """An application over these parts. Errors never echo their input."""
     app = Flask("billing")
     # Of what proxies say only the visitor's address is believed, and only as many of them as stand before us.
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=parts.settings.billing_proxies, x_proto=0)  # type: ignore[method-assign]
-    app.register_blueprint(stripe_door(parts))
+    behind = ProxyFix(app.wsgi_app, x_for=parts.settings.billing_proxies, x_proto=0)
+    receivers = {"stripe": stripe_receiver(parts)}
+    app.wsgi_app = Front(behind, receivers, most_bytes=parts.settings.billing_webhook_body_limit)  # type: ignore[method-assign]
     app.register_blueprint(metrics_door(parts))
 
     @app.get("/healthz")

@@ -6,9 +6,9 @@ delivery is stored at once, and many at a time cost one commit, not one each.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from threading import Condition
+from threading import Lock
 from typing import Generic, TypeVar
 
 MOST = 64
@@ -18,42 +18,66 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+class _Given(Generic[T, R]):
+    """What one thread gave. It sleeps on a lock of its own, so that nobody is woken for the answer of another."""
+
+    __slots__ = ("answer", "error", "item", "leads", "wake")
+
+    answer: R
+    """Set where there is no error."""
+
+    def __init__(self, item: T) -> None:
+        self.item = item
+        self.error: BaseException | None = None
+        self.leads = False
+        """It is not answered yet: its turn to store has come."""
+        self.wake = Lock()
+        self.wake.acquire()
+
+
 class Gathering(Generic[T, R]):
     """`store` takes some at once and answers each, in order. For many threads."""
 
     def __init__(self, store: Callable[[Sequence[T]], Sequence[R]]) -> None:
         self._store = store
-        self.waiting: list[tuple[T, Future[R]]] = []
+        self.waiting: deque[_Given[T, R]] = deque()
         self._storing = False
-        self._changed = Condition()
+        self._lock = Lock()
 
     def give(self, item: T) -> R:
         """Store it with whatever else waits, and return its own answer. What `store` raises is raised to all."""
-        answer: Future[R] = Future()
-        with self._changed:
-            self.waiting.append((item, answer))
-        while not answer.done():
-            with self._changed:
-                while self._storing and not answer.done():
-                    self._changed.wait()
-                if answer.done():
-                    break
-                self._storing = True
-                together, self.waiting = self.waiting[:MOST], self.waiting[MOST:]
-            try:
-                self._carry_out(together)
-            finally:
-                with self._changed:
-                    self._storing = False
-                    self._changed.notify_all()
-        return answer.result()
+        given: _Given[T, R] = _Given(item)
+        with self._lock:
+            self.waiting.append(given)
+            given.leads, self._storing = not self._storing, True
+        if not given.leads:
+            given.wake.acquire()
+        if given.leads:
+            self._lead()
+        if given.error is not None:
+            raise given.error
+        return given.answer
 
-    def _carry_out(self, together: Sequence[tuple[T, Future[R]]]) -> None:
+    def _lead(self) -> None:
+        """Store those who wait, the leader first among them, and wake the next leader before those who are answered."""
+        with self._lock:
+            together = [self.waiting.popleft() for _ in range(min(MOST, len(self.waiting)))]
         try:
-            results = self._store([item for item, _ in together])
+            self._carry_out(together)
+        finally:
+            with self._lock:
+                following = self.waiting[0] if self.waiting else None
+                self._storing = following is not None
+            if following is not None:
+                following.leads = True
+                following.wake.release()
+            for each in together[1:]:
+                each.wake.release()
+
+    def _carry_out(self, together: Sequence[_Given[T, R]]) -> None:
+        try:
+            for each, answer in zip(together, self._store([each.item for each in together]), strict=True):
+                each.answer = answer
         except BaseException as error:  # noqa: BLE001 (each of those who wait is told, the one who stores among them)
-            for _, answer in together:
-                answer.set_exception(error)
-            return
-        for (_, answer), result in zip(together, results, strict=True):
-            answer.set_result(result)
+            for each in together:
+                each.error = error

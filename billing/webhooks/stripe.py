@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from billing.flows.parts import Parts
 from billing.flows.receiving import Delivery, receive_all
 from billing.kernel.errors import Fault, Refused
+from billing.webhooks.front import Answer, Receiver, refusal
 from billing.webhooks.gathering import Gathering
 
 _log = structlog.get_logger(__name__)
@@ -21,27 +21,15 @@ _log = structlog.get_logger(__name__)
 _CLOSED = {"no_secret", "unknown_account", "provider_not_configured"}
 """Refusals that are ours to mend: the provider keeps its delivery and tries again."""
 
-Answer = tuple[dict[str, Any], int]
-"""Body and status."""
 
-
-def stripe_door(parts: Parts) -> Blueprint:
-    """The receiver. Answers 200 (stored now or before), 400, 413, 415, or 503 where it can't store."""
-    door = Blueprint("stripe", __name__)
+def stripe_receiver(parts: Parts) -> Receiver:
+    """Takes deliveries by the request. Answers 200 (stored now or before), 400, 413, or 503 where it can't store."""
     together = Gathering(partial(_take_all, parts))
 
-    @door.post("/webhooks/stripe", defaults={"code": "default"})
-    @door.post("/webhooks/stripe/<code>")
-    def deliver(code: str) -> tuple[Response, int]:
-        if request.mimetype != "application/json":
-            body, status = _refusal(Fault("Content-Type", "json_only", "send application/json"), 415)
-        else:
-            raw = request.stream.read(parts.settings.billing_webhook_body_limit + 1)
-            signature = request.headers.get("Stripe-Signature", "")
-            body, status = together.give((code, Delivery(raw, signature)))
-        return jsonify(body), status
+    def deliver(code: str, raw: bytes, environ: Mapping[str, Any]) -> Answer:
+        return together.give((code, Delivery(raw, environ.get("HTTP_STRIPE_SIGNATURE", ""))))
 
-    return door
+    return deliver
 
 
 def _take_all(parts: Parts, given: Sequence[tuple[str, Delivery]]) -> list[Answer]:
@@ -62,22 +50,18 @@ def take(parts: Parts, code: str, deliveries: Sequence[Delivery]) -> list[Answer
         return [
             _answer(next(received), code)
             if len(each.raw) <= limit
-            else _refusal(Fault("body", "body_too_large", f"send at most {limit} bytes"), 413)
+            else refusal(Fault("body", "body_too_large", f"send at most {limit} bytes"), 413)
             for each in deliveries
         ]
     except Refused as refused:
         return [_answer(refused, code) for _ in deliveries]
     except (DBAPIError, PoolTimeout) as error:
         _log.error("delivery_not_stored", error=type(error).__name__)
-        return [_refusal(Fault("database", "unavailable", "deliver again later"), 503) for _ in deliveries]
+        return [refusal(Fault("database", "unavailable", "deliver again later"), 503) for _ in deliveries]
 
 
 def _answer(received: bool | Refused, code: str) -> Answer:  # noqa: FBT001 (what the inbox says)
     if isinstance(received, Refused):
         _log.warning("delivery_refused", code=received.code, account=code)
-        return _refusal(received.faults[0], 503 if received.code in _CLOSED else 400)
+        return refusal(received.faults[0], 503 if received.code in _CLOSED else 400)
     return {"received": True, "new": received}, 200
-
-
-def _refusal(fault: Fault, status: int) -> Answer:
-    return {"error": {"field": fault.field, "code": fault.code, "mend": fault.mend}}, status

@@ -19,9 +19,9 @@ _INSERT = """
          body, body_hash, status, tries, token, next_try_at, version)
     SELECT id, %(account)s, event_ref, type, object_ref, object_type, occurred_at, livemode, secret_index,
            body, body_hash, 'received', 0, 0, clock_timestamp() + make_interval(secs => %(grace_s)s), 1
-    FROM unnest(%(ids)s::uuid[], %(refs)s::text[], %(types)s::text[], %(objects)s::text[], %(kinds)s::text[],
-                %(ats)s::timestamptz[], %(modes)s::boolean[], %(secrets)s::int[], %(bodies)s::bytea[],
-                %(hashes)s::bytea[])
+    FROM unnest(%(ids)b::uuid[], %(refs)b::text[], %(types)b::text[], %(objects)b::text[], %(kinds)b::text[],
+                %(ats)b::timestamptz[], %(modes)b::boolean[], %(secrets)b::int[], %(bodies)b::bytea[],
+                %(hashes)b::bytea[])
          AS told(id, event_ref, type, object_ref, object_type, occurred_at, livemode, secret_index, body, body_hash)
     ON CONFLICT (provider_account_id, event_ref) DO NOTHING
     RETURNING id
