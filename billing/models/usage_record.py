@@ -31,7 +31,14 @@ class UsageRecord(SellerOwned, Base):
         owned("subscription_id", "subscription"),
         owned("price_id", "price"),
         UniqueConstraint("subscription_id", "record_id"),
-        Index("ix_usage_record_counts", "subscription_id", "price_id", "counts_at"),
+        # What a sum needs is in the index: the records of one subscription lie on as many pages of the table.
+        Index(
+            "ix_usage_record_counts",
+            "subscription_id",
+            "price_id",
+            "counts_at",
+            postgresql_include=["quantity", "used_at"],
+        ),
         CheckConstraint("quantity >= 0", name="quantity_not_negative"),
         CheckConstraint("NOT late OR counts_at IS NULL", name="late_counts_nowhere"),
     )

@@ -41,10 +41,12 @@ _COUNTED = """
           AND r.counts_at >= w.starts AND r.counts_at < w.ends AND NOT p.paused @> r.used_at
 """
 
-# The pauses of a window are read once, not for each of its records; only a window of the kind `last` sorts any.
+# The pauses of a window are read once, not for each of its records; each kind reads only what it counts.
 _QUANTITIES = f"""
-    SELECT CASE w.kind WHEN 'sum' THEN u.total WHEN 'max' THEN u.highest ELSE
-               coalesce((SELECT r.quantity FROM {_COUNTED} ORDER BY r.used_at DESC, r.id DESC LIMIT 1), 0)
+    SELECT CASE w.kind
+               WHEN 'sum' THEN u.total
+               WHEN 'max' THEN coalesce((SELECT max(r.quantity) FROM {_COUNTED}), 0)
+               ELSE coalesce((SELECT r.quantity FROM {_COUNTED} ORDER BY r.used_at DESC, r.id DESC LIMIT 1), 0)
            END AS quantity, u.late
     FROM unnest(CAST(%(subscriptions)s AS uuid[]), CAST(%(prices)s AS uuid[]), CAST(%(kinds)s AS text[]),
                 CAST(%(starts)s AS timestamptz[]), CAST(%(ends)s AS timestamptz[]))
@@ -54,9 +56,9 @@ _QUANTITIES = f"""
         FROM billing.subscription_pause WHERE subscription_id = w.subscription_id
     ) AS p
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(r.quantity), 0) AS total, coalesce(max(r.quantity), 0) AS highest,
+        SELECT coalesce(sum(r.quantity), 0) AS total,
                coalesce(sum(r.quantity) FILTER (WHERE r.used_at < w.starts), 0) AS late
-        FROM {_COUNTED}
+        FROM {_COUNTED} AND w.kind = 'sum'
     ) AS u
     ORDER BY w.place
 """  # noqa: S608 (our own words)
