@@ -1,15 +1,13 @@
-"""Seeds for what was asked of the provider, and what came of it: P8 to P10, E1, E4, E5, E6, J4, J6, R4, R5."""
+"""Seeds for what was asked of the provider, and what came of it: P8 to P10, E1, E4, E5, E6, J4, J6, R5."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 from sqlalchemy import select
 
-from billing.kernel.ids import new_id
-from billing.models import BillingPeriod, Payment, PaymentMethod, ProviderEvent, Refund, Slice, UsageRecord
+from billing.models import BillingPeriod, Payment, PaymentMethod, ProviderEvent, Refund, Slice
 from billing.providers.stripe.witness import WitnessedEvent
 from tests import builders
 from tests.audit.seeds import Accused, Planting, seed
@@ -96,40 +94,6 @@ def the_charge_of_a_declined_attempt_is_under_way(planting: Planting) -> Accused
     payment, _ = payments_of(planting, planting.world.open)[0]
     planting.witness.put(planting.witness.charge(payment.charge_ref), status="pending")
     return "payment", str(payment.id)
-
-
-@seed("R4", "N4", "N6")
-def a_line_charges_another_price_than_its_own(planting: Planting) -> Accused:
-    planting.run(
-        "UPDATE billing.invoice_line SET unit_amount = unit_amount * 2 WHERE invoice_id = :id AND position = 1",
-        id=planting.world.paid.id,
-    )
-    return "invoice", str(planting.world.paid.id)
-
-
-@seed("R4", "N4")
-def a_line_charges_more_than_was_used(planting: Planting) -> Accused:
-    invoice = planting.world.paid
-    found = planting.session.connection().exec_driver_sql(
-        "SELECT price_id, period_start FROM billing.invoice_line WHERE invoice_id = %s AND position = 1", (invoice.id,)
-    )
-    price_id, start = found.one()
-    used = UsageRecord(
-        id=new_id(),
-        seller_id=invoice.seller_id,
-        subscription_id=invoice.subscription_id,
-        price_id=price_id,
-        record_id="one",
-        quantity=Decimal(1),
-        used_at=start,
-        counts_at=start,
-    )
-    builders.add(planting.session, used)
-    planting.run("UPDATE billing.price SET usage = 'sum' WHERE id = :id", id=price_id)
-    planting.run(
-        "UPDATE billing.invoice_line SET kind = 'usage' WHERE invoice_id = :id AND position = 1", id=invoice.id
-    )
-    return "invoice", str(invoice.id)
 
 
 @seed("R5", "R1", "R2")

@@ -95,3 +95,23 @@ def test_no_order_of_steps_at_one_time_changes_a_total(order: tuple[int, ...], d
         ("t", 3000),
         ("t", 3070),
     ]
+
+
+def test_what_a_step_in_an_outage_sets_off_happens_at_once_though_an_older_retry_stands_still(
+    database_url: str,
+) -> None:
+    spec: dict[str, Any] = {
+        "scenario": 1,
+        "seller": {"country": "DE", "currency": "eur", "dunning": {"retries": ["12h", "36h"], "final": "keep"}},
+        "prices": {"a": {"product": "A", "amount": 3000, "interval": "month"}},
+        "customers": {"c": {"payment_method": "insufficient_funds"}},
+        "timeline": [
+            {"at": "2026-06-01", "do": "subscribe", "as": "s", "customer": "c", "items": [{"price": "a"}]},
+            {"at": "2026-06-01T01:00:00Z", "do": "outage", "until": "2026-06-20"},
+            {"at": "2026-06-03", "do": "charge", "customer": "c", "amount": 700, "description": "Extra work"},
+        ],
+        "until": "2026-06-17",
+    }
+    told = played(spec, database_url)
+    assert differences(oracle(spec), told) == []
+    assert [payment["at"] for payment in told["payments"]] == ["2026-06-01T00:00:00Z", "2026-06-03T00:00:00Z"]

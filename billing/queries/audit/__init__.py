@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from billing.queries.audit.authority import AUTHORITY
 from billing.queries.audit.breaks import BREAKS
+from billing.queries.audit.charged import CHARGED
 from billing.queries.audit.collection import COLLECTION
 from billing.queries.audit.events import EVENTS
 from billing.queries.audit.frozen import FROZEN
@@ -16,7 +17,6 @@ from billing.queries.audit.outbox import NOT_TAKEN_BACK, ONLY_ALLOWED_MOVES, TOL
 from billing.queries.audit.outcomes import EVIDENCE, SAME_END
 from billing.queries.audit.payments import PAYMENTS
 from billing.queries.audit.people import TRAIL_KEPT, WRITTEN_DOWN
-from billing.queries.audit.prices import PRICED
 from billing.queries.audit.refunds import REFUNDS
 from billing.queries.audit.renewals import RENEWALS
 from billing.queries.audit.sealed import SEALED
@@ -39,7 +39,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             *INVOICES,
             FROZEN,
             *RENEWALS,
-            PRICED,
+            CHARGED,
             *COLLECTION,
             *EVENTS,
             SAME_END,

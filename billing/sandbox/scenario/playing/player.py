@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -36,6 +37,14 @@ _DUE = text(
     """
 )
 
+# Nobody tries these before the outage is over, so they hold up no younger debt of their customer either.
+_STAND_STILL = text(
+    """
+    UPDATE billing.invoice SET charge_not_before = '9999-01-01', version = version + 1
+    WHERE next_attempt_at <= :now AND charge_not_before IS NULL RETURNING id
+    """
+)
+_GO_ON = text("UPDATE billing.invoice SET charge_not_before = NULL, version = version + 1 WHERE id = ANY(:ids)")
 
 _ALL = 1_000_000
 
@@ -93,7 +102,24 @@ class _Player:
             if due == now:
                 self._scheduled(now)
             while self._place < len(self._steps) and self._steps[self._place].at == now:
-                self._place += self._do(self._place)
+                with self._standing_still(self._steps[self._place]):
+                    self._place += self._do(self._place)
+
+    @contextmanager
+    def _standing_still(self, step: steps.Step) -> Iterator[None]:
+        """Within an outage retries that are due wait for its end, and what a step sets off happens at once.
+
+        A new method is tried at once on every open invoice, on those too.
+        """
+        if self._outage_at(step.at) is None or isinstance(step, steps.SetPaymentMethod):
+            yield
+            return
+        with self._stage.parts.begin() as session:
+            ids = list(session.execute(_STAND_STILL, {"now": step.at}).scalars())
+        yield
+        if ids:
+            with self._stage.parts.begin() as session:
+                session.execute(_GO_ON, {"ids": ids})
 
     def _next_due(self) -> datetime | None:
         """The next moment at which the scheduler works: what falls into an outage is done at its end."""

@@ -78,7 +78,7 @@ _OPEN = text(
     UNION ALL SELECT 'refund', id::text FROM billing.refund WHERE status = 'pending'
     UNION ALL SELECT 'provider event', id::text FROM billing.provider_event WHERE next_try_at IS NOT NULL
     UNION ALL SELECT 'invoice to be tried again', id::text FROM billing.invoice
-        WHERE status = 'open' AND hold_id IS NULL AND next_attempt_at = :now AND charge_not_before IS NOT NULL
+        WHERE status = 'open' AND hold_id IS NULL AND next_attempt_at = :now AND charge_not_before < '9999-01-01'
     UNION ALL SELECT 'slice of work', id::text FROM billing.slice WHERE status IN ('pending', 'running')
     LIMIT 10
     """
@@ -86,7 +86,7 @@ _OPEN = text(
 _TRY_AGAIN = text(
     """
     SELECT id FROM billing.invoice
-    WHERE status = 'open' AND hold_id IS NULL AND next_attempt_at = :now AND charge_not_before IS NOT NULL
+    WHERE status = 'open' AND hold_id IS NULL AND next_attempt_at = :now AND charge_not_before < '9999-01-01'
     ORDER BY issued_at, id
     """
 )
