@@ -1,4 +1,4 @@
-"""`gunicorn wsgi:app`, or any other WSGI server: webhooks, health, and the customer's page."""
+"""`gunicorn wsgi:app`, or any other WSGI server: webhooks, health, the customer's page, the console."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from billing.flows.start import start
 from billing.privacy.logging import configure_logging
 from billing.sandbox.environment import adopt
 from billing.settings import load
+from billing.views.console.door import console
 from billing.views.customer import customer_page
 from billing.webhooks.app import create_app
 from billing.wiring import build
@@ -17,3 +18,6 @@ parts = build(settings, in_background=True)
 start(parts)
 app = create_app(parts)
 app.register_blueprint(customer_page(parts))
+operators = console(parts)
+if operators is not None:
+    app.register_blueprint(operators)

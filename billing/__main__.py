@@ -54,6 +54,7 @@ COMMANDS = {
         "billing.ops.endpoints",
         "Where the host application hears of events: add, list, show, rotate, test, replay, on, off.",
     ),
+    "operator": Entry("billing.ops.operator", "Who may enter the console: add, list, disable, enable, role, reset."),
     "reconcile": Entry(
         "billing.ops.reconcile", "Compare our attempts and refunds with the provider's records, both ways."
     ),

@@ -6,7 +6,7 @@ import ipaddress
 import os
 import re
 from functools import cached_property
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -87,6 +87,17 @@ class Settings(BaseSettings):
     billing_metrics_token: SecretStr | None = None
     """Bearer token of whoever scrapes `/metrics`; without it there is no such page."""
 
+    billing_console: Literal["off", "password", "proxy"] = "off"
+    """How operators enter `/console`: by password and one-time code, or named by a proxy. Off: there is none."""
+    billing_console_header: str = "X-Forwarded-User"
+    """With `proxy`: the header in which it says who somebody is."""
+    billing_console_proxies: str = ""
+    """With `proxy`: networks that the header is believed from, by the connection's own address: 10.0.0.5/32,::1/128."""
+    billing_console_idle_minutes: int = Field(default=30, gt=0)
+    """A session that nobody used for so long is over (wall time)."""
+    billing_console_session_hours: int = Field(default=12, gt=0)
+    """A session is over after so long, used or not."""
+
     @model_validator(mode="after")
     def _closed_by_default(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
         if self.live and self.billing_sandbox:
@@ -136,6 +147,25 @@ class Settings(BaseSettings):
         if not all(_SUBSCRIBER.fullmatch(each) for each in self.subscribers):
             raise ValueError("BILLING_SUBSCRIBERS: give python:package.module:function or celery:queue:task.name")
         return self
+
+    @model_validator(mode="after")
+    def _console_is_closed(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
+        try:
+            trusted = self.console_proxies
+        except ValueError:
+            raise ValueError("BILLING_CONSOLE_PROXIES: give networks such as 10.0.0.5/32,::1/128") from None
+        if self.billing_console == "proxy" and not trusted:
+            raise ValueError("BILLING_CONSOLE_PROXIES: say which addresses the header is believed from")
+        if any(each.prefixlen == 0 for each in trusted):
+            raise ValueError("BILLING_CONSOLE_PROXIES: a network of all addresses would let anybody in")
+        if not re.fullmatch(r"[A-Za-z0-9-]+", self.billing_console_header):
+            raise ValueError("BILLING_CONSOLE_HEADER: give a header's name, such as X-Forwarded-User")
+        return self
+
+    @property
+    def console_proxies(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """Where the console's header is believed from."""
+        return [ipaddress.ip_network(each) for each in _listed(self.billing_console_proxies)]
 
     @property
     def endpoint_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

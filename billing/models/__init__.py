@@ -17,6 +17,7 @@ from billing.models.invoice import Invoice, InvoiceLine
 from billing.models.issued_day import IssuedDay
 from billing.models.ledger import Account, LedgerEntry, MonthClose, Posting
 from billing.models.notice import Notice
+from billing.models.operator import LoginTry, Operator, OperatorSession
 from billing.models.outbox import OutboxEvent
 from billing.models.payment import Payment, PaymentIntent, ProviderWrite, UnappliedPayment
 from billing.models.payment_method import PaymentMethod
@@ -62,8 +63,11 @@ __all__ = [
     "InvoiceLine",
     "IssuedDay",
     "LedgerEntry",
+    "LoginTry",
     "MonthClose",
     "Notice",
+    "Operator",
+    "OperatorSession",
     "OutboxEvent",
     "Payment",
     "PaymentIntent",

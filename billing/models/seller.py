@@ -122,13 +122,13 @@ class Series(SellerOwned, Versioned, Base):
 
 
 class DataKey(Identified, Base):
-    """A wrapped encryption key: a profile's (erasable), a seller's for a year's documents, an inbox's, endpoint's."""
+    """A wrapped encryption key: a profile's (erasable), a seller's for a year's documents; one an inbox and such."""
 
     __tablename__ = "data_key"
 
     purpose: Mapped[str]
     owner_id: Mapped[UUID]
-    """The profile, seller, provider account or endpoint, by purpose. No foreign key: erasure keeps the owner."""
+    """The profile, seller, provider account and so on, by purpose. No foreign key: erasure keeps the owner."""
     year: Mapped[int] = mapped_column(default=0)
     """Year of issue for document keys, else 0."""
     master_id: Mapped[str]
@@ -136,5 +136,5 @@ class DataKey(Identified, Base):
 
     __table_args__ = (
         UniqueConstraint("purpose", "owner_id", "year"),
-        one_of("purpose", ("profile", "document", "inbox", "endpoint")),
+        one_of("purpose", ("profile", "document", "inbox", "endpoint", "operator")),
     )

@@ -46,10 +46,11 @@ def child_environment(place: Place, values: Mapping[str, str]) -> dict[str, str]
 
 
 def with_secrets(kept: Mapping[str, str]) -> dict[str, str]:
-    """The stack's own keys: those of its first start, else new ones."""
+    """The stack's own keys: those of its first start, else new ones. Operators enter its console by password."""
+    console = {"BILLING_CONSOLE": "password"}
     if kept:
-        return dict(kept)
-    return {
+        return console | dict(kept)
+    return console | {
         "BILLING_SANDBOX": "1",
         "BILLING_SECRET_KEY": generate(),
         "STRIPE_API_KEY": f"sk_test_{secrets.token_hex(16)}",

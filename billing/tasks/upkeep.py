@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.flows import healing, upkeep
+from billing.flows import entering, healing, upkeep
 from billing.flows.parts import Parts
 from billing.queue.names import RECONCILE_TICK, UPKEEP_TICK
 from billing.tasks.base import task
@@ -10,9 +10,10 @@ from billing.tasks.base import task
 
 @task(UPKEEP_TICK)
 def tick(parts: Parts) -> None:
-    """Wake slices that nobody holds; close work items whose cause is gone."""
+    """Wake slices that nobody holds; close work items whose cause is gone; forget old logins."""
     upkeep.wake_slices(parts)
     upkeep.close_gone_work(parts)
+    entering.purge(parts)
 
 
 @task(RECONCILE_TICK)

@@ -1,1 +1,1 @@
-"""Doors for people's browsers: the customer's page."""
+"""Doors for people's browsers: the customer's page, and the operators' console."""

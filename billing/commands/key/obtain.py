@@ -47,6 +47,11 @@ def endpoint_key(session: Session, keyring: Keyring, *, endpoint_id: UUID) -> by
     return _obtain(session, keyring, "endpoint", [endpoint_id], year=0)[endpoint_id][1]
 
 
+def operator_key(session: Session, keyring: Keyring, *, operator_id: UUID) -> bytes:
+    """The key under which an operator's second factor is sealed."""
+    return _obtain(session, keyring, "operator", [operator_id], year=0)[operator_id][1]
+
+
 def _obtain(
     session: Session, keyring: Keyring, purpose: str, owner_ids: Sequence[UUID], *, year: int
 ) -> dict[UUID, tuple[UUID, bytes]]:

@@ -16,11 +16,15 @@ import click
 from rich.console import Console
 from sqlalchemy import select
 
+from billing.flows import operators
 from billing.flows.intake_input import Intake
 from billing.flows.links import invoice_link
+from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.models import Invoice
 from billing.ops.failures import FINDING
+from billing.privacy.one_time_code import code_at, setup_key
+from billing.rules.permission import Role
 from billing.sandbox.clock import witness_of
 from billing.sandbox.demo import cast, claim, figures, play, proof, show
 from billing.sandbox.environment import MAIN, NAME, place_of
@@ -98,6 +102,19 @@ def _tell_more(out: Console, kept: Stack | None) -> None:
     if link is not None:
         out.print("The page of a customer who owes something (test cards are in docs/customer-page.md):")
         out.print(f"  {link}", soft_wrap=True)
+    _tell_console(out, kept)
+
+
+def _tell_console(out: Console, kept: Stack) -> None:
+    """Where operators enter, and an administrator who may: made here, told once."""
+    order = Order(actor="demo", reason="to look around after the demo")
+    made = operators.add(kept.parts, name="demo", role=Role.ADMIN, with_password=True, order=order).credentials
+    if made is None:
+        return
+    out.print(f"The operators' console (docs/console.md): {kept.parts.settings.billing_public_url}/console/")
+    out.print(f"  name demo, password {made.password}", soft_wrap=True)
+    out.print(f"  code {code_at(made.second_factor, time.time())}, for the next half minute", soft_wrap=True)
+    out.print(f"  key for an authenticator application: {setup_key(made.second_factor)}", soft_wrap=True)
 
 
 def _link(parts: Parts) -> str | None:

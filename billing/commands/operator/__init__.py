@@ -1,0 +1,1 @@
+"""Commands on operators of the console."""

@@ -1,0 +1,1 @@
+"""`/console`: where operators see how billing stands, and mend it."""

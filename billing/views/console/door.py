@@ -1,0 +1,87 @@
+"""The console's blueprint: every address is closed until somebody who may is in, and every answer keeps to itself."""
+
+from __future__ import annotations
+
+import traceback
+from urllib.parse import quote
+
+import structlog
+from flask import Blueprint, Response, g, redirect, request
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from billing.flows.parts import Parts
+from billing.kernel.errors import BillingError, Refused
+from billing.views.console.entering import add_entering
+from billing.views.console.headers import HEADERS
+from billing.views.console.rendering import ASSETS, FILTERS, KINDS, page, with_query
+from billing.views.console.today import add_today
+from billing.views.console.visiting import BODY_LIMIT, Door
+from billing.views.console.work import add_work
+
+_log = structlog.get_logger(__name__)
+
+_OPEN = {"console.login", "console.come_in", "console._asset"}
+_STATUS = {"not_permitted": 403, "not_from_a_page": 403, "operator_unknown": 403}
+
+
+def console(parts: Parts) -> Blueprint | None:
+    """The console over these parts; None where the setting keeps it off."""
+    if parts.settings.billing_console == "off":
+        return None
+    door = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
+    gate = Door(parts)
+    for name, write in FILTERS.items():
+        door.add_app_template_filter(write, name)
+    door.add_app_template_global(with_query, "with_query")
+
+    @door.before_request
+    def let_in() -> AnyResponse | None:
+        request.max_content_length = BODY_LIMIT
+        if request.endpoint in _OPEN or gate.let_in():
+            return None
+        here = request.full_path.rstrip("?") if request.method == "GET" else "/console/"
+        there = f"/console/enter?next={quote(here, safe='/')}"
+        if request.headers.get("HX-Request"):
+            return Response(status=204, headers={"HX-Redirect": there})
+        return redirect(there, 303)
+
+    @door.after_request
+    def guard(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        gate.keep(response)
+        return response
+
+    door.register_error_handler(Exception, _broken)
+    door.get("/assets/<name>")(_asset)
+    add_entering(door, parts, gate)
+    add_today(door, parts)
+    add_work(door, parts)
+    return door
+
+
+def _broken(error: Exception) -> AnyResponse | HTTPException:
+    # Told here, or the framework would log the address, and with it what was searched for.
+    if isinstance(error, HTTPException):
+        return error
+    if isinstance(error, Refused):
+        status = 404 if error.code.endswith("_not_found") else _STATUS.get(error.code, 409)
+        return page("refused.html", status, title="Not done", faults=error.faults)
+    if isinstance(error, BillingError):
+        return page("broken.html", 409, title="Not done", told=str(error))
+    trace = "".join(traceback.format_tb(error.__traceback__))[-4000:]
+    _log.error("console_failed", error=type(error).__name__, trace=trace)
+    away = isinstance(error, DBAPIError | PoolTimeout)
+    g.pop("console_visit", None)
+    return page("broken.html", 503 if away else 500, title="Out of order", told=None)
+
+
+def _asset(name: str) -> Response:
+    if name not in KINDS:
+        return Response(status=404)
+    response = Response((ASSETS / name).read_bytes(), mimetype=KINDS[name])
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response

@@ -1,0 +1,120 @@
+"""Today at a glance: what is due, billed, collected, failing and waiting, and whether everything runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Blueprint, Response
+from sqlalchemy.exc import OperationalError
+
+from billing.db.clock import wall_now
+from billing.flows.measuring import Sample, measure
+from billing.flows.parts import Parts
+from billing.queries.audit_runs import gauge
+from billing.queries.operations.health import beats
+from billing.queries.operations.paging import Facts
+from billing.queries.operations.today import failing, money_by_day, standing
+from billing.queries.operations.work import count_open_work
+from billing.queue.names import TICKS
+from billing.views.console.charts import Bar, pairs
+from billing.views.console.rendering import page
+
+_DAYS = 14
+_KEPT_S = 30.0
+"""The sums of days are read again after so long (wall seconds)."""
+_LATE_TICKS = 5
+
+
+def add_today(door: Blueprint, parts: Parts) -> None:
+    """`/console/`."""
+    days = _Days(parts)
+
+    @door.get("/")
+    def today() -> Response:
+        samples = measure(parts)
+        with parts.begin() as session:
+            now, wall = parts.clock.now(session), wall_now(session)
+            facts: dict[str, Any] = {
+                "due": standing(session, now=now),
+                "failing": failing(session),
+                "work": count_open_work(session),
+                "beats": beats(session, [tick.name for tick in TICKS]),
+                "audit": gauge(session),
+            }
+        late_s = max(parts.settings.tick_s * _LATE_TICKS, 10)
+        facts["late_beats"] = [
+            beat for beat in facts["beats"] if beat["age_s"] is None or beat["age_s"] > late_s + _slow(beat["tick"])
+        ]
+        money = days.until(now.date())
+        return page(
+            "today.html", title="Today", now=now, wall=wall, sandbox=parts.settings.billing_sandbox, **facts,
+            numbers=_by_name(samples), money=_today(money, now.date()), charts=_charts(money), too_much=money is None,
+        )  # fmt: skip
+
+
+def _slow(tick: str) -> float:
+    """Ticks whose work is a whole day's may take longer."""
+    return 7200 if tick in ("audit.whole", "audit.tick", "reconcile.tick", "inbox.backfill") else 0
+
+
+class _Days:
+    """Sums of the last days, kept for a moment: this page asks again and again, in many browsers."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._lock = threading.Lock()
+        self._kept: tuple[float, date, list[Facts] | None] | None = None
+
+    def until(self, day: date) -> list[Facts] | None:
+        """Days up to this one; None where there is too much to sum up."""
+        with self._lock:
+            kept = self._kept
+            if kept is None or kept[1] != day or time.monotonic() - kept[0] > _KEPT_S:
+                kept = self._kept = (time.monotonic(), day, self._read(day))
+            return kept[2]
+
+    def _read(self, day: date) -> list[Facts] | None:
+        try:
+            with self._parts.begin() as session:
+                return money_by_day(session, since=day - timedelta(days=_DAYS - 1), until=day)
+        except OperationalError:
+            return None
+
+
+def _today(rows: list[Facts] | None, day: date) -> list[Facts]:
+    return [row for row in rows or () if row["day"] == day]
+
+
+def _charts(rows: list[Facts] | None) -> list[dict[str, Any]]:
+    """One chart a currency, the one with most in it first, at most three."""
+    if not rows:
+        return []
+    by_currency: dict[str, list[Facts]] = defaultdict(list)
+    for row in rows:
+        by_currency[row["currency"]].append(row)
+    last = max(row["day"] for row in rows)
+    days = [last - timedelta(days=back) for back in reversed(range(_DAYS))]
+    made = []
+    for currency, own in sorted(by_currency.items(), key=lambda each: -sum(row["billed_minor"] for row in each[1])):
+        known = {row["day"]: row for row in own}
+        bars = [
+            Bar(f"{day:%d.%m.}", known[day]["billed_minor"], known[day]["collected_minor"])
+            if day in known
+            else Bar(f"{day:%d.%m.}", 0, 0)
+            for day in days
+        ]
+        name = f"Billed and collected in {currency.upper()}, the last {_DAYS} days"
+        image = pairs(bars, name=name, first="billed", second="collected")
+        made.append({"currency": currency, "name": name, "image": image, "rows": own})
+    return made[:3]
+
+
+def _by_name(samples: list[Sample]) -> dict[str, list[Sample]]:
+    found: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        found[sample.name].append(sample)
+    return found

@@ -1,0 +1,105 @@
+"""Work items: the list with its filters, one item with what is safe to do, and the same for many, tried first."""
+
+from __future__ import annotations
+
+from itertools import islice
+from uuid import UUID
+
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from billing.flows.entering import tell_next
+from billing.flows.parts import Parts
+from billing.flows.working import Action, act, act_on_all
+from billing.kernel.clock import parse_instant
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.status import WorkItemStatus
+from billing.kernel.work import WorkKind, page_of
+from billing.queries.operations.trail import trail_of
+from billing.queries.operations.work import WorkFilter, list_work, show_work
+from billing.rules.permission import Permission
+from billing.views.console.rendering import page
+from billing.views.console.visiting import visit
+
+_LIMIT = 50
+_MOST_AT_ONCE = 500
+"""Items of one bulk order of the console: more is the command line's work, which nobody waits for."""
+_FILTERS = ("kind", "status", "since", "error", "customer")
+
+
+def add_work(door: Blueprint, parts: Parts) -> None:
+    """`/console/items`."""
+
+    @door.get("/items")
+    def work() -> Response:
+        before = request.args.get("before", type=UUID)
+        with parts.begin() as session:
+            found = list_work(session, _filter(), before=before, limit=_LIMIT)
+        return page(
+            "work.html", title="Work items", found=found, kinds=list(WorkKind), statuses=list(WorkItemStatus),
+            actions=list(Action), filters={name: request.args.get(name, "") for name in _FILTERS}, tried=None,
+        )  # fmt: skip
+
+    @door.get("/items/<uuid:item_id>")
+    def item(item_id: UUID) -> Response:
+        return _item(item_id)
+
+    @door.post("/items/<uuid:item_id>")
+    def do(item_id: UUID) -> AnyResponse:
+        dry_run = "try" in request.form
+        order = visit().order(Permission.WORK, dry_run=dry_run)
+        done = act(parts, item_id, action=_action(), order=order)
+        if dry_run:
+            return _item(item_id, tried=f"Tried, nothing was changed: {done.told}.")
+        tell_next(parts, visit().who.session_id, f"{done.told[:1].upper()}{done.told[1:]}.")
+        return redirect(f"/console/items/{item_id}", 303)
+
+    @door.post("/items")
+    def do_many() -> AnyResponse:
+        dry_run = "try" in request.form
+        order = visit().order(Permission.WORK, dry_run=dry_run)
+        action, wanted = _action(), _filter()
+        done = list(islice(act_on_all(parts, wanted, action=action, order=order), _MOST_AT_ONCE))
+        if not dry_run:
+            refused = sum(each.refused is not None for each in done)
+            changed = sum(each.changed for each in done)
+            told = f"{action.value}: {changed} of {len(done)} changed, {refused} refused."
+            tell_next(parts, visit().who.session_id, told)
+            return redirect("/console/items", 303)
+        with parts.begin() as session:
+            found = list_work(session, wanted, limit=_LIMIT)
+        return page(
+            "work.html", title="Work items", found=found, kinds=list(WorkKind), statuses=list(WorkItemStatus),
+            actions=list(Action), filters={name: request.form.get(name, "") for name in _FILTERS}, tried=done,
+            action=action, reason=request.form.get("reason", ""),
+        )  # fmt: skip
+
+    def _item(item_id: UUID, *, tried: str | None = None) -> Response:
+        with parts.begin() as session:
+            facts = show_work(session, item_id)
+            trail = trail_of(session, [item_id, facts["subject_id"]])
+        live = facts["status"] in (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
+        actions = [each for each in facts["safe_actions"] if each in set(Action)] if live else []
+        return page(
+            "item.html", title=facts["kind"].replace("_", " ").capitalize(), item=facts, trail=trail, actions=actions,
+            manual=page_of(facts["kind"]), tried=tried, reason=request.form.get("reason", ""),
+        )  # fmt: skip
+
+
+def _action() -> Action:
+    try:
+        return Action(request.form.get("action", ""))
+    except ValueError:
+        raise Refused(Fault("action", "action_unknown", "choose one of the buttons")) from None
+
+
+def _filter() -> WorkFilter:
+    given = {name: request.values.get(name, "").strip()[:200] for name in _FILTERS}
+    since = parse_instant(given["since"], field="since") if given["since"] else None
+    return WorkFilter(
+        statuses=(given["status"],) if given["status"] else (),
+        kind=given["kind"] or None,
+        since=since,
+        error=given["error"] or None,
+        customer=given["customer"] or None,
+    )
