@@ -14,7 +14,7 @@ from billing.flows.method_events import payment_method
 from billing.flows.parts import Parts
 from billing.flows.payment_events import payment_intent
 from billing.flows.payout_events import payout
-from billing.flows.refund_events import refund
+from billing.flows.refund_events import charge_refunded, refund
 from billing.flows.setup_events import setup_ended, setup_intent
 from billing.kernel.status import EventStatus
 
@@ -28,8 +28,11 @@ HANDLERS: dict[str, Callable[[Parts, ClaimedEvent], EventStatus]] = {
     "charge.failed": charge,
     "charge.pending": charge,
     "charge.updated": charge_update,
+    "charge.refunded": charge_refunded,
+    "charge.refund.updated": refund,
     "setup_intent.succeeded": setup_intent,
     "setup_intent.canceled": setup_ended,
+    "setup_intent.setup_failed": setup_ended,
     "mandate.updated": mandate,
     "customer.deleted": customer,
     "payment_method.attached": payment_method,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from uuid import UUID
+
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from billing.commands.provider_event.claim import ClaimedEvent, close
 from billing.commands.refund.record import note_facts
@@ -10,32 +14,68 @@ from billing.db.clock import wall_now
 from billing.flows.parts import Parts
 from billing.kernel.failpoints import failpoint
 from billing.kernel.moves import allowed
-from billing.kernel.status import EventStatus, RefundStatus
-from billing.models import Refund
+from billing.kernel.status import OPEN_REFUND, EventStatus, RefundStatus
+from billing.models import Payment, Refund
+from billing.providers.port import RefundFacts
 from billing.rules.rate import Rank
 
 
 def refund(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     """Note what became of a refund of ours, also where a bank sent it back days after it took it."""
-    facts = parts.provider(claimed.provider_account_id, rank=Rank.REREADS).read_refund(claimed.object_ref)
+    account_id = claimed.provider_account_id
+    facts = parts.provider(account_id, rank=Rank.REREADS).read_refund(claimed.object_ref)
     failpoint("event.reread")
     with parts.begin() as session:
         now = parts.clock.now(session)
-        found = session.scalars(
-            select(Refund)
-            .where(
-                Refund.provider_account_id == claimed.provider_account_id,
-                Refund.refund_ref == claimed.object_ref,
-            )
-            .with_for_update()
-        ).one_or_none()
-        if found is None:
+        if not _note(session, account_id, facts, now):
             # Not ours, or its answer is still on its way: that, or the sweep, brings the same facts.
             close(session, claimed, status=EventStatus.IGNORED, now=now, error="no refund of ours")
             return EventStatus.IGNORED
-        status = RefundStatus(facts.status)
-        if status == found.status or allowed(RefundStatus(found.status), status):
-            found.token += 1
-            note_facts(session, refund=found, facts=facts, now=now, wall=wall_now(session))
         close(session, claimed, status=EventStatus.PROCESSED, now=now)
     return EventStatus.PROCESSED
+
+
+def charge_refunded(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
+    """Note what became of our refunds of a charge that are on their way: the event names the charge alone.
+
+    Where none is, nothing is asked: what others sent back is a difference that reconciliation shows.
+    """
+    account_id = claimed.provider_account_id
+    with parts.begin() as session:
+        waiting = session.scalars(
+            select(Refund.refund_ref)
+            .join(Payment, Payment.invoice_id == Refund.invoice_id)
+            .where(
+                Payment.provider_account_id == account_id,
+                Payment.charge_ref == claimed.object_ref,
+                Refund.provider_account_id == account_id,
+                Refund.charge_ref == claimed.object_ref,
+                Refund.status.in_(OPEN_REFUND),
+                Refund.refund_ref.is_not(None),
+            )
+        ).all()
+    provider = parts.provider(account_id, rank=Rank.REREADS)
+    read = [provider.read_refund(ref) for ref in waiting if ref is not None]
+    failpoint("event.reread")
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        for facts in sorted(read, key=lambda each: each.refund_ref):
+            _note(session, account_id, facts, now)
+        close(session, claimed, status=EventStatus.PROCESSED, now=now)
+    return EventStatus.PROCESSED
+
+
+def _note(session: Session, account_id: UUID, facts: RefundFacts, now: datetime) -> bool:
+    """Take over what the provider shows, unless we know something newer; False where it is no refund of ours."""
+    found = session.scalars(
+        select(Refund)
+        .where(Refund.provider_account_id == account_id, Refund.refund_ref == facts.refund_ref)
+        .with_for_update()
+    ).one_or_none()
+    if found is None:
+        return False
+    status = RefundStatus(facts.status)
+    if status == found.status or allowed(RefundStatus(found.status), status):
+        found.token += 1
+        note_facts(session, refund=found, facts=facts, now=now, wall=wall_now(session))
+    return True

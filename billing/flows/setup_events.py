@@ -1,4 +1,4 @@
-"""Events of set-ups: completed with the provider, the method becomes usable; canceled, it never will."""
+"""Events of set-ups: completed with the provider, the method becomes usable; canceled, it never will; else it waits."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def setup_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
 
 
 def setup_ended(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
-    """Give up the pending method of a set-up that can not be completed any more."""
+    """Give up the pending method of a set-up that can not be completed any more. One that failed may be tried again."""
     account_id = claimed.provider_account_id
     facts = parts.provider(account_id, rank=Rank.REREADS).read_setup(claimed.object_ref)
     failpoint("event.reread")
-    if facts.status != "canceled":
+    if facts.status == "succeeded":
         return setup_intent(parts, claimed)
     with parts.begin() as session:
         now = parts.clock.now(session)
@@ -46,7 +46,7 @@ def setup_ended(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
             )
         ).one_or_none()
         status = EventStatus.PROCESSED if method is not None else EventStatus.IGNORED
-        if method is not None and method.status == MethodStatus.PENDING:
+        if facts.status == "canceled" and method is not None and method.status == MethodStatus.PENDING:
             lose_methods(session, profile_id=method.profile_id, method_ids=[method.id], now=now)
         close(session, claimed, status=status, now=now)
     return status

@@ -72,6 +72,8 @@ def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
+    # A web server that tells of every burst of deliveries would spend more on its lines than on the deliveries.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+import time
+from uuid import uuid4
+
 from sqlalchemy import text
 
+from billing.flows.receiving import receive
 from billing.models import Invoice
 from billing.providers.port import RefundFacts
-from tests.flows.company import Company
+from tests.flows.company import START, Company
 
 
 def paid_invoice(acme: Company, method: str = "pm_card_visa") -> Invoice:
@@ -49,3 +56,19 @@ def ask_again(acme: Company) -> None:
 def books(acme: Company) -> tuple[int, int]:
     """Refunds in flight, and what the provider holds for us."""
     return acme.account("refunds_in_flight"), acme.account("provider_clearing")
+
+
+def tell(acme: Company, type_: str, object_ref: str) -> None:
+    """An event of the provider's about an object arrives."""
+    subject = {"id": object_ref, "object": type_.partition(".")[0]}
+    told = {
+        "id": f"evt_{uuid4().hex}",
+        "object": "event",
+        "type": type_,
+        "livemode": False,
+        "data": {"object": subject},
+    }
+    raw, stamp = json.dumps({**told, "created": int(START.timestamp())}).encode(), int(time.time())
+    secret = acme.parts.settings.webhook_secrets("default")[0]
+    digest = hmac.new(secret.encode(), b"%d.%b" % (stamp, raw), hashlib.sha256).hexdigest()
+    receive(acme.parts, provider="stripe", code="default", raw=raw, signature=f"t={stamp},v1={digest}")

@@ -44,6 +44,7 @@ NOT_PLAYED = {
     "payout.updated",
     "setup_intent.succeeded",
     "setup_intent.canceled",
+    "setup_intent.setup_failed",
 }
 ENDS = {("refund", "failed"), ("refund", "succeeded"), ("dispute", "won"), ("payout", "paid"), ("customer", "true")}
 

@@ -18,11 +18,15 @@ from sqlalchemy import select, text
 
 from billing.commands.key.obtain import inbox_key
 from billing.flows import collection, inbox, renewal
+from billing.flows.order import Order
 from billing.flows.receiving import Delivery
+from billing.flows.working import Action, act_on_all
 from billing.kernel import failpoints
 from billing.kernel.status import EventStatus
 from billing.models import LedgerEntry, ProviderEvent, UnappliedPayment, WorkItem
 from billing.privacy.sealed import seal, unseal
+from billing.providers.port import Provider
+from billing.queries.operations.work import WorkFilter
 from billing.queue.names import INBOX_PROCESS
 from billing.sandbox.bench.counting import counting_statements
 from billing.webhooks.stripe import take
@@ -390,3 +394,59 @@ def test_twin_events_of_one_object_have_one_effect(acme: Company) -> None:
     assert [event.status for event in _events(acme) if event.event_ref.startswith("evt_twin")] == ["processed"] * 2
     with acme.begin() as session:
         assert len(session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "payment")).all()) == 1
+
+
+def test_a_thousand_deliveries_over_time_are_one_row_and_one_effect(acme: Company) -> None:
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.pay_behind_our_back(profile)
+    (intent,) = {each.intent_ref for each in acme.witness.intents()}
+    (delivery,) = _deliveries(acme, _event(acme, ref="evt_often", object_ref=intent))
+    new = 0
+    for place in range(20):
+        answers = take(acme.parts, "default", [delivery] * 50)
+        new += sum(body["new"] for body, status in answers if status == 200)
+        if place in (4, 12):
+            acme.settle()
+    acme.settle()
+    assert new == 1
+    (event,) = [event for event in _events(acme) if event.event_ref == "evt_often"]
+    assert (event.status, event.tries) == ("processed", 1)
+    with acme.begin() as session:
+        assert len(session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "payment")).all()) == 1
+
+
+def test_an_event_that_was_given_up_is_handled_once_when_it_is_replayed_after_the_mend(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.pay_behind_our_back(profile)
+    (intent,) = {each.intent_ref for each in acme.witness.intents()}
+    take(acme.parts, "default", _deliveries(acme, _event(acme, ref="evt_dead", object_ref=intent)))
+    (event,) = [event for event in _events(acme) if event.event_ref == "evt_dead"]
+    provider_for = acme.parts.provider_for
+
+    def broken(_provider: str, _code: str) -> Provider:
+        raise RuntimeError("a fault of ours")
+
+    acme.parts = replace(acme.parts, provider_for=broken)
+    for _ in range(inbox.MOST_TRIES):
+        inbox.process(acme.parts, event.id)
+    (item,) = [item for item in acme.work_items() if item.subject_id == event.id]
+    assert (item.kind, item.status) == ("event_not_handled", "open")
+    assert "RuntimeError" in (item.trace or "")
+    acme.parts = replace(acme.parts, provider_for=provider_for)
+    order = Order(actor="test", reason="mended")
+    for done in (1, 2):
+        answers = list(act_on_all(acme.parts, WorkFilter(), action=Action.RETRY, order=order))
+        acme.settle()
+        assert len(answers) == (1 if done == 1 else 0)
+    assert acme.invoices()[0].status == "paid"
+    with acme.begin() as session:
+        assert len(session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "payment")).all()) == 1
+        assert session.get_one(WorkItem, item.id).status == "resolved"

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from billing.flows import movements
 from billing.flows.payment_methods import add
-from billing.models import PaymentMethod, ProviderMovement
+from billing.models import PaymentMethod, ProviderEvent, ProviderMovement
 from billing.queries.payment_method import default_method
 from billing.validators.payment_method import Consent
 from tests.flows.company import START, Company
@@ -91,6 +91,25 @@ def test_a_set_up_that_was_canceled_at_the_provider_leaves_no_pending_method(acm
     acme.settle()
     with acme.begin() as session:
         assert session.get_one(PaymentMethod, started.method_id).status == "detached"
+
+
+def test_a_set_up_that_failed_waits_for_another_card_and_one_that_then_succeeds_is_used(acme: Company) -> None:
+    profile = acme.customer("a1", method=None)
+    consent = Consent(text_version="v1", given_at=START - timedelta(days=1), channel="web")
+    started = add(acme.parts, profile_id=profile, provider_account_id=acme.account_id, consent=consent)
+    acme.witness.call("POST", "config", {"save_declining_cards": False})
+    path = f"{acme.witness_url}/v1/setup_intents/{started.setup_ref}/confirm"
+    key = {"Authorization": "Bearer sk_test_company"}
+    status = []
+    for card in ("pm_card_chargeDeclined", "pm_card_visa"):
+        requests.post(path, data={"payment_method": card}, headers=key, timeout=5)
+        acme.settle()
+        with acme.begin() as session:
+            status.append(session.get_one(PaymentMethod, started.method_id).status)
+            told = session.execute(select(ProviderEvent.type, ProviderEvent.status)).all()
+    assert status == ["pending", "active"]
+    assert ("setup_intent.setup_failed", "processed") in told
+    assert acme.work_items() == []
 
 
 def test_what_the_balance_shows_of_a_charge_is_kept_when_it_is_told_of_and_booked_once(

@@ -19,7 +19,7 @@ from billing.models import Invoice, Refund
 from billing.providers.port import KEY_LIFE_S, RefundFacts
 from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company
-from tests.flows.refunds import ask_again, at_provider, books, paid_invoice, sent
+from tests.flows.refunds import ask_again, at_provider, books, paid_invoice, sent, tell
 
 HALF = START + timedelta(days=14)
 OVER = timedelta(seconds=KEY_LIFE_S)
@@ -231,3 +231,21 @@ def test_that_a_refund_failed_after_it_had_succeeded_is_learnt(acme: Company) ->
     acme.wait_for(lambda: [each.status for each in at_provider(acme)] == ["failed"])
     acme.settle()
     assert acme.refunds()[0].status == "failed"
+
+
+@pytest.mark.parametrize("type_", ["charge.refunded", "charge.refund.updated"])
+def test_older_names_of_a_refunds_events_tell_the_same(acme: Company, paid: Invoice, type_: str) -> None:
+    acme.witness.call("POST", "config", {"refunds_pending": True})
+    refund(acme.parts, paid.id)
+    acme.settle()
+    (row,) = acme.refunds()
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.witness.call("POST", f"refunds/{row.refund_ref}", {"status": "succeeded"})
+    tell(acme, type_, row.charge_ref if type_ == "charge.refunded" else row.refund_ref or "")
+    acme.settle()
+    assert (acme.refunds()[0].status, books(acme)) == ("succeeded", (0, 0))
+    asked = len(list(acme.witness.requests()))
+    tell(acme, "charge.refunded", row.charge_ref)
+    acme.settle()
+    assert len(list(acme.witness.requests())) == asked, "nothing of ours is on its way"
+    assert acme.violations() == ()
