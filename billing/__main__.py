@@ -30,7 +30,9 @@ COMMANDS = {
         "Take in sellers, catalog, customers and subscriptions from FILE (.csv, .yaml or .yml).",
     ),
     "tick": Entry("billing.ops.tick", "Send one beat entry now, as beat would."),
-    "invoice": Entry("billing.ops.invoice", "Invoices: list, show, try again, void, write off, mark paid, credit."),
+    "invoice": Entry(
+        "billing.ops.invoice", "Invoices: list, show, print, try again, void, write off, mark paid, credit."
+    ),
     "draft": Entry("billing.ops.draft", "Drafts under review: add or remove a line, release."),
     "price": Entry("billing.ops.price", "Prices: move subscriptions to another one."),
     "payment": Entry("billing.ops.payment", "Attempts to move money: show, ask the provider, let the customer pay."),

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     billing_link_days: int = 30
     """How long a link to the customer's page is good (days of wall time)."""
 
+    billing_fonts_dir: str | None = None
+    """A folder of font files for scripts that the packaged fonts lack, in documents; see docs/documents.md."""
+
     smtp_url: str | None = None
     """The mail server: smtp://user@host:587 (encrypted by STARTTLS) or smtps://user@host:465. Without it no mail."""
     smtp_password: SecretStr | None = None

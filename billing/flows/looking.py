@@ -38,6 +38,25 @@ def open_parties(parts: Parts, invoice_id: UUID, *, order: Order) -> dict[str, A
     return parties
 
 
+def note_print(parts: Parts, invoice_id: UUID, *, order: Order) -> None:
+    """Write down that a document, which names both parties, is about to be printed. Raises as `open_parties`."""
+    with carry_out(parts, order) as session:
+        invoice = session.get(Invoice, invoice_id)
+        if invoice is None:
+            raise Refused(Fault("invoice", "invoice_not_found", "give the number or the id of an invoice"))
+        note(
+            parts,
+            session,
+            order,
+            action="invoice.print",
+            subject_type="invoice",
+            subject_id=invoice.id,
+            seller_id=invoice.seller_id,
+            before={},
+            after={"opened": ["seller", "buyer"]},
+        )
+
+
 def open_body(parts: Parts, event_id: UUID, *, order: Order) -> bytes:
     """An event's body as it arrived. Raises `Refused` (`event_not_found`, `body_blanked`), `SealBroken`."""
     with carry_out(parts, order) as session:

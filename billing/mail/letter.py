@@ -6,24 +6,21 @@ The wording stands in `wording/<language>.yaml`, one entry a kind of letter. It 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
-from babel.numbers import parse_pattern
+from babel import Locale
 from jinja2 import Environment, StrictUndefined
 
-from billing.kernel.money import decimal_minor, exponent
 from billing.kernel.period import zone_info
+from billing.writing.amounts import money
+from billing.writing.places import day as written_day
+from billing.writing.places import locale_of
 
-_GLUED = re.compile(r"(?<=[^\W\d_])(?=\d)")
 _HERE = Path(__file__).parent
 _TEXT = Environment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)  # noqa: S701 (plain text)
 _HTML = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
@@ -61,7 +58,7 @@ def write(form: str, content: Content, *, language: str) -> Letter:
     """The letter of that form (an entry of the wording) in one of `rules.language.LANGUAGES`."""
     wording = wordings(language)
     entry = wording[form]
-    values = _values(content, _locale(language, content.country))
+    values = _values(content, locale_of(language, content.country))
     said = [*entry["body"]]
     action = entry.get("action", "")
     if action and content.link is None:
@@ -95,16 +92,6 @@ def wordings(language: str) -> dict[str, Any]:
     return read
 
 
-def money(minor: int, currency: str, locale: Locale) -> str:
-    """An amount as people of that place write it, with ISO's digits: CLDR's differ for some currencies."""
-    pattern = parse_pattern(locale.currency_formats["standard"].pattern)
-    pattern.frac_prec = (exponent(currency), exponent(currency))
-    amount = Decimal(decimal_minor(minor, currency))
-    written: str = pattern.apply(amount, locale, currency=currency.upper(), currency_digits=False)
-    # CLDR puts a space between letters and digits; Babel leaves it out.
-    return _GLUED.sub("\u00a0", written)
-
-
 def _values(content: Content, locale: Locale) -> dict[str, Any]:
     known = content.amount_minor is not None and content.currency is not None
     return {
@@ -112,17 +99,9 @@ def _values(content: Content, locale: Locale) -> dict[str, Any]:
         "seller": content.seller,
         "number": content.number,
         "amount": money(content.amount_minor or 0, content.currency or "", locale) if known else None,
-        "day": format_date(content.at.astimezone(zone_info(content.zone)), "long", locale) if content.at else None,
+        "day": written_day(content.at.astimezone(zone_info(content.zone)).date(), locale) if content.at else None,
         "card": content.card,
     }
-
-
-@cache
-def _locale(language: str, country: str) -> Locale:
-    try:
-        return Locale(language, country)
-    except UnknownLocaleError:
-        return Locale(language)
 
 
 @cache

@@ -15,6 +15,7 @@ from billing.flows.start import start
 from billing.kernel.status import InvoiceStatus
 from billing.ops.opening import opened
 from billing.ops.options import INSTANT, as_json, dry_run, looked, ordered, paged
+from billing.ops.printing import add_printing
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
 from billing.queries.operations.explaining import document_account
 from billing.queries.operations.finding import find_invoice
@@ -29,7 +30,10 @@ _COLUMNS = (
 
 @click.group("invoice")
 def invoice() -> None:
-    """Invoices: list, show, try again, void, write off, mark paid, credit."""
+    """Invoices: list, show, print, try again, void, write off, mark paid, credit."""
+
+
+add_printing(invoice)
 
 
 @invoice.command("list")

@@ -17,12 +17,12 @@ from werkzeug.exceptions import HTTPException
 from billing.flows import customer_page as flow
 from billing.flows.customer_page import Shown
 from billing.flows.parts import Parts
-from billing.mail.letter import money
 from billing.rules.language import LANGUAGES
 from billing.views.gate import Gate
 from billing.views.headers import page_headers
 from billing.views.localising import Texts, texts, visitors_texts
 from billing.views.steps import BROKEN, add_steps, refused, seen
+from billing.writing.amounts import money
 
 _log = structlog.get_logger(__name__)
 

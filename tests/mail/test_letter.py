@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from babel import Locale
 
-from billing.mail.letter import Content, money, wordings, write
+from billing.mail.letter import Content, wordings, write
 from billing.rules.dunning import Need
 from billing.rules.language import LANGUAGES, language_of
+from billing.writing.amounts import money
 
 FORMS = [
     "renewal_upcoming", "payment_failed", *map(str, Need), "payment_recovered", "ended_canceled", "ended_open",

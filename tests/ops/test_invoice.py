@@ -55,6 +55,18 @@ def test_the_whole_story_of_an_invoice_holds_nothing_personal(billed: Office) ->
     assert facts["tax_groups"][0]["tax_minor"] == 190
 
 
+def test_a_document_is_printed_with_a_reason_and_each_print_is_written_down(billed: Office) -> None:
+    number = str(billed.acme.invoices()[0].number)
+    assert billed.run("invoice", "pdf", number).exit_code == 2
+    path = billed.ok("invoice", "pdf", number, *WHY).strip()
+    assert path == f"{number}.pdf"
+    assert Path(path).read_bytes().startswith(b"%PDF-")
+    page = billed.ok("invoice", "html", number, "--out", "mine.html", "--language", "de", *WHY).strip()
+    assert "Person a1" in Path(page).read_text(encoding="utf-8")
+    trail = billed.read("invoice", "show", number)["audit_trail"]
+    assert [each["action"] for each in trail] == ["invoice.print", "invoice.print"]
+
+
 def test_parties_are_opened_with_a_reason_and_each_look_is_written_down(billed: Office) -> None:
     number = str(billed.acme.invoices()[0].number)
     assert billed.run("invoice", "show", number, "--parties").exit_code == 2

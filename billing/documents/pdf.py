@@ -1,0 +1,79 @@
+"""A document as PDF/A-3b, by Typst. The same view gives the same bytes.
+
+A text with a letter that no font has makes PDF/A impossible: then it is a plain PDF, and says so in its keywords.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import typst
+
+from billing.documents.fonts import order_of, read_fonts
+from billing.documents.view import View
+
+ARCHIVABLE = "a-3b"
+PLAIN = "plain PDF: a letter in it has no font here"
+"""Keyword of a file that is no PDF/A."""
+_TEMPLATE = Path(__file__).parent / "document.typ"
+_LOCK = threading.Lock()
+_WITHOUT_FONT = re.compile("could not be displayed")
+
+
+@dataclass(frozen=True, slots=True)
+class Pdf:
+    """The file. `archivable`: it is PDF/A-3b; if not, a letter in it has no font."""
+
+    content: bytes
+    archivable: bool
+
+
+def pdf(view: View, *, country: str, fonts_dir: str | None = None) -> Pdf:
+    """Set the document for a reader in `country` (which decides how Han characters look).
+
+    One at a time in a process. Raises `typst.TypstError` where the template itself is wrong.
+    """
+    with _LOCK:
+        compiler, fonts = _compiler(fonts_dir)
+        families = json.dumps(order_of(fonts, country))
+        try:
+            return Pdf(_compiled(compiler, view, families, ARCHIVABLE), archivable=True)
+        except typst.TypstError as error:
+            if not _WITHOUT_FONT.search(f"{error.message}{error.diagnostic}"):
+                raise
+        return Pdf(_compiled(compiler, view, families, None), archivable=False)
+
+
+def _compiled(compiler: typst.Compiler, view: View, families: str, standard: str | None) -> bytes:
+    inputs = {
+        "document": json.dumps(view.as_data(), ensure_ascii=False),
+        "fonts": families,
+        "keywords": json.dumps([] if standard else [PLAIN]),
+    }
+    made = compiler.compile(
+        format="pdf",
+        sys_inputs=inputs,
+        pdf_standards=[standard] if standard else [],  # type: ignore[list-item]
+        timestamp=0,
+    )
+    assert isinstance(made, bytes)
+    return made
+
+
+@lru_cache(maxsize=1)
+def _compiler(fonts_dir: str | None) -> tuple[typst.Compiler, typst.Fonts]:
+    """One a process: fonts are read once. Whatever the template asks for must lie in this folder."""
+    fonts = read_fonts(fonts_dir)
+    compiler = typst.Compiler(
+        input=str(_TEMPLATE), root=str(_TEMPLATE.parent), font_paths=fonts, ignore_system_fonts=True
+    )
+    return compiler, fonts
+
+
+os.register_at_fork(after_in_child=_compiler.cache_clear)

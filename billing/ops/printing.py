@@ -1,0 +1,60 @@
+"""`billing invoice pdf|html`: a document as its customer gets it. It names both parties, so every print is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import click
+
+from billing.flows import documents, looking
+from billing.flows.documents import Printed
+from billing.flows.parts import Parts
+from billing.ops.opening import opened
+from billing.ops.options import looked
+from billing.queries.operations.finding import find_invoice
+from billing.rules.language import LANGUAGES
+
+_Printer = Callable[..., Printed]
+
+
+def add_printing(group: click.Group) -> None:
+    """The two commands of `billing invoice`."""
+    group.command("pdf")(_command(documents.document_pdf, "Write a document as a PDF file (PDF/A where it can be)."))
+    group.command("html")(_command(documents.document_html, "Write a document as a page that a browser can print."))
+
+
+def _command(printer: _Printer, told: str) -> Callable[..., None]:
+    @click.argument("name", metavar="NUMBER|ID")
+    @click.option("--out", type=click.Path(path_type=Path), help="File or folder.  [default: NUMBER.pdf or .html here]")
+    @click.option("--language", type=click.Choice(LANGUAGES), help="[default: the customer's]")
+    @click.option("--reason", help="Why it is printed; kept in the audit trail.")
+    @click.option("--by", help="Who; kept in the audit trail.  [default: the user of this machine]")
+    def command(*, name: str, out: Path | None, language: str | None, reason: str | None, by: str | None) -> None:
+        order = looked(by=by, reason=reason, what="A document names seller and buyer; it")
+        made = opened()
+        id_ = _find(made, name)
+        looking.note_print(made, id_, order=order)
+        printed = printer(made, id_, language=language)
+        path = _path(out, printed.name)
+        path.write_bytes(printed.content)
+        click.echo(str(path))
+        if printed.media_type == "application/pdf" and not printed.archivable:
+            click.echo(
+                "Not PDF/A: a letter in it has no font here; see BILLING_FONTS_DIR in docs/documents.md.", err=True
+            )
+
+    command.__doc__ = told + "\n\n    It names seller and buyer, so it needs --reason and is noted in the audit trail."
+    return command
+
+
+def _find(made: Parts, name: str) -> UUID:
+    with made.begin() as session:
+        return find_invoice(session, name)
+
+
+def _path(out: Path | None, name: str) -> Path:
+    if out is None:
+        return Path(name)
+    return out / name if out.is_dir() else out

@@ -1,0 +1,93 @@
+"""A document in words: each language says everything, days are days on paper, nets add up to their base."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.documents.nets import nets
+from billing.documents.page import page
+from billing.documents.view import view, wording
+from billing.kernel.money import divide_half_away
+from billing.rules.language import LANGUAGES
+from tests.documents.samples import document, group, line
+
+
+def shape(words: object) -> object:
+    return {key: shape(value) for key, value in words.items()} if isinstance(words, dict) else None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_says_the_same_things(language: str) -> None:
+    assert shape(wording(language)) == shape(wording("en"))
+
+
+def test_an_invoice_names_both_parties_its_days_its_lines_and_the_tax_of_each_rate() -> None:
+    books = line(tax_percent=Decimal(7), amount_minor=1000, quantity=Decimal(2), unit_amount=Decimal(500))
+    made = document(
+        [line(discount_minor=300), books],
+        [group(2700, 513), group(1000, 70, percent=Decimal(7))],
+        credit_applied_minor=283,
+        amount_due_minor=4000,
+    )
+    told = view(made, language="de")
+    assert told.title == "Rechnung ACME-000042"
+    assert (told.seller.name, told.seller.tax_id) == ("Nordlicht Software GmbH", "USt-IdNr. DE136695976")
+    assert told.buyer.lines == ("Weg 1", "Bonn", "Deutschland")
+    assert dict(told.facts)["Leistungszeitraum"] == "01.01.2026 – 31.01.2026"
+    first = told.rows[0]
+    assert (first.quantity, first.unit, first.rate, first.net) == ("3", "10,00\xa0€", "19\xa0%", "27,00\xa0€")
+    assert "Rabatt -3,00\xa0€" in first.details
+    assert told.sums[1:] == (
+        ("USt. 19\xa0% auf 27,00\xa0€", "5,13\xa0€"),
+        ("USt. 7\xa0% auf 10,00\xa0€", "0,70\xa0€"),
+    )
+    assert told.total == ("Gesamtbetrag", "42,83\xa0€")
+    assert told.after[1] == ("Zu zahlen", "40,00\xa0€")
+    # Paid at 23:30 UTC, which is the next day where the seller keeps its books.
+    assert told.state == "Bezahlt: 42,83\xa0€ am 03.01.2026. Vielen Dank."
+
+
+def test_reverse_charge_and_tax_in_the_sellers_currency_are_said() -> None:
+    made = document(
+        [line(tax_percent=Decimal(0), tax_code="reverse_charge")],
+        [group(3000, 0, percent=Decimal(0), code="reverse_charge")],
+        country="FR",
+        currency="usd",
+        legal_notes=["reverse_charge"],
+        seller_tax={"tax_minor": 0, "currency": "eur", "rate": "0.9", "source": "ECB", "date": "2026-01-01"},
+    )
+    reverse, tax = view(made, language="fr").notes
+    assert reverse.startswith("Autoliquidation")
+    assert "ECB, 2026-01-01" in tax
+
+
+def test_a_credit_note_names_its_invoice_and_has_a_line_for_each_rate_where_it_has_none() -> None:
+    made = document(
+        [], [group(1000, 190)], kind="credit_note", status="refunded", number="ACME-CN-000003", corrects="ACME-000042",
+        corrects_issued_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+    told = view(made, language="en")
+    assert told.title == "Credit note ACME-CN-000003"
+    assert dict(told.facts)["Corrects invoice"].startswith("ACME-000042, ")
+    assert [row.description for row in told.rows] == ["Correction of invoice ACME-000042"]
+
+
+@given(st.lists(st.integers(-5000, 50_000), min_size=1, max_size=8), st.sampled_from(["19", "7", "5.5", "25.5"]))
+def test_nets_of_prices_that_include_tax_add_up_to_the_base(amounts: list[int], percent: str) -> None:
+    gross, rate = sum(amounts), Decimal(percent)
+    numerator, denominator = rate.as_integer_ratio()
+    tax = divide_half_away(gross * numerator, denominator * 100 + numerator)
+    lines = [line(amount_minor=each, tax_inclusive=True, tax_percent=rate) for each in amounts]
+    made = document(lines, [group(gross - tax, tax, percent=rate, inclusive=True)])
+    assert sum(nets(made)) == gross - tax
+
+
+def test_a_page_escapes_what_people_wrote() -> None:
+    written = page(view(document([line(description="<script>x</script>")], [group(3000, 570)]), language="en"))
+    assert "<script" not in written
+    assert "Käthe &lt;b&gt;Müller&lt;/b&gt;" in written
