@@ -133,7 +133,7 @@ _PRICES = """
 
 _WAITING = """
     SELECT id, subscription_id, kind, price_id, description, quantity, unit_amount, amount_minor, period_start,
-           period_end, how, tax_percent, tax_inclusive, tax_code, credits_line_id, credits_issued,
+           period_end, how::text AS how_json, tax_percent, tax_inclusive, tax_code, credits_line_id, credits_issued,
            counts_from, if_used
     FROM billing.waiting_line
     WHERE subscription_id = ANY(CAST(%(subscriptions)s AS uuid[]))

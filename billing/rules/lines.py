@@ -7,7 +7,7 @@ one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact
 from enum import StrEnum
 from fractions import Fraction
@@ -72,8 +72,14 @@ class PriceTerms:
     unit_amount: Decimal | None
     tiers: tuple[Tier, ...] = ()
     package_size: int | None = None
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Reckoned once: what is cached is looked up by the terms, line by line."""
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.model, self.unit_amount, self.tiers, self.package_size)))
         if self.model in TIERED:
             bounds = [tier.up_to for tier in self.tiers]
             if not bounds or bounds[-1] is not None or not _rises(bounds[:-1]):

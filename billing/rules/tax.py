@@ -73,8 +73,14 @@ class TaxTreatment:
     numerator: int = field(init=False, repr=False, compare=False)
     denominator: int = field(init=False, repr=False, compare=False)
     """percent ÷ 100 as a fraction; with an inclusive rate percent ÷ (100 + percent)."""
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Reckoned once: sums that are cached are looked up by their lines' treatments."""
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.percent, self.inclusive, self.code, self.notes)))
         numerator, denominator = self.percent.as_integer_ratio()
         denominator *= 100
         object.__setattr__(self, "numerator", numerator)

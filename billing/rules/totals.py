@@ -39,11 +39,22 @@ class Totals:
 
 def totals(lines: Sequence[LineAmount], *, balance_minor: int = 0) -> Totals:
     """Add up a document. `balance_minor` is the customer's credit in this currency; a negative one is never used."""
-    subtotal = sum(line.amount_minor for line in lines)
-    discount = sum(line.discount_minor for line in lines)
-    groups = tax_groups([(line.amount_minor - line.discount_minor, line.treatment) for line in lines])
-    tax = sum(group.tax_minor for group in groups)
-    total = subtotal - discount + sum(group.tax_minor for group in groups if not group.inclusive)
+    subtotal = discount = 0
+    reverse_charge = False
+    notes: dict[str, None] = {}
+    taxed: list[tuple[int, TaxTreatment]] = []
+    for line in lines:
+        how = line.treatment
+        subtotal += line.amount_minor
+        discount += line.discount_minor
+        taxed.append((line.amount_minor - line.discount_minor, how))
+        reverse_charge = reverse_charge or how.reverse_charge
+        notes.update(dict.fromkeys(how.notes))
+    groups = tax_groups(taxed)
+    tax, total = 0, subtotal - discount
+    for group in groups:
+        tax += group.tax_minor
+        total += 0 if group.inclusive else group.tax_minor
     credit_note = total < 0
     if credit_note:
         subtotal, discount, tax, total = -subtotal, -discount, -tax, -total
@@ -57,8 +68,8 @@ def totals(lines: Sequence[LineAmount], *, balance_minor: int = 0) -> Totals:
         credit_applied_minor=applied,
         amount_due_minor=0 if credit_note else total - applied,
         tax_groups=groups,
-        reverse_charge=any(line.treatment.reverse_charge for line in lines),
-        notes=tuple(dict.fromkeys(note for line in lines for note in line.treatment.notes)),
+        reverse_charge=reverse_charge,
+        notes=tuple(notes),
         credit_note=credit_note,
     )
 

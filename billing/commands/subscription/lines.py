@@ -108,7 +108,7 @@ def waited(row: Any, treatment: TaxTreatment | None) -> PlannedLine:
         treatment=treatment,
         period_start=row.period_start,
         period_end=row.period_end,
-        how_json=as_json(row.how),
+        how_json=row.how_json,
         credits_line_id=row.credits_line_id,
         credits_issued=row.credits_issued,
     )
