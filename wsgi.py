@@ -1,7 +1,8 @@
-"""`gunicorn wsgi:app`, or any other WSGI server: webhooks, health, the customer's page, the console."""
+"""`gunicorn wsgi:app`, or any other WSGI server: webhooks, health, the customer's page, console, HTTP API."""
 
 from __future__ import annotations
 
+from billing.api.door import api
 from billing.flows.start import start
 from billing.privacy.logging import configure_logging
 from billing.sandbox.environment import adopt
@@ -18,6 +19,7 @@ parts = build(settings, in_background=True)
 start(parts)
 app = create_app(parts)
 app.register_blueprint(customer_page(parts))
+app.register_blueprint(api(parts))
 operators = console(parts)
 if operators is not None:
     app.register_blueprint(operators)

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     billing_outbox_days: int = Field(default=30, ge=4)
     """How long events that were handed over are kept for replay (days of wall time), with their deliveries."""
 
+    billing_api_requests_per_minute: int = Field(default=6000, ge=1)
+    """What one key of the HTTP API may ask in a minute of wall time."""
+
     billing_sandbox: bool = False
     """Business time is a row, leases and ticks are short. Refused with a live key."""
     billing_log_json: bool = True

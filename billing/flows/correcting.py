@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.commands.expected_version import require_version
 from billing.commands.invoice import correct
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.note import cancellation
@@ -130,6 +131,7 @@ def correct_open(
         raise Refused(Fault("invoice", "payment_in_flight", mend))
     with carry_out(parts, order) if order else parts.begin() as session:
         invoice = _locked(session, invoice_id, or_uncollectible=or_uncollectible, whole=whole)
+        require_version(invoice, order.expected_version if order else None)
         before = _of(invoice)
         owed_minor = invoice.amount_remaining_minor
         number = apply(session, invoice, parts.clock.now(session))

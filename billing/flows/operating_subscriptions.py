@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.commands.expected_version import require_version
 from billing.commands.subscription.cancel import CancelWhen, Unused
 from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.db.base import Json
@@ -152,7 +153,9 @@ def _carry_out(
     order: Order,
 ) -> Done:
     with carry_out(parts, order) as session:
-        before = _of(session, lock_subscription(session, subscription_id))
+        locked = lock_subscription(session, subscription_id)
+        require_version(locked, order.expected_version)
+        before = _of(session, locked)
         opened = act(session)
         row = opened.subscription
         after = _of(session, row)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.audit_trail.record import record, require_who_and_why
 from billing.db.base import Json
+from billing.flows.once import Once
 from billing.flows.parts import Parts
 
 
@@ -18,12 +19,17 @@ from billing.flows.parts import Parts
 class Order:
     """Who and why stand in the audit trail beside what was done. A dry run does everything, then takes it back.
 
+    `once`: what is done and the answer to who asked for it are one transaction, and a repeat gets that answer.
+    `expected_version`: what the one who gives it saw of its subject; where that is another by now, `Stale`.
+
     Raises `Refused` (`actor_missing`, `reason_missing`), before anything is done.
     """
 
     actor: str
     reason: str
     dry_run: bool = False
+    once: Once | None = None
+    expected_version: int | None = None
 
     def __post_init__(self) -> None:
         require_who_and_why(self.actor, self.reason)
@@ -45,12 +51,16 @@ class Done:
 def carry_out(parts: Parts, order: Order) -> Iterator[Session]:
     """A transaction for one order: committed at the end, or undone, its messages too, if the order is only tried.
 
-    Rows read within can't be read afterwards.
+    Rows read within can't be read afterwards. Raises as `Once.claim` does, before anything is done.
     """
     with parts.sessions() as session, session.begin() as transaction:
+        if order.once is not None:
+            order.once.claim(session)
         yield session
         if order.dry_run:
             transaction.rollback()
+        elif order.once is not None:
+            order.once.keep(session)
 
 
 def note(

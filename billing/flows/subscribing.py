@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from billing.commands.invoice.issue import Issued
 from billing.commands.subscription.subscribe import subscribe as write_subscription
 from billing.flows.parts import Parts
@@ -34,10 +36,17 @@ def subscribe(parts: Parts, *, seller_id: UUID, new: NewSubscription) -> Subscri
 def subscribe_all(parts: Parts, *, seller_id: UUID, new: Sequence[NewSubscription]) -> list[Subscribed]:
     """The same for many, of different customers, in one transaction: all of them, or none."""
     with parts.begin() as session:
-        now = parts.clock.now(session)
-        rows = [write_subscription(session, seller_id=seller_id, new=each, now=now) for each in new]
-        session.flush()
-        issued = bill_profiles(parts, session, profiles=[row.profile_id for row in rows], only=[row.id for row in rows])
+        return subscribe_within(parts, session, seller_id=seller_id, new=new)
+
+
+def subscribe_within(
+    parts: Parts, session: Session, *, seller_id: UUID, new: Sequence[NewSubscription]
+) -> list[Subscribed]:
+    """As `subscribe_all`, in the caller's transaction."""
+    now = parts.clock.now(session)
+    rows = [write_subscription(session, seller_id=seller_id, new=each, now=now) for each in new]
+    session.flush()
+    issued = bill_profiles(parts, session, profiles=[row.profile_id for row in rows], only=[row.id for row in rows])
     by_profile = defaultdict(list)
     for each in issued:
         by_profile[each.profile_id].append(each)

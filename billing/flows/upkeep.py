@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
+from billing.commands.api_answer.purge import purge_answers
 from billing.commands.slice.cut import TASKS
 from billing.commands.work_item.close import close_gone
 from billing.flows.parts import Parts
 from billing.queue.buffer import after_commit
 from billing.queue.names import TaskName
+
+BATCH, BATCHES = 1_000, 50
+"""Rows that one transaction forgets, and how many of them a tick runs at most."""
 
 _WAKE_SLICES = text(
     """
@@ -46,6 +50,18 @@ def close_gone_work(parts: Parts) -> int:
     """Resolve work items whose cause is gone: the retried subscription was billed, the retried invoice tried."""
     with parts.begin() as session:
         return close_gone(session, now=parts.clock.now(session), most=parts.settings.billing_plan_limit)
+
+
+def forget_answers(parts: Parts) -> int:
+    """Forget answers of the HTTP API whose day is over, in small batches. Returns how many; the rest is next time's."""
+    gone = 0
+    for _ in range(BATCHES):
+        with parts.begin() as session:
+            count = purge_answers(session, most=BATCH)
+        gone += count
+        if count < BATCH:
+            break
+    return gone
 
 
 def beat(parts: Parts, tick: TaskName, *, worker: str) -> None:

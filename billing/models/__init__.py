@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.models.accrual import UsageAccrual
+from billing.models.api import ApiAnswer, ApiKey, ApiUse
 from billing.models.audit_run import AuditRun, AuditSeal
 from billing.models.audit_trail import AuditRecord
 from billing.models.brake import Brake
@@ -42,6 +43,9 @@ from billing.models.work_item import WorkItem
 __all__ = [
     "TRIGGERS",
     "Account",
+    "ApiAnswer",
+    "ApiKey",
+    "ApiUse",
     "AuditRecord",
     "AuditRun",
     "AuditSeal",

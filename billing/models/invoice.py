@@ -88,6 +88,15 @@ class Invoice(SellerOwned, Versioned, Base):
         ForeignKeyConstraint(["document_key_id"], [f"{SCHEMA}.data_key.id"]),
         UniqueConstraint("series_id", "series_no"),
         Index("ix_invoice_profile_id", "profile_id"),
+        # Lists of the API go by seller and kind, newest first; the mass of what is paid is found at once in any case.
+        Index("ix_invoice_listed", "seller_id", "kind", "id"),
+        Index(
+            "ix_invoice_unsettled",
+            "seller_id",
+            "status",
+            "id",
+            postgresql_where=text("kind = 'invoice' AND status <> 'paid'"),
+        ),
         Index("ix_invoice_subscription_id", "subscription_id"),
         Index("ix_invoice_corrects_id", "corrects_id", postgresql_where=text("corrects_id IS NOT NULL")),
         Index("ix_invoice_review", "review_until", postgresql_where=text("status = 'draft'")),

@@ -10,9 +10,10 @@ from billing.tasks.base import task
 
 @task(UPKEEP_TICK)
 def tick(parts: Parts) -> None:
-    """Wake slices that nobody holds; close work items whose cause is gone; forget old logins."""
+    """Wake slices that nobody holds; close work items whose cause is gone; forget old logins, and old answers."""
     upkeep.wake_slices(parts)
     upkeep.close_gone_work(parts)
+    upkeep.forget_answers(parts)
     entering.purge(parts)
 
 

@@ -1,0 +1,126 @@
+"""`/api/v1`: each request is let in, read, carried out and answered by one rule. Closed, also to browsers."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from flask import Blueprint, Response, g, request
+from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from billing.api.document import document
+from billing.api.entering import let_in, rate_headers, read
+from billing.api.operation import Call, Operation
+from billing.api.problems import problem, told
+from billing.api.table import OPERATIONS
+from billing.flows.once import AlreadyAnswered, Answer
+from billing.flows.parts import Parts
+from billing.kernel.errors import BillingError, Fault
+
+PREFIX = "/api/v1"
+_log = structlog.get_logger(__name__)
+
+
+def api(parts: Parts) -> Blueprint:
+    """The API over these parts."""
+    door = Blueprint("api", __name__, url_prefix=PREFIX)
+    described = json.dumps(document(), indent=1)
+
+    @door.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(described, mimetype="application/json")
+
+    for operation in OPERATIONS:
+        path = operation.path.replace("{id}", "<uuid:id>")
+        door.add_url_rule(
+            path, operation.name, _view(parts, operation), methods=[operation.method], provide_automatic_options=False
+        )
+
+    @door.route("/", defaults={"_": ""}, provide_automatic_options=False)
+    @door.route("/<path:_>", provide_automatic_options=False, methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
+    def nothing(_: str) -> Response:
+        return problem([Fault("path", "not_found", "see /api/v1/openapi.json")])
+
+    @door.after_request
+    def finish(response: Response) -> Response:
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        entered = g.get("entered")
+        if entered is not None:
+            response.headers.update(rate_headers(parts, entered))
+            if response.status_code == 429:
+                response.headers["Retry-After"] = str(entered.resets_in_s)
+        if response.status_code == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+
+    door.register_error_handler(Exception, _failed)
+    return door
+
+
+def _view(parts: Parts, operation: Operation) -> Callable[..., Response]:
+    def view(**path: Any) -> Response:
+        entered = let_in(parts, request)
+        call = read(parts, entered, operation, request, path)
+        return _response(operation, _answer(call))
+
+    return view
+
+
+def _answer(call: Call) -> Answer:
+    """Carry it out, or, of a request that was carried out before, say again what was said then."""
+    operation = call.operation
+    if call.key is None:
+        made = operation.act(call)
+        return Answer(operation.status, made.model_dump_json() if isinstance(made, BaseModel) else "")
+    try:
+        with call.parts.begin() as session:
+            before = call.once(_unread).before(session)
+        if before is not None:
+            return before
+        operation.act(call)
+    except AlreadyAnswered as done:
+        return done.answer
+    assert call.answer is not None
+    return call.answer
+
+
+def _unread(_: object) -> Any:
+    raise AssertionError("an answer that is looked up is not made")
+
+
+def _response(operation: Operation, answer: Answer) -> Response:
+    response = Response(answer.body, status=answer.status, mimetype="application/json")
+    if answer.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    if "version" in operation.answer.model_fields:
+        response.headers["ETag"] = f'"{json.loads(answer.body)["version"]}"'
+    return response
+
+
+def _failed(error: Exception) -> Response:
+    """A failure as a problem. Nothing of its text leaves, unless it was made to be told."""
+    if isinstance(error, HTTPException):
+        status = error.code or 500
+        codes = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+        answer = problem([Fault("request", codes.get(status, "not_valid"), "see /api/v1/openapi.json")], status=status)
+        if status == 405:
+            answer.headers.extend(error.get_headers())
+            answer.headers["Content-Type"] = "application/problem+json"
+        return answer
+    foreseen = told(error) if isinstance(error, BillingError) else None
+    if foreseen is not None:
+        return foreseen
+    if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return problem([Fault("database", "unavailable", "repeat the request, under its key")], status=503)
+    trace = "".join(traceback.format_tb(error.__traceback__))[-4000:]
+    _log.error("api_failed", operation=request.endpoint, error=type(error).__name__, trace=trace)
+    return problem(
+        [Fault("request", "failed", "repeat it under its key; if it stays so, tell us the time")], status=500
+    )

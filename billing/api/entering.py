@@ -1,0 +1,116 @@
+"""Before anything is done: who asks, how often, with which body."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Request, g
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from billing.api.operation import Call, Operation
+from billing.api.problems import faults_of
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, Refused
+from billing.privacy.api_token import fingerprint
+from billing.queries.api_key import Entered, enter
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+_VERSION = re.compile(r'"?([1-9][0-9]{0,8})"?')
+
+
+def let_in(parts: Parts, request: Request) -> Entered:
+    """Who has this key; the request is counted. Raises `Refused`: `api_key_missing`, `api_key_invalid`,
+    `too_many_requests`."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Refused(Fault("Authorization", "api_key_missing", "send Authorization: Bearer and a key"))
+    hash_ = fingerprint(token.strip())
+    entered = None
+    if hash_ is not None:
+        with parts.begin() as session:
+            entered = enter(session, hash_)
+    if entered is None:
+        raise Refused(Fault("Authorization", "api_key_invalid", "the key is unknown, revoked or rotated; use another"))
+    g.entered = entered
+    if entered.requests > parts.settings.billing_api_requests_per_minute:
+        raise Refused(Fault("Authorization", "too_many_requests", f"wait {entered.resets_in_s} s"))
+    return entered
+
+
+def rate_headers(parts: Parts, entered: Entered) -> dict[str, str]:
+    """How much of the minute's rate is left."""
+    limit = parts.settings.billing_api_requests_per_minute
+    return {
+        "RateLimit-Limit": str(limit),
+        "RateLimit-Remaining": str(max(0, limit - entered.requests)),
+        "RateLimit-Reset": str(entered.resets_in_s),
+    }
+
+
+def read(parts: Parts, entered: Entered, operation: Operation, request: Request, path: dict[str, object]) -> Call:
+    """The request, checked. Raises `Refused` with every fault of its body, query and headers."""
+    if operation.scope not in entered.scopes:
+        mend = f"the key needs the scope {operation.scope}; `billing api-key create` makes one"
+        raise Refused(Fault("Authorization", "scope_missing", mend))
+    raw = _body(operation, request)
+    return Call(
+        parts=parts,
+        seller_id=entered.seller_id,
+        actor=f"api:{entered.prefix}",
+        operation=operation,
+        body=None if operation.body is None else _parsed(operation.body, raw),
+        query=None if operation.query is None else _query(operation.query, request),
+        path=path,
+        version=_version(request) if operation.versioned else None,
+        key=_key(request) if operation.changes else None,
+        request=b"\0".join((operation.method.encode(), request.path.encode(), raw)),
+    )
+
+
+def _body(operation: Operation, request: Request) -> bytes:
+    request.max_content_length = operation.body_limit
+    try:
+        raw = request.get_data()
+    except RequestEntityTooLarge:
+        mend = f"send at most {operation.body_limit} bytes"
+        raise Refused(Fault("body", "body_too_large", mend)) from None
+    if operation.body is not None and request.mimetype != "application/json":
+        raise Refused(Fault("Content-Type", "not_the_media_type", "send application/json"))
+    return raw
+
+
+def _parsed(shape: type[BaseModel], raw: bytes) -> BaseModel:
+    try:
+        return shape.model_validate_json(raw)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise Refused(Fault("body", "not_json", "send one JSON object, in UTF-8")) from None
+        raise Refused(faults_of(error)) from None
+
+
+def _query(shape: type[BaseModel], request: Request) -> BaseModel:
+    if twice := [name for name in request.args if len(request.args.getlist(name)) > 1]:
+        raise Refused([Fault(name, "given_twice", "give it once") for name in twice])
+    try:
+        return shape.model_validate(request.args.to_dict(), strict=False)
+    except ValidationError as error:
+        raise Refused(faults_of(error)) from None
+
+
+def _key(request: Request) -> str:
+    given = request.headers.get("Idempotency-Key", "")
+    if not _KEY.fullmatch(given):
+        mend = "give a random text of up to 255 signs without spaces, the same for each try of one request"
+        raise Refused(Fault("Idempotency-Key", "idempotency_key_missing", mend))
+    return given
+
+
+def _version(request: Request) -> int | None:
+    given = request.headers.get("If-Match")
+    if given is None:
+        return None
+    found = _VERSION.fullmatch(given.strip())
+    if found is None:
+        raise Refused(Fault("If-Match", "not_a_version", "give the version that you saw, such as 3"))
+    return int(found[1])

@@ -1,0 +1,126 @@
+"""Everything that goes wrong, as problem+json (RFC 9457): a code, the field, and how to mend it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from pydantic import ValidationError
+
+from billing.api.shapes import Shape
+from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused, Stale
+
+_STATUS = {
+    "idempotency_key_missing": 400,
+    "not_json": 400,
+    "api_key_missing": 401,
+    "api_key_invalid": 401,
+    "scope_missing": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "idempotency_key_in_use": 409,
+    "stale": 412,
+    "body_too_large": 413,
+    "not_the_media_type": 415,
+    "too_many_requests": 429,
+}
+_TITLES = {
+    400: "The request can't be read",
+    401: "No valid key",
+    403: "The key may not do this",
+    404: "There is no such thing",
+    405: "Not with this method",
+    409: "The state of things doesn't allow it",
+    412: "It has changed meanwhile",
+    413: "Too large",
+    415: "Not this media type",
+    422: "The values don't hold",
+    429: "Too many requests",
+    500: "It failed here",
+    502: "The payment provider refused",
+    503: "Not now",
+}
+# What stands against it is a state, not the words of the request.
+_STATES = (
+    "_taken", "_in_flight", "_canceled", "_incomplete", "_due", "_on_hold", "_paused", "_stopped", "_not_open",
+    "_partly_settled", "_exceeds_paid", "_disputed", "_not_pending", "_not_complete", "_not_safe", "_is_off",
+)  # fmt: skip
+
+
+class FaultShape(Shape):
+    """One thing that is wrong."""
+
+    field: str
+    code: str
+    mend: str
+
+
+class Problem(Shape):
+    """RFC 9457. `code`, `field` and `mend` are those of the first fault; `faults` are all of them."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    field: str
+    mend: str
+    faults: list[FaultShape]
+
+
+def problem(faults: list[Fault], *, status: int | None = None) -> Response:
+    """The answer to a request that was refused."""
+    first = faults[0]
+    known = status or status_of(first)
+    said = Problem(
+        type=f"urn:billing:problem:{first.code}",
+        title=_TITLES[known],
+        status=known,
+        code=first.code,
+        field=first.field,
+        mend=first.mend,
+        faults=[FaultShape(field=each.field, code=each.code, mend=each.mend) for each in faults],
+    )
+    return Response(said.model_dump_json(), status=known, mimetype="application/problem+json")
+
+
+def status_of(fault: Fault) -> int:
+    """By the code: what the request says is wrong (422), or something stands against it (409)."""
+    return _STATUS.get(fault.code, 409 if fault.code.endswith(_STATES) else 422)
+
+
+def told(error: Exception) -> Response | None:
+    """The answer to a failure that is foreseen; None to any other."""
+    match error:
+        case Refused():
+            return problem(error.faults)
+        case Stale():
+            return problem([Fault("version", "stale", str(error))])
+        case ProviderUnavailable() | ProviderUncertain():
+            answer = problem(
+                [Fault("provider", "provider_unavailable", "repeat the request, under its key")], status=503
+            )
+            answer.headers["Retry-After"] = "5"
+            return answer
+        case ProviderRefused():
+            return problem([Fault("provider", "provider_refused", f"the provider said {error.code}")], status=502)
+        case _:
+            return None
+
+
+def faults_of(error: ValidationError) -> list[Fault]:
+    """What a body or query lacks, by its place. The values themselves are told to nobody."""
+    return [Fault(_place(each["loc"]), _CODES.get(each["type"], "not_valid"), _mend(each)) for each in error.errors()]
+
+
+_CODES = {"missing": "missing", "extra_forbidden": "unknown_field"}
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    # Places in lists count from 1, as in all faults of ours.
+    return ".".join(str(each + 1) if isinstance(each, int) else each for each in loc) or "body"
+
+
+def _mend(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "leave it out; there is no such field"
+    return str(error["msg"]).removeprefix("Value error, ").lower()

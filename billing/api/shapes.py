@@ -1,0 +1,86 @@
+"""The building blocks of requests and answers: exact numbers are strings, amounts are whole minor units."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+
+class Shape(BaseModel):
+    """What a request or an answer looks like. A field that it doesn't know is a fault, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _exact(value: str) -> Decimal:
+    return Decimal(value)
+
+
+def _plain(value: Decimal) -> str:
+    return format(value, "f")
+
+
+_DIGITS = r"^-?\d{1,20}(\.\d{1,12})?$"
+_NOT_NEGATIVE = r"^\d{1,15}(\.\d{1,12})?$"
+
+Exact = Annotated[
+    Decimal,
+    PlainSerializer(_plain, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": _DIGITS, "examples": ["0.25"]}),
+]
+"""An exact decimal, in answers."""
+ExactText = Annotated[
+    str, Field(pattern=_NOT_NEGATIVE, examples=["0.25"], description="An exact decimal, 0 or more, as a string.")
+]
+"""An exact decimal, in requests: a JSON number would have been a float somewhere."""
+
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", examples=["basic"])]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Country = Annotated[str, Field(pattern="^[A-Z]{2}$", examples=["DE"], description="ISO 3166, two letters.")]
+Currency = Annotated[str, Field(pattern="^[a-z]{3}$", examples=["eur"], description="ISO 4217, in lower case.")]
+Minor = Annotated[int, Field(description="In minor units, such as cents.")]
+Version = Annotated[int, Field(ge=1, description="Rises with each change; send it as If-Match.")]
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+Instant = Annotated[
+    AwareDatetime,
+    AfterValidator(_utc),
+    Field(strict=False, examples=["2026-01-31T00:00:00Z"]),
+]
+"""A moment with its offset; answers are in UTC."""
+Id = Annotated[UUID, Field(strict=False)]
+
+Item = TypeVar("Item", bound=Shape)
+
+
+class Listed(Shape, Generic[Item]):
+    """A page of a list. `next` is the `after` of the following page; null on the last one."""
+
+    data: list[Item]
+    next: str | None
+
+
+class Paging(Shape):
+    """Which part of a list."""
+
+    limit: int = Field(default=50, ge=1, le=200, strict=False)
+    after: str | None = Field(default=None, max_length=200, description="The `next` of the page before.")
+
+
+class Why(Shape):
+    """An order that asks for nothing but its reason."""
+
+    reason: str = Field(min_length=1, max_length=500, description="Why; kept in the audit trail. Nothing personal.")
+
+
+def facts(shape: type[Item], row: Any) -> Item:
+    """A row of ours as an answer: only what the shape names."""
+    return shape.model_validate({name: row[name] for name in shape.model_fields}, strict=False)

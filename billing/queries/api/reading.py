@@ -1,0 +1,74 @@
+"""Reading for the API: one thing of the seller, or a page that goes on after a place in a stable order."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.kernel.errors import Fault, Refused
+from billing.queries.operations.paging import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Rows in their order, and the cursor of what follows; null at the end."""
+
+    rows: list[Facts]
+    next: str | None
+
+
+def rows_of(session: Session, statement: str, values: Mapping[str, Any]) -> list[Facts]:
+    """Every row of a bounded statement."""
+    return [dict(row) for row in session.execute(text(statement), values).mappings()]
+
+
+def page_by_id(session: Session, statement: str, values: Mapping[str, Any], *, after: str | None, limit: int) -> Slice:
+    """Newest first: the statement takes `:after` (a UUID, or null), and `:limit`. Raises `Refused` (`not_a_cursor`)."""
+    place = None if after is None else _as_id(_read(after))
+    return _page(session, statement, {**values, "after": place}, limit=limit, by="id")
+
+
+def page_by(
+    session: Session, statement: str, values: Mapping[str, Any], *, after: str | None, limit: int, by: str
+) -> Slice:
+    """In the order of the column `by`, a text that is unique for the seller. Raises `Refused` (`not_a_cursor`)."""
+    place = None if after is None else _read(after)
+    return _page(session, statement, {**values, "after": place}, limit=limit, by=by)
+
+
+def _page(session: Session, statement: str, values: Mapping[str, Any], *, limit: int, by: str) -> Slice:
+    rows = rows_of(session, statement, {**values, "limit": limit + 1})
+    more = len(rows) > limit
+    return Slice(rows[:limit], _cursor(str(rows[limit - 1][by])) if more else None)
+
+
+def _cursor(place: str) -> str:
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def _read(cursor: str) -> str:
+    try:
+        place = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError, ValueError):
+        raise _no_cursor() from None
+    if "\0" in place:
+        raise _no_cursor()
+    return place
+
+
+def _as_id(place: str) -> UUID:
+    try:
+        return UUID(place)
+    except ValueError:
+        raise _no_cursor() from None
+
+
+def _no_cursor() -> Refused:
+    return Refused(Fault("after", "not_a_cursor", "give the `next` of a page, as it was given"))

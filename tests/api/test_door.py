@@ -1,0 +1,172 @@
+"""The door of the API: who is let in, how often, with what; and that a repeated request does nothing more."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from billing.db.clock import wall_now
+from billing.flows import api_keys, upkeep
+from billing.flows.order import Order
+from billing.kernel.ids import lowest_id_at
+from tests.api.document import COMMITTED, written
+from tests.api.program import Program, anna, application, basic, key_of
+from tests.flows.company import Company
+
+ORDER = Order(actor="ada", reason="a test")
+
+
+def test_the_committed_document_is_the_one_that_is_served(shop: Program) -> None:
+    assert COMMITTED.read_text().strip() == written(), "run: python -m tests.api.document"
+    assert shop.client.get("/api/v1/openapi.json").json == json.loads(COMMITTED.read_text())
+
+
+def test_nobody_is_let_in_without_a_valid_key(acme: Company, shop: Program) -> None:
+    nobody = Program(application(acme.parts), "")
+    assert nobody.refused("GET", "/profiles") == (401, "api_key_missing")
+    nobody.token = shop.token[:-1] + ("a" if shop.token[-1] != "a" else "b")
+    assert nobody.refused("GET", "/profiles") == (401, "api_key_invalid")
+    prefix = shop.token[:13]
+    kept = api_keys.rotate(acme.parts, prefix, keep_hours=1, order=ORDER)
+    assert shop.ok("GET", "/profiles")
+    nobody.token = kept.token
+    assert nobody.ok("GET", "/profiles")
+    api_keys.revoke(acme.parts, prefix, order=ORDER)
+    assert shop.refused("GET", "/profiles") == (401, "api_key_invalid")
+
+
+def test_a_key_is_kept_nowhere_and_its_use_is(acme: Company, shop: Program) -> None:
+    shop.ok("GET", "/profiles")
+    with acme.parts.begin() as session:
+        kept = """
+            SELECT k::text || u::text FROM billing.api_key k JOIN billing.api_use u USING (prefix)
+            WHERE prefix = :it"""
+        (row,) = session.scalars(text(kept), {"it": shop.token[:13]})
+    assert shop.token not in row
+    assert shop.token[14:] not in row
+    assert shop.token[:13] in row
+
+
+def test_a_key_does_only_what_its_scopes_say(acme: Company) -> None:
+    customer = anna()
+    reader = Program(application(acme.parts), key_of(acme, scopes=("read",)))
+    reader.ok("GET", "/profiles")
+    assert reader.refused("POST", "/profiles", customer) == (403, "scope_missing")
+
+
+def test_a_key_has_so_many_requests_a_minute_and_is_told_how_many_are_left(acme: Company) -> None:
+    parts = replace(acme.parts, settings=acme.parts.settings.model_copy(update={"billing_api_requests_per_minute": 2}))
+    shop = Program(application(parts), key_of(acme))
+    with acme.parts.begin() as session:
+        # Counted from here on, whichever second of the minute it is.
+        session.execute(
+            text("INSERT INTO billing.api_use VALUES (:prefix, clock_timestamp() + interval '30 seconds', 0)"),
+            {"prefix": shop.token[:13]},
+        )
+    first = shop.ask("GET", "/profiles")
+    assert (first.headers["RateLimit-Limit"], first.headers["RateLimit-Remaining"]) == ("2", "1")
+    shop.ok("GET", "/profiles")
+    refused = shop.ask("GET", "/profiles")
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+
+
+def test_browsers_of_other_sites_are_told_nothing(shop: Program) -> None:
+    answer = shop.ask("GET", "/profiles", Origin="https://evil.example")
+    assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
+    assert shop.ask("OPTIONS", "/profiles").status_code == 405
+
+
+def test_a_body_is_bounded_json_and_every_fault_of_it_is_named(shop: Program) -> None:
+    customer = anna()
+    assert shop.refused("POST", "/profiles", customer | {"name": "x" * 70_000}) == (413, "body_too_large")
+    answer = shop.ask("POST", "/profiles", customer | {"country": "Germany", "surname": "x", "address": {"line1": 1}})
+    assert answer.status_code == 422
+    assert {each["field"]: each["code"] for each in answer.json["faults"]} == {
+        "country": "not_valid",
+        "surname": "unknown_field",
+        "address.line1": "not_valid",
+    }
+    assert "Germany" not in answer.text
+    wrong = shop.client.post(
+        "/api/v1/profiles",
+        data="{",
+        headers={"Authorization": f"Bearer {shop.token}", "Idempotency-Key": "1", "Content-Type": "application/json"},
+    )
+    assert wrong.json["code"] == "not_json"
+    assert shop.refused("POST", "/profiles", customer, Idempotency_Key="") == (400, "idempotency_key_missing")
+
+
+def test_a_repeat_gets_the_same_answer_and_does_nothing_more(acme: Company, shop: Program) -> None:
+    customer = anna()
+    shop.ok("POST", "/profiles", customer)
+    first = shop.ask("POST", "/subscriptions", basic(customer), Idempotency_Key="k3")
+    again = shop.ask("POST", "/subscriptions", basic(customer), Idempotency_Key="k3")
+    assert first.status_code == again.status_code == 201
+    assert first.data == again.data
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert len(shop.ok("GET", f"/invoices?subscription_id={first.json['id']}")["data"]) == 1
+    other = basic(customer) | {"code": "two"}
+    assert shop.refused("POST", "/subscriptions", other, Idempotency_Key="k3") == (422, "idempotency_key_reused")
+
+
+def test_a_refusal_keeps_nothing_so_that_the_request_can_be_made_again(acme: Company, shop: Program) -> None:
+    customer = anna()
+    assert shop.refused("POST", "/subscriptions", basic(customer), Idempotency_Key="k4") == (422, "profile_not_found")
+    shop.ok("POST", "/profiles", customer)
+    assert shop.ok("POST", "/subscriptions", basic(customer), Idempotency_Key="k4")["status"] == "active"
+
+
+def test_a_day_later_the_key_is_as_good_as_new(acme: Company, shop: Program) -> None:
+    customer = anna()
+    shop.ok("POST", "/profiles", customer, Idempotency_Key="k5")
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.api_answer SET created_at = created_at - interval '25 hours'"))
+    assert shop.refused("POST", "/profiles", customer, Idempotency_Key="k5") == (409, "account_taken")
+
+
+def test_a_key_is_used_by_one_request_at_a_time(acme: Company, shop: Program) -> None:
+    customer = anna()
+    with acme.parts.begin() as session:
+        names = {"seller": acme.seller_id, "key": "k6"}
+        statement = "SELECT pg_advisory_xact_lock(hashtextextended(CAST(:seller AS text) || '/' || :key, 20261126))"
+        session.execute(text(statement), names)
+        assert shop.refused("POST", "/profiles", customer, Idempotency_Key="k6") == (409, "idempotency_key_in_use")
+    shop.ok("POST", "/profiles", customer, Idempotency_Key="k6")
+
+
+def test_of_many_at_once_one_is_carried_out(acme: Company, shop: Program) -> None:
+    customer = anna()
+
+    def ask(_: int) -> int:
+        one = Program(shop.client.application, shop.token)
+        return one.ask("POST", "/profiles", customer, Idempotency_Key="k7").status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        codes = set(pool.map(ask, range(8)))
+    assert codes <= {201, 409}
+    with acme.parts.begin() as session:
+        made = text("SELECT count(*) FROM billing.profile WHERE account_id = :it")
+        assert session.scalar(made, {"it": customer["account_id"]}) == 1
+
+
+def test_answers_are_sealed_where_they_are_kept(acme: Company, shop: Program) -> None:
+    customer = anna()
+    shop.ok("POST", "/profiles", customer)
+    with acme.parts.begin() as session:
+        bodies = [bytes(each) for each in session.scalars(text("SELECT body FROM billing.api_answer"))]
+    assert bodies
+    assert not [body for body in bodies if b"account_id" in body]
+
+
+def test_what_is_a_day_old_is_forgotten_by_a_tick(acme: Company, shop: Program) -> None:
+    shop.ok("POST", "/profiles", anna(), Idempotency_Key="old")
+    with acme.parts.begin() as session:
+        old = lowest_id_at(wall_now(session) - timedelta(hours=26))
+        session.execute(text("UPDATE billing.api_answer SET id = :old WHERE key = 'old'"), {"old": old})
+    assert upkeep.forget_answers(acme.parts) == 1
+    assert upkeep.forget_answers(acme.parts) == 0

@@ -1,0 +1,36 @@
+"""`billing api-key`, as an operator types it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ops.office import WHY, Office, office_of
+
+
+@pytest.fixture
+def office(database_url: str, broker_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    with office_of(database_url, broker_url, tmp_path, monkeypatch) as ready:
+        yield ready
+
+
+def test_a_key_from_its_first_day_to_its_last(office: Office) -> None:
+    assert "No key: the API is closed." in office.ok("api-key", "list")
+    assert "bk_" in office.ok("api-key", "create", "shop", "--dry-run", *WHY)
+    assert office.read("api-key", "list") == []
+    token = office.ok("api-key", "create", "shop", "--scope", "read", *WHY).splitlines()[-1]
+    (kept,) = office.read("api-key", "list")
+    assert token.startswith(kept["prefix"] + "_")
+    assert (kept["scopes"], kept["valid"], kept["last_used_at"]) == (["read"], True, None)
+    next_ = office.read("api-key", "rotate", kept["prefix"], "--keep-hours", "0", *WHY)["prefix"]
+    assert {each["prefix"]: each["valid"] for each in office.read("api-key", "list")} == {
+        kept["prefix"]: False,
+        next_: True,
+    }
+    refused = office.run("api-key", "rotate", kept["prefix"], *WHY)
+    assert (refused.exit_code, "api_key_over" in refused.stderr) == (3, True)
+    assert "from now on" in office.ok("api-key", "revoke", next_, *WHY)
+    assert "nothing was changed" in office.ok("api-key", "revoke", next_, *WHY)
+    assert [each.action for each in office.trail()] == ["api_key.create", "api_key.rotate", "api_key.revoke"]
