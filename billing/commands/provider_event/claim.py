@@ -32,7 +32,8 @@ class ClaimedEvent:
 
 
 # What our rows show already, in a final state, an event tells no news of (DECISIONS 27): an intent whose money is
-# settled, a charge that ended as it says, a charge whose movement of the balance is kept, a method that is in use.
+# settled, a charge that ended as it says, a method that is in use. Nor does a charge that changed: what it
+# moved is read from the list of the balance.
 # Each is a sub-select, not a join: one look into a unique index an event, whatever the planner knows of either table.
 _CLOSE_SETTLED = """
     UPDATE billing.provider_event e
@@ -48,9 +49,7 @@ _CLOSE_SETTLED = """
               (SELECT p.status FROM billing.payment p
                WHERE p.provider_account_id = e.provider_account_id AND p.charge_ref = e.object_ref)
               = CASE e.type WHEN 'charge.failed' THEN 'declined' ELSE 'succeeded' END
-          WHEN e.type = 'charge.updated' THEN
-              EXISTS (SELECT FROM billing.provider_movement m
-                      WHERE m.provider_account_id = e.provider_account_id AND m.source_ref = e.object_ref)
+          WHEN e.type = 'charge.updated' THEN TRUE
           WHEN e.type = 'payment_method.attached' THEN
               EXISTS (SELECT FROM billing.payment_method m
                       WHERE m.provider_account_id = e.provider_account_id AND m.method_ref = e.object_ref
