@@ -16,7 +16,7 @@ def _period(planting: Planting, of: Subscription, k: int) -> BillingPeriod:
     ).one()
 
 
-@seed("R1")
+@seed("R1", "R4")
 def a_boundary_is_not_where_the_anchor_puts_it(planting: Planting) -> Accused:
     running = planting.world.running
     wrong = _period(planting, running, 2)
@@ -37,7 +37,7 @@ def a_period_between_two_others_is_missing(planting: Planting) -> Accused:
     return "billing_period", str(_period(planting, running, 2).id)
 
 
-@seed("R1", "N4")
+@seed("R1", "N4", "R4")
 def a_period_stands_on_two_documents(planting: Planting) -> Accused:
     planting.run(
         "UPDATE billing.invoice_line l SET period_start = o.period_start, period_end = o.period_end "
