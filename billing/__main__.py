@@ -54,7 +54,7 @@ COMMANDS = {
     "events": Entry("billing.ops.events", "Provider events received: list, show, replay, backfill."),
     "endpoints": Entry(
         "billing.ops.endpoints",
-        "Where the host application hears of events: add, list, show, rotate, test, replay, on, off.",
+        "Where the host application hears of events: add, list, show, contact, rotate, test, replay, on, off.",
     ),
     "operator": Entry("billing.ops.operator", "Who may enter the console: add, list, disable, enable, role, reset."),
     "api-key": Entry("billing.ops.api_key", "Keys of the HTTP API: create, list, rotate, revoke."),

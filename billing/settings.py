@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     """Networks beside the public ones that events may be posted to, in plain HTTP too: 10.1.0.0/16,127.0.0.1/32."""
     billing_subscribers: str = ""
     """What endpoints may name besides addresses: python:shop.billing:on_event, celery:shop:shop.tasks.on_event."""
+    billing_delivery_every_s: float = Field(default=2.0, gt=0, le=60)
+    """Seconds between looks for new events to hand over: so long one waits at most, and so often the broker is used."""
     billing_outbox_days: int = Field(default=30, ge=4)
     """How long events that were handed over are kept for replay (days of wall time), with their deliveries."""
 
@@ -259,6 +261,11 @@ class Settings(BaseSettings):
     def tick_s(self) -> float:
         """Beat's period."""
         return 1.0 if self.billing_sandbox else 60.0
+
+    @property
+    def delivery_every_s(self) -> float:
+        """Period of the tick that hands events over: it is what their latency is made of."""
+        return min(self.tick_s, self.billing_delivery_every_s)
 
     @property
     def audit_every_s(self) -> int:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.delivery.replay import replay as deliver_again
+from billing.commands.endpoint.contact import set_contact
 from billing.commands.endpoint.create import create_endpoint
 from billing.commands.endpoint.rotate import rotate_secret
 from billing.commands.endpoint.secrets import secrets_in_force
@@ -32,7 +33,7 @@ from billing.models import Endpoint
 from billing.queries.endpoint import lock_endpoint
 from billing.queue.buffer import after_commit
 from billing.queue.names import DELIVERIES_SEND
-from billing.validators.endpoint import NewEndpoint, check_new_endpoint
+from billing.validators.endpoint import NewEndpoint, check_contact, check_new_endpoint
 
 BY_ORDER = "by order"
 """Why an endpoint is off that a person switched off."""
@@ -83,6 +84,22 @@ def rotate(parts: Parts, endpoint_id: UUID, *, keep_hours: int, order: Order) ->
         )
         told = f"it has a new secret; the former one signs too for {keep_hours} h"
         return Secret(Done(endpoint.id, endpoint.code, changed=True, told=told), secret)
+
+
+def contact(parts: Parts, endpoint_id: UUID, *, address: str | None, order: Order) -> Done:
+    """Whom to tell by mail when it is switched off; None: nobody. The trail tells of the change, not the address.
+
+    Raises `Refused` (`not_an_email`).
+    """
+    check_contact(address)
+    with carry_out(parts, order) as session:
+        endpoint = lock_endpoint(session, endpoint_id)
+        before = {"contact": endpoint.contact is not None}
+        set_contact(session, parts.keyring, endpoint=endpoint, address=address)
+        after = {"contact": address is not None}
+        _note(parts, session, order, endpoint, action="endpoint.contact", before=before, after=after)
+        told = "its owner is told by mail when it goes off" if address else "nobody is told by mail"
+        return Done(endpoint.id, endpoint.code, changed=True, told=told)
 
 
 def turn_on(parts: Parts, endpoint_id: UUID, *, order: Order) -> Done:

@@ -80,7 +80,7 @@ def announce(parts: Parts) -> int:
 
 def send(parts: Parts) -> int:
     """Send the mails of waiting notices. Returns how many were taken; without a mail server all are dropped."""
-    server = _server(parts)
+    server = mail_server(parts)
     if server is None:
         with parts.begin() as session:
             drop_waiting(session, reason="no_mail_server", most=parts.settings.billing_plan_limit)
@@ -111,7 +111,8 @@ def _send_batch(parts: Parts, server: MailServer, rows: Sequence[Row[Any]], now:
     return True
 
 
-def _server(parts: Parts) -> MailServer | None:
+def mail_server(parts: Parts) -> MailServer | None:
+    """By the settings; None where there is none."""
     settings = parts.settings
     if settings.smtp_url is None or settings.smtp_from is None:
         return None

@@ -38,11 +38,16 @@ class Endpoint(SellerOwned, Versioned, Base):
     """While it fails it is asked once in a while, by one delivery."""
     delivered_at: Mapped[datetime | None]
     """When it last took one."""
+    contact: Mapped[bytes | None]
+    """The mail address of its owner, sealed under the endpoint's own data key."""
+    tell_owner_at: Mapped[datetime | None]
+    """When its owner is to be told that it is off; null once that is done."""
 
     __table_args__ = (
         UniqueConstraint("seller_id", "code"),
         ForeignKeyConstraint(["seller_id"], [f"{SCHEMA}.seller.id"]),
         one_of("status", tuple(EndpointStatus)),
+        Index("ix_endpoint_owner_to_tell", "tell_owner_at", postgresql_where=text("tell_owner_at IS NOT NULL")),
         CheckConstraint("(status = 'off') = (off_at IS NOT NULL)", name="off_since"),
         CheckConstraint("(former_secret IS NULL) = (former_until IS NULL)", name="former_secret_ends"),
         CheckConstraint("(streak = 0) = (failing_since IS NULL)", name="streak_has_a_beginning"),

@@ -24,19 +24,28 @@ _COLUMNS = ("endpoint", "target", "status", "waiting", "dead", "streak", "delive
 
 @click.group("endpoints")
 def endpoints() -> None:
-    """Where the host application hears of events: add, list, show, rotate, test, replay, on, off."""
+    """Where the host application hears of events: add, list, show, contact, rotate, test, replay, on, off."""
 
 
 @endpoints.command("add")
 @click.argument("name")
 @click.argument("target")
 @click.option("--topic", "topics", multiple=True, metavar="TOPIC", help="Only these, such as invoice.paid or refund.*")
+@click.option("--contact", metavar="ADDRESS", help="Who is told by mail when it is switched off.")
 @click.option("--seller", metavar="CODE|ID", help="Whose events; needed where there are several sellers.")
 @ordered
 @dry_run
 @as_json
 def add(
-    *, name: str, target: str, topics: tuple[str, ...], seller: str | None, reason: str, by: str, **shown: bool
+    *,
+    name: str,
+    target: str,
+    topics: tuple[str, ...],
+    contact: str | None,
+    seller: str | None,
+    reason: str,
+    by: str,
+    **shown: bool,
 ) -> None:
     """Have events posted to TARGET, an https address, or brought to a subscriber of BILLING_SUBSCRIBERS.
 
@@ -46,7 +55,7 @@ def add(
     with parts.begin() as session:
         seller_id = find_seller(session, seller) if seller else only_seller(session)
     order = Order(actor=by, reason=reason, dry_run=shown["dry_run"])
-    made = flow.add(parts, seller_id=seller_id, new=NewEndpoint(name, target, topics), order=order)
+    made = flow.add(parts, seller_id=seller_id, new=NewEndpoint(name, target, topics, contact), order=order)
     _tell_secret(made, **shown)
 
 
@@ -114,6 +123,19 @@ def replay(*, name: str, since: datetime, until: datetime, reason: str, by: str,
     parts, id_ = _found(name)
     order = Order(actor=by, reason=reason, dry_run=shown["dry_run"])
     _tell(flow.replay(parts, id_, since=since, until=until, order=order), **shown)
+
+
+@endpoints.command("contact")
+@click.argument("name")
+@click.argument("address", required=False)
+@ordered
+@dry_run
+@as_json
+def contact(*, name: str, address: str | None, reason: str, by: str, **shown: bool) -> None:
+    """Have ADDRESS told by mail when the endpoint is switched off; without one nobody is told."""
+    parts, id_ = _found(name)
+    order = Order(actor=by, reason=reason, dry_run=shown["dry_run"])
+    _tell(flow.contact(parts, id_, address=address, order=order), **shown)
 
 
 @endpoints.command("on")

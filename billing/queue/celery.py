@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError
 from billing.kernel.errors import Unavailable
 from billing.privacy.logging import correlation
 from billing.queue.buffer import Message
-from billing.queue.names import QUEUES, TICKS, TaskName
+from billing.queue.names import DELIVERIES_TICK, QUEUES, TICKS, TaskName
 from billing.settings import Settings
 
 CORRELATION = "billing_correlation"
@@ -86,13 +86,14 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
 
 def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     """Beat's entries, from the table of ticks. A tick that nobody took within two periods is not worth doing."""
+    periods = {tick: settings.delivery_every_s if tick is DELIVERIES_TICK else settings.tick_s for tick in TICKS}
     return {
         tick.name: {
             "task": tick.name,
-            "schedule": settings.tick_s,
-            "options": {"queue": tick.queue, "expires": 2 * settings.tick_s},
+            "schedule": period_s,
+            "options": {"queue": tick.queue, "expires": max(2 * period_s, 10.0)},
         }
-        for tick in TICKS
+        for tick, period_s in periods.items()
     }
 
 

@@ -50,4 +50,5 @@ TICKS = (
     AUDIT_TICK,
     AUDIT_WHOLE,
 )
-"""Each only wakes a sweep, every `tick_s` seconds of wall time: late, doubled or missing ones harm nothing."""
+"""Each only wakes a sweep, every `tick_s` seconds of wall time (deliveries: every `delivery_every_s`). Late, doubled or
+missing ones harm nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from billing.validators.checks import Checks
@@ -19,6 +19,8 @@ class NewEndpoint:
     code: str
     target: str
     topics: tuple[str, ...] = ()
+    contact: str | None = field(default=None, repr=False)
+    """The mail address of its owner: personal, kept sealed."""
 
 
 def check_new_endpoint(new: NewEndpoint, *, topics: Collection[str], subscribers: Collection[str], plain: bool) -> None:
@@ -29,10 +31,18 @@ def check_new_endpoint(new: NewEndpoint, *, topics: Collection[str], subscribers
     checks = Checks()
     checks.code("code", new.code)
     _check_target(checks, new.target, subscribers, plain=plain)
+    checks.email("contact", new.contact)
     known = {*topics, *(f"{topic.partition('.')[0]}.*" for topic in topics)}
     for topic in new.topics:
         if topic not in known:
             checks.fault("topics", "unknown_topic", f"{topic[:60]!r} is none of docs/events.md; give one, or noun.*")
+    checks.done()
+
+
+def check_contact(address: str | None) -> None:
+    """Raise `Refused` (`not_an_email`)."""
+    checks = Checks()
+    checks.email("contact", address)
     checks.done()
 
 

@@ -393,7 +393,7 @@ def test_a_task_of_the_setting_gets_the_event_as_text_and_a_broker_that_is_away_
     line = acme.parts.transport
     acme.parts = replace(acme.parts, transport=Broken())
     go(acme, id_)
-    assert outcomes(acme) == ["broker_away"]
+    assert set(outcomes(acme)) == {"broker_away"}
     acme.parts = replace(acme.parts, transport=line)
     acme.line.messages.clear()
     due(acme)

@@ -31,3 +31,10 @@ def test_beat_wakes_the_audits() -> None:
     beats = schedule(Settings(_env_file=None, billing_sandbox=True))
 
     assert {beats[name]["options"]["queue"] for name in ("audit.tick", "audit.whole")} == {"upkeep"}
+
+
+def test_new_events_are_looked_for_far_more_often_than_anything_else() -> None:
+    beats = schedule(Settings(_env_file=None))
+    assert beats["deliveries.tick"]["schedule"] == 2.0
+    assert {each["schedule"] for name, each in beats.items() if name != "deliveries.tick"} == {60.0}
+    assert schedule(Settings(_env_file=None, billing_sandbox=True))["deliveries.tick"]["schedule"] == 1.0

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.commands.endpoint.contact import set_contact
 from billing.commands.endpoint.secrets import seal_secret
 from billing.commands.key.obtain import endpoint_key
 from billing.delivery.signature import new_secret
@@ -36,4 +37,6 @@ def create_endpoint(session: Session, keyring: Keyring, *, seller_id: UUID, new:
     )
     session.add(endpoint)
     session.flush()
+    if new.contact is not None:
+        set_contact(session, keyring, endpoint=endpoint, address=new.contact)
     return endpoint, secret

@@ -30,7 +30,8 @@ _MISSED = text(
 
 
 def switch_off(session: Session, *, endpoint: Endpoint, reason: str, now: datetime | None = None) -> None:
-    """Nothing is handed over for it any more, and what waits stays. With `now` (business time) it is work for a person.
+    """Nothing is handed over for it any more, and what waits stays. With `now` (business time) it is work for a person,
+    and its owner is told by mail.
 
     Raises `Refused` (`endpoint_move_not_allowed`) where it is off.
     """
@@ -38,6 +39,7 @@ def switch_off(session: Session, *, endpoint: Endpoint, reason: str, now: dateti
     require_move(EndpointStatus(endpoint.status), EndpointStatus.OFF)
     wall = wall_now(session)
     endpoint.status, endpoint.off_at, endpoint.off_reason = EndpointStatus.OFF, wall, reason
+    endpoint.tell_owner_at = wall if now is not None and endpoint.contact is not None else None
     session.flush()
     if now is not None:
         raise_item(
@@ -62,6 +64,7 @@ def switch_on(session: Session, *, endpoint: Endpoint) -> int:
     require_move(EndpointStatus(endpoint.status), EndpointStatus.ON)
     missed = session.execute(_MISSED, {"endpoint": endpoint.id})
     endpoint.status, endpoint.off_at, endpoint.off_reason = EndpointStatus.ON, None, None
+    endpoint.tell_owner_at = None
     endpoint.streak, endpoint.failing_since, endpoint.paused_until = 0, None, None
     session.flush()
     return int(missed.rowcount)  # type: ignore[attr-defined]
