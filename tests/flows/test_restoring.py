@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import make_url, select, text
 
 from billing.commands.series.succeed import next_prefix
-from billing.flows import braking, healing, inbox, reconciliation, refunding, renewal, restoring, working
+from billing.flows import backfill, braking, healing, inbox, reconciliation, refunding, renewal, restoring, working
 from billing.flows.order import Order
 from billing.flows.start import start
 from billing.flows.working import Action
@@ -162,6 +162,8 @@ def test_it_is_healed_without_a_second_charge_or_a_number_given_twice_and_goes_o
     assert {each.status for each in lost.work_items()} == {"resolved"}
     with lost.begin() as session:
         assert session.scalars(select(Difference.id).where(Difference.resolved_at.is_(None))).all() == []
+    backfill.backfill(lost.parts)
+    lost.settle()
     assert lost.violations() == ()
 
     lost.set_clock(START + timedelta(days=40))
@@ -186,6 +188,7 @@ def test_who_waits_for_a_charge_that_a_person_adopts_is_charged_again(lost: Comp
     assert _brakes(lost) != []
     healing.tick(lost.parts)
     assert _brakes(lost) == []
+    backfill.backfill(lost.parts)
     lost.settle()
     assert lost.violations() == ()
 
