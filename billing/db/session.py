@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
 from billing.db.alive import keep_alive
+from billing.kernel.ids import keep_to
 
 _SERVER_OPTIONS = (
     "-c TimeZone=UTC -c statement_timeout=60000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
@@ -35,9 +36,18 @@ def connect(url: str, *, pool_size: int = 4, max_overflow: int = 4, ping: bool =
             "keepalives_count": 3,
         },
     )
+    event.listen(engine, "connect", _go_by_its_clock)
     if ping:
         keep_alive(engine)
     return engine
+
+
+def _go_by_its_clock(connection: Any, _: object) -> None:
+    """Ids of this process are made by the database's clock, as all wall time is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+        keep_to(cursor.fetchone()[0] * 1000)
+    connection.rollback()
 
 
 def sessions(engine: Engine, info: dict[str, Any] | None = None) -> sessionmaker[Session]:

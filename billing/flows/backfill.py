@@ -94,6 +94,7 @@ def _fill(
     from_at = max(since or known or oldest, oldest)
     if since is None and known is not None and known < oldest:
         _log.warning("events_no_longer_listed", account=code, read_to=known.isoformat(), listed_from=oldest.isoformat())
+        _move(parts, account_id, reached=known, until=oldest)
     # What was created in this very second counts too.
     reached, to_at = from_at, now + timedelta(seconds=1)
     listed, new, width, began = 0, 0, FIRST, time.monotonic()

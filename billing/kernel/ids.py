@@ -2,6 +2,8 @@
 
 The first 60 bits are wall time in steps of 1/4096 ms (about 244 ns), the last 62 are random. Within a process the time
 part strictly rises, also when the clock stands still or is set back. Ids order roughly and are no secrets.
+
+Wall time is the database's: what is told of one thing is told in the order of ids, whichever host wrote it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from datetime import datetime
 from uuid import UUID, SafeUUID
 
 _TICKS_PER_MS = 4096
+_TOLERATED_NS = 100_000_000
+"""More than it takes to ask for the time."""
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
 _RANDOM_62 = (1 << 62) - 1
@@ -24,16 +28,17 @@ _put = object.__setattr__
 class _Ticks:
     """Hands out runs of ticks, no tick twice in a process."""
 
-    __slots__ = ("_last", "_lock")
+    __slots__ = ("_last", "_lock", "offset_ns")
 
     def __init__(self) -> None:
         self._last = 0
+        self.offset_ns = 0
         self._lock = threading.Lock()
 
     def take(self, count: int) -> int:
         """Reserve `count` ticks in a row and return the first."""
         with self._lock:
-            first = time.time_ns() * _TICKS_PER_MS // 1_000_000
+            first = (time.time_ns() + self.offset_ns) * _TICKS_PER_MS // 1_000_000
             if first <= self._last:
                 first = self._last + 1
             self._last = first + count - 1
@@ -46,6 +51,12 @@ class _Ticks:
 
 _ticks = _Ticks()
 os.register_at_fork(after_in_child=_ticks.after_fork)
+
+
+def keep_to(wall_ns: int) -> None:
+    """Go by another clock, which shows `wall_ns` (nanoseconds since 1970) now, if this host's is off by much."""
+    offset_ns = wall_ns - time.time_ns()
+    _ticks.offset_ns = offset_ns if abs(offset_ns) > _TOLERATED_NS else 0
 
 
 def new_ids(count: int) -> list[UUID]:

@@ -99,3 +99,18 @@ def test_an_account_that_can_not_be_asked_waits_for_the_next_tick(acme: Company)
     acme.restore_key()
     assert backfill.sweep(acme.parts) == 0
     assert _read_to(acme) == START + timedelta(hours=1)
+
+
+def test_what_the_list_no_longer_goes_back_to_is_passed_over_and_the_rest_read_once(acme: Company) -> None:
+    assert backfill.sweep(acme.parts) == 0
+    acme.set_clock(START + timedelta(days=40))
+    _drop_deliveries(acme)
+    acme.customer("a1")
+    acme.subscribe("a1", "s1", start=START + timedelta(days=40))
+    acme.settle()
+    acme.set_clock(START + timedelta(days=41))
+    assert backfill.sweep(acme.parts) > 0
+    assert _read_to(acme) == START + timedelta(days=41) - backfill.OVERLAP
+    asked = len(list(acme.witness.requests()))
+    assert backfill.sweep(acme.parts) == 0
+    assert len(list(acme.witness.requests())) == asked

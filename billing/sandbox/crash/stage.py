@@ -323,6 +323,11 @@ class Stage:
         with self.parts.begin() as session:
             return int(session.connection().exec_driver_sql(sql).scalar_one())
 
+    def text(self, sql: str) -> str:
+        """The one text that a query gives."""
+        with self.parts.begin() as session:
+            return str(session.connection().exec_driver_sql(sql).scalar_one())
+
     def ids(self, sql: str) -> list[UUID]:
         """The ids that a query gives."""
         with self.parts.begin() as session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
+from billing.flows.backfill import EVERY, OVERLAP
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderUnavailable
 from billing.providers.stripe.witness import Witness
@@ -20,6 +21,8 @@ _WAITING = text(
     UNION ALL SELECT 'subscriptions', count(*) FROM billing.subscription s
         JOIN billing.profile p ON p.id = s.profile_id
         WHERE s.next_due_at <= :now AND s.hold_id IS NULL AND p.hold_id IS NULL
+    UNION ALL SELECT 'lists of events', count(*) FROM billing.provider_account
+        WHERE events_read_to IS NULL OR events_read_to <= :listed
     """
 )
 
@@ -34,9 +37,9 @@ def waiting(parts: Parts, witness: Witness) -> dict[str, int]:
     except ProviderUnavailable:
         return {"provider": 1}
     with parts.begin() as session:
-        counts: dict[str, int] = {
-            row[0]: row[1] for row in session.execute(_WAITING, {"now": parts.clock.now(session)})
-        }
+        now = parts.clock.now(session)
+        values = {"now": now, "listed": now - EVERY - OVERLAP}
+        counts: dict[str, int] = {row[0]: row[1] for row in session.execute(_WAITING, values)}
     # A timer that is due makes an event in a moment, of which neither side shows anything yet.
     theirs = {"deliveries": state.undelivered_webhooks, "requests": state.in_flight_requests}
     counts |= theirs | {"timers": state.due_timers}

@@ -45,6 +45,7 @@ class Customer:
     subscriptions: int = 1
     pays: bool = True
     """Whether every invoice must be paid in the end; otherwise none may be."""
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _customer(parts: Parts, customer: Customer, *, seller_id: UUID, account_id: 
     name = customer.account
     person = Personal(f"Person {name}", f"{name}@example.com", Address("Street 1", city="Town", postal_code="10115"))
     with parts.begin() as session:
-        new = NewProfile(account_id=name, country="DE", personal=person)
+        new = NewProfile(account_id=name, country="DE", personal=person, timezone=customer.timezone)
         profile_id = create_profile(session, parts.keyring, seller_id=seller_id, new=new, now=START).id
         for number in range(1, customer.subscriptions + 1):
             bought = NewSubscription(

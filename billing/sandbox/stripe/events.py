@@ -27,7 +27,9 @@ LIST_SPEC: Spec = {**PAGE, "created": CREATED, "type": TEXT, "types": LIST, "del
 
 
 def happen(call: Call, type: str, body: Json, *, previous: Json | None = None) -> None:
-    """Note that something happened, because of this request or by itself."""
+    """Note that something happened, because of this request or by itself; nothing where the fault `event_lost` hits."""
+    if call.stand_in.faults.hit("event_lost", method=call.method, path=call.path, event_type=type):
+        return
     data: Json = {"object": body} if previous is None else {"object": body, "previous_attributes": previous}
     request = {"id": call.request_id, "idempotency_key": call.key}
     event = objects.event(call.now, type=type, data=data, request=request)

@@ -30,7 +30,7 @@ REQUEST_KINDS = frozenset(
         "slow",
     )
 )
-WEBHOOK_KINDS = frozenset(("webhook_duplicate", "webhook_reorder", "webhook_drop", "webhook_delay"))
+WEBHOOK_KINDS = frozenset(("event_lost", "webhook_duplicate", "webhook_reorder", "webhook_drop", "webhook_delay"))
 _POLL_S = 0.02
 
 

@@ -7,6 +7,7 @@ from billing.sandbox.crash.rows import (
     answers,
     broker,
     charges,
+    clocks,
     database,
     doors,
     hearing,
@@ -17,6 +18,7 @@ from billing.sandbox.crash.rows import (
     restore,
     schedule,
     stops,
+    upgrade,
     webhooks,
 )
 
@@ -42,8 +44,17 @@ ROWS: tuple[Row, ...] = tuple(
             *refunds.ROWS,
             *people.ROWS,
             *hearing.ROWS,
+            *clocks.ROWS,
+            *upgrade.ROWS,
         ),
         key=_order,
     )
 )
 """By number; the two that have only a name come last."""
+
+ELSEWHERE = {
+    "51": "beat keeps no file",
+    "78": "no documents are made yet",
+    "80": "the nemesis: ./run crash --nemesis",
+}
+"""Rows of the matrix without a case here, and why."""

@@ -1,4 +1,4 @@
-"""Rows 65 to 69, 71: events that never come, or come wrong; a handler that fails; business time that goes back."""
+"""Rows 64 to 69, 71: events that never come, or come wrong; a handler that fails; business time that goes back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import secrets
 import socket
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import requests
@@ -18,8 +18,9 @@ from billing.flows.working import Action, act_on_all
 from billing.queries.operations.work import WorkFilter
 from billing.sandbox.crash.case import Case, Row
 from billing.sandbox.crash.kills import DROP_ALL
+from billing.sandbox.crash.rows.people import pay_past_us
 from billing.sandbox.crash.stage import NotReached, Stage
-from billing.sandbox.crash.world import DECLINES_ONCE, START, Customer, World
+from billing.sandbox.crash.world import DECLINES_ONCE, NO_FUNDS, START, Customer, World
 from billing.sandbox.probes import HOST
 
 _PAIR = World(customers=(Customer("a1"), Customer("a2", subscriptions=2)))
@@ -27,6 +28,10 @@ _RETRIED = World(
     customers=(Customer("a1", card=DECLINES_ONCE), Customer("a2")), moments=(START, datetime(2026, 2, 4, tzinfo=UTC))
 )
 _TWO_MONTHS = World(customers=_PAIR.customers, moments=(START, datetime(2026, 3, 1, tzinfo=UTC)), months=2)
+_FOUR_DAYS = World(
+    customers=(Customer("a1", card=NO_FUNDS), Customer("a2")), moments=(START, START + timedelta(days=4))
+)
+_BEGUN = "SELECT count(*) FROM billing.provider_account WHERE events_read_to IS NOT NULL"
 _OK, _FIRST_REFUSAL, _FIRST_FAULT = 200, 400, 500
 _HUGE = 50_000_000
 _SLOW_S = 3.0
@@ -36,13 +41,38 @@ _TIMEOUT_S = 20.0
 
 def _never_told(stage: Stage) -> None:
     """The provider makes no event at all: what became of each charge is learnt by asking."""
-    stage.witness.add_faults(DROP_ALL)
+    stage.witness.add_faults({"kind": "event_lost", "rate": 1})
     stage.receiver()
     stage.worker()
     stage.play()
     stage.hurt()
-    told = stage.count("SELECT count(*) FROM billing.provider_event")
+    told = stage.count("SELECT count(*) FROM billing.provider_event WHERE starts_with(type, 'payment_intent.')")
     stage.expect(told == 0, f"{told} events came that were not to come")
+
+
+def _four_days_without(stage: Stage) -> None:
+    """No delivery arrives for four days, and somebody pays in the dashboard meanwhile: the list of events tells."""
+    stage.receiver()
+    stage.worker()
+    stage.play(lambda: stage.quiet)
+    stage.living.pop("receiver").kill_group()
+    stage.witness.add_faults(DROP_ALL)
+    stage.wait(lambda: stage.count(_BEGUN) > 0, "the reading of the list to begin")
+    pay_past_us(stage)
+    stage.hurt()
+    stage.skip()
+    stage.wait(lambda: stage.quiet and not _missing(stage), "the list of events to be read")
+    unsigned = stage.count("SELECT count(*) FROM billing.provider_event WHERE secret_index IS NULL")
+    stage.expect(unsigned > 0, "no event was read from the list")
+    stage.witness.clear_faults()
+    stage.receiver()
+
+
+def _missing(stage: Stage) -> set[str]:
+    """Events with a handler that the provider lists and we don't have."""
+    with stage.parts.begin() as session:
+        kept = set(session.connection().exec_driver_sql("SELECT event_ref FROM billing.provider_event").scalars())
+    return {each["id"] for each in stage.events()} - kept
 
 
 def _signed(stage: Stage, body: bytes, *, at: int | None = None, secret: str | None = None) -> dict[str, str]:
@@ -179,6 +209,7 @@ def _back_and_forth(stage: Stage) -> None:
 
 
 ROWS = (
+    Row("64", "no receiver for days", lambda _: [Case("64", "four days", _four_days_without, world=_FOUR_DAYS)]),
     Row("65", "events that are never made", lambda _: [Case("65", "none at all", _never_told, world=_RETRIED)]),
     Row("66", "forged and stale deliveries", lambda _: [Case("66", "six kinds", _forged, world=_PAIR)]),
     Row("67", "a secret is changed under traffic", lambda _: [Case("67", "old and new", _rotated, world=_PAIR)]),

@@ -1,4 +1,4 @@
-"""Rows 82 to 84: who waits for an answer: a customer at the page, a customer of a mail, an operator who adopts."""
+"""Rows 75, 82 to 84: who orders twice; who waits for an answer: at the page, for a mail, an operator who adopts."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _adopter_dies(point: str) -> Story:
         stage.worker()
         stage.play(lambda: stage.quiet)
         stage.witness.add_faults(DROP_ALL)
-        _pay_past_us(stage)
+        pay_past_us(stage)
         reconcile(stage.parts, since=START - timedelta(days=1))
         order = ("work", "adopt", "--all", "--kind", "charge_without_attempt", "--reason", "by phone", "--by", "mara")
         stage.typed(*order, faults=f"{point}=kill")
@@ -102,7 +102,29 @@ def _adopter_dies(point: str) -> Story:
     return story
 
 
-def _pay_past_us(stage: Stage) -> None:
+def _orders_twice(stage: Stage) -> None:
+    """Two operators order the same try at once, and one more once it is paid: one attempt, one no and a notice."""
+    stage.receiver()
+    stage.worker()
+    stage.play(lambda: stage.quiet)
+    before = stage.count(_ATTEMPTS)
+    number = stage.text("SELECT number FROM billing.invoice WHERE status = 'open'")
+    stage.change_card("a1", VISA)
+    order = ("invoice", "retry", number, "--reason", "asked for", "--by")
+    operators = [stage.operator(*order, name) for name in ("mara", "noor")]
+    stage.hurt(2)
+    stage.wait(lambda: not any(each.alive for each in operators), "both operators")
+    stage.play()
+    stage.typed(*order, "mara")
+    stage.play()
+    tried = stage.count(_ATTEMPTS) - before
+    stage.expect(tried == 1, f"{tried} attempts, not 1")
+
+
+_ATTEMPTS = "SELECT count(*) FROM billing.payment"
+
+
+def pay_past_us(stage: Stage) -> None:
     """Somebody confirms the intent of the open invoice in the provider's dashboard, with a card that works."""
     (invoice_id,) = stage.ids("SELECT id FROM billing.invoice WHERE status = 'open'")
     intent = next(each for each in stage.witness.intents() if each.invoice_id == str(invoice_id))
@@ -120,6 +142,11 @@ def _pay_past_us(stage: Stage) -> None:
 
 
 ROWS = (
+    Row(
+        "75",
+        "operators order the same twice, and what is done already",
+        lambda _: [Case("75", "a retry", _orders_twice, world=_OWING)],
+    ),
     Row(
         "82",
         "a customer pays at the page, and the receiver is killed",
