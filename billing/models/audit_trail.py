@@ -28,5 +28,6 @@ class AuditRecord(Identified, Base):
 
     __table_args__ = (
         Index("ix_audit_trail_subject_id", "subject_id"),
+        Index("ix_audit_trail_actor", "actor", "id"),
         CheckConstraint("actor <> '' AND reason <> ''", name="who_and_why"),
     )

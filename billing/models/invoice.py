@@ -99,6 +99,12 @@ class Invoice(SellerOwned, Versioned, Base):
         ),
         Index("ix_invoice_subscription_id", "subscription_id"),
         Index("ix_invoice_corrects_id", "corrects_id", postgresql_where=text("corrects_id IS NOT NULL")),
+        Index(
+            "ix_invoice_unpaid",
+            "status",
+            "id",
+            postgresql_where=text("status NOT IN ('paid', 'credited', 'refunded')"),
+        ),
         Index("ix_invoice_review", "review_until", postgresql_where=text("status = 'draft'")),
         Index(
             "ix_invoice_due",

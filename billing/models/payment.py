@@ -102,6 +102,12 @@ class Payment(SellerOwned, Versioned, Base):
         Index("uq_payment_charge_ref", "provider_account_id", "charge_ref", unique=True),
         Index("ix_payment_profile_id", "profile_id"),
         Index(
+            "ix_payment_failed",
+            "status",
+            "id",
+            postgresql_where=text("status IN ('declined', 'canceled', 'not_sent')"),
+        ),
+        Index(
             "ix_payment_card_tries",
             "provider_account_id",
             "card_fingerprint",

@@ -43,5 +43,6 @@ class ProviderEvent(Identified, Versioned, Base):
         UniqueConstraint("provider_account_id", "event_ref"),
         Index("ix_provider_event_waiting", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")),
         Index("ix_provider_event_object_ref", "object_ref"),
+        Index("ix_provider_event_dead", "id", postgresql_where=text("status = 'dead'")),
         one_of("status", tuple(EventStatus)),
     )

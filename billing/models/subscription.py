@@ -60,6 +60,7 @@ class Subscription(SellerOwned, Versioned, Base):
         owned("coupon_id", "coupon"),
         UniqueConstraint("seller_id", "code"),
         Index("ix_subscription_profile_id", "profile_id"),
+        Index("ix_subscription_status", "status", "id"),
         Index(
             "ix_subscription_due",
             "next_due_at",

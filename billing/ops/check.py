@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
-from pydantic import SecretStr
 
 from billing import wiring
 from billing.flows.health import Line, State, examine
@@ -14,10 +11,8 @@ from billing.ops.failures import FINDING
 from billing.ops.options import as_json
 from billing.ops.telling import tell_json, tell_pairs, tell_table
 from billing.privacy.logging import configure_logging
-from billing.privacy.redaction import redact_text
+from billing.privacy.shown import in_effect
 from billing.settings import Settings, load
-
-_DERIVED = ("live", "tick_s", "lease_s", "connect_timeout_s", "read_timeout_s")
 
 
 @click.command("check")
@@ -41,19 +36,6 @@ def check(context: click.Context, *, as_json: bool) -> None:
         tell_table(rows, ["state", "name", "told"])
         click.echo(f"{len(findings)} to mend." if findings else "All is well.")
     context.exit(FINDING if findings else 0)
-
-
-def in_effect(settings: Settings) -> dict[str, Any]:
-    """Every setting by its environment name; of a secret only whether it is set."""
-    values: dict[str, Any] = {}
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if value is None or isinstance(value, SecretStr):
-            values[name.upper()] = "set" if value else "unset"
-        else:
-            values[name.upper()] = redact_text(value) if isinstance(value, str) else value
-    accounts = ", ".join(settings.stripe_keys)
-    return values | {"stripe_accounts": accounts} | {name: getattr(settings, name) for name in _DERIVED}
 
 
 def _lines(settings: Settings) -> list[Line]:

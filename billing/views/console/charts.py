@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-_WIDTH, _HEIGHT, _FOOT = 640, 160, 22
+_WIDTH, _HEIGHT, _FOOT = 960, 170, 22
 _GAP = 0.28
 
 

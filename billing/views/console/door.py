@@ -14,9 +14,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError, Refused
+from billing.views.console.cells import cell, columns_of, heading, is_long, is_number, is_rows, short
 from billing.views.console.entering import add_entering
 from billing.views.console.headers import HEADERS
+from billing.views.console.lists import add_lists
 from billing.views.console.rendering import ASSETS, FILTERS, KINDS, page, with_query
+from billing.views.console.searching import add_searching
+from billing.views.console.things import add_things
 from billing.views.console.today import add_today
 from billing.views.console.visiting import BODY_LIMIT, Door
 from billing.views.console.work import add_work
@@ -35,7 +39,8 @@ def console(parts: Parts) -> Blueprint | None:
     gate = Door(parts)
     for name, write in FILTERS.items():
         door.add_app_template_filter(write, name)
-    door.add_app_template_global(with_query, "with_query")
+    for helper in (with_query, cell, columns_of, heading, is_long, is_number, is_rows, short):
+        door.add_app_template_global(helper)
 
     @door.before_request
     def let_in() -> AnyResponse | None:
@@ -60,6 +65,9 @@ def console(parts: Parts) -> Blueprint | None:
     add_entering(door, parts, gate)
     add_today(door, parts)
     add_work(door, parts)
+    add_lists(door, parts)
+    add_things(door, parts)
+    add_searching(door, parts)
     return door
 
 

@@ -1,0 +1,51 @@
+"""Everything that happened with one customer, in one line of time; nothing personal."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.queries.operations.paging import Facts, read_all
+
+_SHOWN = 200
+
+_LINE = """
+WITH mine AS (SELECT id FROM billing.invoice WHERE profile_id = :id)
+SELECT * FROM (
+    SELECT created_at AS at, 'customer' AS what, 'created' AS state, account_id AS told, 'customers' AS place, id,
+           NULL::bigint AS amount_minor, NULL AS currency
+      FROM billing.profile WHERE id = :id
+    UNION ALL SELECT started_at, 'subscription', 'started', code, 'subscriptions', id, NULL, NULL
+      FROM billing.subscription WHERE profile_id = :id
+    UNION ALL SELECT ended_at, 'subscription', 'ended', code, 'subscriptions', id, NULL, NULL
+      FROM billing.subscription WHERE profile_id = :id AND ended_at IS NOT NULL
+    UNION ALL SELECT issued_at, kind, 'issued', number, 'invoices', id, total_minor, currency
+      FROM billing.invoice WHERE profile_id = :id AND issued_at IS NOT NULL
+    UNION ALL SELECT paid_at, kind, 'paid', number, 'invoices', id, amount_paid_minor, currency
+      FROM billing.invoice WHERE profile_id = :id AND paid_at IS NOT NULL
+    UNION ALL SELECT opened_at, 'payment', status, coalesce(decline_code, charge_ref), 'payments', id, amount_minor,
+                     currency
+      FROM billing.payment WHERE profile_id = :id
+    UNION ALL SELECT opened_at, 'refund', status, refund_ref, 'invoices', invoice_id, amount_minor, currency
+      FROM billing.refund WHERE invoice_id IN (SELECT id FROM mine)
+    UNION ALL SELECT opened_at, 'dispute', status, dispute_ref, 'disputes', id, amount_minor, currency
+      FROM billing.dispute WHERE invoice_id IN (SELECT id FROM mine)
+    UNION ALL SELECT received_at, 'other payment', 'received', reference, 'invoices', invoice_id, amount_minor, currency
+      FROM billing.external_payment WHERE invoice_id IN (SELECT id FROM mine)
+    UNION ALL SELECT occurred_at, 'message', status, kind, 'invoices', invoice_id, NULL, NULL
+      FROM billing.notice WHERE invoice_id IN (SELECT id FROM mine)
+    UNION ALL SELECT created_at, 'payment method', status, concat_ws(' ', brand, last4), NULL, id, NULL, NULL
+      FROM billing.payment_method WHERE profile_id = :id
+    UNION ALL SELECT happened_at, action, actor, reason, NULL, subject_id, NULL, NULL
+      FROM billing.audit_trail
+      WHERE subject_id = :id OR subject_id IN (SELECT id FROM mine)
+         OR subject_id IN (SELECT id FROM billing.subscription WHERE profile_id = :id)
+) AS line
+ORDER BY at DESC, id DESC LIMIT :shown
+"""
+
+
+def timeline(session: Session, profile_id: UUID) -> list[Facts]:
+    """The newest 200 things, newest first: `at`, `what`, `state`, `told`, and where it is shown."""
+    return read_all(session, _LINE, {"id": profile_id, "shown": _SHOWN})

@@ -1,0 +1,85 @@
+"""One cell of a table: an amount, an instant, a state, or a name that leads somewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from billing.queries.operations.paging import Facts
+from billing.views.console.rendering import amount, badge, instant, value
+
+_STATES = {"status", "invoice_status", "intent_status", "disposition", "state"}
+_PAGES = {
+    "invoice_id": "invoices", "payment_id": "payments", "profile_id": "customers", "subscription_id": "subscriptions",
+    "endpoint_id": "endpoints", "hold_id": "items",
+}  # fmt: skip
+_SEARCHED = {
+    "account_id", "invoice", "subscription", "anonymous_id", "intent_ref", "charge_ref", "customer_ref", "event_ref",
+    "dispute_ref", "object_ref", "object_id", "subject_id", "refund_ref", "endpoint",
+}  # fmt: skip
+_NAMES = {
+    "account_id": "customer", "attempt_no": "attempt", "charge_ref": "charge", "intent_ref": "intent",
+    "object_ref": "object", "profile_id": "customer's id", "invoice_id": "invoice's id", "hold_id": "hold",
+    "dispute_ref": "dispute", "event_ref": "provider's id", "decline_code": "declined with",
+}  # fmt: skip
+
+
+def heading(column: str) -> str:
+    """A column's name as a person reads it."""
+    plain = _NAMES.get(column) or column.removesuffix("_minor").removesuffix("_at").replace("_", " ")
+    return plain[:1].upper() + plain[1:]
+
+
+def is_number(column: str) -> bool:
+    """Whether its cells stand to the right."""
+    return column.endswith("_minor") or column in ("tries", "quantity", "attempt_no", "streak", "waiting", "dead",
+                                                   "dunning_step", "duration_ms")  # fmt: skip
+
+
+def cell(row: Facts, column: str) -> Markup | str:
+    """What stands in it."""
+    given = row[column]
+    if column.endswith("_minor"):
+        return amount(row, column)
+    if column.endswith("_at") or column == "at":
+        return instant(given) if given is not None else "–"
+    if column in _STATES:
+        return badge(given)
+    if given is None or given == "":
+        return "–"
+    if column in _PAGES:
+        return _link(f"/console/{_PAGES[column]}/{given}", given)
+    if column in _SEARCHED:
+        return _link(f"/console/search?q={quote(str(given), safe='')}", given)
+    return value(given)
+
+
+def columns_of(rows: list[Facts]) -> list[str]:
+    """Every column that says something; a currency that stands beside an amount is told with it."""
+    amounts = any(name.endswith("_minor") for name in rows[0])
+    return [
+        name
+        for name in rows[0]
+        if any(row[name] not in (None, [], {}) for row in rows) and not (amounts and name == "currency")
+    ]
+
+
+def short(id_: Any) -> Markup:
+    """The end of an id, which tells rows of one table apart; all of it on demand."""
+    return Markup('<code title="{}">…{}</code>').format(id_, str(id_)[-8:])
+
+
+def is_long(given: Any) -> bool:
+    """Whether its cell wants room of its own."""
+    return isinstance(given, dict | list) or (isinstance(given, str) and len(given) > 60)
+
+
+def is_rows(given: Any) -> bool:
+    """Whether it is a table of its own."""
+    return isinstance(given, list) and bool(given) and isinstance(given[0], dict)
+
+
+def _link(address: str, name: Any) -> Markup:
+    return Markup('<a href="{}">{}</a>').format(address, name)

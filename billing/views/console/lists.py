@@ -1,0 +1,224 @@
+"""Every list of the console: what it is called, what it reads, which filters it has. Each exports as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, request
+from sqlalchemy.orm import Session
+
+from billing.events.topics import Topic
+from billing.flows.parts import Parts
+from billing.kernel.clock import format_instant
+from billing.kernel.status import DisputeStatus, EventStatus, InvoiceStatus, PaymentStatus, SubscriptionStatus
+from billing.queries.operations import browsing
+from billing.queries.operations.browsing import Browse, profiles_of
+from billing.queries.operations.disputes import list_disputes
+from billing.queries.operations.endpoints import list_endpoints
+from billing.queries.operations.events import EventFilter, list_events
+from billing.queries.operations.invoices import list_invoices
+from billing.queries.operations.paging import Facts, Page
+from billing.views.console.rendering import page
+
+LIMIT = 50
+_EXPORTED = 10_000
+"""Rows of one export: more are read by the command line, or by the filters one part after the other."""
+_STEP = 1000
+_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+Given = Mapping[str, str]
+Read = Callable[[Session, Given, UUID | None, int], Page]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One filter: a text, or one of `options`."""
+
+    name: str
+    label: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One list. The first of `columns` leads to the thing itself, where it has a page."""
+
+    place: str
+    title: str
+    read: Read
+    columns: tuple[str, ...]
+    filters: tuple[Filter, ...]
+    has_pages: bool = True
+
+
+def _status(kinds: Any) -> Filter:
+    return Filter("status", "State", tuple(kinds))
+
+
+_CUSTOMER = Filter("customer", "Customer (account)")
+
+
+def _browse(read: Callable[..., Page]) -> Read:
+    def reading(session: Session, given: Given, before: UUID | None, limit: int) -> Page:
+        found = [None] if not given.get("customer") else profiles_of(session, given["customer"])
+        pages = [
+            read(session, _wanted(given, profile_id), before=before, limit=limit) for profile_id in found[:5]
+        ]  # fmt: skip
+        rows = sorted((row for each in pages for row in each.rows), key=lambda row: row["id"], reverse=True)
+        more = len(rows) > limit or any(each.next_before for each in pages)
+        return Page(rows[:limit], rows[:limit][-1]["id"] if more and rows else None)
+
+    return reading
+
+
+def _wanted(given: Given, profile_id: UUID | None) -> Browse:
+    return Browse(
+        status=given.get("status") or None,
+        profile_id=profile_id,
+        actor=given.get("actor") or None,
+        action=given.get("action") or None,
+        subject_id=_as_id(given.get("subject")),
+        topic=given.get("topic") or None,
+    )
+
+
+def _invoices(session: Session, given: Given, before: UUID | None, limit: int) -> Page:
+    customer = given.get("customer")
+    found = profiles_of(session, customer) if customer else [None]
+    if not found:
+        return Page([], None)
+    return list_invoices(session, status=given.get("status") or None, profile=found[0], before=before, limit=limit)
+
+
+def _events(session: Session, given: Given, before: UUID | None, limit: int) -> Page:
+    wanted = EventFilter(given.get("status") or None, given.get("type") or None, None, given.get("object") or None)
+    return list_events(session, wanted, before=before, limit=limit)
+
+
+def _disputes(session: Session, given: Given, before: UUID | None, limit: int) -> Page:
+    customer = given.get("customer") or None
+    return list_disputes(session, status=given.get("status") or None, customer=customer, before=before, limit=limit)
+
+
+def _endpoints(session: Session, _: Given, before: UUID | None, limit: int) -> Page:
+    return list_endpoints(session, before=before, limit=limit)
+
+
+LISTINGS = (
+    Listing(
+        "customers", "Customers", _browse(browsing.list_customers),
+        ("account_id", "seller", "country", "buyer_kind", "on_hold", "created_at"), (_CUSTOMER,),
+    ),
+    Listing(
+        "subscriptions", "Subscriptions", _browse(browsing.list_subscriptions),
+        ("code", "status", "account_id", "currency", "next_due_at", "current_period_end", "cancel_at", "on_hold"),
+        (_status(SubscriptionStatus), _CUSTOMER),
+    ),
+    Listing(
+        "invoices", "Invoices", _invoices,
+        ("number", "status", "account_id", "total_minor", "amount_remaining_minor", "issued_at", "next_attempt_at"),
+        (_status(InvoiceStatus), _CUSTOMER),
+    ),
+    Listing(
+        "payments", "Payments", _browse(browsing.list_payments),
+        ("opened_at", "status", "account_id", "invoice", "attempt_no", "amount_minor", "decline_code", "closed_at"),
+        (_status(PaymentStatus), _CUSTOMER),
+    ),
+    Listing(
+        "dunning", "Dunning", _browse(browsing.list_dunning),
+        ("number", "account_id", "amount_remaining_minor", "dunning_step", "decline_code", "tried_at",
+         "next_attempt_at", "waits_for_method"),
+        (_CUSTOMER,),
+    ),
+    Listing(
+        "disputes", "Disputes", _disputes,
+        ("dispute_ref", "status", "account_id", "invoice", "amount_minor", "reason", "due_by", "opened_at"),
+        (_status(DisputeStatus), _CUSTOMER),
+    ),
+    Listing(
+        "events", "Events in", _events,
+        ("type", "status", "object_ref", "tries", "error", "received_at", "handled_at"),
+        (_status(EventStatus), Filter("type", "Type"), Filter("object", "Provider's object")),
+    ),
+    Listing(
+        "outgoing", "Events out", _browse(browsing.list_outbox),
+        ("topic", "object_type", "object_id", "deliveries", "occurred_at", "handed_over_at"),
+        (Filter("topic", "Topic", tuple(Topic)),),
+    ),
+    Listing(
+        "endpoints", "Endpoints", _endpoints,
+        ("endpoint", "status", "target", "waiting", "dead", "streak", "delivered_at"), (),
+    ),
+    Listing(
+        "trail", "Audit trail", _browse(browsing.list_trail),
+        ("happened_at", "actor", "action", "reason", "subject_type", "subject_id"),
+        (Filter("actor", "Who"), Filter("action", "What"), Filter("subject", "About (id)")), has_pages=False,
+    ),
+)  # fmt: skip
+
+
+def add_lists(door: Blueprint, parts: Parts) -> None:
+    """`/console/<list>`, and the same as CSV with `format=csv`."""
+    for listing in LISTINGS:
+        door.add_url_rule(f"/{listing.place}", f"list_{listing.place}", _view(parts, listing))
+
+
+def _view(parts: Parts, listing: Listing) -> Callable[[], Response]:
+    def view() -> Response:
+        given = {each.name: request.args.get(each.name, "").strip()[:200] for each in listing.filters}
+        if request.args.get("format") == "csv":
+            return exported(listing.place, list(_all_rows(parts, listing, given)))
+        with parts.begin() as session:
+            found = listing.read(session, given, request.args.get("before", type=UUID), LIMIT)
+        return page("list.html", title=listing.title, listing=listing, found=found, given=given)
+
+    return view
+
+
+def _all_rows(parts: Parts, listing: Listing, given: Given) -> Iterator[Facts]:
+    before: UUID | None = None
+    for _ in range(_EXPORTED // _STEP):
+        with parts.begin() as session:
+            found = listing.read(session, given, before, _STEP)
+        yield from found.rows
+        before = found.next_before
+        if before is None:
+            return
+
+
+def exported(name: str, rows: list[Facts]) -> Response:
+    """As CSV: amounts in minor units beside their currency, instants in UTC, and no cell that a program would run."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    if rows:
+        writer.writerow(rows[0])
+        writer.writerows([_csv(value) for value in row.values()] for row in rows)
+    response = Response(text.getvalue(), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
+def _csv(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return format_instant(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    # owasp.org, CSV injection: spreadsheets take what begins so for a formula.
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _as_id(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        # Nothing has that id: a list of it is empty.
+        return UUID(int=0) if text else None

@@ -1,0 +1,119 @@
+"""One thing with its whole story: an invoice, an attempt, a subscription, a customer, an event, a dispute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, abort
+from sqlalchemy.exc import NoResultFound
+from sqlalchemy.orm import Session
+
+from billing.flows.parts import Parts
+from billing.queries.operations.customers import show_profile, show_subscription
+from billing.queries.operations.disputes import show_dispute
+from billing.queries.operations.endpoints import show_endpoint
+from billing.queries.operations.events import show_event
+from billing.queries.operations.invoices import show_invoice
+from billing.queries.operations.outgoing import show_outgoing
+from billing.queries.operations.paging import Facts
+from billing.queries.operations.payments import show_payment
+from billing.queries.operations.timeline import timeline
+from billing.queries.operations.trail import trail_of, work_about
+from billing.views.console.rendering import page
+
+_PLACES = {
+    "payments": "payments", "invoices": "invoices", "subscriptions": "subscriptions", "events": "events",
+    "work_items": "items",
+}  # fmt: skip
+"""Where the rows of a part of a page lead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """How one is read, and which of its facts is its name."""
+
+    place: str
+    many: str
+    read: Callable[[Session, UUID], Facts]
+    name: str
+
+
+def _invoice(session: Session, invoice_id: UUID) -> Facts:
+    facts = show_invoice(session, invoice_id)
+    return facts | _about(session, [invoice_id, *(row["id"] for row in facts["payments"])])
+
+
+def _payment(session: Session, payment_id: UUID) -> Facts:
+    facts = show_payment(session, payment_id)
+    others = show_invoice(session, facts["invoice_id"])["payments"]
+    return facts | {"all_attempts_of_the_invoice": others} | _about(session, [payment_id])
+
+
+def _subscription(session: Session, subscription_id: UUID) -> Facts:
+    return show_subscription(session, subscription_id) | _about(session, [subscription_id])
+
+
+def _customer(session: Session, profile_id: UUID) -> Facts:
+    facts = show_profile(session, profile_id)
+    about = [profile_id, *(row["id"] for row in facts["subscriptions"]), *(row["id"] for row in facts["invoices"])]
+    return facts | {"work_items": work_about(session, about)} | {"timeline": timeline(session, profile_id)}
+
+
+def _event(session: Session, event_id: UUID) -> Facts:
+    return show_event(session, event_id) | _about(session, [event_id])
+
+
+def _dispute(session: Session, dispute_id: UUID) -> Facts:
+    return show_dispute(session, dispute_id) | _about(session, [dispute_id])
+
+
+def _endpoint(session: Session, endpoint_id: UUID) -> Facts:
+    return show_endpoint(session, endpoint_id) | _about(session, [endpoint_id])
+
+
+def _about(session: Session, ids: list[UUID]) -> Facts:
+    return {"work_items": work_about(session, ids), "audit_trail": trail_of(session, ids)}
+
+
+THINGS = {
+    each.place: each
+    for each in (
+        Thing("invoices", "Invoices", _invoice, "number"),
+        Thing("payments", "Payments", _payment, "id"),
+        Thing("subscriptions", "Subscriptions", _subscription, "code"),
+        Thing("customers", "Customers", _customer, "account_id"),
+        Thing("events", "Events in", _event, "type"),
+        Thing("outgoing", "Events out", show_outgoing, "topic"),
+        Thing("disputes", "Disputes", _dispute, "dispute_ref"),
+        Thing("endpoints", "Endpoints", _endpoint, "endpoint"),
+    )
+}
+
+
+def add_things(door: Blueprint, parts: Parts) -> None:
+    """`/console/<list>/<id>`."""
+    for thing in THINGS.values():
+        door.add_url_rule(f"/{thing.place}/<uuid:id_>", f"show_{thing.place}", _view(parts, thing))
+
+
+def shown(parts: Parts, place: str, id_: UUID, **more: Any) -> Response:
+    """The page of one thing; `more` goes to the template. 404 where there is none."""
+    thing = THINGS[place]
+    try:
+        with parts.begin() as session:
+            facts = thing.read(session, id_)
+    except (ValueError, NoResultFound):
+        # No row to unpack.
+        abort(404)
+    name = facts.get(thing.name) or "Draft"
+    return page("thing.html", title=str(name), thing=thing, facts=facts, places=_PLACES, id_=id_, **more)
+
+
+def _view(parts: Parts, thing: Thing) -> Callable[[UUID], Response]:
+    def view(id_: UUID) -> Response:
+        return shown(parts, thing.place, id_)
+
+    return view

@@ -1,0 +1,168 @@
+"""Lists, things and search: everything is found, leads on, exports, and shows nothing personal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+from sqlalchemy import text
+
+from billing.flows import endpoints
+from billing.flows.order import Order
+from billing.rules.permission import Role
+from billing.validators.endpoint import NewEndpoint
+from billing.views.console.lists import LISTINGS, exported
+from tests.flows.test_sweeps_read_by_index import _sent, _whole_reads
+from tests.views.console.conftest import House, Person
+
+HOSTILE = "=HYPERLINK('http://evil')<b>"
+
+
+@pytest.fixture
+def lived(house: House) -> House:
+    """A company with something in every list."""
+    acme = house.acme
+    endpoints.add(
+        acme.parts,
+        seller_id=acme.seller_id,
+        new=NewEndpoint(code="shop", target="https://shop.example/hooks", topics=("invoice.*",)),
+        order=Order("root", "the shop wants to hear"),
+    )
+    acme.customer("one")
+    acme.subscribe("one", "one-basic")
+    acme.customer("two", method="pm_card_chargeCustomerFail")
+    acme.subscribe("two", "two-basic")
+    acme.settle()
+    with acme.parts.begin() as session:
+        failing = "UPDATE billing.invoice SET dunning_step = 1, next_attempt_at = '2026-02-03Z' WHERE status = 'open'"
+        session.execute(text(failing))
+    return house
+
+
+@pytest.fixture
+def ada(lived: House) -> Person:
+    return lived.person("ada", Role.ADMIN)
+
+
+def test_every_list_shows_its_rows_each_leads_to_its_page_and_nothing_is_personal(lived: House, ada: Person) -> None:
+    seen = {}
+    for listing in LISTINGS:
+        page = ada.reads(f"/{listing.place}")
+        led = re.findall(rf'href="/console({f"/{listing.place}"}/[0-9a-f-]{{36}})"', page)
+        seen[listing.place] = len(led)
+        for path in led[:2]:
+            page += ada.reads(path)
+        for personal in ("Person one", "one@example.com", "Street 1"):
+            assert personal not in page
+    assert seen["customers"] == seen["subscriptions"] == seen["invoices"] == 2
+    assert min(seen[place] for place in ("payments", "events", "outgoing", "endpoints")) >= 1
+    assert "two" in ada.reads("/dunning")
+    assert "endpoint.add" in ada.reads("/trail?actor=root")
+    assert ada.get(f"/invoices/{lived.acme.seller_id}").status_code == 404
+    assert ada.get(f"/outgoing/{lived.acme.seller_id}").status_code == 404
+
+
+def test_filters_let_through_what_they_say(lived: House, ada: Person) -> None:
+    for path, there, absent in (
+        ("/invoices?status=paid", "ACME-000001", "ACME-000002"),
+        ("/invoices?customer=two", "ACME-000002", "ACME-000001"),
+        ("/payments?status=declined", ">two<", ">one<"),
+        ("/subscriptions?customer=one", "one-basic", "two-basic"),
+        ("/customers?customer=one", ">one<", ">two<"),
+        ("/outgoing?topic=invoice.paid", "invoice.paid", "subscription.created</a>"),
+        ("/trail?subject=nothing", "Nothing that these filters", "endpoint.add"),
+        ("/invoices?customer=nobody", "Nothing that these filters", "ACME-"),
+    ):
+        page = ada.reads(path)
+        main = page[page.index('<div id="list">') :]
+        assert there in main, path
+        assert absent not in main, path
+
+
+def test_a_thing_tells_its_whole_story(lived: House, ada: Person) -> None:
+    with lived.acme.parts.begin() as session:
+        (invoice,) = session.execute(text("SELECT id FROM billing.invoice WHERE status = 'open'")).scalars()
+        (payment,) = session.execute(text("SELECT id FROM billing.payment WHERE status = 'declined'")).scalars()
+        (profile,) = session.execute(text("SELECT id FROM billing.profile WHERE account_id = 'two'")).scalars()
+    page = ada.reads(f"/invoices/{invoice}")
+    for told in (
+        "Lines",
+        "Payments",
+        "Postings",
+        "11.90 EUR",
+        "generic_decline",
+        f"/console/payments/{payment}",
+        "UTC",
+    ):
+        assert told in page
+    assert "All attempts of the invoice" in ada.reads(f"/payments/{payment}")
+    line = ada.reads(f"/customers/{profile}")
+    for told in ("Timeline", "issued", "started", "declined", "payment method"):
+        assert told in line
+
+
+def test_anything_is_found_by_what_it_is_called(lived: House, ada: Person) -> None:
+    names = """
+        SELECT 'invoices', number FROM billing.invoice UNION ALL SELECT 'customers', account_id FROM billing.profile
+        UNION ALL SELECT 'customers', anonymous_id::text FROM billing.profile
+        UNION ALL SELECT 'customers', customer_ref FROM billing.provider_customer
+        UNION ALL SELECT 'subscriptions', code FROM billing.subscription
+        UNION ALL SELECT 'payments', charge_ref FROM billing.payment WHERE charge_ref IS NOT NULL
+        UNION ALL SELECT 'invoices', intent_ref FROM billing.payment_intent
+        UNION ALL SELECT 'events', event_ref FROM billing.provider_event
+        UNION ALL SELECT 'outgoing', id::text FROM billing.outbox
+        UNION ALL SELECT 'payments', id::text FROM billing.payment"""
+    with lived.acme.parts.begin() as session:
+        every = session.execute(text(names)).all()
+    assert len({place for place, _ in every}) == 6
+    for place, name in every[:14]:
+        answer = ada.get("/search", query_string={"q": f" {name} "})
+        assert (answer.status_code, answer.headers["Location"].split("/")[2]) == (303, place), name
+    page = ada.reads("/search?q=%3Cscript%3E")
+    assert "Nothing is called exactly “&lt;script&gt;”" in page
+    assert ada.get("/search", query_string={"q": "99999999999999999999"}).status_code == 200
+
+
+def test_every_list_exports_as_csv_without_a_cell_that_a_spreadsheet_would_run(lived: House, ada: Person) -> None:
+    with lived.acme.parts.begin() as session:
+        session.execute(
+            text("UPDATE billing.profile SET account_id = :name WHERE account_id = 'one'"), {"name": HOSTILE}
+        )
+    for listing in LISTINGS:
+        answer = ada.get(f"/{listing.place}?format=csv")
+        assert (answer.status_code, answer.mimetype) == (200, "text/csv")
+        rows = list(csv.reader(io.StringIO(answer.text)))
+        assert not any(re.match(r"[=+@]|-(?!\d)", value) for row in rows for value in row), listing.place
+    customers = list(csv.DictReader(io.StringIO(ada.get("/customers?format=csv").text)))
+    assert {row["account_id"] for row in customers} == {f"'{HOSTILE}", "two"}
+    (paid,) = csv.DictReader(io.StringIO(ada.get("/invoices?status=paid&format=csv").text))
+    assert (paid["total_minor"], paid["currency"], paid["issued_at"]) == ("1190", "eur", "2026-01-31T00:00:00Z")
+    assert "&lt;b&gt;" in ada.reads("/customers")
+    assert (
+        exported("x", [{"a": "-5", "b": "-1+1", "c": "\t=1"}]).get_data(as_text=True) == "a,b,c\r\n-5,'-1+1,'\t=1\r\n"
+    )
+
+
+def test_settings_are_shown_without_their_secrets_to_who_may(lived: House, ada: Person) -> None:
+    page = ada.reads("/settings")
+    assert "BILLING_CONSOLE_IDLE_MINUTES" in page
+    secret = lived.acme.parts.settings.billing_secret_key
+    assert secret is not None
+    assert secret.get_secret_value() not in page
+    assert "sk_test" not in page
+    vera = lived.person("vera", Role.VIEWER)
+    assert vera.get("/settings").status_code == 403
+    assert "/console/settings" not in vera.reads("/")
+
+
+def test_lists_and_search_read_by_index(lived: House, ada: Person) -> None:
+    asked = """/invoices?status=open /invoices?customer=two /payments?status=declined /payments?customer=two
+        /subscriptions?status=active /dunning /trail?actor=root /events?status=dead
+        /search?q=ACME-000002 /search?q=two /search?q=pi_1"""
+    with _sent() as sent:
+        for path in asked.split():
+            assert ada.get(path).status_code in (200, 303)
+    found = {table for statement, values in sent for table in _whole_reads(lived.acme, statement, values)}
+    assert found == set()
