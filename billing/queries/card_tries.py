@@ -31,6 +31,26 @@ _TRIES = text(
     """  # noqa: S608 (states are our own constants)
 )
 
+# In one order for all, so that no two workers wait for each other.
+_LOCK = text(
+    """
+    SELECT pg_advisory_xact_lock(:kind, card) FROM (
+        SELECT DISTINCT hashtext(account || '/' || fingerprint) AS card
+        FROM unnest(CAST(:accounts AS uuid[]), CAST(:fingerprints AS text[])) AS c (account, fingerprint)
+        ORDER BY card OFFSET 0) AS cards
+    """
+)
+_CARDS_LOCK = 3107
+# Opened by another worker and not sent yet: few, and found among what waits to be looked at within a lease or so.
+_OPENED = text(
+    """
+    SELECT o.provider_account_id AS account, o.card_fingerprint AS fingerprint, o.opened_at
+    FROM billing.payment o
+    WHERE o.status = 'prepared' AND o.next_check_at > clock_timestamp() - interval '1 day'
+      AND o.next_check_at < clock_timestamp() + interval '1 hour' AND o.card_fingerprint = ANY(:fingerprints)
+    """
+)
+
 
 class Carded(Protocol):
     """A method, or what was read of one."""
@@ -50,7 +70,10 @@ def card_of(method: PaymentMethod | Carded | None) -> Card | None:
 
 
 def tries_of_cards(session: Session, *, cards: Collection[Card], now: datetime) -> CardTries:
-    """Each card's latest tries, over all invoices and methods, as many as any network counts."""
+    """Each card's latest tries, over all invoices and methods, as many as any network counts.
+
+    The cards are locked until the transaction ends: whoever asks meanwhile counts what is opened in it.
+    """
     tries: CardTries = defaultdict(list)
     if not cards:
         return tries
@@ -61,6 +84,9 @@ def tries_of_cards(session: Session, *, cards: Collection[Card], now: datetime) 
         "since": now - LONGEST,
         "most": MOST,
     }
+    session.execute(_LOCK, values | {"kind": _CARDS_LOCK})
     for row in session.execute(_TRIES, values):
         tries[row.account, row.fingerprint].append(Sent(row.first_sent_at, answered=row.status == "declined"))
+    for row in session.execute(_OPENED, values):
+        tries[row.account, row.fingerprint].append(Sent(row.opened_at, answered=False))
     return tries

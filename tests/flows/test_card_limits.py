@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
+from billing.commands.payment.open import open_payments
+from billing.db.clock import wall_now
 from billing.flows import collection, operating
 from billing.flows.charging import charge_once
 from billing.flows.order import Order
 from billing.kernel.errors import Refused
 from billing.models import Invoice
 from billing.queries import card_tries
+from billing.queries.collection import load_due
 from billing.queries.operations.invoices import show_invoice
 from billing.validators.seller import SellerPolicy
 from tests.flows.company import START, Company, company
@@ -168,6 +174,37 @@ def test_retries_of_one_slice_count_each_other_and_one_statement_reads_them_all(
     acme.settle()
     waiting = [each for each in acme.invoices() if each.card_limit_until is not None]
     assert [each.next_attempt_at for each in waiting] == [START + 20 * DAY] * 3
+
+
+def test_two_workers_at_once_do_not_pass_the_limit_together(acme: Company) -> None:
+    failing(acme, before=12)
+    acme.customer("a2", method=FUNDS)
+    acme.subscribe("a2", "s2")
+    acme.settle()
+    at = START + 3 * DAY
+    acme.set_clock(at)
+    first, second = [each.id for each in acme.invoices() if each.status == "open"]
+
+    def open_one(session: Session, invoice_id: UUID) -> None:
+        due = load_due(session, invoices=[invoice_id], now=at)
+        open_payments(session, due, now=at, wall=wall_now(session), lease_s=60)
+
+    def other_worker() -> None:
+        with acme.parts.begin() as session:
+            open_one(session, second)
+
+    other = Thread(target=other_worker)
+    with acme.parts.begin() as session:
+        open_one(session, first)
+        other.start()
+        until = time.monotonic() + 20
+        while other.is_alive() and time.monotonic() < until:
+            if session.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
+                break
+    other.join()
+    opened = [each.invoice_id for each in acme.payments() if each.status == "prepared"]
+    assert opened == [first]
+    assert next(each for each in acme.invoices() if each.id == second).card_limit_until is not None
 
 
 def test_the_count_reads_an_index_of_its_own(acme: Company) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import resource
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
+from billing.commands.slice.cut import cut
 from billing.db.clock import wall_now
 from billing.flows import audit, renewal
 from billing.flows.audit_report import Report as Audit
 from billing.flows.parts import Parts
 from billing.kernel import garbage
+from billing.models import Profile
 from billing.sandbox.bench.company import DUE, seed, set_clock, settle
 from billing.sandbox.bench.figures import Json, Report
-from billing.sandbox.bench.scratch import Scratch, cut_slices, parts_of, scratch
+from billing.sandbox.bench.multiplying import TABLES, multiply
+from billing.sandbox.bench.scratch import Scratch, parts_of, scratch
 from billing.sandbox.embedded import start
 from billing.sandbox.environment import place_of
 
@@ -99,58 +105,75 @@ class Timed:
     seconds: float
 
 
-def run(*, invoices: int, recent: int, report: Report) -> None:
-    """Seed, then time the whole audit, that of nothing new, and that of `recent` new invoices, each paid."""
+def run(*, invoices: int, recent: int, copies: int, report: Report) -> None:
+    """Seed, then time the whole audit, that of nothing new, and that of `recent` new invoices, each paid.
+
+    With `copies` the invoices are first multiplied by one more than that, and what is recent is timed alone.
+    """
     servers = start(place_of("bench").root)
     try:
         with scratch(servers) as made:
             report.progress(f"seeding {invoices + recent:,} subscriptions ...")
             seed(made.engine, made.keyring, due=invoices + recent, total=invoices + recent)
-            figures = _measure(made, invoices=invoices, recent=recent, report=report)
+            figures = _measure(made, invoices=invoices, recent=recent, copies=copies, report=report)
     finally:
         servers.remove()
     report.end(figures)
 
 
-def _measure(made: Scratch, *, invoices: int, recent: int, report: Report) -> Json:
+def _measure(made: Scratch, *, invoices: int, recent: int, copies: int, report: Report) -> Json:
     set_clock(made.engine, DUE)
     with parts_of(made) as parts:
         garbage.settle()  # As every worker does.
+        with parts.begin() as session:
+            members = list(session.scalars(select(Profile.id).order_by(Profile.id)))
         report.progress(f"billing and paying {invoices:,} of them ...")
-        _bill_and_pay(parts, made.engine, first=0, most=invoices)
-        settle(made.engine, _TABLES)
+        _bill_and_pay(parts, made.engine, members[:invoices])
+        if copies:
+            report.progress(f"and {copies} times as many by copying ...")
+            multiply(made.engine, times=copies)
+        settle(made.engine, TABLES if copies else _TABLES)
         since = _now(parts)
-        _bill_and_pay(parts, made.engine, first=invoices, most=recent)
+        _bill_and_pay(parts, made.engine, members[invoices:])
         new = _timed(parts, since=since)
         nothing = _timed(parts, since=_now(parts))
-        whole = _timed(parts, since=None)
+        whole = None if copies else _timed(parts, since=None)
+    there = invoices * (copies + 1) + recent
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows = (
-        (f"everything: {invoices + recent:,} invoices", whole),
-        (f"{recent:,} new invoices, billed and paid", new),
-        ("nothing new", nothing),
+        *(((f"everything: {there:,} invoices", whole),) if whole else ()),
+        (f"{recent:,} new invoices among {there:,}, billed and paid", new),
+        (f"nothing new among {there:,}", nothing),
     )
     report.table(
         "The audit",
         ("what is looked at", "seconds", "violations"),
         [(name, f"{each.seconds:.2f}", str(each.report.found)) for name, each in rows],
     )
-    for each in whole.report.violations[:3]:
+    first = whole or new
+    for each in first.report.violations[:3]:
         report.line(f"{each.code} {each.subject_type} {each.subject_id}: {each.detail}")
-    slowest = sorted(whole.report.checked, key=lambda each: -each.seconds)[:5]
-    report.line("slowest of the whole: " + ", ".join(f"{each.code} {each.seconds:.1f} s" for each in slowest))
+    slowest = sorted(first.report.checked, key=lambda each: -each.seconds)[:5]
+    report.line("slowest of the first: " + ", ".join(f"{each.code} {each.seconds:.1f} s" for each in slowest))
+    report.line(f"peak memory of the process: {peak_mb:.0f} MB")
+    named = {"whole": whole, "recent_invoices": new, "nothing_new": nothing}
     return {
-        "invoices": invoices + recent,
+        "invoices": there,
         "recent": recent,
+        "peak_mb": round(peak_mb),
         **{
             name: {"seconds": round(each.seconds, 2), "violations": each.report.found}
-            for name, each in (("whole", whole), ("recent_invoices", new), ("nothing_new", nothing))
+            for name, each in named.items()
+            if each is not None
         },
     }
 
 
-def _bill_and_pay(parts: Parts, engine: Engine, *, first: int, most: int) -> None:
-    """Bill the next `most` that are due, by the engine's own flow; pay them by plain SQL."""
-    for slice_id in cut_slices(parts, engine, first=first, most=most, size=parts.settings.billing_slice_size):
+def _bill_and_pay(parts: Parts, engine: Engine, members: Sequence[UUID]) -> None:
+    """Bill these customers by the engine's own flow; pay them by plain SQL."""
+    with parts.begin() as session:
+        slices = cut(session, kind="renewals", members=members, size=parts.settings.billing_slice_size)
+    for slice_id in slices:
         renewal.bill(parts, slice_id)
     with engine.begin() as connection:
         for statement in _PAY:
