@@ -24,12 +24,16 @@ from billing.queries.standing import load_standing
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The invoice, what is owed on it no more (minor units), and the number of the note, if one was issued."""
+    """The invoice, what is credited or written off of it, and the number of the note, if one was issued.
+
+    Minor units. `given_up_minor` is written off beside what the note credits.
+    """
 
     number: str
     amount_minor: int
     currency: str
     note: str | None
+    given_up_minor: int = 0
 
 
 def write_off_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
@@ -47,26 +51,28 @@ def write_off_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
 def credit_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
     """What the dispute has taken was not owed: a credit note takes back revenue and tax.
 
-    Raises as `write_off_loss`, and `Refused` (`credit_exceeds_invoice`) where a part of it was credited before.
+    What had been credited before is in the customer's balance as well as in their hands: that part is written off.
+    Raises as `write_off_loss`, and `Refused` (`credit_exceeds_invoice`) where all of it had been.
     """
     with carry_out(parts, order) as session:
         dispute, invoice = _held(session, dispute_id)
         most = creditable_loss(session, invoice, reopened_minor=dispute.reopened_minor)
-        if most < dispute.reopened_minor:
-            mend = f"at most {max(most, 0)} can be credited, the rest was before; write the loss off"
+        if most < 1:
+            mend = "all of the document was credited before; write the loss off"
             raise Refused(Fault("dispute", "credit_exceeds_invoice", mend))
         now = parts.clock.now(session)
         standing = load_standing(session, profiles=[invoice.profile_id], only=[], held=True)
         document = credit_note(
             invoice,
-            amount_minor=dispute.reopened_minor,
+            amount_minor=most,
             earlier=notes_of(session, invoice.id),
             parties=open_parties(parts, standing)[invoice.profile_id],
             counter=Account.RECEIVABLE,
         )
         (issued,) = issue_documents(parts, session, [document], wallet=Wallet({}, {}), now=now)
-        credited(session, dispute=dispute, now=now)
-        made = Decided(invoice.number or "invoice", dispute.reopened_minor, invoice.currency, issued.number)
+        credited(session, dispute=dispute, invoice=invoice, amount_minor=most, now=now)
+        given_up = dispute.reopened_minor - most
+        made = Decided(invoice.number or "invoice", most, invoice.currency, issued.number, given_up)
         return _noted(parts, session, order, dispute, made)
 
 
@@ -92,6 +98,6 @@ def _noted(parts: Parts, session: Session, order: Order, dispute: Dispute, made:
         subject_id=dispute.id,
         seller_id=dispute.seller_id,
         before={"status": dispute.status},
-        after=after | ({"credit_note": made.note} if made.note else {}),
+        after=after | ({"credit_note": made.note, "written_off_minor": made.given_up_minor} if made.note else {}),
     )
     return made

@@ -86,5 +86,7 @@ def _decide(name: str, act: Callable[[Parts, UUID], Decided], order: Order, *, a
     decided = act(made, id_)
     amount = format_minor(decided.amount_minor, decided.currency)
     told = f"{amount} are credited by {decided.note}" if decided.note else f"{amount} are written off"
+    if decided.given_up_minor:
+        told += f", {format_minor(decided.given_up_minor, decided.currency)} had been before and are written off"
     done = Done(id_, f"dispute of {decided.number}", changed=True, told=told)
     tell_done([done], dry_run=order.dry_run, as_json=as_json, nothing="")

@@ -127,14 +127,25 @@ def test_a_loss_is_credited_by_a_note_that_takes_revenue_and_tax_back(acme: Comp
     assert acme.violations() == ()
 
 
-def test_a_loss_is_not_credited_beyond_what_was_credited_before(acme: Company, paid: Invoice) -> None:
+def test_what_of_a_loss_had_been_credited_before_is_written_off_beside_the_note(acme: Company, paid: Invoice) -> None:
     credit(acme.parts, paid.id, amount_minor=600, order=ORDER)
+    _end(acme, _open(acme), "lost")
+    made = disputing.credit_loss(acme.parts, _dispute(acme).id, order=ORDER)
+    assert (made.amount_minor, made.given_up_minor, made.note) == (590, 600, "ACME-CN-000002")
+    assert _books(acme) == {"write_off": 600}
+    assert acme.credit(paid.profile_id) == 600
+    assert (acme.account("deferred_revenue"), acme.account("tax_payable")) == (0, 0)
+    assert sum(each.tax_minor for each in acme.invoices()[1:]) == paid.tax_minor
+    assert acme.violations() == ()
+
+
+def test_a_loss_of_what_was_credited_whole_is_written_off_and_not_credited_again(acme: Company, paid: Invoice) -> None:
+    credit(acme.parts, paid.id, order=ORDER)
     _end(acme, _open(acme), "lost")
     with pytest.raises(Refused) as refusal:
         disputing.credit_loss(acme.parts, _dispute(acme).id, order=ORDER)
-    assert (refusal.value.code, "590" in refusal.value.faults[0].mend) == ("credit_exceeds_invoice", True)
-    assert [each.total_minor for each in acme.invoices()] == [1190, 600]
-    assert disputing.write_off_loss(acme.parts, _dispute(acme).id, order=ORDER).amount_minor == 1190
+    assert refusal.value.code == "credit_exceeds_invoice"
+    disputing.write_off_loss(acme.parts, _dispute(acme).id, order=ORDER)
     assert acme.violations() == ()
 
 

@@ -24,6 +24,21 @@ def require_undecided(dispute: Dispute) -> None:
 
 def write_off(session: Session, *, dispute: Dispute, invoice: Invoice, now: datetime) -> None:
     """Dr write-off, Cr receivable. The caller holds both rows."""
+    _give_up(session, dispute, invoice, dispute.reopened_minor, now)
+    _decided(session, dispute, "write_off", now)
+
+
+def credited(session: Session, *, dispute: Dispute, invoice: Invoice, amount_minor: int, now: datetime) -> None:
+    """Its credit note over `amount_minor` is issued: Dr deferred revenue and tax, Cr receivable.
+
+    What of the reopened debt is more than that had been credited before: the customer has both, and it is given up.
+    """
+    if amount_minor < dispute.reopened_minor:
+        _give_up(session, dispute, invoice, dispute.reopened_minor - amount_minor, now)
+    _decided(session, dispute, "credit_note", now)
+
+
+def _give_up(session: Session, dispute: Dispute, invoice: Invoice, amount_minor: int, now: datetime) -> None:
     post(
         session,
         kind="dispute_write_off",
@@ -33,15 +48,9 @@ def write_off(session: Session, *, dispute: Dispute, invoice: Invoice, now: date
         payment_id=dispute.payment_id,
         charge_ref=dispute.charge_ref,
         currency=invoice.currency,
-        sides=((Account.WRITE_OFF, dispute.reopened_minor), (Account.RECEIVABLE, -dispute.reopened_minor)),
+        sides=((Account.WRITE_OFF, amount_minor), (Account.RECEIVABLE, -amount_minor)),
         now=now,
     )
-    _decided(session, dispute, "write_off", now)
-
-
-def credited(session: Session, *, dispute: Dispute, now: datetime) -> None:
-    """Its credit note is issued: Dr deferred revenue and tax, Cr receivable."""
-    _decided(session, dispute, "credit_note", now)
 
 
 def _decided(session: Session, dispute: Dispute, decision: str, now: datetime) -> None:
