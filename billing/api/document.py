@@ -53,7 +53,7 @@ def _operation(each: Operation, names: Any, schemas: dict[str, Any]) -> dict[str
             str(each.status): {
                 "description": "Done",
                 "headers": _RATE | (_REPLAYED if each.changes else {}),
-                "content": {"application/json": {"schema": names[each.answer, "serialization"]}},
+                "content": _content(each, names),
             },
             **{str(status): _problem(names, said) for status, said in _problems(each).items()},
         },
@@ -62,6 +62,12 @@ def _operation(each: Operation, names: Any, schemas: dict[str, Any]) -> dict[str
         schema = names[each.body, "validation"]
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return made
+
+
+def _content(each: Operation, names: Any) -> dict[str, Any]:
+    if each.media != "application/json":
+        return {each.media: {"schema": {"type": "string", "format": "binary"}}}
+    return {each.media: {"schema": names[each.answer, "serialization"]}}
 
 
 def _of_path(each: Operation) -> list[dict[str, Any]]:

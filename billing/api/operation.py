@@ -42,6 +42,9 @@ class Operation:
     body_limit: int = 64 * 1024
     """Bytes."""
 
+    media: str = "application/json"
+    """Of the answer; where it is another, `act` returns bytes."""
+
     @property
     def changes(self) -> bool:
         """Whether an `Idempotency-Key` is needed."""
@@ -79,6 +82,10 @@ class Call:
     def order(self, tell: Callable[[Session], Shape], *, reason: str | None = None) -> Order:
         """The order to hand to a flow: answered by `tell`, within the transaction of its effect."""
         return Order(actor=self.actor, reason=reason or BY_REQUEST, once=self.once(tell), expected_version=self.version)
+
+    def bare_order(self, reason: str) -> Order:
+        """Who asks, and why, for what is done within `do`."""
+        return Order(actor=self.actor, reason=reason, expected_version=self.version)
 
     def once(self, tell: Callable[[Session], Shape]) -> Once:
         """This request, under its key, answered by `tell`."""

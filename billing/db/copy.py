@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from billing.db.base import SCHEMA
+from billing.db.session import as_owner
 
 
 def driver(session: Session) -> Connection[tuple[object, ...]]:
@@ -53,6 +54,7 @@ def copy_rows(
         return
     connection = driver(session)
     with (
+        as_owner(session),
         told_alike(connection),
         connection.cursor() as writing,
         writing.copy(f"COPY {schema}.{table} ({', '.join(columns)}) FROM STDIN") as copy,

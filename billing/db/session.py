@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 
 from billing.db.alive import keep_alive
 from billing.kernel.ids import keep_to
+
+SELLER = "billing.seller"
+"""Key in `Session.info`, and the server's setting: the one seller whose rows a session sees (DECISIONS 9)."""
+SELLERS_ROLE = "billing_seller"
+"""Whom row-level security concerns. The owner of the tables, which sweeps use, sees all."""
 
 _SERVER_OPTIONS = (
     "-c TimeZone=UTC -c statement_timeout=60000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
@@ -53,3 +61,38 @@ def _go_by_its_clock(connection: Any, _: object) -> None:
 def sessions(engine: Engine, info: dict[str, Any] | None = None) -> sessionmaker[Session]:
     """A session factory whose sessions carry `info` (the transport of after-commit messages)."""
     return sessionmaker(engine, expire_on_commit=False, info=info or {})
+
+
+def for_seller(of_all: sessionmaker[Session], seller_id: UUID) -> sessionmaker[Session]:
+    """The same sessions, behind the second wall: a query that forgets its filter finds no other seller's row."""
+    info = {**of_all.kw["info"], SELLER: seller_id}
+    return sessionmaker(of_all.kw["bind"], expire_on_commit=False, info=info)
+
+
+def is_walled(session: Session) -> bool:
+    """Whether the server can set the role at all: it exists, and we may take it."""
+    found = text("SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = :role")
+    return bool(session.scalar(found, {"role": SELLERS_ROLE}))
+
+
+_ENTER = text("SELECT set_config('role', :role, true), set_config('billing.seller', :seller, true)")
+_STEP_OUT = text("SELECT set_config('role', 'none', true)")
+
+
+@event.listens_for(Session, "after_begin")
+def _wall(session: Session, _: SessionTransaction, connection: Connection) -> None:
+    seller = session.info.get(SELLER)
+    if seller is not None:
+        connection.execute(_ENTER, {"role": SELLERS_ROLE, "seller": str(seller)})
+
+
+@contextmanager
+def as_owner(session: Session) -> Iterator[None]:
+    """Step out from behind the wall for one statement that the server doesn't run there: COPY FROM."""
+    seller = session.info.get(SELLER)
+    if seller is None:
+        yield
+        return
+    session.execute(_STEP_OUT)
+    yield
+    session.execute(_ENTER, {"role": SELLERS_ROLE, "seller": str(seller)})

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.commands.expected_version import require_version
 from billing.commands.invoice import correct
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.note import credit_note
@@ -52,6 +53,7 @@ def _credit_paid(parts: Parts, invoice_id: UUID, amount_minor: int | None, order
     with carry_out(parts, order) as session:
         lock_profile(session, session.get_one(Invoice, invoice_id).profile_id)
         invoice = lock_invoice(session, invoice_id)
+        require_version(invoice, order.expected_version)
         amount = _take(session, invoice, amount_minor, most=invoice.total_minor)
         number = _issue(parts, session, invoice, amount, Account.CUSTOMER_CREDIT)
         before = invoice.amount_returned_minor

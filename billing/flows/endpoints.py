@@ -47,43 +47,58 @@ class Secret:
     secret: str
 
 
-def add(parts: Parts, *, seller_id: UUID, new: NewEndpoint, order: Order) -> Secret:
-    """A new endpoint. Raises `Refused`: the faults of `check_new_endpoint`, `endpoint_code_taken`."""
+def require_possible(parts: Parts, new: NewEndpoint) -> None:
+    """Raise `Refused` with every fault that can be seen without the database."""
     settings = parts.settings
     topics = [topic for topic in Topic if topic is not Topic.ENDPOINT_TEST]
     check_new_endpoint(new, topics=topics, subscribers=settings.subscribers, plain=bool(settings.endpoint_networks))
+
+
+def add(parts: Parts, *, seller_id: UUID, new: NewEndpoint, order: Order) -> Secret:
+    """A new endpoint. Raises `Refused`: the faults of `check_new_endpoint`, `endpoint_code_taken`."""
+    require_possible(parts, new)
     with carry_out(parts, order) as session:
-        endpoint, secret = create_endpoint(session, parts.keyring, seller_id=seller_id, new=new)
-        _note(
-            parts,
-            session,
-            order,
-            endpoint,
-            action="endpoint.add",
-            before={},
-            after={"target": new.target, "topics": endpoint.topics},
-        )
-        told = "added; it hears of what happens from now on"
-        return Secret(Done(endpoint.id, endpoint.code, changed=True, told=told), secret)
+        return add_within(parts, session, seller_id=seller_id, new=new, order=order)
+
+
+def add_within(parts: Parts, session: Session, *, seller_id: UUID, new: NewEndpoint, order: Order) -> Secret:
+    """As `add`, of one that is possible, in the caller's transaction."""
+    endpoint, secret = create_endpoint(session, parts.keyring, seller_id=seller_id, new=new)
+    _note(
+        parts,
+        session,
+        order,
+        endpoint,
+        action="endpoint.add",
+        before={},
+        after={"target": new.target, "topics": endpoint.topics},
+    )
+    told = "added; it hears of what happens from now on"
+    return Secret(Done(endpoint.id, endpoint.code, changed=True, told=told), secret)
 
 
 def rotate(parts: Parts, endpoint_id: UUID, *, keep_hours: int, order: Order) -> Secret:
     """A new secret; the former one signs beside it for so long. Raises as `rotate_secret` does."""
     with carry_out(parts, order) as session:
-        endpoint = lock_endpoint(session, endpoint_id)
-        wall = wall_now(session)
-        secret = rotate_secret(session, parts.keyring, endpoint=endpoint, keep_hours=keep_hours, wall=wall)
-        _note(
-            parts,
-            session,
-            order,
-            endpoint,
-            action="endpoint.rotate",
-            before={},
-            after={"former_kept_hours": keep_hours},
-        )
-        told = f"it has a new secret; the former one signs too for {keep_hours} h"
-        return Secret(Done(endpoint.id, endpoint.code, changed=True, told=told), secret)
+        return rotate_within(parts, session, endpoint_id, keep_hours=keep_hours, order=order)
+
+
+def rotate_within(parts: Parts, session: Session, endpoint_id: UUID, *, keep_hours: int, order: Order) -> Secret:
+    """As `rotate`, in the caller's transaction."""
+    endpoint = lock_endpoint(session, endpoint_id)
+    wall = wall_now(session)
+    secret = rotate_secret(session, parts.keyring, endpoint=endpoint, keep_hours=keep_hours, wall=wall)
+    _note(
+        parts,
+        session,
+        order,
+        endpoint,
+        action="endpoint.rotate",
+        before={},
+        after={"former_kept_hours": keep_hours},
+    )
+    told = f"it has a new secret; the former one signs too for {keep_hours} h"
+    return Secret(Done(endpoint.id, endpoint.code, changed=True, told=told), secret)
 
 
 def contact(parts: Parts, endpoint_id: UUID, *, address: str | None, order: Order) -> Done:

@@ -10,6 +10,7 @@ from typing import Protocol
 from sqlalchemy.exc import DBAPIError
 
 from billing.db.migrate import head, require_current
+from billing.db.session import SELLERS_ROLE, is_walled
 from billing.flows.parts import Parts
 from billing.flows.start import pin
 from billing.kernel.clock import format_instant
@@ -56,6 +57,8 @@ def examine(parts: Parts, broker: Callable[[], BrokerView]) -> Iterator[Line]:
     database = _database(parts)
     yield database
     migrated = database.state is State.OK
+    if migrated:
+        yield _second_wall(parts)
     yield from _broker(broker)
     yield from _providers(parts, migrated=migrated)
     yield _mail(parts)
@@ -70,6 +73,14 @@ def _mail(parts: Parts) -> Line:
     if parts.settings.smtp_url is None:
         return Line("mail", State.NOTE, "no SMTP_URL: what customers are told leaves as events alone")
     return Line("mail", State.OK, f"leaves as {parts.settings.smtp_from}")
+
+
+def _second_wall(parts: Parts) -> Line:
+    with parts.begin() as session:
+        if is_walled(session):
+            return Line("row-level security", State.OK, f"the API sees one seller's rows, as {SELLERS_ROLE}")
+    told = f"the role {SELLERS_ROLE} is missing, so the API acts without a second wall; docs/run.md says how to make it"
+    return Line("row-level security", State.NOTE, told)
 
 
 def _database(parts: Parts) -> Line:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from billing.commands.expected_version import require_version
 from billing.commands.invoice.retry import retry_invoice as put_due
 from billing.commands.provider_event.replay import lock_event
 from billing.commands.provider_event.replay import replay_event as put_back
@@ -38,6 +39,7 @@ def retry_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Done:
     """
     with carry_out(parts, order) as session:
         invoice = lock_invoice(session, invoice_id)
+        require_version(invoice, order.expected_version)
         before = _of_invoice(invoice)
         changed = put_due(session, invoice_id=invoice_id, now=parts.clock.now(session), wall=wall_now(session))
         note(

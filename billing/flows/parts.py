@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from billing.commands.provider_rate.rows import Limits
 from billing.db.clock import Clock
+from billing.db.session import for_seller
 from billing.flows.metered import Metered
 from billing.flows.permits import Permits
 from billing.models import ProviderAccount
@@ -33,6 +34,8 @@ class Parts:
     """(provider, account code) → its adapter, unmetered. Raises `Refused` (`provider_not_configured`)."""
     transport: Transport | None = None
     """To the broker, for what must not be lost; nudges go by `queue.buffer.after_commit`."""
+    unwalled: Parts | None = None
+    """Of parts that act for one seller: those that act for all, for what is no seller's, such as permits."""
     permits: dict[UUID, Permits] = field(default_factory=dict)
     """By provider account: this process's share of the calls that it may be sent."""
 
@@ -42,11 +45,17 @@ class Parts:
         with self.sessions.begin() as session:
             yield session
 
+    def for_seller(self, seller_id: UUID) -> Parts:
+        """The same, seeing and writing rows of this seller alone: for doors that act for one."""
+        return replace(self, sessions=for_seller(self.sessions, seller_id), unwalled=self)
+
     def provider(self, account_id: UUID, *, rank: Rank = Rank.RECONCILE) -> Metered:
         """The adapter of a provider account row, for calls of this rank: the only way to one that sends requests.
 
         Whoever says no rank gives way to all.
         """
+        if self.unwalled is not None:
+            return self.unwalled.provider(account_id, rank=rank)
         permits = self.permits.get(account_id) or self._meet(account_id)
         return Metered(self.provider_for(*permits.names), permits, rank)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from billing.commands.expected_version import require_version
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.issue import Issued
 from billing.commands.invoice.note import refund_note
@@ -60,6 +61,7 @@ def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, o
             raise Refused(Fault("invoice", "invoice_not_found", "give the number or the id of an invoice"))
         lock_profile(session, found.profile_id)
         invoice = lock_invoice(session, invoice_id)
+        require_version(invoice, order.expected_version if order else None)
         now = parts.clock.now(session)
         paid = paid_by(session, invoice.id)
         earlier = notes_of(session, invoice.id)

@@ -40,7 +40,11 @@ from billing.models.usage_record import UsageRecord
 from billing.models.waiting_line import WaitingLine
 from billing.models.work_item import WorkItem
 
+# Last: it reads every table.
+from billing.models.policies import POLICIES  # isort: skip
+
 __all__ = [
+    "POLICIES",
     "TRIGGERS",
     "Account",
     "ApiAnswer",

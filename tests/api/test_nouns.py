@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
+from billing.flows import braking
+from billing.flows.order import Order
+from billing.queries.brakes import BrakeKind
 from tests.api.program import Program, anna, basic
 from tests.flows.company import Company
 
@@ -80,3 +83,112 @@ def test_lists_go_on_where_they_ended_whatever_is_added_meanwhile(acme: Company,
     assert shop.refused("GET", "/invoices?after=nonsense") == (422, "not_a_cursor")
     newest = shop.ok("GET", "/invoices?status=open")["data"][0]
     assert shop.ok("GET", f"/invoices?profile_id={newest['profile_id']}")["data"] == [newest]
+
+
+def test_what_is_sold_is_set_up_and_used(acme: Company, shop: Program) -> None:
+    code = f"p-{uuid4()}"
+    shop.ok("POST", "/products", {"code": code, "name": "Calls"})
+    price = {
+        "code": code, "product": code, "currency": "eur", "interval": "month", "usage": "sum", "model": "graduated",
+        "tiers": [{"up_to": "1000", "unit": "0"}, {"up_to": None, "unit": "0.25", "flat": "100"}],
+    }  # fmt: skip
+    made = shop.ok("POST", "/prices", price)
+    assert made["tiers"][1] == {"up_to": None, "unit": "0.25", "flat": "100"}
+    assert shop.ok("GET", f"/prices/{made['id']}") == made
+    assert shop.refused("POST", "/prices", price) == (409, "price_code_taken")
+    assert shop.refused("POST", "/prices", price | {"tiers": [{"up_to": None, "unit": 0.25}]}) == (422, "not_valid")
+    shop.ok("POST", "/coupons", {"code": code, "percent": "12.5"})
+    customer = anna()
+    shop.ok("POST", "/profiles", customer)
+    subscribe = basic(customer) | {"items": [{"price": code}], "coupon": code}
+    assert shop.ok("POST", "/subscriptions", subscribe)["coupon"] == code
+    records = [{"subscription": subscribe["code"], "price": code, "id": str(n), "quantity": "0.5"} for n in range(300)]
+    assert shop.ok("POST", "/usage", {"records": records}) == {"written": 300, "repeated": 0, "late": 0}
+    assert shop.ok("POST", "/usage", {"records": records[:2]}) == {"written": 0, "repeated": 2, "late": 0}
+    refused = shop.ask("POST", "/usage", {"records": [records[0] | {"price": "none", "id": "x"}]})
+    assert [each["field"] for each in refused.json["faults"]] == ["records.1.price"]
+
+
+def test_money_is_corrected_given_back_and_granted(acme: Company, shop: Program) -> None:
+    customer, why = anna(), {"reason": "asked for"}
+    profile = shop.ok("POST", "/profiles", customer)["id"]
+    granted = shop.ok("POST", f"/profiles/{profile}/credit", why | {"amount_minor": 190, "currency": "eur"})
+    assert granted == {"data": [{"currency": "eur", "amount_minor": 190}]}
+    acme.give_method(UUID(profile), "pm_card_visa")
+    invoice = shop.ok("POST", "/subscriptions", basic(customer))["latest_invoice"]["id"]
+    acme.settle()
+    back = shop.ok("POST", f"/invoices/{invoice}/refund", why | {"amount_minor": 500}, Idempotency_Key=f"r-{invoice}")
+    again = shop.ok("POST", f"/invoices/{invoice}/refund", why | {"amount_minor": 500}, Idempotency_Key=f"r-{invoice}")
+    assert back == again
+    assert [each["amount_minor"] for each in back["refunds"]] == [500]
+    acme.settle()
+    assert shop.ok("GET", f"/refunds/{back['refunds'][0]['id']}")["status"] == "succeeded"
+    assert len(shop.ok("GET", f"/refunds?invoice_id={invoice}")["data"]) == 1
+    (note,) = shop.ok("GET", f"/credit-notes?profile_id={profile}")["data"]
+    assert (note["corrects_id"], note["total_minor"]) == (invoice, 500)
+    charge = why | {"amount_minor": 1000, "currency": "eur", "description": "A visit"}
+    owed = shop.ok("POST", f"/profiles/{profile}/charge", charge)
+    assert owed["total_minor"] == 1190
+    assert (
+        shop.ok("POST", f"/invoices/{owed['id']}/credit", why | {"amount_minor": 90})["amount_remaining_minor"] == 1100
+    )
+    paid = shop.ok("POST", f"/invoices/{owed['id']}/mark-paid", why | {"amount_minor": 100, "reference": "till 3"})
+    assert paid["amount_remaining_minor"] == 1000
+    assert shop.refused("POST", f"/invoices/{owed['id']}/void", why) == (409, "invoice_partly_settled")
+    assert shop.ok("POST", f"/invoices/{owed['id']}/write-off", why)["status"] == "uncollectible"
+    other = shop.ok("POST", f"/profiles/{profile}/charge", charge)
+    assert shop.ok("POST", f"/invoices/{other['id']}/void", why, If_Match=str(other["version"]))["status"] == "void"
+    pdf = shop.ask("GET", f"/invoices/{invoice}/pdf?language=de")
+    assert (pdf.status_code, pdf.mimetype, pdf.data[:5]) == (200, "application/pdf", b"%PDF-")
+    assert not acme.violations()
+
+
+def test_a_payment_method_is_begun_by_the_request_itself(acme: Company, shop: Program) -> None:
+    profile = shop.ok("POST", "/profiles", anna())["id"]
+    begin = {"profile_id": profile, "consent_text_version": "v1", "consent_at": "2026-01-30T10:00:00Z"}
+    begun = shop.ok("POST", "/payment-methods", begin, Idempotency_Key=f"m-{profile}")
+    assert begun["client_secret"].startswith(begun["setup_ref"])
+    assert shop.ok("POST", "/payment-methods", begin, Idempotency_Key=f"m-{profile}") == begun
+    path = f"/payment-methods/{begun['id']}"
+    assert shop.refused("POST", f"{path}/complete") == (409, "setup_not_complete")
+    assert shop.ok("GET", path)["status"] == "pending"
+    acme.give_method(UUID(profile), "pm_card_visa")
+    acme.give_method(UUID(profile), "pm_card_mastercard")
+    listed = shop.ok("GET", f"/payment-methods?profile_id={profile}")["data"]
+    spare = next(each for each in listed if each["status"] == "active" and not each["is_default"])
+    assert shop.ok("POST", f"/payment-methods/{spare['id']}/make-default")["is_default"]
+    assert shop.ok("DELETE", f"/payment-methods/{spare['id']}")["status"] == "detached"
+
+
+def test_events_endpoints_and_work_items_are_in_a_programs_hands(acme: Company, shop: Program) -> None:
+    why = {"reason": "the shop moves"}
+    shop.ok("POST", "/profiles", anna())
+    newest = shop.ok("GET", "/events?limit=1")["data"][0]
+    assert newest["topic"] == "profile.created"
+    assert shop.ok("GET", f"/events/{newest['id']}") == newest
+    add = why | {"code": "shop", "target": "https://shop.example.com/billing", "topics": ["invoice.*"]}
+    made = shop.ok("POST", "/endpoints", add, Idempotency_Key="e")
+    assert made["secret"].startswith("whsec_")
+    assert shop.ok("POST", "/endpoints", add, Idempotency_Key="e") == made
+    path = f"/endpoints/{made['endpoint']['id']}"
+    assert shop.ok("POST", f"{path}/rotate", why)["secret"] != made["secret"]
+    assert shop.ok("POST", f"{path}/off", why)["status"] == "off"
+    assert shop.ok("POST", f"{path}/on", why)["status"] == "on"
+    assert shop.ok("POST", f"{path}/replay", why | {"since": "2026-01-01T00:00Z", "until": "2026-03-01T00:00Z"})
+    ada = Order(actor="ada", reason="a test")
+    braking.stop(acme.parts, BrakeKind.ISSUE, seller_id=acme.seller_id, order=ada)
+    (item,) = shop.ok("GET", "/work-items")["data"]
+    assert item["kind"] == "issuing_stopped"
+    assert shop.refused("POST", f"/work-items/{item['id']}/act", why | {"action": "adopt"}) == (409, "action_not_safe")
+    braking.start(acme.parts, BrakeKind.ISSUE, seller_id=acme.seller_id, order=ada)
+    assert shop.ok("GET", f"/work-items/{item['id']}")["status"] == "resolved"
+
+
+def test_a_brake_on_everything_holds_a_program_too(acme: Company, shop: Program) -> None:
+    profile = shop.ok("POST", "/profiles", anna())["id"]
+    ada = Order(actor="ada", reason="a test")
+    braking.stop(acme.parts, BrakeKind.ISSUE, order=ada)
+    charge = {"reason": "a visit", "amount_minor": 1000, "currency": "eur", "description": "A visit"}
+    assert shop.refused("POST", f"/profiles/{profile}/charge", charge) == (409, "issuing_stopped")
+    braking.start(acme.parts, BrakeKind.ISSUE, order=ada)
+    assert shop.ok("POST", f"/profiles/{profile}/charge", charge)["total_minor"] == 1190

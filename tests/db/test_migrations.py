@@ -31,6 +31,11 @@ CATALOGUE = {
         WHERE c.relnamespace = 'billing'::regnamespace AND NOT t.tgisinternal""",
     "functions": """
         SELECT proname || ' ' || prosrc FROM pg_proc WHERE pronamespace = 'billing'::regnamespace""",
+    "policies": """
+        SELECT c.relname || ' ' || c.relrowsecurity || ' ' || coalesce(p.polname || ' '
+               || pg_get_expr(p.polqual, p.polrelid) || ' ' || p.polroles::text, '-')
+        FROM pg_class c LEFT JOIN pg_policy p ON p.polrelid = c.oid
+        WHERE c.relnamespace = 'billing'::regnamespace AND c.relkind = 'r' AND c.relname <> 'alembic_version'""",
     "storage": """
         SELECT relname || ' ' || coalesce(reloptions::text, '-') FROM pg_class
         WHERE relnamespace = 'billing'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'""",
@@ -73,6 +78,8 @@ def test_migrations_and_metadata_give_the_same_schema(migrated: Connection) -> N
         ("indexes", "DROP INDEX billing.uq_payment_open"),
         ("triggers", "DROP TRIGGER posting_append_only ON billing.posting"),
         ("functions", "CREATE FUNCTION billing.planted() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+        ("policies", "ALTER TABLE billing.invoice DISABLE ROW LEVEL SECURITY"),
+        ("policies", "ALTER POLICY one_seller ON billing.invoice USING (true)"),
         ("storage", "ALTER TABLE billing.invoice RESET (fillfactor)"),
     ],
 )

@@ -1,0 +1,145 @@
+"""`/payment-methods`: begun here, completed by the customer on the provider's form. Card data never comes this way."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from billing.api.operation import Call, Operation, missing
+from billing.api.profiles import shown as shown_profile
+from billing.api.shapes import Id, Instant, Listed, Paging, Shape, Version, facts
+from billing.flows import payment_methods as flow
+from billing.queries.api.payment_methods import payment_methods, the_method
+from billing.queries.payment_method import the_provider_account
+from billing.validators.api_key import Scope
+from billing.validators.payment_method import Consent
+
+
+class MethodBegin(Shape):
+    """The customer's consent to later charges: to which text, when, where."""
+
+    profile_id: Id
+    consent_text_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$")
+    consent_at: Instant
+    consent_channel: Literal["web", "app", "phone", "paper", "import"] = "web"
+    provider: Literal["stripe"] = "stripe"
+    provider_account: str = Field(default="default", pattern="^[a-z0-9_]{1,50}$")
+
+
+class MethodBegun(Shape):
+    """What your page hands to the provider's own form. The secret belongs to this one set-up."""
+
+    id: Id
+    provider: str
+    setup_ref: str
+    client_secret: str
+
+
+class PaymentMethod(Shape):
+    """A method, by what may be shown of it."""
+
+    id: Id
+    profile_id: Id
+    kind: str
+    status: str
+    is_default: bool
+    brand: str | None
+    last4: str | None
+    exp_month: int | None
+    exp_year: int | None
+    wallet: str | None
+    consent_at: Instant
+    created_at: Instant
+    version: Version
+
+
+class MethodQuery(Paging):
+    """Whose methods."""
+
+    profile_id: Id
+
+
+def _shown(session: Session, seller_id: UUID, id_: UUID) -> PaymentMethod:
+    row = the_method(session, seller_id, id_)
+    if row is None:
+        raise missing("payment_method")
+    return facts(PaymentMethod, row)
+
+
+def _begin(call: Call) -> None:
+    given: MethodBegin = call.body
+    with call.parts.begin() as session:
+        shown_profile(session, call.seller_id, given.profile_id)
+        account = the_provider_account(session, provider=given.provider, code=given.provider_account).id
+    started = flow.add(
+        call.parts,
+        profile_id=given.profile_id,
+        provider_account_id=account,
+        consent=Consent(given.consent_text_version, given.consent_at, given.consent_channel),
+        # A repeat after a crash goes on with the set-up that it began.
+        method_id=uuid5(NAMESPACE_URL, f"billing/{call.seller_id}/setup/{call.key}"),
+    )
+    said = MethodBegun(
+        id=started.method_id,
+        provider=started.provider,
+        setup_ref=started.setup_ref,
+        client_secret=started.client_secret,
+    )
+    call.do(lambda _: said)
+
+
+def _complete(call: Call) -> None:
+    _mine(call)
+    flow.complete(call.parts, method_id=call.id)
+    call.do(lambda session: _shown(session, call.seller_id, call.id))
+
+
+def _make_default(call: Call) -> None:
+    _mine(call)
+    flow.make_default(call.parts, method_id=call.id, expected_version=call.version)
+    call.do(lambda session: _shown(session, call.seller_id, call.id))
+
+
+def _remove(call: Call) -> PaymentMethod:
+    _mine(call)
+    flow.remove(call.parts, method_id=call.id, expected_version=call.version)
+    with call.parts.begin() as session:
+        return _shown(session, call.seller_id, call.id)
+
+
+def _show(call: Call) -> PaymentMethod:
+    return _mine(call)
+
+
+def _list(call: Call) -> Listed[PaymentMethod]:
+    wanted: MethodQuery = call.query
+    with call.parts.begin() as session:
+        page = payment_methods(
+            session, call.seller_id, profile_id=wanted.profile_id, after=wanted.after, limit=wanted.limit
+        )
+    return Listed[PaymentMethod](data=[facts(PaymentMethod, row) for row in page.rows], next=page.next)
+
+
+def _mine(call: Call) -> PaymentMethod:
+    with call.parts.begin() as session:
+        return _shown(session, call.seller_id, call.id)
+
+
+OPERATIONS = (
+    Operation("GET", "/payment-methods", "list_payment_methods", "A customer's methods, newest first.", Scope.READ,
+              _list, Listed[PaymentMethod], query=MethodQuery),
+    Operation("POST", "/payment-methods", "begin_payment_method", "Begin a method at the provider.", Scope.WRITE,
+              _begin, MethodBegun, body=MethodBegin, status=201),
+    Operation("GET", "/payment-methods/{id}", "show_payment_method", "One method.", Scope.READ, _show, PaymentMethod),
+    Operation("POST", "/payment-methods/{id}/complete", "complete_payment_method",
+              "Look whether the customer has completed it; the provider's event does so too.", Scope.WRITE, _complete,
+              PaymentMethod),
+    Operation("POST", "/payment-methods/{id}/make-default", "make_default_payment_method",
+              "Charge this one from now on; what is open is tried at once.", Scope.WRITE, _make_default, PaymentMethod,
+              versioned=True),
+    Operation("DELETE", "/payment-methods/{id}", "remove_payment_method", "Charge it no more, here and there.",
+              Scope.WRITE, _remove, PaymentMethod, versioned=True),
+)  # fmt: skip

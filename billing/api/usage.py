@@ -1,0 +1,58 @@
+"""`/usage`: what was used of metered prices, up to 10,000 records a call, all or nothing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from billing.api.operation import Call, Operation
+from billing.api.shapes import Code, ExactText, Instant, Shape
+from billing.commands.usage.record import record_usage
+from billing.validators.api_key import Scope
+from billing.validators.usage import MOST_RECORD_ID, MOST_RECORDS, NewUsage
+
+
+class UsageGiven(Shape):
+    """One record. `id` is yours, unique in the subscription: a repeat is ignored. `used_at` is now unless given."""
+
+    subscription: Code
+    price: Code
+    id: str = Field(min_length=1, max_length=MOST_RECORD_ID, pattern=r"^[^\x00]*$")
+    quantity: ExactText
+    used_at: Instant | None = None
+
+
+class UsageBatch(Shape):
+    """Records of any subscriptions."""
+
+    records: Annotated[list[UsageGiven], Field(min_length=1, max_length=MOST_RECORDS)]
+
+
+class UsageRecorded(Shape):
+    """How many are new, how many were there already, and how many of the new came too late to be billed."""
+
+    written: int
+    repeated: int
+    late: int
+
+
+def _record(call: Call) -> None:
+    batch: UsageBatch = call.body
+    new = [
+        NewUsage(each.subscription, each.price, each.id, Decimal(each.quantity), each.used_at) for each in batch.records
+    ]
+
+    def act(session: Session) -> UsageRecorded:
+        made = record_usage(session, seller_id=call.seller_id, new=new, now=call.parts.clock.now(session))
+        return UsageRecorded(written=made.written, repeated=made.repeated, late=made.late)
+
+    call.do(act)
+
+
+OPERATIONS = (
+    Operation("POST", "/usage", "record_usage", "Record usage, all of it or none.", Scope.WRITE, _record, UsageRecorded,
+              body=UsageBatch, body_limit=4 * 1024 * 1024),
+)  # fmt: skip
