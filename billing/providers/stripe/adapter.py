@@ -17,7 +17,9 @@ from stripe.params import (
 )
 
 from billing.kernel.errors import BillingError, Fault, ProviderUnavailable, Refused
+from billing.providers import reading
 from billing.providers.events import EventFacts, ListedEvent
+from billing.providers.failing import Failure, headers_of
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
 from billing.providers.port import (
     KEY_LIFE_S,
@@ -38,7 +40,7 @@ from billing.providers.port import (
 )
 from billing.providers.stripe import charging, facts, listing, outcomes, signature
 from billing.providers.stripe.amounts import to_provider
-from billing.providers.stripe.failures import Failure, failure_of, headers_of
+from billing.providers.stripe.failures import failure_of
 
 MAX_PAGES = 1000
 """A list that doesn't end within these pages raises: no customer of ours has 100,000 intents."""
@@ -279,7 +281,7 @@ class StripeProvider:
         return self._pages(self._v1.events.list, listing.event, created_from, created_to)
 
     def _pages(
-        self, ask: Callable[..., Any], parse: Callable[[facts.Raw], T], created_from: datetime, created_to: datetime
+        self, ask: Callable[..., Any], parse: Callable[[reading.Raw], T], created_from: datetime, created_to: datetime
     ) -> Iterator[list[T]]:
         return listing.pages(_read, ask, parse, created_from=created_from, created_to=created_to)
 
@@ -328,15 +330,15 @@ def _write(call: Callable[[], T]) -> T:
     return done
 
 
-def _all_pages(page: Callable[[str | None], dict[str, Any]], parse: Callable[[facts.Raw], T]) -> Iterator[T]:
+def _all_pages(page: Callable[[str | None], dict[str, Any]], parse: Callable[[reading.Raw], T]) -> Iterator[T]:
     """Items of all pages, one page in memory at a time; raises rather than end early."""
 
     def read_page(after: str | None) -> tuple[list[T], str | None]:
         raw = page(after)
         rows, more = raw.get("data"), raw.get("has_more")
         if not isinstance(rows, list) or not isinstance(more, bool) or (more and not rows):
-            raise facts.Unreadable("data")
-        return [parse(row) for row in rows], facts.text(rows[-1], "id") if more else None
+            raise reading.Unreadable("data")
+        return [parse(row) for row in rows], reading.text(rows[-1], "id") if more else None
 
     after: str | None = None
     for _ in range(MAX_PAGES):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from billing.kernel.errors import Refused
 from billing.providers.port import (
@@ -20,58 +18,14 @@ from billing.providers.port import (
     SetupFacts,
     SetupStarted,
 )
+from billing.providers.reading import Raw, Unreadable, code, inner, optional, text, whole
 from billing.providers.stripe.amounts import from_provider
-
-Raw = Mapping[str, Any]
-
-_CODE = re.compile(r"[a-z0-9_]{1,64}")
-
-
-class Unreadable(ValueError):
-    """An answer in a shape that Stripe's API does not have. Its text names the field, never a value."""
-
-
-def text(raw: Raw, name: str) -> str:
-    """A non-empty string field. Raises `Unreadable`."""
-    value = raw.get(name)
-    if not isinstance(value, str) or not value:
-        raise Unreadable(name)
-    return value
-
-
-def whole(raw: Raw, name: str) -> int:
-    """An integer field. Raises `Unreadable`."""
-    value = raw.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Unreadable(name)
-    return value
-
-
-def inner(raw: Raw, name: str) -> Raw:
-    """An object field; empty where Stripe gives null or leaves it out."""
-    value = raw.get(name)
-    return value if isinstance(value, Mapping) else {}
-
-
-def optional(raw: Raw, name: str) -> str | None:
-    """A string field, or None where it is null, empty or missing."""
-    value = raw.get(name)
-    return value if isinstance(value, str) and value else None
 
 
 def reference(raw: Raw, name: str) -> str | None:
     """The id in a field that holds an id, an expanded object or null."""
     value = raw.get(name)
     return optional(value, "id") if isinstance(value, Mapping) else optional(raw, name)
-
-
-def code(raw: Raw, *names: str) -> str | None:
-    """The first of these fields that holds a machine code; free text is never taken for one."""
-    for name in names:
-        value = raw.get(name)
-        if isinstance(value, str) and _CODE.fullmatch(value):
-            return value
-    return None
 
 
 def moment(raw: Raw, name: str = "created") -> datetime:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
 
+from billing.providers import reading
 from billing.providers.events import ListedEvent
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
 from billing.providers.port import PAGE
@@ -21,7 +22,7 @@ Read = Callable[[Callable[[], Any]], Any]
 def pages(
     read: Read,
     ask: Callable[[dict[str, Any]], Any],
-    parse: Callable[[facts.Raw], T],
+    parse: Callable[[reading.Raw], T],
     *,
     created_from: datetime,
     created_to: datetime,
@@ -37,8 +38,8 @@ def pages(
             raw = ask(params).to_dict()
             rows, more = raw.get("data"), raw.get("has_more")
             if not isinstance(rows, list) or not isinstance(more, bool) or (more and not rows):
-                raise facts.Unreadable("data")
-            return [parse(row) for row in rows], facts.text(rows[-1], "id") if more else None
+                raise reading.Unreadable("data")
+            return [parse(row) for row in rows], reading.text(rows[-1], "id") if more else None
 
         items, after = read(one_page)
         yield items
@@ -46,10 +47,10 @@ def pages(
             return
 
 
-def charge(raw: facts.Raw) -> ListedCharge:
+def charge(raw: reading.Raw) -> ListedCharge:
     """A charge as a list shows it. Raises `Unreadable`."""
     known = facts.charge_facts(raw)
-    metadata = facts.inner(raw, "metadata")
+    metadata = reading.inner(raw, "metadata")
     return ListedCharge(
         charge_ref=known.charge_ref,
         status=known.status,
@@ -60,19 +61,19 @@ def charge(raw: facts.Raw) -> ListedCharge:
         intent_ref=facts.reference(raw, "payment_intent"),
         customer_ref=facts.reference(raw, "customer"),
         method_ref=facts.reference(raw, "payment_method"),
-        metadata_invoice=facts.optional(metadata, "invoice_id"),
-        metadata_payment=facts.optional(metadata, "payment_id"),
+        metadata_invoice=reading.optional(metadata, "invoice_id"),
+        metadata_payment=reading.optional(metadata, "payment_id"),
         balance_ref=facts.reference(raw, "balance_transaction"),
     )
 
 
-def charge_and_movement(raw: facts.Raw) -> tuple[ListedCharge, ListedMovement | None]:
+def charge_and_movement(raw: reading.Raw) -> tuple[ListedCharge, ListedMovement | None]:
     """A charge whose balance transaction was asked for expanded; none before the balance shows it."""
-    moved = facts.inner(raw, "balance_transaction")
+    moved = reading.inner(raw, "balance_transaction")
     return charge(raw), movement(moved) if moved else None
 
 
-def refund(raw: facts.Raw) -> ListedRefund:
+def refund(raw: reading.Raw) -> ListedRefund:
     """A refund as a list shows it. Raises `Unreadable`."""
     known = facts.refund_facts(raw)
     return ListedRefund(
@@ -86,31 +87,31 @@ def refund(raw: facts.Raw) -> ListedRefund:
     )
 
 
-def dispute(raw: facts.Raw) -> ListedDispute:
+def dispute(raw: reading.Raw) -> ListedDispute:
     """A dispute as a list shows it. Raises `Unreadable`."""
     return ListedDispute(
         dispute_ref=facts.object_ref(raw, "dispute"),
-        status=facts.text(raw, "status"),
+        status=reading.text(raw, "status"),
         amount_minor=facts.amount_minor(raw),
-        currency=facts.text(raw, "currency"),
+        currency=reading.text(raw, "currency"),
         created=facts.moment(raw),
         charge_ref=facts.reference(raw, "charge") or "",
     )
 
 
-def movement(raw: facts.Raw) -> ListedMovement:
+def movement(raw: reading.Raw) -> ListedMovement:
     """A balance transaction as a list shows it. Raises `Unreadable`."""
     return ListedMovement(
         balance_ref=facts.object_ref(raw, "balance_transaction"),
-        type=facts.text(raw, "type"),
+        type=reading.text(raw, "type"),
         source_ref=facts.reference(raw, "source"),
         amount_minor=facts.amount_minor(raw),
         fee_minor=facts.amount_minor(raw, "fee"),
-        currency=facts.text(raw, "currency"),
+        currency=reading.text(raw, "currency"),
         created=facts.moment(raw),
     )
 
 
-def event(raw: facts.Raw) -> ListedEvent:
+def event(raw: reading.Raw) -> ListedEvent:
     """An event as a list shows it, its body as a delivery has it. Raises `Unreadable`."""
     return ListedEvent(event_facts(raw), json.dumps(raw, separators=(",", ":")).encode())

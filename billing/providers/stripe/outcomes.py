@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from billing.providers.failing import Failure, Proof
 from billing.providers.port import ChargeOutcome, ChargeRequest, Outcome
-from billing.providers.stripe.facts import Raw, code, inner, optional, reference
-from billing.providers.stripe.failures import Failure, Proof, was_replayed
+from billing.providers.reading import Raw, code, inner, optional
+from billing.providers.stripe.facts import reference
+from billing.providers.stripe.failures import was_replayed
 
 METHOD_UNUSABLE = "payment_method_unusable"
 """Our decline code where Stripe won't use the method at all: missing, detached, another's, or its customer gone."""

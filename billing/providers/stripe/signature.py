@@ -15,7 +15,8 @@ from typing import Any
 
 from billing.kernel.errors import Fault, Refused
 from billing.providers.events import EventFacts
-from billing.providers.stripe.facts import Unreadable, inner, moment, optional, text
+from billing.providers.reading import Unreadable, inner, optional, text
+from billing.providers.stripe.facts import moment
 
 TOLERANCE_S = 300
 MAX_SIGNATURES = 16

@@ -15,17 +15,8 @@ import requests
 
 from billing.kernel.clock import format_instant, parse_instant
 from billing.kernel.errors import ProviderUnavailable, Refused
-from billing.providers.stripe.facts import (
-    Raw,
-    Unreadable,
-    amount_minor,
-    code,
-    inner,
-    moment,
-    optional,
-    text,
-    whole,
-)
+from billing.providers.reading import Raw, Unreadable, code, inner, optional, text, whole
+from billing.providers.stripe.facts import amount_minor, moment
 
 PAGE = 1000
 

@@ -9,7 +9,8 @@ import pytest
 
 from billing.kernel.errors import ProviderUnavailable
 from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts
-from billing.providers.stripe.facts import Unreadable, charge_facts, intent_facts, method_facts, setup_facts
+from billing.providers.reading import Unreadable
+from billing.providers.stripe.facts import charge_facts, intent_facts, method_facts, setup_facts
 from tests.providers.stripe.making import INVOICE, PAYMENT, charge, intent, method, provider_at
 from tests.providers.stripe.scripted import says_json, scripted
 
