@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from billing.kernel.errors import Fault, Refused
 
 _ACCOUNT_KEY = re.compile(r"^STRIPE_API_KEY__([A-Z0-9_]+)$")
+_PAYPAL_ID = re.compile(r"^PAYPAL_CLIENT_ID__([A-Z0-9_]+)$")
 _BROWSER_KEY = re.compile(r"^STRIPE_PUBLISHABLE_KEY(?:__([A-Z0-9_]+))?$")
 _SUBSCRIBER = re.compile(r"python:[\w.]+:\w+|celery:[\w.-]+:[\w.-]+")
 _LIVE = ("sk_live_", "rk_live_")
@@ -36,6 +37,16 @@ class Settings(BaseSettings):
     """What the customer's page tells the provider's script: no secret. `STRIPE_PUBLISHABLE_KEY__<CODE>` for others."""
     stripe_js_url: str = "https://js.stripe.com/endive/stripe.js"
     """The provider's script on the customer's page; its release goes with the API version of the adapter."""
+    paypal_client_id: str | None = None
+    """PayPal's REST application; `PAYPAL_CLIENT_ID__<CODE>` and `PAYPAL_CLIENT_SECRET__<CODE>` are other accounts."""
+    paypal_client_secret: SecretStr | None = None
+    paypal_mode: Literal["sandbox", "live"] = "sandbox"
+    """Which of PayPal's two worlds the credentials are of: they don't say it themselves."""
+    paypal_webhook_id: str | None = None
+    """The id of the webhook that PayPal delivers to, which its signatures name; several while one is replaced."""
+    paypal_api_base: str | None = None
+    paypal_cert_roots: str | None = None
+    """A file of certificates (PEM) that PayPal's webhooks may be signed under, in place of the well-known ones."""
     billing_secret_key: SecretStr | None = None
     """Master keys for sealing, newest first (`billing.privacy.keyring`)."""
 
@@ -188,7 +199,7 @@ class Settings(BaseSettings):
     @property
     def live(self) -> bool:
         """True where any configured provider key moves real money."""
-        return any(key.startswith(_LIVE) for key in self.stripe_keys.values())
+        return any(self.provider_accounts.values())
 
     @cached_property
     def stripe_keys(self) -> dict[str, str]:
@@ -202,8 +213,32 @@ class Settings(BaseSettings):
                 keys[match[1].lower()] = value
         return keys
 
-    def webhook_secrets(self, account: str) -> list[str]:
-        """Signing secrets of an account, newest first; empty means closed."""
+    @cached_property
+    def paypal_credentials(self) -> dict[str, tuple[str, str]]:
+        """Client id and secret by account code. `PAYPAL_CLIENT_ID` is `default`, `PAYPAL_CLIENT_ID__SHOP` is `shop`."""
+        found: dict[str, tuple[str, str]] = {}
+        if self.paypal_client_id and self.paypal_client_secret:
+            found["default"] = (self.paypal_client_id, self.paypal_client_secret.get_secret_value())
+        around = _surroundings()
+        for name, value in around.items():
+            match = _PAYPAL_ID.match(name)
+            secret = around.get(f"PAYPAL_CLIENT_SECRET__{match[1]}") if match else None
+            if match and value and secret:
+                found[match[1].lower()] = (value, secret)
+        return found
+
+    @property
+    def provider_accounts(self) -> dict[tuple[str, str], bool]:
+        """Every account that a key is set for, by provider and code; whether it moves real money."""
+        stripe = {("stripe", code): key.startswith(_LIVE) for code, key in self.stripe_keys.items()}
+        return stripe | {("paypal", code): self.paypal_mode == "live" for code in self.paypal_credentials}
+
+    def webhook_secrets(self, account: str, *, provider: str = "stripe") -> list[str]:
+        """What an account's deliveries are verified with, newest first; empty means closed."""
+        if provider == "paypal":
+            if account == "default":
+                return _listed(self.paypal_webhook_id or "")
+            return _listed(_surroundings().get(f"PAYPAL_WEBHOOK_ID__{account.upper()}") or "")
         if account == "default":
             raw = self.stripe_webhook_secret.get_secret_value() if self.stripe_webhook_secret else ""
         else:
@@ -222,10 +257,12 @@ class Settings(BaseSettings):
         found = {match[0]: (match[1] or "default").lower() for match in map(_BROWSER_KEY.match, names) if match}
         return [(name, code) for name, code in found.items() if self.publishable_key(code)]
 
-    def calls_per_s(self, *, livemode: bool) -> float:
-        """Calls a second that the provider allows an account of that mode."""
+    def calls_per_s(self, *, provider: str = "stripe", livemode: bool) -> float:
+        """Calls a second that the provider allows an account of that mode. PayPal says no number: this is a start."""
         if self.billing_provider_calls_per_s is not None:
             return self.billing_provider_calls_per_s
+        if provider == "paypal":
+            return 10.0 if self.paypal_api_base is None else 2000.0
         if self.stripe_api_base is not None:
             return 2000.0
         return 100.0 if livemode else 25.0

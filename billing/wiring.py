@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import lru_cache, partial
+from pathlib import Path
 
+import requests
 from celery import Celery
 
 from billing.db.clock import DatabaseClock, SandboxTime
@@ -12,7 +14,11 @@ from billing.db.session import connect, sessions
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.privacy.keyring import Keyring
+from billing.providers.paypal.adapter import PayPalProvider
+from billing.providers.paypal.client import LIVE, SANDBOX, PayPalClient, fetched
+from billing.providers.paypal.signature import Certificates
 from billing.providers.port import Provider
+from billing.providers.road import Road
 from billing.providers.stripe.adapter import StripeProvider, is_live_key
 from billing.providers.stripe.client import build_client
 from billing.queue.background import Background
@@ -71,6 +77,8 @@ class Providers:
         return self._made[provider, code]
 
     def _make(self, provider: str, code: str) -> Provider:
+        if provider == "paypal":
+            return self._paypal(code)
         settings = self._settings
         key = settings.stripe_keys.get(code) if provider == "stripe" else None
         if key is None:
@@ -83,6 +91,29 @@ class Providers:
             base_address=settings.stripe_api_base,
         )
         return StripeProvider(client=client, livemode=is_live_key(key))
+
+    def _paypal(self, code: str) -> Provider:
+        settings = self._settings
+        if code not in settings.paypal_credentials:
+            name = "PAYPAL_CLIENT_ID" if code == "default" else f"PAYPAL_CLIENT_ID__{code.upper()}"
+            raise Refused(Fault(name, "provider_not_configured", f"set id and secret of paypal account {code}"))
+        client_id, client_secret = settings.paypal_credentials[code]
+        live = settings.provider_accounts["paypal", code]
+        road = Road(connect_s=settings.connect_timeout_s, read_s=settings.read_timeout_s)
+        client = PayPalClient(
+            road.send,
+            base_address=settings.paypal_api_base or (LIVE if live else SANDBOX),
+            client_id=client_id,
+            client_secret=client_secret,
+        )
+        roots = settings.paypal_cert_roots or requests.utils.DEFAULT_CA_BUNDLE_PATH
+        certificates = Certificates(
+            fetch=partial(fetched, road),
+            roots=Path(roots).read_bytes(),
+            livemode=live,
+            own_origin=settings.paypal_api_base and settings.paypal_api_base.rstrip("/"),
+        )
+        return PayPalProvider(client=client, certificates=certificates, livemode=live)
 
 
 @lru_cache(maxsize=1)

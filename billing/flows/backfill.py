@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import select
 
-from billing.flows.handlers import HANDLERS
+from billing.flows.handlers import BY_TYPE
 from billing.flows.parts import Parts
 from billing.flows.receiving import keep
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, ProviderUncertain
@@ -58,7 +58,8 @@ def sweep(parts: Parts, *, budget_s: float = 20.0) -> int:
     with parts.begin() as session:
         now = parts.clock.now(session)
         due = []
-        for account in session.scalars(select(ProviderAccount).order_by(ProviderAccount.code)):
+        accounts = select(ProviderAccount).where(ProviderAccount.provider == "stripe").order_by(ProviderAccount.code)
+        for account in session.scalars(accounts):
             if account.events_read_to is None:
                 account.events_read_to = now
             elif account.code in parts.settings.stripe_keys and now - account.events_read_to >= EVERY + OVERLAP:
@@ -79,7 +80,8 @@ def backfill(parts: Parts, *, since: datetime | None = None) -> list[Filled]:
     Idempotent; raises what the provider raises: repeated without `since`, it goes on where it stood.
     """
     with parts.begin() as session:
-        rows = session.execute(select(ProviderAccount.id, ProviderAccount.code).order_by(ProviderAccount.code))
+        listed = select(ProviderAccount.id, ProviderAccount.code).where(ProviderAccount.provider == "stripe")
+        rows = session.execute(listed.order_by(ProviderAccount.code))
         accounts = [(row.id, row.code) for row in rows if row.code in parts.settings.stripe_keys]
     return [_fill(parts, account_id, code, since=since) for account_id, code in accounts]
 
@@ -118,7 +120,7 @@ def _fill(
 
 def _take(parts: Parts, code: str, page: Sequence[ListedEvent]) -> tuple[int, int]:
     """Store those of the page that somebody here looks after: their number, and how many were new."""
-    told = [(each.facts, each.raw) for each in page if each.facts.type in HANDLERS]
+    told = [(each.facts, each.raw) for each in page if each.facts.type in BY_TYPE]
     if not told:
         return 0, 0
     with parts.begin() as session:

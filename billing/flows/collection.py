@@ -16,6 +16,7 @@ from billing.commands.slice.claim import ClaimedSlice, claim, claim_next, end, h
 from billing.commands.slice.cut import cut
 from billing.db.clock import wall_now
 from billing.flows.carrying import may_open, rooms
+from billing.flows.elsewhere import leave_elsewhere
 from billing.flows.parts import Parts
 from billing.flows.quarantine import park_unsound
 from billing.flows.restoring import recognise
@@ -104,6 +105,7 @@ def _opened(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
 
 
 def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
+    leave_elsewhere(parts, claimed.member_ids)
     with parts.begin() as session:
         hold_token(session, claimed)
         now = parts.clock.now(session)

@@ -11,7 +11,7 @@ from billing.flows.metered import Metered
 from billing.flows.sending import Attempt, call
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain
 from billing.kernel.status import PaymentStatus
-from billing.providers.port import KEY_LIFE_S, ChargeFacts, ChargeOutcome, IntentFacts, Outcome
+from billing.providers.port import ChargeFacts, ChargeOutcome, IntentFacts, Outcome
 
 ABSENT_AFTER_S = 24 * 3600
 """Age of a key (business seconds) from which a complete list without the attempt counts as proof of absence."""
@@ -62,7 +62,7 @@ def ask(provider: Metered, question: Question) -> ChargeOutcome:
                 return found
         if question.status is not PaymentStatus.UNKNOWN:
             return _still(question, "no_answer_yet")
-        if question.collectable and question.age_s < KEY_LIFE_S:
+        if question.collectable and question.age_s < provider.key_life_s:
             again = call(provider, None, question.attempt, question.now)
             return _after_spent_key(provider, question) if _key_is_spent(again) else again
         return _by_list(provider, question)
@@ -106,6 +106,7 @@ def _of_charge(charge: ChargeFacts, facts: IntentFacts) -> ChargeOutcome:
         charge_ref=charge.charge_ref,
         decline_code=charge.decline_code,
         advice_code=charge.advice_code,
+        intent_over=charge.status == "failed" and facts.status == "canceled",
     )
 
 
@@ -142,7 +143,9 @@ def _listed(provider: Metered, question: Question) -> IntentFacts | None:
     """The attempt's intent among all that the customer has since its first sending, every page read to the end."""
     request = question.attempt.request
     intents: Iterable[IntentFacts] = provider.list_intents(
-        customer_ref=request.customer_ref, created_from=question.sent_at - _LIST_SLACK
+        customer_ref=request.customer_ref,
+        created_from=question.sent_at - _LIST_SLACK,
+        payment_id=request.payment_id,
     )
     ours = [
         facts

@@ -55,4 +55,21 @@ HANDLERS: dict[str, Callable[[Parts, ClaimedEvent], EventStatus]] = {
     "radar.early_fraud_warning.created": fraud_warning,
     "radar.early_fraud_warning.updated": fraud_warning,
 }
-"""By event type; the endpoint subscribes to these. Other types are kept and ignored."""
+"""Stripe's, by event type; the endpoint subscribes to these. Other types are kept and ignored."""
+
+PAYPAL_HANDLERS: dict[str, Callable[[Parts, ClaimedEvent], EventStatus]] = {
+    "PAYMENT.CAPTURE.COMPLETED": payment_intent,
+    "PAYMENT.CAPTURE.PENDING": payment_intent,
+    "PAYMENT.CAPTURE.DECLINED": payment_intent,
+    "PAYMENT.CAPTURE.DENIED": payment_intent,
+    "PAYMENT.CAPTURE.REFUNDED": refund,
+    "PAYMENT.REFUND.PENDING": refund,
+    "PAYMENT.REFUND.FAILED": refund,
+    "CUSTOMER.DISPUTE.CREATED": dispute,
+    "CUSTOMER.DISPUTE.UPDATED": dispute,
+    "CUSTOMER.DISPUTE.RESOLVED": dispute,
+    "VAULT.PAYMENT-TOKEN.DELETED": payment_method,
+}
+"""PayPal's. No type of the one is a type of the other."""
+
+BY_TYPE = HANDLERS | PAYPAL_HANDLERS

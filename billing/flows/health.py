@@ -120,21 +120,26 @@ def _providers(parts: Parts, *, migrated: bool) -> Iterator[Line]:
     if not keys:
         yield Line("stripe", State.MEND, "STRIPE_API_KEY is not set: nothing can be charged")
     for code, key in keys.items():
-        yield _account(parts, code, livemode=key.startswith(("sk_live_", "rk_live_")), migrated=migrated)
+        livemode = key.startswith(("sk_live_", "rk_live_"))
+        yield _account(parts, "stripe", code, livemode=livemode, migrated=migrated)
         name = "STRIPE_WEBHOOK_SECRET" if code == "default" else f"STRIPE_WEBHOOK_SECRET__{code.upper()}"
         if parts.settings.webhook_secrets(code):
             yield Line(f"stripe {code} webhooks", State.OK, f"{name} is set")
         else:
             yield Line(f"stripe {code} webhooks", State.MEND, f"{name} is not set: every event is refused")
+    for provider, code in parts.settings.provider_accounts:
+        if provider == "paypal":
+            live = parts.settings.provider_accounts[provider, code]
+            yield _account(parts, provider, code, livemode=live, migrated=migrated)
 
 
-def _account(parts: Parts, code: str, *, livemode: bool, migrated: bool) -> Line:
-    name = f"stripe {code}"
+def _account(parts: Parts, provider: str, code: str, *, livemode: bool, migrated: bool) -> Line:
+    name = f"{provider} {code}"
     mode = "live" if livemode else "test"
     try:
-        facts = parts.provider_for("stripe", code).account()
+        facts = parts.provider_for(provider, code).account()
         if migrated:
-            pin(parts, provider="stripe", code=code, livemode=livemode)
+            pin(parts, provider=provider, code=code, livemode=livemode)
     except ProviderUnavailable:
         return Line(name, State.MEND, "the provider can't be reached; charges wait and are sent later")
     except ProviderRefused as refused:

@@ -9,7 +9,7 @@ import structlog
 
 from billing.commands.provider_event.claim import ClaimedEvent, claim, close, close_settled, wake
 from billing.commands.work_item.raise_item import raise_item
-from billing.flows.handlers import HANDLERS
+from billing.flows.handlers import BY_TYPE
 from billing.flows.parts import Parts
 from billing.kernel.errors import NoPermit, ProviderUnavailable, Stale
 from billing.kernel.failpoints import failpoint
@@ -40,7 +40,7 @@ def process_all(parts: Parts, *events: UUID) -> dict[UUID, EventStatus | None]:
     """
     with parts.begin() as session:
         now = parts.clock.now(session)
-        known = close_settled(session, events, types=HANDLERS, now=now)
+        known = close_settled(session, events, types=BY_TYPE, now=now)
     handled: dict[UUID, EventStatus | None] = dict.fromkeys(known, EventStatus.PROCESSED)
     for event in dict.fromkeys(events):
         if event in known:
@@ -54,7 +54,7 @@ def process_all(parts: Parts, *events: UUID) -> dict[UUID, EventStatus | None]:
 
 
 def _handle(parts: Parts, claimed: ClaimedEvent) -> EventStatus | None:
-    handler = HANDLERS.get(claimed.type)
+    handler = BY_TYPE.get(claimed.type)
     if handler is None:
         return _close(parts, claimed, EventStatus.IGNORED)
     if claimed.tries > MOST_TRIES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
@@ -46,7 +46,7 @@ class Metered(Provider):
 
     def __init__(self, provider: Provider, permits: Permits, rank: Rank) -> None:
         self._provider, self.permits, self._rank = provider, permits, rank
-        self.name = provider.name
+        self.name, self.key_life_s, self.lists_late_s = provider.name, provider.key_life_s, provider.lists_late_s
 
     def account(self) -> AccountFacts:
         return self._ask("account.read", self._provider.account)
@@ -54,11 +54,17 @@ class Metered(Provider):
     def create_customer(self, *, anonymous_id: UUID, key: str) -> str:
         return self._ask("customers.create", lambda: self._provider.create_customer(anonymous_id=anonymous_id, key=key))
 
-    def begin_setup(self, *, customer_ref: str, key: str) -> SetupStarted:
-        return self._ask("setup_intents.create", lambda: self._provider.begin_setup(customer_ref=customer_ref, key=key))
+    def begin_setup(self, *, customer_ref: str, key: str, return_url: str | None = None) -> SetupStarted:
+        return self._ask(
+            "setup_intents.create",
+            lambda: self._provider.begin_setup(customer_ref=customer_ref, key=key, return_url=return_url),
+        )
 
     def read_setup(self, setup_ref: str) -> SetupFacts:
         return self._ask("setup_intents.read", lambda: self._provider.read_setup(setup_ref))
+
+    def finish_setup(self, setup_ref: str, *, key: str) -> SetupFacts:
+        return self._ask("setup_intents.read", lambda: self._provider.finish_setup(setup_ref, key=key))
 
     def attach_method(self, *, customer_ref: str, method_ref: str, key: str) -> MethodFacts:
         return self._ask(
@@ -98,8 +104,12 @@ class Metered(Provider):
     def intent_secret(self, intent_ref: str) -> str:
         return self._ask("payment_intents.read", lambda: self._provider.intent_secret(intent_ref))
 
-    def list_intents(self, *, customer_ref: str, created_from: datetime) -> Iterator[IntentFacts]:
-        listed = self._provider.list_intents(customer_ref=customer_ref, created_from=created_from)
+    def list_intents(
+        self, *, customer_ref: str, created_from: datetime, payment_id: UUID | None = None
+    ) -> Iterator[IntentFacts]:
+        listed = self._provider.list_intents(
+            customer_ref=customer_ref, created_from=created_from, payment_id=payment_id
+        )
         return self._pages("payment_intents.list", listed)
 
     def read_charge(self, charge_ref: str) -> tuple[ListedCharge, ListedMovement | None]:
@@ -154,6 +164,10 @@ class Metered(Provider):
 
     def read_fraud_warning(self, warning_ref: str) -> FraudWarningFacts:
         return self._ask("fraud_warnings.read", lambda: self._provider.read_fraud_warning(warning_ref))
+
+    def get_ready(self, signatures: Iterable[str], *, wall_now: datetime) -> None:
+        """Certificates are no calls of the account's."""
+        self._provider.get_ready(signatures, wall_now=wall_now)
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """Asks nobody, so it needs no permit."""

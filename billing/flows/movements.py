@@ -52,7 +52,9 @@ def read(parts: Parts, account_id: UUID) -> int:
         now = parts.clock.now(session)
         since = session.get_one(ProviderAccount, account_id).movements_read_to or now
     to = now + timedelta(seconds=1)
-    for page in parts.provider(account_id).movement_pages(created_from=since - OVERLAP, created_to=to):
+    provider = parts.provider(account_id)
+    again = OVERLAP + timedelta(seconds=provider.lists_late_s)
+    for page in provider.movement_pages(created_from=since - again, created_to=to):
         with parts.begin() as session:
             keep_movements(session, account_id=account_id, listed=page)
     booked, after = 0, UUID(int=0)

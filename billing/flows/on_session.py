@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.payment.open_on_session import open_on_session
 from billing.db.clock import wall_now
+from billing.flows.elsewhere import leave_elsewhere
 from billing.flows.parts import Parts
 from billing.flows.quarantine import park_unsound
 from billing.flows.resolution import read_questions, settle_all
@@ -84,6 +85,7 @@ def _taken_up(parts: Parts, profile_id: UUID, upto: UUID | None) -> tuple[UUID, 
     with parts.begin() as session:
         oldest = [invoice.id for invoice in payable(session, profile_id, upto=upto)[:1]]
         park_unsound(session, oldest, now=parts.clock.now(session))
+    leave_elsewhere(parts, oldest)
     # What was parked stays so, whatever is refused below.
     with parts.begin() as session:
         to_pay = lock_to_pay(session, oldest[0]) if oldest else None

@@ -63,6 +63,7 @@ class Parts:
         with self.begin() as session:
             account = session.get_one(ProviderAccount, account_id)
             names, livemode = (account.provider, account.code), account.livemode
-        limits = Limits(self.settings.calls_per_s(livemode=livemode), self.settings.endpoint_calls_per_s)
+        each_operation = self.settings.endpoint_calls_per_s if names[0] == "stripe" else None
+        limits = Limits(self.settings.calls_per_s(provider=names[0], livemode=livemode), each_operation)
         met = Permits(account_id, names, limits, self.settings, self.begin)
         return self.permits.setdefault(account_id, met)

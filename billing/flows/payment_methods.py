@@ -51,6 +51,8 @@ class MethodStarted:
     provider: str
     setup_ref: str
     client_secret: str = field(repr=False)
+    approve_url: str | None = None
+    """Where the customer goes to agree, with a provider that has no form on our page."""
 
 
 def add(
@@ -76,10 +78,17 @@ def add(
             raise Refused(Fault("payment_method", "payment_method_not_pending", "it is set up already; begin another"))
     customer = ensure_customer(parts, profile_id=profile_id, provider_account_id=provider_account_id)
     provider = parts.provider(provider_account_id, rank=Rank.ON_SESSION)
-    started = provider.begin_setup(customer_ref=customer, key=f"setup-{method_id}")
+    key, back = f"setup-{method_id}", return_address(parts, method_id)
+    started = provider.begin_setup(customer_ref=customer, key=key, return_url=back)
     with parts.begin() as session:
         note_setup(session, method=the_method(session, method_id), setup_ref=started.setup_ref)
-    return MethodStarted(method_id, provider.name, started.setup_ref, started.client_secret)
+    return MethodStarted(method_id, provider.name, started.setup_ref, started.client_secret, started.approve_url)
+
+
+def return_address(parts: Parts, method_id: UUID) -> str | None:
+    """Where a customer comes back to from the provider's pages. It says which method, and opens nothing."""
+    public = parts.settings.billing_public_url
+    return f"{public.rstrip('/')}/wallets/{method_id}" if public else None
 
 
 def ensure_customer(parts: Parts, *, profile_id: UUID, provider_account_id: UUID) -> str:
@@ -119,7 +128,7 @@ def complete(parts: Parts, *, method_id: UUID) -> PaymentMethod:
     if method.setup_ref is None or customer is None:
         raise Refused(Fault("payment_method", "setup_not_begun", "begin the set-up again, with this id"))
     provider = parts.provider(method.provider_account_id, rank=Rank.ON_SESSION)
-    setup = provider.read_setup(method.setup_ref)
+    setup = provider.finish_setup(method.setup_ref, key=f"finish-{method_id}")
     if setup.status != _SET_UP or setup.method_ref is None:
         mend = f"the set-up is {setup.status}; the customer completes it on the provider's form"
         raise Refused(Fault("payment_method", "setup_not_complete", mend))

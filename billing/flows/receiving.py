@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -45,7 +45,9 @@ def receive_all(parts: Parts, *, provider: str, code: str, deliveries: Sequence[
     """The same for many deliveries to one account, in one transaction: each is stored or refused by itself."""
     if not deliveries:
         return []
-    adapter, secrets = parts.provider_for(provider, code), parts.settings.webhook_secrets(code)
+    adapter = parts.provider_for(provider, code)
+    secrets = parts.settings.webhook_secrets(code, provider=provider)
+    adapter.get_ready((each.signature for each in deliveries), wall_now=datetime.now(UTC))
     with parts.begin() as session:
         known = receiving(session, provider=provider, code=code)
         verified = [_verified(adapter, each, secrets, known.wall_now) for each in deliveries]

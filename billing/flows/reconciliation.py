@@ -133,7 +133,8 @@ def stands(provider: Provider, found: Found) -> bool:
 def _accounts(parts: Parts) -> list[tuple[UUID, str]]:
     codes = set(parts.settings.stripe_keys)
     with parts.begin() as session:
-        rows = session.execute(select(ProviderAccount.id, ProviderAccount.code).order_by(ProviderAccount.code))
+        accounts = select(ProviderAccount.id, ProviderAccount.code).where(ProviderAccount.provider == "stripe")
+        rows = session.execute(accounts.order_by(ProviderAccount.code))
         return [(row.id, row.code) for row in rows if row.code in codes]
 
 

@@ -28,7 +28,7 @@ from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, P
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_REFUND
 from billing.models import Invoice, Refund
-from billing.providers.port import KEY_LIFE_S, Provider, RefundFacts
+from billing.providers.port import Provider, RefundFacts
 from billing.queries.correction import notes_of, paid_by
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
@@ -168,7 +168,7 @@ def _sent(provider: Provider, row: Refund, now: datetime) -> RefundFacts | None:
         return provider.read_refund(row.refund_ref)
     age_s = (now - row.first_sent_at).total_seconds() if row.first_sent_at else 0.0
     over = row.absent_lists > 0 or age_s >= ABSENT_AFTER_S
-    if age_s < KEY_LIFE_S:
+    if age_s < provider.key_life_s:
         try:
             return provider.refund(
                 refund_id=row.id,

@@ -125,7 +125,8 @@ def recognise(parts: Parts) -> bool:
     with parts.begin() as session:
         if is_same(session):
             return True
-        accounts = session.execute(select(ProviderAccount.id, ProviderAccount.code)).all()
+        listed = select(ProviderAccount.id, ProviderAccount.code).where(ProviderAccount.provider == "stripe")
+        accounts = session.execute(listed).all()
     for account in accounts:
         if account.code not in parts.settings.stripe_keys:
             continue

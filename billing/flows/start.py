@@ -14,6 +14,9 @@ from billing.models import ProviderAccount
 from billing.providers.port import AccountFacts
 from billing.queries.same_database import pin_database
 
+_SETTINGS = {"stripe": "STRIPE_API_KEY", "paypal": "PAYPAL_CLIENT_ID"}
+"""What names an account at each provider."""
+
 
 def start(parts: Parts) -> None:
     """Check the database's revision and pin each configured provider account, or compare it with its pin.
@@ -26,8 +29,8 @@ def start(parts: Parts) -> None:
 
     with parts.begin() as session:
         require_current(session.connection())
-    for code, key in parts.settings.stripe_keys.items():
-        pin(parts, provider="stripe", code=code, livemode=key.startswith(("sk_live_", "rk_live_")))
+    for (provider, code), livemode in parts.settings.provider_accounts.items():
+        pin(parts, provider=provider, code=code, livemode=livemode)
     with parts.begin() as session:
         pin_database(session, only_first=True)
     recognise(parts)
@@ -52,12 +55,11 @@ def pin(parts: Parts, *, provider: str, code: str, livemode: bool) -> None:
             pinned = _pinned(session, provider, code)
             assert pinned is not None
         if pinned.livemode != livemode:
-            raise Refused(
-                Fault("STRIPE_API_KEY", "wrong_mode", "this database is pinned to the other mode; use one of its own")
-            )
+            mend = "this database is pinned to the other mode; use one of its own"
+            raise Refused(Fault(_SETTINGS[provider], "wrong_mode", mend))
         if facts is not None and facts.account_ref != pinned.account_ref:
             raise Refused(
-                Fault("STRIPE_API_KEY", "wrong_account", "this database is pinned to another account; use its key")
+                Fault(_SETTINGS[provider], "wrong_account", "this database is pinned to another account; use its key")
             )
 
 
@@ -68,7 +70,7 @@ def _ask(parts: Parts, provider: str, code: str) -> AccountFacts | None:
         return None
     except ProviderRefused as refused:
         fault = Fault(
-            "STRIPE_API_KEY", "account_unreadable", f"give a key that works: the provider said {refused.code}"
+            _SETTINGS[provider], "account_unreadable", f"give a key that works: the provider said {refused.code}"
         )
         raise Refused(fault) from refused
 

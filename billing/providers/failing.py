@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -62,6 +62,10 @@ class Failure:
         if self.proof is Proof.NOT_RUN:
             return ProviderUnavailable(self._line(), retry_after_s=self.retry_after_s, reach=self.reach)
         return self._refusal()
+
+    def as_not_run(self, reason: str) -> Failure:
+        """The same of a step before the request: whatever became of it, the request itself was not sent."""
+        return replace(self, proof=Proof.NOT_RUN, reason=reason)
 
     def _refusal(self) -> ProviderRefused:
         return ProviderRefused(self._line(), code=self.reason, account_wide=self.proof is Proof.NOT_ALLOWED)

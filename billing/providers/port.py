@@ -7,7 +7,7 @@ provider's own unit. Times are aware UTC datetimes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -17,10 +17,6 @@ from uuid import UUID
 from billing.kernel.errors import Reach
 from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
-
-KEY_LIFE_S = 20 * 3600
-"""A key is replayed only while its first sending is younger than this (seconds; the provider keeps keys 24 h)."""
-
 
 PAGE = 100
 """Every list is asked for in pages of so many: one call each."""
@@ -113,6 +109,8 @@ class ChargeOutcome:
     needs_person: bool = False
     """True where the same sending would end the same way again (a bad request, a key used with other parameters, an
     answer about another amount): hold the invoice and open a work item with `reason`; don't try again by a timer."""
+    intent_over: bool = False
+    """True of a decline after which this intent takes no other try: the next attempt makes a successor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +178,8 @@ class SetupStarted:
 
     setup_ref: str
     client_secret: str = field(repr=False)
+    approve_url: str | None = None
+    """Where the customer goes to agree, with a provider that has no form of its own on our page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +234,11 @@ class Provider(Protocol):
     """
 
     name: str
+    key_life_s: float
+    """A key is replayed only while its first sending is younger than this; the provider keeps keys longer."""
+
+    lists_late_s: float
+    """So long after a fact the lists of the whole account may not show it yet."""
 
     def account(self) -> AccountFacts: ...
 
@@ -241,9 +246,15 @@ class Provider(Protocol):
         """Create the customer, known to the provider by `anonymous_id` alone; return its id."""
         ...
 
-    def begin_setup(self, *, customer_ref: str, key: str) -> SetupStarted: ...
+    def begin_setup(self, *, customer_ref: str, key: str, return_url: str | None = None) -> SetupStarted:
+        """`return_url`: where the customer comes back to from the provider's pages; nothing personal is in it."""
+        ...
 
     def read_setup(self, setup_ref: str) -> SetupFacts: ...
+
+    def finish_setup(self, setup_ref: str, *, key: str) -> SetupFacts:
+        """As `read_setup`, after what is left to do on our side once the customer has agreed."""
+        ...
 
     def attach_method(self, *, customer_ref: str, method_ref: str, key: str) -> MethodFacts:
         """Bind a method made elsewhere (an import, a test name such as `pm_card_visa`) to the customer."""
@@ -262,7 +273,7 @@ class Provider(Protocol):
     def charge(self, request: ChargeRequest, *, key: str, key_age_s: float) -> ChargeOutcome:
         """Send one attempt. `key_age_s`: business seconds since this key was first sent (0 the first time).
 
-        Raises `Refused` (`key_expired`) at `KEY_LIFE_S` and above: a pruned key would be a new charge; and before
+        Raises `Refused` (`key_expired`) at `key_life_s` and above: a pruned key would be a new charge; and before
         anything is sent, for an amount that the provider can't represent.
 
         What a provider says before it looks at the key (a bad request, a missing method) closes an attempt only on
@@ -280,8 +291,14 @@ class Provider(Protocol):
         """What the customer's browser needs to act on this one intent. Given out only while an attempt is open."""
         ...
 
-    def list_intents(self, *, customer_ref: str, created_from: datetime) -> Iterator[IntentFacts]:
-        """Every intent of the customer since then, all pages; raises rather than end early."""
+    def list_intents(
+        self, *, customer_ref: str, created_from: datetime, payment_id: UUID | None = None
+    ) -> Iterator[IntentFacts]:
+        """Every intent of the customer since then, all pages; raises rather than end early.
+
+        `payment_id`: the one attempt that is looked for. A provider that can't list by customer reads its whole
+        account's list, and gives what it has of that attempt alone.
+        """
         ...
 
     def read_charge(self, charge_ref: str) -> tuple[ListedCharge, ListedMovement | None]:
@@ -291,7 +308,7 @@ class Provider(Protocol):
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]: ...
 
     def refund(self, *, refund_id: UUID, charge_ref: str, amount_minor: int, currency: str, key: str) -> RefundFacts:
-        """Send part of a charge back to the method that paid. The same key is the same refund, for `KEY_LIFE_S`."""
+        """Send part of a charge back to the method that paid. The same key is the same refund, for `key_life_s`."""
         ...
 
     def read_refund(self, refund_ref: str) -> RefundFacts: ...
@@ -326,6 +343,13 @@ class Provider(Protocol):
     def read_dispute(self, dispute_ref: str) -> DisputeFacts: ...
 
     def read_fraud_warning(self, warning_ref: str) -> FraudWarningFacts: ...
+
+    def get_ready(self, signatures: Iterable[str], *, wall_now: datetime) -> None:
+        """Fetch what verifying these deliveries takes, where that is not at hand: never called in a transaction.
+
+        Raises nothing: what could not be fetched lets `verify_event` refuse (`certificate_unavailable`).
+        """
+        ...
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """Verify a delivery over its raw bytes, several secrets allowed, stamps bounded both ways in wall time.

@@ -79,6 +79,7 @@ class Intent:
     """An intent of an invoice."""
 
     id: UUID
+    provider_account_id: UUID
     intent_ref: str | None
     status: str
 
@@ -121,7 +122,7 @@ _ATTEMPTS = f"""
     WHERE invoice_id = ANY(%(invoices)s) ORDER BY invoice_id, attempt_no
 """  # noqa: S608
 _INTENTS = """
-    SELECT invoice_id, id, intent_ref, status FROM billing.payment_intent
+    SELECT invoice_id, id, provider_account_id, intent_ref, status FROM billing.payment_intent
     WHERE invoice_id = ANY(%(invoices)s) ORDER BY invoice_id, generation
 """
 

@@ -30,6 +30,7 @@ from billing.sandbox import clock as business
 from billing.sandbox import environment
 from billing.sandbox.demo import claim
 from billing.sandbox.demo.command import demo
+from billing.sandbox.paypal.command import paypal
 from billing.sandbox.stack import Stack
 from billing.sandbox.stripe.command import stripe
 
@@ -208,6 +209,7 @@ def sandbox() -> None:
 
 
 sandbox.add_command(stripe)
+sandbox.add_command(paypal)
 
 
 @click.command()

@@ -9,7 +9,7 @@ from datetime import datetime
 from billing.validators.checks import Checks
 
 CHANNELS = ("web", "app", "phone", "paper", "import")
-_METHOD_REF = re.compile(r"[A-Za-z0-9_]{3,255}", re.ASCII)
+_METHOD_REF = re.compile(r"[A-Za-z0-9_-]{3,255}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from billing.flows.parts import Parts
 from billing.webhooks.front import Front
 from billing.webhooks.metrics import metrics_door
+from billing.webhooks.paypal import paypal_receiver
 from billing.webhooks.stripe import stripe_receiver
 
 _PROBE_S = 2.0
@@ -22,7 +23,7 @@ def create_app(parts: Parts) -> Flask:
     app = Flask("billing")
     # Of what proxies say only the visitor's address is believed, and only as many of them as stand before us.
     behind = ProxyFix(app.wsgi_app, x_for=parts.settings.billing_proxies, x_proto=0)
-    receivers = {"stripe": stripe_receiver(parts)}
+    receivers = {"stripe": stripe_receiver(parts), "paypal": paypal_receiver(parts)}
     app.wsgi_app = Front(behind, receivers, most_bytes=parts.settings.billing_webhook_body_limit)  # type: ignore[method-assign]
     app.register_blueprint(metrics_door(parts))
 

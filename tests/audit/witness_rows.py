@@ -26,6 +26,7 @@ class HandMade:
     """What it shows are lists that a test may change."""
 
     account_ref: str
+    providers: tuple[str, ...] = ("stripe",)
     charge_rows: list[WitnessedCharge] = field(default_factory=list)
     intent_rows: list[WitnessedIntent] = field(default_factory=list)
     refund_rows: list[WitnessedRefund] = field(default_factory=list)

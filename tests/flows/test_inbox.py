@@ -29,7 +29,7 @@ from billing.providers.port import Provider
 from billing.queries.operations.work import WorkFilter
 from billing.queue.names import INBOX_PROCESS
 from billing.sandbox.bench.counting import counting_statements
-from billing.webhooks.stripe import take
+from billing.webhooks.door import take
 from tests.flows.company import START, Company
 
 
@@ -245,7 +245,7 @@ def test_deliveries_that_come_together_are_stored_or_refused_each_by_itself(acme
     live = _event(acme, ref="evt_live").replace(b'"livemode": false', b'"livemode": true')
     forged = Delivery(_event(acme, ref="evt_forged"), _signed(acme, good)["Stripe-Signature"])
     together = [*_deliveries(acme, good, live, good), forged, *_deliveries(acme, other)]
-    answers = take(acme.parts, "default", together)
+    answers = take(acme.parts, "stripe", "default", together)
     assert [status for _, status in answers] == [200, 400, 200, 400, 200]
     assert [body["new"] for body, status in answers if status == 200] == [True, False, True]
     assert [event.event_ref for event in _events(acme)] == ["evt_test1", "evt_test2"]
@@ -370,12 +370,12 @@ def test_while_a_secret_is_rotated_no_delivery_is_refused(acme: Company) -> None
         for place, secret in enumerate(signing):
             raw = _event(acme, ref=f"evt_{step}_{place}", type_="some.new_thing")
             delivery = Delivery(raw, _signed(acme, raw, secret=secret)["Stripe-Signature"])
-            answers += [status for _, status in take(parts, "default", [delivery])]
+            answers += [status for _, status in take(parts, "stripe", "default", [delivery])]
     # While both live, the provider signs with each of them.
     raw = _event(acme, ref="evt_both", type_="some.new_thing")
     first, second = (_signed(acme, raw, secret=each, at=time.time())["Stripe-Signature"] for each in (old, new))
     both = Delivery(raw, f"{first},{second.partition(',')[2]}")
-    answers += [status for _, status in take(acme.parts, "default", [both])]
+    answers += [status for _, status in take(acme.parts, "stripe", "default", [both])]
     assert answers == [200] * 5
     assert [event.secret_index for event in _events(acme)] == [0, 1, 0, 0, 0]
 
@@ -388,7 +388,7 @@ def test_twin_events_of_one_object_have_one_effect(acme: Company) -> None:
     acme.pay_behind_our_back(profile)
     (intent,) = {each.intent_ref for each in acme.witness.intents()}
     twins = [_event(acme, ref=f"evt_twin{number}", object_ref=intent) for number in range(2)]
-    assert [status for _, status in take(acme.parts, "default", _deliveries(acme, *twins))] == [200, 200]
+    assert [status for _, status in take(acme.parts, "stripe", "default", _deliveries(acme, *twins))] == [200, 200]
     acme.settle()
     assert acme.invoices()[0].status == "paid"
     assert [event.status for event in _events(acme) if event.event_ref.startswith("evt_twin")] == ["processed"] * 2

@@ -13,7 +13,7 @@ from billing.flows import refunding
 from billing.flows.refunding import refund
 from billing.kernel import failpoints
 from billing.models import Invoice
-from billing.providers.port import KEY_LIFE_S
+from billing.providers.stripe.adapter import KEY_LIFE_S
 from tests.flows.company import START, Company
 from tests.flows.refunds import ask_again, at_provider, books, hasten, paid_invoice, sent
 

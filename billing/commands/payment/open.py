@@ -29,6 +29,10 @@ ON_SESSION_S = 3600
 """The customer's hold (wall seconds): so long nothing else is tried, and after it their attempt is given up."""
 
 
+ELSEWHERE_S = 30
+"""An invoice whose intent at another provider could not be canceled yet is looked at again after so long (wall)."""
+
+
 @dataclass(slots=True)
 class Opened:
     """Attempts ready to be sent, and invoices whose moment passed without one."""
@@ -83,6 +87,11 @@ def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
             invoice.next_attempt_at = None
         writes.touched.append(invoice)
         return
+    if method is not None and _lives_elsewhere(due.intents, method):
+        # It is canceled there first, outside this transaction (`flows.elsewhere`).
+        invoice.charge_not_before = wall + timedelta(seconds=ELSEWHERE_S)
+        writes.touched.append(invoice)
+        return
     policy = policy_of(due.seller)
     held = over_limit(due, method, policy, now=now) if method is not None else None
     if isinstance(held, Postponed):
@@ -110,6 +119,13 @@ def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
     _plan_attempt(due, method, writes, scheduled=scheduled)
 
 
+def _lives_elsewhere(intents: Sequence[Intent], method: Method) -> bool:
+    """Whether money may still move for the invoice at another account than the method's (DECISIONS 20)."""
+    return any(
+        intent.status == "open" and intent.provider_account_id != method.provider_account_id for intent in intents
+    )
+
+
 def _unanswered(attempts: Sequence[Attempted]) -> bool:
     """Whether the last scheduled moment that came brought no answer: what is tried now, whoever asked, takes its place.
 
@@ -128,7 +144,7 @@ def _plan_attempt(due: Due, method: Method, writes: _Writes, *, scheduled: bool)
     """On the invoice's one live intent, or its successor once every earlier one is canceled or proven absent."""
     invoice = due.invoice
     live = next((intent for intent in due.intents if intent.status == "open"), None)
-    intent = live or Intent(new_id(), None, "open")
+    intent = live or Intent(new_id(), method.provider_account_id, None, "open")
     charges = [each.charge_ref for each in due.attempts if each.payment_intent_id == intent.id and each.charge_ref]
     attempt = Attempted(
         id=new_id(),

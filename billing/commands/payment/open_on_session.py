@@ -60,6 +60,8 @@ def _live_intent(
     """The invoice's one live intent, or its successor once every earlier one is canceled or proven absent."""
     live = next((intent for intent in known if intent.status == "open"), None)
     if live is not None:
+        if live.provider_account_id != method.provider_account_id:
+            raise Refused(Fault("invoice", "payment_in_flight", "it is being ended at another provider; try again"))
         return live
     return write_intent(
         session,

@@ -120,6 +120,8 @@ def _note_intents(session: Session, answers: Sequence[Answer]) -> None:
             status = "succeeded"
         elif ref is None:
             status = "absent"
+        elif outcome.intent_over:
+            status = "canceled"
         if (ref, status) != (attempt.intent_ref, attempt.intent_status):
             noted.append((attempt.intent_id, ref, status))
     if noted:

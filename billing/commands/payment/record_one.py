@@ -112,6 +112,8 @@ def _declined(recording: Recording) -> None:
     if outcome.intent_ref is None and recording.intent.intent_ref is None:
         # Refused before an intent was made: there is none to confirm later.
         recording.intent.status = "absent"
+    elif outcome.intent_over:
+        recording.intent.status = "canceled"
     if payment.kind == PaymentKind.ON_SESSION and invoice.status in COLLECTABLE:
         resume(invoice, decline=classify(outcome.decline_code, outcome.advice_code))
         _try_newer_method(recording)

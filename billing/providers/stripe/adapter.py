@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -22,7 +22,6 @@ from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.failing import Failure, headers_of
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
 from billing.providers.port import (
-    KEY_LIFE_S,
     PAGE,
     AccountFacts,
     ChargeFacts,
@@ -42,6 +41,8 @@ from billing.providers.stripe import charging, facts, listing, outcomes, signatu
 from billing.providers.stripe.amounts import to_provider
 from billing.providers.stripe.failures import failure_of
 
+KEY_LIFE_S = 20 * 3600.0
+"""Stripe keeps keys for 24 h."""
 MAX_PAGES = 1000
 """A list that doesn't end within these pages raises: no customer of ours has 100,000 intents."""
 
@@ -56,6 +57,8 @@ class StripeProvider:
     """One Stripe account. Holds no state but its client, so threads may share it and it may be forked."""
 
     name = "stripe"
+    key_life_s = KEY_LIFE_S
+    lists_late_s = 0.0
 
     def __init__(self, *, client: stripe.StripeClient, livemode: bool, tens_only: bool = True) -> None:
         """`client` as `build_client` makes it; `livemode` as the key says (`is_live_key`); `tens_only` as
@@ -82,7 +85,7 @@ class StripeProvider:
 
         return _write(send)
 
-    def begin_setup(self, *, customer_ref: str, key: str) -> SetupStarted:
+    def begin_setup(self, *, customer_ref: str, key: str, return_url: str | None = None) -> SetupStarted:
         """Begin a set-up for later charges without the customer present."""
 
         def send() -> SetupStarted:
@@ -101,6 +104,10 @@ class StripeProvider:
     def read_setup(self, setup_ref: str) -> SetupFacts:
         """The present state of a set-up."""
         return _read(lambda: facts.setup_facts(self._v1.setup_intents.retrieve(setup_ref).to_dict()))
+
+    def finish_setup(self, setup_ref: str, *, key: str) -> SetupFacts:
+        """Stripe's form has finished it."""
+        return self.read_setup(setup_ref)
 
     def attach_method(self, *, customer_ref: str, method_ref: str, key: str) -> MethodFacts:
         """Bind a method to the customer. For a test name the answer's `method_ref` is the one to charge."""
@@ -184,7 +191,9 @@ class StripeProvider:
 
         return _read(ask)
 
-    def list_intents(self, *, customer_ref: str, created_from: datetime) -> Iterator[IntentFacts]:
+    def list_intents(
+        self, *, customer_ref: str, created_from: datetime, payment_id: UUID | None = None
+    ) -> Iterator[IntentFacts]:
         """Every intent of the customer created at or after that moment (whole seconds, rounded down), newest first."""
         since = int(created_from.timestamp())
 
@@ -293,6 +302,9 @@ class StripeProvider:
         """The present state of an early fraud warning."""
         warnings = self._v1.radar.early_fraud_warnings
         return _read(lambda: facts.fraud_warning_facts(warnings.retrieve(warning_ref).to_dict()))
+
+    def get_ready(self, signatures: Iterable[str], *, wall_now: datetime) -> None:
+        """The secrets are at hand."""
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """See `signature.verify_event`; no request is made."""

@@ -137,7 +137,8 @@ class Witness:
     Every method raises `ProviderUnavailable` where the stand-in can't be reached or doesn't answer as a stand-in does.
     """
 
-    def __init__(self, base_address: str, *, timeout_s: float = 10) -> None:
+    def __init__(self, base_address: str, *, timeout_s: float = 10, provider: str = "stripe") -> None:
+        self.providers = (provider,)
         self._base = base_address.rstrip("/") + "/_sandbox/"
         self._timeout_s = timeout_s
 

@@ -73,12 +73,12 @@ WITH ours AS (
     SELECT p.provider_account_id, p.charge_ref, p.amount_minor, p.currency, p.customer_ref, pi.intent_ref, p.updated_at
     FROM billing.payment p
     JOIN billing.payment_intent pi ON pi.id = p.payment_intent_id
-    JOIN billing.provider_account a ON a.id = p.provider_account_id AND a.provider = 'stripe'
+    JOIN witness_account a ON a.provider_account_id = p.provider_account_id
     WHERE p.status = 'succeeded'
     UNION ALL
     SELECT u.provider_account_id, u.charge_ref, u.amount_minor, u.currency, NULL, NULL, u.updated_at
     FROM billing.unapplied_payment u
-    JOIN billing.provider_account a ON a.id = u.provider_account_id AND a.provider = 'stripe'
+    JOIN witness_account a ON a.provider_account_id = u.provider_account_id
     LEFT JOIN billing.payment p
       ON p.provider_account_id = u.provider_account_id AND p.charge_ref = u.charge_ref AND p.status = 'succeeded'
     WHERE p.id IS NULL

@@ -40,7 +40,7 @@ SELECT 'request', q.request_ref, format('a refund was asked for under %s', coale
 FROM witness_request q
 LEFT JOIN billing.refund r
   ON q.key = 'refund-' || r.id OR (q.key LIKE 'refund-' || r.id || '-%' AND r.key_no > 1)
-WHERE q.path = '/v1/refunds' AND r.id IS NULL
+WHERE (q.path = '/v1/refunds' OR q.path LIKE '/v2/payments/captures/%/refund') AND r.id IS NULL
 """
 
 REFUNDS = Invariant(

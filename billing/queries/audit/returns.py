@@ -15,7 +15,7 @@ SELECT 'refund', coalesce(r.id::text, g.refund_ref),
             ELSE format('ours is %s %s %s, the provider says %s %s %s', r.amount_minor, r.currency, r.status,
                         g.amount_minor, g.currency, g.status) END
 FROM (SELECT r.* FROM billing.refund r
-      JOIN billing.provider_account a ON a.id = r.provider_account_id AND a.provider = 'stripe'
+      JOIN witness_account a ON a.provider_account_id = r.provider_account_id
       WHERE r.refund_ref IS NOT NULL AND r.updated_at < :witness_from) r
 FULL JOIN witness_refund g ON g.provider_account_id = r.provider_account_id AND g.refund_ref = r.refund_ref
 LEFT JOIN billing.refund waiting
@@ -34,7 +34,7 @@ SELECT 'dispute', coalesce(d.id::text, g.dispute_ref),
             ELSE format('ours is %s, took %s, gave back %s; the provider says %s, %s, %s', d.status, d.withdrawn_minor,
                         d.reinstated_minor, g.status, g.withdrawn_minor, g.reinstated_minor) END
 FROM (SELECT d.* FROM billing.dispute d
-      JOIN billing.provider_account a ON a.id = d.provider_account_id AND a.provider = 'stripe'
+      JOIN witness_account a ON a.provider_account_id = d.provider_account_id
       WHERE d.updated_at < :witness_from) d
 FULL JOIN (SELECT w.* FROM witness_dispute w
            WHERE EXISTS (SELECT FROM billing.payment p WHERE p.charge_ref = w.charge_ref)) g

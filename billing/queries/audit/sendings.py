@@ -35,7 +35,8 @@ _EXECUTED_TWICE = """
 SELECT 'key', key, format('executed %s times, under %s sets of parameters',
                           count(*) FILTER (WHERE outcome = 'executed'), count(DISTINCT parameter_hash))
 FROM witness_request
-WHERE key IS NOT NULL AND (path LIKE '/v1/payment_intents%' OR path LIKE '/v1/refunds%')
+WHERE key IS NOT NULL AND path LIKE ANY(ARRAY['/v1/payment_intents%', '/v1/refunds%', '/v2/checkout/orders%',
+                                              '/v2/payments/captures/%'])
 GROUP BY provider_account_id, key
 HAVING count(*) FILTER (WHERE outcome = 'executed') > 1 OR count(DISTINCT parameter_hash) > 1
 """
@@ -48,7 +49,8 @@ LEFT JOIN billing.provider_write w ON w.key = r.key
 LEFT JOIN (SELECT DISTINCT i.intent_ref FROM billing.payment p
            JOIN billing.payment_intent i ON i.id = p.payment_intent_id WHERE p.kind = 'adopted') a
   ON a.intent_ref = split_part(r.path, '/', 4)
-WHERE r.path LIKE '/v1/payment_intents%' AND w.id IS NULL AND a.intent_ref IS NULL
+WHERE r.path LIKE ANY(ARRAY['/v1/payment_intents%', '/v2/checkout/orders%'])
+  AND w.id IS NULL AND a.intent_ref IS NULL
 """
 
 _OVERTAKEN = f"""
@@ -67,6 +69,7 @@ FROM billing.payment WHERE status IN ({_OPEN})
 GROUP BY invoice_id HAVING count(*) > 1
 """  # noqa: S608 (our own names)
 
+# Requests are numbered by each provider's witness, so those to two providers have no order.
 _SENT_AFTER_THE_NEXT = """
 WITH sent AS (
     SELECT w.payment_id, min(r.seq) AS first, max(r.seq) FILTER (WHERE w.step = 'charge') AS last
@@ -77,7 +80,7 @@ WITH sent AS (
 SELECT 'payment', id, format('attempt %s was sent by request %s, after request %s of the next', attempt_no, last,
                              next_first)
 FROM (SELECT p.id, p.attempt_no, sent.last,
-             min(sent.first) OVER (PARTITION BY p.invoice_id ORDER BY p.attempt_no
+             min(sent.first) OVER (PARTITION BY p.invoice_id, p.provider_account_id ORDER BY p.attempt_no
                                    ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS next_first
       FROM sent JOIN billing.payment p ON p.id = sent.payment_id) s
 WHERE last > next_first
@@ -116,20 +119,20 @@ WITH sent AS (
     JOIN billing.provider_write w ON w.key = r.key AND w.step = 'charge'
     GROUP BY w.payment_id
 ), moved AS (
-    SELECT p.invoice_id, min(r.seq) AS at
+    SELECT p.invoice_id, p.provider_account_id, min(r.seq) AS at
     FROM witness_charge g
     JOIN billing.provider_write w ON w.key = g.key
     JOIN billing.payment p ON p.id = w.payment_id
     JOIN billing.invoice i ON i.id = p.invoice_id AND g.amount_minor >= i.amount_due_minor
     JOIN witness_request r ON r.key = g.key AND r.outcome = 'executed'
     WHERE g.status = 'succeeded'
-    GROUP BY p.invoice_id
+    GROUP BY p.invoice_id, p.provider_account_id
 )
 SELECT 'payment', p.id, format('first sent by request %s, request %s had brought the whole amount', sent.first,
                                moved.at)
 FROM sent
 JOIN billing.payment p ON p.id = sent.payment_id
-JOIN moved ON moved.invoice_id = p.invoice_id
+JOIN moved ON moved.invoice_id = p.invoice_id AND moved.provider_account_id = p.provider_account_id
 WHERE sent.first > moved.at
 """
 

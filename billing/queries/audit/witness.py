@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from billing.providers.stripe.witness import (
 )
 
 TABLES = {
+    "witness_account": "provider_account_id uuid",
     "witness_charge": "charge_ref text, intent_ref text, customer_ref text, provider_account_id uuid,"
     " amount_minor bigint, refunded_minor bigint, currency text, status text, key text, invoice_id uuid",
     "witness_intent": "intent_ref text, provider_account_id uuid, status text, invoice_id uuid",
@@ -37,7 +38,12 @@ TABLES = {
 
 
 class Source(Protocol):
-    """Where the rows come from, oldest first: the stand-in's witness, or rows made by hand."""
+    """Where the rows come from, oldest first: the stand-ins' witnesses, or rows made by hand."""
+
+    @property
+    def providers(self) -> Collection[str]:
+        """Whose books they are: what our accounts at others say is not held against them."""
+        ...
 
     def charges(self) -> Iterable[WitnessedCharge]: ...
 
@@ -54,9 +60,12 @@ class Source(Protocol):
 
 def load_witness(session: Session, source: Source) -> None:
     """Read the whole witness, a page in memory at a time. What concerns strangers' accounts is left out."""
-    ours = {row.account_ref: row.id for row in session.execute(select(ProviderAccount.account_ref, ProviderAccount.id))}
+    accounts = select(ProviderAccount.account_ref, ProviderAccount.id)
+    witnessed = accounts.where(ProviderAccount.provider.in_(source.providers))
+    ours = {row.account_ref: row.id for row in session.execute(witnessed)}
     for name, columns in TABLES.items():
         session.execute(text(f"CREATE TEMPORARY TABLE {name} ({columns})"))
+    _copy(session, "witness_account", ((id_,) for id_ in ours.values()))
     _copy(session, "witness_request", _requests(source, ours))
     _copy(session, "witness_intent", _intents(source, ours))
     _copy(session, "witness_charge", _charges(source, ours))
@@ -144,8 +153,8 @@ def _requests(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, .
                 hashlib.sha256(asked.encode()).hexdigest(),
                 request.outcome,
                 request.request_ref,
-                request.params.get("payment_method"),
-                request.params.get("customer"),
+                _word(request.params.get("payment_method")),
+                _word(request.params.get("customer")),
             )
 
 
@@ -153,6 +162,11 @@ def _events(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ...
     for event in source.events():
         if event.account_ref in ours:
             yield event.event_ref, ours[event.account_ref], event.type, event.created, event.delivered
+
+
+def _word(value: object) -> str | None:
+    """Stripe's are ids; PayPal's parameters of these names are objects, of which none is compared."""
+    return value if isinstance(value, str) else None
 
 
 def _uuid(value: str | None) -> UUID | None:

@@ -69,7 +69,7 @@ def next_due(stand_in: StandIn) -> float | None:
 def send(stand_in: StandIn, letter: Letter) -> int | None:
     """Deliver once; the receiver's status, or None where there was no answer."""
     try:
-        return stand_in.deliver(letter.url, letter.body, _headers(letter))
+        return stand_in.deliver(letter.url, *_sealed(stand_in, letter))
     except OSError:
         return None
 
@@ -78,11 +78,17 @@ def send_all(stand_in: StandIn, letters: Sequence[Letter]) -> list[tuple[Letter,
     """Deliver each once: together, where whoever carries them can."""
     if stand_in.deliver_many is None or not letters:
         return [(letter, send(stand_in, letter)) for letter in letters]
-    parcels = [(letter.url, letter.body, _headers(letter)) for letter in letters]
+    parcels = [(letter.url, *_sealed(stand_in, letter)) for letter in letters]
     try:
         return list(zip(letters, stand_in.deliver_many(parcels), strict=True))
     except OSError:
         return [(letter, None) for letter in letters]
+
+
+def _sealed(stand_in: StandIn, letter: Letter) -> tuple[bytes, dict[str, str]]:
+    if stand_in.seal is not None:
+        return stand_in.seal(stand_in, letter)
+    return letter.body, _headers(letter)
 
 
 def _headers(letter: Letter) -> dict[str, str]:

@@ -34,8 +34,13 @@ def happen(call: Call, type: str, body: Json, *, previous: Json | None = None) -
     request = {"id": call.request_id, "idempotency_key": call.key}
     event = objects.event(call.now, type=type, data=data, request=request)
     call.tx.add(call.account, event)
+    announce(call, event["id"], type)
+
+
+def announce(call: Call, event: str, type: str) -> None:
+    """Promise an event that is written down to every endpoint that listens."""
     for endpoint in listening(call.tx, call.account, type):
-        _promise(call, event["id"], endpoint, type)
+        _promise(call, event, endpoint, type)
 
 
 def _promise(call: Call, event: str, endpoint: str, type: str) -> None:

@@ -9,6 +9,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 import waitress  # type: ignore[import-untyped]
+from flask import Flask
 from waitress import wasyncore
 from waitress.channel import ClientDisconnected  # type: ignore[import-untyped]
 
@@ -20,16 +21,20 @@ from billing.sandbox.stripe.store import Store
 
 THREADS = 64
 _POLL_S = 1
+Make = Callable[..., Flask]
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Server:
     """A stand-in that listens. `run` blocks until `stop` is called from elsewhere."""
 
-    def __init__(self, store: Store, *, host: str = "127.0.0.1", port: int = 0, seed: int | None = None) -> None:
+    def __init__(
+        self, store: Store, *, host: str = "127.0.0.1", port: int = 0, seed: int | None = None, make: Make = create_app
+    ) -> None:
+        """`make` makes the application: this stand-in, or another provider's."""
         if not is_loopback(host):
             raise ValueError("the stand-in listens on loopback only")
-        app = create_app(store, seed=seed)
+        app = make(store, seed=seed)
         self.stand_in: StandIn = stand_in_of(app)
         self._background = Background(self.stand_in)
         self._stopping = Event()
@@ -47,6 +52,8 @@ class Server:
             ident=None,
         )
         self.url = f"http://{host}:{self._server.effective_port}"
+        with store.transaction() as tx:
+            tx.set("origin", self.url)
 
     def run(self) -> None:
         """Serve until `stop`, or until an interruption of this thread; then end in good order."""
@@ -85,9 +92,9 @@ def is_loopback(host: str) -> bool:
 
 
 @contextmanager
-def serving(store: Store, *, seed: int | None = None) -> Iterator[Server]:
+def serving(store: Store, *, seed: int | None = None, make: Make = create_app) -> Iterator[Server]:
     """A stand-in in a thread, on a free port, for the length of the block."""
-    server = Server(store, seed=seed)
+    server = Server(store, seed=seed, make=make)
     thread = Thread(target=server.run, name="stand-in-http", daemon=True)
     thread.start()
     try:

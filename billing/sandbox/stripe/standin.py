@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,10 @@ class StandIn:
     deliver: Deliver
     in_process: bool
     deliver_many: DeliverMany | None = None
+    seal: Callable[[StandIn, Any], tuple[bytes, dict[str, str]]] | None = None
+    """What goes out of a letter, and its signed headers; None: as Stripe does."""
+    timers: Mapping[str, Callable[[Call, str], None]] | None = None
+    """What happens by itself, by name; None: what happens at Stripe."""
     flying: InFlight = field(default_factory=InFlight)
     buckets: Buckets = field(default_factory=Buckets)
     wake: threading.Event = field(default_factory=threading.Event)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from billing.kernel.errors import Refused
-from billing.providers.port import KEY_LIFE_S, ChargeOutcome, Outcome
+from billing.providers.port import ChargeOutcome, Outcome
+from billing.providers.stripe.adapter import KEY_LIFE_S
 from tests.providers.stripe import scripted as server_says
 from tests.providers.stripe.making import INVOICE, KEY, PAYMENT, charge, intent, provider_at, request
 from tests.providers.stripe.scripted import Handler, says, says_error, says_json, scripted

@@ -51,8 +51,8 @@ def _faults_of_step(step: str) -> list[str]:
         ("at: 2026-02-01, do: cancel, subscription: s1, prorate: 'yes'", ["prorate wrong_type"]),
         ("at: 2026-02-01, do: set_payment_method, customer: acme", ["payment_method missing"]),
         (
-            "at: 2026-02-01, do: set_payment_method, customer: acme, payment_method: paypal",
-            ["payment_method not_supported_yet"],
+            "at: 2026-02-01, do: set_payment_method, customer: acme, payment_method: cash",
+            ["payment_method unknown_payment_method"],
         ),
         ("at: 2026-02-01, do: apply_coupon, subscription: s1, coupon: all", ["coupon unknown_coupon"]),
         ("at: 2026-02-01, do: charge, customer: acme, amount: 5", ["description missing"]),

@@ -47,7 +47,9 @@ _METHODS = {
     "timeout_after_charge": "pm_sandbox_timeoutAfterCharge",
     "timeout_before_charge": "pm_sandbox_timeoutBeforeCharge",
 }
-"""The stand-in's test methods by the scenario's names."""
+"""The Stripe stand-in's test methods by the scenario's names."""
+_PAYPAL = {"paypal": "B-SANDBOX-GOOD"}
+"""The PayPal stand-in's."""
 
 _SOMEWHERE = Address("Street 1", city="Town", postal_code="10000")
 
@@ -111,20 +113,25 @@ def put_on(stage: Stage, scenario: Scenario) -> Cast:
 
 def _bring_methods(stage: Stage, seller_id: UUID, methods: Mapping[UUID, str]) -> None:
     """First methods come as an import brings them: at the provider one by one, then as rows together."""
-    provider = stage.parts.provider(stage.account_id)
     with stage.parts.begin() as session:
         found = session.execute(select(Profile.id, Profile.anonymous_id).where(Profile.id.in_(methods))).all()
-    adopted = []
+    adopted: dict[UUID, list[Adopted]] = {}
     for profile_id, anonymous_id in found:
-        key = customer_key(anonymous_id, stage.account_id)
-        customer = provider.create_customer(anonymous_id=anonymous_id, key=key)
-        ref = _METHODS[methods[profile_id]]
+        account, ref = _of_stand_in(stage, methods[profile_id])
+        provider = stage.parts.provider(account)
+        customer = provider.create_customer(anonymous_id=anonymous_id, key=customer_key(anonymous_id, account))
         facts = provider.attach_method(customer_ref=customer, method_ref=ref, key=attach_key(customer, ref))
-        adopted.append(Adopted(profile_id, customer, facts, _consent(stage)))
+        adopted.setdefault(account, []).append(Adopted(profile_id, customer, facts, _consent(stage)))
     with stage.parts.begin() as session:
-        adopt_methods(
-            session, seller_id=seller_id, provider_account_id=stage.account_id, adopted=adopted, now=stage.now
-        )
+        for account, there in adopted.items():
+            adopt_methods(session, seller_id=seller_id, provider_account_id=account, adopted=there, now=stage.now)
+
+
+def _of_stand_in(stage: Stage, method: str) -> tuple[UUID, str]:
+    """The provider account at which a method of that name is, and its name there."""
+    if method in _PAYPAL:
+        return stage.account("paypal"), _PAYPAL[method]
+    return stage.account("stripe"), _METHODS[method]
 
 
 def _consent(stage: Stage) -> Consent:
@@ -136,11 +143,12 @@ def give_method(stage: Stage, profile_id: UUID, method: str | None) -> None:
     if method is None:
         _take_methods(stage, profile_id)
         return
+    account, ref = _of_stand_in(stage, method)
     adopt(
         stage.parts,
         profile_id=profile_id,
-        provider_account_id=stage.account_id,
-        method_ref=_METHODS[method],
+        provider_account_id=account,
+        method_ref=ref,
         consent=_consent(stage),
         method_id=new_id(),
         as_default=True,

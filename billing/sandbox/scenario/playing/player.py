@@ -139,7 +139,7 @@ class _Player:
         """Retries, oldest invoice first, then boundaries by subscription name."""
         with self._stage.parts.begin() as session:
             # Each by itself: what comes of one decides whether the next is charged.
-            due = invoices_to_charge(session, now=now, most={None: _ALL, self._stage.account_id: _ALL})
+            due = invoices_to_charge(session, now=now, most=dict.fromkeys([None, *self._stage.accounts.values()], _ALL))
             ids = [invoice for invoices in due.values() for invoice in invoices]
             oldest_first = select(Invoice.id).where(Invoice.id.in_(ids)).order_by(Invoice.next_attempt_at, Invoice.id)
             cut_each(session, kind="charges", members=session.scalars(oldest_first).all())

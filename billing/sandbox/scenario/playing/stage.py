@@ -11,7 +11,6 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from flask import Flask
 from pydantic import SecretStr
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -28,8 +27,9 @@ from billing.privacy.keyring import Keyring, generate
 from billing.providers.stripe.adapter import StripeProvider
 from billing.providers.stripe.client import build_client
 from billing.providers.stripe.mounted import MountedClient
-from billing.providers.stripe.witness import Witness
+from billing.providers.witnesses import Witnesses
 from billing.queue.buffer import TRANSPORT
+from billing.sandbox.scenario.playing.sides import Side, paypal_side
 from billing.sandbox.scenario.playing.transports import Line, Mounted, MountedWitness, Receiver
 from billing.sandbox.stripe.app import create_app, stand_in_of
 from billing.sandbox.stripe.background import run_due
@@ -62,6 +62,11 @@ class PlayedSettings(Settings):
         """The one account, whatever the environment names."""
         assert self.stripe_api_key is not None
         return {"default": self.stripe_api_key.get_secret_value()}
+
+    @property
+    def paypal_credentials(self) -> dict[str, tuple[str, str]]:
+        """None: a wallet's stand-in is mounted, not configured."""
+        return {}
 
     @property
     def back_off_s(self) -> tuple[float, ...]:
@@ -108,22 +113,41 @@ class Stage:
 
     parts: Parts
     line: Line
-    witness: Witness
-    stand_in: Flask
-    account_id: UUID
+    sides: dict[str, Side]
     now: datetime
     time: PlayedTime
 
+    @property
+    def witness(self) -> Witnesses:
+        """The books of every stand-in."""
+        return Witnesses(lambda: [side.witness for side in self.sides.values()])
+
+    @property
+    def accounts(self) -> dict[str, UUID]:
+        """The account at each provider that the scenario has come to."""
+        return {name: side.account_id for name, side in self.sides.items()}
+
+    def account(self, provider: str) -> UUID:
+        """The account at a provider, whose stand-in is mounted when it is asked for first."""
+        if provider not in self.sides:
+            assert provider == "paypal"
+            self.sides[provider] = side = paypal_side()
+            side.account_id = _pinned(self.parts, provider)
+            side.stand_in.clock.set(self.now)
+        return self.sides[provider].account_id
+
     def set_clock(self, now: datetime) -> None:
-        """Move business time and the stand-in's clock."""
+        """Move business time and the stand-ins' clocks."""
         self.time.instant = self.now = now
-        stand_in_of(self.stand_in).clock.set(now)
+        for side in self.sides.values():
+            side.stand_in.clock.set(now)
 
     def settle(self) -> None:
         """Do what messages ask for, until nothing is under way. Raises `NotSettled` that names what is."""
         busy = self.line.drain(self.parts)
         for _ in range(ROUNDS):
-            busy |= bool(run_due(stand_in_of(self.stand_in), early=True))
+            for side in self.sides.values():
+                busy |= bool(run_due(side.stand_in, early=True))
             busy |= self.line.drain(self.parts)
             # Where nobody asked for anything, nothing was begun.
             if not busy or not self._under_way():
@@ -176,21 +200,27 @@ def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
         http_client=MountedClient(Mounted(stand_in), lost=NoAnswer),
     )
     provider = StripeProvider(client=client, livemode=False, tens_only=False)
+    sides = {"stripe": Side(stand_in_of(stand_in), store, provider, MountedWitness(stand_in))}
     parts = Parts(
         settings=settings,
         sessions=sessions(connect(database_url, ping=False), {TRANSPORT: line}),
         clock=time,
         keyring=Keyring.from_setting(generate()),
-        provider_for=lambda _provider, _code: provider,
+        provider_for=lambda name, _code: sides[name].provider,
     )
     receiver.listen(parts)
     try:
-        pin(parts, provider="stripe", code="default", livemode=False)
-        with parts.begin() as session:
-            account_id = session.scalars(select(ProviderAccount.id)).one()
-        stage = Stage(parts, line, MountedWitness(stand_in), stand_in, account_id, now, time)
+        sides["stripe"].account_id = _pinned(parts, "stripe")
+        stage = Stage(parts, line, sides, now, time)
         stage.set_clock(now)
         yield stage
     finally:
         parts.sessions.kw["bind"].dispose()
-        store.close()
+        for side in sides.values():
+            side.store.close()
+
+
+def _pinned(parts: Parts, provider: str) -> UUID:
+    pin(parts, provider=provider, code="default", livemode=False)
+    with parts.begin() as session:
+        return session.scalars(select(ProviderAccount.id).where(ProviderAccount.provider == provider)).one()

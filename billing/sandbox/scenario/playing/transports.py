@@ -20,7 +20,7 @@ from billing.queue.buffer import Message
 from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, REFUNDS_SEND, RENEWALS_BILL
 from billing.sandbox.stripe.app import stand_in_of
 from billing.sandbox.stripe.mounted import ask
-from billing.webhooks.stripe import take
+from billing.webhooks.door import take
 
 _WORK: dict[str, Callable[..., object]] = {
     RENEWALS_BILL.name: renewal.bill,
@@ -69,8 +69,8 @@ class Mounted:
 class MountedWitness(Witness):
     """The stand-in's own books, read in process."""
 
-    def __init__(self, app: Flask) -> None:
-        super().__init__("")
+    def __init__(self, app: Flask, *, provider: str = "stripe") -> None:
+        super().__init__("", provider=provider)
         self._client = app.test_client()
 
     def call(self, method: str, door: str, body: Any = None, *, query: dict[str, str] | None = None) -> Any:
@@ -94,4 +94,4 @@ class Receiver:
         if self._parts is None:
             raise OSError("nobody listens yet")
         deliveries = [Delivery(body, headers["Stripe-Signature"]) for _, body, headers in parcels]
-        return [status for _, status in take(self._parts, "default", deliveries)]
+        return [status for _, status in take(self._parts, "stripe", "default", deliveries)]

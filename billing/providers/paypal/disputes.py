@@ -1,0 +1,72 @@
+"""PayPal's disputes → facts. In the stage INQUIRY buyer and seller still talk: no money is taken for good."""
+
+from __future__ import annotations
+
+from billing.providers.listed import ListedDispute
+from billing.providers.paypal.facts import first, moment, money
+from billing.providers.port import DisputeFacts
+from billing.providers.reading import Raw, Unreadable, inner, optional, text
+
+_ASKED = ("OPEN", "WAITING_FOR_SELLER_RESPONSE")
+_LOOKED_AT = ("UNDER_REVIEW", "WAITING_FOR_BUYER_RESPONSE", "OTHER", "APPEALABLE")
+
+
+def dispute_facts(raw: Raw) -> DisputeFacts:
+    """A dispute with what it has moved of our balance. Raises `Unreadable`, also for a status that we don't know."""
+    amount, currency = money(raw, "dispute_amount")
+    moves = [each for each in _rows(raw, "money_movements") if each.get("affected_party") == "SELLER"]
+    taken = sum(money(each)[0] for each in moves if each.get("type") == "DEBIT")
+    return DisputeFacts(
+        dispute_ref=text(raw, "dispute_id"),
+        charge_ref=text(first(raw, "disputed_transactions"), "seller_transaction_id"),
+        status=_status(raw, lost=taken > 0),
+        amount_minor=amount,
+        currency=currency,
+        reason=_reason(raw),
+        created=moment(raw),
+        due_by=moment(raw, "seller_response_due_date") if raw.get("seller_response_due_date") else None,
+        refundable=raw.get("status") != "RESOLVED",
+        withdrawn_minor=taken,
+        reinstated_minor=sum(money(each)[0] for each in moves if each.get("type") == "CREDIT"),
+        moved_currency=money(moves[0])[1] if moves else None,
+    )
+
+
+def listed(facts: DisputeFacts) -> ListedDispute:
+    """The same as a list shows it."""
+    return ListedDispute(
+        dispute_ref=facts.dispute_ref,
+        status=facts.status,
+        amount_minor=facts.amount_minor,
+        currency=facts.currency,
+        created=facts.created,
+        charge_ref=facts.charge_ref,
+    )
+
+
+def _status(raw: Raw, *, lost: bool) -> str:
+    status = text(raw, "status")
+    inquiry = raw.get("dispute_life_cycle_stage") == "INQUIRY"
+    if status == "RESOLVED":
+        outcome = optional(inner(raw, "dispute_outcome"), "outcome_code") or ""
+        if outcome == "RESOLVED_BUYER_FAVOUR" or (lost and outcome not in _OURS):
+            return "lost"
+        return "warning_closed" if inquiry else "won"
+    if status in _ASKED:
+        return "warning_needs_response" if inquiry else "needs_response"
+    if status in _LOOKED_AT:
+        return "warning_under_review" if inquiry else "under_review"
+    raise Unreadable("status")
+
+
+_OURS = ("RESOLVED_SELLER_FAVOUR", "CANCELED_BY_BUYER", "DENIED")
+
+
+def _reason(raw: Raw) -> str | None:
+    reason = optional(raw, "reason")
+    return reason.lower() if reason and len(reason) <= 64 and reason.replace("_", "").isalnum() else None
+
+
+def _rows(raw: Raw, name: str) -> list[Raw]:
+    rows = raw.get(name)
+    return [each for each in rows if isinstance(each, dict)] if isinstance(rows, list) else []

@@ -1,0 +1,34 @@
+"""PayPal's events → facts: of which kind, and which object is to be read again. The resource in the body is a hint."""
+
+from __future__ import annotations
+
+from billing.providers.events import EventFacts
+from billing.providers.paypal.facts import moment
+from billing.providers.reading import Raw, Unreadable, inner, optional, text
+
+
+def event_facts(event: Raw, *, livemode: bool = False, secret_index: int | None = None) -> EventFacts:
+    """What we act on of an event. Raises `Unreadable`. PayPal's bodies don't say their mode: the account does."""
+    kind, resource = optional(event, "resource_type") or "", inner(event, "resource")
+    type_ = text(event, "event_type")
+    if not resource:
+        raise Unreadable("resource")
+    return EventFacts(
+        event_ref=text(event, "id"),
+        type=type_,
+        object_ref=_object(kind, resource),
+        object_type=kind,
+        created=moment(event),
+        livemode=livemode,
+        secret_index=secret_index,
+    )
+
+
+def _object(kind: str, resource: Raw) -> str:
+    """Of a capture its order, which is what an attempt is read by; of a refund itself; of a dispute its own id."""
+    if kind == "dispute":
+        return text(resource, "dispute_id")
+    if kind == "capture":
+        order = optional(inner(inner(resource, "supplementary_data"), "related_ids"), "order_id")
+        return order or text(resource, "id")
+    return text(resource, "id")

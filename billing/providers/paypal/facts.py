@@ -1,0 +1,201 @@
+"""PayPal's objects → our facts. What is not named here is dropped: payers' names, e-mails, phones and addresses.
+
+An order with one capture is the intent of one attempt: once it is declined it takes no other try, so it shows as
+canceled, and the next attempt makes a successor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from billing.kernel.clock import parse_instant
+from billing.kernel.errors import Refused
+from billing.providers.listed import ListedCharge, ListedMovement
+from billing.providers.paypal.amounts import from_provider
+from billing.providers.paypal.declines import advice, by_processor
+from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts, RefundFacts, SetupFacts, SetupStarted
+from billing.providers.reading import Raw, Unreadable, inner, optional, text
+
+_CAPTURES = {
+    "COMPLETED": "succeeded",
+    "PARTIALLY_REFUNDED": "succeeded",
+    "REFUNDED": "succeeded",
+    "PENDING": "pending",
+    "DECLINED": "failed",
+    "FAILED": "failed",
+}
+_INTENTS = {"succeeded": "succeeded", "pending": "processing", "failed": "canceled"}
+_REFUNDS = {"COMPLETED": "succeeded", "PENDING": "pending", "FAILED": "failed", "CANCELLED": "canceled"}
+
+
+def moment(raw: Raw, name: str = "create_time") -> datetime:
+    """An ISO 8601 instant. Raises `Unreadable`."""
+    try:
+        return parse_instant(text(raw, name))
+    except Refused:
+        raise Unreadable(name) from None
+
+
+def money(raw: Raw, name: str = "amount") -> tuple[int, str]:
+    """An amount in our minor units, and its currency. Raises `Unreadable`."""
+    amount = inner(raw, name)
+    currency = text(amount, "currency_code").lower()
+    try:
+        return from_provider(text(amount, "value"), currency), currency
+    except Refused:
+        raise Unreadable(name) from None
+
+
+def first(raw: Raw, name: str) -> Raw:
+    """The first object of a list; empty where there is none."""
+    rows = raw.get(name)
+    return rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], Mapping) else {}
+
+
+def capture_of(order: Raw) -> Raw:
+    """The order's capture; empty where nothing was tried yet."""
+    return first(inner(first(order, "purchase_units"), "payments"), "captures")
+
+
+def charge_facts(capture: Raw, *, refunded_minor: int = 0) -> ChargeFacts:
+    """A capture. Raises `Unreadable`, also for a status that we don't know."""
+    status = _CAPTURES.get(text(capture, "status"))
+    if status is None:
+        raise Unreadable("status")
+    amount, currency = money(capture)
+    answered = inner(capture, "processor_response")
+    return ChargeFacts(
+        charge_ref=text(capture, "id"),
+        status=status,
+        amount_minor=amount,
+        currency=currency,
+        created=moment(capture),
+        decline_code=by_processor(optional(answered, "response_code")) if status == "failed" else None,
+        advice_code=advice(optional(answered, "payment_advice_code")) if status == "failed" else None,
+        refunded_minor=refunded_minor,
+    )
+
+
+def charge_and_movement(capture: Raw) -> tuple[ListedCharge, ListedMovement | None]:
+    """A capture, and what PayPal kept of it once it is settled; both as the account's report shows them."""
+    known = charge_facts(capture)
+    order_ref = optional(inner(inner(capture, "supplementary_data"), "related_ids"), "order_id")
+    listed = ListedCharge(
+        charge_ref=known.charge_ref,
+        status=known.status,
+        amount_minor=known.amount_minor,
+        refunded_minor=0,
+        currency=known.currency,
+        created=known.created,
+        intent_ref=order_ref,
+        customer_ref=None,
+        method_ref=None,
+        metadata_invoice=optional(capture, "invoice_id"),
+        metadata_payment=optional(capture, "custom_id"),
+        balance_ref=known.charge_ref,
+    )
+    breakdown = inner(capture, "seller_receivable_breakdown")
+    if known.status != "succeeded" or not inner(breakdown, "paypal_fee"):
+        return listed, None
+    fee, currency = money(breakdown, "paypal_fee")
+    gross, _ = money(breakdown, "gross_amount")
+    return listed, ListedMovement(known.charge_ref, "charge", known.charge_ref, gross, fee, currency, known.created)
+
+
+def intent_facts(order: Raw, *, asked_for: str | None = None) -> IntentFacts:
+    """An order of ours. Raises `Unreadable`, also where this is not the order that was asked for."""
+    if asked_for is not None and order.get("id") != asked_for:
+        raise Unreadable("id")
+    unit = first(order, "purchase_units")
+    amount, currency = money(unit)
+    capture = capture_of(order)
+    charge = charge_facts(capture, refunded_minor=_refunded(unit)) if capture else None
+    return IntentFacts(
+        intent_ref=text(order, "id"),
+        status=_INTENTS[charge.status] if charge else _without_capture(order),
+        amount_minor=amount,
+        currency=currency,
+        customer_ref=None,
+        created=moment(order),
+        metadata_invoice=optional(unit, "invoice_id"),
+        metadata_payment=optional(unit, "custom_id"),
+        latest_charge=charge,
+        last_error_code=charge.decline_code if charge else None,
+    )
+
+
+def _refunded(unit: Raw) -> int:
+    refunds = inner(unit, "payments").get("refunds")
+    rows = refunds if isinstance(refunds, list) else []
+    return sum(money(each)[0] for each in rows if each.get("status") == "COMPLETED")
+
+
+def _without_capture(order: Raw) -> str:
+    return "canceled" if text(order, "status") == "VOIDED" else "requires_action"
+
+
+def refund_facts(raw: Raw, *, charge_ref: str | None = None) -> RefundFacts:
+    """A refund. A status that we don't know is `pending`: it is asked about again."""
+    amount, currency = money(raw)
+    return RefundFacts(
+        refund_ref=text(raw, "id"),
+        status=_REFUNDS.get(text(raw, "status"), "pending"),
+        amount_minor=amount,
+        currency=currency,
+        charge_ref=charge_ref or captured_by(raw),
+        metadata_refund=optional(raw, "custom_id"),
+        failure_reason=_reason(raw),
+    )
+
+
+def refunds_of(order: Raw, *, charge_ref: str) -> list[RefundFacts]:
+    """All refunds of an order's one capture."""
+    refunds = inner(first(order, "purchase_units"), "payments").get("refunds")
+    return [refund_facts(each, charge_ref=charge_ref) for each in (refunds if isinstance(refunds, list) else [])]
+
+
+def captured_by(refund: Raw) -> str | None:
+    """The capture that a refund is of: its `up` link."""
+    links = refund.get("links")
+    for link in links if isinstance(links, list) else []:
+        if isinstance(link, Mapping) and link.get("rel") == "up":
+            return str(link.get("href", "")).rstrip("/").rpartition("/")[2] or None
+    return None
+
+
+def _reason(raw: Raw) -> str | None:
+    reason = optional(inner(raw, "status_details"), "reason")
+    return reason.lower() if reason and len(reason) <= 64 and reason.replace("_", "").isalnum() else None
+
+
+def method_facts(token: Raw) -> MethodFacts:
+    """A payment token: of the payer nothing but the anonymous id that it is filed under."""
+    return MethodFacts(
+        method_ref=text(token, "id"),
+        kind="paypal",
+        customer_ref=optional(inner(token, "customer"), "merchant_customer_id"),
+        brand="paypal",
+    )
+
+
+def setup_started(token: Raw) -> SetupStarted:
+    """A setup token, with the page at which the payer agrees."""
+    links = token.get("links")
+    approve = [each for each in (links if isinstance(links, list) else []) if each.get("rel") == "approve"]
+    return SetupStarted(text(token, "id"), client_secret="", approve_url=text(first({"of": approve}, "of"), "href"))
+
+
+APPROVED = "approved"
+"""A setup token that the payer has agreed to, and that is not made a payment token yet."""
+
+
+def setup_facts(token: Raw) -> SetupFacts:
+    """A setup token. Approved, it may be made a payment token."""
+    status = text(token, "status")
+    return SetupFacts(
+        setup_ref=text(token, "id"),
+        status=APPROVED if status == "APPROVED" else "requires_action",
+        method_ref=None,
+        mandate_ref=None,
+    )

@@ -1,0 +1,87 @@
+"""What a failed call to PayPal proves.
+
+Only its own error shape (`name`, `debug_id`) speaks for it; a gateway's page or a broken body proves nothing. 5xx are
+never evidence: PayPal asks for the same request again, under the same id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from billing.kernel.errors import Reach
+from billing.providers.failing import Failure, Proof, seconds_of
+from billing.providers.reading import Raw, optional
+
+IN_PROGRESS = "idempotency_key_in_use"
+"""Our reason where another request runs under the same id: what becomes of it is not known yet."""
+
+_NOT_IN_OUR_SHAPE: Raw = {}
+
+
+class CallFailed(Exception):
+    """A call that brought no 2xx, with what that proves. It never leaves the adapter."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(failure.reason)
+
+
+def of_answer(raw: bytes, status: int, headers: Mapping[str, str]) -> Failure:
+    """Read an answer that is no 2xx."""
+    shaped = _shaped(raw)
+    issue = issue_of(shaped)
+    proof, reason = _proof(status, shaped, issue)
+    return Failure(
+        proof=proof,
+        reason=reason,
+        http_status=status,
+        request_ref=headers.get("paypal-debug-id") or optional(shaped, "debug_id"),
+        retry_after_s=seconds_of(headers.get("retry-after")),
+        reach=Reach.THROTTLED if status == 429 else Reach.AWAY if status >= 500 else Reach.ANSWERED,
+        error=shaped,
+        provider="paypal",
+    )
+
+
+def issue_of(shaped: Raw) -> str | None:
+    """The first `issue` among an error's details: upper-case words, never free text."""
+    details = shaped.get("details")
+    if not isinstance(details, list) or not details or not isinstance(details[0], Mapping):
+        return None
+    return _word(details[0].get("issue"))
+
+
+def _proof(status: int, shaped: Raw, issue: str | None) -> tuple[Proof, str]:
+    name = _word(shaped.get("name"))
+    if name is None:
+        return Proof.UNCLEAR, f"http_{status}_unshaped"
+    reason = (issue or name).lower()
+    match status:
+        case 429:
+            return Proof.NOT_RUN, "rate_limited"
+        case 403:
+            return Proof.NOT_ALLOWED, "permission_denied"
+        case 409:
+            return Proof.UNCLEAR, IN_PROGRESS
+        case 422:
+            return Proof.FAILED, reason
+        case 400 | 404:
+            return Proof.REFUSED, reason
+        case _:
+            return Proof.UNCLEAR, f"http_{status}"
+
+
+def _shaped(raw: bytes) -> Raw:
+    try:
+        body: Any = json.loads(raw)
+    except ValueError:
+        return _NOT_IN_OUR_SHAPE
+    return body if isinstance(body, dict) and _word(body.get("name")) is not None else _NOT_IN_OUR_SHAPE
+
+
+def _word(value: object) -> str | None:
+    if not isinstance(value, str) or not 0 < len(value) <= 80:
+        return None
+    return value if value.replace("_", "").isalnum() and value.isascii() else None

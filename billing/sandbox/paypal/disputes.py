@@ -1,0 +1,137 @@
+"""Disputes: an inquiry moves no money; a chargeback takes the amount, and gives it back when it is won."""
+
+from __future__ import annotations
+
+from billing.sandbox.paypal import captures, events
+from billing.sandbox.paypal.errors import missing, unprocessable
+from billing.sandbox.paypal.values import instant, money, new_id
+from billing.sandbox.stripe.standin import Call
+from billing.sandbox.stripe.tx import Stored
+from billing.sandbox.stripe.values import Json
+
+KIND = "dispute"
+_DUE_S = 10 * 86_400
+_STATUS = {
+    "warning_needs_response": "WAITING_FOR_SELLER_RESPONSE",
+    "needs_response": "WAITING_FOR_SELLER_RESPONSE",
+    "won": "RESOLVED",
+    "lost": "RESOLVED",
+    "warning_closed": "RESOLVED",
+}
+_OUTCOME = {
+    "won": "RESOLVED_SELLER_FAVOUR",
+    "lost": "RESOLVED_BUYER_FAVOUR",
+    "warning_closed": "CANCELED_BY_BUYER",
+}
+
+
+def open_(call: Call, charge: str, *, amount: int | None, inquiry: bool) -> Json:
+    """Open one; `amount` in minor units, None: all of the capture."""
+    capture = captures.the(call, charge)
+    if capture.body["status"] != "succeeded":
+        raise unprocessable("TRANSACTION_NOT_DISPUTABLE")
+    body = {
+        "id": f"PP-R-{new_id(3)}-{new_id(8)}",
+        "object": KIND,
+        "created": call.now,
+        "charge": capture.id,
+        "amount": capture.body["amount"] if amount is None else amount,
+        "currency": capture.body["currency"],
+        "status": "warning_needs_response" if inquiry else "needs_response",
+        "balance_transactions": [],
+    }
+    dispute = call.tx.add(call.account, body, {"stage": "INQUIRY" if inquiry else "CHARGEBACK"})
+    if not inquiry:
+        _move(call, dispute, -body["amount"])
+    events.happen(call, "CUSTOMER.DISPUTE.CREATED", KIND, shown(dispute))
+    return shown(dispute)
+
+
+def escalate(call: Call, id: str) -> Json:
+    """An inquiry becomes a chargeback."""
+    dispute = the(call, id)
+    dispute.body["status"], dispute.hidden["stage"] = "needs_response", "CHARGEBACK"
+    _move(call, dispute, -dispute.body["amount"])
+    events.happen(call, "CUSTOMER.DISPUTE.UPDATED", KIND, shown(dispute))
+    return shown(dispute)
+
+
+def close(call: Call, id: str, status: str) -> Json:
+    """`won`, `lost` or `warning_closed`."""
+    dispute = the(call, id)
+    if status not in _OUTCOME:
+        raise unprocessable("INVALID_OUTCOME")
+    dispute.body["status"] = status
+    if status == "won":
+        _move(call, dispute, dispute.body["amount"])
+    call.tx.save(dispute)
+    events.happen(call, "CUSTOMER.DISPUTE.RESOLVED", KIND, shown(dispute))
+    return shown(dispute)
+
+
+def _move(call: Call, dispute: Stored, amount: int) -> None:
+    moved = {
+        "id": new_id(),
+        "object": "balance_transaction",
+        "created": call.now,
+        "source": dispute.body["charge"],
+        "amount": amount,
+        "currency": dispute.body["currency"],
+        "status": "succeeded",
+        "code": "T1201" if amount < 0 else "T1202",
+    }
+    call.tx.add(call.account, moved)
+    dispute.body["balance_transactions"].append({"amount": amount, "currency": moved["currency"], "created": call.now})
+    call.tx.save(dispute)
+
+
+def the(call: Call, id: str) -> Stored:
+    """The account's dispute of that id."""
+    found = call.tx.get(call.account, KIND, id)
+    if found is None:
+        raise missing("dispute")
+    return found
+
+
+def retrieve(call: Call) -> Json:
+    """A dispute."""
+    return shown(the(call, call.args["id"]))
+
+
+def list_(call: Call) -> Json:
+    """Those opened since `start_time`, without their transactions."""
+    rows = call.tx.select("kind = 'dispute' and account = ?", (call.account,), order="seq")
+    since = call.given("start_time", "")
+    names = ("dispute_id", "create_time", "status", "reason", "dispute_amount", "dispute_life_cycle_stage")
+    told = [shown(each) for each in rows if instant(each.body["created"]) >= since]
+    return {"items": [{name: each[name] for name in names} for each in told]}
+
+
+def shown(dispute: Stored) -> Json:
+    """As PayPal shows it, buyer included."""
+    body = dispute.body
+    told: Json = {
+        "dispute_id": dispute.id,
+        "create_time": instant(body["created"]),
+        "disputed_transactions": [
+            {"seller_transaction_id": body["charge"], "buyer": {"name": "Pat Payer", "email": "payer@example.com"}}
+        ],
+        "reason": "UNAUTHORISED",
+        "status": _STATUS[body["status"]],
+        "dispute_amount": money(body["amount"], body["currency"]),
+        "dispute_life_cycle_stage": dispute.hidden["stage"],
+        "seller_response_due_date": instant(body["created"] + _DUE_S),
+        "money_movements": [
+            {
+                "affected_party": "SELLER",
+                "amount": money(abs(each["amount"]), each["currency"]),
+                "initiated_time": instant(each["created"]),
+                "type": "DEBIT" if each["amount"] < 0 else "CREDIT",
+                "reason": "DISPUTE_SETTLEMENT",
+            }
+            for each in body["balance_transactions"]
+        ],
+    }
+    if body["status"] in _OUTCOME:
+        told["dispute_outcome"] = {"outcome_code": _OUTCOME[body["status"]]}
+    return told

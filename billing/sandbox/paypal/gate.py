@@ -1,0 +1,234 @@
+"""The way of every request to the API: who asks, is it a repeat, do it, keep it under its id, write it down.
+
+Effects, the line in the request log and what is kept under the request's id are one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+from billing.sandbox.paypal.credentials import account_of
+from billing.sandbox.paypal.errors import PayPalError, in_progress, invalid, rate_limited, server_error
+from billing.sandbox.stripe import idempotency, requestlog
+from billing.sandbox.stripe.errors import Interrupted
+from billing.sandbox.stripe.faults import Fault, StandInDisconnected, StandInTimeout, hold
+from billing.sandbox.stripe.idempotency import Answer
+from billing.sandbox.stripe.requestlog import Entry
+from billing.sandbox.stripe.standin import Call, StandIn
+from billing.sandbox.stripe.tx import Tx
+from billing.sandbox.stripe.values import Json, new_id
+
+KEY_LIFE_S = 6 * 3600
+MAX_KEY = 108
+
+Operation = Callable[[Call], Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation: what it does, and what a repeat under the same id shows: the object's latest state."""
+
+    method: str
+    path: str
+    operation: Operation
+    latest: Callable[[Call, str], Json] | None = None
+    status: int = 200
+    needs_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request as it came in. `gone` tells whether the caller has given up, where the server can know."""
+
+    method: str
+    path: str
+    raw: str
+    header: Callable[[str], str | None]
+    args: dict[str, str]
+    gone: Callable[[], bool] | None
+
+
+@dataclass(slots=True)
+class _Visit:
+    stand_in: StandIn
+    route: Route
+    asked: Asked
+    entry: Entry
+    params: Json = field(default_factory=dict)
+
+    def fault(self, kind: str) -> Fault | None:
+        return self.stand_in.faults.hit(kind, method=self.asked.method, path=self.asked.path)
+
+
+def answer(stand_in: StandIn, route: Route, asked: Asked) -> Answer:
+    """Serve one request. Raises `NoAnswer` where the caller is to get none."""
+    key = asked.header("PayPal-Request-Id") if asked.method == "POST" else None
+    entry = Entry(asked.method, asked.path, request_id=new_id("debug")[6:], key=key or None)
+    stand_in.flying.count(1)
+    try:
+        result = _admitted(_Visit(stand_in, route, asked, entry))
+    except PayPalError as error:
+        result = Answer.of(error.status, {**error.body, "debug_id": entry.request_id}, error.headers)
+        _note_alone(stand_in, entry.ended(error.status, "refused"))
+    finally:
+        stand_in.flying.count(-1)
+    return Answer(result.status, result.text, {**result.headers, "PayPal-Debug-Id": entry.request_id})
+
+
+def _admitted(visit: _Visit) -> Answer:
+    entry, asked = visit.entry, visit.asked
+    visit.params = entry.params = _decoded(asked)
+    entry.account = account_of(asked.header("Authorization") or "")
+    fault = visit.fault("rate_limit")
+    config = visit.stand_in.config
+    if fault is not None or not visit.stand_in.buckets.take(entry.account, per_s=config.rate_limit_per_s):
+        raise rate_limited(fault.retry_after_s if fault else None)
+    if visit.fault("timeout_before"):
+        _note_alone(visit.stand_in, entry.ended(None, "refused"))
+        _time_out(visit)
+    if visit.route.needs_key and not entry.key:
+        raise invalid("PAYPAL_REQUEST_ID_REQUIRED", "PayPal-Request-Id is required for this request.")
+    if entry.key and len(entry.key) > MAX_KEY:
+        raise invalid("INVALID_STRING_LENGTH", f"PayPal-Request-Id has at most {MAX_KEY} characters.")
+    with _key_claimed(visit):
+        slow = visit.fault("slow")
+        ms = config.latency_ms if slow is None else slow.ms or 0
+        if ms and not visit.stand_in.in_process:
+            time.sleep(ms / 1000)
+        result, lost = _executed(visit)
+    visit.stand_in.wake.set()
+    _lose_on_the_way_out(visit, lost=lost)
+    return result
+
+
+def _decoded(asked: Asked) -> Json:
+    if asked.method != "POST":
+        return dict(parse_qsl(asked.raw, keep_blank_values=True))
+    try:
+        body = json.loads(asked.raw) if asked.raw.strip() else {}
+    except ValueError:
+        raise invalid("MALFORMED_REQUEST_JSON", "The request JSON is not well formed.") from None
+    if not isinstance(body, dict):
+        raise invalid("MALFORMED_REQUEST_JSON", "The request is a JSON object.")
+    return body
+
+
+@contextmanager
+def _key_claimed(visit: _Visit) -> Iterator[None]:
+    key = visit.entry.key
+    if key is None:
+        yield
+        return
+    if not visit.stand_in.flying.claim(visit.entry.account, key):
+        raise in_progress()
+    try:
+        yield
+    finally:
+        visit.stand_in.flying.release(visit.entry.account, key)
+
+
+def _executed(visit: _Visit) -> tuple[Answer, bool]:
+    """Show what is kept, or do it, in one transaction. Returns the answer, and whether it is to be lost."""
+    stand_in, entry, now = visit.stand_in, visit.entry, visit.stand_in.clock.now()
+    with stand_in.store.transaction() as tx:
+        call = _call(visit, tx, now)
+        kept = _kept(visit, call)
+        if kept is not None:
+            _note(stand_in, tx, entry.ended(kept.status, "replayed"))
+            return kept, False
+        try:
+            result, keeps = _done(visit, call)
+        except Interrupted as fault:
+            idempotency.strike(call)
+            _note(stand_in, tx, entry.ended(fault.status, "refused"))
+            return _as_answer(server_error(503), entry), fault.status is None
+        if keeps and entry.key:
+            idempotency.keep(tx, result, call=call, print_="")
+        if visit.fault("error_500_after"):
+            result = _as_answer(server_error(), entry)
+        # What was not carried out may be carried out under the same id: the witness counts it as refused.
+        _note(stand_in, tx, entry.ended(result.status, "executed" if keeps else "refused"))
+        return result, call.unanswered
+
+
+def _call(visit: _Visit, tx: Tx, now: int) -> Call:
+    return Call(
+        stand_in=visit.stand_in,
+        tx=tx,
+        account=visit.entry.account,
+        now=now,
+        params=visit.params,
+        args=visit.asked.args,
+        request_id=visit.entry.request_id,
+        key=visit.entry.key,
+        method=visit.asked.method,
+        path=visit.asked.path,
+    )
+
+
+def _kept(visit: _Visit, call: Call) -> Answer | None:
+    """The latest state of what was done under this id, whatever the repeat says; None: it is new, or forgotten."""
+    if call.key is None:
+        return None
+    rows = call.tx.sql("select * from keys where account = ? and key = ?", (call.account, call.key))
+    if not rows:
+        return None
+    if call.now - rows[0]["created"] >= KEY_LIFE_S:
+        call.tx.sql("delete from keys where account = ? and key = ?", (call.account, call.key))
+        return None
+    body = json.loads(rows[0]["body"])
+    if rows[0]["status"] >= 400 or visit.route.latest is None:
+        return Answer.of(rows[0]["status"], body, {})
+    return Answer.of(200, visit.route.latest(call, body["id"]), {})
+
+
+def _done(visit: _Visit, call: Call) -> tuple[Answer, bool]:
+    """Do it; and whether it is kept under its id. An error without effects undoes what was written."""
+    if visit.fault("error_500_before"):
+        return _as_answer(server_error(), visit.entry), False
+    call.tx.sql("savepoint operation")
+    try:
+        return Answer.of(visit.route.status, visit.route.operation(call), {}), True
+    except Interrupted:
+        call.tx.sql("rollback to operation")
+        raise
+    except PayPalError as error:
+        if not error.effects:
+            call.tx.sql("rollback to operation")
+        return _as_answer(error, visit.entry), error.kept
+
+
+def _lose_on_the_way_out(visit: _Visit, *, lost: bool) -> None:
+    timeout, broken = visit.fault("timeout_after"), visit.fault("disconnect_after")
+    if timeout is not None or broken is not None:
+        with visit.stand_in.store.transaction() as tx:
+            visit.stand_in.faults.keep(tx)
+    if lost or timeout is not None:
+        _time_out(visit)
+    if broken is not None:
+        raise StandInDisconnected("the connection breaks before the answer, by a fault")
+
+
+def _time_out(visit: _Visit) -> None:
+    if not visit.stand_in.in_process:
+        hold(visit.stand_in.config.hold_ms, visit.asked.gone)
+    raise StandInTimeout("no answer comes, by a fault")
+
+
+def _as_answer(error: PayPalError, entry: Entry) -> Answer:
+    return Answer.of(error.status, {**error.body, "debug_id": entry.request_id}, error.headers)
+
+
+def _note(stand_in: StandIn, tx: Tx, entry: Entry) -> None:
+    requestlog.write(tx, entry, stand_in.clock.now())
+    stand_in.faults.keep(tx)
+
+
+def _note_alone(stand_in: StandIn, entry: Entry) -> None:
+    with stand_in.store.transaction() as tx:
+        _note(stand_in, tx, entry)

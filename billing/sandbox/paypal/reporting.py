@@ -1,0 +1,73 @@
+"""The account's report of transactions, with its delay: it says how far it reaches."""
+
+from __future__ import annotations
+
+from billing.sandbox.paypal.captures import fee_of
+from billing.sandbox.paypal.errors import invalid
+from billing.sandbox.paypal.values import instant, money, second
+from billing.sandbox.stripe.standin import Call
+from billing.sandbox.stripe.tx import Stored
+from billing.sandbox.stripe.values import Json
+
+WIDEST_S = 31 * 86_400
+
+
+def list_(call: Call) -> Json:
+    """One page, oldest first."""
+    first, last = second(call.given("start_date", "")), second(call.given("end_date", ""))
+    size, page = int(call.given("page_size", "100")), int(call.given("page", "1"))
+    if last - first > WIDEST_S or not 1 <= size <= 500:
+        raise invalid("INVALID_REQUEST", "A window is at most 31 days, a page at most 500.")
+    reached = call.now - call.config.search_lag_s
+    rows = call.tx.select(
+        "kind in ('charge', 'refund', 'balance_transaction') and account = ? and created >= ? and created < ?"
+        " and created <= ? and coalesce(hidden ->> '$.response_code', '') = ''",
+        (call.account, first, last, reached),
+        order="seq",
+    )
+    rows = [each for each in rows if each.body.get("status") != "failed"]
+    some = rows[(page - 1) * size : page * size]
+    return {
+        "transaction_details": [{"transaction_info": _info(call, each)} for each in some],
+        "account_number": call.account,
+        "last_refreshed_datetime": instant(reached + 1),
+        "page": page,
+        "total_items": len(rows),
+        "total_pages": -(-len(rows) // size),
+    }
+
+
+def _info(call: Call, row: Stored) -> Json:
+    body, kind = row.body, row.body["object"]
+    told: Json = {
+        "transaction_id": row.id,
+        "transaction_initiation_date": instant(body["created"]),
+        "transaction_status": {"succeeded": "S", "pending": "P"}.get(body["status"], "S"),
+    }
+    if kind == "charge":
+        order = call.tx.get(row.account, "payment_intent", body["payment_intent"])
+        assert order is not None
+        fee = fee_of(body["amount"]) if body["status"] == "succeeded" else 0
+        return told | {
+            "transaction_event_code": "T0006",
+            "paypal_reference_id": order.id,
+            "paypal_reference_id_type": "ODR",
+            "transaction_amount": money(body["amount"], body["currency"]),
+            "fee_amount": money(-fee, body["currency"]),
+            "invoice_id": order.body["metadata"]["invoice_id"],
+            "custom_field": order.body["metadata"]["payment_id"],
+        }
+    if kind == "refund":
+        return told | {
+            "transaction_event_code": "T1107",
+            "paypal_reference_id": body["charge"],
+            "paypal_reference_id_type": "TXN",
+            "transaction_amount": money(-body["amount"], body["currency"]),
+            "custom_field": body["metadata"]["refund_id"],
+        }
+    return told | {
+        "transaction_event_code": body["code"],
+        "paypal_reference_id": body["source"],
+        "paypal_reference_id_type": "TXN",
+        "transaction_amount": money(body["amount"], body["currency"]),
+    }

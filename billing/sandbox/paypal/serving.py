@@ -1,0 +1,62 @@
+"""One request to the API by method and address, for both ways in: over HTTP, and mounted in process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import unquote, urlsplit
+
+from billing.sandbox.paypal import credentials, gate
+from billing.sandbox.paypal.errors import PayPalError, missing, server_error
+from billing.sandbox.paypal.routes import ROUTES
+from billing.sandbox.stripe.idempotency import Answer
+from billing.sandbox.stripe.standin import StandIn
+
+_BY_SHAPE: dict[tuple[str, int], list[tuple[tuple[str, ...], gate.Route]]] = {}
+for _route in ROUTES:
+    _parts = tuple(_route.path.split("/"))
+    _BY_SHAPE.setdefault((_route.method, len(_parts)), []).append((_parts, _route))
+
+
+def serve(
+    stand_in: StandIn,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    *,
+    gone: Callable[[], bool] | None = None,
+) -> Answer:
+    """The answer. Raises `NoAnswer` where the caller is to get none."""
+    address, lower = urlsplit(url), {name.lower(): value for name, value in headers.items()}
+    try:
+        if (method, address.path) == ("POST", "/v1/oauth2/token"):
+            return Answer.of(200, _token(stand_in, lower), {})
+        route, args = _find(method, address.path)
+    except PayPalError as error:
+        return Answer.of(error.status, error.body, error.headers)
+    raw = (body or b"").decode() if method == "POST" else address.query
+    asked = gate.Asked(method, address.path, raw, lambda name: lower.get(name.lower()), args, gone)
+    return gate.answer(stand_in, route, asked)
+
+
+def _token(stand_in: StandIn, headers: Mapping[str, str]) -> dict[str, object]:
+    if stand_in.faults.hit("error_500_before", method="POST", path="/v1/oauth2/token"):
+        raise server_error()
+    return credentials.issue(headers.get("authorization", ""))
+
+
+def _find(method: str, path: str) -> tuple[gate.Route, dict[str, str]]:
+    given = path.split("/")
+    for parts, route in _BY_SHAPE.get((method, len(given)), ()):
+        if all(part == value or (part[:1] == "<" and value) for part, value in zip(parts, given, strict=True)):
+            names = zip(parts, given, strict=True)
+            return route, {part[1:-1]: unquote(value) for part, value in names if part[:1] == "<"}
+    raise missing("path")
+
+
+def mounted(
+    stand_in: StandIn, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+) -> tuple[bytes, int, dict[str, str]]:
+    """Body, status and headers, in process. Raises `NoAnswer`."""
+    answer = serve(stand_in, method, url, headers, body)
+    return answer.text.encode(), answer.status, {"Content-Type": "application/json", **answer.headers}

@@ -1,0 +1,40 @@
+"""Test wallets: billing agreements by name, each with what happens when its payment token is charged.
+
+A real one is made by the payer's approval; these stand for payers who have agreed before, as an import brings them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """`issue`: an order is refused with it. `response_code`, `advice`: the card behind it declines a capture."""
+
+    issue: str | None = None
+    response_code: str | None = None
+    advice: str | None = None
+    behaviour: str = "succeed"
+    """succeed | pending | pending_fails | action | fault_503 | timeout_before | timeout_after"""
+
+
+WALLETS = {
+    "B-SANDBOX-GOOD": Wallet(),
+    "B-SANDBOX-OTHER": Wallet(),
+    "B-SANDBOX-NOFUNDS": Wallet(response_code="5120", advice="02"),
+    "B-SANDBOX-LOST": Wallet(response_code="9520", advice="03"),
+    "B-SANDBOX-EXPIRED": Wallet(response_code="5400", advice="01"),
+    "B-SANDBOX-DECLINED": Wallet(issue="INSTRUMENT_DECLINED"),
+    "B-SANDBOX-CANNOTPAY": Wallet(issue="PAYER_CANNOT_PAY"),
+    "B-SANDBOX-RESTRICTED": Wallet(issue="PAYER_ACCOUNT_RESTRICTED"),
+    "B-SANDBOX-CLOSED": Wallet(issue="PAYER_ACCOUNT_LOCKED_OR_CLOSED"),
+    "B-SANDBOX-CANCELED": Wallet(issue="AGREEMENT_ALREADY_CANCELLED"),
+    "B-SANDBOX-COMPLIANCE": Wallet(issue="COMPLIANCE_VIOLATION"),
+    "B-SANDBOX-ACTION": Wallet(behaviour="action"),
+    "B-SANDBOX-PENDING": Wallet(behaviour="pending"),
+    "B-SANDBOX-PENDINGFAILS": Wallet(behaviour="pending_fails"),
+    "B-SANDBOX-FAULT": Wallet(behaviour="fault_503"),
+    "B-SANDBOX-TIMEOUTBEFORE": Wallet(behaviour="timeout_before"),
+    "B-SANDBOX-TIMEOUTAFTER": Wallet(behaviour="timeout_after"),
+}

@@ -1,0 +1,22 @@
+"""PayPal's receiver: five headers sign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from billing.flows.parts import Parts
+from billing.webhooks.door import receiver
+from billing.webhooks.front import Receiver
+
+_HEADERS = ("TRANSMISSION_ID", "TRANSMISSION_TIME", "CERT_URL", "AUTH_ALGO", "TRANSMISSION_SIG")
+
+
+def paypal_receiver(parts: Parts) -> Receiver:
+    """`POST /webhooks/paypal[/<code>]`."""
+    return receiver(parts, provider="paypal", signature_of=packed)
+
+
+def packed(environ: Mapping[str, Any]) -> str:
+    """The headers as the adapter reads them, a line each. A header's value has no line end."""
+    return "\n".join(environ.get(f"HTTP_PAYPAL_{name}", "") for name in _HEADERS)
