@@ -12,7 +12,7 @@ from uuid import UUID
 from billing.flows.permits import Permit, Permits
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, ProviderUncertain, Reach
 from billing.providers.events import EventFacts, ListedEvent
-from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
+from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund, PayoutFacts
 from billing.providers.port import (
     PAGE,
     AccountFacts,
@@ -24,7 +24,6 @@ from billing.providers.port import (
     IntentFacts,
     MandateFacts,
     MethodFacts,
-    PayoutFacts,
     Provider,
     RefundFacts,
     SetupFacts,

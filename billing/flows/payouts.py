@@ -9,7 +9,7 @@ from uuid import UUID
 from billing.commands.payout.note import note_payout
 from billing.db.base import JsonList
 from billing.flows.parts import Parts
-from billing.providers.port import PayoutFacts
+from billing.providers.listed import PayoutFacts
 from billing.queries.payouts import home_seller, knows_payout, sellers_of
 
 _AT_ONCE = 500

@@ -65,3 +65,15 @@ class ListedMovement:
     fee_minor: int
     currency: str
     created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutFacts:
+    """The provider's present state of one payout, in the currency of the balance it empties."""
+
+    payout_ref: str
+    status: str
+    """pending | in_transit | paid | failed | canceled"""
+    amount_minor: int
+    currency: str
+    arrives_at: datetime | None

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from billing.kernel.errors import Reach
 from billing.providers.events import EventFacts, ListedEvent
-from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
+from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund, PayoutFacts
 
 PAGE = 100
 """Every list is asked for in pages of so many: one call each."""
@@ -125,18 +125,6 @@ class RefundFacts:
     charge_ref: str | None
     metadata_refund: str | None
     failure_reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PayoutFacts:
-    """The provider's present state of one payout, in the currency of the balance it empties."""
-
-    payout_ref: str
-    status: str
-    """pending | in_transit | paid | failed | canceled"""
-    amount_minor: int
-    currency: str
-    arrives_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

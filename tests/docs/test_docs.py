@@ -13,7 +13,7 @@ import click
 import pytest
 
 from billing.__main__ import cli
-from billing.flows.handlers import HANDLERS
+from billing.flows.handlers import HANDLERS, PAYPAL_HANDLERS
 from billing.privacy.keyring import generate
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
@@ -93,3 +93,10 @@ def test_the_endpoint_subscribes_to_each_type_that_has_a_handler_and_to_no_other
     block = FENCE.search(page, page.index("Subscribe the webhook endpoint"))
     assert block is not None
     assert sorted(block["body"].split()) == sorted(HANDLERS)
+
+
+def test_the_page_of_providers_lists_the_events_of_paypal_that_are_handled() -> None:
+    page = (ROOT / "docs" / "providers.md").read_text()
+    block = re.search(r"PayPal's webhook subscribes to:\n\n```text\n(?P<body>.*?)```", page, re.DOTALL)
+    assert block
+    assert sorted(block["body"].split()) == sorted(PAYPAL_HANDLERS)

@@ -32,8 +32,8 @@ from billing.flows import (
 from billing.flows.order import Order
 from billing.models import Dispute, Invoice, Refund, UnappliedPayment
 from billing.models.ledger import ENTRY_KINDS
-from billing.providers.listed import ListedMovement
-from billing.providers.port import DisputeFacts, PayoutFacts, RefundFacts
+from billing.providers.listed import ListedMovement, PayoutFacts
+from billing.providers.port import DisputeFacts, RefundFacts
 from billing.validators.subscription import NewItem
 from billing.validators.usage import NewUsage
 from tests.flows.company import START, Company

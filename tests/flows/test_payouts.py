@@ -15,8 +15,7 @@ from billing.commands.movement.keep import keep_movements
 from billing.commands.payout.note import note_payout
 from billing.flows import movements, refunding
 from billing.models import Payout, ProviderMovement
-from billing.providers.listed import ListedMovement
-from billing.providers.port import PayoutFacts
+from billing.providers.listed import ListedMovement, PayoutFacts
 from billing.queries.payouts import sellers_of
 from tests.flows.company import START, Company
 

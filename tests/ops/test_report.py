@@ -15,7 +15,7 @@ from sqlalchemy import select
 from billing.commands.payout.note import note_payout
 from billing.flows import correcting, refunding
 from billing.models import Dispute
-from billing.providers.port import PayoutFacts
+from billing.providers.listed import PayoutFacts
 from tests.flows.company import START
 from tests.ops.office import Office, office_of
 

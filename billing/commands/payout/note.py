@@ -14,7 +14,7 @@ from billing.kernel.ids import new_id
 from billing.kernel.moves import allowed
 from billing.kernel.status import PayoutStatus
 from billing.models import Account, Payout
-from billing.providers.port import PayoutFacts
+from billing.providers.listed import PayoutFacts
 
 _BACK = (PayoutStatus.FAILED, PayoutStatus.CANCELED)
 

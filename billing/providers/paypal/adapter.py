@@ -18,7 +18,7 @@ from uuid import UUID
 from billing.kernel.errors import BillingError, Fault, ProviderRefused, Refused
 from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.failing import Failure, Proof
-from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
+from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund, PayoutFacts
 from billing.providers.paypal import disputes, facts, listing, outcomes
 from billing.providers.paypal.amounts import to_provider
 from billing.providers.paypal.client import PayPalClient
@@ -34,7 +34,6 @@ from billing.providers.port import (
     IntentFacts,
     MandateFacts,
     MethodFacts,
-    PayoutFacts,
     RefundFacts,
     SetupFacts,
     SetupStarted,

@@ -16,11 +16,11 @@ from stripe.params import (
     RefundListParams,
 )
 
-from billing.kernel.errors import BillingError, Fault, ProviderUnavailable, Refused
+from billing.kernel.errors import Fault, Refused
 from billing.providers import reading
 from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.failing import Failure, headers_of
-from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
+from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund, PayoutFacts
 from billing.providers.port import (
     PAGE,
     AccountFacts,
@@ -32,19 +32,17 @@ from billing.providers.port import (
     IntentFacts,
     MandateFacts,
     MethodFacts,
-    PayoutFacts,
     RefundFacts,
     SetupFacts,
     SetupStarted,
 )
 from billing.providers.stripe import charging, facts, listing, outcomes, signature
 from billing.providers.stripe.amounts import to_provider
+from billing.providers.stripe.asking import all_pages, attempt, read, write
 from billing.providers.stripe.failures import failure_of
 
 KEY_LIFE_S = 20 * 3600.0
 """Stripe keeps keys for 24 h."""
-MAX_PAGES = 1000
-"""A list that doesn't end within these pages raises: no customer of ours has 100,000 intents."""
 
 _LATEST_CHARGE = ["latest_charge"]
 
@@ -71,7 +69,7 @@ class StripeProvider:
 
     def account(self) -> AccountFacts:
         """Whose key this is. Raises as a read does."""
-        account_ref = _read(lambda: facts.object_ref(self._v1.accounts.retrieve_current().to_dict(), "account"))
+        account_ref = read(lambda: facts.object_ref(self._v1.accounts.retrieve_current().to_dict(), "account"))
         return AccountFacts(account_ref=account_ref, livemode=self._livemode)
 
     def create_customer(self, *, anonymous_id: UUID, key: str) -> str:
@@ -83,7 +81,7 @@ class StripeProvider:
             )
             return facts.object_ref(answer.to_dict(), "customer")
 
-        return _write(send)
+        return write(send)
 
     def begin_setup(self, *, customer_ref: str, key: str, return_url: str | None = None) -> SetupStarted:
         """Begin a set-up for later charges without the customer present."""
@@ -99,11 +97,11 @@ class StripeProvider:
             )
             return facts.setup_started(answer.to_dict())
 
-        return _write(send)
+        return write(send)
 
     def read_setup(self, setup_ref: str) -> SetupFacts:
         """The present state of a set-up."""
-        return _read(lambda: facts.setup_facts(self._v1.setup_intents.retrieve(setup_ref).to_dict()))
+        return read(lambda: facts.setup_facts(self._v1.setup_intents.retrieve(setup_ref).to_dict()))
 
     def finish_setup(self, setup_ref: str, *, key: str) -> SetupFacts:
         """Stripe's form has finished it."""
@@ -116,11 +114,11 @@ class StripeProvider:
             answer = self._v1.payment_methods.attach(method_ref, {"customer": customer_ref}, {"idempotency_key": key})
             return facts.method_facts(answer.to_dict())
 
-        return _write(send)
+        return write(send)
 
     def read_method(self, method_ref: str) -> MethodFacts:
         """The present state of a method; `customer_ref` is None once it is detached."""
-        return _read(lambda: facts.method_facts(self._v1.payment_methods.retrieve(method_ref).to_dict()))
+        return read(lambda: facts.method_facts(self._v1.payment_methods.retrieve(method_ref).to_dict()))
 
     def detach_method(self, method_ref: str, *, key: str) -> None:
         """Take the method from its customer. Stripe never lets it be used again."""
@@ -129,15 +127,15 @@ class StripeProvider:
             answer = self._v1.payment_methods.detach(method_ref, {}, {"idempotency_key": key})
             facts.method_facts(answer.to_dict())
 
-        return _write(send)
+        return write(send)
 
     def read_mandate(self, mandate_ref: str) -> MandateFacts:
         """The present state of a mandate."""
-        return _read(lambda: facts.mandate_facts(self._v1.mandates.retrieve(mandate_ref).to_dict()))
+        return read(lambda: facts.mandate_facts(self._v1.mandates.retrieve(mandate_ref).to_dict()))
 
     def has_customer(self, customer_ref: str) -> bool:
         """Stripe goes on showing a deleted customer, by its id alone."""
-        return _read(lambda: facts.is_living(self._v1.customers.retrieve(customer_ref).to_dict()))
+        return read(lambda: facts.is_living(self._v1.customers.retrieve(customer_ref).to_dict()))
 
     def charge(self, request: ChargeRequest, *, key: str, key_age_s: float) -> ChargeOutcome:
         """Send one attempt: create and confirm the invoice's intent, or confirm it again. See the port."""
@@ -163,7 +161,7 @@ class StripeProvider:
             answer = self._v1.payment_intents.cancel(intent_ref, {"expand": _LATEST_CHARGE}, {"idempotency_key": key})
             return facts.intent_facts(answer.to_dict(), asked_for=intent_ref)
 
-        done = _attempt(send)
+        done = attempt(send)
         if not isinstance(done, Failure):
             return done
         if done.reason == "payment_intent_unexpected_state":
@@ -180,7 +178,7 @@ class StripeProvider:
             answer = self._v1.payment_intents.retrieve(intent_ref, {"expand": _LATEST_CHARGE})
             return facts.intent_facts(answer.to_dict(), asked_for=intent_ref)
 
-        return _read(ask)
+        return read(ask)
 
     def intent_secret(self, intent_ref: str) -> str:
         """The intent's client secret: Stripe's script acts on the intent with it, and on nothing else."""
@@ -189,7 +187,7 @@ class StripeProvider:
             answer = self._v1.payment_intents.retrieve(intent_ref).to_dict()
             return facts.intent_secret(answer, asked_for=intent_ref)
 
-        return _read(ask)
+        return read(ask)
 
     def list_intents(
         self, *, customer_ref: str, created_from: datetime, payment_id: UUID | None = None
@@ -208,12 +206,12 @@ class StripeProvider:
                 params["starting_after"] = after
             return self._v1.payment_intents.list(params).to_dict()
 
-        return _all_pages(page, facts.intent_facts)
+        return all_pages(page, facts.intent_facts)
 
     def read_charge(self, charge_ref: str) -> tuple[ListedCharge, ListedMovement | None]:
         """The present state of a charge, its balance transaction with it."""
         ask = partial(self._v1.charges.retrieve, charge_ref, {"expand": ["balance_transaction"]})
-        return _read(lambda: listing.charge_and_movement(ask().to_dict()))
+        return read(lambda: listing.charge_and_movement(ask().to_dict()))
 
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]:
         """Every charge of the intent, newest first."""
@@ -224,7 +222,7 @@ class StripeProvider:
                 params["starting_after"] = after
             return self._v1.charges.list(params).to_dict()
 
-        return _all_pages(page, facts.charge_facts)
+        return all_pages(page, facts.charge_facts)
 
     def refund(self, *, refund_id: UUID, charge_ref: str, amount_minor: int, currency: str, key: str) -> RefundFacts:
         """Refund part of a charge, with our id of it in the metadata and nothing else."""
@@ -237,11 +235,11 @@ class StripeProvider:
             )
             return facts.refund_facts(answer.to_dict())
 
-        return _write(send)
+        return write(send)
 
     def read_refund(self, refund_ref: str) -> RefundFacts:
         """The present state of a refund."""
-        return _read(lambda: facts.refund_facts(self._v1.refunds.retrieve(refund_ref).to_dict()))
+        return read(lambda: facts.refund_facts(self._v1.refunds.retrieve(refund_ref).to_dict()))
 
     def list_refunds(self, *, charge_ref: str) -> Iterator[RefundFacts]:
         """Every refund of the charge, newest first."""
@@ -252,11 +250,11 @@ class StripeProvider:
                 params["starting_after"] = after
             return self._v1.refunds.list(params).to_dict()
 
-        return _all_pages(page, facts.refund_facts)
+        return all_pages(page, facts.refund_facts)
 
     def read_payout(self, payout_ref: str) -> PayoutFacts:
         """The present state of a payout."""
-        return _read(lambda: facts.payout_facts(self._v1.payouts.retrieve(payout_ref).to_dict()))
+        return read(lambda: facts.payout_facts(self._v1.payouts.retrieve(payout_ref).to_dict()))
 
     def list_payout_movements(self, *, payout_ref: str) -> Iterator[ListedMovement]:
         """Every movement that a payout holds, newest first. Stripe shows none of a payout made by hand."""
@@ -267,7 +265,7 @@ class StripeProvider:
                 params["starting_after"] = after
             return self._v1.balance_transactions.list(params).to_dict()
 
-        return _all_pages(page, listing.movement)
+        return all_pages(page, listing.movement)
 
     def charge_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedCharge]]:
         """See the port, as for the three below."""
@@ -292,16 +290,16 @@ class StripeProvider:
     def _pages(
         self, ask: Callable[..., Any], parse: Callable[[reading.Raw], T], created_from: datetime, created_to: datetime
     ) -> Iterator[list[T]]:
-        return listing.pages(_read, ask, parse, created_from=created_from, created_to=created_to)
+        return listing.pages(read, ask, parse, created_from=created_from, created_to=created_to)
 
     def read_dispute(self, dispute_ref: str) -> DisputeFacts:
         """The present state of a dispute, with what it has moved."""
-        return _read(lambda: facts.dispute_facts(self._v1.disputes.retrieve(dispute_ref).to_dict()))
+        return read(lambda: facts.dispute_facts(self._v1.disputes.retrieve(dispute_ref).to_dict()))
 
     def read_fraud_warning(self, warning_ref: str) -> FraudWarningFacts:
         """The present state of an early fraud warning."""
         warnings = self._v1.radar.early_fraud_warnings
-        return _read(lambda: facts.fraud_warning_facts(warnings.retrieve(warning_ref).to_dict()))
+        return read(lambda: facts.fraud_warning_facts(warnings.retrieve(warning_ref).to_dict()))
 
     def get_ready(self, signatures: Iterable[str], *, wall_now: datetime) -> None:
         """The secrets are at hand."""
@@ -317,45 +315,3 @@ def is_live_key(api_key: str) -> bool:
 
 
 _verify = signature.verify_event
-
-
-def _attempt(call: Callable[[], T]) -> T | Failure:
-    try:
-        return call()
-    except BillingError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the SDK also raises what is no StripeError
-        return failure_of(error)
-
-
-def _read(call: Callable[[], T]) -> T:
-    done = _attempt(call)
-    if isinstance(done, Failure):
-        raise done.of_a_read()
-    return done
-
-
-def _write(call: Callable[[], T]) -> T:
-    done = _attempt(call)
-    if isinstance(done, Failure):
-        raise done.of_a_write()
-    return done
-
-
-def _all_pages(page: Callable[[str | None], dict[str, Any]], parse: Callable[[reading.Raw], T]) -> Iterator[T]:
-    """Items of all pages, one page in memory at a time; raises rather than end early."""
-
-    def read_page(after: str | None) -> tuple[list[T], str | None]:
-        raw = page(after)
-        rows, more = raw.get("data"), raw.get("has_more")
-        if not isinstance(rows, list) or not isinstance(more, bool) or (more and not rows):
-            raise reading.Unreadable("data")
-        return [parse(row) for row in rows], reading.text(rows[-1], "id") if more else None
-
-    after: str | None = None
-    for _ in range(MAX_PAGES):
-        items, after = _read(partial(read_page, after))
-        yield from items
-        if after is None:
-            return
-    raise ProviderUnavailable("stripe: list_without_end")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from billing.kernel.errors import Refused
+from billing.providers.listed import PayoutFacts
 from billing.providers.port import (
     ChargeFacts,
     DisputeFacts,
@@ -13,7 +14,6 @@ from billing.providers.port import (
     IntentFacts,
     MandateFacts,
     MethodFacts,
-    PayoutFacts,
     RefundFacts,
     SetupFacts,
     SetupStarted,
