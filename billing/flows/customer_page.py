@@ -12,6 +12,7 @@ from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.flows import on_session, payment_methods
@@ -35,6 +36,7 @@ _CLOSED = {
     InvoiceStatus.UNCOLLECTIBLE: "is_uncollectible",
     InvoiceStatus.EXPIRED: "is_expired",
 }
+_WALLET = "paypal"
 _NOT_CONFIRMED = "payment_intent_authentication_failure"
 
 
@@ -80,6 +82,8 @@ class Shown:
     currency: str
     publishable_key: str | None
     test_mode: bool
+    wallet: bool
+    """Whether a PayPal wallet may be given."""
 
 
 def show(parts: Parts, token: str) -> Shown:
@@ -99,7 +103,7 @@ def show(parts: Parts, token: str) -> Shown:
         method = default_method(session, profile.id)
         held = bool(open_) and is_held(session, open_[0])
         message = _message(linked, open_, last, method, paid=bool(paid), held=held)
-        code = _account(session, method)
+        code = _card_code(session, method)
         left: dict[str, int] = defaultdict(int)
         for bill in bills:
             if bill.state == "open":
@@ -116,6 +120,7 @@ def show(parts: Parts, token: str) -> Shown:
             currency=open_[0].currency if open_ else seller.currency,
             publishable_key=parts.settings.publishable_key(code) if code else None,
             test_mode=not parts.settings.live,
+            wallet=_takes_wallets(parts, session),
         )
 
 
@@ -144,10 +149,21 @@ def begin_card(parts: Parts, token: str, *, text_version: str) -> MethodStarted:
         profile_id = profile.id
         if tries_of_late(session, profile_id) >= MOST_TRIES:
             raise Refused(Fault("payment_method", "too_many_tries", "wait an hour"))
-        method = default_method(session, profile_id)
-        account = method.provider_account_id if method is not None else the_provider_account(session).id
+        account = _card_account(session, default_method(session, profile_id))
         consent = Consent(text_version=text_version, given_at=parts.clock.now(session), channel="web")
-    return payment_methods.add(parts, profile_id=profile_id, provider_account_id=account, consent=consent)
+    return payment_methods.add(parts, profile_id=profile_id, provider_account_id=account.id, consent=consent)
+
+
+def begin_wallet(parts: Parts, token: str, *, text_version: str) -> MethodStarted:
+    """As `begin_card`, of a PayPal wallet: the customer goes to PayPal and agrees there, and `finish_card` ends it."""
+    with parts.begin() as session:
+        profile, _ = _opened(parts, session, token)
+        profile_id = profile.id
+        if tries_of_late(session, profile_id) >= MOST_TRIES:
+            raise Refused(Fault("payment_method", "too_many_tries", "wait an hour"))
+        account_id = the_provider_account(session, provider=_WALLET).id
+        consent = Consent(text_version=text_version, given_at=parts.clock.now(session), channel="web")
+    return payment_methods.add(parts, profile_id=profile_id, provider_account_id=account_id, consent=consent)
 
 
 def finish_card(parts: Parts, token: str, method_id: UUID) -> None:
@@ -235,14 +251,29 @@ def _paid(invoice: Invoice) -> Bill:
 def _card(method: PaymentMethod | None) -> Card | None:
     if method is None:
         return None
-    return Card((method.brand or method.kind).capitalize(), method.last4 or "", method.exp_month, method.exp_year)
+    brand = "PayPal" if method.kind == _WALLET else (method.brand or method.kind).capitalize()
+    return Card(brand, method.last4 or "", method.exp_month, method.exp_year)
 
 
-def _account(session: Session, method: PaymentMethod | None) -> str | None:
-    """The code of the provider account at which a new card is kept; None before the first start has pinned one."""
+def _card_account(session: Session, method: PaymentMethod | None) -> ProviderAccount:
+    """The account at which a new card is kept: that of the present one, else the first. Raises `Refused`."""
     if method is not None:
-        return session.get_one(ProviderAccount, method.provider_account_id).code
+        account = session.get_one(ProviderAccount, method.provider_account_id)
+        if account.provider != _WALLET:
+            return account
+    return the_provider_account(session)
+
+
+def _card_code(session: Session, method: PaymentMethod | None) -> str | None:
+    """Its code; None before the first start has pinned one."""
     try:
-        return the_provider_account(session).code
+        return _card_account(session, method).code
     except Refused:
         return None
+
+
+def _takes_wallets(parts: Parts, session: Session) -> bool:
+    if not parts.settings.billing_public_url or (_WALLET, "default") not in parts.settings.provider_accounts:
+        return False
+    pinned = select(ProviderAccount.id).where(ProviderAccount.provider == _WALLET, ProviderAccount.code == "default")
+    return session.scalar(pinned) is not None

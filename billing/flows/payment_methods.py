@@ -78,17 +78,17 @@ def add(
             raise Refused(Fault("payment_method", "payment_method_not_pending", "it is set up already; begin another"))
     customer = ensure_customer(parts, profile_id=profile_id, provider_account_id=provider_account_id)
     provider = parts.provider(provider_account_id, rank=Rank.ON_SESSION)
-    key, back = f"setup-{method_id}", return_address(parts, method_id)
+    key, back = f"setup-{method_id}", return_address(parts)
     started = provider.begin_setup(customer_ref=customer, key=key, return_url=back)
     with parts.begin() as session:
         note_setup(session, method=the_method(session, method_id), setup_ref=started.setup_ref)
     return MethodStarted(method_id, provider.name, started.setup_ref, started.client_secret, started.approve_url)
 
 
-def return_address(parts: Parts, method_id: UUID) -> str | None:
-    """Where a customer comes back to from the provider's pages. It says which method, and opens nothing."""
+def return_address(parts: Parts) -> str | None:
+    """Where a customer comes back to from the provider's pages: it says nothing, and the same to everybody."""
     public = parts.settings.billing_public_url
-    return f"{public.rstrip('/')}/wallets/{method_id}" if public else None
+    return f"{public.rstrip('/')}/pay-return" if public else None
 
 
 def ensure_customer(parts: Parts, *, profile_id: UUID, provider_account_id: UUID) -> str:

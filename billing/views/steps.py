@@ -57,14 +57,25 @@ def add_steps(door: Blueprint, parts: Parts, gate: Gate) -> None:
     def look(token: str, payment_id: UUID) -> Response:
         return _answered(gate, token, lambda: _tried(flow.come_back(parts, token, payment_id)))
 
+    _add_methods(door, parts, gate)
+
+
+def _add_methods(door: Blueprint, parts: Parts, gate: Gate) -> None:
+    """A card by the provider's form on this page, a wallet by PayPal's own pages; both end in the same way."""
+
     @door.post("/pay/<token>/cards")
     def card(token: str) -> Response:
         def begin() -> dict[str, Any]:
-            if _body().get("agreed") is not True:
-                raise Refused(Fault("agreed", "consent_missing", "the customer agrees first"))
-            version = f"{CONSENT_VERSION}-{visitors_texts().language}"
-            started = flow.begin_card(parts, token, text_version=version)
+            started = flow.begin_card(parts, token, text_version=_agreed_to(CONSENT_VERSION))
             return {"card": str(started.method_id), "secret": started.client_secret}
+
+        return _answered(gate, token, begin)
+
+    @door.post("/pay/<token>/wallets")
+    def wallet(token: str) -> Response:
+        def begin() -> dict[str, Any]:
+            started = flow.begin_wallet(parts, token, text_version=_agreed_to(f"{CONSENT_VERSION}-paypal"))
+            return {"card": str(started.method_id), "approve": started.approve_url}
 
         return _answered(gate, token, begin)
 
@@ -75,6 +86,13 @@ def add_steps(door: Blueprint, parts: Parts, gate: Gate) -> None:
             return {"status": "saved"}
 
         return _answered(gate, token, finish)
+
+
+def _agreed_to(version: str) -> str:
+    """The consent text that the customer has agreed to, with its language. Raises `Refused` (`consent_missing`)."""
+    if _body().get("agreed") is not True:
+        raise Refused(Fault("agreed", "consent_missing", "the customer agrees first"))
+    return f"{version}-{visitors_texts().language}"
 
 
 def _answered(gate: Gate, token: str, act: Callable[[], dict[str, Any]]) -> Response:

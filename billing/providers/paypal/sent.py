@@ -15,8 +15,8 @@ _ID = r"[A-Za-z0-9_-]{1,64}"
 _MONEY = {"currency_code": r"[A-Z]{3}", "value": r"[0-9]{1,10}(\.[0-9]{1,3})?"}
 _INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 _PLACE = r"[A-Za-z0-9=_-]{1,200}"
-_OUR_PAGE = rf"https?://[A-Za-z0-9.:-]{{1,200}}/wallets/{_UUID}"
-"""The id of the method alone: no link of a customer's, which would open their page."""
+_OUR_PAGE = r"https?://[A-Za-z0-9.:-]{1,200}/pay-return"
+"""One address for everybody: no link of a customer's, which would open their page."""
 _UNIT = "purchase_units.0"
 _SOURCE = "payment_source.paypal"
 

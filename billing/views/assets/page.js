@@ -136,5 +136,19 @@
     event.preventDefault();
     once(at("save"), save);
   });
+  // The wallet's owner agrees at the provider, and comes back as a card's owner does.
+  const connect = async () => {
+    const problem = at("wallet-problem");
+    say(problem, "");
+    if (!at("wallet-agreed").checked) return say(problem, problem.dataset.consent);
+    const begun = await ask("/wallets", { agreed: true });
+    if (begun.error) return say(problem, begun.error.message);
+    sessionStorage.setItem("pay-return", JSON.stringify({ base, query, card: begun.card }));
+    return location.assign(begun.approve);
+  };
+  at("wallet")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    once(at("connect"), connect);
+  });
   if (state === "payment_in_flight") follow();
 })();
