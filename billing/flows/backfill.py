@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 
 from billing.flows.handlers import BY_TYPE
 from billing.flows.parts import Parts
@@ -21,6 +20,7 @@ from billing.flows.receiving import keep
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, ProviderUncertain
 from billing.models import ProviderAccount
 from billing.providers.events import ListedEvent
+from billing.queries.accounts import Named, accounts_of
 from billing.queries.receiving import receiving
 from billing.queue.buffer import after_commit
 from billing.queue.names import INBOX_PROCESS
@@ -58,19 +58,19 @@ def sweep(parts: Parts, *, budget_s: float = 20.0) -> int:
     with parts.begin() as session:
         now = parts.clock.now(session)
         due = []
-        accounts = select(ProviderAccount).where(ProviderAccount.provider == "stripe").order_by(ProviderAccount.code)
-        for account in session.scalars(accounts):
+        for named in accounts_of(session, parts.settings.provider_accounts):
+            account = session.get_one(ProviderAccount, named.id)
             if account.events_read_to is None:
                 account.events_read_to = now
-            elif account.code in parts.settings.stripe_keys and now - account.events_read_to >= EVERY + OVERLAP:
-                due.append((account.id, account.code))
+            elif now - account.events_read_to >= EVERY + OVERLAP:
+                due.append(named)
     new = 0
-    for account_id, code in due:
+    for named in due:
         try:
-            new += _fill(parts, account_id, code, since=None, budget_s=budget_s).new
+            new += _fill(parts, named, since=None, budget_s=budget_s).new
         except (NoPermit, ProviderUnavailable, ProviderUncertain, ProviderRefused) as later:
             # The next tick goes on where this one stood; other accounts are none the worse.
-            _log.warning("events_not_listed", account=code, error=type(later).__name__)
+            _log.warning("events_not_listed", account=named.label, error=type(later).__name__)
     return new
 
 
@@ -80,15 +80,12 @@ def backfill(parts: Parts, *, since: datetime | None = None) -> list[Filled]:
     Idempotent; raises what the provider raises: repeated without `since`, it goes on where it stood.
     """
     with parts.begin() as session:
-        listed = select(ProviderAccount.id, ProviderAccount.code).where(ProviderAccount.provider == "stripe")
-        rows = session.execute(listed.order_by(ProviderAccount.code))
-        accounts = [(row.id, row.code) for row in rows if row.code in parts.settings.stripe_keys]
-    return [_fill(parts, account_id, code, since=since) for account_id, code in accounts]
+        accounts = accounts_of(session, parts.settings.provider_accounts)
+    return [_fill(parts, named, since=since) for named in accounts]
 
 
-def _fill(
-    parts: Parts, account_id: UUID, code: str, *, since: datetime | None, budget_s: float | None = None
-) -> Filled:
+def _fill(parts: Parts, named: Named, *, since: datetime | None, budget_s: float | None = None) -> Filled:
+    account_id, code = named.id, named.label
     with parts.begin() as session:
         now = parts.clock.now(session)
         known = session.get_one(ProviderAccount, account_id).events_read_to
@@ -105,7 +102,7 @@ def _fill(
         seen = 0
         for page in parts.provider(account_id, rank=Rank.RECONCILE).event_pages(created_from=reached, created_to=until):
             seen += len(page)
-            told, fresh = _take(parts, code, page)
+            told, fresh = _take(parts, named, page)
             listed, new = listed + told, new + fresh
             if seen >= MANY and width > NARROW:
                 break
@@ -118,18 +115,18 @@ def _fill(
     return Filled(code, from_at, min(reached, now), listed, new)
 
 
-def _take(parts: Parts, code: str, page: Sequence[ListedEvent]) -> tuple[int, int]:
+def _take(parts: Parts, named: Named, page: Sequence[ListedEvent]) -> tuple[int, int]:
     """Store those of the page that somebody here looks after: their number, and how many were new."""
     told = [(each.facts, each.raw) for each in page if each.facts.type in BY_TYPE]
     if not told:
         return 0, 0
     with parts.begin() as session:
-        stored = keep(parts, session, receiving(session, provider="stripe", code=code), events=told)
+        stored = keep(parts, session, receiving(session, provider=named.provider, code=named.code), events=told)
         new = [each for each in stored if isinstance(each, UUID)]
         if new:
             after_commit(session, INBOX_PROCESS, *new)
     if new:
-        _log.info("events_backfilled", account=code, new=len(new))
+        _log.info("events_backfilled", account=named.label, new=len(new))
     return len(told), len(new)
 
 

@@ -15,7 +15,6 @@ from typing import TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -28,9 +27,10 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.ids import lowest_id_at
-from billing.models import ProviderAccount, Reconciliation
+from billing.models import Reconciliation
 from billing.providers.port import Provider
 from billing.queries import reconciling
+from billing.queries.accounts import accounts_of
 from billing.queries.operations.reconciliation import earliest_attempt, last_run
 from billing.queries.reconciling import Found
 from billing.queries.reconciling_disputes import disputes_to_read, show_dispute
@@ -131,11 +131,8 @@ def stands(provider: Provider, found: Found) -> bool:
 
 
 def _accounts(parts: Parts) -> list[tuple[UUID, str]]:
-    codes = set(parts.settings.stripe_keys)
     with parts.begin() as session:
-        accounts = select(ProviderAccount.id, ProviderAccount.code).where(ProviderAccount.provider == "stripe")
-        rows = session.execute(accounts.order_by(ProviderAccount.code))
-        return [(row.id, row.code) for row in rows if row.code in codes]
+        return [(each.id, each.label) for each in accounts_of(session, parts.settings.provider_accounts)]
 
 
 def _end(now: datetime) -> datetime:

@@ -148,7 +148,9 @@ WITH seen AS (
              AND (i.id IS NOT NULL OR k.profile_id IS NOT NULL) AS lost,
            coalesce(i.seller_id, p.seller_id, k.seller_id) AS seller_id,
            coalesce(i.profile_id, p.profile_id, k.profile_id) AS profile_id,
-           EXISTS (SELECT FROM billing.payment a WHERE a.invoice_id = i.id AND a.status IN ({_OPEN})) AS asked_about
+           EXISTS (SELECT FROM billing.payment a WHERE a.invoice_id = i.id AND a.status IN ({_OPEN})) AS asked_about,
+           -- PayPal's report knows no customers.
+           EXISTS (SELECT FROM billing.provider_account a WHERE a.id = :account AND a.provider = 'paypal') AS nameless
     FROM listed_charge c
     LEFT JOIN billing.payment p ON p.provider_account_id = :account AND p.charge_ref = c.charge_ref
     LEFT JOIN billing.unapplied_payment u ON u.provider_account_id = :account AND u.charge_ref = c.charge_ref
@@ -187,7 +189,7 @@ SELECT 'charge_differs', charge_ref, intent_ref, seller_id, profile_id, invoice_
 FROM seen
 WHERE payment_id IS NOT NULL
   AND ((status = 'succeeded') <> (our_status = 'succeeded') OR amount_minor <> our_amount OR currency <> our_currency
-       OR customer_ref IS DISTINCT FROM our_customer)
+       OR (customer_ref IS DISTINCT FROM our_customer AND NOT nameless))
 UNION ALL
 SELECT 'fee_missing', charge_ref, intent_ref, seller_id, profile_id, invoice_id, amount_minor, currency,
        format('charge %s has no balance transaction a day after it was made', charge_ref), false

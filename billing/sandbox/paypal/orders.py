@@ -52,6 +52,9 @@ def create(call: Call) -> Json:
         {"confirms": 1, "vault_id": vault_id},
     )
     if wallet.behaviour == "action":
+        # Nobody comes to approve it, and only a capture of the caller's could move money: it never will.
+        order.body["status"], order.hidden["waits"] = "canceled", True
+        call.tx.save(order)
         return shown(call, order)
     captures.try_(call, order, wallet)
     if wallet.issue is not None:
@@ -121,7 +124,7 @@ def shown(call: Call, order: Stored) -> Json:
     return {
         "id": order.id,
         "intent": "CAPTURE",
-        "status": status.get(order.body["status"], "PAYER_ACTION_REQUIRED"),
+        "status": "PAYER_ACTION_REQUIRED" if order.hidden.get("waits") else status[order.body["status"]],
         "payment_source": {"paypal": {"email_address": "payer@example.com", "name": {"given_name": "Pat"}}},
         "payer": {"email_address": "payer@example.com", "name": {"given_name": "Pat", "surname": "Payer"}},
         "purchase_units": [unit],

@@ -65,8 +65,8 @@ class PlayedSettings(Settings):
 
     @property
     def paypal_credentials(self) -> dict[str, tuple[str, str]]:
-        """None: a wallet's stand-in is mounted, not configured."""
-        return {}
+        """The account of the stand-in that is mounted when a wallet is asked for."""
+        return {"default": ("sb-simulate", "simulate")}
 
     @property
     def back_off_s(self) -> tuple[float, ...]:

@@ -1,0 +1,197 @@
+"""PayPal through the real flows, on the stage of a played scenario: nothing waits, and its books are asked after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, text
+
+from billing.commands.slice.cut import cut
+from billing.flows import audit, reconciliation, refunding, resolution
+from billing.flows.charging import charge_once
+from billing.flows.payment_methods import adopt
+from billing.kernel.ids import new_id
+from billing.models import Difference, Invoice, Payment, PaymentIntent, Refund
+from billing.providers.paypal.sent import told
+from billing.sandbox.scenario.playing.cast import put_on
+from billing.sandbox.scenario.playing.stage import NotSettled, Stage, staged
+from billing.sandbox.scenario.reading import read_scenario
+from billing.validators.payment_method import Consent
+
+START = datetime(2026, 1, 15, tzinfo=UTC)
+SCENARIO = """
+scenario: 1
+seller: {country: DE, currency: eur}
+prices: {basic: {product: Basic, amount: 1000, interval: month}}
+customers: {anna: {payment_method: null}}
+timeline: []
+until: 2026-02-01
+"""
+
+
+@pytest.fixture
+def stage(database_url: str) -> Iterator[Stage]:
+    with staged(database_url, now=START) as made:
+        made.account("paypal")
+        yield made
+        assert list(told(made.sides["paypal"].witness.requests())) == []
+        assert audit.run(made.parts, witness=made.witness).violations == ()
+
+
+@pytest.fixture
+def anna(stage: Stage) -> UUID:
+    return put_on(stage, read_scenario(SCENARIO, name="paypal.yaml")).profiles["anna"]
+
+
+def give(stage: Stage, profile_id: UUID, ref: str, *, provider: str = "paypal") -> None:
+    adopt(
+        stage.parts,
+        profile_id=profile_id,
+        provider_account_id=stage.account(provider),
+        method_ref=ref,
+        consent=Consent(text_version="test", given_at=START - timedelta(days=1), channel="import"),
+        method_id=new_id(),
+        as_default=True,
+    )
+
+
+def bill(stage: Stage, profile_id: UUID, amount_minor: int = 1000) -> UUID:
+    with stage.parts.begin() as session:
+        issued = charge_once(
+            stage.parts,
+            session,
+            profile_id,
+            amount_minor=amount_minor,
+            currency="eur",
+            description="A thing",
+            tax_rate=None,
+        )
+    stage.settle()
+    return issued.id
+
+
+def attempts(stage: Stage, invoice_id: UUID) -> list[Payment]:
+    with stage.parts.begin() as session:
+        return list(session.scalars(select(Payment).filter_by(invoice_id=invoice_id).order_by(Payment.attempt_no)))
+
+
+def status_of(stage: Stage, invoice_id: UUID) -> str:
+    with stage.parts.begin() as session:
+        return session.get_one(Invoice, invoice_id).status
+
+
+def moved(stage: Stage, provider: str = "paypal") -> list[int]:
+    return [each.amount_minor for each in stage.sides[provider].witness.charges() if each.status == "succeeded"]
+
+
+@pytest.mark.parametrize("wallet", ["GOOD", "FAULT", "TIMEOUTBEFORE", "TIMEOUTAFTER"])
+def test_whatever_becomes_of_the_first_answer_the_wallet_is_charged_once(stage: Stage, anna: UUID, wallet: str) -> None:
+    give(stage, anna, f"B-SANDBOX-{wallet}")
+    invoice = bill(stage, anna)
+    assert (status_of(stage, invoice), moved(stage)) == ("paid", [1000])
+    assert [each.status for each in attempts(stage, invoice)] == ["succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("wallet", "code", "tries"),
+    [
+        ("NOFUNDS", "insufficient_funds", 2),
+        ("DECLINED", "generic_decline", 2),
+        ("LOST", "lost_card", 1),
+        ("EXPIRED", "expired_card", 1),
+        ("CLOSED", "invalid_account", 1),
+        ("RESTRICTED", "restricted_card", 1),
+        ("COMPLIANCE", "security_violation", 1),
+        ("CANCELED", "revocation_of_authorization", 1),
+        ("ACTION", "authentication_required", 1),
+    ],
+)
+def test_a_decline_follows_the_dunning_order_and_each_try_is_an_order_of_its_own(
+    stage: Stage, anna: UUID, wallet: str, code: str, tries: int
+) -> None:
+    give(stage, anna, f"B-SANDBOX-{wallet}")
+    invoice = bill(stage, anna)
+    stage.set_clock(START + timedelta(days=3))
+    with stage.parts.begin() as session:
+        cut(session, kind="charges", members=[invoice], size=1)
+    stage.settle()
+    assert [each.decline_code for each in attempts(stage, invoice)] == [code] * tries
+    assert moved(stage) == []
+    with stage.parts.begin() as session:
+        live = session.scalars(select(PaymentIntent).filter_by(invoice_id=invoice, status="open")).all()
+    assert live == []
+
+
+def test_before_paypal_is_asked_the_intent_at_stripe_is_canceled(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "pm_card_visa_chargeDeclinedInsufficientFunds", provider="stripe")
+    invoice = bill(stage, anna)
+    assert [each.status for each in stage.sides["stripe"].witness.intents()] == ["requires_payment_method"]
+    give(stage, anna, "B-SANDBOX-GOOD")
+    stage.settle()
+    assert [each.status for each in stage.sides["stripe"].witness.intents()] == ["canceled"]
+    assert (status_of(stage, invoice), moved(stage), moved(stage, "stripe")) == ("paid", [1000], [])
+
+
+def test_another_provider_is_never_asked_while_an_outcome_is_unknown(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    faults = stage.sides["paypal"].stand_in.faults
+    faults.add([{"kind": "timeout_after", "rate": 1, "path": "/v2/checkout/orders"}])
+    with pytest.raises(NotSettled):
+        bill(stage, anna)
+    give(stage, anna, "pm_card_visa", provider="stripe")
+    with pytest.raises(NotSettled):
+        stage.settle()
+    assert (moved(stage), moved(stage, "stripe")) == ([1000], [])
+    faults.clear()
+    stage.settle()
+    assert (moved(stage), moved(stage, "stripe")) == ([1000], [])
+
+
+def test_what_is_older_than_its_key_is_found_in_the_report(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    faults = stage.sides["paypal"].stand_in.faults
+    faults.add([{"kind": "timeout_after", "rate": 1, "path": "/v2/checkout/orders"}])
+    with pytest.raises(NotSettled):
+        bill(stage, anna)
+    faults.clear()
+    stage.set_clock(START + timedelta(hours=13))
+    # The breaker has opened over so many calls without an answer; its pause is wall time.
+    with stage.parts.begin() as session:
+        session.execute(text("DELETE FROM billing.provider_rate"))
+    stage.parts.permits.clear()
+    resolution.resolve(stage.parts)
+    (tried,) = attempts(stage, _only_invoice(stage))
+    assert (tried.status, moved(stage)) == ("succeeded", [1000])
+
+
+def test_a_refund_goes_back_by_the_capture_once(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    invoice = bill(stage, anna)
+    faults = stage.sides["paypal"].stand_in.faults
+    faults.add([{"kind": "timeout_after", "next": 1, "path": "/v2/payments/captures"}])
+    refunding.refund(stage.parts, invoice, amount_minor=400)
+    stage.settle()
+    with stage.parts.begin() as session:
+        (made,) = session.scalars(select(Refund)).all()
+    assert (made.status, made.amount_minor) == ("succeeded", 400)
+    assert [each.amount_minor for each in stage.sides["paypal"].witness.refunds()] == [400]
+
+
+def test_reconciling_finds_no_difference_and_reads_the_fees(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    invoice = bill(stage, anna)
+    refunding.refund(stage.parts, invoice, amount_minor=400)
+    stage.settle()
+    stage.set_clock(START + timedelta(days=2))
+    (paypal,) = (each for each in reconciliation.reconcile(stage.parts) if each.account == "paypal default")
+    with stage.parts.begin() as session:
+        assert [(each.kind, each.detail) for each in session.scalars(select(Difference))] == []
+    assert (paypal.charges, paypal.refunds, paypal.differences, paypal.done) == (1, 1, 0, True)
+
+
+def _only_invoice(stage: Stage) -> UUID:
+    with stage.parts.begin() as session:
+        return session.scalars(select(Invoice.id).where(Invoice.kind == "invoice")).one()
