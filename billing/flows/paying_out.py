@@ -10,6 +10,7 @@ from billing.commands.refund.pay_out import reserve_payout
 from billing.db.clock import wall_now
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
+from billing.flows.restoring import require_all_known
 from billing.kernel.failpoints import failpoint
 from billing.kernel.money import format_minor
 from billing.models import Profile
@@ -21,8 +22,9 @@ from billing.queue.names import REFUNDS_SEND
 def pay_out(parts: Parts, session: Session, profile_id: UUID, *, currency: str, amount_minor: int | None = None) -> int:
     """Reserve it within the caller's transaction, and have it sent after commit. Returns the amount. Not idempotent.
 
-    Raises `Refused`: `profile_not_found`, `credit_exceeded`, `refund_exceeds_paid`.
+    Raises `Refused`: `profile_not_found`, `credit_exceeded`, `refund_exceeds_paid`, `not_reconciled`.
     """
+    require_all_known(session)
     lock_profile(session, profile_id)
     amount, ids = reserve_payout(
         session,

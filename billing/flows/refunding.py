@@ -23,7 +23,7 @@ from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.order import Order, carry_out
 from billing.flows.order import note as write_down
 from billing.flows.parts import Parts
-from billing.flows.restoring import is_restored
+from billing.flows.restoring import is_restored, require_all_known
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_REFUND
@@ -53,9 +53,10 @@ def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, o
 
     An operator's `order` is noted beside it; one that is only tried is taken back, with the nudge to send.
 
-    Raises `Refused`: `invoice_not_found`, `refund_exceeds_paid`.
+    Raises `Refused`: `invoice_not_found`, `refund_exceeds_paid`, `not_reconciled`.
     """
     with carry_out(parts, order) if order else parts.begin() as session:
+        require_all_known(session)
         found = session.get(Invoice, invoice_id)
         if found is None:
             raise Refused(Fault("invoice", "invoice_not_found", "give the number or the id of an invoice"))

@@ -58,6 +58,13 @@ def healed_below(session: Session) -> UUID:
     return lowest_id_at(ended) if ended else UUID(int=0)
 
 
+def require_all_known(session: Session) -> None:
+    """Raise `Refused` (`not_reconciled`) while it is not known what was given back after the copy of this database."""
+    if is_restored(session) or not is_same(session):
+        mend = "the database may be an older copy that doesn't show all refunds; see `billing check`, then reconcile"
+        raise Refused(Fault("database", "not_reconciled", mend))
+
+
 def require_healed(session: Session, brake: Brake) -> None:
     """Raise `Refused` (`not_reconciled`) while the database waits to be healed and the brake holds it.
 

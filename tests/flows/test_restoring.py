@@ -14,7 +14,18 @@ from psycopg import sql
 from sqlalchemy import make_url, select, text
 
 from billing.commands.series.succeed import next_prefix
-from billing.flows import backfill, braking, healing, inbox, reconciliation, refunding, renewal, restoring, working
+from billing.flows import (
+    backfill,
+    braking,
+    healing,
+    inbox,
+    paying_out,
+    reconciliation,
+    refunding,
+    renewal,
+    restoring,
+    working,
+)
 from billing.flows.order import Order
 from billing.flows.start import start
 from billing.flows.working import Action
@@ -240,7 +251,9 @@ def test_a_refund_that_the_copy_shows_as_not_sent_waits_and_is_found_instead_of_
         acme.set_clock(AFTERWARDS)
 
         assert refunding.sweep(acme.parts) == 0, "not while it is open whether rows were lost"
+        _orders_nothing_back(acme)
         assert restoring.recognise(acme.parts)
+        _orders_nothing_back(acme)
         assert _brakes(acme) == [("collect", None), ("issue", None)]
         hasten(acme)
         assert refunding.sweep(acme.parts) == 0, "nor before it is healed"
@@ -250,6 +263,18 @@ def test_a_refund_that_the_copy_shows_as_not_sent_waits_and_is_found_instead_of_
         assert [(each.status, each.refund_ref) for each in acme.refunds()] == [
             ("succeeded", at_provider(acme)[0].refund_ref)
         ]
+
+
+def _orders_nothing_back(acme: Company) -> None:
+    """What was given back since the copy is not known; what is ordered now would be sent once all is healed."""
+    paid = acme.invoices()[0]
+    for order in (
+        lambda: refunding.refund(acme.parts, paid.id, amount_minor=100),
+        lambda: paying_out.order_payout(acme.parts, paid.profile_id, currency="eur", amount_minor=None, order=WHY),
+    ):
+        with pytest.raises(Refused) as refused:
+            order()
+        assert refused.value.code == "not_reconciled"
 
 
 def test_a_closed_series_is_followed_by_one_of_another_name() -> None:
