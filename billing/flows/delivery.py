@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID
 
 from billing.commands.delivery.hand_over import hand_over
-from billing.commands.delivery.purge import purge_events
 from billing.commands.delivery.record import Tried, record_tries
 from billing.commands.delivery.take import take_deliveries
 from billing.commands.endpoint.secrets import secrets_in_force
@@ -40,7 +39,6 @@ IN_A_ROW = 8
 """Of those that run in this process."""
 ROUND_S = 50.0
 """Wall seconds after which a round takes no more; the next tick goes on."""
-PURGED = 2_000
 _chance = SystemRandom()
 
 
@@ -58,18 +56,6 @@ def sweep(parts: Parts) -> int:
         for id_ in endpoints_due(session):
             after_commit(session, DELIVERIES_SEND, id_)
     return handed
-
-
-def purge(parts: Parts) -> int:
-    """Forget what was handed over long ago. Returns how many rows."""
-    gone, end = 0, time.monotonic() + ROUND_S / 2
-    while time.monotonic() < end:
-        with parts.begin() as session:
-            count = purge_events(session, days=parts.settings.billing_outbox_days, most=PURGED)
-        gone += count
-        if not count:
-            break
-    return gone
 
 
 def deliver(parts: Parts, endpoint_id: UUID) -> int:

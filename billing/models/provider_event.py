@@ -44,5 +44,10 @@ class ProviderEvent(Identified, Versioned, Base):
         Index("ix_provider_event_waiting", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")),
         Index("ix_provider_event_object_ref", "object_ref"),
         Index("ix_provider_event_dead", "id", postgresql_where=text("status = 'dead'")),
+        Index(
+            "ix_provider_event_body_to_blank",
+            "handled_at",
+            postgresql_where=text("body IS NOT NULL AND status IN ('processed', 'ignored')"),
+        ),
         one_of("status", tuple(EventStatus)),
     )

@@ -79,6 +79,11 @@ class Settings(Paced):
     billing_api_requests_per_minute: int = Field(default=6000, ge=1)
     """What one key of the HTTP API may ask in a minute of wall time."""
 
+    billing_event_body_days: int = Field(default=90, ge=30)
+    """How long the sealed bodies of provider events are kept after handling (days of business time)."""
+    billing_work_item_days: int = Field(default=730, ge=30)
+    """How long closed work items are kept (days of business time)."""
+
     billing_log_json: bool = True
     billing_log_level: str = "INFO"
 

@@ -12,11 +12,8 @@ from billing.tasks.base import task
 
 @task(DELIVERIES_TICK)
 def tick(parts: Parts) -> None:
-    """Hand over what is new, wake a worker for each endpoint with something due, forget what is old."""
-    try:
-        delivery.sweep(parts)
-    finally:
-        delivery.purge(parts)
+    """Hand over what is new, and wake a worker for each endpoint with something due."""
+    delivery.sweep(parts)
 
 
 @task(DELIVERIES_SEND)

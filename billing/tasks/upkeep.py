@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.flows import entering, healing, upkeep
+from billing.flows import healing, retention, upkeep
 from billing.flows.parts import Parts
 from billing.queue.names import RECONCILE_TICK, UPKEEP_TICK
 from billing.tasks.base import task
@@ -10,11 +10,12 @@ from billing.tasks.base import task
 
 @task(UPKEEP_TICK)
 def tick(parts: Parts) -> None:
-    """Wake slices that nobody holds; close work items whose cause is gone; forget old logins, and old answers."""
-    upkeep.wake_slices(parts)
-    upkeep.close_gone_work(parts)
-    upkeep.forget_answers(parts)
-    entering.purge(parts)
+    """Wake slices that nobody holds; close work items whose cause is gone; forget what is old enough."""
+    try:
+        upkeep.wake_slices(parts)
+        upkeep.close_gone_work(parts)
+    finally:
+        retention.forget(parts)
 
 
 @task(RECONCILE_TICK)

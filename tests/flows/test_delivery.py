@@ -20,7 +20,7 @@ from billing.commands.delivery.take import take_deliveries
 from billing.commands.work_item.close import close_gone
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.flows import delivery, endpoints, working
+from billing.flows import delivery, endpoints, retention, working
 from billing.flows.order import Order
 from billing.kernel import failpoints
 from billing.kernel.errors import Refused
@@ -409,10 +409,10 @@ def test_what_was_handed_over_long_ago_is_forgotten_with_its_tries_and_the_rest_
     id_, _ = listening(acme, ear.url)
     tell(acme, new_id())
     go(acme, id_)
-    assert delivery.purge(acme.parts) == 0
+    assert retention.forget(acme.parts)["outbox"] == 0
     settle_on(acme, billing_outbox_days=0)
     tell(acme, new_id())
-    assert delivery.purge(acme.parts) > 0
+    assert retention.forget(acme.parts)["outbox"] > 0
     assert (rows(acme), outcomes(acme)) == ([], [])
     assert [topic for topic, _ in acme.told()] == ["profile.updated"]
 

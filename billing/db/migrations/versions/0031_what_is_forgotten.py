@@ -1,0 +1,18 @@
+"""What retention looks for, by index: bodies of handled events, closed work items."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0031"
+down_revision = "0030"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute(
+        "CREATE INDEX ix_provider_event_body_to_blank ON billing.provider_event (handled_at) "
+        "WHERE body IS NOT NULL AND status IN ('processed', 'ignored')"
+    )
+    op.execute("CREATE INDEX ix_work_item_closed_at ON billing.work_item (closed_at) WHERE closed_at IS NOT NULL")

@@ -1,0 +1,112 @@
+"""Retention: what is old is forgotten a batch at a time; what is young or still waits stays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, text
+
+from billing.commands.retention.blank_bodies import blank_bodies
+from billing.flows import inbox, retention
+from billing.kernel.ids import new_id
+from billing.kernel.status import EventStatus
+from billing.models import ProviderEvent, WorkItem
+from billing.webhooks.stripe import take
+from tests.flows.company import START, Company
+from tests.flows.test_inbox import _deliveries, _event
+
+
+def _bodies(acme: Company) -> dict[str, bool]:
+    with acme.begin() as session:
+        return {event.event_ref: event.body is not None for event in session.scalars(select(ProviderEvent))}
+
+
+def _facts(acme: Company) -> dict[str, tuple[object, ...]]:
+    """What stays of each event."""
+    with acme.begin() as session:
+        events = session.scalars(select(ProviderEvent)).all()
+    return {each.event_ref: (each.id, each.type, each.object_ref, each.body_hash, each.handled_at) for each in events}
+
+
+def _stored(acme: Company, *refs: str) -> None:
+    told = [_event(acme, ref=ref, type_="some.new_thing") for ref in refs]
+    assert {status for _, status in take(acme.parts, "default", _deliveries(acme, *told))} == {200}
+    acme.settle()
+
+
+def _move(acme: Company, **days: int) -> None:
+    acme.set_clock(START + timedelta(**days))
+
+
+def test_bodies_of_handled_events_are_blanked_after_ninety_days_and_the_rest_of_them_stays(acme: Company) -> None:
+    _stored(acme, "evt_old", "evt_dead")
+    with acme.parts.begin() as session:
+        session.execute(
+            text("UPDATE billing.provider_event SET status = 'dead', error = 'x' WHERE event_ref = 'evt_dead'")
+        )
+    before = _facts(acme)
+    _move(acme, days=60)
+    _stored(acme, "evt_young")
+    _move(acme, days=90)
+    assert retention.forget(acme.parts)["event_bodies"] == 0
+    _move(acme, days=90, seconds=1)
+    assert retention.forget(acme.parts)["event_bodies"] == 1
+    assert _bodies(acme) == {"evt_old": False, "evt_dead": True, "evt_young": True}
+    assert _facts(acme).items() >= before.items()
+    again = _deliveries(acme, _event(acme, ref="evt_old", type_="some.new_thing"))
+    assert [body["new"] for body, _ in take(acme.parts, "default", again)] == [False]
+
+
+def test_an_event_without_its_body_is_handled_again_all_the_same(acme: Company) -> None:
+    acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.provider_event SET body = NULL, status = 'received', next_try_at = now()"))
+        ids = list(session.scalars(select(ProviderEvent.id)))
+    handled = inbox.process_all(acme.parts, *ids)
+    assert set(handled.values()) <= {EventStatus.PROCESSED, EventStatus.IGNORED}
+    assert acme.violations() == ()
+
+
+def test_a_backlog_is_worked_off_a_batch_at_a_time(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    _stored(acme, *(f"evt_{number}" for number in range(7)))
+    _move(acme, days=100)
+    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setattr(retention, "BATCHES", 2)
+    assert [retention.forget(acme.parts)["event_bodies"] for _ in range(3)] == [4, 3, 0]
+
+
+def test_one_that_another_transaction_holds_waits_for_the_next_time(acme: Company) -> None:
+    _stored(acme, "evt_one")
+    with acme.parts.begin() as holding, acme.parts.begin() as session:
+        holding.execute(text("SELECT FROM billing.provider_event FOR UPDATE"))
+        assert blank_bodies(session, before=START + timedelta(days=1), most=9) == 0
+
+
+def test_work_items_go_two_years_after_they_were_closed_and_open_ones_never(acme: Company) -> None:
+    with acme.parts.begin() as session:
+        session.add_all(_item(number, status) for number, status in enumerate(("open", "resolved", "resolved")))
+    _move(acme, days=730)
+    assert retention.forget(acme.parts)["work_items"] == 0
+    _move(acme, days=731)
+    assert retention.forget(acme.parts)["work_items"] == 2
+    assert [item.status for item in acme.work_items()] == ["open"]
+
+
+def _item(number: int, status: str) -> WorkItem:
+    return WorkItem(
+        id=new_id(), kind="task_failed", subject_type="task", subject_id=UUID(int=number), summary="A task failed.",
+        safe_actions=[], status=status, seen_at=START, closed_at=None if status == "open" else START,
+    )  # fmt: skip
+
+
+def test_a_fault_of_one_purge_keeps_no_other_from_its_turn(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    _stored(acme, "evt_one")
+    _move(acme, days=100)
+    monkeypatch.setattr(retention, "delete_work_items", None)
+    with pytest.raises(ExceptionGroup):
+        retention.forget(acme.parts)
+    assert _bodies(acme) == {"evt_one": False}
