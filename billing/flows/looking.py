@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from billing.commands.key.obtain import inbox_key
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.key.obtain import email_key, inbox_key
+from billing.commands.profile.email_index import NONE, email_index
+from billing.db.base import Json
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
-from billing.models import DataKey, Invoice, ProviderEvent
+from billing.models import DataKey, Invoice, Profile, ProviderEvent
 from billing.privacy.sealed import unseal
+from billing.queries.profile import open_personal
+
+_FOUND = 20
 
 
 def open_parties(parts: Parts, invoice_id: UUID, *, order: Order) -> dict[str, Any]:
@@ -55,6 +64,48 @@ def note_print(parts: Parts, invoice_id: UUID, *, order: Order) -> None:
             before={},
             after={"opened": ["seller", "buyer"]},
         )
+
+
+def open_profile(parts: Parts, profile_id: UUID, *, order: Order) -> dict[str, Any]:
+    """Name, e-mail, address and tax id. Raises `Refused` (`profile_not_found`, `profile_erased`), `SealBroken`."""
+    with carry_out(parts, order) as session:
+        profile = session.scalars(select(Profile).where(Profile.id == profile_id)).one_or_none()
+        if profile is None:
+            raise Refused(Fault("profile", "profile_not_found", "give the id of a profile"))
+        row = session.scalars(
+            select(DataKey).where(DataKey.purpose == "profile", DataKey.owner_id == profile_id)
+        ).one_or_none()
+        if row is None:
+            raise Refused(Fault("profile", "profile_erased", "what was personal is gone"))
+        key = parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.id)
+        personal = asdict(open_personal(profile.personal, key=key, profile_id=profile.id))
+        _noted(parts, session, order, profile, action="profile.personal.view", after={"opened": sorted(personal)})
+    return personal
+
+
+def find_by_email(parts: Parts, email: str, *, order: Order) -> list[UUID]:
+    """Customers with exactly this address, whatever its case, at most 20. Each one found is written down."""
+    with carry_out(parts, order) as session:
+        index = email_index(email_key(session, parts.keyring), email.strip())
+        query = select(Profile).where(Profile.email_index == index, Profile.email_index != NONE)
+        found = session.scalars(query.order_by(Profile.id).limit(_FOUND)).all()
+        for profile in found:
+            _noted(parts, session, order, profile, action="profile.find", after={"by": "email"})
+        return [profile.id for profile in found]
+
+
+def _noted(parts: Parts, session: Session, order: Order, profile: Profile, *, action: str, after: Json) -> None:
+    note(
+        parts,
+        session,
+        order,
+        action=action,
+        subject_type="profile",
+        subject_id=profile.id,
+        seller_id=profile.seller_id,
+        before={},
+        after=after,
+    )
 
 
 def open_body(parts: Parts, event_id: UUID, *, order: Order) -> bytes:

@@ -17,6 +17,7 @@ from billing.kernel.status import (
     InvoiceStatus,
     MethodStatus,
     NoticeStatus,
+    OrderStatus,
     PaymentStatus,
     PayoutStatus,
     PeriodDisposition,
@@ -188,6 +189,13 @@ _DISPUTE: _Table = {
     DisputeStatus.LOST: frozenset({DisputeStatus.WON}),
 }
 
+_ORDER: _Table = {
+    OrderStatus.WAITING: frozenset({OrderStatus.RUNNING, OrderStatus.DECLINED, OrderStatus.EXPIRED}),
+    # A process that was only slow tells in the end what became of it.
+    OrderStatus.RUNNING: frozenset({OrderStatus.DONE, OrderStatus.REFUSED, OrderStatus.UNCLEAR}),
+    OrderStatus.UNCLEAR: frozenset({OrderStatus.DONE, OrderStatus.REFUSED}),
+}
+
 # By class first: members of two enums with the same text are equal, so one flat table would mix them up.
 _TABLES: dict[type[StrEnum], tuple[str, _Table]] = {
     SubscriptionStatus: ("subscription", _SUBSCRIPTION),
@@ -204,6 +212,7 @@ _TABLES: dict[type[StrEnum], tuple[str, _Table]] = {
     DisputeStatus: ("dispute", _DISPUTE),
     EndpointStatus: ("endpoint", _ENDPOINT),
     DeliveryStatus: ("delivery", _DELIVERY),
+    OrderStatus: ("order", _ORDER),
 }
 
 

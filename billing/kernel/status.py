@@ -133,6 +133,18 @@ class EventStatus(StrEnum):
     DEAD = "dead"
 
 
+class OrderStatus(StrEnum):
+    """Of an order of the console. `waiting`: for a second person. `unclear`: its process ended in the middle."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    REFUSED = "refused"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    UNCLEAR = "unclear"
+
+
 class WorkItemStatus(StrEnum):
     """Of a work item. `parked` waits for a person by decision, `discarded` needs nothing more."""
 

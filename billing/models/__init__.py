@@ -19,6 +19,7 @@ from billing.models.issued_day import IssuedDay
 from billing.models.ledger import Account, LedgerEntry, MonthClose, Posting
 from billing.models.notice import Notice
 from billing.models.operator import LoginTry, Operator, OperatorSession
+from billing.models.operator_order import OperatorOrder
 from billing.models.outbox import OutboxEvent
 from billing.models.payment import Payment, PaymentIntent, ProviderWrite, UnappliedPayment
 from billing.models.payment_method import PaymentMethod
@@ -75,6 +76,7 @@ __all__ = [
     "MonthClose",
     "Notice",
     "Operator",
+    "OperatorOrder",
     "OperatorSession",
     "OutboxEvent",
     "Payment",

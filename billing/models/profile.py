@@ -30,6 +30,8 @@ class Profile(SellerOwned, Versioned, Base):
     tax_id_check: Mapped[Json | None]
     """How the number was checked: when, by what, with which result. The number itself is sealed."""
     personal: Mapped[bytes]
+    email_index: Mapped[bytes | None]
+    """A keyed hash of the e-mail address, by which a customer is found; empty: there is none; null: not made yet."""
     hold_id: Mapped[UUID | None]
     """The work item that stops billing and charging of this customer, where there is one."""
     link_epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))
@@ -39,6 +41,8 @@ class Profile(SellerOwned, Versioned, Base):
         ForeignKeyConstraint(["seller_id"], [f"{SCHEMA}.seller.id"]),
         UniqueConstraint("seller_id", "account_id"),
         UniqueConstraint("anonymous_id"),
+        Index("ix_profile_email_index", "email_index"),
+        Index("ix_profile_unindexed", "id", postgresql_where=text("email_index IS NULL")),
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country_shape"),
         CheckConstraint("account_id <> ''", name="account_id_present"),
         CheckConstraint("link_epoch >= 0", name="link_epoch_not_negative"),

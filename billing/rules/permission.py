@@ -41,6 +41,11 @@ GRANTED: dict[Role, frozenset[Permission]] = {
 }
 
 
+def needed_for(action: str) -> Permission:
+    """What it takes to ask for an order of the console, and to approve it."""
+    return Permission.WORK if action == "work" else Permission.MONEY
+
+
 def may(role: str, permission: Permission) -> bool:
     """Whether a role grants it. An unknown role grants nothing."""
     return role in GRANTED and permission in GRANTED[Role(role)]

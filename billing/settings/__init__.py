@@ -120,6 +120,8 @@ class Settings(Paced):
     """A session that nobody used for so long is over (wall time)."""
     billing_console_session_hours: int = Field(default=12, gt=0)
     """A session is over after so long, used or not."""
+    billing_second_person_above: str = Field(default="500", pattern=r"^\d+(\.\d+)?(,[a-z]{3}:\d+(\.\d+)?)*$")
+    """From this amount on (main units; others by currency: 500,jpy:75000) an order of the console needs another."""
 
     @model_validator(mode="after")
     def _closed_by_default(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
@@ -159,10 +161,11 @@ class Settings(Paced):
 
     @model_validator(mode="after")
     def _networks_are_networks(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
-        try:
-            _ = self.endpoint_networks
-        except ValueError:
-            raise ValueError("BILLING_ENDPOINT_NETWORKS: give networks such as 10.1.0.0/16,127.0.0.1/32") from None
+        for name in ("endpoint_networks", "console_proxies"):
+            try:
+                getattr(self, name)
+            except ValueError:
+                raise ValueError(f"BILLING_{name.upper()}: give networks such as 10.1.0.0/16,127.0.0.1/32") from None
         return self
 
     @model_validator(mode="after")
@@ -173,10 +176,7 @@ class Settings(Paced):
 
     @model_validator(mode="after")
     def _console_is_closed(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
-        try:
-            trusted = self.console_proxies
-        except ValueError:
-            raise ValueError("BILLING_CONSOLE_PROXIES: give networks such as 10.0.0.5/32,::1/128") from None
+        trusted = self.console_proxies
         if self.billing_console == "proxy" and not trusted:
             raise ValueError("BILLING_CONSOLE_PROXIES: say which addresses the header is believed from")
         if any(each.prefixlen == 0 for each in trusted):

@@ -14,6 +14,7 @@ from billing.kernel.status import (
     EventStatus,
     InvoiceStatus,
     MethodStatus,
+    OrderStatus,
     PaymentStatus,
     PayoutStatus,
     PeriodDisposition,
@@ -32,6 +33,7 @@ FINAL: list[tuple[type[StrEnum], set[str]]] = [
     (MethodStatus, {"detached"}),
     (PeriodDisposition, {"empty", "skipped", "superseded"}),
     (SliceStatus, {"done", "split"}),
+    (OrderStatus, {"done", "refused", "declined", "expired"}),
 ]
 
 
@@ -58,6 +60,7 @@ def test_every_move_stays_among_the_states_of_its_noun_and_changes_something(sta
         (WorkItemStatus, {"open"}),
         (MethodStatus, {"pending"}),
         (SliceStatus, {"pending"}),
+        (OrderStatus, {"waiting"}),
     ],
 )
 def test_every_state_can_be_reached_from_where_rows_begin(states: type[StrEnum], start: set[str]) -> None:

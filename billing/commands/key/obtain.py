@@ -17,6 +17,8 @@ from billing.models import DataKey
 from billing.privacy.keyring import Keyring
 
 _KEY_BYTES = 32
+_EVERYBODY = UUID("5f1e9a04-7a0f-4e0c-8f43-0c2d6f3a9b11")
+"""Owner of a key that is one for the whole database."""
 
 
 def profile_key(session: Session, keyring: Keyring, *, profile_id: UUID) -> bytes:
@@ -50,6 +52,11 @@ def endpoint_key(session: Session, keyring: Keyring, *, endpoint_id: UUID) -> by
 def operator_key(session: Session, keyring: Keyring, *, operator_id: UUID) -> bytes:
     """The key under which an operator's second factor is sealed."""
     return _obtain(session, keyring, "operator", [operator_id], year=0)[operator_id][1]
+
+
+def email_key(session: Session, keyring: Keyring) -> bytes:
+    """The key of the blind index over e-mail addresses: one for all, so that rotating masters changes no index."""
+    return _obtain(session, keyring, "email_index", [_EVERYBODY], year=0)[_EVERYBODY][1]
 
 
 def _obtain(

@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.expected_version import require_version
-from billing.commands.key.obtain import profile_key
+from billing.commands.key.obtain import email_key, profile_key
+from billing.commands.profile.email_index import email_index
 from billing.commands.profile.sealing import seal_personal
 from billing.commands.profile.tax_id import tax_id_facts
 from billing.events.outbox import emit
@@ -44,6 +45,7 @@ def change_profile(
         change.personal.tax_id, country=change.country, seller_country=home, now=now
     )
     profile.personal = seal_personal(change.personal, country=change.country, key=key, profile_id=profile_id)
+    profile.email_index = email_index(email_key(session, keyring), change.personal.email)
     session.flush()
     emit(
         session,

@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
-from billing.commands.key.obtain import profile_keys
+from billing.commands.key.obtain import email_key, profile_keys
+from billing.commands.profile.email_index import email_index
 from billing.commands.profile.sealing import seal_personal
 from billing.commands.profile.tax_id import tax_id_facts
 from billing.db.bulk import insert_rows
@@ -36,8 +37,9 @@ def create_profiles(
     home = session.get_one(Seller, seller_id).country
     ids = new_ids(len(new))
     keys = profile_keys(session, keyring, ids)
+    index_key = email_key(session, keyring)
     rows = [
-        _row(id_, seller_id, profile, keys[id_]) | _tax_columns(profile, home=home, now=now)
+        _row(id_, seller_id, profile, keys[id_], index_key) | _tax_columns(profile, home=home, now=now)
         for id_, profile in zip(ids, new, strict=True)
     ]
     taken_by, told = ("seller_id", "account_id"), ("account_id", "id")
@@ -64,7 +66,7 @@ def create_profile(session: Session, keyring: Keyring, *, seller_id: UUID, new: 
     return session.get_one(Profile, ids[new.account_id])
 
 
-def _row(id_: UUID, seller_id: UUID, new: NewProfile, key: bytes) -> dict[str, object]:
+def _row(id_: UUID, seller_id: UUID, new: NewProfile, key: bytes, index_key: bytes) -> dict[str, object]:
     return {
         "id": id_,
         "seller_id": seller_id,
@@ -74,6 +76,7 @@ def _row(id_: UUID, seller_id: UUID, new: NewProfile, key: bytes) -> dict[str, o
         "timezone": new.timezone,
         "buyer_kind": new.buyer_kind,
         "personal": seal_personal(new.personal, country=new.country, key=key, profile_id=id_),
+        "email_index": email_index(index_key, new.personal.email),
         "version": 1,
     }
 

@@ -14,10 +14,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError, Refused
+from billing.kernel.ids import new_id
+from billing.rules.second_person import Limits
 from billing.views.console.cells import cell, columns_of, heading, is_long, is_number, is_rows, short
 from billing.views.console.entering import add_entering
 from billing.views.console.headers import HEADERS
 from billing.views.console.lists import add_lists
+from billing.views.console.looks import add_looks
+from billing.views.console.orders import add_orders
 from billing.views.console.rendering import ASSETS, FILTERS, KINDS, page, with_query
 from billing.views.console.searching import add_searching
 from billing.views.console.things import add_things
@@ -35,11 +39,13 @@ def console(parts: Parts) -> Blueprint | None:
     """The console over these parts; None where the setting keeps it off."""
     if parts.settings.billing_console == "off":
         return None
+    # A currency that there is not is told at the start, not at the first refund.
+    Limits.of(parts.settings.billing_second_person_above)
     door = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
     gate = Door(parts)
     for name, write in FILTERS.items():
         door.add_app_template_filter(write, name)
-    for helper in (with_query, cell, columns_of, heading, is_long, is_number, is_rows, short):
+    for helper in (with_query, cell, columns_of, heading, is_long, is_number, is_rows, short, new_id):
         door.add_app_template_global(helper)
 
     @door.before_request
@@ -68,6 +74,8 @@ def console(parts: Parts) -> Blueprint | None:
     add_lists(door, parts)
     add_things(door, parts)
     add_searching(door, parts)
+    add_orders(door, parts)
+    add_looks(door, parts)
     return door
 
 

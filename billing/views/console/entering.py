@@ -32,7 +32,7 @@ def add_entering(door: Blueprint, parts: Parts, gate: Door) -> None:
     def login() -> Response:
         if not by_password:
             return page("outside.html", 403, title="Not let in")
-        return _form(key, None, 200)
+        return _form(gate, key, None, 200)
 
     @door.post("/enter")
     def come_in() -> AnyResponse:
@@ -43,7 +43,7 @@ def add_entering(door: Blueprint, parts: Parts, gate: Door) -> None:
         try:
             token = enter(parts, given, network=network(request.remote_addr))
         except Refused as refused:
-            return _form(key, _MESSAGES[refused.code], 429 if refused.code == "too_many_logins" else 403)
+            return _form(gate, key, _MESSAGES[refused.code], 429 if refused.code == "too_many_logins" else 403)
         leave(parts, request.cookies.get(gate.cookie, ""))
         g.console_new_token = token
         return redirect(within(_said("next")), 303)
@@ -61,7 +61,7 @@ def within(address: str) -> str:
     return address if tame and "\\" not in address and "//" not in address.partition("?")[0] else HOME
 
 
-def _form(key: bytes, problem: str | None, status: int) -> Response:
+def _form(gate: Door, key: bytes, problem: str | None, status: int) -> Response:
     """A form of its own token: nobody is made to come in as somebody else from another site."""
     planted = request.cookies.get(_COOKIE) or secrets.token_urlsafe(16)
     wanted = request.values.get("next", "")
@@ -70,7 +70,7 @@ def _form(key: bytes, problem: str | None, status: int) -> Response:
         name=request.form.get("name", ""),
     )  # fmt: skip
     response.set_cookie(
-        _COOKIE, planted, path="/console", httponly=True, samesite="Strict", secure=request.is_secure, max_age=3600
+        _COOKIE, planted, path="/console", httponly=True, samesite="Strict", secure=gate.secure, max_age=3600
     )
     return response
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -175,7 +175,8 @@ def _view(parts: Parts, listing: Listing) -> Callable[[], Response]:
     def view() -> Response:
         given = {each.name: request.args.get(each.name, "").strip()[:200] for each in listing.filters}
         if request.args.get("format") == "csv":
-            return exported(listing.place, list(_all_rows(parts, listing, given)))
+            rows = gathered(parts, lambda session, before, limit: listing.read(session, given, before, limit))
+            return exported(listing.place, rows)
         with parts.begin() as session:
             found = listing.read(session, given, request.args.get("before", type=UUID), LIMIT)
         return page("list.html", title=listing.title, listing=listing, found=found, given=given)
@@ -183,15 +184,18 @@ def _view(parts: Parts, listing: Listing) -> Callable[[], Response]:
     return view
 
 
-def _all_rows(parts: Parts, listing: Listing, given: Given) -> Iterator[Facts]:
+def gathered(parts: Parts, read: Callable[[Session, UUID | None, int], Page]) -> list[Facts]:
+    """All rows of a list, a page a transaction, up to what one export may have."""
+    rows: list[Facts] = []
     before: UUID | None = None
-    for _ in range(_EXPORTED // _STEP):
+    while len(rows) < _EXPORTED:
         with parts.begin() as session:
-            found = listing.read(session, given, before, _STEP)
-        yield from found.rows
+            found = read(session, before, _STEP)
+        rows += found.rows
         before = found.next_before
         if before is None:
-            return
+            break
+    return rows
 
 
 def exported(name: str, rows: list[Facts]) -> Response:

@@ -58,8 +58,8 @@ class Door:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._settings = parts.settings
-        self._secure = not parts.settings.billing_sandbox
-        self.cookie = "__Host-console" if self._secure else "console"
+        self.secure = not parts.settings.billing_sandbox
+        self.cookie = "__Host-console" if self.secure else "console"
 
     def let_in(self) -> bool:
         """Find out who asks; False where nobody known does. Raises `Refused`: `operator_unknown`, `not_from_a_page`."""
@@ -87,10 +87,10 @@ class Door:
             return
         if token:
             response.set_cookie(
-                self.cookie, token, path="/", httponly=True, secure=self._secure, samesite="Lax", max_age=None
+                self.cookie, token, path="/", httponly=True, secure=self.secure, samesite="Lax", max_age=None
             )
         else:
-            response.delete_cookie(self.cookie, path="/", httponly=True, secure=self._secure, samesite="Lax")
+            response.delete_cookie(self.cookie, path="/", httponly=True, secure=self.secure, samesite="Lax")
 
 
 def form_token(token: str) -> str:

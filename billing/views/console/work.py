@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from billing.flows.entering import tell_next
 from billing.flows.parts import Parts
+from billing.flows.second_person import Wanted, ask
 from billing.flows.working import Action, act, act_on_all
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Fault, Refused
@@ -18,6 +20,8 @@ from billing.kernel.work import WorkKind, page_of
 from billing.queries.operations.trail import trail_of
 from billing.queries.operations.work import WorkFilter, list_work, show_work
 from billing.rules.permission import Permission
+from billing.views.console.lists import exported, gathered
+from billing.views.console.orders import order_id, person
 from billing.views.console.rendering import page
 from billing.views.console.visiting import visit
 
@@ -32,6 +36,10 @@ def add_work(door: Blueprint, parts: Parts) -> None:
 
     @door.get("/items")
     def work() -> Response:
+        if request.args.get("format") == "csv":
+            wanted = _filter()
+            read = lambda session, before, limit: list_work(session, wanted, before=before, limit=limit)  # noqa: E731
+            return exported("items", gathered(parts, read))
         before = request.args.get("before", type=UUID)
         with parts.begin() as session:
             found = list_work(session, _filter(), before=before, limit=_LIMIT)
@@ -59,13 +67,11 @@ def add_work(door: Blueprint, parts: Parts) -> None:
         dry_run = "try" in request.form
         order = visit().order(Permission.WORK, dry_run=dry_run)
         action, wanted = _action(), _filter()
-        done = list(islice(act_on_all(parts, wanted, action=action, order=order), _MOST_AT_ONCE))
         if not dry_run:
-            refused = sum(each.refused is not None for each in done)
-            changed = sum(each.changed for each in done)
-            told = f"{action.value}: {changed} of {len(done)} changed, {refused} refused."
+            told = ask(parts, _bulk(parts, wanted, action), by=person(), reason=order.reason)
             tell_next(parts, visit().who.session_id, told)
             return redirect("/console/items", 303)
+        done = list(islice(act_on_all(parts, wanted, action=action, order=order), _MOST_AT_ONCE))
         with parts.begin() as session:
             found = list_work(session, wanted, limit=_LIMIT)
         return page(
@@ -84,6 +90,18 @@ def add_work(door: Blueprint, parts: Parts) -> None:
             "item.html", title=facts["kind"].replace("_", " ").capitalize(), item=facts, trail=trail, actions=actions,
             manual=page_of(facts["kind"]), tried=tried, reason=request.form.get("reason", ""),
         )  # fmt: skip
+
+
+def _bulk(parts: Parts, wanted: WorkFilter, action: Action) -> Wanted:
+    """The order for all that the filter lets through now, with what is at stake: it is those that are approved."""
+    with parts.begin() as session:
+        rows = list_work(session, wanted, limit=_MOST_AT_ONCE).rows
+    amounts = Counter[str]()
+    for row in rows:
+        amounts[row["currency"]] += row["amount_minor"] or 0
+    id_ = order_id()
+    facts = {"do": action.value, "items": [str(row["id"]) for row in rows]}
+    return Wanted(id_, "work", "items", id_, {name: sum_ for name, sum_ in amounts.items() if name}, facts)
 
 
 def _action() -> Action:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.flows import upkeep
+from billing.kernel.ids import new_id
 from billing.kernel.status import WorkItemStatus
 from billing.models import AuditRecord, WorkItem
 from billing.queue.names import RENEWALS_TICK
@@ -118,12 +119,12 @@ def test_many_items_are_parked_by_a_filter_after_a_dry_run_that_says_what_would_
     house: House, ada: Person
 ) -> None:
     held(house, "s1", "s2", "s3")
-    chosen = {"action": "park", "customer": "of-s1", "reason": "the vendor is asked"}
+    chosen = {"action": "park", "customer": "of-s1", "reason": "the vendor is asked", "order": str(new_id())}
     page = ada.post("/items", **chosen, **{"try": "1"}).text
     assert "What park would do, tried on 1" in page
     assert {each.status for each in items(house)} == {"open"}
     assert ada.post("/items", **chosen).status_code == 303
-    assert "park: 1 of 1 changed, 0 refused." in ada.reads("/items")
+    assert "Park: 1 changed." in ada.reads("/items")
     assert [each.status for each in items(house)].count("parked") == 1
     assert "of-s2" not in ada.reads("/items?status=parked")
     assert "No such work item" in ada.reads("/items?kind=task_failed")

@@ -1,0 +1,209 @@
+"""Orders of the console that need a second person above an amount: asked, approved by another, carried out once.
+
+The row is the order: its id came with the form, so a form sent twice is one order. It is claimed in a transaction of
+its own before it is carried out, and the flows write their own trail. Where a process ended between the two, the sweep
+calls the order unclear, and a person looks into the trail of what it was about; it is never carried out anew by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.commands.audit_trail.record import record, require_who_and_why
+from billing.db.clock import wall_now
+from billing.flows.order import Order
+from billing.flows.ordering import CARRIED_OUT
+from billing.flows.parts import Parts
+from billing.kernel.errors import (
+    Fault,
+    ProviderRefused,
+    ProviderUnavailable,
+    ProviderUncertain,
+    Refused,
+    Stale,
+)
+from billing.kernel.moves import require_move
+from billing.kernel.status import OrderStatus
+from billing.models import Operator, OperatorOrder
+from billing.rules.permission import may, needed_for
+from billing.rules.second_person import Limits, needs_second
+
+EXPIRES = DAY = timedelta(hours=24)
+_UNCLEAR_AFTER = timedelta(minutes=15)
+"""Longer than any order takes: its process has ended."""
+
+_ALONE = """
+SELECT sums.key AS currency, sum(CAST(sums.value AS bigint))::bigint AS amount_minor
+FROM billing.operator_order o CROSS JOIN jsonb_each_text(o.facts -> 'amounts') AS sums
+WHERE o.asked_by = :by AND o.created_at > :since AND o.decided_by IS NULL AND (o.action = 'work') = :work
+  AND o.status IN ('running', 'done', 'unclear')
+GROUP BY sums.key
+"""
+
+_EXPIRE = """
+UPDATE billing.operator_order SET status = CASE status WHEN 'waiting' THEN 'expired' ELSE 'unclear' END,
+    told = CASE status WHEN 'waiting' THEN 'nobody approved it in time'
+           ELSE 'its process ended in the middle; the audit trail of what it is about says whether it was done' END,
+    updated_at = clock_timestamp(), version = version + 1
+WHERE status IN ('waiting', 'running')
+  AND (status = 'waiting' AND expires_at < clock_timestamp() OR status = 'running' AND updated_at < :stuck)
+RETURNING id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An order as it is asked for. `amounts`: what is at stake in minor units, by currency."""
+
+    id: UUID
+    action: str
+    subject_type: str
+    subject_id: UUID
+    amounts: Mapping[str, int]
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks or decides."""
+
+    id: UUID
+    name: str
+
+
+def ask(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
+    """Carry the order out, or have it wait for a second person; says which. A repeat says how it stands.
+
+    Raises `Refused`: `reason_missing`, and what its flow refuses; the provider's errors are told, as refused.
+    """
+    require_who_and_why(by.name, reason)
+    limits = Limits.of(parts.settings.billing_second_person_above)
+    with parts.begin() as session:
+        # One after the other, so that two orders at once are not each reckoned without the other.
+        session.get_one(Operator, by.id, with_for_update=True)
+        needs = needs_second(_with_those_of_a_day(session, wanted, by), limits)
+        status = OrderStatus.WAITING if needs else OrderStatus.RUNNING
+        known = session.get(OperatorOrder, wanted.id)
+        if known is not None:
+            return f"It was ordered already and is {known.status}."
+        single = next(iter(wanted.amounts.items())) if len(wanted.amounts) == 1 else (None, None)
+        row = OperatorOrder(
+            id=wanted.id,
+            action=wanted.action,
+            subject_type=wanted.subject_type,
+            subject_id=wanted.subject_id,
+            currency=single[0],
+            amount_minor=single[1],
+            facts={**wanted.facts, "amounts": dict(wanted.amounts)},
+            asked_by=by.id,
+            reason=reason,
+            status=status,
+            expires_at=wall_now(session) + EXPIRES,
+        )
+        session.add(row)
+        session.flush()
+        if needs:
+            _note(parts, session, row, actor=by.name, action="order.ask", reason=reason)
+    if needs:
+        return "It waits for a second person."
+    return _carry_out(parts, wanted.id, Order(actor=by.name, reason=reason))
+
+
+def approve(parts: Parts, order_id: UUID, *, by: Person, reason: str) -> str:
+    """Carry out what somebody else asked for; says what became of it.
+
+    Raises `Refused`: `reason_missing`, `order_not_found`, `order_not_waiting`, `order_expired`, `same_person`,
+    `asker_gone`.
+    """
+    require_who_and_why(by.name, reason)
+    with parts.begin() as session:
+        row = _waiting(session, order_id)
+        asker = session.get_one(Operator, row.asked_by)
+        if row.asked_by == by.id:
+            raise Refused(Fault("operator", "same_person", "somebody else approves it"))
+        if asker.status != "on" or not may(asker.role, needed_for(row.action)):
+            raise Refused(Fault("operator", "asker_gone", f"{asker.name} may order that no more; decline it"))
+        require_move(OrderStatus(row.status), OrderStatus.RUNNING)
+        row.status, row.decided_by, row.decided_reason = OrderStatus.RUNNING, by.id, reason
+        row.decided_at = wall_now(session)
+        session.flush()
+        _note(parts, session, row, actor=by.name, action="order.approve", reason=reason)
+        order = Order(actor=asker.name, reason=f"{row.reason} (approved by {by.name}: {reason})")
+    return _carry_out(parts, order_id, order)
+
+
+def decline(parts: Parts, order_id: UUID, *, by: Person, reason: str) -> str:
+    """Nothing is done; who asked may take it back so. Raises `Refused` as `approve` does."""
+    require_who_and_why(by.name, reason)
+    with parts.begin() as session:
+        row = _waiting(session, order_id)
+        row.status, row.decided_reason, row.decided_at = OrderStatus.DECLINED, reason, wall_now(session)
+        row.decided_by = None if row.asked_by == by.id else by.id
+        row.told = "taken back" if row.asked_by == by.id else "declined"
+        session.flush()
+        _note(parts, session, row, actor=by.name, action="order.decline", reason=reason)
+        return f"It is {row.told}."
+
+
+def expire(parts: Parts) -> int:
+    """End what nobody approved in time, and call unclear whose process ended. Returns how many."""
+    with parts.begin() as session:
+        ended = session.execute(text(_EXPIRE), {"stuck": wall_now(session) - _UNCLEAR_AFTER})
+        return len(ended.all())
+
+
+def _with_those_of_a_day(session: Session, wanted: Wanted, by: Person) -> Mapping[str, int]:
+    """What they ordered alone within a day counts with it: a large order is no smaller in parts."""
+    rows = session.execute(
+        text(_ALONE), {"by": by.id, "work": wanted.action == "work", "since": wall_now(session) - DAY}
+    )
+    alone = {row.currency: row.amount_minor for row in rows}
+    return {currency: amount + alone.get(currency, 0) for currency, amount in wanted.amounts.items()}
+
+
+def _waiting(session: Session, order_id: UUID) -> OperatorOrder:
+    row = session.get(OperatorOrder, order_id, with_for_update=True)
+    if row is None:
+        raise Refused(Fault("order", "order_not_found", "the list of orders has them"))
+    if row.status != OrderStatus.WAITING:
+        raise Refused(Fault("order", "order_not_waiting", f"it is {row.status} already"))
+    if row.expires_at <= wall_now(session):
+        raise Refused(Fault("order", "order_expired", "ask for it anew"))
+    return row
+
+
+def _carry_out(parts: Parts, order_id: UUID, order: Order) -> str:
+    """Run its flow and keep what became of it."""
+    with parts.begin() as session:
+        row = session.get_one(OperatorOrder, order_id)
+    try:
+        told, status = CARRIED_OUT[row.action](parts, row, order), OrderStatus.DONE
+    except Refused as refused:
+        told, status = "; ".join(f"{fault.code}: {fault.mend}" for fault in refused.faults), OrderStatus.REFUSED
+    except (ProviderUnavailable, ProviderUncertain, ProviderRefused, Stale) as error:
+        told, status = f"{type(error).__name__}: nothing was done here; order it anew", OrderStatus.REFUSED
+    with parts.begin() as session:
+        row = session.get_one(OperatorOrder, order_id, with_for_update=True)
+        require_move(OrderStatus(row.status), status)
+        row.status, row.told = status, told
+    return f"{told[:1].upper()}{told[1:]}."
+
+
+def _note(parts: Parts, session: Session, row: OperatorOrder, *, actor: str, action: str, reason: str) -> None:
+    record(
+        session,
+        actor=actor,
+        action=action,
+        reason=reason,
+        subject_type=row.subject_type,
+        subject_id=row.subject_id,
+        now=parts.clock.now(session),
+        after={"order": str(row.id), "action": row.action, "status": row.status, "amounts": row.facts["amounts"]},
+    )

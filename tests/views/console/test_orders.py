@@ -1,0 +1,240 @@
+"""Orders that need a second person, and looks at what is personal."""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from billing.flows import indexing, second_person
+from billing.kernel.errors import Refused
+from billing.kernel.ids import new_id
+from billing.models import AuditRecord, OperatorOrder
+from billing.rules.permission import Role
+from billing.rules.second_person import Limits, needs_second
+from tests.views.console.conftest import House, Person, served
+from tests.views.console.test_today_and_work import held, items, trail
+
+
+@pytest.fixture
+def fay(house: House) -> Person:
+    return house.person("fay", Role.FINANCE)
+
+
+def paid(house: House) -> UUID:
+    """An invoice of 11.90 EUR that was paid."""
+    house.acme.customer("one")
+    house.acme.subscribe("one", "one-basic")
+    house.acme.settle()
+    return house.acme.invoices()[0].id
+
+
+def limited(house: House, above: str) -> None:
+    """Have the console ask for a second person from this amount on."""
+    settings = house.acme.parts.settings.model_copy(update={"billing_second_person_above": above})
+    house.app = served(house.acme.parts, billing_second_person_above=settings.billing_second_person_above)
+
+
+def orders(house: House) -> list[OperatorOrder]:
+    with house.acme.begin() as session:
+        return session.query(OperatorOrder).order_by(OperatorOrder.id).all()
+
+
+def ask(person: Person, invoice_id: UUID, action: str, **more: str) -> None:
+    page = person.reads(f"/invoices/{invoice_id}")
+    form = page[page.index('action="/console/orders"') :]
+    found = re.search(r'name="order" value="([^"]+)"', form)
+    assert found
+    given = {"order": found[1], "subject": str(invoice_id), "action": action, "reason": "an outage", **more}
+    assert person.post("/orders", **given).status_code == 303
+    # Sent twice, it is one order.
+    assert person.post("/orders", **given).status_code == 303
+
+
+def test_below_the_amount_an_order_is_carried_out_at_once_and_once(house: House, fay: Person) -> None:
+    invoice_id = paid(house)
+    ask(fay, invoice_id, "refund", amount="1.90")
+    (row,) = orders(house)
+    assert (row.status, row.amount_minor, row.decided_by) == ("done", 190, None)
+    with house.acme.parts.begin() as session:
+        assert session.execute(text("SELECT sum(amount_minor) FROM billing.refund")).scalar_one() == 190
+    assert [action for action, _ in trail(house, "fay")] == ["invoice.refund"]
+    assert "is done" in fay.reads("/orders")
+
+
+def test_above_it_another_person_approves_and_never_the_same(house: House) -> None:
+    limited(house, "5")
+    invoice_id = paid(house)
+    fay, max_, vera, oli = (house.person(name, role) for name, role in (
+        ("fay", Role.FINANCE), ("max", Role.ADMIN), ("vera", Role.VIEWER), ("oli", Role.OPERATOR)))  # fmt: skip
+    ask(fay, invoice_id, "refund", amount="11.90")
+    (row,) = orders(house)
+    assert row.status == "waiting"
+    page = fay.reads("/orders")
+    assert "Take back" in page
+    assert "Approve<" not in page
+    for person, status in ((fay, 409), (vera, 403), (oli, 403)):
+        answer = person.post(f"/orders/{row.id}", decision="approve", reason="looks right")
+        assert answer.status_code == status
+    assert max_.post(f"/orders/{row.id}", decision="approve", reason=" ").status_code == 409
+    with house.acme.parts.begin() as session:
+        assert session.execute(text("SELECT count(*) FROM billing.refund")).scalar_one() == 0
+    assert "11.90 EUR" in max_.reads("/orders")
+    assert max_.post(f"/orders/{row.id}", decision="approve", reason="looks right").status_code == 303
+    assert "11.90 EUR go back" in max_.reads("/orders")
+    again = max_.post(f"/orders/{row.id}", decision="approve", reason="looks right")
+    assert (again.status_code, "order not waiting" in again.text) == (409, True)
+    with house.acme.parts.begin() as session:
+        assert session.execute(text("SELECT sum(amount_minor) FROM billing.refund")).scalar_one() == 1190
+    assert trail(house, "fay") == [
+        ("order.ask", "an outage"),
+        ("invoice.refund", "an outage (approved by max: looks right)"),
+    ]
+    assert trail(house, "max") == [("order.approve", "looks right")]
+
+
+def test_the_database_too_refuses_that_one_approves_what_they_asked_for(house: House, fay: Person) -> None:
+    ask(fay, paid(house), "refund", amount="1")
+    with pytest.raises(IntegrityError, match="second_is_another"), house.acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.operator_order SET decided_by = asked_by"))
+
+
+def test_an_order_is_declined_taken_back_or_expires_and_then_nobody_approves_it(house: House) -> None:
+    limited(house, "0")
+    invoice_id = paid(house)
+    fay, max_ = house.person("fay", Role.FINANCE), house.person("max", Role.FINANCE)
+    for decide in (
+        lambda order: max_.post(f"/orders/{order}", decision="decline", reason="too much"),
+        lambda order: fay.post(f"/orders/{order}", decision="decline", reason="a mistake"),
+        lambda _: _expired(house),
+    ):
+        ask(fay, invoice_id, "credit_note", amount="1")
+        decide(orders(house)[-1].id)
+        answer = max_.post(f"/orders/{orders(house)[-1].id}", decision="approve", reason="fine")
+        assert answer.status_code == 409
+    assert "nobody approved it in time" in fay.get("/orders?format=csv").text
+    assert [(row.status, row.told) for row in orders(house)] == [
+        ("declined", "declined"),
+        ("declined", "taken back"),
+        ("expired", "nobody approved it in time"),
+    ]
+    with house.acme.parts.begin() as session:
+        kinds = session.execute(text("SELECT count(*) FROM billing.invoice WHERE kind = 'credit_note'"))
+        assert kinds.scalar_one() == 0
+        session.execute(text("UPDATE billing.operator_order SET status = 'running', updated_at = '2020-01-01Z'"))
+    assert second_person.expire(house.acme.parts) == 3
+    assert {row.status for row in orders(house)} == {"unclear"}
+
+
+def _expired(house: House) -> None:
+    with house.acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.operator_order SET expires_at = '2020-01-01Z' WHERE status = 'waiting'"))
+    assert second_person.expire(house.acme.parts) == 1
+
+
+def test_write_offs_and_credits_go_the_same_way(house: House) -> None:
+    limited(house, "5")
+    house.acme.customer("two", method="pm_card_chargeCustomerFail")
+    house.acme.subscribe("two", "two-basic")
+    house.acme.settle()
+    (invoice,) = house.acme.invoices()
+    fay, max_ = house.person("fay", Role.FINANCE), house.person("max", Role.FINANCE)
+    ask(fay, invoice.id, "write_off")
+    given = {"subject": str(invoice.profile_id), "action": "credit", "currency": "EUR", "reason": "goodwill"}
+    fay.post("/orders", order=str(new_id()), amount="4.50", **given)
+    # In parts it is no less: what one ordered alone within a day counts together.
+    fay.post("/orders", order=str(new_id()), amount="0.51", **given)
+    for row in orders(house):
+        max_.post(f"/orders/{row.id}", decision="approve", reason="seen")
+    assert [(row.action, row.status, row.amount_minor, row.decided_by is not None) for row in orders(house)] == [
+        ("write_off", "done", 1190, True),
+        ("credit", "done", 450, False),
+        ("credit", "done", 51, True),
+    ]
+    assert house.acme.invoices()[0].status == "uncollectible"
+    for wrong in ("", "0", "-1", "1.005", "nan", "1e99", "x"):
+        assert fay.post("/orders", order=str(new_id()), amount=wrong, **given).status_code == 409
+    assert len(orders(house)) == 3
+
+
+def test_many_at_once_are_those_that_were_asked_for_and_wait_when_much_is_at_stake(house: House) -> None:
+    limited(house, "5")
+    held(house, "s1", "s2")
+    with house.acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.work_item SET amount_minor = 300, currency = 'eur'"))
+    ada, bob = house.person("ada", Role.OPERATOR), house.person("bob", Role.OPERATOR)
+    ada.post("/items", action="park", reason="the vendor is asked", order=str(new_id()))
+    (row,) = orders(house)
+    assert (row.status, row.facts["amounts"]) == ("waiting", {"eur": 600})
+    held(house, "s3")
+    with house.acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.operator SET role = 'viewer' WHERE name = 'ada'"))
+    gone = bob.post(f"/orders/{row.id}", decision="approve", reason="so it is")
+    assert (gone.status_code, "asker gone" in gone.text) == (409, True)
+    with house.acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.operator SET role = 'operator' WHERE name = 'ada'"))
+    bob.post(f"/orders/{row.id}", decision="approve", reason="so it is")
+    assert "of-s1" in bob.get("/items?status=parked&format=csv").text
+    assert [each.status for each in items(house)] == ["parked", "parked", "open"]
+    assert "park: 2 changed" in bob.reads("/orders")
+
+
+def test_each_look_at_what_is_personal_is_by_role_with_a_reason_and_recorded(house: House, fay: Person) -> None:
+    invoice_id = paid(house)
+    profile_id = house.acme.invoices()[0].profile_id
+    vera = house.person("vera", Role.VIEWER)
+    looks = (f"/customers/{profile_id}/look", f"/invoices/{invoice_id}/look")
+    for path in looks:
+        assert vera.post(path, reason="curious").status_code == 403
+        assert "What is personal" not in vera.reads(path.removesuffix("/look"))
+        assert fay.post(path, reason="").status_code == 409
+    assert trail(house, "fay") == []
+    for path in looks:
+        page = fay.post(path, reason="a question of theirs").text
+        assert "Person one" in page
+        assert "Street 1" in page
+    assert "one@example.com" in fay.post(looks[0], reason="a question of theirs").text
+    assert [action for action, _ in trail(house, "fay")] == [
+        "profile.personal.view", "invoice.parties.view", "profile.personal.view",
+    ]  # fmt: skip
+    with house.acme.begin() as session:
+        every = " ".join(str(row.after) + str(row.before) for row in session.query(AuditRecord))
+    assert "Person one" not in every
+
+
+def test_a_customer_is_found_by_exact_email_also_one_from_before_the_index(house: House, fay: Person) -> None:
+    first, second = house.acme.customer("one", method=None), house.acme.customer("two", method=None)
+    with house.acme.parts.begin() as session:
+        (kept,) = session.execute(text("SELECT email_index FROM billing.profile WHERE account_id = 'one'")).scalars()
+        session.execute(text("UPDATE billing.profile SET email_index = NULL WHERE account_id = 'one'"))
+    assert b"one@" not in kept
+    asked = {"email": " ONE@Example.com ", "reason": "they telephone"}
+    assert "No customer has that address" in fay.post("/customers/find", **asked).text
+    assert indexing.index_emails(house.acme.parts) == 1
+    assert indexing.index_emails(house.acme.parts) == 0
+    answer = fay.post("/customers/find", **asked)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/console/customers/{first}")
+    for other in ("one@example.co", "two@example", ""):
+        assert "No customer has that address" in fay.post("/customers/find", **asked | {"email": other}).text
+    assert fay.post("/customers/find", **asked | {"email": "two@example.com"}).headers["Location"].endswith(str(second))
+    assert trail(house, "fay") == [("profile.find", "they telephone")] * 2
+    assert house.person("vera", Role.VIEWER).post("/customers/find", **asked).status_code == 403
+
+
+def test_limits_are_read_in_main_units_and_by_currency() -> None:
+    limits = Limits.of("500,jpy:75000")
+    for amounts, second in (
+        ({"eur": 50_000}, False),
+        ({"eur": 50_001}, True),
+        ({"jpy": 75_000}, False),
+        ({"jpy": 75_001, "eur": 1}, True),
+        ({"kwd": 500_001}, True),
+        ({}, False),
+    ):
+        assert needs_second(amounts, limits) is second
+    for wrong in ("x", "500,zzz:1", "-1", "nan"):
+        with pytest.raises(Refused):
+            Limits.of(wrong)
