@@ -15,6 +15,7 @@ from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.draft import planned_again, sums
 from billing.commands.invoice.issue import Issued
 from billing.commands.invoice.planned import Held
+from billing.flows import completing
 from billing.flows.guarding import count_released
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
@@ -38,8 +39,8 @@ MOST_AMOUNT = 10**15
 
 
 def sweep(parts: Parts) -> int:
-    """Issue the drafts whose review is over. Returns their number."""
-    done = 0
+    """Issue the drafts whose review is over, and those that lack nothing any more. Returns their number."""
+    done = _mended(parts)
     while True:
         with parts.begin() as session:
             now = parts.clock.now(session)
@@ -54,6 +55,13 @@ def sweep(parts: Parts) -> int:
             done += len(release(parts, session, due, now=now))
         if len(due) < PAGE:
             return done
+
+
+def _mended(parts: Parts) -> int:
+    """Those that waited for a fact: one page a round, since what still lacks something stays."""
+    with parts.begin() as session:
+        found = completing.waiting(session, most=PAGE)
+        return len(release(parts, session, found, now=parts.clock.now(session)))
 
 
 def release(
@@ -84,6 +92,7 @@ def release(
     paid_first = [draft for draft in locked if draft.review_until is None]
     wallet = Wallet(standing.balances, {})
     planned = planned_again(session, locked, standing=standing, parties=open_parties(parts, standing), wallet=wallet)
+    planned = completing.mended(parts, session, locked, planned, wallet=wallet, now=now)
     issued = issue_documents(parts, session, planned, wallet=wallet, now=now)
     for draft in locked:
         session.refresh(draft)

@@ -19,6 +19,7 @@ from billing.commands.invoice.planned import Held, PlannedInvoice
 from billing.commands.key.obtain import document_key
 from billing.commands.slice.cut import cut
 from billing.flows.carrying import rooms
+from billing.flows.completing import lacks, require_complete, withhold
 from billing.flows.parts import Parts
 from billing.models import Seller
 from billing.privacy.sealed import unseal
@@ -26,12 +27,24 @@ from billing.queries.standing import Standing
 
 
 def issue_documents(
-    parts: Parts, session: Session, documents: Sequence[PlannedInvoice], *, wallet: Wallet, now: datetime
+    parts: Parts,
+    session: Session,
+    documents: Sequence[PlannedInvoice],
+    *,
+    wallet: Wallet,
+    now: datetime,
+    may_wait: bool = False,
 ) -> list[Issued]:
     """Write the documents in the order given, within the caller's transaction, and hand the charges on after commit.
 
-    `wallet` is the one that they were composed with. Raises `Stale` where the day changes meanwhile.
+    `wallet` is the one that they were composed with. An invoice that lacks what the law asks for becomes a draft with
+    a work item if it `may_wait`. Raises `Stale` where the day changes meanwhile; `Refused` (`invoice_incomplete`,
+    `e_invoice_required`) where it may not.
     """
+    found = lacks(parts, session, [each for each in documents if not each.drafted], now=now)
+    if found and may_wait:
+        documents = withhold(session, documents, found, wallet=wallet, now=now)
+    require_complete({} if may_wait else found)
     move_balances(session, wallet.moves)
     held = [document for document in documents if document.held]
     documents = [document for document in documents if not document.held]

@@ -130,7 +130,7 @@ def write_plan(parts: Parts, session: Session, made: BillingPlan, *, now: dateti
     taken = set(made.taken)
     write_waiting(session, [each for each in made.waits if each[2].id not in taken])
     take_waiting(session, made.taken)
-    issued = issue_documents(parts, session, made.documents, wallet=made.wallet, now=now)
+    issued = issue_documents(parts, session, made.documents, wallet=made.wallet, now=now, may_wait=True)
     failpoint("renewals.numbered")
     return issued
 

@@ -22,6 +22,8 @@ class WorkKind(StrEnum):
     DATABASE_RESTORED = "database_restored"
     DAY_GUARDED = "day_guarded"
     INVOICE_GUARDED = "invoice_guarded"
+    INVOICE_INCOMPLETE = "invoice_incomplete"
+    E_INVOICE_REQUIRED = "e_invoice_required"
     CUSTOMER_QUARANTINED = "customer_quarantined"
     REFUND_FAILED = "refund_failed"
     REFUND_NOT_SENT = "refund_not_sent"

@@ -56,6 +56,10 @@ class Seller(Identified, Versioned, Base):
     """First day of the month before which usage is accrued."""
     books_open_from: Mapped[date | None]
     """First day of the month that takes postings; what lies before it is closed. Null: nothing is."""
+    complete_documents: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Whether an invoice that lacks what the law asks for waits as a draft."""
+    e_invoices: Mapped[str] = mapped_column(default="off", server_default=text("'off'"))
+    """Whether one that the law wants structured waits for a transport, and by the days for sellers of which size."""
     dispute_stops_charging: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     """Whether a customer is charged no more while a dispute of theirs is open."""
 
@@ -76,6 +80,7 @@ class Seller(Identified, Versioned, Base):
         one_of("proration", ("second", "day")),
         one_of("revenue_recognition", ("day", "month")),
         one_of("oss", ("none", "union", "non_union")),
+        one_of("e_invoices", ("off", "small", "large")),
         CheckConstraint("draft_review_h >= 0", name="draft_review_h_not_negative"),
         CheckConstraint("guard_volume > 1 AND guard_amount > 1 AND guard_catch_up > 0", name="guards_are_above"),
         CheckConstraint("upcoming_days >= 0", name="upcoming_days_not_negative"),

@@ -34,6 +34,8 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "seller_dunning_hours": "dunning.hours",
         "seller_card_limit": "dunning.card_limit",
         "seller_revenue_recognition": "revenue_recognition",
+        "seller_complete_documents": "complete_documents",
+        "seller_e_invoices": "e_invoices",
         "seller_dispute_stops_charging": "dispute_stops_charging",
         **{f"seller_{line}": f"address.{line}" for line in _ADDRESS},
     },

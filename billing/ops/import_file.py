@@ -110,6 +110,8 @@ def _seller(row: Row) -> NewSeller:
             guard_catch_up=row.optional_whole("guard_catch_up"),
             upcoming_days=row.whole("upcoming_days", policy.upcoming_days),
             revenue_recognition=row.text("revenue_recognition", policy.revenue_recognition),
+            complete_documents=row.flag("complete_documents", default=policy.complete_documents),
+            e_invoices=row.text("e_invoices", policy.e_invoices),
             dispute_stops_charging=row.flag("dispute_stops_charging", default=policy.dispute_stops_charging),
         ),
         next_number=row.whole("next_number", 1),

@@ -136,6 +136,8 @@ def _seller(row: Seller) -> NewSeller:
             guard_catch_up=row.guard_catch_up,
             upcoming_days=row.upcoming_days,
             revenue_recognition=row.revenue_recognition,
+            complete_documents=row.complete_documents,
+            e_invoices=row.e_invoices,
             dispute_stops_charging=row.dispute_stops_charging,
         ),
     )

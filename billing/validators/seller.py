@@ -14,6 +14,7 @@ DUNNING_FINAL = ("cancel", "unpaid", "keep")
 CARD_LIMIT = ("postpone", "final", "off")
 PRORATION = ("second", "day")
 REVENUE_RECOGNITION = ("day", "month")
+E_INVOICES = ("off", "small", "large")
 OSS = ("none", "union", "non_union")
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{0,19}", re.ASCII)
 _LONGEST_DELAY = timedelta(days=365)
@@ -49,6 +50,10 @@ class SellerPolicy:
     """Hold a document above so many times the customer's last; None: never."""
     guard_catch_up: int | None = None
     """Hold the documents of a subscription that catches up with more than so many periods; None: never."""
+    complete_documents: bool = True
+    """Whether an invoice that lacks what the law asks for waits as a draft, with a work item."""
+    e_invoices: str = "small"
+    """off | small | large: whether one that the law wants structured waits for a transport, by whose days."""
     dispute_stops_charging: bool = True
     """Whether a customer is charged no more while a dispute of theirs is open."""
 
@@ -121,6 +126,7 @@ def _check_policy(checks: Checks, policy: SellerPolicy) -> None:
             checks.fault("dunning_hours", "out_of_range", "give two hours of a day, such as 8-20, or `any`")
     checks.one_of("card_limit", policy.card_limit, CARD_LIMIT)
     checks.one_of("proration", policy.proration, PRORATION)
+    checks.one_of("e_invoices", policy.e_invoices, E_INVOICES)
     checks.one_of("oss", policy.oss, OSS)
     checks.whole("upcoming_days", policy.upcoming_days, least=0, most=60)
     checks.one_of("revenue_recognition", policy.revenue_recognition, REVENUE_RECOGNITION)

@@ -25,5 +25,7 @@ def policy_columns(policy: SellerPolicy) -> dict[str, Any]:
         "guard_catch_up": policy.guard_catch_up,
         "upcoming_days": policy.upcoming_days,
         "revenue_recognition": policy.revenue_recognition,
+        "complete_documents": policy.complete_documents,
+        "e_invoices": policy.e_invoices,
         "dispute_stops_charging": policy.dispute_stops_charging,
     }

@@ -178,6 +178,9 @@ def _seller(session: Session, given: SellerSpec, now: datetime) -> UUID:
         card_limit="off",
         upcoming_days=0,
         proration=given.proration,
+        # A scenario names nobody, and no law asks for its documents.
+        complete_documents=False,
+        e_invoices="off",
     )
     new = NewSeller(
         code="SCENARIO",
