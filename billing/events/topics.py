@@ -10,6 +10,7 @@ class Topic(StrEnum):
 
     PROFILE_CREATED = "profile.created"
     PROFILE_UPDATED = "profile.updated"
+    PROFILE_ERASED = "profile.erased"
     PAYMENT_METHOD_ADDED = "payment_method.added"
     PAYMENT_METHOD_UPDATED = "payment_method.updated"
     PAYMENT_METHOD_REMOVED = "payment_method.removed"

@@ -37,6 +37,9 @@ class Profile(SellerOwned, Versioned, Base):
     link_epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     """Links to the customer's page carry it: raising it makes all that were handed out worthless."""
 
+    erased_at: Mapped[datetime | None]
+    """Business time at which the person was forgotten: `personal` is empty, and there is no key."""
+
     __table_args__ = (
         ForeignKeyConstraint(["seller_id"], [f"{SCHEMA}.seller.id"]),
         UniqueConstraint("seller_id", "account_id"),

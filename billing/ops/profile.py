@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from billing.flows import links
+from billing.flows import links, rights
 from billing.flows import operating_profiles as operating
 from billing.flows.order import Order
 from billing.flows.paying_out import order_payout
 from billing.ops.opening import opened
-from billing.ops.options import as_json, dry_run, ordered
-from billing.ops.telling import tell_done, tell_facts, tell_json
+from billing.ops.options import as_json, dry_run, looked, ordered
+from billing.ops.telling import as_text, tell_done, tell_facts, tell_json
 from billing.queries.operations.customers import show_profile
 from billing.queries.operations.finding import find_profile
 from billing.queries.operations.trail import trail_of, work_about
@@ -18,7 +20,7 @@ from billing.queries.operations.trail import trail_of, work_about
 
 @click.group("profile")
 def profile() -> None:
-    """Customers: show, give credit, charge once, link to their page."""
+    """Customers: show, give credit, charge once, link to their page, export, erase."""
 
 
 @profile.command("show")
@@ -132,6 +134,42 @@ def link(*, name: str, as_json: bool) -> None:
         id_ = find_profile(session, name)
         address = links.profile_link(made, session, id_)
     tell_json({"profile_id": id_, "link": address}) if as_json else click.echo(address)
+
+
+@profile.command("export")
+@click.argument("name", metavar="ID|ACCOUNT")
+@click.option("--out", type=click.Path(path_type=Path), help="A file.  [default: standard output]")
+@click.option("--reason", help="Why; kept in the audit trail.")
+@click.option("--by", help="Who; kept in the audit trail.  [default: the user of this machine]")
+def export(*, name: str, out: Path | None, reason: str | None, by: str | None) -> None:
+    """Write all that is kept about a customer as JSON, opened: their right to a copy. It needs --reason."""
+    order = looked(by=by, reason=reason, what="All of it")
+    made = opened()
+    with made.begin() as session:
+        id_ = find_profile(session, name)
+    written = as_text(rights.export(made, id_, order=order))
+    if out is None:
+        click.echo(written)
+    else:
+        out.write_text(written + "\n", encoding="utf-8")
+
+
+@profile.command("erase")
+@click.argument("name", metavar="ID|ACCOUNT")
+@ordered
+@dry_run
+@as_json
+def erase(*, name: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Forget a customer for good: their key is deleted, cards are removed, issued documents stay.
+
+    Refused while a subscription runs (subscription_open), or money is open either way (money_outstanding, credit_left,
+    payment_in_flight, refund_in_flight).
+    """
+    made = opened()
+    with made.begin() as session:
+        id_ = find_profile(session, name)
+    done = rights.erase(made, id_, order=Order(actor=by, reason=reason, dry_run=dry_run))
+    tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
 
 
 @profile.command("revoke-links")

@@ -28,7 +28,12 @@ _PIPED_WIDTH = 10_000
 
 def tell_json(value: Any) -> None:
     """Print as JSON."""
-    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+    click.echo(as_text(value))
+
+
+def as_text(value: Any) -> str:
+    """As JSON, for a file."""
+    return json.dumps(value, indent=2, default=_plain, ensure_ascii=False)
 
 
 def tell_page(page: Page, columns: Sequence[str], *, as_json: bool, nothing: str) -> None:

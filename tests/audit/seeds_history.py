@@ -1,4 +1,4 @@
-"""Seeds for what was written down and must stay so: L3, L4, N4, N5, E7, J1, J7, J8, S3, S4."""
+"""Seeds for what was written down and must stay so: L3, L4, N4, N5, E7, J1, J7, J8, S3, S4, S5."""
 
 from __future__ import annotations
 
@@ -164,6 +164,20 @@ def the_body_of_an_event_stands_in_the_clear(planting: Planting) -> Accused:
     row = planting.session.scalars(select(ProviderEvent).where(ProviderEvent.status == "processed")).one()
     row.body = b'{"id": "evt_1", "object": "event", "type": "payment_intent.succeeded"}'
     return "provider_event", str(row.id)
+
+
+_ERASED = "UPDATE billing.profile SET erased_at = now(), personal = '', account_id = 'erased-' || id WHERE id = :id"
+
+
+@seed("S5")
+def the_key_of_an_erased_customer_lives(planting: Planting) -> Accused:
+    planting.run(_ERASED, id=planting.world.profile.id)
+    planting.run(
+        "UPDATE billing.payment_method SET fingerprint = NULL, brand = NULL, last4 = NULL, exp_month = NULL,"
+        " exp_year = NULL, mandate_ref = NULL WHERE profile_id = :id",
+        id=planting.world.profile.id,
+    )
+    return "profile", str(planting.world.profile.id)
 
 
 @seed("S4")

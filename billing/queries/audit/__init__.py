@@ -19,7 +19,7 @@ from billing.queries.audit.payments import PAYMENTS
 from billing.queries.audit.people import TRAIL_KEPT, WRITTEN_DOWN
 from billing.queries.audit.refunds import REFUNDS
 from billing.queries.audit.renewals import RENEWALS
-from billing.queries.audit.sealed import SEALED
+from billing.queries.audit.sealed import FORGOTTEN, SEALED
 from billing.queries.audit.secrets import SECRETS
 
 
@@ -51,6 +51,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             ONLY_ALLOWED_MOVES,
             *SECRETS,
             SEALED,
+            FORGOTTEN,
             TRAIL_KEPT,
         ),
         key=_place,

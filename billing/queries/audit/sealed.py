@@ -16,6 +16,7 @@ _PROFILES = """
 SELECT p.id, p.personal, k.id AS key_id, k.master_id, k.wrapped
 FROM billing.profile p
 LEFT JOIN billing.data_key k ON k.purpose = 'profile' AND k.owner_id = p.id
+WHERE p.erased_at IS NULL
 """
 
 
@@ -55,4 +56,25 @@ SEALED = Invariant(
     meaning="What is personal stands sealed, and opens under a key that is at hand.",
     counted="SELECT count(*) FROM billing.profile",
     checks=(closed_profiles, lost_keys, finds(_PLAIN)),
+)
+
+_REMEMBERED = """
+SELECT 'profile', p.id, 'is erased, and its data key, sealed part or account is still there'
+FROM billing.profile p
+WHERE p.erased_at IS NOT NULL
+  AND (length(p.personal) > 0 OR p.account_id <> 'erased-' || p.id OR p.tax_id_check IS NOT NULL
+       OR EXISTS (SELECT FROM billing.data_key k WHERE k.purpose = 'profile' AND k.owner_id = p.id))
+"""
+_CARDS_REMEMBERED = """
+SELECT 'payment_method', m.id, 'is of a customer who is erased, and says which card it was'
+FROM billing.payment_method m JOIN billing.profile p ON p.id = m.profile_id
+WHERE p.erased_at IS NOT NULL
+  AND num_nonnulls(m.fingerprint, m.brand, m.last4, m.exp_month, m.exp_year, m.mandate_ref) > 0
+"""
+
+FORGOTTEN = Invariant(
+    code="S5",
+    meaning="Of an erased customer nothing personal is left but what issued documents hold under their own key.",
+    counted="SELECT count(*) FROM billing.profile WHERE erased_at IS NOT NULL",
+    checks=(finds(_REMEMBERED), finds(_CARDS_REMEMBERED)),
 )

@@ -1,0 +1,62 @@
+"""Erase a customer: their data key is deleted, what else names them is blanked. Documents stay, under their own key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from billing.events.outbox import emit
+from billing.events.topics import Topic
+from billing.kernel.errors import Fault, Refused
+from billing.models import DataKey, PaymentMethod, Profile
+from billing.queries.erasing import obstacles
+
+
+def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
+    """Forget the person of a locked profile; False where that is done already.
+
+    Without its key the sealed part is noise wherever a copy of it lies, backups too; it is emptied all the same. Raises
+    `Refused` with everything that is still open: `subscription_open`, `money_outstanding`, `payment_in_flight`,
+    `refund_in_flight`, `credit_left`.
+    """
+    if profile.erased_at is not None:
+        return False
+    faults = [Fault(field, code, mend) for field, code, mend in obstacles(session, profile.id)]
+    if faults:
+        raise Refused(faults)
+    session.execute(delete(DataKey).where(DataKey.purpose == "profile", DataKey.owner_id == profile.id))
+    session.execute(
+        update(PaymentMethod)
+        .where(PaymentMethod.profile_id == profile.id)
+        .values(
+            fingerprint=None,
+            brand=None,
+            last4=None,
+            exp_month=None,
+            exp_year=None,
+            funding=None,
+            issuing_country=None,
+            wallet=None,
+            mandate_ref=None,
+            version=PaymentMethod.version + 1,
+        )
+    )
+    profile.personal = b""
+    profile.account_id = f"erased-{profile.id}"
+    profile.timezone = "UTC"
+    profile.tax_id_check = None
+    profile.has_tax_id = False
+    profile.link_epoch += 1
+    profile.erased_at = now
+    session.flush()
+    emit(
+        session,
+        topic=Topic.PROFILE_ERASED,
+        object_type="profile",
+        object_id=profile.id,
+        seller_id=profile.seller_id,
+        now=now,
+    )
+    return True
