@@ -36,7 +36,9 @@ COMMANDS = {
     "draft": Entry("billing.ops.draft", "Drafts under review: add or remove a line, release."),
     "price": Entry("billing.ops.price", "Prices: move subscriptions to another one."),
     "payment": Entry("billing.ops.payment", "Attempts to move money: show, ask the provider, let the customer pay."),
-    "profile": Entry("billing.ops.profile", "Customers: show, give credit, charge once, link to their page, export, erase."),
+    "profile": Entry(
+        "billing.ops.profile", "Customers: show, give credit, charge once, link to their page, export, erase."
+    ),
     "subscription": Entry(
         "billing.ops.subscription", "Subscriptions: show, preview, change, cancel, pause, give a coupon."
     ),

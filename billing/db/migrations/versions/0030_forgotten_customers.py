@@ -1,0 +1,14 @@
+"""A customer can be forgotten: the row stays for its documents, and says when."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0030"
+down_revision = "0029"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE billing.profile ADD COLUMN erased_at TIMESTAMP WITH TIME ZONE")

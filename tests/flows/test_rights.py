@@ -1,0 +1,73 @@
+"""A person's rights: a copy of everything, and to be forgotten; the documents stay, and can still be printed."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, text
+
+from billing.commands.profile.change import change_profile
+from billing.flows import rights
+from billing.flows.documents import document_html
+from billing.flows.order import Order
+from billing.kernel.errors import Refused
+from billing.models import Invoice
+from billing.validators.profile import Personal, ProfileChange
+from tests.flows.company import Company
+
+WHY = Order(actor="ada", reason="they asked for it")
+
+
+@pytest.fixture
+def paid(acme: Company) -> UUID:
+    """A customer with one paid invoice and a running subscription."""
+    profile_id = acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    return profile_id
+
+
+def test_a_copy_holds_all_that_is_personal_and_every_document(acme: Company, paid: UUID) -> None:
+    copy = rights.export(acme.parts, paid, order=WHY)
+    told = json.dumps(copy, default=str)
+    for value in ("Person a1", "a1@example.com", "Street 1", "ACME-000001"):
+        assert value in told
+    assert copy["documents"][0]["buyer"]["name"] == "Person a1"
+    assert copy["payment_methods"][0]["last4"] == "4242"
+
+
+def test_a_customer_is_forgotten_once_nothing_is_open_and_the_documents_stay(acme: Company, paid: UUID) -> None:
+    with pytest.raises(Refused) as refused:
+        rights.erase(acme.parts, paid, order=WHY)
+    assert refused.value.code == "subscription_open"
+    with acme.parts.begin() as session:
+        session.execute(
+            text("UPDATE billing.subscription SET status = 'canceled', next_due_at = NULL, ended_at = now()")
+        )
+        invoice_id = session.scalars(select(Invoice.id)).one()
+    assert rights.erase(acme.parts, paid, order=WHY).changed
+    assert not rights.erase(acme.parts, paid, order=WHY).changed
+    with acme.parts.begin() as session:
+        kept = session.execute(text("SELECT account_id, personal FROM billing.profile")).one()
+        cards = session.execute(text("SELECT status, last4, fingerprint FROM billing.payment_method")).one()
+        keys = session.scalar(text("SELECT count(*) FROM billing.data_key WHERE purpose = 'profile'"))
+    assert kept == (f"erased-{paid}", b"")
+    assert cards == ("detached", None, None)
+    assert keys == 0
+    assert b"Person a1" in document_html(acme.parts, invoice_id).content
+    copy = rights.export(acme.parts, paid, order=WHY)
+    assert copy["personal"] is None
+    assert [each for each in acme.violations() if each.code in ("S3", "S5")] == []
+
+
+def test_who_was_forgotten_is_not_brought_back_by_a_late_change(acme: Company) -> None:
+    profile_id = acme.customer("a1", method=None)
+    rights.erase(acme.parts, profile_id, order=WHY)
+    change = ProfileChange(country="DE", personal=Personal(name="Back"), timezone="UTC", buyer_kind="consumer")
+    with acme.parts.begin() as session, pytest.raises(Refused) as refused:
+        change_profile(
+            session, acme.parts.keyring, profile_id=profile_id, change=change, now=acme.parts.clock.now(session)
+        )
+    assert refused.value.code == "profile_erased"
