@@ -15,8 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from billing.flows import audit as flow
-from billing.flows import auditing
+from billing.flows import auditing, privacy_audit
 from billing.flows.audit_report import Report
+from billing.flows.parts import Parts
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import Unavailable
 from billing.ops import options
@@ -47,6 +48,11 @@ _LONGEST_LINE = 1_000_000
     type=click.Choice(["last"]),
     help="Look only at what changed since the last clean audit, and at what belongs to it.",
 )
+@click.option(
+    "--privacy",
+    is_flag=True,
+    help="Hold all that the stand-in was told against every personal value, and nothing else.",
+)
 @click.option("--no-broker", is_flag=True, help="Do not search the messages that wait in the broker.")
 @click.pass_context
 def audit(
@@ -57,6 +63,7 @@ def audit(
     codes: Sequence[str],
     folders: Sequence[Path],
     since: str | None,
+    privacy: bool,
     no_broker: bool,
 ) -> None:
     """Check every invariant over the whole database and, where reachable, the provider's witness.
@@ -66,6 +73,8 @@ def audit(
     """
     parts = opened()
     address = witness_url or _stand_in(parts.settings.stripe_api_base)
+    if privacy:
+        context.exit(_privacy(parts, address, as_json=as_json))
     broker = None if no_broker else parts.settings.broker_url
     if since:
         if codes or folders:
@@ -86,6 +95,20 @@ def audit(
     else:
         _show(report)
     context.exit(FINDING if report.broken else 0)
+
+
+def _privacy(parts: Parts, address: str | None, *, as_json: bool) -> int:
+    if address is None:
+        raise click.UsageError("--privacy needs a stand-in: only it shows what it was told; give --witness")
+    report = privacy_audit.run(parts, [Witness(address)])
+    if as_json:
+        tell_json(asdict(report))
+    else:
+        for leak in report.leaks:
+            click.echo(f"{leak.request}: {leak.what}")
+        found = f"{len(report.leaks)} leaks" if report.leaks else "none of them"
+        click.echo(f"{report.requests:,} requests were held against {report.values:,} personal values: {found}.")
+    return FINDING if report.leaks else 0
 
 
 def _stand_in(address: str | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from billing.kernel.ids import new_id
-from billing.models import AuditSeal, OutboxEvent, ProviderEvent, WorkItem
+from billing.models import AuditSeal, OutboxEvent, PaymentMethod, ProviderEvent, WorkItem
 from billing.queries.audit.seals import SEALED_TABLES
 from tests import builders
 from tests.audit.seeds import Accused, Planting, seed
@@ -178,6 +178,14 @@ def the_key_of_an_erased_customer_lives(planting: Planting) -> Accused:
         id=planting.world.profile.id,
     )
     return "profile", str(planting.world.profile.id)
+
+
+@seed("S5")
+def a_card_of_an_erased_customer_says_which_it_was(planting: Planting) -> Accused:
+    planting.run(_ERASED, id=planting.world.profile.id)
+    planting.run("DELETE FROM billing.data_key WHERE owner_id = :id", id=planting.world.profile.id)
+    of = select(PaymentMethod.id).where(PaymentMethod.profile_id == planting.world.profile.id)
+    return "payment_method", str(planting.session.scalars(of).one())
 
 
 @seed("S4")

@@ -24,6 +24,8 @@ def _move_to_france(acme: Company) -> None:
     """Its country was France all along, and it has a tax id: reverse charge, where 19 % was billed."""
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.profile SET country = 'FR', has_tax_id = true, buyer_kind = 'business'"))
+        # The number itself, which the law asks for on the document, is not the story here.
+        session.execute(text("UPDATE billing.seller SET complete_documents = false"))
 
 
 def test_a_paid_document_is_replaced_and_what_was_paid_goes_over(acme: Company) -> None:

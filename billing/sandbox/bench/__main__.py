@@ -6,6 +6,7 @@ import click
 
 from billing.sandbox.bench import audits as audits_bench
 from billing.sandbox.bench import charges as charges_bench
+from billing.sandbox.bench import pdf as pdf_bench
 from billing.sandbox.bench import recognition as recognition_bench
 from billing.sandbox.bench import renewals as renewals_bench
 from billing.sandbox.bench import simulate as simulate_bench
@@ -88,6 +89,15 @@ def recognition(*, due: int, others: int, as_json: bool) -> None:
 def audit(*, invoices: int, recent: int, copies: int, as_json: bool) -> None:
     """How long the audit takes: of everything, of what changed, and of nothing new."""
     audits_bench.run(invoices=invoices, recent=recent, copies=copies, report=Report(as_json))
+
+
+@bench.command()
+@click.option("--documents", type=_SOME, default=1_000, show_default=True, help="Documents of 12 lines.")
+@click.option("--lines", type=_SOME, default=400, show_default=True, help="Of one long document.")
+@_JSON
+def pdf(*, documents: int, lines: int, as_json: bool) -> None:
+    """Documents that one process sets in a second, as PDF/A and as pages, and its memory over all of them."""
+    pdf_bench.run(documents=documents, lines=lines, report=Report(as_json))
 
 
 @bench.command()

@@ -1,0 +1,70 @@
+"""The proof that the provider learnt nothing personal: all that the witness saw, against all that we keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from billing.flows.parts import Parts
+from billing.privacy.traces import Traces
+from billing.providers.stripe.sent import told
+from billing.providers.stripe.witness import WitnessedRequest
+from billing.queries.personal import personal_values
+
+
+class Seen(Protocol):
+    """A provider's stand-in that shows every request that it got."""
+
+    def requests(self) -> Iterable[WitnessedRequest]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A request that says something it must not; what kind of thing, and never the thing."""
+
+    request: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyReport:
+    """How much was held against how much, and what was found."""
+
+    requests: int
+    values: int
+    leaks: tuple[Leak, ...]
+
+
+def run(parts: Parts, witnesses: Sequence[Seen]) -> PrivacyReport:
+    """Hold every request (path, parameters, names of parameters, idempotency key) against every personal value.
+
+    Encoded, split and respelt values are found (`privacy.traces`); for values that are too short to be found, every
+    parameter must stand on the list of what may be sent, with the shape that it says. Raises `ProviderUnavailable`.
+    """
+    traces = Traces()
+    with parts.begin() as session:
+        for where, value in personal_values(session, parts.keyring):
+            traces.add(where, value)
+    seen = [request for witness in witnesses for request in witness.requests()]
+    leaks = [Leak(what.partition(": ")[0], f"not on the list: {what.partition(': ')[2]}") for what in told(seen)]
+    for request in seen:
+        name = f"{request.seq} {request.method} {request.path.partition('?')[0]}"
+        leaks += [Leak(name, f"holds a {kind}") for kind in sorted(traces.find(_texts(request)))]
+    return PrivacyReport(len(seen), traces.count, tuple(leaks))
+
+
+def _texts(request: WitnessedRequest) -> list[str]:
+    return [request.path, *_leaves(request.params), request.key or ""]
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield str(name)
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+    else:
+        yield str(value)
