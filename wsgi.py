@@ -9,6 +9,7 @@ from billing.sandbox.environment import adopt
 from billing.settings import load
 from billing.views.console.door import console
 from billing.views.customer import customer_page
+from billing.views.documents import documents_door
 from billing.webhooks.app import create_app
 from billing.wiring import build
 
@@ -19,6 +20,7 @@ parts = build(settings, in_background=True)
 start(parts)
 app = create_app(parts)
 app.register_blueprint(customer_page(parts))
+app.register_blueprint(documents_door(parts))
 app.register_blueprint(api(parts))
 operators = console(parts)
 if operators is not None:

@@ -187,6 +187,8 @@ def finish_card(parts: Parts, token: str, method_id: UUID) -> None:
 
 def _opened(parts: Parts, session: Session, token: str) -> tuple[Profile, UUID | None]:
     link, profile = opened_link(parts, session, token)
+    if link.kind is LinkKind.DOCUMENT:
+        raise Refused(Fault("link", "link_invalid", "open the link exactly as it was sent"))
     return profile, in_its_place(session, link.subject) if link.kind is LinkKind.INVOICE else None
 
 

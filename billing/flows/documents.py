@@ -12,8 +12,10 @@ from billing.documents.facts import DocumentFacts
 from billing.documents.page import page
 from billing.documents.pdf import pdf
 from billing.documents.view import View, view
+from billing.flows.links import opened_link
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
+from billing.privacy.link import LinkKind
 from billing.queries.document import document_snapshot
 from billing.rules.language import LANGUAGES, language_of
 
@@ -43,6 +45,16 @@ def document_html(parts: Parts, invoice_id: UUID, *, language: str | None = None
     """The page, which may be printed too. As `document_pdf`."""
     facts, words = _viewed(parts, invoice_id, language)
     return Printed(f"{_stem(facts, invoice_id)}.html", page(words).encode(), "text/html", archivable=False)
+
+
+def linked_document(parts: Parts, token: str, *, form: str, language: str | None = None) -> Printed:
+    """The document that a link opens, as `pdf` or `html`. Raises `Refused`, of the link or of its kind."""
+    with parts.begin() as session:
+        link, _ = opened_link(parts, session, token)
+    if link.kind is not LinkKind.DOCUMENT:
+        raise Refused(Fault("link", "link_invalid", "open the link exactly as it was sent"))
+    printer = document_pdf if form == "pdf" else document_html
+    return printer(parts, link.subject, language=language)
 
 
 def _viewed(parts: Parts, invoice_id: UUID, language: str | None) -> tuple[DocumentFacts, View]:

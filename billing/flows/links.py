@@ -35,6 +35,19 @@ def profile_link(parts: Parts, session: Session, profile_id: UUID) -> str:
     return _address(parts, session, LinkKind.PROFILE, profile_id, profile_id)
 
 
+def document_link(parts: Parts, session: Session, invoice_id: UUID) -> str:
+    """The address of an issued document, which names both parties; append `.pdf` for the file. As `invoice_link`.
+
+    Raises `Refused` (`document_not_issued`) for a draft.
+    """
+    invoice = session.get(Invoice, invoice_id)
+    if invoice is None:
+        raise Refused(Fault("invoice", "invoice_not_found", "give the number or the id of an invoice"))
+    if invoice.number is None:
+        raise Refused(Fault("invoice", "document_not_issued", "a draft is no document; issue it first"))
+    return _address(parts, session, LinkKind.DOCUMENT, invoice.id, invoice.profile_id)
+
+
 def has_links(parts: Parts) -> bool:
     """Whether links can be made here at all."""
     return parts.settings.billing_public_url is not None
@@ -70,7 +83,7 @@ def opened_link(parts: Parts, session: Session, token: str) -> tuple[Link, Profi
     """What the token opens, and whose it is. Raises `Refused`: `link_invalid`, `link_expired`, `link_revoked`."""
     link = read(parts.keyring.derive_all(KEY_PURPOSE), token, wall=wall_now(session))
     profile_id: UUID | None = link.subject
-    if link.kind is LinkKind.INVOICE:
+    if link.kind is not LinkKind.PROFILE:
         invoice = session.get(Invoice, link.subject)
         profile_id = invoice.profile_id if invoice is not None else None
     profile = session.get(Profile, profile_id) if profile_id is not None else None
@@ -90,7 +103,8 @@ def _address(parts: Parts, session: Session, kind: LinkKind, subject: UUID, prof
         raise Refused(Fault("profile", "profile_not_found", "give the account of the host application, or an id"))
     until = _end(wall_now(session), parts.settings.billing_link_days)
     token = sign(parts.keyring.derive(KEY_PURPOSE), Link(kind, subject, profile.link_epoch, until))
-    return f"{public.rstrip('/')}/pay/{token}"
+    place = "documents" if kind is LinkKind.DOCUMENT else "pay"
+    return f"{public.rstrip('/')}/{place}/{token}"
 
 
 def _end(wall: datetime, days: int) -> datetime:

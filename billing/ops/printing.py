@@ -10,6 +10,7 @@ import click
 
 from billing.flows import documents, looking
 from billing.flows.documents import Printed
+from billing.flows.links import document_link
 from billing.flows.parts import Parts
 from billing.ops.opening import opened
 from billing.ops.options import looked
@@ -20,9 +21,26 @@ _Printer = Callable[..., Printed]
 
 
 def add_printing(group: click.Group) -> None:
-    """The two commands of `billing invoice`."""
+    """The commands of `billing invoice` that bring a document to somebody."""
+    group.add_command(_link())
     group.command("pdf")(_command(documents.document_pdf, "Write a document as a PDF file (PDF/A where it can be)."))
     group.command("html")(_command(documents.document_html, "Write a document as a page that a browser can print."))
+
+
+def _link() -> click.Command:
+    @click.command("link")
+    @click.argument("name", metavar="NUMBER|ID")
+    def command(*, name: str) -> None:
+        """Make a link to an issued document, good for a time (BILLING_LINK_DAYS).
+
+        Whoever has it can read the document, names too: send it to the customer alone. Each call makes another;
+        `billing profile revoke-links` makes all of a customer's worthless.
+        """
+        made = opened()
+        with made.begin() as session:
+            click.echo(document_link(made, session, find_invoice(session, name)))
+
+    return command
 
 
 def _command(printer: _Printer, told: str) -> Callable[..., None]:

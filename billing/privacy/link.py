@@ -29,10 +29,14 @@ _LONGEST = 100
 
 
 class LinkKind(IntEnum):
-    """What a link opens: one invoice (with older open ones of its customer), or a customer's page."""
+    """What a link opens: one invoice to pay (with older open ones of its customer), a customer's page, or a document.
+
+    A document names both parties, which the pages to pay at do not: whoever has one of those links reads no name.
+    """
 
     INVOICE = 1
     PROFILE = 2
+    DOCUMENT = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,54 @@
+"""`/documents/<token>` and `/documents/<token>.pdf`: one document for whoever has its link. It names both parties."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from billing.documents.page import style_hash
+from billing.flows import documents as flow
+from billing.flows.documents import Printed
+from billing.flows.parts import Parts
+from billing.rules.language import LANGUAGES
+from billing.views.gate import Gate
+from billing.views.headers import page_headers
+from billing.views.steps import BROKEN, refused, seen
+
+
+def documents_door(parts: Parts) -> Blueprint:
+    """The addresses over these parts."""
+    door = Blueprint("documents", __name__)
+    gate = Gate(parts)
+
+    @door.get("/documents/<token>")
+    def show(token: str) -> Response:
+        return _answered(parts, gate, token, form="html")
+
+    @door.get("/documents/<token>.pdf")
+    def download(token: str) -> Response:
+        return _answered(parts, gate, token, form="pdf")
+
+    return door
+
+
+def _answered(parts: Parts, gate: Gate, token: str, *, form: str) -> Response:
+    wished = request.args.get("lang")
+    try:
+        gate.enter(token)
+        printed = flow.linked_document(parts, token, form=form, language=wished if wished in LANGUAGES else None)
+        response = _file(printed)
+    except BROKEN as error:
+        response = refused(*seen(error))
+    for name, value in page_headers(parts.settings.stripe_js_url).items():
+        response.headers[name] = value
+    # No script, nothing from elsewhere; the one style sheet stands in the page and is named by its hash.
+    policy = (
+        f"default-src 'none'; style-src '{style_hash()}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    response.headers["Content-Security-Policy"] = policy
+    return response
+
+
+def _file(printed: Printed) -> Response:
+    response = Response(printed.content, mimetype=printed.media_type)
+    response.headers["Content-Disposition"] = f'inline; filename="{printed.name}"'
+    return response
