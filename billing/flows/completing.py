@@ -50,7 +50,7 @@ def lacks(parts: Parts, session: Session, documents: Sequence[PlannedInvoice], *
     sellers = _sellers(session, {each.seller_id for each in documents})
     if not sellers:
         return {}
-    carried = parts.settings.e_invoice_countries
+    carried = {each.strip() for each in parts.settings.billing_e_invoice_countries.split(",")}
     days = {id_: now.astimezone(zone_info(seller.timezone)).date() for id_, seller in sellers.items()}
     found: dict[UUID, Lack] = {}
     for each in documents:

@@ -60,7 +60,6 @@ class Settings(Paced):
 
     billing_fonts_dir: str | None = None
     """A folder of font files for scripts that the packaged fonts lack, in documents; see docs/documents.md."""
-
     billing_e_invoice_countries: str = ""
     """Countries whose structured invoices a transport of yours sends, such as IT,PL: see docs/documents.md."""
 
@@ -197,11 +196,6 @@ class Settings(Paced):
     def endpoint_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         """Networks that are not public and may be posted to all the same."""
         return [ipaddress.ip_network(each) for each in _listed(self.billing_endpoint_networks)]
-
-    @property
-    def e_invoice_countries(self) -> frozenset[str]:
-        """Countries with a transport for the structured invoices that the law asks for there."""
-        return frozenset(_listed(self.billing_e_invoice_countries))
 
     @property
     def subscribers(self) -> list[str]:
