@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -14,12 +15,20 @@ from billing.flows import audit, reconciliation, refunding, resolution
 from billing.flows.charging import charge_once
 from billing.flows.payment_methods import adopt
 from billing.kernel.ids import new_id
-from billing.models import Difference, Invoice, Payment, PaymentIntent, Refund
-from billing.providers.paypal.sent import told
+from billing.models import Difference, Invoice, Payment, PaymentIntent, ProviderAccount, Refund
+from billing.providers.paypal.adapter import PayPalProvider
+from billing.providers.paypal.sent import told as told_paypal
+from billing.providers.paypal.signature import Certificates
+from billing.sandbox.paypal import events
+from billing.sandbox.paypal.signing import chain, root
 from billing.sandbox.scenario.playing.cast import put_on
 from billing.sandbox.scenario.playing.stage import NotSettled, Stage, staged
 from billing.sandbox.scenario.reading import read_scenario
+from billing.sandbox.stripe.background import run_due
+from billing.sandbox.stripe.standin import Call
+from billing.sandbox.stripe.tx import Tx
 from billing.validators.payment_method import Consent
+from billing.webhooks.app import create_app
 
 START = datetime(2026, 1, 15, tzinfo=UTC)
 SCENARIO = """
@@ -37,7 +46,7 @@ def stage(database_url: str) -> Iterator[Stage]:
     with staged(database_url, now=START) as made:
         made.account("paypal")
         yield made
-        assert list(told(made.sides["paypal"].witness.requests())) == []
+        assert list(told_paypal(made.sides["paypal"].witness.requests())) == []
         assert audit.run(made.parts, witness=made.witness).violations == ()
 
 
@@ -123,6 +132,49 @@ def test_a_decline_follows_the_dunning_order_and_each_try_is_an_order_of_its_own
     with stage.parts.begin() as session:
         live = session.scalars(select(PaymentIntent).filter_by(invoice_id=invoice, status="open")).all()
     assert live == []
+
+
+def test_a_payment_that_was_pending_is_settled_by_its_webhook(stage: Stage, anna: UUID) -> None:
+    side = stage.sides["paypal"]
+    with side.stand_in.store.transaction() as tx:
+        events.create_webhook(_by_hand(stage, tx, url="http://receiver", event_types=[{"name": "*"}]))
+    give(stage, anna, "B-SANDBOX-PENDING")
+    invoice = bill(stage, anna)
+    assert ([each.status for each in attempts(stage, invoice)], moved(stage)) == (["processing"], [])
+    stage.set_clock(START + timedelta(days=2))
+    told = []
+    side.stand_in.deliver = lambda _, body, headers: told.append((body, headers)) or 200
+    run_due(side.stand_in, early=True)
+    answers = [_posted(stage, body, headers) for body, headers in told]
+    assert set(answers) == {200}
+    stage.settle()
+    assert (status_of(stage, invoice), moved(stage)) == ("paid", [1000])
+    body, headers = told[-1]
+    assert _posted(stage, body + b" ", headers) == 400
+
+
+def _by_hand(stage: Stage, tx: Tx, **params: object) -> Call:
+    side = stage.sides["paypal"]
+    with stage.parts.begin() as session:
+        account = session.get_one(ProviderAccount, side.account_id).account_ref
+    return Call(side.stand_in, tx, account, side.stand_in.clock.now(), params=params)
+
+
+def _posted(stage: Stage, body: bytes, headers: dict[str, str]) -> int:
+    """What the receiver answers, with the webhook's id and the stand-in's root in its settings."""
+    side = stage.sides["paypal"]
+    assert isinstance(side.provider, PayPalProvider)
+    side.provider._certificates = Certificates(
+        fetch=lambda _: chain(side.stand_in).encode(),
+        roots=root(side.stand_in).encode(),
+        livemode=False,
+        own_origin="http://stand-in",
+    )
+    with side.stand_in.store.transaction() as tx:
+        (webhook,) = tx.walk(events.WEBHOOK)
+    settings = stage.parts.settings.model_copy(update={"paypal_webhook_id": webhook.id})
+    door = create_app(replace(stage.parts, settings=settings)).test_client()
+    return door.post("/webhooks/paypal", data=body, headers=headers).status_code
 
 
 def test_before_paypal_is_asked_the_intent_at_stripe_is_canceled(stage: Stage, anna: UUID) -> None:

@@ -117,6 +117,11 @@ class World(Protocol):
     secret: str
     traits: Traits
 
+    @property
+    def witness(self) -> Witness:
+        """The stand-in's own books."""
+        ...
+
     def vaulted(self, behaviour: Behaviour, *, customer_ref: str | None = None) -> tuple[str, str]:
         """A customer (a new one, or that one) with a method that behaves so: their two ids."""
         ...
@@ -131,6 +136,7 @@ class World(Protocol):
     def now(self) -> datetime: ...
     def advance(self, by: timedelta) -> None: ...
     def next_list(self, fault: Fault) -> None: ...
+    def next_refund(self, fault: Fault) -> None: ...
     def lists_late(self, seconds: int) -> None:
         """Lists of the whole account don't show the last so many seconds."""
         ...
@@ -194,6 +200,7 @@ class StripeWorld:
     secret: str = ""
     traits: Traits = STRIPE_TRAITS
     lists: ClassVar[str] = "/v1/payment_intents"
+    refunds: ClassVar[str] = "/v1/refunds"
 
     @property
     def witness(self) -> Witness:
@@ -213,6 +220,9 @@ class StripeWorld:
 
     def next_list(self, fault: Fault) -> None:
         self.witness.add_faults({"kind": fault.value, "next": 1, "path": self.lists})
+
+    def next_refund(self, fault: Fault) -> None:
+        self.witness.add_faults({"kind": fault.value, "next": 1, "path": self.refunds, "method": "POST"})
 
     def lists_late(self, seconds: int) -> None:
         self._post("config", {"search_lag_s": seconds})
@@ -356,6 +366,7 @@ class PayPalWorld(StripeWorld):
     """PayPal's adapter over HTTP to its stand-in, whose levers are the same."""
 
     lists: ClassVar[str] = "/v1/reporting/transactions"
+    refunds: ClassVar[str] = "/v2/payments/captures"
 
     @property
     def witness(self) -> Witness:

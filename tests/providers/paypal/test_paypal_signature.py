@@ -1,0 +1,130 @@
+"""A delivery counts only by a certificate that is PayPal's, from a host that is PayPal's, over exactly these bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from billing.kernel.errors import Refused
+from billing.providers.paypal.signature import Certificates, Signed, verify_event
+from billing.sandbox.paypal.app import create_app
+from billing.sandbox.paypal.signing import CERT_PATH, chain, root, sealed
+from billing.sandbox.stripe.app import stand_in_of
+from billing.sandbox.stripe.deliveries import Letter
+from billing.sandbox.stripe.standin import StandIn
+from billing.sandbox.stripe.store import MEMORY, Store
+
+ORIGIN = "http://127.0.0.1:12112"
+URL = ORIGIN + CERT_PATH
+NOW = datetime.now(UTC)
+BODY = (
+    b'{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","create_time":"2026-01-15T00:00:00Z",'
+    b'"resource_type":"capture","resource":{"id":"C1","supplementary_data":{"related_ids":{"order_id":"O1"}}}}'
+)
+
+
+@pytest.fixture(scope="module")
+def stand_in() -> StandIn:
+    made = stand_in_of(create_app(Store(MEMORY)))
+    with made.store.transaction() as tx:
+        tx.set("origin", ORIGIN)
+    return made
+
+
+def certificates(stand_in: StandIn, **given: object) -> Certificates:
+    known = {
+        "fetch": lambda _: chain(stand_in).encode(),
+        "roots": root(stand_in).encode(),
+        "livemode": False,
+        "own_origin": ORIGIN,
+    }
+    return Certificates(**known | given)  # type: ignore[arg-type]
+
+
+def delivered(stand_in: StandIn, webhook_id: str = "HOOK1") -> tuple[bytes, Signed]:
+    letter = Letter(seq=1, tries=0, first_due=0, url="", secret=webhook_id, body=BODY)
+    raw, headers = sealed(stand_in, letter)
+    names = ("TRANSMISSION-ID", "TRANSMISSION-TIME", "CERT-URL", "AUTH-ALGO", "TRANSMISSION-SIG")
+    return raw, Signed(*(headers[f"PAYPAL-{name}"] for name in names))
+
+
+def packed(signed: Signed) -> str:
+    return f"{signed.transmission_id}\n{signed.time}\n{signed.cert_url}\n{signed.algorithm}\n{signed.signature}"
+
+
+def verified(raw: bytes, signed: Signed, known: Certificates, *, now: datetime = NOW, ids: tuple[str, ...]) -> str:
+    signature = packed(signed)
+    return verify_event(
+        raw=raw, signature=signature, webhook_ids=ids, certificates=known, wall_now=now, livemode=False
+    ).object_ref
+
+
+def refusal(act: object, *args: object, **kwargs: object) -> str:
+    with pytest.raises(Refused) as refused:
+        act(*args, **kwargs)  # type: ignore[operator]
+    return refused.value.code
+
+
+def test_a_good_delivery_names_the_order_to_read_again(stand_in: StandIn) -> None:
+    known = certificates(stand_in)
+    known.get_ready(URL, wall_now=NOW)
+    raw, signed = delivered(stand_in)
+    assert verified(raw, signed, known, ids=("NEWER", "HOOK1")) == "O1"
+
+
+def test_what_was_changed_on_its_way_is_refused(stand_in: StandIn) -> None:
+    known = certificates(stand_in)
+    known.get_ready(URL, wall_now=NOW)
+    raw, signed = delivered(stand_in)
+    assert refusal(verified, raw + b" ", signed, known, ids=("HOOK1",)) == "bad_signature"
+    assert refusal(verified, raw, signed, known, ids=("ANOTHER",)) == "bad_signature"
+    assert refusal(verified, raw, replace(signed, transmission_id="x"), known, ids=("HOOK1",)) == "bad_signature"
+    assert refusal(verified, raw, replace(signed, algorithm="none"), known, ids=("HOOK1",)) == "bad_signature"
+    assert refusal(verified, raw, signed, known, now=NOW + timedelta(days=5), ids=("HOOK1",)) == "stale_signature"
+    assert refusal(verified, raw, signed, known, ids=()) == "no_secret"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.sandbox.paypal.com/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com.evil.example/v1/notifications/certs/CERT-1",
+        "https://evil.example/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com/v1/notifications/certs/CERT-1",  # the other mode's
+        "https://user@api.sandbox.paypal.com/v1/notifications/certs/CERT-1",
+        "https://api.sandbox.paypal.com:8443/v1/notifications/certs/CERT-1",
+        "https://api.sandbox.paypal.com/elsewhere",
+        "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1?to=http://evil.example",
+        "http://127.0.0.1:12113/v1/notifications/certs/CERT-1",
+        "file:///etc/passwd",
+        "https://[",
+    ],
+)
+def test_only_paypals_own_hosts_are_asked_for_a_certificate(stand_in: StandIn, url: str) -> None:
+    asked: list[str] = []
+    known = certificates(stand_in, fetch=lambda each: asked.append(each) or b"")
+    assert refusal(known.get_ready, url, wall_now=NOW) == "bad_signature"
+    assert asked == []
+    assert known.is_allowed("https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1")
+
+
+def test_a_certificate_under_another_root_or_past_its_time_is_refused(stand_in: StandIn) -> None:
+    stranger = stand_in_of(create_app(Store(MEMORY)))
+    assert refusal(certificates(stand_in, roots=root(stranger).encode()).get_ready, URL, wall_now=NOW) == (
+        "bad_signature"
+    )
+    late = NOW + timedelta(days=4000)
+    assert refusal(certificates(stand_in).get_ready, URL, wall_now=late) == "bad_signature"
+    assert refusal(certificates(stand_in, fetch=lambda _: b"no pem").get_ready, URL, wall_now=NOW) == "bad_signature"
+
+
+def test_a_certificate_that_cannot_be_fetched_is_ours_to_mend_later(stand_in: StandIn) -> None:
+    def away(_: str) -> bytes:
+        raise ConnectionError
+
+    known = certificates(stand_in, fetch=away)
+    assert refusal(known.get_ready, URL, wall_now=NOW) == "certificate_unavailable"
+    raw, signed = delivered(stand_in)
+    assert refusal(verified, raw, signed, known, ids=("HOOK1",)) == "certificate_unavailable"
