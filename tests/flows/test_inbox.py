@@ -406,7 +406,7 @@ def test_a_thousand_deliveries_over_time_are_one_row_and_one_effect(acme: Compan
     (delivery,) = _deliveries(acme, _event(acme, ref="evt_often", object_ref=intent))
     new = 0
     for place in range(20):
-        answers = take(acme.parts, "default", [delivery] * 50)
+        answers = take(acme.parts, "stripe", "default", [delivery] * 50)
         new += sum(body["new"] for body, status in answers if status == 200)
         if place in (4, 12):
             acme.settle()
@@ -427,7 +427,7 @@ def test_an_event_that_was_given_up_is_handled_once_when_it_is_replayed_after_th
     acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
     acme.pay_behind_our_back(profile)
     (intent,) = {each.intent_ref for each in acme.witness.intents()}
-    take(acme.parts, "default", _deliveries(acme, _event(acme, ref="evt_dead", object_ref=intent)))
+    take(acme.parts, "stripe", "default", _deliveries(acme, _event(acme, ref="evt_dead", object_ref=intent)))
     (event,) = [event for event in _events(acme) if event.event_ref == "evt_dead"]
     provider_for = acme.parts.provider_for
 
