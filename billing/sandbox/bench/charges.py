@@ -104,12 +104,14 @@ def measure(ground: Ground, case: Case, *, in_flight: int, report: Report) -> Re
     ground.configure(rate_limit_per_s=case.cap, endpoint_limit_per_s=case.endpoint_cap, latency_ms=case.latency_ms)
     with ground.engine.begin() as connection:
         connection.execute(text("DELETE FROM billing.provider_rate"))
+    # Made by this process, so before anything is counted.
+    refund = _refund(ground) if case.rereads else ""
     before, paid = witness.state().requests, ground.count(_PAID)
     memory: list[tuple[int, float]] = []
     with _worker(ground, case, in_flight) as broker:
         ground.release(case.invoices)
         if case.rereads:
-            _events(ground, case.rereads)
+            _events(ground, refund, case.rereads)
         ticked, deadline = 0.0, time.monotonic() + _DEADLINE_S
         while (done := ground.count(_PAID) - paid) < case.invoices:
             if time.monotonic() > deadline:
@@ -193,9 +195,8 @@ def _worker(ground: Ground, case: Case, in_flight: int) -> Iterator[Broker]:
         processes.stop(place.folder, [WORKER])
 
 
-def _events(ground: Ground, number: int) -> None:
+def _events(ground: Ground, refund: str, number: int) -> None:
     """Deliveries about a refund, which is read anew for each."""
-    refund = _refund(ground)
     rows = [
         {"id": id_, "account": ground.account_id, "event": f"evt_bench_{id_.hex}", "object": refund}
         for id_ in new_ids(number)
