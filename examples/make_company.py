@@ -5,7 +5,6 @@
 The same number gives the same file. Names, streets and towns are words for "example"; tax ids have the
 right form and check digits, made at random.
 """
-# ruff: noqa: INP001 (a script beside its output, not a package)
 
 from __future__ import annotations
 

@@ -68,6 +68,11 @@ def api(parts: Parts) -> Blueprint:
             response.headers["WWW-Authenticate"] = "Bearer"
         return response
 
+    @door.app_errorhandler(404)
+    def nowhere(error: HTTPException) -> Response | HTTPException:
+        # An address with a line break in it, say, is not even the route of what there is not.
+        return _failed(error) if request.path.startswith(PREFIX) else error
+
     door.register_error_handler(Exception, _failed)
     return door
 

@@ -9,10 +9,11 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation, missing
-from billing.api.profiles import shown as shown_profile
 from billing.api.shapes import Id, Instant, Listed, Paging, Shape, Version, facts
 from billing.flows import payment_methods as flow
+from billing.kernel.errors import Fault, Refused
 from billing.queries.api.payment_methods import payment_methods, the_method
+from billing.queries.api.profiles import the_profile
 from billing.queries.payment_method import the_provider_account
 from billing.validators.api_key import Scope
 from billing.validators.payment_method import Consent
@@ -72,7 +73,8 @@ def _shown(session: Session, seller_id: UUID, id_: UUID) -> PaymentMethod:
 def _begin(call: Call) -> None:
     given: MethodBegin = call.body
     with call.parts.begin() as session:
-        shown_profile(session, call.seller_id, given.profile_id)
+        if the_profile(session, call.seller_id, given.profile_id) is None:
+            raise Refused(Fault("profile_id", "profile_not_found", "give the id of a profile of yours"))
         account = the_provider_account(session, provider=given.provider, code=given.provider_account).id
     started = flow.add(
         call.parts,

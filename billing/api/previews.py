@@ -13,6 +13,8 @@ from billing.commands.subscription.cancel import CancelWhen
 from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.flows import operating_subscriptions as operating
 from billing.flows import previewing
+from billing.kernel.errors import Fault, Refused
+from billing.queries.api.subscriptions import the_subscription
 from billing.validators.api_key import Scope
 
 
@@ -110,7 +112,8 @@ def _cancel(call: Call) -> None:
 def _apply(call: Call) -> None:
     id_ = previewing.subscription_of(call.parts, call.body.token)
     with call.parts.begin() as session:
-        shown_subscription(session, call.seller_id, id_)
+        if the_subscription(session, call.seller_id, id_) is None:
+            raise Refused(Fault("token", "token_invalid", "give the token of a preview of yours, as it was given"))
     order = call.order(lambda session: shown_subscription(session, call.seller_id, id_), reason=call.body.reason)
     operating.apply_preview(call.parts, call.body.token, order=order)
 

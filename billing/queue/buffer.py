@@ -35,6 +35,8 @@ def after_commit(session: Session, task: TaskName, *ids: UUID) -> None:
 
 
 def _send(session: Session) -> None:
+    if session.in_nested_transaction():
+        return  # a savepoint's end is no commit
     messages: list[Message] = session.info[_WAITING]
     session.info[_WAITING] = []
     transport: Transport | None = session.info.get(TRANSPORT)
@@ -47,4 +49,6 @@ def _send(session: Session) -> None:
 
 
 def _forget(session: Session) -> None:
+    if session.in_nested_transaction():
+        return  # some of them may be of before the savepoint; a nudge too many finds nothing to do
     session.info[_WAITING] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from billing.sandbox.bench import api as api_bench
 from billing.sandbox.bench import audits as audits_bench
 from billing.sandbox.bench import charges as charges_bench
 from billing.sandbox.bench import pdf as pdf_bench
@@ -51,6 +52,15 @@ def charges(*, seconds: int, charges: int, full: bool, in_flight: int, as_json: 
     """One worker against a slow stand-in with a cap, with and without webhook re-reads; and beside the bare SDK."""
     number = 100_000 if full else charges
     charges_bench.run(seconds=seconds, charges=number, in_flight=in_flight, report=Report(as_json))
+
+
+@bench.command()
+@click.option("--invoices", type=_SOME, default=1_000_000, show_default=True, help="In the large table.")
+@click.option("--seconds", type=_SOME, default=10, show_default=True, help="How long each request is made.")
+@_JSON
+def api(*, invoices: int, seconds: int, as_json: bool) -> None:
+    """Requests a second of the HTTP API, over a large table and over a hundredth of it."""
+    api_bench.run(invoices=invoices, seconds=seconds, report=Report(as_json))
 
 
 @bench.command()

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from billing.flows import renewal
-from billing.sandbox.bench import usage
+from billing.sandbox.bench import api, usage
 from billing.sandbox.bench.company import DUE, set_clock
 from billing.sandbox.bench.figures import Spread
 from billing.sandbox.bench.mixed import EACH_KIND, seed_mixed
@@ -76,3 +76,10 @@ def test_a_spread_names_the_middle_and_both_ends() -> None:
     spread = Spread.of([3.0, 1.0, 2.0])
     assert spread.told() == "2 (1 to 3)"
     assert spread.as_json() == {"median": 2.0, "lowest": 1.0, "highest": 3.0}
+
+
+def test_the_api_is_measured_over_a_small_and_a_larger_table(made: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "_SUBSCRIPTIONS", 20)
+    figures = api.measure(made, sizes=(100, 300), seconds=0, told=lambda _: None)
+    assert set(figures) == {"create subscription", "preview a change", "list invoices", "list open invoices"}
+    assert all(figures[name]["300"]["requests_a_second"] > 0 for name in figures)

@@ -1,0 +1,1265 @@
+"""A typed client of the billing API, made from docs/openapi.json: don't edit it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+from uuid import uuid4
+
+import requests
+
+
+class Problem(Exception):
+    """What was refused: `code`, `field` and `mend` of the first fault; `faults` are all of them."""
+
+    def __init__(self, status: int, said: dict[str, Any]) -> None:
+        self.status, self.code, self.field, self.mend = status, said["code"], said["field"], said["mend"]
+        self.faults: list[dict[str, str]] = said["faults"]
+        super().__init__(f"{status} {self.code}: {self.field}: {self.mend}")
+
+
+Action = Literal["retry", "park", "discard", "adopt", "reread", "release", "merge", "skip"]
+
+
+class ActionGiven(TypedDict):
+    """One of the item's safe actions."""
+
+    reason: str
+    action: Action
+
+
+class AddressGiven(TypedDict):
+    """Lines of an address; which of them a document needs, its country says."""
+
+    line1: NotRequired[str]
+    line2: NotRequired[str]
+    city: NotRequired[str]
+    postal_code: NotRequired[str]
+    region: NotRequired[str]
+
+
+class ApplyGiven(TypedDict):
+    """The token of a preview."""
+
+    reason: NotRequired[str | None]
+    token: str
+
+
+class Attempt(TypedDict):
+    """One try to collect it."""
+
+    id: str
+    attempt_no: int
+    status: str
+    amount_minor: int
+    decline_code: str | None
+    opened_at: str
+    closed_at: str | None
+
+
+class Balance(TypedDict):
+    """Credit in one currency."""
+
+    currency: str
+    amount_minor: int
+
+
+class Balances(TypedDict):
+    """A customer's credit, by currency."""
+
+    data: list[Balance]
+
+
+class CancelGiven(TypedDict):
+    """When, and what becomes of what is paid and not used."""
+
+    reason: NotRequired[str | None]
+    when: NotRequired[CancelWhen]
+    prorate: NotRequired[bool]
+    unused: NotRequired[Unused]
+
+
+CancelWhen = Literal["now", "period_end"]
+
+
+class ChangeGiven(TypedDict):
+    """The complete new list of items."""
+
+    reason: NotRequired[str | None]
+    items: list[ItemGiven]
+    when: NotRequired[ChangeWhen]
+    proration: NotRequired[Proration]
+
+
+ChangeWhen = Literal["now", "period_end"]
+
+
+class ChargeGiven(TypedDict):
+    """An invoice of one line, collected like any other. The amount is net, or gross of an inclusive rate."""
+
+    reason: str
+    amount_minor: int
+    currency: str
+    description: str
+    tax_rate: NotRequired[str | None]
+
+
+class Coupon(TypedDict):
+    """A discount."""
+
+    id: str
+    code: str
+    percent: str | None
+    amount_minor: int | None
+    currency: str | None
+    duration: str
+    periods: int | None
+    created_at: str
+
+
+class CouponCreate(TypedDict):
+    """A discount: a percent, or an amount (of `currency`, null: of any). `periods` goes with `repeating`."""
+
+    code: str
+    percent: NotRequired[str | None]
+    amount_minor: NotRequired[int | None]
+    currency: NotRequired[str | None]
+    duration: NotRequired[Literal["once", "repeating", "forever"]]
+    periods: NotRequired[int | None]
+
+
+class CouponGiven(TypedDict):
+    """A coupon in the place of any other."""
+
+    reason: NotRequired[str | None]
+    coupon: str
+
+
+class CreditGiven(TypedDict):
+    """Credit for a customer's next invoices in that currency."""
+
+    reason: str
+    amount_minor: int
+    currency: str
+
+
+class Document(TypedDict):
+    """An invoice, a credit note or a cancellation. Frozen once it has a number; only what becomes of the debt moves."""
+
+    id: str
+    number: str | None
+    kind: Literal["invoice", "credit_note", "cancellation"]
+    status: str
+    profile_id: str
+    subscription_id: str | None
+    corrects_id: str | None
+    collection: str
+    currency: str
+    subtotal_minor: int
+    discount_minor: int
+    tax_minor: int
+    total_minor: int
+    credit_applied_minor: int
+    amount_due_minor: int
+    amount_paid_minor: int
+    amount_refunded_minor: int
+    amount_remaining_minor: int
+    issued_at: str | None
+    due_at: str | None
+    paid_at: str | None
+    period_start: str | None
+    period_end: str | None
+    next_attempt_at: str | None
+    version: int
+
+
+class DocumentQuery(TypedDict):
+    """Which documents."""
+
+    limit: NotRequired[int]
+    after: NotRequired[str | None]
+    profile_id: NotRequired[str | None]
+    subscription_id: NotRequired[str | None]
+
+
+class Endpoint(TypedDict):
+    """A receiver of events."""
+
+    id: str
+    code: str
+    target: str
+    topics: list[str]
+    status: str
+    off_reason: str | None
+    delivered_at: str | None
+    created_at: str
+    version: int
+
+
+class EndpointCreate(TypedDict):
+    """Where events are posted to. `topics`: such as `invoice.paid` or `invoice.*`; none is all of them."""
+
+    reason: str
+    code: str
+    target: str
+    topics: NotRequired[list[str]]
+
+
+class EndpointSecret(TypedDict):
+    """An endpoint, and its signing secret, told this once."""
+
+    endpoint: Endpoint
+    secret: str
+
+
+class Event(TypedDict):
+    """What happened, as endpoints hear of it; `data` by its topic's schema."""
+
+    id: str
+    topic: str
+    object_type: str
+    object_id: str
+    occurred_at: str
+    data: dict[str, Any]
+
+
+class EventQuery(TypedDict):
+    """Newest first."""
+
+    limit: NotRequired[int]
+    after: NotRequired[str | None]
+
+
+class FaultShape(TypedDict):
+    """One thing that is wrong."""
+
+    field: str
+    code: str
+    mend: str
+
+
+class Invoice(TypedDict):
+    """A document with its lines, its taxes and the tries to collect it."""
+
+    id: str
+    number: str | None
+    kind: Literal["invoice", "credit_note", "cancellation"]
+    status: str
+    profile_id: str
+    subscription_id: str | None
+    corrects_id: str | None
+    collection: str
+    currency: str
+    subtotal_minor: int
+    discount_minor: int
+    tax_minor: int
+    total_minor: int
+    credit_applied_minor: int
+    amount_due_minor: int
+    amount_paid_minor: int
+    amount_refunded_minor: int
+    amount_remaining_minor: int
+    issued_at: str | None
+    due_at: str | None
+    paid_at: str | None
+    period_start: str | None
+    period_end: str | None
+    next_attempt_at: str | None
+    version: int
+    tax_groups: list[TaxGroup]
+    reverse_charge: bool
+    legal_notes: list[str]
+    buyer_country: str
+    buyer_kind: str
+    lines: list[Line]
+    attempts: list[Attempt]
+
+
+class InvoiceQuery(TypedDict):
+    """Which invoices."""
+
+    limit: NotRequired[int]
+    after: NotRequired[str | None]
+    profile_id: NotRequired[str | None]
+    subscription_id: NotRequired[str | None]
+    status: NotRequired[InvoiceStatus | None]
+
+
+class InvoiceSaid(TypedDict):
+    """A document in short."""
+
+    id: str
+    number: str | None
+    status: str
+    currency: str
+    total_minor: int
+    amount_remaining_minor: int
+
+
+InvoiceStatus = Literal["draft", "open", "paid", "void", "uncollectible", "replaced", "expired", "credited", "refunded"]
+
+
+class Item(TypedDict):
+    """One price of a subscription."""
+
+    price: str
+    quantity: int | None
+
+
+class ItemGiven(TypedDict):
+    """One price, and how many of it: 1 where it is left out; a metered price has none."""
+
+    price: str
+    quantity: NotRequired[int | None]
+
+
+class Line(TypedDict):
+    """One line of a document; a unit's amount is exact, and may be a fraction of a minor unit."""
+
+    position: int
+    kind: str
+    price: str | None
+    description: str
+    quantity: str
+    unit_amount: str | None
+    amount_minor: int
+    discount_minor: int
+    tax_percent: str
+    tax_inclusive: bool
+    tax_code: str
+    period_start: str | None
+    period_end: str | None
+
+
+class ListedCoupon(TypedDict):
+    """Listed_Coupon_"""
+
+    data: list[Coupon]
+    next: str | None
+
+
+class ListedDocument(TypedDict):
+    """Listed_Document_"""
+
+    data: list[Document]
+    next: str | None
+
+
+class ListedEndpoint(TypedDict):
+    """Listed_Endpoint_"""
+
+    data: list[Endpoint]
+    next: str | None
+
+
+class ListedEvent(TypedDict):
+    """Listed_Event_"""
+
+    data: list[Event]
+    next: str | None
+
+
+class ListedPaymentMethod(TypedDict):
+    """Listed_PaymentMethod_"""
+
+    data: list[PaymentMethod]
+    next: str | None
+
+
+class ListedPrice(TypedDict):
+    """Listed_Price_"""
+
+    data: list[Price]
+    next: str | None
+
+
+class ListedProduct(TypedDict):
+    """Listed_Product_"""
+
+    data: list[Product]
+    next: str | None
+
+
+class ListedProfile(TypedDict):
+    """Listed_Profile_"""
+
+    data: list[Profile]
+    next: str | None
+
+
+class ListedRefund(TypedDict):
+    """Listed_Refund_"""
+
+    data: list[Refund]
+    next: str | None
+
+
+class ListedSubscription(TypedDict):
+    """Listed_Subscription_"""
+
+    data: list[Subscription]
+    next: str | None
+
+
+class ListedWorkItem(TypedDict):
+    """Listed_WorkItem_"""
+
+    data: list[WorkItem]
+    next: str | None
+
+
+class MethodBegin(TypedDict):
+    """The customer's consent to later charges: to which text, when, where."""
+
+    profile_id: str
+    consent_text_version: str
+    consent_at: str
+    consent_channel: NotRequired[Literal["web", "app", "phone", "paper", "import"]]
+    provider: NotRequired[Literal["stripe"]]
+    provider_account: NotRequired[str]
+
+
+class MethodBegun(TypedDict):
+    """What your page hands to the provider's own form. The secret belongs to this one set-up."""
+
+    id: str
+    provider: str
+    setup_ref: str
+    client_secret: str
+
+
+class MethodQuery(TypedDict):
+    """Whose methods."""
+
+    limit: NotRequired[int]
+    after: NotRequired[str | None]
+    profile_id: str
+
+
+class Paging(TypedDict):
+    """Which part of a list."""
+
+    limit: NotRequired[int]
+    after: NotRequired[str | None]
+
+
+class PaidGiven(TypedDict):
+    """Money that came another way: a part leaves the rest open, an excess goes into the balance."""
+
+    reason: str
+    amount_minor: NotRequired[int | None]
+    reference: NotRequired[str]
+    received_at: NotRequired[str | None]
+
+
+class Part(TypedDict):
+    """All that can be, unless an amount is named."""
+
+    reason: str
+    amount_minor: NotRequired[int | None]
+
+
+class PaymentMethod(TypedDict):
+    """A method, by what may be shown of it."""
+
+    id: str
+    profile_id: str
+    kind: str
+    status: str
+    is_default: bool
+    brand: str | None
+    last4: str | None
+    exp_month: int | None
+    exp_year: int | None
+    wallet: str | None
+    consent_at: str
+    created_at: str
+    version: int
+
+
+class Preview(TypedDict):
+    """What it would come to as of `at`. `waiting` are lines for the next invoice, `upcoming` is that invoice as far as it is known: without usage. `token` applies it."""
+
+    at: str
+    documents: list[PreviewedDocument]
+    waiting: list[PreviewedLine]
+    upcoming: PreviewedDocument | None
+    token: str
+
+
+class PreviewCancel(TypedDict):
+    """The cancel that is looked at."""
+
+    when: NotRequired[CancelWhen]
+    prorate: NotRequired[bool]
+
+
+class PreviewChange(TypedDict):
+    """The change that is looked at."""
+
+    items: list[ItemGiven]
+    when: NotRequired[ChangeWhen]
+    proration: NotRequired[Proration]
+
+
+class PreviewedDocument(TypedDict):
+    """A document that would be issued; it has no number yet."""
+
+    kind: str
+    currency: str
+    period_start: str | None
+    period_end: str | None
+    lines: list[PreviewedLine]
+    subtotal_minor: int
+    discount_minor: int
+    tax_minor: int
+    total_minor: int
+    credit_applied_minor: int
+    amount_due_minor: int
+
+
+class PreviewedLine(TypedDict):
+    """A line that would be written."""
+
+    kind: str
+    description: str
+    quantity: str
+    amount_minor: int
+    discount_minor: int
+    period_start: str | None
+    period_end: str | None
+
+
+class Price(TypedDict):
+    """An amount for a product and an interval."""
+
+    id: str
+    code: str
+    product: str
+    currency: str
+    model: str
+    unit_amount: str | None
+    tiers: list[Tier] | None
+    package_size: int | None
+    interval: str | None
+    interval_count: int
+    usage: str | None
+    tax_rate: str | None
+    created_at: str
+
+
+class PriceCreate(TypedDict):
+    """`unit_amount` is exact, in minor units; a graduated or volume price has `tiers` in its place. Without an interval it is charged once; with `usage` it is metered, and paid in arrears."""
+
+    code: str
+    product: str
+    currency: str
+    unit_amount: NotRequired[str | None]
+    interval: NotRequired[Literal["day", "week", "month", "year"] | None]
+    interval_count: NotRequired[int]
+    tax_rate: NotRequired[str | None]
+    model: NotRequired[Literal["per_unit", "flat", "package", "graduated", "volume"]]
+    tiers: NotRequired[list[TierGiven]]
+    package_size: NotRequired[int | None]
+    usage: NotRequired[Literal["sum", "max", "last"] | None]
+
+
+class PrintQuery(TypedDict):
+    """In which language; the customer's unless said."""
+
+    language: NotRequired[Literal["en", "de", "fr", "es"] | None]
+
+
+class Product(TypedDict):
+    """What is sold."""
+
+    id: str
+    code: str
+    name: str
+    created_at: str
+
+
+class ProductCreate(TypedDict):
+    """What is sold. The name is what customers read on their invoices."""
+
+    code: str
+    name: str
+
+
+class Profile(TypedDict):
+    """A paying customer. Nothing personal."""
+
+    id: str
+    account_id: str
+    country: str
+    timezone: str
+    buyer_kind: str
+    has_tax_id: bool
+    on_hold: bool
+    created_at: str
+    version: int
+
+
+class ProfileCreate(TypedDict):
+    """A new one."""
+
+    name: str
+    country: str
+    email: NotRequired[str | None]
+    address: NotRequired[AddressGiven]
+    tax_id: NotRequired[str | None]
+    timezone: NotRequired[str]
+    buyer_kind: NotRequired[Literal["consumer", "business"]]
+    account_id: str
+
+
+class ProfileGiven(TypedDict):
+    """The whole of what may change. Name, e-mail, address and tax id are stored encrypted and shown by no answer."""
+
+    name: str
+    country: str
+    email: NotRequired[str | None]
+    address: NotRequired[AddressGiven]
+    tax_id: NotRequired[str | None]
+    timezone: NotRequired[str]
+    buyer_kind: NotRequired[Literal["consumer", "business"]]
+
+
+class ProfileQuery(TypedDict):
+    """Which customers."""
+
+    limit: NotRequired[int]
+    after: NotRequired[str | None]
+    account_id: NotRequired[str | None]
+
+
+Proration = Literal["prorate", "none", "invoice_now"]
+
+
+class Reasoned(TypedDict):
+    """An order that may say why; it is kept in the audit trail."""
+
+    reason: NotRequired[str | None]
+
+
+class Refund(TypedDict):
+    """Money on its way back, or there."""
+
+    id: str
+    invoice_id: str
+    credit_note_id: str | None
+    status: str
+    amount_minor: int
+    currency: str
+    reason: str | None
+    opened_at: str
+    closed_at: str | None
+
+
+class RefundQuery(TypedDict):
+    """Of which invoice."""
+
+    limit: NotRequired[int]
+    after: NotRequired[str | None]
+    invoice_id: str
+
+
+class Refunded(TypedDict):
+    """The refunds of this request, one a payment that it takes from."""
+
+    invoice: Document
+    refunds: list[Refund]
+
+
+class ReplayGiven(TypedDict):
+    """From an instant of business time until before another."""
+
+    reason: str
+    since: str
+    until: str
+
+
+class RotateGiven(TypedDict):
+    """For how long the former secret signs too; 0 ends it now."""
+
+    reason: str
+    keep_hours: NotRequired[int]
+
+
+class Shape(TypedDict):
+    """What a request or an answer looks like. A field that it doesn't know is a fault, never ignored."""
+
+
+class Subscription(TypedDict):
+    """Who has what, until when it is billed, and the document that came last."""
+
+    id: str
+    code: str
+    profile_id: str
+    account_id: str
+    status: str
+    items: list[Item]
+    currency: str
+    interval_unit: str
+    interval_count: int
+    timezone: str
+    anchor_at: str
+    started_at: str
+    trial_end: str | None
+    current_period_start: str | None
+    current_period_end: str | None
+    next_due_at: str | None
+    cancel_at: str | None
+    ended_at: str | None
+    collection: str
+    days_until_due: int
+    coupon: str | None
+    change_scheduled: bool
+    on_hold: bool
+    latest_invoice: InvoiceSaid | None
+    created_at: str
+    version: int
+
+
+class SubscriptionCreate(TypedDict):
+    """A new one. `start` is now unless given."""
+
+    code: str
+    account_id: str
+    items: list[ItemGiven]
+    start: NotRequired[str | None]
+    anchor: NotRequired[str | None]
+    trial_days: NotRequired[int | None]
+    coupon: NotRequired[str | None]
+    timezone: NotRequired[str | None]
+    collection: NotRequired[Literal["automatic", "send_invoice"]]
+    days_until_due: NotRequired[int]
+    first_payment: NotRequired[bool]
+
+
+class SubscriptionQuery(TypedDict):
+    """Which subscriptions."""
+
+    limit: NotRequired[int]
+    after: NotRequired[str | None]
+    profile_id: NotRequired[str | None]
+
+
+class TaxGroup(TypedDict):
+    """The tax at one percent."""
+
+    percent: str
+    inclusive: bool
+    base_minor: int
+    tax_minor: int
+    code: str
+
+
+class Tier(TypedDict):
+    """Up to and including `up_to`; null: all the rest."""
+
+    up_to: str | None
+    unit: str
+    flat: str
+
+
+class TierGiven(TypedDict):
+    """Up to and including `up_to` (null: all the rest), in minor units: `unit` for each, `flat` once."""
+
+    up_to: str | None
+    unit: str
+    flat: NotRequired[str]
+
+
+Unused = Literal["balance", "refund"]
+
+
+class UsageBatch(TypedDict):
+    """Records of any subscriptions."""
+
+    records: list[UsageGiven]
+
+
+class UsageGiven(TypedDict):
+    """One record. `id` is yours, unique in the subscription: a repeat is ignored. `used_at` is now unless given."""
+
+    subscription: str
+    price: str
+    id: str
+    quantity: str
+    used_at: NotRequired[str | None]
+
+
+class UsageRecorded(TypedDict):
+    """How many are new, how many were there already, and how many of the new came too late to be billed."""
+
+    written: int
+    repeated: int
+    late: int
+
+
+class Why(TypedDict):
+    """An order that asks for nothing but its reason."""
+
+    reason: str
+
+
+class WorkItem(TypedDict):
+    """What needs a person or another try, in billing words."""
+
+    id: str
+    kind: str
+    status: str
+    summary: str
+    subject_type: str
+    subject_id: str
+    profile_id: str | None
+    amount_minor: int | None
+    currency: str | None
+    error: str | None
+    tries: int
+    next_try_at: str | None
+    safe_actions: list[str]
+    seen_at: str
+    closed_at: str | None
+    version: int
+
+
+class WorkQuery(TypedDict):
+    """In which state; open ones unless said."""
+
+    limit: NotRequired[int]
+    after: NotRequired[str | None]
+    status: NotRequired[Literal["open", "parked", "resolved", "discarded"]]
+
+
+class Client:
+    """Asks with a key. `idempotency_key`: the same for each try of one request; without, a new one is made."""
+
+    def __init__(self, url: str, key: str, *, timeout_s: float = 30, session: requests.Session | None = None) -> None:
+        """`url`: of the service, such as https://billing.example.com."""
+        self._url, self._timeout_s = url.rstrip("/") + "/api/v1", timeout_s
+        self._session = session or requests.Session()
+        self._headers = {"Authorization": f"Bearer {key}"}
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, Any] | None = None,
+        body: Any = None,
+        idempotency_key: str | None = None,
+        version: int | None = None,
+    ) -> Any:
+        headers = dict(self._headers)
+        if method == "POST":
+            headers["Idempotency-Key"] = idempotency_key or str(uuid4())
+        if version is not None:
+            headers["If-Match"] = str(version)
+        asked = {name: value for name, value in (query or {}).items() if value is not None}
+        answer = self._session.request(
+            method, self._url + path, params=asked, json=body, headers=headers, timeout=self._timeout_s
+        )
+        if not answer.ok:
+            raise Problem(answer.status_code, answer.json())
+        return answer.json() if answer.headers["Content-Type"].startswith("application/json") else answer.content
+
+    def list_profiles(
+        self, *, limit: int | None = None, after: str | None = None, account_id: str | None = None
+    ) -> ListedProfile:
+        """Customers, in the order of their accounts."""
+        made: ListedProfile = self._ask(
+            "GET", "/profiles", query={"limit": limit, "after": after, "account_id": account_id}
+        )
+        return made
+
+    def create_profile(self, body: ProfileCreate, *, idempotency_key: str | None = None) -> Profile:
+        """A customer, for one account of yours."""
+        made: Profile = self._ask("POST", "/profiles", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def show_profile(self, id: str) -> Profile:
+        """One customer."""
+        made: Profile = self._ask("GET", f"/profiles/{id}")
+        return made
+
+    def change_profile(self, id: str, body: ProfileGiven, *, version: int | None = None) -> Profile:
+        """The new state, whole: what is left out is gone."""
+        made: Profile = self._ask("PUT", f"/profiles/{id}", body=body, version=version)
+        return made
+
+    def list_payment_methods(
+        self, *, limit: int | None = None, after: str | None = None, profile_id: str
+    ) -> ListedPaymentMethod:
+        """A customer's methods, newest first."""
+        made: ListedPaymentMethod = self._ask(
+            "GET", "/payment-methods", query={"limit": limit, "after": after, "profile_id": profile_id}
+        )
+        return made
+
+    def begin_payment_method(self, body: MethodBegin, *, idempotency_key: str | None = None) -> MethodBegun:
+        """Begin a method at the provider."""
+        made: MethodBegun = self._ask("POST", "/payment-methods", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def show_payment_method(self, id: str) -> PaymentMethod:
+        """One method."""
+        made: PaymentMethod = self._ask("GET", f"/payment-methods/{id}")
+        return made
+
+    def remove_payment_method(self, id: str, *, version: int | None = None) -> PaymentMethod:
+        """Charge it no more, here and there."""
+        made: PaymentMethod = self._ask("DELETE", f"/payment-methods/{id}", version=version)
+        return made
+
+    def complete_payment_method(self, id: str, *, idempotency_key: str | None = None) -> PaymentMethod:
+        """Look whether the customer has completed it; the provider's event does so too."""
+        made: PaymentMethod = self._ask("POST", f"/payment-methods/{id}/complete", idempotency_key=idempotency_key)
+        return made
+
+    def make_default_payment_method(
+        self, id: str, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> PaymentMethod:
+        """Charge this one from now on; what is open is tried at once."""
+        made: PaymentMethod = self._ask(
+            "POST", f"/payment-methods/{id}/make-default", idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def list_products(self, *, limit: int | None = None, after: str | None = None) -> ListedProduct:
+        """Products, in the order of their codes."""
+        made: ListedProduct = self._ask("GET", "/products", query={"limit": limit, "after": after})
+        return made
+
+    def create_product(self, body: ProductCreate, *, idempotency_key: str | None = None) -> Product:
+        """A thing that has prices."""
+        made: Product = self._ask("POST", "/products", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def show_product(self, id: str) -> Product:
+        """One product."""
+        made: Product = self._ask("GET", f"/products/{id}")
+        return made
+
+    def list_prices(self, *, limit: int | None = None, after: str | None = None) -> ListedPrice:
+        """Prices, in the order of their codes."""
+        made: ListedPrice = self._ask("GET", "/prices", query={"limit": limit, "after": after})
+        return made
+
+    def create_price(self, body: PriceCreate, *, idempotency_key: str | None = None) -> Price:
+        """A price; it never changes."""
+        made: Price = self._ask("POST", "/prices", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def show_price(self, id: str) -> Price:
+        """One price."""
+        made: Price = self._ask("GET", f"/prices/{id}")
+        return made
+
+    def list_coupons(self, *, limit: int | None = None, after: str | None = None) -> ListedCoupon:
+        """Coupons, in the order of their codes."""
+        made: ListedCoupon = self._ask("GET", "/coupons", query={"limit": limit, "after": after})
+        return made
+
+    def create_coupon(self, body: CouponCreate, *, idempotency_key: str | None = None) -> Coupon:
+        """A discount; it never changes."""
+        made: Coupon = self._ask("POST", "/coupons", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def show_coupon(self, id: str) -> Coupon:
+        """One coupon."""
+        made: Coupon = self._ask("GET", f"/coupons/{id}")
+        return made
+
+    def list_subscriptions(
+        self, *, limit: int | None = None, after: str | None = None, profile_id: str | None = None
+    ) -> ListedSubscription:
+        """Subscriptions, in the order of their codes."""
+        made: ListedSubscription = self._ask(
+            "GET", "/subscriptions", query={"limit": limit, "after": after, "profile_id": profile_id}
+        )
+        return made
+
+    def create_subscription(self, body: SubscriptionCreate, *, idempotency_key: str | None = None) -> Subscription:
+        """Subscribe; what is due now is invoiced in the same breath."""
+        made: Subscription = self._ask("POST", "/subscriptions", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def show_subscription(self, id: str) -> Subscription:
+        """One subscription."""
+        made: Subscription = self._ask("GET", f"/subscriptions/{id}")
+        return made
+
+    def change_subscription(
+        self, id: str, body: ChangeGiven, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Subscription:
+        """Give it other items, now or at the next boundary."""
+        made: Subscription = self._ask(
+            "POST", f"/subscriptions/{id}/change", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def cancel_subscription(
+        self, id: str, body: CancelGiven, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Subscription:
+        """End it, now or when the running period is over."""
+        made: Subscription = self._ask(
+            "POST", f"/subscriptions/{id}/cancel", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def uncancel_subscription(
+        self, id: str, body: Reasoned, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Subscription:
+        """Take a scheduled cancel back."""
+        made: Subscription = self._ask(
+            "POST", f"/subscriptions/{id}/uncancel", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def pause_subscription(
+        self, id: str, body: Reasoned, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Subscription:
+        """Let boundaries pass unbilled."""
+        made: Subscription = self._ask(
+            "POST", f"/subscriptions/{id}/pause", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def resume_subscription(
+        self, id: str, body: Reasoned, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Subscription:
+        """Bill again from the next boundary."""
+        made: Subscription = self._ask(
+            "POST", f"/subscriptions/{id}/resume", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def coupon_subscription(
+        self, id: str, body: CouponGiven, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Subscription:
+        """Put a coupon in the place of any other."""
+        made: Subscription = self._ask(
+            "POST", f"/subscriptions/{id}/coupon", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def preview_change(self, id: str, body: PreviewChange, *, idempotency_key: str | None = None) -> Preview:
+        """What a change of items would come to now."""
+        made: Preview = self._ask(
+            "POST", f"/subscriptions/{id}/preview-change", body=body, idempotency_key=idempotency_key
+        )
+        return made
+
+    def preview_cancel(self, id: str, body: PreviewCancel, *, idempotency_key: str | None = None) -> Preview:
+        """What a cancel would come to now."""
+        made: Preview = self._ask(
+            "POST", f"/subscriptions/{id}/preview-cancel", body=body, idempotency_key=idempotency_key
+        )
+        return made
+
+    def apply_preview(self, body: ApplyGiven, *, idempotency_key: str | None = None) -> Subscription:
+        """Do what a preview showed; refused once anything has changed."""
+        made: Subscription = self._ask("POST", "/previews/apply", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def record_usage(self, body: UsageBatch, *, idempotency_key: str | None = None) -> UsageRecorded:
+        """Record usage, all of it or none."""
+        made: UsageRecorded = self._ask("POST", "/usage", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def list_invoices(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        profile_id: str | None = None,
+        subscription_id: str | None = None,
+        status: InvoiceStatus | None = None,
+    ) -> ListedDocument:
+        """Invoices, newest first."""
+        made: ListedDocument = self._ask(
+            "GET",
+            "/invoices",
+            query={
+                "limit": limit,
+                "after": after,
+                "profile_id": profile_id,
+                "subscription_id": subscription_id,
+                "status": status,
+            },
+        )
+        return made
+
+    def show_invoice(self, id: str) -> Invoice:
+        """One document, whole."""
+        made: Invoice = self._ask("GET", f"/invoices/{id}")
+        return made
+
+    def print_invoice(self, id: str, *, language: Literal["en", "de", "fr", "es"] | None = None) -> bytes:
+        """The document as the customer gets it."""
+        made: bytes = self._ask("GET", f"/invoices/{id}/pdf", query={"language": language})
+        return made
+
+    def void_invoice(
+        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Invoice:
+        """Take an open invoice back, with a document that says so."""
+        made: Invoice = self._ask(
+            "POST", f"/invoices/{id}/void", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def write_off_invoice(
+        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Invoice:
+        """Give up what is still owed; it is not tried again."""
+        made: Invoice = self._ask(
+            "POST", f"/invoices/{id}/write-off", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def mark_paid_invoice(
+        self, id: str, body: PaidGiven, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Invoice:
+        """Note money that came another way."""
+        made: Invoice = self._ask(
+            "POST", f"/invoices/{id}/mark-paid", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def credit_invoice(
+        self, id: str, body: Part, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Invoice:
+        """Issue a credit note: off the debt, or into the balance."""
+        made: Invoice = self._ask(
+            "POST", f"/invoices/{id}/credit", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def retry_invoice(
+        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Invoice:
+        """Try to collect it now."""
+        made: Invoice = self._ask(
+            "POST", f"/invoices/{id}/retry", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def refund_invoice(
+        self, id: str, body: Part, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Refunded:
+        """Give back what was paid, with a credit note; a worker sends it."""
+        made: Refunded = self._ask(
+            "POST", f"/invoices/{id}/refund", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def list_refunds(self, *, limit: int | None = None, after: str | None = None, invoice_id: str) -> ListedRefund:
+        """Refunds of an invoice, newest first."""
+        made: ListedRefund = self._ask(
+            "GET", "/refunds", query={"limit": limit, "after": after, "invoice_id": invoice_id}
+        )
+        return made
+
+    def show_refund(self, id: str) -> Refund:
+        """One refund."""
+        made: Refund = self._ask("GET", f"/refunds/{id}")
+        return made
+
+    def list_credit_notes(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        profile_id: str | None = None,
+        subscription_id: str | None = None,
+    ) -> ListedDocument:
+        """Credit notes, newest first."""
+        made: ListedDocument = self._ask(
+            "GET",
+            "/credit-notes",
+            query={"limit": limit, "after": after, "profile_id": profile_id, "subscription_id": subscription_id},
+        )
+        return made
+
+    def show_credit(self, id: str) -> Balances:
+        """A customer's credit."""
+        made: Balances = self._ask("GET", f"/profiles/{id}/credit")
+        return made
+
+    def grant_credit(self, id: str, body: CreditGiven, *, idempotency_key: str | None = None) -> Balances:
+        """Give credit for the next invoices."""
+        made: Balances = self._ask("POST", f"/profiles/{id}/credit", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def charge_once(self, id: str, body: ChargeGiven, *, idempotency_key: str | None = None) -> Invoice:
+        """Invoice one thing, beside all else."""
+        made: Invoice = self._ask("POST", f"/profiles/{id}/charge", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def list_work_items(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        status: Literal["open", "parked", "resolved", "discarded"] | None = None,
+    ) -> ListedWorkItem:
+        """Work items, newest first."""
+        made: ListedWorkItem = self._ask("GET", "/work-items", query={"limit": limit, "after": after, "status": status})
+        return made
+
+    def show_work_item(self, id: str) -> WorkItem:
+        """One work item."""
+        made: WorkItem = self._ask("GET", f"/work-items/{id}")
+        return made
+
+    def act_on_work_item(self, id: str, body: ActionGiven, *, idempotency_key: str | None = None) -> WorkItem:
+        """Do one of its safe actions."""
+        made: WorkItem = self._ask("POST", f"/work-items/{id}/act", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def list_events(self, *, limit: int | None = None, after: str | None = None) -> ListedEvent:
+        """What happened, newest first."""
+        made: ListedEvent = self._ask("GET", "/events", query={"limit": limit, "after": after})
+        return made
+
+    def show_event(self, id: str) -> Event:
+        """One event."""
+        made: Event = self._ask("GET", f"/events/{id}")
+        return made
+
+    def list_endpoints(self, *, limit: int | None = None, after: str | None = None) -> ListedEndpoint:
+        """Endpoints, in the order of their codes."""
+        made: ListedEndpoint = self._ask("GET", "/endpoints", query={"limit": limit, "after": after})
+        return made
+
+    def add_endpoint(self, body: EndpointCreate, *, idempotency_key: str | None = None) -> EndpointSecret:
+        """Have events posted to an address."""
+        made: EndpointSecret = self._ask("POST", "/endpoints", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def show_endpoint(self, id: str) -> Endpoint:
+        """One endpoint."""
+        made: Endpoint = self._ask("GET", f"/endpoints/{id}")
+        return made
+
+    def rotate_endpoint(self, id: str, body: RotateGiven, *, idempotency_key: str | None = None) -> EndpointSecret:
+        """A new signing secret."""
+        made: EndpointSecret = self._ask("POST", f"/endpoints/{id}/rotate", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def turn_on_endpoint(self, id: str, body: Why, *, idempotency_key: str | None = None) -> Endpoint:
+        """It hears what it missed, and goes on."""
+        made: Endpoint = self._ask("POST", f"/endpoints/{id}/on", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def turn_off_endpoint(self, id: str, body: Why, *, idempotency_key: str | None = None) -> Endpoint:
+        """It hears nothing more."""
+        made: Endpoint = self._ask("POST", f"/endpoints/{id}/off", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def replay_events(self, id: str, body: ReplayGiven, *, idempotency_key: str | None = None) -> Endpoint:
+        """Deliver a range of events again."""
+        made: Endpoint = self._ask("POST", f"/endpoints/{id}/replay", body=body, idempotency_key=idempotency_key)
+        return made

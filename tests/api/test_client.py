@@ -1,0 +1,55 @@
+"""The typed client is the document's, and works over HTTP."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from tests.api.client_writer import COMMITTED, written
+from tests.api.document import COMMITTED as DOCUMENT
+from tests.api.program import anna, application, basic, key_of
+from tests.flows.company import Company
+
+
+def test_the_committed_client_is_made_from_the_committed_document() -> None:
+    made = written(json.loads(DOCUMENT.read_text()))
+    assert ast.dump(ast.parse(made)) == ast.dump(ast.parse(COMMITTED.read_text())), "python -m tests.api.client_writer"
+
+
+@pytest.fixture
+def url(acme: Company) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, application(acme.parts), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_client_works_end_to_end(acme: Company, url: str) -> None:
+    spec = importlib.util.spec_from_file_location("billing_client", COMMITTED)
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    client = module.Client(url, key_of(acme))
+    customer = anna()
+    profile = client.create_profile(customer, idempotency_key="c1")
+    assert client.create_profile(customer, idempotency_key="c1") == profile
+    made = client.create_subscription(basic(customer))
+    invoice = client.show_invoice(made["latest_invoice"]["id"])
+    assert client.list_invoices(profile_id=profile["id"])["data"][0]["number"] == invoice["number"]
+    assert client.print_invoice(invoice["id"])[:5] == b"%PDF-"
+    canceled = client.cancel_subscription(made["id"], {"when": "period_end"}, version=made["version"])
+    assert canceled["cancel_at"]
+    with pytest.raises(module.Problem) as refused:
+        client.cancel_subscription(made["id"], {}, version=made["version"])
+    assert (refused.value.status, refused.value.code) == (412, "stale")

@@ -1,0 +1,126 @@
+"""`import billing`: the host's rows and billing's are committed together, by SQLAlchemy and by Django."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+
+import billing
+from billing import host
+from tests.flows.company import Company, company
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "host"
+SIGN_UP = {"email": "anna@example.com", "name": "Anna Beispiel", "country": "DE", "plan": "basic"}
+
+
+@pytest.fixture
+def acme(database_url: str) -> Iterator[Company]:
+    with company(database_url, patience_s=30) as made:
+        yield made
+
+
+def _counts(acme: Company) -> tuple[int, int, int]:
+    with acme.parts.begin() as session:
+        row = session.execute(
+            text(
+                "SELECT (SELECT count(*) FROM shop_user), (SELECT count(*) FROM billing.subscription), "
+                "(SELECT count(*) FROM billing.invoice)"
+            )
+        ).one()
+    return row[0], row[1], row[2]
+
+
+def test_a_flask_shop_signs_up_in_one_transaction(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", acme.parts.settings.database_url or "")
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    import flask_shop  # noqa: PLC0415 (the example is found by the path set above)
+
+    shop = billing.Billing(acme.parts, acme.seller_id)
+    client = flask_shop.create_app(shop).test_client()
+    assert client.post("/sign-up", json=SIGN_UP | {"plan": "none"}).status_code == 422
+    assert _counts(acme) == (0, 0, 0)
+    assert client.post("/sign-up", json=SIGN_UP).status_code == 201
+    assert _counts(acme) == (1, 1, 1)
+    assert acme.line.messages, "workers were woken"
+
+
+def test_a_django_shop_signs_up_in_one_transaction(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A process of its own: Django is configured once.
+    story = f"""
+import json, sys, uuid
+sys.path.insert(0, {str(EXAMPLES)!r})
+import django_shop, billing
+from django.test import Client
+from pydantic import SecretStr
+from billing.settings import Settings
+from billing.wiring import build
+class Line:
+    sent = []
+    def send(self, messages): self.sent += messages
+settings = Settings.model_validate_json(sys.stdin.read())
+shop = billing.Billing(build(settings, transport=Line()), uuid.UUID({str(acme.seller_id)!r}))
+django_shop.configure(shop)
+client, told = Client(), []
+for said in ({SIGN_UP | {"plan": "none"}!r}, {SIGN_UP!r}):
+    told.append(client.post("/sign-up", said, content_type="application/json").status_code)
+    told.append(len(Line.sent))
+print(json.dumps(told))
+"""
+    settings = acme.parts.settings
+    secret = settings.billing_secret_key
+    assert secret is not None
+    said = json.dumps(
+        {
+            "database_url": settings.database_url,
+            "billing_secret_key": secret.get_secret_value(),
+            "billing_sandbox": True,
+        }
+    )
+    monkeypatch.setenv("DATABASE_URL", settings.database_url or "")
+    done = subprocess.run(
+        [sys.executable, "-c", story], input=said, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    refused, nothing, made, woken = json.loads(done.stdout.splitlines()[-1])
+    assert (refused, nothing, made) == (422, 0, 201)
+    assert woken > 0
+    assert _counts(acme) == (1, 1, 1)
+
+
+def test_a_refusal_is_taken_back_and_the_host_goes_on(acme: Company) -> None:
+    shop = billing.Billing(acme.parts, acme.seller_id)
+    engine = create_engine(acme.parts.settings.database_url or "")
+    customer = billing.NewProfile(account_id="one", country="DE", personal=billing.Personal(name="Anna"))
+    with Session(engine) as session, session.begin():
+        shop.create_profile(customer, session=session)
+        with pytest.raises(billing.Refused):
+            shop.create_profile(customer, session=session)
+        assert not acme.line.messages
+        made = shop.subscribe(
+            billing.NewSubscription("s", "one", (billing.NewItem("basic"),), start=shop.now()), session=session
+        )
+        assert not acme.line.messages, "nobody is woken before the host has committed"
+    assert acme.line.messages
+    shown = shop.subscription(made.subscription_id)
+    assert (shown["account_id"], shown["latest_invoice"]["status"]) == ("one", "open")
+    seen = shop.preview_change(made.subscription_id, [billing.NewItem("basic", 3)])
+    shop.apply_preview(seen.token)
+    shop.cancel(made.subscription_id, expected_version=shop.subscription(made.subscription_id)["version"])
+    (invoice,) = shop.invoices(shown["profile_id"])
+    assert shop.invoice(invoice["id"])["lines"][0]["price"] == "basic"
+    with Session(engine, autoflush=False) as session, pytest.raises(billing.Refused):
+        shop.subscribe(billing.NewSubscription("t", "one", (billing.NewItem("basic"),), shop.now()), session=session)
+    engine.dispose()
+
+
+def test_what_hosts_may_take_is_one_list() -> None:
+    assert sorted(billing._FOR_HOSTS) == sorted(host.__all__)
+    with pytest.raises(AttributeError):
+        _ = billing.nothing_of_this_name
