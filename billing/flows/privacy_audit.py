@@ -8,13 +8,20 @@ from typing import Any, Protocol
 
 from billing.flows.parts import Parts
 from billing.privacy.traces import Traces
-from billing.providers.stripe.sent import told
+from billing.providers.paypal import sent as paypal
+from billing.providers.stripe import sent as stripe
 from billing.providers.stripe.witness import WitnessedRequest
 from billing.queries.personal import personal_values
+
+_LISTS = {"stripe": stripe.told, "paypal": paypal.told}
+"""By provider: what in its requests is not on the list of what it may be sent."""
 
 
 class Seen(Protocol):
     """A provider's stand-in that shows every request that it got."""
+
+    @property
+    def providers(self) -> tuple[str, ...]: ...
 
     def requests(self) -> Iterable[WitnessedRequest]: ...
 
@@ -46,12 +53,22 @@ def run(parts: Parts, witnesses: Sequence[Seen]) -> PrivacyReport:
     with parts.begin() as session:
         for where, value in personal_values(session, parts.keyring):
             traces.add(where, value)
-    seen = [request for witness in witnesses for request in witness.requests()]
-    leaks = [Leak(what.partition(": ")[0], f"not on the list: {what.partition(': ')[2]}") for what in told(seen)]
+    seen: list[WitnessedRequest] = []
+    leaks: list[Leak] = []
+    for witness in witnesses:
+        theirs = list(witness.requests())
+        (provider,) = witness.providers
+        leaks += [_unlisted(what) for what in _LISTS[provider](theirs)]
+        seen += theirs
     for request in seen:
         name = f"{request.seq} {request.method} {request.path.partition('?')[0]}"
         leaks += [Leak(name, f"holds a {kind}") for kind in sorted(traces.find(_texts(request)))]
     return PrivacyReport(len(seen), traces.count, tuple(leaks))
+
+
+def _unlisted(told: str) -> Leak:
+    request, _, what = told.partition(": ")
+    return Leak(request, f"not on the list: {what}")
 
 
 def _texts(request: WitnessedRequest) -> list[str]:

@@ -74,7 +74,10 @@ def audit(
     parts = opened()
     address = witness_url or _stand_in(parts.settings.stripe_api_base)
     if privacy:
-        context.exit(_privacy(parts, address, as_json=as_json))
+        paypal = _stand_in(parts.settings.paypal_api_base)
+        witnesses = [Witness(address)] if address else []
+        witnesses += [Witness(paypal, provider="paypal")] if paypal else []
+        context.exit(_privacy(parts, witnesses, as_json=as_json))
     broker = None if no_broker else parts.settings.broker_url
     if since:
         if codes or folders:
@@ -97,10 +100,10 @@ def audit(
     context.exit(FINDING if report.broken else 0)
 
 
-def _privacy(parts: Parts, address: str | None, *, as_json: bool) -> int:
-    if address is None:
+def _privacy(parts: Parts, witnesses: Sequence[Witness], *, as_json: bool) -> int:
+    if not witnesses:
         raise click.UsageError("--privacy needs a stand-in: only it shows what it was told; give --witness")
-    report = privacy_audit.run(parts, [Witness(address)])
+    report = privacy_audit.run(parts, witnesses)
     if as_json:
         tell_json(asdict(report))
     else:
