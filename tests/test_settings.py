@@ -130,3 +130,11 @@ def test_networks_and_subscribers_are_lists(monkeypatch: pytest.MonkeyPatch) -> 
     settings = load()
     assert [str(each) for each in settings.endpoint_networks] == ["10.1.0.0/16", "::1/128"]
     assert settings.subscribers == ["python:shop.billing:on_event", "celery:shop:shop.tasks.on_event"]
+
+
+def test_a_broker_that_we_cannot_look_into_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKER_URL", "amqp://guest@127.0.0.1:5672//")
+    with pytest.raises(Refused, match="BROKER_URL"):
+        load()
+    monkeypatch.setenv("BROKER_URL", "rediss://127.0.0.1:6379/0")
+    assert load().broker_url == "rediss://127.0.0.1:6379/0"

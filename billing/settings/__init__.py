@@ -21,6 +21,7 @@ _PAYPAL_ID = re.compile(r"^PAYPAL_CLIENT_ID__([A-Z0-9_]+)$")
 _BROWSER_KEY = re.compile(r"^STRIPE_PUBLISHABLE_KEY(?:__([A-Z0-9_]+))?$")
 _SUBSCRIBER = re.compile(r"python:[\w.]+:\w+|celery:[\w.-]+:[\w.-]+")
 _LIVE = ("sk_live_", "rk_live_")
+_BROKERS = ("redis://", "rediss://", "redis+socket://")
 
 
 class Settings(Paced):
@@ -135,6 +136,13 @@ class Settings(Paced):
             raise ValueError("BILLING_PUBLIC_URL: customers pay over https only; give such an address")
         if self.live and not self.stripe_js_url.startswith("https://"):
             raise ValueError("STRIPE_JS_URL: a script that takes cards is loaded over https only; give such an address")
+        return self
+
+    @model_validator(mode="after")
+    def _broker_is_one_that_we_speak(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
+        # Depths, waiting messages and readiness are read from lists; a broker without them would look healthy and dumb.
+        if self.broker_url and not self.broker_url.startswith(_BROKERS):
+            raise ValueError("BROKER_URL: give the redis:// or rediss:// address of a Redis or Valkey")
         return self
 
     @model_validator(mode="after")
