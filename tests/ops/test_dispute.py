@@ -48,7 +48,15 @@ def test_a_dispute_is_listed_shown_and_decided_on_once(office: Office) -> None:
         "charge.dispute.closed",
     }
     assert [(each.action, each.after) for each in office.trail()] == [
-        ("dispute.credit_note", {"amount_minor": 1190, "credit_note": "ACME-CN-000001", "decision": "credit_note"})
+        (
+            "dispute.credit_note",
+            {
+                "amount_minor": 1190,
+                "credit_note": "ACME-CN-000001",
+                "decision": "credit_note",
+                "written_off_minor": 0,
+            },
+        )
     ]
     assert "No such dispute." in office.ok("dispute", "list", "--open")
 
