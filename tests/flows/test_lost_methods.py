@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from billing.flows import movements
 from billing.flows.payment_methods import add
-from billing.models import PaymentMethod, ProviderEvent, ProviderMovement
+from billing.models import PaymentMethod, ProviderEvent
 from billing.queries.payment_method import default_method
 from billing.validators.payment_method import Consent
 from tests.flows.company import START, Company
@@ -112,15 +112,14 @@ def test_a_set_up_that_failed_waits_for_another_card_and_one_that_then_succeeds_
     assert acme.work_items() == []
 
 
-def test_what_the_balance_shows_of_a_charge_is_kept_when_it_is_told_of_and_booked_once(
-    acme: Company,
-) -> None:
+def test_what_a_charge_moved_is_not_asked_for_charge_by_charge_and_comes_with_the_balance_once(acme: Company) -> None:
     acme.customer("a1")
     acme.subscribe("a1", "s1")
     acme.settle()
-    (charge,) = acme.witness.charges()
     with acme.begin() as session:
-        assert session.scalars(select(ProviderMovement.source_ref)).all() == [charge.charge_ref]
+        told = session.scalars(select(ProviderEvent.status).filter_by(type="charge.updated")).all()
+    assert told == ["processed"]
+    assert [each.path for each in acme.witness.requests() if each.path.startswith("/v1/charges/")] == []
     assert acme.account("provider_fees") == 0
     movements.read(acme.parts, acme.account_id)
     movements.read(acme.parts, acme.account_id)

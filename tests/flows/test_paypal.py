@@ -15,11 +15,20 @@ from billing.flows import audit, reconciliation, refunding, resolution
 from billing.flows.charging import charge_once
 from billing.flows.payment_methods import adopt
 from billing.kernel.ids import new_id
-from billing.models import Difference, Invoice, Payment, PaymentIntent, ProviderAccount, Refund
+from billing.models import (
+    Difference,
+    Invoice,
+    Payment,
+    PaymentIntent,
+    PaymentMethod,
+    ProviderAccount,
+    ProviderEvent,
+    Refund,
+)
 from billing.providers.paypal.adapter import PayPalProvider
 from billing.providers.paypal.sent import told as told_paypal
 from billing.providers.paypal.signature import Certificates
-from billing.sandbox.paypal import events
+from billing.sandbox.paypal import events, tokens
 from billing.sandbox.paypal.signing import chain, root
 from billing.sandbox.scenario.playing.cast import put_on
 from billing.sandbox.scenario.playing.stage import NotSettled, Stage, staged
@@ -134,23 +143,48 @@ def test_a_decline_follows_the_dunning_order_and_each_try_is_an_order_of_its_own
     assert live == []
 
 
-def test_a_payment_that_was_pending_is_settled_by_its_webhook(stage: Stage, anna: UUID) -> None:
+def hears(stage: Stage) -> list[tuple[bytes, dict[str, str]]]:
+    """Subscribe to everything; what is delivered from now on is kept here, bodies with their headers."""
     side = stage.sides["paypal"]
     with side.stand_in.store.transaction() as tx:
         events.create_webhook(_by_hand(stage, tx, url="http://receiver", event_types=[{"name": "*"}]))
+    told: list[tuple[bytes, dict[str, str]]] = []
+    side.stand_in.deliver = lambda _, body, headers: told.append((body, headers)) or 200
+    return told
+
+
+def test_a_payment_that_was_pending_is_settled_by_its_webhook(stage: Stage, anna: UUID) -> None:
+    told = hears(stage)
     give(stage, anna, "B-SANDBOX-PENDING")
     invoice = bill(stage, anna)
     assert ([each.status for each in attempts(stage, invoice)], moved(stage)) == (["processing"], [])
     stage.set_clock(START + timedelta(days=2))
-    told = []
-    side.stand_in.deliver = lambda _, body, headers: told.append((body, headers)) or 200
-    run_due(side.stand_in, early=True)
+    run_due(stage.sides["paypal"].stand_in, early=True)
     answers = [_posted(stage, body, headers) for body, headers in told]
     assert set(answers) == {200}
     stage.settle()
     assert (status_of(stage, invoice), moved(stage)) == ("paid", [1000])
     body, headers = told[-1]
     assert _posted(stage, body + b" ", headers) == 400
+
+
+def test_a_wallet_that_was_removed_at_paypal_is_charged_no_more(stage: Stage, anna: UUID) -> None:
+    told = hears(stage)
+    give(stage, anna, "B-SANDBOX-GOOD")
+    with stage.parts.begin() as session:
+        ref = session.scalars(select(PaymentMethod.method_ref)).one()
+    side = stage.sides["paypal"]
+    with side.stand_in.store.transaction() as tx:
+        tokens.delete(replace(_by_hand(stage, tx), args={"id": ref}))
+    run_due(side.stand_in, early=True)
+    assert any(b"PAYMENT-TOKEN.DELETED" in body for body, _ in told)
+    assert {_posted(stage, body, headers) for body, headers in told} == {200}
+    stage.settle()
+    with stage.parts.begin() as session:
+        assert session.scalars(select(PaymentMethod.status)).one() == "detached"
+        assert session.scalars(select(ProviderEvent.status).filter_by(object_ref=ref)).all() == ["processed"]
+    bill(stage, anna)
+    assert moved(stage) == []
 
 
 def _by_hand(stage: Stage, tx: Tx, **params: object) -> Call:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
+from billing.commands.profile.email_index import NONE
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
@@ -44,6 +45,7 @@ def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
         )
     )
     profile.personal = b""
+    profile.email_index = NONE
     profile.account_id = f"erased-{profile.id}"
     profile.timezone = "UTC"
     profile.tax_id_check = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.sandbox.paypal import events
 from billing.sandbox.paypal.errors import invalid, missing, unprocessable
 from billing.sandbox.paypal.values import new_id
 from billing.sandbox.paypal.wallets import WALLETS
@@ -106,8 +107,10 @@ def retrieve(call: Call) -> Json:
 
 
 def delete(call: Call) -> Json:
-    """Remove it: nothing is charged by it any more."""
-    call.tx.remove(the(call, call.args["id"]).id)
+    """Remove it: nothing is charged by it any more. As where its payer removes it at PayPal."""
+    token = the(call, call.args["id"])
+    call.tx.remove(token.id)
+    events.happen(call, "VAULT.PAYMENT-TOKEN.DELETED", KIND, {"id": token.id})
     return {}
 
 
