@@ -13,7 +13,7 @@ from billing.flows import inbox, retention
 from billing.kernel.ids import new_id
 from billing.kernel.status import EventStatus
 from billing.models import ProviderEvent, WorkItem
-from billing.webhooks.stripe import take
+from billing.webhooks.door import take
 from tests.flows.company import START, Company
 from tests.flows.test_inbox import _deliveries, _event
 
@@ -32,7 +32,7 @@ def _facts(acme: Company) -> dict[str, tuple[object, ...]]:
 
 def _stored(acme: Company, *refs: str) -> None:
     told = [_event(acme, ref=ref, type_="some.new_thing") for ref in refs]
-    assert {status for _, status in take(acme.parts, "default", _deliveries(acme, *told))} == {200}
+    assert {status for _, status in take(acme.parts, "stripe", "default", _deliveries(acme, *told))} == {200}
     acme.settle()
 
 
@@ -56,7 +56,7 @@ def test_bodies_of_handled_events_are_blanked_after_ninety_days_and_the_rest_of_
     assert _bodies(acme) == {"evt_old": False, "evt_dead": True, "evt_young": True}
     assert _facts(acme).items() >= before.items()
     again = _deliveries(acme, _event(acme, ref="evt_old", type_="some.new_thing"))
-    assert [body["new"] for body, _ in take(acme.parts, "default", again)] == [False]
+    assert [body["new"] for body, _ in take(acme.parts, "stripe", "default", again)] == [False]
 
 
 def test_an_event_without_its_body_is_handled_again_all_the_same(acme: Company) -> None:
