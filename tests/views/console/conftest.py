@@ -73,7 +73,7 @@ class House:
 
 def served(parts: Parts, **settings: Any) -> Flask:
     """The application with a console by these settings."""
-    given = {"billing_console": "password", **settings}
+    given = {"billing_console": "password", "broker_url": None, **settings}
     parts = replace(parts, settings=parts.settings.model_copy(update=given))
     app = create_app(parts)
     door = console(parts)
