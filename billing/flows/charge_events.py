@@ -14,7 +14,7 @@ from billing.rules.rate import Rank
 
 def charge(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     """Settle what the charge's intent now shows. A charge without an intent is none of ours."""
-    facts, _ = parts.provider(claimed.provider_account_id, rank=Rank.REREADS).read_charge(claimed.object_ref)
+    facts = parts.provider(claimed.provider_account_id, rank=Rank.REREADS).read_charge(claimed.object_ref)
     failpoint("event.reread")
     if facts.intent_ref is None:
         with parts.begin() as session:

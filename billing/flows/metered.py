@@ -111,7 +111,7 @@ class Metered(Provider):
         )
         return self._pages("payment_intents.list", listed)
 
-    def read_charge(self, charge_ref: str) -> tuple[ListedCharge, ListedMovement | None]:
+    def read_charge(self, charge_ref: str) -> ListedCharge:
         return self._ask("charges.read", lambda: self._provider.read_charge(charge_ref))
 
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]:

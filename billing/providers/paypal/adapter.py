@@ -216,9 +216,9 @@ class PayPalProvider:
             raise ProviderRefused("paypal: a capture without its order", code="order_unknown")
         return order_ref
 
-    def read_charge(self, charge_ref: str) -> tuple[ListedCharge, ListedMovement | None]:
-        """The present state of a capture, with what PayPal kept of it."""
-        return self._read(f"/v2/payments/captures/{_id(charge_ref)}", facts.charge_and_movement)
+    def read_charge(self, charge_ref: str) -> ListedCharge:
+        """The present state of a capture."""
+        return self._read(f"/v2/payments/captures/{_id(charge_ref)}", facts.listed_charge)
 
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]:
         """The order's one capture, if there is one."""

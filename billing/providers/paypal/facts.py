@@ -11,7 +11,7 @@ from datetime import datetime
 
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Refused
-from billing.providers.listed import ListedCharge, ListedMovement
+from billing.providers.listed import ListedCharge
 from billing.providers.paypal.amounts import from_provider
 from billing.providers.paypal.declines import advice, by_processor
 from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts, RefundFacts, SetupFacts, SetupStarted
@@ -77,11 +77,11 @@ def charge_facts(capture: Raw, *, refunded_minor: int = 0) -> ChargeFacts:
     )
 
 
-def charge_and_movement(capture: Raw) -> tuple[ListedCharge, ListedMovement | None]:
-    """A capture, and what PayPal kept of it once it is settled; both as the account's report shows them."""
+def listed_charge(capture: Raw) -> ListedCharge:
+    """A capture, as the account's report shows it."""
     known = charge_facts(capture)
     order_ref = optional(inner(inner(capture, "supplementary_data"), "related_ids"), "order_id")
-    listed = ListedCharge(
+    return ListedCharge(
         charge_ref=known.charge_ref,
         status=known.status,
         amount_minor=known.amount_minor,
@@ -95,12 +95,6 @@ def charge_and_movement(capture: Raw) -> tuple[ListedCharge, ListedMovement | No
         metadata_payment=optional(capture, "custom_id"),
         balance_ref=known.charge_ref,
     )
-    breakdown = inner(capture, "seller_receivable_breakdown")
-    if known.status != "succeeded" or not inner(breakdown, "paypal_fee"):
-        return listed, None
-    fee, currency = money(breakdown, "paypal_fee")
-    gross, _ = money(breakdown, "gross_amount")
-    return listed, ListedMovement(known.charge_ref, "charge", known.charge_ref, gross, fee, currency, known.created)
 
 
 def intent_facts(order: Raw, *, asked_for: str | None = None) -> IntentFacts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -208,10 +207,9 @@ class StripeProvider:
 
         return all_pages(page, facts.intent_facts)
 
-    def read_charge(self, charge_ref: str) -> tuple[ListedCharge, ListedMovement | None]:
-        """The present state of a charge, its balance transaction with it."""
-        ask = partial(self._v1.charges.retrieve, charge_ref, {"expand": ["balance_transaction"]})
-        return read(lambda: listing.charge_and_movement(ask().to_dict()))
+    def read_charge(self, charge_ref: str) -> ListedCharge:
+        """The present state of a charge."""
+        return read(lambda: listing.charge(self._v1.charges.retrieve(charge_ref).to_dict()))
 
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]:
         """Every charge of the intent, newest first."""

@@ -67,12 +67,6 @@ def charge(raw: reading.Raw) -> ListedCharge:
     )
 
 
-def charge_and_movement(raw: reading.Raw) -> tuple[ListedCharge, ListedMovement | None]:
-    """A charge whose balance transaction was asked for expanded; none before the balance shows it."""
-    moved = reading.inner(raw, "balance_transaction")
-    return charge(raw), movement(moved) if moved else None
-
-
 def refund(raw: reading.Raw) -> ListedRefund:
     """A refund as a list shows it. Raises `Unreadable`."""
     known = facts.refund_facts(raw)

@@ -72,7 +72,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "starting_after": _INTENT,
     },
     "GET /v1/charges": {**_WINDOW, "payment_intent": _INTENT, "starting_after": _CHARGE},
-    f"GET /v1/charges/{_CHARGE}": {"expand.0": "balance_transaction"},
+    f"GET /v1/charges/{_CHARGE}": {},
     "POST /v1/refunds": {"charge": _CHARGE, "amount": _AMOUNT, "metadata.refund_id": _UUID},
     f"GET /v1/refunds/{_REFUND}": {},
     "GET /v1/refunds": {**_WINDOW, "charge": _CHARGE, "starting_after": _REFUND},

@@ -10,15 +10,15 @@ from billing.sandbox.paypal.errors import PayPalError
 from billing.sandbox.paypal.signing import root
 from billing.sandbox.paypal.wallets import WALLETS
 from billing.sandbox.stripe import doors, witness
-from billing.sandbox.stripe.doors import Door
-from billing.sandbox.stripe.errors import ApiError, invalid, missing
+from billing.sandbox.stripe.doors import Door, act_on, object_of
+from billing.sandbox.stripe.errors import ApiError, invalid
 from billing.sandbox.stripe.standin import Call, StandIn
 from billing.sandbox.stripe.values import Json
 
 
 def open_dispute(stand_in: StandIn, _: str, wish: Any) -> Json:
     """`{"charge", "amount"?, "inquiry"?}`; by default all of the capture."""
-    charge, inquiry = _object(wish).get("charge", ""), wish.get("inquiry", False) is True
+    charge, inquiry = object_of(wish).get("charge", ""), wish.get("inquiry", False) is True
     return _for(
         stand_in,
         "charge",
@@ -29,7 +29,7 @@ def open_dispute(stand_in: StandIn, _: str, wish: Any) -> Json:
 
 def close_dispute(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"status": "won" | "lost" | "warning_closed"}`."""
-    status = _object(wish).get("status", "")
+    status = object_of(wish).get("status", "")
     return _for(stand_in, "dispute", id, lambda call: disputes.close(call, id, status))
 
 
@@ -40,7 +40,7 @@ def escalate_dispute(stand_in: StandIn, id: str, _: Any) -> Json:
 
 def tell_refund(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"status": "succeeded" | "failed"}`."""
-    succeeded = _object(wish).get("status") == "succeeded"
+    succeeded = object_of(wish).get("status") == "succeeded"
 
     def act(call: Call) -> Json:
         settling.end_refund(call, id, succeeded=succeeded)
@@ -51,7 +51,7 @@ def tell_refund(stand_in: StandIn, id: str, wish: Any) -> Json:
 
 def approve(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"wallet"?}`: the payer agrees to a setup token; tells where the browser is sent back to."""
-    wallet = _object(wish).get("wallet", "B-SANDBOX-GOOD")
+    wallet = object_of(wish).get("wallet", "B-SANDBOX-GOOD")
     if wallet not in WALLETS:
         raise invalid("There is no such wallet.", param="wallet")
     return _for(stand_in, tokens.SETUP, id, lambda call: {"return_url": tokens.approve(call, id, wallet)})
@@ -63,23 +63,11 @@ def trust_root(stand_in: StandIn, _: str, __: Any) -> Json:
 
 
 def _for(stand_in: StandIn, kind: str, id: str, act: Callable[[Call], Json]) -> Json:
-    """Act on an object of whatever account, in one transaction, as something that happens by itself."""
+    """As `act_on`; what PayPal would say is said in the words of the sandbox's own doors."""
     try:
-        with stand_in.store.transaction() as tx:
-            found = tx.any(kind, id)
-            if found is None:
-                raise missing(kind, id)
-            told = act(Call(stand_in, tx, found.account, stand_in.clock.now()))
+        return act_on(stand_in, kind, id, act)
     except PayPalError as error:
         raise ApiError(error.status, str(error)) from error
-    stand_in.wake.set()
-    return told
-
-
-def _object(wish: Any) -> Json:
-    if not isinstance(wish, dict):
-        raise invalid("This takes a JSON object.")
-    return wish
 
 
 DOORS: dict[tuple[str, str], Door] = {

@@ -6,18 +6,26 @@ Effects, the line in the request log and what is kept under the request's id are
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from billing.sandbox.paypal.credentials import account_of
 from billing.sandbox.paypal.errors import PayPalError, in_progress, invalid, rate_limited, server_error
-from billing.sandbox.stripe import idempotency, requestlog
+from billing.sandbox.stripe import idempotency
 from billing.sandbox.stripe.errors import Interrupted
-from billing.sandbox.stripe.faults import Fault, StandInDisconnected, StandInTimeout, hold
+from billing.sandbox.stripe.faults import Fault
 from billing.sandbox.stripe.idempotency import Answer
+from billing.sandbox.stripe.passing import (
+    Asked,
+    fault_of,
+    key_claimed,
+    lose_on_the_way_in,
+    lose_on_the_way_out,
+    note,
+    note_alone,
+    take_time,
+)
 from billing.sandbox.stripe.requestlog import Entry
 from billing.sandbox.stripe.standin import Call, StandIn
 from billing.sandbox.stripe.tx import Tx
@@ -41,18 +49,6 @@ class Route:
     needs_key: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request as it came in. `gone` tells whether the caller has given up, where the server can know."""
-
-    method: str
-    path: str
-    raw: str
-    header: Callable[[str], str | None]
-    args: dict[str, str]
-    gone: Callable[[], bool] | None
-
-
 @dataclass(slots=True)
 class _Visit:
     stand_in: StandIn
@@ -62,7 +58,7 @@ class _Visit:
     params: Json = field(default_factory=dict)
 
     def fault(self, kind: str) -> Fault | None:
-        return self.stand_in.faults.hit(kind, method=self.asked.method, path=self.asked.path)
+        return fault_of(self.stand_in, self.asked, kind)
 
 
 def answer(stand_in: StandIn, route: Route, asked: Asked) -> Answer:
@@ -74,7 +70,7 @@ def answer(stand_in: StandIn, route: Route, asked: Asked) -> Answer:
         result = _admitted(_Visit(stand_in, route, asked, entry))
     except PayPalError as error:
         result = Answer.of(error.status, {**error.body, "debug_id": entry.request_id}, error.headers)
-        _note_alone(stand_in, entry.ended(error.status, "refused"))
+        note_alone(stand_in, entry.ended(error.status, "refused"))
     finally:
         stand_in.flying.count(-1)
     return Answer(result.status, result.text, {**result.headers, "PayPal-Debug-Id": entry.request_id})
@@ -88,21 +84,16 @@ def _admitted(visit: _Visit) -> Answer:
     config = visit.stand_in.config
     if fault is not None or not visit.stand_in.buckets.take(entry.account, per_s=config.rate_limit_per_s):
         raise rate_limited(fault.retry_after_s if fault else None)
-    if visit.fault("timeout_before"):
-        _note_alone(visit.stand_in, entry.ended(None, "refused"))
-        _time_out(visit)
+    lose_on_the_way_in(visit.stand_in, asked, entry)
     if visit.route.needs_key and not entry.key:
         raise invalid("PAYPAL_REQUEST_ID_REQUIRED", "PayPal-Request-Id is required for this request.")
     if entry.key and len(entry.key) > MAX_KEY:
         raise invalid("INVALID_STRING_LENGTH", f"PayPal-Request-Id has at most {MAX_KEY} characters.")
-    with _key_claimed(visit):
-        slow = visit.fault("slow")
-        ms = config.latency_ms if slow is None else slow.ms or 0
-        if ms and not visit.stand_in.in_process:
-            time.sleep(ms / 1000)
+    with key_claimed(visit.stand_in, entry.account, entry.key, in_use=lambda _: in_progress()):
+        take_time(visit.stand_in, asked)
         result, lost = _executed(visit)
     visit.stand_in.wake.set()
-    _lose_on_the_way_out(visit, lost=lost)
+    lose_on_the_way_out(visit.stand_in, asked, lost=lost)
     return result
 
 
@@ -118,20 +109,6 @@ def _decoded(asked: Asked) -> Json:
     return body
 
 
-@contextmanager
-def _key_claimed(visit: _Visit) -> Iterator[None]:
-    key = visit.entry.key
-    if key is None:
-        yield
-        return
-    if not visit.stand_in.flying.claim(visit.entry.account, key):
-        raise in_progress()
-    try:
-        yield
-    finally:
-        visit.stand_in.flying.release(visit.entry.account, key)
-
-
 def _executed(visit: _Visit) -> tuple[Answer, bool]:
     """Show what is kept, or do it, in one transaction. Returns the answer, and whether it is to be lost."""
     stand_in, entry, now = visit.stand_in, visit.entry, visit.stand_in.clock.now()
@@ -139,20 +116,20 @@ def _executed(visit: _Visit) -> tuple[Answer, bool]:
         call = _call(visit, tx, now)
         kept = _kept(visit, call)
         if kept is not None:
-            _note(stand_in, tx, entry.ended(kept.status, "replayed"))
+            note(stand_in, tx, entry.ended(kept.status, "replayed"))
             return kept, False
         try:
             result, keeps = _done(visit, call)
         except Interrupted as fault:
             idempotency.strike(call)
-            _note(stand_in, tx, entry.ended(fault.status, "refused"))
+            note(stand_in, tx, entry.ended(fault.status, "refused"))
             return _as_answer(server_error(503), entry), fault.status is None
         if keeps and entry.key:
             idempotency.keep(tx, result, call=call, print_="")
         if visit.fault("error_500_after"):
             result = _as_answer(server_error(), entry)
         # What was not carried out may be carried out under the same id: the witness counts it as refused.
-        _note(stand_in, tx, entry.ended(result.status, "executed" if keeps else "refused"))
+        note(stand_in, tx, entry.ended(result.status, "executed" if keeps else "refused"))
         return result, call.unanswered
 
 
@@ -203,32 +180,5 @@ def _done(visit: _Visit, call: Call) -> tuple[Answer, bool]:
         return _as_answer(error, visit.entry), error.kept
 
 
-def _lose_on_the_way_out(visit: _Visit, *, lost: bool) -> None:
-    timeout, broken = visit.fault("timeout_after"), visit.fault("disconnect_after")
-    if timeout is not None or broken is not None:
-        with visit.stand_in.store.transaction() as tx:
-            visit.stand_in.faults.keep(tx)
-    if lost or timeout is not None:
-        _time_out(visit)
-    if broken is not None:
-        raise StandInDisconnected("the connection breaks before the answer, by a fault")
-
-
-def _time_out(visit: _Visit) -> None:
-    if not visit.stand_in.in_process:
-        hold(visit.stand_in.config.hold_ms, visit.asked.gone)
-    raise StandInTimeout("no answer comes, by a fault")
-
-
 def _as_answer(error: PayPalError, entry: Entry) -> Answer:
     return Answer.of(error.status, {**error.body, "debug_id": entry.request_id}, error.headers)
-
-
-def _note(stand_in: StandIn, tx: Tx, entry: Entry) -> None:
-    requestlog.write(tx, entry, stand_in.clock.now())
-    stand_in.faults.keep(tx)
-
-
-def _note_alone(stand_in: StandIn, entry: Entry) -> None:
-    with stand_in.store.transaction() as tx:
-        _note(stand_in, tx, entry)

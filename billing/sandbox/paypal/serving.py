@@ -9,6 +9,7 @@ from billing.sandbox.paypal import credentials, gate
 from billing.sandbox.paypal.errors import PayPalError, missing, server_error
 from billing.sandbox.paypal.routes import ROUTES
 from billing.sandbox.stripe.idempotency import Answer
+from billing.sandbox.stripe.passing import Asked
 from billing.sandbox.stripe.standin import StandIn
 
 _BY_SHAPE: dict[tuple[str, int], list[tuple[tuple[str, ...], gate.Route]]] = {}
@@ -35,7 +36,7 @@ def serve(
     except PayPalError as error:
         return Answer.of(error.status, error.body, error.headers)
     raw = (body or b"").decode() if method == "POST" else address.query
-    asked = gate.Asked(method, address.path, raw, lambda name: lower.get(name.lower()), args, gone)
+    asked = Asked(method, address.path, raw, lambda name: lower.get(name.lower()), args, gone)
     return gate.answer(stand_in, route, asked)
 
 

@@ -13,6 +13,7 @@ from billing.sandbox.stripe.config import Clock, Config
 from billing.sandbox.stripe.doors import DOORS, Door
 from billing.sandbox.stripe.errors import ApiError, missing
 from billing.sandbox.stripe.faults import Faults
+from billing.sandbox.stripe.passing import Asked
 from billing.sandbox.stripe.postman import Postman
 from billing.sandbox.stripe.routes import ROUTES
 from billing.sandbox.stripe.standin import Deliver, DeliverMany, StandIn
@@ -72,7 +73,7 @@ def stand_in_of(app: Flask) -> StandIn:
 def _serve(stand_in: StandIn, route: gate.Route) -> Callable[..., Response]:
     def view(**args: str) -> Response:
         raw = request.get_data(as_text=True) if request.method == "POST" else request.query_string.decode()
-        asked = gate.Asked(
+        asked = Asked(
             method=request.method,
             path=request.path,
             raw=raw,

@@ -53,7 +53,7 @@ def clear_faults(stand_in: StandIn, _: str, __: Any) -> list[Json]:
 
 def configure(stand_in: StandIn, _: str, wish: Any) -> Json:
     """Turn some knobs: a JSON object."""
-    return stand_in.configure(_object(wish)).shown()
+    return stand_in.configure(object_of(wish)).shown()
 
 
 def resend(stand_in: StandIn, id: str, _: Any) -> Json:
@@ -66,7 +66,7 @@ def resend(stand_in: StandIn, id: str, _: Any) -> Json:
 
 def open_dispute(stand_in: StandIn, _: str, wish: Any) -> Json:
     """`{"charge", "amount"?, "currency"?, "reason"?, "inquiry"?}`; by default all of the charge, in its currency."""
-    wish = _object(wish)
+    wish = object_of(wish)
     charge, amount = wish.get("charge", ""), wish.get("amount")
     reason, inquiry = wish.get("reason", "fraudulent"), wish.get("inquiry", False) is True
 
@@ -75,13 +75,13 @@ def open_dispute(stand_in: StandIn, _: str, wish: Any) -> Json:
             call, charge, amount=amount, reason=reason, inquiry=inquiry, currency=wish.get("currency")
         )
 
-    return _for(stand_in, "charge", charge, act)
+    return act_on(stand_in, "charge", charge, act)
 
 
 def close_dispute(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"status": "won" | "lost" | "warning_closed"}`."""
-    status = _object(wish).get("status", "")
-    return _for(stand_in, "dispute", id, lambda call: disputes.close(call, id, status))
+    status = object_of(wish).get("status", "")
+    return act_on(stand_in, "dispute", id, lambda call: disputes.close(call, id, status))
 
 
 def pay_out(stand_in: StandIn, _: str, __: Any) -> list[Json]:
@@ -96,49 +96,49 @@ def pay_out(stand_in: StandIn, _: str, __: Any) -> list[Json]:
 
 def tell_payout(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"status": "paid" | "failed"}`."""
-    status = _object(wish).get("status", "")
-    return _for(stand_in, "payout", id, lambda call: payouts.tell(call, id, status))
+    status = object_of(wish).get("status", "")
+    return act_on(stand_in, "payout", id, lambda call: payouts.tell(call, id, status))
 
 
 def escalate_dispute(stand_in: StandIn, id: str, _: Any) -> Json:
     """An inquiry becomes a chargeback."""
-    return _for(stand_in, "dispute", id, lambda call: disputes.escalate(call, id))
+    return act_on(stand_in, "dispute", id, lambda call: disputes.escalate(call, id))
 
 
 def warn(stand_in: StandIn, _: str, wish: Any) -> Json:
     """`{"charge", "fraud_type"?}`: an early fraud warning."""
-    charge, fraud_type = _object(wish).get("charge", ""), wish.get("fraud_type", "made_with_lost_card")
-    return _for(stand_in, "charge", charge, lambda call: warnings.warn(call, charge, fraud_type=fraud_type))
+    charge, fraud_type = object_of(wish).get("charge", ""), wish.get("fraud_type", "made_with_lost_card")
+    return act_on(stand_in, "charge", charge, lambda call: warnings.warn(call, charge, fraud_type=fraud_type))
 
 
 def renew_card(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"exp_year", "exp_month"?, "last4"?}`: the bank has given the provider new data of the card."""
-    card = _object(wish)
-    return _for(stand_in, "payment_method", id, lambda call: banks.renew(call, id, card))
+    card = object_of(wish)
+    return act_on(stand_in, "payment_method", id, lambda call: banks.renew(call, id, card))
 
 
 def end_mandate(stand_in: StandIn, _: str, wish: Any) -> Json:
     """`{"payment_method"}`: the leave to charge it ends."""
-    method = _object(wish).get("payment_method", "")
-    return _for(stand_in, "payment_method", method, lambda call: banks.end_mandate(call, method))
+    method = object_of(wish).get("payment_method", "")
+    return act_on(stand_in, "payment_method", method, lambda call: banks.end_mandate(call, method))
 
 
 def tell_refund(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"status": "succeeded" | "failed"}`."""
-    status = _object(wish).get("status", "")
-    return _for(stand_in, "refund", id, lambda call: refunds.tell(call, id, status))
+    status = object_of(wish).get("status", "")
+    return act_on(stand_in, "refund", id, lambda call: refunds.tell(call, id, status))
 
 
 def settle(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"succeeded": true | false}` ends a payment that is processing."""
     succeeded = _succeeded(wish)
-    return _for(stand_in, "payment_intent", id, lambda call: settling.tell(call, id, succeeded=succeeded))
+    return act_on(stand_in, "payment_intent", id, lambda call: settling.tell(call, id, succeeded=succeeded))
 
 
 def authenticate_payment(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"succeeded": true | false}`: the customer's part of a payment that requires action."""
     succeeded = _succeeded(wish)
-    return _for(
+    return act_on(
         stand_in,
         "payment_intent",
         id,
@@ -149,7 +149,7 @@ def authenticate_payment(stand_in: StandIn, id: str, wish: Any) -> Json:
 def authenticate_setup(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"succeeded": true | false}`: the customer's part of a set-up that requires action."""
     succeeded = _succeeded(wish)
-    return _for(
+    return act_on(
         stand_in, "setup_intent", id, lambda call: authenticating.authenticate_setup(call, id, succeeded=succeeded)
     )
 
@@ -188,7 +188,7 @@ DOORS: dict[tuple[str, str], Door] = {
 }
 
 
-def _for(stand_in: StandIn, kind: str, id: str, act: Callable[[Call], Json]) -> Json:
+def act_on(stand_in: StandIn, kind: str, id: str, act: Callable[[Call], Json]) -> Json:
     """Act on an object of whatever account, in one transaction, as something that happens by itself."""
     with stand_in.store.transaction() as tx:
         found = tx.any(kind, id)
@@ -199,11 +199,12 @@ def _for(stand_in: StandIn, kind: str, id: str, act: Callable[[Call], Json]) -> 
     return result
 
 
-def _object(wish: Any) -> Json:
+def object_of(wish: Any) -> Json:
+    """What was sent, if it is a JSON object."""
     if not isinstance(wish, dict):
         raise invalid("This takes a JSON object.")
     return wish
 
 
 def _succeeded(wish: Any) -> bool:
-    return _object(wish).get("succeeded", True) is True
+    return object_of(wish).get("succeeded", True) is True

@@ -6,12 +6,10 @@ are one transaction: after a kill there is all of it or nothing.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from billing.sandbox.stripe import idempotency, requestlog
+from billing.sandbox.stripe import idempotency
 from billing.sandbox.stripe.credentials import account_of
 from billing.sandbox.stripe.errors import (
     ApiError,
@@ -23,10 +21,20 @@ from billing.sandbox.stripe.errors import (
     server_error,
 )
 from billing.sandbox.stripe.expand import expand
-from billing.sandbox.stripe.faults import Fault, StandInDisconnected, StandInTimeout, hold
+from billing.sandbox.stripe.faults import Fault
 from billing.sandbox.stripe.idempotency import Answer
 from billing.sandbox.stripe.objects import API_VERSION
 from billing.sandbox.stripe.params import Spec, check, decode
+from billing.sandbox.stripe.passing import (
+    Asked,
+    fault_of,
+    key_claimed,
+    lose_on_the_way_in,
+    lose_on_the_way_out,
+    note,
+    note_alone,
+    take_time,
+)
 from billing.sandbox.stripe.requestlog import Entry
 from billing.sandbox.stripe.standin import Call, StandIn
 from billing.sandbox.stripe.tx import Tx
@@ -46,18 +54,6 @@ class Route:
     spec: Spec
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request as it came in. `gone` tells whether the caller has given up, where the server can know."""
-
-    method: str
-    path: str
-    raw: str
-    header: Callable[[str], str | None]
-    args: dict[str, str]
-    gone: Callable[[], bool] | None
-
-
 @dataclass(slots=True)
 class _Visit:
     """One request on its way through the gate."""
@@ -74,7 +70,7 @@ class _Visit:
         return self.entry.key if self.asked.method == "POST" else None
 
     def fault(self, kind: str) -> Fault | None:
-        return self.stand_in.faults.hit(kind, method=self.asked.method, path=self.asked.path)
+        return fault_of(self.stand_in, self.asked, kind)
 
 
 def answer(stand_in: StandIn, route: Route, asked: Asked) -> Answer:
@@ -85,7 +81,7 @@ def answer(stand_in: StandIn, route: Route, asked: Asked) -> Answer:
         result = _admitted(_Visit(stand_in, route, asked, entry))
     except ApiError as error:
         result = Answer.of(error.status, error.body, error.headers)
-        _note_alone(stand_in, entry.ended(error.status, "refused"))
+        note_alone(stand_in, entry.ended(error.status, "refused"))
     finally:
         stand_in.flying.count(-1)
     headers = {**result.headers, "Request-Id": entry.request_id}
@@ -100,18 +96,15 @@ def _admitted(visit: _Visit) -> Answer:
     entry.params = decode(visit.asked.raw)
     entry.account, entry.key_hash = account_of(visit.asked.header("Authorization") or "")
     _check_rate(visit)
-    _lose_on_the_way_in(visit)
+    lose_on_the_way_in(visit.stand_in, visit.asked, entry)
     if entry.key and len(entry.key) > MAX_KEY:
         raise invalid(f"An idempotency key has at most {MAX_KEY} characters.")
     visit.params = check(entry.params, visit.route.spec)
-    with _key_claimed(visit):
-        slow = visit.fault("slow")
-        ms = visit.stand_in.config.latency_ms if slow is None else slow.ms or 0
-        if ms and not visit.stand_in.in_process:
-            time.sleep(ms / 1000)
+    with key_claimed(visit.stand_in, entry.account, visit.key, in_use=key_in_use):
+        take_time(visit.stand_in, visit.asked)
         result, lost = _executed(visit)
     visit.stand_in.wake.set()
-    _lose_on_the_way_out(visit, lost=lost)
+    lose_on_the_way_out(visit.stand_in, visit.asked, lost=lost)
     return result
 
 
@@ -129,20 +122,6 @@ def _check_rate(visit: _Visit) -> None:
         raise locked()
 
 
-@contextmanager
-def _key_claimed(visit: _Visit) -> Iterator[None]:
-    """While a request runs, nobody else runs under its key."""
-    if visit.key is None:
-        yield
-        return
-    if not visit.stand_in.flying.claim(visit.entry.account, visit.key):
-        raise key_in_use(visit.key)
-    try:
-        yield
-    finally:
-        visit.stand_in.flying.release(visit.entry.account, visit.key)
-
-
 def _executed(visit: _Visit) -> tuple[Answer, bool]:
     """Replay, or do it, in one transaction. Returns the answer, and whether it is to be lost."""
     stand_in, entry, now = visit.stand_in, visit.entry, visit.stand_in.clock.now()
@@ -151,7 +130,7 @@ def _executed(visit: _Visit) -> tuple[Answer, bool]:
         if visit.key:
             kept = idempotency.replay(tx, account=entry.account, key=visit.key, print_=print_, now=now)
             if kept is not None:
-                _note(stand_in, tx, entry.ended(kept.status, "replayed"))
+                note(stand_in, tx, entry.ended(kept.status, "replayed"))
                 return kept, False
         call = _call(visit, tx, now)
         try:
@@ -160,7 +139,7 @@ def _executed(visit: _Visit) -> tuple[Answer, bool]:
             return _interrupted(call, entry, fault), fault.status is None
         if visit.key:
             idempotency.keep(tx, result, call=call, print_=print_)
-        _note(stand_in, tx, entry.ended(result.status, "executed"))
+        note(stand_in, tx, entry.ended(result.status, "executed"))
         return result, call.unanswered
 
 
@@ -200,44 +179,9 @@ def _done(visit: _Visit, call: Call) -> Answer:
 
 def _interrupted(call: Call, entry: Entry, fault: Interrupted) -> Answer:
     idempotency.strike(call)
-    _note(call.stand_in, call.tx, entry.ended(fault.status, "refused"))
+    note(call.stand_in, call.tx, entry.ended(fault.status, "refused"))
     return _as_answer(server_error(fault.status or 503))
-
-
-def _lose_on_the_way_in(visit: _Visit) -> None:
-    fault = visit.fault("timeout_before")
-    if fault is not None:
-        _note_alone(visit.stand_in, visit.entry.ended(None, "refused"))
-        _time_out(visit, fault.ms)
-
-
-def _lose_on_the_way_out(visit: _Visit, *, lost: bool) -> None:
-    timeout, broken = visit.fault("timeout_after"), visit.fault("disconnect_after")
-    if timeout is not None or broken is not None:
-        # Written at once: a stand-in killed while it holds the caller must not strike again after its restart.
-        with visit.stand_in.store.transaction() as tx:
-            visit.stand_in.faults.keep(tx)
-    if lost or timeout is not None:
-        _time_out(visit, timeout.ms if timeout else None)
-    if broken is not None:
-        raise StandInDisconnected("the connection breaks before the answer, by a fault")
-
-
-def _time_out(visit: _Visit, ms: int | None) -> None:
-    if not visit.stand_in.in_process:
-        hold(visit.stand_in.config.hold_ms if ms is None else ms, visit.asked.gone)
-    raise StandInTimeout("no answer comes, by a fault")
 
 
 def _as_answer(error: ApiError) -> Answer:
     return Answer.of(error.status, error.body, error.headers)
-
-
-def _note(stand_in: StandIn, tx: Tx, entry: Entry) -> None:
-    requestlog.write(tx, entry, stand_in.clock.now())
-    stand_in.faults.keep(tx)
-
-
-def _note_alone(stand_in: StandIn, entry: Entry) -> None:
-    with stand_in.store.transaction() as tx:
-        _note(stand_in, tx, entry)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
 from billing.sandbox.stripe import gate
+from billing.sandbox.stripe.passing import Asked
 from billing.sandbox.stripe.routes import ROUTES
 from billing.sandbox.stripe.standin import StandIn
 
@@ -26,7 +27,7 @@ def ask(
     route, args = found
     lower = {name.lower(): value for name, value in headers.items()}
     raw = address.query if method != "POST" else body.decode() if isinstance(body, bytes) else body or ""
-    asked = gate.Asked(method, address.path, raw, lambda name: lower.get(name.lower()), args, gone=None)
+    asked = Asked(method, address.path, raw, lambda name: lower.get(name.lower()), args, gone=None)
     answer = gate.answer(stand_in, route, asked)
     return (answer.text + "\n").encode(), answer.status, {"Content-Type": "application/json", **answer.headers}
 
