@@ -29,7 +29,7 @@ from billing.flows.previewing import Preview
 from billing.flows.start import start
 from billing.flows.subscribing import Subscribed, subscribe_within
 from billing.host.joining import borrowed, within
-from billing.kernel.errors import Fault, Refused
+from billing.host.owning import check_own
 from billing.queries.api.invoices import documents, the_invoice
 from billing.queries.api.subscriptions import the_subscription
 from billing.queries.operations.finding import find_seller, only_seller
@@ -61,7 +61,8 @@ class Billing:
     """One seller's billing. Safe to share between threads; made after a fork.
 
     Each method takes the host's SQLAlchemy `session`, on the same database by psycopg 3, and joins its transaction; or
-    makes a transaction of its own without one. All raise `Refused`, with every fault, and `Stale`.
+    makes a transaction of its own without one. All raise `Refused`, with every fault, and `Stale`; what is another
+    seller's is refused like what is nobody's (`subscription_not_found` and so on).
     """
 
     def __init__(self, parts: Parts, seller_id: UUID) -> None:
@@ -109,6 +110,7 @@ class Billing:
     ) -> None:
         """The new state, whole: what is left out is gone."""
         with within(self.parts, session) as tx:
+            check_own(tx, self.seller_id, "profile", profile_id)
             change_profile(
                 tx,
                 self.parts.keyring,
@@ -134,6 +136,7 @@ class Billing:
     ) -> Preview:
         """What a change would come to; its token applies it, to the cent, for 15 minutes."""
         with self.parts.begin() as tx:
+            check_own(tx, self.seller_id, "subscription", subscription_id)
             return previewing.preview_change(
                 self.parts, tx, subscription_id, items=items, when=when, proration=proration
             )
@@ -155,6 +158,7 @@ class Billing:
     ) -> None:
         """Give it `items`, the complete new list."""
         with within(self.parts, session) as tx:
+            check_own(tx, self.seller_id, "subscription", subscription_id)
             changing.change(
                 self.parts,
                 tx,
@@ -177,6 +181,7 @@ class Billing:
     ) -> None:
         """End it, now or when the running period is over."""
         with within(self.parts, session) as tx:
+            check_own(tx, self.seller_id, "subscription", subscription_id)
             changing.cancel(
                 self.parts,
                 tx,
@@ -190,21 +195,25 @@ class Billing:
     def uncancel(self, subscription_id: UUID, *, session: Session | None = None) -> None:
         """Take a scheduled cancel back."""
         with within(self.parts, session) as tx:
+            check_own(tx, self.seller_id, "subscription", subscription_id)
             changing.uncancel(self.parts, tx, subscription_id)
 
     def pause(self, subscription_id: UUID, *, session: Session | None = None) -> None:
         """Let boundaries pass unbilled."""
         with within(self.parts, session) as tx:
+            check_own(tx, self.seller_id, "subscription", subscription_id)
             changing.pause(self.parts, tx, subscription_id)
 
     def resume(self, subscription_id: UUID, *, session: Session | None = None) -> None:
         """Bill again from the next boundary."""
         with within(self.parts, session) as tx:
+            check_own(tx, self.seller_id, "subscription", subscription_id)
             changing.resume(self.parts, tx, subscription_id)
 
     def apply_coupon(self, subscription_id: UUID, code: str, *, session: Session | None = None) -> None:
         """Put a coupon in the place of any other."""
         with within(self.parts, session) as tx:
+            check_own(tx, self.seller_id, "subscription", subscription_id)
             changing.apply_coupon(self.parts, tx, subscription_id, coupon_code=code)
 
     def record_usage(self, new: Sequence[NewUsage], *, session: Session | None = None) -> Recorded:
@@ -217,6 +226,7 @@ class Billing:
     ) -> None:
         """Put credit into the balance. Not idempotent."""
         with within(self.parts, session) as tx:
+            check_own(tx, self.seller_id, "profile", profile_id)
             grant_credit(tx, profile_id=profile_id, amount_minor=amount_minor, currency=currency, now=self._now(tx))
 
     def charge(
@@ -231,6 +241,7 @@ class Billing:
     ) -> UUID:
         """Issue an invoice of one line; a worker charges it after the commit. Not idempotent."""
         with within(self.parts, session) as tx:
+            check_own(tx, self.seller_id, "profile", profile_id)
             issued = charge_once(
                 self.parts,
                 tx,
@@ -249,11 +260,14 @@ class Billing:
     ) -> payment_methods.MethodStarted:
         """Begin a method: what comes back goes to the provider's own form. Calls the provider."""
         with self.parts.begin() as tx:
+            check_own(tx, self.seller_id, "profile", profile_id)
             account_id = the_provider_account(tx, provider=provider, code=account).id
         return payment_methods.add(self.parts, profile_id=profile_id, provider_account_id=account_id, consent=consent)
 
     def void(self, invoice_id: UUID, *, order: Order) -> None:
         """Take an open invoice back. Calls the provider."""
+        with self.parts.begin() as tx:
+            check_own(tx, self.seller_id, "invoice", invoice_id)
         correcting.void(self.parts, invoice_id, order=order)
 
     def mark_paid(
@@ -266,6 +280,8 @@ class Billing:
         received_at: datetime | None = None,
     ) -> None:
         """Note money that came another way. Calls the provider."""
+        with self.parts.begin() as tx:
+            check_own(tx, self.seller_id, "invoice", invoice_id)
         correcting.mark_paid(
             self.parts,
             invoice_id,
@@ -277,24 +293,24 @@ class Billing:
 
     def refund(self, invoice_id: UUID, *, order: Order, amount_minor: int | None = None) -> refunding.Refunded:
         """Give back what was paid; a worker sends it. Not idempotent."""
+        with self.parts.begin() as tx:
+            check_own(tx, self.seller_id, "invoice", invoice_id)
         return refunding.refund(self.parts, invoice_id, amount_minor=amount_minor, order=order)
 
     def subscription(self, subscription_id: UUID, *, session: Session | None = None) -> Facts:
         """One subscription with its items and its last document. Raises `Refused` (`subscription_not_found`)."""
         with within(self.parts, session) as tx:
+            check_own(tx, self.seller_id, "subscription", subscription_id)
             found = the_subscription(tx, self.seller_id, subscription_id)
-        if found is None:
-            raise Refused(
-                Fault("subscription", "subscription_not_found", "give the id of a subscription of the seller")
-            )
+        assert found is not None
         return found
 
     def invoice(self, invoice_id: UUID, *, session: Session | None = None) -> Facts:
         """One document with its lines and attempts. Raises `Refused` (`invoice_not_found`)."""
         with within(self.parts, session) as tx:
+            check_own(tx, self.seller_id, "invoice", invoice_id)
             found = the_invoice(tx, self.seller_id, invoice_id)
-        if found is None:
-            raise Refused(Fault("invoice", "invoice_not_found", "give the id of an invoice of the seller"))
+        assert found is not None
         return found
 
     def invoices(self, profile_id: UUID, *, limit: int = 50, session: Session | None = None) -> list[Facts]:

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 import billing
 from billing import host
-from tests.flows.company import Company, company
+from billing.kernel.ids import new_id
+from tests.flows.company import START, Company, company
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "host"
 SIGN_UP = {"email": "anna@example.com", "name": "Anna Beispiel", "country": "DE", "plan": "basic"}
@@ -124,3 +125,44 @@ def test_what_hosts_may_take_is_one_list() -> None:
     assert sorted(billing._FOR_HOSTS) == sorted(host.__all__)
     with pytest.raises(AttributeError):
         _ = billing.nothing_of_this_name
+
+
+def _state(acme: Company) -> list[str]:
+    """What the verbs below would change."""
+    tables = ("subscription", "invoice", "credit_balance", "payment_method", "refund", "waiting_line")
+    with acme.parts.begin() as session:
+        return [
+            row for name in tables for row in session.scalars(text(f"SELECT t::text FROM billing.{name} t ORDER BY 1"))
+        ]
+
+
+def test_what_is_another_sellers_is_like_what_is_nobodys(acme: Company) -> None:
+    profile = acme.customer("a1")
+    subscription = acme.subscribe("a1", "s1")
+    acme.settle()
+    invoice = acme.invoices()[0].id
+    order = billing.Order(actor="ada", reason="a mistake")
+    consent = billing.Consent(text_version="1", given_at=START, channel="web")
+    stranger = billing.Billing(acme.parts, new_id())
+    before = _state(acme)
+    for noun, act in (
+        ("subscription", lambda: stranger.change(subscription, [billing.NewItem("basic")])),
+        ("subscription", lambda: stranger.preview_change(subscription, [billing.NewItem("basic")])),
+        ("subscription", lambda: stranger.cancel(subscription)),
+        ("subscription", lambda: stranger.uncancel(subscription)),
+        ("subscription", lambda: stranger.pause(subscription)),
+        ("subscription", lambda: stranger.resume(subscription)),
+        ("subscription", lambda: stranger.apply_coupon(subscription, "tenth")),
+        ("subscription", lambda: stranger.subscription(subscription)),
+        ("profile", lambda: stranger.grant_credit(profile, amount_minor=100, currency="eur")),
+        ("profile", lambda: stranger.charge(profile, amount_minor=100, currency="eur", description="A thing")),
+        ("profile", lambda: stranger.begin_payment_method(profile, consent)),
+        ("invoice", lambda: stranger.void(invoice, order=order)),
+        ("invoice", lambda: stranger.mark_paid(invoice, order=order)),
+        ("invoice", lambda: stranger.refund(invoice, order=order)),
+        ("invoice", lambda: stranger.invoice(invoice)),
+    ):
+        with pytest.raises(billing.Refused) as refused:
+            act()
+        assert refused.value.code == f"{noun}_not_found"
+    assert _state(acme) == before
