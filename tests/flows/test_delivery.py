@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
-from typing import Any
-from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from billing.commands.delivery.record import Tried, record_tries
 from billing.commands.delivery.take import take_deliveries
 from billing.commands.work_item.close import close_gone
-from billing.events.outbox import emit
-from billing.events.topics import Topic
 from billing.flows import delivery, endpoints, retention, working
-from billing.flows.order import Order
 from billing.kernel import failpoints
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
-from billing.models import Delivery, DeliveryAttempt, Endpoint
-from billing.queue.buffer import Message
-from billing.sandbox.earpiece import Earpiece, Heard, earpiece
-from billing.validators.endpoint import NewEndpoint
+from billing.sandbox.earpiece import Earpiece, earpiece
 from tests.flows.company import START, Company
+from tests.flows.listening import ORDER, due, go, listening, outcomes, rows, settle_on, signed_by, state, tell
 
-ORDER = Order(actor="mara", reason="the shop wants to know")
 DAY = timedelta(days=1)
 
 
@@ -39,62 +27,6 @@ DAY = timedelta(days=1)
 def ear() -> Iterator[Earpiece]:
     with earpiece() as made:
         yield made
-
-
-def settle_on(acme: Company, **given: Any) -> None:
-    acme.parts = replace(acme.parts, settings=acme.parts.settings.model_copy(update=given))
-
-
-def listening(acme: Company, target: str, *topics: str, code: str = "shop") -> tuple[UUID, str]:
-    """An endpoint and its secret; this machine may be reached."""
-    settle_on(acme, billing_endpoint_networks="127.0.0.0/8")
-    made = endpoints.add(acme.parts, seller_id=acme.seller_id, new=NewEndpoint(code, target, topics), order=ORDER)
-    return made.done.subject_id, made.secret
-
-
-def tell(acme: Company, object_id: UUID, topic: Topic = Topic.PROFILE_UPDATED) -> None:
-    with acme.parts.begin() as session:
-        emit(
-            session, topic=topic, object_type="profile", object_id=object_id, seller_id=acme.seller_id,
-            now=acme.parts.clock.now(session),
-        )  # fmt: skip
-
-
-def due(acme: Company, **columns: str) -> None:
-    """Whatever waits is due, and no endpoint is paused. More columns of deliveries may be set back."""
-    sets = "".join(f", {name} = {value}" for name, value in columns.items())
-    with acme.parts.begin() as session:
-        session.execute(
-            text(f"UPDATE billing.delivery SET next_try_at = clock_timestamp(){sets} WHERE status = 'waiting'")
-        )
-        session.execute(text("UPDATE billing.endpoint SET paused_until = NULL"))
-
-
-def go(acme: Company, id_: UUID) -> int:
-    delivery.sweep(acme.parts)
-    return delivery.deliver(acme.parts, id_)
-
-
-def state(acme: Company, id_: UUID) -> Endpoint:
-    with acme.begin() as session:
-        return session.get_one(Endpoint, id_)
-
-
-def rows(acme: Company) -> list[Delivery]:
-    with acme.begin() as session:
-        return list(session.scalars(select(Delivery).order_by(Delivery.outbox_id)))
-
-
-def outcomes(acme: Company) -> list[str]:
-    with acme.begin() as session:
-        return list(session.scalars(select(DeliveryAttempt.outcome).order_by(DeliveryAttempt.created_at)))
-
-
-def signed_by(heard: Heard, secret: str) -> bool:
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    content = f"{heard.headers['webhook-id']}.{heard.headers['webhook-timestamp']}.".encode() + heard.body
-    mac = "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
-    return mac in heard.headers["webhook-signature"].split(" ")
 
 
 def test_a_sale_is_told_signed_and_in_the_order_in_which_it_happened(acme: Company, ear: Earpiece) -> None:
@@ -342,65 +274,6 @@ def test_a_private_address_is_refused_until_the_setting_names_its_network(acme: 
     tell(acme, new_id())
     go(acme, id_)
     assert (ear.heard, outcomes(acme)) == ([], ["address_not_allowed"])
-
-
-HEARD: list[dict[str, Any]] = []
-
-
-def hear(event: dict[str, Any]) -> None:
-    """A subscriber in process; `now_broken` makes it fail."""
-    if event["object"]["id"] in BROKEN:
-        raise LookupError("a name that nobody may read")
-    HEARD.append(event)
-
-
-BROKEN: set[str] = set()
-
-
-def test_a_callable_of_the_setting_hears_the_same_events_in_order_and_its_failure_is_tried_again(
-    acme: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = f"python:{__name__}:hear"
-    monkeypatch.setitem(__import__("sys").modules, __name__, __import__("types").SimpleNamespace(hear=hear))
-    with pytest.raises(Refused, match="unknown_subscriber"):
-        listening(acme, target)
-    settle_on(acme, billing_subscribers=target)
-    id_, _ = listening(acme, target)
-    HEARD.clear()
-    objects = [new_id() for _ in range(3)]
-    BROKEN.add(str(objects[1]))
-    for each in objects:
-        tell(acme, each)
-    go(acme, id_)
-    assert [event["object"]["id"] for event in HEARD] == [str(objects[0]), str(objects[2])]
-    assert sorted(outcomes(acme)) == ["delivered", "delivered", "raised_LookupError"]
-    BROKEN.clear()
-    due(acme)
-    go(acme, id_)
-    assert HEARD[-1]["object"]["id"] == str(objects[1])
-
-
-class Broken:
-    def send(self, messages: list[Message]) -> None:
-        raise ConnectionError
-
-
-def test_a_task_of_the_setting_gets_the_event_as_text_and_a_broker_that_is_away_loses_none(acme: Company) -> None:
-    target = "celery:shop:shop.tasks.on_event"
-    settle_on(acme, billing_subscribers=target)
-    id_, _ = listening(acme, target)
-    tell(acme, new_id())
-    line = acme.parts.transport
-    acme.parts = replace(acme.parts, transport=Broken())
-    go(acme, id_)
-    assert set(outcomes(acme)) == {"broker_away"}
-    acme.parts = replace(acme.parts, transport=line)
-    acme.line.messages.clear()
-    due(acme)
-    assert delivery.deliver(acme.parts, id_) == 1
-    ((task, (body,)),) = acme.line.messages
-    assert (task.name, task.queue, json.loads(body)["type"]) == ("shop.tasks.on_event", "shop", "profile.updated")
-    acme.line.messages.clear()
 
 
 def test_what_was_handed_over_long_ago_is_forgotten_with_its_tries_and_the_rest_stays(

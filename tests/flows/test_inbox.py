@@ -1,25 +1,20 @@
-"""Webhooks: stored once before the 2xx, handled once, in any order, and proof against every wrong delivery."""
+"""Events from the inbox: handled once, in any order, and given up only as somebody's work."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 import requests
-from pydantic import SecretStr
 from sqlalchemy import select, text
 
 from billing.commands.key.obtain import inbox_key
 from billing.flows import collection, inbox, renewal
 from billing.flows.order import Order
-from billing.flows.receiving import Delivery
 from billing.flows.working import Action, act_on_all
 from billing.kernel import failpoints
 from billing.kernel.status import EventStatus
@@ -27,108 +22,10 @@ from billing.models import LedgerEntry, ProviderEvent, UnappliedPayment, WorkIte
 from billing.privacy.sealed import seal, unseal
 from billing.providers.port import Provider
 from billing.queries.operations.work import WorkFilter
-from billing.queue.names import INBOX_PROCESS
 from billing.sandbox.bench.counting import counting_statements
 from billing.webhooks.door import take
 from tests.flows.company import START, Company
-
-
-def _event(
-    acme: Company, *, ref: str = "evt_test1", type_: str = "payment_intent.succeeded", object_ref: str = "pi_none"
-) -> bytes:
-    return json.dumps(
-        {
-            "id": ref,
-            "object": "event",
-            "type": type_,
-            "created": int(START.timestamp()),
-            "livemode": False,
-            "data": {"object": {"id": object_ref, "object": "payment_intent"}},
-        }
-    ).encode()
-
-
-def _signed(acme: Company, raw: bytes, *, secret: str | None = None, at: float | None = None) -> dict[str, str]:
-    stamp = int(time.time() if at is None else at)
-    key = secret or acme.parts.settings.webhook_secrets("default")[0]
-    digest = hmac.new(key.encode(), b"%d.%b" % (stamp, raw), hashlib.sha256).hexdigest()
-    return {"Stripe-Signature": f"t={stamp},v1={digest}", "Content-Type": "application/json"}
-
-
-def _post(acme: Company, raw: bytes, headers: dict[str, str]) -> requests.Response:
-    return requests.post(f"{acme.receiver}/webhooks/stripe", data=raw, headers=headers, timeout=10)
-
-
-def _events(acme: Company) -> list[ProviderEvent]:
-    with acme.begin() as session:
-        return list(session.scalars(select(ProviderEvent).order_by(ProviderEvent.id)))
-
-
-def test_twenty_deliveries_at_once_are_one_row_and_one_effect(acme: Company) -> None:
-    raw = _event(acme)
-    with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda _: _post(acme, raw, _signed(acme, raw)), range(20)))
-    assert {answer.status_code for answer in answers} == {200}
-    assert sum(answer.json()["new"] for answer in answers) == 1
-    assert len(_events(acme)) == 1
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "code"),
-    [
-        ("other_secret", 400, "bad_signature"),
-        ("old_stamp", 400, "stale_signature"),
-        ("future_stamp", 400, "stale_signature"),
-        ("no_signature", 400, "bad_signature"),
-        ("live_event", 400, "wrong_mode"),
-        ("not_json_type", 415, "json_only"),
-        ("too_large", 413, "body_too_large"),
-        ("invalid_utf8", 400, "bad_event"),
-    ],
-)
-def test_a_wrong_delivery_is_refused_and_nothing_is_stored(acme: Company, change: str, status: int, code: str) -> None:
-    raw = _event(acme)
-    if change == "live_event":
-        raw = raw.replace(b'"livemode": false', b'"livemode": true')
-    if change == "too_large":
-        raw = b" " * (acme.parts.settings.billing_webhook_body_limit + 1)
-    if change == "invalid_utf8":
-        raw = b'{"id": "\xff\xfe"}'
-    secret = "whsec_" + "x" * 20 if change == "other_secret" else None
-    ages = {"old_stamp": -301.0, "future_stamp": 400.0}
-    headers = _signed(acme, raw, secret=secret, at=time.time() + ages[change] if change in ages else None)
-    if change == "no_signature":
-        del headers["Stripe-Signature"]
-    if change == "not_json_type":
-        headers["Content-Type"] = "text/plain"
-    answer = _post(acme, raw, headers)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-    assert _events(acme) == []
-
-
-def test_without_a_configured_secret_the_door_is_closed(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = _event(acme)
-    headers = _signed(acme, raw)
-    answer = requests.post(f"{acme.receiver}/webhooks/stripe/other", data=raw, headers=headers, timeout=10)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "provider_not_configured")
-    assert _events(acme) == []
-
-
-def test_a_stored_body_is_sealed(acme: Company) -> None:
-    raw = _event(acme, object_ref="pi_sealed_body")
-    assert _post(acme, raw, _signed(acme, raw)).status_code == 200
-    (event,) = _events(acme)
-    assert event.body is not None
-    assert b"pi_sealed_body" not in event.body
-    assert event.body_hash == hashlib.sha256(raw).digest()
-
-
-def test_an_unknown_type_is_kept_and_ignored(acme: Company) -> None:
-    raw = _event(acme, type_="some.new_thing")
-    assert _post(acme, raw, _signed(acme, raw)).status_code == 200
-    acme.settle()
-    (event,) = _events(acme)
-    assert (event.status, event.next_try_at) == ("ignored", None)
+from tests.flows.deliveries import deliveries, event_body, post, signed, stored
 
 
 def test_an_event_that_beats_our_own_record_settles_and_the_late_answer_is_dropped(acme: Company) -> None:
@@ -139,8 +36,8 @@ def test_an_event_that_beats_our_own_record_settles_and_the_late_answer_is_dropp
     with ThreadPoolExecutor(1) as other_worker:
         # It charges, and waits for an answer that never comes.
         charging = other_worker.submit(acme.run_messages)
-        acme.wait_for(lambda: any(event.type == "payment_intent.succeeded" for event in _events(acme)))
-        for event in _events(acme):
+        acme.wait_for(lambda: any(event.type == "payment_intent.succeeded" for event in stored(acme)))
+        for event in stored(acme):
             inbox.process(acme.parts, event.id)
         assert not charging.done()
         assert acme.invoices()[0].status == "paid"
@@ -159,8 +56,8 @@ def test_a_failed_event_after_the_money_came_changes_nothing(acme: Company) -> N
     (invoice,) = acme.invoices()
     assert invoice.status == "paid"
     (intent,) = {intent.intent_ref for intent in acme.witness.intents()}
-    raw = _event(acme, ref="evt_late_failure", type_="payment_intent.payment_failed", object_ref=intent)
-    assert _post(acme, raw, _signed(acme, raw)).status_code == 200
+    raw = event_body(acme, ref="evt_late_failure", type_="payment_intent.payment_failed", object_ref=intent)
+    assert post(acme, raw, signed(acme, raw)).status_code == 200
     acme.settle()
     assert acme.invoices()[0].status == "paid"
 
@@ -176,21 +73,21 @@ def test_replaying_every_event_in_reverse_changes_nothing(acme: Company) -> None
         session.execute(
             text("UPDATE billing.provider_event SET status = 'received', next_try_at = clock_timestamp(), tries = 0")
         )
-    for event in reversed(_events(acme)):
+    for event in reversed(stored(acme)):
         assert inbox.process(acme.parts, event.id) in (EventStatus.PROCESSED, EventStatus.IGNORED, None)
     assert [(payment.id, payment.status, payment.charge_ref, payment.version) for payment in acme.payments()] == before
 
 
 def test_a_handler_that_always_fails_ends_as_a_work_item_and_a_replay_works_once(acme: Company) -> None:
-    raw = _event(acme, object_ref="pi_notThere")
-    assert _post(acme, raw, _signed(acme, raw)).status_code == 200
-    (event,) = _events(acme)
+    raw = event_body(acme, object_ref="pi_notThere")
+    assert post(acme, raw, signed(acme, raw)).status_code == 200
+    (event,) = stored(acme)
     for _ in range(inbox.MOST_TRIES):
         assert inbox.process(acme.parts, event.id) is not None
     with acme.begin() as session:
         item = session.scalars(select(WorkItem)).one()
     assert (item.kind, item.subject_id) == ("event_not_handled", event.id)
-    assert _events(acme)[0].status == "dead"
+    assert stored(acme)[0].status == "dead"
     assert inbox.process(acme.parts, event.id) is None
 
 
@@ -221,42 +118,12 @@ def test_money_for_an_invoice_that_is_paid_already_is_kept_apart_and_shown(acme:
     assert (item.kind, item.amount_minor, item.currency) == ("payment_unapplied", 1190, "eur")
 
 
-def test_a_broker_that_is_down_changes_nothing_for_the_provider(acme: Company) -> None:
-    raw = _event(acme, type_="some.new_thing")
-
-    def down(_messages: object) -> None:
-        raise ConnectionError("broker is down")
-
-    acme.line.send = down  # type: ignore[method-assign]
-    assert _post(acme, raw, _signed(acme, raw)).status_code == 200
-    (event,) = _events(acme)
-    assert event.status == "received"
-    assert INBOX_PROCESS.queue == "webhooks"
-    assert isinstance(event.id, UUID)
-    assert collection.plan(acme.parts) == 0
-
-
-def _deliveries(acme: Company, *bodies: bytes) -> list[Delivery]:
-    return [Delivery(raw, _signed(acme, raw)["Stripe-Signature"]) for raw in bodies]
-
-
-def test_deliveries_that_come_together_are_stored_or_refused_each_by_itself(acme: Company) -> None:
-    good, other = _event(acme), _event(acme, ref="evt_test2")
-    live = _event(acme, ref="evt_live").replace(b'"livemode": false', b'"livemode": true')
-    forged = Delivery(_event(acme, ref="evt_forged"), _signed(acme, good)["Stripe-Signature"])
-    together = [*_deliveries(acme, good, live, good), forged, *_deliveries(acme, other)]
-    answers = take(acme.parts, "stripe", "default", together)
-    assert [status for _, status in answers] == [200, 400, 200, 400, 200]
-    assert [body["new"] for body, status in answers if status == 200] == [True, False, True]
-    assert [event.event_ref for event in _events(acme)] == ["evt_test1", "evt_test2"]
-
-
 def test_events_of_money_that_our_rows_show_are_closed_together_and_nothing_is_read(acme: Company) -> None:
     for number in range(4):
         acme.customer(f"a{number}")
         acme.subscribe(f"a{number}", f"s{number}")
     acme.settle()
-    paid = [event.id for event in _events(acme) if event.type == "payment_intent.succeeded"]
+    paid = [event.id for event in stored(acme) if event.type == "payment_intent.succeeded"]
     assert len(paid) == 4
     asked = len(list(acme.witness.requests()))
     counts = []
@@ -279,9 +146,9 @@ def _declined(acme: Company) -> ProviderEvent:
     acme.run_messages()
     collection.plan(acme.parts)
     acme.run_messages()
-    acme.wait_for(lambda: any(event.type == "payment_intent.payment_failed" for event in _events(acme)))
+    acme.wait_for(lambda: any(event.type == "payment_intent.payment_failed" for event in stored(acme)))
     acme.settle()
-    (event,) = [event for event in _events(acme) if event.type == "payment_intent.payment_failed"]
+    (event,) = [event for event in stored(acme) if event.type == "payment_intent.payment_failed"]
     return event
 
 
@@ -321,7 +188,7 @@ def test_an_event_that_kills_its_worker_uses_up_no_other_events_try(
         acme.customer(f"a{number}", method="pm_card_visa_chargeDeclinedInsufficientFunds")
         acme.subscribe(f"a{number}", f"s{number}")
     acme.settle()
-    failed = [event.id for event in _events(acme) if event.type == "payment_intent.payment_failed"]
+    failed = [event.id for event in stored(acme) if event.type == "payment_intent.payment_failed"]
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.provider_event SET status = 'received', tries = 0, next_try_at = now()"))
     monkeypatch.setenv("BILLING_FAILPOINTS", "event.claimed=raise")
@@ -330,7 +197,7 @@ def test_an_event_that_kills_its_worker_uses_up_no_other_events_try(
         inbox.process_all(acme.parts, *failed)
     monkeypatch.delenv("BILLING_FAILPOINTS")
     failpoints.read_environment()
-    tries = {event.id: event.tries for event in _events(acme) if event.id in failed}
+    tries = {event.id: event.tries for event in stored(acme) if event.id in failed}
     assert [tries[event] for event in failed] == [1, 0, 0]
 
 
@@ -354,30 +221,10 @@ def test_an_intent_that_another_made_for_the_invoice_is_no_answer_to_our_attempt
     }
     key = {"Authorization": "Bearer sk_test_company"}
     requests.post(f"{acme.witness_url}/v1/payment_intents", data=copied, headers=key, timeout=5).raise_for_status()
-    acme.wait_for(lambda: any(event.type == "payment_intent.succeeded" for event in _events(acme)))
-    for event in _events(acme):
+    acme.wait_for(lambda: any(event.type == "payment_intent.succeeded" for event in stored(acme)))
+    for event in stored(acme):
         inbox.process(acme.parts, event.id)
     assert [(each.status, each.charge_ref) for each in acme.payments()] == [("unknown", None)]
-
-
-def test_while_a_secret_is_rotated_no_delivery_is_refused(acme: Company) -> None:
-    (old,), new = acme.parts.settings.webhook_secrets("default"), "whsec_the_new_one"
-    steps = [(old, [old]), (f"{new},{old}", [old, new]), (new, [new])]
-    answers = []
-    for step, (known, signing) in enumerate(steps):
-        settings = acme.parts.settings.model_copy(update={"stripe_webhook_secret": SecretStr(known)})
-        parts = replace(acme.parts, settings=settings)
-        for place, secret in enumerate(signing):
-            raw = _event(acme, ref=f"evt_{step}_{place}", type_="some.new_thing")
-            delivery = Delivery(raw, _signed(acme, raw, secret=secret)["Stripe-Signature"])
-            answers += [status for _, status in take(parts, "stripe", "default", [delivery])]
-    # While both live, the provider signs with each of them.
-    raw = _event(acme, ref="evt_both", type_="some.new_thing")
-    first, second = (_signed(acme, raw, secret=each, at=time.time())["Stripe-Signature"] for each in (old, new))
-    both = Delivery(raw, f"{first},{second.partition(',')[2]}")
-    answers += [status for _, status in take(acme.parts, "stripe", "default", [both])]
-    assert answers == [200] * 5
-    assert [event.secret_index for event in _events(acme)] == [0, 1, 0, 0, 0]
 
 
 def test_twin_events_of_one_object_have_one_effect(acme: Company) -> None:
@@ -387,33 +234,11 @@ def test_twin_events_of_one_object_have_one_effect(acme: Company) -> None:
     acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
     acme.pay_behind_our_back(profile)
     (intent,) = {each.intent_ref for each in acme.witness.intents()}
-    twins = [_event(acme, ref=f"evt_twin{number}", object_ref=intent) for number in range(2)]
-    assert [status for _, status in take(acme.parts, "stripe", "default", _deliveries(acme, *twins))] == [200, 200]
+    twins = [event_body(acme, ref=f"evt_twin{number}", object_ref=intent) for number in range(2)]
+    assert [status for _, status in take(acme.parts, "stripe", "default", deliveries(acme, *twins))] == [200, 200]
     acme.settle()
     assert acme.invoices()[0].status == "paid"
-    assert [event.status for event in _events(acme) if event.event_ref.startswith("evt_twin")] == ["processed"] * 2
-    with acme.begin() as session:
-        assert len(session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "payment")).all()) == 1
-
-
-def test_a_thousand_deliveries_over_time_are_one_row_and_one_effect(acme: Company) -> None:
-    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
-    acme.subscribe("a1", "s1")
-    acme.settle()
-    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
-    acme.pay_behind_our_back(profile)
-    (intent,) = {each.intent_ref for each in acme.witness.intents()}
-    (delivery,) = _deliveries(acme, _event(acme, ref="evt_often", object_ref=intent))
-    new = 0
-    for place in range(20):
-        answers = take(acme.parts, "stripe", "default", [delivery] * 50)
-        new += sum(body["new"] for body, status in answers if status == 200)
-        if place in (4, 12):
-            acme.settle()
-    acme.settle()
-    assert new == 1
-    (event,) = [event for event in _events(acme) if event.event_ref == "evt_often"]
-    assert (event.status, event.tries) == ("processed", 1)
+    assert [event.status for event in stored(acme) if event.event_ref.startswith("evt_twin")] == ["processed"] * 2
     with acme.begin() as session:
         assert len(session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "payment")).all()) == 1
 
@@ -427,8 +252,8 @@ def test_an_event_that_was_given_up_is_handled_once_when_it_is_replayed_after_th
     acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
     acme.pay_behind_our_back(profile)
     (intent,) = {each.intent_ref for each in acme.witness.intents()}
-    take(acme.parts, "stripe", "default", _deliveries(acme, _event(acme, ref="evt_dead", object_ref=intent)))
-    (event,) = [event for event in _events(acme) if event.event_ref == "evt_dead"]
+    take(acme.parts, "stripe", "default", deliveries(acme, event_body(acme, ref="evt_dead", object_ref=intent)))
+    (event,) = [event for event in stored(acme) if event.event_ref == "evt_dead"]
     provider_for = acme.parts.provider_for
 
     def broken(_provider: str, _code: str) -> Provider:

@@ -16,7 +16,7 @@ from billing.queries.endpoint import lock_endpoint
 from billing.sandbox.postbox import Postbox, postbox
 from billing.validators.endpoint import NewEndpoint
 from tests.flows.company import START, Company
-from tests.flows.test_delivery import settle_on
+from tests.flows.listening import settle_on
 
 ORDER = Order(actor="mara", reason="the shop wants to know")
 OWNER = "ops@shop.example.com"

@@ -15,7 +15,7 @@ from billing.kernel.status import EventStatus
 from billing.models import ProviderEvent, WorkItem
 from billing.webhooks.door import take
 from tests.flows.company import START, Company
-from tests.flows.test_inbox import _deliveries, _event
+from tests.flows.deliveries import deliveries, event_body
 
 
 def _bodies(acme: Company) -> dict[str, bool]:
@@ -31,8 +31,8 @@ def _facts(acme: Company) -> dict[str, tuple[object, ...]]:
 
 
 def _stored(acme: Company, *refs: str) -> None:
-    told = [_event(acme, ref=ref, type_="some.new_thing") for ref in refs]
-    assert {status for _, status in take(acme.parts, "stripe", "default", _deliveries(acme, *told))} == {200}
+    told = [event_body(acme, ref=ref, type_="some.new_thing") for ref in refs]
+    assert {status for _, status in take(acme.parts, "stripe", "default", deliveries(acme, *told))} == {200}
     acme.settle()
 
 
@@ -55,7 +55,7 @@ def test_bodies_of_handled_events_are_blanked_after_ninety_days_and_the_rest_of_
     assert retention.forget(acme.parts)["event_bodies"] == 1
     assert _bodies(acme) == {"evt_old": False, "evt_dead": True, "evt_young": True}
     assert _facts(acme).items() >= before.items()
-    again = _deliveries(acme, _event(acme, ref="evt_old", type_="some.new_thing"))
+    again = deliveries(acme, event_body(acme, ref="evt_old", type_="some.new_thing"))
     assert [body["new"] for body, _ in take(acme.parts, "stripe", "default", again)] == [False]
 
 

@@ -13,7 +13,7 @@ from kombu.entity import Queue
 from billing.kernel.ids import new_id
 from billing.queue.celery import CeleryTransport, make_app
 from tests.flows.company import Company
-from tests.flows.test_delivery import go, listening, outcomes, settle_on, tell
+from tests.flows.listening import go, listening, outcomes, settle_on, tell
 
 
 def test_the_host_applications_task_gets_the_event(acme: Company, broker_url: str) -> None:

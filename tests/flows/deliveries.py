@@ -1,0 +1,50 @@
+"""Deliveries as the provider makes them: bodies, signatures, and what became of them in the inbox."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+
+import requests
+from sqlalchemy import select
+
+from billing.flows.receiving import Delivery
+from billing.models import ProviderEvent
+from tests.flows.company import START, Company
+
+
+def event_body(
+    acme: Company, *, ref: str = "evt_test1", type_: str = "payment_intent.succeeded", object_ref: str = "pi_none"
+) -> bytes:
+    return json.dumps(
+        {
+            "id": ref,
+            "object": "event",
+            "type": type_,
+            "created": int(START.timestamp()),
+            "livemode": False,
+            "data": {"object": {"id": object_ref, "object": "payment_intent"}},
+        }
+    ).encode()
+
+
+def signed(acme: Company, raw: bytes, *, secret: str | None = None, at: float | None = None) -> dict[str, str]:
+    stamp = int(time.time() if at is None else at)
+    key = secret or acme.parts.settings.webhook_secrets("default")[0]
+    digest = hmac.new(key.encode(), b"%d.%b" % (stamp, raw), hashlib.sha256).hexdigest()
+    return {"Stripe-Signature": f"t={stamp},v1={digest}", "Content-Type": "application/json"}
+
+
+def post(acme: Company, raw: bytes, headers: dict[str, str]) -> requests.Response:
+    return requests.post(f"{acme.receiver}/webhooks/stripe", data=raw, headers=headers, timeout=10)
+
+
+def stored(acme: Company) -> list[ProviderEvent]:
+    with acme.begin() as session:
+        return list(session.scalars(select(ProviderEvent).order_by(ProviderEvent.id)))
+
+
+def deliveries(acme: Company, *bodies: bytes) -> list[Delivery]:
+    return [Delivery(raw, signed(acme, raw)["Stripe-Signature"]) for raw in bodies]

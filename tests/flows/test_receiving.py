@@ -1,0 +1,157 @@
+"""The door for webhooks: stored once before the 2xx, sealed, and proof against every wrong delivery."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+import requests
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from billing.flows import collection
+from billing.flows.receiving import Delivery
+from billing.models import LedgerEntry
+from billing.queue.names import INBOX_PROCESS
+from billing.webhooks.door import take
+from tests.flows.company import Company
+from tests.flows.deliveries import deliveries, event_body, post, signed, stored
+
+
+def test_twenty_deliveries_at_once_are_one_row_and_one_effect(acme: Company) -> None:
+    raw = event_body(acme)
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: post(acme, raw, signed(acme, raw)), range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert sum(answer.json()["new"] for answer in answers) == 1
+    assert len(stored(acme)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ("other_secret", 400, "bad_signature"),
+        ("old_stamp", 400, "stale_signature"),
+        ("future_stamp", 400, "stale_signature"),
+        ("no_signature", 400, "bad_signature"),
+        ("live_event", 400, "wrong_mode"),
+        ("not_json_type", 415, "json_only"),
+        ("too_large", 413, "body_too_large"),
+        ("invalid_utf8", 400, "bad_event"),
+    ],
+)
+def test_a_wrong_delivery_is_refused_and_nothing_is_stored(acme: Company, change: str, status: int, code: str) -> None:
+    raw = event_body(acme)
+    if change == "live_event":
+        raw = raw.replace(b'"livemode": false', b'"livemode": true')
+    if change == "too_large":
+        raw = b" " * (acme.parts.settings.billing_webhook_body_limit + 1)
+    if change == "invalid_utf8":
+        raw = b'{"id": "\xff\xfe"}'
+    secret = "whsec_" + "x" * 20 if change == "other_secret" else None
+    ages = {"old_stamp": -301.0, "future_stamp": 400.0}
+    headers = signed(acme, raw, secret=secret, at=time.time() + ages[change] if change in ages else None)
+    if change == "no_signature":
+        del headers["Stripe-Signature"]
+    if change == "not_json_type":
+        headers["Content-Type"] = "text/plain"
+    answer = post(acme, raw, headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert stored(acme) == []
+
+
+def test_without_a_configured_secret_the_door_is_closed(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = event_body(acme)
+    headers = signed(acme, raw)
+    answer = requests.post(f"{acme.receiver}/webhooks/stripe/other", data=raw, headers=headers, timeout=10)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "provider_not_configured")
+    assert stored(acme) == []
+
+
+def test_a_stored_body_is_sealed(acme: Company) -> None:
+    raw = event_body(acme, object_ref="pi_sealed_body")
+    assert post(acme, raw, signed(acme, raw)).status_code == 200
+    (event,) = stored(acme)
+    assert event.body is not None
+    assert b"pi_sealed_body" not in event.body
+    assert event.body_hash == hashlib.sha256(raw).digest()
+
+
+def test_an_unknown_type_is_kept_and_ignored(acme: Company) -> None:
+    raw = event_body(acme, type_="some.new_thing")
+    assert post(acme, raw, signed(acme, raw)).status_code == 200
+    acme.settle()
+    (event,) = stored(acme)
+    assert (event.status, event.next_try_at) == ("ignored", None)
+
+
+def test_a_broker_that_is_down_changes_nothing_for_the_provider(acme: Company) -> None:
+    raw = event_body(acme, type_="some.new_thing")
+
+    def down(_messages: object) -> None:
+        raise ConnectionError("broker is down")
+
+    acme.line.send = down  # type: ignore[method-assign]
+    assert post(acme, raw, signed(acme, raw)).status_code == 200
+    (event,) = stored(acme)
+    assert event.status == "received"
+    assert INBOX_PROCESS.queue == "webhooks"
+    assert isinstance(event.id, UUID)
+    assert collection.plan(acme.parts) == 0
+
+
+def test_deliveries_that_come_together_are_stored_or_refused_each_by_itself(acme: Company) -> None:
+    good, other = event_body(acme), event_body(acme, ref="evt_test2")
+    live = event_body(acme, ref="evt_live").replace(b'"livemode": false', b'"livemode": true')
+    forged = Delivery(event_body(acme, ref="evt_forged"), signed(acme, good)["Stripe-Signature"])
+    together = [*deliveries(acme, good, live, good), forged, *deliveries(acme, other)]
+    answers = take(acme.parts, "stripe", "default", together)
+    assert [status for _, status in answers] == [200, 400, 200, 400, 200]
+    assert [body["new"] for body, status in answers if status == 200] == [True, False, True]
+    assert [event.event_ref for event in stored(acme)] == ["evt_test1", "evt_test2"]
+
+
+def test_while_a_secret_is_rotated_no_delivery_is_refused(acme: Company) -> None:
+    (old,), new = acme.parts.settings.webhook_secrets("default"), "whsec_the_new_one"
+    steps = [(old, [old]), (f"{new},{old}", [old, new]), (new, [new])]
+    answers = []
+    for step, (known, signing) in enumerate(steps):
+        settings = acme.parts.settings.model_copy(update={"stripe_webhook_secret": SecretStr(known)})
+        parts = replace(acme.parts, settings=settings)
+        for place, secret in enumerate(signing):
+            raw = event_body(acme, ref=f"evt_{step}_{place}", type_="some.new_thing")
+            delivery = Delivery(raw, signed(acme, raw, secret=secret)["Stripe-Signature"])
+            answers += [status for _, status in take(parts, "stripe", "default", [delivery])]
+    # While both live, the provider signs with each of them.
+    raw = event_body(acme, ref="evt_both", type_="some.new_thing")
+    first, second = (signed(acme, raw, secret=each, at=time.time())["Stripe-Signature"] for each in (old, new))
+    both = Delivery(raw, f"{first},{second.partition(',')[2]}")
+    answers += [status for _, status in take(acme.parts, "stripe", "default", [both])]
+    assert answers == [200] * 5
+    assert [event.secret_index for event in stored(acme)] == [0, 1, 0, 0, 0]
+
+
+def test_a_thousand_deliveries_over_time_are_one_row_and_one_effect(acme: Company) -> None:
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.pay_behind_our_back(profile)
+    (intent,) = {each.intent_ref for each in acme.witness.intents()}
+    (delivery,) = deliveries(acme, event_body(acme, ref="evt_often", object_ref=intent))
+    new = 0
+    for place in range(20):
+        answers = take(acme.parts, "stripe", "default", [delivery] * 50)
+        new += sum(body["new"] for body, status in answers if status == 200)
+        if place in (4, 12):
+            acme.settle()
+    acme.settle()
+    assert new == 1
+    (event,) = [event for event in stored(acme) if event.event_ref == "evt_often"]
+    assert (event.status, event.tries) == ("processed", 1)
+    with acme.begin() as session:
+        assert len(session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "payment")).all()) == 1
