@@ -18,11 +18,15 @@ from billing.sandbox.stripe.store import MEMORY, Store
 
 ORIGIN = "http://127.0.0.1:12112"
 URL = ORIGIN + CERT_PATH
-NOW = datetime.now(UTC)
 BODY = (
     b'{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","create_time":"2026-01-15T00:00:00Z",'
     b'"resource_type":"capture","resource":{"id":"C1","supplementary_data":{"related_ids":{"order_id":"O1"}}}}'
 )
+
+
+def right_now() -> datetime:
+    """Read when a delivery is judged: the tests were collected minutes before, and a signature is good for five."""
+    return datetime.now(UTC)
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +58,12 @@ def packed(signed: Signed) -> str:
     return f"{signed.transmission_id}\n{signed.time}\n{signed.cert_url}\n{signed.algorithm}\n{signed.signature}"
 
 
-def verified(raw: bytes, signed: Signed, known: Certificates, *, now: datetime = NOW, ids: tuple[str, ...]) -> str:
+def verified(
+    raw: bytes, signed: Signed, known: Certificates, *, now: datetime | None = None, ids: tuple[str, ...]
+) -> str:
     signature = packed(signed)
     return verify_event(
-        raw=raw, signature=signature, webhook_ids=ids, certificates=known, wall_now=now, livemode=False
+        raw=raw, signature=signature, webhook_ids=ids, certificates=known, wall_now=now or right_now(), livemode=False
     ).object_ref
 
 
@@ -69,20 +75,22 @@ def refusal(act: object, *args: object, **kwargs: object) -> str:
 
 def test_a_good_delivery_names_the_order_to_read_again(stand_in: StandIn) -> None:
     known = certificates(stand_in)
-    known.get_ready(URL, wall_now=NOW)
+    known.get_ready(URL, wall_now=right_now())
     raw, signed = delivered(stand_in)
     assert verified(raw, signed, known, ids=("NEWER", "HOOK1")) == "O1"
 
 
 def test_what_was_changed_on_its_way_is_refused(stand_in: StandIn) -> None:
     known = certificates(stand_in)
-    known.get_ready(URL, wall_now=NOW)
+    known.get_ready(URL, wall_now=right_now())
     raw, signed = delivered(stand_in)
     assert refusal(verified, raw + b" ", signed, known, ids=("HOOK1",)) == "bad_signature"
     assert refusal(verified, raw, signed, known, ids=("ANOTHER",)) == "bad_signature"
     assert refusal(verified, raw, replace(signed, transmission_id="x"), known, ids=("HOOK1",)) == "bad_signature"
     assert refusal(verified, raw, replace(signed, algorithm="none"), known, ids=("HOOK1",)) == "bad_signature"
-    assert refusal(verified, raw, signed, known, now=NOW + timedelta(days=5), ids=("HOOK1",)) == "stale_signature"
+    assert (
+        refusal(verified, raw, signed, known, now=right_now() + timedelta(days=5), ids=("HOOK1",)) == "stale_signature"
+    )
     assert refusal(verified, raw, signed, known, ids=()) == "no_secret"
 
 
@@ -105,19 +113,22 @@ def test_what_was_changed_on_its_way_is_refused(stand_in: StandIn) -> None:
 def test_only_paypals_own_hosts_are_asked_for_a_certificate(stand_in: StandIn, url: str) -> None:
     asked: list[str] = []
     known = certificates(stand_in, fetch=lambda each: asked.append(each) or b"")
-    assert refusal(known.get_ready, url, wall_now=NOW) == "bad_signature"
+    assert refusal(known.get_ready, url, wall_now=right_now()) == "bad_signature"
     assert asked == []
     assert known.is_allowed("https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1")
 
 
 def test_a_certificate_under_another_root_or_past_its_time_is_refused(stand_in: StandIn) -> None:
     stranger = stand_in_of(create_app(Store(MEMORY)))
-    assert refusal(certificates(stand_in, roots=root(stranger).encode()).get_ready, URL, wall_now=NOW) == (
+    assert refusal(certificates(stand_in, roots=root(stranger).encode()).get_ready, URL, wall_now=right_now()) == (
         "bad_signature"
     )
-    late = NOW + timedelta(days=4000)
+    late = right_now() + timedelta(days=4000)
     assert refusal(certificates(stand_in).get_ready, URL, wall_now=late) == "bad_signature"
-    assert refusal(certificates(stand_in, fetch=lambda _: b"no pem").get_ready, URL, wall_now=NOW) == "bad_signature"
+    assert (
+        refusal(certificates(stand_in, fetch=lambda _: b"no pem").get_ready, URL, wall_now=right_now())
+        == "bad_signature"
+    )
 
 
 def test_a_certificate_that_cannot_be_fetched_is_ours_to_mend_later(stand_in: StandIn) -> None:
@@ -125,6 +136,6 @@ def test_a_certificate_that_cannot_be_fetched_is_ours_to_mend_later(stand_in: St
         raise ConnectionError
 
     known = certificates(stand_in, fetch=away)
-    assert refusal(known.get_ready, URL, wall_now=NOW) == "certificate_unavailable"
+    assert refusal(known.get_ready, URL, wall_now=right_now()) == "certificate_unavailable"
     raw, signed = delivered(stand_in)
     assert refusal(verified, raw, signed, known, ids=("HOOK1",)) == "certificate_unavailable"
