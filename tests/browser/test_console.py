@@ -42,6 +42,8 @@ def come_in(page: Any, house: House, address: str, name: str) -> None:
     made = house.admit(name, Role.ADMIN).credentials
     assert made is not None
     page.goto(address)
+    # The form takes the focus when it is first painted, which may be after the page has loaded.
+    page.locator("[name=name]:focus").wait_for()
     code = code_at(made.second_factor, time.time())
     for word in (name, made.password, code):
         page.keyboard.type(word)
