@@ -1,4 +1,4 @@
-"""`gunicorn wsgi:app`, or any other WSGI server: webhooks, health, the customer's page, console, HTTP API."""
+"""The WSGI application: webhooks, health, the customer's page, console, HTTP API. docs/run.md says how it is served."""
 
 from __future__ import annotations
 

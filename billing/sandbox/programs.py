@@ -14,6 +14,17 @@ from billing.sandbox.probes import HOST
 
 WEB, STRIPE, BEAT, WORKER = "web", "stripe", "beat", "worker"
 
+SERVING = (
+    "--threads=8",
+    "--max-request-body-size=5242880",
+    "--channel-timeout=20",
+    "--connection-limit=500",
+    "--asyncore-use-poll",
+)
+"""Options of the WSGI server, everywhere the same. A body that announces more than 5 MiB (usage comes in 4) is refused
+by its header, unread, and one that announces nothing ends there. Whoever sends nothing for 20 s loses the connection;
+there are so few that memory is bounded: each holds half a MiB, what is more of its body lies in a file."""
+
 _OURS = ("DATABASE_URL", "BROKER_URL", "STRIPE_", "PAYPAL_", "BILLING_")
 """Names that a stack's process has from its stack alone."""
 
@@ -25,7 +36,7 @@ def command(name: str, place: Place, plan: Plan, *, seed: int | None = None) -> 
         chance = [] if seed is None else ["--seed", str(seed)]
         return _python("billing.sandbox.stripe", "--port", str(plan.stripe_port), "--store", store, *chance)
     if name == WEB:
-        return _python("waitress", f"--listen={HOST}:{plan.web_port}", "--threads=8", "wsgi:app")
+        return _python("waitress", f"--listen={HOST}:{plan.web_port}", *SERVING, "wsgi:app")
     if name == BEAT:
         return _python("celery", "-A", "worker", "beat")
     return _python(

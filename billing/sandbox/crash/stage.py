@@ -36,6 +36,7 @@ from billing.sandbox.crash.world import World, give_card, set_clock
 from billing.sandbox.embedded import Embedded
 from billing.sandbox.embedded.processes import wait_until
 from billing.sandbox.probes import HOST, answers
+from billing.sandbox.programs import SERVING
 from billing.sandbox.stripe.server import Server
 
 DEADLINE_S = 120.0
@@ -112,7 +113,7 @@ class Stage:
 
     def receiver(self, *, faults: str = "", env: dict[str, str] | None = None) -> Living:
         """The web application behind waitress; returns once it answers."""
-        argv = ["waitress-serve", f"--listen={HOST}:{self.receiver_port}", "--threads=8", "wsgi:app"]
+        argv = ["waitress-serve", f"--listen={HOST}:{self.receiver_port}", *SERVING, "wsgi:app"]
         started = self._start("receiver", argv, faults=faults, env=env, again=self.receiver)
         self.wait(lambda: answers(f"{self.receiver_url}/healthz"), "the receiver's first answer", ticking=False)
         return started
