@@ -25,6 +25,7 @@ from billing.db.session import SELLERS_ROLE, is_walled
 from billing.flows.once import AlreadyAnswered, Answer
 from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError, Fault
+from billing.kernel.failpoints import failpoint
 
 PREFIX = "/api/v1"
 _log = structlog.get_logger(__name__)
@@ -109,6 +110,7 @@ def _answer(call: Call) -> Answer:
         if before is not None:
             return before
         operation.act(call)
+        failpoint("api.answer")
     except AlreadyAnswered as done:
         return done.answer
     assert call.answer is not None

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.api.shapes import Paging, Shape
-from billing.flows.once import Answer, Once, do_once
+from billing.flows.once import Answer, Once, answered
 from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
@@ -100,7 +100,8 @@ class Call:
     def do(self, act: Callable[[Session], Shape]) -> None:
         """One transaction: what `act` does, and the answer that it returns."""
         made: list[Shape] = []
-        do_once(self.parts, self.once(lambda _: made[0]), lambda session: made.append(act(session)))
+        with answered(self.parts, self.once(lambda _: made[0])) as session:
+            made.append(act(session))
 
 
 def missing(noun: str) -> Refused:

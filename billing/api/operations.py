@@ -133,7 +133,7 @@ def _act(call: Call) -> None:
     order = call.order(lambda session: _item(session, call), reason=given.reason)
     working.act(call.parts, call.id, action=given.action, order=order)
     if call.answer is None:
-        # What asks the provider has no one transaction; it may be repeated, and a repeat changes nothing.
+        # It was closed already: nothing was asked of the provider, and nothing done.
         call.do(lambda session: _item(session, call))
 
 
@@ -222,7 +222,7 @@ OPERATIONS = (
               Listed[WorkItem], query=WorkQuery),
     Operation("GET", "/work-items/{id}", "show_work_item", "One work item.", Scope.READ, _show_item, WorkItem),
     Operation("POST", "/work-items/{id}/act", "act_on_work_item", "Do one of its safe actions.", Scope.OPERATE, _act,
-              WorkItem, body=ActionGiven),
+              WorkItem, body=ActionGiven, versioned=True),
     Operation("GET", "/events", "list_events", "What happened, newest first.", Scope.READ, _events, Listed[Event],
               query=EventQuery),
     Operation("GET", "/events/{id}", "show_event", "One event.", Scope.READ, _show_event, Event),
@@ -232,11 +232,11 @@ OPERATIONS = (
               EndpointSecret, body=EndpointCreate, status=201),
     Operation("GET", "/endpoints/{id}", "show_endpoint", "One endpoint.", Scope.READ, _show_endpoint, Endpoint),
     Operation("POST", "/endpoints/{id}/rotate", "rotate_endpoint", "A new signing secret.", Scope.OPERATE, _rotate,
-              EndpointSecret, body=RotateGiven),
+              EndpointSecret, body=RotateGiven, versioned=True),
     Operation("POST", "/endpoints/{id}/on", "turn_on_endpoint", "It hears what it missed, and goes on.", Scope.OPERATE,
-              _on, Endpoint, body=Why),
+              _on, Endpoint, body=Why, versioned=True),
     Operation("POST", "/endpoints/{id}/off", "turn_off_endpoint", "It hears nothing more.", Scope.OPERATE, _off,
-              Endpoint, body=Why),
+              Endpoint, body=Why, versioned=True),
     Operation("POST", "/endpoints/{id}/replay", "replay_events", "Deliver a range of events again.",
-              Scope.OPERATE, _replay, Endpoint, body=ReplayGiven),
+              Scope.OPERATE, _replay, Endpoint, body=ReplayGiven, versioned=True),
 )  # fmt: skip

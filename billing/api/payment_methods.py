@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from billing.api.operation import Call, Operation, missing
 from billing.api.shapes import Id, Instant, Listed, Paging, Shape, Version, facts
 from billing.flows import payment_methods as flow
+from billing.flows.once import Once
 from billing.kernel.errors import Fault, Refused
 from billing.queries.api.payment_methods import payment_methods, the_method
 from billing.queries.api.profiles import the_profile
@@ -26,17 +27,32 @@ class MethodBegin(Shape):
     consent_text_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$")
     consent_at: Instant
     consent_channel: Literal["web", "app", "phone", "paper", "import"] = "web"
-    provider: Literal["stripe"] = "stripe"
+    provider: Literal["stripe", "paypal"] = "stripe"
     provider_account: str = Field(default="default", pattern="^[a-z0-9_]{1,50}$")
 
 
 class MethodBegun(Shape):
-    """What your page hands to the provider's own form. The secret belongs to this one set-up."""
+    """What your page hands to the provider's own form, by its secret, which belongs to this one set-up; or, of PayPal,
+    the page at PayPal (`approve_url`) where you send the customer to agree: then complete it."""
 
     id: Id
     provider: str
     setup_ref: str
     client_secret: str
+    approve_url: str | None
+
+
+class MethodAdopt(Shape):
+    """A method that the provider keeps already, by its id there, and when the customer agreed to later charges."""
+
+    profile_id: Id
+    method_ref: str = Field(min_length=1, max_length=255)
+    consent_text_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$")
+    consent_at: Instant
+    consent_channel: Literal["web", "app", "phone", "paper", "import"] = "import"
+    provider: Literal["stripe", "paypal"] = "stripe"
+    provider_account: str = Field(default="default", pattern="^[a-z0-9_]{1,50}$")
+    make_default: bool = False
 
 
 class PaymentMethod(Shape):
@@ -70,39 +86,60 @@ def _shown(session: Session, seller_id: UUID, id_: UUID) -> PaymentMethod:
     return facts(PaymentMethod, row)
 
 
-def _begin(call: Call) -> None:
-    given: MethodBegin = call.body
+def _account(call: Call, given: MethodBegin | MethodAdopt) -> UUID:
+    """The provider account, once the customer is known to be this seller's."""
     with call.parts.begin() as session:
         if the_profile(session, call.seller_id, given.profile_id) is None:
             raise Refused(Fault("profile_id", "profile_not_found", "give the id of a profile of yours"))
-        account = the_provider_account(session, provider=given.provider, code=given.provider_account).id
-    started = flow.add(
+        return the_provider_account(session, provider=given.provider, code=given.provider_account).id
+
+
+def _begin(call: Call) -> None:
+    given: MethodBegin = call.body
+    account = _account(call, given)
+
+    def told(started: flow.MethodStarted) -> Once:
+        said = MethodBegun(
+            id=started.method_id,
+            provider=started.provider,
+            setup_ref=started.setup_ref,
+            client_secret=started.client_secret,
+            approve_url=started.approve_url,
+        )
+        return call.once(lambda _: said)
+
+    flow.add(
         call.parts,
         profile_id=given.profile_id,
         provider_account_id=account,
         consent=Consent(given.consent_text_version, given.consent_at, given.consent_channel),
         # A repeat after a crash goes on with the set-up that it began.
         method_id=uuid5(NAMESPACE_URL, f"billing/{call.seller_id}/setup/{call.key}"),
+        once=told,
     )
-    said = MethodBegun(
-        id=started.method_id,
-        provider=started.provider,
-        setup_ref=started.setup_ref,
-        client_secret=started.client_secret,
+
+
+def _adopt(call: Call) -> None:
+    given: MethodAdopt = call.body
+    flow.adopt(
+        call.parts,
+        profile_id=given.profile_id,
+        provider_account_id=_account(call, given),
+        method_ref=given.method_ref,
+        consent=Consent(given.consent_text_version, given.consent_at, given.consent_channel),
+        as_default=given.make_default,
+        once=lambda id_: call.once(lambda session: _shown(session, call.seller_id, id_)),
     )
-    call.do(lambda _: said)
 
 
 def _complete(call: Call) -> None:
     _mine(call)
-    flow.complete(call.parts, method_id=call.id)
-    call.do(lambda session: _shown(session, call.seller_id, call.id))
+    flow.complete(call.parts, method_id=call.id, once=_told(call))
 
 
 def _make_default(call: Call) -> None:
     _mine(call)
-    flow.make_default(call.parts, method_id=call.id, expected_version=call.version)
-    call.do(lambda session: _shown(session, call.seller_id, call.id))
+    flow.make_default(call.parts, method_id=call.id, expected_version=call.version, once=_told(call))
 
 
 def _remove(call: Call) -> PaymentMethod:
@@ -125,6 +162,10 @@ def _list(call: Call) -> Listed[PaymentMethod]:
     return Listed[PaymentMethod](data=[facts(PaymentMethod, row) for row in page.rows], next=page.next)
 
 
+def _told(call: Call) -> Once:
+    return call.once(lambda session: _shown(session, call.seller_id, call.id))
+
+
 def _mine(call: Call) -> PaymentMethod:
     with call.parts.begin() as session:
         return _shown(session, call.seller_id, call.id)
@@ -135,6 +176,9 @@ OPERATIONS = (
               _list, Listed[PaymentMethod], query=MethodQuery),
     Operation("POST", "/payment-methods", "begin_payment_method", "Begin a method at the provider.", Scope.WRITE,
               _begin, MethodBegun, body=MethodBegin, status=201),
+    Operation("POST", "/payment-methods/adopt", "adopt_payment_method",
+              "Take over a method that the provider keeps already.", Scope.WRITE, _adopt, PaymentMethod,
+              body=MethodAdopt, status=201),
     Operation("GET", "/payment-methods/{id}", "show_payment_method", "One method.", Scope.READ, _show, PaymentMethod),
     Operation("POST", "/payment-methods/{id}/complete", "complete_payment_method",
               "Look whether the customer has completed it; the provider's event does so too.", Scope.WRITE, _complete,

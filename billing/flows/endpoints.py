@@ -15,6 +15,7 @@ from billing.commands.endpoint.create import create_endpoint
 from billing.commands.endpoint.rotate import rotate_secret
 from billing.commands.endpoint.secrets import secrets_in_force
 from billing.commands.endpoint.switch import switch_off, switch_on
+from billing.commands.expected_version import require_version
 from billing.commands.key.obtain import endpoint_key
 from billing.commands.work_item.close import close_for
 from billing.db.base import Json
@@ -85,7 +86,7 @@ def rotate(parts: Parts, endpoint_id: UUID, *, keep_hours: int, order: Order) ->
 
 def rotate_within(parts: Parts, session: Session, endpoint_id: UUID, *, keep_hours: int, order: Order) -> Secret:
     """As `rotate`, in the caller's transaction."""
-    endpoint = lock_endpoint(session, endpoint_id)
+    endpoint = _locked(session, endpoint_id, order)
     wall = wall_now(session)
     secret = rotate_secret(session, parts.keyring, endpoint=endpoint, keep_hours=keep_hours, wall=wall)
     _note(
@@ -108,7 +109,7 @@ def contact(parts: Parts, endpoint_id: UUID, *, address: str | None, order: Orde
     """
     check_contact(address)
     with carry_out(parts, order) as session:
-        endpoint = lock_endpoint(session, endpoint_id)
+        endpoint = _locked(session, endpoint_id, order)
         before = {"contact": endpoint.contact is not None}
         set_contact(session, parts.keyring, endpoint=endpoint, address=address)
         after = {"contact": address is not None}
@@ -120,7 +121,7 @@ def contact(parts: Parts, endpoint_id: UUID, *, address: str | None, order: Orde
 def turn_on(parts: Parts, endpoint_id: UUID, *, order: Order) -> Done:
     """It hears again, and first of what happened meanwhile. One that is on is left alone."""
     with carry_out(parts, order) as session:
-        endpoint = lock_endpoint(session, endpoint_id)
+        endpoint = _locked(session, endpoint_id, order)
         if endpoint.status == EndpointStatus.ON:
             return Done(endpoint.id, endpoint.code, changed=False, told="it is on already; nothing was changed")
         before = {"status": endpoint.status, "reason": endpoint.off_reason}
@@ -142,7 +143,7 @@ def turn_on(parts: Parts, endpoint_id: UUID, *, order: Order) -> Done:
 def turn_off(parts: Parts, endpoint_id: UUID, *, order: Order) -> Done:
     """It gets nothing more until it is on again. One that is off is left alone."""
     with carry_out(parts, order) as session:
-        endpoint = lock_endpoint(session, endpoint_id)
+        endpoint = _locked(session, endpoint_id, order)
         if endpoint.status == EndpointStatus.OFF:
             return Done(endpoint.id, endpoint.code, changed=False, told="it is off already; nothing was changed")
         switch_off(session, endpoint=endpoint, reason=BY_ORDER)
@@ -166,7 +167,7 @@ def replay(parts: Parts, endpoint_id: UUID, *, since: datetime, until: datetime,
     if since >= until:
         raise Refused(Fault("to", "range_empty", "give an instant after the first"))
     with carry_out(parts, order) as session:
-        endpoint = session.get_one(Endpoint, endpoint_id)
+        endpoint = _locked(session, endpoint_id, order)
         if endpoint.status == EndpointStatus.OFF:
             raise Refused(Fault("endpoint", "endpoint_is_off", "switch it on first; that brings what it missed"))
         count = deliver_again(session, endpoint_id=endpoint_id, since=since, until=until)
@@ -181,7 +182,7 @@ def test(parts: Parts, endpoint_id: UUID, *, order: Order) -> Done:
     """Send `endpoint.test` now, also to one that is off, and tell what came back. It is not tried again."""
     id_ = new_id()
     with carry_out(parts, order) as session:
-        endpoint = lock_endpoint(session, endpoint_id)
+        endpoint = _locked(session, endpoint_id, order)
         key = endpoint_key(session, parts.keyring, endpoint_id=endpoint_id)
         receiver = Receiver(endpoint.target, secrets_in_force(endpoint, key=key, wall=wall_now(session)))
         code, seller_id, now = endpoint.code, endpoint.seller_id, parts.clock.now(session)
@@ -201,6 +202,12 @@ def test(parts: Parts, endpoint_id: UUID, *, order: Order) -> Done:
     if answer.outcome == TAKEN:
         return Done(endpoint_id, code, changed=True, told=f"it took event {id_}")
     return Done(endpoint_id, code, changed=True, told=f"it did not take event {id_}", refused=answer.outcome)
+
+
+def _locked(session: Session, endpoint_id: UUID, order: Order) -> Endpoint:
+    endpoint = lock_endpoint(session, endpoint_id)
+    require_version(endpoint, order.expected_version)
+    return endpoint
 
 
 def _note(

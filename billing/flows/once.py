@@ -6,7 +6,8 @@ A refusal keeps nothing, for nothing was done: the same request may be made agai
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from billing.commands.api_answer.claim import StoredAnswer, claim_key, find_answ
 from billing.commands.api_answer.keep import keep_answer
 from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError, Fault, Refused
+from billing.kernel.failpoints import failpoint
 from billing.privacy.keyring import Keyring
 from billing.privacy.sealed import SealBroken, unseal
 
@@ -70,6 +72,7 @@ class Once:
     def keep(self, session: Session) -> None:
         """Read the answer and keep it, after everything was done."""
         session.flush()
+        failpoint("once.keep")
         self.answer = self._tell(session)
         keep_answer(
             session,
@@ -94,9 +97,15 @@ class Once:
         raise Refused(Fault("Idempotency-Key", "answer_unreadable", mend))
 
 
-def do_once(parts: Parts, once: Once, act: Callable[[Session], None]) -> None:
-    """One transaction: the key is claimed, `act` done, the answer kept. Raises as `Once.claim` does."""
+@contextmanager
+def answered(parts: Parts, once: Once | None) -> Iterator[Session]:
+    """A transaction: the key is claimed first, the answer kept last. Without `once`, just a transaction.
+
+    Raises as `Once.claim` does.
+    """
     with parts.begin() as session:
-        once.claim(session)
-        act(session)
-        once.keep(session)
+        if once is not None:
+            once.claim(session)
+        yield session
+        if once is not None:
+            once.keep(session)

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.expected_version import require_version
 from billing.db.base import Json
 from billing.flows import drafts
 from billing.flows.order import Done, Order, carry_out, note
@@ -73,6 +74,7 @@ def _carry_out(parts: Parts, draft_id: UUID, act: Callable[[Session], str], *, a
         draft = session.get(Invoice, draft_id)
         if draft is None:
             raise Refused(Fault("invoice", "invoice_not_found", "give the id of a draft"))
+        require_version(draft, order.expected_version)
         before = _of(draft)
         told = act(session)
         session.refresh(draft)

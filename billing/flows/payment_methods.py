@@ -6,6 +6,7 @@ the same set-up and the same method. Card data never reaches us.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from billing.commands.payment_method.note_setup import note_customer, note_setup
 from billing.commands.payment_method.remove import remove_method
 from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
+from billing.flows.once import Once, answered
 from billing.flows.parts import Parts
 from billing.kernel.errors import (
     Fault,
@@ -56,12 +58,19 @@ class MethodStarted:
 
 
 def add(
-    parts: Parts, *, profile_id: UUID, provider_account_id: UUID, consent: Consent, method_id: UUID | None = None
+    parts: Parts,
+    *,
+    profile_id: UUID,
+    provider_account_id: UUID,
+    consent: Consent,
+    method_id: UUID | None = None,
+    once: Callable[[MethodStarted], Once] | None = None,
 ) -> MethodStarted:
     """Begin a method: the customer is made at the provider if this is the first one, then the set-up is begun.
 
-    Repeated with the same `method_id` (within the provider's key life, 20 h) it answers with the same set-up. Raises
-    `Refused` (see `begin_method`; `payment_method_not_pending`), and the provider's errors: then repeat it.
+    Repeated with the same `method_id` (within the provider's key life, 20 h) it answers with the same set-up. `once`:
+    the request whose answer tells of what was begun, kept in the transaction that notes it. Raises `Refused` (see
+    `begin_method`; `payment_method_not_pending`), and the provider's errors: then repeat it.
     """
     method_id = method_id or new_id()
     with parts.begin() as session:
@@ -79,10 +88,11 @@ def add(
     customer = ensure_customer(parts, profile_id=profile_id, provider_account_id=provider_account_id)
     provider = parts.provider(provider_account_id, rank=Rank.ON_SESSION)
     key, back = f"setup-{method_id}", return_address(parts)
-    started = provider.begin_setup(customer_ref=customer, key=key, return_url=back)
-    with parts.begin() as session:
-        note_setup(session, method=the_method(session, method_id), setup_ref=started.setup_ref)
-    return MethodStarted(method_id, provider.name, started.setup_ref, started.client_secret, started.approve_url)
+    setup = provider.begin_setup(customer_ref=customer, key=key, return_url=back)
+    started = MethodStarted(method_id, provider.name, setup.setup_ref, setup.client_secret, setup.approve_url)
+    with answered(parts, once and once(started)) as session:
+        note_setup(session, method=the_method(session, method_id), setup_ref=setup.setup_ref)
+    return started
 
 
 def return_address(parts: Parts) -> str | None:
@@ -115,16 +125,19 @@ def customer_key(anonymous_id: UUID, provider_account_id: UUID, *, deleted: int 
     return f"customer-{anonymous_id}-{provider_account_id}" + (f"-{deleted}" if deleted else "")
 
 
-def complete(parts: Parts, *, method_id: UUID) -> PaymentMethod:
+def complete(parts: Parts, *, method_id: UUID, once: Once | None = None) -> PaymentMethod:
     """Activate a method whose set-up the customer has finished with the provider; a repeat returns it as it is.
+
+    `once`: the request that is answered in the transaction that activates it, or finds it active.
 
     Raises `Refused`: `payment_method_not_found`, `setup_not_begun`, `setup_not_complete`, `method_of_another_customer`.
     """
     with parts.begin() as session:
         method = the_method(session, method_id)
-        if method.status != MethodStatus.PENDING:
-            return method
         customer = known_customer(session, profile_id=method.profile_id, provider_account_id=method.provider_account_id)
+    if method.status != MethodStatus.PENDING:
+        with answered(parts, once) as session:
+            return the_method(session, method_id)
     if method.setup_ref is None or customer is None:
         raise Refused(Fault("payment_method", "setup_not_begun", "begin the set-up again, with this id"))
     provider = parts.provider(method.provider_account_id, rank=Rank.ON_SESSION)
@@ -134,7 +147,7 @@ def complete(parts: Parts, *, method_id: UUID) -> PaymentMethod:
         raise Refused(Fault("payment_method", "setup_not_complete", mend))
     facts = provider.read_method(setup.method_ref)
     _require_customer(facts, customer)
-    with parts.begin() as session:
+    with answered(parts, once) as session:
         method = the_method(session, method_id)
         now = parts.clock.now(session)
         activate_method(session, method=method, facts=facts, now=now, mandate_ref=setup.mandate_ref)
@@ -151,11 +164,13 @@ def adopt(
     consent: Consent,
     method_id: UUID | None = None,
     as_default: bool = False,
+    once: Callable[[UUID], Once] | None = None,
 ) -> PaymentMethod:
     """Bind a method made elsewhere (an import, a test name such as `pm_card_visa`) to the profile's customer.
 
-    A repeat finds the same method, by `method_id` or, without one, by profile and `method_ref`. Raises `Refused` (see
-    `begin_method`, `not_a_method_id`), and the provider's errors: `ProviderRefused` where it won't have it.
+    `once`: the request, by the id of the method, that is answered in the transaction that activates it. A repeat finds
+    the same method, by `method_id` or, without one, by profile and `method_ref`. Raises `Refused` (see `begin_method`,
+    `not_a_method_id`), and the provider's errors: `ProviderRefused` where it won't have it.
     """
     check_method_ref(method_ref)
     with parts.begin() as session:
@@ -169,9 +184,13 @@ def adopt(
         now = parts.clock.now(session)
         lock_profile(session, profile_id)
         there = method_of_ref(session, provider_account_id=provider_account_id, method_ref=facts.method_ref)
+        known = there.id if there is not None else method_id or new_id()
+        asked = once(known) if once is not None else None
+        if asked is not None:
+            asked.claim(session)
         method = begin_method(
             session,
-            method_id=there.id if there is not None else method_id or new_id(),
+            method_id=known,
             profile_id=profile_id,
             provider_account_id=provider_account_id,
             consent=consent,
@@ -179,6 +198,8 @@ def adopt(
         )
         activate_method(session, method=method, facts=facts, now=now, as_default=as_default)
         after_commit(session, COLLECTIONS_TICK)
+        if asked is not None:
+            asked.keep(session)
     return method
 
 
@@ -187,9 +208,11 @@ def attach_key(customer_ref: str, method_ref: str) -> str:
     return f"attach-{customer_ref}-{method_ref}"
 
 
-def make_default(parts: Parts, *, method_id: UUID, expected_version: int | None = None) -> PaymentMethod:
+def make_default(
+    parts: Parts, *, method_id: UUID, expected_version: int | None = None, once: Once | None = None
+) -> PaymentMethod:
     """Make it the default; open automatic invoices are tried at once. Raises as the command does."""
-    with parts.begin() as session:
+    with answered(parts, once) as session:
         now = parts.clock.now(session)
         method = put_mark(session, method_id=method_id, now=now, expected_version=expected_version)
         after_commit(session, COLLECTIONS_TICK)

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.commands.expected_version import require_version
 from billing.commands.invoice.compose import Frame, Wallet, compose
 from billing.commands.invoice.note import credit_note
 from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
@@ -58,6 +59,7 @@ def replace_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Replaced
         raise Refused(Fault("invoice", "payment_in_flight", mend))
     with carry_out(parts, order) as session:
         old = _locked(session, invoice_id)
+        require_version(old, order.expected_version)
         now = parts.clock.now(session)
         standing = load_standing(session, profiles=[old.profile_id], only=[])
         if old.profile_id not in standing.profiles:

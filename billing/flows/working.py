@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.difference.resolve import resolve_difference
+from billing.commands.expected_version import require_version
 from billing.commands.work_item.close import close_item
 from billing.commands.work_item.park import park_item, reopen_item
 from billing.db.base import Json
@@ -64,7 +65,8 @@ def act(parts: Parts, item_id: UUID, *, action: Action, order: Order, wake: bool
         _require_safe(item, action)
         decided = item.kind in deciding.KINDS and action in deciding.DECISIONS
         doing = {Action.RETRY: _retry, Action.PARK: _park, Action.DISCARD: _discard}.get(action, _retry)
-        done = _decide(parts, session, item, action) if decided else doing(parts, session, item)
+        require_version(item, order.expected_version)
+        done = _decide(parts, session, item, action, order) if decided else doing(parts, session, item, order)
         note(
             parts,
             session,
@@ -95,6 +97,7 @@ def _at_the_provider(parts: Parts, item_id: UUID, *, action: Action, order: Orde
         item = _the_item(session, item_id)
         before = _state(item)
         _require_safe(item, action)
+        require_version(item, order.expected_version)
         if item.status not in LIVE:
             return _closed_already(item)
         subject_id, kind = item.subject_id, item.kind
@@ -102,6 +105,9 @@ def _at_the_provider(parts: Parts, item_id: UUID, *, action: Action, order: Orde
         return Done(item_id, kind, changed=False, told=f"it would {action} it, by what the provider shows then")
 
     def write_down(session: Session) -> None:
+        """In the transaction of the effect, as far as there is one; the answer too."""
+        if order.once is not None:
+            order.once.claim(session)
         note(
             parts,
             session,
@@ -113,6 +119,8 @@ def _at_the_provider(parts: Parts, item_id: UUID, *, action: Action, order: Orde
             before=before,
             after=_state(session.get_one(WorkItem, item_id, populate_existing=True)),
         )
+        if order.once is not None:
+            order.once.keep(session)
 
     if action is Action.ADOPT:
         return Done(item_id, kind, changed=True, told=adopt(parts, subject_id, also=write_down))
@@ -175,7 +183,7 @@ def _require_safe(item: WorkItem, action: Action) -> None:
         raise Refused(Fault("action", "action_not_safe", f"{item.kind} allows {safe}"))
 
 
-def _retry(parts: Parts, session: Session, item: WorkItem) -> Done:
+def _retry(parts: Parts, session: Session, item: WorkItem, _: Order) -> Done:
     retry = RETRIES.get(item.kind)
     if item.status in LIVE and retry is None:
         raise Refused(Fault("action", "action_not_safe", f"{item.kind} can't be tried again from here"))
@@ -199,8 +207,8 @@ def _retry(parts: Parts, session: Session, item: WorkItem) -> Done:
     return _done(item, retry.told)
 
 
-def _park(_: Parts, session: Session, item: WorkItem) -> Done:
-    _lock(session, item)
+def _park(_: Parts, session: Session, item: WorkItem, order: Order) -> Done:
+    _lock(session, item, expected=order.expected_version)
     if item.status == WorkItemStatus.PARKED:
         return _done(item, "it is parked already; nothing was changed", changed=False)
     if item.status not in LIVE:
@@ -209,11 +217,11 @@ def _park(_: Parts, session: Session, item: WorkItem) -> Done:
     return _done(item, "it is parked and waits by decision")
 
 
-def _discard(parts: Parts, session: Session, item: WorkItem) -> Done:
+def _discard(parts: Parts, session: Session, item: WorkItem, order: Order) -> Done:
     about_difference = item.subject_type == "difference"
     if about_difference:
         lock_difference(session, item.subject_id)
-    _lock(session, item)
+    _lock(session, item, expected=order.expected_version)
     if item.status not in LIVE:
         return _closed_already(item)
     now = parts.clock.now(session)
@@ -223,11 +231,11 @@ def _discard(parts: Parts, session: Session, item: WorkItem) -> Done:
     return _done(item, "it is discarded and needs nothing more")
 
 
-def _decide(parts: Parts, session: Session, item: WorkItem, action: Action) -> Done:
+def _decide(parts: Parts, session: Session, item: WorkItem, action: Action, order: Order) -> Done:
     """Carry out what was decided about drafts that a guard holds."""
     # The customers first, then the item, as billing takes them. What billing holds meanwhile is decided with the rest.
     deciding.lock_customers(session, item.id)
-    _lock(session, item)
+    _lock(session, item, expected=order.expected_version)
     if item.status not in LIVE:
         return _closed_already(item)
     told = deciding.DECISIONS[action](parts, session, item.id)
@@ -236,13 +244,14 @@ def _decide(parts: Parts, session: Session, item: WorkItem, action: Action) -> D
     return _done(item, told)
 
 
-def _lock(session: Session, item: WorkItem) -> None:
+def _lock(session: Session, item: WorkItem, *, expected: int | None = None) -> None:
     session.scalars(
         select(WorkItem)
         .where(WorkItem.id == item.id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).one()
+    require_version(item, expected)
 
 
 def _closed_already(item: WorkItem) -> Done:

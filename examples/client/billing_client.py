@@ -407,6 +407,19 @@ class ListedWorkItem(TypedDict):
     next: str | None
 
 
+class MethodAdopt(TypedDict):
+    """A method that the provider keeps already, by its id there, and when the customer agreed to later charges."""
+
+    profile_id: str
+    method_ref: str
+    consent_text_version: str
+    consent_at: str
+    consent_channel: NotRequired[Literal["web", "app", "phone", "paper", "import"]]
+    provider: NotRequired[Literal["stripe", "paypal"]]
+    provider_account: NotRequired[str]
+    make_default: NotRequired[bool]
+
+
 class MethodBegin(TypedDict):
     """The customer's consent to later charges: to which text, when, where."""
 
@@ -414,17 +427,18 @@ class MethodBegin(TypedDict):
     consent_text_version: str
     consent_at: str
     consent_channel: NotRequired[Literal["web", "app", "phone", "paper", "import"]]
-    provider: NotRequired[Literal["stripe"]]
+    provider: NotRequired[Literal["stripe", "paypal"]]
     provider_account: NotRequired[str]
 
 
 class MethodBegun(TypedDict):
-    """What your page hands to the provider's own form. The secret belongs to this one set-up."""
+    """What your page hands to the provider's own form, by its secret, which belongs to this one set-up; or, of PayPal, the page at PayPal (`approve_url`) where you send the customer to agree: then complete it."""
 
     id: str
     provider: str
     setup_ref: str
     client_secret: str
+    approve_url: str | None
 
 
 class MethodQuery(TypedDict):
@@ -902,6 +916,11 @@ class Client:
         made: MethodBegun = self._ask("POST", "/payment-methods", body=body, idempotency_key=idempotency_key)
         return made
 
+    def adopt_payment_method(self, body: MethodAdopt, *, idempotency_key: str | None = None) -> PaymentMethod:
+        """Take over a method that the provider keeps already."""
+        made: PaymentMethod = self._ask("POST", "/payment-methods/adopt", body=body, idempotency_key=idempotency_key)
+        return made
+
     def show_payment_method(self, id: str) -> PaymentMethod:
         """One method."""
         made: PaymentMethod = self._ask("GET", f"/payment-methods/{id}")
@@ -1214,9 +1233,13 @@ class Client:
         made: WorkItem = self._ask("GET", f"/work-items/{id}")
         return made
 
-    def act_on_work_item(self, id: str, body: ActionGiven, *, idempotency_key: str | None = None) -> WorkItem:
+    def act_on_work_item(
+        self, id: str, body: ActionGiven, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> WorkItem:
         """Do one of its safe actions."""
-        made: WorkItem = self._ask("POST", f"/work-items/{id}/act", body=body, idempotency_key=idempotency_key)
+        made: WorkItem = self._ask(
+            "POST", f"/work-items/{id}/act", body=body, idempotency_key=idempotency_key, version=version
+        )
         return made
 
     def list_events(self, *, limit: int | None = None, after: str | None = None) -> ListedEvent:
@@ -1244,22 +1267,38 @@ class Client:
         made: Endpoint = self._ask("GET", f"/endpoints/{id}")
         return made
 
-    def rotate_endpoint(self, id: str, body: RotateGiven, *, idempotency_key: str | None = None) -> EndpointSecret:
+    def rotate_endpoint(
+        self, id: str, body: RotateGiven, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> EndpointSecret:
         """A new signing secret."""
-        made: EndpointSecret = self._ask("POST", f"/endpoints/{id}/rotate", body=body, idempotency_key=idempotency_key)
+        made: EndpointSecret = self._ask(
+            "POST", f"/endpoints/{id}/rotate", body=body, idempotency_key=idempotency_key, version=version
+        )
         return made
 
-    def turn_on_endpoint(self, id: str, body: Why, *, idempotency_key: str | None = None) -> Endpoint:
+    def turn_on_endpoint(
+        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Endpoint:
         """It hears what it missed, and goes on."""
-        made: Endpoint = self._ask("POST", f"/endpoints/{id}/on", body=body, idempotency_key=idempotency_key)
+        made: Endpoint = self._ask(
+            "POST", f"/endpoints/{id}/on", body=body, idempotency_key=idempotency_key, version=version
+        )
         return made
 
-    def turn_off_endpoint(self, id: str, body: Why, *, idempotency_key: str | None = None) -> Endpoint:
+    def turn_off_endpoint(
+        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Endpoint:
         """It hears nothing more."""
-        made: Endpoint = self._ask("POST", f"/endpoints/{id}/off", body=body, idempotency_key=idempotency_key)
+        made: Endpoint = self._ask(
+            "POST", f"/endpoints/{id}/off", body=body, idempotency_key=idempotency_key, version=version
+        )
         return made
 
-    def replay_events(self, id: str, body: ReplayGiven, *, idempotency_key: str | None = None) -> Endpoint:
+    def replay_events(
+        self, id: str, body: ReplayGiven, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Endpoint:
         """Deliver a range of events again."""
-        made: Endpoint = self._ask("POST", f"/endpoints/{id}/replay", body=body, idempotency_key=idempotency_key)
+        made: Endpoint = self._ask(
+            "POST", f"/endpoints/{id}/replay", body=body, idempotency_key=idempotency_key, version=version
+        )
         return made

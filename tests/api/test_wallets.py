@@ -1,0 +1,55 @@
+"""A customer's PayPal wallet is begun and completed through the API, as a card is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from billing.flows import api_keys
+from billing.flows.order import Order
+from billing.models import Profile
+from billing.sandbox.paypal.doors import approve
+from billing.sandbox.scenario.playing.cast import put_on
+from billing.sandbox.scenario.playing.stage import Stage, staged
+from billing.sandbox.scenario.reading import read_scenario
+from tests.api.program import ALL, Program, application
+
+SCENARIO = """
+scenario: 1
+seller: {country: DE, currency: eur}
+prices: {basic: {product: Basic, amount: 1000, interval: month}}
+customers: {anna: {payment_method: null}}
+timeline: []
+until: 2026-02-01
+"""
+
+
+@pytest.fixture
+def stage(database_url: str) -> Iterator[Stage]:
+    with staged(database_url, now=datetime(2026, 1, 15, tzinfo=UTC)) as made:
+        made.account("paypal")
+        yield made
+
+
+def test_a_wallet_is_begun_agreed_to_and_completed(stage: Stage) -> None:
+    profile = put_on(stage, read_scenario(SCENARIO, name="wallet.yaml")).profiles["anna"]
+    reached = stage.parts.settings.model_copy(update={"billing_public_url": "https://pay.example.com"})
+    parts = replace(stage.parts, settings=reached)
+    with parts.begin() as session:
+        seller_id = session.get_one(Profile, profile).seller_id
+    order = Order(actor="ada", reason="the shop needs one")
+    key = api_keys.create(parts, seller_id=seller_id, name="shop", scopes=ALL, order=order)
+    shop = Program(application(parts), key.token)
+    begin = {"profile_id": str(profile), "provider": "paypal", "consent_text_version": "v1",
+             "consent_at": "2026-01-14T10:00:00Z"}  # fmt: skip
+    begun = shop.ok("POST", "/payment-methods", begin)
+    assert (begun["provider"], begun["client_secret"]) == ("paypal", "")
+    assert begun["approve_url"]
+    path = f"/payment-methods/{begun['id']}"
+    assert shop.refused("POST", f"{path}/complete") == (409, "setup_not_complete")
+    approve(stage.sides["paypal"].stand_in, begun["setup_ref"], {})
+    made = shop.ok("POST", f"{path}/complete")
+    assert (made["status"], made["kind"], made["is_default"]) == ("active", "paypal", True)
