@@ -14,6 +14,7 @@ from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.money import format_minor
 from billing.models import Account, Dispute, Invoice
 from billing.queries.correction import creditable_loss, notes_of
 from billing.queries.dispute import lock_dispute
@@ -34,6 +35,15 @@ class Decided:
     currency: str
     note: str | None
     given_up_minor: int = 0
+
+    @property
+    def told(self) -> str:
+        """It in a sentence."""
+        amount = format_minor(self.amount_minor, self.currency)
+        told = f"{amount} are credited by {self.note}" if self.note else f"{amount} are written off"
+        if self.given_up_minor:
+            told += f", {format_minor(self.given_up_minor, self.currency)} had been before and are written off"
+        return told
 
 
 def write_off_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -30,7 +30,7 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.status import EndpointStatus
 from billing.kernel.work import WorkKind
-from billing.models import Endpoint
+from billing.models import Endpoint, OutboxEvent
 from billing.queries.endpoint import lock_endpoint
 from billing.queue.buffer import after_commit
 from billing.queue.names import DELIVERIES_SEND
@@ -167,15 +167,35 @@ def replay(parts: Parts, endpoint_id: UUID, *, since: datetime, until: datetime,
     if since >= until:
         raise Refused(Fault("to", "range_empty", "give an instant after the first"))
     with carry_out(parts, order) as session:
-        endpoint = _locked(session, endpoint_id, order)
-        if endpoint.status == EndpointStatus.OFF:
-            raise Refused(Fault("endpoint", "endpoint_is_off", "switch it on first; that brings what it missed"))
+        endpoint = _that_is_on(session, endpoint_id, order)
         count = deliver_again(session, endpoint_id=endpoint_id, since=since, until=until)
         span = {"from": since.isoformat(), "to": until.isoformat(), "events": count}
         _note(parts, session, order, endpoint, action="endpoint.replay", before={}, after=span)
         after_commit(session, DELIVERIES_SEND, endpoint.id)
         told = f"{count} events are delivered again" if count else "no event of that range; nothing was changed"
         return Done(endpoint.id, endpoint.code, changed=count > 0, told=told)
+
+
+def replay_one(parts: Parts, endpoint_id: UUID, event_id: UUID, *, order: Order) -> Done:
+    """As `replay`, of one event. Raises `Refused`: `event_not_found`, `endpoint_is_off`."""
+    with carry_out(parts, order) as session:
+        endpoint = _that_is_on(session, endpoint_id, order)
+        event = session.get(OutboxEvent, event_id)
+        if event is None or event.seller_id != endpoint.seller_id:
+            raise Refused(Fault("event", "event_not_found", "it may have been purged"))
+        until = event.occurred_at + timedelta(microseconds=1)
+        again = deliver_again(session, endpoint_id=endpoint_id, since=event.occurred_at, until=until, event_id=event_id)
+        _note(parts, session, order, endpoint, action="endpoint.replay", before={}, after={"event": str(event_id)})
+        after_commit(session, DELIVERIES_SEND, endpoint.id)
+        told = "it is delivered again" if again else "it waits already, or is not for this endpoint"
+        return Done(endpoint.id, endpoint.code, changed=again > 0, told=told)
+
+
+def _that_is_on(session: Session, endpoint_id: UUID, order: Order) -> Endpoint:
+    endpoint = _locked(session, endpoint_id, order)
+    if endpoint.status == EndpointStatus.OFF:
+        raise Refused(Fault("endpoint", "endpoint_is_off", "switch it on first; that brings what it missed"))
+    return endpoint
 
 
 def test(parts: Parts, endpoint_id: UUID, *, order: Order) -> Done:

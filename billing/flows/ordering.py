@@ -1,46 +1,128 @@
-"""What each kind of the console's orders does, once it may: the flows of the command line, by the order's row."""
+"""What each kind of the console's orders does, once it may: the flows of the command line, by what was asked for."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from billing.flows import operating, operating_profiles
+from billing.commands.subscription.cancel import CancelWhen, Unused
+from billing.flows import disputing, operating, operating_profiles, operating_subscriptions
 from billing.flows.order import Order
 from billing.flows.parts import Parts
+from billing.flows.paying_out import order_payout
 from billing.flows.working import Action, act
+from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Fault, Refused, Stale
-from billing.models import Invoice, OperatorOrder
+from billing.models import Dispute, Invoice
 
 
-def _refund(parts: Parts, row: OperatorOrder, order: Order) -> str:
-    return operating.refund(parts, row.subject_id, amount_minor=row.amount_minor, order=order).told
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An order as it is asked for. `amounts`: what is at stake in minor units, by currency."""
+
+    id: UUID
+    action: str
+    subject_type: str
+    subject_id: UUID
+    amounts: Mapping[str, int]
+    facts: Mapping[str, Any]
+
+    @property
+    def money(self) -> tuple[str, int]:
+        """Currency and amount of an order of one amount. Raises `Refused` (`amount_missing`)."""
+        if len(self.amounts) != 1:
+            raise Refused(Fault("amount", "amount_missing", "say how much"))
+        return next(iter(self.amounts.items()))
 
 
-def _write_off(parts: Parts, row: OperatorOrder, order: Order) -> str:
+def _refund(parts: Parts, wanted: Wanted, order: Order) -> str:
+    return operating.refund(parts, wanted.subject_id, amount_minor=wanted.money[1], order=order).told
+
+
+def _void(parts: Parts, wanted: Wanted, order: Order) -> str:
+    _require_owed(parts, wanted)
+    return operating.void(parts, wanted.subject_id, order=order).told
+
+
+def _write_off(parts: Parts, wanted: Wanted, order: Order) -> str:
+    _require_owed(parts, wanted)
+    return operating.mark_uncollectible(parts, wanted.subject_id, order=order).told
+
+
+def _require_owed(parts: Parts, wanted: Wanted) -> None:
     with parts.begin() as session:
-        owed = session.get_one(Invoice, row.subject_id).amount_remaining_minor
-    if owed != row.amount_minor:
-        raise Refused(Fault("amount", "order_changed", "another amount is owed by now; order it anew"))
-    return operating.mark_uncollectible(parts, row.subject_id, order=order).told
+        owed = session.get_one(Invoice, wanted.subject_id).amount_remaining_minor
+    _require_same(owed, wanted, "another amount is owed by now; order it anew")
 
 
-def _credit_note(parts: Parts, row: OperatorOrder, order: Order) -> str:
-    return operating.credit(parts, row.subject_id, amount_minor=row.amount_minor, order=order).told
+def _require_same(amount_minor: int, wanted: Wanted, mend: str) -> None:
+    if amount_minor != wanted.money[1]:
+        raise Refused(Fault("amount", "order_changed", mend))
 
 
-def _credit(parts: Parts, row: OperatorOrder, order: Order) -> str:
-    amount, currency = row.amount_minor, row.currency
-    if amount is None or currency is None:
-        raise Refused(Fault("amount", "amount_missing", "say how much"))
-    return operating_profiles.grant(parts, row.subject_id, amount_minor=amount, currency=currency, order=order).told
+def _mark_paid(parts: Parts, wanted: Wanted, order: Order) -> str:
+    came = wanted.facts["received_at"]
+    return operating.mark_paid(
+        parts,
+        wanted.subject_id,
+        amount_minor=wanted.money[1],
+        reference=wanted.facts["reference"],
+        received_at=parse_instant(came, field="received_at") if came else None,
+        order=order,
+    ).told
 
 
-def _work(parts: Parts, row: OperatorOrder, order: Order) -> str:
+def _replace(parts: Parts, wanted: Wanted, order: Order) -> str:
+    return operating.replace(parts, wanted.subject_id, order=order).told
+
+
+def _credit_note(parts: Parts, wanted: Wanted, order: Order) -> str:
+    return operating.credit(parts, wanted.subject_id, amount_minor=wanted.money[1], order=order).told
+
+
+def _credit(parts: Parts, wanted: Wanted, order: Order) -> str:
+    currency, amount = wanted.money
+    return operating_profiles.grant(parts, wanted.subject_id, amount_minor=amount, currency=currency, order=order).told
+
+
+def _pay_out(parts: Parts, wanted: Wanted, order: Order) -> str:
+    currency, amount = wanted.money
+    return order_payout(parts, wanted.subject_id, amount_minor=amount, currency=currency, order=order).told
+
+
+def _dispute_write_off(parts: Parts, wanted: Wanted, order: Order) -> str:
+    _require_taken(parts, wanted)
+    return disputing.write_off_loss(parts, wanted.subject_id, order=order).told
+
+
+def _dispute_credit(parts: Parts, wanted: Wanted, order: Order) -> str:
+    _require_taken(parts, wanted)
+    return disputing.credit_loss(parts, wanted.subject_id, order=order).told
+
+
+def _require_taken(parts: Parts, wanted: Wanted) -> None:
+    with parts.begin() as session:
+        taken = session.get_one(Dispute, wanted.subject_id).reopened_minor
+    _require_same(taken, wanted, "it has taken another amount by now; order it anew")
+
+
+def _change(parts: Parts, wanted: Wanted, order: Order) -> str:
+    return operating_subscriptions.apply_preview(parts, wanted.facts["token"], order=order).told
+
+
+def _cancel_refund(parts: Parts, wanted: Wanted, order: Order) -> str:
+    return operating_subscriptions.cancel(
+        parts, wanted.subject_id, when=CancelWhen.NOW, prorate=True, unused=Unused.REFUND, order=order
+    ).told
+
+
+def _work(parts: Parts, wanted: Wanted, order: Order) -> str:
     """Each item in a transaction of its own; those that were approved, whatever was raised meanwhile."""
-    action, ended = Action(row.facts["do"]), Counter[str]()
-    for item_id in row.facts["items"]:
+    action, ended = Action(wanted.facts["do"]), Counter[str]()
+    for item_id in wanted.facts["items"]:
         try:
             done = act(parts, UUID(item_id), action=action, order=order)
             ended["changed" if done.changed else "left as they were"] += 1
@@ -49,10 +131,18 @@ def _work(parts: Parts, row: OperatorOrder, order: Order) -> str:
     return f"{action.value}: {', '.join(f'{count} {how}' for how, count in ended.items()) or 'nothing to do'}"
 
 
-CARRIED_OUT: dict[str, Callable[[Parts, OperatorOrder, Order], str]] = {
+CARRIED_OUT: dict[str, Callable[[Parts, Wanted, Order], str]] = {
     "refund": _refund,
+    "void": _void,
     "write_off": _write_off,
+    "mark_paid": _mark_paid,
+    "replace": _replace,
     "credit_note": _credit_note,
     "credit": _credit,
+    "pay_out": _pay_out,
+    "dispute_write_off": _dispute_write_off,
+    "dispute_credit": _dispute_credit,
+    "change": _change,
+    "cancel_refund": _cancel_refund,
     "work": _work,
 }

@@ -102,6 +102,25 @@ def preview_renewal(
     return _upcoming(session, subscription, made, _Change((), ChangeWhen.NOW, Proration.PRORATE))
 
 
+def given_back(planned: Sequence[PlannedInvoice], waiting: Sequence[PlannedLine]) -> int:
+    """What notes credit, and what waiting lines take off the next invoice; minor units, 0 or more."""
+    notes = sum(document.totals.total_minor for document in planned if document.kind == "credit_note")
+    return notes + max(0, -sum(line.amount_minor for line in waiting))
+
+
+def given_back_by(parts: Parts, session: Session, token: str) -> tuple[str, int]:
+    """The currency of what was previewed, and what it gives back. Reads only.
+
+    Raises `Stale` where it would come to something else by now; `Refused` (`token_invalid`).
+    """
+    said = _read(parts, token)
+    subscription = session.get_one(Subscription, UUID(said["subscription"]), populate_existing=True)
+    made = _plan(parts, session, subscription, _wish(said), parse_instant(said["at"], field="token"), lock=False)
+    if _digest(made) != said["digest"]:
+        raise Stale("what it would come to has changed since the preview; look again")
+    return subscription.currency, given_back(made.plan.documents, [line for _, _, line in made.plan.waits])
+
+
 def subscription_of(parts: Parts, token: str) -> UUID:
     """Which subscription a preview is about. Raises `Refused` (`token_invalid`)."""
     return UUID(_read(parts, token)["subscription"])

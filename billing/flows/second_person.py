@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -19,7 +18,7 @@ from sqlalchemy.orm import Session
 from billing.commands.audit_trail.record import record, require_who_and_why
 from billing.db.clock import wall_now
 from billing.flows.order import Order
-from billing.flows.ordering import CARRIED_OUT
+from billing.flows.ordering import CARRIED_OUT, Wanted
 from billing.flows.parts import Parts
 from billing.kernel.errors import (
     Fault,
@@ -56,18 +55,6 @@ WHERE status IN ('waiting', 'running')
   AND (status = 'waiting' AND expires_at < clock_timestamp() OR status = 'running' AND updated_at < :stuck)
 RETURNING id
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """An order as it is asked for. `amounts`: what is at stake in minor units, by currency."""
-
-    id: UUID
-    action: str
-    subject_type: str
-    subject_id: UUID
-    amounts: Mapping[str, int]
-    facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +101,15 @@ def ask(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
     if needs:
         return "It waits for a second person."
     return _carry_out(parts, wanted.id, Order(actor=by.name, reason=reason))
+
+
+def rehearse(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
+    """What the order would do, and whether it would wait; nothing is changed. Raises as its flow does."""
+    told = CARRIED_OUT[wanted.action](parts, wanted, Order(actor=by.name, reason=reason, dry_run=True))
+    limits = Limits.of(parts.settings.billing_second_person_above)
+    with parts.begin() as session:
+        needs = needs_second(_with_those_of_a_day(session, wanted, by), limits)
+    return f"{told}. It would wait for a second person" if needs else told
 
 
 def approve(parts: Parts, order_id: UUID, *, by: Person, reason: str) -> str:
@@ -179,15 +175,21 @@ def _waiting(session: Session, order_id: UUID) -> OperatorOrder:
     return row
 
 
+def _as_asked(row: OperatorOrder) -> Wanted:
+    return Wanted(row.id, row.action, row.subject_type, row.subject_id, row.facts["amounts"], row.facts)
+
+
 def _carry_out(parts: Parts, order_id: UUID, order: Order) -> str:
     """Run its flow and keep what became of it."""
     with parts.begin() as session:
-        row = session.get_one(OperatorOrder, order_id)
+        wanted = _as_asked(session.get_one(OperatorOrder, order_id))
     try:
-        told, status = CARRIED_OUT[row.action](parts, row, order), OrderStatus.DONE
+        told, status = CARRIED_OUT[wanted.action](parts, wanted, order), OrderStatus.DONE
     except Refused as refused:
         told, status = "; ".join(f"{fault.code}: {fault.mend}" for fault in refused.faults), OrderStatus.REFUSED
-    except (ProviderUnavailable, ProviderUncertain, ProviderRefused, Stale) as error:
+    except Stale as error:
+        told, status = f"nothing was done: {error}", OrderStatus.REFUSED
+    except (ProviderUnavailable, ProviderUncertain, ProviderRefused) as error:
         told, status = f"{type(error).__name__}: nothing was done here; order it anew", OrderStatus.REFUSED
     with parts.begin() as session:
         row = session.get_one(OperatorOrder, order_id, with_for_update=True)

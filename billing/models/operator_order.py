@@ -11,6 +11,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from billing.db.base import SCHEMA, Base, Identified, Json, Minor, Versioned, currency_shape, one_of
 from billing.kernel.status import OrderStatus
 
+ACTIONS = (
+    "refund", "write_off", "credit_note", "credit", "work", "void", "mark_paid", "replace", "pay_out",
+    "dispute_write_off", "dispute_credit", "change", "cancel_refund",
+)  # fmt: skip
+"""What may be ordered."""
+
 
 class OperatorOrder(Identified, Versioned, Base):
     """One order. Its id is made with the form, so that a form that is sent twice is one order."""
@@ -42,7 +48,7 @@ class OperatorOrder(Identified, Versioned, Base):
         ForeignKeyConstraint(["decided_by"], [f"{SCHEMA}.operator.id"]),
         Index("ix_operator_order_open", "expires_at", postgresql_where=text("status IN ('waiting', 'running')")),
         Index("ix_operator_order_asked_by", "asked_by", "created_at"),
-        one_of("action", ("refund", "write_off", "credit_note", "credit", "work")),
+        one_of("action", ACTIONS),
         one_of("status", tuple(OrderStatus)),
         CheckConstraint("decided_by <> asked_by", name="second_is_another"),
         CheckConstraint("(amount_minor IS NULL) = (currency IS NULL)", name="amount_has_currency"),

@@ -11,7 +11,6 @@ from billing.flows import disputing
 from billing.flows.disputing import Decided
 from billing.flows.order import Done, Order
 from billing.flows.parts import Parts
-from billing.kernel.money import format_minor
 from billing.kernel.status import DisputeStatus
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered, paged
@@ -84,9 +83,5 @@ def _decide(name: str, act: Callable[[Parts, UUID], Decided], order: Order, *, a
     with made.begin() as session:
         id_ = find_dispute(session, name)
     decided = act(made, id_)
-    amount = format_minor(decided.amount_minor, decided.currency)
-    told = f"{amount} are credited by {decided.note}" if decided.note else f"{amount} are written off"
-    if decided.given_up_minor:
-        told += f", {format_minor(decided.given_up_minor, decided.currency)} had been before and are written off"
-    done = Done(id_, f"dispute of {decided.number}", changed=True, told=told)
+    done = Done(id_, f"dispute of {decided.number}", changed=True, told=decided.told)
     tell_done([done], dry_run=order.dry_run, as_json=as_json, nothing="")

@@ -72,6 +72,22 @@ def brakes_in_force(session: Session) -> list[Row[Any]]:
     return list(session.execute(_IN_FORCE).all())
 
 
+_OF_PROFILE = """
+SELECT b.kind, CASE WHEN b.profile_id IS NOT NULL THEN 'customer' WHEN b.seller_id IS NOT NULL THEN 'seller'
+                    ELSE 'everything' END AS scope,
+       b.stopped_at, b.actor, b.reason
+FROM billing.profile p
+JOIN billing.brake b ON b.released_at IS NULL
+  AND (b.seller_id IS NULL OR b.seller_id = p.seller_id AND (b.profile_id IS NULL OR b.profile_id = p.id))
+WHERE p.id = :id ORDER BY b.kind, b.id
+"""
+
+
+def brakes_holding(session: Session, profile_id: UUID) -> list[dict[str, Any]]:
+    """What is stopped for a customer: `kind`, and whether for them alone, their seller or everything."""
+    return [dict(row) for row in session.execute(text(_OF_PROFILE), {"id": profile_id}).mappings()]
+
+
 def told_of(row: Row[Any]) -> str:
     """One of `brakes_in_force` in a line."""
     whom = f"customer {row.account_id}" if row.account_id else f"seller {row.seller}" if row.seller else "everything"

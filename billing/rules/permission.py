@@ -22,9 +22,12 @@ class Permission(StrEnum):
     PERSONAL = "personal"
     """Names, addresses, bodies of events: each look is recorded. A customer is found by e-mail."""
     WORK = "work"
-    """Safe actions of work items, a try at once, an event again."""
+    """Safe actions of work items, a try at once, an event again, endpoints on and off, pauses, the two brakes."""
     MONEY = "money"
-    """Refunds, write-offs, credits, voiding, money that came another way; and to approve what another asked for."""
+    """Refunds, write-offs, credits, voiding, money that came another way, other items; and to approve what another
+    asked for."""
+    KEYS = "keys"
+    """A new signing secret of an endpoint, told once."""
     SETTINGS = "settings"
     """Settings in effect and who has access. Secrets are shown to nobody."""
 
@@ -37,7 +40,7 @@ GRANTED: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _READ,
     Role.OPERATOR: _WORK,
     Role.FINANCE: _MONEY,
-    Role.ADMIN: _WORK | _MONEY,
+    Role.ADMIN: _WORK | _MONEY | {Permission.KEYS},
 }
 
 

@@ -19,6 +19,7 @@ _AGAIN = """
 _RANGE = f"""
     FROM billing.endpoint e JOIN billing.outbox o ON o.seller_id = e.seller_id
     WHERE e.id = :endpoint AND o.occurred_at >= :since AND o.occurred_at < :until AND {HEARS}
+      AND (CAST(:event AS uuid) IS NULL OR o.id = :event)
 """
 
 # Two statements: one that also looked at what waits would lock rows that a worker is recording.
@@ -39,12 +40,15 @@ _NEW = text(
 _REVIVE = text(f"UPDATE billing.delivery d SET {_AGAIN} WHERE d.endpoint_id = :endpoint AND d.status = 'dead'")  # noqa: S608 (our own words)
 
 
-def replay(session: Session, *, endpoint_id: UUID, since: datetime, until: datetime) -> int:
+def replay(
+    session: Session, *, endpoint_id: UUID, since: datetime, until: datetime, event_id: UUID | None = None
+) -> int:
     """Deliver again what happened from `since` until before `until` (business time), whatever became of it.
 
-    Returns how many events; what waits already or is not handed over yet is left alone. Ids stay.
+    `event_id`: only this one of that range. Returns how many events; what waits already or is not handed over yet is
+    left alone. Ids stay.
     """
-    values = {"endpoint": endpoint_id, "since": since, "until": until}
+    values = {"endpoint": endpoint_id, "since": since, "until": until, "event": event_id}
     again = session.execute(_OLD, values).rowcount  # type: ignore[attr-defined]
     first = session.execute(_NEW, values).rowcount  # type: ignore[attr-defined]
     return int(again) + int(first)

@@ -30,6 +30,12 @@ FROM (SELECT currency, amount_remaining_minor FROM billing.invoice
 GROUP BY currency ORDER BY invoices DESC
 """
 
+_STOPPED = """
+SELECT b.kind, s.code AS seller, b.actor, b.reason, b.stopped_at
+FROM billing.brake b LEFT JOIN billing.seller s ON s.id = b.seller_id
+WHERE b.released_at IS NULL AND b.profile_id IS NULL ORDER BY b.id
+"""
+
 # By the range of days that the entries' index keeps.
 _DAYS = """
 SELECT e.booked_on AS day, g.currency,
@@ -49,6 +55,11 @@ def standing(session: Session, *, now: datetime) -> Facts:
 def failing(session: Session) -> list[Facts]:
     """Open invoices whose last try failed and that are tried again: how many, and how much, by currency."""
     return read_all(session, _FAILING, {"most": MOST})
+
+
+def stopped(session: Session) -> list[Facts]:
+    """Brakes of everything and of sellers that are in force; those of single customers are on their pages."""
+    return read_all(session, _STOPPED, {})
 
 
 def money_by_day(session: Session, *, since: date, until: date) -> list[Facts]:

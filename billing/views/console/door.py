@@ -16,6 +16,10 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError, Refused
 from billing.kernel.ids import new_id
 from billing.rules.second_person import Limits
+from billing.views.console.acting.brakes import add_brakes
+from billing.views.console.acting.changes import add_changes
+from billing.views.console.acting.door import add_acting
+from billing.views.console.acting.secrets import add_secrets
 from billing.views.console.cells import cell, columns_of, heading, is_long, is_number, is_rows, short
 from billing.views.console.entering import add_entering
 from billing.views.console.headers import HEADERS
@@ -76,6 +80,10 @@ def console(parts: Parts) -> Blueprint | None:
     add_searching(door, parts)
     add_orders(door, parts)
     add_looks(door, parts)
+    add_acting(door, parts)
+    add_brakes(door, parts)
+    add_changes(door, parts)
+    add_secrets(door, parts)
     return door
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from billing.flows.parts import Parts
+from billing.queries.brakes import brakes_holding
 from billing.queries.operations.customers import show_profile, show_subscription
 from billing.queries.operations.disputes import show_dispute
 from billing.queries.operations.endpoints import show_endpoint
@@ -22,6 +23,7 @@ from billing.queries.operations.paging import Facts
 from billing.queries.operations.payments import show_payment
 from billing.queries.operations.timeline import timeline
 from billing.queries.operations.trail import trail_of, work_about
+from billing.views.console.acting.table import offered
 from billing.views.console.rendering import page
 
 _PLACES = {
@@ -59,7 +61,11 @@ def _subscription(session: Session, subscription_id: UUID) -> Facts:
 def _customer(session: Session, profile_id: UUID) -> Facts:
     facts = show_profile(session, profile_id)
     about = [profile_id, *(row["id"] for row in facts["subscriptions"]), *(row["id"] for row in facts["invoices"])]
-    return facts | {"work_items": work_about(session, about)} | {"timeline": timeline(session, profile_id)}
+    return facts | {
+        "stopped": brakes_holding(session, profile_id),
+        "work_items": work_about(session, about),
+        "timeline": timeline(session, profile_id),
+    }
 
 
 def _event(session: Session, event_id: UUID) -> Facts:
@@ -99,17 +105,24 @@ def add_things(door: Blueprint, parts: Parts) -> None:
         door.add_url_rule(f"/{thing.place}/<uuid:id_>", f"show_{thing.place}", _view(parts, thing))
 
 
-def shown(parts: Parts, place: str, id_: UUID, **more: Any) -> Response:
-    """The page of one thing; `more` goes to the template. 404 where there is none."""
-    thing = THINGS[place]
+def facts_of(parts: Parts, place: str, id_: UUID) -> Facts:
+    """All that is told of one thing. 404 where there is none."""
     try:
         with parts.begin() as session:
-            facts = thing.read(session, id_)
+            return THINGS[place].read(session, id_)
     except (ValueError, NoResultFound):
         # No row to unpack.
         abort(404)
+
+
+def shown(parts: Parts, place: str, id_: UUID, status: int = 200, **more: Any) -> Response:
+    """The page of one thing; `more` goes to the template. 404 where there is none."""
+    thing, facts = THINGS[place], facts_of(parts, place, id_)
     name = facts.get(thing.name) or "Draft"
-    return page("thing.html", title=str(name), thing=thing, facts=facts, places=_PLACES, id_=id_, **more)
+    return page(
+        "thing.html", status, title=str(name), thing=thing, facts=facts, places=_PLACES, id_=id_,
+        acts=offered(place, facts), **more,
+    )  # fmt: skip
 
 
 def _view(parts: Parts, thing: Thing) -> Callable[[UUID], Response]:

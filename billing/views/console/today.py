@@ -17,7 +17,7 @@ from billing.flows.parts import Parts
 from billing.queries.audit_runs import gauge
 from billing.queries.operations.health import beats
 from billing.queries.operations.paging import Facts
-from billing.queries.operations.today import failing, money_by_day, standing
+from billing.queries.operations.today import failing, money_by_day, standing, stopped
 from billing.queries.operations.work import count_open_work
 from billing.queue.names import TICKS
 from billing.views.console.charts import Bar, pairs
@@ -41,6 +41,7 @@ def add_today(door: Blueprint, parts: Parts) -> None:
             facts: dict[str, Any] = {
                 "due": standing(session, now=now),
                 "failing": failing(session),
+                "stopped": stopped(session),
                 "work": count_open_work(session),
                 "beats": beats(session, [tick.name for tick in TICKS if not _is_off(parts, tick.name)]),
                 "audit": gauge(session),

@@ -10,8 +10,9 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from billing.flows.entering import tell_next
+from billing.flows.ordering import Wanted
 from billing.flows.parts import Parts
-from billing.flows.second_person import Wanted, ask
+from billing.flows.second_person import ask
 from billing.flows.working import Action, act, act_on_all
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Fault, Refused

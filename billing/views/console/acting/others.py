@@ -1,0 +1,87 @@
+"""What can be done about a customer's balance, an attempt, a dispute, and an event that came in."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from billing.flows import operating
+from billing.flows.order import Done, Order
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.money import EXPONENTS
+from billing.kernel.status import OPEN_PAYMENT
+from billing.queries.operations.paging import Facts
+from billing.rules.permission import Permission
+from billing.views.console.acting.act import Act, Field, Given, Stake
+from billing.views.console.acting.reading import minor
+
+_MONEY = (
+    Field("amount", "Amount", hint="12.34", numeric=True),
+    Field("currency", "Currency", hint="eur"),
+)
+
+
+def _in_currency(_: Parts, __: Facts, given: Given) -> Stake:
+    currency = given.get("currency", "").lower()
+    if currency not in EXPONENTS:
+        raise Refused(Fault("currency", "unknown_currency", "give a code of ISO 4217 such as eur"))
+    return Stake({currency: minor(given.get("amount", ""), currency)}, {})
+
+
+def _ask(parts: Parts, id_: UUID, _: Given, order: Order) -> Done:
+    answer = operating.resolve_payment(parts, id_, order=order)
+    if not answer.asked:
+        return Done(id_, "attempt", changed=False, told=f"it is {answer.status} already; nothing was asked")
+    why = f" ({answer.reason})" if answer.reason else ""
+    return Done(id_, "attempt", changed=True, told=f"it was {answer.before} and is {answer.status}{why}")
+
+
+def _handle_anew(parts: Parts, id_: UUID, _: Given, order: Order) -> Done:
+    return operating.replay_event(parts, id_, order=order)
+
+
+def _is_lost(facts: Facts) -> bool:
+    return facts["reopened_minor"] > 0 and facts["decision"] is None
+
+
+def _taken(_: Parts, facts: Facts, __: Given) -> Stake:
+    return Stake({facts["reopened_currency"]: facts["reopened_minor"]}, {})
+
+
+CUSTOMER = (
+    Act(
+        "credit", "Give credit", "Puts credit into the balance; the next invoices in that currency use it up.",
+        lambda _: True, Permission.MONEY, _MONEY, stake=_in_currency, subject="profile",
+    ),
+    Act(
+        "pay_out", "Pay credit out", "Sends credit back to charges that the customer paid, newest first.",
+        lambda _: True, Permission.MONEY, _MONEY, stake=_in_currency, subject="profile",
+    ),
+)  # fmt: skip
+
+PAYMENT = (
+    Act(
+        "resolve", "Ask the provider", "Asks now what became of it, and settles what is proven. Nothing is guessed.",
+        lambda facts: facts["status"] in OPEN_PAYMENT, do=_ask, can_try=False,
+    ),
+)  # fmt: skip
+
+DISPUTE = (
+    Act(
+        "dispute_write_off", "Write the loss off",
+        "Gives up what the lost dispute has taken: a loss of ours; invoice and tax stand.",
+        _is_lost, Permission.MONEY, stake=_taken, subject="dispute",
+    ),
+    Act(
+        "dispute_credit", "Credit the customer",
+        "Owns that the lost dispute was right: a credit note takes revenue and tax back. No money moves.",
+        _is_lost, Permission.MONEY, stake=_taken, subject="dispute",
+    ),
+)  # fmt: skip
+
+EVENT = (
+    Act(
+        "replay", "Handle anew", "Has it handled once more, as when its cause is mended. It settles nothing twice.",
+        lambda _: True, do=_handle_anew,
+    ),
+)  # fmt: skip
