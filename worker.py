@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.signals import setup_logging, worker_init
+from celery.signals import setup_logging, worker_init, worker_process_shutdown
 
 import billing.tasks  # noqa: F401 (registers the tasks)
 from billing.flows.start import start
 from billing.kernel import garbage
-from billing.privacy.logging import configure_logging
 from billing.queue.celery import make_app
 from billing.sandbox.environment import adopt
 from billing.settings import load
 from billing.tasks.watching import Watcher
-from billing.wiring import current
+from billing.wiring import current, observe, send_last_words
 
 adopt()
 settings = load()
@@ -23,7 +22,7 @@ settings = load()
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def log(**_: Any) -> None:
     """Left to itself Celery sets the level of all loggers by its own option, and our lines are lost with its own."""
-    configure_logging(json=settings.billing_log_json, level=settings.billing_log_level)
+    observe(settings, service="worker")
 
 
 log()
@@ -36,3 +35,9 @@ def check(**_: Any) -> None:
     """Refuse to start on a database that is not ours to use, or with another account's key."""
     start(current())
     garbage.settle()
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+def part(**_: Any) -> None:
+    """A child of the pool ends."""
+    send_last_words()

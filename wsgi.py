@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from billing.api.door import api
 from billing.flows.start import start
-from billing.privacy.logging import configure_logging
 from billing.sandbox.environment import adopt
 from billing.settings import load
 from billing.views.console.door import console
 from billing.views.customer import customer_page
 from billing.views.documents import documents_door
 from billing.webhooks.app import create_app
-from billing.wiring import build
+from billing.wiring import build, observe
 
 adopt()
 settings = load()
-configure_logging(json=settings.billing_log_json, level=settings.billing_log_level)
+observe(settings, service="web")
 parts = build(settings, in_background=True)
 start(parts)
 app = create_app(parts)

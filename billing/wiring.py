@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -14,6 +17,8 @@ from billing.db.session import connect, sessions
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.privacy.keyring import Keyring
+from billing.privacy.logging import configure_logging
+from billing.privacy.tracing import flush_traces, trace_with
 from billing.providers.paypal.adapter import PayPalProvider
 from billing.providers.paypal.client import LIVE, SANDBOX, PayPalClient, fetched
 from billing.providers.paypal.signature import Certificates
@@ -50,6 +55,41 @@ def build(settings: Settings, *, transport: Transport | None = None, in_backgrou
         provider_for=Providers(settings),
         transport=transport,
     )
+
+
+def observe(settings: Settings, *, service: str) -> None:
+    """Set up this process's logs, and its traces and reports of errors where they are configured. May be called again.
+
+    Raises `Refused` (`extra_missing`) where the package for one of them is not installed.
+    """
+    configure_logging(json=settings.billing_log_json, level=settings.billing_log_level)
+    if settings.billing_traces_url:
+        with _extra("BILLING_TRACES_URL", "otel"):
+            from billing.privacy.spans import over_http  # noqa: PLC0415 (only where it is wanted and installed)
+
+            trace_with(over_http(settings.billing_traces_url, service=f"billing-{service}"))
+    if settings.billing_sentry_dsn:
+        with _extra("BILLING_SENTRY_DSN", "sentry"):
+            from billing.privacy.reporting import Reports  # noqa: PLC0415 (only where it is wanted and installed)
+
+            dsn = settings.billing_sentry_dsn.get_secret_value()
+            logging.getLogger().addHandler(Reports(dsn, service=f"billing-{service}", live=settings.live))
+
+
+def send_last_words() -> None:
+    """Send spans and errors that wait, within seconds: a worker's child ends without Python's farewell."""
+    flush_traces()
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
+@contextmanager
+def _extra(setting: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except ImportError:
+        mend = f"install billing-engine[{name}], or unset it"
+        raise Refused(Fault(setting, "extra_missing", mend)) from None
 
 
 def broker(settings: Settings) -> Broker:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from billing.flows.permits import Permit, Permits
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, ProviderUncertain, Reach
+from billing.privacy.tracing import step
 from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund, PayoutFacts
 from billing.providers.port import (
@@ -90,7 +91,10 @@ class Metered(Provider):
         if permit is None:
             permit = self.permits.one(charge_operation(request), self._rank)
         permit.wait()
-        outcome = self._provider.charge(request, key=key, key_age_s=key_age_s)
+        payment, invoice = str(request.payment_id), str(request.invoice_id)
+        with step(f"{self.name} {charge_operation(request)}", payment=payment, invoice=invoice) as tell:
+            outcome = self._provider.charge(request, key=key, key_age_s=key_age_s)
+            tell(outcome=outcome.outcome.value)
         self.permits.tell(permit, outcome.reach, retry_after_s=outcome.retry_after_s)
         return outcome
 
@@ -175,7 +179,8 @@ class Metered(Provider):
     def _ask(self, operation: str, call: Callable[[], T]) -> T:
         permit = self.permits.one(operation, self._rank)
         try:
-            answer = call()
+            with step(f"{self.name} {operation}"):
+                answer = call()
         except ProviderRefused:
             self.permits.tell(permit, Reach.ANSWERED)
             raise

@@ -16,6 +16,7 @@ from billing.flows.metered import Metered
 from billing.flows.permits import Permits
 from billing.models import ProviderAccount
 from billing.privacy.keyring import Keyring
+from billing.privacy.tracing import step
 from billing.providers.port import Provider
 from billing.queue.buffer import Transport
 from billing.rules.rate import Rank
@@ -42,7 +43,7 @@ class Parts:
     @contextmanager
     def begin(self) -> Iterator[Session]:
         """A transaction: committed at the end, rolled back on any exception. Never open it across a provider call."""
-        with self.sessions.begin() as session:
+        with step("transaction"), self.sessions.begin() as session:
             yield session
 
     def for_seller(self, seller_id: UUID) -> Parts:

@@ -26,6 +26,7 @@ from billing.kernel.status import OPEN_PAYMENT, EventStatus, InvoiceStatus, Paym
 from billing.models import Invoice, Payment, PaymentIntent, ProviderEvent
 from billing.privacy.logging import correlated
 from billing.privacy.sealed import unseal
+from billing.privacy.tracing import step
 from billing.providers.port import ChargeFacts, IntentFacts
 from billing.queries.collecting import lock_answered
 from billing.queries.collection import lock_attempts
@@ -72,14 +73,15 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
         pause(parts, evidence=f"the provider knows attempt {lost[0]}, this database does not")
         raise Stale("this database was restored; the event is handled when it is reconciled")
     # What it settles goes on under the id of the charge: who follows a beat tick in the logs arrives here.
-    with correlated(str(ours.correlation_id) if ours.correlation_id else None):
+    run, event, payment = ours.correlation_id, str(claimed.id), str(ours.payment_id)
+    with correlated(str(run) if run else None), step("event.take", event=event, type=claimed.type, payment=payment):
         with parts.begin() as session:
             take_facts(parts, session, ours, facts)
             now = parts.clock.now(session)
             close(session, claimed, status=EventStatus.PROCESSED, now=now)
             share_reading(session, claimed, read_at=read_at, now=now)
             failpoint("event.commit")
-        _log.info("event_taken", provider_event=str(claimed.id), type=claimed.type, payment=str(ours.payment_id))
+        _log.info("event_taken", provider_event=event, type=claimed.type, payment=payment)
     return EventStatus.PROCESSED
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ParamSpec, TypeVar
@@ -101,7 +102,7 @@ def send_all(
             due = turns.due(room=most - len(running))
             lines = {attempt.payment_id: (provider, permit) for attempt, provider, permit in due}
             for attempt, now in _mark(parts, [attempt for attempt, _, _ in due]):
-                running[pool.submit(call, *lines[attempt.payment_id], attempt, now)] = attempt
+                running[pool.submit(_call_of, copy_context(), *lines[attempt.payment_id], attempt, now)] = attempt
             ended = _wait(running, until=write_at if answers else None, pause_s=turns.pause_s(room=most - len(running)))
             if not answers:
                 write_at = time.monotonic() + GATHER_S
@@ -156,6 +157,11 @@ def _mark(parts: Parts, batch: Sequence[Attempt]) -> list[tuple[Attempt, datetim
             put_back(session, [each for each in held if each[0] not in ours], now=now)
     failpoint("charge.marked")
     return [(each, now) for each in batch if each.payment_id in ours]
+
+
+def _call_of(run: Context, provider: Metered, permit: Permit | None, attempt: Attempt, now: datetime) -> ChargeOutcome:
+    """The call, in whichever thread, as a part of the run that makes it."""
+    return run.run(call, provider, permit, attempt, now)
 
 
 def call(provider: Metered, permit: Permit | None, attempt: Attempt, now: datetime) -> ChargeOutcome:

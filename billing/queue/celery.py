@@ -11,12 +11,15 @@ from kombu.exceptions import OperationalError
 
 from billing.kernel.errors import Unavailable
 from billing.privacy.logging import correlation
+from billing.privacy.tracing import present_step
 from billing.queue.buffer import Message
 from billing.queue.names import DELIVERIES_TICK, QUEUES, TICKS, TaskName
 from billing.settings import Settings
 
 CORRELATION = "billing_correlation"
 """Header of a message: the correlation id of the run that sent it, which its task goes on under."""
+STEP = "billing_step"
+"""Header of a message: the step of that run that its task goes on beneath, where the run is traced."""
 _VISIBILITY_TIMES = 2
 """Above the hard limit: a message of a live task is not handed out twice; correctness does not depend on it."""
 
@@ -116,8 +119,8 @@ class CeleryTransport:
         if time.monotonic() < self._away_until:
             raise BrokerAway
         try:
-            run = correlation()
-            headers = {CORRELATION: str(run)} if run else {}
+            told = {CORRELATION: correlation(), STEP: present_step()}
+            headers = {name: str(value) for name, value in told.items() if value}
             with self._app.producer_or_acquire() as producer:
                 for task, ids in messages:
                     queue = task.queue if task.queue in QUEUES else Queue(task.queue)  # type: ignore[no-untyped-call]

@@ -67,9 +67,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def earpiece() -> Iterator[Earpiece]:
-    """A server on a free port of this machine."""
-    ear = Earpiece()
+def earpiece(ear: Earpiece | None = None) -> Iterator[Earpiece]:
+    """A server on a free port of this machine; `ear` in place of a plain one."""
+    ear = ear or Earpiece()
     with _Server(("127.0.0.1", 0), type("Request", (_Request,), {"ear": ear})) as server:
         ear.port = server.server_address[1]
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -110,6 +110,10 @@ class Settings(Paced):
     """Seconds between audits of what changed; 0: none. Unset: 900, and none in the sandbox, whose clock jumps."""
     billing_audit_whole_every_s: int | None = None
     """Seconds between audits of everything; 0: none. Unset: a day, and none in the sandbox."""
+    billing_traces_url: str | None = None
+    """Where steps of runs go as spans, by OTLP over HTTP: https://collector.example/v1/traces; see docs/operate."""
+    billing_sentry_dsn: SecretStr | None = None
+    """Where errors that are logged go too, stripped of all that may be personal: the DSN of a Sentry project."""
     billing_metrics_token: SecretStr | None = None
     """Bearer token of whoever scrapes `/metrics`; without it there is no such page."""
 
@@ -176,6 +180,16 @@ class Settings(Paced):
                 getattr(self, name)
             except ValueError:
                 raise ValueError(f"BILLING_{name.upper()}: give networks such as 10.1.0.0/16,127.0.0.1/32") from None
+        return self
+
+    @model_validator(mode="after")
+    def _traces_have_an_address(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
+        if self.billing_traces_url is None:
+            return self
+        parts = urlsplit(self.billing_traces_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.password is not None:
+            mend = "give an address such as https://collector.example/v1/traces; a token goes into"
+            raise ValueError(f"BILLING_TRACES_URL: {mend} OTEL_EXPORTER_OTLP_HEADERS")
         return self
 
     @model_validator(mode="after")

@@ -23,7 +23,8 @@ from billing.kernel.errors import ProviderUnavailable, ProviderUncertain, Refuse
 from billing.kernel.work import WorkKind
 from billing.privacy.logging import correlated
 from billing.privacy.redaction import redact_error
-from billing.queue.celery import CORRELATION
+from billing.privacy.tracing import Tell, step
+from billing.queue.celery import CORRELATION, STEP
 from billing.queue.names import TICKS, TaskName
 from billing.tasks.acknowledging import ReconnectingTask
 from billing.wiring import current
@@ -49,8 +50,9 @@ def task(name: TaskName, *, limit_s: float | None = None) -> Callable[[Callable[
         @wraps(work)
         def run(*ids: str, **_: object) -> None:
             # What a forged message names beside ids is honoured in nothing.
-            with correlated(_told()):
-                _run(name, work, ids)
+            run, above = _told(), getattr(current_task.request, STEP, None)
+            with correlated(run), step(name.name, first=run is None, beneath=above, ids=list(ids[:_SHOWN])) as tell:
+                _run(name, work, ids, tell)
 
         registered: Callable[..., None] = shared_task(name=name.name, base=ReconnectingTask, **_limit(limit_s))(run)
         return registered
@@ -70,17 +72,19 @@ def _limit(limit_s: float | None) -> dict[str, float]:
     return {} if limit_s is None else {"time_limit": limit_s}
 
 
-def _run(name: TaskName, work: Callable[..., Any], ids: tuple[str, ...]) -> None:
+def _run(name: TaskName, work: Callable[..., Any], ids: tuple[str, ...], tell: Tell) -> None:
     parts = current()
     began = time.monotonic()
     try:
         done = work(parts, *(UUID(id_) for id_ in ids))
+        tell(done=done)
         if ids or done:
             took_s = round(time.monotonic() - began, 3)
             _log.info("task_done", task=name.name, ids=list(ids[:_SHOWN]), done=done, took_s=took_s)
         if name in TICKS:
             beat(parts, name, worker=socket.gethostname())
     except LATER as later:
+        tell(left_for_sweep=type(later).__name__)
         _log.warning("task_left_for_sweep", task=name.name, error=type(later).__name__)
     except Exception as error:
         _log.exception("task_failed", task=name.name)

@@ -18,6 +18,7 @@ VIOLATIONS = {
     "flask": ("ops/planted.py", "from flask import Flask"),
     "click": ("tasks/planted.py", "import click"),
     "stripe-sdk": ("flows/planted.py", "import stripe"),
+    "telling-others": ("flows/planted.py", "import sentry_sdk"),
     "playground": ("tasks/planted.py", "from billing.sandbox.embedded import start"),
     "stand-ins": ("sandbox/stripe/planted.py", "from billing.models import Base"),
     "pure": ("kernel/planted.py", "import sqlalchemy"),
