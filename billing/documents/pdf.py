@@ -16,6 +16,7 @@ from pathlib import Path
 import typst
 
 from billing.documents.fonts import order_of, read_fonts
+from billing.documents.scripts import scripts_of
 from billing.documents.view import View
 
 ARCHIVABLE = "a-3b"
@@ -23,15 +24,19 @@ PLAIN = "plain PDF: a letter in it has no font here"
 """Keyword of a file that is no PDF/A."""
 _TEMPLATE = Path(__file__).parent / "document.typ"
 _LOCK = threading.Lock()
-_WITHOUT_FONT = re.compile("could not be displayed")
+_WITHOUT_FONT = re.compile(r'the text `"(.+?)"` could not be displayed')
 
 
 @dataclass(frozen=True, slots=True)
 class Pdf:
-    """The file. `archivable`: it is PDF/A-3b; if not, a letter in it has no font."""
+    """The file. It is PDF/A-3b unless it `lacks` fonts, of these scripts: then their letters show as boxes."""
 
     content: bytes
-    archivable: bool
+    lacks: tuple[str, ...] = ()
+
+    @property
+    def archivable(self) -> bool:
+        return not self.lacks
 
 
 def pdf(view: View, *, country: str, fonts_dir: str | None = None) -> Pdf:
@@ -43,11 +48,12 @@ def pdf(view: View, *, country: str, fonts_dir: str | None = None) -> Pdf:
         compiler, fonts = _compiler(fonts_dir)
         families = json.dumps(order_of(fonts, country))
         try:
-            return Pdf(_compiled(compiler, view, families, ARCHIVABLE), archivable=True)
+            return Pdf(_compiled(compiler, view, families, ARCHIVABLE))
         except typst.TypstError as error:
-            if not _WITHOUT_FONT.search(f"{error.message}{error.diagnostic}"):
+            lacks = scripts_of(_WITHOUT_FONT.findall(str(error.diagnostic)))
+            if not lacks:
                 raise
-        return Pdf(_compiled(compiler, view, families, None), archivable=False)
+        return Pdf(_compiled(compiler, view, families, None), lacks)
 
 
 def _compiled(compiler: typst.Compiler, view: View, families: str, standard: str | None) -> bytes:

@@ -11,18 +11,24 @@ import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from random import SystemRandom
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from billing.commands.delivery.hand_over import hand_over
 from billing.commands.delivery.record import Tried, record_tries
 from billing.commands.delivery.take import take_deliveries
 from billing.commands.endpoint.secrets import secrets_in_force
 from billing.commands.key.obtain import endpoint_key
+from billing.commands.notice.of_document import DOCUMENT_TOPICS, tell_of_documents
 from billing.db.clock import wall_now
 from billing.events.catalog import body
 from billing.flows.handing import Receiver, hand
+from billing.flows.links import document_addresses
+from billing.flows.notices import mail_server
 from billing.flows.parts import Parts
 from billing.kernel.failpoints import failpoint
 from billing.queries.endpoint import endpoint_to_try, endpoints_due
@@ -42,12 +48,26 @@ ROUND_S = 50.0
 _chance = SystemRandom()
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One that was taken for an endpoint, and the body that is sent."""
+
+    row: Any
+    text: bytes = field(repr=False)
+
+
 def sweep(parts: Parts) -> int:
-    """Hand over all that is new, and wake a worker for each endpoint with something due. Returns how many events."""
+    """Hand over all that is new, with its mails, and wake a worker for each endpoint with something due.
+
+    Returns how many events were handed over.
+    """
     handed, end = 0, time.monotonic() + ROUND_S
+    # Without a mail server nobody is told, and nothing is written that would wait for one.
+    watched = DOCUMENT_TOPICS if mail_server(parts) else ()
     while True:
         with parts.begin() as session:
-            count = hand_over(session, most=HANDED_OVER)
+            count, documents = hand_over(session, most=HANDED_OVER, watched=watched)
+            tell_of_documents(session, documents, now=parts.clock.now(session))
             failpoint("delivery.handed_over")
         handed += count
         if count < HANDED_OVER or time.monotonic() > end:
@@ -81,7 +101,7 @@ def deliver(parts: Parts, endpoint_id: UUID) -> int:
     return made
 
 
-def _take(parts: Parts, endpoint_id: UUID) -> tuple[Receiver | None, Sequence[Any]]:
+def _take(parts: Parts, endpoint_id: UUID) -> tuple[Receiver | None, Sequence[Event]]:
     """The endpoint with its open secrets, and the events that are taken for it: one alone while it fails."""
     with parts.begin() as session:
         endpoint = endpoint_to_try(session, endpoint_id)
@@ -91,7 +111,17 @@ def _take(parts: Parts, endpoint_id: UUID) -> tuple[Receiver | None, Sequence[An
         receiver = Receiver(endpoint.target, secrets_in_force(endpoint, key=key, wall=wall_now(session)))
         lease_s = _lease_s(parts, receiver)
         most = 1 if endpoint.streak else IN_A_ROW if receiver.in_process else BATCH
-        return receiver, take_deliveries(session, endpoint_id=endpoint_id, lease_s=lease_s, most=most)
+        rows = take_deliveries(session, endpoint_id=endpoint_id, lease_s=lease_s, most=most)
+        addresses = _addresses(parts, session, rows)
+        return receiver, [Event(row, text_of(row, addresses.get(row.id))) for row in rows]
+
+
+def _addresses(parts: Parts, session: Session, rows: Sequence[Any]) -> dict[UUID, str]:
+    """Of events that tell of a document: where its customer opens it. Made here, since a link is kept nowhere."""
+    of = {row.id: row for row in rows if row.topic in DOCUMENT_TOPICS}
+    # Of a row's own moment, so that each try of an event says the same.
+    found = document_addresses(parts, session, {row.object_id: row.created_at for row in of.values()})
+    return {id_: found[row.object_id] for id_, row in of.items() if row.object_id in found}
 
 
 def _lease_s(parts: Parts, receiver: Receiver) -> float:
@@ -102,24 +132,26 @@ def _lease_s(parts: Parts, receiver: Receiver) -> float:
     return max(parts.settings.lease_s, BATCH / IN_FLIGHT * (2 * connect_s + read_s))
 
 
-def _hand_all(parts: Parts, receiver: Receiver, rows: Sequence[Any]) -> list[Tried]:
+def _hand_all(parts: Parts, receiver: Receiver, rows: Sequence[Event]) -> list[Tried]:
     """What runs in this process does so one after the other, in the order in which it happened."""
     if receiver.in_process or len(rows) == 1:
-        return [_hand_one(parts, receiver, row) for row in sorted(rows, key=lambda row: row.id)]
+        return [_hand_one(parts, receiver, row) for row in sorted(rows, key=lambda each: each.row.id)]
     with ThreadPoolExecutor(min(IN_FLIGHT, len(rows))) as pool:
         return list(pool.map(lambda row: _hand_one(parts, receiver, row), rows))
 
 
-def _hand_one(parts: Parts, receiver: Receiver, row: Any) -> Tried:
+def _hand_one(parts: Parts, receiver: Receiver, event: Event) -> Tried:
+    row = event.row
     began = time.monotonic()
-    answer = hand(parts, receiver, text_of(row), id_=row.id)
+    answer = hand(parts, receiver, event.text, id_=row.id)
     took_ms = round((time.monotonic() - began) * 1000)
     step_s = pause_s(parts.settings.delivery_back_off_s, row.tries)
     return Tried(row.id, row.token, answer.outcome, took_ms, max(step_s * _chance.uniform(0.8, 1.2), answer.wait_s))
 
 
-def text_of(row: Any) -> bytes:
+def text_of(row: Any, document_url: str | None) -> bytes:
     """The body that is sent and signed."""
+    payload = row.payload if document_url is None else {**row.payload, "document_url": document_url}
     event = body(
         id_=row.id,
         seller_id=row.seller_id,
@@ -127,6 +159,6 @@ def text_of(row: Any) -> bytes:
         object_type=row.object_type,
         object_id=row.object_id,
         occurred_at=row.occurred_at,
-        payload=row.payload,
+        payload=payload,
     )
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()

@@ -27,8 +27,8 @@ class Printed:
     name: str
     content: bytes
     media_type: str
-    archivable: bool
-    """Whether it is PDF/A. False for pages, and where a letter has no font: then put one into `BILLING_FONTS_DIR`."""
+    lacks: tuple[str, ...] = ()
+    """Of a PDF: the scripts of letters that no font here has, because of which it is not PDF/A."""
 
 
 def document_pdf(parts: Parts, invoice_id: UUID, *, language: str | None = None) -> Printed:
@@ -38,13 +38,13 @@ def document_pdf(parts: Parts, invoice_id: UUID, *, language: str | None = None)
     """
     facts, words = _viewed(parts, invoice_id, language)
     made = pdf(words, country=facts.buyer_country, fonts_dir=parts.settings.billing_fonts_dir)
-    return Printed(f"{_stem(facts, invoice_id)}.pdf", made.content, "application/pdf", archivable=made.archivable)
+    return Printed(f"{_stem(facts, invoice_id)}.pdf", made.content, "application/pdf", lacks=made.lacks)
 
 
 def document_html(parts: Parts, invoice_id: UUID, *, language: str | None = None) -> Printed:
     """The page, which may be printed too. As `document_pdf`."""
     facts, words = _viewed(parts, invoice_id, language)
-    return Printed(f"{_stem(facts, invoice_id)}.html", page(words).encode(), "text/html", archivable=False)
+    return Printed(f"{_stem(facts, invoice_id)}.html", page(words).encode(), "text/html")
 
 
 def linked_document(parts: Parts, token: str, *, form: str, language: str | None = None) -> Printed:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.db.clock import wall_now
@@ -46,6 +48,25 @@ def document_link(parts: Parts, session: Session, invoice_id: UUID) -> str:
     if invoice.number is None:
         raise Refused(Fault("invoice", "document_not_issued", "a draft is no document; issue it first"))
     return _address(parts, session, LinkKind.DOCUMENT, invoice.id, invoice.profile_id)
+
+
+def document_addresses(parts: Parts, session: Session, made: Mapping[UUID, datetime]) -> dict[UUID, str]:
+    """The addresses of issued documents, by id, good for `billing_link_days` from the moment given with each.
+
+    The same moment gives the same address. Where there are no links, none.
+    """
+    if not made or not has_links(parts):
+        return {}
+    query = (
+        select(Invoice.id, Profile.link_epoch)
+        .join(Profile, Profile.id == Invoice.profile_id)
+        .where(Invoice.id.in_(made), Invoice.number.is_not(None))
+    )
+    days = parts.settings.billing_link_days
+    return {
+        id_: _signed(parts, Link(LinkKind.DOCUMENT, id_, epoch, _end(made[id_], days)))
+        for id_, epoch in session.execute(query)
+    }
 
 
 def has_links(parts: Parts) -> bool:
@@ -95,16 +116,19 @@ def opened_link(parts: Parts, session: Session, token: str) -> tuple[Link, Profi
 
 
 def _address(parts: Parts, session: Session, kind: LinkKind, subject: UUID, profile_id: UUID) -> str:
-    public = parts.settings.billing_public_url
-    if public is None:
-        raise Refused(Fault("BILLING_PUBLIC_URL", "public_url_missing", _MEND))
     profile = session.get(Profile, profile_id)
     if profile is None:
         raise Refused(Fault("profile", "profile_not_found", "give the account of the host application, or an id"))
     until = _end(wall_now(session), parts.settings.billing_link_days)
-    token = sign(parts.keyring.derive(KEY_PURPOSE), Link(kind, subject, profile.link_epoch, until))
-    place = "documents" if kind is LinkKind.DOCUMENT else "pay"
-    return f"{public.rstrip('/')}/{place}/{token}"
+    return _signed(parts, Link(kind, subject, profile.link_epoch, until))
+
+
+def _signed(parts: Parts, link: Link) -> str:
+    public = parts.settings.billing_public_url
+    if public is None:
+        raise Refused(Fault("BILLING_PUBLIC_URL", "public_url_missing", _MEND))
+    place = "documents" if link.kind is LinkKind.DOCUMENT else "pay"
+    return f"{public.rstrip('/')}/{place}/{sign(parts.keyring.derive(KEY_PURPOSE), link)}"
 
 
 def _end(wall: datetime, days: int) -> datetime:

@@ -21,7 +21,7 @@ from billing.commands.notice.tell import News, tell
 from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
-from billing.flows.links import has_links, invoice_link
+from billing.flows.letters import LetterWithoutFont, addressee, letter
 from billing.flows.parts import Parts
 from billing.flows.previewing import preview_renewal
 from billing.kernel.clock import format_instant, parse_instant
@@ -29,16 +29,12 @@ from billing.kernel.errors import Refused, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import InvoiceStatus, NoticeStatus, SubscriptionStatus
 from billing.kernel.work import WorkKind
-from billing.mail.letter import Content, Letter, write
 from billing.mail.server import MailLater, MailRefused, MailServer, MailServerAway, Undeliverable
 from billing.models import Subscription
 from billing.privacy.redaction import redact_error
 from billing.privacy.sealed import SealBroken
 from billing.queries.notice import drop_waiting, renewals_to_announce, take_notices
-from billing.queries.profile import open_personal
-from billing.rules.language import language_of
-from billing.rules.notice import ABOUT_DEBT, LIFE, NoticeKind
-from billing.validators.profile import Personal
+from billing.rules.notice import ABOUT_DEBT, DOCUMENT_LIFE, LIFE, WITH_DOCUMENT, NoticeKind
 
 _log = structlog.get_logger(__name__)
 
@@ -130,17 +126,19 @@ def _deliver(parts: Parts, server: MailServer, row: Row[Any], now: datetime) -> 
     """What became of it. `WAITING` with a reason: not now."""
     try:
         reason = _pointless(row, now)
-        personal = None if reason is not None else _personal(parts, row)
+        personal = None if reason is not None else addressee(parts, row)
         if personal is None or not personal.email:
             return NoticeStatus.DROPPED, reason or "no_address"
-        letter, address = _letter(parts, row, personal), personal.email
+        made, address = letter(parts, row, personal), personal.email
     except DBAPIError:
         raise
+    except LetterWithoutFont as lacking:
+        return NoticeStatus.FAILED, str(lacking)
     except Exception as broken:  # noqa: BLE001 (whatever it is, the others must still leave; this one is a person's)
         return NoticeStatus.FAILED, redact_error(broken)
     try:
         failpoint("notice.sending")
-        server.send(letter, to=address, from_name=row.seller, id_=row.id, at=row.occurred_at)
+        server.send(made, to=address, from_name=row.seller, id_=row.id, at=row.occurred_at)
         failpoint("notice.taken_by_server")
     except Undeliverable as never:
         return NoticeStatus.FAILED, str(never)
@@ -155,7 +153,7 @@ def _deliver(parts: Parts, server: MailServer, row: Row[Any], now: datetime) -> 
 
 
 def _pointless(row: Row[Any], now: datetime) -> str | None:
-    if now - row.occurred_at > LIFE:
+    if now - row.occurred_at > (DOCUMENT_LIFE if row.kind in WITH_DOCUMENT else LIFE):
         return "too_old"
     if row.kind in ABOUT_DEBT and row.invoice_status != InvoiceStatus.OPEN:
         return "settled_meanwhile"
@@ -165,44 +163,6 @@ def _pointless(row: Row[Any], now: datetime) -> str | None:
         if not goes_on or row.next_due_at != renews_at or row.cancel_at is not None:
             return "does_not_renew"
     return None
-
-
-def _personal(parts: Parts, row: Row[Any]) -> Personal | None:
-    """Name and address, opened here and nowhere else; None once they are erased. Raises as the keyring does."""
-    if row.key_id is None:
-        return None
-    key = parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.key_id)
-    return open_personal(row.personal, key=key, profile_id=row.profile_id)
-
-
-def _letter(parts: Parts, row: Row[Any], personal: Personal) -> Letter:
-    facts, link = row.facts, None
-    if row.invoice_id is not None and has_links(parts):
-        with parts.begin() as session:
-            link = invoice_link(parts, session, row.invoice_id)
-    at = facts.get("renews_at") or facts.get("next_try_at")
-    content = Content(
-        name=personal.name,
-        seller=row.seller,
-        country=row.country,
-        zone=row.timezone,
-        amount_minor=facts.get("amount_minor"),
-        currency=facts.get("currency"),
-        number=row.invoice_number,
-        at=parse_instant(at, field="at") if at else None,
-        card=f"{row.brand.title()} ••{row.last4}" if row.brand and row.last4 else None,
-        link=link,
-    )
-    return write(_form(row), content, language=language_of(row.country))
-
-
-def _form(row: Row[Any]) -> str:
-    """Which wording. The end, and what is needed, choose it; a bank's reason never does."""
-    if row.kind == NoticeKind.ACTION_NEEDED:
-        return str(row.facts["need"])
-    if row.kind == NoticeKind.COLLECTION_ENDED:
-        return "ended_canceled" if row.facts["final"] == "cancel" else "ended_open"
-    return str(row.kind)
 
 
 def _record(parts: Parts, row: Row[Any], status: NoticeStatus, reason: str | None) -> None:

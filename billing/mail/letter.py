@@ -6,7 +6,7 @@ The wording stands in `wording/<language>.yaml`, one entry a kind of letter. It 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,15 @@ _HTML = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a letter: it names its customer, as the letter does."""
+
+    name: str
+    content: bytes = field(repr=False)
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """What a letter speaks of. `name` is personal: a letter is made where it is sent, and kept nowhere."""
 
@@ -42,6 +51,7 @@ class Content:
     card: str | None = None
     """Brand and last four digits."""
     link: str | None = None
+    attachment: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,7 @@ class Letter:
     subject: str
     text: str
     html: str
+    attachment: Attachment | None = None
 
 
 def write(form: str, content: Content, *, language: str) -> Letter:
@@ -61,7 +72,7 @@ def write(form: str, content: Content, *, language: str) -> Letter:
     values = _values(content, locale_of(language, content.country))
     said = [*entry["body"]]
     action = entry.get("action", "")
-    if action and content.link is None:
+    if action and content.link is None and content.attachment is None:
         said.append(wording["without_link"])
     subject = _TEXT.from_string(entry["subject"]).render(values)
 
@@ -82,7 +93,9 @@ def write(form: str, content: Content, *, language: str) -> Letter:
             footer=spoken(wording["footer"]),
         )
 
-    return Letter(language, subject, in_layout(_TEXT, "layout.txt"), in_layout(_HTML, "layout.html"))
+    return Letter(
+        language, subject, in_layout(_TEXT, "layout.txt"), in_layout(_HTML, "layout.html"), content.attachment
+    )
 
 
 @cache

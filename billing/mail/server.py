@@ -131,6 +131,9 @@ class MailServer:
             message["Auto-Submitted"] = "auto-generated"
             message.set_content(letter.text)
             message.add_alternative(letter.html, subtype="html")
+            if (file := letter.attachment) is not None:
+                kind, _, subtype = file.media_type.partition("/")
+                message.add_attachment(file.content, maintype=kind, subtype=subtype, filename=file.name)
             # After the content, which clears headers of its kind.
             message["Content-Language"] = letter.language
             faulty = bool(message["To"].defects) or len(message["To"].addresses) != 1

@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConst
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.db.base import Base, Identified, Json, SellerOwned, Versioned, currency_shape, one_of
+from billing.rules.notice import MailsDocuments
 
 
 class Seller(Identified, Versioned, Base):
@@ -60,6 +61,8 @@ class Seller(Identified, Versioned, Base):
     """Whether an invoice that lacks what the law asks for waits as a draft."""
     e_invoices: Mapped[str] = mapped_column(default="off", server_default=text("'off'"))
     """Whether one that the law wants structured waits for a transport, and by the days for sellers of which size."""
+    mail_documents: Mapped[str] = mapped_column(default=MailsDocuments.OFF, server_default=text("'off'"))
+    """Which documents customers get by mail, where there is a mail server."""
     dispute_stops_charging: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     """Whether a customer is charged no more while a dispute of theirs is open."""
 
@@ -81,6 +84,7 @@ class Seller(Identified, Versioned, Base):
         one_of("revenue_recognition", ("day", "month")),
         one_of("oss", ("none", "union", "non_union")),
         one_of("e_invoices", ("off", "small", "large")),
+        one_of("mail_documents", tuple(MailsDocuments)),
         CheckConstraint("draft_review_h >= 0", name="draft_review_h_not_negative"),
         CheckConstraint("guard_volume > 1 AND guard_amount > 1 AND guard_catch_up > 0", name="guards_are_above"),
         CheckConstraint("upcoming_days >= 0", name="upcoming_days_not_negative"),

@@ -36,6 +36,7 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "seller_revenue_recognition": "revenue_recognition",
         "seller_complete_documents": "complete_documents",
         "seller_e_invoices": "e_invoices",
+        "seller_mail_documents": "mail_documents",
         "seller_dispute_stops_charging": "dispute_stops_charging",
         **{f"seller_{line}": f"address.{line}" for line in _ADDRESS},
     },

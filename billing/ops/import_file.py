@@ -112,6 +112,7 @@ def _seller(row: Row) -> NewSeller:
             revenue_recognition=row.text("revenue_recognition", policy.revenue_recognition),
             complete_documents=row.flag("complete_documents", default=policy.complete_documents),
             e_invoices=row.text("e_invoices", policy.e_invoices),
+            mail_documents=row.text("mail_documents", policy.mail_documents),
             dispute_stops_charging=row.flag("dispute_stops_charging", default=policy.dispute_stops_charging),
         ),
         next_number=row.whole("next_number", 1),

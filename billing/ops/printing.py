@@ -58,9 +58,10 @@ def _command(printer: _Printer, told: str) -> Callable[..., None]:
         path = _path(out, printed.name)
         path.write_bytes(printed.content)
         click.echo(str(path))
-        if printed.media_type == "application/pdf" and not printed.archivable:
+        if printed.lacks:
             click.echo(
-                "Not PDF/A: a letter in it has no font here; see BILLING_FONTS_DIR in docs/documents.md.", err=True
+                f"Not PDF/A: no font here for {', '.join(printed.lacks)}; see BILLING_FONTS_DIR in docs/documents.md.",
+                err=True,
             )
 
     command.__doc__ = told + "\n\n    It names seller and buyer, so it needs --reason and is noted in the audit trail."

@@ -138,6 +138,7 @@ def _seller(row: Seller) -> NewSeller:
             revenue_recognition=row.revenue_recognition,
             complete_documents=row.complete_documents,
             e_invoices=row.e_invoices,
+            mail_documents=row.mail_documents,
             dispute_stops_charging=row.dispute_stops_charging,
         ),
     )

@@ -27,6 +27,7 @@ _LETTERS = text(
     SELECT n.id, n.token, n.tries, n.kind, n.facts, n.occurred_at, n.profile_id, n.invoice_id, n.subscription_id,
            p.country, p.timezone, p.personal, k.id AS key_id, k.master_id, k.wrapped,
            l.legal_name AS seller, i.status AS invoice_status, i.number AS invoice_number,
+           i.kind AS invoice_kind, i.collection, i.amount_remaining_minor,
            s.status AS subscription_status, s.next_due_at, s.cancel_at, m.brand, m.last4
     FROM billing.notice n
     JOIN billing.profile p ON p.id = n.profile_id

@@ -15,6 +15,7 @@ CARD_LIMIT = ("postpone", "final", "off")
 PRORATION = ("second", "day")
 REVENUE_RECOGNITION = ("day", "month")
 E_INVOICES = ("off", "small", "large")
+MAIL_DOCUMENTS = ("off", "documents", "all")
 OSS = ("none", "union", "non_union")
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{0,19}", re.ASCII)
 _LONGEST_DELAY = timedelta(days=365)
@@ -54,6 +55,8 @@ class SellerPolicy:
     """Whether an invoice that lacks what the law asks for waits as a draft, with a work item."""
     e_invoices: str = "small"
     """off | small | large: whether one that the law wants structured waits for a transport, by whose days."""
+    mail_documents: str = "all"
+    """off | documents | all: which documents leave as mails where there is a mail server; `all`: receipts, too."""
     dispute_stops_charging: bool = True
     """Whether a customer is charged no more while a dispute of theirs is open."""
 
@@ -127,6 +130,7 @@ def _check_policy(checks: Checks, policy: SellerPolicy) -> None:
     checks.one_of("card_limit", policy.card_limit, CARD_LIMIT)
     checks.one_of("proration", policy.proration, PRORATION)
     checks.one_of("e_invoices", policy.e_invoices, E_INVOICES)
+    checks.one_of("mail_documents", policy.mail_documents, MAIL_DOCUMENTS)
     checks.one_of("oss", policy.oss, OSS)
     checks.whole("upcoming_days", policy.upcoming_days, least=0, most=60)
     checks.one_of("revenue_recognition", policy.revenue_recognition, REVENUE_RECOGNITION)

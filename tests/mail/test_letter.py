@@ -15,6 +15,7 @@ from billing.writing.amounts import money
 
 FORMS = [
     "renewal_upcoming", "payment_failed", *map(str, Need), "payment_recovered", "ended_canceled", "ended_open",
+    "invoice_issued", "invoice_to_pay", "note_issued", "cancellation_issued", "receipt",
 ]  # fmt: skip
 FULL = Content(
     name="Käthe <b>O'Neill</b>",

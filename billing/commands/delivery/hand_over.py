@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.events.topics import Topic
 from billing.queries.endpoint import HEARS
 
 _ORDER_LOCK = 3105
@@ -25,16 +29,20 @@ _HAND_OVER = text(
         ORDER BY o.id
         ON CONFLICT DO NOTHING
     )
-    SELECT count(*) FROM handed
+    SELECT count(*), array_agg(id ORDER BY id) FILTER (WHERE topic = ANY(:watched)) FROM handed
     """  # noqa: S608 (our own words)
 )
 
 
-def hand_over(session: Session, *, most: int) -> int:
-    """Hand over the oldest events. Returns how many; 0 where another worker is at it. Safe to repeat."""
+def hand_over(session: Session, *, most: int, watched: Sequence[Topic] = ()) -> tuple[int, list[UUID]]:
+    """Hand over the oldest events. Returns how many, and which of them are of the `watched` topics.
+
+    Of nothing where another worker is at it. Safe to repeat: each event is handed over once.
+    """
     if not session.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _ORDER_LOCK}).scalar_one():
-        return 0
-    return int(session.execute(_HAND_OVER, {"most": most}).scalar_one())
+        return 0, []
+    count, found = session.execute(_HAND_OVER, {"most": most, "watched": list(watched)}).one()
+    return count, found or []
 
 
 def hold_handing_over(session: Session) -> None:

@@ -26,7 +26,8 @@ _TAKE = """
         updated_at = clock_timestamp()
     FROM due, billing.outbox o
     WHERE d.endpoint_id = %(endpoint)s AND d.outbox_id = due.outbox_id AND o.id = due.outbox_id
-    RETURNING o.id, o.seller_id, o.topic, o.object_type, o.object_id, o.occurred_at, o.payload, d.token, d.tries
+    RETURNING o.id, o.seller_id, o.topic, o.object_type, o.object_id, o.occurred_at, o.created_at, o.payload,
+              d.token, d.tries
 """
 
 

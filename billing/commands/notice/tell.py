@@ -1,4 +1,4 @@
-"""Tell customers: each notice once an occasion, with its event for the host application. Many at once."""
+"""Tell customers: each notice once an occasion, with its event where it has one of its own. Many at once."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ _TOPICS = {
     NoticeKind.PAYMENT_RECOVERED: Topic.INVOICE_RECOVERED,
     NoticeKind.COLLECTION_ENDED: Topic.INVOICE_COLLECTION_ENDED,
 }
+"""Of those that are absent the host application hears by the event of the fact itself."""
 
 _INSERT = text(
     """
@@ -74,7 +75,7 @@ def tell(session: Session, news: Sequence[News], *, now: datetime) -> int:
         },
     ).scalars()
     told = [by_id[id_] for id_ in written]
-    for kind in dict.fromkeys(each.kind for each in told):
+    for kind in dict.fromkeys(each.kind for each in told if each.kind in _TOPICS):
         emit_many(
             session,
             topic=_TOPICS[kind],

@@ -27,5 +27,6 @@ def policy_columns(policy: SellerPolicy) -> dict[str, Any]:
         "revenue_recognition": policy.revenue_recognition,
         "complete_documents": policy.complete_documents,
         "e_invoices": policy.e_invoices,
+        "mail_documents": policy.mail_documents,
         "dispute_stops_charging": policy.dispute_stops_charging,
     }
