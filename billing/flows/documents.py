@@ -15,6 +15,7 @@ from billing.documents.view import View, view
 from billing.flows.links import opened_link
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.failpoints import failpoint
 from billing.privacy.link import LinkKind
 from billing.queries.document import document_snapshot
 from billing.rules.language import LANGUAGES, language_of
@@ -38,6 +39,7 @@ def document_pdf(parts: Parts, invoice_id: UUID, *, language: str | None = None)
     """
     facts, words = _viewed(parts, invoice_id, language)
     made = pdf(words, country=facts.buyer_country, fonts_dir=parts.settings.billing_fonts_dir)
+    failpoint("document.printed")
     return Printed(f"{_stem(facts, invoice_id)}.pdf", made.content, "application/pdf", lacks=made.lacks)
 
 
@@ -62,6 +64,7 @@ def _viewed(parts: Parts, invoice_id: UUID, language: str | None) -> tuple[Docum
         raise Refused(Fault("language", "language_unknown", f"give one of {', '.join(LANGUAGES)}"))
     with parts.begin() as session:
         facts = document_snapshot(session, parts.keyring, invoice_id).facts
+    failpoint("document.read")
     return facts, view(facts, language=language or language_of(facts.buyer_country))
 
 

@@ -15,7 +15,7 @@ from billing.flows.parts import Parts
 from billing.flows.paying_out import order_payout
 from billing.flows.working import Action, act
 from billing.kernel.clock import parse_instant
-from billing.kernel.errors import Fault, Refused, Stale
+from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused, Stale
 from billing.models import Dispute, Invoice
 
 
@@ -126,8 +126,10 @@ def _work(parts: Parts, wanted: Wanted, order: Order) -> str:
         try:
             done = act(parts, UUID(item_id), action=action, order=order)
             ended["changed" if done.changed else "left as they were"] += 1
-        except (Refused, Stale):
+        except (Refused, Stale, ProviderUnavailable, ProviderRefused):
             ended["refused"] += 1
+        except ProviderUncertain:
+            ended["unanswered, look at them again"] += 1
     return f"{action.value}: {', '.join(f'{count} {how}' for how, count in ended.items()) or 'nothing to do'}"
 
 

@@ -38,6 +38,11 @@ EXPIRES = DAY = timedelta(hours=24)
 _UNCLEAR_AFTER = timedelta(minutes=15)
 """Longer than any order takes: its process has ended."""
 
+_UNANSWERED = (
+    "the provider did not answer: it may have withdrawn its request for the money, our books are as they were;"
+    " order it anew, which asks it again under the same key"
+)
+
 _ALONE = """
 SELECT sums.key AS currency, sum(CAST(sums.value AS bigint))::bigint AS amount_minor
 FROM billing.operator_order o CROSS JOIN jsonb_each_text(o.facts -> 'amounts') AS sums
@@ -68,7 +73,7 @@ class Person:
 def ask(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
     """Carry the order out, or have it wait for a second person; says which. A repeat says how it stands.
 
-    Raises `Refused`: `reason_missing`, and what its flow refuses; the provider's errors are told, as refused.
+    Raises `Refused`: `reason_missing`. What its flow refuses is told, as are the provider's errors.
     """
     require_who_and_why(by.name, reason)
     limits = Limits.of(parts.settings.billing_second_person_above)
@@ -189,8 +194,10 @@ def _carry_out(parts: Parts, order_id: UUID, order: Order) -> str:
         told, status = "; ".join(f"{fault.code}: {fault.mend}" for fault in refused.faults), OrderStatus.REFUSED
     except Stale as error:
         told, status = f"nothing was done: {error}", OrderStatus.REFUSED
-    except (ProviderUnavailable, ProviderUncertain, ProviderRefused) as error:
-        told, status = f"{type(error).__name__}: nothing was done here; order it anew", OrderStatus.REFUSED
+    except ProviderUncertain:
+        told, status = _UNANSWERED, OrderStatus.REFUSED
+    except (ProviderUnavailable, ProviderRefused) as error:
+        told, status = f"{type(error).__name__}: nothing was done; order it anew", OrderStatus.REFUSED
     with parts.begin() as session:
         row = session.get_one(OperatorOrder, order_id, with_for_update=True)
         require_move(OrderStatus(row.status), status)

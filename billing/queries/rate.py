@@ -9,10 +9,15 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-PAUSED = """
-    SELECT provider_account_id FROM billing.provider_rate
-    WHERE endpoint = '' AND greatest(open_until, probe_until, held_until) > clock_timestamp()
-"""
+from billing.rules.rate import WANDERS_S
+
+_BELIEVED = f"r.grown_at <= clock_timestamp() + make_interval(secs => {WANDERS_S})"
+"""False where the clock was put back since: whoever takes the next permit sets the row right."""
+
+PAUSED = f"""
+    SELECT provider_account_id FROM billing.provider_rate r
+    WHERE endpoint = '' AND greatest(open_until, probe_until, held_until) > clock_timestamp() AND {_BELIEVED}
+"""  # noqa: S608 (our own words)
 """Accounts that are sent nothing now; a part of other statements."""
 
 _PROBED = "SELECT provider_account_id FROM billing.provider_rate WHERE endpoint = '' AND open_until IS NOT NULL"
@@ -28,7 +33,7 @@ def carried(table: str, waiting: str) -> str:
 
 
 _LINES = text(
-    """
+    f"""
     SELECT a.id AS account_id, a.provider, a.code, a.livemode, r.limit_per_s,
         least(r.rate_per_s, charges.rate_per_s)::float8 AS charges_per_s, r.rate_per_s,
         (SELECT coalesce(sum(cardinality(s.member_ids)), 0)::int FROM billing.slice s
@@ -39,8 +44,8 @@ _LINES = text(
              THEN greatest(r.measured_per_s, 0) ELSE 0 END AS measured_per_s,
         coalesce(r.throttled, 0) AS throttled, coalesce(r.down_streak, 0) AS down_streak,
         coalesce(r.open_until IS NOT NULL, false) AS tripped,
-        greatest(coalesce(extract(epoch FROM greatest(r.open_until, r.probe_until, r.held_until)
-                                  - clock_timestamp()), 0), 0)::float8 AS wait_s
+        CASE WHEN {_BELIEVED} THEN greatest(coalesce(extract(epoch FROM greatest(r.open_until, r.probe_until,
+             r.held_until) - clock_timestamp()), 0), 0) ELSE 0 END::float8 AS wait_s
     FROM billing.provider_account a
     LEFT JOIN billing.provider_rate r ON r.provider_account_id = a.id AND r.endpoint = ''
     LEFT JOIN LATERAL (
@@ -48,7 +53,7 @@ _LINES = text(
         WHERE o.provider_account_id = a.id AND o.updated_at > clock_timestamp() - interval '10 minutes'
           AND o.endpoint IN ('payment_intents.create', 'payment_intents.confirm')) AS charges ON true
     ORDER BY a.provider, a.code
-    """
+    """  # noqa: S608 (our own words)
 )
 
 

@@ -46,6 +46,16 @@ def admission(breaker: Breaker, *, now: datetime) -> Admission:
     return Admission(probe=True)
 
 
+def put_back(breaker: Breaker, *, seconds: float) -> Breaker:
+    """The same under a clock that was put back by so much: what is left of a pause is left of it."""
+    back = timedelta(seconds=seconds)
+    return replace(
+        breaker,
+        open_until=breaker.open_until and breaker.open_until - back,
+        probe_until=breaker.probe_until and breaker.probe_until - back,
+    )
+
+
 def probing(breaker: Breaker, *, now: datetime, probe_s: float) -> Breaker:
     """The same with a probe on its way, which ends within `probe_s` seconds."""
     return replace(breaker, probe_until=now + timedelta(seconds=probe_s))

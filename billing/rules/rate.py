@@ -29,6 +29,8 @@ BLOCK_S = 0.25
 LEAST_WAIT_S = 0.01
 LATE_S = 0.05
 """A moment that passed unused may be made up for if it is no older."""
+WANDERS_S = 1.0
+"""A clock that is kept right is never put back by more at once."""
 ASSURED = 0.1
 """Part of the rate that the lowest ranks get however much the others want."""
 
@@ -83,6 +85,26 @@ class Wait:
 def begun(limit_per_s: float, *, now: datetime) -> Pace:
     """A bucket that nothing is known of."""
     return Pace(limit_per_s, limit_per_s * HEADROOM, None, now, None, now, now, None, now, 0, 0.0)
+
+
+def stepped_back_s(pace: Pace, *, now: datetime) -> float:
+    """How far the clock was put back since the bucket was last touched: 0 unless it is more than it may wander."""
+    back_s = (pace.grown_at - now).total_seconds()
+    return back_s if back_s > WANDERS_S else 0.0
+
+
+def put_back(pace: Pace, *, seconds: float) -> Pace:
+    """The same bucket under a clock that was put back by so much: what it promised is as far ahead as it was."""
+    back = timedelta(seconds=seconds)
+    return replace(
+        pace,
+        grown_at=pace.grown_at - back,
+        slowed_at=pace.slowed_at and pace.slowed_at - back,
+        next_at=pace.next_at - back,
+        assured_at=pace.assured_at - back,
+        held_until=pace.held_until and pace.held_until - back,
+        counted_from=pace.counted_from - back,
+    )
 
 
 def grown(pace: Pace, limit_per_s: float, *, now: datetime) -> Pace:

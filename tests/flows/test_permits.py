@@ -222,3 +222,19 @@ def test_an_attempt_without_a_permit_in_time_is_given_back_unsent(acme: Company)
     assert {payment.first_sent_at is None for payment in acme.payments() if payment.status == "not_sent"} == {True}
     acme.settle()
     assert Counter((payment.status, payment.attempt_no) for payment in acme.payments()) == {("succeeded", 1): 5}
+
+
+def test_after_the_databases_clock_was_put_back_charges_go_on(acme: Company) -> None:
+    """Its rows then lie a day ahead: neither a permit nor a pause is waited for that long."""
+    acme.customer("a1")
+    with acme.parts.begin() as session:
+        session.execute(
+            text(
+                "UPDATE billing.provider_rate SET grown_at = grown_at + interval '1 day',"
+                " next_at = next_at + interval '1 day', open_until = now() + interval '1 day'"
+            )
+        )
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    assert [each.status for each in acme.invoices()] == ["paid"]
+    assert account_row(acme).open_until is None

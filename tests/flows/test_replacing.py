@@ -86,3 +86,11 @@ def test_what_was_corrected_or_does_not_count_is_not_replaced(acme: Company) -> 
     with pytest.raises(Refused) as refused:
         replace_invoice(acme.parts, acme.invoices()[1].id, order=ORDER)
     assert refused.value.code == "invoice_not_open"
+
+
+def test_a_document_is_replaced_after_the_next_period_was_billed(acme: Company) -> None:
+    paid = paid_invoice(acme)
+    acme.set_clock(START + timedelta(days=31))
+    acme.settle()
+    replace_invoice(acme.parts, paid.id, order=ORDER)
+    assert acme.violations() == ()

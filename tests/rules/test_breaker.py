@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from billing.kernel.errors import Reach
-from billing.rules.breaker import TRIP, Admission, Breaker, admission, after, probing
+from billing.rules.breaker import TRIP, Admission, Breaker, admission, after, probing, put_back
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -59,3 +59,9 @@ def test_a_probe_in_vain_doubles_the_pause_up_to_the_longest() -> None:
 def test_late_failures_of_calls_sent_before_it_opened_do_not_prolong_it() -> None:
     breaker = told(opened(), Reach.AWAY, at_s=5.0)
     assert admission(breaker, now=NOW) == Admission(wait_s=10.0)
+
+
+def test_under_a_clock_that_is_put_back_what_is_left_of_a_pause_is_left_of_it() -> None:
+    day = timedelta(days=1)
+    assert admission(put_back(opened(), seconds=day.total_seconds()), now=NOW - day) == Admission(wait_s=10.0)
+    assert put_back(Breaker(), seconds=1.0).clean

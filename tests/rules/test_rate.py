@@ -22,7 +22,9 @@ from billing.rules.rate import (
     Wait,
     begun,
     grown,
+    put_back,
     slowed,
+    stepped_back_s,
     take,
 )
 
@@ -161,3 +163,23 @@ def test_two_buckets_are_both_drawn_upon_and_the_slower_one_spaces() -> None:
     assert len(offsets) == int(25 * HEADROOM * BLOCK_S)
     assert (account.counted, operation.counted) == (len(offsets), len(offsets))
     assert account.next_at < operation.next_at
+
+
+@pytest.mark.parametrize("back_s", [240.0, 86_400.0])
+def test_a_clock_that_is_put_back_holds_nobody_up(back_s: float) -> None:
+    """What was promised stays as far ahead as it was, so neither a pause nor the spacing of calls is lost."""
+    pace = begun(50.0, now=NOW)
+    taken = take([pace], rank=Rank.CHARGES, wanted=100, now=NOW)
+    assert not isinstance(taken, Wait)
+    ((pace,), _), then = taken, at(-back_s)
+    pace = slowed(pace, now=NOW, retry_after_s=30.0)
+    assert stepped_back_s(pace, now=then) == back_s
+    right = put_back(pace, seconds=back_s)
+    waits = [take([each], rank=Rank.CHARGES, wanted=1, now=now) for each, now in ((pace, NOW), (right, then))]
+    assert waits[0] == waits[1] == Wait(30.0, held=True)
+    assert grown(right, 50.0, now=then).rate_per_s == grown(pace, 50.0, now=NOW).rate_per_s
+
+
+def test_a_clock_that_only_wanders_is_no_step() -> None:
+    pace = begun(50.0, now=NOW)
+    assert [stepped_back_s(pace, now=at(seconds)) for seconds in (-0.9, 0.0, 7.0)] == [0.0, 0.0, 0.0]

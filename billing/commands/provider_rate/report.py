@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.provider_rate.rows import ACCOUNT, Limits, breaker_of, lock_rates, pace_of, put
-from billing.db.clock import wall_now
 from billing.kernel.errors import Reach
 from billing.rules.breaker import Breaker, after
 from billing.rules.rate import slowed
@@ -39,8 +38,7 @@ def report(
     of = {ACCOUNT: limits.account_per_s}
     if limits.endpoint_per_s is not None and told.reach is Reach.THROTTLED_ENDPOINT:
         of[told.endpoint] = limits.endpoint_per_s
-    rows = lock_rates(session, provider_account_id, of, wall=wall_now(session))
-    now = wall_now(session)
+    rows, now = lock_rates(session, provider_account_id, of)
     if told.reach in (Reach.THROTTLED, Reach.THROTTLED_ENDPOINT):
         # The last row: the operation's own where only that one met its limit, else the account's.
         put(rows[-1], slowed(pace_of(rows[-1]), now=now, retry_after_s=told.retry_after_s))

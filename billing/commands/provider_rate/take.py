@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.provider_rate.rows import ACCOUNT, Limits, breaker_of, lock_rates, pace_of, put
-from billing.db.clock import wall_now
 from billing.rules.breaker import admission, probing
 from billing.rules.rate import Rank, Wait, grown, take
 
@@ -48,8 +47,7 @@ def take_permits(
     of = {ACCOUNT: limits.account_per_s}
     if limits.endpoint_per_s is not None:
         of[endpoint] = limits.endpoint_per_s
-    rows = lock_rates(session, provider_account_id, of, wall=wall_now(session))
-    now = wall_now(session)
+    rows, now = lock_rates(session, provider_account_id, of)
     breaker = breaker_of(rows[0])
     said = admission(breaker, now=now)
     if said.wait_s > 0:

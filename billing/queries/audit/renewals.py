@@ -60,13 +60,19 @@ JOIN billing.billing_period b ON b.subscription_id = s.id AND b.disposition = 'b
 WHERE (b.starts_at >= s.cancel_at AND b.cut_at IS DISTINCT FROM b.starts_at) OR b.starts_at > s.ended_at
 """
 
-# Ids of documents are time-ordered: what was missed is billed oldest first, however long nobody billed.
+# What was missed is billed oldest first, however long nobody billed. Ids of documents are time-ordered, by a clock that
+# may be put back; a draft is issued when it is released. So both orders must say it. A document that took another's
+# place is newer than its period.
 _OUT_OF_TURN = """
-SELECT 'billing_period', id, format('begins at %s, its document is older than that of the period before', starts_at)
+SELECT 'billing_period', billed.id,
+       format('begins at %s, its document is older than that of the period before', billed.starts_at)
 FROM (SELECT b.id, b.starts_at, b.invoice_id,
              lag(b.invoice_id) OVER (PARTITION BY b.subscription_id, b.anchor_no ORDER BY b.period_no) AS before
       FROM billing.billing_period b WHERE b.disposition = 'billed') billed
-WHERE invoice_id < before
+JOIN billing.invoice i ON i.id = billed.invoice_id
+JOIN billing.invoice earlier ON earlier.id = billed.before
+WHERE billed.invoice_id < billed.before AND earlier.corrects_id IS NULL
+  AND coalesce((i.issued_at, i.series_no) < (earlier.issued_at, earlier.series_no), true)
 """
 
 _NEXT_DUE = f"""

@@ -20,7 +20,7 @@ from statistics import median
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from billing.sandbox.crash.case import Case
+from billing.sandbox.crash.case import Case, Story
 from billing.sandbox.crash.ground import Broker
 from billing.sandbox.crash.outside import cut_sessions
 from billing.sandbox.crash.processes import end, freeze, thaw
@@ -70,13 +70,15 @@ class Told:
 def run(grounds: Grounds, broker: Broker, *, minutes: float, seed: int) -> tuple[Result, Told]:
     """Hurt for so many minutes (wall time), let all come to rest, and judge."""
     told = Told()
-    case = Case("80", f"nemesis of seed {seed}", _story(told, minutes, seed), world=COMPANY, own_server=True)
+    case = Case("80", f"nemesis of seed {seed}", story(told, minutes, seed), world=COMPANY, own_server=True)
     patient = replace(grounds, deadline_s=minutes * 60 + _AT_REST_S)
     return run_case(case, patient, broker), told
 
 
-def _story(told: Told, minutes: float, seed: int) -> Callable[[Stage], None]:
-    def story(stage: Stage) -> None:
+def story(told: Told, minutes: float, seed: int) -> Story:
+    """Faults for so many minutes, whose order `seed` gives; then rest. What happened is noted in `told`."""
+
+    def hurting(stage: Stage) -> None:
         # Which fault comes next must not hang on what the last one met: how it is done has chances of its own.
         which, chance = random.Random(seed), random.Random(f"{seed}: how")  # noqa: S311 (a fault, not a secret)
         trace = _trace(stage)
@@ -104,7 +106,7 @@ def _story(told: Told, minutes: float, seed: int) -> Callable[[Stage], None]:
         stage.world = replace(COMPANY, months=told.months)
         told.points = set(trace.read_text().split()) if trace.exists() else set()
 
-    return story
+    return hurting
 
 
 def _trace(stage: Stage) -> Path:

@@ -30,6 +30,26 @@ def cut_sessions(stage: Stage) -> None:
     on_server(stage, ending)
 
 
+_CLOCKS = ("clock_timestamp", "statement_timestamp", "transaction_timestamp", "now")
+_WRONG = """
+CREATE OR REPLACE FUNCTION wrong.{name}() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+$$ SELECT pg_catalog.{name}() + make_interval(secs => {seconds}) $$
+"""
+
+
+def set_clock_of_server(stage: Stage, seconds: int) -> None:
+    """The database comes back with a clock that is wrong by so much: 0 is right again. Its sessions have ended."""
+    with stage.parts.begin() as session:
+        tell = session.connection().exec_driver_sql
+        tell("CREATE SCHEMA IF NOT EXISTS wrong")
+        for name in _CLOCKS:
+            tell(_WRONG.format(name=name, seconds=seconds))
+    # What stands before `pg_catalog` is found first.
+    on_server(stage, f'ALTER DATABASE "{name_of(stage)}" SET search_path = wrong, pg_catalog, public')
+    cut_sessions(stage)
+    stage.parts.sessions.kw["bind"].dispose()
+
+
 @contextmanager
 def without_database(stage: Stage) -> Iterator[None]:
     """Every session is ended, and no new one is let in, for the length of the block."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from statistics import median
 
 from billing.sandbox.crash.case import Case, Row
-from billing.sandbox.crash.rows import ELSEWHERE, ROWS
 from billing.sandbox.crash.run import Result
 
 _POINT = re.compile(r"[a-z]+\.[a-z_]+@\d+")
@@ -55,8 +54,6 @@ def table(rows: Sequence[Row], cases: Sequence[Case], results: Iterable[Result])
     never = points_in_code() - {point.partition("@")[0] for point in points}
     if never:
         yield f"  failpoints at which these rows killed nothing: {', '.join(sorted(never))}"
-    if {row.number for row in rows} >= {row.number for row in ROWS}:
-        yield from (f"  no case here: row {number}, {why}" for number, why in ELSEWHERE.items())
     if unrun:
         yield f"  not run, the time was up: {len(unrun)} cases; the next start goes on there"
 

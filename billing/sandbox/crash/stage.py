@@ -128,10 +128,10 @@ class Stage:
         pid = self.operator(*args, faults=faults).pid
         self.expect(wait_until(lambda: not is_alive(pid), seconds=_TIMEOUT_S), f"`billing {args[0]}` lives on")
 
-    def beat(self, name: str = "beat") -> Living:
+    def beat(self, name: str = "beat", *options: str) -> Living:
         """`celery -A worker beat`. From now on ticks come from it alone."""
         self.ticking = False
-        argv = ["celery", "-A", "worker", "beat", "--loglevel=INFO"]
+        argv = ["celery", "-A", "worker", "beat", "--loglevel=INFO", *options]
         return self._start(name, argv, faults="", env=None, again=lambda: self.beat(name))
 
     def _start(

@@ -162,6 +162,23 @@ def test_write_offs_and_credits_go_the_same_way(house: House) -> None:
     assert len(orders(house)) == 3
 
 
+def test_an_order_that_the_provider_leaves_unanswered_says_what_may_have_happened_there(house: House) -> None:
+    house.acme.customer("two", method="pm_card_chargeCustomerFail")
+    house.acme.subscribe("two", "two-basic")
+    house.acme.settle()
+    (invoice,) = house.acme.invoices()
+    fay = house.person("fay", Role.FINANCE)
+    house.acme.witness.add_faults({"kind": "timeout_after", "next": 1, "path": "/v1/payment_intents", "ms": 0})
+    ask(fay, f"/invoices/{invoice.id}", "write_off")
+    ((row,), (intent,)) = orders(house), house.acme.witness.intents()
+    assert (row.status, intent.status, house.acme.invoices()[0].status) == ("refused", "canceled", "open")
+    assert "it may have withdrawn its request for the money" in row.told
+    assert "nothing was done" not in row.told
+    ask(fay, f"/invoices/{invoice.id}", "write_off")
+    assert [each.status for each in orders(house)] == ["refused", "done"]
+    assert house.acme.invoices()[0].status == "uncollectible"
+
+
 def test_many_at_once_are_those_that_were_asked_for_and_wait_when_much_is_at_stake(house: House) -> None:
     limited(house, "5")
     held(house, "s1", "s2")

@@ -12,12 +12,14 @@ from billing.sandbox.crash.rows import (
     doors,
     hearing,
     lines,
+    papers,
     people,
     provider,
     refunds,
     restore,
     schedule,
     stops,
+    storm,
     upgrade,
     webhooks,
 )
@@ -46,15 +48,10 @@ ROWS: tuple[Row, ...] = tuple(
             *hearing.ROWS,
             *clocks.ROWS,
             *upgrade.ROWS,
+            *papers.ROWS,
+            *storm.ROWS,
         ),
         key=_order,
     )
 )
 """By number; the two that have only a name come last."""
-
-ELSEWHERE = {
-    "51": "beat keeps no file",
-    "78": "no documents are made yet",
-    "80": "the nemesis: ./run crash --nemesis",
-}
-"""Rows of the matrix without a case here, and why."""

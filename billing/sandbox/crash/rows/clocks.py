@@ -1,4 +1,4 @@
-"""Rows 70, 72, 73: workers whose clocks are wrong, clocks that step while a lease runs, calendars that are not even."""
+"""Rows 70, 72, 73: clocks of workers and database that are wrong, or step while a lease runs; uneven calendars."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from datetime import UTC, datetime
 
 from billing.sandbox.crash.case import Case, Row, Story
 from billing.sandbox.crash.kills import killed
+from billing.sandbox.crash.outside import set_clock_of_server
 from billing.sandbox.crash.processes import is_alive, thaw
 from billing.sandbox.crash.stage import Stage
 from billing.sandbox.crash.world import ORDINARY, START, Customer, World
 
 _HOURS = 7200
+_ALMOST = 240
+"""Seconds: many leases, and just within the tolerance of a signature's time. Beyond it deliveries are refused, as stale
+ones are (row 66), and events come from the provider's list.
+"""
 _PAIR = World(customers=(Customer("a1"), Customer("a2", subscriptions=2)))
+_TWICE = World(customers=_PAIR.customers, moments=(START, datetime(2026, 3, 1, tzinfo=UTC)), months=2)
 _ZONES = World(
     customers=(
         Customer("a1", timezone="Europe/Berlin"),
@@ -44,6 +50,42 @@ def _both_wrong(stage: Stage) -> None:
     stage.worker("worker", env={"BILLING_CLOCK_OFFSET_S": str(_HOURS)})
     stage.worker("worker-2", env={"BILLING_CLOCK_OFFSET_S": str(-_HOURS)})
     stage.hurt(2)
+
+
+def _server_wrong(seconds: int) -> Story:
+    """The database's clock is wrong from the start, all other clocks are right."""
+
+    def story(stage: Stage) -> None:
+        set_clock_of_server(stage, seconds)
+        stage.receiver()
+        stage.worker()
+        stage.hurt()
+
+    return story
+
+
+def _server_steps(point: str) -> Story:
+    """It comes back ahead while a lease runs, so that another worker takes over; and, once all is quiet, right again.
+
+    Ids go by the database's clock and only rise within a process: with the clock that is right, all are started again.
+    """
+
+    def story(stage: Stage) -> None:
+        stage.receiver()
+        stage.worker(faults=f"{point}=stop")
+        frozen = stage.reach(point)
+        set_clock_of_server(stage, _ALMOST)
+        stage.hurt()
+        stage.worker("worker-2")
+        stage.play(lambda: stage.said("worker-2", "succeeded in") > 0)
+        thaw(frozen)
+        stage.play(lambda: stage.quiet)
+        for living in stage.living.values():
+            living.kill_group()
+        set_clock_of_server(stage, 0)
+        stage.hurt()
+
+    return story
 
 
 _SHIFT = "UPDATE billing.{table} SET {columns} WHERE lease_until IS NOT NULL"
@@ -113,11 +155,17 @@ _HELD = ("charge.frozen", "charge.answered", "renewals.claimed")
 ROWS = (
     Row(
         "70",
-        "a worker's clock is wrong by two hours",
+        "a worker's clock is wrong by two hours, or the database's by minutes",
         lambda _: [
             Case("70", "one ahead", _beside_a_right_one(_HOURS), world=ORDINARY),
             Case("70", "one behind", _beside_a_right_one(-_HOURS), world=ORDINARY),
             Case("70", "one ahead, one behind", _both_wrong, world=ORDINARY),
+            Case("70", "the database ahead", _server_wrong(_ALMOST), world=ORDINARY),
+            Case("70", "the database behind", _server_wrong(-_ALMOST), world=ORDINARY),
+            *(
+                Case("70", f"the database ahead at {point}@1, then back", _server_steps(point), world=_TWICE)
+                for point in _HELD
+            ),
         ],
     ),
     Row(

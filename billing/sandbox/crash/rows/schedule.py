@@ -1,4 +1,4 @@
-"""Rows 49, 50, 52: beat killed at each tick, absent for days, doubled; a sweep that dies in the middle."""
+"""Rows 49 to 52: beat killed at each tick, absent, doubled, its file spoilt; a sweep that dies in the middle."""
 
 from __future__ import annotations
 
@@ -56,6 +56,27 @@ def _beats(count: int) -> Story:
     return story
 
 
+_GARBAGE = b"\x00\xff no schedule of anybody's"
+
+
+def _schedule_spoilt(stage: Stage) -> None:
+    """Where beat is told to keep its schedule lies garbage, then nothing: it starts, ticks, and keeps nothing there."""
+    kept = stage.living_folder / "schedule"
+    kept.write_bytes(_GARBAGE)
+    stage.receiver()
+    stage.worker()
+    for nth, left in enumerate(([kept], []), start=1):
+        beat = stage.beat("beat", "--schedule", str(kept))
+        stage.wait(partial(_has_ticked, stage, 2 * nth), "beat's ticks")
+        beat.kill_group()
+        stage.hurt()
+        found = sorted(stage.living_folder.glob("schedule*"))
+        stage.expect(found == left, f"beat keeps {[each.name for each in found]}")
+        stage.expect(all(each.read_bytes() == _GARBAGE for each in found), "beat wrote into its schedule's file")
+        kept.unlink(missing_ok=True)
+    stage.beat()
+
+
 def _has_ticked(stage: Stage, times: int) -> bool:
     return _ticks(stage) >= times
 
@@ -109,5 +130,10 @@ ROWS = (
         ],
     ),
     Row("50", "two beats, five beats", lambda _: [Case("50", f"{count} beats", _beats(count)) for count in (2, 5)]),
+    Row(
+        "51",
+        "beat's schedule is garbage, or gone",
+        lambda _: [Case("51", "garbage, then nothing", _schedule_spoilt)],
+    ),
     Row("52", "a sweep killed after half its batch", _halves),
 )
