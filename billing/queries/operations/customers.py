@@ -39,6 +39,11 @@ SELECT currency, sum(amount_remaining_minor)::bigint AS amount_minor, count(*) A
 FROM billing.invoice WHERE profile_id = :id AND status = 'open' GROUP BY currency ORDER BY currency
 """
 
+_CREDIT = """
+SELECT currency, amount_minor FROM billing.credit_balance
+WHERE profile_id = :id AND amount_minor > 0 ORDER BY currency
+"""
+
 _SUBSCRIPTION = """
 SELECT u.id, u.code, s.code AS seller, p.account_id, u.profile_id, u.status, u.currency, u.interval_unit,
        u.interval_count, u.timezone, u.anchor_at, u.anchor_no, u.next_period_no, u.started_at, u.paid_through,
@@ -59,8 +64,8 @@ WHERE i.subscription_id = :id ORDER BY i.position
 """
 
 _PERIODS = f"""
-SELECT b.anchor_no, b.period_no, b.starts_at, b.ends_at, b.disposition, i.number AS invoice, i.status AS invoice_status,
-       i.total_minor, i.currency
+SELECT b.anchor_no, b.period_no, b.starts_at, b.ends_at, b.disposition, i.id AS invoice_id, i.number AS invoice,
+       i.status AS invoice_status, i.total_minor, i.currency
 FROM billing.billing_period b LEFT JOIN billing.invoice i ON i.id = b.invoice_id
 WHERE b.subscription_id = :id ORDER BY b.anchor_no DESC, b.period_no DESC LIMIT {_SHOWN}
 """  # noqa: S608 (our own words)
@@ -75,6 +80,7 @@ def show_profile(session: Session, profile_id: UUID) -> Facts:
         "payment_methods": read_all(session, _METHODS, values),
         "subscriptions": read_all(session, _SUBSCRIPTIONS, values),
         "owed": read_all(session, _OWED, values),
+        "credit": read_all(session, _CREDIT, values),
         "invoices": list_invoices(session, profile=profile_id, limit=_SHOWN).rows,
     }
 

@@ -44,14 +44,38 @@ FROM billing.invoice_line WHERE invoice_id = :id ORDER BY position
 
 _TRIES = """
 SELECT p.id, p.attempt_no, p.status, p.scheduled, p.amount_minor, p.currency, p.opened_at, p.first_sent_at, p.closed_at,
-       p.next_check_at, p.decline_code, p.advice_code, p.reason, p.charge_ref, n.intent_ref, n.generation, p.evidence
-FROM billing.payment p JOIN billing.payment_intent n ON n.id = p.payment_intent_id
+       p.next_check_at, p.decline_code, p.advice_code, p.reason, m.brand, m.last4, p.charge_ref, n.intent_ref,
+       n.generation, p.evidence
+FROM billing.payment p
+JOIN billing.payment_intent n ON n.id = p.payment_intent_id
+JOIN billing.payment_method m ON m.id = p.payment_method_id
 WHERE p.invoice_id = :id ORDER BY p.attempt_no
 """
 
 _NOTICES = """
 SELECT id, kind, occurred_at, facts, status, reason, tries, next_try_at, closed_at
 FROM billing.notice WHERE invoice_id = :id ORDER BY id
+"""
+
+_EXTERNAL = """
+SELECT amount_minor, currency, reference, received_at FROM billing.external_payment WHERE invoice_id = :id ORDER BY id
+"""
+
+_REFUNDS = """
+SELECT r.id, r.status, r.amount_minor, r.currency, n.number AS credit_note, r.refund_ref, r.reason, r.opened_at,
+       r.closed_at, r.next_check_at
+FROM billing.refund r LEFT JOIN billing.invoice n ON n.id = r.credit_note_id
+WHERE r.invoice_id = :id ORDER BY r.id
+"""
+
+_CORRECTIONS = """
+SELECT id, number, kind, status, total_minor, currency, issued_at
+FROM billing.invoice WHERE corrects_id = :id ORDER BY id
+"""
+
+_DISPUTES = """
+SELECT id, dispute_ref, status, amount_minor, currency, reason, due_by, opened_at
+FROM billing.dispute WHERE invoice_id = :id ORDER BY id
 """
 
 _POSTINGS = """
@@ -77,13 +101,17 @@ def list_invoices(
 
 
 def show_invoice(session: Session, invoice_id: UUID) -> Facts:
-    """One document in six statements; the parties stay sealed."""
+    """One document with all that was paid, given back and corrected of it; the parties stay sealed."""
     values = {"id": invoice_id}
     [invoice] = read_all(session, _ONE, values)
     return {
         **invoice,
         "lines": read_all(session, _LINES, values),
         "payments": read_all(session, _TRIES, values),
+        "external_payments": read_all(session, _EXTERNAL, values),
+        "refunds": read_all(session, _REFUNDS, values),
+        "corrections": read_all(session, _CORRECTIONS, values),
+        "disputes": read_all(session, _DISPUTES, values),
         "postings": read_all(session, _POSTINGS, values),
         "notices": read_all(session, _NOTICES, values),
     }

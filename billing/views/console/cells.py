@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 from markupsafe import Markup
 
+from billing.kernel.money import plain
 from billing.queries.operations.paging import Facts
-from billing.views.console.rendering import amount, badge, instant, value
+from billing.rules.figures import price_of
+from billing.rules.tax import TaxGroup
+from billing.views.console.rendering import amount, badge, instant, money, value, words
 
 _STATES = {"status", "invoice_status", "intent_status", "disposition", "state"}
 _PAGES = {
@@ -19,9 +24,12 @@ _SEARCHED = {
     "account_id", "invoice", "subscription", "anonymous_id", "intent_ref", "charge_ref", "customer_ref", "event_ref",
     "dispute_ref", "object_ref", "object_id", "subject_id", "refund_ref", "endpoint",
 }  # fmt: skip
+_WORDS = {"kind", "account", "decline_code", "advice_code", "disposition", "buyer_kind", "step"}
 _NAMES = {
+    "cancel_at": "ends", "current_period_end": "period ends", "amount_remaining_minor": "still owed",
+    "next_attempt_at": "next try", "status": "state", "hold_id": "held by", "next_due_at": "next renewal",
     "account_id": "customer", "attempt_no": "attempt", "charge_ref": "charge", "intent_ref": "intent",
-    "object_ref": "object", "profile_id": "customer's id", "invoice_id": "invoice's id", "hold_id": "hold",
+    "object_ref": "object", "profile_id": "customer's id", "invoice_id": "invoice's id",
     "dispute_ref": "dispute", "event_ref": "provider's id", "decline_code": "declined with",
 }  # fmt: skip
 
@@ -53,7 +61,7 @@ def cell(row: Facts, column: str) -> Markup | str:
         return _link(f"/console/{_PAGES[column]}/{given}", given)
     if column in _SEARCHED:
         return _link(f"/console/search?q={quote(str(given), safe='')}", given)
-    return value(given)
+    return words(given) if column in _WORDS else value(given)
 
 
 def columns_of(rows: list[Facts]) -> list[str]:
@@ -69,6 +77,27 @@ def columns_of(rows: list[Facts]) -> list[str]:
 def short(id_: Any) -> Markup:
     """The end of an id, which tells rows of one table apart; all of it on demand."""
     return Markup('<code title="{}">…{}</code>').format(id_, str(id_)[-8:])
+
+
+def span(start: datetime | None, end: datetime | None) -> Markup | str:
+    """From one instant to another; of midnights the dates alone say it."""
+    if start is None or end is None:
+        return ""
+    if start.time() == end.time() == time():
+        return Markup('{} – {} <abbr title="Coordinated Universal Time">UTC</abbr>').format(start.date(), end.date())
+    return Markup("{} – {}").format(instant(start), instant(end))
+
+
+def unit_price(unit: Decimal | None, currency: str) -> str:
+    """A price of one, exactly; tiers have none of their own."""
+    return price_of(str(unit), currency) if unit is not None else "by tiers"
+
+
+def taxes(facts: Facts) -> list[tuple[str, int, bool]]:
+    """Each tax of a document: its name with the rate, its amount, and that it is no sum."""
+    groups = [TaxGroup.of(each) for each in facts["tax_groups"]]
+    return [(f"Tax, {plain(group.percent)} % of {money(group.base_minor, facts['currency'])}", group.tax_minor, False)
+            for group in groups]  # fmt: skip
 
 
 def is_long(given: Any) -> bool:

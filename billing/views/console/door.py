@@ -20,7 +20,18 @@ from billing.views.console.acting.brakes import add_brakes
 from billing.views.console.acting.changes import add_changes
 from billing.views.console.acting.door import add_acting
 from billing.views.console.acting.secrets import add_secrets
-from billing.views.console.cells import cell, columns_of, heading, is_long, is_number, is_rows, short
+from billing.views.console.cells import (
+    cell,
+    columns_of,
+    heading,
+    is_long,
+    is_number,
+    is_rows,
+    short,
+    span,
+    taxes,
+    unit_price,
+)
 from billing.views.console.entering import add_entering
 from billing.views.console.headers import HEADERS
 from billing.views.console.lists import add_lists
@@ -49,7 +60,8 @@ def console(parts: Parts) -> Blueprint | None:
     gate = Door(parts)
     for name, write in FILTERS.items():
         door.add_app_template_filter(write, name)
-    for helper in (with_query, cell, columns_of, heading, is_long, is_number, is_rows, short, new_id):
+    helpers = (cell, columns_of, heading, is_long, is_number, is_rows, short, span, taxes, unit_price)
+    for helper in (with_query, new_id, *helpers):
         door.add_app_template_global(helper)
 
     @door.before_request

@@ -11,54 +11,68 @@ from flask import Blueprint, Response, abort
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
+from billing.flows import previewing
 from billing.flows.parts import Parts
+from billing.kernel.errors import BillingError
+from billing.models import Subscription
 from billing.queries.brakes import brakes_holding
 from billing.queries.operations.customers import show_profile, show_subscription
 from billing.queries.operations.disputes import show_dispute
 from billing.queries.operations.endpoints import show_endpoint
 from billing.queries.operations.events import show_event
+from billing.queries.operations.explaining import document_account
 from billing.queries.operations.invoices import show_invoice
 from billing.queries.operations.outgoing import show_outgoing
 from billing.queries.operations.paging import Facts
 from billing.queries.operations.payments import show_payment
 from billing.queries.operations.timeline import timeline
 from billing.queries.operations.trail import trail_of, work_about
+from billing.rules.explain import explain_line
+from billing.views.console.acting.subscriptions import ENDED
 from billing.views.console.acting.table import offered
 from billing.views.console.rendering import page
-
-_PLACES = {
-    "payments": "payments", "invoices": "invoices", "subscriptions": "subscriptions", "events": "events",
-    "work_items": "items",
-}  # fmt: skip
-"""Where the rows of a part of a page lead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """How one is read, and which of its facts is its name."""
+    """How one is read, which of its facts is its name, and the template of its page."""
 
     place: str
     many: str
-    read: Callable[[Session, UUID], Facts]
+    read: Callable[[Parts, Session, UUID], Facts]
     name: str
+    template: str = "thing.html"
 
 
-def _invoice(session: Session, invoice_id: UUID) -> Facts:
+def _invoice(_: Parts, session: Session, invoice_id: UUID) -> Facts:
     facts = show_invoice(session, invoice_id)
+    account = document_account(session, invoice_id)
+    turned = facts["kind"] != "invoice"
+    for row, line in zip(facts["lines"], account.lines, strict=True):
+        # The first sentence says what the columns say.
+        row["explained"] = explain_line(line, currency=facts["currency"], turned=turned)[1:]
     return facts | _about(session, [invoice_id, *(row["id"] for row in facts["payments"])])
 
 
-def _payment(session: Session, payment_id: UUID) -> Facts:
+def _payment(_: Parts, session: Session, payment_id: UUID) -> Facts:
     facts = show_payment(session, payment_id)
     others = show_invoice(session, facts["invoice_id"])["payments"]
-    return facts | {"all_attempts_of_the_invoice": others} | _about(session, [payment_id])
+    return facts | {"attempts": others} | _about(session, [payment_id])
 
 
-def _subscription(session: Session, subscription_id: UUID) -> Facts:
-    return show_subscription(session, subscription_id) | _about(session, [subscription_id])
+def _subscription(parts: Parts, session: Session, subscription_id: UUID) -> Facts:
+    facts = show_subscription(session, subscription_id) | _about(session, [subscription_id])
+    facts["next"], facts["next_unknown"] = None, None
+    if facts["status"] not in ENDED:
+        row = session.get_one(Subscription, subscription_id)
+        try:
+            facts["next"] = previewing.preview_renewal(parts, session, row, now=parts.clock.now(session))
+        except BillingError as error:
+            facts["next_unknown"] = str(error)
+    return facts
 
 
-def _customer(session: Session, profile_id: UUID) -> Facts:
+def _customer(_: Parts, session: Session, profile_id: UUID) -> Facts:
     facts = show_profile(session, profile_id)
     about = [profile_id, *(row["id"] for row in facts["subscriptions"]), *(row["id"] for row in facts["invoices"])]
     return facts | {
@@ -68,15 +82,19 @@ def _customer(session: Session, profile_id: UUID) -> Facts:
     }
 
 
-def _event(session: Session, event_id: UUID) -> Facts:
+def _event(_: Parts, session: Session, event_id: UUID) -> Facts:
     return show_event(session, event_id) | _about(session, [event_id])
 
 
-def _dispute(session: Session, dispute_id: UUID) -> Facts:
+def _outgoing(_: Parts, session: Session, event_id: UUID) -> Facts:
+    return show_outgoing(session, event_id)
+
+
+def _dispute(_: Parts, session: Session, dispute_id: UUID) -> Facts:
     return show_dispute(session, dispute_id) | _about(session, [dispute_id])
 
 
-def _endpoint(session: Session, endpoint_id: UUID) -> Facts:
+def _endpoint(_: Parts, session: Session, endpoint_id: UUID) -> Facts:
     return show_endpoint(session, endpoint_id) | _about(session, [endpoint_id])
 
 
@@ -87,12 +105,12 @@ def _about(session: Session, ids: list[UUID]) -> Facts:
 THINGS = {
     each.place: each
     for each in (
-        Thing("invoices", "Invoices", _invoice, "number"),
-        Thing("payments", "Payments", _payment, "id"),
-        Thing("subscriptions", "Subscriptions", _subscription, "code"),
-        Thing("customers", "Customers", _customer, "account_id"),
+        Thing("invoices", "Invoices", _invoice, "number", "invoice.html"),
+        Thing("payments", "Payments", _payment, "id", "payment.html"),
+        Thing("subscriptions", "Subscriptions", _subscription, "code", "subscription.html"),
+        Thing("customers", "Customers", _customer, "account_id", "customer.html"),
         Thing("events", "Events in", _event, "type"),
-        Thing("outgoing", "Events out", show_outgoing, "topic"),
+        Thing("outgoing", "Events out", _outgoing, "topic"),
         Thing("disputes", "Disputes", _dispute, "dispute_ref"),
         Thing("endpoints", "Endpoints", _endpoint, "endpoint"),
     )
@@ -109,7 +127,7 @@ def facts_of(parts: Parts, place: str, id_: UUID) -> Facts:
     """All that is told of one thing. 404 where there is none."""
     try:
         with parts.begin() as session:
-            return THINGS[place].read(session, id_)
+            return THINGS[place].read(parts, session, id_)
     except (ValueError, NoResultFound):
         # No row to unpack.
         abort(404)
@@ -119,8 +137,9 @@ def shown(parts: Parts, place: str, id_: UUID, status: int = 200, **more: Any) -
     """The page of one thing; `more` goes to the template. 404 where there is none."""
     thing, facts = THINGS[place], facts_of(parts, place, id_)
     name = facts.get(thing.name) or "Draft"
+    trouble = [row for row in facts.get("work_items", ()) if row["status"] in ("open", "parked")]
     return page(
-        "thing.html", status, title=str(name), thing=thing, facts=facts, places=_PLACES, id_=id_,
+        thing.template, status, title=str(name), thing=thing, facts=facts, id_=id_, trouble=trouble,
         acts=offered(place, facts), **more,
     )  # fmt: skip
 

@@ -14,11 +14,12 @@ from sqlalchemy.exc import OperationalError
 from billing.db.clock import wall_now
 from billing.flows.measuring import Sample, measure
 from billing.flows.parts import Parts
+from billing.kernel.status import WorkItemStatus
 from billing.queries.audit_runs import gauge
 from billing.queries.operations.health import beats
 from billing.queries.operations.paging import Facts
 from billing.queries.operations.today import failing, money_by_day, standing, stopped
-from billing.queries.operations.work import count_open_work
+from billing.queries.operations.work import WorkFilter, count_open_work, list_work
 from billing.queue.names import TICKS
 from billing.views.console.charts import Bar, pairs
 from billing.views.console.rendering import page
@@ -27,6 +28,7 @@ _DAYS = 14
 _KEPT_S = 30.0
 """The sums of days are read again after so long (wall seconds)."""
 _LATE_TICKS = 5
+_NEWEST = 5
 
 
 def add_today(door: Blueprint, parts: Parts) -> None:
@@ -43,6 +45,7 @@ def add_today(door: Blueprint, parts: Parts) -> None:
                 "failing": failing(session),
                 "stopped": stopped(session),
                 "work": count_open_work(session),
+                "newest": list_work(session, WorkFilter(statuses=(WorkItemStatus.OPEN,)), limit=_NEWEST),
                 "beats": beats(session, [tick.name for tick in TICKS if not _is_off(parts, tick.name)]),
                 "audit": gauge(session),
             }

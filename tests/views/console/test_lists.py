@@ -16,6 +16,7 @@ from billing.validators.endpoint import NewEndpoint
 from billing.views.console.lists import LISTINGS, exported
 from tests.flows.test_sweeps_read_by_index import _sent, _whole_reads
 from tests.views.console.conftest import House, Person
+from tests.views.console.test_today_and_work import trail
 
 HOSTILE = "=HYPERLINK('http://evil')<b>"
 
@@ -89,10 +90,10 @@ def test_a_thing_tells_its_whole_story(lived: House, ada: Person) -> None:
     page = ada.reads(f"/invoices/{invoice}")
     for told in (
         "Lines",
-        "Payments",
+        "Payment, every attempt",
         "Postings",
         "11.90 EUR",
-        "generic_decline",
+        "generic decline",
         f"/console/payments/{payment}",
         "UTC",
     ):
@@ -101,6 +102,39 @@ def test_a_thing_tells_its_whole_story(lived: House, ada: Person) -> None:
     line = ada.reads(f"/customers/{profile}")
     for told in ("Timeline", "issued", "started", "declined", "payment method"):
         assert told in line
+
+
+def test_an_invoice_tells_how_each_line_came_about_and_a_subscription_what_comes_next(
+    lived: House, ada: Person
+) -> None:
+    with lived.acme.parts.begin() as session:
+        (invoice,) = session.execute(text("SELECT id FROM billing.invoice WHERE status = 'paid'")).scalars()
+        (subscription,) = session.execute(
+            text("SELECT id FROM billing.subscription WHERE code = 'one-basic'")
+        ).scalars()
+    page = ada.reads(f"/invoices/{invoice}")
+    for told in ("1 at 10.00 EUR each = 10.00 EUR", "Tax, 19 % of 10.00 EUR", "Still owed", "2026-01-31 – 2026-02-28"):
+        assert told in page
+    page = ada.reads(f"/subscriptions/{subscription}")
+    assert "The next invoice as far as it is known" in page
+    assert re.search(r"To pay</dt><dd[^>]*>11\.90 EUR", page)
+    with lived.acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.subscription SET timezone = 'Nowhere/Town'"))
+    assert "It can't be told: " in ada.reads(f"/subscriptions/{subscription}")
+
+
+def test_a_document_is_opened_as_its_customer_has_it_and_the_look_recorded(lived: House, ada: Person) -> None:
+    with lived.acme.parts.begin() as session:
+        (invoice,) = session.execute(text("SELECT id FROM billing.invoice WHERE status = 'paid'")).scalars()
+    path = f"/invoices/{invoice}/document"
+    assert ada.post(path, form="html", reason=" ").status_code == 409
+    assert lived.person("vera", Role.VIEWER).post(path, form="html", reason="curious").status_code == 403
+    page = ada.post(path, form="html", reason="they ask for it")
+    assert "Person one" in page.text
+    assert "script-src" not in page.headers["Content-Security-Policy"]
+    printed = ada.post(path, form="pdf", reason="they ask for it")
+    assert (printed.mimetype, printed.data[:5]) == ("application/pdf", b"%PDF-")
+    assert [action for action, _ in trail(lived, "ada")] == ["invoice.print"] * 2
 
 
 def test_anything_is_found_by_what_it_is_called(lived: House, ada: Person) -> None:
