@@ -143,7 +143,7 @@ def _create_price(call: Call) -> None:
 
     def act(session: Session) -> Price:
         made = create_price(session, seller_id=call.seller_id, new=new, now=call.parts.clock.now(session))
-        return _price(session, call.seller_id, made.id)
+        return shown_price(session, call.seller_id, made.id)
 
     call.do(act)
 
@@ -177,7 +177,8 @@ def _product(session: Session, seller_id: UUID, id_: UUID) -> Product:
     return facts(Product, row)
 
 
-def _price(session: Session, seller_id: UUID, id_: UUID) -> Price:
+def shown_price(session: Session, seller_id: UUID, id_: UUID) -> Price:
+    """One of this seller's. Raises `Refused` (`not_found`)."""
     row = the_price(session, seller_id, id_)
     if row is None:
         raise missing("price")
@@ -198,7 +199,7 @@ def _show_product(call: Call) -> Product:
 
 def _show_price(call: Call) -> Price:
     with call.parts.begin() as session:
-        return _price(session, call.seller_id, call.id)
+        return shown_price(session, call.seller_id, call.id)
 
 
 def _show_coupon(call: Call) -> Coupon:

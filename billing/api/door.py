@@ -28,6 +28,8 @@ from billing.kernel.errors import BillingError, Fault
 from billing.kernel.failpoints import failpoint
 
 PREFIX = "/api/v1"
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox"
+"""A document's page has its style in itself, and needs nothing else."""
 _log = structlog.get_logger(__name__)
 
 
@@ -60,6 +62,7 @@ def api(parts: Parts) -> Blueprint:
     def finish(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Content-Security-Policy"] = _PAGE_POLICY
         entered = g.get("entered")
         if entered is not None:
             response.headers.update(rate_headers(parts, entered))

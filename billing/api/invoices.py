@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation, missing
 from billing.api.shapes import Exact, Id, Instant, Listed, Minor, Paging, Shape, Version, facts
-from billing.flows.documents import document_pdf
 from billing.kernel.status import InvoiceStatus
 from billing.queries.api.invoices import documents, the_invoice
 from billing.validators.api_key import Scope
@@ -110,12 +109,6 @@ class InvoiceQuery(DocumentQuery):
     status: InvoiceStatus | None = None
 
 
-class PrintQuery(Shape):
-    """In which language; the customer's unless said."""
-
-    language: Literal["en", "de", "fr", "es"] | None = None
-
-
 def shown(session: Session, seller_id: UUID, id_: UUID) -> Invoice:
     """One document of this seller's. Raises `Refused` (`not_found`)."""
     row = the_invoice(session, seller_id, id_)
@@ -150,20 +143,10 @@ def _show(call: Call) -> Invoice:
         return shown(session, call.seller_id, call.id)
 
 
-def _pdf(call: Call) -> bytes:
-    with call.parts.begin() as session:
-        shown(session, call.seller_id, call.id)
-    return document_pdf(call.parts, call.id, language=call.query.language).content
-
-
 OPERATIONS = (
     Operation(
         "GET", "/invoices", "list_invoices", "Invoices, newest first.", Scope.READ, _list, Listed[Document],
         query=InvoiceQuery,
     ),
     Operation("GET", "/invoices/{id}", "show_invoice", "One document, whole.", Scope.READ, _show, Invoice),
-    Operation(
-        "GET", "/invoices/{id}/pdf", "print_invoice", "The document as the customer gets it.", Scope.READ, _pdf, Shape,
-        query=PrintQuery, media="application/pdf",
-    ),
 )  # fmt: skip

@@ -13,7 +13,8 @@ from billing.api.operation import Call, Operation, missing
 from billing.api.profiles import shown as shown_profile
 from billing.api.shapes import Code, Currency, Id, Instant, Listed, Minor, Paging, Shape, Why, facts
 from billing.flows import operating, operating_profiles
-from billing.queries.api.money import balances, latest_invoice, refunds, the_refund
+from billing.flows.paying_out import order_payout
+from billing.queries.api.money import balances, corrections, latest_invoice, refunds, the_refund
 from billing.validators.api_key import Scope
 
 _MOST = 10**15
@@ -74,6 +75,21 @@ class RefundQuery(Paging):
     """Of which invoice."""
 
     invoice_id: Id
+
+
+class Replaced(Shape):
+    """The document, the note that credits it in full, and the corrected one in its place."""
+
+    invoice: Invoice
+    credit_note: Document
+    replaced_by: Document
+
+
+class PayOutGiven(Why):
+    """Credit that goes back to where it was paid from: all of the balance, unless an amount is named."""
+
+    amount_minor: _Amount | None = None
+    currency: Currency
 
 
 class Balance(Shape):
@@ -149,6 +165,24 @@ def _refund(call: Call) -> None:
 
     order = call.order(told, reason=call.body.reason)
     operating.refund(call.parts, call.id, amount_minor=call.body.amount_minor, order=order)
+
+
+def _replace(call: Call) -> None:
+    _mine(call)
+
+    def told(session: Session) -> Replaced:
+        note, new = (facts(Document, row) for row in corrections(session, call.seller_id, invoice_id=call.id))
+        return Replaced(invoice=_document(session, call), credit_note=note, replaced_by=new)
+
+    operating.replace(call.parts, call.id, order=call.order(told, reason=call.body.reason))
+
+
+def _pay_out(call: Call) -> None:
+    with call.parts.begin() as session:
+        shown_profile(session, call.seller_id, call.id)
+    given: PayOutGiven = call.body
+    order = call.order(lambda session: _balances(session, call), reason=given.reason)
+    order_payout(call.parts, call.id, currency=given.currency, amount_minor=given.amount_minor, order=order)
 
 
 def _grant(call: Call) -> None:
@@ -227,6 +261,7 @@ OPERATIONS = (
     _verb("credit", "Issue a credit note: off the debt, or into the balance.", _credit, Part, Invoice),
     _verb("retry", "Try to collect it now.", _retry, Why, Invoice),
     _verb("refund", "Give back what was paid, with a credit note; a worker sends it.", _refund, Part, Refunded),
+    _verb("replace", "Credit it in full, and issue a corrected one for the same period.", _replace, Why, Replaced),
     Operation("GET", "/refunds", "list_refunds", "Refunds of an invoice, newest first.", Scope.READ, _refunds,
               Listed[Refund], query=RefundQuery),
     Operation("GET", "/refunds/{id}", "show_refund", "One refund.", Scope.READ, _show_refund, Refund),
@@ -236,6 +271,8 @@ OPERATIONS = (
               Balances),
     Operation("POST", "/profiles/{id}/credit", "grant_credit", "Give credit for the next invoices.", Scope.MONEY,
               _grant, Balances, body=CreditGiven),
+    Operation("POST", "/profiles/{id}/pay-out", "pay_out_credit", "Send credit back to where it was paid from.",
+              Scope.MONEY, _pay_out, Balances, body=PayOutGiven),
     Operation("POST", "/profiles/{id}/charge", "charge_once", "Invoice one thing, beside all else.", Scope.MONEY,
               _charge, Invoice, body=ChargeGiven, status=201),
 )  # fmt: skip

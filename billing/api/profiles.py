@@ -58,6 +58,7 @@ class Profile(Shape):
     buyer_kind: str
     has_tax_id: bool
     on_hold: bool
+    erased_at: Instant | None
     created_at: Instant
     version: Version
 

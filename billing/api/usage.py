@@ -9,8 +9,9 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation
-from billing.api.shapes import Code, ExactText, Instant, Shape
+from billing.api.shapes import Code, Exact, ExactText, Id, Instant, Listed, Paging, Shape, facts
 from billing.commands.usage.record import record_usage
+from billing.queries.api.usage import late_usage
 from billing.validators.api_key import Scope
 from billing.validators.usage import MOST_RECORD_ID, MOST_RECORDS, NewUsage
 
@@ -39,6 +40,26 @@ class UsageRecorded(Shape):
     late: int
 
 
+class LateUsage(Shape):
+    """A record of a price by the highest or latest value that came after its period was billed: it changes nothing."""
+
+    id: Id
+    account_id: str
+    subscription: str
+    price: str
+    usage: str
+    record_id: str
+    quantity: Exact
+    used_at: Instant
+    created_at: Instant
+
+
+def _late(call: Call) -> Listed[LateUsage]:
+    with call.parts.begin() as session:
+        page = late_usage(session, call.seller_id, after=call.paging.after, limit=call.paging.limit)
+    return Listed[LateUsage](data=[facts(LateUsage, row) for row in page.rows], next=page.next)
+
+
 def _record(call: Call) -> None:
     batch: UsageBatch = call.body
     new = [
@@ -55,4 +76,6 @@ def _record(call: Call) -> None:
 OPERATIONS = (
     Operation("POST", "/usage", "record_usage", "Record usage, all of it or none.", Scope.WRITE, _record, UsageRecorded,
               body=UsageBatch, body_limit=4 * 1024 * 1024),
+    Operation("GET", "/usage/late", "list_late_usage", "What came too late to be billed, newest first.", Scope.READ,
+              _late, Listed[LateUsage], query=Paging),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.dispute.decide import credited, require_undecided, write_off
+from billing.commands.expected_version import require_version
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.note import credit_note
 from billing.flows.issuing import issue_documents, open_parties
@@ -52,7 +53,7 @@ def write_off_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
     Raises `Refused`: `dispute_not_found`, `dispute_not_lost`, `dispute_decided`.
     """
     with carry_out(parts, order) as session:
-        dispute, invoice = _held(session, dispute_id)
+        dispute, invoice = _held(session, dispute_id, order)
         write_off(session, dispute=dispute, invoice=invoice, now=parts.clock.now(session))
         made = Decided(invoice.number or "invoice", dispute.reopened_minor, invoice.currency, None)
         return _noted(parts, session, order, dispute, made)
@@ -65,7 +66,7 @@ def credit_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
     Raises as `write_off_loss`, and `Refused` (`credit_exceeds_invoice`) where all of it had been.
     """
     with carry_out(parts, order) as session:
-        dispute, invoice = _held(session, dispute_id)
+        dispute, invoice = _held(session, dispute_id, order)
         most = creditable_loss(session, invoice, reopened_minor=dispute.reopened_minor)
         if most < 1:
             mend = "all of the document was credited before; write the loss off"
@@ -86,13 +87,14 @@ def credit_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
         return _noted(parts, session, order, dispute, made)
 
 
-def _held(session: Session, dispute_id: UUID) -> tuple[Dispute, Invoice]:
+def _held(session: Session, dispute_id: UUID, order: Order) -> tuple[Dispute, Invoice]:
     found = session.get(Dispute, dispute_id)
     if found is None:
         raise Refused(Fault("dispute", "dispute_not_found", "give the id of a dispute, ours or the provider's"))
     lock_profile(session, found.profile_id)
     invoice = lock_invoice(session, found.invoice_id)
     dispute = lock_dispute(session, dispute_id)
+    require_version(dispute, order.expected_version)
     require_undecided(dispute)
     return dispute, invoice
 

@@ -27,7 +27,6 @@ from billing.flows.handing import Receiver, hand
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.ids import new_id
 from billing.kernel.status import EndpointStatus
 from billing.kernel.work import WorkKind
 from billing.models import Endpoint, OutboxEvent
@@ -198,19 +197,21 @@ def _that_is_on(session: Session, endpoint_id: UUID, order: Order) -> Endpoint:
     return endpoint
 
 
-def test(parts: Parts, endpoint_id: UUID, *, order: Order) -> Done:
-    """Send `endpoint.test` now, also to one that is off, and tell what came back. It is not tried again."""
-    id_ = new_id()
+def test(parts: Parts, endpoint_id: UUID, *, event_id: UUID, order: Order) -> Done:
+    """Send `endpoint.test` now, also to one that is off, and tell what came back. It is not tried again.
+
+    `event_id`: what the receiver knows it by.
+    """
     with carry_out(parts, order) as session:
         endpoint = _locked(session, endpoint_id, order)
         key = endpoint_key(session, parts.keyring, endpoint_id=endpoint_id)
         receiver = Receiver(endpoint.target, secrets_in_force(endpoint, key=key, wall=wall_now(session)))
         code, seller_id, now = endpoint.code, endpoint.seller_id, parts.clock.now(session)
-        _note(parts, session, order, endpoint, action="endpoint.test", before={}, after={"event": str(id_)})
+        _note(parts, session, order, endpoint, action="endpoint.test", before={}, after={"event": str(event_id)})
     if order.dry_run:
         return Done(endpoint_id, code, changed=False, told="one event of the topic endpoint.test would be sent")
     event = body(
-        id_=id_,
+        id_=event_id,
         seller_id=seller_id,
         topic=Topic.ENDPOINT_TEST,
         object_type="endpoint",
@@ -218,10 +219,10 @@ def test(parts: Parts, endpoint_id: UUID, *, order: Order) -> Done:
         occurred_at=now,
         payload={"endpoint_id": str(endpoint_id)},
     )
-    answer = hand(parts, receiver, json.dumps(event, separators=(",", ":")).encode(), id_=id_)
+    answer = hand(parts, receiver, json.dumps(event, separators=(",", ":")).encode(), id_=event_id)
     if answer.outcome == TAKEN:
-        return Done(endpoint_id, code, changed=True, told=f"it took event {id_}")
-    return Done(endpoint_id, code, changed=True, told=f"it did not take event {id_}", refused=answer.outcome)
+        return Done(endpoint_id, code, changed=True, told=f"it took event {event_id}")
+    return Done(endpoint_id, code, changed=True, told=f"it did not take event {event_id}", refused=answer.outcome)
 
 
 def _locked(session: Session, endpoint_id: UUID, order: Order) -> Endpoint:

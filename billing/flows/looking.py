@@ -108,8 +108,11 @@ def _noted(parts: Parts, session: Session, order: Order, profile: Profile, *, ac
     )
 
 
-def open_body(parts: Parts, event_id: UUID, *, order: Order) -> bytes:
-    """An event's body as it arrived. Raises `Refused` (`event_not_found`, `body_blanked`), `SealBroken`."""
+def open_body(parts: Parts, event_id: UUID, *, order: Order, seller_id: UUID | None = None) -> bytes:
+    """An event's body as it arrived. `seller_id`: in whose trail the look stands; None: the operators' own.
+
+    Raises `Refused` (`event_not_found`, `body_blanked`), `SealBroken`.
+    """
     with carry_out(parts, order) as session:
         event = session.get(ProviderEvent, event_id)
         if event is None:
@@ -125,7 +128,7 @@ def open_body(parts: Parts, event_id: UUID, *, order: Order) -> bytes:
             action="event.body.view",
             subject_type="provider_event",
             subject_id=event.id,
-            seller_id=None,
+            seller_id=seller_id,
             before={},
             after={"opened": ["body"]},
         )

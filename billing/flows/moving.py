@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from billing.commands.subscription.move_price import check_move, schedule_moves
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
@@ -36,14 +38,37 @@ class Moved:
     skipped: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The effects on some subscriptions, in the order of their ids; `last` is the id of the last one."""
+
+    effects: tuple[Moved, ...]
+    last: UUID | None
+
+
 def move_price(parts: Parts, *, seller_id: UUID, old_code: str, new_code: str, dry_run: bool) -> Iterator[Moved]:
     """Move every subscription that has the old price; those with both are skipped. Yields each as it is done.
 
-    Pages are transactions of their own: interrupted, it is simply done again. Raises `Refused`: `price_not_found`,
-    `same_price`, `price_differs`.
+    Pages are transactions of their own: interrupted, it is simply done again. Raises as `check_pair` does.
     """
     with parts.begin() as session:
-        prices = prices_by_code(session, seller_id=seller_id, codes=[old_code, new_code])
+        pair = check_pair(session, seller_id=seller_id, old_code=old_code, new_code=new_code)
+    after: UUID | None = None
+    while True:
+        with parts.begin() as session:
+            page = move_page(parts, session, pair, seller_id=seller_id, after=after, most=PAGE, dry_run=dry_run)
+        if page.last is None:
+            return
+        yield from page.effects
+        after = page.last
+
+
+def check_pair(session: Session, *, seller_id: UUID, old_code: str, new_code: str) -> tuple[PriceFacts, PriceFacts]:
+    """The price that is left, and the one that takes its place.
+
+    Raises `Refused`: `price_not_found`, `same_price`, `price_differs`.
+    """
+    prices = prices_by_code(session, seller_id=seller_id, codes=[old_code, new_code])
     missing = [
         Fault(name, "price_not_found", f"no price has the code {code}")
         for name, code in (("from", old_code), ("to", new_code))
@@ -51,26 +76,37 @@ def move_price(parts: Parts, *, seller_id: UUID, old_code: str, new_code: str, d
     ]
     if missing:
         raise Refused(missing)
-    old, new = prices[old_code], prices[new_code]
-    check_move(old, new)
-    after = UUID(int=0)
-    while True:
-        with parts.begin() as session:
-            page = cohort_page(session, seller_id=seller_id, price_id=old.id, after=after, most=PAGE)
-            if not page:
-                return
-            last = page[-1].subscription_id
-            if not dry_run:
-                lock_members(session, page)
-                page = [
-                    member
-                    for member in cohort_page(session, seller_id=seller_id, price_id=old.id, after=after, most=PAGE)
-                    if member.subscription_id <= last
-                ]
-                fit = [member for member in page if not _has(member, new)]
-                schedule_moves(session, fit, old=old.id, new=new.id, now=parts.clock.now(session))
-        yield from (_told(member, old, new) for member in page)
-        after = last
+    check_move(prices[old_code], prices[new_code])
+    return prices[old_code], prices[new_code]
+
+
+def move_page(
+    parts: Parts,
+    session: Session,
+    pair: tuple[PriceFacts, PriceFacts],
+    *,
+    seller_id: UUID,
+    after: UUID | None,
+    most: int,
+    dry_run: bool,
+) -> Page:
+    """Move the next `most` subscriptions by id within the caller's transaction, or show what that would do."""
+    old, new = pair
+    first = after or UUID(int=0)
+    page = cohort_page(session, seller_id=seller_id, price_id=old.id, after=first, most=most)
+    if not page:
+        return Page((), None)
+    last = page[-1].subscription_id
+    if not dry_run:
+        lock_members(session, page)
+        page = [
+            member
+            for member in cohort_page(session, seller_id=seller_id, price_id=old.id, after=first, most=most)
+            if member.subscription_id <= last
+        ]
+        fit = [member for member in page if not _has(member, new)]
+        schedule_moves(session, fit, old=old.id, new=new.id, now=parts.clock.now(session))
+    return Page(tuple(_told(member, old, new) for member in page), last)
 
 
 def _has(member: Member, price: PriceFacts) -> bool:

@@ -166,8 +166,11 @@ def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None, order: O
     return Done(invoice_id, number, changed=True, told=told)
 
 
-def replay_event(parts: Parts, event_id: UUID, *, order: Order) -> Done:
-    """Have an event handled anew. One that waits to be handled is left alone. Raises `Refused` (`event_not_found`)."""
+def replay_event(parts: Parts, event_id: UUID, *, order: Order, seller_id: UUID | None = None) -> Done:
+    """Have an event handled anew. One that waits to be handled is left alone. Raises `Refused` (`event_not_found`).
+
+    `seller_id`: in whose trail the order stands; None: the operators' own.
+    """
     with carry_out(parts, order) as session:
         event = lock_event(session, event_id)
         before = _of_event(event)
@@ -179,7 +182,7 @@ def replay_event(parts: Parts, event_id: UUID, *, order: Order) -> Done:
             action="event.replay",
             subject_type="provider_event",
             subject_id=event.id,
-            seller_id=None,
+            seller_id=seller_id,
             before=before,
             after=_of_event(event) | {"changed": changed},
         )

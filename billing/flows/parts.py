@@ -50,6 +50,11 @@ class Parts:
         """The same, seeing and writing rows of this seller alone: for doors that act for one."""
         return replace(self, sessions=for_seller(self.sessions, seller_id), unwalled=self)
 
+    @property
+    def for_all(self) -> Parts:
+        """Those that act for all sellers, for what a sweep would do just so."""
+        return self.unwalled or self
+
     def provider(self, account_id: UUID, *, rank: Rank = Rank.RECONCILE) -> Metered:
         """The adapter of a provider account row, for calls of this rank: the only way to one that sends requests.
 

@@ -56,6 +56,7 @@ class Dispute(SellerOwned, Versioned, Base):
         ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
         UniqueConstraint("provider_account_id", "dispute_ref"),
         Index("ix_dispute_invoice_id", "invoice_id"),
+        Index("ix_dispute_listed", "seller_id", "id"),
         Index("ix_dispute_open", "profile_id", postgresql_where=text(f"status IN ({_OPEN})")),
         one_of("status", tuple(DisputeStatus)),
         one_of("decision", ("write_off", "credit_note")),

@@ -27,6 +27,8 @@ class OutboxEvent(SellerOwned, Base):
     # No foreign key: a log of what was told, which outlives what it tells of.
     __table_args__ = (
         Index("ix_outbox_undelivered", "id", postgresql_where=text("delivered_at IS NULL")),
+        # What one seller's programs list, past all that the others are told.
+        Index("ix_outbox_listed", "seller_id", "id"),
         # Written in the order of time and read by range: a summary of a few kilobytes does.
         Index("ix_outbox_occurred_at", "occurred_at", postgresql_using="brin"),
     )

@@ -39,6 +39,7 @@ class UsageRecord(SellerOwned, Base):
             "counts_at",
             postgresql_include=["quantity", "used_at"],
         ),
+        Index("ix_usage_record_late", "seller_id", "id", postgresql_where=text("late")),
         CheckConstraint("quantity >= 0", name="quantity_not_negative"),
         CheckConstraint("NOT late OR counts_at IS NULL", name="late_counts_nowhere"),
     )

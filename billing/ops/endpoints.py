@@ -11,6 +11,7 @@ import click
 from billing.flows import endpoints as flow
 from billing.flows.order import Done, Order
 from billing.flows.parts import Parts
+from billing.kernel.ids import new_id
 from billing.ops.opening import opened
 from billing.ops.options import INSTANT, as_json, dry_run, ordered, paged
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
@@ -108,7 +109,8 @@ def rotate(*, name: str, keep_hours: int, reason: str, by: str, **shown: bool) -
 def test(*, name: str, reason: str, by: str, **shown: bool) -> None:
     """Send one event of the topic endpoint.test now, also to an endpoint that is off, and tell what came back."""
     parts, id_ = _found(name)
-    _tell(flow.test(parts, id_, order=Order(actor=by, reason=reason, dry_run=shown["dry_run"])), **shown)
+    order = Order(actor=by, reason=reason, dry_run=shown["dry_run"])
+    _tell(flow.test(parts, id_, event_id=new_id(), order=order), **shown)
 
 
 @endpoints.command("replay")

@@ -12,7 +12,7 @@ class Scope(StrEnum):
     """What a key may do. Each is given by name; none includes another."""
 
     READ = "read"
-    """Look at everything of its seller that the API shows."""
+    """Look at everything of its seller that the API shows, but for what the last two are for."""
     WRITE = "write"
     """Customers, payment methods, subscriptions, usage."""
     CATALOG = "catalog"
@@ -20,7 +20,11 @@ class Scope(StrEnum):
     MONEY = "money"
     """Credit, charges beside subscriptions, refunds, credit notes, and what corrects an invoice."""
     OPERATE = "operate"
-    """Work items, endpoints, deliveries of events."""
+    """Work items, endpoints, brakes, attempts and provider events that wait; forgetting a person."""
+    BOOKS = "books"
+    """Reports, the trial balance, closing a month."""
+    PERSONAL = "personal:read"
+    """Names and addresses: of customers, on documents, in bodies of provider events. Each look stands in the trail."""
 
 
 def check_new_key(name: str, scopes: Sequence[str]) -> None:

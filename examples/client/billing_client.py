@@ -17,6 +17,43 @@ class Problem(Exception):
         super().__init__(f"{status} {self.code}: {self.field}: {self.mend}")
 
 
+Account = Literal[
+    "receivable",
+    "unbilled_receivable",
+    "deferred_revenue",
+    "revenue",
+    "tax_payable",
+    "provider_clearing",
+    "payouts_in_transit",
+    "bank",
+    "provider_fees",
+    "customer_credit",
+    "unapplied_payments",
+    "refunds_in_flight",
+    "disputes",
+    "write_off",
+    "promotional_credit",
+    "external_money",
+    "exchange_differences",
+    "rounding",
+]
+
+
+class AccountGiven(TypedDict):
+    """An account, and its number in your own chart; null takes the number away."""
+
+    reason: str
+    account: Account
+    code: NotRequired[str | None]
+
+
+class AccountNamed(TypedDict):
+    """An account's number in your own chart."""
+
+    account: str
+    code: str | None
+
+
 Action = Literal["retry", "park", "discard", "adopt", "reread", "release", "merge", "skip"]
 
 
@@ -35,6 +72,15 @@ class AddressGiven(TypedDict):
     city: NotRequired[str]
     postal_code: NotRequired[str]
     region: NotRequired[str]
+
+
+class AgingRow(TypedDict):
+    """What is owed, by how late it is."""
+
+    currency: str
+    late: str
+    invoices: int
+    amount_minor: int
 
 
 class ApplyGiven(TypedDict):
@@ -69,6 +115,34 @@ class Balances(TypedDict):
     data: list[Balance]
 
 
+class Brake(TypedDict):
+    """What is stopped, for whom and why. Without `profile_id` it holds all customers; `wide`: those of every seller."""
+
+    id: str
+    kind: BrakeKind
+    profile_id: str | None
+    wide: bool
+    reason: str
+    stopped_at: str
+
+
+class BrakeGiven(TypedDict):
+    """What is stopped or started: of one customer, or, without one, of all of yours."""
+
+    reason: str
+    kind: BrakeKind
+    profile_id: NotRequired[str | None]
+
+
+BrakeKind = Literal["collect", "issue"]
+
+
+class Brakes(TypedDict):
+    """What is stopped now, oldest first."""
+
+    data: list[Brake]
+
+
 class CancelGiven(TypedDict):
     """When, and what becomes of what is paid and not used."""
 
@@ -101,6 +175,26 @@ class ChargeGiven(TypedDict):
     currency: str
     description: str
     tax_rate: NotRequired[str | None]
+
+
+class CloseGiven(TypedDict):
+    """The month that is over."""
+
+    reason: str
+    month: str
+
+
+class Closed(TypedDict):
+    """A closed month: what comes later is dated in the open one."""
+
+    month: str
+
+
+class ContactGiven(TypedDict):
+    """Who is told by mail when it is switched off; null: nobody. Kept sealed, and shown by no answer."""
+
+    reason: str
+    address: str | None
 
 
 class Coupon(TypedDict):
@@ -142,6 +236,71 @@ class CreditGiven(TypedDict):
     currency: str
 
 
+class DayQuery(TypedDict):
+    """The last day that counts, by accounting date."""
+
+    as_of: str
+
+
+class DeferredRow(TypedDict):
+    """What is invoiced and not yet earned, by the month that will earn it."""
+
+    currency: str
+    month: str
+    lines: int
+    amount_minor: int
+
+
+class Delivery(TypedDict):
+    """An event on its way to an endpoint, or there. `outcome`: how the last try ended."""
+
+    event_id: str
+    topic: str | None
+    status: str
+    tries: int
+    outcome: str | None
+    next_try_at: str | None
+    closed_at: str | None
+
+
+class Dispute(TypedDict):
+    """As the provider told last. `withdrawn_minor` and `reinstated_minor` are in `moved_currency`; `reopened_minor`, what a loss has put back on the invoice, is in the invoice's. A loss waits for a decision."""
+
+    id: str
+    dispute_ref: str
+    status: str
+    invoice_id: str
+    payment_id: str | None
+    profile_id: str
+    amount_minor: int
+    currency: str
+    reason: str | None
+    opened_at: str
+    due_by: str | None
+    closed_at: str | None
+    withdrawn_minor: int
+    reinstated_minor: int
+    moved_currency: str | None
+    reopened_minor: int
+    decision: str | None
+    decided_at: str | None
+    version: int
+
+
+class DisputeQuery(TypedDict):
+    """In which state; of which invoice."""
+
+    limit: NotRequired[int]
+    after: NotRequired[str | None]
+    status: NotRequired[DisputeStatus | None]
+    invoice_id: NotRequired[str | None]
+
+
+DisputeStatus = Literal[
+    "warning_needs_response", "warning_under_review", "warning_closed", "needs_response", "under_review", "won", "lost"
+]
+
+
 class Document(TypedDict):
     """An invoice, a credit note or a cancellation. Frozen once it has a number; only what becomes of the debt moves."""
 
@@ -181,6 +340,19 @@ class DocumentQuery(TypedDict):
     subscription_id: NotRequired[str | None]
 
 
+class Effected(TypedDict):
+    """What one subscription costs a period before and after, null where usage decides. `skipped`: why it is left."""
+
+    subscription: str
+    account_id: str
+    at: str | None
+    quantity: int | None
+    before_minor: int | None
+    after_minor: int | None
+    currency: str
+    skipped: str | None
+
+
 class Endpoint(TypedDict):
     """A receiver of events."""
 
@@ -211,6 +383,13 @@ class EndpointSecret(TypedDict):
     secret: str
 
 
+class EndpointTested(TypedDict):
+    """What became of the test event: `delivered`, or a code such as `http_500` or `timed_out`."""
+
+    event_id: str
+    outcome: str
+
+
 class Event(TypedDict):
     """What happened, as endpoints hear of it; `data` by its topic's schema."""
 
@@ -227,6 +406,18 @@ class EventQuery(TypedDict):
 
     limit: NotRequired[int]
     after: NotRequired[str | None]
+
+
+class Explained(TypedDict):
+    """How each line, the tax and the total came about, sentence by sentence. Nothing personal."""
+
+    lines: list[str]
+
+
+class Exported(TypedDict):
+    """All that is kept about a person, opened: their own part, and both parties of every document."""
+
+    data: dict[str, Any]
 
 
 class FaultShape(TypedDict):
@@ -312,6 +503,20 @@ class ItemGiven(TypedDict):
     quantity: NotRequired[int | None]
 
 
+class LateUsage(TypedDict):
+    """A record of a price by the highest or latest value that came after its period was billed: it changes nothing."""
+
+    id: str
+    account_id: str
+    subscription: str
+    price: str
+    usage: str
+    record_id: str
+    quantity: str
+    used_at: str
+    created_at: str
+
+
 class Line(TypedDict):
     """One line of a document; a unit's amount is exact, and may be a fraction of a minor unit."""
 
@@ -330,10 +535,46 @@ class Line(TypedDict):
     period_end: str | None
 
 
+class LineGiven(TypedDict):
+    """A line; a negative amount takes something off. `tax_rate` null: it bears none."""
+
+    reason: str
+    description: str
+    amount_minor: int
+    tax_rate: NotRequired[str | None]
+
+
+class LineNamed(TypedDict):
+    """Which line, by its position in the document."""
+
+    reason: str
+    position: int
+
+
+class Link(TypedDict):
+    """An address for the customer alone: whoever has it can open it until it expires. Each request makes another."""
+
+    url: str
+
+
 class ListedCoupon(TypedDict):
     """Listed_Coupon_"""
 
     data: list[Coupon]
+    next: str | None
+
+
+class ListedDelivery(TypedDict):
+    """Listed_Delivery_"""
+
+    data: list[Delivery]
+    next: str | None
+
+
+class ListedDispute(TypedDict):
+    """Listed_Dispute_"""
+
+    data: list[Dispute]
     next: str | None
 
 
@@ -355,6 +596,13 @@ class ListedEvent(TypedDict):
     """Listed_Event_"""
 
     data: list[Event]
+    next: str | None
+
+
+class ListedLateUsage(TypedDict):
+    """Listed_LateUsage_"""
+
+    data: list[LateUsage]
     next: str | None
 
 
@@ -386,6 +634,13 @@ class ListedProfile(TypedDict):
     next: str | None
 
 
+class ListedProviderEvent(TypedDict):
+    """Listed_ProviderEvent_"""
+
+    data: list[ProviderEvent]
+    next: str | None
+
+
 class ListedRefund(TypedDict):
     """Listed_Refund_"""
 
@@ -400,11 +655,24 @@ class ListedSubscription(TypedDict):
     next: str | None
 
 
+class ListedTaxRate(TypedDict):
+    """Listed_TaxRate_"""
+
+    data: list[TaxRate]
+    next: str | None
+
+
 class ListedWorkItem(TypedDict):
     """Listed_WorkItem_"""
 
     data: list[WorkItem]
     next: str | None
+
+
+class LookQuery(TypedDict):
+    """Why what is personal is opened; kept in the audit trail."""
+
+    reason: NotRequired[str]
 
 
 class MethodAdopt(TypedDict):
@@ -449,6 +717,28 @@ class MethodQuery(TypedDict):
     profile_id: str
 
 
+class MonthQuery(TypedDict):
+    """Which month, by accounting date."""
+
+    month: str
+
+
+class MoveGiven(TypedDict):
+    """To which price. A dry run shows the effect on each, and changes nothing. `after`: `next` of the page before."""
+
+    to: str
+    dry_run: NotRequired[bool]
+    after: NotRequired[str | None]
+
+
+class Moved(TypedDict):
+    """A page of them. Go on with `next` until it is null: then none is left. Done again, it finds nothing to move."""
+
+    dry_run: bool
+    data: list[Effected]
+    next: str | None
+
+
 class Paging(TypedDict):
     """Which part of a list."""
 
@@ -472,6 +762,46 @@ class Part(TypedDict):
     amount_minor: NotRequired[int | None]
 
 
+class Parties(TypedDict):
+    """Seller and buyer, as the document names them for ever."""
+
+    seller: dict[str, Any]
+    buyer: dict[str, Any]
+
+
+class PayOutGiven(TypedDict):
+    """Credit that goes back to where it was paid from: all of the balance, unless an amount is named."""
+
+    reason: str
+    amount_minor: NotRequired[int | None]
+    currency: str
+
+
+class Payment(TypedDict):
+    """One try to collect an invoice. `reason` says why it ended as it did, in words of ours."""
+
+    id: str
+    invoice_id: str
+    profile_id: str
+    attempt_no: int
+    kind: str
+    status: str
+    amount_minor: int
+    currency: str
+    provider: str
+    provider_account: str
+    brand: str | None
+    last4: str | None
+    decline_code: str | None
+    reason: str | None
+    opened_at: str
+    first_sent_at: str | None
+    closed_at: str | None
+    next_check_at: str | None
+    checks: int
+    version: int
+
+
 class PaymentMethod(TypedDict):
     """A method, by what may be shown of it."""
 
@@ -488,6 +818,28 @@ class PaymentMethod(TypedDict):
     consent_at: str
     created_at: str
     version: int
+
+
+class PayoutRow(TypedDict):
+    """A payout, as far as it is yours."""
+
+    currency: str
+    payout: str
+    status: str
+    opened: str
+    arrives: str | None
+    amount_minor: int
+    in_transit_minor: int
+    banked_minor: int
+
+
+class PersonalShown(TypedDict):
+    """Name, e-mail, address and tax id, opened. Every look stands in the audit trail."""
+
+    name: str
+    email: str | None
+    address: AddressGiven
+    tax_id: str | None
 
 
 class Preview(TypedDict):
@@ -580,6 +932,7 @@ class PriceCreate(TypedDict):
 class PrintQuery(TypedDict):
     """In which language; the customer's unless said."""
 
+    reason: NotRequired[str]
     language: NotRequired[Literal["en", "de", "fr", "es"] | None]
 
 
@@ -609,6 +962,7 @@ class Profile(TypedDict):
     buyer_kind: str
     has_tax_id: bool
     on_hold: bool
+    erased_at: str | None
     created_at: str
     version: int
 
@@ -649,6 +1003,42 @@ class ProfileQuery(TypedDict):
 Proration = Literal["prorate", "none", "invoice_now"]
 
 
+class ProviderEvent(TypedDict):
+    """One delivery. `object_ref` is the provider's id of what it tells of."""
+
+    id: str
+    provider: str
+    provider_account: str
+    event_ref: str
+    type: str
+    object_type: str
+    object_ref: str
+    status: str
+    tries: int
+    error: str | None
+    occurred_at: str
+    received_at: str
+    handled_at: str | None
+    next_try_at: str | None
+    has_body: bool
+    version: int
+
+
+class ProviderEventBody(TypedDict):
+    """As it arrived; it may be personal. Kept for 90 days after it was handled."""
+
+    body: str
+
+
+class ProviderEventQuery(TypedDict):
+    """About which object, by the provider's id; or those whose handling was given up."""
+
+    limit: NotRequired[int]
+    after: NotRequired[str | None]
+    object_ref: NotRequired[str | None]
+    status: NotRequired[Literal["dead"] | None]
+
+
 class Reasoned(TypedDict):
     """An order that may say why; it is kept in the audit trail."""
 
@@ -684,12 +1074,48 @@ class Refunded(TypedDict):
     refunds: list[Refund]
 
 
+class Replaced(TypedDict):
+    """The document, the note that credits it in full, and the corrected one in its place."""
+
+    invoice: Invoice
+    credit_note: Document
+    replaced_by: Document
+
+
 class ReplayGiven(TypedDict):
     """From an instant of business time until before another."""
 
     reason: str
     since: str
     until: str
+
+
+class ReportAgingRow(TypedDict):
+    """Report_AgingRow_"""
+
+    rows: list[AgingRow]
+    ties: list[Tie]
+
+
+class ReportDeferredRow(TypedDict):
+    """Report_DeferredRow_"""
+
+    rows: list[DeferredRow]
+    ties: list[Tie]
+
+
+class ReportPayoutRow(TypedDict):
+    """Report_PayoutRow_"""
+
+    rows: list[PayoutRow]
+    ties: list[Tie]
+
+
+class ReportTaxRow(TypedDict):
+    """Report_TaxRow_"""
+
+    rows: list[TaxRow]
+    ties: list[Tie]
 
 
 class RotateGiven(TypedDict):
@@ -701,6 +1127,16 @@ class RotateGiven(TypedDict):
 
 class Shape(TypedDict):
     """What a request or an answer looks like. A field that it doesn't know is a fault, never ignored."""
+
+
+class Standing(TypedDict):
+    """An account's turnover up to the day, and what it stands at, a debit positive. `code`: in your own chart."""
+
+    account: str
+    code: str | None
+    debit_minor: int
+    credit_minor: int
+    balance_minor: int
 
 
 class Subscription(TypedDict):
@@ -768,6 +1204,49 @@ class TaxGroup(TypedDict):
     code: str
 
 
+class TaxRate(TypedDict):
+    """A rate. Issued documents keep the percent that they were issued with."""
+
+    id: str
+    name: str
+    percent: str
+    inclusive: bool
+    countries: dict[str, Any]
+    version: int
+
+
+class TaxRatePut(TypedDict):
+    """The rate of that name, whole. `countries`: the percent where it differs, by country."""
+
+    name: str
+    percent: str
+    inclusive: NotRequired[bool]
+    countries: NotRequired[dict[str, Any]]
+
+
+class TaxRow(TypedDict):
+    """Tax of documents of one kind, country, treatment and rate. Notes count negative."""
+
+    currency: str
+    country: str
+    code: str
+    percent: str
+    documents: str
+    number: int
+    base_minor: int
+    amount_minor: int
+
+
+class Tie(TypedDict):
+    """What the report comes to and what its account says; `difference_minor` is 0, or the books are broken."""
+
+    currency: str
+    account: str
+    report_minor: int
+    ledger_minor: int
+    difference_minor: int
+
+
 class Tier(TypedDict):
     """Up to and including `up_to`; null: all the rest."""
 
@@ -782,6 +1261,20 @@ class TierGiven(TypedDict):
     up_to: str | None
     unit: str
     flat: NotRequired[str]
+
+
+class TrialBalance(TypedDict):
+    """All accounts in one currency; their balances sum to nothing."""
+
+    currency: str
+    accounts: list[Standing]
+    difference_minor: int
+
+
+class TrialBalances(TypedDict):
+    """One a currency."""
+
+    data: list[TrialBalance]
 
 
 Unused = Literal["balance", "refund"]
@@ -902,6 +1395,31 @@ class Client:
         made: Profile = self._ask("PUT", f"/profiles/{id}", body=body, version=version)
         return made
 
+    def show_personal(self, id: str, *, reason: str | None = None) -> PersonalShown:
+        """Name, e-mail, address and tax id of a customer."""
+        made: PersonalShown = self._ask("GET", f"/profiles/{id}/personal", query={"reason": reason})
+        return made
+
+    def export_person(self, id: str, *, reason: str | None = None) -> Exported:
+        """A copy of all that is kept about a person."""
+        made: Exported = self._ask("GET", f"/profiles/{id}/export", query={"reason": reason})
+        return made
+
+    def erase_person(self, id: str, body: Why, *, idempotency_key: str | None = None) -> Profile:
+        """Forget a person, once nothing of theirs is open; issued documents stay. It can't be taken back."""
+        made: Profile = self._ask("POST", f"/profiles/{id}/erase", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def link_to_profile(self, id: str, *, idempotency_key: str | None = None) -> Link:
+        """A link to the customer's page: all that is open, and the payment method."""
+        made: Link = self._ask("POST", f"/profiles/{id}/link", idempotency_key=idempotency_key)
+        return made
+
+    def revoke_links(self, id: str, body: Why, *, idempotency_key: str | None = None) -> Profile:
+        """Make every link handed out to a customer so far worthless."""
+        made: Profile = self._ask("POST", f"/profiles/{id}/revoke-links", body=body, idempotency_key=idempotency_key)
+        return made
+
     def list_payment_methods(
         self, *, limit: int | None = None, after: str | None = None, profile_id: str
     ) -> ListedPaymentMethod:
@@ -988,6 +1506,26 @@ class Client:
     def show_coupon(self, id: str) -> Coupon:
         """One coupon."""
         made: Coupon = self._ask("GET", f"/coupons/{id}")
+        return made
+
+    def move_price(self, id: str, body: MoveGiven, *, idempotency_key: str | None = None) -> Moved:
+        """Move up to 200 subscriptions that have it to another price, at their next period."""
+        made: Moved = self._ask("POST", f"/prices/{id}/move", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def list_tax_rates(self, *, limit: int | None = None, after: str | None = None) -> ListedTaxRate:
+        """Rates, in the order of their names."""
+        made: ListedTaxRate = self._ask("GET", "/tax-rates", query={"limit": limit, "after": after})
+        return made
+
+    def put_tax_rate(self, body: TaxRatePut, *, idempotency_key: str | None = None) -> TaxRate:
+        """Make the rate of that name be so, for later documents."""
+        made: TaxRate = self._ask("POST", "/tax-rates", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def show_tax_rate(self, id: str) -> TaxRate:
+        """One rate."""
+        made: TaxRate = self._ask("GET", f"/tax-rates/{id}")
         return made
 
     def list_subscriptions(
@@ -1087,6 +1625,11 @@ class Client:
         made: UsageRecorded = self._ask("POST", "/usage", body=body, idempotency_key=idempotency_key)
         return made
 
+    def list_late_usage(self, *, limit: int | None = None, after: str | None = None) -> ListedLateUsage:
+        """What came too late to be billed, newest first."""
+        made: ListedLateUsage = self._ask("GET", "/usage/late", query={"limit": limit, "after": after})
+        return made
+
     def list_invoices(
         self,
         *,
@@ -1115,9 +1658,63 @@ class Client:
         made: Invoice = self._ask("GET", f"/invoices/{id}")
         return made
 
-    def print_invoice(self, id: str, *, language: Literal["en", "de", "fr", "es"] | None = None) -> bytes:
-        """The document as the customer gets it."""
-        made: bytes = self._ask("GET", f"/invoices/{id}/pdf", query={"language": language})
+    def print_invoice(
+        self, id: str, *, reason: str | None = None, language: Literal["en", "de", "fr", "es"] | None = None
+    ) -> bytes:
+        """The document as the customer gets it, as a file."""
+        made: bytes = self._ask("GET", f"/invoices/{id}/pdf", query={"reason": reason, "language": language})
+        return made
+
+    def show_invoice_page(
+        self, id: str, *, reason: str | None = None, language: Literal["en", "de", "fr", "es"] | None = None
+    ) -> bytes:
+        """The document as a page, which may be printed too."""
+        made: bytes = self._ask("GET", f"/invoices/{id}/html", query={"reason": reason, "language": language})
+        return made
+
+    def show_invoice_parties(self, id: str, *, reason: str | None = None) -> Parties:
+        """Seller and buyer, as the document names them."""
+        made: Parties = self._ask("GET", f"/invoices/{id}/parties", query={"reason": reason})
+        return made
+
+    def explain_invoice(self, id: str) -> Explained:
+        """How its amounts came about, in words."""
+        made: Explained = self._ask("GET", f"/invoices/{id}/explanation")
+        return made
+
+    def link_to_pay_invoice(self, id: str, *, idempotency_key: str | None = None) -> Link:
+        """A link with which the customer pays it, authenticates, or gives another card."""
+        made: Link = self._ask("POST", f"/invoices/{id}/pay-link", idempotency_key=idempotency_key)
+        return made
+
+    def link_to_document(self, id: str, *, idempotency_key: str | None = None) -> Link:
+        """A link that opens the document, names too; append `.pdf` for the file."""
+        made: Link = self._ask("POST", f"/invoices/{id}/document-link", idempotency_key=idempotency_key)
+        return made
+
+    def add_line(
+        self, id: str, body: LineGiven, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Invoice:
+        """Add a line to a draft; its sums follow."""
+        made: Invoice = self._ask(
+            "POST", f"/invoices/{id}/add-line", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def remove_line(
+        self, id: str, body: LineNamed, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Invoice:
+        """Take a line off a draft; its sums follow."""
+        made: Invoice = self._ask(
+            "POST", f"/invoices/{id}/remove-line", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def release(self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None) -> Invoice:
+        """Issue a draft now instead of when its review ends."""
+        made: Invoice = self._ask(
+            "POST", f"/invoices/{id}/release", body=body, idempotency_key=idempotency_key, version=version
+        )
         return made
 
     def void_invoice(
@@ -1174,6 +1771,15 @@ class Client:
         )
         return made
 
+    def replace_invoice(
+        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Replaced:
+        """Credit it in full, and issue a corrected one for the same period."""
+        made: Replaced = self._ask(
+            "POST", f"/invoices/{id}/replace", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
     def list_refunds(self, *, limit: int | None = None, after: str | None = None, invoice_id: str) -> ListedRefund:
         """Refunds of an invoice, newest first."""
         made: ListedRefund = self._ask(
@@ -1212,9 +1818,111 @@ class Client:
         made: Balances = self._ask("POST", f"/profiles/{id}/credit", body=body, idempotency_key=idempotency_key)
         return made
 
+    def pay_out_credit(self, id: str, body: PayOutGiven, *, idempotency_key: str | None = None) -> Balances:
+        """Send credit back to where it was paid from."""
+        made: Balances = self._ask("POST", f"/profiles/{id}/pay-out", body=body, idempotency_key=idempotency_key)
+        return made
+
     def charge_once(self, id: str, body: ChargeGiven, *, idempotency_key: str | None = None) -> Invoice:
         """Invoice one thing, beside all else."""
         made: Invoice = self._ask("POST", f"/profiles/{id}/charge", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def show_payment(self, id: str) -> Payment:
+        """One attempt."""
+        made: Payment = self._ask("GET", f"/payments/{id}")
+        return made
+
+    def resolve_payment(self, id: str, body: Why, *, idempotency_key: str | None = None) -> Payment:
+        """Ask the provider what became of an open attempt; nothing is guessed."""
+        made: Payment = self._ask("POST", f"/payments/{id}/resolve", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def list_disputes(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        status: DisputeStatus | None = None,
+        invoice_id: str | None = None,
+    ) -> ListedDispute:
+        """Disputes, newest first."""
+        made: ListedDispute = self._ask(
+            "GET", "/disputes", query={"limit": limit, "after": after, "status": status, "invoice_id": invoice_id}
+        )
+        return made
+
+    def show_dispute(self, id: str) -> Dispute:
+        """One dispute."""
+        made: Dispute = self._ask("GET", f"/disputes/{id}")
+        return made
+
+    def write_off_dispute(
+        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Dispute:
+        """Give up what a lost dispute has taken: a loss of yours; invoice and tax stand."""
+        made: Dispute = self._ask(
+            "POST", f"/disputes/{id}/write-off", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def credit_dispute(
+        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Dispute:
+        """Own that a lost dispute was right: a credit note takes revenue and tax back."""
+        made: Dispute = self._ask(
+            "POST", f"/disputes/{id}/credit", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def report_tax(self, *, month: str) -> ReportTaxRow:
+        """Tax of a month's documents; ties to tax_payable."""
+        made: ReportTaxRow = self._ask("GET", "/reports/tax", query={"month": month})
+        return made
+
+    def report_aging(self, *, as_of: str) -> ReportAgingRow:
+        """What was owed at the end of a day; ties to receivable."""
+        made: ReportAgingRow = self._ask("GET", "/reports/aging", query={"as_of": as_of})
+        return made
+
+    def report_deferred(self, *, as_of: str) -> ReportDeferredRow:
+        """What was not yet earned at the end of a day; ties to deferred_revenue."""
+        made: ReportDeferredRow = self._ask("GET", "/reports/deferred", query={"as_of": as_of})
+        return made
+
+    def report_payouts(self, *, month: str) -> ReportPayoutRow:
+        """Payouts of a month; ties to payouts_in_transit and bank."""
+        made: ReportPayoutRow = self._ask("GET", "/reports/payouts", query={"month": month})
+        return made
+
+    def show_trial_balance(self, *, as_of: str) -> TrialBalances:
+        """What each account stands at."""
+        made: TrialBalances = self._ask("GET", "/ledger/trial-balance", query={"as_of": as_of})
+        return made
+
+    def close_month(self, body: CloseGiven, *, idempotency_key: str | None = None) -> Closed:
+        """Close a month; a closed one stays as it is."""
+        made: Closed = self._ask("POST", "/ledger/close", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def name_account(self, body: AccountGiven, *, idempotency_key: str | None = None) -> AccountNamed:
+        """Give an account its number in your own chart."""
+        made: AccountNamed = self._ask("POST", "/ledger/accounts", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def list_brakes(self) -> Brakes:
+        """What is stopped now."""
+        made: Brakes = self._ask("GET", "/brakes")
+        return made
+
+    def stop_brake(self, body: BrakeGiven, *, idempotency_key: str | None = None) -> Brakes:
+        """Stop charging or issuing within seconds."""
+        made: Brakes = self._ask("POST", "/brakes/stop", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def start_brake(self, body: BrakeGiven, *, idempotency_key: str | None = None) -> Brakes:
+        """Start it again; the next sweep catches up."""
+        made: Brakes = self._ask("POST", "/brakes/start", body=body, idempotency_key=idempotency_key)
         return made
 
     def list_work_items(
@@ -1250,6 +1958,39 @@ class Client:
     def show_event(self, id: str) -> Event:
         """One event."""
         made: Event = self._ask("GET", f"/events/{id}")
+        return made
+
+    def list_provider_events(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        object_ref: str | None = None,
+        status: Literal["dead"] | None = None,
+    ) -> ListedProviderEvent:
+        """What a provider told us of one object of yours, or what could not be handled; newest first."""
+        made: ListedProviderEvent = self._ask(
+            "GET",
+            "/provider-events",
+            query={"limit": limit, "after": after, "object_ref": object_ref, "status": status},
+        )
+        return made
+
+    def show_provider_event(self, id: str) -> ProviderEvent:
+        """One of them."""
+        made: ProviderEvent = self._ask("GET", f"/provider-events/{id}")
+        return made
+
+    def show_provider_event_body(self, id: str, *, reason: str | None = None) -> ProviderEventBody:
+        """Its body, as it arrived."""
+        made: ProviderEventBody = self._ask("GET", f"/provider-events/{id}/body", query={"reason": reason})
+        return made
+
+    def replay_provider_event(self, id: str, body: Why, *, idempotency_key: str | None = None) -> ProviderEvent:
+        """Have it handled anew; nothing is settled twice."""
+        made: ProviderEvent = self._ask(
+            "POST", f"/provider-events/{id}/replay", body=body, idempotency_key=idempotency_key
+        )
         return made
 
     def list_endpoints(self, *, limit: int | None = None, after: str | None = None) -> ListedEndpoint:
@@ -1301,4 +2042,27 @@ class Client:
         made: Endpoint = self._ask(
             "POST", f"/endpoints/{id}/replay", body=body, idempotency_key=idempotency_key, version=version
         )
+        return made
+
+    def set_endpoint_contact(
+        self, id: str, body: ContactGiven, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Endpoint:
+        """Who is told by mail when it goes off."""
+        made: Endpoint = self._ask(
+            "POST", f"/endpoints/{id}/contact", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def test_endpoint(
+        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> EndpointTested:
+        """Post one event of the topic endpoint.test now."""
+        made: EndpointTested = self._ask(
+            "POST", f"/endpoints/{id}/test", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def list_deliveries(self, id: str, *, limit: int | None = None, after: str | None = None) -> ListedDelivery:
+        """What it was to hear of, newest first."""
+        made: ListedDelivery = self._ask("GET", f"/endpoints/{id}/deliveries", query={"limit": limit, "after": after})
         return made

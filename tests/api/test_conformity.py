@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import GenerationMode
@@ -30,11 +31,16 @@ _EXAMPLES = 2
 """Of each operation, each of valid and of broken requests."""
 
 
-def test_every_operation_answers_as_the_document_says(acme: Company, shop: Program) -> None:
+_PARTS = 5
+
+
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_every_operation_answers_as_the_document_says(acme: Company, shop: Program, part: int) -> None:
     customer = anna()
     profile = shop.ok("POST", "/profiles", customer)["id"]
     made = shop.ok("POST", "/subscriptions", basic(customer))
     known = {"profiles": profile, "subscriptions": made["id"], "invoices": made["latest_invoice"]["id"]}
+    known |= {noun: shop.ok("GET", f"/{noun}")["data"][0]["id"] for noun in ("prices", "tax-rates", "events")}
     document = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", shop.client.application)
     asked = 0
 
@@ -60,9 +66,9 @@ def test_every_operation_answers_as_the_document_says(acme: Company, shop: Progr
 
         one()
 
-    for found in document.get_all_operations():
+    for found in list(document.get_all_operations())[part::_PARTS]:
         operation = found.ok()
         ask(operation, GenerationMode.POSITIVE)
         if operation.body or operation.query or operation.path_parameters:
             ask(operation, GenerationMode.NEGATIVE)
-    assert asked > 100
+    assert asked > 30

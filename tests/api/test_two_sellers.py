@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -27,6 +29,20 @@ def other(acme: Company) -> Program:
     return Program(application(acme.parts), key_of(acme, seller_id=found))
 
 
+def _at_the_provider(acme: Company, shop: Program, profile: str) -> dict[str, str]:
+    """A method, an attempt, and an event of the provider about them; the account is the other seller's as well."""
+    acme.give_method(UUID(profile), "pm_card_visa")
+    acme.settle()
+    invoice = shop.ok("GET", f"/invoices?profile_id={profile}")["data"][0]["id"]
+    payment = shop.ok("GET", f"/invoices/{invoice}")["attempts"][0]["id"]
+    with acme.parts.begin() as session:
+        about = text("SELECT charge_ref FROM billing.payment WHERE id = :id")
+        charge = session.scalar(about, {"id": payment})
+    (event, *_) = shop.ok("GET", f"/provider-events?object_ref={charge}")["data"]
+    method = shop.ok("GET", f"/payment-methods?profile_id={profile}")["data"][0]["id"]
+    return {"payment-methods": method, "payments": payment, "provider-events": event["id"]}
+
+
 def test_nothing_of_another_seller_is_found_by_its_id_or_listed(acme: Company, shop: Program, other: Program) -> None:
     customer = anna()
     profile = shop.ok("POST", "/profiles", customer)["id"]
@@ -38,23 +54,37 @@ def test_nothing_of_another_seller_is_found_by_its_id_or_listed(acme: Company, s
         "prices": shop.ok("GET", "/prices")["data"][0]["id"],
         "products": shop.ok("GET", "/products")["data"][0]["id"],
         "events": shop.ok("GET", "/events")["data"][0]["id"],
+        "tax-rates": shop.ok("GET", "/tax-rates")["data"][0]["id"],
+        **_at_the_provider(acme, shop, profile),
     }
     nowhere = "01990c2e-0000-7000-8000-000000000000"
     bodies = {"reason": "a test", "action": "park", "coupon": "c", "items": [{"price": "basic"}], "amount_minor": 1,
               "currency": "eur", "description": "x", "since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z",
-              "name": "x", "country": "DE"}  # fmt: skip
+              "name": "x", "country": "DE", "position": 1, "to": "basic", "address": None}  # fmt: skip
     for each in OPERATIONS:
         noun = each.path.split("/")[1]
         if "{id}" in each.path:
-            fields = each.body.model_fields if each.body else {}
-            body = {name: value for name, value in bodies.items() if name in fields} if each.body else None
+            needed = (
+                [name for name, field in each.body.model_fields.items() if field.is_required()] if each.body else []
+            )
+            body = {name: bodies[name] for name in needed} if each.body else None
             refused = other.refused(each.method, each.path.replace("{id}", ids.get(noun, nowhere)), body)
             assert refused == (404, "not_found"), each.name
-        elif each.method == "GET" and noun not in ("payment-methods", "refunds"):
+        elif each.method == "GET" and noun not in (
+            "payment-methods",
+            "refunds",
+            "reports",
+            "ledger",
+            "provider-events",
+        ):
             shown = other.ok("GET", each.path)["data"]
             assert not {row["id"] for row in shown} & set(ids.values()), each.name
     assert other.ok("GET", f"/invoices?profile_id={profile}")["data"] == []
     assert other.ok("GET", f"/payment-methods?profile_id={profile}")["data"] == []
+    for report in ("tax?month=2026-01", "aging?as_of=2026-02-01", "deferred?as_of=2026-02-01"):
+        assert other.ok("GET", f"/reports/{report}") == {"rows": [], "ties": []}
+    assert shop.ok("GET", "/reports/tax?month=2026-01")["rows"]
+    assert other.ok("GET", "/ledger/trial-balance?as_of=2026-02-01") == {"data": []}
 
 
 def test_the_database_holds_where_a_query_forgets_its_filter(acme: Company, shop: Program, other: Program) -> None:

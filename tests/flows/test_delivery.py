@@ -216,12 +216,12 @@ def test_a_range_is_replayed_under_the_old_ids_and_what_lies_outside_is_not(acme
 def test_a_test_event_is_sent_at_once_to_one_that_is_off_too(acme: Company, ear: Earpiece) -> None:
     id_, secret = listening(acme, ear.url)
     endpoints.turn_off(acme.parts, id_, order=ORDER)
-    assert endpoints.test(acme.parts, id_, order=ORDER).refused is None
+    assert endpoints.test(acme.parts, id_, event_id=new_id(), order=ORDER).refused is None
     (heard,) = ear.heard
     assert heard.event["type"] == "endpoint.test"
     assert signed_by(heard, secret)
     ear.status = 404
-    assert endpoints.test(acme.parts, id_, order=ORDER).refused == "http_404"
+    assert endpoints.test(acme.parts, id_, event_id=new_id(), order=ORDER).refused == "http_404"
     assert rows(acme) == []
 
 

@@ -20,6 +20,12 @@ LEFT JOIN billing.tax_rate t ON t.id = x.tax_rate_id AND t.seller_id = x.seller_
 _COUPON = """
 SELECT x.id, x.code, x.percent, x.amount_minor, x.currency, x.duration, x.periods, x.created_at FROM billing.coupon x
 """
+_TAX_RATE = """
+SELECT x.id, x.name, x.percent, x.inclusive, x.countries, x.version FROM billing.tax_rate x
+"""
+_TAX_RATES = """
+WHERE x.seller_id = :seller AND (CAST(:after AS text) IS NULL OR x.name > :after) ORDER BY x.name LIMIT :limit
+"""
 _ONE = " WHERE x.id = :id AND x.seller_id = :seller"
 _PAGE = """
 WHERE x.seller_id = :seller AND (CAST(:after AS text) IS NULL OR x.code > :after) ORDER BY x.code LIMIT :limit
@@ -54,3 +60,13 @@ def the_coupon(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
 def coupons(session: Session, seller_id: UUID, *, after: str | None, limit: int) -> Slice:
     """A page of them."""
     return page_by(session, f"{_COUPON} {_PAGE}", {"seller": seller_id}, after=after, limit=limit, by="code")
+
+
+def the_tax_rate(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
+    """One of this seller's; None where it is none."""
+    return next(iter(rows_of(session, _TAX_RATE + _ONE, {"seller": seller_id, "id": id_})), None)
+
+
+def tax_rates(session: Session, seller_id: UUID, *, after: str | None, limit: int) -> Slice:
+    """A page of them, in the order of their names."""
+    return page_by(session, f"{_TAX_RATE} {_TAX_RATES}", {"seller": seller_id}, after=after, limit=limit, by="name")

@@ -30,6 +30,14 @@ _LATEST = text(
 )
 
 
+# The note and the corrected document of a replacement, written last and together; none can follow it.
+_CORRECTIONS = """
+SELECT DISTINCT ON (i.kind) i.*
+FROM billing.invoice i WHERE i.corrects_id = :invoice AND i.seller_id = :seller AND i.kind IN ('credit_note', 'invoice')
+ORDER BY i.kind, i.id DESC
+"""
+
+
 def the_refund(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
     statement = f"{_REFUND} WHERE r.id = :id AND r.seller_id = :seller"
@@ -51,3 +59,8 @@ def latest_invoice(session: Session, seller_id: UUID, *, profile_id: UUID) -> UU
     """The customer's newest invoice; who has just written it holds the customer's lock, so it is theirs."""
     found: UUID | None = session.scalar(_LATEST, {"seller": seller_id, "profile": profile_id})
     return found
+
+
+def corrections(session: Session, seller_id: UUID, *, invoice_id: UUID) -> list[Facts]:
+    """Of a document that was replaced: the note that credits it, then the one in its place."""
+    return rows_of(session, _CORRECTIONS, {"seller": seller_id, "invoice": invoice_id})

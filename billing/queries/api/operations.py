@@ -21,7 +21,6 @@ ORDER BY w.id DESC LIMIT :limit
 _EVENT = """
 SELECT o.id, o.topic, o.object_type, o.object_id, o.occurred_at, o.payload AS data FROM billing.outbox o
 """
-# The key is (id, seller): the newest of one seller are found from its end.
 _EVENT_PAGE = """
 WHERE o.seller_id = :seller AND (CAST(:after AS uuid) IS NULL OR o.id < :after) ORDER BY o.id DESC LIMIT :limit
 """
@@ -31,6 +30,17 @@ FROM billing.endpoint e
 """
 _ENDPOINT_PAGE = """
 WHERE e.seller_id = :seller AND (CAST(:after AS text) IS NULL OR e.code > :after) ORDER BY e.code LIMIT :limit
+"""
+
+
+# By the key, from its end.
+_DELIVERIES = """
+SELECT d.outbox_id AS id, d.outbox_id AS event_id, o.topic, d.status, d.tries, d.next_try_at, d.closed_at,
+       (SELECT a.outcome FROM billing.delivery_attempt a
+        WHERE a.endpoint_id = d.endpoint_id AND a.outbox_id = d.outbox_id ORDER BY a.token DESC LIMIT 1) AS outcome
+FROM billing.delivery d LEFT JOIN billing.outbox o ON o.id = d.outbox_id AND o.seller_id = d.seller_id
+WHERE d.endpoint_id = :endpoint AND d.seller_id = :seller AND (CAST(:after AS uuid) IS NULL OR d.outbox_id < :after)
+ORDER BY d.outbox_id DESC LIMIT :limit
 """
 
 
@@ -67,3 +77,9 @@ def endpoints(session: Session, seller_id: UUID, *, after: str | None, limit: in
     """A page of them, in the order of their codes."""
     statement = f"{_ENDPOINT} {_ENDPOINT_PAGE}"
     return page_by(session, statement, {"seller": seller_id}, after=after, limit=limit, by="code")
+
+
+def deliveries(session: Session, seller_id: UUID, *, endpoint_id: UUID, after: str | None, limit: int) -> Slice:
+    """A page of an endpoint's, newest first. `topic` is null once the event itself is purged."""
+    values = {"seller": seller_id, "endpoint": endpoint_id}
+    return page_by_id(session, _DELIVERIES, values, after=after, limit=limit)

@@ -10,8 +10,8 @@ from billing.queries.api.reading import Slice, page_by, rows_of
 from billing.queries.operations.paging import Facts
 
 _COLUMNS = """
-p.id, p.account_id, p.country, p.timezone, p.buyer_kind, p.has_tax_id, p.hold_id IS NOT NULL AS on_hold, p.created_at,
-p.version
+p.id, p.account_id, p.country, p.timezone, p.buyer_kind, p.has_tax_id, p.hold_id IS NOT NULL AS on_hold, p.erased_at,
+p.created_at, p.version
 """
 _ONE = f"SELECT {_COLUMNS} FROM billing.profile p WHERE p.id = :id AND p.seller_id = :seller"  # noqa: S608 (our own words)
 _LIST = f"""

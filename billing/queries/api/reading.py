@@ -31,8 +31,7 @@ def rows_of(session: Session, statement: str, values: Mapping[str, Any]) -> list
 
 def page_by_id(session: Session, statement: str, values: Mapping[str, Any], *, after: str | None, limit: int) -> Slice:
     """Newest first: the statement takes `:after` (a UUID, or null), and `:limit`. Raises `Refused` (`not_a_cursor`)."""
-    place = None if after is None else _as_id(_read(after))
-    return _page(session, statement, {**values, "after": place}, limit=limit, by="id")
+    return _page(session, statement, {**values, "after": id_after(after)}, limit=limit, by="id")
 
 
 def page_by(
@@ -43,19 +42,25 @@ def page_by(
     return _page(session, statement, {**values, "after": place}, limit=limit, by=by)
 
 
-def _page(session: Session, statement: str, values: Mapping[str, Any], *, limit: int, by: str) -> Slice:
-    rows = rows_of(session, statement, {**values, "limit": limit + 1})
-    more = len(rows) > limit
-    return Slice(rows[:limit], _cursor(str(rows[limit - 1][by])) if more else None)
+def id_after(after: str | None) -> UUID | None:
+    """The id in a cursor. Raises `Refused` (`not_a_cursor`)."""
+    return None if after is None else _as_id(_read(after))
 
 
-def _cursor(place: str) -> str:
+def cursor(place: str) -> str:
+    """A place in a list, as a word without a meaning of its own."""
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def _read(cursor: str) -> str:
+def _page(session: Session, statement: str, values: Mapping[str, Any], *, limit: int, by: str) -> Slice:
+    rows = rows_of(session, statement, {**values, "limit": limit + 1})
+    more = len(rows) > limit
+    return Slice(rows[:limit], cursor(str(rows[limit - 1][by])) if more else None)
+
+
+def _read(given: str) -> str:
     try:
-        place = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        place = base64.b64decode(given + "=" * (-len(given) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError, ValueError):
         raise _no_cursor() from None
     if "\0" in place:

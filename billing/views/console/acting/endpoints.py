@@ -8,6 +8,7 @@ from billing.flows import endpoints
 from billing.flows.order import Done, Order
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.ids import new_id
 from billing.queries.operations.paging import Facts
 from billing.rules.permission import Permission
 from billing.views.console.acting.act import Act, Field, Given
@@ -15,7 +16,7 @@ from billing.views.console.acting.reading import instant
 
 
 def _test(parts: Parts, id_: UUID, _: Given, order: Order) -> Done:
-    return endpoints.test(parts, id_, order=order)
+    return endpoints.test(parts, id_, event_id=new_id(), order=order)
 
 
 def _on(parts: Parts, id_: UUID, _: Given, order: Order) -> Done:

@@ -1,0 +1,51 @@
+"""Disputes and attempts as the API shows them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.queries.api.reading import Slice, page_by_id, rows_of
+from billing.queries.operations.paging import Facts
+
+_DISPUTE = """
+SELECT d.id, d.dispute_ref, d.status, d.invoice_id, d.payment_id, d.profile_id, d.amount_minor, d.currency, d.reason,
+       d.opened_at, d.due_by, d.closed_at, d.withdrawn_minor, d.reinstated_minor, d.moved_currency, d.reopened_minor,
+       d.decision, d.decided_at, d.version
+FROM billing.dispute d
+"""
+_WHERE = {
+    "status": "d.status = :status",
+    "invoice_id": "d.invoice_id = :invoice_id",
+    "after": "d.id < :after",
+}
+_PAYMENT = """
+SELECT p.id, p.invoice_id, p.profile_id, p.attempt_no, p.kind, p.status, p.amount_minor, p.currency, a.provider,
+       a.code AS provider_account, m.brand, m.last4, p.decline_code, p.reason, p.opened_at, p.first_sent_at,
+       p.closed_at, p.next_check_at, p.checks, p.version
+FROM billing.payment p
+JOIN billing.provider_account a ON a.id = p.provider_account_id
+JOIN billing.payment_method m ON m.id = p.payment_method_id AND m.seller_id = p.seller_id
+WHERE p.id = :id AND p.seller_id = :seller
+"""
+
+
+def the_dispute(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
+    """One of this seller's; None where it is none."""
+    statement = f"{_DISPUTE} WHERE d.id = :id AND d.seller_id = :seller"
+    return next(iter(rows_of(session, statement, {"seller": seller_id, "id": id_})), None)
+
+
+def disputes(session: Session, seller_id: UUID, *, after: str | None, limit: int, **wanted: object) -> Slice:
+    """A page of them, newest first, by status and invoice."""
+    given = {name: value for name, value in wanted.items() if value is not None}
+    names = [*given, *(["after"] if after is not None else [])]
+    where = " AND ".join(["d.seller_id = :seller", *(_WHERE[name] for name in names)])
+    statement = f"{_DISPUTE} WHERE {where} ORDER BY d.id DESC LIMIT :limit"
+    return page_by_id(session, statement, {"seller": seller_id, **given}, after=after, limit=limit)
+
+
+def the_payment(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
+    """One attempt of this seller's; None where it is none."""
+    return next(iter(rows_of(session, _PAYMENT, {"seller": seller_id, "id": id_})), None)

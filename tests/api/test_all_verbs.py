@@ -1,0 +1,197 @@
+"""What the command line can do to one seller's things, a program can do: drafts, disputes, books, brakes, persons."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+
+from tests.api.program import Program, anna, application, basic, key_of
+from tests.flows.company import Company
+
+WHY = {"reason": "asked for"}
+
+
+def _customer(acme: Company, shop: Program, method: str | None = None) -> tuple[str, dict[str, object]]:
+    customer = anna() | {"address": {"line1": "Musterweg 1", "city": "Berlin", "postal_code": "10115"}}
+    profile = shop.ok("POST", "/profiles", customer)["id"]
+    if method:
+        acme.give_method(UUID(profile), method)
+    return profile, customer
+
+
+def test_what_is_personal_is_opened_by_a_scope_of_its_own_and_every_look_is_noted(acme: Company, shop: Program) -> None:
+    profile, customer = _customer(acme, shop)
+    invoice = shop.ok("POST", "/subscriptions", basic(customer))["latest_invoice"]["id"]
+    reader = Program(application(acme.parts), key_of(acme, scopes=("read", "write", "money", "operate", "books")))
+    for path in ("profiles/{}/personal", "profiles/{}/export"):
+        assert reader.refused("GET", f"/{path.format(profile)}") == (403, "scope_missing")
+    for path in ("pdf", "html", "parties"):
+        assert reader.refused("GET", f"/invoices/{invoice}/{path}") == (403, "scope_missing")
+    assert reader.refused("POST", f"/invoices/{invoice}/document-link") == (403, "scope_missing")
+    assert customer["name"] not in reader.ask("GET", f"/invoices/{invoice}/explanation").text
+
+    seen = shop.ok("GET", f"/profiles/{profile}/personal?reason=a+letter+came+back")
+    assert (seen["name"], seen["address"]["city"]) == (customer["name"], "Berlin")
+    assert shop.ok("GET", f"/invoices/{invoice}/parties")["buyer"]["name"] == customer["name"]
+    page = shop.ask("GET", f"/invoices/{invoice}/html?language=fr")
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert "script" not in page.headers["Content-Security-Policy"]
+    assert str(customer["name"]) in page.text
+    assert shop.ok("GET", f"/profiles/{profile}/export")["data"]["personal"]["email"] == customer["email"]
+    with acme.parts.begin() as session:
+        noted = text("SELECT action, reason FROM billing.audit_trail WHERE subject_id IN (:profile, :invoice)")
+        looks = {row.action: row.reason for row in session.execute(noted, {"profile": profile, "invoice": invoice})}
+    assert looks["profile.personal.view"] == "a letter came back"
+    assert {"profile.export", "invoice.print", "invoice.parties.view"} <= looks.keys()
+
+
+def test_links_are_made_and_revoked(acme: Company, shop: Program) -> None:
+    profile, customer = _customer(acme, shop)
+    invoice = shop.ok("POST", "/subscriptions", basic(customer))["latest_invoice"]["id"]
+    pay = shop.ok("POST", f"/invoices/{invoice}/pay-link")["url"]
+    page = shop.ok("POST", f"/profiles/{profile}/link")["url"]
+    document = shop.ok("POST", f"/invoices/{invoice}/document-link")["url"]
+    assert len({pay, page, document}) == 3
+    opened = acme.parts.settings.billing_public_url or ""
+    assert all(each.startswith(opened) for each in (pay, page, document))
+    assert shop.ok("POST", f"/profiles/{profile}/revoke-links", WHY)["id"] == profile
+
+
+def test_a_draft_is_edited_and_issued(acme: Company, shop: Program) -> None:
+    profile, customer = _customer(acme, shop)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET draft_review_h = 24 WHERE id = :id"), {"id": acme.seller_id})
+    try:
+        shop.ok("POST", "/subscriptions", basic(customer))
+    finally:
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.seller SET draft_review_h = 0 WHERE id = :id"), {"id": acme.seller_id})
+    (draft,) = shop.ok("GET", f"/invoices?profile_id={profile}")["data"]
+    path = f"/invoices/{draft['id']}"
+    assert (draft["status"], draft["number"]) == ("draft", None)
+    longer = shop.ok("POST", f"{path}/add-line", WHY | {"description": "Set-up", "amount_minor": 500})
+    assert longer["total_minor"] == draft["total_minor"] + 595
+    gone = {"position": longer["lines"][-1]["position"]}
+    assert shop.refused("POST", f"{path}/remove-line", WHY | gone, If_Match=str(draft["version"])) == (412, "stale")
+    assert shop.ok("POST", f"{path}/remove-line", WHY | gone)["total_minor"] == draft["total_minor"]
+    issued = shop.ok("POST", f"{path}/release", WHY)
+    assert (issued["status"], bool(issued["number"])) == ("open", True)
+
+
+def test_a_document_is_replaced_and_credit_is_paid_out(acme: Company, shop: Program) -> None:
+    profile, customer = _customer(acme, shop, "pm_card_visa")
+    invoice = shop.ok("POST", "/subscriptions", basic(customer))["latest_invoice"]["id"]
+    acme.settle()
+    shop.ok("PUT", f"/profiles/{profile}", {"name": "Anna Muster", "country": "DE"})
+    made = shop.ok("POST", f"/invoices/{invoice}/replace", WHY)
+    assert [made[name]["corrects_id"] for name in ("credit_note", "replaced_by")] == [invoice, invoice]
+    assert (made["invoice"]["status"], made["replaced_by"]["status"]) == ("replaced", "paid")
+    new = made["replaced_by"]["id"]
+    assert shop.ok("GET", f"/invoices/{new}/parties")["buyer"]["name"] == "Anna Muster"
+    shop.ok("POST", f"/invoices/{new}/credit", WHY | {"amount_minor": 300})
+    assert shop.ok("GET", f"/profiles/{profile}/credit")["data"][0]["amount_minor"] == 300
+    back = shop.ok("POST", f"/profiles/{profile}/pay-out", WHY | {"currency": "eur"})
+    assert [each["amount_minor"] for each in back["data"]] in ([], [0])
+    acme.settle()
+    assert not acme.violations()
+
+
+def test_a_lost_dispute_is_decided_on(acme: Company, shop: Program) -> None:
+    profile, customer = _customer(acme, shop, "pm_card_visa")
+    invoice = shop.ok("POST", "/subscriptions", basic(customer))["latest_invoice"]["id"]
+    acme.settle()
+    attempt = shop.ok("GET", f"/invoices/{invoice}")["attempts"][0]["id"]
+    assert shop.ok("GET", f"/payments/{attempt}")["last4"] == "4242"
+    assert shop.ok("POST", f"/payments/{attempt}/resolve", WHY)["status"] == "succeeded"
+    with acme.parts.begin() as session:
+        charge = session.scalar(text("SELECT charge_ref FROM billing.payment WHERE id = :id"), {"id": attempt})
+    opened = acme.witness.call("POST", "disputes", {"charge": charge})
+    acme.settle()
+    acme.witness.call("POST", f"disputes/{opened['id']}/close", {"status": "lost"})
+    acme.settle()
+    (dispute,) = shop.ok("GET", f"/disputes?invoice_id={invoice}")["data"]
+    assert (dispute["status"], dispute["reopened_minor"]) == ("lost", 1190)
+    path = f"/disputes/{dispute['id']}"
+    stale = str(dispute["version"] + 1)
+    assert shop.refused("POST", f"{path}/credit", WHY, If_Match=stale) == (412, "stale")
+    assert shop.ok("POST", f"{path}/write-off", WHY)["decision"] == "write_off"
+    assert shop.refused("POST", f"{path}/credit", WHY) == (409, "dispute_decided")
+    told = shop.ok("GET", f"/provider-events?object_ref={dispute['dispute_ref']}")["data"]
+    assert shop.ok("POST", f"/provider-events/{told[0]['id']}/replay", WHY)["status"] == "received"
+    assert dispute["dispute_ref"] in shop.ok("GET", f"/provider-events/{told[0]['id']}/body")["body"]
+    assert shop.refused("GET", "/provider-events") == (422, "one_of_two")
+    acme.settle()
+    assert shop.ok("GET", "/provider-events?status=dead")["data"] == []
+    assert profile == dispute["profile_id"]
+
+
+def test_a_cohort_is_moved_to_another_price_page_by_page_after_a_dry_run(acme: Company, shop: Program) -> None:
+    old, new = f"p-{uuid4()}", f"p-{uuid4()}"
+    acme.price(old, 1000)
+    acme.price(new, 1500)
+    _, customer = _customer(acme, shop)
+    made = shop.ok("POST", "/subscriptions", basic(customer) | {"items": [{"price": old}]})
+    (price,) = [each["id"] for each in shop.ok("GET", "/prices?limit=200")["data"] if each["code"] == old]
+    path = f"/prices/{price}/move"
+    tried = shop.ok("POST", path, {"to": new, "dry_run": True})
+    assert [(each["before_minor"], each["after_minor"]) for each in tried["data"]] == [(1000, 1500)]
+    assert not shop.ok("GET", f"/subscriptions/{made['id']}")["change_scheduled"]
+    moved = shop.ok("POST", path, {"to": new}, Idempotency_Key=f"m-{old}")
+    assert shop.ok("POST", path, {"to": new}, Idempotency_Key=f"m-{old}") == moved
+    assert moved["data"] == tried["data"]
+    assert shop.ok("POST", path, {"to": new, "after": moved["next"]}) == {"dry_run": False, "data": [], "next": None}
+    assert shop.ok("GET", f"/subscriptions/{made['id']}")["change_scheduled"]
+    assert shop.refused("POST", path, {"to": old}) == (422, "same_price")
+
+
+def test_brakes_endpoints_rates_and_late_usage(acme: Company, shop: Program) -> None:
+    profile, _ = _customer(acme, shop)
+    stop = WHY | {"kind": "collect", "profile_id": profile}
+    (brake,) = shop.ok("POST", "/brakes/stop", stop)["data"]
+    assert (brake["profile_id"], brake["wide"]) == (profile, False)
+    assert shop.ok("GET", "/brakes")["data"] == [brake]
+    assert shop.ok("POST", "/brakes/start", stop)["data"] == []
+    made = shop.ok("POST", "/endpoints", WHY | {"code": f"e-{uuid4()}", "target": "https://shop.example.com/hook"})
+    path = f"/endpoints/{made['endpoint']['id']}"
+    told = shop.ask("POST", f"{path}/contact", WHY | {"address": "ops@shop.example.com"})
+    assert (told.status_code, "ops@" in told.text) == (200, False)
+    assert shop.ok("GET", f"{path}/deliveries")["data"] == []
+    rate = {"name": f"r-{uuid4()}", "percent": "19", "countries": {"FR": "20"}}
+    put = shop.ok("POST", "/tax-rates", rate)
+    assert shop.ok("GET", f"/tax-rates/{put['id']}") == put
+    assert shop.ok("POST", "/tax-rates", rate | {"percent": "7.5"})["percent"] == "7.5"
+    assert shop.ok("GET", "/usage/late")["data"] == []
+
+
+def test_the_books_are_read_tied_and_closed(acme: Company, shop: Program) -> None:
+    _, customer = _customer(acme, shop)
+    shop.ok("POST", "/subscriptions", basic(customer))
+    for report in ("tax?month=2026-01", "aging?as_of=2026-02-01", "deferred?as_of=2026-02-01", "payouts?month=2026-01"):
+        said = shop.ok("GET", f"/reports/{report}")
+        assert all(tie["difference_minor"] == 0 for tie in said["ties"]), report
+    balance = shop.ok("GET", "/ledger/trial-balance?as_of=2026-02-28")["data"]
+    assert [each["difference_minor"] for each in balance] == [0]
+    named = shop.ok("POST", "/ledger/accounts", WHY | {"account": "receivable", "code": "1400"})
+    assert named == {"account": "receivable", "code": "1400"}
+    assert shop.refused("POST", "/ledger/close", WHY | {"month": "2026-01"})[0] in (409, 422)
+    assert shop.refused("GET", "/reports/tax?month=2026-13") == (422, "not_valid")
+
+
+def test_a_person_is_forgotten(acme: Company, shop: Program) -> None:
+    profile, _ = _customer(acme, shop, "pm_card_visa")
+    gone = shop.ok("POST", f"/profiles/{profile}/erase", WHY, Idempotency_Key=f"g-{profile}")
+    assert gone["erased_at"]
+    assert shop.ok("POST", f"/profiles/{profile}/erase", WHY, Idempotency_Key=f"g-{profile}") == gone
+    assert shop.refused("GET", f"/profiles/{profile}/personal") == (409, "profile_erased")
+    assert shop.ok("GET", f"/payment-methods?profile_id={profile}")["data"][0]["status"] == "detached"
+
+
+@pytest.mark.parametrize("path", ["/profiles/{}/personal", "/invoices/{}/html", "/provider-events/{}/body"])
+def test_a_look_at_what_is_not_there_notes_nothing(acme: Company, shop: Program, path: str) -> None:
+    nowhere = uuid4()
+    assert shop.refused("GET", path.format(nowhere)) == (404, "not_found")
+    with acme.parts.begin() as session:
+        noted = text("SELECT count(*) FROM billing.audit_trail WHERE subject_id = :id")
+        assert session.scalar(noted, {"id": nowhere}) == 0
