@@ -34,6 +34,23 @@ FAILING_CARDS = (
     "pm_sandbox_timeoutBeforeCharge",
     "pm_sandbox_declineThenSucceed",
 )
+AT_PAYPAL = 8
+"""One customer in so many pays by a wallet."""
+WALLETS = {
+    "pm_card_visa": "B-SANDBOX-GOOD",
+    "pm_card_mastercard": "B-SANDBOX-OTHER",
+    "pm_card_amex": "B-SANDBOX-GOOD",
+    "pm_card_chargeDeclined": "B-SANDBOX-DECLINED",
+    "pm_card_chargeDeclinedInsufficientFunds": "B-SANDBOX-NOFUNDS",
+    "pm_card_chargeDeclinedLostCard": "B-SANDBOX-LOST",
+    "pm_card_chargeDeclinedExpiredCard": "B-SANDBOX-EXPIRED",
+    "pm_card_authenticationRequired": "B-SANDBOX-ACTION",
+    "pm_sandbox_processingError": "B-SANDBOX-FAULT",
+    "pm_sandbox_timeoutAfterCharge": "B-SANDBOX-TIMEOUTAFTER",
+    "pm_sandbox_timeoutBeforeCharge": "B-SANDBOX-TIMEOUTBEFORE",
+    "pm_sandbox_declineThenSucceed": "B-SANDBOX-DECLINEONCE",
+}
+"""By card: the wallet at PayPal's stand-in that behaves so."""
 FAILING_SHARE = 0.12
 BUSINESS_SHARE = 0.4
 MOVED_IN_SHARE = 0.04
@@ -157,6 +174,9 @@ def _customer(chance: random.Random, number: int, country: Country) -> str:
         "consent_at": f"2025-12-{chance.randint(1, 28):02d}T{chance.randint(8, 20):02d}:00:00Z",
         "consent_version": "2025-11",
     }
+    if number % AT_PAYPAL == 3:
+        values["provider"] = "paypal"
+        values["provider_payment_method_id"] = WALLETS[str(values["provider_payment_method_id"])]
     if business:
         values["buyer_kind"] = "business"
         values["tax_id"] = _valid(_filled(chance, country.tax_id), number, country)

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -50,11 +49,11 @@ def take_in(
     report = _report(checked, dry_run=dry_run, now=now)
     if dry_run or report.changes_nothing:
         return report
-    account_id, brought = _bring(parts, checked, progress)
+    brought = _bring(parts, checked, progress)
     progress("writing", 0, 1)
     with parts.begin() as session:
         now = parts.clock.now(session)
-        write(session, parts, checked, account_id=account_id, brought=brought, actor=actor, reason=reason, now=now)
+        write(session, parts, checked, brought=brought, actor=actor, reason=reason, now=now)
         after_commit(session, RENEWALS_TICK)
     progress("writing", 1, 1)
     return report
@@ -109,12 +108,13 @@ def _report(checked: Checked, *, dry_run: bool, now: datetime) -> IntakeReport:
     )
 
 
-def _bring(parts: Parts, checked: Checked, progress: Progress) -> tuple[UUID | None, BroughtBy]:
+def _bring(parts: Parts, checked: Checked, progress: Progress) -> BroughtBy:
     bringing = [each for each in checked.customers.new if each.value.method_ref or each.value.customer_ref]
     if not bringing:
-        return None, {}
+        return {}
     with parts.begin() as session:
-        account_id = the_provider_account(session).id
+        wanted = {each.value.provider for each in bringing}
+        accounts = {name: the_provider_account(session, provider=name).id for name in sorted(wanted)}
     done = 0
 
     def step(count: int) -> None:
@@ -122,4 +122,4 @@ def _bring(parts: Parts, checked: Checked, progress: Progress) -> tuple[UUID | N
         done += count
         progress("payment methods", done, len(bringing))
 
-    return account_id, bring(parts, bringing, provider_account_id=account_id, progress=step)
+    return bring(parts, bringing, accounts=accounts, progress=step)

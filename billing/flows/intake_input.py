@@ -52,6 +52,8 @@ class NewCustomer:
     profile: NewProfile
     method_ref: str | None = None
     customer_ref: str | None = None
+    provider: str = "stripe"
+    """Who has them. Compared with nothing: a customer who is there keeps their methods."""
     consent: Consent | None = None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from uuid import UUID
@@ -30,6 +30,8 @@ class Brought:
 
     customer_ref: str
     facts: MethodFacts | None
+    account_id: UUID
+    """Of the provider account."""
 
 
 BroughtBy = dict[tuple[str, str], Brought]
@@ -49,22 +51,22 @@ def bring(
     parts: Parts,
     customers: Sequence[Given[NewCustomer]],
     *,
-    provider_account_id: UUID,
+    accounts: Mapping[str, UUID],
     progress: Callable[[int], None],
 ) -> BroughtBy:
-    """Make sure of each customer and method at the provider.
+    """Make sure of each customer and method at their provider; `accounts` has our row of each by its name.
 
     Raises `IntakeRefused` with every method that the provider refused; `ProviderUnavailable` where it can't be reached
     (`ProviderUncertain` where an answer was lost and the repeats brought none): run the same file again.
     """
-    provider = parts.provider(provider_account_id, rank=Rank.CHARGES)
+    providers = {name: parts.provider(id_, rank=Rank.CHARGES) for name, id_ in accounts.items()}
     faults: list[LineFault] = []
     brought: BroughtBy = {}
 
     def one(given: Given[NewCustomer]) -> None:
-        key = (given.seller, given.value.profile.account_id)
+        key, name = (given.seller, given.value.profile.account_id), given.value.provider
         try:
-            brought[key] = _persist(parts, lambda: _bring_one(parts, provider, provider_account_id, given))
+            brought[key] = _persist(parts, lambda: _bring_one(parts, providers[name], accounts[name], given))
         except ProviderRefused as refused:
             if refused.account_wide:
                 raise
@@ -112,12 +114,13 @@ def _bring_one(parts: Parts, provider: Provider, account_id: UUID, given: Given[
         anonymous = anonymous_id(parts.keyring, seller=given.seller, account_id=new.profile.account_id)
         customer = provider.create_customer(anonymous_id=anonymous, key=customer_key(anonymous, account_id))
     if new.method_ref is None:
-        return Brought(customer, None)
+        return Brought(customer, None, account_id)
     if new.customer_ref is not None:
         facts = provider.read_method(new.method_ref)
         if facts.customer_ref == customer:
-            return Brought(customer, facts)
+            return Brought(customer, facts, account_id)
         if facts.customer_ref is not None:
             raise _OfAnother
     key = attach_key(customer, new.method_ref)
-    return Brought(customer, provider.attach_method(customer_ref=customer, method_ref=new.method_ref, key=key))
+    facts = provider.attach_method(customer_ref=customer, method_ref=new.method_ref, key=key)
+    return Brought(customer, facts, account_id)

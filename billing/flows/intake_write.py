@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -46,13 +47,12 @@ def write(
     parts: Parts,
     checked: Checked,
     *,
-    account_id: UUID | None,
     brought: BroughtBy,
     actor: str,
     reason: str,
     now: datetime,
 ) -> None:
-    """Write what is new. `account_id`: the provider account of what was `brought`.
+    """Write what is new, with what was `brought` along.
 
     Raises `Refused` (`*_taken`) where somebody else wrote the same in between: then nothing is written.
     """
@@ -62,7 +62,7 @@ def write(
         share = _Share(code, the_seller(session, code).id, checked, now)
         _write_catalog(session, share)
         _write_coupons(session, share)
-        customers = _write_customers(session, parts, share, account_id, brought)
+        customers = _write_customers(session, parts, share, brought)
         subscriptions = _write_subscriptions(session, share)
         record(
             session,
@@ -99,19 +99,19 @@ def _write_coupons(session: Session, share: _Share) -> None:
         create_coupon(session, seller_id=share.seller_id, new=coupon.value)
 
 
-def _write_customers(session: Session, parts: Parts, share: _Share, account_id: UUID | None, brought: BroughtBy) -> int:
+def _write_customers(session: Session, parts: Parts, share: _Share, brought: BroughtBy) -> int:
     customers = share.of(share.checked.customers.new)
     profiles = [_named(parts, each) for each in customers]
     ids = create_profiles(session, parts.keyring, seller_id=share.seller_id, new=profiles, now=share.now)
-    adopted = [
-        Adopted(ids[account], there.customer_ref, there.facts, each.value.consent)
-        for each in customers
-        if (there := brought.get((share.code, account := each.value.profile.account_id))) is not None
-    ]
-    if account_id is not None:
-        adopt_methods(
-            session, seller_id=share.seller_id, provider_account_id=account_id, adopted=adopted, now=share.now
-        )
+    adopted: dict[UUID, list[Adopted]] = defaultdict(list)
+    for each in customers:
+        account = each.value.profile.account_id
+        there = brought.get((share.code, account))
+        if there is not None:
+            new = Adopted(ids[account], there.customer_ref, there.facts, each.value.consent)
+            adopted[there.account_id].append(new)
+    for account_id, theirs in adopted.items():
+        adopt_methods(session, seller_id=share.seller_id, provider_account_id=account_id, adopted=theirs, now=share.now)
     return len(customers)
 
 

@@ -8,13 +8,9 @@ from typing import Any, Protocol
 
 from billing.flows.parts import Parts
 from billing.privacy.traces import Traces
-from billing.providers.paypal import sent as paypal
-from billing.providers.stripe import sent as stripe
 from billing.providers.stripe.witness import WitnessedRequest
+from billing.providers.witnesses import unlisted
 from billing.queries.personal import personal_values
-
-_LISTS = {"stripe": stripe.told, "paypal": paypal.told}
-"""By provider: what in its requests is not on the list of what it may be sent."""
 
 
 class Seen(Protocol):
@@ -58,7 +54,7 @@ def run(parts: Parts, witnesses: Sequence[Seen]) -> PrivacyReport:
     for witness in witnesses:
         theirs = list(witness.requests())
         (provider,) = witness.providers
-        leaks += [_unlisted(what) for what in _LISTS[provider](theirs)]
+        leaks += [_unlisted(what) for what in unlisted(provider, theirs)]
         seen += theirs
     for request in seen:
         name = f"{request.seq} {request.method} {request.path.partition('?')[0]}"

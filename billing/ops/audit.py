@@ -25,6 +25,7 @@ from billing.ops.failures import FINDING
 from billing.ops.opening import opened
 from billing.ops.telling import tell_json
 from billing.providers.stripe.witness import Witness
+from billing.providers.witnesses import Witnesses
 from billing.queries.audit.invariant import Text
 from billing.queue.messages import waiting_texts
 
@@ -34,7 +35,11 @@ _LONGEST_LINE = 1_000_000
 
 @click.command("audit")
 @options.as_json
-@click.option("--witness", "witness_url", help="The stand-in to compare with; by default STRIPE_API_BASE on loopback.")
+@click.option(
+    "--witness",
+    "witness_url",
+    help="Stripe's stand-in to compare with; by default STRIPE_API_BASE on loopback. PayPal's is PAYPAL_API_BASE.",
+)
 @click.option("--code", "codes", multiple=True, metavar="CODE", help="Check only this invariant; may be repeated.")
 @click.option(
     "--logs",
@@ -66,17 +71,18 @@ def audit(
     privacy: bool,
     no_broker: bool,
 ) -> None:
-    """Check every invariant over the whole database and, where reachable, the provider's witness.
+    """Check every invariant over the whole database and, where reachable, the providers' witnesses.
 
     What an audit of all invariants found is kept, and each finding is a work item until an audit finds it gone. Ends
     with status 1 and the rows where one is broken.
     """
     parts = opened()
-    address = witness_url or _stand_in(parts.settings.stripe_api_base)
+    bases = {
+        "stripe": witness_url or _stand_in(parts.settings.stripe_api_base),
+        "paypal": _stand_in(parts.settings.paypal_api_base),
+    }
+    witnesses = [Witness(base, provider=name) for name, base in bases.items() if base]
     if privacy:
-        paypal = _stand_in(parts.settings.paypal_api_base)
-        witnesses = [Witness(address)] if address else []
-        witnesses += [Witness(paypal, provider="paypal")] if paypal else []
         context.exit(_privacy(parts, witnesses, as_json=as_json))
     broker = None if no_broker else parts.settings.broker_url
     if since:
@@ -86,7 +92,7 @@ def audit(
     else:
         report = flow.run(
             parts,
-            witness=Witness(address) if address else None,
+            witness=Witnesses(lambda: witnesses) if witnesses else None,
             codes=codes,
             texts=lambda: _texts(folders, broker),
             shown=auditing.SHOWN,

@@ -79,6 +79,7 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "buyer_kind": "buyer_kind",
         "tax_id": "tax_id",
         **{line: f"address.{line}" for line in _ADDRESS},
+        "provider": "provider",
         "provider_customer_id": "provider_customer_id",
         "provider_payment_method_id": "provider_payment_method_id",
         "consent_at": "consent_at",

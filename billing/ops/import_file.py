@@ -205,6 +205,7 @@ def _customer(row: Row) -> NewCustomer:
         profile=profile,
         method_ref=row.optional_text("provider_payment_method_id"),
         customer_ref=row.optional_text("provider_customer_id"),
+        provider=row.text("provider", "stripe"),
         consent=None if given_at is None else Consent(version, given_at, "import"),
     )
 

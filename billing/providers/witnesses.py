@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
+from billing.providers.paypal import sent as paypal
+from billing.providers.stripe import sent as stripe
 from billing.providers.stripe.witness import (
     Witness,
     WitnessedCharge,
@@ -47,3 +49,9 @@ class Witnesses:
 
 
 _all = chain.from_iterable
+_LISTS = {"stripe": stripe.told, "paypal": paypal.told}
+
+
+def unlisted(provider: str, requests: Iterable[WitnessedRequest]) -> Iterator[str]:
+    """What in these requests to the provider is not on the list of what it may be told, each with its operation."""
+    return _LISTS[provider](requests)

@@ -1,8 +1,9 @@
-"""Business time of the sandbox: moved only when all is quiet, together with the stand-in's clock (DECISIONS 2)."""
+"""Business time of the sandbox: moved only when all is quiet, together with the stand-ins' clocks (DECISIONS 2)."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import text
@@ -40,12 +41,13 @@ def now(parts: Parts) -> datetime:
 
 
 def first_set(parts: Parts, *, now: datetime) -> None:
-    """Begin business time at `now`, if it never began; the stand-in's clock is set to the same instant."""
+    """Begin business time at `now`, if it never began; the stand-ins' clocks are set to the same instant."""
     with parts.begin() as session:
         begin = text("INSERT INTO billing.sandbox_clock (one, instant) VALUES (1, :now) ON CONFLICT DO NOTHING")
         session.execute(begin, {"now": now})
         standing = parts.clock.now(session)
-    witness_of(parts).set_clock(standing)
+    for stand_in in stand_ins(parts):
+        stand_in.set_clock(standing)
 
 
 def next_moment(parts: Parts, *, grouped_s: float = 3600.0) -> datetime | None:
@@ -60,19 +62,20 @@ def next_moment(parts: Parts, *, grouped_s: float = 3600.0) -> datetime | None:
 def quiet(parts: Parts) -> list[str]:
     """What is not quiet, in words; empty where business time may be moved.
 
-    The stand-in is asked before and after our rows are read: nothing that began in between is overlooked.
+    The stand-ins are asked before and after our rows are read: nothing that began in between is overlooked.
     """
-    witness = witness_of(parts)
-    before = witness.state()
+    theirs = stand_ins(parts)
+    before = [each.state() for each in theirs]
     waiting = read_waiting(parts)
     held = messages(parts.settings.broker_url or "")
-    after = witness.state()
+    after = [each.state() for each in theirs]
     reasons = [*waiting.reasons, *_going_on(after)]
     if held.waiting:
         reasons.append(f"{counted(held.waiting, 'message', 'messages')} queued")
     if held.in_hands:
         reasons.append(f"{counted(held.in_hands, 'message', 'messages')} in workers' hands")
-    if not reasons and (not before.quiet or before.requests != after.requests):
+    asked = [each.requests for each in before] != [each.requests for each in after]
+    if not reasons and (asked or not all(each.quiet for each in before)):
         reasons.append("the provider was asked something just now")
     return reasons
 
@@ -98,7 +101,7 @@ def wait_until_quiet(parts: Parts, *, seconds: float) -> list[str]:
 
 
 def advance(parts: Parts, to: datetime, *, force: bool = False) -> None:
-    """Move business time to `to` (aware), the stand-in's clock with it, and wake the sweeps.
+    """Move business time to `to` (aware), the stand-ins' clocks with it, and wake the sweeps.
 
     Raises `Refused`: `clock_goes_forward`, and unless forced `not_quiet`, which names what is not.
     """
@@ -108,9 +111,10 @@ def advance(parts: Parts, to: datetime, *, force: bool = False) -> None:
     reasons = [] if force else quiet(parts)
     if reasons:
         raise Refused(Fault("clock", "not_quiet", f"{'; '.join(reasons)}: wait, or give --force"))
-    # The stand-in goes first. What we send under the new time must not be dated before it there: evidence is looked
+    # The stand-ins go first. What we send under the new time must not be dated before it there: evidence is looked
     # for among what was created since.
-    witness_of(parts).set_clock(to)
+    for stand_in in stand_ins(parts):
+        stand_in.set_clock(to)
     with parts.begin() as session:
         session.execute(text("UPDATE billing.sandbox_clock SET instant = :to"), {"to": to})
         for tick in TICKS:
@@ -124,18 +128,19 @@ def wake(parts: Parts, *ticks: TaskName) -> None:
             after_commit(session, tick)
 
 
-def witness_of(parts: Parts) -> Witness:
-    """The stand-in behind these parts. Raises `Refused` (`no_stand_in`)."""
-    base = parts.settings.stripe_api_base
-    if not base:
-        raise Refused(Fault("STRIPE_API_BASE", "no_stand_in", "the sandbox's clock needs the stand-in: `billing up`"))
-    return Witness(base)
+def stand_ins(parts: Parts) -> tuple[Witness, ...]:
+    """Those behind these parts, one a provider. Raises `Refused` (`no_stand_in`)."""
+    bases = {"stripe": parts.settings.stripe_api_base, "paypal": parts.settings.paypal_api_base}
+    found = tuple(Witness(base, provider=name) for name, base in bases.items() if base)
+    if not found:
+        raise Refused(Fault("STRIPE_API_BASE", "no_stand_in", "the sandbox's clock needs a stand-in: `billing up`"))
+    return found
 
 
-def _going_on(state: WitnessState) -> list[str]:
+def _going_on(states: Sequence[WitnessState]) -> list[str]:
     counts = (
-        (state.in_flight_requests, "request", "requests", "unanswered by the provider"),
-        (state.undelivered_webhooks, "webhook", "webhooks", "undelivered"),
-        (state.due_timers, "timer", "timers", "due at the provider"),
+        (sum(each.in_flight_requests for each in states), "request", "requests", "unanswered by the provider"),
+        (sum(each.undelivered_webhooks for each in states), "webhook", "webhooks", "undelivered"),
+        (sum(each.due_timers for each in states), "timer", "timers", "due at the provider"),
     )
     return [f"{counted(count, one, many)} {what}" for count, one, many, what in counts if count]

@@ -1,12 +1,14 @@
-"""The stand-in's webhook endpoint: registered once, for the events that have a handler, and moved with its port."""
+"""The stand-ins' webhook endpoints: registered once, for the events that have a handler, and moved with their port."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import requests
 
-from billing.flows.handlers import HANDLERS
+from billing.flows.handlers import HANDLERS, PAYPAL_HANDLERS
 from billing.sandbox.probes import StackFailed
 
 _TIMEOUT_S = 10.0
@@ -25,10 +27,41 @@ def move(base: str, *, key: str, id_: str, url: str) -> None:
 
 def _post(base: str, path: str, *, key: str, url: str) -> dict[str, Any]:
     fields = [("url", url), *(("enabled_events[]", kind) for kind in sorted(HANDLERS))]
+    return _asked("POST", base + path, data=fields, auth=(key, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Of an account at PayPal's stand-in, which is made by asking for it."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+def register_paypal(base: str, credentials: Credentials, *, url: str, instead_of: str | None = None) -> str:
+    """A new webhook; returns its id, which signatures name. The one that it stands `instead_of` is removed first."""
+    asked = (credentials.client_id, credentials.client_secret)
+    token = _asked("POST", f"{base}/v1/oauth2/token", auth=asked)["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    webhooks = f"{base}/v1/notifications/webhooks"
+    if instead_of is not None:
+        _asked("DELETE", f"{webhooks}/{instead_of}", headers=headers)
+    types = [{"name": kind} for kind in sorted(PAYPAL_HANDLERS)]
+    made = _asked("POST", webhooks, json={"url": url, "event_types": types}, headers=headers)
+    return str(made["id"])
+
+
+def keep_root(base: str, path: Path) -> Path:
+    """Write down whom a verifier of this stand-in's webhooks has to trust. Returns the file."""
+    path.write_text(str(_asked("GET", f"{base}/_sandbox/root")["pem"]))
+    return path
+
+
+def _asked(method: str, address: str, **given: Any) -> dict[str, Any]:
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.post(base + path, data=fields, auth=(key, ""), timeout=_TIMEOUT_S)
-    if answer.status_code != requests.codes.ok:
+        answer = session.request(method, address, timeout=_TIMEOUT_S, **given)
+    if not answer.ok:
         raise StackFailed(f"the stand-in refuses the webhook endpoint with {answer.status_code}")
-    made: dict[str, Any] = answer.json()
-    return made
+    told: dict[str, Any] = answer.json() if answer.content.strip() else {}
+    return told

@@ -25,7 +25,10 @@ NAME = "BILLING_STACK"
 
 _ELSEWHERE = ("DATABASE_URL", "BROKER_URL")
 _PROVIDER = "STRIPE_API_KEY"
+_PROVIDERS = {"STRIPE_": _PROVIDER, "PAYPAL_": "PAYPAL_CLIENT_ID"}
+"""How a provider's settings begin, and the one that says that an account is one's own."""
 _LIVE = re.compile(r"\b[sr]k_live_")
+_LIVE_WORLD = re.compile(r"^\s*(?:export\s+)?PAYPAL_MODE\s*=\s*['\"]?live", re.MULTILINE)
 _SETTING = re.compile(rf"^\s*(?:export\s+)?(?:{'|'.join(_ELSEWHERE)})\s*=\s*\S", re.MULTILINE)
 
 
@@ -88,16 +91,18 @@ def adopt() -> None:
     place = next((place for place in places() if place.environment.is_file() and place.has_servers), None)
     if place is None:
         return
-    own_provider = bool(os.environ.get(_PROVIDER))
+    own = tuple(prefix for prefix, key in _PROVIDERS.items() if os.environ.get(key))
     for name, value in read(place).items():
-        if not (own_provider and name.startswith("STRIPE_")):
+        if not (own and name.startswith(own)):
             os.environ.setdefault(name, value)
 
 
 def has_live_key() -> bool:
     """Whether a key that moves real money stands in the environment or in `.env`."""
     keys = (value for name, value in os.environ.items() if name.startswith(_PROVIDER))
-    return any(_LIVE.match(value) for value in keys) or bool(_LIVE.search(_dotenv()))
+    if any(_LIVE.match(value) for value in keys) or os.environ.get("PAYPAL_MODE") == "live":
+        return True
+    return bool(_LIVE.search(_dotenv()) or _LIVE_WORLD.search(_dotenv()))
 
 
 def read(place: Place) -> dict[str, str]:

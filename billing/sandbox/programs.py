@@ -12,7 +12,8 @@ from billing.sandbox.environment import NAME, Place
 from billing.sandbox.plan import Plan
 from billing.sandbox.probes import HOST
 
-WEB, STRIPE, BEAT, WORKER = "web", "stripe", "beat", "worker"
+WEB, STRIPE, PAYPAL, BEAT, WORKER = "web", "stripe", "paypal", "beat", "worker"
+STAND_INS = (STRIPE, PAYPAL)
 
 SERVING = (
     "--threads=8",
@@ -31,10 +32,10 @@ _OURS = ("DATABASE_URL", "BROKER_URL", "STRIPE_", "PAYPAL_", "BILLING_")
 
 def command(name: str, place: Place, plan: Plan, *, seed: int | None = None) -> list[str]:
     """The command of the process `name`. `seed` makes the stand-in's faults repeatable."""
-    if name == STRIPE:
-        store = str(place.folder / "stripe.sqlite")
+    if name in STAND_INS:
+        store = str(place.folder / f"{name}.sqlite")
         chance = [] if seed is None else ["--seed", str(seed)]
-        return _python("billing.sandbox.stripe", "--port", str(plan.stripe_port), "--store", store, *chance)
+        return _python(f"billing.sandbox.{name}", "--port", str(plan.port_of(name)), "--store", store, *chance)
     if name == WEB:
         return _python("waitress", f"--listen={HOST}:{plan.web_port}", *SERVING, "wsgi:app")
     if name == BEAT:
@@ -58,14 +59,15 @@ def child_environment(place: Place, values: Mapping[str, str]) -> dict[str, str]
 
 def with_secrets(kept: Mapping[str, str]) -> dict[str, str]:
     """The stack's own keys: those of its first start, else new ones. Operators enter its console by password."""
-    console = {"BILLING_CONSOLE": "password"}
-    if kept:
-        return console | dict(kept)
-    return console | {
+    own = {
+        "BILLING_CONSOLE": "password",
         "BILLING_SANDBOX": "1",
         "BILLING_SECRET_KEY": generate(),
         "STRIPE_API_KEY": f"sk_test_{secrets.token_hex(16)}",
+        "PAYPAL_CLIENT_ID": f"sb-{secrets.token_hex(16)}",
+        "PAYPAL_CLIENT_SECRET": secrets.token_hex(32),
     }
+    return own | dict(kept)
 
 
 def _python(module: str, *arguments: str) -> list[str]:

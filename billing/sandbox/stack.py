@@ -26,7 +26,7 @@ from billing.sandbox.environment import MAIN, ROOT, Place, place_of
 from billing.sandbox.plan import Plan
 from billing.sandbox.probes import HOST, answers, has_beaten, port_for, until, workers_answer
 from billing.sandbox.processes import Program
-from billing.sandbox.programs import BEAT, STRIPE, WEB, WORKER
+from billing.sandbox.programs import BEAT, STAND_INS, WEB, WORKER
 from billing.settings import Settings
 from billing.wiring import build
 
@@ -71,22 +71,25 @@ class Stack:
             values = programs.with_secrets(self.environment)
             values |= {"DATABASE_URL": servers.database_url, "BROKER_URL": servers.broker_url}
             before = ["postgres", "valkey"] if servers.started else []
-            if self._is_down(STRIPE):
-                plan = replace(plan, stripe_port=port_for(None, plan.stripe_port))
+            for name in filter(self._is_down, STAND_INS):
+                plan = plan.with_port(name, port_for(None, plan.port_of(name)))
                 plan.write(self.place)
-                self._launch(STRIPE, plan, values, seed=seed)
-                before.append(STRIPE)
+                self._launch(name, plan, values, seed=seed)
+                before.append(name)
             upgrade(servers.database_url)
-            self._wait_for(STRIPE, plan)
+            for name in STAND_INS:
+                self._wait_for(name, plan)
             if self._is_down(WEB):
                 plan = replace(plan, web_port=port_for(port, plan.web_port))
             values |= {
                 "STRIPE_API_BASE": _url(plan.stripe_port),
                 "STRIPE_JS_URL": f"{_url(plan.stripe_port)}/_sandbox/js",
+                "PAYPAL_API_BASE": _url(plan.paypal_port),
             }
             values["BILLING_PUBLIC_URL"] = _url(plan.web_port)
             values["STRIPE_PUBLISHABLE_KEY"] = "pk_test_sandbox"
             plan, values = _listening(plan, values)
+            plan, values = self._paypal_listening(plan, values)
             environment.write(self.place, values)
             plan.write(self.place)
             self._parts = build(_settings(values))
@@ -102,7 +105,7 @@ class Stack:
             with self._locked():
                 names = processes.known(self._folder)
                 workers = [name for name in names if name.startswith(WORKER)]
-                for stage in ([BEAT], workers, [WEB], [STRIPE]):
+                for stage in ([BEAT], workers, [WEB], [*STAND_INS]):
                     processes.stop(self._folder, [name for name in names if name in stage])
         if self.place.base.is_dir():
             self.servers.stop()
@@ -140,8 +143,8 @@ class Stack:
             _server("postgres", sockets / ".s.PGSQL.5432", servers.postgres_pid),
             _server("valkey", sockets / "valkey.sock", servers.valkey_pid),
         ]
-        addresses = {STRIPE: _url(plan.stripe_port), WEB: _url(plan.web_port)}
-        for name in (STRIPE, WEB, *plan.worker_names, BEAT):
+        addresses = {name: _url(plan.port_of(name)) for name in STAND_INS} | {WEB: _url(plan.web_port)}
+        for name in (*STAND_INS, WEB, *plan.worker_names, BEAT):
             found = processes.find(self._folder, name)
             listed.append(
                 Part(name, addresses.get(name, ""), found.pid if found else None, found.since if found else None)
@@ -195,8 +198,8 @@ class Stack:
         )
 
     def _ready(self, name: str, plan: Plan) -> Callable[[], bool]:
-        if name == STRIPE:
-            return lambda: answers(f"{_url(plan.stripe_port)}/_sandbox/clock")
+        if name in STAND_INS:
+            return lambda: answers(f"{_url(plan.port_of(name))}/_sandbox/clock")
         if name == WEB:
             return lambda: answers(f"{_url(plan.web_port)}/readyz")
         if name == BEAT:
@@ -205,6 +208,17 @@ class Stack:
             return lambda: has_beaten(self.parts, since=since)
         app = make_app(self.parts.settings)
         return lambda: workers_answer(app, [programs.node_of(name)])
+
+    def _paypal_listening(self, plan: Plan, values: dict[str, str]) -> tuple[Plan, dict[str, str]]:
+        """As `_listening`, of PayPal's stand-in, whose webhooks are verified by a certificate of its own."""
+        base = values["PAYPAL_API_BASE"]
+        if plan.webhook is None or plan.webhook_port != plan.web_port:
+            credentials = endpoint.Credentials(values["PAYPAL_CLIENT_ID"], values["PAYPAL_CLIENT_SECRET"])
+            url = f"{_url(plan.web_port)}/webhooks/paypal"
+            webhook = endpoint.register_paypal(base, credentials, url=url, instead_of=plan.webhook)
+            plan = replace(plan, webhook=webhook, webhook_port=plan.web_port)
+        roots = endpoint.keep_root(base, self._folder / "paypal-root.pem")
+        return plan, values | {"PAYPAL_WEBHOOK_ID": plan.webhook or "", "PAYPAL_CERT_ROOTS": str(roots)}
 
     def _is_down(self, name: str) -> bool:
         return processes.find(self._folder, name) is None

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from billing.validators.checks import Checks
 
+PROVIDERS = ("stripe", "paypal")
 CHANNELS = ("web", "app", "phone", "paper", "import")
 _METHOD_REF = re.compile(r"[A-Za-z0-9_-]{3,255}", re.ASCII)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ from billing.models import (
     TaxRate,
 )
 from billing.ops.importing import import_file
+from billing.sandbox.paypal.app import create_app as paypal_app
+from billing.sandbox.stripe.server import serving
+from billing.sandbox.stripe.store import MEMORY, Store
 from tests.ops.conftest import Desk
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -153,6 +157,7 @@ CHANGES: list[tuple[str, str, list[tuple[int, str, str]]]] = [
     ("    consent_at: 2025-12-01\n", "", [(11, "consent_at", "consent_missing")]),
     ("consent_at: 2025-12-01", "consent_at: 2026-12-01", [(17, "consent_at", "consent_in_future")]),
     ("consent_at: 2025-12-01", "consent_at: soon", [(17, "consent_at", "not_a_time")]),
+    ("consent_at: 2025-12-01", "consent_at: 2025-12-01\n    provider: klarna", [(18, "provider", "unknown_provider")]),
     ("account_id: acct-2", "account_id: acct-2, phone: '1'", [(18, "phone", "unknown_field")]),
     ("customer: acct-2", "customer: acct-9", [(21, "customer", "profile_not_found")]),
     ("price: basic-month, quantity: 2", "price: basic-month, quantity: 0", [(20, "items.1.quantity", "out_of_range")]),
@@ -344,6 +349,17 @@ def test_five_thousand_subscriptions_are_imported_in_seconds(desk: Desk) -> None
     assert "nothing changed" in desk.run(import_file, path).stdout
 
 
+@pytest.fixture
+def wallets(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An account at PayPal beside the one at Stripe."""
+    with serving(Store(MEMORY), make=paypal_app) as server:
+        monkeypatch.setenv("PAYPAL_API_BASE", server.url)
+        monkeypatch.setenv("PAYPAL_CLIENT_ID", "sb-desk")
+        monkeypatch.setenv("PAYPAL_CLIENT_SECRET", "desk")
+        yield
+
+
+@pytest.mark.usefixtures("wallets")
 def test_the_company_of_the_demo_is_imported_and_found_again(desk: Desk) -> None:
     path = str(EXAMPLES / "company.yaml")
     result = desk.run(import_file, path)
@@ -351,6 +367,7 @@ def test_the_company_of_the_demo_is_imported_and_found_again(desk: Desk) -> None
     counts = _counts(desk)
     assert counts["profile"] == counts["payment_method"] == 500
     with desk.new_session() as session:
+        assert session.scalar(select(func.count()).where(PaymentMethod.kind == "paypal")) == 63
         assert session.scalar(select(func.count(func.distinct(Profile.country)))) == 13
         assert session.scalar(select(func.count(func.distinct(Subscription.currency)))) == 4
     assert "nothing changed" in desk.run(import_file, path).stdout

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from billing.sandbox.environment import ROOT
 
-_SETTINGS = ("DATABASE_URL", "BROKER_URL", "STRIPE_", "BILLING_")
+_SETTINGS = ("DATABASE_URL", "BROKER_URL", "STRIPE_", "PAYPAL_", "BILLING_")
 
 
 @dataclass(frozen=True, slots=True)

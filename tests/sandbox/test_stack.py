@@ -19,7 +19,7 @@ from billing.sandbox.stack import Stack
 from tests.sandbox.billing_command import billing, command, environment_for
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("stack")]
-ALL = ["postgres", "valkey", "stripe", "web", "worker-1", "beat"]
+ALL = ["postgres", "valkey", "stripe", "paypal", "web", "worker-1", "beat"]
 ADOPTED = ["DATABASE_URL", "BROKER_URL", "STRIPE_API_KEY", "STRIPE_API_BASE", "BILLING_SECRET_KEY", "BILLING_SANDBOX"]
 
 
@@ -63,7 +63,11 @@ def test_status_names_each_process_with_its_pid_and_address(stack: Stack) -> Non
     assert said.status == 0
     assert [part["name"] for part in parts] == ALL
     assert all(part["state"] == "up" and part["pid"] and part["since"].endswith("Z") for part in parts)
-    assert {part["name"] for part in parts if part["address"].startswith("http://127.0.0.1:")} == {"stripe", "web"}
+    assert {part["name"] for part in parts if part["address"].startswith("http://127.0.0.1:")} == {
+        "stripe",
+        "paypal",
+        "web",
+    }
 
 
 def test_a_second_up_uses_what_runs(stack: Stack) -> None:

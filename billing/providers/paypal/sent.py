@@ -5,6 +5,7 @@ As `stripe/sent.py`: what is not on this list is a breach. No shape has room for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from billing.providers.stripe.sent import breaches
@@ -17,6 +18,7 @@ _INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 _PLACE = r"[A-Za-z0-9=_-]{1,200}"
 _OUR_PAGE = r"https?://[A-Za-z0-9.:-]{1,200}/pay-return"
 """One address for everybody: no link of a customer's, which would open their page."""
+_SET_UP = re.compile(r"/v1/notifications/webhooks(/|$)")
 _UNIT = "purchase_units.0"
 _SOURCE = "payment_source.paypal"
 
@@ -46,7 +48,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     f"DELETE /v3/vault/payment-tokens/{_ID}": {},
     "POST /v2/checkout/orders": {
         "intent": "CAPTURE",
-        f"{_UNIT}.custom_id": _UUID,
+        f"{_UNIT}.custom_id": rf"{_UUID}(\.{_UUID})?",
         f"{_UNIT}.invoice_id": _UUID,
         **_amount(f"{_UNIT}.amount"),
         f"{_SOURCE}.vault_id": _ID,
@@ -80,7 +82,7 @@ ALLOWED: dict[str, dict[str, str]] = {
 def told(witnessed: Iterable[WitnessedRequest]) -> Iterator[str]:
     """The breaches among what the stand-in saw, each with its operation. What a person sets up there is not ours."""
     for each in witnessed:
-        if each.path != "/v1/notifications/webhooks":
+        if not _SET_UP.match(each.path):
             found = breaches(method=each.method, path=each.path, params=each.params, key=each.key, allowed=ALLOWED)
             for what in found:
                 yield f"{each.method} {each.path}: {what}"

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from billing.queue.celery import make_app
 from billing.queue.names import COLLECTIONS_CHARGE
 from billing.sandbox.broker import hand_back
-from billing.sandbox.clock import witness_of
+from billing.sandbox.clock import stand_ins
+from billing.sandbox.demo.faults import CHARGES
 from billing.sandbox.stack import Stack
 
 _WATCHED_S = 5.0
@@ -30,10 +31,12 @@ class Accident:
 
 
 def slow_down(stack: Stack, *, charges: int) -> None:
-    """Let the provider take its time with the next charges, so that there is something to interrupt."""
-    witness_of(stack.parts).add_faults(
-        {"kind": "slow", "next": charges, "ms": _HELD_MS, "path": "/v1/payment_intents", "method": "POST"}
-    )
+    """Let the providers take their time with the next charges, so that there is something to interrupt."""
+    for stand_in in stand_ins(stack.parts):
+        (provider,) = stand_in.providers
+        stand_in.add_faults(
+            {"kind": "slow", "next": charges, "ms": _HELD_MS, "path": CHARGES[provider], "method": "POST"}
+        )
 
 
 def kill_a_charging_worker(stack: Stack, *, charges: int) -> Accident | None:

@@ -25,7 +25,7 @@ from billing.models import Invoice
 from billing.ops.failures import FINDING
 from billing.privacy.one_time_code import code_at, setup_key
 from billing.rules.permission import Role
-from billing.sandbox.clock import witness_of
+from billing.sandbox.clock import stand_ins
 from billing.sandbox.demo import cast, claim, figures, play, proof, show
 from billing.sandbox.environment import MAIN, NAME, place_of
 from billing.sandbox.stack import Stack
@@ -65,7 +65,7 @@ def demo(context: click.Context, *, customers: int | None, months: int, keep: bo
 
 
 def _set_up(stack: Stack, out: Console, intake: Intake, *, start: datetime, seed: int) -> None:
-    out.print("Starting PostgreSQL, Valkey, the Stripe stand-in, the web, two workers and beat ...")
+    out.print("Starting PostgreSQL, Valkey, the stand-ins for Stripe and PayPal, the web, two workers and beat ...")
     stack.start(workers=2, seed=seed, now=start)
     counts = f"{len(intake.customers)} customers with {len(intake.subscriptions)} subscriptions"
     out.print(f"Importing {cast.FILE.name}: {counts} ...")
@@ -83,7 +83,8 @@ def _told(stack: Stack, out: Console, *, start: datetime, end: datetime) -> list
             stuck.append(f"The engine did not come to rest {error}")
     show.show_figures(out, figures.read_figures(stack.parts), accident)
     # What is kept to be looked at behaves from now on.
-    witness_of(stack.parts).clear_faults()
+    for stand_in in stand_ins(stack.parts):
+        stand_in.clear_faults()
     proven = proof.prove(stack)
     show.show_proof(out, proven)
     return [*stuck, *proven.wrong]

@@ -16,7 +16,7 @@ from billing.kernel.errors import BillingError
 from billing.sandbox import clock
 from billing.sandbox.demo import accident
 from billing.sandbox.demo.accident import Accident
-from billing.sandbox.demo.faults import FAULTS
+from billing.sandbox.demo.faults import faults_of
 from billing.sandbox.stack import Stack
 
 QUIET_S = 90.0
@@ -66,7 +66,9 @@ def import_company(parts: Parts, intake: Intake) -> None:
 def play(stack: Stack, *, end: datetime, accident_at: datetime, watch: Watch) -> Accident | None:
     """Go on to `end` (business time) under faults. Returns what became of the accident. Raises `Stuck`."""
     parts = stack.parts
-    clock.witness_of(parts).add_faults(*FAULTS)
+    for stand_in in clock.stand_ins(parts):
+        (provider,) = stand_in.providers
+        stand_in.add_faults(*faults_of(provider))
     happened: Accident | None = None
     while True:
         watch(_come_to_rest(parts))

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from billing.flows import audit
 from billing.flows.parts import Parts
 from billing.kernel.period import Interval, IntervalUnit, boundaries_between
-from billing.providers.stripe.sent import told
 from billing.providers.stripe.witness import Witness, WitnessedCharge
-from billing.sandbox.clock import witness_of
+from billing.providers.witnesses import Witnesses, unlisted
+from billing.sandbox.clock import stand_ins
 from billing.sandbox.stack import Stack
 
 _SHOWN = 5
@@ -55,7 +55,8 @@ def prove(stack: Stack) -> Proof:
     Raises `ProviderUnavailable`.
     """
     parts = stack.parts
-    witness = witness_of(parts)
+    standing = stand_ins(parts)
+    witness = Witnesses(lambda: standing)
     report = audit.run(parts, witness=witness, texts=stack.log_lines)
     invariants = []
     for checked in report.checked:
@@ -73,12 +74,12 @@ def prove(stack: Stack) -> Proof:
         on_invoices = _sum((row[0], row[1]) for row in session.execute(_PAID))
         comparison = (
             Finding(
-                "What the provider moved is what our books and our invoices say, by currency.",
+                "What the providers moved is what our books and our invoices say, by currency.",
                 tuple(_differences(at_provider, in_clearing, on_invoices)),
             ),
             Finding("Each charge belongs to exactly one invoice.", tuple(_strays(session, moved))),
             Finding("No invoice was charged twice.", tuple(_doubles(moved))),
-            Finding("The provider was told nothing but what is on the list.", _unlisted(witness)),
+            Finding("The providers were told nothing but what is on their lists.", _unlisted(standing)),
             Finding("Every period that has begun is billed, and no other.", tuple(_missed(session, parts))),
         )
     return Proof(tuple(invariants), comparison, at_provider, in_clearing, on_invoices)
@@ -106,9 +107,10 @@ _SUBSCRIPTIONS = text(
 )
 
 
-def _unlisted(witness: Witness) -> tuple[str, ...]:
+def _unlisted(standing: Iterable[Witness]) -> tuple[str, ...]:
     """One of each kind of breach: a path that is wrong once is wrong at each request."""
-    return tuple(islice(sorted(set(told(witness.requests()))), _SHOWN))
+    told = {what for each in standing for what in unlisted(each.providers[0], each.requests())}
+    return tuple(islice(sorted(told), _SHOWN))
 
 
 def _sum(amounts: Iterable[tuple[str, int]]) -> Money:

@@ -85,7 +85,7 @@ def _facts(figures: Figures, accident: Accident | None) -> Iterator[tuple[str, s
     yield "declined, still open", counted(figures.failing, "invoice", "invoices")
     resolved = figures.unknown_met - figures.unknown_left
     yield "outcome unknown at first", f"{figures.unknown_met}, resolved by evidence {resolved}"
-    yield "faults at the provider", _listed(figures.faults)
+    yield "faults at the providers", _listed(figures.faults)
     twice, never = f"{figures.repeats} delivered twice and kept once", f"{figures.dropped} never delivered"
     yield "events", f"{figures.events} received, {twice}, {never}"
     yield "charges whose event never came", f"{figures.settled_without_event}, all settled by answer or by asking"
@@ -108,7 +108,7 @@ def show_proof(out: Console, proof: Proof) -> None:
         audited.add_row(escape(each.holds), _mark(each))
     out.print(audited)
     compared = Table("currency", title="Three books, written apart", title_justify="left")
-    for name in ("charged at the provider", "our clearing account", "paid on invoices"):
+    for name in ("charged at the providers", "our clearing account", "paid on invoices"):
         compared.add_column(name, justify="right")
     for currency in sorted({*proof.at_provider, *proof.in_clearing, *proof.on_invoices}):
         books = (proof.at_provider, proof.in_clearing, proof.on_invoices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from billing.sandbox.paypal.errors import invalid
+from billing.sandbox.paypal.errors import invalid, missing
 from billing.sandbox.paypal.values import instant, new_id, second
 from billing.sandbox.stripe.events import announce
 from billing.sandbox.stripe.standin import Call
@@ -54,6 +54,14 @@ def create_webhook(call: Call) -> Json:
     }
     call.tx.add(call.account, body, {"secret": body["id"]})
     return {"id": body["id"], "url": url, "event_types": types}
+
+
+def remove_webhook(call: Call) -> Json:
+    """Nothing is delivered to it any more."""
+    if call.tx.get(call.account, WEBHOOK, call.args["id"]) is None:
+        raise missing("webhook")
+    call.tx.remove(call.args["id"])
+    return {}
 
 
 def list_(call: Call) -> Json:

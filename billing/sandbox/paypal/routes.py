@@ -33,5 +33,6 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/customer/disputes", disputes.list_),
     Route("GET", "/v1/customer/disputes/<id>", disputes.retrieve),
     Route("POST", "/v1/notifications/webhooks", events.create_webhook, status=201),
+    Route("DELETE", "/v1/notifications/webhooks/<id>", events.remove_webhook, status=204),
     Route("GET", "/v1/notifications/webhooks-events", events.list_),
 )
