@@ -19,9 +19,10 @@ from billing.flows.adopting import adopt
 from billing.flows.braking import SWEEPS
 from billing.flows.parts import Parts
 from billing.flows.reconciliation import Reconciled, reconcile
-from billing.kernel.errors import BillingError, Refused
+from billing.kernel.errors import BillingError, ProviderUnavailable, Refused
 from billing.kernel.status import PaymentStatus
 from billing.models import Brake, Difference, Invoice, Payment, Profile
+from billing.queries.accounts import accounts_of
 from billing.queries.brakes import STOPPED, BrakeKind, lock_brake
 from billing.queue.buffer import after_commit
 
@@ -45,11 +46,13 @@ class Healed:
 def heal(parts: Parts, *, since: datetime | None = None, evidence: str = "", actor: str = restoring.ENGINE) -> Healed:
     """Pause, compare everything since the backup, adopt what is ours, and start again what the engine stopped.
 
-    A brake that a person put on stays on. May die at any line: the brakes stand until the whole of it was done.
+    A brake that a person put on stays on. May die at any line: the brakes stand until the whole of it was done. Raises
+    `ProviderUnavailable` while a provider's lists don't reach to where all was stopped: it is tried again later.
     """
     restoring.pause(parts, evidence=evidence or "an operator says so", actor=actor)
     _put_back_prepared(parts)
     _age_refunds(parts)
+    _require_whole_lists(parts)
     runs = reconcile(parts, since=since or _newest(parts) - LOOK_BACK, cause="restore")
     adopted = adopt_all(parts)
     left = _hold_customers(parts)
@@ -115,6 +118,16 @@ def _age_refunds(parts: Parts) -> None:
     """Refunds that the backup shows as not sent may have been since they were ordered: their keys are that old."""
     with parts.begin() as session:
         age_keys(session)
+
+
+def _require_whole_lists(parts: Parts) -> None:
+    """PayPal's report is hours late: what it does not show yet would be charged a second time."""
+    with parts.begin() as session:
+        stopped = restoring.stopped_at(session) or parts.clock.now(session)
+        accounts = accounts_of(session, parts.settings.provider_accounts)
+    for account in accounts:
+        if not parts.provider(account.id).lists_reach(stopped):
+            raise ProviderUnavailable(f"{account.label}: its list of charges does not reach to the stop yet")
 
 
 def _newest(parts: Parts) -> datetime:

@@ -116,21 +116,21 @@ def _broker(broker: Callable[[], BrokerView]) -> Iterator[Line]:
 
 
 def _providers(parts: Parts, *, migrated: bool) -> Iterator[Line]:
-    keys = parts.settings.stripe_keys
-    if not keys:
-        yield Line("stripe", State.MEND, "STRIPE_API_KEY is not set: nothing can be charged")
-    for code, key in keys.items():
-        livemode = key.startswith(("sk_live_", "rk_live_"))
-        yield _account(parts, "stripe", code, livemode=livemode, migrated=migrated)
-        name = "STRIPE_WEBHOOK_SECRET" if code == "default" else f"STRIPE_WEBHOOK_SECRET__{code.upper()}"
-        if parts.settings.webhook_secrets(code):
-            yield Line(f"stripe {code} webhooks", State.OK, f"{name} is set")
+    accounts = parts.settings.provider_accounts
+    if not accounts:
+        mend = "neither STRIPE_API_KEY nor PAYPAL_CLIENT_ID with PAYPAL_CLIENT_SECRET is set: nothing can be charged"
+        yield Line("stripe", State.MEND, mend)
+    for (provider, code), livemode in accounts.items():
+        yield _account(parts, provider, code, livemode=livemode, migrated=migrated)
+        name = _WEBHOOKS[provider] if code == "default" else f"{_WEBHOOKS[provider]}__{code.upper()}"
+        if parts.settings.webhook_secrets(code, provider=provider):
+            yield Line(f"{provider} {code} webhooks", State.OK, f"{name} is set")
         else:
-            yield Line(f"stripe {code} webhooks", State.MEND, f"{name} is not set: every event is refused")
-    for provider, code in parts.settings.provider_accounts:
-        if provider == "paypal":
-            live = parts.settings.provider_accounts[provider, code]
-            yield _account(parts, provider, code, livemode=live, migrated=migrated)
+            yield Line(f"{provider} {code} webhooks", State.MEND, f"{name} is not set: every event is refused")
+
+
+_WEBHOOKS = {"stripe": "STRIPE_WEBHOOK_SECRET", "paypal": "PAYPAL_WEBHOOK_ID"}
+"""What each provider's deliveries are verified with."""
 
 
 def _account(parts: Parts, provider: str, code: str, *, livemode: bool, migrated: bool) -> Line:

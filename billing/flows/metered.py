@@ -146,6 +146,12 @@ class Metered(Provider):
         pages = self._provider.charge_pages(created_from=created_from, created_to=created_to)
         return self._page_by_page("charges.list", pages)
 
+    def newest_charges(self, *, now: datetime) -> list[ListedCharge]:
+        return self._ask("charges.list", lambda: self._provider.newest_charges(now=now))
+
+    def lists_reach(self, until: datetime) -> bool:
+        return self._ask("charges.list", lambda: self._provider.lists_reach(until))
+
     def refund_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedRefund]]:
         pages = self._provider.refund_pages(created_from=created_from, created_to=created_to)
         return self._page_by_page("refunds.list", pages)

@@ -7,8 +7,7 @@ provider hears of it. Until it is healed nothing is issued, opened or sent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
-from itertools import islice
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -23,8 +22,9 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused
 from billing.kernel.ids import lowest_id_at
 from billing.kernel.work import WorkKind
-from billing.models import Brake, ProviderAccount, WorkItem
+from billing.models import Brake, WorkItem
 from billing.providers.listed import ListedCharge
+from billing.queries.accounts import accounts_of
 from billing.queries.brakes import BrakeKind
 from billing.queries.reconciling import as_uuid
 from billing.queries.same_database import Named, is_same, lost_attempts, pin_database
@@ -38,7 +38,6 @@ SUBJECT = UUID("7c0a3f52-3a5c-4a57-8d0e-2f0a5b1f6d11")
 ENGINE = "billing"
 """The actor of what the engine does by itself."""
 _LIVE = ("open", "parked")
-_LOOK_BACK, _LOOK_AHEAD = timedelta(days=365), timedelta(days=1)
 
 
 def is_restored(session: Session) -> bool:
@@ -47,6 +46,14 @@ def is_restored(session: Session) -> bool:
         WorkItem.kind == RESTORED, WorkItem.subject_id == SUBJECT, WorkItem.status.in_(_LIVE)
     )
     return session.scalars(query).first() is not None
+
+
+def stopped_at(session: Session) -> datetime | None:
+    """Since when (business time) nothing is sent, where a restored database waits to be healed."""
+    query = select(WorkItem.seen_at).where(
+        WorkItem.kind == RESTORED, WorkItem.subject_id == SUBJECT, WorkItem.status.in_(_LIVE)
+    )
+    return session.scalars(query).first()
 
 
 def healed_below(session: Session) -> UUID:
@@ -126,19 +133,18 @@ def pause(parts: Parts, *, evidence: str, actor: str = ENGINE) -> bool:
 def recognise(parts: Parts) -> bool:
     """Look whether these rows live where they were pinned; where not, ask the provider. True: go on.
 
-    The question is the newest hundred charges of each account. An unreachable provider leaves it open, and nothing is
-    planned meanwhile; what was restored is paused. The answer is asked for once: then the database is pinned anew.
+    The question is the newest hundred charges of each account that a key is set for. An unreachable provider leaves it
+    open, and nothing is planned meanwhile; what was restored is paused. The answer is asked for once: then the database
+    is pinned anew.
     """
     with parts.begin() as session:
         if is_same(session):
             return True
-        listed = select(ProviderAccount.id, ProviderAccount.code).where(ProviderAccount.provider == "stripe")
-        accounts = session.execute(listed).all()
+        accounts = accounts_of(session, parts.settings.provider_accounts)
+        now = parts.clock.now(session)
     for account in accounts:
-        if account.code not in parts.settings.stripe_keys:
-            continue
         try:
-            newest = _newest(parts, account.id)
+            newest = parts.provider(account.id, rank=Rank.RESOLVER).newest_charges(now=now)
         except (ProviderUnavailable, ProviderRefused) as unknown:
             _log.warning("restored_or_not", reason=type(unknown).__name__)
             return False
@@ -150,14 +156,6 @@ def recognise(parts: Parts) -> bool:
     with parts.begin() as session:
         pin_database(session)
     return True
-
-
-def _newest(parts: Parts, account_id: UUID) -> list[ListedCharge]:
-    with parts.begin() as session:
-        now = parts.clock.now(session)
-    provider = parts.provider(account_id, rank=Rank.RESOLVER)
-    pages = provider.charge_pages(created_from=now - _LOOK_BACK, created_to=now + _LOOK_AHEAD)
-    return [charge for page in islice(pages, 1) for charge in page]
 
 
 def _named(charges: Sequence[ListedCharge]) -> list[Named]:

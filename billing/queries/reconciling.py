@@ -149,8 +149,10 @@ WITH seen AS (
            coalesce(i.seller_id, p.seller_id, k.seller_id) AS seller_id,
            coalesce(i.profile_id, p.profile_id, k.profile_id) AS profile_id,
            EXISTS (SELECT FROM billing.payment a WHERE a.invoice_id = i.id AND a.status IN ({_OPEN})) AS asked_about,
-           -- PayPal's report knows no customers.
-           EXISTS (SELECT FROM billing.provider_account a WHERE a.id = :account AND a.provider = 'paypal') AS nameless
+           -- PayPal's report knows no customers but by the names that we give orders.
+           c.customer_ref IS NULL
+             AND EXISTS (SELECT FROM billing.provider_account a WHERE a.id = :account AND a.provider = 'paypal')
+             AS nameless
     FROM listed_charge c
     LEFT JOIN billing.payment p ON p.provider_account_id = :account AND p.charge_ref = c.charge_ref
     LEFT JOIN billing.unapplied_payment u ON u.provider_account_id = :account AND u.charge_ref = c.charge_ref

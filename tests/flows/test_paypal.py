@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.commands.slice.cut import cut
-from billing.flows import audit, reconciliation, refunding, resolution
+from billing.flows import adopting, audit, healing, reconciliation, refunding, resolution, restoring
 from billing.flows.charging import charge_once
 from billing.flows.payment_methods import adopt
+from billing.kernel.errors import ProviderUnavailable
 from billing.kernel.ids import new_id
 from billing.models import (
     Difference,
@@ -26,9 +27,11 @@ from billing.models import (
     Refund,
 )
 from billing.providers.paypal.adapter import PayPalProvider
+from billing.providers.paypal.client import PayPalClient
 from billing.providers.paypal.sent import told as told_paypal
 from billing.providers.paypal.signature import Certificates
 from billing.sandbox.paypal import events, tokens
+from billing.sandbox.paypal.serving import mounted
 from billing.sandbox.paypal.signing import chain, root
 from billing.sandbox.scenario.playing.cast import put_on
 from billing.sandbox.scenario.playing.stage import NotSettled, Stage, staged
@@ -276,6 +279,51 @@ def test_reconciling_finds_no_difference_and_reads_the_fees(stage: Stage, anna: 
     with stage.parts.begin() as session:
         assert [(each.kind, each.detail) for each in session.scalars(select(Difference))] == []
     assert (paypal.charges, paypal.refunds, paypal.differences, paypal.done) == (1, 1, 0, True)
+
+
+def test_a_restored_database_starts_again_only_once_the_report_reaches_to_where_it_stopped(
+    stage: Stage, anna: UUID
+) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    bill(stage, anna)
+    stage.sides["paypal"].stand_in.configure({"search_lag_s": 3 * 3600})
+    with pytest.raises(ProviderUnavailable):
+        healing.heal(stage.parts)
+    with stage.parts.begin() as session:
+        assert restoring.is_restored(session), "what the report does not show yet would be charged again"
+    stage.set_clock(START + timedelta(hours=3, minutes=1))
+    healing.heal(stage.parts)
+    with stage.parts.begin() as session:
+        assert not restoring.is_restored(session)
+
+
+def test_an_order_that_somebody_else_made_for_our_invoice_is_adopted_and_the_audit_takes_it(
+    stage: Stage, anna: UUID
+) -> None:
+    give(stage, anna, "B-SANDBOX-NOFUNDS")
+    invoice = bill(stage, anna)
+    stranger = PayPalClient(
+        lambda method, url, headers, body: mounted(stage.sides["paypal"].stand_in, method, url, headers, body),
+        base_address="http://stand-in",
+        client_id="sb-simulate",
+        client_secret="other",
+    )
+    agreed = {"payment_source": {"token": {"id": "B-SANDBOX-GOOD", "type": "BILLING_AGREEMENT"}}}
+    token = stranger.post("/v3/vault/payment-tokens", agreed, key="theirs-1").body["id"]
+    unit = {"invoice_id": str(invoice), "amount": {"currency_code": "EUR", "value": "10.00"}}
+    order = {
+        "intent": "CAPTURE",
+        "purchase_units": [unit],
+        "payment_source": {"paypal": {"vault_id": token}},
+    }
+    stranger.post("/v2/checkout/orders", order, key="theirs-2")
+    reconciliation.reconcile(stage.parts)
+    with stage.parts.begin() as session:
+        (found,) = session.scalars(select(Difference.id).where(Difference.resolved_at.is_(None))).all()
+    adopting.adopt(stage.parts, found)
+    stage.settle()
+    assert (status_of(stage, invoice), moved(stage)) == ("paid", [1000])
+    assert attempts(stage, invoice)[-1].kind == "adopted"
 
 
 def _only_invoice(stage: Stage) -> UUID:

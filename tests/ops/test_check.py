@@ -85,6 +85,7 @@ def test_settings_are_shown_and_secrets_only_as_set_or_unset(office: Office, mon
         ("STRIPE_API_BASE", "http://127.0.0.1:1", "stripe default", "can't be reached"),
         ("STRIPE_WEBHOOK_SECRET", "", "stripe default webhooks", "every event is refused"),
         ("STRIPE_API_KEY", "", "stripe", "nothing can be charged"),
+        ("PAYPAL_CLIENT_ID", "sb-nobody", "paypal default webhooks", "PAYPAL_WEBHOOK_ID is not set: every event"),
         ("BROKER_URL", "redis://127.0.0.1:1/0", "broker", "can't be reached"),
         ("DATABASE_URL", "postgresql://127.0.0.1:1/none", "database", "can't be reached"),
         ("BILLING_SECRET_KEY", "short", "BILLING_SECRET_KEY[1]", "32 random bytes"),
@@ -93,6 +94,8 @@ def test_settings_are_shown_and_secrets_only_as_set_or_unset(office: Office, mon
 def test_each_thing_that_is_wrong_is_a_line_of_its_own(
     office: Office, monkeypatch: pytest.MonkeyPatch, *, name: str, value: str, line: str, told: str
 ) -> None:
+    monkeypatch.setenv("PAYPAL_CLIENT_SECRET", "nobody's")
+    monkeypatch.setenv("PAYPAL_API_BASE", "http://127.0.0.1:1")
     monkeypatch.setenv(name, value)
     state, said = _lines(office)[line]
     assert state == "mend"

@@ -27,7 +27,8 @@ def revive_attempt(
 ) -> Payment | None:
     """Write intent and attempt as they were, with an outcome that is unknown yet: evidence decides it, as always.
 
-    `payment_id` is the id in the intent's metadata, which was the key; None where a row of ours has it. While the
+    `payment_id` is the id in the intent's metadata, which was the key; None where a row of ours has it, or where the
+    intent names none: then somebody else has asked for the money, and the attempt is an adopted one. While the
     attempt is open nothing else of the invoice is charged. None, and nothing written, where the invoice has another
     intent that may move money, or the customer no method at this account. The caller holds the invoice.
     """
@@ -49,7 +50,7 @@ def revive_attempt(
         invoice_id=invoice.id,
         profile_id=invoice.profile_id,
         attempt_no=max(earlier, default=0) + 1,
-        kind="off_session",
+        kind="off_session" if payment_id else "adopted",
         scheduled=False,
         provider_account_id=provider_account_id,
         payment_method_id=method.id,

@@ -23,6 +23,7 @@ from billing.providers.paypal import disputes, facts, listing, outcomes
 from billing.providers.paypal.amounts import to_provider
 from billing.providers.paypal.client import PayPalClient
 from billing.providers.paypal.failures import CallFailed
+from billing.providers.paypal.naming import order_name
 from billing.providers.paypal.signature import Certificates, Signed, verify_event
 from billing.providers.port import (
     AccountFacts,
@@ -43,6 +44,7 @@ from billing.providers.reading import Raw, Unreadable, inner, optional, text
 KEY_LIFE_S = 5 * 3600.0
 """PayPal keeps the request ids of orders for 6 h; those of refunds longer."""
 
+_SLACK_S = 3600.0
 _SEARCHED = timedelta(hours=12)
 """An attempt is carried out while its key is good, which is well within this of its first sending."""
 
@@ -163,7 +165,7 @@ class PayPalProvider:
             "intent": "CAPTURE",
             "purchase_units": [
                 {
-                    "custom_id": str(request.payment_id),
+                    "custom_id": order_name(request),
                     "invoice_id": str(request.invoice_id),
                     "amount": {"currency_code": request.currency.upper(), "value": value},
                 }
@@ -252,6 +254,17 @@ class PayPalProvider:
     def charge_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedCharge]]:
         """See the port; oldest first."""
         return self._pages(listing.charge, created_from, created_to)
+
+    def newest_charges(self, *, now: datetime) -> list[ListedCharge]:
+        """The report's last page, and what events tell of the hours that it may not show yet."""
+        reported = listing.newest(self._ask, listing.charge, created_to=now)
+        recent = listing.events(self._ask, now - timedelta(seconds=listing.LATE_S + _SLACK_S), now + timedelta(days=1))
+        told = [charge for each in recent if (charge := listing.charge_told(each)) is not None]
+        return [*reported, *told]
+
+    def lists_reach(self, until: datetime) -> bool:
+        """Whether the report shows all that happened before."""
+        return listing.reaches(self._ask, until)
 
     def refund_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedRefund]]:
         """Every refund of the account."""

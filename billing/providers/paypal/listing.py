@@ -1,7 +1,7 @@
 """Lists of a whole PayPal account between two moments: its report of transactions, its disputes, its events.
 
 The report shows a transaction up to three hours late, and says how far it goes (`last_refreshed_datetime`). It knows no
-customers; `custom_field` is the id that we gave. Windows are at most 31 days.
+customers; `custom_field` is the name that we gave (`naming`). Windows are at most 31 days.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from billing.kernel.errors import ProviderUnavailable
 from billing.providers.events import ListedEvent
 from billing.providers.listed import ListedCharge, ListedMovement, ListedRefund
 from billing.providers.paypal.events import event_facts
-from billing.providers.paypal.facts import moment, money
+from billing.providers.paypal.facts import listed_charge, moment, money
+from billing.providers.paypal.naming import attempt_of, customer_of
 from billing.providers.port import PAGE
 from billing.providers.reading import Raw, Unreadable, inner, optional, text, whole
 
@@ -53,6 +54,30 @@ def transactions(
         start = end
 
 
+def newest(ask: Ask, parse: Callable[[Raw], T | None], *, created_to: datetime) -> list[T]:
+    """The last page of what the report shows of the month before."""
+    query = {"start_date": _at(created_to - WIDEST), "end_date": _at(created_to), "fields": "transaction_info"}
+    query |= {"page_size": str(PAGE)}
+    rows, pages, _ = ask("/v1/reporting/transactions", query | {"page": "1"}, _report)
+    if pages > 1:
+        rows, _, _ = ask("/v1/reporting/transactions", query | {"page": str(pages)}, _report)
+    return [found for found in map(parse, rows) if found is not None]
+
+
+def reaches(ask: Ask, until: datetime) -> bool:
+    """Whether the report goes as far as that."""
+    query = {"start_date": _at(until - timedelta(minutes=1)), "end_date": _at(until), "fields": "transaction_info"}
+    _, _, reached = ask("/v1/reporting/transactions", query | {"page_size": "1", "page": "1"}, _report)
+    return bool(reached >= until)
+
+
+def charge_told(event: ListedEvent) -> ListedCharge | None:
+    """The capture that an event tells of, as it was then; None for any other event."""
+    if event.facts.object_type != "capture":
+        return None
+    return listed_charge(inner(json.loads(event.raw), "resource"))
+
+
 def in_pages(rows: Iterator[T]) -> Iterator[list[T]]:
     """Whole pages: a short one is the last, as the port's callers take it."""
     page: list[T] = []
@@ -88,10 +113,10 @@ def charge(info: Raw) -> ListedCharge | None:
         currency=currency,
         created=moment(info, "transaction_initiation_date"),
         intent_ref=optional(info, "paypal_reference_id") if info.get("paypal_reference_id_type") == "ODR" else None,
-        customer_ref=None,
+        customer_ref=customer_of(optional(info, "custom_field")),
         method_ref=None,
         metadata_invoice=optional(info, "invoice_id"),
-        metadata_payment=optional(info, "custom_field"),
+        metadata_payment=attempt_of(optional(info, "custom_field")),
         balance_ref=text(info, "transaction_id"),
     )
 

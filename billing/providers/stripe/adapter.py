@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -43,6 +43,7 @@ from billing.providers.stripe.failures import failure_of
 KEY_LIFE_S = 20 * 3600.0
 """Stripe keeps keys for 24 h."""
 
+_LOOK_BACK, _LOOK_AHEAD = timedelta(days=365), timedelta(days=1)
 _LATEST_CHARGE = ["latest_charge"]
 
 _NOT_CANCELABLE = frozenset({"canceled", "succeeded", "processing"})
@@ -268,6 +269,14 @@ class StripeProvider:
     def charge_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedCharge]]:
         """See the port, as for the three below."""
         return self._pages(self._v1.charges.list, listing.charge, created_from, created_to)
+
+    def newest_charges(self, *, now: datetime) -> list[ListedCharge]:
+        """The first page of the list."""
+        return next(self.charge_pages(created_from=now - _LOOK_BACK, created_to=now + _LOOK_AHEAD), [])
+
+    def lists_reach(self, until: datetime) -> bool:
+        """They are never late."""
+        return True
 
     def refund_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedRefund]]:
         """Every refund of the account."""

@@ -41,16 +41,21 @@ GROUP BY provider_account_id, key
 HAVING count(*) FILTER (WHERE outcome = 'executed') > 1 OR count(DISTINCT parameter_hash) > 1
 """
 
-# The request behind an adopted charge was made by somebody else, or before a backup was restored.
+# The request behind an adopted charge was made by somebody else, or before a backup was restored. One that confirms an
+# intent names it in its path; one that makes an order is known by the key of what came of it.
 _NOT_OURS = """
+WITH adopted AS (
+    SELECT DISTINCT i.provider_account_id, i.intent_ref FROM billing.payment p
+    JOIN billing.payment_intent i ON i.id = p.payment_intent_id WHERE p.kind = 'adopted'
+)
 SELECT 'request', r.request_ref, format('%s to %s under %s', r.outcome, r.path, coalesce('key ' || r.key, 'no key'))
 FROM witness_request r
 LEFT JOIN billing.provider_write w ON w.key = r.key
-LEFT JOIN (SELECT DISTINCT i.intent_ref FROM billing.payment p
-           JOIN billing.payment_intent i ON i.id = p.payment_intent_id WHERE p.kind = 'adopted') a
-  ON a.intent_ref = split_part(r.path, '/', 4)
 WHERE r.path LIKE ANY(ARRAY['/v1/payment_intents%', '/v2/checkout/orders%'])
-  AND w.id IS NULL AND a.intent_ref IS NULL
+  AND w.id IS NULL
+  AND NOT EXISTS (SELECT FROM adopted a WHERE a.intent_ref = split_part(r.path, '/', 4))
+  AND NOT EXISTS (SELECT FROM adopted a JOIN witness_charge g USING (provider_account_id, intent_ref)
+                  WHERE g.key = r.key AND g.provider_account_id = r.provider_account_id)
 """
 
 _OVERTAKEN = f"""

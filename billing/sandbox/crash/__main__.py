@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -18,10 +19,11 @@ from billing.kernel.errors import BillingError, Unavailable
 from billing.sandbox.crash import report
 from billing.sandbox.crash.case import Case, Row, Trace
 from billing.sandbox.crash.ground import Templates
+from billing.sandbox.crash.house import HOUSES
 from billing.sandbox.crash.journal import Journal
 from billing.sandbox.crash.nemesis import run as hurt_at_random
 from billing.sandbox.crash.processes import Nursery
-from billing.sandbox.crash.rows import ROWS
+from billing.sandbox.crash.rows import BY_WALLET, ROWS
 from billing.sandbox.crash.run import Grounds, lanes, record, run_all
 from billing.sandbox.embedded import start as start_servers
 from billing.sandbox.environment import ROOT
@@ -32,6 +34,7 @@ FOLDER = ROOT / "var" / "crash"
 @click.command("crash", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--rows", "wanted", help="Rows of the matrix: 1,2,16-19,saved-500. By default all.")
 @click.option("--case", "part", default="", help="Only cases whose name contains this.")
+@click.option("--provider", type=click.Choice(sorted(HOUSES)), default="stripe", help="By whom all customers pay.")
 @click.option("--seed", default=1, show_default=True, help="Order of the cycles, and the provider's faults by chance.")
 @click.option("--minutes", type=float, help="Begin no cycle after so many minutes.")
 @click.option("--lanes", "count", default=max(2, os.cpu_count() or 2), show_default=True, help="Cycles at once.")
@@ -42,6 +45,7 @@ def main(
     *,
     wanted: str | None,
     part: str,
+    provider: str,
     seed: int,
     minutes: float | None,
     count: int,
@@ -50,7 +54,7 @@ def main(
     fresh: bool,
 ) -> None:
     """Kill real workers at every failpoint, heal, and compare the books with the provider's."""
-    rows = _chosen(wanted)
+    rows = [row for row in _chosen(wanted) if provider == "stripe" or row.number in BY_WALLET]
     if only_list:
         for row in rows:
             click.echo(f"{row.number:>13}  {row.title}")
@@ -60,29 +64,40 @@ def main(
         with _alone(), ExitStack() as undo:
             if nemesis:
                 sys.exit(1 if _nemesis(minutes or _NEMESIS_MINUTES, seed=seed, undo=undo) else 0)
-            failed = _run(rows, part, seed=seed, until=until, count=count, fresh=fresh, undo=undo)
+            failed = _run(rows, part, provider=provider, seed=seed, until=until, count=count, fresh=fresh, undo=undo)
     except BillingError as error:
         raise click.ClickException(str(error)) from error
     sys.exit(1 if failed else 0)
 
 
-def _run(rows: Sequence[Row], part: str, *, seed: int, until: float, count: int, fresh: bool, undo: ExitStack) -> bool:
+def _run(
+    rows: Sequence[Row],
+    part: str,
+    *,
+    provider: str,
+    seed: int,
+    until: float,
+    count: int,
+    fresh: bool,
+    undo: ExitStack,
+) -> bool:
     # The stand-ins run here, in threads; how full their queues are is no news.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    journal = Journal(FOLDER, seed=seed)
+    folder = FOLDER if provider == "stripe" else FOLDER / provider
+    journal = Journal(folder, seed=seed)
     if fresh and not part:
         journal.forget()
     nursery = Nursery()
     undo.callback(nursery.close)
     databases = Templates(os.environ.get("DATABASE_URL") or _own_database(undo))
     undo.callback(databases.close)
-    grounds = Grounds(databases, nursery, FOLDER, seed=seed)
+    grounds = Grounds(databases, nursery, folder, seed=seed)
     brokers = undo.enter_context(lanes(count))
     if journal.trace is None:
         click.echo("Recording what a run unharmed passes ...")
-        journal.note_trace(record(grounds, brokers[0]))
+        journal.note_trace(record(grounds, brokers[0], provider=provider))
     assert journal.trace is not None
-    cases = _cases(rows, part, journal.trace)
+    cases = [_paid_by(provider, case) for case in _cases(rows, part, journal.trace)]
     if not cases:
         raise Unavailable(f"no case of these rows contains '{part}'")
     left = [case for case in cases if fresh or not journal.holds(case.row, case.name)]
@@ -125,6 +140,10 @@ def _own_database(undo: ExitStack) -> str:
 
 def _cases(rows: Sequence[Row], part: str, trace: Trace) -> list[Case]:
     return [case for row in rows for case in row.cases(trace) if part in case.name]
+
+
+def _paid_by(provider: str, case: Case) -> Case:
+    return replace(case, world=replace(case.world, provider=provider))
 
 
 def _chosen(wanted: str | None) -> list[Row]:

@@ -27,7 +27,7 @@ from billing.sandbox.crash.proxy import Proxy
 from billing.sandbox.crash.stage import DEADLINE_S, NotConverged, NotReached, Stage
 from billing.sandbox.crash.staging import staged
 from billing.sandbox.crash.verdict import verdict
-from billing.sandbox.crash.world import ORDINARY
+from billing.sandbox.crash.world import ORDINARY, World
 from billing.sandbox.embedded import Embedded
 from billing.sandbox.embedded import start as start_servers
 from billing.sandbox.environment import ROOT
@@ -195,20 +195,21 @@ def _fresh_folder(grounds: Grounds, name: str) -> Path:
     return folder
 
 
-def record(grounds: Grounds, broker: Broker) -> Trace:
+def record(grounds: Grounds, broker: Broker, *, provider: str = "stripe") -> Trace:
     """Play the ordinary world unharmed, twice, and note what it passes. Raises `UnharmedRunFailed`."""
-    hearing = _recorded(grounds, broker, deaf=False)
-    deaf = _recorded(grounds, broker, deaf=True)
+    world = replace(ORDINARY, provider=provider)
+    hearing = _recorded(world, grounds, broker, deaf=False)
+    deaf = _recorded(world, grounds, broker, deaf=True)
     return replace(hearing, deaf=deaf.worker)
 
 
-def _recorded(grounds: Grounds, broker: Broker, *, deaf: bool) -> Trace:
+def _recorded(world: World, grounds: Grounds, broker: Broker, *, deaf: bool) -> Trace:
     folder = _fresh_folder(grounds, "recorded")
     traces = {name: folder / f"{name}.trace" for name in ("worker", "receiver")}
     broker.flush()
     with (
         database(grounds.databases) as url,
-        staged(ORDINARY, database_url=url, broker=broker, nursery=grounds.nursery, folder=folder) as stage,
+        staged(world, database_url=url, broker=broker, nursery=grounds.nursery, folder=folder) as stage,
     ):
         if deaf:
             stage.witness.add_faults(DROP_ALL)

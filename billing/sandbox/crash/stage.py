@@ -11,7 +11,7 @@ import hmac
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -30,9 +30,10 @@ from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import TRANSPORT, Message, Transport
 from billing.queue.names import QUEUES, TICKS
 from billing.sandbox.crash.ground import Broker
+from billing.sandbox.crash.house import HOUSES, KEY
 from billing.sandbox.crash.processes import Living, Nursery, is_alive, thaw
 from billing.sandbox.crash.waiting import waiting
-from billing.sandbox.crash.world import World, give_card, set_clock
+from billing.sandbox.crash.world import World, give_method, set_clock
 from billing.sandbox.embedded import Embedded
 from billing.sandbox.embedded.processes import wait_until
 from billing.sandbox.probes import HOST, answers
@@ -44,7 +45,6 @@ DEADLINE_S = 120.0
 _TICK_S = 0.4
 _LOOK_S = 0.05
 _TIMEOUT_S = 30.0
-KEY = "sk_test_crash"
 _POOL = ("--pool=prefork", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO")
 
 
@@ -67,6 +67,7 @@ class Stage:
         *,
         world: World,
         parts: Parts,
+        told: Mapping[str, str],
         server: Server,
         broker: Broker,
         nursery: Nursery,
@@ -74,7 +75,8 @@ class Stage:
         deadline_s: float,
     ) -> None:
         self.world, self.parts, self.server, self.broker = world, parts, server, broker
-        self.witness = Witness(server.url)
+        self.house = HOUSES[world.provider]
+        self.witness = Witness(server.url, provider=world.provider)
         self.living: dict[str, Living] = {}
         self.server_of_its_own: Embedded | None = None
         self.faults = 0
@@ -89,6 +91,7 @@ class Stage:
         """What processes started from now on connect to."""
         self.everywhere: dict[str, str] = {}
         """What every process gets besides, those that are started again too."""
+        self._told = told
         self._nursery, self._folder = nursery, folder
         self._orders: dict[str, Callable[[], None]] = {}
         self._undo: list[Callable[[], None]] = []
@@ -157,16 +160,10 @@ class Stage:
     def environment(self) -> dict[str, str]:
         """What every process of the cycle gets."""
         settings = self.parts.settings
-        secrets = (settings.stripe_api_key, settings.stripe_webhook_secret, settings.billing_secret_key)
-        key, webhook, master = (secret.get_secret_value() if secret else "" for secret in secrets)
         return {
             "DATABASE_URL": self.database_url or "",
             "BROKER_URL": settings.broker_url or "",
-            "STRIPE_API_BASE": settings.stripe_api_base or "",
-            "STRIPE_API_KEY": key,
-            "STRIPE_WEBHOOK_SECRET": webhook,
-            "BILLING_SECRET_KEY": master,
-            "BILLING_SANDBOX": "1",
+            **self._told,
             "BILLING_SLICE_SIZE": "2",
             "BILLING_CHARGE_SLICE": "2",
             **self.everywhere,
@@ -317,7 +314,7 @@ class Stage:
         with self.parts.begin() as session:
             profile_id = session.scalars(select(Profile.id).where(Profile.account_id == account)).one()
             account_id = session.scalars(select(ProviderAccount.id)).one()
-        give_card(self.parts, profile_id, card, account_id=account_id)
+        give_method(self.parts, profile_id, self.world.method(card), account_id=account_id)
 
     def count(self, sql: str) -> int:
         """The one number that a query gives."""

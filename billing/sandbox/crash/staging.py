@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from billing.flows.start import start
 from billing.privacy.keyring import generate
-from billing.sandbox import endpoint
 from billing.sandbox.crash.ground import Broker
+from billing.sandbox.crash.house import HOUSES
 from billing.sandbox.crash.processes import Nursery
-from billing.sandbox.crash.stage import DEADLINE_S, KEY, Stage
+from billing.sandbox.crash.stage import DEADLINE_S, Stage
 from billing.sandbox.crash.world import World, found, set_clock
 from billing.sandbox.probes import HOST, port_for
 from billing.sandbox.stripe.server import serving
@@ -40,23 +38,18 @@ def staged(
     """A stage with its company made, clocks at the first moment, and nothing running yet. Ends whatever was started."""
     port = port_for(None, None)
     with ExitStack() as undo:
-        server = undo.enter_context(serving(Store(MEMORY), seed=seed))
-        _, secret = endpoint.register(server.url, key=KEY, url=f"http://{HOST}:{port}/webhooks/stripe")
-        settings = Settings(  # type: ignore[call-arg]  # the settings' base takes `_env_file`
-            _env_file=None,
-            database_url=database_url,
-            broker_url=broker.url,
-            stripe_api_key=SecretStr(KEY),
-            stripe_api_base=server.url,
-            stripe_webhook_secret=SecretStr(secret),
-            billing_secret_key=SecretStr(generate()),
-            billing_sandbox=True,
-        )
-        parts = build(settings)
+        house = HOUSES[world.provider]
+        server = undo.enter_context(serving(Store(MEMORY), seed=seed, make=house.make))
+        told = {"BILLING_SECRET_KEY": generate(), "BILLING_SANDBOX": "1"}
+        told |= house.tell(server.url, f"http://{HOST}:{port}", folder)
+        values = {**told, "DATABASE_URL": database_url, "BROKER_URL": broker.url}
+        # Validated, not constructed: neither this process's environment nor `.env` has a say in it.
+        parts = build(Settings.model_validate({name.lower(): value for name, value in values.items()}))
         undo.callback(parts.sessions.kw["bind"].dispose)
         stage = Stage(
             world=world,
             parts=parts,
+            told=told,
             server=server,
             broker=broker,
             nursery=nursery,

@@ -35,6 +35,15 @@ DECLINES_ONCE = "pm_sandbox_declineThenSucceed"
 SILENT_AFTER = "pm_sandbox_timeoutAfterCharge"
 SILENT_BEFORE = "pm_sandbox_timeoutBeforeCharge"
 
+WALLETS = {
+    VISA: "B-SANDBOX-GOOD",
+    NO_FUNDS: "B-SANDBOX-NOFUNDS",
+    DECLINES_ONCE: "B-SANDBOX-DECLINEONCE",
+    SILENT_AFTER: "B-SANDBOX-TIMEOUTAFTER",
+    SILENT_BEFORE: "B-SANDBOX-TIMEOUTBEFORE",
+}
+"""By card: the wallet at PayPal that behaves so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Customer:
@@ -57,10 +66,16 @@ class World:
     months: int = 1
     """Documents that each subscription has in the end."""
     amount_minor: int = 1190
+    provider: str = "stripe"
+    """By whom all of them pay."""
 
     @property
     def documents(self) -> int:
         return self.months * sum(each.subscriptions for each in self.customers)
+
+    def method(self, card: str) -> str:
+        """The provider's test name of a method that behaves as this card."""
+        return card if self.provider == "stripe" else WALLETS[card]
 
 
 ORDINARY = World(
@@ -103,10 +118,11 @@ def found(parts: Parts, world: World) -> None:
         account_id = session.scalars(select(ProviderAccount.id)).one()
         seller_id = seller.id
     for customer in world.customers:
-        _customer(parts, customer, seller_id=seller_id, account_id=account_id)
+        profile_id = _customer(parts, customer, seller_id=seller_id)
+        give_method(parts, profile_id, world.method(customer.card), account_id=account_id)
 
 
-def _customer(parts: Parts, customer: Customer, *, seller_id: UUID, account_id: UUID) -> None:
+def _customer(parts: Parts, customer: Customer, *, seller_id: UUID) -> UUID:
     name = customer.account
     person = Personal(f"Person {name}", f"{name}@example.com", Address("Street 1", city="Town", postal_code="10115"))
     with parts.begin() as session:
@@ -117,16 +133,16 @@ def _customer(parts: Parts, customer: Customer, *, seller_id: UUID, account_id: 
                 code=f"{name}-{number}", account_id=name, items=(NewItem("basic", 1),), start=START
             )
             subscribe(session, seller_id=seller_id, new=bought, now=START)
-    give_card(parts, profile_id, customer.card, account_id=account_id)
+    return profile_id
 
 
-def give_card(parts: Parts, profile_id: UUID, card: str, *, account_id: UUID) -> None:
-    """Adopt a test card as the profile's default."""
+def give_method(parts: Parts, profile_id: UUID, name: str, *, account_id: UUID) -> None:
+    """Adopt a test method as the profile's default."""
     adopt(
         parts,
         profile_id=profile_id,
         provider_account_id=account_id,
-        method_ref=card,
+        method_ref=name,
         consent=Consent(text_version="v1", given_at=START - timedelta(days=1), channel="import"),
         as_default=True,
     )

@@ -82,8 +82,11 @@ def _admitted(visit: _Visit) -> Answer:
     entry.account = account_of(asked.header("Authorization") or "")
     fault = visit.fault("rate_limit")
     config = visit.stand_in.config
-    if fault is not None or not visit.stand_in.buckets.take(entry.account, per_s=config.rate_limit_per_s):
+    buckets, operation = visit.stand_in.buckets, f"{entry.account} {visit.route.method} {visit.route.path}"
+    if fault is not None or not buckets.take(entry.account, per_s=config.rate_limit_per_s):
         raise rate_limited(fault.retry_after_s if fault else None)
+    if not buckets.take(operation, per_s=config.endpoint_limit_per_s):
+        raise rate_limited(None)
     lose_on_the_way_in(visit.stand_in, asked, entry)
     if visit.route.needs_key and not entry.key:
         raise invalid("PAYPAL_REQUEST_ID_REQUIRED", "PayPal-Request-Id is required for this request.")

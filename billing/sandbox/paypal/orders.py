@@ -32,7 +32,7 @@ def create(call: Call) -> Json:
     token = call.tx.get(call.account, tokens.KIND, vault_id)
     if token is None:
         raise unprocessable("TOKEN_ID_NOT_FOUND")
-    wallet = WALLETS[token.hidden["wallet"]]
+    wallet = _met(call, token)
     _pass_fault(call, wallet)
     if _paid_before(call, unit.get("invoice_id")):
         raise unprocessable("DUPLICATE_INVOICE_ID")
@@ -77,6 +77,18 @@ def _asked(call: Call) -> tuple[Json, str]:
         if not isinstance(units[0].get(name, ""), str) or len(units[0].get(name, "")) > MAX_NAME:
             raise invalid("INVALID_STRING_LENGTH", f"{name} has at most {MAX_NAME} characters.")
     return units[0], wallet["vault_id"]
+
+
+def _met(call: Call, token: Stored) -> Wallet:
+    """How the wallet behaves this time."""
+    wallet = WALLETS[token.hidden["wallet"]]
+    if wallet.behaviour != "decline_once":
+        return wallet
+    if token.hidden.get("declined"):
+        return Wallet()
+    token.hidden["declined"] = True
+    call.tx.save(token)
+    return wallet
 
 
 def _pass_fault(call: Call, wallet: Wallet) -> None:

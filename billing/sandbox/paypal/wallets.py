@@ -16,13 +16,14 @@ class Wallet:
     response_code: str | None = None
     advice: str | None = None
     behaviour: str = "succeed"
-    """succeed | pending | pending_fails | action | fault_503 | timeout_before | timeout_after"""
+    """succeed | decline_once | pending | pending_fails | action | fault_503 | timeout_before | timeout_after"""
 
 
 WALLETS = {
     "B-SANDBOX-GOOD": Wallet(),
     "B-SANDBOX-OTHER": Wallet(),
     "B-SANDBOX-NOFUNDS": Wallet(response_code="5120", advice="02"),
+    "B-SANDBOX-DECLINEONCE": Wallet(response_code="5120", behaviour="decline_once"),
     "B-SANDBOX-LOST": Wallet(response_code="9520", advice="03"),
     "B-SANDBOX-EXPIRED": Wallet(response_code="5400", advice="01"),
     "B-SANDBOX-DECLINED": Wallet(issue="INSTRUMENT_DECLINED"),

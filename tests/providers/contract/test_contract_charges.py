@@ -408,3 +408,15 @@ def test_a_list_that_does_not_reach_far_enough_yet_is_no_evidence(world: World) 
     world.lists_late(3 * 3600)
     with pytest.raises(ProviderUnavailable):
         list(world.provider.list_intents(customer_ref="", created_from=began, payment_id=request.payment_id))
+
+
+def test_the_newest_charges_show_what_lists_may_not_show_yet_and_whose_it_is(world: World) -> None:
+    request = asked(world)
+    assert send(world, request).outcome is Outcome.SUCCEEDED
+    world.lists_late(3 * 3600)
+    newest = world.provider.newest_charges(now=world.now() + timedelta(seconds=1))
+    assert (str(request.payment_id), str(request.invoice_id), request.customer_ref, request.amount_minor) in [
+        (each.metadata_payment, each.metadata_invoice, each.customer_ref, each.amount_minor) for each in newest
+    ]
+    assert world.provider.lists_reach(world.now()) == (world.provider.lists_late_s == 0)
+    assert world.provider.lists_reach(world.now() - timedelta(hours=4))

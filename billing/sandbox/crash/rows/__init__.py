@@ -55,3 +55,7 @@ ROWS: tuple[Row, ...] = tuple(
     )
 )
 """By number; the two that have only a name come last."""
+
+BY_WALLET = frozenset((*map(str, range(1, 14)), "15", "34", "35", "58", "76"))
+"""Rows that speak no provider's dialect: deaths around charges, refunds, disputes and voids, and an older copy of the
+database. They are played with PayPal too."""

@@ -9,8 +9,9 @@ import requests
 
 from billing.sandbox.crash.case import Case, Row, Story
 from billing.sandbox.crash.halfway import Halfway
+from billing.sandbox.crash.house import KEY
 from billing.sandbox.crash.kills import DROP_ALL
-from billing.sandbox.crash.stage import KEY, NotReached, Stage
+from billing.sandbox.crash.stage import NotReached, Stage
 from billing.sandbox.crash.world import NO_FUNDS, START, VISA, Customer, World
 
 _CREATE = "/v1/payment_intents"

@@ -20,7 +20,6 @@ AT: dict[str, tuple[str, ...]] = {
 """The rows that are kills of the child at points of the charge. Row 8 is all other points."""
 RESOLVING = {"resolve.claimed", "resolve.asked"}
 """Whether a run comes by these is a race with the webhook, so they are killed where none comes."""
-_CHARGES = "/v1/payment_intents"
 
 
 def at_every_hit(row: str) -> Callable[[Trace], list[Case]]:
@@ -70,7 +69,7 @@ def _in_flight(kind: str, nth: int) -> Story:
             stage.play(
                 lambda: stage.count("SELECT count(*) FROM billing.payment WHERE status = 'succeeded'") >= nth - 1
             )
-        stage.witness.add_faults({"kind": kind, "next": 1, "path": _CHARGES, "method": "POST"})
+        stage.witness.add_faults({"kind": kind, "next": 1, "path": stage.house.charges, "method": "POST"})
         struck = stage.play(lambda: any(fault["hits"] for fault in stage.witness.faults()))
         children = worker.children()
         if not struck or not children:

@@ -13,7 +13,6 @@ from billing.sandbox.crash.stage import NotReached, Stage
 from billing.sandbox.crash.world import Customer, World
 
 _WORLD = World(customers=(Customer("a1"), Customer("a2")))
-_PATH = "/v1/refunds"
 _PART = 500
 _SENDING = ("refund.sending", "refund.answered")
 
@@ -46,7 +45,7 @@ def _unanswered(kind: str) -> Story:
 
     def story(stage: Stage) -> None:
         invoice = _paid(stage)
-        stage.witness.add_faults({"kind": kind, "next": 1, "path": _PATH, "method": "POST"})
+        stage.witness.add_faults({"kind": kind, "next": 1, "path": stage.house.refunds, "method": "POST"})
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda _: refunding.refund(stage.parts, invoice, amount_minor=_PART), range(2)))
         if not stage.play(lambda: any(fault["hits"] for fault in stage.witness.faults())):
@@ -109,7 +108,7 @@ def _disputed(point: str, status: str) -> Story:
         opened = stage.witness.call("POST", "disputes", {"charge": charge.charge_ref})
         killed(stage, point)
         stage.revive()
-        stage.witness.call("POST", f"disputes/{opened['id']}/close", {"status": status})
+        stage.witness.call("POST", f"disputes/{opened.get('id') or opened['dispute_id']}/close", {"status": status})
         stage.play()
         taken = stage.count("SELECT coalesce(sum(withdrawn_minor - reinstated_minor), 0) FROM billing.dispute")
         owed = stage.count("SELECT coalesce(sum(reopened_minor), 0) FROM billing.dispute")

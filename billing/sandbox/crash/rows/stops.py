@@ -19,7 +19,6 @@ from billing.sandbox.embedded.processes import wait_until
 
 _PAIR = World(customers=(Customer("a1"), Customer("a2", subscriptions=2)))
 _ONE = World(customers=(Customer("a1"),))
-_POST = {"path": "/v1/payment_intents", "method": "POST"}
 _ENDS_WITHIN_S = 40.0
 """More than the soft shutdown of a worker."""
 _LIMIT_S = 2
@@ -31,7 +30,7 @@ def _told_to_stop(fault: dict[str, object]) -> Story:
     def story(stage: Stage) -> None:
         stage.receiver()
         worker = stage.worker()
-        stage.witness.add_faults({**fault, "next": 1, **_POST})
+        stage.witness.add_faults({**fault, "next": 1, "path": stage.house.charges, "method": "POST"})
         if not stage.play(lambda: any(each["hits"] for each in stage.witness.faults())):
             raise NotReached("a call in flight")
         os.kill(worker.pid, signal.SIGTERM)

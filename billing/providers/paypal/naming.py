@@ -1,0 +1,31 @@
+"""What an order is called at PayPal: our ids of the attempt and of its customer, in `custom_id`.
+
+It is the one field that captures, events and the report of transactions all show. PayPal's lists know no customers, so
+without it nobody could tell whose a charge is once its row was lost. Both ids are random; nothing personal is in them.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from billing.providers.port import ChargeRequest
+
+_BETWEEN = "."
+
+
+def order_name(request: ChargeRequest) -> str:
+    """`<attempt>.<anonymous id>`; the attempt alone where the customer has a name that is none of ours."""
+    try:
+        return f"{request.payment_id}{_BETWEEN}{UUID(request.customer_ref)}"
+    except ValueError:
+        return str(request.payment_id)
+
+
+def attempt_of(custom_id: str | None) -> str | None:
+    """The attempt that an order names."""
+    return custom_id.partition(_BETWEEN)[0] if custom_id else None
+
+
+def customer_of(custom_id: str | None) -> str | None:
+    """The customer that it names; None where it names none."""
+    return custom_id.partition(_BETWEEN)[2] or None if custom_id else None
