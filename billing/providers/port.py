@@ -232,21 +232,17 @@ class Provider(Protocol):
 
     def create_customer(self, *, anonymous_id: UUID, key: str) -> str:
         """Create the customer, known to the provider by `anonymous_id` alone; return its id."""
-        ...
 
     def begin_setup(self, *, customer_ref: str, key: str, return_url: str | None = None) -> SetupStarted:
         """`return_url`: where the customer comes back to from the provider's pages; nothing personal is in it."""
-        ...
 
     def read_setup(self, setup_ref: str) -> SetupFacts: ...
 
     def finish_setup(self, setup_ref: str, *, key: str) -> SetupFacts:
         """As `read_setup`, after what is left to do on our side once the customer has agreed."""
-        ...
 
     def attach_method(self, *, customer_ref: str, method_ref: str, key: str) -> MethodFacts:
         """Bind a method made elsewhere (an import, a test name such as `pm_card_visa`) to the customer."""
-        ...
 
     def read_method(self, method_ref: str) -> MethodFacts: ...
 
@@ -256,7 +252,6 @@ class Provider(Protocol):
 
     def has_customer(self, customer_ref: str) -> bool:
         """False once it was deleted. Raises `ProviderRefused` where there never was one."""
-        ...
 
     def charge(self, request: ChargeRequest, *, key: str, key_age_s: float) -> ChargeOutcome:
         """Send one attempt. `key_age_s`: business seconds since this key was first sent (0 the first time).
@@ -267,17 +262,14 @@ class Provider(Protocol):
         What a provider says before it looks at the key (a bad request, a missing method) closes an attempt only on
         its first sending; later it is UNKNOWN, for the first one may have been carried out.
         """
-        ...
 
     def cancel_intent(self, intent_ref: str, *, key: str) -> IntentFacts:
         """Cancel it. Where its state forbids that (succeeded, canceled already), return that state instead."""
-        ...
 
     def read_intent(self, intent_ref: str) -> IntentFacts: ...
 
     def intent_secret(self, intent_ref: str) -> str:
         """What the customer's browser needs to act on this one intent. Given out only while an attempt is open."""
-        ...
 
     def list_intents(
         self, *, customer_ref: str, created_from: datetime, payment_id: UUID | None = None
@@ -287,7 +279,6 @@ class Provider(Protocol):
         `payment_id`: the one attempt that is looked for. A provider that can't list by customer reads its whole
         account's list, and gives what it has of that attempt alone.
         """
-        ...
 
     def read_charge(self, charge_ref: str) -> ListedCharge: ...
 
@@ -295,34 +286,28 @@ class Provider(Protocol):
 
     def refund(self, *, refund_id: UUID, charge_ref: str, amount_minor: int, currency: str, key: str) -> RefundFacts:
         """Send part of a charge back to the method that paid. The same key is the same refund, for `key_life_s`."""
-        ...
 
     def read_refund(self, refund_ref: str) -> RefundFacts: ...
 
     def list_refunds(self, *, charge_ref: str) -> Iterator[RefundFacts]:
         """Every refund of the charge, all pages; raises rather than end early."""
-        ...
 
     def read_payout(self, payout_ref: str) -> PayoutFacts: ...
 
     def list_payout_movements(self, *, payout_ref: str) -> Iterator[ListedMovement]:
         """Every movement that an automatic payout holds, all pages; raises rather than end early."""
-        ...
 
     def charge_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedCharge]]:
         """Every charge of the account created in [from, to), newest first; each page is one request.
 
         As `refund_pages`, `dispute_pages`, `movement_pages`: whole seconds; raises rather than end early.
         """
-        ...
 
     def newest_charges(self, *, now: datetime) -> list[ListedCharge]:
         """About the newest hundred charges of the account: enough to see whether rows of ours were lost."""
-        ...
 
     def lists_reach(self, until: datetime) -> bool:
         """Whether the lists of the whole account show all that happened before: they may be late (`lists_late_s`)."""
-        ...
 
     def refund_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedRefund]]: ...
 
@@ -332,7 +317,6 @@ class Provider(Protocol):
 
     def event_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedEvent]]:
         """The account's events of these seconds, as `charge_pages`; the provider keeps 30 days of them."""
-        ...
 
     def read_dispute(self, dispute_ref: str) -> DisputeFacts: ...
 
@@ -343,11 +327,9 @@ class Provider(Protocol):
 
         Raises nothing: what could not be fetched lets `verify_event` refuse (`certificate_unavailable`).
         """
-        ...
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """Verify a delivery over its raw bytes, several secrets allowed, stamps bounded both ways in wall time.
 
         Raises `Refused`: `no_secret`, `bad_signature`, `stale_signature`, `bad_event`.
         """
-        ...
