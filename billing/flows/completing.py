@@ -50,7 +50,7 @@ def lacks(parts: Parts, session: Session, documents: Sequence[PlannedInvoice], *
     sellers = _sellers(session, {each.seller_id for each in documents})
     if not sellers:
         return {}
-    carried = {each.strip() for each in parts.settings.billing_e_invoice_countries.split(",")}
+    carried = parts.settings.e_invoice_countries
     days = {id_: now.astimezone(zone_info(seller.timezone)).date() for id_, seller in sellers.items()}
     found: dict[UUID, Lack] = {}
     for each in documents:
@@ -91,8 +91,8 @@ def _is_empty(party: bytes, field: str) -> bool:
 
 def _asked(law: Mandate) -> str:
     return (
-        f"{law.country}: {law.source}; name a country in BILLING_E_INVOICE_COUNTRIES once your transport takes its "
-        "invoices"
+        f"{law.country}: {law.source}; name a transport in BILLING_E_INVOICE_TRANSPORTS, or the country in "
+        "BILLING_E_INVOICE_COUNTRIES once your application sends its invoices"
     )
 
 

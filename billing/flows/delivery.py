@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from billing.commands.delivery.hand_over import hand_over
 from billing.commands.delivery.record import Tried, record_tries
 from billing.commands.delivery.take import take_deliveries
+from billing.commands.e_invoice.queue import ISSUE_TOPICS, queue_e_invoices
 from billing.commands.endpoint.secrets import secrets_in_force
 from billing.commands.key.obtain import endpoint_key
 from billing.commands.notice.of_document import DOCUMENT_TOPICS, tell_of_documents
@@ -63,11 +64,15 @@ def sweep(parts: Parts) -> int:
     """
     handed, end = 0, time.monotonic() + ROUND_S
     # Without a mail server nobody is told, and nothing is written that would wait for one.
-    watched = DOCUMENT_TOPICS if mail_server(parts) else ()
+    mailed = DOCUMENT_TOPICS if mail_server(parts) else ()
+    countries = parts.settings.e_invoice_transports.keys()
+    watched = {*mailed, *(ISSUE_TOPICS if countries else ())}
     while True:
         with parts.begin() as session:
             count, documents = hand_over(session, most=HANDED_OVER, watched=watched)
-            tell_of_documents(session, documents, now=parts.clock.now(session))
+            queue_e_invoices(session, documents, countries=countries)
+            if mailed:
+                tell_of_documents(session, documents, now=parts.clock.now(session))
             failpoint("delivery.handed_over")
         handed += count
         if count < HANDED_OVER or time.monotonic() > end:

@@ -43,6 +43,12 @@ def document_pdf(parts: Parts, invoice_id: UUID, *, language: str | None = None)
     return Printed(f"{_stem(facts, invoice_id)}.pdf", made.content, "application/pdf", lacks=made.lacks)
 
 
+def document_facts(parts: Parts, invoice_id: UUID) -> DocumentFacts:
+    """What was frozen, opened: personal. Raises as `document_pdf`."""
+    with parts.begin() as session:
+        return document_snapshot(session, parts.keyring, invoice_id).facts
+
+
 def document_html(parts: Parts, invoice_id: UUID, *, language: str | None = None) -> Printed:
     """The page, which may be printed too. As `document_pdf`."""
     facts, words = _viewed(parts, invoice_id, language)
@@ -62,8 +68,7 @@ def linked_document(parts: Parts, token: str, *, form: str, language: str | None
 def _viewed(parts: Parts, invoice_id: UUID, language: str | None) -> tuple[DocumentFacts, View]:
     if language is not None and language not in LANGUAGES:
         raise Refused(Fault("language", "language_unknown", f"give one of {', '.join(LANGUAGES)}"))
-    with parts.begin() as session:
-        facts = document_snapshot(session, parts.keyring, invoice_id).facts
+    facts = document_facts(parts, invoice_id)
     failpoint("document.read")
     return facts, view(facts, language=language or language_of(facts.buyer_country))
 

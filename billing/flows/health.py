@@ -13,6 +13,7 @@ from billing.db.migrate import head, require_current
 from billing.db.session import SELLERS_ROLE, is_walled
 from billing.flows.parts import Parts
 from billing.flows.start import pin
+from billing.flows.structuring import transport
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, Refused, Unavailable
 from billing.queries.brakes import brakes_in_force, told_of
@@ -62,6 +63,7 @@ def examine(parts: Parts, broker: Callable[[], BrokerView]) -> Iterator[Line]:
     yield from _broker(broker)
     yield from _providers(parts, migrated=migrated)
     yield _mail(parts)
+    yield from _transports(parts)
     if migrated:
         yield from _calls(parts)
         yield from _ticks(parts)
@@ -73,6 +75,17 @@ def _mail(parts: Parts) -> Line:
     if parts.settings.smtp_url is None:
         return Line("mail", State.NOTE, "no SMTP_URL: what customers are told leaves as events alone")
     return Line("mail", State.OK, f"leaves as {parts.settings.smtp_from}")
+
+
+def _transports(parts: Parts) -> Iterator[Line]:
+    for country, path in parts.settings.e_invoice_transports.items():
+        name = f"structured invoices {country}"
+        try:
+            transport(path)
+        except Exception as error:  # noqa: BLE001 (whatever the host's own module raises)
+            yield Line(name, State.MEND, f"{path} can't be used here ({type(error).__name__})")
+        else:
+            yield Line(name, State.OK, f"are handed to {path}")
 
 
 def _second_wall(parts: Parts) -> Line:

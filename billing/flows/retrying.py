@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.brake.release import release_brake
 from billing.commands.delivery.replay import revive
+from billing.commands.e_invoice.close import send_again as send_structured_again
 from billing.commands.endpoint.switch import switch_on_again
 from billing.commands.invoice.unhold import lift_invoice
 from billing.commands.notice.close import NOTICE_NOT_SENT, send_again
@@ -29,6 +30,7 @@ from billing.queue.names import (
     COLLECTIONS_RESOLVE,
     COLLECTIONS_TICK,
     DELIVERIES_TICK,
+    DOCUMENTS_TICK,
     INBOX_PROCESS,
     NOTICES_TICK,
     RENEWALS_TICK,
@@ -106,6 +108,11 @@ RETRIES: dict[str, Retry] = {
         again=lambda _, session, id_: send_again(session, notice_id=id_),
         told="the mail is sent again",
         nudge=NOTICES_TICK,
+    ),
+    WorkKind.E_INVOICE_NOT_SENT: Retry(
+        again=lambda _, session, id_: send_structured_again(session, e_invoice_id=id_),
+        told="it is handed to the transport again",
+        nudge=DOCUMENTS_TICK,
     ),
     WorkKind.ENDPOINT_OFF: Retry(
         again=lambda _, session, id_: switch_on_again(session, endpoint_id=id_),

@@ -12,6 +12,7 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import (
     DeliveryStatus,
     DisputeStatus,
+    EInvoiceStatus,
     EndpointStatus,
     EventStatus,
     InvoiceStatus,
@@ -161,6 +162,11 @@ _NOTICE: _Table = {
     NoticeStatus.FAILED: frozenset({NoticeStatus.WAITING}),
 }
 
+_E_INVOICE: _Table = {
+    EInvoiceStatus.WAITING: frozenset({EInvoiceStatus.SENT, EInvoiceStatus.FAILED}),
+    EInvoiceStatus.FAILED: frozenset({EInvoiceStatus.WAITING}),
+}
+
 _ENDPOINT: _Table = {
     EndpointStatus.ON: frozenset({EndpointStatus.OFF}),
     EndpointStatus.OFF: frozenset({EndpointStatus.ON}),
@@ -209,6 +215,7 @@ _TABLES: dict[type[StrEnum], tuple[str, _Table]] = {
     RefundStatus: ("refund", _REFUND),
     PayoutStatus: ("payout", _PAYOUT),
     NoticeStatus: ("notice", _NOTICE),
+    EInvoiceStatus: ("e_invoice", _E_INVOICE),
     DisputeStatus: ("dispute", _DISPUTE),
     EndpointStatus: ("endpoint", _ENDPOINT),
     DeliveryStatus: ("delivery", _DELIVERY),

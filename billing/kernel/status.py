@@ -171,6 +171,14 @@ class NoticeStatus(StrEnum):
     FAILED = "failed"
 
 
+class EInvoiceStatus(StrEnum):
+    """Of a document on its way to a network for structured invoices. `failed`: a person looks."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+
+
 class EndpointStatus(StrEnum):
     """Of a receiver of domain events. `off`: by a person, or because nothing reached it for days."""
 

@@ -24,6 +24,7 @@ class WorkKind(StrEnum):
     INVOICE_GUARDED = "invoice_guarded"
     INVOICE_INCOMPLETE = "invoice_incomplete"
     E_INVOICE_REQUIRED = "e_invoice_required"
+    E_INVOICE_NOT_SENT = "e_invoice_not_sent"
     CUSTOMER_QUARANTINED = "customer_quarantined"
     REFUND_FAILED = "refund_failed"
     REFUND_NOT_SENT = "refund_not_sent"

@@ -12,6 +12,7 @@ from billing.models.coupon import Coupon
 from billing.models.credit import CreditBalance
 from billing.models.database_pin import DatabasePin
 from billing.models.dispute import Dispute, FraudWarning
+from billing.models.e_invoice import EInvoice
 from billing.models.endpoint import Delivery, DeliveryAttempt, Endpoint
 from billing.models.heartbeat import Heartbeat
 from billing.models.invoice import Invoice, InvoiceLine
@@ -64,6 +65,7 @@ __all__ = [
     "DeliveryAttempt",
     "Difference",
     "Dispute",
+    "EInvoice",
     "Endpoint",
     "ExternalPayment",
     "FraudWarning",

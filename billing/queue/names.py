@@ -29,6 +29,7 @@ INBOX_PROCESS = TaskName("inbox.process", "webhooks")
 NOTICES_TICK = TaskName("notices.tick", "deliveries")
 DELIVERIES_TICK = TaskName("deliveries.tick", "deliveries")
 DELIVERIES_SEND = TaskName("deliveries.send", "deliveries")
+DOCUMENTS_TICK = TaskName("documents.tick", "deliveries")
 BOOKS_TICK = TaskName("books.tick", "upkeep")
 UPKEEP_TICK = TaskName("upkeep.tick", "upkeep")
 RECONCILE_TICK = TaskName("reconcile.tick", "upkeep")
@@ -44,6 +45,7 @@ TICKS = (
     INBOX_BACKFILL,
     NOTICES_TICK,
     DELIVERIES_TICK,
+    DOCUMENTS_TICK,
     BOOKS_TICK,
     UPKEEP_TICK,
     RECONCILE_TICK,

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from billing.kernel.errors import Fault, Refused
-from billing.settings.pace import Paced
+from billing.settings.printed import Printed, listed
 
 _ACCOUNT_KEY = re.compile(r"^STRIPE_API_KEY__([A-Z0-9_]+)$")
 _PAYPAL_ID = re.compile(r"^PAYPAL_CLIENT_ID__([A-Z0-9_]+)$")
@@ -24,7 +24,7 @@ _LIVE = ("sk_live_", "rk_live_")
 _BROKERS = ("redis://", "rediss://", "redis+socket://")
 
 
-class Settings(Paced):
+class Settings(Printed):
     """Every value that deployment decides. Durations are seconds of wall time unless said."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
@@ -58,11 +58,6 @@ class Settings(Paced):
     """How many proxies stand before the web application: the last so many say who asks (`X-Forwarded-For`)."""
     billing_link_days: int = 30
     """How long a link to the customer's page is good (days of wall time)."""
-
-    billing_fonts_dir: str | None = None
-    """A folder of font files for scripts that the packaged fonts lack, in documents; see docs/documents.md."""
-    billing_e_invoice_countries: str = ""
-    """Countries whose structured invoices a transport of yours sends, such as IT,PL: see docs/documents.md."""
 
     smtp_url: str | None = None
     """The mail server: smtp://user@host:587 (encrypted by STARTTLS) or smtps://user@host:465. Without it no mail."""
@@ -212,17 +207,17 @@ class Settings(Paced):
     @property
     def console_proxies(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         """Where the console's header is believed from."""
-        return [ipaddress.ip_network(each) for each in _listed(self.billing_console_proxies)]
+        return [ipaddress.ip_network(each) for each in listed(self.billing_console_proxies)]
 
     @property
     def endpoint_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         """Networks that are not public and may be posted to all the same."""
-        return [ipaddress.ip_network(each) for each in _listed(self.billing_endpoint_networks)]
+        return [ipaddress.ip_network(each) for each in listed(self.billing_endpoint_networks)]
 
     @property
     def subscribers(self) -> list[str]:
         """Callables and tasks of the host application that endpoints may name."""
-        return _listed(self.billing_subscribers)
+        return listed(self.billing_subscribers)
 
     @property
     def live(self) -> bool:
@@ -265,13 +260,13 @@ class Settings(Paced):
         """What an account's deliveries are verified with, newest first; empty means closed."""
         if provider == "paypal":
             if account == "default":
-                return _listed(self.paypal_webhook_id or "")
-            return _listed(_surroundings().get(f"PAYPAL_WEBHOOK_ID__{account.upper()}") or "")
+                return listed(self.paypal_webhook_id or "")
+            return listed(_surroundings().get(f"PAYPAL_WEBHOOK_ID__{account.upper()}") or "")
         if account == "default":
             raw = self.stripe_webhook_secret.get_secret_value() if self.stripe_webhook_secret else ""
         else:
             raw = _surroundings().get(f"STRIPE_WEBHOOK_SECRET__{account.upper()}") or ""
-        return _listed(raw)
+        return listed(raw)
 
     def publishable_key(self, account: str) -> str | None:
         """The account's key for browsers; it says nothing that a visitor may not know."""
@@ -320,10 +315,6 @@ class Settings(Paced):
         if self.billing_audit_whole_every_s is not None:
             return self.billing_audit_whole_every_s
         return 0 if self.billing_sandbox else 86_400
-
-
-def _listed(text: str) -> list[str]:
-    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def _surroundings() -> dict[str, str | None]:

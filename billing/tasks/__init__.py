@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from billing.tasks import audits, books, collections, deliveries, inbox, notices, refunds, renewals, upkeep, watching
+from billing.tasks import (
+    audits,
+    books,
+    collections,
+    deliveries,
+    documents,
+    inbox,
+    notices,
+    refunds,
+    renewals,
+    upkeep,
+    watching,
+)
 
 __all__ = [
     "audits",
     "books",
     "collections",
     "deliveries",
+    "documents",
     "inbox",
     "notices",
     "refunds",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import text
@@ -34,7 +34,7 @@ _HAND_OVER = text(
 )
 
 
-def hand_over(session: Session, *, most: int, watched: Sequence[Topic] = ()) -> tuple[int, list[UUID]]:
+def hand_over(session: Session, *, most: int, watched: Collection[Topic] = ()) -> tuple[int, list[UUID]]:
     """Hand over the oldest events. Returns how many, and which of them are of the `watched` topics.
 
     Of nothing where another worker is at it. Safe to repeat: each event is handed over once.

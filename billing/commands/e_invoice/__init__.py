@@ -1,0 +1,1 @@
+"""Structured invoices: which documents the law wants so, and what became of each."""

@@ -1,0 +1,46 @@
+"""Settings of documents: what they are set in, and by which way structured ones leave."""
+
+from __future__ import annotations
+
+import re
+from typing import Self
+
+from pydantic import model_validator
+
+from billing.settings.pace import Paced
+
+_TRANSPORT = re.compile(r"[A-Z]{2}:[\w.]+:\w+")
+
+
+class Printed(Paced):
+    """What decides of documents beside their own facts."""
+
+    billing_fonts_dir: str | None = None
+    """A folder of font files for scripts that the packaged fonts lack, in documents; see docs/documents.md."""
+    billing_e_invoice_countries: str = ""
+    """Countries whose structured invoices a transport of yours sends, such as IT,PL: see docs/documents.md."""
+
+    billing_e_invoice_transports: str = ""
+    """What hands structured invoices over, by country: IT:shop.sdi:send,PL:shop.ksef:Ksef. See docs/documents.md."""
+
+    @model_validator(mode="after")
+    def _transports_are_named(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
+        if not all(_TRANSPORT.fullmatch(each) for each in listed(self.billing_e_invoice_transports)):
+            raise ValueError("BILLING_E_INVOICE_TRANSPORTS: give IT:package.module:name, one a country")
+        return self
+
+    @property
+    def e_invoice_transports(self) -> dict[str, str]:
+        """`package.module:name` by country."""
+        pairs = (each.partition(":") for each in listed(self.billing_e_invoice_transports))
+        return {country: path for country, _, path in pairs}
+
+    @property
+    def e_invoice_countries(self) -> set[str]:
+        """Countries whose structured invoices find a way: by a transport, or by the host application's own word."""
+        return {*listed(self.billing_e_invoice_countries), *self.e_invoice_transports}
+
+
+def listed(text: str) -> list[str]:
+    """What stands between commas."""
+    return [each.strip() for each in text.split(",") if each.strip()]
