@@ -29,6 +29,7 @@ from billing.providers.stripe.client import build_client
 from billing.queue.background import Background
 from billing.queue.buffer import TRANSPORT, Transport
 from billing.queue.celery import Broker, CeleryTransport, make_app
+from billing.registers.rates import Ecb, Rates
 from billing.settings import Settings, load
 
 _MEND = "set it, or start the embedded stack with `billing up`"
@@ -54,7 +55,14 @@ def build(settings: Settings, *, transport: Transport | None = None, in_backgrou
         keyring=Keyring.from_setting(secret),
         provider_for=Providers(settings),
         transport=transport,
+        rates=_rates(settings),
     )
+
+
+def _rates(settings: Settings) -> Rates | None:
+    if not settings.reads_rates:
+        return None
+    return Ecb(Road(connect_s=settings.connect_timeout_s, read_s=settings.read_timeout_s).send, base=settings.ecb_url)
 
 
 def observe(settings: Settings, *, service: str) -> None:

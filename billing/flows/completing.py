@@ -19,6 +19,7 @@ from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.planned import Held, PlannedInvoice
 from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
+from billing.flows.national import national_taxes
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.period import zone_info
@@ -27,6 +28,7 @@ from billing.kernel.work import WorkKind
 from billing.models import Invoice, Profile, Seller, WorkItem
 from billing.queries.brakes import BrakeKind, moves
 from billing.rules.completeness import Mandate, Requirement, mandate, required, told
+from billing.rules.national import NationalTax
 from billing.rules.totals import Totals
 
 _KINDS = (WorkKind.INVOICE_INCOMPLETE, WorkKind.E_INVOICE_REQUIRED)
@@ -41,13 +43,24 @@ _SUMMARIES = {
     WorkKind.E_INVOICE_REQUIRED: "The law asks for a structured invoice here; it waits as a draft, without a number.",
 }
 
+_NO_RATE = (
+    "document.seller_tax (art. 230): no exchange rate of {currency} is known for its day; it is issued once the rates "
+    "of the ECB were read, see BILLING_EXCHANGE_RATES"
+)
+
 Lack = tuple[WorkKind, str]
 """What kind of lack, and what is missing, in words without a value."""
 
 
-def lacks(parts: Parts, session: Session, documents: Sequence[PlannedInvoice], *, now: datetime) -> dict[UUID, Lack]:
-    """Which of these invoices may not have a number yet, and why. One statement, for the sellers."""
-    sellers = _sellers(session, {each.seller_id for each in documents})
+def lacks(
+    parts: Parts,
+    sellers: Mapping[UUID, Seller],
+    documents: Sequence[PlannedInvoice],
+    taxes: Mapping[UUID, NationalTax | None],
+    *,
+    now: datetime,
+) -> dict[UUID, Lack]:
+    """Which of these invoices may not have a number yet, and why. `sellers`: of `gated_sellers`; pure."""
     if not sellers:
         return {}
     carried = parts.settings.e_invoice_countries
@@ -62,6 +75,9 @@ def lacks(parts: Parts, session: Session, documents: Sequence[PlannedInvoice], *
             if needed and (missing := _missing(needed, each.parties_json)):
                 found[each.id] = (WorkKind.INVOICE_INCOMPLETE, told(missing))
                 continue
+            if each.id in taxes and taxes[each.id] is None:
+                found[each.id] = (WorkKind.INVOICE_INCOMPLETE, _NO_RATE.format(currency=each.currency.upper()))
+                continue
         if seller.e_invoices != "off" and seller.country not in carried:
             law = mandate(seller.country, each.buyer_country, each.buyer_kind, seller.e_invoices, days[seller.id])
             if law is not None:
@@ -69,8 +85,8 @@ def lacks(parts: Parts, session: Session, documents: Sequence[PlannedInvoice], *
     return found
 
 
-def _sellers(session: Session, ids: Iterable[UUID]) -> dict[UUID, Seller]:
-    """Those that want it, mostly none."""
+def gated_sellers(session: Session, ids: Iterable[UUID]) -> dict[UUID, Seller]:
+    """Those of these sellers whose documents are looked at before they are issued. One statement."""
     query = select(Seller).where(Seller.id.in_(list(ids)), Seller.complete_documents | (Seller.e_invoices != "off"))
     return {seller.id: seller for seller in session.scalars(query)}
 
@@ -144,7 +160,10 @@ def mended(
     One whose first payment has come is issued all the same.
     """
     wanted = {draft.id: draft for draft in drafts if draft.review_until is not None}
-    found = lacks(parts, session, [each for each in planned if each.id in wanted], now=now)
+    asked = [each for each in planned if each.id in wanted]
+    sellers = gated_sellers(session, {each.seller_id for each in asked})
+    taxes = national_taxes(parts, session, sellers, asked, now=now)
+    found = lacks(parts, sellers, asked, taxes, now=now)
     for each in planned:
         draft = wanted.get(each.id)
         if draft is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -19,11 +20,13 @@ from billing.commands.invoice.planned import Held, PlannedInvoice
 from billing.commands.key.obtain import document_key
 from billing.commands.slice.cut import cut
 from billing.flows.carrying import rooms
-from billing.flows.completing import lacks, require_complete, withhold
+from billing.flows.completing import gated_sellers, lacks, require_complete, withhold
+from billing.flows.national import national_taxes
 from billing.flows.parts import Parts
 from billing.models import Seller
 from billing.privacy.sealed import unseal
 from billing.queries.standing import Standing
+from billing.rules.national import NationalTax
 
 
 def issue_documents(
@@ -41,13 +44,15 @@ def issue_documents(
     a work item if it `may_wait`. Raises `Stale` where the day changes meanwhile; `Refused` (`invoice_incomplete`,
     `e_invoice_required`) where it may not.
     """
-    found = lacks(parts, session, [each for each in documents if not each.drafted], now=now)
+    sellers = gated_sellers(session, {each.seller_id for each in documents})
+    taxes = national_taxes(parts, session, sellers, documents, now=now)
+    found = lacks(parts, sellers, [each for each in documents if not each.drafted], taxes, now=now)
     if found and may_wait:
         documents = withhold(session, documents, found, wallet=wallet, now=now)
     require_complete({} if may_wait else found)
     move_balances(session, wallet.moves)
     held = [document for document in documents if document.held]
-    documents = [document for document in documents if not document.held]
+    documents = [_with_tax(document, taxes) for document in documents if not document.held]
     keys = {
         seller: DocumentKey(*document_key(session, parts.keyring, seller_id=seller, year=now.year))
         for seller in {document.seller_id for document in (*documents, *held)}
@@ -57,6 +62,11 @@ def issue_documents(
     first = [(each.profile_id, each.id) for each in held if each.held is Held.FIRST_PAYMENT]
     charge_soon(parts, session, [*first, *((each.profile_id, each.id) for each in issued if each.due)])
     return issued
+
+
+def _with_tax(document: PlannedInvoice, taxes: Mapping[UUID, NationalTax | None]) -> PlannedInvoice:
+    known = taxes.get(document.id)
+    return document if known is None else replace(document, seller_tax=known)
 
 
 def _review_h(session: Session, held: Sequence[PlannedInvoice]) -> dict[UUID, int]:

@@ -19,6 +19,7 @@ from billing.privacy.keyring import Keyring
 from billing.privacy.tracing import step
 from billing.providers.port import Provider
 from billing.queue.buffer import Transport
+from billing.registers.rates import Rates
 from billing.rules.rate import Rank
 from billing.settings import Settings
 
@@ -35,6 +36,8 @@ class Parts:
     """(provider, account code) → its adapter, unmetered. Raises `Refused` (`provider_not_configured`)."""
     transport: Transport | None = None
     """To the broker, for what must not be lost; nudges go by `queue.buffer.after_commit`."""
+    rates: Rates | None = None
+    """Who publishes exchange rates; None where none are read."""
     unwalled: Parts | None = None
     """Of parts that act for one seller: those that act for all, for what is no seller's, such as permits."""
     permits: dict[UUID, Permits] = field(default_factory=dict)

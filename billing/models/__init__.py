@@ -14,6 +14,7 @@ from billing.models.database_pin import DatabasePin
 from billing.models.dispute import Dispute, FraudWarning
 from billing.models.e_invoice import EInvoice
 from billing.models.endpoint import Delivery, DeliveryAttempt, Endpoint
+from billing.models.exchange_rate import ExchangeRate, RateSource
 from billing.models.heartbeat import Heartbeat
 from billing.models.invoice import Invoice, InvoiceLine
 from billing.models.issued_day import IssuedDay
@@ -67,6 +68,7 @@ __all__ = [
     "Dispute",
     "EInvoice",
     "Endpoint",
+    "ExchangeRate",
     "ExternalPayment",
     "FraudWarning",
     "Heartbeat",
@@ -95,6 +97,7 @@ __all__ = [
     "ProviderMovement",
     "ProviderRate",
     "ProviderWrite",
+    "RateSource",
     "Reconciliation",
     "Refund",
     "RevenueMovement",

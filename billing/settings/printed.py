@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
@@ -23,11 +23,22 @@ class Printed(Paced):
     billing_e_invoice_transports: str = ""
     """What hands structured invoices over, by country: IT:shop.sdi:send,PL:shop.ksef:Ksef. See docs/documents.md."""
 
+    billing_exchange_rates: Literal["off", "ecb"] | None = None
+    """Whether the ECB's rates are read, for tax in a seller's own currency. Unset: yes, but not in the sandbox."""
+    ecb_url: str = "https://www.ecb.europa.eu/stats/eurofxref"
+
     @model_validator(mode="after")
     def _transports_are_named(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
         if not all(_TRANSPORT.fullmatch(each) for each in listed(self.billing_e_invoice_transports)):
             raise ValueError("BILLING_E_INVOICE_TRANSPORTS: give IT:package.module:name, one a country")
         return self
+
+    @property
+    def reads_rates(self) -> bool:
+        """Whether exchange rates are read, and asked for before a document in a foreign currency is issued."""
+        if self.billing_exchange_rates is not None:
+            return self.billing_exchange_rates != "off"
+        return not self.billing_sandbox
 
     @property
     def e_invoice_transports(self) -> dict[str, str]:

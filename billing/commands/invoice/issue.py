@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from billing.kernel.period import zone_info
 from billing.kernel.status import InvoiceStatus
 from billing.privacy.blind_index import content_hash
 from billing.privacy.sealed import seal
+from billing.rules.national import fingerprint_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ _INVOICES = (
     "credit_applied_minor", "amount_due_minor", "tax_groups", "reverse_charge", "legal_notes", "buyer_country",
     "buyer_kind", "parties", "document_key_id", "content_hash", "due_at", "status", "collection", "amount_paid_minor",
     "amount_refunded_minor", "amount_remaining_minor", "paid_at", "next_attempt_at", "dunning_step", "on_schedule",
-    "waits_for_method", "corrects_id", "version",
+    "waits_for_method", "corrects_id", "seller_tax", "version",
 )  # fmt: skip
 
 
@@ -269,8 +271,13 @@ def _invoice_row(
     return (
         f"{document.id.hex}\t{document.seller_id.hex}\t{frozen}\t{binary(sealed)}\t{key.id.hex}\t{binary(fingerprint)}\t{due_at}"
         f"\t{status}\t{document.collection}\t0\t0\t{totals.amount_due_minor}\t{issued if paid else NULL}"
-        f"\t{issued if due else NULL}\t0\t{document.charged}\tf\t{reference(document.corrects_id)}\t1"
+        f"\t{issued if due else NULL}\t0\t{document.charged}\tf\t{reference(document.corrects_id)}"
+        f"\t{_national(document)}\t1"
     )
+
+
+def _national(document: PlannedInvoice) -> str:
+    return NULL if document.seller_tax is None else field(json.dumps(document.seller_tax.as_json()))
 
 
 def _status(document: PlannedInvoice) -> InvoiceStatus:
@@ -280,10 +287,13 @@ def _status(document: PlannedInvoice) -> InvoiceStatus:
 
 
 def snapshot(frozen: str, document: PlannedInvoice) -> bytes:
-    """The plain text that the content hash covers: the frozen columns, both parties, and every line."""
+    """The plain text that the content hash covers: frozen columns, parties, lines, tax in own currency."""
     lines = "\n".join(
         f"{line.kind}\t{line.description}\t{line.quantity}\t{line.unit_amount}\t{line.amount_minor}\t{line.discount_minor}"
         f"\t{line.treatment.percent}\t{line.treatment.code}\t{instant(line.period_start)}\t{instant(line.period_end)}"
         for line in document.lines
     )
-    return b"\n".join((frozen.encode(), document.parties_json, lines.encode()))
+    said = [frozen.encode(), document.parties_json, lines.encode()]
+    if document.seller_tax is not None:
+        said.append(fingerprint_of(document.seller_tax.as_json()).encode())
+    return b"\n".join(said)

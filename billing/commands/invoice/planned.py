@@ -9,6 +9,7 @@ from uuid import UUID
 
 from billing.kernel.status import InvoiceStatus
 from billing.models import Account
+from billing.rules.national import NationalTax
 from billing.rules.tax import TaxTreatment
 from billing.rules.totals import Totals
 
@@ -76,6 +77,8 @@ class PlannedInvoice:
     note_status: InvoiceStatus = InvoiceStatus.CREDITED
     counter: Account = Account.CUSTOMER_CREDIT
     corrects_id: UUID | None = None
+    seller_tax: NationalTax | None = None
+    """The tax in the seller's own currency, where the document is in another."""
     hold_id: UUID | None = None
     """The work item of a guard that holds it."""
     held: Held | None = None

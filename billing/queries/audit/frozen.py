@@ -50,6 +50,8 @@ def _fault(reading: Reading, row: Row[Any]) -> str | None:
     except SealBroken:
         return "its parties don't open with its document key"
     said = b"\n".join((_head(row).encode(), parties, "\n".join(_line(each) for each in row.lines or ()).encode()))
+    if row.seller_tax is not None:
+        said += b"\n" + _national(row.seller_tax).encode()
     return None if hmac.compare_digest(content_hash(key, said), row.content_hash) else "it is not what it was at issue"
 
 
@@ -84,6 +86,12 @@ def _head(row: Row[Any]) -> str:
             row.buyer_kind,
         )
     )
+
+
+def _national(tax: dict[str, Any]) -> str:
+    rates = ",".join(f"{name}={tax['per_eur'][name]}" for name in sorted(tax["per_eur"]))
+    said = "\t".join(str(tax[name]) for name in ("tax_minor", "currency", "rate", "source", "date"))
+    return f"{said}\t{rates}"
 
 
 def _line(fields: list[str | None]) -> str:

@@ -1,0 +1,1 @@
+"""Exchange rates: read from their source now and then, kept as published."""

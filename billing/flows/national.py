@@ -1,0 +1,85 @@
+"""National tax: documents in a foreign currency say their tax in the seller's own, at a rate frozen with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.invoice.planned import PlannedInvoice
+from billing.flows.parts import Parts
+from billing.kernel.period import zone_info
+from billing.models import Invoice, Seller
+from billing.queries.exchange_rate import rates_by_day
+from billing.rules.national import NationalTax, at_frozen_rate, national_currency, national_tax, needed_rates
+
+
+def national_taxes(
+    parts: Parts,
+    session: Session,
+    sellers: Mapping[UUID, Seller],
+    documents: Sequence[PlannedInvoice],
+    *,
+    now: datetime,
+) -> dict[UUID, NationalTax | None]:
+    """The tax of each document that must say it in another currency than its own; None: no rate is known for its day.
+
+    For sellers that want complete documents, where rates are read at all. A note has the rate of its invoice. Reads
+    nothing where every document is in its seller's currency, as nearly all are.
+    """
+    found: dict[UUID, NationalTax | None] = {}
+    if parts.rates is None:
+        return found
+    days: dict[tuple[date, str, str], tuple[date, dict[str, Decimal]] | None] = {}
+    foreign = [
+        (each, sellers[each.seller_id], into)
+        for each in documents
+        if each.seller_id in sellers
+        and sellers[each.seller_id].complete_documents
+        and (into := national_currency(sellers[each.seller_id].country)) not in (None, each.currency)
+        and each.totals.tax_minor
+    ]
+    frozen = _frozen(session, [each.corrects_id for each, *_ in foreign if each.corrects_id is not None])
+    for each, seller, into in foreign:
+        assert into is not None
+        tax_minor = each.totals.tax_minor
+        if each.corrects_id is not None:
+            if (kept := frozen.get(each.corrects_id)) is not None:
+                found[each.id] = at_frozen_rate(tax_minor, currency=each.currency, frozen=kept)
+            continue
+        key = (now.astimezone(zone_info(seller.timezone)).date(), each.currency, into)
+        if key not in days:
+            days[key] = _of_day(session, parts.rates.source, *key)
+        if (known := days[key]) is not None:
+            published, per_euro = known
+            found[each.id] = national_tax(
+                tax_minor,
+                currency=each.currency,
+                into=into,
+                day=published,
+                per_euro=per_euro,
+                source=parts.rates.source,
+            )
+        elif each.kind == "invoice":
+            found[each.id] = None
+    return found
+
+
+def _of_day(
+    session: Session, source: str, day: date, currency: str, into: str
+) -> tuple[date, dict[str, Decimal]] | None:
+    """The last day until then on which all that is needed was published."""
+    needed = needed_rates(currency, into)
+    published = rates_by_day(session, source=source, currencies=needed, day=day)
+    return next(((each, rates) for each, rates in published.items() if rates.keys() >= needed), None)
+
+
+def _frozen(session: Session, invoices: Sequence[UUID]) -> dict[UUID, dict[str, object]]:
+    if not invoices:
+        return {}
+    query = select(Invoice.id, Invoice.seller_tax).where(Invoice.id.in_(invoices), Invoice.seller_tax.is_not(None))
+    return {id_: kept for id_, kept in session.execute(query) if kept is not None}
