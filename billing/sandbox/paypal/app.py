@@ -15,6 +15,7 @@ from billing.sandbox.paypal.serving import serve
 from billing.sandbox.paypal.settling import TIMERS
 from billing.sandbox.paypal.signing import CERT_PATH, chain, sealed
 from billing.sandbox.paypal.wallets import WALLETS
+from billing.sandbox.stripe.app import Application
 from billing.sandbox.stripe.config import Clock, Config
 from billing.sandbox.stripe.doors import Door
 from billing.sandbox.stripe.errors import ApiError
@@ -24,8 +25,6 @@ from billing.sandbox.stripe.standin import Deliver, DeliverMany, StandIn
 from billing.sandbox.stripe.store import Store
 
 MAX_BODY = 1 << 20
-_NAME = "stripe_stand_in"
-"""Under which the server and the player find the stand-in behind an application, whichever it is."""
 
 
 def create_app(
@@ -35,7 +34,7 @@ def create_app(
     deliver_many: DeliverMany | None = None,
     seed: int | None = None,
     in_process: bool = False,
-) -> Flask:
+) -> Application:
     """The stand-in over `store`, as the Stripe stand-in's `create_app` makes one."""
     with store.transaction() as tx:
         config = Config().changed(tx.setting("config") or {})
@@ -52,13 +51,12 @@ def create_app(
     )
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, PROPAGATE_EXCEPTIONS=True)
-    app.extensions[_NAME] = stand_in
     for (method, path), door in DOORS.items():
         app.add_url_rule(f"/_sandbox/{path}", f"{method} {path}", _open(stand_in, door), methods=[method])
     app.add_url_rule("/_sandbox/approve/<id>", "approve", _approve(stand_in), methods=["GET", "POST"])
     app.add_url_rule(CERT_PATH, "certificate", lambda: Response(chain(stand_in), mimetype="text/plain"))
     app.add_url_rule("/<path:path>", "api", _api(stand_in), methods=["GET", "POST", "DELETE"])
-    return app
+    return Application(app, stand_in)
 
 
 def _api(stand_in: StandIn) -> Callable[..., Response]:

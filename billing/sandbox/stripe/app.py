@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from flask import Flask, Response, request
+from werkzeug.test import Client
 
 from billing.sandbox.stripe import browser, gate
 from billing.sandbox.stripe.config import Clock, Config
@@ -20,7 +22,8 @@ from billing.sandbox.stripe.standin import Deliver, DeliverMany, StandIn
 from billing.sandbox.stripe.store import Store
 
 MAX_BODY = 1 << 20
-_NAME = "stripe_stand_in"
+_NAME = "billing.stand_in"
+"""Under which a request's environment names whom it is for."""
 
 
 def create_app(
@@ -30,7 +33,7 @@ def create_app(
     deliver_many: DeliverMany | None = None,
     seed: int | None = None,
     in_process: bool = False,
-) -> Flask:
+) -> Application:
     """The stand-in over `store`. It starts no thread: run `Background(stand_in_of(app))`, or call `run_due` yourself.
 
     `deliver` carries webhooks instead of HTTP, or `deliver_many` what waits together; `seed` makes faults by rate
@@ -48,14 +51,39 @@ def create_app(
         in_process=in_process,
         deliver_many=deliver_many,
     )
+    return Application(_program(), stand_in)
+
+
+class Application:
+    """A WSGI application: the one program of this process, over this stand-in."""
+
+    def __init__(self, program: Flask, stand_in: StandIn) -> None:
+        self._program = program
+        self.stand_in = stand_in
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ[_NAME] = self.stand_in
+        return self._program(environ, start_response)
+
+    def test_client(self) -> Client:
+        """A caller without HTTP."""
+        return Client(self)
+
+
+def stand_in_of(app: Application) -> StandIn:
+    """The stand-in behind an application made by `create_app`."""
+    return app.stand_in
+
+
+@cache
+def _program() -> Flask:
+    """Every route. To compile them takes longer than most stand-ins of a test live, so all of a process share them."""
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, PROPAGATE_EXCEPTIONS=True)
-    app.extensions[_NAME] = stand_in
     for route in ROUTES:
-        name = f"{route.method} {route.path}"
-        app.add_url_rule(route.path, name, _serve(stand_in, route), methods=[route.method])
+        app.add_url_rule(route.path, f"{route.method} {route.path}", _serve(route), methods=[route.method])
     for (method, path), door in DOORS.items():
-        app.add_url_rule(f"/_sandbox/{path}", f"{method} {path}", _open(stand_in, door), methods=[method])
+        app.add_url_rule(f"/_sandbox/{path}", f"{method} {path}", _open(door), methods=[method])
     for name in browser.ASSETS:
         app.add_url_rule(f"/_sandbox/{name}", f"asset {name}", _asset(name), methods=["GET"])
     app.register_error_handler(404, _unknown_path)
@@ -63,14 +91,14 @@ def create_app(
     return app
 
 
-def stand_in_of(app: Flask) -> StandIn:
-    """The stand-in behind an application made by `create_app`."""
-    stand_in = app.extensions[_NAME]
+def _asked() -> StandIn:
+    """The stand-in that this request is for."""
+    stand_in = request.environ[_NAME]
     assert isinstance(stand_in, StandIn)
     return stand_in
 
 
-def _serve(stand_in: StandIn, route: gate.Route) -> Callable[..., Response]:
+def _serve(route: gate.Route) -> Callable[..., Response]:
     def view(**args: str) -> Response:
         raw = request.get_data(as_text=True) if request.method == "POST" else request.query_string.decode()
         asked = Asked(
@@ -81,17 +109,17 @@ def _serve(stand_in: StandIn, route: gate.Route) -> Callable[..., Response]:
             args=args,
             gone=request.environ.get("waitress.client_disconnected"),
         )
-        answer = gate.answer(stand_in, route, asked)
+        answer = gate.answer(_asked(), route, asked)
         return _response(answer.text, answer.status, answer.headers)
 
     return view
 
 
-def _open(stand_in: StandIn, door: Door) -> Callable[..., Response]:
+def _open(door: Door) -> Callable[..., Response]:
     def view(id: str = "") -> Response:
         try:
             given = request.args.to_dict() if request.method == "GET" else _body()
-            return _json(door(stand_in, id, given), 200)
+            return _json(door(_asked(), id, given), 200)
         except ApiError as error:
             return _json(error.body, error.status, error.headers)
 

@@ -9,11 +9,10 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 import waitress  # type: ignore[import-untyped]
-from flask import Flask
 from waitress import wasyncore
 from waitress.channel import ClientDisconnected  # type: ignore[import-untyped]
 
-from billing.sandbox.stripe.app import create_app, stand_in_of
+from billing.sandbox.stripe.app import Application, create_app, stand_in_of
 from billing.sandbox.stripe.background import Background
 from billing.sandbox.stripe.faults import NoAnswer
 from billing.sandbox.stripe.standin import StandIn
@@ -21,7 +20,7 @@ from billing.sandbox.stripe.store import Store
 
 THREADS = 64
 _POLL_S = 1
-Make = Callable[..., Flask]
+Make = Callable[..., Application]
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import requests
-from flask import Flask
 
 from billing.flows import collection, inbox, refunding, renewal
 from billing.flows.parts import Parts
@@ -18,7 +17,7 @@ from billing.kernel.errors import ProviderUnavailable
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import Message
 from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, REFUNDS_SEND, RENEWALS_BILL
-from billing.sandbox.stripe.app import stand_in_of
+from billing.sandbox.stripe.app import Application, stand_in_of
 from billing.sandbox.stripe.mounted import ask
 from billing.webhooks.door import take
 
@@ -54,7 +53,7 @@ class Line:
 class Mounted:
     """Requests straight into the stand-in."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Application) -> None:
         self._stand_in = stand_in_of(app)
 
     def __call__(
@@ -69,7 +68,7 @@ class Mounted:
 class MountedWitness(Witness):
     """The stand-in's own books, read in process."""
 
-    def __init__(self, app: Flask, *, provider: str = "stripe") -> None:
+    def __init__(self, app: Application, *, provider: str = "stripe") -> None:
         super().__init__("", provider=provider)
         self._client = app.test_client()
 
