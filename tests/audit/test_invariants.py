@@ -24,7 +24,7 @@ from tests import builders
 from tests.audit import seeds_jobs, seeds_payments
 from tests.audit.planted import SEEDS
 from tests.audit.seeds import Planting, Seed
-from tests.audit.witness_rows import HandMade, charge_of, witness_of
+from tests.audit.witness_rows import HandMade, charge_of
 from tests.stack import Noted, settings_for
 
 
@@ -35,16 +35,8 @@ def parts(database_url: str) -> Iterator[Parts]:
     made.sessions.kw["bind"].dispose()
 
 
-@pytest.fixture
-def planting(parts: Parts) -> Iterator[Planting]:
-    with parts.sessions() as session:
-        world = builders.world(session)
-        session.commit()
-        yield Planting(session, world, witness_of(session))
-
-
-def test_a_world_in_order_has_no_violation(parts: Parts, planting: Planting) -> None:
-    report = run(parts, witness=planting.witness)
+def test_a_world_in_order_has_no_violation(world_parts: Parts, planting: Planting) -> None:
+    report = run(world_parts, witness=planting.witness)
 
     assert report.violations == ()
     assert not report.broken
@@ -57,11 +49,11 @@ def test_an_empty_database_has_no_violation(parts: Parts) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: seed.sentence)
-def test_exactly_the_broken_invariant_is_named(parts: Parts, planting: Planting, seed: Seed) -> None:
+def test_exactly_the_broken_invariant_is_named(world_parts: Parts, planting: Planting, seed: Seed) -> None:
     accused = seed.plant(planting)
     planting.session.commit()
 
-    report = run(parts, witness=planting.witness)
+    report = run(world_parts, witness=planting.witness)
 
     named = {violation.code for violation in report.violations}
     assert named == {seed.code, *seed.also}, report.violations
@@ -74,7 +66,7 @@ def test_every_invariant_is_broken_by_some_seed() -> None:
     assert len({invariant.code for invariant in INVARIANTS}) == len(INVARIANTS)
 
 
-def test_every_single_check_is_broken_by_some_seed(parts: Parts, planting: Planting) -> None:
+def test_every_single_check_is_broken_by_some_seed(world_parts: Parts, planting: Planting) -> None:
     checks = {
         (invariant.code, place): check
         for invariant in INVARIANTS
@@ -87,7 +79,7 @@ def test_every_single_check_is_broken_by_some_seed(parts: Parts, planting: Plant
         session.flush()
         load_witness(session, each.witness)
         wall = wall_now(session)
-        grace, keyring = grace_for(parts.settings), builders.KEYRING
+        grace, keyring = grace_for(world_parts.settings), builders.KEYRING
         reading = Reading(
             session, planting.world.now, wall, grace, keyring, witness_from=wall, event_types=tuple(HANDLERS)
         )
@@ -97,28 +89,28 @@ def test_every_single_check_is_broken_by_some_seed(parts: Parts, planting: Plant
     assert silent == set()
 
 
-def test_without_a_witness_the_report_says_what_was_not_checked(parts: Parts, planting: Planting) -> None:
-    report = run(parts)
+def test_without_a_witness_the_report_says_what_was_not_checked(world_parts: Parts, planting: Planting) -> None:
+    report = run(world_parts)
 
     assert [each.code for each in report.checked if each.skipped_reason == NO_WITNESS] == [
         invariant.code for invariant in INVARIANTS if invariant.witnessed
     ]
 
 
-def test_all_violations_are_counted_and_the_first_are_shown(parts: Parts, planting: Planting) -> None:
-    with parts.begin() as session:
+def test_all_violations_are_counted_and_the_first_are_shown(world_parts: Parts, planting: Planting) -> None:
+    with world_parts.begin() as session:
         account = session.merge(planting.world.account)
         for _ in range(5):
             builders.event(session, account, status="dead", error=None)
 
-    report = run(parts, codes=["E3"], shown=2)
+    report = run(world_parts, codes=["E3"], shown=2)
 
     assert [(each.code, each.violations) for each in report.checked] == [("E3", 5)]
     assert len(report.violations) == 2
 
 
 def test_a_charge_whose_attempt_is_still_asked_about_is_not_held_against_the_books(
-    parts: Parts, planting: Planting
+    world_parts: Parts, planting: Planting
 ) -> None:
     world, session = planting.world, planting.session
     payment = builders.attempt(session, world.open, at=world.now, status="unknown")
@@ -130,14 +122,14 @@ def test_a_charge_whose_attempt_is_still_asked_about_is_not_held_against_the_boo
         charge_of(payment, intent, planting.witness.account_ref, charge_ref="ch_unseen", status="succeeded")
     )
 
-    assert run(parts, witness=planting.witness).violations == ()
+    assert run(world_parts, witness=planting.witness).violations == ()
 
 
-def test_a_charge_of_an_account_that_is_not_ours_is_none_of_our_business(parts: Parts, planting: Planting) -> None:
+def test_a_charge_of_an_account_that_is_not_ours_is_none_of_ours(world_parts: Parts, planting: Planting) -> None:
     payment, intent = seeds_payments.payments_of(planting, planting.world.paid)[0]
     planting.witness.charge_rows.append(charge_of(payment, intent, "acct_stranger", charge_ref="ch_theirs"))
 
-    assert run(parts, witness=planting.witness).violations == ()
+    assert run(world_parts, witness=planting.witness).violations == ()
 
 
 def test_secrets_are_found_in_logs_and_waiting_messages_without_being_repeated(parts: Parts) -> None:
@@ -178,11 +170,11 @@ def test_an_unknown_invariant_is_refused(parts: Parts) -> None:
     assert refused.value.code == "unknown_invariant"
 
 
-def test_the_connection_keeps_nothing_of_the_witness(parts: Parts, planting: Planting) -> None:
+def test_the_connection_keeps_nothing_of_the_witness(world_parts: Parts, planting: Planting) -> None:
     for _ in range(2):
-        run(parts, witness=planting.witness, codes=["P1"])
+        run(world_parts, witness=planting.witness, codes=["P1"])
 
-    with parts.begin() as session:
+    with world_parts.begin() as session:
         left = (
             session.connection()
             .exec_driver_sql("SELECT count(*) FROM pg_class WHERE relname LIKE 'witness%%'")
