@@ -49,12 +49,14 @@ def _owing(acme: Company, method: str | None = AUTHENTICATE, *, code: str = "one
 
 
 def _issue(acme: Company) -> None:
-    """What is due is billed; its charge is not begun yet."""
+    """What is due is billed; its charge waits in the line."""
     renewal.plan(acme.parts)
-    while acme.line.messages:
+    for _ in range(len(acme.line.messages)):
         task, ids = acme.line.messages.popleft()
         if task == RENEWALS_BILL:
             renewal.bill(acme.parts, UUID(ids[0]))
+        else:
+            acme.line.messages.append((task, ids))
 
 
 def _invoice(acme: Company) -> Invoice:
