@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from billing.providers.reading import Unreadable
+
+_WORD = re.compile(r"[\x20-\x7e]{0,255}")
+"""Ids and kinds are ASCII; an id that no table can hold would take those along that came with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventFacts:
-    """A verified delivery, reduced to what we act on."""
+    """A verified delivery, reduced to what we act on. Raises `Unreadable` for ids and kinds that are none."""
 
     event_ref: str
     type: str
@@ -19,6 +25,11 @@ class EventFacts:
     livemode: bool
     secret_index: int | None
     """Which of the configured secrets verified it (0 = newest); None: the provider's own list showed it."""
+
+    def __post_init__(self) -> None:
+        for name in ("event_ref", "type", "object_ref", "object_type"):
+            if not _WORD.fullmatch(getattr(self, name)):
+                raise Unreadable(name)
 
 
 @dataclass(frozen=True, slots=True)

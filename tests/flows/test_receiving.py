@@ -18,7 +18,7 @@ from billing.flows.receiving import Delivery
 from billing.models import LedgerEntry
 from billing.queue.names import INBOX_PROCESS
 from billing.webhooks.door import take
-from tests.flows.company import Company
+from tests.flows.company import START, Company
 from tests.flows.deliveries import deliveries, event_body, post, signed, stored
 
 
@@ -155,3 +155,32 @@ def test_a_thousand_deliveries_over_time_are_one_row_and_one_effect(acme: Compan
     assert (event.status, event.tries) == ("processed", 1)
     with acme.begin() as session:
         assert len(session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "payment")).all()) == 1
+
+
+_ODD = {
+    "nul": ('"evt_odd"', '"evt\\u0000odd"'),
+    "nul_in_type": ('"payment_intent.succeeded"', '"a\\u0000b"'),
+    "half_a_letter": ('"evt_odd"', '"evt\\ud800odd"'),
+    "half_a_letter_in_object": ('"pi_none"', '"pi\\udfff"'),
+    "far_future": (f'"created": {int(START.timestamp())}', f'"created": 1{"0" * 20}'),
+    "before_time": (f'"created": {int(START.timestamp())}', f'"created": -1{"0" * 20}'),
+    "no_number": (f'"created": {int(START.timestamp())}', '"created": NaN'),
+    "long_number": (f'"created": {int(START.timestamp())}', f'"created": {"9" * 5000}'),
+    "truth_for_a_number": (f'"created": {int(START.timestamp())}', '"created": true'),
+    "long_id": ('"evt_odd"', f'"evt_{"x" * 5000}"'),
+    "long_type": ('"payment_intent.succeeded"', f'"{"x" * 5000}"'),
+    "deep": ('"object": "payment_intent"', f'"object": {"[" * 100_000}{"]" * 100_000}'),
+}
+
+
+@pytest.mark.parametrize("odd", _ODD)
+def test_a_signed_body_that_can_not_be_kept_is_refused_and_takes_no_other_along(acme: Company, odd: str) -> None:
+    raw = event_body(acme, ref="evt_odd").replace(*(each.encode() for each in _ODD[odd]))
+    assert raw != event_body(acme, ref="evt_odd")
+    good = event_body(acme)
+    answers = take(acme.parts, "stripe", "default", deliveries(acme, raw, good))
+    assert [(status, body.get("error", {}).get("code")) for body, status in answers] == [
+        (400, "bad_event"),
+        (200, None),
+    ]
+    assert [event.event_ref for event in stored(acme)] == ["evt_test1"]

@@ -9,6 +9,8 @@ from billing.providers.reading import Raw, Unreadable, inner, optional, text
 
 def event_facts(event: Raw, *, livemode: bool = False, secret_index: int | None = None) -> EventFacts:
     """What we act on of an event. Raises `Unreadable`. PayPal's bodies don't say their mode: the account does."""
+    if not isinstance(event, dict):
+        raise Unreadable("event")
     kind, resource = optional(event, "resource_type") or "", inner(event, "resource")
     type_ = text(event, "event_type")
     if not resource:
