@@ -162,6 +162,7 @@ def test_a_worker_of_the_release_before_bills_beside_the_new_one_and_the_audit_h
         _kill(old)
         _until(lambda: settled(2), told)
         later = [each.next_attempt_at for each in acme.invoices() if each.status != "paid"]
-        assert all(at is not None and at > START + timedelta(days=28) for at in later)
-        assert acme.violations() == ()
-        assert [item.kind for item in acme.work_items() if item.status == "open"] == []
+        assert all(at is not None and at > START + timedelta(days=28) for at in later), (later, told())
+        assert acme.violations() == (), told()
+        found = [(item.kind, item.summary, item.error) for item in acme.work_items() if item.status == "open"]
+        assert found == [], told()

@@ -11,6 +11,7 @@ from billing.sandbox.bench import pdf as pdf_bench
 from billing.sandbox.bench import recognition as recognition_bench
 from billing.sandbox.bench import renewals as renewals_bench
 from billing.sandbox.bench import simulate as simulate_bench
+from billing.sandbox.bench import telling as telling_bench
 from billing.sandbox.bench import usage as usage_bench
 from billing.sandbox.bench import webhooks as webhooks_bench
 from billing.sandbox.bench.figures import Report
@@ -116,6 +117,15 @@ def pdf(*, documents: int, lines: int, as_json: bool) -> None:
 def webhooks(*, events: int, as_json: bool) -> None:
     """Deliveries a second that one receiver process takes in, its latency, and how fast a worker works them off."""
     webhooks_bench.run(events=events, report=Report(as_json))
+
+
+@bench.command("events")
+@click.option("--events", type=_SOME, default=2_000, show_default=True, help="Domain events of each case.")
+@click.option("--per-second", type=_SOME, default=100, show_default=True, help="So many are committed in the first.")
+@_JSON
+def telling(*, events: int, per_second: int, as_json: bool) -> None:
+    """How soon after its commit an event of ours reaches the host application, and how many a second do."""
+    telling_bench.run(events=events, per_s=per_second, report=Report(as_json))
 
 
 if __name__ == "__main__":
