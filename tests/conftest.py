@@ -10,6 +10,7 @@ from types import FrameType
 import pytest
 
 from billing.kernel import garbage
+from tests import rabbitmq
 from tests.servers import Databases, Servers, empty_broker, servers, stop_if_unused, with_broker_number
 
 
@@ -55,16 +56,60 @@ def _broker_number(_databases: Databases) -> int:
 
 
 @pytest.fixture
-def broker_url(_servers: Servers, _broker_number: int) -> Iterator[str]:
+def broker_url(_servers: Servers, _broker_number: int, request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of an empty broker, for this test alone."""
+    if request.config.getoption("broker") == "rabbitmq":
+        host = os.environ.get("PYTEST_XDIST_WORKER", rabbitmq.HOSTS[0])
+        url = f"{os.environ[rabbitmq.ADDRESS]}/{host}"
+        rabbitmq.empty(url)
+        yield url
+        rabbitmq.empty(url)
+        return
     url = with_broker_number(_servers.broker_url, _broker_number)
     empty_broker(url)
     yield url
     empty_broker(url)
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--broker",
+        choices=["valkey", "rabbitmq"],
+        default="valkey",
+        help="rabbitmq: what speaks to a broker, with an installed RabbitMQ, which is started for it",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With RabbitMQ those tests alone that speak to a broker; without, none that are of it."""
+    kept = [item for item in items if _is_of(item, config.getoption("broker"))]
+    if len(kept) < len(items):
+        out = set(items) - set(kept)
+        config.hook.pytest_deselected(items=[item for item in items if item in out])
+        items[:] = kept
+
+
+_SPEAKING = ("queue/", "tasks/", "flows/", "ops/test_check")
+"""Where tests are about what goes through the broker; elsewhere one is merely set."""
+
+
+def _is_of(item: pytest.Item, broker: str) -> bool:
+    if item.get_closest_marker("rabbitmq"):
+        return broker == "rabbitmq"
+    if broker == "valkey":
+        return True
+    has_one = "broker_url" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("valkey")
+    return has_one and any(each in item.nodeid for each in _SPEAKING)
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Makes SIGTERM an interruption, so that fixtures are torn down and the servers are stopped."""
+    if config.getoption("broker") == "rabbitmq" and not hasattr(config, "workerinput"):
+        if rabbitmq.server() is None:
+            pytest.exit(rabbitmq.MISSING, returncode=1)
+        node = rabbitmq.RabbitMQ()
+        config.add_cleanup(node.stop)
+        node.start()
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

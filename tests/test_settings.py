@@ -132,9 +132,24 @@ def test_networks_and_subscribers_are_lists(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.subscribers == ["python:shop.billing:on_event", "celery:shop:shop.tasks.on_event"]
 
 
-def test_a_broker_that_we_cannot_look_into_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BROKER_URL", "amqp://guest@127.0.0.1:5672//")
+@pytest.mark.parametrize(
+    "url", ["sqs://", "amqp://a//;redis://b/0", "redis://a/0;redis://b/0", "memory://", "http://127.0.0.1"]
+)
+def test_a_broker_that_we_cannot_ask_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("BROKER_URL", url)
     with pytest.raises(Refused, match="BROKER_URL"):
         load()
-    monkeypatch.setenv("BROKER_URL", "rediss://127.0.0.1:6379/0")
-    assert load().broker_url == "rediss://127.0.0.1:6379/0"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rediss://127.0.0.1:6379/0",
+        "redis+socket:///run/valkey.sock",
+        "amqp://a:5672//",
+        "amqps://u:w@a//;amqps://u:w@b//",
+    ],
+)
+def test_these_brokers_are_spoken_to(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("BROKER_URL", url)
+    assert load().broker_url == url

@@ -12,8 +12,10 @@ from kombu.exceptions import OperationalError
 from billing.kernel.errors import Unavailable
 from billing.privacy.logging import correlation
 from billing.privacy.tracing import present_step
+from billing.queue import rabbitmq
 from billing.queue.buffer import Message
 from billing.queue.names import DELIVERIES_TICK, QUEUES, TICKS, TaskName
+from billing.queue.rabbitmq import is_rabbitmq
 from billing.settings import Settings
 
 CORRELATION = "billing_correlation"
@@ -30,6 +32,7 @@ def make_app(settings: Settings, *, only_publishes: bool = False) -> Celery:
     `only_publishes`: for whoever sends after a commit and has somebody waiting, such as the provider for its 2xx.
     """
     app = Celery("billing", broker=settings.broker_url)
+    arguments = rabbitmq.queue_arguments() if is_rabbitmq(settings.broker_url) else None
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
@@ -43,11 +46,14 @@ def make_app(settings: Settings, *, only_publishes: bool = False) -> Celery:
         # No soft limit: an exception from a signal may fall between COMMIT and its answer.
         task_time_limit=settings.billing_task_limit_s,
         task_default_queue="upkeep",
-        task_queues=[Queue(name) for name in QUEUES],  # type: ignore[no-untyped-call]
+        task_queues=[
+            Queue(name, routing_key=name, queue_arguments=arguments)  # type: ignore[no-untyped-call]
+            for name in QUEUES
+        ],
         task_create_missing_queues=False,
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
-        broker_transport_options=_transport_options(settings) | (_IMPATIENT if only_publishes else {}),
+        **_connection(settings, only_publishes=only_publishes),
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_soft_shutdown_timeout=30,
         control_queue_ttl=60.0,
@@ -66,6 +72,18 @@ def make_app(settings: Settings, *, only_publishes: bool = False) -> Celery:
 
 _IMPATIENT = {"socket_timeout": 1, "socket_connect_timeout": 1}
 """Seconds. A message is only a nudge, and a broker that answers at all does so in milliseconds."""
+
+
+def _connection(settings: Settings, *, only_publishes: bool) -> dict[str, Any]:
+    if not is_rabbitmq(settings.broker_url):
+        return {"broker_transport_options": _transport_options(settings) | (_IMPATIENT if only_publishes else {})}
+    patience_s = 1 if only_publishes else 10
+    return {
+        "broker_transport_options": rabbitmq.transport_options(patience_s=patience_s),
+        "broker_connection_timeout": min(patience_s, 3),
+        # Nobody beats the heart of a connection that waits in a pool: its server would end it.
+        "broker_heartbeat": 0 if only_publishes else rabbitmq.HEARTBEAT_S,
+    }
 
 
 def _transport_options(settings: Settings) -> dict[str, Any]:
@@ -100,6 +118,9 @@ def schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     }
 
 
+_ONCE_MORE = {"retry": True, "retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0}}
+
+
 class BrokerAway(Exception):
     """The broker failed a moment ago and is not asked yet."""
 
@@ -114,6 +135,8 @@ class CeleryTransport:
     def __init__(self, app: Celery, *, pause_s: float = 1.0) -> None:
         self._app, self._pause_s = app, pause_s
         self._away_until = 0.0
+        # A connection of the pool that RabbitMQ closed meanwhile is only known by using it; redis-py looks by itself.
+        self._again = _ONCE_MORE if is_rabbitmq(app.conf.broker_url) else {"retry": False}
 
     def send(self, messages: list[Message]) -> None:
         if time.monotonic() < self._away_until:
@@ -123,13 +146,27 @@ class CeleryTransport:
             headers = {name: str(value) for name, value in told.items() if value}
             with self._app.producer_or_acquire() as producer:
                 for task, ids in messages:
-                    queue = task.queue if task.queue in QUEUES else Queue(task.queue)  # type: ignore[no-untyped-call]
+                    queue = task.queue if task.queue in QUEUES else _foreign(producer.connection, task.queue)
                     self._app.send_task(
-                        task.name, args=ids, queue=queue, producer=producer, retry=False, headers=headers
+                        task.name, args=ids, queue=queue, producer=producer, headers=headers, **self._again
                     )
         except Exception:
             self._away_until = time.monotonic() + self._pause_s
             raise
+
+
+class NoSuchQueue(Exception):
+    """The host application's queue is not there: it declares it by its own arguments, when it starts."""
+
+
+def _foreign(connection: Any, name: str) -> Any:
+    """A queue of the host application's. RabbitMQ would drop a message for one that is not there, and say nothing."""
+    if connection.transport.driver_type != "amqp":
+        return Queue(name)  # type: ignore[no-untyped-call]
+    connection.connect()  # One of the pool may not have been yet.
+    if rabbitmq.waiting(connection, name) is None:
+        raise NoSuchQueue(name)
+    return Queue(name, exchange="", routing_key=name, no_declare=True)  # type: ignore[no-untyped-call]
 
 
 class Broker:

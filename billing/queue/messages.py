@@ -10,6 +10,9 @@ from typing import Any
 
 import redis
 
+from billing.kernel.errors import Unavailable
+from billing.queue.rabbitmq import is_rabbitmq
+
 _PAGE = 500
 """Entries held in memory at once."""
 
@@ -17,8 +20,11 @@ _PAGE = 500
 def waiting_texts(broker_url: str) -> Iterator[tuple[str, str]]:
     """Yield (key, text) of everything in the broker's database; the bodies of messages are decoded.
 
-    Raises `redis.RedisError` where it can't be read. What comes or goes meanwhile may be missed.
+    Raises `redis.RedisError` where it can't be read, and `Unavailable` for a RabbitMQ, which shows a message only to
+    whoever takes it. What comes or goes meanwhile may be missed.
     """
+    if is_rabbitmq(broker_url):
+        raise Unavailable("RabbitMQ shows no message without giving it out; say --no-broker to leave it out")
     address = broker_url.replace("redis+socket:", "unix:", 1).replace("virtual_host=", "db=")
     connected: Any = redis.Redis.from_url(address, socket_connect_timeout=3, socket_timeout=10)
     with connected as client:

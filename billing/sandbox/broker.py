@@ -8,8 +8,10 @@ from functools import lru_cache
 
 import redis
 
+from billing.kernel.errors import Unavailable
 from billing.queue.celery import make_app
 from billing.queue.names import QUEUES
+from billing.queue.rabbitmq import is_rabbitmq
 from billing.settings import Settings
 
 _TASK_LIMIT_S = 300
@@ -26,7 +28,11 @@ class Messages:
 
 
 def messages(broker_url: str) -> Messages:
-    """Messages of all queues, and those that a worker has taken and not confirmed."""
+    """Messages of all queues, and those that a worker has taken and not confirmed. Raises `Unavailable` (RabbitMQ)."""
+    if is_rabbitmq(broker_url):
+        raise Unavailable(
+            "RabbitMQ does not say what workers have in hand; the sandbox's clock needs a Redis or Valkey"
+        )
     with _client(broker_url).pipeline(transaction=True) as asking:
         for queue in QUEUES:
             asking.llen(queue)

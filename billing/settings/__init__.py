@@ -22,6 +22,7 @@ _BROWSER_KEY = re.compile(r"^STRIPE_PUBLISHABLE_KEY(?:__([A-Z0-9_]+))?$")
 _SUBSCRIBER = re.compile(r"python:[\w.]+:\w+|celery:[\w.-]+:[\w.-]+")
 _LIVE = ("sk_live_", "rk_live_")
 _BROKERS = ("redis://", "rediss://", "redis+socket://")
+_CLUSTERS = ("amqp://", "amqps://")
 
 
 class Settings(Printed):
@@ -139,9 +140,12 @@ class Settings(Printed):
 
     @model_validator(mode="after")
     def _broker_is_one_that_we_speak(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
-        # Depths, waiting messages and readiness are read from lists; a broker without them would look healthy and dumb.
-        if self.broker_url and not self.broker_url.startswith(_BROKERS):
-            raise ValueError("BROKER_URL: give the redis:// or rediss:// address of a Redis or Valkey")
+        # Depths and readiness are asked of it; a broker that we can't ask would look healthy and dumb.
+        nodes = (self.broker_url or "").split(";")
+        known = len(nodes) == 1 and (not nodes[0] or nodes[0].startswith(_BROKERS))
+        if not known and not all(each.startswith(_CLUSTERS) for each in nodes):
+            mend = "give the redis:// or rediss:// address of a Redis or Valkey, or the amqp:// or amqps:// one of a"
+            raise ValueError(f"BROKER_URL: {mend} RabbitMQ (of several nodes with ; between them)")
         return self
 
     @model_validator(mode="after")

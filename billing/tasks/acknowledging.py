@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import amqp
 from celery import Task
 from celery.worker.request import Request
 
@@ -15,10 +16,15 @@ class Reconnecting(Request):  # type: ignore[misc]  # Celery publishes no types
     connection errors that it names here. With a prefetch of one, a worker whose broker was silent for longer than a
     time-out would then fetch nothing more, and look alive. Where none is named the error reaches the worker's loop,
     which begins its connection anew. The message comes back after the visibility time-out and finds its row done.
+
+    RabbitMQ counts by itself: it takes what is not acknowledged back with the connection, so there nothing goes deaf,
+    and a task that ends after its connection was lost is no reason to lose the new one.
     """
 
     def __init__(self, message: Any, **options: Any) -> None:
-        super().__init__(message, **options | {"connection_errors": ()})
+        if not isinstance(message.channel, amqp.Channel):
+            options["connection_errors"] = ()
+        super().__init__(message, **options)
 
 
 class ReconnectingTask(Task):  # type: ignore[misc]  # Celery publishes no types

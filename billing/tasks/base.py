@@ -43,7 +43,8 @@ LATER = (OperationalError, ProviderUnavailable, ProviderUncertain, Stale)
 def task(name: TaskName, *, limit_s: float | None = None) -> Callable[[Callable[..., Any]], Callable[..., None]]:
     """Register `work(parts, *ids)` under `name`. What fails for good becomes a work item; what passes is swept up.
 
-    `limit_s`: seconds after which it is killed, where the setting for all is too short for it.
+    `limit_s`: seconds after which it is killed, where the setting for all is too short for it. Its message is
+    acknowledged when it begins: a broker takes one that is held for so long for lost, and hands it out again.
     """
 
     def register(work: Callable[..., Any]) -> Callable[..., None]:
@@ -68,8 +69,8 @@ def _told() -> str | None:
         return None
 
 
-def _limit(limit_s: float | None) -> dict[str, float]:
-    return {} if limit_s is None else {"time_limit": limit_s}
+def _limit(limit_s: float | None) -> dict[str, Any]:
+    return {} if limit_s is None else {"time_limit": limit_s, "acks_late": False}
 
 
 def _run(name: TaskName, work: Callable[..., Any], ids: tuple[str, ...], tell: Tell) -> None:

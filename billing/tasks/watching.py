@@ -19,6 +19,7 @@ from celery.signals import celeryd_after_setup, task_received, worker_ready, wor
 from celery.worker import state
 from kombu.entity import Exchange, Queue
 
+from billing.queue.rabbitmq import is_rabbitmq, own_queue_arguments
 from billing.rules.watch import MOST_PINGS, Sight, Watch
 from billing.tasks.acknowledging import ReconnectingTask
 
@@ -54,7 +55,10 @@ class Watcher:
 
     def _consume(self, sender: str, instance: Any, **_: Any) -> None:
         """A queue of this worker's own, beside those that it was given; a binding to an exchange would outlive it."""
-        own: Any = Queue(f"watch.{sender}", durable=False, auto_delete=True)  # type: ignore[no-untyped-call]
+        kept: dict[str, Any] = {"durable": False, "auto_delete": True}
+        if is_rabbitmq(instance.app.conf.broker_url):
+            kept = {"queue_arguments": own_queue_arguments()}
+        own: Any = Queue(f"watch.{sender}", **kept)  # type: ignore[no-untyped-call]
         self._queue = instance.app.amqp.queues.select_add(own)
         own.exchange, own.routing_key = Exchange(""), own.name  # type: ignore[no-untyped-call]
 

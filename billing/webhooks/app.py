@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import redis
 from flask import Flask, Response, jsonify
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -10,12 +9,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from billing.flows.parts import Parts
+from billing.kernel.errors import Unavailable
+from billing.queue.depths import reach
 from billing.webhooks.front import Front
 from billing.webhooks.metrics import metrics_door
 from billing.webhooks.paypal import paypal_receiver
 from billing.webhooks.stripe import stripe_receiver
-
-_PROBE_S = 2.0
 
 
 def create_app(parts: Parts) -> Flask:
@@ -49,9 +48,8 @@ def _database(parts: Parts) -> bool:
 
 
 def _broker(parts: Parts) -> bool:
-    url = (parts.settings.broker_url or "").replace("redis+socket:", "unix:", 1).replace("virtual_host=", "db=")
     try:
-        client = redis.Redis.from_url(url, socket_timeout=_PROBE_S, socket_connect_timeout=_PROBE_S)
-        return bool(client.ping())
-    except (redis.RedisError, ValueError):
+        reach(parts.settings.broker_url or "")
+    except Unavailable:
         return False
+    return True

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from celery import Celery
 from celery.contrib.testing.worker import start_worker
 from kombu.entity import Queue
@@ -16,6 +17,7 @@ from tests.flows.company import Company
 from tests.flows.listening import go, listening, outcomes, settle_on, tell
 
 
+@pytest.mark.valkey
 def test_the_host_applications_task_gets_the_event(acme: Company, broker_url: str) -> None:
     shop = Celery("shop", broker=broker_url, set_as_current=False)
     shop.conf.update(task_queues=[Queue("shop")], task_ignore_result=True, worker_hijack_root_logger=False)  # type: ignore[no-untyped-call]

@@ -118,6 +118,7 @@ def test_a_database_without_tables_is_found_upgraded_and_right(
     assert "as this code needs it" in office.ok("db", "check")
 
 
+@pytest.mark.valkey
 def test_a_tick_by_hand_is_the_message_that_beat_sends(office: Office) -> None:
     for tick in TICKS:
         assert f"Sent {tick.name}" in office.ok("tick", tick.name)

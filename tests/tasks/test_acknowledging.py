@@ -46,3 +46,11 @@ def test_an_acknowledgement_that_fails_is_raised_and_not_only_logged() -> None:
     )
     with pytest.raises(AnyTimeout):
         request.acknowledge()
+
+
+def test_a_task_that_may_run_for_hours_is_acknowledged_when_it_begins_and_no_other() -> None:
+    app = make_app(Settings(_env_file=None, broker_url="redis://127.0.0.1:1/0", billing_sandbox=True))
+    early = {name for name, task in app.tasks.items() if "." in name and not name.startswith("celery.")}
+    early = {name for name in early if not app.tasks[name].acks_late}
+    assert early == {"audit.whole"}
+    assert app.tasks["audit.whole"].time_limit > app.conf.broker_transport_options["visibility_timeout"]

@@ -106,6 +106,7 @@ def test_who_follows_a_tick_arrives_at_the_settlement(
     assert [value for value in ("Person a1", "a1@example.com", "Street 1", "10115") if value in "".join(held)] == []
 
 
+@pytest.mark.valkey
 def test_a_message_bears_the_id_of_whoever_sent_it(broker_url: str) -> None:
     settings = Settings(_env_file=None, broker_url=broker_url, billing_sandbox=True)
     with correlated() as run:
