@@ -30,6 +30,7 @@ from billing.queue.background import Background
 from billing.queue.buffer import TRANSPORT, Transport
 from billing.queue.celery import Broker, CeleryTransport, make_app
 from billing.registers.rates import Ecb, Rates
+from billing.registers.vat import VatRegister, Vies
 from billing.settings import Settings, load
 
 _MEND = "set it, or start the embedded stack with `billing up`"
@@ -56,7 +57,14 @@ def build(settings: Settings, *, transport: Transport | None = None, in_backgrou
         provider_for=Providers(settings),
         transport=transport,
         rates=_rates(settings),
+        vat_register=_vat_register(settings),
     )
+
+
+def _vat_register(settings: Settings) -> VatRegister | None:
+    if not settings.asks_vat_register:
+        return None
+    return Vies(Road(connect_s=settings.connect_timeout_s, read_s=settings.read_timeout_s).send, base=settings.vies_url)
 
 
 def _rates(settings: Settings) -> Rates | None:

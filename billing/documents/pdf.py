@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +15,7 @@ from pathlib import Path
 import typst
 
 from billing.documents.fonts import order_of, read_fonts
-from billing.documents.scripts import scripts_of
+from billing.documents.scripts import missing_letters, scripts_of
 from billing.documents.view import View
 
 ARCHIVABLE = "a-3b"
@@ -24,7 +23,6 @@ PLAIN = "plain PDF: a letter in it has no font here"
 """Keyword of a file that is no PDF/A."""
 _TEMPLATE = Path(__file__).parent / "document.typ"
 _LOCK = threading.Lock()
-_WITHOUT_FONT = re.compile(r'the text `"(.+?)"` could not be displayed')
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ def pdf(view: View, *, country: str, fonts_dir: str | None = None) -> Pdf:
         try:
             return Pdf(_compiled(compiler, view, families, ARCHIVABLE))
         except typst.TypstError as error:
-            lacks = scripts_of(_WITHOUT_FONT.findall(str(error.diagnostic)))
+            lacks = scripts_of(missing_letters(error))
             if not lacks:
                 raise
         return Pdf(_compiled(compiler, view, families, None), lacks)

@@ -6,9 +6,17 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+import typst
+
+_WITHOUT_FONT = re.compile(r'the text `"(.+?)"` could not be displayed')
 _ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}")
 _PICTURES = ("So", "Sk", "Cs")
 """Categories of emoji and other signs that belong to no script."""
+
+
+def missing_letters(error: typst.TypstError) -> list[str]:
+    """The letters without a font that the compiler tells of; none where something else is wrong."""
+    return _WITHOUT_FONT.findall(str(error.diagnostic))
 
 
 def scripts_of(letters: Iterable[str]) -> tuple[str, ...]:

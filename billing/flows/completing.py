@@ -38,6 +38,7 @@ _EMPTY = {
 }
 """Of names there are none that are empty: those are refused at the door."""
 _BUYER = b',"buyer":'
+_REGISTER = b'"register":{"valid":'
 _SUMMARIES = {
     WorkKind.INVOICE_INCOMPLETE: "An invoice lacks what the law asks for; it waits as a draft, without a number.",
     WorkKind.E_INVOICE_REQUIRED: "The law asks for a structured invoice here; it waits as a draft, without a number.",
@@ -65,6 +66,7 @@ def lacks(
         return {}
     carried = parts.settings.e_invoice_countries
     days = {id_: now.astimezone(zone_info(seller.timezone)).date() for id_, seller in sellers.items()}
+    asks, waits = parts.vat_register is not None, parts.settings.billing_vat_register_silent == "wait"
     found: dict[UUID, Lack] = {}
     for each in documents:
         seller = sellers.get(each.seller_id)
@@ -74,6 +76,9 @@ def lacks(
             needed = required(seller.country, each.buyer_kind, each.totals.reverse_charge)
             if needed and (missing := _missing(needed, each.parties_json)):
                 found[each.id] = (WorkKind.INVOICE_INCOMPLETE, told(missing))
+                continue
+            if asks and each.totals.reverse_charge and (why := _unconfirmed(each.parties_json, waits=waits)):
+                found[each.id] = (WorkKind.INVOICE_INCOMPLETE, why)
                 continue
             if each.id in taxes and taxes[each.id] is None:
                 found[each.id] = (WorkKind.INVOICE_INCOMPLETE, _NO_RATE.format(currency=each.currency.upper()))
@@ -103,6 +108,15 @@ def _is_empty(party: bytes, field: str) -> bool:
         return False
     key, blank, null = _EMPTY[field]
     return blank in party or null in party or key not in party
+
+
+def _unconfirmed(parties: bytes, *, waits: bool) -> str | None:
+    """Why the charge may not be reversed: the register said no, or, where sales wait for it, nothing yet."""
+    if _REGISTER + b"false" in parties:
+        return "buyer.tax_id (art. 196): VIES knows no such number; enter the right one, or tax the draft's lines anew"
+    if waits and _REGISTER + b"true" not in parties:
+        return "buyer.tax_id (art. 196): VIES has not confirmed it yet; it is asked again by itself"
+    return None
 
 
 def _asked(law: Mandate) -> str:

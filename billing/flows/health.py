@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from billing.db.migrate import head, require_current
 from billing.db.session import SELLERS_ROLE, is_walled
+from billing.documents.coverage import lacking
 from billing.flows.parts import Parts
 from billing.flows.start import pin
 from billing.flows.structuring import transport
@@ -63,6 +64,7 @@ def examine(parts: Parts, broker: Callable[[], BrokerView]) -> Iterator[Line]:
     yield from _broker(broker)
     yield from _providers(parts, migrated=migrated)
     yield _mail(parts)
+    yield _fonts(parts)
     yield from _transports(parts)
     if migrated:
         yield from _calls(parts)
@@ -75,6 +77,14 @@ def _mail(parts: Parts) -> Line:
     if parts.settings.smtp_url is None:
         return Line("mail", State.NOTE, "no SMTP_URL: what customers are told leaves as events alone")
     return Line("mail", State.OK, f"leaves as {parts.settings.smtp_from}")
+
+
+def _fonts(parts: Parts) -> Line:
+    lacks = lacking(parts.settings.billing_fonts_dir)
+    if not lacks:
+        return Line("fonts", State.OK, "documents show every script that is in wide use")
+    told = f"none for {', '.join(lacks)}: documents with such letters are no PDF/A, and wait instead of being mailed"
+    return Line("fonts", State.NOTE, f"{told}; see BILLING_FONTS_DIR in docs/documents.md")
 
 
 def _transports(parts: Parts) -> Iterator[Line]:

@@ -19,6 +19,7 @@ from billing.commands.invoice.issue import DocumentKey, Issued, issue
 from billing.commands.invoice.planned import Held, PlannedInvoice
 from billing.commands.key.obtain import document_key
 from billing.commands.slice.cut import cut
+from billing.db.base import Json
 from billing.flows.carrying import rooms
 from billing.flows.completing import gated_sellers, lacks, require_complete, withhold
 from billing.flows.national import national_taxes
@@ -109,9 +110,20 @@ def open_parties(parts: Parts, standing: Standing) -> dict[UUID, bytes]:
             row=id_,
             column="personal",
         )
+        + _checked(row.tax_id_check)
         + b"}"
         for id_, row in standing.profiles.items()
     }
+
+
+def _checked(check: Json | None) -> bytes:
+    """How the buyer's VAT number was checked, frozen with the parties: when, by whom, the consultation's number."""
+    if check is None:
+        return b""
+    if (answer := check.get("register")) is not None:
+        # Its outcome first: what looks at these bytes knows it by its place.
+        check = {**check, "register": {"valid": answer["valid"], **answer}}
+    return b',"tax_id_check":' + json.dumps(check, separators=(",", ":")).encode()
 
 
 def seller_party(seller: Seller) -> bytes:

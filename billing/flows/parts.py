@@ -20,6 +20,7 @@ from billing.privacy.tracing import step
 from billing.providers.port import Provider
 from billing.queue.buffer import Transport
 from billing.registers.rates import Rates
+from billing.registers.vat import VatRegister
 from billing.rules.rate import Rank
 from billing.settings import Settings
 
@@ -38,6 +39,8 @@ class Parts:
     """To the broker, for what must not be lost; nudges go by `queue.buffer.after_commit`."""
     rates: Rates | None = None
     """Who publishes exchange rates; None where none are read."""
+    vat_register: VatRegister | None = None
+    """Who says whether a VAT number is registered; None where nobody is asked."""
     unwalled: Parts | None = None
     """Of parts that act for one seller: those that act for all, for what is no seller's, such as permits."""
     permits: dict[UUID, Permits] = field(default_factory=dict)

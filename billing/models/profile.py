@@ -29,6 +29,8 @@ class Profile(SellerOwned, Versioned, Base):
     """Whether it has what reverse charge needs: a checked number of a member state other than the seller's."""
     tax_id_check: Mapped[Json | None]
     """How the number was checked: when, by what, with which result. The number itself is sealed."""
+    tax_id_ask_at: Mapped[datetime | None]
+    """Wall time before which the register is not asked about the number; null: at once, or nothing is to be asked."""
     personal: Mapped[bytes]
     email_index: Mapped[bytes | None]
     """A keyed hash of the e-mail address, by which a customer is found; empty: there is none; null: not made yet."""
@@ -46,6 +48,11 @@ class Profile(SellerOwned, Versioned, Base):
         UniqueConstraint("anonymous_id"),
         Index("ix_profile_email_index", "email_index"),
         Index("ix_profile_unindexed", "id", postgresql_where=text("email_index IS NULL")),
+        Index(
+            "ix_profile_tax_id_unasked",
+            "tax_id_ask_at",
+            postgresql_where=text("has_tax_id AND NOT tax_id_check ? 'register'"),
+        ),
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country_shape"),
         CheckConstraint("account_id <> ''", name="account_id_present"),
         CheckConstraint("link_epoch >= 0", name="link_epoch_not_negative"),

@@ -96,7 +96,8 @@ class Standing:
 
 
 _PROFILES = """
-    SELECT p.id, p.seller_id, p.country, p.buyer_kind, p.has_tax_id, p.personal, k.id AS key_id, k.master_id, k.wrapped
+    SELECT p.id, p.seller_id, p.country, p.buyer_kind, p.has_tax_id, p.tax_id_check, p.personal, k.id AS key_id,
+           k.master_id, k.wrapped
     FROM billing.profile p
     JOIN billing.data_key k ON k.purpose = 'profile' AND k.owner_id = p.id AND k.year = 0
     WHERE p.id = ANY(CAST(%(profiles)s AS uuid[])) AND (p.hold_id IS NULL OR %(held)s)

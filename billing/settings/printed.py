@@ -27,6 +27,12 @@ class Printed(Paced):
     """Whether the ECB's rates are read, for tax in a seller's own currency. Unset: yes, but not in the sandbox."""
     ecb_url: str = "https://www.ecb.europa.eu/stats/eurofxref"
 
+    billing_vat_register: Literal["off", "vies"] | None = None
+    """Whether VIES is asked about VAT numbers before a charge is reversed. Unset: yes, but not in the sandbox."""
+    billing_vat_register_silent: Literal["wait", "accept"] = "wait"
+    """While it gives no answer: such invoices wait as drafts, or form and check digit will do."""
+    vies_url: str = "https://ec.europa.eu/taxation_customs/vies/rest-api"
+
     @model_validator(mode="after")
     def _transports_are_named(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
         if not all(_TRANSPORT.fullmatch(each) for each in listed(self.billing_e_invoice_transports)):
@@ -38,6 +44,13 @@ class Printed(Paced):
         """Whether exchange rates are read, and asked for before a document in a foreign currency is issued."""
         if self.billing_exchange_rates is not None:
             return self.billing_exchange_rates != "off"
+        return not self.billing_sandbox
+
+    @property
+    def asks_vat_register(self) -> bool:
+        """Whether a register is asked about VAT numbers."""
+        if self.billing_vat_register is not None:
+            return self.billing_vat_register != "off"
         return not self.billing_sandbox
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.flows import rates, structuring
+from billing.flows import rates, structuring, tax_ids
 from billing.flows.parts import Parts
 from billing.queue.names import DOCUMENTS_TICK
 from billing.tasks.base import task
@@ -10,8 +10,11 @@ from billing.tasks.base import task
 
 @task(DOCUMENTS_TICK)
 def tick(parts: Parts) -> None:
-    """Read exchange rates where it is time; hand over the structured invoices that wait."""
+    """Read exchange rates where it is time; ask about VAT numbers; hand over the structured invoices that wait."""
     try:
         rates.read_rates(parts)
     finally:
-        structuring.send_structured(parts)
+        try:
+            tax_ids.ask_register(parts)
+        finally:
+            structuring.send_structured(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from billing.documents.coverage import lacking
 from billing.documents.pdf import PLAIN, pdf
 from billing.documents.view import view
 from tests.documents.samples import document, group, line
@@ -29,3 +30,9 @@ def test_a_letter_without_a_font_makes_a_plain_pdf_that_says_so() -> None:
 def test_markup_in_a_name_stays_a_name() -> None:
     told = view(document([line(description='#read("/etc/passwd") *x* $y$')], [group(3000, 570)]), language="en")
     assert pdf(told, country="DE").archivable
+
+
+def test_the_scripts_that_the_packaged_fonts_lack_are_known_and_those_that_they_have_are_not_among_them() -> None:
+    found = lacking(None)
+    assert {"Gujarati", "Kannada", "Malayalam", "Sinhala", "Tibetan", "emoji"} <= set(found)
+    assert not {"Arabic", "Hebrew", "Devanagari", "Thai", "Cjk", "Hangul", "Cyrillic", "Greek", "Latin"} & set(found)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.commands.profile.change import change_profile
-from billing.flows import rights
+from billing.flows import charging, delivery, refunding, rights
 from billing.flows.documents import document_html
 from billing.flows.order import Order
 from billing.kernel.errors import Refused
@@ -71,3 +71,36 @@ def test_who_was_forgotten_is_not_brought_back_by_a_late_change(acme: Company) -
             session, acme.parts.keyring, profile_id=profile_id, change=change, now=acme.parts.clock.now(session)
         )
     assert refused.value.code == "profile_erased"
+
+
+def test_after_a_person_is_forgotten_no_row_of_any_table_names_them(acme: Company) -> None:
+    profile_id = acme.customer("jane-doe-17", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("jane-doe-17", "s1")
+    acme.settle()
+    (invoice,) = acme.invoices()
+    with acme.parts.begin() as session:
+        charging.charge_once(
+            acme.parts, session, profile_id, amount_minor=700, currency="eur", description="Setup", tax_rate=None
+        )
+    acme.give_method(profile_id, "pm_card_visa")
+    acme.settle()
+    refunding.refund(acme.parts, invoice.id, amount_minor=100, order=WHY)
+    acme.settle()
+    delivery.sweep(acme.parts)
+    with acme.parts.begin() as session:
+        session.execute(
+            text("UPDATE billing.subscription SET status = 'canceled', next_due_at = NULL, ended_at = now()")
+        )
+    rights.export(acme.parts, profile_id, order=WHY)
+    rights.erase(acme.parts, profile_id, order=WHY)
+    with acme.parts.begin() as session:
+        tables = session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'billing'")).all()
+        named = {
+            (table, value)
+            for table in tables
+            for value in ("jane-doe-17", "Person jane", "@example.com", "Street 1")
+            if session.scalar(
+                text(f"SELECT count(*) FROM billing.{table} t WHERE t::text ILIKE :value"), {"value": f"%{value}%"}
+            )
+        }
+    assert named == set()

@@ -47,6 +47,7 @@ def change_profile(
     profile.has_tax_id, profile.tax_id_check = tax_id_facts(
         change.personal.tax_id, country=change.country, seller_country=home, now=now
     )
+    profile.tax_id_ask_at = None
     profile.personal = seal_personal(change.personal, country=change.country, key=key, profile_id=profile_id)
     profile.email_index = email_index(email_key(session, keyring), change.personal.email)
     session.flush()

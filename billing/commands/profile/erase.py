@@ -49,6 +49,7 @@ def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
     profile.account_id = f"erased-{profile.id}"
     profile.timezone = "UTC"
     profile.tax_id_check = None
+    profile.tax_id_ask_at = None
     profile.has_tax_id = False
     profile.link_epoch += 1
     profile.erased_at = now

@@ -1,0 +1,87 @@
+"""VAT numbers: the port, and the European Commission's VIES (REST), which asks the member state's own register.
+
+What it answers besides (name and address) is dropped here. That nobody answers says nothing of a number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import requests
+
+from billing.kernel.errors import Unavailable
+
+VIES_URL = "https://ec.europa.eu/taxation_customs/vies/rest-api"
+
+Send = Callable[[str, str, Mapping[str, str], bytes], tuple[bytes, int, Mapping[str, str]]]
+"""Method, URL, headers, body → body, status, headers; bounded in time and size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Two numbers with the prefixes of their states. Without a requester there is no consultation number."""
+
+    number: str = field(repr=False)
+    requester: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether the number is registered now. `reference` is the consultation number: the proof of having asked."""
+
+    valid: bool
+    reference: str | None
+
+
+class VatRegister(Protocol):
+    """Who says whether a number is registered."""
+
+    source: str
+
+    def ask(self, question: Question) -> Answer:
+        """Raises `Unavailable`, with a code, where nobody answers: then nothing is known."""
+        ...
+
+
+class Vies:
+    """The Commission's service."""
+
+    source = "VIES"
+
+    def __init__(self, send: Send, *, base: str = VIES_URL) -> None:
+        self._send, self._url = send, f"{base.rstrip('/')}/check-vat-number"
+
+    def ask(self, question: Question) -> Answer:
+        """See `VatRegister`."""
+        asked = {"countryCode": question.number[:2], "vatNumber": question.number[2:]}
+        if question.requester is not None:
+            asked["requesterMemberStateCode"] = question.requester[:2]
+            asked["requesterNumber"] = question.requester[2:]
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        try:
+            body, status, _ = self._send("POST", self._url, headers, json.dumps(asked).encode())
+        except (requests.RequestException, OSError, ValueError) as away:
+            raise Unavailable(f"vies_{type(away).__name__}") from None
+        return read_answer(body, status=status)
+
+
+def read_answer(body: bytes, *, status: int) -> Answer:
+    """An answer of VIES. Raises `Unavailable` with its code for whatever is no plain yes or no."""
+    try:
+        told: Any = json.loads(body)
+    except ValueError:
+        raise Unavailable(f"vies_http_{status}") from None
+    if not isinstance(told, dict):
+        raise Unavailable(f"vies_http_{status}")
+    errors = told.get("errorWrappers")
+    if isinstance(errors, list) and errors:
+        code = errors[0].get("error") if isinstance(errors[0], dict) else None
+        raise Unavailable(f"vies_{code}")
+    if told.get("userError") not in (None, "", "VALID", "INVALID"):
+        raise Unavailable(f"vies_{told['userError']}")
+    if status != 200 or not isinstance(told.get("valid"), bool):
+        raise Unavailable(f"vies_http_{status}")
+    return Answer(told["valid"], str(told.get("requestIdentifier") or "") or None)

@@ -1,0 +1,131 @@
+"""Reverse charge needs a number that its register knows; that nobody answers is no answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select, text
+
+from billing.commands.profile.create import create_profile
+from billing.flows import drafts, renewal
+from billing.flows.tax_ids import ask_register
+from billing.models import DataKey, Invoice, Profile
+from billing.privacy.sealed import unseal
+from billing.providers.road import Road
+from billing.registers.vat import Vies
+from billing.sandbox.registers import Registers, registers
+from billing.validators.address import Address
+from billing.validators.profile import NewProfile, Personal
+from tests.flows.company import Company
+
+NUMBER = "FR23334175221"
+
+
+@pytest.fixture
+def vies() -> Iterator[Registers]:
+    with registers() as made:
+        yield made
+
+
+@pytest.fixture
+def paris(acme: Company, vies: Registers) -> Company:
+    """A German seller and a French business, billed while nobody has confirmed its number."""
+    acme.parts = replace(acme.parts, vat_register=Vies(Road(connect_s=2, read_s=2).send, base=vies.url))
+    personal = Personal("Société X", "x@example.com", Address("1, rue Y", city="Paris"), NUMBER)
+    with acme.parts.begin() as session:
+        create_profile(
+            session,
+            acme.parts.keyring,
+            seller_id=acme.seller_id,
+            new=NewProfile("a1", "FR", personal, buyer_kind="business"),
+            now=acme.parts.clock.now(session),
+        )
+    acme.subscribe("a1", "s1")
+    return acme
+
+
+def bill(acme: Company) -> Invoice:
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    with acme.parts.begin() as session:
+        return session.scalars(select(Invoice)).one()
+
+
+def profile(acme: Company) -> Profile:
+    with acme.parts.begin() as session:
+        return session.scalars(select(Profile)).one()
+
+
+def in_time(acme: Company) -> None:
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.profile SET tax_id_ask_at = clock_timestamp()"))
+
+
+def test_an_invoice_waits_until_the_number_is_confirmed_and_freezes_the_consultation(
+    paris: Company, vies: Registers
+) -> None:
+    vies.numbers, vies.down = {NUMBER}, "MS_UNAVAILABLE"
+    draft = bill(paris)
+    assert (draft.status, draft.reverse_charge) == ("draft", True)
+    assert "buyer.tax_id (art. 196)" in str(paris.work_items()[0].error)
+    # Nobody answers: nothing is known, and nothing is decided.
+    assert ask_register(paris.parts) == 0
+    assert (profile(paris).has_tax_id, ask_register(paris.parts), len(vies.asked)) == (True, 0, 1)
+    vies.down = None
+    in_time(paris)
+    assert ask_register(paris.parts) == 1
+    assert vies.asked[-1] == {
+        "countryCode": "FR", "vatNumber": NUMBER[2:], "requesterMemberStateCode": "DE", "requesterNumber": "123456788",
+    }  # fmt: skip
+    assert drafts.sweep(paris.parts) == 1
+    issued = bill(paris)
+    with paris.parts.begin() as session:
+        row = session.get_one(DataKey, issued.document_key_id)
+        key = paris.parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.id)
+    frozen = json.loads(unseal(key, issued.parties, table="invoice", row=issued.id, column="parties"))
+    assert frozen["tax_id_check"]["register"] == {
+        "valid": True, "source": "VIES", "reference": "WAPIAAAAX0000002", "at": "2026-01-31T00:00:00Z",
+    }  # fmt: skip
+    assert ask_register(paris.parts) == 0
+    assert paris.violations() == ()
+
+
+def test_a_number_that_nobody_registered_reverses_no_charge_and_is_a_persons_work(
+    paris: Company, vies: Registers
+) -> None:
+    draft = bill(paris)
+    assert ask_register(paris.parts) == 1
+    assert profile(paris).has_tax_id is False
+    assert drafts.sweep(paris.parts) == 0
+    assert draft.number is None
+    kinds = {item.kind: item.error for item in paris.work_items()}
+    assert set(kinds) == {"invoice_incomplete", "tax_id_refused"}
+    assert "VIES knows no such number" in str(kinds["invoice_incomplete"])
+
+
+def test_a_setting_lets_sales_go_on_while_nobody_answers(paris: Company, vies: Registers) -> None:
+    vies.down = "MS_UNAVAILABLE"
+    settings = paris.parts.settings.model_copy(update={"billing_vat_register_silent": "accept"})
+    paris.parts = replace(paris.parts, settings=settings)
+    assert bill(paris).number is not None
+
+
+def test_an_answer_that_comes_after_the_customer_was_changed_is_dropped(paris: Company, vies: Registers) -> None:
+    vies.numbers = {NUMBER}
+    register = paris.parts.vat_register
+    assert register is not None
+
+    class Slow:
+        source = "VIES"
+
+        def ask(self, question: object) -> object:
+            with paris.parts.begin() as session:
+                session.execute(text('UPDATE billing.profile SET tax_id_check = tax_id_check || \'{"at": "later"}\''))
+            return register.ask(question)  # type: ignore[arg-type]
+
+    slow = replace(paris.parts, vat_register=Slow())  # type: ignore[arg-type]
+    ask_register(slow)
+    assert "register" not in (profile(paris).tax_id_check or {})
