@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _FOR_HOSTS = frozenset(
     """
     Address Billing CancelWhen ChangeWhen Consent Done Fault NewCoupon NewItem NewPrice NewProduct NewProfile
-    NewSubscription NewTier NewUsage Order Personal Preview ProfileChange Proration Refused Stale Subscribed
+    NewSubscription NewTaxRate NewTier NewUsage Order Personal Preview ProfileChange Proration Refused Stale Subscribed
     Unused connect
     """.split()
 )

@@ -16,6 +16,7 @@ from billing.validators.price import NewPrice, NewTier
 from billing.validators.product import NewProduct
 from billing.validators.profile import NewProfile, Personal, ProfileChange
 from billing.validators.subscription import NewItem, NewSubscription
+from billing.validators.tax_rate import NewTaxRate
 from billing.validators.usage import NewUsage
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "NewProduct",
     "NewProfile",
     "NewSubscription",
+    "NewTaxRate",
     "NewTier",
     "NewUsage",
     "Order",

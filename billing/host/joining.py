@@ -4,36 +4,90 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
+from weakref import WeakKeyDictionary, WeakSet
 
 import psycopg
-from psycopg.pq import Format
+from psycopg.pq import Format, TransactionStatus
 from psycopg.rows import tuple_row
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import JsonbLoader, JsonLoader
-from sqlalchemy import Engine, NullPool, create_engine
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine, NullPool, create_engine, text
+from sqlalchemy.orm import Session, scoped_session
 
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.queue.buffer import TRANSPORT, Message
 
+HostSession = Session | scoped_session[Any]
+"""A session of the host's; Flask-SQLAlchemy's `db.session` is of the second kind."""
+
 
 @contextmanager
-def within(parts: Parts, session: Session | None) -> Iterator[Session]:
+def within(parts: Parts, session: HostSession | None) -> Iterator[Session]:
     """A transaction of our own, or a savepoint in the host's: what is refused is taken back, and the host goes on.
 
-    Messages leave when the host has committed. Raises `Refused` (`autoflush_off`): our statements read what was added.
+    Messages leave when the host has committed. Raises `Refused`: `autoflush_off` (our statements read what was added),
+    `another_driver`, `another_database`, `transaction_missing` (a session that commits each statement joins nothing).
     """
     if session is None:
         with parts.begin() as own:
             yield own
         return
+    if isinstance(session, scoped_session):
+        # What listens for the commit listens to this one session, not to all of its kind.
+        session = cast("Session", session())
     if not session.autoflush:
         raise Refused(Fault("session", "autoflush_off", "hand over a session with autoflush"))
+    _require_a_transaction(session)
     session.info.setdefault(TRANSPORT, parts.transport)
-    with session.begin_nested():
+    with session.begin_nested(), _in_utc(session):
+        _require_our_database(parts, session)
         yield session
+
+
+def _require_a_transaction(session: Session) -> None:
+    connection = session.connection().connection.driver_connection
+    if not isinstance(connection, psycopg.Connection | _Borrowed):
+        raise Refused(Fault("session", "another_driver", "make its engine with postgresql+psycopg://"))
+    if connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE:
+        raise Refused(_MISSING)
+
+
+def _require_our_database(parts: Parts, session: Session) -> None:
+    """Asked once an engine: two databases of one server, or two servers, are told apart by what both say."""
+    known: WeakSet[Engine] = _KNOWN.setdefault(parts.sessions, WeakSet())
+    engine = session.connection().engine
+    if engine in known:
+        return
+    theirs = session.execute(_WHERE).one()
+    with parts.begin() as own:
+        ours = own.execute(_WHERE).one()
+    if theirs != ours:
+        raise Refused(Fault("session", "another_database", "hand over a session on the database of DATABASE_URL"))
+    known.add(engine)
+
+
+@contextmanager
+def _in_utc(session: Session) -> Iterator[None]:
+    """Days and months are read off instants in UTC, wherever the host's own session stands; then it stands there again.
+
+    A savepoint that is rolled back puts it back by itself.
+    """
+    before = session.scalar(_ZONE)
+    if before == "UTC":
+        yield
+        return
+    session.execute(_SET_ZONE, {"zone": "UTC"})
+    yield
+    session.execute(_SET_ZONE, {"zone": before})
+
+
+_MISSING = Fault("session", "transaction_missing", "begin a transaction first, such as Django's transaction.atomic()")
+_WHERE = text("SELECT pg_postmaster_start_time(), (SELECT oid FROM pg_database WHERE datname = current_database())")
+_ZONE = text("SELECT current_setting('TimeZone')")
+_SET_ZONE = text("SELECT set_config('TimeZone', :zone, true)")
+_KNOWN: WeakKeyDictionary[object, WeakSet[Engine]] = WeakKeyDictionary()
 
 
 class _Borrowed:
@@ -81,8 +135,11 @@ def borrowed(
 ) -> Iterator[Session]:
     """A session on the open transaction of another library's psycopg connection, such as Django's.
 
-    `on_commit` is that library's way to be called once it has committed: then workers are woken.
+    `on_commit` is that library's way to be called once it has committed: then workers are woken. Raises `Refused`
+    (`transaction_missing`) where that library commits each statement by itself.
     """
+    if connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE:
+        raise Refused(_MISSING)
     engine, kept = _engine(connection), _Kept()
     with Session(engine, expire_on_commit=False, info={TRANSPORT: kept}) as session, session.begin():
         yield session

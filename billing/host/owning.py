@@ -8,12 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
-from billing.models import Invoice, Profile, Subscription
+from billing.models import Invoice, PaymentMethod, Profile, Subscription
 
-_MODELS: dict[str, type[Profile | Subscription | Invoice]] = {
+_MODELS: dict[str, type[Profile | Subscription | Invoice | PaymentMethod]] = {
     "profile": Profile,
     "subscription": Subscription,
     "invoice": Invoice,
+    "payment_method": PaymentMethod,
 }
 
 
@@ -21,4 +22,4 @@ def check_own(session: Session, seller_id: UUID, noun: str, id_: UUID) -> None:
     """Raises `Refused` (`profile_not_found` and so on): what is another seller's is refused like what is nobody's."""
     model = _MODELS[noun]
     if session.scalar(select(model.id).where(model.id == id_, model.seller_id == seller_id)) is None:
-        raise Refused(Fault(noun, f"{noun}_not_found", f"give the id of one of the seller's {noun}s"))
+        raise Refused(Fault(noun, f"{noun}_not_found", f"give the id of one of the seller's {noun.replace('_', ' ')}s"))

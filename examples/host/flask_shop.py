@@ -1,4 +1,4 @@
-"""A shop on Flask and SQLAlchemy: signing up makes a user and a subscription in one transaction.
+"""A shop on Flask and SQLAlchemy: signing up makes a user and a subscription in one transaction, then a card pays it.
 
 flask --app examples/host/flask_shop.py run
 """
@@ -58,5 +58,13 @@ def create_app(engine_of_billing: billing.Billing | None = None) -> Flask:
             # Nothing was written: no user either.
             return jsonify(faults=[{"field": each.field, "mend": each.mend} for each in refused.faults]), 422
         return jsonify(user=user, invoice=made.invoices[0].number), 201
+
+    @app.post("/card")
+    def card() -> tuple[Response, int]:
+        # Whose card it is, your session says; the page hands the secret to the provider's own form.
+        said = request.get_json()
+        agreed = billing.Consent(text_version="terms-3", given_at=shop.now(), channel="web")
+        begun = shop.begin_payment_method(shop.profile_of(said["user"]), agreed)
+        return jsonify(client_secret=begun.client_secret), 201
 
     return app

@@ -19,7 +19,8 @@ from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "operate").glob("*.md"))]
+PAGES = [ROOT / "README.md"]
+PAGES += [page for folder in (".", "integrate", "operate") for page in sorted((ROOT / "docs" / folder).glob("*.md"))]
 FENCE = re.compile(r"^```(?P<tag>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = [
     pytest.param(match["body"], id=f"{page.name}-{number}")

@@ -1,4 +1,4 @@
-"""The requests of the page for HTTP are sent as they stand there, in their order, to the first paid invoice."""
+"""Each page leads to the first paid invoice: its requests are sent, its file is taken in, as they stand there."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+import requests
+from sqlalchemy import text
 
 from tests.api.program import Program, application, key_of
 from tests.flows.company import Company, company
+from tests.ops.office import office_of
 
-PAGE = Path(__file__).parents[2] / "docs" / "integrate" / "by-http.md"
+PAGES = Path(__file__).parents[2] / "docs" / "integrate"
+SELLER = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
+FILE = re.compile(r"```csv\n(.*?)```", re.DOTALL)
 BLOCK = re.compile(r"```http\n(\w+) (\S+)(?: -> (\w+))?\n(.*?)```", re.DOTALL)
 
 
@@ -27,7 +32,7 @@ def test_the_page_leads_to_a_paid_invoice(acme: Company) -> None:
     shop = Program(application(acme.parts), key_of(acme))
     named: dict[str, str] = {}
     listed = []
-    for method, path, name, body in BLOCK.findall(PAGE.read_text()):
+    for method, path, name, body in BLOCK.findall((PAGES / "by-http.md").read_text()):
         for known, id_ in named.items():
             path, body = path.replace(f"{{{known}}}", id_), body.replace(f"{{{known}}}", id_)  # noqa: PLW2901
         if path.startswith("/subscriptions") and "subscription" not in named:
@@ -41,3 +46,40 @@ def test_the_page_leads_to_a_paid_invoice(acme: Company) -> None:
             listed = answer["data"]
     assert [each["status"] for each in listed] == ["paid"]
     assert answer["cancel_at"]
+
+
+def _kept_already(acme: Company) -> tuple[str, str]:
+    """A customer and a method that the provider keeps from the time before: their ids there."""
+
+    def post(path: str, **form: str) -> str:
+        answer = requests.post(
+            f"{acme.witness_url}/v1/{path}", data=form, headers={"Authorization": "Bearer sk_test_company"}, timeout=5
+        )
+        answer.raise_for_status()
+        return str(answer.json()["id"])
+
+    customer = post("customers")
+    return customer, post("payment_methods/pm_card_visa/attach", customer=customer)
+
+
+def test_the_file_of_the_page_leads_to_a_paid_invoice(
+    database_url: str, broker_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (csv,) = FILE.findall((PAGES / "by-import.md").read_text())
+    with office_of(database_url, broker_url, tmp_path, monkeypatch) as office:
+        customer, method = _kept_already(office.acme)
+        file = tmp_path / "customers.csv"
+        file.write_text(csv.replace("cus_OfAnna", customer).replace("pm_OfAnna", method))
+        tried = office.read("import", str(file), "--dry-run")
+        assert [(bill["at"], bill["total_minor"]) for bill in tried["first_bills"]] == [("2026-01-31T00:00:00Z", 3451)]
+        office.ok("import", str(file))
+        office.settle()
+        with office.acme.begin() as session:
+            billed = session.execute(text("SELECT number, status, total_minor FROM billing.invoice")).all()
+        assert billed == [("SHOP-001042", "paid", 3451)]
+        assert [each.customer_ref for each in office.acme.witness.charges()] == [customer]
+        assert "nothing changed" in office.ok("import", str(file))
+        # The seller of the page for HTTP is the same one.
+        (seller,) = SELLER.findall((PAGES / "by-http.md").read_text())
+        (tmp_path / "seller.yaml").write_text(seller)
+        assert "nothing changed" in office.ok("import", str(tmp_path / "seller.yaml"))

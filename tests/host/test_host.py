@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+import requests
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
 import billing
 from billing import host
 from billing.kernel.ids import new_id
+from billing.models import PaymentMethod
 from tests.flows.company import START, Company, company
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "host"
@@ -38,7 +40,22 @@ def _counts(acme: Company) -> tuple[int, int, int]:
     return row[0], row[1], row[2]
 
 
-def test_a_flask_shop_signs_up_in_one_transaction(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+def _given(acme: Company, client_secret: str) -> None:
+    """The customer gives their card on the provider's form; then workers do what they do."""
+    requests.post(
+        f"{acme.witness_url}/v1/setup_intents/{client_secret.partition('_secret_')[0]}/confirm",
+        data={"payment_method": "pm_card_visa"},
+        headers={"Authorization": "Bearer sk_test_company"},
+        timeout=5,
+    ).raise_for_status()
+    acme.settle()
+
+
+def _statuses(acme: Company) -> list[str]:
+    return [each.status for each in acme.invoices()]
+
+
+def test_a_flask_shop_signs_up_in_one_transaction_and_is_paid(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", acme.parts.settings.database_url or "")
     monkeypatch.syspath_prepend(str(EXAMPLES))
     import flask_shop  # noqa: PLC0415 (the example is found by the path set above)
@@ -47,12 +64,15 @@ def test_a_flask_shop_signs_up_in_one_transaction(acme: Company, monkeypatch: py
     client = flask_shop.create_app(shop).test_client()
     assert client.post("/sign-up", json=SIGN_UP | {"plan": "none"}).status_code == 422
     assert _counts(acme) == (0, 0, 0)
-    assert client.post("/sign-up", json=SIGN_UP).status_code == 201
+    made = client.post("/sign-up", json=SIGN_UP)
+    assert made.status_code == 201
     assert _counts(acme) == (1, 1, 1)
     assert acme.line.messages, "workers were woken"
+    _given(acme, client.post("/card", json=made.json).get_json()["client_secret"])
+    assert _statuses(acme) == ["paid"]
 
 
-def test_a_django_shop_signs_up_in_one_transaction(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_django_shop_signs_up_in_one_transaction_and_is_paid(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     # A process of its own: Django is configured once.
     story = f"""
 import json, sys, uuid
@@ -70,8 +90,9 @@ shop = billing.Billing(build(settings, transport=Line()), uuid.UUID({str(acme.se
 django_shop.configure(shop)
 client, told = Client(), []
 for said in ({SIGN_UP | {"plan": "none"}!r}, {SIGN_UP!r}):
-    told.append(client.post("/sign-up", said, content_type="application/json").status_code)
-    told.append(len(Line.sent))
+    answer = client.post("/sign-up", said, content_type="application/json")
+    told += [answer.status_code, len(Line.sent)]
+told.append(client.post("/card", answer.json(), content_type="application/json").json()["client_secret"])
 print(json.dumps(told))
 """
     settings = acme.parts.settings
@@ -82,6 +103,8 @@ print(json.dumps(told))
             "database_url": settings.database_url,
             "billing_secret_key": secret.get_secret_value(),
             "billing_sandbox": True,
+            "stripe_api_key": "sk_test_company",
+            "stripe_api_base": acme.witness_url,
         }
     )
     monkeypatch.setenv("DATABASE_URL", settings.database_url or "")
@@ -89,10 +112,12 @@ print(json.dumps(told))
         [sys.executable, "-c", story], input=said, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    refused, nothing, made, woken = json.loads(done.stdout.splitlines()[-1])
+    refused, nothing, made, woken, client_secret = json.loads(done.stdout.splitlines()[-1])
     assert (refused, nothing, made) == (422, 0, 201)
     assert woken > 0
     assert _counts(acme) == (1, 1, 1)
+    _given(acme, client_secret)
+    assert _statuses(acme) == ["paid"]
 
 
 def test_a_refusal_is_taken_back_and_the_host_goes_on(acme: Company) -> None:
@@ -144,10 +169,16 @@ def test_what_is_another_sellers_is_like_what_is_nobodys(acme: Company) -> None:
     order = billing.Order(actor="ada", reason="a mistake")
     consent = billing.Consent(text_version="1", given_at=START, channel="web")
     stranger = billing.Billing(acme.parts, new_id())
+    acme.price("pro", 2000)
+    token = billing.Billing(acme.parts, acme.seller_id).preview_change(subscription, [billing.NewItem("pro")]).token
+    with acme.begin() as session:
+        method = session.scalars(select(PaymentMethod.id)).one()
     before = _state(acme)
     for noun, act in (
         ("subscription", lambda: stranger.change(subscription, [billing.NewItem("basic")])),
         ("subscription", lambda: stranger.preview_change(subscription, [billing.NewItem("basic")])),
+        ("subscription", lambda: stranger.preview_cancel(subscription)),
+        ("subscription", lambda: stranger.apply_preview(token)),
         ("subscription", lambda: stranger.cancel(subscription)),
         ("subscription", lambda: stranger.uncancel(subscription)),
         ("subscription", lambda: stranger.pause(subscription)),
@@ -160,7 +191,20 @@ def test_what_is_another_sellers_is_like_what_is_nobodys(acme: Company) -> None:
         ("invoice", lambda: stranger.void(invoice, order=order)),
         ("invoice", lambda: stranger.mark_paid(invoice, order=order)),
         ("invoice", lambda: stranger.refund(invoice, order=order)),
+        ("invoice", lambda: stranger.write_off(invoice, order=order)),
+        ("invoice", lambda: stranger.credit(invoice, order=order)),
+        ("invoice", lambda: stranger.replace(invoice, order=order)),
+        ("invoice", lambda: stranger.retry(invoice, order=order)),
+        ("invoice", lambda: stranger.pay_link(invoice)),
+        ("invoice", lambda: stranger.document(invoice)),
         ("invoice", lambda: stranger.invoice(invoice)),
+        ("profile", lambda: stranger.pay_out(profile, currency="eur")),
+        ("profile", lambda: stranger.profile_link(profile)),
+        ("profile", lambda: stranger.profile_of("a1")),
+        ("profile", lambda: stranger.adopt_payment_method(profile, "pm_card_visa", consent)),
+        ("payment_method", lambda: stranger.complete_payment_method(method)),
+        ("payment_method", lambda: stranger.make_default(method)),
+        ("payment_method", lambda: stranger.remove_payment_method(method)),
     ):
         with pytest.raises(billing.Refused) as refused:
             act()

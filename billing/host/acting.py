@@ -1,0 +1,40 @@
+"""What every part of the Python API stands on: one seller, and the host's transaction where it has one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from billing.flows.parts import Parts
+from billing.host.joining import HostSession, within
+from billing.host.owning import check_own
+
+
+class Acting:
+    """One seller's billing in this process."""
+
+    def __init__(self, parts: Parts, seller_id: UUID) -> None:
+        self.parts, self.seller_id = parts, seller_id
+
+    def now(self) -> datetime:
+        """Business time, such as the start of what begins now."""
+        with self.parts.begin() as tx:
+            return self._now(tx)
+
+    def _now(self, session: Session) -> datetime:
+        return self.parts.clock.now(session)
+
+    @contextmanager
+    def _about(self, noun: str, id_: UUID, session: HostSession | None) -> Iterator[Session]:
+        """The transaction of an act on one thing, once that is known to be this seller's."""
+        with within(self.parts, session) as tx:
+            check_own(tx, self.seller_id, noun, id_)
+            yield tx
+
+    def _require(self, noun: str, id_: UUID) -> None:
+        with self._about(noun, id_, None):
+            """It is this seller's."""
