@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from flask import Request, g
@@ -16,6 +17,7 @@ from billing.privacy.api_token import fingerprint
 from billing.queries.api_key import Entered, enter
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+_ESCAPED_NUL, _NUL = b"\\u0000", Fault("request", "not_valid", "leave the sign U+0000 out of every text")
 _VERSION = re.compile(r'"?([1-9][0-9]{0,8})"?')
 
 
@@ -82,16 +84,34 @@ def _body(operation: Operation, request: Request) -> bytes:
 
 def _parsed(shape: type[BaseModel], raw: bytes) -> BaseModel:
     try:
-        return shape.model_validate_json(raw)
+        made = shape.model_validate_json(raw)
     except ValidationError as error:
         if error.errors()[0]["type"] == "json_invalid":
             raise Refused(Fault("body", "not_json", "send one JSON object, in UTF-8")) from None
         raise Refused(faults_of(error)) from None
+    if _ESCAPED_NUL in raw and _holds_nul(json.loads(raw)):
+        raise Refused(_NUL)
+    return made
+
+
+def _holds_nul(value: object) -> bool:
+    """Whether a text in it has the one sign that PostgreSQL can't store."""
+    match value:
+        case str():
+            return "\0" in value
+        case dict():
+            return any(_holds_nul(each) for pair in value.items() for each in pair)
+        case list():
+            return any(map(_holds_nul, value))
+        case _:
+            return False
 
 
 def _query(shape: type[BaseModel], request: Request) -> BaseModel:
     if twice := [name for name in request.args if len(request.args.getlist(name)) > 1]:
         raise Refused([Fault(name, "given_twice", "give it once") for name in twice])
+    if _holds_nul(request.args.to_dict()):
+        raise Refused(_NUL)
     try:
         return shape.model_validate(request.args.to_dict(), strict=False)
     except ValidationError as error:

@@ -101,6 +101,15 @@ def test_a_body_is_bounded_json_and_every_fault_of_it_is_named(shop: Program) ->
     assert shop.refused("POST", "/profiles", customer, Idempotency_Key="") == (400, "idempotency_key_missing")
 
 
+def test_what_no_database_can_store_is_refused_wherever_it_stands(shop: Program) -> None:
+    customer = anna()
+    assert shop.refused("POST", "/profiles", customer | {"name": "A\0nna"}) == (422, "not_valid")
+    profile = shop.ok("POST", "/profiles", customer | {"name": "A\\u0000nna"})["id"]
+    assert shop.refused("POST", f"/profiles/{profile}/revoke-links", {"reason": "x\0"}) == (422, "not_valid")
+    assert shop.refused("GET", f"/profiles/{profile}/personal?reason=%00") == (422, "not_valid")
+    assert shop.ok("GET", f"/profiles/{profile}/personal")["name"] == "A\\u0000nna"
+
+
 def test_a_repeat_gets_the_same_answer_and_does_nothing_more(acme: Company, shop: Program) -> None:
     customer = anna()
     shop.ok("POST", "/profiles", customer)
