@@ -8,11 +8,12 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation
-from billing.api.profiles import shown as shown_profile
 from billing.api.shapes import Id, Instant, Shape, Why, facts
 from billing.flows import braking
 from billing.flows.order import Done
+from billing.kernel.errors import Fault, Refused
 from billing.queries.api.brakes import brakes
+from billing.queries.api.profiles import the_profile
 from billing.queries.brakes import BrakeKind
 from billing.validators.api_key import Scope
 
@@ -55,7 +56,8 @@ def _act(flow: Callable[..., Done]) -> Callable[[Call], None]:
         given: BrakeGiven = call.body
         if given.profile_id is not None:
             with call.parts.begin() as session:
-                shown_profile(session, call.seller_id, given.profile_id)
+                if the_profile(session, call.seller_id, given.profile_id) is None:
+                    raise Refused(Fault("profile_id", "profile_not_found", "give the id of a profile of yours"))
         flow(
             call.parts,
             given.kind,

@@ -130,6 +130,8 @@ def _problems(each: Operation) -> dict[int, str]:
         found |= {400: "Not JSON, or no Idempotency-Key", 413: "Too large", 415: "Not JSON"}
     if each.changes:
         found |= {400: "Not JSON, or no Idempotency-Key", 409: "The state of things, or a request that runs"}
+    if each.scope is Scope.PERSONAL:
+        found[409] = "What was personal is gone"
     if "{" in each.path:
         found[404] = "No such thing"
     if each.versioned or each.changes:

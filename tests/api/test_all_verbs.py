@@ -153,6 +153,7 @@ def test_brakes_endpoints_rates_and_late_usage(acme: Company, shop: Program) -> 
     assert (brake["profile_id"], brake["wide"]) == (profile, False)
     assert shop.ok("GET", "/brakes")["data"] == [brake]
     assert shop.ok("POST", "/brakes/start", stop)["data"] == []
+    assert shop.refused("POST", "/brakes/stop", stop | {"profile_id": str(uuid4())}) == (422, "profile_not_found")
     made = shop.ok("POST", "/endpoints", WHY | {"code": f"e-{uuid4()}", "target": "https://shop.example.com/hook"})
     path = f"/endpoints/{made['endpoint']['id']}"
     told = shop.ask("POST", f"{path}/contact", WHY | {"address": "ops@shop.example.com"})
