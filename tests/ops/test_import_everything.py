@@ -152,7 +152,9 @@ def test_a_csv_line_brings_a_metered_price_and_a_coupon(desk: Desk) -> None:
 
 def test_the_example_with_a_metered_price_is_taken_in_and_so_is_its_usage(desk: Desk) -> None:
     examples = Path(__file__).parents[2] / "examples"
-    assert (examples / "metered.yaml").read_text() in (examples.parent / "docs" / "integrate" / "by-import.md").read_text()
+    assert (examples / "metered.yaml").read_text() in (
+        examples.parent / "docs" / "integrate" / "by-import.md"
+    ).read_text()
     result = desk.run(import_file, str(examples / "metered.yaml"))
     assert result.exit_code == 0, result.output
     result = desk.run(record, str(examples / "usage.csv"), "--reason", "an example")
