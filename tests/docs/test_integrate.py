@@ -16,7 +16,8 @@ from tests.api.program import Program, application, key_of
 from tests.flows.company import Company, company
 from tests.ops.office import office_of
 
-PAGES = Path(__file__).parents[2] / "docs" / "integrate"
+ROOT = Path(__file__).parents[2]
+PAGES, FILES = ROOT / "docs" / "integrate", ROOT / "examples" / "integrate"
 SELLER = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 FILE = re.compile(r"```csv\n(.*?)```", re.DOTALL)
 BLOCK = re.compile(r"```http\n(\w+) (\S+)(?: -> (\w+))?\n(.*?)```", re.DOTALL)
@@ -66,6 +67,8 @@ def test_the_file_of_the_page_leads_to_a_paid_invoice(
     database_url: str, broker_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (csv,) = FILE.findall((PAGES / "by-import.md").read_text())
+    (seller,) = SELLER.findall((PAGES / "by-http.md").read_text())
+    assert (csv, seller) == ((FILES / "customers.csv").read_text(), (FILES / "seller.yaml").read_text())
     with office_of(database_url, broker_url, tmp_path, monkeypatch) as office:
         customer, method = _kept_already(office.acme)
         file = tmp_path / "customers.csv"
@@ -80,6 +83,4 @@ def test_the_file_of_the_page_leads_to_a_paid_invoice(
         assert [each.customer_ref for each in office.acme.witness.charges()] == [customer]
         assert "nothing changed" in office.ok("import", str(file))
         # The seller of the page for HTTP is the same one.
-        (seller,) = SELLER.findall((PAGES / "by-http.md").read_text())
-        (tmp_path / "seller.yaml").write_text(seller)
-        assert "nothing changed" in office.ok("import", str(tmp_path / "seller.yaml"))
+        assert "nothing changed" in office.ok("import", str(FILES / "seller.yaml"))
