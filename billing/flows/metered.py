@@ -51,6 +51,9 @@ class Metered(Provider):
     def account(self) -> AccountFacts:
         return self._ask("account.read", self._provider.account)
 
+    def step_minor(self, currency: str) -> int:
+        return self._provider.step_minor(currency)
+
     def create_customer(self, *, anonymous_id: UUID, key: str) -> str:
         return self._ask("customers.create", lambda: self._provider.create_customer(anonymous_id=anonymous_id, key=key))
 

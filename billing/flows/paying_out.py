@@ -11,6 +11,7 @@ from billing.db.clock import wall_now
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.flows.restoring import require_all_known
+from billing.kernel.errors import Fault, Refused
 from billing.kernel.failpoints import failpoint
 from billing.kernel.money import format_minor
 from billing.models import Profile
@@ -19,10 +20,19 @@ from billing.queue.buffer import after_commit
 from billing.queue.names import REFUNDS_SEND
 
 
-def pay_out(parts: Parts, session: Session, profile_id: UUID, *, currency: str, amount_minor: int | None = None) -> int:
+def pay_out(
+    parts: Parts,
+    session: Session,
+    profile_id: UUID,
+    *,
+    currency: str,
+    amount_minor: int | None = None,
+    exact: bool = False,
+) -> int:
     """Reserve it within the caller's transaction, and have it sent after commit. Returns the amount. Not idempotent.
 
-    Raises `Refused`: `profile_not_found`, `credit_exceeded`, `refund_exceeds_paid`, `not_reconciled`.
+    What a provider can't send, for its steps, stays in the balance; `exact`: then it is refused. Raises `Refused`:
+    `profile_not_found`, `credit_exceeded`, `refund_exceeds_paid`, `amount_not_representable`, `not_reconciled`.
     """
     require_all_known(session)
     lock_profile(session, profile_id)
@@ -31,6 +41,8 @@ def pay_out(parts: Parts, session: Session, profile_id: UUID, *, currency: str, 
         profile=session.get_one(Profile, profile_id),
         currency=currency,
         amount_minor=amount_minor,
+        exact=exact,
+        step_of=lambda account_id: parts.provider(account_id).step_minor(currency),
         now=parts.clock.now(session),
         wall=wall_now(session),
     )
@@ -43,7 +55,12 @@ def pay_out(parts: Parts, session: Session, profile_id: UUID, *, currency: str, 
 def order_payout(parts: Parts, profile_id: UUID, *, currency: str, amount_minor: int | None, order: Order) -> Done:
     """As `pay_out`, by an operator's order, written down."""
     with carry_out(parts, order) as session:
-        amount = pay_out(parts, session, profile_id, currency=currency, amount_minor=amount_minor)
+        named = amount_minor is not None
+        amount = pay_out(parts, session, profile_id, currency=currency, amount_minor=amount_minor, exact=named)
+        if not amount:
+            raise Refused(
+                Fault("amount", "amount_not_representable", "it is less than what the provider moves at once")
+            )
         profile = session.get_one(Profile, profile_id)
         note(
             parts,

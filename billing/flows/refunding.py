@@ -53,7 +53,7 @@ def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, o
 
     An operator's `order` is noted beside it; one that is only tried is taken back, with the nudge to send.
 
-    Raises `Refused`: `invoice_not_found`, `refund_exceeds_paid`, `not_reconciled`.
+    Raises `Refused`: `invoice_not_found`, `refund_exceeds_paid`, `amount_not_representable`, `not_reconciled`.
     """
     with carry_out(parts, order) if order else parts.begin() as session:
         require_all_known(session)
@@ -77,6 +77,7 @@ def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, o
             credit_note_id=note.id,
             amount_minor=amount,
             paid=paid,
+            step_of=lambda account_id: parts.provider(account_id).step_minor(invoice.currency),
             now=now,
             wall=wall_now(session),
         )
@@ -130,7 +131,7 @@ def _ask(parts: Parts, row: Refund, now: datetime) -> None:
     try:
         found = _sent(provider, row, now)
         absent = found is None
-    except ProviderRefused as refused:
+    except (ProviderRefused, Refused) as refused:
         reason, needs_person = refused.code, True
     except (ProviderUnavailable, ProviderUncertain) as unclear:
         reason = type(unclear).__name__

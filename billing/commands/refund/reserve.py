@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -14,6 +14,14 @@ from billing.kernel.status import RefundStatus
 from billing.models import Invoice, Profile, Refund
 from billing.queries.correction import PaidBy, refundable
 from billing.queries.paying_out import ChargeLeft
+
+StepOf = Callable[[UUID], int]
+"""In how many minor units a provider account moves money of the currency at hand."""
+
+
+def whole_steps(amount_minor: int, step_minor: int) -> int:
+    """What of the amount a provider that moves money in such steps can send."""
+    return amount_minor - amount_minor % step_minor
 
 
 def take_refundable(session: Session, *, invoice: Invoice, amount_minor: int | None) -> int:
@@ -38,13 +46,17 @@ def reserve_refunds(
     credit_note_id: UUID,
     amount_minor: int,
     paid: Sequence[PaidBy],
+    step_of: StepOf,
     now: datetime,
     wall: datetime,
 ) -> list[UUID]:
-    """Write a refund for each payment that the amount goes back on, the newest first. Returns their ids."""
+    """Write a refund for each payment that the amount goes back on, the newest first. Returns their ids.
+
+    Raises `Refused`: `refund_exceeds_paid`; `amount_not_representable` where a provider can't send such an amount.
+    """
     ids, left = [], amount_minor
     for payment in paid:
-        part = min(left, payment.left_minor)
+        part = whole_steps(min(left, payment.left_minor), step_of(payment.provider_account_id))
         if part <= 0:
             continue
         profile = session.get_one(Profile, invoice.profile_id)
@@ -66,6 +78,9 @@ def reserve_refunds(
         session.add(refund)
         ids.append(refund.id)
         left -= part
+    if left and sum(payment.left_minor for payment in paid) >= amount_minor:
+        mend = f"the provider moves this currency in larger steps; {amount_minor - left} can go back"
+        raise Refused(Fault("amount", "amount_not_representable", mend))
     if left:
         raise Refused(Fault("amount", "refund_exceeds_paid", "the payments of this invoice don't hold that much"))
     session.flush()

@@ -20,7 +20,7 @@ from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.failing import Failure, Proof
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund, PayoutFacts
 from billing.providers.paypal import disputes, facts, listing, outcomes
-from billing.providers.paypal.amounts import to_provider
+from billing.providers.paypal.amounts import step_minor, to_provider
 from billing.providers.paypal.client import PayPalClient
 from billing.providers.paypal.failures import CallFailed
 from billing.providers.paypal.naming import order_name
@@ -74,6 +74,10 @@ class PayPalProvider:
         """Whose credentials these are: the payer id of the business account. Raises as a read does."""
         answer = self._read("/v1/identity/oauth2/userinfo", lambda raw: text(raw, "payer_id"), {"schema": "paypalv1.1"})
         return AccountFacts(account_ref=answer, livemode=self._livemode)
+
+    def step_minor(self, currency: str) -> int:
+        """Whole ones where PayPal takes no decimals; see `amounts`."""
+        return step_minor(currency, documented_only=self._documented_only)
 
     def create_customer(self, *, anonymous_id: UUID, key: str) -> str:
         """PayPal has no customers to create: the anonymous id is the name, and no call is made."""

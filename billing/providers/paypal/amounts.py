@@ -28,18 +28,21 @@ def to_provider(amount_minor: int, currency: str, *, documented_only: bool = Tru
     Raises `Refused`: `currency_unsupported`, `amount_not_representable` (a fraction where PayPal takes none),
     `amount_out_of_range` (negative, or more digits than PayPal takes).
     """
-    digits = exponent(currency)
-    if documented_only:
-        digits = _digits(currency)
-        step = 10 ** (exponent(currency) - digits)
-        if amount_minor % step:
-            mend = f"PayPal charges {currency.upper()} in steps of {step} of these units"
-            raise Refused(Fault("amount_minor", "amount_not_representable", mend))
-        amount_minor //= step
+    digits = _digits(currency) if documented_only else exponent(currency)
+    step = step_minor(currency, documented_only=documented_only)
+    if amount_minor % step:
+        mend = f"PayPal charges {currency.upper()} in steps of {step} of these units"
+        raise Refused(Fault("amount_minor", "amount_not_representable", mend))
+    amount_minor //= step
     if not 0 <= amount_minor < 10 ** (MAX_PROVIDER_DIGITS + digits):
         raise Refused(Fault("amount_minor", "amount_out_of_range", "charge a smaller, positive amount"))
     whole, fraction = divmod(amount_minor, 10**digits)
     return f"{whole}.{fraction:0{digits}d}" if digits else str(whole)
+
+
+def step_minor(currency: str, *, documented_only: bool = True) -> int:
+    """PayPal moves whole multiples of so many of our minor units. `documented_only`, what is raised: as above."""
+    return 10 ** (exponent(currency) - _digits(currency)) if documented_only else 1
 
 
 def from_provider(value: str, currency: str) -> int:

@@ -36,7 +36,7 @@ from billing.providers.port import (
     SetupStarted,
 )
 from billing.providers.stripe import charging, facts, listing, outcomes, signature
-from billing.providers.stripe.amounts import to_provider
+from billing.providers.stripe.amounts import step_minor, to_provider
 from billing.providers.stripe.asking import all_pages, attempt, read, write
 from billing.providers.stripe.failures import failure_of
 
@@ -71,6 +71,10 @@ class StripeProvider:
         """Whose key this is. Raises as a read does."""
         account_ref = read(lambda: facts.object_ref(self._v1.accounts.retrieve_current().to_dict(), "account"))
         return AccountFacts(account_ref=account_ref, livemode=self._livemode)
+
+    def step_minor(self, currency: str) -> int:
+        """Tens in currencies of three decimals; see `amounts`."""
+        return step_minor(currency, tens_only=self._tens_only)
 
     def create_customer(self, *, anonymous_id: UUID, key: str) -> str:
         """Create the customer with the anonymous id in its metadata and nothing else."""

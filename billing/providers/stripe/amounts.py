@@ -31,17 +31,23 @@ def to_provider(amount_minor: int, currency: str, *, tens_only: bool = True) -> 
     Raises `Refused`: `currency_unsupported` (no rule for its decimals), `amount_not_representable` (Stripe cannot
     charge that fraction), `amount_out_of_range` (negative, or more digits than Stripe takes).
     """
-    _check_supported(currency)
+    _whole(amount_minor, step_minor(currency, tens_only=tens_only), currency)
     amount = amount_minor
     if currency in _TIMES_HUNDRED:
         amount = amount_minor * 100
     elif currency in _HUNDREDTH:
-        amount = _whole(amount_minor, 100, currency)
-    elif currency in _TENS_ONLY and tens_only:
-        _whole(amount_minor, 10, currency)
+        amount = amount_minor // 100
     if not 0 <= amount <= MAX_PROVIDER_AMOUNT:
         raise Refused(Fault("amount_minor", "amount_out_of_range", "charge a smaller, positive amount"))
     return amount
+
+
+def step_minor(currency: str, *, tens_only: bool = True) -> int:
+    """Stripe moves whole multiples of so many of our minor units. `tens_only` and what is raised: as `to_provider`."""
+    _check_supported(currency)
+    if currency in _HUNDREDTH:
+        return 100
+    return 10 if currency in _TENS_ONLY and tens_only else 1
 
 
 def from_provider(amount: int, currency: str) -> int:

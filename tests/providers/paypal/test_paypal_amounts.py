@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.kernel.errors import Refused
-from billing.providers.paypal.amounts import from_provider, to_provider
+from billing.providers.paypal.amounts import from_provider, step_minor, to_provider
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ from billing.providers.paypal.amounts import from_provider, to_provider
 def test_an_amount_is_the_same_there_and_back(minor: int, currency: str, text: str) -> None:
     assert to_provider(minor, currency) == text
     assert from_provider(text, currency) == minor
+    assert minor % step_minor(currency) == 0
 
 
 @pytest.mark.parametrize(

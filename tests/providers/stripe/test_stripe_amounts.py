@@ -9,7 +9,7 @@ from iso4217 import Currency
 
 from billing.kernel.errors import Refused
 from billing.kernel.money import EXPONENTS
-from billing.providers.stripe.amounts import MAX_PROVIDER_AMOUNT, from_provider, to_provider
+from billing.providers.stripe.amounts import MAX_PROVIDER_AMOUNT, from_provider, step_minor, to_provider
 
 
 def supported(currency: str) -> bool:
@@ -52,6 +52,15 @@ def test_the_whole_unit_is_the_same_money_on_both_sides() -> None:
         iso = Currency(currency.upper()).exponent
         assert iso is not None
         assert to_provider(1_000 * 10**iso, currency) == 1_000 * 10 ** stripe_decimals.get(currency, iso), currency
+
+
+@given(currency=st.sampled_from(sorted(filter(supported, EXPONENTS))), units=st.integers(0, 10_000_000))
+def test_what_is_sent_in_whole_steps_is_always_taken(currency: str, units: int) -> None:
+    step = step_minor(currency)
+    assert from_provider(to_provider(units * step, currency), currency) == units * step
+    if step > 1:
+        with pytest.raises(Refused):
+            to_provider(units * step + 1, currency)
 
 
 @pytest.mark.parametrize(
