@@ -77,6 +77,22 @@ def an_item_of_the_subscription_is_charged_by_half(planting: Planting) -> Accuse
     return "subscription", str(planting.world.running.id)
 
 
+@seed("R4", "N4")
+def an_item_that_stands_was_left_out_of_an_earlier_period(planting: Planting) -> Accused:
+    planting.run(
+        "UPDATE billing.invoice_line SET kind = 'one_off' WHERE id = :id", id=_line(planting, planting.world.paid).id
+    )
+    return "subscription", str(planting.world.running.id)
+
+
+@seed("R4", "N4", "N6")
+def an_earlier_period_was_charged_for_fewer_than_there_were(planting: Planting) -> Accused:
+    planting.run(
+        "UPDATE billing.invoice_line SET quantity = 1 WHERE id = :id", id=_line(planting, planting.world.paid).id
+    )
+    return "subscription", str(planting.world.running.id)
+
+
 def _at_another_price(planting: Planting, changes: str) -> Accused:
     price = planting.session.get_one(Price, _line(planting, planting.world.paid).price_id)
     planting.run(f"UPDATE billing.price SET {changes} WHERE id = :id", id=price.id)

@@ -1,8 +1,10 @@
 """Charged: each item of a subscription stands on the document of its period, and what was used on exactly one.
 
 Items and usage are found by their unique index and by `ix_usage_record_counts`; what was used before the running
-period is held against all usage lines once, in an audit of everything. Which items there were in earlier periods is
-not kept: of those each line is held against its price, each period against its document.
+period is held against all usage lines once, in an audit of everything. An item that stands was there since its row was
+made, and in this quantity since it was last written: every period from then on is held against it. Items that went, and
+quantities before a change, are not kept: of those each line is held against its price, each period against its
+document; and each was held against its items while it was the newest, by the audit of what changed.
 """
 
 from __future__ import annotations
@@ -10,21 +12,21 @@ from __future__ import annotations
 from billing.queries.audit.invariant import Invariant, finds
 from billing.queries.audit.prices import AS_PRICED
 
-# The newest period, if it was billed, by a document that nobody edited, for items that nobody touched since.
+# Of every period that a document bills that nobody edited: what its customer had then is on it, and in this quantity
+# where the item was not written since.
 _NOT_CHARGED = """
 SELECT 'subscription', s.id, format('%s of price %s from %s: %s charges %s', it.quantity, p.code, b.starts_at, i.number,
                                     coalesce(l.quantity::text, 'none'))
-FROM (SELECT DISTINCT ON (subscription_id) subscription_id, starts_at, ends_at, invoice_id
-      FROM billing.billing_period ORDER BY subscription_id, anchor_no DESC, period_no DESC) b
+FROM billing.billing_period b
 JOIN billing.subscription s ON s.id = b.subscription_id
 JOIN billing.invoice i ON i.id = b.invoice_id AND i.kind = 'invoice' AND i.corrects_id IS NULL
 JOIN billing.subscription_item it
-  ON it.subscription_id = s.id AND it.counts_from <= b.starts_at AND it.updated_at < i.created_at
+  ON it.subscription_id = s.id AND it.counts_from <= b.starts_at AND it.created_at < i.created_at
 JOIN billing.price p ON p.id = it.price_id AND p.usage IS NULL
 LEFT JOIN billing.invoice_line l
   ON l.invoice_id = i.id AND l.kind = 'recurring' AND l.price_id = it.price_id
      AND l.period_start = b.starts_at AND l.period_end = b.ends_at
-WHERE l.quantity IS DISTINCT FROM it.quantity
+WHERE (l.id IS NULL OR it.updated_at < i.created_at AND l.quantity <> it.quantity)
   AND NOT EXISTS (SELECT FROM billing.audit_trail a WHERE a.subject_id = i.id AND a.action LIKE 'draft.%')
 """
 
