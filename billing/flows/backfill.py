@@ -17,7 +17,7 @@ import structlog
 from billing.flows.handlers import BY_TYPE
 from billing.flows.parts import Parts
 from billing.flows.receiving import keep
-from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, ProviderUncertain
+from billing.kernel.errors import PROVIDER_ERRORS
 from billing.models import ProviderAccount
 from billing.providers.events import ListedEvent
 from billing.queries.accounts import Named, accounts_of
@@ -68,7 +68,7 @@ def sweep(parts: Parts, *, budget_s: float = 20.0) -> int:
     for named in due:
         try:
             new += _fill(parts, named, since=None, budget_s=budget_s).new
-        except (NoPermit, ProviderUnavailable, ProviderUncertain, ProviderRefused) as later:
+        except PROVIDER_ERRORS as later:
             # The next tick goes on where this one stood; other accounts are none the worse.
             _log.warning("events_not_listed", account=named.label, error=type(later).__name__)
     return new

@@ -5,17 +5,22 @@ Settlement never waits for this: what a charge brought is booked gross at once, 
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
 from sqlalchemy import func, select
 
 from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
 from billing.flows import payouts
 from billing.flows.parts import Parts
+from billing.kernel.errors import PROVIDER_ERRORS
 from billing.models import Payment, ProviderAccount
+from billing.queries.accounts import accounts_of
 from billing.queries.payouts import payouts_to_read
+
+_log = structlog.get_logger(__name__)
 
 EVERY = timedelta(hours=1)
 """Business time between two readings of an account; a payout that is told of reads at once."""
@@ -25,24 +30,37 @@ _BATCH = 500
 
 
 def sweep(parts: Parts) -> int:
-    """Read and book what is new at each account that is due, and look after payouts. Returns the movements booked."""
+    """Read and book what is new at each account that is due, and look after payouts. Returns the movements booked.
+
+    One that can't be read waits for the next sweep, and keeps no other from it.
+    """
     with parts.begin() as session:
         now = parts.clock.now(session)
-        accounts = session.scalars(select(ProviderAccount)).all()
-        due = [each.id for each in accounts if each.movements_read_to and now - each.movements_read_to >= EVERY]
-        for each in accounts:
-            if each.movements_read_to is None:
+        due = []
+        for named in accounts_of(session, parts.settings.provider_accounts):
+            account = session.get_one(ProviderAccount, named.id)
+            if account.movements_read_to is None:
                 # Nothing moved before our first attempt; an account without one has nothing to read.
-                each.movements_read_to = session.scalar(
-                    select(func.min(Payment.opened_at)).where(Payment.provider_account_id == each.id)
+                account.movements_read_to = session.scalar(
+                    select(func.min(Payment.opened_at)).where(Payment.provider_account_id == named.id)
                 )
+            elif now - account.movements_read_to >= EVERY:
+                due.append(named)
     booked = 0
-    for account_id in due:
-        booked += read(parts, account_id)
-        with parts.begin() as session:
-            refs = payouts_to_read(session, account_id=account_id, now=now)
-        for ref in refs:
-            payouts.settle_payout(parts, account_id, ref)
+    for named in due:
+        try:
+            booked += _look_after(parts, named.id, now)
+        except PROVIDER_ERRORS as later:
+            _log.warning("movements_not_read", account=named.label, error=type(later).__name__)
+    return booked
+
+
+def _look_after(parts: Parts, account_id: UUID, now: datetime) -> int:
+    booked = read(parts, account_id)
+    with parts.begin() as session:
+        refs = payouts_to_read(session, account_id=account_id, now=now)
+    for ref in refs:
+        payouts.settle_payout(parts, account_id, ref)
     return booked
 
 

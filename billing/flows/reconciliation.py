@@ -24,7 +24,7 @@ from billing.commands.reconciliation.run import Run, begin_run, move_run, releas
 from billing.flows import restoring
 from billing.flows.dispute_events import adopt_dispute
 from billing.flows.parts import Parts
-from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Stale
+from billing.kernel.errors import PROVIDER_ERRORS, ProviderRefused, ProviderUnavailable, ProviderUncertain, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.ids import lowest_id_at
 from billing.models import Reconciliation
@@ -88,10 +88,11 @@ def reconcile(parts: Parts, *, since: datetime | None = None, cause: str = "orde
 def tick(parts: Parts, *, budget_s: float = 20.0) -> int:
     """Go on with what is unfinished, or begin the day's run, for at most so many wall seconds. Returns the runs moved.
 
-    While a restored database is being healed, its runs are the healing's own.
+    While a restored database is being healed, its runs are the healing's own. An account that can't be read keeps no
+    other from it.
     """
     moved = 0
-    for account_id, _ in _accounts(parts):
+    for account_id, code in _accounts(parts):
         with parts.begin() as session:
             now = parts.clock.now(session)
             last = last_run(session, account_id)
@@ -104,6 +105,9 @@ def tick(parts: Parts, *, budget_s: float = 20.0) -> int:
         try:
             _advance(parts, account_id, budget_s=budget_s)
         except Stale:
+            continue
+        except PROVIDER_ERRORS as later:
+            _log.warning("account_not_reconciled", account=code, error=type(later).__name__)
             continue
         moved += 1
     return moved

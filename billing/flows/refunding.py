@@ -124,12 +124,11 @@ def _settle(parts: Parts, *, only: UUID | None) -> int:
 
 
 def _ask(parts: Parts, row: Refund, now: datetime) -> None:
-    provider = parts.provider(row.provider_account_id, rank=Rank.CHARGES)
     found: RefundFacts | None = None
     absent, reason, needs_person = False, "", False
     failpoint("refund.sending")
     try:
-        found = _sent(provider, row, now)
+        found = _sent(parts.provider(row.provider_account_id, rank=Rank.CHARGES), row, now)
         absent = found is None
     except (ProviderRefused, Refused) as refused:
         reason, needs_person = refused.code, True

@@ -99,3 +99,7 @@ class ProviderRefused(BillingError):
         super().__init__(message)
         self.code = code
         self.account_wide = account_wide
+
+
+PROVIDER_ERRORS = (ProviderUnavailable, ProviderUncertain, ProviderRefused)
+"""Whatever a provider account may raise: a sweep of several goes on with the next."""

@@ -231,10 +231,7 @@ class Provider(Protocol):
     def account(self) -> AccountFacts: ...
 
     def step_minor(self, currency: str) -> int:
-        """It moves money of this currency in whole multiples of so many minor units; no request is made.
-
-        Raises `Refused` (`currency_unsupported`).
-        """
+        """It moves whole multiples of so many minor units. Asks nobody. Raises `Refused` (`currency_unsupported`)."""
         ...
 
     def create_customer(self, *, anonymous_id: UUID, key: str) -> str:

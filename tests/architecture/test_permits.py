@@ -62,7 +62,7 @@ def test_every_call_of_the_port_is_metered() -> None:
     metered = {name for name in vars(Metered) if not name.startswith("_")}
     assert port <= metered
     spent = {name for name in port if names_in(name) & {"_ask", "_pages", "_page_by_page"}}
-    assert port - spent == {"verify_event", "get_ready", "charge"}
+    assert port - spent == {"verify_event", "get_ready", "charge", "step_minor"}
     assert {"one", "tell"} <= names_in("charge")
 
 

@@ -380,5 +380,5 @@ def _seller(parts: Parts, policy: SellerPolicy | None) -> tuple[UUID, UUID]:
         create_price(
             session, seller_id=seller.id, new=NewPrice("basic", "basic", "eur", Decimal(1000), "month"), now=now
         )
-        account = session.scalars(select(ProviderAccount)).one()
+        account = session.scalars(select(ProviderAccount).filter_by(provider="stripe", code="default")).one()
         return seller.id, account.id

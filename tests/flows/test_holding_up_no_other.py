@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from uuid import uuid4
+from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from billing.flows import collection, renewal, resolution
+from billing.commands.reconciliation.run import begin_run
+from billing.flows import collection, movements, reconciliation, refunding, renewal, resolution
 from billing.kernel.errors import Fault, Refused
-from billing.models import ProviderAccount
+from billing.models import ProviderAccount, Refund
 from billing.providers.port import Provider
 from billing.queries.waiting import take_waiting
 from billing.validators.subscription import NewItem
-from tests.flows.company import Company
+from tests.flows.company import START, Company, company
 
 
 def unanswered(acme: Company, number: int) -> None:
@@ -115,3 +118,45 @@ def test_an_account_without_a_key_keeps_its_attempts_unknown_and_tells_a_person(
         session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
     acme.settle()
     assert {each.status for each in acme.payments()} == {"succeeded"}
+
+
+@pytest.fixture
+def shops(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
+    """A company with a second provider account, `archive`, which is looked after first and refuses our key."""
+    monkeypatch.setenv("STRIPE_API_KEY__ARCHIVE", "sk_test_archive")
+    with company(database_url) as made:
+        well = made.parts.provider_for
+        made.revoke_key()
+        refused = made.parts.provider_for
+        made.parts = replace(
+            made.parts, provider_for=lambda provider, code: (refused if code == "archive" else well)(provider, code)
+        )
+        yield made
+
+
+def _archive(shops: Company) -> UUID:
+    with shops.begin() as session:
+        return session.scalars(select(ProviderAccount.id).where(ProviderAccount.code == "archive")).one()
+
+
+def test_an_account_that_refuses_our_key_keeps_no_other_from_its_fees_refunds_and_comparison(shops: Company) -> None:
+    for each in ("a1", "a2"):
+        shops.customer(each)
+        shops.subscribe(each, each)
+    shops.settle()
+    archive, later = _archive(shops), START + timedelta(days=1, hours=2)
+    with shops.parts.begin() as session:
+        session.execute(text("UPDATE billing.provider_account SET movements_read_to = :at"), {"at": START})
+        begin_run(session, account_id=archive, cause="ordered", from_at=START, to_at=later)
+    shops.set_clock(later)
+    movements.sweep(shops.parts)
+    assert shops.account("provider_fees") > 0
+    assert reconciliation.tick(shops.parts) == 1
+    for invoice in shops.invoices():
+        refunding.refund(shops.parts, invoice.id)
+    with shops.parts.begin() as session:
+        first = session.scalars(select(Refund).order_by(Refund.id)).first()
+        assert first is not None
+        first.provider_account_id = archive
+    refunding.sweep(shops.parts)
+    assert [each.status for each in shops.refunds()] == ["pending", "succeeded"]
