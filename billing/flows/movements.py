@@ -15,7 +15,7 @@ from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
 from billing.flows import payouts
 from billing.flows.parts import Parts
-from billing.kernel.errors import PROVIDER_ERRORS
+from billing.kernel.errors import PROVIDER_ERRORS, ProviderRefused
 from billing.models import Payment, ProviderAccount
 from billing.queries.accounts import accounts_of
 from billing.queries.payouts import payouts_to_read
@@ -60,7 +60,10 @@ def _look_after(parts: Parts, account_id: UUID, now: datetime) -> int:
     with parts.begin() as session:
         refs = payouts_to_read(session, account_id=account_id, now=now)
     for ref in refs:
-        payouts.settle_payout(parts, account_id, ref)
+        try:
+            payouts.settle_payout(parts, account_id, ref)
+        except ProviderRefused as refused:
+            _log.warning("payout_not_read", payout=ref, error=refused.code)
     return booked
 
 

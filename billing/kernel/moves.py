@@ -142,7 +142,10 @@ _REFUND: _Table = {
     RefundStatus.PENDING: frozenset(
         {RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED, RefundStatus.FAILED, RefundStatus.CANCELED}
     ),
-    RefundStatus.REQUIRES_ACTION: frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED, RefundStatus.CANCELED}),
+    # Once the customer has said where the money is to go, it is on its way as any other.
+    RefundStatus.REQUIRES_ACTION: frozenset(
+        {RefundStatus.PENDING, RefundStatus.SUCCEEDED, RefundStatus.FAILED, RefundStatus.CANCELED}
+    ),
     # A bank may send a refund back days after it took it.
     RefundStatus.SUCCEEDED: frozenset({RefundStatus.FAILED}),
 }

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from billing.commands.credit.grant import grant_credit
 from billing.commands.refund.record import note_facts
@@ -166,6 +167,18 @@ def test_a_refund_that_takes_days_is_asked_about_and_booked_when_it_has_arrived(
     ask_again(acme)
     assert (acme.refunds()[0].status, books(acme)) == ("succeeded", (0, 0))
     assert len(sent(acme)) == 1
+    assert acme.violations() == ()
+
+
+def test_a_refund_that_waited_for_the_customers_bank_account_goes_on_and_holds_up_no_other(acme: Company) -> None:
+    invoice = paid_invoice(acme, "pm_card_pendingRefund")
+    for _ in range(2):
+        refund(acme.parts, invoice.id, amount_minor=500)
+    acme.settle()
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.refund SET status = 'requires_action'"))
+    ask_again(acme)
+    assert [each.status for each in acme.refunds()] == ["pending", "pending"]
     assert acme.violations() == ()
 
 
