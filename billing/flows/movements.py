@@ -32,7 +32,7 @@ _BATCH = 500
 def sweep(parts: Parts) -> int:
     """Read and book what is new at each account that is due, and look after payouts. Returns the movements booked.
 
-    One that can't be read waits for the next sweep, and keeps no other from it.
+    One that can't be read waits for the next sweep, and keeps no other from it. Raises in the end what it raised.
     """
     with parts.begin() as session:
         now = parts.clock.now(session)
@@ -46,12 +46,15 @@ def sweep(parts: Parts) -> int:
                 )
             elif now - account.movements_read_to >= EVERY:
                 due.append(named)
-    booked = 0
+    booked, failed = 0, None
     for named in due:
         try:
             booked += _look_after(parts, named.id, now)
-        except PROVIDER_ERRORS as later:
-            _log.warning("movements_not_read", account=named.label, error=type(later).__name__)
+        except PROVIDER_ERRORS as error:
+            _log.warning("movements_not_read", account=named.label, error=type(error).__name__)
+            failed = failed or error
+    if failed:
+        raise failed
     return booked
 
 
@@ -59,11 +62,15 @@ def _look_after(parts: Parts, account_id: UUID, now: datetime) -> int:
     booked = read(parts, account_id)
     with parts.begin() as session:
         refs = payouts_to_read(session, account_id=account_id, now=now)
+    failed = None
     for ref in refs:
         try:
             payouts.settle_payout(parts, account_id, ref)
         except ProviderRefused as refused:
             _log.warning("payout_not_read", payout=ref, error=refused.code)
+            failed = failed or refused
+    if failed:
+        raise failed
     return booked
 
 

@@ -89,9 +89,9 @@ def tick(parts: Parts, *, budget_s: float = 20.0) -> int:
     """Go on with what is unfinished, or begin the day's run, for at most so many wall seconds. Returns the runs moved.
 
     While a restored database is being healed, its runs are the healing's own. An account that can't be read keeps no
-    other from it.
+    other from it; what it raised is raised in the end.
     """
-    moved = 0
+    moved, failed = 0, None
     for account_id, code in _accounts(parts):
         with parts.begin() as session:
             now = parts.clock.now(session)
@@ -106,10 +106,13 @@ def tick(parts: Parts, *, budget_s: float = 20.0) -> int:
             _advance(parts, account_id, budget_s=budget_s)
         except Stale:
             continue
-        except PROVIDER_ERRORS as later:
-            _log.warning("account_not_reconciled", account=code, error=type(later).__name__)
+        except PROVIDER_ERRORS as error:
+            _log.warning("account_not_reconciled", account=code, error=type(error).__name__)
+            failed = failed or error
             continue
         moved += 1
+    if failed:
+        raise failed
     return moved
 
 

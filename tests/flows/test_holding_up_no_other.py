@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 
 from billing.commands.reconciliation.run import begin_run
 from billing.flows import collection, movements, reconciliation, refunding, renewal, resolution
-from billing.kernel.errors import Fault, Refused
-from billing.models import ProviderAccount, Refund
+from billing.kernel.errors import Fault, ProviderRefused, Refused
+from billing.models import ProviderAccount, Reconciliation, Refund
 from billing.providers.port import Provider
 from billing.queries.waiting import take_waiting
 from billing.validators.subscription import NewItem
@@ -149,9 +149,13 @@ def test_an_account_that_refuses_our_key_keeps_no_other_from_its_fees_refunds_an
         session.execute(text("UPDATE billing.provider_account SET movements_read_to = :at"), {"at": START})
         begin_run(session, account_id=archive, cause="ordered", from_at=START, to_at=later)
     shops.set_clock(later)
-    movements.sweep(shops.parts)
+    for sweep in (movements.sweep, reconciliation.tick):
+        with pytest.raises(ProviderRefused):
+            sweep(shops.parts)
     assert shops.account("provider_fees") > 0
-    assert reconciliation.tick(shops.parts) == 1
+    with shops.begin() as session:
+        done = session.scalars(select(Reconciliation.status).where(Reconciliation.provider_account_id != archive))
+        assert list(done) == ["done"]
     for invoice in shops.invoices():
         refunding.refund(shops.parts, invoice.id)
     with shops.parts.begin() as session:
