@@ -40,6 +40,13 @@ LATER = (OperationalError, ProviderUnavailable, ProviderUncertain, Stale)
 """Passing: the rows are the jobs, and a sweep finds them again."""
 
 
+def passes(error: Exception) -> bool:
+    """Whether a sweep may have better luck: with one that is `LATER`, or with several that all are."""
+    if isinstance(error, ExceptionGroup):
+        return error.split(LATER)[1] is None
+    return isinstance(error, LATER)
+
+
 def task(name: TaskName, *, limit_s: float | None = None) -> Callable[[Callable[..., Any]], Callable[..., None]]:
     """Register `work(parts, *ids)` under `name`. What fails for good becomes a work item; what passes is swept up.
 
@@ -84,10 +91,11 @@ def _run(name: TaskName, work: Callable[..., Any], ids: tuple[str, ...], tell: T
             _log.info("task_done", task=name.name, ids=list(ids[:_SHOWN]), done=done, took_s=took_s)
         if name in TICKS:
             beat(parts, name, worker=socket.gethostname())
-    except LATER as later:
-        tell(left_for_sweep=type(later).__name__)
-        _log.warning("task_left_for_sweep", task=name.name, error=type(later).__name__)
     except Exception as error:
+        if passes(error):
+            tell(left_for_sweep=type(error).__name__)
+            _log.warning("task_left_for_sweep", task=name.name, error=type(error).__name__)
+            return
         _log.exception("task_failed", task=name.name)
         _raise_item(parts, name.name, ids, error)
         raise
