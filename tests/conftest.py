@@ -11,6 +11,7 @@ import pytest
 
 from billing.kernel import garbage
 from tests import rabbitmq
+from tests.browser.chromium import chromium  # noqa: F401 (one a worker: two of Playwright can't be)
 from tests.servers import Databases, Servers, empty_broker, servers, stop_if_unused, with_broker_number
 
 

@@ -68,7 +68,9 @@ def test_the_provider_is_not_told_the_link_and_the_way_back_finishes_the_card(ac
     link = visitor.open_profile(_owing(acme, None)).url
     visitor.page.route("**/cards/*", lambda route: route.abort())
     visitor.type_card(GOOD)
-    visitor.save()
+    # The browser notes the failed request beside the page, which may tell of it first.
+    with visitor.page.expect_console_message(lambda said: "net::ERR_FAILED" in said.text):
+        visitor.save()
     visitor.page.locator("#problem", has_text="can't be reached").wait_for()
     witness = requests.get(f"{acme.witness_url}/_sandbox/requests", timeout=5).text
     back = link.partition("/pay/")[0] + "/pay-return?lang=en"
