@@ -43,7 +43,7 @@ def tell_page(page: Page, columns: Sequence[str], *, as_json: bool, nothing: str
     elif page.rows:
         tell_table(page.rows, columns)
     else:
-        click.echo(nothing)
+        click.echo(nothing if page.next_before is None else "None of those that were looked at.")
     if page.next_before is not None:
         click.echo(f"There are more: --before {page.next_before}", err=True)
 

@@ -43,7 +43,7 @@ def come_in(page: Any, parts: Parts, address: str, name: str) -> None:
 
 
 def looks_right(page: Any, width: int) -> None:
-    """It is no wider than the screen, every field has a name that is read aloud, every table heads, one place is main."""
+    """No wider than the screen; fields have names that are read aloud, tables heads; one place is the main one."""
     # A heading may be there before the style sheet is.
     page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url

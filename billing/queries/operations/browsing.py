@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.queries.operations.paging import Page, read_page
+from billing.queries.operations.paging import Page, newest, read_page, read_window
 
 # Every unique key begins with the seller: there are few, and each is asked by its index.
 _PROFILES = """
@@ -54,7 +54,7 @@ WHERE {where} p.status = 'open' AND p.status IN ('open', 'draft') AND p.next_att
 
 _TRAIL = """
 SELECT p.id, p.happened_at, p.actor, p.action, p.reason, p.subject_type, p.subject_id
-FROM billing.audit_trail p
+FROM {source} p
 WHERE {where} (CAST(:before AS uuid) IS NULL OR p.id < :before) ORDER BY p.id DESC LIMIT :limit
 """
 
@@ -62,7 +62,7 @@ _OUTBOX = """
 SELECT p.id, p.topic, p.object_type, p.object_id, p.occurred_at, p.delivered_at AS handed_over_at,
        (SELECT string_agg(e.code || ': ' || d.status, ', ' ORDER BY e.code)
         FROM billing.endpoint e JOIN billing.delivery d ON d.endpoint_id = e.id AND d.outbox_id = p.id) AS deliveries
-FROM billing.outbox p
+FROM {source} p
 WHERE {where} (CAST(:before AS uuid) IS NULL OR p.id < :before) ORDER BY p.id DESC LIMIT :limit
 """
 
@@ -106,18 +106,40 @@ def list_dunning(session: Session, wanted: Browse, *, before: UUID | None, limit
 
 def list_trail(session: Session, wanted: Browse, *, before: UUID | None, limit: int) -> Page:
     """Who did what and why, by `actor`, `action` and `subject_id`."""
+    known = wanted.actor or wanted.subject_id
+    window = "audit_trail" if wanted.action and not known else None
+    statement = _from(_TRAIL, "audit_trail", window)
     return _read(
-        session, _TRAIL, before, limit, actor=wanted.actor, action=wanted.action, subject_id=wanted.subject_id
+        session, statement, before, limit, window,
+        actor=wanted.actor, action=wanted.action, subject_id=wanted.subject_id,
     )  # fmt: skip
 
 
 def list_outbox(session: Session, wanted: Browse, *, before: UUID | None, limit: int) -> Page:
     """Domain events and what became of them at each endpoint, by `topic`."""
-    return _read(session, _OUTBOX, before, limit, topic=wanted.topic)
+    window = "outbox" if wanted.topic else None
+    return _read(session, _from(_OUTBOX, "outbox", window), before, limit, window, topic=wanted.topic)
 
 
-def _read(session: Session, statement: str, before: UUID | None, limit: int, **wanted: str | UUID | None) -> Page:
-    """Conditions that are not asked for are left out, so that the planner sees which index there is."""
+def _from(statement: str, table: str, window: str | None) -> str:
+    return statement.replace("{source}", newest(table) if window else f"billing.{table}")
+
+
+def _read(
+    session: Session,
+    statement: str,
+    before: UUID | None,
+    limit: int,
+    window: str | None = None,
+    **wanted: str | UUID | None,
+) -> Page:
+    """Conditions that are not asked for are left out, so that the planner sees which index there is.
+
+    `window`: the table, where no index knows what is asked for.
+    """
     given = {name: value for name, value in wanted.items() if value is not None}
     where = "".join(f"p.{name} = :{name} AND " for name in given)
-    return read_page(session, statement.format(where=where), {**given, "before": before}, limit=limit)
+    statement, values = statement.format(where=where), {**given, "before": before}
+    if window:
+        return read_window(session, statement, values, table=window, limit=limit)
+    return read_page(session, statement, values, limit=limit)

@@ -9,22 +9,24 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
-from billing.queries.operations.paging import Facts, Page, read_all, read_page
+from billing.queries.operations.paging import Facts, Page, newest, read_all, read_page, read_window
 
 _COLUMNS = """
 e.id, e.event_ref, e.type, e.object_type, e.object_ref, e.status, e.tries, e.next_try_at, e.error, e.occurred_at,
 e.created_at AS received_at, e.handled_at
 """
 
-_LIST = f"""
-SELECT {_COLUMNS} FROM billing.provider_event e
+_LIST = """
+SELECT {columns} FROM {source} e
 WHERE (CAST(:status AS text) IS NULL OR e.status = :status)
   AND (CAST(:type AS text) IS NULL OR e.type = :type)
   AND (CAST(:since AS timestamptz) IS NULL OR e.occurred_at >= :since)
   AND (CAST(:object AS text) IS NULL OR e.object_ref = :object)
   AND (CAST(:before AS uuid) IS NULL OR e.id < :before)
 ORDER BY e.id DESC LIMIT :limit
-"""  # noqa: S608 (our own words)
+"""
+_INDEXED = ("dead",)
+"""States that an index knows: others are most events, or few and soon over."""
 
 _ONE = f"""
 SELECT {_COLUMNS}, a.provider, a.code AS provider_account, e.livemode, e.secret_index, e.body IS NOT NULL AS has_body,
@@ -55,7 +57,12 @@ def list_events(session: Session, wanted: EventFilter, *, before: UUID | None = 
         "object": wanted.object_ref,
         "before": before,
     }
-    return read_page(session, _LIST, values, limit=limit)
+    # By object, or by none of these, an index finds them; all others are looked for in a window.
+    known = wanted.object_ref or wanted.status in _INDEXED or not (wanted.status or wanted.type or wanted.since)
+    if known:
+        return read_page(session, _LIST.format(columns=_COLUMNS, source="billing.provider_event"), values, limit=limit)
+    statement = _LIST.format(columns=_COLUMNS, source=newest("provider_event"))
+    return read_window(session, statement, values, table="provider_event", limit=limit)
 
 
 def show_event(session: Session, event_id: UUID) -> Facts:

@@ -72,6 +72,8 @@ def _browse(read: Callable[..., Page]) -> Read:
         pages = [
             read(session, _wanted(given, profile_id), before=before, limit=limit) for profile_id in found[:5]
         ]  # fmt: skip
+        if len(pages) == 1:
+            return pages[0]
         rows = sorted((row for each in pages for row in each.rows), key=lambda row: row["id"], reverse=True)
         more = len(rows) > limit or any(each.next_before for each in pages)
         return Page(rows[:limit], rows[:limit][-1]["id"] if more and rows else None)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from billing.flows import endpoints
 from billing.flows.order import Order
+from billing.queries.operations import paging
 from billing.rules.permission import Role
 from billing.validators.endpoint import NewEndpoint
 from billing.views.console.lists import LISTINGS, exported
@@ -193,10 +194,34 @@ def test_settings_are_shown_without_their_secrets_to_who_may(lived: House, ada: 
 
 def test_lists_and_search_read_by_index(lived: House, ada: Person) -> None:
     asked = """/invoices?status=open /invoices?customer=two /payments?status=declined /payments?customer=two
-        /subscriptions?status=active /dunning /trail?actor=root /events?status=dead
+        /subscriptions?status=active /dunning /trail?actor=root /events?status=dead /events?object=pi_1 /items
         /search?q=ACME-000002 /search?q=two /search?q=pi_1"""
     with _sent() as sent:
         for path in asked.split():
             assert ada.get(path).status_code in (200, 303)
     found = {table for statement, values in sent for table in _whole_reads(lived.acme, statement, values)}
     assert found == set()
+
+
+def test_what_no_index_knows_is_looked_for_in_windows_and_all_of_it_is_found(
+    lived: House, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "WINDOW", 3)
+    with lived.acme.parts.begin() as session:
+        (oldest,) = session.execute(text("SELECT topic FROM billing.outbox ORDER BY id LIMIT 1")).scalars()
+        of_topic = set(
+            session.execute(text("SELECT id::text FROM billing.outbox WHERE topic = :t"), {"t": oldest}).scalars()
+        )
+        events = session.scalar(text("SELECT count(*) FROM billing.provider_event WHERE status = 'processed'"))
+    assert "among those looked at" in ada.reads(f"/outgoing?topic={oldest}")
+    path: str | None = f"/outgoing?topic={oldest}"
+    seen: set[str] = set()
+    while path:
+        page = ada.reads(path)
+        seen |= set(re.findall(r'href="/console/outgoing/([0-9a-f-]{36})"', page))
+        more = re.search(r'rel="next" href="/console([^"]+)"', page)
+        path = more[1].replace("&amp;", "&") if more else None
+    assert seen == of_topic
+    exported_ = csv.DictReader(io.StringIO(ada.get("/events?status=processed&format=csv").text))
+    assert len(list(exported_)) == events
+    assert "Nothing that these filters" in ada.reads("/trail?action=invoice.void")

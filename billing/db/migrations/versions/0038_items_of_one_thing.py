@@ -1,0 +1,14 @@
+"""Work items of one thing, the closed ones too, are found by index: each page of the console shows them."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0038"
+down_revision = "0037"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("CREATE INDEX ix_work_item_subject_id ON billing.work_item (subject_id)")
