@@ -16,8 +16,7 @@ from billing.sandbox.clock import stand_ins
 from billing.sandbox.demo.cast import read_company
 from billing.sandbox.demo.proof import Proof, prove
 from billing.sandbox.stack import Stack
-from tests.browser.chromium import PHONE
-from tests.browser.operators import come_in, looks_right, watched
+from tests.browser.night import a_night
 from tests.sandbox.billing_command import Said, billing
 
 SECRETS = ("STRIPE_API_KEY", "BILLING_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "PAYPAL_CLIENT_SECRET")
@@ -117,51 +116,8 @@ def test_a_kept_stack_can_be_looked_at(played: Played) -> None:
 
 
 def test_an_operator_with_a_telephone_finds_everything_in_the_console(played: Played, chromium: Any) -> None:
-    parts, complaints = played.stack.parts, list[str]()
-    address = f"{parts.settings.billing_public_url}/console/"
-    context = chromium.new_context(viewport=PHONE)
-    page = watched(context, complaints)
-    come_in(page, parts, address, "night")
-    # Of the chart the newest day is in sight.
-    newest = page.locator("svg.chart").first.locator("rect").last.bounding_box()
-    assert 0 <= newest["x"] <= newest["x"] + newest["width"] <= PHONE["width"]
-    places = page.evaluate("[...document.querySelectorAll('nav.side a')].map(each => each.href)")
-    assert len(places) > 12
-    for place in places:
-        page.goto(place)
-        looks_right(page, PHONE["width"])
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.emulate_media(color_scheme="dark")
-    for place in ("", "items", "invoices"):
-        page.goto(address + place)
-        looks_right(page, 1280)
-    page.set_viewport_size(PHONE)
-    page.goto(f"{address}invoices?status=paid")
-    page.locator("#list tbody a").first.click()
-    page.get_by_text("Lines, and how each came about").wait_for()
-    page.get_by_text(" = ").first.wait_for()
-    looks_right(page, PHONE["width"])
-    page.goto(f"{address}subscriptions?status=active")
-    page.locator("#list tbody a").first.click()
-    page.get_by_text("The next invoice as far as it is known").wait_for()
-    looks_right(page, PHONE["width"])
-    page.locator("summary", has_text="Other items").click()
-    items = page.get_by_role("form", name="Other items")
-    items.get_by_label("Quantity").first.fill("1000")
-    items.get_by_role("button").click()
-    page.get_by_role("heading", name="What it comes to").wait_for()
-    looks_right(page, PHONE["width"])
-    page.get_by_role("link", name="Leave it as it is").click()
-    page.get_by_role("link", name="acct-").first.click()
-    page.locator("summary", has_text="Give credit").click()
-    credit = page.get_by_role("form", name="Give credit")
-    for label, value in (("Amount", "1.50"), ("Currency", "eur"), ("Reason", "they waited long")):
-        credit.get_by_label(label).fill(value)
-    credit.get_by_role("button", name="Try").click()
-    page.get_by_text("Tried, nothing was changed: 1.50 EUR of credit").wait_for()
-    page.get_by_role("form", name="Give credit").get_by_role("button", name="Give credit").click()
-    page.get_by_role("status").get_by_text("1.50 EUR of credit").wait_for()
-    context.close()
+    parts = played.stack.parts
+    complaints = a_night(chromium, parts, f"{parts.settings.billing_public_url}/console/")
     assert complaints == []
 
 
