@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -25,8 +26,8 @@ from billing.views.console.charts import Bar, pairs
 from billing.views.console.rendering import page
 
 _DAYS = 14
-_KEPT_S = 30.0
-"""The sums of days are read again after so long (wall seconds)."""
+_KEPT_S, _OVER_KEPT_S = 30.0, 600.0
+"""The sums of today, and of a day that is over, are read again after so long (wall seconds)."""
 _LATE_TICKS = 5
 _NEWEST = 5
 
@@ -71,26 +72,47 @@ def _slow(tick: str) -> float:
     return 7200 if tick in ("audit.whole", "audit.tick", "reconcile.tick", "inbox.backfill") else 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Of one day, by currency; None where there was too much. `over`: the day was over when they were read."""
+
+    read_at: float
+    over: bool
+    rows: list[Facts] | None
+
+    def serve(self, *, over: bool) -> bool:
+        """Whether they may still be shown."""
+        life_s = _KEPT_S if self.rows is None or not over else _OVER_KEPT_S
+        return self.over is over and time.monotonic() - self.read_at <= life_s
+
+
 class _Days:
-    """Sums of the last days, kept for a moment: this page asks again and again, in many browsers."""
+    """Sums of the last days, each read alone and kept: this page asks again and again, in many browsers."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._lock = threading.Lock()
-        self._kept: tuple[float, date, list[Facts] | None] | None = None
+        self._kept: dict[date, _Sums] = {}
 
-    def until(self, day: date) -> list[Facts] | None:
-        """Days up to this one; None where there is too much to sum up."""
+    def until(self, last: date) -> list[Facts] | None:
+        """Days up to this one; None where one has too much to sum up."""
+        days = [last - timedelta(days=back) for back in reversed(range(_DAYS))]
         with self._lock:
-            kept = self._kept
-            if kept is None or kept[1] != day or time.monotonic() - kept[0] > _KEPT_S:
-                kept = self._kept = (time.monotonic(), day, self._read(day))
-            return kept[2]
+            self._kept = {day: self._of(day, over=day < last) for day in days}
+            found = [self._kept[day].rows for day in days]
+        known = [rows for rows in found if rows is not None]
+        return [row for rows in known for row in rows] if len(known) == len(found) else None
+
+    def _of(self, day: date, *, over: bool) -> _Sums:
+        kept = self._kept.get(day)
+        if kept is not None and kept.serve(over=over):
+            return kept
+        return _Sums(time.monotonic(), over, self._read(day))
 
     def _read(self, day: date) -> list[Facts] | None:
         try:
             with self._parts.begin() as session:
-                return money_by_day(session, since=day - timedelta(days=_DAYS - 1), until=day)
+                return money_by_day(session, since=day, until=day)
         except OperationalError:
             return None
 
