@@ -18,7 +18,7 @@ from billing.flows.structuring import transport
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, Refused, Unavailable
 from billing.queries.brakes import brakes_in_force, told_of
-from billing.queries.operations.health import beats, server_version
+from billing.queries.operations.health import beats, server_version, stranded_e_invoices
 from billing.queries.operations.work import count_open_work
 from billing.queries.rate import Line as CallLine
 from billing.queries.rate import is_slowed, lines
@@ -65,7 +65,7 @@ def examine(parts: Parts, broker: Callable[[], BrokerView]) -> Iterator[Line]:
     yield from _providers(parts, migrated=migrated)
     yield _mail(parts)
     yield _fonts(parts)
-    yield from _transports(parts)
+    yield from _transports(parts, migrated=migrated)
     if migrated:
         yield from _calls(parts)
         yield from _ticks(parts)
@@ -87,7 +87,7 @@ def _fonts(parts: Parts) -> Line:
     return Line("fonts", State.NOTE, f"{told}; see BILLING_FONTS_DIR in docs/documents.md")
 
 
-def _transports(parts: Parts) -> Iterator[Line]:
+def _transports(parts: Parts, *, migrated: bool) -> Iterator[Line]:
     for country, path in parts.settings.e_invoice_transports.items():
         name = f"structured invoices {country}"
         try:
@@ -96,6 +96,13 @@ def _transports(parts: Parts) -> Iterator[Line]:
             yield Line(name, State.MEND, f"{path} can't be used here ({type(error).__name__})")
         else:
             yield Line(name, State.OK, f"are handed to {path}")
+    if not migrated:
+        return
+    with parts.begin() as session:
+        stranded = stranded_e_invoices(session, list(parts.settings.e_invoice_transports))
+    for row in stranded:
+        told = f"{row['documents']} wait, and BILLING_E_INVOICE_TRANSPORTS names no transport"
+        yield Line(f"structured invoices {row['country']}", State.MEND, told)
 
 
 def _second_wall(parts: Parts) -> Line:

@@ -14,6 +14,8 @@ from billing.flows import delivery, renewal, structuring, working
 from billing.flows.correcting import void
 from billing.flows.order import Order
 from billing.models import EInvoice, Seller
+from billing.queries.operations.health import stranded_e_invoices
+from billing.queries.operations.invoices import show_invoice
 from tests.flows.company import Company
 
 ORDER = Order(actor="anna", reason="the network takes it now")
@@ -79,12 +81,19 @@ def test_an_invoice_and_its_cancellation_reach_the_transport_once(berlin: Compan
     assert handed(berlin) == 1
     assert [status for status, *_ in rows(berlin)] == ["sent", "sent"]
     assert rows(berlin)[0][1] == f"N-{taken.number}"
+    with berlin.parts.begin() as session:
+        (told,) = show_invoice(session, taken.id)["e_invoices"]
+    assert (told["status"], told["reference"]) == ("sent", f"N-{taken.number}")
 
 
 def test_what_is_not_taken_is_tried_again_and_what_is_refused_is_a_persons_work(berlin: Company) -> None:
     Network.raises = TimeoutError("Herr Müller's line")
     assert (handed(berlin), handed(berlin)) == (1, 0)
     assert rows(berlin) == [("waiting", None, "raised_TimeoutError")]
+    with berlin.parts.begin() as session:
+        # Whoever takes the transport away hears of it.
+        assert stranded_e_invoices(session, ["DE"]) == []
+        assert stranded_e_invoices(session, ["IT"]) == [{"country": "DE", "documents": 1}]
     Network.raises = NotAccepted("unknown_recipient")
     in_time(berlin)
     handed(berlin)

@@ -16,6 +16,11 @@ FROM unnest(CAST(:ticks AS text[])) WITH ORDINALITY AS t(name, place)
 LEFT JOIN billing.heartbeat h ON h.tick = t.name ORDER BY t.place
 """
 
+_STRANDED = """
+SELECT country, count(*) AS documents FROM billing.e_invoice
+WHERE status = 'waiting' AND NOT country = ANY(CAST(:countries AS text[])) GROUP BY country ORDER BY country
+"""
+
 
 def server_version(session: Session) -> str:
     """PostgreSQL's own version, such as `18.6`."""
@@ -31,3 +36,8 @@ def heartbeats(session: Session, ticks: Sequence[str]) -> dict[str, float]:
     """Unix time at which each tick last did its work to the end, by name; 0 where it never did."""
     now = wall_now(session).timestamp()
     return {row["tick"]: 0.0 if row["age_s"] is None else now - row["age_s"] for row in beats(session, ticks)}
+
+
+def stranded_e_invoices(session: Session, countries: Sequence[str]) -> list[Facts]:
+    """Structured invoices that wait for a transport of a country beside these: `country`, `documents`."""
+    return read_all(session, _STRANDED, {"countries": list(countries)})

@@ -57,6 +57,11 @@ SELECT id, kind, occurred_at, facts, status, reason, tries, next_try_at, closed_
 FROM billing.notice WHERE invoice_id = :id ORDER BY id
 """
 
+_STRUCTURED = """
+SELECT id, country, law, status, reference, reason, tries, next_try_at, closed_at
+FROM billing.e_invoice WHERE invoice_id = :id
+"""
+
 _EXTERNAL = """
 SELECT amount_minor, currency, reference, received_at FROM billing.external_payment WHERE invoice_id = :id ORDER BY id
 """
@@ -114,4 +119,5 @@ def show_invoice(session: Session, invoice_id: UUID) -> Facts:
         "disputes": read_all(session, _DISPUTES, values),
         "postings": read_all(session, _POSTINGS, values),
         "notices": read_all(session, _NOTICES, values),
+        "e_invoices": read_all(session, _STRUCTURED, values),
     }
