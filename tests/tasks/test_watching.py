@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from billing.queue.celery import make_app
-from billing.queue.names import QUEUES
+from billing.queue.names import QUEUES, UPKEEP_TICK
+from billing.sandbox.earpiece import Earpiece, Heard, earpiece
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
 from billing.tasks.watching import STATUS
@@ -31,11 +33,24 @@ def _until(condition: Callable[[], object], *, seconds: float) -> bool:
     return False
 
 
+class _Collector(Earpiece):
+    """Takes spans, in whatever form."""
+
+    def hear(self, heard: Heard) -> int:
+        self.heard.append(heard)
+        return 200
+
+
+def _spoken_of(collector: Earpiece, name: bytes) -> bool:
+    bodies = [gzip.decompress(each.body) if each.body[:2] == b"\x1f\x8b" else each.body for each in collector.heard]
+    return any(name in body for body in bodies)
+
+
 @pytest.mark.timeout(120)
 def test_a_worker_that_consumes_nothing_ends_itself_and_one_that_answers_lives(
     database_url: str, broker_url: str, tmp_path: Path
 ) -> None:
-    with serving(Store(MEMORY)) as stand_in:
+    with serving(Store(MEMORY)) as stand_in, earpiece(_Collector()) as collector:
         settings = settings_for(database_url, stand_in.url).model_copy(update={"broker_url": broker_url})
         assert settings.billing_secret_key is not None
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("STRIPE_", "BILLING_"))}
@@ -47,6 +62,8 @@ def test_a_worker_that_consumes_nothing_ends_itself_and_one_that_answers_lives(
             "BILLING_SECRET_KEY": settings.billing_secret_key.get_secret_value(),
             "BILLING_SANDBOX": "1",
             "BILLING_WATCH_S": "0.8",
+            "BILLING_TRACES_URL": f"http://127.0.0.1:{collector.port}/v1/traces",
+            "OTEL_BSP_SCHEDULE_DELAY": "100",
         }
         said = tmp_path / "worker.log"
         argv = ["-m", "celery", "-A", "worker", "worker", "-c", "1", "-n", NODE, "--without-gossip", "--without-mingle"]
@@ -56,6 +73,9 @@ def test_a_worker_that_consumes_nothing_ends_itself_and_one_that_answers_lives(
             assert _until(lambda: said.read_text().count("Task watch.ping") >= 2, seconds=60), said.read_text()
             assert worker.poll() is None, "a worker that hears itself lives"
             app = make_app(settings)
+            # A child of the pool sends its spans itself: a thread of its parent's would not live in it.
+            app.send_task(UPKEEP_TICK.name, queue=UPKEEP_TICK.queue)
+            assert _until(lambda: _spoken_of(collector, b"upkeep.tick"), seconds=30), said.read_text()
             for queue in (*QUEUES, f"watch.{NODE}"):
                 app.control.cancel_consumer(queue, destination=[NODE])
             assert _until(lambda: worker.poll() is not None, seconds=30), said.read_text()
