@@ -88,6 +88,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         out = set(items) - set(kept)
         config.hook.pytest_deselected(items=[item for item in items if item in out])
         items[:] = kept
+    if config.getoption("broker") == "rabbitmq":
+        for item in items:
+            # One after another: a test freezes the node.
+            item.add_marker(pytest.mark.xdist_group("rabbitmq"))
 
 
 _SPEAKING = ("queue/", "tasks/", "flows/", "ops/test_check")
