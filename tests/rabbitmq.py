@@ -66,6 +66,7 @@ class RabbitMQ:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._folder / "plugins"),
             "RABBITMQ_DIST_PORT": str(dist),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG,
+            "RABBITMQ_CTL_ERL_ARGS": "-start_epmd false",
             "ERL_EPMD_PORT": str(register),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
         }
@@ -112,7 +113,8 @@ class RabbitMQ:
 def control(*words: str) -> None:
     """`rabbitmqctl` of this node."""
     environment = os.environ | json.loads(os.environ[NODE])
-    subprocess.run([_program("rabbitmqctl"), "-q", *words], env=environment, capture_output=True, check=True)
+    run = [_program("rabbitmqctl"), "-q", *words]
+    subprocess.run(run, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=120)
 
 
 def empty(url: str) -> None:
