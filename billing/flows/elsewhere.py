@@ -20,7 +20,8 @@ _LIVE_ELSEWHERE = text(
     SELECT n.invoice_id, n.intent_ref
     FROM billing.payment_intent n
     JOIN billing.invoice i ON i.id = n.invoice_id AND i.seller_id = n.seller_id
-    JOIN billing.payment_method m ON m.profile_id = i.profile_id AND m.is_default
+    JOIN billing.payment_method m ON m.profile_id = i.profile_id
+      AND CASE WHEN i.falls_back_to IS NULL THEN m.is_default ELSE m.id = i.falls_back_to END
     WHERE n.invoice_id = ANY(:invoices) AND n.status = 'open' AND n.provider_account_id <> m.provider_account_id
       AND NOT EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = n.invoice_id
                       AND p.status IN ('prepared', 'sent', 'unknown', 'processing', 'requires_action'))
@@ -38,7 +39,7 @@ _NEVER_MADE = text(
 
 
 def leave_elsewhere(parts: Parts, invoices: Sequence[UUID]) -> None:
-    """End what these invoices have at other accounts than their customers' default method's.
+    """End what these invoices have at other accounts than that of the method which is tried next.
 
     Where that can't be done now, nothing is: opening an attempt holds back, and the next sweep tries again. Money that
     came there meanwhile is left to be settled. Safe to repeat.

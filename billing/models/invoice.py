@@ -73,6 +73,8 @@ class Invoice(SellerOwned, Versioned, Base):
     """The next try was asked for by a new method or a person: it neither uses nor moves the schedule."""
     waits_for_method: Mapped[bool] = mapped_column(default=False)
     """After a hard decline the schedule goes on counting without charging until a new method comes."""
+    falls_back_to: Mapped[UUID | None]
+    """The method of the next try, and of the one under way, where it is not the default: which was declined."""
     card_limit_until: Mapped[datetime | None]
     """Business time until which a card network's limit holds the next try back; null where none does."""
     final_decision: Mapped[str | None]

@@ -65,6 +65,8 @@ class Seller(Identified, Versioned, Base):
     """Which documents customers get by mail, where there is a mail server."""
     dispute_stops_charging: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     """Whether a customer is charged no more while a dispute of theirs is open."""
+    fall_back: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Whether another valid method of the customer is tried at once after a definite decline of the default."""
 
     __table_args__ = (
         UniqueConstraint("code"),

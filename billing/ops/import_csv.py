@@ -38,6 +38,7 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "seller_e_invoices": "e_invoices",
         "seller_mail_documents": "mail_documents",
         "seller_dispute_stops_charging": "dispute_stops_charging",
+        "seller_fall_back": "fall_back",
         **{f"seller_{line}": f"address.{line}" for line in _ADDRESS},
     },
     "tax_rates": {

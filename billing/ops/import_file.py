@@ -114,6 +114,7 @@ def _seller(row: Row) -> NewSeller:
             e_invoices=row.text("e_invoices", policy.e_invoices),
             mail_documents=row.text("mail_documents", policy.mail_documents),
             dispute_stops_charging=row.flag("dispute_stops_charging", default=policy.dispute_stops_charging),
+            fall_back=row.flag("fall_back", default=policy.fall_back),
         ),
         next_number=row.whole("next_number", 1),
     )

@@ -33,6 +33,7 @@ class Collecting:
     on_schedule: bool
     extra_try: bool
     waits_for_method: bool
+    falls_back_to: UUID | None
     card_limit_until: datetime | None
     final_decision: str | None
 
@@ -56,6 +57,7 @@ class SellerDunning:
     retry_first_h: int | None
     retry_end_h: int | None
     card_limit: str
+    fall_back: bool
 
 
 SELLER_DUNNING = ", ".join(f"s.{each.name}" for each in fields(SellerDunning))

@@ -39,7 +39,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A customer's default method, and the customer's id at its provider."""
+    """A customer's default method, or the one that is tried in its place, and the customer's id at its provider."""
 
     id: UUID
     method_ref: str
@@ -117,6 +117,13 @@ _METHODS = """
       AND c.deleted_at IS NULL
     WHERE m.profile_id = ANY(%(profiles)s) AND m.is_default
 """
+_OTHER_METHODS = """
+    SELECT m.id, m.method_ref, m.provider_account_id, m.brand, m.fingerprint, c.customer_ref
+    FROM billing.payment_method m
+    JOIN billing.provider_customer c ON c.profile_id = m.profile_id AND c.provider_account_id = m.provider_account_id
+      AND c.deleted_at IS NULL
+    WHERE m.id = ANY(%(ids)s) AND m.status = 'active'
+"""
 _ATTEMPTS = f"""
     SELECT {", ".join(each.name for each in fields(Attempted))} FROM billing.payment
     WHERE invoice_id = ANY(%(invoices)s) ORDER BY invoice_id, attempt_no
@@ -133,28 +140,34 @@ def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> li
     Of several due ones of a customer the oldest; the others stay due, and the next sweep finds them.
     """
     rows = [
-        (collecting(row), SellerDunning(*row[-6:-1]), row[-1])
+        (collecting(row), SellerDunning(*row[-1 - len(fields(SellerDunning)) : -1]), row[-1])
         for row in fetch(session, _DUE, invoices=list(invoices), now=now)
     ]
     if not rows:
         return []
     ids = [invoice.id for invoice, *_ in rows]
     profiles = list({invoice.profile_id for invoice, *_ in rows})
-    methods = {profile: Method(*method) for profile, *method in fetch(session, _METHODS, profiles=profiles)}
+    default = {profile: Method(*method) for profile, *method in fetch(session, _METHODS, profiles=profiles)}
+    others = [invoice.falls_back_to for invoice, *_ in rows if invoice.falls_back_to is not None]
+    other = {row.id: Method(*row) for row in fetch(session, _OTHER_METHODS, ids=others)} if others else {}
+    methods = {
+        each.id: default.get(each.profile_id) if each.falls_back_to is None else other.get(each.falls_back_to)
+        for each, *_ in rows
+    }
     attempts: dict[UUID, list[Attempted]] = defaultdict(list)
     for row in fetch(session, _ATTEMPTS, invoices=ids):
         attempts[row.invoice_id].append(Attempted(*row))
     intents: dict[UUID, list[Intent]] = defaultdict(list)
     for invoice_id, *intent in fetch(session, _INTENTS, invoices=ids):
         intents[invoice_id].append(Intent(*intent))
-    retried = {card_of(methods.get(invoice.profile_id)) for invoice, *_ in rows if was_declined(attempts[invoice.id])}
+    retried = {card_of(methods[invoice.id]) for invoice, *_ in rows if was_declined(attempts[invoice.id])}
     tries = tries_of_cards(session, cards={card for card in retried if card is not None}, now=now)
     return [
         Due(
             invoice=invoice,
             seller=seller,
             unpaid=unpaid,
-            method=methods.get(invoice.profile_id),
+            method=methods[invoice.id],
             attempts=attempts[invoice.id],
             intents=intents[invoice.id],
             tries=tries,

@@ -140,6 +140,7 @@ def _seller(row: Seller) -> NewSeller:
             e_invoices=row.e_invoices,
             mail_documents=row.mail_documents,
             dispute_stops_charging=row.dispute_stops_charging,
+            fall_back=row.fall_back,
         ),
     )
 

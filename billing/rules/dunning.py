@@ -62,6 +62,8 @@ class DunningPolicy:
     hours: Hours | None = None
     """Local hours in which scheduled retries fall; None: at the exact delay."""
     over_limit: OverLimit = OverLimit.OFF
+    fall_back: bool = False
+    """Whether another valid method is tried at once after a definite decline of the default."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ class SellerPolicy:
     """off | documents | all: which documents leave as mails where there is a mail server; `all`: receipts, too."""
     dispute_stops_charging: bool = True
     """Whether a customer is charged no more while a dispute of theirs is open."""
+    fall_back: bool = False
+    """Whether another valid method of the customer is tried at once after a definite decline of the default."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ def policy_of(seller: Seller | SellerDunning) -> DunningPolicy:
         final=FinalAction(seller.dunning_final),
         hours=None if first is None or end is None else Hours(first, end),
         over_limit=OverLimit(seller.card_limit),
+        fall_back=seller.fall_back,
     )
 
 
@@ -84,8 +85,10 @@ class Dunned:
     """An invoice under lock whose moment brought no money.
 
     `scheduled`: the try belonged to the schedule, so its end may be final. `untried_method`: its customer has a default
-    that this try did not use; it is tried at once. `decided`: its schedule ends now, as if this were its last moment.
-    `payment_id` and `method_id`: what was tried, for what the customer is told; without an attempt the moment passed.
+    that this try did not use; it is tried at once. `falls_back_to`: so is this other method, as part of the same moment
+    of the schedule, which is decided by what comes of it. `decided`: its schedule ends now, as if this were its last
+    moment. `payment_id` and `method_id`: what was tried, for what the customer is told; without an attempt the moment
+    passed.
     """
 
     invoice: Collecting
@@ -93,6 +96,7 @@ class Dunned:
     decline: DeclineClass
     scheduled: bool
     untried_method: bool = False
+    falls_back_to: UUID | None = None
     decided: bool = False
     payment_id: UUID | None = None
     method_id: UUID | None = None
@@ -125,6 +129,10 @@ def _set_next(each: Dunned, zones: Mapping[UUID, str], now: datetime) -> FinalAc
         invoice.next_attempt_at, invoice.extra_try, invoice.final_decision = None, False, each.policy.final
         return each.policy.final
     invoice.waits_for_method = each.decline is not DeclineClass.SOFT
+    invoice.falls_back_to = each.falls_back_to
+    if each.falls_back_to is not None:
+        invoice.next_attempt_at, invoice.extra_try = now, True
+        return None
     if invoice.final_decision is not None or invoice.dunning_at is None:
         invoice.next_attempt_at = None
     else:

@@ -22,6 +22,7 @@ _MOVED = {
     "on_schedule": "boolean",
     "extra_try": "boolean",
     "waits_for_method": "boolean",
+    "falls_back_to": "uuid",
     "card_limit_until": "timestamptz",
     "final_decision": "text",
 }

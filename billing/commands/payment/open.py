@@ -107,9 +107,14 @@ def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
         writes.reopened.append(reopened)
         return
     scheduled = pass_moment(invoice, policy, now=now) or _unanswered(due.attempts)
-    if method is None or invoice.waits_for_method:
+    if invoice.falls_back_to is not None and last is not None:
+        scheduled = last.scheduled
+    if method is None or (invoice.waits_for_method and invoice.falls_back_to is None):
         method_id = method.id if method else None
-        writes.dunned.append(Dunned(invoice, policy, DeclineClass.HARD, scheduled, method_id=method_id))
+        # Where the other method is gone by now, it is as if only the default had been tried.
+        again = invoice.falls_back_to is not None and not invoice.waits_for_method
+        decline = DeclineClass.SOFT if again else DeclineClass.HARD
+        writes.dunned.append(Dunned(invoice, policy, decline, scheduled, method_id=method_id))
         return
     if scheduled and due.unpaid:
         writes.dunned.append(Dunned(invoice, policy, DeclineClass.SOFT, scheduled=True, method_id=method.id))

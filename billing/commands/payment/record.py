@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -22,7 +22,8 @@ from billing.kernel.status import InvoiceStatus, PaymentKind, PaymentStatus
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.queries.collecting import SELLER_DUNNING, Answered, SellerDunning
 from billing.queries.collection import lock_attempts
-from billing.rules.dunning import DunningPolicy, classify
+from billing.queries.other_methods import untried_others
+from billing.rules.dunning import DeclineClass, DunningPolicy, classify
 
 Answer = tuple[Answered, ChargeOutcome]
 
@@ -153,20 +154,35 @@ def _dunned(session: Session, answers: Sequence[Answer]) -> list[Dunned]:
     policies = _policies(session, sellers)
     profiles = {attempt.invoice.profile_id for attempt, _ in answers}
     default = {row.profile_id: row.id for row in fetch(session, _DEFAULTS, profiles=list(profiles))}
+    falling = [each.invoice.id for each, _ in answers if policies[each.invoice.seller_id].fall_back]
+    others = untried_others(session, falling) if falling else {}
     return [
-        Dunned(
-            invoice=attempt.invoice,
-            policy=policies[attempt.invoice.seller_id],
-            decline=classify(outcome.decline_code, outcome.advice_code),
-            scheduled=attempt.scheduled,
-            # A default that was made while this attempt was open has not been tried yet.
-            untried_method=default.get(attempt.invoice.profile_id, attempt.payment_method_id)
-            != attempt.payment_method_id,
-            payment_id=attempt.payment_id,
-            method_id=attempt.payment_method_id,
-        )
-        for attempt, outcome in answers
+        _no_money(answer, policies[answer[0].invoice.seller_id], default=default, others=others) for answer in answers
     ]
+
+
+def _no_money(
+    answer: Answer, policy: DunningPolicy, *, default: Mapping[UUID, UUID], others: Mapping[UUID, UUID]
+) -> Dunned:
+    """What a decline leads to. Of a method that was tried in the default's place the default's own decline decides."""
+    attempt, outcome = answer
+    invoice, method_id = attempt.invoice, attempt.payment_method_id
+    decline = classify(outcome.decline_code, outcome.advice_code)
+    in_its_place = invoice.falls_back_to == method_id
+    if in_its_place:
+        decline = DeclineClass.HARD if invoice.waits_for_method else DeclineClass.SOFT
+    # A default that was made while this attempt was open has not been tried yet.
+    untried = not in_its_place and default.get(invoice.profile_id, method_id) != method_id
+    return Dunned(
+        invoice=invoice,
+        policy=policy,
+        decline=decline,
+        scheduled=attempt.scheduled,
+        untried_method=untried,
+        falls_back_to=None if untried else others.get(invoice.id),
+        payment_id=attempt.payment_id,
+        method_id=method_id,
+    )
 
 
 def _policies(session: Session, sellers: Collection[UUID]) -> dict[UUID, DunningPolicy]:

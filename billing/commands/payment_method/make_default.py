@@ -23,7 +23,7 @@ _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
 _TRY_NOW = text(
     f"""
     UPDATE billing.invoice i
-    SET next_attempt_at = :now, extra_try = TRUE, waits_for_method = FALSE, version = version + 1,
+    SET next_attempt_at = :now, extra_try = TRUE, waits_for_method = FALSE, falls_back_to = NULL, version = version + 1,
         updated_at = clock_timestamp()
     WHERE i.profile_id = :profile AND i.collection = 'automatic'
       AND (i.status = 'open' OR (i.status = 'draft' AND i.review_until IS NULL))

@@ -33,7 +33,7 @@ _WAITING = text(
 _TRY_NOW = text(
     """
     UPDATE billing.invoice
-    SET next_attempt_at = :now, extra_try = TRUE, waits_for_method = FALSE, version = version + 1,
+    SET next_attempt_at = :now, extra_try = TRUE, waits_for_method = FALSE, falls_back_to = NULL, version = version + 1,
         updated_at = clock_timestamp()
     WHERE id = ANY(:ids)
     """

@@ -29,4 +29,5 @@ def policy_columns(policy: SellerPolicy) -> dict[str, Any]:
         "e_invoices": policy.e_invoices,
         "mail_documents": policy.mail_documents,
         "dispute_stops_charging": policy.dispute_stops_charging,
+        "fall_back": policy.fall_back,
     }
