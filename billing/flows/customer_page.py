@@ -229,6 +229,9 @@ def _last_word(payment: Payment | None, method: PaymentMethod | None) -> str | N
     if payment.decline_code == _NOT_CONFIRMED:
         return "not_confirmed"
     meaning = classify(payment.decline_code, payment.advice_code)
+    if meaning is DeclineClass.AUTHENTICATION and method.kind == _WALLET:
+        # To pay again would end in the same way: PayPal wants its payer, and lets them agree only to a wallet anew.
+        return "payment_method_refused"
     if meaning is DeclineClass.AUTHENTICATION:
         return "confirm"
     return "declined" if meaning is DeclineClass.SOFT else "payment_method_refused"

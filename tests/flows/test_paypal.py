@@ -12,10 +12,20 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.commands.slice.cut import cut
-from billing.flows import adopting, audit, healing, reconciliation, refunding, resolution, restoring
+from billing.flows import (
+    adopting,
+    audit,
+    customer_page,
+    healing,
+    links,
+    reconciliation,
+    refunding,
+    resolution,
+    restoring,
+)
 from billing.flows.charging import charge_once
 from billing.flows.payment_methods import adopt, remove
-from billing.kernel.errors import ProviderUnavailable
+from billing.kernel.errors import ProviderUnavailable, Refused
 from billing.kernel.ids import new_id
 from billing.models import (
     Difference,
@@ -32,10 +42,11 @@ from billing.providers.paypal.client import PayPalClient
 from billing.providers.paypal.sent import told as told_paypal
 from billing.providers.paypal.signature import Certificates
 from billing.sandbox.paypal import events, tokens
+from billing.sandbox.paypal.doors import DOORS
 from billing.sandbox.paypal.serving import mounted
 from billing.sandbox.paypal.signing import chain, root
 from billing.sandbox.scenario.playing.cast import put_on
-from billing.sandbox.scenario.playing.stage import NotSettled, Stage, staged
+from billing.sandbox.scenario.playing.stage import NotSettled, PlayedSettings, Stage, staged
 from billing.sandbox.scenario.reading import read_scenario
 from billing.sandbox.stripe.background import run_due
 from billing.sandbox.stripe.standin import Call
@@ -339,6 +350,34 @@ def test_what_is_older_than_its_key_is_found_in_the_report(stage: Stage, anna: U
     resolution.resolve(stage.parts)
     (tried,) = attempts(stage, _only_invoice(stage))
     assert (tried.status, moved(stage)) == ("succeeded", [1000])
+
+
+def test_a_payer_whom_paypal_wants_connects_the_wallet_anew_and_is_not_sent_round_in_a_circle(
+    stage: Stage, anna: UUID
+) -> None:
+    told = {"billing_public_url": "https://pay.example.com", "paypal_client_id": "sb", "paypal_client_secret": "s"}
+    settings = PlayedSettings.model_validate(stage.parts.settings.model_dump() | told)
+    page = replace(stage.parts, settings=settings)
+    give(stage, anna, "B-SANDBOX-ACTION")
+    invoice = bill(stage, anna)
+    with page.begin() as session:
+        token = links.profile_link(page, session, anna).rpartition("/")[2]
+    shown = customer_page.show(page, token)
+    assert (shown.message, shown.can_pay, shown.wallet) == ("payment_method_refused", False, True)
+
+    begun = customer_page.begin_wallet(page, token, text_version="page-1-paypal-en")
+    with pytest.raises(Refused) as refused:
+        customer_page.finish_card(page, token, begun.method_id)
+    assert refused.value.code == "setup_not_complete", "nobody has agreed at PayPal yet"
+    DOORS["POST", "setup-tokens/<id>/approve"](stage.sides["paypal"].stand_in, begun.setup_ref, {})
+    for _ in range(2):
+        customer_page.finish_card(page, token, begun.method_id)
+    sweep(stage, invoice)
+    assert (status_of(stage, invoice), moved(stage)) == ("paid", [1000])
+    with stage.parts.begin() as session:
+        kept = session.get_one(PaymentMethod, begun.method_id)
+        assert (kept.kind, kept.is_default, kept.consent_text_version) == ("paypal", True, "page-1-paypal-en")
+        assert (kept.consent_channel, kept.consent_at) == ("web", START)
 
 
 def test_a_refund_goes_back_by_the_capture_once(stage: Stage, anna: UUID) -> None:
