@@ -65,7 +65,7 @@ COMMANDS = {
     ),
     "audit": Entry(
         "billing.ops.audit",
-        "Check every invariant over the whole database and, where reachable, the provider's witness.",
+        "Check every invariant over the whole database and, where reachable, the providers' witnesses.",
     ),
 }
 

@@ -31,5 +31,6 @@ def test_a_mandate_begins_on_its_day_for_the_sellers_it_means(each: Mandate) -> 
         assert mandate(country, country, "business", size, day) == each
         assert mandate(country, country, "business", size, date.fromordinal(day.toordinal() - 1)) is None
     assert mandate(country, "NL", "business", "small", date(2040, 1, 1)) is None
-    found = mandate(country, country, "consumer", "small", date(2040, 1, 1))
-    assert (found is not None) is each.consumers
+    asked = each.consumers or date(2040, 1, 1)
+    assert (mandate(country, country, "consumer", "small", asked) == each) is (each.consumers is not None)
+    assert mandate(country, country, "consumer", "small", date.fromordinal(asked.toordinal() - 1)) is None
