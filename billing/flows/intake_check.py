@@ -64,7 +64,7 @@ def check(intake: Intake, known: dict[str, Known], *, now: datetime) -> Checked:
         {(code, code): there.seller for code, there in known.items()},
         name=lambda new: new.code,
         check=check_new_seller,
-        same_as=lambda new, there: replace(new.value, next_number=there.next_number),
+        same_as=_same_seller,
         faults=faults,
     )
     tax_rates = _sort(
@@ -166,6 +166,11 @@ def _faults_of(given: Given[T], check: Callable[[T], None]) -> list[LineFault]:
     except Refused as refusal:
         return [given.fault(each.field, each.code, each.mend) for each in refusal.faults]
     return []
+
+
+def _same_seller(new: Given[NewSeller], there: NewSeller) -> NewSeller:
+    """A series only goes on: a number that it has passed was the next one once; one ahead of it would be lost."""
+    return replace(new.value, next_number=max(new.value.next_number, there.next_number))
 
 
 def _check_customer(new: NewCustomer, now: datetime) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing.kernel.period import zone_info
-from billing.models import Coupon, Product, Seller, TaxRate
+from billing.models import Coupon, Product, Seller, Series, TaxRate
 from billing.privacy.keyring import Keyring
 from billing.queries.catalog import prices_by_code
 from billing.queries.profile import known_profiles
@@ -55,15 +55,20 @@ def known(
     session: Session, keyring: Keyring, *, seller_code: str, account_ids: Sequence[str], subscriptions: Sequence[str]
 ) -> Known | None:
     """Read one seller and the named customers and subscriptions in eight statements. None: no such seller."""
-    seller = session.scalars(select(Seller).where(Seller.code == seller_code)).one_or_none()
-    if seller is None:
+    found = session.execute(
+        select(Seller, Series.next_no)
+        .join(Series, (Series.seller_id == Seller.id) & (Series.kind == "invoice") & Series.closed_at.is_(None))
+        .where(Seller.code == seller_code)
+    ).one_or_none()
+    if found is None:
         return None
+    seller, next_number = found
     rates = session.scalars(select(TaxRate).where(TaxRate.seller_id == seller.id))
     products = session.scalars(select(Product).where(Product.seller_id == seller.id))
     coupons = session.scalars(select(Coupon).where(Coupon.seller_id == seller.id))
     return Known(
         seller_id=seller.id,
-        seller=_seller(seller),
+        seller=_seller(seller, next_number),
         tax_rates={rate.name: _rate(rate) for rate in rates},
         products={product.code: NewProduct(product.code, product.name) for product in products},
         prices={code: price.given for code, price in prices_by_code(session, seller_id=seller.id).items()},
@@ -110,7 +115,7 @@ def _coupon(row: Coupon) -> NewCoupon:
     )
 
 
-def _seller(row: Seller) -> NewSeller:
+def _seller(row: Seller, next_number: int) -> NewSeller:
     return NewSeller(
         code=row.code,
         legal_name=row.legal_name,
@@ -142,6 +147,7 @@ def _seller(row: Seller) -> NewSeller:
             dispute_stops_charging=row.dispute_stops_charging,
             fall_back=row.fall_back,
         ),
+        next_number=next_number,
     )
 
 

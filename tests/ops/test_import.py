@@ -220,6 +220,7 @@ def test_a_row_that_is_there_with_other_values_is_refused_and_names_the_field_on
     assert _counts(desk) == before
     told = [line.split(" (")[0] for line in result.stderr.splitlines() if "exists_and_differs" in line]
     assert told == [
+        "b.yaml:3: next_number: exists_and_differs",
         "b.yaml:9: unit_amount: exists_and_differs",
         "b.yaml:12: name: exists_and_differs",
         "b.yaml:20: start: exists_and_differs",
