@@ -96,7 +96,7 @@ def the_charge_of_a_declined_attempt_is_under_way(planting: Planting) -> Accused
     return "payment", str(payment.id)
 
 
-@seed("R5", "R1", "R2")
+@seed("R5", "R1", "R2", "R4")
 def a_later_period_was_billed_by_an_older_document(planting: Planting) -> Accused:
     running = planting.world.running
     periods = planting.session.scalars(

@@ -48,7 +48,7 @@ def a_period_stands_on_two_documents(planting: Planting) -> Accused:
     return "subscription", str(planting.world.running.id)
 
 
-@seed("R1")
+@seed("R1", "R4")
 def the_document_of_a_period_does_not_charge_it(planting: Planting) -> Accused:
     period = _period(planting, planting.world.running, 0)
     planting.run(

@@ -115,10 +115,11 @@ class Stage:
         return self._start(name, argv, faults=faults, env=env, again=lambda: self.worker(name, concurrency=concurrency))
 
     def receiver(self, *, faults: str = "", env: dict[str, str] | None = None) -> Living:
-        """The web application behind waitress; returns once it answers."""
+        """The web application behind waitress; returns once it answers, or has died at its first delivery."""
         argv = ["waitress-serve", f"--listen={HOST}:{self.receiver_port}", *SERVING, "wsgi:app"]
         started = self._start("receiver", argv, faults=faults, env=env, again=self.receiver)
-        self.wait(lambda: answers(f"{self.receiver_url}/healthz"), "the receiver's first answer", ticking=False)
+        health = f"{self.receiver_url}/healthz"
+        self.wait(lambda: answers(health) or not started.alive, "the receiver's first answer", ticking=False)
         return started
 
     def operator(self, *args: str, faults: str = "") -> Living:
