@@ -115,7 +115,8 @@ def _forged(stage: Stage) -> None:
         status = _post(stage, sent, headers)
         stage.expect(_FIRST_REFUSAL <= status < _FIRST_FAULT, f"{name}: answered {status}")
         stage.hurt()
-    kept = stage.count("SELECT count(*) FROM billing.provider_event")
+    # The event itself may have come meanwhile, by the provider's list, which no signature belongs to.
+    kept = stage.count("SELECT count(*) FROM billing.provider_event WHERE secret_index IS NOT NULL")
     stage.expect(kept == 0, f"{kept} forged events were kept")
 
 
