@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -43,9 +41,9 @@ from billing.wiring import build
 from tests.flows.company import START, Company, Line, _seller
 from tests.rabbitmq import PID, control
 from tests.stack import settings_for
+from tests.worker_process import worker_process
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(600)]
-ROOT = Path(__file__).parents[2]
 TICK = [(UPKEEP_TICK, ())]
 PATIENCE_S = 150.0
 
@@ -144,33 +142,6 @@ def test_an_event_for_a_queue_that_is_not_there_is_not_called_delivered(broker_u
         _until(lambda: channel.basic_get("shop", no_ack=True))
 
 
-@contextmanager
-def _worker(name: str, settings: Settings, log: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
-    assert settings.billing_secret_key is not None
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("STRIPE_", "BILLING_"))}
-    environment = kept | {
-        "DATABASE_URL": settings.database_url or "",
-        "BROKER_URL": settings.broker_url or "",
-        "STRIPE_API_KEY": settings.stripe_keys["default"],
-        "STRIPE_API_BASE": settings.stripe_api_base or "",
-        "BILLING_SECRET_KEY": settings.billing_secret_key.get_secret_value(),
-        "BILLING_SANDBOX": "1",
-        **more,
-    }
-    alone = ("--without-gossip", "--without-mingle")
-    argv = ["-m", "celery", "-A", "worker", "worker", "-c", "1", "-n", f"{name}@test", *alone]
-    with log.open("wb") as said:
-        worker = subprocess.Popen(
-            [sys.executable, *argv], cwd=ROOT, env=environment, stdout=said, stderr=said, start_new_session=True
-        )
-    try:
-        yield worker
-    finally:
-        if worker.poll() is None:
-            os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait()
-
-
 def test_what_a_killed_worker_had_in_hand_comes_to_another_and_is_charged_once(
     database_url: str, broker_url: str, tmp_path: Path
 ) -> None:
@@ -190,7 +161,7 @@ def test_what_a_killed_worker_had_in_hand_comes_to_another_and_is_charged_once(
         acme.customer("a1")
         acme.subscribe("a1", "of-a1")
         failpoint = {"BILLING_FAILPOINTS": "charge.answered=stop@1"}
-        first = open_.enter_context(_worker("first", settings, first_log, **failpoint))
+        first = open_.enter_context(worker_process("first@test", settings, first_log, **failpoint))
         _until(lambda: " ready." in first_log.read_text(), told)
         # No queues for countdowns: nothing here has one.
         with Connection(broker_url) as connection:
@@ -199,7 +170,7 @@ def test_what_a_killed_worker_had_in_hand_comes_to_another_and_is_charged_once(
         _until(lambda: len(list(acme.witness.charges())) == 1, told)
         # The money has moved and it is not written down: the whole worker dies with the message in its hand.
         os.killpg(first.pid, signal.SIGKILL)
-        open_.enter_context(_worker("second", settings, second_log))
+        open_.enter_context(worker_process("second@test", settings, second_log))
         _until(lambda: "collections.charge" in second_log.read_text(), told)
 
         def paid() -> bool:
@@ -225,7 +196,7 @@ def test_a_worker_outlives_its_broker_and_one_that_hears_nothing_ends(
         parts = build(settings, transport=CeleryTransport(make_app(settings)))
         start(parts)
         transport = CeleryTransport(make_app(settings), pause_s=0)
-        with _worker("watched", settings, said, BILLING_WATCH_S="6") as worker:
+        with worker_process("watched@test", settings, said, BILLING_WATCH_S="6") as worker:
             _until(lambda: said.read_text().count("Task watch.ping") >= 2, said.read_text)
             # The server forgets the worker's connections, as one that is started anew does.
             before = received()

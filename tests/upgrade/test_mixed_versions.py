@@ -6,13 +6,10 @@ its console and playground, and `worker.py`. It is put in the place of the last 
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tarfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,18 +26,19 @@ from billing.queue.depths import depths
 from billing.queue.names import COLLECTIONS_RESOLVE, COLLECTIONS_TICK, INBOX_BACKFILL, INBOX_TICK, RENEWALS_TICK
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
-from billing.settings import Settings
 from billing.wiring import build
 from tests.flows.company import START, Company, Line, _seller
 from tests.stack import settings_for
+from tests.worker_process import kill_group, worker_process
 
-ROOT = Path(__file__).parents[2]
 RELEASE, SCHEMA = Path(__file__).with_name("release-0024.tar.xz"), "0024"
 CUSTOMERS = 8
 BEATS: list[Message] = [
     (tick, ()) for tick in (RENEWALS_TICK, COLLECTIONS_TICK, COLLECTIONS_RESOLVE, INBOX_BACKFILL, INBOX_TICK)
 ]
 _PATIENCE_S = 120.0
+_SMALL = {"BILLING_SLICE_SIZE": "1", "BILLING_CHARGE_SLICE": "1"}
+"""So that both workers have something in hand."""
 
 
 def _until(condition: Callable[[], object], told: Callable[[], str]) -> None:
@@ -48,39 +46,6 @@ def _until(condition: Callable[[], object], told: Callable[[], str]) -> None:
     while not condition():
         assert time.monotonic() < deadline, told()
         time.sleep(0.05)
-
-
-@contextmanager
-def _worker(name: str, folder: Path, settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    assert settings.billing_secret_key is not None
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STRIPE_", "BILLING_"))}
-    environment = kept | {
-        "DATABASE_URL": settings.database_url or "",
-        "BROKER_URL": settings.broker_url or "",
-        "STRIPE_API_KEY": settings.stripe_keys["default"],
-        "STRIPE_API_BASE": settings.stripe_api_base or "",
-        "BILLING_SECRET_KEY": settings.billing_secret_key.get_secret_value(),
-        "BILLING_SANDBOX": "1",
-        "BILLING_SLICE_SIZE": "1",
-        "BILLING_CHARGE_SLICE": "1",
-        "PYTHONPATH": str(folder),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    argv = ["-m", "celery", "-A", "worker", "worker", "-c", "1", "-n", name, "--without-gossip", "--without-mingle"]
-    with log.open("wb") as said:
-        worker = subprocess.Popen(
-            [sys.executable, *argv], cwd=folder, env=environment, stdout=said, stderr=said, start_new_session=True
-        )
-    try:
-        yield worker
-    finally:
-        _kill(worker)
-
-
-def _kill(worker: subprocess.Popen[bytes]) -> None:
-    if worker.poll() is None:
-        os.killpg(worker.pid, 9)
-    worker.wait()
 
 
 def _did(log: Path) -> set[str]:
@@ -109,10 +74,10 @@ def test_a_worker_of_the_release_before_bills_beside_the_new_one_and_the_audit_h
         settings = settings_for(database_url, provider.url).model_copy(
             update={"broker_url": broker_url, "billing_slice_size": 1, "billing_charge_slice": 1}
         )
-        old = open_.enter_context(_worker("old@test", old_release, settings, old_log))
+        old = open_.enter_context(worker_process("old@test", settings, old_log, folder=old_release, **_SMALL))
         _until(lambda: " ready." in old_log.read_text(), told)
         upgrade(database_url)
-        open_.enter_context(_worker("new@test", ROOT, settings, new_log))
+        open_.enter_context(worker_process("new@test", settings, new_log, **_SMALL))
         _until(lambda: " ready." in new_log.read_text(), told)
         transport = CeleryTransport(make_app(settings))
         parts = build(settings, transport=transport)
@@ -159,7 +124,7 @@ def test_a_worker_of_the_release_before_bills_beside_the_new_one_and_the_audit_h
         acme.set_clock(START + timedelta(days=28))
         transport.send(BEATS)
         _until(lambda: len(acme.invoices()) > first_month, told)
-        _kill(old)
+        kill_group(old)
         _until(lambda: settled(2), told)
         later = [each.next_attempt_at for each in acme.invoices() if each.status != "paid"]
         assert all(at is not None and at > START + timedelta(days=28) for at in later), (later, told())
