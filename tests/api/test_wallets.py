@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
@@ -12,30 +11,19 @@ from billing.flows import api_keys
 from billing.flows.order import Order
 from billing.models import Profile
 from billing.sandbox.paypal.doors import approve
-from billing.sandbox.scenario.playing.cast import put_on
-from billing.sandbox.scenario.playing.stage import Stage, staged
-from billing.sandbox.scenario.reading import read_scenario
+from billing.sandbox.scenario.playing.stage import Stage
 from tests.api.program import ALL, Program, application
-
-SCENARIO = """
-scenario: 1
-seller: {country: DE, currency: eur}
-prices: {basic: {product: Basic, amount: 1000, interval: month}}
-customers: {anna: {payment_method: null}}
-timeline: []
-until: 2026-02-01
-"""
+from tests.wallets import anna_of, paypal_stage
 
 
 @pytest.fixture
 def stage(database_url: str) -> Iterator[Stage]:
-    with staged(database_url, now=datetime(2026, 1, 15, tzinfo=UTC)) as made:
-        made.account("paypal")
+    with paypal_stage(database_url) as made:
         yield made
 
 
 def test_a_wallet_is_begun_agreed_to_and_completed(stage: Stage) -> None:
-    profile = put_on(stage, read_scenario(SCENARIO, name="wallet.yaml")).profiles["anna"]
+    profile = anna_of(stage)
     reached = stage.parts.settings.model_copy(update={"billing_public_url": "https://pay.example.com"})
     parts = replace(stage.parts, settings=reached)
     with parts.begin() as session:

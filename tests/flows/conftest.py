@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 
 from billing.providers.stripe.sent import told
+from billing.sandbox.scenario.playing.stage import Stage
 from tests.flows.company import Company, company
+from tests.wallets import anna_of, paypal_stage
 
 _NOT_OURS = re.compile(
     r"(POST /v1/(setup_intents/\w+/(confirm|cancel)|payment_methods/\w+)|DELETE /v1/customers/\w+): operation"
@@ -22,3 +25,14 @@ def acme(database_url: str) -> Iterator[Company]:
         yield fresh
         breaches = [each for each in told(fresh.witness.requests()) if not _NOT_OURS.fullmatch(each)]
         assert breaches == []
+
+
+@pytest.fixture
+def stage(database_url: str) -> Iterator[Stage]:
+    with paypal_stage(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def anna(stage: Stage) -> UUID:
+    return anna_of(stage)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -14,7 +12,6 @@ from sqlalchemy import select, text
 from billing.commands.slice.cut import cut
 from billing.flows import (
     adopting,
-    audit,
     customer_page,
     healing,
     links,
@@ -23,14 +20,9 @@ from billing.flows import (
     resolution,
     restoring,
 )
-from billing.flows.charging import charge_once
-from billing.flows.payment_methods import adopt, remove
 from billing.kernel.errors import ProviderUnavailable, Refused
-from billing.kernel.ids import new_id
 from billing.models import (
     Difference,
-    Invoice,
-    Payment,
     PaymentIntent,
     PaymentMethod,
     ProviderAccount,
@@ -39,85 +31,17 @@ from billing.models import (
 )
 from billing.providers.paypal.adapter import PayPalProvider
 from billing.providers.paypal.client import PayPalClient
-from billing.providers.paypal.sent import told as told_paypal
 from billing.providers.paypal.signature import Certificates
 from billing.sandbox.paypal import events, tokens
 from billing.sandbox.paypal.doors import DOORS
 from billing.sandbox.paypal.serving import mounted
 from billing.sandbox.paypal.signing import chain, root
-from billing.sandbox.scenario.playing.cast import put_on
-from billing.sandbox.scenario.playing.stage import NotSettled, PlayedSettings, Stage, staged
-from billing.sandbox.scenario.reading import read_scenario
+from billing.sandbox.scenario.playing.stage import NotSettled, PlayedSettings, Stage
 from billing.sandbox.stripe.background import run_due
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Tx
-from billing.validators.payment_method import Consent
 from billing.webhooks.app import create_app
-
-START = datetime(2026, 1, 15, tzinfo=UTC)
-SCENARIO = """
-scenario: 1
-seller: {country: DE, currency: eur}
-prices: {basic: {product: Basic, amount: 1000, interval: month}}
-customers: {anna: {payment_method: null}}
-timeline: []
-until: 2026-02-01
-"""
-
-
-@pytest.fixture
-def stage(database_url: str) -> Iterator[Stage]:
-    with staged(database_url, now=START) as made:
-        made.account("paypal")
-        yield made
-        assert list(told_paypal(made.sides["paypal"].witness.requests())) == []
-        assert audit.run(made.parts, witness=made.witness).violations == ()
-
-
-@pytest.fixture
-def anna(stage: Stage) -> UUID:
-    return put_on(stage, read_scenario(SCENARIO, name="paypal.yaml")).profiles["anna"]
-
-
-def give(stage: Stage, profile_id: UUID, ref: str, *, provider: str = "paypal") -> None:
-    adopt(
-        stage.parts,
-        profile_id=profile_id,
-        provider_account_id=stage.account(provider),
-        method_ref=ref,
-        consent=Consent(text_version="test", given_at=START - timedelta(days=1), channel="import"),
-        method_id=new_id(),
-        as_default=True,
-    )
-
-
-def bill(stage: Stage, profile_id: UUID, amount_minor: int = 1000) -> UUID:
-    with stage.parts.begin() as session:
-        issued = charge_once(
-            stage.parts,
-            session,
-            profile_id,
-            amount_minor=amount_minor,
-            currency="eur",
-            description="A thing",
-            tax_rate=None,
-        )
-    stage.settle()
-    return issued.id
-
-
-def attempts(stage: Stage, invoice_id: UUID) -> list[Payment]:
-    with stage.parts.begin() as session:
-        return list(session.scalars(select(Payment).filter_by(invoice_id=invoice_id).order_by(Payment.attempt_no)))
-
-
-def status_of(stage: Stage, invoice_id: UUID) -> str:
-    with stage.parts.begin() as session:
-        return session.get_one(Invoice, invoice_id).status
-
-
-def moved(stage: Stage, provider: str = "paypal") -> list[int]:
-    return [each.amount_minor for each in stage.sides[provider].witness.charges() if each.status == "succeeded"]
+from tests.wallets import START, attempts, bill, give, moved, only_invoice, status_of, sweep
 
 
 @pytest.mark.parametrize("wallet", ["GOOD", "FAULT", "TIMEOUTBEFORE", "TIMEOUTAFTER"])
@@ -226,115 +150,6 @@ def _posted(stage: Stage, body: bytes, headers: dict[str, str]) -> int:
     return door.post("/webhooks/paypal", data=body, headers=headers).status_code
 
 
-def test_before_paypal_is_asked_the_intent_at_stripe_is_canceled(stage: Stage, anna: UUID) -> None:
-    give(stage, anna, "pm_card_visa_chargeDeclinedInsufficientFunds", provider="stripe")
-    invoice = bill(stage, anna)
-    assert [each.status for each in stage.sides["stripe"].witness.intents()] == ["requires_payment_method"]
-    give(stage, anna, "B-SANDBOX-GOOD")
-    stage.settle()
-    assert [each.status for each in stage.sides["stripe"].witness.intents()] == ["canceled"]
-    assert (status_of(stage, invoice), moved(stage), moved(stage, "stripe")) == ("paid", [1000], [])
-
-
-def test_another_provider_is_never_asked_while_an_outcome_is_unknown(stage: Stage, anna: UUID) -> None:
-    give(stage, anna, "B-SANDBOX-GOOD")
-    faults = stage.sides["paypal"].stand_in.faults
-    faults.add([{"kind": "timeout_after", "rate": 1, "path": "/v2/checkout/orders"}])
-    with pytest.raises(NotSettled):
-        bill(stage, anna)
-    give(stage, anna, "pm_card_visa", provider="stripe")
-    with pytest.raises(NotSettled):
-        stage.settle()
-    assert (moved(stage), moved(stage, "stripe")) == ([1000], [])
-    faults.clear()
-    stage.settle()
-    assert (moved(stage), moved(stage, "stripe")) == ([1000], [])
-
-
-def sweep(stage: Stage, invoice_id: UUID) -> None:
-    """As the tick would: what is due of the invoice is tried."""
-    with stage.parts.begin() as session:
-        cut(session, kind="charges", members=[invoice_id], size=1)
-    stage.settle()
-
-
-@pytest.fixture
-def falls_back(stage: Stage, anna: UUID) -> UUID:
-    """Anna, whose seller lets another method be tried; with a card beside whatever wallet becomes her default."""
-    with stage.parts.begin() as session:
-        session.execute(text("UPDATE billing.seller SET fall_back = true"))
-    give(stage, anna, "pm_card_visa", provider="stripe")
-    return anna
-
-
-@pytest.mark.parametrize("wallet", ["NOFUNDS", "LOST"])
-def test_after_a_definite_decline_another_method_is_tried_at_once_where_the_seller_says_so(
-    stage: Stage, falls_back: UUID, wallet: str
-) -> None:
-    give(stage, falls_back, f"B-SANDBOX-{wallet}")
-    invoice = bill(stage, falls_back)
-    sweep(stage, invoice)
-    assert [each.status for each in attempts(stage, invoice)] == ["declined", "succeeded"]
-    assert (status_of(stage, invoice), moved(stage), moved(stage, "stripe")) == ("paid", [], [1000])
-    with stage.parts.begin() as session:
-        default = session.scalars(select(PaymentMethod).where(PaymentMethod.is_default)).one()
-        assert default.kind == "paypal", "what was tried in its place is no default"
-
-
-def test_without_the_sellers_word_no_other_method_is_tried(stage: Stage, anna: UUID) -> None:
-    give(stage, anna, "pm_card_visa", provider="stripe")
-    give(stage, anna, "B-SANDBOX-NOFUNDS")
-    invoice = bill(stage, anna)
-    sweep(stage, invoice)
-    assert (status_of(stage, invoice), moved(stage, "stripe")) == ("open", [])
-
-
-@pytest.mark.parametrize(("wallet", "tries"), [("NOFUNDS", 4), ("LOST", 2)])
-def test_each_method_is_tried_once_a_moment_and_the_defaults_decline_decides(
-    stage: Stage, anna: UUID, falls_back: UUID, wallet: str, tries: int
-) -> None:
-    give(stage, anna, "pm_card_visa_chargeDeclinedLostCard", provider="stripe")
-    with stage.parts.begin() as session:
-        visa = session.scalars(select(PaymentMethod).where(~PaymentMethod.is_default)).one()
-    remove(stage.parts, method_id=visa.id)
-    give(stage, anna, f"B-SANDBOX-{wallet}")
-    invoice = bill(stage, anna)
-    sweep(stage, invoice)
-    stage.set_clock(START + timedelta(days=3))
-    for _ in range(3):
-        sweep(stage, invoice)
-    with stage.parts.begin() as session:
-        kinds = {each.id: each.kind for each in session.scalars(select(PaymentMethod))}
-    tried = [kinds[each.payment_method_id] for each in attempts(stage, invoice)]
-    assert tried == (["paypal", "card"] * 2)[:tries]
-
-
-@pytest.mark.parametrize("planted", [False, True])
-def test_no_other_method_is_tried_while_an_outcome_is_unknown(stage: Stage, falls_back: UUID, *, planted: bool) -> None:
-    give(stage, falls_back, "B-SANDBOX-OTHER")
-    give(stage, falls_back, "B-SANDBOX-GOOD")
-    faults = stage.sides["paypal"].stand_in.faults
-    faults.add([{"kind": "timeout_after", "rate": 1, "path": "/v2/checkout/orders"}])
-    with pytest.raises(NotSettled):
-        bill(stage, falls_back)
-    if planted:
-        # As a flow would that took the unknown for a decline: the open attempt still forbids another.
-        with stage.parts.begin() as session:
-            # The last wall behind the rule, so that the rule alone is shown.
-            session.execute(text("DROP INDEX billing.uq_payment_open"))
-            others = select(PaymentMethod.id).where(PaymentMethod.kind == "paypal", ~PaymentMethod.is_default)
-            session.execute(
-                text("UPDATE billing.invoice SET falls_back_to = :other, next_attempt_at = :now, extra_try = true"),
-                {"other": session.scalars(others).one(), "now": START},
-            )
-    with suppress(NotSettled):
-        sweep(stage, _only_invoice(stage))
-    assert [each.status for each in attempts(stage, _only_invoice(stage))] == ["unknown"]
-    faults.clear()
-    stage.settle()
-    assert (moved(stage), moved(stage, "stripe")) == ([1000], [])
-
-
 def test_what_is_older_than_its_key_is_found_in_the_report(stage: Stage, anna: UUID) -> None:
     give(stage, anna, "B-SANDBOX-GOOD")
     faults = stage.sides["paypal"].stand_in.faults
@@ -348,7 +163,7 @@ def test_what_is_older_than_its_key_is_found_in_the_report(stage: Stage, anna: U
         session.execute(text("DELETE FROM billing.provider_rate"))
     stage.parts.permits.clear()
     resolution.resolve(stage.parts)
-    (tried,) = attempts(stage, _only_invoice(stage))
+    (tried,) = attempts(stage, only_invoice(stage))
     assert (tried.status, moved(stage)) == ("succeeded", [1000])
 
 
@@ -448,8 +263,3 @@ def test_an_order_that_somebody_else_made_for_our_invoice_is_adopted_and_the_aud
     stage.settle()
     assert (status_of(stage, invoice), moved(stage)) == ("paid", [1000])
     assert attempts(stage, invoice)[-1].kind == "adopted"
-
-
-def _only_invoice(stage: Stage) -> UUID:
-    with stage.parts.begin() as session:
-        return session.scalars(select(Invoice.id).where(Invoice.kind == "invoice")).one()
