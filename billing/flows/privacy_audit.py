@@ -68,16 +68,28 @@ def _unlisted(told: str) -> Leak:
 
 
 def _texts(request: WitnessedRequest) -> list[str]:
-    return [request.path, *_leaves(request.params), request.key or ""]
+    """Names apart from values: what was split over several parameters stands together again."""
+    return [request.path, *_names(request.params), *_values(request.params), request.key or ""]
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def _names(value: Any) -> Iterator[str]:
+    """Of all parameters, inner ones too."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield str(name)
-            yield from _leaves(inner)
+            yield from _names(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _leaves(inner)
+            yield from _names(inner)
+
+
+def _values(value: Any) -> Iterator[str]:
+    """All that is said, in its order."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _values(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _values(inner)
     else:
         yield str(value)

@@ -63,6 +63,19 @@ class Visitor:
     def save(self, *, page: Any = None) -> None:
         (page or self.page).click("#save")
 
+    def connect(self, *, agree: bool = True) -> None:
+        """Ask for PayPal, and agree to the sentence there."""
+        if self.page.locator("#wallet").is_hidden():
+            self.page.click("#by-wallet")
+        if agree:
+            self.page.check("#wallet-agreed")
+        self.page.click("#connect")
+
+    def at_paypal(self, button: str, *, wallet: str = "B-SANDBOX-GOOD") -> None:
+        """Choose that wallet on PayPal's own page, and press one of its buttons."""
+        self.page.get_by_label("Wallet").select_option(wallet)
+        self.page.get_by_role("button", name=button).click()
+
     def at_the_bank(self, button: str, *, page: Any = None) -> None:
         """Press `complete` or `fail` in the bank's frame."""
         (page or self.page).frame_locator("iframe[title=Authentication]").locator(f"#{button}").click()

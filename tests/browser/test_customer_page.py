@@ -114,7 +114,7 @@ def test_a_declined_card_is_replaced_also_by_one_whose_bank_is_asked_twice(acme:
     knobs = {"save_declining_cards": False}
     requests.post(f"{acme.witness_url}/_sandbox/config", json=knobs, timeout=5).raise_for_status()
     visitor.open_invoice(_invoice(acme))
-    visitor.reads("This card can't be charged")
+    visitor.reads("This payment method can't be charged")
     assert visitor.page.locator("#pay").count() == 0
     visitor.type_card(NO_FUNDS)
     visitor.save()

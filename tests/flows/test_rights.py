@@ -9,13 +9,15 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.commands.profile.change import change_profile
-from billing.flows import charging, delivery, refunding, rights
+from billing.flows import audit, charging, delivery, refunding, rights
 from billing.flows.documents import document_html
 from billing.flows.order import Order
-from billing.kernel.errors import Refused
+from billing.kernel.errors import ProviderRefused, Refused
 from billing.models import Invoice
+from billing.sandbox.scenario.playing.stage import Stage
 from billing.validators.profile import Personal, ProfileChange
 from tests.flows.company import Company
+from tests.wallets import bill, give
 
 WHY = Order(actor="ada", reason="they asked for it")
 
@@ -104,3 +106,17 @@ def test_after_a_person_is_forgotten_no_row_of_any_table_names_them(acme: Compan
             )
         }
     assert named == set()
+
+
+def test_the_wallet_of_who_is_forgotten_is_taken_off_paypal_and_nothing_of_it_is_left(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    bill(stage, anna)
+    rights.erase(stage.parts, anna, order=WHY)
+    with stage.parts.begin() as session:
+        kept = session.execute(text("SELECT status, method_ref, fingerprint, last4 FROM billing.payment_method")).one()
+    assert (kept.status, kept.fingerprint, kept.last4) == ("detached", None, None)
+    with pytest.raises(ProviderRefused):
+        stage.sides["paypal"].provider.read_method(kept.method_ref)
+    report = audit.run(stage.parts, witness=stage.witness)
+    assert report.violations == ()
+    assert all(each.skipped_reason is None for each in report.checked if each.code == "S5")

@@ -142,8 +142,8 @@ def test_a_revoked_link_is_gone(acme: Company, browser: FlaskClient) -> None:
         ("pm_card_visa", "Invoice ACME-000001 is paid. Thank you."),
         ("pm_sandbox_processing", "A payment is under way."),
         ("pm_card_authenticationRequired", "Your bank wants you to confirm this payment."),
-        ("pm_card_chargeCustomerFail", "Your card was declined."),
-        ("pm_card_visa_chargeDeclinedLostCard", "This card can&#39;t be charged."),
+        ("pm_card_chargeCustomerFail", "The payment was declined."),
+        ("pm_card_visa_chargeDeclinedLostCard", "This payment method can&#39;t be charged."),
     ],
 )
 def test_how_things_stand_is_said_in_one_sentence(

@@ -92,9 +92,15 @@ def _approve(stand_in: StandIn) -> Callable[..., BaseResponse]:
     return view
 
 
-_PAGE = """<!doctype html><title>PayPal stand-in</title><h1>PayPal stand-in</h1><form method="post">
+_PAGE = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>PayPal stand-in</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 24rem; margin: 3rem auto; padding: 0 1.25rem; }}
+select, button {{ display: block; width: 100%; min-height: 3rem; margin-top: .5rem; font: inherit; }}
+</style>
+<h1>PayPal stand-in</h1><p>Whether later payments may be taken from this wallet.</p><form method="post">
 <p><label>Wallet <select name="wallet">{choices}</select></label></p>
-<p><button name="agree" value="1">Agree and continue</button> <button>Cancel</button></p></form>"""
+<p><button name="agree" value="1">Agree and continue</button> <button>Cancel</button></p></form></html>"""
 
 
 def _open(stand_in: StandIn, door: Door) -> Callable[..., Response]:

@@ -63,8 +63,7 @@ class _Visit:
 
 def answer(stand_in: StandIn, route: Route, asked: Asked) -> Answer:
     """Serve one request. Raises `NoAnswer` where the caller is to get none."""
-    key = asked.header("PayPal-Request-Id") if asked.method == "POST" else None
-    entry = Entry(asked.method, asked.path, request_id=new_id("debug")[6:], key=key or None)
+    entry = _entry(asked)
     stand_in.flying.count(1)
     try:
         result = _admitted(_Visit(stand_in, route, asked, entry))
@@ -76,8 +75,23 @@ def answer(stand_in: StandIn, route: Route, asked: Asked) -> Answer:
     return Answer(result.status, result.text, {**result.headers, "PayPal-Debug-Id": entry.request_id})
 
 
+def turned_away(stand_in: StandIn, asked: Asked, error: PayPalError) -> Answer:
+    """The answer where there is no such operation. What was said stands in the log all the same."""
+    entry = _entry(asked)
+    entry.params = {"": asked.raw} if asked.raw else {}
+    note_alone(stand_in, entry.ended(error.status, "refused"))
+    return _as_answer(error, entry)
+
+
+def _entry(asked: Asked) -> Entry:
+    key = asked.header("PayPal-Request-Id") if asked.method == "POST" else None
+    path = f"{asked.path}?{asked.query}" if asked.query else asked.path
+    return Entry(asked.method, path, request_id=new_id("debug")[6:], key=key or None)
+
+
 def _admitted(visit: _Visit) -> Answer:
     entry, asked = visit.entry, visit.asked
+    entry.params = {"": asked.raw} if asked.raw else {}
     visit.params = entry.params = _decoded(asked)
     entry.account = account_of(asked.header("Authorization") or "")
     fault = visit.fault("rate_limit")

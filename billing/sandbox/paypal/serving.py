@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 from billing.sandbox.paypal import credentials, gate
@@ -32,12 +33,17 @@ def serve(
     try:
         if (method, address.path) == ("POST", "/v1/oauth2/token"):
             return Answer.of(200, _token(stand_in, lower), {})
-        route, args = _find(method, address.path)
     except PayPalError as error:
         return Answer.of(error.status, error.body, error.headers)
-    raw = (body or b"").decode() if method == "POST" else address.query
-    asked = Asked(method, address.path, raw, lambda name: lower.get(name.lower()), args, gone)
-    return gate.answer(stand_in, route, asked)
+    posted = method == "POST"
+    raw = (body or b"").decode(errors="replace") if posted else address.query
+    asked = Asked(method, address.path, raw, lambda name: lower.get(name.lower()), {}, gone)
+    asked = replace(asked, query=address.query if posted else "")
+    try:
+        route, args = _find(method, address.path)
+    except PayPalError as error:
+        return gate.turned_away(stand_in, asked, error)
+    return gate.answer(stand_in, route, replace(asked, args=args))
 
 
 def _token(stand_in: StandIn, headers: Mapping[str, str]) -> dict[str, object]:

@@ -24,6 +24,8 @@ class Asked:
     header: Callable[[str], str | None]
     args: dict[str, str]
     gone: Callable[[], bool] | None
+    query: str = ""
+    """What stood behind the address of a request that has a body."""
 
 
 def fault_of(stand_in: StandIn, asked: Asked, kind: str) -> Fault | None:

@@ -30,11 +30,12 @@
     where.hidden = !message;
     if (message) where.scrollIntoView({ block: "nearest" });
   };
-  const fail = (message) => {
+  const tell = (message, tone) => {
     const told = at("told");
-    told.className = "told bad";
+    told.className = `told ${tone}`;
     say(told, message);
   };
+  const fail = (message) => tell(message, "bad");
   // Never done, so that nothing can be pressed on a page that is going.
   const again = () => {
     location.reload();
@@ -93,16 +94,25 @@
     }
   };
 
+  // The provider is told where to come back to: an address without the link, which stays in this tab.
+  const leave = (card) => sessionStorage.setItem("pay-return", JSON.stringify({ base, query, card, owes }));
+
   let elements = null;
   const open = () => {
     if (!stripe()) return fail(noForm);
     if (!elements) {
-      elements = stripe().elements({ mode: "setup", currency, allowedPaymentMethodTypes: ["card"] });
+      const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "night" : "stripe";
+      elements = stripe().elements({
+        mode: "setup", currency, allowedPaymentMethodTypes: ["card"], appearance: { theme },
+      });
       elements.create("payment").mount("#fields");
     }
+    return show("new");
+  };
+  const show = (form) => {
     at("present").hidden = true;
-    at("new").hidden = false;
-    return at("new").scrollIntoView({ block: "nearest" });
+    at(form).hidden = false;
+    at(form).scrollIntoView({ block: "nearest" });
   };
 
   const save = async () => {
@@ -113,8 +123,7 @@
     if (checked.error) return undefined;
     const begun = await ask("/cards", { agreed: true });
     if (begun.error) return say(problem, begun.error.message);
-    // The provider is told where to come back to: an address without the link, which stays in this tab.
-    sessionStorage.setItem("pay-return", JSON.stringify({ base, query, card: begun.card }));
+    leave(begun.card);
     const { error } = await stripe().confirmSetup({
       elements, clientSecret: begun.secret, redirect: "if_required",
       confirmParams: { return_url: `${location.origin}/pay-return${query}` },
@@ -128,10 +137,10 @@
 
   at("pay")?.addEventListener("click", (event) => once(event.currentTarget, pay));
   at("other")?.addEventListener("click", open);
-  at("back")?.addEventListener("click", () => {
-    at("new").hidden = true;
+  document.querySelectorAll(".back").forEach((each) => each.addEventListener("click", () => {
+    each.closest("form").hidden = true;
     at("present").hidden = false;
-  });
+  }));
   at("new")?.addEventListener("submit", (event) => {
     event.preventDefault();
     once(at("save"), save);
@@ -143,12 +152,24 @@
     if (!at("wallet-agreed").checked) return say(problem, problem.dataset.consent);
     const begun = await ask("/wallets", { agreed: true });
     if (begun.error) return say(problem, begun.error.message);
-    sessionStorage.setItem("pay-return", JSON.stringify({ base, query, card: begun.card }));
-    return location.assign(begun.approve);
+    leave(begun.card);
+    location.assign(begun.approve);
+    return new Promise(() => {});
   };
+  at("by-wallet")?.addEventListener("click", () => show("wallet"));
   at("wallet")?.addEventListener("submit", (event) => {
     event.preventDefault();
     once(at("connect"), connect);
   });
+  // What came of the way to the provider and back: why nothing was saved, or what was promised before it, to pay.
+  const back = () => {
+    const left = JSON.parse(sessionStorage.getItem("pay-back") ?? "{}");
+    sessionStorage.removeItem("pay-back");
+    if (left.base !== base) return;
+    if (left.problem) tell(left.problem, "wait");
+    else if (left.owes === "yes" && at("pay")) once(at("pay"), pay);
+  };
+
   if (state === "payment_in_flight") follow();
+  else back();
 })();
