@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
+from billing.db.migrations.online import replace_index
 
 revision = "0025"
 down_revision = "0024"
@@ -11,8 +11,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("DROP INDEX billing.ix_usage_record_counts")
-    op.execute(
-        "CREATE INDEX ix_usage_record_counts ON billing.usage_record (subscription_id, price_id, counts_at) "
-        "INCLUDE (quantity, used_at)"
+    replace_index(
+        "ix_usage_record_counts", "usage_record (subscription_id, price_id, counts_at) INCLUDE (quantity, used_at)"
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from billing.db.migrations.online import add_check
+
 revision = "0026"
 down_revision = "0025"
 branch_labels = None
@@ -11,6 +13,12 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # A new purpose is allowed beside the old ones, so that no row that stands can break it.
+    add_check(
+        "data_key",
+        "ck_data_key_purpose_known",
+        "purpose IN ('profile', 'document', 'inbox', 'endpoint', 'operator')",
+    )
     op.execute(
         """
 CREATE TABLE billing.operator (
@@ -64,9 +72,3 @@ CREATE TABLE billing.login_try (
     )
     op.execute("CREATE INDEX ix_login_try_name_index ON billing.login_try (name_index, created_at)")
     op.execute("CREATE INDEX ix_login_try_network ON billing.login_try (network, created_at)")
-    # A new purpose is allowed beside the old ones, so that no row that stands can break it.
-    op.execute("ALTER TABLE billing.data_key DROP CONSTRAINT ck_data_key_purpose_known")
-    op.execute(
-        "ALTER TABLE billing.data_key ADD CONSTRAINT ck_data_key_purpose_known "
-        "CHECK (purpose IN ('profile', 'document', 'inbox', 'endpoint', 'operator'))"
-    )

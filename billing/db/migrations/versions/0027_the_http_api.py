@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from billing.db.migrations.online import build_index
+
 revision = "0027"
 down_revision = "0026"
 branch_labels = None
@@ -11,6 +13,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    build_index("ix_invoice_listed", "invoice (seller_id, kind, id)")
+    build_index("ix_invoice_unsettled", "invoice (seller_id, status, id) WHERE kind = 'invoice' AND status <> 'paid'")
     op.execute(
         """
 CREATE TABLE billing.api_key (
@@ -58,9 +62,4 @@ CREATE TABLE billing.api_answer (
     CONSTRAINT fk_api_answer_seller_id FOREIGN KEY (seller_id) REFERENCES billing.seller (id)
 )
 """
-    )
-    op.execute("CREATE INDEX ix_invoice_listed ON billing.invoice (seller_id, kind, id)")
-    op.execute(
-        "CREATE INDEX ix_invoice_unsettled ON billing.invoice (seller_id, status, id) "
-        "WHERE kind = 'invoice' AND status <> 'paid'"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
+from billing.db.migrations.online import add_column, build_index
 
 revision = "0028"
 down_revision = "0027"
@@ -11,9 +11,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute(
-        "ALTER TABLE billing.endpoint ADD COLUMN contact BYTEA, ADD COLUMN tell_owner_at TIMESTAMP WITH TIME ZONE"
-    )
-    op.execute(
-        "CREATE INDEX ix_endpoint_owner_to_tell ON billing.endpoint (tell_owner_at) WHERE tell_owner_at IS NOT NULL"
-    )
+    add_column("endpoint", "contact BYTEA")
+    add_column("endpoint", "tell_owner_at TIMESTAMP WITH TIME ZONE")
+    build_index("ix_endpoint_owner_to_tell", "endpoint (tell_owner_at) WHERE tell_owner_at IS NOT NULL")

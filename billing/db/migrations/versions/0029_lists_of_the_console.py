@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
+from billing.db.migrations.online import build_index
 
 revision = "0029"
 down_revision = "0028"
@@ -11,14 +11,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute(
-        "CREATE INDEX ix_invoice_unpaid ON billing.invoice (status, id) "
-        "WHERE status NOT IN ('paid', 'credited', 'refunded')"
-    )
-    op.execute(
-        "CREATE INDEX ix_payment_failed ON billing.payment (status, id) "
-        "WHERE status IN ('declined', 'canceled', 'not_sent')"
-    )
-    op.execute("CREATE INDEX ix_subscription_status ON billing.subscription (status, id)")
-    op.execute("CREATE INDEX ix_provider_event_dead ON billing.provider_event (id) WHERE status = 'dead'")
-    op.execute("CREATE INDEX ix_audit_trail_actor ON billing.audit_trail (actor, id)")
+    build_index("ix_invoice_unpaid", "invoice (status, id) WHERE status NOT IN ('paid', 'credited', 'refunded')")
+    build_index("ix_payment_failed", "payment (status, id) WHERE status IN ('declined', 'canceled', 'not_sent')")
+    build_index("ix_subscription_status", "subscription (status, id)")
+    build_index("ix_provider_event_dead", "provider_event (id) WHERE status = 'dead'")
+    build_index("ix_audit_trail_actor", "audit_trail (actor, id)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
+from billing.db.migrations.online import build_index
 
 revision = "0031"
 down_revision = "0030"
@@ -11,8 +11,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute(
-        "CREATE INDEX ix_provider_event_body_to_blank ON billing.provider_event (handled_at) "
-        "WHERE body IS NOT NULL AND status IN ('processed', 'ignored')"
+    build_index(
+        "ix_provider_event_body_to_blank",
+        "provider_event (handled_at) WHERE body IS NOT NULL AND status IN ('processed', 'ignored')",
     )
-    op.execute("CREATE INDEX ix_work_item_closed_at ON billing.work_item (closed_at) WHERE closed_at IS NOT NULL")
+    build_index("ix_work_item_closed_at", "work_item (closed_at) WHERE closed_at IS NOT NULL")

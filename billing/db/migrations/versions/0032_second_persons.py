@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from billing.db.migrations.online import add_check, add_column, build_index
+
 revision = "0032"
 down_revision = "0031"
 branch_labels = None
@@ -11,6 +13,15 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # A new purpose is allowed beside the old ones, so that no row that stands can break it.
+    add_check(
+        "data_key",
+        "ck_data_key_purpose_known",
+        "purpose IN ('profile', 'document', 'inbox', 'endpoint', 'operator', 'email_index')",
+    )
+    add_column("profile", "email_index BYTEA")
+    build_index("ix_profile_email_index", "profile (email_index)")
+    build_index("ix_profile_unindexed", "profile (id) WHERE email_index IS NULL")
     op.execute(
         """
 CREATE TABLE billing.operator_order (
@@ -63,12 +74,3 @@ $$
         "WHERE status IN ('waiting', 'running')"
     )
     op.execute("CREATE INDEX ix_operator_order_asked_by ON billing.operator_order (asked_by, created_at)")
-    op.execute("ALTER TABLE billing.profile ADD COLUMN email_index BYTEA")
-    op.execute("CREATE INDEX ix_profile_email_index ON billing.profile (email_index)")
-    op.execute("CREATE INDEX ix_profile_unindexed ON billing.profile (id) WHERE email_index IS NULL")
-    # A new purpose is allowed beside the old ones, so that no row that stands can break it.
-    op.execute("ALTER TABLE billing.data_key DROP CONSTRAINT ck_data_key_purpose_known")
-    op.execute(
-        "ALTER TABLE billing.data_key ADD CONSTRAINT ck_data_key_purpose_known "
-        "CHECK (purpose IN ('profile', 'document', 'inbox', 'endpoint', 'operator', 'email_index'))"
-    )

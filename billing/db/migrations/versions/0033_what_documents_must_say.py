@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
+from billing.db.migrations.online import add_check, add_column
 
 revision = "0033"
 down_revision = "0032"
@@ -11,11 +11,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute(
-        """
-        ALTER TABLE billing.seller
-            ADD COLUMN complete_documents BOOLEAN DEFAULT false NOT NULL,
-            ADD COLUMN e_invoices TEXT DEFAULT 'off' NOT NULL,
-            ADD CONSTRAINT ck_seller_e_invoices_known CHECK (e_invoices IN ('off', 'small', 'large'))
-        """
-    )
+    add_column("seller", "complete_documents BOOLEAN DEFAULT false NOT NULL")
+    add_column("seller", "e_invoices TEXT DEFAULT 'off' NOT NULL")
+    add_check("seller", "ck_seller_e_invoices_known", "e_invoices IN ('off', 'small', 'large')")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
+from billing.db.migrations.online import add_check, add_column
 
 revision = "0036"
 down_revision = "0035"
@@ -11,21 +11,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute(
-        """
-        ALTER TABLE billing.seller
-            ADD COLUMN mail_documents TEXT DEFAULT 'off' NOT NULL,
-            ADD CONSTRAINT ck_seller_mail_documents_known CHECK (mail_documents IN ('off', 'documents', 'all'))
-        """
-    )
+    add_column("seller", "mail_documents TEXT DEFAULT 'off' NOT NULL")
+    add_check("seller", "ck_seller_mail_documents_known", "mail_documents IN ('off', 'documents', 'all')")
     # Widened, so that no row that is there can break it.
-    op.execute(
-        """
-        ALTER TABLE billing.notice
-            DROP CONSTRAINT ck_notice_kind_known,
-            ADD CONSTRAINT ck_notice_kind_known CHECK (kind IN (
-                'renewal_upcoming', 'payment_failed', 'action_needed', 'payment_recovered', 'collection_ended',
-                'invoice_issued', 'note_issued', 'receipt')) NOT VALID
-        """
+    add_check(
+        "notice",
+        "ck_notice_kind_known",
+        "kind IN ('renewal_upcoming', 'payment_failed', 'action_needed', 'payment_recovered', 'collection_ended', "
+        "'invoice_issued', 'note_issued', 'receipt')",
     )
-    op.execute("ALTER TABLE billing.notice VALIDATE CONSTRAINT ck_notice_kind_known")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
+from billing.db.migrations.online import build_index
 
 revision = "0037"
 down_revision = "0036"
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("CREATE INDEX ix_outbox_listed ON billing.outbox (seller_id, id)")
-    op.execute("CREATE INDEX ix_work_item_listed ON billing.work_item (seller_id, status, id)")
-    op.execute("CREATE INDEX ix_dispute_listed ON billing.dispute (seller_id, id)")
-    op.execute("CREATE INDEX ix_usage_record_late ON billing.usage_record (seller_id, id) WHERE late")
+    build_index("ix_outbox_listed", "outbox (seller_id, id)")
+    build_index("ix_work_item_listed", "work_item (seller_id, status, id)")
+    build_index("ix_dispute_listed", "dispute (seller_id, id)")
+    build_index("ix_usage_record_late", "usage_record (seller_id, id) WHERE late")

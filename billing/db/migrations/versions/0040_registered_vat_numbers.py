@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
+from billing.db.migrations.online import add_column, build_index
 
 revision = "0040"
 down_revision = "0039"
@@ -11,8 +11,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE billing.profile ADD COLUMN tax_id_ask_at TIMESTAMP WITH TIME ZONE")
-    op.execute(
-        "CREATE INDEX ix_profile_tax_id_unasked ON billing.profile (tax_id_ask_at) "
-        "WHERE has_tax_id AND NOT tax_id_check ? 'register'"
+    add_column("profile", "tax_id_ask_at TIMESTAMP WITH TIME ZONE")
+    build_index(
+        "ix_profile_tax_id_unasked",
+        "profile (tax_id_ask_at) WHERE has_tax_id AND NOT tax_id_check ? 'register'",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import op
+from billing.db.migrations.online import build_index
 
 revision = "0041"
 down_revision = "0040"
@@ -11,4 +11,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("CREATE INDEX ix_work_item_subject_id ON billing.work_item (subject_id)")
+    build_index("ix_work_item_subject_id", "work_item (subject_id)")
