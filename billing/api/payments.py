@@ -26,6 +26,7 @@ class Payment(Shape):
     provider_account: str
     brand: str | None
     last4: str | None
+    wallet: str | None
     decline_code: str | None
     reason: str | None
     opened_at: Instant

@@ -28,6 +28,7 @@ from billing.privacy.link import LinkKind
 from billing.queries.on_session import in_its_place, is_held, last_attempts, paid_of_late, payable, tries_of_late
 from billing.queries.payment_method import default_method, newest_active, the_provider_account
 from billing.rules.dunning import DeclineClass, classify
+from billing.rules.method_name import brand_name, wallet_name
 from billing.validators.payment_method import Consent
 
 _CLOSED = {
@@ -60,6 +61,8 @@ class Card:
 
     brand: str
     last4: str
+    wallet: str | None
+    """The wallet through which the card was given, by its name."""
     exp_month: int | None
     exp_year: int | None
 
@@ -256,8 +259,8 @@ def _paid(invoice: Invoice) -> Bill:
 def _card(method: PaymentMethod | None) -> Card | None:
     if method is None:
         return None
-    brand = "PayPal" if method.kind == _WALLET else (method.brand or method.kind).capitalize()
-    return Card(brand, method.last4 or "", method.exp_month, method.exp_year)
+    brand = brand_name(method.brand, kind=method.kind)
+    return Card(brand, method.last4 or "", wallet_name(method.wallet), method.exp_month, method.exp_year)
 
 
 def _card_account(session: Session, method: PaymentMethod | None) -> ProviderAccount:

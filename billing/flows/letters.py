@@ -13,6 +13,7 @@ from billing.kernel.clock import parse_instant
 from billing.mail.letter import Attachment, Content, Letter, write
 from billing.queries.profile import open_personal
 from billing.rules.language import language_of
+from billing.rules.method_name import method_name
 from billing.rules.notice import WITH_DOCUMENT, NoticeKind
 from billing.validators.profile import Personal
 
@@ -46,11 +47,18 @@ def letter(parts: Parts, row: Row[Any], personal: Personal) -> Letter:
         currency=facts.get("currency"),
         number=row.invoice_number,
         at=parse_instant(at, field="at") if at else None,
-        card=f"{row.brand.title()} ••{row.last4}" if row.brand and row.last4 else None,
+        card=_method(row),
         link=_link(parts, row),
         attachment=_document(parts, row, language) if row.kind in WITH_DOCUMENT else None,
     )
     return write(_form(row), content, language=language)
+
+
+def _method(row: Row[Any]) -> str | None:
+    """The card that was charged, or will be."""
+    if not row.brand or not row.last4:
+        return None
+    return method_name(kind=row.method_kind, brand=row.brand, last4=row.last4, wallet=row.wallet)
 
 
 def _document(parts: Parts, row: Row[Any], language: str) -> Attachment:

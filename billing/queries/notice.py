@@ -28,7 +28,8 @@ _LETTERS = text(
            p.country, p.timezone, p.personal, k.id AS key_id, k.master_id, k.wrapped,
            l.legal_name AS seller, i.status AS invoice_status, i.number AS invoice_number,
            i.kind AS invoice_kind, i.collection, i.amount_remaining_minor,
-           s.status AS subscription_status, s.next_due_at, s.cancel_at, m.brand, m.last4
+           s.status AS subscription_status, s.next_due_at, s.cancel_at, m.kind AS method_kind,
+           m.brand, m.last4, m.wallet
     FROM billing.notice n
     JOIN billing.profile p ON p.id = n.profile_id
     JOIN billing.seller l ON l.id = n.seller_id

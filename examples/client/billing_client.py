@@ -792,6 +792,7 @@ class Payment(TypedDict):
     provider_account: str
     brand: str | None
     last4: str | None
+    wallet: str | None
     decline_code: str | None
     reason: str | None
     opened_at: str

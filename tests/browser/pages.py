@@ -60,6 +60,12 @@ class Visitor:
         if agree:
             page.check("#agreed")
 
+    def choose_wallet(self, name: str) -> None:
+        """Open the card form, choose a wallet among the provider's fields, and agree."""
+        self.page.click("#other")
+        self.page.frame_locator("#fields iframe").get_by_role("button", name=name).click()
+        self.page.check("#agreed")
+
     def save(self, *, page: Any = None) -> None:
         (page or self.page).click("#save")
 

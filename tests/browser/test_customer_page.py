@@ -64,6 +64,16 @@ def test_a_customer_without_a_card_gives_one_and_has_paid_and_only_the_provider_
     assert _charged(acme) == 1
 
 
+def test_a_card_from_a_wallet_is_named_by_it_and_charged_later(acme: Company, visitor: Visitor) -> None:
+    visitor.open_profile(_owing(acme, None))
+    visitor.choose_wallet("Apple Pay")
+    visitor.save()
+    visitor.reads("Your payment has arrived")
+    visitor.page.get_by_text("Visa ending in 4242 (Apple Pay)").wait_for()
+    assert [(method.kind, method.wallet) for method in _methods(acme)] == [("card", "apple_pay")]
+    assert _charged(acme) == 1
+
+
 def test_the_provider_is_not_told_the_link_and_the_way_back_finishes_the_card(acme: Company, visitor: Visitor) -> None:
     link = visitor.open_profile(_owing(acme, None)).url
     visitor.page.route("**/cards/*", lambda route: route.abort())

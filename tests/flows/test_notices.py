@@ -85,7 +85,7 @@ def test_a_customer_hears_of_each_failed_try_and_of_the_end_once(acme: Company, 
     assert "11,90" in first["Subject"]
     body = first.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "3. Februar 2026" in body
-    assert "Visa ••9995" in body
+    assert "Visa •••• 9995" in body
     assert "https://pay.acme.example/pay/" in body
     assert "beendet" in last["Subject"]
     (_, payload), *_ = acme.told("invoice.payment_failed")

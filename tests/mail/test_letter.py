@@ -26,7 +26,7 @@ FULL = Content(
     currency="eur",
     number="NORD-17",
     at=datetime(2026, 2, 3, 23, 30, tzinfo=UTC),
-    card="Visa ••4242",
+    card="Visa •••• 4242",
     link="https://pay.example.com/pay/abc",
 )
 

@@ -54,7 +54,11 @@ def activate_method(
         object_id=method.id,
         seller_id=method.seller_id,
         now=now,
-        payload={"profile_id": str(method.profile_id), "kind": method.kind},
+        payload={
+            "profile_id": str(method.profile_id),
+            "kind": method.kind,
+            **({"wallet": method.wallet} if method.wallet else {}),
+        },
     )
     if first or as_default:
         put_default(session, method=method, now=now)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.payment_method.facts import facts_columns
 from billing.db.bulk import insert_rows
-from billing.events.bulk import emit_many
+from billing.events.bulk import emit_many, payload
 from billing.events.topics import Topic
 from billing.kernel.ids import new_ids
 from billing.kernel.status import MethodStatus
@@ -72,7 +72,12 @@ def adopt_methods(
         object_type="payment_method",
         now=now,
         events=[
-            (seller_id, row["id"], f'{{"profile_id":"{row["profile_id"]}","kind":"{row["kind"]}"}}') for row in methods
+            (seller_id, row["id"], payload(profile_id=row["profile_id"], kind=row["kind"], **_through(row["wallet"])))
+            for row in methods
         ],
     )
     return len(methods)
+
+
+def _through(wallet: str | None) -> dict[str, str]:
+    return {"wallet": wallet} if wallet else {}

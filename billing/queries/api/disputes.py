@@ -22,8 +22,8 @@ _WHERE = {
 }
 _PAYMENT = """
 SELECT p.id, p.invoice_id, p.profile_id, p.attempt_no, p.kind, p.status, p.amount_minor, p.currency, a.provider,
-       a.code AS provider_account, m.brand, m.last4, p.decline_code, p.reason, p.opened_at, p.first_sent_at,
-       p.closed_at, p.next_check_at, p.checks, p.version
+       a.code AS provider_account, m.brand, m.last4, m.wallet, p.decline_code, p.reason, p.opened_at,
+       p.first_sent_at, p.closed_at, p.next_check_at, p.checks, p.version
 FROM billing.payment p
 JOIN billing.provider_account a ON a.id = p.provider_account_id
 JOIN billing.payment_method m ON m.id = p.payment_method_id AND m.seller_id = p.seller_id

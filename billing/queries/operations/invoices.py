@@ -44,7 +44,8 @@ FROM billing.invoice_line WHERE invoice_id = :id ORDER BY position
 
 _TRIES = """
 SELECT p.id, p.attempt_no, p.status, p.scheduled, p.amount_minor, p.currency, p.opened_at, p.first_sent_at, p.closed_at,
-       p.next_check_at, p.decline_code, p.advice_code, p.reason, m.brand, m.last4, p.charge_ref, n.intent_ref,
+       p.next_check_at, p.decline_code, p.advice_code, p.reason, m.kind AS method_kind,
+       m.brand, m.last4, m.wallet, p.charge_ref, n.intent_ref,
        n.generation, p.evidence
 FROM billing.payment p
 JOIN billing.payment_intent n ON n.id = p.payment_intent_id

@@ -10,7 +10,8 @@ from billing.queries.operations.paging import Facts, read_all
 
 _ONE = """
 SELECT p.id, p.status, p.attempt_no, p.kind, p.scheduled, i.number AS invoice, p.invoice_id, i.status AS invoice_status,
-       f.account_id, p.amount_minor, p.currency, a.provider, a.code AS provider_account, a.livemode, m.brand, m.last4,
+       f.account_id, p.amount_minor, p.currency, a.provider, a.code AS provider_account, a.livemode,
+       m.kind AS method_kind, m.brand, m.last4, m.wallet,
        p.customer_ref, p.method_ref, n.intent_ref, n.generation, n.status AS intent_status, p.charge_ref,
        p.decline_code, p.advice_code, p.reason, p.evidence, p.opened_at, p.first_sent_at, p.closed_at,
        p.next_check_at, p.checks, p.absent_lists, p.lease_until, p.token, p.version, p.correlation_id

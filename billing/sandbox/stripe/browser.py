@@ -41,6 +41,7 @@ _TEST_CARDS = {
     "4000 0025 0000 3155": "pm_card_authenticationRequiredOnSetup",
     "4000 0082 6000 3178": "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
 }
+_WALLETS = {"apple_pay": "pm_sandbox_applePay", "google_pay": "pm_sandbox_googlePay"}
 _NUMBERS = {number.replace(" ", ""): name for number, name in _TEST_CARDS.items()}
 _EXPIRY = re.compile(r"(0[1-9]|1[0-2]) ?/ ?[0-9]{2}", re.ASCII)
 _CVC = re.compile(r"[0-9]{3,4}", re.ASCII)
@@ -58,7 +59,10 @@ def read(stand_in: StandIn, _: str, wish: Any) -> Json:
 
 
 def confirm_setup(stand_in: StandIn, _: str, wish: Any) -> Json:
-    """`{"client_secret", "return_url", "number", "expiry", "cvc"}`: a card is typed in, the set-up confirmed."""
+    """A card is typed in or taken from a wallet, and the set-up confirmed.
+
+    `{"client_secret", "return_url", "number", "expiry", "cvc"}`, or `wallet` in place of the last three.
+    """
     wish = wish if isinstance(wish, dict) else {}
     name = _test_card(wish)
 
@@ -105,6 +109,8 @@ def _with(stand_in: StandIn, wish: Any, act: Callable[[Call, Stored], Json]) -> 
 
 
 def _test_card(wish: Json) -> str:
+    if wish.get("wallet") in _WALLETS:
+        return _WALLETS[wish["wallet"]]
     number = str(wish.get("number", "")).replace(" ", "")
     name = _NUMBERS.get(number)
     if name is None:
@@ -119,7 +125,7 @@ def _test_card(wish: Json) -> str:
 def _entry(wish: Json, account: str) -> Entry:
     """The witness's line: a published test number, so that a test can show where it went and where it did not."""
     entry = Entry("POST", "/_sandbox/js/confirm_setup", new_id("req"), None, account=account)
-    entry.params = {name: wish[name] for name in ("return_url", "number", "expiry", "cvc") if name in wish}
+    entry.params = {name: wish[name] for name in ("return_url", "number", "expiry", "cvc", "wallet") if name in wish}
     return entry.ended(200, "executed")
 
 

@@ -39,6 +39,8 @@ class Card:
     decline: Decline | None = None
     saves: bool = True
     """Whether Stripe lets it be attached to a customer."""
+    wallet: str | None = None
+    """apple_pay | google_pay | link: through which wallet it is given."""
     dispute: str | None = None
     refund: str = "succeeded"
     """succeeded | pending (succeeds later) | fails (succeeds at first, fails later)"""
@@ -85,6 +87,16 @@ def _declining() -> dict[str, Card]:
     return cards
 
 
+WALLETS: Mapping[str, Card] = {
+    "pm_sandbox_applePay": Card(wallet="apple_pay"),
+    "pm_sandbox_applePay_chargeDeclinedInsufficientFunds": Card(
+        last4="9995", wallet="apple_pay", behaviour="decline", decline=FUNDS
+    ),
+    "pm_sandbox_googlePay": Card("mastercard", "4444", "debit", wallet="google_pay"),
+    "pm_sandbox_link": Card(wallet="link"),
+}
+"""Cards given through a wallet. Stripe takes them from a telephone alone and has no names for them: these are ours."""
+
 CARDS: Mapping[str, Card] = {
     "pm_card_visa": Card(),
     "pm_card_visa_debit": Card(last4="5556", funding="debit"),
@@ -114,6 +126,7 @@ CARDS: Mapping[str, Card] = {
     "pm_card_pendingRefund": Card(last4="7726", refund="pending"),
     "pm_card_refundFail": Card(last4="5126", refund="fails"),
     **_declining(),
+    **WALLETS,
     "pm_sandbox_processingError": Card(behaviour="fault_503"),
     "pm_sandbox_timeoutAfterCharge": Card(behaviour="timeout_after"),
     "pm_sandbox_timeoutBeforeCharge": Card(behaviour="timeout_before"),

@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 from billing.kernel.clock import format_instant
 from billing.kernel.money import EXPONENTS, format_minor
 from billing.queries.operations.paging import Facts
+from billing.rules.method_name import method_name
 
 ASSETS = Path(__file__).parent / "assets"
 KINDS = {"console.css": "text/css", "htmx.min.js": "text/javascript"}
@@ -74,6 +75,12 @@ def words(value: Any) -> str:
     return str(value if value is not None else "–").replace("_", " ")
 
 
+def method(row: Facts) -> str:
+    """The payment method of a row, as a person knows it."""
+    kind = row.get("method_kind") or row.get("kind")
+    return method_name(kind=str(kind), brand=row.get("brand"), last4=row.get("last4"), wallet=row.get("wallet"))
+
+
 def badge(state: str | None) -> Markup:
     """A state, coloured by what it means; the word says it too."""
     if state is None:
@@ -120,7 +127,8 @@ def with_query(**changed: Any) -> str:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "instant": instant, "amount": amount, "money": money, "words": words, "badge": badge, "age": age, "value": value,
+    "instant": instant, "amount": amount, "money": money, "words": words, "badge": badge, "method": method,
+    "age": age, "value": value,
 }  # fmt: skip
 
 

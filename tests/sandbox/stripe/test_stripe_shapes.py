@@ -147,6 +147,20 @@ def test_deletions_and_errors_fit_the_published_schema(world: World) -> None:
         check("error", json.loads(error.http_body))
 
 
+@pytest.mark.parametrize("name", ["pm_sandbox_applePay", "pm_sandbox_googlePay", "pm_sandbox_link"])
+def test_a_card_from_a_wallet_says_so_as_the_schema_and_the_pinned_sdk_have_it(world: World, name: str) -> None:
+    method = world.v1.payment_methods.retrieve(world.pay(name).payment_method).to_dict()
+    check("payment_method", method)
+    wallet = method["card"]["wallet"]
+    assert set(wallet) <= set(stripe.PaymentMethod.Card.Wallet.__annotations__)
+    assert wallet["type"] in wallet
+    (charge,) = world.v1.charges.list().data
+    check("charge", charge.to_dict())
+    paid_with = charge.to_dict()["payment_method_details"]["card"]["wallet"]
+    assert paid_with == wallet
+    assert set(paid_with) <= set(stripe.Charge.PaymentMethodDetails.Card.Wallet.__annotations__)
+
+
 def test_a_payout_has_the_fields_that_the_pinned_sdk_names(world: World) -> None:
     world.pay()
     world.quiet()  # The balance hears of a charge a moment after it.

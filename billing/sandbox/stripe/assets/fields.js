@@ -2,16 +2,24 @@
 const card = document.getElementById("card");
 const told = document.getElementById("error");
 
+let wallet = null;
+// A wallet that is pressed stands for a card, and pressed again no more.
+const wallets = [...card.querySelectorAll("[data-wallet]")];
+const press = (button) => {
+  wallet = wallet === button.dataset.wallet ? null : button.dataset.wallet;
+  for (const each of wallets) each.setAttribute("aria-pressed", String(each.dataset.wallet === wallet));
+  told.textContent = "";
+};
+wallets.forEach((each) => each.addEventListener("click", () => press(each)));
+
 const value = (name) => card.elements[name].value.trim();
 const confirm = async (clientSecret, returnUrl) => {
-  const body = {
-    client_secret: clientSecret, return_url: returnUrl,
-    number: value("number"), expiry: value("expiry"), cvc: value("cvc"),
-  };
+  const given = wallet ? { wallet } : { number: value("number"), expiry: value("expiry"), cvc: value("cvc") };
+  const body = { client_secret: clientSecret, return_url: returnUrl, ...given };
   return (await fetch("/_sandbox/js/confirm_setup", { method: "POST", body: JSON.stringify(body) })).json();
 };
 const check = () => {
-  const missing = ["number", "expiry", "cvc"].some((name) => !value(name));
+  const missing = !wallet && ["number", "expiry", "cvc"].some((name) => !value(name));
   told.textContent = missing ? "Your card's details are incomplete." : "";
   return missing ? { error: { type: "validation_error", message: told.textContent } } : {};
 };

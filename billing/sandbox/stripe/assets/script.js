@@ -56,7 +56,7 @@
       throw new Error("IntegrationError: the stand-in knows elements of mode setup with allowedPaymentMethodTypes.");
     }
     const fields = frame("/fields", "Card");
-    fields.style.height = "176px";
+    fields.style.height = "240px";
     return {
       fields,
       submit: () => ask(fields, { ask: "check" }),

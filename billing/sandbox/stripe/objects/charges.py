@@ -74,7 +74,7 @@ def _card_details(method: Json, amount: int) -> Json:
         "regulated_status": "unregulated",
         "three_d_secure": None,
         "transaction_link_id": None,
-        "wallet": None,
+        "wallet": card["wallet"],
     }
 
 

@@ -83,13 +83,27 @@ def mandate(*, method: Json, status: str) -> Json:
     }
 
 
+def _wallets_owner() -> Json:
+    """A wallet gives its owner's contacts along with the card."""
+    told = {"email": "wallet.owner@example.net", "name": "Wanda Walletowner", "phone": "+49 30 5550199"}
+    return {**_billing_details(), **told}
+
+
+def _wallet(card: Card) -> Json | None:
+    """How the card came; a telephone's wallet has a number of its own for it."""
+    if card.wallet is None:
+        return None
+    number = None if card.wallet == "link" else "7901"
+    return {"type": card.wallet, card.wallet: {}, "dynamic_last4": number}
+
+
 def payment_method(now: int, card: Card) -> Json:
     """A new card that stands for a test name, attached to nobody yet."""
     return {
         "id": new_id("pm"),
         "object": "payment_method",
         "allow_redisplay": "unspecified",
-        "billing_details": _billing_details(),
+        "billing_details": _billing_details() if card.wallet is None else _wallets_owner(),
         "card": {
             "brand": card.brand,
             "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
@@ -104,7 +118,7 @@ def payment_method(now: int, card: Card) -> Json:
             "networks": {"available": [card.brand], "preferred": None},
             "regulated_status": "unregulated",
             "three_d_secure_usage": {"supported": True},
-            "wallet": None,
+            "wallet": _wallet(card),
         },
         "created": now,
         "customer": None,
