@@ -97,7 +97,7 @@ def _run(name: TaskName, work: Callable[..., Any], ids: tuple[str, ...], tell: T
             _log.warning("task_left_for_sweep", task=name.name, error=type(error).__name__)
             return
         _log.exception("task_failed", task=name.name)
-        _raise_item(parts, name.name, ids, error)
+        _raise_item(parts, name.name, ids, error, ended="failed for good")
         raise
 
 
@@ -110,19 +110,21 @@ def killed(sender: Any, exception: Exception, args: Any, **_: Any) -> None:
     if not isinstance(exception, TimeLimitExceeded):
         return
     try:
-        _raise_item(current(), sender.name, tuple(map(str, args or ())), exception)
+        _raise_item(
+            current(), sender.name, tuple(map(str, args or ())), exception, ended="was killed at its time limit"
+        )
     except Exception as away:  # noqa: BLE001 (the worker goes on whatever the database does)
         _log.error("task_killed", task=sender.name, error=type(away).__name__)
 
 
-def _raise_item(parts: Parts, name: str, ids: tuple[str, ...], error: Exception) -> None:
+def _raise_item(parts: Parts, name: str, ids: tuple[str, ...], error: Exception, *, ended: str) -> None:
     with parts.begin() as session:
         raise_item(
             session,
             kind=WorkKind.TASK_FAILED,
             subject_type="task",
             subject_id=uuid5(TASKS, "/".join((name, *ids))),
-            summary=f"Task {name} failed for good" + (f" for {ids[0]}." if ids else "."),
+            summary=f"Task {name} {ended}" + (f", for {ids[0]}." if ids else "."),
             error=redact_error(error),
             trace=None if isinstance(error, Refused) else "".join(traceback.format_tb(error.__traceback__))[-4000:],
             safe_actions=["park", "discard"],

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from billing.flows.order import Order
 from billing.flows.working import Action, act_on_all
+from billing.kernel.work import WorkKind
 from billing.queries.operations.work import WorkFilter
 from billing.sandbox.crash.case import Case, Row, Story, Trace
 from billing.sandbox.crash.kills import LEFT_FROZEN_S
@@ -96,7 +97,7 @@ _MOST_STARTS = 4
 
 
 def _past_the_limit(point: str) -> Story:
-    """The call hangs, and the hard time limit of the task kills the child."""
+    """The call hangs, and the hard time limit kills the child. A person is told of that, and of nothing else."""
 
     def story(stage: Stage) -> None:
         stage.receiver()
@@ -104,8 +105,15 @@ def _past_the_limit(point: str) -> Story:
         hung = stage.reach(point)
         stage.wait(lambda: not is_alive(hung), "the time limit", ticking=False)
         stage.hurt()
+        stage.wait(lambda: stage.count(_KILLED) == 1, "the work item", ticking=False)
+        order = Order(actor="crash", reason="it was seen, and its rows are swept up")
+        for done in act_on_all(stage.parts, WorkFilter(kind=WorkKind.TASK_FAILED), action=Action.DISCARD, order=order):
+            stage.expect(done.refused is None, f"the item can't be discarded: {done.refused}")
 
     return story
+
+
+_KILLED = "SELECT count(*) FROM billing.work_item WHERE kind = 'task_failed' AND status = 'open'"
 
 
 def _each(row: str, said: str, story: Callable[[str], Story], *points: str) -> Callable[[Trace], list[Case]]:
