@@ -59,14 +59,14 @@ def give(stage: Stage, profile_id: UUID, ref: str, *, provider: str = "paypal") 
     )
 
 
-def bill(stage: Stage, profile_id: UUID, amount_minor: int = 1000) -> UUID:
+def bill(stage: Stage, profile_id: UUID, amount_minor: int = 1000, *, currency: str = "eur") -> UUID:
     with stage.parts.begin() as session:
         issued = charge_once(
             stage.parts,
             session,
             profile_id,
             amount_minor=amount_minor,
-            currency="eur",
+            currency=currency,
             description="A thing",
             tax_rate=None,
         )

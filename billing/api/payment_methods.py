@@ -21,13 +21,15 @@ from billing.validators.payment_method import Consent
 
 
 class MethodBegin(Shape):
-    """The customer's consent to later charges: to which text, when, where."""
+    """The customer's consent to later charges: to which text, when, where. `kind`: of the seller's `method_kinds`, the
+    first of them where it is left out; each kind has a consent of its own."""
 
     profile_id: Id
     consent_text_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$")
     consent_at: Instant
     consent_channel: Literal["web", "app", "phone", "paper", "import"] = "web"
     provider: Literal["stripe", "paypal"] = "stripe"
+    kind: Literal["card", "sepa_debit", "paypal"] | None = None
     provider_account: str = Field(default="default", pattern="^[a-z0-9_]{1,50}$")
 
 
@@ -113,6 +115,7 @@ def _begin(call: Call) -> None:
         profile_id=given.profile_id,
         provider_account_id=account,
         consent=Consent(given.consent_text_version, given.consent_at, given.consent_channel),
+        kind=given.kind,
         # A repeat after a crash goes on with the set-up that it began.
         method_id=uuid5(NAMESPACE_URL, f"billing/{call.seller_id}/setup/{call.key}"),
         once=told,

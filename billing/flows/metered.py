@@ -57,10 +57,10 @@ class Metered(Provider):
     def create_customer(self, *, anonymous_id: UUID, key: str) -> str:
         return self._ask("customers.create", lambda: self._provider.create_customer(anonymous_id=anonymous_id, key=key))
 
-    def begin_setup(self, *, customer_ref: str, key: str, return_url: str | None = None) -> SetupStarted:
+    def begin_setup(self, *, customer_ref: str, key: str, kind: str, return_url: str | None = None) -> SetupStarted:
         return self._ask(
             "setup_intents.create",
-            lambda: self._provider.begin_setup(customer_ref=customer_ref, key=key, return_url=return_url),
+            lambda: self._provider.begin_setup(customer_ref=customer_ref, key=key, kind=kind, return_url=return_url),
         )
 
     def read_setup(self, setup_ref: str) -> SetupFacts:

@@ -14,6 +14,7 @@ from billing.commands.payment_method.activate import activate_method
 from billing.commands.payment_method.begin import begin_method
 from billing.commands.payment_method.make_default import make_default as put_mark
 from billing.commands.payment_method.note_setup import note_customer, note_setup
+from billing.commands.payment_method.offered import require_offered
 from billing.commands.payment_method.remove import remove_method
 from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
@@ -63,14 +64,16 @@ def add(
     profile_id: UUID,
     provider_account_id: UUID,
     consent: Consent,
+    kind: str | None = None,
     method_id: UUID | None = None,
     once: Callable[[MethodStarted], Once] | None = None,
 ) -> MethodStarted:
     """Begin a method: the customer is made at the provider if this is the first one, then the set-up is begun.
 
-    Repeated with the same `method_id` (within the provider's key life, 20 h) it answers with the same set-up. `once`:
-    the request whose answer tells of what was begun, kept in the transaction that notes it. Raises `Refused` (see
-    `begin_method`; `payment_method_not_pending`), and the provider's errors: then repeat it.
+    `kind`: of `kernel.kinds`; without one, what the seller offers first. Repeated with the same `method_id` (within the
+    provider's key life, 20 h) it answers with the same set-up. `once`: the request whose answer tells of what was
+    begun, kept in the transaction that notes it. Raises `Refused` (see `begin_method`; `method_kind_not_offered`,
+    `payment_method_not_pending`), and the provider's errors: then repeat it.
     """
     method_id = method_id or new_id()
     with parts.begin() as session:
@@ -80,15 +83,17 @@ def add(
             method_id=method_id,
             profile_id=profile_id,
             provider_account_id=provider_account_id,
+            kind=require_offered(session, profile_id=profile_id, provider_account_id=provider_account_id, kind=kind),
             consent=consent,
             now=now,
         )
+        asked_for = method.kind
         if method.status != MethodStatus.PENDING:
             raise Refused(Fault("payment_method", "payment_method_not_pending", "it is set up already; begin another"))
     customer = ensure_customer(parts, profile_id=profile_id, provider_account_id=provider_account_id)
     provider = parts.provider(provider_account_id, rank=Rank.ON_SESSION)
     key, back = f"setup-{method_id}", return_address(parts)
-    setup = provider.begin_setup(customer_ref=customer, key=key, return_url=back)
+    setup = provider.begin_setup(customer_ref=customer, key=key, kind=asked_for, return_url=back)
     started = MethodStarted(method_id, provider.name, setup.setup_ref, setup.client_secret, setup.approve_url)
     with answered(parts, once and once(started)) as session:
         note_setup(session, method=the_method(session, method_id), setup_ref=setup.setup_ref)
@@ -193,6 +198,7 @@ def adopt(
             method_id=known,
             profile_id=profile_id,
             provider_account_id=provider_account_id,
+            kind=facts.kind,
             consent=consent,
             now=now,
         )

@@ -69,6 +69,7 @@ class Attempt:
                 invoice_id=payment.invoice_id,
                 customer_ref=payment.customer_ref,
                 method_ref=payment.method_ref,
+                kind=payment.method_kind,
                 amount_minor=payment.amount_minor,
                 currency=payment.currency,
                 intent_ref=payment.confirms_ref,

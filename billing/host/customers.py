@@ -64,13 +64,24 @@ class Customers(Acting):
     # What calls the provider stands in no transaction of the host's: a call may take seconds, or its answer be lost.
 
     def begin_payment_method(
-        self, profile_id: UUID, consent: Consent, *, provider: str = "stripe", account: str = "default"
+        self,
+        profile_id: UUID,
+        consent: Consent,
+        *,
+        provider: str = "stripe",
+        account: str = "default",
+        kind: str | None = None,
     ) -> payment_methods.MethodStarted:
-        """Begin a method: what comes back goes to the provider's own form. Calls the provider."""
+        """Begin a method: what comes back goes to the provider's own form. Calls the provider.
+
+        `kind`: one that the seller offers (`method_kinds`); without it the first of them.
+        """
         with self.parts.begin() as tx:
             check_own(tx, self.seller_id, "profile", profile_id)
             account_id = the_provider_account(tx, provider=provider, code=account).id
-        return payment_methods.add(self.parts, profile_id=profile_id, provider_account_id=account_id, consent=consent)
+        return payment_methods.add(
+            self.parts, profile_id=profile_id, provider_account_id=account_id, consent=consent, kind=kind
+        )
 
     def adopt_payment_method(
         self,

@@ -62,6 +62,8 @@ class Payment(SellerOwned, Versioned, Base):
     payment_intent_id: Mapped[UUID]
     customer_ref: Mapped[str]
     method_ref: Mapped[str]
+    method_kind: Mapped[str | None]
+    """Of the method, as it is told to the provider; null for a card whose intent was told of no other kind. Frozen."""
     card_fingerprint: Mapped[str | None]
     """The provider's name of the card itself, whichever method stood for it: networks count by card."""
     amount_minor: Mapped[Minor]

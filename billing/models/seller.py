@@ -68,6 +68,9 @@ class Seller(Identified, Versioned, Base):
     fall_back: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     """Whether another valid method of the customer is tried at once after a definite decline of the default."""
 
+    method_kinds: Mapped[list[str]] = mapped_column(default=lambda: ["card"], server_default=text("'{card}'"))
+    """Which kinds of methods its customers may set up at a provider that has several."""
+
     __table_args__ = (
         UniqueConstraint("code"),
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country_shape"),

@@ -39,6 +39,7 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "seller_mail_documents": "mail_documents",
         "seller_dispute_stops_charging": "dispute_stops_charging",
         "seller_fall_back": "fall_back",
+        "seller_method_kinds": "method_kinds",
         **{f"seller_{line}": f"address.{line}" for line in _ADDRESS},
     },
     "tax_rates": {

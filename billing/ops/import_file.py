@@ -115,6 +115,7 @@ def _seller(row: Row) -> NewSeller:
             mail_documents=row.text("mail_documents", policy.mail_documents),
             dispute_stops_charging=row.flag("dispute_stops_charging", default=policy.dispute_stops_charging),
             fall_back=row.flag("fall_back", default=policy.fall_back),
+            method_kinds=row.words("method_kinds") or policy.method_kinds,
         ),
         next_number=row.whole("next_number", 1),
     )

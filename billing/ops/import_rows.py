@@ -161,6 +161,11 @@ class Row:
         names = [one for one in self.cells if one.startswith(f"{name}.")]
         return tuple(self._delay(one) for one in names) if names else None
 
+    def words(self, name: str) -> tuple[str, ...]:
+        """Some names: a list, or one text with blanks between them. Empty where it is not given."""
+        names = [one for one in self.cells if one.startswith(f"{name}.")]
+        return tuple(self.text(one) for one in names) if names else tuple(self.text(name).split())
+
     def hours(self, name: str) -> tuple[int, int] | None:
         """Hours of a day such as 8-20, needed; None where it says `any`."""
         said = self.text(name)

@@ -51,6 +51,8 @@ class ChargeRequest:
     currency: str
     intent_ref: str | None = None
     """None: create the invoice's intent and confirm it in one call. Else: confirm this intent."""
+    kind: str | None = None
+    """Of the method (`kernel.kinds`). None: a card, on an intent that was never told of another kind."""
     on_session: bool = False
     """The customer is at hand: a wish for authentication is REQUIRES_ACTION then, not a decline."""
 
@@ -237,8 +239,10 @@ class Provider(Protocol):
     def create_customer(self, *, anonymous_id: UUID, key: str) -> str:
         """Create the customer, known to the provider by `anonymous_id` alone; return its id."""
 
-    def begin_setup(self, *, customer_ref: str, key: str, return_url: str | None = None) -> SetupStarted:
-        """`return_url`: where the customer comes back to from the provider's pages; nothing personal is in it."""
+    def begin_setup(self, *, customer_ref: str, key: str, kind: str, return_url: str | None = None) -> SetupStarted:
+        """Of a method of this kind: each kind has a consent of its own. `return_url`: where the customer comes back to
+        from the provider's pages; nothing personal is in it.
+        """
 
     def read_setup(self, setup_ref: str) -> SetupFacts: ...
 

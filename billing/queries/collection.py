@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.db.rows import fetch
+from billing.kernel.kinds import takes
 from billing.kernel.status import PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent
 from billing.queries.brakes import BrakeKind, moves
@@ -44,6 +45,7 @@ class Method:
     id: UUID
     method_ref: str
     provider_account_id: UUID
+    kind: str
     brand: str | None
     fingerprint: str | None
     customer_ref: str
@@ -65,6 +67,7 @@ class Attempted:
     payment_intent_id: UUID
     customer_ref: str
     method_ref: str
+    method_kind: str | None
     card_fingerprint: str | None
     amount_minor: int
     currency: str
@@ -111,14 +114,14 @@ _DUE = f"""
     FOR NO KEY UPDATE OF i
 """  # noqa: S608 (our own names)
 _METHODS = """
-    SELECT m.profile_id, m.id, m.method_ref, m.provider_account_id, m.brand, m.fingerprint, c.customer_ref
+    SELECT m.profile_id, m.id, m.method_ref, m.provider_account_id, m.kind, m.brand, m.fingerprint, c.customer_ref
     FROM billing.payment_method m
     JOIN billing.provider_customer c ON c.profile_id = m.profile_id AND c.provider_account_id = m.provider_account_id
       AND c.deleted_at IS NULL
     WHERE m.profile_id = ANY(%(profiles)s) AND m.is_default
 """
 _OTHER_METHODS = """
-    SELECT m.id, m.method_ref, m.provider_account_id, m.brand, m.fingerprint, c.customer_ref
+    SELECT m.id, m.method_ref, m.provider_account_id, m.kind, m.brand, m.fingerprint, c.customer_ref
     FROM billing.payment_method m
     JOIN billing.provider_customer c ON c.profile_id = m.profile_id AND c.provider_account_id = m.provider_account_id
       AND c.deleted_at IS NULL
@@ -151,7 +154,10 @@ def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> li
     others = [invoice.falls_back_to for invoice, *_ in rows if invoice.falls_back_to is not None]
     other = {row.id: Method(*row) for row in fetch(session, _OTHER_METHODS, ids=others)} if others else {}
     methods = {
-        each.id: default.get(each.profile_id) if each.falls_back_to is None else other.get(each.falls_back_to)
+        each.id: _that_takes(
+            each.currency,
+            default.get(each.profile_id) if each.falls_back_to is None else other.get(each.falls_back_to),
+        )
         for each, *_ in rows
     }
     attempts: dict[UUID, list[Attempted]] = defaultdict(list)
@@ -174,6 +180,11 @@ def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> li
         )
         for invoice, seller, unpaid in rows
     ]
+
+
+def _that_takes(currency: str, method: Method | None) -> Method | None:
+    """What can't bring the currency is as good as no method: a customer with another one gives that."""
+    return method if method is not None and takes(method.kind, currency) else None
 
 
 def was_declined(attempts: Sequence[Attempted]) -> bool:

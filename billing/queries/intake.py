@@ -146,6 +146,7 @@ def _seller(row: Seller, next_number: int) -> NewSeller:
             mail_documents=row.mail_documents,
             dispute_stops_charging=row.dispute_stops_charging,
             fall_back=row.fall_back,
+            method_kinds=tuple(row.method_kinds),
         ),
         next_number=next_number,
     )

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from billing.kernel.kinds import takes
 from billing.kernel.status import InvoiceStatus, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, Profile
 from billing.queries.brakes import BrakeKind, moving
@@ -66,6 +67,8 @@ def lock_to_pay(session: Session, invoice_id: UUID) -> ToPay | None:
     if invoice is None:
         return None
     method = default_method(session, invoice.profile_id)
+    if method is not None and not takes(method.kind, invoice.currency):
+        method = None
     ref = None
     if method is not None:
         account = method.provider_account_id

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from billing.kernel.kinds import CHOOSABLE, MethodKind
 from billing.validators.address import Address, check_address
 from billing.validators.checks import Checks
 
@@ -61,6 +62,8 @@ class SellerPolicy:
     """Whether a customer is charged no more while a dispute of theirs is open."""
     fall_back: bool = False
     """Whether another valid method of the customer is tried at once after a definite decline of the default."""
+    method_kinds: tuple[str, ...] = (MethodKind.CARD,)
+    """Which kinds of methods customers may set up at a provider that has several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,10 @@ def _check_entity(checks: Checks, legal_name: str, timezone: str, address: Addre
 
 def _check_policy(checks: Checks, policy: SellerPolicy) -> None:
     checks.one_of("catch_up", policy.catch_up, CATCH_UP)
+    if not policy.method_kinds:
+        checks.fault("method_kinds", "missing", "offer at least one kind, such as card")
+    for kind in policy.method_kinds:
+        checks.one_of("method_kinds", kind, CHOOSABLE)
     checks.whole("catch_up_limit", policy.catch_up_limit, least=1, most=1000)
     if len(policy.dunning_retries) > _MOST_RETRIES:
         checks.fault("dunning_retries", "too_many", f"at most {_MOST_RETRIES} retries")

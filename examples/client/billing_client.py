@@ -689,13 +689,14 @@ class MethodAdopt(TypedDict):
 
 
 class MethodBegin(TypedDict):
-    """The customer's consent to later charges: to which text, when, where."""
+    """The customer's consent to later charges: to which text, when, where. `kind`: of the seller's `method_kinds`, the first of them where it is left out; each kind has a consent of its own."""
 
     profile_id: str
     consent_text_version: str
     consent_at: str
     consent_channel: NotRequired[Literal["web", "app", "phone", "paper", "import"]]
     provider: NotRequired[Literal["stripe", "paypal"]]
+    kind: NotRequired[Literal["card", "sepa_debit", "paypal"] | None]
     provider_account: NotRequired[str]
 
 

@@ -65,7 +65,13 @@ def make_method(session: Session, profile: Profile, account_id: UUID, ref: str =
     """An active method."""
     consent = Consent(text_version="2026-01", given_at=NOW)
     method = begin_method(
-        session, method_id=new_id(), profile_id=profile.id, provider_account_id=account_id, consent=consent, now=NOW
+        session,
+        method_id=new_id(),
+        profile_id=profile.id,
+        provider_account_id=account_id,
+        kind="card",
+        consent=consent,
+        now=NOW,
     )
     facts = MethodFacts(method_ref=ref, kind="card", customer_ref="cus_1", brand="visa", last4="4242")
     activate_method(session, method=method, facts=facts, now=NOW)

@@ -83,7 +83,13 @@ def test_the_mark_moves_in_one_transaction(session: Session, profile: Profile, a
 
 def test_only_an_active_method_becomes_the_default(session: Session, profile: Profile, account: UUID) -> None:
     pending = begin_method(
-        session, method_id=new_id(), profile_id=profile.id, provider_account_id=account, consent=CONSENT, now=NOW
+        session,
+        method_id=new_id(),
+        profile_id=profile.id,
+        provider_account_id=account,
+        kind="card",
+        consent=CONSENT,
+        now=NOW,
     )
     with pytest.raises(Refused) as refusal:
         make_default(session, method_id=pending.id, now=NOW)
@@ -167,21 +173,49 @@ def test_consent_is_checked_before_a_row_is_written(session: Session, profile: P
     consent = Consent(text_version="", given_at=datetime(2026, 1, 1))
     with pytest.raises(Refused) as refusal:
         begin_method(
-            session, method_id=new_id(), profile_id=profile.id, provider_account_id=account, consent=consent, now=NOW
+            session,
+            method_id=new_id(),
+            profile_id=profile.id,
+            provider_account_id=account,
+            kind="card",
+            consent=consent,
+            now=NOW,
         )
     assert [fault.code for fault in refusal.value.faults] == ["missing", "time_without_offset"]
 
 
 def test_an_id_is_one_methods_for_ever(session: Session, keyring: Keyring, profile: Profile, account: UUID) -> None:
     id_ = new_id()
-    begin_method(session, method_id=id_, profile_id=profile.id, provider_account_id=account, consent=CONSENT, now=NOW)
+    begin_method(
+        session,
+        method_id=id_,
+        profile_id=profile.id,
+        provider_account_id=account,
+        kind="card",
+        consent=CONSENT,
+        now=NOW,
+    )
     again = begin_method(
-        session, method_id=id_, profile_id=profile.id, provider_account_id=account, consent=CONSENT, now=NOW
+        session,
+        method_id=id_,
+        profile_id=profile.id,
+        provider_account_id=account,
+        kind="card",
+        consent=CONSENT,
+        now=NOW,
     )
     assert again.id == id_
     other = make_profile(session, keyring, session.get_one(Seller, profile.seller_id), "acct-2")
     with pytest.raises(Refused) as refusal:
-        begin_method(session, method_id=id_, profile_id=other.id, provider_account_id=account, consent=CONSENT, now=NOW)
+        begin_method(
+            session,
+            method_id=id_,
+            profile_id=other.id,
+            provider_account_id=account,
+            kind="card",
+            consent=CONSENT,
+            now=NOW,
+        )
     assert refusal.value.code == "payment_method_id_taken"
 
 

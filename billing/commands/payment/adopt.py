@@ -45,6 +45,7 @@ def adopt_charge(
         payment_intent_id=intent.id,
         customer_ref=last.customer_ref,
         method_ref=last.method_ref,
+        method_kind=last.method_kind,
         amount_minor=charge.amount_minor,
         currency=charge.currency,
         confirms_ref=intent.intent_ref,

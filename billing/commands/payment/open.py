@@ -24,6 +24,7 @@ from billing.privacy.logging import correlation
 from billing.queries.collecting import Collecting
 from billing.queries.collection import Attempted, Due, Intent, Method
 from billing.rules.dunning import DeclineClass
+from billing.rules.told_kind import told_kind
 
 ON_SESSION_S = 3600
 """The customer's hold (wall seconds): so long nothing else is tried, and after it their attempt is given up."""
@@ -151,6 +152,7 @@ def _plan_attempt(due: Due, method: Method, writes: _Writes, *, scheduled: bool)
     live = next((intent for intent in due.intents if intent.status == "open"), None)
     intent = live or Intent(new_id(), method.provider_account_id, None, "open")
     charges = [each.charge_ref for each in due.attempts if each.payment_intent_id == intent.id and each.charge_ref]
+    told = [each.method_kind for each in due.attempts if each.payment_intent_id == intent.id]
     attempt = Attempted(
         id=new_id(),
         seller_id=invoice.seller_id,
@@ -164,6 +166,7 @@ def _plan_attempt(due: Due, method: Method, writes: _Writes, *, scheduled: bool)
         payment_intent_id=intent.id,
         customer_ref=method.customer_ref,
         method_ref=method.method_ref,
+        method_kind=told_kind(method.kind, told_before=told),
         card_fingerprint=method.fingerprint,
         amount_minor=invoice.amount_remaining_minor,
         currency=invoice.currency,
@@ -223,9 +226,9 @@ def _write_intents(session: Session, intents: Sequence[tuple[Intent, Attempted, 
 
 _PAYMENTS = (
     "id", "seller_id", "invoice_id", "profile_id", "attempt_no", "kind", "scheduled", "provider_account_id",
-    "payment_method_id", "payment_intent_id", "customer_ref", "method_ref", "card_fingerprint", "amount_minor",
-    "currency", "confirms_ref", "noted_charge_ref", "opened_at", "status", "token", "lease_until", "next_check_at",
-    "checks", "absent_lists", "correlation_id", "version",
+    "payment_method_id", "payment_intent_id", "customer_ref", "method_ref", "method_kind", "card_fingerprint",
+    "amount_minor", "currency", "confirms_ref", "noted_charge_ref", "opened_at", "status", "token", "lease_until",
+    "next_check_at", "checks", "absent_lists", "correlation_id", "version",
 )  # fmt: skip
 _STEPS = ("id", "seller_id", "payment_id", "step", "key", "parameter_hash")
 
@@ -244,7 +247,7 @@ def _write_payments(
             f"{each.id.hex}\t{each.seller_id.hex}\t{each.invoice_id.hex}\t{profile_id.hex}\t{each.attempt_no}"
             f"\t{each.kind}\t{each.scheduled}\t{each.provider_account_id.hex}\t{each.payment_method_id.hex}"
             f"\t{each.payment_intent_id.hex}\t{escaped(each.customer_ref)}\t{escaped(each.method_ref)}"
-            f"\t{escaped(each.card_fingerprint)}"
+            f"\t{escaped(each.method_kind)}\t{escaped(each.card_fingerprint)}"
             f"\t{each.amount_minor}\t{each.currency}\t{escaped(each.confirms_ref)}\t{escaped(noted)}\t{at}"
             f"\t{each.status}\t{each.token}\t{lease}\t{lease}\t0\t0\t{run_id}\t1"
             for each, profile_id, noted in opened
@@ -271,5 +274,6 @@ def parameter_hash(payment: Attempted | Payment) -> str:
         payment.amount_minor,
         payment.currency,
         *((payment.kind,) if payment.kind == PaymentKind.ON_SESSION else ()),
+        *((payment.method_kind,) if payment.method_kind is not None else ()),
     )
     return hashlib.sha256("\n".join(map(str, frozen)).encode()).hexdigest()

@@ -14,6 +14,7 @@ from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod
 from billing.queries.on_session import ToPay
 from billing.rules.dunning import FOR_GOOD, classify
+from billing.rules.told_kind import told_kind
 
 
 def open_on_session(session: Session, to_pay: ToPay, *, now: datetime, wall: datetime, lease_s: float) -> Payment:
@@ -85,6 +86,7 @@ def _new_attempt(
     charges = [
         attempt.charge_ref for attempt in earlier if attempt.payment_intent_id == intent.id and attempt.charge_ref
     ]
+    told = [attempt.method_kind for attempt in earlier if attempt.payment_intent_id == intent.id]
     return Payment(
         id=new_id(),
         seller_id=invoice.seller_id,
@@ -98,6 +100,7 @@ def _new_attempt(
         payment_intent_id=intent.id,
         customer_ref=customer,
         method_ref=method.method_ref,
+        method_kind=told_kind(method.kind, told_before=told),
         card_fingerprint=method.fingerprint,
         amount_minor=invoice.amount_remaining_minor,
         currency=invoice.currency,

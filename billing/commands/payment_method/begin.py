@@ -20,10 +20,13 @@ def begin_method(
     method_id: UUID,
     profile_id: UUID,
     provider_account_id: UUID,
+    kind: str,
     consent: Consent,
     now: datetime,
 ) -> PaymentMethod:
     """Write a pending method under the id given; a repeat with that id returns the row as it is.
+
+    `kind` is what is asked for; what the provider then shows of the method decides.
 
     Raises `Refused`: the faults of `check_consent`, `profile_not_found`, `payment_method_id_taken`.
     """
@@ -39,7 +42,7 @@ def begin_method(
         seller_id=profile.seller_id,
         profile_id=profile_id,
         provider_account_id=provider_account_id,
-        kind="card",
+        kind=kind,
         status=MethodStatus.PENDING,
         is_default=False,
         consent_text_version=consent.text_version,

@@ -30,4 +30,5 @@ def policy_columns(policy: SellerPolicy) -> dict[str, Any]:
         "mail_documents": policy.mail_documents,
         "dispute_stops_charging": policy.dispute_stops_charging,
         "fall_back": policy.fall_back,
+        "method_kinds": list(policy.method_kinds),
     }

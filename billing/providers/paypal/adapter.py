@@ -83,8 +83,8 @@ class PayPalProvider:
         """PayPal has no customers to create: the anonymous id is the name, and no call is made."""
         return str(anonymous_id)
 
-    def begin_setup(self, *, customer_ref: str, key: str, return_url: str | None = None) -> SetupStarted:
-        """A setup token, and the page at PayPal where the payer agrees to later payments.
+    def begin_setup(self, *, customer_ref: str, key: str, kind: str, return_url: str | None = None) -> SetupStarted:
+        """A setup token, and the page at PayPal where the payer agrees to later payments. It has one kind: the wallet.
 
         Raises `Refused` (`return_url_missing`): the payer must be able to come back.
         """

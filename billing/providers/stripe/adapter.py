@@ -39,6 +39,7 @@ from billing.providers.stripe import charging, facts, listing, outcomes, signatu
 from billing.providers.stripe.amounts import step_minor, to_provider
 from billing.providers.stripe.asking import all_pages, attempt, read, write
 from billing.providers.stripe.failures import failure_of
+from billing.providers.stripe.kinds import type_of
 
 KEY_LIFE_S = 20 * 3600.0
 """Stripe keeps keys for 24 h."""
@@ -87,7 +88,7 @@ class StripeProvider:
 
         return write(send)
 
-    def begin_setup(self, *, customer_ref: str, key: str, return_url: str | None = None) -> SetupStarted:
+    def begin_setup(self, *, customer_ref: str, key: str, kind: str, return_url: str | None = None) -> SetupStarted:
         """Begin a set-up for later charges without the customer present."""
 
         def send() -> SetupStarted:
@@ -95,7 +96,7 @@ class StripeProvider:
                 {
                     "customer": customer_ref,
                     "usage": "off_session",
-                    "allowed_payment_method_types": [charging.METHOD_TYPE],
+                    "allowed_payment_method_types": [type_of(kind)],
                 },
                 {"idempotency_key": key},
             )

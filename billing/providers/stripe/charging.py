@@ -6,17 +6,19 @@ of an answer is in `outcomes` alone.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote_plus
 
 import stripe
 from stripe.params import PaymentIntentConfirmParams, PaymentIntentCreateParams
 
 from billing.providers.port import ChargeRequest
+from billing.providers.stripe.kinds import type_of
 
-METHOD_TYPE: Final = "card"
-# Named on every intent, so that a switch in Stripe's dashboard can't change what it accepts. The parameter is
-# `allowed_payment_method_types`: since 2026-09-30.endive Stripe refuses `payment_method_types`.
+# The type of the method is named with every charge, so that a switch in Stripe's dashboard can't change what an intent
+# accepts. The parameter is `allowed_payment_method_types`: since 2026-09-30.endive Stripe refuses
+# `payment_method_types`. A confirm takes it as well, so an intent can be confirmed with a method of another type than
+# the one that it was made with, without an update before (docs/decisions/0018).
 
 
 def create(client: stripe.StripeClient, request: ChargeRequest, amount: int, key: str) -> stripe.StripeResponse:
@@ -26,7 +28,7 @@ def create(client: stripe.StripeClient, request: ChargeRequest, amount: int, key
         "currency": request.currency,
         "customer": request.customer_ref,
         "payment_method": request.method_ref,
-        "allowed_payment_method_types": [METHOD_TYPE],
+        "allowed_payment_method_types": [type_of(request.kind)],
         "confirm": True,
         "metadata": {"invoice_id": str(request.invoice_id), "payment_id": str(request.payment_id)},
     }
@@ -40,6 +42,8 @@ def create(client: stripe.StripeClient, request: ChargeRequest, amount: int, key
 def confirm(client: stripe.StripeClient, request: ChargeRequest, intent_ref: str, key: str) -> stripe.StripeResponse:
     """Confirm the intent that is there."""
     params: PaymentIntentConfirmParams = {"payment_method": request.method_ref}
+    if request.kind is not None:
+        params["allowed_payment_method_types"] = [type_of(request.kind)]
     if request.on_session:
         # Stripe's own script takes the next step, on our page.
         params["use_stripe_sdk"] = True

@@ -20,6 +20,7 @@ from billing.providers.port import (
 )
 from billing.providers.reading import Raw, Unreadable, code, inner, optional, text, whole
 from billing.providers.stripe.amounts import from_provider
+from billing.providers.stripe.kinds import kind_of
 
 
 def reference(raw: Raw, name: str) -> str | None:
@@ -197,12 +198,12 @@ def intent_secret(raw: Raw, *, asked_for: str) -> str:
 def method_facts(raw: Raw) -> MethodFacts:
     """A payment method's display details."""
     _expect(raw, "payment_method")
-    kind = text(raw, "type")
-    shown = inner(raw, kind)
+    type_ = text(raw, "type")
+    shown = inner(raw, type_)
     month, year = shown.get("exp_month"), shown.get("exp_year")
     return MethodFacts(
         method_ref=text(raw, "id"),
-        kind=kind,
+        kind=kind_of(type_),
         customer_ref=reference(raw, "customer"),
         brand=optional(shown, "brand"),
         last4=optional(shown, "last4"),

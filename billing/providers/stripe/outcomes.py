@@ -21,7 +21,12 @@ _BY_STATUS = {
     "requires_action": Outcome.REQUIRES_ACTION,
     "canceled": Outcome.CANCELED,
 }
-_METHOD_CODES = {"payment_method_unexpected_state", "payment_method_customer_mismatch", "payment_method_not_available"}
+_METHOD_CODES = {
+    "payment_intent_mandate_invalid",
+    "payment_method_customer_mismatch",
+    "payment_method_not_available",
+    "payment_method_unexpected_state",
+}
 
 
 def of_answer(raw: Raw, *, request: ChargeRequest, amount: int, headers: Mapping[str, str]) -> ChargeOutcome:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from billing.providers.stripe.kinds import TYPES
 from billing.providers.stripe.witness import WitnessedRequest
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -27,6 +28,7 @@ _PAYOUT = r"po_[A-Za-z0-9]{1,60}"
 _MOVEMENT = r"txn_[A-Za-z0-9]{1,60}"
 _EVENT = r"evt_[A-Za-z0-9]{1,60}"
 _MANDATE = r"mandate_[A-Za-z0-9]{1,60}"
+_TYPE = "|".join(TYPES.values())
 _PAGE = {"limit": r"[0-9]{1,3}"}
 _WINDOW = {**_PAGE, "created.gte": _SECOND, "created.lt": _SECOND}
 
@@ -39,7 +41,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "POST /v1/setup_intents": {
         "customer": _CUSTOMER,
         "usage": "off_session",
-        "allowed_payment_method_types.0": "card",
+        "allowed_payment_method_types.0": _TYPE,
     },
     f"GET /v1/setup_intents/{_SETUP}": {},
     f"POST /v1/payment_methods/{_METHOD}/attach": {"customer": _CUSTOMER},
@@ -50,7 +52,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "currency": r"[a-z]{3}",
         "customer": _CUSTOMER,
         "payment_method": _METHOD,
-        "allowed_payment_method_types.0": "card",
+        "allowed_payment_method_types.0": _TYPE,
         "confirm": "true",
         "off_session": "true",
         "use_stripe_sdk": "true",
@@ -59,6 +61,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
     f"POST /v1/payment_intents/{_INTENT}/confirm": {
         "payment_method": _METHOD,
+        "allowed_payment_method_types.0": _TYPE,
         "off_session": "true",
         "use_stripe_sdk": "true",
     },

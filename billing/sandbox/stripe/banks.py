@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.sandbox.stripe import events, objects
+from billing.sandbox.stripe import events, mandates, objects
 from billing.sandbox.stripe.finding import the
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.values import Json
@@ -21,6 +21,8 @@ def renew(call: Call, id: str, card: Json) -> Json:
 def end_mandate(call: Call, method_id: str) -> Json:
     """The leave to charge a method is taken back; the mandate is shown from now on."""
     method = the(call, "payment_method", method_id, param="payment_method")
+    if method.hidden.get("mandate"):
+        return mandates.end(call, method).body
     body = objects.mandate(method=method.body, status="inactive")
     call.tx.add(call.account, {**body, "created": call.now})
     events.happen(call, "mandate.updated", body)

@@ -1,14 +1,15 @@
 """Test payment methods: Stripe's by their names, and the sandbox's own for faults.
 
-A name stands for a card and for what happens when it is charged. Sources: docs.stripe.com/testing (names, brands, last
-four) and docs.stripe.com/declines/codes (decline and advice codes). Names of declines exist with and without the brand
-(`pm_card_visa_chargeDeclined`, `pm_card_chargeDeclined`).
+A name stands for a card or a bank account and for what happens when it is charged. Sources: docs.stripe.com/testing
+(names, brands, last four) and docs.stripe.com/declines/codes (decline and advice codes). Names of declines exist with
+and without the brand (`pm_card_visa_chargeDeclined`, `pm_card_chargeDeclined`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 TRY_LATER = "try_again_later"
 NEVER = "do_not_try_again"
@@ -27,14 +28,15 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A test card and its behaviour when charged."""
+    """A test card, or a bank account of `type` sepa_debit, and its behaviour when charged."""
 
+    type: ClassVar[str] = "card"
     brand: str = "visa"
     last4: str = "4242"
     funding: str = "credit"
     country: str = "US"
     behaviour: str = "succeed"
-    """succeed | decline | decline_once | processing | processing_fails | authenticate_always |
+    """succeed | decline | decline_once | processing | processing_fails_once | processing_fails | authenticate_always |
     authenticate_unless_setup | fault_503 | timeout_before | timeout_after"""
     decline: Decline | None = None
     saves: bool = True
@@ -44,6 +46,14 @@ class Card:
     dispute: str | None = None
     refund: str = "succeeded"
     """succeeded | pending (succeeds later) | fails (succeeds at first, fails later)"""
+
+
+@dataclass(frozen=True, slots=True)
+class BankAccount(Card):
+    """A bank account that is debited: whatever becomes of it, for days nobody knows."""
+
+    type: ClassVar[str] = "sepa_debit"
+    behaviour: str = "processing"
 
 
 def _declined(code: str, advice: str | None, message: str = "Your card was declined.") -> Decline:
@@ -57,6 +67,33 @@ AUTHENTICATION = Decline(
     None,
     "Your card was declined. This transaction requires authentication.",
 )
+
+
+def _account(
+    last4: str, country: str, code: str | None = None, *, once: bool = False, dispute: str | None = None
+) -> Card:
+    """`code`: why the bank gives nothing, each time or `once`; `dispute`: why its customer takes it back later."""
+    fails = "processing_fails_once" if once else "processing_fails"
+    return BankAccount(
+        last4=last4,
+        country=country,
+        behaviour=fails if code else "processing",
+        decline=Decline(code, None, None, f"The bank returned the debit: {code}.") if code else None,
+        dispute=dispute,
+    )
+
+
+ACCOUNTS: Mapping[str, Card] = {
+    "pm_sandbox_sepa": _account("3201", "AT"),
+    "pm_sandbox_sepa_de": _account("3000", "DE"),
+    "pm_sandbox_sepa_insufficientFunds": _account("1212", "AT", "insufficient_funds"),
+    "pm_sandbox_sepa_insufficientFundsOnce": _account("3205", "AT", "insufficient_funds", once=True),
+    "pm_sandbox_sepa_debitNotAuthorized": _account("3202", "AT", "debit_not_authorized"),
+    "pm_sandbox_sepa_accountClosed": _account("3206", "AT", "account_closed"),
+    "pm_sandbox_sepa_bankAccountRestricted": _account("3207", "AT", "bank_account_restricted"),
+    "pm_sandbox_sepa_returnedLater": _account("3203", "AT", dispute="customer_initiated"),
+}
+"""Bank accounts. Stripe has test numbers for them and no names, so the names are the sandbox's own."""
 
 _DECLINES: Mapping[str, tuple[str, Decline]] = {
     "chargeDeclined": ("0002", _declined("generic_decline", TRY_LATER)),
@@ -127,6 +164,7 @@ CARDS: Mapping[str, Card] = {
     "pm_card_refundFail": Card(last4="5126", refund="fails"),
     **_declining(),
     **WALLETS,
+    **ACCOUNTS,
     "pm_sandbox_processingError": Card(behaviour="fault_503"),
     "pm_sandbox_timeoutAfterCharge": Card(behaviour="timeout_after"),
     "pm_sandbox_timeoutBeforeCharge": Card(behaviour="timeout_before"),

@@ -17,7 +17,7 @@ BALANCE_LIST_SPEC: Spec = {**PAGE, "created": CREATED, "payout": TEXT, "source":
 
 def begin(call: Call, intent: Json, method: Stored) -> Stored:
     """A new charge of the intent, pending. Hidden: the key it came under, and what its card will do later."""
-    body = objects.charge(call.now, intent, method.body)
+    body = objects.charge(call.now, intent, method.body, mandate=method.hidden.get("mandate"))
     return call.tx.add(call.account, body, {"key": call.key, "card": method.hidden["card"]})
 
 

@@ -40,6 +40,10 @@ class Config:
     search_lag_s: int = 0
     processing_s: int = 86_400
     """How long the sandbox methods that answer `processing` take to settle."""
+    debit_s: int = 5 * 86_400
+    """How long a bank takes with a debit before anybody knows."""
+    debit_return_s: int = 7 * 86_400
+    """How long after it succeeded a test account's debit is taken back."""
     refund_pending_s: int = 86_400
     refunds_pending: bool = False
     """Every refund stays pending until told, through `/_sandbox/refunds/{id}`."""

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from billing.sandbox.stripe import charges, events, idempotency, payment_methods, settling
+from billing.sandbox.stripe import charges, events, idempotency, mandates, payment_methods, settling
 from billing.sandbox.stripe.cards import AUTHENTICATION, Decline
 from billing.sandbox.stripe.errors import ApiError, Interrupted, invalid, refused
 from billing.sandbox.stripe.finding import the
-from billing.sandbox.stripe.intent_state import CHANGEABLE, choose_method, close, limit_types, unexpected_state
+from billing.sandbox.stripe.intent_state import (
+    CHANGEABLE,
+    choose_method,
+    close,
+    limit_types,
+    require_type,
+    unexpected_state,
+)
 from billing.sandbox.stripe.params import ANY, BOOL, GONE, INT, LIST, TEXT, Spec, choice
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
@@ -55,6 +62,8 @@ def attempt(call: Call, intent: Stored) -> None:
     method = the(call, "payment_method", intent.body["payment_method"])
     if intent.body["customer"] and method.body["customer"] is None and intent.body["setup_future_usage"]:
         payment_methods.bind(call, method, intent.body["customer"])
+    require_type(intent, method)
+    mandates.require_active(call, method)
     intent.hidden["confirms"] += 1
     _play(call, intent, method)
 
@@ -99,8 +108,9 @@ def _play(call: Call, intent: Stored, method: Stored) -> None:
             decline(call, intent, method, card.decline)
         case "decline_once" if card.decline is not None and not intent.hidden.get("declined"):
             decline(call, intent, method, card.decline)
-        case "processing" | "processing_fails":
-            settling.begin(call, intent, method, fails=card.behaviour == "processing_fails")
+        case "processing" | "processing_fails" | "processing_fails_once":
+            spent = card.behaviour == "processing_fails_once" and bool(intent.hidden.get("declined"))
+            settling.begin(call, intent, method, fails=card.behaviour != "processing" and not spent)
             return
         case "authenticate_always" | "authenticate_unless_setup" if not _authenticated(card.behaviour, method):
             _require_authentication(call, intent, method)

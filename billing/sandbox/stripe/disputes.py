@@ -34,6 +34,8 @@ def open_(
     """
     charge = the(call, "charge", charge_id, param="charge")
     amount = charge.body["amount"] if amount is None else amount
+    if inquiry and charge.body["payment_method_details"]["type"] != "card":
+        raise refused("A debit is taken back at once: there is no inquiry.", param="inquiry")
     if charge.body["status"] != "succeeded" or charge.hidden.get("disputed"):
         raise refused("Only a charge that succeeded and is not disputed yet can be disputed.", param="charge")
     foreign = currency is not None and currency != charge.body["currency"]
@@ -55,6 +57,9 @@ def open_(
     warnings.acted_on(call, charge_id)
     if not inquiry:
         _withdraw(call, dispute, charge)
+    if body["status"] == "lost":
+        # A bank gives its customer's money back without a question, and nobody hears the seller.
+        events.happen(call, "charge.dispute.closed", body)
     return body
 
 

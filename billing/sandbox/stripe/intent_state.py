@@ -11,8 +11,12 @@ from billing.sandbox.stripe.values import Json
 CHANGEABLE = frozenset(("requires_payment_method", "requires_confirmation", "requires_action"))
 
 
+TYPES = frozenset(("card", "sepa_debit"))
+"""What the stand-in's account takes."""
+
+
 def check_types(given: Json) -> None:
-    """The stand-in knows cards only; allowed types and automatic ones exclude each other."""
+    """Allowed types and automatic ones exclude each other, and at least one must be a type that is known here."""
     allowed = given.get("allowed_payment_method_types")
     if allowed is None:
         return
@@ -20,7 +24,7 @@ def check_types(given: Json) -> None:
         raise invalid(
             "Give either allowed_payment_method_types or automatic_payment_methods.", param="automatic_payment_methods"
         )
-    if "card" not in allowed:
+    if not set(allowed) & TYPES:
         raise invalid("No allowed type of payment method can be used here.", param="allowed_payment_method_types")
 
 
@@ -30,6 +34,17 @@ def limit_types(given: Json, intent: Stored) -> None:
         check_types(given)
         allowed = given["allowed_payment_method_types"]
         intent.body.update(allowed_payment_method_types=allowed, automatic_payment_methods=None)
+
+
+def require_type(intent: Stored, method: Stored) -> None:
+    """The method's type must be among those that the intent accepts, and take the intent's currency."""
+    allowed, type_ = intent.body["allowed_payment_method_types"], method.body["type"]
+    if (allowed is None or type_ in allowed) and (type_ == "card" or intent.body["currency"] == "eur"):
+        return
+    raise refused(
+        f"A payment method of the type {type_} is not allowed for this PaymentIntent.",
+        code="payment_intent_incompatible_payment_method",
+    )
 
 
 def choose_method(call: Call, intent: Stored, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.sandbox.stripe import events, objects
+from billing.sandbox.stripe import events, mandates, objects
 from billing.sandbox.stripe.cards import CARDS, Card
 from billing.sandbox.stripe.errors import ApiError, refused
 from billing.sandbox.stripe.finding import living_customer, the
@@ -15,7 +15,7 @@ from billing.sandbox.stripe.values import Json
 ATTACH_SPEC: Spec = {"customer": required(), "expand": LIST}
 DETACH_SPEC: Spec = {"expand": LIST}
 UPDATE_SPEC: Spec = {"card": hash_of(exp_month=INT, exp_year=INT), "expand": LIST, "metadata": METADATA}
-OF_CUSTOMER_SPEC: Spec = {**PAGE, "type": choice("card")}
+OF_CUSTOMER_SPEC: Spec = {**PAGE, "type": choice("card", "sepa_debit")}
 LIST_SPEC: Spec = {**OF_CUSTOMER_SPEC, "customer": required()}
 
 
@@ -24,7 +24,11 @@ def resolve(call: Call, name: str) -> Stored:
     card = CARDS.get(name)
     if card is None:
         return the(call, "payment_method", name, param="payment_method")
-    return call.tx.add(call.account, objects.payment_method(call.now, card), {"card": name})
+    made = call.tx.add(call.account, objects.payment_method(call.now, card), {"card": name})
+    if made.body["type"] == mandates.TYPE:
+        # As of an account whose mandate was brought along from elsewhere.
+        mandates.give(call, made, online=False)
+    return made
 
 
 def card_of(method: Stored) -> Card:
@@ -94,7 +98,8 @@ def update(call: Call) -> Json:
     """Metadata, and the date until which a card is good."""
     method = the(call, "payment_method", call.args["id"])
     method.body["metadata"] = merged(method.body["metadata"], call.given("metadata", {}))
-    method.body["card"] |= call.given("card", {})
+    if "card" in method.body:
+        method.body["card"] |= call.given("card", {})
     call.tx.save(method)
     events.happen(call, "payment_method.updated", method.body)
     return method.body

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.sandbox.stripe import charges, events, objects, warnings
+from billing.sandbox.stripe import charges, events, mandates, objects, warnings
 from billing.sandbox.stripe.cards import CARDS
 from billing.sandbox.stripe.errors import invalid, refused
 from billing.sandbox.stripe.finding import the
@@ -11,6 +11,8 @@ from billing.sandbox.stripe.params import CREATED, INT, LIST, METADATA, PAGE, TE
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
+
+_DEBIT_S = 180 * 86_400
 
 CREATE_SPEC: Spec = {
     "amount": INT,
@@ -30,6 +32,8 @@ def create(call: Call) -> Json:
     left = charge.body["amount_captured"] - charge.body["amount_refunded"]
     amount = call.given("amount", left)
     _check(charge, amount, left)
+    if charge.body["payment_method_details"]["type"] == mandates.TYPE and call.now - charge.body["created"] > _DEBIT_S:
+        raise refused("A debit can be refunded for 180 days.", code="charge_not_refundable")
     card = CARDS[charge.hidden["card"]]
     pending = call.config.refunds_pending or card.refund == "pending"
     body = objects.refund(

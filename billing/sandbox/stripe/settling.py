@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from billing.sandbox.stripe import charges, events, payment_methods
-from billing.sandbox.stripe.cards import FUNDS, Decline
+from billing.sandbox.stripe import charges, events, mandates, payment_methods
+from billing.sandbox.stripe.cards import CARDS, FUNDS, Decline
 from billing.sandbox.stripe.errors import refused
 from billing.sandbox.stripe.finding import the
 from billing.sandbox.stripe.standin import Call
@@ -47,7 +47,8 @@ def begin(call: Call, intent: Stored, method: Stored, *, fails: bool) -> None:
     """A charge that stays pending; it ends by the clock, or by `/_sandbox/payment_intents/{id}/settle`."""
     charge = charges.begin(call, intent.body, method)
     intent.body.update(status="processing", latest_charge=charge.id, last_payment_error=None, next_action=None)
-    charges.later(call, "fail" if fails else "succeed", intent.id, after_s=call.config.processing_s)
+    after_s = call.config.debit_s if method.body["type"] == mandates.TYPE else call.config.processing_s
+    charges.later(call, "fail" if fails else "succeed", intent.id, after_s=after_s)
     call.tx.save(intent)
     events.happen(call, "charge.pending", charge.body)
     events.happen(call, "payment_intent.processing", intent.body)
@@ -62,6 +63,8 @@ def succeeds(call: Call, id: str) -> None:
     charges.authorize(charge, captured=True)
     charges.captured(call, charge)
     intent.body.update(status="succeeded", amount_received=intent.body["amount"])
+    if CARDS[charge.hidden["card"]].dispute is not None:
+        charges.later(call, "dispute", charge.id, after_s=call.config.debit_return_s)
     call.tx.save(charge)
     call.tx.save(intent)
     events.happen(call, "charge.succeeded", charge.body)
@@ -69,14 +72,15 @@ def succeeds(call: Call, id: str) -> None:
 
 
 def fails(call: Call, id: str) -> None:
-    """A pending charge has failed for want of funds."""
+    """A pending charge has failed, for want of funds where its test method says nothing else."""
     pending = _pending(call, id)
     if pending is None:
         return
     intent, charge = pending
     method = the(call, "payment_method", charge.body["payment_method"])
-    charges.decline(charge, FUNDS)
-    declined(intent, charge, method, FUNDS)
+    why = CARDS[charge.hidden["card"]].decline or FUNDS
+    charges.decline(charge, why)
+    declined(intent, charge, method, why)
     call.tx.save(charge)
     call.tx.save(intent)
     events.happen(call, "charge.failed", charge.body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.sandbox.stripe import events, objects, payment_methods
+from billing.sandbox.stripe import events, mandates, objects, payment_methods
 from billing.sandbox.stripe.cards import AUTHENTICATION, Decline
 from billing.sandbox.stripe.errors import ApiError, invalid, refused
 from billing.sandbox.stripe.finding import living_customer, the
@@ -135,6 +135,9 @@ def _attempt(call: Call, setup: Stored) -> None:
     if setup.body["payment_method"] is None:
         raise refused("This SetupIntent has no payment method.", code="setup_intent_unexpected_state")
     method = the(call, "payment_method", setup.body["payment_method"])
+    allowed = setup.body["allowed_payment_method_types"]
+    if allowed is not None and method.body["type"] not in allowed:
+        raise refused("A payment method of this type is not allowed for this SetupIntent.", param="payment_method")
     card = payment_methods.card_of(method)
     if card.behaviour == "decline" and card.decline and not card.saves and not call.config.save_declining_cards:
         fail(call, setup, card.decline)
@@ -153,6 +156,8 @@ def succeed(call: Call, setup: Stored) -> None:
     if setup.body["customer"] is not None:
         payment_methods.bind(call, method, setup.body["customer"])
     method.hidden["set_up"] = True
+    if method.body["type"] == mandates.TYPE:
+        setup.body["mandate"] = mandates.give(call, method, online=True)
     call.tx.save(method)
     setup.body.update(status="succeeded", next_action=None, last_setup_error=None)
     call.tx.save(setup)

@@ -57,9 +57,9 @@ def test_a_method_taken_away_has_no_customer_any_more(world: World) -> None:
 
 
 def test_a_set_up_begins_with_a_secret_that_no_log_shows(world: World) -> None:
-    customer_ref, _ = world.vaulted(Behaviour.GOOD)
-    back = "https://pay.example.com/pay-return"
-    started = world.provider.begin_setup(customer_ref=customer_ref, key=str(uuid4()), return_url=back)
+    customer_ref, method_ref = world.vaulted(Behaviour.GOOD)
+    back, kind = "https://pay.example.com/pay-return", world.provider.read_method(method_ref).kind
+    started = world.provider.begin_setup(customer_ref=customer_ref, key=str(uuid4()), kind=kind, return_url=back)
     facts = world.provider.read_setup(started.setup_ref)
     assert (facts.setup_ref, facts.method_ref) == (started.setup_ref, None)
     if started.approve_url is not None:

@@ -19,7 +19,9 @@ def provider_at(address: str, *, connect_s: float = 1, read_s: float = 1) -> Str
     return StripeProvider(client=client, livemode=False)
 
 
-def request(*, intent_ref: str | None = None, amount_minor: int = 1500, currency: str = "eur") -> ChargeRequest:
+def request(
+    *, intent_ref: str | None = None, amount_minor: int = 1500, currency: str = "eur", kind: str | None = None
+) -> ChargeRequest:
     return ChargeRequest(
         payment_id=PAYMENT,
         invoice_id=INVOICE,
@@ -28,6 +30,7 @@ def request(*, intent_ref: str | None = None, amount_minor: int = 1500, currency
         amount_minor=amount_minor,
         currency=currency,
         intent_ref=intent_ref,
+        kind=kind,
     )
 
 

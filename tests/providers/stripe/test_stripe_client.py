@@ -62,6 +62,15 @@ def test_a_later_charge_confirms_the_same_intent_with_its_method_again() -> None
     assert heard.headers["idempotency-key"] == KEY
 
 
+def test_a_charge_of_another_kind_says_so_whenever_it_is_sent() -> None:
+    with scripted(says_json(intent())) as server:
+        for ref in (None, "pi_1"):
+            provider_at(server.address).charge(request(intent_ref=ref, kind="sepa_debit"), key=KEY, key_age_s=0)
+        made, confirmed = (parse_qs(heard.body) for heard in server.heard)
+    named = "allowed_payment_method_types[0]"
+    assert (made[named], confirmed[named]) == (["sepa_debit"], ["sepa_debit"])
+
+
 def test_a_customer_is_known_by_the_anonymous_id_alone() -> None:
     anonymous_id = uuid4()
     with scripted(says_json({"id": "cus_7", "object": "customer"})) as server:

@@ -38,7 +38,7 @@ READS: dict[str, Call] = {
 }
 WRITES: dict[str, Call] = {
     "create_customer": lambda p: p.create_customer(anonymous_id=uuid4(), key="k"),
-    "begin_setup": lambda p: p.begin_setup(customer_ref="cus_1", key="k"),
+    "begin_setup": lambda p: p.begin_setup(customer_ref="cus_1", key="k", kind="card"),
     "attach_method": lambda p: p.attach_method(customer_ref="cus_1", method_ref="pm_1", key="k"),
     "detach_method": lambda p: p.detach_method("pm_1", key="k"),
     "cancel_intent": lambda p: p.cancel_intent("pi_1", key="k"),

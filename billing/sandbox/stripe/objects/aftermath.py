@@ -8,7 +8,7 @@ from billing.sandbox.stripe.values import Json, new_id
 def refund(now: int, *, amount: int, charge: Json, status: str, given: Json) -> Json:
     """A new refund of a charge."""
     return {
-        "id": new_id("re"),
+        "id": new_id("re" if _is_card(charge) else "pyr"),
         "object": "refund",
         "amount": amount,
         "balance_transaction": None,
@@ -17,7 +17,7 @@ def refund(now: int, *, amount: int, charge: Json, status: str, given: Json) -> 
         "currency": charge["currency"],
         "customer": None,
         "customer_account": None,
-        "destination_details": {"card": {"type": "refund"}, "type": "card"},
+        "destination_details": {"card": {"type": "refund"}, "type": "card"} if _is_card(charge) else None,
         "metadata": given.get("metadata", {}),
         "payment_intent": charge["payment_intent"],
         "payment_method": None,
@@ -29,6 +29,10 @@ def refund(now: int, *, amount: int, charge: Json, status: str, given: Json) -> 
     }
 
 
+def _is_card(charge: Json) -> bool:
+    return bool(charge["payment_method_details"]["type"] == "card")
+
+
 _EVIDENCE = """access_activity_log billing_address cancellation_policy cancellation_policy_disclosure
 cancellation_rebuttal customer_communication customer_email_address customer_name customer_purchase_ip
 customer_signature duplicate_charge_documentation duplicate_charge_explanation duplicate_charge_id product_description
@@ -38,8 +42,8 @@ uncategorized_text""".split()
 
 
 def dispute(now: int, *, charge: Json, amount: int, currency: str, reason: str, inquiry: bool) -> Json:
-    """A new dispute of a charge; an inquiry is one that has moved no money."""
-    brand = charge["payment_method_details"]["card"]["brand"]
+    """A new dispute of a charge; an inquiry is one that has moved no money. That of a debit is lost as it begins."""
+    card = charge["payment_method_details"].get("card")
     return {
         "id": new_id("du"),
         "object": "dispute",
@@ -51,7 +55,7 @@ def dispute(now: int, *, charge: Json, amount: int, currency: str, reason: str, 
         "enhanced_eligibility_types": [],
         "evidence": {**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {}},
         "evidence_details": {
-            "due_by": now + 7 * 86_400,
+            "due_by": now + 7 * 86_400 if card else None,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,
@@ -61,18 +65,16 @@ def dispute(now: int, *, charge: Json, amount: int, currency: str, reason: str, 
         "livemode": False,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
-        "payment_method_details": {
-            "card": {
-                "brand": brand,
-                "case_type": "inquiry" if inquiry else "chargeback",
-                "network": brand,
-                "network_reason_code": "10.4",
-            },
-            "type": "card",
-        },
+        "payment_method_details": _of_card(card["brand"], inquiry=inquiry) if card else None,
         "reason": reason,
-        "status": "warning_needs_response" if inquiry else "needs_response",
+        "status": "lost" if card is None else "warning_needs_response" if inquiry else "needs_response",
     }
+
+
+def _of_card(brand: str, *, inquiry: bool) -> Json:
+    case = "inquiry" if inquiry else "chargeback"
+    details = {"brand": brand, "case_type": case, "network": brand, "network_reason_code": "10.4"}
+    return {"card": details, "type": "card"}
 
 
 def early_fraud_warning(now: int, *, charge: Json, fraud_type: str) -> Json:

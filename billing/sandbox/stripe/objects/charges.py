@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from billing.sandbox.stripe.values import Json, digest, new_id
 
+_TO_THE_BANK_S = 2 * 86_400
 
-def charge(now: int, intent: Json, method: Json) -> Json:
-    """A charge that has neither succeeded nor failed yet."""
+
+def charge(now: int, intent: Json, method: Json, *, mandate: str | None = None) -> Json:
+    """A charge that has neither succeeded nor failed yet. `mandate`: by which a bank account is debited."""
+    type_ = method["type"]
+    details = (
+        _card_details(method, intent["amount"]) if type_ == "card" else _debit_details(method[type_], now, mandate)
+    )
     return {
-        "id": new_id("ch"),
+        "id": new_id("ch" if type_ == "card" else "py"),
         "object": "charge",
         "amount": intent["amount"],
         "amount_captured": 0,
@@ -36,7 +44,7 @@ def charge(now: int, intent: Json, method: Json) -> Json:
         "paid": False,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": {"card": _card_details(method, intent["amount"]), "type": "card"},
+        "payment_method_details": {type_: details, "type": type_},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
         "receipt_url": None,
@@ -50,6 +58,12 @@ def charge(now: int, intent: Json, method: Json) -> Json:
         "transfer_data": None,
         "transfer_group": None,
     }
+
+
+def _debit_details(account: Json, now: int, mandate: str | None) -> Json:
+    shown = {name: account[name] for name in ("bank_code", "branch_code", "country", "fingerprint", "last4")}
+    day = datetime.fromtimestamp(now + _TO_THE_BANK_S, UTC).date()
+    return {**shown, "expected_debit_date": day.isoformat(), "mandate": mandate}
 
 
 def _card_details(method: Json, amount: int) -> Json:

@@ -68,16 +68,19 @@ def customer(now: int, given: Json) -> Json:
     }
 
 
-def mandate(*, method: Json, status: str) -> Json:
-    """A leave to charge a method again and again, given online."""
+def mandate(*, method: Json, status: str, online: bool = True) -> Json:
+    """A leave to charge a method again and again. That of a bank account has a reference, which the bank shows."""
+    id, given, type_ = new_id("mandate"), "online" if online else "offline", method["type"]
+    reference = digest(id).upper()
+    details = {"reference": reference, "url": f"https://mandates.invalid/{id}"} if type_ == "sepa_debit" else {}
     return {
-        "id": new_id("mandate"),
+        "id": id,
         "object": "mandate",
-        "customer_acceptance": {"accepted_at": method["created"], "online": None, "type": "online"},
+        "customer_acceptance": {"accepted_at": method["created"], given: None, "type": given},
         "livemode": False,
         "multi_use": {},
         "payment_method": method["id"],
-        "payment_method_details": {"card": {}, "type": "card"},
+        "payment_method_details": {type_: details, "type": type_},
         "status": status,
         "type": "multi_use",
     }
@@ -98,32 +101,47 @@ def _wallet(card: Card) -> Json | None:
 
 
 def payment_method(now: int, card: Card) -> Json:
-    """A new card that stands for a test name, attached to nobody yet."""
+    """A new card or bank account that stands for a test name, attached to nobody yet."""
     return {
         "id": new_id("pm"),
         "object": "payment_method",
         "allow_redisplay": "unspecified",
         "billing_details": _billing_details() if card.wallet is None else _wallets_owner(),
-        "card": {
-            "brand": card.brand,
-            "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
-            "country": card.country,
-            "display_brand": card.brand,
-            "exp_month": 12,
-            "exp_year": 2040,
-            "fingerprint": digest(f"{card.brand}{card.last4}{card.funding}"),
-            "funding": card.funding,
-            "generated_from": None,
-            "last4": card.last4,
-            "networks": {"available": [card.brand], "preferred": None},
-            "regulated_status": "unregulated",
-            "three_d_secure_usage": {"supported": True},
-            "wallet": _wallet(card),
-        },
+        card.type: _account(card) if card.type == "sepa_debit" else _card(card),
         "created": now,
         "customer": None,
         "customer_account": None,
         "livemode": False,
         "metadata": {},
-        "type": "card",
+        "type": card.type,
+    }
+
+
+def _account(account: Card) -> Json:
+    return {
+        "bank_code": "19043",
+        "branch_code": None,
+        "country": account.country,
+        "fingerprint": digest(f"{account.country}{account.last4}"),
+        "generated_from": {"charge": None, "setup_attempt": None},
+        "last4": account.last4,
+    }
+
+
+def _card(card: Card) -> Json:
+    return {
+        "brand": card.brand,
+        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+        "country": card.country,
+        "display_brand": card.brand,
+        "exp_month": 12,
+        "exp_year": 2040,
+        "fingerprint": digest(f"{card.brand}{card.last4}{card.funding}"),
+        "funding": card.funding,
+        "generated_from": None,
+        "last4": card.last4,
+        "networks": {"available": [card.brand], "preferred": None},
+        "regulated_status": "unregulated",
+        "three_d_secure_usage": {"supported": True},
+        "wallet": _wallet(card),
     }

@@ -1,0 +1,41 @@
+"""Mandates: the leave to debit a bank account, given with it, ended by the bank, and needed for each debit."""
+
+from __future__ import annotations
+
+from billing.sandbox.stripe import events, objects
+from billing.sandbox.stripe.errors import refused
+from billing.sandbox.stripe.finding import the
+from billing.sandbox.stripe.standin import Call
+from billing.sandbox.stripe.tx import Stored
+
+TYPE = "sepa_debit"
+
+
+def give(call: Call, method: Stored, *, online: bool) -> str:
+    """The account's holder agrees. Returns the mandate's id."""
+    body = objects.mandate(method=method.body, status="active", online=online)
+    call.tx.add(call.account, {**body, "created": call.now})
+    method.hidden["mandate"] = body["id"]
+    call.tx.save(method)
+    return str(body["id"])
+
+
+def require_active(call: Call, method: Stored) -> str | None:
+    """The mandate that a debit goes by; None for what needs none. Raises where it has ended."""
+    if method.body["type"] != TYPE:
+        return None
+    mandate = the(call, "mandate", method.hidden["mandate"])
+    if mandate.body["status"] != "active":
+        raise refused(
+            "The mandate has ended, so it cannot be used for this payment.", code="payment_intent_mandate_invalid"
+        )
+    return mandate.id
+
+
+def end(call: Call, method: Stored) -> Stored:
+    """The holder or the bank takes it back."""
+    mandate = the(call, "mandate", method.hidden["mandate"])
+    mandate.body["status"] = "inactive"
+    call.tx.save(mandate)
+    events.happen(call, "mandate.updated", mandate.body)
+    return mandate
