@@ -12,6 +12,7 @@ import pytest
 from billing.kernel import garbage
 from tests import rabbitmq
 from tests.browser.chromium import chromium  # noqa: F401 (one a worker: two of Playwright can't be)
+from tests.compiled import compile_once
 from tests.servers import Databases, Servers, empty_broker, servers, stop_if_unused, with_broker_number
 
 
@@ -120,6 +121,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    compile_once()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

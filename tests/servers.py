@@ -149,6 +149,8 @@ class Databases:
         making = f"{PREFIX}_{self._token}_template"
         self._run("CREATE DATABASE {}", making)
         upgrade(self.url_of(making))
+        # Who is the first after a change of tables writes down what the server's own look like, and copies have it too.
+        psycopg.connect(self._url.set(database=making).render_as_string(hide_password=False)).close()
         self._run("ALTER DATABASE {} RENAME TO {}", making, self._template)
 
     def _drop_leftovers(self) -> None:
