@@ -22,6 +22,9 @@ COMMANDS = {
     ),
     "shell": Entry("billing.sandbox.commands", "A Python prompt with settings, session and models at hand."),
     "check": Entry("billing.ops.check", "Check settings, database, broker, providers and workers."),
+    "domain": Entry(
+        "billing.ops.domain", "The domain of the customer's page: register it, so that wallets are offered there."
+    ),
     "db": Entry(
         "billing.ops.database", "Bring the database to this code's revision, compare the two, or wrap its keys anew."
     ),

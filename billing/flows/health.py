@@ -12,11 +12,12 @@ from sqlalchemy.exc import DBAPIError
 from billing.db.migrate import head, require_current
 from billing.db.session import SELLERS_ROLE, is_walled
 from billing.documents.coverage import lacking
+from billing.flows.page_domain import FORM, page_domain, registered
 from billing.flows.parts import Parts
 from billing.flows.start import pin
 from billing.flows.structuring import transport
 from billing.kernel.clock import format_instant
-from billing.kernel.errors import ProviderRefused, ProviderUnavailable, Refused, Unavailable
+from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, Refused, Unavailable
 from billing.queries.brakes import brakes_in_force, told_of
 from billing.queries.operations.health import beats, server_version, stranded_e_invoices
 from billing.queries.operations.work import count_open_work
@@ -151,7 +152,10 @@ def _providers(parts: Parts, *, migrated: bool) -> Iterator[Line]:
         mend = "neither STRIPE_API_KEY nor PAYPAL_CLIENT_ID with PAYPAL_CLIENT_SECRET is set: nothing can be charged"
         yield Line("stripe", State.MEND, mend)
     for (provider, code), livemode in accounts.items():
-        yield _account(parts, provider, code, livemode=livemode, migrated=migrated)
+        account = _account(parts, provider, code, livemode=livemode, migrated=migrated)
+        yield account
+        if account.state is State.OK and provider == FORM and migrated:
+            yield from _domain(parts, code)
         name = _WEBHOOKS[provider] if code == "default" else f"{_WEBHOOKS[provider]}__{code.upper()}"
         if parts.settings.webhook_secrets(code, provider=provider):
             yield Line(f"{provider} {code} webhooks", State.OK, f"{name} is set")
@@ -177,6 +181,26 @@ def _account(parts: Parts, provider: str, code: str, *, livemode: bool, migrated
     except Refused as refused:
         return Line(name, State.MEND, _mend(refused))
     return Line(name, State.OK, f"account {facts.account_ref} in {mode} mode" + (", pinned" if migrated else ""))
+
+
+def _domain(parts: Parts, code: str) -> Iterator[Line]:
+    """Whether the customer's page may offer wallets. Nobody asks where there is no such page, or none for the world."""
+    name = page_domain(parts)
+    if name is None or parts.settings.publishable_key(code) is None:
+        return
+    line = f"{FORM} {code} wallets"
+    try:
+        facts = registered(parts, code=code)
+    except (NoPermit, ProviderUnavailable, ProviderRefused, Refused) as error:
+        yield Line(line, State.NOTE, f"whether {name} is registered can't be read ({type(error).__name__})")
+        return
+    if facts is None or not facts.enabled:
+        told = "is not registered" if facts is None else "is switched off in Stripe's dashboard"
+        yield Line(line, State.NOTE, f"{name} {told}: no wallet is offered there; see `billing domain register`")
+    elif facts.waiting:
+        yield Line(line, State.NOTE, f"{name} is not ready for {', '.join(facts.waiting)}; Stripe's dashboard says why")
+    else:
+        yield Line(line, State.OK, f"{name} may offer {', '.join(facts.ready)}")
 
 
 def _calls(parts: Parts) -> Iterator[Line]:

@@ -12,6 +12,7 @@ from uuid import UUID
 from billing.flows.permits import Permit, Permits
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, ProviderUncertain, Reach
 from billing.privacy.tracing import step
+from billing.providers.domains import DomainFacts
 from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund, PayoutFacts
 from billing.providers.port import (
@@ -50,6 +51,12 @@ class Metered(Provider):
 
     def account(self) -> AccountFacts:
         return self._ask("account.read", self._provider.account)
+
+    def read_domain(self, name: str) -> DomainFacts | None:
+        return self._ask("payment_method_domains.list", lambda: self._provider.read_domain(name))
+
+    def register_domain(self, name: str, *, key: str) -> DomainFacts:
+        return self._ask("payment_method_domains.create", lambda: self._provider.register_domain(name, key=key))
 
     def step_minor(self, currency: str) -> int:
         return self._provider.step_minor(currency)

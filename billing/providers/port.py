@@ -15,6 +15,7 @@ from typing import Protocol
 from uuid import UUID
 
 from billing.kernel.errors import Reach
+from billing.providers.domains import DomainFacts
 from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund, PayoutFacts
 
@@ -231,6 +232,12 @@ class Provider(Protocol):
     """So long after a fact the lists of the whole account may not show it yet."""
 
     def account(self) -> AccountFacts: ...
+
+    def read_domain(self, name: str) -> DomainFacts | None:
+        """None where it isn't registered. Raises `ProviderRefused` (`not_supported`), as `register_domain` does."""
+
+    def register_domain(self, name: str, *, key: str) -> DomainFacts:
+        """Register it; one that is there already is answered with."""
 
     def step_minor(self, currency: str) -> int:
         """It moves whole multiples of so many minor units. Asks nobody. Raises `Refused` (`currency_unsupported`)."""

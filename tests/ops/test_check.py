@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from celery.contrib.testing.worker import start_worker
 
+from billing import wiring
 from billing.flows.upkeep import beat
 from billing.queue.celery import make_app
 from billing.queue.names import QUEUES, TICKS
@@ -125,3 +126,26 @@ def test_a_tick_by_hand_is_the_message_that_beat_sends(office: Office) -> None:
         assert f"Sent {tick.name}" in office.ok("tick", tick.name)
     for queue in QUEUES:
         assert office.waiting_in(queue) == sum(tick.queue == queue for tick in TICKS), queue
+
+
+def test_the_pages_domain_is_registered_once_and_check_says_whether_wallets_are_offered(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = office.run("domain", "register")
+    assert (refused.exit_code, "BILLING_PUBLIC_URL" in refused.stderr) == (3, True)
+    monkeypatch.setenv("BILLING_PUBLIC_URL", "https://pay.example.com/billing")
+    monkeypatch.setenv("STRIPE_PUBLISHABLE_KEY", "pk_test_company")
+    wiring.current.cache_clear()
+    state, told = _lines(office)["stripe default wallets"]
+    assert (state, told.partition(":")[0]) == ("note", "pay.example.com is not registered")
+    first = office.read("domain", "register")
+    assert (first["name"], first["ready"]) == ("pay.example.com", ["apple_pay", "google_pay", "link"])
+    assert office.read("domain", "register") == first
+    assert "it may offer Apple Pay, Google Pay, Link." in office.ok("domain", "register")
+    offered = "pay.example.com may offer apple_pay, google_pay, link"
+    assert _lines(office)["stripe default wallets"] == ("ok", offered)
+    monkeypatch.setenv("BILLING_PUBLIC_URL", "https://unverified.example.com")
+    wiring.current.cache_clear()
+    unready = office.run("domain", "register")
+    assert (unready.exit_code, "Not ready: Apple Pay" in unready.stdout) == (1, True)
+    assert "is not ready for apple_pay" in _lines(office)["stripe default wallets"][1]

@@ -19,7 +19,7 @@ from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.kernel.ids import new_id
 from billing.views.customer import customer_page
-from billing.views.headers import content_policy
+from billing.views.headers import content_policy, page_headers
 from billing.views.localising import texts
 from billing.webhooks.app import create_app
 from tests.flows.company import Company, company
@@ -112,6 +112,14 @@ def test_only_the_providers_script_is_let_in_beside_ours() -> None:
         "https://js.stripe.com/endive/stripe.js"
     )
     assert "script-src 'self' http://127.0.0.1:7;" in content_policy("http://127.0.0.1:7/_sandbox/js")
+
+
+def test_wallets_need_no_stranger_let_in_and_are_not_shut_out() -> None:
+    # Stripe's script shows them in frames of its own origin, to which it passes on the right to ask for a payment.
+    headers = page_headers("https://js.stripe.com/endive/stripe.js")
+    hosts = set(re.findall(r"https://[^ ;]+", headers["Content-Security-Policy"]))
+    assert {host.removesuffix("stripe.com") != host for host in hosts} == {True}
+    assert "payment=" not in headers["Permissions-Policy"]
 
 
 def test_the_page_has_nothing_inline_and_nothing_of_strangers(acme: Company, browser: FlaskClient) -> None:

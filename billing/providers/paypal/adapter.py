@@ -16,6 +16,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from billing.kernel.errors import BillingError, Fault, ProviderRefused, Refused
+from billing.providers.domains import NoDomains
 from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.failing import Failure, Proof
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund, PayoutFacts
@@ -54,7 +55,7 @@ AGREEMENT = "B-"
 T = TypeVar("T")
 
 
-class PayPalProvider:
+class PayPalProvider(NoDomains):
     """One PayPal account. Holds no state but its client, so threads may share it and it may be forked."""
 
     name = "paypal"

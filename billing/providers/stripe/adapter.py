@@ -17,6 +17,7 @@ from stripe.params import (
 
 from billing.kernel.errors import Fault, Refused
 from billing.providers import reading
+from billing.providers.domains import DomainFacts
 from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.failing import Failure, headers_of
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund, PayoutFacts
@@ -35,7 +36,7 @@ from billing.providers.port import (
     SetupFacts,
     SetupStarted,
 )
-from billing.providers.stripe import charging, facts, listing, outcomes, signature
+from billing.providers.stripe import charging, domains, facts, listing, outcomes, signature
 from billing.providers.stripe.amounts import step_minor, to_provider
 from billing.providers.stripe.asking import all_pages, attempt, read, write
 from billing.providers.stripe.failures import failure_of
@@ -72,6 +73,14 @@ class StripeProvider:
         """Whose key this is. Raises as a read does."""
         account_ref = read(lambda: facts.object_ref(self._v1.accounts.retrieve_current().to_dict(), "account"))
         return AccountFacts(account_ref=account_ref, livemode=self._livemode)
+
+    def read_domain(self, name: str) -> DomainFacts | None:
+        """The registration of this domain."""
+        return read(lambda: domains.find(self._client, name))
+
+    def register_domain(self, name: str, *, key: str) -> DomainFacts:
+        """Register it."""
+        return write(lambda: domains.register(self._client, name, key))
 
     def step_minor(self, currency: str) -> int:
         """Tens in currencies of three decimals; see `amounts`."""

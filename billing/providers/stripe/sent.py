@@ -29,6 +29,7 @@ _MOVEMENT = r"txn_[A-Za-z0-9]{1,60}"
 _EVENT = r"evt_[A-Za-z0-9]{1,60}"
 _MANDATE = r"mandate_[A-Za-z0-9]{1,60}"
 _TYPE = "|".join(TYPES.values())
+_DOMAIN = r"([a-z0-9-]{1,63}\.){1,8}[a-z]{2,63}"
 _PAGE = {"limit": r"[0-9]{1,3}"}
 _WINDOW = {**_PAGE, "created.gte": _SECOND, "created.lt": _SECOND}
 
@@ -38,6 +39,8 @@ KEY_SHAPE = re.compile(r"[A-Za-z0-9:_-]{1,255}")
 ALLOWED: dict[str, dict[str, str]] = {
     "GET /v1/account": {},
     "POST /v1/customers": {"metadata.anonymous_id": _UUID},
+    "GET /v1/payment_method_domains": {"domain_name": _DOMAIN},
+    "POST /v1/payment_method_domains": {"domain_name": _DOMAIN},
     "POST /v1/setup_intents": {
         "customer": _CUSTOMER,
         "usage": "off_session",

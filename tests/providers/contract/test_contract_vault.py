@@ -76,6 +76,20 @@ def test_whose_key_this_is_can_be_asked(world: World) -> None:
     assert account.livemode is False
 
 
+def test_a_domain_is_registered_once_where_the_provider_asks_for_it(world: World) -> None:
+    if not world.traits.has_customers:
+        with pytest.raises(ProviderRefused) as refusal:
+            world.provider.register_domain("pay.example.com", key=str(uuid4()))
+        assert refusal.value.code == "not_supported"
+        return
+    assert world.provider.read_domain("pay.example.com") is None
+    made = world.provider.register_domain("pay.example.com", key=str(uuid4()))
+    assert (made.enabled, made.ready, made.waiting) == (True, ("apple_pay", "google_pay", "link"), ())
+    assert world.provider.register_domain("pay.example.com", key=str(uuid4())) == made
+    assert world.provider.read_domain("pay.example.com") == made
+    assert world.provider.register_domain("unverified.example.com", key=str(uuid4())).waiting == ("apple_pay",)
+
+
 def test_what_does_not_exist_is_refused_with_the_providers_code(world: World) -> None:
     for read in (
         lambda: world.provider.read_intent("pi_missing"),

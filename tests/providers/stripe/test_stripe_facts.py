@@ -91,6 +91,17 @@ def test_a_method_keeps_its_face_and_loses_its_holder() -> None:
     assert "Berlin" not in repr(facts)
 
 
+def test_a_wallets_own_number_and_its_owners_contacts_are_dropped() -> None:
+    wallet = {"type": "google_pay", "google_pay": {}, "dynamic_last4": "7901"}
+    contacts = {"name": "Someone Real", "email": "someone@example.org", "phone": "+49 30 000"}
+    raw = method(billing_details=contacts)
+    raw["card"] |= {"wallet": wallet, "last4": "1111"}
+    facts = method_facts(raw)
+    assert (facts.kind, facts.wallet, facts.last4, facts.fingerprint) == ("card", "google_pay", "1111", "Fp1")
+    assert not {"7901", "Someone", "example.org", "+49"} & set(repr(facts).replace("'", " ").split())
+    assert method_facts(method(card={"brand": "visa", "wallet": None})).wallet is None
+
+
 def test_a_method_of_a_kind_we_do_not_know_yet_is_still_a_method() -> None:
     facts = method_facts(method(type="new_wallet", card=None, new_wallet={}))
     assert (facts.kind, facts.brand, facts.exp_year) == ("new_wallet", None, None)

@@ -60,6 +60,14 @@ BY_THE_SDK: dict[str, Any] = {
         "names": {name: {} for name in stripe.params.MandateRetrieveParams.__annotations__},
         "required": [],
     },
+    "GET payment_method_domains": {
+        "names": {name: {} for name in stripe.params.PaymentMethodDomainListParams.__annotations__},
+        "required": [],
+    },
+    "POST payment_method_domains": {
+        "names": {name: {} for name in stripe.params.PaymentMethodDomainCreateParams.__annotations__},
+        "required": ["domain_name"],
+    },
     "GET payouts": {"names": {name: {} for name in stripe.params.PayoutListParams.__annotations__}, "required": []},
     "GET payouts/{}": {
         "names": {name: {} for name in stripe.params.PayoutRetrieveParams.__annotations__},
@@ -159,6 +167,15 @@ def test_a_card_from_a_wallet_says_so_as_the_schema_and_the_pinned_sdk_have_it(w
     paid_with = charge.to_dict()["payment_method_details"]["card"]["wallet"]
     assert paid_with == wallet
     assert set(paid_with) <= set(stripe.Charge.PaymentMethodDetails.Card.Wallet.__annotations__)
+
+
+def test_a_domain_has_the_fields_that_the_pinned_sdk_names_and_is_registered_once(world: World) -> None:
+    made = world.v1.payment_method_domains.create({"domain_name": "pay.example.com"})
+    assert set(made.to_dict()) == set(stripe.PaymentMethodDomain.__annotations__) - {"OBJECT_NAME"}
+    assert made.apple_pay.status == "active"
+    assert world.v1.payment_method_domains.create({"domain_name": "pay.example.com"}).id == made.id
+    assert world.v1.payment_method_domains.list({"domain_name": "www.example.com"}).data == []
+    refusal(lambda: world.v1.payment_method_domains.create({"domain_name": "https://pay.example.com"}))
 
 
 def test_a_payout_has_the_fields_that_the_pinned_sdk_names(world: World) -> None:

@@ -11,7 +11,7 @@ from billing.sandbox.stripe.objects.charges import balance_transaction, charge, 
 from billing.sandbox.stripe.objects.intents import payment_intent, setup_intent
 from billing.sandbox.stripe.objects.notices import API_VERSION, event, listed, webhook_endpoint
 from billing.sandbox.stripe.objects.payouts import payout
-from billing.sandbox.stripe.objects.people import account, customer, mandate, payment_method
+from billing.sandbox.stripe.objects.people import account, customer, domain, mandate, payment_method
 
 __all__ = [
     "API_VERSION",
@@ -20,6 +20,7 @@ __all__ = [
     "charge",
     "customer",
     "dispute",
+    "domain",
     "early_fraud_warning",
     "event",
     "listed",

@@ -145,3 +145,23 @@ def _card(card: Card) -> Json:
         "three_d_secure_usage": {"supported": True},
         "wallet": _wallet(card),
     }
+
+
+_ON_DOMAINS = ("amazon_pay", "apple_pay", "google_pay", "klarna", "link", "paypal")
+
+
+def domain(now: int, name: str, *, enabled: bool) -> Json:
+    """A domain on whose pages wallets may be offered. Apple doesn't find its file on one whose name begins so."""
+    offers: Json = {wallet: {"status": "active"} for wallet in _ON_DOMAINS}
+    if name.startswith("unverified."):
+        told = {"error_message": "The domain could not be verified with Apple Pay."}
+        offers["apple_pay"] = {"status": "inactive", "status_details": told}
+    return {
+        "id": new_id("pmd"),
+        "object": "payment_method_domain",
+        "created": now,
+        "domain_name": name,
+        "enabled": enabled,
+        "livemode": False,
+        **offers,
+    }
