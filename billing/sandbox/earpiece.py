@@ -26,7 +26,7 @@ class Heard:
 
 @dataclass
 class Earpiece:
-    """What came, and what is answered: a status for all, or by the object's id."""
+    """What came, and what is answered: a status for all, or by the object's id, and a body."""
 
     port: int = 0
     heard: list[Heard] = field(default_factory=list)
@@ -34,6 +34,7 @@ class Earpiece:
     status_of: dict[str, int] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     """Sent with every answer."""
+    body: bytes = b""
     lock: Lock = field(default_factory=Lock)
 
     @property
@@ -43,7 +44,7 @@ class Earpiece:
     def hear(self, heard: Heard) -> int:
         with self.lock:
             self.heard.append(heard)
-        return self.status_of.get(heard.event["object"]["id"], self.status)
+        return self.status_of.get(heard.event["object"]["id"], self.status) if self.status_of else self.status
 
 
 class _Request(BaseHTTPRequestHandler):
@@ -55,7 +56,10 @@ class _Request(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in self.ear.headers.items():
             self.send_header(name, value)
+        if self.ear.body:
+            self.send_header("Content-Length", str(len(self.ear.body)))
         self.end_headers()
+        self.wfile.write(self.ear.body)
 
     def log_message(self, *_: Any) -> None:
         """Nothing: what was heard is kept."""

@@ -10,7 +10,7 @@ from statistics import median
 from billing.sandbox.crash.case import Case, Row
 from billing.sandbox.crash.run import Result
 
-_POINT = re.compile(r"[a-z]+\.[a-z_]+@\d+")
+_POINT = re.compile(r"[a-z_]+\.[a-z_]+@\d+")
 _FLOWS = Path(__file__).parents[2] / "flows"
 _IN_CODE = re.compile(r"""\bfailpoint\("([a-z_.]+)"\)""")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from billing.sandbox.crash.case import Row
 from billing.sandbox.crash.rows import (
     answers,
+    asking,
     broker,
     charges,
     clocks,
@@ -49,6 +50,7 @@ ROWS: tuple[Row, ...] = tuple(
             *clocks.ROWS,
             *upgrade.ROWS,
             *papers.ROWS,
+            *asking.ROWS,
             *storm.ROWS,
         ),
         key=_order,

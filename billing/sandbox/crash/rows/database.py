@@ -34,7 +34,6 @@ def _at_points(trace: Trace) -> list[Case]:
             "53",
             f"immediate stop at {point}",
             while_frozen(point, _crashed),
-            world=_PAIR,
             own_server=True,
             may_miss=True,
         )
