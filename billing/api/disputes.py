@@ -15,8 +15,9 @@ from billing.validators.api_key import Scope
 
 
 class Dispute(Shape):
-    """As the provider told last. `withdrawn_minor` and `reinstated_minor` are in `moved_currency`; `reopened_minor`,
-    what a loss has put back on the invoice, is in the invoice's. A loss waits for a decision."""
+    """As the provider told last. `withdrawn_minor` and `reinstated_minor` are in `moved_currency`; in the invoice's are
+    `reopened_minor`, what a loss has put back on it, and what of that was paid another way since, or is written off. A
+    loss waits for a decision (`write_off`, `credit_note`), or until it is `paid`."""
 
     id: Id
     dispute_ref: str
@@ -34,6 +35,8 @@ class Dispute(Shape):
     reinstated_minor: Minor
     moved_currency: str | None
     reopened_minor: Minor
+    repaid_minor: Minor
+    given_up_minor: Minor
     decision: str | None
     decided_at: Instant | None
     version: Version

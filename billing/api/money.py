@@ -28,7 +28,8 @@ class Part(Why):
 
 
 class PaidGiven(Part):
-    """Money that came another way: a part leaves the rest open, an excess goes into the balance."""
+    """Money that came another way: a part leaves the rest open, an excess goes into the balance. Of a paid invoice it
+    first pays what a lost dispute has taken; where nothing is owed it needs an amount and a reference."""
 
     reference: str = Field(default="", max_length=200)
     received_at: Instant | None = None

@@ -1,4 +1,4 @@
-"""Correcting an open invoice by hand: void it, write it off, or note that its money came another way.
+"""Correcting an open invoice by hand: void it, or write it off; and what noting money on one shares with that.
 
 The provider's intent is canceled first, outside any transaction; where it turns out to be paid or under way, that wins
 and the order is refused (DECISIONS 20 and 23). An operator's `order` is noted in the transaction of its effect; one
@@ -29,9 +29,6 @@ from billing.models import Invoice
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
 from billing.queries.standing import load_standing
-from billing.validators.checks import Checks
-
-MOST_AMOUNT = 10**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,42 +68,6 @@ def mark_uncollectible(parts: Parts, invoice_id: UUID, *, order: Order | None = 
         correct.write_off(session, invoice=invoice, now=now)
 
     return correct_open(parts, invoice_id, write_off, action="mark_uncollectible", order=order)
-
-
-def mark_paid(
-    parts: Parts,
-    invoice_id: UUID,
-    *,
-    amount_minor: int | None = None,
-    reference: str = "",
-    received_at: datetime | None = None,
-    order: Order | None = None,
-) -> Corrected:
-    """Note money that came another way, also when written off. Not idempotent where an amount is named.
-
-    `amount_minor` (None: all that is owed) may be a part, and the rest stays open; or more, and the excess goes into
-    the balance. `reference` is what the bank or till calls it, `received_at` when it came (None: now). Raises as `void`
-    does, and the faults of the values.
-    """
-    checks = Checks()
-    checks.optional_text("reference", reference, most=200)
-    if amount_minor is not None:
-        checks.whole("amount", amount_minor, least=1, most=MOST_AMOUNT)
-    checks.done()
-
-    def pay(session: Session, invoice: Invoice, now: datetime) -> None:
-        if received_at is not None and received_at > now:
-            raise Refused(Fault("received_at", "in_the_future", "give the day on which the money came"))
-        correct.pay_externally(
-            session,
-            invoice=invoice,
-            amount_minor=invoice.amount_remaining_minor if amount_minor is None else amount_minor,
-            reference=reference,
-            received_at=received_at or now,
-            now=now,
-        )
-
-    return correct_open(parts, invoice_id, pay, action="mark_paid", order=order, or_uncollectible=True)
 
 
 def correct_open(

@@ -54,8 +54,9 @@ def write_off_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
     """
     with carry_out(parts, order) as session:
         dispute, invoice = _held(session, dispute_id, order)
+        owed = dispute.owed_minor
         write_off(session, dispute=dispute, invoice=invoice, now=parts.clock.now(session))
-        made = Decided(invoice.number or "invoice", dispute.reopened_minor, invoice.currency, None)
+        made = Decided(invoice.number or "invoice", owed, invoice.currency, None)
         return _noted(parts, session, order, dispute, made)
 
 
@@ -67,7 +68,8 @@ def credit_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
     """
     with carry_out(parts, order) as session:
         dispute, invoice = _held(session, dispute_id, order)
-        most = creditable_loss(session, invoice, reopened_minor=dispute.reopened_minor)
+        owed = dispute.owed_minor
+        most = creditable_loss(session, invoice, owed_minor=owed)
         if most < 1:
             mend = "all of the document was credited before; write the loss off"
             raise Refused(Fault("dispute", "credit_exceeds_invoice", mend))
@@ -82,8 +84,7 @@ def credit_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
         )
         (issued,) = issue_documents(parts, session, [document], wallet=Wallet({}, {}), now=now)
         credited(session, dispute=dispute, invoice=invoice, amount_minor=most, now=now)
-        given_up = dispute.reopened_minor - most
-        made = Decided(invoice.number or "invoice", most, invoice.currency, issued.number, given_up)
+        made = Decided(invoice.number or "invoice", most, invoice.currency, issued.number, owed - most)
         return _noted(parts, session, order, dispute, made)
 
 

@@ -13,7 +13,7 @@ from billing.commands.provider_event.replay import lock_event
 from billing.commands.provider_event.replay import replay_event as put_back
 from billing.db.base import Json
 from billing.db.clock import wall_now
-from billing.flows import correcting, crediting, refunding, replacing
+from billing.flows import correcting, crediting, external_money, refunding, replacing
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.flows.resolution import read_questions, settle_all
@@ -127,13 +127,11 @@ def mark_paid(
     received_at: datetime | None,
     order: Order,
 ) -> Done:
-    """Note money that came another way. Raises as `flows.correcting.mark_paid` does."""
-    made = correcting.mark_paid(
+    """Note money that came another way. Raises as `flows.external_money.mark_paid` does."""
+    made = external_money.mark_paid(
         parts, invoice_id, amount_minor=amount_minor, reference=reference, received_at=received_at, order=order
     )
-    came = made.owed_minor if amount_minor is None else amount_minor
-    told = f"{format_minor(came, made.currency)} came another way; {_rest(made)}"
-    return Done(invoice_id, made.number, changed=True, told=told)
+    return Done(invoice_id, made.number, changed=True, told=made.told)
 
 
 def credit(parts: Parts, invoice_id: UUID, *, amount_minor: int | None, order: Order) -> Done:

@@ -105,7 +105,7 @@ def _dispute_credit(parts: Parts, wanted: Wanted, order: Order) -> str:
 
 def _require_taken(parts: Parts, wanted: Wanted) -> None:
     with parts.begin() as session:
-        taken = session.get_one(Dispute, wanted.subject_id).reopened_minor
+        taken = session.get_one(Dispute, wanted.subject_id).owed_minor
     _require_same(taken, wanted, "it has taken another amount by now; order it anew")
 
 

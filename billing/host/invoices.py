@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from billing.commands.credit.grant import grant_credit
-from billing.flows import correcting, crediting, links, operating, refunding, replacing
+from billing.flows import correcting, crediting, external_money, links, operating, refunding, replacing
 from billing.flows.charging import charge_once
 from billing.flows.documents import Printed, document_pdf
 from billing.flows.order import Order
@@ -109,9 +109,9 @@ class Invoices(Acting):
         reference: str = "",
         received_at: datetime | None = None,
     ) -> None:
-        """Note money that came another way. Calls the provider."""
+        """Note money that came another way; what nothing is owed for becomes credit. May call the provider."""
         self._require("invoice", invoice_id)
-        correcting.mark_paid(
+        external_money.mark_paid(
             self.parts,
             invoice_id,
             amount_minor=amount_minor,

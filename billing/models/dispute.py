@@ -45,8 +45,12 @@ class Dispute(SellerOwned, Versioned, Base):
     """The currency of our balance at the provider, where it was taken; null while nothing moved."""
     reopened_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     """What a loss has put back on the invoice's receivable, in the invoice's currency."""
+    repaid_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    """What of that the customer has paid another way since."""
+    given_up_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    """What of that is written off; less again where it is paid after all."""
     decision: Mapped[str | None]
-    """What became of a loss: written off, or credited to the customer. Null until a person decides."""
+    """What became of a loss: written off, credited to the customer, or paid another way. Null until then."""
     decided_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -59,17 +63,28 @@ class Dispute(SellerOwned, Versioned, Base):
         Index("ix_dispute_listed", "seller_id", "id"),
         Index("ix_dispute_open", "profile_id", postgresql_where=text(f"status IN ({_OPEN})")),
         one_of("status", tuple(DisputeStatus)),
-        one_of("decision", ("write_off", "credit_note")),
+        one_of("decision", ("write_off", "credit_note", "paid")),
         currency_shape(),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint(
             "withdrawn_minor >= reinstated_minor AND reinstated_minor >= 0 AND reopened_minor >= 0",
             name="moved_in_order",
         ),
+        CheckConstraint(
+            "repaid_minor >= 0 AND given_up_minor >= 0 AND repaid_minor + given_up_minor <= reopened_minor",
+            name="within_the_loss",
+        ),
         CheckConstraint(f"(status IN ({_OPEN})) = (closed_at IS NULL)", name="closed_when_ended"),
         CheckConstraint("(decision IS NULL) = (decided_at IS NULL)", name="decided_at_a_time"),
         CheckConstraint("withdrawn_minor = 0 OR moved_currency IS NOT NULL", name="moved_in_a_currency"),
     )
+
+    @property
+    def owed_minor(self) -> int:
+        """What money that comes for a loss would still pay: its debt, or what was written off of that."""
+        if self.decision is not None:
+            return self.given_up_minor
+        return self.reopened_minor - self.repaid_minor
 
 
 class FraudWarning(SellerOwned, Versioned, Base):

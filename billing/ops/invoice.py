@@ -173,10 +173,11 @@ def mark_paid(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Note money that came another way, also on an invoice that was written off.
+    """Note money that came another way, also on an invoice that was written off, paid or voided.
 
-    After a part the rest stays open; what is beyond the rest goes into the customer's balance. The provider's intent is
-    canceled first; where money is under way it is refused (payment_in_flight).
+    After a part the rest stays open; what is beyond goes into the customer's balance. Of a paid one it first pays what
+    a lost dispute has taken. Where nothing is owed, --amount and --reference are needed, and a reference is taken once.
+    The provider's intent is canceled first; where money is under way it is refused (payment_in_flight).
     """
     order = Order(actor=by, reason=reason, dry_run=dry_run)
     _correct(

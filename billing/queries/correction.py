@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import divide_half_away
 from billing.models import Invoice
-from billing.queries.dispute import disputed
+from billing.queries.dispute import Standing, disputed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,11 @@ _PAID = text(
     SELECT p.id, p.provider_account_id, p.charge_ref, p.amount_minor,
            p.amount_minor - coalesce(
                (SELECT sum(r.amount_minor) FROM billing.refund r
-                WHERE r.payment_id = p.id AND r.status NOT IN ('failed', 'canceled')), 0) AS left_minor
+                WHERE r.payment_id = p.id AND r.status NOT IN ('failed', 'canceled')), 0)
+             - coalesce(
+               (SELECT sum(d.reopened_minor) FROM billing.dispute d
+                WHERE d.invoice_id IN (SELECT id FROM chain) AND d.charge_ref = p.charge_ref
+                  AND d.provider_account_id = p.provider_account_id), 0) AS left_minor
     FROM chain
     JOIN billing.payment p ON p.invoice_id = chain.id AND p.status = 'succeeded'
     WHERE NOT EXISTS (SELECT FROM billing.unapplied_payment u
@@ -84,28 +88,34 @@ def refundable(session: Session, invoice: Invoice) -> int:
     """What may still go back to the customer, in minor units. Source: the scenario contract, rule 13.
 
     What a lost dispute has taken has gone back already, so has what was paid out of the balance to the same charges.
-    Raises `Refused` (`charge_disputed`) while a dispute is open.
+    What the customer has paid another way after that can't go back through the provider. Raises `Refused`
+    (`charge_disputed`) while a dispute is open.
     """
     payments = paid_by(session, invoice.id)
-    left = creditable(session, invoice)
-    paid = sum(each.amount_minor for each in payments)
+    standing = _undisputed(session, invoice)
+    left = _left(session, invoice, standing.gone_minor)
+    paid = sum(each.amount_minor for each in payments) - standing.repaid_minor
     not_paid = invoice.total_minor - invoice.amount_credited_minor - paid
     return min(left, left - not_paid + invoice.amount_returned_minor, sum(each.left_minor for each in payments))
 
 
 def creditable(session: Session, invoice: Invoice) -> int:
     """What of the invoice's total no note, credit or lost dispute has given back. Raises as `refundable` does."""
-    forbidden, taken = disputed(session, invoice.id)
-    if forbidden:
+    return _left(session, invoice, _undisputed(session, invoice).gone_minor)
+
+
+def _undisputed(session: Session, invoice: Invoice) -> Standing:
+    standing = disputed(session, invoice.id)
+    if standing.forbidden:
         mend = "a dispute of it is open; once that is over, see `billing dispute list`"
         raise Refused(Fault("invoice", "charge_disputed", mend))
-    return _left(session, invoice, taken)
+    return standing
 
 
-def creditable_loss(session: Session, invoice: Invoice, *, reopened_minor: int) -> int:
-    """What of `reopened_minor`, the debt that one lost dispute has reopened, nothing else has given back."""
-    _, taken = disputed(session, invoice.id)
-    return min(reopened_minor, _left(session, invoice, taken - reopened_minor))
+def creditable_loss(session: Session, invoice: Invoice, *, owed_minor: int) -> int:
+    """What of `owed_minor`, the debt that one lost dispute has left open, nothing else has given back."""
+    gone = disputed(session, invoice.id).gone_minor
+    return min(owed_minor, _left(session, invoice, gone - owed_minor))
 
 
 def _left(session: Session, invoice: Invoice, taken: int) -> int:

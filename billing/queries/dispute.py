@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing.kernel.status import OPEN_DISPUTE
@@ -27,19 +28,41 @@ _STANDING = text(
         SELECT id, corrects_id FROM billing.invoice WHERE id = :invoice
         UNION ALL SELECT o.id, o.corrects_id FROM billing.invoice o JOIN chain n ON o.id = n.corrects_id
     )
-    SELECT coalesce(bool_or(d.status IN ({OPEN}) AND NOT d.refundable), false), coalesce(sum(d.reopened_minor), 0)
+    SELECT coalesce(bool_or(d.status IN ({OPEN}) AND NOT d.refundable), false) AS forbidden,
+           coalesce(sum(d.reopened_minor), 0) AS lost, coalesce(sum(d.repaid_minor), 0) AS repaid
     FROM chain JOIN billing.dispute d ON d.invoice_id = chain.id
     """  # noqa: S608 (our own words)
 )
 
 
-def disputed(session: Session, invoice_id: UUID) -> tuple[bool, int]:
-    """Whether a dispute forbids refunds of this invoice just now, and how much of its money lost ones have taken.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How disputes stand to an invoice's money. `forbidden`: no refunds of it just now.
 
-    Those of the documents that it replaces count: their money is its own.
+    `lost_minor` have lost ones taken; `repaid_minor` of that has the customer paid another way since.
     """
+
+    forbidden: bool
+    lost_minor: int
+    repaid_minor: int
+
+    @property
+    def gone_minor(self) -> int:
+        """What the customer has back."""
+        return self.lost_minor - self.repaid_minor
+
+
+def disputed(session: Session, invoice_id: UUID) -> Standing:
+    """Of the invoice's disputes. Those of the documents that it replaces count: their money is its own."""
     row = session.execute(_STANDING, {"invoice": invoice_id}).one()
-    return bool(row[0]), int(row[1])
+    return Standing(bool(row.forbidden), int(row.lost), int(row.repaid))
+
+
+def lock_losses(session: Session, invoice_id: UUID) -> list[Dispute]:
+    """The invoice's lost disputes that money could still pay, oldest first, locked until the transaction ends."""
+    query = select(Dispute).where(Dispute.invoice_id == invoice_id, Dispute.reopened_minor > Dispute.repaid_minor)
+    rows = session.scalars(query.order_by(Dispute.id).with_for_update().execution_options(populate_existing=True))
+    return [row for row in rows if row.owed_minor]
 
 
 def lock_dispute(session: Session, dispute_id: UUID) -> Dispute:

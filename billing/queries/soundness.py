@@ -22,8 +22,11 @@ _UNSOUND = text(
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(p.amount_minor), 0) AS paid
         FROM billing.payment p WHERE p.invoice_id = i.id AND p.status = 'succeeded') charged
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(d.reopened_minor - d.repaid_minor), 0) AS owed
+        FROM billing.dispute d WHERE d.invoice_id = i.id AND d.decision IS NULL) disputed
     WHERE i.id = ANY(:ids) AND i.status = 'open'
-      AND (books.owed <> i.amount_remaining_minor OR charged.paid > i.amount_paid_minor)
+      AND (books.owed <> i.amount_remaining_minor + disputed.owed OR charged.paid > i.amount_paid_minor)
     GROUP BY i.profile_id, i.seller_id
     """
 )

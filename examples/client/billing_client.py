@@ -264,7 +264,7 @@ class Delivery(TypedDict):
 
 
 class Dispute(TypedDict):
-    """As the provider told last. `withdrawn_minor` and `reinstated_minor` are in `moved_currency`; `reopened_minor`, what a loss has put back on the invoice, is in the invoice's. A loss waits for a decision."""
+    """As the provider told last. `withdrawn_minor` and `reinstated_minor` are in `moved_currency`; in the invoice's are `reopened_minor`, what a loss has put back on it, and what of that was paid another way since, or is written off. A loss waits for a decision (`write_off`, `credit_note`), or until it is `paid`."""
 
     id: str
     dispute_ref: str
@@ -282,6 +282,8 @@ class Dispute(TypedDict):
     reinstated_minor: int
     moved_currency: str | None
     reopened_minor: int
+    repaid_minor: int
+    given_up_minor: int
     decision: str | None
     decided_at: str | None
     version: int
@@ -748,7 +750,7 @@ class Paging(TypedDict):
 
 
 class PaidGiven(TypedDict):
-    """Money that came another way: a part leaves the rest open, an excess goes into the balance."""
+    """Money that came another way: a part leaves the rest open, an excess goes into the balance. Of a paid invoice it first pays what a lost dispute has taken; where nothing is owed it needs an amount and a reference."""
 
     reason: str
     amount_minor: NotRequired[int | None]

@@ -118,6 +118,15 @@ def test_a_lost_dispute_is_decided_on(acme: Company, shop: Program) -> None:
     assert shop.refused("POST", f"{path}/credit", WHY, If_Match=stale) == (412, "stale")
     assert shop.ok("POST", f"{path}/write-off", WHY)["decision"] == "write_off"
     assert shop.refused("POST", f"{path}/credit", WHY) == (409, "dispute_decided")
+    # The customer pays by bank all the same, and once more: what was given up is paid, and the rest is credit.
+    mark_paid, came = f"/invoices/{invoice}/mark-paid", WHY | {"amount_minor": 1290, "reference": "statement 9"}
+    assert shop.ok("POST", mark_paid, came)["status"] == "paid"
+    decided = shop.ok("GET", path)
+    assert (decided["repaid_minor"], decided["given_up_minor"], decided["decision"]) == (1190, 0, "write_off")
+    assert shop.refused("POST", mark_paid, came) == (409, "reference_taken")
+    assert shop.refused("POST", mark_paid, WHY) == (409, "invoice_not_open")
+    assert shop.refused("POST", mark_paid, WHY | {"amount_minor": 1}) == (422, "reference_missing")
+    assert shop.ok("GET", f"/profiles/{profile}/credit")["data"] == [{"currency": "eur", "amount_minor": 100}]
     told = shop.ok("GET", f"/provider-events?object_ref={dispute['dispute_ref']}")["data"]
     assert shop.ok("POST", f"/provider-events/{told[0]['id']}/replay", WHY)["status"] == "received"
     assert dispute["dispute_ref"] in shop.ok("GET", f"/provider-events/{told[0]['id']}/body")["body"]

@@ -105,6 +105,18 @@ def a_lost_dispute_is_decided_on_and_its_debt_still_stands(planting: Planting) -
     return "invoice", str(world.paid.id)
 
 
+@seed("L4")
+def a_loss_is_given_up_and_no_entry_says_so(planting: Planting) -> Accused:
+    world = planting.world
+    lost = {"status": "lost", "closed_at": world.now, "reopened_minor": 4045, "due_by": None}
+    decided = {"decision": "write_off", "decided_at": world.now, "given_up_minor": 4045}
+    row = builders.dispute(planting.session, world.paid, at=world.now, **lost, **decided)
+    planting.witness.dispute_rows.append(dispute_of(row, planting.witness.account_ref))
+    sides = (("write_off", 4045), ("disputes", -4045))
+    builders.entry(planting.session, world.paid, "dispute_lost", sides, at=world.now, charge_ref=row.charge_ref)
+    return "invoice", str(world.paid.id)
+
+
 @seed("L8", "L6")
 def a_line_is_credited_as_if_nothing_had_been_refunded(planting: Planting) -> Accused:
     """Half of the document went back; the credit of a line is of all of it."""

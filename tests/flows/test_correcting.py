@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from billing.commands.credit.grant import grant_credit
 from billing.commands.invoice.hold import hold_invoice
-from billing.flows.correcting import mark_paid, mark_uncollectible, void
+from billing.flows.correcting import mark_uncollectible, void
+from billing.flows.external_money import mark_paid
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderUnavailable, ProviderUncertain, Refused
 from billing.models import ExternalPayment, Invoice

@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from billing.commands.subscription.cancel import CancelWhen, Unused
 from billing.flows import changing, refunding
-from billing.flows.correcting import mark_paid, void
+from billing.flows.correcting import void
 from billing.flows.crediting import credit
+from billing.flows.external_money import mark_paid
 from billing.flows.order import Order
 from billing.flows.paying_out import order_payout, pay_out
 from billing.flows.replacing import replace_invoice

@@ -24,6 +24,7 @@ from billing.flows import (
     changing,
     correcting,
     disputing,
+    external_money,
     movements,
     paying_out,
     refunding,
@@ -86,8 +87,8 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     acme.settle()
     correcting.void(acme.parts, _invoice(acme, declining[0]).id)
     correcting.mark_uncollectible(acme.parts, _invoice(acme, declining[1]).id)
-    correcting.mark_paid(acme.parts, _invoice(acme, declining[1]).id)
-    correcting.mark_paid(acme.parts, _invoice(acme, declining[3]).id, amount_minor=1500)
+    external_money.mark_paid(acme.parts, _invoice(acme, declining[1]).id)
+    external_money.mark_paid(acme.parts, _invoice(acme, declining[3]).id, amount_minor=1500)
     acme.pay_by_hand()
     acme.pay_behind_our_back(declining[2])
     _refund_that_comes_back(acme, _invoice(acme, paying).id)
@@ -141,18 +142,24 @@ def _refund_that_comes_back(acme: Company, invoice_id: UUID) -> None:
 
 def _dispute_everything(acme: Company) -> None:
     """Each way in which a dispute ends, of payments of its own; the stray payment among them."""
-    names = [f"d{number}" for number in range(7)]
+    names = [f"d{number}" for number in range(9)]
     paid = [acme.customer(name) for name in names]
     for name in names:
         acme.begin_subscription(name, f"of-{name}", NewItem("basic", 1))
     acme.settle()
-    won, credited, partly, foreign, elsewhere, gone, _ = [_invoice(acme, profile) for profile in paid]
+    won, credited, partly, foreign, elsewhere, gone, repaid, twice, _ = [_invoice(acme, each) for each in paid]
     _told(acme, won, "needs_response")
     _told(acme, won, "won", reinstated_minor=1190)
     _told(acme, credited, "lost")
     _told(acme, credited, "won", reinstated_minor=1190)
     _told(acme, elsewhere, "lost", moved_currency="usd", withdrawn_minor=1300)
     disputing.write_off_loss(acme.parts, _told(acme, partly, "lost"), order=ORDER)
+    external_money.mark_paid(acme.parts, partly.id)
+    external_money.mark_paid(acme.parts, partly.id, amount_minor=5, reference="once more")
+    for invoice, amount in ((repaid, 1190), (twice, 190)):
+        _told(acme, invoice, "lost")
+        external_money.mark_paid(acme.parts, invoice.id, amount_minor=amount)
+        _told(acme, invoice, "won", reinstated_minor=1190)
     for invoice, amount in ((foreign, 190), (gone, 1190)):
         refunding.refund(acme.parts, invoice.id, amount_minor=amount)
     _told(acme, foreign, "lost", currency="usd")

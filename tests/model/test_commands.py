@@ -23,7 +23,7 @@ from billing.commands.credit.grant import grant_credit
 from billing.commands.subscription.cancel import CancelWhen
 from billing.commands.subscription.change import ChangeWhen
 from billing.db.clock import wall_now
-from billing.flows import audit, changing, correcting, refunding
+from billing.flows import audit, changing, correcting, external_money, refunding
 from billing.kernel.period import Interval, IntervalUnit, boundary
 from billing.models import Invoice, Subscription
 from billing.validators.seller import SellerPolicy
@@ -166,7 +166,7 @@ class Commands(RuleBasedStateMachine):
             correcting.mark_uncollectible(self.acme.parts, invoice.id)
             bill.status = "uncollectible"
         else:
-            correcting.mark_paid(self.acme.parts, invoice.id, reference="by transfer")
+            external_money.mark_paid(self.acme.parts, invoice.id, reference="by transfer")
             bill.status = "paid"
         self._rest()
 

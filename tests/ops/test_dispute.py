@@ -39,6 +39,10 @@ def test_a_dispute_is_listed_shown_and_decided_on_once(office: Office) -> None:
     assert office.fingerprint() == before
     assert "are credited by ACME-CN-000001" in office.ok("dispute", "credit", ref, *WHY)
     assert office.run("dispute", "credit", ref, *WHY).exit_code == 3
+    bank = ("invoice", "mark-paid", "ACME-000001", "--amount", "500")
+    assert office.run(*bank, *WHY).exit_code == 3, "nothing is owed on it: the bank's name for it is needed"
+    assert "it is paid, 5.00 EUR are credit" in office.ok(*bank, "--reference", "statement 9", *WHY)
+    assert office.run(*bank, "--reference", "statement 9", *WHY).exit_code == 3
     facts = office.read("dispute", "show", ref)
     assert (facts["status"], facts["decision"], facts["reopened_minor"]) == ("lost", "credit_note", 1190)
     assert {each["kind"] for each in facts["postings"]} == {"dispute_withdrawn", "dispute_lost"}
@@ -56,7 +60,8 @@ def test_a_dispute_is_listed_shown_and_decided_on_once(office: Office) -> None:
                 "decision": "credit_note",
                 "written_off_minor": 0,
             },
-        )
+        ),
+        ("invoice.mark_paid", {"status": "paid", "repaid_minor": 0, "credited_minor": 500}),
     ]
     assert "No such dispute." in office.ok("dispute", "list", "--open")
 

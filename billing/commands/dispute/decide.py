@@ -24,17 +24,17 @@ def require_undecided(dispute: Dispute) -> None:
 
 def write_off(session: Session, *, dispute: Dispute, invoice: Invoice, now: datetime) -> None:
     """Dr write-off, Cr receivable. The caller holds both rows."""
-    _give_up(session, dispute, invoice, dispute.reopened_minor, now)
+    _give_up(session, dispute, invoice, dispute.owed_minor, now)
     _decided(session, dispute, "write_off", now)
 
 
 def credited(session: Session, *, dispute: Dispute, invoice: Invoice, amount_minor: int, now: datetime) -> None:
     """Its credit note over `amount_minor` is issued: Dr deferred revenue and tax, Cr receivable.
 
-    What of the reopened debt is more than that had been credited before: the customer has both, and it is given up.
+    What of the debt is more than that had been credited before: the customer has both, and it is given up.
     """
-    if amount_minor < dispute.reopened_minor:
-        _give_up(session, dispute, invoice, dispute.reopened_minor - amount_minor, now)
+    if amount_minor < dispute.owed_minor:
+        _give_up(session, dispute, invoice, dispute.owed_minor - amount_minor, now)
     _decided(session, dispute, "credit_note", now)
 
 
@@ -51,6 +51,7 @@ def _give_up(session: Session, dispute: Dispute, invoice: Invoice, amount_minor:
         sides=((Account.WRITE_OFF, amount_minor), (Account.RECEIVABLE, -amount_minor)),
         now=now,
     )
+    dispute.given_up_minor += amount_minor
 
 
 def _decided(session: Session, dispute: Dispute, decision: str, now: datetime) -> None:

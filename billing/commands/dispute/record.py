@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.credit.move import move_balances
 from billing.commands.dispute.work import ask_a_person
 from billing.commands.ledger.post import post
 from billing.commands.work_item.close import close_for
@@ -50,18 +51,20 @@ class _Case:
             now=self.now,
         )
 
-    def book_debt(self, kind: str, *, owed: int, gone: int) -> None:
+    def book_debt(self, kind: str, *, owed: int, gone: int, repaid: int = 0) -> None:
         """Dr receivable `owed` in the invoice's currency, Cr disputes `gone` in our balance's.
 
-        What was taken beyond the debt is exchange where the cardholder's currency is another, else it is lost.
+        What was taken beyond the debt is exchange where the cardholder's currency is another, else it is lost. What of
+        `owed` was `repaid` is the customer's credit instead: it was paid twice.
         """
         row, currency = self.dispute, self.invoice.currency
+        debt = {Account.RECEIVABLE: owed - repaid, Account.CUSTOMER_CREDIT: repaid}
         if row.moved_currency == currency:
             beyond = Account.WRITE_OFF if row.currency == currency else Account.EXCHANGE_DIFFERENCES
             rest = {beyond: gone - owed}
-            self.book(kind, {Account.RECEIVABLE: owed, Account.DISPUTES: -gone, **rest})
+            self.book(kind, {**debt, Account.DISPUTES: -gone, **rest})
             return
-        self.book(kind, {Account.RECEIVABLE: owed, Account.EXCHANGE_DIFFERENCES: -owed}, self.invoice.currency)
+        self.book(kind, {**debt, Account.EXCHANGE_DIFFERENCES: -owed}, self.invoice.currency)
         self.book(kind, {Account.EXCHANGE_DIFFERENCES: gone, Account.DISPUTES: -gone})
 
 
@@ -123,10 +126,8 @@ def _move_money(case: _Case, facts: DisputeFacts) -> None:
     gone = dispute.withdrawn_minor - dispute.reinstated_minor
     if dispute.status == DisputeStatus.LOST and gone and not dispute.reopened_minor and dispute.decision is None:
         _lose(case, gone)
-    elif dispute.status == DisputeStatus.WON and dispute.reopened_minor and dispute.decision is None:
-        # The issuer has given in after all, and nobody had decided on the loss yet.
-        case.book_debt("dispute_regained", owed=-dispute.reopened_minor, gone=-dispute.withdrawn_minor)
-        dispute.reopened_minor = 0
+    elif dispute.status == DisputeStatus.WON and dispute.reopened_minor:
+        _regain(case)
 
 
 def _lose(case: _Case, gone: int) -> None:
@@ -155,6 +156,25 @@ def _lose(case: _Case, gone: int) -> None:
         # All of it had gone back before: there is no debt to decide on.
         dispute.decision, dispute.decided_at = "write_off", case.now
     case.book_debt("dispute_lost", owed=owed, gone=gone)
+
+
+def _regain(case: _Case) -> None:
+    """The issuer has given in after all. What was paid another way meanwhile is paid twice: it goes into the balance.
+
+    What a person had written off or credited stays so; that the money is back is told to a person.
+    """
+    dispute, repaid = case.dispute, case.dispute.repaid_minor
+    settled = dispute.decision in (None, "paid")
+    if not settled and not repaid:
+        return
+    if settled:
+        case.book_debt("dispute_regained", owed=-dispute.reopened_minor, gone=-dispute.withdrawn_minor, repaid=-repaid)
+    else:
+        case.book_debt("dispute_regained", owed=-repaid, gone=-repaid, repaid=-repaid)
+    if repaid:
+        move_balances(case.session, {(dispute.seller_id, dispute.profile_id, case.invoice.currency): repaid})
+    dispute.reopened_minor = 0 if settled else dispute.reopened_minor - repaid
+    dispute.repaid_minor = 0
 
 
 def _tell(session: Session, dispute: Dispute, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Correct what became of a debt: void, write off, money that came another way. An issued document never changes.
+"""Correct what became of a debt: void, write off, credit. An issued document never changes.
 
 The caller holds the profile and the invoice, and has made sure that no attempt is in flight (DECISIONS 23).
 """
@@ -17,10 +17,9 @@ from billing.db.base import Json
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.ids import new_id
 from billing.kernel.moves import require_move
 from billing.kernel.status import InvoiceStatus
-from billing.models import Account, ExternalPayment, Invoice
+from billing.models import Account, Invoice
 
 Sides = tuple[tuple[Account, int], ...]
 
@@ -58,41 +57,6 @@ def write_off(session: Session, *, invoice: Invoice, now: datetime) -> None:
     rest = invoice.amount_remaining_minor
     _post(session, invoice, "write_off", ((Account.WRITE_OFF, rest), (Account.RECEIVABLE, -rest)), now)
     _end(session, invoice, InvoiceStatus.UNCOLLECTIBLE, Topic.INVOICE_UNCOLLECTIBLE, now)
-
-
-def pay_externally(
-    session: Session, *, invoice: Invoice, amount_minor: int, reference: str, received_at: datetime, now: datetime
-) -> int:
-    """Money came another way: Dr external money, Cr receivable; what is beyond the rest goes into the balance.
-
-    A write-off is taken back first, as far as it is paid. Returns what went into the balance.
-    """
-    applied = min(amount_minor, invoice.amount_remaining_minor)
-    excess = amount_minor - applied
-    if invoice.status == InvoiceStatus.UNCOLLECTIBLE:
-        back = ((Account.RECEIVABLE, applied), (Account.WRITE_OFF, -applied))
-        _post(session, invoice, "write_off_back", back, now)
-    session.add(
-        ExternalPayment(
-            id=new_id(),
-            seller_id=invoice.seller_id,
-            invoice_id=invoice.id,
-            profile_id=invoice.profile_id,
-            amount_minor=amount_minor,
-            currency=invoice.currency,
-            reference=reference,
-            received_at=received_at,
-        )
-    )
-    sides: Sides = ((Account.EXTERNAL_MONEY, amount_minor), (Account.RECEIVABLE, -applied))
-    if excess:
-        move_balances(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): excess})
-        sides = (*sides, (Account.CUSTOMER_CREDIT, -excess))
-    _post(session, invoice, "external_payment", sides, now)
-    invoice.amount_paid_minor += applied
-    invoice.amount_remaining_minor -= applied
-    settle_if_paid(session, invoice=invoice, now=now)
-    return excess
 
 
 def credit_debt(session: Session, *, invoice: Invoice, amount_minor: int, now: datetime) -> None:

@@ -12,7 +12,7 @@ from billing.queries.operations.paging import Facts
 _DISPUTE = """
 SELECT d.id, d.dispute_ref, d.status, d.invoice_id, d.payment_id, d.profile_id, d.amount_minor, d.currency, d.reason,
        d.opened_at, d.due_by, d.closed_at, d.withdrawn_minor, d.reinstated_minor, d.moved_currency, d.reopened_minor,
-       d.decision, d.decided_at, d.version
+       d.repaid_minor, d.given_up_minor, d.decision, d.decided_at, d.version
 FROM billing.dispute d
 """
 _WHERE = {

@@ -126,7 +126,7 @@ WHERE (i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor, i.currenc
       (c.subtotal_minor, c.discount_minor, c.tax_minor, c.total_minor, c.currency)
 """
 
-# Of a lost dispute that was decided on, what was not written off was credited.
+# Of a lost dispute that was decided on, what was neither paid nor written off was credited.
 _REFUND_NOTES = """
 SELECT 'invoice', i.id, format('%s says %s refunded, %s credited; its notes say %s, %s, and tax %s of %s', i.number,
                                i.amount_refunded_minor,
@@ -138,13 +138,8 @@ LEFT JOIN (SELECT corrects_id, sum(total_minor) AS total, sum(tax_minor) AS tax,
                   sum(CASE status WHEN 'refunded' THEN total_minor ELSE 0 END) AS refunded
            FROM billing.invoice WHERE kind = 'credit_note' AND corrects_id IS NOT NULL
            GROUP BY corrects_id) n ON n.corrects_id = i.id
-LEFT JOIN (SELECT d.invoice_id, sum(d.reopened_minor) - coalesce(w.given_up, 0) AS credited
-           FROM billing.dispute d
-           LEFT JOIN (SELECT e.invoice_id, sum(p.amount_minor) AS given_up
-                      FROM billing.ledger_entry e JOIN billing.posting p ON p.entry_id = e.id
-                      WHERE e.kind = 'dispute_write_off' AND p.account = 'write_off' GROUP BY e.invoice_id) w
-             ON w.invoice_id = d.invoice_id
-           WHERE d.decision IS NOT NULL GROUP BY d.invoice_id, w.given_up) d ON d.invoice_id = i.id
+LEFT JOIN (SELECT invoice_id, sum(reopened_minor - repaid_minor - given_up_minor) AS credited
+           FROM billing.dispute WHERE decision IS NOT NULL GROUP BY invoice_id) d ON d.invoice_id = i.id
 WHERE i.kind = 'invoice'
   AND (i.amount_refunded_minor <> 0 OR i.amount_credited_minor <> 0 OR i.amount_returned_minor <> 0
        OR n.total IS NOT NULL)

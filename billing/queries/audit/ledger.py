@@ -38,8 +38,8 @@ WITH ledger AS (
     WHERE p.account = 'receivable'
     GROUP BY 1
 ), disputed AS (
-    SELECT invoice_id, sum(reopened_minor) AS owed
-    FROM billing.dispute WHERE reopened_minor > 0 AND decision IS NULL GROUP BY invoice_id
+    SELECT invoice_id, sum(reopened_minor - repaid_minor) AS owed
+    FROM billing.dispute WHERE reopened_minor > repaid_minor AND decision IS NULL GROUP BY invoice_id
 )
 """
 
@@ -83,6 +83,18 @@ LEFT JOIN (SELECT e.invoice_id, sum(p.amount_minor) AS amount
            FROM billing.posting p JOIN billing.ledger_entry e ON e.id = p.entry_id
            WHERE p.account = 'disputes' GROUP BY e.invoice_id) p ON p.invoice_id = d.invoice_id
 WHERE d.holds <> coalesce(p.amount, 0)
+"""
+
+# Money that comes later pays what was given up first.
+_GIVEN_UP = """
+SELECT 'invoice', coalesce(d.invoice_id, w.invoice_id), format('its disputes show %s given up, the books hold %s',
+                                                               coalesce(d.shown, 0), coalesce(w.held, 0))
+FROM (SELECT invoice_id, sum(given_up_minor) AS shown FROM billing.dispute GROUP BY invoice_id) d
+FULL JOIN (SELECT e.invoice_id, sum(p.amount_minor) AS held
+           FROM billing.ledger_entry e JOIN billing.posting p ON p.entry_id = e.id AND p.account = 'write_off'
+           WHERE e.kind IN ('dispute_write_off', 'dispute_write_off_back')
+           GROUP BY e.invoice_id) w ON w.invoice_id = d.invoice_id
+WHERE coalesce(d.shown, 0) <> coalesce(w.held, 0)
 """
 
 _CHARGES = """
@@ -234,7 +246,7 @@ LEDGER = (
         code="L4",
         meaning="What the books hold as owed on an invoice is what it shows: the rest to pay, and what is disputed.",
         counted="SELECT count(*) FROM billing.invoice",
-        checks=(finds(_SHOWN_DIFFERENTLY), finds(_REST), finds(_DISPUTE_ACCOUNT)),
+        checks=(finds(_SHOWN_DIFFERENTLY), finds(_REST), finds(_DISPUTE_ACCOUNT), finds(_GIVEN_UP)),
     ),
     Invariant(
         code="L5",

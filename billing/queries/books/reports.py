@@ -41,7 +41,8 @@ def tax_report(session: Session, *, month: date, seller_id: UUID | None = None) 
 _AGING = """
 WITH later AS (
     SELECT CASE d.kind WHEN 'invoice' THEN d.id ELSE d.corrects_id END AS id,
-           e.kind IN ('dispute_lost', 'dispute_regained', 'dispute_write_off')
+           e.kind IN ('dispute_lost', 'dispute_regained', 'dispute_write_off', 'dispute_write_off_back',
+                      'dispute_repaid')
              OR EXISTS (SELECT FROM billing.dispute x
                         WHERE x.invoice_id = d.corrects_id AND x.decision = 'credit_note'
                           AND x.decided_at = e.effective_at) AS disputed,
@@ -56,8 +57,8 @@ WITH later AS (
     SELECT id, false, amount_remaining_minor FROM billing.invoice
     WHERE status = 'open' AND (CAST(:seller AS uuid) IS NULL OR seller_id = :seller)
     UNION ALL
-    SELECT invoice_id, true, reopened_minor FROM billing.dispute
-    WHERE reopened_minor > 0 AND decision IS NULL AND (CAST(:seller AS uuid) IS NULL OR seller_id = :seller)
+    SELECT invoice_id, true, reopened_minor - repaid_minor FROM billing.dispute
+    WHERE reopened_minor > repaid_minor AND decision IS NULL AND (CAST(:seller AS uuid) IS NULL OR seller_id = :seller)
 ), owed AS (
     SELECT i.id, i.seller_id, i.currency, p.disputed, sum(p.amount) AS amount,
            CAST(:until AS date) - (coalesce(i.due_at, i.issued_at) AT TIME ZONE s.timezone)::date AS late

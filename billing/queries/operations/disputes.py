@@ -28,8 +28,9 @@ ORDER BY d.id DESC LIMIT :limit
 
 _ONE = f"""
 {_COLUMNS}, d.charge_ref, d.payment_id, d.invoice_id, d.refundable, d.withdrawn_minor, d.reinstated_minor,
-       d.moved_currency, d.reopened_minor, i.currency AS reopened_currency, d.decided_at, i.status AS invoice_status,
-       i.total_minor AS invoice_total_minor, a.provider, a.code AS provider_account, d.version
+       d.moved_currency, d.reopened_minor, d.repaid_minor, d.given_up_minor, i.currency AS reopened_currency,
+       d.decided_at, i.status AS invoice_status, i.total_minor AS invoice_total_minor,
+       a.provider, a.code AS provider_account, d.version
 FROM billing.dispute d
 JOIN billing.invoice i ON i.id = d.invoice_id
 JOIN billing.profile p ON p.id = d.profile_id

@@ -42,7 +42,8 @@ SELECT e.booked_on AS day, g.currency,
        coalesce(sum(g.amount_minor) FILTER (WHERE e.kind = 'issue'), 0)::bigint AS billed_minor,
        coalesce(-sum(g.amount_minor) FILTER (WHERE e.kind <> 'issue'), 0)::bigint AS collected_minor
 FROM billing.ledger_entry e JOIN billing.posting g ON g.entry_id = e.id AND g.account = 'receivable'
-WHERE e.booked_on >= :since AND e.booked_on <= :until AND e.kind IN ('issue', 'payment', 'external_payment')
+WHERE e.booked_on >= :since AND e.booked_on <= :until
+  AND e.kind IN ('issue', 'payment', 'external_payment', 'dispute_repaid')
 GROUP BY e.booked_on, g.currency ORDER BY e.booked_on, g.currency
 """
 

@@ -66,7 +66,9 @@ def test_money_that_came_another_way_is_noted_in_parts_with_its_reference(house:
     assert "6.90 EUR are still owed" in do(fay, page, "mark_paid", amount="5", **given)
     assert "it is paid" in do(fay, page, "mark_paid", amount="6.90", reference="bank 18")
     assert counted(house, "external_payment", "reference = 'bank 17' AND received_at = '2026-01-30 09:00Z'") == 1
-    assert trail(house, "fay") == [("invoice.mark_paid", WHY)] * 2
+    assert "say what the bank calls the payment" in do(fay, page, "mark_paid", amount="1")
+    assert "1.00 EUR are credit" in do(fay, page, "mark_paid", amount="1", reference="bank 19")
+    assert trail(house, "fay") == [("invoice.mark_paid", WHY)] * 3
 
 
 def test_an_invoice_is_issued_anew(house: House, fay: Person) -> None:

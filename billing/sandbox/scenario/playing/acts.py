@@ -13,7 +13,7 @@ from billing.commands.credit.grant import grant_credit
 from billing.commands.subscription.cancel import CancelWhen
 from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.commands.usage.record import record_usage
-from billing.flows import changing, correcting
+from billing.flows import changing, correcting, external_money
 from billing.flows.charging import charge_once
 from billing.flows.refunding import refund
 from billing.flows.subscribing import subscribe
@@ -203,7 +203,7 @@ def _mark_uncollectible(play: Play, step: steps.MarkUncollectible) -> None:
 
 
 def _mark_paid(play: Play, step: steps.MarkPaid) -> None:
-    correcting.mark_paid(play.stage.parts, play.invoice_at(step.invoice), reference="scenario")
+    external_money.mark_paid(play.stage.parts, play.invoice_at(step.invoice), reference="scenario")
 
 
 def _outage(_: Play, __: steps.Outage) -> None:

@@ -71,8 +71,9 @@ ACTS = (
     ),
     Act(
         "mark_paid", "Mark paid",
-        "Notes money that came another way. After a part the rest stays open; what is beyond goes into the balance.",
-        _is("open", "uncollectible"), Permission.MONEY,
+        "Notes money that came another way. After a part the rest stays open; what is beyond goes into the balance. Of "
+        "a paid one it first pays what a lost dispute has taken; where nothing is owed, give the bank's reference.",
+        _is("open", "uncollectible", "paid", "void"), Permission.MONEY,
         (
             _amount("amount_remaining_minor"),
             Field("reference", "Reference of the bank or till", required=False),

@@ -45,7 +45,7 @@ def _is_lost(facts: Facts) -> bool:
 
 
 def _taken(_: Parts, facts: Facts, __: Given) -> Stake:
-    return Stake({facts["reopened_currency"]: facts["reopened_minor"]}, {})
+    return Stake({facts["reopened_currency"]: facts["reopened_minor"] - facts["repaid_minor"]}, {})
 
 
 CUSTOMER = (
