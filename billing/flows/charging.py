@@ -16,7 +16,7 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.queries.brakes import BrakeKind, require_moving
 from billing.queries.catalog import rate_by_name
-from billing.queries.profile import lock_profile
+from billing.queries.profile import lock_person
 from billing.queries.standing import load_standing
 from billing.rules.lines import PriceModel, PriceTerms, priced
 from billing.rules.tax import treatment
@@ -38,14 +38,14 @@ def charge_once(
     """Issue it within the caller's transaction; the charge is handed on after commit. Not idempotent.
 
     `amount_minor` is net, or gross of an inclusive rate. Raises `Refused`: the faults of the values,
-    `profile_not_found`, `issuing_stopped`, `profile_on_hold`, `tax_rate_not_found`.
+    `profile_not_found`, `profile_erased`, `issuing_stopped`, `profile_on_hold`, `tax_rate_not_found`.
     """
     checks = Checks()
     checks.whole("amount", amount_minor, least=0, most=MOST_AMOUNT)
     checks.currency("currency", currency)
     checks.text("description", description, most=500)
     checks.done()
-    lock_profile(session, profile_id)
+    lock_person(session, profile_id)
     require_moving(session, BrakeKind.ISSUE, profile_id)
     standing = load_standing(session, profiles=[profile_id], only=[])
     profile = standing.profiles.get(profile_id)

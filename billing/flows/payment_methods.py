@@ -34,7 +34,7 @@ from billing.models import PaymentMethod, Profile
 from billing.providers.port import MethodFacts
 from billing.queries.payment_method import customer_ref as known_customer
 from billing.queries.payment_method import customers_deleted, method_of_ref, the_method
-from billing.queries.profile import lock_profile
+from billing.queries.profile import lock_person
 from billing.queue.buffer import after_commit
 from billing.queue.names import COLLECTIONS_TICK
 from billing.rules.rate import Rank
@@ -180,6 +180,7 @@ def adopt(
     check_method_ref(method_ref)
     with parts.begin() as session:
         check_consent(consent, now=parts.clock.now(session))
+        lock_person(session, profile_id)
     customer = ensure_customer(parts, profile_id=profile_id, provider_account_id=provider_account_id)
     provider = parts.provider(provider_account_id, rank=Rank.ON_SESSION)
     key = f"attach-{method_id}" if method_id else attach_key(customer, method_ref)
@@ -187,7 +188,7 @@ def adopt(
     _require_customer(facts, customer)
     with parts.begin() as session:
         now = parts.clock.now(session)
-        lock_profile(session, profile_id)
+        lock_person(session, profile_id)
         there = method_of_ref(session, provider_account_id=provider_account_id, method_ref=facts.method_ref)
         known = there.id if there is not None else method_id or new_id()
         asked = once(known) if once is not None else None

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from billing.commands.profile.erase import erase_profile
 from billing.flows import payment_methods
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
-from billing.kernel.errors import Fault, Refused
+from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.status import MethodStatus
 from billing.models import DataKey, PaymentMethod, Profile
 from billing.queries.document import document_snapshot
 from billing.queries.erasing import kept_of, obstacles
-from billing.queries.profile import lock_profile, open_personal
+from billing.queries.profile import lock_to_forget, open_personal
 
 
 def export(parts: Parts, profile_id: UUID, *, order: Order) -> dict[str, Any]:
@@ -68,12 +70,14 @@ def export(parts: Parts, profile_id: UUID, *, order: Order) -> dict[str, Any]:
 def erase(parts: Parts, profile_id: UUID, *, order: Order) -> Done:
     """Forget a customer. Their payment methods are removed first, at the provider too; a repeat changes nothing.
 
-    Raises `Refused`, as `commands.profile.erase` does.
+    Raises `Refused`, as `commands.profile.erase` does; `Stale` where they gave another method meanwhile.
     """
     if not order.dry_run:
         _remove_methods(parts, profile_id)
     with carry_out(parts, order) as session:
-        profile = lock_profile(session, profile_id)
+        profile = lock_to_forget(session, profile_id)
+        if not order.dry_run and _methods_left(session, profile_id):
+            raise Stale("a payment method was added meanwhile; do it again")
         changed = erase_profile(session, profile=profile, now=parts.clock.now(session))
         if changed:
             note(
@@ -96,10 +100,15 @@ def _remove_methods(parts: Parts, profile_id: UUID) -> None:
     with parts.begin() as session:
         if found := obstacles(session, profile_id):
             raise Refused([Fault(*each) for each in found])
-        methods = session.scalars(
-            select(PaymentMethod.id)
-            .where(PaymentMethod.profile_id == profile_id, PaymentMethod.status == MethodStatus.ACTIVE)
-            .order_by(PaymentMethod.is_default, PaymentMethod.id)
-        ).all()
+        methods = _methods_left(session, profile_id)
     for method_id in methods:
         payment_methods.remove(parts, method_id=method_id)
+
+
+def _methods_left(session: Session, profile_id: UUID) -> Sequence[UUID]:
+    """Also those that were begun: else one would be completed, and shown, after its customer was forgotten."""
+    return session.scalars(
+        select(PaymentMethod.id)
+        .where(PaymentMethod.profile_id == profile_id, PaymentMethod.status != MethodStatus.DETACHED)
+        .order_by(PaymentMethod.is_default, PaymentMethod.id)
+    ).all()

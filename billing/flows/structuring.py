@@ -23,12 +23,15 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import EInvoiceStatus
+from billing.privacy.redaction import redact_text
 from billing.rules.delivery import pause_s
 
 _log = structlog.get_logger(__name__)
 
 BATCH = 20
 """Handed over in a round, one after the other; the next tick goes on."""
+_LONGEST = 200
+"""Characters that are kept of a network's number, or of a code."""
 MOST_TRIES = 14
 """With the pauses of deliveries these are three days; then it is a person's work."""
 
@@ -59,6 +62,9 @@ def _send(parts: Parts, transports: Mapping[str, str], row: Row[Any]) -> None:
 
 def _handed(parts: Parts, path: str, row: Row[Any]) -> tuple[EInvoiceStatus, str | None]:
     """What became of it, with the network's number or a code. `WAITING`: not now."""
+    if row.tries > MOST_TRIES + 1:
+        # Each try before ended with its process, which could write nothing.
+        return EInvoiceStatus.FAILED, "its_process_died"
     try:
         invoice = StructuredInvoice(
             row.invoice_id,
@@ -68,13 +74,18 @@ def _handed(parts: Parts, path: str, row: Row[Any]) -> tuple[EInvoiceStatus, str
             document_facts(parts, row.invoice_id),
             document_pdf(parts, row.invoice_id).content,
         )
-        return EInvoiceStatus.SENT, transport(path)(invoice)
+        return EInvoiceStatus.SENT, _storable(transport(path)(invoice))
     except NotAccepted as refused:
-        return EInvoiceStatus.FAILED, str(refused)
+        return EInvoiceStatus.FAILED, _storable(str(refused))
     except Exception as error:  # noqa: BLE001 (whatever the host's own code raises: it is tried again)
         # Its words may be personal; the host application logs them itself.
         _log.warning("e_invoice_failed", e_invoice=str(row.id), error=type(error).__name__)
         return EInvoiceStatus.WAITING, f"raised_{type(error).__name__}"
+
+
+def _storable(said: object) -> str | None:
+    """What the host's own code said, so that it can be written down, whatever it is: the document has left."""
+    return redact_text("".join(filter(str.isprintable, str(said))))[:_LONGEST] or None if said is not None else None
 
 
 def _write(parts: Parts, row: Row[Any], status: EInvoiceStatus, told: str | None) -> None:

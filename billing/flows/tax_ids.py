@@ -43,7 +43,8 @@ def ask_register(parts: Parts) -> int:
     answered = silent = 0
     for row in rows:
         if silent >= PATIENCE:
-            _later(parts, row)
+            # Due at once: those that were asked about wait longer, so that one state's silence holds up no other's.
+            _later(parts, row, pause_s=0)
         elif _ask(parts, register, row):
             answered, silent = answered + 1, 0
         else:
@@ -56,7 +57,7 @@ def _ask(parts: Parts, register: VatRegister, row: Row[Any]) -> bool:
         answer = register.ask(_question(parts, row))
     except (Unavailable, SealBroken, Refused) as away:
         _log.warning("tax_id_not_confirmed", profile=str(row.id), error=str(away))
-        _later(parts, row)
+        _later(parts, row, pause_s=AGAIN_S)
         return False
     failpoint("tax_id.answered")
     try:
@@ -84,6 +85,6 @@ def _question(parts: Parts, row: Row[Any]) -> Question:
     return Question(number, own.value if own.valid and own.country in EU else None)
 
 
-def _later(parts: Parts, row: Row[Any]) -> None:
+def _later(parts: Parts, row: Row[Any], *, pause_s: float) -> None:
     with parts.begin() as session:
-        ask_later(session, row.id, pause_s=AGAIN_S)
+        ask_later(session, row.id, pause_s=pause_s)

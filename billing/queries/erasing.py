@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.queries.dispute import OPEN
 from billing.queries.operations.paging import Facts, read_all
 
 _OBSTACLES = text(
-    """
+    f"""
     SELECT 'subscription', 'subscription_open', 'cancel it first: ' || code FROM billing.subscription
     WHERE profile_id = :id AND status NOT IN ('canceled', 'incomplete_expired')
     UNION ALL
@@ -28,7 +29,11 @@ _OBSTACLES = text(
     UNION ALL
     SELECT 'credit', 'credit_left', 'pay it out first (billing profile pay-out), in ' || currency
     FROM billing.credit_balance WHERE profile_id = :id AND amount_minor <> 0
-    """
+    UNION ALL
+    SELECT 'dispute', 'dispute_open', 'wait for its end, and decide on what it took: ' || id
+    FROM billing.dispute
+    WHERE profile_id = :id AND (status IN ({OPEN}) OR reopened_minor > 0 AND decision IS NULL)
+    """  # noqa: S608 (our own words)
 )
 
 _KEPT = {

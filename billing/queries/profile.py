@@ -74,10 +74,30 @@ def lock_profile(session: Session, profile_id: UUID) -> Profile:
     return profile
 
 
+def lock_person(session: Session, profile_id: UUID) -> Profile:
+    """As `lock_profile`, of somebody who was not forgotten: nothing new begins for who was.
+
+    Raises `Refused`: `profile_not_found`, `profile_erased`.
+    """
+    profile = lock_profile(session, profile_id)
+    if profile.erased_at is not None:
+        raise Refused(Fault("profile", "profile_erased", "the person was forgotten; make a new profile"))
+    return profile
+
+
+def lock_to_forget(session: Session, profile_id: UUID) -> Profile:
+    """The profile's row, locked against rows that name it too. Raises `Refused` (`profile_not_found`)."""
+    profile = session.get(Profile, profile_id, with_for_update=True, populate_existing=True)
+    if profile is None:
+        raise Refused(Fault("profile", "profile_not_found", "give the id of a profile"))
+    return profile
+
+
 def accounts(session: Session, *, seller_id: UUID, account_ids: Sequence[str]) -> dict[str, tuple[UUID, str]]:
-    """(profile id, zone) of these accounts, by account id; one statement."""
+    """(profile id, zone) of these accounts, by account id; one statement. None of them is forgotten meanwhile."""
     query = text(
-        "SELECT account_id, id, timezone FROM billing.profile WHERE seller_id = :seller AND account_id = ANY(:accounts)"
+        "SELECT account_id, id, timezone FROM billing.profile "
+        "WHERE seller_id = :seller AND account_id = ANY(:accounts) AND erased_at IS NULL FOR KEY SHARE"
     )
     found = session.execute(query, {"seller": seller_id, "accounts": list(account_ids)})
     return {row.account_id: (row.id, row.timezone) for row in found}

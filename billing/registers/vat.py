@@ -1,19 +1,22 @@
 """VAT numbers: the port, and the European Commission's VIES (REST), which asks the member state's own register.
 
-What it answers besides (name and address) is dropped here. That nobody answers says nothing of a number.
+What it answers besides (name and address) is dropped here. That nobody answers says nothing of a number. Where it does
+not know the number of who asks, it is asked without: its answer is as good, and has no consultation number.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import requests
 
 from billing.kernel.errors import Unavailable
 
+_CODE = re.compile(r"[A-Z_]{1,60}", re.ASCII)
 VIES_URL = "https://ec.europa.eu/taxation_customs/vies/rest-api"
 
 Send = Callable[[str, str, Mapping[str, str], bytes], tuple[bytes, int, Mapping[str, str]]]
@@ -56,6 +59,12 @@ class Vies:
 
     def ask(self, question: Question) -> Answer:
         """See `VatRegister`."""
+        try:
+            return self._ask(question)
+        except _RequesterUnknown:
+            return self._ask(replace(question, requester=None))
+
+    def _ask(self, question: Question) -> Answer:
         asked = {"countryCode": question.number[:2], "vatNumber": question.number[2:]}
         if question.requester is not None:
             asked["requesterMemberStateCode"] = question.requester[:2]
@@ -78,10 +87,20 @@ def read_answer(body: bytes, *, status: int) -> Answer:
         raise Unavailable(f"vies_http_{status}")
     errors = told.get("errorWrappers")
     if isinstance(errors, list) and errors:
-        code = errors[0].get("error") if isinstance(errors[0], dict) else None
-        raise Unavailable(f"vies_{code}")
+        raise _unavailable(errors[0].get("error") if isinstance(errors[0], dict) else None)
     if told.get("userError") not in (None, "", "VALID", "INVALID"):
-        raise Unavailable(f"vies_{told['userError']}")
+        raise _unavailable(told["userError"])
     if status != 200 or not isinstance(told.get("valid"), bool):
         raise Unavailable(f"vies_http_{status}")
     return Answer(told["valid"], str(told.get("requestIdentifier") or "") or None)
+
+
+class _RequesterUnknown(Unavailable):
+    """The seller's own number is none that VIES knows."""
+
+
+def _unavailable(code: object) -> Unavailable:
+    if code == "INVALID_REQUESTER_INFO":
+        return _RequesterUnknown(f"vies_{code}")
+    # It is logged: only what is a code is told.
+    return Unavailable(f"vies_{code}" if isinstance(code, str) and _CODE.fullmatch(code) else "vies_unknown_error")

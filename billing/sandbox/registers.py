@@ -27,6 +27,8 @@ class Registers:
     """Registered VAT numbers, with the prefix of their state."""
     down: str | None = None
     """While set, VIES answers with this error, and the bank with 503."""
+    unknown_requester: bool = False
+    """While set, VIES does not know the number of who asks."""
     asked: list[Any] = field(default_factory=list)
 
     @property
@@ -45,8 +47,10 @@ class Registers:
 
     def answer(self, question: dict[str, Any]) -> dict[str, Any]:
         self.asked.append(question)
-        if self.down is not None:
-            return {"actionSucceed": False, "errorWrappers": [{"error": self.down}]}
+        unknown = self.unknown_requester and "requesterNumber" in question
+        down = "INVALID_REQUESTER_INFO" if unknown else self.down
+        if down is not None:
+            return {"actionSucceed": False, "errorWrappers": [{"error": down}]}
         valid = f"{question['countryCode']}{question['vatNumber']}" in self.numbers
         named = "requesterNumber" in question
         return {

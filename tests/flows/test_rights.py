@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
+import requests
 from sqlalchemy import select, text
 
+from billing.commands.credit.grant import grant_credit
 from billing.commands.profile.change import change_profile
-from billing.flows import audit, charging, delivery, refunding, rights
+from billing.commands.subscription.subscribe import subscribe
+from billing.flows import audit, charging, delivery, payment_methods, refunding, rights
 from billing.flows.documents import document_html
 from billing.flows.order import Order
 from billing.kernel.errors import ProviderRefused, Refused
 from billing.models import Invoice
 from billing.sandbox.scenario.playing.stage import Stage
+from billing.validators.payment_method import Consent
 from billing.validators.profile import Personal, ProfileChange
-from tests.flows.company import Company
+from billing.validators.subscription import NewItem, NewSubscription
+from tests.flows.company import START, Company
+from tests.flows.test_start import WAITING
 from tests.wallets import bill, give
 
 WHY = Order(actor="ada", reason="they asked for it")
@@ -120,3 +129,85 @@ def test_the_wallet_of_who_is_forgotten_is_taken_off_paypal_and_nothing_of_it_is
     report = audit.run(stage.parts, witness=stage.witness)
     assert report.violations == ()
     assert all(each.skipped_reason is None for each in report.checked if each.code == "S5")
+
+
+def test_for_who_was_forgotten_nothing_new_begins(acme: Company) -> None:
+    profile_id = acme.customer("a1")
+    rights.erase(acme.parts, profile_id, order=WHY)
+
+    def grant() -> None:
+        with acme.parts.begin() as session:
+            grant_credit(session, profile_id=profile_id, amount_minor=500, currency="eur", now=START)
+
+    def charge() -> None:
+        with acme.parts.begin() as session:
+            charging.charge_once(
+                acme.parts, session, profile_id, amount_minor=700, currency="eur", description="Setup", tax_rate=None
+            )
+
+    asked = len(list(acme.witness.requests()))
+    for begins, code in (
+        (lambda: acme.give_method(profile_id, "pm_card_visa"), "profile_erased"),
+        (grant, "profile_erased"),
+        (charge, "profile_erased"),
+        (lambda: acme.subscribe(f"erased-{profile_id}", "s1"), "profile_not_found"),
+    ):
+        with pytest.raises(Refused) as refused:
+            begins()
+        assert refused.value.code == code
+    assert len(list(acme.witness.requests())) == asked, "and the provider hears nothing of them"
+    assert acme.violations() == ()
+
+
+def test_a_method_that_was_begun_is_not_completed_after_its_customer_was_forgotten(acme: Company) -> None:
+    profile_id = acme.customer("a1", method=None)
+    consent = Consent(text_version="v1", given_at=START - timedelta(days=1), channel="web")
+    begun = payment_methods.add(acme.parts, profile_id=profile_id, provider_account_id=acme.account_id, consent=consent)
+    rights.erase(acme.parts, profile_id, order=WHY)
+    requests.post(
+        f"{acme.witness_url}/v1/setup_intents/{begun.setup_ref}/confirm",
+        data={"payment_method": "pm_card_visa"},
+        headers={"Authorization": "Bearer sk_test_company"},
+        timeout=5,
+    ).raise_for_status()
+    assert payment_methods.complete(acme.parts, method_id=begun.method_id).status == "detached"
+    acme.settle()
+    with acme.parts.begin() as session:
+        assert session.execute(text("SELECT status, last4 FROM billing.payment_method")).one() == ("detached", None)
+    assert acme.violations() == ()
+
+
+def _waits(acme: Company) -> bool:
+    # In a transaction of its own: what is going on is read once a transaction.
+    with acme.begin() as session:
+        return bool(session.scalar(WAITING))
+
+
+def test_who_subscribes_while_they_are_forgotten_is_not_forgotten(acme: Company) -> None:
+    profile_id = acme.customer("a1", method=None)
+    new = NewSubscription(code="s1", account_id="a1", items=(NewItem("basic", 1),), start=START)
+    with ThreadPoolExecutor(1) as pool:
+        with acme.parts.begin() as session:
+            subscribe(session, seller_id=acme.seller_id, new=new, now=START)
+            erasing = pool.submit(rights.erase, acme.parts, profile_id, order=WHY)
+            deadline = time.monotonic() + 10
+            while not erasing.done() and not _waits(acme):
+                assert time.monotonic() < deadline
+        with pytest.raises(Refused) as refused:
+            erasing.result(timeout=10)
+    assert refused.value.code == "subscription_open"
+
+
+def test_a_dispute_that_is_not_over_keeps_its_customer_known(acme: Company) -> None:
+    profile_id = acme.customer("a1", method="pm_card_createDispute")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.settle()
+    with acme.parts.begin() as session:
+        assert session.scalar(text("SELECT count(*) FROM billing.dispute WHERE status = 'needs_response'")) == 1
+        session.execute(
+            text("UPDATE billing.subscription SET status = 'canceled', next_due_at = NULL, ended_at = now()")
+        )
+    with pytest.raises(Refused) as refused:
+        rights.erase(acme.parts, profile_id, order=WHY)
+    assert refused.value.code == "dispute_open"

@@ -27,18 +27,19 @@ class Network:
 
     taken: dict[str, StructuredInvoice] = {}  # noqa: RUF012 (one for all, as a network is)
     raises: Exception | None = None
+    says: object = None
 
-    def __call__(self, invoice: StructuredInvoice) -> str | None:
+    def __call__(self, invoice: StructuredInvoice) -> object:
         if Network.raises is not None:
             raise Network.raises
         Network.taken[str(invoice.id)] = invoice
-        return f"N-{invoice.number}"
+        return Network.says or f"N-{invoice.number}"
 
 
 @pytest.fixture
 def berlin(acme: Company) -> Iterator[Company]:
     """Domestic sales of January 2027 to a business, by a seller that the law calls large."""
-    Network.taken, Network.raises = {}, None
+    Network.taken, Network.raises, Network.says = {}, None, None
     named = {"billing_e_invoice_transports": f"DE:{__name__}:Network"}
     acme.parts = replace(acme.parts, settings=acme.parts.settings.model_copy(update=named))
     with acme.parts.begin() as session:
@@ -51,7 +52,7 @@ def berlin(acme: Company) -> Iterator[Company]:
     renewal.plan(acme.parts)
     acme.run_messages()
     yield acme
-    Network.taken, Network.raises = {}, None
+    Network.taken, Network.raises, Network.says = {}, None, None
 
 
 def handed(acme: Company) -> int:
@@ -114,3 +115,24 @@ def test_after_three_days_of_tries_it_is_given_up(berlin: Company) -> None:
     in_time(berlin)
     handed(berlin)
     assert rows(berlin) == [("failed", None, "raised_OSError")]
+
+
+def test_whatever_a_transport_says_of_what_it_took_the_document_has_left(berlin: Company) -> None:
+    Network.says = "N-1\0" + "9" * 10_000
+    assert (handed(berlin), handed(berlin)) == (1, 0)
+    assert rows(berlin) == [("sent", "N-1" + "9" * 197, None)]
+
+
+def test_a_refusal_is_kept_without_what_is_personal_or_can_not_be_stored(berlin: Company) -> None:
+    Network.raises = NotAccepted("unknown\0 mueller@example.com")
+    handed(berlin)
+    assert rows(berlin) == [("failed", None, "unknown [redacted]")]
+
+
+def test_a_document_that_ends_each_process_that_hands_it_over_is_a_persons_work(berlin: Company) -> None:
+    delivery.sweep(berlin.parts)
+    with berlin.parts.begin() as session:
+        session.execute(text("UPDATE billing.e_invoice SET tries = :most"), {"most": structuring.MOST_TRIES + 1})
+    structuring.send_structured(berlin.parts)
+    assert rows(berlin) == [("failed", None, "its_process_died")]
+    assert Network.taken == {}

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select, text
 
-from billing.commands.profile.create import create_profile
+from billing.commands.profile.create import create_profile, create_profiles
 from billing.flows import drafts, renewal
-from billing.flows.tax_ids import ask_register
+from billing.flows.tax_ids import PATIENCE, ask_register
 from billing.models import DataKey, Invoice, Profile
 from billing.privacy.sealed import unseal
 from billing.providers.road import Road
@@ -129,3 +129,29 @@ def test_an_answer_that_comes_after_the_customer_was_changed_is_dropped(paris: C
     slow = replace(paris.parts, vat_register=Slow())  # type: ignore[arg-type]
     ask_register(slow)
     assert "register" not in (profile(paris).tax_id_check or {})
+
+
+def test_one_states_silence_holds_up_no_other_states_numbers(paris: Company, vies: Registers) -> None:
+    with paris.parts.begin() as session:
+        create_profiles(
+            session,
+            paris.parts.keyring,
+            seller_id=paris.seller_id,
+            new=[
+                NewProfile(f"b{no}", "FR", Personal("Société Y", tax_id=NUMBER), buyer_kind="business")
+                for no in range(PATIENCE)
+            ],
+            now=paris.parts.clock.now(session),
+        )
+    vies.numbers, vies.down = {NUMBER}, "MS_UNAVAILABLE"
+    assert (ask_register(paris.parts), len(vies.asked)) == (0, PATIENCE)
+    vies.down = None
+    assert ask_register(paris.parts) == 1, "the one that nobody was asked about is the next round's first"
+
+
+def test_a_seller_whose_own_number_is_unknown_still_hears_of_its_customers(paris: Company, vies: Registers) -> None:
+    vies.numbers, vies.unknown_requester = {NUMBER}, True
+    assert ask_register(paris.parts) == 1
+    check = profile(paris).tax_id_check
+    assert check is not None
+    assert (check["register"]["valid"], check["register"]["reference"]) == (True, None)

@@ -12,7 +12,7 @@ from billing.commands.ledger.post import post
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.models import Account, Profile
-from billing.queries.profile import lock_profile
+from billing.queries.profile import lock_person
 from billing.validators.checks import Checks
 
 MOST_AMOUNT = 10**15
@@ -21,13 +21,13 @@ MOST_AMOUNT = 10**15
 def grant_credit(session: Session, *, profile_id: UUID, amount_minor: int, currency: str, now: datetime) -> None:
     """Put `amount_minor` into the balance: Dr promotional credit, Cr customer credit. Not idempotent.
 
-    Raises `Refused`: `out_of_range`, `unknown_currency`, `profile_not_found`.
+    Raises `Refused`: `out_of_range`, `unknown_currency`, `profile_not_found`, `profile_erased`.
     """
     checks = Checks()
     checks.whole("amount", amount_minor, least=1, most=MOST_AMOUNT)
     checks.currency("currency", currency)
     checks.done()
-    lock_profile(session, profile_id)
+    lock_person(session, profile_id)
     profile = session.get_one(Profile, profile_id)
     move_balances(session, {(profile.seller_id, profile.id, currency): amount_minor})
     post(

@@ -16,7 +16,7 @@ from billing.kernel.status import MethodStatus
 from billing.models import PaymentMethod
 from billing.providers.port import MethodFacts
 from billing.queries.payment_method import default_method, method_of_ref
-from billing.queries.profile import lock_profile
+from billing.queries.profile import lock_person
 
 
 def activate_method(
@@ -31,9 +31,9 @@ def activate_method(
     """Write the display details and make the method chargeable; a repeat changes nothing.
 
     It becomes the default if it is the first or `as_default`. Raises `Refused`: `payment_method_move_not_allowed` for a
-    removed one, `payment_method_known` where the provider's id already belongs to another row.
+    removed one, `payment_method_known` where the provider's id already belongs to another row, `profile_erased`.
     """
-    lock_profile(session, method.profile_id)
+    lock_person(session, method.profile_id)
     session.refresh(method, with_for_update=True)
     if method.status == MethodStatus.ACTIVE and method.method_ref == facts.method_ref:
         return

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import MethodStatus
 from billing.models import PaymentMethod
-from billing.queries.profile import lock_profile
+from billing.queries.profile import lock_person
 from billing.validators.payment_method import Consent, check_consent
 
 
@@ -28,10 +28,11 @@ def begin_method(
 
     `kind` is what is asked for; what the provider then shows of the method decides.
 
-    Raises `Refused`: the faults of `check_consent`, `profile_not_found`, `payment_method_id_taken`.
+    Raises `Refused`: the faults of `check_consent`, `profile_not_found`, `profile_erased`,
+    `payment_method_id_taken`.
     """
     check_consent(consent, now=now)
-    profile = lock_profile(session, profile_id)
+    profile = lock_person(session, profile_id)
     there = session.get(PaymentMethod, method_id)
     if there is not None:
         if (there.profile_id, there.provider_account_id) != (profile_id, provider_account_id):

@@ -14,10 +14,9 @@ from billing.commands.profile.sealing import seal_personal
 from billing.commands.profile.tax_id import tax_id_facts
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.kernel.errors import Fault, Refused
 from billing.models import Profile, Seller
 from billing.privacy.keyring import Keyring
-from billing.queries.profile import lock_profile
+from billing.queries.profile import lock_person
 from billing.validators.profile import ProfileChange, check_profile_change
 
 
@@ -35,10 +34,8 @@ def change_profile(
     Raises `Refused`: the faults of `check_profile_change`, `profile_not_found`, `profile_erased`; `Stale`.
     """
     check_profile_change(change)
-    profile = lock_profile(session, profile_id)
+    profile = lock_person(session, profile_id)
     require_version(profile, expected_version)
-    if profile.erased_at is not None:
-        raise Refused(Fault("profile", "profile_erased", "the person was forgotten; make a new profile"))
     key = profile_key(session, keyring, profile_id=profile_id)
     profile.country = change.country
     profile.timezone = change.timezone

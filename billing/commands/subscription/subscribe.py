@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.subscription.lines import once
@@ -19,8 +18,9 @@ from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id, new_ids
 from billing.kernel.status import PeriodDisposition, SubscriptionStatus
-from billing.models import BillingPeriod, Profile, Subscription, SubscriptionItem
+from billing.models import BillingPeriod, Subscription, SubscriptionItem
 from billing.queries.catalog import prices_by_code, usable_coupon
+from billing.queries.profile import accounts
 from billing.queries.standing import Item, prices_in_use
 from billing.rules.walk import STUB
 from billing.validators.subscription import NewSubscription
@@ -35,15 +35,14 @@ def subscribe(session: Session, *, seller_id: UUID, new: NewSubscription, now: d
     Raises `Refused`: those of `plan_subscription`, `profile_not_found`, `subscription_code_taken`, `coupon_not_found`,
     `coupon_of_another_currency`.
     """
-    profile = session.scalars(
-        select(Profile).where(Profile.seller_id == seller_id, Profile.account_id == new.account_id)
-    ).one_or_none()
-    if profile is None:
+    payer = accounts(session, seller_id=seller_id, account_ids=[new.account_id]).get(new.account_id)
+    if payer is None:
         raise Refused(Fault("account_id", "profile_not_found", "create a profile for the account first"))
     prices = prices_by_code(session, seller_id=seller_id, codes=[item.price_code for item in new.items])
-    planned = plan_subscription(new, profile_timezone=profile.timezone, prices=prices)
+    profile_id, zone = payer
+    planned = plan_subscription(new, profile_timezone=zone, prices=prices)
     ids = write_subscriptions(
-        session, seller_id=seller_id, planned=[planned], profiles={new.account_id: profile.id}, now=now
+        session, seller_id=seller_id, planned=[planned], profiles={new.account_id: profile_id}, now=now
     )
     return session.get_one(Subscription, ids[new.code])
 
