@@ -7,7 +7,6 @@ twice, because a worker died between the server's answer and our record, can be 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -40,8 +39,8 @@ _log = structlog.get_logger(__name__)
 
 ANNOUNCED = 500
 """Renewals that one tick announces; the next tick goes on."""
-BATCH = 20
-"""Notices that are taken at once; a lease covers them all."""
+LINES = 15
+"""Answers of a mail server that one mail waits for, at most; each may take as long as the time-out."""
 ROUND_S = 60.0
 """Wall seconds after which a round takes no more; the next tick goes on."""
 MAIL_REFUSED = WorkKind.MAIL_SERVER_REFUSES
@@ -82,29 +81,19 @@ def send(parts: Parts) -> int:
             drop_waiting(session, reason="no_mail_server", most=parts.settings.billing_plan_limit)
         return 0
     end, taken = time.monotonic() + ROUND_S, 0
+    # One at a time: a lease covers one mail however slow its server, and who ends the process ends no other's try.
+    lease_s = parts.settings.lease_s + LINES * parts.settings.connect_timeout_s
     while time.monotonic() < end:
-        # For the whole batch, one after the other, each as slow as a server may be.
-        lease_s = parts.settings.lease_s + BATCH * 2 * parts.settings.connect_timeout_s
         with parts.begin() as session:
             now = parts.clock.now(session)
-            rows = take_notices(session, lease_s=lease_s, most=BATCH)
+            rows = take_notices(session, lease_s=lease_s, most=1)
+        if not rows:
+            break
         failpoint("notice.taken")
-        taken += len(rows)
-        if not _send_batch(parts, server, rows, now) or len(rows) < BATCH:
+        taken += 1
+        if not _send_one(parts, server, rows[0], now):
             break
     return taken
-
-
-def _send_batch(parts: Parts, server: MailServer, rows: Sequence[Row[Any]], now: datetime) -> bool:
-    """False once the server is away: the others then wait as if they had been tried, and it is left in peace."""
-    for place, row in enumerate(rows):
-        try:
-            _send_one(parts, server, row, now)
-        except MailServerAway as away:
-            for other in rows[place:]:
-                _record(parts, other, NoticeStatus.WAITING, str(away))
-            return False
-    return True
 
 
 def mail_server(parts: Parts) -> MailServer | None:
@@ -118,12 +107,24 @@ def mail_server(parts: Parts) -> MailServer | None:
     )
 
 
-def _send_one(parts: Parts, server: MailServer, row: Row[Any], now: datetime) -> None:
-    _record(parts, row, *_deliver(parts, server, row, now))
+def _send_one(parts: Parts, server: MailServer, row: Row[Any], now: datetime) -> bool:
+    """False where the server is away or takes nothing from us: others would fare no better now, and wait."""
+    try:
+        status, reason = _deliver(parts, server, row, now)
+    except (MailServerAway, MailRefused) as away:
+        if isinstance(away, MailRefused):
+            _tell_of_server(parts, str(away))
+        _record(parts, row, NoticeStatus.WAITING, str(away))
+        return False
+    _record(parts, row, status, reason)
+    return True
 
 
 def _deliver(parts: Parts, server: MailServer, row: Row[Any], now: datetime) -> tuple[NoticeStatus, str | None]:
-    """What became of it. `WAITING` with a reason: not now."""
+    """What became of it. `WAITING` with a reason: not now. Raises `MailServerAway`, `MailRefused`."""
+    if row.tries > len(parts.settings.mail_back_off_s) + 1:
+        # Each try before ended with its process, which could write nothing.
+        return NoticeStatus.FAILED, "its_process_died"
     try:
         reason = _pointless(row, now)
         personal = None if reason is not None else addressee(parts, row)
@@ -142,11 +143,8 @@ def _deliver(parts: Parts, server: MailServer, row: Row[Any], now: datetime) -> 
         failpoint("notice.taken_by_server")
     except Undeliverable as never:
         return NoticeStatus.FAILED, str(never)
-    except MailServerAway:
+    except (MailServerAway, MailRefused):
         raise
-    except MailRefused as refused:
-        _tell_of_server(parts, str(refused))
-        return NoticeStatus.WAITING, str(refused)
     except MailLater as later:
         return NoticeStatus.WAITING, str(later)
     return NoticeStatus.SENT, None

@@ -135,13 +135,19 @@ def borrowed(
 ) -> Iterator[Session]:
     """A session on the open transaction of another library's psycopg connection, such as Django's.
 
-    `on_commit` is that library's way to be called once it has committed: then workers are woken. Raises `Refused`
+    `on_commit` is that library's way to be called once it has committed: then workers are woken. A failure within takes
+    back all that was done within. Raises `Refused`
     (`transaction_missing`) where that library commits each statement by itself.
     """
     if connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE:
         raise Refused(_MISSING)
     engine, kept = _engine(connection), _Kept()
-    with Session(engine, expire_on_commit=False, info={TRANSPORT: kept}) as session, session.begin():
+    # A savepoint of its own: to roll back is the other library's to do, and it may go on after a failure in here.
+    with (
+        Session(engine, expire_on_commit=False, info={TRANSPORT: kept}) as session,
+        session.begin(),
+        session.begin_nested(),
+    ):
         yield session
     transport = parts.transport
     if kept.messages and transport is not None:

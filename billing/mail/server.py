@@ -23,6 +23,8 @@ from billing.kernel.errors import BillingError
 from billing.mail.letter import Letter
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_TOO_LARGE = 552
+"""Said of this message, where the server is told its size beside the sender (RFC 1870)."""
 _PORTS = {"smtp": 587, "smtps": 465}
 
 
@@ -82,6 +84,8 @@ class MailServer:
             code = next((answer[0] for answer in refused.recipients.values()), 0)
             raise (Undeliverable if code >= 500 else MailLater)(f"smtp_{code}") from None
         except (smtplib.SMTPAuthenticationError, smtplib.SMTPSenderRefused) as refused:
+            if refused.smtp_code == _TOO_LARGE:
+                raise Undeliverable(f"smtp_{refused.smtp_code}") from None
             temporary = 400 <= refused.smtp_code < 500
             raise (MailLater if temporary else MailRefused)(f"smtp_{refused.smtp_code}") from None
         except smtplib.SMTPNotSupportedError:

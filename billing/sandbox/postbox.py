@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socketserver
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -19,6 +19,8 @@ class Postbox:
     messages: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
+    on_message: Callable[[EmailMessage], object] = lambda _: None
+    """Called while the sender still waits for its answer."""
     deaf: bool = False
     """It takes the message, and the line breaks before it has said so."""
 
@@ -58,6 +60,7 @@ class _Talk(socketserver.StreamRequestHandler):
         message = message_from_bytes(body, policy=policy.default)
         assert isinstance(message, EmailMessage)
         self.box.messages.append(message)
+        self.box.on_message(message)
 
     def _say(self, text: str) -> None:
         self.wfile.write(f"{text}\r\n".encode())

@@ -258,13 +258,52 @@ def test_a_server_that_is_away_is_asked_once_a_round_and_everything_waits(acme: 
     acme.subscribe("a2", "s2")
     acme.settle()
     box.deaf = True
-    assert notices.send(acme.parts) == 2
+    assert notices.send(acme.parts) == 1
     assert len(box.messages) == 1
-    assert [(row.status, row.tries) for row in rows(acme)] == [("waiting", 1), ("waiting", 1)]
+    assert [(row.status, row.tries) for row in rows(acme)] == [("waiting", 1), ("waiting", 0)]
     box.deaf = False
     in_time(acme)
     notices.send(acme.parts)
     assert [row.status for row in rows(acme)] == ["sent", "sent"]
+
+
+def test_a_mail_that_waits_for_a_slow_server_is_the_only_one_that_is_leased(acme: Company, box: Postbox) -> None:
+    with_mail(acme, box)
+    failing(acme)
+    acme.customer("a2", method=FUNDS)
+    acme.subscribe("a2", "s2")
+    acme.settle()
+    free = "SELECT count(*) FROM billing.notice WHERE status = 'waiting' AND next_try_at <= clock_timestamp()"
+    seen = []
+
+    def arrived(message: object) -> None:
+        with acme.begin() as session:
+            seen.append(session.scalar(text(free)))
+
+    box.on_message = arrived
+    notices.send(acme.parts)
+    assert seen == [1, 0], "however long the first takes, the other is nobody's yet"
+
+
+def test_a_mail_that_ends_each_process_that_sends_it_is_a_persons_work(acme: Company, box: Postbox) -> None:
+    with_mail(acme, box)
+    failing(acme)
+    with acme.parts.begin() as session:
+        session.execute(
+            text("UPDATE billing.notice SET tries = :most"), {"most": len(acme.parts.settings.mail_back_off_s) + 1}
+        )
+    notices.send(acme.parts)
+    assert [(row.status, row.reason) for row in rows(acme)] == [("failed", "its_process_died")]
+    assert box.messages == []
+
+
+def test_a_mail_that_is_too_large_for_the_server_says_nothing_of_others(acme: Company, box: Postbox) -> None:
+    with_mail(acme, box)
+    failing(acme)
+    box.answers["MAIL"] = "552 message size exceeds fixed limit"
+    notices.send(acme.parts)
+    assert [(row.status, row.reason) for row in rows(acme)] == [("failed", "smtp_552")]
+    assert [item.kind for item in acme.work_items()] == ["notice_not_sent"]
 
 
 def test_an_address_that_is_refused_for_good_is_a_persons_work_at_once(acme: Company, box: Postbox) -> None:

@@ -195,3 +195,22 @@ def test_the_hosts_tables_and_ours_are_no_neighbours_in_metadata() -> None:
     assert {table.schema for table in Ours.metadata.sorted_tables} == {"billing"}
     assert "invoice" in Base.metadata.tables
     assert not set(Base.metadata.tables) & set(Ours.metadata.tables)
+
+
+def test_a_failure_within_what_is_borrowed_takes_all_of_it_back_and_the_host_goes_on(
+    acme: Company, shop: billing.Billing, engine: Engine
+) -> None:
+    address = make_url(acme.parts.settings.database_url or "").set(drivername="postgresql")
+    woken: list[Callable[[], None]] = []
+
+    def fail(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        with shop.borrow(connection, on_commit=woken.append) as session:
+            _sign_up(shop, session, "one")
+            _sign_up(shop, session, "one")
+
+    with psycopg.connect(address.render_as_string(hide_password=False)) as connection:
+        with pytest.raises(billing.Refused):
+            fail(connection)
+        connection.execute("INSERT INTO public.invoice VALUES ('1')")
+        connection.commit()
+    assert (_there(acme), woken) == ((1, 0, 0), [])
