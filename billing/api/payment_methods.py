@@ -29,7 +29,7 @@ class MethodBegin(Shape):
     consent_at: Instant
     consent_channel: Literal["web", "app", "phone", "paper", "import"] = "web"
     provider: Literal["stripe", "paypal"] = "stripe"
-    kind: Literal["card", "sepa_debit", "paypal"] | None = None
+    kind: Literal["card", "sepa_debit", "paypal", "stripe_paypal"] | None = None
     provider_account: str = Field(default="default", pattern="^[a-z0-9_]{1,50}$")
 
 

@@ -15,12 +15,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.payment_method.offered import offered_kinds
 from billing.flows import on_session, payment_methods
 from billing.flows.links import opened_link
 from billing.flows.on_session import MOST_TRIES, Tried
 from billing.flows.parts import Parts
 from billing.flows.payment_methods import MethodStarted
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.kinds import PURSES, MethodKind
 from billing.kernel.period import zone_info
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, MethodStatus, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentMethod, Profile, ProviderAccount, Seller
@@ -37,7 +39,8 @@ _CLOSED = {
     InvoiceStatus.UNCOLLECTIBLE: "is_uncollectible",
     InvoiceStatus.EXPIRED: "is_expired",
 }
-_WALLET = "paypal"
+_PAYPAL = MethodKind.PAYPAL
+_STRIPE = "stripe"
 _NOT_CONFIRMED = "payment_intent_authentication_failure"
 
 
@@ -85,8 +88,8 @@ class Shown:
     currency: str
     publishable_key: str | None
     test_mode: bool
-    wallet: bool
-    """Whether a PayPal wallet may be given."""
+    wallet: str | None
+    """The provider through which a PayPal wallet may be given; None where it may not."""
 
 
 def show(parts: Parts, token: str) -> Shown:
@@ -123,7 +126,7 @@ def show(parts: Parts, token: str) -> Shown:
             currency=open_[0].currency if open_ else seller.currency,
             publishable_key=parts.settings.publishable_key(code) if code else None,
             test_mode=not parts.settings.live,
-            wallet=_takes_wallets(parts, session),
+            wallet=_takes_wallets(parts, session, profile, code),
         )
 
 
@@ -154,19 +157,28 @@ def begin_card(parts: Parts, token: str, *, text_version: str) -> MethodStarted:
             raise Refused(Fault("payment_method", "too_many_tries", "wait an hour"))
         account = _card_account(session, default_method(session, profile_id))
         consent = Consent(text_version=text_version, given_at=parts.clock.now(session), channel="web")
-    return payment_methods.add(parts, profile_id=profile_id, provider_account_id=account.id, consent=consent)
+    return payment_methods.add(
+        parts, profile_id=profile_id, provider_account_id=account.id, consent=consent, kind=MethodKind.CARD
+    )
 
 
 def begin_wallet(parts: Parts, token: str, *, text_version: str) -> MethodStarted:
-    """As `begin_card`, of a PayPal wallet: the customer goes to PayPal and agrees there, and `finish_card` ends it."""
+    """As `begin_card`, of a PayPal wallet: the customer goes to PayPal and agrees there, and `finish_card` ends it.
+
+    Through Stripe where the seller offers it so; then its script leads there.
+    """
     with parts.begin() as session:
         profile, _ = _opened(parts, session, token)
         profile_id = profile.id
         if tries_of_late(session, profile_id) >= MOST_TRIES:
             raise Refused(Fault("payment_method", "too_many_tries", "wait an hour"))
-        account_id = the_provider_account(session, provider=_WALLET).id
+        method = default_method(session, profile_id)
+        if _takes_wallets(parts, session, profile, _card_code(session, method)) == _STRIPE:
+            account_id, kind = _card_account(session, method).id, MethodKind.STRIPE_PAYPAL
+        else:
+            account_id, kind = the_provider_account(session, provider=_PAYPAL).id, _PAYPAL
         consent = Consent(text_version=text_version, given_at=parts.clock.now(session), channel="web")
-    return payment_methods.add(parts, profile_id=profile_id, provider_account_id=account_id, consent=consent)
+    return payment_methods.add(parts, profile_id=profile_id, provider_account_id=account_id, consent=consent, kind=kind)
 
 
 def finish_card(parts: Parts, token: str, method_id: UUID) -> None:
@@ -232,7 +244,7 @@ def _last_word(payment: Payment | None, method: PaymentMethod | None) -> str | N
     if payment.decline_code == _NOT_CONFIRMED:
         return "not_confirmed"
     meaning = classify(payment.decline_code, payment.advice_code)
-    if meaning is DeclineClass.AUTHENTICATION and method.kind == _WALLET:
+    if meaning is DeclineClass.AUTHENTICATION and method.kind in PURSES:
         # To pay again would end in the same way: PayPal wants its payer, and lets them agree only to a wallet anew.
         return "payment_method_refused"
     if meaning is DeclineClass.AUTHENTICATION:
@@ -267,7 +279,7 @@ def _card_account(session: Session, method: PaymentMethod | None) -> ProviderAcc
     """The account at which a new card is kept: that of the present one, else the first. Raises `Refused`."""
     if method is not None:
         account = session.get_one(ProviderAccount, method.provider_account_id)
-        if account.provider != _WALLET:
+        if account.provider == _STRIPE:
             return account
     return the_provider_account(session)
 
@@ -280,8 +292,14 @@ def _card_code(session: Session, method: PaymentMethod | None) -> str | None:
         return None
 
 
-def _takes_wallets(parts: Parts, session: Session) -> bool:
-    if not parts.settings.billing_public_url or (_WALLET, "default") not in parts.settings.provider_accounts:
-        return False
-    pinned = select(ProviderAccount.id).where(ProviderAccount.provider == _WALLET, ProviderAccount.code == "default")
-    return session.scalar(pinned) is not None
+def _takes_wallets(parts: Parts, session: Session, profile: Profile, card_code: str | None) -> str | None:
+    """Customers see one PayPal. Where both could take it, what the seller says of it goes before what is set up."""
+    if not parts.settings.billing_public_url:
+        return None
+    offered = offered_kinds(session, seller_id=profile.seller_id, provider=_STRIPE)
+    if MethodKind.STRIPE_PAYPAL in offered and card_code and parts.settings.publishable_key(card_code):
+        return _STRIPE
+    if (_PAYPAL, "default") not in parts.settings.provider_accounts:
+        return None
+    pinned = select(ProviderAccount.id).where(ProviderAccount.provider == _PAYPAL, ProviderAccount.code == "default")
+    return _PAYPAL if session.scalar(pinned) is not None else None

@@ -14,10 +14,13 @@ class MethodKind(StrEnum):
     CARD = "card"
     SEPA_DEBIT = "sepa_debit"
     PAYPAL = "paypal"
+    """The wallet at PayPal itself."""
+    STRIPE_PAYPAL = "stripe_paypal"
+    """The wallet at PayPal, charged by Stripe (whose name for it is `paypal`)."""
 
 
 KINDS_OF: dict[str, tuple[MethodKind, ...]] = {
-    "stripe": (MethodKind.CARD, MethodKind.SEPA_DEBIT),
+    "stripe": (MethodKind.CARD, MethodKind.SEPA_DEBIT, MethodKind.STRIPE_PAYPAL),
     "paypal": (MethodKind.PAYPAL,),
 }
 """What each provider can set up; the first is meant where nobody says."""
@@ -25,10 +28,16 @@ KINDS_OF: dict[str, tuple[MethodKind, ...]] = {
 CHOOSABLE = KINDS_OF["stripe"]
 """Of these a seller says which it offers; a provider of one kind is offered by being set up."""
 
-EURO_ONLY = frozenset({MethodKind.SEPA_DEBIT})
-"""No other currency can be collected by these."""
+PURSES = frozenset({MethodKind.PAYPAL, MethodKind.STRIPE_PAYPAL})
+"""Customers know them as PayPal, whoever charges them."""
+
+CURRENCIES: dict[str, frozenset[str]] = {
+    MethodKind.SEPA_DEBIT: frozenset({"eur"}),
+    MethodKind.STRIPE_PAYPAL: frozenset("eur gbp usd chf czk dkk nok pln sek aud cad hkd nzd sgd".split()),
+}
+"""No other currency can be collected by these (docs.stripe.com/payments/paypal and /sepa-debit)."""
 
 
 def takes(kind: str, currency: str) -> bool:
     """Whether a method of this kind can bring this currency (ISO 4217, lower case)."""
-    return kind not in EURO_ONLY or currency == "eur"
+    return kind not in CURRENCIES or currency in CURRENCIES[kind]

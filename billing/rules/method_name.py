@@ -21,8 +21,13 @@ _BRANDS: Mapping[str, str] = {
     "eftpos_au": "eftpos",
     "jcb": "JCB",
     "paypal": "PayPal",
+    "stripe_paypal": "PayPal",
     "unionpay": "UnionPay",
 }
+
+
+_BY_WHOM: Mapping[str, str] = {"stripe_paypal": "PayPal at Stripe"}
+"""Kinds in which operators need to know more than the customer's name of it."""
 
 
 def wallet_name(wallet: str | None) -> str | None:
@@ -37,8 +42,8 @@ def brand_name(brand: str | None, *, kind: str) -> str:
 
 
 def method_name(*, kind: str, brand: str | None, last4: str | None, wallet: str | None = None) -> str:
-    """Brand or kind, last digits where there are any, and the wallet in brackets."""
-    words = [brand_name(brand, kind=kind)]
+    """As an operator reads it: brand or kind, last digits where there are any, and the wallet in brackets."""
+    words = [_BY_WHOM.get(kind) or brand_name(brand, kind=kind)]
     if last4:
         words.append(f"•••• {last4}")
     if wallet:

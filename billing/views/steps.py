@@ -75,7 +75,11 @@ def _add_methods(door: Blueprint, parts: Parts, gate: Gate) -> None:
     def wallet(token: str) -> Response:
         def begin() -> dict[str, Any]:
             started = flow.begin_wallet(parts, token, text_version=_agreed_to(f"{CONSENT_VERSION}-paypal"))
-            return {"card": str(started.method_id), "approve": started.approve_url}
+            return {
+                "card": str(started.method_id),
+                "approve": started.approve_url,
+                "secret": started.client_secret or None,
+            }
 
         return _answered(gate, token, begin)
 

@@ -698,7 +698,7 @@ class MethodBegin(TypedDict):
     consent_at: str
     consent_channel: NotRequired[Literal["web", "app", "phone", "paper", "import"]]
     provider: NotRequired[Literal["stripe", "paypal"]]
-    kind: NotRequired[Literal["card", "sepa_debit", "paypal"] | None]
+    kind: NotRequired[Literal["card", "sepa_debit", "paypal", "stripe_paypal"] | None]
     provider_account: NotRequired[str]
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from billing.flows.start import pin
 from billing.models import PaymentMethod
@@ -88,6 +89,28 @@ def test_a_customer_connects_paypal_comes_back_and_has_paid(wallets: Wallets, vi
     wallets.acme.settle()
     assert ([each.status for each in wallets.acme.invoices()], wallets.moved()) == (["paid"], [1190])
     assert link.rpartition("/")[2] not in str(list(wallets.witness.requests()))
+
+
+def test_where_the_seller_offers_paypal_through_stripe_its_script_leads_there_and_back(
+    wallets: Wallets, visitor: Visitor
+) -> None:
+    profile_id = wallets.owing()
+    with wallets.acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET method_kinds = '{card,stripe_paypal}'"))
+    link = visitor.open_profile(profile_id).url
+    visitor.connect()
+    visitor.page.click("#cancel")
+    visitor.reads("It was not completed, so nothing was saved.")
+    visitor.connect()
+    visitor.page.click("#agree")
+    visitor.reads("Your payment has arrived")
+    visitor.page.get_by_text("PayPal", exact=True).wait_for()
+    (_, method) = wallets.methods()
+    assert (method.kind, method.status, method.is_default) == ("stripe_paypal", "active", True)
+    assert method.mandate_ref
+    assert method.consent_text_version == "page-2026-11-paypal-en"
+    assert (wallets.moved(), [each.amount_minor for each in wallets.acme.witness.charges()]) == ([], [1190])
+    assert link.rpartition("/")[2] not in str(list(wallets.acme.witness.requests()))
 
 
 def test_who_cancels_at_paypal_is_told_that_nothing_was_saved_and_may_try_again(

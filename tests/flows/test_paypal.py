@@ -178,7 +178,7 @@ def test_a_payer_whom_paypal_wants_connects_the_wallet_anew_and_is_not_sent_roun
     with page.begin() as session:
         token = links.profile_link(page, session, anna).rpartition("/")[2]
     shown = customer_page.show(page, token)
-    assert (shown.message, shown.can_pay, shown.wallet) == ("payment_method_refused", False, True)
+    assert (shown.message, shown.can_pay, shown.wallet) == ("payment_method_refused", False, "paypal")
 
     begun = customer_page.begin_wallet(page, token, text_version="page-1-paypal-en")
     with pytest.raises(Refused) as refused:

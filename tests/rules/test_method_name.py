@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing.rules.method_name import method_name, wallet_name
+from billing.rules.method_name import brand_name, method_name, wallet_name
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,7 @@ from billing.rules.method_name import method_name, wallet_name
         ("card", None, None, None, "Card"),
         ("paypal", "paypal", None, None, "PayPal"),
         ("paypal", None, None, None, "PayPal"),
+        ("stripe_paypal", None, None, None, "PayPal at Stripe"),
     ],
 )
 def test_a_method_is_named_by_brand_digits_and_wallet(
@@ -27,3 +28,7 @@ def test_a_method_is_named_by_brand_digits_and_wallet(
 
 def test_a_card_that_was_typed_in_has_no_wallet() -> None:
     assert wallet_name(None) is None
+
+
+def test_customers_know_paypal_by_its_name_whoever_charges_it() -> None:
+    assert brand_name(None, kind="stripe_paypal") == brand_name("paypal", kind="paypal") == "PayPal"

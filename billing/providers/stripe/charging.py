@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 import stripe
 from stripe.params import PaymentIntentConfirmParams, PaymentIntentCreateParams
 
+from billing.kernel.kinds import MethodKind
 from billing.providers.port import ChargeRequest
 from billing.providers.stripe.kinds import type_of
 
@@ -32,7 +33,7 @@ def create(client: stripe.StripeClient, request: ChargeRequest, amount: int, key
         "confirm": True,
         "metadata": {"invoice_id": str(request.invoice_id), "payment_id": str(request.payment_id)},
     }
-    if request.on_session:
+    if _is_at_hand(request):
         params["use_stripe_sdk"] = True
     else:
         params["off_session"] = True
@@ -44,12 +45,19 @@ def confirm(client: stripe.StripeClient, request: ChargeRequest, intent_ref: str
     params: PaymentIntentConfirmParams = {"payment_method": request.method_ref}
     if request.kind is not None:
         params["allowed_payment_method_types"] = [type_of(request.kind)]
-    if request.on_session:
-        # Stripe's own script takes the next step, on our page.
+    if _is_at_hand(request):
         params["use_stripe_sdk"] = True
     else:
         params["off_session"] = True
     return _raw(client, f"/v1/payment_intents/{quote_plus(intent_ref)}/confirm", {**params}, key)
+
+
+def _is_at_hand(request: ChargeRequest) -> bool:
+    """Whether the customer can be asked: Stripe's own script then takes the next step, on our page.
+
+    PayPal's next step would be its own pages, once more; the payer has agreed there to be charged without them.
+    """
+    return request.on_session and request.kind != MethodKind.STRIPE_PAYPAL
 
 
 def _raw(client: stripe.StripeClient, path: str, params: dict[str, Any], key: str) -> stripe.StripeResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-TYPES: Final = {"card": "card", "sepa_debit": "sepa_debit"}
+TYPES: Final = {"card": "card", "sepa_debit": "sepa_debit", "stripe_paypal": "paypal"}
 """Kind → type, of all that may be set up and charged."""
 
 _KINDS = {type_: kind for kind, type_ in TYPES.items()}

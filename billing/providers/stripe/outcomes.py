@@ -28,6 +28,9 @@ _METHOD_CODES = {
     "payment_method_unexpected_state",
 }
 
+_SAID_NO = {"payment_method_customer_decline", "payment_method_provider_decline"}
+"""Declines of methods that are no cards, whatever the status of the answer."""
+
 
 def of_answer(raw: Raw, *, request: ChargeRequest, amount: int, headers: Mapping[str, str]) -> ChargeOutcome:
     """The outcome of a 2xx answer, `raw` being the intent. An answer about another payment proves nothing: UNKNOWN."""
@@ -136,6 +139,8 @@ def _refused(failure: Failure, intent: Raw) -> tuple[Outcome, str, str | None]:
         status = code(intent, "status") or "unstated"
         outcome = Outcome.CANCELED if status == "canceled" else Outcome.UNKNOWN
         return outcome, f"intent_is_{status}", None
+    if failure.reason in _SAID_NO:
+        return Outcome.DECLINED, failure.reason, failure.reason
     unusable = _unusable(failure)
     if unusable:
         return Outcome.DECLINED, unusable, METHOD_UNUSABLE

@@ -25,6 +25,8 @@ ASSETS: Mapping[str, str] = {
     "js/fields": "fields.html",
     "js/fields.js": "fields.js",
     "js/challenge": "challenge.html",
+    "js/paypal": "paypal.html",
+    "js/paypal.js": "paypal.js",
     "js/challenge.js": "challenge.js",
     "js/frame.css": "frame.css",
 }
@@ -80,6 +82,19 @@ def confirm_setup(stand_in: StandIn, _: str, wish: Any) -> Json:
     return _with(stand_in, wish, act)
 
 
+def confirm_paypal_setup(stand_in: StandIn, _: str, wish: Any) -> Json:
+    """`{"client_secret", "return_url", "to"}`: the payer is sent to PayPal's page, which is at `to`."""
+    wish = wish if isinstance(wish, dict) else {}
+
+    def act(call: Call, found: Stored) -> Json:
+        requestlog.write(call.tx, _entry(wish, found.account, door="confirm_paypal_setup"), call.now)
+        setup = setup_intents.choose(call, found.id, "pm_sandbox_paypal")
+        setup_intents.redirect(call, setup, to=str(wish.get("to", "")), back=str(wish.get("return_url", "")))
+        return {**_shown(setup.body), "next_action": setup.body["next_action"]}
+
+    return _with(stand_in, wish, act)
+
+
 def authenticate(stand_in: StandIn, _: str, wish: Any) -> Json:
     """`{"client_secret", "succeeded"}`: what the customer did in the frame of their bank."""
     succeeded = isinstance(wish, dict) and wish.get("succeeded") is True
@@ -122,9 +137,9 @@ def _test_card(wish: Json) -> str:
     return name
 
 
-def _entry(wish: Json, account: str) -> Entry:
+def _entry(wish: Json, account: str, *, door: str = "confirm_setup") -> Entry:
     """The witness's line: a published test number, so that a test can show where it went and where it did not."""
-    entry = Entry("POST", "/_sandbox/js/confirm_setup", new_id("req"), None, account=account)
+    entry = Entry("POST", f"/_sandbox/js/{door}", new_id("req"), None, account=account)
     entry.params = {name: wish[name] for name in ("return_url", "number", "expiry", "cvc", "wallet") if name in wish}
     return entry.ended(200, "executed")
 

@@ -56,6 +56,14 @@ class BankAccount(Card):
     behaviour: str = "processing"
 
 
+@dataclass(frozen=True, slots=True)
+class Purse(Card):
+    """A wallet at PayPal."""
+
+    type: ClassVar[str] = "paypal"
+    country: str = "DE"
+
+
 def _declined(code: str, advice: str | None, message: str = "Your card was declined.") -> Decline:
     return Decline("card_declined", code, advice, message)
 
@@ -94,6 +102,16 @@ ACCOUNTS: Mapping[str, Card] = {
     "pm_sandbox_sepa_returnedLater": _account("3203", "AT", dispute="customer_initiated"),
 }
 """Bank accounts. Stripe has test numbers for them and no names, so the names are the sandbox's own."""
+
+PURSES: Mapping[str, Card] = {
+    "pm_sandbox_paypal": Purse(),
+    "pm_sandbox_paypal_declined": Purse(
+        behaviour="decline",
+        decline=Decline("payment_method_provider_decline", None, None, "The payment was declined by PayPal."),
+    ),
+    "pm_sandbox_paypal_disputed": Purse(dispute="product_not_received"),
+}
+"""Wallets at PayPal. In Stripe's test mode a page stands in for PayPal, and no name."""
 
 _DECLINES: Mapping[str, tuple[str, Decline]] = {
     "chargeDeclined": ("0002", _declined("generic_decline", TRY_LATER)),
@@ -165,6 +183,7 @@ CARDS: Mapping[str, Card] = {
     **_declining(),
     **WALLETS,
     **ACCOUNTS,
+    **PURSES,
     "pm_sandbox_processingError": Card(behaviour="fault_503"),
     "pm_sandbox_timeoutAfterCharge": Card(behaviour="timeout_after"),
     "pm_sandbox_timeoutBeforeCharge": Card(behaviour="timeout_before"),

@@ -35,7 +35,7 @@ def open_(
     charge = the(call, "charge", charge_id, param="charge")
     amount = charge.body["amount"] if amount is None else amount
     if inquiry and charge.body["payment_method_details"]["type"] != "card":
-        raise refused("A debit is taken back at once: there is no inquiry.", param="inquiry")
+        raise refused("Only a card's charge has an inquiry here.", param="inquiry")
     if charge.body["status"] != "succeeded" or charge.hidden.get("disputed"):
         raise refused("Only a charge that succeeded and is not disputed yet can be disputed.", param="charge")
     foreign = currency is not None and currency != charge.body["currency"]

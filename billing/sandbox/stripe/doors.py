@@ -181,6 +181,7 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "refunds/<id>"): tell_refund,
     ("POST", "js/read"): browser.read,
     ("POST", "js/confirm_setup"): browser.confirm_setup,
+    ("POST", "js/confirm_paypal_setup"): browser.confirm_paypal_setup,
     ("POST", "js/authenticate"): browser.authenticate,
     ("POST", "payment_intents/<id>/settle"): settle,
     ("POST", "payment_intents/<id>/authenticate"): authenticate_payment,

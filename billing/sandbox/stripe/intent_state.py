@@ -11,8 +11,12 @@ from billing.sandbox.stripe.values import Json
 CHANGEABLE = frozenset(("requires_payment_method", "requires_confirmation", "requires_action"))
 
 
-TYPES = frozenset(("card", "sepa_debit"))
-"""What the stand-in's account takes."""
+TYPES: dict[str, str | None] = {
+    "card": None,
+    "paypal": "eur gbp usd chf czk dkk nok pln sek aud cad hkd nzd sgd",
+    "sepa_debit": "eur",
+}
+"""What the stand-in's account takes, and in which currencies; None: in all."""
 
 
 def check_types(given: Json) -> None:
@@ -24,7 +28,7 @@ def check_types(given: Json) -> None:
         raise invalid(
             "Give either allowed_payment_method_types or automatic_payment_methods.", param="automatic_payment_methods"
         )
-    if not set(allowed) & TYPES:
+    if not set(allowed) & set(TYPES):
         raise invalid("No allowed type of payment method can be used here.", param="allowed_payment_method_types")
 
 
@@ -39,7 +43,8 @@ def limit_types(given: Json, intent: Stored) -> None:
 def require_type(intent: Stored, method: Stored) -> None:
     """The method's type must be among those that the intent accepts, and take the intent's currency."""
     allowed, type_ = intent.body["allowed_payment_method_types"], method.body["type"]
-    if (allowed is None or type_ in allowed) and (type_ == "card" or intent.body["currency"] == "eur"):
+    currencies = TYPES[type_]
+    if (allowed is None or type_ in allowed) and (currencies is None or intent.body["currency"] in currencies.split()):
         return
     raise refused(
         f"A payment method of the type {type_} is not allowed for this PaymentIntent.",

@@ -1,4 +1,4 @@
-"""Mandates: the leave to debit a bank account, given with it, ended by the bank, and needed for each debit."""
+"""Mandates: the leave to debit a bank account or a wallet at PayPal, given with it and needed for each charge."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
 
 TYPE = "sepa_debit"
+TYPES = frozenset((TYPE, "paypal"))
 
 
 def give(call: Call, method: Stored, *, online: bool) -> str:
-    """The account's holder agrees. Returns the mandate's id."""
+    """The holder agrees. Returns the mandate's id."""
     body = objects.mandate(method=method.body, status="active", online=online)
     call.tx.add(call.account, {**body, "created": call.now})
     method.hidden["mandate"] = body["id"]
@@ -21,8 +22,8 @@ def give(call: Call, method: Stored, *, online: bool) -> str:
 
 
 def require_active(call: Call, method: Stored) -> str | None:
-    """The mandate that a debit goes by; None for what needs none. Raises where it has ended."""
-    if method.body["type"] != TYPE:
+    """The mandate that a charge goes by; None for what needs none. Raises where it has ended."""
+    if method.body["type"] not in TYPES:
         return None
     mandate = the(call, "mandate", method.hidden["mandate"])
     if mandate.body["status"] != "active":

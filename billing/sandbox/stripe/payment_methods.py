@@ -15,7 +15,7 @@ from billing.sandbox.stripe.values import Json
 ATTACH_SPEC: Spec = {"customer": required(), "expand": LIST}
 DETACH_SPEC: Spec = {"expand": LIST}
 UPDATE_SPEC: Spec = {"card": hash_of(exp_month=INT, exp_year=INT), "expand": LIST, "metadata": METADATA}
-OF_CUSTOMER_SPEC: Spec = {**PAGE, "type": choice("card", "sepa_debit")}
+OF_CUSTOMER_SPEC: Spec = {**PAGE, "type": choice("card", "paypal", "sepa_debit")}
 LIST_SPEC: Spec = {**OF_CUSTOMER_SPEC, "customer": required()}
 
 
@@ -25,8 +25,8 @@ def resolve(call: Call, name: str) -> Stored:
     if card is None:
         return the(call, "payment_method", name, param="payment_method")
     made = call.tx.add(call.account, objects.payment_method(call.now, card), {"card": name})
-    if made.body["type"] == mandates.TYPE:
-        # As of an account whose mandate was brought along from elsewhere.
+    if made.body["type"] in mandates.TYPES:
+        # As of one whose mandate was brought along from elsewhere.
         mandates.give(call, made, online=False)
     return made
 

@@ -32,8 +32,8 @@ def create(call: Call) -> Json:
     left = charge.body["amount_captured"] - charge.body["amount_refunded"]
     amount = call.given("amount", left)
     _check(charge, amount, left)
-    if charge.body["payment_method_details"]["type"] == mandates.TYPE and call.now - charge.body["created"] > _DEBIT_S:
-        raise refused("A debit can be refunded for 180 days.", code="charge_not_refundable")
+    if charge.body["payment_method_details"]["type"] in mandates.TYPES and call.now - charge.body["created"] > _DEBIT_S:
+        raise refused("What is no card can be refunded for 180 days.", code="charge_not_refundable")
     card = CARDS[charge.hidden["card"]]
     pending = call.config.refunds_pending or card.refund == "pending"
     body = objects.refund(

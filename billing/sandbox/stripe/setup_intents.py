@@ -112,6 +112,15 @@ def _open(call: Call, done: str) -> Stored:
     return setup
 
 
+def choose(call: Call, id: str, name: str) -> Stored:
+    """The open set-up, with the method of that name. Raises where its type is not allowed."""
+    call.args, call.params = {"id": id}, {"payment_method": name}
+    setup = _open(call, "confirmed")
+    _choose(call, setup)
+    _allowed(call, setup)
+    return setup
+
+
 def _choose(call: Call, setup: Stored) -> None:
     if "payment_method" not in call.params:
         return
@@ -134,10 +143,7 @@ def _attempt(call: Call, setup: Stored) -> None:
         )
     if setup.body["payment_method"] is None:
         raise refused("This SetupIntent has no payment method.", code="setup_intent_unexpected_state")
-    method = the(call, "payment_method", setup.body["payment_method"])
-    allowed = setup.body["allowed_payment_method_types"]
-    if allowed is not None and method.body["type"] not in allowed:
-        raise refused("A payment method of this type is not allowed for this SetupIntent.", param="payment_method")
+    method = _allowed(call, setup)
     card = payment_methods.card_of(method)
     if card.behaviour == "decline" and card.decline and not card.saves and not call.config.save_declining_cards:
         fail(call, setup, card.decline)
@@ -150,13 +156,29 @@ def _attempt(call: Call, setup: Stored) -> None:
     succeed(call, setup)
 
 
+def _allowed(call: Call, setup: Stored) -> Stored:
+    method = the(call, "payment_method", setup.body["payment_method"])
+    allowed = setup.body["allowed_payment_method_types"]
+    if allowed is not None and method.body["type"] not in allowed:
+        raise refused("A payment method of this type is not allowed for this SetupIntent.", param="payment_method")
+    return method
+
+
+def redirect(call: Call, setup: Stored, *, to: str, back: str) -> None:
+    """The customer goes to PayPal, agrees there or not, and comes back."""
+    there = {"type": "redirect_to_url", "redirect_to_url": {"return_url": back, "url": to}}
+    setup.body.update(status="requires_action", next_action=there)
+    call.tx.save(setup)
+    events.happen(call, "setup_intent.requires_action", setup.body)
+
+
 def succeed(call: Call, setup: Stored) -> None:
     """The method is set up, and attached to the customer where there is one."""
     method = the(call, "payment_method", setup.body["payment_method"])
     if setup.body["customer"] is not None:
         payment_methods.bind(call, method, setup.body["customer"])
     method.hidden["set_up"] = True
-    if method.body["type"] == mandates.TYPE:
+    if method.body["type"] in mandates.TYPES:
         setup.body["mandate"] = mandates.give(call, method, online=True)
     call.tx.save(method)
     setup.body.update(status="succeeded", next_action=None, last_setup_error=None)

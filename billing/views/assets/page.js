@@ -153,7 +153,17 @@
     const begun = await ask("/wallets", { agreed: true });
     if (begun.error) return say(problem, begun.error.message);
     leave(begun.card);
-    location.assign(begun.approve);
+    if (!begun.approve) {
+      // Through Stripe: its script leads to PayPal, and says so where it can't.
+      if (!stripe()) return say(problem, noForm);
+      const { error } = await stripe().confirmPayPalSetup(begun.secret, {
+        return_url: `${location.origin}/pay-return${query}`,
+        mandate_data: { customer_acceptance: { type: "online", online: { infer_from_client: true } } },
+      });
+      if (error) return say(problem, error.message);
+    } else {
+      location.assign(begun.approve);
+    }
     return new Promise(() => {});
   };
   at("by-wallet")?.addEventListener("click", () => show("wallet"));

@@ -35,6 +35,16 @@ def declined(**error: Any) -> Handler:
     return says_error(402, **failed)
 
 
+@pytest.mark.parametrize("status", [400, 402])
+def test_what_a_payment_method_that_is_no_card_declines_is_a_decline_whatever_the_status(status: int) -> None:
+    said = {"type": "invalid_request_error", "code": "payment_method_provider_decline", "message": "Declined."}
+    outcome = charged(says_error(status, **said))
+    assert (outcome.outcome, outcome.decline_code) == (Outcome.DECLINED, "payment_method_provider_decline")
+    assert not outcome.needs_person
+    if status == 400:
+        assert charged(says_error(status, **said), key_age_s=60).outcome is Outcome.UNKNOWN
+
+
 def test_a_success_names_its_intent_its_charge_and_the_request() -> None:
     outcome = charged(says_json(intent(), Request_Id="req_1"))
     assert outcome == ChargeOutcome(

@@ -80,6 +80,14 @@
         const returnUrl = confirmParams.return_url;
         return settled(clientSecret, await ask(chosen.fields, { ask: "confirm", clientSecret, returnUrl }));
       },
+      // The payer leaves for PayPal's page; whoever called is not there any more when they are back.
+      async confirmPayPalSetup(clientSecret, { return_url, mandate_data }) {
+        if (mandate_data?.customer_acceptance?.type !== "online") {
+          throw new Error("IntegrationError: PayPal takes no set-up without a mandate that was given online.");
+        }
+        location.assign(`${base}/paypal?client_secret=${clientSecret}&back=${encodeURIComponent(return_url)}`);
+        return new Promise(() => {});
+      },
       async handleNextAction({ clientSecret }) {
         return named(await challenge(clientSecret));
       },

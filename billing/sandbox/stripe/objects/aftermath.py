@@ -17,7 +17,7 @@ def refund(now: int, *, amount: int, charge: Json, status: str, given: Json) -> 
         "currency": charge["currency"],
         "customer": None,
         "customer_account": None,
-        "destination_details": {"card": {"type": "refund"}, "type": "card"} if _is_card(charge) else None,
+        "destination_details": _destination(charge),
         "metadata": given.get("metadata", {}),
         "payment_intent": charge["payment_intent"],
         "payment_method": None,
@@ -27,6 +27,16 @@ def refund(now: int, *, amount: int, charge: Json, status: str, given: Json) -> 
         "status": status,
         "transfer_reversal": None,
     }
+
+
+def _destination(charge: Json) -> Json | None:
+    match charge["payment_method_details"]["type"]:
+        case "card":
+            return {"card": {"type": "refund"}, "type": "card"}
+        case "paypal":
+            return {"paypal": {}, "type": "paypal"}
+        case _:
+            return None
 
 
 def _is_card(charge: Json) -> bool:
@@ -43,7 +53,7 @@ uncategorized_text""".split()
 
 def dispute(now: int, *, charge: Json, amount: int, currency: str, reason: str, inquiry: bool) -> Json:
     """A new dispute of a charge; an inquiry is one that has moved no money. That of a debit is lost as it begins."""
-    card = charge["payment_method_details"].get("card")
+    details = _case(charge["payment_method_details"], inquiry=inquiry)
     return {
         "id": new_id("du"),
         "object": "dispute",
@@ -55,7 +65,7 @@ def dispute(now: int, *, charge: Json, amount: int, currency: str, reason: str, 
         "enhanced_eligibility_types": [],
         "evidence": {**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {}},
         "evidence_details": {
-            "due_by": now + 7 * 86_400 if card else None,
+            "due_by": now + 7 * 86_400 if details else None,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,
@@ -65,10 +75,21 @@ def dispute(now: int, *, charge: Json, amount: int, currency: str, reason: str, 
         "livemode": False,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
-        "payment_method_details": _of_card(card["brand"], inquiry=inquiry) if card else None,
+        "payment_method_details": details,
         "reason": reason,
-        "status": "lost" if card is None else "warning_needs_response" if inquiry else "needs_response",
+        "status": "lost" if details is None else "warning_needs_response" if inquiry else "needs_response",
     }
+
+
+def _case(paid_with: Json, *, inquiry: bool) -> Json | None:
+    """None for a debit: its bank gives the money back, and hears nobody."""
+    match paid_with["type"]:
+        case "card":
+            return _of_card(paid_with["card"]["brand"], inquiry=inquiry)
+        case "paypal":
+            return {"paypal": {"case_id": "PP-R-SANDBOX", "reason_code": "INR"}, "type": "paypal"}
+        case _:
+            return None
 
 
 def _of_card(brand: str, *, inquiry: bool) -> Json:

@@ -13,7 +13,11 @@ def charge(now: int, intent: Json, method: Json, *, mandate: str | None = None) 
     """A charge that has neither succeeded nor failed yet. `mandate`: by which a bank account is debited."""
     type_ = method["type"]
     details = (
-        _card_details(method, intent["amount"]) if type_ == "card" else _debit_details(method[type_], now, mandate)
+        _card_details(method, intent["amount"])
+        if type_ == "card"
+        else _purse_details(method[type_])
+        if type_ == "paypal"
+        else _debit_details(method[type_], now, mandate)
     )
     return {
         "id": new_id("ch" if type_ == "card" else "py"),
@@ -57,6 +61,15 @@ def charge(now: int, intent: Json, method: Json, *, mandate: str | None = None) 
         "status": "pending",
         "transfer_data": None,
         "transfer_group": None,
+    }
+
+
+def _purse_details(purse: Json) -> Json:
+    return {
+        **purse,
+        "payer_name": "Paula Payer",
+        "seller_protection": {"dispute_categories": None, "status": "not_eligible"},
+        "transaction_id": new_id("x")[2:19].upper(),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from billing.sandbox.stripe.cards import Card
 from billing.sandbox.stripe.values import Json, digest, new_id
 
@@ -72,7 +74,11 @@ def mandate(*, method: Json, status: str, online: bool = True) -> Json:
     """A leave to charge a method again and again. That of a bank account has a reference, which the bank shows."""
     id, given, type_ = new_id("mandate"), "online" if online else "offline", method["type"]
     reference = digest(id).upper()
-    details = {"reference": reference, "url": f"https://mandates.invalid/{id}"} if type_ == "sepa_debit" else {}
+    details = {}
+    if type_ == "sepa_debit":
+        details = {"reference": reference, "url": f"https://mandates.invalid/{id}"}
+    if type_ == "paypal":
+        details = {"billing_agreement_id": f"B-{reference}", "payer_id": method["paypal"]["payer_id"]}
     return {
         "id": id,
         "object": "mandate",
@@ -101,13 +107,13 @@ def _wallet(card: Card) -> Json | None:
 
 
 def payment_method(now: int, card: Card) -> Json:
-    """A new card or bank account that stands for a test name, attached to nobody yet."""
+    """A new card, bank account or wallet at PayPal that stands for a test name, attached to nobody yet."""
     return {
         "id": new_id("pm"),
         "object": "payment_method",
         "allow_redisplay": "unspecified",
         "billing_details": _billing_details() if card.wallet is None else _wallets_owner(),
-        card.type: _account(card) if card.type == "sepa_debit" else _card(card),
+        card.type: _SHOWN[card.type](card),
         "created": now,
         "customer": None,
         "customer_account": None,
@@ -146,6 +152,12 @@ def _card(card: Card) -> Json:
         "wallet": _wallet(card),
     }
 
+
+def _purse(purse: Card) -> Json:
+    return {"country": purse.country, "payer_email": "payer@example.net", "payer_id": digest(purse.country).upper()}
+
+
+_SHOWN: dict[str, Callable[[Card], Json]] = {"card": _card, "paypal": _purse, "sepa_debit": _account}
 
 _ON_DOMAINS = ("amazon_pay", "apple_pay", "google_pay", "klarna", "link", "paypal")
 
