@@ -101,8 +101,11 @@ def story(told: Told, minutes: float, seed: int) -> Story:
         stage.revive()
         stage.wait(lambda: _is_quiet(stage), "all to come to rest")
         told.recoveries.append(time.monotonic() - (stage.hurt_at or 0))
-        _move_on(stage, told)
-        stage.wait(lambda: _is_quiet(stage), "all to come to rest")
+        while True:
+            _move_on(stage, told)
+            stage.wait(lambda: _is_quiet(stage), "all to come to rest")
+            if stage.now() >= _retried(told.months):
+                break
         stage.world = replace(COMPANY, months=told.months)
         told.points = set(trace.read_text().split()) if trace.exists() else set()
 
@@ -125,14 +128,16 @@ def _recover(stage: Stage, told: Told, chance: random.Random) -> None:
 
 def _move_on(stage: Stage, told: Told) -> None:
     """To the third of the next month, when all of it is due, or to the retries of three days later."""
-    now = stage.now()
-    begun = _third(told.months + 1)
-    later = _third(told.months) + timedelta(days=3) if told.months > 1 else START + timedelta(days=3)
-    if now < later:
-        stage.advance(later)
+    if stage.now() < _retried(told.months):
+        stage.advance(_retried(told.months))
     else:
         told.months += 1
-        stage.advance(begun)
+        stage.advance(_third(told.months))
+
+
+def _retried(month: int) -> datetime:
+    """When what was declined in the `month`-th period is tried again."""
+    return (_third(month) if month > 1 else START) + timedelta(days=3)
 
 
 def _third(month: int) -> datetime:
