@@ -30,6 +30,7 @@ class Topic(StrEnum):
     INVOICE_RETRY_POSTPONED = "invoice.retry_postponed"
     INVOICE_PAYMENT_FAILED = "invoice.payment_failed"
     INVOICE_ACTION_NEEDED = "invoice.action_needed"
+    INVOICE_DEBIT_UPCOMING = "invoice.debit_upcoming"
     INVOICE_RECOVERED = "invoice.recovered"
     INVOICE_COLLECTION_ENDED = "invoice.collection_ended"
     INVOICE_PAID = "invoice.paid"

@@ -29,7 +29,8 @@ from billing.models import Invoice, Payment, PaymentMethod, Profile, ProviderAcc
 from billing.privacy.link import LinkKind
 from billing.queries.on_session import in_its_place, is_held, last_attempts, paid_of_late, payable, tries_of_late
 from billing.queries.payment_method import default_method, newest_active, the_provider_account
-from billing.rules.dunning import DeclineClass, classify
+from billing.rules.debit import meaning
+from billing.rules.dunning import DeclineClass
 from billing.rules.method_name import brand_name, wallet_name
 from billing.validators.payment_method import Consent
 
@@ -243,13 +244,13 @@ def _last_word(payment: Payment | None, method: PaymentMethod | None) -> str | N
         return None
     if payment.decline_code == _NOT_CONFIRMED:
         return "not_confirmed"
-    meaning = classify(payment.decline_code, payment.advice_code)
-    if meaning is DeclineClass.AUTHENTICATION and method.kind in PURSES:
+    said = meaning(payment.method_kind, payment.decline_code, payment.advice_code)
+    if said is DeclineClass.AUTHENTICATION and method.kind in PURSES:
         # To pay again would end in the same way: PayPal wants its payer, and lets them agree only to a wallet anew.
         return "payment_method_refused"
-    if meaning is DeclineClass.AUTHENTICATION:
+    if said is DeclineClass.AUTHENTICATION:
         return "confirm"
-    return "declined" if meaning is DeclineClass.SOFT else "payment_method_refused"
+    return "declined" if said is DeclineClass.SOFT else "payment_method_refused"
 
 
 def _bill(invoice: Invoice, payment: Payment | None, *, zone: ZoneInfo, now: datetime) -> Bill:

@@ -12,6 +12,8 @@ from billing.flows.parts import Parts
 from billing.kernel.clock import parse_instant
 from billing.mail.letter import Attachment, Content, Letter, write
 from billing.queries.profile import open_personal
+from billing.rules.debit import is_debit
+from billing.rules.dunning import Need
 from billing.rules.language import language_of
 from billing.rules.method_name import method_name
 from billing.rules.notice import WITH_DOCUMENT, NoticeKind
@@ -36,7 +38,7 @@ def letter(parts: Parts, row: Row[Any], personal: Personal) -> Letter:
     Raises `LetterWithoutFont`, and what opening and setting a document raise.
     """
     facts = row.facts
-    at = facts.get("renews_at") or facts.get("next_try_at")
+    at = facts.get("renews_at") or facts.get("next_try_at") or facts.get("debit_at")
     language = language_of(row.country)
     content = Content(
         name=personal.name,
@@ -48,6 +50,8 @@ def letter(parts: Parts, row: Row[Any], personal: Personal) -> Letter:
         number=row.invoice_number,
         at=parse_instant(at, field="at") if at else None,
         card=_method(row),
+        mandate=facts.get("mandate_reference"),
+        creditor=facts.get("creditor_id"),
         link=_link(parts, row),
         attachment=_document(parts, row, language) if row.kind in WITH_DOCUMENT else None,
     )
@@ -56,7 +60,7 @@ def letter(parts: Parts, row: Row[Any], personal: Personal) -> Letter:
 
 def _method(row: Row[Any]) -> str | None:
     """The card that was charged, or will be."""
-    if not row.brand or not row.last4:
+    if not row.last4:
         return None
     return method_name(kind=row.method_kind, brand=row.brand, last4=row.last4, wallet=row.wallet)
 
@@ -84,8 +88,14 @@ def _to_pay(row: Row[Any]) -> bool:
 
 def _form(row: Row[Any]) -> str:
     """Which wording. The end, and what is needed, choose it; a bank's reason never does."""
+    debit = is_debit(row.method_kind)
     if row.kind == NoticeKind.ACTION_NEEDED:
-        return str(row.facts["need"])
+        need = str(row.facts["need"])
+        return "debit_refused" if debit and need == Need.NEW_METHOD else need
+    if row.kind == NoticeKind.PAYMENT_FAILED and debit:
+        return "debit_failed"
+    if row.kind == NoticeKind.DEBIT_UPCOMING and row.facts["again"]:
+        return "debit_again"
     if row.kind == NoticeKind.COLLECTION_ENDED:
         return "ended_canceled" if row.facts["final"] == "cancel" else "ended_open"
     if row.kind == NoticeKind.NOTE_ISSUED and row.invoice_kind == "cancellation":

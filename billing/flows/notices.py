@@ -151,6 +151,11 @@ def _deliver(parts: Parts, server: MailServer, row: Row[Any], now: datetime) -> 
 
 
 def _pointless(row: Row[Any], now: datetime) -> str | None:
+    if row.kind == NoticeKind.DEBIT_UPCOMING:
+        # However late, it is needed before the day; after it, it would only frighten.
+        over = now > max(parse_instant(row.facts["debit_at"], field="debit_at"), row.occurred_at + LIFE)
+        paid = row.invoice_status not in (InvoiceStatus.OPEN, InvoiceStatus.DRAFT)
+        return "settled_meanwhile" if paid else "too_old" if over else None
     if now - row.occurred_at > (DOCUMENT_LIFE if row.kind in WITH_DOCUMENT else LIFE):
         return "too_old"
     if row.kind in ABOUT_DEBT and row.invoice_status != InvoiceStatus.OPEN:

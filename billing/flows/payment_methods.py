@@ -37,6 +37,7 @@ from billing.queries.payment_method import customers_deleted, method_of_ref, the
 from billing.queries.profile import lock_person
 from billing.queue.buffer import after_commit
 from billing.queue.names import COLLECTIONS_TICK
+from billing.rules.debit import is_debit
 from billing.rules.rate import Rank
 from billing.validators.payment_method import Consent, check_consent, check_method_ref
 
@@ -152,10 +153,13 @@ def complete(parts: Parts, *, method_id: UUID, once: Once | None = None) -> Paym
         raise Refused(Fault("payment_method", "setup_not_complete", mend))
     facts = provider.read_method(setup.method_ref)
     _require_customer(facts, customer)
+    named = provider.read_mandate(setup.mandate_ref).reference if setup.mandate_ref and is_debit(facts.kind) else None
     with answered(parts, once) as session:
         method = the_method(session, method_id)
         now = parts.clock.now(session)
-        activate_method(session, method=method, facts=facts, now=now, mandate_ref=setup.mandate_ref)
+        activate_method(
+            session, method=method, facts=facts, now=now, mandate_ref=setup.mandate_ref, mandate_reference=named
+        )
         after_commit(session, COLLECTIONS_TICK)
     return method
 

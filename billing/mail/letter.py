@@ -1,7 +1,7 @@
 """Letters: one wording a language, plain text and simple HTML from the same sentences.
 
 The wording stands in `wording/<language>.yaml`, one entry a kind of letter. It may use `name`, `seller`, `number`,
-`amount`, `day` and `card`, and no reason of the bank's: there is none to use.
+`amount`, `day`, `card`, `mandate` and `creditor`, and no reason of the bank's: there is none to use.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ class Content:
     number: str | None = None
     at: datetime | None = None
     card: str | None = None
-    """Brand and last four digits."""
+    """Brand and last four digits; of a bank account, `IBAN` and the last four letters."""
+    mandate: str | None = None
+    creditor: str | None = None
+    """By which the bank names the mandate and who debits."""
     link: str | None = None
     attachment: Attachment | None = None
 
@@ -114,6 +117,8 @@ def _values(content: Content, locale: Locale) -> dict[str, Any]:
         "amount": money(content.amount_minor or 0, content.currency or "", locale) if known else None,
         "day": written_day(content.at.astimezone(zone_info(content.zone)).date(), locale) if content.at else None,
         "card": content.card,
+        "mandate": content.mandate,
+        "creditor": content.creditor,
     }
 
 

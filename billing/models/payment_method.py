@@ -25,6 +25,10 @@ class PaymentMethod(SellerOwned, Versioned, Base):
     """The provider's id; unknown while a set-up is pending."""
     setup_ref: Mapped[str | None]
     mandate_ref: Mapped[str | None]
+    mandate_reference: Mapped[str | None]
+    """By which the bank of a debited account names the mandate to its holder."""
+    notice_days: Mapped[int | None]
+    """So many days before a debit its holder is told, as the consent says; null: as the seller does."""
     fingerprint: Mapped[str | None]
     brand: Mapped[str | None]
     last4: Mapped[str | None]

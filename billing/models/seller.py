@@ -70,6 +70,10 @@ class Seller(Identified, Versioned, Base):
 
     method_kinds: Mapped[list[str]] = mapped_column(default=lambda: ["card"], server_default=text("'{card}'"))
     """Which kinds of methods its customers may set up at a provider that has several."""
+    debit_notice_days: Mapped[int] = mapped_column(default=14, server_default=text("14"))
+    """So many days before a debit the holder of the account is told, where their mandate says nothing else."""
+    creditor_id: Mapped[str | None]
+    """By which the holder's bank names who debits: the seller's own identifier, or the provider's."""
 
     __table_args__ = (
         UniqueConstraint("code"),
@@ -92,6 +96,7 @@ class Seller(Identified, Versioned, Base):
         one_of("mail_documents", tuple(MailsDocuments)),
         CheckConstraint("draft_review_h >= 0", name="draft_review_h_not_negative"),
         CheckConstraint("guard_volume > 1 AND guard_amount > 1 AND guard_catch_up > 0", name="guards_are_above"),
+        CheckConstraint("debit_notice_days >= 0", name="debit_notice_days_not_negative"),
         CheckConstraint("upcoming_days >= 0", name="upcoming_days_not_negative"),
     )
 

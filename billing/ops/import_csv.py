@@ -40,6 +40,8 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "seller_dispute_stops_charging": "dispute_stops_charging",
         "seller_fall_back": "fall_back",
         "seller_method_kinds": "method_kinds",
+        "seller_debit_notice_days": "debit_notice_days",
+        "seller_creditor_id": "creditor_id",
         **{f"seller_{line}": f"address.{line}" for line in _ADDRESS},
     },
     "tax_rates": {

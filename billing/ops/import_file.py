@@ -116,6 +116,8 @@ def _seller(row: Row) -> NewSeller:
             dispute_stops_charging=row.flag("dispute_stops_charging", default=policy.dispute_stops_charging),
             fall_back=row.flag("fall_back", default=policy.fall_back),
             method_kinds=row.words("method_kinds") or policy.method_kinds,
+            debit_notice_days=row.whole("debit_notice_days", policy.debit_notice_days),
+            creditor_id=row.optional_text("creditor_id"),
         ),
         next_number=row.whole("next_number", 1),
     )

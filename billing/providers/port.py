@@ -202,11 +202,12 @@ class SetupFacts:
 
 @dataclass(frozen=True, slots=True)
 class MandateFacts:
-    """The present state of a leave to charge. `status`: active | inactive | pending."""
+    """The present state of a leave to charge, active | inactive | pending; `reference` is the bank's name of it."""
 
     mandate_ref: str
     status: str
     method_ref: str | None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +248,7 @@ class Provider(Protocol):
         """Create the customer, known to the provider by `anonymous_id` alone; return its id."""
 
     def begin_setup(self, *, customer_ref: str, key: str, kind: str, return_url: str | None = None) -> SetupStarted:
-        """Of a method of this kind: each kind has a consent of its own. `return_url`: where the customer comes back to
-        from the provider's pages; nothing personal is in it.
-        """
+        """Of that kind of method. `return_url`: where the customer comes back to; nothing personal is in it."""
 
     def read_setup(self, setup_ref: str) -> SetupFacts: ...
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from billing.models import PaymentMethod
 from billing.models.payment import BROUGHT_NOTHING
 from billing.rules.card_limit import LONGEST, MOST, Sent
+from billing.rules.debit import is_debit
 
 Card = tuple[UUID, str]
 """Provider account and fingerprint: accounts may name one card differently, methods may not."""
@@ -59,12 +60,15 @@ class Carded(Protocol):
     def provider_account_id(self) -> UUID: ...
 
     @property
+    def kind(self) -> str: ...
+
+    @property
     def fingerprint(self) -> str | None: ...
 
 
 def card_of(method: PaymentMethod | Carded | None) -> Card | None:
-    """The card behind a method; None where there is none, or the provider tells no fingerprint."""
-    if method is None or method.fingerprint is None:
+    """The card behind a method; None where there is none, as with a bank account, or no fingerprint is told."""
+    if method is None or method.fingerprint is None or is_debit(method.kind):
         return None
     return method.provider_account_id, method.fingerprint
 

@@ -58,6 +58,8 @@ class SellerDunning:
     retry_end_h: int | None
     card_limit: str
     fall_back: bool
+    debit_notice_days: int
+    creditor_id: str | None
 
 
 SELLER_DUNNING = ", ".join(f"s.{each.name}" for each in fields(SellerDunning))
@@ -78,6 +80,7 @@ class Answered:
     amount_minor: int
     checks: int
     payment_method_id: UUID
+    method_kind: str | None
     provider_account_id: UUID
     intent_id: UUID
     intent_ref: str | None
@@ -87,7 +90,8 @@ class Answered:
 # Each invoice is locked before its attempt and its intent, and invoices in id order, as everywhere.
 _ANSWERED = f"""
     SELECT {COLLECTING}, p.id AS payment_id, p.attempt_no, p.opened_at, p.token, p.status AS payment_status,
-           p.kind AS payment_kind, p.scheduled, p.amount_minor, p.checks, p.payment_method_id, p.provider_account_id,
+           p.kind AS payment_kind, p.scheduled, p.amount_minor, p.checks, p.payment_method_id, p.method_kind,
+           p.provider_account_id,
            n.id AS intent_id, n.intent_ref, n.status AS intent_status
     FROM billing.invoice i
     JOIN billing.payment p ON p.invoice_id = i.id AND p.seller_id = i.seller_id

@@ -18,7 +18,9 @@ from billing.models import Invoice, Payment, PaymentIntent
 from billing.queries.brakes import BrakeKind, moves
 from billing.queries.card_tries import CardTries, card_of, tries_of_cards
 from billing.queries.collecting import COLLECTING, SELLER_DUNNING, Collecting, SellerDunning, collecting
+from billing.queries.debits import announced_debits
 from billing.queries.dispute import undisputed
+from billing.rules.debit import is_debit
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Due:
     """By generation."""
     tries: CardTries
     """Of the cards of all invoices that were declined before."""
+    announced: dict[str, datetime]
+    """When debits are made that were told of, by the occasion of the notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,9 @@ class Method:
     kind: str
     brand: str | None
     fingerprint: str | None
+    notice_days: int | None
+    """So many days before a debit its holder is told, as was agreed with it."""
+    mandate_reference: str | None
     customer_ref: str
 
 
@@ -114,14 +121,16 @@ _DUE = f"""
     FOR NO KEY UPDATE OF i
 """  # noqa: S608 (our own names)
 _METHODS = """
-    SELECT m.profile_id, m.id, m.method_ref, m.provider_account_id, m.kind, m.brand, m.fingerprint, c.customer_ref
+    SELECT m.profile_id, m.id, m.method_ref, m.provider_account_id, m.kind, m.brand, m.fingerprint, m.notice_days,
+           m.mandate_reference, c.customer_ref
     FROM billing.payment_method m
     JOIN billing.provider_customer c ON c.profile_id = m.profile_id AND c.provider_account_id = m.provider_account_id
       AND c.deleted_at IS NULL
     WHERE m.profile_id = ANY(%(profiles)s) AND m.is_default
 """
 _OTHER_METHODS = """
-    SELECT m.id, m.method_ref, m.provider_account_id, m.kind, m.brand, m.fingerprint, c.customer_ref
+    SELECT m.id, m.method_ref, m.provider_account_id, m.kind, m.brand, m.fingerprint, m.notice_days,
+           m.mandate_reference, c.customer_ref
     FROM billing.payment_method m
     JOIN billing.provider_customer c ON c.profile_id = m.profile_id AND c.provider_account_id = m.provider_account_id
       AND c.deleted_at IS NULL
@@ -168,6 +177,8 @@ def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> li
         intents[invoice_id].append(Intent(*intent))
     retried = {card_of(methods[invoice.id]) for invoice, *_ in rows if was_declined(attempts[invoice.id])}
     tries = tries_of_cards(session, cards={card for card in retried if card is not None}, now=now)
+    debited = [id_ for id_, method in methods.items() if method is not None and is_debit(method.kind)]
+    announced = announced_debits(session, debited)
     return [
         Due(
             invoice=invoice,
@@ -177,6 +188,7 @@ def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> li
             attempts=attempts[invoice.id],
             intents=intents[invoice.id],
             tries=tries,
+            announced=announced,
         )
         for invoice, seller, unpaid in rows
     ]

@@ -147,6 +147,8 @@ def _seller(row: Seller, next_number: int) -> NewSeller:
             dispute_stops_charging=row.dispute_stops_charging,
             fall_back=row.fall_back,
             method_kinds=tuple(row.method_kinds),
+            debit_notice_days=row.debit_notice_days,
+            creditor_id=row.creditor_id,
         ),
         next_number=next_number,
     )

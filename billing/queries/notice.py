@@ -38,7 +38,8 @@ _LETTERS = text(
     LEFT JOIN billing.subscription s ON s.id = n.subscription_id
     LEFT JOIN billing.payment a ON a.id = CAST(n.facts ->> 'payment_id' AS uuid)
     LEFT JOIN billing.payment_method m
-        ON m.id = a.payment_method_id OR (n.kind = 'renewal_upcoming' AND m.profile_id = n.profile_id AND m.is_default)
+        ON m.id = a.payment_method_id OR m.id = CAST(n.facts ->> 'payment_method_id' AS uuid)
+        OR (n.kind = 'renewal_upcoming' AND m.profile_id = n.profile_id AND m.is_default)
     WHERE n.id = ANY(:ids)
     ORDER BY n.id
     """

@@ -21,6 +21,7 @@ _BRANDS: Mapping[str, str] = {
     "eftpos_au": "eftpos",
     "jcb": "JCB",
     "paypal": "PayPal",
+    "sepa_debit": "IBAN",
     "stripe_paypal": "PayPal",
     "unionpay": "UnionPay",
 }

@@ -24,6 +24,8 @@ class NoticeKind(StrEnum):
     PAYMENT_RECOVERED = "payment_recovered"
     COLLECTION_ENDED = "collection_ended"
     """It is not tried again by itself."""
+    DEBIT_UPCOMING = "debit_upcoming"
+    """A bank account is debited on a day to come."""
     INVOICE_ISSUED = "invoice_issued"
     """The document itself, which goes with the mail; so with the next two."""
     NOTE_ISSUED = "note_issued"

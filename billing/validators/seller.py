@@ -9,6 +9,7 @@ from datetime import timedelta
 from billing.kernel.kinds import CHOOSABLE, MethodKind
 from billing.validators.address import Address, check_address
 from billing.validators.checks import Checks
+from billing.validators.creditor_id import is_creditor_id
 
 CATCH_UP = ("bill_each", "merge", "skip")
 DUNNING_FINAL = ("cancel", "unpaid", "keep")
@@ -64,6 +65,10 @@ class SellerPolicy:
     """Whether another valid method of the customer is tried at once after a definite decline of the default."""
     method_kinds: tuple[str, ...] = (MethodKind.CARD,)
     """Which kinds of methods customers may set up at a provider that has several."""
+    debit_notice_days: int = 14
+    """So many days before a debit the holder of the account is told; fewer than 14 must be agreed with the mandate."""
+    creditor_id: str | None = None
+    """By which the holder's bank names who debits; needed where debits are offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +127,7 @@ def _check_entity(checks: Checks, legal_name: str, timezone: str, address: Addre
 
 def _check_policy(checks: Checks, policy: SellerPolicy) -> None:
     checks.one_of("catch_up", policy.catch_up, CATCH_UP)
-    if not policy.method_kinds:
-        checks.fault("method_kinds", "missing", "offer at least one kind, such as card")
-    for kind in policy.method_kinds:
-        checks.one_of("method_kinds", kind, CHOOSABLE)
+    _check_methods(checks, policy)
     checks.whole("catch_up_limit", policy.catch_up_limit, least=1, most=1000)
     if len(policy.dunning_retries) > _MOST_RETRIES:
         checks.fault("dunning_retries", "too_many", f"at most {_MOST_RETRIES} retries")
@@ -150,3 +152,16 @@ def _check_policy(checks: Checks, policy: SellerPolicy) -> None:
     if policy.guard_catch_up is not None:
         # More than the limit are never billed at once, so a guard above it would guard nothing.
         checks.whole("guard_catch_up", policy.guard_catch_up, least=1, most=max(policy.catch_up_limit - 1, 1))
+
+
+def _check_methods(checks: Checks, policy: SellerPolicy) -> None:
+    if not policy.method_kinds:
+        checks.fault("method_kinds", "missing", "offer at least one kind, such as card")
+    for kind in policy.method_kinds:
+        checks.one_of("method_kinds", kind, CHOOSABLE)
+    checks.whole("debit_notice_days", policy.debit_notice_days, least=0, most=60)
+    if policy.creditor_id is not None and not is_creditor_id(policy.creditor_id):
+        mend = "give the creditor identifier without blanks, such as DE98ZZZ09999999999"
+        checks.fault("creditor_id", "not_a_creditor_id", mend)
+    if policy.creditor_id is None and MethodKind.SEPA_DEBIT in policy.method_kinds:
+        checks.fault("creditor_id", "missing", "whose debits are announced must be named: yours, or your provider's")

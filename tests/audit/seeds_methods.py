@@ -38,6 +38,13 @@ def a_method_was_charged_before_its_consent(planting: Planting) -> Accused:
 
 
 @seed("P8")
+def an_account_was_debited_that_nobody_was_told_of(planting: Planting) -> Accused:
+    payment, _ = payments_of(planting, planting.world.paid)[0]
+    planting.run("UPDATE billing.payment SET method_kind = 'sepa_debit' WHERE id = :id", id=payment.id)
+    return "payment", str(payment.id)
+
+
+@seed("P8")
 def the_provider_was_asked_for_another_method(planting: Planting) -> Accused:
     sent = planting.witness.request_rows[0]
     changed = {**sent.params, "payment_method": "pm_another"}

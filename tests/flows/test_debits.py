@@ -6,15 +6,19 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from billing.flows import payment_methods
+from billing.commands.invoice.retry import retry_invoice
+from billing.db.clock import wall_now
+from billing.flows import correcting, healing, payment_methods, restoring
 from billing.kernel.errors import Refused
-from billing.models import PaymentMethod
+from billing.models import Dispute, Invoice, Notice, OutboxEvent, PaymentMethod, WorkItem
 from billing.providers.stripe.sent import told
+from billing.queries.card_tries import card_of
 from billing.sandbox.scenario.playing.stage import Stage
+from billing.sandbox.stripe.doors import DOORS
 from billing.validators.payment_method import Consent
-from tests.wallets import START, attempts, bill, give, moved, status_of
+from tests.wallets import START, attempts, bill, give, moved, status_of, sweep
 
 
 def offer(stage: Stage, *kinds: str) -> None:
@@ -84,3 +88,167 @@ def test_only_a_kind_that_the_seller_offers_is_set_up(stage: Stage, anna: UUID) 
     assert (begin(None), begin("sepa_debit")) == ("sepa_debit", "sepa_debit")
     with pytest.raises(Refused):
         begin("card")
+
+
+@pytest.fixture
+def announced(stage: Stage, anna: UUID) -> UUID:
+    """Anna, whose seller announces debits five days before."""
+    with stage.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET debit_notice_days = 5, creditor_id = 'DE98ZZZ09999999999'"))
+    return anna
+
+
+def notices(stage: Stage) -> list[Notice]:
+    with stage.parts.begin() as session:
+        return list(session.scalars(select(Notice).where(Notice.kind == "debit_upcoming").order_by(Notice.id)))
+
+
+def day(stage: Stage, invoice: UUID, days: float) -> list[str]:
+    """Days later, each day's tick made: what has become of the attempts."""
+    for _ in range(int(days)):
+        pass_days(stage, 1)
+        sweep(stage, invoice)
+    return [each.status for each in attempts(stage, invoice)]
+
+
+def test_a_debit_waits_for_the_days_of_its_notice(stage: Stage, announced: UUID) -> None:
+    give(stage, announced, "pm_sandbox_sepa", provider="stripe")
+    invoice = bill(stage, announced)
+    assert day(stage, invoice, 4) == []
+    assert day(stage, invoice, 1) == ["processing"]
+    (notice,) = notices(stage)
+    facts = notice.facts
+    assert (facts["debit_at"], facts["amount_minor"], facts["again"]) == ("2026-01-20T00:00:00Z", 1000, False)
+    assert (facts["creditor_id"], facts["number"]) == ("DE98ZZZ09999999999", "SCENARIO-000001")
+    assert day(stage, invoice, 5) == ["succeeded"]
+    with stage.parts.begin() as session:
+        told = session.scalars(select(OutboxEvent).where(OutboxEvent.topic == "invoice.debit_upcoming")).all()
+    assert [each.payload for each in told] == [facts]
+
+
+def test_a_debit_of_another_amount_or_account_is_announced_anew(stage: Stage, announced: UUID) -> None:
+    give(stage, announced, "pm_sandbox_sepa", provider="stripe")
+    invoice = bill(stage, announced)
+    day(stage, invoice, 2)
+    with stage.parts.begin() as session:
+        session.execute(text("UPDATE billing.invoice SET next_attempt_at = :now"), {"now": stage.now})
+    day(stage, invoice, 1)
+    assert len(notices(stage)) == 1, "who asks sooner waits for the day that was told"
+    give(stage, announced, "pm_sandbox_sepa_de", provider="stripe")
+    stage.settle()
+    assert day(stage, invoice, 4) == []
+    assert day(stage, invoice, 1) == ["processing"]
+    days = [each.facts["debit_at"] for each in notices(stage)]
+    assert days == ["2026-01-20T00:00:00Z", "2026-01-23T00:00:00Z"]
+
+
+def test_a_card_that_comes_meanwhile_is_charged_and_the_debit_never_made(stage: Stage, announced: UUID) -> None:
+    give(stage, announced, "pm_sandbox_sepa", provider="stripe")
+    invoice = bill(stage, announced)
+    day(stage, invoice, 2)
+    give(stage, announced, "pm_card_visa", provider="stripe")
+    stage.settle()
+    assert day(stage, invoice, 10) == ["succeeded"]
+    assert moved(stage, "stripe") == [1000]
+
+
+def test_for_want_of_funds_a_debit_is_presented_twice_more_and_each_is_announced(stage: Stage, announced: UUID) -> None:
+    give(stage, announced, "pm_sandbox_sepa_insufficientFunds", provider="stripe")
+    invoice = bill(stage, announced)
+    # Five days of notice and five at the bank; then the retry's delay of 3 and of 5 days, from the failure on.
+    assert day(stage, invoice, 10) == ["declined"]
+    assert day(stage, invoice, 3 + 4) == ["declined"]
+    assert day(stage, invoice, 1 + 5) == ["declined"] * 2
+    assert day(stage, invoice, 5 + 5 + 5) == ["declined"] * 3
+    assert [each.facts["again"] for each in notices(stage)] == [False, True, True]
+    assert day(stage, invoice, 40) == ["declined"] * 3
+    with stage.parts.begin() as session:
+        row = session.get_one(Invoice, invoice)
+        assert (row.waits_for_method, row.final_decision, row.next_attempt_at) == (True, "cancel", None)
+        with pytest.raises(Refused) as refused:
+            retry_invoice(session, invoice_id=invoice, now=stage.now, wall=wall_now(session))
+    assert refused.value.code == "debit_limit_reached"
+    give(stage, announced, "pm_card_visa", provider="stripe")
+    stage.settle()
+    assert (status_of(stage, invoice), moved(stage, "stripe")) == ("paid", [1000])
+
+
+def test_funds_that_came_by_the_second_time_pay_it(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "pm_sandbox_sepa_insufficientFundsOnce", provider="stripe")
+    invoice = bill(stage, anna)
+    assert day(stage, invoice, 5) == ["declined"]
+    assert day(stage, invoice, 2) == ["declined"], "the delay counts from the day on which the bank told"
+    assert day(stage, invoice, 6) == ["declined", "succeeded"]
+    assert (status_of(stage, invoice), moved(stage, "stripe")) == ("paid", [1000])
+
+
+def test_any_other_failure_waits_for_another_method(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "pm_sandbox_sepa_debitNotAuthorized", provider="stripe")
+    invoice = bill(stage, anna)
+    assert day(stage, invoice, 5 + 18) == ["declined"]
+    assert (status_of(stage, invoice), moved(stage, "stripe")) == ("open", [])
+    with stage.parts.begin() as session:
+        kinds = list(session.scalars(select(Notice.kind).order_by(Notice.id)))
+    assert kinds == ["debit_upcoming", "action_needed", "collection_ended"]
+
+
+def test_while_a_debit_is_under_way_nothing_overtakes_it(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "pm_sandbox_sepa", provider="stripe")
+    with stage.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET fall_back = true"))
+    invoice = bill(stage, anna)
+    give(stage, anna, "pm_card_visa", provider="stripe")
+    assert day(stage, invoice, 2) == ["processing"]
+    with pytest.raises(Refused) as refused:
+        correcting.void(stage.parts, invoice)
+    assert refused.value.code == "payment_in_flight"
+    restoring.pause(stage.parts, evidence="a test")
+    healing.heal(stage.parts)
+    assert day(stage, invoice, 2) == ["processing"]
+    assert day(stage, invoice, 1) == ["succeeded"]
+    assert moved(stage, "stripe") == [1000]
+
+
+def test_another_method_is_tried_after_the_banks_word_alone(stage: Stage, anna: UUID) -> None:
+    with stage.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET fall_back = true"))
+    give(stage, anna, "pm_card_visa", provider="stripe")
+    give(stage, anna, "pm_sandbox_sepa_accountClosed", provider="stripe")
+    invoice = bill(stage, anna)
+    assert day(stage, invoice, 4) == ["processing"]
+    assert day(stage, invoice, 1) == ["declined", "succeeded"]
+
+
+def test_money_taken_back_is_owed_as_disputed_and_not_collected_again(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "pm_sandbox_sepa_returnedLater", provider="stripe")
+    invoice = bill(stage, anna)
+    assert day(stage, invoice, 5) == ["succeeded"]
+    assert day(stage, invoice, 7 + 30) == ["succeeded"]
+    with stage.parts.begin() as session:
+        dispute = session.scalars(select(Dispute)).one()
+        assert (dispute.status, dispute.reopened_minor, dispute.withdrawn_minor) == ("lost", 1000, 1000)
+        items = session.scalars(select(WorkItem).where(WorkItem.status == "open")).all()
+        assert [each.kind for each in items] == ["dispute_lost"]
+        assert session.get_one(Invoice, invoice).next_attempt_at is None
+
+
+def test_a_mandate_that_ends_takes_the_account_off(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "pm_sandbox_sepa", provider="stripe")
+    with stage.parts.begin() as session:
+        account = session.scalars(select(PaymentMethod)).one()
+    side = stage.sides["stripe"].stand_in
+    DOORS["POST", "mandates"](side, "", {"payment_method": account.method_ref})
+    stage.settle()
+    with stage.parts.begin() as session:
+        assert session.get_one(PaymentMethod, account.id).status == "detached"
+    invoice = bill(stage, anna)
+    assert attempts(stage, invoice) == []
+
+
+def test_no_network_counts_a_bank_account(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "pm_sandbox_sepa_insufficientFunds", provider="stripe")
+    invoice = bill(stage, anna)
+    (attempt,) = attempts(stage, invoice)
+    assert attempt.card_fingerprint is None
+    with stage.parts.begin() as session:
+        assert card_of(session.scalars(select(PaymentMethod)).one()) is None

@@ -175,6 +175,24 @@ def test_without_a_mail_server_the_events_are_all_and_nothing_waits(acme: Compan
     assert [(row.status, row.reason) for row in rows(acme)] == [("dropped", "no_mail_server")]
 
 
+def test_a_debit_is_announced_by_mail_with_day_amount_mandate_and_creditor(acme: Company, box: Postbox) -> None:
+    with_mail(acme, box)
+    acme.customer("a1", method="pm_sandbox_sepa")
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET creditor_id = 'DE98ZZZ09999999999'"))
+        session.execute(text("UPDATE billing.payment_method SET mandate_reference = 'MNDT-7'"))
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    assert notices.send(acme.parts) == 1
+    (letter,) = box.messages
+    assert "Am 14. Februar 2026 buchen wir 11,90" in letter["Subject"]
+    body = " ".join(letter.get_body(("plain",)).get_content().split())  # type: ignore[union-attr]
+    for word in ("MNDT-7", "DE98ZZZ09999999999", "IBAN •••• 3201", "https://pay.acme.example/pay/"):
+        assert word in body
+    (_, payload), *_ = acme.told("invoice.debit_upcoming")
+    assert (payload["mandate_reference"], payload["debit_at"]) == ("MNDT-7", "2026-02-14T00:00:00Z")
+
+
 @pytest.fixture
 def nord(database_url: str) -> Iterator[Company]:
     with company(database_url, policy=SellerPolicy(dunning_hours=None, upcoming_days=7)) as made:

@@ -15,8 +15,10 @@ from billing.writing.amounts import money
 
 FORMS = [
     "renewal_upcoming", "payment_failed", *map(str, Need), "payment_recovered", "ended_canceled", "ended_open",
+    "debit_upcoming", "debit_again", "debit_failed", "debit_refused",
     "invoice_issued", "invoice_to_pay", "note_issued", "cancellation_issued", "receipt",
 ]  # fmt: skip
+OF_A_DAY = ("renewal_upcoming", "debit_upcoming", "debit_again")
 FULL = Content(
     name="Käthe <b>O'Neill</b>",
     seller="Nordlicht & Co",
@@ -27,6 +29,8 @@ FULL = Content(
     number="NORD-17",
     at=datetime(2026, 2, 3, 23, 30, tzinfo=UTC),
     card="Visa •••• 4242",
+    mandate="MNDT-1",
+    creditor="DE98ZZZ09999999999",
     link="https://pay.example.com/pay/abc",
 )
 
@@ -59,7 +63,7 @@ def test_a_letter_is_whole_with_all_that_it_may_speak_of_and_with_nothing_of_it(
     assert ("https://pay.example.com/pay/abc" in letter.text) is has_action
     assert ("https://pay.example.com/pay/abc" in letter.html) is has_action
     bare = write(form, Content(name="A", seller="B", country="DE", zone="UTC", amount_minor=1, currency="eur",
-                               number="N-1", at=FULL.at if form == "renewal_upcoming" else None),
+                               number="N-1", at=FULL.at if form in OF_A_DAY else None),
                  language=language)  # fmt: skip
     for text in (letter.text, bare.text, letter.subject, bare.subject):
         assert "None" not in text

@@ -18,7 +18,8 @@ from tests.ops.test_import import _counts, _faults
 EVERYTHING = """
 sellers:
   - {code: NORD, legal_name: Nordlicht GmbH, country: DE, currency: eur, proration: day, oss: union, draft_review_h: 24,
-     dunning: {retries: [2d, 12h], final: keep, hours: "9-17", card_limit: final}, upcoming_days: 3}
+     dunning: {retries: [2d, 12h], final: keep, hours: "9-17", card_limit: final}, upcoming_days: 3,
+     method_kinds: [card, sepa_debit], debit_notice_days: 2, creditor_id: DE98ZZZ09999999999}
 tax_rates:
   - {name: standard, percent: "19", countries: {FR: "20"}}
 products:
@@ -79,6 +80,8 @@ def test_every_model_coupon_trial_and_anchor_is_taken_in_and_found_again(desk: D
     assert (seller.proration, seller.oss, seller.draft_review_h) == ("day", "union", 24)
     assert (seller.dunning_retry_s, seller.dunning_final) == ([172_800, 43_200], "keep")
     assert (seller.retry_first_h, seller.retry_end_h, seller.card_limit, seller.upcoming_days) == (9, 17, "final", 3)
+    assert (seller.method_kinds, seller.debit_notice_days) == (["card", "sepa_debit"], 2)
+    assert seller.creditor_id == "DE98ZZZ09999999999"
     assert (found["trial"].status, found["trial"].trial_end) == ("trialing", datetime(2026, 4, 3, 9, tzinfo=UTC))
     assert (found["stub"].next_period_no, found["stub"].anchor_at) == (-1, datetime(2026, 1, 31, 23, tzinfo=UTC))
     assert found["five"].coupon_id is not None
@@ -120,6 +123,8 @@ def test_what_began_otherwise_is_told_by_its_field(desk: Desk) -> None:
         ('hours: "9-17"', 'hours: "17-9"', [("dunning_hours", "out_of_range")]),
         ("card_limit: final", "card_limit: ignore", [("card_limit", "not_one_of")]),
         ("card_limit: final", "card_limit: off", [("dunning.card_limit", "not_a_text")]),
+        ("sepa_debit]", "cash]", [("method_kinds", "not_one_of")]),
+        (", creditor_id: DE98ZZZ09999999999", "", [("creditor_id", "missing")]),
         ("upcoming_days: 3", "upcoming_days: 61", [("upcoming_days", "out_of_range")]),
         ("country: DE, timezone", "country: IT, timezone", [("items", "destination_rate_missing")]),
     ],

@@ -13,9 +13,11 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentStatus
 from billing.models import Invoice, Payment, PaymentMethod, Profile, Seller
 from billing.queries.card_tries import card_of, tries_of_cards
+from billing.queries.debits import failed_debits
 from billing.queries.invoice import lock_invoice
 from billing.queries.payment_method import default_method
 from billing.rules.card_limit import allowed_from
+from billing.rules.debit import MOST_TRIES, is_debit
 from billing.rules.dunning import OverLimit
 
 
@@ -24,7 +26,7 @@ def retry_invoice(session: Session, *, invoice_id: UUID, now: datetime, wall: da
 
     The try neither uses nor moves the dunning schedule (`pass_moment`). Raises `Refused`: `invoice_not_found`,
     `invoice_not_open`, `invoice_not_automatic`, `payment_in_flight`, `on_hold`, `payment_method_missing`,
-    `payment_method_refused`, `card_limit_reached`.
+    `payment_method_refused`, `card_limit_reached`, `debit_limit_reached`.
     """
     invoice = lock_invoice(session, invoice_id)
     method = _require_triable(session, invoice)
@@ -60,10 +62,17 @@ def _require_triable(session: Session, invoice: Invoice) -> PaymentMethod:
     if method is None:
         mend = "the customer has none; it is charged once one is added"
         raise Refused(Fault("payment_method", "payment_method_missing", mend))
+    if is_debit(method.kind) and _failed_with(session, invoice, method) >= MOST_TRIES:
+        mend = f"a debit may be presented {MOST_TRIES} times; it is charged once the customer adds or chooses another"
+        raise Refused(Fault("payment_method", "debit_limit_reached", mend))
     if invoice.waits_for_method:
         mend = "the last one was refused for good; it is charged once the customer adds or chooses another"
         raise Refused(Fault("payment_method", "payment_method_refused", mend))
     return method
+
+
+def _failed_with(session: Session, invoice: Invoice, method: PaymentMethod) -> int:
+    return failed_debits(session, [invoice.id]).get((invoice.id, method.id), 0)
 
 
 def _require_within_limits(session: Session, invoice: Invoice, method: PaymentMethod, now: datetime) -> None:

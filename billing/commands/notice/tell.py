@@ -23,6 +23,7 @@ _TOPICS = {
     NoticeKind.ACTION_NEEDED: Topic.INVOICE_ACTION_NEEDED,
     NoticeKind.PAYMENT_RECOVERED: Topic.INVOICE_RECOVERED,
     NoticeKind.COLLECTION_ENDED: Topic.INVOICE_COLLECTION_ENDED,
+    NoticeKind.DEBIT_UPCOMING: Topic.INVOICE_DEBIT_UPCOMING,
 }
 """Of those that are absent the host application hears by the event of the fact itself."""
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.commands.invoice.announce import Announced, announce, before_debit, failed_before
 from billing.commands.invoice.dun import Dunned, dun, pass_moment, policy_of
 from billing.commands.invoice.move import write_collecting
 from billing.commands.invoice.postpone import Postponed, over_limit, postpone
@@ -23,7 +24,8 @@ from billing.models import Invoice, Payment
 from billing.privacy.logging import correlation
 from billing.queries.collecting import Collecting
 from billing.queries.collection import Attempted, Due, Intent, Method
-from billing.rules.dunning import DeclineClass
+from billing.rules.debit import MOST_TRIES, is_debit
+from billing.rules.dunning import DeclineClass, DunningPolicy
 from billing.rules.told_kind import told_kind
 
 ON_SESSION_S = 3600
@@ -49,6 +51,7 @@ class _Writes:
     touched: list[Collecting] = field(default_factory=list)
     dunned: list[Dunned] = field(default_factory=list)
     postponed: list[Postponed] = field(default_factory=list)
+    announced: list[Announced] = field(default_factory=list)
     reopened: list[Attempted] = field(default_factory=list)
     opened: list[tuple[Attempted, UUID, str | None]] = field(default_factory=list)
     """With the profile, and the charge that the intent showed before."""
@@ -68,13 +71,15 @@ def open_payments(session: Session, due: Sequence[Due], *, now: datetime, wall: 
     write_collecting(session, writes.touched)
     dun(session, writes.dunned, now=now)
     postpone(session, writes.postponed, now=now)
+    announce(session, writes.announced, now=now)
     until = wall + timedelta(seconds=lease_s)
     _reopen(session, writes.reopened, until)
     _write_intents(session, writes.intents)
     _write_payments(session, writes.opened, now, until)
     attempts = [*writes.reopened, *(attempt for attempt, _, _ in writes.opened)]
+    waiting = [each.invoice.id for each in writes.announced if each.debit_at > now]
     passed = [each.invoice.id for each in writes.dunned] + [each.invoice.id for each in writes.postponed]
-    return Opened(attempts, passed)
+    return Opened(attempts, passed + waiting)
 
 
 def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
@@ -94,12 +99,7 @@ def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
         writes.touched.append(invoice)
         return
     policy = policy_of(due.seller)
-    held = over_limit(due, method, policy, now=now) if method is not None else None
-    if isinstance(held, Postponed):
-        writes.postponed.append(held)
-        return
-    if held is not None:
-        writes.dunned.append(held)
+    if method is not None and _holds_back(due, method, policy, writes, now=now):
         return
     if last is not None and method is not None and _reopens(last, invoice, method):
         invoice.next_attempt_at, invoice.extra_try = None, False
@@ -123,6 +123,25 @@ def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
     invoice.next_attempt_at = None
     writes.touched.append(invoice)
     _plan_attempt(due, method, writes, scheduled=scheduled)
+
+
+def _holds_back(due: Due, method: Method, policy: DunningPolicy, writes: _Writes, *, now: datetime) -> bool:
+    """Whether a network's limit, or a notice that must come first, keeps the due try for later."""
+    held = over_limit(due, method, policy, now=now)
+    if isinstance(held, Postponed):
+        writes.postponed.append(held)
+        return True
+    if held is not None:
+        writes.dunned.append(held)
+        return True
+    if failed_before(due, method) >= MOST_TRIES and due.invoice.falls_back_to is None:
+        # Whoever asks for another try: the account was debited for this invoice as often as it may be.
+        due.invoice.waits_for_method = True
+    announced = before_debit(due, method, now=now)
+    if announced is None:
+        return False
+    writes.announced.append(announced)
+    return announced.debit_at > now
 
 
 def _lives_elsewhere(intents: Sequence[Intent], method: Method) -> bool:
@@ -167,7 +186,8 @@ def _plan_attempt(due: Due, method: Method, writes: _Writes, *, scheduled: bool)
         customer_ref=method.customer_ref,
         method_ref=method.method_ref,
         method_kind=told_kind(method.kind, told_before=told),
-        card_fingerprint=method.fingerprint,
+        # Card networks count by it; a bank account is none of theirs.
+        card_fingerprint=None if is_debit(method.kind) else method.fingerprint,
         amount_minor=invoice.amount_remaining_minor,
         currency=invoice.currency,
         confirms_ref=intent.intent_ref,

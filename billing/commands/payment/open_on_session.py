@@ -13,7 +13,8 @@ from billing.kernel.ids import new_id
 from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod
 from billing.queries.on_session import ToPay
-from billing.rules.dunning import FOR_GOOD, classify
+from billing.rules.debit import is_debit, meaning
+from billing.rules.dunning import FOR_GOOD
 from billing.rules.told_kind import told_kind
 
 
@@ -21,7 +22,8 @@ def open_on_session(session: Session, to_pay: ToPay, *, now: datetime, wall: dat
     """Write the attempt, with the invoice held for the customer. The caller holds the invoice's row.
 
     The dunning schedule is neither used nor moved: `next_attempt_at` stays, and `charge_not_before` lets it wait.
-    Raises `Refused`: `on_hold`, `payment_in_flight`, `payment_method_missing`, `payment_method_refused`.
+    Raises `Refused`: `on_hold`, `payment_in_flight`, `payment_method_missing`, `payment_method_refused`,
+    `debit_needs_notice` for a bank account: that is debited by itself, once its holder was told when.
     """
     invoice, method = to_pay.invoice, to_pay.method
     if to_pay.held:
@@ -30,6 +32,8 @@ def open_on_session(session: Session, to_pay: ToPay, *, now: datetime, wall: dat
         raise Refused(Fault("invoice", "payment_in_flight", "a payment is under way; wait for its outcome"))
     if method is None or to_pay.customer_ref is None:
         raise Refused(Fault("payment_method", "payment_method_missing", "add one first"))
+    if is_debit(method.kind):
+        raise Refused(Fault("payment_method", "debit_needs_notice", "it is debited by itself, after a notice"))
     if is_refused_for_good(to_pay):
         raise Refused(Fault("payment_method", "payment_method_refused", "the card was refused for good; give another"))
     intent = _live_intent(session, invoice, method, to_pay.intents)
@@ -46,7 +50,10 @@ def is_refused_for_good(to_pay: ToPay) -> bool:
     if to_pay.method is None or not to_pay.attempts:
         return False
     last = to_pay.attempts[-1]
-    return last.payment_method_id == to_pay.method.id and classify(last.decline_code, last.advice_code) in FOR_GOOD
+    return (
+        last.payment_method_id == to_pay.method.id
+        and meaning(last.method_kind, last.decline_code, last.advice_code) in FOR_GOOD
+    )
 
 
 def _take_lease(payment: Payment, *, wall: datetime, lease_s: float) -> None:

@@ -22,8 +22,10 @@ from billing.kernel.status import InvoiceStatus, PaymentKind, PaymentStatus
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.queries.collecting import SELLER_DUNNING, Answered, SellerDunning
 from billing.queries.collection import lock_attempts
+from billing.queries.debits import failed_debits
 from billing.queries.other_methods import untried_others
-from billing.rules.dunning import DeclineClass, DunningPolicy, classify
+from billing.rules.debit import is_debit, meaning
+from billing.rules.dunning import DeclineClass, DunningPolicy
 
 Answer = tuple[Answered, ChargeOutcome]
 
@@ -42,7 +44,7 @@ def record(
     _close(session, usual, now)
     _note_intents(session, usual)
     settle(session, [_settled(each) for each in taken], now=now)
-    dun(session, _dunned(session, declined), now=now)
+    dun(session, _dunned(session, declined, now), now=now)
     _tell(session, Topic.PAYMENT_SUCCEEDED, taken, now)
     _tell(session, Topic.PAYMENT_DECLINED, declined, now)
     close_all_for(session, [item for attempt, _ in usual for item in _answered_for(attempt)], now=now)
@@ -147,27 +149,47 @@ _POLICIES = f"SELECT s.id, {SELLER_DUNNING} FROM billing.seller s WHERE s.id = A
 _DEFAULTS = "SELECT profile_id, id FROM billing.payment_method WHERE profile_id = ANY(%(profiles)s) AND is_default"
 
 
-def _dunned(session: Session, answers: Sequence[Answer]) -> list[Dunned]:
+def _dunned(session: Session, answers: Sequence[Answer], now: datetime) -> list[Dunned]:
     if not answers:
         return []
     sellers = {attempt.invoice.seller_id for attempt, _ in answers}
     policies = _policies(session, sellers)
     profiles = {attempt.invoice.profile_id for attempt, _ in answers}
     default = {row.profile_id: row.id for row in fetch(session, _DEFAULTS, profiles=list(profiles))}
+    failed = failed_debits(session, [each.invoice.id for each, _ in answers if is_debit(each.method_kind)])
     falling = [each.invoice.id for each, _ in answers if policies[each.invoice.seller_id].fall_back]
     others = untried_others(session, falling) if falling else {}
     return [
-        _no_money(answer, policies[answer[0].invoice.seller_id], default=default, others=others) for answer in answers
+        _no_money(
+            answer,
+            policies[answer[0].invoice.seller_id],
+            default=default,
+            others=others,
+            failed=failed.get((answer[0].invoice.id, answer[0].payment_method_id), 0),
+            now=now,
+        )
+        for answer in answers
     ]
 
 
 def _no_money(
-    answer: Answer, policy: DunningPolicy, *, default: Mapping[UUID, UUID], others: Mapping[UUID, UUID]
+    answer: Answer,
+    policy: DunningPolicy,
+    *,
+    default: Mapping[UUID, UUID],
+    others: Mapping[UUID, UUID],
+    failed: int,
+    now: datetime,
 ) -> Dunned:
-    """What a decline leads to. Of a method that was tried in the default's place the default's own decline decides."""
+    """What a decline leads to. Of a method that was tried in the default's place the default's own decline decides.
+
+    A bank tells of a debit days after it was asked: from then on the next delay counts.
+    """
     attempt, outcome = answer
     invoice, method_id = attempt.invoice, attempt.payment_method_id
-    decline = classify(outcome.decline_code, outcome.advice_code)
+    decline = meaning(attempt.method_kind, outcome.decline_code, outcome.advice_code, failed=failed)
+    if is_debit(attempt.method_kind) and invoice.dunning_at is not None:
+        invoice.dunning_at = now
     in_its_place = invoice.falls_back_to == method_id
     if in_its_place:
         decline = DeclineClass.HARD if invoice.waits_for_method else DeclineClass.SOFT

@@ -26,6 +26,7 @@ def activate_method(
     facts: MethodFacts,
     now: datetime,
     mandate_ref: str | None = None,
+    mandate_reference: str | None = None,
     as_default: bool = False,
 ) -> None:
     """Write the display details and make the method chargeable; a repeat changes nothing.
@@ -43,7 +44,7 @@ def activate_method(
         raise Refused(Fault("payment_method", "payment_method_known", "this method was added before; use that one"))
     first = default_method(session, method.profile_id) is None
     method.status = MethodStatus.ACTIVE
-    method.mandate_ref = mandate_ref
+    method.mandate_ref, method.mandate_reference = mandate_ref, mandate_reference
     for name, value in facts_columns(facts).items():
         setattr(method, name, value)
     session.flush()

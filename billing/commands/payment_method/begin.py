@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import MethodStatus
-from billing.models import PaymentMethod
+from billing.models import PaymentMethod, Seller
 from billing.queries.profile import lock_person
+from billing.rules.debit import is_debit
 from billing.validators.payment_method import Consent, check_consent
 
 
@@ -44,6 +45,7 @@ def begin_method(
         profile_id=profile_id,
         provider_account_id=provider_account_id,
         kind=kind,
+        notice_days=session.get_one(Seller, profile.seller_id).debit_notice_days if is_debit(kind) else None,
         status=MethodStatus.PENDING,
         is_default=False,
         consent_text_version=consent.text_version,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
 from sqlalchemy.orm import Session
 
 from billing.commands.profile.email_index import NONE
@@ -13,6 +13,16 @@ from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
 from billing.models import DataKey, PaymentMethod, Profile
 from billing.queries.erasing import obstacles
+
+_FORGET_MANDATES = text(
+    """
+    UPDATE billing.notice n SET facts = n.facts - 'mandate_reference', version = n.version + 1,
+           updated_at = clock_timestamp()
+    FROM billing.invoice i
+    WHERE i.profile_id = :profile AND n.invoice_id = i.id AND n.kind = 'debit_upcoming'
+    """
+)
+"""A bank's reference leads to the account's holder. Found by their invoices."""
 
 
 def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
@@ -28,11 +38,13 @@ def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
     if faults:
         raise Refused(faults)
     session.execute(delete(DataKey).where(DataKey.purpose == "profile", DataKey.owner_id == profile.id))
+    session.execute(_FORGET_MANDATES, {"profile": profile.id})
     session.execute(
         update(PaymentMethod)
         .where(PaymentMethod.profile_id == profile.id)
         .values(
             fingerprint=None,
+            mandate_reference=None,
             brand=None,
             last4=None,
             exp_month=None,

@@ -31,4 +31,6 @@ def policy_columns(policy: SellerPolicy) -> dict[str, Any]:
         "dispute_stops_charging": policy.dispute_stops_charging,
         "fall_back": policy.fall_back,
         "method_kinds": list(policy.method_kinds),
+        "debit_notice_days": policy.debit_notice_days,
+        "creditor_id": policy.creditor_id,
     }

@@ -228,11 +228,13 @@ def setup_facts(raw: Raw) -> SetupFacts:
 
 
 def mandate_facts(raw: Raw) -> MandateFacts:
-    """The state of a mandate; what was accepted where, and the bank's reference, are dropped."""
+    """The state of a mandate; what was accepted where, and the address of its text, are dropped."""
+    details = inner(raw, "payment_method_details")
     return MandateFacts(
         mandate_ref=object_ref(raw, "mandate"),
         status=text(raw, "status"),
         method_ref=reference(raw, "payment_method"),
+        reference=optional(inner(details, optional(details, "type") or ""), "reference"),
     )
 
 

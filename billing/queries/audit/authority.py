@@ -1,11 +1,13 @@
 """Authority: what is charged off-session is the customer's own method, with consent, at the provider's own customer.
 
-Attempts are read in one pass; methods and customers by their keys, the witness's rows by hashing.
+Attempts are read in one pass; methods and customers by their keys, notices by their invoice, the witness's rows by
+hashing.
 """
 
 from __future__ import annotations
 
 from billing.queries.audit.invariant import Invariant, finds
+from billing.rules.debit import DEBITS
 
 _NOT_THEIRS = """
 SELECT 'payment', p.id,
@@ -26,6 +28,23 @@ WHERE p.kind = 'off_session'
        OR m.method_ref IS DISTINCT FROM p.method_ref OR c.customer_ref IS NULL OR m.consent_at > p.opened_at)
 """
 
+_NOT_ANNOUNCED = f"""
+SELECT 'payment', p.id, format('debited at %s, told of %s times, after %s that failed', p.opened_at, n.told, b.failed)
+FROM billing.payment p
+CROSS JOIN LATERAL (
+    SELECT count(*) AS told, count(*) FILTER (WHERE CAST(facts ->> 'amount_minor' AS bigint) = p.amount_minor) AS of_it
+    FROM billing.notice
+    WHERE invoice_id = p.invoice_id AND kind = 'debit_upcoming'
+      AND facts ->> 'payment_method_id' = p.payment_method_id::text
+      AND CAST(facts ->> 'debit_at' AS timestamptz) <= p.opened_at) n
+CROSS JOIN LATERAL (
+    SELECT count(*) AS failed FROM billing.payment
+    WHERE invoice_id = p.invoice_id AND payment_method_id = p.payment_method_id AND status = 'declined'
+      AND attempt_no < p.attempt_no) b
+WHERE p.kind = 'off_session' AND p.method_kind IN ({", ".join(f"'{kind}'" for kind in sorted(DEBITS))})
+  AND (n.told <= b.failed OR n.of_it = 0)
+"""  # noqa: S608 (our own words)
+
 _ANOTHER_ASKED_FOR = """
 SELECT 'payment', p.id, format('its method is %s of %s, request %s asked for %s of %s', p.method_ref, p.customer_ref,
                                r.request_ref, r.method_ref, coalesce(r.customer_ref, 'the same'))
@@ -37,8 +56,9 @@ WHERE r.method_ref <> p.method_ref OR r.customer_ref <> p.customer_ref
 
 AUTHORITY = Invariant(
     code="P8",
-    meaning="Each off-session attempt charged a method of its own customer, attached there, with consent from before.",
+    meaning="Each off-session attempt charged a method of its own customer, attached there, with consent from before; "
+    "each debit was announced, and came no sooner.",
     counted="SELECT count(*) FROM billing.payment WHERE kind = 'off_session'",
-    checks=(finds(_NOT_THEIRS),),
+    checks=(finds(_NOT_THEIRS), finds(_NOT_ANNOUNCED)),
     witnessed=(finds(_ANOTHER_ASKED_FOR),),
 )

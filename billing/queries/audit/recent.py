@@ -156,6 +156,7 @@ TABLES: dict[str, str] = {
     "payment_intent": _OF_INVOICES.format(name="payment_intent"),
     "refund": _OF_INVOICES.format(name="refund"),
     "dispute": _OF_INVOICES.format(name="dispute"),
+    "notice": _OF_INVOICES.format(name="notice"),
     "provider_write": "SELECT t.* FROM pg_temp.payment p JOIN billing.provider_write t ON t.payment_id = p.id",
     "ledger_entry": f"""
         {_OF_INVOICES.format(name="ledger_entry")}

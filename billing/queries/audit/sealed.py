@@ -69,7 +69,8 @@ _CARDS_REMEMBERED = """
 SELECT 'payment_method', m.id, 'is of a customer who is erased, and says which card it was'
 FROM billing.payment_method m JOIN billing.profile p ON p.id = m.profile_id
 WHERE p.erased_at IS NOT NULL
-  AND num_nonnulls(m.fingerprint, m.brand, m.last4, m.exp_month, m.exp_year, m.mandate_ref) > 0
+  AND num_nonnulls(m.fingerprint, m.brand, m.last4, m.exp_month, m.exp_year, m.mandate_ref,
+                   m.mandate_reference) > 0
 """
 
 FORGOTTEN = Invariant(

@@ -177,6 +177,7 @@ def _seller(session: Session, given: SellerSpec, now: datetime) -> UUID:
         dunning_hours=None,
         card_limit="off",
         upcoming_days=0,
+        debit_notice_days=0,
         proration=given.proration,
         # A scenario names nobody, and no law asks for its documents.
         complete_documents=False,
