@@ -155,12 +155,11 @@ def _retry(call: Call) -> None:
 
 def _refund(call: Call) -> None:
     _mine(call)
-    with call.parts.begin() as session:
-        before = {row["id"] for row in refunds(session, call.seller_id, invoice_id=call.id, after=None, limit=200).rows}
 
     def told(session: Session) -> Refunded:
         page = refunds(session, call.seller_id, invoice_id=call.id, after=None, limit=200)
-        made = [facts(Refund, row) for row in page.rows if row["id"] not in before]
+        # Under the customer's lock the newest are this request's, and all of one request are of one note.
+        made = [facts(Refund, row) for row in page.rows if row["credit_note_id"] == page.rows[0]["credit_note_id"]]
         whole = _document(session, call)
         return Refunded(invoice=facts(Document, whole.model_dump()), refunds=made)
 

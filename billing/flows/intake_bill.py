@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from billing.commands.profile.tax_id import tax_id_facts
 from billing.commands.subscription.plan import PlannedItem, PlannedSubscription
 from billing.flows.intake_check import Checked
 from billing.flows.intake_input import FirstBill
@@ -23,10 +24,8 @@ def first_bill(checked: Checked, seller: str, plan: PlannedSubscription, now: da
     home = checked.sellers.all[seller, seller]
     unit = ProrationUnit(home.policy.proration)
     items = (*plan.items, *plan.one_offs)
-    taxes = [
-        treatment(home.country, profile.country, bool(profile.personal.tax_id), price.rate, home.policy.oss)
-        for price, _ in items
-    ]
+    reversible, _ = tax_id_facts(profile.personal.tax_id, country=profile.country, seller_country=home.country, now=now)
+    taxes = [treatment(home.country, profile.country, reversible, price.rate, home.policy.oss) for price, _ in items]
     amounts = [_amount(plan, item, unit) for item in items]
     known = [(amount, tax) for amount, tax in zip(amounts, taxes, strict=True) if amount is not None]
     discounts = [0] * len(known)

@@ -28,12 +28,10 @@ def national_taxes(
 ) -> dict[UUID, NationalTax | None]:
     """The tax of each document that must say it in another currency than its own; None: no rate is known for its day.
 
-    For sellers that want complete documents, where rates are read at all. A note has the rate of its invoice. Reads
-    nothing where every document is in its seller's currency, as nearly all are.
+    For sellers that want complete documents, where rates are read at all; a note has the rate of its invoice, also when
+    they are read no more. Reads nothing where every document is in its seller's currency, as nearly all are.
     """
     found: dict[UUID, NationalTax | None] = {}
-    if parts.rates is None:
-        return found
     days: dict[tuple[date, str, str], tuple[date, dict[str, Decimal]] | None] = {}
     foreign = [
         (each, sellers[each.seller_id], into)
@@ -50,6 +48,8 @@ def national_taxes(
         if each.corrects_id is not None:
             if (kept := frozen.get(each.corrects_id)) is not None:
                 found[each.id] = at_frozen_rate(tax_minor, currency=each.currency, frozen=kept)
+            continue
+        if parts.rates is None:
             continue
         key = (now.astimezone(zone_info(seller.timezone)).date(), each.currency, into)
         if key not in days:

@@ -13,6 +13,9 @@ from billing.ops.import_rows import Cell, Kind, Row
 
 SECTIONS = ("sellers", "tax_rates", "products", "prices", "coupons", "customers", "subscriptions")
 _DEEPEST = 5
+_NESTED = 100
+"""Levels that are still read, to say of each value that is too deep where it stands."""
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KINDS = {
     "tag:yaml.org,2002:int": Kind.INT,
     "tag:yaml.org,2002:float": Kind.FLOAT,
@@ -33,13 +36,17 @@ class _Reading:
 def read_yaml(text: str, faults: list[LineFault]) -> dict[str, list[Row]]:
     """Rows by section. What can't be read goes to `faults`. Nothing in the file is ever constructed but text."""
     try:
-        root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        deep = _too_deep(text)
+        root = None if deep else yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         faults.append(LineFault(mark.line + 1 if mark else 1, "file", "not_yaml", error.problem or "mend the syntax"))
         return {}
     except (yaml.YAMLError, RecursionError) as error:
         faults.append(LineFault(1, "file", "not_yaml", f"this is no YAML text ({type(error).__name__})"))
+        return {}
+    if deep:
+        faults.append(LineFault(deep, "file", "too_deep", "write the values out, without lists within lists"))
         return {}
     reading = _Reading(faults)
     if not isinstance(root, MappingNode):
@@ -55,6 +62,17 @@ def read_yaml(text: str, faults: list[LineFault]) -> dict[str, list[Row]]:
         else:
             rows[name] = [row for entry in node.value if (row := _row(reading, entry, name)) is not None]
     return rows
+
+
+def _too_deep(text: str) -> int:
+    """The line of what is nested deeper than any file of ours, or 0: composing it would end the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _NESTED:
+            return event.start_mark.line + 1 if event.start_mark else 1
+    return 0
 
 
 def _row(reading: _Reading, node: Node, section: str) -> Row | None:

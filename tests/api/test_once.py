@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,8 @@ from sqlalchemy import text
 
 from billing.flows import reconciliation
 from billing.kernel import failpoints
+from billing.queries.profile import lock_profile
+from billing.sandbox.embedded.processes import wait_until
 from tests.api.program import Program, anna, basic
 from tests.flows.company import START, Company
 
@@ -134,3 +137,30 @@ def test_who_saw_another_version_of_an_endpoint_or_a_work_item_changes_nothing(a
     for verb, body in (("on", why), ("rotate", why), ("off", why)):
         assert shop.refused("POST", f"{path}/{verb}", body, If_Match=seen) == (412, "stale"), verb
     assert shop.ok("POST", f"{path}/on", why, If_Match=str(off["version"]))["status"] == "on"
+
+
+def test_each_of_two_refunds_at_once_tells_of_its_own(acme: Company, shop: Program) -> None:
+    customer = anna()
+    profile = UUID(shop.ok("POST", "/profiles", customer)["id"])
+    acme.give_method(profile, "pm_card_visa")
+    invoice = shop.ok("POST", "/subscriptions", basic(customer))["latest_invoice"]["id"]
+    acme.settle()
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+    def refund(amount: int) -> list[int]:
+        program = Program(shop.client.application, shop.token)
+        made = program.ok("POST", f"/invoices/{invoice}/refund", {"reason": "agreed", "amount_minor": amount})
+        return [each["amount_minor"] for each in made["refunds"]]
+
+    def both_wait() -> bool:
+        with acme.begin() as session:
+            return bool(session.scalar(waiting) == 2)
+
+    with ThreadPoolExecutor(2) as pool:
+        with acme.parts.begin() as session:
+            lock_profile(session, profile)
+            asked = [pool.submit(refund, amount) for amount in (100, 200)]
+            assert wait_until(both_wait, seconds=10)
+        assert [each.result(timeout=10) for each in asked] == [[100], [200]]

@@ -330,6 +330,16 @@ def test_an_alias_is_refused_instead_of_multiplied(desk: Desk) -> None:
     assert told == [(15, "address", "alias_not_allowed")]
 
 
+def test_a_file_nested_without_end_is_refused_and_ends_nothing(desk: Desk) -> None:
+    assert _faults(desk, "sellers: " + "[" * 100_000) == [(1, "file", "too_deep")]
+
+
+def test_a_first_bill_reverses_no_charge_for_a_number_of_the_sellers_own_state(desk: Desk) -> None:
+    text = GOOD.replace("country: FR", "country: FR, tax_id: DE136695976")
+    report = json.loads(desk.run(import_file, desk.write("a.yaml", text), "--dry-run", "--json").stdout)
+    assert [bill["total_minor"] for bill in report["first_bills"]] == [2380, 1200]
+
+
 def test_usage_faults_are_told_apart_from_refusals(desk: Desk) -> None:
     assert desk.run(import_file, "nothing.yaml").exit_code == 2
     assert desk.run(import_file, desk.write("a.txt", "x")).exit_code == 2
