@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.status import SubscriptionStatus
 from billing.models import Subscription
 from billing.queries.profile import lock_profile
 
@@ -104,3 +105,21 @@ _OWES = text(
 def owes(session: Session, subscription_id: UUID) -> bool:
     """Whether it has an open invoice that was tried and not paid."""
     return bool(session.scalar(_OWES, {"subscription": subscription_id}))
+
+
+def subscriptions_going_on(session: Session, profile_id: UUID) -> Sequence[Subscription]:
+    """The customer's subscriptions that are charged automatically and of which nobody has asked for the end."""
+    return session.scalars(
+        select(Subscription)
+        .where(
+            Subscription.profile_id == profile_id,
+            Subscription.status.in_(_GOING_ON),
+            Subscription.collection == "automatic",
+            Subscription.cancel_at.is_(None),
+            Subscription.paused_at.is_(None),
+        )
+        .order_by(Subscription.id)
+    ).all()
+
+
+_GOING_ON = (SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)

@@ -70,10 +70,7 @@ def customer_page(parts: Parts) -> Blueprint:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
 
-    @door.get("/pay-return")
-    def returned() -> Response:
-        words = visitors_texts()
-        return _html("return.html", 200, words=words, told=words.message("returned"))
+    _add_places(door)
 
     @door.get("/pay/<token>")
     def page(token: str) -> Response:
@@ -86,6 +83,21 @@ def customer_page(parts: Parts) -> Blueprint:
 
     add_steps(door, parts, gate)
     return door
+
+
+def _add_places(door: Blueprint) -> None:
+    """Addresses that others are told: they say nothing, and the same to everybody."""
+
+    @door.get("/pay-return")
+    def returned() -> Response:
+        words = visitors_texts()
+        return _html("return.html", 200, words=words, told=words.message("returned"))
+
+    @door.get("/pay-manage")
+    def managed() -> Response:
+        # Where a wallet sends its owner.
+        words = visitors_texts()
+        return _html("closed.html", 200, words=words, told=words.message("manage"))
 
 
 def _closed(code: str, status: int) -> Response:

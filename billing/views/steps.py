@@ -19,6 +19,8 @@ from billing.flows import customer_page as flow
 from billing.flows.customer_page import Shown
 from billing.flows.on_session import Paying, Tried
 from billing.flows.parts import Parts
+from billing.flows.recurring import Recurring, recurring
+from billing.kernel.clock import format_instant
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 from billing.views.gate import Gate
 from billing.views.localising import visitors_texts
@@ -70,6 +72,10 @@ def _add_methods(door: Blueprint, parts: Parts, gate: Gate) -> None:
             return {"card": str(started.method_id), "secret": started.client_secret}
 
         return _answered(gate, token, begin)
+
+    @door.get("/pay/<token>/recurring")
+    def agreement(token: str) -> Response:
+        return _answered(gate, token, lambda: _recurring(recurring(parts, token)))
 
     @door.post("/pay/<token>/wallets")
     def wallet(token: str) -> Response:
@@ -158,3 +164,10 @@ def _tried(tried: Tried) -> dict[str, Any]:
 
 def _state(shown: Shown) -> dict[str, Any]:
     return {"message": shown.message, "open": sum(bill.state == "open" for bill in shown.bills)}
+
+
+def _recurring(found: Recurring | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    start = format_instant(found.starts_at)
+    return {"amount": found.amount_minor, "unit": found.unit, "count": found.count, "start": start}

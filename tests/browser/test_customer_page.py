@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from uuid import UUID
 
@@ -65,8 +66,14 @@ def test_a_customer_without_a_card_gives_one_and_has_paid_and_only_the_provider_
 
 
 def test_a_card_from_a_wallet_is_named_by_it_and_charged_later(acme: Company, visitor: Visitor) -> None:
-    visitor.open_profile(_owing(acme, None))
+    link = visitor.open_profile(_owing(acme, None)).url
     visitor.choose_wallet("Apple Pay")
+    asked = json.loads(visitor.page.get_attribute("#fields iframe", "data-apple-pay"))
+    assert asked["regularBilling"]["amount"] == _invoice(acme).total_minor
+    assert asked["regularBilling"]["recurringPaymentIntervalUnit"] == "month"
+    assert asked["billingAgreement"].startswith("By saving this card I allow")
+    assert asked["managementURL"] == link.partition("/pay/")[0] + "/pay-manage"
+    assert "Person one" not in str(asked)
     visitor.save()
     visitor.reads("Your payment has arrived")
     visitor.page.get_by_text("Visa ending in 4242 (Apple Pay)").wait_for()

@@ -2,7 +2,7 @@
 // card: the fields are the provider's frame. What the page says is always what the server says; so a step ends in a reload.
 (() => {
   "use strict";
-  const { base, key, language, currency, noForm, offline, busy, state, owes } = document.body.dataset;
+  const { base, key, seller, language, currency, noForm, offline, busy, state, owes } = document.body.dataset;
   const at = (id) => document.getElementById(id);
   const query = `?lang=${language}`;
   const POLL_MS = 1500;
@@ -97,15 +97,30 @@
   // The provider is told where to come back to: an address without the link, which stays in this tab.
   const leave = (card) => sessionStorage.setItem("pay-return", JSON.stringify({ base, query, card, owes }));
 
+  // Apple gives a number that outlives the telephone only for an agreement, with what is paid when. Without one it gives
+  // the telephone's own. Where it is managed says nothing and is the same for everybody: no wallet is told the link.
+  const agreement = (told) => told.amount && {
+    recurringPaymentRequest: {
+      paymentDescription: seller,
+      managementURL: `${location.origin}/pay-manage`,
+      billingAgreement: document.querySelector("#agreed + span").textContent,
+      regularBilling: {
+        amount: told.amount, label: seller, recurringPaymentStartDate: new Date(told.start),
+        recurringPaymentIntervalUnit: told.unit, recurringPaymentIntervalCount: told.count,
+      },
+    },
+  };
+
   let elements = null;
-  const open = () => {
+  const open = async () => {
     if (!stripe()) return fail(noForm);
     if (!elements) {
+      const applePay = agreement(await ask("/recurring"));
       const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "night" : "stripe";
       elements = stripe().elements({
         mode: "setup", currency, allowedPaymentMethodTypes: ["card"], appearance: { theme },
       });
-      elements.create("payment").mount("#fields");
+      elements.create("payment", applePay ? { applePay } : {}).mount("#fields");
     }
     return show("new");
   };
@@ -136,7 +151,7 @@
   };
 
   at("pay")?.addEventListener("click", (event) => once(event.currentTarget, pay));
-  at("other")?.addEventListener("click", open);
+  at("other")?.addEventListener("click", (event) => once(event.currentTarget, open));
   document.querySelectorAll(".back").forEach((each) => each.addEventListener("click", () => {
     each.closest("form").hidden = true;
     at("present").hidden = false;

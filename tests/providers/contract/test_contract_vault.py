@@ -45,6 +45,24 @@ def test_a_method_shows_what_a_person_needs_to_recognise_it(world: World) -> Non
     assert method.fingerprint
 
 
+def test_a_card_from_a_wallet_is_a_card_that_is_charged_while_nobody_is_there(world: World) -> None:
+    only_where(world.traits.has_customers, "a wallet there is no card")
+    customer_ref, _ = world.vaulted(Behaviour.GOOD)
+    attach, key = world.provider.attach_method, str(uuid4())
+    method = attach(customer_ref=customer_ref, method_ref="pm_sandbox_applePay", key=key)
+    assert (method.kind, method.brand, method.last4, method.wallet) == ("card", "visa", "4242", "apple_pay")
+    assert "alletowner" not in repr(method)
+    wanted = ChargeRequest(
+        payment_id=uuid4(),
+        invoice_id=uuid4(),
+        customer_ref=customer_ref,
+        method_ref=method.method_ref,
+        amount_minor=1500,
+        currency="eur",
+    )
+    assert world.provider.charge(wanted, key=str(wanted.payment_id), key_age_s=0).outcome is Outcome.SUCCEEDED
+
+
 def test_a_method_taken_away_has_no_customer_any_more(world: World) -> None:
     _, method_ref = world.vaulted(Behaviour.GOOD)
     world.provider.detach_method(method_ref, key=str(uuid4()))

@@ -51,6 +51,19 @@
   const settled = async (clientSecret, answer) =>
     named(answer.status === "requires_action" ? await challenge(clientSecret) : answer);
 
+  // What a wallet would show its owner stands on the frame, for whoever wants to see it.
+  const agreed = ({ applePay, ...others }, fields) => {
+    if (Object.keys(others).length) throw new Error(`IntegrationError: no options ${Object.keys(others)} here.`);
+    const wanted = applePay?.recurringPaymentRequest;
+    if (!wanted) return;
+    const { amount, recurringPaymentIntervalUnit: unit, recurringPaymentStartDate: start } = wanted.regularBilling;
+    const whole = Number.isInteger(amount) && amount > 0 && start instanceof Date && !Number.isNaN(start.getTime());
+    if (!whole || !["day", "month", "year"].includes(unit) || !URL.canParse(wanted.managementURL)) {
+      throw new Error("IntegrationError: applePay.recurringPaymentRequest is not as it should be.");
+    }
+    fields.dataset.applePay = JSON.stringify(wanted);
+  };
+
   const elements = (options) => {
     if (options.mode !== "setup" || !options.allowedPaymentMethodTypes) {
       throw new Error("IntegrationError: the stand-in knows elements of mode setup with allowedPaymentMethodTypes.");
@@ -60,8 +73,9 @@
     return {
       fields,
       submit: () => ask(fields, { ask: "check" }),
-      create(kind) {
+      create(kind, wishes = {}) {
         if (kind !== "payment") throw new Error(`IntegrationError: no element named ${kind} here.`);
+        agreed(wishes, fields);
         return {
           mount: (where) => (typeof where === "string" ? document.querySelector(where) : where).append(fields),
           unmount: () => fields.remove(),
