@@ -82,6 +82,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With RabbitMQ those tests alone that speak to a broker; without, none that are of it."""
     kept = [item for item in items if _is_of(item, config.getoption("broker"))]
@@ -93,6 +94,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             # One after another: a test freezes the node.
             item.add_marker(pytest.mark.xdist_group("rabbitmq"))
+    # The longest begin first, after groups, which xdist hands out before all: none of them is left alone in the end.
+    items.sort(key=lambda item: item.get_closest_marker("crash") is None)
 
 
 _SPEAKING = ("queue/", "tasks/", "flows/", "ops/test_check")

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -17,6 +17,7 @@ from billing.flows.handlers import HANDLERS, PAYPAL_HANDLERS
 from billing.privacy.keyring import generate
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
+from tests.docs.warm import warm_billing
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md"]
@@ -40,18 +41,23 @@ CALLS = sorted(
 )
 
 
+@pytest.fixture(scope="session")
+def _billing() -> Iterator[str]:
+    with warm_billing() as script:
+        yield script
+
+
 @pytest.fixture
-def environment(database_url: str, broker_url: str, tmp_path: Path) -> dict[str, str]:
+def environment(_billing: str, database_url: str, broker_url: str, tmp_path: Path) -> dict[str, str]:
     """Everything set, and `billing` on the path."""
     programs = tmp_path / "bin"
     programs.mkdir()
     script = programs / "billing"
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m billing "$@"\n')
+    script.write_text(_billing)
     script.chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("STRIPE_", "BILLING_"))}
     return kept | {
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
         "DATABASE_URL": database_url,
         "BROKER_URL": broker_url,
         "STRIPE_API_KEY": "sk_test_docs",
