@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,12 +39,21 @@ MORE_VIOLATIONS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def _copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("tree")
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    shutil.copytree(ROOT / "billing", copy / "billing", ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A copy of the package and its contracts, to plant violations in."""
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copytree(ROOT / "billing", tmp_path / "billing", ignore=shutil.ignore_patterns("__pycache__"))
-    return tmp_path
+def tree(_copy: Path) -> Iterator[Path]:
+    """A copy of the package and its contracts, to plant violations in; they are weeded out afterwards."""
+    before = set(_copy.rglob("*"))
+    yield _copy
+    for planted in sorted(set(_copy.rglob("*")) - before, reverse=True):
+        planted.rmdir() if planted.is_dir() else planted.unlink()
 
 
 def test_the_tree_keeps_every_contract() -> None:

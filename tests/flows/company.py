@@ -310,6 +310,7 @@ def company(
     line = Line()
     with serving(Store(MEMORY), seed=1) as standing:
         settings = Settings(
+            _env_file=None,
             database_url=database_url,
             stripe_api_key=SecretStr("sk_test_company"),
             stripe_api_base=standing.url,
