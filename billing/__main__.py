@@ -37,6 +37,9 @@ COMMANDS = {
         "billing.ops.invoice", "Invoices: list, show, print, try again, void, write off, mark paid, credit."
     ),
     "draft": Entry("billing.ops.draft", "Drafts under review: add or remove a line, release."),
+    "seller": Entry(
+        "billing.ops.seller", "Sellers: show, change what they are called on documents, and their settings."
+    ),
     "price": Entry("billing.ops.price", "Prices: move subscriptions to another one."),
     "payment": Entry("billing.ops.payment", "Attempts to move money: show, ask the provider, let the customer pay."),
     "profile": Entry(

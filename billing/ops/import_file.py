@@ -79,12 +79,13 @@ def _given(row: Row, make: Callable[[Row], T], only: str | None) -> Given[T]:
 
 
 def _given_seller(row: Row) -> Given[NewSeller]:
-    value = _seller(row)
+    value = seller_of(row)
     row.refuse_unused()
     return Given(value.code, row.line, value, row.lines, row.names)
 
 
-def _seller(row: Row) -> NewSeller:
+def seller_of(row: Row) -> NewSeller:
+    """A seller as its row gives it; what is left out is as for a new one."""
     policy = SellerPolicy()
     retries = row.delays("dunning.retries")
     return NewSeller(

@@ -68,7 +68,7 @@ def known(
     coupons = session.scalars(select(Coupon).where(Coupon.seller_id == seller.id))
     return Known(
         seller_id=seller.id,
-        seller=_seller(seller, next_number),
+        seller=seller_as_given(seller, next_number=next_number),
         tax_rates={rate.name: _rate(rate) for rate in rates},
         products={product.code: NewProduct(product.code, product.name) for product in products},
         prices={code: price.given for code, price in prices_by_code(session, seller_id=seller.id).items()},
@@ -115,7 +115,8 @@ def _coupon(row: Coupon) -> NewCoupon:
     )
 
 
-def _seller(row: Seller, next_number: int) -> NewSeller:
+def seller_as_given(row: Seller, *, next_number: int = 1) -> NewSeller:
+    """A seller in the words in which one is given."""
     return NewSeller(
         code=row.code,
         legal_name=row.legal_name,

@@ -31,7 +31,7 @@ def change_seller(
     Raises `Refused`: the faults of `check_seller_change`, `seller_not_found`; `Stale`.
     """
     check_seller_change(change)
-    seller = session.get(Seller, seller_id, with_for_update=True, populate_existing=True)
+    seller = session.get(Seller, seller_id, with_for_update={"key_share": True}, populate_existing=True)
     if seller is None:
         raise Refused(Fault("seller", "seller_not_found", "give the id of a seller"))
     require_version(seller, expected_version)
