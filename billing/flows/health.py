@@ -18,8 +18,9 @@ from billing.flows.start import pin
 from billing.flows.structuring import transport
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, Refused, Unavailable
+from billing.providers.port import AccountFacts
 from billing.queries.brakes import brakes_in_force, told_of
-from billing.queries.operations.health import beats, server_version, stranded_e_invoices
+from billing.queries.operations.health import beats, kinds_offered, server_version, stranded_e_invoices
 from billing.queries.operations.work import count_open_work
 from billing.queries.rate import Line as CallLine
 from billing.queries.rate import is_slowed, lines
@@ -152,9 +153,10 @@ def _providers(parts: Parts, *, migrated: bool) -> Iterator[Line]:
         mend = "neither STRIPE_API_KEY nor PAYPAL_CLIENT_ID with PAYPAL_CLIENT_SECRET is set: nothing can be charged"
         yield Line("stripe", State.MEND, mend)
     for (provider, code), livemode in accounts.items():
-        account = _account(parts, provider, code, livemode=livemode, migrated=migrated)
+        account, facts = _account(parts, provider, code, livemode=livemode, migrated=migrated)
         yield account
-        if account.state is State.OK and provider == FORM and migrated:
+        if facts is not None and provider == FORM and migrated:
+            yield from _kinds(parts, code, facts)
             yield from _domain(parts, code)
         name = _WEBHOOKS[provider] if code == "default" else f"{_WEBHOOKS[provider]}__{code.upper()}"
         if parts.settings.webhook_secrets(code, provider=provider):
@@ -167,7 +169,10 @@ _WEBHOOKS = {"stripe": "STRIPE_WEBHOOK_SECRET", "paypal": "PAYPAL_WEBHOOK_ID"}
 """What each provider's deliveries are verified with."""
 
 
-def _account(parts: Parts, provider: str, code: str, *, livemode: bool, migrated: bool) -> Line:
+def _account(
+    parts: Parts, provider: str, code: str, *, livemode: bool, migrated: bool
+) -> tuple[Line, AccountFacts | None]:
+    """The facts only where all is well."""
     name = f"{provider} {code}"
     mode = "live" if livemode else "test"
     try:
@@ -175,12 +180,22 @@ def _account(parts: Parts, provider: str, code: str, *, livemode: bool, migrated
         if migrated:
             pin(parts, provider=provider, code=code, livemode=livemode)
     except ProviderUnavailable:
-        return Line(name, State.MEND, "the provider can't be reached; charges wait and are sent later")
+        return Line(name, State.MEND, "the provider can't be reached; charges wait and are sent later"), None
     except ProviderRefused as refused:
-        return Line(name, State.MEND, f"the provider refuses the key ({refused.code}); set the right one")
+        return Line(name, State.MEND, f"the provider refuses the key ({refused.code}); set the right one"), None
     except Refused as refused:
-        return Line(name, State.MEND, _mend(refused))
-    return Line(name, State.OK, f"account {facts.account_ref} in {mode} mode" + (", pinned" if migrated else ""))
+        return Line(name, State.MEND, _mend(refused)), None
+    told = f"account {facts.account_ref} in {mode} mode" + (", pinned" if migrated else "")
+    return Line(name, State.OK, told), facts
+
+
+def _kinds(parts: Parts, code: str, facts: AccountFacts) -> Iterator[Line]:
+    """What sellers offer their customers and this account may not charge. Nothing where it doesn't say what it may."""
+    with parts.begin() as session:
+        offered = kinds_offered(session)
+    for kind in sorted(offered - set(facts.kinds)) if facts.kinds else ():
+        told = "a seller offers it (method_kinds), and it is not switched on for this account; see Stripe's dashboard"
+        yield Line(f"{FORM} {code} {kind}", State.NOTE, told)
 
 
 def _domain(parts: Parts, code: str) -> Iterator[Line]:

@@ -212,10 +212,11 @@ class MandateFacts:
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """Whose key this is. Pinned in the database at first start and compared at every start."""
+    """Whose key this is, pinned at first start and compared at every start; `kinds` it may charge, where it says."""
 
     account_ref: str
     livemode: bool
+    kinds: tuple[str, ...] = ()
 
 
 class Provider(Protocol):

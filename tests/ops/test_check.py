@@ -149,3 +149,11 @@ def test_the_pages_domain_is_registered_once_and_check_says_whether_wallets_are_
     unready = office.run("domain", "register")
     assert (unready.exit_code, "Not ready: Apple Pay" in unready.stdout) == (1, True)
     assert "is not ready for apple_pay" in _lines(office)["stripe default wallets"][1]
+
+
+def test_a_kind_that_a_seller_offers_and_the_account_may_not_charge_is_told(office: Office) -> None:
+    office.execute("UPDATE billing.seller SET method_kinds = '{card,stripe_paypal}'")
+    assert "stripe default stripe_paypal" not in _lines(office)
+    office.acme.witness.call("POST", "config", {"paypal": False})
+    state, told = _lines(office)["stripe default stripe_paypal"]
+    assert (state, "not switched on for this account" in told) == ("note", True)

@@ -71,8 +71,9 @@ class StripeProvider:
 
     def account(self) -> AccountFacts:
         """Whose key this is. Raises as a read does."""
-        account_ref = read(lambda: facts.object_ref(self._v1.accounts.retrieve_current().to_dict(), "account"))
-        return AccountFacts(account_ref=account_ref, livemode=self._livemode)
+        return read(
+            lambda: facts.account_facts(self._v1.accounts.retrieve_current().to_dict(), livemode=self._livemode)
+        )
 
     def read_domain(self, name: str) -> DomainFacts | None:
         """The registration of this domain."""

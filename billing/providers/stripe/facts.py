@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from billing.kernel.errors import Refused
 from billing.providers.listed import PayoutFacts
 from billing.providers.port import (
+    AccountFacts,
     ChargeFacts,
     DisputeFacts,
     FraudWarningFacts,
@@ -20,7 +21,7 @@ from billing.providers.port import (
 )
 from billing.providers.reading import Raw, Unreadable, code, inner, optional, text, whole
 from billing.providers.stripe.amounts import from_provider
-from billing.providers.stripe.kinds import kind_of
+from billing.providers.stripe.kinds import TYPES, kind_of
 
 
 def reference(raw: Raw, name: str) -> str | None:
@@ -181,6 +182,13 @@ def object_ref(raw: Raw, kind: str) -> str:
     """The id of an object of this kind. Raises `Unreadable`."""
     _expect(raw, kind)
     return text(raw, "id")
+
+
+def account_facts(raw: Raw, *, livemode: bool) -> AccountFacts:
+    """Whose key this is, and what Stripe has switched on for them. Raises `Unreadable`."""
+    may = inner(raw, "capabilities")
+    kinds = tuple(kind for kind, type_ in TYPES.items() if may.get(f"{type_}_payments") == "active")
+    return AccountFacts(account_ref=object_ref(raw, "account"), livemode=livemode, kinds=kinds)
 
 
 def setup_started(raw: Raw) -> SetupStarted:

@@ -27,6 +27,11 @@ def server_version(session: Session) -> str:
     return str(session.execute(text("SHOW server_version")).scalar_one()).split()[0]
 
 
+def kinds_offered(session: Session) -> set[str]:
+    """Kinds of methods that some seller lets its customers set up."""
+    return set(session.scalars(text("SELECT DISTINCT unnest(method_kinds) FROM billing.seller")))
+
+
 def beats(session: Session, ticks: Sequence[str]) -> list[Facts]:
     """Each tick with the last time that its work was done to the end, and its age in wall seconds; null: never."""
     return read_all(session, _BEATS, {"ticks": list(ticks)})

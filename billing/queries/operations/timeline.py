@@ -36,7 +36,8 @@ SELECT * FROM (
     UNION ALL SELECT occurred_at, 'message', status, kind, 'invoices', invoice_id, NULL, NULL
       FROM billing.notice WHERE invoice_id IN (SELECT id FROM mine)
     UNION ALL SELECT created_at, 'payment method', status,
-                     concat_ws(' ', brand, last4, '(' || replace(wallet, '_', ' ') || ')'), NULL, id, NULL, NULL
+                     concat_ws(' ', coalesce(brand, replace(kind, '_', ' ')), last4,
+                               '(' || replace(wallet, '_', ' ') || ')'), NULL, id, NULL, NULL
       FROM billing.payment_method WHERE profile_id = :id
     UNION ALL SELECT happened_at, action, actor, reason, NULL, subject_id, NULL, NULL
       FROM billing.audit_trail

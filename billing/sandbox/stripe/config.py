@@ -38,6 +38,8 @@ class Config:
     async_capture: bool = True
     """The answer to a capture has no balance transaction yet; `charge.updated` brings it."""
     search_lag_s: int = 0
+    paypal: bool = True
+    """Whether accounts may take wallets at PayPal."""
     processing_s: int = 86_400
     """How long the sandbox methods that answer `processing` take to settle."""
     debit_s: int = 5 * 86_400

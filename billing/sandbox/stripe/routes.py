@@ -31,7 +31,7 @@ READ: Spec = {"expand": LIST}
 
 
 def _account(call: Call) -> Json:
-    return objects.account(call.account)
+    return objects.account(call.account, paypal=call.config.paypal)
 
 
 def _get(path: str, operation: Operation, spec: Spec = READ) -> Route:

@@ -57,6 +57,8 @@ def create(call: Call) -> Json:
     if "customer" in call.params:
         living_customer(call, call.params["customer"], param="customer")
     check_types(call.params)
+    if not call.config.paypal and "paypal" in call.given("allowed_payment_method_types", []):
+        raise invalid("PayPal is not activated for this account.", param="allowed_payment_method_types")
     setup = call.tx.add(call.account, objects.setup_intent(call.now, call.params))
     _choose(call, setup)
     events.happen(call, "setup_intent.created", setup.body)

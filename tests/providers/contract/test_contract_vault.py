@@ -92,6 +92,7 @@ def test_whose_key_this_is_can_be_asked(world: World) -> None:
     account = world.provider.account()
     assert account.account_ref
     assert account.livemode is False
+    assert account.kinds == (("card", "sepa_debit", "stripe_paypal") if world.traits.has_customers else ())
 
 
 def test_a_domain_is_registered_once_where_the_provider_asks_for_it(world: World) -> None:

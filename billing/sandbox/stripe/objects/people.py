@@ -15,14 +15,17 @@ def _billing_details() -> Json:
     return {"address": dict(_NO_ADDRESS), "email": None, "name": None, "phone": None, "tax_id": None}
 
 
-def account(id: str) -> Json:
+_MAY = ("card_payments", "sepa_debit_payments", "transfers")
+
+
+def account(id: str, *, paypal: bool = True) -> Json:
     """The account behind a key; its business is made up."""
     return {
         "id": id,
         "object": "account",
         "business_profile": {"mcc": None, "name": "Sandbox", "support_email": None, "url": None},
         "business_type": "company",
-        "capabilities": {"card_payments": "active", "transfers": "active"},
+        "capabilities": {**dict.fromkeys(_MAY, "active"), "paypal_payments": "active" if paypal else "inactive"},
         "charges_enabled": True,
         "controller": {"type": "account"},
         "country": "DE",
