@@ -45,10 +45,12 @@ class MethodBegun(Shape):
 
 
 class MethodAdopt(Shape):
-    """A method that the provider keeps already, by its id there, and when the customer agreed to later charges."""
+    """A method that the provider keeps already, by its id there, and when the customer agreed to later charges; of a
+    bank account also the mandate's id, so that notices of debits name it."""
 
     profile_id: Id
     method_ref: str = Field(min_length=1, max_length=255)
+    mandate_ref: str | None = Field(default=None, min_length=1, max_length=255)
     consent_text_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$")
     consent_at: Instant
     consent_channel: Literal["web", "app", "phone", "paper", "import"] = "import"
@@ -129,6 +131,7 @@ def _adopt(call: Call) -> None:
         profile_id=given.profile_id,
         provider_account_id=_account(call, given),
         method_ref=given.method_ref,
+        mandate_ref=given.mandate_ref,
         consent=Consent(given.consent_text_version, given.consent_at, given.consent_channel),
         as_default=given.make_default,
         once=lambda id_: call.once(lambda session: _shown(session, call.seller_id, id_)),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.payment_method.offered import offered_kinds
 from billing.flows import on_session, payment_methods
+from billing.flows.customer_debits import Mandate, announced_days, arrival_days, offered_mandate, require_same
 from billing.flows.links import opened_link
 from billing.flows.on_session import MOST_TRIES, Tried
 from billing.flows.parts import Parts
@@ -29,7 +30,7 @@ from billing.models import Invoice, Payment, PaymentMethod, Profile, ProviderAcc
 from billing.privacy.link import LinkKind
 from billing.queries.on_session import in_its_place, is_held, last_attempts, paid_of_late, payable, tries_of_late
 from billing.queries.payment_method import default_method, newest_active, the_provider_account
-from billing.rules.debit import meaning
+from billing.rules.debit import is_debit, meaning
 from billing.rules.dunning import DeclineClass
 from billing.rules.method_name import brand_name, wallet_name
 from billing.validators.payment_method import Consent
@@ -57,6 +58,10 @@ class Bill:
     overdue: bool
     state: str
     """open | under_way | paid"""
+    debit_on: date | None = None
+    """The day on which a bank account is going to be debited for it."""
+    arrives_by: date | None = None
+    """Until when, about, a debit that is under way has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ class Shown:
     test_mode: bool
     wallet: str | None
     """The provider through which a PayPal wallet may be given; None where it may not."""
+    mandate: Mandate | None = None
+    """Under which a bank account may be given; None where it may not."""
 
 
 def show(parts: Parts, token: str) -> Shown:
@@ -106,8 +113,16 @@ def show(parts: Parts, token: str) -> Shown:
         linked = session.get(Invoice, upto) if upto is not None else None
         if linked is not None and linked.status == InvoiceStatus.PAID and linked not in paid:
             paid = [*paid, linked]
-        bills = [_bill(invoice, last.get(invoice.id), zone=zone, now=now) for invoice in open_]
         method = default_method(session, profile.id)
+        days, arrivals = announced_days(session, open_, method, zone=zone, now=now), arrival_days(last, zone=zone)
+        bills = [
+            replace(
+                _bill(invoice, last.get(invoice.id), zone=zone, now=now),
+                debit_on=days.get(invoice.id),
+                arrives_by=arrivals.get(invoice.id),
+            )
+            for invoice in open_
+        ]
         held = bool(open_) and is_held(session, open_[0])
         message = _message(linked, open_, last, method, paid=bool(paid), held=held)
         code = _card_code(session, method)
@@ -115,19 +130,23 @@ def show(parts: Parts, token: str) -> Shown:
         for bill in bills:
             if bill.state == "open":
                 left[bill.currency] += bill.amount_minor
-        stopped = {"on_hold", "payment_in_flight", "payment_method_refused"}
+        stopped = {"on_hold", "payment_in_flight", "payment_method_refused", "debit_in_flight"}
+        pays = method is not None and not is_debit(method.kind)
+        currency = open_[0].currency if open_ else seller.currency
+        script_key = parts.settings.publishable_key(code) if code else None
         return Shown(
             seller=seller.legal_name,
             bills=[*(_paid(invoice) for invoice in paid), *bills],
             totals=dict(left),
             card=_card(method),
-            can_pay=bool(left) and method is not None and message not in stopped,
+            can_pay=bool(left) and pays and message not in stopped,
             message=message,
             number=linked.number if linked is not None else None,
-            currency=open_[0].currency if open_ else seller.currency,
-            publishable_key=parts.settings.publishable_key(code) if code else None,
+            currency=currency,
+            publishable_key=script_key,
             test_mode=not parts.settings.live,
             wallet=_takes_wallets(parts, session, profile, code),
+            mandate=offered_mandate(session, profile, currency=currency) if script_key else None,
         )
 
 
@@ -160,6 +179,21 @@ def begin_card(parts: Parts, token: str, *, text_version: str) -> MethodStarted:
         consent = Consent(text_version=text_version, given_at=parts.clock.now(session), channel="web")
     return payment_methods.add(
         parts, profile_id=profile_id, provider_account_id=account.id, consent=consent, kind=MethodKind.CARD
+    )
+
+
+def begin_account(parts: Parts, token: str, *, text_version: str, days: int) -> MethodStarted:
+    """As `begin_card`, of a bank account, under the mandate that says so many days of notice."""
+    with parts.begin() as session:
+        profile, _ = _opened(parts, session, token)
+        profile_id = profile.id
+        require_same(session, profile, days=days)
+        if tries_of_late(session, profile_id) >= MOST_TRIES:
+            raise Refused(Fault("payment_method", "too_many_tries", "wait an hour"))
+        account = _card_account(session, default_method(session, profile_id))
+        consent = Consent(text_version=text_version, given_at=parts.clock.now(session), channel="web")
+    return payment_methods.add(
+        parts, profile_id=profile_id, provider_account_id=account.id, consent=consent, kind=MethodKind.SEPA_DEBIT
     )
 
 
@@ -221,8 +255,10 @@ def _message(
         if linked is not None:
             return _CLOSED.get(InvoiceStatus(linked.status), "nothing_owed")
         return "just_paid" if paid else "nothing_owed"
-    if any(_is_under_way(last.get(invoice.id)) for invoice in open_):
-        return "payment_in_flight"
+    moving = [payment for payment in map(last.get, (each.id for each in open_)) if _is_under_way(payment)]
+    if moving:
+        waits = all(payment is not None and is_debit(payment.method_kind) for payment in moving)
+        return "debit_in_flight" if waits else "payment_in_flight"
     if held:
         return "on_hold"
     return _last_word(last.get(open_[0].id), method)

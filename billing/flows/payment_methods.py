@@ -31,7 +31,7 @@ from billing.kernel.ids import new_id
 from billing.kernel.status import MethodStatus
 from billing.kernel.work import WorkKind
 from billing.models import PaymentMethod, Profile
-from billing.providers.port import MethodFacts
+from billing.providers.port import MethodFacts, Provider
 from billing.queries.payment_method import customer_ref as known_customer
 from billing.queries.payment_method import customers_deleted, method_of_ref, the_method
 from billing.queries.profile import lock_person
@@ -171,6 +171,7 @@ def adopt(
     provider_account_id: UUID,
     method_ref: str,
     consent: Consent,
+    mandate_ref: str | None = None,
     method_id: UUID | None = None,
     as_default: bool = False,
     once: Callable[[UUID], Once] | None = None,
@@ -178,10 +179,13 @@ def adopt(
     """Bind a method made elsewhere (an import, a test name such as `pm_card_visa`) to the profile's customer.
 
     `once`: the request, by the id of the method, that is answered in the transaction that activates it. A repeat finds
-    the same method, by `method_id` or, without one, by profile and `method_ref`. Raises `Refused` (see `begin_method`,
-    `not_a_method_id`), and the provider's errors: `ProviderRefused` where it won't have it.
+    the same method, by `method_id` or, without one, by profile and `method_ref`. `mandate_ref`: by which it is debited.
+    Raises `Refused` (see `begin_method`, `not_a_method_id`, `mandate_of_another_method`), and the provider's errors:
+    `ProviderRefused` where it won't have it.
     """
     check_method_ref(method_ref)
+    if mandate_ref is not None:
+        check_method_ref(mandate_ref)
     with parts.begin() as session:
         check_consent(consent, now=parts.clock.now(session))
         lock_person(session, profile_id)
@@ -190,6 +194,7 @@ def adopt(
     key = f"attach-{method_id}" if method_id else attach_key(customer, method_ref)
     facts = provider.attach_method(customer_ref=customer, method_ref=method_ref, key=key)
     _require_customer(facts, customer)
+    named = _mandate_of(provider, facts, mandate_ref) if mandate_ref is not None else None
     with parts.begin() as session:
         now = parts.clock.now(session)
         lock_person(session, profile_id)
@@ -207,7 +212,15 @@ def adopt(
             consent=consent,
             now=now,
         )
-        activate_method(session, method=method, facts=facts, now=now, as_default=as_default)
+        activate_method(
+            session,
+            method=method,
+            facts=facts,
+            now=now,
+            mandate_ref=mandate_ref,
+            mandate_reference=named,
+            as_default=as_default,
+        )
         after_commit(session, COLLECTIONS_TICK)
         if asked is not None:
             asked.keep(session)
@@ -274,6 +287,14 @@ def detach(parts: Parts, method: PaymentMethod) -> None:
             error=error,
             now=now,
         )
+
+
+def _mandate_of(provider: Provider, facts: MethodFacts, mandate_ref: str) -> str | None:
+    """The reference of a mandate that is in force and of this very method."""
+    mandate = provider.read_mandate(mandate_ref)
+    if mandate.method_ref != facts.method_ref or mandate.status != "active":
+        raise Refused(Fault("mandate", "mandate_of_another_method", "give the active mandate of this method"))
+    return mandate.reference
 
 
 def _require_customer(facts: MethodFacts, customer: str) -> None:

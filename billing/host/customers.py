@@ -91,6 +91,7 @@ class Customers(Acting):
         *,
         provider: str = "stripe",
         account: str = "default",
+        mandate_ref: str | None = None,
         as_default: bool = False,
     ) -> UUID:
         """Take over a method that the provider keeps already, by its id there. Calls the provider."""
@@ -103,6 +104,7 @@ class Customers(Acting):
             provider_account_id=account_id,
             method_ref=method_ref,
             consent=consent,
+            mandate_ref=mandate_ref,
             as_default=as_default,
         )
         return made.id

@@ -36,6 +36,7 @@ _TONES = {
     "just_paid": "good",
     "nothing_owed": "good",
     "payment_in_flight": "wait",
+    "debit_in_flight": "wait",
     "on_hold": "wait",
     "confirm": "wait",
 }

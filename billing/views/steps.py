@@ -63,7 +63,7 @@ def add_steps(door: Blueprint, parts: Parts, gate: Gate) -> None:
 
 
 def _add_methods(door: Blueprint, parts: Parts, gate: Gate) -> None:
-    """A card by the provider's form on this page, a wallet by PayPal's own pages; both end in the same way."""
+    """A card or a bank account by the provider's form on this page, a wallet by PayPal's own pages; all end alike."""
 
     @door.post("/pay/<token>/cards")
     def card(token: str) -> Response:
@@ -86,6 +86,17 @@ def _add_methods(door: Blueprint, parts: Parts, gate: Gate) -> None:
                 "approve": started.approve_url,
                 "secret": started.client_secret or None,
             }
+
+        return _answered(gate, token, begin)
+
+    @door.post("/pay/<token>/accounts")
+    def account(token: str) -> Response:
+        def begin() -> dict[str, Any]:
+            days = _body().get("days")
+            days = days if isinstance(days, int) else -1
+            version = _agreed_to(f"{CONSENT_VERSION}-sepa-{days}d")
+            started = flow.begin_account(parts, token, text_version=version, days=days)
+            return {"card": str(started.method_id), "secret": started.client_secret}
 
         return _answered(gate, token, begin)
 

@@ -678,10 +678,11 @@ class LookQuery(TypedDict):
 
 
 class MethodAdopt(TypedDict):
-    """A method that the provider keeps already, by its id there, and when the customer agreed to later charges."""
+    """A method that the provider keeps already, by its id there, and when the customer agreed to later charges; of a bank account also the mandate's id, so that notices of debits name it."""
 
     profile_id: str
     method_ref: str
+    mandate_ref: NotRequired[str | None]
     consent_text_version: str
     consent_at: str
     consent_channel: NotRequired[Literal["web", "app", "phone", "paper", "import"]]

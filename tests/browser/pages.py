@@ -66,6 +66,13 @@ class Visitor:
         self.page.frame_locator("#fields iframe").get_by_role("button", name=name).click()
         self.page.check("#agreed")
 
+    def type_account(self, iban: str, name: str, email: str) -> None:
+        """Open the form for a bank account, and type it and its holder into the provider's frame."""
+        self.page.click("#by-bank")
+        fields = self.page.frame_locator("#bank-fields iframe")
+        for field, value in (("iban", iban), ("name", name), ("email", email)):
+            fields.locator(f"[name={field}]").fill(value)
+
     def save(self, *, page: Any = None) -> None:
         (page or self.page).click("#save")
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 import requests
+from sqlalchemy import text
 
 from billing.kernel.status import InvoiceStatus
 from billing.models import Invoice, PaymentMethod
@@ -79,6 +81,47 @@ def test_a_card_from_a_wallet_is_named_by_it_and_charged_later(acme: Company, vi
     visitor.page.get_by_text("Visa ending in 4242 (Apple Pay)").wait_for()
     assert [(method.kind, method.wallet) for method in _methods(acme)] == [("card", "apple_pay")]
     assert _charged(acme) == 1
+
+
+def test_a_bank_account_is_given_by_mandate_debited_later_and_its_holder_known_to_the_provider_alone(
+    acme: Company, visitor: Visitor
+) -> None:
+    profile_id = _owing(acme, None)
+    with acme.parts.begin() as session:
+        session.execute(
+            text("UPDATE billing.seller SET method_kinds = '{card,sepa_debit}', creditor_id = 'DE98ZZZ09999999999'")
+        )
+    visitor.open_profile(profile_id)
+    visitor.type_account("AT61 1904 3002 3457 3201", "Sepa Holderson", "holder@example.net")
+    visitor.page.get_by_text("creditor identifier DE98ZZZ09999999999").wait_for()
+    visitor.page.get_by_text("at least 14 days before").wait_for()
+    visitor.page.click("#bank-save")
+    visitor.page.locator("#bank-problem", has_text="Please agree").wait_for()
+    visitor.page.check("#bank-agreed")
+    visitor.page.click("#bank-save")
+    visitor.page.get_by_text("IBAN ending in 3201").wait_for()
+    acme.settle()
+    visitor.open_profile(profile_id)
+    visitor.page.get_by_text("Will be debited on 14 February 2026").wait_for()
+    assert visitor.page.locator("#pay").count() == 0
+    (method,) = _methods(acme)
+    assert (method.kind, method.notice_days) == ("sepa_debit", 14)
+    assert method.consent_text_version == "page-2026-11-sepa-14d-en"
+    assert method.mandate_ref
+    assert method.mandate_reference
+    heard = b"\n".join(acme.heard)
+    with acme.begin() as session:
+        tables = session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'billing'")).all()
+        for secret in ("Holderson", "holder@example", "0430023457320"):
+            assert secret.encode() not in heard
+            for table in tables:
+                found = text(f"SELECT count(*) FROM billing.{table} r WHERE r::text LIKE '%{secret}%'")
+                assert session.scalar(found) == 0, (table, secret)
+    acme.set_clock(acme.now() + timedelta(days=14))
+    acme.settle()
+    visitor.open_profile(profile_id)
+    visitor.reads("Your bank has been asked for the money")
+    visitor.page.get_by_text("Being debited, about until 21 February 2026").wait_for()
 
 
 def test_the_provider_is_not_told_the_link_and_the_way_back_finishes_the_card(acme: Company, visitor: Visitor) -> None:

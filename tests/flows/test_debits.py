@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,9 @@ from sqlalchemy import select, text
 
 from billing.commands.invoice.retry import retry_invoice
 from billing.db.clock import wall_now
-from billing.flows import correcting, healing, payment_methods, restoring
+from billing.flows import correcting, customer_page, healing, links, payment_methods, restoring
+from billing.flows.customer_debits import Mandate
+from billing.kernel import failpoints
 from billing.kernel.errors import Refused
 from billing.models import Dispute, Invoice, Notice, OutboxEvent, PaymentMethod, WorkItem
 from billing.providers.stripe.sent import told
@@ -18,7 +21,7 @@ from billing.queries.card_tries import card_of
 from billing.sandbox.scenario.playing.stage import Stage
 from billing.sandbox.stripe.doors import DOORS
 from billing.validators.payment_method import Consent
-from tests.wallets import START, attempts, bill, give, moved, status_of, sweep
+from tests.wallets import START, attempts, bill, give, moved, only_invoice, status_of, sweep
 
 
 def offer(stage: Stage, *kinds: str) -> None:
@@ -252,3 +255,85 @@ def test_no_network_counts_a_bank_account(stage: Stage, anna: UUID) -> None:
     assert attempt.card_fingerprint is None
     with stage.parts.begin() as session:
         assert card_of(session.scalars(select(PaymentMethod)).one()) is None
+
+
+def test_the_page_takes_an_account_under_the_mandate_that_was_read(stage: Stage, announced: UUID) -> None:
+    offer(stage, "card", "sepa_debit")
+    keyed = stage.parts.settings.model_copy(
+        update={"billing_public_url": "https://pay.example.com", "stripe_publishable_key": "pk_test_1"}
+    )
+    page = replace(stage.parts, settings=keyed)
+    with page.begin() as session:
+        token = links.profile_link(page, session, announced).rpartition("/")[2]
+    assert customer_page.show(page, token).mandate == Mandate("DE98ZZZ09999999999", 5)
+    with pytest.raises(Refused) as refused:
+        customer_page.begin_account(page, token, text_version="page-1-sepa-2d-en", days=2)
+    assert refused.value.code == "consent_missing"
+    begun = customer_page.begin_account(page, token, text_version="page-1-sepa-5d-en", days=5)
+    typed = {"client_secret": begun.client_secret, "iban": "DE89370400440532013000", "name": "N", "email": "n@e.net"}
+    DOORS["POST", "js/confirm_setup"](stage.sides["stripe"].stand_in, "", typed)
+    invoice = bill(stage, announced)
+    customer_page.finish_card(page, token, begun.method_id)
+    stage.settle()
+    shown = customer_page.show(page, token)
+    assert (shown.can_pay, shown.card and shown.card.last4) == (False, "3000")
+    assert [each.debit_on for each in shown.bills] == [date(2026, 1, 20)]
+    with stage.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET debit_notice_days = 1"))
+        method = session.get_one(PaymentMethod, begun.method_id)
+        assert (method.notice_days, bool(method.mandate_reference)) == (5, True)
+    with pytest.raises(Refused) as refused:
+        customer_page.pay(page, token)
+    assert refused.value.code == "debit_needs_notice"
+    assert day(stage, invoice, 5) == ["processing"]
+    shown = customer_page.show(page, token)
+    assert (shown.message, shown.bills[0].arrives_by) == ("debit_in_flight", date(2026, 1, 27))
+
+
+@pytest.mark.parametrize("point", ["charge.answered", "charge.record"])
+def test_a_worker_that_dies_while_the_bank_is_asked_debits_nobody_twice(
+    stage: Stage, anna: UUID, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    give(stage, anna, "pm_sandbox_sepa", provider="stripe")
+    with monkeypatch.context() as dying:
+        dying.setenv("BILLING_FAILPOINTS", f"{point}=raise")
+        failpoints.read_environment()
+        with pytest.raises(failpoints.FailpointError):
+            bill(stage, anna)
+    failpoints.read_environment()
+    invoice = only_invoice(stage)
+    assert [each.status for each in attempts(stage, invoice)] == ["sent"]
+    with stage.parts.begin() as session:
+        # Its lease runs out, and another worker looks.
+        session.execute(text("UPDATE billing.payment SET lease_until = now(), next_check_at = now()"))
+    stage.settle()
+    assert day(stage, invoice, 1) == ["processing"]
+    assert day(stage, invoice, 4) == ["succeeded"]
+    assert [each.status for each in stage.sides["stripe"].witness.charges()] == ["succeeded"]
+
+
+def test_an_account_that_stripe_took_over_brings_its_mandate_along(stage: Stage, anna: UUID) -> None:
+    provider = stage.sides["stripe"].provider
+    given = {"profile_id": anna, "provider_account_id": stage.account("stripe")}
+    owner = payment_methods.ensure_customer(stage.parts, **given)
+    kept, other = (
+        provider.attach_method(customer_ref=owner, method_ref=name, key=name)
+        for name in ("pm_sandbox_sepa", "pm_sandbox_sepa_de")
+    )
+    with stage.sides["stripe"].store.transaction() as tx:
+        mandates = {each.body["payment_method"]: each.id for each in tx.walk("mandate")}
+    consent = Consent(text_version="paper-2019", given_at=START - timedelta(days=900), channel="import")
+
+    def adopt(mandate_ref: str) -> PaymentMethod:
+        return payment_methods.adopt(
+            stage.parts, **given, method_ref=kept.method_ref, consent=consent, mandate_ref=mandate_ref
+        )
+
+    with pytest.raises(Refused) as refused:
+        adopt(mandates[other.method_ref])
+    assert refused.value.code == "mandate_of_another_method"
+    method = adopt(mandates[kept.method_ref])
+    assert method.mandate_ref == mandates[kept.method_ref]
+    bill(stage, anna)
+    (notice,) = notices(stage)
+    assert notice.facts["mandate_reference"] == method.mandate_reference is not None

@@ -14,6 +14,7 @@ from typing import Any
 
 from billing.sandbox.stripe import authenticating, requestlog, setup_intents
 from billing.sandbox.stripe.errors import ApiError, invalid, missing
+from billing.sandbox.stripe.finding import the
 from billing.sandbox.stripe.requestlog import Entry
 from billing.sandbox.stripe.standin import Call, StandIn
 from billing.sandbox.stripe.tx import Stored
@@ -25,6 +26,7 @@ ASSETS: Mapping[str, str] = {
     "js/fields": "fields.html",
     "js/fields.js": "fields.js",
     "js/challenge": "challenge.html",
+    "js/account": "account.html",
     "js/paypal": "paypal.html",
     "js/paypal.js": "paypal.js",
     "js/challenge.js": "challenge.js",
@@ -44,6 +46,15 @@ _TEST_CARDS = {
     "4000 0082 6000 3178": "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
 }
 _WALLETS = {"apple_pay": "pm_sandbox_applePay", "google_pay": "pm_sandbox_googlePay"}
+_TEST_ACCOUNTS = {
+    "AT61 1904 3002 3457 3201": "pm_sandbox_sepa",
+    "DE89 3704 0044 0532 0130 00": "pm_sandbox_sepa_de",
+    "AT60 1904 3000 0012 1212": "pm_sandbox_sepa_insufficientFunds",
+    "AT86 1904 3002 3547 3202": "pm_sandbox_sepa_debitNotAuthorized",
+    "AT59 1904 3002 3547 3203": "pm_sandbox_sepa_returnedLater",
+}
+"""Stripe's test numbers for SEPA debits (docs.stripe.com/payments/sepa-debit)."""
+_IBANS = {number.replace(" ", ""): name for number, name in _TEST_ACCOUNTS.items()}
 _NUMBERS = {number.replace(" ", ""): name for number, name in _TEST_CARDS.items()}
 _EXPIRY = re.compile(r"(0[1-9]|1[0-2]) ?/ ?[0-9]{2}", re.ASCII)
 _CVC = re.compile(r"[0-9]{3,4}", re.ASCII)
@@ -64,16 +75,21 @@ def confirm_setup(stand_in: StandIn, _: str, wish: Any) -> Json:
     """A card is typed in or taken from a wallet, and the set-up confirmed.
 
     `{"client_secret", "return_url", "number", "expiry", "cvc"}`, or `wallet` in place of the last three.
+
+    With `iban`, `name` and `email` it is a bank account, whose holder is kept here, as at Stripe, and nowhere else.
     """
     wish = wish if isinstance(wish, dict) else {}
-    name = _test_card(wish)
+    name = _test_account(wish) if "iban" in wish else _test_card(wish)
 
     def act(call: Call, found: Stored) -> Json:
         requestlog.write(call.tx, _entry(wish, found.account), call.now)
         call.params = {"payment_method": name, "return_url": wish.get("return_url", "https://page.invalid/")}
         call.args = {"id": found.id}
         try:
-            return _shown(setup_intents.confirm(call))
+            done = setup_intents.confirm(call)
+            if "iban" in wish:
+                _keep_holder(call, done["payment_method"], wish)
+            return _shown(done)
         except ApiError as error:
             if not error.effects:
                 raise
@@ -137,10 +153,27 @@ def _test_card(wish: Json) -> str:
     return name
 
 
+def _test_account(wish: Json) -> str:
+    name = _IBANS.get(str(wish.get("iban", "")).replace(" ", "").upper())
+    if name is None:
+        raise ApiError(400, "Your IBAN is invalid: a sandbox takes test accounts only.", code="invalid_iban")
+    if not wish.get("name") or "@" not in str(wish.get("email", "")):
+        raise ApiError(400, "The holder's name and e-mail address are needed.", code="parameter_missing")
+    return name
+
+
+def _keep_holder(call: Call, method_id: str, wish: Json) -> None:
+    method = the(call, "payment_method", method_id)
+    method.body["billing_details"] |= {"name": wish["name"], "email": wish["email"]}
+    call.tx.save(method)
+
+
 def _entry(wish: Json, account: str, *, door: str = "confirm_setup") -> Entry:
     """The witness's line: a published test number, so that a test can show where it went and where it did not."""
     entry = Entry("POST", f"/_sandbox/js/{door}", new_id("req"), None, account=account)
-    entry.params = {name: wish[name] for name in ("return_url", "number", "expiry", "cvc", "wallet") if name in wish}
+    entry.params = {
+        name: wish[name] for name in ("return_url", "number", "expiry", "cvc", "wallet", "iban") if name in wish
+    }
     return entry.ended(200, "executed")
 
 

@@ -111,18 +111,19 @@
     },
   };
 
-  let elements = null;
-  const open = async () => {
+  // The provider's fields of one form: for cards, or for a bank account, whose holder's name they ask for as well.
+  const mounted = {};
+  const open = async (form, fields, type) => {
     if (!stripe()) return fail(noForm);
-    if (!elements) {
-      const applePay = agreement(await ask("/recurring"));
+    if (!mounted[form]) {
+      const applePay = type === "card" && agreement(await ask("/recurring"));
       const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "night" : "stripe";
-      elements = stripe().elements({
-        mode: "setup", currency, allowedPaymentMethodTypes: ["card"], appearance: { theme },
+      mounted[form] = stripe().elements({
+        mode: "setup", currency, allowedPaymentMethodTypes: [type], appearance: { theme },
       });
-      elements.create("payment", applePay ? { applePay } : {}).mount("#fields");
+      mounted[form].create("payment", applePay ? { applePay } : {}).mount(fields);
     }
-    return show("new");
+    return show(form);
   };
   const show = (form) => {
     at("present").hidden = true;
@@ -130,13 +131,13 @@
     at(form).scrollIntoView({ block: "nearest" });
   };
 
-  const save = async () => {
-    const problem = at("problem");
+  const save = async (form, problem, agreed, path, said) => {
+    const elements = mounted[form];
     say(problem, "");
-    if (!at("agreed").checked) return say(problem, problem.dataset.consent);
+    if (!agreed.checked) return say(problem, problem.dataset.consent);
     const checked = await elements.submit();
     if (checked.error) return undefined;
-    const begun = await ask("/cards", { agreed: true });
+    const begun = await ask(path, { agreed: true, ...said });
     if (begun.error) return say(problem, begun.error.message);
     leave(begun.card);
     const { error } = await stripe().confirmSetup({
@@ -147,18 +148,26 @@
     const done = await ask(`/cards/${begun.card}`, {});
     if (done.error) return say(problem, done.error.message);
     sessionStorage.removeItem("pay-return");
-    return owes === "yes" ? pay() : again();
+    // A bank account is debited by itself, once its holder was told when.
+    return owes === "yes" && form === "new" ? pay() : again();
   };
 
   at("pay")?.addEventListener("click", (event) => once(event.currentTarget, pay));
-  at("other")?.addEventListener("click", (event) => once(event.currentTarget, open));
+  at("other")?.addEventListener("click", (event) => once(event.currentTarget, () => open("new", "#fields", "card")));
+  at("by-bank")?.addEventListener("click", (event) =>
+    once(event.currentTarget, () => open("bank", "#bank-fields", "sepa_debit")));
   document.querySelectorAll(".back").forEach((each) => each.addEventListener("click", () => {
     each.closest("form").hidden = true;
     at("present").hidden = false;
   }));
   at("new")?.addEventListener("submit", (event) => {
     event.preventDefault();
-    once(at("save"), save);
+    once(at("save"), () => save("new", at("problem"), at("agreed"), "/cards", {}));
+  });
+  at("bank")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const days = Number(event.currentTarget.dataset.days);
+    once(at("bank-save"), () => save("bank", at("bank-problem"), at("bank-agreed"), "/accounts", { days }));
   });
   // The wallet's owner agrees at the provider, and comes back as a card's owner does.
   const connect = async () => {

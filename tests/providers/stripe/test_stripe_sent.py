@@ -50,6 +50,15 @@ def test_flat_and_nested_names_are_the_same_names() -> None:
         ({"amount": "15.00"}, ["amount"]),
         ({"allowed_payment_method_types": ["card", "A. Person"]}, ["allowed_payment_method_types.1"]),
         ({"payment_method": "pm_1\n"}, ["payment_method"]),
+        ({"allowed_payment_method_types": ["sepa_debit"]}, []),
+        (
+            {"payment_method_data": {"billing_details": {"name": "A. Person"}, "sepa_debit": {"iban": "AT61"}}},
+            ["payment_method_data.billing_details.name", "payment_method_data.sepa_debit.iban"],
+        ),
+        (
+            {"mandate_data": {"customer_acceptance": {"online": {"ip_address": "192.0.2.1"}}}},
+            ["mandate_data.customer_acceptance.online.ip_address"],
+        ),
     ],
 )
 def test_anything_else_is_named_by_its_path_and_never_by_its_value(changes: dict[str, Any], named: list[str]) -> None:

@@ -1,4 +1,4 @@
-// The card stays in this frame: the page outside learns whether it was taken, and nothing else.
+// The card or account stays in this frame: the page outside learns whether it was taken, and nothing else.
 const card = document.getElementById("card");
 const told = document.getElementById("error");
 
@@ -12,15 +12,16 @@ const press = (button) => {
 };
 wallets.forEach((each) => each.addEventListener("click", () => press(each)));
 
+const names = card.dataset.names.split(" ");
 const value = (name) => card.elements[name].value.trim();
 const confirm = async (clientSecret, returnUrl) => {
-  const given = wallet ? { wallet } : { number: value("number"), expiry: value("expiry"), cvc: value("cvc") };
+  const given = wallet ? { wallet } : Object.fromEntries(names.map((name) => [name, value(name)]));
   const body = { client_secret: clientSecret, return_url: returnUrl, ...given };
   return (await fetch("/_sandbox/js/confirm_setup", { method: "POST", body: JSON.stringify(body) })).json();
 };
 const check = () => {
-  const missing = !wallet && ["number", "expiry", "cvc"].some((name) => !value(name));
-  told.textContent = missing ? "Your card's details are incomplete." : "";
+  const missing = !wallet && names.some((name) => !value(name));
+  told.textContent = missing ? card.dataset.missing : "";
   return missing ? { error: { type: "validation_error", message: told.textContent } } : {};
 };
 

@@ -68,7 +68,8 @@
     if (options.mode !== "setup" || !options.allowedPaymentMethodTypes) {
       throw new Error("IntegrationError: the stand-in knows elements of mode setup with allowedPaymentMethodTypes.");
     }
-    const fields = frame("/fields", "Card");
+    const bank = options.allowedPaymentMethodTypes.includes("sepa_debit");
+    const fields = bank ? frame("/account", "Bank account") : frame("/fields", "Card");
     fields.style.height = "240px";
     return {
       fields,
