@@ -30,13 +30,13 @@ _PAID = text(
         UNION ALL SELECT o.id, o.corrects_id FROM billing.invoice o JOIN chain n ON o.id = n.corrects_id
     )
     SELECT p.id, p.provider_account_id, p.charge_ref, p.amount_minor,
-           p.amount_minor - coalesce(
+           (p.amount_minor - coalesce(
                (SELECT sum(r.amount_minor) FROM billing.refund r
                 WHERE r.payment_id = p.id AND r.status NOT IN ('failed', 'canceled')), 0)
              - coalesce(
                (SELECT sum(d.reopened_minor) FROM billing.dispute d
                 WHERE d.invoice_id IN (SELECT id FROM chain) AND d.charge_ref = p.charge_ref
-                  AND d.provider_account_id = p.provider_account_id), 0) AS left_minor
+                  AND d.provider_account_id = p.provider_account_id), 0))::bigint AS left_minor
     FROM chain
     JOIN billing.payment p ON p.invoice_id = chain.id AND p.status = 'succeeded'
     WHERE NOT EXISTS (SELECT FROM billing.unapplied_payment u

@@ -28,9 +28,9 @@ class ChargeLeft:
 _CHARGES = text(
     f"""
     SELECT p.id, p.invoice_id, p.provider_account_id, p.charge_ref,
-           p.amount_minor - coalesce(
+           (p.amount_minor - coalesce(
                (SELECT sum(r.amount_minor) FROM billing.refund r
-                WHERE r.payment_id = p.id AND r.status NOT IN ('failed', 'canceled')), 0) AS left_minor
+                WHERE r.payment_id = p.id AND r.status NOT IN ('failed', 'canceled')), 0))::bigint AS left_minor
     FROM billing.payment p
     WHERE p.profile_id = :profile AND p.currency = :currency AND p.status = 'succeeded'
       AND NOT EXISTS (SELECT FROM billing.unapplied_payment u

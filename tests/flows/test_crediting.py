@@ -214,3 +214,19 @@ def test_an_order_that_is_only_tried_leaves_nothing(acme: Company) -> None:
     order_payout(acme.parts, paid.profile_id, currency="eur", amount_minor=None, order=tried)
     acme.settle()
     assert (acme.credit(paid.profile_id), acme.refunds()) == (700, [])
+
+
+def test_what_no_one_charge_can_take_is_paid_out_over_several_and_written_down(acme: Company) -> None:
+    first = paid_invoice(acme)
+    acme.subscribe("a1", "s2")
+    acme.settle()
+    for invoice in acme.invoices():
+        credit(acme.parts, invoice.id, amount_minor=700, order=ORDER)
+    told = order_payout(acme.parts, first.profile_id, currency="eur", amount_minor=1300, order=ORDER).told
+    assert told == "13.00 EUR go back from the balance"
+    acme.settle()
+    assert sorted(each.amount_minor for each in at_provider(acme)) == [110, 1190]
+    # What is left of a charge is what an order gives back of its invoice.
+    assert refunding.refund(acme.parts, first.id, order=ORDER).amount_minor == 490
+    acme.settle()
+    assert acme.violations() == ()

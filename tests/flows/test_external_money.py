@@ -210,6 +210,13 @@ def test_of_a_loss_that_was_written_off_in_part_what_came_by_bank_is_credit_when
     assert acme.violations() == ()
 
 
+def test_what_was_written_off_and_paid_after_all_may_be_replaced(acme: Company) -> None:
+    invoice = _written_off(acme)
+    external_money.mark_paid(acme.parts, invoice.id)
+    assert replace_invoice(acme.parts, invoice.id, order=ORDER).carried_minor == 1190
+    assert acme.violations() == ()
+
+
 def test_money_for_a_replaced_document_is_noted_on_the_one_in_its_place(acme: Company) -> None:
     invoice = _owed(acme)
     new = replace_invoice(acme.parts, invoice.id, order=ORDER).replaced_by

@@ -13,6 +13,7 @@ from billing.commands.slice.cut import cut
 from billing.flows import (
     adopting,
     customer_page,
+    dispute_events,
     healing,
     links,
     reconciliation,
@@ -23,6 +24,7 @@ from billing.flows import (
 from billing.kernel.errors import ProviderUnavailable, Refused
 from billing.models import (
     Difference,
+    Dispute,
     PaymentIntent,
     PaymentMethod,
     ProviderAccount,
@@ -206,6 +208,23 @@ def test_a_refund_goes_back_by_the_capture_once(stage: Stage, anna: UUID) -> Non
         (made,) = session.scalars(select(Refund)).all()
     assert (made.status, made.amount_minor) == ("succeeded", 400)
     assert [each.amount_minor for each in stage.sides["paypal"].witness.refunds()] == [400]
+
+
+def test_an_inquiry_that_the_buyer_wins_takes_the_money_and_one_reversed_later_gives_it_back(
+    stage: Stage, anna: UUID
+) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    bill(stage, anna)
+    side = stage.sides["paypal"]
+    (charge,) = side.witness.charges()
+    opened = DOORS["POST", "disputes"](side.stand_in, "", {"charge": charge.charge_ref, "inquiry": True})
+    for end, back in (("lost", 0), ("won", 1000)):
+        DOORS["POST", "disputes/<id>/close"](side.stand_in, opened["dispute_id"], {"status": end})
+        dispute_events.adopt_dispute(stage.parts, side.account_id, opened["dispute_id"])
+        with stage.parts.begin() as session:
+            row = session.scalars(select(Dispute)).one()
+            assert (row.status, row.withdrawn_minor, row.reinstated_minor) == (end, 1000, back)
+            assert row.reopened_minor == 1000 - back
 
 
 def test_reconciling_finds_no_difference_and_reads_the_fees(stage: Stage, anna: UUID) -> None:

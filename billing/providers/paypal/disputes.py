@@ -51,7 +51,8 @@ def _status(raw: Raw, *, lost: bool) -> str:
         outcome = optional(inner(raw, "dispute_outcome"), "outcome_code") or ""
         if outcome == "RESOLVED_BUYER_FAVOUR" or (lost and outcome not in _OURS):
             return "lost"
-        return "warning_closed" if inquiry else "won"
+        # One that was decided for the buyer while they still talked has taken money, and gives it back.
+        return "warning_closed" if inquiry and not lost else "won"
     if status in _ASKED:
         return "warning_needs_response" if inquiry else "needs_response"
     if status in _LOOKED_AT:

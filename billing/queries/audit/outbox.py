@@ -53,7 +53,8 @@ FROM billing.outbox o
 JOIN billing.invoice i ON i.id = o.object_id
 WHERE CASE o.topic WHEN 'invoice.paid' THEN i.status NOT IN ('paid', 'replaced')
                    WHEN 'invoice.voided' THEN i.status <> 'void'
-                   WHEN 'invoice.uncollectible' THEN i.status NOT IN ('uncollectible', 'paid') ELSE false END
+                   WHEN 'invoice.uncollectible' THEN i.status NOT IN ('uncollectible', 'paid', 'replaced')
+                   ELSE false END
 UNION ALL
 SELECT 'payment', p.id, format('was told to have succeeded, it is %s', p.status)
 FROM billing.outbox o

@@ -61,9 +61,19 @@ def close(call: Call, id: str, status: str) -> Json:
     dispute = the(call, id)
     if status not in _OUTCOME:
         raise unprocessable("INVALID_OUTCOME")
+    if dispute.body["status"] in _OUTCOME and (dispute.body["status"], status) != ("lost", "won"):
+        raise unprocessable("DISPUTE_ALREADY_RESOLVED")
+    dispute.hidden["outcome"] = _OUTCOME[status]
+    taken = -sum(each["amount"] for each in dispute.body["balance_transactions"])
+    if status != "lost":
+        # Whoever ends it, buyer or PayPal: what was taken comes back, and of an inquiry nothing was.
+        status = "won" if taken else "warning_closed"
     dispute.body["status"] = status
-    if status == "won":
-        _move(call, dispute, dispute.body["amount"])
+    if status == "lost" and not taken:
+        # Decided for the buyer before it was a chargeback: the money goes now.
+        _move(call, dispute, -dispute.body["amount"])
+    elif status != "lost" and taken:
+        _move(call, dispute, taken)
     call.tx.save(dispute)
     events.happen(call, "CUSTOMER.DISPUTE.RESOLVED", KIND, shown(dispute))
     return shown(dispute)
@@ -133,5 +143,5 @@ def shown(dispute: Stored) -> Json:
         ],
     }
     if body["status"] in _OUTCOME:
-        told["dispute_outcome"] = {"outcome_code": _OUTCOME[body["status"]]}
+        told["dispute_outcome"] = {"outcome_code": dispute.hidden["outcome"]}
     return told
