@@ -21,14 +21,13 @@ from billing.commands.invoice.note import cancellation
 from billing.commands.invoice.retry import has_attempt_in_flight
 from billing.db.base import Json
 from billing.flows.canceling import cancel_intents
-from billing.flows.issuing import issue_documents, open_parties
+from billing.flows.issuing import issue_documents, note_parties
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.models import Invoice
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
-from billing.queries.standing import load_standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +50,7 @@ def void(parts: Parts, invoice_id: UUID, *, order: Order | None = None) -> Corre
     """
 
     def take_back(session: Session, invoice: Invoice, now: datetime) -> str:
-        standing = load_standing(session, profiles=[invoice.profile_id], only=[], held=True)
-        parties = open_parties(parts, standing)[invoice.profile_id]
-        cancels = cancellation(invoice, parties=parties)
+        cancels = cancellation(invoice, parties=note_parties(parts, session, invoice))
         (issued,) = issue_documents(parts, session, [cancels], wallet=Wallet({}, {}), now=now)
         correct.void(session, invoice=invoice, now=now)
         return issued.number

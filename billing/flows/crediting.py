@@ -16,7 +16,7 @@ from billing.commands.invoice import correct
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.note import credit_note
 from billing.flows.correcting import Corrected, correct_open
-from billing.flows.issuing import issue_documents, open_parties
+from billing.flows.issuing import issue_documents, note_parties
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
@@ -25,7 +25,6 @@ from billing.models import Account, Invoice
 from billing.queries.correction import creditable, notes_of
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
-from billing.queries.standing import load_standing
 
 
 def credit(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, order: Order) -> Corrected:
@@ -82,12 +81,11 @@ def _take(session: Session, invoice: Invoice, amount_minor: int | None, *, most:
 
 
 def _issue(parts: Parts, session: Session, invoice: Invoice, amount_minor: int, counter: Account) -> str:
-    standing = load_standing(session, profiles=[invoice.profile_id], only=[], held=True)
     document = credit_note(
         invoice,
         amount_minor=amount_minor,
         earlier=notes_of(session, invoice.id),
-        parties=open_parties(parts, standing)[invoice.profile_id],
+        parties=note_parties(parts, session, invoice),
         counter=counter,
     )
     (issued,) = issue_documents(parts, session, [document], wallet=Wallet({}, {}), now=parts.clock.now(session))

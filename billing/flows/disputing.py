@@ -11,7 +11,7 @@ from billing.commands.dispute.decide import credited, require_undecided, write_o
 from billing.commands.expected_version import require_version
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.note import credit_note
-from billing.flows.issuing import issue_documents, open_parties
+from billing.flows.issuing import issue_documents, note_parties
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
@@ -21,7 +21,6 @@ from billing.queries.correction import creditable_loss, notes_of
 from billing.queries.dispute import lock_dispute
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
-from billing.queries.standing import load_standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +73,11 @@ def credit_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
             mend = "all of the document was credited before; write the loss off"
             raise Refused(Fault("dispute", "credit_exceeds_invoice", mend))
         now = parts.clock.now(session)
-        standing = load_standing(session, profiles=[invoice.profile_id], only=[], held=True)
         document = credit_note(
             invoice,
             amount_minor=most,
             earlier=notes_of(session, invoice.id),
-            parties=open_parties(parts, standing)[invoice.profile_id],
+            parties=note_parties(parts, session, invoice),
             counter=Account.RECEIVABLE,
         )
         (issued,) = issue_documents(parts, session, [document], wallet=Wallet({}, {}), now=now)

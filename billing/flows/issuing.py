@@ -24,9 +24,9 @@ from billing.flows.carrying import rooms
 from billing.flows.completing import gated_sellers, lacks, require_complete, withhold
 from billing.flows.national import national_taxes
 from billing.flows.parts import Parts
-from billing.models import Seller
+from billing.models import DataKey, Invoice, Seller
 from billing.privacy.sealed import unseal
-from billing.queries.standing import Standing
+from billing.queries.standing import Standing, load_standing
 from billing.rules.national import NationalTax
 
 
@@ -114,6 +114,17 @@ def open_parties(parts: Parts, standing: Standing) -> dict[UUID, bytes]:
         + b"}"
         for id_, row in standing.profiles.items()
     }
+
+
+def note_parties(parts: Parts, session: Session, invoice: Invoice) -> bytes:
+    """Both parties for a note on an invoice: as they are named now; of who was forgotten, as the invoice names them."""
+    standing = load_standing(session, profiles=[invoice.profile_id], only=[], held=True)
+    found = open_parties(parts, standing).get(invoice.profile_id)
+    if found is not None:
+        return found
+    row = session.get_one(DataKey, invoice.document_key_id)
+    key = parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.id)
+    return unseal(key, invoice.parties, table="invoice", row=invoice.id, column="parties")
 
 
 def _checked(check: Json | None) -> bytes:

@@ -19,7 +19,7 @@ from billing.commands.refund.record import note_absent, note_facts, note_unclear
 from billing.commands.refund.reserve import reserve_refunds, take_refundable
 from billing.db.clock import wall_now
 from billing.flows.evidence import ABSENT_AFTER_S
-from billing.flows.issuing import issue_documents, open_parties
+from billing.flows.issuing import issue_documents, note_parties
 from billing.flows.order import Order, carry_out
 from billing.flows.order import note as write_down
 from billing.flows.parts import Parts
@@ -33,7 +33,6 @@ from billing.queries.correction import notes_of, paid_by
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
 from billing.queries.refunding import lock_refund, take_refunds
-from billing.queries.standing import load_standing
 from billing.queue.buffer import after_commit
 from billing.queue.names import REFUNDS_SEND
 from billing.rules.rate import Rank
@@ -67,8 +66,7 @@ def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, o
         paid = paid_by(session, invoice.id)
         earlier = notes_of(session, invoice.id)
         amount = take_refundable(session, invoice=invoice, amount_minor=amount_minor)
-        standing = load_standing(session, profiles=[invoice.profile_id], only=[], held=True)
-        parties = open_parties(parts, standing)[invoice.profile_id]
+        parties = note_parties(parts, session, invoice)
         note = refund_note(invoice, amount_minor=amount, earlier=earlier, parties=parties)
         (issued,) = issue_documents(parts, session, [note], wallet=Wallet({}, {}), now=now)
         ids = reserve_refunds(

@@ -27,7 +27,7 @@ from billing.kernel.errors import Fault, Refused
 from billing.models import Account, Invoice
 from billing.queries.correction import creditable, notes_of
 from billing.queries.invoice import lock_invoice
-from billing.queries.profile import lock_profile
+from billing.queries.profile import lock_person
 from billing.queries.replacing import Rates, lines_of, rates_of
 from billing.queries.standing import Standing, load_standing
 from billing.rules.tax import TaxCode, TaxRate, treatment
@@ -92,7 +92,7 @@ def _locked(session: Session, invoice_id: UUID) -> Invoice:
     found = session.get(Invoice, invoice_id)
     if found is None:
         raise Refused(Fault("invoice", "invoice_not_found", "give the number or the id of an invoice"))
-    lock_profile(session, found.profile_id)
+    lock_person(session, found.profile_id)
     invoice = lock_invoice(session, invoice_id)
     require_replaceable(session, invoice)
     if creditable(session, invoice) != invoice.total_minor:

@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 from billing.commands.credit.grant import grant_credit
 from billing.commands.profile.change import change_profile
 from billing.commands.subscription.subscribe import subscribe
-from billing.flows import audit, charging, delivery, payment_methods, refunding, rights
+from billing.flows import audit, charging, crediting, delivery, payment_methods, refunding, replacing, rights
 from billing.flows.documents import document_html
 from billing.flows.order import Order
 from billing.kernel.errors import ProviderRefused, Refused
@@ -115,6 +115,26 @@ def test_after_a_person_is_forgotten_no_row_of_any_table_names_them(acme: Compan
             )
         }
     assert named == set()
+
+
+def test_a_note_to_who_was_forgotten_names_them_as_their_invoice_does(acme: Company, paid: UUID) -> None:
+    with acme.parts.begin() as session:
+        session.execute(
+            text("UPDATE billing.subscription SET status = 'canceled', next_due_at = NULL, ended_at = now()")
+        )
+    rights.erase(acme.parts, paid, order=WHY)
+    (invoice,) = acme.invoices()
+    refunding.refund(acme.parts, invoice.id, amount_minor=100, order=WHY)
+    crediting.credit(acme.parts, invoice.id, amount_minor=100, order=WHY)
+    with pytest.raises(Refused) as refused:
+        replacing.replace_invoice(acme.parts, invoice.id, order=WHY)
+    assert refused.value.code == "profile_erased"
+    acme.settle()
+    with acme.parts.begin() as session:
+        notes = session.scalars(select(Invoice.id).where(Invoice.kind == "credit_note")).all()
+    assert ["Person a1" in document_html(acme.parts, note).content.decode() for note in notes] == [True, True]
+    assert [(refund.status, refund.amount_minor) for refund in acme.refunds()] == [("succeeded", 100)]
+    assert acme.violations() == ()
 
 
 def test_the_wallet_of_who_is_forgotten_is_taken_off_paypal_and_nothing_of_it_is_left(stage: Stage, anna: UUID) -> None:
