@@ -24,14 +24,13 @@ from billing.flows.letters import LetterWithoutFont, addressee, letter
 from billing.flows.parts import Parts
 from billing.flows.previewing import preview_renewal
 from billing.kernel.clock import format_instant, parse_instant
-from billing.kernel.errors import Refused, Stale
+from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import InvoiceStatus, NoticeStatus, SubscriptionStatus
 from billing.kernel.work import WorkKind
 from billing.mail.server import MailLater, MailRefused, MailServer, MailServerAway, Undeliverable
 from billing.models import Subscription
 from billing.privacy.redaction import redact_error
-from billing.privacy.sealed import SealBroken
 from billing.queries.notice import drop_waiting, renewals_to_announce, take_notices
 from billing.rules.notice import ABOUT_DEBT, DOCUMENT_LIFE, LIFE, WITH_DOCUMENT, NoticeKind
 
@@ -59,8 +58,10 @@ def announce(parts: Parts) -> int:
             row = session.get_one(Subscription, id_)
             try:
                 document = preview_renewal(parts, session, row, now=now)
-            except (Refused, SealBroken):
-                # The renewal itself will say what is wrong with it.
+            except DBAPIError:
+                raise
+            except Exception as broken:  # noqa: BLE001 (the others must be told; the renewal itself will say what is wrong)
+                _log.warning("renewal_not_previewed", subscription=str(id_), error=type(broken).__name__)
                 document = None
             facts = {
                 "subscription_id": str(id_),

@@ -43,7 +43,7 @@ class Road:
         self._sessions: dict[tuple[int, bool], requests.Session] = {}
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: Any = None) -> Answered:
-        """One request, sent once. Raises what `requests` raises, and the two errors above."""
+        """One request, sent once. Raises what `requests` and `urllib3` raise, and the two errors above."""
         with self._session(url).request(
             method,
             url,

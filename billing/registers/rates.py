@@ -9,8 +9,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Protocol
 from xml.etree import ElementTree as ET
 
-import requests
-
 from billing.kernel.errors import Unavailable
 
 ECB = "ECB"
@@ -54,7 +52,7 @@ class Ecb:
         url = f"{self._base}/{_HISTORY if history else _DAILY}"
         try:
             body, status, _ = self._send("GET", url, {"Accept": "application/xml"})
-        except (requests.RequestException, OSError, ValueError) as away:
+        except Exception as away:  # noqa: BLE001 (whatever breaks on the road: nothing is known then)
             raise Unavailable(f"the rates of the ECB can't be read ({type(away).__name__})") from None
         if status != 200:
             raise Unavailable(f"the rates of the ECB can't be read (http_{status})")

@@ -223,6 +223,20 @@ def test_a_renewal_is_announced_once_a_period_with_its_day_and_amount(nord: Comp
     assert notices.announce(nord.parts) == 1
 
 
+def test_one_that_can_not_be_previewed_keeps_no_other_from_being_told(nord: Company) -> None:
+    broken = nord.customer("a1")
+    nord.customer("a2")
+    nord.subscribe("a1", "s1")
+    nord.subscribe("a2", "s2")
+    nord.settle()
+    with nord.parts.begin() as session:
+        session.execute(text("DELETE FROM billing.data_key WHERE owner_id = :id"), {"id": broken})
+    nord.set_clock(START.replace(month=2, day=21))
+    assert notices.announce(nord.parts) == 2
+    told_of = {payload["amount_minor"] for _, payload in nord.told("subscription.renewal_upcoming")}
+    assert told_of == {None, 1190}
+
+
 def test_what_ends_or_comes_round_too_soon_is_not_announced(nord: Company) -> None:
     nord.price("weekly", 500, interval_unit="week")
     nord.customer("a1")

@@ -145,8 +145,11 @@ class PayPalClient:
 
 
 def fetched(road: Road, url: str) -> bytes:
-    """A certificate, by a plain GET without credentials. Raises `OSError`, also for any answer but 200."""
-    body, status, _ = road.send("GET", url, {"Accept": "text/plain"})
+    """A certificate, by a plain GET without credentials. Raises `OSError` for all but a whole answer of 200."""
+    try:
+        body, status, _ = road.send("GET", url, {"Accept": "text/plain"})
+    except Exception as away:  # noqa: BLE001 (whatever breaks on the road: it is fetched again with the next delivery)
+        raise OSError(type(away).__name__) from None
     if status != 200:
         raise OSError(f"HTTP {status}")
     return body
