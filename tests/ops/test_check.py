@@ -15,7 +15,7 @@ from billing.flows.upkeep import beat
 from billing.queue.celery import make_app
 from billing.queue.names import QUEUES, TICKS
 from billing.settings import load
-from tests.ops.office import Office, office_of
+from tests.ops.office import WHY, Office, office_of
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_a_tick_by_hand_is_the_message_that_beat_sends(office: Office) -> None:
         assert office.waiting_in(queue) == sum(tick.queue == queue for tick in TICKS), queue
 
 
-def test_the_pages_domain_is_registered_once_and_check_says_whether_wallets_are_offered(
+def test_check_says_which_wallets_and_kinds_customers_can_give_and_the_pages_domain_is_registered_once(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused = office.run("domain", "register")
@@ -136,8 +136,14 @@ def test_the_pages_domain_is_registered_once_and_check_says_whether_wallets_are_
     monkeypatch.setenv("BILLING_PUBLIC_URL", "https://pay.example.com/billing")
     monkeypatch.setenv("STRIPE_PUBLISHABLE_KEY", "pk_test_company")
     wiring.current.cache_clear()
-    state, told = _lines(office)["stripe default wallets"]
+    offer = ("--set", "method_kinds=card stripe_paypal")
+    office.ok("seller", "change", str(office.acme.seller_id), *offer, *WHY)
+    office.acme.witness.call("POST", "config", {"paypal": False})
+    lines = _lines(office)
+    state, told = lines["stripe default wallets"]
     assert (state, told.partition(":")[0]) == ("note", "pay.example.com is not registered")
+    state, told = lines["stripe default stripe_paypal"]
+    assert (state, "not switched on for this account" in told) == ("note", True)
     first = office.read("domain", "register")
     assert (first["name"], first["ready"]) == ("pay.example.com", ["apple_pay", "google_pay", "link"])
     assert office.read("domain", "register") == first
@@ -148,12 +154,3 @@ def test_the_pages_domain_is_registered_once_and_check_says_whether_wallets_are_
     wiring.current.cache_clear()
     unready = office.run("domain", "register")
     assert (unready.exit_code, "Not ready: Apple Pay" in unready.stdout) == (1, True)
-    assert "is not ready for apple_pay" in _lines(office)["stripe default wallets"][1]
-
-
-def test_a_kind_that_a_seller_offers_and_the_account_may_not_charge_is_told(office: Office) -> None:
-    office.execute("UPDATE billing.seller SET method_kinds = '{card,stripe_paypal}'")
-    assert "stripe default stripe_paypal" not in _lines(office)
-    office.acme.witness.call("POST", "config", {"paypal": False})
-    state, told = _lines(office)["stripe default stripe_paypal"]
-    assert (state, "not switched on for this account" in told) == ("note", True)
