@@ -12,12 +12,11 @@ from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.commands.payment_method.offered import offered_kinds
 from billing.flows import on_session, payment_methods
 from billing.flows.customer_debits import Mandate, announced_days, arrival_days, offered_mandate, require_same
+from billing.flows.customer_wallets import FORM, PAYPAL, offers_cards, wallets_provider
 from billing.flows.links import opened_link
 from billing.flows.on_session import MOST_TRIES, Tried
 from billing.flows.parts import Parts
@@ -41,8 +40,6 @@ _CLOSED = {
     InvoiceStatus.UNCOLLECTIBLE: "is_uncollectible",
     InvoiceStatus.EXPIRED: "is_expired",
 }
-_PAYPAL = MethodKind.PAYPAL
-_STRIPE = "stripe"
 _NOT_CONFIRMED = "payment_intent_authentication_failure"
 
 
@@ -94,6 +91,8 @@ class Shown:
     currency: str
     publishable_key: str | None
     test_mode: bool
+    cards: bool
+    """Whether a card may be given."""
     wallet: str | None
     """The provider through which a PayPal wallet may be given; None where it may not."""
     mandate: Mandate | None = None
@@ -132,7 +131,7 @@ def show(parts: Parts, token: str) -> Shown:
                 left[bill.currency] += bill.amount_minor
         stopped = {"on_hold", "payment_in_flight", "payment_method_refused", "debit_in_flight"}
         pays = method is not None and not is_debit(method.kind)
-        currency = open_[0].currency if open_ else seller.currency
+        currency = _currency(session, profile, open_)
         script_key = parts.settings.publishable_key(code) if code else None
         return Shown(
             seller=seller.legal_name,
@@ -145,7 +144,8 @@ def show(parts: Parts, token: str) -> Shown:
             currency=currency,
             publishable_key=script_key,
             test_mode=not parts.settings.live,
-            wallet=_takes_wallets(parts, session, profile, code),
+            wallet=wallets_provider(parts, session, profile, script_key=script_key, currency=currency),
+            cards=script_key is not None and offers_cards(session, profile),
             mandate=offered_mandate(session, profile, currency=currency) if script_key else None,
         )
 
@@ -203,15 +203,17 @@ def begin_wallet(parts: Parts, token: str, *, text_version: str) -> MethodStarte
     Through Stripe where the seller offers it so; then its script leads there.
     """
     with parts.begin() as session:
-        profile, _ = _opened(parts, session, token)
+        profile, upto = _opened(parts, session, token)
         profile_id = profile.id
         if tries_of_late(session, profile_id) >= MOST_TRIES:
             raise Refused(Fault("payment_method", "too_many_tries", "wait an hour"))
-        method = default_method(session, profile_id)
-        if _takes_wallets(parts, session, profile, _card_code(session, method)) == _STRIPE:
+        method, code = default_method(session, profile_id), _card_code(session, default_method(session, profile_id))
+        script_key = parts.settings.publishable_key(code) if code else None
+        currency = _currency(session, profile, payable(session, profile_id, upto=upto))
+        if wallets_provider(parts, session, profile, script_key=script_key, currency=currency) == FORM:
             account_id, kind = _card_account(session, method).id, MethodKind.STRIPE_PAYPAL
         else:
-            account_id, kind = the_provider_account(session, provider=_PAYPAL).id, _PAYPAL
+            account_id, kind = the_provider_account(session, provider=PAYPAL).id, MethodKind.PAYPAL
         consent = Consent(text_version=text_version, given_at=parts.clock.now(session), channel="web")
     return payment_methods.add(parts, profile_id=profile_id, provider_account_id=account_id, consent=consent, kind=kind)
 
@@ -312,11 +314,16 @@ def _card(method: PaymentMethod | None) -> Card | None:
     return Card(brand, method.last4 or "", wallet_name(method.wallet), method.exp_month, method.exp_year)
 
 
+def _currency(session: Session, profile: Profile, open_: Sequence[Invoice]) -> str:
+    """In which the customer pays next."""
+    return open_[0].currency if open_ else session.get_one(Seller, profile.seller_id).currency
+
+
 def _card_account(session: Session, method: PaymentMethod | None) -> ProviderAccount:
     """The account at which a new card is kept: that of the present one, else the first. Raises `Refused`."""
     if method is not None:
         account = session.get_one(ProviderAccount, method.provider_account_id)
-        if account.provider == _STRIPE:
+        if account.provider == FORM:
             return account
     return the_provider_account(session)
 
@@ -327,16 +334,3 @@ def _card_code(session: Session, method: PaymentMethod | None) -> str | None:
         return _card_account(session, method).code
     except Refused:
         return None
-
-
-def _takes_wallets(parts: Parts, session: Session, profile: Profile, card_code: str | None) -> str | None:
-    """Customers see one PayPal. Where both could take it, what the seller says of it goes before what is set up."""
-    if not parts.settings.billing_public_url:
-        return None
-    offered = offered_kinds(session, seller_id=profile.seller_id, provider=_STRIPE)
-    if MethodKind.STRIPE_PAYPAL in offered and card_code and parts.settings.publishable_key(card_code):
-        return _STRIPE
-    if (_PAYPAL, "default") not in parts.settings.provider_accounts:
-        return None
-    pinned = select(ProviderAccount.id).where(ProviderAccount.provider == _PAYPAL, ProviderAccount.code == "default")
-    return _PAYPAL if session.scalar(pinned) is not None else None

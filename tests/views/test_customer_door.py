@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from billing.db.session import sessions
 from billing.flows import links, operating, replacing
@@ -334,6 +334,22 @@ def test_without_a_key_for_browsers_no_card_is_asked_for(acme: Company) -> None:
     page = _browser(replace(acme.parts, settings=settings)).get(_path(acme, _owing(acme))).text
     assert 'id="other"' not in page
     assert "_sandbox/js" not in page
+
+
+def test_what_the_seller_offers_and_the_currency_takes_can_be_given(acme: Company, browser: FlaskClient) -> None:
+    path = _path(acme, acme.customer("one", method=None))
+
+    def given(kinds: str, currency: str = "eur") -> list[str]:
+        with acme.parts.begin() as session:
+            said = {"kinds": kinds, "currency": currency}
+            session.execute(text("UPDATE billing.seller SET method_kinds = :kinds, currency = :currency"), said)
+        page = browser.get(path).text
+        return [name for name in ("other", "by-wallet") if f'id="{name}"' in page]
+
+    assert given("{card}") == ["other"]
+    assert given("{card,stripe_paypal}") == ["other", "by-wallet"]
+    assert given("{stripe_paypal}") == ["by-wallet"]
+    assert given("{card,stripe_paypal}", "huf") == ["other"]
 
 
 def test_all_languages_say_the_same_things() -> None:
