@@ -16,7 +16,7 @@ from billing.queries.catalog import PriceFacts
 from billing.queries.intake import Known
 from billing.rules.tax import TaxRate
 from billing.validators.coupon import NewCoupon, check_new_coupon
-from billing.validators.payment_method import PROVIDERS, check_consent, check_method_ref
+from billing.validators.payment_method import PROVIDERS, check_consent, check_customer_ref, check_method_ref
 from billing.validators.price import NewPrice, check_new_price
 from billing.validators.product import NewProduct, check_new_product
 from billing.validators.profile import check_new_profile
@@ -177,6 +177,8 @@ def _check_customer(new: NewCustomer, now: datetime) -> None:
     check_new_profile(new.profile)
     if new.method_ref is not None:
         check_method_ref(new.method_ref)
+    if new.customer_ref is not None:
+        check_customer_ref(new.customer_ref)
     if new.provider not in PROVIDERS:
         raise Refused(Fault("provider", "unknown_provider", f"give one of {', '.join(PROVIDERS)}"))
     if new.consent is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from billing.commands.subscription.cancel import CancelWhen, Unused
-from billing.flows import disputing, operating, operating_profiles, operating_subscriptions
+from billing.flows import disputing, operating, operating_profiles, operating_subscriptions, previewing
 from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.flows.paying_out import order_payout
@@ -114,6 +114,11 @@ def _change(parts: Parts, wanted: Wanted, order: Order) -> str:
 
 
 def _cancel_refund(parts: Parts, wanted: Wanted, order: Order) -> str:
+    """A little less goes back by every hour that passes; more than was asked for does not."""
+    with parts.begin() as session:
+        seen = previewing.preview_cancel(parts, session, wanted.subject_id, when=CancelWhen.NOW, prorate=True)
+    if previewing.given_back(seen.documents, seen.waiting) > wanted.money[1]:
+        raise Refused(Fault("amount", "order_changed", "more would go back by now; order it anew"))
     return operating_subscriptions.cancel(
         parts, wanted.subject_id, when=CancelWhen.NOW, prorate=True, unused=Unused.REFUND, order=order
     ).told

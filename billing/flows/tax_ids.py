@@ -5,6 +5,7 @@ That it does not answer is no answer: it is asked again, and the setting says wh
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import structlog
@@ -27,6 +28,8 @@ BATCH = 20
 """Asked about in a round, one after the other; the next tick goes on."""
 AGAIN_S = 900.0
 """Until the next try where nobody answered."""
+ROUND_S = 60.0
+"""Wall seconds after which a round asks no more: what else this tick does is not held up by slow answers."""
 PATIENCE = 3
 """So many without an answer in a row, and the others are left for the next round."""
 
@@ -41,8 +44,9 @@ def ask_register(parts: Parts) -> int:
         lease_s = BATCH * 2 * parts.settings.read_timeout_s
         rows = claim_unasked(session, lease_s=lease_s, most=BATCH)
     answered = silent = 0
+    end = time.monotonic() + ROUND_S
     for row in rows:
-        if silent >= PATIENCE:
+        if silent >= PATIENCE or time.monotonic() > end:
             # Due at once: those that were asked about wait longer, so that one state's silence holds up no other's.
             _later(parts, row, pause_s=0)
         elif _ask(parts, register, row):

@@ -10,7 +10,7 @@ from billing.validators.checks import Checks
 
 PROVIDERS = ("stripe", "paypal")
 CHANNELS = ("web", "app", "phone", "paper", "import")
-_METHOD_REF = re.compile(r"[A-Za-z0-9_-]{3,255}", re.ASCII)
+_REF = re.compile(r"[A-Za-z0-9_-]{3,255}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,14 @@ def check_consent(consent: Consent, *, now: datetime) -> None:
 def check_method_ref(method_ref: str) -> None:
     """Raise `Refused` unless `method_ref` has the shape of a provider's id. A card number has not."""
     checks = Checks()
-    if not _METHOD_REF.fullmatch(method_ref) or method_ref.isdigit():
+    if not _REF.fullmatch(method_ref) or method_ref.isdigit():
         checks.fault("payment_method", "not_a_method_id", "give the provider's id, such as pm_card_visa")
+    checks.done()
+
+
+def check_customer_ref(customer_ref: str) -> None:
+    """Raise `Refused` unless `customer_ref` has the shape of a provider's id. It is kept in the clear, and sent."""
+    checks = Checks()
+    if not _REF.fullmatch(customer_ref) or customer_ref.isdigit():
+        checks.fault("provider_customer_id", "not_a_customer_id", "give the provider's id, such as cus_NffrFeUfNV2Hib")
     checks.done()

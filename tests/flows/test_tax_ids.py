@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.commands.profile.create import create_profile, create_profiles
-from billing.flows import drafts, renewal
+from billing.flows import drafts, renewal, tax_ids
 from billing.flows.tax_ids import PATIENCE, ask_register
 from billing.models import DataKey, Invoice, Profile
 from billing.privacy.sealed import unseal
@@ -155,3 +155,13 @@ def test_a_seller_whose_own_number_is_unknown_still_hears_of_its_customers(paris
     check = profile(paris).tax_id_check
     assert check is not None
     assert (check["register"]["valid"], check["register"]["reference"]) == (True, None)
+
+
+def test_a_round_ends_in_time_and_the_next_one_goes_on(
+    paris: Company, vies: Registers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vies.numbers = {NUMBER}
+    with monkeypatch.context() as slow:
+        slow.setattr(tax_ids, "ROUND_S", -1.0)
+        assert (ask_register(paris.parts), vies.asked) == (0, [])
+    assert ask_register(paris.parts) == 1

@@ -340,6 +340,12 @@ def test_a_first_bill_reverses_no_charge_for_a_number_of_the_sellers_own_state(d
     assert [bill["total_minor"] for bill in report["first_bills"]] == [2380, 1200]
 
 
+@pytest.mark.parametrize("ref", ["anna@example.com", "cus 1", "4242424242424242"])
+def test_a_customers_id_at_the_provider_is_an_id(desk: Desk, ref: str) -> None:
+    text = GOOD.replace("country: FR", f'country: FR, provider_customer_id: "{ref}"')
+    assert _faults(desk, text) == [(18, "provider_customer_id", "not_a_customer_id")]
+
+
 def test_usage_faults_are_told_apart_from_refusals(desk: Desk) -> None:
     assert desk.run(import_file, "nothing.yaml").exit_code == 2
     assert desk.run(import_file, desk.write("a.txt", "x")).exit_code == 2

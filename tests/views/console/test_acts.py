@@ -9,12 +9,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from billing.flows import delivery, endpoints
+from billing.flows import changing, delivery, endpoints
 from billing.flows.order import Order
 from billing.kernel.ids import new_id
 from billing.models import OperatorOrder
 from billing.rules.permission import Role
 from billing.validators.endpoint import NewEndpoint
+from billing.validators.subscription import NewItem
 from tests.views.console.conftest import House, Person
 from tests.views.console.test_orders import limited, orders, paid
 from tests.views.console.test_today_and_work import trail
@@ -133,6 +134,21 @@ def test_a_cancel_that_gives_much_back_needs_a_second_person(house: House) -> No
     assert ">canceled<" in fay.reads(page)
     max_.post(f"/orders/{cancel.id}", decision="approve", reason="seen")
     assert [row.status for row in orders(house)] == ["done", "refused"]
+
+
+def test_a_cancel_that_gives_more_back_than_was_approved_is_ordered_anew(house: House) -> None:
+    limited(house, "5")
+    paid(house)
+    fay, max_ = house.person("fay", Role.FINANCE), house.person("max", Role.FINANCE)
+    assert "It waits for a second person" in do(fay, f"/subscriptions/{the_subscription(house)}", "cancel_refund")
+    with house.acme.parts.begin() as session:
+        changing.change(house.acme.parts, session, the_subscription(house), items=[NewItem("basic", 9)])
+    house.acme.settle()
+    (order,) = orders(house)
+    max_.post(f"/orders/{order.id}", decision="approve", reason="seen")
+    (order,) = orders(house)
+    assert (order.status, "order_changed" in str(order.told)) == ("refused", True)
+    assert house.acme.refunds() == []
 
 
 def test_a_subscription_is_paused_resumed_and_its_cancel_taken_back(house: House) -> None:
