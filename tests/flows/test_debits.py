@@ -15,12 +15,13 @@ from billing.flows import correcting, customer_page, healing, links, payment_met
 from billing.flows.customer_debits import Mandate
 from billing.kernel import failpoints
 from billing.kernel.errors import Refused
-from billing.models import Dispute, Invoice, Notice, OutboxEvent, PaymentMethod, WorkItem
+from billing.models import Dispute, Invoice, Notice, OutboxEvent, Payment, PaymentMethod, WorkItem
 from billing.providers.stripe.sent import told
 from billing.queries.card_tries import card_of
 from billing.sandbox.scenario.playing.stage import Stage
 from billing.sandbox.stripe.doors import DOORS
 from billing.validators.payment_method import Consent
+from tests.flows.company import Company
 from tests.wallets import START, attempts, bill, give, moved, only_invoice, status_of, sweep
 
 
@@ -106,10 +107,10 @@ def notices(stage: Stage) -> list[Notice]:
         return list(session.scalars(select(Notice).where(Notice.kind == "debit_upcoming").order_by(Notice.id)))
 
 
-def day(stage: Stage, invoice: UUID, days: float) -> list[str]:
-    """Days later, each day's tick made: what has become of the attempts."""
-    for _ in range(int(days)):
-        pass_days(stage, 1)
+def day(stage: Stage, invoice: UUID, days: int, *, step: int = 1) -> list[str]:
+    """Days later, with a tick each `step` of them: what has become of the attempts."""
+    for _ in range(0, days, step):
+        pass_days(stage, step)
         sweep(stage, invoice)
     return [each.status for each in attempts(stage, invoice)]
 
@@ -151,7 +152,7 @@ def test_a_card_that_comes_meanwhile_is_charged_and_the_debit_never_made(stage: 
     day(stage, invoice, 2)
     give(stage, announced, "pm_card_visa", provider="stripe")
     stage.settle()
-    assert day(stage, invoice, 10) == ["succeeded"]
+    assert day(stage, invoice, 10, step=5) == ["succeeded"]
     assert moved(stage, "stripe") == [1000]
 
 
@@ -159,12 +160,12 @@ def test_for_want_of_funds_a_debit_is_presented_twice_more_and_each_is_announced
     give(stage, announced, "pm_sandbox_sepa_insufficientFunds", provider="stripe")
     invoice = bill(stage, announced)
     # Five days of notice and five at the bank; then the retry's delay of 3 and of 5 days, from the failure on.
-    assert day(stage, invoice, 10) == ["declined"]
+    assert day(stage, invoice, 10, step=5) == ["declined"]
     assert day(stage, invoice, 3 + 4) == ["declined"]
     assert day(stage, invoice, 1 + 5) == ["declined"] * 2
-    assert day(stage, invoice, 5 + 5 + 5) == ["declined"] * 3
+    assert day(stage, invoice, 5 + 5 + 5, step=5) == ["declined"] * 3
     assert [each.facts["again"] for each in notices(stage)] == [False, True, True]
-    assert day(stage, invoice, 40) == ["declined"] * 3
+    assert day(stage, invoice, 40, step=20) == ["declined"] * 3
     with stage.parts.begin() as session:
         row = session.get_one(Invoice, invoice)
         assert (row.waits_for_method, row.final_decision, row.next_attempt_at) == (True, "cancel", None)
@@ -188,7 +189,7 @@ def test_funds_that_came_by_the_second_time_pay_it(stage: Stage, anna: UUID) -> 
 def test_any_other_failure_waits_for_another_method(stage: Stage, anna: UUID) -> None:
     give(stage, anna, "pm_sandbox_sepa_debitNotAuthorized", provider="stripe")
     invoice = bill(stage, anna)
-    assert day(stage, invoice, 5 + 18) == ["declined"]
+    assert day(stage, invoice, 5 + 20, step=5) == ["declined"]
     assert (status_of(stage, invoice), moved(stage, "stripe")) == ("open", [])
     with stage.parts.begin() as session:
         kinds = list(session.scalars(select(Notice.kind).order_by(Notice.id)))
@@ -226,7 +227,7 @@ def test_money_taken_back_is_owed_as_disputed_and_not_collected_again(stage: Sta
     give(stage, anna, "pm_sandbox_sepa_returnedLater", provider="stripe")
     invoice = bill(stage, anna)
     assert day(stage, invoice, 5) == ["succeeded"]
-    assert day(stage, invoice, 7 + 30) == ["succeeded"]
+    assert day(stage, invoice, 7 + 28, step=7) == ["succeeded"]
     with stage.parts.begin() as session:
         dispute = session.scalars(select(Dispute)).one()
         assert (dispute.status, dispute.reopened_minor, dispute.withdrawn_minor) == ("lost", 1000, 1000)
@@ -337,3 +338,17 @@ def test_an_account_that_stripe_took_over_brings_its_mandate_along(stage: Stage,
     bill(stage, anna)
     (notice,) = notices(stage)
     assert notice.facts["mandate_reference"] == method.mandate_reference is not None
+
+
+def test_a_debit_under_way_is_asked_about_rarely(acme: Company) -> None:
+    acme.customer("a1", method="pm_sandbox_sepa")
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.payment_method SET notice_days = 0"))
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    with acme.parts.begin() as session:
+        payment = session.scalars(select(Payment)).one()
+        assert payment.status == "processing"
+        assert payment.next_check_at is not None
+        pause = payment.next_check_at - payment.updated_at
+    assert timedelta(seconds=11) < pause < timedelta(seconds=13)

@@ -22,10 +22,15 @@ from billing.kernel.status import CLOSED_PAYMENT, COLLECTABLE, InvoiceStatus, Pa
 from billing.kernel.work import WorkKind
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod
 from billing.providers.port import ChargeOutcome, Outcome
+from billing.rules.debit import is_debit
 from billing.rules.dunning import classify
 
 UNKNOWN_IS_WORK_S = 24 * 3600
 """An outcome still unknown at this age of its key (business seconds) becomes a work item as well; it stays unknown."""
+
+
+DEBIT_PAUSES = 6
+"""A debit that is under way is asked about after so many of the longest pauses: every six hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,15 @@ class Recording:
     back_off_s: tuple[float, ...]
 
     def pause_s(self) -> float:
-        """The technical back-off after this many checks, or what the provider asked for, if longer."""
+        """The technical back-off after this many checks, or what the provider asked for, if longer.
+
+        A bank takes days over a debit and an event tells of its end: it is looked at more rarely, in case that is lost.
+        """
         step = min(self.payment.checks, len(self.back_off_s) - 1)
-        return max(self.back_off_s[step], self.outcome.retry_after_s or 0.0)
+        pause_s = self.back_off_s[step]
+        if self.outcome.outcome is Outcome.PROCESSING and is_debit(self.payment.method_kind):
+            pause_s = self.back_off_s[-1] * DEBIT_PAUSES
+        return max(pause_s, self.outcome.retry_after_s or 0.0)
 
 
 def evidence_of(outcome: ChargeOutcome) -> Json:
