@@ -30,7 +30,7 @@ from billing.flows.order import Order
 from billing.flows.start import start
 from billing.flows.working import Action
 from billing.kernel.errors import Refused
-from billing.models import Brake, Difference, ProviderEvent
+from billing.models import Brake, Difference, Payment, ProviderEvent
 from billing.queries.brakes import BrakeKind
 from tests.flows.company import START, Company
 from tests.flows.refunds import at_provider, hasten, paid_invoice
@@ -294,3 +294,32 @@ def test_a_server_that_was_only_started_again_is_pinned_anew_and_goes_on(acme: C
     acme.settle()
     assert [invoice.status for invoice in acme.invoices()] == ["paid"] * 2
     assert _brakes(acme) == []
+
+
+def test_a_debit_that_the_bank_still_has_is_taken_up_again_and_not_asked_for_twice(acme: Company) -> None:
+    with _backup(acme) as backup:
+        acme.customer("debited", method="pm_sandbox_sepa")
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.payment_method SET notice_days = 0"))
+        acme.subscribe("debited", "s1")
+        braking.stop(acme.parts, BrakeKind.COLLECT, order=WHY)
+        acme.settle_under_a_brake()
+        braking.start(acme.parts, BrakeKind.COLLECT, order=WHY)
+        backup.take()
+        acme.settle()
+        assert [each.status for each in acme.witness.charges()] == ["pending"]
+        backup.restore()
+        acme.set_clock(START + timedelta(days=1))
+        acme.settle_under_a_brake()
+        healing.tick(acme.parts)
+        acme.settle()
+        with acme.begin() as session:
+            attempt = session.scalars(select(Payment)).one()
+        assert (attempt.status, attempt.method_kind) == ("processing", "sepa_debit")
+        acme.set_clock(START + timedelta(days=6))
+        acme.wait_for(lambda: [each.status for each in acme.witness.charges()] == ["succeeded"])
+        acme.settle()
+        assert [each.status for each in acme.invoices()] == ["paid"]
+        backfill.backfill(acme.parts)
+        acme.settle()
+        assert acme.violations() == ()

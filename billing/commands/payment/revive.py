@@ -8,11 +8,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.notice.lost import note_lost_notice
 from billing.commands.payment.write import write_attempt, write_intent
 from billing.kernel.ids import new_id
 from billing.kernel.status import PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod
 from billing.providers.port import IntentFacts
+from billing.rules.debit import is_debit
+from billing.rules.told_kind import told_kind
 
 
 def revive_attempt(
@@ -57,6 +60,7 @@ def revive_attempt(
         payment_intent_id=intent.id,
         customer_ref=facts.customer_ref or "",
         method_ref=method_ref or method.method_ref,
+        method_kind=told_kind(method.kind, told_before=()),
         amount_minor=facts.amount_minor,
         currency=facts.currency,
         confirms_ref=None,
@@ -69,6 +73,8 @@ def revive_attempt(
         reason="revived",
     )
     write_attempt(session, payment)
+    if is_debit(payment.method_kind):
+        note_lost_notice(session, payment=payment, wall=wall)
     invoice.next_attempt_at = None
     session.flush()
     return payment
