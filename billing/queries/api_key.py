@@ -21,8 +21,12 @@ _ENTER = text(
     ), counted AS (
         INSERT INTO billing.api_use AS u (prefix, minute, requests)
         SELECT prefix, date_trunc('minute', clock_timestamp()), 1 FROM known
-        ON CONFLICT (prefix) DO UPDATE SET minute = greatest(u.minute, excluded.minute),
-            requests = CASE WHEN u.minute >= excluded.minute THEN u.requests ELSE 0 END + 1
+        -- A minute may be over while a request waits for its row. One further ahead is of a clock that was put back.
+        ON CONFLICT (prefix) DO UPDATE SET
+            minute = CASE WHEN u.minute <= excluded.minute + interval '2 minutes'
+                     THEN greatest(u.minute, excluded.minute) ELSE excluded.minute END,
+            requests = CASE WHEN u.minute BETWEEN excluded.minute AND excluded.minute + interval '2 minutes'
+                       THEN u.requests ELSE 0 END + 1
         RETURNING minute, requests
     )
     SELECT known.seller_id, known.prefix, known.scopes, counted.requests,

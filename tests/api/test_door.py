@@ -75,6 +75,20 @@ def test_a_key_has_so_many_requests_a_minute_and_is_told_how_many_are_left(acme:
     assert int(refused.headers["Retry-After"]) > 0
 
 
+def test_a_clock_that_is_put_back_locks_nobody_out(acme: Company, shop: Program) -> None:
+    shop.ok("GET", "/profiles")
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.api_use SET minute = minute + interval '1 hour', requests = 1000000"))
+    for _ in range(2):
+        answer = shop.ask("GET", "/profiles")
+        assert answer.status_code == 200
+    limit = acme.parts.settings.billing_api_requests_per_minute
+    assert (int(answer.headers["RateLimit-Remaining"]) >= limit - 3, int(answer.headers["RateLimit-Reset"]) <= 60) == (
+        True,
+        True,
+    )
+
+
 def test_browsers_of_other_sites_are_told_nothing(shop: Program) -> None:
     answer = shop.ask("GET", "/profiles", Origin="https://evil.example")
     assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
