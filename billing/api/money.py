@@ -36,10 +36,11 @@ class PaidGiven(Part):
 
 
 class CreditGiven(Why):
-    """Credit for a customer's next invoices in that currency."""
+    """Credit for a customer's next invoices in that currency; `prepaid`: they have paid it another way."""
 
     amount_minor: _Amount
     currency: Currency
+    prepaid: bool = False
 
 
 class ChargeGiven(Why):
@@ -194,6 +195,7 @@ def _grant(call: Call) -> None:
         call.id,
         amount_minor=given.amount_minor,
         currency=given.currency,
+        prepaid=given.prepaid,
         order=call.order(lambda session: _balances(session, call), reason=given.reason),
     )
 

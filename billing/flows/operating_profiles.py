@@ -17,8 +17,10 @@ from billing.models import CreditBalance, Invoice, Profile
 from billing.queries.profile import lock_profile
 
 
-def grant(parts: Parts, profile_id: UUID, *, amount_minor: int, currency: str, order: Order) -> Done:
-    """Put credit into the balance. Raises as `commands.credit.grant` does."""
+def grant(
+    parts: Parts, profile_id: UUID, *, amount_minor: int, currency: str, order: Order, prepaid: bool = False
+) -> Done:
+    """Put credit into the balance, given or `prepaid`. Raises as `commands.credit.grant` does."""
     with carry_out(parts, order) as session:
         lock_profile(session, profile_id)
         before = _balance(session, profile_id, currency)
@@ -28,6 +30,7 @@ def grant(parts: Parts, profile_id: UUID, *, amount_minor: int, currency: str, o
             amount_minor=amount_minor,
             currency=currency,
             now=parts.clock.now(session),
+            prepaid=prepaid,
         )
         after = _balance(session, profile_id, currency)
         account = _noted(
@@ -37,7 +40,7 @@ def grant(parts: Parts, profile_id: UUID, *, amount_minor: int, currency: str, o
             profile_id,
             action="credit",
             before={"currency": currency, "balance_minor": before},
-            after={"currency": currency, "balance_minor": after},
+            after={"currency": currency, "balance_minor": after, "prepaid": prepaid},
         )
     told = f"{format_minor(amount_minor, currency)} of credit; the balance is {format_minor(after, currency)}"
     return Done(profile_id, account, changed=True, told=told)

@@ -85,7 +85,10 @@ def _credit_note(parts: Parts, wanted: Wanted, order: Order) -> str:
 
 def _credit(parts: Parts, wanted: Wanted, order: Order) -> str:
     currency, amount = wanted.money
-    return operating_profiles.grant(parts, wanted.subject_id, amount_minor=amount, currency=currency, order=order).told
+    prepaid = wanted.facts.get("prepaid", False) is True
+    return operating_profiles.grant(
+        parts, wanted.subject_id, amount_minor=amount, currency=currency, prepaid=prepaid, order=order
+    ).told
 
 
 def _pay_out(parts: Parts, wanted: Wanted, order: Order) -> str:

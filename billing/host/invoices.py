@@ -21,11 +21,24 @@ class Invoices(Acting):
     """Invoices, credit, corrections, refunds."""
 
     def grant_credit(
-        self, profile_id: UUID, *, amount_minor: int, currency: str, session: HostSession | None = None
+        self,
+        profile_id: UUID,
+        *,
+        amount_minor: int,
+        currency: str,
+        prepaid: bool = False,
+        session: HostSession | None = None,
     ) -> None:
-        """Put credit into the balance. Not idempotent."""
+        """Put credit into the balance; `prepaid`: the customer has paid it another way. Not idempotent."""
         with self._about("profile", profile_id, session) as tx:
-            grant_credit(tx, profile_id=profile_id, amount_minor=amount_minor, currency=currency, now=self._now(tx))
+            grant_credit(
+                tx,
+                profile_id=profile_id,
+                amount_minor=amount_minor,
+                currency=currency,
+                now=self._now(tx),
+                prepaid=prepaid,
+            )
 
     def pay_out(
         self, profile_id: UUID, *, currency: str, amount_minor: int | None = None, session: HostSession | None = None

@@ -44,16 +44,19 @@ _currency = click.option("--currency", required=True, help="A lower-case ISO 421
 @click.argument("name", metavar="ID|ACCOUNT")
 @_amount
 @_currency
+@click.option("--prepaid", is_flag=True, help="They have paid it, by transfer or in cash, for no invoice.")
 @ordered
 @dry_run
 @as_json
-def credit(*, name: str, amount: int, currency: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+def credit(
+    *, name: str, amount: int, currency: str, prepaid: bool, reason: str, by: str, dry_run: bool, as_json: bool
+) -> None:
     """Give a customer credit, which the next invoices in that currency use up. Each order gives it once more."""
     made = opened()
     with made.begin() as session:
         id_ = find_profile(session, name)
     order = Order(actor=by, reason=reason, dry_run=dry_run)
-    done = operating.grant(made, id_, amount_minor=amount, currency=currency, order=order)
+    done = operating.grant(made, id_, amount_minor=amount, currency=currency, prepaid=prepaid, order=order)
     tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
 
 

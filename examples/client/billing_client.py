@@ -229,11 +229,12 @@ class CouponGiven(TypedDict):
 
 
 class CreditGiven(TypedDict):
-    """Credit for a customer's next invoices in that currency."""
+    """Credit for a customer's next invoices in that currency; `prepaid`: they have paid it another way."""
 
     reason: str
     amount_minor: int
     currency: str
+    prepaid: NotRequired[bool]
 
 
 class DayQuery(TypedDict):

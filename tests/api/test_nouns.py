@@ -114,6 +114,10 @@ def test_money_is_corrected_given_back_and_granted(acme: Company, shop: Program)
     profile = shop.ok("POST", "/profiles", customer)["id"]
     granted = shop.ok("POST", f"/profiles/{profile}/credit", why | {"amount_minor": 190, "currency": "eur"})
     assert granted == {"data": [{"currency": "eur", "amount_minor": 190}]}
+    assert acme.account("promotional_credit") == 190
+    paid = why | {"amount_minor": 10, "currency": "eur", "prepaid": True}
+    assert shop.ok("POST", f"/profiles/{profile}/credit", paid)["data"][0]["amount_minor"] == 200
+    assert acme.account("external_money") == 10
     acme.give_method(UUID(profile), "pm_card_visa")
     invoice = shop.ok("POST", "/subscriptions", basic(customer))["latest_invoice"]["id"]
     acme.settle()

@@ -77,7 +77,8 @@ def test_the_page_has_every_kind_of_entry() -> None:
 def test_the_page_says_what_the_books_show(acme: Company) -> None:
     declining = [acme.customer(name, method="pm_card_chargeCustomerFail") for name in ("b1", "b2", "b3", "b4")]
     with acme.parts.begin() as session:
-        grant_credit(session, profile_id=declining[0], amount_minor=500, currency="eur", now=START)
+        for prepaid in (False, True):
+            grant_credit(session, profile_id=declining[0], amount_minor=250, currency="eur", now=START, prepaid=prepaid)
     paying, leaving = acme.customer("a1"), acme.customer("a2")
     acme.customer("u1", method=None)
     acme.price("calls", 10, usage="sum")

@@ -164,9 +164,12 @@ def test_what_was_paid_goes_back_in_parts_and_never_more(office: Office) -> None
 def test_credit_is_given_and_a_charge_uses_it_up(office: Office) -> None:
     told = tried_then_done(office, "profile", "credit", "a1", "--amount", "300", "--currency", "eur")
     assert "the balance is 3.00 EUR" in told
+    in_advance = ("profile", "credit", "a1", "--amount", "100", "--currency", "eur", "--prepaid")
+    assert "the balance is 4.00 EUR" in tried_then_done(office, *in_advance)
+    assert (office.acme.account("promotional_credit"), office.acme.account("external_money")) == (300, 100)
     charge = ("profile", "charge", "a1", "--amount", "1000", "--currency", "eur", "--description", "Training")
     told = tried_then_done(office, *charge)
-    assert "of 11.90 EUR; 8.90 EUR are due" in told
+    assert "of 11.90 EUR; 7.90 EUR are due" in told
     assert "of 10.00 EUR; 10.00 EUR are due" in tried_then_done(office, *charge, "--no-tax")
     for wrong, code in (
         (("profile", "credit", "a1", "--amount", "0", "--currency", "eur"), "out_of_range"),
@@ -180,8 +183,10 @@ def test_credit_is_given_and_a_charge_uses_it_up(office: Office) -> None:
     assert {each.status for each in office.acme.invoices()} == {"paid", "open"}
     with office.acme.begin() as session:
         assert session.scalars(select(CreditBalance.amount_minor)).all() == [0]
-    assert [row.action for row in office.trail()] == ["profile.credit", "profile.charge", "profile.charge"]
-    assert office.trail()[0].after == {"currency": "eur", "balance_minor": 300}
+    assert [row.action for row in office.trail()] == ["profile.credit"] * 2 + ["profile.charge"] * 2
+    given, paid, *_ = [row.after for row in office.trail()]
+    assert given == {"currency": "eur", "balance_minor": 300, "prepaid": False}
+    assert paid == {"currency": "eur", "balance_minor": 400, "prepaid": True}
 
 
 def test_a_change_is_previewed_then_applied_as_shown(office: Office) -> None:

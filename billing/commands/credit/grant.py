@@ -18,8 +18,12 @@ from billing.validators.checks import Checks
 MOST_AMOUNT = 10**15
 
 
-def grant_credit(session: Session, *, profile_id: UUID, amount_minor: int, currency: str, now: datetime) -> None:
+def grant_credit(
+    session: Session, *, profile_id: UUID, amount_minor: int, currency: str, now: datetime, prepaid: bool = False
+) -> None:
     """Put `amount_minor` into the balance: Dr promotional credit, Cr customer credit. Not idempotent.
+
+    `prepaid`: the customer has paid it another way, for no invoice: Dr external money (DECISIONS 31).
 
     Raises `Refused`: `out_of_range`, `unknown_currency`, `profile_not_found`, `profile_erased`.
     """
@@ -29,6 +33,7 @@ def grant_credit(session: Session, *, profile_id: UUID, amount_minor: int, curre
     checks.done()
     lock_person(session, profile_id)
     profile = session.get_one(Profile, profile_id)
+    source = Account.EXTERNAL_MONEY if prepaid else Account.PROMOTIONAL_CREDIT
     move_balances(session, {(profile.seller_id, profile.id, currency): amount_minor})
     post(
         session,
@@ -36,7 +41,10 @@ def grant_credit(session: Session, *, profile_id: UUID, amount_minor: int, curre
         seller_id=profile.seller_id,
         profile_id=profile.id,
         currency=currency,
-        sides=((Account.PROMOTIONAL_CREDIT, amount_minor), (Account.CUSTOMER_CREDIT, -amount_minor)),
+        sides=(
+            (source, amount_minor),
+            (Account.CUSTOMER_CREDIT, -amount_minor),
+        ),
         now=now,
     )
     emit(

@@ -20,6 +20,7 @@ from billing.commands.work_item.close import close_for
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
+from billing.kernel.money import divide_half_away
 from billing.kernel.moves import allowed
 from billing.kernel.status import OPEN_DISPUTE, DisputeStatus
 from billing.models import Account, Dispute, Invoice, UnappliedPayment
@@ -170,7 +171,10 @@ def _regain(case: _Case) -> None:
     if settled:
         case.book_debt("dispute_regained", owed=-dispute.reopened_minor, gone=-dispute.withdrawn_minor, repaid=-repaid)
     else:
-        case.book_debt("dispute_regained", owed=-repaid, gone=-repaid, repaid=-repaid)
+        # In the currency of our balance, as much as that part was of the loss.
+        same = dispute.moved_currency == case.invoice.currency
+        part = repaid if same else divide_half_away(dispute.withdrawn_minor * repaid, dispute.reopened_minor)
+        case.book_debt("dispute_regained", owed=-repaid, gone=-part, repaid=-repaid)
     if repaid:
         move_balances(case.session, {(dispute.seller_id, dispute.profile_id, case.invoice.currency): repaid})
     dispute.reopened_minor = 0 if settled else dispute.reopened_minor - repaid

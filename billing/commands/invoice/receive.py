@@ -51,8 +51,8 @@ def require_takes(invoice: Invoice) -> None:
         return
     mend = {
         InvoiceStatus.REPLACED: "another stands in its place; `billing invoice show` names it: note the money there",
-        InvoiceStatus.DRAFT: "it is not issued yet; give the customer credit, which it will use",
-    }.get(InvoiceStatus(invoice.status), f"it is {invoice.status}; give the customer credit")
+        InvoiceStatus.DRAFT: "it is not issued yet; note it as credit that was paid in advance, which it will use",
+    }.get(InvoiceStatus(invoice.status), f"it is {invoice.status}; note it as credit that was paid in advance")
     raise Refused(Fault("invoice", "invoice_not_open", mend))
 
 

@@ -147,7 +147,7 @@ def test_write_offs_and_credits_go_the_same_way(house: House) -> None:
     place = f"/customers/{invoice.profile_id}/do"
     fay.post(place, order=str(new_id()), amount="4.50", **given)
     # In parts it is no less: what one ordered alone within a day counts together.
-    fay.post(place, order=str(new_id()), amount="0.51", **given)
+    fay.post(place, order=str(new_id()), amount="0.51", source="prepaid", **given)
     for row in orders(house):
         max_.post(f"/orders/{row.id}", decision="approve", reason="seen")
     assert [(row.action, row.status, row.amount_minor, row.decided_by is not None) for row in orders(house)] == [
@@ -156,6 +156,7 @@ def test_write_offs_and_credits_go_the_same_way(house: House) -> None:
         ("credit", "done", 51, True),
     ]
     assert house.acme.invoices()[0].status == "uncollectible"
+    assert (house.acme.account("promotional_credit"), house.acme.account("external_money")) == (450, 51)
     for wrong in ("", "0", "-1", "1.005", "nan", "1e99", "x"):
         answer = fay.post(place, order=str(new_id()), amount=wrong, **given)
         assert (answer.status_code, "amount unreadable" in answer.text, "goodwill" in answer.text) == (409, True, True)

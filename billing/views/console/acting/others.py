@@ -19,6 +19,11 @@ _MONEY = (
     Field("amount", "Amount", hint="12.34", numeric=True),
     Field("currency", "Currency", hint="eur"),
 )
+_SOURCE = Field(
+    "source", "Where it comes from",
+    options=lambda _: (("given", "We give it"), ("prepaid", "They have paid it, for no invoice")),
+    required=False,
+)  # fmt: skip
 
 
 def _in_currency(_: Parts, __: Facts, given: Given) -> Stake:
@@ -26,6 +31,10 @@ def _in_currency(_: Parts, __: Facts, given: Given) -> Stake:
     if currency not in EXPONENTS:
         raise Refused(Fault("currency", "unknown_currency", "give a code of ISO 4217 such as eur"))
     return Stake({currency: minor(given.get("amount", ""), currency)}, {})
+
+
+def _given_or_paid(parts: Parts, facts: Facts, given: Given) -> Stake:
+    return Stake(_in_currency(parts, facts, given).amounts, {"prepaid": given.get("source") == "prepaid"})
 
 
 def _ask(parts: Parts, id_: UUID, _: Given, order: Order) -> Done:
@@ -51,7 +60,7 @@ def _taken(_: Parts, facts: Facts, __: Given) -> Stake:
 CUSTOMER = (
     Act(
         "credit", "Give credit", "Puts credit into the balance; the next invoices in that currency use it up.",
-        lambda _: True, Permission.MONEY, _MONEY, stake=_in_currency, subject="profile",
+        lambda _: True, Permission.MONEY, (*_MONEY, _SOURCE), stake=_given_or_paid, subject="profile",
     ),
     Act(
         "pay_out", "Pay credit out", "Sends credit back to charges that the customer paid, newest first.",
