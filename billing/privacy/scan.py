@@ -6,6 +6,8 @@ A hit says where and what kind, never the value, so that a report about a leak i
 from __future__ import annotations
 
 import re
+from base64 import b64decode
+from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -38,7 +40,8 @@ _CVC = re.compile(r"""\b(?:cvc|cvv)2?["']?\s*[:=]\s*["']?(?P<secret>[0-9]{3,4})\
 _TRACK = re.compile(r"%B(?P<secret>[0-9]{12,19})\^")
 
 # Words alone are no credential: a plan may be called "Basic subscription".
-_AUTHORIZATION = r"\b(?:bearer|basic)\s+(?=[A-Za-z]{0,200}[\d_.~+/=-])(?P<secret>[\w.~+/=-]{8,})"
+_BEARER = r"\bbearer\s+(?=[A-Za-z]{0,200}[\d_.~+/=-])(?P<secret>[\w.~+/=-]{8,})"
+_BASIC = r"\bbasic\s+(?=[A-Za-z]{0,200}[\d+/=])(?P<secret>[A-Za-z0-9+/]{8,}={0,2})"
 
 # Every repetition that may fail late is bounded, so that a hostile line costs linear time.
 # Kind, words of which the lower-cased text must hold one, pattern; the group `secret` is what must not be shown.
@@ -51,7 +54,8 @@ _SECRETS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         ("_secret_",),
         re.compile(r"(?<![0-9A-Za-z])(?P<secret>(?:pi|seti)_[0-9A-Za-z]{1,64}_secret_\w{8,})"),
     ),
-    ("bearer", ("bearer", "basic"), re.compile(_AUTHORIZATION, re.IGNORECASE)),
+    ("bearer", ("bearer",), re.compile(_BEARER, re.IGNORECASE)),
+    ("basic", ("basic",), re.compile(_BASIC, re.IGNORECASE)),
     (
         "dsn_password",
         ("://",),
@@ -98,8 +102,21 @@ def find_secrets(text: str) -> list[Hit]:
     hits: list[Hit] = []
     for kind, words, pattern in _SECRETS:
         if any(word in folded for word in words):
-            hits += _groups(kind, pattern, text)
+            found = _groups(kind, pattern, text)
+            hits += (each for each in found if kind != "basic" or _is_encoded(text[each.start : each.end]))
     return hits
+
+
+def _is_encoded(word: str) -> bool:
+    """Whether this is text in base64, as the name and password of a header are. Its end may be cut off.
+
+    A plan may be called "Basic Plan2026": that is none.
+    """
+    whole = b64decode(word.rstrip("=")[: len(word.rstrip("=")) // 4 * 4])
+    try:
+        return getincrementaldecoder("utf-8")().decode(whole).isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def _groups(kind: str, pattern: re.Pattern[str], text: str) -> Iterator[Hit]:

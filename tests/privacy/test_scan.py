@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from base64 import b64encode
 from uuid import UUID
 
 import pytest
@@ -78,13 +79,15 @@ def test_security_codes_and_track_data_are_found_and_check_results_are_not() -> 
 
 
 LONG = "a1B2" * 6
+HEADER = b64encode(f"billing-1:{LONG}".encode()).decode()
 SECRETS = [
     ("api_key", "key sk_" + "live_" + LONG, "sk_" + "live_" + LONG),
     ("api_key", "rk_" + "test_" + LONG, "rk_" + "test_" + LONG),
     ("webhook_secret", "whsec" + "_" + LONG + ";", "whsec" + "_" + LONG),
     ("client_secret", f"seti_1abc_{'secret'}_{LONG}", f"seti_1abc_{'secret'}_{LONG}"),
     ("bearer", f"Authorization: Bearer {LONG}", LONG),
-    ("bearer", f"authorization: basic {LONG}==", LONG + "=="),
+    ("basic", f"authorization: basic {HEADER}", HEADER),
+    ("basic", f"cut off: Basic {HEADER[:-5]}", HEADER[:-5]),
     ("dsn_password", f"postgresql://billing:{LONG}@db/billing", LONG),
     ("dsn_password", f"redis://:{LONG}@cache:6379/0", LONG),
     ("dsn_password", f"postgresql://billing:{LONG}@x@db/billing", LONG + "@x"),
@@ -114,6 +117,10 @@ def test_a_secret_is_found_in_its_place(kind: str, text: str, secret: str) -> No
         "the secret is safe, the password was changed",
         "pi_3abc succeeded for pm_card_visa",
         "sk_live_ and whsec_ are prefixes",
+        "Basic subscription",
+        "Basic Plan2026",
+        "Basic Monthly-2026",
+        "basic enterprise_monthly_2026_eu",
     ],
 )
 def test_ordinary_text_holds_no_secret(text: str) -> None:
