@@ -33,7 +33,7 @@ class Config:
     minimums: bool = True
     """Refuse amounts below Stripe's documented minimums."""
     limits: bool = True
-    """Refuse amounts above Stripe's maximum, and fractions that it has no coin for."""
+    """Refuse currencies that Stripe has not, amounts above its maximum, and fractions that it has no coin for."""
     minimum_amounts: dict[str, int] = field(default_factory=lambda: dict(MINIMUMS))
     async_capture: bool = True
     """The answer to a capture has no balance transaction yet; `charge.updated` brings it."""

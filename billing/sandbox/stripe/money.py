@@ -45,7 +45,7 @@ DISPUTE_FEE = 1500
 
 def check_amount(amount: int, currency: str, *, minimums: Mapping[str, int], limits: bool = True) -> None:
     """Refuse what Stripe could not charge: unknown currency, too little, too much, a fraction it has no coin for."""
-    if currency not in CURRENCIES:
+    if limits and currency not in CURRENCIES:
         raise invalid(f"Invalid currency: {currency}.", code="parameter_invalid_string_empty", param="currency")
     if amount < 1:
         raise invalid("This value must be at least 1.", code="parameter_invalid_integer", param="amount")

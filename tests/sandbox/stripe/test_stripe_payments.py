@@ -198,3 +198,12 @@ def test_a_synchronous_capture_has_its_balance_transaction_at_once(world: World)
     world.tell("config", {"async_capture": False})
     charge = world.v1.charges.retrieve(world.pay(currency="jpy").latest_charge, {"expand": ["balance_transaction"]})
     assert (charge.balance_transaction.amount, charge.balance_transaction.fee) == (1000, 29)
+
+
+def test_without_limits_it_charges_in_any_currency_as_a_scenario_may_be_in_one_that_stripe_has_not(
+    world: World,
+) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="Invalid currency: mru"):
+        world.pay(currency="mru")
+    world.tell("config", {"limits": False})
+    assert world.pay(currency="mru").status == "succeeded"
