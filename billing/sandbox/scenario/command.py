@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,15 @@ def simulate(context: click.Context, *, path: Path, out: str | None, until: date
 
 def _play_folder(ground: Ground, folder: Path, out: Path, until: datetime | None) -> int:
     """One JSON a file; a line for each on standard error."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
+    found = (path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
+    files = sorted(found, key=lambda path: (path.stem, path.suffix))
     if not files:
         raise click.UsageError(f"{folder} holds no {' or '.join(_SUFFIXES)} file")
+    for one, other in pairwise(files):
+        if one.stem == other.stem:
+            raise click.UsageError(f"{one.name} and {other.name} would both be written to {one.stem}.json")
+    if out.exists() and not out.is_dir():
+        raise click.UsageError(f"{out} is a file; name a folder")
     out.mkdir(parents=True, exist_ok=True)
     worst = PLAYED
     for number, path in enumerate(files, start=1):
@@ -138,4 +145,5 @@ def _write(told: dict[str, Any], out: str) -> None:
     if out == _STDOUT:
         sys.stdout.write(text)
     else:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
         Path(out).write_text(text, encoding="utf-8")

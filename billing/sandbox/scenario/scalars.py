@@ -26,6 +26,8 @@ _METHODS = (
     "processing_error timeout_after_charge timeout_before_charge paypal"
 ).split()
 _MOST_MINOR = int(MOST_UNIT_AMOUNT)
+_YEARS = range(1000, 8000)
+"""So that a period, a trial and a retry beyond a moment of the file end within the calendar, in every zone."""
 
 
 def free_text(place: Place) -> str:
@@ -111,9 +113,12 @@ def instant(place: Place) -> datetime:
     if place.kind not in {"str", "timestamp"}:
         raise place.wrong_type("a time in ISO 8601 with an offset, or a bare date")
     try:
-        return parse_instant(place.raw)
+        read = parse_instant(place.raw)
     except Refused as refusal:
         raise place.fault(refusal.code, refusal.faults[0].mend) from refusal
+    if read.year not in _YEARS:
+        raise place.fault("out_of_range", f"give a moment of the years {_YEARS.start} to {_YEARS.stop - 1}")
+    return read
 
 
 def boolean(place: Place) -> bool:

@@ -40,6 +40,8 @@ from tests.sandbox.scenario.files import (
         (UNTIL, "until: 2026-02-30", ["14 until not_a_time"]),
         (UNTIL, "until: soon", ["14 until not_a_time"]),
         (UNTIL, "until: 20260601", ["14 until wrong_type"]),
+        (UNTIL, "until: 9999-12-31", ["14 until out_of_range"]),
+        (UNTIL, "until: 0001-01-01", ["14 until out_of_range"]),
         (SELLER, "", ["1 seller missing"]),
         (SELLER, "seller:", ["2 seller.country missing", "2 seller.currency missing"]),
         (SELLER, "seller: DE", ["2 seller wrong_type"]),

@@ -85,10 +85,10 @@ def test_an_invalid_file_lists_every_fault_and_plays_nothing(tmp_path: Path) -> 
 
 def test_a_refusal_that_nobody_expected_is_told_and_the_rest_is_played(tmp_path: Path) -> None:
     path = _file(tmp_path, "{at: 2026-02-01, do: resume, subscription: s1}")
-    result = _simulate(path, "--json", tmp_path / "out.json")
+    result = _simulate(path, "--json", tmp_path / "new" / "out.json")
     assert result.exit_code == 3
     assert "step 2 (resume): refused: not_paused" in result.stderr
-    told = json.loads((tmp_path / "out.json").read_text())
+    told = json.loads((tmp_path / "new" / "out.json").read_text())
     assert told["refusals"] == [{"step": 2, "at": "2026-02-01T00:00:00Z", "do": "resume", "code": "not_paused"}]
     assert len(told["invoices"]) == 3
 
@@ -165,6 +165,16 @@ def test_a_folder_is_played_in_one_call_and_ends_as_its_worst(tmp_path: Path) ->
 def test_a_folder_needs_a_folder_for_its_json(tmp_path: Path) -> None:
     assert _simulate(tmp_path).exit_code == 2
     assert _simulate(tmp_path, "--json", "-").exit_code == 2
+    path = _file(tmp_path)
+    assert "is a file" in _simulate(tmp_path, "--json", path).stderr
+
+
+def test_two_files_of_a_folder_are_not_written_over_one_another(tmp_path: Path) -> None:
+    for name in ("one.yaml", "one.yml"):
+        _file(tmp_path, name=name)
+    result = _simulate(tmp_path, "--json", tmp_path / "out")
+    assert (result.exit_code, "one.yaml and one.yml" in result.stderr) == (2, True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_copy_that_a_killed_run_left_is_removed(server: str) -> None:
