@@ -8,7 +8,7 @@ ZONES = (
 ).split()
 METHODS = (
     "visa declined insufficient_funds lost_card expired_card authentication_required processing_error "
-    "timeout_after_charge timeout_before_charge"
+    "timeout_after_charge timeout_before_charge paypal"
 ).split()
 TAX_IDS = {"DE": "DE136695976", "FR": "FR40303265045", "AT": "ATU13585627", "NL": "NL004495445B01"}
 COUNTRIES = "DE FR AT NL US CH JP GB".split()
@@ -46,9 +46,8 @@ def _tax_rates(*, rng: Random, home: str) -> dict[str, Any]:
 def _tiers(*, rng: Random, scale: int) -> list[dict[str, Any]]:
     first, second = rng.choice([1, 2, 10]) * scale, rng.choice([20, 35]) * scale
     units = [str(rng.randint(0, 40)), f"{rng.randint(0, 20)}.{rng.randint(1, 9)}", f"0.{rng.randint(1, 99):02d}"]
-    tiers: list[dict[str, Any]] = [
-        {"up_to": bound, "unit": unit} for bound, unit in zip([first, second, "inf"], units, strict=True)
-    ]
+    bounds = [f"{first}.5" if scale > 1 and rng.random() < 0.3 else first, second, "inf"]
+    tiers: list[dict[str, Any]] = [{"up_to": up_to, "unit": unit} for up_to, unit in zip(bounds, units, strict=True)]
     for tier in tiers:
         if rng.random() < 0.4:
             tier["flat"] = rng.randint(0, 300)
@@ -59,7 +58,7 @@ def _model(*, rng: Random, metered: bool) -> dict[str, Any]:
     model = rng.choice(["per_unit"] * 3 + ["flat", "package", "graduated", "volume"])
     if model in {"graduated", "volume"}:
         return {"model": model, "tiers": _tiers(rng=rng, scale=rng.choice([1, 10]) if metered else 1)}
-    amount: int | str = rng.randint(100, 9999) if rng.random() < 0.8 else f"{rng.randint(10, 4000)}.5"
+    amount: int | str = rng.randint(100, 9999) if rng.random() < 0.8 else rng.choice([f"{rng.randint(10, 4000)}.5", 0])
     if metered and model == "per_unit":
         amount = rng.choice([rng.randint(1, 40), f"0.{rng.randint(1, 99):02d}"])
     found: dict[str, Any] = {"amount": amount}

@@ -37,13 +37,13 @@ def _subscribe(*, draft: Draft) -> Step:
     step: Step = {"do": "subscribe", "as": sub.name, "customer": customer, "items": sub.items}
     kind = draft.rng.random()
     if kind < 0.2:
-        step["trial_days"] = draft.rng.choice([1, 7, 14, 30])
+        step["trial_days"] = draft.rng.choice([0, 1, 7, 14, 30])
     elif kind < 0.4:
         step["anchor"] = times.text(at=_anchor(draft=draft, sub=sub))
     if draft.chance(0.35):
         step["coupon"] = draft.rng.choice(list(draft.scenario["coupons"]))
     if draft.chance(0.15):
-        step |= {"collection": "send_invoice", "days_until_due": draft.rng.choice([7, 14, 30])}
+        step |= {"collection": "send_invoice", "days_until_due": draft.rng.choice([0, 7, 14, 30])}
     return step
 
 
@@ -106,7 +106,7 @@ def _usage(*, draft: Draft) -> Step:
     subs = [sub for sub in draft.live() if metered & {entry["price"] for entry in sub.items}]
     sub = draft.rng.choice(subs) if subs else draft.any_sub()
     names = sorted(metered & {entry["price"] for entry in sub.items})
-    price = draft.rng.choice(names if names and not draft.chance(0.03) else sorted(metered))
+    price = draft.rng.choice(names if names and not draft.chance(0.03) else sorted(draft.prices))
     step: Step = {"do": "usage", "subscription": sub.name, "price": price, "quantity": _used(draft=draft)}
     step["id"] = draft.rng.choice(sub.ids) if sub.ids and draft.chance(0.07) else f"u{len(sub.ids) + 1}"
     sub.ids.append(step["id"])
@@ -140,13 +140,14 @@ def _coupon(*, draft: Draft) -> Step:
 
 
 def _charge(*, draft: Draft) -> Step:
-    customer, amount = draft.rng.choice(list(draft.scenario["customers"])), draft.rng.randint(1, 5000)
+    customer = draft.rng.choice(list(draft.scenario["customers"]))
+    amount = 0 if draft.chance(0.05) else draft.rng.randint(1, 5000)
     return {"do": "charge", "customer": customer, "amount": amount, "description": "Extra work"}
 
 
 def _grant(*, draft: Draft) -> Step:
     customer = draft.rng.choice(list(draft.scenario["customers"]))
-    return {"do": "grant_credit", "customer": customer, "amount": draft.rng.choice([50, 700, 2500])}
+    return {"do": "grant_credit", "customer": customer, "amount": draft.rng.choice([0, 50, 700, 2500])}
 
 
 def _place(*, draft: Draft, status: str) -> int:

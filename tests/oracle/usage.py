@@ -15,7 +15,7 @@ def record(*, world: World, sub: Subscription, price: str, quantity: object, id:
     """Takes a record; one whose period is already invoiced counts in the running period or not at all."""
     if id in sub.seen:
         return
-    if not any(item.price == price for item in sub.items):
+    if not world.metered(price=price) or not any(item.price == price for item in sub.items):
         raise Refused("price_not_subscribed")
     if stamp > world.now:
         raise Refused("usage_in_future")
