@@ -71,6 +71,8 @@ class Card:
     """The wallet through which the card was given, by its name."""
     exp_month: int | None
     exp_year: int | None
+    is_account: bool = False
+    """A bank account, debited by itself: nothing is pressed for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +313,9 @@ def _card(method: PaymentMethod | None) -> Card | None:
     if method is None:
         return None
     brand = brand_name(method.brand, kind=method.kind)
-    return Card(brand, method.last4 or "", wallet_name(method.wallet), method.exp_month, method.exp_year)
+    return Card(
+        brand, method.last4 or "", wallet_name(method.wallet), method.exp_month, method.exp_year, is_debit(method.kind)
+    )
 
 
 def _currency(session: Session, profile: Profile, open_: Sequence[Invoice]) -> str:
