@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm.exc import StaleDataError
 
 from billing.commands.provider_rate.rows import Limits
 from billing.db.clock import Clock
 from billing.db.session import for_seller
 from billing.flows.metered import Metered
 from billing.flows.permits import Permits
+from billing.kernel.errors import Stale
 from billing.models import ProviderAccount
 from billing.privacy.keyring import Keyring
 from billing.privacy.tracing import step
@@ -48,9 +50,15 @@ class Parts:
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
-        """A transaction: committed at the end, rolled back on any exception. Never open it across a provider call."""
-        with step("transaction"), self.sessions.begin() as session:
-            yield session
+        """A transaction: committed at the end, rolled back on any exception. Never open it across a provider call.
+
+        Raises `Stale` where a row that it changes was changed by another since it was read.
+        """
+        try:
+            with step("transaction"), self.sessions.begin() as session:
+                yield session
+        except StaleDataError:
+            raise Stale("another was quicker to change a row; read it again, and decide anew") from None
 
     def for_seller(self, seller_id: UUID) -> Parts:
         """The same, seeing and writing rows of this seller alone: for doors that act for one."""
