@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
@@ -185,3 +186,12 @@ def test_a_copy_that_a_killed_run_left_is_removed(server: str) -> None:
     found = again._server.execute("SELECT datname FROM pg_database WHERE datname = 'billing_simulate_of_nobody'")
     assert found.fetchone() is None
     again.close()
+
+
+def test_a_copy_in_use_is_left_to_its_run_whichever_database_that_was_given(server: str, database_url: str) -> None:
+    first = Ground(server)
+    with first.database() as copy:
+        Ground(database_url).close()
+        with psycopg.connect(copy.replace("+psycopg", "")) as connection:
+            assert connection.execute("SELECT count(*) FROM billing.seller").fetchone() == (0,)
+    first.close()

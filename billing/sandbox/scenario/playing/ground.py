@@ -8,10 +8,11 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 import billing.db
 from billing.sandbox.embedded import start
@@ -26,7 +27,7 @@ class Ground:
 
     def __init__(self, address: str) -> None:
         self._url = make_url(address).set(drivername="postgresql")
-        self._server = psycopg.connect(self._url.render_as_string(hide_password=False), autocommit=True)
+        self._server = _connected(self._url)
         self._template = f"{_PREFIX}_{_digest()}"
         with self._locked("setup"):
             self._clear()
@@ -81,6 +82,16 @@ class Ground:
 
     def _run(self, statement: str, *names: str) -> None:
         self._server.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def _connected(url: URL) -> psycopg.Connection[tuple[Any, ...]]:
+    """To the database that every server has, where it lets us in: locks of one name exclude each other within one
+    database alone, and runs beside each other may be given different ones.
+    """
+    try:
+        return psycopg.connect(url.set(database="postgres").render_as_string(hide_password=False), autocommit=True)
+    except psycopg.OperationalError:
+        return psycopg.connect(url.render_as_string(hide_password=False), autocommit=True)
 
 
 def server_address() -> tuple[str, bool]:
