@@ -24,8 +24,6 @@ from billing.queries.invoice import lock_invoice
 from billing.queries.reconciling import as_uuid
 from billing.rules.rate import Rank
 
-ADOPTABLE = ("charge_without_attempt", "charge_of_lost_invoice", "charge_unexplained")
-
 
 def adopt(parts: Parts, difference_id: UUID, *, also: Callable[[Session], None] | None = None) -> str:
     """Settle what the charge was for, and resolve the difference. Returns what was done, in a sentence's rest.

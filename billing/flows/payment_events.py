@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.difference.explain import explain_charge
 from billing.commands.key.obtain import inbox_key
 from billing.commands.payment.adopt import adopt_charge, fits
 from billing.commands.payment.unapplied import keep_charge
@@ -195,16 +196,18 @@ def _take_stray(
 ) -> None:
     """Money that no open attempt asked for settles what it fits; else it is booked apart, for a person."""
     payment, invoice, intent = rows
+    now = parts.clock.now(session)
     if fits(invoice, charge):
         if invoice.status == InvoiceStatus.DRAFT:
-            complete(parts, session, invoice, now=parts.clock.now(session))
-        adopt_charge(session, invoice=invoice, last=payment, intent=intent, charge=charge, now=parts.clock.now(session))
-        return
-    keep_charge(
-        session,
-        invoice=invoice,
-        payment=payment,
-        charge_ref=charge.charge_ref,
-        amount_minor=charge.amount_minor,
-        now=parts.clock.now(session),
-    )
+            complete(parts, session, invoice, now=now)
+        adopt_charge(session, invoice=invoice, last=payment, intent=intent, charge=charge, now=now)
+    else:
+        keep_charge(
+            session,
+            invoice=invoice,
+            payment=payment,
+            charge_ref=charge.charge_ref,
+            amount_minor=charge.amount_minor,
+            now=now,
+        )
+    explain_charge(session, provider_account_id=payment.provider_account_id, charge_ref=charge.charge_ref, now=now)

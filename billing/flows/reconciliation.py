@@ -308,6 +308,7 @@ def _note(parts: Parts, run: Run, batch: Sequence[Found]) -> None:
             restoring.pause(parts, evidence=news[0].detail)
     with parts.begin() as session:
         now = parts.clock.now(session)
+        batch = reconciling.unclaimed(session, run.provider_account_id, batch)
         batch = reconciling.undiscarded(session, run.provider_account_id, batch)
         for found in sorted(batch, key=lambda each: each.object_ref):
             note_difference(session, found, provider_account_id=run.provider_account_id, now=now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -11,8 +11,10 @@ import pytest
 import requests
 from sqlalchemy import func, select, text
 
+from billing.commands.reconciliation.run import Run
 from billing.flows import healing, reconciliation, refunding, working
 from billing.flows.order import Order
+from billing.flows.parts import Parts
 from billing.flows.working import Action
 from billing.kernel import failpoints
 from billing.kernel.errors import Stale
@@ -21,6 +23,7 @@ from billing.providers.listed import ListedMovement
 from billing.providers.stripe import listing
 from billing.providers.stripe.client import build_client
 from billing.queries import reconciling
+from billing.queries.reconciling import Found
 from tests.flows.company import START, Company
 
 WHY = Order(actor="ada", reason="seen in the provider's dashboard")
@@ -107,6 +110,41 @@ def test_money_that_came_behind_our_back_is_found_and_adopted(acme: Company) -> 
     assert acme.account("provider_clearing") == 1190
     assert _compare(acme) == []
     assert acme.violations() == ()
+
+
+def test_what_an_event_explains_after_it_was_compared_is_no_persons_work_any_more(acme: Company) -> None:
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.witness.add_faults({"kind": "webhook_delay", "rate": 1, "ms": 1})
+    acme.pay_behind_our_back(profile)
+    ((kind, _),) = _compare(acme)
+    assert kind == "charge_without_attempt"
+    acme.settle()
+    assert [invoice.status for invoice in acme.invoices()] == ["paid"]
+    assert [each.status for each in acme.work_items() if each.kind == kind] == ["resolved"]
+    assert acme.violations() == ()
+
+
+def test_what_an_event_explains_before_it_is_noted_is_not_noted(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.witness.add_faults({"kind": "webhook_delay", "rate": 1, "ms": 1})
+    acme.pay_behind_our_back(profile)
+    noting, compared = reconciliation._note, list[str]()
+
+    def an_event_comes_first(parts: Parts, run: Run, batch: Sequence[Found]) -> None:
+        compared.extend(found.kind for found in batch)
+        if batch:
+            acme.settle()
+        noting(parts, run, batch)
+
+    monkeypatch.setattr(reconciliation, "_note", an_event_comes_first)
+    assert _compare(acme) == []
+    assert compared == ["charge_without_attempt"]
+    assert [invoice.status for invoice in acme.invoices()] == ["paid"]
+    assert [each for each in acme.work_items() if each.kind == "charge_without_attempt"] == []
 
 
 def test_an_attempt_whose_charge_the_provider_lacks_is_found_asked_about_and_closed_when_it_shows(
