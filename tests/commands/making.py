@@ -28,6 +28,7 @@ from billing.validators.seller import NewSeller
 from billing.validators.tax_rate import NewTaxRate
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CONSENT = Consent(text_version="2026-01", given_at=NOW)
 
 
 def make_seller(session: Session, **change: Any) -> Seller:
@@ -61,18 +62,24 @@ def make_provider_account(session: Session) -> UUID:
     return account.id
 
 
-def make_method(session: Session, profile: Profile, account_id: UUID, ref: str = "pm_1") -> PaymentMethod:
-    """An active method."""
-    consent = Consent(text_version="2026-01", given_at=NOW)
-    method = begin_method(
+def begun_method(
+    session: Session, profile: Profile, account_id: UUID, *, id_: UUID | None = None, consent: Consent = CONSENT
+) -> PaymentMethod:
+    """One whose set-up has begun."""
+    return begin_method(
         session,
-        method_id=new_id(),
+        method_id=id_ or new_id(),
         profile_id=profile.id,
         provider_account_id=account_id,
         kind="card",
         consent=consent,
         now=NOW,
     )
+
+
+def make_method(session: Session, profile: Profile, account_id: UUID, ref: str = "pm_1") -> PaymentMethod:
+    """An active method."""
+    method = begun_method(session, profile, account_id)
     facts = MethodFacts(method_ref=ref, kind="card", customer_ref="cus_1", brand="visa", last4="4242")
     activate_method(session, method=method, facts=facts, now=NOW)
     return method

@@ -10,7 +10,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.payment_method.activate import activate_method
-from billing.commands.payment_method.begin import begin_method
 from billing.commands.payment_method.make_default import make_default
 from billing.commands.payment_method.note_setup import note_customer
 from billing.commands.payment_method.remove import remove_method
@@ -21,9 +20,16 @@ from billing.privacy.keyring import Keyring
 from billing.providers.port import MethodFacts
 from billing.validators.payment_method import Consent
 from tests.builders import attempt, bill, subscription
-from tests.commands.making import NOW, make_method, make_price, make_profile, make_provider_account, make_seller
+from tests.commands.making import (
+    NOW,
+    begun_method,
+    make_method,
+    make_price,
+    make_profile,
+    make_provider_account,
+    make_seller,
+)
 
-CONSENT = Consent(text_version="2026-01", given_at=NOW)
 LATER = NOW + timedelta(days=3)
 
 
@@ -82,15 +88,7 @@ def test_the_mark_moves_in_one_transaction(session: Session, profile: Profile, a
 
 
 def test_only_an_active_method_becomes_the_default(session: Session, profile: Profile, account: UUID) -> None:
-    pending = begin_method(
-        session,
-        method_id=new_id(),
-        profile_id=profile.id,
-        provider_account_id=account,
-        kind="card",
-        consent=CONSENT,
-        now=NOW,
-    )
+    pending = begun_method(session, profile, account)
     with pytest.raises(Refused) as refusal:
         make_default(session, method_id=pending.id, now=NOW)
     assert refusal.value.code == "payment_method_not_active"
@@ -172,50 +170,18 @@ def test_another_customers_invoice_is_not_touched(
 def test_consent_is_checked_before_a_row_is_written(session: Session, profile: Profile, account: UUID) -> None:
     consent = Consent(text_version="", given_at=datetime(2026, 1, 1))
     with pytest.raises(Refused) as refusal:
-        begin_method(
-            session,
-            method_id=new_id(),
-            profile_id=profile.id,
-            provider_account_id=account,
-            kind="card",
-            consent=consent,
-            now=NOW,
-        )
+        begun_method(session, profile, account, consent=consent)
     assert [fault.code for fault in refusal.value.faults] == ["missing", "time_without_offset"]
 
 
 def test_an_id_is_one_methods_for_ever(session: Session, keyring: Keyring, profile: Profile, account: UUID) -> None:
     id_ = new_id()
-    begin_method(
-        session,
-        method_id=id_,
-        profile_id=profile.id,
-        provider_account_id=account,
-        kind="card",
-        consent=CONSENT,
-        now=NOW,
-    )
-    again = begin_method(
-        session,
-        method_id=id_,
-        profile_id=profile.id,
-        provider_account_id=account,
-        kind="card",
-        consent=CONSENT,
-        now=NOW,
-    )
+    begun_method(session, profile, account, id_=id_)
+    again = begun_method(session, profile, account, id_=id_)
     assert again.id == id_
     other = make_profile(session, keyring, session.get_one(Seller, profile.seller_id), "acct-2")
     with pytest.raises(Refused) as refusal:
-        begin_method(
-            session,
-            method_id=id_,
-            profile_id=other.id,
-            provider_account_id=account,
-            kind="card",
-            consent=CONSENT,
-            now=NOW,
-        )
+        begun_method(session, other, account, id_=id_)
     assert refusal.value.code == "payment_method_id_taken"
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from billing.providers.stripe.sent import told
+from billing.sandbox.postbox import Postbox, postbox
 from billing.sandbox.scenario.playing.stage import Stage
 from tests.flows.company import Company, company
 from tests.wallets import anna_of, paypal_stage
@@ -36,3 +37,9 @@ def stage(database_url: str) -> Iterator[Stage]:
 @pytest.fixture
 def anna(stage: Stage) -> UUID:
     return anna_of(stage)
+
+
+@pytest.fixture
+def box() -> Iterator[Postbox]:
+    with postbox() as made:
+        yield made

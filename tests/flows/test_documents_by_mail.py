@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,19 +14,13 @@ from billing.flows.crediting import credit
 from billing.flows.order import Order
 from billing.models import Notice, Seller
 from billing.sandbox.earpiece import earpiece
-from billing.sandbox.postbox import Postbox, postbox
+from billing.sandbox.postbox import Postbox
 from billing.validators.subscription import NewItem
 from tests.flows.company import Company
 from tests.flows.listening import due, go, listening
 
 ORDER = Order(actor="anna", reason="agreed")
 MAIL = {"smtp_from": "billing@acme.example", "billing_public_url": "https://pay.acme.example"}
-
-
-@pytest.fixture
-def box() -> Iterator[Postbox]:
-    with postbox() as made:
-        yield made
 
 
 def with_mail(acme: Company, box: Postbox) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -13,19 +12,13 @@ from billing.flows import endpoints, owners
 from billing.flows.order import Order
 from billing.kernel.errors import Refused
 from billing.queries.endpoint import lock_endpoint
-from billing.sandbox.postbox import Postbox, postbox
+from billing.sandbox.postbox import Postbox
 from billing.validators.endpoint import NewEndpoint
 from tests.flows.company import START, Company
 from tests.flows.listening import settle_on
 
 ORDER = Order(actor="mara", reason="the shop wants to know")
 OWNER = "ops@shop.example.com"
-
-
-@pytest.fixture
-def box() -> Iterator[Postbox]:
-    with postbox() as made:
-        yield made
 
 
 @pytest.fixture
