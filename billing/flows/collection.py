@@ -112,8 +112,9 @@ def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
         members = claimed.member_ids[: may_open(session, claimed.provider_account_id)]
         park_unsound(session, claimed.member_ids, now=now)
         due = load_due(session, invoices=members, now=now)
-        opened = open_payments(session, due, now=now, wall=wall_now(session), lease_s=parts.settings.lease_s)
-        attempts = [Attempt.of(payment, sent_before=False) for payment in opened.payments]
+        lease_s = parts.settings.lease_s
+        opened = open_payments(session, due, now=now, wall=wall_now(session), lease_s=lease_s)
+        attempts = [Attempt.of(payment, sent_before=False, lease_s=lease_s) for payment in opened.payments]
         end(session, claimed, status=SliceStatus.DONE)
         failpoint("charge.freeze_commit")
     return attempts

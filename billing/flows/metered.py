@@ -11,6 +11,7 @@ from uuid import UUID
 
 from billing.flows.permits import Permit, Permits
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, ProviderUncertain, Reach
+from billing.kernel.hold import Hold
 from billing.privacy.tracing import step
 from billing.providers.domains import DomainFacts
 from billing.providers.events import EventFacts, ListedEvent
@@ -26,6 +27,7 @@ from billing.providers.port import (
     IntentFacts,
     MandateFacts,
     MethodFacts,
+    Outcome,
     Provider,
     RefundFacts,
     SetupFacts,
@@ -95,12 +97,20 @@ class Metered(Provider):
         return self._ask("customers.read", lambda: self._provider.has_customer(customer_ref))
 
     def charge(
-        self, request: ChargeRequest, *, key: str, key_age_s: float, permit: Permit | None = None
+        self,
+        request: ChargeRequest,
+        *,
+        key: str,
+        key_age_s: float,
+        hold: Hold | None = None,
+        permit: Permit | None = None,
     ) -> ChargeOutcome:
-        """With a permit of a block, or one that is taken now."""
+        """With a permit of a block, or one that is taken now. Where `hold` is over by then, nothing is sent."""
         if permit is None:
             permit = self.permits.one(charge_operation(request), self._rank)
         permit.wait()
+        if hold is not None and hold.over:
+            return ChargeOutcome(Outcome.NOT_SENT, reason="hold_over")
         payment, invoice = str(request.payment_id), str(request.invoice_id)
         with step(f"{self.name} {charge_operation(request)}", payment=payment, invoice=invoice) as tell:
             outcome = self._provider.charge(request, key=key, key_age_s=key_age_s)

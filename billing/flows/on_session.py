@@ -93,7 +93,7 @@ def _taken_up(parts: Parts, profile_id: UUID, upto: UUID | None) -> tuple[UUID, 
             raise Refused(Fault("invoice", "nothing_owed", "there is nothing to pay"))
         waiting = _waits_for_customer(to_pay)
         payment = waiting or _open(parts, session, to_pay)
-        attempt = Attempt.of(payment, sent_before=False)
+        attempt = Attempt.of(payment, sent_before=False, lease_s=parts.settings.lease_s)
         stale = to_pay.method is None or payment.payment_method_id != to_pay.method.id
     if waiting is None:
         send_all(parts, [attempt], rank=Rank.ON_SESSION)

@@ -159,7 +159,7 @@ def take_facts(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -
     if payment.status in _ASKABLE and _is_of(payment, intent, facts):
         now = parts.clock.now(session)
         question = Question(
-            attempt=Attempt.of(payment, sent_before=True),
+            attempt=Attempt.of(payment, sent_before=True, lease_s=parts.settings.lease_s),
             status=PaymentStatus(payment.status),
             intent_ref=facts.intent_ref,
             claimed=claimed,

@@ -26,6 +26,7 @@ from billing.flows.parts import Parts
 from billing.flows.restoring import is_restored, require_all_known
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 from billing.kernel.failpoints import failpoint
+from billing.kernel.hold import Hold
 from billing.kernel.status import OPEN_REFUND
 from billing.models import Invoice, Refund
 from billing.providers.port import Provider, RefundFacts
@@ -116,17 +117,18 @@ def _settle(parts: Parts, *, only: UUID | None) -> int:
         most = settings.billing_charge_slice
         taken = take_refunds(session, now=now, lease_s=settings.lease_s, most=most, only=only)
         rows = [session.get_one(Refund, id_) for id_ in taken]
+        hold = Hold(settings.lease_s)
     for row in rows:
-        _ask(parts, row, now)
+        _ask(parts, row, now, hold)
     return len(rows)
 
 
-def _ask(parts: Parts, row: Refund, now: datetime) -> None:
+def _ask(parts: Parts, row: Refund, now: datetime, hold: Hold) -> None:
     found: RefundFacts | None = None
     absent, reason, needs_person = False, "", False
     failpoint("refund.sending")
     try:
-        found = _sent(parts.provider(row.provider_account_id, rank=Rank.CHARGES), row, now)
+        found = _sent(parts.provider(row.provider_account_id, rank=Rank.CHARGES), row, now, hold)
         absent = found is None
     except (ProviderRefused, Refused) as refused:
         reason, needs_person = refused.code, True
@@ -157,17 +159,20 @@ def _ask(parts: Parts, row: Refund, now: datetime) -> None:
         )
 
 
-def _sent(provider: Provider, row: Refund, now: datetime) -> RefundFacts | None:
+def _sent(provider: Provider, row: Refund, now: datetime, hold: Hold) -> RefundFacts | None:
     """Its state; sent anew under its key where no answer came yet, or found among the charge's refunds.
 
     None: its sending is over, and a complete list of the charge's refunds doesn't show it. It is over when the provider
-    answered with the failure kept under the key, or when nothing can be carried out under the key any more.
+    answered with the failure kept under the key, or when nothing can be carried out under the key any more. Raises
+    `ProviderUncertain` where it is too late to send: others may have it.
     """
     if row.refund_ref is not None:
         return provider.read_refund(row.refund_ref)
     age_s = (now - row.first_sent_at).total_seconds() if row.first_sent_at else 0.0
     over = row.absent_lists > 0 or age_s >= ABSENT_AFTER_S
     if age_s < provider.key_life_s:
+        if hold.over:
+            raise ProviderUncertain("the refund was held for too long to be sent")
         try:
             return provider.refund(
                 refund_id=row.id,

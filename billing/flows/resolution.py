@@ -61,7 +61,9 @@ def read_questions(parts: Parts, session: Session, taken: Sequence[UUID], *, giv
     free = set(moving(session, BrakeKind.COLLECT, [payment.profile_id for payment, _, _ in rows]))
     return [
         Question(
-            attempt=Attempt.of(payment, sent_before=payment.status != PaymentStatus.PREPARED),
+            attempt=Attempt.of(
+                payment, sent_before=payment.status != PaymentStatus.PREPARED, lease_s=parts.settings.lease_s
+            ),
             status=PaymentStatus(payment.status),
             intent_ref=intent_ref,
             claimed=frozenset(claimed.get(payment.invoice_id, ())),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextvars import Context, copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ParamSpec, TypeVar
 from uuid import UUID
@@ -26,6 +26,7 @@ from billing.flows.permits import Permit
 from billing.flows.turns import Turns
 from billing.kernel.errors import NoPermit, Refused
 from billing.kernel.failpoints import failpoint
+from billing.kernel.hold import Hold
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentKind
 from billing.models import Invoice, Payment
 from billing.providers.port import ChargeOutcome, ChargeRequest, Outcome
@@ -56,10 +57,12 @@ class Attempt:
     first_sent_at: datetime | None
     sent_before: bool
     """True where this key may have reached the provider already: then only an answer ends it."""
+    hold: Hold = field(compare=False)
+    """Once it is over, others may have sent it and gone on: nothing is sent any more."""
 
     @classmethod
-    def of(cls, payment: Payment | Attempted, *, sent_before: bool) -> Attempt:
-        """From its row; the request says exactly what the row froze."""
+    def of(cls, payment: Payment | Attempted, *, sent_before: bool, lease_s: float) -> Attempt:
+        """From its row, which was taken for `lease_s` just now; the request says exactly what the row froze."""
         return cls(
             payment_id=payment.id,
             token=payment.token,
@@ -77,6 +80,7 @@ class Attempt:
             ),
             first_sent_at=payment.first_sent_at,
             sent_before=sent_before,
+            hold=Hold(lease_s),
         )
 
 
@@ -176,7 +180,9 @@ def call(provider: Metered, permit: Permit | None, attempt: Attempt, now: dateti
         age_s = max(1.0, (now - attempt.first_sent_at).total_seconds())
     failpoint("charge.sending")
     try:
-        outcome = provider.charge(attempt.request, key=str(attempt.payment_id), key_age_s=age_s, permit=permit)
+        outcome = provider.charge(
+            attempt.request, key=str(attempt.payment_id), key_age_s=age_s, hold=attempt.hold, permit=permit
+        )
     except NoPermit as none:
         outcome = _not_sent(none.retry_after_s or 0.0)
     except Refused as refused:

@@ -12,11 +12,12 @@ from billing.commands.payment.open import open_payments
 from billing.commands.payment.send import mark_sent
 from billing.db.clock import wall_now
 from billing.flows import renewal
-from billing.flows.sending import Attempt, write_answers
+from billing.flows.sending import Attempt, call, write_answers
 from billing.models import Invoice, WorkItem
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.queries.collection import load_due
 from billing.queue.names import RENEWALS_BILL
+from billing.rules.rate import Rank
 from billing.sandbox.bench.counting import counting_statements
 from tests.flows.company import START, Company
 
@@ -204,6 +205,25 @@ def test_an_unknown_that_did_charge_is_found_after_its_key_has_died(acme: Compan
     assert _charged(acme) == 1190
 
 
+@pytest.mark.parametrize(("sent_before", "outcome"), [(False, Outcome.NOT_SENT), (True, Outcome.UNKNOWN)])
+def test_what_was_held_for_too_long_is_sent_no_more(acme: Company, outcome: Outcome, *, sent_before: bool) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    renewal.plan(acme.parts)
+    ((_, ids),) = [each for each in acme.line.messages if each[0] == RENEWALS_BILL]
+    renewal.bill(acme.parts, UUID(ids[0]))
+    with acme.parts.begin() as session:
+        due = load_due(session, invoices=session.scalars(select(Invoice.id)).all(), now=START)
+        (payment,) = open_payments(session, due, now=START, wall=wall_now(session), lease_s=60).payments
+    provider = acme.parts.provider(payment.provider_account_id, rank=Rank.CHARGES)
+    late = call(provider, None, Attempt.of(payment, sent_before=sent_before, lease_s=0), START)
+    assert (late.outcome, late.reason) == (outcome, "hold_over")
+    assert _charged(acme) == 0
+    in_time = call(provider, None, Attempt.of(payment, sent_before=sent_before, lease_s=60), START)
+    assert in_time.outcome is Outcome.SUCCEEDED
+    assert _charged(acme) == 1190
+
+
 def test_answers_that_come_together_are_written_in_as_many_statements_as_one(acme: Company) -> None:
     counts = []
     for size in (1, 6):
@@ -222,7 +242,7 @@ def test_answers_that_come_together_are_written_in_as_many_statements_as_one(acm
             mark_sent(session, [(each.id, each.token) for each in opened.payments], now=START)
         answers = [
             (
-                Attempt.of(each, sent_before=False),
+                Attempt.of(each, sent_before=False, lease_s=60),
                 ChargeOutcome(Outcome.SUCCEEDED, intent_ref=f"pi_{each.id.hex}", charge_ref=f"ch_{each.id.hex}"),
             )
             for each in opened.payments

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from billing.flows.refunding import refund
 from billing.kernel import failpoints
 from billing.models import Invoice
 from billing.providers.stripe.adapter import KEY_LIFE_S
+from billing.settings import Settings
 from tests.flows.company import START, Company
 from tests.flows.refunds import ask_again, at_provider, books, hasten, paid_invoice, sent
 
@@ -41,6 +43,25 @@ def test_it_is_in_one_pair_of_hands(acme: Company, paid: Invoice) -> None:
         taken = sum(pool.map(lambda _: refunding.send(acme.parts, id_), range(4)))
     assert taken == 1
     assert len(sent(acme)) == 1
+
+
+class _Late(Settings):
+    """What is taken is too old at once."""
+
+    @property
+    def lease_s(self) -> float:
+        return 0.0
+
+
+def test_one_that_was_held_for_too_long_is_sent_no_more(acme: Company, paid: Invoice) -> None:
+    (id_,) = refund(acme.parts, paid.id).refund_ids
+    late = replace(acme.parts, settings=_Late.model_validate(acme.parts.settings.model_dump()))
+    assert refunding.send(late, id_) == 1
+    assert sent(acme) == []
+    hasten(acme)
+    assert refunding.send(acme.parts, id_) == 1
+    assert acme.refunds()[0].status == "succeeded"
+    assert len(at_provider(acme)) == 1
 
 
 @pytest.fixture

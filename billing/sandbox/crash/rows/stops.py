@@ -6,16 +6,17 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from billing.flows.order import Order
 from billing.flows.working import Action, act_on_all
 from billing.kernel.work import WorkKind
 from billing.queries.operations.work import WorkFilter
 from billing.sandbox.crash.case import Case, Row, Story, Trace
-from billing.sandbox.crash.kills import LEFT_FROZEN_S
+from billing.sandbox.crash.kills import DROP_ALL, LEFT_FROZEN_S
 from billing.sandbox.crash.processes import is_alive, thaw
 from billing.sandbox.crash.stage import NotReached, Stage
-from billing.sandbox.crash.world import Customer, World
+from billing.sandbox.crash.world import SILENT_AFTER, START, Customer, World
 from billing.sandbox.embedded.processes import wait_until
 
 _PAIR = World(customers=(Customer("a1"), Customer("a2", subscriptions=2)))
@@ -68,10 +69,44 @@ def _stopped(point: str) -> Story:
         stage.hurt()
         stage.worker("worker-2")
         until = time.monotonic() + LEFT_FROZEN_S
-        stage.play(lambda: time.monotonic() > until)
+        stage.wait(lambda: time.monotonic() > until, "the lease to be over")
         thaw(frozen)
 
     return story
+
+
+def _stopped_for_days(point: str) -> Story:
+    """The same, until all has come and the provider has forgotten its keys: it must send nothing any more.
+
+    No webhook comes, so that all is found out by asking.
+    """
+
+    def story(stage: Stage) -> None:
+        stage.witness.add_faults(DROP_ALL)
+        stage.receiver()
+        stage.worker(faults=f"{point}=stop")
+        frozen = stage.reach(point)
+        stage.hurt()
+        stage.worker("worker-2")
+        stage.play()
+        thaw(frozen)
+
+    return story
+
+
+_STOPS = (
+    *("renewals.claimed", "charge.pre_freeze", "charge.frozen", "charge.marked", "charge.sending"),
+    *("charge.answered", "event.claimed"),
+)
+_DAYS = (START, START + timedelta(days=3))
+_ONE_CALL = World(customers=(Customer("a1"),), moments=_DAYS)
+_BEFORE_A_CALL = {
+    "charge.frozen": _ONE_CALL,
+    "charge.marked": _ONE_CALL,
+    "charge.sending": _ONE_CALL,
+    "resolve.claimed": World(customers=(Customer("a1", card=SILENT_AFTER),), moments=_DAYS),
+}
+"""Where a call is next, and whose: what is on its way already when a process is stopped goes on."""
 
 
 def _always_kills(stage: Stage) -> None:
@@ -137,13 +172,13 @@ ROWS = (
     Row(
         "13",
         "stopped for longer than a lease",
-        _each(
-            "13",
-            "stopped",
-            _stopped,
-            *("renewals.claimed", "charge.pre_freeze", "charge.frozen", "charge.marked", "charge.sending"),
-            *("charge.answered", "event.claimed"),
-        ),
+        lambda _: [
+            *(Case("13", f"stopped at {point}", _stopped(point)) for point in _STOPS),
+            *(
+                Case("13", f"stopped for days at {point}", _stopped_for_days(point), world)
+                for point, world in _BEFORE_A_CALL.items()
+            ),
+        ],
     ),
     Row("14", "a job that kills every worker", lambda _: [Case("14", "killed at each start", _always_kills, _ONE)]),
     Row("15", "hard time limit", _each("15", "hung", _past_the_limit, "charge.sending", "charge.answered")),
