@@ -60,14 +60,14 @@ class StripeProvider:
     key_life_s = KEY_LIFE_S
     lists_late_s = 0.0
 
-    def __init__(self, *, client: stripe.StripeClient, livemode: bool, tens_only: bool = True) -> None:
-        """`client` as `build_client` makes it; `livemode` as the key says (`is_live_key`); `tens_only` as
+    def __init__(self, *, client: stripe.StripeClient, livemode: bool, documented_only: bool = True) -> None:
+        """`client` as `build_client` makes it; `livemode` as the key says (`is_live_key`); `documented_only` as
         `to_provider` takes it.
         """
         self._client = client
         self._v1 = client.v1
         self._livemode = livemode
-        self._tens_only = tens_only
+        self._documented_only = documented_only
 
     def account(self) -> AccountFacts:
         """Whose key this is. Raises as a read does."""
@@ -85,7 +85,7 @@ class StripeProvider:
 
     def step_minor(self, currency: str) -> int:
         """Tens in currencies of three decimals; see `amounts`."""
-        return step_minor(currency, tens_only=self._tens_only)
+        return step_minor(currency, documented_only=self._documented_only)
 
     def create_customer(self, *, anonymous_id: UUID, key: str) -> str:
         """Create the customer with the anonymous id in its metadata and nothing else."""
@@ -156,7 +156,7 @@ class StripeProvider:
         """Send one attempt: create and confirm the invoice's intent, or confirm it again. See the port."""
         if key_age_s >= KEY_LIFE_S:
             raise Refused(Fault("key", "key_expired", "resolve the attempt by reading; never send this key again"))
-        amount = to_provider(request.amount_minor, request.currency, tens_only=self._tens_only)
+        amount = to_provider(request.amount_minor, request.currency, documented_only=self._documented_only)
         try:
             answer = (
                 charging.create(self._client, request, amount, key)
@@ -240,7 +240,7 @@ class StripeProvider:
 
     def refund(self, *, refund_id: UUID, charge_ref: str, amount_minor: int, currency: str, key: str) -> RefundFacts:
         """Refund part of a charge, with our id of it in the metadata and nothing else."""
-        amount = to_provider(amount_minor, currency, tens_only=self._tens_only)
+        amount = to_provider(amount_minor, currency, documented_only=self._documented_only)
 
         def send() -> RefundFacts:
             answer = self._v1.refunds.create(

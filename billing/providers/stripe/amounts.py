@@ -23,15 +23,15 @@ MAX_PROVIDER_AMOUNT = 999_999_999_999
 """Stripe's amounts have at most twelve digits (IDR); most currencies end at eight, which Stripe itself checks."""
 
 
-def to_provider(amount_minor: int, currency: str, *, tens_only: bool = True) -> int:
+def to_provider(amount_minor: int, currency: str, *, documented_only: bool = True) -> int:
     """Our minor units → Stripe's `amount`. `currency` is lower-case ISO 4217.
 
-    `tens_only` False: the last of three decimals may be any digit; only a stand-in takes that.
+    `documented_only` False: any currency, and of three decimals any last digit; only a stand-in takes that.
 
     Raises `Refused`: `currency_unsupported` (no rule for its decimals), `amount_not_representable` (Stripe cannot
     charge that fraction), `amount_out_of_range` (negative, or more digits than Stripe takes).
     """
-    _whole(amount_minor, step_minor(currency, tens_only=tens_only), currency)
+    _whole(amount_minor, step_minor(currency, documented_only=documented_only), currency)
     amount = amount_minor
     if currency in _TIMES_HUNDRED:
         amount = amount_minor * 100
@@ -42,17 +42,19 @@ def to_provider(amount_minor: int, currency: str, *, tens_only: bool = True) -> 
     return amount
 
 
-def step_minor(currency: str, *, tens_only: bool = True) -> int:
-    """Stripe moves whole multiples of so many of our minor units. `tens_only` and what is raised: as `to_provider`."""
-    _check_supported(currency)
+def step_minor(currency: str, *, documented_only: bool = True) -> int:
+    """It moves whole multiples of so many of our minor units. `documented_only`, what is raised: as `to_provider`."""
     if currency in _HUNDREDTH:
         return 100
-    return 10 if currency in _TENS_ONLY and tens_only else 1
+    if not documented_only:
+        return 1
+    _check_supported(currency)
+    return 10 if currency in _TENS_ONLY else 1
 
 
 def from_provider(amount: int, currency: str) -> int:
-    """Stripe's `amount` → our minor units. Raises `Refused` as `to_provider` does."""
-    _check_supported(currency)
+    """Stripe's `amount` → our minor units. Raises `Refused` (`unknown_currency`, `amount_not_representable`)."""
+    exponent(currency)
     if currency in _TIMES_HUNDRED:
         return _whole(amount, 100, currency)
     if currency in _HUNDREDTH:

@@ -86,3 +86,8 @@ def test_what_stripe_cannot_charge_is_refused_with_a_code(minor: int, currency: 
 def test_an_impossible_answer_is_refused_too() -> None:
     with pytest.raises(Refused):
         from_provider(550, "isk")
+
+
+@pytest.mark.parametrize(("minor", "currency"), [(5124, "kwd"), (5124, "iqd"), (1, "lyd"), (7, "uyi"), (550, "isk")])
+def test_a_stand_in_takes_any_currency_with_all_of_its_decimals(minor: int, currency: str) -> None:
+    assert from_provider(to_provider(minor, currency, documented_only=False), currency) == minor

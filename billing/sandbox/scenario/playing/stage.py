@@ -199,7 +199,7 @@ def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
         base_address="http://stand-in",
         http_client=MountedClient(Mounted(stand_in), lost=NoAnswer),
     )
-    provider = StripeProvider(client=client, livemode=False, tens_only=False)
+    provider = StripeProvider(client=client, livemode=False, documented_only=False)
     sides = {"stripe": Side(stand_in_of(stand_in), store, provider, MountedWitness(stand_in))}
     parts = Parts(
         settings=settings,
