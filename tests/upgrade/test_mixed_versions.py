@@ -23,7 +23,14 @@ from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import Message
 from billing.queue.celery import CeleryTransport, make_app
 from billing.queue.depths import depths
-from billing.queue.names import COLLECTIONS_RESOLVE, COLLECTIONS_TICK, INBOX_BACKFILL, INBOX_TICK, RENEWALS_TICK
+from billing.queue.names import (
+    COLLECTIONS_RESOLVE,
+    COLLECTIONS_TICK,
+    INBOX_BACKFILL,
+    INBOX_TICK,
+    RENEWALS_TICK,
+    UPKEEP_TICK,
+)
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
 from billing.wiring import build
@@ -34,8 +41,10 @@ from tests.worker_process import kill_group, worker_process
 RELEASE, SCHEMA = Path(__file__).with_name("release-0024.tar.xz"), "0024"
 CUSTOMERS = 8
 BEATS: list[Message] = [
-    (tick, ()) for tick in (RENEWALS_TICK, COLLECTIONS_TICK, COLLECTIONS_RESOLVE, INBOX_BACKFILL, INBOX_TICK)
+    (tick, ())
+    for tick in (RENEWALS_TICK, COLLECTIONS_TICK, COLLECTIONS_RESOLVE, INBOX_BACKFILL, INBOX_TICK, UPKEEP_TICK)
 ]
+"""Upkeep among them: who dies with a slice in hand leaves it to that."""
 _PATIENCE_S = 120.0
 _SMALL = {"BILLING_SLICE_SIZE": "1", "BILLING_CHARGE_SLICE": "1"}
 """So that both workers have something in hand."""
