@@ -8,7 +8,6 @@ renewals more than all other rules do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -144,14 +143,14 @@ def withhold(
             continue
         totals = _without_credit(each, wallet)
         item = _raise(session, each, found[each.id], now)
-        made.append(replace(each, totals=totals, held=Held.GUARD, hold_id=item.id))
+        made.append(each._replace(totals=totals, held=Held.GUARD, hold_id=item.id))
     return made
 
 
 def _without_credit(document: PlannedInvoice, wallet: Wallet) -> Totals:
     totals = document.totals
     wallet.add(document.seller_id, document.profile_id, document.currency, totals.credit_applied_minor)
-    return replace(totals, credit_applied_minor=0, amount_due_minor=totals.total_minor)
+    return totals._replace(credit_applied_minor=0, amount_due_minor=totals.total_minor)
 
 
 def require_complete(found: Mapping[UUID, Lack]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -67,7 +66,7 @@ def issue_documents(
 
 def _with_tax(document: PlannedInvoice, taxes: Mapping[UUID, NationalTax | None]) -> PlannedInvoice:
     known = taxes.get(document.id)
-    return document if known is None else replace(document, seller_tax=known)
+    return document if known is None else document._replace(seller_tax=known)
 
 
 def _review_h(session: Session, held: Sequence[PlannedInvoice]) -> dict[UUID, int]:

@@ -7,7 +7,7 @@ is canceled first, and the corrected one is collected like any other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -136,7 +136,7 @@ def _corrected(session: Session, old: Invoice, standing: Standing, parties: byte
         )
         for row in lines_of(session, old.id)
     ]
-    return replace(compose(frame, lines, wallet=Wallet({}, {})), corrects_id=old.id)
+    return compose(frame, lines, wallet=Wallet({}, {}))._replace(corrects_id=old.id)
 
 
 def _rate(rates: Rates, row: Any) -> TaxRate | None:

@@ -151,6 +151,7 @@ class InvoiceLine(SellerOwned, Base):
     position: Mapped[int]
     kind: Mapped[str]
     price_id: Mapped[UUID | None]
+    """One of the seller's, held by trigger."""
     description: Mapped[str]
     quantity: Mapped[Decimal]
     unit_amount: Mapped[Decimal | None]
@@ -169,7 +170,6 @@ class InvoiceLine(SellerOwned, Base):
 
     __table_args__ = (
         owned("invoice_id", "invoice", deferred=True),
-        owned("price_id", "price"),
         Index("uq_invoice_line_invoice_id_position", "invoice_id", "position", unique=True),
         Index("ix_invoice_line_credits", "credits_line_id", postgresql_where=text("credits_line_id IS NOT NULL")),
         one_of("kind", ("recurring", "usage", "proration_credit", "proration_charge", "one_off")),

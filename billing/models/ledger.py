@@ -93,7 +93,7 @@ class MonthClose(SellerOwned, Base):
 
 
 class Posting(Base):
-    """One side of an entry: debit positive, credit negative, in minor units."""
+    """One side of an entry (held by trigger): debit positive, credit negative, in minor units."""
 
     __tablename__ = "posting"
 
@@ -105,7 +105,6 @@ class Posting(Base):
     amount_minor: Mapped[Minor]
 
     __table_args__ = (
-        ForeignKeyConstraint(["entry_id", "seller_id"], ["billing.ledger_entry.id", "billing.ledger_entry.seller_id"]),
         one_of("account", tuple(Account)),
         currency_shape(),
         CheckConstraint("amount_minor <> 0", name="amount_not_zero"),

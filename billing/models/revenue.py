@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import SCHEMA, Base, Minor, SellerOwned, Versioned, currency_shape, owned
+from billing.db.base import SCHEMA, Base, Minor, SellerOwned, Versioned, currency_shape
 
 
 class RevenueSchedule(SellerOwned, Versioned, Base):
-    """One line's way from deferred revenue to revenue; its id is the line's. Amounts are minor units.
+    """One line's way from deferred revenue to revenue; its id is the line's (held by trigger). Amounts are minor units.
 
     The line's service lasts from `starts_on` to before `ends_on` (dates in the seller's zone; the same for both is a
     single day). Of `net_minor` less `credited_minor`, `recognised_minor` is revenue, and the rest is deferred.
@@ -42,7 +42,6 @@ class RevenueSchedule(SellerOwned, Versioned, Base):
     next_at: Mapped[datetime | None]
 
     __table_args__ = (
-        owned("invoice_id", "invoice", deferred=True),
         Index("ix_revenue_schedule_next_at", "next_at", postgresql_where=text("next_at IS NOT NULL")),
         currency_shape(),
         CheckConstraint("starts_on <= ends_on", name="dates_order"),

@@ -87,12 +87,40 @@ BEGIN
     RETURN NEW;
 END"""
 
-_CLOSED_BODY = f"""BEGIN
-    IF EXISTS (SELECT FROM written w
-               JOIN {SCHEMA}.ledger_entry e ON e.id = w.entry_id AND e.seller_id = w.seller_id
-               JOIN {SCHEMA}.seller s ON s.id = e.seller_id
-               WHERE e.booked_on < s.books_open_from) THEN
+# What points at a row that is never changed or deleted is looked up when it is written, for all rows of a statement at
+# once and each different one once; a foreign key would look each row up by itself (decision 0004).
+_SIDE_BODY = f"""DECLARE strays integer; late integer;
+BEGIN
+    SELECT count(*) FILTER (WHERE e.id IS NULL), count(*) FILTER (WHERE e.booked_on < s.books_open_from)
+    INTO strays, late
+    FROM (SELECT DISTINCT entry_id, seller_id FROM written) w
+    LEFT JOIN {SCHEMA}.ledger_entry e ON e.id = w.entry_id AND e.seller_id = w.seller_id
+    LEFT JOIN {SCHEMA}.seller s ON s.id = e.seller_id;
+    IF strays > 0 THEN
+        RAISE EXCEPTION 'a posting is that of an entry of its seller' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    IF late > 0 THEN
         RAISE EXCEPTION 'a closed month takes no postings' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END"""
+
+_PRICE_BODY = f"""BEGIN
+    IF EXISTS (SELECT FROM (SELECT DISTINCT price_id, seller_id FROM written WHERE price_id IS NOT NULL) w
+               LEFT JOIN {SCHEMA}.price p ON p.id = w.price_id AND p.seller_id = w.seller_id
+               WHERE p.id IS NULL) THEN
+        RAISE EXCEPTION 'a line is at a price of its seller' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NULL;
+END"""
+
+# Only lines of issued documents have schedules, and those stay as they are.
+_SCHEDULE_BODY = f"""BEGIN
+    IF EXISTS (SELECT FROM written w
+               LEFT JOIN {SCHEMA}.invoice_line l
+                   ON l.id = w.id AND l.seller_id = w.seller_id AND l.invoice_id = w.invoice_id
+               WHERE l.id IS NULL) THEN
+        RAISE EXCEPTION 'a schedule is that of a line of its invoice' USING ERRCODE = 'foreign_key_violation';
     END IF;
     RETURN NULL;
 END"""
@@ -166,9 +194,28 @@ TRIGGERS = (
         table="posting",
         name="posting_in_open_month",
         function="refuse_closed_month",
-        body=_CLOSED_BODY,
+        body=_SIDE_BODY,
         fires=f"CREATE TRIGGER posting_in_open_month AFTER INSERT ON {SCHEMA}.posting "
         f"REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse_closed_month()",
+    ),
+    *(
+        Trigger(
+            table="invoice_line",
+            name=f"invoice_line_at_a_price_{event_.lower()}",
+            function="refuse_price_of_nobody",
+            body=_PRICE_BODY,
+            fires=f"CREATE TRIGGER invoice_line_at_a_price_{event_.lower()} AFTER {event_} ON {SCHEMA}.invoice_line "
+            f"REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse_price_of_nobody()",
+        )
+        for event_ in ("INSERT", "UPDATE")
+    ),
+    Trigger(
+        table="revenue_schedule",
+        name="revenue_schedule_of_a_line",
+        function="refuse_schedule_of_nothing",
+        body=_SCHEDULE_BODY,
+        fires=f"CREATE TRIGGER revenue_schedule_of_a_line AFTER INSERT ON {SCHEMA}.revenue_schedule "
+        f"REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse_schedule_of_nothing()",
     ),
     Trigger(
         table="payment_method",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,8 +16,7 @@ from billing.db.rows import fetch
 _NOTHING = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class UsageWindow:
+class UsageWindow(NamedTuple):
     """Records of one metered item that count in [start, end)."""
 
     subscription_id: UUID
@@ -27,8 +26,7 @@ class UsageWindow:
     end: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(NamedTuple):
     """What a window comes to. `late` is the part of a sum that was stamped in a period invoiced before it came."""
 
     quantity: Decimal
@@ -38,10 +36,11 @@ class Used:
 _COUNTED = """
         billing.usage_record r
         WHERE r.subscription_id = w.subscription_id AND r.price_id = w.price_id
-          AND r.counts_at >= w.starts AND r.counts_at < w.ends AND NOT p.paused @> r.used_at
+          AND r.counts_at >= w.starts AND r.counts_at < w.ends
+          AND (p.paused IS NULL OR NOT p.paused @> r.used_at)
 """
 
-# The pauses of a window are read once, not for each of its records; each kind reads only what it counts.
+# Pauses are read once for all windows, and looked at where there are any; each kind reads only what it counts.
 _QUANTITIES = f"""
     SELECT CASE w.kind
                WHEN 'sum' THEN u.total
@@ -51,10 +50,11 @@ _QUANTITIES = f"""
     FROM unnest(CAST(%(subscriptions)s AS uuid[]), CAST(%(prices)s AS uuid[]), CAST(%(kinds)s AS text[]),
                 CAST(%(starts)s AS timestamptz[]), CAST(%(ends)s AS timestamptz[]))
          WITH ORDINALITY AS w(subscription_id, price_id, kind, starts, ends, place)
-    CROSS JOIN LATERAL (
-        SELECT coalesce(range_agg(tstzrange(starts_at, ends_at)), '{{}}') AS paused
-        FROM billing.subscription_pause WHERE subscription_id = w.subscription_id
-    ) AS p
+    LEFT JOIN (
+        SELECT subscription_id, range_agg(tstzrange(starts_at, ends_at)) AS paused
+        FROM billing.subscription_pause WHERE subscription_id = ANY(CAST(%(subscriptions)s AS uuid[]))
+        GROUP BY subscription_id
+    ) AS p USING (subscription_id)
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(r.quantity), 0) AS total,
                coalesce(sum(r.quantity) FILTER (WHERE r.used_at < w.starts), 0) AS late

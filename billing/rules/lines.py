@@ -176,14 +176,14 @@ def _worked(terms: PriceTerms, quantity: Decimal) -> tuple[Fraction, How]:
         raise _negative()
     if terms.unit_amount is None or terms.model in TIERED:
         return _tiered(list(_parts(terms, quantity)))
-    price = Fraction(terms.unit_amount)
-    account: How = {"unit": plain(terms.unit_amount)}
+    price = terms.unit_amount
+    account: How = {"unit": plain(price)}
     if terms.model is PriceModel.FLAT:
-        return (price if quantity else Fraction(0)), account
+        return Fraction(price if quantity else 0), account
     if terms.package_size is None or terms.model is not PriceModel.PACKAGE:
-        return price * Fraction(quantity), account
+        return Fraction(_EXACT.multiply(price, quantity)), account
     packages = ceil(Fraction(quantity) / terms.package_size)
-    return price * packages, {**account, "package_size": terms.package_size, "packages": packages}
+    return Fraction(price) * packages, {**account, "package_size": terms.package_size, "packages": packages}
 
 
 def _parts(terms: PriceTerms, quantity: Decimal) -> Iterator[tuple[Tier, Decimal]]:
@@ -202,7 +202,9 @@ def _parts(terms: PriceTerms, quantity: Decimal) -> Iterator[tuple[Tier, Decimal
 
 
 def _tiered(parts: list[tuple[Tier, Decimal]]) -> tuple[Fraction, How]:
-    costs = (Fraction(part) * Fraction(tier.unit) + Fraction(tier.flat) for tier, part in parts)
+    cost = _NOTHING
+    for tier, part in parts:
+        cost = _EXACT.add(cost, _EXACT.add(_EXACT.multiply(part, tier.unit), tier.flat))
     split = [
         {
             "up_to": "inf" if tier.up_to is None else plain(tier.up_to),
@@ -212,7 +214,7 @@ def _tiered(parts: list[tuple[Tier, Decimal]]) -> tuple[Fraction, How]:
         }
         for tier, part in parts
     ]
-    return sum(costs, Fraction(0)), {"tiers": split}
+    return Fraction(cost), {"tiers": split}
 
 
 def _tier(stored: Mapping[str, Any]) -> Tier:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from billing.rules.tax import TaxGroup, TaxTreatment, tax_groups
 
 
-@dataclass(frozen=True, slots=True)
-class LineAmount:
+class LineAmount(NamedTuple):
     """What totals need of a line. `discount_minor` is its share of the discount, positive where it lowers."""
 
     amount_minor: int
@@ -17,8 +16,7 @@ class LineAmount:
     discount_minor: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """Minor units of the document's currency. total = subtotal - discount + tax, inclusive tax being inside already.
 
     With `credit_note` the sum was negative: every sign here is turned, the caller turns those of the lines, and the
@@ -49,7 +47,8 @@ def totals(lines: Sequence[LineAmount], *, balance_minor: int = 0) -> Totals:
         discount += line.discount_minor
         taxed.append((line.amount_minor - line.discount_minor, how))
         reverse_charge = reverse_charge or how.reverse_charge
-        notes.update(dict.fromkeys(how.notes))
+        if how.notes:
+            notes.update(dict.fromkeys(how.notes))
     groups = tax_groups(taxed)
     tax, total = 0, subtotal - discount
     for group in groups:

@@ -34,6 +34,7 @@ def _billed(acme: Company) -> None:
         "UPDATE billing.invoice SET status = 'lost'",
         "UPDATE billing.invoice SET currency = 'EURO'",
         "INSERT INTO billing.posting SELECT gen_random_uuid(), 1, id, 'bank', 'eur', 5 FROM billing.seller",
+        "INSERT INTO billing.posting SELECT id, 9, gen_random_uuid(), 'bank', 'eur', 5 FROM billing.ledger_entry",
     ],
 )
 def test_the_database_refuses(acme: Company, statement: str) -> None:
@@ -57,6 +58,54 @@ def test_an_entry_that_does_not_balance_is_refused_at_commit(acme: Company) -> N
                 """
             )
         )
+
+
+_LINE = (
+    "kind, description, quantity, unit_amount, amount_minor, discount_minor, tax_percent, tax_inclusive, tax_code, how"
+)
+_ANOTHER_LINE = f"""
+    INSERT INTO billing.invoice_line (id, seller_id, invoice_id, position, price_id, {_LINE})
+    SELECT gen_random_uuid(), seller_id, invoice_id, 9, {{}}, {_LINE} FROM billing.invoice_line
+"""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [_ANOTHER_LINE.format("gen_random_uuid()"), "UPDATE billing.invoice_line SET price_id = gen_random_uuid()"],
+    ids=["written", "changed"],
+)
+def test_a_line_is_at_a_price_of_its_seller(acme: Company, statement: str) -> None:
+    _billed(acme)
+    with acme.parts.begin() as session:
+        session.execute(text("ALTER TABLE billing.invoice_line DISABLE TRIGGER invoice_line_frozen"))
+    with pytest.raises(DBAPIError, match="a line is at a price of its seller"), acme.parts.begin() as session:
+        session.execute(text(statement))
+    with acme.parts.begin() as session:
+        session.execute(text(_ANOTHER_LINE.format("price_id")))
+
+
+@pytest.mark.parametrize(
+    ("id_", "invoice_id", "seller_id"),
+    [
+        ("gen_random_uuid()", "invoice_id", "seller_id"),
+        ("id", "gen_random_uuid()", "seller_id"),
+        ("id", "invoice_id", "gen_random_uuid()"),
+    ],
+    ids=["of no line", "of another's line", "of another seller's line"],
+)
+def test_a_schedule_is_that_of_a_line_of_its_invoice(acme: Company, id_: str, invoice_id: str, seller_id: str) -> None:
+    _billed(acme)
+    others = "currency, issued_on, starts_on, ends_on, net_minor, base_on, open_on, next_on, next_at"
+    with acme.parts.begin() as session:
+        (row,) = session.execute(text(f"DELETE FROM billing.revenue_schedule RETURNING {others}")).all()
+    again = f"""
+        INSERT INTO billing.revenue_schedule (id, seller_id, invoice_id, {others})
+        SELECT {{}}, {{}}, {{}}, {", ".join(f":{name}" for name in row._fields)} FROM billing.invoice_line
+    """
+    with pytest.raises(DBAPIError, match="a schedule is that of a line"), acme.parts.begin() as session:
+        session.execute(text(again.format(id_, seller_id, invoice_id)), row._mapping)
+    with acme.parts.begin() as session:
+        session.execute(text(again.format("id", "seller_id", "invoice_id")), row._mapping)
 
 
 def test_a_period_exists_once(acme: Company) -> None:

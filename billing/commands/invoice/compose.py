@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from billing.commands.invoice.planned import Held, PlannedInvoice, PlannedLine
 from billing.kernel.ids import new_id
 from billing.models import Seller
 from billing.rules.discount import Discount, base_of, discount_shares
-from billing.rules.tax import TaxTreatment
 from billing.rules.totals import LineAmount, Totals, totals
 from billing.rules.walk import Span
 
@@ -38,8 +37,7 @@ class Wallet:
             self.moves[key] = self.moves.get(key, 0) + amount_minor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(NamedTuple):
     """What a document says beside its lines. `profile` is a row of `queries.standing`; `parties` is JSON."""
 
     seller: Seller
@@ -69,7 +67,7 @@ def discountable(lines: Sequence[PlannedLine]) -> bool:
 def discounted(lines: Sequence[PlannedLine], discount: Discount) -> list[PlannedLine]:
     """The lines with their shares of the discount."""
     shares = discount_shares(discount, [(line.amount_minor, in_base(line)) for line in lines])
-    return [replace(line, discount_minor=part) if part else line for line, part in zip(lines, shares, strict=True)]
+    return [line._replace(discount_minor=part) if part else line for line, part in zip(lines, shares, strict=True)]
 
 
 def compose(frame: Frame, lines: Sequence[PlannedLine], *, wallet: Wallet) -> PlannedInvoice:
@@ -78,11 +76,11 @@ def compose(frame: Frame, lines: Sequence[PlannedLine], *, wallet: Wallet) -> Pl
     The wallet is used and fed at once, so documents are composed in the order in which they are issued.
     """
     profile, currency = frame.profile, frame.currency
-    amounts = tuple((line.amount_minor, line.treatment, line.discount_minor) for line in lines)
+    amounts = tuple([LineAmount(line.amount_minor, line.treatment, line.discount_minor) for line in lines])
     summed = _totals(amounts, 0 if frame.held else wallet.of(profile.id, currency))
     held = None if summed.credit_note or not summed.amount_due_minor else frame.held
     if summed.credit_note:
-        lines = [replace(line, amount_minor=-line.amount_minor, discount_minor=-line.discount_minor) for line in lines]
+        lines = [line._replace(amount_minor=-line.amount_minor, discount_minor=-line.discount_minor) for line in lines]
         wallet.add(frame.seller.id, profile.id, currency, summed.total_minor)
     else:
         wallet.add(frame.seller.id, profile.id, currency, -summed.credit_applied_minor)
@@ -109,9 +107,6 @@ def compose(frame: Frame, lines: Sequence[PlannedLine], *, wallet: Wallet) -> Pl
 
 
 @lru_cache(maxsize=8192)
-def _totals(lines: tuple[tuple[int, TaxTreatment, int], ...], balance_minor: int) -> Totals:
+def _totals(lines: tuple[LineAmount, ...], balance_minor: int) -> Totals:
     """Most documents of a seller add up to one of few sums."""
-    return totals(
-        [LineAmount(amount_minor, treatment, discount) for amount_minor, treatment, discount in lines],
-        balance_minor=balance_minor,
-    )
+    return totals(lines, balance_minor=balance_minor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -146,7 +145,7 @@ def planned_again(
             held=Held.FIRST_PAYMENT if pays_first else held,
         )
         document = compose(frame, lines[draft.id], wallet=wallet)
-        made.append(replace(document, id=draft.id, held=None, drafted=True))
+        made.append(document._replace(id=draft.id, held=None, drafted=True))
     return made
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from billing.kernel.status import InvoiceStatus
@@ -14,8 +14,7 @@ from billing.rules.tax import TaxTreatment
 from billing.rules.totals import Totals
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedLine:
+class PlannedLine(NamedTuple):
     """One line. `how_json` is the account of how the amount came about, as JSON text.
 
     `id` is that of the waiting line it was, if it waited. On a credit note the amounts have their signs turned.
@@ -50,8 +49,7 @@ class Held(StrEnum):
     """It is out of the ordinary: a person decides, by the work item that `hold_id` names."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedInvoice:
+class PlannedInvoice(NamedTuple):
     """A document ready to be issued. `parties_json` names seller and buyer in full; it is written sealed.
 
     A credit note's total goes to the account `counter`: the customer's balance, the open debt, or a refund on its way.

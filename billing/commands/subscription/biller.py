@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -70,7 +70,7 @@ class Biller:
         if stored.kind == "usage":
             item = Item(None, self.standing.prices[stored.price_id], None, stored.counts_from)
             line = self._usage_line(item, Span(stored.period_start, stored.period_end), if_used=stored.if_used)
-            return replace(line, id=stored.id)
+            return line._replace(id=stored.id)
         own = stored.tax_percent is not None
         return waited(stored, None if own else self.taxed(self.standing.prices[stored.price_id]))
 
@@ -85,7 +85,7 @@ class Biller:
         window = window_of(self.row.id, item, closes)
         used = self.usage[window]
         line = usage_line(item, closes, used.quantity, self.taxed(item.price), late=used.late)
-        return replace(line, counts_from=window.start, if_used=True) if if_used else line
+        return line._replace(counts_from=window.start, if_used=True) if if_used else line
 
     def licensed(self, opens: Span, *, stub: bool = False) -> list[PlannedLine]:
         """What is paid in advance for a period that begins; of a `stub`, its share of the full one."""
@@ -113,7 +113,7 @@ class Biller:
 
     def wait(self, lines: Iterable[PlannedLine]) -> list[PlannedLine]:
         """Let lines wait for the next document. Returns them with their ids."""
-        kept = [line if line.id else replace(line, id=new_id()) for line in lines]
+        kept = [line if line.id else line._replace(id=new_id()) for line in lines]
         self.waiting.extend(kept)
         self.made.waits.extend((self.row.seller_id, self.row.id, line) for line in kept)
         return kept

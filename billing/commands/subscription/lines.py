@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -18,6 +17,9 @@ from billing.rules.lines import How, PriceTerms, exact_amount, priced
 from billing.rules.proration import ProrationUnit, prorated_charge
 from billing.rules.tax import UNTAXED, TaxTreatment, carried
 from billing.rules.walk import Span
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+"""Made once: `json.dumps` would make one for each account."""
 
 
 def licensed_line(item: Item, span: Span, treatment: TaxTreatment) -> PlannedLine:
@@ -34,7 +36,7 @@ def usage_line(
     `late` is the part of the quantity that was reported after its own period was invoiced: the account says so.
     """
     line = _line(item.price, "usage", quantity, span, treatment)
-    return replace(line, how_json=f'{line.how_json[:-1]},"late":"{plain(late)}"}}') if late else line
+    return line._replace(how_json=f'{line.how_json[:-1]},"late":"{plain(late)}"}}') if late else line
 
 
 def one_off_line(item: Item, treatment: TaxTreatment) -> PlannedLine:
@@ -44,7 +46,7 @@ def one_off_line(item: Item, treatment: TaxTreatment) -> PlannedLine:
 
 def once(item: Item) -> PlannedLine:
     """A new waiting line of a price that is charged once. Its tax is decided by the invoice that takes it over."""
-    return replace(one_off_line(item, UNTAXED), id=new_id())
+    return one_off_line(item, UNTAXED)._replace(id=new_id())
 
 
 def stub_line(
@@ -52,7 +54,7 @@ def stub_line(
 ) -> PlannedLine:
     """A first period that is not whole, up to the anchor: its part of the full period that ends there."""
     made = charge_line(item, stub.start, full_start, stub.end, treatment, unit=unit, zone=zone)
-    return replace(made, kind="recurring")
+    return made._replace(kind="recurring")
 
 
 def charge_line(
@@ -121,7 +123,7 @@ def full_amount(item: Item) -> Fraction:
 
 def as_json(how: How) -> str:
     """An account as compact JSON."""
-    return json.dumps(how, separators=(",", ":"))
+    return _COMPACT.encode(how)
 
 
 def _line(

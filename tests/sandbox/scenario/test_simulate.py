@@ -142,10 +142,8 @@ def test_an_invariant_that_breaks_is_named(tmp_path: Path, monkeypatch: pytest.M
     honest = compose.totals
 
     def one_more(*arguments: Any, **named: Any) -> Any:
-        from dataclasses import replace  # noqa: PLC0415
-
         made = honest(*arguments, **named)
-        return replace(made, subtotal_minor=made.subtotal_minor + 1)
+        return made._replace(subtotal_minor=made.subtotal_minor + 1)
 
     compose._totals.cache_clear()
     monkeypatch.setattr(compose, "totals", one_more)
