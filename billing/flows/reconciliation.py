@@ -93,16 +93,9 @@ def tick(parts: Parts, *, budget_s: float = 20.0) -> int:
     """
     moved, failed = 0, None
     for account_id, code in _accounts(parts):
-        with parts.begin() as session:
-            now = parts.clock.now(session)
-            last = last_run(session, account_id)
-            if last is None or last.status == "done":
-                from_at = _next_from(session, account_id, now)
-                began = last.to_at if last else from_at
-                if now - began < DAILY:
-                    continue
-                begin_run(session, account_id=account_id, cause="daily", from_at=from_at, to_at=_end(now))
         try:
+            if not _begun(parts, account_id):
+                continue
             _advance(parts, account_id, budget_s=budget_s)
         except Stale:
             continue
@@ -114,6 +107,20 @@ def tick(parts: Parts, *, budget_s: float = 20.0) -> int:
     if failed:
         raise failed
     return moved
+
+
+def _begun(parts: Parts, account_id: UUID) -> bool:
+    """Whether there is a run to go on with: an unfinished one, or the day's. Raises `Stale` where two begin at once."""
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        last = last_run(session, account_id)
+        if last is not None and last.status != "done":
+            return True
+        from_at = _next_from(session, account_id, now)
+        if now - (last.to_at if last else from_at) < DAILY:
+            return False
+        begin_run(session, account_id=account_id, cause="daily", from_at=from_at, to_at=_end(now))
+        return True
 
 
 def recheck(parts: Parts, account_id: UUID, *, at: datetime) -> None:

@@ -121,7 +121,8 @@ _SHARED = """
         'proration', 'charge', 'base_numerator', CAST(:base AS integer), 'base_denominator', 1,
         'left', seconds - CAST(:less AS integer), 'whole', seconds, 'time_unit', 'second',
         'whole_from', period_start, 'whole_to', period_end, 'zone', 'UTC')
-    FROM (SELECT extract(epoch FROM period_end - period_start)::int AS seconds FROM billing.invoice_line WHERE id = :id)
+    FROM (SELECT extract(epoch FROM period_end - period_start)::int AS seconds
+          FROM billing.invoice_line WHERE id = :id) AS line
     WHERE id = :id
 """
 

@@ -11,14 +11,14 @@ import pytest
 import requests
 from sqlalchemy import func, select, text
 
-from billing.commands.reconciliation.run import Run
+from billing.commands.reconciliation.run import Run, begin_run
 from billing.flows import healing, reconciliation, refunding, working
 from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.flows.working import Action
 from billing.kernel import failpoints
 from billing.kernel.errors import Stale
-from billing.models import Difference, Dispute, Reconciliation, WorkItem
+from billing.models import Difference, Dispute, ProviderAccount, Reconciliation, WorkItem
 from billing.providers.listed import ListedMovement
 from billing.providers.stripe import listing
 from billing.providers.stripe.client import build_client
@@ -51,6 +51,16 @@ def _compare(acme: Company) -> list[tuple[str, str]]:
     with acme.begin() as session:
         rows = session.scalars(select(Difference).where(Difference.resolved_at.is_(None)).order_by(Difference.id))
         return [(row.kind, row.object_ref) for row in rows]
+
+
+def test_of_two_who_begin_to_compare_an_account_the_later_one_is_told_so(acme: Company, paid: UUID) -> None:
+    with acme.parts.begin() as session:
+        account = session.scalars(select(ProviderAccount.id)).one()
+        run = {"account_id": account, "cause": "daily", "from_at": START, "to_at": START + timedelta(days=1)}
+        begin_run(session, **run)
+    with pytest.raises(Stale), acme.parts.begin() as session:
+        begin_run(session, **run)
+    assert reconciliation.tick(acme.parts) == 1
 
 
 def _item(acme: Company, kind: str) -> WorkItem:

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Stale
@@ -29,8 +30,8 @@ class Run:
 
 
 def begin_run(session: Session, *, account_id: UUID, cause: str, from_at: datetime, to_at: datetime) -> UUID:
-    """Write a new run; it is taken as any other."""
-    run = Reconciliation(
+    """Write a new run; it is taken as any other. Raises `Stale` where another has begun one of the account."""
+    run = insert(Reconciliation).values(
         id=new_id(),
         provider_account_id=account_id,
         cause=cause,
@@ -45,9 +46,11 @@ def begin_run(session: Session, *, account_id: UUID, cause: str, from_at: dateti
         movements=0,
         differences=0,
     )
-    session.add(run)
-    session.flush()
-    return run.id
+    alone = run.on_conflict_do_nothing(index_elements=["provider_account_id"], index_where=text("status = 'running'"))
+    begun: UUID | None = session.scalar(alone.returning(Reconciliation.id))
+    if begun is None:
+        raise Stale("another has begun to compare this account; ask again when it is done")
+    return begun
 
 
 _TAKE = text(
