@@ -141,13 +141,26 @@ class Metered(Provider):
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]:
         return self._pages("charges.list", self._provider.list_charges(intent_ref=intent_ref))
 
-    def refund(self, *, refund_id: UUID, charge_ref: str, amount_minor: int, currency: str, key: str) -> RefundFacts:
-        return self._ask(
-            "refunds.create",
-            lambda: self._provider.refund(
+    def refund(
+        self,
+        *,
+        refund_id: UUID,
+        charge_ref: str,
+        amount_minor: int,
+        currency: str,
+        key: str,
+        hold: Hold | None = None,
+    ) -> RefundFacts:
+        """Where `hold` is over once there is a permit, nothing is sent: `ProviderUncertain`, for others may have it."""
+
+        def send() -> RefundFacts:
+            if hold is not None and hold.over:
+                raise ProviderUncertain("the refund was held for too long to be sent", reach=Reach.ANSWERED)
+            return self._provider.refund(
                 refund_id=refund_id, charge_ref=charge_ref, amount_minor=amount_minor, currency=currency, key=key
-            ),
-        )
+            )
+
+        return self._ask("refunds.create", send)
 
     def read_refund(self, refund_ref: str) -> RefundFacts:
         return self._ask("refunds.read", lambda: self._provider.read_refund(refund_ref))

@@ -20,6 +20,7 @@ from billing.commands.refund.reserve import reserve_refunds, take_refundable
 from billing.db.clock import wall_now
 from billing.flows.evidence import ABSENT_AFTER_S
 from billing.flows.issuing import issue_documents, note_parties
+from billing.flows.metered import Metered
 from billing.flows.order import Order, carry_out
 from billing.flows.order import note as write_down
 from billing.flows.parts import Parts
@@ -29,7 +30,7 @@ from billing.kernel.failpoints import failpoint
 from billing.kernel.hold import Hold
 from billing.kernel.status import OPEN_REFUND
 from billing.models import Invoice, Refund
-from billing.providers.port import Provider, RefundFacts
+from billing.providers.port import RefundFacts
 from billing.queries.correction import notes_of, paid_by
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
@@ -159,20 +160,17 @@ def _ask(parts: Parts, row: Refund, now: datetime, hold: Hold) -> None:
         )
 
 
-def _sent(provider: Provider, row: Refund, now: datetime, hold: Hold) -> RefundFacts | None:
+def _sent(provider: Metered, row: Refund, now: datetime, hold: Hold) -> RefundFacts | None:
     """Its state; sent anew under its key where no answer came yet, or found among the charge's refunds.
 
     None: its sending is over, and a complete list of the charge's refunds doesn't show it. It is over when the provider
-    answered with the failure kept under the key, or when nothing can be carried out under the key any more. Raises
-    `ProviderUncertain` where it is too late to send: others may have it.
+    answered with the failure kept under the key, or when nothing can be carried out under the key any more.
     """
     if row.refund_ref is not None:
         return provider.read_refund(row.refund_ref)
     age_s = (now - row.first_sent_at).total_seconds() if row.first_sent_at else 0.0
     over = row.absent_lists > 0 or age_s >= ABSENT_AFTER_S
     if age_s < provider.key_life_s:
-        if hold.over:
-            raise ProviderUncertain("the refund was held for too long to be sent")
         try:
             return provider.refund(
                 refund_id=row.id,
@@ -180,6 +178,7 @@ def _sent(provider: Provider, row: Refund, now: datetime, hold: Hold) -> RefundF
                 amount_minor=row.amount_minor,
                 currency=row.currency,
                 key=row.key,
+                hold=hold,
             )
         except ProviderUncertain as unclear:
             if not unclear.key_spent:
