@@ -16,6 +16,12 @@ STATEMENT_TIMEOUT_MS = 600_000
 """So long a statement may take, unless it holds nobody up."""
 
 
+def alone(statement: str) -> None:
+    """A statement that may be done again. What it locks, it holds for a moment, and nothing beside it."""
+    with op.get_context().autocommit_block():
+        op.execute(statement)
+
+
 def add_column(table: str, column: str) -> None:
     """`column` is its name, its type and a constant default, if any: no row is rewritten."""
     with op.get_context().autocommit_block():

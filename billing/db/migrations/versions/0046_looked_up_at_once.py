@@ -1,11 +1,11 @@
 """Sides of entries, prices of lines, lines of schedules: looked up for all rows of a statement at once (decision 0004).
 
-A schedule pointed at its line's invoice alone; now it is that of a line.
+A schedule pointed at its line's invoice alone; now it is that of a line. Each trigger is there before its key goes.
 """
 
 from __future__ import annotations
 
-from alembic import op
+from billing.db.migrations.online import alone
 
 revision = "0046"
 down_revision = "0045"
@@ -16,7 +16,7 @@ _WRITTEN = "REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION
 
 
 def upgrade() -> None:
-    op.execute(
+    alone(
         """
 CREATE OR REPLACE FUNCTION billing.refuse_closed_month() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE strays integer; late integer;
@@ -37,9 +37,9 @@ END
 $$
 """
     )
-    op.execute(
+    alone(
         """
-CREATE FUNCTION billing.refuse_price_of_nobody() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION billing.refuse_price_of_nobody() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM (SELECT DISTINCT price_id, seller_id FROM written WHERE price_id IS NOT NULL) w
                LEFT JOIN billing.price p ON p.id = w.price_id AND p.seller_id = w.seller_id
@@ -51,9 +51,9 @@ END
 $$
 """
     )
-    op.execute(
+    alone(
         """
-CREATE FUNCTION billing.refuse_schedule_of_nothing() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION billing.refuse_schedule_of_nothing() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM written w
                LEFT JOIN billing.invoice_line l
@@ -67,14 +67,14 @@ $$
 """
     )
     for event in ("INSERT", "UPDATE"):
-        op.execute(
-            f"CREATE TRIGGER invoice_line_at_a_price_{event.lower()} AFTER {event} ON billing.invoice_line "
+        alone(
+            f"CREATE OR REPLACE TRIGGER invoice_line_at_a_price_{event.lower()} AFTER {event} ON billing.invoice_line "
             f"{_WRITTEN} billing.refuse_price_of_nobody()"
         )
-    op.execute(
-        "CREATE TRIGGER revenue_schedule_of_a_line AFTER INSERT ON billing.revenue_schedule "
+    alone(
+        "CREATE OR REPLACE TRIGGER revenue_schedule_of_a_line AFTER INSERT ON billing.revenue_schedule "
         f"{_WRITTEN} billing.refuse_schedule_of_nothing()"
     )
-    op.execute("ALTER TABLE billing.revenue_schedule DROP CONSTRAINT fk_revenue_schedule_invoice_id")
-    op.execute("ALTER TABLE billing.invoice_line DROP CONSTRAINT fk_invoice_line_price_id")
-    op.execute("ALTER TABLE billing.posting DROP CONSTRAINT fk_posting_entry_id")
+    alone("ALTER TABLE billing.revenue_schedule DROP CONSTRAINT IF EXISTS fk_revenue_schedule_invoice_id")
+    alone("ALTER TABLE billing.invoice_line DROP CONSTRAINT IF EXISTS fk_invoice_line_price_id")
+    alone("ALTER TABLE billing.posting DROP CONSTRAINT IF EXISTS fk_posting_entry_id")
