@@ -2,92 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 import requests
-from sqlalchemy import func, select, text
+from sqlalchemy import select
 
-from billing.commands.reconciliation.run import Run, begin_run
-from billing.flows import healing, reconciliation, refunding, working
+from billing.commands.reconciliation.run import Run
+from billing.flows import reconciliation, refunding, working
 from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.flows.working import Action
-from billing.kernel import failpoints
-from billing.kernel.errors import Stale
-from billing.models import Difference, Dispute, ProviderAccount, Reconciliation, WorkItem
+from billing.models import Difference, Reconciliation
 from billing.providers.listed import ListedMovement
 from billing.providers.stripe import listing
 from billing.providers.stripe.client import build_client
 from billing.queries import reconciling
 from billing.queries.reconciling import Found
 from tests.flows.company import START, Company
-
-WHY = Order(actor="ada", reason="seen in the provider's dashboard")
+from tests.flows.comparing import WHY, compare, forget, in_the_dashboard, open_item, paid_customer
 
 
 @pytest.fixture
 def paid(acme: Company) -> UUID:
-    """A customer with one paid invoice."""
-    profile = acme.customer("a1")
-    acme.subscribe("a1", "s1")
-    acme.settle()
-    return profile
-
-
-@pytest.fixture
-def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    yield monkeypatch
-    monkeypatch.delenv("BILLING_FAILPOINTS", raising=False)
-    failpoints.read_environment()
-
-
-def _compare(acme: Company) -> list[tuple[str, str]]:
-    """Run it over everything; the open differences by kind and object."""
-    reconciliation.reconcile(acme.parts, since=START - timedelta(days=1))
-    with acme.begin() as session:
-        rows = session.scalars(select(Difference).where(Difference.resolved_at.is_(None)).order_by(Difference.id))
-        return [(row.kind, row.object_ref) for row in rows]
-
-
-def test_of_two_who_begin_to_compare_an_account_the_later_one_is_told_so(acme: Company, paid: UUID) -> None:
-    with acme.parts.begin() as session:
-        account = session.scalars(select(ProviderAccount.id)).one()
-        run = {"account_id": account, "cause": "daily", "from_at": START, "to_at": START + timedelta(days=1)}
-        begin_run(session, **run)
-    with pytest.raises(Stale), acme.parts.begin() as session:
-        begin_run(session, **run)
-    assert reconciliation.tick(acme.parts) == 1
-
-
-def _item(acme: Company, kind: str) -> WorkItem:
-    (item,) = [each for each in acme.work_items() if each.kind == kind and each.status == "open"]
-    return item
-
-
-def _post(acme: Company, path: str, **form: str) -> dict[str, object]:
-    """Somebody does this in the provider's dashboard."""
-    answer = requests.post(
-        f"{acme.witness_url}/v1/{path}", data=form, headers={"Authorization": "Bearer sk_test_company"}, timeout=5
-    )
-    answer.raise_for_status()
-    found: dict[str, object] = answer.json()
-    return found
-
-
-def _forget(acme: Company, *statements: str) -> None:
-    with acme.parts.begin() as session:
-        session.execute(text("SET LOCAL session_replication_role = replica"))
-        for statement in statements:
-            session.execute(text(statement))
+    return paid_customer(acme)
 
 
 def test_what_agrees_is_no_difference_and_costs_no_row(acme: Company, paid: UUID) -> None:
     with acme.counting_statements() as statements:
-        assert _compare(acme) == []
+        assert compare(acme) == []
     writes = [
         each for each in statements if each.lstrip().upper().startswith(("INSERT INTO BILLING", "UPDATE BILLING"))
     ]
@@ -103,12 +49,12 @@ def test_money_that_came_behind_our_back_is_found_and_adopted(acme: Company) -> 
     acme.settle()
     acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
     acme.pay_behind_our_back(profile)
-    ((kind, charge_ref),) = _compare(acme)
-    item = _item(acme, "charge_without_attempt")
+    ((kind, charge_ref),) = compare(acme)
+    item = open_item(acme, "charge_without_attempt")
     assert (kind, item.amount_minor, item.profile_id) == ("charge_without_attempt", 1190, profile)
     assert charge_ref in str(item.error)
-    assert _compare(acme) == [(kind, charge_ref)]
-    assert _item(acme, kind).tries == 2, "folded: one item, counted once more"
+    assert compare(acme) == [(kind, charge_ref)]
+    assert open_item(acme, kind).tries == 2, "folded: one item, counted once more"
 
     tried = working.act(acme.parts, item.id, action=Action.ADOPT, order=Order("ada", "trying", dry_run=True))
     assert not tried.changed
@@ -118,7 +64,7 @@ def test_money_that_came_behind_our_back_is_found_and_adopted(acme: Company) -> 
     assert not again.changed
     assert [invoice.status for invoice in acme.invoices()] == ["paid"]
     assert acme.account("provider_clearing") == 1190
-    assert _compare(acme) == []
+    assert compare(acme) == []
     assert acme.violations() == ()
 
 
@@ -128,7 +74,7 @@ def test_what_an_event_explains_after_it_was_compared_is_no_persons_work_any_mor
     acme.settle()
     acme.witness.add_faults({"kind": "webhook_delay", "rate": 1, "ms": 1})
     acme.pay_behind_our_back(profile)
-    ((kind, _),) = _compare(acme)
+    ((kind, _),) = compare(acme)
     assert kind == "charge_without_attempt"
     acme.settle()
     assert [invoice.status for invoice in acme.invoices()] == ["paid"]
@@ -151,7 +97,7 @@ def test_what_an_event_explains_before_it_is_noted_is_not_noted(acme: Company, m
         noting(parts, run, batch)
 
     monkeypatch.setattr(reconciliation, "_note", an_event_comes_first)
-    assert _compare(acme) == []
+    assert compare(acme) == []
     assert compared == ["charge_without_attempt"]
     assert [invoice.status for invoice in acme.invoices()] == ["paid"]
     assert [each for each in acme.work_items() if each.kind == "charge_without_attempt"] == []
@@ -161,24 +107,24 @@ def test_an_attempt_whose_charge_the_provider_lacks_is_found_asked_about_and_clo
     acme: Company, paid: UUID
 ) -> None:
     (payment,) = acme.payments()
-    _forget(acme, "UPDATE billing.payment SET charge_ref = 'ch_nowhere'")
-    found = _compare(acme)
+    forget(acme, "UPDATE billing.payment SET charge_ref = 'ch_nowhere'")
+    found = compare(acme)
     assert ("attempt_without_charge", "ch_nowhere") in found
-    item = _item(acme, "attempt_without_charge")
+    item = open_item(acme, "attempt_without_charge")
     assert (
         working.act(acme.parts, item.id, action=Action.REREAD, order=WHY).told == "it is still so; nothing was changed"
     )
-    _forget(acme, f"UPDATE billing.payment SET charge_ref = '{payment.charge_ref}'")
-    assert _compare(acme) == [("attempt_without_charge", "ch_nowhere")]
+    forget(acme, f"UPDATE billing.payment SET charge_ref = '{payment.charge_ref}'")
+    assert compare(acme) == [("attempt_without_charge", "ch_nowhere")]
     working.act(acme.parts, item.id, action=Action.PARK, order=WHY)
 
 
 def test_a_charge_of_another_amount_is_found_and_gone_when_both_agree(acme: Company, paid: UUID) -> None:
-    _forget(acme, "UPDATE billing.payment SET amount_minor = 1000")
-    ((kind, _),) = _compare(acme)
+    forget(acme, "UPDATE billing.payment SET amount_minor = 1000")
+    ((kind, _),) = compare(acme)
     assert kind == "charge_differs"
-    _forget(acme, "UPDATE billing.payment SET amount_minor = 1190")
-    item = _item(acme, "charge_differs")
+    forget(acme, "UPDATE billing.payment SET amount_minor = 1190")
+    item = open_item(acme, "charge_differs")
     done = working.act(acme.parts, item.id, action=Action.REREAD, order=WHY)
     assert (done.changed, done.told) == (True, "both sides agree now; it is closed")
     assert [each.status for each in acme.work_items()] == ["resolved"]
@@ -216,24 +162,24 @@ def test_a_charge_without_its_fee_is_a_difference_after_a_day_and_so_is_a_moveme
 
 def test_a_refund_made_in_the_dashboard_is_found(acme: Company, paid: UUID) -> None:
     acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
-    refund = _post(acme, "refunds", charge=str(acme.payments()[0].charge_ref), amount="200")
-    assert _compare(acme) == [("refund_without_record", refund["id"])]
-    assert _item(acme, "refund_without_record").amount_minor == 200
+    refund = in_the_dashboard(acme, "refunds", charge=str(acme.payments()[0].charge_ref), amount="200")
+    assert compare(acme) == [("refund_without_record", refund["id"])]
+    assert open_item(acme, "refund_without_record").amount_minor == 200
 
 
 def test_one_that_a_person_discards_is_settled_and_not_raised_again(acme: Company, paid: UUID) -> None:
     acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
     charge = str(acme.payments()[0].charge_ref)
-    _post(acme, "refunds", charge=charge, amount="200")
-    _compare(acme)
-    item = _item(acme, "refund_without_record")
+    in_the_dashboard(acme, "refunds", charge=charge, amount="200")
+    compare(acme)
+    item = open_item(acme, "refund_without_record")
     assert working.act(acme.parts, item.id, action=Action.DISCARD, order=WHY).changed
     with acme.begin() as session:
         assert session.scalars(select(Difference.id).where(Difference.resolved_at.is_(None))).all() == []
-    assert _compare(acme) == []
+    assert compare(acme) == []
     assert [each.status for each in acme.work_items()] == ["discarded"]
-    other = _post(acme, "refunds", charge=charge, amount="100")
-    assert _compare(acme) == [("refund_without_record", other["id"])]
+    other = in_the_dashboard(acme, "refunds", charge=charge, amount="100")
+    assert compare(acme) == [("refund_without_record", other["id"])]
 
 
 def test_a_refund_whose_failure_we_never_heard_of_is_found_and_learnt_by_rereading(acme: Company, paid: UUID) -> None:
@@ -245,11 +191,11 @@ def test_a_refund_whose_failure_we_never_heard_of_is_found_and_learnt_by_rereadi
     requests.post(
         f"{acme.witness_url}/_sandbox/refunds/{refund.refund_ref}", json={"status": "failed"}, timeout=5
     ).raise_for_status()
-    assert _compare(acme) == [("refund_differs", refund.refund_ref)]
-    done = working.act(acme.parts, _item(acme, "refund_differs").id, action=Action.REREAD, order=WHY)
+    assert compare(acme) == [("refund_differs", refund.refund_ref)]
+    done = working.act(acme.parts, open_item(acme, "refund_differs").id, action=Action.REREAD, order=WHY)
     assert done.changed
     assert acme.refunds()[0].status == "failed"
-    assert _compare(acme) == []
+    assert compare(acme) == []
 
 
 def test_a_second_refund_under_the_name_of_one_that_we_know_is_found_and_proves_no_loss_of_rows(
@@ -259,69 +205,9 @@ def test_a_second_refund_under_the_name_of_one_that_we_know_is_found_and_proves_
     acme.settle()
     (refund,) = acme.refunds()
     same = {"charge": refund.charge_ref, "amount": "200", "metadata[refund_id]": str(refund.id)}
-    second = _post(acme, "refunds", **same)
-    assert _compare(acme) == [("refund_without_record", second["id"])]
+    second = in_the_dashboard(acme, "refunds", **same)
+    assert compare(acme) == [("refund_without_record", second["id"])]
     assert [item.kind for item in acme.work_items()] == ["refund_without_record"], "nothing is paused by it"
-
-
-def _dispute(acme: Company) -> Dispute:
-    with acme.begin() as session:
-        return session.scalars(select(Dispute)).one()
-
-
-def test_a_dispute_that_nobody_told_us_of_is_taken_over(acme: Company, paid: UUID) -> None:
-    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
-    opened = acme.witness.call("POST", "disputes", {"charge": acme.payments()[0].charge_ref})
-    assert _compare(acme) == []
-    row = _dispute(acme)
-    assert (row.dispute_ref, row.status, row.withdrawn_minor) == (opened["id"], "needs_response", 1190)
-    assert (acme.account("disputes"), acme.account("provider_clearing")) == (1190, 0)
-    assert _item(acme, "dispute_needs_response").tries == 1
-    with acme.begin() as session:
-        (run,) = session.scalars(select(Reconciliation)).all()
-    assert run.disputes == 1
-    assert _compare(acme) == []
-    assert _item(acme, "dispute_needs_response").tries == 1, "what agrees costs no write"
-    assert acme.violations() == ()
-
-
-def test_a_dispute_that_ended_unheard_after_weeks_is_learnt_by_the_days_run(acme: Company, paid: UUID) -> None:
-    """It is older than what a daily run looks back to."""
-    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
-    opened = acme.witness.call("POST", "disputes", {"charge": acme.payments()[0].charge_ref})
-    acme.set_clock(START + timedelta(days=5))
-    assert reconciliation.tick(acme.parts) == 1
-    assert _dispute(acme).status == "needs_response"
-    acme.witness.call("POST", f"disputes/{opened['id']}/close", {"status": "lost"})
-    acme.set_clock(START + timedelta(days=20))
-    assert reconciliation.tick(acme.parts) == 1
-    assert (_dispute(acme).status, _dispute(acme).reopened_minor) == ("lost", 1190)
-    assert _item(acme, "dispute_lost").amount_minor == 1190
-
-
-def test_a_dispute_that_can_not_be_taken_over_is_work_until_both_sides_agree(acme: Company, paid: UUID) -> None:
-    acme.witness.call("POST", "disputes", {"charge": acme.payments()[0].charge_ref})
-    acme.settle()
-    row = _dispute(acme)
-    _forget(acme, "UPDATE billing.dispute SET status = 'lost', closed_at = now(), due_by = NULL")
-    assert _compare(acme) == [("dispute_differs", row.dispute_ref)]
-    item = _item(acme, "dispute_differs")
-    still = working.act(acme.parts, item.id, action=Action.REREAD, order=WHY)
-    assert still.told == "it is still so; nothing was changed"
-    _forget(acme, "UPDATE billing.dispute SET status = 'needs_response', closed_at = NULL")
-    done = working.act(acme.parts, item.id, action=Action.REREAD, order=WHY)
-    assert (done.changed, done.told) == (True, "both sides agree now; it is closed")
-    assert _compare(acme) == []
-
-
-def test_a_dispute_that_the_provider_lacks_is_found(acme: Company, paid: UUID) -> None:
-    acme.witness.call("POST", "disputes", {"charge": acme.payments()[0].charge_ref})
-    acme.settle()
-    ref = _dispute(acme).dispute_ref
-    _forget(acme, "UPDATE billing.dispute SET dispute_ref = 'dp_nowhere', charge_ref = 'ch_nowhere'")
-    assert ("dispute_missing", "dp_nowhere") in _compare(acme)
-    _forget(acme, "DELETE FROM billing.dispute WHERE dispute_ref <> 'dp_nowhere'")
-    _forget(acme, f"UPDATE billing.dispute SET dispute_ref = '{ref}', charge_ref = '{acme.payments()[0].charge_ref}'")
 
 
 def test_an_attempt_that_is_still_asked_about_is_no_difference(acme: Company) -> None:
@@ -329,57 +215,18 @@ def test_an_attempt_that_is_still_asked_about_is_no_difference(acme: Company) ->
     acme.subscribe("a1", "s1")
     acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
     acme.settle()
-    _forget(
+    forget(
         acme,
         "UPDATE billing.payment SET status = 'unknown', charge_ref = NULL, closed_at = NULL, next_check_at = now()",
         "UPDATE billing.invoice SET status = 'open', amount_remaining_minor = amount_due_minor, amount_paid_minor = 0",
     )
-    assert _compare(acme) == []
-
-
-def test_a_killed_run_goes_on_where_it_stood(acme: Company, paid: UUID, dying: pytest.MonkeyPatch) -> None:
-    dying.setenv("BILLING_FAILPOINTS", "reconcile.window=raise@2")
-    failpoints.read_environment()
-    with pytest.raises(failpoints.FailpointError):
-        _compare(acme)
-    with acme.begin() as session:
-        (run,) = session.scalars(select(Reconciliation)).all()
-    assert run.from_at < run.reached_at < run.to_at
-    dying.delenv("BILLING_FAILPOINTS")
-    failpoints.read_environment()
-    reconciliation.tick(acme.parts)
-    with acme.begin() as session:
-        (done,) = session.scalars(select(Reconciliation)).all()
-    assert (done.id, done.status, done.reached_at) == (run.id, "done", run.to_at)
-
-
-def test_a_run_in_other_hands_is_left_alone(acme: Company, paid: UUID) -> None:
-    _compare(acme)
-    with acme.parts.begin() as session:
-        session.execute(
-            text(
-                "UPDATE billing.reconciliation SET status = 'running', reached_at = from_at,"
-                " lease_until = clock_timestamp() + interval '1 minute'"
-            )
-        )
-    with pytest.raises(Stale):
-        reconciliation.reconcile(acme.parts)
-    assert reconciliation.tick(acme.parts) == 0
-
-
-def test_the_tick_compares_once_a_day(acme: Company, paid: UUID) -> None:
-    for hours in (1, 24, 25, 47, 49):
-        acme.set_clock(START + timedelta(hours=hours))
-        healing.tick(acme.parts)
-    with acme.begin() as session:
-        assert session.scalar(select(func.count()).select_from(Reconciliation)) == 2
-    assert acme.work_items() == []
+    assert compare(acme) == []
 
 
 def test_who_is_charged_for_nothing_that_we_know_is_found_page_by_page(acme: Company, paid: UUID) -> None:
     customer = acme.customer_ref(paid)
     for _ in range(4):
-        _post(acme, "payment_intents", amount="100", currency="eur", customer=customer, confirm="true",
+        in_the_dashboard(acme, "payment_intents", amount="100", currency="eur", customer=customer, confirm="true",
               off_session="true", payment_method=str(acme.payments()[0].method_ref))  # fmt: skip
     client = build_client(api_key="sk_test_company", connect_s=1, read_s=1, base_address=acme.witness_url)
     window = {"created_from": START - timedelta(days=1), "created_to": START + timedelta(days=1)}
@@ -389,4 +236,4 @@ def test_who_is_charged_for_nothing_that_we_know_is_found_page_by_page(acme: Com
     assert len({charge.charge_ref for page in pages for charge in page}) == 5
     later = {**window, "created_from": START + timedelta(seconds=1)}
     assert [len(page) for page in listing.pages(lambda call: call(), ask, listing.charge, **later)] == [0]
-    assert [kind for kind, _ in _compare(acme)] == ["charge_unexplained"] * 4
+    assert [kind for kind, _ in compare(acme)] == ["charge_unexplained"] * 4

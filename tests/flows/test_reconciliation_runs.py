@@ -1,0 +1,79 @@
+"""A run of the comparison is a job: begun once, taken up where it stood, left alone in other hands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select, text
+
+from billing.commands.reconciliation.run import begin_run
+from billing.flows import healing, reconciliation
+from billing.kernel import failpoints
+from billing.kernel.errors import Stale
+from billing.models import ProviderAccount, Reconciliation
+from tests.flows.company import START, Company
+from tests.flows.comparing import compare, paid_customer
+
+
+@pytest.fixture
+def paid(acme: Company) -> UUID:
+    return paid_customer(acme)
+
+
+@pytest.fixture
+def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    yield monkeypatch
+    monkeypatch.delenv("BILLING_FAILPOINTS", raising=False)
+    failpoints.read_environment()
+
+
+def test_of_two_who_begin_to_compare_an_account_the_later_one_is_told_so(acme: Company, paid: UUID) -> None:
+    with acme.parts.begin() as session:
+        account = session.scalars(select(ProviderAccount.id)).one()
+        run = {"account_id": account, "cause": "daily", "from_at": START, "to_at": START + timedelta(days=1)}
+        begin_run(session, **run)
+    with pytest.raises(Stale), acme.parts.begin() as session:
+        begin_run(session, **run)
+    assert reconciliation.tick(acme.parts) == 1
+
+
+def test_a_killed_run_goes_on_where_it_stood(acme: Company, paid: UUID, dying: pytest.MonkeyPatch) -> None:
+    dying.setenv("BILLING_FAILPOINTS", "reconcile.window=raise@2")
+    failpoints.read_environment()
+    with pytest.raises(failpoints.FailpointError):
+        compare(acme)
+    with acme.begin() as session:
+        (run,) = session.scalars(select(Reconciliation)).all()
+    assert run.from_at < run.reached_at < run.to_at
+    dying.delenv("BILLING_FAILPOINTS")
+    failpoints.read_environment()
+    reconciliation.tick(acme.parts)
+    with acme.begin() as session:
+        (done,) = session.scalars(select(Reconciliation)).all()
+    assert (done.id, done.status, done.reached_at) == (run.id, "done", run.to_at)
+
+
+def test_a_run_in_other_hands_is_left_alone(acme: Company, paid: UUID) -> None:
+    compare(acme)
+    with acme.parts.begin() as session:
+        session.execute(
+            text(
+                "UPDATE billing.reconciliation SET status = 'running', reached_at = from_at,"
+                " lease_until = clock_timestamp() + interval '1 minute'"
+            )
+        )
+    with pytest.raises(Stale):
+        reconciliation.reconcile(acme.parts)
+    assert reconciliation.tick(acme.parts) == 0
+
+
+def test_the_tick_compares_once_a_day(acme: Company, paid: UUID) -> None:
+    for hours in (1, 24, 25, 47, 49):
+        acme.set_clock(START + timedelta(hours=hours))
+        healing.tick(acme.parts)
+    with acme.begin() as session:
+        assert session.scalar(select(func.count()).select_from(Reconciliation)) == 2
+    assert acme.work_items() == []
