@@ -27,7 +27,7 @@ def bench() -> None:
 
 @bench.command()
 @click.option("--due", type=_SOME, default=50_000, show_default=True, help="Due subscriptions of one licensed item.")
-@click.option("--mixed-due", type=_SOME, default=10_000, show_default=True, help="Due subscriptions of the mix.")
+@click.option("--mixed-due", type=_SOME, default=50_000, show_default=True, help="Due subscriptions of the mix.")
 @click.option("--mixed/--simple", "mixed", default=None, help="Only the one or the other; without, both.")
 @click.option("--workers", type=_SOME, default=2, show_default=True, help="Real Celery workers.")
 @click.option("--curve/--no-curve", default=True, help="Also the same number due among 5,000 to 500,000 subscriptions.")
