@@ -43,7 +43,10 @@ class SubscriptionCreate(Shape):
     timezone: str | None = Field(default=None, max_length=100)
     collection: Literal["automatic", "send_invoice"] = "automatic"
     days_until_due: int = Field(default=30, ge=0, le=365)
-    first_payment: bool = Field(default=False, description="Active only once its first invoice is paid.")
+    first_payment: bool = Field(
+        default=False,
+        description="Active only once its first invoice is paid; refused where the default method takes days.",
+    )
 
 
 class Item(Shape):

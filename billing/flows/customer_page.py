@@ -29,7 +29,7 @@ from billing.models import Invoice, Payment, PaymentMethod, Profile, ProviderAcc
 from billing.privacy.link import LinkKind
 from billing.queries.on_session import in_its_place, is_held, last_attempts, paid_of_late, payable, tries_of_late
 from billing.queries.payment_method import default_method, newest_active, the_provider_account
-from billing.rules.debit import is_debit, meaning
+from billing.rules.debit import TAKES_DAYS, is_debit, meaning
 from billing.rules.dunning import DeclineClass
 from billing.rules.method_name import brand_name, wallet_name
 from billing.validators.payment_method import Consent
@@ -131,7 +131,7 @@ def show(parts: Parts, token: str) -> Shown:
         for bill in bills:
             if bill.state == "open":
                 left[bill.currency] += bill.amount_minor
-        stopped = {"on_hold", "payment_in_flight", "payment_method_refused", "debit_in_flight"}
+        stopped = {"on_hold", "payment_in_flight", "payment_method_refused", "debit_in_flight", "account_takes_days"}
         pays = method is not None and not is_debit(method.kind)
         currency = _currency(session, profile, open_)
         script_key = parts.settings.publishable_key(code) if code else None
@@ -148,7 +148,7 @@ def show(parts: Parts, token: str) -> Shown:
             test_mode=not parts.settings.live,
             wallet=wallets_provider(parts, session, profile, script_key=script_key, currency=currency),
             cards=script_key is not None and offers_cards(session, profile),
-            mandate=offered_mandate(session, profile, currency=currency) if script_key else None,
+            mandate=offered_mandate(session, profile, currency=currency) if script_key and not _first(open_) else None,
         )
 
 
@@ -265,7 +265,14 @@ def _message(
         return "debit_in_flight" if waits else "payment_in_flight"
     if held:
         return "on_hold"
+    if _first(open_) and method is not None and method.kind in TAKES_DAYS:
+        return "account_takes_days"
     return _last_word(last.get(open_[0].id), method)
+
+
+def _first(open_: Sequence[Invoice]) -> bool:
+    """Whether a subscription waits for its first payment: an account's money would come too late."""
+    return any(invoice.status == InvoiceStatus.DRAFT for invoice in open_)
 
 
 def _is_under_way(payment: Payment | None) -> bool:

@@ -12,15 +12,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.db.rows import fetch
-from billing.kernel.kinds import takes
-from billing.kernel.status import PaymentStatus
+from billing.kernel.status import InvoiceStatus, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent
 from billing.queries.brakes import BrakeKind, moves
 from billing.queries.card_tries import CardTries, card_of, tries_of_cards
 from billing.queries.collecting import COLLECTING, SELLER_DUNNING, Collecting, SellerDunning, collecting
 from billing.queries.debits import announced_debits
 from billing.queries.dispute import undisputed
-from billing.rules.debit import is_debit
+from billing.rules.debit import brings, is_debit
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +162,8 @@ def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> li
     others = [invoice.falls_back_to for invoice, *_ in rows if invoice.falls_back_to is not None]
     other = {row.id: Method(*row) for row in fetch(session, _OTHER_METHODS, ids=others)} if others else {}
     methods = {
-        each.id: _that_takes(
-            each.currency,
+        each.id: _that_brings(
+            each,
             default.get(each.profile_id) if each.falls_back_to is None else other.get(each.falls_back_to),
         )
         for each, *_ in rows
@@ -194,9 +193,13 @@ def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> li
     ]
 
 
-def _that_takes(currency: str, method: Method | None) -> Method | None:
-    """What can't bring the currency is as good as no method: a customer with another one gives that."""
-    return method if method is not None and takes(method.kind, currency) else None
+def _that_brings(invoice: Collecting, method: Method | None) -> Method | None:
+    """What can't bring the money, or not in time, is as good as no method: a customer with another one gives that.
+
+    A draft that is collected is a subscription's first payment.
+    """
+    first = invoice.status == InvoiceStatus.DRAFT
+    return method if method is not None and brings(method.kind, invoice.currency, first_payment=first) else None
 
 
 def was_declined(attempts: Sequence[Attempted]) -> bool:

@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from billing.kernel.kinds import takes
 from billing.kernel.status import InvoiceStatus, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, Profile
 from billing.queries.brakes import BrakeKind, moving
 from billing.queries.invoice import lock_invoice
 from billing.queries.payment_method import customer_ref, default_method
+from billing.rules.debit import brings
 
 MOST = 100
 """Invoices on one page: more than anybody reads."""
@@ -27,6 +27,7 @@ class ToPay:
 
     invoice: Invoice
     method: PaymentMethod | None
+    """The default, where it can bring this money."""
     customer_ref: str | None
     attempts: list[Payment]
     """Oldest first."""
@@ -67,7 +68,8 @@ def lock_to_pay(session: Session, invoice_id: UUID) -> ToPay | None:
     if invoice is None:
         return None
     method = default_method(session, invoice.profile_id)
-    if method is not None and not takes(method.kind, invoice.currency):
+    first = invoice.status == InvoiceStatus.DRAFT
+    if method is not None and not brings(method.kind, invoice.currency, first_payment=first):
         method = None
     ref = None
     if method is not None:

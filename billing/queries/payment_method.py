@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -36,6 +37,13 @@ def default_method(session: Session, profile_id: UUID) -> PaymentMethod | None:
     return session.scalars(
         select(PaymentMethod).where(PaymentMethod.profile_id == profile_id, PaymentMethod.is_default)
     ).one_or_none()
+
+
+def default_kinds(session: Session, profiles: Collection[UUID]) -> dict[UUID, str]:
+    """The kind of the default method of each of these profiles that has one."""
+    query = select(PaymentMethod.profile_id, PaymentMethod.kind)
+    rows = session.execute(query.where(PaymentMethod.profile_id.in_(profiles), PaymentMethod.is_default))
+    return {row.profile_id: row.kind for row in rows}
 
 
 def newest_active(session: Session, profile_id: UUID) -> PaymentMethod | None:

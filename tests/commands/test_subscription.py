@@ -9,14 +9,17 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.payment_method.make_default import make_default as put_default
 from billing.commands.subscription.cancel import CancelWhen, put_cancel, uncancel
-from billing.commands.subscription.subscribe import subscribe
+from billing.commands.subscription.plan import plan_subscription
+from billing.commands.subscription.subscribe import subscribe, write_subscriptions
 from billing.kernel.errors import Refused
-from billing.models import OutboxEvent, Seller, Subscription, SubscriptionItem
+from billing.models import OutboxEvent, Profile, Seller, Subscription, SubscriptionItem
 from billing.privacy.keyring import Keyring
+from billing.queries.catalog import prices_by_code
 from billing.queries.subscription import known_subscriptions
 from billing.validators.subscription import NewItem, NewSubscription
-from tests.commands.making import NOW, make_price, make_profile, make_seller
+from tests.commands.making import NOW, make_method, make_price, make_profile, make_provider_account, make_seller
 
 START = datetime(2026, 3, 31, tzinfo=UTC)
 NEW = NewSubscription(code="s1", account_id="acct-1", items=(NewItem("basic", 2),), start=START)
@@ -50,6 +53,29 @@ def test_paid_through_must_be_a_boundary(session: Session, seller: Seller) -> No
     with pytest.raises(Refused) as refusal:
         subscribe(session, seller_id=seller.id, new=new, now=NOW)
     assert refusal.value.code == "paid_through_not_a_boundary"
+
+
+def test_of_many_each_whose_first_payment_takes_days_is_named(
+    session: Session, keyring: Keyring, seller: Seller
+) -> None:
+    account = make_provider_account(session)
+    profiles = {}
+    for name, kind in (("a", "card"), ("b", "sepa_debit"), ("c", "us_bank_account")):
+        profiles[name] = make_profile(session, keyring, seller, name).id
+        method = make_method(session, session.get_one(Profile, profiles[name]), account, f"pm_{name}")
+        method.kind = kind
+        put_default(session, method_id=method.id, now=NOW)
+    prices = prices_by_code(session, seller_id=seller.id)
+    planned = [
+        plan_subscription(
+            replace(NEW, code=f"of-{name}", account_id=name, first_payment=True), profile_timezone="UTC", prices=prices
+        )
+        for name in profiles
+    ]
+    with pytest.raises(Refused) as refusal:
+        write_subscriptions(session, seller_id=seller.id, planned=planned, profiles=profiles, now=NOW)
+    assert {fault.code for fault in refusal.value.faults} == {"first_payment_takes_days"}
+    assert [fault.mend.partition(":")[0] for fault in refusal.value.faults] == ["of-b", "of-c"]
 
 
 def test_what_is_missing_is_named(session: Session, seller: Seller) -> None:

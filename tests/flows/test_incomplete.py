@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
-from billing.flows import audit, changing, incomplete, subscribing
+from billing.flows import audit, changing, customer_page, incomplete, links, on_session, subscribing
 from billing.kernel.errors import Refused
 from billing.models import LedgerEntry, OutboxEvent, PaymentIntent
 from billing.validators.subscription import NewItem, NewSubscription
@@ -105,6 +106,58 @@ def test_without_a_method_it_expires_too(acme: Company) -> None:
     assert incomplete.sweep(acme.parts) == 1
     assert acme.subscription(id_).status == "incomplete_expired"
     _holds(acme)
+
+
+def test_a_customer_who_pays_by_debit_is_told_at_once_that_it_can_not_come_in_time(acme: Company) -> None:
+    acme.customer("a1", method="pm_sandbox_sepa")
+    with pytest.raises(Refused) as refusal:
+        acme.begin_subscription("a1", "s1", NewItem("basic"), first_payment=True)
+    (fault,) = refusal.value.faults
+    assert (fault.field, fault.code) == ("first_payment", "first_payment_takes_days")
+    assert "s1" in fault.mend
+    acme.begin_subscription("a1", "s1", NewItem("basic"))
+    acme.price("dollars", 1000, currency="usd")
+    id_ = acme.begin_subscription("a1", "s2", NewItem("dollars"), first_payment=True)
+    assert acme.subscription(id_).status == "incomplete", "a debit brings no dollars: it waits for another method"
+
+
+def test_a_debit_that_becomes_the_default_meanwhile_is_not_begun_and_a_card_still_is(acme: Company) -> None:
+    id_ = _subscribe(acme, DECLINED)
+    acme.settle()
+    profile_id = acme.subscription(id_).profile_id
+    acme.give_method(profile_id, "pm_sandbox_sepa")
+    acme.settle()
+    assert [each.status for each in acme.payments()] == ["declined"]
+    assert "invoice.debit_upcoming" not in _topics(acme), "no day is told on which nothing is debited"
+    with pytest.raises(Refused) as refusal:
+        on_session.pay(acme.parts, profile_id=profile_id)
+    assert refusal.value.code == "payment_method_missing"
+    acme.give_method(profile_id, "pm_card_visa")
+    acme.settle()
+    assert acme.subscription(id_).status == "active"
+    _holds(acme)
+
+
+def test_the_page_says_that_an_account_takes_too_long_and_offers_none(acme: Company) -> None:
+    id_ = _subscribe(acme, None)
+    acme.settle()
+    profile_id = acme.subscription(id_).profile_id
+    with acme.parts.begin() as session:
+        session.execute(
+            text("UPDATE billing.seller SET method_kinds = '{card,sepa_debit}', creditor_id = 'DE98ZZZ09999999999'")
+        )
+    urls = {"billing_public_url": "https://pay.example.com", "stripe_publishable_key": "pk_test_1"}
+    page = replace(acme.parts, settings=acme.parts.settings.model_copy(update=urls))
+    with page.begin() as session:
+        token = links.profile_link(page, session, profile_id).rpartition("/")[2]
+    assert customer_page.show(page, token).mandate is None
+    acme.give_method(profile_id, "pm_sandbox_sepa")
+    acme.settle()
+    shown = customer_page.show(page, token)
+    assert (shown.message, shown.can_pay, shown.cards) == ("account_takes_days", False, True)
+    acme.give_method(profile_id, "pm_card_visa")
+    acme.settle()
+    assert customer_page.show(page, token).mandate is not None
 
 
 def test_it_is_not_changed_while_it_waits(acme: Company) -> None:

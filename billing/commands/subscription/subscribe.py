@@ -17,11 +17,14 @@ from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id, new_ids
+from billing.kernel.kinds import takes
 from billing.kernel.status import PeriodDisposition, SubscriptionStatus
 from billing.models import BillingPeriod, Subscription, SubscriptionItem
 from billing.queries.catalog import prices_by_code, usable_coupon
+from billing.queries.payment_method import default_kinds
 from billing.queries.profile import accounts
 from billing.queries.standing import Item, prices_in_use
+from billing.rules.debit import brings
 from billing.rules.walk import STUB
 from billing.validators.subscription import NewSubscription
 
@@ -32,8 +35,7 @@ FIRST_PAYMENT_WITHIN = timedelta(hours=23)
 def subscribe(session: Session, *, seller_id: UUID, new: NewSubscription, now: datetime) -> Subscription:
     """Plan and write one subscription, due at its start, at its trial's end, or at the boundary paid up to.
 
-    Raises `Refused`: those of `plan_subscription`, `profile_not_found`, `subscription_code_taken`, `coupon_not_found`,
-    `coupon_of_another_currency`.
+    Raises `Refused`: those of `plan_subscription`, `profile_not_found`, and of `write_subscriptions`.
     """
     payer = accounts(session, seller_id=seller_id, account_ids=[new.account_id]).get(new.account_id)
     if payer is None:
@@ -55,12 +57,14 @@ def write_subscriptions(
     profiles: Mapping[str, UUID],
     now: datetime,
 ) -> dict[str, UUID]:
-    """Write many in three statements; return their ids by code. `profiles`: id by account id.
+    """Write many in a fixed number of statements; return their ids by code. `profiles`: id by account id.
 
-    Raises `Refused` (`subscription_code_taken`).
+    Raises `Refused`: `subscription_code_taken`, `coupon_not_found`, `coupon_of_another_currency`,
+    `first_payment_takes_days`.
     """
     if not planned:
         return {}
+    _require_in_time(session, planned, profiles)
     coupons = _coupons(session, seller_id, planned)
     rows = [
         _row(id_, seller_id, profiles[plan.new.account_id], plan, coupons)
@@ -83,6 +87,26 @@ def write_subscriptions(
         ],
     )
     return ids
+
+
+def _require_in_time(session: Session, planned: Sequence[PlannedSubscription], profiles: Mapping[str, UUID]) -> None:
+    """Refuse to wait hours for what takes days, each by its code. Without a method that pays it waits for one."""
+    waiting = [plan for plan in planned if plan.new.first_payment]
+    if not waiting:
+        return
+    kinds = default_kinds(session, {profiles[plan.new.account_id] for plan in waiting})
+    late = [
+        plan.new.code
+        for plan in waiting
+        if (kind := kinds.get(profiles[plan.new.account_id])) is not None
+        and takes(kind, plan.currency)
+        and not brings(kind, plan.currency, first_payment=True)
+    ]
+    if late:
+        mend = (
+            "the customer pays from a bank account: subscribe without first_payment, or after they chose another method"
+        )
+        raise Refused([Fault("first_payment", "first_payment_takes_days", f"{code}: {mend}") for code in late])
 
 
 def _coupons(session: Session, seller_id: UUID, planned: Sequence[PlannedSubscription]) -> dict[str, UUID]:
