@@ -73,6 +73,7 @@ def _ask(parts: Parts, register: VatRegister, row: Row[Any]) -> bool:
                 source=register.source,
                 valid=answer.valid,
                 reference=answer.reference,
+                code=answer.code,
                 now=parts.clock.now(session),
             )
     except Stale:

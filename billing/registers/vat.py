@@ -1,7 +1,8 @@
 """VAT numbers: the port, and the European Commission's VIES (REST), which asks the member state's own register.
 
 What it answers besides (name and address) is dropped here. That nobody answers says nothing of a number. Where it does
-not know the number of who asks, it is asked without: its answer is as good, and has no consultation number.
+not know the number of who asks, it is asked without: its answer is as good, and has no consultation number. That a
+number can be none of its state is an answer too: asked again, it would be the same for ever.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 
 from billing.kernel.errors import Unavailable
 
+_NO_NUMBER = "INVALID_INPUT"
 _CODE = re.compile(r"[A-Z_]{1,60}", re.ASCII)
 VIES_URL = "https://ec.europa.eu/taxation_customs/vies/rest-api"
 
@@ -35,6 +37,8 @@ class Answer:
 
     valid: bool
     reference: str | None
+    code: str | None = None
+    """Why not, where no state's register was asked: it is taken for no number at all."""
 
 
 class VatRegister(Protocol):
@@ -58,9 +62,13 @@ class Vies:
     def ask(self, question: Question) -> Answer:
         """See `VatRegister`."""
         try:
-            return self._ask(question)
+            answer = self._ask(question)
         except _RequesterUnknown:
+            answer = None
+        if answer is None or (answer.code and question.requester):
+            # Which of the two is no number, it does not say.
             return self._ask(replace(question, requester=None))
+        return answer
 
     def _ask(self, question: Question) -> Answer:
         asked = {"countryCode": question.number[:2], "vatNumber": question.number[2:]}
@@ -76,21 +84,30 @@ class Vies:
 
 
 def read_answer(body: bytes, *, status: int) -> Answer:
-    """An answer of VIES. Raises `Unavailable` with its code for whatever is no plain yes or no."""
+    """An answer of VIES. Raises `Unavailable` with its code for whatever says nothing of the number."""
     try:
         told: Any = json.loads(body)
     except ValueError:
         raise Unavailable(f"vies_http_{status}") from None
     if not isinstance(told, dict):
         raise Unavailable(f"vies_http_{status}")
-    errors = told.get("errorWrappers")
-    if isinstance(errors, list) and errors:
-        raise _unavailable(errors[0].get("error") if isinstance(errors[0], dict) else None)
-    if told.get("userError") not in (None, "", "VALID", "INVALID"):
-        raise _unavailable(told["userError"])
+    error = _error(told)
+    if error == _NO_NUMBER:
+        return Answer(valid=False, reference=None, code=_NO_NUMBER)
+    if error is not None:
+        raise _unavailable(error)
     if status != 200 or not isinstance(told.get("valid"), bool):
         raise Unavailable(f"vies_http_{status}")
     return Answer(told["valid"], str(told.get("requestIdentifier") or "") or None)
+
+
+def _error(told: dict[str, Any]) -> object:
+    """What it says in the place of an answer; None where it answers."""
+    errors = told.get("errorWrappers")
+    if isinstance(errors, list) and errors:
+        return (errors[0].get("error") if isinstance(errors[0], dict) else None) or "?"
+    error = told.get("userError")
+    return None if error in (None, "", "VALID", "INVALID") else error
 
 
 class _RequesterUnknown(Unavailable):

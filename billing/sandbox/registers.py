@@ -29,6 +29,8 @@ class Registers:
     """While set, VIES answers with this error, and the bank with 503."""
     unknown_requester: bool = False
     """While set, VIES does not know the number of who asks."""
+    says_of_requester: str = "INVALID_REQUESTER_INFO"
+    """What it answers then."""
     asked: list[Any] = field(default_factory=list)
 
     @property
@@ -48,7 +50,7 @@ class Registers:
     def answer(self, question: dict[str, Any]) -> dict[str, Any]:
         self.asked.append(question)
         unknown = self.unknown_requester and "requesterNumber" in question
-        down = "INVALID_REQUESTER_INFO" if unknown else self.down
+        down = self.says_of_requester if unknown else self.down
         if down is not None:
             return {"actionSucceed": False, "errorWrappers": [{"error": down}]}
         valid = f"{question['countryCode']}{question['vatNumber']}" in self.numbers

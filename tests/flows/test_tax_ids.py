@@ -106,6 +106,30 @@ def test_a_number_that_nobody_registered_reverses_no_charge_and_is_a_persons_wor
     assert "VIES knows no such number" in str(kinds["invoice_incomplete"])
 
 
+def test_a_number_that_vies_takes_for_none_is_asked_about_once_and_is_a_persons_work(
+    paris: Company, vies: Registers
+) -> None:
+    vies.down = "INVALID_INPUT"
+    bill(paris)
+    assert ask_register(paris.parts) == 1
+    # Which of the two numbers was meant, it does not say: the second time the seller's own is left out.
+    assert ["requesterNumber" in each for each in vies.asked] == [True, False]
+    check = profile(paris).tax_id_check
+    assert check is not None
+    assert (profile(paris).has_tax_id, check["register"]["valid"]) == (False, False)
+    (refused,) = (item for item in paris.work_items() if item.kind == "tax_id_refused")
+    assert "VIES takes this for no VAT number" in refused.summary
+    assert refused.error == "INVALID_INPUT"
+    in_time(paris)
+    assert (ask_register(paris.parts), len(vies.asked)) == (0, 2)
+
+
+def test_a_customer_is_not_refused_for_its_sellers_number(paris: Company, vies: Registers) -> None:
+    vies.numbers, vies.unknown_requester, vies.says_of_requester = {NUMBER}, True, "INVALID_INPUT"
+    assert ask_register(paris.parts) == 1
+    assert profile(paris).has_tax_id is True
+
+
 def test_a_setting_lets_sales_go_on_while_nobody_answers(paris: Company, vies: Registers) -> None:
     vies.down = "MS_UNAVAILABLE"
     settings = paris.parts.settings.model_copy(update={"billing_vat_register_silent": "accept"})

@@ -26,12 +26,14 @@ def confirm_tax_id(
     source: str,
     valid: bool,
     reference: str | None,
+    code: str | None,
     now: datetime,
 ) -> None:
     """Write the answer beside the check that it answers (`asked`, as it was claimed).
 
-    A number that is not registered reverses no charge from now on, and is a person's work. Raises `Stale` where the
-    customer was changed meanwhile: the new number is asked about by itself.
+    A number that is not registered reverses no charge from now on, and is a person's work; so is one that the register
+    takes for none, with its `code` for that. Raises `Stale` where the customer was changed meanwhile: the new number is
+    asked about by itself.
     """
     profile = lock_profile(session, profile_id)
     if profile.erased_at is not None or profile.tax_id_check != asked:
@@ -52,6 +54,7 @@ def confirm_tax_id(
     if valid:
         close_for(session, kind=WorkKind.TAX_ID_REFUSED, subject_id=profile_id, now=now)
         return
+    knows = "knows no such VAT number" if code is None else "takes this for no VAT number"
     raise_item(
         session,
         kind=WorkKind.TAX_ID_REFUSED,
@@ -59,7 +62,8 @@ def confirm_tax_id(
         subject_id=profile_id,
         seller_id=profile.seller_id,
         profile_id=profile_id,
-        summary=f"{source} knows no such VAT number: sales to this customer are taxed from now on.",
+        summary=f"{source} {knows}: sales to this customer are taxed from now on.",
+        error=code,
         safe_actions=["park", "discard"],
         now=now,
     )
