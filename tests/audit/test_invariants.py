@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from billing.db.clock import wall_now
 from billing.flows.audit import grace_for, run
@@ -15,7 +16,7 @@ from billing.flows.handlers import HANDLERS
 from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
-from billing.models import AuditSeal
+from billing.models import AuditSeal, Product
 from billing.queries.audit import INVARIANTS
 from billing.queries.audit.invariant import Reading, Text
 from billing.queries.audit.witness import load_witness
@@ -25,6 +26,7 @@ from tests.audit import seeds_jobs, seeds_payments
 from tests.audit.planted import SEEDS
 from tests.audit.seeds import Planting, Seed
 from tests.audit.witness_rows import HandMade, charge_of
+from tests.privacy.credentials import SECRETS
 from tests.stack import Noted, settings_for
 
 
@@ -161,6 +163,24 @@ def test_a_product_may_be_called_basic_subscription(parts: Parts) -> None:
     report = run(parts, codes=["S2"], texts=lambda: [Text("line", "Basic subscription")])
 
     assert report.violations == ()
+
+
+def test_a_product_may_be_called_secret(world_parts: Parts, planting: Planting) -> None:
+    for product in planting.session.scalars(select(Product)):
+        product.name = "Secret: Garden, with a password manager"
+    planting.session.commit()
+
+    assert run(world_parts, codes=["S2"]).violations == ()
+
+
+def test_a_credential_of_each_kind_is_found_in_a_table(world_parts: Parts, planting: Planting) -> None:
+    product = planting.session.scalars(select(Product).limit(1)).one()
+    for kind, text, _ in SECRETS:
+        product.name = text
+        planting.session.commit()
+
+        found = {(each.subject_id, each.detail) for each in run(world_parts, codes=["S2"]).violations}
+        assert (str(product.id), f"name: {kind}") in found
 
 
 def test_an_unknown_invariant_is_refused(parts: Parts) -> None:

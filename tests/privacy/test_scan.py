@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from base64 import b64encode
 from uuid import UUID
 
 import pytest
@@ -12,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.kernel.ids import new_ids
-from billing.privacy.scan import find_card_numbers, find_secrets
+from billing.privacy.scan import find_card_numbers, find_credentials, find_secrets
 from tests.privacy.cards import card
+from tests.privacy.credentials import HEADER, LONG, SECRETS
 
 
 def wrong(number: str) -> str:
@@ -78,27 +78,6 @@ def test_security_codes_and_track_data_are_found_and_check_results_are_not() -> 
     assert find_card_numbers('{"cvc_check": "pass", "cvc": null}') == []
 
 
-LONG = "a1B2" * 6
-HEADER = b64encode(f"billing-1:{LONG}".encode()).decode()
-SECRETS = [
-    ("api_key", "key sk_" + "live_" + LONG, "sk_" + "live_" + LONG),
-    ("api_key", "rk_" + "test_" + LONG, "rk_" + "test_" + LONG),
-    ("webhook_secret", "whsec" + "_" + LONG + ";", "whsec" + "_" + LONG),
-    ("client_secret", f"seti_1abc_{'secret'}_{LONG}", f"seti_1abc_{'secret'}_{LONG}"),
-    ("bearer", f"Authorization: Bearer {LONG}", LONG),
-    ("basic", f"authorization: basic {HEADER}", HEADER),
-    ("basic", f"cut off: Basic {HEADER[:-5]}", HEADER[:-5]),
-    ("dsn_password", f"postgresql://billing:{LONG}@db/billing", LONG),
-    ("dsn_password", f"redis://:{LONG}@cache:6379/0", LONG),
-    ("dsn_password", f"postgresql://billing:{LONG}@x@db/billing", LONG + "@x"),
-    ("dsn_password", f"redis://:{LONG}/x@cache", LONG + "/x"),
-    ("password", f"host=db password={LONG} dbname=billing", LONG),
-    ("password", f'{{"client_{"secret"}": "{LONG}"}}', LONG),
-    ("password", f"MY_API_KEY={LONG}", LONG),
-    ("private_key", f"-----BEGIN PRIVATE KEY-----\n{LONG}\n-----END PRIVATE KEY-----", f"\n{LONG}\n"),
-]
-
-
 @pytest.mark.parametrize(("kind", "text", "secret"), SECRETS)
 def test_a_secret_is_found_in_its_place(kind: str, text: str, secret: str) -> None:
     places = [(hit.kind, text[hit.start : hit.end]) for hit in find_secrets(text)]
@@ -127,13 +106,93 @@ def test_ordinary_text_holds_no_secret(text: str) -> None:
     assert find_secrets(text) == []
 
 
+CATALOGUE = [
+    "Secret: x",
+    "Secret: Garden",
+    "Top Secret: Mystery Box (2026)",
+    "Secret : le jardin",
+    "Geheim/Secret: Schlüssel-Set",
+    "Secret: 3D-Puzzle, 1000 pieces",
+    "Secret: Plan2026",
+    "Secret: Monthly-2026",
+    'The "Secret: Garden" of roses',
+    "Password: Swordfish (the board game)",
+    "Password: 'Swordfish'",
+    "password manager",
+    "Password manager: Premium",
+    "1Password: Teams",
+    "Pwd: training",
+    "Apikey: unlimited",
+    "Bearer Monthly-2026",
+    "Standard bearer instruments. Per piece",
+    "Basic Monthly-2026",
+    '{"name": "Secret: Garden", "description": "Password: the Musical"}',
+]
+
+
+@pytest.mark.parametrize("text", CATALOGUE)
+def test_what_a_seller_may_call_a_product_is_no_credential(text: str) -> None:
+    assert find_credentials(text) == []
+
+
+CREDENTIALS = [
+    "password=swordfish",
+    "PASSWORD = swordfish",
+    "secret=garden;",
+    "password:swordfish",
+    '{"password": "swordfish"}',
+    "{'secret': 'garden'}",
+    "client_secret: garden",
+    "api_key: unlimited",
+    f"password: {LONG}",
+    f"Secret: {LONG}",
+    f"secret: '{LONG[:9]}'",
+    "password: p@ss!word",
+    "Authorization: Bearer correct-horse-battery",
+    f"Bearer {LONG}",
+    f"bearer one-{LONG}-2026",
+    f"Basic {HEADER}",
+    "https://shop:swordfish@example.com/",
+]
+
+
+@pytest.mark.parametrize("text", [*CREDENTIALS, *(text for _, text, _ in SECRETS)])
+def test_a_credential_stays_one(text: str) -> None:
+    assert find_credentials(text) != []
+
+
+def test_a_log_shows_less_than_the_audit_accuses() -> None:
+    assert [hit.kind for hit in find_secrets("Password: Swordfish")] == ["password"]
+
+
 @pytest.mark.parametrize(
-    "piece", ["a", "4", "://", "://a:", "pi_", "a_password", "bearer ", "4444 ", "%B4", "cvc ", "@a."]
+    "piece",
+    [
+        "a",
+        "4",
+        "://",
+        "://a:",
+        "pi_",
+        "a_password",
+        "bearer ",
+        "4444 ",
+        "%B4",
+        "cvc ",
+        "@a.",
+        "Secret: a",
+        "bearer a-1",
+    ],
 )
 def test_a_hostile_line_costs_linear_time(piece: str) -> None:
     text = piece * (200_000 // len(piece)) + " _secret_ _live_ whsec_ password"
     began = time.perf_counter()
     find_card_numbers(text)
-    find_secrets(text)
+    find_credentials(text)
     # A second or less here; a pattern that backtracks over the whole line needs minutes.
+    assert time.perf_counter() - began < 10
+
+
+def test_a_hostile_value_costs_linear_time() -> None:
+    began = time.perf_counter()
+    assert find_credentials("Secret: a" + "!" * 200_000 + "a") != []
     assert time.perf_counter() - began < 10

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from billing.privacy.scan import Hit, find_card_numbers, find_secrets
+from billing.privacy.scan import Hit, find_card_numbers, find_credentials
 from billing.queries.audit.invariant import Check, Finding, Invariant, Reading
 from billing.queries.audit.recent import TABLES
 
@@ -30,7 +30,7 @@ ORDER BY c.relname
 # POSIX, without case: whatever a detector could find must pass here.
 _MAY_BE_CARD = r"[0-9]{12}|[0-9]{4}[ -][0-9]{4,6}[ -][0-9]{4}|cvc|cvv|%b[0-9]"
 _MAY_BE_CREDENTIAL = (
-    r"_live_|_test_|whsec_|(bearer|basic)\s+[[:alnum:]._~+/=-]*[0-9._~+/=-]|://[^[:space:]]*@|passw|pwd|secret|api_?key"
+    r"_live_|_test_|whsec_|bk_[0-9a-z]{10}_|(bearer|basic)\s+[[:alnum:]._~+/=-]*[0-9._~+/=-]|://[^[:space:]]*@|passw|pwd|secret|api_?key"
     r"|access_token|-----begin"
 )
 
@@ -106,6 +106,6 @@ SECRETS = (
         code="S2",
         meaning="No key, token or password stands in the clear, in the tables, waiting messages or logs.",
         counted=_TEXT_COLUMNS,
-        checks=(_search(find_secrets, prefilter=_MAY_BE_CREDENTIAL, leave_out=re.compile("_hash$")),),
+        checks=(_search(find_credentials, prefilter=_MAY_BE_CREDENTIAL, leave_out=re.compile("_hash$")),),
     ),
 )
