@@ -71,6 +71,9 @@ class ChargeFacts:
     decline_code: str | None = None
     advice_code: str | None = None
     refunded_minor: int = 0
+    method_ref: str | None = None
+    method_kind: str | None = None
+    """Of the method that was charged (`kernel.kinds`); null where the provider doesn't say, as is its id."""
 
 
 @dataclass(frozen=True, slots=True)

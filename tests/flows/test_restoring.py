@@ -20,6 +20,7 @@ from billing.flows import (
     healing,
     inbox,
     paying_out,
+    payment_methods,
     reconciliation,
     refunding,
     renewal,
@@ -30,7 +31,7 @@ from billing.flows.order import Order
 from billing.flows.start import start
 from billing.flows.working import Action
 from billing.kernel.errors import Refused
-from billing.models import Brake, Difference, Payment, ProviderEvent
+from billing.models import Brake, Difference, Payment, PaymentMethod, ProviderEvent
 from billing.queries.brakes import BrakeKind
 from tests.flows.company import START, Company
 from tests.flows.refunds import at_provider, hasten, paid_invoice
@@ -98,6 +99,42 @@ def lost(acme: Company) -> Iterator[Company]:
         backup.restore()
         acme.set_clock(AFTERWARDS)
         yield acme
+
+
+@pytest.mark.parametrize("kind", ["sepa_debit", None])
+def test_a_revived_attempt_is_of_the_method_that_was_charged(acme: Company, kind: str | None) -> None:
+    """The customer's default was another one when the backup was taken."""
+    with _backup(acme) as backup:
+        profile_id = acme.customer("one", method="pm_sandbox_sepa" if kind else "pm_card_visa")
+        with acme.begin() as session:
+            charged = session.scalars(select(PaymentMethod)).one()
+        acme.give_method(profile_id, "pm_card_visa" if kind else "pm_sandbox_sepa")
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.payment_method SET notice_days = 0"))
+        acme.subscribe("one", "s1")
+        braking.stop(acme.parts, BrakeKind.COLLECT, order=WHY)
+        acme.settle_under_a_brake()
+        braking.start(acme.parts, BrakeKind.COLLECT, order=WHY)
+        backup.take()
+
+        payment_methods.make_default(acme.parts, method_id=charged.id)
+        # A bank account's money comes days later.
+        for days in (1, 8):
+            acme.set_clock(START + timedelta(days=days))
+            acme.settle()
+        (paid,) = acme.payments()
+        assert (paid.status, paid.method_kind) == ("succeeded", kind)
+        backup.restore()
+        acme.set_clock(START + timedelta(days=9))
+        acme.settle_under_a_brake()
+        acme.wait_for(lambda: _healed(acme), seconds=20)
+        (revived,) = acme.payments()
+        assert (revived.id, revived.status) == (paid.id, "succeeded")
+        assert (revived.method_kind, revived.method_ref) == (kind, charged.method_ref)
+        assert revived.payment_method_id == charged.id
+        backfill.backfill(acme.parts)
+        acme.settle()
+        assert acme.violations() == ()
 
 
 def _moved(acme: Company) -> list[tuple[str, int]]:

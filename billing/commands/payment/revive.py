@@ -13,7 +13,7 @@ from billing.commands.payment.write import write_attempt, write_intent
 from billing.kernel.ids import new_id
 from billing.kernel.status import PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod
-from billing.providers.port import IntentFacts
+from billing.providers.port import ChargeFacts, IntentFacts
 from billing.rules.debit import is_debit
 from billing.rules.told_kind import told_kind
 
@@ -25,18 +25,20 @@ def revive_attempt(
     provider_account_id: UUID,
     facts: IntentFacts,
     payment_id: UUID | None,
-    method_ref: str | None,
+    charge: ChargeFacts | None,
     wall: datetime,
 ) -> Payment | None:
     """Write intent and attempt as they were, with an outcome that is unknown yet: evidence decides it, as always.
 
     `payment_id` is the id in the intent's metadata, which was the key; None where a row of ours has it, or where the
     intent names none: then somebody else has asked for the money, and the attempt is an adopted one. While the
-    attempt is open nothing else of the invoice is charged. None, and nothing written, where the invoice has another
-    intent that may move money, or the customer no method at this account. The caller holds the invoice.
+    attempt is open nothing else of the invoice is charged. `charge` says which method it charged, and of which kind;
+    the customer's default may have been another one by then, and its row may be lost. None, and nothing written, where
+    the invoice has another intent that may move money, or the customer no method at this account. The caller holds the
+    invoice.
     """
     intents = session.scalars(select(PaymentIntent).where(PaymentIntent.invoice_id == invoice.id)).all()
-    method = _method(session, invoice, provider_account_id, method_ref)
+    method = _method(session, invoice, provider_account_id, charge.method_ref if charge else None)
     if method is None or any(each.status in ("open", "succeeded") for each in intents):
         return None
     intent = write_intent(
@@ -59,8 +61,8 @@ def revive_attempt(
         payment_method_id=method.id,
         payment_intent_id=intent.id,
         customer_ref=facts.customer_ref or "",
-        method_ref=method_ref or method.method_ref,
-        method_kind=told_kind(method.kind, told_before=()),
+        method_ref=method.method_ref,
+        method_kind=told_kind((charge and charge.method_kind) or method.kind, told_before=()),
         amount_minor=facts.amount_minor,
         currency=facts.currency,
         confirms_ref=None,

@@ -51,6 +51,7 @@ def charge_facts(raw: Raw) -> ChargeFacts:
     _expect(raw, "charge")
     status = text(raw, "status")
     verdict = inner(raw, "outcome") if status == "failed" else {}
+    type_ = optional(inner(raw, "payment_method_details"), "type")
     return ChargeFacts(
         charge_ref=text(raw, "id"),
         status=status,
@@ -60,6 +61,8 @@ def charge_facts(raw: Raw) -> ChargeFacts:
         decline_code=code(verdict, "reason") or (code(raw, "failure_code") if status == "failed" else None),
         advice_code=code(verdict, "advice_code"),
         refunded_minor=amount_minor(raw, "amount_refunded"),
+        method_ref=reference(raw, "payment_method"),
+        method_kind=kind_of(type_) if type_ else None,
     )
 
 

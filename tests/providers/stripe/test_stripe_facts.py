@@ -58,6 +58,15 @@ def test_a_failed_charge_says_why_as_the_issuer_said_it() -> None:
     assert (bare.decline_code, bare.advice_code) == ("expired_card", None)
 
 
+def test_a_charge_says_which_method_was_charged_and_nothing_of_its_holder() -> None:
+    details = {"type": "paypal", "paypal": {"payer_name": "Someone Real", "payer_email": "someone@example.org"}}
+    facts = charge_facts(charge(payment_method="pm_1", payment_method_details=details))
+    assert (facts.method_ref, facts.method_kind) == ("pm_1", "stripe_paypal")
+    assert "Someone" not in repr(facts)
+    silent = charge_facts(charge(payment_method=None, payment_method_details=None))
+    assert (silent.method_ref, silent.method_kind) == (None, None)
+
+
 def test_a_charge_that_went_through_has_no_decline_even_if_radar_had_a_remark() -> None:
     facts = charge_facts(charge(outcome={"reason": "elevated_risk_level", "advice_code": None}))
     assert facts.decline_code is None
