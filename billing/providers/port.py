@@ -1,8 +1,7 @@
 """What a payment provider must do for us, in our words.
 
 Request types have no field for a name, an e-mail or an address: a provider cannot be told what it must not know. The
-only name it gets is `anonymous_id`. Amounts are integer minor units (ISO 4217 exponent); the adapter converts to the
-provider's own unit. Times are aware UTC datetimes.
+only name it gets is `anonymous_id`. Amounts are integer minor units, converted by the adapter; times are aware UTC.
 """
 
 from __future__ import annotations
@@ -26,8 +25,7 @@ PAGE = 100
 class Outcome(StrEnum):
     """How one sending ended. UNKNOWN is a state of its own: it is resolved by evidence, never by a timer.
 
-    NOT_SENT speaks of this sending only. Where the same key was sent before with an unknown outcome, the attempt stays
-    unknown whatever NOT_SENT says of the second try.
+    NOT_SENT speaks of this sending only: where the same key was sent before and its outcome is unknown, it stays so.
     """
 
     SUCCEEDED = "succeeded"
@@ -60,7 +58,7 @@ class ChargeRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChargeFacts:
-    """One try of the provider to move money (Stripe: a charge)."""
+    """One try of the provider to move money (Stripe: a charge), and the method that it charged, where that is told."""
 
     charge_ref: str
     status: str
@@ -73,7 +71,6 @@ class ChargeFacts:
     refunded_minor: int = 0
     method_ref: str | None = None
     method_kind: str | None = None
-    """Of the method that was charged (`kernel.kinds`); null where the provider doesn't say, as is its id."""
 
 
 @dataclass(frozen=True, slots=True)
