@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import structlog
+
 from billing.commands.key.obtain import email_key
 from billing.commands.profile.email_index import NONE, email_index
 from billing.db.rows import change, fetch
 from billing.flows.parts import Parts
+from billing.privacy.sealed import SealBroken
 from billing.queries.profile import open_personal
+
+_log = structlog.get_logger(__name__)
 
 _MOST = 500
 
@@ -34,6 +41,15 @@ def index_emails(parts: Parts) -> int:
             if row.key_id is None:
                 indexes.append(NONE)
                 continue
-            own = parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.key_id)
-            indexes.append(email_index(key, open_personal(row.personal, key=own, profile_id=row.id).email))
+            indexes.append(email_index(key, _email(parts, row)))
         return change(session, _GIVE, ids=[row.id for row in rows], indexes=indexes)
+
+
+def _email(parts: Parts, row: Any) -> str | None:
+    """None where nobody can read it: such a profile holds up no other, and its next invoice makes a person's work."""
+    try:
+        own = parts.keyring.unwrap(master_id=row.master_id, wrapped=row.wrapped, row=row.key_id)
+        return open_personal(row.personal, key=own, profile_id=row.id).email
+    except SealBroken:
+        _log.warning("profile_not_indexed", profile=str(row.id))
+        return None

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 from billing.kernel.errors import Unavailable
 
 _CODE = re.compile(r"[A-Z_]{1,60}", re.ASCII)
+_NO_NUMBER = "INVALID_INPUT"
+"""What was asked about can be no number of that state, however often it is asked: a no, as plain as any."""
 VIES_URL = "https://ec.europa.eu/taxation_customs/vies/rest-api"
 
 Send = Callable[[str, str, Mapping[str, str], bytes], tuple[bytes, int, Mapping[str, str]]]
@@ -76,21 +78,29 @@ class Vies:
 
 
 def read_answer(body: bytes, *, status: int) -> Answer:
-    """An answer of VIES. Raises `Unavailable` with its code for whatever is no plain yes or no."""
+    """An answer of VIES. Raises `Unavailable` with its code for whatever says nothing of the number."""
     try:
         told: Any = json.loads(body)
     except ValueError:
         raise Unavailable(f"vies_http_{status}") from None
     if not isinstance(told, dict):
         raise Unavailable(f"vies_http_{status}")
-    errors = told.get("errorWrappers")
-    if isinstance(errors, list) and errors:
-        raise _unavailable(errors[0].get("error") if isinstance(errors[0], dict) else None)
-    if told.get("userError") not in (None, "", "VALID", "INVALID"):
-        raise _unavailable(told["userError"])
+    error = _error_of(told)
+    if error == _NO_NUMBER:
+        return Answer(False, None)
+    if error is not None:
+        raise _unavailable(error)
     if status != 200 or not isinstance(told.get("valid"), bool):
         raise Unavailable(f"vies_http_{status}")
     return Answer(told["valid"], str(told.get("requestIdentifier") or "") or None)
+
+
+def _error_of(told: dict[str, Any]) -> object | None:
+    errors = told.get("errorWrappers")
+    if isinstance(errors, list) and errors:
+        return (errors[0].get("error") if isinstance(errors[0], dict) else None) or "unknown"
+    user_error: object = told.get("userError")
+    return None if user_error in (None, "", "VALID", "INVALID") else user_error
 
 
 class _RequesterUnknown(Unavailable):

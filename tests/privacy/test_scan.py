@@ -99,6 +99,24 @@ SECRETS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("secret: swordfish2", "swordfish2"),
+        ("secret: sword-fish_", "sword-fish_"),
+        ("secret: " + "abcdefghij" * 3, "abcdefghij" * 3),
+        ("secret:swordfish", "swordfish"),
+        ("secret=swordfish", "swordfish"),
+        ('"secret": "swordfish"', "swordfish"),
+        ("client_secret: swordfish", "swordfish"),
+        ("password: swordfish", "swordfish"),
+        ("Secret: Santa, secret: s3cr3t", "s3cr3t"),
+    ],
+)
+def test_a_title_hides_no_secret(text: str, secret: str) -> None:
+    assert [text[hit.start : hit.end] for hit in find_secrets(text)] == [secret]
+
+
 @pytest.mark.parametrize(("kind", "text", "secret"), SECRETS)
 def test_a_secret_is_found_in_its_place(kind: str, text: str, secret: str) -> None:
     places = [(hit.kind, text[hit.start : hit.end]) for hit in find_secrets(text)]
@@ -121,6 +139,9 @@ def test_a_secret_is_found_in_its_place(kind: str, text: str, secret: str) -> No
         "Basic Plan2026",
         "Basic Monthly-2026",
         "basic enterprise_monthly_2026_eu",
+        "Top Secret: Escape Room",
+        "The Secret: Élodie's story",
+        "secret: Santa",
     ],
 )
 def test_ordinary_text_holds_no_secret(text: str) -> None:

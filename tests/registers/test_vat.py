@@ -17,6 +17,8 @@ from billing.registers.vat import Answer, read_answer
         ({"valid": True, "requestIdentifier": "WAPIAAAAW1", "name": "A", "address": "B"}, Answer(True, "WAPIAAAAW1")),
         ({"valid": True, "requestIdentifier": "", "userError": "VALID"}, Answer(True, None)),
         ({"valid": False, "userError": "INVALID"}, Answer(False, None)),
+        ({"valid": False, "userError": "INVALID_INPUT"}, Answer(False, None)),
+        ({"actionSucceed": False, "errorWrappers": [{"error": "INVALID_INPUT"}]}, Answer(False, None)),
     ],
 )
 def test_yes_and_no_are_answers_and_names_are_dropped(told: dict[str, Any], answer: Answer) -> None:
@@ -28,6 +30,8 @@ def test_yes_and_no_are_answers_and_names_are_dropped(told: dict[str, Any], answ
     [
         ({"actionSucceed": False, "errorWrappers": [{"error": "MS_UNAVAILABLE"}]}, 200, "vies_MS_UNAVAILABLE"),
         ({"valid": False, "userError": "MS_MAX_CONCURRENT_REQ"}, 200, "vies_MS_MAX_CONCURRENT_REQ"),
+        ({"actionSucceed": False, "errorWrappers": [{}]}, 200, "vies_unknown"),
+        ({"actionSucceed": False, "errorWrappers": [7]}, 200, "vies_unknown"),
         ({"valid": False}, 500, "vies_http_500"),
         ({"isValid": "no"}, 200, "vies_http_200"),
         ([], 200, "vies_http_200"),

@@ -244,6 +244,19 @@ def test_a_customer_is_found_by_exact_email_also_one_from_before_the_index(house
     assert house.person("vera", Role.VIEWER).post("/customers/find", **asked).status_code == 403
 
 
+def test_a_customer_whom_nobody_can_read_keeps_no_other_from_being_found(house: House, fay: Person) -> None:
+    house.acme.customer("broken", method=None)
+    fine = house.acme.customer("fine", method=None)
+    with house.acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.profile SET email_index = NULL, personal = personal || decode('00', 'hex')"
+                             " WHERE account_id = 'broken'"))
+        session.execute(text("UPDATE billing.profile SET email_index = NULL WHERE account_id = 'fine'"))
+    assert indexing.index_emails(house.acme.parts) == 2
+    assert indexing.index_emails(house.acme.parts) == 0
+    found = fay.post("/customers/find", email="fine@example.com", reason="they telephone")
+    assert found.headers["Location"].endswith(str(fine))
+
+
 def test_limits_are_read_in_main_units_and_by_currency() -> None:
     limits = Limits.of("500,jpy:75000")
     for amounts, second in (
