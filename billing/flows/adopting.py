@@ -99,7 +99,7 @@ def _settle(parts: Parts, session: Session, invoice: Invoice, shown: Shown) -> s
         )
     ).first()
     if known is None:
-        revived = _revive(session, invoice, shown.difference, facts)
+        revived = _revive(session, invoice, shown)
         if revived is None and charge is not None and charge.status == "succeeded":
             return _apart(parts, session, invoice, charge)
     ours = last_attempt(session, invoice.id)
@@ -109,16 +109,16 @@ def _settle(parts: Parts, session: Session, invoice: Invoice, shown: Shown) -> s
     return f"it is the payment of invoice {invoice.number or invoice.id}"
 
 
-def _revive(session: Session, invoice: Invoice, difference: Difference, facts: IntentFacts) -> Payment | None:
-    named = as_uuid(facts.metadata_payment)
+def _revive(session: Session, invoice: Invoice, shown: Shown) -> Payment | None:
+    named = as_uuid(shown.facts.metadata_payment)
     taken = named is not None and session.scalars(select(Payment.id).where(Payment.id == named)).first() is not None
     return revive_attempt(
         session,
         invoice=invoice,
-        provider_account_id=difference.provider_account_id,
-        facts=facts,
+        provider_account_id=shown.difference.provider_account_id,
+        facts=shown.facts,
         payment_id=None if taken else named,
-        method_ref=None,
+        method_ref=shown.charge.method_ref if shown.charge else None,
         wall=wall_now(session),
     )
 

@@ -71,6 +71,8 @@ class ChargeFacts:
     decline_code: str | None = None
     advice_code: str | None = None
     refunded_minor: int = 0
+    method_ref: str | None = None
+    """By which method, where the provider tells it."""
 
 
 @dataclass(frozen=True, slots=True)

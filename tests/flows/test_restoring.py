@@ -20,6 +20,7 @@ from billing.flows import (
     healing,
     inbox,
     paying_out,
+    payment_methods,
     reconciliation,
     refunding,
     renewal,
@@ -30,7 +31,7 @@ from billing.flows.order import Order
 from billing.flows.start import start
 from billing.flows.working import Action
 from billing.kernel.errors import Refused
-from billing.models import Brake, Difference, Payment, ProviderEvent
+from billing.models import Brake, Difference, Payment, PaymentMethod, ProviderEvent
 from billing.queries.brakes import BrakeKind
 from tests.flows.company import START, Company
 from tests.flows.refunds import at_provider, hasten, paid_invoice
@@ -323,3 +324,34 @@ def test_a_debit_that_the_bank_still_has_is_taken_up_again_and_not_asked_for_twi
         backfill.backfill(acme.parts)
         acme.settle()
         assert acme.violations() == ()
+
+
+def test_an_attempt_that_was_lost_is_one_by_the_method_that_was_charged_whatever_the_copy_has_as_default(
+    acme: Company,
+) -> None:
+    with _backup(acme) as backup:
+        both = acme.customer("both", method="pm_sandbox_sepa")
+        acme.give_method(both, "pm_card_visa")
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.payment_method SET notice_days = 0 WHERE kind = 'sepa_debit'"))
+        acme.subscribe("both", "s1")
+        braking.stop(acme.parts, BrakeKind.COLLECT, order=WHY)
+        acme.settle_under_a_brake()
+        braking.start(acme.parts, BrakeKind.COLLECT, order=WHY)
+        backup.take()
+        with acme.begin() as session:
+            account = session.scalars(select(PaymentMethod).where(PaymentMethod.kind == "sepa_debit")).one()
+        payment_methods.make_default(acme.parts, method_id=account.id)
+        acme.settle()
+        backup.restore()
+        acme.set_clock(START + timedelta(days=1))
+        acme.settle_under_a_brake()
+        healing.tick(acme.parts)
+        acme.settle()
+        with acme.begin() as session:
+            attempt = session.scalars(select(Payment)).one()
+        assert (attempt.status, attempt.method_kind, attempt.payment_method_id) == (
+            "processing",
+            "sepa_debit",
+            account.id,
+        )

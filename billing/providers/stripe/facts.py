@@ -60,6 +60,7 @@ def charge_facts(raw: Raw) -> ChargeFacts:
         decline_code=code(verdict, "reason") or (code(raw, "failure_code") if status == "failed" else None),
         advice_code=code(verdict, "advice_code"),
         refunded_minor=amount_minor(raw, "amount_refunded"),
+        method_ref=reference(raw, "payment_method"),
     )
 
 
