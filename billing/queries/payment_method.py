@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -36,6 +37,14 @@ def default_method(session: Session, profile_id: UUID) -> PaymentMethod | None:
     return session.scalars(
         select(PaymentMethod).where(PaymentMethod.profile_id == profile_id, PaymentMethod.is_default)
     ).one_or_none()
+
+
+def pay_by(session: Session, *, profiles: Collection[UUID], kinds: Collection[str]) -> set[UUID]:
+    """Of these profiles those whose default is a method of one of these kinds."""
+    query = select(PaymentMethod.profile_id).where(
+        PaymentMethod.profile_id.in_(profiles), PaymentMethod.is_default, PaymentMethod.kind.in_(kinds)
+    )
+    return set(session.scalars(query))
 
 
 def newest_active(session: Session, profile_id: UUID) -> PaymentMethod | None:

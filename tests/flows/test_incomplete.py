@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from billing.flows import audit, changing, incomplete, subscribing
 from billing.kernel.errors import Refused
-from billing.models import LedgerEntry, OutboxEvent, PaymentIntent
+from billing.models import LedgerEntry, OutboxEvent, PaymentIntent, Subscription
 from billing.validators.subscription import NewItem, NewSubscription
 from tests.flows.company import START, Company
 
@@ -44,6 +44,16 @@ def test_it_waits_with_a_draft_that_nobody_has_booked(acme: Company) -> None:
     with acme.begin() as session:
         assert session.scalar(select(func.count()).select_from(LedgerEntry)) == 0
     _holds(acme)
+
+
+def test_who_pays_by_debit_is_not_made_to_wait_for_what_comes_too_late(acme: Company) -> None:
+    with pytest.raises(Refused, match="first_payment_takes_days"):
+        _subscribe(acme, "pm_sandbox_sepa")
+    with acme.begin() as session:
+        assert session.scalar(select(func.count()).select_from(Subscription)) == 0
+    acme.customer("a2", method="pm_card_visa")
+    acme.begin_subscription("a2", "s2", NewItem("basic"), first_payment=True)
+    acme.begin_subscription("a1", "s1", NewItem("basic"))
 
 
 def test_the_first_payment_issues_the_draft_and_activates_it(acme: Company) -> None:

@@ -20,8 +20,10 @@ from billing.kernel.ids import new_id, new_ids
 from billing.kernel.status import PeriodDisposition, SubscriptionStatus
 from billing.models import BillingPeriod, Subscription, SubscriptionItem
 from billing.queries.catalog import prices_by_code, usable_coupon
+from billing.queries.payment_method import pay_by
 from billing.queries.profile import accounts
 from billing.queries.standing import Item, prices_in_use
+from billing.rules.debit import DEBITS
 from billing.rules.walk import STUB
 from billing.validators.subscription import NewSubscription
 
@@ -33,7 +35,7 @@ def subscribe(session: Session, *, seller_id: UUID, new: NewSubscription, now: d
     """Plan and write one subscription, due at its start, at its trial's end, or at the boundary paid up to.
 
     Raises `Refused`: those of `plan_subscription`, `profile_not_found`, `subscription_code_taken`, `coupon_not_found`,
-    `coupon_of_another_currency`.
+    `coupon_of_another_currency`, `first_payment_takes_days`.
     """
     payer = accounts(session, seller_id=seller_id, account_ids=[new.account_id]).get(new.account_id)
     if payer is None:
@@ -57,10 +59,11 @@ def write_subscriptions(
 ) -> dict[str, UUID]:
     """Write many in three statements; return their ids by code. `profiles`: id by account id.
 
-    Raises `Refused` (`subscription_code_taken`).
+    Raises `Refused` (`subscription_code_taken`, `first_payment_takes_days`).
     """
     if not planned:
         return {}
+    _require_quick_first_payments(session, planned, profiles)
     coupons = _coupons(session, seller_id, planned)
     rows = [
         _row(id_, seller_id, profiles[plan.new.account_id], plan, coupons)
@@ -83,6 +86,16 @@ def write_subscriptions(
         ],
     )
     return ids
+
+
+def _require_quick_first_payments(
+    session: Session, planned: Sequence[PlannedSubscription], profiles: Mapping[str, UUID]
+) -> None:
+    """A bank tells of a debit days later, when the subscription would have expired."""
+    waiting = {profiles[plan.new.account_id] for plan in planned if plan.new.first_payment}
+    if waiting and pay_by(session, profiles=waiting, kinds=DEBITS):
+        mend = "they pay by bank debit, which takes days: begin it without a first payment, or have them give a card"
+        raise Refused(Fault("first_payment", "first_payment_takes_days", mend))
 
 
 def _coupons(session: Session, seller_id: UUID, planned: Sequence[PlannedSubscription]) -> dict[str, UUID]:
