@@ -69,7 +69,8 @@ _SECRETS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "password",
         ("password", "passwd", "pwd", "secret", "api_key", "apikey", "access_token"),
         re.compile(
-            _TITLE + r"""\b(?:[a-z]+_)*(?:password|passwd|pwd|secret|secret_key|api_?key|access_token)["']?\s*[:=]\s*["']?"""
+            _TITLE
+            + r"""\b(?:[a-z]+_)*(?:password|passwd|pwd|secret|secret_key|api_?key|access_token)["']?\s*[:=]\s*["']?"""
             r"""(?!\[redacted)(?P<secret>[^\s"',;&)}]{3,})""",
             re.IGNORECASE,
         ),

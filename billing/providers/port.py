@@ -60,11 +60,10 @@ class ChargeRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChargeFacts:
-    """One try of the provider to move money (Stripe: a charge)."""
+    """One try of the provider to move money (Stripe: a charge). `status`: succeeded | pending | failed."""
 
     charge_ref: str
     status: str
-    """succeeded | pending | failed"""
     amount_minor: int
     currency: str
     created: datetime
@@ -72,7 +71,6 @@ class ChargeFacts:
     advice_code: str | None = None
     refunded_minor: int = 0
     method_ref: str | None = None
-    """By which method, where the provider tells it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,8 +248,12 @@ def test_a_customer_whom_nobody_can_read_keeps_no_other_from_being_found(house: 
     house.acme.customer("broken", method=None)
     fine = house.acme.customer("fine", method=None)
     with house.acme.parts.begin() as session:
-        session.execute(text("UPDATE billing.profile SET email_index = NULL, personal = personal || decode('00', 'hex')"
-                             " WHERE account_id = 'broken'"))
+        session.execute(
+            text(
+                "UPDATE billing.profile SET email_index = NULL, personal = personal || decode('00', 'hex')"
+                " WHERE account_id = 'broken'"
+            )
+        )
         session.execute(text("UPDATE billing.profile SET email_index = NULL WHERE account_id = 'fine'"))
     assert indexing.index_emails(house.acme.parts) == 2
     assert indexing.index_emails(house.acme.parts) == 0
