@@ -44,7 +44,7 @@ _BEARER = r"\bbearer\s+(?=[A-Za-z]{0,200}[\d_.~+/=-])(?P<secret>[\w.~+/=-]{8,})"
 _BASIC = r"\bbasic\s+(?=[A-Za-z]{0,200}[\d+/=])(?P<secret>[A-Za-z0-9+/]{8,}={0,2})"
 
 # A title: "Top Secret: Escape Room". A generated secret is longer than a word, or has other signs than letters.
-_TITLE = r"(?!secret:\s+[^\W\d_]{1,20}(?:['’][^\W\d_]{1,9})?(?:[\s.,;!?)]|\Z))"
+_TITLE = r"(?!secret:\s{1,9}[^\W\d_]{1,20}(?:['’][^\W\d_]{1,9})?(?:[\s.,;!?)]|\Z))"
 
 # Every repetition that may fail late is bounded, so that a hostile line costs linear time.
 # Kind, words of which the lower-cased text must hold one, pattern; the group `secret` is what must not be shown.
