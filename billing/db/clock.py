@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from billing.db.rows import fetch
 
 
 class Clock(Protocol):
@@ -32,5 +34,5 @@ class SandboxTime:
 
 def wall_now(session: Session) -> datetime:
     """Wall time as the database sees it, never the worker's own clock."""
-    instant: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    instant: datetime = fetch(session, "SELECT clock_timestamp() AS at")[0].at
     return instant

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.commands.audit_trail.record import record
@@ -27,6 +28,12 @@ from billing.flows.parts import Parts
 from billing.queries.catalog import prices_by_code, the_seller
 from billing.queries.profile import accounts
 from billing.validators.profile import NewProfile
+
+# The first renewals come right after; by itself the server looks within a minute, and till then plans for empty tables.
+_LOOK = text(
+    "ANALYZE billing.profile, billing.payment_method, billing.subscription, billing.subscription_item,"
+    " billing.billing_period"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ def write(
             now=now,
             after={"customers": customers, "subscriptions": subscriptions},
         )
+    session.execute(_LOOK)
 
 
 def _sellers(checked: Checked) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +10,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.difference.explain import explain_charge
-from billing.commands.key.obtain import inbox_key
 from billing.commands.payment.adopt import adopt_charge, fits
 from billing.commands.payment.unapplied import keep_charge
 from billing.commands.provider_event.claim import ClaimedEvent, close, share_reading
@@ -24,9 +22,8 @@ from billing.flows.sending import Attempt, write_outcomes
 from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_PAYMENT, EventStatus, InvoiceStatus, PaymentStatus
-from billing.models import Invoice, Payment, PaymentIntent, ProviderEvent
+from billing.models import Invoice, Payment, PaymentIntent
 from billing.privacy.logging import correlated
-from billing.privacy.sealed import unseal
 from billing.privacy.tracing import step
 from billing.providers.port import ChargeFacts, IntentFacts
 from billing.queries.collecting import lock_answered
@@ -38,7 +35,6 @@ from billing.rules.rate import Rank
 
 _log = structlog.get_logger(__name__)
 
-FAILED = "payment_intent.payment_failed"
 _ASKABLE = (PaymentStatus.SENT, PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION)
 
 
@@ -53,12 +49,8 @@ class Ours:
 
 
 def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
-    """Settle what the intent now shows. A failure that our rows show already is closed, and nothing is read."""
+    """Settle what the intent now shows."""
     with parts.begin() as session:
-        if claimed.type == FAILED and _shows_decline(parts, session, claimed):
-            close(session, claimed, status=EventStatus.PROCESSED, now=parts.clock.now(session))
-            failpoint("event.commit")
-            return EventStatus.PROCESSED
         ours = _by_ref(session, claimed)
         read_at = wall_now(session)
     facts = parts.provider(claimed.provider_account_id, rank=Rank.REREADS).read_intent(claimed.object_ref)
@@ -96,24 +88,6 @@ def _lost(session: Session, claimed: ClaimedEvent, facts: IntentFacts) -> list[U
     named = [Named(payment_id, as_uuid(facts.metadata_invoice), facts.customer_ref, charge_ref)]
     account_id = claimed.provider_account_id
     return lost_attempts(session, account_id=account_id, named=named, healed=healed_below(session))
-
-
-def _shows_decline(parts: Parts, session: Session, claimed: ClaimedEvent) -> bool:
-    """Whether the charge that the event tells of is recorded as declined: the same fact, in a final state."""
-    body = session.scalars(select(ProviderEvent.body).where(ProviderEvent.id == claimed.id)).one()
-    if body is None:
-        return False
-    key = inbox_key(session, parts.keyring, provider_account_id=claimed.provider_account_id)
-    told = json.loads(unseal(key, body, table="provider_event", row=claimed.id, column="body"))
-    error = told["data"]["object"].get("last_payment_error") or {}
-    if not error.get("charge"):
-        return False
-    declined = select(Payment.id).where(
-        Payment.provider_account_id == claimed.provider_account_id,
-        Payment.charge_ref == error["charge"],
-        Payment.status == PaymentStatus.DECLINED,
-    )
-    return session.scalars(declined).first() is not None
 
 
 def _by_ref(session: Session, claimed: ClaimedEvent) -> Ours | None:

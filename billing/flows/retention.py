@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from billing.commands.delivery.purge import purge_events
 from billing.commands.retention.blank_bodies import blank_bodies
+from billing.commands.retention.delete_notices import delete_notices
+from billing.commands.retention.delete_orders import delete_orders
 from billing.commands.retention.delete_work_items import delete_work_items
 from billing.flows import entering, upkeep
 from billing.flows.parts import Parts
@@ -26,6 +28,8 @@ def forget(parts: Parts) -> dict[str, int]:
     work: dict[str, Callable[[], int]] = {
         "event_bodies": lambda: _old(parts, blank_bodies, days=settings.billing_event_body_days),
         "work_items": lambda: _old(parts, delete_work_items, days=settings.billing_work_item_days),
+        "orders": lambda: _orders(parts),
+        "notices": lambda: _old(parts, delete_notices, days=settings.billing_notice_days),
         "outbox": lambda: _outbox(parts),
         "api_answers": lambda: upkeep.forget_answers(parts),
         "logins": lambda: entering.purge(parts),
@@ -47,6 +51,11 @@ def _old(parts: Parts, purge: Callable[..., int], *, days: int) -> int:
         return purge(session, before=before, most=BATCH)
 
     return _in_batches(parts, batch, until=BATCH)
+
+
+def _orders(parts: Parts) -> int:
+    days = parts.settings.billing_work_item_days
+    return _in_batches(parts, lambda session: delete_orders(session, days=days, most=BATCH), until=BATCH)
 
 
 def _outbox(parts: Parts) -> int:

@@ -47,6 +47,9 @@ class Notice(SellerOwned, Versioned, Base):
         UniqueConstraint("kind", "occasion"),
         Index("ix_notice_waiting", "next_try_at", postgresql_where=text("status = 'waiting'")),
         Index("ix_notice_invoice_id", "invoice_id", postgresql_where=text("invoice_id IS NOT NULL")),
+        Index(
+            "ix_notice_old", "occurred_at", postgresql_where=text("status <> 'waiting' AND kind <> 'debit_upcoming'")
+        ),
         one_of("kind", tuple(NoticeKind)),
         one_of("status", tuple(NoticeStatus)),
         CheckConstraint(

@@ -22,6 +22,8 @@ class ProviderEvent(Identified, Versioned, Base):
     type: Mapped[str]
     object_ref: Mapped[str]
     object_type: Mapped[str]
+    charge_ref: Mapped[str | None]
+    """The charge whose failure is all that it tells of."""
     occurred_at: Mapped[datetime]
     livemode: Mapped[bool]
     secret_index: Mapped[int | None]

@@ -25,10 +25,12 @@ class EventFacts:
     livemode: bool
     secret_index: int | None
     """Which of the configured secrets verified it (0 = newest); None: the provider's own list showed it."""
+    charge_ref: str | None = None
+    """The charge that failed, where it tells of one and of nothing else."""
 
     def __post_init__(self) -> None:
-        for name in ("event_ref", "type", "object_ref", "object_type"):
-            if not _WORD.fullmatch(getattr(self, name)):
+        for name in ("event_ref", "type", "object_ref", "object_type", "charge_ref"):
+            if not _WORD.fullmatch(getattr(self, name) or ""):
                 raise Unreadable(name)
 
 

@@ -81,7 +81,9 @@ class Settings(Printed):
     billing_event_body_days: int = Field(default=90, ge=30)
     """How long the sealed bodies of provider events are kept after handling (days of business time)."""
     billing_work_item_days: int = Field(default=730, ge=30)
-    """How long closed work items are kept (days of business time)."""
+    """How long closed work items (days of business time) and the console's ended orders (wall time) are kept."""
+    billing_notice_days: int = Field(default=1095, ge=400)
+    """How long it is kept what customers were told (days of business time), but for announced debits."""
 
     billing_log_json: bool = True
     billing_log_level: str = "INFO"

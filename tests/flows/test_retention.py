@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.commands.retention.blank_bodies import blank_bodies
-from billing.flows import inbox, retention
+from billing.commands.retention.delete_notices import delete_notices
+from billing.flows import inbox, notices, retention
 from billing.kernel.ids import new_id
-from billing.kernel.status import EventStatus
-from billing.models import ProviderEvent, WorkItem
+from billing.kernel.status import EventStatus, OrderStatus
+from billing.models import Operator, OperatorOrder, ProviderEvent, WorkItem
 from billing.webhooks.door import take
 from tests.flows.company import START, Company
 from tests.flows.deliveries import deliveries, event_body
@@ -94,6 +95,62 @@ def test_work_items_go_two_years_after_they_were_closed_and_open_ones_never(acme
     _move(acme, days=731)
     assert retention.forget(acme.parts)["work_items"] == 2
     assert [item.status for item in acme.work_items()] == ["open"]
+
+
+def test_what_customers_were_told_goes_after_three_years_but_of_open_invoices_and_debits(acme: Company) -> None:
+    acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.customer("a2", method="pm_sandbox_sepa")
+    acme.subscribe("a2", "s2")
+    acme.settle()
+    invoices = text("UPDATE billing.invoice SET status = :status, next_attempt_at = NULL")
+    kinds = text("SELECT kind FROM billing.notice WHERE status <> 'waiting' ORDER BY kind")
+    one_day = START + timedelta(days=9999)
+    with acme.parts.begin() as session:
+        session.execute(invoices, {"status": "uncollectible"})
+        assert delete_notices(session, before=one_day, most=9) == 0, "they wait"
+    notices.send(acme.parts)
+    with acme.parts.begin() as session:
+        assert session.scalars(kinds).all() == ["debit_upcoming", "payment_failed"]
+        session.execute(invoices, {"status": "open"})
+        assert delete_notices(session, before=one_day, most=9) == 0, "their invoices are open"
+        session.execute(invoices, {"status": "uncollectible"})
+        assert delete_notices(session, before=START, most=9) == 0, "they are young"
+    assert retention.forget(acme.parts)["notices"] == 0
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.notice SET occurred_at = occurred_at - interval '1096 days'"))
+    assert retention.forget(acme.parts)["notices"] == 1
+    with acme.parts.begin() as session:
+        assert session.scalars(kinds).all() == ["debit_upcoming"]
+
+
+def test_orders_of_the_console_go_once_they_ended_long_ago(acme: Company) -> None:
+    with acme.parts.begin() as session:
+        session.add(Operator(id=(ada := new_id()), name="ada", role="admin"))
+        session.flush()
+        session.add_all(_order(ada, status) for status in OrderStatus)
+    made = text("UPDATE billing.operator_order SET created_at = now() - make_interval(days => :days)")
+    with acme.parts.begin() as session:
+        session.execute(made, {"days": 731})
+    assert retention.forget(acme.parts)["orders"] == 0, "an id from today is no order of long ago"
+    with acme.parts.begin() as session:
+        for number, id_ in enumerate(session.scalars(select(OperatorOrder.id)).all()):
+            as_of_long_ago = text("UPDATE billing.operator_order SET id = :new WHERE id = :id")
+            session.execute(as_of_long_ago, {"id": id_, "new": UUID(int=number + 1)})
+        session.execute(made, {"days": 729})
+    assert retention.forget(acme.parts)["orders"] == 0, "whatever its id says"
+    with acme.parts.begin() as session:
+        session.execute(made, {"days": 731})
+    assert retention.forget(acme.parts)["orders"] == 4
+    with acme.begin() as session:
+        assert set(session.scalars(select(OperatorOrder.status))) == {"waiting", "running", "unclear"}
+
+
+def _order(by: UUID, status: OrderStatus) -> OperatorOrder:
+    return OperatorOrder(
+        id=new_id(), action="refund", subject_type="invoice", subject_id=UUID(int=1), facts={}, asked_by=by,
+        reason="they asked", status=status, expires_at=START,
+    )  # fmt: skip
 
 
 def _item(number: int, status: str) -> WorkItem:

@@ -32,8 +32,8 @@ class ClaimedEvent:
 
 
 # What our rows show already, in a final state, an event tells no news of (DECISIONS 27): an intent whose money is
-# settled, a charge that ended as it says, a method that is in use. Nor does a charge that changed: what it
-# moved is read from the list of the balance.
+# settled or whose failure is recorded, a charge that ended as it says, a method that is in use. Nor does a charge that
+# changed: what it moved is read from the list of the balance.
 # Each is a sub-select, not a join: one look into a unique index an event, whatever the planner knows of either table.
 _CLOSE_SETTLED = """
     UPDATE billing.provider_event e
@@ -45,6 +45,8 @@ _CLOSE_SETTLED = """
           WHEN e.object_type = 'payment_intent' THEN
               (SELECT n.status FROM billing.payment_intent n
                WHERE n.provider_account_id = e.provider_account_id AND n.intent_ref = e.object_ref) = 'succeeded'
+              OR (SELECT p.status FROM billing.payment p
+                  WHERE p.provider_account_id = e.provider_account_id AND p.charge_ref = e.charge_ref) = 'declined'
           WHEN e.type IN ('charge.succeeded', 'charge.pending', 'charge.failed') THEN
               (SELECT p.status FROM billing.payment p
                WHERE p.provider_account_id = e.provider_account_id AND p.charge_ref = e.object_ref)

@@ -15,14 +15,16 @@ from billing.providers.events import EventFacts
 
 _INSERT = """
     INSERT INTO billing.provider_event
-        (id, provider_account_id, event_ref, type, object_ref, object_type, occurred_at, livemode, secret_index,
-         body, body_hash, status, tries, token, next_try_at, version)
-    SELECT id, %(account)s, event_ref, type, object_ref, object_type, occurred_at, livemode, secret_index,
-           body, body_hash, 'received', 0, 0, clock_timestamp() + make_interval(secs => %(grace_s)s), 1
+        (id, provider_account_id, event_ref, type, object_ref, object_type, charge_ref, occurred_at, livemode,
+         secret_index, body, body_hash, status, tries, token, next_try_at, version)
+    SELECT id, %(account)s, event_ref, type, object_ref, object_type, charge_ref, occurred_at, livemode,
+           secret_index, body, body_hash, 'received', 0, 0,
+           clock_timestamp() + make_interval(secs => %(grace_s)s), 1
     FROM unnest(%(ids)b::uuid[], %(refs)b::text[], %(types)b::text[], %(objects)b::text[], %(kinds)b::text[],
-                %(ats)b::timestamptz[], %(modes)b::boolean[], %(secrets)b::int[], %(bodies)b::bytea[],
-                %(hashes)b::bytea[])
-         AS told(id, event_ref, type, object_ref, object_type, occurred_at, livemode, secret_index, body, body_hash)
+                %(charges)b::text[], %(ats)b::timestamptz[], %(modes)b::boolean[], %(secrets)b::int[],
+                %(bodies)b::bytea[], %(hashes)b::bytea[])
+         AS told(id, event_ref, type, object_ref, object_type, charge_ref, occurred_at, livemode, secret_index,
+                 body, body_hash)
     ON CONFLICT (provider_account_id, event_ref) DO NOTHING
     RETURNING id
 """
@@ -47,6 +49,7 @@ def store(
         types=[each.type for each in facts],
         objects=[each.object_ref for each in facts],
         kinds=[each.object_type for each in facts],
+        charges=[each.charge_ref for each in facts],
         ats=[each.created for each in facts],
         modes=[each.livemode for each in facts],
         secrets=[each.secret_index for each in facts],

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from billing.db.copy import id_array
+from billing.db.rows import change
 from billing.kernel.ids import new_ids
-from billing.kernel.status import SliceStatus
-from billing.models import Slice
 from billing.queue.buffer import after_commit
 from billing.queue.names import COLLECTIONS_CHARGE, RENEWALS_BILL
 
 TASKS = {"renewals": RENEWALS_BILL, "charges": COLLECTIONS_CHARGE}
+
+
+_INSERT = """
+    INSERT INTO billing.slice (id, kind, member_ids, subscription_ids, parent_id, provider_account_id, status, tries,
+                               token, version)
+    SELECT t.id, %(kind)s, t.members::uuid[], %(subscriptions)s::uuid[], %(parent)s::uuid, %(account)s::uuid, 'pending',
+           0, 0, 1
+    FROM unnest(%(ids)s::uuid[], %(members)s::text[]) AS t(id, members)
+"""
 
 
 def cut_each(session: Session, *, kind: str, members: Sequence[UUID]) -> None:
@@ -40,20 +48,15 @@ def cut(
     portions = [list(members[start : start + size]) for start in range(0, len(members), size)]
     ids = new_ids(len(portions))
     if ids:
-        session.execute(
-            insert(Slice),
-            [
-                {
-                    "id": id_,
-                    "kind": kind,
-                    "member_ids": portion,
-                    "subscription_ids": list(subscriptions) if subscriptions is not None else None,
-                    "parent_id": parent,
-                    "provider_account_id": account,
-                    "status": SliceStatus.PENDING,
-                }
-                for id_, portion in zip(ids, portions, strict=True)
-            ],
+        change(
+            session,
+            _INSERT,
+            ids=ids,
+            members=[id_array(portion) for portion in portions],
+            kind=kind,
+            subscriptions=list(subscriptions) if subscriptions is not None else None,
+            parent=parent,
+            account=account,
         )
     for id_ in ids:
         after_commit(session, TASKS[kind], id_)

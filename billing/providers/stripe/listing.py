@@ -60,7 +60,7 @@ def charge(raw: reading.Raw) -> ListedCharge:
         created=known.created,
         intent_ref=facts.reference(raw, "payment_intent"),
         customer_ref=facts.reference(raw, "customer"),
-        method_ref=facts.reference(raw, "payment_method"),
+        method_ref=known.method_ref,
         metadata_invoice=reading.optional(metadata, "invoice_id"),
         metadata_payment=reading.optional(metadata, "payment_id"),
         balance_ref=facts.reference(raw, "balance_transaction"),

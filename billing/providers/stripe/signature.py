@@ -22,6 +22,7 @@ TOLERANCE_S = 300
 MAX_SIGNATURES = 16
 """Stripe signs once per live secret of the endpoint; a longer header is an attack on our time."""
 
+_FAILED = "payment_intent.payment_failed"
 _MAX_HEADER = 4096
 _STAMP = re.compile(r"[0-9]{1,12}")
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -83,14 +84,17 @@ def event_facts(event: Any, *, secret_index: int | None = None) -> EventFacts:
     subject = inner(inner(event, "data"), "object")
     if not isinstance(livemode, bool) or not subject:
         raise Unreadable("data")
+    type_ = text(event, "type")
+    failed = inner(subject, "last_payment_error") if type_ == _FAILED else {}
     return EventFacts(
         event_ref=text(event, "id"),
-        type=text(event, "type"),
+        type=type_,
         object_ref=optional(subject, "id") or "",
         object_type=text(subject, "object"),
         created=moment(event),
         livemode=livemode,
         secret_index=secret_index,
+        charge_ref=optional(failed, "charge"),
     )
 
 

@@ -51,6 +51,26 @@ def test_a_signed_delivery_is_reduced_to_what_we_act_on() -> None:
     assert "someone" not in repr(facts)
 
 
+@pytest.mark.parametrize(
+    ("type_", "error", "charge_ref"),
+    [
+        ("payment_intent.payment_failed", {"code": "card_declined", "charge": "ch_1"}, "ch_1"),
+        ("payment_intent.payment_failed", {"code": "resource_missing"}, None),
+        ("payment_intent.payment_failed", None, None),
+        # What else became of the intent is news, whichever charge failed before.
+        ("payment_intent.canceled", {"code": "card_declined", "charge": "ch_1"}, None),
+        ("payment_intent.requires_action", {"code": "card_declined", "charge": "ch_1"}, None),
+    ],
+)
+def test_only_a_failure_names_the_charge_that_it_tells_of(
+    type_: str, error: dict[str, str] | None, charge_ref: str | None
+) -> None:
+    intent = {"id": "pi_1", "object": "payment_intent", "last_payment_error": error}
+    raw = body(type=type_, data={"object": intent})
+    facts = verify_event(raw=raw, signature=signed(raw), secrets=[NEW], wall_now=NOW)
+    assert facts.charge_ref == charge_ref
+
+
 def test_during_a_rotation_either_secret_verifies_and_is_named() -> None:
     raw = body()
     both = [NEW, OLD]

@@ -59,8 +59,8 @@ def _refused(stage: Stage) -> None:
     """Nobody gets a connection, as where there are too many; those who had one lose it in the middle of the work."""
     stage.receiver()
     stage.worker(faults="charge.answered=stop")
-    stage.worker("worker-2")
     frozen = stage.reach("charge.answered")
+    stage.worker("worker-2")
     with without_database(stage):
         stage.thaw(frozen)
         time.sleep(_AWAY_S)

@@ -97,6 +97,7 @@ class _Player:
                 return self._played
             now = min(moments)
             self._stage.set_clock(now)
+            self._stage.look_anew()
             if passing is not None:
                 passing(now)
             if due == now:

@@ -1,0 +1,36 @@
+"""The stage: what a played scenario's database is kept fit for."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from billing.sandbox.scenario.playing.player import play
+from billing.sandbox.scenario.playing.stage import staged
+from billing.sandbox.scenario.reading import read_scenario
+
+MANY = 200
+_CUSTOMERS = ", ".join(f"c{number}: {{payment_method: visa}}" for number in range(MANY))
+_STEPS = "\n".join(
+    f"  - {{at: 2026-01-01, do: subscribe, as: s{number}, customer: c{number}, items: [{{price: basic}}]}}"
+    for number in range(MANY)
+)
+FILE = f"""
+scenario: 1
+seller: {{country: DE, currency: eur, tax_rates: {{standard: {{percent: "19"}}}}}}
+prices: {{basic: {{product: Basic, amount: 1000, interval: month}}}}
+customers: {{{_CUSTOMERS}}}
+timeline:
+{_STEPS}
+until: 2026-02-02
+"""
+
+
+def test_the_server_plans_by_what_has_come_to_be_there(database_url: str) -> None:
+    """Left alone it goes by empty tables for a minute, and reads every row of them for each answer to a charge."""
+    scenario = read_scenario(FILE, name="many.yaml")
+    believed = text("SELECT reltuples FROM pg_class WHERE oid = CAST(:table AS regclass)")
+    with staged(database_url, now=scenario.steps[0].at) as stage:
+        play(scenario, stage)
+        with stage.parts.begin() as session:
+            rows = {name: session.scalar(believed, {"table": f"billing.{name}"}) for name in ("invoice", "payment")}
+    assert rows == {"invoice": MANY, "payment": MANY}
