@@ -18,7 +18,8 @@ from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.status import MethodStatus
 from billing.models import DataKey, PaymentMethod, Profile
 from billing.queries.document import document_snapshot
-from billing.queries.erasing import kept_of, obstacles
+from billing.queries.erasing import obstacles
+from billing.queries.kept import kept_of
 from billing.queries.profile import lock_to_forget, open_personal
 
 
@@ -35,7 +36,7 @@ def export(parts: Parts, profile_id: UUID, *, order: Order) -> dict[str, Any]:
         for document in kept["documents"]:
             facts = document_snapshot(session, parts.keyring, document["id"]).facts
             document["buyer"] = facts.buyer
-            document["lines"] = [line.description for line in facts.lines]
+            document["lines"] = [asdict(line) for line in facts.lines]
         row = session.scalars(
             select(DataKey).where(DataKey.purpose == "profile", DataKey.owner_id == profile_id)
         ).one_or_none()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,13 +15,11 @@ from sqlalchemy import select, text
 from billing.commands.credit.grant import grant_credit
 from billing.commands.profile.change import change_profile
 from billing.commands.subscription.subscribe import subscribe
-from billing.db.base import Base
 from billing.flows import audit, charging, crediting, delivery, payment_methods, refunding, replacing, rights
 from billing.flows.documents import document_html
 from billing.flows.order import Order
 from billing.kernel.errors import ProviderRefused, Refused
 from billing.models import Invoice
-from billing.queries.erasing import KEPT
 from billing.sandbox.scenario.playing.stage import Stage
 from billing.validators.payment_method import Consent
 from billing.validators.profile import Personal, ProfileChange
@@ -50,53 +47,6 @@ def test_a_copy_holds_all_that_is_personal_and_every_document(acme: Company, pai
         assert value in told
     assert copy["documents"][0]["buyer"]["name"] == "Person a1"
     assert copy["payment_methods"][0]["last4"] == "4242"
-
-
-def test_a_copy_tells_of_all_money_that_moved(acme: Company, paid: UUID) -> None:
-    (invoice,) = acme.invoices()
-    refunding.refund(acme.parts, invoice.id, amount_minor=100, order=WHY)
-    acme.settle()
-    (charge,) = acme.witness.charges()
-    acme.witness.call("POST", "disputes", {"charge": charge.charge_ref})
-    acme.settle()
-    copy = rights.export(acme.parts, paid, order=WHY)
-    (refund,), (dispute,) = copy["refunds"], copy["disputes"]
-    assert (refund["status"], refund["amount_minor"], refund["invoice"]) == ("succeeded", 100, "ACME-000001")
-    assert (dispute["status"], dispute["reason"], dispute["invoice"]) == ("needs_response", "fraudulent", "ACME-000001")
-    assert copy["items"] == [{"subscription": "s1", "price": "basic", "quantity": 1}]
-    assert [each["provider"] for each in copy["provider_customers"]] == ["stripe"]
-
-
-LEFT_OUT = {
-    "invoice_line": "stands on its document, which is opened whole",
-    "e_invoice": "the same document in another form",
-    "billing_period": "stands on the lines of documents",
-    "payment_intent": "ids of attempts that are told",
-    "provider_write": "ids of attempts that are told",
-    "ledger_entry": "the books of the seller: amounts of what is told",
-    "revenue_schedule": "the books of the seller",
-    "revenue_movement": "the books of the seller",
-    "usage_accrual": "the books of the seller",
-    "work_item": "what operators have to do",
-    "brake": "what operators have stopped",
-    "difference": "what a comparison with the provider found",
-}
-"""What hangs on a customer and is not in their copy, and why."""
-
-
-def test_every_table_that_hangs_on_a_customer_is_in_their_copy_or_left_out_on_purpose() -> None:
-    tables = Base.metadata.sorted_tables
-    hang = {"profile"}
-    for _ in tables:
-        hang |= {
-            table.name
-            for table in tables
-            if "profile_id" in table.columns
-            or {"invoice_id", "subscription_id"} & set(table.columns.keys())
-            or {key.column.table.name for key in table.foreign_keys} & hang
-        }
-    told = set(re.findall(r"billing\.(\w+)", " ".join(KEPT.values()))) | {"profile"}
-    assert hang - told == set(LEFT_OUT)
 
 
 def test_a_customer_is_forgotten_once_nothing_is_open_and_the_documents_stay(acme: Company, paid: UUID) -> None:
