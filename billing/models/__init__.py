@@ -37,7 +37,7 @@ from billing.models.refund import ExternalPayment, Refund
 from billing.models.revenue import RevenueMovement, RevenueSchedule
 from billing.models.seller import DataKey, Seller, Series, TaxRate
 from billing.models.slice import Slice
-from billing.models.subscription import BillingPeriod, Subscription, SubscriptionItem, SubscriptionPause
+from billing.models.subscription import BillingPeriod, PastItem, Subscription, SubscriptionItem, SubscriptionPause
 from billing.models.triggers import TRIGGERS
 from billing.models.usage_record import UsageRecord
 from billing.models.waiting_line import WaitingLine
@@ -83,6 +83,7 @@ __all__ = [
     "OperatorOrder",
     "OperatorSession",
     "OutboxEvent",
+    "PastItem",
     "Payment",
     "PaymentIntent",
     "PaymentMethod",

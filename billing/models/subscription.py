@@ -112,6 +112,26 @@ class SubscriptionItem(SellerOwned, Versioned, Base):
     )
 
 
+class PastItem(SellerOwned, Base):
+    """An item that went, under the id it had: it counted in [counts_from, ended_at). Append-only (trigger)."""
+
+    __tablename__ = "past_item"
+
+    subscription_id: Mapped[UUID]
+    price_id: Mapped[UUID]
+    quantity: Mapped[int | None]
+    counts_from: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    """Equal to `counts_from` of one that went at the moment at which it came, or before that."""
+
+    __table_args__ = (
+        owned("subscription_id", "subscription"),
+        owned("price_id", "price"),
+        Index("ix_past_item_subscription_id", "subscription_id", "price_id"),
+        CheckConstraint("counts_from <= ended_at", name="order"),
+    )
+
+
 class BillingPeriod(SellerOwned, Base):
     """A period exists once: unique (subscription, anchor_no, period_no). It names the document that billed it."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import DDL, event
 
 import billing.models.revenue
+import billing.models.subscription
 import billing.models.usage_record  # noqa: F401 (a table stands before its trigger)
 from billing.db.base import SCHEMA, Base
 
@@ -20,7 +21,7 @@ FROZEN_ON_ISSUE = (
 
 APPEND_ONLY = (
     "ledger_entry", "posting", "audit_trail", "price", "coupon", "provider_write", "usage_record", "external_payment",
-    "revenue_movement", "month_close", "usage_accrual", "audit_seal",
+    "revenue_movement", "month_close", "usage_accrual", "audit_seal", "past_item",
 )  # fmt: skip
 
 

@@ -44,6 +44,12 @@ FROM billing.subscription s JOIN billing.subscription_item t ON t.subscription_i
 JOIN billing.price p ON p.id = t.price_id
 WHERE s.profile_id = :id ORDER BY s.code, t.position
 """,
+    "past_items": """
+SELECT s.code AS subscription, p.code AS price, t.quantity, t.counts_from, t.ended_at
+FROM billing.subscription s JOIN billing.past_item t ON t.subscription_id = s.id
+JOIN billing.price p ON p.id = t.price_id
+WHERE s.profile_id = :id ORDER BY s.code, t.id
+""",
     "coupons": """
 SELECT s.code AS subscription, c.code AS coupon, c.percent, c.amount_minor, c.currency, c.duration, c.periods,
        s.coupon_used AS used

@@ -33,6 +33,8 @@ class Meters:
     items: Mapping[tuple[UUID, str], MeteredItem]
     """By (subscription, price code)."""
     pauses: Mapping[UUID, Sequence[tuple[datetime, datetime | None]]]
+    past: Mapping[tuple[UUID, UUID], Sequence[tuple[datetime, datetime]]]
+    """By (subscription, price): when an item was there before, in the running period."""
     known: set[tuple[UUID, str]]
     """(subscription, record id) of what is recorded already."""
 
@@ -62,6 +64,12 @@ _PAUSES = """
     WHERE subscription_id = ANY(CAST(%(subscriptions)s AS uuid[]))
 """
 
+_PAST = """
+    SELECT i.subscription_id, i.price_id, i.counts_from, i.ended_at
+    FROM billing.past_item i JOIN billing.subscription s ON s.id = i.subscription_id
+    WHERE i.subscription_id = ANY(CAST(%(subscriptions)s AS uuid[])) AND i.ended_at > s.current_period_start
+"""
+
 _KNOWN = """
     SELECT r.subscription_id, r.record_id
     FROM unnest(CAST(%(subscriptions)s AS uuid[]), CAST(%(records)s AS text[])) AS given(subscription_id, record_id)
@@ -78,6 +86,9 @@ def load_meters(
     pauses: dict[UUID, list[tuple[datetime, datetime | None]]] = defaultdict(list)
     for row in fetch(session, _PAUSES, subscriptions=ids):
         pauses[row.subscription_id].append((row.starts_at, row.ends_at))
+    past: dict[tuple[UUID, UUID], list[tuple[datetime, datetime]]] = defaultdict(list)
+    for row in fetch(session, _PAST, subscriptions=ids):
+        past[row.subscription_id, row.price_id].append((row.counts_from, row.ended_at))
     named = [(found[code].id, record_id) for code, record_id in records if code in found]
     known = fetch(
         session, _KNOWN, subscriptions=[id_ for id_, _ in named], records=[record_id for _, record_id in named]
@@ -89,5 +100,6 @@ def load_meters(
             for row in fetch(session, _ITEMS, subscriptions=ids)
         },
         pauses=pauses,
+        past=past,
         known={(row.subscription_id, row.record_id) for row in known},
     )

@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from billing.kernel.clock import format_instant
+from billing.kernel.clock import format_instant, parse_instant
 from billing.kernel.money import format_minor, plain, round_half_away
 from billing.rules.figures import exact_money, grouped, hundredths, plain_of, price_of
 from billing.rules.tax import TaxCode, TaxGroup
@@ -91,7 +91,7 @@ def explain(document: DocumentAccount) -> list[str]:
 def explain_line(line: LineAccount, *, currency: str, turned: bool = False) -> list[str]:
     """What it is, how its amount came about, its share of the discount, its tax. `turned`: it is on a credit note."""
     told = [f"{_one_line(line.description)}: {_KINDS[line.kind]}{_period(line.period_start, line.period_end)}"]
-    told += _how(line, currency, turned=turned)
+    told += [*_how(line, currency, turned=turned), *_counted(line.how)]
     if line.discount_minor:
         net = format_minor(line.amount_minor - line.discount_minor, currency)
         told.append(f"less {format_minor(line.discount_minor, currency)}, its share of the discount = {net}")
@@ -123,6 +123,14 @@ def _how(line: LineAccount, currency: str, *, turned: bool) -> Iterator[str]:
         yield f"on a credit note with its sign turned: {format_minor(signed, currency)}"
     if signed != line.amount_minor:
         yield f"but the line says {format_minor(line.amount_minor, currency)}: that does not fit; see `billing audit`"
+
+
+def _counted(how: Mapping[str, Any]) -> Iterator[str]:
+    """Which usage it is, where that is not simply all that was used in the period."""
+    if "counts_from" in how:
+        yield f"usage counts from {_day(parse_instant(how['counts_from']))} on, when the price was added"
+    if "late" in how:
+        yield f"of these, {grouped(how['late'])} were reported after the period in which they were used was invoiced"
 
 
 def _result(exact: Fraction, rounded: int, currency: str) -> str:

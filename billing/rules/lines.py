@@ -27,6 +27,7 @@ How = dict[str, int | str | list[dict[str, str]]]
 | unit | the price of a unit, of a package, or the flat amount | per_unit, package, flat |
 | package_size, packages | units in a package; how many packages were begun | package |
 | tiers | [{up_to, quantity, unit, flat}]: those that hold some quantity; the last is up to "inf" | graduated, volume |
+| counts_from | from when on usage counts, where the price was added within the line's period | usage lines |
 | late | the part of the quantity that was reported after its own period was invoiced | usage lines |
 | numerator, denominator, rounding | the exact amount, reduced, and how it was rounded | every line |
 

@@ -39,15 +39,18 @@ def place(
     now: datetime,
     started_at: datetime,
     running_start: datetime,
-    invoiced_until: datetime | None = None,
+    counts_from: datetime | None = None,
+    past: Sequence[tuple[datetime, datetime]] = (),
+    waits_from: datetime | None = None,
     trial_end: datetime | None = None,
     pauses: Sequence[tuple[datetime, datetime | None]] = (),
 ) -> Placed:
     """Say what a record stamped `at` and reported at `now` counts as.
 
-    Free in a trial (before `trial_end`) and in a pause, half-open [from, until), `until` None while it lasts. Before
-    `invoiced_until` (by default `running_start`) its period is invoiced already: a `sum` then counts at the first
-    moment of the running period that is the item's, `running_start`; a `max` or `last` is late.
+    Free in a trial (before `trial_end`) and in a pause, half-open [from, until), `until` None while it lasts. What was
+    used before the running period is invoiced already, and so is what was used in it while the item was there before
+    (`past`, half-open), but for what waits to be (from `waits_from` on). A `sum` then counts at the first moment of the
+    running period that is the item's (`counts_from`: when it came); a `max` or `last` is late.
 
     Raises `Refused` (`usage_in_future`: after `now`; `usage_before_start`: before the subscription's `started_at`).
     """
@@ -58,8 +61,9 @@ def place(
     in_trial = trial_end is not None and at < trial_end
     if in_trial or any(start <= at and (end is None or at < end) for start, end in pauses):
         return Placed(counts_at=None)
-    if at >= (invoiced_until or running_start):
+    waits = waits_from is not None and at >= waits_from
+    if waits or (at >= running_start and not any(start <= at < end for start, end in past)):
         return Placed(counts_at=at)
     if kind is UsageKind.SUM:
-        return Placed(counts_at=running_start)
+        return Placed(counts_at=max(running_start, counts_from or running_start))
     return Placed(counts_at=None, late=True)

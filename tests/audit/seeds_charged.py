@@ -61,9 +61,35 @@ def a_line_charges_less_than_was_used(planting: Planting) -> Accused:
     return _metered(planting, 3)
 
 
+@seed("R4", "N4")
+def what_was_used_stands_on_two_lines_each_of_which_is_right_alone(planting: Planting) -> Accused:
+    _metered(planting, 2)
+    planting.run(
+        "UPDATE billing.invoice_line l SET kind = 'usage', price_id = o.price_id, period_start = o.period_start, "
+        "period_end = o.period_end FROM billing.invoice_line o WHERE l.id = :id AND o.id = :other",
+        id=_line(planting, planting.world.open).id,
+        other=_line(planting, planting.world.paid).id,
+    )
+    return "subscription", str(planting.world.running.id)
+
+
 @seed("R4")
 def what_was_used_in_a_closed_period_is_never_charged(planting: Planting) -> Accused:
     return "subscription", str(_used(planting, _line(planting, planting.world.recovered), 7))
+
+
+@seed("R4")
+def what_was_used_of_an_item_that_went_is_never_charged(planting: Planting) -> Accused:
+    line = _line(planting, planting.world.recovered)
+    planting.run(
+        "WITH gone AS (DELETE FROM billing.subscription_item WHERE subscription_id = :id AND price_id = :price "
+        "RETURNING id, seller_id, subscription_id, price_id, quantity, counts_from) "
+        "INSERT INTO billing.past_item SELECT gone.*, :ended FROM gone",
+        id=planting.world.running.id,
+        price=line.price_id,
+        ended=line.period_end,
+    )
+    return "subscription", str(_used(planting, line, 7))
 
 
 @seed("R4")

@@ -24,6 +24,7 @@ from billing.models import (
     Invoice,
     InvoiceLine,
     Notice,
+    PastItem,
     Profile,
     ProviderAccount,
     SubscriptionPause,
@@ -42,6 +43,7 @@ EXPORTED = {
     "payment_method": "payment_methods",
     "subscription": "subscriptions",
     "subscription_item": "subscription_items",
+    "past_item": "past_items",
     "coupon": "coupons",
     "subscription_pause": "pauses",
     "billing_period": "periods",
@@ -139,6 +141,9 @@ def _the_rest(session: Session, invoice: Invoice, line: InvoiceLine) -> None:
     account = session.scalars(select(ProviderAccount.id)).one()
     for row in (
         SubscriptionPause(id=new_id(), **owner, **bought, starts_at=START, ends_at=START + timedelta(days=1)),
+        PastItem(
+            id=new_id(), **owner, **bought, price_id=line.price_id, quantity=2, counts_from=START, ended_at=START
+        ),
         UsageRecord(
             id=new_id(), **owner, **bought, price_id=line.price_id, record_id="r1", quantity=Decimal(3), used_at=START
         ),

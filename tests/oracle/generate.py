@@ -71,10 +71,22 @@ def _next_items(*, draft: Draft, sub: Sub) -> list[Step]:
     if kind < 0.35 and sub.group != "c":
         sub.group = "b" if sub.group == "a" else "a"
         return _items(draft=draft, group=sub.group)
-    if kind < 0.6:
+    if kind < 0.5:
         return _items(draft=draft, group=sub.items[0]["price"][0])
     kept = [entry for entry in sub.items if not entry["price"].startswith("once")]
+    if kind < 0.75:
+        return _one_more_or_less(draft=draft, sub=sub, kept=kept)
     return [_quantity(draft=draft, price=entry["price"]) for entry in kept]
+
+
+def _one_more_or_less(*, draft: Draft, sub: Sub, kept: list[Step]) -> list[Step]:
+    """One item goes, or one comes: often one that was there before."""
+    names = {entry["price"] for entry in kept}
+    others = [name for name in draft.prices if name.startswith(sub.items[0]["price"][0]) and name not in names]
+    if others and (len(kept) == 1 or draft.chance(0.5)):
+        return [*kept, _quantity(draft=draft, price=draft.rng.choice(others))]
+    goes = draft.rng.choice(sorted(names))
+    return [entry for entry in kept if entry["price"] != goes] or kept
 
 
 def _cancel(*, draft: Draft) -> Step:
@@ -110,8 +122,7 @@ def _usage(*, draft: Draft) -> Step:
     step: Step = {"do": "usage", "subscription": sub.name, "price": price, "quantity": _used(draft=draft)}
     step["id"] = draft.rng.choice(sub.ids) if sub.ids and draft.chance(0.07) else f"u{len(sub.ids) + 1}"
     sub.ids.append(step["id"])
-    always = all(any(entry["price"] == price for entry in entries) for entries in sub.lists)
-    if always and draft.chance(0.4):
+    if draft.chance(0.4):
         step["timestamp"] = times.text(at=_stamp(draft=draft, sub=sub))
     return step
 

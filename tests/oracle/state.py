@@ -145,7 +145,7 @@ class Subscription:
     pauses: list[list[Moment | None]] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
-    invoiced_until: dict[str, Moment] = field(default_factory=dict)
+    invoiced: list[tuple[str, Moment, Moment]] = field(default_factory=list)  # price, and what of its usage
 
     def boundary(self, *, k: int) -> Moment:
         return times.boundary(

@@ -11,6 +11,13 @@ def _in_pause(*, sub: Subscription, at: Moment) -> bool:
     return any(first <= at and (last is None or at < last) for first, last in sub.pauses)
 
 
+def _is_invoiced(*, sub: Subscription, price: str, stamp: Moment) -> bool:
+    """Whether a document has told of that time already, and no line of it waits."""
+    if any(line.price == price and line.counted and line.counted[0] <= stamp for line in sub.waiting):
+        return False
+    return stamp < sub.start or any(name == price and first <= stamp < end for name, first, end in sub.invoiced)
+
+
 def record(*, world: World, sub: Subscription, price: str, quantity: object, id: str, stamp: Moment) -> None:
     """Takes a record; one whose period is already invoiced counts in the running period or not at all."""
     if id in sub.seen:
@@ -24,7 +31,7 @@ def record(*, world: World, sub: Subscription, price: str, quantity: object, id:
     sub.seen.add(id)
     counts_at = stamp
     free = stamp < sub.first_billed or _in_pause(sub=sub, at=stamp)
-    if not free and stamp < sub.invoiced_until.get(price, stamp):
+    if not free and _is_invoiced(sub=sub, price=price, stamp=stamp):
         if world.prices[price]["usage"] != "sum":
             world.late_usage.append({"subscription": sub.name, "price": price, "id": id})
             return
@@ -80,6 +87,5 @@ def count(*, world: World, sub: Subscription, found: Line) -> bool:
     """Fills a usage line's quantity and amount; false where it is not written."""
     found.quantity = quantity(world=world, sub=sub, price=found.price, counted=found.counted)
     found.amount = rounded(cost(price=world.prices[found.price], quantity=found.quantity))
-    end = found.counted[1]
-    sub.invoiced_until[found.price] = max(end, sub.invoiced_until.get(found.price, end))
+    sub.invoiced.append((found.price, *found.counted))
     return not (found.only_if_used and found.quantity == 0)

@@ -208,6 +208,16 @@ def test_discount_late_usage_and_a_name_that_would_move_the_cursor() -> None:
     assert late == "late usage: 2 records came too late to count; see `billing usage late`"
 
 
+def test_from_when_on_usage_counts_and_how_much_of_it_came_late() -> None:
+    made = per_unit(Decimal(5), 1200)
+    how = stored(made.how) | {"counts_from": "2026-06-12T00:00:00Z", "late": "1000"}
+    assert how_of(line(made, how=how)).split("; ") == [
+        "1,200 API calls: 1,200 at 0.05 EUR each = 60.00 EUR",
+        "usage counts from 2026-06-12 on, when the price was added",
+        "of these, 1,000 were reported after the period in which they were used was invoiced",
+    ]
+
+
 @pytest.mark.parametrize(
     ("code", "percent", "inclusive", "said"),
     [

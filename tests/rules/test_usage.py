@@ -28,6 +28,9 @@ def placed(
     running: float = 60,
     trial: float | None = None,
     pauses: tuple[tuple[float, float | None], ...] = (),
+    came: float | None = None,
+    past: tuple[tuple[float, float], ...] = (),
+    waits: float | None = None,
 ) -> Placed:
     return place(
         kind,
@@ -35,6 +38,9 @@ def placed(
         now=day(now),
         started_at=START,
         running_start=day(running),
+        counts_from=None if came is None else day(came),
+        past=[(day(start), day(end)) for start, end in past],
+        waits_from=None if waits is None else day(waits),
         trial_end=None if trial is None else day(trial),
         pauses=[(day(start), None if end is None else day(end)) for start, end in pauses],
     )
@@ -52,6 +58,29 @@ def test_usage_stamped_at_a_boundary_belongs_to_the_new_period(kind: UsageKind) 
 
 def test_a_late_sum_counts_at_the_first_moment_of_the_running_period() -> None:
     assert placed(59) == Placed(day(60), late=False)
+
+
+def test_a_late_sum_counts_at_the_first_moment_at_which_its_item_is_there() -> None:
+    assert placed(59, came=70) == Placed(day(70))
+
+
+@pytest.mark.parametrize("kind", UsageKind)
+def test_what_was_used_in_the_running_period_before_the_item_came_is_left_where_it_is(kind: UsageKind) -> None:
+    assert placed(65, kind=kind, came=70) == Placed(day(65))
+    assert placed(65, kind=kind, came=70, past=((61, 64),)) == Placed(day(65))
+
+
+def test_what_the_item_that_went_was_invoiced_for_is_not_invoiced_any_more() -> None:
+    stays = ((61, 64), (66, 68))
+    assert [placed(used, came=70, past=stays) for used in (61, 63.9, 67)] == [Placed(day(70))] * 3
+    assert placed(63, came=70, past=stays, kind=UsageKind.LAST) == LATE
+    assert [placed(used, came=70, past=stays, waits=66) for used in (63, 67)] == [Placed(day(70)), Placed(day(67))]
+
+
+@pytest.mark.parametrize("kind", UsageKind)
+def test_usage_of_a_period_that_waits_to_be_invoiced_still_counts_there(kind: UsageKind) -> None:
+    assert placed(45, kind=kind, waits=40) == Placed(day(45))
+    assert placed(39, kind=kind, waits=40) != Placed(day(39))
 
 
 @pytest.mark.parametrize("kind", [UsageKind.MAX, UsageKind.LAST])

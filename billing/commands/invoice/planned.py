@@ -35,7 +35,7 @@ class PlannedLine(NamedTuple):
     credits_line_id: UUID | None = None
     credits_issued: bool = False
     counts_from: datetime | None = None
-    """Of usage that may wait: from when on it counts, if not from `period_start`."""
+    """Of usage: from when on it counts, the start of the period or the moment at which its item came."""
     if_used: bool = False
     """Told only if there is some: usage from before a pause, of a period that closed in it."""
 

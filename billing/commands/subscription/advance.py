@@ -132,4 +132,4 @@ def turn(session: Session, seller_id: UUID, subscription_id: UUID, turned: Turne
             "count": turned.interval.count,
         },
     )
-    replace_items(session, seller_id=seller_id, subscription_id=subscription_id, items=turned.items)
+    replace_items(session, seller_id=seller_id, subscription_id=subscription_id, items=turned.items, at=turned.at)

@@ -84,8 +84,8 @@ class Biller:
     def _usage_line(self, item: Item, closes: Span, *, if_used: bool) -> PlannedLine:
         window = window_of(self.row.id, item, closes)
         used = self.usage[window]
-        line = usage_line(item, closes, used.quantity, self.taxed(item.price), late=used.late)
-        return line._replace(counts_from=window.start, if_used=True) if if_used else line
+        line = usage_line(item, closes, used.quantity, self.taxed(item.price), counts_from=window.start, late=used.late)
+        return line._replace(if_used=True) if if_used else line
 
     def licensed(self, opens: Span, *, stub: bool = False) -> list[PlannedLine]:
         """What is paid in advance for a period that begins; of a `stub`, its share of the full one."""

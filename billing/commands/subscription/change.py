@@ -71,7 +71,7 @@ def plan_change(biller: Biller, wanted: Wanted, charged: Charged | None, *, now:
     one_offs = biller.one_offs(wanted.items)
     if running is None or charged is None:
         biller.wait(one_offs)
-        _move(biller, Turned(tuple(new), row.anchor_at, row.anchor_no, after))
+        _move(biller, Turned(now, tuple(new), row.anchor_at, row.anchor_no, after))
     elif before != after:
         biller.wait(one_offs)
         _restart(biller, new, after, charged, running, credit=wanted.proration is not Proration.NONE, now=now)
@@ -80,7 +80,7 @@ def plan_change(biller: Biller, wanted: Wanted, charged: Charged | None, *, now:
         biller.wait(one_offs)
         if wanted.proration is Proration.INVOICE_NOW:
             biller.write(Span(now, running.end), [])
-        _move(biller, Turned(tuple(new), row.anchor_at, row.anchor_no, before))
+        _move(biller, Turned(now, tuple(new), row.anchor_at, row.anchor_no, before))
 
 
 def _replace(biller: Biller, new: list[Item], charged: Charged, running: Span, *, prorate: bool, now: datetime) -> None:
@@ -134,7 +134,7 @@ def _restart(
             document.id if document and licensed else None,
         )
     )
-    _move(biller, Turned(tuple(new), now, anchor_no, interval), opened=opened)
+    _move(biller, Turned(now, tuple(new), now, anchor_no, interval), opened=opened)
 
 
 def _move(biller: Biller, turned: Turned, *, opened: Span | None = None) -> None:

@@ -1,8 +1,9 @@
-"""Items: write a subscription's whole list; what stays keeps its row."""
+"""Items: write a subscription's whole list; what stays keeps its row, what goes is kept as a past one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -15,8 +16,13 @@ from billing.queries.standing import Item
 
 _GONE = text(
     """
-    DELETE FROM billing.subscription_item
-    WHERE subscription_id = :subscription AND NOT id = ANY(CAST(:kept AS uuid[]))
+    WITH gone AS (
+        DELETE FROM billing.subscription_item
+        WHERE subscription_id = :subscription AND NOT id = ANY(CAST(:kept AS uuid[]))
+        RETURNING id, seller_id, subscription_id, price_id, quantity, counts_from
+    )
+    INSERT INTO billing.past_item (id, seller_id, subscription_id, price_id, quantity, counts_from, ended_at)
+    SELECT gone.*, greatest(counts_from, CAST(:at AS timestamptz)) FROM gone
     """
 )
 _STAYS = text(
@@ -30,9 +36,12 @@ _STAYS = text(
 )
 
 
-def replace_items(session: Session, *, seller_id: UUID, subscription_id: UUID, items: Sequence[Item]) -> None:
-    """Make `items` the complete list, in order. Each has an id; rows of others are deleted."""
-    session.execute(_GONE, {"subscription": subscription_id, "kept": array(item.id for item in items)})
+def replace_items(
+    session: Session, *, seller_id: UUID, subscription_id: UUID, items: Sequence[Item], at: datetime
+) -> None:
+    """Make `items` the complete list, in order, from `at` on (business time). Each has an id; others are past then."""
+    kept = array(item.id for item in items)
+    session.execute(_GONE, {"subscription": subscription_id, "kept": kept, "at": at})
     written = session.execute(
         text("SELECT id FROM billing.subscription_item WHERE subscription_id = :id"), {"id": subscription_id}
     )

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from billing.commands.invoice.planned import PlannedLine
+from billing.kernel.clock import format_instant
 from billing.kernel.ids import new_id
 from billing.kernel.money import plain
 from billing.queries.standing import Item, PriceInUse
@@ -29,14 +30,22 @@ def licensed_line(item: Item, span: Span, treatment: TaxTreatment) -> PlannedLin
 
 
 def usage_line(
-    item: Item, span: Span, quantity: Decimal, treatment: TaxTreatment, *, late: Decimal = Decimal(0)
+    item: Item, span: Span, quantity: Decimal, treatment: TaxTreatment, *, counts_from: datetime, late: Decimal
 ) -> PlannedLine:
     """What was used of a metered price in a period that is over. Written even for nothing.
 
-    `late` is the part of the quantity that was reported after its own period was invoiced: the account says so.
+    The account says from when on usage counts, where the item came within the period, and how much is `late`: reported
+    after its own period was invoiced.
     """
-    line = _line(item.price, "usage", quantity, span, treatment)
-    return line._replace(how_json=f'{line.how_json[:-1]},"late":"{plain(late)}"}}') if late else line
+    line = _line(item.price, "usage", quantity, span, treatment)._replace(counts_from=counts_from)
+    if counts_from > span.start:
+        line = _with(line, "counts_from", format_instant(counts_from))
+    return _with(line, "late", plain(late)) if late else line
+
+
+def _with(line: PlannedLine, name: str, value: str) -> PlannedLine:
+    """Its account says one thing more."""
+    return line._replace(how_json=f'{line.how_json[:-1]},"{name}":"{value}"}}')
 
 
 def one_off_line(item: Item, treatment: TaxTreatment) -> PlannedLine:

@@ -49,8 +49,9 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """Items that took the place of others at a boundary, and the anchor and interval from there on."""
+    """Items that took the place of others, the moment from which on they hold, and the anchor and interval since."""
 
+    at: datetime
     items: tuple[Item, ...]
     anchor_at: datetime
     anchor_no: int

@@ -141,7 +141,7 @@ class _Renewal:
         assert self.walked.scheduled is not None
         done = self.walked.walk
         self.biller.items = settled_items(self.biller.items, self.walked.scheduled, at=turn.at)
-        self.turned = Turned(tuple(self.biller.items), done.anchor, done.anchor_no, done.interval)
+        self.turned = Turned(turn.at, tuple(self.biller.items), done.anchor, done.anchor_no, done.interval)
         self.biller.wait(self.biller.one_offs(self.walked.scheduled))
 
     def _record(self) -> None:

@@ -35,10 +35,9 @@ def _row(seller_id: UUID, subscription_id: UUID, line: PlannedLine) -> str:
     assert line.id is not None
     how = line.treatment
     tax = f"{how.percent}\t{how.inclusive}\t{how.code}" if line.credits_issued else f"{NULL}\t{NULL}\t{NULL}"
-    counts_from = line.counts_from or (line.period_start if line.kind == "usage" else None)
     return (
         f"{line.id.hex}\t{seller_id.hex}\t{subscription_id.hex}\t{line.kind}\t{reference(line.price_id)}"
         f"\t{field(line.description)}\t{line.quantity}\t{line.unit_amount or NULL}\t{line.amount_minor}"
         f"\t{instant(line.period_start)}\t{instant(line.period_end)}\t{field(line.how_json)}\t{tax}"
-        f"\t{reference(line.credits_line_id)}\t{line.credits_issued}\t{instant(counts_from)}\t{line.if_used}"
+        f"\t{reference(line.credits_line_id)}\t{line.credits_issued}\t{instant(line.counts_from)}\t{line.if_used}"
     )

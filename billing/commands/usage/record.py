@@ -94,14 +94,15 @@ def record_usage(session: Session, *, seller_id: UUID, new: Sequence[NewUsage], 
 
 
 def _placed(new: NewUsage, row: Any, item: MeteredItem, meters: Meters, now: datetime) -> Placed:
-    running = row.current_period_start or row.started_at
     return place(
         UsageKind(item.kind),
         at=new.used_at or now,
         now=now,
         started_at=row.started_at,
-        running_start=max(running, item.counts_from),
-        invoiced_until=running if item.waits_from is None else min(running, item.waits_from),
+        running_start=row.current_period_start or row.started_at,
+        counts_from=item.counts_from,
+        past=meters.past.get((row.id, item.price_id), ()),
+        waits_from=item.waits_from,
         trial_end=row.trial_end,
         # A pause that runs may end at this very moment, and is then over: billing leaves out what it does cover.
         pauses=[(start, end or now) for start, end in meters.pauses.get(row.id, ())],

@@ -102,6 +102,10 @@ class Reading:
         """The one number that a query gives."""
         return int(self.session.execute(text(self._asked(sql))).scalar_one())
 
+    def count_all(self, sql: str, **values: Any) -> int:
+        """The one number that a query gives of the whole tables, whatever is looked at."""
+        return int(self.session.execute(text(sql), values).scalar_one())
+
     def _asked(self, sql: str) -> str:
         return sql if self.since is None else narrowed(sql)
 

@@ -79,6 +79,36 @@ def _first(row: Row[Any]) -> datetime:
     return begins if begins >= row.paid_through else _boundary(row, k + 1)
 
 
+_SEVERAL = """
+SELECT i.subscription_id, l.price_id, l.period_start, count(DISTINCT i.id) AS documents, count(*) AS lines
+FROM billing.invoice_line l
+JOIN billing.invoice i ON i.id = l.invoice_id
+WHERE l.kind = 'recurring' AND i.kind = 'invoice' AND i.status NOT IN ('void', 'expired', 'replaced')
+  AND i.subscription_id IS NOT NULL
+GROUP BY i.subscription_id, l.price_id, l.period_start
+HAVING count(*) > 1
+"""
+
+_BEGUN = """
+SELECT count(*) FROM billing.billing_period
+WHERE subscription_id = :subscription_id AND starts_at = :period_start AND disposition = 'billed'
+"""
+
+
+def charged_twice(reading: Reading) -> Iterator[Finding]:
+    """Accuse a price that is charged more often from a moment on than periods begin there.
+
+    Several do where a new anchor came at the very moment at which the one before it had come.
+    """
+    for row in list(reading.rows(_SEVERAL)):
+        begun = reading.count_all(_BEGUN, subscription_id=row.subscription_id, period_start=row.period_start)
+        if row.lines > begun:
+            detail = (
+                f"price {row.price_id} from {row.period_start} stands on {row.documents} documents, {begun} begin there"
+            )
+            yield Finding("subscription", str(row.subscription_id), detail)
+
+
 def _same_run(row: Row[Any], before: Row[Any] | None) -> bool:
     return before is not None and before.subscription_id == row.subscription_id and before.anchor_no == row.anchor_no
 

@@ -7,18 +7,7 @@ by subscription, price and start. A subscription is excused while it, or its cus
 from __future__ import annotations
 
 from billing.queries.audit.invariant import Invariant, finds
-from billing.queries.audit.periods import EXCUSED, misplaced_periods, never_begun
-
-_TWICE = """
-SELECT 'subscription', i.subscription_id,
-       format('price %s from %s stands on %s documents', l.price_id, l.period_start, count(DISTINCT i.id))
-FROM billing.invoice_line l
-JOIN billing.invoice i ON i.id = l.invoice_id
-WHERE l.kind = 'recurring' AND i.kind = 'invoice' AND i.status NOT IN ('void', 'expired', 'replaced')
-  AND i.subscription_id IS NOT NULL
-GROUP BY i.subscription_id, l.price_id, l.period_start
-HAVING count(*) > 1
-"""
+from billing.queries.audit.periods import EXCUSED, charged_twice, misplaced_periods, never_begun
 
 _NOT_ON_ITS_DOCUMENT = """
 SELECT 'billing_period', b.id, format('from %s: its document %s does not charge it', b.starts_at, b.invoice_id)
@@ -100,7 +89,7 @@ RENEWALS = (
         code="R1",
         meaning="A subscription's periods follow its anchor without gap or overlap; each is billed or recorded once.",
         counted=_PERIODS,
-        checks=(misplaced_periods, never_begun, finds(_TWICE), finds(_NOT_ON_ITS_DOCUMENT), finds(_MISSING)),
+        checks=(misplaced_periods, never_begun, charged_twice, finds(_NOT_ON_ITS_DOCUMENT), finds(_MISSING)),
     ),
     Invariant(
         code="R2",

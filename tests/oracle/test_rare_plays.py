@@ -1,0 +1,136 @@
+"""Turns that few lives take, played by the engine and the oracle: they agree, and the audit accuses nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.oracle.compare import differences
+from tests.oracle.play import play as oracle
+from tests.oracle.short import spec
+from tests.oracle.test_engine import played
+
+BOTH = "01-01 subscribe items=a,u"
+WEEKLY = "01-01 subscribe items=w,v"
+
+PERIODS_THAT_BEGIN_AT_ONE_MOMENT = {
+    "there, and back without credit": ["01-01 change items=y", "01-01 change items=a proration=none"],
+    "both without credit": ["01-01 change items=y proration=none", "01-01 change items=a proration=none"],
+    "at a later boundary": ["02-01 change items=y proration=none", "02-01 change items=a proration=none"],
+    "there and back twice": [
+        *["01-01 change items=y proration=none", "01-01 change items=a proration=none"] * 2,
+        "01-01 change items=y",
+    ],
+}
+
+
+@pytest.mark.parametrize("method", ["visa", "declined"])
+@pytest.mark.parametrize("name", PERIODS_THAT_BEGIN_AT_ONE_MOMENT)
+def test_periods_that_begin_at_one_moment(name: str, method: str, database_url: str) -> None:
+    steps = PERIODS_THAT_BEGIN_AT_ONE_MOMENT[name]
+    body = spec("01-01 subscribe items=a", *steps, until="02-02", method=method)
+    assert differences(oracle(body), played(body, database_url)) == []
+
+
+METERED_ITEMS = {
+    "used before it came": [
+        "01-01 subscribe items=a",
+        "01-15 change items=a,u",
+        "01-16 usage price=u quantity=4 id=1 timestamp=01-05",
+    ],
+    "the last was before it came": [
+        "01-01 subscribe items=a",
+        "01-15 change items=a,l",
+        "01-16 usage price=l quantity=4 id=1 timestamp=01-05",
+    ],
+    "went, came and went within a period": [
+        BOTH,
+        "01-02 usage price=u quantity=100 id=1",
+        "01-05 change items=a",
+        "01-10 change items=a,u",
+        "01-12 usage price=u quantity=7 id=2",
+        "01-20 change items=a",
+    ],
+    "came and went, used before": [
+        "01-01 subscribe items=a",
+        "01-10 change items=a,u",
+        "01-12 usage price=u quantity=9 id=1 timestamp=01-05",
+        "01-12 usage price=u quantity=7 id=2",
+        "01-20 change items=a",
+    ],
+    "used between two stays": [
+        BOTH,
+        "01-02 usage price=u quantity=100 id=1",
+        "01-05 change items=a",
+        "01-10 change items=a,u",
+        "01-12 usage price=u quantity=9 id=2 timestamp=01-07",
+        "01-12 usage price=u quantity=1 id=3 timestamp=01-03",
+    ],
+    "went, came and canceled at once": [
+        BOTH,
+        "01-12 usage price=u quantity=7 id=1",
+        "01-20 change items=a",
+        "01-20 change items=a,u",
+        "01-20 cancel",
+    ],
+    "went and came, closed in a pause": [
+        BOTH,
+        "01-02 usage price=u quantity=100 id=1",
+        "01-05 change items=a",
+        "01-10 change items=a,u",
+        "01-12 usage price=u quantity=7 id=2",
+        "01-20 pause",
+        "02-10 resume",
+    ],
+    "used after it went, in an outage": [
+        BOTH,
+        "01-05 change items=a when=period_end",
+        "01-20 outage until=02-10",
+        "02-06 usage price=u quantity=5 id=1",
+    ],
+    "used at the moment at which it came and went": [
+        WEEKLY,
+        "01-01 usage price=v quantity=5 id=1",
+        "01-01 change items=w",
+    ],
+    "came too late, at the moment at which it went": [
+        WEEKLY,
+        "01-08 usage price=v quantity=5 id=1 timestamp=01-03",
+        "01-08 change items=w",
+    ],
+    "came back, and is told of before it went": [
+        BOTH,
+        "01-05 change items=a proration=invoice_now",
+        "01-10 charge amount=100 description=x",
+        "01-10 change items=a,u",
+        "01-11 usage price=u quantity=9 id=1 timestamp=01-03",
+    ],
+    "came back twice, and is told of before": [
+        "01-01 subscribe items=a,u,l",
+        "01-05 change items=a proration=invoice_now",
+        "01-10 change items=a,u,l",
+        "01-15 change items=a",
+        "01-20 change items=a,u,l",
+        "01-21 usage price=u quantity=9 id=1 timestamp=01-03",
+        "01-21 usage price=u quantity=20 id=2 timestamp=01-12",
+        "01-21 usage price=l quantity=9 id=3 timestamp=01-03",
+        "01-21 usage price=l quantity=20 id=4 timestamp=01-12",
+    ],
+    "the last before a pause is none": [
+        "01-01 subscribe items=a,l",
+        "01-15 usage price=l quantity=0 id=1",
+        "01-20 pause",
+        "02-02 usage price=l quantity=26 id=2 timestamp=01-10",
+        "02-10 resume",
+    ],
+    "came too late, at the moment of the cancel": [
+        WEEKLY,
+        "01-08 usage price=v quantity=5 id=1 timestamp=01-03",
+        "01-08 cancel",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", METERED_ITEMS)
+def test_metered_items_that_come_and_go(name: str, database_url: str) -> None:
+    body = spec(*METERED_ITEMS[name], until="04-01")
+    assert differences(oracle(body), played(body, database_url)) == []
