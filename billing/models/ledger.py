@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, FetchedValue, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.db.base import SCHEMA, Base, JsonList, Minor, SellerOwned, currency_shape, one_of, owned
@@ -66,6 +66,7 @@ class LedgerEntry(SellerOwned, Base):
         owned("profile_id", "profile"),
         owned("invoice_id", "invoice", deferred=True),
         Index("ix_ledger_entry_invoice_id", "invoice_id"),
+        Index("ix_ledger_entry_profile_id", "profile_id", postgresql_where=text("profile_id IS NOT NULL")),
         Index("ix_ledger_entry_booked_on", "booked_on", postgresql_using="brin"),
         one_of("kind", ENTRY_KINDS),
     )

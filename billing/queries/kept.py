@@ -116,16 +116,12 @@ SELECT f.fraud_type, f.actionable, f.opened_at, i.number AS invoice
 FROM billing.fraud_warning f JOIN invoices i ON i.id = f.invoice_id ORDER BY f.id
 """,
     "credit": "SELECT currency, amount_minor FROM billing.credit_balance WHERE profile_id = :id ORDER BY currency",
-    # What has no invoice is found by an index of its own; the rest by the invoices.
+    # Found by the customer, whether there is an invoice or not.
     "credit_entries": """
-SELECT e.kind, e.effective_at, -g.amount_minor AS amount_minor, g.currency, e.invoice
-FROM (
-    SELECT l.id, l.kind, l.effective_at, i.number AS invoice
-    FROM billing.ledger_entry l JOIN invoices i ON i.id = l.invoice_id WHERE l.profile_id = :id
-    UNION ALL SELECT id, kind, effective_at, NULL FROM billing.ledger_entry
-    WHERE profile_id = :id AND invoice_id IS NULL) e
-JOIN billing.posting g ON g.entry_id = e.id
-WHERE g.account = 'customer_credit' ORDER BY e.effective_at, e.id, g.position
+SELECT e.kind, e.effective_at, -g.amount_minor AS amount_minor, g.currency, i.number AS invoice
+FROM billing.ledger_entry e JOIN billing.posting g ON g.entry_id = e.id AND g.account = 'customer_credit'
+LEFT JOIN invoices i ON i.id = e.invoice_id
+WHERE e.profile_id = :id ORDER BY e.effective_at, e.id, g.position
 """,
     "messages": """
 SELECT n.kind, n.occurred_at, n.status, n.closed_at, i.number AS invoice, s.code AS subscription

@@ -14,7 +14,7 @@ from celery import current_app
 from sqlalchemy import text
 
 import billing.tasks  # noqa: F401 (registers them)
-from billing.flows import delivery, endpoints, measuring
+from billing.flows import delivery, endpoints, measuring, rights
 from billing.flows.order import Order
 from billing.queue.names import AUDIT_TICK, AUDIT_WHOLE, TICKS, TaskName
 from billing.validators.endpoint import NewEndpoint
@@ -104,9 +104,19 @@ def test_bringing_events_to_an_endpoint_reads_by_index(acme: Company) -> None:
     _reads_by_index(acme, lambda: delivery.deliver(acme.parts, id_))
 
 
-def _reads_by_index(acme: Company, work: Callable[[], object]) -> None:
-    with _sent() as sent:
+def test_a_customers_entries_are_found_by_index(acme: Company) -> None:
+    profile_id = acme.customer("a1")
+    acme.subscribe("a1", "a1")
+    acme.settle()
+    order = Order(actor="test", reason="a test")
+    _reads_by_index(acme, lambda: rights.export(acme.parts, profile_id, order=order), of="billing.ledger_entry")
+
+
+def _reads_by_index(acme: Company, work: Callable[[], object], *, of: str = "") -> None:
+    """Each statement that `work` sends, or each that names the table `of`."""
+    with _sent() as everything:
         work()
+    sent = [(statement, values) for statement, values in everything if of in statement]
     assert sent
     found = {statement: tables for statement, values in sent if (tables := _whole_reads(acme, statement, values))}
     assert found == {}, json.dumps({k: sorted(v) for k, v in found.items()}, indent=1)
