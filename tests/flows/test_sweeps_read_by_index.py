@@ -6,19 +6,24 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from celery import current_app
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 import billing.tasks  # noqa: F401 (registers them)
+from billing.commands.credit.grant import grant_credit
+from billing.db.clock import wall_now
 from billing.flows import delivery, endpoints, measuring, rights
 from billing.flows.order import Order
+from billing.queries.audit import recent
 from billing.queue.names import AUDIT_TICK, AUDIT_WHOLE, TICKS, TaskName
 from billing.validators.endpoint import NewEndpoint
-from tests.flows.company import Company
+from tests.flows.company import START, Company
 
 SMALL = {
     "seller", "provider_account", "provider_rate", "tax_rate", "product", "price", "coupon", "series", "data_key",
@@ -28,6 +33,12 @@ SMALL = {
 """They grow with the number of companies, prices or days, not with that of customers."""
 READS = [tick for tick in TICKS if tick not in (AUDIT_TICK, AUDIT_WHOLE)]
 """The audit reads whole tables: that is its work."""
+
+_OF_NOBODY = """
+INSERT INTO billing.ledger_entry (id, seller_id, kind, effective_at, booked_on)
+SELECT gen_random_uuid(), :seller_id, 'recognition', now(), current_date FROM generate_series(1, 1000)
+"""
+"""Among so many entries that have no invoice the planner would not look for those of a customer."""
 
 
 @contextmanager
@@ -45,26 +56,32 @@ def _sent() -> Iterator[list[tuple[str, Any]]]:
         yield sent
 
 
+def _plan(session: Session, statement: str, values: Any) -> list[dict[str, Any]]:
+    """Its nodes, where the planner reads a table from end to end only if nothing else is left to it."""
+    for way in ("seqscan", "hashjoin", "mergejoin"):  # What is right for a table of ten rows shows nothing.
+        session.execute(text(f"SET LOCAL enable_{way} = off"))
+    driver = session.connection().connection.driver_connection
+    assert driver is not None
+    (plan,) = driver.execute(f"EXPLAIN (FORMAT JSON) {statement}", values).fetchone()
+    nodes = [plan[0]["Plan"]]
+    for node in nodes:
+        nodes += node.get("Plans", [])
+    return nodes
+
+
 def _whole_reads(acme: Company, statement: str, values: Any) -> set[str]:
     """Tables that this statement reads from end to end, however the planner tries not to."""
     if statement.split(maxsplit=1)[0].upper() not in ("SELECT", "WITH", "UPDATE", "INSERT", "DELETE"):
         return set()
     with acme.parts.begin() as session:
-        for way in ("seqscan", "hashjoin", "mergejoin"):  # What is right for a table of ten rows shows nothing.
-            session.execute(text(f"SET LOCAL enable_{way} = off"))
-        driver = session.connection().connection.driver_connection
-        assert driver is not None
-        (plan,) = driver.execute(f"EXPLAIN (FORMAT JSON) {statement}", values).fetchone()
+        nodes = _plan(session, statement, values)
         partial = set(
             session.scalars(
                 text("SELECT relname FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE indpred IS NOT NULL")
             )
         )
     found = set()
-    nodes = [plan[0]["Plan"]]
-    while nodes:
-        node = nodes.pop()
-        nodes += node.get("Plans", [])
+    for node in nodes:
         whole = node["Node Type"] in ("Index Scan", "Index Only Scan", "Bitmap Index Scan") and (
             "Index Cond" not in node and node["Index Name"] not in partial
         )
@@ -110,6 +127,22 @@ def test_a_customers_entries_are_found_by_index(acme: Company) -> None:
     acme.settle()
     order = Order(actor="test", reason="a test")
     _reads_by_index(acme, lambda: rights.export(acme.parts, profile_id, order=order), of="billing.ledger_entry")
+
+
+def test_a_recent_audit_finds_a_customers_entries_by_index(acme: Company) -> None:
+    profile_id = acme.customer("a1")
+    with acme.parts.begin() as session:
+        grant_credit(session, profile_id=profile_id, amount_minor=700, currency="eur", now=START)
+    with acme.parts.sessions() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text(_OF_NOBODY), {"seller_id": acme.seller_id})
+        session.execute(text("ANALYZE billing.ledger_entry"))
+        recent.make_room(session)
+        with _sent() as sent:
+            recent.fill(session, since=wall_now(session) - timedelta(minutes=5), due_before=START)
+        ((statement, values),) = (each for each in sent if each[0].startswith("INSERT INTO pg_temp.ledger_entry"))
+        used = {node.get("Index Name") for node in _plan(session, statement, values)}
+    assert "ix_ledger_entry_profile_id" in used
 
 
 def _reads_by_index(acme: Company, work: Callable[[], object], *, of: str = "") -> None:

@@ -160,8 +160,9 @@ TABLES: dict[str, str] = {
     "provider_write": "SELECT t.* FROM pg_temp.payment p JOIN billing.provider_write t ON t.payment_id = p.id",
     "ledger_entry": f"""
         {_OF_INVOICES.format(name="ledger_entry")}
-        UNION ALL SELECT * FROM billing.ledger_entry WHERE invoice_id IS NULL
-          AND (id > :since_id OR profile_id IN (SELECT id FROM pg_temp.changed_credit))""",  # noqa: S608 (our own text)
+        UNION ALL SELECT * FROM billing.ledger_entry WHERE invoice_id IS NULL AND id > :since_id
+        UNION ALL SELECT t.* FROM pg_temp.changed_credit c JOIN billing.ledger_entry t ON t.profile_id = c.id
+        WHERE t.invoice_id IS NULL AND t.id <= :since_id""",  # noqa: S608 (our own text)
     "revenue_schedule": "SELECT t.* FROM pg_temp.invoice_line l JOIN billing.revenue_schedule t ON t.id = l.id",
     "revenue_movement": """
         SELECT m.* FROM pg_temp.invoice_line l JOIN billing.revenue_movement m ON m.line_id = l.id
@@ -269,7 +270,8 @@ def fill(session: Session, **values: object) -> None:
     known = values | {"since_id": id_at(since), "older_id": id_at(since - _OLDER)}  # type: ignore[arg-type,operator]
     for statement in (*_FIND, "ANALYZE pg_temp.changed_invoice", "ANALYZE pg_temp.changed_subscription", *_WIDEN):
         session.execute(text(statement), known)
-    session.execute(text("ANALYZE pg_temp.changed_invoice"))
+    for name in ("changed_invoice", "changed_credit"):
+        session.execute(text(f"ANALYZE pg_temp.{name}"))
     for name, sql in TABLES.items():
         if sql:
             session.execute(text(f"INSERT INTO pg_temp.{name} {sql}"), known)
