@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
-import psycopg
 import pytest
-from psycopg import sql
-from sqlalchemy import make_url, select, text
+from sqlalchemy import select, text
 
 from billing.commands.series.succeed import next_prefix
 from billing.flows import (
@@ -20,64 +15,29 @@ from billing.flows import (
     healing,
     inbox,
     paying_out,
-    payment_methods,
     reconciliation,
     refunding,
     renewal,
     restoring,
     working,
 )
-from billing.flows.order import Order
 from billing.flows.start import start
 from billing.flows.working import Action
 from billing.kernel.errors import Refused
-from billing.models import Brake, Difference, Payment, PaymentMethod, ProviderEvent
+from billing.models import Difference, ProviderEvent
 from billing.queries.brakes import BrakeKind
 from tests.flows.company import START, Company
 from tests.flows.refunds import at_provider, hasten, paid_invoice
+from tests.flows.restored import WHY, backup_of, brakes, healed
 
 MEANWHILE = START + timedelta(days=3)
 AFTERWARDS = START + timedelta(days=4)
-WHY = Order(actor="ada", reason="all looks fine to me")
-
-
-@dataclass(frozen=True)
-class Backup:
-    """A copy of a company's database, taken at one moment, that can be put back in its place."""
-
-    acme: Company
-    server: psycopg.Connection[tuple[object, ...]]
-    name: str
-
-    def take(self) -> None:
-        """Once no delivery is under way: nobody may be at a database that is copied."""
-        self.acme.wait_for(lambda: self.acme.witness.state().quiet)
-        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", f"{self.name}_backup", self.name)
-
-    def restore(self) -> None:
-        """The rows are those of the backup; the provider, and whatever waits in the line, know nothing of it."""
-        self._run("DROP DATABASE {} WITH (FORCE)", self.name)
-        self._run("ALTER DATABASE {} RENAME TO {}", f"{self.name}_backup", self.name)
-
-    def _run(self, statement: str, *names: str) -> None:
-        self.acme.parts.sessions.kw["bind"].dispose()
-        self.server.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
-
-
-@contextmanager
-def _backup(acme: Company) -> Iterator[Backup]:
-    address = make_url(str(acme.parts.settings.database_url))
-    name = str(address.database)
-    plain = address.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
-    with psycopg.connect(plain, autocommit=True) as server:
-        yield Backup(acme, server, name)
-        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(f"{name}_backup")))
 
 
 @pytest.fixture
 def lost(acme: Company) -> Iterator[Company]:
     """Four customers, a backup, three days of billing, and the backup put back."""
-    with _backup(acme) as backup:
+    with backup_of(acme) as backup:
         acme.customer("paid-before")
         acme.subscribe("paid-before", "s1")
         declined = acme.customer("paid-on-the-same-intent", method="pm_card_visa_chargeDeclinedInsufficientFunds")
@@ -101,61 +61,19 @@ def lost(acme: Company) -> Iterator[Company]:
         yield acme
 
 
-@pytest.mark.parametrize("kind", ["sepa_debit", None])
-def test_a_revived_attempt_is_of_the_method_that_was_charged(acme: Company, kind: str | None) -> None:
-    """The customer's default was another one when the backup was taken."""
-    with _backup(acme) as backup:
-        profile_id = acme.customer("one", method="pm_sandbox_sepa" if kind else "pm_card_visa")
-        with acme.begin() as session:
-            charged = session.scalars(select(PaymentMethod)).one()
-        acme.give_method(profile_id, "pm_card_visa" if kind else "pm_sandbox_sepa")
-        with acme.parts.begin() as session:
-            session.execute(text("UPDATE billing.payment_method SET notice_days = 0"))
-        acme.subscribe("one", "s1")
-        braking.stop(acme.parts, BrakeKind.COLLECT, order=WHY)
-        acme.settle_under_a_brake()
-        braking.start(acme.parts, BrakeKind.COLLECT, order=WHY)
-        backup.take()
-
-        payment_methods.make_default(acme.parts, method_id=charged.id)
-        # A bank account's money comes days later.
-        for days in (1, 8):
-            acme.set_clock(START + timedelta(days=days))
-            acme.settle()
-        (paid,) = acme.payments()
-        assert (paid.status, paid.method_kind) == ("succeeded", kind)
-        backup.restore()
-        acme.set_clock(START + timedelta(days=9))
-        acme.settle_under_a_brake()
-        acme.wait_for(lambda: _healed(acme), seconds=20)
-        (revived,) = acme.payments()
-        assert (revived.id, revived.status) == (paid.id, "succeeded")
-        assert (revived.method_kind, revived.method_ref) == (kind, charged.method_ref)
-        assert revived.payment_method_id == charged.id
-        backfill.backfill(acme.parts)
-        acme.settle()
-        assert acme.violations() == ()
-
-
 def _moved(acme: Company) -> list[tuple[str, int]]:
     return sorted((each.charge_ref, each.amount_minor) for each in acme.witness.charges() if each.status == "succeeded")
-
-
-def _brakes(acme: Company) -> list[tuple[str, UUID | None]]:
-    with acme.begin() as session:
-        rows = session.scalars(select(Brake).where(Brake.released_at.is_(None)).order_by(Brake.kind))
-        return [(row.kind, row.profile_id) for row in rows]
 
 
 def test_it_is_recognised_before_anything_is_planned_and_everything_is_paused(lost: Company) -> None:
     before = _moved(lost)
     lost.witness.add_faults({"kind": "disconnect_after", "rate": 1, "path": "/v1/charges"})
     assert renewal.plan(lost.parts) == 0, "an unreachable provider leaves it open, and nothing is planned"
-    assert _brakes(lost) == []
+    assert brakes(lost) == []
     lost.witness.clear_faults()
 
     lost.settle_under_a_brake()
-    assert _brakes(lost) == [("collect", None), ("issue", None)]
+    assert brakes(lost) == [("collect", None), ("issue", None)]
     assert len(lost.invoices()) == 3, "nothing was issued"
     assert _moved(lost) == before
     (item,) = [each for each in lost.work_items() if each.kind == restoring.RESTORED]
@@ -178,7 +96,7 @@ def test_what_a_person_had_stopped_before_is_not_started_again_until_it_is_heale
             start_again()
         assert refused.value.code == "not_reconciled"
     healing.tick(lost.parts)
-    assert ("collect", None) in _brakes(lost), "what a person put on, a person takes off"
+    assert ("collect", None) in brakes(lost), "what a person put on, a person takes off"
     braking.start(lost.parts, BrakeKind.COLLECT, order=WHY)
     lost.settle_under_a_brake()
     assert _moved(lost) == before
@@ -191,12 +109,12 @@ def test_it_is_healed_without_a_second_charge_or_a_number_given_twice_and_goes_o
     healing.tick(lost.parts)
     invoices = lost.invoices()
     assert len(invoices) == 3
-    assert "issue" not in [kind for kind, _ in _brakes(lost)]
-    assert all(profile is not None for _, profile in _brakes(lost)), "only whose charge waits is held"
+    assert "issue" not in [kind for kind, _ in brakes(lost)]
+    assert all(profile is not None for _, profile in brakes(lost)), "only whose charge waits is held"
 
     lost.settle_under_a_brake()
     assert _moved(lost) == before
-    lost.wait_for(lambda: _healed(lost), seconds=20)
+    lost.wait_for(lambda: healed(lost), seconds=20)
     lost.settle()
     assert _moved(lost) == before, "nobody is charged a second time"
     invoices = lost.invoices()
@@ -220,12 +138,6 @@ def test_it_is_healed_without_a_second_charge_or_a_number_given_twice_and_goes_o
     assert lost.violations() == ()
 
 
-def _healed(lost: Company) -> bool:
-    """One more round of the tick, which a slow answer may have put off."""
-    healing.tick(lost.parts)
-    return _brakes(lost) == []
-
-
 def test_who_waits_for_a_charge_that_a_person_adopts_is_charged_again(lost: Company) -> None:
     lost.settle_under_a_brake()
     healing.tick(lost.parts)
@@ -233,9 +145,9 @@ def test_who_waits_for_a_charge_that_a_person_adopts_is_charged_again(lost: Comp
     for item in lost.work_items():
         if item.status == "open" and "adopt" in item.safe_actions:
             assert working.act(lost.parts, item.id, action=Action.ADOPT, order=WHY).changed
-    assert _brakes(lost) != []
+    assert brakes(lost) != []
     healing.tick(lost.parts)
-    assert _brakes(lost) == []
+    assert brakes(lost) == []
     backfill.backfill(lost.parts)
     lost.settle()
     assert lost.violations() == ()
@@ -247,7 +159,7 @@ def test_an_event_of_a_lost_attempt_stops_everything_and_waits_itself(lost: Comp
     lost.wait_for(lambda: lost.witness.state().undelivered_webhooks == 0)
     inbox.sweep(lost.parts)
     lost.run_messages()
-    assert _brakes(lost) == [("collect", None), ("issue", None)]
+    assert brakes(lost) == [("collect", None), ("issue", None)]
     with lost.begin() as session:
         handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("payment_intent.%")))
         assert "processing" in set(handled)
@@ -256,26 +168,26 @@ def test_an_event_of_a_lost_attempt_stops_everything_and_waits_itself(lost: Comp
 def test_what_waits_to_be_adopted_after_healing_stops_nothing_a_second_time(lost: Company) -> None:
     lost.settle_under_a_brake()
     healing.tick(lost.parts)
-    waiting = [each for each in _brakes(lost) if each[1] is not None]
+    waiting = [each for each in brakes(lost) if each[1] is not None]
     assert waiting
     reconciliation.reconcile(lost.parts, since=START - timedelta(days=1))
-    assert _brakes(lost) == waiting, "the same charge is no news"
+    assert brakes(lost) == waiting, "the same charge is no news"
     with lost.parts.begin() as session:
         session.execute(text("UPDATE billing.database_pin SET fingerprint = 'before'"))
     assert restoring.recognise(lost.parts)
-    assert _brakes(lost) == waiting
+    assert brakes(lost) == waiting
     for event in lost.witness.events():
         lost.witness.call("POST", f"events/{event.event_ref}/resend")
     lost.wait_for(lambda: lost.witness.state().undelivered_webhooks == 0)
     lost.settle_under_a_brake()
-    assert _brakes(lost) == waiting
+    assert brakes(lost) == waiting
     with lost.begin() as session:
         handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("payment_intent.%")))
         assert set(handled) == {"processed", "ignored"}
 
 
 def test_a_refund_that_the_copy_shows_as_not_sent_waits_and_is_found_instead_of_sent_again(acme: Company) -> None:
-    with _backup(acme) as backup:
+    with backup_of(acme) as backup:
         refunding.refund(acme.parts, paid_invoice(acme).id, amount_minor=100)
         acme.customer("billed-after")
         acme.subscribe("billed-after", "s2", start=MEANWHILE)
@@ -291,7 +203,7 @@ def test_a_refund_that_the_copy_shows_as_not_sent_waits_and_is_found_instead_of_
         _orders_nothing_back(acme)
         assert restoring.recognise(acme.parts)
         _orders_nothing_back(acme)
-        assert _brakes(acme) == [("collect", None), ("issue", None)]
+        assert brakes(acme) == [("collect", None), ("issue", None)]
         hasten(acme)
         assert refunding.sweep(acme.parts) == 0, "nor before it is healed"
         healing.tick(acme.parts)
@@ -330,33 +242,4 @@ def test_a_server_that_was_only_started_again_is_pinned_anew_and_goes_on(acme: C
     start(acme.parts)
     acme.settle()
     assert [invoice.status for invoice in acme.invoices()] == ["paid"] * 2
-    assert _brakes(acme) == []
-
-
-def test_a_debit_that_the_bank_still_has_is_taken_up_again_and_not_asked_for_twice(acme: Company) -> None:
-    with _backup(acme) as backup:
-        acme.customer("debited", method="pm_sandbox_sepa")
-        with acme.parts.begin() as session:
-            session.execute(text("UPDATE billing.payment_method SET notice_days = 0"))
-        acme.subscribe("debited", "s1")
-        braking.stop(acme.parts, BrakeKind.COLLECT, order=WHY)
-        acme.settle_under_a_brake()
-        braking.start(acme.parts, BrakeKind.COLLECT, order=WHY)
-        backup.take()
-        acme.settle()
-        assert [each.status for each in acme.witness.charges()] == ["pending"]
-        backup.restore()
-        acme.set_clock(START + timedelta(days=1))
-        acme.settle_under_a_brake()
-        healing.tick(acme.parts)
-        acme.settle()
-        with acme.begin() as session:
-            attempt = session.scalars(select(Payment)).one()
-        assert (attempt.status, attempt.method_kind) == ("processing", "sepa_debit")
-        acme.set_clock(START + timedelta(days=6))
-        acme.wait_for(lambda: [each.status for each in acme.witness.charges()] == ["succeeded"])
-        acme.settle()
-        assert [each.status for each in acme.invoices()] == ["paid"]
-        backfill.backfill(acme.parts)
-        acme.settle()
-        assert acme.violations() == ()
+    assert brakes(acme) == []

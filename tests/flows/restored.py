@@ -1,0 +1,64 @@
+"""What tests of restored databases share: a backup that can be put back, the brakes that are on, healing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url, select
+
+from billing.flows import healing
+from billing.flows.order import Order
+from billing.models import Brake
+from tests.flows.company import Company
+
+WHY = Order(actor="ada", reason="all looks fine to me")
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A copy of a company's database, taken at one moment, that can be put back in its place."""
+
+    acme: Company
+    server: psycopg.Connection[tuple[object, ...]]
+    name: str
+
+    def take(self) -> None:
+        """Once no delivery is under way: nobody may be at a database that is copied."""
+        self.acme.wait_for(lambda: self.acme.witness.state().quiet)
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", f"{self.name}_backup", self.name)
+
+    def restore(self) -> None:
+        """The rows are those of the backup; the provider, and whatever waits in the line, know nothing of it."""
+        self._run("DROP DATABASE {} WITH (FORCE)", self.name)
+        self._run("ALTER DATABASE {} RENAME TO {}", f"{self.name}_backup", self.name)
+
+    def _run(self, statement: str, *names: str) -> None:
+        self.acme.parts.sessions.kw["bind"].dispose()
+        self.server.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@contextmanager
+def backup_of(acme: Company) -> Iterator[Backup]:
+    address = make_url(str(acme.parts.settings.database_url))
+    name = str(address.database)
+    plain = address.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as server:
+        yield Backup(acme, server, name)
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(f"{name}_backup")))
+
+
+def brakes(acme: Company) -> list[tuple[str, UUID | None]]:
+    with acme.begin() as session:
+        rows = session.scalars(select(Brake).where(Brake.released_at.is_(None)).order_by(Brake.kind))
+        return [(row.kind, row.profile_id) for row in rows]
+
+
+def healed(acme: Company) -> bool:
+    """One more round of the tick, which a slow answer may have put off."""
+    healing.tick(acme.parts)
+    return brakes(acme) == []
