@@ -104,7 +104,8 @@ FROM (
       AND NOT EXISTS (
           SELECT FROM billing.invoice_line l JOIN billing.invoice i ON i.id = l.invoice_id
           WHERE i.subscription_id = r.subscription_id AND l.kind = 'usage' AND l.price_id = r.price_id
-            AND l.period_start <= r.counts_at AND l.period_end > r.counts_at)
+            AND coalesce((l.how ->> 'counts_from')::timestamptz, l.period_start) <= r.counts_at
+            AND l.period_end > r.counts_at)
       AND NOT EXISTS (
           SELECT FROM billing.waiting_line w
           WHERE w.subscription_id = r.subscription_id AND w.kind = 'usage' AND w.price_id = r.price_id
