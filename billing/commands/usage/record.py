@@ -32,7 +32,7 @@ class Recorded:
 
 
 def record_usage(session: Session, *, seller_id: UUID, new: Sequence[NewUsage], now: datetime) -> Recorded:
-    """Write a batch, all or nothing, in six statements. Ids that are there already are ignored, whatever they say.
+    """Write a batch, all or nothing; its size makes no more statements. An id that is there already is ignored.
 
     Raises `Refused` with every fault, named `records.N.field`: those of `check_new_usage`, `subscription_not_found`,
     `subscription_canceled`, `price_not_subscribed`, `usage_in_future`, `usage_before_start`.
