@@ -72,6 +72,11 @@ class PlayedSettings(Settings):
     def back_off_s(self) -> tuple[float, ...]:
         return (0.0,)
 
+    @property
+    def breaker_s(self) -> tuple[float, float]:
+        """A provider that many payments of a moment find failing is asked again at once, by one of them first."""
+        return 0.0, 0.0
+
 
 class NotSettled(Unavailable):
     """Something did not come to rest within a moment."""
