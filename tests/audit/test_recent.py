@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from billing.commands.credit.grant import grant_credit
+from billing.commands.subscription.change import Proration
 from billing.db.clock import wall_now
 from billing.flows import changing, correcting, refunding
 from billing.flows.audit import grace_for, run
@@ -111,6 +112,23 @@ def test_what_is_left_out_is_not_missed(database_url: str) -> None:
         steps.take(datetime(2026, 5, 2, tzinfo=UTC))
         assert acme.violations() == ()
         assert steps.fewest < steps.most / 4
+
+
+def test_periods_that_began_at_one_moment_are_known_also_when_they_are_long_over(database_url: str) -> None:
+    """The documents of all of them are looked at once one changes, and of the periods only the last ones."""
+    with company(database_url) as acme:
+        acme.customer("a1")
+        acme.price("yearly", 10_000, interval_unit="year")
+        id_ = acme.subscribe("a1", "s1")
+        for price in ("yearly", "basic"):
+            with acme.parts.begin() as session:
+                changing.change(acme.parts, session, id_, items=[NewItem(price)], proration=Proration.NONE)
+        steps = Steps(acme)
+        for month, day in ((2, 28), (3, 31), (4, 30)):
+            steps.take(datetime(2026, month, day, tzinfo=UTC))
+        refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=500)
+        steps.take()
+        assert acme.violations() == ()
 
 
 @dataclass(slots=True)

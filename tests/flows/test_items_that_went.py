@@ -114,3 +114,15 @@ def test_what_is_told_of_a_stay_that_was_invoiced_counts_when_the_item_came_agai
     _renew(acme)
     assert _quantities(acme) == [100, 9, 3], "the second stay still waited; between the two nothing is charged"
     assert acme.violations() == ()
+
+
+def test_a_stay_whose_line_is_missing_is_not_covered_by_that_of_the_next_one(acme: Company) -> None:
+    _there_twice(acme, Proration.INVOICE_NOW)
+    _renew(acme)
+    with acme.parts.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(
+            text("UPDATE billing.invoice_line SET kind = 'one_off' WHERE kind = 'usage' AND quantity = 100")
+        )
+    told = [each.detail for each in acme.violations() if each.code == "R4"]
+    assert [each for each in told if each.startswith("100 of price calls, used before 2026-02-28")] == told != []

@@ -11,7 +11,18 @@ from billing.flows import backfill, braking, healing, payment_methods
 from billing.models import Payment, PaymentMethod
 from billing.queries.brakes import BrakeKind
 from tests.flows.company import START, Company
-from tests.flows.restored import WHY, backup_of, healed
+from tests.flows.restored import WHY, Backup, backup_of, healed
+
+
+def _take_before_the_charge(acme: Company, backup: Backup, account: str) -> None:
+    """The first invoice of a new subscription is in it, and no attempt to collect it. Debits need no announcement."""
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.payment_method SET notice_days = 0"))
+    acme.subscribe(account, "s1")
+    braking.stop(acme.parts, BrakeKind.COLLECT, order=WHY)
+    acme.settle_under_a_brake()
+    braking.start(acme.parts, BrakeKind.COLLECT, order=WHY)
+    backup.take()
 
 
 @pytest.mark.parametrize("kind", ["sepa_debit", None])
@@ -22,13 +33,7 @@ def test_a_revived_attempt_is_of_the_method_that_was_charged(acme: Company, kind
         with acme.begin() as session:
             charged = session.scalars(select(PaymentMethod)).one()
         acme.give_method(profile_id, "pm_card_visa" if kind else "pm_sandbox_sepa")
-        with acme.parts.begin() as session:
-            session.execute(text("UPDATE billing.payment_method SET notice_days = 0"))
-        acme.subscribe("one", "s1")
-        braking.stop(acme.parts, BrakeKind.COLLECT, order=WHY)
-        acme.settle_under_a_brake()
-        braking.start(acme.parts, BrakeKind.COLLECT, order=WHY)
-        backup.take()
+        _take_before_the_charge(acme, backup, "one")
 
         payment_methods.make_default(acme.parts, method_id=charged.id)
         # A bank account's money comes days later.
@@ -53,13 +58,7 @@ def test_a_revived_attempt_is_of_the_method_that_was_charged(acme: Company, kind
 def test_a_debit_that_the_bank_still_has_is_taken_up_again_and_not_asked_for_twice(acme: Company) -> None:
     with backup_of(acme) as backup:
         acme.customer("debited", method="pm_sandbox_sepa")
-        with acme.parts.begin() as session:
-            session.execute(text("UPDATE billing.payment_method SET notice_days = 0"))
-        acme.subscribe("debited", "s1")
-        braking.stop(acme.parts, BrakeKind.COLLECT, order=WHY)
-        acme.settle_under_a_brake()
-        braking.start(acme.parts, BrakeKind.COLLECT, order=WHY)
-        backup.take()
+        _take_before_the_charge(acme, backup, "debited")
         acme.settle()
         assert [each.status for each in acme.witness.charges()] == ["pending"]
         backup.restore()
