@@ -13,6 +13,7 @@ from tests.oracle.draft import Draft, Step, Sub
 from tests.oracle.play import play
 
 KEPT = 0.3  # of the refused steps, as expected refusals
+LEANING = 0.6  # of the stories
 
 
 def _quantity(*, draft: Draft, price: str) -> Step:
@@ -230,9 +231,16 @@ def _weight(*, draft: Draft, usual: int, make: Callable[..., Step]) -> int:
     return usual if draft.live() else 1
 
 
-def _add(*, draft: Draft) -> None:
+def _leaning(*, rng: Random) -> list[float]:
+    """How much rarer or more often than usual each kind of step is in this story: many of few kinds meet more."""
+    return [8 ** rng.uniform(-1, 1) for _ in KINDS] if rng.random() < LEANING else [1.0] * len(KINDS)
+
+
+def _add(*, draft: Draft, leaning: list[float]) -> None:
     """One more step; most of those that would be refused are left out."""
-    weights = [_weight(draft=draft, usual=usual, make=make) for usual, make in KINDS]
+    weights = [
+        _weight(draft=draft, usual=usual, make=make) * lean for (usual, make), lean in zip(KINDS, leaning, strict=True)
+    ]
     make = draft.rng.choices([make for _, make in KINDS], weights=weights)[0] if draft.subs else _subscribe
     timeline = draft.scenario["timeline"]
     timeline.append({"at": times.text(at=draft.now)} | make(draft=draft))
@@ -286,8 +294,9 @@ def scenario(seed: int) -> dict[str, Any]:
     draft = Draft(rng=rng, scenario=body, now=start)
     draft.look()
     target = rng.randint(6, 25)
+    leaning = _leaning(rng=rng)
     while len(body["timeline"]) < target and draft.now < start + dt.timedelta(days=150):
-        _add(draft=draft)
+        _add(draft=draft, leaning=leaning)
         draft.now = draft.later()
     yearly = any(price["interval"] == "year" for price in body["prices"].values())
     rest = rng.choice([0, 20, 50, 370] if yearly else [0, 20, 50])

@@ -141,3 +141,22 @@ def test_many_payments_of_one_moment_that_all_fail_in_passing(method: str, datab
     steps = [f"01-01 subscribe items=a as=s{number}" for number in range(60)]
     body = spec(*steps, until="02-02", method=method)
     assert differences(oracle(body), played(body, database_url)) == []
+
+
+@pytest.mark.parametrize("final", ["keep", "unpaid", "cancel"])
+@pytest.mark.parametrize("method", ["declined", "lost_card", "visa"])
+def test_a_new_method_in_an_outage_is_tried_though_retries_are_overdue(
+    method: str, final: str, database_url: str
+) -> None:
+    body = spec(
+        "06-01 subscribe items=a as=s1",
+        "06-02 subscribe items=a as=s2",
+        "06-10 outage until=06-20",
+        f"06-15 set_payment_method payment_method={method}",
+        until="06-29",
+        method=None,
+        dunning={"retries": ["10d"], "final": final},
+    )
+    told = played(body, database_url)
+    assert differences(oracle(body), told) == []
+    assert [each["at"][5:10] for each in told["payments"]][:2] == ["06-15", "06-15"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -37,14 +36,17 @@ _DUE = text(
     """
 )
 
-# Nobody tries these before the outage is over, so they hold up no younger debt of their customer either.
-_STAND_STILL = text(
+# Its schedule goes on from the moment at which the retry is done, so only where that moment lies is moved.
+_WAIT = text(
     """
-    UPDATE billing.invoice SET charge_not_before = '9999-01-01', version = version + 1
-    WHERE next_attempt_at <= :now AND charge_not_before IS NULL RETURNING id
+    UPDATE billing.invoice i
+    SET next_attempt_at = :until, version = i.version + 1,
+        dunning_at = CAST(:until AS timestamptz) - make_interval(secs => s.dunning_retry_s[i.dunning_step + 1])
+    FROM billing.seller s
+    WHERE s.id = i.seller_id AND i.status = 'open' AND i.next_attempt_at <= :now AND i.dunning_at IS NOT NULL
+      AND i.dunning_step < cardinality(s.dunning_retry_s)
     """
 )
-_GO_ON = text("UPDATE billing.invoice SET charge_not_before = NULL, version = version + 1 WHERE id = ANY(:ids)")
 
 _ALL = 1_000_000
 
@@ -103,24 +105,15 @@ class _Player:
             if due == now:
                 self._scheduled(now)
             while self._place < len(self._steps) and self._steps[self._place].at == now:
-                with self._standing_still(self._steps[self._place]):
-                    self._place += self._do(self._place)
+                self._let_retries_wait(now)
+                self._place += self._do(self._place)
 
-    @contextmanager
-    def _standing_still(self, step: steps.Step) -> Iterator[None]:
-        """Within an outage retries that are due wait for its end, and what a step sets off happens at once.
-
-        A new method is tried at once on every open invoice, on those too.
-        """
-        if self._outage_at(step.at) is None or isinstance(step, steps.SetPaymentMethod):
-            yield
-            return
-        with self._stage.parts.begin() as session:
-            ids = list(session.execute(_STAND_STILL, {"now": step.at}).scalars())
-        yield
-        if ids:
+    def _let_retries_wait(self, now: datetime) -> None:
+        """Retries that fell due in an outage wait for its end, and hold up nothing that a step sets off at once."""
+        until = self._back_at(now)
+        if until > now:
             with self._stage.parts.begin() as session:
-                session.execute(_GO_ON, {"ids": ids})
+                session.execute(_WAIT, {"now": now, "until": until})
 
     def _next_due(self) -> datetime | None:
         """The next moment at which the scheduler works: what falls into an outage is done at its end."""
@@ -128,10 +121,13 @@ class _Player:
             due: datetime | None = session.execute(_NEXT).scalar_one()
         if due is None:
             return None
-        due = max(due, self._stage.now)
-        while (until := self._outage_at(due)) is not None:
-            due = until
-        return due
+        return self._back_at(max(due, self._stage.now))
+
+    def _back_at(self, at: datetime) -> datetime:
+        """When the scheduler works at or after this moment."""
+        while (until := self._outage_at(at)) is not None:
+            at = until
+        return at
 
     def _outage_at(self, at: datetime) -> datetime | None:
         return next((until for start, until in self._outages if start <= at < until), None)
@@ -142,7 +138,7 @@ class _Player:
             # Each by itself: what comes of one decides whether the next is charged.
             due = invoices_to_charge(session, now=now, most=dict.fromkeys([None, *self._stage.accounts.values()], _ALL))
             ids = [invoice for invoices in due.values() for invoice in invoices]
-            oldest_first = select(Invoice.id).where(Invoice.id.in_(ids)).order_by(Invoice.next_attempt_at, Invoice.id)
+            oldest_first = select(Invoice.id).where(Invoice.id.in_(ids)).order_by(Invoice.issued_at, Invoice.id)
             cut_each(session, kind="charges", members=session.scalars(oldest_first).all())
         self._stage.settle()
         if any(until == now for _, until in self._outages):

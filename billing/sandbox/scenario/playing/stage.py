@@ -88,7 +88,7 @@ _OPEN = text(
     UNION ALL SELECT 'refund', id::text FROM billing.refund WHERE status = 'pending'
     UNION ALL SELECT 'provider event', id::text FROM billing.provider_event WHERE next_try_at IS NOT NULL
     UNION ALL SELECT 'invoice to be tried again', id::text FROM billing.invoice
-        WHERE status = 'open' AND hold_id IS NULL AND next_attempt_at = :now AND charge_not_before < '9999-01-01'
+        WHERE status = 'open' AND hold_id IS NULL AND next_attempt_at = :now AND charge_not_before IS NOT NULL
     UNION ALL SELECT 'slice of work', id::text FROM billing.slice WHERE status IN ('pending', 'running')
     LIMIT 10
     """
@@ -98,7 +98,7 @@ _LOOKED_AT_BYTES = 64 * 1024
 _TRY_AGAIN = text(
     """
     SELECT id FROM billing.invoice
-    WHERE status = 'open' AND hold_id IS NULL AND next_attempt_at = :now AND charge_not_before < '9999-01-01'
+    WHERE status = 'open' AND hold_id IS NULL AND next_attempt_at = :now AND charge_not_before IS NOT NULL
     ORDER BY issued_at, id
     """
 )
