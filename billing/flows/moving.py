@@ -25,7 +25,7 @@ PAGE = 500
 class Moved:
     """The effect on one subscription: what the item costs a period before and after, null where usage decides.
 
-    `skipped` says why it is left as it is.
+    `skipped` says why it is left as it is; what would be more than a line holds has no price after.
     """
 
     subscription: str
@@ -104,9 +104,11 @@ def move_page(
             for member in cohort_page(session, seller_id=seller_id, price_id=old.id, after=first, most=most)
             if member.subscription_id <= last
         ]
-        fit = [member for member in page if not _has(member, new)]
+    effects = tuple(_told(member, old, new) for member in page)
+    if not dry_run:
+        fit = [member for member, effect in zip(page, effects, strict=True) if effect.skipped is None]
         schedule_moves(session, fit, old=old.id, new=new.id, now=parts.clock.now(session))
-    return Page(tuple(_told(member, old, new) for member in page), last)
+    return Page(effects, last)
 
 
 def _has(member: Member, price: PriceFacts) -> bool:
@@ -115,8 +117,13 @@ def _has(member: Member, price: PriceFacts) -> bool:
 
 def _told(member: Member, old: PriceFacts, new: PriceFacts) -> Moved:
     quantity = next(quantity for id_, quantity in member.items if id_ == old.id)
-    before, after = _cost(old, quantity), _cost(new, quantity)
-    skipped = "it has the new price already" if _has(member, new) else None
+    before, after, skipped = _cost(old, quantity), None, None
+    try:
+        after = _cost(new, quantity)
+    except Refused as refused:
+        skipped = refused.faults[0].mend
+    if _has(member, new):
+        skipped = "it has the new price already"
     return Moved(member.code, member.account_id, member.due_at, quantity, before, after, old.given.currency, skipped)
 
 

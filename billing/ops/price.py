@@ -53,9 +53,10 @@ def move(*, old: str, new: str, seller: str, dry_run: bool, as_json: bool) -> No
 
 
 def _shown(row: Moved) -> dict[str, object]:
+    unknown = "by usage" if row.quantity is None else ""
     return {
         **asdict(row),
-        "before": "by usage" if row.before_minor is None else format_minor(row.before_minor, row.currency),
-        "after": "by usage" if row.after_minor is None else format_minor(row.after_minor, row.currency),
+        "before": unknown if row.before_minor is None else format_minor(row.before_minor, row.currency),
+        "after": unknown if row.after_minor is None else format_minor(row.after_minor, row.currency),
         "note": row.skipped or "",
     }

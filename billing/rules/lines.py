@@ -35,6 +35,8 @@ How = dict[str, int | str | list[dict[str, str]]]
 """
 
 ROUNDING = "half_away_from_zero"
+LINE_BELOW = 10**15
+"""Minor units, either sign: what a line never reaches, as no amount that is given may."""
 
 _EXACT = Context(prec=1000, traps=[Inexact])
 _NOTHING = Decimal(0)
@@ -119,7 +121,7 @@ class Priced:
 def per_unit(unit_amount: Decimal, quantity: int) -> Priced:
     """Price a licensed quantity: amount times quantity. The same as `priced`, for the hot path of renewals.
 
-    Raises `Refused` (`quantity_negative`).
+    Raises `Refused` (`quantity_negative`, `amount_too_large`).
     """
     if quantity < 0:
         raise _negative()
@@ -137,7 +139,7 @@ def per_unit(unit_amount: Decimal, quantity: int) -> Priced:
         "denominator": denominator,
         "rounding": ROUNDING,
     }
-    return Priced(divide_half_away(numerator, denominator), how)
+    return Priced(_rounded(numerator, denominator), how)
 
 
 def exact_amount(terms: PriceTerms, quantity: Decimal) -> Fraction:
@@ -146,9 +148,10 @@ def exact_amount(terms: PriceTerms, quantity: Decimal) -> Fraction:
 
 
 def priced(terms: PriceTerms, quantity: Decimal) -> Priced:
-    """What `quantity` costs, rounded once, half away from zero. Raises `Refused` (`quantity_negative`).
+    """What `quantity` costs, rounded once, half away from zero.
 
-    Computed once for the same terms and quantity; the account is the caller's own copy.
+    Raises `Refused` (`quantity_negative`, `amount_too_large`). Computed once for the same terms and quantity; the
+    account is the caller's own copy.
     """
     found = _priced(terms, quantity)
     how = dict(found.how)
@@ -159,10 +162,21 @@ def priced(terms: PriceTerms, quantity: Decimal) -> Priced:
 
 
 def settled(exact: Fraction, how: How) -> Priced:
-    """Round an exact amount once, half away from zero, and add the fraction to its account."""
+    """Round an exact amount once, half away from zero, and add the fraction to its account.
+
+    Raises `Refused` (`amount_too_large`).
+    """
     numerator, denominator = exact.as_integer_ratio()
     ending: How = {"numerator": numerator, "denominator": denominator, "rounding": ROUNDING}
-    return Priced(divide_half_away(numerator, denominator), {**how, **ending})
+    return Priced(_rounded(numerator, denominator), {**how, **ending})
+
+
+def _rounded(numerator: int, denominator: int) -> int:
+    amount = divide_half_away(numerator, denominator)
+    if not -LINE_BELOW < amount < LINE_BELOW:
+        mend = f"a line holds less than 10^15 minor units, and this one would be {amount}: check quantity and price"
+        raise Refused(Fault("amount", "amount_too_large", mend))
+    return amount
 
 
 @lru_cache(maxsize=8192)

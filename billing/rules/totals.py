@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from billing.kernel.errors import Fault, Refused
 from billing.rules.tax import TaxGroup, TaxTreatment, tax_groups
+
+MOST_TOTAL = 2**53 - 1
+"""Minor units: the largest whole number that every reader of JSON keeps (RFC 8259, section 6)."""
 
 
 class LineAmount(NamedTuple):
@@ -36,7 +40,10 @@ class Totals(NamedTuple):
 
 
 def totals(lines: Sequence[LineAmount], *, balance_minor: int = 0) -> Totals:
-    """Add up a document. `balance_minor` is the customer's credit in this currency; a negative one is never used."""
+    """Add up a document. `balance_minor` is the customer's credit in this currency; a negative one is never used.
+
+    Raises `Refused` (`amount_too_large`).
+    """
     subtotal = discount = 0
     reverse_charge = False
     notes: dict[str, None] = {}
@@ -58,6 +65,10 @@ def totals(lines: Sequence[LineAmount], *, balance_minor: int = 0) -> Totals:
     if credit_note:
         subtotal, discount, tax, total = -subtotal, -discount, -tax, -total
         groups = tuple(_turned(group) for group in groups)
+    largest = max(abs(subtotal), total)
+    if largest > MOST_TOTAL:
+        mend = f"a document holds at most 2^53 - 1 minor units, and this one would be {largest}"
+        raise Refused(Fault("total", "amount_too_large", f"{mend}: check quantities and prices"))
     applied = 0 if credit_note else min(max(balance_minor, 0), total)
     return Totals(
         subtotal_minor=subtotal,

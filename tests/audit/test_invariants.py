@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from sqlalchemy import select
@@ -17,9 +19,11 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
 from billing.models import AuditSeal, Product
+from billing.privacy.scan import find_card_numbers
 from billing.queries.audit import INVARIANTS
 from billing.queries.audit.invariant import Reading, Text
 from billing.queries.audit.witness import load_witness
+from billing.rules.lines import settled
 from billing.wiring import build
 from tests import builders
 from tests.audit import seeds_jobs, seeds_payments
@@ -157,6 +161,15 @@ def test_a_digest_that_looks_like_a_card_number_is_none(parts: Parts) -> None:
         )
 
     assert run(parts, codes=["S1"]).violations == ()
+
+
+def test_a_fraction_that_looks_like_a_card_number_is_none(world_parts: Parts, planting: Planting) -> None:
+    """2,999,999 IDR a month, and 15 days, 12 hours and 7 minutes of 31 days are left."""
+    made = settled(Fraction(299_999_900 * 1_339_621, 31 * 86_400), {})
+    assert find_card_numbers(str(made.how["numerator"])) != []
+    planting.run("UPDATE billing.invoice_line SET how = CAST(:how AS jsonb)", how=json.dumps(made.how))
+
+    assert run(world_parts, codes=["S1"]).violations == ()
 
 
 def test_a_product_may_be_called_basic_subscription(parts: Parts) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from billing.kernel.errors import Refused
 from billing.kernel.money import round_half_away
-from billing.rules.lines import per_unit
+from billing.rules.lines import PriceModel, PriceTerms, per_unit, priced, settled
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,26 @@ def test_the_account_survives_json_and_gives_the_amount_again(unit: Decimal, qua
     exact = Fraction(how["numerator"], how["denominator"])
     assert exact == Fraction(unit) * quantity == Fraction(how["unit"]) * int(how["quantity"])
     assert round_half_away(exact) == priced.amount_minor
+
+
+FLAT = PriceTerms(PriceModel.FLAT, Decimal(10**15))
+
+
+def test_a_line_holds_less_than_10_to_the_15() -> None:
+    assert per_unit(Decimal(10**15 - 1), 1).amount_minor == 10**15 - 1
+    assert settled(Fraction(-(10**15) + 1), {}).amount_minor == -(10**15) + 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: per_unit(Decimal(5 * 10**14), 2),
+        lambda: per_unit(Decimal("333333333333333.2"), 3),
+        lambda: priced(FLAT, Decimal(1)),
+        lambda: settled(Fraction(-(10**15)), {}),
+    ],
+)
+def test_more_is_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(Refused) as caught:
+        make()
+    assert caught.value.code == "amount_too_large"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing.kernel.errors import Refused
 from billing.rules.tax import UNTAXED, TaxRate, TaxTreatment, treatment
 from billing.rules.totals import LineAmount, totals
 
@@ -97,3 +98,13 @@ def test_turning_every_line_turns_the_document(lines: list[LineAmount]) -> None:
     )
     assert turned.total_minor == found.total_minor
     assert (turned.credit_note or found.credit_note) == (found.total_minor != 0)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_document_holds_at_most_what_every_reader_of_json_keeps(sign: int) -> None:
+    whole = [LineAmount(sign * (10**15 - 1), UNTAXED)] * 9
+    rest = 2**53 - 1 - sum(abs(line.amount_minor) for line in whole)
+    assert totals([*whole, LineAmount(sign * rest, UNTAXED)]).total_minor == 2**53 - 1
+    with pytest.raises(Refused) as caught:
+        totals([*whole, LineAmount(sign * (rest + 1), UNTAXED)])
+    assert caught.value.code == "amount_too_large"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -11,6 +12,7 @@ from typing import Any
 
 from billing.commands.invoice.planned import PlannedLine
 from billing.kernel.clock import format_instant
+from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
 from billing.kernel.money import plain
 from billing.queries.standing import Item, PriceInUse
@@ -138,7 +140,10 @@ def as_json(how: How) -> str:
 def _line(
     price: PriceInUse, kind: str, quantity: int | Decimal, span: Span | None, treatment: TaxTreatment
 ) -> PlannedLine:
-    amount_minor, unit, told, how_json = _priced(price.terms, quantity)
+    try:
+        amount_minor, unit, told, how_json = _priced(price.terms, quantity)
+    except Refused as refused:
+        raise Refused([replace(fault, field=f"lines.{price.code}.{fault.field}") for fault in refused.faults]) from None
     return PlannedLine(
         kind=kind,
         price_id=price.id,

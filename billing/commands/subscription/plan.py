@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.period import Interval, IntervalUnit, boundary
 from billing.queries.catalog import PriceFacts
+from billing.rules.lines import LINE_BELOW, priced
 from billing.rules.walk import STUB
 from billing.validators.subscription import (
     NewItem,
@@ -48,7 +50,8 @@ def plan_subscription(
     """Compute what `new` means. `prices` by code holds at least those of its items that exist.
 
     Raises `Refused`: the faults of `check_new_subscription` and `check_against_prices`, `price_not_found`,
-    `anchor_not_later`, `anchor_too_late`, `paid_through_not_a_boundary`, `paid_through_before_start`.
+    `amount_too_large`, `anchor_not_later`, `anchor_too_late`, `paid_through_not_a_boundary`,
+    `paid_through_before_start`.
     """
     check_new_subscription(new)
     items = priced_items(new.items, prices)
@@ -81,7 +84,7 @@ def plan_subscription(
 def priced_items(items: Sequence[NewItem], prices: Mapping[str, PriceFacts]) -> list[PlannedItem]:
     """The items with their prices, and quantity 1 where a licensed one gives none.
 
-    Raises `Refused`: `price_not_found`, the faults of `check_against_prices`.
+    Raises `Refused`: `price_not_found`, the faults of `check_against_prices`, `amount_too_large`.
     """
     missing = [
         Fault(f"items.{place}.price", "price_not_found", f"no price has the code {item.price_code}")
@@ -92,4 +95,25 @@ def priced_items(items: Sequence[NewItem], prices: Mapping[str, PriceFacts]) -> 
         raise Refused(missing)
     found = [(prices[item.price_code], item.quantity) for item in items]
     check_against_prices([(price.given, quantity) for price, quantity in found])
-    return [(price, 1 if quantity is None and price.given.usage is None else quantity) for price, quantity in found]
+    planned = [(price, 1 if quantity is None and price.given.usage is None else quantity) for price, quantity in found]
+    _check_amounts(planned)
+    return planned
+
+
+def _check_amounts(items: Sequence[PlannedItem]) -> None:
+    """Whoever is taken in can be billed: what a period costs in advance is less than a line may hold."""
+    faults, sum_minor = [], 0
+    for place, (price, quantity) in enumerate(items, start=1):
+        if quantity is None:
+            continue
+        try:
+            sum_minor += priced(price.terms, Decimal(quantity)).amount_minor
+        except Refused as refused:
+            faults.append(replace(refused.faults[0], field=f"items.{place}.quantity"))
+    if not faults and sum_minor >= LINE_BELOW:
+        mend = (
+            f"a period costs less than 10^15 minor units in all, and this one would {sum_minor}: lower the quantities"
+        )
+        faults.append(Fault("items", "amount_too_large", mend))
+    if faults:
+        raise Refused(faults)

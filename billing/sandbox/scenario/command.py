@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from billing.kernel import garbage
+from billing.ops import failures
 from billing.ops.options import INSTANT
 from billing.sandbox.scenario.faults import ScenarioInvalid
 from billing.sandbox.scenario.model import Scenario
@@ -48,7 +49,7 @@ def simulate(context: click.Context, *, path: Path, out: str | None, until: date
     \b
     Ends with status 0 where all was played and the audit holds, 1 where an invariant broke, 2 where a file is invalid
     (every fault is listed, nothing is played), 3 where a step was refused that did not say so, or was not although it
-    said so. Of a folder, with the highest.
+    said so. Of a folder, with the highest. 70 is a fault of this program; the other files are played all the same.
     """
     if path.is_dir() and (out is None or out == _STDOUT):
         raise click.UsageError("a folder needs --json OUTDIR, into which one JSON a file is written")
@@ -90,7 +91,7 @@ def _play_folder(ground: Ground, folder: Path, out: Path, until: datetime | None
     out.mkdir(parents=True, exist_ok=True)
     worst = PLAYED
     for number, path in enumerate(files, start=1):
-        outcome = _play_file(ground, path, until)
+        outcome = _in_any_case(ground, path, until)
         click.echo(f"[{number}/{len(files)}] {path.name}: {_WORDS[outcome.status]}", err=True)
         _complain(path.name, outcome)
         if outcome.told is not None:
@@ -99,7 +100,24 @@ def _play_folder(ground: Ground, folder: Path, out: Path, until: datetime | None
     return worst
 
 
-_WORDS = {PLAYED: "played", BROKEN: "an invariant broke", INVALID: "invalid", REFUSED: "a step was refused, or not"}
+_WORDS = {
+    PLAYED: "played",
+    BROKEN: "an invariant broke",
+    INVALID: "invalid",
+    REFUSED: "a step was refused, or not",
+    failures.FAULT: "a fault of this program",
+}
+
+
+def _in_any_case(ground: Ground, path: Path, until: datetime | None) -> Outcome:
+    """The same, and a fault of this program in one file keeps no other from being played."""
+    try:
+        return _play_file(ground, path, until)
+    except Exception as error:
+        failed = failures.told(error)
+        if failed.exit_code != failures.FAULT:
+            raise
+        return Outcome(failures.FAULT, None, failed.sentences)
 
 
 def _play_file(ground: Ground, path: Path, until: datetime | None) -> Outcome:

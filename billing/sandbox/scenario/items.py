@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from billing.kernel.errors import Refused
 from billing.kernel.period import Interval, IntervalUnit
+from billing.rules.lines import PriceModel, PriceTerms, Tier, priced
 from billing.sandbox.scenario.faults import Faulty
 from billing.sandbox.scenario.keys import Fields, Key, read_each, read_keys
 from billing.sandbox.scenario.place import Place
@@ -44,6 +47,19 @@ class ItemFields:
     @property
     def metered(self) -> bool:
         return self.price.get("usage") is not None
+
+    @property
+    def terms(self) -> PriceTerms | None:
+        """What decides its amount; None where that is not known."""
+        try:
+            return PriceTerms(
+                model=PriceModel(self.price["model"]),
+                unit_amount=self.price["unit_amount"],
+                tiers=tuple(Tier(each.up_to, each.unit, each.flat) for each in self.price["tiers"]),
+                package_size=self.price["package_size"],
+            )
+        except (KeyError, ValueError):  # a fault of the price, told there
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +112,18 @@ def _check_each(items: Sequence[ItemFields]) -> None:
         seen.add(item.code)
         if item.metered and "quantity" in item.fields.given:
             item.fields.spot("quantity").fault("quantity_on_metered", "leave it out; usage counts a metered price")
+        elif not item.metered and item.fields.has("quantity"):
+            _check_amount(item)
+
+
+def _check_amount(item: ItemFields) -> None:
+    terms = item.terms
+    if terms is None:
+        return
+    try:
+        priced(terms, Decimal(item.fields.values["quantity"]))
+    except Refused as refused:
+        item.fields.spot("quantity").fault(refused.code, refused.faults[0].mend)
 
 
 def _check_same(items: Sequence[ItemFields], of: Callable[[ItemFields], object], code: str, message: str) -> None:

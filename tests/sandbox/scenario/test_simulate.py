@@ -12,8 +12,12 @@ import pytest
 from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
+from billing.ops.failures import FAULT
 from billing.sandbox.scenario import command
+from billing.sandbox.scenario.model import Scenario
 from billing.sandbox.scenario.playing.ground import Ground
+from billing.sandbox.scenario.playing.player import Played, play
+from billing.sandbox.scenario.playing.stage import Stage
 from tests.oracle.compare import differences
 from tests.servers import Servers
 
@@ -159,6 +163,24 @@ def test_a_folder_is_played_in_one_call_and_ends_as_its_worst(tmp_path: Path) ->
     result = _simulate(tmp_path, "--json", tmp_path / "out")
     assert result.exit_code == 3
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good.json", "refused.json"]
+
+
+def test_a_fault_of_this_program_in_one_file_keeps_no_other_from_being_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def falls(scenario: Scenario, stage: Stage) -> Played:
+        if scenario.until.month == 5:
+            raise ZeroDivisionError("told")
+        return play(scenario, stage)
+
+    monkeypatch.setattr(command, "play", falls)
+    _file(tmp_path, name="a.yaml", until="2026-05-01")
+    _file(tmp_path, name="b.yaml")
+    result = _simulate(tmp_path, "--json", tmp_path / "out")
+    assert result.exit_code == FAULT
+    assert "[1/2] a.yaml: a fault of this program" in result.stderr
+    assert "a.yaml: this should not have happened: ZeroDivisionError: told" in result.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.json"]
 
 
 def test_a_folder_needs_a_folder_for_its_json(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.sandbox.scenario.timeline import REFUSALS
-from tests.sandbox.scenario.files import FIRST, SECOND, faults_of, replaced
+from tests.sandbox.scenario.files import BASIC, FIRST, SECOND, faults_of, replaced
 
 
 def _faults_of_step(step: str) -> list[str]:
@@ -122,6 +122,28 @@ def test_what_is_no_step(step: str) -> None:
 )
 def test_items(items: str, faults: list[str]) -> None:
     assert _faults_of_step(f"at: 2026-02-01, do: subscribe, as: s2, customer: acme, items: {items}") == faults
+
+
+@pytest.mark.parametrize(
+    ("price", "faults"),
+    [
+        ("amount: 999999", []),
+        ("amount: 1000000", [f"{FIRST} timeline[0].items[0].quantity amount_too_large"]),
+        (
+            "model: volume, tiers: [{up_to: 5, unit: 1}, {up_to: inf, unit: 1000000}]",
+            [f"{FIRST} timeline[0].items[0].quantity amount_too_large"],
+        ),
+        ("model: package, package_size: 1, amount: 999999", []),
+        ("model: package, amount: 1000000", [f"{BASIC} prices.basic.package_size missing"]),
+    ],
+)
+def test_a_line_holds_what_an_item_costs(price: str, faults: list[str]) -> None:
+    items = "[{price: basic, quantity: 1000000000}]"
+    lines = {
+        BASIC: f"  basic: {{product: Basic, interval: month, {price}}}",
+        FIRST: f"  - {{at: 2026-01-31, do: subscribe, as: s1, customer: acme, items: {items}}}",
+    }
+    assert faults_of(replaced(lines)) == faults
 
 
 def test_count_is_part_of_the_rhythm() -> None:
