@@ -168,8 +168,20 @@ def test_a_fraction_that_looks_like_a_card_number_is_none(world_parts: Parts, pl
     made = settled(Fraction(299_999_900 * 1_339_621, 31 * 86_400), {})
     assert find_card_numbers(str(made.how["numerator"])) != []
     planting.run("UPDATE billing.invoice_line SET how = CAST(:how AS jsonb)", how=json.dumps(made.how))
+    planting.session.commit()
 
     assert run(world_parts, codes=["S1"]).violations == ()
+
+
+def test_an_amount_that_looks_like_a_card_number_is_none(world_parts: Parts, planting: Planting) -> None:
+    groups = [{"base_minor": int(seeds_jobs.card_number()), "tax_minor": 0, "percent": "0"}]
+    planting.run("UPDATE billing.invoice SET tax_groups = CAST(:groups AS jsonb)", groups=json.dumps(groups))
+    planting.session.commit()
+    assert run(world_parts, codes=["S1"]).violations == ()
+    groups[0]["percent"] = seeds_jobs.card_number()
+    planting.run("UPDATE billing.invoice SET tax_groups = CAST(:groups AS jsonb)", groups=json.dumps(groups))
+    planting.session.commit()
+    assert run(world_parts, codes=["S1"]).violations != ()
 
 
 def test_a_product_may_be_called_basic_subscription(parts: Parts) -> None:

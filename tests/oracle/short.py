@@ -32,11 +32,16 @@ def spec(*steps: str, until: str, method: str | None = "visa", tax: str | None =
     }
 
 
+_VALUES = {"true": True}
+
+
 def _step(text: str) -> dict[str, Any]:
     at, do, *rest = text.split()
     step: dict[str, Any] = {"at": f"2026-{at}", "do": do}
     for name, _, value in (entry.partition("=") for entry in rest):
-        step[name] = _items(value) if name == "items" else int(value) if value.isdigit() else value
+        step[name] = (
+            _items(value) if name == "items" else _VALUES.get(value) or (int(value) if value.isdigit() else value)
+        )
         if name in {"until", "anchor", "timestamp"}:
             step[name] = f"2026-{value}"
     if do in {"subscribe", "set_payment_method", "charge", "grant_credit"}:

@@ -160,3 +160,22 @@ def test_a_new_method_in_an_outage_is_tried_though_retries_are_overdue(
     told = played(body, database_url)
     assert differences(oracle(body), told) == []
     assert [each["at"][5:10] for each in told["payments"]][:2] == ["06-15", "06-15"]
+
+
+@pytest.mark.parametrize("method", ["visa", "paypal", "timeout_after_charge"])
+def test_amounts_of_fifteen_digits(method: str, database_url: str) -> None:
+    body = spec(
+        "01-01 subscribe items=a*1000000000",
+        "01-09 change items=b*900000000",
+        "01-20 change items=b*999999999 proration=invoice_now",
+        "01-21 charge amount=999999999999999 description=x",
+        "02-02 refund invoice=3 amount=77777777777777",
+        "02-11 cancel prorate=true",
+        until="03-01",
+        method=method,
+        tax="19",
+    )
+    body["prices"] = {name: body["prices"][name] | {"amount": 999_999} for name in "ab"}
+    told = played(body, database_url)
+    assert differences(oracle(body), told) == []
+    assert told["provider"]["net_charged"]["eur"] > 10**15

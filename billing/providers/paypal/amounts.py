@@ -15,7 +15,7 @@ _TAKEN = frozenset(
     "aud brl cad cny czk dkk eur hkd huf ils jpy myr mxn twd nzd nok php pln gbp sgd sek chf thb usd".split()
 )
 _NO_DECIMALS = frozenset({"huf", "jpy", "twd"})
-_VALUE = re.compile(r"[0-9]{1,10}(\.[0-9]{1,3})?")
+_VALUE = re.compile(r"[0-9]{1,16}(\.[0-9]{1,3})?")
 MAX_PROVIDER_DIGITS = 10
 """Before the point. What one transaction may come to is PayPal's to say, by account and currency."""
 
@@ -23,7 +23,7 @@ MAX_PROVIDER_DIGITS = 10
 def to_provider(amount_minor: int, currency: str, *, documented_only: bool = True) -> str:
     """Our minor units → PayPal's `value`: 1050 EUR-cents are "10.50". `currency` is lower-case ISO 4217.
 
-    `documented_only` False: any currency, with all of its decimals; only a stand-in takes that.
+    `documented_only` False: any currency, with all of its decimals, and number of digits; only a stand-in takes that.
 
     Raises `Refused`: `currency_unsupported`, `amount_not_representable` (a fraction where PayPal takes none),
     `amount_out_of_range` (negative, or more digits than PayPal takes).
@@ -34,7 +34,7 @@ def to_provider(amount_minor: int, currency: str, *, documented_only: bool = Tru
         mend = f"PayPal charges {currency.upper()} in steps of {step} of these units"
         raise Refused(Fault("amount_minor", "amount_not_representable", mend))
     amount_minor //= step
-    if not 0 <= amount_minor < 10 ** (MAX_PROVIDER_DIGITS + digits):
+    if amount_minor < 0 or (documented_only and amount_minor >= 10 ** (MAX_PROVIDER_DIGITS + digits)):
         raise Refused(Fault("amount_minor", "amount_out_of_range", "charge a smaller, positive amount"))
     whole, fraction = divmod(amount_minor, 10**digits)
     return f"{whole}.{fraction:0{digits}d}" if digits else str(whole)

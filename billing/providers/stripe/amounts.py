@@ -26,7 +26,8 @@ MAX_PROVIDER_AMOUNT = 999_999_999_999
 def to_provider(amount_minor: int, currency: str, *, documented_only: bool = True) -> int:
     """Our minor units → Stripe's `amount`. `currency` is lower-case ISO 4217.
 
-    `documented_only` False: any currency, and of three decimals any last digit; only a stand-in takes that.
+    `documented_only` False: any currency and number of digits, and of three decimals any last one; only a stand-in takes
+    that.
 
     Raises `Refused`: `currency_unsupported` (no rule for its decimals), `amount_not_representable` (Stripe cannot
     charge that fraction), `amount_out_of_range` (negative, or more digits than Stripe takes).
@@ -37,7 +38,7 @@ def to_provider(amount_minor: int, currency: str, *, documented_only: bool = Tru
         amount = amount_minor * 100
     elif currency in _HUNDREDTH:
         amount = amount_minor // 100
-    if not 0 <= amount <= MAX_PROVIDER_AMOUNT:
+    if amount < 0 or (documented_only and amount > MAX_PROVIDER_AMOUNT):
         raise Refused(Fault("amount_minor", "amount_out_of_range", "charge a smaller, positive amount"))
     return amount
 

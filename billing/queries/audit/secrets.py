@@ -35,6 +35,7 @@ _MAY_BE_CREDENTIAL = (
 )
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_AMOUNT = re.compile(r'"[a-z_]+_minor":\s?-?[0-9]+')
 _HOLDS_NO_CARD = re.compile(r"_(?:hash|ref)$|^(?:key|digest|how)$")
 """Ids and hashes; and `how`, the engine's account of a line, whose numerators may look like the number on a card."""
 
@@ -63,7 +64,7 @@ def _search(find: Callable[[str], list[Hit]], *, prefilter: str, leave_out: re.P
         for row in reading.rows(" UNION ALL ".join(map(_candidates, tables.values())), prefilter=prefilter):
             yield from _in_row(tables[row.name], row.id, row.texts, find)
         for each in reading.texts():
-            for hit in find(_without_ids(each.text)):
+            for hit in find(_without_ours(each.text)):
                 yield Finding("text", each.source, hit.kind)
 
     return check
@@ -82,13 +83,13 @@ def _in_row(
     table: _Table, id_: str, texts: Sequence[str | None], find: Callable[[str], list[Hit]]
 ) -> Iterator[Finding]:
     for column, value in zip(table.columns, texts, strict=True):
-        for hit in find(_without_ids(value or "")):
+        for hit in find(_without_ours(value or "")):
             yield Finding(table.name, id_, f"{column}: {hit.kind}")
 
 
-def _without_ids(text: str) -> str:
-    """An id may happen to look like a number on a card."""
-    return _UUID.sub("id", text)
+def _without_ours(text: str) -> str:
+    """An id, or a large amount by its name, may happen to look like a number on a card."""
+    return _UUID.sub("id", _AMOUNT.sub("amount", text))
 
 
 _TEXT_COLUMNS = """

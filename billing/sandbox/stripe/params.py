@@ -150,7 +150,7 @@ def _gone(_: Any, name: str) -> None:
 
 
 def _integer(value: Any, name: str) -> int:
-    if not isinstance(value, str) or re.fullmatch(r"-?\d{1,15}", value, re.ASCII) is None:
+    if not isinstance(value, str) or re.fullmatch(r"-?\d{1,16}", value, re.ASCII) is None:
         raise _wrong(f"Invalid integer: {value}", "parameter_invalid_integer", name)
     return int(value)
 
