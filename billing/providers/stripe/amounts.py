@@ -26,8 +26,7 @@ MAX_PROVIDER_AMOUNT = 999_999_999_999
 def to_provider(amount_minor: int, currency: str, *, documented_only: bool = True) -> int:
     """Our minor units → Stripe's `amount`. `currency` is lower-case ISO 4217.
 
-    `documented_only` False: any currency and number of digits, and of three decimals any last one; only a stand-in takes
-    that.
+    `documented_only` False: any currency and number of digits, of three decimals any last; only a stand-in takes it.
 
     Raises `Refused`: `currency_unsupported` (no rule for its decimals), `amount_not_representable` (Stripe cannot
     charge that fraction), `amount_out_of_range` (negative, or more digits than Stripe takes).
