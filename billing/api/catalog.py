@@ -14,13 +14,12 @@ from billing.api.shapes import Code, Currency, Exact, ExactText, Id, Instant, Li
 from billing.commands.coupon.create import create_coupon
 from billing.commands.price.create import create_price
 from billing.commands.product.create import create_product
+from billing.kernel.money import MOST_AMOUNT
 from billing.queries.api.catalog import coupons, prices, products, the_coupon, the_price, the_product
 from billing.validators.api_key import Scope
 from billing.validators.coupon import NewCoupon
 from billing.validators.price import NewPrice, NewTier
 from billing.validators.product import NewProduct
-
-_MOST = 10**15
 
 
 class ProductCreate(Shape):
@@ -95,7 +94,7 @@ class CouponCreate(Shape):
 
     code: Code
     percent: ExactText | None = None
-    amount_minor: int | None = Field(default=None, ge=1, le=_MOST)
+    amount_minor: int | None = Field(default=None, ge=1, le=MOST_AMOUNT)
     currency: Currency | None = None
     duration: Literal["once", "repeating", "forever"] = "once"
     periods: int | None = Field(default=None, ge=1, le=1000)

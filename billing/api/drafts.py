@@ -13,7 +13,7 @@ from billing.api.invoices import Invoice, shown
 from billing.api.operation import Call, Operation
 from billing.api.shapes import Code, Shape, Why
 from billing.flows import operating_drafts as operating
-from billing.flows.drafts import MOST_AMOUNT
+from billing.kernel.money import MOST_AMOUNT
 from billing.validators.api_key import Scope
 
 

@@ -14,11 +14,11 @@ from billing.api.profiles import shown as shown_profile
 from billing.api.shapes import Code, Currency, Id, Instant, Listed, Minor, Paging, Shape, Why, facts
 from billing.flows import operating, operating_profiles
 from billing.flows.paying_out import order_payout
+from billing.kernel.money import MOST_AMOUNT, MOST_TOTAL
 from billing.queries.api.money import balances, corrections, latest_invoice, refunds, the_refund
 from billing.validators.api_key import Scope
 
-_MOST = 10**15
-_Amount = Annotated[int, Field(ge=1, le=_MOST, description="In minor units, tax included.")]
+_Amount = Annotated[int, Field(ge=1, le=MOST_TOTAL, description="In minor units, tax included.")]
 
 
 class Part(Why):
@@ -46,7 +46,7 @@ class CreditGiven(Why):
 class ChargeGiven(Why):
     """An invoice of one line, collected like any other. The amount is net, or gross of an inclusive rate."""
 
-    amount_minor: Annotated[int, Field(ge=0, le=_MOST)]
+    amount_minor: Annotated[int, Field(ge=0, le=MOST_AMOUNT)]
     currency: Currency
     description: str = Field(min_length=1, max_length=500)
     tax_rate: Code | None = "standard"

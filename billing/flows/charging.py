@@ -14,6 +14,7 @@ from billing.commands.subscription.lines import as_json
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.money import MOST_AMOUNT
 from billing.queries.brakes import BrakeKind, require_moving
 from billing.queries.catalog import rate_by_name
 from billing.queries.profile import lock_person
@@ -21,8 +22,6 @@ from billing.queries.standing import load_standing
 from billing.rules.lines import PriceModel, PriceTerms, priced
 from billing.rules.tax import treatment
 from billing.validators.checks import Checks
-
-MOST_AMOUNT = 10**15
 
 
 def charge_once(

@@ -21,6 +21,7 @@ from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
+from billing.kernel.money import MOST_AMOUNT
 from billing.kernel.status import InvoiceStatus
 from billing.models import Invoice, InvoiceLine, Profile
 from billing.queries.brakes import BrakeKind, moves
@@ -34,8 +35,6 @@ from billing.validators.checks import Checks
 
 PAGE = 100
 """Drafts that are issued in one transaction."""
-
-MOST_AMOUNT = 10**15
 
 
 def sweep(parts: Parts) -> int:

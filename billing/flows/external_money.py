@@ -18,15 +18,13 @@ from billing.flows.correcting import correct_open
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.money import format_minor
+from billing.kernel.money import MOST_TOTAL, format_minor
 from billing.kernel.status import InvoiceStatus
 from billing.models import Invoice
 from billing.queries.dispute import lock_losses
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
 from billing.validators.checks import Checks
-
-MOST_AMOUNT = 10**15
 
 _COLLECTED = (InvoiceStatus.OPEN, InvoiceStatus.UNCOLLECTIBLE)
 
@@ -77,7 +75,7 @@ def mark_paid(
     checks = Checks()
     checks.optional_text("reference", reference, most=200)
     if amount_minor is not None:
-        checks.whole("amount", amount_minor, least=1, most=MOST_AMOUNT)
+        checks.whole("amount", amount_minor, least=1, most=MOST_TOTAL)
     checks.done()
 
     noted: list[Noted] = []

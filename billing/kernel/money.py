@@ -30,6 +30,13 @@ EXPONENTS: dict[str, int] = {
 """Digits after the decimal point by lower-case ISO code. Codes without an exponent (gold, test codes) are absent."""
 
 
+MOST_AMOUNT = 10**15 - 1
+"""Minor units: the most that an amount that is given, a line, or the price of a period may be."""
+MOST_TOTAL = 2**53 - 1
+"""Minor units: the most that a document may come to, the largest whole number that every reader of JSON keeps
+(RFC 8259, section 6)."""
+
+
 def exponent(currency: str) -> int:
     """Digits after the decimal point of the lower-case ISO 4217 code. Raises `Refused` (`unknown_currency`)."""
     try:

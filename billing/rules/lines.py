@@ -16,7 +16,7 @@ from math import ceil, gcd
 from typing import Any, Self
 
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.money import divide_half_away, plain
+from billing.kernel.money import MOST_AMOUNT, divide_half_away, plain
 
 How = dict[str, int | str | list[dict[str, str]]]
 """Integers and strings only, so that it is stored as JSON and read back without loss. Its keys:
@@ -35,8 +35,6 @@ How = dict[str, int | str | list[dict[str, str]]]
 """
 
 ROUNDING = "half_away_from_zero"
-LINE_BELOW = 10**15
-"""Minor units, either sign: what a line never reaches, as no amount that is given may."""
 
 _EXACT = Context(prec=1000, traps=[Inexact])
 _NOTHING = Decimal(0)
@@ -173,7 +171,7 @@ def settled(exact: Fraction, how: How) -> Priced:
 
 def _rounded(numerator: int, denominator: int) -> int:
     amount = divide_half_away(numerator, denominator)
-    if not -LINE_BELOW < amount < LINE_BELOW:
+    if abs(amount) > MOST_AMOUNT:
         mend = f"a line holds less than 10^15 minor units, and this one would be {amount}: check quantity and price"
         raise Refused(Fault("amount", "amount_too_large", mend))
     return amount

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.money import MOST_TOTAL
 from billing.rules.tax import TaxGroup, TaxTreatment, tax_groups
-
-MOST_TOTAL = 2**53 - 1
-"""Minor units: the largest whole number that every reader of JSON keeps (RFC 8259, section 6)."""
 
 
 class LineAmount(NamedTuple):

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.money import EXPONENTS
+from billing.kernel.money import EXPONENTS, MOST_AMOUNT
 from billing.kernel.period import IntervalUnit, zone_info
 from billing.validators.card_number import holds_card_number
 from billing.validators.countries import COUNTRIES
@@ -19,7 +19,6 @@ _EMAIL = re.compile(r"[^\s@,;<>()\[\]\\\"]+@[^\s@,;<>()\[\]\\\"]+\.[^\s@,;<>()\[
 # Line and paragraph separators, and the marks that turn the direction of what follows: what they show is not what is.
 _DECEIVING = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 MOST_INTERVALS = 1000
-MOST_UNIT_AMOUNT = Decimal(10) ** 15
 MOST_DECIMALS = 12
 
 
@@ -108,8 +107,8 @@ class Checks:
             self.fault(field, "not_a_number", "give a decimal number in minor units")
         elif value < 0:
             self.fault(field, "negative", "give 0 or more, in minor units")
-        elif value >= MOST_UNIT_AMOUNT:
-            self.fault(field, "too_large", "give less than 10^15 minor units")
+        elif value > MOST_AMOUNT:
+            self.fault(field, "too_large", f"give at most {MOST_AMOUNT} minor units")
         elif _decimals(value) > MOST_DECIMALS:
             self.fault(field, "too_precise", f"at most {MOST_DECIMALS} decimal places")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from billing.kernel.money import MOST_AMOUNT
 from billing.validators.checks import Checks
 
 DURATIONS = ("once", "repeating", "forever")
-MOST_AMOUNT = 10**15
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,10 @@ from billing.commands.credit.move import move_balances
 from billing.commands.ledger.post import post
 from billing.events.outbox import emit
 from billing.events.topics import Topic
+from billing.kernel.money import MOST_AMOUNT
 from billing.models import Account, Profile
 from billing.queries.profile import lock_person
 from billing.validators.checks import Checks
-
-MOST_AMOUNT = 10**15
 
 
 def grant_credit(

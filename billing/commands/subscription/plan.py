@@ -8,9 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.money import MOST_AMOUNT
 from billing.kernel.period import Interval, IntervalUnit, boundary
 from billing.queries.catalog import PriceFacts
-from billing.rules.lines import LINE_BELOW, priced
+from billing.rules.lines import priced
 from billing.rules.walk import STUB
 from billing.validators.subscription import (
     NewItem,
@@ -110,7 +111,7 @@ def _check_amounts(items: Sequence[PlannedItem]) -> None:
             sum_minor += priced(price.terms, Decimal(quantity)).amount_minor
         except Refused as refused:
             faults.append(replace(refused.faults[0], field=f"items.{place}.quantity"))
-    if not faults and sum_minor >= LINE_BELOW:
+    if not faults and sum_minor > MOST_AMOUNT:
         mend = (
             f"a period costs less than 10^15 minor units in all, and this one would {sum_minor}: lower the quantities"
         )

@@ -11,9 +11,10 @@ from typing import TypeAlias, TypeVar
 
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Refused
+from billing.kernel.money import MOST_AMOUNT
 from billing.sandbox.scenario.faults import Faulty
 from billing.sandbox.scenario.place import Place, is_name, is_plain_whole
-from billing.validators.checks import MOST_DECIMALS, MOST_UNIT_AMOUNT, Checks
+from billing.validators.checks import MOST_DECIMALS, Checks
 
 Text: TypeAlias = Callable[[Place], str]
 Value = TypeVar("Value")
@@ -25,7 +26,6 @@ _METHODS = (
     "visa declined insufficient_funds lost_card expired_card authentication_required "
     "processing_error timeout_after_charge timeout_before_charge paypal"
 ).split()
-_MOST_MINOR = int(MOST_UNIT_AMOUNT)
 _YEARS = range(1000, 8000)
 """So that a period, a trial and a retry beyond a moment of the file end within the calendar, in every zone."""
 
@@ -128,7 +128,7 @@ def boolean(place: Place) -> bool:
     return place.raw.lower() in {"true", "yes", "on"}
 
 
-def whole(least: int, most: int = _MOST_MINOR - 1) -> Callable[[Place], int]:
+def whole(least: int, most: int = MOST_AMOUNT) -> Callable[[Place], int]:
     """A whole number within bounds."""
 
     def read(place: Place) -> int:
@@ -153,7 +153,7 @@ def money(least: int = 0) -> Callable[[Place], int]:
             return bounded(place)
         if not is_plain_whole(place.raw):
             raise place.fault("not_a_number", "give a whole number of minor units")
-        if not least <= (number := _whole(place)) < _MOST_MINOR:
+        if not least <= (number := _whole(place)) <= MOST_AMOUNT:
             raise place.fault("negative" if number < 0 else "out_of_range", f"give {least} or more minor units")
         return number
 

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.money import decimal_minor, exponent
+from billing.kernel.money import MOST_TOTAL, decimal_minor, exponent
 from billing.queries.operations.paging import Facts
 
 
@@ -17,7 +17,7 @@ def minor(text: str, currency: str) -> int:
         exact = Decimal(text.strip().replace(",", "")) * 10 ** exponent(currency)
     except InvalidOperation:
         raise Refused(Fault("amount", "amount_unreadable", "give it as 12.34")) from None
-    if not exact.is_finite() or exact != int(exact) or not 0 < exact < 10**15:
+    if not exact.is_finite() or exact != int(exact) or not 0 < exact <= MOST_TOTAL:
         raise Refused(Fault("amount", "amount_unreadable", f"give it as 12.34, above 0, in {currency.upper()}"))
     return int(exact)
 
