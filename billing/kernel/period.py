@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -63,6 +63,11 @@ def zone_info(zone: str) -> ZoneInfo:
     except (KeyError, ValueError, OSError) as error:
         fault = Fault("timezone", "unknown_timezone", "give an IANA name such as Europe/Berlin")
         raise Refused(fault) from error
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """The instant (UTC) at which a date begins in a zone. Raises `Refused` (`unknown_timezone`)."""
+    return datetime.combine(day, time(), zone_info(zone)).astimezone(UTC)
 
 
 def boundary(anchor: datetime, zone: str, interval: Interval, k: int) -> datetime:
