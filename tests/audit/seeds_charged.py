@@ -163,3 +163,14 @@ def a_share_is_taken_of_another_amount_than_the_price_gives(planting: Planting) 
 def a_share_is_of_another_time_than_the_line(planting: Planting) -> Accused:
     planting.run(_SHARED, id=_line(planting, planting.world.paid).id, base=2500, less=1)
     return "invoice", str(planting.world.paid.id)
+
+
+@seed("R4")
+def a_share_by_days_is_of_another_day_than_the_line(planting: Planting) -> Accused:
+    line = _line(planting, planting.world.paid)
+    planting.run(_SHARED, id=line.id, base=2500, less=0)
+    planting.run(
+        """UPDATE billing.invoice_line SET how = how || '{"left": 2, "whole": 2, "time_unit": "day"}' WHERE id = :id""",
+        id=line.id,
+    )
+    return "invoice", str(planting.world.paid.id)

@@ -7,6 +7,7 @@ prices by their key.
 
 from __future__ import annotations
 
+from billing.queries.audit.days import miscounted_days
 from billing.queries.audit.invariant import finds
 
 _ANOTHER_PRICE = """
@@ -67,28 +68,22 @@ WHERE l.how ->> 'proration' = 'credit' AND l.credits_issued
   AND abs((l.how ->> 'base_numerator')::numeric) <> abs(o.amount_minor - o.discount_minor)
 """  # noqa: S608 (our own text)
 
-# Seconds have fractions where an instant does. Days are local dates of the zone; a later instant may bear an earlier
-# date where clocks went back over midnight.
+# Seconds have fractions where an instant does. Days are counted in `days`, by our own data of the zones.
 _ANOTHER_SHARE = """
 WITH shared AS (
     SELECT invoice_id, position, how, (how ->> 'left')::numeric AS left_of, (how ->> 'whole')::numeric AS whole,
            (how ->> 'whole_from')::timestamptz AS whole_from, (how ->> 'whole_to')::timestamptz AS whole_to,
-           period_start, period_end, how ->> 'zone' AS zone
+           period_start, period_end
     FROM billing.invoice_line WHERE how ? 'proration'
 )
 SELECT 'invoice', invoice_id, format('line %s takes %s of %s %ss, from %s to %s of %s to %s', position, left_of, whole,
                                      how ->> 'time_unit', period_start, period_end, whole_from, whole_to)
 FROM shared
 WHERE period_start < whole_from OR period_end <> whole_to
-   OR CASE how ->> 'time_unit'
-      WHEN 'day' THEN (left_of, whole) IS DISTINCT FROM (
-          least(greatest((period_end AT TIME ZONE zone)::date - (period_start AT TIME ZONE zone)::date, 0), whole),
-          greatest((whole_to AT TIME ZONE zone)::date - (whole_from AT TIME ZONE zone)::date, 0)::numeric)
-      ELSE (left_of, whole) IS DISTINCT FROM (
+   OR how ->> 'time_unit' IS DISTINCT FROM 'day' AND (left_of, whole) IS DISTINCT FROM (
           extract(epoch FROM period_end - period_start)
               * CASE how ->> 'time_unit' WHEN 'second' THEN 1 ELSE 1000000 END,
           extract(epoch FROM whole_to - whole_from) * CASE how ->> 'time_unit' WHEN 'second' THEN 1 ELSE 1000000 END)
-      END
 UNION ALL
 SELECT 'invoice', invoice_id, format('line %s comes to %s ÷ %s, which is not its share', position, how ->> 'numerator',
                                      how ->> 'denominator')
@@ -99,4 +94,10 @@ WHERE abs((how ->> 'numerator')::numeric) * (how ->> 'base_denominator')::numeri
       * coalesce((how ->> 'kept_numerator')::numeric, 1) * left_of
 """
 
-AS_PRICED = (finds(_ANOTHER_PRICE), finds(_ANOTHER_AMOUNT), finds(_ANOTHER_BASE), finds(_ANOTHER_SHARE))
+AS_PRICED = (
+    finds(_ANOTHER_PRICE),
+    finds(_ANOTHER_AMOUNT),
+    finds(_ANOTHER_BASE),
+    finds(_ANOTHER_SHARE),
+    miscounted_days,
+)
