@@ -47,8 +47,9 @@ ENTRY_KINDS = (
 class LedgerEntry(SellerOwned, Base):
     """One fact in the books. `effective_at` is business time; `kind` names the command that wrote it.
 
-    `booked_on` is the accounting date, set by trigger: the day of `effective_at` in the seller's zone (or an earlier or
-    later one that the command names), but never in a month that is closed: then the first day of the open one.
+    `booked_on` is the accounting date: the day of `effective_at` in the seller's zone, or an earlier or later one that
+    the command names. A trigger sees to it that it is never in a month that is closed: then it is the first day of the
+    open one. (Where a row names no date, the trigger reckons it by the server's own zone files.)
     """
 
     __tablename__ = "ledger_entry"

@@ -60,6 +60,16 @@ def test_each_file_of_the_package_can_be_read_in_one_sitting() -> None:
     assert {str(path): lines for path, lines in lengths.items() if lines > 350} == {}
 
 
+def test_no_statement_goes_by_the_zone_files_of_the_server() -> None:
+    # The trigger's is for rows that name no date; migrations are dated records.
+    ours = [path for path in package_files() if "versions" not in path.parts and path.name != "triggers.py"]
+    reads = re.compile(r"AT TIME ZONE (?!'UTC')|pg_timezone", re.IGNORECASE)
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}" for path in ours for match in reads.finditer(path.read_text())
+    ]
+    assert found == []
+
+
 def test_the_lock_holds_every_declared_dependency_with_hashes() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]

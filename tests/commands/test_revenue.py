@@ -20,6 +20,7 @@ from billing.commands.revenue.take_back import Credit, take_back
 from billing.db.session import connect, sessions
 from billing.kernel.money import divide_half_away
 from billing.models import Invoice, InvoiceLine, RevenueSchedule
+from billing.queries.books.dating import datings
 from tests import builders
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -53,7 +54,8 @@ class Story:
             {"zone": self.zone, "policy": policy},
         )
         deferral = Deferral(self.line.id, self.line.seller_id, self.invoice.id, "eur", net, starts, ends)
-        defer(self.session, [deferral], now=self.now)
+        by_seller = datings(self.session, [self.line.seller_id])
+        defer(self.session, [deferral], datings=by_seller, now=self.now)
 
     def wait(self, days: int) -> None:
         self.now += timedelta(days=days)

@@ -16,9 +16,10 @@ from billing.db.copy import copy_rows
 from billing.kernel.ids import new_ids
 from billing.kernel.money import share
 from billing.models import Account
+from billing.queries.books.dating import datings
 from billing.rules.totals import Totals
 
-_ENTRIES = ("id", "seller_id", "kind", "effective_at", "profile_id", "invoice_id")
+_ENTRIES = ("id", "seller_id", "kind", "effective_at", "booked_on", "profile_id", "invoice_id")
 _POSTINGS = ("entry_id", "position", "seller_id", "account", "currency", "amount_minor")
 _MOVEMENTS = ("entry_id", "line_id", "seller_id", "deferred_minor", "recognised_minor")
 
@@ -40,19 +41,22 @@ def write_books(
     """
     deferrals: list[Deferral] = []
     books = [_read(document, ids, deferrals) for document, ids in zip(planned, line_ids, strict=True)]
-    defer(session, deferrals, now=now)
+    by_seller = datings(session, {document.seller_id for document in planned})
+    defer(session, deferrals, datings=by_seller, now=now)
     taken = iter(take_back(session, [credit for each in books for credit in each.credits], now=now))
     entries: list[str] = []
     postings: list[str] = []
     movements: list[str] = []
-    at = now.isoformat()
+    at = {seller_id: f"{now.isoformat()}\t{dating.day(now)}" for seller_id, dating in by_seller.items()}
     for document, each, entry_id in zip(planned, books, new_ids(len(planned)), strict=True):
         given_back = [next(taken) for _ in each.credits]
         sides = _sides(document, each, given_back)
         if not sides:
             continue
         entry, seller = entry_id.hex, document.seller_id.hex
-        entries.append(f"{entry}\t{seller}\tissue\t{at}\t{document.profile_id.hex}\t{document.id.hex}")
+        entries.append(
+            f"{entry}\t{seller}\tissue\t{at[document.seller_id]}\t{document.profile_id.hex}\t{document.id.hex}"
+        )
         postings.extend(
             f"{entry}\t{position}\t{seller}\t{account}\t{document.currency}\t{amount}"
             for position, (account, amount) in enumerate(sides, start=1)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing.kernel.ids import new_id
 from billing.models import Account, LedgerEntry, Posting
+from billing.queries.books.dating import datings
 
 
 def post(
@@ -35,13 +36,12 @@ def post(
         seller_id=seller_id,
         kind=kind,
         effective_at=now,
+        booked_on=booked_on or datings(session, [seller_id])[seller_id].day(now),
         profile_id=profile_id,
         invoice_id=invoice_id,
         payment_id=payment_id,
         charge_ref=charge_ref,
     )
-    if booked_on is not None:
-        entry.booked_on = booked_on
     session.add(entry)
     session.flush()
     session.add_all(

@@ -12,8 +12,12 @@ from sqlalchemy.orm import Session
 from billing.db.copy import NULL, copy_rows, field
 from billing.kernel.ids import new_ids
 from billing.models import Account
+from billing.queries.books.dating import datings
 
-_ENTRIES = ("id", "seller_id", "kind", "effective_at", "profile_id", "invoice_id", "payment_id", "charge_ref")
+_ENTRIES = (
+    *("id", "seller_id", "kind", "effective_at", "booked_on"),
+    *("profile_id", "invoice_id", "payment_id", "charge_ref"),
+)
 _POSTINGS = ("entry_id", "position", "seller_id", "account", "currency", "amount_minor")
 
 
@@ -32,13 +36,14 @@ class Entry:
 
 def post_all(session: Session, *, kind: str, entries: Sequence[Entry], now: datetime) -> None:
     """Write them, in the order given; the database proves each sum at commit. What they point at is written before."""
-    at = now.isoformat()
+    by_seller = datings(session, {entry.seller_id for entry in entries})
+    at = {seller_id: f"{now.isoformat()}\t{dating.day(now)}" for seller_id, dating in by_seller.items()}
     rows: list[str] = []
     postings: list[str] = []
     for id_, entry in zip(new_ids(len(entries)), entries, strict=True):
         rows.append(
-            f"{id_.hex}\t{entry.seller_id.hex}\t{kind}\t{at}\t{entry.profile_id.hex}\t{entry.invoice_id.hex}"
-            f"\t{entry.payment_id or NULL}\t{field(entry.charge_ref)}"
+            f"{id_.hex}\t{entry.seller_id.hex}\t{kind}\t{at[entry.seller_id]}\t{entry.profile_id.hex}"
+            f"\t{entry.invoice_id.hex}\t{entry.payment_id or NULL}\t{field(entry.charge_ref)}"
         )
         postings.extend(
             f"{id_.hex}\t{position}\t{entry.seller_id.hex}\t{account}\t{entry.currency}\t{amount}"

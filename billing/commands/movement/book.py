@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from billing.db.copy import NULL, array, copy_rows, field, reference
 from billing.kernel.ids import new_ids
 from billing.models import Account
+from billing.queries.books.dating import datings
 
 # What is of a charge, a refund or a dispute waits for its row. What is of none (the provider's own bill) belongs to the
 # seller whose money came last. The sign is the movement's: a refund that failed comes back.
@@ -71,13 +72,23 @@ def book_movements(
     known = [row for row in rows if row.seller_id is not None]
     entries: list[str] = []
     postings: list[str] = []
+    by_seller = datings(session, {row.seller_id for row in known})
     for row in known:
+        at = f"{row.occurred_at.isoformat()}\t{by_seller[row.seller_id].day(row.occurred_at)}"
         for kind, sides in _entries(row):
-            _write(entries, postings, row, kind, sides)
+            (entry,) = new_ids(1)
+            entries.append(
+                f"{entry.hex}\t{row.seller_id.hex}\t{kind}\t{at}\t{reference(row.profile_id)}"
+                f"\t{reference(row.invoice_id)}\t{field(row.balance_ref) if row.balance_ref else NULL}"
+            )
+            postings.extend(
+                f"{entry.hex}\t{position}\t{row.seller_id.hex}\t{account}\t{currency}\t{amount}"
+                for position, (account, currency, amount) in enumerate(sides, start=1)
+            )
     copy_rows(
         session,
         "ledger_entry",
-        ("id", "seller_id", "kind", "effective_at", "profile_id", "invoice_id", "charge_ref"),
+        ("id", "seller_id", "kind", "effective_at", "booked_on", "profile_id", "invoice_id", "charge_ref"),
         entries,
     )
     copy_rows(
@@ -108,15 +119,3 @@ def _entries(row: Any) -> Sequence[tuple[str, Sides]]:
             )
         )
     return found
-
-
-def _write(entries: list[str], postings: list[str], row: Any, kind: str, sides: Sides) -> None:
-    (entry,) = new_ids(1)
-    entries.append(
-        f"{entry.hex}\t{row.seller_id.hex}\t{kind}\t{row.occurred_at.isoformat()}\t{reference(row.profile_id)}"
-        f"\t{reference(row.invoice_id)}\t{field(row.balance_ref) if row.balance_ref else NULL}"
-    )
-    postings.extend(
-        f"{entry.hex}\t{position}\t{row.seller_id.hex}\t{account}\t{currency}\t{amount}"
-        for position, (account, currency, amount) in enumerate(sides, start=1)
-    )

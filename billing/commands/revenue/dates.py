@@ -1,21 +1,27 @@
-"""When the next part of a line's revenue is recognised: SQL that more than one statement needs."""
+"""When the next part of a line's revenue is recognised: for one line, and in SQL for many."""
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 
-def next_on(first: str, ends_on: str, policy: str) -> str:
+_ONE = timedelta(days=1)
+
+
+def next_day(first: date, ends_on: date, policy: str) -> date:
     """The day up to and with which the next part counts: the first open one, or by month its month's last.
 
-    Never beyond the line's own last day. The arguments are expressions of SQL: dates, and the seller's setting.
+    Never beyond the line's own last day. `policy` is the seller's setting.
     """
+    if policy == "day":
+        return first
+    return min((first.replace(day=1) + 31 * _ONE).replace(day=1) - _ONE, ends_on - _ONE)
+
+
+def next_on(first: str, ends_on: str, policy: str) -> str:
+    """The same in SQL: the arguments are expressions."""
     return f"CASE {policy} WHEN 'day' THEN {first} ELSE least({month_end(first)}, {ends_on} - 1) END"
 
 
 def month_end(day: str) -> str:
-    """The last day of a day's month."""
+    """The last day of a day's month, in SQL."""
     return f"(date_trunc('month', ({day})::timestamp) + interval '1 month')::date - 1"
-
-
-def midnight(day: str, zone: str) -> str:
-    """The instant at which a day begins in a zone."""
-    return f"(({day})::timestamp AT TIME ZONE {zone})"

@@ -8,15 +8,17 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.commands.revenue.dates import midnight, month_end, next_on
+from billing.commands.revenue.dates import month_end, next_on
 from billing.db.copy import array
+from billing.db.zones import ZONES, local_date, midnight
 from billing.kernel.ids import new_ids
+from billing.queries.books.dating import zones_of
 
 # `through` is the day up to and with which a step counts. Days that are over are caught up in one step, but never past
 # the end of a month: each month gets its own. One entry stands for all lines of a seller, currency, day and sign.
 _RECOGNISE = text(
     f"""
-    WITH due AS (
+    WITH {ZONES}, due AS (
         SELECT r.id, r.seller_id, r.currency, r.net_minor - r.credited_minor AS total, r.recognised_minor, r.base_on,
                r.base_minor, r.ends_on, r.next_on, s.timezone, s.revenue_recognition AS policy
         FROM billing.revenue_schedule r
@@ -25,11 +27,11 @@ _RECOGNISE = text(
         ORDER BY r.next_at
         LIMIT :most FOR UPDATE OF r SKIP LOCKED
     ), reached AS (
-        SELECT *, CASE WHEN ends_on <= next_on THEN next_on
-                       ELSE greatest(next_on, least({month_end("next_on")}, ends_on - 1,
-                                                    (CAST(:now AS timestamptz) AT TIME ZONE timezone)::date - 1))
-                  END AS through
-        FROM due
+        SELECT due.*, CASE WHEN ends_on <= next_on THEN next_on
+                           ELSE greatest(next_on, least({month_end("next_on")}, ends_on - 1,
+                                                        {local_date("CAST(:now AS timestamptz)", "z")} - 1))
+                      END AS through
+        FROM due JOIN zones z ON z.name = due.timezone
     ), step AS (
         SELECT *, through + 1 >= ends_on AS over,
                CASE WHEN through + 1 >= ends_on THEN total
@@ -41,14 +43,16 @@ _RECOGNISE = text(
     ), moved AS (
         UPDATE billing.revenue_schedule r
         SET recognised_minor = g.target, open_on = greatest(r.open_on, g.through + 1), next_on = g.then_on,
-            next_at = {midnight("g.then_on + 1", "g.timezone")}, version = r.version + 1, updated_at = clock_timestamp()
-        FROM going_on g WHERE r.id = g.id AND r.seller_id = g.seller_id
+            next_at = {midnight("g.then_on + 1", "z")}, version = r.version + 1, updated_at = clock_timestamp()
+        FROM going_on g JOIN zones z ON z.name = g.timezone
+        WHERE r.id = g.id AND r.seller_id = g.seller_id
     ), grouped AS (
         SELECT seller_id, currency, through, target > recognised_minor AS earned,
                sum(target - recognised_minor) AS amount,
-               least(min({midnight("through + 1", "timezone")}) - interval '1 microsecond', :now) AS effective_at,
+               least(min({midnight("through + 1", "z")}) - interval '1 microsecond', :now) AS effective_at,
                row_number() OVER (ORDER BY seller_id, currency, through) AS place
-        FROM step WHERE target <> recognised_minor
+        FROM step JOIN zones z ON z.name = step.timezone
+        WHERE target <> recognised_minor
         GROUP BY seller_id, currency, through, target > recognised_minor
     ), named AS (
         SELECT g.*, (CAST(:ids AS uuid[]))[g.place] AS entry_id FROM grouped g
@@ -75,7 +79,10 @@ _RECOGNISE = text(
 def recognise(session: Session, *, now: datetime, most: int, seller_id: UUID | None = None) -> int:
     """Take one step for at most `most` lines that are due, of one seller or of all. Returns how many there were.
 
-    Idempotent: the step and the line's next moment are one statement; lines in other hands are left to them.
+    Idempotent: the step and the line's next moment are one statement; lines in other hands are left to them, and those
+    of a seller whose zone changes meanwhile to the next round.
     """
-    values = {"now": now, "most": most, "seller": seller_id, "ids": array(new_ids(most))}
+    # No step goes further than the month after a day that has come.
+    zones = zones_of(session, seller_id, last=now)
+    values = {"now": now, "most": most, "seller": seller_id, "ids": array(new_ids(most)), "zones": zones}
     return int(session.execute(_RECOGNISE, values).scalar_one())

@@ -11,10 +11,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.commands.revenue.dates import midnight
-from billing.db.copy import array
+from billing.db.copy import array, instants
 from billing.kernel.money import share
-from billing.kernel.period import zone_info
+from billing.kernel.period import midnight, zone_info
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,10 @@ class _Line:
     recognised: int
     ends_on: date
 
+    def day(self, at: datetime) -> date:
+        """The date that an instant bears in the seller's zone."""
+        return at.astimezone(zone_info(self.row.timezone)).date()
+
     @property
     def deferred(self) -> int:
         return max(self.net - self.credited - self.recognised, 0)
@@ -71,22 +74,22 @@ _LOCK = text(
 )
 
 _WRITE = text(
-    f"""
+    """
     UPDATE billing.revenue_schedule r
     SET credited_minor = c.credited, recognised_minor = c.recognised, base_minor = c.recognised, base_on = r.open_on,
         ends_on = c.ends_on,
         next_on = CASE WHEN c.recognised = r.net_minor - c.credited THEN NULL
-                       WHEN c.ends_on <= t.today THEN greatest(t.today, r.issued_on)
+                       WHEN c.ends_on <= c.today THEN greatest(c.today, r.issued_on)
                        ELSE least(r.next_on, greatest(c.ends_on - 1, r.starts_on)) END,
         next_at = CASE WHEN c.recognised = r.net_minor - c.credited THEN NULL
-                       WHEN c.ends_on <= t.today THEN CAST(:now AS timestamptz)
-                       ELSE least(r.next_at, {midnight("greatest(c.ends_on, r.starts_on)", "s.timezone")}) END,
+                       WHEN c.ends_on <= c.today THEN CAST(:now AS timestamptz)
+                       ELSE least(r.next_at, c.over_at) END,
         version = r.version + 1, updated_at = clock_timestamp()
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:credited AS bigint[]), CAST(:recognised AS bigint[]), CAST(:ends AS date[]))
-         AS c(id, credited, recognised, ends_on), billing.seller s
-    CROSS JOIN LATERAL (SELECT (CAST(:now AS timestamptz) AT TIME ZONE s.timezone)::date AS today) AS t
-    WHERE r.id = c.id AND s.id = r.seller_id
-    """  # noqa: S608 (our own expressions)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:credited AS bigint[]), CAST(:recognised AS bigint[]), CAST(:ends AS date[]),
+                CAST(:overs AS timestamptz[]), CAST(:todays AS date[]))
+         AS c(id, credited, recognised, ends_on, over_at, today)
+    WHERE r.id = c.id
+    """
 )
 
 
@@ -121,8 +124,7 @@ def _taken(lines: dict[UUID, _Line], credit: Credit) -> Taken:
     moves = [line.take(part, other) for line, part, other in zip(of, from_deferred, from_recognised, strict=True)]
     for line in of:
         if credit.stops_at is not None:
-            stop = credit.stops_at.astimezone(zone_info(line.row.timezone)).date()
-            line.ends_on = min(line.ends_on, max(stop, line.row.starts_on))
+            line.ends_on = min(line.ends_on, max(line.day(credit.stops_at), line.row.starts_on))
     return Taken(deferred, credit.amount_minor - deferred, tuple(move for move in moves if move[1] or move[2]))
 
 
@@ -146,5 +148,9 @@ def _write(session: Session, lines: Iterable[_Line], now: datetime) -> None:
                 "credited": array(line.credited for line in changed),
                 "recognised": array(line.recognised for line in changed),
                 "ends": array(line.ends_on for line in changed),
+                "overs": instants(
+                    midnight(max(line.ends_on, line.row.starts_on), line.row.timezone) for line in changed
+                ),
+                "todays": array(line.day(now) for line in changed),
             },
         )
