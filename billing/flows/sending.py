@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
@@ -115,8 +115,23 @@ def send_all(
             answers += [(running.pop(future), future.result()) for future in ended]
             if answers and (len(answers) >= GATHER or not running or time.monotonic() >= write_at):
                 failpoint("charge.answered")
-                write_answers(parts, answers)
+                _record(parts, answers, running)
                 answers = []
+
+
+def _record(parts: Parts, answers: Sequence[Answer], running: Mapping[Future[ChargeOutcome], Attempt]) -> None:
+    """Record answers. Where one can't be, no more is sent, and what is on its way is recorded all the same."""
+    try:
+        write_answers(parts, answers)
+    except OperationalError:
+        raise
+    except Exception as error:
+        try:
+            if running:
+                write_answers(parts, [(attempt, future.result()) for future, attempt in running.items()])
+        except Exception as another:  # noqa: BLE001 (one is enough to end with)
+            error.add_note(f"and of those on their way: {type(another).__name__}")
+        raise
 
 
 def _wait(

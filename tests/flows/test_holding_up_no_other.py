@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from billing.commands.reconciliation.run import begin_run
-from billing.flows import collection, movements, reconciliation, refunding, renewal, resolution
+from billing.flows import collection, movements, reconciliation, refunding, renewal, resolution, sending
 from billing.kernel.errors import Fault, ProviderRefused, Refused
 from billing.models import ProviderAccount, Reconciliation, Refund
 from billing.providers.port import Provider
@@ -89,7 +90,17 @@ _ODD = """
 """
 
 
-def test_an_answer_that_cannot_be_recorded_keeps_no_other_from_it(acme: Company) -> None:
+def _the_odd_one_first(running: dict[Any, sending.Attempt], **_: object) -> set[Any]:
+    return {max(running, key=lambda future: running[future].request.amount_minor)}
+
+
+@pytest.mark.parametrize("first_alone", [False, True])
+def test_an_answer_that_cannot_be_recorded_keeps_no_other_from_it(
+    acme: Company, monkeypatch: pytest.MonkeyPatch, *, first_alone: bool
+) -> None:
+    if first_alone:
+        monkeypatch.setattr(sending, "GATHER", 1)
+        monkeypatch.setattr(sending, "_wait", _the_odd_one_first)
     for account, quantity in (("a1", 2), ("a2", 1), ("a3", 1)):
         acme.customer(account)
         acme.subscribe(account, account, quantity=quantity)
