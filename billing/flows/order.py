@@ -22,7 +22,7 @@ class Order:
     `once`: what is done and the answer to who asked for it are one transaction, and a repeat gets that answer.
     `expected_version`: what the one who gives it saw of its subject; where that is another by now, `Stale`.
 
-    Raises `Refused` (`actor_missing`, `reason_missing`), before anything is done.
+    Raises `Refused` as `require_who_and_why` does, before anything is done.
     """
 
     actor: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from billing.kernel.errors import Fault, Refused
@@ -18,6 +18,8 @@ _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}", re.ASCII)
 _EMAIL = re.compile(r"[^\s@,;<>()\[\]\\\"]+@[^\s@,;<>()\[\]\\\"]+\.[^\s@,;<>()\[\]\\\".]+")
 # Line and paragraph separators, and the marks that turn the direction of what follows: what they show is not what is.
 _DECEIVING = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+EARLIEST, AFTER_LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
+"""What is taken for a time. Farther out, a boundary or a local day would leave the calendar, which ends in 9999."""
 MOST_INTERVALS = 1000
 MOST_DECIMALS = 12
 
@@ -54,8 +56,7 @@ class Checks:
             self.fault(field, "space_around", "remove the space before or after it")
         if any(unicodedata.category(sign) in {"Cc", "Cs", "Cn"} or sign in _DECEIVING for sign in value):
             self.fault(field, "control_character", "remove line breaks and other characters that do not show")
-        if holds_card_number(value):
-            self.fault(field, "card_number", "remove the card number; cards are given to the provider's own page only")
+        self.no_card_number(field, value)
 
     def code(self, field: str, value: str) -> None:
         """A name by which machines know a thing: ASCII letters, digits and . _ : / - up to 100."""
@@ -63,7 +64,12 @@ class Checks:
             self.fault(field, "missing", "give a code")
         elif not _CODE.fullmatch(value):
             self.fault(field, "not_a_code", "use up to 100 of A-Z a-z 0-9 . _ : / - and begin with a letter or digit")
-        elif holds_card_number(value):
+        else:
+            self.no_card_number(field, value)
+
+    def no_card_number(self, field: str, value: str) -> None:
+        """A text that is kept as it is."""
+        if holds_card_number(value):
             self.fault(field, "card_number", "remove the card number; cards are given to the provider's own page only")
 
     def email(self, field: str, value: str | None) -> None:
@@ -127,9 +133,11 @@ class Checks:
         self.whole(count_field, count, least=1, most=MOST_INTERVALS)
 
     def instant(self, field: str, value: datetime) -> None:
-        """An aware time."""
+        """An aware time of the years in which one bills."""
         if value.tzinfo is None:
             self.fault(field, "time_without_offset", "give a time with an offset")
+        elif not EARLIEST <= value < AFTER_LATEST:
+            self.fault(field, "out_of_range", "give a time of the years 1900 to 2999, in UTC")
 
 
 def _decimals(value: Decimal) -> int:

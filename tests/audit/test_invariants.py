@@ -18,7 +18,7 @@ from billing.flows.handlers import HANDLERS
 from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
-from billing.models import AuditSeal, Product
+from billing.models import AuditSeal, InvoiceLine, Product, UsageRecord
 from billing.privacy.scan import find_card_numbers
 from billing.queries.audit import INVARIANTS
 from billing.queries.audit.invariant import Reading, Text
@@ -161,6 +161,20 @@ def test_a_digest_that_looks_like_a_card_number_is_none(parts: Parts) -> None:
         )
 
     assert run(parts, codes=["S1"]).violations == ()
+
+
+def test_an_id_of_the_hosts_that_looks_like_a_card_number_is_none(world_parts: Parts, planting: Planting) -> None:
+    world, at = planting.world, planting.world.paid.period_start
+    line = planting.session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id == world.paid.id)).first()
+    assert line is not None
+    record = {
+        "id": new_id(), "seller_id": line.seller_id, "subscription_id": world.running.id, "price_id": line.price_id,
+        "record_id": seeds_jobs.card_number(), "quantity": 1, "used_at": at, "counts_at": at,
+    }  # fmt: skip
+    builders.add(planting.session, UsageRecord(**record))
+    planting.session.commit()
+
+    assert run(world_parts, codes=["S1"]).violations == ()
 
 
 def test_a_fraction_that_looks_like_a_card_number_is_none(world_parts: Parts, planting: Planting) -> None:

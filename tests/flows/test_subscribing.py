@@ -50,3 +50,11 @@ def test_what_is_refused_names_every_fault_and_leaves_nothing(acme: Company) -> 
         subscribe(acme.parts, seller_id=acme.seller_id, new=_new(account="nobody", quantity=0))
     with acme.begin() as session:
         assert session.scalar(select(func.count()).select_from(Subscription)) == 0
+
+
+def test_periods_before_1970_that_begin_within_a_second_are_read_as_they_were_frozen(acme: Company) -> None:
+    acme.customer("a1")
+    start = datetime(1969, 12, 31, 23, 59, 59, 250_000, tzinfo=UTC)
+    subscribe(acme.parts, seller_id=acme.seller_id, new=_new(start=start))
+    assert acme.invoices()[0].period_start == start
+    assert [each.code for each in acme.violations() if each.code == "N4"] == []

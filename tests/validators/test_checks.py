@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from billing.kernel.errors import Refused
+from billing.privacy.scan import find_card_numbers
+from billing.queries.audit.secrets import _without_ours
 from billing.validators.card_number import holds_card_number
 from billing.validators.checks import Checks
 from billing.validators.countries import COUNTRIES
+from tests.privacy.cards import card
+from tests.privacy.test_scan import KINDS as CARDS
 
 
 def _codes(check: Callable[[Checks], None]) -> list[str]:
@@ -144,9 +151,21 @@ def test_interval(unit: str, count: int, codes: list[str]) -> None:
     assert _codes(lambda checks: checks.interval("interval", unit, "count", count)) == codes
 
 
-def test_a_time_needs_an_offset() -> None:
-    assert _codes(lambda checks: checks.instant("at", datetime(2026, 1, 1))) == ["time_without_offset"]
-    assert _codes(lambda checks: checks.instant("at", datetime(2026, 1, 1, tzinfo=UTC))) == []
+@pytest.mark.parametrize(
+    ("at", "codes"),
+    [
+        (datetime(2026, 1, 1), ["time_without_offset"]),
+        (datetime(1900, 1, 1, tzinfo=UTC), []),
+        (datetime(2026, 1, 1, tzinfo=UTC), []),
+        (datetime(2999, 12, 31, 23, 59, tzinfo=UTC), []),
+        (datetime(1899, 12, 31, 23, 59, tzinfo=UTC), ["out_of_range"]),
+        (datetime(3000, 1, 1, tzinfo=UTC), ["out_of_range"]),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), ["out_of_range"]),
+        (datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-14))), ["out_of_range"]),
+    ],
+)
+def test_a_time_needs_an_offset_and_a_year_in_which_one_bills(at: datetime, codes: list[str]) -> None:
+    assert _codes(lambda checks: checks.instant("at", at)) == codes
 
 
 def test_all_faults_are_raised_together() -> None:
@@ -176,6 +195,22 @@ def test_a_card_number_is_seen_plain_spaced_and_dashed(prefix: str, length: int)
     assert holds_card_number(spaced.replace(" ", "-"))
     assert _codes(lambda checks: checks.text("name", f"Ada {spaced}", most=100)) == ["card_number"]
     assert _codes(lambda checks: checks.code("code", number)) == ["card_number"]
+
+
+_CARDS = [card(prefix, length) for prefix, length in CARDS]
+_GROUPED = [f"{one[:4]} {one[4:8]} {one[8:12]} {one[12:]}" for one in _CARDS]
+_BESIDES = ["cvc: 123", f"%B{_CARDS[0]}^", "0a1b2c3d-1234-4321-8765-1234567890ab"]
+_PIECES = st.sampled_from([*_CARDS, *_GROUPED, *_BESIDES, *" -._éx1", "12", "1234"])
+
+
+@given(st.lists(_PIECES, max_size=8).map("".join))
+def test_nothing_passes_of_which_the_audit_says_that_it_must_not_be_there(text: str) -> None:
+    assert holds_card_number(text) or not find_card_numbers(_without_ours(text))
+
+
+@given(st.uuids())
+def test_an_id_of_a_machine_is_no_card_number(made: UUID) -> None:
+    assert not holds_card_number(f"{made}")
 
 
 @pytest.mark.parametrize("where", ["x{}", "{}x", "1{}", "{}1"])

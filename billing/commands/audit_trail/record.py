@@ -8,20 +8,22 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.db.base import Json
-from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.models import AuditRecord
+from billing.validators.checks import Checks
 
 
 def require_who_and_why(actor: str, reason: str) -> None:
-    """Raise `Refused` (`actor_missing`, `reason_missing`) where one of them says nothing."""
-    faults = []
+    """Raise `Refused` where one of them says nothing (`actor_missing`, `reason_missing`), or what must not be kept
+    (`card_number`)."""
+    checks = Checks()
     if not actor.strip():
-        faults.append(Fault("actor", "actor_missing", "say who does this"))
+        checks.fault("actor", "actor_missing", "say who does this")
     if not reason.strip():
-        faults.append(Fault("reason", "reason_missing", "say why in a few words"))
-    if faults:
-        raise Refused(faults)
+        checks.fault("reason", "reason_missing", "say why in a few words")
+    checks.no_card_number("actor", actor)
+    checks.no_card_number("reason", reason)
+    checks.done()
 
 
 def record(
@@ -39,7 +41,7 @@ def record(
 ) -> AuditRecord:
     """Write who did what and why, at business time `now`. `before` and `after` hold nothing personal.
 
-    Raises `Refused` (`actor_missing`, `reason_missing`).
+    Raises `Refused` as `require_who_and_why` does.
     """
     require_who_and_why(actor, reason)
     row = AuditRecord(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -31,6 +31,7 @@ WHERE i.number IS NOT NULL
 """
 
 _NULL = "\\N"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def altered_documents(reading: Reading) -> Iterator[Finding]:
@@ -104,7 +105,7 @@ def _moment(epoch: str | None) -> str:
     if epoch is None:
         return _NULL
     seconds, _, micros = epoch.partition(".")
-    return datetime.fromtimestamp(int(seconds), UTC).replace(microsecond=int(micros.ljust(6, "0"))).isoformat()
+    return (_EPOCH + timedelta(microseconds=int(seconds + micros.ljust(6, "0")))).isoformat()
 
 
 def _at(instant: datetime | None) -> str:

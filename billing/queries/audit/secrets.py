@@ -36,8 +36,9 @@ _MAY_BE_CREDENTIAL = (
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _AMOUNT = re.compile(r'"[a-z_]+_minor":\s?-?[0-9]+')
-_HOLDS_NO_CARD = re.compile(r"_(?:hash|ref)$|^(?:key|digest|how)$")
-"""Ids and hashes; and `how`, the engine's account of a line, whose numerators may look like the number on a card."""
+_HOLDS_NO_CARD = re.compile(r"_(?:hash|ref)$|^(?:key|digest|how|record_id)$")
+"""Ids and hashes, also a usage record's, which is the host's own; and `how`, the engine's account of a line, whose
+numerators may look like the number on a card."""
 
 
 @dataclass(frozen=True, slots=True)
