@@ -73,8 +73,9 @@ def api(parts: Parts) -> Blueprint:
         return response
 
     @door.app_errorhandler(404)
+    @door.app_errorhandler(405)
     def nowhere(error: HTTPException) -> Response | HTTPException:
-        # An address with a line break in it, say, is not even the route of what there is not.
+        # An address with a line break in it, say, or a method like TRACE is not even a route of what there is not.
         return _failed(error) if request.path.startswith(PREFIX) else error
 
     door.register_error_handler(Exception, _failed)

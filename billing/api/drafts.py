@@ -28,7 +28,7 @@ class LineGiven(Why):
 class LineNamed(Why):
     """Which line, by its position in the document."""
 
-    position: int = Field(ge=1, le=100_000)
+    position: int = Field(ge=1, le=operating.MOST_POSITION)
 
 
 def _add(call: Call) -> None:

@@ -47,7 +47,10 @@ Version = Annotated[int, Field(ge=1, description="Rises with each change; send i
 
 
 def _utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC it must be a time of the years 1 to 9999") from None
 
 
 Instant = Annotated[

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from billing.commands.ledger.close import close_month, hold_books
+from billing.commands.ledger.close import close_month, hold_books, require_over
 from billing.commands.revenue.recognise import recognise
 from billing.commands.seller.map_account import map_account
 from billing.flows.accrual import accrue_due
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.flows.recognition import BATCH, recognise_due
+from billing.models import Seller
 
 
 def name_account(parts: Parts, seller_id: UUID, *, account: str, code: str | None, order: Order) -> Done:
@@ -39,6 +40,11 @@ def close(parts: Parts, seller_id: UUID, *, month: date, order: Order) -> Done:
 
     Raises as `close_month` does.
     """
+    with parts.begin() as session:
+        # Before anything is booked; what else stands against it is seen below.
+        seller = session.get(Seller, seller_id)
+        if seller is not None:
+            require_over(seller, month, now=parts.clock.now(session))
     if not order.dry_run:
         accrue_due(parts, seller_id=seller_id)
         recognise_due(parts, seller_id=seller_id)

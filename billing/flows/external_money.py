@@ -76,6 +76,8 @@ def mark_paid(
     checks.optional_text("reference", reference, most=200)
     if amount_minor is not None:
         checks.whole("amount", amount_minor, least=1, most=MOST_TOTAL)
+    if received_at is not None:
+        checks.instant("received_at", received_at)
     checks.done()
 
     noted: list[Noted] = []

@@ -19,6 +19,9 @@ from billing.kernel.status import InvoiceStatus
 from billing.models import Invoice, InvoiceLine, Profile
 from billing.queries.brakes import BrakeKind, require_moving
 
+MOST_POSITION = 100_000
+"""Of a line in its document."""
+
 
 def add_line(
     parts: Parts, draft_id: UUID, *, description: str, amount_minor: int, tax_rate: str | None, order: Order

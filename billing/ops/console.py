@@ -19,6 +19,12 @@ class Console(LazyGroup):
         super().__init__(*args, **kwargs)
         self._adopt = adopt
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # What is no UTF-8 comes as lone surrogates, which no row and no terminal takes.
+        if any(not each.isascii() and each.encode(errors="ignore").decode() != each for each in args):
+            raise click.UsageError("An argument is not UTF-8 text; give it as such.", ctx)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             self._adopt()

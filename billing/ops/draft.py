@@ -57,7 +57,7 @@ def add_line(
 
 @draft.command("remove-line")
 @click.argument("name", metavar="ID")
-@click.argument("position", type=int)
+@click.argument("position", type=click.IntRange(1, operating.MOST_POSITION))
 @ordered
 @dry_run
 @as_json

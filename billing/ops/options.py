@@ -14,6 +14,7 @@ import click
 from billing.flows.order import Order
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Refused
+from billing.validators.checks import AFTER_LATEST, EARLIEST
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -44,9 +45,9 @@ class DateType(click.ParamType[date]):
         if isinstance(value, date):
             return value
         try:
-            return date.fromisoformat(value)
+            return _within(date.fromisoformat(value))
         except ValueError:
-            self.fail("give a date as 2026-01-31", param, ctx)
+            self.fail("give a date as 2026-01-31, of the years 1900 to 2999", param, ctx)
 
 
 DATE = DateType()
@@ -61,12 +62,19 @@ class MonthType(click.ParamType[date]):
         if isinstance(value, date):
             return value
         try:
-            return datetime.strptime(value, "%Y-%m").replace(tzinfo=UTC).date()
+            return _within(datetime.strptime(value, "%Y-%m").replace(tzinfo=UTC).date())
         except ValueError:
-            self.fail("give a month as 2026-01", param, ctx)
+            self.fail("give a month as 2026-01, of the years 1900 to 2999", param, ctx)
 
 
 MONTH = MonthType()
+
+
+def _within(day: date) -> date:
+    if not EARLIEST.date() <= day < AFTER_LATEST.date():
+        raise ValueError("too far out for the day or month after it to be reckoned")
+    return day
+
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON: instants in UTC, amounts in minor units.")
 

@@ -16,6 +16,7 @@ from billing.kernel.ids import lowest_id_at
 from tests.api.document import COMMITTED, written
 from tests.api.program import Program, anna, application, basic, key_of
 from tests.flows.company import Company
+from tests.privacy.cards import card
 
 ORDER = Order(actor="ada", reason="a test")
 
@@ -92,7 +93,8 @@ def test_a_clock_that_is_put_back_locks_nobody_out(acme: Company, shop: Program)
 def test_browsers_of_other_sites_are_told_nothing(shop: Program) -> None:
     answer = shop.ask("GET", "/profiles", Origin="https://evil.example")
     assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
-    assert shop.ask("OPTIONS", "/profiles").status_code == 405
+    for method in ("OPTIONS", "TRACE", "BREW"):
+        assert shop.refused(method, "/profiles") == (405, "method_not_allowed")
 
 
 def test_a_body_is_bounded_json_and_every_fault_of_it_is_named(shop: Program) -> None:
@@ -113,6 +115,32 @@ def test_a_body_is_bounded_json_and_every_fault_of_it_is_named(shop: Program) ->
     )
     assert wrong.json["code"] == "not_json"
     assert shop.refused("POST", "/profiles", customer, Idempotency_Key="") == (400, "idempotency_key_missing")
+
+
+def test_a_reason_with_a_card_number_is_refused_and_nothing_is_done(shop: Program) -> None:
+    profile = shop.ok("POST", "/profiles", anna())["id"]
+    given = {"amount_minor": 1, "currency": "eur", "reason": f"read out {card('4', 16)}"}
+    assert shop.refused("POST", f"/profiles/{profile}/credit", given) == (422, "card_number")
+    assert shop.ok("GET", f"/profiles/{profile}/credit")["data"] == []
+
+
+def test_a_time_beyond_the_calendar_is_a_fault_of_its_field(shop: Program) -> None:
+    customer = anna()
+    shop.ok("POST", "/profiles", customer)
+    new = basic(customer) | {"timezone": "America/New_York"}
+    for at in (
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+    ):
+        for field, given in (
+            ("start", {"start": at}),
+            ("anchor", {"anchor": at}),
+            ("start", {"start": at, "trial_days": 9}),
+        ):
+            answer = shop.ask("POST", "/subscriptions", new | given)
+            assert (answer.status_code, answer.json["field"]) == (422, field), (at, given)
 
 
 def test_what_no_database_can_store_is_refused_wherever_it_stands(shop: Program) -> None:

@@ -88,6 +88,13 @@ def test_a_month_that_runs_is_not_closed(billed: Company) -> None:
         _close(billed, date(2026, 2, 1))
 
 
+def test_a_refused_close_has_recognised_nothing(billed: Company) -> None:
+    before = billed.account(Account.DEFERRED_REVENUE)
+    with pytest.raises(Refused):
+        _close(billed, date(2026, 2, 1))
+    assert billed.account(Account.DEFERRED_REVENUE) == before != 0
+
+
 def test_what_is_learnt_later_is_dated_in_the_open_month_and_keeps_its_instant(billed: Company) -> None:
     _close(billed)
     _post(billed, START)

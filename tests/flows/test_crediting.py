@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from billing.commands.credit.grant import grant_credit
 from billing.commands.subscription.cancel import CancelWhen, Unused
 from billing.flows import changing, refunding
 from billing.flows.correcting import void
@@ -34,6 +35,20 @@ def owed(acme: Company) -> Invoice:
     acme.settle()
     acme.set_clock(START + timedelta(days=1))
     return acme.invoices()[0]
+
+
+def test_a_balance_is_filled_by_hand_no_further_than_a_document_reaches(acme: Company, owed: Invoice) -> None:
+    for amount in [10**15] * 9 + [2**53 - 1 - 9 * 10**15]:
+        with acme.parts.begin() as session:
+            grant_credit(session, profile_id=owed.profile_id, amount_minor=amount, currency="eur", now=acme.now())
+    with pytest.raises(Refused) as caught, acme.parts.begin() as session:
+        grant_credit(session, profile_id=owed.profile_id, amount_minor=1, currency="eur", now=acme.now())
+    assert (caught.value.faults[0].field, caught.value.code) == ("amount", "balance_too_large")
+    with pytest.raises(Refused) as caught:
+        mark_paid(acme.parts, owed.id, amount_minor=1191, order=ORDER)
+    assert caught.value.code == "balance_too_large"
+    mark_paid(acme.parts, owed.id, amount_minor=1190, order=ORDER)
+    assert acme.violations() == ()
 
 
 def _first(acme: Company) -> Invoice:

@@ -87,7 +87,18 @@ def test_every_command_and_every_option_says_what_it_is_for(name: str, command: 
 
 
 @pytest.mark.parametrize(
-    "args", [("nosuch",), ("tick", "nosuch"), ("work", "show"), ("invoice", "list", "--limit", "0")]
+    "args",
+    [
+        ("nosuch",),
+        ("tick", "nosuch"),
+        ("work", "show"),
+        ("invoice", "list", "--limit", "0"),
+        ("invoice", "show", "no\udcff"),
+        ("invoice", "void", "A-1", "--reason=\udcff"),
+        ("draft", "remove-line", "A-1", "100001", "--reason", "x"),
+        ("report", "tax", "--month", "9999-12"),
+        ("report", "aging", "--as-of", "0001-01-01"),
+    ],
 )
 def test_a_wrong_call_ends_with_2(args: tuple[str, ...]) -> None:
     result = run(*args)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.commands.credit.move import move_balances
+from billing.commands.credit.move import move_balances, require_room
 from billing.commands.ledger.post import post
 from billing.events.outbox import emit
 from billing.events.topics import Topic
@@ -24,7 +24,7 @@ def grant_credit(
 
     `prepaid`: the customer has paid it another way, for no invoice: Dr external money (DECISIONS 31).
 
-    Raises `Refused`: `out_of_range`, `unknown_currency`, `profile_not_found`, `profile_erased`.
+    Raises `Refused`: `out_of_range`, `unknown_currency`, `profile_not_found`, `profile_erased`, `balance_too_large`.
     """
     checks = Checks()
     checks.whole("amount", amount_minor, least=1, most=MOST_AMOUNT)
@@ -32,6 +32,7 @@ def grant_credit(
     checks.done()
     lock_person(session, profile_id)
     profile = session.get_one(Profile, profile_id)
+    require_room(session, profile_id=profile.id, currency=currency, amount_minor=amount_minor)
     source = Account.EXTERNAL_MONEY if prepaid else Account.PROMOTIONAL_CREDIT
     move_balances(session, {(profile.seller_id, profile.id, currency): amount_minor})
     post(

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing.db.copy import array, id_array
+from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_ids
+from billing.models import CreditBalance
+from billing.rules.totals import MOST_TOTAL
 
 _FEED = text(
     """
@@ -29,6 +32,15 @@ _USE = text(
     WHERE b.profile_id = m.profile_id AND b.currency = m.currency
     """
 )
+
+
+def require_room(session: Session, *, profile_id: UUID, currency: str, amount_minor: int) -> None:
+    """Raise `Refused` (`balance_too_large`) where a balance, and what is now added by hand, would be more than a
+    document holds. The caller holds the profile."""
+    there = session.scalar(select(CreditBalance.amount_minor).filter_by(profile_id=profile_id, currency=currency))
+    if (there or 0) + amount_minor > MOST_TOTAL:
+        mend = f"a balance holds at most 2^53 - 1 minor units, and {there or 0} are there: give less"
+        raise Refused(Fault("amount", "balance_too_large", mend))
 
 
 def move_balances(session: Session, moves: Mapping[tuple[UUID, UUID, str], int]) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.commands.credit.move import move_balances
+from billing.commands.credit.move import move_balances, require_room
 from billing.commands.dispute.repay import repay
 from billing.commands.invoice.correct import settle_if_paid
 from billing.commands.ledger.post import post
@@ -79,6 +79,7 @@ def receive(session: Session, *, invoice: Invoice, losses: Sequence[Dispute], ca
     """Note it and book it: Dr external money, Cr receivable; what nothing asks for, Cr customer credit.
 
     The caller holds the profile, the invoice and its `losses`, and has looked whether it takes money. Not idempotent.
+    Raises `Refused` (`balance_too_large`).
     """
     paid = min(came.amount_minor, invoice.amount_remaining_minor) if invoice.status in _ASKS else 0
     left = came.amount_minor - paid
@@ -86,6 +87,8 @@ def receive(session: Session, *, invoice: Invoice, losses: Sequence[Dispute], ca
     for loss in losses:
         shares.append((loss, min(left, loss.owed_minor)))
         left -= shares[-1][1]
+    if left:
+        require_room(session, profile_id=invoice.profile_id, currency=invoice.currency, amount_minor=left)
     if invoice.status == InvoiceStatus.UNCOLLECTIBLE:
         _post(session, invoice, "write_off_back", {Account.RECEIVABLE: paid, Account.WRITE_OFF: -paid}, now)
     session.add(

@@ -35,6 +35,13 @@ def hold_books(session: Session, *, seller_id: UUID) -> None:
     session.execute(_LOCK, {"lock": BOOKS_LOCK, "seller": str(seller_id)})
 
 
+def require_over(seller: Seller, month: date, *, now: datetime) -> None:
+    """Raise `Refused` (`month_not_over`) while a day of it is still to come, where the seller is."""
+    after = month_after(month)
+    if now.astimezone(zone_info(seller.timezone)).date() < after:
+        raise Refused(Fault("month", "month_not_over", f"close it from {after.isoformat()} on ({seller.timezone})"))
+
+
 def close_month(
     session: Session, *, seller_id: UUID, month: date, actor: str, reason: str, now: datetime
 ) -> MonthClose | None:
@@ -50,8 +57,7 @@ def close_month(
     after = month_after(month)
     if seller.books_open_from is not None and seller.books_open_from >= after:
         return None
-    if now.astimezone(zone_info(seller.timezone)).date() < after:
-        raise Refused(Fault("month", "month_not_over", f"close it from {after.isoformat()} on ({seller.timezone})"))
+    require_over(seller, month, now=now)
     due = session.execute(_DUE, {"seller": seller_id, "now": now, "until": after}).scalar_one()
     if due:
         raise Refused(Fault("month", "revenue_due", f"{due} lines wait for their revenue in it; try again in a minute"))
