@@ -16,6 +16,7 @@ from enum import StrEnum
 from billing.flows.intake_input import LineFault
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Refused
+from billing.validators.checks import UNSTORED
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?", re.ASCII)
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
@@ -75,6 +76,10 @@ class Row:
         cell = self._cell(name)
         if cell is None:
             return default
+        if UNSTORED.search(cell.text):
+            # What is there already is asked for by these names before anything else is looked at.
+            self.fault(name, "control_character", "remove line breaks and other characters that do not show")
+            return ""
         if cell.kind in (Kind.BOOL, Kind.FLOAT):
             self.fault(name, "not_a_text", f'YAML reads this as a {cell.kind}; put it in quotes ("{cell.text}")')
         return cell.text

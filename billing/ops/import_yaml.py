@@ -30,7 +30,7 @@ class _Reading:
     seen: set[int] = field(default_factory=set)
 
     def fault(self, node: Node, name: str, code: str, mend: str) -> None:
-        self.faults.append(LineFault(_line(node), name, code, mend))
+        self.faults.append(LineFault(_line(node), name or "entry", code, mend))
 
 
 def read_yaml(text: str, faults: list[LineFault]) -> dict[str, list[Row]]:
@@ -95,7 +95,7 @@ def _cells(reading: _Reading, node: Node, inside: str, depth: int) -> Iterator[t
         children = list(_entries(reading, node, inside))
     else:
         children = [(f"{inside}.{place}", child) for place, child in enumerate(node.value, start=1)]
-    if not children:
+    if not children and inside:
         yield inside, Cell("", _line(node), Kind.NULL)
     for name, child in children:
         yield from _cells(reading, child, name, depth + 1)

@@ -16,6 +16,8 @@ from billing.validators.countries import COUNTRIES
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}", re.ASCII)
 _EMAIL = re.compile(r"[^\s@,;<>()\[\]\\\"]+@[^\s@,;<>()\[\]\\\"]+\.[^\s@,;<>()\[\]\\\".]+")
+UNSTORED = re.compile("[\0\ud800-\udfff]")
+"""What no text of PostgreSQL's can hold."""
 # Line and paragraph separators, and the marks that turn the direction of what follows: what they show is not what is.
 _DECEIVING = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 EARLIEST, AFTER_LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
@@ -67,6 +69,11 @@ class Checks:
         else:
             self.no_card_number(field, value)
 
+    def storable(self, field: str, value: str) -> None:
+        """A text that PostgreSQL can keep."""
+        if UNSTORED.search(value):
+            self.fault(field, "control_character", "remove line breaks and other characters that do not show")
+
     def no_card_number(self, field: str, value: str) -> None:
         """A text that is kept as it is."""
         if holds_card_number(value):
@@ -115,7 +122,7 @@ class Checks:
             self.fault(field, "negative", "give 0 or more, in minor units")
         elif value > MOST_AMOUNT:
             self.fault(field, "too_large", f"give at most {MOST_AMOUNT} minor units")
-        elif _decimals(value) > MOST_DECIMALS:
+        elif decimals(value) > MOST_DECIMALS:
             self.fault(field, "too_precise", f"at most {MOST_DECIMALS} decimal places")
 
     def percent(self, field: str, value: Decimal) -> None:
@@ -124,7 +131,7 @@ class Checks:
             self.fault(field, "not_a_number", "give a decimal number such as 19")
         elif not 0 <= value < 100:
             self.fault(field, "percent_range", "give a percent from 0 to under 100")
-        elif _decimals(value) > 4:
+        elif decimals(value) > 4:
             self.fault(field, "too_precise", "at most 4 decimal places")
 
     def interval(self, unit_field: str, unit: str, count_field: str, count: int) -> None:
@@ -140,7 +147,9 @@ class Checks:
             self.fault(field, "out_of_range", "give a time of the years 1900 to 2999, in UTC")
 
 
-def _decimals(value: Decimal) -> int:
-    exponent = value.normalize().as_tuple().exponent
+def decimals(value: Decimal) -> int:
+    """Places behind the point that count, of any number of digits: `normalize` would round to the context's 28."""
+    _, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
-    return max(0, -exponent)
+    zeros = next((place for place, digit in enumerate(reversed(digits)) if digit), len(digits))
+    return max(0, -exponent - zeros) if value else 0

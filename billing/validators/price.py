@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from billing.validators.checks import Checks
+from billing.validators.checks import Checks, decimals
 
 MODELS = ("per_unit", "flat", "package", "graduated", "volume")
 TIERED = ("graduated", "volume")
 USAGE = ("sum", "max", "last")
 MOST_TIERS = 100
+MOST_BOUND = Decimal(10) ** 30
+MOST_BOUND_DECIMALS = 30
 MOST_PACKAGE = 1_000_000_000
 
 
@@ -103,6 +105,12 @@ def _check_tiers(checks: Checks, tiers: tuple[NewTier, ...]) -> None:
             checks.fault(f"tiers.{place}.up_to", "last_tier_not_open", "leave the last tier without end")
         elif not tier.up_to.is_finite() or tier.up_to <= below:
             checks.fault(f"tiers.{place}.up_to", "tiers_not_ascending", f"give more than {below}")
+        elif tier.up_to >= MOST_BOUND:
+            checks.fault(
+                f"tiers.{place}.up_to", "too_large", "give less than 10^30"
+            )
+        elif decimals(tier.up_to) > MOST_BOUND_DECIMALS:
+            checks.fault(f"tiers.{place}.up_to", "too_precise", f"at most {MOST_BOUND_DECIMALS} decimal places")
         else:
             below = tier.up_to
         checks.unit_amount(f"tiers.{place}.unit", tier.unit)

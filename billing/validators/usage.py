@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from billing.validators.checks import Checks
+from billing.validators.checks import Checks, decimals
 
 MOST_RECORDS = 10_000
 MOST_QUANTITY = Decimal(10) ** 15
+MOST_DECIMALS = 30
 MOST_RECORD_ID = 200
 
 
@@ -39,8 +40,12 @@ def check_new_usage(new: Sequence[NewUsage]) -> None:
             checks.fault(f"records.{place}.quantity", "not_a_number", "give a decimal number")
         elif not 0 <= each.quantity < MOST_QUANTITY:
             checks.fault(f"records.{place}.quantity", "out_of_range", "give a number from 0, less than 10^15")
+        elif decimals(each.quantity) > MOST_DECIMALS:
+            mend = f"at most {MOST_DECIMALS} decimal places"
+            checks.fault(f"records.{place}.quantity", "too_precise", mend)
         if not 1 <= len(each.record_id) <= MOST_RECORD_ID:
             checks.fault(f"records.{place}.id", "out_of_range", f"give an id of up to {MOST_RECORD_ID} characters")
+        checks.storable(f"records.{place}.id", each.record_id)
         if each.used_at is not None:
             checks.instant(f"records.{place}.timestamp", each.used_at)
     checks.done()

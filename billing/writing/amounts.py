@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from babel import Locale
 from babel.numbers import format_decimal, parse_pattern
 
-from billing.kernel.money import decimal_minor, exponent
+from billing.kernel.money import decimal_minor, exponent, plain
 
 _GLUED = re.compile(r"(?<=[^\W\d_])(?=\d)")
 _MOST_DIGITS = 12
+_MOST_OF_A_NUMBER = 100
+"""Digits. A quantity is a sum, and may have more than the 28 that are usual."""
 
 
 def money(minor: int, currency: str, locale: Locale) -> str:
@@ -28,8 +30,9 @@ def unit_price(minor: Decimal, currency: str, locale: Locale) -> str:
 
 def number(value: Decimal, locale: Locale) -> str:
     """A quantity or a percent with all its digits."""
-    digits = max(0, -int(value.normalize().as_tuple().exponent))
-    return format_decimal(value, format=f"#,##0.{'#' * digits}" if digits else "#,##0", locale=locale)
+    digits = len(plain(value).partition(".")[2])
+    with localcontext(prec=_MOST_OF_A_NUMBER):
+        return format_decimal(value, format=f"#,##0.{'#' * digits}" if digits else "#,##0", locale=locale)
 
 
 def _written(amount: Decimal, currency: str, locale: Locale, least: int, most: int) -> str:

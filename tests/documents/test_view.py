@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from billing.documents.page import page
 from billing.documents.view import view, wording
 from billing.kernel.money import divide_half_away
 from billing.rules.language import LANGUAGES
+from billing.writing.amounts import number
 from tests.documents.samples import document, group, line
 
 
@@ -91,3 +93,16 @@ def test_a_page_escapes_what_people_wrote() -> None:
     written = page(view(document([line(description="<script>x</script>")], [group(3000, 570)]), language="en"))
     assert "<script" not in written
     assert "Käthe &lt;b&gt;Müller&lt;/b&gt;" in written
+
+
+@pytest.mark.parametrize(
+    ("exact", "written"),
+    [
+        ("12.500", "12,5"),
+        ("1E+3", "1.000"),
+        ("1234567890123456789.123456789012", "1.234.567.890.123.456.789,123456789012"),
+        ("1234567890123456789012345678901.5", "1.234.567.890.123.456.789.012.345.678.901,5"),
+    ],
+)
+def test_a_quantity_is_written_with_all_its_digits(exact: str, written: str) -> None:
+    assert number(Decimal(exact), Locale("de")) == written

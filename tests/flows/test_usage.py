@@ -121,12 +121,16 @@ def test_values_that_are_none_are_refused_before_anything_is_read(acme: Company,
             _used("nan", "NaN"),
             _used("", 1),
             _used("naive", 1, datetime(2026, 2, 1)),
+            _used("fine", "1e-31"),
+            _used("a\0", 1),
         )
     assert [field for field, _ in faults] == [
         "records.1.quantity",
         "records.2.quantity",
         "records.3.id",
         "records.4.timestamp",
+        "records.5.quantity",
+        "records.6.id",
     ]
     assert not [statement for statement in sent if "usage_record" in statement]
 

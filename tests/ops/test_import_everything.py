@@ -164,3 +164,11 @@ def test_the_example_with_a_metered_price_is_taken_in_and_so_is_its_usage(desk: 
     assert result.exit_code == 0, result.output
     result = desk.run(record, str(examples / "usage.csv"), "--reason", "an example")
     assert (result.exit_code, "Recorded 2" in result.stdout) == (0, True), result.output
+
+
+def test_a_sellers_code_that_no_database_can_hold_is_a_fault_of_its_line(desk: Desk) -> None:
+    result = desk.run(
+        import_file, desk.write("a.yaml", 'sellers:\n  - {code: "N\\0", legal_name: Nord, country: DE}\n')
+    )
+    assert result.exit_code == 3, result.output
+    assert "a.yaml:2: code: control_character (remove line breaks" in result.stderr

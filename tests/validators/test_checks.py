@@ -114,6 +114,10 @@ def test_timezone(value: str, known: bool) -> None:  # noqa: FBT001
         ("1e15", ["too_large"]),
         ("0.0000000000001", ["too_precise"]),
         ("1.0000000000000000", []),
+        ("999999999999999.9999999999999999999", ["too_precise"]),
+        ("1e-12", []),
+        ("1.00000000000000000000000000000001", ["too_precise"]),
+        ("0e-99999999", []),
     ],
 )
 def test_unit_amount(value: str, codes: list[str]) -> None:

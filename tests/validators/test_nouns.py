@@ -190,6 +190,9 @@ PRICES: list[Case] = [
     (_tiers("10", "10", None), [("tiers.2.up_to", "tiers_not_ascending")]),
     (_tiers("0", None), [("tiers.1.up_to", "tiers_not_ascending")]),
     (_tiers("NaN", None), [("tiers.1.up_to", "tiers_not_ascending")]),
+    (_tiers("1e29", None), []),
+    (_tiers("1e30", None), [("tiers.1.up_to", "too_large")]),
+    (_tiers("1e-31", None), [("tiers.1.up_to", "too_precise")]),
     (_tiers(None, None), [("tiers.1.up_to", "inf_before_last")]),
     (_tiers("10", "20"), [("tiers.2.up_to", "last_tier_not_open")]),
     (

@@ -14,15 +14,16 @@ from billing.validators.checks import Checks
 
 
 def require_who_and_why(actor: str, reason: str) -> None:
-    """Raise `Refused` where one of them says nothing (`actor_missing`, `reason_missing`), or what must not be kept
-    (`card_number`)."""
+    """Raise `Refused` where one of them says nothing (`actor_missing`, `reason_missing`), or what can't or must not
+    be kept (`control_character`, `card_number`)."""
     checks = Checks()
     if not actor.strip():
         checks.fault("actor", "actor_missing", "say who does this")
     if not reason.strip():
         checks.fault("reason", "reason_missing", "say why in a few words")
-    checks.no_card_number("actor", actor)
-    checks.no_card_number("reason", reason)
+    for field, text in (("actor", actor), ("reason", reason)):
+        checks.storable(field, text)
+        checks.no_card_number(field, text)
     checks.done()
 
 

@@ -9,11 +9,12 @@ import structlog
 from flask import Blueprint, Response, g, redirect, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from billing.flows.parts import Parts
-from billing.kernel.errors import BillingError, Refused
+from billing.kernel.errors import BillingError, Fault, Refused
 from billing.kernel.ids import new_id
 from billing.rules.second_person import Limits
 from billing.views.console.acting.brakes import add_brakes
@@ -47,7 +48,7 @@ from billing.views.console.work import add_work
 _log = structlog.get_logger(__name__)
 
 _OPEN = {"console.login", "console.come_in", "console._asset"}
-_STATUS = {"not_permitted": 403, "not_from_a_page": 403, "operator_unknown": 403}
+_STATUS = {"control_character": 400, "not_permitted": 403, "not_from_a_page": 403, "operator_unknown": 403}
 
 
 def console(parts: Parts) -> Blueprint | None:
@@ -67,6 +68,7 @@ def console(parts: Parts) -> Blueprint | None:
     @door.before_request
     def let_in() -> AnyResponse | None:
         request.max_content_length = BODY_LIMIT
+        _require_storable(request.args, request.form)
         if request.endpoint in _OPEN or gate.let_in():
             return None
         here = request.full_path.rstrip("?") if request.method == "GET" else "/console/"
@@ -97,6 +99,12 @@ def console(parts: Parts) -> Blueprint | None:
     add_changes(door, parts)
     add_secrets(door, parts)
     return door
+
+
+def _require_storable(*given: MultiDict[str, str]) -> None:
+    """Raise `Refused` for the one sign that PostgreSQL can't store, which no key types."""
+    if any("\0" in text for each in given for pair in each.items(multi=True) for text in pair):
+        raise Refused(Fault("form", "control_character", "leave the sign U+0000 out"))
 
 
 def _broken(error: Exception) -> AnyResponse | HTTPException:

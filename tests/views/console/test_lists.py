@@ -225,3 +225,15 @@ def test_what_no_index_knows_is_looked_for_in_windows_and_all_of_it_is_found(
     exported_ = csv.DictReader(io.StringIO(ada.get("/events?status=processed&format=csv").text))
     assert len(list(exported_)) == events
     assert "Nothing that these filters" in ada.reads("/trail?action=invoice.void")
+
+
+@pytest.mark.parametrize("path", ["/search?q=a%00b", "/customers?customer=%00", "/dunning?customer=%00", "/?%00=x"])
+def test_what_no_database_can_hold_is_refused_and_the_database_is_not_said_to_be_away(ada: Person, path: str) -> None:
+    answer = ada.get(path)
+    assert (answer.status_code, "U+0000" in answer.text) == (400, True)
+
+
+def test_so_is_a_form_of_it_also_from_who_is_not_in_yet(lived: House, ada: Person) -> None:
+    assert ada.post("/brakes", what="issue.stop", seller="\0", reason="x").status_code == 400
+    entering = {"name": "a\0", "password": "x", "code": "1"}
+    assert lived.stranger().post("/console/enter", data=entering).status_code == 400

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Fault, Refused
@@ -15,9 +15,10 @@ def minor(text: str, currency: str) -> int:
     """An amount in main units, as people type it, in minor ones. Raises `Refused`."""
     try:
         exact = Decimal(text.strip().replace(",", "")) * 10 ** exponent(currency)
-    except InvalidOperation:
+    except DecimalException:
         raise Refused(Fault("amount", "amount_unreadable", "give it as 12.34")) from None
-    if not exact.is_finite() or exact != int(exact) or not 0 < exact <= MOST_TOTAL:
+    # Bounds first: the whole number of 1e999999 has a million digits.
+    if not exact.is_finite() or not 0 < exact <= MOST_TOTAL or exact != int(exact):
         raise Refused(Fault("amount", "amount_unreadable", f"give it as 12.34, above 0, in {currency.upper()}"))
     return int(exact)
 
