@@ -32,6 +32,7 @@ from billing.queries.brakes import BrakeKind, require_moving
 from billing.queries.catalog import usable_coupon
 from billing.queries.paying_out import balance_of, credited_by
 from billing.queries.subscription import lock_subscription
+from billing.validators.checks import Checks
 from billing.validators.subscription import NewItem
 
 
@@ -165,8 +166,11 @@ def apply_coupon(
 ) -> Opened:
     """Put a coupon in the place of any other, counting anew.
 
-    Raises `Refused`: `coupon_not_found`, `coupon_of_another_currency`, as above; `Stale`.
+    Raises `Refused`: the faults of the code, `coupon_not_found`, `coupon_of_another_currency`, as above; `Stale`.
     """
+    checks = Checks()
+    checks.code("coupon", coupon_code)
+    checks.done()
     opened = open_subscription(parts, session, subscription_id, expected_version=expected_version)
     subscription = opened.subscription
     coupon = usable_coupon(session, seller_id=subscription.seller_id, code=coupon_code, currency=subscription.currency)

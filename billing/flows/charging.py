@@ -43,6 +43,7 @@ def charge_once(
     checks.whole("amount", amount_minor, least=0, most=MOST_AMOUNT)
     checks.currency("currency", currency)
     checks.text("description", description, most=500)
+    checks.storable("tax_rate", tax_rate or "")
     checks.done()
     lock_person(session, profile_id)
     require_moving(session, BrakeKind.ISSUE, profile_id)

@@ -115,6 +115,7 @@ def add_line(
     """
     checks = Checks()
     checks.text("description", description, most=500)
+    checks.storable("tax_rate", tax_rate or "")
     checks.whole("amount", amount_minor, least=-MOST_AMOUNT, most=MOST_AMOUNT)
     checks.done()
     draft = _editable(session, draft_id)

@@ -15,6 +15,7 @@ from billing.host.owning import check_own
 from billing.kernel.errors import Fault, Refused
 from billing.models import Profile
 from billing.queries.payment_method import the_provider_account
+from billing.validators.checks import Checks
 from billing.validators.payment_method import Consent
 from billing.validators.profile import NewProfile, ProfileChange
 
@@ -49,6 +50,9 @@ class Customers(Acting):
 
     def profile_of(self, account_id: str, *, session: HostSession | None = None) -> UUID:
         """The customer of that account of the host. Raises `Refused` (`profile_not_found`)."""
+        checks = Checks()
+        checks.storable("account_id", account_id)
+        checks.done()
         of = select(Profile.id).where(Profile.seller_id == self.seller_id, Profile.account_id == account_id)
         with within(self.parts, session) as tx:
             found = tx.scalars(of).one_or_none()

@@ -49,5 +49,5 @@ def check_new_coupon(new: NewCoupon) -> None:
 def _check_percent(checks: Checks, percent: Decimal) -> None:
     if percent.is_finite() and (percent == 0 or percent > 100):
         checks.fault("percent", "percent_range", "give a percent over 0, up to 100")
-    elif percent != 100:
+    elif not percent.is_finite() or percent != 100:
         checks.percent("percent", percent)

@@ -106,9 +106,7 @@ def _check_tiers(checks: Checks, tiers: tuple[NewTier, ...]) -> None:
         elif not tier.up_to.is_finite() or tier.up_to <= below:
             checks.fault(f"tiers.{place}.up_to", "tiers_not_ascending", f"give more than {below}")
         elif tier.up_to >= MOST_BOUND:
-            checks.fault(
-                f"tiers.{place}.up_to", "too_large", "give less than 10^30"
-            )
+            checks.fault(f"tiers.{place}.up_to", "too_large", "give less than 10^30")
         elif decimals(tier.up_to) > MOST_BOUND_DECIMALS:
             checks.fault(f"tiers.{place}.up_to", "too_precise", f"at most {MOST_BOUND_DECIMALS} decimal places")
         else:

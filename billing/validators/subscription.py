@@ -54,6 +54,7 @@ def check_new_subscription(new: NewSubscription) -> None:
     """Raise `Refused` with every fault of `new` that can be seen without the catalog."""
     checks = Checks()
     checks.code("code", new.code)
+    checks.storable("account_id", new.account_id)
     _check_items(checks, new.items)
     if new.timezone is not None:
         checks.timezone("timezone", new.timezone)

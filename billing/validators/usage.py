@@ -45,7 +45,8 @@ def check_new_usage(new: Sequence[NewUsage]) -> None:
             checks.fault(f"records.{place}.quantity", "too_precise", mend)
         if not 1 <= len(each.record_id) <= MOST_RECORD_ID:
             checks.fault(f"records.{place}.id", "out_of_range", f"give an id of up to {MOST_RECORD_ID} characters")
-        checks.storable(f"records.{place}.id", each.record_id)
+        for field, text in (("id", each.record_id), ("subscription", each.subscription), ("price", each.price_code)):
+            checks.storable(f"records.{place}.{field}", text)
         if each.used_at is not None:
             checks.instant(f"records.{place}.timestamp", each.used_at)
     checks.done()

@@ -51,6 +51,8 @@ def test_a_subscription_is_changed_as_it_was_previewed(acme: Company, shop: Prog
     assert applied["items"] == [{"price": "pro", "quantity": 1}]
     assert applied["latest_invoice"]["total_minor"] == seen["documents"][0]["total_minor"]
     assert shop.refused("POST", "/previews/apply", {"token": seen["token"]}) == (412, "stale")
+    for token in ("x", "x.é", f"{seen['token'].partition('.')[0]}.é"):
+        assert shop.refused("POST", "/previews/apply", {"token": token}) == (422, "token_invalid")
 
 
 def test_a_subscription_is_canceled_paused_and_goes_on(acme: Company, shop: Program) -> None:

@@ -26,7 +26,7 @@ from billing.queries.profile import accounts
 from billing.queries.standing import Item, prices_in_use
 from billing.rules.debit import brings
 from billing.rules.walk import STUB
-from billing.validators.subscription import NewSubscription
+from billing.validators.subscription import NewSubscription, check_new_subscription
 
 FIRST_PAYMENT_WITHIN = timedelta(hours=23)
 """Time for the first payment of an `incomplete` subscription, in business time from its start."""
@@ -37,6 +37,7 @@ def subscribe(session: Session, *, seller_id: UUID, new: NewSubscription, now: d
 
     Raises `Refused`: those of `plan_subscription`, `profile_not_found`, and of `write_subscriptions`.
     """
+    check_new_subscription(new)
     payer = accounts(session, seller_id=seller_id, account_ids=[new.account_id]).get(new.account_id)
     if payer is None:
         raise Refused(Fault("account_id", "profile_not_found", "create a profile for the account first"))
