@@ -22,6 +22,7 @@ UNSTORED = re.compile("[\0\ud800-\udfff]")
 _DECEIVING = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 EARLIEST, AFTER_LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 """What is taken for a time. Farther out, a boundary or a local day would leave the calendar, which ends in 9999."""
+_MACHINES_OWN = frozenset({"Factory", "localtime", "posixrules"})
 MOST_INTERVALS = 1000
 MOST_DECIMALS = 12
 
@@ -98,7 +99,10 @@ class Checks:
             self.fault(field, "unknown_currency", "give a lower-case ISO 4217 code, such as eur")
 
     def timezone(self, field: str, value: str) -> None:
-        """An IANA zone."""
+        """An IANA zone. Not this machine's own, nor what its files have beside IANA's: another machine has others."""
+        if value in _MACHINES_OWN or value.startswith(("posix/", "right/")):
+            self.fault(field, "unknown_timezone", "give an IANA name such as Europe/Berlin")
+            return
         try:
             zone_info(value)
         except Refused as refusal:

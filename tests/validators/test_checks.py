@@ -96,7 +96,19 @@ def test_currency(value: str, known: bool) -> None:  # noqa: FBT001
 
 
 @pytest.mark.parametrize(
-    ("value", "known"), [("Europe/Berlin", True), ("UTC", True), ("Mars/Base", False), ("", False), ("../etc", False)]
+    ("value", "known"),
+    [
+        ("Europe/Berlin", True),
+        ("UTC", True),
+        ("Mars/Base", False),
+        ("", False),
+        ("../etc", False),
+        ("localtime", False),
+        ("Factory", False),
+        ("posixrules", False),
+        ("posix/Europe/Berlin", False),
+        ("right/Europe/Berlin", False),
+    ],
 )
 def test_timezone(value: str, known: bool) -> None:  # noqa: FBT001
     assert _codes(lambda checks: checks.timezone("timezone", value)) == ([] if known else ["unknown_timezone"])
