@@ -22,6 +22,8 @@ UNSTORED = re.compile("[\0\ud800-\udfff]")
 _DECEIVING = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 EARLIEST, AFTER_LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 """What is taken for a time. Farther out, a boundary or a local day would leave the calendar, which ends in 9999."""
+_VISIBLE = frozenset("LNPS")
+"""Letters, numbers, punctuation, symbols: marks of direction alone are no name on an invoice."""
 _MACHINES_OWN = frozenset({"Factory", "localtime", "posixrules"})
 MOST_INTERVALS = 1000
 MOST_DECIMALS = 12
@@ -44,7 +46,7 @@ class Checks:
 
     def text(self, field: str, value: str | None, *, most: int) -> None:
         """A present line of text for people, of at most `most` characters."""
-        if value is None or not value.strip():
+        if value is None or not any(unicodedata.category(sign)[0] in _VISIBLE for sign in value):
             self.fault(field, "missing", "give a text")
             return
         self.optional_text(field, value, most=most)

@@ -49,9 +49,8 @@ def newest_zone(tmp_path: Path) -> Iterator[str]:
     """A zone that this machine's files have, and the database's don't."""
     counts = struct.pack(">6l", 0, 0, 0, 0, 1, 4)
     (tmp_path / "Mars").mkdir()
-    (tmp_path / "Mars" / "Newest").write_bytes(
-        b"TZif" + bytes(16) + counts + struct.pack(">lbb", 3600, 0, 0) + b"MBT\0"
-    )
+    offset = struct.pack(">lbb", 3600, 0, 0) + b"MBT\0"
+    (tmp_path / "Mars" / "Newest").write_bytes(b"TZif" + bytes(16) + counts + offset)
     zoneinfo.reset_tzpath([str(tmp_path), *zoneinfo.TZPATH])
     yield "Mars/Newest"
     zoneinfo.reset_tzpath()
