@@ -14,7 +14,6 @@ import click
 from billing.flows.order import Order
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Refused
-from billing.validators.checks import AFTER_LATEST, EARLIEST
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -70,9 +69,13 @@ class MonthType(click.ParamType[date]):
 MONTH = MonthType()
 
 
+_FIRST, _LAST = date(1900, 1, 1), date(2999, 12, 31)
+"""As at the API: the day and the month after it can be reckoned."""
+
+
 def _within(day: date) -> date:
-    if not EARLIEST.date() <= day < AFTER_LATEST.date():
-        raise ValueError("too far out for the day or month after it to be reckoned")
+    if not _FIRST <= day <= _LAST:
+        raise ValueError("beyond the books")
     return day
 
 

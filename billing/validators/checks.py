@@ -20,8 +20,8 @@ UNSTORED = re.compile("[\0\ud800-\udfff]")
 """What no text of PostgreSQL's can hold."""
 # Line and paragraph separators, and the marks that turn the direction of what follows: what they show is not what is.
 _DECEIVING = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
-EARLIEST, AFTER_LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
-"""What is taken for a time. Farther out, a boundary or a local day would leave the calendar, which ends in 9999."""
+EARLIEST, AFTER_LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(8000, 1, 1, tzinfo=UTC)
+"""What is taken for a time. Farther out, a trial, a period or a local day would leave the calendar's 9999 years."""
 _VISIBLE = frozenset("LNPS")
 """Letters, numbers, punctuation, symbols: marks of direction alone are no name on an invoice."""
 _MACHINES_OWN = frozenset({"Factory", "localtime", "posixrules"})
@@ -150,7 +150,7 @@ class Checks:
         if value.tzinfo is None:
             self.fault(field, "time_without_offset", "give a time with an offset")
         elif not EARLIEST <= value < AFTER_LATEST:
-            self.fault(field, "out_of_range", "give a time of the years 1900 to 2999, in UTC")
+            self.fault(field, "out_of_range", "give a time of the years 1000 to 7999, in UTC")
 
 
 def decimals(value: Decimal) -> int:

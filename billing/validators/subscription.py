@@ -137,10 +137,15 @@ def first_period_to_bill(*, anchor: datetime, zone: str, interval: Interval, pai
 
 
 def check_anchor(*, start: datetime, anchor: datetime, zone: str, interval: Interval) -> None:
-    """Raise `Refused` (`anchor_not_later`, `anchor_too_late`) unless it ends a first period that began by `start`."""
+    """Raise `Refused` (`anchor_not_later`, `anchor_too_late`, `out_of_range`) unless it ends a first period that began
+    by `start`."""
     if anchor <= start:
         raise Refused(Fault("anchor", "anchor_not_later", "give a moment after the start, or leave the anchor out"))
-    earliest = boundary(anchor, zone, interval, -1)
+    try:
+        earliest = boundary(anchor, zone, interval, -1)
+    except (OverflowError, ValueError):
+        mend = "the full period before it would begin before the calendar does; give a later one"
+        raise Refused(Fault("anchor", "out_of_range", mend)) from None
     if earliest > start:
         mend = f"at most one full period ahead; that of this anchor begins at {format_instant(earliest)}"
         raise Refused(Fault("anchor", "anchor_too_late", mend))

@@ -325,6 +325,13 @@ def test_an_anchor_lies_at_most_a_full_period_ahead(anchor: datetime, faults: li
     assert _faults(lambda: check_anchor(start=NOW, anchor=anchor, zone="UTC", interval=MONTH)) == faults
 
 
+def test_an_anchor_whose_full_period_would_begin_before_the_calendar_is_refused() -> None:
+    start = datetime(1000, 1, 1, tzinfo=UTC)
+    longest = Interval(IntervalUnit.YEAR, 1000)
+    faults = _faults(lambda: check_anchor(start=start, anchor=start + timedelta(days=1), zone="UTC", interval=longest))
+    assert faults == [("anchor", "out_of_range")]
+
+
 def _first(paid_through: datetime, zone: str = "UTC") -> int:
     anchor = datetime(2025, 10, 31, tzinfo=UTC)
     return first_period_to_bill(anchor=anchor, zone=zone, interval=MONTH, paid_through=paid_through)

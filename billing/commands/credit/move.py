@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from billing.db.copy import array, id_array
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_ids
+from billing.kernel.money import MOST_TOTAL
 from billing.models import CreditBalance
-from billing.rules.totals import MOST_TOTAL
 
 _FEED = text(
     """
