@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
 
 from billing.commands.credit.grant import grant_credit
-from billing.flows import audit, drafts
+from billing.flows import audit, drafts, operating_drafts
+from billing.flows.order import Order
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
 from billing.models import Invoice, InvoiceLine, LedgerEntry, OutboxEvent
 from billing.validators.seller import SellerPolicy
+from billing.validators.subscription import NewItem
+from billing.validators.usage import NewUsage
 from tests.flows.company import START, Company, company
 
 
@@ -125,3 +129,35 @@ def test_one_is_not_edited_below_nothing(acme: Company) -> None:
         drafts.add_line(acme.parts, session, draft.id, description="Goodwill", amount_minor=-2000)
     assert refusal.value.code == "draft_below_zero"
     assert [line.amount_minor for line in _lines(acme)] == [1000]
+
+
+def test_the_audit_lets_a_review_take_off_what_a_period_would_charge(acme: Company) -> None:
+    draft = _draft(acme)
+    order = Order(actor="ada", reason="a gift")
+    operating_drafts.add_line(
+        acme.parts, draft.id, description="Set-up", amount_minor=500, tax_rate="standard", order=order
+    )
+    operating_drafts.remove_line(acme.parts, draft.id, position=1, order=order)
+    assert acme.violations() == ()
+    _release(acme, draft.id)
+    assert acme.invoices()[0].total_minor == 595
+    assert acme.violations() == ()
+
+
+def test_so_it_does_with_what_was_used(acme: Company) -> None:
+    acme.price("calls", 100, usage="sum")
+    acme.customer("a2")
+    acme.begin_subscription("a2", "metered", NewItem("basic"), NewItem("calls"))
+    acme.settle()
+    _release(acme, acme.invoices()[0].id)
+    acme.use(NewUsage("metered", "calls", "r1", Decimal(3)))
+    acme.set_clock(datetime(2026, 2, 28, tzinfo=UTC))
+    acme.settle()
+    draft = acme.invoices()[-1]
+    with acme.begin() as session:
+        of = select(InvoiceLine.position).where(InvoiceLine.invoice_id == draft.id, InvoiceLine.kind == "usage")
+        position = session.scalars(of).one()
+    order = Order(actor="ada", reason="a gift")
+    operating_drafts.remove_line(acme.parts, draft.id, position=position, order=order)
+    _release(acme, draft.id)
+    assert acme.violations() == ()

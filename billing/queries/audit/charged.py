@@ -79,7 +79,8 @@ WHERE g.charged > coalesce(u.used, 0)
 """  # noqa: S608 (our own text)
 
 # What was used while there was no such item is charged nowhere: before it came, or from the moment on at which it went.
-# A period that closed in a pause without any use is on no document either: of `last` the latest record says that.
+# A period that closed in a pause without any use is on no document either: of `last` the latest record says that. What
+# a draft's review took off was there when the draft was made.
 _NEVER_CHARGED = f"""
 SELECT 'subscription', u.subscription_id, format('%s of price %s, used before %s, stand on no document', u.used, u.code,
                                                  u.closed_at)
@@ -110,6 +111,10 @@ FROM (
           SELECT FROM billing.waiting_line w
           WHERE w.subscription_id = r.subscription_id AND w.kind = 'usage' AND w.price_id = r.price_id
             AND w.counts_from <= r.counts_at AND w.period_end > r.counts_at)
+      AND NOT EXISTS (
+          SELECT FROM billing.invoice i JOIN billing.audit_trail a ON a.subject_id = i.id
+          WHERE i.subscription_id = r.subscription_id AND a.action = 'draft.remove_line'
+            AND i.created_at > r.created_at)
       AND NOT (p.usage = 'last' AND EXISTS (
           SELECT FROM billing.billing_period o
           JOIN billing.usage_record z ON z.subscription_id = r.subscription_id AND z.price_id = r.price_id
