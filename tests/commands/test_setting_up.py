@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-import zoneinfo
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
@@ -18,7 +14,7 @@ from billing.commands.product.create import create_products
 from billing.commands.seller.change import change_seller
 from billing.commands.tax_rate.put import put_tax_rate
 from billing.kernel.errors import Refused, Stale
-from billing.models import AuditRecord, OutboxEvent, Price, Seller, Series
+from billing.models import AuditRecord, OutboxEvent, Price, Series
 from billing.validators.address import Address
 from billing.validators.price import NewPrice
 from billing.validators.product import NewProduct
@@ -42,32 +38,6 @@ def test_a_seller_code_is_given_once(session: Session) -> None:
     with pytest.raises(Refused) as refusal:
         make_seller(session)
     assert refusal.value.code == "seller_code_taken"
-
-
-@pytest.fixture
-def newest_zone(tmp_path: Path) -> Iterator[str]:
-    """A zone that this machine's files have, and the database's don't."""
-    counts = struct.pack(">6l", 0, 0, 0, 0, 1, 4)
-    (tmp_path / "Mars").mkdir()
-    offset = struct.pack(">lbb", 3600, 0, 0) + b"MBT\0"
-    (tmp_path / "Mars" / "Newest").write_bytes(b"TZif" + bytes(16) + counts + offset)
-    zoneinfo.reset_tzpath([str(tmp_path), *zoneinfo.TZPATH])
-    yield "Mars/Newest"
-    zoneinfo.reset_tzpath()
-
-
-def test_a_zone_by_which_the_database_cannot_date_is_refused_and_nothing_is_written(
-    session: Session, newest_zone: str
-) -> None:
-    seller = make_seller(session)
-    change = _change(timezone=newest_zone)
-    with pytest.raises(Refused) as refusal:
-        change_seller(session, seller_id=seller.id, change=change, actor="ada", reason="moved", now=NOW)
-    assert (refusal.value.faults[0].field, refusal.value.code) == ("timezone", "unknown_timezone")
-    with pytest.raises(Refused) as refusal:
-        make_seller(session, code="SUED", timezone=newest_zone)
-    assert refusal.value.code == "unknown_timezone"
-    assert session.scalars(select(Seller.timezone)).all() == ["UTC"]
 
 
 def _change(**values: object) -> SellerChange:

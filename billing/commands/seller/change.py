@@ -13,7 +13,6 @@ from billing.commands.seller.columns import policy_columns
 from billing.db.base import Json
 from billing.kernel.errors import Fault, Refused
 from billing.models import Seller
-from billing.queries.zone import require_known_zone
 from billing.validators.seller import SellerChange, check_seller_change
 
 
@@ -36,8 +35,6 @@ def change_seller(
     if seller is None:
         raise Refused(Fault("seller", "seller_not_found", "give the id of a seller"))
     require_version(seller, expected_version)
-    if change.timezone != seller.timezone:
-        require_known_zone(session, change.timezone)
     wanted: Json = {
         "legal_name": change.legal_name,
         "timezone": change.timezone,

@@ -12,18 +12,15 @@ from billing.commands.seller.columns import policy_columns
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.models import Seller, Series
-from billing.queries.zone import require_known_zone
 from billing.validators.seller import NewSeller, check_new_seller
 
 
 def create_seller(session: Session, *, new: NewSeller, actor: str, reason: str, now: datetime) -> Seller:
     """Write the seller, its series `<CODE>-` (from `next_number`) and `<CODE>-CN-`, and who did so.
 
-    Raises `Refused`: the faults of `check_new_seller`, `unknown_timezone` (the database's list has it not),
-    `seller_code_taken`.
+    Raises `Refused`: the faults of `check_new_seller`, `seller_code_taken`.
     """
     check_new_seller(new)
-    require_known_zone(session, new.timezone)
     row = insert(Seller).values(
         id=new_id(),
         code=new.code,
