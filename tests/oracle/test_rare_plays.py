@@ -179,3 +179,22 @@ def test_amounts_of_fifteen_digits(method: str, database_url: str) -> None:
     told = played(body, database_url)
     assert differences(oracle(body), told) == []
     assert told["provider"]["net_charged"]["eur"] > 10**15
+
+
+@pytest.mark.parametrize("retries", [[], ["12h"]])
+@pytest.mark.parametrize("method", ["declined", "lost_card", None])
+def test_what_was_never_tried_is_tried_once_an_unpaid_subscription_recovers_for_good(
+    method: str | None, retries: list[str], database_url: str
+) -> None:
+    body = spec(
+        "01-01 subscribe items=d",
+        "01-06 mark_uncollectible invoice=1",
+        "01-07 void invoice=2",
+        "01-09 void invoice=3",
+        "01-10 set_payment_method payment_method=visa",
+        until="01-12",
+        method=method,
+        dunning={"retries": retries, "final": "unpaid"},
+    )
+    body["prices"] = body["prices"] | {"d": {"product": "D", "amount": 100, "interval": "day"}}
+    assert differences(oracle(body), played(body, database_url)) == []

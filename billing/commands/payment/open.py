@@ -49,6 +49,8 @@ class _Writes:
     """What is gathered for one statement a table."""
 
     touched: list[Collecting] = field(default_factory=list)
+    left: list[Collecting] = field(default_factory=list)
+    """Never tried, of a subscription that is unpaid."""
     dunned: list[Dunned] = field(default_factory=list)
     postponed: list[Postponed] = field(default_factory=list)
     announced: list[Announced] = field(default_factory=list)
@@ -68,7 +70,7 @@ def open_payments(session: Session, due: Sequence[Due], *, now: datetime, wall: 
     writes = _Writes()
     for each in due:
         _plan(each, writes, now=now, wall=wall)
-    write_collecting(session, writes.touched)
+    write_collecting(session, [*writes.touched, *writes.left])
     dun(session, writes.dunned, now=now)
     postpone(session, writes.postponed, now=now)
     announce(session, writes.announced, now=now)
@@ -78,7 +80,8 @@ def open_payments(session: Session, due: Sequence[Due], *, now: datetime, wall: 
     _write_payments(session, writes.opened, now, until)
     attempts = [*writes.reopened, *(attempt for attempt, _, _ in writes.opened)]
     waiting = [each.invoice.id for each in writes.announced if each.debit_at > now]
-    passed = [each.invoice.id for each in writes.dunned] + [each.invoice.id for each in writes.postponed]
+    passed = [each.id for each in writes.left]
+    passed += [each.invoice.id for each in writes.dunned] + [each.invoice.id for each in writes.postponed]
     return Opened(attempts, passed + waiting)
 
 
@@ -97,6 +100,11 @@ def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
         # It is canceled there first, outside this transaction (`flows.elsewhere`).
         invoice.charge_not_before = wall + timedelta(seconds=ELSEWHERE_S)
         writes.touched.append(invoice)
+        return
+    if due.unpaid and not due.attempts and invoice.dunning_at is None and not invoice.extra_try:
+        # Others of its subscription, which is unpaid again, come first: it is tried once that has recovered.
+        invoice.next_attempt_at, invoice.on_schedule = None, False
+        writes.left.append(invoice)
         return
     policy = policy_of(due.seller)
     if method is not None and _holds_back(due, method, policy, writes, now=now):
