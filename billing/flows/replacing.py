@@ -50,7 +50,8 @@ def replace_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Replaced
     """Issue it anew as things stand now, in the place of an open or paid one.
 
     Raises `Refused`: `invoice_not_found`, `invoice_not_open`, `invoice_corrected`, `invoice_changed`,
-    `charge_disputed`, `payment_in_flight`, `profile_on_hold`; the provider's errors: then nothing was done here.
+    `charge_disputed`, `payment_in_flight`, `profile_on_hold`, `replacement_below_zero`; the provider's
+    errors: then nothing was done here.
     """
     with parts.begin() as session:
         _locked(session, invoice_id)
@@ -72,7 +73,11 @@ def replace_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Replaced
             parties=parties,
             counter=Account.RECEIVABLE,
         )
-        documents = [credited, _corrected(session, old, standing, parties)]
+        corrected = _corrected(session, old, standing, parties)
+        if corrected.kind != "invoice":
+            mend = "as things stand now its lines take off more than they charge; credit it, and charge what is due"
+            raise Refused(Fault("invoice", "replacement_below_zero", mend))
+        documents = [credited, corrected]
         taken_back, issued = issue_documents(parts, session, documents, wallet=Wallet({}, {}), now=now)
         new = lock_invoice(session, issued.id)
         carried = put_in_place(session, old=old, new=new, now=now)

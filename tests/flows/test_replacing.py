@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.commands.credit.grant import grant_credit
-from billing.flows import refunding
+from billing.flows import operating_drafts, refunding
 from billing.flows.crediting import credit
 from billing.flows.order import Order
 from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused
 from billing.models import BillingPeriod
+from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company
 from tests.flows.refunds import at_provider, paid_invoice
 
@@ -93,4 +94,54 @@ def test_a_document_is_replaced_after_the_next_period_was_billed(acme: Company) 
     acme.set_clock(START + timedelta(days=31))
     acme.settle()
     replace_invoice(acme.parts, paid.id, order=ORDER)
+    assert acme.violations() == ()
+
+
+@pytest.mark.parametrize("nothing", ["coupon", "tax inside", "no tax"])
+def test_a_document_that_comes_to_nothing_is_replaced_all_the_same(acme: Company, nothing: str) -> None:
+    profile = acme.customer("a1")
+    if nothing == "coupon":
+        acme.coupon("free", 100, duration="forever")
+        acme.begin_subscription("a1", "s1", NewItem("basic"), coupon_code="free")
+    else:
+        acme.price("free", 0, tax_rate="standard" if nothing == "tax inside" else None)
+        acme.subscribe("a1", "s1", price="free")
+    acme.settle()
+    (old,) = acme.invoices()
+    assert (old.total_minor, old.status) == (0, "paid")
+    made = replace_invoice(acme.parts, old.id, order=ORDER)
+    assert (made.carried_minor, made.remaining_minor) == (0, 0)
+    new = next(each for each in acme.invoices() if each.number == made.replaced_by)
+    assert (new.total_minor, new.status, new.profile_id) == (0, "paid", profile)
+    acme.settle()
+    assert acme.violations() == ()
+
+
+def test_one_that_would_come_to_less_than_nothing_is_refused_and_tax_alone_is_replaced(
+    acme: Company,
+) -> None:
+    """+100.00 with 19 % and -119.00 without any: nothing is owed, and 19.00 of tax are."""
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET draft_review_h = 24"))
+    acme.price("taxed", 10_000)
+    acme.customer("a1")
+    acme.subscribe("a1", "s1", price="taxed")
+    acme.settle()
+    (draft,) = acme.invoices()
+    operating_drafts.add_line(
+        acme.parts, draft.id, description="Back", amount_minor=-11_900, tax_rate=None, order=ORDER
+    )
+    operating_drafts.release(acme.parts, draft.id, order=ORDER)
+    acme.settle()
+    assert (acme.invoices()[0].total_minor, acme.account("tax_payable")) == (0, -1900)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.tax_rate SET percent = 7"))
+    with pytest.raises(Refused) as refusal:
+        replace_invoice(acme.parts, draft.id, order=ORDER)
+    assert refusal.value.code == "replacement_below_zero"
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.tax_rate SET percent = 19"))
+    replace_invoice(acme.parts, draft.id, order=ORDER)
+    acme.settle()
+    assert acme.account("tax_payable") == -1900
     assert acme.violations() == ()

@@ -46,10 +46,9 @@ def credit_note(
 def _part(
     invoice: Invoice, *, amount_minor: int, earlier: Notes, parties: bytes, status: InvoiceStatus, counter: Account
 ) -> PlannedInvoice:
-    given_back, total = earlier.total_minor + amount_minor, invoice.total_minor
-    on_top = invoice.total_minor - invoice.subtotal_minor + invoice.discount_minor
-    tax_minor = divide_half_away(given_back * invoice.tax_minor, total) - earlier.tax_minor
-    on_top_minor = divide_half_away(given_back * on_top, total) - earlier.on_top_minor
+    given_back, on_top = earlier.total_minor + amount_minor, invoice.total_minor - invoice.subtotal_minor
+    tax_minor = _part_of(invoice, invoice.tax_minor, given_back) - earlier.tax_minor
+    on_top_minor = _part_of(invoice, on_top + invoice.discount_minor, given_back) - earlier.on_top_minor
     totals = Totals(
         subtotal_minor=amount_minor - on_top_minor,
         discount_minor=0,
@@ -63,6 +62,11 @@ def _part(
         credit_note=True,
     )
     return _note(invoice, totals, parties, kind="credit_note", status=status, counter=counter)
+
+
+def _part_of(invoice: Invoice, amount_minor: int, given_back: int) -> int:
+    """In proportion to what is given back. Of an invoice that comes to nothing, that is all of it."""
+    return divide_half_away(given_back * amount_minor, invoice.total_minor) if invoice.total_minor else amount_minor
 
 
 def cancellation(invoice: Invoice, *, parties: bytes) -> PlannedInvoice:

@@ -146,7 +146,8 @@ WHERE i.kind = 'invoice'
   AND (coalesce(n.refunded, 0), coalesce(n.total - n.refunded, 0), coalesce(n.tax, 0)) IS DISTINCT FROM
       (i.amount_refunded_minor::numeric,
        (i.amount_credited_minor + i.amount_returned_minor + coalesce(d.credited, 0))::numeric,
-       sign(i.tax_minor) * div(2 * abs(coalesce(n.total, 0) * i.tax_minor) + i.total_minor, 2 * i.total_minor))
+       CASE i.total_minor WHEN 0 THEN i.tax_minor
+       ELSE sign(i.tax_minor) * div(2 * abs(coalesce(n.total, 0) * i.tax_minor) + i.total_minor, 2 * i.total_minor) END)
 """
 
 INVOICES = (
