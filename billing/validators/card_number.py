@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-# 12 to 19 digits, single spaces or dashes between them, no letter or digit on either side; and, wherever digits may
-# stand before them, the groups in which cards are printed.
-_CANDIDATE = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[ -]?[0-9]){11,18}(?![0-9A-Za-z])")
+# 13 to 19 digits, single spaces or dashes between them, no letter or digit on either side; and, wherever digits may
+# stand before them, 12 in one run (in groups that is a telephone) and the groups in which cards are printed.
+_CANDIDATE = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[ -]?[0-9]){12,18}(?![0-9A-Za-z])")
 _PRINTED = re.compile(
     r"(?<![0-9A-Za-z])(?=("
     r"[0-9]{12,19}"
@@ -24,7 +24,7 @@ _WITH_A_CARD = re.compile(r"""\b(?:cvc|cvv)2?["']?\s*[:=]\s*["']?[0-9]{3,4}\b|%B
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
 # Issuer prefixes as ranges of the first digits, with the lengths that the networks publish.
-_LONG = frozenset(range(16, 20))
+_LONG, _DEBIT = frozenset(range(16, 20)), frozenset(range(13, 20))
 _ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = (
     (4, 4, frozenset({13, 16, 19})),
     (34, 34, frozenset({15})),
@@ -40,10 +40,11 @@ _ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = (
     (3528, 3589, _LONG),
     (62, 62, _LONG),
     (81, 81, _LONG),
-    (50, 50, frozenset(range(12, 20))),
-    (56, 58, frozenset(range(12, 20))),
-    (63, 63, frozenset(range(12, 20))),
-    (67, 67, frozenset(range(12, 20))),
+    (50, 50, _DEBIT),
+    (56, 58, _DEBIT),
+    (63, 63, _DEBIT),
+    (67, 67, _DEBIT),
+    *((prefix, prefix, frozenset({12})) for prefix in (5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763)),
 )
 
 

@@ -227,6 +227,11 @@ def test_nothing_passes_of_which_the_audit_says_that_it_must_not_be_there(text: 
     assert holds_card_number(text) or not find_card_numbers(_without_ours(text))
 
 
+@given(st.integers(0, 10**10 - 1).map("{:010}".format), st.sampled_from(["57", "58", "63"]))
+def test_a_telephone_number_of_twelve_digits_is_no_card_number(digits: str, country: str) -> None:
+    assert not holds_card_number(f"+{country} {digits[:3]} {digits[3:6]} {digits[6:]}")
+
+
 @given(st.uuids())
 def test_an_id_of_a_machine_is_no_card_number(made: UUID) -> None:
     assert not holds_card_number(f"{made}")
