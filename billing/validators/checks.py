@@ -126,8 +126,8 @@ class Checks:
             self.fault(field, "not_a_number", "give a decimal number in minor units")
         elif value < 0:
             self.fault(field, "negative", "give 0 or more, in minor units")
-        elif value > MOST_AMOUNT:
-            self.fault(field, "too_large", f"give at most {MOST_AMOUNT} minor units")
+        elif value >= MOST_AMOUNT + 1:
+            self.fault(field, "too_large", "give less than 10^15 minor units")
         elif decimals(value) > MOST_DECIMALS:
             self.fault(field, "too_precise", f"at most {MOST_DECIMALS} decimal places")
 

@@ -29,6 +29,16 @@ class NewUsage:
     used_at: datetime | None = None
 
 
+def check_quantity(checks: Checks, field: str, quantity: Decimal) -> None:
+    """An exact number from 0."""
+    if not quantity.is_finite():
+        checks.fault(field, "not_a_number", "give a decimal number")
+    elif not 0 <= quantity < MOST_QUANTITY:
+        checks.fault(field, "out_of_range", "give a number from 0, less than 10^15")
+    elif decimals(quantity) > MOST_DECIMALS:
+        checks.fault(field, "too_precise", f"at most {MOST_DECIMALS} decimal places")
+
+
 def check_new_usage(new: Sequence[NewUsage]) -> None:
     """Raise `Refused` with every fault of a batch, named `records.N.field`, N from 1."""
     checks = Checks()
@@ -36,13 +46,7 @@ def check_new_usage(new: Sequence[NewUsage]) -> None:
         checks.fault("records", "out_of_range", f"give 1 to {MOST_RECORDS} records a call")
         checks.done()
     for place, each in enumerate(new, start=1):
-        if not each.quantity.is_finite():
-            checks.fault(f"records.{place}.quantity", "not_a_number", "give a decimal number")
-        elif not 0 <= each.quantity < MOST_QUANTITY:
-            checks.fault(f"records.{place}.quantity", "out_of_range", "give a number from 0, less than 10^15")
-        elif decimals(each.quantity) > MOST_DECIMALS:
-            mend = f"at most {MOST_DECIMALS} decimal places"
-            checks.fault(f"records.{place}.quantity", "too_precise", mend)
+        check_quantity(checks, f"records.{place}.quantity", each.quantity)
         if not 1 <= len(each.record_id) <= MOST_RECORD_ID:
             checks.fault(f"records.{place}.id", "out_of_range", f"give an id of up to {MOST_RECORD_ID} characters")
         for field, text in (("id", each.record_id), ("subscription", each.subscription), ("price", each.price_code)):

@@ -21,6 +21,7 @@ from billing.sandbox.scenario.scalars import (
     whole,
 )
 from billing.validators.checks import MOST_INTERVALS
+from billing.validators.price import MOST_PACKAGE, MOST_TIERS
 
 STANDARD = "standard"
 TIERED = frozenset({"graduated", "volume"})
@@ -108,6 +109,8 @@ def _read_tiers(place: Place) -> tuple[TierSpec, ...]:
     tiers = read_list(place, lambda tier: read_whole(tier, _TIER))
     if not tiers:
         raise place.fault("missing", "give at least one tier, the last up to inf")
+    if len(tiers) > MOST_TIERS:
+        raise place.fault("too_many", f"give at most {MOST_TIERS} tiers")
     before = len(place.reading.faults)
     below = Decimal(0)
     for tier in tiers[:-1]:
@@ -151,7 +154,7 @@ _PRICE = {
     "currency": Key(currency, default=None),
     "model": Key(one_of("per_unit", "flat", "package", "graduated", "volume"), default="per_unit"),
     "tiers": Key(_read_tiers, default=()),
-    "package_size": Key(whole(1), default=None),
+    "package_size": Key(whole(1, MOST_PACKAGE), default=None),
     "usage": Key(one_of("sum", "max", "last"), default=None),
     "tax_rate": Key(_read_tax_rate, default=STANDARD, null_is_read=True),
 }

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from billing.kernel import garbage
+from billing.kernel.errors import Refused
 from billing.ops import failures
 from billing.ops.options import INSTANT
 from billing.sandbox.scenario.faults import ScenarioInvalid
@@ -53,6 +54,8 @@ def simulate(context: click.Context, *, path: Path, out: str | None, until: date
     """
     if path.is_dir() and (out is None or out == _STDOUT):
         raise click.UsageError("a folder needs --json OUTDIR, into which one JSON a file is written")
+    if out is not None and out != _STDOUT and not path.is_dir():
+        _require_place(Path(out), folder=False)
     address, started = server_address()
     if started:
         click.echo("Started a scratch database; it stays up for the next time, `billing down` stops it.", err=True)
@@ -77,6 +80,17 @@ def simulate(context: click.Context, *, path: Path, out: str | None, until: date
         ground.close()
 
 
+def _require_place(out: Path, *, folder: bool) -> None:
+    """Make the folder that the JSON goes into, before anything is played."""
+    if out.exists() and out.is_dir() is not folder:
+        raise click.UsageError(f"{out} is {'a file; name a folder' if folder else 'a folder; name a file'}")
+    into = out if folder else out.parent
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"{into} can't be made: {error.strerror}") from error
+
+
 def _play_folder(ground: Ground, folder: Path, out: Path, until: datetime | None) -> int:
     """One JSON a file; a line for each on standard error."""
     found = (path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
@@ -86,9 +100,7 @@ def _play_folder(ground: Ground, folder: Path, out: Path, until: datetime | None
     for one, other in pairwise(files):
         if one.stem == other.stem:
             raise click.UsageError(f"{one.name} and {other.name} would both be written to {one.stem}.json")
-    if out.exists() and not out.is_dir():
-        raise click.UsageError(f"{out} is a file; name a folder")
-    out.mkdir(parents=True, exist_ok=True)
+    _require_place(out, folder=True)
     worst = PLAYED
     for number, path in enumerate(files, start=1):
         outcome = _in_any_case(ground, path, until)
@@ -129,6 +141,9 @@ def _play_file(ground: Ground, path: Path, until: datetime | None) -> Outcome:
         return Outcome(INVALID, None, [str(fault) for fault in invalid.faults])
     try:
         return _played(ground, scenario)
+    except Refused as refused:
+        # What the engine refuses of seller, prices or customers, and the reader let pass.
+        return Outcome(INVALID, None, [str(fault) for fault in refused.faults])
     except NotSettled as left:
         return Outcome(BROKEN, None, [str(left)])
 
@@ -163,5 +178,4 @@ def _write(told: dict[str, Any], out: str) -> None:
     if out == _STDOUT:
         sys.stdout.write(text)
     else:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
         Path(out).write_text(text, encoding="utf-8")

@@ -17,7 +17,12 @@ class ScenarioFault:
     message: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.path}: {self.code} ({self.message})"
+        return _shown(f"line {self.line}: {self.path}: {self.code} ({self.message})")
+
+
+def _shown(text: str) -> str:
+    """On one line: signs that do not show, and those that turn what follows, are written out."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 class ScenarioInvalid(BillingError):

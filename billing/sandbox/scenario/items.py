@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing.kernel.errors import Refused
+from billing.kernel.money import MOST_AMOUNT
 from billing.kernel.period import Interval, IntervalUnit
 from billing.rules.lines import PriceModel, PriceTerms, Tier, priced
 from billing.sandbox.scenario.faults import Faulty
@@ -81,7 +82,7 @@ def read_items(place: Place) -> tuple[ItemSpec, ...]:
         ItemFields(fields, prices.get(fields.values.get("price", ""), {}))
         for fields in read_each(elements, lambda element: read_keys(element, _ITEM))
     ]
-    _check_each(items)
+    _check_each(items, place)
     if len(items) == len(elements) and all(item.one_off for item in items):
         place.fault("no_recurring_item", "give at least one recurring price")
     _check_same(items, lambda item: item.interval, "intervals_differ", "recurring items share interval and count with")
@@ -104,8 +105,8 @@ def rhythm_of(place: Place, items: Sequence[ItemSpec]) -> Rhythm:
     )
 
 
-def _check_each(items: Sequence[ItemFields]) -> None:
-    seen = set()
+def _check_each(items: Sequence[ItemFields], place: Place) -> None:
+    seen, sum_minor = set(), 0
     for item in items:
         if item.code is not None and item.code in seen:
             item.fields.spot("price").fault("price_twice", "name each price once and give its quantity")
@@ -113,17 +114,21 @@ def _check_each(items: Sequence[ItemFields]) -> None:
         if item.metered and "quantity" in item.fields.given:
             item.fields.spot("quantity").fault("quantity_on_metered", "leave it out; usage counts a metered price")
         elif not item.metered and item.fields.has("quantity"):
-            _check_amount(item)
+            sum_minor += _amount(item)
+    if sum_minor > MOST_AMOUNT:
+        place.fault("amount_too_large", f"a period costs less than 10^15 minor units in all, and this one {sum_minor}")
 
 
-def _check_amount(item: ItemFields) -> None:
+def _amount(item: ItemFields) -> int:
+    """What it costs a period; 0 where that is not known, or more than a line holds, which is noted."""
     terms = item.terms
     if terms is None:
-        return
+        return 0
     try:
-        priced(terms, Decimal(item.fields.values["quantity"]))
+        return priced(terms, Decimal(item.fields.values["quantity"])).amount_minor
     except Refused as refused:
         item.fields.spot("quantity").fault(refused.code, refused.faults[0].mend)
+        return 0
 
 
 def _check_same(items: Sequence[ItemFields], of: Callable[[ItemFields], object], code: str, message: str) -> None:

@@ -139,7 +139,9 @@ def compose(text: str, reading: Reading) -> Place:
         last = len(text.rstrip().splitlines())
         line = min(mark.line + 1, last) if mark else 1
         raise _not_yaml(reading, line, error.problem or "mend the syntax") from None
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+    except RecursionError:
+        raise _not_yaml(reading, 1, "lists and names stand too deep in one another") from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise _not_yaml(reading, 1, f"this is no YAML text ({type(error).__name__})") from None
     if not isinstance(root, MappingNode):
         message = "give the sections scenario, seller, prices, customers, timeline and until"

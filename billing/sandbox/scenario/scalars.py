@@ -15,6 +15,7 @@ from billing.kernel.money import MOST_AMOUNT
 from billing.sandbox.scenario.faults import Faulty
 from billing.sandbox.scenario.place import Place, is_name, is_plain_whole
 from billing.validators.checks import MOST_DECIMALS, Checks
+from billing.validators.usage import check_quantity
 
 Text: TypeAlias = Callable[[Place], str]
 Value = TypeVar("Value")
@@ -164,6 +165,14 @@ def decimal(place: Place) -> Decimal:
     """An exact number from 0: a whole number, or a decimal in quotes."""
     number = _decimal(place)
     return _checked(place, number, lambda checks, field: checks.unit_amount(field, number))
+
+
+def used(place: Place) -> Decimal:
+    """A quantity of usage."""
+    number = _decimal(place)
+    if number < 0:
+        raise place.fault("negative", "give 0 or more")
+    return _checked(place, number, lambda checks, field: check_quantity(checks, field, number))
 
 
 def tax_percent(place: Place) -> Decimal:

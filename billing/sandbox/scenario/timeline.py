@@ -15,7 +15,6 @@ from billing.sandbox.scenario.keys import Fields, Key, read_keys
 from billing.sandbox.scenario.place import Place
 from billing.sandbox.scenario.scalars import (
     boolean,
-    decimal,
     free_text,
     instant,
     known,
@@ -23,6 +22,7 @@ from billing.sandbox.scenario.scalars import (
     one_of,
     payment_method,
     text,
+    used,
     whole,
 )
 
@@ -142,7 +142,7 @@ KINDS: dict[str, Kind] = {
         {
             **_SUBSCRIPTION,
             "price": Key(known("prices", "unknown_price")),
-            "quantity": Key(decimal),
+            "quantity": Key(used),
             "id": Key(text()),
             "timestamp": Key(instant, default=None),
         },

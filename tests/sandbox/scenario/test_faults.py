@@ -159,6 +159,11 @@ MONTHLY = "product: A, interval: month, "
         (MONTHLY + "amount: 5, model: volume, tiers: [{up_to: inf, unit: 1}]", ["amount not_for_model"]),
         (MONTHLY + "model: graduated", ["tiers missing"]),
         (MONTHLY + "model: graduated, tiers: []", ["tiers missing"]),
+        (
+            MONTHLY + f"model: graduated, tiers: [{', '.join(f'{{up_to: {n}, unit: 1}}' for n in range(1, 102))}]",
+            ["tiers too_many"],
+        ),
+        (MONTHLY + "model: package, amount: 5, package_size: 1000000001", ["package_size out_of_range"]),
         (MONTHLY + "model: graduated, tiers: [{up_to: 5, unit: 1}]", ["tiers[0].up_to last_tier_not_open"]),
         (MONTHLY + "model: graduated, tiers: [{up_to: .inf, unit: 1}]", ["tiers[0].up_to float_not_allowed"]),
         (MONTHLY + "model: graduated, tiers: [{unit: 1}]", ["tiers[0].up_to missing"]),
@@ -273,3 +278,12 @@ def test_all_faults_are_listed_by_line_each_with_a_way_to_mend_it() -> None:
         read_scenario(replaced(lines), name="shop.yaml")
     assert all(fault.message for fault in caught.value.faults)
     assert str(caught.value).splitlines()[0].startswith("shop.yaml: line 4: prices.basic.amount: float_not_allowed (")
+
+
+def test_a_fault_is_told_on_one_line_with_signs_that_show() -> None:
+    with pytest.raises(ScenarioInvalid) as caught:
+        read_scenario(
+            replaced({BASIC: '  "a\\nb\\u202e": {product: P, amount: -1, interval: month}'}), name="test.yaml"
+        )
+    assert r"prices.a\nb\u202e" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == len(caught.value.faults)

@@ -12,9 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
+from billing.kernel.errors import Fault, Refused
 from billing.ops.failures import FAULT
 from billing.sandbox.scenario import command
 from billing.sandbox.scenario.model import Scenario
+from billing.sandbox.scenario.playing import acts, acts_together
 from billing.sandbox.scenario.playing.ground import Ground
 from billing.sandbox.scenario.playing.player import Played, play
 from billing.sandbox.scenario.playing.stage import Stage
@@ -181,6 +183,36 @@ def test_a_fault_of_this_program_in_one_file_keeps_no_other_from_being_played(
     assert "[1/2] a.yaml: a fault of this program" in result.stderr
     assert "a.yaml: this should not have happened: ZeroDivisionError: told" in result.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.json"]
+
+
+def test_what_the_engine_refuses_of_a_file_is_a_fault_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> Played:
+        raise Refused(Fault("tiers", "out_of_range", "give fewer"))
+
+    monkeypatch.setattr(command, "play", refuses)
+    result = _simulate(_file(tmp_path))
+    assert (result.exit_code, result.stderr) == (2, "one.yaml: tiers: out_of_range (give fewer)\n")
+
+
+def test_a_step_on_what_was_never_made_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object, **__: object) -> None:
+        raise Refused(Fault("items", "amount_too_large", "give less"))
+
+    monkeypatch.setattr(acts, "subscribe", refuses)
+    monkeypatch.setattr(acts_together, "subscribe_all", refuses)
+    steps = ["{at: 2026-02-01, do: outage, until: 2026-02-20}", "{at: 2026-02-10, do: cancel, subscription: s1}"]
+    result = _simulate(_file(tmp_path, *steps), "--json", "-")
+    assert result.exit_code == 3
+    refusals = [(each["do"], each["code"]) for each in json.loads(result.stdout)["refusals"]]
+    assert refusals == [("subscribe", "amount_too_large"), ("cancel", "subscription_not_found")]
+
+
+@pytest.mark.parametrize("out", ["there", "one.yaml/x.json", "one.yaml/x/y.json"])
+def test_a_place_that_no_json_can_go_to_is_told_before_anything_is_played(tmp_path: Path, out: str) -> None:
+    (tmp_path / "there").mkdir()
+    result = _simulate(_file(tmp_path), "--json", tmp_path / out)
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
 
 
 def test_a_folder_needs_a_folder_for_its_json(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.sandbox.scenario.timeline import REFUSALS
-from tests.sandbox.scenario.files import BASIC, FIRST, SECOND, faults_of, replaced
+from tests.sandbox.scenario.files import BASIC, FIRST, SECOND, SETUP, faults_of, replaced
 
 
 def _faults_of_step(step: str) -> list[str]:
@@ -144,6 +144,31 @@ def test_a_line_holds_what_an_item_costs(price: str, faults: list[str]) -> None:
         FIRST: f"  - {{at: 2026-01-31, do: subscribe, as: s1, customer: acme, items: {items}}}",
     }
     assert faults_of(replaced(lines)) == faults
+
+
+def test_a_period_costs_what_a_line_holds() -> None:
+    lines = {
+        BASIC: "  basic: {product: Basic, interval: month, amount: 600000000000000}",
+        SETUP: "  setup: {product: Set-up, interval: null, amount: 600000000000000}",
+        FIRST: "  - {at: 2026-01-31, do: subscribe, as: s1, customer: acme, items: [{price: basic}, {price: setup}]}",
+    }
+    assert faults_of(replaced(lines)) == [f"{FIRST} timeline[0].items amount_too_large"]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "faults"),
+    [
+        ("'0.123456789012345678901234567891'", []),
+        ("1000000000000000", ["quantity out_of_range"]),
+        ("-1", ["quantity negative"]),
+    ],
+)
+def test_a_quantity_of_usage(quantity: str, faults: list[str]) -> None:
+    lines = {
+        FIRST: "  - {at: 2026-01-31, do: subscribe, as: s1, customer: acme, items: [{price: basic}, {price: api}]}",
+        SECOND: f"  - {{at: 2026-02-01, do: usage, subscription: s1, price: api, quantity: {quantity}, id: u}}",
+    }
+    assert faults_of(replaced(lines)) == [f"{SECOND} timeline[1].{fault}" for fault in faults]
 
 
 def test_count_is_part_of_the_rhythm() -> None:

@@ -37,6 +37,12 @@ class Play:
     cast: Cast
     subscriptions: dict[str, UUID] = field(default_factory=dict)
 
+    def subscription(self, name: str) -> UUID:
+        """What the name has become. Raises `Refused` (`subscription_not_found`)."""
+        if name not in self.subscriptions:
+            raise Refused(Fault("subscription", "subscription_not_found", "its `subscribe` was refused"))
+        return self.subscriptions[name]
+
     def invoice_at(self, place: int) -> UUID:
         """The invoice in that place of the output. Raises `Refused` (`invoice_not_found`)."""
         with self.stage.parts.begin() as session:
@@ -101,7 +107,7 @@ def _change(play: Play, step: steps.Change) -> None:
         changing.change(
             play.stage.parts,
             session,
-            play.subscriptions[step.subscription],
+            play.subscription(step.subscription),
             items=_items(play, step.items),
             when=ChangeWhen(step.when),
             proration=Proration(step.proration),
@@ -113,7 +119,7 @@ def _cancel(play: Play, step: steps.Cancel) -> None:
         changing.cancel(
             play.stage.parts,
             session,
-            play.subscriptions[step.subscription],
+            play.subscription(step.subscription),
             when=CancelWhen(step.when),
             prorate=step.prorate,
         )
@@ -121,23 +127,23 @@ def _cancel(play: Play, step: steps.Cancel) -> None:
 
 def _uncancel(play: Play, step: steps.Uncancel) -> None:
     with play.stage.parts.begin() as session:
-        changing.uncancel(play.stage.parts, session, play.subscriptions[step.subscription])
+        changing.uncancel(play.stage.parts, session, play.subscription(step.subscription))
 
 
 def _pause(play: Play, step: steps.Pause) -> None:
     with play.stage.parts.begin() as session:
-        changing.pause(play.stage.parts, session, play.subscriptions[step.subscription])
+        changing.pause(play.stage.parts, session, play.subscription(step.subscription))
 
 
 def _resume(play: Play, step: steps.Resume) -> None:
     with play.stage.parts.begin() as session:
-        changing.resume(play.stage.parts, session, play.subscriptions[step.subscription])
+        changing.resume(play.stage.parts, session, play.subscription(step.subscription))
 
 
 def _apply_coupon(play: Play, step: steps.ApplyCoupon) -> None:
     with play.stage.parts.begin() as session:
         code = play.cast.codes.coupons[step.coupon]
-        changing.apply_coupon(play.stage.parts, session, play.subscriptions[step.subscription], coupon_code=code)
+        changing.apply_coupon(play.stage.parts, session, play.subscription(step.subscription), coupon_code=code)
 
 
 def new_usage(play: Play, step: steps.Usage) -> NewUsage:
@@ -155,7 +161,7 @@ def new_usage(play: Play, step: steps.Usage) -> NewUsage:
 def _usage(play: Play, step: steps.Usage) -> None:
     with play.stage.parts.begin() as session:
         # The contract refuses any step on what is over; the command lets a batch that is sent again pass.
-        if session.get_one(Subscription, play.subscriptions[step.subscription]).status == SubscriptionStatus.CANCELED:
+        if session.get_one(Subscription, play.subscription(step.subscription)).status == SubscriptionStatus.CANCELED:
             raise Refused(Fault("subscription", "subscription_canceled", "it is over"))
         record_usage(session, seller_id=play.cast.seller_id, new=[new_usage(play, step)], now=step.at)
 

@@ -53,7 +53,7 @@ def together_from(all_steps: Sequence[steps.Step], place: int) -> Together:
 
 def use_together(play: Play, together: Sequence[steps.Usage]) -> None:
     """Record it all. Raises `Refused` where some of it is refused, with nothing done."""
-    ids = {play.subscriptions[step.subscription] for step in together}
+    ids = {play.subscription(step.subscription) for step in together}
     with play.stage.parts.begin() as session:
         canceled = select(Subscription.id).where(
             Subscription.id.in_(ids), Subscription.status == SubscriptionStatus.CANCELED

@@ -185,9 +185,9 @@ class _Player:
             self._stage.settle()
 
     def _step(self, step: steps.Step) -> None:
-        subscription = getattr(step, "subscription", None)
+        subscription = self._played.play.subscriptions.get(getattr(step, "subscription", ""))
         if subscription is not None and not isinstance(step, steps.Usage) and self._outage_at(step.at) is not None:
-            self._bill_one_by_one(self._played.play.subscriptions[subscription])
+            self._bill_one_by_one(subscription)
         code, mend = None, ""
         try:
             act(self._played.play, step)
