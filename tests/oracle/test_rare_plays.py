@@ -198,3 +198,26 @@ def test_what_was_never_tried_is_tried_once_an_unpaid_subscription_recovers_for_
     )
     body["prices"] = body["prices"] | {"d": {"product": "D", "amount": 100, "interval": "day"}}
     assert differences(oracle(body), played(body, database_url)) == []
+
+
+@pytest.mark.parametrize("correction", ["refund invoice=2", "refund invoice=2 amount=610", "void invoice=2"])
+@pytest.mark.parametrize("day", ["01-05", "01-31"])
+def test_a_correction_of_a_document_that_only_its_tax_brings_above_nothing(
+    day: str, correction: str, database_url: str
+) -> None:
+    body = spec(
+        "01-01 subscribe items=free*3",
+        f"01-03 set_payment_method payment_method={'declined' if correction.startswith('void') else 'visa'}",
+        "01-04 change items=free",
+        "01-04 change items=free,taxed*3 proration=invoice_now",
+        f"{day} {correction}",
+        until="03-02",
+        tax_rates={"standard": {"percent": "19"}, "none": {"percent": "0"}},
+    )
+    body["prices"] = {
+        "free": {"product": "F", "amount": 9750, "interval": "month", "tax_rate": "none"},
+        "taxed": {"product": "T", "amount": 6000, "interval": "month"},
+    }
+    told = played(body, database_url)
+    assert differences(oracle(body), told) == []
+    assert min(each["subtotal"] for each in told["invoices"]) < 0 < min(each["total"] for each in told["invoices"])

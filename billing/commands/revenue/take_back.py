@@ -18,7 +18,10 @@ from billing.kernel.period import midnight, zone_info
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """So much (minor units, above 0, without tax) of one line, or of a whole document, is given back.
+    """So much (minor units, without tax) of one line, or of a whole document, is given back.
+
+    Below 0 where a document's lines take off more than they charge and only its tax brings it above nothing: then no
+    line is touched, and revenue rises.
 
     `stops_at`: the line's service ends here; None where it goes on.
     """
@@ -117,8 +120,9 @@ def _locked(session: Session, credits_: Sequence[Credit]) -> dict[UUID, _Line]:
 
 def _taken(lines: dict[UUID, _Line], credit: Credit) -> Taken:
     of = list(_of(lines, credit))
-    deferred = min(credit.amount_minor, sum(line.deferred for line in of))
-    recognised = min(credit.amount_minor - deferred, sum(max(line.recognised, 0) for line in of))
+    most = max(credit.amount_minor, 0)
+    deferred = min(most, sum(line.deferred for line in of))
+    recognised = min(most - deferred, sum(max(line.recognised, 0) for line in of))
     from_deferred = share(deferred, [line.deferred for line in of]) if deferred else [0] * len(of)
     from_recognised = share(recognised, [max(line.recognised, 0) for line in of]) if recognised else [0] * len(of)
     moves = [line.take(part, other) for line, part, other in zip(of, from_deferred, from_recognised, strict=True)]
