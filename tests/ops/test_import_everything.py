@@ -13,7 +13,7 @@ from billing.models import Seller, Subscription, SubscriptionItem
 from billing.ops.importing import import_file
 from billing.ops.usage import record
 from tests.ops.conftest import Desk
-from tests.ops.test_import import _counts, _faults
+from tests.ops.import_files import counts, faults_of
 
 EVERYTHING = """
 sellers:
@@ -70,10 +70,10 @@ def test_every_model_coupon_trial_and_anchor_is_taken_in_and_found_again(desk: D
     result = desk.run(import_file, path)
     assert result.exit_code == 0, result.output
     assert "5 prices, 3 coupons" in result.stdout
-    before = _counts(desk)
+    before = counts(desk)
     again = desk.run(import_file, path)
     assert (again.exit_code, "nothing changed" in again.stdout) == (0, True), again.output
-    assert _counts(desk) == before
+    assert counts(desk) == before
     with desk.new_session() as session:
         seller = session.scalars(select(Seller)).one()
         found = {each.code: each for each in session.scalars(select(Subscription))}
@@ -133,7 +133,7 @@ def test_what_is_wrong_with_the_new_fields_is_told(
     desk: Desk, found: str, put: str, faults: list[tuple[str, str]]
 ) -> None:
     assert found in EVERYTHING
-    told = {(field, code) for _, field, code in _faults(desk, EVERYTHING.replace(found, put, 1))}
+    told = {(field, code) for _, field, code in faults_of(desk, EVERYTHING.replace(found, put, 1))}
     assert set(faults) <= told, told
 
 
