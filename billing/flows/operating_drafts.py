@@ -13,6 +13,7 @@ from billing.db.base import Json
 from billing.flows import drafts
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
+from billing.kernel.clock import format_instant
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import format_minor
 from billing.kernel.status import InvoiceStatus
@@ -39,17 +40,19 @@ def add_line(
 
 def remove_line(parts: Parts, draft_id: UUID, *, position: int, order: Order) -> Done:
     """Take a line off, by its place. Raises as `flows.drafts.remove_line` does."""
+    taken: Json = {}
 
     def act(session: Session) -> str:
-        of = select(InvoiceLine.id).where(InvoiceLine.invoice_id == draft_id, InvoiceLine.position == position)
-        line_id = session.scalars(of).one_or_none()
-        if line_id is None:
+        of = select(InvoiceLine).where(InvoiceLine.invoice_id == draft_id, InvoiceLine.position == position)
+        line = session.scalars(of).one_or_none()
+        if line is None:
             mend = "give the position of a line; `billing invoice show` lists them"
             raise Refused(Fault("line", "line_not_found", mend))
-        draft = drafts.remove_line(parts, session, draft_id, line_id=line_id)
+        taken["line"] = _line(line)
+        draft = drafts.remove_line(parts, session, draft_id, line_id=line.id)
         return f"its total is {format_minor(draft.total_minor, draft.currency)} now"
 
-    return _carry_out(parts, draft_id, act, action="remove_line", order=order)
+    return _carry_out(parts, draft_id, act, action="remove_line", order=order, taken=taken)
 
 
 def release(parts: Parts, draft_id: UUID, *, order: Order) -> Done:
@@ -72,7 +75,16 @@ def release(parts: Parts, draft_id: UUID, *, order: Order) -> Done:
     return _carry_out(parts, draft_id, act, action="release", order=order)
 
 
-def _carry_out(parts: Parts, draft_id: UUID, act: Callable[[Session], str], *, action: str, order: Order) -> Done:
+def _carry_out(
+    parts: Parts,
+    draft_id: UUID,
+    act: Callable[[Session], str],
+    *,
+    action: str,
+    order: Order,
+    taken: Json | None = None,
+) -> Done:
+    """`taken`: what `act` took away, once it has run; the trail keeps it beside the state before."""
     with carry_out(parts, order) as session:
         draft = session.get(Invoice, draft_id)
         if draft is None:
@@ -90,7 +102,7 @@ def _carry_out(parts: Parts, draft_id: UUID, act: Callable[[Session], str], *, a
             subject_type="invoice",
             subject_id=draft.id,
             seller_id=draft.seller_id,
-            before=before,
+            before=before | (taken or {}),
             after=after,
         )
         name = draft.number or str(draft.id)
@@ -99,3 +111,14 @@ def _carry_out(parts: Parts, draft_id: UUID, act: Callable[[Session], str], *, a
 
 def _of(draft: Invoice) -> Json:
     return {"status": draft.status, "number": draft.number, "total_minor": draft.total_minor}
+
+
+def _line(line: InvoiceLine) -> Json:
+    """What the audit asks of a line that was taken off: of which price, and what was used from when to when."""
+    return {
+        "kind": line.kind,
+        "price_id": line.price_id and str(line.price_id),
+        "amount_minor": line.amount_minor,
+        "counts_from": line.how.get("counts_from") or (line.period_start and format_instant(line.period_start)),
+        "period_end": line.period_end and format_instant(line.period_end),
+    }

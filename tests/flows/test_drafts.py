@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from billing.commands.credit.grant import grant_credit
 from billing.flows import audit, drafts, operating_drafts
@@ -144,7 +144,8 @@ def test_the_audit_lets_a_review_take_off_what_a_period_would_charge(acme: Compa
     assert acme.violations() == ()
 
 
-def test_so_it_does_with_what_was_used(acme: Company) -> None:
+def _with_usage(acme: Company) -> Invoice:
+    """A draft under review with a plan and three calls."""
     acme.price("calls", 100, usage="sum")
     acme.customer("a2")
     acme.begin_subscription("a2", "metered", NewItem("basic"), NewItem("calls"))
@@ -153,11 +154,32 @@ def test_so_it_does_with_what_was_used(acme: Company) -> None:
     acme.use(NewUsage("metered", "calls", "r1", Decimal(3)))
     acme.set_clock(datetime(2026, 2, 28, tzinfo=UTC))
     acme.settle()
-    draft = acme.invoices()[-1]
+    return acme.invoices()[-1]
+
+
+def _remove(acme: Company, draft: Invoice, kind: str) -> None:
     with acme.begin() as session:
-        of = select(InvoiceLine.position).where(InvoiceLine.invoice_id == draft.id, InvoiceLine.kind == "usage")
+        of = select(InvoiceLine.position).where(InvoiceLine.invoice_id == draft.id, InvoiceLine.kind == kind)
         position = session.scalars(of).one()
     order = Order(actor="ada", reason="a gift")
     operating_drafts.remove_line(acme.parts, draft.id, position=position, order=order)
     _release(acme, draft.id)
+
+
+def test_so_it_does_with_what_was_used(acme: Company) -> None:
+    _remove(acme, _with_usage(acme), "usage")
     assert acme.violations() == ()
+
+
+def test_a_review_that_took_off_another_line_excuses_no_usage(acme: Company) -> None:
+    draft = _with_usage(acme)
+    _remove(acme, draft, "recurring")
+    assert acme.violations() == ()
+    with acme.parts.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(
+            text("DELETE FROM billing.invoice_line WHERE invoice_id = :id AND kind = 'usage'"), {"id": draft.id}
+        )
+    assert [each.detail for each in acme.violations() if each.code == "R4"] == [
+        "3 of price calls, used before 2026-02-28 00:00:00+00, stand on no document"
+    ]

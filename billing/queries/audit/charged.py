@@ -80,7 +80,7 @@ WHERE g.charged > coalesce(u.used, 0)
 
 # What was used while there was no such item is charged nowhere: before it came, or from the moment on at which it went.
 # A period that closed in a pause without any use is on no document either: of `last` the latest record says that. What
-# a draft's review took off was there when the draft was made.
+# a draft's review took off stands in the trail, line by line.
 _NEVER_CHARGED = f"""
 SELECT 'subscription', u.subscription_id, format('%s of price %s, used before %s, stand on no document', u.used, u.code,
                                                  u.closed_at)
@@ -112,9 +112,11 @@ FROM (
           WHERE w.subscription_id = r.subscription_id AND w.kind = 'usage' AND w.price_id = r.price_id
             AND w.counts_from <= r.counts_at AND w.period_end > r.counts_at)
       AND NOT EXISTS (
-          SELECT FROM billing.invoice i JOIN billing.audit_trail a ON a.subject_id = i.id
-          WHERE i.subscription_id = r.subscription_id AND a.action = 'draft.remove_line'
-            AND i.created_at > r.created_at)
+          SELECT FROM billing.audit_trail a JOIN billing.invoice i ON i.id = a.subject_id
+          WHERE a.action = 'draft.remove_line' AND i.subscription_id = r.subscription_id
+            AND a.before -> 'line' ->> 'kind' = 'usage' AND a.before -> 'line' ->> 'price_id' = r.price_id::text
+            AND (a.before -> 'line' ->> 'counts_from')::timestamptz <= r.counts_at
+            AND (a.before -> 'line' ->> 'period_end')::timestamptz > r.counts_at)
       AND NOT (p.usage = 'last' AND EXISTS (
           SELECT FROM billing.billing_period o
           JOIN billing.usage_record z ON z.subscription_id = r.subscription_id AND z.price_id = r.price_id
