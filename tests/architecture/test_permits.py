@@ -19,7 +19,7 @@ UNMETERED = {
     "flows/start.py": "asks whose key it is before there is a row to meter by",
     "flows/health.py": "asks the same for `billing check`, also where nothing is migrated",
     "wiring.py": "makes the adapters",
-    "sandbox/scenario/playing/sides.py": "makes an adapter of a played scenario",
+    "sandbox/scenario/playing/wallet.py": "makes an adapter of a played scenario",
     "sandbox/scenario/playing/stage.py": "makes an adapter of a played scenario",
 }
 

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
-import requests
-
 from billing.kernel.ids import new_id
-from billing.providers.paypal.adapter import PayPalProvider
-from billing.providers.paypal.client import PayPalClient
-from billing.providers.paypal.signature import Certificates
 from billing.providers.port import Provider
-from billing.providers.road import Answered
 from billing.providers.stripe.witness import Witness
-from billing.sandbox.paypal.app import create_app
-from billing.sandbox.paypal.serving import mounted
-from billing.sandbox.scenario.playing.transports import MountedWitness
-from billing.sandbox.stripe.app import stand_in_of
-from billing.sandbox.stripe.faults import NoAnswer
 from billing.sandbox.stripe.standin import StandIn
-from billing.sandbox.stripe.store import SPILLED, Store
+from billing.sandbox.stripe.store import Store
 
 
 @dataclass(slots=True)
@@ -35,25 +21,3 @@ class Side:
     provider: Provider
     witness: Witness
     account_id: UUID = field(default_factory=new_id)
-
-
-def paypal_side() -> Side:
-    """PayPal, with every currency and amount that a scenario may name."""
-    store = Store(SPILLED)
-    app = create_app(store, seed=1, in_process=True)
-    stand_in = stand_in_of(app)
-    stand_in.configure({"limits": False})
-
-    def send(method: str, url: str, headers: Mapping[str, str], body: Any) -> Answered:
-        try:
-            return mounted(stand_in, method, url, headers, body)
-        except NoAnswer:
-            raise requests.ReadTimeout from None
-
-    client = PayPalClient(
-        send, base_address="http://stand-in", client_id="sb-simulate", client_secret=secrets.token_hex(16)
-    )
-    # A scenario's charges end with their answers, so nothing is delivered and no certificate is fetched.
-    closed = Certificates(fetch=lambda _: b"", roots=b"", livemode=False)
-    provider = PayPalProvider(client=client, certificates=closed, livemode=False, documented_only=False)
-    return Side(stand_in, store, provider, MountedWitness(app, provider="paypal"))

@@ -29,7 +29,7 @@ from billing.providers.stripe.client import build_client
 from billing.providers.stripe.mounted import MountedClient
 from billing.providers.witnesses import Witnesses
 from billing.queue.buffer import TRANSPORT
-from billing.sandbox.scenario.playing.sides import Side, paypal_side
+from billing.sandbox.scenario.playing.sides import Side
 from billing.sandbox.scenario.playing.transports import Line, Mounted, MountedWitness, Receiver
 from billing.sandbox.stripe.app import create_app, stand_in_of
 from billing.sandbox.stripe.background import run_due
@@ -140,6 +140,8 @@ class Stage:
         """The account at a provider, whose stand-in is mounted when it is asked for first."""
         if provider not in self.sides:
             assert provider == "paypal"
+            from billing.sandbox.scenario.playing.wallet import paypal_side  # noqa: PLC0415 (slow to load, seldom needed)
+
             self.sides[provider] = side = paypal_side()
             side.account_id = _pinned(self.parts, provider)
             side.stand_in.clock.set(self.now)
