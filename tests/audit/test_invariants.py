@@ -185,6 +185,10 @@ def test_a_fraction_that_looks_like_a_card_number_is_none(world_parts: Parts, pl
     planting.session.commit()
 
     assert run(world_parts, codes=["S1"]).violations == ()
+    told = json.dumps({**made.how, "quantity": seeds_jobs.card_number()})
+    planting.run("UPDATE billing.invoice_line SET how = CAST(:how AS jsonb)", how=told)
+    planting.session.commit()
+    assert run(world_parts, codes=["S1"]).violations != ()
 
 
 def test_an_amount_that_looks_like_a_card_number_is_none(world_parts: Parts, planting: Planting) -> None:

@@ -35,10 +35,10 @@ _MAY_BE_CREDENTIAL = (
 )
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-_AMOUNT = re.compile(r'"[a-z_]+_minor":\s?-?[0-9]+')
-_HOLDS_NO_CARD = re.compile(r"_(?:hash|ref)$|^(?:key|digest|how|record_id)$")
-"""Ids and hashes, also a usage record's, which is the host's own; and `how`, the engine's account of a line, whose
-numerators may look like the number on a card."""
+_RECKONED = re.compile(r'"(?:[a-z_]+_minor|(?:[a-z]+_)?(?:numerator|denominator)|left|whole)":\s?-?[0-9]+')
+"""Amounts, and what a line's account has reckoned: whole numbers by the names that we give them."""
+_IDS_AND_HASHES = re.compile(r"_(?:hash|ref)$|^(?:key|digest|record_id)$")
+"""Also a usage record's id, which is the host's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ def _in_row(
 
 
 def _without_ours(text: str) -> str:
-    """An id, or a large amount by its name, may happen to look like a number on a card."""
-    return _UUID.sub("id", _AMOUNT.sub("amount", text))
+    """An id, or a large number of our own reckoning, may happen to look like a number on a card."""
+    return _UUID.sub("id", _RECKONED.sub("number", text))
 
 
 _TEXT_COLUMNS = """
@@ -103,7 +103,7 @@ SECRETS = (
         code="S1",
         meaning="No card number or security code stands in the clear, in the tables, waiting messages or logs.",
         counted=_TEXT_COLUMNS,
-        checks=(_search(find_card_numbers, prefilter=_MAY_BE_CARD, leave_out=_HOLDS_NO_CARD),),
+        checks=(_search(find_card_numbers, prefilter=_MAY_BE_CARD, leave_out=_IDS_AND_HASHES),),
     ),
     Invariant(
         code="S2",
