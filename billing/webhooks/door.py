@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from billing.flows.parts import Parts
 from billing.flows.receiving import Delivery, receive_all
 from billing.kernel.errors import Fault, Refused
-from billing.webhooks.front import Answer, Receiver, refusal
+from billing.webhooks.answer import Answer, Receiver, refusal
 from billing.webhooks.gathering import Gathering
 
 _log = structlog.get_logger(__name__)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wsgi import get_input_stream
 
 from billing.kernel.errors import Fault
+from billing.webhooks.answer import Answer, Receiver, refusal
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -20,12 +21,6 @@ _log = structlog.get_logger(__name__)
 
 _ROOT = "/webhooks/"
 _JSON = "application/json"
-
-Answer = tuple[dict[str, Any], int]
-"""Body and status."""
-
-Receiver = Callable[[str, bytes, Mapping[str, Any]], Answer]
-"""What takes deliveries of one provider: (account code, raw body, the request's environment) → the answer."""
 
 
 class Front:
@@ -63,11 +58,6 @@ class Front:
         if len(raw) > self._most_bytes:
             return refusal(Fault("body", "body_too_large", f"send at most {self._most_bytes} bytes"), 413)
         return receiver(code, raw, environ)
-
-
-def refusal(fault: Fault, status: int) -> Answer:
-    """How a receiver says what is wrong."""
-    return {"error": {"field": fault.field, "code": fault.code, "mend": fault.mend}}, status
 
 
 def _addressed(path: str) -> tuple[str, str]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from billing.flows.parts import Parts
+from billing.webhooks.answer import Receiver
 from billing.webhooks.door import receiver
-from billing.webhooks.front import Receiver
 
 _HEADERS = ("TRANSMISSION_ID", "TRANSMISSION_TIME", "CERT_URL", "AUTH_ALGO", "TRANSMISSION_SIG")
 

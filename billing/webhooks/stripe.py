@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from billing.flows.parts import Parts
+from billing.webhooks.answer import Receiver
 from billing.webhooks.door import receiver
-from billing.webhooks.front import Receiver
 
 
 def stripe_receiver(parts: Parts) -> Receiver:

@@ -17,6 +17,7 @@ VIOLATIONS = {
     "celery": ("flows/planted.py", "import celery"),
     "celery-app": ("flows/planted.py", "import billing.queue.celery"),
     "flask": ("ops/planted.py", "from flask import Flask"),
+    "played": ("sandbox/scenario/planted.py", "import billing.sandbox.stripe.app"),
     "click": ("tasks/planted.py", "import click"),
     "stripe-sdk": ("flows/planted.py", "import stripe"),
     "telling-others": ("flows/planted.py", "import sentry_sdk"),

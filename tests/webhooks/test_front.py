@@ -11,7 +11,8 @@ import pytest
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
-from billing.webhooks.front import Answer, Front
+from billing.webhooks.answer import Answer
+from billing.webhooks.front import Front
 
 _MOST = 1000
 

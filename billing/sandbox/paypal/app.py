@@ -16,12 +16,9 @@ from billing.sandbox.paypal.settling import TIMERS
 from billing.sandbox.paypal.signing import CERT_PATH, chain, sealed
 from billing.sandbox.paypal.wallets import WALLETS
 from billing.sandbox.stripe.app import Application
-from billing.sandbox.stripe.config import Clock, Config
 from billing.sandbox.stripe.doors import Door
 from billing.sandbox.stripe.errors import ApiError
-from billing.sandbox.stripe.faults import Faults
-from billing.sandbox.stripe.postman import Postman
-from billing.sandbox.stripe.standin import Deliver, DeliverMany, StandIn
+from billing.sandbox.stripe.standin import Deliver, DeliverMany, StandIn, stand_in_over
 from billing.sandbox.stripe.store import Store
 
 MAX_BODY = 1 << 20
@@ -35,17 +32,13 @@ def create_app(
     seed: int | None = None,
     in_process: bool = False,
 ) -> Application:
-    """The stand-in over `store`, as the Stripe stand-in's `create_app` makes one."""
-    with store.transaction() as tx:
-        config = Config().changed(tx.setting("config") or {})
-    stand_in = StandIn(
-        store=store,
-        clock=Clock(store),
-        faults=Faults(store, seed=seed),
-        config=config,
-        deliver=Postman() if deliver is None else deliver,
-        in_process=in_process,
+    """The application of a stand-in over `store`, as the Stripe stand-in's `create_app` makes one."""
+    stand_in = stand_in_over(
+        store,
+        deliver=deliver,
         deliver_many=deliver_many,
+        seed=seed,
+        in_process=in_process,
         seal=sealed,
         timers=TIMERS,
     )

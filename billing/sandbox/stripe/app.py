@@ -11,14 +11,11 @@ from flask import Flask, Response, request
 from werkzeug.test import Client
 
 from billing.sandbox.stripe import browser, gate
-from billing.sandbox.stripe.config import Clock, Config
 from billing.sandbox.stripe.doors import DOORS, Door
 from billing.sandbox.stripe.errors import ApiError, missing
-from billing.sandbox.stripe.faults import Faults
 from billing.sandbox.stripe.passing import Asked
-from billing.sandbox.stripe.postman import Postman
 from billing.sandbox.stripe.routes import ROUTES
-from billing.sandbox.stripe.standin import Deliver, DeliverMany, StandIn
+from billing.sandbox.stripe.standin import Deliver, DeliverMany, StandIn, stand_in_over
 from billing.sandbox.stripe.store import Store
 
 MAX_BODY = 1 << 20
@@ -34,23 +31,8 @@ def create_app(
     seed: int | None = None,
     in_process: bool = False,
 ) -> Application:
-    """The stand-in over `store`. It starts no thread: run `Background(stand_in_of(app))`, or call `run_due` yourself.
-
-    `deliver` carries webhooks instead of HTTP, or `deliver_many` what waits together; `seed` makes faults by rate
-    repeatable; `in_process`: a caller that would get no answer is told at once by `NoAnswer`, raised out of the
-    application.
-    """
-    with store.transaction() as tx:
-        config = Config().changed(tx.setting("config") or {})
-    stand_in = StandIn(
-        store=store,
-        clock=Clock(store),
-        faults=Faults(store, seed=seed),
-        config=config,
-        deliver=Postman() if deliver is None else deliver,
-        in_process=in_process,
-        deliver_many=deliver_many,
-    )
+    """The application of a stand-in as `stand_in_over` makes one."""
+    stand_in = stand_in_over(store, deliver=deliver, deliver_many=deliver_many, seed=seed, in_process=in_process)
     return Application(_program(), stand_in)
 
 

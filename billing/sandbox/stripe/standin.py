@@ -10,6 +10,7 @@ from typing import Any
 
 from billing.sandbox.stripe.config import Clock, Config
 from billing.sandbox.stripe.faults import Faults
+from billing.sandbox.stripe.postman import Postman
 from billing.sandbox.stripe.store import Store
 from billing.sandbox.stripe.tx import Tx
 from billing.sandbox.stripe.values import Json
@@ -73,9 +74,9 @@ class StandIn:
     deliver: Deliver
     in_process: bool
     deliver_many: DeliverMany | None = None
-    seal: Callable[[StandIn, Any], tuple[bytes, dict[str, str]]] | None = None
+    seal: Seal | None = None
     """What goes out of a letter, and its signed headers; None: as Stripe does."""
-    timers: Mapping[str, Callable[[Call, str], None]] | None = None
+    timers: Timers | None = None
     """What happens by itself, by name; None: what happens at Stripe."""
     flying: InFlight = field(default_factory=InFlight)
     buckets: Buckets = field(default_factory=Buckets)
@@ -88,6 +89,37 @@ class StandIn:
             tx.set("config", self.config.shown())
         self.wake.set()
         return self.config
+
+
+def stand_in_over(
+    store: Store,
+    *,
+    deliver: Deliver | None = None,
+    deliver_many: DeliverMany | None = None,
+    seed: int | None = None,
+    in_process: bool = False,
+    seal: Seal | None = None,
+    timers: Timers | None = None,
+) -> StandIn:
+    """A stand-in over `store`. It starts no thread: run `Background` over it, or call `run_due` yourself.
+
+    `deliver` carries webhooks instead of HTTP, or `deliver_many` what waits together; `seed` makes faults by rate
+    repeatable; `in_process`: a caller that would get no answer is told at once by `NoAnswer`, raised out of the
+    request.
+    """
+    with store.transaction() as tx:
+        config = Config().changed(tx.setting("config") or {})
+    return StandIn(
+        store=store,
+        clock=Clock(store),
+        faults=Faults(store, seed=seed),
+        config=config,
+        deliver=Postman() if deliver is None else deliver,
+        in_process=in_process,
+        deliver_many=deliver_many,
+        seal=seal,
+        timers=timers,
+    )
 
 
 @dataclass(slots=True)
@@ -113,3 +145,7 @@ class Call:
 
     def given(self, name: str, default: Any = None) -> Any:
         return self.params.get(name, default)
+
+
+Seal = Callable[[StandIn, Any], tuple[bytes, dict[str, str]]]
+Timers = Mapping[str, Callable[[Call, str], None]]

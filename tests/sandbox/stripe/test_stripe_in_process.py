@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import stripe
 
-from billing.sandbox.stripe import StandInDisconnected, StandInTimeout, Store, create_app, stand_in_of
+from billing.sandbox.stripe import StandInDisconnected, StandInTimeout, Store
+from billing.sandbox.stripe.app import create_app, stand_in_of
 from billing.sandbox.stripe.background import run_due
 from billing.sandbox.stripe.endpoints import at_start
 from billing.sandbox.stripe.mounted import ask

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 from uuid import UUID
 
 import structlog
@@ -31,9 +33,9 @@ from billing.providers.witnesses import Witnesses
 from billing.queue.buffer import TRANSPORT
 from billing.sandbox.scenario.playing.sides import Side
 from billing.sandbox.scenario.playing.transports import Line, Mounted, MountedWitness, Receiver
-from billing.sandbox.stripe.app import create_app, stand_in_of
 from billing.sandbox.stripe.background import run_due
 from billing.sandbox.stripe.faults import NoAnswer
+from billing.sandbox.stripe.standin import stand_in_over
 from billing.sandbox.stripe.store import SPILLED, Store
 from billing.settings import Settings
 
@@ -198,19 +200,19 @@ def quietly() -> None:
 def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
     """A fresh stage at `now`, closed at the end of the block."""
     line, receiver, store = Line(), Receiver(), Store(SPILLED)
-    stand_in = create_app(store, deliver_many=receiver, seed=1, in_process=True)
-    stand_in_of(stand_in).configure({"minimums": False, "limits": False, "max_confirms": 1_000_000})
+    stand_in = stand_in_over(store, deliver_many=receiver, seed=1, in_process=True)
+    stand_in.configure({"minimums": False, "limits": False, "max_confirms": 1_000_000})
     api_key = "sk_test_" + secrets.token_hex(12)
-    endpoint = stand_in.test_client().post(
-        "/v1/webhook_endpoints",
-        data={"url": "http://receiver/webhooks/stripe", "enabled_events[]": sorted(HANDLERS)},
-        headers={"Authorization": f"Bearer {api_key}"},
+    mounted = Mounted(stand_in)
+    wanted = [("url", "http://receiver/webhooks/stripe"), *(("enabled_events[]", each) for each in sorted(HANDLERS))]
+    endpoint, _, _ = mounted(
+        "POST", "http://stand-in/v1/webhook_endpoints", {"Authorization": f"Bearer {api_key}"}, urlencode(wanted)
     )
     settings = PlayedSettings(
         _env_file=None,  # type: ignore[call-arg]  # pydantic-settings takes it
         database_url=database_url,
         stripe_api_key=SecretStr(api_key),
-        stripe_webhook_secret=SecretStr(endpoint.get_json()["secret"]),
+        stripe_webhook_secret=SecretStr(json.loads(endpoint)["secret"]),
         billing_sandbox=True,
     )
     time = PlayedTime(now)
@@ -219,10 +221,10 @@ def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
         connect_s=1,
         read_s=1,
         base_address="http://stand-in",
-        http_client=MountedClient(Mounted(stand_in), lost=NoAnswer),
+        http_client=MountedClient(mounted, lost=NoAnswer),
     )
     provider = StripeProvider(client=client, livemode=False, documented_only=False)
-    sides = {"stripe": Side(stand_in_of(stand_in), store, provider, MountedWitness(stand_in))}
+    sides = {"stripe": Side(stand_in, store, provider, MountedWitness(stand_in))}
     parts = Parts(
         settings=settings,
         sessions=sessions(connect(database_url, ping=False), {TRANSPORT: line}),

@@ -8,17 +8,15 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import requests
-
 from billing.flows import collection, inbox, refunding, renewal
 from billing.flows.parts import Parts
 from billing.flows.receiving import Delivery
-from billing.kernel.errors import ProviderUnavailable
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import Message
 from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, REFUNDS_SEND, RENEWALS_BILL
-from billing.sandbox.stripe.app import Application, stand_in_of
+from billing.sandbox.stripe.doors import DOORS, Door
 from billing.sandbox.stripe.mounted import ask
+from billing.sandbox.stripe.standin import StandIn
 from billing.webhooks.door import take
 
 _WORK: dict[str, Callable[..., object]] = {
@@ -53,8 +51,8 @@ class Line:
 class Mounted:
     """Requests straight into the stand-in."""
 
-    def __init__(self, app: Application) -> None:
-        self._stand_in = stand_in_of(app)
+    def __init__(self, stand_in: StandIn) -> None:
+        self._stand_in = stand_in
 
     def __call__(
         self, method: str, url: str, headers: Mapping[str, str], body: Any
@@ -68,15 +66,14 @@ class Mounted:
 class MountedWitness(Witness):
     """The stand-in's own books, read in process."""
 
-    def __init__(self, app: Application, *, provider: str = "stripe") -> None:
+    def __init__(
+        self, stand_in: StandIn, *, provider: str = "stripe", doors: Mapping[tuple[str, str], Door] = DOORS
+    ) -> None:
         super().__init__("", provider=provider)
-        self._client = app.test_client()
+        self._stand_in, self._doors = stand_in, doors
 
     def call(self, method: str, door: str, body: Any = None, *, query: dict[str, str] | None = None) -> Any:
-        answer = self._client.open(f"/_sandbox/{door}", method=method, json=body, query_string=query)
-        if answer.status_code != requests.codes.ok:
-            raise ProviderUnavailable(f"witness: HTTP {answer.status_code} for {door}")
-        return answer.get_json()
+        return self._doors[method, door](self._stand_in, "", body if query is None else query)
 
 
 class Receiver:

@@ -12,20 +12,21 @@ from billing.providers.paypal.adapter import PayPalProvider
 from billing.providers.paypal.client import PayPalClient
 from billing.providers.paypal.signature import Certificates
 from billing.providers.road import Answered
-from billing.sandbox.paypal.app import create_app
+from billing.sandbox.paypal.doors import DOORS
 from billing.sandbox.paypal.serving import mounted
+from billing.sandbox.paypal.settling import TIMERS
+from billing.sandbox.paypal.signing import sealed
 from billing.sandbox.scenario.playing.sides import Side
 from billing.sandbox.scenario.playing.transports import MountedWitness
-from billing.sandbox.stripe.app import stand_in_of
 from billing.sandbox.stripe.faults import NoAnswer
+from billing.sandbox.stripe.standin import stand_in_over
 from billing.sandbox.stripe.store import SPILLED, Store
 
 
 def paypal_side() -> Side:
     """PayPal, with every currency and amount that a scenario may name."""
     store = Store(SPILLED)
-    app = create_app(store, seed=1, in_process=True)
-    stand_in = stand_in_of(app)
+    stand_in = stand_in_over(store, seed=1, in_process=True, seal=sealed, timers=TIMERS)
     stand_in.configure({"limits": False})
 
     def send(method: str, url: str, headers: Mapping[str, str], body: Any) -> Answered:
@@ -40,4 +41,4 @@ def paypal_side() -> Side:
     # A scenario's charges end with their answers, so nothing is delivered and no certificate is fetched.
     closed = Certificates(fetch=lambda _: b"", roots=b"", livemode=False)
     provider = PayPalProvider(client=client, certificates=closed, livemode=False, documented_only=False)
-    return Side(stand_in, store, provider, MountedWitness(app, provider="paypal"))
+    return Side(stand_in, store, provider, MountedWitness(stand_in, provider="paypal", doors=DOORS))
