@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -23,9 +24,9 @@ from billing.sandbox.scenario.playing.stage import Stage
 
 _NEXT = text(
     """
-    SELECT min(at) FROM (
-        SELECT min(next_due_at) AS at FROM billing.subscription WHERE hold_id IS NULL
-        UNION ALL SELECT min(next_attempt_at) FROM billing.invoice WHERE status = 'open' AND hold_id IS NULL) AS due
+    SELECT (SELECT min(next_attempt_at) FROM billing.invoice WHERE status = 'open' AND hold_id IS NULL) AS retry,
+        (SELECT min(next_due_at) FROM billing.subscription WHERE hold_id IS NULL) AS boundary,
+        pg_relation_size('billing.payment') + pg_relation_size('billing.invoice') AS bytes
     """
 )
 _DUE = text(
@@ -91,7 +92,8 @@ class _Player:
 
     def run(self, passing: Callable[[datetime], None] | None) -> Played:
         while True:
-            due = self._next_due()
+            waiting = self._waiting()
+            due = self._next_due(waiting)
             step = self._steps[self._place].at if self._place < len(self._steps) else None
             moments = [at for at in (due, step) if at is not None]
             if not moments or min(moments) > self._scenario.until:
@@ -99,11 +101,11 @@ class _Player:
                 return self._played
             now = min(moments)
             self._stage.set_clock(now)
-            self._stage.look_anew()
+            self._stage.look_anew(waiting.bytes)
             if passing is not None:
                 passing(now)
             if due == now:
-                self._scheduled(now)
+                self._scheduled(now, retries=waiting.retry is not None and waiting.retry <= now)
             while self._place < len(self._steps) and self._steps[self._place].at == now:
                 self._let_retries_wait(now)
                 self._place += self._do(self._place)
@@ -115,13 +117,14 @@ class _Player:
             with self._stage.parts.begin() as session:
                 session.execute(_WAIT, {"now": now, "until": until})
 
-    def _next_due(self) -> datetime | None:
-        """The next moment at which the scheduler works: what falls into an outage is done at its end."""
+    def _waiting(self) -> Any:
         with self._stage.parts.begin() as session:
-            due: datetime | None = session.execute(_NEXT).scalar_one()
-        if due is None:
-            return None
-        return self._back_at(max(due, self._stage.now))
+            return session.execute(_NEXT).one()
+
+    def _next_due(self, waiting: Any) -> datetime | None:
+        """The next moment at which the scheduler works: what falls into an outage is done at its end."""
+        moments = [at for at in (waiting.retry, waiting.boundary) if at is not None]
+        return self._back_at(max(min(moments), self._stage.now)) if moments else None
 
     def _back_at(self, at: datetime) -> datetime:
         """When the scheduler works at or after this moment."""
@@ -132,20 +135,24 @@ class _Player:
     def _outage_at(self, at: datetime) -> datetime | None:
         return next((until for start, until in self._outages if start <= at < until), None)
 
-    def _scheduled(self, now: datetime) -> None:
+    def _scheduled(self, now: datetime, *, retries: bool) -> None:
         """Retries, oldest invoice first, then boundaries by subscription name."""
-        with self._stage.parts.begin() as session:
-            # Each by itself: what comes of one decides whether the next is charged.
-            due = invoices_to_charge(session, now=now, most=dict.fromkeys([None, *self._stage.accounts.values()], _ALL))
-            ids = [invoice for invoices in due.values() for invoice in invoices]
-            oldest_first = select(Invoice.id).where(Invoice.id.in_(ids)).order_by(Invoice.issued_at, Invoice.id)
-            cut_each(session, kind="charges", members=session.scalars(oldest_first).all())
+        if retries:
+            self._cut_retries(now)
         self._stage.settle()
         if any(until == now for _, until in self._outages):
             self._bill_one_by_one(None)
         else:
             renewal.plan(self._stage.parts)
             self._stage.settle()
+
+    def _cut_retries(self, now: datetime) -> None:
+        """Each by itself: what comes of one decides whether the next is charged."""
+        with self._stage.parts.begin() as session:
+            due = invoices_to_charge(session, now=now, most=dict.fromkeys([None, *self._stage.accounts.values()], _ALL))
+            ids = [invoice for invoices in due.values() for invoice in invoices]
+            oldest_first = select(Invoice.id).where(Invoice.id.in_(ids)).order_by(Invoice.issued_at, Invoice.id)
+            cut_each(session, kind="charges", members=session.scalars(oldest_first).all())
 
     def _bill_one_by_one(self, only: UUID | None) -> None:
         """Every overdue boundary of each subscription, charged before the next (contract, rule 12)."""
