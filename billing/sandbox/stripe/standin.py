@@ -19,6 +19,10 @@ Deliver = Callable[[str, bytes, dict[str, str]], int]
 """Delivers one webhook (url, body, headers) and returns the receiver's status. Raises on a failed connection."""
 DeliverMany = Callable[[list[tuple[str, bytes, dict[str, str]]]], list[int | None]]
 """The same for many at once."""
+Seal = Callable[["StandIn", Any], tuple[bytes, dict[str, str]]]
+"""What goes out of a letter, and its signed headers."""
+Timers = Mapping[str, Callable[["Call", str], None]]
+"""What happens by itself, by name."""
 
 
 class Buckets:
@@ -75,9 +79,9 @@ class StandIn:
     in_process: bool
     deliver_many: DeliverMany | None = None
     seal: Seal | None = None
-    """What goes out of a letter, and its signed headers; None: as Stripe does."""
+    """None: as Stripe does."""
     timers: Timers | None = None
-    """What happens by itself, by name; None: what happens at Stripe."""
+    """None: what happens at Stripe."""
     flying: InFlight = field(default_factory=InFlight)
     buckets: Buckets = field(default_factory=Buckets)
     wake: threading.Event = field(default_factory=threading.Event)
@@ -145,7 +149,3 @@ class Call:
 
     def given(self, name: str, default: Any = None) -> Any:
         return self.params.get(name, default)
-
-
-Seal = Callable[[StandIn, Any], tuple[bytes, dict[str, str]]]
-Timers = Mapping[str, Callable[[Call, str], None]]

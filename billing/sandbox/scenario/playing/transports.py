@@ -11,10 +11,12 @@ from uuid import UUID
 from billing.flows import collection, inbox, refunding, renewal
 from billing.flows.parts import Parts
 from billing.flows.receiving import Delivery
+from billing.kernel.errors import ProviderUnavailable
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import Message
 from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, REFUNDS_SEND, RENEWALS_BILL
 from billing.sandbox.stripe.doors import DOORS, Door
+from billing.sandbox.stripe.errors import ApiError
 from billing.sandbox.stripe.mounted import ask
 from billing.sandbox.stripe.standin import StandIn
 from billing.webhooks.door import take
@@ -73,7 +75,10 @@ class MountedWitness(Witness):
         self._stand_in, self._doors = stand_in, doors
 
     def call(self, method: str, door: str, body: Any = None, *, query: dict[str, str] | None = None) -> Any:
-        return self._doors[method, door](self._stand_in, "", body if query is None else query)
+        try:
+            return self._doors[method, door](self._stand_in, "", query or {} if body is None else body)
+        except ApiError as error:
+            raise ProviderUnavailable(f"witness: {error} for {door}") from None
 
 
 class Receiver:
