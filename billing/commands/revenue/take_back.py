@@ -70,8 +70,8 @@ _LOCK = text(
     SELECT r.id, r.invoice_id, r.net_minor, r.credited_minor, r.recognised_minor, r.starts_on, r.ends_on, s.timezone
     FROM billing.revenue_schedule r
     JOIN billing.seller s ON s.id = r.seller_id
-    WHERE r.id = ANY(CAST(:lines AS uuid[]))
-       OR r.id = ANY(ARRAY(SELECT id FROM billing.invoice_line WHERE invoice_id = ANY(CAST(:invoices AS uuid[]))))
+    WHERE r.id = ANY(CAST(:lines AS uuid[])
+                     || ARRAY(SELECT id FROM billing.invoice_line WHERE invoice_id = ANY(CAST(:invoices AS uuid[]))))
     ORDER BY r.id FOR UPDATE OF r
     """
 )

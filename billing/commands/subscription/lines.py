@@ -39,7 +39,7 @@ def usage_line(
     The account says from when on usage counts, where the item came within the period, and how much is `late`: reported
     after its own period was invoiced.
     """
-    line = _line(item.price, "usage", quantity, span, treatment)._replace(counts_from=counts_from)
+    line = _line(item.price, "usage", quantity, span, treatment, counts_from=counts_from)
     if counts_from > span.start:
         line = _with(line, "counts_from", format_instant(counts_from))
     return _with(line, "late", plain(late)) if late else line
@@ -138,7 +138,13 @@ def as_json(how: How) -> str:
 
 
 def _line(
-    price: PriceInUse, kind: str, quantity: int | Decimal, span: Span | None, treatment: TaxTreatment
+    price: PriceInUse,
+    kind: str,
+    quantity: int | Decimal,
+    span: Span | None,
+    treatment: TaxTreatment,
+    *,
+    counts_from: datetime | None = None,
 ) -> PlannedLine:
     try:
         amount_minor, unit, told, how_json = _priced(price.terms, quantity)
@@ -156,6 +162,7 @@ def _line(
         period_start=span.start if span else None,
         period_end=span.end if span else None,
         how_json=how_json,
+        counts_from=counts_from,
     )
 
 
