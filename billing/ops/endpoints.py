@@ -13,8 +13,9 @@ from billing.flows.order import Done, Order
 from billing.flows.parts import Parts
 from billing.kernel.ids import new_id
 from billing.ops.opening import opened
-from billing.ops.options import INSTANT, as_json, dry_run, ordered, paged
+from billing.ops.options import as_json, dry_run, ordered, paged
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
+from billing.ops.times import INSTANT
 from billing.queries.operations.endpoints import list_endpoints, show_attempts, show_endpoint
 from billing.queries.operations.finding import find_endpoint, find_seller, only_seller
 from billing.queries.operations.trail import trail_of, work_about

@@ -16,8 +16,9 @@ from billing.flows.order import Order
 from billing.kernel.clock import format_instant
 from billing.kernel.status import EventStatus
 from billing.ops.opening import opened
-from billing.ops.options import INSTANT, as_json, dry_run, looked, one_or_all, ordered, paged
+from billing.ops.options import as_json, dry_run, looked, one_or_all, ordered, paged
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
+from billing.ops.times import INSTANT
 from billing.queries.operations.events import EventFilter, list_events, show_event
 from billing.queries.operations.finding import find_event
 from billing.queries.operations.trail import trail_of, work_about

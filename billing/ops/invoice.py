@@ -14,9 +14,10 @@ from billing.flows.parts import Parts
 from billing.flows.start import start
 from billing.kernel.status import InvoiceStatus
 from billing.ops.opening import opened
-from billing.ops.options import INSTANT, as_json, dry_run, looked, ordered, paged
+from billing.ops.options import as_json, dry_run, looked, ordered, paged
 from billing.ops.printing import add_printing
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
+from billing.ops.times import INSTANT
 from billing.queries.operations.explaining import document_account
 from billing.queries.operations.finding import find_invoice
 from billing.queries.operations.invoices import list_invoices, show_invoice

@@ -25,8 +25,9 @@ from billing.kernel.money import decimal_minor
 from billing.models import Seller
 from billing.ops.failures import FINDING
 from billing.ops.opening import opened
-from billing.ops.options import DATE, MONTH, as_json, dry_run, operator, ordered
+from billing.ops.options import as_json, dry_run, operator, ordered
 from billing.ops.telling import tell_done, tell_json, tell_table
+from billing.ops.times import DATE, MONTH
 from billing.queries.books.postings import stream_postings
 from billing.queries.books.trial_balance import TrialBalance, trial_balances
 from billing.queries.catalog import the_seller

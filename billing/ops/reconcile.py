@@ -14,8 +14,9 @@ from billing.flows.start import start
 from billing.kernel.clock import format_instant
 from billing.ops.failures import FINDING
 from billing.ops.opening import opened
-from billing.ops.options import INSTANT, as_json, operator
+from billing.ops.options import as_json, operator
 from billing.ops.telling import tell_json, tell_table
+from billing.ops.times import INSTANT
 from billing.queries.operations.reconciliation import count_open_differences, open_differences
 
 SHOWN = 50

@@ -15,8 +15,9 @@ from billing.kernel.money import decimal_minor
 from billing.ops.failures import FINDING
 from billing.ops.ledger import named_seller, seller_code
 from billing.ops.opening import opened
-from billing.ops.options import DATE, MONTH, as_json
+from billing.ops.options import as_json
 from billing.ops.telling import tell_json, tell_table
+from billing.ops.times import DATE, MONTH
 from billing.queries.books import reports
 from billing.queries.books.report import Report
 

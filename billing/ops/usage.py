@@ -18,8 +18,9 @@ from billing.ops.failures import REFUSED
 from billing.ops.import_csv import csv_lines
 from billing.ops.import_rows import Cell, Row
 from billing.ops.opening import opened
-from billing.ops.options import INSTANT, as_json, dry_run, ordered, paged
+from billing.ops.options import as_json, dry_run, ordered, paged
 from billing.ops.telling import tell_json, tell_page
+from billing.ops.times import INSTANT
 from billing.queries.operations.usage import list_late
 from billing.validators.usage import NewUsage
 

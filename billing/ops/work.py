@@ -14,8 +14,9 @@ from billing.flows.working import Action, act, act_on_all
 from billing.kernel.status import WorkItemStatus
 from billing.kernel.work import page_of
 from billing.ops.opening import opened
-from billing.ops.options import INSTANT, as_json, dry_run, one_or_all, paged, required_unless_tried, tried
+from billing.ops.options import as_json, dry_run, one_or_all, paged, required_unless_tried, tried
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
+from billing.ops.times import INSTANT
 from billing.queries.operations.trail import trail_of
 from billing.queries.operations.work import WorkFilter, list_work, show_work
 

@@ -22,8 +22,9 @@ from billing.kernel.clock import format_instant
 from billing.kernel.errors import BillingError, Fault, Refused
 from billing.ops.failures import FINDING
 from billing.ops.opening import opened
-from billing.ops.options import INSTANT, as_json
+from billing.ops.options import as_json
 from billing.ops.telling import tell_json, tell_table
+from billing.ops.times import INSTANT
 from billing.queries.brakes import brakes_in_force, told_of
 from billing.queries.rate import lines
 from billing.sandbox import clock as business

@@ -34,6 +34,7 @@ def fuzz(*, first: int, last: int, keep: Path | None) -> None:
     """Play the seeds from FIRST up to LAST and show where the two differ. Ends with status 1 if they do."""
     quietly()
     ground = Ground(server_address()[0])
+    ground.expect(last - first)
     differing = 0
     for seed in range(first, last):
         spec = scenario(seed)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,29 +12,15 @@ from typing import Any
 import click
 
 from billing.kernel import garbage
-from billing.kernel.errors import Refused
 from billing.ops import failures
-from billing.ops.options import INSTANT
+from billing.ops.times import INSTANT
 from billing.sandbox.scenario.faults import ScenarioInvalid
-from billing.sandbox.scenario.model import Scenario
+from billing.sandbox.scenario.outcome import BROKEN, INVALID, PLAYED, REFUSED, Outcome
 from billing.sandbox.scenario.playing.ground import Ground, server_address
-from billing.sandbox.scenario.playing.player import Refusal, play
-from billing.sandbox.scenario.playing.stage import NotSettled, quietly, staged
-from billing.sandbox.scenario.playing.told import tell
 from billing.sandbox.scenario.reading import read_scenario
 
-PLAYED, BROKEN, INVALID, REFUSED = 0, 1, 2, 3
 _SUFFIXES = (".yaml", ".yml")
 _STDOUT = "-"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one file. `told` is null where it was not played to its end."""
-
-    status: int
-    told: dict[str, Any] | None
-    complaints: Sequence[str]
 
 
 @click.command("simulate")
@@ -59,8 +43,6 @@ def simulate(context: click.Context, *, path: Path, out: str | None, until: date
     address, started = server_address()
     if started:
         click.echo("Started a scratch database; it stays up for the next time, `billing down` stops it.", err=True)
-    quietly()
-    garbage.look_seldom()
     ground = Ground(address)
     try:
         if path.is_dir():
@@ -103,7 +85,7 @@ def _play_folder(ground: Ground, folder: Path, out: Path, until: datetime | None
     _require_place(out, folder=True)
     worst = PLAYED
     for number, path in enumerate(files, start=1):
-        outcome = _in_any_case(ground, path, until)
+        outcome = _in_any_case(ground, path, until, following=len(files) - number)
         click.echo(f"[{number}/{len(files)}] {path.name}: {_WORDS[outcome.status]}", err=True)
         _complain(path.name, outcome)
         if outcome.told is not None:
@@ -121,10 +103,10 @@ _WORDS = {
 }
 
 
-def _in_any_case(ground: Ground, path: Path, until: datetime | None) -> Outcome:
+def _in_any_case(ground: Ground, path: Path, until: datetime | None, *, following: int) -> Outcome:
     """The same, and a fault of this program in one file keeps no other from being played."""
     try:
-        return _play_file(ground, path, until)
+        return _play_file(ground, path, until, following=following)
     except Exception as error:
         failed = failures.told(error)
         if failed.exit_code != failures.FAULT:
@@ -132,40 +114,19 @@ def _in_any_case(ground: Ground, path: Path, until: datetime | None) -> Outcome:
         return Outcome(failures.FAULT, None, failed.sentences)
 
 
-def _play_file(ground: Ground, path: Path, until: datetime | None) -> Outcome:
+def _play_file(ground: Ground, path: Path, until: datetime | None, *, following: int = 0) -> Outcome:
+    """`following`: how many files are played after it."""
     try:
         scenario = read_scenario(path.read_text(encoding="utf-8"), name=path.name, until=until)
     except UnicodeDecodeError as error:
         return Outcome(INVALID, None, [f"byte {error.start}: not_utf8 (save the file as UTF-8)"])
     except ScenarioInvalid as invalid:
         return Outcome(INVALID, None, [str(fault) for fault in invalid.faults])
-    try:
-        return _played(ground, scenario)
-    except Refused as refused:
-        # What the engine refuses of seller, prices or customers, and the reader let pass.
-        return Outcome(INVALID, None, [str(fault) for fault in refused.faults])
-    except NotSettled as left:
-        return Outcome(BROKEN, None, [str(left)])
-
-
-def _played(ground: Ground, scenario: Scenario) -> Outcome:
-    first = min((step.at for step in scenario.steps), default=scenario.until)
-    with ground.database() as address, staged(address, now=first) as stage:
-        played = play(scenario, stage)
-        told = tell(played)
-    broken = [f"broken: {violation}" for violation in told["audit"]["violations"]]
-    unlike = [_unlike(refusal) for refusal in played.refusals if not refusal.expected]
-    status = BROKEN if broken else REFUSED if unlike else PLAYED
-    return Outcome(status, told, [*broken, *unlike])
-
-
-def _unlike(refusal: Refusal) -> str:
-    step, expected = refusal.step, refusal.step.expect_error
-    where = f"step {step.number} ({step.do})"
-    if refusal.code is None:
-        return f"{where}: was not refused, {expected} was expected"
-    wanted = f", {expected} was expected" if expected else ""
-    return f"{where}: refused: {refusal.code} ({refusal.mend}){wanted}"
+    ground.expect(1 + following)
+    with garbage.loading():
+        # Slow to load: the database is copied meanwhile.
+        from billing.sandbox.scenario.playing.whole import play_whole  # noqa: PLC0415
+    return play_whole(ground, scenario)
 
 
 def _complain(name: str, outcome: Outcome) -> None:

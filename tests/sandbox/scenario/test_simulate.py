@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
@@ -16,8 +15,7 @@ from billing.kernel.errors import Fault, Refused
 from billing.ops.failures import FAULT
 from billing.sandbox.scenario import command
 from billing.sandbox.scenario.model import Scenario
-from billing.sandbox.scenario.playing import acts, acts_together
-from billing.sandbox.scenario.playing.ground import Ground
+from billing.sandbox.scenario.playing import acts, acts_together, whole
 from billing.sandbox.scenario.playing.player import Played, play
 from billing.sandbox.scenario.playing.stage import Stage
 from tests.oracle.compare import differences
@@ -41,7 +39,7 @@ timeline:
 def server(_servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The tests' own server is played on. Logging stays as it is for others, and writes nothing meanwhile."""
     monkeypatch.setattr(command, "server_address", lambda: (_servers.database_url, False))
-    monkeypatch.setattr(command, "quietly", lambda: None)
+    monkeypatch.setattr(whole, "quietly", lambda: None)
     with capture_logs():
         yield _servers.database_url
 
@@ -175,7 +173,7 @@ def test_a_fault_of_this_program_in_one_file_keeps_no_other_from_being_played(
             raise ZeroDivisionError("told")
         return play(scenario, stage)
 
-    monkeypatch.setattr(command, "play", falls)
+    monkeypatch.setattr(whole, "play", falls)
     _file(tmp_path, name="a.yaml", until="2026-05-01")
     _file(tmp_path, name="b.yaml")
     result = _simulate(tmp_path, "--json", tmp_path / "out")
@@ -189,7 +187,7 @@ def test_what_the_engine_refuses_of_a_file_is_a_fault_of_it(tmp_path: Path, monk
     def refuses(*_: object) -> Played:
         raise Refused(Fault("tiers", "out_of_range", "give fewer"))
 
-    monkeypatch.setattr(command, "play", refuses)
+    monkeypatch.setattr(whole, "play", refuses)
     result = _simulate(_file(tmp_path))
     assert (result.exit_code, result.stderr) == (2, "one.yaml: tiers: out_of_range (give fewer)\n")
 
@@ -228,22 +226,3 @@ def test_two_files_of_a_folder_are_not_written_over_one_another(tmp_path: Path) 
     result = _simulate(tmp_path, "--json", tmp_path / "out")
     assert (result.exit_code, "one.yaml and one.yml" in result.stderr) == (2, True)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_copy_that_a_killed_run_left_is_removed(server: str) -> None:
-    ground = Ground(server)
-    ground._server.execute("CREATE DATABASE billing_simulate_of_nobody")
-    ground.close()
-    again = Ground(server)
-    found = again._server.execute("SELECT datname FROM pg_database WHERE datname = 'billing_simulate_of_nobody'")
-    assert found.fetchone() is None
-    again.close()
-
-
-def test_a_copy_in_use_is_left_to_its_run_whichever_database_that_was_given(server: str, database_url: str) -> None:
-    first = Ground(server)
-    with first.database() as copy:
-        Ground(database_url).close()
-        with psycopg.connect(copy.replace("+psycopg", "")) as connection:
-            assert connection.execute("SELECT count(*) FROM billing.seller").fetchone() == (0,)
-    first.close()

@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ _MIGRATIONS = Path(billing.db.__file__).parent / "migrations" / "versions"
 
 
 class Ground:
-    """A server on which scratch databases are made. Copies that a killed run left behind are removed."""
+    """A server on which scratch databases are made. Copies that a killed run left behind are removed.
+
+    A copy takes a tenth of a second or two, most of it waiting: a thread makes and drops them beside what is played.
+    """
 
     def __init__(self, address: str) -> None:
         self._url = make_url(address).set(drivername="postgresql")
@@ -32,22 +36,46 @@ class Ground:
         with self._locked("setup"):
             self._clear()
             self._make_template()
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="scratch")
+        self._ahead: Future[str] | None = None
+        self._expected = 0
+        self._dropping: list[Future[None]] = []
+
+    def expect(self, count: int) -> None:
+        """So many databases are going to be asked for: begin the next now, and later each while another is in use."""
+        self._expected = count
+        if count > 0 and self._ahead is None:
+            self._ahead = self._beside.submit(self._copy)
 
     @contextmanager
     def database(self) -> Iterator[str]:
         """The address of an empty database with all tables, for the length of the block."""
-        name = f"{_PREFIX}_of_{secrets.token_hex(6)}"
-        self._server.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
-        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, self._template)
+        copying, self._ahead = self._ahead or self._beside.submit(self._copy), None
+        name = copying.result()
+        self.expect(self._expected - 1)
         try:
             yield self._address(name)
         finally:
-            self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-            self._server.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
+            self._dropping.append(self._beside.submit(self._drop, name))
 
     def close(self) -> None:
-        """Let the server go; the template stays for the next run."""
+        """Let the server go; the template stays for the next run. Raises what kept a copy from being dropped."""
+        if self._ahead is not None:
+            self._dropping.append(self._beside.submit(self._drop, self._ahead.result()))
+        self._beside.shutdown()
         self._server.close()
+        for each in self._dropping:
+            each.result()
+
+    def _copy(self) -> str:
+        name = f"{_PREFIX}_of_{secrets.token_hex(6)}"
+        self._server.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, self._template)
+        return name
+
+    def _drop(self, name: str) -> None:
+        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        self._server.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
 
     def _address(self, name: str) -> str:
         return self._url.set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)
@@ -69,8 +97,7 @@ class Ground:
         for (name,) in self._server.execute(query, [f"{_PREFIX}_", self._template]).fetchall():
             row = self._server.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name]).fetchone()
             if row and row[0]:
-                self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-                self._server.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
+                self._drop(name)
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
