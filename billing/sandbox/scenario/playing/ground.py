@@ -60,7 +60,7 @@ class Ground:
 
     def close(self) -> None:
         """Let the server go; the template stays for the next run. Raises what kept a copy from being dropped."""
-        if self._ahead is not None:
+        if self._ahead is not None and self._ahead.exception() is None:
             self._dropping.append(self._beside.submit(self._drop, self._ahead.result()))
         self._beside.shutdown()
         self._server.close()
