@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from typing import Any
 
 from flask import Request, g
 from pydantic import BaseModel, ValidationError
@@ -89,9 +91,23 @@ def _parsed(shape: type[BaseModel], raw: bytes) -> BaseModel:
         if error.errors()[0]["type"] == "json_invalid":
             raise Refused(Fault("body", "not_json", "send one JSON object, in UTF-8")) from None
         raise Refused(faults_of(error)) from None
-    if _ESCAPED_NUL in raw and _holds_nul(json.loads(raw)):
+    read = _READER.decode(raw.decode())
+    if _ESCAPED_NUL in raw and _holds_nul(read):
         raise Refused(_NUL)
     return made
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names each stand once: of two amounts under one name nobody can say which is meant (RFC 8259)."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        raise Refused([Fault(name, "given_twice", "give it once") for name, count in counts.items() if count > 1])
+    return found
+
+
+_READER = json.JSONDecoder(object_pairs_hook=_once, parse_int=str, parse_float=str)
+"""Numbers stay text: the shape has read them."""
 
 
 def _holds_nul(value: object) -> bool:

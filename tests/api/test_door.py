@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 
 from billing.db.clock import wall_now
@@ -115,6 +116,27 @@ def test_a_body_is_bounded_json_and_every_fault_of_it_is_named(shop: Program) ->
     )
     assert wrong.json["code"] == "not_json"
     assert shop.refused("POST", "/profiles", customer, Idempotency_Key="") == (400, "idempotency_key_missing")
+
+
+@pytest.mark.parametrize(
+    ("whole", "twice"),
+    [
+        ('"country": "DE"', '"country": "DE", "country": "FR"'),
+        ('"country": "DE"', '"country": "DE", "\\u0063ountry": "DE"'),
+        ('"city": "Berlin"', '"city": "Berlin", "city": "Bonn"'),
+    ],
+)
+def test_a_name_that_stands_twice_in_an_object_is_refused_and_nothing_is_done(
+    shop: Program, whole: str, twice: str
+) -> None:
+    customer = anna() | {"address": {"line1": "A 1", "city": "Berlin"}}
+    body = json.dumps(customer)
+    assert whole in body
+    headers = {"Authorization": f"Bearer {shop.token}", "Idempotency-Key": "1", "Content-Type": "application/json"}
+    answer = shop.client.post("/api/v1/profiles", data=body.replace(whole, twice), headers=headers)
+    assert (answer.status_code, answer.json["code"]) == (422, "given_twice")
+    assert answer.json["field"] == whole.split('"')[1]
+    assert customer["account_id"] not in [each["account_id"] for each in shop.ok("GET", "/profiles")["data"]]
 
 
 def test_a_reason_with_a_card_number_is_refused_and_nothing_is_done(shop: Program) -> None:
