@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from billing.kernel import garbage
 from billing.ops import failures
 from billing.ops.times import INSTANT
 from billing.sandbox.scenario.faults import ScenarioInvalid
+from billing.sandbox.scenario.model import Scenario
 from billing.sandbox.scenario.outcome import BROKEN, INVALID, PLAYED, REFUSED, Outcome
 from billing.sandbox.scenario.playing.ground import Ground, server_address
 from billing.sandbox.scenario.reading import read_scenario
@@ -123,10 +126,15 @@ def _play_file(ground: Ground, path: Path, until: datetime | None, *, following:
     except ScenarioInvalid as invalid:
         return Outcome(INVALID, None, [str(fault) for fault in invalid.faults])
     ground.expect(1 + following)
+    return _player()(ground, scenario)
+
+
+@cache
+def _player() -> Callable[[Ground, Scenario], Outcome]:
+    """Slow to load: the first database is copied meanwhile. Done once, since garbage that is there by then stays."""
     with garbage.loading():
-        # Slow to load: the database is copied meanwhile.
         from billing.sandbox.scenario.playing.whole import play_whole  # noqa: PLC0415
-    return play_whole(ground, scenario)
+    return play_whole
 
 
 def _complain(name: str, outcome: Outcome) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,6 +164,14 @@ def test_a_folder_is_played_in_one_call_and_ends_as_its_worst(tmp_path: Path) ->
     result = _simulate(tmp_path, "--json", tmp_path / "out")
     assert result.exit_code == 3
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good.json", "refused.json"]
+
+
+def test_what_a_file_leaves_behind_is_not_kept_for_the_next(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    _simulate(path)
+    kept = gc.get_freeze_count()
+    _simulate(path)
+    assert gc.get_freeze_count() <= kept
 
 
 def test_a_fault_of_this_program_in_one_file_keeps_no_other_from_being_played(
