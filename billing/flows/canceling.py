@@ -53,8 +53,8 @@ def _canceled(parts: Parts, intent: PaymentIntent) -> bool:
 
 def _noted(parts: Parts, intent: PaymentIntent, *, spent: int = 0) -> tuple[int, str]:
     with parts.begin() as session:
-        attempts = select(Payment.id).where(Payment.payment_intent_id == intent.id).order_by(Payment.attempt_no.desc())
-        last = session.scalars(attempts.limit(1)).one()
+        of_it = (Payment.invoice_id == intent.invoice_id, Payment.payment_intent_id == intent.id)
+        last = session.scalars(select(Payment.id).where(*of_it).order_by(Payment.attempt_no.desc()).limit(1)).one()
         return note_cancel(session, payment_id=last, seller_id=intent.seller_id, intent_ref=_ref(intent), spent=spent)
 
 

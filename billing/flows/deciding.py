@@ -1,24 +1,87 @@
-"""Deciding about what a guard holds: release it, merge it, skip what was missed, or discard it."""
+"""Deciding about what a guard holds: release it, merge it, skip what was missed, or discard it.
+
+A guard may hold a whole day of a large seller, so each step is one statement over all that an item holds.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.flows.drafts import resum
+from billing.db.rows import change, fetch
+from billing.flows.drafts import resum_all
 from billing.flows.guarding import DAY, SUBSCRIPTION, count_released
 from billing.flows.parts import Parts
 from billing.kernel.status import InvoiceStatus, PeriodDisposition
-from billing.models import BillingPeriod, Invoice, InvoiceLine, Profile
+from billing.models import Invoice, Profile
 
 KINDS = (DAY, SUBSCRIPTION)
 
 Decision = Callable[[Parts, Session, UUID], str]
 """Carries it out for all drafts of a work item, within the caller's transaction; returns what was done."""
+
+_LET_GO = """
+    UPDATE billing.invoice SET hold_id = NULL, version = version + 1, updated_at = clock_timestamp()
+    WHERE hold_id = %(item)s AND status = 'draft'
+    RETURNING seller_id, currency, total_minor
+"""
+_DROP = """
+    UPDATE billing.invoice
+    SET status = 'expired', hold_id = NULL, version = version + 1, updated_at = clock_timestamp()
+    WHERE hold_id = %(item)s AND status = 'draft'
+      AND (%(only)s::uuid[] IS NULL OR id = ANY(%(only)s::uuid[]))
+"""
+# Of each subscription the last draft takes up the earlier ones.
+_EARLIER = """
+    SELECT id, last_id, starts_at FROM (
+        SELECT id, last_value(id) OVER of AS last_id, first_value(period_start) OVER of AS starts_at
+        FROM billing.invoice
+        WHERE hold_id = %(item)s AND status = 'draft' AND subscription_id IS NOT NULL
+        WINDOW of AS (PARTITION BY subscription_id ORDER BY period_start, id
+                      ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) each
+    WHERE id <> last_id
+    ORDER BY id
+"""
+_ROOM = 1_000_000
+"""Places for the lines that come before a draft's own: more than a document has."""
+_MAKE_ROOM = f"UPDATE billing.invoice_line SET position = position + {_ROOM} WHERE invoice_id = ANY(%(lasts)s)"  # noqa: S608
+_TAKE_LINES = """
+    WITH taken AS (
+        SELECT l.id, i.last_id,
+            row_number() OVER (PARTITION BY i.last_id ORDER BY i.period_start, i.id, l.position) AS position
+        FROM (SELECT d.id, d.period_start, coalesce(e.last_id, d.id) AS last_id
+              FROM billing.invoice d
+              LEFT JOIN unnest(%(ids)s::uuid[], %(last_ids)s::uuid[]) AS e(id, last_id) ON e.id = d.id
+              WHERE d.id = ANY(%(ids)s::uuid[] || %(lasts)s::uuid[])) i
+        JOIN billing.invoice_line l ON l.invoice_id = i.id
+        WHERE i.id = i.last_id OR l.kind = ANY(%(kinds)s))
+    UPDATE billing.invoice_line l SET invoice_id = t.last_id, position = t.position
+    FROM taken t WHERE t.id = l.id
+"""
+_MERGE_PERIODS = """
+    UPDATE billing.billing_period p
+    SET invoice_id = e.last_id
+    FROM unnest(%(ids)s::uuid[], %(last_ids)s::uuid[]) AS e(id, last_id) JOIN billing.invoice i ON i.id = e.id
+    WHERE p.subscription_id = i.subscription_id AND p.invoice_id = i.id
+"""
+_SKIP_PERIODS = f"""
+    UPDATE billing.billing_period p
+    SET invoice_id = NULL, disposition = '{PeriodDisposition.SKIPPED}'
+    FROM billing.invoice i
+    WHERE i.hold_id = %(item)s AND i.status = 'draft' AND (%(only)s::uuid[] IS NULL OR i.id = ANY(%(only)s::uuid[]))
+      AND p.subscription_id = i.subscription_id AND p.invoice_id = i.id
+"""  # noqa: S608 (our own text)
+_BEGIN_SOONER = """
+    UPDATE billing.invoice i SET period_start = e.starts_at
+    FROM unnest(%(last_ids)s::uuid[], %(starts)s::timestamptz[]) AS e(last_id, starts_at) WHERE i.id = e.last_id
+"""
+
+_WAITED = ("usage", "one_off", "proration_credit", "proration_charge")
+"""Kinds of lines that are due although the period that they stand beside is skipped."""
 
 
 def lock_customers(session: Session, item_id: UUID) -> None:
@@ -30,113 +93,67 @@ def lock_customers(session: Session, item_id: UUID) -> None:
 
 def release(parts: Parts, session: Session, item_id: UUID) -> str:
     """Let them be issued as they are, by the next sweep."""
-    return f"{_let_go(parts, session, _held(session, item_id))} drafts are released; the next sweep issues them"
+    return f"{_let_go(parts, session, item_id)} drafts are released; the next sweep issues them"
 
 
 def merge(parts: Parts, session: Session, item_id: UUID) -> str:
     """Of each subscription one document with the lines of all, over all its periods; then release it."""
-    released = []
-    for drafts in _by_subscription(session, item_id):
-        last = drafts[-1]
-        _take_lines(session, last, drafts[:-1], kinds=None)
-        for earlier in drafts[:-1]:
-            _repoint(session, earlier, to=last.id, disposition=None)
-            _expire(parts, session, earlier)
-        last.period_start = drafts[0].period_start
-        resum(parts, session, last)
-        released.append(last)
-    return f"{_let_go(parts, session, released)} drafts are left and released; the next sweep issues them"
+    earlier = _earlier(session, item_id)
+    if earlier:
+        _take_lines(session, earlier, kinds=("recurring", *_WAITED))
+        pairs = _columns(earlier)
+        change(session, _MERGE_PERIODS, ids=pairs["id"], last_ids=pairs["last_id"])
+        change(session, _BEGIN_SOONER, last_ids=pairs["last_id"], starts=pairs["starts_at"])
+        _end(parts, session, item_id, earlier)
+    return f"{_let_go(parts, session, item_id)} drafts are left and released; the next sweep issues them"
 
 
 def skip(parts: Parts, session: Session, item_id: UUID) -> str:
     """Missed periods are recorded as skipped; what else was due of them is billed with the last one."""
-    released = []
-    for drafts in _by_subscription(session, item_id):
-        last = drafts[-1]
-        _take_lines(session, last, drafts[:-1], kinds=("usage", "one_off", "proration_credit", "proration_charge"))
-        for earlier in drafts[:-1]:
-            _repoint(session, earlier, to=None, disposition=PeriodDisposition.SKIPPED)
-            _expire(parts, session, earlier)
-        resum(parts, session, last)
-        released.append(last)
-    return f"{_let_go(parts, session, released)} drafts are left and released; the next sweep issues them"
+    earlier = _earlier(session, item_id)
+    if earlier:
+        _take_lines(session, earlier, kinds=_WAITED)
+        change(session, _SKIP_PERIODS, item=item_id, only=_columns(earlier)["id"])
+        _end(parts, session, item_id, earlier)
+    return f"{_let_go(parts, session, item_id)} drafts are left and released; the next sweep issues them"
 
 
-def discard(parts: Parts, session: Session, item_id: UUID) -> str:
+def discard(_: Parts, session: Session, item_id: UUID) -> str:
     """Nothing of it is issued; its periods are recorded as skipped."""
-    drafts = _held(session, item_id)
-    for draft in drafts:
-        _repoint(session, draft, to=None, disposition=PeriodDisposition.SKIPPED)
-        _expire(parts, session, draft)
-    return f"{len(drafts)} drafts are dropped; their periods are skipped"
+    change(session, _SKIP_PERIODS, item=item_id, only=None)
+    return f"{change(session, _DROP, item=item_id, only=None)} drafts are dropped; their periods are skipped"
 
 
 DECISIONS: dict[str, Decision] = {"release": release, "merge": merge, "skip": skip, "discard": discard}
 """By action, for the kinds of `KINDS`."""
 
 
-def _held(session: Session, item_id: UUID) -> list[Invoice]:
-    return list(
-        session.scalars(
-            select(Invoice)
-            .where(Invoice.hold_id == item_id, Invoice.status == InvoiceStatus.DRAFT)
-            .order_by(Invoice.id)
-            .with_for_update(key_share=True)
-        )
-    )
+def _earlier(session: Session, item_id: UUID) -> list[Any]:
+    """Drafts that another of their subscription takes up: (id, last_id, starts_at), the last being the same for all."""
+    return fetch(session, _EARLIER, item=item_id)
 
 
-def _by_subscription(session: Session, item_id: UUID) -> list[list[Invoice]]:
-    """The drafts of each subscription, oldest period first."""
-    grouped: dict[UUID | None, list[Invoice]] = defaultdict(list)
-    for draft in _held(session, item_id):
-        grouped[draft.subscription_id].append(draft)
-    return [
-        sorted(drafts, key=lambda each: (each.period_start is None, each.period_start)) for drafts in grouped.values()
-    ]
+def _columns(earlier: list[Any]) -> dict[str, list[Any]]:
+    return {name: [getattr(each, name) for each in earlier] for name in ("id", "last_id", "starts_at")}
 
 
-def _let_go(parts: Parts, session: Session, drafts: Sequence[Invoice]) -> int:
-    for draft in drafts:
-        draft.hold_id = None
-    session.flush()
-    count_released(session, drafts, now=parts.clock.now(session))
-    return len(drafts)
+def _let_go(parts: Parts, session: Session, item_id: UUID) -> int:
+    """What the item still holds is held no longer, and counts towards its day."""
+    released = [tuple(row) for row in fetch(session, _LET_GO, item=item_id)]
+    count_released(session, released, now=parts.clock.now(session))
+    return len(released)
 
 
-def _take_lines(session: Session, last: Invoice, earlier: Sequence[Invoice], *, kinds: Sequence[str] | None) -> None:
-    """Move lines (of these kinds, or all) to the last draft, the older ones first."""
-    own = session.scalars(
-        select(InvoiceLine).where(InvoiceLine.invoice_id == last.id).order_by(InvoiceLine.position.desc())
-    ).all()
-    moved: list[InvoiceLine] = []
-    for draft in earlier:
-        query = select(InvoiceLine).where(InvoiceLine.invoice_id == draft.id).order_by(InvoiceLine.position)
-        moved += [line for line in session.scalars(query) if kinds is None or line.kind in kinds]
-    for line in own:
-        line.position += len(moved)
-        session.flush()
-    for position, line in enumerate(moved, start=1):
-        line.position, line.invoice_id = position, last.id
-    session.flush()
+def _take_lines(session: Session, earlier: list[Any], *, kinds: Collection[str]) -> None:
+    """Move lines of these kinds to the last draft, the older ones first."""
+    pairs = _columns(earlier)
+    lasts = sorted(set(pairs["last_id"]))
+    change(session, _MAKE_ROOM, lasts=lasts)
+    change(session, _TAKE_LINES, ids=pairs["id"], last_ids=pairs["last_id"], lasts=lasts, kinds=list(kinds))
 
 
-def _repoint(session: Session, draft: Invoice, *, to: UUID | None, disposition: PeriodDisposition | None) -> None:
-    for period in session.scalars(select(BillingPeriod).where(BillingPeriod.invoice_id == draft.id)):
-        period.invoice_id = to
-        if disposition is not None:
-            period.disposition = disposition
-    session.flush()
-
-
-def _expire(parts: Parts, session: Session, draft: Invoice) -> None:
-    """End it as a draft that was never issued; its sums follow the lines that are left on it."""
-    left = session.scalars(select(InvoiceLine.id).where(InvoiceLine.invoice_id == draft.id)).first()
-    if left is not None:
-        resum(parts, session, draft)
-    else:
-        for name in ("subtotal", "discount", "tax", "total", "credit_applied", "amount_due", "amount_remaining"):
-            setattr(draft, f"{name}_minor", 0)
-        draft.tax_groups = []
-    draft.status, draft.hold_id = InvoiceStatus.EXPIRED, None
-    session.flush()
+def _end(parts: Parts, session: Session, item_id: UUID, earlier: list[Any]) -> None:
+    """The earlier ones end as drafts that were never issued; all sums follow the lines as they stand now."""
+    pairs = _columns(earlier)
+    resum_all(parts, session, sorted({*pairs["id"], *pairs["last_id"]}))
+    change(session, _DROP, item=item_id, only=pairs["id"])

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, text
@@ -15,6 +16,7 @@ from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.draft import planned_again, sums
 from billing.commands.invoice.issue import Issued
 from billing.commands.invoice.planned import Held
+from billing.db.rows import change
 from billing.flows import completing
 from billing.flows.guarding import count_released
 from billing.flows.issuing import issue_documents, open_parties
@@ -35,6 +37,11 @@ from billing.validators.checks import Checks
 
 PAGE = 100
 """Drafts that are issued in one transaction."""
+
+_WRITE = """
+    UPDATE billing.invoice i SET {}, version = i.version + 1, updated_at = clock_timestamp()
+    FROM jsonb_populate_recordset(NULL::billing.invoice, %(sums)s::jsonb) AS s WHERE s.id = i.id
+"""
 
 
 def sweep(parts: Parts) -> int:
@@ -95,7 +102,7 @@ def release(
     issued = issue_documents(parts, session, planned, wallet=wallet, now=now)
     for draft in locked:
         session.refresh(draft)
-    count_released(session, paid_first, now=now)
+    count_released(session, [(each.seller_id, each.currency, each.total_minor) for each in paid_first], now=now)
     return issued
 
 
@@ -181,18 +188,30 @@ def _editable(session: Session, draft_id: UUID) -> Invoice:
 def resum(parts: Parts, session: Session, draft: Invoice) -> Invoice:
     """Sum a locked draft up anew from its lines. Raises `Refused` (`draft_below_zero`)."""
     session.flush()
-    standing = load_standing(session, profiles=[draft.profile_id], only=[], held=True)
-    (document,) = planned_again(
-        session,
-        [draft],
-        standing=standing,
-        parties=open_parties(parts, standing),
-        wallet=Wallet({}, {}),
-        held=Held.REVIEW,
-    )
-    if document.kind != "invoice":
-        raise Refused(Fault("amount", "draft_below_zero", "grant credit instead; an invoice takes nothing off below 0"))
-    for name, value in sums(document).items():
+    (summed,) = _summed(parts, session, [draft])
+    for name, value in summed.items():
         setattr(draft, name, value)
     session.flush()
     return draft
+
+
+def resum_all(parts: Parts, session: Session, drafts: Sequence[UUID]) -> None:
+    """The same for many, whose lines statements have moved; a page of them in memory."""
+    for start in range(0, len(drafts), PAGE):
+        query = select(Invoice).where(Invoice.id.in_(drafts[start : start + PAGE]))
+        rows = session.scalars(query.execution_options(populate_existing=True)).all()
+        summed = _summed(parts, session, rows)
+        told = json.dumps([{"id": str(row.id), **each} for row, each in zip(rows, summed, strict=True)])
+        change(session, _WRITE.format(", ".join(f"{name} = s.{name}" for name in summed[0])), sums=told)
+        for row in rows:
+            session.expunge(row)
+
+
+def _summed(parts: Parts, session: Session, drafts: Sequence[Invoice]) -> list[dict[str, Any]]:
+    """The columns of each that follow from its lines."""
+    standing = load_standing(session, profiles={draft.profile_id for draft in drafts}, only=[], held=True)
+    parties, wallet = open_parties(parts, standing), Wallet({}, {})
+    documents = planned_again(session, drafts, standing=standing, parties=parties, wallet=wallet, held=Held.REVIEW)
+    if any(document.kind != "invoice" for document in documents):
+        raise Refused(Fault("amount", "draft_below_zero", "grant credit instead; an invoice takes nothing off below 0"))
+    return [sums(document) for document in documents]

@@ -19,7 +19,7 @@ from billing.commands.subscription.renew import Walked
 from billing.commands.work_item.raise_item import raise_item
 from billing.kernel.status import WorkItemStatus
 from billing.kernel.work import WorkKind
-from billing.models import Invoice, Seller
+from billing.models import Seller
 from billing.queries.guarding import days_of, due_count, held_already, last_item, last_totals
 from billing.queries.standing import Standing
 from billing.rules.guards import Day, unusual_amount, unusual_day, whole
@@ -120,14 +120,12 @@ def count_issued(
     )
 
 
-def count_released(session: Session, drafts: Sequence[Invoice], *, now: datetime) -> None:
-    """The same for drafts that were held till now."""
+def count_released(session: Session, drafts: Sequence[tuple[UUID, str, int]], *, now: datetime) -> None:
+    """The same for drafts that were held till now: seller, currency and total of each, in minor units."""
     if not drafts:
         return
-    of = select(Seller).where(Seller.id.in_({draft.seller_id for draft in drafts}))
-    sellers = {seller.id: seller for seller in session.scalars(of)}
-    documents = [(draft.seller_id, draft.currency, draft.total_minor) for draft in drafts]
-    _count(session, sellers, documents, now=now)
+    of = select(Seller).where(Seller.id.in_({seller_id for seller_id, _, _ in drafts}))
+    _count(session, {seller.id: seller for seller in session.scalars(of)}, drafts, now=now)
 
 
 def _count(

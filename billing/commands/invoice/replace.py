@@ -54,7 +54,8 @@ def put_in_place(session: Session, *, old: Invoice, new: Invoice, now: datetime)
             (Account.CUSTOMER_CREDIT, carried - held),
         )
         _post(session, new, tuple(side for side in sides if side[1]), now)
-    session.execute(update(BillingPeriod).where(BillingPeriod.invoice_id == old.id).values(invoice_id=new.id))
+    of_it = (BillingPeriod.subscription_id == old.subscription_id, BillingPeriod.invoice_id == old.id)
+    session.execute(update(BillingPeriod).where(*of_it).values(invoice_id=new.id))
     require_move(InvoiceStatus(old.status), InvoiceStatus.REPLACED)
     old.status = InvoiceStatus.REPLACED
     old.amount_credited_minor = old.total_minor
