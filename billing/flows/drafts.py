@@ -100,8 +100,8 @@ def release(
     planned = planned_again(session, locked, standing=standing, parties=open_parties(parts, standing), wallet=wallet)
     planned = completing.mended(parts, session, locked, planned, wallet=wallet, now=now)
     issued = issue_documents(parts, session, planned, wallet=wallet, now=now)
-    for draft in locked:
-        session.refresh(draft)
+    anew = select(Invoice).where(Invoice.id.in_([draft.id for draft in locked]))
+    session.scalars(anew.execution_options(populate_existing=True)).all()
     count_released(session, [(each.seller_id, each.currency, each.total_minor) for each in paid_first], now=now)
     return issued
 

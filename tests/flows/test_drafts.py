@@ -16,6 +16,7 @@ from billing.flows.order import Order
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
 from billing.models import Invoice, InvoiceLine, LedgerEntry, OutboxEvent
+from billing.sandbox.bench.counting import counting_statements
 from billing.validators.seller import SellerPolicy
 from billing.validators.subscription import NewItem
 from billing.validators.usage import NewUsage
@@ -72,6 +73,18 @@ def test_it_is_issued_and_charged_when_its_review_is_over(acme: Company) -> None
     (issued,) = acme.invoices()
     assert (issued.id, issued.status, issued.number) == (draft.id, "paid", "ACME-000001")
     assert issued.issued_at == START + timedelta(hours=24)
+    _holds(acme)
+
+
+def test_many_whose_review_is_over_are_issued_together(acme: Company) -> None:
+    for number in range(60):
+        acme.customer(f"a{number}", method=None)
+        acme.subscribe(f"a{number}", f"s{number}")
+    acme.settle()
+    acme.set_clock(START + timedelta(hours=24))
+    with counting_statements() as sent:
+        assert drafts.sweep(acme.parts) == 60
+    assert len(sent) < 60
     _holds(acme)
 
 
