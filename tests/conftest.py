@@ -14,6 +14,7 @@ from tests import rabbitmq
 from tests.browser.chromium import chromium  # noqa: F401 (one a worker: two of Playwright can't be)
 from tests.compiled import compile_once
 from tests.servers import Databases, Servers, empty_broker, servers, stop_if_unused, with_broker_number
+from tests.whole_reads import watching, whole_reads
 
 
 def pytest_collection_finish() -> None:
@@ -40,8 +41,12 @@ def _servers() -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def _databases(_servers: Servers) -> Iterator[Databases]:
     databases = Databases(_servers.database_url, keep_template=_servers.embedded is not None)
-    yield databases
-    databases.close()
+    with watching() as seen:
+        yield databases
+    try:
+        assert not (found := whole_reads(databases, seen)), "\n".join(found)
+    finally:
+        databases.close()
 
 
 @pytest.fixture

@@ -168,6 +168,7 @@ class UnappliedPayment(SellerOwned, Versioned, Base):
         owned("invoice_id", "invoice"),
         ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
         UniqueConstraint("provider_account_id", "charge_ref"),
+        Index("ix_unapplied_payment_invoice_id", "invoice_id", postgresql_where=text("invoice_id IS NOT NULL")),
         one_of("status", ("held", "refunded", "applied")),
         currency_shape(),
         CheckConstraint("amount_minor > 0", name="amount_positive"),

@@ -79,5 +79,6 @@ class Difference(Identified, Versioned, Base):
             unique=True,
             postgresql_where=text("resolved_at IS NULL"),
         ),
+        Index("ix_difference_object_ref", "provider_account_id", "object_ref"),
         CheckConstraint("(amount_minor IS NULL) = (currency IS NULL)", name="amount_has_currency"),
     )

@@ -60,6 +60,7 @@ class Refund(SellerOwned, Versioned, Base):
         UniqueConstraint("credit_note_id", "payment_id"),
         Index("uq_refund_ref", "provider_account_id", "refund_ref", unique=True),
         Index("ix_refund_invoice_id", "invoice_id"),
+        Index("ix_refund_payment_id", "payment_id"),
         Index("ix_refund_open_check", "next_check_at", postgresql_where=text(f"status IN ({_OPEN})")),
         one_of("status", tuple(RefundStatus)),
         currency_shape(),

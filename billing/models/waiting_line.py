@@ -46,6 +46,7 @@ class WaitingLine(SellerOwned, Base):
         owned("subscription_id", "subscription"),
         owned("price_id", "price"),
         Index("ix_waiting_line_subscription_id", "subscription_id", "id"),
+        Index("ix_waiting_line_credits", "credits_line_id", postgresql_where=text("credits_line_id IS NOT NULL")),
         one_of("kind", ("usage", "proration_credit", "proration_charge", "one_off")),
         CheckConstraint("(kind = 'proration_credit') = (credits_line_id IS NOT NULL)", name="credit_names_line"),
         CheckConstraint("(kind = 'usage') = (counts_from IS NOT NULL)", name="usage_counts_from"),

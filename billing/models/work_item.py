@@ -48,6 +48,7 @@ class WorkItem(Identified, Versioned, Base):
         Index("ix_work_item_status", "status", "id"),
         Index("ix_work_item_listed", "seller_id", "status", "id"),
         Index("ix_work_item_subject_id", "subject_id"),
+        Index("ix_work_item_profile_id", "profile_id", postgresql_where=text("profile_id IS NOT NULL")),
         Index("ix_work_item_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
         one_of("status", tuple(WorkItemStatus)),
         CheckConstraint("(amount_minor IS NULL) = (currency IS NULL)", name="amount_has_currency"),

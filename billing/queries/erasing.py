@@ -28,9 +28,9 @@ _OBSTACLES = text(
     SELECT 'credit', 'credit_left', 'pay it out first (billing profile pay-out), in ' || currency
     FROM billing.credit_balance WHERE profile_id = :id AND amount_minor <> 0
     UNION ALL
-    SELECT 'dispute', 'dispute_open', 'wait for its end, and decide on what it took: ' || id
-    FROM billing.dispute
-    WHERE profile_id = :id AND (status IN ({OPEN}) OR reopened_minor > 0 AND decision IS NULL)
+    SELECT 'dispute', 'dispute_open', 'wait for its end, and decide on what it took: ' || d.id
+    FROM billing.dispute d JOIN billing.invoice i ON i.id = d.invoice_id
+    WHERE i.profile_id = :id AND (d.status IN ({OPEN}) OR d.reopened_minor > 0 AND d.decision IS NULL)
     """  # noqa: S608 (our own words)
 )
 

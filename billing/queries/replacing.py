@@ -23,11 +23,11 @@ _LINES = """
 
 _CREDITED = text(
     """
-    SELECT EXISTS (
-        SELECT FROM billing.invoice_line l WHERE l.invoice_id = :invoice
-          AND (l.credits_line_id IS NOT NULL
-               OR EXISTS (SELECT FROM billing.invoice_line c WHERE c.credits_line_id = l.id)
-               OR EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = l.id)))
+    SELECT EXISTS (SELECT FROM billing.invoice_line WHERE invoice_id = :invoice AND credits_line_id IS NOT NULL)
+        OR EXISTS (SELECT FROM billing.invoice_line l JOIN billing.invoice_line c ON c.credits_line_id = l.id
+                   WHERE l.invoice_id = :invoice)
+        OR EXISTS (SELECT FROM billing.invoice_line l JOIN billing.waiting_line c ON c.credits_line_id = l.id
+                   WHERE l.invoice_id = :invoice)
     """
 )
 

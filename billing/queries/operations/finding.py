@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 from sqlalchemy import text
@@ -9,16 +10,36 @@ from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
 
-_INVOICE = "SELECT id FROM billing.invoice WHERE number = :name OR id = CAST(:id AS uuid) LIMIT 2"
 _PAYMENT = "SELECT id FROM billing.payment WHERE id = CAST(:id AS uuid)"
-_PROFILE = "SELECT id FROM billing.profile WHERE account_id = :name OR id = CAST(:id AS uuid) LIMIT 2"
-_SUBSCRIPTION = "SELECT id FROM billing.subscription WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
-_EVENT = "SELECT id FROM billing.provider_event WHERE event_ref = :name OR id = CAST(:id AS uuid) LIMIT 2"
-_DISPUTE = "SELECT id FROM billing.dispute WHERE dispute_ref = :name OR id = CAST(:id AS uuid) LIMIT 2"
 _SELLER = "SELECT id FROM billing.seller WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
-
 _ENDPOINT = "SELECT id FROM billing.endpoint WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
 _ONLY_SELLER = "SELECT id FROM billing.seller LIMIT 2"
+
+# Names are unique within a seller, a series or a provider account: there are few, and each is asked by its index.
+_INVOICE = """
+    SELECT i.id FROM billing.series s JOIN billing.invoice i
+        ON i.series_id = s.id AND i.series_no = CAST(:no AS integer) AND i.number = :name
+    UNION SELECT id FROM billing.invoice WHERE id = CAST(:id AS uuid) LIMIT 2
+"""
+_PROFILE = """
+    SELECT p.id FROM billing.seller s JOIN billing.profile p ON p.seller_id = s.id AND p.account_id = :name
+    UNION SELECT id FROM billing.profile WHERE id = CAST(:id AS uuid) LIMIT 2
+"""
+_SUBSCRIPTION = """
+    SELECT u.id FROM billing.seller s JOIN billing.subscription u ON u.seller_id = s.id AND u.code = :name
+    UNION SELECT id FROM billing.subscription WHERE id = CAST(:id AS uuid) LIMIT 2
+"""
+_EVENT = """
+    SELECT e.id FROM billing.provider_account a JOIN billing.provider_event e
+        ON e.provider_account_id = a.id AND e.event_ref = :name
+    UNION SELECT id FROM billing.provider_event WHERE id = CAST(:id AS uuid) LIMIT 2
+"""
+_DISPUTE = """
+    SELECT d.id FROM billing.provider_account a JOIN billing.dispute d
+        ON d.provider_account_id = a.id AND d.dispute_ref = :name
+    UNION SELECT id FROM billing.dispute WHERE id = CAST(:id AS uuid) LIMIT 2
+"""
+_DIGITS = re.compile(r"[0-9]{1,9}$")
 
 
 def find_endpoint(session: Session, name: str) -> UUID:
@@ -70,7 +91,8 @@ def find_dispute(session: Session, name: str) -> UUID:
 
 
 def _one(session: Session, statement: str, noun: str, name: str, mend: str) -> UUID:
-    found = session.execute(text(statement), {"name": name, "id": _as_id(name)}).scalars().all()
+    values = {"name": name, "id": _as_id(name), "no": place_in_series(name)}
+    found = session.execute(text(statement), values).scalars().all()
     if not found:
         raise Refused(Fault(noun, f"{noun}_not_found", mend))
     if len(found) > 1:
@@ -83,3 +105,9 @@ def _as_id(name: str) -> UUID | None:
         return UUID(name)
     except ValueError:
         return None
+
+
+def place_in_series(number: str) -> int | None:
+    """42 of ACME-000042."""
+    match = _DIGITS.search(number)
+    return int(match[0]) if match else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.queries.operations.finding import place_in_series
 from billing.queries.operations.paging import Facts, read_all
 
 _BY_ID = """
@@ -22,8 +22,6 @@ UNION ALL SELECT 'items', id, kind FROM billing.work_item WHERE id = :id
 UNION ALL SELECT 'invoices', invoice_id, 'refund ' || id FROM billing.refund WHERE id = :id
 LIMIT 50
 """
-
-_DIGITS = re.compile(r"[0-9]{1,9}$")
 
 # Every unique key begins with a seller or a provider account: there are few, and each is asked by its index.
 _BY_NAME = """
@@ -64,10 +62,4 @@ def search(session: Session, wanted: str) -> list[Facts]:
         found = read_all(session, _BY_ID, {"id": UUID(wanted)})
     except ValueError:
         found = []
-    return found or read_all(session, _BY_NAME, {"name": wanted, "no": _place_in_series(wanted)})
-
-
-def _place_in_series(number: str) -> int | None:
-    """42 of ACME-000042."""
-    match = _DIGITS.search(number)
-    return int(match[0]) if match else None
+    return found or read_all(session, _BY_NAME, {"name": wanted, "no": place_in_series(wanted)})

@@ -41,8 +41,8 @@ SELECT * FROM (
       FROM billing.payment_method WHERE profile_id = :id
     UNION ALL SELECT happened_at, action, actor, reason, NULL, subject_id, NULL, NULL
       FROM billing.audit_trail
-      WHERE subject_id = :id OR subject_id IN (SELECT id FROM mine)
-         OR subject_id IN (SELECT id FROM billing.subscription WHERE profile_id = :id)
+      WHERE subject_id IN (SELECT CAST(:id AS uuid) UNION ALL SELECT id FROM mine
+                           UNION ALL SELECT id FROM billing.subscription WHERE profile_id = :id)
 ) AS line
 ORDER BY at DESC, id DESC LIMIT :shown
 """
