@@ -164,7 +164,8 @@ class _Speaker:
             )
         if "proration" in how:
             part = Decimal(how["left"] * 100) / Decimal(how["whole"])
-            yield self._words["part"].format(percent=number(part.quantize(Decimal("0.01")), self._locale))
+            word = "unused" if line.kind == "proration_credit" else "part"
+            yield self._words[word].format(percent=number(part.quantize(Decimal("0.01")), self._locale))
         if line.discount_minor:
             yield f"{self._words['discount']} {self._money(-line.discount_minor)}"
 

@@ -68,6 +68,16 @@ def test_reverse_charge_and_tax_in_the_sellers_currency_are_said() -> None:
     assert "ECB, 2026-01-01" in tax
 
 
+def test_what_is_given_back_of_a_change_reads_otherwise_than_what_is_charged() -> None:
+    how = {"proration": "second", "left": 1, "whole": 4}
+    lines = [
+        line(kind="proration_credit", amount_minor=-750, how=how),
+        line(kind="proration_charge", amount_minor=2250, how=how),
+    ]
+    told = view(document(lines, [group(1500, 285)]), language="de")
+    assert [row.details[-1] for row in told.rows] == ["Gutschrift für ungenutzte Zeit, 25 %", "anteilig 25 %"]
+
+
 def test_a_credit_note_names_its_invoice_and_has_a_line_for_each_rate_where_it_has_none() -> None:
     made = document(
         [], [group(1000, 190)], kind="credit_note", status="refunded", number="ACME-CN-000003", corrects="ACME-000042",
