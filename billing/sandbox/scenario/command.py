@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from functools import cache
 from itertools import pairwise
@@ -21,6 +22,8 @@ from billing.sandbox.scenario.model import Scenario
 from billing.sandbox.scenario.outcome import BROKEN, INVALID, PLAYED, REFUSED, Outcome
 from billing.sandbox.scenario.playing.ground import Ground, server_address
 from billing.sandbox.scenario.reading import read_scenario
+from billing.sandbox.scenario.stopping import STOPPING
+from billing.validators.checks import Checks
 
 _SUFFIXES = (".yaml", ".yml")
 _STDOUT = "-"
@@ -39,6 +42,8 @@ def simulate(context: click.Context, *, path: Path, out: str | None, until: date
     (every fault is listed, nothing is played), 3 where a step was refused that did not say so, or was not although it
     said so. Of a folder, with the highest. 70 is a fault of this program; the other files are played all the same.
     """
+    if until is not None:
+        _require_year(until)
     if path.is_dir() and (out is None or out == _STDOUT):
         raise click.UsageError("a folder needs --json OUTDIR, into which one JSON a file is written")
     if out is not None and out != _STDOUT and not path.is_dir():
@@ -46,8 +51,7 @@ def simulate(context: click.Context, *, path: Path, out: str | None, until: date
     address, started = server_address()
     if started:
         click.echo("Started a scratch database; it stays up for the next time, `billing down` stops it.", err=True)
-    ground = Ground(address)
-    try:
+    with STOPPING.heard(), closing(Ground(address)) as ground:
         if path.is_dir():
             assert out is not None
             context.exit(_play_folder(ground, path, Path(out), until))
@@ -61,8 +65,14 @@ def simulate(context: click.Context, *, path: Path, out: str | None, until: date
             else:
                 _write(outcome.told, out)
         context.exit(outcome.status)
-    finally:
-        ground.close()
+
+
+def _require_year(until: datetime) -> None:
+    """As the reader asks of the file's own `until`."""
+    checks = Checks()
+    checks.instant("--until", until)
+    if checks.faults:
+        raise click.UsageError(f"--until: {checks.faults[0].mend}")
 
 
 def _require_place(out: Path, *, folder: bool) -> None:
@@ -78,7 +88,7 @@ def _require_place(out: Path, *, folder: bool) -> None:
 
 def _play_folder(ground: Ground, folder: Path, out: Path, until: datetime | None) -> int:
     """One JSON a file; a line for each on standard error."""
-    found = (path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
+    found = (path for path in folder.iterdir() if path.suffix in _SUFFIXES and not path.is_dir())
     files = sorted(found, key=lambda path: (path.stem, path.suffix))
     if not files:
         raise click.UsageError(f"{folder} holds no {' or '.join(_SUFFIXES)} file")
@@ -119,10 +129,16 @@ def _in_any_case(ground: Ground, path: Path, until: datetime | None, *, followin
 
 def _play_file(ground: Ground, path: Path, until: datetime | None, *, following: int = 0) -> Outcome:
     """`following`: how many files are played after it."""
+    if not path.is_file():
+        return Outcome(
+            INVALID, None, ["the file: not_a_file (it leads nowhere, or is no plain file; mend it or take it out)"]
+        )
+    content = path.read_bytes()
     try:
-        scenario = read_scenario(path.read_text(encoding="utf-8"), name=path.name, until=until)
+        scenario = read_scenario(content.decode("utf-8"), name=path.name, until=until)
     except UnicodeDecodeError as error:
-        return Outcome(INVALID, None, [f"byte {error.start}: not_utf8 (save the file as UTF-8)"])
+        line = content.count(b"\n", 0, error.start) + 1
+        return Outcome(INVALID, None, [f"line {line}: not_utf8 (save the file as UTF-8; byte {error.start} is not)"])
     except ScenarioInvalid as invalid:
         return Outcome(INVALID, None, [str(fault) for fault in invalid.faults])
     ground.expect(1 + following)
@@ -146,5 +162,8 @@ def _write(told: dict[str, Any], out: str) -> None:
     text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
     if out == _STDOUT:
         sys.stdout.write(text)
-    else:
+        return
+    try:
         Path(out).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{out} can't be written: {error.strerror}") from error

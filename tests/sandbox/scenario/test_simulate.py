@@ -235,3 +235,25 @@ def test_two_files_of_a_folder_are_not_written_over_one_another(tmp_path: Path) 
     result = _simulate(tmp_path, "--json", tmp_path / "out")
     assert (result.exit_code, "one.yaml and one.yml" in result.stderr) == (2, True)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_can_not_be_read_in_a_folder_is_invalid_and_not_passed_over(tmp_path: Path) -> None:
+    _file(tmp_path, name="good.yaml")
+    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere.yaml")
+    (tmp_path / "more.yaml").mkdir()
+    (tmp_path / "latin.yaml").write_bytes(b"scenario: 1\nabout: caf\xe9\n")
+    result = _simulate(tmp_path, "--json", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "gone.yaml: the file: not_a_file" in result.stderr
+    assert "latin.yaml: line 2: not_utf8 (save the file as UTF-8; byte 22 is not)" in result.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.json"]
+
+
+def test_the_end_that_an_option_names_lies_within_the_same_years_as_a_files_own(tmp_path: Path) -> None:
+    result = _simulate(_file(tmp_path), "--until", "9999-01-01")
+    assert (result.exit_code, "1000 to 7999" in result.stderr) == (2, True)
+
+
+def test_json_that_can_not_be_written_is_no_fault_of_this_program(tmp_path: Path) -> None:
+    result = _simulate(_file(tmp_path), "--json", "/dev/full")
+    assert (result.exit_code, "/dev/full can't be written: No space left" in result.stderr) == (2, True)

@@ -33,6 +33,7 @@ from billing.providers.witnesses import Witnesses
 from billing.queue.buffer import TRANSPORT
 from billing.sandbox.scenario.playing.sides import Side
 from billing.sandbox.scenario.playing.transports import Line, Mounted, MountedWitness, Receiver
+from billing.sandbox.scenario.stopping import STOPPING
 from billing.sandbox.stripe.background import run_due
 from billing.sandbox.stripe.faults import NoAnswer
 from billing.sandbox.stripe.standin import stand_in_over
@@ -150,6 +151,7 @@ class Stage:
 
     def set_clock(self, now: datetime) -> None:
         """Move business time and the stand-ins' clocks."""
+        STOPPING.pause()
         self.time.instant = self.now = now
         for side in self.sides.values():
             side.stand_in.clock.set(now)

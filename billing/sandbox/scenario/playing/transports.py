@@ -15,6 +15,7 @@ from billing.kernel.errors import ProviderUnavailable
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import Message
 from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, REFUNDS_SEND, RENEWALS_BILL
+from billing.sandbox.scenario.stopping import STOPPING
 from billing.sandbox.stripe.doors import DOORS, Door
 from billing.sandbox.stripe.errors import ApiError
 from billing.sandbox.stripe.mounted import ask
@@ -44,6 +45,7 @@ class Line:
         """Do what the messages ask for, and what that sends, to the end. False where nobody asked for anything."""
         asked = bool(self._messages)
         while self._messages:
+            STOPPING.pause()
             task, ids = self._messages.popleft()
             if task.name in _WORK:
                 _WORK[task.name](parts, *map(UUID, ids))

@@ -10,6 +10,7 @@ from billing.sandbox.scenario.playing.ground import Ground
 from billing.sandbox.scenario.playing.player import Refusal, play
 from billing.sandbox.scenario.playing.stage import NotSettled, quietly, staged
 from billing.sandbox.scenario.playing.told import tell
+from billing.sandbox.scenario.stopping import STOPPING
 
 
 def play_whole(ground: Ground, scenario: Scenario) -> Outcome:
@@ -28,7 +29,8 @@ def play_whole(ground: Ground, scenario: Scenario) -> Outcome:
 def _played(ground: Ground, scenario: Scenario) -> Outcome:
     first = min((step.at for step in scenario.steps), default=scenario.until)
     with ground.database() as address, staged(address, now=first) as stage:
-        played = play(scenario, stage)
+        with STOPPING.at_work():
+            played = play(scenario, stage)
         told = tell(played)
     broken = [f"broken: {violation}" for violation in told["audit"]["violations"]]
     unlike = [_unlike(refusal) for refusal in played.refusals if not refusal.expected]
