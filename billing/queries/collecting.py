@@ -76,7 +76,6 @@ class Answered:
     token: int
     status: str
     kind: str
-    scheduled: bool
     amount_minor: int
     checks: int
     payment_method_id: UUID
@@ -90,7 +89,7 @@ class Answered:
 # Each invoice is locked before its attempt and its intent, and invoices in id order, as everywhere.
 _ANSWERED = f"""
     SELECT {COLLECTING}, p.id AS payment_id, p.attempt_no, p.opened_at, p.token, p.status AS payment_status,
-           p.kind AS payment_kind, p.scheduled, p.amount_minor, p.checks, p.payment_method_id, p.method_kind,
+           p.kind AS payment_kind, p.amount_minor, p.checks, p.payment_method_id, p.method_kind,
            p.provider_account_id,
            n.id AS intent_id, n.intent_ref, n.status AS intent_status
     FROM billing.invoice i

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from sqlalchemy import select
 from billing.commands.payment.open import open_payments
 from billing.commands.payment.send import mark_sent
 from billing.db.clock import wall_now
-from billing.flows import renewal
+from billing.flows import operating, renewal, sellers
+from billing.flows.order import Order
 from billing.flows.sending import Attempt, call, write_answers
 from billing.models import Invoice, WorkItem
 from billing.providers.port import ChargeOutcome, Outcome
@@ -19,7 +21,10 @@ from billing.queries.collection import load_due
 from billing.queue.names import RENEWALS_BILL
 from billing.rules.rate import Rank
 from billing.sandbox.bench.counting import counting_statements
+from billing.validators.seller import NewSeller, SellerChange
 from tests.flows.company import START, Company
+
+ORDER = Order(actor="mara", reason="a shorter schedule")
 
 
 def _charged(acme: Company) -> int:
@@ -49,6 +54,36 @@ def test_a_declined_card_is_tried_again_on_schedule_and_then_the_subscription_is
     assert (invoice.status, invoice.final_decision, invoice.next_attempt_at) == ("open", "cancel", None)
     assert acme.subscription(subscription).status == "canceled"
     assert _charged(acme) == 0
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_schedule_that_is_shortened_ends_for_what_is_further_along_in_the_longer_one(
+    acme: Company, *, by_hand: bool
+) -> None:
+    acme.customer("a1", method="pm_card_chargeDeclined")
+    subscription_id = acme.subscribe("a1", "s1")
+    acme.settle()
+    for day in (4, 10):
+        acme.set_clock(START + timedelta(days=day))
+        acme.settle()
+    (invoice,) = acme.invoices()
+    assert (invoice.dunning_step, invoice.final_decision) == (2, None)
+    sellers.change(acme.parts, acme.seller_id, order=ORDER, wanted=_with_one_retry)
+    if by_hand:
+        operating.retry_invoice(acme.parts, invoice.id, order=ORDER)
+        acme.settle()
+    acme.set_clock(START + timedelta(days=20))
+    acme.settle()
+    (invoice,) = acme.invoices()
+    assert (invoice.next_attempt_at, invoice.final_decision) == (None, "cancel")
+    assert acme.subscription(subscription_id).status == "canceled"
+    assert len(acme.payments()) == 4
+    assert acme.violations() == ()
+
+
+def _with_one_retry(before: NewSeller) -> SellerChange:
+    policy = replace(before.policy, dunning_retries=(timedelta(days=1),))
+    return SellerChange(before.legal_name, before.timezone, before.address, before.tax_id, policy)
 
 
 def test_after_a_hard_decline_the_schedule_counts_on_without_charging(acme: Company) -> None:

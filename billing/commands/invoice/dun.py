@@ -72,8 +72,14 @@ def pass_moment(invoice: Collecting, policy: DunningPolicy, *, now: datetime) ->
             return False
         invoice.dunning_at = now
         return True
+    if extra or invoice.final_decision is not None:
+        return False
     step = invoice.dunning_step
-    if not extra and step < len(policy.retries) and now >= invoice.dunning_at + policy.retries[step]:
+    if step >= len(policy.retries):
+        # The seller has shortened the schedule since: this moment of the longer one is the last.
+        invoice.dunning_at = now
+        return True
+    if now >= invoice.dunning_at + policy.retries[step]:
         invoice.dunning_at = now
         invoice.dunning_step = step + 1
         return True
@@ -84,17 +90,15 @@ def pass_moment(invoice: Collecting, policy: DunningPolicy, *, now: datetime) ->
 class Dunned:
     """An invoice under lock whose moment brought no money.
 
-    `scheduled`: the try belonged to the schedule, so its end may be final. `untried_method`: its customer has a default
-    that this try did not use; it is tried at once. `falls_back_to`: so is this other method, as part of the same moment
-    of the schedule, which is decided by what comes of it. `decided`: its schedule ends now, as if this were its last
-    moment. `payment_id` and `method_id`: what was tried, for what the customer is told; without an attempt the moment
-    passed.
+    `untried_method`: its customer has a default that this try did not use; it is tried at once. `falls_back_to`: so is
+    this other method, as part of the same moment of the schedule, which is decided by what comes of it. `decided`: its
+    schedule ends now, as if this were its last moment. `payment_id` and `method_id`: what was tried, for what the
+    customer is told; without an attempt the moment passed.
     """
 
     invoice: Collecting
     policy: DunningPolicy
     decline: DeclineClass
-    scheduled: bool
     untried_method: bool = False
     falls_back_to: UUID | None = None
     decided: bool = False
@@ -140,7 +144,7 @@ def _set_next(each: Dunned, zones: Mapping[UUID, str], now: datetime) -> FinalAc
             each.policy, retries_used=invoice.dunning_step, scheduled_at=invoice.dunning_at, decline=each.decline
         )
         invoice.next_attempt_at = following.at and retry_moment(invoice, each.policy, following.at, zones)
-        if each.scheduled and following.final is not None:
+        if following.final is not None:
             invoice.final_decision = following.final
         final = FinalAction(invoice.final_decision) if invoice.final_decision else None
     if each.untried_method:

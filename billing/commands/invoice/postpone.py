@@ -47,7 +47,7 @@ def over_limit(due: Due, method: Method, policy: DunningPolicy, *, now: datetime
         invoice.card_limit_until = None
         return None
     if policy.over_limit is OverLimit.FINAL and not invoice.extra_try and invoice.status == InvoiceStatus.OPEN:
-        return Dunned(invoice, policy, DeclineClass.SOFT, scheduled=True, decided=True, method_id=method.id)
+        return Dunned(invoice, policy, DeclineClass.SOFT, decided=True, method_id=method.id)
     return Postponed(invoice, policy, free)
 
 

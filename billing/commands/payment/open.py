@@ -123,10 +123,10 @@ def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
         # Where the other method is gone by now, it is as if only the default had been tried.
         again = invoice.falls_back_to is not None and not invoice.waits_for_method
         decline = DeclineClass.SOFT if again else DeclineClass.HARD
-        writes.dunned.append(Dunned(invoice, policy, decline, scheduled, method_id=method_id))
+        writes.dunned.append(Dunned(invoice, policy, decline, method_id=method_id))
         return
     if scheduled and due.unpaid:
-        writes.dunned.append(Dunned(invoice, policy, DeclineClass.SOFT, scheduled=True, method_id=method.id))
+        writes.dunned.append(Dunned(invoice, policy, DeclineClass.SOFT, method_id=method.id))
         return
     invoice.next_attempt_at = None
     writes.touched.append(invoice)

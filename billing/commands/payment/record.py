@@ -199,7 +199,6 @@ def _no_money(
         invoice=invoice,
         policy=policy,
         decline=decline,
-        scheduled=attempt.scheduled,
         untried_method=untried,
         falls_back_to=None if untried else others.get(invoice.id),
         payment_id=attempt.payment_id,
