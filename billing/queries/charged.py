@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from billing.db.rows import fetch
 from billing.kernel.status import InvoiceStatus, PeriodDisposition
+from billing.queries.dispute import OPEN
 from billing.queries.standing import Item
 from billing.rules.walk import Span
 
@@ -38,9 +39,13 @@ class ChargedLine:
     due_at: datetime | None
     total_minor: int
     refunded_minor: int
+    contested: bool
+    """Whether its document's payment is disputed, or lost to a dispute and still owed: it may be gone, or is."""
 
     def counts_as_paid(self, now: datetime) -> bool:
         """Paid or credited, or sent for payment and still within its time. Of a line that stands on a document."""
+        if self.contested:
+            return False
         if self.status in (InvoiceStatus.PAID, InvoiceStatus.CREDITED):
             return True
         return self.status == InvoiceStatus.OPEN and self.due_at is not None and now <= self.due_at
@@ -66,28 +71,38 @@ class Charged:
         return max(own, key=lambda line: (line.period_start, line.id), default=None)
 
 
-_LINES = """
+# Money of a document that another replaces is that other's, and so are its disputes.
+_LINES = f"""
     SELECT l.id, l.price_id, l.description,
            CASE i.kind WHEN 'invoice' THEN l.amount_minor - l.discount_minor ELSE l.discount_minor - l.amount_minor END
                AS net_minor,
            l.period_start, l.tax_percent, l.tax_inclusive, l.tax_code,
            EXISTS (SELECT FROM billing.invoice_line c WHERE c.credits_line_id = l.id)
            OR EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = l.id) AS credited,
-           i.status, i.due_at, i.total_minor,
-           i.amount_refunded_minor + i.amount_credited_minor + i.amount_returned_minor AS refunded_minor
+           CASE WHEN taken.given_up THEN 'uncollectible' ELSE i.status END AS status, i.due_at, i.total_minor,
+           i.amount_refunded_minor + i.amount_credited_minor + i.amount_returned_minor + taken.credited_minor
+               AS refunded_minor,
+           taken.contested
     FROM billing.invoice i
     JOIN billing.invoice_line l ON l.invoice_id = i.id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(bool_or(d.given_up_minor > 0 AND d.decision = 'write_off'), false) AS given_up,
+               coalesce(sum(d.reopened_minor - d.repaid_minor - d.given_up_minor)
+                            FILTER (WHERE d.decision = 'credit_note'), 0)::bigint AS credited_minor,
+               coalesce(bool_or(d.status IN ({OPEN}) AND NOT d.refundable
+                                OR d.reopened_minor > d.repaid_minor AND d.decision IS NULL), false) AS contested
+        FROM billing.dispute d WHERE d.invoice_id IN (i.id, i.corrects_id)) taken
     WHERE i.subscription_id = %(subscription)s AND i.status <> 'replaced'
       AND l.kind IN ('recurring', 'proration_charge')
       AND l.period_start >= %(starts)s AND l.period_end = %(ends)s
     UNION ALL
     SELECT w.id, w.price_id, w.description, w.amount_minor, w.period_start, NULL, NULL, NULL,
-           EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = w.id), NULL, NULL, 0, 0
+           EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = w.id), NULL, NULL, 0, 0, false
     FROM billing.waiting_line w
     WHERE w.subscription_id = %(subscription)s AND w.kind = 'proration_charge'
       AND w.period_start >= %(starts)s AND w.period_end = %(ends)s
     ORDER BY id
-"""
+"""  # noqa: S608 (our own words)
 
 _DISPOSITION = """
     SELECT disposition FROM billing.billing_period

@@ -10,11 +10,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from billing.flows import drafts, operating_drafts, renewal, working
+from billing.flows import changing, drafts, operating_drafts, renewal, working
 from billing.flows.order import Order
 from billing.flows.working import Action
 from billing.kernel.errors import Refused
-from billing.models import BillingPeriod, Invoice, IssuedDay, Subscription, WorkItem
+from billing.models import BillingPeriod, Invoice, IssuedDay, Subscription, WaitingLine, WorkItem
 from billing.validators.seller import SellerPolicy
 from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company, company
@@ -123,6 +123,17 @@ def test_discarded_nothing_of_it_is_ever_billed(guarded: Company) -> None:
     guarded.settle()
     assert [invoice.status for invoice in guarded.invoices() if invoice.number] == ["paid", "paid"]
     assert guarded.violations() == ()
+
+
+def test_of_what_was_discarded_a_change_gives_nothing_back(guarded: Company) -> None:
+    _behind(guarded)
+    _decide(guarded, Action.DISCARD)
+    guarded.price("big", 30000)
+    with guarded.parts.begin() as session:
+        subscription_id = session.scalars(select(Subscription.id)).one()
+        changing.change(guarded.parts, session, subscription_id, items=(NewItem("big"),))
+    with guarded.begin() as session:
+        assert session.scalars(select(WaitingLine.kind)).all() == []
 
 
 def test_what_is_billed_while_a_person_decides_is_decided_with_it(guarded: Company) -> None:

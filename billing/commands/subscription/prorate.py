@@ -18,6 +18,8 @@ from billing.rules.proration import kept_share, prorated_credit
 from billing.rules.tax import carried
 from billing.rules.walk import Span
 
+_NOTHING_CAME = (InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE, InvoiceStatus.EXPIRED)
+
 
 def credits_for(
     biller: Biller, charged: Charged, items: Iterable[Item], *, at: datetime, end: datetime
@@ -80,9 +82,10 @@ def charges_for(biller: Biller, items: Iterable[Item], *, at: datetime, running:
 def may_prorate(charged: Charged, lines: Sequence[PlannedLine], *, now: datetime) -> bool:
     """Whether a change writes these lines. Nothing is given back of what was voided, written off or never billed.
 
-    While a document that charged the period is unpaid, only what makes the customer owe more is written.
+    While a document that charged the period is unpaid, or its payment disputed, only what makes the customer owe more
+    is written.
     """
     issued = [line for line in charged.lines if line.status is not None]
-    if not charged.billed or any(line.status in (InvoiceStatus.VOID, InvoiceStatus.UNCOLLECTIBLE) for line in issued):
+    if not charged.billed or any(line.status in _NOTHING_CAME for line in issued):
         return False
     return all(line.counts_as_paid(now) for line in issued) or sum(line.amount_minor for line in lines) > 0
