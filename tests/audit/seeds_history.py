@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from billing.kernel.ids import new_id
-from billing.models import AuditSeal, OutboxEvent, PaymentMethod, ProviderEvent, WorkItem
+from billing.models import AuditSeal, OutboxEvent, Payment, PaymentMethod, ProviderEvent, WorkItem
 from billing.queries.audit.seals import SEALED_TABLES
 from tests import builders
 from tests.audit.seeds import Accused, Planting, seed
@@ -186,6 +186,17 @@ def a_card_of_an_erased_customer_says_which_it_was(planting: Planting) -> Accuse
     planting.run("DELETE FROM billing.data_key WHERE owner_id = :id", id=planting.world.profile.id)
     of = select(PaymentMethod.id).where(PaymentMethod.profile_id == planting.world.profile.id)
     return "payment_method", str(planting.session.scalars(of).one())
+
+
+@seed("S5")
+def an_attempt_of_an_erased_customer_says_which_card_it_was(planting: Planting) -> Accused:
+    the_key_of_an_erased_customer_lives(planting)
+    planting.run("DELETE FROM billing.data_key WHERE owner_id = :id", id=planting.world.profile.id)
+    planting.run(
+        "UPDATE billing.payment SET card_fingerprint = 'fp_1' WHERE profile_id = :id", id=planting.world.profile.id
+    )
+    of = select(Payment.id).where(Payment.profile_id == planting.world.profile.id)
+    return "payment", str(planting.session.scalars(of).first())
 
 
 @seed("S4")

@@ -63,6 +63,7 @@ def test_a_customer_is_forgotten_once_nothing_is_open_and_the_documents_stay(acm
     with acme.parts.begin() as session:
         kept = session.execute(text("SELECT account_id, personal, email_index FROM billing.profile")).one()
         cards = session.execute(text("SELECT status, last4, fingerprint FROM billing.payment_method")).one()
+        assert session.scalars(text("SELECT card_fingerprint FROM billing.payment")).all() == [None]
         keys = session.scalar(text("SELECT count(*) FROM billing.data_key WHERE purpose = 'profile'"))
     assert kept == (f"erased-{paid}", b"", b""), "nobody is found by an address that is forgotten"
     assert cards == ("detached", None, None)

@@ -11,7 +11,7 @@ from billing.commands.profile.email_index import NONE
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
-from billing.models import DataKey, PaymentMethod, Profile
+from billing.models import DataKey, Payment, PaymentMethod, Profile
 from billing.queries.erasing import obstacles
 
 _FORGET_MANDATES = text(
@@ -56,6 +56,8 @@ def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
             version=PaymentMethod.version + 1,
         )
     )
+    cards = (Payment.profile_id == profile.id, Payment.card_fingerprint.is_not(None))
+    session.execute(update(Payment).where(*cards).values(card_fingerprint=None, version=Payment.version + 1))
     profile.personal = b""
     profile.email_index = NONE
     profile.account_id = f"erased-{profile.id}"

@@ -72,10 +72,15 @@ WHERE p.erased_at IS NOT NULL
   AND num_nonnulls(m.fingerprint, m.brand, m.last4, m.exp_month, m.exp_year, m.mandate_ref,
                    m.mandate_reference) > 0
 """
+_TRIES_REMEMBERED = """
+SELECT 'payment', a.id, 'is of a customer who is erased, and says which card it was'
+FROM billing.payment a JOIN billing.profile p ON p.id = a.profile_id
+WHERE p.erased_at IS NOT NULL AND a.card_fingerprint IS NOT NULL
+"""
 
 FORGOTTEN = Invariant(
     code="S5",
     meaning="Of an erased customer nothing personal is left but what issued documents hold under their own key.",
     counted="SELECT count(*) FROM billing.profile",
-    checks=(finds(_REMEMBERED), finds(_CARDS_REMEMBERED)),
+    checks=(finds(_REMEMBERED), finds(_CARDS_REMEMBERED), finds(_TRIES_REMEMBERED)),
 )
