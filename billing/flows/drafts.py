@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import delete, func, select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.draft import planned_again, sums
+from billing.commands.invoice.hold import hold_invoice
 from billing.commands.invoice.issue import Issued
 from billing.commands.invoice.planned import Held
 from billing.db.rows import change
@@ -21,11 +25,13 @@ from billing.flows import completing
 from billing.flows.guarding import count_released
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
-from billing.kernel.errors import Fault, Refused
+from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.ids import new_id
 from billing.kernel.money import MOST_AMOUNT
 from billing.kernel.status import InvoiceStatus
+from billing.kernel.work import WorkKind
 from billing.models import Invoice, InvoiceLine, Profile
+from billing.privacy.redaction import redact_error
 from billing.queries.brakes import BrakeKind, moves
 from billing.queries.catalog import rate_by_name
 from billing.queries.invoice import lock_invoice
@@ -34,6 +40,8 @@ from billing.queries.standing import load_standing
 from billing.rules.lines import PriceModel, PriceTerms, priced
 from billing.rules.tax import treatment
 from billing.validators.checks import Checks
+
+_log = structlog.get_logger(__name__)
 
 PAGE = 100
 """Drafts that are issued in one transaction."""
@@ -46,7 +54,10 @@ _WRITE = """
 
 def sweep(parts: Parts) -> int:
     """Issue the drafts whose review is over, and those that lack nothing any more. Returns their number."""
-    done = _mended(parts)
+    with parts.begin() as session:
+        # One page a round, since what still lacks something stays.
+        mended = completing.waiting(session, most=PAGE)
+    done = _issue(parts, mended)
     while True:
         with parts.begin() as session:
             now = parts.clock.now(session)
@@ -58,16 +69,41 @@ def sweep(parts: Parts) -> int:
                 text(moves(BrakeKind.ISSUE, "invoice")),
             )
             due = session.scalars(query.order_by(Invoice.review_until, Invoice.id).limit(PAGE)).all()
-            done += len(release(parts, session, due, now=now))
+        done += _issue(parts, due)
         if len(due) < PAGE:
             return done
 
 
-def _mended(parts: Parts) -> int:
-    """Those that waited for a fact: one page a round, since what still lacks something stays."""
+def _issue(parts: Parts, due: Sequence[UUID]) -> int:
+    """Together in one transaction; where that fails by halves, down to the one that waits for a person."""
+    try:
+        with parts.begin() as session:
+            return len(release(parts, session, due, now=parts.clock.now(session)))
+    except (OperationalError, Stale):
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever it is, the others are issued)
+        if len(due) == 1:
+            _log.exception("draft_not_issued", invoice=str(due[0]))
+            _set_apart(parts, due[0], error)
+            return 0
+        middle = len(due) // 2
+        return _issue(parts, due[:middle]) + _issue(parts, due[middle:])
+
+
+def _set_apart(parts: Parts, draft_id: UUID, error: Exception) -> None:
     with parts.begin() as session:
-        found = completing.waiting(session, most=PAGE)
-        return len(release(parts, session, found, now=parts.clock.now(session)))
+        draft = lock_invoice(session, draft_id)
+        # What waits for a fact has its item already.
+        if draft.status == InvoiceStatus.DRAFT and draft.hold_id is None:
+            hold_invoice(
+                session,
+                invoice=draft,
+                kind=WorkKind.INVOICE_NOT_ISSUED,
+                summary="A draft can't be issued and is on hold; all others were issued.",
+                error=redact_error(error),
+                trace="".join(traceback.format_tb(error.__traceback__))[-4000:],
+                now=parts.clock.now(session),
+            )
 
 
 def release(

@@ -19,7 +19,7 @@ from billing.events.topics import Topic
 from billing.flows.canceling import cancel_intents
 from billing.flows.drafts import release
 from billing.flows.parts import Parts
-from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 from billing.kernel.status import InvoiceStatus, SubscriptionStatus
 from billing.models import Invoice, Subscription
 from billing.queries.subscription import lock_subscription
@@ -64,7 +64,7 @@ def _give_up(parts: Parts, subscription_id: UUID) -> bool:
     try:
         if not cancel_intents(parts, [draft.id for draft in drafts]):
             return False
-    except (ProviderUnavailable, ProviderUncertain, ProviderRefused) as unclear:
+    except (ProviderUnavailable, ProviderUncertain, ProviderRefused, Refused) as unclear:
         _log.info("incomplete_not_given_up", subscription=str(subscription_id), reason=type(unclear).__name__)
         return False
     with parts.begin() as session:

@@ -12,7 +12,7 @@ from billing.commands.brake.release import release_brake
 from billing.commands.delivery.replay import revive
 from billing.commands.e_invoice.close import send_again as send_structured_again
 from billing.commands.endpoint.switch import switch_on_again
-from billing.commands.invoice.unhold import lift_invoice
+from billing.commands.invoice.unhold import lift_draft, lift_invoice
 from billing.commands.notice.close import NOTICE_NOT_SENT, send_again
 from billing.commands.payment.hasten import hasten_account, hasten_question
 from billing.commands.profile.quarantine import QUARANTINED, lift_quarantine
@@ -77,6 +77,11 @@ RETRIES: dict[str, Retry] = {
         again=lambda parts, session, id_: lift_invoice(session, invoice_id=id_, now=parts.clock.now(session)),
         told="its hold is lifted; the next sweep charges it",
         nudge=COLLECTIONS_TICK,
+    ),
+    WorkKind.INVOICE_NOT_ISSUED: Retry(
+        again=lambda _, session, id_: lift_draft(session, invoice_id=id_),
+        told="its hold is lifted; the next sweep issues it",
+        nudge=RENEWALS_TICK,
     ),
     "payment_unknown": Retry(
         again=lambda _, session, id_: hasten_question(session, payment_id=id_, wall=wall_now(session)),

@@ -23,6 +23,7 @@ class WorkKind(StrEnum):
     DAY_GUARDED = "day_guarded"
     INVOICE_GUARDED = "invoice_guarded"
     INVOICE_INCOMPLETE = "invoice_incomplete"
+    INVOICE_NOT_ISSUED = "invoice_not_issued"
     TAX_ID_REFUSED = "tax_id_refused"
     E_INVOICE_REQUIRED = "e_invoice_required"
     E_INVOICE_NOT_SENT = "e_invoice_not_sent"

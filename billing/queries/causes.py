@@ -21,9 +21,12 @@ STANDS = {
         SELECT FROM billing.subscription s WHERE s.id = w.subject_id AND s.next_due_at IS NOT NULL
           AND (s.hold_id IS NOT NULL OR s.next_due_at <= :now))""",
     "invoice_not_charged": f"""EXISTS (
-        SELECT FROM billing.invoice i WHERE i.id = w.subject_id AND i.status = 'open'
+        SELECT FROM billing.invoice i WHERE i.id = w.subject_id AND i.status IN ('open', 'draft')
           AND (i.hold_id IS NOT NULL OR i.next_attempt_at <= :now
                OR EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = i.id AND p.status IN ({_OPEN}))))""",  # noqa: S608 (our own words)
+    WorkKind.INVOICE_NOT_ISSUED: """EXISTS (
+        SELECT FROM billing.invoice i WHERE i.id = w.subject_id AND i.status = 'draft'
+          AND (i.hold_id IS NOT NULL OR i.review_until <= :now))""",
     "payment_unknown": f"""EXISTS (
         SELECT FROM billing.payment p WHERE p.id = w.subject_id AND p.status IN ({_OPEN}))""",
     "event_not_handled": """EXISTS (
@@ -44,6 +47,7 @@ STANDS = {
 SWEPT = (
     "subscription_not_billed",
     "invoice_not_charged",
+    WorkKind.INVOICE_NOT_ISSUED,
     "collecting_stopped",
     "issuing_stopped",
     "customer_quarantined",

@@ -8,19 +8,21 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from billing.commands.credit.grant import grant_credit
-from billing.flows import audit, drafts, operating_drafts
+from billing.flows import audit, drafts, operating_drafts, upkeep, working
 from billing.flows.order import Order
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
-from billing.models import Invoice, InvoiceLine, LedgerEntry, OutboxEvent
+from billing.models import Invoice, InvoiceLine, LedgerEntry, OutboxEvent, Profile
 from billing.sandbox.bench.counting import counting_statements
 from billing.validators.seller import SellerPolicy
 from billing.validators.subscription import NewItem
 from billing.validators.usage import NewUsage
 from tests.flows.company import START, Company, company
+
+WHY = Order(actor="mara", reason="the key is back")
 
 
 @pytest.fixture
@@ -85,6 +87,32 @@ def test_many_whose_review_is_over_are_issued_together(acme: Company) -> None:
     with counting_statements() as sent:
         assert drafts.sweep(acme.parts) == 60
     assert len(sent) < 60
+    _holds(acme)
+
+
+def test_one_that_cannot_be_issued_waits_for_a_person_and_holds_up_no_other(acme: Company) -> None:
+    for number in range(5):
+        acme.customer(f"a{number}", method=None)
+        acme.subscribe(f"a{number}", f"s{number}")
+    acme.settle()
+    with acme.parts.begin() as session:
+        sealed = session.scalars(select(Profile.personal).where(Profile.account_id == "a3")).one()
+        session.execute(update(Profile).where(Profile.account_id == "a3").values(personal=b"\0"))
+    acme.set_clock(START + timedelta(hours=24))
+    assert drafts.sweep(acme.parts) == 4
+    assert drafts.sweep(acme.parts) == 0
+    (held,) = [each for each in acme.invoices() if each.status == "draft"]
+    (item,) = acme.work_items()
+    assert (item.kind, item.status, item.subject_id, held.hold_id) == ("invoice_not_issued", "open", held.id, item.id)
+    upkeep.close_gone_work(acme.parts)
+    assert acme.work_items()[0].status == "open"
+    with acme.parts.begin() as session:
+        session.execute(update(Profile).where(Profile.account_id == "a3").values(personal=sealed))
+    assert working.act(acme.parts, item.id, action=working.Action.RETRY, order=WHY).changed
+    assert drafts.sweep(acme.parts) == 1
+    upkeep.close_gone_work(acme.parts)
+    assert acme.work_items()[0].status == "resolved"
+    assert {each.status for each in acme.invoices()} == {"open"}
     _holds(acme)
 
 

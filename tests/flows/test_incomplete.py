@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -9,18 +10,22 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, text
 
-from billing.flows import audit, changing, customer_page, incomplete, links, on_session, subscribing
-from billing.kernel.errors import Refused
-from billing.models import LedgerEntry, OutboxEvent, PaymentIntent
+from billing.commands.invoice.hold import hold_invoice
+from billing.flows import audit, changing, customer_page, incomplete, links, on_session, subscribing, upkeep
+from billing.flows.parts import Parts
+from billing.kernel.errors import Fault, Refused
+from billing.models import Invoice, LedgerEntry, OutboxEvent, PaymentIntent
 from billing.validators.subscription import NewItem, NewSubscription
 from tests.flows.company import START, Company
 
 DECLINED = "pm_card_chargeCustomerFail"
 
 
-def _subscribe(acme: Company, method: str | None) -> UUID:
-    acme.customer("a1", method=method)
-    new = NewSubscription(code="s1", account_id="a1", items=(NewItem("basic"),), start=START, first_payment=True)
+def _subscribe(acme: Company, method: str | None, *, account: str = "a1") -> UUID:
+    acme.customer(account, method=method)
+    new = NewSubscription(
+        code=f"s-{account}", account_id=account, items=(NewItem("basic"),), start=START, first_payment=True
+    )
     made = subscribing.subscribe(acme.parts, seller_id=acme.seller_id, new=new)
     assert made.invoices == ()
     return made.subscription_id
@@ -165,3 +170,33 @@ def test_it_is_not_changed_while_it_waits(acme: Company) -> None:
     with acme.parts.begin() as session, pytest.raises(Refused) as refusal:
         changing.pause(acme.parts, session, id_)
     assert refusal.value.code == "subscription_incomplete"
+
+
+def test_the_work_of_a_draft_that_is_held_stays_while_it_holds(acme: Company) -> None:
+    _subscribe(acme, DECLINED)
+    acme.settle()
+    (draft,) = acme.invoices()
+    with acme.parts.begin() as session:
+        held = session.get_one(Invoice, draft.id)
+        hold_invoice(session, invoice=held, summary="It can't be sent.", error="amount_too_small", now=START)
+    upkeep.close_gone_work(acme.parts)
+    (item,) = acme.work_items()
+    assert (acme.invoices()[0].hold_id, item.status) == (item.id, "open")
+
+
+def test_one_whose_account_has_no_key_keeps_no_other_from_being_given_up(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for account in ("a1", "a2"):
+        _subscribe(acme, DECLINED, account=account)
+    acme.settle()
+    real = incomplete.cancel_intents
+
+    def cancel_intents(parts: Parts, invoices: Sequence[UUID]) -> bool:
+        monkeypatch.setattr(incomplete, "cancel_intents", real)
+        raise Refused(Fault("STRIPE_API_KEY__GONE", "provider_not_configured", "set it"))
+
+    monkeypatch.setattr(incomplete, "cancel_intents", cancel_intents)
+    acme.set_clock(START + timedelta(hours=24))
+    assert incomplete.sweep(acme.parts) == 1
+    assert incomplete.sweep(acme.parts) == 1, "the other one, once it has its key"

@@ -1,4 +1,4 @@
-"""Hold an invoice: nothing more of it is charged until a person has looked."""
+"""Hold an invoice: nothing more of it happens until a person has looked."""
 
 from __future__ import annotations
 
@@ -12,12 +12,22 @@ from billing.models import Invoice
 
 
 def hold_invoice(
-    session: Session, *, invoice: Invoice, summary: str, error: str, now: datetime, trace: str | None = None
+    session: Session,
+    *,
+    invoice: Invoice,
+    summary: str,
+    error: str,
+    now: datetime,
+    trace: str | None = None,
+    kind: WorkKind = WorkKind.INVOICE_NOT_CHARGED,
 ) -> None:
-    """Raise the invoice's work item, with what is at stake, and let it stop the charging. The caller holds the row."""
+    """Raise the invoice's work item, with what is at stake, and let it stop the rest. The caller holds the row.
+
+    `kind`: `INVOICE_NOT_ISSUED` for a draft that does not become an invoice.
+    """
     item = raise_item(
         session,
-        kind=WorkKind.INVOICE_NOT_CHARGED,
+        kind=kind,
         subject_type="invoice",
         subject_id=invoice.id,
         seller_id=invoice.seller_id,

@@ -1,4 +1,4 @@
-"""Lift an invoice's hold: it is tried again with the next sweep."""
+"""Lift an invoice's hold: it goes on with the next sweep."""
 
 from __future__ import annotations
 
@@ -24,5 +24,15 @@ def lift_invoice(session: Session, *, invoice_id: UUID, now: datetime) -> bool:
     invoice.charge_not_before = None
     if not has_attempt_in_flight(session, invoice.id):
         invoice.next_attempt_at = now
+    session.flush()
+    return True
+
+
+def lift_draft(session: Session, *, invoice_id: UUID) -> bool:
+    """Lift the hold of a draft that could not be issued; False where it is not on hold. Raises `Refused`."""
+    invoice = lock_invoice(session, invoice_id)
+    if invoice.hold_id is None:
+        return False
+    invoice.hold_id = None
     session.flush()
     return True
