@@ -132,6 +132,14 @@ def test_networks_and_subscribers_are_lists(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.subscribers == ["python:shop.billing:on_event", "celery:shop:shop.tasks.on_event"]
 
 
+@pytest.mark.parametrize("url", ["garbage", "mysql://a/b", "sqlite:///billing.db"])
+def test_a_database_that_is_no_postgresql_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(Refused, match="DATABASE_URL: give the address of a PostgreSQL") as refused:
+        load()
+    assert url not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "url", ["sqs://", "amqp://a//;redis://b/0", "redis://a/0;redis://b/0", "memory://", "http://127.0.0.1"]
 )

@@ -10,7 +10,8 @@ from billing.flows.rekeying import rewrap
 from billing.kernel.errors import Fault, Refused
 from billing.ops.failures import FINDING, Failed
 from billing.ops.opening import opened
-from billing.ops.options import dry_run, ordered
+from billing.ops.options import as_json, dry_run, ordered
+from billing.ops.telling import tell_json
 from billing.settings import load
 
 
@@ -27,14 +28,20 @@ def upgrade() -> None:
 
 
 @database.command("check")
-def check() -> None:
+@as_json
+def check(*, as_json: bool) -> None:
     """Say whether the database stands at this code's revision. Ends with status 1 where it does not."""
-    url = _url()
+    url, faults = _url(), []
     try:
         migrate.check(url)
     except Refused as refused:
-        raise Failed([str(fault) for fault in refused.faults], FINDING) from refused
-    click.echo(f"The database is at revision {migrate.head()}, as this code needs it.")
+        faults = [str(fault) for fault in refused.faults]
+    if as_json:
+        tell_json({"needed": migrate.head(), "faults": faults})
+    if faults:
+        raise Failed(faults, FINDING)
+    if not as_json:
+        click.echo(f"The database is at revision {migrate.head()}, as this code needs it.")
 
 
 @database.command("rewrap")

@@ -20,6 +20,7 @@ _ACCOUNT_KEY = re.compile(r"^STRIPE_API_KEY__([A-Z0-9_]+)$")
 _PAYPAL_ID = re.compile(r"^PAYPAL_CLIENT_ID__([A-Z0-9_]+)$")
 _BROWSER_KEY = re.compile(r"^STRIPE_PUBLISHABLE_KEY(?:__([A-Z0-9_]+))?$")
 _SUBSCRIBER = re.compile(r"python:[\w.]+:\w+|celery:[\w.-]+:[\w.-]+")
+_POSTGRESQL = ("postgresql://", "postgresql+psycopg://", "postgres://")
 _LIVE = ("sk_live_", "rk_live_")
 _BROKERS = ("redis://", "rediss://", "redis+socket://")
 _CLUSTERS = ("amqp://", "amqps://")
@@ -138,6 +139,12 @@ class Settings(Printed):
             raise ValueError("BILLING_PUBLIC_URL: customers pay over https only; give such an address")
         if self.live and not self.stripe_js_url.startswith("https://"):
             raise ValueError("STRIPE_JS_URL: a script that takes cards is loaded over https only; give such an address")
+        return self
+
+    @model_validator(mode="after")
+    def _database_is_postgresql(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
+        if self.database_url and not self.database_url.startswith(_POSTGRESQL):
+            raise ValueError("DATABASE_URL: give the address of a PostgreSQL, as postgresql://user@host:5432/database")
         return self
 
     @model_validator(mode="after")

@@ -112,12 +112,15 @@ def test_a_database_without_tables_is_found_upgraded_and_right(
         connection.execute("DROP SCHEMA billing CASCADE")
     check = office.run("db", "check")
     assert (check.exit_code, "not_migrated" in check.stderr) == (1, True)
+    check = office.run("db", "check", "--json")
+    assert (check.exit_code, "not_migrated" in json.loads(check.stdout)["faults"][0]) == (1, True)
     refused = office.run("invoice", "list")
     assert (refused.exit_code, "run `billing db upgrade`" in refused.stderr) == (3, True)
     assert _lines(office)["database"] == ("mend", "not_migrated: run `billing db upgrade`")
     for _ in range(2):
         assert "The database is at revision" in office.ok("db", "upgrade")
     assert "as this code needs it" in office.ok("db", "check")
+    assert json.loads(office.ok("db", "check", "--json"))["faults"] == []
 
 
 @pytest.mark.valkey
