@@ -13,6 +13,7 @@ import click
 from billing.flows import backfill as filling
 from billing.flows import looking, operating
 from billing.flows.order import Order
+from billing.flows.start import start
 from billing.kernel.clock import format_instant
 from billing.kernel.status import EventStatus
 from billing.ops.opening import opened
@@ -119,6 +120,7 @@ def backfill(*, since: datetime | None, as_json: bool) -> None:
     A run that was stopped goes on where it stood.
     """
     made = opened()
+    start(made)
     filled = [asdict(each) for each in filling.backfill(made, since=since)]
     if as_json:
         tell_json({"accounts": filled})

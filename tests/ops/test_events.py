@@ -80,6 +80,12 @@ def test_many_are_replayed_by_filter_and_a_state_must_be_named(charged: Office) 
     assert charged.run("events", "replay", "evt_nobody", *WHY).exit_code == 3
 
 
+def test_a_backfill_by_another_accounts_key_is_refused(charged: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY", "sk_test_of_another_account")
+    refused = charged.run("events", "backfill")
+    assert (refused.exit_code, "wrong_account" in refused.stderr) == (3, True)
+
+
 def test_a_backfill_tells_what_the_list_has_and_what_of_it_was_new(charged: Office) -> None:
     charged.execute("DELETE FROM billing.provider_event WHERE type = 'payment_intent.succeeded'")
     (told,) = charged.read("events", "backfill")["accounts"]
