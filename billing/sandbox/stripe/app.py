@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -11,12 +12,15 @@ from flask import Flask, Response, request
 from werkzeug.test import Client
 
 from billing.sandbox.stripe import browser, gate
+from billing.sandbox.stripe.credentials import account_of
 from billing.sandbox.stripe.doors import DOORS, Door
-from billing.sandbox.stripe.errors import ApiError, missing
-from billing.sandbox.stripe.passing import Asked
+from billing.sandbox.stripe.errors import ApiError
+from billing.sandbox.stripe.passing import Asked, note_alone
+from billing.sandbox.stripe.requestlog import Entry
 from billing.sandbox.stripe.routes import ROUTES
 from billing.sandbox.stripe.standin import Deliver, DeliverMany, StandIn, stand_in_over
 from billing.sandbox.stripe.store import Store
+from billing.sandbox.stripe.values import new_id
 
 MAX_BODY = 1 << 20
 _NAME = "billing.stand_in"
@@ -82,11 +86,10 @@ def _asked() -> StandIn:
 
 def _serve(route: gate.Route) -> Callable[..., Response]:
     def view(**args: str) -> Response:
-        raw = request.get_data(as_text=True) if request.method == "POST" else request.query_string.decode()
         asked = Asked(
             method=request.method,
             path=request.path,
-            raw=raw,
+            raw=_raw(),
             header=request.headers.get,
             args=args,
             gone=request.environ.get("waitress.client_disconnected"),
@@ -126,10 +129,22 @@ def _body() -> Any:
         raise ApiError(400, "The body is not JSON.") from error
 
 
+def _raw() -> str:
+    """All parameters, wherever they stand."""
+    given = [request.query_string.decode(), request.get_data(as_text=True) if request.method == "POST" else ""]
+    return "&".join(each for each in given if each)
+
+
 def _unknown_path(_: Exception) -> Response:
-    error = missing("path", f"{request.method} {request.path}")
-    error.body["error"]["message"] = f"Unrecognized request URL ({request.method}: {request.path})."
-    return _json(error.body, 404)
+    """Whatever was sent to a path that we don't serve has reached the provider all the same, so it is written down."""
+    entry = Entry(request.method, request.path, request_id=new_id("req"), key=request.headers.get("Idempotency-Key"))
+    error = ApiError(404, f"Unrecognized request URL ({request.method}: {request.path}).")
+    if not request.path.startswith("/_sandbox/"):
+        entry.params = {"raw": _raw() or request.get_data(as_text=True)}
+        with suppress(ApiError):
+            entry.account, entry.key_hash = account_of(request.headers.get("Authorization") or "")
+        note_alone(_asked(), entry.ended(404, "refused"))
+    return _json(error.body, 404, {"Request-Id": entry.request_id})
 
 
 def _json(body: Any, status: int, headers: dict[str, str] | None = None) -> Response:

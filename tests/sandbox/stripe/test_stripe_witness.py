@@ -53,6 +53,19 @@ def test_the_witness_has_every_request_and_no_secret(world: World) -> None:
     assert len(world.see("requests", limit=2)) == 2
 
 
+def test_what_no_path_takes_and_what_stands_beside_a_body_has_reached_it_too(world: World) -> None:
+    unknown = world.ask("POST", "/v1/invoices", data={"description": "Jane Doe"})
+    assert (unknown.status_code, unknown.headers["Request-Id"][:4]) == (404, "req_")
+    world.ask("POST", "/v1/customers", params={"name": "John Roe"}, data={"description": "x"})
+    first, second = world.see("requests")
+    assert (first["path"], first["params"], first["outcome"]) == (
+        "/v1/invoices",
+        {"raw": "description=Jane+Doe"},
+        "refused",
+    )
+    assert second["params"] == {"name": "John Roe", "description": "x"}
+
+
 def test_a_request_that_was_lost_on_the_way_in_is_in_the_log(world: World) -> None:
     world.fault("timeout_before", ms=0)
     refusal(lambda: world.v1.customers.create({}), stripe.APIConnectionError)
