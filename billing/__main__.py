@@ -41,7 +41,9 @@ COMMANDS = {
         "billing.ops.seller", "Sellers: show, change what they are called on documents, and their settings."
     ),
     "price": Entry("billing.ops.price", "Prices: move subscriptions to another one."),
-    "payment": Entry("billing.ops.payment", "Attempts to move money: show, ask the provider, let the customer pay."),
+    "payment": Entry(
+        "billing.ops.payment", "Attempts to move money: list, show, ask the provider, let the customer pay."
+    ),
     "profile": Entry(
         "billing.ops.profile", "Customers: show, give credit, charge once, link to their page, export, erase."
     ),

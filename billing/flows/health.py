@@ -20,6 +20,7 @@ from billing.kernel.clock import format_instant
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, Refused, Unavailable
 from billing.providers.port import AccountFacts
 from billing.queries.brakes import brakes_in_force, told_of
+from billing.queries.operations.gauges import unknown_attempts
 from billing.queries.operations.health import beats, kinds_offered, server_version, stranded_e_invoices
 from billing.queries.operations.work import count_open_work
 from billing.queries.rate import Line as CallLine
@@ -72,6 +73,7 @@ def examine(parts: Parts, broker: Callable[[], BrokerView]) -> Iterator[Line]:
         yield from _calls(parts)
         yield from _ticks(parts)
         yield from _brakes(parts)
+        yield _unknown(parts)
         yield _work(parts)
 
 
@@ -258,6 +260,22 @@ def _brakes(parts: Parts) -> Iterator[Line]:
     with parts.begin() as session:
         for row in brakes_in_force(session):
             yield Line(f"{row.kind} brake", State.NOTE, told_of(row))
+
+
+def _unknown(parts: Parts) -> Line:
+    name = "attempts of unknown outcome"
+    with parts.begin() as session:
+        unknown = unknown_attempts(session, now=parts.clock.now(session))
+    if not unknown["attempts"]:
+        return Line(name, State.OK, "none")
+    told = f"{unknown['attempts']}, the oldest sent {_age(unknown['age_s'])} ago"
+    return Line(name, State.NOTE, f"{told}; see `billing payment list --status unknown`")
+
+
+def _age(seconds: float) -> str:
+    """Such as `2 h 5 min`."""
+    hours, minutes = divmod(int(seconds) // 60, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _work(parts: Parts) -> Line:

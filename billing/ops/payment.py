@@ -2,22 +2,53 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import click
 
 from billing.flows import links, operating
 from billing.flows.order import Order
 from billing.flows.start import start
+from billing.kernel.status import PaymentStatus
 from billing.ops.opening import opened
-from billing.ops.options import as_json, ordered
-from billing.ops.telling import tell_facts, tell_json
-from billing.queries.operations.finding import find_invoice, find_payment
+from billing.ops.options import as_json, ordered, paged
+from billing.ops.telling import tell_facts, tell_json, tell_page
+from billing.queries.operations.browsing import Browse, list_payments
+from billing.queries.operations.finding import find_invoice, find_payment, find_profile
 from billing.queries.operations.payments import show_payment
 from billing.queries.operations.trail import trail_of, work_about
+
+_COLUMNS = (
+    "status", "invoice", "account_id", "amount_minor", "opened_at", "first_sent_at", "next_check_at", "decline_code",
+    "id",
+)  # fmt: skip
 
 
 @click.group("payment")
 def payment() -> None:
-    """Attempts to move money: show, ask the provider, let the customer pay."""
+    """Attempts to move money: list, show, ask the provider, let the customer pay."""
+
+
+@payment.command("list")
+@click.option("--status", type=click.Choice([each.value for each in PaymentStatus]), help="Only those in this state.")
+@click.option(
+    "--customer", metavar="ACCOUNT|ID", help="Only this customer's, by the host's account or the profile's id."
+)
+@click.option("--invoice", metavar="NUMBER|ID", help="Only those for this invoice.")
+@paged
+@as_json
+def list_(
+    *, status: str | None, customer: str | None, invoice: str | None, limit: int, before: UUID | None, as_json: bool
+) -> None:
+    """List attempts, newest first; `--status unknown`: those whose outcome nobody knows."""
+    with opened().begin() as session:
+        wanted = Browse(
+            status=status,
+            profile_id=find_profile(session, customer) if customer else None,
+            invoice_id=find_invoice(session, invoice) if invoice else None,
+        )
+        page = list_payments(session, wanted, before=before, limit=limit)
+    tell_page(page, _COLUMNS, as_json=as_json, nothing="No such attempt.")
 
 
 @payment.command("show")

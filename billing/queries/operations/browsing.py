@@ -1,4 +1,4 @@
-"""Lists beside those of the command line: attempts, subscriptions, customers, dunning, the trail, events that leave.
+"""Lists without a file of their own: attempts, subscriptions, customers, dunning, the trail, events that leave.
 
 All newest first and by key. A customer is given by profile id, which has an index in every table.
 """
@@ -20,7 +20,7 @@ SELECT p.id FROM billing.seller s JOIN billing.profile p ON p.seller_id = s.id A
 
 _PAYMENTS = """
 SELECT p.id, p.status, p.kind, p.attempt_no, i.number AS invoice, f.account_id, p.amount_minor, p.currency,
-       p.decline_code, p.opened_at, p.closed_at
+       p.decline_code, p.opened_at, p.first_sent_at, p.next_check_at, p.closed_at
 FROM billing.payment p
 JOIN billing.invoice i ON i.id = p.invoice_id
 JOIN billing.profile f ON f.id = p.profile_id
@@ -73,6 +73,7 @@ class Browse:
 
     status: str | None = None
     profile_id: UUID | None = None
+    invoice_id: UUID | None = None
     actor: str | None = None
     action: str | None = None
     subject_id: UUID | None = None
@@ -85,8 +86,11 @@ def profiles_of(session: Session, account: str) -> list[UUID]:
 
 
 def list_payments(session: Session, wanted: Browse, *, before: UUID | None, limit: int) -> Page:
-    """Attempts, by `status` and `profile_id`."""
-    return _read(session, _PAYMENTS, before, limit, status=wanted.status, profile_id=wanted.profile_id)
+    """Attempts, by `status`, `profile_id` and `invoice_id`."""
+    return _read(
+        session, _PAYMENTS, before, limit,
+        status=wanted.status, profile_id=wanted.profile_id, invoice_id=wanted.invoice_id,
+    )  # fmt: skip
 
 
 def list_subscriptions(session: Session, wanted: Browse, *, before: UUID | None, limit: int) -> Page:

@@ -67,7 +67,7 @@ def find_invoice(session: Session, name: str) -> UUID:
 
 def find_payment(session: Session, name: str) -> UUID:
     """By id. Raises `Refused` (`payment_not_found`)."""
-    return _one(session, _PAYMENT, "payment", name, "give its id; `billing invoice show` lists attempts")
+    return _one(session, _PAYMENT, "payment", name, "give its id; `billing payment list` shows it")
 
 
 def find_profile(session: Session, name: str) -> UUID:
