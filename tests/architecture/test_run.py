@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,24 @@ def test_an_unknown_command_is_refused_with_the_list(clone: Path) -> None:
     done = run(clone, "dmeo")
     assert done.returncode == 1
     assert done.stderr.endswith("run: there is no command 'dmeo'.\n")
+
+
+def test_the_command_that_it_writes_runs_no_module_of_the_folder_that_it_is_called_in(clone: Path) -> None:
+    _a_python_whose_venv_installs_nothing(clone)
+    (clone / "billing").mkdir()
+    (clone / "billing" / "__main__.py").write_text("import queue, token\nprint('the engine')\n")
+    assert run(clone, "demo").stdout == "the engine\n"
+    foreign = clone.parent / "of a user"
+    foreign.mkdir()
+    for name in ("queue", "token"):
+        (foreign / f"{name}.py").write_text("raise SystemExit('a file of the user was run')\n")
+    done = subprocess.run(
+        [clone / ".venv" / "bin" / "billing"], cwd=foreign, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("the engine\n", "")
+
+
+def _a_python_whose_venv_installs_nothing(clone: Path) -> None:
+    nothing = "printf '#!/bin/sh\\n' >\"$venv/bin/$name\"; chmod +x \"$venv/bin/$name\""
+    make = f'venv=$4; "{sys.executable}" -m venv --without-pip "$venv"; for name in pip uv; do {nothing}; done'
+    a_python_that(clone, f'case "$*" in "-m venv "*) {make} ;; *) exec "{sys.executable}" "$@" ;; esac')
