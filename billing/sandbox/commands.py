@@ -49,7 +49,8 @@ _LOOK_EVERY_S = 1.0
 def up(*, port: int | None, workers: int | None, detach: bool) -> None:
     """Start the embedded stack; data survives a restart.
 
-    What runs already is used. Without --detach it stops with Ctrl-C.
+    What runs already is used. Without --detach it stops with Ctrl-C. `BILLING_STACK=demo billing up` starts again what
+    `billing demo --keep` has left.
     """
     stack = Stack(os.environ.get(environment.NAME, environment.MAIN))
     _require_no_servers_given(stack)
@@ -97,11 +98,12 @@ def _wait(stack: Stack) -> None:
 
 
 @click.command()
-def down() -> None:
+@click.option("--delete-demos", is_flag=True, help="Delete kept demos, with all that was added to them.")
+def down(*, delete_demos: bool) -> None:
     """Stop the embedded stack.
 
-    All that runs for this checkout: the stack of `billing up`, whose data stay, demos that were kept, and the servers
-    on which scenarios are played.
+    All that runs for this checkout. Data stay: those of `billing up`, and those of demos that were kept unless
+    --delete-demos is given. What a demo that was not kept has left is deleted, and so is what scenarios are played on.
     """
     scratch = Stack(environment.SIMULATE)
     if scratch.place.base.is_dir():
@@ -109,14 +111,29 @@ def down() -> None:
     for place in environment.places():
         if not place.base.is_dir():
             continue
-        stack = Stack(place.name)
-        if place.name == environment.MAIN or place.name not in environment.DEMOS:
-            stack.stop()
-        elif claim.is_played(place):
-            click.echo(f"{place.name} is being played; it ends by itself, or with Ctrl-C there.", err=True)
-        else:
-            stack.remove()
+        _end(Stack(place.name), delete_demos=delete_demos)
     click.echo("Stopped.")
+
+
+def _end(stack: Stack, *, delete_demos: bool) -> None:
+    """End one stack, and say what became of the data of a demo."""
+    name = stack.place.name
+    if name not in environment.DEMOS:
+        stack.stop()
+    elif claim.is_played(stack.place):
+        click.echo(f"{name} is being played; it ends by itself, or with Ctrl-C there.", err=True)
+    elif not claim.is_kept(stack.place):
+        stack.remove()
+        click.echo(f"Deleted what a demo that was not kept has left of {name}.")
+    elif delete_demos:
+        stack.remove()
+        click.echo(f"Deleted {name} and all that was in it.")
+    else:
+        stack.stop()
+        click.echo(
+            f"Data of {name} stay: `{environment.NAME}={name} billing up` goes on with them, "
+            "`billing down --delete-demos` deletes them."
+        )
 
 
 @click.command()

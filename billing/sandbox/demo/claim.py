@@ -27,17 +27,21 @@ def claimed() -> Iterator[Stack]:
                 _empty(stack)
                 yield stack
                 return
-    raise Refused(Fault("demo", "too_many_demos", "end one of those that run or are kept: `billing down`"))
+    raise Refused(
+        Fault(
+            "demo", "too_many_demos", "end one that runs, or delete those that were kept: `billing down --delete-demos`"
+        )
+    )
 
 
 def keep(place: Place) -> None:
-    """Mark it as kept: no other demo takes it, only `billing down` ends it."""
+    """Mark it as kept: no other demo takes it, and `billing down` keeps its data."""
     place.folder.joinpath(_KEPT).touch(mode=0o600)
 
 
 def is_kept(place: Place) -> bool:
     """Whether a demo has left it for somebody to look at."""
-    return place.folder.joinpath(_KEPT).exists() and place.has_servers
+    return place.folder.joinpath(_KEPT).exists()
 
 
 def is_played(place: Place) -> bool:

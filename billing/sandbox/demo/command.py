@@ -37,7 +37,9 @@ _ACCIDENT_AT = 0.4
 @click.command("demo")
 @click.option("--customers", type=click.IntRange(min=1), help="Only the file's first so many.")
 @click.option("--months", type=click.IntRange(1, 24), default=6, show_default=True, help="Calendar months to play.")
-@click.option("--keep", is_flag=True, help="Leave it running, to look around.")
+@click.option(
+    "--keep", is_flag=True, help="Leave it running, to look around; `billing down` stops it and keeps its data."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the faults' chance.")
 @click.pass_context
 def demo(context: click.Context, *, customers: int | None, months: int, keep: bool, seed: int) -> None:
@@ -99,6 +101,10 @@ def _tell_more(out: Console, kept: Stack | None) -> None:
     out.print("It is still running. Look further with")
     for command in ("invoice list", "work list", "events list", "audit", "clock show", "status", "down"):
         out.print(f"  {beside}{program} {command}")
+    again = f"{NAME}={kept.place.name} {program} up"
+    out.print(
+        f"`down` keeps its data, and `{again}` goes on with them. `down --delete-demos` deletes it all.", soft_wrap=True
+    )
     link = _link(kept.parts)
     if link is not None:
         out.print("The page of a customer who owes something (test cards are in docs/customer-page.md):")
