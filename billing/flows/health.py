@@ -18,6 +18,7 @@ from billing.flows.start import pin
 from billing.flows.structuring import transport
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, Refused, Unavailable
+from billing.kernel.status import WorkItemStatus
 from billing.providers.port import AccountFacts
 from billing.queries.brakes import brakes_in_force, told_of
 from billing.queries.operations.gauges import unknown_attempts
@@ -47,6 +48,8 @@ class Line:
     name: str
     state: State
     told: str
+    waiting: int = 0
+    """Things in it that need a person, beside what is to be mended."""
 
 
 class BrokerView(Protocol):
@@ -284,7 +287,8 @@ def _work(parts: Parts) -> Line:
     if not counts:
         return Line("work items", State.OK, "none is open")
     told = ", ".join(f"{row['items']} {row['kind']} {row['status']}" for row in counts)
-    return Line("work items", State.NOTE, f"{told}; see `billing work list`")
+    waiting = sum(row["items"] for row in counts if row["status"] == WorkItemStatus.OPEN)
+    return Line("work items", State.NOTE, f"{told}; see `billing work list`", waiting)
 
 
 def _mend(refused: Refused) -> str:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +26,7 @@ from billing.queries.operations.paging import Facts, Page
 
 _PIPED_WIDTH = 10_000
 """Columns where nobody's screen limits a line."""
+_LEAST_ROOM = 30
 
 
 def tell_json(value: Any) -> None:
@@ -85,6 +88,18 @@ def tell_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in known), default=0)
     for name, value in known:
         click.echo(f"{name:<{width}}  {value}".rstrip())
+
+
+def tell_wrapped(rows: Iterable[Facts], columns: Sequence[str]) -> None:
+    """Rows without a heading; the last column, a sentence, goes on below itself where a screen is too narrow."""
+    cells = [[_text(row, column) for column in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
+    begins = sum(widths) + 2 * len(widths)
+    room = max(get_terminal_size((_PIPED_WIDTH, 0)).columns - begins, _LEAST_ROOM)
+    for *first, sentence in cells:
+        lead = "".join(f"{cell:<{width}}  " for cell, width in zip(first, widths, strict=True))
+        lines = wrap(sentence, room, break_on_hyphens=False)
+        click.echo(lead + f"\n{' ' * begins}".join(lines))
 
 
 def tell_done(done: Sequence[Done], *, dry_run: bool, as_json: bool, nothing: str) -> None:

@@ -43,7 +43,8 @@ def test_what_nobody_does_is_a_finding_with_what_to_start(office: Office) -> Non
     assert lines["work items"] == ("ok", "none is open")
     told = office.run("check")
     assert told.exit_code == 1
-    assert f"{len(QUEUES) + len(TICKS)} to mend." in told.stdout
+    verdict = f"{len(QUEUES) + len(TICKS)} to mend; nothing waits for a person."
+    assert (told.stdout.splitlines()[0], told.stdout.splitlines()[-1]) == (verdict, verdict)
 
 
 def test_a_working_installation_has_no_finding(office: Office) -> None:
@@ -67,6 +68,26 @@ def test_a_late_tick_is_a_finding_and_open_work_is_only_told(office: Office) -> 
     assert "ago; start beat and a worker" in lines["tick inbox.tick"][1]
     assert lines["tick renewals.tick"][0] == "ok"
     assert lines["work items"] == ("note", "1 subscription_not_billed open; see `billing work list`")
+
+
+def test_what_is_to_be_mended_stands_first_and_the_verdict_says_what_needs_a_person(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.held_subscription("s1", "s2")
+    office.ok("collect", "stop", "--customer", "of-s1", *WHY)
+    result = json.loads(office.run("check", "--json").stdout)
+    assert (result["ok"], result["need_a_person"]) == (False, 3)
+    told = office.run("check").stdout.splitlines()
+    states = [state for line in told if (state := line.partition(" ")[0]) in {"mend", "note", "ok"}]
+    assert states == sorted(states, key=["mend", "note", "ok"].index)
+    assert told.index("Settings in effect:") > max(told.index(line) for line in told if line.startswith("ok "))
+    assert told[0] == told[-1] == f"{states.count('mend')} to mend; 3 items need a person: `billing work list`."
+    office.mend()
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = office.run("check").stdout.partition("\nSettings in effect:")[0].splitlines()
+    assert max(map(len, narrow)) <= 80, "a long line, such as that of fonts, goes on below itself"
+    (row,) = (number for number, line in enumerate(narrow) if line.startswith("note  fonts"))
+    assert narrow[row + 1].startswith(" " * narrow[row].index("none for"))
 
 
 def test_settings_are_shown_and_secrets_only_as_set_or_unset(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
