@@ -13,6 +13,11 @@ COMMANDS = {
     "up": Entry("billing.sandbox.commands", "Start the embedded stack; data survives a restart.", playground=True),
     "down": Entry("billing.sandbox.commands", "Stop the embedded stack."),
     "status": Entry("billing.sandbox.commands", "Show what of the embedded stack runs."),
+    "env": Entry(
+        "billing.sandbox.commands",
+        'Print the running stack\'s environment for a program of your own: eval "$(billing env)".',
+        playground=True,
+    ),
     "clock": Entry("billing.sandbox.commands", "Show or advance the sandbox's business time.", playground=True),
     "sandbox": Entry("billing.sandbox.commands", "Run a stand-in for a payment provider.", playground=True),
     "simulate": Entry(

@@ -33,7 +33,9 @@ from billing.registers.rates import Ecb, Rates
 from billing.registers.vat import VatRegister, Vies
 from billing.settings import Settings, load
 
-_MEND = "set it, or start the embedded stack with `billing up`"
+SET_OR_START = (
+    'set it, or start the embedded stack with `billing up`; a program of your own gets it by `eval "$(billing env)"`'
+)
 
 
 def build(settings: Settings, *, transport: Transport | None = None, in_background: bool = False) -> Parts:
@@ -44,7 +46,7 @@ def build(settings: Settings, *, transport: Transport | None = None, in_backgrou
     Raises `Refused`: `database_missing`, `broker_missing`, `secret_key_missing`.
     """
     if not settings.database_url:
-        raise Refused(Fault("DATABASE_URL", "database_missing", _MEND))
+        raise Refused(Fault("DATABASE_URL", "database_missing", SET_OR_START))
     if transport is None:
         transport = CeleryTransport(_app(settings, only_publishes=True), pause_s=settings.connect_timeout_s)
         transport = Background(transport) if in_background else transport
@@ -115,7 +117,7 @@ def broker(settings: Settings) -> Broker:
 
 def _app(settings: Settings, *, only_publishes: bool = False) -> Celery:
     if not settings.broker_url:
-        raise Refused(Fault("BROKER_URL", "broker_missing", _MEND))
+        raise Refused(Fault("BROKER_URL", "broker_missing", SET_OR_START))
     return make_app(settings, only_publishes=only_publishes)
 
 

@@ -13,6 +13,7 @@ from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered
 from billing.ops.telling import tell_json
 from billing.settings import load
+from billing.wiring import SET_OR_START
 
 
 @click.group("db")
@@ -56,7 +57,5 @@ def rewrap_keys(*, reason: str, by: str, dry_run: bool) -> None:
 def _url() -> str:
     url = load().database_url
     if not url:
-        raise Refused(
-            Fault("DATABASE_URL", "database_missing", "set it, or start the embedded stack with `billing up`")
-        )
+        raise Refused(Fault("DATABASE_URL", "database_missing", SET_OR_START))
     return url

@@ -5,6 +5,7 @@ from __future__ import annotations
 import code
 import os
 import re
+import shlex
 import signal
 import threading
 from dataclasses import asdict
@@ -35,7 +36,7 @@ from billing.sandbox.paypal.command import paypal
 from billing.sandbox.stack import Stack
 from billing.sandbox.stripe.command import stripe
 
-__all__ = ["clock", "demo", "down", "sandbox", "shell", "status", "up"]
+__all__ = ["clock", "demo", "down", "env", "sandbox", "shell", "status", "up"]
 
 _COLUMNS = ("name", "state", "pid", "since", "address")
 _STEP = re.compile(r"\+(\d+)([dh])")
@@ -73,6 +74,7 @@ def up(*, port: int | None, workers: int | None, detach: bool) -> None:
             click.echo("Started." if started else "It was running already.")
             return
         click.echo("A customer's page: `billing profile link ACCOUNT`.")
+        click.echo('For a program of your own, in its shell: `eval "$(billing env)"`.')
         click.echo("Stop it with Ctrl-C, or `billing down`.")
         _wait(stack)
     except KeyboardInterrupt:
@@ -170,6 +172,19 @@ def _tell_brakes_and_lines() -> None:
                     click.echo(f"{line.provider} {line.code} calls: {told_of_line(line)}")
     except (BillingError, DBAPIError):
         return
+
+
+@click.command()
+def env() -> None:
+    """Print the running stack's environment for a program of your own: eval "$(billing env)".
+
+    Lines of `export`, the stack's own keys among them, which are good for nothing elsewhere. Refused where none runs.
+    """
+    place = environment.chosen()
+    if not place.has_servers:
+        raise Refused(Fault("stack", "stack_not_running", "start one with `billing up`"))
+    for name, value in environment.read(place).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
 
 
 @click.group()

@@ -1,5 +1,6 @@
 """A shop on Django: its user and their subscription are committed together, by Django's own transaction.
 
+eval "$(billing env)"    # on the embedded stack
 python examples/host/django_shop.py runserver
 """
 

@@ -1,5 +1,6 @@
 """A shop on Flask and SQLAlchemy: signing up makes a user and a subscription in one transaction, then a card pays it.
 
+eval "$(billing env)"    # on the embedded stack
 flask --app examples/host/flask_shop.py run
 """
 

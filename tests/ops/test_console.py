@@ -114,6 +114,15 @@ def test_without_a_database_a_command_is_refused_with_what_to_do(name: str) -> N
     assert result.stderr.startswith("billing: DATABASE_URL: database_missing — set it")
 
 
+def test_an_environment_is_told_of_a_stack_that_runs_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLING_STACK", "test-none")
+    refused = run("env")
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert refused.stderr == "billing: stack: stack_not_running — start one with `billing up`\n"
+    mend = 'a program of your own gets it by `eval "$(billing env)"`'
+    assert mend in run("invoice", "list").stderr, "what speaks of the embedded stack says how to find it"
+
+
 def test_a_database_or_broker_that_is_down_ends_with_4_and_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     password = "a-password-nobody-sees"
     monkeypatch.setenv("DATABASE_URL", f"postgresql://ada:{password}@127.0.0.1:1/none")

@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import signal
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,6 +92,22 @@ def test_secrets_stand_in_a_file_for_us_alone_and_nowhere_on_a_command_line(stac
 def test_another_process_adopts_the_running_stack(stack: Stack, elsewhere: Path) -> None:
     adopt()
     assert {name: os.environ.get(name) for name in ADOPTED} == {name: stack.environment[name] for name in ADOPTED}
+
+
+def test_a_program_of_ones_own_gets_the_running_stacks_environment_by_one_line(stack: Stack) -> None:
+    assert billing(stack.place.name, "import", "examples/integrate/seller.yaml").status == 0
+    program = f"{shlex.quote(sys.executable)} -m flask --app examples/host/flask_shop.py routes"
+    line = f'eval "$({shlex.join(command("env"))})"; {program}; echo "$DATABASE_URL"'
+    done = subprocess.run(
+        ["/bin/sh", "-c", line],
+        cwd=ROOT,
+        env=environment_for(stack.place.name),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "sign_up" in done.stdout, done.stderr
+    assert done.stdout.splitlines()[-1] == stack.environment["DATABASE_URL"]
 
 
 @pytest.mark.parametrize(
