@@ -221,8 +221,15 @@ def test(parts: Parts, endpoint_id: UUID, *, event_id: UUID, order: Order) -> Do
     )
     answer = hand(parts, receiver, json.dumps(event, separators=(",", ":")).encode(), id_=event_id)
     if answer.outcome == TAKEN:
-        return Done(endpoint_id, code, changed=True, told=f"it took event {event_id}")
+        return Done(endpoint_id, code, changed=True, told=f"it took event {event_id}{_by_whose_setting(parts)}")
     return Done(endpoint_id, code, changed=True, told=f"it did not take event {event_id}", refused=answer.outcome)
+
+
+def _by_whose_setting(parts: Parts) -> str:
+    """What this process may post to, a worker may not where it was started with another setting."""
+    if not parts.settings.endpoint_networks:
+        return ""
+    return ", sent by this process with its BILLING_ENDPOINT_NETWORKS; workers go by theirs"
 
 
 def _locked(session: Session, endpoint_id: UUID, order: Order) -> Endpoint:

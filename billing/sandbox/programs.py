@@ -58,8 +58,11 @@ def child_environment(place: Place, values: Mapping[str, str]) -> dict[str, str]
 
 
 def with_secrets(kept: Mapping[str, str]) -> dict[str, str]:
-    """The stack's own keys: those of its first start, else new ones. Operators enter its console by password."""
+    """The stack's own keys: those of its first start, else new ones. Operators enter its console by password, and
+    events may be posted to what listens on this machine.
+    """
     own = {
+        "BILLING_ENDPOINT_NETWORKS": "127.0.0.0/8,::1/128",
         "BILLING_CONSOLE": "password",
         "BILLING_SANDBOX": "1",
         "BILLING_SECRET_KEY": generate(),

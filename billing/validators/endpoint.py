@@ -63,4 +63,5 @@ def _check_target(checks: Checks, target: str, subscribers: Collection[str], *, 
     if parts.username is not None or parts.password is not None or parts.fragment:
         checks.fault("target", "credentials_in_address", "give no user, password or fragment; deliveries are signed")
     if parts.scheme == "http" and not plain:
-        checks.fault("target", "not_encrypted", "give an https address; plain http is for BILLING_ENDPOINT_NETWORKS")
+        mend = "give an https address; plain http goes only to what BILLING_ENDPOINT_NETWORKS names, in every process"
+        checks.fault("target", "not_encrypted", mend)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from billing.sandbox import environment
+from billing.sandbox.earpiece import earpiece
 from billing.sandbox.embedded.processes import wait_until
 from billing.sandbox.environment import ROOT, adopt
 from billing.sandbox.stack import Stack
@@ -140,6 +141,20 @@ def test_a_provider_key_of_ones_own_is_left_with_its_own_provider(
     adopt()
     assert (os.environ["STRIPE_API_KEY"], "STRIPE_API_BASE" in os.environ) == ("sk_test_mine", False)
     assert "DATABASE_URL" in os.environ
+
+
+def test_events_are_delivered_to_a_listener_on_this_machine_without_any_setting(stack: Stack, tmp_path: Path) -> None:
+    name, file = stack.place.name, tmp_path / "more.yaml"
+    billing(name, "import", "examples/integrate/seller.yaml")
+    file.write_text("products:\n  - {seller: SHOP, code: heard, name: Heard}\n")
+    with earpiece() as ear:
+        added = billing(name, "endpoints", "add", "local", ear.url, "--reason", "to try it")
+        assert added.status == 0, added.err
+        tried = billing(name, "endpoints", "test", "local", "--reason", "to try it")
+        assert "sent by this process with its BILLING_ENDPOINT_NETWORKS; workers go by theirs" in tried.out, tried.err
+        made = billing(name, "import", str(file))
+        assert made.status == 0, made.err
+        assert wait_until(lambda: "product.created" in {each.event["type"] for each in ear.heard}, seconds=30)
 
 
 def test_up_is_refused_with_a_live_key_and_beside_given_servers(stack: Stack) -> None:
