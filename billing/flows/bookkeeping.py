@@ -31,7 +31,8 @@ def name_account(parts: Parts, seller_id: UUID, *, account: str, code: str | Non
                 before={account: before},
                 after={account: after},
             )
-    told = f"is {after}" if after else "has no number of its own"
+        of = session.get_one(Seller, seller_id).code
+    told = f"is {after} in the books of {of}" if after else f"has no number of its own in the books of {of}"
     return Done(seller_id, account, changed=before != after, told=told)
 
 
@@ -57,8 +58,9 @@ def close(parts: Parts, seller_id: UUID, *, month: date, order: Order) -> Done:
         while order.dry_run and recognise(session, now=now, most=BATCH, seller_id=seller_id):
             pass
         closed = close_month(session, seller_id=seller_id, month=month, actor=order.actor, reason=order.reason, now=now)
+        of = session.get_one(Seller, seller_id).code
         if closed is None:
-            return Done(seller_id, name, changed=False, told="is closed already")
+            return Done(seller_id, name, changed=False, told=f"is closed already for {of}")
         note(
             parts,
             session,
@@ -70,4 +72,6 @@ def close(parts: Parts, seller_id: UUID, *, month: date, order: Order) -> Done:
             before={},
             after={"month": name},
         )
-    return Done(seller_id, name, changed=True, told="is closed; what comes later is dated in the open month")
+    if order.dry_run:
+        return Done(seller_id, name, changed=True, told=f"would be closed for {of}")
+    return Done(seller_id, name, changed=True, told=f"is closed for {of}; what comes later is dated in the open month")

@@ -11,16 +11,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from billing.commands.usage.record import Recorded, record_usage
 from billing.flows.intake_input import LineFault
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
-from billing.models import Seller
 from billing.queries.catalog import the_seller
+from billing.queries.operations.finding import only_seller
 from billing.validators.usage import MOST_RECORDS, NewUsage
 
 
@@ -53,7 +50,7 @@ def take_usage(
     (`seller_not_found`, `seller_missing`).
     """
     with parts.begin() as session:
-        seller_id = the_seller(session, seller).id if seller else _only_seller(session)
+        seller_id = the_seller(session, seller).id if seller else only_seller(session)
     report, behind = UsageReport(), 0
     for batch in _batches(lines):
         found = _take(parts, seller_id, batch, order)
@@ -111,10 +108,3 @@ def _by_line(fault: Fault, good: Sequence[tuple[int, NewUsage]]) -> LineFault:
     """A fault of `records.N.field`, by the line of record N."""
     _, number, name = fault.field.split(".", 2)
     return LineFault(good[int(number) - 1][0], name, fault.code, fault.mend)
-
-
-def _only_seller(session: Session) -> UUID:
-    found = session.scalars(select(Seller.id).limit(2)).all()
-    if len(found) != 1:
-        raise Refused(Fault("seller", "seller_missing", "say whose usage it is, by the seller's code"))
-    return found[0]

@@ -9,6 +9,7 @@ import click
 from billing.flows import api_keys
 from billing.flows.api_keys import KeyMade
 from billing.flows.order import Order
+from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered, paged
 from billing.ops.telling import tell_done, tell_json, tell_page
@@ -19,7 +20,7 @@ from billing.validators.api_key import Scope
 _COLUMNS = ("prefix", "name", "seller", "scopes", "valid", "last_used_at", "expires_at", "created_at")
 
 
-@click.group("api-key")
+@group("api-key")
 def api_key() -> None:
     """Keys of the HTTP API: create, list, rotate, revoke."""
 

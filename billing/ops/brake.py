@@ -9,6 +9,7 @@ import click
 
 from billing.flows import braking
 from billing.flows.order import Done, Order
+from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered
 from billing.ops.telling import tell_done
@@ -16,12 +17,12 @@ from billing.queries.brakes import BrakeKind
 from billing.queries.operations.finding import find_profile, find_seller
 
 
-@click.group("collect")
+@group("collect")
 def collect() -> None:
     """The brake of charging: stop, start."""
 
 
-@click.group("issue")
+@group("issue")
 def issue() -> None:
     """The brake of issuing: stop, start."""
 

@@ -18,6 +18,12 @@ class Console(LazyGroup):
     def __init__(self, *args: Any, adopt: Callable[[], None], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._adopt = adopt
+        told = "Show the version and exit."
+        self.params.append(
+            click.Option(
+                ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help=told
+            )
+        )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # What is no UTF-8 comes as lone surrogates, which no row and no terminal takes.
@@ -43,6 +49,15 @@ class Console(LazyGroup):
         if args and args[0] in self.entries and self.entries[args[0]].playground:
             _require_no_live_key(args[0])
         return super().resolve_command(ctx, args)
+
+
+def _tell_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 (click's)
+    if not wanted:
+        return
+    from billing.ops.version import version  # noqa: PLC0415 (only this option asks)
+
+    click.echo(f"billing {version()}")
+    ctx.exit()
 
 
 def _require_no_live_key(name: str) -> None:

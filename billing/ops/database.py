@@ -9,6 +9,7 @@ from billing.flows.order import Order
 from billing.flows.rekeying import rewrap
 from billing.kernel.errors import Fault, Refused
 from billing.ops.failures import FINDING, Failed
+from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered
 from billing.ops.telling import tell_json
@@ -16,7 +17,7 @@ from billing.settings import load
 from billing.wiring import SET_OR_START
 
 
-@click.group("db")
+@group("db")
 def database() -> None:
     """Bring the database to this code's revision, compare the two, or wrap its keys anew."""
 

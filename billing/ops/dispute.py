@@ -12,6 +12,7 @@ from billing.flows.disputing import Decided
 from billing.flows.order import Done, Order
 from billing.flows.parts import Parts
 from billing.kernel.status import DisputeStatus
+from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered, paged
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
@@ -24,7 +25,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@click.group("dispute")
+@group("dispute")
 def dispute() -> None:
     """Disputes: list, show, decide on a lost one."""
 

@@ -8,13 +8,14 @@ import click
 
 from billing.flows.page_domain import register as register_domain
 from billing.ops.failures import FINDING
+from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json
 from billing.ops.telling import tell_json
 from billing.rules.method_name import wallet_name
 
 
-@click.group("domain")
+@group("domain")
 def domain() -> None:
     """The domain of the customer's page: register it, so that wallets are offered there."""
 

@@ -6,13 +6,14 @@ import click
 
 from billing.flows import operating_drafts as operating
 from billing.flows.order import Order
+from billing.ops.group import group
 from billing.ops.opening import opened
-from billing.ops.options import as_json, dry_run, ordered
+from billing.ops.options import MINOR, as_json, dry_run, ordered
 from billing.ops.telling import tell_done
 from billing.queries.operations.finding import find_invoice
 
 
-@click.group("draft")
+@group("draft")
 def draft() -> None:
     """Drafts under review: add or remove a line, release."""
 
@@ -21,7 +22,7 @@ def draft() -> None:
 @click.argument("name", metavar="ID")
 @click.option("--description", required=True, help="What the customer reads.")
 @click.option(
-    "--amount", required=True, type=int, metavar="MINOR", help="In minor units; negative takes something off."
+    "--amount", required=True, type=MINOR, metavar="MINOR", help="In minor units; negative takes something off."
 )
 @click.option("--tax-rate", default="standard", show_default=True, help="The seller's rate that it bears.")
 @click.option("--no-tax", is_flag=True, help="It bears none.")

@@ -12,6 +12,7 @@ from billing.flows import endpoints as flow
 from billing.flows.order import Done, Order
 from billing.flows.parts import Parts
 from billing.kernel.ids import new_id
+from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered, paged
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
@@ -24,7 +25,7 @@ from billing.validators.endpoint import NewEndpoint
 _COLUMNS = ("endpoint", "target", "status", "waiting", "dead", "streak", "delivered_at", "off_reason", "id")
 
 
-@click.group("endpoints")
+@group("endpoints")
 def endpoints() -> None:
     """Where the host application hears of events: add, list, show, contact, rotate, test, replay, on, off."""
 

@@ -16,6 +16,7 @@ from billing.flows.order import Order
 from billing.flows.start import start
 from billing.kernel.clock import format_instant
 from billing.kernel.status import EventStatus
+from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, looked, one_or_all, ordered, paged
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
@@ -45,7 +46,7 @@ def filtered(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.group("events")
+@group("events")
 def events() -> None:
     """Provider events received: list, show, replay, backfill."""
 

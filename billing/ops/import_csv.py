@@ -167,12 +167,12 @@ def csv_lines(reader: Iterator[list[str]], faults: list[LineFault]) -> Iterator[
 
 def _check_header(header: list[str], faults: list[LineFault]) -> bool:
     found = len(faults)
+    hint = "; separate columns by commas" if ";" in "".join(header) else ""
+    mend = f"columns are {', '.join(sorted(COLUMNS))}{hint}"
     for column in header:
         if column not in COLUMNS:
-            hint = "; separate columns by commas" if ";" in column else ""
-            faults.append(
-                LineFault(1, column[:40], "unknown_column", f"columns are {', '.join(sorted(COLUMNS))}{hint}")
-            )
+            faults.append(LineFault(1, column[:40], "unknown_column", mend))
+            mend = "it is none of those either"
         elif header.count(column) > 1:
             faults.append(LineFault(1, column, "column_twice", "give each column once"))
     faults += [

@@ -13,8 +13,9 @@ from billing.flows.order import Done, Order
 from billing.flows.parts import Parts
 from billing.flows.start import start
 from billing.kernel.status import InvoiceStatus
+from billing.ops.group import group
 from billing.ops.opening import opened
-from billing.ops.options import as_json, dry_run, looked, ordered, paged
+from billing.ops.options import MINOR, as_json, dry_run, looked, ordered, paged
 from billing.ops.printing import add_printing
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
 from billing.ops.times import INSTANT
@@ -29,7 +30,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@click.group("invoice")
+@group("invoice")
 def invoice() -> None:
     """Invoices: list, show, print, try again, void, write off, mark paid, credit."""
 
@@ -156,7 +157,7 @@ def mark_uncollectible(*, name: str, reason: str, by: str, dry_run: bool, as_jso
 @invoice.command("mark-paid")
 @click.argument("name", metavar="NUMBER|ID")
 @click.option(
-    "--amount", type=int, metavar="MINOR", help="In minor units; a part, or more.  [default: all that is owed]"
+    "--amount", type=MINOR, metavar="MINOR", help="In minor units; a part, or more.  [default: all that is owed]"
 )
 @click.option("--reference", default="", help="What the bank or the till calls that payment.")
 @click.option("--received-at", type=INSTANT, help="When it came.  [default: now]")
@@ -194,7 +195,7 @@ def mark_paid(
 @invoice.command("credit")
 @click.argument("name", metavar="NUMBER|ID")
 @click.option(
-    "--amount", type=int, metavar="MINOR", help="In minor units, tax included.  [default: all that can be credited]"
+    "--amount", type=MINOR, metavar="MINOR", help="In minor units, tax included.  [default: all that can be credited]"
 )
 @ordered
 @dry_run

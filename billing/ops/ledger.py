@@ -24,6 +24,7 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import decimal_minor
 from billing.models import Seller
 from billing.ops.failures import FINDING
+from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, operator, ordered
 from billing.ops.telling import tell_done, tell_json, tell_table
@@ -40,7 +41,7 @@ _EXPORTED = (
 )  # fmt: skip
 
 
-@click.group("ledger")
+@group("ledger")
 def ledger() -> None:
     """The books: trial balance, export, closing a month, numbers of accounts."""
 
@@ -134,7 +135,7 @@ def close(*, month: date, seller: str | None, reason: str, by: str, dry_run: boo
         sellers = [the_seller(session, seller).id] if seller else list(session.scalars(select(Seller.id)))
     order = Order(actor=by, reason=reason, dry_run=dry_run)
     done = [close_books(made, each, month=month, order=order) for each in sellers]
-    tell_done(done, dry_run=dry_run, as_json=as_json, nothing="There is no seller.")
+    tell_done(done, dry_run=dry_run, as_json=as_json, nothing="There is no seller.", ids=False)
 
 
 @contextmanager
@@ -171,7 +172,7 @@ def account(*, account: str, code: str | None, seller: str, reason: str, by: str
         seller_id = the_seller(session, seller).id
     order = Order(actor=by, reason=reason, dry_run=dry_run)
     done = name_account(made, seller_id, account=account, code=code, order=order)
-    tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
+    tell_done([done], dry_run=dry_run, as_json=as_json, nothing="", ids=False)
 
 
 def named_seller(session: Session, code: str | None) -> UUID | None:

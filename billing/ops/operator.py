@@ -7,6 +7,7 @@ import click
 from billing.flows import operators as flow
 from billing.flows.operators import Admitted
 from billing.flows.order import Order
+from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, ordered
 from billing.ops.telling import tell_done, tell_json, tell_table
@@ -17,7 +18,7 @@ from billing.rules.permission import Role
 _role = click.Choice([each.value for each in Role])
 
 
-@click.group("operator")
+@group("operator")
 def operator() -> None:
     """Who may enter the console: add, list, disable, enable, role, reset."""
 

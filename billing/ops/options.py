@@ -18,6 +18,21 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON: instants in UTC, amounts in minor units.")
 
 
+class _Minor(click.ParamType[int]):
+    """An amount in minor units, a whole number."""
+
+    name = "minor"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not in minor units, which are whole: 1500 for 15.00 EUR", param, ctx)
+
+
+MINOR = _Minor()
+
+
 def paged(function: Decorated) -> Decorated:
     """`--limit` and `--before`."""
     limit = click.option(

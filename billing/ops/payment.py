@@ -10,6 +10,7 @@ from billing.flows import links, operating
 from billing.flows.order import Order
 from billing.flows.start import start
 from billing.kernel.status import PaymentStatus
+from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, ordered, paged
 from billing.ops.telling import tell_facts, tell_json, tell_page
@@ -24,7 +25,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@click.group("payment")
+@group("payment")
 def payment() -> None:
     """Attempts to move money: list, show, ask the provider, let the customer pay."""
 

@@ -9,6 +9,7 @@ import click
 
 from billing.flows.moving import Moved, move_price
 from billing.kernel.money import format_minor
+from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run
 from billing.ops.telling import tell_json, tell_table
@@ -17,7 +18,7 @@ from billing.queries.catalog import the_seller
 _COLUMNS = ("subscription", "account_id", "at", "quantity", "before", "after", "note")
 
 
-@click.group("price")
+@group("price")
 def price() -> None:
     """Prices: move subscriptions to another one."""
 

@@ -10,15 +10,16 @@ from billing.flows import links, rights
 from billing.flows import operating_profiles as operating
 from billing.flows.order import Order
 from billing.flows.paying_out import order_payout
+from billing.ops.group import group
 from billing.ops.opening import opened
-from billing.ops.options import as_json, dry_run, looked, ordered
+from billing.ops.options import MINOR, as_json, dry_run, looked, ordered
 from billing.ops.telling import as_text, tell_done, tell_facts, tell_json
 from billing.queries.operations.customers import show_profile
 from billing.queries.operations.finding import find_profile
 from billing.queries.operations.trail import trail_of, work_about
 
 
-@click.group("profile")
+@group("profile")
 def profile() -> None:
     """Customers: show, give credit, charge once, link to their page, export, erase."""
 
@@ -36,7 +37,9 @@ def show(*, name: str, as_json: bool) -> None:
     tell_json(facts) if as_json else tell_facts(facts)
 
 
-_amount = click.option("--amount", type=int, required=True, metavar="MINOR", help="In minor units: 1234 is 12.34 EUR.")
+_amount = click.option(
+    "--amount", type=MINOR, required=True, metavar="MINOR", help="In minor units: 1234 is 12.34 EUR."
+)
 _currency = click.option("--currency", required=True, help="A lower-case ISO 4217 code, such as eur.")
 
 
@@ -62,7 +65,7 @@ def credit(
 
 @profile.command("pay-out")
 @click.argument("name", metavar="ID|ACCOUNT")
-@click.option("--amount", type=int, metavar="MINOR", help="In minor units.  [default: all of the balance]")
+@click.option("--amount", type=MINOR, metavar="MINOR", help="In minor units.  [default: all of the balance]")
 @_currency
 @ordered
 @dry_run

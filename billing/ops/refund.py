@@ -7,7 +7,7 @@ import click
 from billing.flows import operating
 from billing.flows.order import Order
 from billing.ops.opening import opened
-from billing.ops.options import as_json, dry_run, ordered
+from billing.ops.options import MINOR, as_json, dry_run, ordered
 from billing.ops.telling import tell_done
 from billing.queries.operations.finding import find_invoice
 
@@ -15,7 +15,7 @@ from billing.queries.operations.finding import find_invoice
 @click.command("refund")
 @click.argument("name", metavar="NUMBER|ID")
 @click.option(
-    "--amount", type=int, metavar="MINOR", help="In minor units, tax included.  [default: all that can go back]"
+    "--amount", type=MINOR, metavar="MINOR", help="In minor units, tax included.  [default: all that can go back]"
 )
 @ordered
 @dry_run

@@ -13,6 +13,7 @@ import click
 
 from billing.kernel.money import decimal_minor
 from billing.ops.failures import FINDING
+from billing.ops.group import group
 from billing.ops.ledger import named_seller, seller_code
 from billing.ops.opening import opened
 from billing.ops.options import as_json
@@ -33,7 +34,7 @@ def shown(function: Decorated) -> Decorated:
     return seller_code(as_json(as_csv(function)))
 
 
-@click.group("report")
+@group("report")
 def report() -> None:
     """Reports that tie to the trial balance: tax, aging, deferred, payouts."""
 

@@ -14,6 +14,7 @@ from billing.flows.intake_input import LineFault
 from billing.flows.order import Order
 from billing.kernel.errors import Fault, Refused
 from billing.models import Seller
+from billing.ops.group import group
 from billing.ops.import_file import seller_of
 from billing.ops.import_rows import Cell, Row
 from billing.ops.opening import opened
@@ -39,7 +40,7 @@ _POLICY = {
 _RETRIES = "dunning.retries"
 
 
-@click.group("seller")
+@group("seller")
 def seller() -> None:
     """Sellers: show, change what they are called on documents, and their settings."""
 

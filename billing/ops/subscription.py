@@ -12,6 +12,7 @@ from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.flows import operating_subscriptions as operating
 from billing.flows.order import Done, Order
 from billing.flows.parts import Parts
+from billing.ops.group import group
 from billing.ops.items import ITEM, change_when, proration_of_rest
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered
@@ -23,7 +24,7 @@ from billing.queries.operations.trail import trail_of, work_about
 from billing.validators.subscription import NewItem
 
 
-@click.group("subscription")
+@group("subscription")
 def subscription() -> None:
     """Subscriptions: show, preview, change, cancel, pause, give a coupon."""
 

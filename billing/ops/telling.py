@@ -27,6 +27,8 @@ from billing.queries.operations.paging import Facts, Page
 _PIPED_WIDTH = 10_000
 """Columns where nobody's screen limits a line."""
 _LEAST_ROOM = 30
+_AMOUNTS = ("amount", "discount")
+"""Columns of amounts that are text already."""
 
 
 def tell_json(value: Any) -> None:
@@ -59,7 +61,7 @@ def tell_table(rows: Iterable[Facts], columns: Sequence[str]) -> None:
     cells = [[_text(row, column) for column in columns] for row in rows]
     table = Table(box=SIMPLE, pad_edge=False)
     for column in columns:
-        table.add_column(_heading(column), no_wrap=True)
+        table.add_column(_heading(column), no_wrap=True, justify="right" if _is_amount(column) else "left")
     for line in cells:
         table.add_row(*map(Text, line))
     unlimited = console.options.update(width=_PIPED_WIDTH)
@@ -102,15 +104,19 @@ def tell_wrapped(rows: Iterable[Facts], columns: Sequence[str]) -> None:
         click.echo(lead + f"\n{' ' * begins}".join(lines))
 
 
-def tell_done(done: Sequence[Done], *, dry_run: bool, as_json: bool, nothing: str) -> None:
-    """What became of orders. Ends with status 3 where any was refused; the others are done all the same."""
+def tell_done(done: Sequence[Done], *, dry_run: bool, as_json: bool, nothing: str, ids: bool = True) -> None:
+    """What became of orders. Ends with status 3 where any was refused; the others are done all the same.
+
+    `ids`: beside each name its subject's id, which other commands take.
+    """
     if as_json:
         fields = ("subject_id", "name", "changed", "told", "refused")
         tell_json([{name: getattr(each, name) for name in fields} | {"dry_run": dry_run} for each in done])
     else:
         for each in done:
             verdict = f"refused: {each.refused} — {each.told}" if each.refused else each.told
-            click.echo(f"{'dry run: ' if dry_run else ''}{each.name} {each.subject_id}: {verdict}")
+            name = f"{each.name} {each.subject_id}" if ids else each.name
+            click.echo(f"{'dry run: ' if dry_run else ''}{name}: {verdict}")
         if not done:
             click.echo(nothing)
     refused = [each.refused for each in done if each.refused]
@@ -120,6 +126,10 @@ def tell_done(done: Sequence[Done], *, dry_run: bool, as_json: bool, nothing: st
 
 def _heading(column: str) -> str:
     return column.removesuffix("_minor").replace("_", " ")
+
+
+def _is_amount(column: str) -> bool:
+    return column.endswith("_minor") or column in _AMOUNTS
 
 
 def _columns(rows: Sequence[Facts]) -> list[str]:

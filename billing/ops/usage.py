@@ -15,6 +15,7 @@ from billing.flows.intake_input import LineFault
 from billing.flows.order import Order
 from billing.flows.usage_intake import UsageLine, UsageReport, take_usage
 from billing.ops.failures import REFUSED
+from billing.ops.group import group
 from billing.ops.import_csv import csv_lines
 from billing.ops.import_rows import Cell, Row
 from billing.ops.opening import opened
@@ -31,7 +32,7 @@ _MOST_TOLD = 1000
 """Faults that are printed one by one; JSON has them all."""
 
 
-@click.group("usage")
+@group("usage")
 def usage() -> None:
     """Usage of metered prices: record a file, list what came late."""
 
@@ -109,9 +110,11 @@ def _lines(file: TextIO, faults: list[LineFault]) -> Iterator[UsageLine]:
 
 def _check_header(header: list[str], faults: list[LineFault]) -> bool:
     found = len(faults)
+    mend = f"columns are {', '.join(_COLUMNS)}"
     for column in header:
         if column not in _COLUMNS:
-            faults.append(LineFault(1, column[:40], "unknown_column", f"columns are {', '.join(_COLUMNS)}"))
+            faults.append(LineFault(1, column[:40], "unknown_column", mend))
+            mend = "it is none of those either"
         elif header.count(column) > 1:
             faults.append(LineFault(1, column, "column_twice", "give each column once"))
     faults += [

@@ -13,6 +13,7 @@ from billing.flows.order import Order
 from billing.flows.working import Action, act, act_on_all
 from billing.kernel.status import WorkItemStatus
 from billing.kernel.work import page_of
+from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, one_or_all, paged, required_unless_tried, tried
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
@@ -48,7 +49,7 @@ def filtered(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.group("work")
+@group("work")
 def work() -> None:
     """Failed and stuck work: list, show, retry, park, discard, and the rest."""
 
@@ -61,7 +62,8 @@ def list_(*, limit: int, before: UUID | None, as_json: bool, **filters: Any) -> 
     """List work items, newest first: what, for whom, amount at stake, last error, tries, next try, safe actions."""
     with opened().begin() as session:
         page = list_work(session, _filter(**filters), before=before, limit=limit)
-    tell_page(page, _COLUMNS, as_json=as_json, nothing="No such work item.")
+    nothing = "No such work item." if any(filters.values()) or before else "No open work items."
+    tell_page(page, _COLUMNS, as_json=as_json, nothing=nothing)
 
 
 @work.command("show")

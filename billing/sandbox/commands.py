@@ -22,6 +22,7 @@ from billing.flows.parts import Parts
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import BillingError, Fault, Refused
 from billing.ops.failures import FINDING
+from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json
 from billing.ops.telling import tell_json, tell_table
@@ -187,7 +188,7 @@ def env() -> None:
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
-@click.group()
+@group("clock")
 def clock() -> None:
     """Show or advance the sandbox's business time."""
 
@@ -236,7 +237,7 @@ def _sandbox() -> Parts:
     return parts
 
 
-@click.group()
+@group("sandbox")
 def sandbox() -> None:
     """Run a stand-in for a payment provider."""
 

@@ -79,7 +79,7 @@ def test_closing_recognises_first_and_keeps_what_each_account_stood_at(billed: C
 def test_closing_twice_changes_nothing_and_says_so(billed: Company) -> None:
     _close(billed)
     again = _close(billed)
-    assert (again.changed, again.told) == (False, "is closed already")
+    assert (again.changed, again.told) == (False, "is closed already for ACME")
     assert _closed(billed).month == JANUARY
 
 

@@ -16,6 +16,21 @@ def office(database_url: str, broker_url: str, tmp_path: Path, monkeypatch: pyte
         yield ready
 
 
+def test_of_several_sellers_the_refusal_names_the_option_and_their_codes(office: Office) -> None:
+    Path("two.yaml").write_text(
+        "sellers:\n  - {code: NORD, legal_name: Nordlicht GmbH, country: DE, currency: eur}\n", encoding="utf-8"
+    )
+    office.ok("import", "two.yaml")
+    for call in (
+        ("api-key", "create", "shop", "--scope", "read"),
+        ("endpoints", "add", "shop", "https://shop.example/"),
+    ):
+        refused = office.run(*call, *WHY)
+        assert (refused.exit_code, "seller_missing" in refused.stderr) == (3, True)
+        assert "--seller" in refused.stderr
+        assert "ACME, NORD" in refused.stderr
+
+
 def test_a_key_from_its_first_day_to_its_last(office: Office) -> None:
     assert "No key: the API is closed." in office.ok("api-key", "list")
     assert "bk_" in office.ok("api-key", "create", "shop", "--dry-run", *WHY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,6 +113,25 @@ def test_without_a_database_a_command_is_refused_with_what_to_do(name: str) -> N
     result = run(name, "list")
     assert result.exit_code == 3
     assert result.stderr.startswith("billing: DATABASE_URL: database_missing — set it")
+
+
+def test_a_groups_help_cuts_no_sentence() -> None:
+    for name in THERE:
+        if isinstance(load(COMMANDS[name], name), click.Group):
+            listed = run(name, "--help").stdout.partition("Commands:")[2]
+            assert "..." not in listed, name
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert run("--version").stdout == f"billing {project['version']}\n"
+
+
+def test_an_amount_that_is_not_in_minor_units_is_refused_with_how_it_is_written() -> None:
+    for call in (("refund", "A-1"), ("invoice", "credit", "A-1"), ("invoice", "mark-paid", "A-1")):
+        refused = run(*call, "--amount", "15.00", "--reason", "x")
+        assert refused.exit_code == 2
+        assert "'15.00' is not in minor units, which are whole: 1500 for 15.00 EUR" in refused.stderr
 
 
 def test_an_environment_is_told_of_a_stack_that_runs_only(monkeypatch: pytest.MonkeyPatch) -> None:

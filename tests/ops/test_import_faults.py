@@ -103,6 +103,12 @@ def test_a_csv_file_that_cannot_be_read_says_where(desk: Desk, text: str, faults
     assert set(faults) <= set(faults_of(desk, text, "a.csv"))
 
 
+def test_of_several_unknown_columns_one_says_which_there_are(desk: Desk) -> None:
+    result = desk.run(import_file, desk.write("a.csv", CSV.replace("\n", ",colour,size\n")))
+    assert result.stderr.count("unknown_column") == 2
+    assert result.stderr.count("columns are account_id, ") == 1
+
+
 def test_bytes_that_are_not_utf_8_are_refused_with_their_line(desk: Desk) -> None:
     path = desk.folder / "a.csv"
     path.write_bytes(CSV.encode() + "NORD,é,s,p,1\n".encode("latin-1"))

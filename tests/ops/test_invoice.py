@@ -41,6 +41,25 @@ def test_a_list_is_filtered_and_shows_amounts_as_people_write_them(billed: Offic
     assert (row["total_minor"], row["currency"]) == (1190, "eur")
 
 
+def test_amounts_of_a_list_stand_below_each_other_by_their_last_digit(office: Office) -> None:
+    for account, quantity in (("a1", 1), ("a2", 100)):
+        office.acme.customer(account)
+        office.acme.subscribe(account, f"s-{account}", quantity=quantity)
+    office.acme.settle()
+    small, large = sorted(line for line in office.ok("invoice", "list").splitlines() if " EUR" in line)
+    assert small.index(" EUR") == large.index(" EUR")
+
+
+def test_a_paid_invoice_that_is_to_be_voided_is_refused_with_what_gives_money_back(office: Office) -> None:
+    office.acme.customer("a1")
+    office.acme.subscribe("a1", "s1")
+    office.acme.settle()
+    refused = office.run("invoice", "void", str(office.acme.invoices()[0].number), *WHY)
+    assert (refused.exit_code, "invoice_not_open" in refused.stderr) == (3, True)
+    assert "`billing refund`" in refused.stderr
+    assert "`billing invoice credit`" in refused.stderr
+
+
 def test_the_whole_story_of_an_invoice_holds_nothing_personal(billed: Office) -> None:
     invoice = billed.acme.invoices()[0]
     for name in (str(invoice.number), str(invoice.id)):

@@ -86,8 +86,10 @@ def test_an_export_holds_a_page_in_memory_at_a_time(billed: Office, monkeypatch:
 def test_a_month_is_closed_once_and_only_when_it_is_over(billed: Office) -> None:
     assert billed.run("ledger", "close", "2026-01").exit_code == 3
     billed.acme.set_clock(datetime(2026, 2, 1, tzinfo=UTC))
-    assert billed.ok("ledger", "close", "2026-01", "--dry-run").startswith("dry run: ")
-    assert "is closed; what comes later" in billed.ok("ledger", "close", "2026-01", "--by", "ada")
-    assert "is closed already" in billed.ok("ledger", "close", "2026-01")
+    tried = billed.ok("ledger", "close", "2026-01", "--dry-run")
+    assert tried == "dry run: 2026-01: would be closed for ACME\n"
+    told = billed.ok("ledger", "close", "2026-01", "--by", "ada")
+    assert told == "2026-01: is closed for ACME; what comes later is dated in the open month\n"
+    assert billed.ok("ledger", "close", "2026-01") == "2026-01: is closed already for ACME\n"
     assert [record.action for record in billed.trail()] == ["ledger.close"]
     assert billed.run("ledger", "close", "2026-13").exit_code == 2

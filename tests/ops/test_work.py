@@ -238,6 +238,11 @@ def test_a_wrong_call_is_a_fault_of_usage(office: Office, args: tuple[str, ...])
     assert office.run(*args).exit_code == 2
 
 
+def test_an_empty_list_says_what_there_is_none_of(office: Office) -> None:
+    assert office.ok("work", "list") == "No open work items.\n"
+    assert office.ok("work", "list", "--kind", "task_failed") == "No such work item.\n"
+
+
 def test_an_empty_reason_and_an_unknown_item_are_refused(office: Office) -> None:
     assert office.run("work", "show", str(new_id())).exit_code == 3
     unknown = office.run("work", "retry", str(new_id()), *WHY)

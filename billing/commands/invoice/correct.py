@@ -28,7 +28,10 @@ def require_open(invoice: Invoice, *, or_uncollectible: bool = False) -> None:
     """Raise `Refused` (`invoice_not_open`) unless it is an invoice that is still owed."""
     owed = invoice.status == InvoiceStatus.OPEN
     if invoice.kind != "invoice" or not (owed or (or_uncollectible and invoice.status == InvoiceStatus.UNCOLLECTIBLE)):
-        raise Refused(Fault("invoice", "invoice_not_open", f"it is {invoice.status}; nothing is owed on it"))
+        mend = f"it is {invoice.status}; nothing is owed on it"
+        if invoice.status == InvoiceStatus.PAID:
+            mend += ". `billing refund` sends money back, `billing invoice credit` puts it into the customer's balance"
+        raise Refused(Fault("invoice", "invoice_not_open", mend))
 
 
 def require_whole(invoice: Invoice) -> None:

@@ -13,7 +13,8 @@ from billing.kernel.errors import Fault, Refused
 _PAYMENT = "SELECT id FROM billing.payment WHERE id = CAST(:id AS uuid)"
 _SELLER = "SELECT id FROM billing.seller WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
 _ENDPOINT = "SELECT id FROM billing.endpoint WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
-_ONLY_SELLER = "SELECT id FROM billing.seller LIMIT 2"
+_MOST_TOLD = 10
+_SELLERS = f"SELECT id, code FROM billing.seller ORDER BY code LIMIT {_MOST_TOLD + 1}"  # noqa: S608 (our own number)
 
 # Names are unique within a seller, a series or a provider account: there are few, and each is asked by its index.
 _INVOICE = """
@@ -49,10 +50,14 @@ def find_endpoint(session: Session, name: str) -> UUID:
 
 def only_seller(session: Session) -> UUID:
     """The one seller there is. Raises `Refused` (`seller_missing`) where there are several, or none."""
-    found = session.execute(text(_ONLY_SELLER)).scalars().all()
-    if len(found) != 1:
-        raise Refused(Fault("seller", "seller_missing", "say which seller it is of"))
-    return UUID(str(found[0]))
+    found = session.execute(text(_SELLERS)).all()
+    if not found:
+        raise Refused(Fault("seller", "seller_missing", "there is none yet: `billing import` a file that has one"))
+    if len(found) > 1:
+        codes = ", ".join([row.code for row in found[:_MOST_TOLD]] + ["…"] * (len(found) > _MOST_TOLD))
+        mend = f"there are several; say which one, by `--seller` or, in a program, by its code: {codes}"
+        raise Refused(Fault("seller", "seller_missing", mend))
+    return UUID(str(found[0].id))
 
 
 def find_seller(session: Session, name: str) -> UUID:
