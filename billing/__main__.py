@@ -19,7 +19,9 @@ COMMANDS = {
         playground=True,
     ),
     "clock": Entry("billing.sandbox.commands", "Show or advance the sandbox's business time.", playground=True),
-    "sandbox": Entry("billing.sandbox.commands", "Run a stand-in for a payment provider.", playground=True),
+    "sandbox": Entry(
+        "billing.sandbox.commands", "Run a stand-in for a payment provider; tell a one-time code.", playground=True
+    ),
     "simulate": Entry(
         "billing.sandbox.scenario.command",
         "Play a scenario file, or each of a folder, with the real flows on a scratch database.",

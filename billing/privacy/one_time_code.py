@@ -43,6 +43,11 @@ def setup_key(secret: bytes) -> str:
     return " ".join(text[place : place + 4] for place in range(0, len(text), 4))
 
 
+def secret_of(key: str) -> bytes:
+    """The secret that `setup_key` wrote. Raises `ValueError`."""
+    return base64.b32decode(key.replace(" ", ""), casefold=True)
+
+
 def setup_address(secret: bytes, name: str) -> str:
     """`otpauth://`, which such applications read from a QR code."""
     return _totp(secret).get_provisioning_uri(name, "Billing")

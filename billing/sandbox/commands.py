@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import threading
+import time
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from types import FrameType
@@ -27,6 +28,7 @@ from billing.ops.opening import opened
 from billing.ops.options import as_json
 from billing.ops.telling import tell_json, tell_table
 from billing.ops.times import INSTANT
+from billing.privacy.one_time_code import code_at, secret_of
 from billing.queries.brakes import brakes_in_force, told_of
 from billing.queries.rate import lines
 from billing.sandbox import clock as business
@@ -239,11 +241,22 @@ def _sandbox() -> Parts:
 
 @group("sandbox")
 def sandbox() -> None:
-    """Run a stand-in for a payment provider."""
+    """Run a stand-in for a payment provider; tell a one-time code."""
 
 
 sandbox.add_command(stripe)
 sandbox.add_command(paypal)
+
+
+@sandbox.command("code")
+@click.argument("key", nargs=-1, required=True)
+def one_time_code(*, key: tuple[str, ...]) -> None:
+    """Tell the console's one-time code of this moment, for the KEY of an operator: without an authenticator at hand."""
+    try:
+        secret = secret_of("".join(key))
+    except ValueError as error:
+        raise click.BadParameter("that is no key of an authenticator application", param_hint="KEY") from error
+    click.echo(code_at(secret, time.time()))
 
 
 @click.command()

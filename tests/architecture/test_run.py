@@ -111,6 +111,6 @@ def test_the_command_that_it_writes_runs_no_module_of_the_folder_that_it_is_call
 
 
 def _a_python_whose_venv_installs_nothing(clone: Path) -> None:
-    nothing = "printf '#!/bin/sh\\n' >\"$venv/bin/$name\"; chmod +x \"$venv/bin/$name\""
+    nothing = 'printf \'#!/bin/sh\\n\' >"$venv/bin/$name"; chmod +x "$venv/bin/$name"'
     make = f'venv=$4; "{sys.executable}" -m venv --without-pip "$venv"; for name in pip uv; do {nothing}; done'
     a_python_that(clone, f'case "$*" in "-m venv "*) {make} ;; *) exec "{sys.executable}" "$@" ;; esac')

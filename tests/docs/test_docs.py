@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md"]
 PAGES += [page for folder in (".", "integrate", "operate") for page in sorted((ROOT / "docs" / folder).glob("*.md"))]
 FENCE = re.compile(r"^```(?P<tag>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]*[^)\s#][^)\s]*)\)")
+UNLINKED = re.compile(r"(?<!\[)`([\w./-]+\.md)`")
 BLOCKS = [
     pytest.param(match["body"], id=f"{page.name}-{number}")
     for page in PAGES
@@ -93,6 +95,18 @@ def test_every_command_line_of_the_documents_is_understood(call: str) -> None:
         assert found is not None, call
         command = found
     command.make_context("billing", words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_that_is_named_is_a_link_and_every_link_leads_somewhere(page: Path) -> None:
+    text = FENCE.sub("", page.read_text())
+    leads = [target for target in LINK.findall(text) if ":" not in target]
+    assert [target for target in leads if not (page.parent / target.partition("#")[0]).exists()] == []
+    assert [name for name in UNLINKED.findall(text) if _page_named(page, name)] == []
+
+
+def _page_named(page: Path, name: str) -> bool:
+    return any((folder / name).is_file() for folder in (page.parent, ROOT / "docs", ROOT))
 
 
 def test_the_endpoint_subscribes_to_each_type_that_has_a_handler_and_to_no_other() -> None:

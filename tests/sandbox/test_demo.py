@@ -56,6 +56,7 @@ def broken(found: Proof) -> set[str]:
 def test_a_small_demo_ends_well_and_says_so(played: Played) -> None:
     assert "Nobody was charged twice, and nothing was missed." in played.said.out
     assert "killed (SIGKILL)" in played.said.out
+    assert "another code: " in played.said.out
     assert played.wrong == []
     assert played.faults == [], "what is left to be looked at has no faults any more"
 

@@ -109,10 +109,10 @@ def _tell_more(out: Console, kept: Stack | None) -> None:
     if link is not None:
         out.print("The page of a customer who owes something (test cards are in docs/customer-page.md):")
         out.print(f"  {link}", soft_wrap=True)
-    _tell_console(out, kept)
+    _tell_console(out, kept, program)
 
 
-def _tell_console(out: Console, kept: Stack) -> None:
+def _tell_console(out: Console, kept: Stack, program: str) -> None:
     """Where operators enter, and an administrator who may: made here, told once."""
     order = Order(actor="demo", reason="to look around after the demo")
     made = operators.add(kept.parts, name="demo", role=Role.ADMIN, with_password=True, order=order).credentials
@@ -121,7 +121,9 @@ def _tell_console(out: Console, kept: Stack) -> None:
     out.print(f"The operators' console (docs/console.md): {kept.parts.settings.billing_public_url}/console/")
     out.print(f"  name demo, password {made.password}", soft_wrap=True)
     out.print(f"  code {code_at(made.second_factor, time.time())}, for the next half minute", soft_wrap=True)
-    out.print(f"  key for an authenticator application: {setup_key(made.second_factor)}", soft_wrap=True)
+    key = setup_key(made.second_factor)
+    out.print(f"  key for an authenticator application: {key}", soft_wrap=True)
+    out.print(f"  another code: {program} sandbox code {key}", soft_wrap=True)
 
 
 def _link(parts: Parts) -> str | None:
