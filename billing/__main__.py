@@ -74,7 +74,7 @@ COMMANDS = {
         "Where the host application hears of events: add, list, show, contact, rotate, test, replay, on, off.",
     ),
     "operator": Entry("billing.ops.operator", "Who may enter the console: add, list, disable, enable, role, reset."),
-    "api-key": Entry("billing.ops.api_key", "Keys of the HTTP API: create, list, rotate, revoke."),
+    "keys": Entry("billing.ops.api_key", "Keys of the HTTP API: create, list, rotate, revoke."),
     "reconcile": Entry(
         "billing.ops.reconcile", "Compare our attempts and refunds with the provider's records, both ways."
     ),

@@ -36,7 +36,7 @@ def document() -> dict[str, Any]:
         "security": [{"key": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "`billing api-key create`"}},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "`billing keys create`"}},
             "schemas": dict(sorted(schemas["$defs"].items())),
         },
     }

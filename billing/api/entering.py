@@ -55,7 +55,7 @@ def rate_headers(parts: Parts, entered: Entered) -> dict[str, str]:
 def read(parts: Parts, entered: Entered, operation: Operation, request: Request, path: dict[str, object]) -> Call:
     """The request, checked. Raises `Refused` with every fault of its body, query and headers."""
     if operation.scope not in entered.scopes:
-        mend = f"the key needs the scope {operation.scope}; `billing api-key create` makes one"
+        mend = f"the key needs the scope {operation.scope}; `billing keys create` makes one"
         raise Refused(Fault("Authorization", "scope_missing", mend))
     raw = _body(operation, request)
     return Call(

@@ -1,4 +1,4 @@
-"""`billing api-key`: who may use the HTTP API, for which seller, and for what."""
+"""`billing keys`: who may use the HTTP API, for which seller, and for what."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from billing.validators.api_key import Scope
 _COLUMNS = ("prefix", "name", "seller", "scopes", "valid", "last_used_at", "expires_at", "created_at")
 
 
-@group("api-key")
+@group("keys")
 def api_key() -> None:
     """Keys of the HTTP API: create, list, rotate, revoke."""
 

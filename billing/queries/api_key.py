@@ -76,7 +76,7 @@ def lock_key(session: Session, prefix: str) -> ApiKey:
     """The key of that prefix, locked. Raises `Refused` (`api_key_not_found`)."""
     found = session.query(ApiKey).filter_by(prefix=prefix).with_for_update(key_share=True).one_or_none()
     if found is None:
-        raise Refused(Fault("api_key", "api_key_not_found", "give a prefix of `billing api-key list`"))
+        raise Refused(Fault("api_key", "api_key_not_found", "give a prefix of `billing keys list`"))
     return found
 
 

@@ -92,7 +92,7 @@ NOT = {
     "ledger export": BY_FILE,
     "events backfill": OF_THE_HOUSE,
     **dict.fromkeys(
-        ("check", "db", "tick", "operator", "api-key", "reconcile", "audit", "shell", "seller", "domain"), OF_THE_HOUSE
+        ("check", "db", "tick", "operator", "keys", "reconcile", "audit", "shell", "seller", "domain"), OF_THE_HOUSE
     ),
     **{name: OF_THE_HOUSE for name, entry in COMMANDS.items() if entry.module.startswith("billing.sandbox")},
 }

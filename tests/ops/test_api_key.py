@@ -1,4 +1,4 @@
-"""`billing api-key`, as an operator types it."""
+"""`billing keys`, as an operator types it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_of_several_sellers_the_refusal_names_the_option_and_their_codes(office:
     )
     office.ok("import", "two.yaml")
     for call in (
-        ("api-key", "create", "shop", "--scope", "read"),
+        ("keys", "create", "shop", "--scope", "read"),
         ("endpoints", "add", "shop", "https://shop.example/"),
     ):
         refused = office.run(*call, *WHY)
@@ -32,20 +32,20 @@ def test_of_several_sellers_the_refusal_names_the_option_and_their_codes(office:
 
 
 def test_a_key_from_its_first_day_to_its_last(office: Office) -> None:
-    assert "No key: the API is closed." in office.ok("api-key", "list")
-    assert "bk_" in office.ok("api-key", "create", "shop", "--dry-run", *WHY)
-    assert office.read("api-key", "list") == []
-    token = office.ok("api-key", "create", "shop", "--scope", "read", *WHY).splitlines()[-1]
-    (kept,) = office.read("api-key", "list")
+    assert "No key: the API is closed." in office.ok("keys", "list")
+    assert "bk_" in office.ok("keys", "create", "shop", "--dry-run", *WHY)
+    assert office.read("keys", "list") == []
+    token = office.ok("keys", "create", "shop", "--scope", "read", *WHY).splitlines()[-1]
+    (kept,) = office.read("keys", "list")
     assert token.startswith(kept["prefix"] + "_")
     assert (kept["scopes"], kept["valid"], kept["last_used_at"]) == (["read"], True, None)
-    next_ = office.read("api-key", "rotate", kept["prefix"], "--keep-hours", "0", *WHY)["prefix"]
-    assert {each["prefix"]: each["valid"] for each in office.read("api-key", "list")} == {
+    next_ = office.read("keys", "rotate", kept["prefix"], "--keep-hours", "0", *WHY)["prefix"]
+    assert {each["prefix"]: each["valid"] for each in office.read("keys", "list")} == {
         kept["prefix"]: False,
         next_: True,
     }
-    refused = office.run("api-key", "rotate", kept["prefix"], *WHY)
+    refused = office.run("keys", "rotate", kept["prefix"], *WHY)
     assert (refused.exit_code, "api_key_over" in refused.stderr) == (3, True)
-    assert "from now on" in office.ok("api-key", "revoke", next_, *WHY)
-    assert "nothing was changed" in office.ok("api-key", "revoke", next_, *WHY)
+    assert "from now on" in office.ok("keys", "revoke", next_, *WHY)
+    assert "nothing was changed" in office.ok("keys", "revoke", next_, *WHY)
     assert [each.action for each in office.trail()] == ["api_key.create", "api_key.rotate", "api_key.revoke"]
