@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation, missing
-from billing.api.shapes import Exact, Id, Instant, Listed, Minor, Paging, Shape, Version, facts
+from billing.api.shapes import ChargedBack, Exact, Id, Instant, Listed, Minor, Paging, Shape, Version, facts
 from billing.kernel.status import InvoiceStatus
 from billing.queries.api.invoices import documents, the_invoice
 from billing.validators.api_key import Scope
@@ -75,6 +75,7 @@ class Document(Shape):
     amount_paid_minor: Minor
     amount_refunded_minor: Minor
     amount_remaining_minor: Minor
+    amount_charged_back_minor: ChargedBack
     issued_at: Instant | None
     due_at: Instant | None
     paid_at: Instant | None

@@ -43,6 +43,10 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$", examples=["DE"], description="ISO 3166, two letters.")]
 Currency = Annotated[str, Field(pattern="^[a-z]{3}$", examples=["eur"], description="ISO 4217, in lower case.")]
 Minor = Annotated[int, Field(description="In minor units, such as cents.")]
+ChargedBack = Annotated[
+    int,
+    Field(description="In minor units: owed again by a lost dispute, not decided on nor paid yet."),
+]
 Version = Annotated[int, Field(ge=1, description="Rises with each change; send it as If-Match.")]
 
 

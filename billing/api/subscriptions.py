@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation, missing
-from billing.api.shapes import Code, Id, Instant, Listed, Minor, Paging, Shape, Version, facts
+from billing.api.shapes import ChargedBack, Code, Id, Instant, Listed, Minor, Paging, Shape, Version, facts
 from billing.commands.subscription.cancel import CancelWhen, Unused
 from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.flows import operating_subscriptions as operating
@@ -65,6 +65,7 @@ class InvoiceSaid(Shape):
     currency: str
     total_minor: Minor
     amount_remaining_minor: Minor
+    amount_charged_back_minor: ChargedBack
 
 
 class Subscription(Shape):

@@ -154,6 +154,8 @@ def _text(row: Mapping[str, Any], column: str) -> str:
         return ", ".join(map(str, value))
     if isinstance(value, dict | list):
         return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+    if column == "status" and row.get("amount_charged_back_minor"):
+        return f"{value}, charged back"
     # A cell is one line, and holds nothing that would move a terminal's cursor.
     return " ".join("".join(sign if sign.isprintable() else " " for sign in str(_plain(value))).split())
 

@@ -325,6 +325,7 @@ class Document(TypedDict):
     amount_paid_minor: int
     amount_refunded_minor: int
     amount_remaining_minor: int
+    amount_charged_back_minor: int
     issued_at: str | None
     due_at: str | None
     paid_at: str | None
@@ -452,6 +453,7 @@ class Invoice(TypedDict):
     amount_paid_minor: int
     amount_refunded_minor: int
     amount_remaining_minor: int
+    amount_charged_back_minor: int
     issued_at: str | None
     due_at: str | None
     paid_at: str | None
@@ -487,6 +489,7 @@ class InvoiceSaid(TypedDict):
     currency: str
     total_minor: int
     amount_remaining_minor: int
+    amount_charged_back_minor: int
 
 
 InvoiceStatus = Literal["draft", "open", "paid", "void", "uncollectible", "replaced", "expired", "credited", "refunded"]

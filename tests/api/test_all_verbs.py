@@ -98,6 +98,14 @@ def test_a_document_is_replaced_and_credit_is_paid_out(acme: Company, shop: Prog
     assert acme.violations() == ()
 
 
+def _charged_back(shop: Program, invoice: str) -> list[tuple[str, int]]:
+    """State and what is charged back, by the invoice, the list and its subscription."""
+    one = shop.ok("GET", f"/invoices/{invoice}")
+    (listed,) = shop.ok("GET", f"/invoices?profile_id={one['profile_id']}")["data"]
+    latest = shop.ok("GET", f"/subscriptions/{one['subscription_id']}")["latest_invoice"]
+    return [(each["status"], each["amount_charged_back_minor"]) for each in (one, listed, latest)]
+
+
 def test_a_lost_dispute_is_decided_on(acme: Company, shop: Program) -> None:
     profile, customer = _customer(acme, shop, "pm_card_visa")
     invoice = shop.ok("POST", "/subscriptions", basic(customer))["latest_invoice"]["id"]
@@ -113,10 +121,12 @@ def test_a_lost_dispute_is_decided_on(acme: Company, shop: Program) -> None:
     acme.settle()
     (dispute,) = shop.ok("GET", f"/disputes?invoice_id={invoice}")["data"]
     assert (dispute["status"], dispute["reopened_minor"]) == ("lost", 1190)
+    assert _charged_back(shop, invoice) == [("paid", 1190)] * 3, "owed again, as the report of what is owed says"
     path = f"/disputes/{dispute['id']}"
     stale = str(dispute["version"] + 1)
     assert shop.refused("POST", f"{path}/credit", WHY, If_Match=stale) == (412, "stale")
     assert shop.ok("POST", f"{path}/write-off", WHY)["decision"] == "write_off"
+    assert _charged_back(shop, invoice) == [("paid", 0)] * 3, "decided on: nothing is owed"
     assert shop.refused("POST", f"{path}/credit", WHY) == (409, "dispute_decided")
     # The customer pays by bank all the same, and once more: what was given up is paid, and the rest is credit.
     mark_paid, came = f"/invoices/{invoice}/mark-paid", WHY | {"amount_minor": 1290, "reference": "statement 9"}

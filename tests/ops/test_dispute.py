@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,3 +70,25 @@ def test_a_dispute_is_listed_shown_and_decided_on_once(office: Office) -> None:
 def test_one_that_nobody_knows_is_refused(office: Office) -> None:
     result = office.run("dispute", "show", "du_none")
     assert (result.exit_code, "dispute_not_found" in result.stderr) == (3, True)
+
+
+def test_an_invoice_whose_payment_was_charged_back_is_shown_as_owed_again(office: Office) -> None:
+    def shown() -> list[tuple[str, int]]:
+        rows = [*office.read("invoice", "list"), office.read("invoice", "show", "ACME-000001")]
+        return [(each["status"], each["amount_charged_back_minor"]) for each in rows]
+
+    ref = _dispute(office)
+    assert shown() == [("paid", 0)] * 2, "nobody knows yet who is right"
+    office.acme.witness.call("POST", f"disputes/{ref}/close", {"status": "lost"})
+    office.acme.settle()
+    assert shown() == [("paid", 1190)] * 2
+    assert "paid, charged back" in office.ok("invoice", "list")
+    told = office.ok("invoice", "show", "ACME-000001")
+    assert "paid, charged back" in told
+    assert re.search(r"amount charged back +11.90 EUR", told)
+    bank = ("invoice", "mark-paid", "ACME-000001", "--amount", "190", "--reference", "statement 9")
+    office.ok(*bank, *WHY)
+    assert shown() == [("paid", 1000)] * 2, "a part was paid by bank"
+    office.ok("dispute", "write-off", ref, *WHY)
+    assert shown() == [("paid", 0)] * 2
+    assert "charged back " not in office.ok("invoice", "list")

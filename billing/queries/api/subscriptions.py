@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.queries.api.reading import Slice, page_by, rows_of
+from billing.queries.charged_back import CHARGED_BACK
 from billing.queries.operations.paging import Facts
 
 _COLUMNS = """
@@ -38,12 +39,13 @@ SELECT i.subscription_id, r.code AS price, i.quantity
 FROM billing.subscription_item i JOIN billing.price r ON r.id = i.price_id
 WHERE i.subscription_id = ANY(:ids) AND i.seller_id = :seller ORDER BY i.subscription_id, i.position
 """
-_LAST = """
-SELECT s.id AS subscription_id, i.id, i.number, i.status, i.currency, i.total_minor, i.amount_remaining_minor
+_LAST = f"""
+SELECT s.id AS subscription_id, i.id, i.number, i.status, i.currency, i.total_minor, i.amount_remaining_minor,
+       {CHARGED_BACK}
 FROM unnest(CAST(:ids AS uuid[])) AS s(id) CROSS JOIN LATERAL (
     SELECT * FROM billing.invoice i
     WHERE i.subscription_id = s.id AND i.seller_id = :seller AND i.kind = 'invoice' ORDER BY i.id DESC LIMIT 1) i
-"""
+"""  # noqa: S608 (our own words)
 
 
 def the_subscription(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.queries.charged_back import CHARGED_BACK
 from billing.queries.operations.paging import Facts, Page, read_all, read_page
 
-_LIST = """
+_LIST = f"""
 SELECT i.id, i.number, i.status, p.account_id, i.currency, i.total_minor, i.amount_remaining_minor, i.issued_at,
-       i.next_attempt_at, i.final_decision, i.hold_id
+       i.next_attempt_at, i.final_decision, i.hold_id, {CHARGED_BACK}
 FROM billing.invoice i
 JOIN billing.profile p ON p.id = i.profile_id
 WHERE (CAST(:status AS text) IS NULL OR i.status = :status)
@@ -20,21 +21,22 @@ WHERE (CAST(:status AS text) IS NULL OR i.status = :status)
   AND (CAST(:since AS timestamptz) IS NULL OR i.issued_at >= :since)
   AND (CAST(:before AS uuid) IS NULL OR i.id < :before)
 ORDER BY i.id DESC LIMIT :limit
-"""
+"""  # noqa: S608 (our own words)
 
-_ONE = """
+_ONE = f"""
 SELECT i.id, i.number, i.kind, i.status, s.code AS seller, p.account_id, i.profile_id, u.code AS subscription,
        i.subscription_id, i.collection, i.issued_at, i.due_at, i.period_start, i.period_end, i.currency,
        i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor, i.credit_applied_minor, i.amount_due_minor,
-       i.amount_paid_minor, i.amount_remaining_minor, i.tax_groups, i.reverse_charge, i.legal_notes, i.buyer_country,
-       i.buyer_kind, i.paid_at, i.next_attempt_at, i.charge_not_before, i.dunning_step, i.dunning_at,
+       i.amount_paid_minor, i.amount_remaining_minor, {CHARGED_BACK},
+       i.tax_groups, i.reverse_charge, i.legal_notes, i.buyer_country, i.buyer_kind,
+       i.paid_at, i.next_attempt_at, i.charge_not_before, i.dunning_step, i.dunning_at,
        i.waits_for_method, i.card_limit_until, i.final_decision, i.hold_id, i.version
 FROM billing.invoice i
 JOIN billing.seller s ON s.id = i.seller_id
 JOIN billing.profile p ON p.id = i.profile_id
 LEFT JOIN billing.subscription u ON u.id = i.subscription_id
 WHERE i.id = :id
-"""
+"""  # noqa: S608 (our own words)
 
 _LINES = """
 SELECT position, kind, description, quantity, unit_amount, amount_minor, discount_minor, tax_percent, tax_inclusive,

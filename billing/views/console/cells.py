@@ -54,7 +54,8 @@ def cell(row: Facts, column: str) -> Markup | str:
     if column.endswith("_at") or column == "at":
         return instant(given) if given is not None else "–"
     if column in _STATES:
-        return badge(given)
+        mark = Markup(" ") + badge("charged_back") if row.get("amount_charged_back_minor") else ""
+        return badge(given) + mark
     if given is None or given == "":
         return "–"
     if column in _PAGES:

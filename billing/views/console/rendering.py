@@ -29,7 +29,7 @@ _TONES = {
     "wait": "open draft waiting processing requires_action trialing prepared sent received pending parked running "
     "paused needs_response under_review incomplete",
     "bad": "past_due unpaid uncollectible declined unknown dead failed lost off expired refused incomplete_expired "
-    "unclear",
+    "unclear charged_back",
 }
 _TONE_OF = {state: tone for tone, states in _TONES.items() for state in states.split()}
 

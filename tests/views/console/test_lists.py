@@ -15,6 +15,7 @@ from billing.queries.operations import paging
 from billing.rules.permission import Role
 from billing.validators.endpoint import NewEndpoint
 from billing.views.console.lists import LISTINGS, exported
+from tests.flows.refunds import paid_invoice
 from tests.flows.test_sweeps_read_by_index import _sent, _whole_reads
 from tests.views.console.conftest import House, Person
 from tests.views.console.test_today_and_work import trail
@@ -237,3 +238,18 @@ def test_so_is_a_form_of_it_also_from_who_is_not_in_yet(lived: House, ada: Perso
     assert ada.post("/brakes", what="issue.stop", seller="\0", reason="x").status_code == 400
     entering = {"name": "a\0", "password": "x", "code": "1"}
     assert lived.stranger().post("/console/enter", data=entering).status_code == 400
+
+
+def test_an_invoice_whose_payment_was_charged_back_says_so_beside_its_state(house: House) -> None:
+    invoice = paid_invoice(house.acme)
+    (charge,) = house.acme.witness.charges()
+    opened = house.acme.witness.call("POST", "disputes", {"charge": charge.charge_ref})
+    house.acme.settle()
+    ada, places = house.person("ada", Role.ADMIN), ("/invoices", f"/invoices/{invoice.id}")
+    assert not [place for place in places if "charged back" in ada.reads(place).lower()]
+    house.acme.witness.call("POST", f"disputes/{opened['id']}/close", {"status": "lost"})
+    house.acme.settle()
+    both = '<span class="badge good">paid</span> <span class="badge bad">charged back</span>'
+    for place in (*places, f"/customers/{invoice.profile_id}"):
+        assert both in ada.reads(place), place
+    assert re.search(r"<dt[^>]*>Charged back</dt><dd[^>]*>11.90 EUR</dd>", ada.reads(places[1]))
