@@ -32,12 +32,21 @@ class UsageBatch(Shape):
     records: Annotated[list[UsageGiven], Field(min_length=1, max_length=MOST_RECORDS)]
 
 
+class RecordNamed(Shape):
+    """A record, by your id of it."""
+
+    subscription: str
+    id: str
+
+
 class UsageRecorded(Shape):
-    """How many are new, how many were there already, and how many of the new came too late to be billed."""
+    """How many are new, how many were there already, and how many of the new came too late to be billed. `differing`:
+    those that were there and say another price, quantity or time than what was given now, which is ignored."""
 
     written: int
     repeated: int
     late: int
+    differing: list[RecordNamed]
 
 
 class LateUsage(Shape):
@@ -68,7 +77,13 @@ def _record(call: Call) -> None:
 
     def act(session: Session) -> UsageRecorded:
         made = record_usage(session, seller_id=call.seller_id, new=new, now=call.parts.clock.now(session))
-        return UsageRecorded(written=made.written, repeated=made.repeated, late=made.late)
+        named = dict.fromkeys((new[place - 1].subscription, new[place - 1].record_id) for place in made.differing)
+        return UsageRecorded(
+            written=made.written,
+            repeated=made.repeated,
+            late=made.late,
+            differing=[RecordNamed(subscription=code, id=id_) for code, id_ in named],
+        )
 
     call.do(act)
 

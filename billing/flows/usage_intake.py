@@ -32,13 +32,15 @@ class UsageLine:
 
 @dataclass(slots=True)
 class UsageReport:
-    """What became of a file. `held_up` counts the lines of batches that a fault kept from being recorded."""
+    """What became of a file. `held_up` counts the lines of batches that a fault kept from being recorded; `differing`
+    are the lines of records that were there already and say otherwise, which stay as they are."""
 
     written: int = 0
     repeated: int = 0
     late: int = 0
     held_up: int = 0
     faults: list[LineFault] = field(default_factory=list)
+    differing: list[int] = field(default_factory=list)
 
 
 def take_usage(
@@ -58,6 +60,7 @@ def take_usage(
             report.written += found.written
             report.repeated += found.repeated
             report.late += found.late
+            report.differing += _lines_of(batch, found.differing)
         else:
             report.faults += sorted(found)
             report.held_up += len(batch)
@@ -102,6 +105,11 @@ def _take(parts: Parts, seller_id: UUID, batch: Sequence[UsageLine], order: Orde
     except Refused as refused:
         return faults + [_by_line(fault, good) for fault in refused.faults]
     return faults or made
+
+
+def _lines_of(batch: Sequence[UsageLine], places: Sequence[int]) -> list[int]:
+    """Where records of a batch without faults stand in the file; places count from 1."""
+    return [batch[place - 1].line for place in places]
 
 
 def _by_line(fault: Fault, good: Sequence[tuple[int, NewUsage]]) -> LineFault:

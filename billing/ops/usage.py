@@ -29,7 +29,7 @@ _NEEDED = ("subscription", "price", "id", "quantity")
 _COLUMNS = (*_NEEDED, "timestamp")
 _LATE = ("account_id", "subscription", "price", "usage", "record_id", "quantity", "used_at", "created_at", "id")
 _MOST_TOLD = 1000
-"""Faults that are printed one by one; JSON has them all."""
+"""Faults, and lines that differ, that are printed one by one; JSON has them all."""
 
 
 @group("usage")
@@ -150,7 +150,10 @@ def _tell(report: UsageReport, name: str, *, dry_run: bool) -> None:
         click.echo(f"{name}:{each.line}: {each.field}: {each.code} ({each.mend})", err=True)
     if len(report.faults) > _MOST_TOLD:
         click.echo(f"… and {len(report.faults) - _MOST_TOLD} more faults; --json shows all", err=True)
-    told = f"{'Would record' if dry_run else 'Recorded'} {report.written}; {report.repeated} were there already."
+    for line in report.differing[:_MOST_TOLD]:
+        click.echo(f"{name}:{line}: id: recorded_otherwise (what is recorded stays; see docs/pricing.md)", err=True)
+    told = f"{'Would record' if dry_run else 'Recorded'} {report.written}; {report.repeated} were there already"
+    told += f", {len(report.differing)} of them with other values, which stay." if report.differing else "."
     if report.late:
         told += f" {report.late} came too late to be billed: `billing usage late`."
     if report.faults:

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -25,6 +26,18 @@ class MeteredItem:
     waits_from: datetime | None
 
 
+RecordKey = tuple[UUID, str]
+"""(subscription, record id): unique."""
+
+
+class Told(NamedTuple):
+    """What a record says."""
+
+    price: str
+    quantity: Decimal
+    used_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Meters:
     """By subscription code; rows have the columns of their table."""
@@ -35,8 +48,8 @@ class Meters:
     pauses: Mapping[UUID, Sequence[tuple[datetime, datetime | None]]]
     past: Mapping[tuple[UUID, UUID], Sequence[tuple[datetime, datetime]]]
     """By (subscription, price): when an item was there before, in the running period."""
-    known: set[tuple[UUID, str]]
-    """(subscription, record id) of what is recorded already."""
+    known: Mapping[RecordKey, Told]
+    """What is recorded already."""
 
 
 # In the order in which billing locks them, so that the two never wait for each other.
@@ -71,9 +84,10 @@ _PAST = """
 """
 
 _KNOWN = """
-    SELECT r.subscription_id, r.record_id
+    SELECT r.subscription_id, r.record_id, p.code, r.quantity, r.used_at
     FROM unnest(CAST(%(subscriptions)s AS uuid[]), CAST(%(records)s AS text[])) AS given(subscription_id, record_id)
     JOIN billing.usage_record r USING (subscription_id, record_id)
+    JOIN billing.price p ON p.id = r.price_id
 """
 
 
@@ -90,9 +104,6 @@ def load_meters(
     for row in fetch(session, _PAST, subscriptions=ids):
         past[row.subscription_id, row.price_id].append((row.counts_from, row.ended_at))
     named = [(found[code].id, record_id) for code, record_id in records if code in found]
-    known = fetch(
-        session, _KNOWN, subscriptions=[id_ for id_, _ in named], records=[record_id for _, record_id in named]
-    )
     return Meters(
         subscriptions=found,
         items={
@@ -101,5 +112,12 @@ def load_meters(
         },
         pauses=pauses,
         past=past,
-        known={(row.subscription_id, row.record_id) for row in known},
+        known=known_records(session, named),
     )
+
+
+def known_records(session: Session, keys: Sequence[RecordKey]) -> dict[RecordKey, Told]:
+    """Which of these are recorded, and what they say; one statement."""
+    ids, names = [id_ for id_, _ in keys], [record_id for _, record_id in keys]
+    found = fetch(session, _KNOWN, subscriptions=ids, records=names)
+    return {(row.subscription_id, row.record_id): Told(row.code, row.quantity, row.used_at) for row in found}

@@ -1054,6 +1054,13 @@ class Reasoned(TypedDict):
     reason: NotRequired[str | None]
 
 
+class RecordNamed(TypedDict):
+    """A record, by your id of it."""
+
+    subscription: str
+    id: str
+
+
 class Refund(TypedDict):
     """Money on its way back, or there."""
 
@@ -1306,11 +1313,12 @@ class UsageGiven(TypedDict):
 
 
 class UsageRecorded(TypedDict):
-    """How many are new, how many were there already, and how many of the new came too late to be billed."""
+    """How many are new, how many were there already, and how many of the new came too late to be billed. `differing`: those that were there and say another price, quantity or time than what was given now, which is ignored."""
 
     written: int
     repeated: int
     late: int
+    differing: list[RecordNamed]
 
 
 class Why(TypedDict):

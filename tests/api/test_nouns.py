@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid4
 
 from billing.flows import braking
@@ -87,6 +88,10 @@ def test_lists_go_on_where_they_ended_whatever_is_added_meanwhile(acme: Company,
     assert shop.ok("GET", f"/invoices?profile_id={newest['profile_id']}")["data"] == [newest]
 
 
+def _recorded(written: int, *, repeated: int = 0, differing: Any = ()) -> dict[str, Any]:
+    return {"written": written, "repeated": repeated, "late": 0, "differing": list(differing)}
+
+
 def test_what_is_sold_is_set_up_and_used(acme: Company, shop: Program) -> None:
     code = f"p-{uuid4()}"
     shop.ok("POST", "/products", {"code": code, "name": "Calls"})
@@ -105,8 +110,11 @@ def test_what_is_sold_is_set_up_and_used(acme: Company, shop: Program) -> None:
     subscribe = basic(customer) | {"items": [{"price": code}], "coupon": code}
     assert shop.ok("POST", "/subscriptions", subscribe)["coupon"] == code
     records = [{"subscription": subscribe["code"], "price": code, "id": str(n), "quantity": "0.5"} for n in range(300)]
-    assert shop.ok("POST", "/usage", {"records": records}) == {"written": 300, "repeated": 0, "late": 0}
-    assert shop.ok("POST", "/usage", {"records": records[:2]}) == {"written": 0, "repeated": 2, "late": 0}
+    assert shop.ok("POST", "/usage", {"records": records}) == _recorded(300)
+    assert shop.ok("POST", "/usage", {"records": records[:2]}) == _recorded(0, repeated=2)
+    named = {"subscription": subscribe["code"], "id": "0"}
+    again = {"records": [records[1], records[0] | {"quantity": "7"}, records[0] | {"quantity": "8"}]}
+    assert shop.ok("POST", "/usage", again) == _recorded(0, repeated=3, differing=[named]), "and once in a call"
     refused = shop.ask("POST", "/usage", {"records": [records[0] | {"price": "none", "id": "x"}]})
     assert [each["field"] for each in refused.json["faults"]] == ["records.1.price"]
 

@@ -85,13 +85,33 @@ def test_ten_thousand_records_in_one_call(acme: Company, s1: UUID) -> None:
 
 def test_a_record_counts_once_by_its_id_whatever_the_repeat_says(acme: Company, s1: UUID) -> None:
     first = _used("u1", 7)
-    assert acme.use(first, _used("u1", 100)) == Recorded(written=1, repeated=1, late=0)
-    assert acme.use(first, _used("u1", 3, price="peak"), _used("u2", 1)) == Recorded(written=1, repeated=2, late=0)
+    assert acme.use(first, _used("u1", 100)) == Recorded(1, repeated=1, late=0, differing=(2,))
+    assert acme.use(first, _used("u1", 3, price="peak"), _used("u2", 1)) == Recorded(1, 2, late=0, differing=(2,))
     far = datetime(2027, 1, 1, tzinfo=UTC)
-    assert acme.use(_used("u1", 7, far), _used("u2", 7, price="none")).repeated == 2
+    assert acme.use(_used("u1", 7, far), _used("u2", 7, price="none")) == Recorded(0, 2, late=0, differing=(1, 2))
     acme.set_clock(BOUNDARY)
     acme.settle()
     assert _told(acme, 1)["calls"] == "8"
+
+
+def test_a_repeat_that_says_otherwise_is_named_by_its_place(acme: Company, s1: UUID) -> None:
+    at = START + timedelta(days=1)
+    assert acme.use(_used("u1", "7.50", at), _used("u2", 1)).differing == ()
+    assert acme.use(_used("u2", 1), _used("u1", "7.5", at), _used("u1", "7.5")).differing == (), "as it was"
+    assert acme.use(_used("u1", 7, at), _used("u3", 1), _used("u1", "7.5", START)).differing == (1, 3)
+    many = [_used(f"many-{number}", 1) for number in range(1000)]
+    acme.use(*many)
+    once, thousand = _statements(acme, [_used("u1", 8)]), _statements(acme, [_used(e.record_id, 2) for e in many])
+    assert once == thousand <= 10
+
+
+def test_of_two_calls_at_once_the_later_one_says_that_it_differs(acme: Company, s1: UUID) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with acme.parts.begin() as session:
+            record_usage(session, seller_id=acme.seller_id, new=[_used("u1", 1)], now=acme.now())
+            later = pool.submit(acme.use, _used("u1", 2), _used("u2", 1))
+            _until_blocked(acme)
+        assert later.result(timeout=20) == Recorded(1, repeated=1, late=0, differing=(1,))
 
 
 def test_one_fault_refuses_the_whole_batch_with_every_fault_named(acme: Company, s1: UUID) -> None:

@@ -57,6 +57,17 @@ def test_a_file_is_recorded_once_however_often_it_is_given(office: Office) -> No
     assert row.after == {"lines": [2, 3], "written": 2, "repeated": 0, "late": 0}
 
 
+def test_a_line_that_says_otherwise_than_what_is_recorded_is_told(office: Office) -> None:
+    office.ok("usage", "record", put(HEAD + "s1,api,u1,12.5,2026-02-01T10:00:00Z\ns1,peak,u2,3,\n"), *WHY)
+    path = put(HEAD + "s1,api,u1,12.50,2026-02-01T10:00:00Z\ns1,peak,u2,4,\n")
+    result = office.run("usage", "record", path, *WHY)
+    assert (result.exit_code, written(office)) == (0, 2)
+    assert "usage.csv:3: id: recorded_otherwise" in result.stderr
+    assert "usage.csv:2" not in result.stderr
+    assert "Recorded 0; 2 were there already, 1 of them with other values, which stay." in result.stdout
+    assert office.read("usage", "record", path, *WHY)["differing"] == [3]
+
+
 def test_standing_in_for_a_file_is_standard_input(office: Office) -> None:
     text = "id,quantity,price,subscription\nu1,1,api,s1\n"
     result = CliRunner().invoke(cli, ["usage", "record", "-", "--json", *WHY], input=text, prog_name="billing")

@@ -15,7 +15,7 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_ids
 from billing.kernel.status import SubscriptionStatus
 from billing.models import UsageRecord
-from billing.queries.metering import MeteredItem, Meters, load_meters
+from billing.queries.metering import MeteredItem, Meters, Told, known_records, load_meters
 from billing.rules.usage import Placed, UsageKind, place
 from billing.validators.usage import NewUsage, check_new_usage
 
@@ -24,11 +24,15 @@ _OVER = (SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED)
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """How many records were written and how many were there before; `late` ones are written and change nothing."""
+    """How many records were written and how many were there before; `late` ones are written and change nothing.
+
+    `differing`: places in the batch, from 1, of the repeats that say another price, quantity or time than what is kept.
+    """
 
     written: int
     repeated: int
     late: int
+    differing: tuple[int, ...] = ()
 
 
 def record_usage(session: Session, *, seller_id: UUID, new: Sequence[NewUsage], now: datetime) -> Recorded:
@@ -44,7 +48,7 @@ def record_usage(session: Session, *, seller_id: UUID, new: Sequence[NewUsage], 
         codes={each.subscription for each in new},
         records=[(each.subscription, each.record_id) for each in new],
     )
-    rows, faults, seen = [], [], set(meters.known)
+    rows, faults, told = [], [], dict(meters.known)
     for number, each in enumerate(new, start=1):
         subscription = meters.subscriptions.get(each.subscription)
         if subscription is None:
@@ -52,7 +56,7 @@ def record_usage(session: Session, *, seller_id: UUID, new: Sequence[NewUsage], 
             faults.append(Fault(f"records.{number}.subscription", "subscription_not_found", mend))
             continue
         key = (subscription.id, each.record_id)
-        if key in seen:
+        if key in told:
             continue
         if subscription.status in _OVER:
             faults.append(Fault(f"records.{number}.subscription", "subscription_canceled", "it is over"))
@@ -67,7 +71,7 @@ def record_usage(session: Session, *, seller_id: UUID, new: Sequence[NewUsage], 
         except Refused as refusal:
             faults += [Fault(f"records.{number}.{one.field}", one.code, one.mend) for one in refusal.faults]
             continue
-        seen.add(key)
+        told[key] = Told(each.price_code, each.quantity, each.used_at or now)
         rows.append(
             {
                 "seller_id": seller_id,
@@ -89,8 +93,17 @@ def record_usage(session: Session, *, seller_id: UUID, new: Sequence[NewUsage], 
         unless_taken=("subscription_id", "record_id"),
         returning=("late",),
     )
+    if len(written) < len(rows):  # Another call wrote some of them meanwhile.
+        told |= known_records(session, [(row["subscription_id"], row["record_id"]) for row in rows])
+    keys = [(meters.subscriptions[each.subscription].id, each.record_id) for each in new]
+    differing = [place for place, (key, each) in enumerate(zip(keys, new, strict=True), 1) if _differs(each, told[key])]
     late = sum(row.late for row in written)
-    return Recorded(len(written), len(new) - len(written), late)
+    return Recorded(len(written), len(new) - len(written), late, tuple(differing))
+
+
+def _differs(new: NewUsage, told: Told) -> bool:
+    used_at = new.used_at or told.used_at
+    return Told(new.price_code, new.quantity, used_at) != told
 
 
 def _placed(new: NewUsage, row: Any, item: MeteredItem, meters: Meters, now: datetime) -> Placed:
