@@ -9,7 +9,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation, missing
-from billing.api.shapes import Id, Instant, Listed, Paging, Shape, Version, facts
+from billing.api.shapes import CODE, Id, Instant, Listed, Paging, Shape, Version, facts
 from billing.flows import payment_methods as flow
 from billing.flows.once import Once
 from billing.kernel.errors import Fault, Refused
@@ -25,7 +25,7 @@ class MethodBegin(Shape):
     first of them where it is left out; each kind has a consent of its own."""
 
     profile_id: Id
-    consent_text_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$")
+    consent_text_version: str = Field(pattern=CODE)
     consent_at: Instant
     consent_channel: Literal["web", "app", "phone", "paper", "import"] = "web"
     provider: Literal["stripe", "paypal"] = "stripe"
@@ -51,7 +51,7 @@ class MethodAdopt(Shape):
     profile_id: Id
     method_ref: str = Field(min_length=1, max_length=255)
     mandate_ref: str | None = Field(default=None, min_length=1, max_length=255)
-    consent_text_version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$")
+    consent_text_version: str = Field(pattern=CODE)
     consent_at: Instant
     consent_channel: Literal["web", "app", "phone", "paper", "import"] = "import"
     provider: Literal["stripe", "paypal"] = "stripe"

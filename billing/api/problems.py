@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response
 from pydantic import ValidationError
 
+from billing.api.mends import mend_of
 from billing.api.shapes import Shape
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused, Stale
 
@@ -111,7 +110,7 @@ def told(error: Exception) -> Response | None:
 
 def faults_of(error: ValidationError) -> list[Fault]:
     """What a body or query lacks, by its place. The values themselves are told to nobody."""
-    return [Fault(_place(each["loc"]), _CODES.get(each["type"], "not_valid"), _mend(each)) for each in error.errors()]
+    return [Fault(_place(each["loc"]), _CODES.get(each["type"], "not_valid"), mend_of(each)) for each in error.errors()]
 
 
 _CODES = {"missing": "missing", "extra_forbidden": "unknown_field"}
@@ -120,9 +119,3 @@ _CODES = {"missing": "missing", "extra_forbidden": "unknown_field"}
 def _place(loc: tuple[int | str, ...]) -> str:
     # Places in lists count from 1, as in all faults of ours.
     return ".".join(str(each + 1) if isinstance(each, int) else each for each in loc) or "body"
-
-
-def _mend(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return "leave it out; there is no such field"
-    return str(error["msg"]).removeprefix("Value error, ").lower()

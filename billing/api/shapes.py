@@ -25,7 +25,9 @@ def _plain(value: Decimal) -> str:
 
 
 _DIGITS = r"^-?\d{1,20}(\.\d{1,12})?$"
-_NOT_NEGATIVE = r"^\d{1,15}(\.\d{1,12})?$"
+NOT_NEGATIVE = r"^\d{1,15}(\.\d{1,12})?$"
+CODE, COUNTRY, CURRENCY = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", "^[A-Z]{2}$", "^[a-z]{3}$"
+"""Patterns of texts in requests; `mends` has words for each."""
 
 Exact = Annotated[
     Decimal,
@@ -34,14 +36,14 @@ Exact = Annotated[
 ]
 """An exact decimal, in answers."""
 ExactText = Annotated[
-    str, Field(pattern=_NOT_NEGATIVE, examples=["0.25"], description="An exact decimal, 0 or more, as a string.")
+    str, Field(pattern=NOT_NEGATIVE, examples=["0.25"], description="An exact decimal, 0 or more, as a string.")
 ]
 """An exact decimal, in requests: a JSON number would have been a float somewhere."""
 
-Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", examples=["basic"])]
+Code = Annotated[str, Field(pattern=CODE, examples=["basic"])]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Country = Annotated[str, Field(pattern="^[A-Z]{2}$", examples=["DE"], description="ISO 3166, two letters.")]
-Currency = Annotated[str, Field(pattern="^[a-z]{3}$", examples=["eur"], description="ISO 4217, in lower case.")]
+Country = Annotated[str, Field(pattern=COUNTRY, examples=["DE"], description="ISO 3166, two letters.")]
+Currency = Annotated[str, Field(pattern=CURRENCY, examples=["eur"], description="ISO 4217, in lower case.")]
 Minor = Annotated[int, Field(description="In minor units, such as cents.")]
 ChargedBack = Annotated[
     int,
