@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from flask import Request, g
@@ -57,19 +58,31 @@ def read(parts: Parts, entered: Entered, operation: Operation, request: Request,
     if operation.scope not in entered.scopes:
         mend = f"the key needs the scope {operation.scope}; `billing keys create` makes one"
         raise Refused(Fault("Authorization", "scope_missing", mend))
-    raw = _body(operation, request)
-    return Call(
+    raw, faults = _body(operation, request), list[Fault]()
+    call = Call(
         parts=parts,
         seller_id=entered.seller_id,
         actor=f"api:{entered.prefix}",
         operation=operation,
-        body=None if operation.body is None else _parsed(operation.body, raw),
-        query=None if operation.query is None else _query(operation.query, request),
+        body=None if operation.body is None else _noting(faults, _parsed, operation.body, raw),
+        query=None if operation.query is None else _noting(faults, _query, operation.query, request),
         path=path,
-        version=_version(request) if operation.versioned else None,
-        key=_key(request) if operation.changes else None,
+        version=_noting(faults, _version, request) if operation.versioned else None,
+        key=_noting(faults, _key, request) if operation.changes else None,
         request=b"\0".join((operation.method.encode(), request.path.encode(), raw)),
     )
+    if faults:
+        raise Refused(faults)
+    return call
+
+
+def _noting(faults: list[Fault], read: Callable[..., Any], *given: Any) -> Any:
+    """What a part of the request says; where it is refused, why is noted, and the other parts are read all the same."""
+    try:
+        return read(*given)
+    except Refused as refused:
+        faults += refused.faults
+        return None
 
 
 def _body(operation: Operation, request: Request) -> bytes:
@@ -85,16 +98,24 @@ def _body(operation: Operation, request: Request) -> bytes:
 
 
 def _parsed(shape: type[BaseModel], raw: bytes) -> BaseModel:
+    made, faults, broken = None, list[Fault](), list[Fault]()
     try:
         made = shape.model_validate_json(raw)
     except ValidationError as error:
         if error.errors()[0]["type"] == "json_invalid":
             raise Refused(Fault("body", "not_json", "send one JSON object, in UTF-8")) from None
-        raise Refused(faults_of(error)) from None
-    read = _READER.decode(raw.decode())
+        broken = faults_of(error)
+    _noting(faults, _look_through, raw)
+    faults += broken
+    if made is None or faults:
+        raise Refused(faults)
+    return made
+
+
+def _look_through(raw: bytes) -> None:
+    read = _READER.decode(raw.decode(errors="replace"))
     if _ESCAPED_NUL in raw and _holds_nul(read):
         raise Refused(_NUL)
-    return made
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response
 from pydantic import ValidationError
 
@@ -110,7 +112,13 @@ def told(error: Exception) -> Response | None:
 
 def faults_of(error: ValidationError) -> list[Fault]:
     """What a body or query lacks, by its place. The values themselves are told to nobody."""
-    return [Fault(_place(each["loc"]), _CODES.get(each["type"], "not_valid"), mend_of(each)) for each in error.errors()]
+    return [fault for each in error.errors() for fault in _faults_at(_place(each["loc"]), each)]
+
+
+def _faults_at(place: str, error: Any) -> list[Fault]:
+    if error["type"] == "checked":
+        return [Fault(place, each.code, each.mend) for each in error["ctx"]["faults"]]
+    return [Fault(place, _CODES.get(error["type"], "not_valid"), mend_of(error))]
 
 
 _CODES = {"missing": "missing", "extra_forbidden": "unknown_field"}

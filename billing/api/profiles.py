@@ -2,49 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation, missing
-from billing.api.shapes import Country, Id, Instant, Listed, Paging, Shape, Version, facts
+from billing.api.shapes import Country, Id, Instant, Listed, Paging, Shape, Timezone, Version, checked, facts
 from billing.commands.profile.change import change_profile
 from billing.commands.profile.create import create_profile
 from billing.queries.api.profiles import profiles, the_profile
 from billing.validators.address import Address
 from billing.validators.api_key import Scope
-from billing.validators.profile import NewProfile, Personal, ProfileChange
+from billing.validators.checks import Checks
+from billing.validators.profile import NewProfile, Personal, ProfileChange, check_account_id
+
+_MOST = 200
+_TEXT = checked(lambda checks, field, value: checks.text(field, value, most=_MOST))
+_LINE = checked(lambda checks, field, value: checks.optional_text(field, value, most=_MOST))
 
 
 class AddressGiven(Shape):
     """Lines of an address; which of them a document needs, its country says."""
 
-    line1: str = Field(default="", max_length=200)
-    line2: str = Field(default="", max_length=200)
-    city: str = Field(default="", max_length=100)
-    postal_code: str = Field(default="", max_length=20)
-    region: str = Field(default="", max_length=100)
+    line1: Annotated[str, Field(max_length=200), _LINE] = ""
+    line2: Annotated[str, Field(max_length=200), _LINE] = ""
+    city: Annotated[str, Field(max_length=100), _LINE] = ""
+    postal_code: Annotated[str, Field(max_length=20), _LINE] = ""
+    region: Annotated[str, Field(max_length=100), _LINE] = ""
 
 
 class ProfileGiven(Shape):
     """The whole of what may change. Name, e-mail, address and tax id are stored encrypted and shown by no answer."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Annotated[str, Field(min_length=1, max_length=_MOST), _TEXT]
     country: Country
-    email: str | None = Field(default=None, max_length=254)
+    email: Annotated[str, Field(max_length=254), checked(Checks.email)] | None = None
     address: AddressGiven = AddressGiven()
     tax_id: str | None = Field(default=None, max_length=30)
-    timezone: str = Field(default="UTC", max_length=100, description="IANA; where their days and months begin.")
+    timezone: Timezone = Field(default="UTC", description="IANA; where their days and months begin.")
     buyer_kind: Literal["consumer", "business"] = "consumer"
 
 
 class ProfileCreate(ProfileGiven):
     """A new one."""
 
-    account_id: str = Field(
-        min_length=1, max_length=200, description="Your own id of the customer; stored in the clear, so never a name."
+    account_id: Annotated[str, Field(min_length=1, max_length=_MOST), checked(check_account_id)] = Field(
+        description="Your own id of the customer; stored in the clear, so never a name."
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation, missing
-from billing.api.shapes import ChargedBack, Code, Id, Instant, Listed, Minor, Paging, Shape, Version, facts
+from billing.api.shapes import ChargedBack, Code, Id, Instant, Listed, Minor, Paging, Shape, Timezone, Version, facts
 from billing.commands.subscription.cancel import CancelWhen, Unused
 from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.flows import operating_subscriptions as operating
@@ -40,7 +40,7 @@ class SubscriptionCreate(Shape):
     anchor: Instant | None = None
     trial_days: int | None = Field(default=None, ge=0, le=MOST_TRIAL_DAYS)
     coupon: Code | None = None
-    timezone: str | None = Field(default=None, max_length=100)
+    timezone: Timezone | None = None
     collection: Literal["automatic", "send_invoice"] = "automatic"
     days_until_due: int = Field(default=30, ge=0, le=365)
     first_payment: bool = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -102,18 +102,25 @@ def _check_items(checks: Checks, items: Sequence[NewItem]) -> None:
         checks.fault("items", "price_twice", "name each price once and give its quantity")
 
 
-def check_against_prices(items: Sequence[tuple[NewPrice, int | None]]) -> None:
-    """Raise `Refused` unless (price, quantity given) fit together: one currency, and what recurs has one interval."""
+def check_against_prices(items: Sequence[NewItem], prices: Mapping[str, NewPrice]) -> None:
+    """Raise `Refused` unless the items' prices are there and fit together: one currency, one interval of what recurs.
+
+    `prices` by code. What a missing price may bring is not held against the others.
+    """
     checks = Checks()
-    recurring = [price for price, _ in items if price.interval_unit is not None]
-    if not recurring:
+    found = [prices[item.price_code] for item in items if item.price_code in prices]
+    recurring = [price for price in found if price.interval_unit is not None]
+    if not recurring and len(found) == len(items):
         checks.fault("items", "nothing_recurs", "give at least one price with an interval")
-    if len({price.currency for price, _ in items}) > 1:
+    if len({price.currency for price in found}) > 1:
         checks.fault("items", "currencies_differ", "one subscription has one currency")
     if len({(price.interval_unit, price.interval_count) for price in recurring}) > 1:
         checks.fault("items", "intervals_differ", "one subscription has one interval")
-    for place, (price, quantity) in enumerate(items, start=1):
-        if price.usage is not None and quantity is not None:
+    for place, item in enumerate(items, start=1):
+        price = prices.get(item.price_code)
+        if price is None:
+            checks.fault(f"items.{place}.price", "price_not_found", f"no price has the code {item.price_code}")
+        elif price.usage is not None and item.quantity is not None:
             mend = "leave it out; what is used of a metered price is recorded"
             checks.fault(f"items.{place}.quantity", "quantity_of_metered", mend)
     checks.done()

@@ -6,6 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -167,7 +168,11 @@ def test_a_time_beyond_the_calendar_is_a_fault_of_its_field(shop: Program) -> No
 
 def test_what_no_database_can_store_is_refused_wherever_it_stands(shop: Program) -> None:
     customer = anna()
-    assert shop.refused("POST", "/profiles", customer | {"name": "A\0nna"}) == (422, "not_valid")
+    answer = shop.ask("POST", "/profiles", customer | {"name": "A\0nna"})
+    assert [(each["field"], each["code"]) for each in answer.json["faults"]] == [
+        ("request", "not_valid"),
+        ("name", "control_character"),
+    ]
     profile = shop.ok("POST", "/profiles", customer | {"name": "A\\u0000nna"})["id"]
     assert shop.refused("POST", f"/profiles/{profile}/revoke-links", {"reason": "x\0"}) == (422, "not_valid")
     assert shop.refused("GET", f"/profiles/{profile}/personal?reason=%00") == (422, "not_valid")
@@ -243,3 +248,35 @@ def test_what_is_a_day_old_is_forgotten_by_a_tick(acme: Company, shop: Program) 
         session.execute(text("UPDATE billing.api_answer SET id = :old WHERE key = 'old'"), {"old": old})
     assert upkeep.forget_answers(acme.parts) == 1
     assert upkeep.forget_answers(acme.parts) == 0
+
+
+def test_a_request_is_told_all_its_faults_at_once(shop: Program) -> None:
+    customer = anna() | {
+        "account_id": "anna@example.com", "country": "Germany", "email": "anna", "timezone": "Berlin",
+        "address": {"city": "Ber\nlin "},
+    }  # fmt: skip
+    answer = shop.ask("POST", "/profiles", customer, Idempotency_Key="")
+    assert (answer.status_code, answer.json["code"]) == (422, "not_valid")
+    assert sorted((each["field"], each["code"]) for each in answer.json["faults"]) == [
+        ("Idempotency-Key", "idempotency_key_missing"),
+        ("account_id", "account_id_is_personal"),
+        ("address.city", "control_character"),
+        ("address.city", "space_around"),
+        ("country", "not_valid"),
+        ("email", "not_an_email"),
+        ("timezone", "unknown_timezone"),
+    ]
+    assert shop.refused("POST", "/profiles", anna() | {"country": "XX"}) == (422, "unknown_country")
+    answer = shop.ask("PUT", f"/profiles/{uuid4()}", {"country": "DE"}, If_Match="new")
+    assert [each["field"] for each in answer.json["faults"]] == ["name", "If-Match"]
+
+
+def test_an_unknown_account_hides_nothing_that_is_wrong_with_the_items(acme: Company, shop: Program) -> None:
+    acme.price("metered", 2, usage="sum")
+    items = [{"price": "basic"}, {"price": "none"}, {"price": "metered", "quantity": 2}]
+    answer = shop.ask("POST", "/subscriptions", {"code": "s", "account_id": "nobody", "items": items})
+    assert [(each["field"], each["code"]) for each in answer.json["faults"]] == [
+        ("account_id", "profile_not_found"),
+        ("items.2.price", "price_not_found"),
+        ("items.3.quantity", "quantity_of_metered"),
+    ]

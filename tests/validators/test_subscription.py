@@ -61,7 +61,7 @@ def test_a_list_of_items_alone_is_checked_like_that_of_a_new_subscription() -> N
 
 METERED = replace(PRICE, code="api", usage="sum")
 ONE_OFF = replace(PRICE, code="setup", interval_unit=None)
-Items = list[tuple[NewPrice, int | None]]
+Items = list[tuple[NewPrice | None, int | None]]
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,21 @@ Items = list[tuple[NewPrice, int | None]]
         ),
         ([(ONE_OFF, 1)], [("items", "nothing_recurs")]),
         ([(PRICE, 1), (METERED, 5)], [("items.2.quantity", "quantity_of_metered")]),
+        ([(None, 1), (ONE_OFF, 1)], [("items.1.price", "price_not_found")]),
+        (
+            [(METERED, 5), (None, 1), (replace(PRICE, currency="usd"), 1)],
+            [
+                ("items", "currencies_differ"),
+                ("items.1.quantity", "quantity_of_metered"),
+                ("items.2.price", "price_not_found"),
+            ],
+        ),
     ],
 )
 def test_items_fit_their_prices_and_one_another(items: Items, faults: list[tuple[str, str]]) -> None:
-    assert faults_of(lambda: check_against_prices(items)) == faults
+    named = [NewItem(f"p{place}", quantity) for place, (_, quantity) in enumerate(items)]
+    prices = {item.price_code: price for item, (price, _) in zip(named, items, strict=True) if price is not None}
+    assert faults_of(lambda: check_against_prices(named, prices)) == faults
 
 
 MONTH = Interval(IntervalUnit.MONTH)

@@ -50,8 +50,8 @@ def plan_subscription(
 ) -> PlannedSubscription:
     """Compute what `new` means. `prices` by code holds at least those of its items that exist.
 
-    Raises `Refused`: the faults of `check_new_subscription` and `check_against_prices`, `price_not_found`,
-    `amount_too_large`, `anchor_not_later`, `anchor_too_late`, `paid_through_not_a_boundary`,
+    Raises `Refused`: the faults of `check_new_subscription` and `check_against_prices`, `amount_too_large`,
+    `anchor_not_later`, `anchor_too_late`, `paid_through_not_a_boundary`,
     `paid_through_before_start`.
     """
     check_new_subscription(new)
@@ -85,17 +85,11 @@ def plan_subscription(
 def priced_items(items: Sequence[NewItem], prices: Mapping[str, PriceFacts]) -> list[PlannedItem]:
     """The items with their prices, and quantity 1 where a licensed one gives none.
 
-    Raises `Refused`: `price_not_found`, the faults of `check_against_prices`, `amount_too_large`.
+    Raises `Refused`: the faults of `check_against_prices`, `amount_too_large`.
     """
-    missing = [
-        Fault(f"items.{place}.price", "price_not_found", f"no price has the code {item.price_code}")
-        for place, item in enumerate(items, start=1)
-        if item.price_code not in prices
-    ]
-    if missing:
-        raise Refused(missing)
+    named = {item.price_code for item in items} & prices.keys()
+    check_against_prices(items, {code: prices[code].given for code in named})
     found = [(prices[item.price_code], item.quantity) for item in items]
-    check_against_prices([(price.given, quantity) for price, quantity in found])
     planned = [(price, 1 if quantity is None and price.given.usage is None else quantity) for price, quantity in found]
     _check_amounts(planned)
     return planned

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.subscription.lines import once
-from billing.commands.subscription.plan import PlannedSubscription, plan_subscription
+from billing.commands.subscription.plan import PlannedSubscription, plan_subscription, priced_items
 from billing.commands.subscription.waiting import write_waiting
 from billing.db.bulk import insert_rows
 from billing.events.bulk import emit_many
@@ -20,7 +20,7 @@ from billing.kernel.ids import new_id, new_ids
 from billing.kernel.kinds import takes
 from billing.kernel.status import PeriodDisposition, SubscriptionStatus
 from billing.models import BillingPeriod, Subscription, SubscriptionItem
-from billing.queries.catalog import prices_by_code, usable_coupon
+from billing.queries.catalog import PriceFacts, prices_by_code, usable_coupon
 from billing.queries.payment_method import default_kinds
 from billing.queries.profile import accounts
 from billing.queries.standing import Item, prices_in_use
@@ -39,15 +39,24 @@ def subscribe(session: Session, *, seller_id: UUID, new: NewSubscription, now: d
     """
     check_new_subscription(new)
     payer = accounts(session, seller_id=seller_id, account_ids=[new.account_id]).get(new.account_id)
-    if payer is None:
-        raise Refused(Fault("account_id", "profile_not_found", "create a profile for the account first"))
     prices = prices_by_code(session, seller_id=seller_id, codes=[item.price_code for item in new.items])
+    if payer is None:
+        unknown = Fault("account_id", "profile_not_found", "create a profile for the account first")
+        raise Refused([unknown, *_item_faults(new, prices)])
     profile_id, zone = payer
     planned = plan_subscription(new, profile_timezone=zone, prices=prices)
     ids = write_subscriptions(
         session, seller_id=seller_id, planned=[planned], profiles={new.account_id: profile_id}, now=now
     )
     return session.get_one(Subscription, ids[new.code])
+
+
+def _item_faults(new: NewSubscription, prices: Mapping[str, PriceFacts]) -> list[Fault]:
+    try:
+        priced_items(new.items, prices)
+    except Refused as refused:
+        return refused.faults
+    return []
 
 
 def write_subscriptions(
