@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from billing.api.absent import absent
 from billing.api.document import document
 from billing.api.entering import let_in, rate_headers, read
 from billing.api.operation import Call, Operation
@@ -56,7 +57,7 @@ def api(parts: Parts) -> Blueprint:
     @door.route("/", defaults={"_": ""}, provide_automatic_options=False)
     @door.route("/<path:_>", provide_automatic_options=False, methods=["GET", "POST", "PUT", "DELETE", "PATCH"])
     def nothing(_: str) -> Response:
-        return problem([Fault("path", "not_found", "see /api/v1/openapi.json")])
+        return absent(request.path.removeprefix(PREFIX))
 
     @door.after_request
     def finish(response: Response) -> Response:
@@ -76,7 +77,7 @@ def api(parts: Parts) -> Blueprint:
     @door.app_errorhandler(405)
     def nowhere(error: HTTPException) -> Response | HTTPException:
         # An address with a line break in it, say, or a method like TRACE is not even a route of what there is not.
-        return _failed(error) if request.path.startswith(PREFIX) else error
+        return finish(absent(request.path.removeprefix(PREFIX))) if request.path.startswith(PREFIX) else error
 
     door.register_error_handler(Exception, _failed)
     return door
@@ -138,12 +139,8 @@ def _failed(error: Exception) -> Response:
     """A failure as a problem. Nothing of its text leaves, unless it was made to be told."""
     if isinstance(error, HTTPException):
         status = error.code or 500
-        codes = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
-        answer = problem([Fault("request", codes.get(status, "not_valid"), "see /api/v1/openapi.json")], status=status)
-        if status == 405:
-            answer.headers.extend(error.get_headers())
-            answer.headers["Content-Type"] = "application/problem+json"
-        return answer
+        codes = {404: "not_found", 413: "body_too_large"}
+        return problem([Fault("request", codes.get(status, "not_valid"), "see /api/v1/openapi.json")], status=status)
     foreseen = told(error) if isinstance(error, BillingError) else None
     if foreseen is not None:
         return foreseen

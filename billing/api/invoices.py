@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation, missing
@@ -102,6 +103,7 @@ class DocumentQuery(Paging):
 
     profile_id: Id | None = None
     subscription_id: Id | None = None
+    number: str | None = Field(default=None, min_length=1, max_length=100, examples=["SHOP-000001"])
 
 
 class InvoiceQuery(DocumentQuery):
@@ -129,6 +131,7 @@ def listed(call: Call, **wanted: object) -> Listed[Document]:
             limit=query.limit,
             profile=query.profile_id,
             subscription=query.subscription_id,
+            number=query.number,
             **wanted,
         )
     return Listed[Document](data=[facts(Document, row) for row in page.rows], next=page.next)

@@ -57,7 +57,7 @@ def _pattern(error: Any) -> str:
 
 _TIME = "give a time with its offset, such as 2026-01-31T00:00:00Z"
 _DATE = "give a date, such as 2026-01-31"
-_ID = "give an id, such as 01990c2e-0000-7000-8000-000000000000"
+ID = "give an id, such as 01990c2e-0000-7000-8000-000000000000"
 _YES_OR_NO = "give true or false"
 _OBJECT = "give an object, with fields of its own"
 
@@ -91,8 +91,8 @@ MENDS: Mapping[str, str | Callable[[Any], str]] = {
     "datetime_from_date_parsing": _TIME,
     "datetime_object_invalid": _TIME,
     "timezone_aware": _TIME,
-    "uuid_type": _ID,
-    "uuid_parsing": _ID,
+    "uuid_type": ID,
+    "uuid_parsing": ID,
     "enum": _one_of,
     "literal_error": _one_of,
     "value_error": "{error}",

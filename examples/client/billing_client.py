@@ -342,6 +342,7 @@ class DocumentQuery(TypedDict):
     after: NotRequired[str | None]
     profile_id: NotRequired[str | None]
     subscription_id: NotRequired[str | None]
+    number: NotRequired[str | None]
 
 
 class Effected(TypedDict):
@@ -477,6 +478,7 @@ class InvoiceQuery(TypedDict):
     after: NotRequired[str | None]
     profile_id: NotRequired[str | None]
     subscription_id: NotRequired[str | None]
+    number: NotRequired[str | None]
     status: NotRequired[InvoiceStatus | None]
 
 
@@ -1654,6 +1656,7 @@ class Client:
         after: str | None = None,
         profile_id: str | None = None,
         subscription_id: str | None = None,
+        number: str | None = None,
         status: InvoiceStatus | None = None,
     ) -> ListedDocument:
         """Invoices, newest first."""
@@ -1665,6 +1668,7 @@ class Client:
                 "after": after,
                 "profile_id": profile_id,
                 "subscription_id": subscription_id,
+                "number": number,
                 "status": status,
             },
         )
@@ -1816,12 +1820,19 @@ class Client:
         after: str | None = None,
         profile_id: str | None = None,
         subscription_id: str | None = None,
+        number: str | None = None,
     ) -> ListedDocument:
         """Credit notes, newest first."""
         made: ListedDocument = self._ask(
             "GET",
             "/credit-notes",
-            query={"limit": limit, "after": after, "profile_id": profile_id, "subscription_id": subscription_id},
+            query={
+                "limit": limit,
+                "after": after,
+                "profile_id": profile_id,
+                "subscription_id": subscription_id,
+                "number": number,
+            },
         )
         return made
 

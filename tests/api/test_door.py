@@ -280,3 +280,26 @@ def test_an_unknown_account_hides_nothing_that_is_wrong_with_the_items(acme: Com
         ("items.2.price", "price_not_found"),
         ("items.3.quantity", "quantity_of_metered"),
     ]
+
+
+def test_an_address_that_is_there_says_which_methods_it_has_and_a_word_that_is_no_id_what_one_looks_like(
+    shop: Program,
+) -> None:
+    for method, path, allowed in (
+        ("PUT", "/profiles", "GET, HEAD, POST"),
+        ("DELETE", f"/invoices/{uuid4()}", "GET, HEAD"),
+        ("PATCH", f"/invoices/{uuid4()}/void", "POST"),
+        ("BREW", f"/profiles/{uuid4()}", "GET, HEAD, PUT"),
+        ("POST", "/openapi.json", "GET, HEAD"),
+    ):
+        answer = shop.ask(method, path)
+        assert (answer.status_code, answer.json["code"]) == (405, "method_not_allowed"), path
+        assert (answer.headers["Allow"], answer.headers["Cache-Control"]) == (allowed, "no-store")
+    for path in ("/invoices/SHOP-000001", "/profiles/acct-1/link"):
+        answer = shop.ask("GET", path)
+        assert (answer.status_code, answer.json["code"], answer.json["field"]) == (404, "not_found", "id")
+        assert "such as 01990c2e-0000-7000-8000-000000000000" in answer.json["mend"]
+    assert "/invoices?number=" in shop.ask("GET", "/invoices/SHOP-000001").json["mend"]
+    for path in ("/nothing", "/invoices/x/y/z", "/"):
+        answer = shop.ask("GET", path)
+        assert (answer.status_code, answer.json["field"]) == (404, "path"), path

@@ -206,3 +206,17 @@ def test_a_brake_on_everything_holds_a_program_too(acme: Company, shop: Program)
     assert shop.refused("POST", f"/profiles/{profile}/charge", charge) == (409, "issuing_stopped")
     braking.start(acme.parts, BrakeKind.ISSUE, order=ada)
     assert shop.ok("POST", f"/profiles/{profile}/charge", charge)["total_minor"] == 1190
+
+
+def test_a_document_is_found_by_its_number(acme: Company, shop: Program) -> None:
+    customer = anna()
+    shop.ok("POST", "/profiles", customer)
+    made = shop.ok("POST", "/subscriptions", basic(customer))["latest_invoice"]
+    (found,) = shop.ok("GET", f"/invoices?number={made['number']}")["data"]
+    assert found["id"] == made["id"]
+    shop.ok("POST", f"/invoices/{made['id']}/credit", {"reason": "asked for", "amount_minor": 100})
+    number = shop.ok("GET", "/credit-notes?limit=1")["data"][0]["number"]
+    (found,) = shop.ok("GET", f"/credit-notes?number={number}")["data"]
+    assert found["corrects_id"] == made["id"]
+    for none in ("OTHER-000001", "ACME-999999", "x", made["number"].lower()):
+        assert shop.ok("GET", f"/invoices?number={none}")["data"] == [], none

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from billing.queries.api.reading import Slice, page_by_id, rows_of
 from billing.queries.charged_back import CHARGED_BACK
+from billing.queries.operations.finding import place_in_series
 from billing.queries.operations.paging import Facts
 
 _COLUMNS = f"""
@@ -27,6 +28,8 @@ _WHERE = {
     "status": "i.status = :status",
     "profile": "i.profile_id = :profile",
     "subscription": "i.subscription_id = :subscription",
+    "number": """i.series_id IN (SELECT s.id FROM billing.series s WHERE s.seller_id = :seller)
+        AND i.series_no = CAST(:series_no AS integer) AND i.number = :number""",
     "after": "i.id < :after",
 }
 _LINES = """
@@ -52,9 +55,10 @@ def the_invoice(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
 
 
 def documents(session: Session, seller_id: UUID, *, after: str | None, limit: int, **wanted: Any) -> Slice:
-    """Newest first, by kind, status, profile, subscription; lines are left to `the_invoice`."""
+    """Newest first, by kind, status, profile, subscription, number; lines are left to `the_invoice`."""
     given = {name: value for name, value in wanted.items() if value is not None}
     names = [*given, *(["after"] if after is not None else [])]
     where = " AND ".join(["i.seller_id = :seller", *(_WHERE[name] for name in names)])
     statement = f"SELECT {_COLUMNS} FROM billing.invoice i WHERE {where} ORDER BY i.id DESC LIMIT :limit"  # noqa: S608
-    return page_by_id(session, statement, {"seller": seller_id, **given}, after=after, limit=limit)
+    values = {"seller": seller_id, "series_no": place_in_series(given.get("number", "")), **given}
+    return page_by_id(session, statement, values, after=after, limit=limit)
