@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation, missing
-from billing.api.shapes import Id, Instant, Minor, Shape, Version, Why, facts
+from billing.api.shapes import Id, Instant, Listed, Minor, Paging, Shape, Version, Why, facts
 from billing.flows import operating
-from billing.queries.api.disputes import the_payment
+from billing.kernel.status import PaymentStatus
+from billing.queries.api.disputes import payments, the_payment
 from billing.validators.api_key import Scope
 
 
@@ -37,6 +39,31 @@ class Payment(Shape):
     version: Version
 
 
+class PaymentQuery(Paging):
+    """In which state; of which invoice, of which customer."""
+
+    status: PaymentStatus | None = None
+    invoice_id: Id | None = None
+    profile_id: Id | None = None
+    account_id: str | None = Field(default=None, max_length=200)
+
+
+def _list(call: Call) -> Listed[Payment]:
+    wanted: PaymentQuery = call.query
+    with call.parts.begin() as session:
+        page = payments(
+            session,
+            call.seller_id,
+            status=wanted.status,
+            invoice_id=wanted.invoice_id,
+            profile_id=wanted.profile_id,
+            account_id=wanted.account_id,
+            after=wanted.after,
+            limit=wanted.limit,
+        )
+    return Listed[Payment](data=[facts(Payment, row) for row in page.rows], next=page.next)
+
+
 def _shown(session: Session, call: Call) -> Payment:
     row = the_payment(session, call.seller_id, call.id)
     if row is None:
@@ -58,6 +85,8 @@ def _resolve(call: Call) -> None:
 
 
 OPERATIONS = (
+    Operation("GET", "/payments", "list_payments", "Attempts, newest first; those that nobody can tell: `unknown`.",
+              Scope.READ, _list, Listed[Payment], query=PaymentQuery),
     Operation("GET", "/payments/{id}", "show_payment", "One attempt.", Scope.READ, _show, Payment),
     Operation("POST", "/payments/{id}/resolve", "resolve_payment",
               "Ask the provider what became of an open attempt; nothing is guessed.", Scope.OPERATE, _resolve, Payment,

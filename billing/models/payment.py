@@ -103,6 +103,9 @@ class Payment(SellerOwned, Versioned, Base):
         Index("uq_payment_open", "invoice_id", unique=True, postgresql_where=text(f"status IN ({_OPEN})")),
         Index("uq_payment_charge_ref", "provider_account_id", "charge_ref", unique=True),
         Index("ix_payment_profile_id", "profile_id"),
+        # Lists of the API go by seller, newest first; the mass of what succeeded is found at once in any case.
+        Index("ix_payment_listed", "seller_id", "id"),
+        Index("ix_payment_unsettled", "seller_id", "status", "id", postgresql_where=text("status <> 'succeeded'")),
         Index(
             "ix_payment_failed",
             "status",

@@ -621,6 +621,13 @@ class ListedPaymentMethod(TypedDict):
     next: str | None
 
 
+class ListedPayment(TypedDict):
+    """Listed_Payment_"""
+
+    data: list[Payment]
+    next: str | None
+
+
 class ListedPrice(TypedDict):
     """Listed_Price_"""
 
@@ -829,6 +836,22 @@ class PaymentMethod(TypedDict):
     consent_at: str
     created_at: str
     version: int
+
+
+class PaymentQuery(TypedDict):
+    """In which state; of which invoice, of which customer."""
+
+    limit: NotRequired[int]
+    after: NotRequired[str | None]
+    status: NotRequired[PaymentStatus | None]
+    invoice_id: NotRequired[str | None]
+    profile_id: NotRequired[str | None]
+    account_id: NotRequired[str | None]
+
+
+PaymentStatus = Literal[
+    "prepared", "sent", "unknown", "processing", "requires_action", "succeeded", "declined", "canceled", "not_sent"
+]
 
 
 class PayoutRow(TypedDict):
@@ -1854,6 +1877,31 @@ class Client:
     def charge_once(self, id: str, body: ChargeGiven, *, idempotency_key: str | None = None) -> Invoice:
         """Invoice one thing, beside all else."""
         made: Invoice = self._ask("POST", f"/profiles/{id}/charge", body=body, idempotency_key=idempotency_key)
+        return made
+
+    def list_payments(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        status: PaymentStatus | None = None,
+        invoice_id: str | None = None,
+        profile_id: str | None = None,
+        account_id: str | None = None,
+    ) -> ListedPayment:
+        """Attempts, newest first; those that nobody can tell: `unknown`."""
+        made: ListedPayment = self._ask(
+            "GET",
+            "/payments",
+            query={
+                "limit": limit,
+                "after": after,
+                "status": status,
+                "invoice_id": invoice_id,
+                "profile_id": profile_id,
+                "account_id": account_id,
+            },
+        )
         return made
 
     def show_payment(self, id: str) -> Payment:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import text
+
 from billing.flows import braking
 from billing.flows.order import Order
 from billing.queries.brakes import BrakeKind
@@ -220,3 +222,31 @@ def test_a_document_is_found_by_its_number(acme: Company, shop: Program) -> None
     assert found["corrects_id"] == made["id"]
     for none in ("OTHER-000001", "ACME-999999", "x", made["number"].lower()):
         assert shop.ok("GET", f"/invoices?number={none}")["data"] == [], none
+
+
+def test_attempts_are_listed_newest_first_by_what_is_asked_for(acme: Company, shop: Program) -> None:
+    paid, declined = anna(), anna()
+    profiles = [shop.ok("POST", "/profiles", each)["id"] for each in (paid, declined)]
+    for profile, method in zip(profiles, ("pm_card_visa", "pm_card_chargeCustomerFail"), strict=True):
+        acme.give_method(UUID(profile), method)
+    invoices = [shop.ok("POST", "/subscriptions", basic(each))["latest_invoice"]["id"] for each in (paid, declined)]
+    acme.settle()
+
+    def listed(query: str) -> list[tuple[str, str]]:
+        return [(each["profile_id"], each["status"]) for each in shop.ok("GET", f"/payments?{query}")["data"]]
+
+    good, bad = [(profiles[0], "succeeded")], [(profiles[1], "declined")]
+    assert listed(f"profile_id={profiles[0]}") == listed(f"invoice_id={invoices[0]}") == good
+    assert listed(f"account_id={declined['account_id']}") == listed(f"invoice_id={invoices[1]}&status=declined") == bad
+    assert listed("account_id=nobody") == listed(f"profile_id={profiles[1]}&status=unknown") == []
+    ids = [each["id"] for each in shop.ok("GET", "/payments?limit=200")["data"]]
+    assert ids == sorted(ids, reverse=True)
+    first = shop.ok("GET", "/payments?limit=1")
+    assert [each["id"] for each in first["data"]] == ids[:1]
+    assert shop.ok("GET", f"/payments?limit=1&after={first['next']}")["data"][0]["id"] == ids[1]
+    with acme.parts.begin() as session:
+        lost = "UPDATE billing.payment SET status = 'unknown', closed_at = NULL WHERE id = :id"
+        session.execute(text(lost), {"id": ids[0]})
+    assert [each["id"] for each in shop.ok("GET", "/payments?status=unknown")["data"]] == ids[:1], "a stuck one"
+    assert shop.ok("GET", f"/payments/{ids[0]}")["status"] == "unknown"
+    assert shop.refused("GET", "/payments?status=stuck") == (422, "not_valid")

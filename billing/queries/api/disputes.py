@@ -27,8 +27,15 @@ SELECT p.id, p.invoice_id, p.profile_id, p.attempt_no, p.kind, p.status, p.amoun
 FROM billing.payment p
 JOIN billing.provider_account a ON a.id = p.provider_account_id
 JOIN billing.payment_method m ON m.id = p.payment_method_id AND m.seller_id = p.seller_id
-WHERE p.id = :id AND p.seller_id = :seller
 """
+_PAYMENT_WHERE = {
+    "status": "p.status = :status",
+    "invoice_id": "p.invoice_id = :invoice_id",
+    "profile_id": "p.profile_id = :profile_id",
+    "account_id": """p.profile_id IN (SELECT f.id FROM billing.profile f
+        WHERE f.seller_id = :seller AND f.account_id = :account_id)""",
+    "after": "p.id < :after",
+}
 
 
 def the_dispute(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
@@ -46,6 +53,16 @@ def disputes(session: Session, seller_id: UUID, *, after: str | None, limit: int
     return page_by_id(session, statement, {"seller": seller_id, **given}, after=after, limit=limit)
 
 
+def payments(session: Session, seller_id: UUID, *, after: str | None, limit: int, **wanted: object) -> Slice:
+    """A page of attempts, newest first, by status, invoice, profile, account."""
+    given = {name: value for name, value in wanted.items() if value is not None}
+    names = [*given, *(["after"] if after is not None else [])]
+    where = " AND ".join(["p.seller_id = :seller", *(_PAYMENT_WHERE[name] for name in names)])
+    statement = f"{_PAYMENT} WHERE {where} ORDER BY p.id DESC LIMIT :limit"
+    return page_by_id(session, statement, {"seller": seller_id, **given}, after=after, limit=limit)
+
+
 def the_payment(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One attempt of this seller's; None where it is none."""
-    return next(iter(rows_of(session, _PAYMENT, {"seller": seller_id, "id": id_})), None)
+    statement = f"{_PAYMENT} WHERE p.id = :id AND p.seller_id = :seller"
+    return next(iter(rows_of(session, statement, {"seller": seller_id, "id": id_})), None)

@@ -1,4 +1,4 @@
-"""What had to be looked for among all rows has an index: credits that wait, what went back of a charge.
+"""What had to be looked for among all rows has an index: credits that wait, what went back of a charge, attempts.
 
 And of customers who were forgotten, attempts forget which card it was.
 """
@@ -20,6 +20,8 @@ def upgrade() -> None:
     build_index("ix_unapplied_payment_invoice_id", "unapplied_payment (invoice_id) WHERE invoice_id IS NOT NULL")
     build_index("ix_refund_payment_id", "refund (payment_id)")
     build_index("ix_work_item_profile_id", "work_item (profile_id) WHERE profile_id IS NOT NULL")
+    build_index("ix_payment_listed", "payment (seller_id, id)")
+    build_index("ix_payment_unsettled", "payment (seller_id, status, id) WHERE status <> 'succeeded'")
     build_index("ix_difference_object_ref", "difference (provider_account_id, object_ref)")
     op.execute(
         """
