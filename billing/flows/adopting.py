@@ -130,12 +130,5 @@ def _apart(parts: Parts, session: Session, invoice: Invoice, charge: ChargeFacts
     ).first()
     if last is None:
         raise Refused(Fault("charge", "nothing_to_adopt_for", "the customer has no method at this account"))
-    keep_charge(
-        session,
-        invoice=invoice,
-        payment=last,
-        charge_ref=charge.charge_ref,
-        amount_minor=charge.amount_minor,
-        now=parts.clock.now(session),
-    )
+    keep_charge(session, invoice=invoice, payment=last, charge=charge, now=parts.clock.now(session))
     return f"it is booked apart; invoice {invoice.number} does not ask for it"

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from billing.commands.payment.record_one import INTENT_ABSENT, INTENT_KEPT, LISTED_ABSENT
+from billing.commands.payment.record_one import INTENT_ABSENT, INTENT_KEPT, INTENT_SPENT, LISTED_ABSENT
 from billing.flows.metered import Metered
 from billing.flows.sending import Attempt, call
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain
 from billing.kernel.status import PaymentStatus
-from billing.providers.port import ChargeFacts, ChargeOutcome, IntentFacts, Outcome
+from billing.providers.port import ChargeFacts, ChargeOutcome, ChargeRequest, IntentFacts, Outcome
 
 ABSENT_AFTER_S = 24 * 3600
 """Age of a key (business seconds) from which a complete list without the attempt counts as proof of absence."""
@@ -19,6 +19,8 @@ ABSENT_LISTS = 2
 """So many such lists are needed."""
 CANCEL_SPENT = "cancel_key_spent"
 """Reason of an attempt whose cancellation met a failure that the provider keeps: the next try has another key."""
+CHARGE_DIFFERS = "charge_differs"
+"""Reason of a cancellation: the intent moved another amount than was asked for, which is kept apart."""
 _LIST_SLACK = timedelta(hours=1)
 """Lists begin this long before the first sending: clocks differ."""
 
@@ -79,14 +81,14 @@ def of_intent(facts: IntentFacts, question: Question) -> ChargeOutcome | None:
     """What the intent proves about this attempt, or None. Only a charge that no earlier attempt claimed is evidence."""
     charge = facts.latest_charge
     if charge is not None and charge.charge_ref not in question.claimed:
-        return _of_charge(charge, facts)
+        return _of_charge(charge, facts, question.attempt.request)
     if facts.status == "processing":
         return ChargeOutcome(Outcome.PROCESSING, reason="processing", intent_ref=facts.intent_ref)
     if facts.status == "canceled":
         return ChargeOutcome(Outcome.CANCELED, reason="intent_is_canceled", intent_ref=facts.intent_ref)
-    if facts.status == "succeeded":
-        # The money came by an earlier attempt: this one cannot have moved any.
-        return ChargeOutcome(Outcome.CANCELED, reason=INTENT_KEPT, intent_ref=facts.intent_ref)
+    if facts.status == "succeeded" and charge is not None:
+        # What it moved is claimed: by an earlier attempt, or kept apart. This one cannot have moved any, and none can.
+        return ChargeOutcome(Outcome.CANCELED, reason=INTENT_SPENT, intent_ref=facts.intent_ref)
     pending = question.status in (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION)
     if pending and facts.status == "requires_payment_method":
         return ChargeOutcome(
@@ -98,7 +100,11 @@ def of_intent(facts: IntentFacts, question: Question) -> ChargeOutcome | None:
     return None
 
 
-def _of_charge(charge: ChargeFacts, facts: IntentFacts) -> ChargeOutcome:
+def _of_charge(charge: ChargeFacts, facts: IntentFacts, request: ChargeRequest) -> ChargeOutcome:
+    """How the attempt ended by a charge that nobody claims. Money of another amount is never taken for ours."""
+    asked = (request.amount_minor, request.currency)
+    if charge.status == "succeeded" and (charge.amount_minor, charge.currency) != asked:
+        return ChargeOutcome(Outcome.CANCELED, reason=CHARGE_DIFFERS, intent_ref=facts.intent_ref, stray=charge)
     return ChargeOutcome(
         _CHARGE_OUTCOMES[charge.status],
         reason=f"charge_is_{charge.status}",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.difference.explain import explain_charge
 from billing.commands.payment.adopt import adopt_charge, fits
-from billing.commands.payment.unapplied import keep_charge
+from billing.commands.payment.unapplied import keep_charge, spend
 from billing.commands.provider_event.claim import ClaimedEvent, close, share_reading
 from billing.db.clock import wall_now
 from billing.flows.evidence import Question, of_intent
@@ -156,6 +156,8 @@ def take_facts(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -
     if charge is not None and charge.status == "succeeded" and charge.charge_ref not in claimed:
         intent.intent_ref = intent.intent_ref or facts.intent_ref
         _take_stray(parts, session, (payment, invoice, intent), charge)
+        if facts.status == "succeeded":
+            spend(intent, intent_ref=facts.intent_ref)
 
 
 def _is_of(payment: Payment, intent: PaymentIntent, facts: IntentFacts) -> bool:
@@ -175,13 +177,6 @@ def _take_stray(
         if invoice.status == InvoiceStatus.DRAFT:
             complete(parts, session, invoice, now=now)
         adopt_charge(session, invoice=invoice, last=payment, intent=intent, charge=charge, now=now)
+        explain_charge(session, provider_account_id=payment.provider_account_id, charge_ref=charge.charge_ref, now=now)
     else:
-        keep_charge(
-            session,
-            invoice=invoice,
-            payment=payment,
-            charge_ref=charge.charge_ref,
-            amount_minor=charge.amount_minor,
-            now=now,
-        )
-    explain_charge(session, provider_account_id=payment.provider_account_id, charge_ref=charge.charge_ref, now=now)
+        keep_charge(session, invoice=invoice, payment=payment, charge=charge, now=now)

@@ -28,6 +28,7 @@ class PaymentIntent(SellerOwned, Versioned, Base):
     intent_ref: Mapped[str | None]
     """Null until the provider's first answer."""
     status: Mapped[str] = mapped_column(default="open")
+    """Spent: it moved money that was kept apart, so it is not the invoice's payment and takes no other try."""
 
     __table_args__ = (
         owned("invoice_id", "invoice"),
@@ -41,7 +42,7 @@ class PaymentIntent(SellerOwned, Versioned, Base):
             unique=True,
             postgresql_where=text("status IN ('open', 'succeeded')"),
         ),
-        one_of("status", ("open", "succeeded", "canceled", "absent")),
+        one_of("status", ("open", "succeeded", "spent", "canceled", "absent")),
     )
 
 

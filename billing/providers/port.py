@@ -114,6 +114,8 @@ class ChargeOutcome:
     answer about another amount): hold the invoice and open a work item with `reason`; don't try again by a timer."""
     intent_over: bool = False
     """True of a decline after which this intent takes no other try: the next attempt makes a successor."""
+    stray: ChargeFacts | None = None
+    """A charge of the intent that is not what was asked for: of an attempt that is CANCELED, kept apart."""
 
 
 @dataclass(frozen=True, slots=True)

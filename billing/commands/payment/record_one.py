@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.invoice.hold import hold_invoice
 from billing.commands.invoice.resume import resume
-from billing.commands.payment.unapplied import keep_unapplied
+from billing.commands.payment.unapplied import keep_charge, keep_unapplied, spend
 from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.db.base import Json
@@ -208,11 +208,16 @@ def _unknown(recording: Recording) -> None:
 
 def _canceled(recording: Recording) -> None:
     """Proven not charged. The invoice's next attempt has a new key, and a new intent where this one is gone."""
-    invoice = recording.invoice
-    if recording.outcome.reason == INTENT_ABSENT:
-        recording.intent.status = "absent"
-    elif recording.outcome.reason != INTENT_KEPT:
-        recording.intent.status = "canceled"
+    session, invoice, intent, outcome = recording.session, recording.invoice, recording.intent, recording.outcome
+    if outcome.reason == INTENT_ABSENT:
+        intent.status = "absent"
+    elif outcome.reason == INTENT_SPENT:
+        spend(intent, intent_ref=outcome.intent_ref)
+    elif outcome.stray is not None:
+        spend(intent, intent_ref=outcome.intent_ref)
+        keep_charge(session, invoice=invoice, payment=recording.payment, charge=outcome.stray, now=recording.now)
+    elif outcome.reason != INTENT_KEPT:
+        intent.status = "canceled"
     if invoice.status not in COLLECTABLE:
         return
     if recording.payment.kind == PaymentKind.ON_SESSION:
@@ -228,6 +233,8 @@ INTENT_ABSENT = "proven_absent"
 """Reason of a cancellation: no intent of this attempt exists at the provider."""
 INTENT_KEPT = "proven_not_charged"
 """Reason of a cancellation: the intent exists, unharmed; only this attempt's key is spent."""
+INTENT_SPENT = "intent_spent"
+"""Reason of a cancellation: all that the intent moved is claimed already, and it takes no other try."""
 LISTED_ABSENT = "listed_absent"
 """Reason of an unknown: a complete list, old enough to count, did not show the attempt."""
 

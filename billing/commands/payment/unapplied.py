@@ -7,33 +7,42 @@ from datetime import datetime
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from billing.commands.difference.explain import explain_charge
 from billing.commands.ledger.post import post
 from billing.commands.work_item.raise_item import raise_item
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
-from billing.kernel.status import InvoiceStatus
+from billing.kernel.status import COLLECTABLE
 from billing.kernel.work import WorkKind
-from billing.models import Account, Invoice, Payment, UnappliedPayment
+from billing.models import Account, Invoice, Payment, PaymentIntent, UnappliedPayment
+from billing.providers.port import ChargeFacts
 
 
 def keep_unapplied(session: Session, *, invoice: Invoice, payment: Payment, now: datetime) -> None:
     """Book a succeeded charge of `payment` whose invoice wants no money any more. See `keep_charge`."""
     assert payment.charge_ref is not None
-    keep_charge(
-        session,
-        invoice=invoice,
-        payment=payment,
-        charge_ref=payment.charge_ref,
-        amount_minor=payment.amount_minor,
-        now=now,
-    )
+    charge = ChargeFacts(payment.charge_ref, "succeeded", payment.amount_minor, payment.currency, created=now)
+    keep_charge(session, invoice=invoice, payment=payment, charge=charge, now=now)
 
 
-def keep_charge(
-    session: Session, *, invoice: Invoice, payment: Payment, charge_ref: str, amount_minor: int, now: datetime
-) -> bool:
-    """Book a charge once: Dr provider clearing, Cr unapplied payments, with a work item. False where it was before."""
+def spend(intent: PaymentIntent, *, intent_ref: str | None) -> None:
+    """Note that the intent moved money that is not its invoice's payment: it takes no other try, a successor may.
+
+    `intent_ref` is the one that the provider showed: another generation stays as it is. The caller holds the row.
+    """
+    if intent.status == "open" and intent.intent_ref == intent_ref:
+        intent.status = "spent"
+
+
+def keep_charge(session: Session, *, invoice: Invoice, payment: Payment, charge: ChargeFacts, now: datetime) -> bool:
+    """Book a charge once: Dr provider clearing, Cr unapplied payments, with a work item. False where it was before.
+
+    `payment` is the attempt that it came by, or the invoice's last one. While the invoice is still to be paid it is put
+    on hold: nothing more is charged until a person has looked. The caller holds the invoice.
+    """
+    charge_ref, amount_minor = charge.charge_ref, charge.amount_minor
+    explain_charge(session, provider_account_id=payment.provider_account_id, charge_ref=charge_ref, now=now)
     written = session.execute(
         insert(UnappliedPayment)
         .values(
@@ -43,7 +52,7 @@ def keep_charge(
             provider_account_id=payment.provider_account_id,
             charge_ref=charge_ref,
             amount_minor=amount_minor,
-            currency=invoice.currency,
+            currency=charge.currency,
             status="held",
             version=1,
         )
@@ -60,7 +69,7 @@ def keep_charge(
         invoice_id=invoice.id,
         payment_id=payment.id,
         charge_ref=charge_ref,
-        currency=invoice.currency,
+        currency=charge.currency,
         sides=((Account.PROVIDER_CLEARING, amount_minor), (Account.UNAPPLIED_PAYMENTS, -amount_minor)),
         now=now,
     )
@@ -72,14 +81,13 @@ def keep_charge(
         seller_id=invoice.seller_id,
         profile_id=invoice.profile_id,
         amount_minor=amount_minor,
-        currency=invoice.currency,
+        currency=charge.currency,
         summary=f"Money came for invoice {invoice.number} that it does not ask for; send it back at the provider.",
         error=f"charge {charge_ref}",
         safe_actions=["park", "discard"],
         now=now,
     )
-    if invoice.status == InvoiceStatus.OPEN:
-        # It asks for another amount: nothing more is charged until a person has looked.
+    if invoice.status in COLLECTABLE:
         invoice.hold_id = item.id
     emit(
         session,

@@ -44,7 +44,8 @@ _CLOSE_SETTLED = """
       AND CASE
           WHEN e.object_type = 'payment_intent' THEN
               (SELECT n.status FROM billing.payment_intent n
-               WHERE n.provider_account_id = e.provider_account_id AND n.intent_ref = e.object_ref) = 'succeeded'
+               WHERE n.provider_account_id = e.provider_account_id AND n.intent_ref = e.object_ref)
+              IN ('succeeded', 'spent')
               OR (SELECT p.status FROM billing.payment p
                   WHERE p.provider_account_id = e.provider_account_id AND p.charge_ref = e.charge_ref) = 'declined'
           WHEN e.type IN ('charge.succeeded', 'charge.pending', 'charge.failed') THEN

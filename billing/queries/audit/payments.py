@@ -53,6 +53,7 @@ GROUP BY pi.invoice_id
 HAVING count(DISTINCT pi.id) > 1
 """
 
+# What a spent intent moved was kept apart, and a person looked before its successor moved anything.
 _TWO_MOVING = """
 SELECT 'invoice', m.invoice_id, format('%s intents at the provider moved money or are about to', count(*))
 FROM (
@@ -62,7 +63,8 @@ FROM (
       ON pi.provider_account_id = g.provider_account_id AND pi.intent_ref = g.intent_ref
     LEFT JOIN (SELECT DISTINCT intent_ref FROM witness_charge WHERE status IN ('succeeded', 'pending')) c
       ON c.intent_ref = g.intent_ref
-    WHERE g.status IN ('processing', 'requires_capture', 'succeeded') OR c.intent_ref IS NOT NULL) m
+    WHERE (g.status IN ('processing', 'requires_capture', 'succeeded') OR c.intent_ref IS NOT NULL)
+      AND pi.status IS DISTINCT FROM 'spent') m
 WHERE m.invoice_id IS NOT NULL
 GROUP BY m.invoice_id
 HAVING count(*) > 1
