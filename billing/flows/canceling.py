@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from billing.commands.payment.cancel import MOST, note_cancel
+from billing.commands.payment.unapplied import spend
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderUncertain
-from billing.models import Payment, PaymentIntent
+from billing.models import Payment, PaymentIntent, UnappliedPayment
 from billing.providers.port import IntentFacts
 from billing.rules.rate import Rank
 
@@ -19,6 +21,8 @@ _SETTLING = ("succeeded", "processing")
 
 def cancel_intents(parts: Parts, invoices: Sequence[UUID]) -> bool:
     """Cancel every live intent of these invoices. False where one has moved money, or is about to: that wins.
+
+    Money that was kept apart wins nothing any more: its intent is spent.
 
     Each is a step of its intent's last attempt, on record before the provider hears of it. Safe to repeat. Raises the
     provider's errors: then nothing is known of the intent at hand; do it again.
@@ -44,11 +48,27 @@ def _canceled(parts: Parts, intent: PaymentIntent) -> bool:
         # The provider keeps a failure under this key, and the intent as read since then shows that it did nothing.
         _, key = _noted(parts, intent, spent=number)
         facts = _ask(parts, intent, key)
-    if facts.status in _SETTLING:
-        return False
     with parts.begin() as session:
-        session.get_one(PaymentIntent, intent.id, with_for_update=True).status = "canceled"
+        locked = session.get_one(PaymentIntent, intent.id, with_for_update=True)
+        if facts.status not in _SETTLING:
+            locked.status = "canceled"
+            return True
+        if not _is_kept_apart(session, locked, facts):
+            return False
+        spend(locked, intent_ref=facts.intent_ref)
     return True
+
+
+def _is_kept_apart(session: Session, intent: PaymentIntent, facts: IntentFacts) -> bool:
+    """Whether what it moved is booked already as money that met no debt: then it moves no more, and settles nothing."""
+    charge = facts.latest_charge
+    if facts.status != "succeeded" or charge is None:
+        return False
+    of_it = (
+        UnappliedPayment.provider_account_id == intent.provider_account_id,
+        UnappliedPayment.charge_ref == charge.charge_ref,
+    )
+    return session.scalars(select(UnappliedPayment.id).where(*of_it)).first() is not None
 
 
 def _noted(parts: Parts, intent: PaymentIntent, *, spent: int = 0) -> tuple[int, str]:

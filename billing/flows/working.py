@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.difference.resolve import resolve_difference
 from billing.commands.expected_version import require_version
+from billing.commands.payment.unapplied import let_go, lock_unapplied
 from billing.commands.work_item.close import close_item
 from billing.commands.work_item.park import park_item, reopen_item
 from billing.db.base import Json
@@ -25,6 +26,7 @@ from billing.flows.rereading import GONE, reread
 from billing.flows.retrying import RETRIES, Retry
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.status import WorkItemStatus
+from billing.kernel.work import WorkKind
 from billing.models import WorkItem
 from billing.queries.causes import cause_stands
 from billing.queries.operations.work import WorkFilter, list_work
@@ -219,8 +221,11 @@ def _park(_: Parts, session: Session, item: WorkItem, order: Order) -> Done:
 
 def _discard(parts: Parts, session: Session, item: WorkItem, order: Order) -> Done:
     about_difference = item.subject_type == "difference"
+    invoice = None
     if about_difference:
         lock_difference(session, item.subject_id)
+    elif item.kind == WorkKind.PAYMENT_UNAPPLIED:
+        _, invoice = lock_unapplied(session, item.subject_id)
     _lock(session, item, expected=order.expected_version)
     if item.status not in LIVE:
         return _closed_already(item)
@@ -228,6 +233,8 @@ def _discard(parts: Parts, session: Session, item: WorkItem, order: Order) -> Do
     close_item(session, item=item, status=WorkItemStatus.DISCARDED, now=now)
     if about_difference:
         resolve_difference(session, difference_id=item.subject_id, now=now)
+    if invoice is not None:
+        let_go(session, unapplied_id=item.subject_id, invoice=invoice)
     return _done(item, "it is discarded and needs nothing more")
 
 

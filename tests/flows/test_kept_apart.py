@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import pytest
 import requests
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from billing.models import Invoice, PaymentIntent, UnappliedPayment
-from tests.flows.company import Company, company
+from billing.commands.work_item.raise_item import raise_item
+from billing.flows import correcting, external_money, working
+from billing.flows.order import Order
+from billing.flows.parts import Parts
+from billing.kernel.ids import new_id
+from billing.kernel.work import WorkKind
+from billing.models import Invoice, PaymentIntent, UnappliedPayment, WorkItem
+from tests.flows.company import START, Company, company
 
-DASHBOARD = {"headers": {"Authorization": "Bearer sk_test_company"}, "timeout": 5}
+WHY = Order(actor="mara", reason="looked at in the dashboard")
+DASHBOARD = {"Authorization": "Bearer sk_test_company"}
 
 
 @pytest.fixture
@@ -28,8 +35,28 @@ def declined(acme: Company) -> UUID:
     acme.settle()
     (intent,) = acme.witness.intents()
     url = f"{acme.witness_url}/v1/payment_intents/{intent.intent_ref}"
-    requests.post(url, data={"amount": "500"}, **DASHBOARD).raise_for_status()
+    requests.post(url, data={"amount": "500"}, headers=DASHBOARD, timeout=5).raise_for_status()
     return profile
+
+
+def stray(acme: Company) -> UnappliedPayment:
+    """Those 5.00 are paid in the dashboard, for an invoice of 11.90 that stays open."""
+    acme.pay_behind_our_back(declined(acme))
+    acme.settle()
+    with acme.begin() as session:
+        return session.scalars(select(UnappliedPayment)).one()
+
+
+def item_of(acme: Company) -> WorkItem:
+    """The live item of what is kept apart."""
+    (item,) = [each for each in acme.work_items() if each.kind == "payment_unapplied" and each.closed_at is None]
+    return item
+
+
+def as_before_it_was_spent(acme: Company) -> None:
+    """The rows as the release before left them: the intent open, though it takes no try any more."""
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.payment_intent SET status = 'open'"))
 
 
 def kept(acme: Company) -> list[tuple[int, str, str]]:
@@ -46,8 +73,8 @@ def intents(acme: Company) -> list[str]:
 
 
 def invoice_of(acme: Company) -> Invoice:
-    (invoice,) = acme.invoices()
-    return invoice
+    """The customer's one invoice; a cancellation may follow it."""
+    return acme.invoices()[0]
 
 
 def test_a_charge_of_another_amount_than_was_asked_for_pays_nothing_and_is_kept_apart(acme: Company) -> None:
@@ -63,3 +90,77 @@ def test_a_charge_of_another_amount_than_was_asked_for_pays_nothing_and_is_kept_
     (item,) = [each for each in acme.work_items() if each.status == "open"]
     assert (item.kind, invoice.hold_id) == ("payment_unapplied", item.id)
     assert intents(acme) == ["spent"]
+
+
+def test_once_a_person_has_dealt_with_it_the_invoice_is_charged_on_a_successor(acme: Company) -> None:
+    stray(acme)
+    acme.give_method(invoice_of(acme).profile_id, "pm_card_visa")
+    acme.settle()
+    assert invoice_of(acme).status == "open"
+    working.act(acme.parts, item_of(acme).id, action=working.Action.DISCARD, order=WHY)
+    assert invoice_of(acme).hold_id is None
+    acme.settle()
+    assert (invoice_of(acme).status, intents(acme)) == ("paid", ["spent", "succeeded"])
+    assert acme.account("provider_clearing") == 1690
+
+
+def test_other_money_of_the_invoice_that_waits_for_a_person_holds_it_on(acme: Company) -> None:
+    first = stray(acme)
+    with acme.parts.begin() as session:
+        row = session.get_one(UnappliedPayment, first.id)
+        other = UnappliedPayment(
+            id=new_id(),
+            seller_id=row.seller_id,
+            invoice_id=row.invoice_id,
+            provider_account_id=row.provider_account_id,
+            charge_ref="ch_other",
+            amount_minor=7,
+            currency="eur",
+        )
+        session.add(other)
+        first_id = session.scalars(select(WorkItem.id)).one()
+        raised = raise_item(
+            session,
+            kind=WorkKind.PAYMENT_UNAPPLIED,
+            subject_type="unapplied_payment",
+            subject_id=other.id,
+            seller_id=row.seller_id,
+            summary="Money came.",
+            error="charge ch_other",
+            safe_actions=["discard"],
+            now=START,
+        )
+        other_id = raised.id
+    working.act(acme.parts, first_id, action=working.Action.DISCARD, order=WHY)
+    assert invoice_of(acme).hold_id == other_id
+    working.act(acme.parts, other_id, action=working.Action.DISCARD, order=WHY)
+    assert invoice_of(acme).hold_id is None
+
+
+CORRECTIONS: dict[str, Callable[[Parts, UUID], object]] = {
+    "void": lambda parts, id_: correcting.void(parts, id_, order=WHY),
+    "uncollectible": lambda parts, id_: correcting.mark_uncollectible(parts, id_, order=WHY),
+    "paid": lambda parts, id_: external_money.mark_paid(parts, id_, reference="bank", order=WHY),
+}
+
+
+@pytest.mark.parametrize("before", [as_before_it_was_spent, intents])
+@pytest.mark.parametrize("status", CORRECTIONS)
+def test_an_invoice_is_corrected_though_money_of_its_intent_is_kept_apart(
+    acme: Company, status: str, before: Callable[[Company], object]
+) -> None:
+    stray(acme)
+    before(acme)
+    CORRECTIONS[status](acme.parts, invoice_of(acme).id)
+    assert (invoice_of(acme).status, intents(acme)) == (status, ["spent"])
+
+
+def test_an_intent_that_was_not_known_to_be_spent_is_tried_once_then_left(acme: Company) -> None:
+    stray(acme)
+    as_before_it_was_spent(acme)
+    working.act(acme.parts, item_of(acme).id, action=working.Action.DISCARD, order=WHY)
+    acme.give_method(invoice_of(acme).profile_id, "pm_card_visa")
+    acme.settle()
+    ends = [(each.status, each.reason) for each in acme.payments()]
+    assert ends[1:] == [("canceled", "intent_spent"), ("succeeded", "succeeded")]
+    assert (invoice_of(acme).status, intents(acme)) == ("paid", ["spent", "succeeded"])

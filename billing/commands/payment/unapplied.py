@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -15,8 +17,9 @@ from billing.events.topics import Topic
 from billing.kernel.ids import new_id
 from billing.kernel.status import COLLECTABLE
 from billing.kernel.work import WorkKind
-from billing.models import Account, Invoice, Payment, PaymentIntent, UnappliedPayment
+from billing.models import Account, Invoice, Payment, PaymentIntent, UnappliedPayment, WorkItem
 from billing.providers.port import ChargeFacts
+from billing.queries.invoice import lock_invoice
 
 
 def keep_unapplied(session: Session, *, invoice: Invoice, payment: Payment, now: datetime) -> None:
@@ -99,3 +102,32 @@ def keep_charge(session: Session, *, invoice: Invoice, payment: Payment, charge:
         payload={"invoice_id": str(invoice.id), "charge_ref": charge_ref, "amount_minor": amount_minor},
     )
     return True
+
+
+def lock_unapplied(session: Session, unapplied_id: UUID) -> tuple[UnappliedPayment, Invoice | None]:
+    """Lock the invoice that the money came for, then the money's row. Raises `NoResultFound`."""
+    invoice_id = session.scalars(select(UnappliedPayment.invoice_id).where(UnappliedPayment.id == unapplied_id)).one()
+    invoice = lock_invoice(session, invoice_id) if invoice_id is not None else None
+    row = session.get_one(UnappliedPayment, unapplied_id, with_for_update={"key_share": True}, populate_existing=True)
+    return row, invoice
+
+
+def let_go(session: Session, *, unapplied_id: UUID, invoice: Invoice) -> None:
+    """Lift the hold of an invoice whose stray money is dealt with; other such money of it may hold it on.
+
+    When it is tried next is as it was before. The caller holds the invoice and has closed the item of `unapplied_id`.
+    """
+    holder = session.get(WorkItem, invoice.hold_id) if invoice.hold_id is not None else None
+    if holder is None or holder.subject_id != unapplied_id:
+        return
+    others = (
+        select(WorkItem.id)
+        .join(UnappliedPayment, UnappliedPayment.id == WorkItem.subject_id)
+        .where(
+            UnappliedPayment.invoice_id == invoice.id,
+            WorkItem.kind == WorkKind.PAYMENT_UNAPPLIED,
+            WorkItem.closed_at.is_(None),
+        )
+    )
+    invoice.hold_id = session.scalars(others.order_by(WorkItem.id).limit(1)).first()
+    session.flush()

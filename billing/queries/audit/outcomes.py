@@ -35,7 +35,8 @@ _ANOTHER_END = f"""
 SELECT 'payment_intent', pi.id, format('%s is %s in our books, %s at the provider', pi.intent_ref, pi.status, g.status)
 FROM witness_intent g
 JOIN billing.payment_intent pi ON pi.provider_account_id = g.provider_account_id AND pi.intent_ref = g.intent_ref
-WHERE ((pi.status IN ('succeeded', 'spent')) <> (g.status = 'succeeded') OR (pi.status = 'canceled' AND g.status <> 'canceled'))
+WHERE ((pi.status IN ('succeeded', 'spent')) <> (g.status = 'succeeded')
+       OR (pi.status = 'canceled' AND g.status <> 'canceled'))
   AND pi.updated_at < :witness_from
   AND NOT EXISTS (SELECT FROM billing.payment p WHERE p.payment_intent_id = pi.id AND p.status IN ({_OPEN}))
   AND NOT EXISTS (SELECT FROM billing.provider_event e

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from alembic import op
+
 from billing.db.migrations.online import add_check
 
 revision = "0052"
 down_revision = "0051"
 branch_labels = None
 depends_on = None
+
+_LIFT = """
+UPDATE billing.invoice i SET hold_id = NULL, version = i.version + 1, updated_at = clock_timestamp()
+FROM billing.work_item w
+WHERE i.status IN ('open', 'draft') AND i.hold_id = w.id
+  AND w.kind = 'payment_unapplied' AND w.closed_at IS NOT NULL
+"""
+"""Closing the item had not lifted what it held."""
 
 
 def upgrade() -> None:
@@ -16,3 +26,4 @@ def upgrade() -> None:
         "ck_payment_intent_status_known",
         "status IN ('open', 'succeeded', 'spent', 'canceled', 'absent')",
     )
+    op.execute(_LIFT)
