@@ -155,4 +155,5 @@ CARRIED_OUT: dict[str, Callable[[Parts, Wanted, Order], str]] = {
     "change": _change,
     "cancel_refund": _cancel_refund,
     "work": _work,
+    "refund_kept_apart": _work,
 }

@@ -12,6 +12,7 @@ from billing.commands.provider_event.claim import ClaimedEvent, close
 from billing.commands.refund.record import note_facts
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
+from billing.flows.sending_back import kept_apart, take_over
 from billing.kernel.failpoints import failpoint
 from billing.kernel.moves import allowed
 from billing.kernel.status import OPEN_REFUND, EventStatus, RefundStatus
@@ -27,7 +28,7 @@ def refund(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     failpoint("event.reread")
     with parts.begin() as session:
         now = parts.clock.now(session)
-        if not _note(session, account_id, facts, now):
+        if not _note(session, account_id, facts, now) and not take_over(parts, session, account_id, [facts]):
             # Not ours, or its answer is still on its way: that, or the sweep, brings the same facts.
             close(session, claimed, status=EventStatus.IGNORED, now=now, error="no refund of ours")
             return EventStatus.IGNORED
@@ -38,10 +39,12 @@ def refund(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
 def charge_refunded(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     """Note what became of our refunds of a charge that are on their way: the event names the charge alone.
 
-    Where none is, nothing is asked: what others sent back is a difference that reconciliation shows.
+    Where none is, nothing is asked: what others sent back is a difference that reconciliation shows. Of money kept
+    apart it is taken over.
     """
     account_id = claimed.provider_account_id
     with parts.begin() as session:
+        apart = kept_apart(session, account_id, claimed.object_ref)
         waiting = session.scalars(
             select(Refund.refund_ref)
             .join(Payment, Payment.invoice_id == Refund.invoice_id)
@@ -56,11 +59,14 @@ def charge_refunded(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
         ).all()
     provider = parts.provider(account_id, rank=Rank.REREADS)
     read = [provider.read_refund(ref) for ref in waiting if ref is not None]
+    if apart is not None:
+        read = list(provider.list_refunds(charge_ref=claimed.object_ref))
     failpoint("event.reread")
     with parts.begin() as session:
         now = parts.clock.now(session)
         for facts in sorted(read, key=lambda each: each.refund_ref):
             _note(session, account_id, facts, now)
+        take_over(parts, session, account_id, read if apart is not None else [])
         close(session, claimed, status=EventStatus.PROCESSED, now=now)
     return EventStatus.PROCESSED
 

@@ -14,6 +14,7 @@ from billing.flows.dispute_events import adopt_dispute
 from billing.flows.parts import Parts
 from billing.flows.payment_events import last_attempt, take_facts
 from billing.flows.reconciliation import recheck, stands
+from billing.flows.sending_back import take_over
 from billing.kernel.errors import ProviderRefused
 from billing.kernel.moves import allowed
 from billing.kernel.status import RefundStatus
@@ -81,6 +82,8 @@ def _refund(parts: Parts, difference: Difference) -> None:
             .with_for_update()
         ).one_or_none()
         if ours is None:
+            if take_over(parts, session, difference.provider_account_id, [facts]):
+                resolve_difference(session, difference_id=difference.id, now=parts.clock.now(session))
             return
         if allowed(RefundStatus(ours.status), RefundStatus(facts.status)):
             note_facts(session, refund=ours, facts=facts, now=parts.clock.now(session), wall=wall_now(session))

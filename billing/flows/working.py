@@ -1,4 +1,4 @@
-"""Work items in a person's hands: retried, parked, discarded, each at most once, and all of it written down.
+"""Work items in a person's hands: retried, parked, discarded, refunded, each at most once, and all of it written down.
 
 Locks are taken as the flows take them: what the item is about first, then the item.
 """
@@ -24,7 +24,9 @@ from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.flows.rereading import GONE, reread
 from billing.flows.retrying import RETRIES, Retry
+from billing.flows.sending_back import send_back
 from billing.kernel.errors import Fault, Refused, Stale
+from billing.kernel.money import format_minor
 from billing.kernel.status import WorkItemStatus
 from billing.kernel.work import WorkKind
 from billing.models import WorkItem
@@ -51,13 +53,14 @@ class Action(StrEnum):
     RELEASE = "release"
     MERGE = "merge"
     SKIP = "skip"
+    REFUND = "refund"
 
 
 def act(parts: Parts, item_id: UUID, *, action: Action, order: Order, wake: bool = True) -> Done:
-    """Retry, park or discard one item. A repeat, or an action on what is closed, changes nothing and says so.
+    """Retry, park, discard or refund one item. A repeat, or an action on what is closed, changes nothing and says so.
 
     `wake`: have the sweep look at once. Raises `Refused`: `work_item_not_found`, `action_not_safe`, `actor_missing`,
-    `reason_missing`; `Stale` where the item was closed meanwhile.
+    `reason_missing`, of a refund what `send_back` refuses; `Stale` where the item was closed meanwhile.
     """
     if action in (Action.ADOPT, Action.REREAD):
         return _at_the_provider(parts, item_id, action=action, order=order)
@@ -66,7 +69,9 @@ def act(parts: Parts, item_id: UUID, *, action: Action, order: Order, wake: bool
         before = _state(item)
         _require_safe(item, action)
         decided = item.kind in deciding.KINDS and action in deciding.DECISIONS
-        doing = {Action.RETRY: _retry, Action.PARK: _park, Action.DISCARD: _discard}.get(action, _retry)
+        doing = {Action.RETRY: _retry, Action.PARK: _park, Action.DISCARD: _discard, Action.REFUND: _refund}.get(
+            action, _retry
+        )
         require_version(item, order.expected_version)
         done = _decide(parts, session, item, action, order) if decided else doing(parts, session, item, order)
         note(
@@ -236,6 +241,19 @@ def _discard(parts: Parts, session: Session, item: WorkItem, order: Order) -> Do
     if invoice is not None:
         let_go(session, unapplied_id=item.subject_id, invoice=invoice)
     return _done(item, "it is discarded and needs nothing more")
+
+
+def _refund(parts: Parts, session: Session, item: WorkItem, order: Order) -> Done:
+    """Send back all that is left of what is kept apart."""
+    if item.status not in LIVE:
+        return _closed_already(item)
+    lock_unapplied(session, item.subject_id)
+    _lock(session, item, expected=order.expected_version)
+    if item.status not in LIVE:
+        return _closed_already(item)
+    refund = send_back(parts, session, item.subject_id)
+    session.refresh(item)
+    return _done(item, f"{format_minor(refund.amount_minor, refund.currency)} {refund.currency} go back")
 
 
 def _decide(parts: Parts, session: Session, item: WorkItem, action: Action, order: Order) -> Done:

@@ -167,6 +167,14 @@ class UnappliedPayment(SellerOwned, Versioned, Base):
     amount_minor: Mapped[Minor]
     currency: Mapped[str]
     status: Mapped[str] = mapped_column(default="held")
+    """Refunded: all of it has left us, sent back or taken by a dispute."""
+    gone_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    """What of it has left us, or is on its way back."""
+
+    @property
+    def left_minor(self) -> int:
+        """What of it we still hold."""
+        return self.amount_minor - self.gone_minor
 
     __table_args__ = (
         owned("invoice_id", "invoice"),
@@ -176,4 +184,5 @@ class UnappliedPayment(SellerOwned, Versioned, Base):
         one_of("status", ("held", "refunded", "applied")),
         currency_shape(),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("gone_minor BETWEEN 0 AND amount_minor", name="gone_within"),
     )

@@ -15,14 +15,16 @@ _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_REFUND))
 
 
 class Refund(SellerOwned, Versioned, Base):
-    """Reserved before the call; its id is its key (DECISIONS 29). One payment's part of a note, or of a payout."""
+    """Reserved before the call; its id is its key (DECISIONS 29). Of a note, a payout, or money kept apart."""
 
     __tablename__ = "refund"
 
     invoice_id: Mapped[UUID]
-    payment_id: Mapped[UUID]
+    payment_id: Mapped[UUID | None]
+    """The payment that it is a part of; null where it is of money kept apart."""
+    unapplied_payment_id: Mapped[UUID | None]
     credit_note_id: Mapped[UUID | None]
-    """Its credit note; null where a customer's balance is paid out: that had its documents before."""
+    """Its credit note; null where a customer's balance is paid out, which had its documents before, or kept apart."""
     profile_id: Mapped[UUID]
     provider_account_id: Mapped[UUID]
     charge_ref: Mapped[str]
@@ -54,6 +56,7 @@ class Refund(SellerOwned, Versioned, Base):
     __table_args__ = (
         owned("invoice_id", "invoice"),
         owned("payment_id", "payment"),
+        owned("unapplied_payment_id", "unapplied_payment"),
         owned("credit_note_id", "invoice", deferred=True),
         owned("profile_id", "profile"),
         ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
@@ -61,10 +64,16 @@ class Refund(SellerOwned, Versioned, Base):
         Index("uq_refund_ref", "provider_account_id", "refund_ref", unique=True),
         Index("ix_refund_invoice_id", "invoice_id"),
         Index("ix_refund_payment_id", "payment_id"),
+        Index(
+            "ix_refund_unapplied_payment_id",
+            "unapplied_payment_id",
+            postgresql_where=text("unapplied_payment_id IS NOT NULL"),
+        ),
         Index("ix_refund_open_check", "next_check_at", postgresql_where=text(f"status IN ({_OPEN})")),
         one_of("status", tuple(RefundStatus)),
         currency_shape(),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("(payment_id IS NULL) <> (unapplied_payment_id IS NULL)", name="of_one_source"),
         CheckConstraint("key_no > 0 AND absent_lists >= 0", name="keys_counted"),
         CheckConstraint(f"(status IN ({_OPEN})) = (closed_at IS NULL)", name="closed_when_ended"),
     )

@@ -120,6 +120,10 @@ _door(
 _door(Action.PARK, f"Set an item aside: a person has seen it and it waits by decision.\n\n{_SAFE}")
 _door(Action.DISCARD, f"Close an item that needs nothing more, as when it was settled by hand.\n\n{_SAFE}")
 _door(
+    Action.REFUND,
+    f"Send money that is kept apart back to the method that paid.\n\nAll that is left of it; sent once. {_SAFE}",
+)
+_door(
     Action.ADOPT,
     "Take over a charge that no attempt of ours made: it settles the invoice it was for.\n\n"
     f"Money that no invoice asks for is booked apart, for a person to send back. {_SAFE}",

@@ -58,6 +58,21 @@ def disputed(session: Session, invoice_id: UUID) -> Standing:
     return Standing(bool(row.forbidden), int(row.lost), int(row.repaid))
 
 
+_OF_CHARGE = text(
+    f"""
+    SELECT FROM billing.dispute d
+    WHERE d.profile_id = :profile AND d.status IN ({OPEN}) AND NOT d.refundable
+      AND d.provider_account_id = :account AND d.charge_ref = :charge
+    """
+)
+
+
+def forbids_refund(session: Session, *, profile_id: UUID, account_id: UUID, charge_ref: str) -> bool:
+    """Whether an open dispute of this charge of the customer's lets nothing of it go back."""
+    values = {"profile": profile_id, "account": account_id, "charge": charge_ref}
+    return session.execute(_OF_CHARGE, values).first() is not None
+
+
 def lock_losses(session: Session, invoice_id: UUID) -> list[Dispute]:
     """The invoice's lost disputes that money could still pay, oldest first, locked until the transaction ends."""
     query = select(Dispute).where(Dispute.invoice_id == invoice_id, Dispute.reopened_minor > Dispute.repaid_minor)

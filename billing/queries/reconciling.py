@@ -209,8 +209,8 @@ WHERE s.profile_id IS NOT NULL AND v.currency = s.currency AND v.amount_minor <>
 
 _REFUNDS = f"""
 SELECT CASE WHEN f.id IS NULL THEN 'refund_without_record' ELSE 'refund_differs' END, r.refund_ref, NULL,
-       coalesce(f.seller_id, p.seller_id), coalesce(f.profile_id, p.profile_id),
-       coalesce(f.invoice_id, p.invoice_id), r.amount_minor, r.currency,
+       coalesce(f.seller_id, p.seller_id, u.seller_id), coalesce(f.profile_id, p.profile_id, i.profile_id),
+       coalesce(f.invoice_id, p.invoice_id, u.invoice_id), r.amount_minor, r.currency,
        CASE WHEN f.id IS NULL
             THEN format('the provider refunded %s %s of charge %s (%s); we have no refund for it', r.amount_minor,
                         r.currency, r.charge_ref, r.status)
@@ -219,11 +219,13 @@ SELECT CASE WHEN f.id IS NULL THEN 'refund_without_record' ELSE 'refund_differs'
        r.metadata_refund IS NOT NULL AND m.id IS NULL
 FROM listed_refund r
 LEFT JOIN billing.payment p ON p.provider_account_id = :account AND p.charge_ref = r.charge_ref
+LEFT JOIN billing.unapplied_payment u ON u.provider_account_id = :account AND u.charge_ref = r.charge_ref
+LEFT JOIN billing.invoice i ON i.id = u.invoice_id
 LEFT JOIN billing.refund m ON m.id = r.metadata_refund
 LEFT JOIN billing.refund f
   ON (f.provider_account_id = :account AND f.refund_ref = r.refund_ref)
      OR (f.id = r.metadata_refund AND f.refund_ref IS NULL)
-WHERE CASE WHEN f.id IS NULL THEN p.id IS NOT NULL AND r.status IN ('succeeded', 'pending')
+WHERE CASE WHEN f.id IS NULL THEN (p.id IS NOT NULL OR u.id IS NOT NULL) AND r.status IN ('succeeded', 'pending')
            ELSE (f.amount_minor, f.currency) <> (r.amount_minor, r.currency)
                 OR (f.status <> r.status AND f.status NOT IN ({_OPEN_REFUND})) END
 """  # noqa: S608 (our own words)

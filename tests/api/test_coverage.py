@@ -72,7 +72,7 @@ ROUTES = {
     "work show": "show_work_item",
     **{
         f"work {verb}": "act_on_work_item"
-        for verb in ("retry", "park", "discard", "adopt", "reread", "release", "merge", "skip")
+        for verb in ("retry", "park", "discard", "adopt", "reread", "release", "merge", "skip", "refund")
     },
     "events list": "list_provider_events",
     "events show": "show_provider_event show_provider_event_body",

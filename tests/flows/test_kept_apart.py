@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -10,13 +11,15 @@ import requests
 from sqlalchemy import select, text
 
 from billing.commands.work_item.raise_item import raise_item
-from billing.flows import correcting, external_money, working
+from billing.flows import correcting, external_money, reconciliation, working
 from billing.flows.order import Order
 from billing.flows.parts import Parts
+from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
 from billing.kernel.work import WorkKind
 from billing.models import Invoice, PaymentIntent, UnappliedPayment, WorkItem
 from tests.flows.company import START, Company, company
+from tests.flows.refunds import ask_again, at_provider, sent
 
 WHY = Order(actor="mara", reason="looked at in the dashboard")
 DASHBOARD = {"Authorization": "Bearer sk_test_company"}
@@ -164,3 +167,86 @@ def test_an_intent_that_was_not_known_to_be_spent_is_tried_once_then_left(acme: 
     ends = [(each.status, each.reason) for each in acme.payments()]
     assert ends[1:] == [("canceled", "intent_spent"), ("succeeded", "succeeded")]
     assert (invoice_of(acme).status, intents(acme)) == ("paid", ["spent", "succeeded"])
+
+
+def refund_in_dashboard(acme: Company, charge_ref: str, amount: int) -> None:
+    """Somebody sends a part of it back in the provider's dashboard."""
+    given = {"charge": charge_ref, "amount": str(amount)}
+    requests.post(f"{acme.witness_url}/v1/refunds", data=given, headers=DASHBOARD, timeout=5).raise_for_status()
+
+
+def held(acme: Company) -> tuple[int, int, int]:
+    """Kept apart, on its way back, and what the provider holds."""
+    return -acme.account("unapplied_payments"), -acme.account("refunds_in_flight"), acme.account("provider_clearing")
+
+
+def accused(acme: Company) -> list[str]:
+    """What the audit finds, but for the requests that somebody made in the dashboard, which have no key."""
+    return [f"{each.code} {each.detail}" for each in acme.violations() if "no key" not in each.detail]
+
+
+def test_it_is_sent_back_once_by_a_persons_order_and_leaves_the_books(acme: Company) -> None:
+    stray(acme)
+    item = item_of(acme)
+    done = working.act(acme.parts, item.id, action=working.Action.REFUND, order=WHY)
+    assert (done.changed, held(acme)) == (True, (0, 500, 500))
+    again = working.act(acme.parts, item.id, action=working.Action.REFUND, order=WHY)
+    assert (again.changed, invoice_of(acme).hold_id) == (False, None)
+    acme.settle()
+    assert held(acme) == (0, 0, 0)
+    assert [(each.amount_minor, each.status) for each in at_provider(acme)] == [(500, "succeeded")]
+    assert kept(acme) == [(500, "eur", "refunded")]
+    assert accused(acme) == []
+    (refund,) = acme.refunds()
+    assert (refund.payment_id, refund.credit_note_id, sent(acme)) == (None, None, [(f"refund-{refund.id}", "executed")])
+
+
+def test_a_try_of_the_order_changes_nothing(acme: Company) -> None:
+    stray(acme)
+    tried = Order(actor="mara", reason="to see", dry_run=True)
+    assert working.act(acme.parts, item_of(acme).id, action=working.Action.REFUND, order=tried).changed
+    acme.settle()
+    assert (held(acme), acme.refunds(), at_provider(acme)) == ((500, 0, 500), [], [])
+
+
+def test_an_answer_that_never_came_makes_no_second_refund_of_it(acme: Company) -> None:
+    stray(acme)
+    acme.witness.add_faults({"kind": "timeout_after", "next": 1, "path": "/v1/refunds"})
+    working.act(acme.parts, item_of(acme).id, action=working.Action.REFUND, order=WHY)
+    acme.settle()
+    ask_again(acme)
+    assert ([each.amount_minor for each in at_provider(acme)], held(acme)) == ([500], (0, 0, 0))
+
+
+def test_it_is_not_sent_back_while_it_is_disputed(acme: Company) -> None:
+    acme.witness.call("POST", "disputes", {"charge": stray(acme).charge_ref})
+    acme.settle()
+    with pytest.raises(Refused, match="charge_disputed"):
+        working.act(acme.parts, item_of(acme).id, action=working.Action.REFUND, order=WHY)
+    assert acme.refunds() == []
+
+
+def test_what_is_sent_back_in_the_dashboard_is_taken_over_and_the_rest_stays_work(acme: Company) -> None:
+    charge = stray(acme).charge_ref
+    refund_in_dashboard(acme, charge, 200)
+    acme.settle()
+    assert (held(acme), item_of(acme).amount_minor, kept(acme)) == ((300, 0, 300), 300, [(500, "eur", "held")])
+    refund_in_dashboard(acme, charge, 300)
+    acme.settle()
+    assert (held(acme), kept(acme), invoice_of(acme).hold_id) == ((0, 0, 0), [(500, "eur", "refunded")], None)
+    assert [each for each in acme.work_items() if each.closed_at is None] == []
+    assert accused(acme) == []
+
+
+def test_a_refund_whose_event_was_lost_is_a_difference_that_is_taken_over(acme: Company) -> None:
+    charge = stray(acme).charge_ref
+    for type_ in ("refund", "charge.refund"):
+        acme.witness.add_faults({"kind": "event_lost", "rate": 1, "type": type_})
+    refund_in_dashboard(acme, charge, 500)
+    acme.settle()
+    acme.set_clock(START + timedelta(days=2))
+    reconciliation.reconcile(acme.parts)
+    (item,) = [each for each in acme.work_items() if each.kind == "refund_without_record"]
+    working.act(acme.parts, item.id, action=working.Action.REREAD, order=WHY)
+    assert held(acme) == (0, 0, 0)
+    assert {each.status for each in acme.work_items()} == {"resolved"}

@@ -16,7 +16,9 @@ from billing.commands.credit.grant import grant_credit
 from billing.commands.dispute.record import new_dispute, note_dispute
 from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
+from billing.commands.payment.unapplied import lock_unapplied
 from billing.commands.payout.note import note_payout
+from billing.commands.refund.of_unapplied import reserve_unapplied
 from billing.commands.refund.record import note_facts
 from billing.commands.subscription.cancel import CancelWhen
 from billing.flows import (
@@ -171,6 +173,10 @@ def _dispute_everything(acme: Company) -> None:
     with acme.begin() as session:
         stray = session.scalars(select(UnappliedPayment)).one()
         of_stray = session.get_one(Invoice, stray.invoice_id)
+    with acme.parts.begin() as session:
+        row, whose = lock_unapplied(session, stray.id)
+        assert whose is not None
+        reserve_unapplied(session, row=row, invoice=whose, amount_minor=90, now=START, wall=datetime.now(UTC))
     _told(acme, of_stray, "lost", charge_ref=stray.charge_ref)
 
 

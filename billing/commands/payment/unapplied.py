@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.difference.explain import explain_charge
 from billing.commands.ledger.post import post
+from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.events.outbox import emit
 from billing.events.topics import Topic
@@ -76,22 +77,8 @@ def keep_charge(session: Session, *, invoice: Invoice, payment: Payment, charge:
         sides=((Account.PROVIDER_CLEARING, amount_minor), (Account.UNAPPLIED_PAYMENTS, -amount_minor)),
         now=now,
     )
-    item = raise_item(
-        session,
-        kind=WorkKind.PAYMENT_UNAPPLIED,
-        subject_type="unapplied_payment",
-        subject_id=written,
-        seller_id=invoice.seller_id,
-        profile_id=invoice.profile_id,
-        amount_minor=amount_minor,
-        currency=charge.currency,
-        summary=f"Money came for invoice {invoice.number} that it does not ask for; send it back at the provider.",
-        error=f"charge {charge_ref}",
-        safe_actions=["park", "discard"],
-        now=now,
-    )
-    if invoice.status in COLLECTABLE:
-        invoice.hold_id = item.id
+    row = session.get_one(UnappliedPayment, written)
+    _ask_a_person(session, row=row, invoice=invoice, now=now)
     emit(
         session,
         topic=Topic.PAYMENT_UNAPPLIED,
@@ -131,3 +118,65 @@ def let_go(session: Session, *, unapplied_id: UUID, invoice: Invoice) -> None:
     )
     invoice.hold_id = session.scalars(others.order_by(WorkItem.id).limit(1)).first()
     session.flush()
+
+
+def take_off(session: Session, *, row: UnappliedPayment, invoice: Invoice, amount_minor: int, now: datetime) -> None:
+    """Count `amount_minor` of it as gone: its item asks for the rest, and is closed once there is none.
+
+    The caller holds both rows, and books where it went.
+    """
+    assert 0 < amount_minor <= row.left_minor
+    row.gone_minor += amount_minor
+    if row.left_minor:
+        item = live_item(session, row.id)
+        if item is not None:
+            item.amount_minor = row.left_minor
+        session.flush()
+        return
+    row.status = "refunded"
+    session.flush()
+    close_for(session, kind=WorkKind.PAYMENT_UNAPPLIED, subject_id=row.id, now=now)
+    let_go(session, unapplied_id=row.id, invoice=invoice)
+
+
+def take_back(session: Session, *, row: UnappliedPayment, invoice: Invoice, amount_minor: int, now: datetime) -> None:
+    """What was gone is with us again, and a person's work: the reverse of `take_off`."""
+    assert 0 < amount_minor <= row.gone_minor
+    row.gone_minor -= amount_minor
+    row.status = "held"
+    session.flush()
+    _ask_a_person(session, row=row, invoice=invoice, now=now)
+
+
+def _ask_a_person(session: Session, *, row: UnappliedPayment, invoice: Invoice, now: datetime) -> None:
+    item = raise_item(
+        session,
+        kind=WorkKind.PAYMENT_UNAPPLIED,
+        subject_type="unapplied_payment",
+        subject_id=row.id,
+        seller_id=invoice.seller_id,
+        profile_id=invoice.profile_id,
+        amount_minor=row.left_minor,
+        currency=row.currency,
+        summary=f"Money came for invoice {invoice.number} that it does not ask for; send it back.",
+        error=f"charge {row.charge_ref}",
+        safe_actions=["refund", "park", "discard"],
+        now=now,
+    )
+    if invoice.status in COLLECTABLE:
+        invoice.hold_id = item.id
+    session.flush()
+
+
+def live_item(session: Session, unapplied_id: UUID) -> WorkItem | None:
+    """The item that asks a person what becomes of it, locked; None where it is dealt with."""
+    return session.scalars(
+        select(WorkItem)
+        .where(
+            WorkItem.kind == WorkKind.PAYMENT_UNAPPLIED,
+            WorkItem.subject_id == unapplied_id,
+            WorkItem.closed_at.is_(None),
+        )
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one_or_none()

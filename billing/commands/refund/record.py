@@ -110,6 +110,7 @@ def _book(session: Session, refund: Refund, amount: int, now: datetime) -> None:
         profile_id=refund.profile_id,
         invoice_id=refund.invoice_id,
         payment_id=refund.payment_id,
+        charge_ref=refund.charge_ref if refund.payment_id is None else None,
         currency=refund.currency,
         sides=((Account.REFUNDS_IN_FLIGHT, amount), (Account.PROVIDER_CLEARING, -amount)),
         now=now,

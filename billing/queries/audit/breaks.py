@@ -24,10 +24,10 @@ WITH booked AS (
           JOIN billing.posting s ON s.entry_id = e.id AND s.account = 'provider_clearing'
           WHERE e.kind IN ('payment', 'unapplied_payment')
           UNION ALL
-          SELECT p.charge_ref, s.amount_minor
+          SELECT coalesce(p.charge_ref, e.charge_ref), s.amount_minor
           FROM billing.ledger_entry e
           JOIN billing.posting s ON s.entry_id = e.id AND s.account = 'provider_clearing'
-          JOIN billing.payment p ON p.id = e.payment_id
+          LEFT JOIN billing.payment p ON p.id = e.payment_id
           WHERE e.kind = 'refund_sent') moved
     GROUP BY charge_ref
 )

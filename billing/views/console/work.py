@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import WorkItemStatus
 from billing.kernel.work import WorkKind, page_of
+from billing.queries.operations.paging import Facts
 from billing.queries.operations.trail import trail_of
 from billing.queries.operations.work import WorkFilter, list_work, show_work
 from billing.rules.permission import Permission
@@ -56,8 +58,13 @@ def add_work(door: Blueprint, parts: Parts) -> None:
     @door.post("/items/<uuid:item_id>")
     def do(item_id: UUID) -> AnyResponse:
         dry_run = "try" in request.form
-        order = visit().order(Permission.WORK, dry_run=dry_run)
-        done = act(parts, item_id, action=_action(), order=order)
+        action = _action()
+        order = visit().order(_needed(action), dry_run=dry_run)
+        if action is Action.REFUND and not dry_run:
+            told = ask(parts, _one(parts, item_id, action), by=person(), reason=order.reason)
+            tell_next(parts, visit().who.session_id, told)
+            return redirect(f"/console/items/{item_id}", 303)
+        done = act(parts, item_id, action=action, order=order)
         if dry_run:
             return _item(item_id, tried=f"Tried, nothing was changed: {done.told}.")
         tell_next(parts, visit().who.session_id, f"{done.told[:1].upper()}{done.told[1:]}.")
@@ -66,8 +73,8 @@ def add_work(door: Blueprint, parts: Parts) -> None:
     @door.post("/items")
     def do_many() -> AnyResponse:
         dry_run = "try" in request.form
-        order = visit().order(Permission.WORK, dry_run=dry_run)
         action, wanted = _action(), _filter()
+        order = visit().order(_needed(action), dry_run=dry_run)
         if not dry_run:
             told = ask(parts, _bulk(parts, wanted, action), by=person(), reason=order.reason)
             tell_next(parts, visit().who.session_id, told)
@@ -86,7 +93,8 @@ def add_work(door: Blueprint, parts: Parts) -> None:
             facts = show_work(session, item_id)
             trail = trail_of(session, [item_id, facts["subject_id"]])
         live = facts["status"] in (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
-        actions = [each for each in facts["safe_actions"] if each in set(Action)] if live else []
+        safe = [Action(each) for each in facts["safe_actions"] if each in set(Action)] if live else []
+        actions = [each for each in safe if visit().may(_needed(each))]
         return page(
             "item.html", title=facts["kind"].replace("_", " ").capitalize(), item=facts, trail=trail, actions=actions,
             manual=page_of(facts["kind"]), tried=tried, reason=request.form.get("reason", ""),
@@ -97,12 +105,28 @@ def _bulk(parts: Parts, wanted: WorkFilter, action: Action) -> Wanted:
     """The order for all that the filter lets through now, with what is at stake: it is those that are approved."""
     with parts.begin() as session:
         rows = list_work(session, wanted, limit=_MOST_AT_ONCE).rows
+    return _of(rows, action)
+
+
+def _one(parts: Parts, item_id: UUID, action: Action) -> Wanted:
+    """The same for one item."""
+    with parts.begin() as session:
+        return _of([show_work(session, item_id)], action)
+
+
+def _of(rows: Sequence[Facts], action: Action) -> Wanted:
     amounts = Counter[str]()
     for row in rows:
         amounts[row["currency"]] += row["amount_minor"] or 0
     id_ = order_id()
     facts = {"do": action.value, "items": [str(row["id"]) for row in rows]}
-    return Wanted(id_, "work", "items", id_, {name: sum_ for name, sum_ in amounts.items() if name}, facts)
+    ordered = "refund_kept_apart" if action is Action.REFUND else "work"
+    return Wanted(id_, ordered, "items", id_, {name: sum_ for name, sum_ in amounts.items() if name}, facts)
+
+
+def _needed(action: Action) -> Permission:
+    """A refund moves money, the other actions don't."""
+    return Permission.MONEY if action is Action.REFUND else Permission.WORK
 
 
 def _action() -> Action:

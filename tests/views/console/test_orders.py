@@ -96,6 +96,31 @@ def test_above_it_another_person_approves_and_never_the_same(house: House) -> No
     assert trail(house, "max") == [("order.approve", "looks right")]
 
 
+def test_money_kept_apart_goes_back_by_an_order_of_finance_above_an_amount_by_two(house: House) -> None:
+    limited(house, "5")
+    profile = house.acme.customer("one", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    house.acme.subscribe("one", "one-basic")
+    house.acme.settle()
+    house.acme.pay_by_hand()
+    house.acme.pay_behind_our_back(profile)
+    house.acme.settle()
+    (item,) = items(house)
+    fay, max_, oli = (house.person(name, role) for name, role in (
+        ("fay", Role.FINANCE), ("max", Role.FINANCE), ("oli", Role.OPERATOR)))  # fmt: skip
+    page = f"/items/{item.id}"
+    assert 'value="refund"' not in oli.reads(page)
+    assert oli.post(page, action="refund", reason="paid twice").status_code == 403
+    found = re.search(r'name="order" value="([^"]+)"', fay.reads(page))
+    assert found
+    assert fay.post(page, order=found[1], action="refund", reason="paid twice").status_code == 303
+    (row,) = orders(house)
+    assert (row.action, row.amount_minor, row.status) == ("refund_kept_apart", 1190, "waiting")
+    assert oli.post(f"/orders/{row.id}", decision="approve", reason="looks right").status_code == 403
+    assert house.acme.refunds() == []
+    assert max_.post(f"/orders/{row.id}", decision="approve", reason="looks right").status_code == 303
+    assert [each.amount_minor for each in house.acme.refunds()] == [1190]
+
+
 def test_the_database_too_refuses_that_one_approves_what_they_asked_for(house: House, fay: Person) -> None:
     ask(fay, f"/invoices/{paid(house)}", "refund", amount="1")
     with pytest.raises(IntegrityError, match="second_is_another"), house.acme.parts.begin() as session:

@@ -1,0 +1,78 @@
+"""Sending back what is kept apart: by a person's order, and taking over what was sent back in the dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.commands.payment.unapplied import lock_unapplied
+from billing.commands.refund.of_unapplied import adopt_unapplied, reserve_unapplied
+from billing.commands.refund.reserve import whole_steps
+from billing.db.clock import wall_now
+from billing.flows.parts import Parts
+from billing.flows.restoring import require_all_known
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.failpoints import failpoint
+from billing.models import Refund, UnappliedPayment
+from billing.providers.port import RefundFacts
+from billing.queries.dispute import forbids_refund
+from billing.queries.reconciling import as_uuid
+from billing.queue.buffer import after_commit
+from billing.queue.names import REFUNDS_SEND
+
+
+def send_back(parts: Parts, session: Session, unapplied_id: UUID) -> Refund:
+    """Reserve a refund of all that is left, in the caller's transaction, and have it sent after commit.
+
+    The caller holds the rows (`lock_unapplied`). What the provider can't send, for its steps, stays kept apart. Raises
+    `Refused`: `not_reconciled`, `charge_disputed`, `nothing_to_refund`, `amount_not_representable`.
+    """
+    require_all_known(session)
+    row, invoice = lock_unapplied(session, unapplied_id)
+    if invoice is None:
+        raise Refused(Fault("charge", "nothing_to_refund", "it is of no invoice of ours; refund it at the provider"))
+    account_id = row.provider_account_id
+    if forbids_refund(session, profile_id=invoice.profile_id, account_id=account_id, charge_ref=row.charge_ref):
+        mend = "a dispute of it is open; once that is over, see `billing dispute list`"
+        raise Refused(Fault("charge", "charge_disputed", mend))
+    amount = whole_steps(row.left_minor, parts.provider(account_id).step_minor(row.currency))
+    now = parts.clock.now(session)
+    refund = reserve_unapplied(session, row=row, invoice=invoice, amount_minor=amount, now=now, wall=wall_now(session))
+    after_commit(session, REFUNDS_SEND, refund.id)
+    failpoint("refund.reserved")
+    return refund
+
+
+def kept_apart(session: Session, account_id: UUID, charge_ref: str) -> UUID | None:
+    """The money kept apart that this charge is, if it is any."""
+    of_it = (UnappliedPayment.provider_account_id == account_id, UnappliedPayment.charge_ref == charge_ref)
+    return session.scalars(select(UnappliedPayment.id).where(*of_it)).one_or_none()
+
+
+def take_over(parts: Parts, session: Session, account_id: UUID, refunds: Sequence[RefundFacts]) -> int:
+    """Take over refunds of money kept apart that somebody made at the provider. Returns how many.
+
+    Those that we know already, or have asked for ourselves, are left alone: their answers bring the rest.
+    """
+    taken = 0
+    for facts in sorted(refunds, key=lambda each: each.refund_ref):
+        unapplied_id = kept_apart(session, account_id, facts.charge_ref) if facts.charge_ref else None
+        if unapplied_id is None:
+            continue
+        row, invoice = lock_unapplied(session, unapplied_id)
+        if invoice is None or _known(session, account_id, facts):
+            continue
+        now, wall = parts.clock.now(session), wall_now(session)
+        taken += adopt_unapplied(session, row=row, invoice=invoice, facts=facts, now=now, wall=wall)
+    return taken
+
+
+def _known(session: Session, account_id: UUID, facts: RefundFacts) -> bool:
+    ours = as_uuid(facts.metadata_refund)
+    if ours is not None and session.get(Refund, ours) is not None:
+        return True
+    by_ref = (Refund.provider_account_id == account_id, Refund.refund_ref == facts.refund_ref)
+    return session.scalars(select(Refund.id).where(*by_ref)).first() is not None
