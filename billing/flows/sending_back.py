@@ -36,7 +36,7 @@ def send_back(parts: Parts, session: Session, unapplied_id: UUID) -> Refund:
         raise Refused(Fault("charge", "nothing_to_refund", "it is of no invoice of ours; refund it at the provider"))
     account_id = row.provider_account_id
     if forbids_refund(session, profile_id=invoice.profile_id, account_id=account_id, charge_ref=row.charge_ref):
-        mend = "a dispute of it is open; once that is over, see `billing dispute list`"
+        mend = "a dispute of it is open, or lost; what is left after a loss is settled another way, then discarded"
         raise Refused(Fault("charge", "charge_disputed", mend))
     amount = whole_steps(row.left_minor, parts.provider(account_id).step_minor(row.currency))
     now = parts.clock.now(session)

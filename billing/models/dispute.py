@@ -40,11 +40,13 @@ class Dispute(SellerOwned, Versioned, Base):
     withdrawn_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     """What the provider has taken from us for it, as booked; 0 for an inquiry. In `moved_currency`."""
     reinstated_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
-    """What of that it has given back."""
+    """What of that it has given back: more, where the rate of exchange has changed."""
     moved_currency: Mapped[str | None]
     """The currency of our balance at the provider, where it was taken; null while nothing moved."""
     reopened_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     """What a loss has put back on the invoice's receivable, in the invoice's currency."""
+    apart_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    """What a loss has taken of money that was kept apart, in the charge's currency."""
     repaid_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     """What of that the customer has paid another way since."""
     given_up_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
@@ -67,7 +69,7 @@ class Dispute(SellerOwned, Versioned, Base):
         currency_shape(),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint(
-            "withdrawn_minor >= reinstated_minor AND reinstated_minor >= 0 AND reopened_minor >= 0",
+            "withdrawn_minor >= 0 AND reinstated_minor >= 0 AND reopened_minor >= 0 AND apart_minor >= 0",
             name="moved_in_order",
         ),
         CheckConstraint(

@@ -60,17 +60,43 @@ def disputed(session: Session, invoice_id: UUID) -> Standing:
 
 _OF_CHARGE = text(
     f"""
-    SELECT FROM billing.dispute d
-    WHERE d.profile_id = :profile AND d.status IN ({OPEN}) AND NOT d.refundable
-      AND d.provider_account_id = :account AND d.charge_ref = :charge
+    SELECT FROM billing.invoice i JOIN billing.dispute d ON d.invoice_id = i.id
+    WHERE i.profile_id = :profile AND d.provider_account_id = :account AND d.charge_ref = :charge
+      AND (d.status IN ({OPEN}) AND NOT d.refundable OR d.status = 'lost')
     """
 )
 
 
 def forbids_refund(session: Session, *, profile_id: UUID, account_id: UUID, charge_ref: str) -> bool:
-    """Whether an open dispute of this charge of the customer's lets nothing of it go back."""
+    """Whether an open or lost dispute of this charge of the customer's lets nothing of it go back."""
     values = {"profile": profile_id, "account": account_id, "charge": charge_ref}
     return session.execute(_OF_CHARGE, values).first() is not None
+
+
+_HELD = text(
+    f"""
+    SELECT (SELECT coalesce(sum(p.amount_minor), 0)
+            FROM billing.ledger_entry e JOIN billing.posting p ON p.entry_id = e.id
+            WHERE e.invoice_id = :invoice AND e.charge_ref = :charge AND e.kind LIKE 'dispute%'
+              AND p.account = 'disputes' AND p.currency = :currency)
+         - (SELECT coalesce(sum(CASE WHEN d.decision IN ('write_off', 'credit_note') THEN -d.reinstated_minor
+                                     ELSE d.withdrawn_minor - d.reinstated_minor END), 0)
+            FROM billing.dispute d
+            WHERE d.invoice_id = :invoice AND d.charge_ref = :charge AND d.id <> :id
+              AND (d.status IN ({OPEN})
+                   OR d.status = 'won' AND (d.reinstated_minor = 0 OR d.decision IN ('write_off', 'credit_note'))))
+    """  # noqa: S608 (our own words)
+)
+
+
+def held_minor(session: Session, dispute: Dispute) -> int:
+    """What the account of disputes holds for this one, in the currency of our balance, by the books.
+
+    Without what other disputes of the same charge leave there: those that are open, wait for their money, or were won
+    after a decision.
+    """
+    values = {"invoice": dispute.invoice_id, "charge": dispute.charge_ref, "id": dispute.id}
+    return int(session.execute(_HELD, values | {"currency": dispute.moved_currency}).scalar_one())
 
 
 def lock_losses(session: Session, invoice_id: UUID) -> list[Dispute]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
+from billing.commands.dispute.record import note_dispute
 from billing.flows import disputing
 from billing.flows.crediting import credit
+from billing.flows.external_money import mark_paid
 from billing.flows.order import Order
 from billing.flows.refunding import refund
 from billing.flows.replacing import replace_invoice
@@ -38,6 +41,20 @@ def _open(acme: Company, **given: Any) -> str:
 def _end(acme: Company, ref: str, status: str) -> None:
     acme.witness.call("POST", f"disputes/{ref}/close", {"status": status})
     acme.settle()
+
+
+def _told(acme: Company, ref: str, **given: Any) -> None:
+    """The provider shows the dispute so."""
+    facts = replace(acme.parts.provider(acme.account_id).read_dispute(ref), due_by=None, **given)
+    with acme.parts.begin() as session:
+        row = session.scalars(select(Dispute)).one()
+        invoice = session.get_one(Invoice, row.invoice_id)
+        note_dispute(session, dispute=row, invoice=invoice, facts=facts, now=START)
+
+
+def _accused(acme: Company) -> list[str]:
+    """What the audit finds wrong in the books."""
+    return [each.detail for each in acme.violations() if each.code.startswith("L")]
 
 
 def _dispute(acme: Company) -> Dispute:
@@ -227,6 +244,63 @@ def test_a_dispute_in_the_cardholders_currency_reopens_what_the_invoice_says(acm
     row = _dispute(acme)
     assert (row.amount_minor, row.currency, row.moved_currency) == (1305, "usd", "eur")
     assert (row.reopened_minor, _books(acme)) == (1190, {"receivable": 1190})
+    assert acme.violations() == ()
+
+
+@pytest.mark.parametrize("back", [1150, 1230])
+@pytest.mark.parametrize("before", ["needs_response", "lost"])
+def test_a_dispute_won_at_another_rate_leaves_the_rest_as_a_difference_of_exchange(
+    acme: Company, paid: Invoice, before: str, back: int
+) -> None:
+    ref = _open(acme, amount=1305, currency="usd")
+    _told(acme, ref, status=before)
+    _told(acme, ref, status="won", reinstated_minor=back)
+    assert _books(acme) == {"provider_clearing": back, "exchange_differences": 1190 - back}
+    _told(acme, ref, status="won", reinstated_minor=back)
+    assert (_books(acme)["exchange_differences"], _accused(acme)) == (1190 - back, [])
+
+
+def test_what_a_dispute_that_is_won_in_part_does_not_give_back_is_lost_until_it_comes(
+    acme: Company, paid: Invoice
+) -> None:
+    ref = _open(acme)
+    _told(acme, ref, status="won", reinstated_minor=0)
+    assert _books(acme) == {"disputes": 1190}
+    _told(acme, ref, status="won", reinstated_minor=1000)
+    assert (_books(acme), _accused(acme)) == ({"provider_clearing": 1000, "write_off": 190}, [])
+    _told(acme, ref, status="won", reinstated_minor=1190)
+    assert (_books(acme), _accused(acme)) == ({"provider_clearing": 1190}, [])
+
+
+def test_what_comes_back_of_a_loss_lowers_its_debt(acme: Company, paid: Invoice) -> None:
+    ref = _open(acme)
+    _end(acme, ref, "lost")
+    _told(acme, ref, status="lost", reinstated_minor=200)
+    assert (_dispute(acme).reopened_minor, _books(acme)) == (990, {"provider_clearing": 200, "receivable": 990})
+    assert _accused(acme) == []
+    _told(acme, ref, status="won", reinstated_minor=1190)
+    assert (_dispute(acme).reopened_minor, _books(acme)) == (0, {"provider_clearing": 1190})
+    assert _accused(acme) == []
+
+
+def test_what_comes_back_after_a_loss_was_written_off_lowers_what_was_lost(acme: Company, paid: Invoice) -> None:
+    ref = _open(acme)
+    _end(acme, ref, "lost")
+    disputing.write_off_loss(acme.parts, _dispute(acme).id, order=ORDER)
+    _told(acme, ref, status="lost", reinstated_minor=200)
+    assert (_books(acme), _accused(acme)) == ({"provider_clearing": 200, "write_off": 990}, [])
+
+
+def test_a_loss_in_another_currency_reopens_no_more_than_its_own_charge(acme: Company) -> None:
+    acme.customer("a1", method=None)
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    (invoice,) = acme.invoices()
+    mark_paid(acme.parts, invoice.id, amount_minor=1000, reference="by bank")
+    acme.give_method(invoice.profile_id, "pm_card_visa")
+    acme.settle()
+    _end(acme, _open(acme, amount=210, currency="usd"), "lost")
+    assert (_dispute(acme).reopened_minor, _books(acme)) == (190, {"receivable": 190})
     assert acme.violations() == ()
 
 

@@ -250,3 +250,47 @@ def test_a_refund_whose_event_was_lost_is_a_difference_that_is_taken_over(acme: 
     working.act(acme.parts, item.id, action=working.Action.REREAD, order=WHY)
     assert held(acme) == (0, 0, 0)
     assert {each.status for each in acme.work_items()} == {"resolved"}
+
+
+def lose(acme: Company, charge_ref: str, **given: object) -> str:
+    """A dispute of it is lost. Returns the provider's id of it."""
+    ref = acme.witness.call("POST", "disputes", {"charge": charge_ref, **given})["id"]
+    acme.settle()
+    end(acme, ref, "lost")
+    return str(ref)
+
+
+def end(acme: Company, ref: str, status: str) -> None:
+    acme.witness.call("POST", f"disputes/{ref}/close", {"status": status})
+    acme.settle()
+
+
+def test_a_lost_dispute_of_a_part_leaves_the_rest_with_us_and_as_work(acme: Company) -> None:
+    lose(acme, stray(acme).charge_ref, amount=200)
+    assert (held(acme), acme.account("disputes"), kept(acme)) == ((300, 0, 300), 0, [(500, "eur", "held")])
+    assert (item_of(acme).amount_minor, invoice_of(acme).hold_id) == (300, item_of(acme).id)
+    with pytest.raises(Refused, match="charge_disputed"):
+        working.act(acme.parts, item_of(acme).id, action=working.Action.REFUND, order=WHY)
+
+
+def test_a_lost_dispute_of_all_ends_it_and_what_comes_back_after_is_owed_again(acme: Company) -> None:
+    ref = lose(acme, stray(acme).charge_ref)
+    assert (held(acme), acme.account("disputes"), kept(acme)) == ((0, 0, 0), 0, [(500, "eur", "refunded")])
+    assert invoice_of(acme).hold_id is None
+    end(acme, ref, "won")
+    assert (held(acme), acme.account("disputes"), kept(acme)) == ((500, 0, 500), 0, [(500, "eur", "held")])
+    assert (item_of(acme).amount_minor, invoice_of(acme).hold_id) == (500, item_of(acme).id)
+    assert accused(acme) == []
+
+
+def test_a_dispute_of_it_in_the_cardholders_currency_is_booked_in_each_currency(acme: Company) -> None:
+    lose(acme, stray(acme).charge_ref, amount=550, currency="usd")
+    assert (held(acme), acme.account("disputes"), kept(acme)) == ((0, 0, 0), 0, [(500, "eur", "refunded")])
+
+
+def test_a_dispute_of_what_had_been_sent_back_is_lost_and_takes_nothing_twice(acme: Company) -> None:
+    row = stray(acme)
+    working.act(acme.parts, item_of(acme).id, action=working.Action.REFUND, order=WHY)
+    acme.settle()
+    lose(acme, row.charge_ref)
+    assert (held(acme), acme.account("disputes"), acme.account("write_off")) == ((0, 0, -500), 0, 500)

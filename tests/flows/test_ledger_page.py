@@ -106,6 +106,7 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     with acme.parts.begin() as session:
         paying_out.pay_out(acme.parts, session, paying, currency="eur")
     _dispute_everything(acme)
+    _rests(acme)
     _replace_two(acme)
     assert _posted(acme) == _documented()
 
@@ -177,7 +178,28 @@ def _dispute_everything(acme: Company) -> None:
         row, whose = lock_unapplied(session, stray.id)
         assert whose is not None
         reserve_unapplied(session, row=row, invoice=whose, amount_minor=90, now=START, wall=datetime.now(UTC))
-    _told(acme, of_stray, "lost", charge_ref=stray.charge_ref)
+    apart = {"charge_ref": stray.charge_ref, "amount_minor": 1000}
+    _told(acme, of_stray, "lost", **apart, withdrawn_minor=1000)
+    _told(acme, of_stray, "won", **apart, withdrawn_minor=1000, reinstated_minor=1000)
+    apart |= {"dispute_ref": "du_elsewhere", "amount_minor": 100}
+    _told(acme, of_stray, "lost", **apart, withdrawn_minor=110, moved_currency="usd")
+    apart |= {"dispute_ref": "du_more", "amount_minor": 1190}
+    _told(acme, of_stray, "lost", **apart)
+
+
+def _rests(acme: Company) -> None:
+    """What a dispute that is over leaves, by its cause."""
+    names = ("in-part", "worse", "better", "given-up")
+    paid = [acme.customer(name) for name in names]
+    for name in names:
+        acme.begin_subscription(name, f"of-{name}", NewItem("basic", 1))
+    acme.settle()
+    in_part, worse, better, given_up = [_invoice(acme, each) for each in paid]
+    _told(acme, in_part, "won", reinstated_minor=1000)
+    _told(acme, worse, "won", currency="usd", reinstated_minor=1100)
+    _told(acme, better, "won", currency="usd", reinstated_minor=1300)
+    disputing.write_off_loss(acme.parts, _told(acme, given_up, "lost"), order=ORDER)
+    _told(acme, given_up, "lost", reinstated_minor=200)
 
 
 def _replace_two(acme: Company) -> None:

@@ -20,7 +20,8 @@ LOST = WorkKind.DISPUTE_LOST
 REGAINED = WorkKind.DISPUTE_WON_LATE
 """Kind of the work item for money that came back after a loss had been decided on."""
 
-_LET_GO = ("write_off", "credit_note")
+LET_GO = ("write_off", "credit_note")
+"""Decisions after which nothing of a loss is owed, though it was not paid."""
 _NEEDS_RESPONSE = (DisputeStatus.NEEDS_RESPONSE, DisputeStatus.WARNING_NEEDS_RESPONSE)
 
 
@@ -38,7 +39,7 @@ def ask_a_person(session: Session, *, dispute: Dispute, invoice: Invoice, now: d
         _raise(session, dispute, LOST, summary, now)
     elif dispute.status not in OPEN_DISPUTE:
         close_for(session, kind=LOST, subject_id=dispute.id, now=now)
-    if dispute.status == DisputeStatus.WON and dispute.decision in _LET_GO and dispute.reinstated_minor:
+    if dispute.status == DisputeStatus.WON and dispute.decision in LET_GO and dispute.reinstated_minor:
         summary = f"The dispute of invoice {invoice.number} was won after its debt had been settled; the money is back."
         _raise(session, dispute, REGAINED, summary, now)
 

@@ -74,7 +74,8 @@ _DISPUTE_ACCOUNT = """
 SELECT 'invoice', i.id, format('disputes have taken %s, given back %s; their account holds %s', d.taken, d.given,
                                coalesce(p.amount, 0))
 FROM (SELECT invoice_id, sum(withdrawn_minor) AS taken, sum(reinstated_minor) AS given,
-             sum(CASE WHEN status = 'lost' THEN 0 ELSE withdrawn_minor - reinstated_minor END) AS holds
+             sum(CASE WHEN status = 'lost' OR status = 'won' AND reinstated_minor > 0 THEN 0
+                      ELSE withdrawn_minor - reinstated_minor END) AS holds
       FROM billing.dispute
       GROUP BY invoice_id
       HAVING bool_and(status <> 'won' OR decision IS NULL)) d

@@ -37,7 +37,8 @@ FROM (SELECT d.* FROM billing.dispute d
       JOIN witness_account a ON a.provider_account_id = d.provider_account_id
       WHERE d.updated_at < :witness_from) d
 FULL JOIN (SELECT w.* FROM witness_dispute w
-           WHERE EXISTS (SELECT FROM billing.payment p WHERE p.charge_ref = w.charge_ref)) g
+           WHERE EXISTS (SELECT FROM billing.payment p WHERE p.charge_ref = w.charge_ref)
+              OR EXISTS (SELECT FROM billing.unapplied_payment u WHERE u.charge_ref = w.charge_ref)) g
   ON g.provider_account_id = d.provider_account_id AND g.dispute_ref = d.dispute_ref
 LEFT JOIN billing.provider_event e
   ON e.object_ref = g.dispute_ref AND e.status IN ('received', 'processing', 'dead')

@@ -16,7 +16,7 @@ _ENTRY_KINDS = (
     "external_payment", "recognition", "provider_fee", "exchange", "payout_sent", "payout_paid", "payout_failed",
     "usage_accrual", "usage_reversal", "dispute_withdrawn", "dispute_reinstated", "dispute_lost", "dispute_regained",
     "dispute_write_off", "dispute_write_off_back", "dispute_repaid", "credit_payout", "carried_over",
-    "unapplied_refund",
+    "unapplied_refund", "dispute_rest",
 )  # fmt: skip
 
 _LIFT = """
@@ -27,6 +27,15 @@ WHERE i.status IN ('open', 'draft') AND i.hold_id = w.id
 """
 """Closing the item had not lifted what it held."""
 
+_LOST = """
+UPDATE billing.dispute d SET apart_minor = CASE WHEN d.currency = u.currency THEN least(u.amount_minor, d.amount_minor)
+                                                ELSE u.amount_minor END,
+    version = d.version + 1, updated_at = clock_timestamp()
+FROM billing.unapplied_payment u
+WHERE u.provider_account_id = d.provider_account_id AND u.charge_ref = d.charge_ref
+  AND u.status = 'refunded' AND d.status = 'lost'
+"""
+"""Only a lost dispute had ended one so far."""
 _OFFER = """
 UPDATE billing.work_item SET safe_actions = ARRAY['refund', 'park', 'discard'], version = version + 1,
     updated_at = clock_timestamp()
@@ -60,8 +69,15 @@ def upgrade() -> None:
         "action IN ('refund', 'write_off', 'credit_note', 'credit', 'work', 'void', 'mark_paid', 'replace', 'pay_out', "
         "'dispute_write_off', 'dispute_credit', 'change', 'cancel_refund', 'refund_kept_apart')",
     )
+    add_column("dispute", "apart_minor BIGINT DEFAULT 0 NOT NULL")
+    add_check(
+        "dispute",
+        "ck_dispute_moved_in_order",
+        "withdrawn_minor >= 0 AND reinstated_minor >= 0 AND reopened_minor >= 0 AND apart_minor >= 0",
+    )
     kinds = ", ".join(f"'{kind}'" for kind in _ENTRY_KINDS)
     add_check("ledger_entry", "ck_ledger_entry_kind_known", f"kind IN ({kinds})")
     op.execute(_LIFT)
+    op.execute(_LOST)
     op.execute("UPDATE billing.unapplied_payment SET gone_minor = amount_minor WHERE status = 'refunded'")
     op.execute(_OFFER)
