@@ -169,7 +169,7 @@ def erase(*, name: str, reason: str, by: str, dry_run: bool, as_json: bool) -> N
     """Forget a customer for good: their key is deleted, cards are removed, issued documents stay.
 
     Refused while a subscription runs (subscription_open), or money is open either way (money_outstanding, credit_left,
-    payment_in_flight, refund_in_flight).
+    payment_in_flight, refund_in_flight, money_kept_apart).
     """
     made = opened()
     with made.begin() as session:

@@ -25,6 +25,12 @@ _OBSTACLES = text(
     FROM billing.refund r JOIN billing.invoice i ON i.id = r.invoice_id
     WHERE i.profile_id = :id AND r.status IN ('pending', 'requires_action', 'failed')
     UNION ALL
+    SELECT 'unapplied_payment', 'money_kept_apart', 'send it back, or settle it, first: billing work show ' || w.id
+    FROM billing.invoice i
+    JOIN billing.unapplied_payment u ON u.invoice_id = i.id AND u.status = 'held'
+    JOIN billing.work_item w ON w.subject_id = u.id AND w.kind = 'payment_unapplied' AND w.closed_at IS NULL
+    WHERE i.profile_id = :id
+    UNION ALL
     SELECT 'credit', 'credit_left', 'pay it out first (billing profile pay-out), in ' || currency
     FROM billing.credit_balance WHERE profile_id = :id AND amount_minor <> 0
     UNION ALL

@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 from billing.commands.credit.grant import grant_credit
 from billing.commands.profile.change import change_profile
 from billing.commands.subscription.subscribe import subscribe
-from billing.flows import audit, charging, crediting, delivery, payment_methods, refunding, replacing, rights
+from billing.flows import audit, charging, crediting, delivery, payment_methods, refunding, replacing, rights, working
 from billing.flows.documents import document_html
 from billing.flows.order import Order
 from billing.kernel.errors import ProviderRefused, Refused
@@ -47,6 +47,27 @@ def test_a_copy_holds_all_that_is_personal_and_every_document(acme: Company, pai
         assert value in told
     assert copy["documents"][0]["buyer"]["name"] == "Person a1"
     assert copy["payment_methods"][0]["last4"] == "4242"
+
+
+@pytest.mark.parametrize("ended", [working.Action.REFUND, working.Action.DISCARD])
+def test_who_has_money_with_us_is_forgotten_once_it_is_dealt_with(acme: Company, ended: working.Action) -> None:
+    profile_id = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.pay_by_hand()
+    acme.pay_behind_our_back(profile_id)
+    acme.settle()
+    with acme.parts.begin() as session:
+        session.execute(
+            text("UPDATE billing.subscription SET status = 'canceled', next_due_at = NULL, ended_at = now()")
+        )
+    with pytest.raises(Refused) as refused:
+        rights.erase(acme.parts, profile_id, order=WHY)
+    assert [fault.code for fault in refused.value.faults] == ["money_kept_apart"]
+    (item,) = acme.work_items()
+    working.act(acme.parts, item.id, action=ended, order=WHY)
+    acme.settle()
+    assert rights.erase(acme.parts, profile_id, order=WHY).changed
 
 
 def test_a_customer_is_forgotten_once_nothing_is_open_and_the_documents_stay(acme: Company, paid: UUID) -> None:

@@ -30,7 +30,7 @@ def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
 
     Without its key the sealed part is noise wherever a copy of it lies, backups too; it is emptied all the same. Raises
     `Refused` with everything that is still open: `subscription_open`, `money_outstanding`, `payment_in_flight`,
-    `refund_in_flight`, `credit_left`, `dispute_open`.
+    `refund_in_flight`, `money_kept_apart`, `credit_left`, `dispute_open`.
     """
     if profile.erased_at is not None:
         return False
