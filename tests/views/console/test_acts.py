@@ -72,6 +72,19 @@ def test_money_that_came_another_way_is_noted_in_parts_with_its_reference(house:
     assert trail(house, "fay") == [("invoice.mark_paid", WHY)] * 3
 
 
+def test_an_amount_with_a_comma_for_the_point_is_refused_and_the_currency_stands_beside_the_field(
+    house: House, fay: Person
+) -> None:
+    page = f"/invoices/{owed(house).id}"
+    told = do(fay, page, "credit_note", amount="4,50")
+    assert "amount unreadable" in told
+    assert "write 4.50 or 1,234.50 (EUR); the point separates the cents" in told
+    assert 'value="4,50"' in told
+    assert (house.acme.invoices()[0].amount_remaining_minor, orders(house)) == (1190, [])
+    forms = re.findall(r'<form[^>]*aria-label="(?:Credit note|Mark paid)".*?</form>', fay.reads(page), re.DOTALL)
+    assert [re.findall(r"<label>Amount in EUR", form) for form in forms] == [["<label>Amount in EUR"]] * 2
+
+
 def test_an_invoice_is_issued_anew(house: House, fay: Person) -> None:
     told = do(fay, f"/invoices/{paid(house)}", "replace")
     assert re.search(r"ACME-000002 takes its place: 11\.90 EUR are carried over", told)

@@ -26,6 +26,8 @@ class Field:
     """Value and words of each choice; none: a text."""
     first: Callable[[Facts], str] = lambda _: ""
     hint: str = ""
+    unit: Callable[[Facts], str] = lambda _: ""
+    """What it is given in, told beside its label: a currency."""
     required: bool = True
     numeric: bool = False
 

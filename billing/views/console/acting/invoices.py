@@ -50,7 +50,10 @@ def _came(parts: Parts, facts: Facts, given: Given) -> Stake:
 
 
 def _amount(column: str) -> Field:
-    return Field("amount", "Amount", first=lambda facts: amount_field(facts, column), hint="12.34", numeric=True)
+    return Field(
+        "amount", "Amount", first=lambda facts: amount_field(facts, column),
+        unit=lambda facts: facts["currency"].upper(), numeric=True,
+    )  # fmt: skip
 
 
 ACTS = (

@@ -15,9 +15,16 @@ from billing.rules.permission import Permission
 from billing.views.console.acting.act import Act, Field, Given, Stake
 from billing.views.console.acting.reading import minor
 
+
+def _usual_currency(facts: Facts) -> str:
+    """That of their credit, debt or subscriptions; none where these are of several."""
+    found = {row["currency"].upper() for name in ("credit", "owed", "subscriptions") for row in facts[name]}
+    return found.pop() if len(found) == 1 else ""
+
+
 _MONEY = (
-    Field("amount", "Amount", hint="12.34", numeric=True),
-    Field("currency", "Currency", hint="eur"),
+    Field("amount", "Amount", hint="4.50 or 1,234.50", numeric=True),
+    Field("currency", "Currency", first=_usual_currency, hint="EUR"),
 )
 _SOURCE = Field(
     "source", "Where it comes from",
