@@ -20,9 +20,10 @@ from billing.flows.issuing import issue_documents, note_parties
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.money import format_minor
 from billing.kernel.status import InvoiceStatus
 from billing.models import Account, Invoice
-from billing.queries.correction import creditable, notes_of
+from billing.queries.correction import creditable, notes_of, taken_back
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
 
@@ -72,11 +73,12 @@ def _credit_paid(parts: Parts, invoice_id: UUID, amount_minor: int | None, order
 
 
 def _take(session: Session, invoice: Invoice, amount_minor: int | None, *, most: int) -> int:
-    most = min(most, creditable(session, invoice))
-    amount = most if amount_minor is None else amount_minor
-    if amount < 1 or amount > most:
-        mend = f"at most {max(most, 0)} can be credited: the total, less what was credited or refunded before"
-        raise Refused(Fault("amount", "credit_exceeds_invoice", mend))
+    room = creditable(session, invoice)
+    amount = min(most, room) if amount_minor is None else amount_minor
+    if amount < 1 or amount > min(most, room):
+        left = format_minor(max(min(most, room), 0), invoice.currency)
+        why = taken_back(session, invoice) if room < most else "that is all that is left of it"
+        raise Refused(Fault("amount", "credit_exceeds_invoice", f"at most {left} can be credited: {why}"))
     return amount
 
 

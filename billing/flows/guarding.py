@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from billing.commands.invoice.planned import Held, PlannedInvoice
 from billing.commands.subscription.renew import Walked
 from billing.commands.work_item.raise_item import raise_item
+from billing.kernel.money import format_minor
 from billing.kernel.status import WorkItemStatus
 from billing.kernel.work import WorkKind
 from billing.models import Seller
@@ -167,7 +168,7 @@ def _day(session: Session, seller: Seller, wanted: Sequence[PlannedInvoice], now
         known = today.get(currency, Day(0, 0))
         then = Day(known.documents + len(mine), known.amount_minor + sum(each.totals.total_minor for each in mine))
         usual = [day[currency] for day in before if currency in day]
-        if why := unusual_day(then, usual, times=seller.guard_volume):
+        if why := unusual_day(then, usual, times=seller.guard_volume, currency=currency):
             return _hold_day(session, seller, f"{currency}: {why}", now)
     return None
 
@@ -207,8 +208,9 @@ def _too_high(session: Session, sellers: Mapping[UUID, Seller], wanted: Sequence
         seller, before = sellers[each.seller_id], last.get((each.profile_id, each.currency))
         assert seller.guard_amount is not None
         assert each.subscription_id is not None
-        if unusual_amount(each.totals.total_minor, before, times=seller.guard_amount):
-            why = f"a document of {each.totals.total_minor} {each.currency}; the customer's last was of {before}"
+        if before is not None and unusual_amount(each.totals.total_minor, before, times=seller.guard_amount):
+            high, last_one = (format_minor(minor, each.currency) for minor in (each.totals.total_minor, before))
+            why = f"a document of {high}; the customer's last was of {last_one}"
             reasons[each.subscription_id] = (seller, each.profile_id, why)
     return reasons
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.money import divide_half_away
+from billing.kernel.money import divide_half_away, format_minor
 from billing.models import Invoice
 from billing.queries.dispute import Standing, disputed
 
@@ -102,6 +102,34 @@ def refundable(session: Session, invoice: Invoice) -> int:
 def creditable(session: Session, invoice: Invoice) -> int:
     """What of the invoice's total no note, credit or lost dispute has given back. Raises as `refundable` does."""
     return _left(session, invoice, _undisputed(session, invoice).gone_minor)
+
+
+_CREDITED_BY = text(
+    """
+    SELECT DISTINCT coalesce(o.number, 'a draft') FROM billing.invoice_line l
+    JOIN billing.invoice_line c ON c.credits_line_id = l.id AND c.credits_issued
+    JOIN billing.invoice o ON o.id = c.invoice_id
+    WHERE l.invoice_id = :invoice
+    UNION ALL
+    SELECT DISTINCT 'the next invoice' FROM billing.invoice_line l
+    JOIN billing.waiting_line c ON c.credits_line_id = l.id AND c.credits_issued
+    WHERE l.invoice_id = :invoice
+    """
+)
+
+
+def taken_back(session: Session, invoice: Invoice) -> str:
+    """What of the invoice was given back already and how, for the message of a refusal; "" where nothing was."""
+    documents = sorted(session.execute(_CREDITED_BY, {"invoice": invoice.id}).scalars())
+    ways = (
+        (invoice.amount_refunded_minor, "were refunded"),
+        (invoice.amount_credited_minor, "were credited"),
+        (invoice.amount_returned_minor, "were credited into the balance"),
+        (disputed(session, invoice.id).gone_minor, "were taken by a lost dispute"),
+        (credited_gross(session, invoice), f"were credited for unused time by {' and '.join(documents)}"),
+    )
+    told = [f"{format_minor(minor, invoice.currency)} {how}" for minor, how in ways if minor > 0]
+    return f"of {format_minor(invoice.total_minor, invoice.currency)}, {', '.join(told)}" if told else ""
 
 
 def _undisputed(session: Session, invoice: Invoice) -> Standing:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from billing.kernel.money import format_minor
+
 LEAST_DAYS = 2
 """So many days of the same weekday make a habit; before that nothing is unusual."""
 LEAST_DOCUMENTS = 10
@@ -24,8 +26,11 @@ def whole(day: Mapping[str, Day]) -> Day:
     return Day(sum(each.documents for each in day.values()), 0)
 
 
-def unusual_day(today: Day, before: Sequence[Day], *, times: int) -> str | None:
-    """Why `today` is more than `times` the average of the same weekdays before; None where it is not."""
+def unusual_day(today: Day, before: Sequence[Day], *, times: int, currency: str = "") -> str | None:
+    """Why `today` is more than `times` the average of the same weekdays before; None where it is not.
+
+    `currency` is that of the amounts; days without amounts have none.
+    """
     if len(before) < LEAST_DAYS or today.documents < LEAST_DOCUMENTS:
         return None
     documents = sum(day.documents for day in before)
@@ -33,7 +38,8 @@ def unusual_day(today: Day, before: Sequence[Day], *, times: int) -> str | None:
     if today.documents * len(before) > times * documents:
         return f"{today.documents} documents; on {len(before)} such weekdays before it were {documents} together"
     if amount > 0 and today.amount_minor * len(before) > times * amount:
-        return f"{today.amount_minor} in all; on {len(before)} such weekdays before it were {amount} together"
+        now, then = format_minor(today.amount_minor, currency), format_minor(amount, currency)
+        return f"{now} in all; on {len(before)} such weekdays before it were {then} together"
     return None
 
 

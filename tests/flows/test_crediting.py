@@ -44,6 +44,7 @@ def test_a_balance_is_filled_by_hand_no_further_than_a_document_reaches(acme: Co
     with pytest.raises(Refused) as caught, acme.parts.begin() as session:
         grant_credit(session, profile_id=owed.profile_id, amount_minor=1, currency="eur", now=acme.now())
     assert (caught.value.faults[0].field, caught.value.code) == ("amount", "balance_too_large")
+    assert "90071992547409.91 EUR are there" in caught.value.faults[0].mend
     with pytest.raises(Refused) as caught:
         mark_paid(acme.parts, owed.id, amount_minor=1191, order=ORDER)
     assert caught.value.code == "balance_too_large"
@@ -160,6 +161,24 @@ def test_a_credit_note_of_a_paid_invoice_goes_into_the_balance_and_never_beyond_
     assert refunding.refund(acme.parts, paid.id).amount_minor == 790
     acme.settle()
     assert acme.violations() == ()
+
+
+def test_a_refusal_names_amounts_with_their_currency_and_what_took_the_room(acme: Company) -> None:
+    paid = paid_invoice(acme)
+    acme.set_clock(HALF)
+    _cancel(acme, paid, Unused.BALANCE)
+    credit(acme.parts, paid.id, amount_minor=200, order=ORDER)
+    refunding.refund(acme.parts, paid.id, amount_minor=395)
+    (made, *_) = [each for each in acme.invoices() if each.status == "credited"]
+    with pytest.raises(Refused) as refused:
+        credit(acme.parts, paid.id, amount_minor=1, order=ORDER)
+    assert refused.value.faults[0].mend == (
+        "at most 0.00 EUR can be credited: of 11.90 EUR, 3.95 EUR were refunded, 2.00 EUR were credited into the"
+        f" balance, 5.95 EUR were credited for unused time by {made.number}"
+    )
+    with pytest.raises(Refused) as refused:
+        _pay_out(acme, paid.profile_id, 1000)
+    assert refused.value.faults[0].mend == "the balance holds 7.95 EUR"
 
 
 def test_what_a_note_gave_back_is_not_prorated_again(acme: Company) -> None:

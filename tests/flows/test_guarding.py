@@ -191,7 +191,7 @@ def test_a_document_far_above_the_customers_last_is_held_alone(guarded: Company)
     guarded.settle()
     (draft,) = _drafts(guarded)
     assert (draft.subscription_id, draft.total_minor) == (first, 40 * 1190)
-    assert "the customer's last was of 1190" in str(_item(guarded).error)
+    assert "the customer's last was of 11.90 EUR" in str(_item(guarded).error)
     assert sum(invoice.status == "paid" for invoice in guarded.invoices()) == 3
     guarded.set_clock(START + timedelta(days=62))
     guarded.settle()

@@ -108,7 +108,12 @@ def test_what_a_change_has_credited_already_does_not_go_back(acme: Company, paid
     assert paid.subscription_id is not None
     with acme.parts.begin() as session:
         changing.change(acme.parts, session, paid.subscription_id, items=[NewItem("basic", 2)])
-    assert _refusal(acme, paid.id, 596) == "refund_exceeds_paid"
+    with pytest.raises(Refused) as refused:
+        refund(acme.parts, paid.id, amount_minor=596)
+    assert refused.value.faults[0].mend == (
+        "at most 5.95 EUR can go back: what was paid, less what was refunded or credited"
+        " (of 11.90 EUR, 5.95 EUR were credited for unused time by the next invoice)"
+    )
     assert refund(acme.parts, paid.id).amount_minor == 595
     acme.settle()
     assert acme.violations() == ()

@@ -24,7 +24,12 @@ USUAL = [Day(10, 10_000), Day(20, 20_000)]
 def test_a_day_is_unusual_above_so_many_times_the_average_of_its_weekday(
     today: Day, before: list[Day], *, unusual: bool
 ) -> None:
-    assert (unusual_day(today, before, times=2) is not None) is unusual
+    assert (unusual_day(today, before, times=2, currency="eur") is not None) is unusual
+
+
+def test_amounts_of_an_unusual_day_are_told_in_their_currency() -> None:
+    told = unusual_day(Day(20, 30_001), USUAL, times=2, currency="eur")
+    assert told == "300.01 EUR in all; on 2 such weekdays before it were 300.00 EUR together"
 
 
 @pytest.mark.parametrize(

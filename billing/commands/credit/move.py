@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from billing.db.copy import array, id_array
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_ids
-from billing.kernel.money import MOST_TOTAL
+from billing.kernel.money import MOST_TOTAL, format_minor
 from billing.models import CreditBalance
 
 _FEED = text(
@@ -39,7 +40,8 @@ def require_room(session: Session, *, profile_id: UUID, currency: str, amount_mi
     document holds. The caller holds the profile."""
     there = session.scalar(select(CreditBalance.amount_minor).filter_by(profile_id=profile_id, currency=currency))
     if (there or 0) + amount_minor > MOST_TOTAL:
-        mend = f"a balance holds at most 2^53 - 1 minor units, and {there or 0} are there: give less"
+        write = partial(format_minor, currency=currency)
+        mend = f"a balance holds at most {write(MOST_TOTAL)}, and {write(there or 0)} are there: give less"
         raise Refused(Fault("amount", "balance_too_large", mend))
 
 

@@ -11,6 +11,7 @@ from billing.commands.credit.move import move_balances
 from billing.commands.ledger.post import post
 from billing.commands.refund.reserve import StepOf, new_refund, whole_steps
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.money import format_minor
 from billing.models import Account, Profile
 from billing.queries.paying_out import balance_of, charges_of
 
@@ -35,7 +36,7 @@ def reserve_payout(
     balance = balance_of(session, profile.id, currency)
     amount = balance if amount_minor is None else amount_minor
     if amount < 1 or amount > balance:
-        raise Refused(Fault("amount", "credit_exceeded", f"the balance holds {balance}"))
+        raise Refused(Fault("amount", "credit_exceeded", f"the balance holds {format_minor(balance, currency)}"))
     ids, left, invoice_id = [], amount, None
     charges = charges_of(session, profile.id, currency)
     for payment in charges:
@@ -47,10 +48,11 @@ def reserve_payout(
             invoice_id = invoice_id or payment.invoice_id
             left -= part
     if sum(payment.left_minor for payment in charges) < amount:
-        mend = f"charges that can still be refunded hold {amount - left}; send the rest another way"
+        held = format_minor(amount - left, currency)
+        mend = f"charges that can still be refunded hold {held}; send the rest another way"
         raise Refused(Fault("amount", "refund_exceeds_paid", mend))
     if left and exact:
-        mend = f"the provider moves this currency in larger steps; {amount - left} can go back"
+        mend = f"the provider moves this currency in larger steps; {format_minor(amount - left, currency)} can go back"
         raise Refused(Fault("amount", "amount_not_representable", mend))
     amount -= left
     if not amount:

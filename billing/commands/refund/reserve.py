@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
+from billing.kernel.money import format_minor
 from billing.kernel.status import RefundStatus
 from billing.models import Invoice, Profile, Refund
-from billing.queries.correction import PaidBy, refundable
+from billing.queries.correction import PaidBy, refundable, taken_back
 from billing.queries.paying_out import ChargeLeft
 
 StepOf = Callable[[UUID], int]
@@ -32,8 +33,9 @@ def take_refundable(session: Session, *, invoice: Invoice, amount_minor: int | N
     most = refundable(session, invoice) if invoice.kind == "invoice" else 0
     amount = most if amount_minor is None else amount_minor
     if amount < 1 or amount > most:
-        mend = f"at most {max(most, 0)} can go back: what was paid, less what was refunded or credited"
-        raise Refused(Fault("amount", "refund_exceeds_paid", mend))
+        left, taken = format_minor(max(most, 0), invoice.currency), taken_back(session, invoice)
+        mend = f"at most {left} can go back: what was paid, less what was refunded or credited"
+        raise Refused(Fault("amount", "refund_exceeds_paid", f"{mend} ({taken})" if taken else mend))
     invoice.amount_refunded_minor += amount
     session.flush()
     return amount
@@ -79,7 +81,8 @@ def reserve_refunds(
         ids.append(refund.id)
         left -= part
     if left and sum(payment.left_minor for payment in paid) >= amount_minor:
-        mend = f"the provider moves this currency in larger steps; {amount_minor - left} can go back"
+        most = format_minor(amount_minor - left, invoice.currency)
+        mend = f"the provider moves this currency in larger steps; {most} can go back"
         raise Refused(Fault("amount", "amount_not_representable", mend))
     if left:
         raise Refused(Fault("amount", "refund_exceeds_paid", "the payments of this invoice don't hold that much"))
