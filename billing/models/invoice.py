@@ -109,6 +109,11 @@ class Invoice(SellerOwned, Versioned, Base):
         ),
         Index("ix_invoice_review", "review_until", postgresql_where=text("status = 'draft'")),
         Index(
+            "ix_invoice_given_up",
+            "id",
+            postgresql_where=text("status = 'open' AND final_decision IS NOT NULL AND next_attempt_at IS NULL"),
+        ),
+        Index(
             "ix_invoice_due",
             "status",
             "next_attempt_at",

@@ -47,10 +47,15 @@ FROM billing.invoice p
 JOIN billing.profile f ON f.id = p.profile_id
 LEFT JOIN LATERAL (SELECT decline_code, opened_at FROM billing.payment t
                    WHERE t.invoice_id = p.id ORDER BY t.attempt_no DESC LIMIT 1) AS last ON true
-WHERE {where} p.status = 'open' AND p.status IN ('open', 'draft') AND p.next_attempt_at IS NOT NULL
-  AND p.hold_id IS NULL AND p.dunning_step > 0
+WHERE {where} {which}
   AND (CAST(:before AS uuid) IS NULL OR p.id < :before) ORDER BY p.id DESC LIMIT :limit
 """
+
+_TRIED_AGAIN = """
+p.status = 'open' AND p.status IN ('open', 'draft') AND p.next_attempt_at IS NOT NULL AND p.hold_id IS NULL
+  AND p.dunning_step > 0
+"""
+_GIVEN_UP = "p.status = 'open' AND p.final_decision IS NOT NULL AND p.next_attempt_at IS NULL"
 
 _TRAIL = """
 SELECT p.id, p.happened_at, p.actor, p.action, p.reason, p.subject_type, p.subject_id
@@ -78,6 +83,7 @@ class Browse:
     action: str | None = None
     subject_id: UUID | None = None
     topic: str | None = None
+    given_up: bool = False
 
 
 def profiles_of(session: Session, account: str) -> list[UUID]:
@@ -104,8 +110,9 @@ def list_customers(session: Session, wanted: Browse, *, before: UUID | None, lim
 
 
 def list_dunning(session: Session, wanted: Browse, *, before: UUID | None, limit: int) -> Page:
-    """Open invoices whose last try failed and that are tried again, by `profile_id`."""
-    return _read(session, _DUNNING, before, limit, profile_id=wanted.profile_id)
+    """Open invoices whose last try failed, by `profile_id`: those that are tried again, or those `given_up`."""
+    statement = _DUNNING.replace("{which}", _GIVEN_UP if wanted.given_up else _TRIED_AGAIN)
+    return _read(session, statement, before, limit, profile_id=wanted.profile_id)
 
 
 def list_trail(session: Session, wanted: Browse, *, before: UUID | None, limit: int) -> Page:

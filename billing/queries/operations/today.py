@@ -30,6 +30,14 @@ FROM (SELECT currency, amount_remaining_minor FROM billing.invoice
 GROUP BY currency ORDER BY invoices DESC
 """
 
+_GIVEN_UP = """
+SELECT currency, count(*) AS invoices, sum(amount_remaining_minor)::bigint AS amount_minor
+FROM (SELECT currency, amount_remaining_minor FROM billing.invoice
+      WHERE status = 'open' AND final_decision IS NOT NULL AND next_attempt_at IS NULL
+      LIMIT :most) AS given_up
+GROUP BY currency ORDER BY invoices DESC
+"""
+
 _STOPPED = """
 SELECT b.kind, s.code AS seller, b.actor, b.reason, b.stopped_at
 FROM billing.brake b LEFT JOIN billing.seller s ON s.id = b.seller_id
@@ -56,6 +64,11 @@ def standing(session: Session, *, now: datetime) -> Facts:
 def failing(session: Session) -> list[Facts]:
     """Open invoices whose last try failed and that are tried again: how many, and how much, by currency."""
     return read_all(session, _FAILING, {"most": MOST})
+
+
+def given_up(session: Session) -> list[Facts]:
+    """Open invoices whose retries have ended: how many, and how much, by currency."""
+    return read_all(session, _GIVEN_UP, {"most": MOST})
 
 
 def stopped(session: Session) -> list[Facts]:

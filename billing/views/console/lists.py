@@ -45,6 +45,8 @@ class Filter:
     name: str
     label: str
     options: tuple[str, ...] = ()
+    otherwise: str = "all"
+    """What the list has where none of the options is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def _wanted(given: Given, profile_id: UUID | None) -> Browse:
         action=given.get("action") or None,
         subject_id=_as_id(given.get("subject")),
         topic=given.get("topic") or None,
+        given_up=given.get("tries") == "given_up",
     )
 
 
@@ -138,7 +141,7 @@ LISTINGS = (
         "dunning", "Dunning", _browse(browsing.list_dunning),
         ("number", "account_id", "amount_remaining_minor", "dunning_step", "decline_code", "tried_at",
          "next_attempt_at", "waits_for_method"),
-        (_CUSTOMER,),
+        (Filter("tries", "Tries", ("given_up",), otherwise="go on"), _CUSTOMER),
     ),
     Listing(
         "disputes", "Disputes", _disputes,

@@ -19,7 +19,7 @@ from billing.kernel.status import WorkItemStatus
 from billing.queries.audit_runs import gauge
 from billing.queries.operations.health import beats
 from billing.queries.operations.paging import Facts
-from billing.queries.operations.today import failing, money_by_day, standing, stopped
+from billing.queries.operations.today import failing, given_up, money_by_day, standing, stopped
 from billing.queries.operations.work import WorkFilter, count_open_work, list_work
 from billing.queue.names import TICKS
 from billing.views.console.charts import Bar, pairs
@@ -44,6 +44,7 @@ def add_today(door: Blueprint, parts: Parts) -> None:
             facts: dict[str, Any] = {
                 "due": standing(session, now=now),
                 "failing": failing(session),
+                "given_up": given_up(session),
                 "stopped": stopped(session),
                 "work": count_open_work(session),
                 "newest": list_work(session, WorkFilter(statuses=(WorkItemStatus.OPEN,)), limit=_NEWEST),

@@ -71,6 +71,34 @@ def test_today_says_what_is_due_billed_collected_failing_and_whether_all_runs(
     assert "The broker does not answer" in page
 
 
+def given_up(house: House, *accounts: str) -> None:
+    """Open invoices of 11.90 EUR whose retries have ended."""
+    for account in accounts:
+        house.acme.customer(account, method="pm_card_chargeCustomerFail")
+        house.acme.subscribe(account, f"{account}-basic")
+    house.acme.settle()
+    end = "UPDATE billing.invoice SET final_decision = 'keep', next_attempt_at = NULL WHERE status = 'open'"
+    with house.acme.parts.begin() as session:
+        session.execute(text(end))
+
+
+def test_what_was_given_up_and_is_open_is_counted_and_found_by_a_filter(house: House, ada: Person) -> None:
+    assert "Given up, still open" not in ada.reads("/")
+    given_up(house, "two", "three")
+    house.acme.customer("four", method="pm_card_chargeCustomerFail")
+    house.acme.subscribe("four", "four-basic")
+    house.acme.settle()
+    tile = re.search(r"Given up, still open</h2>.*?</section>", ada.reads("/"), re.DOTALL)
+    assert tile
+    assert "23.80 EUR" in tile[0]
+    assert '<a href="/console/dunning?tries=given_up">2 invoices</a>' in tile[0]
+    found = ada.reads("/dunning?tries=given_up")
+    assert [f">{account}</a>" in found for account in ("two", "three", "four")] == [True, True, False]
+    one = ada.reads("/dunning?tries=given_up&customer=three")
+    assert [f">{account}</a>" in one for account in ("two", "three", "four")] == [False, True, False]
+    assert "ACME-000001" in ada.reads("/dunning?tries=given_up&format=csv")
+
+
 def test_every_answer_keeps_to_itself_and_has_nothing_inline(house: House, ada: Person) -> None:
     (item,) = held(house, "s1")
     for path in ("/", "/items", f"/items/{item.id}", "/enter", f"/items/{house.acme.seller_id}"):
