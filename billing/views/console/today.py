@@ -13,6 +13,7 @@ from flask import Blueprint, Response
 from sqlalchemy.exc import OperationalError
 
 from billing.db.clock import wall_now
+from billing.flows.health import told_of_line
 from billing.flows.measuring import Sample, measure
 from billing.flows.parts import Parts
 from billing.kernel.status import WorkItemStatus
@@ -21,6 +22,7 @@ from billing.queries.operations.health import beats
 from billing.queries.operations.paging import Facts
 from billing.queries.operations.today import failing, given_up, money_by_day, standing, stopped
 from billing.queries.operations.work import WorkFilter, count_open_work, list_work
+from billing.queries.rate import lines
 from billing.queue.names import TICKS
 from billing.views.console.charts import Bar, pairs
 from billing.views.console.rendering import page
@@ -46,6 +48,7 @@ def add_today(door: Blueprint, parts: Parts) -> None:
                 "failing": failing(session),
                 "given_up": given_up(session),
                 "stopped": stopped(session),
+                "away": [line for line in lines(session) if line.tripped],
                 "work": count_open_work(session),
                 "newest": list_work(session, WorkFilter(statuses=(WorkItemStatus.OPEN,)), limit=_NEWEST),
                 "beats": beats(session, [tick.name for tick in TICKS if not _is_off(parts, tick.name)]),
@@ -58,7 +61,8 @@ def add_today(door: Blueprint, parts: Parts) -> None:
         money = days.until(now.date())
         return page(
             "today.html", title="Today", now=now, wall=wall, sandbox=parts.settings.billing_sandbox, **facts,
-            numbers=_by_name(samples), money=_today(money, now.date()), charts=_charts(money), too_much=money is None,
+            told_of_line=told_of_line, numbers=_by_name(samples), money=_today(money, now.date()),
+            charts=_charts(money), too_much=money is None,
         )  # fmt: skip
 
 

@@ -99,6 +99,26 @@ def test_what_was_given_up_and_is_open_is_counted_and_found_by_a_filter(house: H
     assert "ACME-000001" in ada.reads("/dunning?tries=given_up&format=csv")
 
 
+def test_a_provider_that_is_left_alone_is_told_on_top_and_unknown_attempts_lead_to_themselves(
+    house: House, ada: Person
+) -> None:
+    house.acme.customer("one")
+    house.acme.subscribe("one", "one")
+    house.acme.settle()
+    page = ada.reads("/")
+    assert "The breaker is open" not in page
+    assert '<a href="/console/payments?status=unknown">0</a>' in page
+    trip = "UPDATE billing.provider_rate SET down_streak = 5, open_until = clock_timestamp() + interval '1 minute'"
+    with house.acme.parts.begin() as session:
+        session.execute(text(trip))
+    page = ada.reads("/")
+    alarm = re.search(r'<div class="told bad" role="alert">.*?</div>', page, re.DOTALL)
+    assert alarm
+    assert re.search(r"stripe \S+: the breaker is open: 5 calls in a row had no answer; a probe in \d+ s", alarm[0])
+    assert "docs/operate/billing-provider-away.md" in alarm[0]
+    assert page.index(alarm[0]) < page.index("Due now")
+
+
 def test_every_answer_keeps_to_itself_and_has_nothing_inline(house: House, ada: Person) -> None:
     (item,) = held(house, "s1")
     for path in ("/", "/items", f"/items/{item.id}", "/enter", f"/items/{house.acme.seller_id}"):
