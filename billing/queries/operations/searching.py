@@ -20,6 +20,7 @@ UNION ALL SELECT 'disputes', id, dispute_ref FROM billing.dispute WHERE id = :id
 UNION ALL SELECT 'endpoints', id, code FROM billing.endpoint WHERE id = :id
 UNION ALL SELECT 'items', id, kind FROM billing.work_item WHERE id = :id
 UNION ALL SELECT 'invoices', invoice_id, 'refund ' || id FROM billing.refund WHERE id = :id
+UNION ALL SELECT 'invoices', invoice_id, 'fraud warning ' || warning_ref FROM billing.fraud_warning WHERE id = :id
 LIMIT 50
 """
 

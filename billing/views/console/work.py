@@ -20,6 +20,7 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import WorkItemStatus
 from billing.kernel.work import WorkKind, page_of
 from billing.queries.operations.paging import Facts
+from billing.queries.operations.searching import search
 from billing.queries.operations.trail import trail_of
 from billing.queries.operations.work import WorkFilter, list_work, show_work
 from billing.rules.permission import Permission
@@ -32,6 +33,25 @@ _LIMIT = 50
 _MOST_AT_ONCE = 500
 """Items of one bulk order of the console: more is the command line's work, which nobody waits for."""
 _FILTERS = ("kind", "status", "since", "error", "customer")
+
+_DECIDED = {
+    WorkKind.DISPUTE_NEEDS_RESPONSE: "It is answered at the provider. What becomes of it stands on the page of",
+    WorkKind.DISPUTE_LOST: "To write the loss off, or to credit the customer, is offered on the page of",
+    WorkKind.EARLY_FRAUD_WARNING: "A refund, which spares the dispute, is offered on the page of",
+}
+_ELSEWHERE = "What else can be done about it is offered on the page of"
+"""Where what an item is about is decided, beside its safe actions: what is said before the link to its page."""
+
+_BANK = "The bank's reason"
+_ERROR_IS = {
+    WorkKind.DISPUTE_NEEDS_RESPONSE: _BANK,
+    WorkKind.DISPUTE_LOST: _BANK,
+    WorkKind.DISPUTE_WON_LATE: _BANK,
+    WorkKind.EARLY_FRAUD_WARNING: _BANK,
+    WorkKind.DAY_GUARDED: "Why it is held",
+    WorkKind.INVOICE_GUARDED: "Why it is held",
+}
+"""What the error of an item is where it is no technical one."""
 
 
 def add_work(door: Blueprint, parts: Parts) -> None:
@@ -92,12 +112,14 @@ def add_work(door: Blueprint, parts: Parts) -> None:
         with parts.begin() as session:
             facts = show_work(session, item_id)
             trail = trail_of(session, [item_id, facts["subject_id"]])
+            subject = next(iter(search(session, str(facts["subject_id"]))), None)
         live = facts["status"] in (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
         safe = [Action(each) for each in facts["safe_actions"] if each in set(Action)] if live else []
         actions = [each for each in safe if visit().may(_needed(each))]
         return page(
             "item.html", title=facts["kind"].replace("_", " ").capitalize(), item=facts, trail=trail, actions=actions,
-            manual=page_of(facts["kind"]), tried=tried, reason=request.form.get("reason", ""),
+            manual=page_of(facts["kind"]), subject=subject, decided=_DECIDED.get(facts["kind"], _ELSEWHERE),
+            error_is=_ERROR_IS.get(facts["kind"]), tried=tried, reason=request.form.get("reason", ""),
         )  # fmt: skip
 
 

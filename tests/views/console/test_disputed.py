@@ -1,0 +1,68 @@
+"""What the console says of a disputed payment: by whom and until when, where it is decided, and what is not offered."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import select, text
+
+from billing.models import Dispute
+from billing.rules.permission import Role
+from tests.views.console.conftest import House, Person
+from tests.views.console.test_orders import paid
+from tests.views.console.test_today_and_work import held, items
+
+
+@pytest.fixture
+def fay(house: House) -> Person:
+    return house.person("fay", Role.FINANCE)
+
+
+def disputed(house: House) -> tuple[str, Dispute]:
+    """An invoice of 11.90 EUR whose charge its customer's bank has taken back: its id, and the dispute."""
+    invoice = paid(house)
+    (charge,) = house.acme.witness.charges()
+    house.acme.witness.call("POST", "disputes", {"charge": charge.charge_ref, "reason": "product_not_received"})
+    house.acme.settle()
+    with house.acme.begin() as session:
+        return str(invoice), session.scalars(select(Dispute)).one()
+
+
+def lose(house: House, dispute: Dispute) -> None:
+    house.acme.witness.call("POST", f"disputes/{dispute.dispute_ref}/close", {"status": "lost"})
+    house.acme.settle()
+
+
+def test_an_item_about_a_dispute_names_the_banks_reason_and_the_day_to_answer_by(house: House, fay: Person) -> None:
+    _, dispute = disputed(house)
+    (item,) = items(house)
+    page = fay.reads(f"/items/{item.id}")
+    assert "Technical error" not in page
+    assert "Next try" not in page
+    assert re.search(r"<h2>The bank(&#39;|')s reason</h2>\s*<p>product not received</p>", page)
+    due = dispute.due_by.strftime("%Y-%m-%d")
+    assert re.search(rf"<dt>Answer by</dt><dd><time[^>]*>{due}", page)
+    assert f'dispute <a href="/console/disputes/{dispute.id}">{dispute.dispute_ref}</a>' in page
+    assert "It is answered at the provider" in page
+
+
+def test_an_item_about_a_lost_dispute_leads_to_where_it_is_decided(house: House, fay: Person) -> None:
+    _, dispute = disputed(house)
+    lose(house, dispute)
+    item = next(each for each in items(house) if each.kind == "dispute_lost")
+    page = fay.reads(f"/items/{item.id}")
+    place = re.search(r'<section class="panel"[^>]*><h2>Where it is decided</h2>.*?</section>', page, re.DOTALL)
+    assert place
+    assert f'<a href="/console/disputes/{dispute.id}">' in place[0]
+    assert "Write the loss off" in fay.reads(f"/disputes/{dispute.id}")
+
+
+def test_an_item_leads_to_what_it_is_about_by_its_name(house: House, fay: Person) -> None:
+    (item,) = held(house, "s1")
+    page = fay.reads(f"/items/{item.id}")
+    assert f'subscription <a href="/console/subscriptions/{item.subject_id}">s1</a>' in page
+    assert "Technical error" in page
+    with house.acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.work_item SET subject_id = gen_random_uuid()"))
+    assert re.search(r"subscription <code>[0-9a-f-]{36}</code>", fay.reads(f"/items/{item.id}"))
