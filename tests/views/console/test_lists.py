@@ -9,7 +9,7 @@ import re
 import pytest
 from sqlalchemy import text
 
-from billing.flows import endpoints
+from billing.flows import collection, endpoints
 from billing.flows.order import Order
 from billing.queries.operations import paging
 from billing.rules.permission import Role
@@ -104,6 +104,35 @@ def test_a_thing_tells_its_whole_story(lived: House, ada: Person) -> None:
     line = ada.reads(f"/customers/{profile}")
     for told in ("Timeline", "issued", "started", "declined", "payment method"):
         assert told in line
+
+
+def attempts(house: House, account: str) -> list[str]:
+    """Their attempts' pages, the oldest first."""
+    of = (
+        "SELECT p.id FROM billing.payment p JOIN billing.profile f ON f.id = p.profile_id WHERE f.account_id = :account"
+    )
+    with house.acme.parts.begin() as session:
+        found = session.execute(text(f"{of} ORDER BY p.id"), {"account": account}).scalars().all()
+    return [f"/payments/{each}" for each in found]
+
+
+def test_an_attempt_says_whose_events_it_shows_and_what_is_known_while_it_is_open(lived: House, ada: Person) -> None:
+    (only,) = attempts(lived, "two")
+    assert "<h2>What the provider told us</h2>" in ada.reads(only)
+    assert "Evidence of how it ended" in ada.reads(only)
+    with lived.acme.parts.begin() as session:
+        (profile,) = session.execute(text("SELECT id FROM billing.profile WHERE account_id = 'two'")).scalars()
+    lived.acme.give_method(profile, "pm_card_visa")
+    lived.acme.witness.add_faults({"kind": "timeout_after", "next": 1, "method": "POST", "ms": 0})
+    collection.plan(lived.acme.parts)
+    lived.acme.run_messages()
+    first, second = attempts(lived, "two")
+    shared = "<h2>What the provider told us of the invoice&#39;s intent, which all its attempts share</h2>"
+    assert [shared in ada.reads(path) for path in (first, second)] == [True, True]
+    page = ada.reads(second)
+    assert ">unknown<" in page
+    assert "Evidence of how it ended" not in page
+    assert "What is known so far" in page
 
 
 def test_an_invoice_tells_how_each_line_came_about_and_a_subscription_what_comes_next(
