@@ -16,6 +16,7 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError
 from billing.models import Subscription
 from billing.queries.brakes import brakes_holding
+from billing.queries.dispute import disputed
 from billing.queries.operations.customers import show_profile, show_subscription
 from billing.queries.operations.disputes import show_dispute
 from billing.queries.operations.endpoints import show_endpoint
@@ -51,6 +52,7 @@ def _invoice(_: Parts, session: Session, invoice_id: UUID) -> Facts:
     for row, line in zip(facts["lines"], account.lines, strict=True):
         # The first sentence says what the columns say.
         row["explained"] = explain_line(line, currency=facts["currency"], turned=turned)[1:]
+    facts["dispute_bars"] = disputed(session, invoice_id).forbidden
     return facts | _about(session, [invoice_id, *(row["id"] for row in facts["payments"])])
 
 

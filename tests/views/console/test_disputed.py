@@ -66,3 +66,17 @@ def test_an_item_leads_to_what_it_is_about_by_its_name(house: House, fay: Person
     with house.acme.parts.begin() as session:
         session.execute(text("UPDATE billing.work_item SET subject_id = gen_random_uuid()"))
     assert re.search(r"subscription <code>[0-9a-f-]{36}</code>", fay.reads(f"/items/{item.id}"))
+
+
+def test_what_an_open_dispute_bars_is_not_offered_and_why_stands_in_its_place(house: House, fay: Person) -> None:
+    invoice, dispute = disputed(house)
+    page = fay.reads(f"/invoices/{invoice}")
+    for act in ("Refund", "Credit note", "Issue anew"):
+        assert f'aria-label="{act}"' not in page
+        assert f"<strong>{act}</strong>: not while a dispute of it is open" in page
+    assert 'aria-label="Mark paid"' in page
+    assert f'href="/console/disputes/{dispute.id}"' in page
+    lose(house, dispute)
+    page = fay.reads(f"/invoices/{invoice}")
+    assert "not while a dispute" not in page
+    assert 'aria-label="Credit note"' in page

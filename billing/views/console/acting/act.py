@@ -57,6 +57,8 @@ class Act:
     stake: Callable[[Parts, Facts, Given], Stake] | None = None
     subject: str = ""
     """The order's subject type."""
+    barred: Callable[[Facts], str] = lambda _: ""
+    """Why it would be refused just now, told in its place; "": nothing stands in its way."""
     can_try: bool = True
     own_address: bool = False
     """Its form goes to an address of its own name, not to the common one."""

@@ -20,6 +20,10 @@ def _is(*states: str) -> Callable[[Facts], bool]:
     return lambda facts: facts["kind"] == "invoice" and facts["status"] in states
 
 
+def _undisputed(facts: Facts) -> str:
+    return "not while a dispute of it is open" if facts["dispute_bars"] else ""
+
+
 def _retry(parts: Parts, id_: UUID, _: Given, order: Order) -> Done:
     return operating.retry_invoice(parts, id_, order=order)
 
@@ -66,11 +70,13 @@ ACTS = (
     Act(
         "refund", "Refund", "Sends back what was paid through the provider, all or a part, with a credit note.",
         _is("paid"), Permission.MONEY, (_amount("amount_paid_minor"),), stake=_named, subject="invoice",
+        barred=_undisputed,
     ),
     Act(
         "credit_note", "Credit note",
         "Takes an amount off what is owed; of a paid one it goes into the customer's balance. No money is sent.",
         _is("open", "paid"), Permission.MONEY, (_amount("amount_remaining_minor"),), stake=_named, subject="invoice",
+        barred=_undisputed,
     ),
     Act(
         "mark_paid", "Mark paid",
@@ -96,5 +102,6 @@ ACTS = (
         "replace", "Issue anew",
         "Credits it in full and issues a corrected one for the same period, as customer and rates stand now.",
         _is("open", "paid"), Permission.MONEY, stake=_all_of_it, subject="invoice",
+        barred=_undisputed,
     ),
 )  # fmt: skip
