@@ -79,3 +79,46 @@ def test_two_operators_at_work(chromium: Any, house: House, address: str) -> Non
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+_CUT = """[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)
+    .map(e => e.getAttribute('aria-label'))"""
+_OUTSIDE = """[...document.querySelectorAll('#list td, #list td *')]
+    .filter(e => e.getBoundingClientRect().right > innerWidth).length"""
+
+
+def test_lists_show_all_of_their_columns_and_so_does_a_document(chromium: Any, house: House, address: str) -> None:
+    acme = house.acme
+    acme.customer("one")
+    acme.subscribe("one", "one-basic")
+    acme.settle()
+    (charge,) = acme.witness.charges()
+    acme.witness.call("POST", "disputes", {"charge": charge.charge_ref, "reason": "product_not_received"})
+    acme.settle()
+    complaints: list[str] = []
+    context = chromium.new_context(viewport=PHONE)
+    page = watched(context, complaints)
+    come_in(page, acme.parts, address, "ada")
+    lists = ("items", "invoices", "payments", "disputes", "events", "outgoing", "subscriptions", "trail")
+    for path in lists:
+        page.goto(address + path)
+        looks_right(page, PHONE["width"])
+        assert (page.evaluate(_CUT), page.evaluate(_OUTSIDE)) == ([], 0), path
+    page.goto(f"{address}payments")
+    row = page.locator("#list tbody tr")
+    assert row.get_by_text("11.90 EUR").is_visible()
+    # What a column's head says stands beside each value, where there is no room for columns.
+    named = "e => getComputedStyle(e, '::before').content"
+    assert row.locator("td").nth(2).evaluate(named) == '"Amount"'
+    row.get_by_role("link", name="ACME-000001").click()
+    page.get_by_role("form", name="What is personal").get_by_label("Reason").fill("a letter came back")
+    page.get_by_role("button", name="Open the document").click()
+    page.get_by_text("ACME-000001").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.set_viewport_size({"width": 1280, "height": 900})
+    for path in lists:
+        page.goto(address + path)
+        looks_right(page, 1280)
+        assert page.evaluate(_CUT) == [], path
+    context.close()
+    assert complaints == []

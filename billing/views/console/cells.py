@@ -62,7 +62,9 @@ def cell(row: Facts, column: str) -> Markup | str:
         return _link(f"/console/{_PAGES[column]}/{given}", given)
     if column in _SEARCHED:
         return _link(f"/console/search?q={quote(str(given), safe='')}", given)
-    return words(given) if column in _WORDS else value(given)
+    # A reason is a provider's code, or a person's sentence, which is left as it was written.
+    is_code = column in _WORDS or (column == "reason" and str(given).isidentifier())
+    return words(given) if is_code else value(given)
 
 
 def columns_of(rows: list[Facts]) -> list[str]:

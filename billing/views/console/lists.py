@@ -134,7 +134,7 @@ LISTINGS = (
     ),
     Listing(
         "payments", "Payments", _browse(browsing.list_payments),
-        ("opened_at", "status", "account_id", "invoice", "attempt_no", "amount_minor", "decline_code", "closed_at"),
+        ("opened_at", "status", "amount_minor", "invoice", "account_id", "decline_code", "attempt_no", "closed_at"),
         (_status(PaymentStatus), _CUSTOMER),
     ),
     Listing(
@@ -145,12 +145,12 @@ LISTINGS = (
     ),
     Listing(
         "disputes", "Disputes", _disputes,
-        ("dispute_ref", "status", "account_id", "invoice", "amount_minor", "reason", "due_by", "opened_at"),
+        ("dispute_ref", "status", "due_by", "amount_minor", "reason", "invoice", "account_id", "opened_at"),
         (_status(DisputeStatus), _CUSTOMER),
     ),
     Listing(
         "events", "Events in", _events,
-        ("type", "status", "object_ref", "tries", "error", "received_at", "handled_at"),
+        ("type", "status", "received_at", "object_ref", "error", "tries", "handled_at"),
         (_status(EventStatus), Filter("type", "Type"), Filter("object", "Provider's object")),
     ),
     Listing(
