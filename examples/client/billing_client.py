@@ -17,26 +17,7 @@ class Problem(Exception):
         super().__init__(f"{status} {self.code}: {self.field}: {self.mend}")
 
 
-Account = Literal[
-    "receivable",
-    "unbilled_receivable",
-    "deferred_revenue",
-    "revenue",
-    "tax_payable",
-    "provider_clearing",
-    "payouts_in_transit",
-    "bank",
-    "provider_fees",
-    "customer_credit",
-    "unapplied_payments",
-    "refunds_in_flight",
-    "disputes",
-    "write_off",
-    "promotional_credit",
-    "external_money",
-    "exchange_differences",
-    "rounding",
-]
+Account = Literal["receivable", "unbilled_receivable", "deferred_revenue", "revenue", "tax_payable", "provider_clearing", "payouts_in_transit", "bank", "provider_fees", "customer_credit", "unapplied_payments", "refunds_in_flight", "disputes", "write_off", "promotional_credit", "external_money", "exchange_differences", "rounding"]
 
 
 class AccountGiven(TypedDict):
@@ -54,14 +35,11 @@ class AccountNamed(TypedDict):
     code: str | None
 
 
-Action = Literal["retry", "park", "discard", "adopt", "reread", "release", "merge", "skip"]
-
-
 class ActionGiven(TypedDict):
-    """One of the item's safe actions."""
+    """One of the item's safe actions, but for those that settle money."""
 
     reason: str
-    action: Action
+    action: Literal["retry", "park", "discard", "adopt", "reread", "release", "merge", "skip"]
 
 
 class AddressGiven(TypedDict):
@@ -299,9 +277,7 @@ class DisputeQuery(TypedDict):
     invoice_id: NotRequired[str | None]
 
 
-DisputeStatus = Literal[
-    "warning_needs_response", "warning_under_review", "warning_closed", "needs_response", "under_review", "won", "lost"
-]
+DisputeStatus = Literal["warning_needs_response", "warning_under_review", "warning_closed", "needs_response", "under_review", "won", "lost"]
 
 
 class Document(TypedDict):
@@ -1131,8 +1107,16 @@ class RotateGiven(TypedDict):
     keep_hours: NotRequired[int]
 
 
+class SettledGiven(TypedDict):
+    """How what a failed refund owes is settled; `reason` is the reference of what was paid another way."""
+
+    reason: str
+    action: Literal["credit", "paid"]
+
+
 class Shape(TypedDict):
     """What a request or an answer looks like. A field that it doesn't know is a fault, never ignored."""
+
 
 
 class Standing(TypedDict):
@@ -1377,13 +1361,9 @@ class Client:
             raise Problem(answer.status_code, answer.json())
         return answer.json() if answer.headers["Content-Type"].startswith("application/json") else answer.content
 
-    def list_profiles(
-        self, *, limit: int | None = None, after: str | None = None, account_id: str | None = None
-    ) -> ListedProfile:
+    def list_profiles(self, *, limit: int | None = None, after: str | None = None, account_id: str | None = None) -> ListedProfile:
         """Customers, in the order of their accounts."""
-        made: ListedProfile = self._ask(
-            "GET", "/profiles", query={"limit": limit, "after": after, "account_id": account_id}
-        )
+        made: ListedProfile = self._ask("GET", "/profiles", query={"limit": limit, "after": after, "account_id": account_id})
         return made
 
     def create_profile(self, body: ProfileCreate, *, idempotency_key: str | None = None) -> Profile:
@@ -1426,13 +1406,9 @@ class Client:
         made: Profile = self._ask("POST", f"/profiles/{id}/revoke-links", body=body, idempotency_key=idempotency_key)
         return made
 
-    def list_payment_methods(
-        self, *, limit: int | None = None, after: str | None = None, profile_id: str
-    ) -> ListedPaymentMethod:
+    def list_payment_methods(self, *, limit: int | None = None, after: str | None = None, profile_id: str) -> ListedPaymentMethod:
         """A customer's methods, newest first."""
-        made: ListedPaymentMethod = self._ask(
-            "GET", "/payment-methods", query={"limit": limit, "after": after, "profile_id": profile_id}
-        )
+        made: ListedPaymentMethod = self._ask("GET", "/payment-methods", query={"limit": limit, "after": after, "profile_id": profile_id})
         return made
 
     def begin_payment_method(self, body: MethodBegin, *, idempotency_key: str | None = None) -> MethodBegun:
@@ -1460,13 +1436,9 @@ class Client:
         made: PaymentMethod = self._ask("POST", f"/payment-methods/{id}/complete", idempotency_key=idempotency_key)
         return made
 
-    def make_default_payment_method(
-        self, id: str, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> PaymentMethod:
+    def make_default_payment_method(self, id: str, *, idempotency_key: str | None = None, version: int | None = None) -> PaymentMethod:
         """Charge this one from now on; what is open is tried at once."""
-        made: PaymentMethod = self._ask(
-            "POST", f"/payment-methods/{id}/make-default", idempotency_key=idempotency_key, version=version
-        )
+        made: PaymentMethod = self._ask("POST", f"/payment-methods/{id}/make-default", idempotency_key=idempotency_key, version=version)
         return made
 
     def list_products(self, *, limit: int | None = None, after: str | None = None) -> ListedProduct:
@@ -1534,13 +1506,9 @@ class Client:
         made: TaxRate = self._ask("GET", f"/tax-rates/{id}")
         return made
 
-    def list_subscriptions(
-        self, *, limit: int | None = None, after: str | None = None, profile_id: str | None = None
-    ) -> ListedSubscription:
+    def list_subscriptions(self, *, limit: int | None = None, after: str | None = None, profile_id: str | None = None) -> ListedSubscription:
         """Subscriptions, in the order of their codes."""
-        made: ListedSubscription = self._ask(
-            "GET", "/subscriptions", query={"limit": limit, "after": after, "profile_id": profile_id}
-        )
+        made: ListedSubscription = self._ask("GET", "/subscriptions", query={"limit": limit, "after": after, "profile_id": profile_id})
         return made
 
     def create_subscription(self, body: SubscriptionCreate, *, idempotency_key: str | None = None) -> Subscription:
@@ -1553,72 +1521,44 @@ class Client:
         made: Subscription = self._ask("GET", f"/subscriptions/{id}")
         return made
 
-    def change_subscription(
-        self, id: str, body: ChangeGiven, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Subscription:
+    def change_subscription(self, id: str, body: ChangeGiven, *, idempotency_key: str | None = None, version: int | None = None) -> Subscription:
         """Give it other items, now or at the next boundary."""
-        made: Subscription = self._ask(
-            "POST", f"/subscriptions/{id}/change", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Subscription = self._ask("POST", f"/subscriptions/{id}/change", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def cancel_subscription(
-        self, id: str, body: CancelGiven, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Subscription:
+    def cancel_subscription(self, id: str, body: CancelGiven, *, idempotency_key: str | None = None, version: int | None = None) -> Subscription:
         """End it, now or when the running period is over."""
-        made: Subscription = self._ask(
-            "POST", f"/subscriptions/{id}/cancel", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Subscription = self._ask("POST", f"/subscriptions/{id}/cancel", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def uncancel_subscription(
-        self, id: str, body: Reasoned, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Subscription:
+    def uncancel_subscription(self, id: str, body: Reasoned, *, idempotency_key: str | None = None, version: int | None = None) -> Subscription:
         """Take a scheduled cancel back."""
-        made: Subscription = self._ask(
-            "POST", f"/subscriptions/{id}/uncancel", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Subscription = self._ask("POST", f"/subscriptions/{id}/uncancel", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def pause_subscription(
-        self, id: str, body: Reasoned, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Subscription:
+    def pause_subscription(self, id: str, body: Reasoned, *, idempotency_key: str | None = None, version: int | None = None) -> Subscription:
         """Let boundaries pass unbilled."""
-        made: Subscription = self._ask(
-            "POST", f"/subscriptions/{id}/pause", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Subscription = self._ask("POST", f"/subscriptions/{id}/pause", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def resume_subscription(
-        self, id: str, body: Reasoned, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Subscription:
+    def resume_subscription(self, id: str, body: Reasoned, *, idempotency_key: str | None = None, version: int | None = None) -> Subscription:
         """Bill again from the next boundary."""
-        made: Subscription = self._ask(
-            "POST", f"/subscriptions/{id}/resume", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Subscription = self._ask("POST", f"/subscriptions/{id}/resume", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def coupon_subscription(
-        self, id: str, body: CouponGiven, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Subscription:
+    def coupon_subscription(self, id: str, body: CouponGiven, *, idempotency_key: str | None = None, version: int | None = None) -> Subscription:
         """Put a coupon in the place of any other."""
-        made: Subscription = self._ask(
-            "POST", f"/subscriptions/{id}/coupon", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Subscription = self._ask("POST", f"/subscriptions/{id}/coupon", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
     def preview_change(self, id: str, body: PreviewChange, *, idempotency_key: str | None = None) -> Preview:
         """What a change of items would come to now."""
-        made: Preview = self._ask(
-            "POST", f"/subscriptions/{id}/preview-change", body=body, idempotency_key=idempotency_key
-        )
+        made: Preview = self._ask("POST", f"/subscriptions/{id}/preview-change", body=body, idempotency_key=idempotency_key)
         return made
 
     def preview_cancel(self, id: str, body: PreviewCancel, *, idempotency_key: str | None = None) -> Preview:
         """What a cancel would come to now."""
-        made: Preview = self._ask(
-            "POST", f"/subscriptions/{id}/preview-cancel", body=body, idempotency_key=idempotency_key
-        )
+        made: Preview = self._ask("POST", f"/subscriptions/{id}/preview-cancel", body=body, idempotency_key=idempotency_key)
         return made
 
     def apply_preview(self, body: ApplyGiven, *, idempotency_key: str | None = None) -> Subscription:
@@ -1636,27 +1576,9 @@ class Client:
         made: ListedLateUsage = self._ask("GET", "/usage/late", query={"limit": limit, "after": after})
         return made
 
-    def list_invoices(
-        self,
-        *,
-        limit: int | None = None,
-        after: str | None = None,
-        profile_id: str | None = None,
-        subscription_id: str | None = None,
-        status: InvoiceStatus | None = None,
-    ) -> ListedDocument:
+    def list_invoices(self, *, limit: int | None = None, after: str | None = None, profile_id: str | None = None, subscription_id: str | None = None, status: InvoiceStatus | None = None) -> ListedDocument:
         """Invoices, newest first."""
-        made: ListedDocument = self._ask(
-            "GET",
-            "/invoices",
-            query={
-                "limit": limit,
-                "after": after,
-                "profile_id": profile_id,
-                "subscription_id": subscription_id,
-                "status": status,
-            },
-        )
+        made: ListedDocument = self._ask("GET", "/invoices", query={"limit": limit, "after": after, "profile_id": profile_id, "subscription_id": subscription_id, "status": status})
         return made
 
     def show_invoice(self, id: str) -> Invoice:
@@ -1664,16 +1586,12 @@ class Client:
         made: Invoice = self._ask("GET", f"/invoices/{id}")
         return made
 
-    def print_invoice(
-        self, id: str, *, reason: str | None = None, language: Literal["en", "de", "fr", "es"] | None = None
-    ) -> bytes:
+    def print_invoice(self, id: str, *, reason: str | None = None, language: Literal["en", "de", "fr", "es"] | None = None) -> bytes:
         """The document as the customer gets it, as a file."""
         made: bytes = self._ask("GET", f"/invoices/{id}/pdf", query={"reason": reason, "language": language})
         return made
 
-    def show_invoice_page(
-        self, id: str, *, reason: str | None = None, language: Literal["en", "de", "fr", "es"] | None = None
-    ) -> bytes:
+    def show_invoice_page(self, id: str, *, reason: str | None = None, language: Literal["en", "de", "fr", "es"] | None = None) -> bytes:
         """The document as a page, which may be printed too."""
         made: bytes = self._ask("GET", f"/invoices/{id}/html", query={"reason": reason, "language": language})
         return made
@@ -1698,99 +1616,59 @@ class Client:
         made: Link = self._ask("POST", f"/invoices/{id}/document-link", idempotency_key=idempotency_key)
         return made
 
-    def add_line(
-        self, id: str, body: LineGiven, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Invoice:
+    def add_line(self, id: str, body: LineGiven, *, idempotency_key: str | None = None, version: int | None = None) -> Invoice:
         """Add a line to a draft; its sums follow."""
-        made: Invoice = self._ask(
-            "POST", f"/invoices/{id}/add-line", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Invoice = self._ask("POST", f"/invoices/{id}/add-line", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def remove_line(
-        self, id: str, body: LineNamed, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Invoice:
+    def remove_line(self, id: str, body: LineNamed, *, idempotency_key: str | None = None, version: int | None = None) -> Invoice:
         """Take a line off a draft; its sums follow."""
-        made: Invoice = self._ask(
-            "POST", f"/invoices/{id}/remove-line", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Invoice = self._ask("POST", f"/invoices/{id}/remove-line", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
     def release(self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None) -> Invoice:
         """Issue a draft now instead of when its review ends."""
-        made: Invoice = self._ask(
-            "POST", f"/invoices/{id}/release", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Invoice = self._ask("POST", f"/invoices/{id}/release", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def void_invoice(
-        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Invoice:
+    def void_invoice(self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None) -> Invoice:
         """Take an open invoice back, with a document that says so."""
-        made: Invoice = self._ask(
-            "POST", f"/invoices/{id}/void", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Invoice = self._ask("POST", f"/invoices/{id}/void", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def write_off_invoice(
-        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Invoice:
+    def write_off_invoice(self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None) -> Invoice:
         """Give up what is still owed; it is not tried again."""
-        made: Invoice = self._ask(
-            "POST", f"/invoices/{id}/write-off", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Invoice = self._ask("POST", f"/invoices/{id}/write-off", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def mark_paid_invoice(
-        self, id: str, body: PaidGiven, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Invoice:
+    def mark_paid_invoice(self, id: str, body: PaidGiven, *, idempotency_key: str | None = None, version: int | None = None) -> Invoice:
         """Note money that came another way."""
-        made: Invoice = self._ask(
-            "POST", f"/invoices/{id}/mark-paid", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Invoice = self._ask("POST", f"/invoices/{id}/mark-paid", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def credit_invoice(
-        self, id: str, body: Part, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Invoice:
+    def credit_invoice(self, id: str, body: Part, *, idempotency_key: str | None = None, version: int | None = None) -> Invoice:
         """Issue a credit note: off the debt, or into the balance."""
-        made: Invoice = self._ask(
-            "POST", f"/invoices/{id}/credit", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Invoice = self._ask("POST", f"/invoices/{id}/credit", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def retry_invoice(
-        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Invoice:
+    def retry_invoice(self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None) -> Invoice:
         """Try to collect it now."""
-        made: Invoice = self._ask(
-            "POST", f"/invoices/{id}/retry", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Invoice = self._ask("POST", f"/invoices/{id}/retry", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def refund_invoice(
-        self, id: str, body: Part, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Refunded:
+    def refund_invoice(self, id: str, body: Part, *, idempotency_key: str | None = None, version: int | None = None) -> Refunded:
         """Give back what was paid, with a credit note; a worker sends it."""
-        made: Refunded = self._ask(
-            "POST", f"/invoices/{id}/refund", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Refunded = self._ask("POST", f"/invoices/{id}/refund", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def replace_invoice(
-        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Replaced:
+    def replace_invoice(self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None) -> Replaced:
         """Credit it in full, and issue a corrected one for the same period."""
-        made: Replaced = self._ask(
-            "POST", f"/invoices/{id}/replace", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Replaced = self._ask("POST", f"/invoices/{id}/replace", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
     def list_refunds(self, *, limit: int | None = None, after: str | None = None, invoice_id: str) -> ListedRefund:
         """Refunds of an invoice, newest first."""
-        made: ListedRefund = self._ask(
-            "GET", "/refunds", query={"limit": limit, "after": after, "invoice_id": invoice_id}
-        )
+        made: ListedRefund = self._ask("GET", "/refunds", query={"limit": limit, "after": after, "invoice_id": invoice_id})
         return made
 
     def show_refund(self, id: str) -> Refund:
@@ -1798,20 +1676,9 @@ class Client:
         made: Refund = self._ask("GET", f"/refunds/{id}")
         return made
 
-    def list_credit_notes(
-        self,
-        *,
-        limit: int | None = None,
-        after: str | None = None,
-        profile_id: str | None = None,
-        subscription_id: str | None = None,
-    ) -> ListedDocument:
+    def list_credit_notes(self, *, limit: int | None = None, after: str | None = None, profile_id: str | None = None, subscription_id: str | None = None) -> ListedDocument:
         """Credit notes, newest first."""
-        made: ListedDocument = self._ask(
-            "GET",
-            "/credit-notes",
-            query={"limit": limit, "after": after, "profile_id": profile_id, "subscription_id": subscription_id},
-        )
+        made: ListedDocument = self._ask("GET", "/credit-notes", query={"limit": limit, "after": after, "profile_id": profile_id, "subscription_id": subscription_id})
         return made
 
     def show_credit(self, id: str) -> Balances:
@@ -1844,18 +1711,9 @@ class Client:
         made: Payment = self._ask("POST", f"/payments/{id}/resolve", body=body, idempotency_key=idempotency_key)
         return made
 
-    def list_disputes(
-        self,
-        *,
-        limit: int | None = None,
-        after: str | None = None,
-        status: DisputeStatus | None = None,
-        invoice_id: str | None = None,
-    ) -> ListedDispute:
+    def list_disputes(self, *, limit: int | None = None, after: str | None = None, status: DisputeStatus | None = None, invoice_id: str | None = None) -> ListedDispute:
         """Disputes, newest first."""
-        made: ListedDispute = self._ask(
-            "GET", "/disputes", query={"limit": limit, "after": after, "status": status, "invoice_id": invoice_id}
-        )
+        made: ListedDispute = self._ask("GET", "/disputes", query={"limit": limit, "after": after, "status": status, "invoice_id": invoice_id})
         return made
 
     def show_dispute(self, id: str) -> Dispute:
@@ -1863,22 +1721,14 @@ class Client:
         made: Dispute = self._ask("GET", f"/disputes/{id}")
         return made
 
-    def write_off_dispute(
-        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Dispute:
+    def write_off_dispute(self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None) -> Dispute:
         """Give up what a lost dispute has taken: a loss of yours; invoice and tax stand."""
-        made: Dispute = self._ask(
-            "POST", f"/disputes/{id}/write-off", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Dispute = self._ask("POST", f"/disputes/{id}/write-off", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def credit_dispute(
-        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Dispute:
+    def credit_dispute(self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None) -> Dispute:
         """Own that a lost dispute was right: a credit note takes revenue and tax back."""
-        made: Dispute = self._ask(
-            "POST", f"/disputes/{id}/credit", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Dispute = self._ask("POST", f"/disputes/{id}/credit", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
     def report_tax(self, *, month: str) -> ReportTaxRow:
@@ -1931,13 +1781,7 @@ class Client:
         made: Brakes = self._ask("POST", "/brakes/start", body=body, idempotency_key=idempotency_key)
         return made
 
-    def list_work_items(
-        self,
-        *,
-        limit: int | None = None,
-        after: str | None = None,
-        status: Literal["open", "parked", "resolved", "discarded"] | None = None,
-    ) -> ListedWorkItem:
+    def list_work_items(self, *, limit: int | None = None, after: str | None = None, status: Literal["open", "parked", "resolved", "discarded"] | None = None) -> ListedWorkItem:
         """Work items, newest first."""
         made: ListedWorkItem = self._ask("GET", "/work-items", query={"limit": limit, "after": after, "status": status})
         return made
@@ -1947,13 +1791,14 @@ class Client:
         made: WorkItem = self._ask("GET", f"/work-items/{id}")
         return made
 
-    def act_on_work_item(
-        self, id: str, body: ActionGiven, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> WorkItem:
+    def act_on_work_item(self, id: str, body: ActionGiven, *, idempotency_key: str | None = None, version: int | None = None) -> WorkItem:
         """Do one of its safe actions."""
-        made: WorkItem = self._ask(
-            "POST", f"/work-items/{id}/act", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: WorkItem = self._ask("POST", f"/work-items/{id}/act", body=body, idempotency_key=idempotency_key, version=version)
+        return made
+
+    def settle_work_item(self, id: str, body: SettledGiven, *, idempotency_key: str | None = None, version: int | None = None) -> WorkItem:
+        """Settle what a failed refund still owes."""
+        made: WorkItem = self._ask("POST", f"/work-items/{id}/settle", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
     def list_events(self, *, limit: int | None = None, after: str | None = None) -> ListedEvent:
@@ -1966,20 +1811,9 @@ class Client:
         made: Event = self._ask("GET", f"/events/{id}")
         return made
 
-    def list_provider_events(
-        self,
-        *,
-        limit: int | None = None,
-        after: str | None = None,
-        object_ref: str | None = None,
-        status: Literal["dead"] | None = None,
-    ) -> ListedProviderEvent:
+    def list_provider_events(self, *, limit: int | None = None, after: str | None = None, object_ref: str | None = None, status: Literal["dead"] | None = None) -> ListedProviderEvent:
         """What a provider told us of one object of yours, or what could not be handled; newest first."""
-        made: ListedProviderEvent = self._ask(
-            "GET",
-            "/provider-events",
-            query={"limit": limit, "after": after, "object_ref": object_ref, "status": status},
-        )
+        made: ListedProviderEvent = self._ask("GET", "/provider-events", query={"limit": limit, "after": after, "object_ref": object_ref, "status": status})
         return made
 
     def show_provider_event(self, id: str) -> ProviderEvent:
@@ -1994,9 +1828,7 @@ class Client:
 
     def replay_provider_event(self, id: str, body: Why, *, idempotency_key: str | None = None) -> ProviderEvent:
         """Have it handled anew; nothing is settled twice."""
-        made: ProviderEvent = self._ask(
-            "POST", f"/provider-events/{id}/replay", body=body, idempotency_key=idempotency_key
-        )
+        made: ProviderEvent = self._ask("POST", f"/provider-events/{id}/replay", body=body, idempotency_key=idempotency_key)
         return made
 
     def list_endpoints(self, *, limit: int | None = None, after: str | None = None) -> ListedEndpoint:
@@ -2014,58 +1846,34 @@ class Client:
         made: Endpoint = self._ask("GET", f"/endpoints/{id}")
         return made
 
-    def rotate_endpoint(
-        self, id: str, body: RotateGiven, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> EndpointSecret:
+    def rotate_endpoint(self, id: str, body: RotateGiven, *, idempotency_key: str | None = None, version: int | None = None) -> EndpointSecret:
         """A new signing secret."""
-        made: EndpointSecret = self._ask(
-            "POST", f"/endpoints/{id}/rotate", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: EndpointSecret = self._ask("POST", f"/endpoints/{id}/rotate", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def turn_on_endpoint(
-        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Endpoint:
+    def turn_on_endpoint(self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None) -> Endpoint:
         """It hears what it missed, and goes on."""
-        made: Endpoint = self._ask(
-            "POST", f"/endpoints/{id}/on", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Endpoint = self._ask("POST", f"/endpoints/{id}/on", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def turn_off_endpoint(
-        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Endpoint:
+    def turn_off_endpoint(self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None) -> Endpoint:
         """It hears nothing more."""
-        made: Endpoint = self._ask(
-            "POST", f"/endpoints/{id}/off", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Endpoint = self._ask("POST", f"/endpoints/{id}/off", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def replay_events(
-        self, id: str, body: ReplayGiven, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Endpoint:
+    def replay_events(self, id: str, body: ReplayGiven, *, idempotency_key: str | None = None, version: int | None = None) -> Endpoint:
         """Deliver a range of events again."""
-        made: Endpoint = self._ask(
-            "POST", f"/endpoints/{id}/replay", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Endpoint = self._ask("POST", f"/endpoints/{id}/replay", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def set_endpoint_contact(
-        self, id: str, body: ContactGiven, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> Endpoint:
+    def set_endpoint_contact(self, id: str, body: ContactGiven, *, idempotency_key: str | None = None, version: int | None = None) -> Endpoint:
         """Who is told by mail when it goes off."""
-        made: Endpoint = self._ask(
-            "POST", f"/endpoints/{id}/contact", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: Endpoint = self._ask("POST", f"/endpoints/{id}/contact", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
-    def test_endpoint(
-        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
-    ) -> EndpointTested:
+    def test_endpoint(self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None) -> EndpointTested:
         """Post one event of the topic endpoint.test now."""
-        made: EndpointTested = self._ask(
-            "POST", f"/endpoints/{id}/test", body=body, idempotency_key=idempotency_key, version=version
-        )
+        made: EndpointTested = self._ask("POST", f"/endpoints/{id}/test", body=body, idempotency_key=idempotency_key, version=version)
         return made
 
     def list_deliveries(self, id: str, *, limit: int | None = None, after: str | None = None) -> ListedDelivery:

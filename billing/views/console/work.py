@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 from uuid import UUID
 
@@ -18,9 +19,10 @@ from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import WorkItemStatus
 from billing.kernel.work import WorkKind, page_of
+from billing.queries.operations.paging import Facts
 from billing.queries.operations.trail import trail_of
 from billing.queries.operations.work import WorkFilter, list_work, show_work
-from billing.rules.permission import Permission
+from billing.rules.permission import Permission, needed_for
 from billing.views.console.lists import exported, gathered
 from billing.views.console.orders import order_id, person
 from billing.views.console.rendering import page
@@ -55,9 +57,14 @@ def add_work(door: Blueprint, parts: Parts) -> None:
 
     @door.post("/items/<uuid:item_id>")
     def do(item_id: UUID) -> AnyResponse:
-        dry_run = "try" in request.form
-        order = visit().order(Permission.WORK, dry_run=dry_run)
-        done = act(parts, item_id, action=_action(), order=order)
+        dry_run, action = "try" in request.form, _action()
+        needed = needed_for("work", action)
+        order = visit().order(needed, dry_run=dry_run)
+        if needed is Permission.MONEY and not dry_run:
+            told = ask(parts, _single(parts, item_id, action), by=person(), reason=order.reason)
+            tell_next(parts, visit().who.session_id, told)
+            return redirect(f"/console/items/{item_id}", 303)
+        done = act(parts, item_id, action=action, order=order)
         if dry_run:
             return _item(item_id, tried=f"Tried, nothing was changed: {done.told}.")
         tell_next(parts, visit().who.session_id, f"{done.told[:1].upper()}{done.told[1:]}.")
@@ -65,9 +72,8 @@ def add_work(door: Blueprint, parts: Parts) -> None:
 
     @door.post("/items")
     def do_many() -> AnyResponse:
-        dry_run = "try" in request.form
-        order = visit().order(Permission.WORK, dry_run=dry_run)
-        action, wanted = _action(), _filter()
+        dry_run, action = "try" in request.form, _action()
+        order, wanted = visit().order(needed_for("work", action), dry_run=dry_run), _filter()
         if not dry_run:
             told = ask(parts, _bulk(parts, wanted, action), by=person(), reason=order.reason)
             tell_next(parts, visit().who.session_id, told)
@@ -86,7 +92,8 @@ def add_work(door: Blueprint, parts: Parts) -> None:
             facts = show_work(session, item_id)
             trail = trail_of(session, [item_id, facts["subject_id"]])
         live = facts["status"] in (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
-        actions = [each for each in facts["safe_actions"] if each in set(Action)] if live else []
+        safe = [each for each in facts["safe_actions"] if each in set(Action)] if live else []
+        actions = [each for each in safe if visit().may(needed_for("work", each))]
         return page(
             "item.html", title=facts["kind"].replace("_", " ").capitalize(), item=facts, trail=trail, actions=actions,
             manual=page_of(facts["kind"]), tried=tried, reason=request.form.get("reason", ""),
@@ -96,7 +103,16 @@ def add_work(door: Blueprint, parts: Parts) -> None:
 def _bulk(parts: Parts, wanted: WorkFilter, action: Action) -> Wanted:
     """The order for all that the filter lets through now, with what is at stake: it is those that are approved."""
     with parts.begin() as session:
-        rows = list_work(session, wanted, limit=_MOST_AT_ONCE).rows
+        return _wanted(list_work(session, wanted, limit=_MOST_AT_ONCE).rows, action)
+
+
+def _single(parts: Parts, item_id: UUID, action: Action) -> Wanted:
+    """The order for one item."""
+    with parts.begin() as session:
+        return _wanted([show_work(session, item_id)], action)
+
+
+def _wanted(rows: Sequence[Facts], action: Action) -> Wanted:
     amounts = Counter[str]()
     for row in rows:
         amounts[row["currency"]] += row["amount_minor"] or 0
