@@ -65,6 +65,14 @@ def charge_refunded(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     return EventStatus.PROCESSED
 
 
+def reread_refund(parts: Parts, account_id: UUID, refund_ref: str) -> RefundFacts:
+    """Take over what the provider shows of a refund, where no event told of it. Raises what the provider raises."""
+    facts = parts.provider(account_id).read_refund(refund_ref)
+    with parts.begin() as session:
+        _note(session, account_id, facts, parts.clock.now(session))
+    return facts
+
+
 def _note(session: Session, account_id: UUID, facts: RefundFacts, now: datetime) -> bool:
     """Take over what the provider shows, unless we know something newer; False where it is no refund of ours."""
     found = session.scalars(
