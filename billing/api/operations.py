@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation, missing
@@ -43,9 +42,15 @@ class WorkQuery(Paging):
 
 
 class ActionGiven(Why):
-    """One of the item's safe actions."""
+    """One of the item's safe actions, but for those that settle money."""
 
-    action: Action = Field(strict=False)
+    action: Literal["retry", "park", "discard", "adopt", "reread", "release", "merge", "skip"]
+
+
+class SettledGiven(Why):
+    """How what a failed refund owes is settled; `reason` is the reference of what was paid another way."""
+
+    action: Literal["credit", "paid"]
 
 
 class Event(Shape):
@@ -84,9 +89,9 @@ def _items(call: Call) -> Listed[WorkItem]:
 
 def _act(call: Call) -> None:
     _show_item(call)
-    given: ActionGiven = call.body
+    given: ActionGiven | SettledGiven = call.body
     order = call.order(lambda session: _item(session, call), reason=given.reason)
-    working.act(call.parts, call.id, action=given.action, order=order)
+    working.act(call.parts, call.id, action=Action(given.action), order=order)
     if call.answer is None:
         # It was closed already: nothing was asked of the provider, and nothing done.
         call.do(lambda session: _item(session, call))
@@ -112,6 +117,8 @@ OPERATIONS = (
     Operation("GET", "/work-items/{id}", "show_work_item", "One work item.", Scope.READ, _show_item, WorkItem),
     Operation("POST", "/work-items/{id}/act", "act_on_work_item", "Do one of its safe actions.", Scope.OPERATE, _act,
               WorkItem, body=ActionGiven, versioned=True),
+    Operation("POST", "/work-items/{id}/settle", "settle_work_item", "Settle what a failed refund still owes.",
+              Scope.MONEY, _act, WorkItem, body=SettledGiven, versioned=True),
     Operation("GET", "/events", "list_events", "What happened, newest first.", Scope.READ, _events, Listed[Event],
               query=EventQuery),
     Operation("GET", "/events/{id}", "show_event", "One event.", Scope.READ, _show_event, Event),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing.commands.dispute.warn import note_warning
 from billing.commands.provider_event.claim import ClaimedEvent, close
-from billing.flows.dispute_events import charge_of_ours
+from billing.flows.dispute_events import charge_of_ours, set_aside
 from billing.flows.parts import Parts
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import EventStatus
@@ -19,10 +19,9 @@ def fraud_warning(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     with parts.begin() as session:
         now = parts.clock.now(session)
         charged = charge_of_ours(session, claimed.provider_account_id, facts.charge_ref)
-        if charged is None:
-            close(session, claimed, status=EventStatus.IGNORED, now=now, error="no charge of ours")
-            return EventStatus.IGNORED
-        invoice = lock_successor(session, charged.invoice_id)
-        note_warning(session, account_id=claimed.provider_account_id, invoice=invoice, facts=facts, now=now)
-        close(session, claimed, status=EventStatus.PROCESSED, now=now)
-    return EventStatus.PROCESSED
+        if charged is not None:
+            invoice = lock_successor(session, charged.invoice_id)
+            note_warning(session, account_id=claimed.provider_account_id, invoice=invoice, facts=facts, now=now)
+            close(session, claimed, status=EventStatus.PROCESSED, now=now)
+            return EventStatus.PROCESSED
+    return set_aside(parts, claimed, facts.charge_ref)

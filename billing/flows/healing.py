@@ -133,10 +133,11 @@ def _require_whole_lists(parts: Parts) -> None:
 def _newest(parts: Parts) -> datetime:
     """When our newest attempt or document was made, business time; a month ago where there is none."""
     with parts.begin() as session:
-        columns = (Payment.opened_at, Invoice.issued_at)
-        known = [session.scalar(select(func.max(column))) for column in columns]
+        attempt = session.scalar(select(func.max(Payment.opened_at)))
+        document = session.scalar(select(func.max(Invoice.issued_at)))
         now = parts.clock.now(session)
-    return min(max((each for each in known if each is not None), default=now - timedelta(days=30)), now)
+    known = [each for each in (attempt, document) if each is not None]
+    return min(max(known, default=now - timedelta(days=30)), now)
 
 
 def _unadopted(session: Session) -> list[Profile]:

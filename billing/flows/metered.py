@@ -182,6 +182,9 @@ class Metered(Provider):
     def newest_charges(self, *, now: datetime) -> list[ListedCharge]:
         return self._ask("charges.list", lambda: self._provider.newest_charges(now=now))
 
+    def newest_refunds(self, *, now: datetime) -> list[ListedRefund]:
+        return self._ask("refunds.list", lambda: self._provider.newest_refunds(now=now))
+
     def lists_reach(self, until: datetime) -> bool:
         return self._ask("charges.list", lambda: self._provider.lists_reach(until))
 

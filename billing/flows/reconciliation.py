@@ -24,6 +24,7 @@ from billing.commands.reconciliation.run import Run, begin_run, move_run, releas
 from billing.flows import restoring
 from billing.flows.dispute_events import adopt_dispute
 from billing.flows.parts import Parts
+from billing.flows.refund_events import reread_refund
 from billing.kernel.errors import PROVIDER_ERRORS, ProviderRefused, ProviderUnavailable, ProviderUncertain, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.ids import lowest_id_at
@@ -39,7 +40,7 @@ _log = structlog.get_logger(__name__)
 
 DAILY = timedelta(hours=24)
 OVERLAP = timedelta(hours=48)
-"""A daily run looks back so far before the end of the last: refunds fail later, and fees come later."""
+"""A daily run looks back so far before the end of the last: charges change, and fees come later."""
 FEE_DUE = timedelta(hours=24)
 """A charge's balance transaction is a difference only after this."""
 SLACK = timedelta(minutes=5)
@@ -232,6 +233,7 @@ def _window(parts: Parts, provider: Provider, session: Session, run: Run, until:
         "movements": stream(provider.movement_pages(created_from=low, created_to=high), reconciling.load_movements),
     }
     _adopt_disputes(parts, session, run)
+    _reread_refunds(parts, session, run)
     differences = _compare(parts, provider, session, run, until)
     with parts.begin() as moving:
         move_run(moving, run, reached_at=until, counts=counts | {"differences": differences})
@@ -254,6 +256,19 @@ def _adopt_disputes(parts: Parts, session: Session, run: Run) -> None:
             continue
         show_dispute(session, facts)
         session.commit()
+        with parts.begin() as living:
+            move_run(living, run, reached_at=run.reached_at, counts={})
+
+
+def _reread_refunds(parts: Parts, session: Session, run: Run) -> None:
+    """What came back to the balance is read, however old the refund is: an event of it may never have been made."""
+    refs = reconciling.refunds_to_read(session, account_id=run.provider_account_id)
+    session.commit()
+    for ref in refs:
+        try:
+            reread_refund(parts, run.provider_account_id, ref)
+        except ProviderRefused as refused:
+            _log.warning("refund_not_reread", refund=ref, error=refused.code)
         with parts.begin() as living:
             move_run(living, run, reached_at=run.reached_at, counts={})
 

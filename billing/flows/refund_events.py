@@ -12,28 +12,42 @@ from billing.commands.provider_event.claim import ClaimedEvent, close
 from billing.commands.refund.record import note_facts
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
+from billing.flows.restoring import healed_below, named_refunds, pause
 from billing.flows.sending_back import kept_apart, take_over
+from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.moves import allowed
 from billing.kernel.status import OPEN_REFUND, EventStatus, RefundStatus
 from billing.models import Payment, Refund
 from billing.providers.port import RefundFacts
+from billing.queries.same_database import lost_refunds
 from billing.rules.rate import Rank
 
 
 def refund(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
-    """Note what became of a refund of ours, also where a bank sent it back days after it took it."""
+    """Note what became of a refund of ours, also where a bank sent it back days after it took it.
+
+    One of a charge of ours under an id of ours that we have no row of proves that rows were lost: everything is paused.
+    """
     account_id = claimed.provider_account_id
     facts = parts.provider(account_id, rank=Rank.REREADS).read_refund(claimed.object_ref)
     failpoint("event.reread")
     with parts.begin() as session:
         now = parts.clock.now(session)
-        if not _note(session, account_id, facts, now) and not take_over(parts, session, account_id, [facts]):
+        if _note(session, account_id, facts, now):
+            close(session, claimed, status=EventStatus.PROCESSED, now=now)
+            return EventStatus.PROCESSED
+        healed = healed_below(session)
+        lost = lost_refunds(session, account_id=account_id, named=named_refunds([facts]), healed=healed)
+        if not lost and take_over(parts, session, account_id, [facts]):
+            close(session, claimed, status=EventStatus.PROCESSED, now=now)
+            return EventStatus.PROCESSED
+        if not lost:
             # Not ours, or its answer is still on its way: that, or the sweep, brings the same facts.
             close(session, claimed, status=EventStatus.IGNORED, now=now, error="no refund of ours")
             return EventStatus.IGNORED
-        close(session, claimed, status=EventStatus.PROCESSED, now=now)
-    return EventStatus.PROCESSED
+    pause(parts, evidence=f"the provider knows refund {lost[0]}, this database does not")
+    raise Stale("this database was restored; the event is handled when it is reconciled")
 
 
 def charge_refunded(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
@@ -69,6 +83,14 @@ def charge_refunded(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
         take_over(parts, session, account_id, read if apart is not None else [])
         close(session, claimed, status=EventStatus.PROCESSED, now=now)
     return EventStatus.PROCESSED
+
+
+def reread_refund(parts: Parts, account_id: UUID, refund_ref: str) -> RefundFacts:
+    """Take over what the provider shows of a refund, where no event told of it. Raises what the provider raises."""
+    facts = parts.provider(account_id).read_refund(refund_ref)
+    with parts.begin() as session:
+        _note(session, account_id, facts, parts.clock.now(session))
+    return facts
 
 
 def _note(session: Session, account_id: UUID, facts: RefundFacts, now: datetime) -> bool:

@@ -8,16 +8,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from billing.commands.difference.resolve import resolve_difference
-from billing.commands.refund.record import note_facts
-from billing.db.clock import wall_now
 from billing.flows.dispute_events import adopt_dispute
 from billing.flows.parts import Parts
 from billing.flows.payment_events import last_attempt, take_facts
 from billing.flows.reconciliation import recheck, stands
+from billing.flows.refund_events import reread_refund
 from billing.flows.sending_back import take_over
 from billing.kernel.errors import ProviderRefused
-from billing.kernel.moves import allowed
-from billing.kernel.status import RefundStatus
 from billing.models import Difference, Refund
 from billing.queries.reconciling import Found
 
@@ -69,7 +66,7 @@ def _charge(parts: Parts, difference: Difference) -> datetime | None:
 def _refund(parts: Parts, difference: Difference) -> None:
     """Take over the refund's state, where both sides have it; resolve the difference where they then agree."""
     try:
-        facts = parts.provider(difference.provider_account_id).read_refund(difference.object_ref)
+        facts = reread_refund(parts, difference.provider_account_id, difference.object_ref)
     except ProviderRefused:
         return
     with parts.begin() as session:
@@ -85,10 +82,8 @@ def _refund(parts: Parts, difference: Difference) -> None:
             if take_over(parts, session, difference.provider_account_id, [facts]):
                 resolve_difference(session, difference_id=difference.id, now=parts.clock.now(session))
             return
-        if allowed(RefundStatus(ours.status), RefundStatus(facts.status)):
-            note_facts(session, refund=ours, facts=facts, now=parts.clock.now(session), wall=wall_now(session))
-        same = (ours.status, ours.amount_minor, ours.currency) == (facts.status, facts.amount_minor, facts.currency)
-        if same:
+        shown = (facts.status, facts.amount_minor, facts.currency)
+        if (ours.status, ours.amount_minor, ours.currency) == shown:
             resolve_difference(session, difference_id=difference.id, now=parts.clock.now(session))
 
 

@@ -1,7 +1,7 @@
 """Restoring: a database brought back from an older backup is recognised, stopped, healed by reconciling, started.
 
-Proof that rows were lost is a charge that names an attempt which is not there: an attempt is committed before the
-provider hears of it. Until it is healed nothing is issued, opened or sent.
+Proof that rows were lost is a charge that names an attempt which is not there, or a refund of ours that is not: both
+are committed before the provider hears of them. Until it is healed nothing is issued, opened or sent.
 """
 
 from __future__ import annotations
@@ -21,13 +21,22 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused
 from billing.kernel.ids import lowest_id_at
+from billing.kernel.status import FAILED_REFUND
 from billing.kernel.work import WorkKind
 from billing.models import Brake, WorkItem
-from billing.providers.listed import ListedCharge
+from billing.providers.listed import ListedCharge, ListedRefund
+from billing.providers.port import RefundFacts
 from billing.queries.accounts import accounts_of
 from billing.queries.brakes import BrakeKind
 from billing.queries.reconciling import as_uuid
-from billing.queries.same_database import Named, is_same, lost_attempts, pin_database
+from billing.queries.same_database import (
+    Named,
+    NamedRefund,
+    is_same,
+    lost_attempts,
+    lost_refunds,
+    pin_database,
+)
 from billing.rules.rate import Rank
 
 _log = structlog.get_logger(__name__)
@@ -133,9 +142,9 @@ def pause(parts: Parts, *, evidence: str, actor: str = ENGINE) -> bool:
 def recognise(parts: Parts) -> bool:
     """Look whether these rows live where they were pinned; where not, ask the provider. True: go on.
 
-    The question is the newest hundred charges of each account that a key is set for. An unreachable provider leaves it
-    open, and nothing is planned meanwhile; what was restored is paused. The answer is asked for once: then the database
-    is pinned anew.
+    The question is the newest hundred charges and refunds of each account that a key is set for. An unreachable
+    provider leaves it open, and nothing is planned meanwhile; what was restored is paused. The answer is asked for
+    once: then the database is pinned anew.
     """
     with parts.begin() as session:
         if is_same(session):
@@ -144,15 +153,19 @@ def recognise(parts: Parts) -> bool:
         now = parts.clock.now(session)
     for account in accounts:
         try:
-            newest = parts.provider(account.id, rank=Rank.RESOLVER).newest_charges(now=now)
+            provider = parts.provider(account.id, rank=Rank.RESOLVER)
+            charges, refunds = provider.newest_charges(now=now), provider.newest_refunds(now=now)
         except (ProviderUnavailable, ProviderRefused) as unknown:
             _log.warning("restored_or_not", reason=type(unknown).__name__)
             return False
         with parts.begin() as session:
             healed = healed_below(session)
-            lost = lost_attempts(session, account_id=account.id, named=_named(newest), healed=healed)
+            lost = lost_attempts(session, account_id=account.id, named=_named(charges), healed=healed)
+            gone = lost_refunds(session, account_id=account.id, named=named_refunds(refunds), healed=healed)
         if lost:
             pause(parts, evidence=f"the provider knows attempt {lost[0]}, this database does not")
+        elif gone:
+            pause(parts, evidence=f"the provider knows refund {gone[0]}, this database does not")
     with parts.begin() as session:
         pin_database(session)
     return True
@@ -166,4 +179,15 @@ def _named(charges: Sequence[ListedCharge]) -> list[Named]:
         if payment_id is not None:
             charge_ref = each.charge_ref if kept else None
             named.append(Named(payment_id, as_uuid(each.metadata_invoice), each.customer_ref, charge_ref))
+    return named
+
+
+def named_refunds(refunds: Sequence[ListedRefund | RefundFacts]) -> list[NamedRefund]:
+    """Those that name a refund by an id such as ours."""
+    named = []
+    for each in refunds:
+        refund_id = as_uuid(each.metadata_refund)
+        if refund_id is not None:
+            moved = each.status not in FAILED_REFUND
+            named.append(NamedRefund(refund_id, each.refund_ref, each.charge_ref, moved))
     return named

@@ -129,7 +129,7 @@ def approve(parts: Parts, order_id: UUID, *, by: Person, reason: str) -> str:
         asker = session.get_one(Operator, row.asked_by)
         if row.asked_by == by.id:
             raise Refused(Fault("operator", "same_person", "somebody else approves it"))
-        if asker.status != "on" or not may(asker.role, needed_for(row.action)):
+        if asker.status != "on" or not may(asker.role, needed_for(row.action, row.facts.get("do"))):
             raise Refused(Fault("operator", "asker_gone", f"{asker.name} may order that no more; decline it"))
         require_move(OrderStatus(row.status), OrderStatus.RUNNING)
         row.status, row.decided_by, row.decided_reason = OrderStatus.RUNNING, by.id, reason

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from billing.commands.difference.resolve import resolve_difference
 from billing.commands.expected_version import require_version
 from billing.commands.payment.unapplied import let_go, lock_unapplied
+from billing.commands.refund.settle import settle_refund
 from billing.commands.work_item.close import close_item
 from billing.commands.work_item.park import park_item, reopen_item
 from billing.db.base import Json
@@ -27,12 +28,14 @@ from billing.flows.retrying import RETRIES, Retry
 from billing.flows.sending_back import send_back
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.money import format_minor
-from billing.kernel.status import WorkItemStatus
+from billing.kernel.status import SettledAs, WorkItemStatus
 from billing.kernel.work import WorkKind
-from billing.models import WorkItem
+from billing.models import Refund, WorkItem
 from billing.queries.causes import cause_stands
 from billing.queries.operations.work import WorkFilter, list_work
+from billing.queries.profile import lock_person, lock_profile
 from billing.queries.reconciling import lock_difference
+from billing.queries.refunding import lock_refund
 from billing.queue.buffer import after_commit
 from billing.queue.names import RENEWALS_TICK, TaskName
 
@@ -54,6 +57,8 @@ class Action(StrEnum):
     MERGE = "merge"
     SKIP = "skip"
     REFUND = "refund"
+    CREDIT = "credit"
+    PAID = "paid"
 
 
 def act(parts: Parts, item_id: UUID, *, action: Action, order: Order, wake: bool = True) -> Done:
@@ -69,9 +74,7 @@ def act(parts: Parts, item_id: UUID, *, action: Action, order: Order, wake: bool
         before = _state(item)
         _require_safe(item, action)
         decided = item.kind in deciding.KINDS and action in deciding.DECISIONS
-        doing = {Action.RETRY: _retry, Action.PARK: _park, Action.DISCARD: _discard, Action.REFUND: _refund}.get(
-            action, _retry
-        )
+        doing = _DOING.get(action, _retry)
         require_version(item, order.expected_version)
         done = _decide(parts, session, item, action, order) if decided else doing(parts, session, item, order)
         note(
@@ -267,6 +270,41 @@ def _decide(parts: Parts, session: Session, item: WorkItem, action: Action, orde
     status = WorkItemStatus.DISCARDED if action is Action.DISCARD else WorkItemStatus.RESOLVED
     close_item(session, item=item, status=status, now=parts.clock.now(session))
     return _done(item, told)
+
+
+def _credit(parts: Parts, session: Session, item: WorkItem, order: Order) -> Done:
+    return _settle(parts, session, item, order, SettledAs.CREDIT)
+
+
+def _paid(parts: Parts, session: Session, item: WorkItem, order: Order) -> Done:
+    return _settle(parts, session, item, order, SettledAs.PAID)
+
+
+def _settle(parts: Parts, session: Session, item: WorkItem, order: Order, way: SettledAs) -> Done:
+    """What a failed refund owes goes another way; the order's reason is its reference."""
+    if item.status not in LIVE:
+        return _closed_already(item)
+    lock = lock_person if way is SettledAs.CREDIT else lock_profile
+    lock(session, session.get_one(Refund, item.subject_id).profile_id)
+    refund = lock_refund(session, item.subject_id)
+    _lock(session, item, expected=order.expected_version)
+    if item.status not in LIVE:
+        return _closed_already(item)
+    now = parts.clock.now(session)
+    settle_refund(session, refund=refund, way=way, reference=order.reason, now=now)
+    close_item(session, item=item, status=WorkItemStatus.RESOLVED, now=now)
+    amount = format_minor(refund.amount_minor, refund.currency)
+    return _done(item, f"{amount} are credit" if way is SettledAs.CREDIT else f"{amount} were paid another way")
+
+
+_DOING = {
+    Action.RETRY: _retry,
+    Action.PARK: _park,
+    Action.DISCARD: _discard,
+    Action.REFUND: _refund,
+    Action.CREDIT: _credit,
+    Action.PAID: _paid,
+}
 
 
 def _lock(session: Session, item: WorkItem, *, expected: int | None = None) -> None:

@@ -86,6 +86,15 @@ class RefundStatus(StrEnum):
 
 
 OPEN_REFUND = frozenset({RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION})
+FAILED_REFUND = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
+"""The provider will not send it: the money is owed until a person settles it."""
+
+
+class SettledAs(StrEnum):
+    """What became of the money of a refund that failed."""
+
+    CREDIT = "credit"
+    PAID = "paid"
 
 
 class PayoutStatus(StrEnum):

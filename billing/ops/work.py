@@ -144,6 +144,16 @@ _door(
     f"The last period is issued, with what else was due: usage, one-off lines, proration. {_SAFE}",
 )
 
+_door(
+    Action.CREDIT,
+    f"Put what a failed refund owes into the customer's balance: their next documents use it.\n\n{_SAFE}",
+)
+_door(
+    Action.PAID,
+    "Note that what a failed refund owes was paid another way.\n\n"
+    f"The reason is its reference: what the bank or till calls it. {_SAFE}",
+)
+
 
 def _filter(
     *, kind: str | None, since: datetime | None, error: str | None, customer: str | None, statuses: Sequence[str]

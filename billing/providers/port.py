@@ -323,6 +323,9 @@ class Provider(Protocol):
     def newest_charges(self, *, now: datetime) -> list[ListedCharge]:
         """About the newest hundred charges of the account: enough to see whether rows of ours were lost."""
 
+    def newest_refunds(self, *, now: datetime) -> list[ListedRefund]:
+        """The same of its refunds."""
+
     def lists_reach(self, until: datetime) -> bool:
         """Whether the lists of the whole account show all that happened before: they may be late (`lists_late_s`)."""
 

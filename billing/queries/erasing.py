@@ -21,9 +21,11 @@ _OBSTACLES = text(
     FROM billing.payment p JOIN billing.invoice i ON i.id = p.invoice_id
     WHERE i.profile_id = :id AND p.status IN ('prepared', 'sent', 'unknown', 'processing', 'requires_action')
     UNION ALL
-    SELECT 'refund', 'refund_in_flight', 'wait until it is sent: ' || r.id
+    SELECT 'refund', 'refund_in_flight',
+           CASE WHEN r.status IN ('failed', 'canceled') THEN 'settle its work item first (credit or paid): '
+                ELSE 'wait until it is sent: ' END || r.id
     FROM billing.refund r JOIN billing.invoice i ON i.id = r.invoice_id
-    WHERE i.profile_id = :id AND r.status IN ('pending', 'requires_action', 'failed')
+    WHERE i.profile_id = :id AND r.status <> 'succeeded' AND r.settled_as IS NULL
     UNION ALL
     SELECT 'unapplied_payment', 'money_kept_apart', 'send it back, or settle it, first: billing work show ' || w.id
     FROM billing.invoice i

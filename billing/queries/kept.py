@@ -100,8 +100,8 @@ SELECT u.amount_minor, u.currency, u.status, u.created_at, i.number AS invoice
 FROM billing.unapplied_payment u JOIN invoices i ON i.id = u.invoice_id ORDER BY u.id
 """,
     "refunds": """
-SELECT r.status, r.amount_minor, r.currency, r.reason, r.opened_at, r.closed_at, i.number AS invoice,
-       n.number AS credit_note
+SELECT r.status, r.amount_minor, r.currency, r.reason, r.opened_at, r.closed_at, r.settled_as, r.settled_at,
+       r.settled_reference, i.number AS invoice, n.number AS credit_note
 FROM billing.refund r JOIN invoices i ON i.id = r.invoice_id LEFT JOIN invoices n ON n.id = r.credit_note_id
 ORDER BY r.id
 """,

@@ -47,6 +47,34 @@ _LOST = text(
     """
 )
 
+_LOST_REFUNDS = text(
+    """
+    SELECT DISTINCT listed.refund_id
+    FROM unnest(CAST(:refunds AS uuid[]), CAST(:refs AS text[]), CAST(:charges AS text[]), CAST(:moved AS boolean[]))
+         AS listed(refund_id, refund_ref, charge_ref, moved)
+    LEFT JOIN billing.refund r ON r.id = listed.refund_id
+    WHERE r.id IS NULL
+      AND (EXISTS (SELECT FROM billing.payment p
+                   WHERE p.provider_account_id = :account AND p.charge_ref = listed.charge_ref)
+           OR EXISTS (SELECT FROM billing.unapplied_payment u
+                      WHERE u.provider_account_id = :account AND u.charge_ref = listed.charge_ref))
+      AND (listed.refund_id >= :healed
+           OR (listed.moved
+               AND NOT EXISTS (SELECT FROM billing.difference d
+                               WHERE d.provider_account_id = :account AND d.object_ref = listed.refund_ref)))
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRefund:
+    """A refund as the provider names it; `moved` where its money has gone back, or is about to."""
+
+    refund_id: UUID
+    refund_ref: str
+    charge_ref: str | None
+    moved: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -84,3 +112,20 @@ def lost_attempts(session: Session, *, account_id: UUID, named: Sequence[Named],
         "charges": [each.charge_ref for each in named],
     }
     return list(session.execute(_LOST, values).scalars())
+
+
+def lost_refunds(session: Session, *, account_id: UUID, named: Sequence[NamedRefund], healed: UUID) -> list[UUID]:
+    """Of refunds of charges of ours, those that name a refund which we have no row of: rows were lost.
+
+    Its row too is committed before the provider hears of it. What an earlier healing has dealt with is left out, as by
+    `lost_attempts`.
+    """
+    values = {
+        "account": account_id,
+        "healed": healed,
+        "refunds": [each.refund_id for each in named],
+        "refs": [each.refund_ref for each in named],
+        "charges": [each.charge_ref for each in named],
+        "moved": [each.moved for each in named],
+    }
+    return list(session.execute(_LOST_REFUNDS, values).scalars())

@@ -54,14 +54,11 @@ class AccountNamed(TypedDict):
     code: str | None
 
 
-Action = Literal["retry", "park", "discard", "adopt", "reread", "release", "merge", "skip"]
-
-
 class ActionGiven(TypedDict):
-    """One of the item's safe actions."""
+    """One of the item's safe actions, but for those that settle money."""
 
     reason: str
-    action: Action
+    action: Literal["retry", "park", "discard", "adopt", "reread", "release", "merge", "skip"]
 
 
 class AddressGiven(TypedDict):
@@ -1166,6 +1163,13 @@ class RotateGiven(TypedDict):
     keep_hours: NotRequired[int]
 
 
+class SettledGiven(TypedDict):
+    """How what a failed refund owes is settled; `reason` is the reference of what was paid another way."""
+
+    reason: str
+    action: Literal["credit", "paid"]
+
+
 class Shape(TypedDict):
     """What a request or an answer looks like. A field that it doesn't know is a fault, never ignored."""
 
@@ -2023,6 +2027,15 @@ class Client:
         """Do one of its safe actions."""
         made: WorkItem = self._ask(
             "POST", f"/work-items/{id}/act", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
+    def settle_work_item(
+        self, id: str, body: SettledGiven, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> WorkItem:
+        """Settle what a failed refund still owes."""
+        made: WorkItem = self._ask(
+            "POST", f"/work-items/{id}/settle", body=body, idempotency_key=idempotency_key, version=version
         )
         return made
 

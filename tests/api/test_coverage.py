@@ -74,6 +74,8 @@ ROUTES = {
         f"work {verb}": "act_on_work_item"
         for verb in ("retry", "park", "discard", "adopt", "reread", "release", "merge", "skip", "refund")
     },
+    "work credit": "settle_work_item",
+    "work paid": "settle_work_item",
     "events list": "list_provider_events",
     "events show": "show_provider_event show_provider_event_body",
     "events replay": "replay_provider_event",

@@ -31,6 +31,7 @@ from billing.flows import (
     paying_out,
     refunding,
     replacing,
+    working,
 )
 from billing.flows.order import Order
 from billing.models import Dispute, Invoice, Refund, UnappliedPayment
@@ -94,7 +95,8 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     external_money.mark_paid(acme.parts, _invoice(acme, declining[3]).id, amount_minor=1500)
     acme.pay_by_hand()
     acme.pay_behind_our_back(declining[2])
-    _refund_that_comes_back(acme, _invoice(acme, paying).id)
+    for way in (working.Action.CREDIT, working.Action.PAID):
+        _refund_that_comes_back(acme, _invoice(acme, paying).id, way)
     acme.set_clock(START + timedelta(days=14))
     acme.use(NewUsage("metered", "calls", "r1", Decimal(3), START + timedelta(days=13)))
     acme.settle()
@@ -133,15 +135,17 @@ def _invoice(acme: Company, profile_id: UUID) -> Invoice:
     return found
 
 
-def _refund_that_comes_back(acme: Company, invoice_id: UUID) -> None:
+def _refund_that_comes_back(acme: Company, invoice_id: UUID, way: working.Action) -> None:
     refunding.refund(acme.parts, invoice_id, amount_minor=119)
     acme.settle()
-    (refund,) = acme.refunds()
+    refund = acme.refunds()[-1]
     assert refund.refund_ref is not None
     facts = RefundFacts(refund.refund_ref, "failed", 119, "eur", refund.charge_ref, str(refund.id))
     with acme.parts.begin() as session:
         locked = session.get_one(Refund, refund.id, with_for_update=True)
         note_facts(session, refund=locked, facts=facts, now=START, wall=datetime.now(UTC))
+    (item,) = [each for each in acme.work_items() if each.subject_id == refund.id]
+    working.act(acme.parts, item.id, action=way, order=ORDER)
 
 
 def _dispute_everything(acme: Company) -> None:

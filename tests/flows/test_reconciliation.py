@@ -24,6 +24,7 @@ from billing.queries import reconciling
 from billing.queries.reconciling import Found
 from tests.flows.company import START, Company
 from tests.flows.comparing import WHY, compare, forget, in_the_dashboard, open_item, paid_customer
+from tests.flows.refunds import paid_invoice
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def test_one_that_a_person_discards_is_settled_and_not_raised_again(acme: Compan
     assert compare(acme) == [("refund_without_record", other["id"])]
 
 
-def test_a_refund_whose_failure_we_never_heard_of_is_found_and_learnt_by_rereading(acme: Company, paid: UUID) -> None:
+def test_a_refund_whose_failure_we_never_heard_of_is_learnt(acme: Company, paid: UUID) -> None:
     refunding.refund(acme.parts, acme.invoices()[0].id)
     acme.settle()
     (refund,) = acme.refunds()
@@ -191,11 +192,36 @@ def test_a_refund_whose_failure_we_never_heard_of_is_found_and_learnt_by_rereadi
     requests.post(
         f"{acme.witness_url}/_sandbox/refunds/{refund.refund_ref}", json={"status": "failed"}, timeout=5
     ).raise_for_status()
-    assert compare(acme) == [("refund_differs", refund.refund_ref)]
-    done = working.act(acme.parts, open_item(acme, "refund_differs").id, action=Action.REREAD, order=WHY)
-    assert done.changed
-    assert acme.refunds()[0].status == "failed"
     assert compare(acme) == []
+    assert (acme.refunds()[0].status, open_item(acme, "refund_failed").amount_minor) == ("failed", 1190)
+
+
+def test_so_is_one_that_fails_long_after_the_days_run_has_passed_it(acme: Company) -> None:
+    acme.witness.call("POST", "config", {"refund_pending_s": 5 * 86400})
+    invoice = paid_invoice(acme, "pm_card_refundFail")
+    refunding.refund(acme.parts, invoice.id)
+    acme.settle()
+    lost = {"kind": "event_lost", "rate": 1}
+    acme.witness.add_faults({**lost, "type": "refund"}, {**lost, "type": "charge.refund"})
+    days = iter(range(1, 15))
+    while acme.refunds()[0].status != "failed":
+        acme.set_clock(START + timedelta(days=next(days)))
+        reconciliation.tick(acme.parts)
+    assert (next(days) > 5, open_item(acme, "refund_failed").amount_minor) == (True, 1190)
+    assert acme.account("refunds_in_flight") == -1190
+
+
+def test_a_refund_of_another_amount_than_ours_stays_a_difference_however_often_it_is_reread(
+    acme: Company, paid: UUID
+) -> None:
+    refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=200)
+    acme.settle()
+    forget(acme, "UPDATE billing.refund SET amount_minor = 201")
+    assert compare(acme) == [("refund_differs", acme.refunds()[0].refund_ref)]
+    item = open_item(acme, "refund_differs")
+    assert not working.act(acme.parts, item.id, action=Action.REREAD, order=WHY).changed
+    forget(acme, "UPDATE billing.refund SET amount_minor = 200")
+    assert working.act(acme.parts, item.id, action=Action.REREAD, order=WHY).changed
 
 
 def test_a_second_refund_under_the_name_of_one_that_we_know_is_found_and_proves_no_loss_of_rows(

@@ -26,6 +26,7 @@ from billing.flows.working import Action
 from billing.kernel.errors import Refused
 from billing.models import Difference, ProviderEvent
 from billing.queries.brakes import BrakeKind
+from billing.queries.same_database import pin_database
 from tests.flows.company import START, Company
 from tests.flows.refunds import at_provider, hasten, paid_invoice
 from tests.flows.restored import WHY, backup_of, brakes, healed
@@ -212,6 +213,48 @@ def test_a_refund_that_the_copy_shows_as_not_sent_waits_and_is_found_instead_of_
         assert [(each.status, each.refund_ref) for each in acme.refunds()] == [
             ("succeeded", at_provider(acme)[0].refund_ref)
         ]
+
+
+def test_a_refund_that_was_lost_is_recognised_before_it_is_ordered_again(acme: Company) -> None:
+    with backup_of(acme) as backup:
+        paid_invoice(acme)
+        backup.take()
+        refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=500)
+        acme.settle()
+        backup.restore()
+        acme.settle_under_a_brake()
+        assert acme.refunds() == []
+        assert brakes(acme) == [("collect", None), ("issue", None)]
+        (item,) = [each for each in acme.work_items() if each.kind == restoring.RESTORED]
+        assert "knows refund" in str(item.error)
+        _orders_nothing_back(acme)
+        healing.tick(acme.parts)
+        assert brakes(acme) == []
+        assert [each.kind for each in acme.work_items() if each.status == "open"] == ["refund_without_record"]
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.database_pin SET fingerprint = 'before'"))
+        acme.settle()
+        assert brakes(acme) == [], "once healed, the same refund is no news"
+
+
+def test_the_event_of_a_lost_refund_stops_everything_and_waits_itself(acme: Company) -> None:
+    with backup_of(acme) as backup:
+        paid_invoice(acme)
+        backup.take()
+        refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=500)
+        acme.settle()
+        backup.restore()
+        with acme.parts.begin() as session:
+            pin_database(session)  # as if its call had been answered after the provider was asked
+        for event in acme.witness.events():
+            acme.witness.call("POST", f"events/{event.event_ref}/resend")
+        acme.wait_for(lambda: acme.witness.state().undelivered_webhooks == 0)
+        inbox.sweep(acme.parts)
+        acme.run_messages()
+        assert brakes(acme) == [("collect", None), ("issue", None)]
+        with acme.begin() as session:
+            handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("refund.%")))
+            assert set(handled) == {"processing"}
 
 
 def _orders_nothing_back(acme: Company) -> None:

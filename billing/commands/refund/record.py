@@ -12,7 +12,7 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.moves import require_move
-from billing.kernel.status import OPEN_REFUND, RefundStatus
+from billing.kernel.status import OPEN_REFUND, RefundStatus, SettledAs
 from billing.kernel.work import WorkKind
 from billing.models import Account, Refund
 from billing.providers.port import RefundFacts
@@ -118,6 +118,7 @@ def _book(session: Session, refund: Refund, amount: int, now: datetime) -> None:
 
 
 def _raise(session: Session, refund: Refund, kind: WorkKind, summary: str, now: datetime) -> None:
+    settles = list(SettledAs) if kind is FAILED else []
     raise_item(
         session,
         kind=kind,
@@ -129,7 +130,7 @@ def _raise(session: Session, refund: Refund, kind: WorkKind, summary: str, now: 
         currency=refund.currency,
         summary=summary,
         error=refund.reason,
-        safe_actions=["park"],
+        safe_actions=[*settles, "park"],
         next_try_at=refund.next_check_at,
         now=now,
     )

@@ -15,7 +15,7 @@ from billing.kernel.errors import ProviderUnavailable
 from billing.providers.events import ListedEvent
 from billing.providers.listed import ListedCharge, ListedMovement, ListedRefund
 from billing.providers.paypal.events import event_facts
-from billing.providers.paypal.facts import listed_charge, moment, money
+from billing.providers.paypal.facts import listed_charge, moment, money, refund_facts
 from billing.providers.paypal.naming import attempt_of, customer_of
 from billing.providers.port import PAGE
 from billing.providers.reading import Raw, Unreadable, inner, optional, text, whole
@@ -76,6 +76,23 @@ def charge_told(event: ListedEvent) -> ListedCharge | None:
     if event.facts.object_type != "capture":
         return None
     return listed_charge(inner(json.loads(event.raw), "resource"))
+
+
+def refund_told(event: ListedEvent) -> ListedRefund | None:
+    """The refund that an event tells of, as it was then; None for any other event."""
+    if event.facts.object_type != "refund":
+        return None
+    resource = inner(json.loads(event.raw), "resource")
+    facts = refund_facts(resource)
+    return ListedRefund(
+        refund_ref=facts.refund_ref,
+        status=facts.status,
+        amount_minor=facts.amount_minor,
+        currency=facts.currency,
+        created=event.facts.created,
+        charge_ref=facts.charge_ref,
+        metadata_refund=facts.metadata_refund,
+    )
 
 
 def in_pages(rows: Iterator[T]) -> Iterator[list[T]]:

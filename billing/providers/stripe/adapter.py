@@ -289,6 +289,10 @@ class StripeProvider:
         """The first page of the list."""
         return next(self.charge_pages(created_from=now - _LOOK_BACK, created_to=now + _LOOK_AHEAD), [])
 
+    def newest_refunds(self, *, now: datetime) -> list[ListedRefund]:
+        """The first page of the list."""
+        return next(self.refund_pages(created_from=now - _LOOK_BACK, created_to=now + _LOOK_AHEAD), [])
+
     def lists_reach(self, until: datetime) -> bool:
         """They are never late."""
         return True

@@ -97,7 +97,7 @@ FROM billing.payment p
 JOIN billing.invoice i ON i.id = p.invoice_id AND i.status IN ('paid', 'void', 'uncollectible', 'replaced')
 JOIN (SELECT invoice_id, max(at) AS closed_at
       FROM (SELECT invoice_id, effective_at AS at FROM billing.ledger_entry
-            WHERE kind NOT IN ('issue', 'unapplied_payment', 'refund_sent') AND kind NOT LIKE 'dispute%'
+            WHERE kind NOT IN ('issue', 'unapplied_payment') AND kind NOT LIKE 'refund%' AND kind NOT LIKE 'dispute%'
             UNION ALL SELECT corrects_id, issued_at FROM billing.invoice WHERE kind = 'cancellation') settling
       GROUP BY invoice_id) c
   ON c.invoice_id = i.id

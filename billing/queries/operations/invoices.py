@@ -71,7 +71,7 @@ SELECT amount_minor, currency, reference, received_at FROM billing.external_paym
 
 _REFUNDS = """
 SELECT r.id, r.status, r.amount_minor, r.currency, n.number AS credit_note, r.refund_ref, r.reason, r.opened_at,
-       r.closed_at, r.next_check_at
+       r.closed_at, r.settled_as, r.settled_reference, r.next_check_at
 FROM billing.refund r LEFT JOIN billing.invoice n ON n.id = r.credit_note_id
 WHERE r.invoice_id = :id ORDER BY r.id
 """

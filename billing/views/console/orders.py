@@ -31,7 +31,7 @@ def add_orders(door: Blueprint, parts: Parts) -> None:
         before = request.args.get("before", type=UUID)
         with parts.begin() as session:
             waiting, found = waiting_orders(session), list_orders(session, before=before)
-        mine = {row["id"] for row in waiting if visit().may(needed_for(row["action"]))}
+        mine = {row["id"] for row in waiting if visit().may(needed_for(row["action"], row["facts"].get("do")))}
         return page("orders.html", title="Orders", waiting=waiting, found=found, mine=mine)
 
     @door.post("/orders/<uuid:order_id>")
@@ -39,7 +39,7 @@ def add_orders(door: Blueprint, parts: Parts) -> None:
         visit().require(Permission.READ)
         with parts.begin() as session:
             row = session.get(OperatorOrder, order_id)
-        order = visit().order(needed_for(row.action if row else ""))
+        order = visit().order(needed_for(row.action, row.facts.get("do")) if row else Permission.MONEY)
         decided = second_person.approve if request.form.get("decision") == "approve" else second_person.decline
         told = decided(parts, order_id, by=person(), reason=order.reason)
         tell_next(parts, visit().who.session_id, told)

@@ -23,7 +23,7 @@ from billing.queries.operations.paging import Facts
 from billing.queries.operations.searching import search
 from billing.queries.operations.trail import trail_of
 from billing.queries.operations.work import WorkFilter, list_work, show_work
-from billing.rules.permission import Permission
+from billing.rules.permission import Permission, needed_for
 from billing.views.console.lists import exported, gathered
 from billing.views.console.orders import order_id, person
 from billing.views.console.rendering import page
@@ -77,11 +77,11 @@ def add_work(door: Blueprint, parts: Parts) -> None:
 
     @door.post("/items/<uuid:item_id>")
     def do(item_id: UUID) -> AnyResponse:
-        dry_run = "try" in request.form
-        action = _action()
-        order = visit().order(_needed(action), dry_run=dry_run)
-        if action is Action.REFUND and not dry_run:
-            told = ask(parts, _one(parts, item_id, action), by=person(), reason=order.reason)
+        dry_run, action = "try" in request.form, _action()
+        needed = needed_for("work", action)
+        order = visit().order(needed, dry_run=dry_run)
+        if needed is Permission.MONEY and not dry_run:
+            told = ask(parts, _single(parts, item_id, action), by=person(), reason=order.reason)
             tell_next(parts, visit().who.session_id, told)
             return redirect(f"/console/items/{item_id}", 303)
         done = act(parts, item_id, action=action, order=order)
@@ -92,9 +92,8 @@ def add_work(door: Blueprint, parts: Parts) -> None:
 
     @door.post("/items")
     def do_many() -> AnyResponse:
-        dry_run = "try" in request.form
-        action, wanted = _action(), _filter()
-        order = visit().order(_needed(action), dry_run=dry_run)
+        dry_run, action = "try" in request.form, _action()
+        order, wanted = visit().order(needed_for("work", action), dry_run=dry_run), _filter()
         if not dry_run:
             told = ask(parts, _bulk(parts, wanted, action), by=person(), reason=order.reason)
             tell_next(parts, visit().who.session_id, told)
@@ -114,8 +113,8 @@ def add_work(door: Blueprint, parts: Parts) -> None:
             trail = trail_of(session, [item_id, facts["subject_id"]])
             subject = next(iter(search(session, str(facts["subject_id"]))), None)
         live = facts["status"] in (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
-        safe = [Action(each) for each in facts["safe_actions"] if each in set(Action)] if live else []
-        actions = [each for each in safe if visit().may(_needed(each))]
+        safe = [each for each in facts["safe_actions"] if each in set(Action)] if live else []
+        actions = [each for each in safe if visit().may(needed_for("work", each))]
         return page(
             "item.html", title=facts["kind"].replace("_", " ").capitalize(), item=facts, trail=trail, actions=actions,
             manual=page_of(facts["kind"]), subject=subject, decided=_DECIDED.get(facts["kind"], _ELSEWHERE),
@@ -126,17 +125,16 @@ def add_work(door: Blueprint, parts: Parts) -> None:
 def _bulk(parts: Parts, wanted: WorkFilter, action: Action) -> Wanted:
     """The order for all that the filter lets through now, with what is at stake: it is those that are approved."""
     with parts.begin() as session:
-        rows = list_work(session, wanted, limit=_MOST_AT_ONCE).rows
-    return _of(rows, action)
+        return _wanted(list_work(session, wanted, limit=_MOST_AT_ONCE).rows, action)
 
 
-def _one(parts: Parts, item_id: UUID, action: Action) -> Wanted:
-    """The same for one item."""
+def _single(parts: Parts, item_id: UUID, action: Action) -> Wanted:
+    """The order for one item."""
     with parts.begin() as session:
-        return _of([show_work(session, item_id)], action)
+        return _wanted([show_work(session, item_id)], action)
 
 
-def _of(rows: Sequence[Facts], action: Action) -> Wanted:
+def _wanted(rows: Sequence[Facts], action: Action) -> Wanted:
     amounts = Counter[str]()
     for row in rows:
         amounts[row["currency"]] += row["amount_minor"] or 0
@@ -144,11 +142,6 @@ def _of(rows: Sequence[Facts], action: Action) -> Wanted:
     facts = {"do": action.value, "items": [str(row["id"]) for row in rows]}
     ordered = "refund_kept_apart" if action is Action.REFUND else "work"
     return Wanted(id_, ordered, "items", id_, {name: sum_ for name, sum_ in amounts.items() if name}, facts)
-
-
-def _needed(action: Action) -> Permission:
-    """A refund moves money, the other actions don't."""
-    return Permission.MONEY if action is Action.REFUND else Permission.WORK
 
 
 def _action() -> Action:

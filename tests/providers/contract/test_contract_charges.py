@@ -418,5 +418,12 @@ def test_the_newest_charges_show_what_lists_may_not_show_yet_and_whose_it_is(wor
     assert (str(request.payment_id), str(request.invoice_id), request.customer_ref, request.amount_minor) in [
         (each.metadata_payment, each.metadata_invoice, each.customer_ref, each.amount_minor) for each in newest
     ]
+    refund_id = uuid4()
+    charge_ref = next(each.charge_ref for each in newest if each.metadata_payment == str(request.payment_id))
+    world.provider.refund(
+        refund_id=refund_id, charge_ref=charge_ref, amount_minor=1, currency=request.currency, key="r"
+    )
+    refunds = world.provider.newest_refunds(now=world.now() + timedelta(seconds=1))
+    assert (str(refund_id), charge_ref) in [(each.metadata_refund, each.charge_ref) for each in refunds]
     assert world.provider.lists_reach(world.now()) == (world.provider.lists_late_s == 0)
     assert world.provider.lists_reach(world.now() - timedelta(hours=4))

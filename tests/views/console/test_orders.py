@@ -9,12 +9,16 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from billing.flows import indexing, second_person
+from billing.commands.refund.record import note_facts
+from billing.db.clock import wall_now
+from billing.flows import indexing, refunding, second_person
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
-from billing.models import AuditRecord, OperatorOrder
+from billing.models import AuditRecord, OperatorOrder, Refund
+from billing.providers.port import RefundFacts
 from billing.rules.permission import Role
 from billing.rules.second_person import Limits, needs_second
+from tests.flows.company import START
 from tests.views.console.conftest import House, Person, served
 from tests.views.console.test_today_and_work import held, items, trail
 
@@ -284,3 +288,31 @@ def test_limits_are_read_in_main_units_and_by_currency() -> None:
     for wrong in ("x", "500,zzz:1", "-1", "nan"):
         with pytest.raises(Refused):
             Limits.of(wrong)
+
+
+def test_what_settles_a_failed_refund_is_finances_and_waits_for_a_second_person_above_the_amount(house: House) -> None:
+    limited(house, "5")
+    refund_id = refunding.refund(house.acme.parts, paid(house)).refund_ids[0]
+    with house.acme.parts.begin() as session:
+        row = session.get_one(Refund, refund_id, with_for_update=True)
+        facts = RefundFacts("re_1", "failed", row.amount_minor, row.currency, row.charge_ref, str(row.id))
+        note_facts(session, refund=row, facts=facts, now=START, wall=wall_now(session))
+    (item,) = items(house)
+    path = f"/items/{item.id}"
+    oli, fay, max_ = (house.person(name, role) for name, role in (
+        ("oli", Role.OPERATOR), ("fay", Role.FINANCE), ("max", Role.FINANCE)))  # fmt: skip
+    assert 'value="park"' in oli.reads(path)
+    assert 'value="paid"' not in oli.reads(path)
+    given = {"action": "paid", "reason": "transfer 17", "order": str(new_id())}
+    for door in (path, "/items"):
+        assert oli.post(door, **given, do="1").status_code == 403
+    assert "were paid another way" in fay.post(path, **given, **{"try": "1"}).text
+    for _ in range(2):
+        assert fay.post(path, **given, do="1").status_code == 303
+    (order,) = orders(house)
+    assert (order.status, items(house)[0].status) == ("waiting", "open")
+    assert oli.post(f"/orders/{order.id}", decision="approve", reason="paid").status_code == 403
+    assert max_.post(f"/orders/{order.id}", decision="approve", reason="paid").status_code == 303
+    assert (orders(house)[0].status, items(house)[0].status) == ("done", "resolved")
+    with house.acme.begin() as session:
+        assert session.get_one(Refund, refund_id).settled_as == "paid"

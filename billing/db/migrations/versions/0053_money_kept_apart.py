@@ -6,8 +6,8 @@ from alembic import op
 
 from billing.db.migrations.online import add_check, add_column, alone, build_index
 
-revision = "0052"
-down_revision = "0051"
+revision = "0053"
+down_revision = "0052"
 branch_labels = None
 depends_on = None
 
