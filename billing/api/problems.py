@@ -8,7 +8,7 @@ from flask import Response
 from pydantic import ValidationError
 
 from billing.api.mends import mend_of
-from billing.api.shapes import Shape
+from billing.api.shapes import Broken, Shape
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused, Stale
 
 _STATUS = {
@@ -116,8 +116,9 @@ def faults_of(error: ValidationError) -> list[Fault]:
 
 
 def _faults_at(place: str, error: Any) -> list[Fault]:
-    if error["type"] == "checked":
-        return [Fault(place, each.code, each.mend) for each in error["ctx"]["faults"]]
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, Broken):
+        return [Fault(place, each.code, each.mend) for each in cause.faults]
     return [Fault(place, _CODES.get(error["type"], "not_valid"), mend_of(error))]
 
 

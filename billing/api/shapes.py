@@ -9,8 +9,8 @@ from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
+from billing.kernel.errors import Fault
 from billing.validators.checks import Checks
 
 
@@ -28,6 +28,14 @@ def _plain(value: Decimal) -> str:
     return format(value, "f")
 
 
+class Broken(ValueError):
+    """A field breaks rules of its noun."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__()
+        self.faults = faults
+
+
 def checked(check: Callable[[Checks, str, Any], None]) -> AfterValidator:
     """A noun's rule about one field, applied while a request is read: its faults are told with those of the shape."""
 
@@ -35,7 +43,7 @@ def checked(check: Callable[[Checks, str, Any], None]) -> AfterValidator:
         checks = Checks()
         check(checks, "", value)
         if checks.faults:
-            raise PydanticCustomError("checked", "it breaks a rule of ours", {"faults": checks.faults})
+            raise Broken(checks.faults)
         return value
 
     return AfterValidator(kept)
