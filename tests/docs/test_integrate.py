@@ -12,6 +12,9 @@ import pytest
 import requests
 from sqlalchemy import text
 
+from billing.sandbox.stripe.browser import _TEST_CARDS
+from billing.sandbox.stripe.doors import DOORS
+from billing.sandbox.stripe.faults import REQUEST_KINDS, WEBHOOK_KINDS
 from tests.api.program import Program, application, key_of
 from tests.flows.company import Company, company
 from tests.ops.office import office_of
@@ -47,6 +50,22 @@ def test_the_page_leads_to_a_paid_invoice(acme: Company) -> None:
             listed = answer["data"]
     assert [each["status"] for each in listed] == ["paid"]
     assert answer["cancel_at"]
+
+
+def test_what_the_page_for_tests_names_is_there() -> None:
+    page = (PAGES / "test-your-integration.md").read_text()
+    asked = set(re.findall(r"`(POST|GET|DELETE) ([a-z_]+[^ `]*)`", page)) | set(
+        re.findall(r"stand_in (POST|GET|DELETE) ([a-z_/]+)", page)
+    )
+    doors = {(method, re.sub(r"<id>", "…", path)) for method, path in DOORS}
+    named = {(method, re.sub(r"[a-z]+_…", "…", path)) for method, path in asked}
+    assert len(named) > 12
+    assert named <= doors
+    cards = set(re.findall(r"^\| ([0-9]{4}(?: [0-9]{4}){3}) \|", page, re.MULTILINE))
+    assert len(cards) == 5
+    assert cards <= _TEST_CARDS.keys()
+    told = set(re.findall(r"`([a-z0-9_]+)`", page.partition("Kinds: ")[2].partition("\n\n")[0]))
+    assert told - {"ms"} == REQUEST_KINDS | WEBHOOK_KINDS
 
 
 def _kept_already(acme: Company) -> tuple[str, str]:
