@@ -32,6 +32,7 @@ from billing.models import Reconciliation
 from billing.providers.port import Provider
 from billing.queries import reconciling
 from billing.queries.accounts import accounts_of
+from billing.queries.differences import noted, unclaimed, undiscarded
 from billing.queries.operations.reconciliation import earliest_attempt, last_run
 from billing.queries.reconciling import Found
 from billing.queries.reconciling_disputes import disputes_to_read, show_dispute
@@ -323,15 +324,15 @@ def _note(parts: Parts, run: Run, batch: Sequence[Found]) -> None:
     lost = [found for found in batch if found.lost]
     if lost:
         with parts.begin() as session:
-            noted = reconciling.noted(session, run.provider_account_id, [found.object_ref for found in lost])
+            known = noted(session, run.provider_account_id, [found.object_ref for found in lost])
         # What was noted before has been dealt with by a healing, as far as it could be.
-        news = [found for found in lost if found.object_ref not in noted]
+        news = [found for found in lost if found.object_ref not in known]
         if news:
             restoring.pause(parts, evidence=news[0].detail)
     with parts.begin() as session:
         now = parts.clock.now(session)
-        batch = reconciling.unclaimed(session, run.provider_account_id, batch)
-        batch = reconciling.undiscarded(session, run.provider_account_id, batch)
+        batch = unclaimed(session, run.provider_account_id, batch)
+        batch = undiscarded(session, run.provider_account_id, batch)
         for found in sorted(batch, key=lambda each: each.object_ref):
             note_difference(session, found, provider_account_id=run.provider_account_id, now=now)
     if batch:

@@ -32,9 +32,9 @@ from billing.kernel.status import SettledAs, WorkItemStatus
 from billing.kernel.work import WorkKind
 from billing.models import Refund, WorkItem
 from billing.queries.causes import cause_stands
+from billing.queries.differences import lock_difference
 from billing.queries.operations.work import WorkFilter, list_work
 from billing.queries.profile import lock_person, lock_profile
-from billing.queries.reconciling import lock_difference
 from billing.queries.refunding import lock_refund
 from billing.queue.buffer import after_commit
 from billing.queue.names import RENEWALS_TICK, TaskName

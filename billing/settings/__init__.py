@@ -20,7 +20,7 @@ _ACCOUNT_KEY = re.compile(r"^STRIPE_API_KEY__([A-Z0-9_]+)$")
 _PAYPAL_ID = re.compile(r"^PAYPAL_CLIENT_ID__([A-Z0-9_]+)$")
 _BROWSER_KEY = re.compile(r"^STRIPE_PUBLISHABLE_KEY(?:__([A-Z0-9_]+))?$")
 _SUBSCRIBER = re.compile(r"python:[\w.]+:\w+|celery:[\w.-]+:[\w.-]+")
-_POSTGRESQL = ("postgresql://", "postgresql+psycopg://", "postgres://")
+_POSTGRESQL = "postgresql://", "postgresql+psycopg://", "postgres://"
 _LIVE = ("sk_live_", "rk_live_")
 _BROKERS = ("redis://", "rediss://", "redis+socket://")
 _CLUSTERS = ("amqp://", "amqps://")
@@ -142,13 +142,9 @@ class Settings(Printed):
         return self
 
     @model_validator(mode="after")
-    def _database_is_postgresql(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
+    def _servers_are_ones_that_we_speak(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
         if self.database_url and not self.database_url.startswith(_POSTGRESQL):
             raise ValueError("DATABASE_URL: give the address of a PostgreSQL, as postgresql://user@host:5432/database")
-        return self
-
-    @model_validator(mode="after")
-    def _broker_is_one_that_we_speak(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
         # Depths and readiness are asked of it; a broker that we can't ask would look healthy and dumb.
         nodes = (self.broker_url or "").split(";")
         known = len(nodes) == 1 and (not nodes[0] or nodes[0].startswith(_BROKERS))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.difference.resolve import resolve_difference
 from billing.models import Difference
-from billing.queries.reconciling import UNCLAIMED
+from billing.queries.differences import UNCLAIMED
 
 
 def explain_charge(session: Session, *, provider_account_id: UUID, charge_ref: str, now: datetime) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.work_item.close import close_for
-from billing.queries.reconciling import lock_difference
+from billing.queries.differences import lock_difference
 
 
 def resolve_difference(session: Session, *, difference_id: UUID, now: datetime) -> bool:
