@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from typing import NoReturn
 from urllib.parse import quote
 
 import structlog
@@ -10,7 +11,7 @@ from flask import Blueprint, Response, g, redirect, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from billing.flows.parts import Parts
@@ -86,6 +87,7 @@ def console(parts: Parts) -> Blueprint | None:
 
     door.register_error_handler(Exception, _broken)
     door.get("/assets/<name>")(_asset)
+    door.get("/<path:_>")(_nothing)
     add_entering(door, parts, gate)
     add_today(door, parts)
     add_work(door, parts)
@@ -109,6 +111,9 @@ def _require_storable(*given: MultiDict[str, str]) -> None:
 
 def _broken(error: Exception) -> AnyResponse | HTTPException:
     # Told here, or the framework would log the address, and with it what was searched for.
+    if isinstance(error, NotFound):
+        told = "There is no such page. What has an id, a number or a name is found by the search."
+        return page("broken.html", 404, title="Not found", told=told)
     if isinstance(error, HTTPException):
         return error
     if isinstance(error, Refused):
@@ -121,6 +126,11 @@ def _broken(error: Exception) -> AnyResponse | HTTPException:
     away = isinstance(error, DBAPIError | PoolTimeout)
     g.pop("console_visit", None)
     return page("broken.html", 503 if away else 500, title="Out of order", told=None)
+
+
+def _nothing(_: str) -> NoReturn:
+    """Whatever else is asked for below the console: known to it, so that its own page says that there is none."""
+    raise NotFound
 
 
 def _asset(name: str) -> Response:

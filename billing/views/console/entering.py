@@ -66,7 +66,7 @@ def _form(gate: Door, key: bytes, problem: str | None, status: int) -> Response:
     planted = request.cookies.get(_COOKIE) or secrets.token_urlsafe(16)
     wanted = request.values.get("next", "")
     response = page(
-        "enter.html", status, title="Enter", problem=problem, token=_token(key, planted), next=within(wanted),
+        "enter.html", status, title="Sign in", problem=problem, token=_token(key, planted), next=within(wanted),
         name=request.form.get("name", ""),
     )  # fmt: skip
     response.set_cookie(

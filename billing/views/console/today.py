@@ -139,9 +139,9 @@ def _charts(rows: list[Facts] | None) -> list[dict[str, Any]]:
     for currency, own in sorted(by_currency.items(), key=lambda each: -sum(row["billed_minor"] for row in each[1])):
         known = {row["day"]: row for row in own}
         bars = [
-            Bar(f"{day:%d.%m.}", known[day]["billed_minor"], known[day]["collected_minor"])
+            Bar(f"{day:%m-%d}", known[day]["billed_minor"], known[day]["collected_minor"])
             if day in known
-            else Bar(f"{day:%d.%m.}", 0, 0)
+            else Bar(f"{day:%m-%d}", 0, 0)
             for day in days
         ]
         name = f"Billed and collected in {currency.upper()}, the last {_DAYS} days"

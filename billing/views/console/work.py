@@ -19,7 +19,7 @@ from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import WorkItemStatus
 from billing.kernel.work import WorkKind, page_of
-from billing.queries.operations.paging import Facts
+from billing.queries.operations.paging import Facts, Page
 from billing.queries.operations.searching import search
 from billing.queries.operations.trail import trail_of
 from billing.queries.operations.work import WorkFilter, list_work, show_work
@@ -64,12 +64,14 @@ def add_work(door: Blueprint, parts: Parts) -> None:
             read = lambda session, before, limit: list_work(session, wanted, before=before, limit=limit)  # noqa: E731
             return exported("items", gathered(parts, read))
         before = request.args.get("before", type=UUID)
+        try:
+            wanted = _filter()
+        except Refused as refused:
+            # As a page like any other: htmx shows no answer of an error's status.
+            return _list(Page([], None), tried=None, faults=refused.faults)
         with parts.begin() as session:
-            found = list_work(session, _filter(), before=before, limit=_LIMIT)
-        return page(
-            "work.html", title="Work items", found=found, kinds=list(WorkKind), statuses=list(WorkItemStatus),
-            actions=list(Action), filters={name: request.args.get(name, "") for name in _FILTERS}, tried=None,
-        )  # fmt: skip
+            found = list_work(session, wanted, before=before, limit=_LIMIT)
+        return _list(found, tried=None)
 
     @door.get("/items/<uuid:item_id>")
     def item(item_id: UUID) -> Response:
@@ -101,11 +103,7 @@ def add_work(door: Blueprint, parts: Parts) -> None:
         done = list(islice(act_on_all(parts, wanted, action=action, order=order), _MOST_AT_ONCE))
         with parts.begin() as session:
             found = list_work(session, wanted, limit=_LIMIT)
-        return page(
-            "work.html", title="Work items", found=found, kinds=list(WorkKind), statuses=list(WorkItemStatus),
-            actions=list(Action), filters={name: request.form.get(name, "") for name in _FILTERS}, tried=done,
-            action=action, reason=request.form.get("reason", ""),
-        )  # fmt: skip
+        return _list(found, tried=done, action=action, reason=request.form.get("reason", ""))
 
     def _item(item_id: UUID, *, tried: str | None = None) -> Response:
         with parts.begin() as session:
@@ -120,6 +118,14 @@ def add_work(door: Blueprint, parts: Parts) -> None:
             manual=page_of(facts["kind"]), subject=subject, decided=_DECIDED.get(facts["kind"], _ELSEWHERE),
             error_is=_ERROR_IS.get(facts["kind"]), tried=tried, reason=request.form.get("reason", ""),
         )  # fmt: skip
+
+
+def _list(found: Page, **more: object) -> Response:
+    """The list with its filters as they were given."""
+    return page(
+        "work.html", title="Work items", found=found, kinds=list(WorkKind), statuses=list(WorkItemStatus),
+        actions=list(Action), filters={name: request.values.get(name, "") for name in _FILTERS}, **more,
+    )  # fmt: skip
 
 
 def _bulk(parts: Parts, wanted: WorkFilter, action: Action) -> Wanted:

@@ -184,7 +184,9 @@ def test_brakes_are_pulled_for_everything_and_for_a_customer(house: House) -> No
     page = f"/customers/{profile}"
     assert "Start charging" in do(oli, page, "collect_stop")
     assert "Start charging" not in do(oli, page, "collect_start")
-    form = {"what": "issue.stop", "reason": "wrong tax rates"}
+    form = {"what": "issue.stop", "seller": "*", "reason": "wrong tax rates"}
+    nobody = oli.post("/brakes", **{**form, "seller": ""})
+    assert (nobody.status_code, "choose a seller, or everything" in nobody.text) == (409, True)
     assert "Tried, nothing was changed" in oli.post("/brakes", **form, **{"try": "1"}).text
     assert "Nothing is stopped" in oli.reads("/brakes")
     assert oli.post("/brakes", **form).status_code == 303
@@ -192,10 +194,12 @@ def test_brakes_are_pulled_for_everything_and_for_a_customer(house: House) -> No
     # Of the first page, and of the customer's.
     assert "Issuing is stopped for everything" in oli.reads("/")
     assert "wrong tax rates" in oli.reads(page)
-    oli.post("/brakes", what="issue.start", reason="mended")
+    oli.post("/brakes", what="issue.start", seller="*", reason="mended")
     assert "Nothing is stopped" in oli.reads("/brakes")
     assert oli.post("/brakes", what="issue.start", seller="nobody", reason="x").status_code == 409
-    assert oli.post("/brakes", what="issue", reason="x").status_code == 409
+    assert oli.post("/brakes", what="issue", seller="*", reason="x").status_code == 409
+    choices = re.findall(r'<option value="([^"]*)"[^>]*>([^<]+)</option>', oli.reads("/brakes").partition("Seller")[2])
+    assert choices == [("", "choose"), ("*", "everything"), ("ACME", "ACME")]
     assert house.person("vera", Role.VIEWER).post("/brakes", **form).status_code == 403
 
 

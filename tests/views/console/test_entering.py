@@ -32,6 +32,13 @@ def credentials(house: House, name: str = "ada", role: Role = Role.ADMIN) -> tup
     return made.password, made.second_factor
 
 
+def test_the_form_says_what_is_asked_for(house: House) -> None:
+    page = house.stranger().get("/console/enter").text
+    assert ">Sign in</button>" in page
+    assert "Code of your authenticator app" in page
+    assert ">Sign out</button>" in house.person("ada", Role.VIEWER).reads("/")
+
+
 def test_a_console_is_there_only_where_a_setting_says_how_people_enter(house: House) -> None:
     assert house.acme.parts.settings.billing_console == "off"
     closed = served(house.acme.parts, billing_console="off").test_client()

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from billing.flows import collection, endpoints
 from billing.flows.order import Order
 from billing.queries.operations import paging
+from billing.queries.operations.timeline import timeline
 from billing.rules.permission import Role
 from billing.validators.endpoint import NewEndpoint
 from billing.views.console.lists import LISTINGS, exported
@@ -84,6 +85,43 @@ def test_filters_let_through_what_they_say(lived: House, ada: Person) -> None:
         assert absent not in main, path
 
 
+def test_an_empty_list_says_whether_filters_are_why(house: House) -> None:
+    vera = house.person("vera", Role.VIEWER)
+    for place in ("dunning", "endpoints", "disputes"):
+        page = vera.reads(f"/{place}")
+        assert "There is none." in page
+        assert "Nothing that these filters" not in page
+    assert "Nothing that these filters" in vera.reads("/disputes?status=lost")
+
+
+def test_a_date_that_is_none_is_told_beside_the_filters_which_stay(house: House) -> None:
+    page = house.person("vera", Role.VIEWER).reads("/items?customer=two&kind=task_failed&since=yesterday")
+    for kept in ('name="customer" value="two"', 'value="task_failed" selected', 'name="since" value="yesterday"'):
+        assert kept in page
+    assert re.search(r'role="alert">.*Not a time', page)
+
+
+def test_what_there_is_not_has_a_page_of_the_console(house: House) -> None:
+    vera = house.person("vera", Role.VIEWER)
+    for path in ("/nothing", "/invoices/nothing", f"/invoices/{house.acme.seller_id}", "/nothing/at/all"):
+        answer = vera.get(path)
+        assert answer.status_code == 404
+        for told in ("There is no such page", "Audit trail"):
+            assert told in answer.text
+    assert house.stranger().get("/console/nothing").status_code == 303
+
+
+def test_one_instant_of_a_customer_is_told_by_cause(lived: House) -> None:
+    with lived.acme.parts.begin() as session:
+        (profile,) = session.execute(text("SELECT id FROM billing.profile WHERE account_id = 'one'")).scalars()
+        rows = timeline(session, profile)
+    instant = next(row["at"] for row in rows if row["state"] == "paid")
+    told = [(row["what"], row["state"]) for row in rows if row["at"] == instant]
+    assert told == [
+        ("invoice", "paid"), ("payment", "succeeded"), ("invoice", "issued"), ("subscription", "started"),
+    ]  # fmt: skip
+
+
 def test_a_thing_tells_its_whole_story(lived: House, ada: Person) -> None:
     with lived.acme.parts.begin() as session:
         (invoice,) = session.execute(text("SELECT id FROM billing.invoice WHERE status = 'open'")).scalars()
@@ -123,7 +161,8 @@ def test_an_attempt_says_whose_events_it_shows_and_what_is_known_while_it_is_ope
     with lived.acme.parts.begin() as session:
         (profile,) = session.execute(text("SELECT id FROM billing.profile WHERE account_id = 'two'")).scalars()
     lived.acme.give_method(profile, "pm_card_visa")
-    lived.acme.witness.add_faults({"kind": "timeout_after", "next": 1, "method": "POST", "ms": 0})
+    # Nothing happens there: no event can tell of its outcome before the page is read.
+    lived.acme.witness.add_faults({"kind": "timeout_before", "rate": 1.0, "method": "POST", "ms": 0})
     collection.plan(lived.acme.parts)
     lived.acme.run_messages()
     first, second = attempts(lived, "two")

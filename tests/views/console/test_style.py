@@ -74,7 +74,7 @@ def test_every_colour_has_a_name_and_a_night_of_its_own() -> None:
 
 
 def test_a_chart_names_itself_and_shows_even_the_smallest_amount() -> None:
-    drawn = str(pairs([Bar("01.01.", 1_000_000, 1), Bar("02.01.", 0, 0)], name="Billed", first="a", second="b"))
+    drawn = str(pairs([Bar("01-01", 1_000_000, 1), Bar("01-02", 0, 0)], name="Billed", first="a", second="b"))
     assert 'aria-label="Billed"' in drawn
     heights = [float(each) for each in re.findall(r'height="([0-9.]+)"', drawn)]
     assert min(each for each in heights if each) >= 1.5

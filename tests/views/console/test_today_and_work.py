@@ -66,6 +66,7 @@ def test_today_says_what_is_due_billed_collected_failing_and_whether_all_runs(
     assert "11.90 EUR" in page
     assert "2026-01-31 00:00:00" in page
     assert '<svg class="chart"' in page
+    assert re.findall(r"<text[^>]*>([^<]+)</text>", page)[-1] == "01-31"
     assert "w1@host" in page
     assert "renewals.tick (" not in page
     assert "The broker does not answer" in page

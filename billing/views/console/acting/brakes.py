@@ -6,6 +6,8 @@ from collections.abc import Callable
 from uuid import UUID
 
 from flask import Blueprint, Response, redirect, request
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from billing.flows import braking
@@ -13,6 +15,7 @@ from billing.flows.entering import tell_next
 from billing.flows.order import Done, Order
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
+from billing.models import Seller
 from billing.queries.brakes import BrakeKind, brakes_in_force
 from billing.queries.operations.finding import find_seller
 from billing.queries.operations.paging import Facts
@@ -26,6 +29,7 @@ _SAYS = {
     BrakeKind.COLLECT: "Nothing is charged until it is started again. What is at the provider already comes to an end.",
     BrakeKind.ISSUE: "No invoice is issued until it is started again. Corrections, and charging, go on.",
 }
+_EVERYTHING = "*"
 _STARTED = "What came due meanwhile is caught up with by the next sweep. A wider brake goes on holding."
 
 
@@ -57,10 +61,9 @@ def add_brakes(door: Blueprint, parts: Parts) -> None:
         trying = "try" in request.form
         order = visit().order(Permission.WORK, dry_run=trying)
         act, kind = _chosen()
-        seller = request.form.get("seller", "").strip()[:200]
         try:
             with parts.begin() as session:
-                seller_id = find_seller(session, seller) if seller else None
+                seller_id = _seller(session)
             done = act(parts, kind, seller_id=seller_id, order=order)
         except Refused as refused:
             return _page(parts, 409, faults=refused.faults)
@@ -79,7 +82,16 @@ def _chosen() -> tuple[Callable[..., Done], BrakeKind]:
         raise Refused(Fault("what", "action_unknown", "choose one of the list")) from None
 
 
+def _seller(session: Session) -> UUID | None:
+    """Whose brake; None: of everything, which is chosen as such. Raises `Refused`."""
+    chosen = request.form.get("seller", "").strip()[:200]
+    if not chosen:
+        raise Refused(Fault("seller", "seller_missing", "choose a seller, or everything"))
+    return None if chosen == _EVERYTHING else find_seller(session, chosen)
+
+
 def _page(parts: Parts, status: int = 200, **more: object) -> Response:
     with parts.begin() as session:
         found = [row._asdict() for row in brakes_in_force(session)]
-    return page("brakes.html", status, title="Brakes", found=found, given=request.form, **more)
+        sellers = [(code, code) for code in session.scalars(select(Seller.code).order_by(Seller.code))]
+    return page("brakes.html", status, title="Brakes", found=found, sellers=sellers, given=request.form, **more)
