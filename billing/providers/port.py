@@ -93,7 +93,7 @@ class IntentFacts:
 
 @dataclass(frozen=True, slots=True)
 class ChargeOutcome:
-    """What one sending told us. `reason` is technical and never personal."""
+    """What one sending told us; `reason` is never personal. `stray`: what the intent moved that was not asked for."""
 
     outcome: Outcome
     reason: str = ""
@@ -110,12 +110,10 @@ class ChargeOutcome:
     account_wide: bool = False
     """True where the whole account is refused (key revoked, account restricted): stop sending for this account."""
     needs_person: bool = False
-    """True where the same sending would end the same way again (a bad request, a key used with other parameters, an
-    answer about another amount): hold the invoice and open a work item with `reason`; don't try again by a timer."""
+    """The same would end the same way again (a bad request, an answer about another amount): work, no timer's try."""
     intent_over: bool = False
     """True of a decline after which this intent takes no other try: the next attempt makes a successor."""
     stray: ChargeFacts | None = None
-    """A charge of the intent that is not what was asked for: of an attempt that is CANCELED, kept apart."""
 
 
 @dataclass(frozen=True, slots=True)
