@@ -341,10 +341,7 @@ class Provider(Protocol):
     def read_fraud_warning(self, warning_ref: str) -> FraudWarningFacts: ...
 
     def get_ready(self, signatures: Iterable[str], *, wall_now: datetime) -> None:
-        """Fetch what verifying these deliveries takes, where that is not at hand: never called in a transaction.
-
-        Raises nothing: what could not be fetched lets `verify_event` refuse (`certificate_unavailable`).
-        """
+        """Fetch what verifying them takes, never in a transaction. Raises nothing: `verify_event` then refuses."""
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """Verify a delivery over its raw bytes, several secrets allowed, stamps bounded both ways in wall time.

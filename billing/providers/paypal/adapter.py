@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
-from billing.kernel.errors import BillingError, Fault, ProviderRefused, Refused
+from billing.kernel.errors import Fault, ProviderRefused, Refused
 from billing.providers.domains import NoDomains
 from billing.providers.events import EventFacts, ListedEvent
 from billing.providers.failing import Failure, Proof
@@ -23,7 +23,7 @@ from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement
 from billing.providers.paypal import disputes, facts, listing, outcomes
 from billing.providers.paypal.amounts import step_minor, to_provider
 from billing.providers.paypal.client import PayPalClient
-from billing.providers.paypal.failures import CallFailed
+from billing.providers.paypal.failures import CallFailed, guarded
 from billing.providers.paypal.naming import order_name
 from billing.providers.paypal.signature import Certificates, Signed, verify_event
 from billing.providers.port import (
@@ -134,7 +134,7 @@ class PayPalProvider(NoDomains):
     def detach_method(self, method_ref: str, *, key: str) -> None:
         """Remove the payment token; one that is gone is what was wanted."""
         try:
-            _guarded(lambda: self._client.delete(f"/v3/vault/payment-tokens/{_id(method_ref)}"), Failure.of_a_write)
+            guarded(lambda: self._client.delete(f"/v3/vault/payment-tokens/{_id(method_ref)}"), Failure.of_a_write)
         except ProviderRefused as refused:
             if refused.account_wide:
                 raise
@@ -331,20 +331,10 @@ class PayPalProvider(NoDomains):
         )
 
     def _read(self, path: str, parse: Callable[[Raw], T], query: dict[str, str] | None = None) -> T:
-        return _guarded(lambda: parse(self._client.get(path, query).body), Failure.of_a_read)
+        return guarded(lambda: parse(self._client.get(path, query).body), Failure.of_a_read)
 
     def _write(self, path: str, body: dict[str, Any], parse: Callable[[Raw], T], *, key: str) -> T:
-        return _guarded(lambda: parse(self._client.post(path, body, key=key).body), Failure.of_a_write)
-
-
-def _guarded(call: Callable[[], T], error_of: Callable[[Failure], BillingError]) -> T:
-    try:
-        return call()
-    except CallFailed as failed:
-        failure = failed.failure
-    except Unreadable:
-        failure = Failure(Proof.UNCLEAR, "answer_unreadable", provider="paypal")
-    raise error_of(failure)
+        return guarded(lambda: parse(self._client.post(path, body, key=key).body), Failure.of_a_write)
 
 
 def _id(ref: str) -> str:

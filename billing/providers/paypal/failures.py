@@ -7,17 +7,19 @@ never evidence: PayPal asks for the same request again, under the same id.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from billing.kernel.errors import Reach
+from billing.kernel.errors import BillingError, Reach
 from billing.providers.failing import Failure, Proof, seconds_of
-from billing.providers.reading import Raw, optional
+from billing.providers.reading import Raw, Unreadable, optional
 
 IN_PROGRESS = "idempotency_key_in_use"
 """Our reason where another request runs under the same id: what becomes of it is not known yet."""
 
 _NOT_IN_OUR_SHAPE: Raw = {}
+
+T = TypeVar("T")
 
 
 class CallFailed(Exception):
@@ -26,6 +28,17 @@ class CallFailed(Exception):
     def __init__(self, failure: Failure) -> None:
         self.failure = failure
         super().__init__(failure.reason)
+
+
+def guarded(call: Callable[[], T], error_of: Callable[[Failure], BillingError]) -> T:
+    """What the call answers. Raises what `error_of` makes of its failure."""
+    try:
+        return call()
+    except CallFailed as failed:
+        failure = failed.failure
+    except Unreadable:
+        failure = Failure(Proof.UNCLEAR, "answer_unreadable", provider="paypal")
+    raise error_of(failure)
 
 
 def of_answer(raw: bytes, status: int, headers: Mapping[str, str]) -> Failure:

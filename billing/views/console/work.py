@@ -75,7 +75,7 @@ def add_work(door: Blueprint, parts: Parts) -> None:
 
     @door.get("/items/<uuid:item_id>")
     def item(item_id: UUID) -> Response:
-        return _item(item_id)
+        return _item(parts, item_id)
 
     @door.post("/items/<uuid:item_id>")
     def do(item_id: UUID) -> AnyResponse:
@@ -88,7 +88,7 @@ def add_work(door: Blueprint, parts: Parts) -> None:
             return redirect(f"/console/items/{item_id}", 303)
         done = act(parts, item_id, action=action, order=order)
         if dry_run:
-            return _item(item_id, tried=f"Tried, nothing was changed: {done.told}.")
+            return _item(parts, item_id, tried=f"Tried, nothing was changed: {done.told}.")
         tell_next(parts, visit().who.session_id, f"{done.told[:1].upper()}{done.told[1:]}.")
         return redirect(f"/console/items/{item_id}", 303)
 
@@ -105,19 +105,21 @@ def add_work(door: Blueprint, parts: Parts) -> None:
             found = list_work(session, wanted, limit=_LIMIT)
         return _list(found, tried=done, action=action, reason=request.form.get("reason", ""))
 
-    def _item(item_id: UUID, *, tried: str | None = None) -> Response:
-        with parts.begin() as session:
-            facts = show_work(session, item_id)
-            trail = trail_of(session, [item_id, facts["subject_id"]])
-            subject = next(iter(search(session, str(facts["subject_id"]))), None)
-        live = facts["status"] in (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
-        safe = [each for each in facts["safe_actions"] if each in set(Action)] if live else []
-        actions = [each for each in safe if visit().may(needed_for("work", each))]
-        return page(
-            "item.html", title=facts["kind"].replace("_", " ").capitalize(), item=facts, trail=trail, actions=actions,
-            manual=page_of(facts["kind"]), subject=subject, decided=_DECIDED.get(facts["kind"], _ELSEWHERE),
-            error_is=_ERROR_IS.get(facts["kind"]), tried=tried, reason=request.form.get("reason", ""),
-        )  # fmt: skip
+
+def _item(parts: Parts, item_id: UUID, *, tried: str | None = None) -> Response:
+    """One item, with what the visitor may do about it."""
+    with parts.begin() as session:
+        facts = show_work(session, item_id)
+        trail = trail_of(session, [item_id, facts["subject_id"]])
+        subject = next(iter(search(session, str(facts["subject_id"]))), None)
+    live = facts["status"] in (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
+    safe = [each for each in facts["safe_actions"] if each in set(Action)] if live else []
+    actions = [each for each in safe if visit().may(needed_for("work", each))]
+    return page(
+        "item.html", title=facts["kind"].replace("_", " ").capitalize(), item=facts, trail=trail, actions=actions,
+        manual=page_of(facts["kind"]), subject=subject, decided=_DECIDED.get(facts["kind"], _ELSEWHERE),
+        error_is=_ERROR_IS.get(facts["kind"]), tried=tried, reason=request.form.get("reason", ""),
+    )  # fmt: skip
 
 
 def _list(found: Page, **more: object) -> Response:
