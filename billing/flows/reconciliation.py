@@ -36,6 +36,7 @@ from billing.queries.differences import noted, unclaimed, undiscarded
 from billing.queries.operations.reconciliation import earliest_attempt, last_run
 from billing.queries.reconciling import Found
 from billing.queries.reconciling_disputes import disputes_to_read, show_dispute
+from billing.queries.reconciling_refunds import refunds_to_read
 
 _log = structlog.get_logger(__name__)
 
@@ -263,7 +264,7 @@ def _adopt_disputes(parts: Parts, session: Session, run: Run) -> None:
 
 def _reread_refunds(parts: Parts, session: Session, run: Run) -> None:
     """What came back to the balance is read, however old the refund is: an event of it may never have been made."""
-    refs = reconciling.refunds_to_read(session, account_id=run.provider_account_id)
+    refs = refunds_to_read(session, account_id=run.provider_account_id)
     session.commit()
     for ref in refs:
         try:

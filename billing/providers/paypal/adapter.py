@@ -45,7 +45,6 @@ from billing.providers.reading import Raw, Unreadable, inner, optional, text
 KEY_LIFE_S = 5 * 3600.0
 """PayPal keeps the request ids of orders for 6 h; those of refunds longer."""
 
-_SLACK_S = 3600.0
 _SEARCHED = timedelta(hours=12)
 """An attempt is carried out while its key is good, which is well within this of its first sending."""
 
@@ -262,11 +261,11 @@ class PayPalProvider(NoDomains):
 
     def newest_charges(self, *, now: datetime) -> list[ListedCharge]:
         """The report's last page, and what events tell of the hours that it may not show yet."""
-        return self._newest(listing.charge, listing.charge_told, now)
+        return listing.newest(self._ask, listing.charge, listing.charge_told, now=now)
 
     def newest_refunds(self, *, now: datetime) -> list[ListedRefund]:
-        """Those on the report's last page, and what events tell of the hours that it may not show yet."""
-        return self._newest(listing.refund, listing.refund_told, now)
+        """As `newest_charges`."""
+        return listing.newest(self._ask, listing.refund, listing.refund_told, now=now)
 
     def lists_reach(self, until: datetime) -> bool:
         """Whether the report shows all that happened before."""
@@ -289,13 +288,6 @@ class PayPalProvider(NoDomains):
         """Every event of the account that PayPal still lists."""
         found = listing.events(self._ask, created_from, created_to)
         return listing.in_pages(replace(each, facts=replace(each.facts, livemode=self._livemode)) for each in found)
-
-    def _newest(
-        self, parse: Callable[[Raw], T | None], told: Callable[[ListedEvent], T | None], now: datetime
-    ) -> list[T]:
-        reported = listing.newest(self._ask, parse, created_to=now)
-        recent = listing.events(self._ask, now - timedelta(seconds=listing.LATE_S + _SLACK_S), now + timedelta(days=1))
-        return [*reported, *(found for each in recent if (found := told(each)) is not None)]
 
     def _pages(
         self, parse: Callable[[Raw], T | None], created_from: datetime, created_to: datetime

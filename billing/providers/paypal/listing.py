@@ -26,6 +26,7 @@ Ask = Callable[[str, dict[str, str], Callable[[Raw], Any]], Any]
 
 WIDEST = timedelta(days=31)
 LATE_S = 3 * 3600.0
+_SLACK_S = 3600.0
 MAX_PAGES = 1000
 _PAYMENTS, _REFUNDS = "T00", ("T1107", "T1108")
 _STATUS = {"S": "succeeded", "V": "succeeded", "P": "pending", "D": "failed"}
@@ -54,14 +55,17 @@ def transactions(
         start = end
 
 
-def newest(ask: Ask, parse: Callable[[Raw], T | None], *, created_to: datetime) -> list[T]:
-    """The last page of what the report shows of the month before."""
-    query = {"start_date": _at(created_to - WIDEST), "end_date": _at(created_to), "fields": "transaction_info"}
+def newest(
+    ask: Ask, parse: Callable[[Raw], T | None], told: Callable[[ListedEvent], T | None], *, now: datetime
+) -> list[T]:
+    """The last page of what the report shows of the month before, and what events tell of the hours that it may not."""
+    query = {"start_date": _at(now - WIDEST), "end_date": _at(now), "fields": "transaction_info"}
     query |= {"page_size": str(PAGE)}
     rows, pages, _ = ask("/v1/reporting/transactions", query | {"page": "1"}, _report)
     if pages > 1:
         rows, _, _ = ask("/v1/reporting/transactions", query | {"page": str(pages)}, _report)
-    return [found for found in map(parse, rows) if found is not None]
+    recent = events(ask, now - timedelta(seconds=LATE_S + _SLACK_S), now + timedelta(days=1))
+    return [found for found in (*map(parse, rows), *map(told, recent)) if found is not None]
 
 
 def reaches(ask: Ask, until: datetime) -> bool:
