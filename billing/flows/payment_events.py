@@ -57,12 +57,12 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     failpoint("event.reread")
     with parts.begin() as session:
         ours = ours or _by_metadata(session, claimed, facts)
-        lost = [] if ours else _lost(session, claimed, facts)
+        lost = _lost(session, claimed, facts, ours)
         if ours is None and not lost:
             now = parts.clock.now(session)
             close(session, claimed, status=EventStatus.IGNORED, now=now, error="no invoice of ours")
             return EventStatus.IGNORED
-    if ours is None:
+    if ours is None or lost:
         pause(parts, evidence=f"the provider knows attempt {lost[0]}, this database does not")
         raise Stale("this database was restored; the event is handled when it is reconciled")
     # What it settles goes on under the id of the charge: who follows a beat tick in the logs arrives here.
@@ -78,10 +78,10 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     return EventStatus.PROCESSED
 
 
-def _lost(session: Session, claimed: ClaimedEvent, facts: IntentFacts) -> list[UUID]:
-    """The attempt that the intent names, where a row of it must have been lost."""
+def _lost(session: Session, claimed: ClaimedEvent, facts: IntentFacts, ours: Ours | None) -> list[UUID]:
+    """The attempt that the intent names, where a row of it must have been lost, whatever we know of its invoice."""
     payment_id = as_uuid(facts.metadata_payment)
-    if payment_id is None:
+    if payment_id is None or (ours is not None and ours.payment_id == payment_id):
         return []
     charge = facts.latest_charge
     charge_ref = charge.charge_ref if charge is not None and charge.status != "failed" else None
