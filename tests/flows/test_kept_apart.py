@@ -12,12 +12,17 @@ from sqlalchemy import select, text
 
 from billing.commands.work_item.raise_item import raise_item
 from billing.flows import correcting, external_money, reconciliation, working
+from billing.flows.evidence import Question, of_intent
 from billing.flows.order import Order
 from billing.flows.parts import Parts
+from billing.flows.sending import Attempt
 from billing.kernel.errors import Refused
+from billing.kernel.hold import Hold
 from billing.kernel.ids import new_id
+from billing.kernel.status import PaymentStatus
 from billing.kernel.work import WorkKind
 from billing.models import Invoice, PaymentIntent, UnappliedPayment, WorkItem
+from billing.providers.port import ChargeFacts, ChargeRequest, IntentFacts
 from tests.flows.company import START, Company, company
 from tests.flows.refunds import ask_again, at_provider, sent
 
@@ -93,6 +98,23 @@ def test_a_charge_of_another_amount_than_was_asked_for_pays_nothing_and_is_kept_
     (item,) = [each for each in acme.work_items() if each.status == "open"]
     assert (item.kind, invoice.hold_id) == ("payment_unapplied", item.id)
     assert intents(acme) == ["spent"]
+
+
+@pytest.mark.parametrize(("amount", "currency"), [(1189, "eur"), (1190, "usd")])
+@pytest.mark.parametrize(("status", "end"), [("succeeded", "canceled"), ("pending", "processing")])
+def test_evidence_takes_no_money_of_another_amount_or_currency_for_ours_whoever_the_provider_is(
+    amount: int, currency: str, status: str, end: str
+) -> None:
+    request = ChargeRequest(new_id(), new_id(), "cus_1", "pm_1", 1190, "eur", intent_ref="order_1")
+    attempt = Attempt(request.payment_id, 1, new_id(), request, START, sent_before=True, hold=Hold(1.0))
+    question = Question(attempt, PaymentStatus.UNKNOWN, "order_1", frozenset(), True, 0, START)
+    charge = ChargeFacts("capture_1", status, amount, currency, START)
+    facts = IntentFacts("order_1", status, 1190, "eur", "cus_1", START, None, None, charge)
+    outcome = of_intent(facts, question)
+    assert outcome is not None
+    assert (outcome.outcome, outcome.charge_ref, outcome.stray) == (
+        (end, None, charge) if end == "canceled" else (end, "capture_1", None)
+    )
 
 
 def test_once_a_person_has_dealt_with_it_the_invoice_is_charged_on_a_successor(acme: Company) -> None:
