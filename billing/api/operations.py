@@ -48,9 +48,10 @@ class ActionGiven(Why):
 
 
 class SettledGiven(Why):
-    """How what a failed refund owes is settled; `reason` is the reference of what was paid another way."""
+    """How what a failed refund owes is settled (`reason` is the reference of what was paid another way), or that money
+    which is kept apart goes back."""
 
-    action: Literal["credit", "paid"]
+    action: Literal["credit", "paid", "refund"]
 
 
 class Event(Shape):
@@ -117,7 +118,7 @@ OPERATIONS = (
     Operation("GET", "/work-items/{id}", "show_work_item", "One work item.", Scope.READ, _show_item, WorkItem),
     Operation("POST", "/work-items/{id}/act", "act_on_work_item", "Do one of its safe actions.", Scope.OPERATE, _act,
               WorkItem, body=ActionGiven, versioned=True),
-    Operation("POST", "/work-items/{id}/settle", "settle_work_item", "Settle what a failed refund still owes.",
+    Operation("POST", "/work-items/{id}/settle", "settle_work_item", "Settle what is owed, or send it back.",
               Scope.MONEY, _act, WorkItem, body=SettledGiven, versioned=True),
     Operation("GET", "/events", "list_events", "What happened, newest first.", Scope.READ, _events, Listed[Event],
               query=EventQuery),

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from shutil import get_terminal_size
 from textwrap import wrap
 from typing import Any
 from uuid import UUID
@@ -97,7 +96,8 @@ def tell_wrapped(rows: Iterable[Facts], columns: Sequence[str]) -> None:
     cells = [[_text(row, column) for column in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
     begins = sum(widths) + 2 * len(widths)
-    room = max(get_terminal_size((_PIPED_WIDTH, 0)).columns - begins, _LEAST_ROOM)
+    console = Console(highlight=False)
+    room = max((console.width if console.is_terminal else _PIPED_WIDTH) - begins, _LEAST_ROOM)
     for *first, sentence in cells:
         lead = "".join(f"{cell:<{width}}  " for cell, width in zip(first, widths, strict=True))
         lines = wrap(sentence, room, break_on_hyphens=False)

@@ -1164,10 +1164,10 @@ class RotateGiven(TypedDict):
 
 
 class SettledGiven(TypedDict):
-    """How what a failed refund owes is settled; `reason` is the reference of what was paid another way."""
+    """How what a failed refund owes is settled (`reason` is the reference of what was paid another way), or that money which is kept apart goes back."""
 
     reason: str
-    action: Literal["credit", "paid"]
+    action: Literal["credit", "paid", "refund"]
 
 
 class Shape(TypedDict):
@@ -2033,7 +2033,7 @@ class Client:
     def settle_work_item(
         self, id: str, body: SettledGiven, *, idempotency_key: str | None = None, version: int | None = None
     ) -> WorkItem:
-        """Settle what a failed refund still owes."""
+        """Settle what is owed, or send it back."""
         made: WorkItem = self._ask(
             "POST", f"/work-items/{id}/settle", body=body, idempotency_key=idempotency_key, version=version
         )

@@ -30,6 +30,7 @@ ROUTES = {
     "draft remove-line": "remove_line",
     "draft release": "release",
     "price move": "move_price",
+    "payment list": "list_payments",
     "payment show": "show_payment",
     "payment resolve": "resolve_payment",
     "payment link": "link_to_pay_invoice",

@@ -83,6 +83,7 @@ def test_what_is_to_be_mended_stands_first_and_the_verdict_says_what_needs_a_per
     assert told.index("Settings in effect:") > max(told.index(line) for line in told if line.startswith("ok "))
     assert told[0] == told[-1] == f"{states.count('mend')} to mend; 3 items need a person: `billing work list`."
     office.mend()
+    monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
     narrow = office.run("check").stdout.partition("\nSettings in effect:")[0].splitlines()
     assert max(map(len, narrow)) <= 80, "a long line, such as that of fonts, goes on below itself"

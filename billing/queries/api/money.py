@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.queries.api.reading import Slice, page_by_id, rows_of
+from billing.queries.charged_back import CHARGED_BACK
 from billing.queries.operations.paging import Facts
 
 _REFUND = """
@@ -31,11 +32,11 @@ _LATEST = text(
 
 
 # The note and the corrected document of a replacement, written last and together; none can follow it.
-_CORRECTIONS = """
-SELECT DISTINCT ON (i.kind) i.*
+_CORRECTIONS = f"""
+SELECT DISTINCT ON (i.kind) i.*, {CHARGED_BACK}
 FROM billing.invoice i WHERE i.corrects_id = :invoice AND i.seller_id = :seller AND i.kind IN ('credit_note', 'invoice')
 ORDER BY i.kind, i.id DESC
-"""
+"""  # noqa: S608 (our own words)
 
 
 def the_refund(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
