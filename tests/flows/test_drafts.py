@@ -39,6 +39,13 @@ def _draft(acme: Company) -> Invoice:
     return draft
 
 
+def _drafts_of(acme: Company, *, customers: int) -> None:
+    for number in range(customers):
+        acme.customer(f"a{number}", method=None)
+        acme.subscribe(f"a{number}", f"s{number}")
+    acme.settle()
+
+
 def _release(acme: Company, *ids: UUID) -> None:
     with acme.parts.begin() as session:
         drafts.release(acme.parts, session, ids, now=acme.parts.clock.now(session))
@@ -79,10 +86,7 @@ def test_it_is_issued_and_charged_when_its_review_is_over(acme: Company) -> None
 
 
 def test_many_whose_review_is_over_are_issued_together(acme: Company) -> None:
-    for number in range(60):
-        acme.customer(f"a{number}", method=None)
-        acme.subscribe(f"a{number}", f"s{number}")
-    acme.settle()
+    _drafts_of(acme, customers=60)
     acme.set_clock(START + timedelta(hours=24))
     with counting_statements() as sent:
         assert drafts.sweep(acme.parts) == 60
@@ -91,10 +95,7 @@ def test_many_whose_review_is_over_are_issued_together(acme: Company) -> None:
 
 
 def test_one_that_cannot_be_issued_waits_for_a_person_and_holds_up_no_other(acme: Company) -> None:
-    for number in range(5):
-        acme.customer(f"a{number}", method=None)
-        acme.subscribe(f"a{number}", f"s{number}")
-    acme.settle()
+    _drafts_of(acme, customers=5)
     with acme.parts.begin() as session:
         sealed = session.scalars(select(Profile.personal).where(Profile.account_id == "a3")).one()
         session.execute(update(Profile).where(Profile.account_id == "a3").values(personal=b"\0"))

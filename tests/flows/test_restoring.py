@@ -154,12 +154,16 @@ def test_who_waits_for_a_charge_that_a_person_adopts_is_charged_again(lost: Comp
     assert lost.violations() == ()
 
 
+def _every_event_comes_again(acme: Company) -> None:
+    for event in acme.witness.events():
+        acme.witness.call("POST", f"events/{event.event_ref}/resend")
+    acme.wait_for(lambda: acme.witness.state().undelivered_webhooks == 0)
+    inbox.sweep(acme.parts)
+    acme.run_messages()
+
+
 def test_an_event_of_a_lost_attempt_stops_everything_and_waits_itself(lost: Company) -> None:
-    for event in lost.witness.events():
-        lost.witness.call("POST", f"events/{event.event_ref}/resend")
-    lost.wait_for(lambda: lost.witness.state().undelivered_webhooks == 0)
-    inbox.sweep(lost.parts)
-    lost.run_messages()
+    _every_event_comes_again(lost)
     assert brakes(lost) == [("collect", None), ("issue", None)]
     with lost.begin() as session:
         handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("payment_intent.%")))
@@ -246,11 +250,7 @@ def test_the_event_of_a_lost_refund_stops_everything_and_waits_itself(acme: Comp
         backup.restore()
         with acme.parts.begin() as session:
             pin_database(session)  # as if its call had been answered after the provider was asked
-        for event in acme.witness.events():
-            acme.witness.call("POST", f"events/{event.event_ref}/resend")
-        acme.wait_for(lambda: acme.witness.state().undelivered_webhooks == 0)
-        inbox.sweep(acme.parts)
-        acme.run_messages()
+        _every_event_comes_again(acme)
         assert brakes(acme) == [("collect", None), ("issue", None)]
         with acme.begin() as session:
             handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("refund.%")))

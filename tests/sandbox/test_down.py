@@ -21,6 +21,8 @@ def demo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     one = Stack(f"test-{secrets.token_hex(4)}")
     monkeypatch.setenv(environment.NAME, one.place.name)
     monkeypatch.setattr(environment, "DEMOS", (one.place.name,))
+    # What somebody plays in this checkout meanwhile goes on.
+    monkeypatch.setattr(environment, "SIMULATE", f"{one.place.name}-played")
     with claim.claimed():
         pass
     for folder in (one.place.folder, one.servers.folders.data):

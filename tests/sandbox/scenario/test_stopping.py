@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from billing.sandbox.scenario.stopping import STOPPING
 from tests.servers import Servers
 
 LONG = """
@@ -53,6 +54,21 @@ def test_a_play_that_is_told_to_stop_ends_in_order(
         playing.kill()
     assert playing.returncode == status, said
     assert name not in _copies(server)
+
+
+def test_within_a_piece_of_work_a_signal_waits_for_its_end_and_a_second_one_does_not() -> None:
+    with STOPPING.heard(), STOPPING.at_work():
+        STOPPING.pause()
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            STOPPING.pause()
+    with STOPPING.heard(), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    with STOPPING.heard(), STOPPING.at_work():
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(SystemExit) as ended:
+            signal.raise_signal(signal.SIGTERM)
+    assert ended.value.code == 128 + signal.SIGTERM
 
 
 def _played_on(server: str, before: set[str]) -> set[str]:

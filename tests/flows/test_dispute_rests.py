@@ -1,0 +1,78 @@
+"""Disputes that give back more or less than they took: in part, later, or at another rate of exchange."""
+
+from __future__ import annotations
+
+import pytest
+
+from billing.flows import disputing
+from billing.flows.external_money import mark_paid
+from billing.flows.order import Order
+from billing.models import Invoice
+from tests.flows.company import Company
+from tests.flows.disputes import accused, books, end, open_dispute, show, the_dispute
+from tests.flows.refunds import paid_invoice
+
+ORDER = Order(actor="mara", reason="the bank's letter")
+
+
+@pytest.fixture
+def paid(acme: Company) -> Invoice:
+    """1190 = 1000 and 19 %, paid by card."""
+    return paid_invoice(acme)
+
+
+@pytest.mark.parametrize("back", [1150, 1230])
+@pytest.mark.parametrize("before", ["needs_response", "lost"])
+def test_a_dispute_won_at_another_rate_leaves_the_rest_as_a_difference_of_exchange(
+    acme: Company, paid: Invoice, before: str, back: int
+) -> None:
+    ref = open_dispute(acme, amount=1305, currency="usd")
+    show(acme, ref, status=before)
+    show(acme, ref, status="won", reinstated_minor=back)
+    assert books(acme) == {"provider_clearing": back, "exchange_differences": 1190 - back}
+    show(acme, ref, status="won", reinstated_minor=back)
+    assert (books(acme)["exchange_differences"], accused(acme)) == (1190 - back, [])
+
+
+def test_what_a_dispute_that_is_won_in_part_does_not_give_back_is_lost_until_it_comes(
+    acme: Company, paid: Invoice
+) -> None:
+    ref = open_dispute(acme)
+    show(acme, ref, status="won", reinstated_minor=0)
+    assert books(acme) == {"disputes": 1190}
+    show(acme, ref, status="won", reinstated_minor=1000)
+    assert (books(acme), accused(acme)) == ({"provider_clearing": 1000, "write_off": 190}, [])
+    show(acme, ref, status="won", reinstated_minor=1190)
+    assert (books(acme), accused(acme)) == ({"provider_clearing": 1190}, [])
+
+
+def test_what_comes_back_of_a_loss_lowers_its_debt(acme: Company, paid: Invoice) -> None:
+    ref = open_dispute(acme)
+    end(acme, ref, "lost")
+    show(acme, ref, status="lost", reinstated_minor=200)
+    assert (the_dispute(acme).reopened_minor, books(acme)) == (990, {"provider_clearing": 200, "receivable": 990})
+    assert accused(acme) == []
+    show(acme, ref, status="won", reinstated_minor=1190)
+    assert (the_dispute(acme).reopened_minor, books(acme)) == (0, {"provider_clearing": 1190})
+    assert accused(acme) == []
+
+
+def test_what_comes_back_after_a_loss_was_written_off_lowers_what_was_lost(acme: Company, paid: Invoice) -> None:
+    ref = open_dispute(acme)
+    end(acme, ref, "lost")
+    disputing.write_off_loss(acme.parts, the_dispute(acme).id, order=ORDER)
+    show(acme, ref, status="lost", reinstated_minor=200)
+    assert (books(acme), accused(acme)) == ({"provider_clearing": 200, "write_off": 990}, [])
+
+
+def test_a_loss_in_another_currency_reopens_no_more_than_its_own_charge(acme: Company) -> None:
+    acme.customer("a1", method=None)
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    (invoice,) = acme.invoices()
+    mark_paid(acme.parts, invoice.id, amount_minor=1000, reference="by bank")
+    acme.give_method(invoice.profile_id, "pm_card_visa")
+    acme.settle()
+    end(acme, open_dispute(acme, amount=210, currency="usd"), "lost")
+    assert (the_dispute(acme).reopened_minor, books(acme)) == (190, {"receivable": 190})
+    assert acme.violations() == ()
