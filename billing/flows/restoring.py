@@ -32,10 +32,11 @@ from billing.queries.reconciling import as_uuid
 from billing.queries.same_database import (
     Named,
     NamedRefund,
+    is_quiet,
     is_same,
     lost_attempts,
     lost_refunds,
-    pin_database,
+    pin_anew,
 )
 from billing.rules.rate import Rank
 
@@ -47,6 +48,8 @@ SUBJECT = UUID("7c0a3f52-3a5c-4a57-8d0e-2f0a5b1f6d11")
 ENGINE = "billing"
 """The actor of what the engine does by itself."""
 _LIVE = ("open", "parked")
+_UNDER_WAY = 4 / 3
+"""Leases after which a call has ended: it is begun within one, and its time-outs are a third of one (DECISIONS 4)."""
 
 
 def is_restored(session: Session) -> bool:
@@ -144,11 +147,13 @@ def recognise(parts: Parts) -> bool:
 
     The question is the newest hundred charges and refunds of each account that a key is set for. An unreachable
     provider leaves it open, and nothing is planned meanwhile; what was restored is paused. The answer is asked for
-    once: then the database is pinned anew.
+    once: then the database is pinned anew. After a failover it stays open until no call of the lost server's workers
+    can be under way any more.
     """
     with parts.begin() as session:
         if is_same(session):
             return True
+        quiet = is_quiet(session, for_s=_UNDER_WAY * parts.settings.lease_s)
         accounts = accounts_of(session, parts.settings.provider_accounts)
         now = parts.clock.now(session)
     for account in accounts:
@@ -166,8 +171,11 @@ def recognise(parts: Parts) -> bool:
             pause(parts, evidence=f"the provider knows attempt {lost[0]}, this database does not")
         elif gone:
             pause(parts, evidence=f"the provider knows refund {gone[0]}, this database does not")
+    if not quiet:
+        _log.warning("restored_or_not", reason="failover")
+        return False
     with parts.begin() as session:
-        pin_database(session)
+        pin_anew(session)
     return True
 
 

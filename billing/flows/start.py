@@ -12,7 +12,7 @@ from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, R
 from billing.kernel.ids import new_id
 from billing.models import ProviderAccount
 from billing.providers.port import AccountFacts
-from billing.queries.same_database import pin_database
+from billing.queries.same_database import pin_first
 
 _SETTINGS = {"stripe": "STRIPE_API_KEY", "paypal": "PAYPAL_CLIENT_ID"}
 """What names an account at each provider."""
@@ -32,7 +32,7 @@ def start(parts: Parts) -> None:
     for (provider, code), livemode in parts.settings.provider_accounts.items():
         pin(parts, provider=provider, code=code, livemode=livemode)
     with parts.begin() as session:
-        pin_database(session, only_first=True)
+        pin_first(session)
     recognise(parts)
 
 

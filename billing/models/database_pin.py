@@ -18,6 +18,11 @@ class DatabasePin(Base):
     one: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     fingerprint: Mapped[str]
     """When the server started, and the database's own number there."""
+    timeline: Mapped[str | None]
+    """PostgreSQL's: another one with each promotion, and each recovery to a point in time. None where it tells none."""
+    noticed: Mapped[str | None]
+    """Another fingerprint that was met, while it is open whether rows were lost."""
+    noticed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     pinned_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"))
 
     __table_args__ = (CheckConstraint("one = 1", name="only_one"),)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 FINGERPRINT = """(extract(epoch FROM pg_postmaster_start_time())::text || '/'
@@ -18,16 +19,36 @@ SAME = f"coalesce((SELECT fingerprint = {FINGERPRINT} FROM billing.database_pin)
 
 _IS_SAME = text(f"SELECT {SAME}")
 
+_TIMELINE = text("SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")
+
 _PIN = text(
     f"""
-    INSERT INTO billing.database_pin (one, fingerprint) VALUES (1, {FINGERPRINT})
-    ON CONFLICT (one) DO UPDATE SET fingerprint = excluded.fingerprint, pinned_at = clock_timestamp()
-    WHERE database_pin.fingerprint <> excluded.fingerprint
+    UPDATE billing.database_pin
+    SET fingerprint = noticed, timeline = :timeline, noticed = NULL, noticed_at = NULL, pinned_at = clock_timestamp()
+    WHERE noticed = {FINGERPRINT}
     """  # noqa: S608 (our own words)
 )
 
 _PIN_FIRST = text(
-    f"INSERT INTO billing.database_pin (one, fingerprint) VALUES (1, {FINGERPRINT}) ON CONFLICT DO NOTHING"  # noqa: S608 (our own words)
+    f"""
+    INSERT INTO billing.database_pin (one, fingerprint, timeline) VALUES (1, {FINGERPRINT}, :timeline)
+    ON CONFLICT (one) DO UPDATE SET timeline = excluded.timeline
+    WHERE database_pin.timeline IS NULL AND database_pin.fingerprint = excluded.fingerprint
+    """  # noqa: S608 (our own words)
+)
+
+_NOTICE = text(
+    f"""
+    UPDATE billing.database_pin SET noticed = {FINGERPRINT}, noticed_at = clock_timestamp()
+    WHERE noticed IS DISTINCT FROM {FINGERPRINT}
+    """  # noqa: S608 (our own words)
+)
+
+_IS_QUIET = text(
+    """
+    SELECT coalesce(timeline = :timeline, false) OR noticed_at + make_interval(secs => :for_s) <= clock_timestamp()
+    FROM billing.database_pin
+    """
 )
 
 _LOST = text(
@@ -91,9 +112,33 @@ def is_same(session: Session) -> bool:
     return bool(session.execute(_IS_SAME).scalar_one())
 
 
-def pin_database(session: Session, *, only_first: bool = False) -> None:
-    """Pin them to this server and database; `only_first` leaves a pin that there is."""
-    session.execute(_PIN_FIRST if only_first else _PIN)
+def pin_first(session: Session) -> None:
+    """Pin them to this server and database, unless they are pinned."""
+    session.execute(_PIN_FIRST, {"timeline": _timeline(session)})
+
+
+def pin_anew(session: Session) -> None:
+    """Pin them to the server that `is_quiet` noticed. Nothing happens where it is another one by now."""
+    session.execute(_PIN, {"timeline": _timeline(session)})
+
+
+def is_quiet(session: Session, *, for_s: float) -> bool:
+    """Whether no call can be under way any more that these rows do not show. Notes that the server is another one.
+
+    A server that was started again has every row that a call was made by: nothing to wait for. Another one, promoted or
+    recovered, may lack the last ones, and what their workers had begun to send reaches the provider within the lease
+    that it was sent under: so until `for_s` seconds after the server was first noticed.
+    """
+    session.execute(_NOTICE)
+    return bool(session.execute(_IS_QUIET, {"timeline": _timeline(session), "for_s": for_s}).scalar_one())
+
+
+def _timeline(session: Session) -> str | None:
+    try:
+        with session.begin_nested():
+            return str(session.execute(_TIMELINE).scalar_one())
+    except DBAPIError:
+        return None  # PostgreSQL's look-alikes keep their log elsewhere.
 
 
 def lost_attempts(session: Session, *, account_id: UUID, named: Sequence[Named], healed: UUID) -> list[UUID]:

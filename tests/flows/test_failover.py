@@ -1,4 +1,4 @@
-"""A failover to a replica that lagged: a call of the old side arrives when its invoice has been charged anew."""
+"""A failover to a replica that lagged: a call of the old side is waited for; one that comes later stops everything."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from uuid import UUID
 
 import pytest
 import requests
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from billing.flows import renewal, restoring
+from billing.flows import collection, healing, renewal, restoring
+from billing.flows.start import start
 from billing.kernel.ids import new_id
-from billing.queries.same_database import pin_database
+from billing.models import Payment
+from billing.queries import same_database
+from billing.queries.same_database import is_quiet, pin_anew
 from billing.queue.names import RENEWALS_BILL
 from tests.flows.company import Company
-from tests.flows.restored import backup_of, brakes
+from tests.flows.restored import backup_of, brakes, healed
 
 
 @pytest.fixture
@@ -30,6 +33,7 @@ def lagged(acme: Company) -> Iterator[Company]:
                 renewal.bill(acme.parts, *map(UUID, ids))
         with acme.parts.begin() as session:
             session.execute(text("UPDATE billing.slice SET status = 'done'"))
+            session.execute(text("UPDATE billing.database_pin SET timeline = '00000000'"))
         backup.take()
         backup.restore()
         yield acme
@@ -56,9 +60,89 @@ def _charged(acme: Company) -> list[int]:
     return [each.amount_minor for each in acme.witness.charges() if each.status == "succeeded"]
 
 
+def _pin(acme: Company) -> tuple[str | None, bool]:
+    """The timeline that the rows are pinned to, and whether another server was noticed."""
+    with acme.begin() as session:
+        row = session.execute(text("SELECT timeline, noticed IS NOT NULL FROM billing.database_pin")).one()
+        return row[0], row[1]
+
+
+def _let_the_lease_pass(acme: Company) -> None:
+    moved = "UPDATE billing.database_pin SET noticed_at = noticed_at - make_interval(secs => :lease * 4 / 3)"
+    with acme.parts.begin() as session:
+        session.execute(text(moved), {"lease": acme.parts.settings.lease_s})
+
+
+def test_a_call_that_is_under_way_at_a_failover_is_waited_for_and_found(lagged: Company) -> None:
+    lagged.settle_under_a_brake()
+    assert _charged(lagged) == [], "nothing is sent while a call of the old side may be under way"
+    assert _pin(lagged) == ("00000000", True)
+    lost = _the_old_sides_call_arrives(lagged)
+    assert not restoring.recognise(lagged.parts)
+    assert brakes(lagged) == [("collect", None), ("issue", None)], "what is there already is not waited for"
+    _let_the_lease_pass(lagged)
+    healing.tick(lagged.parts)
+    lagged.wait_for(lambda: healed(lagged), seconds=20)
+    lagged.settle()
+    assert _charged(lagged) == [1190], "nobody is charged a second time"
+    (invoice,) = lagged.invoices()
+    assert invoice.status == "paid"
+    with lagged.begin() as session:
+        assert session.scalars(select(Payment.id)).all() == [lost]
+
+
+def test_once_no_call_can_be_under_way_the_new_side_bills_on(lagged: Company) -> None:
+    assert renewal.plan(lagged.parts) == collection.plan(lagged.parts) == 0
+    assert not restoring.recognise(lagged.parts)
+    _let_the_lease_pass(lagged)
+    lagged.settle()
+    assert _charged(lagged) == [1190]
+    timeline, noticed = _pin(lagged)
+    assert timeline != "00000000"
+    assert not noticed
+
+
+def test_the_wait_begins_anew_where_that_server_is_lost_too(lagged: Company) -> None:
+    assert not restoring.recognise(lagged.parts)
+    _let_the_lease_pass(lagged)
+    with lagged.parts.begin() as session:
+        session.execute(text("UPDATE billing.database_pin SET noticed = 'one before'"))
+    assert not restoring.recognise(lagged.parts)
+    _let_the_lease_pass(lagged)
+    assert restoring.recognise(lagged.parts)
+
+
+def test_a_server_that_was_lost_while_the_provider_was_asked_is_not_pinned(lagged: Company) -> None:
+    with lagged.parts.begin() as session:
+        assert not is_quiet(session, for_s=60)
+        session.execute(text("UPDATE billing.database_pin SET noticed = 'one before'"))
+        pin_anew(session)
+    assert not restoring.recognise(lagged.parts)
+
+
+def test_a_server_that_was_started_again_is_not_waited_for(acme: Company) -> None:
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.database_pin SET fingerprint = 'before'"))
+    assert restoring.recognise(acme.parts)
+
+
+def test_one_that_tells_no_timeline_is_waited_for(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(same_database, "_TIMELINE", text("SELECT pg_is_not_there()"))
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.database_pin SET fingerprint = 'before'"))
+    assert not restoring.recognise(acme.parts)
+    _let_the_lease_pass(acme)
+    assert restoring.recognise(acme.parts)
+    assert _pin(acme) == (None, False)
+    monkeypatch.undo()
+    start(acme.parts)
+    assert _pin(acme)[0] is not None, "pins of before learn theirs when a process starts"
+
+
 def test_a_charge_of_a_lost_attempt_stops_everything_though_its_invoice_has_one_of_ours(lagged: Company) -> None:
     with lagged.parts.begin() as session:
-        pin_database(session)
+        is_quiet(session, for_s=0)
+        pin_anew(session)  # as if the call had taken longer than any may
     lagged.settle()
     assert _charged(lagged) == [1190]
     lost = _the_old_sides_call_arrives(lagged)

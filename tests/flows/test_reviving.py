@@ -76,3 +76,33 @@ def test_a_debit_that_the_bank_still_has_is_taken_up_again_and_not_asked_for_twi
         backfill.backfill(acme.parts)
         acme.settle()
         assert acme.violations() == ()
+
+
+NO_FUNDS = "pm_card_visa_chargeDeclinedInsufficientFunds"
+FIRST_RETRY = timedelta(days=3)
+
+
+def _restored_and_healed(acme: Company, backup: Backup) -> None:
+    backup.restore()
+    acme.settle_under_a_brake()
+    acme.wait_for(lambda: healed(acme), seconds=20)
+    backfill.backfill(acme.parts)
+    acme.settle()
+    assert acme.violations() == ()
+
+
+def test_a_first_try_that_was_declined_is_followed_by_the_schedule(acme: Company) -> None:
+    with backup_of(acme) as backup:
+        acme.customer("poor", method=NO_FUNDS)
+        _take_before_the_charge(acme, backup, "poor")
+        acme.settle()
+        (tried,) = acme.payments()
+        _restored_and_healed(acme, backup)
+        (revived,) = acme.payments()
+        assert (revived.id, revived.status, revived.scheduled) == (tried.id, "declined", True)
+        (invoice,) = acme.invoices()
+        assert (invoice.dunning_at, invoice.next_attempt_at) == (START, START + FIRST_RETRY)
+        acme.set_clock(START + FIRST_RETRY)
+        acme.settle()
+        assert [each.status for each in acme.payments()] == ["declined", "declined"]
+        assert acme.violations() == ()

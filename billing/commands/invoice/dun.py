@@ -17,7 +17,7 @@ from billing.db.rows import change, fetch
 from billing.events.bulk import emit_many, payload
 from billing.events.topics import Topic
 from billing.kernel.status import InvoiceStatus, SubscriptionStatus
-from billing.models import Seller, Subscription
+from billing.models import Invoice, Seller, Subscription
 from billing.queries.collecting import Collecting, SellerDunning
 from billing.rules.dunning import DeclineClass, DunningPolicy, FinalAction, OverLimit, next_try
 from billing.rules.retry_time import Hours, within_hours
@@ -60,7 +60,7 @@ def retry_moment(invoice: Collecting, policy: DunningPolicy, at: datetime, zones
     return within_hours(at, hours=policy.hours, zone=zones[invoice.profile_id], seed=seed)
 
 
-def pass_moment(invoice: Collecting, policy: DunningPolicy, *, now: datetime) -> bool:
+def pass_moment(invoice: Collecting | Invoice, policy: DunningPolicy, *, now: datetime) -> bool:
     """Note on the invoice that its scheduled moment has come. False where this try is outside the schedule.
 
     A try that a new method or a person asked for neither uses nor moves the schedule (scenario contract, rule 11),

@@ -8,11 +8,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.invoice.dun import pass_moment, policy_of
 from billing.commands.notice.lost import note_lost_notice
 from billing.commands.payment.write import write_attempt, write_intent
 from billing.kernel.ids import new_id
 from billing.kernel.status import PaymentStatus
-from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod
+from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod, Seller
 from billing.providers.port import ChargeFacts, IntentFacts
 from billing.rules.debit import is_debit
 from billing.rules.told_kind import told_kind
@@ -32,10 +33,10 @@ def revive_attempt(
 
     `payment_id` is the id in the intent's metadata, which was the key; None where a row of ours has it, or where the
     intent names none: then somebody else has asked for the money, and the attempt is an adopted one. While the
-    attempt is open nothing else of the invoice is charged. `charge` says which method it charged, and of which kind;
-    the customer's default may have been another one by then, and its row may be lost. None, and nothing written, where
-    the invoice has another intent that may move money, or the customer no method at this account. The caller holds the
-    invoice.
+    attempt is open nothing else of the invoice is charged. One of ours takes the place in the invoice's schedule that
+    it had when it was made. `charge` says which method it charged, and of which kind; the customer's default may have
+    been another one by then, and its row may be lost. None, and nothing written, where the invoice has another intent
+    that may move money, or the customer no method at this account. The caller holds the invoice.
     """
     intents = session.scalars(select(PaymentIntent).where(PaymentIntent.invoice_id == invoice.id)).all()
     method = _method(session, invoice, provider_account_id, charge.method_ref if charge else None)
@@ -48,6 +49,7 @@ def revive_attempt(
         generation=len(intents) + 1,
         intent_ref=facts.intent_ref,
     )
+    seller = session.get_one(Seller, invoice.seller_id)
     earlier = session.scalars(select(Payment.attempt_no).where(Payment.invoice_id == invoice.id)).all()
     payment = Payment(
         id=payment_id or new_id(),
@@ -56,7 +58,7 @@ def revive_attempt(
         profile_id=invoice.profile_id,
         attempt_no=max(earlier, default=0) + 1,
         kind="off_session" if payment_id else "adopted",
-        scheduled=False,
+        scheduled=payment_id is not None and pass_moment(invoice, policy_of(seller), now=facts.created),
         provider_account_id=provider_account_id,
         payment_method_id=method.id,
         payment_intent_id=intent.id,
