@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -38,11 +38,9 @@ def api(parts: Parts) -> Blueprint:
     """The API over these parts."""
     door = Blueprint("api", __name__, url_prefix=PREFIX)
     walled = _walled(parts)
-    described = json.dumps(document(), indent=1)
-
     @door.get("/openapi.json")
     def openapi() -> Response:
-        return Response(described, mimetype="application/json")
+        return Response(_described(), mimetype="application/json")
 
     for operation in OPERATIONS:
         path = operation.path.replace("{id}", "<uuid:id>")
@@ -81,6 +79,12 @@ def api(parts: Parts) -> Blueprint:
 
     door.register_error_handler(Exception, _failed)
     return door
+
+
+@cache
+def _described() -> str:
+    """Made for who asks first: it takes longer than all else of a process's start."""
+    return json.dumps(document(), indent=1)
 
 
 def _view(parts: Parts, walled: Callable[[UUID], Parts], operation: Operation) -> Callable[..., Response]:

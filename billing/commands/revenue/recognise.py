@@ -14,6 +14,16 @@ from billing.db.zones import ZONES, local_date, midnight
 from billing.kernel.ids import new_ids
 from billing.queries.books.dating import zones_of
 
+_WAITS = text(
+    """
+    SELECT count(*) FROM (
+        SELECT FROM billing.revenue_schedule r
+        WHERE r.next_at <= :now AND (CAST(:seller AS uuid) IS NULL OR r.seller_id = :seller) LIMIT :most
+    ) AS waiting
+    """
+)
+"""At most so many entries are made: an id for each is made and sent."""
+
 # `through` is the day up to and with which a step counts. Days that are over are caught up in one step, but never past
 # the end of a month: each month gets its own. One entry stands for all lines of a seller, currency, day and sign.
 _RECOGNISE = text(
@@ -82,6 +92,9 @@ def recognise(session: Session, *, now: datetime, most: int, seller_id: UUID | N
     Idempotent: the step and the line's next moment are one statement; lines in other hands are left to them, and those
     of a seller whose zone changes meanwhile to the next round.
     """
+    most = int(session.execute(_WAITS, {"now": now, "most": most, "seller": seller_id}).scalar_one())
+    if not most:
+        return 0
     # No step goes further than the month after a day that has come.
     zones = zones_of(session, seller_id, last=now)
     values = {"now": now, "most": most, "seller": seller_id, "ids": array(new_ids(most)), "zones": zones}
