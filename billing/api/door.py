@@ -38,6 +38,7 @@ def api(parts: Parts) -> Blueprint:
     """The API over these parts."""
     door = Blueprint("api", __name__, url_prefix=PREFIX)
     walled = _walled(parts)
+
     @door.get("/openapi.json")
     def openapi() -> Response:
         return Response(_described(), mimetype="application/json")
