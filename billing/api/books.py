@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from billing.api.operation import Call, Operation
 from billing.api.shapes import Exact, Minor, Shape, Why, facts
 from billing.flows import bookkeeping
+from billing.kernel.errors import Fault, Refused
 from billing.models import Account
 from billing.queries.books import reports
 from billing.queries.books.report import Report as Found
@@ -32,6 +33,18 @@ class DayQuery(Shape):
     """The last day that counts, by accounting date."""
 
     as_of: Day
+
+
+class SpanQuery(DayQuery):
+    """The first day of the turnover, too: what lies before is `opening_minor`. By default there is no such day."""
+
+    since: Day | None = None
+
+
+class CustomersQuery(DayQuery):
+    """`by_customer`: a row for each of them."""
+
+    by_customer: bool = Field(default=False, strict=False)
 
 
 class Tie(Shape):
@@ -68,9 +81,10 @@ class TaxRow(Shape):
 
 
 class AgingRow(Shape):
-    """What is owed, by how late it is."""
+    """What is owed, by how late it is. `account_id`: by whom, where that was asked for."""
 
     currency: str
+    account_id: str | None
     late: str
     invoices: int
     amount_minor: Minor
@@ -99,10 +113,14 @@ class PayoutRow(Shape):
 
 
 class Standing(Shape):
-    """An account's turnover up to the day, and what it stands at, a debit positive. `code`: in your own chart."""
+    """What an account stood at before `since`, its turnover from then to the day, and what it stands at then.
+
+    A debit is positive. `code`: in your own chart.
+    """
 
     account: str
     code: str | None
+    opening_minor: Minor
     debit_minor: Minor
     credit_minor: Minor
     balance_minor: Minor
@@ -166,8 +184,11 @@ def _first(month: str) -> date:
 
 
 def _balances(call: Call) -> TrialBalances:
+    asked = call.query
+    if asked.since is not None and asked.as_of < asked.since:
+        raise Refused(Fault("since", "not_valid", "give a day that is not after as_of"))
     with call.parts.begin() as session:
-        found = trial_balances(session, as_of=call.query.as_of, seller_id=call.seller_id)
+        found = trial_balances(session, as_of=asked.as_of, since=asked.since, seller_id=call.seller_id)
     return TrialBalances(
         data=[
             TrialBalance(
@@ -176,6 +197,7 @@ def _balances(call: Call) -> TrialBalances:
                     Standing(
                         account=row.account,
                         code=row.code,
+                        opening_minor=row.opening_minor,
                         debit_minor=row.debit_minor,
                         credit_minor=row.credit_minor,
                         balance_minor=row.balance_minor,
@@ -209,7 +231,8 @@ OPERATIONS = (
     Operation("GET", "/reports/tax", "report_tax", "Tax of a month's documents; ties to tax_payable.", Scope.BOOKS,
               _report(reports.tax_report, Report[TaxRow], TaxRow), Report[TaxRow], query=MonthQuery),
     Operation("GET", "/reports/aging", "report_aging", "What was owed at the end of a day; ties to receivable.",
-              Scope.BOOKS, _report(reports.aging_report, Report[AgingRow], AgingRow), Report[AgingRow], query=DayQuery),
+              Scope.BOOKS, _report(reports.aging_report, Report[AgingRow], AgingRow), Report[AgingRow],
+              query=CustomersQuery),
     Operation("GET", "/reports/deferred", "report_deferred",
               "What was not yet earned at the end of a day; ties to deferred_revenue.", Scope.BOOKS,
               _report(reports.deferred_report, Report[DeferredRow], DeferredRow), Report[DeferredRow], query=DayQuery),
@@ -217,7 +240,7 @@ OPERATIONS = (
               "Payouts of a month; ties to payouts_in_transit and bank.", Scope.BOOKS,
               _report(reports.payouts_report, Report[PayoutRow], PayoutRow), Report[PayoutRow], query=MonthQuery),
     Operation("GET", "/ledger/trial-balance", "show_trial_balance", "What each account stands at.", Scope.BOOKS,
-              _balances, TrialBalances, query=DayQuery),
+              _balances, TrialBalances, query=SpanQuery),
     Operation("POST", "/ledger/close", "close_month", "Close a month; a closed one stays as it is.", Scope.BOOKS,
               _close, Closed, body=CloseGiven),
     Operation("POST", "/ledger/accounts", "name_account", "Give an account its number in your own chart.", Scope.BOOKS,

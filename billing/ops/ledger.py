@@ -35,6 +35,7 @@ from billing.queries.catalog import the_seller
 
 seller_code = click.option("--seller", metavar="CODE", help="Only this seller's books.  [default: all sellers]")
 _COLUMNS = ("account", "code", "debit_minor", "credit_minor", "balance_minor")
+_COLUMNS_SINCE = ("account", "code", "opening_minor", "debit_minor", "credit_minor", "balance_minor")
 _EXPORTED = (
     "date", "entry", "kind", "seller", "account", "code", "currency", "debit", "credit", "document", "customer",
     "effective_at", "charge",
@@ -48,28 +49,42 @@ def ledger() -> None:
 
 @ledger.command("trial-balance")
 @click.option("--as-of", type=DATE, required=True, metavar="DATE", help="The last day that counts, by accounting date.")
+@click.option(
+    "--from",
+    "since",
+    type=DATE,
+    metavar="DATE",
+    help="First day of the debits and credits; what lies before is opening.",
+)
 @seller_code
 @as_json
 @click.pass_context
-def trial_balance(context: click.Context, *, as_of: date, seller: str | None, as_json: bool) -> None:
-    """What each account stands at, by seller and currency, at the end of a day.
+def trial_balance(
+    context: click.Context, *, as_of: date, since: date | None, seller: str | None, as_json: bool
+) -> None:
+    """What each account stands at, by seller and currency, at the end of a day; with --from, how it came there.
 
     Debits are positive. Each balance sheet sums to 0; where one doesn't, it says so and ends with status 1.
     """
+    if since is not None and as_of < since:
+        raise click.UsageError("--as-of lies before --from.")
     with opened().begin() as session:
-        found = trial_balances(session, as_of=as_of, seller_id=named_seller(session, seller))
+        found = trial_balances(session, as_of=as_of, since=since, seller_id=named_seller(session, seller))
     if as_json:
         told = [{**asdict(each), "difference_minor": each.difference_minor} for each in found]
-        tell_json({"as_of": as_of.isoformat(), "balances": told})
+        first = since.isoformat() if since else None
+        tell_json({"from": first, "as_of": as_of.isoformat(), "balances": told})
     else:
-        _show(found, as_of)
+        _show(found, as_of, since)
     context.exit(FINDING if any(each.difference_minor for each in found) else 0)
 
 
-def _show(found: list[TrialBalance], as_of: date) -> None:
+def _show(found: list[TrialBalance], as_of: date, since: date | None) -> None:
+    span = f"from {since.isoformat()} to the" if since else "at the"
     for each in found:
-        click.echo(f"{each.seller}, {each.currency.upper()}, at the end of {as_of.isoformat()}")
-        tell_table([asdict(account) | {"currency": each.currency} for account in each.accounts], _COLUMNS)
+        click.echo(f"{each.seller}, {each.currency.upper()}, {span} end of {as_of.isoformat()}")
+        rows = [asdict(account) | {"currency": each.currency} for account in each.accounts]
+        tell_table(rows, _COLUMNS_SINCE if since else _COLUMNS)
         difference = decimal_minor(each.difference_minor, each.currency)
         click.echo(f"sum {difference} {each.currency.upper()}\n")
     if not found:

@@ -51,11 +51,13 @@ def tax(*, month: date, seller: str | None, as_json: bool, as_csv: bool) -> None
 
 @report.command("aging")
 @as_of_day
+@click.option("--by-customer", is_flag=True, help="A row for each customer, by your own id of them.")
 @shown
-def aging(*, as_of: date, seller: str | None, as_json: bool, as_csv: bool) -> None:
+def aging(*, as_of: date, by_customer: bool, seller: str | None, as_json: bool, as_csv: bool) -> None:
     """What was owed on invoices at the end of a day, by how late it was; ties to receivable."""
     with opened().begin() as session:
-        found = reports.aging_report(session, as_of=as_of, seller_id=named_seller(session, seller))
+        seller_id = named_seller(session, seller)
+        found = reports.aging_report(session, as_of=as_of, by_customer=by_customer, seller_id=seller_id)
     _tell(found, as_json=as_json, as_csv=as_csv)
 
 

@@ -72,9 +72,10 @@ class AddressGiven(TypedDict):
 
 
 class AgingRow(TypedDict):
-    """What is owed, by how late it is."""
+    """What is owed, by how late it is. `account_id`: by whom, where that was asked for."""
 
     currency: str
+    account_id: str | None
     late: str
     invoices: int
     amount_minor: int
@@ -232,6 +233,13 @@ class CreditGiven(TypedDict):
     amount_minor: int
     currency: str
     prepaid: NotRequired[bool]
+
+
+class CustomersQuery(TypedDict):
+    """`by_customer`: a row for each of them."""
+
+    as_of: str
+    by_customer: NotRequired[bool]
 
 
 class DayQuery(TypedDict):
@@ -1174,11 +1182,19 @@ class Shape(TypedDict):
     """What a request or an answer looks like. A field that it doesn't know is a fault, never ignored."""
 
 
+class SpanQuery(TypedDict):
+    """The first day of the turnover, too: what lies before is `opening_minor`. By default there is no such day."""
+
+    as_of: str
+    since: NotRequired[str | None]
+
+
 class Standing(TypedDict):
-    """An account's turnover up to the day, and what it stands at, a debit positive. `code`: in your own chart."""
+    """What an account stood at before `since`, its turnover from then to the day, and what it stands at then. A debit is positive. `code`: in your own chart."""
 
     account: str
     code: str | None
+    opening_minor: int
     debit_minor: int
     credit_minor: int
     balance_minor: int
@@ -1960,9 +1976,9 @@ class Client:
         made: ReportTaxRow = self._ask("GET", "/reports/tax", query={"month": month})
         return made
 
-    def report_aging(self, *, as_of: str) -> ReportAgingRow:
+    def report_aging(self, *, as_of: str, by_customer: bool | None = None) -> ReportAgingRow:
         """What was owed at the end of a day; ties to receivable."""
-        made: ReportAgingRow = self._ask("GET", "/reports/aging", query={"as_of": as_of})
+        made: ReportAgingRow = self._ask("GET", "/reports/aging", query={"as_of": as_of, "by_customer": by_customer})
         return made
 
     def report_deferred(self, *, as_of: str) -> ReportDeferredRow:
@@ -1975,9 +1991,9 @@ class Client:
         made: ReportPayoutRow = self._ask("GET", "/reports/payouts", query={"month": month})
         return made
 
-    def show_trial_balance(self, *, as_of: str) -> TrialBalances:
+    def show_trial_balance(self, *, as_of: str, since: str | None = None) -> TrialBalances:
         """What each account stands at."""
-        made: TrialBalances = self._ask("GET", "/ledger/trial-balance", query={"as_of": as_of})
+        made: TrialBalances = self._ask("GET", "/ledger/trial-balance", query={"as_of": as_of, "since": since})
         return made
 
     def close_month(self, body: CloseGiven, *, idempotency_key: str | None = None) -> Closed:

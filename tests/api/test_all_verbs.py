@@ -193,6 +193,18 @@ def test_the_books_are_read_tied_and_closed(acme: Company, shop: Program) -> Non
         assert all(tie["difference_minor"] == 0 for tie in said["ties"]), report
     balance = shop.ok("GET", "/ledger/trial-balance?as_of=2026-02-28")["data"]
     assert [each["difference_minor"] for each in balance] == [0]
+    (since,) = shop.ok("GET", "/ledger/trial-balance?since=2026-02-01&as_of=2026-02-28")["data"]
+    assert [each["balance_minor"] for each in since["accounts"]] == [
+        each["opening_minor"] + each["debit_minor"] - each["credit_minor"] for each in since["accounts"]
+    ]
+    assert any(each["opening_minor"] for each in since["accounts"])
+    wrong = "/ledger/trial-balance?since=2026-03-01&as_of=2026-02-28"
+    assert shop.refused("GET", wrong) == (422, "not_valid")
+    owed = shop.ok("GET", "/reports/aging?as_of=2026-02-01&by_customer=true")["rows"]
+    assert customer["account_id"] in [each["account_id"] for each in owed]
+    together = shop.ok("GET", "/reports/aging?as_of=2026-02-01")["rows"]
+    assert {each["account_id"] for each in together} == {None}
+    assert sum(each["amount_minor"] for each in together) == sum(each["amount_minor"] for each in owed)
     named = shop.ok("POST", "/ledger/accounts", WHY | {"account": "receivable", "code": "1400"})
     assert named == {"account": "receivable", "code": "1400"}
     assert shop.refused("POST", "/ledger/close", WHY | {"month": "2026-01"})[0] in (409, 422)

@@ -44,6 +44,28 @@ def test_a_trial_balance_sums_to_nothing_and_knows_its_day(billed: Office) -> No
     assert "11.90 EUR" in billed.ok("ledger", "trial-balance", "--as-of", "2026-01-31", "--seller", "ACME")
 
 
+def test_a_trial_balance_of_a_month_opens_with_what_stood_before_it(billed: Office) -> None:
+    billed.acme.set_clock(datetime(2026, 2, 28, 12, tzinfo=UTC))
+    billed.acme.settle()
+
+    def read(*args: str) -> dict[str, tuple[int, int, int, int]]:
+        (found,) = billed.read("ledger", "trial-balance", "--as-of", "2026-02-28", *args)["balances"]
+        names = ("opening_minor", "debit_minor", "credit_minor", "balance_minor")
+        return {each["account"]: tuple(each[name] for name in names) for each in found["accounts"]}
+
+    ever, february = read(), read("--from", "2026-02-01")
+    assert ever["tax_payable"] == (0, 0, 380, -380)
+    assert february["tax_payable"] == (-190, 0, 190, -380)
+    assert february["receivable"] == (0, 1190, 1190, 0)
+    assert {name: each[3] for name, each in february.items()} == {name: each[3] for name, each in ever.items()}
+    assert all(opening + debit - credit == stands for opening, debit, credit, stands in february.values())
+    assert sum(opening for opening, *_ in february.values()) == 0
+    told = billed.ok("ledger", "trial-balance", "--from", "2026-02-01", "--as-of", "2026-02-28")
+    assert "from 2026-02-01 to the end of 2026-02-28" in told
+    assert "opening" in told
+    assert billed.run("ledger", "trial-balance", "--from", "2026-03-01", "--as-of", "2026-02-28").exit_code == 2
+
+
 def test_a_trial_balance_that_is_off_ends_with_a_finding(billed: Office) -> None:
     billed.execute("SET LOCAL session_replication_role = replica; UPDATE billing.posting SET amount_minor = 1191 "
                    "WHERE account = 'provider_clearing'")  # fmt: skip

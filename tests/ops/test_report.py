@@ -75,6 +75,17 @@ def test_what_is_owed_is_told_as_it_was_on_the_day(billed: Office) -> None:
     assert owed("2026-05-31") == {"over 90 days": 1190}
 
 
+def test_what_is_owed_is_told_by_customer(billed: Office) -> None:
+    told = billed.read("report", "aging", "--as-of", "2026-01-31", "--by-customer")
+    assert [(row["account_id"], row["late"], row["invoices"], row["amount_minor"]) for row in told["rows"]] == [
+        ("b1", "not late", 1, 1190),
+        ("b2", "not late", 1, 1190),
+    ]
+    assert [tie["difference_minor"] for tie in told["ties"]] == [0]
+    done = billed.run("report", "aging", "--as-of", "2026-01-31", "--by-customer", "--csv")
+    assert done.stdout.splitlines()[0] == "seller,currency,account_id,late,invoices,amount"
+
+
 @pytest.mark.parametrize("decision", ["write-off", "credit"])
 def test_what_a_lost_dispute_put_back_is_owed_as_disputed_until_it_is_decided_on(billed: Office, decision: str) -> None:
     acme = billed.acme

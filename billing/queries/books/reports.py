@@ -62,13 +62,13 @@ WITH {ZONES}, later AS (
     SELECT invoice_id, true, reopened_minor - repaid_minor FROM billing.dispute
     WHERE reopened_minor > repaid_minor AND decision IS NULL AND (CAST(:seller AS uuid) IS NULL OR seller_id = :seller)
 ), owed AS (
-    SELECT i.id, i.seller_id, i.currency, p.disputed, sum(p.amount) AS amount, s.timezone,
+    SELECT i.id, i.seller_id, i.profile_id, i.currency, p.disputed, sum(p.amount) AS amount, s.timezone,
            coalesce(i.due_at, i.issued_at) AS due_at
     FROM part p
     JOIN billing.invoice i ON i.id = p.id
     JOIN billing.seller s ON s.id = i.seller_id
     WHERE i.kind = 'invoice' AND i.number IS NOT NULL
-    GROUP BY i.id, i.seller_id, i.currency, p.disputed, s.timezone
+    GROUP BY i.id, i.seller_id, i.profile_id, i.currency, p.disputed, s.timezone
 ), dated AS (
     SELECT o.*, CAST(:until AS date) - {local_date("o.due_at", "z")} AS late
     FROM owed o JOIN zones z ON z.name = o.timezone WHERE o.amount <> 0 OFFSET 0
@@ -77,23 +77,26 @@ WITH {ZONES}, later AS (
                    WHEN late <= 90 THEN 3 ELSE 4 END AS place
     FROM dated
 )
-SELECT s.code AS seller, a.currency,
+SELECT s.code AS seller, a.currency, CASE WHEN :by_customer THEN f.account_id END AS account_id,
        (ARRAY['not late', '1-30 days', '31-60 days', '61-90 days', 'over 90 days', 'disputed'])[a.place + 1] AS late,
        count(*) AS invoices, sum(a.amount)::bigint AS amount_minor
-FROM aged a JOIN billing.seller s ON s.id = a.seller_id
-GROUP BY s.code, a.currency, a.place
-ORDER BY s.code, a.currency, a.place
+FROM aged a JOIN billing.seller s ON s.id = a.seller_id JOIN billing.profile f ON f.id = a.profile_id
+GROUP BY 1, 2, 3, a.place
+ORDER BY 1, 2, 3, a.place
 """  # noqa: S608 (our own text)
 
 
-def aging_report(session: Session, *, as_of: date, seller_id: UUID | None = None) -> Report:
+def aging_report(session: Session, *, as_of: date, by_customer: bool = False, seller_id: UUID | None = None) -> Report:
     """What was owed on invoices at the end of a day, by how many days it was late (due date, else date of issue).
 
-    What a lost dispute has put back, and nobody has decided on, is `disputed`, however late.
+    What a lost dispute has put back, and nobody has decided on, is `disputed`, however late. `by_customer`: each row is
+    of one, by the host's own id.
     """
     values = {"since": _EVER, "until": as_of, "seller": seller_id}
-    rows = read_rows(session, _AGING, values | {"zones": zones_of(session, seller_id, last=as_of)})
-    columns = ("seller", "currency", "late", "invoices", "amount_minor")
+    asked = {"by_customer": by_customer, "zones": zones_of(session, seller_id, last=as_of)}
+    rows = read_rows(session, _AGING, values | asked)
+    whose = ("account_id",) if by_customer else ()
+    columns = ("seller", "currency", *whose, "late", "invoices", "amount_minor")
     return Report("aging", columns, rows, ties(session, rows, values, account="receivable", sign=1))
 
 

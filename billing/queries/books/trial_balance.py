@@ -1,4 +1,4 @@
-"""Trial balance: what each account stands at, by seller and currency, at the end of a day."""
+"""Trial balance: what each account stands at, by seller and currency, at the end of a day, and how it came there."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An account's turnover up to the date, and what it stands at; minor units, a debit positive.
+    """What an account stood at before the first day, its turnover since, and what it stands at; a debit positive.
 
-    `code` is the account's number in the seller's own chart, null where it gave none.
+    Minor units. `code` is the account's number in the seller's own chart, null where it gave none.
     """
 
     account: str
     code: str | None
+    opening_minor: int
     debit_minor: int
     credit_minor: int
     balance_minor: int
@@ -44,11 +45,13 @@ class TrialBalance:
         return sum(each.balance_minor for each in self.accounts if each.account == account)
 
 
+_EVER = date(1, 1, 1)
 _BALANCES = text(
     """
     SELECT s.code AS seller, p.currency, p.account, s.account_codes ->> p.account AS code,
-           sum(p.amount_minor) FILTER (WHERE p.amount_minor > 0) AS debit,
-           -sum(p.amount_minor) FILTER (WHERE p.amount_minor < 0) AS credit,
+           sum(p.amount_minor) FILTER (WHERE e.booked_on < :since) AS opening,
+           sum(p.amount_minor) FILTER (WHERE p.amount_minor > 0 AND e.booked_on >= :since) AS debit,
+           -sum(p.amount_minor) FILTER (WHERE p.amount_minor < 0 AND e.booked_on >= :since) AS credit,
            sum(p.amount_minor) AS balance
     FROM billing.ledger_entry e
     JOIN billing.posting p ON p.entry_id = e.id AND p.seller_id = e.seller_id
@@ -60,15 +63,28 @@ _BALANCES = text(
 )
 
 
-def trial_balances(session: Session, *, as_of: date, seller_id: UUID | None = None) -> list[TrialBalance]:
-    """All accounts with postings dated up to and including `as_of`, in one statement."""
-    rows = session.execute(_BALANCES, {"as_of": as_of, "seller": seller_id})
+def trial_balances(
+    session: Session, *, as_of: date, since: date | None = None, seller_id: UUID | None = None
+) -> list[TrialBalance]:
+    """All accounts with postings dated up to and including `as_of`, in one statement.
+
+    Their turnover is that of the days from `since` on, by default of all.
+    """
+    rows = session.execute(_BALANCES, {"as_of": as_of, "since": since or _EVER, "seller": seller_id})
     return list(_grouped(rows.all()))
 
 
 def _grouped(rows: Sequence[Row[Any]]) -> Iterator[TrialBalance]:
     for (seller, currency), group in groupby(rows, key=lambda row: (row.seller, row.currency)):
         accounts = tuple(
-            Balance(row.account, row.code, int(row.debit or 0), int(row.credit or 0), int(row.balance)) for row in group
+            Balance(
+                row.account,
+                row.code,
+                int(row.opening or 0),
+                int(row.debit or 0),
+                int(row.credit or 0),
+                int(row.balance),
+            )
+            for row in group
         )
         yield TrialBalance(seller, currency, accounts)
