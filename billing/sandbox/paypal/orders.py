@@ -1,4 +1,4 @@
-"""Orders: created and captured in one call from a vaulted wallet, and shown with what came of them.
+"""Orders: created and captured from a vaulted wallet, in one call or in two, and shown with what came of them.
 
 In the books an order is an intent, its capture a charge; an order that was refused is kept too, as a charge that
 failed: the witness tells every try.
@@ -26,31 +26,59 @@ MAX_NAME = 127
 
 
 def create(call: Call) -> Json:
-    """Create it and capture it at once."""
+    """Create it; with a vaulted wallet it is captured at once, without one it waits for `capture`."""
     unit, vault_id = _asked(call)
     amount, currency = read_money(unit.get("amount"), limits=call.config.limits)
-    token = call.tx.get(call.account, tokens.KIND, vault_id)
-    if token is None:
-        raise unprocessable("TOKEN_ID_NOT_FOUND")
-    wallet = _met(call, token)
-    _pass_fault(call, wallet)
-    if _paid_before(call, unit.get("invoice_id")):
-        raise unprocessable("DUPLICATE_INVOICE_ID")
+    paying = None if vault_id is None else _paying(call, vault_id, unit.get("invoice_id"))
     order = call.tx.add(
         call.account,
         {
             "id": new_id(),
             "object": KIND,
             "created": call.now,
-            "customer": token.body["customer"],
+            "customer": None,
             "amount": amount,
             "currency": currency,
             "status": "requires_action",
             "metadata": {"invoice_id": unit.get("invoice_id"), "payment_id": unit.get("custom_id")},
             "cancellation_reason": None,
         },
-        {"confirms": 1, "vault_id": vault_id},
+        {},
     )
+    return shown(call, order) if paying is None else _captured(call, order, paying)
+
+
+def capture(call: Call) -> Json:
+    """Capture an order that waits, from a vaulted wallet."""
+    order = call.tx.get(call.account, KIND, call.args["id"])
+    if order is None:
+        raise missing("order")
+    if set(call.params) - {"payment_source"}:
+        raise invalid("INVALID_PARAMETER_SYNTAX", "The stand-in takes a payment_source and nothing else.")
+    if order.hidden.get("waits") or (order.body["status"] == "requires_action" and "payment_source" not in call.params):
+        raise unprocessable("ORDER_NOT_APPROVED")
+    if order.body["status"] != "requires_action":
+        raise unprocessable("ORDER_ALREADY_CAPTURED")
+    paying = _paying(call, _vaulted(call.given("payment_source")), order.body["metadata"]["invoice_id"])
+    return _captured(call, order, paying)
+
+
+def _paying(call: Call, vault_id: str, invoice_id: str | None) -> tuple[Stored, Wallet]:
+    """The token, and how its wallet behaves this time."""
+    token = call.tx.get(call.account, tokens.KIND, vault_id)
+    if token is None:
+        raise unprocessable("TOKEN_ID_NOT_FOUND")
+    wallet = _met(call, token)
+    _pass_fault(call, wallet)
+    if _paid_before(call, invoice_id):
+        raise unprocessable("DUPLICATE_INVOICE_ID")
+    return token, wallet
+
+
+def _captured(call: Call, order: Stored, paying: tuple[Stored, Wallet]) -> Json:
+    token, wallet = paying
+    order.body["customer"] = token.body["customer"]
+    order.hidden.update({"confirms": 1, "vault_id": token.id})
     if wallet.behaviour == "action":
         # Nobody comes to approve it, and only a capture of the caller's could move money: it never will.
         order.body["status"], order.hidden["waits"] = "canceled", True
@@ -63,20 +91,24 @@ def create(call: Call) -> Json:
     return shown(call, order)
 
 
-def _asked(call: Call) -> tuple[Json, str]:
-    """The one purchase unit and the vaulted wallet; everything else is refused."""
+def _asked(call: Call) -> tuple[Json, str | None]:
+    """The one purchase unit and the vaulted wallet, where there is one; everything else is refused."""
     units, source = call.given("purchase_units"), call.given("payment_source")
     if set(call.params) - _FIELDS or call.given("intent") != "CAPTURE":
-        raise invalid("INVALID_PARAMETER_VALUE", "The stand-in takes orders that are captured at once.")
+        raise invalid("INVALID_PARAMETER_VALUE", "The stand-in takes orders that are to be captured.")
     if not isinstance(units, list) or len(units) != 1 or not isinstance(units[0], dict) or set(units[0]) - _UNIT:
         raise invalid("INVALID_PARAMETER_SYNTAX", "The stand-in takes one purchase unit.")
-    wallet = source.get("paypal") if isinstance(source, dict) else None
-    if not isinstance(wallet, dict) or set(wallet) - _WALLET or not isinstance(wallet.get("vault_id"), str):
-        raise invalid("MISSING_REQUIRED_PARAMETER", "The stand-in takes orders by payment_source.paypal.vault_id.")
     for name in ("custom_id", "invoice_id"):
         if not isinstance(units[0].get(name, ""), str) or len(units[0].get(name, "")) > MAX_NAME:
             raise invalid("INVALID_STRING_LENGTH", f"{name} has at most {MAX_NAME} characters.")
-    return units[0], wallet["vault_id"]
+    return units[0], None if source is None else _vaulted(source)
+
+
+def _vaulted(source: Any) -> str:
+    wallet = source.get("paypal") if isinstance(source, dict) else None
+    if not isinstance(wallet, dict) or set(wallet) - _WALLET or not isinstance(wallet.get("vault_id"), str):
+        raise invalid("MISSING_REQUIRED_PARAMETER", "The stand-in takes orders by payment_source.paypal.vault_id.")
+    return str(wallet["vault_id"])
 
 
 def _met(call: Call, token: Stored) -> Wallet:
@@ -121,7 +153,7 @@ def latest(call: Call, id: str) -> Json:
 def shown(call: Call, order: Stored) -> Json:
     """As PayPal shows it, payer included."""
     made = call.tx.select("kind = 'charge' and payment_intent = ?", (order.id,), order="seq")
-    status = {"succeeded": "COMPLETED", "processing": "COMPLETED", "canceled": "COMPLETED"}
+    ended = "COMPLETED" if made else "CREATED"
     unit: Json = {
         "reference_id": "default",
         "amount": money(order.body["amount"], order.body["currency"]),
@@ -136,7 +168,7 @@ def shown(call: Call, order: Stored) -> Json:
     return {
         "id": order.id,
         "intent": "CAPTURE",
-        "status": "PAYER_ACTION_REQUIRED" if order.hidden.get("waits") else status[order.body["status"]],
+        "status": "PAYER_ACTION_REQUIRED" if order.hidden.get("waits") else ended,
         "payment_source": {"paypal": {"email_address": "payer@example.com", "name": {"given_name": "Pat"}}},
         "payer": {"email_address": "payer@example.com", "name": {"given_name": "Pat", "surname": "Payer"}},
         "purchase_units": [unit],

@@ -26,6 +26,7 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/v3/vault/payment-tokens/<id>", tokens.delete, status=204),
     Route("POST", "/v2/checkout/orders", orders.create, orders.latest, 201, needs_key=True),
     Route("GET", "/v2/checkout/orders/<id>", orders.retrieve),
+    Route("POST", "/v2/checkout/orders/<id>/capture", orders.capture, orders.latest, 201, needs_key=True),
     Route("GET", "/v2/payments/captures/<id>", captures.retrieve),
     Route("POST", "/v2/payments/captures/<id>/refund", captures.refund, captures.latest_refund, 201),
     Route("GET", "/v2/payments/refunds/<id>", captures.retrieve_refund),
