@@ -19,6 +19,8 @@ KEPT_S = 30 * 86_400
 EVERY_ACCOUNT = "*"
 """The endpoint given at start hears all accounts, since an account exists only once its key is used."""
 _REORDER_MS = 500
+_TURNED_AROUND = (1, 0.5, 0)
+"""Of deliveries that are reordered, three at a time wait so long: where all are, each three come in reverse."""
 _UNTAKEN = """select 1 from deliveries d where d.event = objects.id and d.state <> 'delivered' and not exists
     (select 1 from deliveries t where t.event = d.event and t.endpoint = d.endpoint and t.state = 'delivered')"""
 """An endpoint that was to hear of the event and has not taken it by any delivery."""
@@ -52,10 +54,12 @@ def _promise(call: Call, event: str, endpoint: str, type: str) -> None:
     if hit("webhook_drop"):
         _deliver(call.tx, call.account, event, endpoint, state="dropped")
         return
-    delay_ms = 0
-    for kind, usual_ms in (("webhook_delay", 0), ("webhook_reorder", _REORDER_MS)):
-        fault = hit(kind)
-        delay_ms += 0 if fault is None else usual_ms if fault.ms is None else fault.ms
+    delay_ms = 0.0
+    if delayed := hit("webhook_delay"):
+        delay_ms += delayed.ms or 0
+    if reordered := hit("webhook_reorder"):
+        longest = _REORDER_MS if reordered.ms is None else reordered.ms
+        delay_ms += longest * _TURNED_AROUND[(reordered.hits - 1) % len(_TURNED_AROUND)]
     for _ in range(2 if hit("webhook_duplicate") else 1):
         _deliver(call.tx, call.account, event, endpoint, delay_ms=delay_ms)
 
@@ -71,7 +75,7 @@ _LISTENING = """
       and exists (select 1 from json_each(body, '$.enabled_events') where value in ('*', ?)) order by seq"""
 
 
-def _deliver(tx: Tx, account: str, event: str, endpoint: str, *, delay_ms: int = 0, state: str = "waiting") -> None:
+def _deliver(tx: Tx, account: str, event: str, endpoint: str, *, delay_ms: float = 0, state: str = "waiting") -> None:
     due = time.time() + delay_ms / 1000
     tx.sql(
         "insert into deliveries (account, event, endpoint, first_due, due, state) values (?,?,?,?,?,?)",

@@ -87,6 +87,14 @@ def test_a_reordered_delivery_comes_after_later_ones(world: World, receiver: Rec
     assert types.index("payment_intent.created") > types.index("payment_intent.succeeded")
 
 
+def test_where_all_are_reordered_each_three_come_in_reverse(world: World, receiver: Receiver) -> None:
+    world.fault("webhook_reorder", rate=1, type="customer.created", ms=600)
+    made = [world.v1.customers.create({}).id for _ in range(3)]
+    world.quiet()
+    told = [event.data.object.id for event in receiver.events() if event.type == "customer.created"]
+    assert told == made[::-1]
+
+
 def test_a_delayed_delivery_comes_late(world: World, receiver: Receiver) -> None:
     world.fault("webhook_delay", type="customer.created", ms=400)
     world.v1.customers.create({})
