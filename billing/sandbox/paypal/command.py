@@ -15,7 +15,13 @@ from billing.sandbox.stripe.store import MEMORY, Store, StoreInUse
 
 
 @click.command("paypal")
-@click.option("--port", default=12112, show_default=True, help="Port on loopback; 0 picks a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=12112,
+    show_default=True,
+    help="Port on loopback; 0 picks a free one.",
+)
 @click.option("--store", "store_path", default=MEMORY, show_default=True, help="File that keeps the books.")
 @click.option("--seed", type=int, help="Makes faults with a rate repeatable.")
 def paypal(*, port: int, store_path: str, seed: int | None) -> None:

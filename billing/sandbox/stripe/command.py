@@ -23,7 +23,13 @@ def _only_loopback(_: click.Context, __: click.Parameter, host: str) -> str:
 
 
 @click.command("stripe")
-@click.option("--port", default=12111, show_default=True, help="Port on loopback; 0 picks a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=12111,
+    show_default=True,
+    help="Port on loopback; 0 picks a free one.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, callback=_only_loopback, help="A loopback address.")
 @click.option("--store", "store_path", default=MEMORY, show_default=True, help="File that keeps the books.")
 @click.option("--webhook-url", help="Deliver every event there.")
