@@ -14,8 +14,8 @@ from billing.sandbox.scenario.faults import Faulty, ScenarioFault
 
 _TAG = "tag:yaml.org,2002:"
 _UNQUOTED = {
-    "float": ("float_not_allowed", "no number here is a float; put it in quotes"),
-    "bool": ("boolean_not_allowed", "YAML reads this as true or false; put it in quotes"),
+    "float": ("float_not_allowed", "no number here is a float"),
+    "bool": ("boolean_not_allowed", "YAML reads this as true or false"),
 }
 
 
@@ -66,12 +66,12 @@ class Place:
     def is_null(self) -> bool:
         return self.kind == "null"
 
-    def wrong_type(self, wanted: str) -> Faulty:
-        """Note that something else belongs here, and for floats and booleans that quotes would do."""
-        if self.kind in _UNQUOTED:
-            code, message = _UNQUOTED[self.kind]
-            return self.fault(code, f'{message}: "{self.raw}"')
-        return self.fault("wrong_type", f"give {wanted}")
+    def wrong_type(self, wanted: str, *, quoted: bool = False) -> Faulty:
+        """Note that something else belongs here; `quoted`: that a float or a boolean may do in quotes."""
+        if self.kind not in _UNQUOTED:
+            return self.fault("wrong_type", f"give {wanted}")
+        code, message = _UNQUOTED[self.kind]
+        return self.fault(code, f'{message}; put it in quotes: "{self.raw}"' if quoted else f"{message}; give {wanted}")
 
     def entries(self) -> Iterator[tuple[str, Place]]:
         """The keys of this mapping with their values, but keys that are no names or stand twice. Raises `Faulty`.
@@ -87,7 +87,7 @@ class Place:
             shown = str(key.value) if isinstance(key, ScalarNode) else "?"
             place = self.at(shown, node=key, line=_line(key))
             if not is_name(place):
-                place.wrong_type("a name as the key, in quotes")
+                place.wrong_type("a name as the key, in quotes", quoted=True)
             elif shown in names:
                 place.fault("key_twice", "give each key once")
             else:

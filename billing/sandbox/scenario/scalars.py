@@ -34,7 +34,7 @@ _YEARS = range(1000, 8000)
 def free_text(place: Place) -> str:
     """Text for people, of any length and as many lines as it takes."""
     if not is_name(place):
-        raise place.wrong_type("a text")
+        raise place.wrong_type("a text", quoted=True)
     return place.raw
 
 
@@ -203,9 +203,11 @@ def upper_bound(place: Place) -> Decimal | None:
 
 def delay(place: Place) -> timedelta:
     """`3d` (3 × 24 hours) or `12h`."""
-    raw = free_text(place)
-    if not (match := _DELAY.fullmatch(raw)):
-        raise place.fault("not_a_delay", "give days or hours, such as 3d or 12h")
+    wanted = "days or hours, such as 3d or 12h"
+    if not is_name(place):
+        raise place.wrong_type(wanted)
+    if not (match := _DELAY.fullmatch(place.raw)):
+        raise place.fault("not_a_delay", f"give {wanted}")
     return int(match[1]) * _UNITS[match[2]]
 
 
@@ -219,7 +221,7 @@ def _decimal(place: Place) -> Decimal:
     if place.kind == "int":
         return Decimal(_whole(place))
     if place.kind != "str":
-        raise place.wrong_type("a whole number, or a decimal number in quotes")
+        raise place.wrong_type("a whole number, or a decimal number in quotes", quoted=True)
     if not _DECIMAL.fullmatch(place.raw):
         raise place.fault("not_a_number", f"give a decimal number such as 0.05, at most {MOST_DECIMALS} decimal places")
     return Decimal(place.raw)

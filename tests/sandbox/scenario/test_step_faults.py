@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from billing.sandbox.scenario.reading import ScenarioInvalid
 from billing.sandbox.scenario.timeline import REFUSALS
-from tests.sandbox.scenario.files import BASIC, FIRST, SECOND, SETUP, faults_of, replaced
+from tests.sandbox.scenario.files import BASIC, FIRST, SECOND, SETUP, faults_of, read, replaced
 
 
 def _faults_of_step(step: str) -> list[str]:
@@ -247,3 +248,18 @@ def test_what_hangs_on_a_faulty_value_is_no_fault_of_its_own() -> None:
         "4 prices.basic.amount float_not_allowed"
     ]
     assert faults_of(replaced({2: "seller: {country: DE, currency: EUR}"})) == ["2 seller.currency unknown_currency"]
+
+
+@pytest.mark.parametrize(
+    ("line", "mend"),
+    [
+        ("quantity: 1.5, do: usage, subscription: s1, price: api, id: u", 'put it in quotes: "1.5"'),
+        ("do: usage, subscription: s1, price: api, id: no, quantity: 1", 'put it in quotes: "no"'),
+        ("do: mark_paid, invoice: 1.5", "give a whole number, without quotes"),
+        ("do: charge, customer: acme, amount: 1.5, description: A", "give a whole number, without quotes"),
+    ],
+)
+def test_quotes_are_advised_where_what_stands_in_them_is_taken(line: str, mend: str) -> None:
+    with pytest.raises(ScenarioInvalid) as invalid:
+        read({SECOND: f"  - {{at: 2026-02-01, {line}}}"})
+    assert [fault.message.rpartition("; ")[2] for fault in invalid.value.faults] == [mend]
