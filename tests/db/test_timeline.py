@@ -36,7 +36,8 @@ def _recover_to_a_point_in_time(server: Embedded) -> None:
     """As a restore does, and a promotion: replay what there is, then begin a timeline of one's own."""
     data = server.folders.data
     with (data / "postgresql.auto.conf").open("a") as settings:
-        settings.write("restore_command = 'false'\n")
+        # Nobody is let in before it has taken over.
+        settings.write("restore_command = 'false'\nhot_standby = off\n")
     (data / "recovery.signal").touch()
     os.chown(data / "recovery.signal", server.folders.account.uid, server.folders.account.gid)
 
