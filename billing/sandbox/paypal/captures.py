@@ -40,10 +40,17 @@ def try_(call: Call, order: Stored, wallet: Wallet) -> Stored:
             "failure_code": None if status != "failed" else "declined",
             "outcome": {"reason": (wallet.issue or wallet.response_code or "").lower()} if status == "failed" else None,
         },
-        {"key": call.key, "response_code": wallet.response_code, "advice": wallet.advice},
+        {
+            "key": call.key,
+            "response_code": wallet.response_code,
+            "advice": wallet.advice,
+            "refused": bool(wallet.issue),
+        },
     )
-    order.body["status"] = {"succeeded": "succeeded", "pending": "processing", "failed": "canceled"}[status]
-    order.hidden["refused"] = wallet.issue is not None
+    # An order that was there before goes on waiting where a wallet is refused; one that was asked for with it is none.
+    if wallet.issue is None or not order.hidden.get("waits_for_capture"):
+        order.body["status"] = {"succeeded": "succeeded", "pending": "processing", "failed": "canceled"}[status]
+        order.hidden["refused"] = wallet.issue is not None
     call.tx.save(order)
     if status == "pending":
         what = "fail" if wallet.behaviour == "pending_fails" else "succeed"

@@ -43,7 +43,7 @@ def create(call: Call) -> Json:
             "metadata": {"invoice_id": unit.get("invoice_id"), "payment_id": unit.get("custom_id")},
             "cancellation_reason": None,
         },
-        {},
+        {"waits_for_capture": paying is None},
     )
     return shown(call, order) if paying is None else _captured(call, order, paying)
 
@@ -152,7 +152,8 @@ def latest(call: Call, id: str) -> Json:
 
 def shown(call: Call, order: Stored) -> Json:
     """As PayPal shows it, payer included."""
-    made = call.tx.select("kind = 'charge' and payment_intent = ?", (order.id,), order="seq")
+    tried = call.tx.select("kind = 'charge' and payment_intent = ?", (order.id,), order="seq")
+    made = [each for each in tried if not each.hidden.get("refused")]
     ended = "COMPLETED" if made else "CREATED"
     unit: Json = {
         "reference_id": "default",

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
-from contextlib import suppress
-from pathlib import Path
-from types import FrameType
 
 import click
 
 from billing.sandbox.stripe import endpoints
 from billing.sandbox.stripe.errors import ApiError
+from billing.sandbox.stripe.running import books, stand, standing_at
 from billing.sandbox.stripe.server import Server, is_loopback
-from billing.sandbox.stripe.store import MEMORY, Store, StoreInUse
 
 
 def _only_loopback(_: click.Context, __: click.Parameter, host: str) -> str:
@@ -23,15 +19,8 @@ def _only_loopback(_: click.Context, __: click.Parameter, host: str) -> str:
 
 
 @click.command("stripe")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=12111,
-    show_default=True,
-    help="Port on loopback; 0 picks a free one.",
-)
+@standing_at(12111)
 @click.option("--host", default="127.0.0.1", show_default=True, callback=_only_loopback, help="A loopback address.")
-@click.option("--store", "store_path", default=MEMORY, show_default=True, help="File that keeps the books.")
 @click.option("--webhook-url", help="Deliver every event there.")
 @click.option("--webhook-secret-env", help="Name of the environment variable that holds that endpoint's secret.")
 @click.option("--seed", type=int, help="Makes faults with a rate repeatable.")
@@ -47,20 +36,13 @@ def stripe(  # noqa: PLR0917 - click calls it by name
 ) -> None:
     """Run a stand-in for Stripe on loopback: same protocol, test methods, faults on demand, and a witness."""
     secret = _secret(webhook_url, webhook_secret_env)
-    if store_path != MEMORY:
-        Path(store_path).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        server = Server(Store(store_path), host=host, port=port, seed=seed)
-    except (StoreInUse, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    with books(store_path) as store:
+        server = Server(store, host=host, port=port, seed=seed)
     if max_confirms is not None:
         server.stand_in.configure({"max_confirms": max_confirms})
     if webhook_url is not None and secret is not None:
         _listen(server, webhook_url, secret)
-    signal.signal(signal.SIGTERM, _end)
-    click.echo(f"Stripe stand-in listens at {server.url}")
-    with suppress(KeyboardInterrupt):
-        server.run()
+    stand(server, "Stripe")
 
 
 def _listen(server: Server, url: str, secret: str) -> None:
@@ -68,10 +50,6 @@ def _listen(server: Server, url: str, secret: str) -> None:
         endpoints.at_start(server.stand_in, url=url, secret=secret)
     except ApiError as error:
         raise click.UsageError(str(error)) from error
-
-
-def _end(_: int, __: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _secret(url: str | None, name: str | None) -> str | None:

@@ -43,6 +43,13 @@ class Business:
     def capture(self, order: dict[str, Any], body: dict[str, Any], *, key: str) -> tuple[int, dict[str, Any]]:
         return self.post(f"/v2/checkout/orders/{order['id']}/capture", body, key=key)
 
+    def show(self, order: dict[str, Any]) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        shown: dict[str, Any] = requests.get(
+            f"{self.address}/v2/checkout/orders/{order['id']}", headers=headers, timeout=5
+        ).json()
+        return shown
+
     def moved(self) -> list[tuple[str, int]]:
         charges = requests.get(f"{self.address}/_sandbox/charges", timeout=5).json()
         return [(each["status"], each["amount"]) for each in charges]
@@ -86,6 +93,16 @@ def test_a_wallet_declines_a_capture_as_it_declines_an_order(business: Business)
     status, told = business.capture(order, {"payment_source": business.vaulted("B-SANDBOX-NOFUNDS")}, key="capture")
     assert (status, told["purchase_units"][0]["payments"]["captures"][0]["status"]) == (201, "DECLINED")
     assert business.moved() == [("failed", 1190)]
+
+
+def test_an_order_whose_wallet_is_refused_goes_on_waiting(business: Business) -> None:
+    order = business.order()
+    refused = business.vaulted("B-SANDBOX-DECLINED")
+    assert _issue(business.capture(order, {"payment_source": refused}, key="refused")[1]) == "INSTRUMENT_DECLINED"
+    assert business.show(order) == order
+    status, captured = business.capture(order, {"payment_source": business.vaulted()}, key="capture")
+    assert (status, captured["status"]) == (201, "COMPLETED")
+    assert business.moved() == [("failed", 1190), ("succeeded", 1190)]
 
 
 def test_what_is_no_order_or_names_no_wallet_is_refused(business: Business) -> None:
