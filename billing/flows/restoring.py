@@ -36,6 +36,7 @@ from billing.queries.same_database import (
     is_same,
     lost_attempts,
     lost_refunds,
+    notice_server,
     pin_anew,
 )
 from billing.rules.rate import Rank
@@ -153,6 +154,7 @@ def recognise(parts: Parts) -> bool:
     with parts.begin() as session:
         if is_same(session):
             return True
+        notice_server(session)
         quiet = is_quiet(session, for_s=_UNDER_WAY * parts.settings.lease_s)
         accounts = accounts_of(session, parts.settings.provider_accounts)
         now = parts.clock.now(session)

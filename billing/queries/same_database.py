@@ -117,19 +117,23 @@ def pin_first(session: Session) -> None:
     session.execute(_PIN_FIRST, {"timeline": _timeline(session)})
 
 
+def notice_server(session: Session) -> None:
+    """Note since when the server is not the pinned one. A server that was noticed keeps its moment."""
+    session.execute(_NOTICE)
+
+
 def pin_anew(session: Session) -> None:
-    """Pin them to the server that `is_quiet` noticed. Nothing happens where it is another one by now."""
+    """Pin them to the server that was noticed. Nothing happens where it is another one by now."""
     session.execute(_PIN, {"timeline": _timeline(session)})
 
 
 def is_quiet(session: Session, *, for_s: float) -> bool:
-    """Whether no call can be under way any more that these rows do not show. Notes that the server is another one.
+    """Whether no call can be under way any more that these rows do not show, on the server that was noticed.
 
     A server that was started again has every row that a call was made by: nothing to wait for. Another one, promoted or
     recovered, may lack the last ones, and what their workers had begun to send reaches the provider within the lease
     that it was sent under: so until `for_s` seconds after the server was first noticed.
     """
-    session.execute(_NOTICE)
     return bool(session.execute(_IS_QUIET, {"timeline": _timeline(session), "for_s": for_s}).scalar_one())
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from billing.db.migrate import upgrade
-from billing.queries.same_database import is_quiet, is_same, pin_first
+from billing.queries.same_database import is_quiet, is_same, notice_server, pin_first
 from billing.sandbox.embedded import Embedded, start
 
 
@@ -50,9 +50,11 @@ def test_it_changes_where_a_server_takes_over_and_stays_where_one_starts_again(s
     server.restart()
     with _session(server) as session:
         assert not is_same(session)
+        notice_server(session)
         assert is_quiet(session, for_s=60), "its rows are all there"
     server.stop()
     _recover_to_a_point_in_time(server)
     server.restart()
     with _session(server) as session:
+        notice_server(session)
         assert not is_quiet(session, for_s=60)

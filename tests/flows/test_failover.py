@@ -14,7 +14,7 @@ from billing.flows.start import start
 from billing.kernel.ids import new_id
 from billing.models import Payment
 from billing.queries import same_database
-from billing.queries.same_database import is_quiet, pin_anew
+from billing.queries.same_database import notice_server, pin_anew
 from billing.queue.names import RENEWALS_BILL
 from tests.flows.company import Company
 from tests.flows.restored import backup_of, brakes, healed
@@ -114,7 +114,7 @@ def test_the_wait_begins_anew_where_that_server_is_lost_too(lagged: Company) -> 
 
 def test_a_server_that_was_lost_while_the_provider_was_asked_is_not_pinned(lagged: Company) -> None:
     with lagged.parts.begin() as session:
-        assert not is_quiet(session, for_s=60)
+        notice_server(session)
         session.execute(text("UPDATE billing.database_pin SET noticed = 'one before'"))
         pin_anew(session)
     assert not restoring.recognise(lagged.parts)
@@ -141,7 +141,7 @@ def test_one_that_tells_no_timeline_is_waited_for(acme: Company, monkeypatch: py
 
 def test_a_charge_of_a_lost_attempt_stops_everything_though_its_invoice_has_one_of_ours(lagged: Company) -> None:
     with lagged.parts.begin() as session:
-        is_quiet(session, for_s=0)
+        notice_server(session)
         pin_anew(session)  # as if the call had taken longer than any may
     lagged.settle()
     assert _charged(lagged) == [1190]

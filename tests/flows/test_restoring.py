@@ -26,7 +26,7 @@ from billing.flows.working import Action
 from billing.kernel.errors import Refused
 from billing.models import Difference, ProviderEvent
 from billing.queries.brakes import BrakeKind
-from billing.queries.same_database import is_quiet, pin_anew
+from billing.queries.same_database import notice_server, pin_anew
 from tests.flows.company import START, Company
 from tests.flows.refunds import at_provider, hasten, paid_invoice
 from tests.flows.restored import WHY, backup_of, brakes, healed
@@ -249,7 +249,7 @@ def test_the_event_of_a_lost_refund_stops_everything_and_waits_itself(acme: Comp
         acme.settle()
         backup.restore()
         with acme.parts.begin() as session:
-            is_quiet(session, for_s=0)
+            notice_server(session)
             pin_anew(session)  # as if its call had been answered after the provider was asked
         _every_event_comes_again(acme)
         assert brakes(acme) == [("collect", None), ("issue", None)]
