@@ -84,7 +84,7 @@ def api(parts: Parts) -> Blueprint:
 
 @cache
 def _described() -> str:
-    """Made for who asks first: it takes longer than all else of a process's start."""
+    """Made for who asks first: a process that nobody asks for it starts without."""
     return json.dumps(document(), indent=1)
 
 

@@ -14,6 +14,9 @@ from billing.db.copy import id_array
 from billing.db.zones import tables
 from billing.kernel.period import zone_info
 
+EVER = date(1, 1, 1)
+"""Before whatever is booked: the first day of what has no other."""
+
 
 class Dating(NamedTuple):
     """What the accounting dates of one seller go by."""

@@ -8,10 +8,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.db.zones import ZONES, local_date
-from billing.queries.books.dating import zones_of
+from billing.queries.books.dating import EVER, zones_of
 from billing.queries.books.report import Report, read_rows, ties
-
-_EVER = date(1, 1, 1)
 
 # What a document says of its tax, by its own accounting date. A note takes back, so it counts negative.
 _TAX = """
@@ -92,7 +90,7 @@ def aging_report(session: Session, *, as_of: date, by_customer: bool = False, se
     What a lost dispute has put back, and nobody has decided on, is `disputed`, however late. `by_customer`: each row is
     of one, by the host's own id.
     """
-    values = {"since": _EVER, "until": as_of, "seller": seller_id}
+    values = {"since": EVER, "until": as_of, "seller": seller_id}
     asked = {"by_customer": by_customer, "zones": zones_of(session, seller_id, last=as_of)}
     rows = read_rows(session, _AGING, values | asked)
     whose = ("account_id",) if by_customer else ()
@@ -134,7 +132,7 @@ ORDER BY s.code, p.currency, p.month
 
 def deferred_report(session: Session, *, as_of: date, seller_id: UUID | None = None) -> Report:
     """What was invoiced and not yet earned at the end of a day, by the month that will earn it."""
-    values = {"since": _EVER, "until": as_of, "seller": seller_id}
+    values = {"since": EVER, "until": as_of, "seller": seller_id}
     rows = read_rows(session, _DEFERRED, values)
     columns = ("seller", "currency", "month", "lines", "amount_minor")
     return Report("deferred", columns, rows, ties(session, rows, values, account="deferred_revenue", sign=-1))
@@ -176,7 +174,7 @@ def payouts_report(session: Session, *, month: date, seller_id: UUID | None = No
     on_the_way = ties(
         session,
         rows,
-        {**values, "since": _EVER},
+        {**values, "since": EVER},
         account="payouts_in_transit",
         sign=1,
         column="in_transit_minor",

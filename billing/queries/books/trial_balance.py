@@ -12,6 +12,8 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from billing.queries.books.dating import EVER
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:
@@ -45,7 +47,6 @@ class TrialBalance:
         return sum(each.balance_minor for each in self.accounts if each.account == account)
 
 
-_EVER = date(1, 1, 1)
 _BALANCES = text(
     """
     SELECT s.code AS seller, p.currency, p.account, s.account_codes ->> p.account AS code,
@@ -70,7 +71,7 @@ def trial_balances(
 
     Their turnover is that of the days from `since` on, by default of all.
     """
-    rows = session.execute(_BALANCES, {"as_of": as_of, "since": since or _EVER, "seller": seller_id})
+    rows = session.execute(_BALANCES, {"as_of": as_of, "since": since or EVER, "seller": seller_id})
     return list(_grouped(rows.all()))
 
 
