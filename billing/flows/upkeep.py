@@ -18,11 +18,11 @@ _WAKE_SLICES = text(
     """
     UPDATE billing.slice
     SET updated_at = clock_timestamp(), version = version + 1
-    WHERE id IN (
+    WHERE id = ANY(ARRAY(
         SELECT id FROM billing.slice
         WHERE status IN ('pending', 'running') AND (lease_until IS NULL OR lease_until < clock_timestamp())
           AND updated_at < clock_timestamp() - make_interval(secs => :lease_s)
-        ORDER BY id LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
+        ORDER BY id LIMIT :most FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING id, kind
     """
 )

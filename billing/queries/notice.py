@@ -15,9 +15,9 @@ _TAKE = text(
     UPDATE billing.notice
     SET token = token + 1, tries = tries + 1, version = version + 1, updated_at = clock_timestamp(),
         next_try_at = clock_timestamp() + make_interval(secs => :lease_s)
-    WHERE id IN (
+    WHERE id = ANY(ARRAY(
         SELECT id FROM billing.notice WHERE status = 'waiting' AND next_try_at <= clock_timestamp()
-        ORDER BY next_try_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
+        ORDER BY next_try_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING id
     """
 )
@@ -50,9 +50,9 @@ _DROP = text(
     UPDATE billing.notice
     SET status = 'dropped', reason = :reason, next_try_at = NULL, closed_at = clock_timestamp(), version = version + 1,
         updated_at = clock_timestamp()
-    WHERE id IN (
+    WHERE id = ANY(ARRAY(
         SELECT id FROM billing.notice WHERE status = 'waiting' AND next_try_at <= clock_timestamp()
-        ORDER BY next_try_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
+        ORDER BY next_try_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED))
     """
 )
 

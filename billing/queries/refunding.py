@@ -19,11 +19,11 @@ _TAKE = text(
     SET token = token + 1, lease_until = clock_timestamp() + make_interval(secs => :lease_s),
         next_check_at = clock_timestamp() + make_interval(secs => :lease_s),
         first_sent_at = coalesce(first_sent_at, :now), version = version + 1, updated_at = clock_timestamp()
-    WHERE id IN (
+    WHERE id = ANY(ARRAY(
         SELECT id FROM billing.refund
         WHERE {_WAITS} AND (CAST(:only AS uuid) IS NULL OR id = :only) AND {carried("refund", _WAITS)}
           AND {SAME}
-        ORDER BY next_check_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
+        ORDER BY next_check_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING id
     """  # noqa: S608 (our own words)
 )

@@ -13,11 +13,11 @@ _CLAIM = text(
     """
     UPDATE billing.profile p SET tax_id_ask_at = clock_timestamp() + make_interval(secs => :lease_s)
     FROM billing.data_key k, billing.seller s
-    WHERE k.purpose = 'profile' AND k.owner_id = p.id AND k.year = 0 AND s.id = p.seller_id AND p.id IN (
+    WHERE k.purpose = 'profile' AND k.owner_id = p.id AND k.year = 0 AND s.id = p.seller_id AND p.id = ANY(ARRAY(
         SELECT id FROM billing.profile
         WHERE has_tax_id AND NOT tax_id_check ? 'register'
           AND coalesce(tax_id_ask_at, '-infinity') <= clock_timestamp()
-        ORDER BY coalesce(tax_id_ask_at, '-infinity') LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
+        ORDER BY coalesce(tax_id_ask_at, '-infinity') LIMIT :most FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING p.id, p.country, p.personal, p.tax_id_check, k.id AS key_id, k.master_id, k.wrapped,
               s.country AS seller_country, s.tax_id AS seller_tax_id
     """

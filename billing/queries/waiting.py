@@ -19,10 +19,10 @@ _CLAIM = """
         next_check_at = clock_timestamp() + make_interval(secs => :lease_s),
         status = CASE WHEN status = 'sent' THEN 'unknown' ELSE status END,
         version = version + 1, updated_at = clock_timestamp()
-    WHERE id IN (
+    WHERE id = ANY(ARRAY(
         SELECT id FROM billing.payment
         WHERE {open} AND {condition}
-        ORDER BY next_check_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
+        ORDER BY next_check_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING id
 """
 _OPEN = "status IN ('prepared', 'processing', 'requires_action', 'sent', 'unknown')"

@@ -14,10 +14,10 @@ _TAKE = text(
     SET token = e.token + 1, tries = e.tries + 1, version = e.version + 1, updated_at = clock_timestamp(),
         next_try_at = clock_timestamp() + make_interval(secs => :lease_s)
     FROM billing.invoice i
-    WHERE i.id = e.invoice_id AND e.id IN (
+    WHERE i.id = e.invoice_id AND e.id = ANY(ARRAY(
         SELECT id FROM billing.e_invoice
         WHERE status = 'waiting' AND next_try_at <= clock_timestamp() AND country = ANY(:countries)
-        ORDER BY next_try_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
+        ORDER BY next_try_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING e.id, e.token, e.tries, e.invoice_id, e.country, e.law, i.number
     """
 )

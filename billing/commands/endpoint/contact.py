@@ -16,9 +16,9 @@ _TAKE = text(
     """
     UPDATE billing.endpoint e SET tell_owner_at = clock_timestamp() + make_interval(secs => :lease_s)
     FROM billing.seller s
-    WHERE s.id = e.seller_id AND e.id IN (
+    WHERE s.id = e.seller_id AND e.id = ANY(ARRAY(
         SELECT id FROM billing.endpoint WHERE tell_owner_at <= clock_timestamp()
-        ORDER BY tell_owner_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
+        ORDER BY tell_owner_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING e.id, e.code, e.contact, e.off_at, e.off_reason, e.tell_owner_at, s.legal_name AS seller,
               clock_timestamp() - e.off_at > make_interval(secs => :life_s) AS late
     """

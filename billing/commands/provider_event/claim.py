@@ -94,8 +94,8 @@ _WAKE = text(
     """
     UPDATE billing.provider_event
     SET next_try_at = clock_timestamp() + make_interval(secs => :lease_s), version = version + 1
-    WHERE id IN (SELECT id FROM billing.provider_event WHERE next_try_at <= clock_timestamp()
-                 ORDER BY next_try_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED)
+    WHERE id = ANY(ARRAY(SELECT id FROM billing.provider_event WHERE next_try_at <= clock_timestamp()
+                 ORDER BY next_try_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING id
     """
 )
