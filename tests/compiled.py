@@ -6,10 +6,14 @@ the same few hundred statements again.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Engine
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.util import LRUCache
+
+from tests import shelf
 
 _COMPILED: LRUCache[object, object] = LRUCache(4000)
 
@@ -24,6 +28,15 @@ class OneDialect(PGDialect_psycopg):
 
     def __hash__(self) -> int:
         return hash(type(self))
+
+    def connect(self, *values: Any, **named: Any) -> Any:
+        return super().connect(*values, **named) if values else shelf.take(named)
+
+    def do_close(self, dbapi_connection: Any) -> None:
+        shelf.put_back(dbapi_connection)
+
+    def do_terminate(self, dbapi_connection: Any) -> None:
+        dbapi_connection.close()
 
     @classmethod
     def engine_created(cls, engine: Engine) -> None:

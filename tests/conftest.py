@@ -50,11 +50,16 @@ def _databases(_servers: Servers) -> Iterator[Databases]:
 
 
 @pytest.fixture
-def database_url(_databases: Databases) -> Iterator[str]:
+def database_url(_databases: Databases, request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a database with all tables and no rows, for this test alone."""
-    name = _databases.clone()
+    if request.node.get_closest_marker("new_database"):
+        name = _databases.clone()
+        yield _databases.url_of(name)
+        _databases.drop(name)
+        return
+    name = _databases.lend()
     yield _databases.url_of(name)
-    _databases.drop(name)
+    _databases.take_back(name)
 
 
 @pytest.fixture(scope="session")

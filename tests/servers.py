@@ -16,19 +16,24 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import redis
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import make_url
 
 from billing.db.migrate import upgrade
 from billing.sandbox.embedded import Embedded, folders, running, start
+from tests import shelf
+from tests.emptying import Shape, empty
 
 ROOT = Path(__file__).parent
 MIGRATIONS = ROOT.parent / "billing" / "db" / "migrations"
 PREFIX = "billing_test"
 SETUP = "setup"
+_END = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ def _throw_away_after_a_crash() -> None:
 
 
 class Databases:
-    """Throw-away databases on one server, each a file copy of a migrated template (20 ms; a truncate takes 31)."""
+    """Databases for one test each: file copies of a migrated template (20 ms), emptied (4 ms) and lent again."""
 
     def __init__(self, address: str, *, keep_template: bool) -> None:
         self._url = make_url(address).set(drivername="postgresql")
@@ -105,6 +110,10 @@ class Databases:
         self._digest = _digest_of_migrations()
         self._template = f"{PREFIX}_{self._digest}"
         self._made = 0
+        self._free: list[str] = []
+        self._shape: Shape | None = None
+        # To leave triggers and foreign keys out is a superuser's.
+        self._empties = self._connection.execute("SHOW is_superuser").fetchone() == ("on",)
         self._try_lock(self._token)
         self._connection.execute("SELECT pg_advisory_lock_shared(%s)", [_key(self._digest)])
         self._connection.execute("SELECT pg_advisory_lock(%s)", [_key(SETUP)])
@@ -114,8 +123,46 @@ class Databases:
         finally:
             self._unlock(SETUP)
 
+    def lend(self) -> str:
+        """The name of a database with all tables and no rows: one that was taken back, or a new one."""
+        if self._free:
+            return self._free.pop()
+        name = self.clone()
+        shelf.keep(name)
+        if self._empties and self._shape is None:
+            with self._at(name) as connection:
+                self._shape = Shape.of(connection)
+        return name
+
+    def take_back(self, name: str) -> None:
+        """Empty it for the next, or remove it where that can't make it like new."""
+        if self._is_like_new(name):
+            self._free.append(name)
+        else:
+            self.drop(name)
+
+    def _is_like_new(self, name: str) -> bool:
+        if self._shape is None:
+            return False
+        try:
+            with self._at(name) as connection:
+                return empty(connection, self._shape, kept=shelf.sessions_of(name))
+        except psycopg.Error:
+            return False
+
+    @contextlib.contextmanager
+    def _at(self, name: str) -> Iterator[psycopg.Connection[Any]]:
+        connection = shelf.take(conninfo_to_dict(self._plain_url_of(name)))
+        connection.autocommit = True
+        try:
+            yield connection
+        finally:
+            shelf.put_back(connection)
+
     def clone(self, of: str | None = None) -> str:
         """The name of a new database with all tables and no rows, or a copy `of` one that nobody uses."""
+        if of is not None:
+            self._clear(of)
         self._made += 1
         name = f"{PREFIX}_{self._token}_{self._made}"
         self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, of or self._template)
@@ -125,9 +172,18 @@ class Databases:
         """The address of a database on this server, for SQLAlchemy."""
         return self._url.set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)
 
+    def _plain_url_of(self, name: str) -> str:
+        return self._url.set(database=name).render_as_string(hide_password=False)
+
     def drop(self, name: str) -> None:
         """Removes a database, cutting whatever is still connected to it."""
+        self._clear(name)
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def _clear(self, name: str) -> None:
+        shelf.close(name)
+        # Who is still there is waited for: the server itself looks again after a tenth of a second only.
+        self._connection.execute(_END, [name])
 
     def broker_number(self) -> int:
         """A database number of the broker that no other run uses while this one lasts (a stock Redis has 0 to 15)."""
@@ -137,6 +193,8 @@ class Databases:
 
     def close(self) -> None:
         """Removes what this run made; the template stays only where it may be found again."""
+        while self._free:
+            self.drop(self._free.pop())
         if not self._keep_template:
             self._connection.execute("SELECT pg_advisory_unlock_shared(%s)", [_key(self._digest)])
             if self._try_lock(self._digest):
@@ -150,7 +208,7 @@ class Databases:
         self._run("CREATE DATABASE {}", making)
         upgrade(self.url_of(making))
         # Who is the first after a change of tables writes down what the server's own look like, and copies have it too.
-        psycopg.connect(self._url.set(database=making).render_as_string(hide_password=False)).close()
+        psycopg.connect(self._plain_url_of(making)).close()
         self._run("ALTER DATABASE {} RENAME TO {}", making, self._template)
 
     def _drop_leftovers(self) -> None:

@@ -60,6 +60,8 @@ from tests.flows.receiver import Receiver
 from tests.flows.rows import Rows
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
+_CALLS_AT_ONCE = 8
+"""That its stand-in answers: threads that are made before each test."""
 
 
 @dataclass
@@ -308,30 +310,29 @@ def company(
     story; by default as the sandbox does.
     """
     line = Line()
-    with serving(Store(MEMORY), seed=1) as standing:
-        settings = Settings(
-            _env_file=None,
-            database_url=database_url,
-            stripe_api_key=SecretStr("sk_test_company"),
-            stripe_api_base=standing.url,
-            billing_secret_key=SecretStr(generate()),
-            billing_sandbox=True,
-        )
+    with serving(Store(MEMORY), seed=1, threads=_CALLS_AT_ONCE) as standing:
         receiver = Receiver()
-        reached = {
-            "billing_public_url": receiver.url,
-            "stripe_js_url": f"{standing.url}/_sandbox/js",
-            "stripe_publishable_key": "pk_test_company",
-        }
-        settings = settings.model_copy(update=reached)
         endpoint = requests.post(
             f"{standing.url}/v1/webhook_endpoints",
             data={"url": f"{receiver.url}/webhooks/stripe", "enabled_events[]": "*"},
             headers={"Authorization": "Bearer sk_test_company"},
             timeout=5,
         ).json()
-        settings = settings.model_copy(update={"stripe_webhook_secret": SecretStr(endpoint["secret"])})
-        parts = build(settings, transport=line)
+        settings = Settings(
+            _env_file=None,
+            database_url=database_url,
+            stripe_api_key=SecretStr("sk_test_company"),
+            stripe_api_base=standing.url,
+            stripe_webhook_secret=SecretStr(endpoint["secret"]),
+            billing_secret_key=SecretStr(generate()),
+            billing_sandbox=True,
+        )
+        reached = {
+            "billing_public_url": receiver.url,
+            "stripe_js_url": f"{standing.url}/_sandbox/js",
+            "stripe_publishable_key": "pk_test_company",
+        }
+        parts = build(settings.model_copy(update=reached), transport=line)
         if patience_s is not None:
             parts = replace(parts, provider_for=_adapter(standing.url, patience_s=patience_s))
         receiver.serve(parts)

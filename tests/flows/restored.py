@@ -14,6 +14,7 @@ from sqlalchemy import make_url, select
 from billing.flows import healing
 from billing.flows.order import Order
 from billing.models import Brake
+from tests import shelf
 from tests.flows.company import Company
 
 WHY = Order(actor="ada", reason="all looks fine to me")
@@ -39,6 +40,7 @@ class Backup:
 
     def _run(self, statement: str, *names: str) -> None:
         self.acme.parts.sessions.kw["bind"].dispose()
+        shelf.close(self.name)
         self.server.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 

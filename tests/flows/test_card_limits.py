@@ -207,6 +207,7 @@ def test_two_workers_at_once_do_not_pass_the_limit_together(acme: Company) -> No
     assert next(each for each in acme.invoices() if each.id == second).card_limit_until is not None
 
 
+@pytest.mark.new_database
 def test_the_count_reads_an_index_of_its_own(acme: Company) -> None:
     values = {"accounts": [acme.account_id], "fingerprints": ["f"], "since": START, "most": 35}
     with acme.begin() as session:

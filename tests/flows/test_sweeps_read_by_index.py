@@ -40,6 +40,8 @@ SELECT gen_random_uuid(), :seller_id, 'recognition', now(), current_date FROM ge
 """
 """Among so many entries that have no invoice the planner would not look for those of a customer."""
 
+pytestmark = pytest.mark.new_database
+
 
 @contextmanager
 def _sent() -> Iterator[list[tuple[str, Any]]]:

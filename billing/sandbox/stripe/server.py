@@ -28,9 +28,16 @@ class Server:
     """A stand-in that listens. `run` blocks until `stop` is called from elsewhere."""
 
     def __init__(
-        self, store: Store, *, host: str = "127.0.0.1", port: int = 0, seed: int | None = None, make: Make = create_app
+        self,
+        store: Store,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        seed: int | None = None,
+        make: Make = create_app,
+        threads: int = THREADS,
     ) -> None:
-        """`make` makes the application: this stand-in, or another provider's."""
+        """`make` makes the application: this stand-in, or another provider's; `threads`: so many calls at once."""
         if not is_loopback(host):
             raise ValueError("the stand-in listens on loopback only")
         app = make(store, seed=seed)
@@ -45,7 +52,7 @@ class Server:
             map=self._sockets,
             host=host,
             port=port,
-            threads=THREADS,
+            threads=threads,
             connection_limit=1000,
             channel_request_lookahead=1,
             ident=None,
@@ -91,9 +98,11 @@ def is_loopback(host: str) -> bool:
 
 
 @contextmanager
-def serving(store: Store, *, seed: int | None = None, make: Make = create_app) -> Iterator[Server]:
+def serving(
+    store: Store, *, seed: int | None = None, make: Make = create_app, threads: int = THREADS
+) -> Iterator[Server]:
     """A stand-in in a thread, on a free port, for the length of the block."""
-    server = Server(store, seed=seed, make=make)
+    server = Server(store, seed=seed, make=make, threads=threads)
     thread = Thread(target=server.run, name="stand-in-http", daemon=True)
     thread.start()
     try:

@@ -25,6 +25,7 @@ until: 2026-02-02
 """
 
 
+@pytest.mark.new_database
 def test_the_server_plans_by_what_has_come_to_be_there(database_url: str) -> None:
     """Left alone it goes by empty tables for a minute, and reads every row of them for each answer to a charge."""
     scenario = read_scenario(FILE, name="many.yaml")

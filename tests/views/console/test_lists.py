@@ -261,6 +261,7 @@ def test_settings_are_shown_without_their_secrets_to_who_may(lived: House, ada: 
     assert "/console/settings" not in vera.reads("/")
 
 
+@pytest.mark.new_database
 def test_lists_and_search_read_by_index(lived: House, ada: Person) -> None:
     asked = """/invoices?status=open /invoices?customer=two /payments?status=declined /payments?customer=two
         /subscriptions?status=active /dunning /trail?actor=root /events?status=dead /events?object=pi_1 /items
