@@ -65,7 +65,9 @@ COMMANDS = {
     "collect": Entry("billing.ops.brake", "The brake of charging: stop, start."),
     "issue": Entry("billing.ops.brake", "The brake of issuing: stop, start."),
     "ledger": Entry("billing.ops.ledger", "The books: trial balance, export, closing a month, numbers of accounts."),
-    "report": Entry("billing.ops.report", "Reports that tie to the trial balance: tax, aging, deferred, payouts."),
+    "report": Entry(
+        "billing.ops.report", "Reports that tie to the trial balance: tax, aging, deferred, payouts, one payout."
+    ),
     "usage": Entry("billing.ops.usage", "Usage of metered prices: record a file, list what came late."),
     "work": Entry("billing.ops.work", "Failed and stuck work: list, show, retry, park, discard, and the rest."),
     "events": Entry("billing.ops.events", "Provider events received: list, show, replay, backfill."),

@@ -10,11 +10,12 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation
-from billing.api.shapes import Exact, Minor, Shape, Why, facts
+from billing.api.shapes import Exact, Instant, Minor, Shape, Why, facts
 from billing.flows import bookkeeping
 from billing.kernel.errors import Fault, Refused
 from billing.models import Account
 from billing.queries.books import reports
+from billing.queries.books.payout import payout_report
 from billing.queries.books.report import Report as Found
 from billing.queries.books.trial_balance import trial_balances
 from billing.validators.api_key import Scope
@@ -110,6 +111,31 @@ class PayoutRow(Shape):
     amount_minor: Minor
     in_transit_minor: Minor
     banked_minor: Minor
+
+
+class PayoutQuery(Shape):
+    """Which one, by the provider's id of it."""
+
+    payout: str = Field(min_length=1, max_length=200, examples=["po_1"])
+
+
+class MovementRow(Shape):
+    """A movement of the provider's balance that a payout holds, with the document that it is of.
+
+    `amount_minor` is gross, `fee_minor` what the provider took of it, `net_minor` what reached the bank. `type` in the
+    provider's words, and `not_listed` for what no movement of ours explains.
+    """
+
+    currency: str
+    occurred_at: Instant
+    type: str
+    movement: str | None
+    source: str | None
+    invoice: str | None
+    account_id: str | None
+    amount_minor: Minor
+    fee_minor: Minor
+    net_minor: Minor
 
 
 class Standing(Shape):
@@ -239,6 +265,10 @@ OPERATIONS = (
     Operation("GET", "/reports/payouts", "report_payouts",
               "Payouts of a month; ties to payouts_in_transit and bank.", Scope.BOOKS,
               _report(reports.payouts_report, Report[PayoutRow], PayoutRow), Report[PayoutRow], query=MonthQuery),
+    Operation("GET", "/reports/payout", "report_payout",
+              "What one payout holds, each movement with its fee and invoice; ties to what was booked as sent.",
+              Scope.BOOKS, _report(payout_report, Report[MovementRow], MovementRow), Report[MovementRow],
+              query=PayoutQuery),
     Operation("GET", "/ledger/trial-balance", "show_trial_balance", "What each account stands at.", Scope.BOOKS,
               _balances, TrialBalances, query=SpanQuery),
     Operation("POST", "/ledger/close", "close_month", "Close a month; a closed one stays as it is.", Scope.BOOKS,

@@ -47,6 +47,7 @@ HANDLERS: dict[str, Callable[[Parts, ClaimedEvent], EventStatus]] = {
     "payout.paid": payout,
     "payout.failed": payout,
     "payout.canceled": payout,
+    "payout.reconciliation_completed": payout,
     "charge.dispute.created": dispute,
     "charge.dispute.updated": dispute,
     "charge.dispute.closed": dispute,

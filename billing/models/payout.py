@@ -16,7 +16,7 @@ class ProviderMovement(Identified, Versioned, Base):
     """One movement of a provider account's balance, as the provider lists it: gross, signed, with the fee taken of it.
 
     `booked_at` (business time): its fee and exchange are in the books of `seller_id`; null while what moved is not
-    known to us yet.
+    known to us yet. `payout_id`: the payout that took it to the bank.
     """
 
     __tablename__ = "provider_movement"
@@ -31,10 +31,13 @@ class ProviderMovement(Identified, Versioned, Base):
     occurred_at: Mapped[datetime]
     seller_id: Mapped[UUID | None]
     booked_at: Mapped[datetime | None]
+    payout_id: Mapped[UUID | None]
 
     __table_args__ = (
         ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
+        ForeignKeyConstraint(["payout_id"], [f"{SCHEMA}.payout.id"]),
         UniqueConstraint("provider_account_id", "balance_ref"),
+        Index("ix_provider_movement_payout_id", "payout_id", postgresql_where=text("payout_id IS NOT NULL")),
         Index("ix_provider_movement_source", "provider_account_id", "source_ref"),
         Index(
             "ix_provider_movement_unbooked",
@@ -47,7 +50,10 @@ class ProviderMovement(Identified, Versioned, Base):
 
 
 class Payout(Identified, Versioned, Base):
-    """One payout. `shares`: [{"seller_id", "amount_minor"}], whose money it holds; they add up to its amount."""
+    """One payout. `shares`: [{"seller_id", "amount_minor"}], whose money it holds; they add up to its amount.
+
+    `listed_at` (business time): the movements that it holds point at it; null while the provider can't list them.
+    """
 
     __tablename__ = "payout"
 
@@ -62,6 +68,7 @@ class Payout(Identified, Versioned, Base):
     failed_at: Mapped[datetime | None]
     """Business time at which each was learnt; a bank may send back what it took."""
     shares: Mapped[JsonList]
+    listed_at: Mapped[datetime | None]
 
     __table_args__ = (
         ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),

@@ -20,6 +20,7 @@ from billing.ops.options import as_json
 from billing.ops.telling import tell_json, tell_table
 from billing.ops.times import DATE, MONTH
 from billing.queries.books import reports
+from billing.queries.books.payout import payout_report
 from billing.queries.books.report import Report
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -36,7 +37,7 @@ def shown(function: Decorated) -> Decorated:
 
 @group("report")
 def report() -> None:
-    """Reports that tie to the trial balance: tax, aging, deferred, payouts."""
+    """Reports that tie to the trial balance: tax, aging, deferred, payouts, and what one payout holds."""
 
 
 @report.command("tax")
@@ -78,6 +79,16 @@ def payouts(*, month: date, seller: str | None, as_json: bool, as_csv: bool) -> 
     """Payouts that were on their way, arrived or failed in a month; ties to payouts_in_transit and bank."""
     with opened().begin() as session:
         found = reports.payouts_report(session, month=month, seller_id=named_seller(session, seller))
+    _tell(found, as_json=as_json, as_csv=as_csv)
+
+
+@report.command("payout")
+@click.argument("payout", metavar="PAYOUT")
+@shown
+def payout(*, payout: str, seller: str | None, as_json: bool, as_csv: bool) -> None:
+    """What one payout holds, each movement with its fee and invoice; ties to what was booked as sent."""
+    with opened().begin() as session:
+        found = payout_report(session, payout=payout, seller_id=named_seller(session, seller))
     _tell(found, as_json=as_json, as_csv=as_csv)
 
 

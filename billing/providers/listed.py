@@ -77,3 +77,5 @@ class PayoutFacts:
     amount_minor: int
     currency: str
     arrives_at: datetime | None
+    listed: bool = True
+    """Whether the movements that it holds can be listed, all of them; a payout made by hand lists none, ever."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +19,9 @@ _TO_READ = text(
     UNION
     SELECT payout_ref FROM billing.payout
     WHERE provider_account_id = :account AND status IN ('pending', 'in_transit') AND arrives_at <= :now
+    UNION
+    (SELECT payout_ref FROM billing.payout WHERE provider_account_id = :account AND listed_at IS NULL
+     ORDER BY id DESC LIMIT :most)
     """
 )
 _SELLERS = text(
@@ -46,12 +50,32 @@ _HOME = text(
     ORDER BY id DESC LIMIT 1
     """
 )
-_KNOWN = text("SELECT EXISTS (SELECT FROM billing.payout WHERE provider_account_id = :account AND payout_ref = :ref)")
+_STANDING = text(
+    """
+    SELECT count(*) > 0 AS known, count(listed_at) > 0 AS listed, (SELECT count(*) FROM billing.seller) > 1 AS shared
+    FROM billing.payout WHERE provider_account_id = :account AND payout_ref = :ref
+    """
+)
+
+_NOT_LISTED = 50
+"""So many payouts whose movements are not known yet are asked about at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of one payout: whether it is in our rows, with all that it holds; whether it may hold several sellers' money."""
+
+    known: bool
+    listed: bool
+    shared: bool
 
 
 def payouts_to_read(session: Session, *, account_id: UUID, now: datetime) -> list[str]:
-    """Payouts that the balance shows and nobody told us of, and those that should have arrived by now."""
-    return list(session.execute(_TO_READ, {"account": account_id, "now": now}).scalars())
+    """Payouts that the balance shows and nobody told us of, those that should have arrived by now, and some of those
+    whose movements are not known yet, newest first.
+    """
+    values = {"account": account_id, "now": now, "most": _NOT_LISTED}
+    return list(session.execute(_TO_READ, values).scalars())
 
 
 def sellers_of(session: Session, *, account_id: UUID, balance_refs: Sequence[str]) -> dict[UUID, int]:
@@ -69,6 +93,7 @@ def home_seller(session: Session, *, account_id: UUID) -> UUID | None:
     return found
 
 
-def knows_payout(session: Session, *, account_id: UUID, payout_ref: str) -> bool:
-    """Whether the payout is in our rows."""
-    return bool(session.execute(_KNOWN, {"account": account_id, "ref": payout_ref}).scalar_one())
+def standing_of(session: Session, *, account_id: UUID, payout_ref: str) -> Standing:
+    """What our rows know of the payout."""
+    row = session.execute(_STANDING, {"account": account_id, "ref": payout_ref}).one()
+    return Standing(row.known, row.listed, row.shared)

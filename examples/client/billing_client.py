@@ -761,6 +761,21 @@ class Moved(TypedDict):
     next: str | None
 
 
+class MovementRow(TypedDict):
+    """A movement of the provider's balance that a payout holds, with the document that it is of. `amount_minor` is gross, `fee_minor` what the provider took of it, `net_minor` what reached the bank. `type` in the provider's words, and `not_listed` for what no movement of ours explains."""
+
+    currency: str
+    occurred_at: str
+    type: str
+    movement: str | None
+    source: str | None
+    invoice: str | None
+    account_id: str | None
+    amount_minor: int
+    fee_minor: int
+    net_minor: int
+
+
 class Paging(TypedDict):
     """Which part of a list."""
 
@@ -857,6 +872,12 @@ class PaymentQuery(TypedDict):
 PaymentStatus = Literal[
     "prepared", "sent", "unknown", "processing", "requires_action", "succeeded", "declined", "canceled", "not_sent"
 ]
+
+
+class PayoutQuery(TypedDict):
+    """Which one, by the provider's id of it."""
+
+    payout: str
 
 
 class PayoutRow(TypedDict):
@@ -1147,6 +1168,13 @@ class ReportDeferredRow(TypedDict):
     """Report_DeferredRow_"""
 
     rows: list[DeferredRow]
+    ties: list[Tie]
+
+
+class ReportMovementRow(TypedDict):
+    """Report_MovementRow_"""
+
+    rows: list[MovementRow]
     ties: list[Tie]
 
 
@@ -1989,6 +2017,11 @@ class Client:
     def report_payouts(self, *, month: str) -> ReportPayoutRow:
         """Payouts of a month; ties to payouts_in_transit and bank."""
         made: ReportPayoutRow = self._ask("GET", "/reports/payouts", query={"month": month})
+        return made
+
+    def report_payout(self, *, payout: str) -> ReportMovementRow:
+        """What one payout holds, each movement with its fee and invoice; ties to what was booked as sent."""
+        made: ReportMovementRow = self._ask("GET", "/reports/payout", query={"payout": payout})
         return made
 
     def show_trial_balance(self, *, as_of: str, since: str | None = None) -> TrialBalances:

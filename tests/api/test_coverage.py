@@ -67,6 +67,7 @@ ROUTES = {
     "report aging": "report_aging",
     "report deferred": "report_deferred",
     "report payouts": "report_payouts",
+    "report payout": "report_payout",
     "usage record": "record_usage",
     "usage late": "list_late_usage",
     "work list": "list_work_items",

@@ -31,10 +31,11 @@ def test_the_commands_of_the_page_close_a_month(office: Office) -> None:
     acme.settle()
     movements.sweep(acme.parts)
     acme.set_clock(datetime(2026, 2, 3, tzinfo=UTC))
+    (payout,) = acme.witness.call("POST", "payouts", {})
     movements.sweep(acme.parts)
     assert len(COMMANDS) > 10
     for command in COMMANDS:
-        office.ok(*shlex.split(command)[1:])
+        office.ok(*shlex.split(command.replace("po_1", payout["id"]))[1:])
     assert "is closed already" in office.ok("ledger", "close", "2026-01")
     exported = (Path.cwd() / "january.csv").read_text().splitlines()
     assert exported[0].startswith("date,entry,kind")

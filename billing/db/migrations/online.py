@@ -61,6 +61,16 @@ def add_check(table: str, name: str, condition: str) -> None:
         op.execute(f"ALTER TABLE {SCHEMA}.{table} VALIDATE CONSTRAINT {name}")
 
 
+def add_foreign_key(table: str, name: str, column: str, other: str) -> None:
+    """A foreign key of a column to `other`, a table and its column, in place of one of that name, if any."""
+    with op.get_context().autocommit_block():
+        op.execute(
+            f"ALTER TABLE {SCHEMA}.{table} DROP CONSTRAINT IF EXISTS {name}, "
+            f"ADD CONSTRAINT {name} FOREIGN KEY ({column}) REFERENCES {SCHEMA}.{other} NOT VALID"
+        )
+        op.execute(f"ALTER TABLE {SCHEMA}.{table} VALIDATE CONSTRAINT {name}")
+
+
 def _as_long_as_it_takes() -> None:
     op.execute("SET lock_timeout = 0")
     op.execute("SET statement_timeout = 0")

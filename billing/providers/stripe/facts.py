@@ -120,6 +120,7 @@ def payout_facts(raw: Raw) -> PayoutFacts:
         amount_minor=amount_minor(raw),
         currency=text(raw, "currency"),
         arrives_at=moment(raw, "arrival_date"),
+        listed=raw.get("reconciliation_status") != "in_progress",
     )
 
 

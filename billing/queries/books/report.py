@@ -60,11 +60,19 @@ GROUP BY s.code, p.currency
 
 
 def ties(
-    session: Session, rows: Rows, values: dict[str, Any], *, account: str, sign: int, column: str = "amount_minor"
+    session: Session,
+    rows: Rows,
+    values: dict[str, Any],
+    *,
+    account: str,
+    sign: int,
+    column: str = "amount_minor",
+    ledger: str = _LEDGER,
 ) -> tuple[Tie, ...]:
     """For each seller and currency: the sum of a column of the rows, and the account from `since` to `until`.
 
-    `sign`: 1 where the account's debits are what the report counts, -1 where its credits are.
+    `sign`: 1 where the account's debits are what the report counts, -1 where its credits are. `ledger`: what else than
+    the account between two days it is compared with.
     """
     reported: dict[tuple[str, str], int] = {}
     for row in rows:
@@ -72,7 +80,7 @@ def ties(
         reported[key] = reported.get(key, 0) + int(row[column])
     booked = {
         (row["seller"], row["currency"]): sign * int(row["amount_minor"])
-        for row in read_rows(session, _LEDGER, {**values, "account": account})
+        for row in read_rows(session, ledger, {**values, "account": account})
     }
     return tuple(
         Tie(seller, currency, account, reported.get((seller, currency), 0), booked.get((seller, currency), 0))

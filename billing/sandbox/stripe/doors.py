@@ -19,7 +19,7 @@ from billing.sandbox.stripe import (
     warnings,
     witness,
 )
-from billing.sandbox.stripe.errors import invalid, missing
+from billing.sandbox.stripe.errors import invalid, missing, refused
 from billing.sandbox.stripe.standin import Call, StandIn
 from billing.sandbox.stripe.values import Json
 
@@ -84,18 +84,21 @@ def close_dispute(stand_in: StandIn, id: str, wish: Any) -> Json:
     return act_on(stand_in, "dispute", id, lambda call: disputes.close(call, id, status))
 
 
-def pay_out(stand_in: StandIn, _: str, __: Any) -> list[Json]:
-    """Pay out every account's balance."""
+def pay_out(stand_in: StandIn, _: str, wish: Any) -> list[Json]:
+    """Pay out every account's balance. `{"reconciliation_status"?}`: `completed`, `in_progress` or `not_applicable`."""
+    status = object_of(wish).get("reconciliation_status", "completed")
+    if status not in ("completed", "in_progress", "not_applicable"):
+        raise refused("A payout is completed, in_progress or not_applicable.", param="reconciliation_status")
     made: list[Json] = []
     with stand_in.store.transaction() as tx:
         for account in sorted({each.account for each in tx.walk("balance_transaction")}):
-            made += payouts.create(Call(stand_in, tx, account, stand_in.clock.now()))
+            made += payouts.create(Call(stand_in, tx, account, stand_in.clock.now()), reconciliation_status=status)
     stand_in.wake.set()
     return made
 
 
 def tell_payout(stand_in: StandIn, id: str, wish: Any) -> Json:
-    """`{"status": "paid" | "failed"}`."""
+    """`{"status": "paid" | "failed" | "reconciled"}`."""
     status = object_of(wish).get("status", "")
     return act_on(stand_in, "payout", id, lambda call: payouts.tell(call, id, status))
 

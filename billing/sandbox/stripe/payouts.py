@@ -15,10 +15,14 @@ LIST_SPEC: Spec = {**PAGE, "created": CREATED, "status": TEXT}
 _PAID_OUT = "json_extract(hidden, '$.payout')"
 
 
-def create(call: Call) -> list[Json]:
-    """Pay out all that no payout holds yet, one payout for each currency with something in it."""
+def create(call: Call, *, reconciliation_status: str) -> list[Json]:
+    """Pay out all that no payout holds yet, one payout for each currency with something in it.
+
+    What it holds can be listed where that is `completed`: not while it is `in_progress`, as for some hours at Stripe,
+    and never of one made by hand, which is `not_applicable`.
+    """
     waiting = call.tx.select(
-        f"account = ? and kind = 'balance_transaction' and {_PAID_OUT} is null and type not like 'payout%'",
+        f"account = ? and kind = 'balance_transaction' and {_PAID_OUT} is null and type <> 'payout'",
         (call.account,),
     )
     made = []
@@ -26,12 +30,14 @@ def create(call: Call) -> list[Json]:
         of = [each for each in waiting if each.body["currency"] == currency]
         amount = sum(each.body["net"] for each in of)
         if amount > 0:
-            made.append(_create(call, of, amount, currency))
+            made.append(_create(call, of, amount, currency, reconciliation_status))
     return made
 
 
-def _create(call: Call, of: list[Stored], amount: int, currency: str) -> Json:
+def _create(call: Call, of: list[Stored], amount: int, currency: str, reconciliation_status: str) -> Json:
     payout = call.tx.add(call.account, objects.payout(call.now, amount=amount, currency=currency))
+    payout.body["reconciliation_status"] = reconciliation_status
+    payout.body["automatic"] = reconciliation_status != "not_applicable"
     for each in of:
         each.hidden["payout"] = payout.id
         call.tx.save(each)
@@ -43,8 +49,16 @@ def _create(call: Call, of: list[Stored], amount: int, currency: str) -> Json:
 
 
 def tell(call: Call, id: str, status: str) -> Json:
-    """How it ends: `paid`, or `failed` (also after it was paid, as banks do): then the money is back."""
+    """How it ends: `paid`, or `failed` (also after it was paid, as banks do): then the money is back.
+
+    `reconciled`: what it holds can be listed now.
+    """
     payout = the(call, "payout", id)
+    if status == "reconciled" and payout.body["reconciliation_status"] == "in_progress":
+        payout.body["reconciliation_status"] = "completed"
+        call.tx.save(payout)
+        events.happen(call, "payout.reconciliation_completed", payout.body)
+        return payout.body
     if status not in ("paid", "failed") or payout.body["status"] == "failed" or payout.body["status"] == status:
         raise refused("A payout is paid or fails, and may fail after it was paid.", param="status")
     payout.body["status"] = status
@@ -65,5 +79,8 @@ def list_(call: Call) -> Json:
 
 def list_balance(call: Call) -> Json:
     """The account's balance transactions, newest first; with `payout` those that it holds."""
-    also = (f"{_PAID_OUT} = ?", [call.params["payout"]]) if "payout" in call.params else None
+    also = None
+    if "payout" in call.params:
+        listed = the(call, "payout", call.params["payout"]).body["reconciliation_status"] == "completed"
+        also = (f"{_PAID_OUT} = ? and ?", [call.params["payout"], listed])
     return page(call, "balance_transaction", filters=("source", "type"), also=also)

@@ -1,0 +1,31 @@
+"""Write down which movements a payout took to the bank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+_HELD = text(
+    """
+    WITH p AS (
+        UPDATE billing.payout SET listed_at = :now, version = version + 1, updated_at = clock_timestamp()
+        WHERE provider_account_id = :account AND payout_ref = :ref AND listed_at IS NULL
+        RETURNING id, provider_account_id
+    )
+    UPDATE billing.provider_movement m SET payout_id = p.id, version = m.version + 1, updated_at = clock_timestamp()
+    FROM p
+    WHERE m.provider_account_id = p.provider_account_id AND m.balance_ref = ANY(:held) AND m.type <> 'payout'
+    """
+)
+
+
+def hold_movements(
+    session: Session, *, account_id: UUID, payout_ref: str, balance_refs: Sequence[str], now: datetime
+) -> None:
+    """These are all that the payout holds, as far as they are in our rows. Idempotent: the first list stays."""
+    values = {"account": account_id, "ref": payout_ref, "held": list(balance_refs), "now": now}
+    session.execute(_HELD, values)

@@ -1,0 +1,207 @@
+"""Each movement of the balance names the payout that took it to the bank, once the provider can list them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import requests
+from sqlalchemy import select, text
+
+from billing.flows import movements, refunding
+from billing.kernel.errors import Refused
+from billing.models import Payout
+from billing.queries.books.payout import payout_report
+from billing.queries.books.report import Report
+from tests.flows.company import START, Company
+
+FEE = 65
+"""2.9 % of 11.90 and 0.30."""
+
+
+@pytest.fixture
+def paid(acme: Company) -> Company:
+    """Two customers paid 11.90 each, 1.19 of the first went back; two hours later nobody tells of anything."""
+    for account in ("a1", "a2"):
+        acme.customer(account)
+        acme.subscribe(account, f"of-{account}")
+    acme.settle()
+    refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=119)
+    acme.settle()
+    movements.sweep(acme.parts)
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.set_clock(START + timedelta(hours=2))
+    return acme
+
+
+def _door(acme: Company, path: str, **wish: Any) -> Any:
+    answer = requests.post(f"{acme.witness_url}/_sandbox/{path}", json=wish, timeout=5)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def _report(acme: Company, payout: str, seller_id: UUID | None = None) -> Report:
+    with acme.begin() as session:
+        return payout_report(session, payout=payout, seller_id=seller_id)
+
+
+def _held(acme: Company, payout: str) -> list[tuple[str, str | None, str | None, int, int]]:
+    names = ("type", "invoice", "account_id", "amount_minor", "fee_minor")
+    return [tuple(row[name] for name in names) for row in _report(acme, payout).rows]
+
+
+def _next_hour(acme: Company) -> None:
+    acme.set_clock(acme.now() + timedelta(hours=1, minutes=1))
+    movements.sweep(acme.parts)
+
+
+def _payout(acme: Company) -> Payout:
+    with acme.begin() as session:
+        return session.scalars(select(Payout)).one()
+
+
+WHOLE = [
+    ("charge", "ACME-000001", "a1", 1190, FEE),
+    ("charge", "ACME-000002", "a2", 1190, FEE),
+    ("refund", "ACME-000001", "a1", -119, 0),
+]
+
+
+def test_a_payout_is_told_to_the_cent_movement_by_movement(paid: Company) -> None:
+    (payout,) = _door(paid, "payouts")
+    movements.sweep(paid.parts)
+    assert sorted(_held(paid, payout["id"])) == WHOLE
+    report = _report(paid, payout["id"])
+    assert sum(row["net_minor"] for row in report.rows) == payout["amount"] == 2 * (1190 - FEE) - 119
+    (tie,) = report.ties
+    assert (tie.account, tie.report_minor, tie.difference_minor) == ("payouts_in_transit", payout["amount"], 0)
+    assert paid.violations() == ()
+
+
+def test_what_is_listed_only_later_is_booked_at_once_and_told_then(paid: Company) -> None:
+    (payout,) = _door(paid, "payouts", reconciliation_status="in_progress")
+    movements.sweep(paid.parts)
+    assert paid.account("payouts_in_transit") == payout["amount"]
+    assert _held(paid, payout["id"]) == [("not_listed", None, None, payout["amount"], 0)]
+    _next_hour(paid)
+    assert _payout(paid).listed_at is None
+    _door(paid, f"payouts/{payout['id']}", status="reconciled")
+    _next_hour(paid)
+    assert sorted(_held(paid, payout["id"])) == WHOLE
+    assert not _report(paid, payout["id"]).broken
+
+
+def test_the_event_that_it_can_be_listed_is_heard(paid: Company) -> None:
+    paid.witness.clear_faults()
+    (payout,) = _door(paid, "payouts", reconciliation_status="in_progress")
+    paid.settle()
+    assert [row[0] for row in _held(paid, payout["id"])] == ["not_listed"]
+    _door(paid, f"payouts/{payout['id']}", status="reconciled")
+    paid.settle()
+    assert sorted(_held(paid, payout["id"])) == WHOLE
+
+
+def test_among_several_sellers_it_is_shared_by_what_it_holds_and_not_before(paid: Company) -> None:
+    """Booked before it can be listed, all of it would be the seller's whose money came last."""
+    other = _half_is_of_another_seller(paid)
+    (payout,) = _door(paid, "payouts", reconciliation_status="in_progress")
+    movements.sweep(paid.parts)
+    assert paid.account("payouts_in_transit") == 0
+    _door(paid, f"payouts/{payout['id']}", status="reconciled")
+    _next_hour(paid)
+    shares = {share["seller_id"]: share["amount_minor"] for share in _payout(paid).shares}
+    assert shares == {str(paid.seller_id): 1190 - FEE - 119, str(other): 1190 - FEE}
+    assert [row["type"] for row in _report(paid, payout["id"], other).rows] == ["charge"]
+    assert not _report(paid, payout["id"]).broken
+
+
+def test_one_of_several_sellers_that_ends_before_it_can_be_listed_is_booked(paid: Company) -> None:
+    _half_is_of_another_seller(paid)
+    (payout,) = _door(paid, "payouts", reconciliation_status="in_progress")
+    _next_hour(paid)
+    assert paid.account("payouts_in_transit") == 0
+    _door(paid, f"payouts/{payout['id']}", status="paid")
+    _next_hour(paid)
+    assert paid.account("bank") == payout["amount"]
+
+
+def test_a_payout_from_before_is_asked_about_again(paid: Company) -> None:
+    (payout,) = _door(paid, "payouts")
+    movements.sweep(paid.parts)
+    with paid.parts.begin() as session:
+        session.execute(text("UPDATE billing.provider_movement SET payout_id = NULL"))
+        session.execute(text("UPDATE billing.payout SET listed_at = NULL"))
+    _next_hour(paid)
+    assert sorted(_held(paid, payout["id"])) == WHOLE
+    asked = _asked_for_lists(paid)
+    _next_hour(paid)
+    assert _asked_for_lists(paid) == asked
+
+
+def test_what_a_payout_by_hand_holds_is_nowhere_listed(paid: Company) -> None:
+    (payout,) = _door(paid, "payouts", reconciliation_status="not_applicable")
+    movements.sweep(paid.parts)
+    assert paid.account("payouts_in_transit") == payout["amount"]
+    assert _payout(paid).listed_at is not None
+    assert _held(paid, payout["id"]) == [("not_listed", None, None, payout["amount"], 0)]
+
+
+def test_money_that_came_back_is_a_movement_of_the_next_payout(paid: Company) -> None:
+    (first,) = _door(paid, "payouts")
+    movements.sweep(paid.parts)
+    _door(paid, f"payouts/{first['id']}", status="failed")
+    _next_hour(paid)
+    (second,) = _door(paid, "payouts")
+    _next_hour(paid)
+    assert _held(paid, second["id"]) == [("payout_failure", None, None, first["amount"], 0)]
+    assert sorted(_held(paid, first["id"])) == WHOLE
+    assert not _report(paid, second["id"]).broken
+
+
+def test_a_report_that_differs_from_the_books_says_so(paid: Company) -> None:
+    (payout,) = _door(paid, "payouts")
+    movements.sweep(paid.parts)
+    with paid.parts.begin() as session:
+        session.execute(text("""UPDATE billing.payout SET shares = jsonb_set(shares, '{0,amount_minor}', '1')"""))
+    report = _report(paid, payout["id"])
+    assert report.broken
+    assert [row["type"] for row in report.rows].count("not_listed") == 1
+
+
+def test_an_unknown_payout_is_refused_and_so_is_anothers(paid: Company) -> None:
+    (payout,) = _door(paid, "payouts")
+    movements.sweep(paid.parts)
+    other = _half_is_of_another_seller(paid)
+    for name, seller in (("po_none", None), (payout["id"], other)):
+        with pytest.raises(Refused) as refused:
+            _report(paid, name, seller)
+        assert refused.value.faults[0].code == "payout_not_found"
+
+
+def _half_is_of_another_seller(acme: Company) -> UUID:
+    """One that shares the provider account: what `a2` paid is theirs."""
+    other = UUID(int=7)
+    with acme.parts.begin() as session:
+        session.execute(
+            text(
+                """INSERT INTO billing.seller SELECT (s).* FROM
+                   (SELECT jsonb_populate_record(s, jsonb_build_object('id', CAST(:id AS uuid), 'code', 'OTHER')) AS s
+                    FROM billing.seller s) AS t"""
+            ),
+            {"id": str(other)},
+        )
+    movements.sweep(acme.parts)
+    with acme.parts.begin() as session:
+        theirs = text(
+            """UPDATE billing.provider_movement SET seller_id = :id WHERE source_ref IN
+               (SELECT p.charge_ref FROM billing.payment p JOIN billing.profile f ON f.id = p.profile_id
+                WHERE f.account_id = 'a2')"""
+        )
+        session.execute(theirs, {"id": other})
+    return other
+
+
+def _asked_for_lists(acme: Company) -> int:
+    return sum("payout=" in str(each) for each in acme.witness.requests())
