@@ -14,6 +14,7 @@ from billing.db.session import SELLERS_ROLE, is_walled
 from billing.documents.coverage import lacking
 from billing.flows.page_domain import FORM, page_domain, registered
 from billing.flows.parts import Parts
+from billing.flows.restoring import UNDER_WAY
 from billing.flows.start import pin
 from billing.flows.structuring import transport
 from billing.kernel.clock import format_instant
@@ -26,6 +27,7 @@ from billing.queries.operations.health import beats, kinds_offered, server_versi
 from billing.queries.operations.work import count_open_work
 from billing.queries.rate import Line as CallLine
 from billing.queries.rate import is_slowed, lines
+from billing.queries.same_database import noticed_for
 from billing.queue.names import QUEUES, TICKS
 
 STALE_TICKS = 3
@@ -73,6 +75,7 @@ def examine(parts: Parts, broker: Callable[[], BrokerView]) -> Iterator[Line]:
     yield _fonts(parts)
     yield from _transports(parts, migrated=migrated)
     if migrated:
+        yield _server(parts)
         yield from _calls(parts)
         yield from _ticks(parts)
         yield from _brakes(parts)
@@ -221,6 +224,19 @@ def _domain(parts: Parts, code: str) -> Iterator[Line]:
         yield Line(line, State.NOTE, f"{name} is not ready for {', '.join(facts.waiting)}; Stripe's dashboard says why")
     else:
         yield Line(line, State.OK, f"{name} may offer {', '.join(facts.ready)}")
+
+
+def _server(parts: Parts) -> Line:
+    name = "database server"
+    with parts.begin() as session:
+        noticed_s = noticed_for(session)
+    if noticed_s is None:
+        return Line(name, State.OK, "the one to which the rows are pinned")
+    told = f"another one, noticed {noticed_s:.0f} s ago: nothing is planned or sent until the provider has said"
+    wait_s = UNDER_WAY * parts.settings.lease_s
+    if noticed_s <= wait_s:
+        return Line(name, State.NOTE, f"{told} what it knows, after a failover for {wait_s - noticed_s:.0f} s more")
+    return Line(name, State.MEND, f"{told} what it knows; let beat, a worker and the provider be reachable")
 
 
 def _calls(parts: Parts) -> Iterator[Line]:

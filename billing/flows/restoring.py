@@ -49,7 +49,7 @@ SUBJECT = UUID("7c0a3f52-3a5c-4a57-8d0e-2f0a5b1f6d11")
 ENGINE = "billing"
 """The actor of what the engine does by itself."""
 _LIVE = ("open", "parked")
-_UNDER_WAY = 4 / 3
+UNDER_WAY = 4 / 3
 """Leases after which a call has ended: it is begun within one, and its time-outs are a third of one (DECISIONS 4)."""
 
 
@@ -155,7 +155,7 @@ def recognise(parts: Parts) -> bool:
         if is_same(session):
             return True
         notice_server(session)
-        quiet = is_quiet(session, for_s=_UNDER_WAY * parts.settings.lease_s)
+        quiet = is_quiet(session, for_s=UNDER_WAY * parts.settings.lease_s)
         accounts = accounts_of(session, parts.settings.provider_accounts)
         now = parts.clock.now(session)
     for account in accounts:

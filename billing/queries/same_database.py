@@ -51,6 +51,13 @@ _IS_QUIET = text(
     """
 )
 
+_NOTICED_FOR = text(
+    f"""
+    SELECT CASE WHEN noticed = {FINGERPRINT} THEN extract(epoch FROM clock_timestamp() - noticed_at)::float8 ELSE 0 END
+    FROM billing.database_pin WHERE NOT {SAME}
+    """  # noqa: S608 (our own words)
+)
+
 _LOST = text(
     """
     SELECT DISTINCT listed.payment_id
@@ -135,6 +142,12 @@ def is_quiet(session: Session, *, for_s: float) -> bool:
     that it was sent under: so until `for_s` seconds after the server was first noticed.
     """
     return bool(session.execute(_IS_QUIET, {"timeline": _timeline(session), "for_s": for_s}).scalar_one())
+
+
+def noticed_for(session: Session) -> float | None:
+    """Seconds since it was noticed that the server is not the pinned one; None where it is."""
+    found: float | None = session.execute(_NOTICED_FOR).scalar_one_or_none()
+    return found
 
 
 def _timeline(session: Session) -> str | None:

@@ -9,9 +9,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from celery.contrib.testing.worker import start_worker
+from sqlalchemy import text
 
 from billing import wiring
+from billing.flows import restoring
 from billing.flows.upkeep import beat
+from billing.queries.same_database import notice_server
 from billing.queue.celery import make_app
 from billing.queue.names import QUEUES, TICKS
 from billing.settings import load
@@ -124,6 +127,24 @@ def test_each_thing_that_is_wrong_is_a_line_of_its_own(
     state, said = _lines(office)[line]
     assert state == "mend"
     assert told in said
+
+
+def test_another_database_server_is_told_of_until_the_provider_has_said_what_it_knows(office: Office) -> None:
+    def server(change: str | None = None) -> tuple[str, str]:
+        if change:
+            with office.acme.parts.begin() as session:
+                session.execute(text(f"UPDATE billing.database_pin SET {change}"))
+        return _lines(office)["database server"]
+
+    assert server() == ("ok", "the one to which the rows are pinned")
+    state, told = server("fingerprint = 'another', timeline = '00000000'")
+    assert (state, "noticed 0 s ago" in told, "for 4 s more" in told) == ("note", True, True)
+    with office.acme.parts.begin() as session:
+        notice_server(session)
+    state, told = server("noticed_at = noticed_at - interval '1 hour'")
+    assert (state, "let beat, a worker" in told) == ("mend", True)
+    restoring.recognise(office.acme.parts)
+    assert server()[0] == "ok"
 
 
 def test_a_database_without_tables_is_found_upgraded_and_right(
