@@ -234,8 +234,9 @@ def _server(parts: Parts) -> Line:
         return Line(name, State.OK, "the one to which the rows are pinned")
     told = f"another one, noticed {noticed_s:.0f} s ago: nothing is planned or sent until the provider has said"
     wait_s = UNDER_WAY * parts.settings.lease_s
-    if noticed_s <= wait_s:
-        return Line(name, State.NOTE, f"{told} what it knows, after a failover for {wait_s - noticed_s:.0f} s more")
+    if noticed_s <= wait_s + STALE_LEAST_S:
+        more_s = max(wait_s - noticed_s, 0.0)
+        return Line(name, State.NOTE, f"{told} what it knows, after a failover for {more_s:.0f} s more")
     return Line(name, State.MEND, f"{told} what it knows; let beat, a worker and the provider be reachable")
 
 
