@@ -66,7 +66,8 @@ COMMANDS = {
     "issue": Entry("billing.ops.brake", "The brake of issuing: stop, start."),
     "ledger": Entry("billing.ops.ledger", "The books: trial balance, export, closing a month, numbers of accounts."),
     "report": Entry(
-        "billing.ops.report", "Reports that tie to the trial balance: tax, aging, deferred, payouts, one payout."
+        "billing.ops.report",
+        "Reports that tie to the trial balance: tax, aging, deferred, payouts, and what one payout holds.",
     ),
     "usage": Entry("billing.ops.usage", "Usage of metered prices: record a file, list what came late."),
     "work": Entry("billing.ops.work", "Failed and stuck work: list, show, retry, park, discard, and the rest."),

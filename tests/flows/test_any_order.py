@@ -59,7 +59,8 @@ _STATE = """
     UNION ALL SELECT 'method', method_ref, status, is_default || '/' || coalesce(exp_year, 0)
     FROM billing.payment_method
     UNION ALL SELECT 'customer', customer_ref, (deleted_at IS NOT NULL)::text, NULL FROM billing.provider_customer
-    UNION ALL SELECT 'movement', balance_ref, (booked_at IS NOT NULL)::text, NULL FROM billing.provider_movement
+    UNION ALL SELECT 'movement', balance_ref, (booked_at IS NOT NULL)::text, (payout_id IS NOT NULL)::text
+    FROM billing.provider_movement
     UNION ALL SELECT 'payout', payout_ref, status, amount_minor::text FROM billing.payout
     UNION ALL SELECT 'unapplied', charge_ref, status, amount_minor::text FROM billing.unapplied_payment
     UNION ALL SELECT 'subscription', code, status, NULL FROM billing.subscription
@@ -153,7 +154,8 @@ def _play_a_life(acme: Company) -> None:
         acme.witness.call("POST", f"payment_methods/{method_of('renewed')}/renew", {"exp_year": year})
     acme.witness.call("POST", "mandates", {"payment_method": method_of("revoked")})
     _at_the_provider(acme, f"customers/{acme.customer_ref(profiles['gone'])}", verb="DELETE")
-    (payout,) = acme.witness.call("POST", "payouts", {})
+    (payout,) = acme.witness.call("POST", "payouts", {"reconciliation_status": "in_progress"})
+    acme.witness.call("POST", f"payouts/{payout['id']}", {"status": "reconciled"})
     acme.witness.call("POST", f"payouts/{payout['id']}", {"status": "paid"})
 
 
