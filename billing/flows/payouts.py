@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
-from billing.commands.movement.hold import hold_movements
+from billing.commands.movement.assign import assign_movements
 from billing.commands.payout.note import note_payout
 from billing.db.base import JsonList
 from billing.flows.parts import Parts
@@ -41,7 +41,7 @@ def settle_payout(parts: Parts, account_id: UUID, payout_ref: str) -> bool:
         now = parts.clock.now(session)
         noted = note_payout(session, account_id=account_id, facts=facts, shares=shares, now=now)
         if facts.listed and not standing.listed:
-            hold_movements(session, account_id=account_id, payout_ref=payout_ref, balance_refs=held, now=now)
+            assign_movements(session, account_id=account_id, payout_ref=payout_ref, balance_refs=held, now=now)
     return noted
 
 

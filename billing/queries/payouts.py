@@ -10,6 +10,16 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+SOURCES = """
+    LEFT JOIN billing.payment p
+      ON p.provider_account_id = m.provider_account_id AND p.charge_ref = m.source_ref AND p.status = 'succeeded'
+    LEFT JOIN billing.unapplied_payment u
+      ON u.provider_account_id = m.provider_account_id AND u.charge_ref = m.source_ref AND p.id IS NULL
+    LEFT JOIN billing.refund r ON r.provider_account_id = m.provider_account_id AND r.refund_ref = m.source_ref
+    LEFT JOIN billing.dispute d ON d.provider_account_id = m.provider_account_id AND d.dispute_ref = m.source_ref
+"""
+"""Which row of ours a movement `m` is of: a charge that was booked or is kept apart, a refund, a dispute."""
+
 _TO_READ = text(
     """
     SELECT m.source_ref FROM billing.provider_movement m

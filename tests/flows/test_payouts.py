@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
-import requests
 from sqlalchemy import select, text
 
 from billing.commands.movement.book import book_movements
@@ -18,6 +16,7 @@ from billing.models import Payout, ProviderMovement
 from billing.providers.listed import ListedMovement, PayoutFacts
 from billing.queries.payouts import sellers_of
 from tests.flows.company import START, Company
+from tests.flows.sharing import another_seller
 
 FEE = 65
 """2.9 % of 11.90 and 0.30."""
@@ -33,12 +32,6 @@ def paid(acme: Company) -> Company:
     movements.sweep(acme.parts)
     acme.set_clock(START + timedelta(hours=2))
     return acme
-
-
-def _door(acme: Company, path: str, **wish: Any) -> Any:
-    answer = requests.post(f"{acme.witness_url}/_sandbox/{path}", json=wish, timeout=5)
-    answer.raise_for_status()
-    return answer.json()
 
 
 def _stands(acme: Company) -> dict[str, int]:
@@ -91,16 +84,16 @@ def test_a_charge_in_another_currency_is_exchanged_over_a_position_that_balances
 
 
 def test_a_payout_leaves_clearing_and_arrives_at_the_bank(paid: Company) -> None:
-    (payout,) = _door(paid, "payouts")
+    (payout,) = paid.witness.call("POST", "payouts", {})
     assert payout["amount"] == 1190 - FEE
     paid.wait_for(lambda: _told(paid, "payout.created"))
     paid.settle()
     assert _stands(paid) == {"provider_clearing": 0, "provider_fees": FEE, "payouts_in_transit": 1125, "bank": 0}
-    _door(paid, f"payouts/{payout['id']}", status="paid")
+    paid.witness.call("POST", f"payouts/{payout['id']}", {"status": "paid"})
     paid.wait_for(lambda: _told(paid, "payout.paid"))
     paid.settle()
     assert _stands(paid) == {"provider_clearing": 0, "provider_fees": FEE, "payouts_in_transit": 0, "bank": 1125}
-    _door(paid, f"payouts/{payout['id']}", status="failed")
+    paid.witness.call("POST", f"payouts/{payout['id']}", {"status": "failed"})
     paid.wait_for(lambda: _told(paid, "payout.failed"))
     paid.settle()
     assert _stands(paid) == {"provider_clearing": 1125, "provider_fees": FEE, "payouts_in_transit": 0, "bank": 0}
@@ -109,10 +102,10 @@ def test_a_payout_leaves_clearing_and_arrives_at_the_bank(paid: Company) -> None
 
 def test_a_payout_that_nobody_told_us_of_is_found_in_the_balance(paid: Company) -> None:
     paid.witness.add_faults({"kind": "webhook_drop", "rate": 1})
-    (payout,) = _door(paid, "payouts")
+    (payout,) = paid.witness.call("POST", "payouts", {})
     movements.sweep(paid.parts)
     assert _stands(paid)["payouts_in_transit"] == 1125
-    _door(paid, f"payouts/{payout['id']}", status="paid")
+    paid.witness.call("POST", f"payouts/{payout['id']}", {"status": "paid"})
     paid.set_clock(START + timedelta(days=3))
     movements.sweep(paid.parts)
     assert _stands(paid)["bank"] == 1125
@@ -151,7 +144,7 @@ def test_an_older_fact_never_takes_a_payout_back_to_where_it_was(paid: Company) 
 
 
 def test_a_payout_is_shared_among_the_sellers_whose_money_it_holds(paid: Company) -> None:
-    other = _another_seller(paid)
+    other = another_seller(paid)
     movements.sweep(paid.parts)
     refunding.refund(paid.parts, paid.invoices()[0].id, amount_minor=100)
     with paid.parts.begin() as session:
@@ -203,7 +196,7 @@ def test_the_fee_of_a_dispute_is_its_sellers_and_not_whose_money_came_last(paid:
     (charge,) = paid.witness.charges()
     paid.witness.call("POST", "disputes", {"charge": charge.charge_ref})
     paid.settle()
-    other = _another_seller(paid)
+    other = another_seller(paid)
     movements.sweep(paid.parts)
     with paid.parts.begin() as session:
         # The newest payment of the account is another seller's.
@@ -228,7 +221,7 @@ def test_the_fee_of_a_dispute_is_its_sellers_and_not_whose_money_came_last(paid:
 
 def test_a_payout_that_failed_goes_back_to_those_whose_money_it_held(paid: Company) -> None:
     """The next payout holds it again: by the shares of the failed one."""
-    other = _another_seller(paid)
+    other = another_seller(paid)
     shares = [
         {"seller_id": str(paid.seller_id), "amount_minor": 300},
         {"seller_id": str(other), "amount_minor": 700},
@@ -241,21 +234,6 @@ def test_a_payout_that_failed_goes_back_to_those_whose_money_it_held(paid: Compa
         book_movements(session, account_id=paid.account_id, now=START, most=10)
         found = sellers_of(session, account_id=paid.account_id, balance_refs=["txn_back"])
     assert found == {paid.seller_id: 300, other: 700}
-
-
-def _another_seller(acme: Company) -> UUID:
-    """One that shares the provider account."""
-    other = UUID(int=7)
-    with acme.parts.begin() as session:
-        session.execute(
-            text(
-                """INSERT INTO billing.seller SELECT (s).* FROM
-                   (SELECT jsonb_populate_record(s, jsonb_build_object('id', CAST(:id AS uuid), 'code', 'OTHER')) AS s
-                    FROM billing.seller s) AS t"""
-            ),
-            {"id": str(other)},
-        )
-    return other
 
 
 def _told(acme: Company, type_: str) -> bool:

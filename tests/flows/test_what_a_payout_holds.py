@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
-import requests
 from sqlalchemy import select, text
 
+from billing.commands.movement.assign import assign_movements
 from billing.flows import movements, refunding
 from billing.kernel.errors import Refused
-from billing.models import Payout
+from billing.models import Payout, ProviderMovement
 from billing.queries.books.payout import payout_report
 from billing.queries.books.report import Report
 from tests.flows.company import START, Company
+from tests.flows.sharing import another_seller
 
 FEE = 65
 """2.9 % of 11.90 and 0.30."""
@@ -34,12 +34,6 @@ def paid(acme: Company) -> Company:
     acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
     acme.set_clock(START + timedelta(hours=2))
     return acme
-
-
-def _door(acme: Company, path: str, **wish: Any) -> Any:
-    answer = requests.post(f"{acme.witness_url}/_sandbox/{path}", json=wish, timeout=5)
-    answer.raise_for_status()
-    return answer.json()
 
 
 def _report(acme: Company, payout: str, seller_id: UUID | None = None) -> Report:
@@ -70,7 +64,7 @@ WHOLE = [
 
 
 def test_a_payout_is_told_to_the_cent_movement_by_movement(paid: Company) -> None:
-    (payout,) = _door(paid, "payouts")
+    (payout,) = paid.witness.call("POST", "payouts", {})
     movements.sweep(paid.parts)
     assert sorted(_held(paid, payout["id"])) == WHOLE
     report = _report(paid, payout["id"])
@@ -81,13 +75,13 @@ def test_a_payout_is_told_to_the_cent_movement_by_movement(paid: Company) -> Non
 
 
 def test_what_is_listed_only_later_is_booked_at_once_and_told_then(paid: Company) -> None:
-    (payout,) = _door(paid, "payouts", reconciliation_status="in_progress")
+    (payout,) = paid.witness.call("POST", "payouts", {"reconciliation_status": "in_progress"})
     movements.sweep(paid.parts)
     assert paid.account("payouts_in_transit") == payout["amount"]
     assert _held(paid, payout["id"]) == [("not_listed", None, None, payout["amount"], 0)]
     _next_hour(paid)
     assert _payout(paid).listed_at is None
-    _door(paid, f"payouts/{payout['id']}", status="reconciled")
+    paid.witness.call("POST", f"payouts/{payout['id']}", {"status": "reconciled"})
     _next_hour(paid)
     assert sorted(_held(paid, payout["id"])) == WHOLE
     assert not _report(paid, payout["id"]).broken
@@ -95,10 +89,10 @@ def test_what_is_listed_only_later_is_booked_at_once_and_told_then(paid: Company
 
 def test_the_event_that_it_can_be_listed_is_heard(paid: Company) -> None:
     paid.witness.clear_faults()
-    (payout,) = _door(paid, "payouts", reconciliation_status="in_progress")
+    (payout,) = paid.witness.call("POST", "payouts", {"reconciliation_status": "in_progress"})
     paid.settle()
     assert [row[0] for row in _held(paid, payout["id"])] == ["not_listed"]
-    _door(paid, f"payouts/{payout['id']}", status="reconciled")
+    paid.witness.call("POST", f"payouts/{payout['id']}", {"status": "reconciled"})
     paid.settle()
     assert sorted(_held(paid, payout["id"])) == WHOLE
 
@@ -106,10 +100,10 @@ def test_the_event_that_it_can_be_listed_is_heard(paid: Company) -> None:
 def test_among_several_sellers_it_is_shared_by_what_it_holds_and_not_before(paid: Company) -> None:
     """Booked before it can be listed, all of it would be the seller's whose money came last."""
     other = _half_is_of_another_seller(paid)
-    (payout,) = _door(paid, "payouts", reconciliation_status="in_progress")
+    (payout,) = paid.witness.call("POST", "payouts", {"reconciliation_status": "in_progress"})
     movements.sweep(paid.parts)
     assert paid.account("payouts_in_transit") == 0
-    _door(paid, f"payouts/{payout['id']}", status="reconciled")
+    paid.witness.call("POST", f"payouts/{payout['id']}", {"status": "reconciled"})
     _next_hour(paid)
     shares = {share["seller_id"]: share["amount_minor"] for share in _payout(paid).shares}
     assert shares == {str(paid.seller_id): 1190 - FEE - 119, str(other): 1190 - FEE}
@@ -119,16 +113,16 @@ def test_among_several_sellers_it_is_shared_by_what_it_holds_and_not_before(paid
 
 def test_one_of_several_sellers_that_ends_before_it_can_be_listed_is_booked(paid: Company) -> None:
     _half_is_of_another_seller(paid)
-    (payout,) = _door(paid, "payouts", reconciliation_status="in_progress")
+    (payout,) = paid.witness.call("POST", "payouts", {"reconciliation_status": "in_progress"})
     _next_hour(paid)
     assert paid.account("payouts_in_transit") == 0
-    _door(paid, f"payouts/{payout['id']}", status="paid")
+    paid.witness.call("POST", f"payouts/{payout['id']}", {"status": "paid"})
     _next_hour(paid)
     assert paid.account("bank") == payout["amount"]
 
 
 def test_a_payout_from_before_is_asked_about_again(paid: Company) -> None:
-    (payout,) = _door(paid, "payouts")
+    (payout,) = paid.witness.call("POST", "payouts", {})
     movements.sweep(paid.parts)
     with paid.parts.begin() as session:
         session.execute(text("UPDATE billing.provider_movement SET payout_id = NULL"))
@@ -140,8 +134,21 @@ def test_a_payout_from_before_is_asked_about_again(paid: Company) -> None:
     assert _asked_for_lists(paid) == asked
 
 
+def test_a_payout_does_not_hold_its_own_movement_though_it_be_listed_with_the_others(paid: Company) -> None:
+    (payout,) = paid.witness.call("POST", "payouts", {})
+    movements.sweep(paid.parts)
+    with paid.parts.begin() as session:
+        listed = session.scalars(select(ProviderMovement.balance_ref)).all()
+        session.execute(text("UPDATE billing.payout SET listed_at = NULL"))
+        assign_movements(
+            session, account_id=paid.account_id, payout_ref=payout["id"], balance_refs=listed, now=paid.now()
+        )
+    assert len(listed) == len(WHOLE) + 1
+    assert sorted(_held(paid, payout["id"])) == WHOLE
+
+
 def test_what_a_payout_by_hand_holds_is_nowhere_listed(paid: Company) -> None:
-    (payout,) = _door(paid, "payouts", reconciliation_status="not_applicable")
+    (payout,) = paid.witness.call("POST", "payouts", {"reconciliation_status": "not_applicable"})
     movements.sweep(paid.parts)
     assert paid.account("payouts_in_transit") == payout["amount"]
     assert _payout(paid).listed_at is not None
@@ -149,11 +156,11 @@ def test_what_a_payout_by_hand_holds_is_nowhere_listed(paid: Company) -> None:
 
 
 def test_money_that_came_back_is_a_movement_of_the_next_payout(paid: Company) -> None:
-    (first,) = _door(paid, "payouts")
+    (first,) = paid.witness.call("POST", "payouts", {})
     movements.sweep(paid.parts)
-    _door(paid, f"payouts/{first['id']}", status="failed")
+    paid.witness.call("POST", f"payouts/{first['id']}", {"status": "failed"})
     _next_hour(paid)
-    (second,) = _door(paid, "payouts")
+    (second,) = paid.witness.call("POST", "payouts", {})
     _next_hour(paid)
     assert _held(paid, second["id"]) == [("payout_failure", None, None, first["amount"], 0)]
     assert sorted(_held(paid, first["id"])) == WHOLE
@@ -161,7 +168,7 @@ def test_money_that_came_back_is_a_movement_of_the_next_payout(paid: Company) ->
 
 
 def test_a_report_that_differs_from_the_books_says_so(paid: Company) -> None:
-    (payout,) = _door(paid, "payouts")
+    (payout,) = paid.witness.call("POST", "payouts", {})
     movements.sweep(paid.parts)
     with paid.parts.begin() as session:
         session.execute(text("""UPDATE billing.payout SET shares = jsonb_set(shares, '{0,amount_minor}', '1')"""))
@@ -171,7 +178,7 @@ def test_a_report_that_differs_from_the_books_says_so(paid: Company) -> None:
 
 
 def test_an_unknown_payout_is_refused_and_so_is_anothers(paid: Company) -> None:
-    (payout,) = _door(paid, "payouts")
+    (payout,) = paid.witness.call("POST", "payouts", {})
     movements.sweep(paid.parts)
     other = _half_is_of_another_seller(paid)
     for name, seller in (("po_none", None), (payout["id"], other)):
@@ -182,16 +189,7 @@ def test_an_unknown_payout_is_refused_and_so_is_anothers(paid: Company) -> None:
 
 def _half_is_of_another_seller(acme: Company) -> UUID:
     """One that shares the provider account: what `a2` paid is theirs."""
-    other = UUID(int=7)
-    with acme.parts.begin() as session:
-        session.execute(
-            text(
-                """INSERT INTO billing.seller SELECT (s).* FROM
-                   (SELECT jsonb_populate_record(s, jsonb_build_object('id', CAST(:id AS uuid), 'code', 'OTHER')) AS s
-                    FROM billing.seller s) AS t"""
-            ),
-            {"id": str(other)},
-        )
+    other = another_seller(acme)
     movements.sweep(acme.parts)
     with acme.parts.begin() as session:
         theirs = text(

@@ -14,11 +14,12 @@ from billing.db.copy import NULL, array, copy_rows, field, reference
 from billing.kernel.ids import new_ids
 from billing.models import Account
 from billing.queries.books.dating import datings
+from billing.queries.payouts import SOURCES
 
 # What is of a charge, a refund or a dispute waits for its row. What is of none (the provider's own bill) belongs to the
 # seller whose money came last. The sign is the movement's: a refund that failed comes back.
 _UNBOOKED = text(
-    """
+    f"""
     SELECT m.id, m.balance_ref, m.type, m.amount_minor, m.fee_minor, m.currency, m.occurred_at,
            coalesce(p.seller_id, u.seller_id, r.seller_id, d.seller_id,
                     CASE WHEN m.type <> ALL(:ours) OR m.source_ref IS NULL THEN home.seller_id END)
@@ -28,18 +29,13 @@ _UNBOOKED = text(
            coalesce(p.currency, u.currency, r.currency) AS our_currency,
            sign(m.amount_minor)::bigint * coalesce(p.amount_minor, u.amount_minor, r.amount_minor) AS our_amount
     FROM billing.provider_movement m
-    LEFT JOIN billing.payment p
-      ON p.provider_account_id = m.provider_account_id AND p.charge_ref = m.source_ref AND p.status = 'succeeded'
-    LEFT JOIN billing.unapplied_payment u
-      ON u.provider_account_id = m.provider_account_id AND u.charge_ref = m.source_ref AND p.id IS NULL
-    LEFT JOIN billing.refund r ON r.provider_account_id = m.provider_account_id AND r.refund_ref = m.source_ref
-    LEFT JOIN billing.dispute d ON d.provider_account_id = m.provider_account_id AND d.dispute_ref = m.source_ref
+    {SOURCES}
     LEFT JOIN LATERAL (SELECT seller_id FROM billing.payment
                        WHERE provider_account_id = m.provider_account_id AND status = 'succeeded'
                        ORDER BY id DESC LIMIT 1) AS home ON true
     WHERE m.provider_account_id = :account AND m.booked_at IS NULL AND m.id > :after
     ORDER BY m.id LIMIT :most FOR UPDATE OF m SKIP LOCKED
-    """
+    """  # noqa: S608 (our own words)
 )
 _BOOKED = text(
     """

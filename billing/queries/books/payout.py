@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
 from billing.queries.books.report import Report, read_rows, ties
+from billing.queries.payouts import SOURCES
 
 _KNOWN = text(
     """
@@ -20,7 +21,7 @@ _KNOWN = text(
 
 # A payout that came back is a movement of the next, of those whose money it had held. What no movement of ours explains
 # is told as such: a payout made by hand lists none, and the account may have other business than ours.
-_HELD = """
+_HELD = f"""
 WITH paid_out AS (
     SELECT * FROM billing.payout WHERE payout_ref = :payout
 ), part AS (
@@ -45,21 +46,16 @@ WITH paid_out AS (
                        WHERE part.seller_id = h.seller_id) AS known ON true
     WHERE h.amount_minor <> coalesce(known.net, 0)
 )
-SELECT s.code AS seller, w.currency, w.occurred_at, w.type, w.balance_ref AS movement, w.source_ref AS source,
-       i.number AS invoice, f.account_id, w.amount_minor, w.fee_minor, w.amount_minor - w.fee_minor AS net_minor
-FROM whole w
-JOIN billing.seller s ON s.id = w.seller_id
-LEFT JOIN billing.payment p
-  ON p.provider_account_id = w.provider_account_id AND p.charge_ref = w.source_ref AND p.status = 'succeeded'
-LEFT JOIN billing.unapplied_payment u
-  ON u.provider_account_id = w.provider_account_id AND u.charge_ref = w.source_ref AND p.id IS NULL
-LEFT JOIN billing.refund r ON r.provider_account_id = w.provider_account_id AND r.refund_ref = w.source_ref
-LEFT JOIN billing.dispute d ON d.provider_account_id = w.provider_account_id AND d.dispute_ref = w.source_ref
+SELECT s.code AS seller, m.currency, m.occurred_at, m.type, m.balance_ref AS movement, m.source_ref AS source,
+       i.number AS invoice, f.account_id, m.amount_minor, m.fee_minor, m.amount_minor - m.fee_minor AS net_minor
+FROM whole m
+JOIN billing.seller s ON s.id = m.seller_id
+{SOURCES}
 LEFT JOIN billing.invoice i ON i.id = coalesce(p.invoice_id, u.invoice_id, r.invoice_id, d.invoice_id)
 LEFT JOIN billing.profile f ON f.id = coalesce(p.profile_id, r.profile_id, d.profile_id, i.profile_id)
-WHERE CAST(:seller AS uuid) IS NULL OR w.seller_id = :seller
-ORDER BY s.code, w.currency, w.type = 'not_listed', w.occurred_at, w.balance_ref
-"""
+WHERE CAST(:seller AS uuid) IS NULL OR m.seller_id = :seller
+ORDER BY s.code, m.currency, m.type = 'not_listed', m.occurred_at, m.balance_ref
+"""  # noqa: S608 (our own words)
 
 # By the days around which it was learnt of: entries are found by day.
 _SENT = """

@@ -1,4 +1,4 @@
-"""Write down which movements a payout took to the bank."""
+"""Give the movements of the provider's balance to the payout that took them to the bank."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-_HELD = text(
+_ASSIGN = text(
     """
     WITH p AS (
         UPDATE billing.payout SET listed_at = :now, version = version + 1, updated_at = clock_timestamp()
@@ -23,9 +23,9 @@ _HELD = text(
 )
 
 
-def hold_movements(
+def assign_movements(
     session: Session, *, account_id: UUID, payout_ref: str, balance_refs: Sequence[str], now: datetime
 ) -> None:
     """These are all that the payout holds, as far as they are in our rows. Idempotent: the first list stays."""
     values = {"account": account_id, "ref": payout_ref, "held": list(balance_refs), "now": now}
-    session.execute(_HELD, values)
+    session.execute(_ASSIGN, values)
