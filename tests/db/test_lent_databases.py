@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from billing.db.session import connect
+from tests import emptying
 from tests.servers import Databases
 
 
@@ -95,6 +96,15 @@ def test_one_that_was_changed_is_not_lent_again(lent: Callable[[], Engine], chan
     assert second.url != first.url
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(first.url.set(drivername="postgresql").render_as_string(hide_password=False))
+
+
+def test_one_whose_files_have_grown_is_not_lent_again(
+    lent: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emptying, "_MOST_PAGES", 1)
+    first = lent()
+    _run(first, CLOCK)
+    assert lent().url != first.url
 
 
 def test_what_is_made_and_gone_again_is_a_change(lent: Callable[[], Engine]) -> None:

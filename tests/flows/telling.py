@@ -44,6 +44,15 @@ def failing(acme: Company, method: str | None = FUNDS, **given: Any) -> UUID:
     return profile
 
 
+def two_failing(acme: Company) -> UUID:
+    """Of two customers, so that two mails wait. Returns the first."""
+    first = failing(acme)
+    acme.customer("a2", method=FUNDS)
+    acme.subscribe("a2", "s2")
+    acme.settle()
+    return first
+
+
 def in_time(acme: Company) -> None:
     """The next tries of mails are due: their technical wait is over."""
     with acme.parts.begin() as session:

@@ -15,7 +15,7 @@ from billing.kernel.errors import Stale
 from billing.kernel.status import NoticeStatus
 from billing.sandbox.postbox import Postbox
 from tests.flows.company import START, Company
-from tests.flows.telling import DAY, FUNDS, failing, in_time, rows, with_mail
+from tests.flows.telling import DAY, failing, in_time, rows, two_failing, with_mail
 
 
 def test_a_mail_that_is_not_taken_is_tried_again_and_then_a_persons_work(acme: Company, box: Postbox) -> None:
@@ -43,10 +43,7 @@ def test_a_mail_that_is_not_taken_is_tried_again_and_then_a_persons_work(acme: C
 
 def test_a_server_that_is_away_is_asked_once_a_round_and_everything_waits(acme: Company, box: Postbox) -> None:
     with_mail(acme, box)
-    failing(acme)
-    acme.customer("a2", method=FUNDS)
-    acme.subscribe("a2", "s2")
-    acme.settle()
+    two_failing(acme)
     box.deaf = True
     assert notices.send(acme.parts) == 1
     assert len(box.messages) == 1
@@ -59,10 +56,7 @@ def test_a_server_that_is_away_is_asked_once_a_round_and_everything_waits(acme: 
 
 def test_a_mail_that_waits_for_a_slow_server_is_the_only_one_that_is_leased(acme: Company, box: Postbox) -> None:
     with_mail(acme, box)
-    failing(acme)
-    acme.customer("a2", method=FUNDS)
-    acme.subscribe("a2", "s2")
-    acme.settle()
+    two_failing(acme)
     free = "SELECT count(*) FROM billing.notice WHERE status = 'waiting' AND next_try_at <= clock_timestamp()"
     seen = []
 
@@ -176,10 +170,7 @@ def test_one_that_can_not_be_opened_is_a_persons_work_and_the_others_leave(
     acme: Company, box: Postbox, broken: str, told: str
 ) -> None:
     with_mail(acme, box)
-    profile = failing(acme)
-    acme.customer("a2", method=FUNDS)
-    acme.subscribe("a2", "s2")
-    acme.settle()
+    profile = two_failing(acme)
     with acme.parts.begin() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(text(broken), {"id": profile})

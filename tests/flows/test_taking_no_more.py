@@ -7,15 +7,17 @@ and passes over what the statement itself has taken by then. An array is asked f
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from billing.queries.notice import drop_waiting, take_notices
 from billing.sandbox.postbox import Postbox
 from tests.flows.company import Company
-from tests.flows.telling import FUNDS, failing, with_mail
+from tests.flows.telling import two_failing, with_mail
 
 CODE = Path(__file__).parents[2] / "billing"
 ASKED_ANEW = re.compile(r"\bIN\s*\(\s*SELECT(?:(?!\"\"\")[^;])*?SKIP LOCKED", re.IGNORECASE)
@@ -23,29 +25,23 @@ OTHER_WAYS = ("hashjoin", "mergejoin", "hashagg", "sort", "material", "memoize",
 
 
 @pytest.fixture
-def waiting(acme: Company, box: Postbox) -> Company:
+def session(acme: Company, box: Postbox) -> Iterator[Session]:
     """Two mails wait, and the planner has loops alone."""
     with_mail(acme, box)
-    failing(acme)
-    acme.customer("a2", method=FUNDS)
-    acme.subscribe("a2", "s2")
-    acme.settle()
-    return acme
+    two_failing(acme)
+    with acme.parts.begin() as session:
+        for way in OTHER_WAYS:
+            session.execute(text(f"SET LOCAL enable_{way} = off"))
+        yield session
 
 
 @pytest.mark.parametrize("most", [1, 2])
-def test_no_more_mails_are_taken_than_were_asked_for(waiting: Company, most: int) -> None:
-    with waiting.parts.begin() as session:
-        for way in OTHER_WAYS:
-            session.execute(text(f"SET LOCAL enable_{way} = off"))
-        assert len(take_notices(session, lease_s=60, most=most)) == most
+def test_no_more_mails_are_taken_than_were_asked_for(session: Session, most: int) -> None:
+    assert len(take_notices(session, lease_s=60, most=most)) == most
 
 
-def test_no_more_mails_are_dropped_than_were_asked_for(waiting: Company) -> None:
-    with waiting.parts.begin() as session:
-        for way in OTHER_WAYS:
-            session.execute(text(f"SET LOCAL enable_{way} = off"))
-        assert drop_waiting(session, reason="no_address", most=1) == 1
+def test_no_more_mails_are_dropped_than_were_asked_for(session: Session) -> None:
+    assert drop_waiting(session, reason="no_address", most=1) == 1
 
 
 def test_no_statement_takes_from_a_list_that_may_be_asked_for_anew() -> None:
