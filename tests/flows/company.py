@@ -6,10 +6,9 @@ real workers are in tests/crash and tests/sandbox.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,7 +26,7 @@ from billing.commands.seller.create import create_seller
 from billing.commands.subscription.subscribe import subscribe
 from billing.commands.tax_rate.put import put_tax_rate
 from billing.commands.usage.record import Recorded, record_usage
-from billing.flows import audit, collection, inbox, recognition, refunding, renewal, resolution, subscribing, upkeep
+from billing.flows import audit, subscribing
 from billing.flows.audit_report import Violation
 from billing.flows.parts import Parts
 from billing.flows.payment_methods import adopt
@@ -39,8 +38,6 @@ from billing.privacy.keyring import generate
 from billing.providers.stripe.adapter import StripeProvider
 from billing.providers.stripe.client import build_client
 from billing.providers.stripe.witness import Witness
-from billing.queue.buffer import Message
-from billing.queue.names import COLLECTIONS_CHARGE, INBOX_PROCESS, REFUNDS_SEND, RENEWALS_BILL
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
 from billing.settings import Settings
@@ -56,39 +53,13 @@ from billing.validators.tax_rate import NewTaxRate
 from billing.validators.usage import NewUsage
 from billing.wiring import build
 from tests.events.told import check_outbox
+from tests.flows.line import SWEEPS, WORK, Line, still_due
 from tests.flows.receiver import Receiver
 from tests.flows.rows import Rows
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
 _CALLS_AT_ONCE = 8
 """That its stand-in answers: threads that are made before each test."""
-
-
-@dataclass
-class Line:
-    """The broker's place in these tests: what was sent and not yet run."""
-
-    messages: deque[Message] = field(default_factory=deque)
-
-    def send(self, messages: list[Message]) -> None:
-        self.messages.extend(messages)
-
-
-WORK: dict[str, Callable[..., object]] = {
-    RENEWALS_BILL.name: renewal.bill,
-    COLLECTIONS_CHARGE.name: collection.charge,
-    INBOX_PROCESS.name: inbox.process_all,
-    REFUNDS_SEND.name: refunding.send,
-}
-SWEEPS: tuple[Callable[[Parts], int], ...] = (
-    renewal.plan,
-    collection.plan,
-    resolution.resolve,
-    refunding.sweep,
-    inbox.sweep,
-    recognition.recognise_due,
-    upkeep.wake_slices,
-)
 
 
 @dataclass(slots=True)
@@ -215,10 +186,16 @@ class Company(Rows):
         deadline = datetime.now(UTC) + timedelta(seconds=seconds)
         while True:
             self.sweep()
-            waiting = self._waiting()
+            waiting = self.waiting()
             if not waiting:
                 return
             assert datetime.now(UTC) < deadline, f"still waiting: {waiting}"
+
+    def waiting(self) -> dict[str, int]:
+        """What is due in our rows, and what the provider has still to deliver; empty where all is quiet."""
+        # Asked first: what the provider has delivered by then is in our rows.
+        undelivered = self.witness.state().undelivered_webhooks
+        return still_due(self.parts) | ({"deliveries": undelivered} if undelivered else {})
 
     def settle_under_a_brake(self) -> None:
         """A few rounds of beat: what a brake holds stays due, so that all is never quiet."""
@@ -268,36 +245,6 @@ class Company(Rows):
             WHERE status = 'open'"""
         with self.parts.begin() as session:
             session.execute(text(statement))
-
-    def _waiting(self) -> dict[str, int]:
-        # Asked first: what the provider has delivered by then is in our rows.
-        undelivered = self.witness.state().undelivered_webhooks
-        with self.parts.begin() as session:
-            now = self.parts.clock.now(session)
-            counts = session.execute(
-                text(
-                    """
-                    SELECT 'slices', count(*) FROM billing.slice WHERE status IN ('pending', 'running')
-                    UNION ALL SELECT 'attempts', count(*) FROM billing.payment
-                        WHERE status IN ('prepared', 'sent', 'unknown')
-                    UNION ALL SELECT 'refunds', count(*) FROM billing.refund
-                        WHERE status IN ('pending', 'requires_action')
-                          AND next_check_at <= clock_timestamp() + interval '10 seconds'
-                    UNION ALL SELECT 'events', count(*) FROM billing.provider_event WHERE next_try_at IS NOT NULL
-                    UNION ALL SELECT 'invoices', count(*) FROM billing.invoice
-                        WHERE next_attempt_at <= :now AND hold_id IS NULL AND status = 'open'
-                          AND NOT EXISTS (SELECT FROM billing.dispute d JOIN billing.seller s ON s.id = d.seller_id
-                                          WHERE d.profile_id = invoice.profile_id AND d.closed_at IS NULL
-                                            AND s.dispute_stops_charging)
-                    UNION ALL SELECT 'subscriptions', count(*) FROM billing.subscription s
-                        JOIN billing.profile p ON p.id = s.profile_id
-                        WHERE next_due_at <= :now AND s.hold_id IS NULL AND p.hold_id IS NULL
-                    """
-                ),
-                {"now": now},
-            )
-            found = {name: count for name, count in counts if count}
-        return found | ({"deliveries": undelivered} if undelivered else {})
 
 
 @contextmanager

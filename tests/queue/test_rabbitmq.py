@@ -38,7 +38,8 @@ from billing.sandbox.stripe.store import MEMORY, Store
 from billing.settings import Settings
 from billing.tasks.watching import STATUS
 from billing.wiring import build
-from tests.flows.company import START, Company, Line, _seller
+from tests.flows.company import START, Company, _seller
+from tests.flows.line import Line
 from tests.rabbitmq import PID, control
 from tests.stack import settings_for
 from tests.worker_process import worker_process

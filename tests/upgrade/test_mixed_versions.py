@@ -34,7 +34,8 @@ from billing.queue.names import (
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
 from billing.wiring import build
-from tests.flows.company import START, Company, Line, _seller
+from tests.flows.company import START, Company, _seller
+from tests.flows.line import Line
 from tests.stack import settings_for
 from tests.worker_process import kill_group, worker_process
 
@@ -110,7 +111,7 @@ def test_a_worker_of_the_release_before_bills_beside_the_new_one_and_the_audit_h
             """Beat's ticks, whenever there is nothing else to do, until all of so many months is paid or waits."""
             if any(depths(broker_url).values()):
                 return False
-            if len(acme.invoices()) == months * len(customers) and not acme._waiting():
+            if len(acme.invoices()) == months * len(customers) and not acme.waiting():
                 return True
             transport.send(BEATS)
             return False
