@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from psycopg.rows import namedtuple_row
+from psycopg.rows import namedtuple_row, tuple_row
 from sqlalchemy import TextClause
 from sqlalchemy.orm import Session
 
@@ -20,15 +20,15 @@ def fetch(session: Session, statement: str, **values: object) -> list[Any]:
 
 
 def stream(
-    session: Session, statement: TextClause, values: dict[str, object], *, page: int
-) -> Iterator[tuple[Any, ...]]:
+    session: Session, statement: TextClause, values: dict[str, object], *, page: int, named: bool = False
+) -> Iterator[Any]:
     """Rows as the server finds them, `page` of them in memory. Nothing else can be asked until the last was taken.
 
     One trip to the server, where a cursor declared there takes three.
     """
     connection = driver(session)
     compiled = statement.compile(dialect=session.get_bind().dialect)
-    with told_alike(connection), connection.cursor() as reading:
+    with told_alike(connection), connection.cursor(row_factory=namedtuple_row if named else tuple_row) as reading:
         yield from reading.stream(str(compiled), compiled.construct_params(values), size=page)
 
 

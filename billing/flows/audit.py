@@ -8,7 +8,8 @@ snapshot; what our books gained in between is not held against the witness. Noth
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -16,14 +17,15 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.db.clock import wall_now
+from billing.db.copy import driver
 from billing.flows.audit_report import NO_WITNESS, Checked, Report, Violation
 from billing.flows.handlers import HANDLERS
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.queries.audit import INVARIANTS, Invariant
 from billing.queries.audit.invariant import Grace, Reading, Text
-from billing.queries.audit.recent import clear, fill, make_room
-from billing.queries.audit.witness import Source, drop_witness, load_witness
+from billing.queries.audit.recent import fill, make_room
+from billing.queries.audit.witness import Source, load_witness
 from billing.settings import Settings
 
 SHOWN = 20
@@ -55,18 +57,16 @@ def run(
     Raises `Refused` (`unknown_invariant`), and `ProviderUnavailable` where a witness was named and can't be read.
     """
     chosen = _chosen(codes)
-    # One connection throughout: the witness's tables are its own.
-    with parts.sessions.kw["bind"].connect() as connection, Session(bind=connection) as session:
-        witness_from = wall_now(session)
-        if witness is not None:
-            session.execute(text("SET LOCAL statement_timeout = 0"))
-            load_witness(session, witness)
-        if since is not None:
-            make_room(session)
-        session.commit()
-        try:
-            for statement in _SNAPSHOT:
-                session.execute(text(statement))
+    with _one_connection(parts) as session:
+        with session.begin():
+            witness_from = wall_now(session)
+            if witness is not None:
+                session.execute(text("SET LOCAL statement_timeout = 0"))
+                load_witness(session, witness)
+            if since is not None:
+                make_room(session)
+        with session.begin():
+            driver(session).execute(_SNAPSHOT, prepare=False)
             reading = Reading(
                 session=session,
                 now=parts.clock.now(session),
@@ -81,11 +81,6 @@ def run(
             if since is not None:
                 fill(session, since=since, due_before=reading.now - reading.grace.due)
             results = [_check(invariant, reading, shown=shown) for invariant in chosen]
-        finally:
-            session.rollback()
-            drop_witness(session)
-            clear(session)
-            session.commit()
     return Report(
         began_at=reading.wall,
         since=since,
@@ -96,15 +91,26 @@ def run(
 
 # A cursor is planned for its first rows unless told otherwise; here all of them are read. The audit has no hurry that a
 # flow's time-outs would know of.
-_SNAPSHOT = (
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
-    "SET LOCAL cursor_tuple_fraction = 1",
-    "SET LOCAL work_mem = '64MB'",
-    "SET LOCAL jit = off",
-    "SET LOCAL statement_timeout = 0",
-    "SET LOCAL idle_in_transaction_session_timeout = 0",
-    "SET LOCAL timezone = 'UTC'",
-)
+_SNAPSHOT = """
+    SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+    SET LOCAL cursor_tuple_fraction = 1;
+    SET LOCAL work_mem = '64MB';
+    SET LOCAL jit = off;
+    SET LOCAL statement_timeout = 0;
+    SET LOCAL idle_in_transaction_session_timeout = 0;
+    SET LOCAL timezone = 'UTC'
+"""
+
+
+@contextmanager
+def _one_connection(parts: Parts) -> Iterator[Session]:
+    """For temporary tables are a connection's own. They are given back at the end, so that a pooled one keeps none."""
+    with parts.sessions.kw["bind"].connect() as connection, Session(bind=connection) as session:
+        try:
+            yield session
+        finally:
+            with session.begin():
+                session.execute(text("DISCARD TEMP"))
 
 
 def _chosen(codes: Sequence[str] | None) -> tuple[Invariant, ...]:

@@ -51,11 +51,11 @@ WHERE ARRAY[left_of, whole] IS DISTINCT FROM days::numeric[]
 
 def miscounted_days(reading: Reading) -> Iterator[Finding]:
     """Accuse each line that takes another number of days than lie between its moments."""
-    named = list(reading.rows(_NAMED))
+    named = list(reading.read(_NAMED))
     if not named:
         return
     known = [row.zone for row in named if _is_known(row.zone)]
-    for row in reading.rows(_OTHER_DAYS, zones=tables(known, first=named[0].first.year, last=named[0].last.year)):
+    for row in reading.read(_OTHER_DAYS, zones=tables(known, first=named[0].first.year, last=named[0].last.year)):
         yield Finding(*map(str, row))
 
 

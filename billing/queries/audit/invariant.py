@@ -71,6 +71,7 @@ class Reading:
     event_types: Sequence[str] = ()
     """Types of provider events that somebody here looks after."""
     _keys: dict[UUID, bytes | None] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
 
     def data_key(self, id_: UUID) -> bytes | None:
         """A data key in the clear, None where it can't be opened. Few documents have a key of their own."""
@@ -92,8 +93,12 @@ class Reading:
         with self.session.execute(asked, given, execution_options=streaming) as result:
             yield from result
 
-    def found(self, sql: str, **values: Any) -> Iterator[tuple[Any, ...]]:
+    def read(self, sql: str, **values: Any) -> Iterator[Any]:
         """As `rows`, by one trip to the server; but nothing else can be asked until the last row was taken."""
+        return stream(self.session, text(self._asked(sql)), self._known() | values, page=PAGE, named=True)
+
+    def found(self, sql: str, **values: Any) -> Iterator[tuple[Any, ...]]:
+        """As `read`, of a query whose columns have no names."""
         return stream(self.session, text(self._asked(sql)), self._known() | values, page=PAGE)
 
     def _known(self) -> dict[str, Any]:
@@ -110,8 +115,10 @@ class Reading:
         }
 
     def count(self, sql: str) -> int:
-        """The one number that a query gives."""
-        return int(self.session.execute(text(self._asked(sql))).scalar_one())
+        """The one number that a query gives. It is asked once: several invariants speak of the same rows."""
+        if sql not in self._counts:
+            self._counts[sql] = int(self.session.execute(text(self._asked(sql))).scalar_one())
+        return self._counts[sql]
 
     def count_all(self, sql: str, **values: Any) -> int:
         """The one number that a query gives of the whole tables, whatever is looked at."""

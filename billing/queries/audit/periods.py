@@ -31,7 +31,7 @@ def misplaced_periods(reading: Reading) -> Iterator[Finding]:
     Of what is recent the first periods are not judged by what came before them: that is not looked at.
     """
     before: Row[Any] | None = None
-    for row in reading.rows(_PERIODS):
+    for row in reading.read(_PERIODS):
         run = before if _same_run(row, before) else None
         fault = _fault(row, run, first=run is None and reading.since is None)
         if fault:
@@ -61,7 +61,7 @@ WHERE b.subscription_id IS NULL AND s.started_at <= :due_before
 def never_begun(reading: Reading) -> Iterator[Finding]:
     """Stream the subscriptions without any period, and accuse those whose first one has begun."""
     due_before = reading.now - reading.grace.due
-    for row in reading.rows(_WITHOUT_PERIODS):
+    for row in reading.read(_WITHOUT_PERIODS):
         first = _first(row)
         if first <= due_before and (row.cancel_at is None or first < row.cancel_at):
             yield Finding(
@@ -100,7 +100,7 @@ def charged_twice(reading: Reading) -> Iterator[Finding]:
 
     Several do where a new anchor came at the very moment at which the one before it had come.
     """
-    for row in list(reading.rows(_SEVERAL)):
+    for row in list(reading.read(_SEVERAL)):
         begun = reading.count_all(_BEGUN, subscription_id=row.subscription_id, period_start=row.period_start)
         if row.lines > begun:
             detail = (

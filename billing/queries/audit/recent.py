@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.db.copy import driver
 from billing.kernel.status import OPEN_PAYMENT
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
@@ -257,11 +258,9 @@ def tables_of(sql: str) -> set[str]:
 
 def make_room(session: Session) -> None:
     """Create the temporary tables, empty: a snapshot that only reads may fill them, but not make them."""
-    for statement in _CHANGED.split(";"):
-        session.execute(text(statement))
-    for name in TABLES:
-        session.execute(text(f"CREATE TEMPORARY TABLE {name} (LIKE billing.{name})"))
-    session.execute(text("CREATE INDEX ON pg_temp.invoice_line (invoice_id)"))
+    tables = (f"CREATE TEMPORARY TABLE {name} (LIKE billing.{name})" for name in TABLES)
+    index = "CREATE INDEX ON pg_temp.invoice_line (invoice_id)"
+    driver(session).execute("; ".join([_CHANGED, *tables, index]), prepare=False)
 
 
 def fill(session: Session, **values: object) -> None:
@@ -277,9 +276,3 @@ def fill(session: Session, **values: object) -> None:
             session.execute(text(f"INSERT INTO pg_temp.{name} {sql}"), known)
         session.execute(text(f"ANALYZE pg_temp.{name}"))
     session.execute(text(_NUMBERED), known)
-
-
-def clear(session: Session) -> None:
-    """Give the temporary tables back, so that a pooled connection keeps none."""
-    for name in ("changed_invoice", "changed_subscription", "changed_credit", "numbered", *TABLES):
-        session.execute(text(f"DROP TABLE IF EXISTS pg_temp.{name}"))

@@ -22,7 +22,7 @@ WHERE p.erased_at IS NULL
 
 def closed_profiles(reading: Reading) -> Iterator[Finding]:
     """Stream every customer's sealed part and accuse what doesn't open."""
-    for row in reading.rows(_PROFILES):
+    for row in reading.read(_PROFILES):
         if row.key_id is None:
             yield Finding("profile", str(row.id), "its personal part has no key")
             continue
@@ -39,7 +39,7 @@ _KEYS = "SELECT id, purpose, master_id FROM billing.data_key"
 def lost_keys(reading: Reading) -> Iterator[Finding]:
     """Accuse keys whose master key nobody has."""
     known = set(reading.keyring.master_ids)
-    for row in reading.rows(_KEYS):
+    for row in reading.read(_KEYS):
         if row.master_id not in known:
             yield Finding("data_key", str(row.id), f"a {row.purpose} key under the master key {row.master_id}, unknown")
 

@@ -59,7 +59,7 @@ class Resealed:
         if reading.since is not None:
             return
         for table in self.tables:
-            for seal in list(reading.rows(_LATEST, name=table)):
+            for seal in list(reading.read(_LATEST, name=table)):
                 found = compute(reading.session, table, seal.upto)
                 if (found.rows, found.digest) != (seal.rows, seal.digest):
                     told = f"rows of {table} up to {seal.upto}: {seal.rows} when they were sealed, {found.rows} now"

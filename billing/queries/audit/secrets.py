@@ -50,7 +50,7 @@ class _Table:
 
 def _tables(reading: Reading, leave_out: re.Pattern[str] | None) -> list[_Table]:
     found = []
-    for row in list(reading.rows(_COLUMNS)):
+    for row in reading.read(_COLUMNS):
         if reading.since is not None and row.name not in TABLES:
             continue
         columns = tuple(each for each in row.texts or () if leave_out is None or not leave_out.search(each))
@@ -62,7 +62,7 @@ def _tables(reading: Reading, leave_out: re.Pattern[str] | None) -> list[_Table]
 def _search(find: Callable[[str], list[Hit]], *, prefilter: str, leave_out: re.Pattern[str] | None) -> Check:
     def check(reading: Reading) -> Iterator[Finding]:
         tables = {each.name: each for each in _tables(reading, leave_out)}
-        for row in reading.rows(" UNION ALL ".join(map(_candidates, tables.values())), prefilter=prefilter):
+        for row in reading.read(" UNION ALL ".join(map(_candidates, tables.values())), prefilter=prefilter):
             yield from _in_row(tables[row.name], row.id, row.texts, find)
         for each in reading.texts():
             for hit in find(_without_ours(each.text)):
@@ -94,8 +94,10 @@ def _without_ours(text: str) -> str:
 
 
 _TEXT_COLUMNS = """
-SELECT count(*) FROM information_schema.columns
-WHERE table_schema = 'billing' AND udt_name IN ('text', 'varchar', 'jsonb', 'json', '_text')
+SELECT count(*) FROM pg_class c
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace = 'billing'::regnamespace AND c.relkind IN ('r', 'p')
+  AND a.atttypid = ANY ('{text, varchar, jsonb, json, text[]}'::regtype[])
 """
 
 SECRETS = (

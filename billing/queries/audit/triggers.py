@@ -17,7 +17,7 @@ def guarded(wanted: Mapping[str, Sequence[str]]) -> Check:
 
     def check(reading: Reading) -> Iterator[Finding]:
         for table, names in wanted.items():
-            standing = {row.name for row in reading.rows(_STANDING, name=table)}
+            standing = {row.name for row in reading.read(_STANDING, name=table)}
             for name in names:
                 if name not in standing:
                     yield Finding("trigger", name, f"rows of {table} can be changed: its trigger is off or gone")

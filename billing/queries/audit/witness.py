@@ -63,8 +63,8 @@ def load_witness(session: Session, source: Source) -> None:
     accounts = select(ProviderAccount.account_ref, ProviderAccount.id)
     witnessed = accounts.where(ProviderAccount.provider.in_(source.providers))
     ours = {row.account_ref: row.id for row in session.execute(witnessed)}
-    for name, columns in TABLES.items():
-        session.execute(text(f"CREATE TEMPORARY TABLE {name} ({columns})"))
+    tables = (f"CREATE TEMPORARY TABLE {name} ({columns})" for name, columns in TABLES.items())
+    driver(session).execute("; ".join(tables), prepare=False)
     _copy(session, "witness_account", ((id_,) for id_ in ours.values()))
     _copy(session, "witness_request", _requests(source, ours))
     _copy(session, "witness_intent", _intents(source, ours))
@@ -72,14 +72,7 @@ def load_witness(session: Session, source: Source) -> None:
     _copy(session, "witness_event", _events(source, ours))
     _copy(session, "witness_refund", _refunds(source, ours))
     _copy(session, "witness_dispute", _disputes(source, ours))
-    for name in TABLES:
-        session.execute(text(f"ANALYZE {name}"))
-
-
-def drop_witness(session: Session) -> None:
-    """Give the temporary tables back, so that a pooled connection keeps none."""
-    for name in TABLES:
-        session.execute(text(f"DROP TABLE IF EXISTS pg_temp.{name}"))
+    session.execute(text(f"ANALYZE {', '.join(TABLES)}"))
 
 
 def _copy(session: Session, table: str, rows: Iterator[tuple[object, ...]]) -> None:
