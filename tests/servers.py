@@ -26,8 +26,8 @@ from sqlalchemy import make_url
 
 from billing.db.migrate import upgrade
 from billing.sandbox.embedded import Embedded, folders, running, start
+from billing.sandbox.emptying import Shape, cut_off, empty
 from tests import shelf
-from tests.emptying import Shape, empty
 
 ROOT = Path(__file__).parent
 MIGRATIONS = ROOT.parent / "billing" / "db" / "migrations"
@@ -146,7 +146,8 @@ class Databases:
             return False
         try:
             with self._at(name) as connection:
-                return empty(connection, self._shape, kept=shelf.sessions_of(name))
+                cut_off(connection, kept=shelf.sessions_of(name))
+                return empty(connection, self._shape)
         except psycopg.Error:
             return False
 

@@ -23,6 +23,9 @@ _MOST = 8
 _FORGET = "RESET ALL; RESET SESSION AUTHORIZATION; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP"
 """All that a session has of its own, but for the plans of its statements."""
 
+_AS_NEW = (5, 100)
+"""psycopg's own: after how many times it prepares a statement, and how many it keeps."""
+
 Connection = psycopg.Connection[Any]
 
 _lock = Lock()
@@ -101,6 +104,7 @@ def _is_forgetful(connection: Connection) -> bool:
     connection.rollback()
     with suppress(ValueError):
         connection.remove_notice_handler(_log_notices)  # which each engine adds
+    connection.prepare_threshold, connection.prepared_max = _AS_NEW
     connection.autocommit = True
     connection.execute(_FORGET, prepare=False)
     connection.autocommit = False

@@ -17,9 +17,10 @@ from billing.kernel.ids import new_id
 from billing.models import Invoice, Payment
 from billing.providers.paypal.sent import told
 from billing.sandbox.scenario.playing.cast import put_on
-from billing.sandbox.scenario.playing.stage import Stage, staged
+from billing.sandbox.scenario.playing.stage import Stage
 from billing.sandbox.scenario.reading import read_scenario
 from billing.validators.payment_method import Consent
+from tests.stages import staged
 
 START = datetime(2026, 1, 15, tzinfo=UTC)
 SCENARIO = """

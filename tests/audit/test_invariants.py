@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select, text
 
 from billing.db.clock import wall_now
+from billing.flows import audit
 from billing.flows.audit import grace_for, run
 from billing.flows.audit_report import NO_WITNESS
 from billing.flows.handlers import HANDLERS
@@ -93,6 +97,37 @@ def test_every_single_check_is_broken_by_some_seed(world_parts: Parts, planting:
         session.rollback()
 
     assert silent == set()
+
+
+def test_what_several_invariants_speak_of_is_counted_once(world_parts: Parts, planting: Planting) -> None:
+    asked: Counter[str] = Counter()
+    count = lambda _connection, _cursor, statement, *_: asked.update([statement])  # noqa: E731
+    event.listen(world_parts.sessions.kw["bind"], "before_cursor_execute", count)
+
+    report = run(world_parts, witness=planting.witness)
+
+    several = {invariant.counted for invariant in INVARIANTS if text(invariant.counted).compile().params == {}}
+    assert {statement: asked[statement] for statement in several} == dict.fromkeys(several, 1)
+    rows = {each.code: each.rows for each in report.checked}
+    assert len({rows[each.code] for each in INVARIANTS if each.counted == "SELECT count(*) FROM billing.invoice"}) == 1
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+@pytest.mark.parametrize("since", [None, datetime(2020, 1, 1, tzinfo=UTC)])
+def test_its_connection_keeps_no_temporary_table(
+    world_parts: Parts, planting: Planting, since: datetime | None, monkeypatch: pytest.MonkeyPatch, *, breaks: bool
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise RuntimeError("in the middle")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError) if breaks else nullcontext():
+        if breaks:
+            patch.setattr(audit, "_check", failing)
+        run(world_parts, witness=planting.witness, since=since)
+
+    theirs = "SELECT count(*) FROM pg_class WHERE relpersistence = 't'"
+    with world_parts.begin() as session:
+        assert session.scalar(text(theirs)) == 0
 
 
 def test_without_a_witness_the_report_says_what_was_not_checked(world_parts: Parts, planting: Planting) -> None:
@@ -218,12 +253,12 @@ def test_a_product_may_be_called_secret(world_parts: Parts, planting: Planting) 
 
 def test_a_credential_of_each_kind_is_found_in_a_table(world_parts: Parts, planting: Planting) -> None:
     product = planting.session.scalars(select(Product).limit(1)).one()
-    for kind, text, _ in SECRETS:
-        product.name = text
+    for kind, found, _ in SECRETS:
+        product.name = found
         planting.session.commit()
 
-        found = {(each.subject_id, each.detail) for each in run(world_parts, codes=["S2"]).violations}
-        assert (str(product.id), f"name: {kind}") in found
+        hits = {(each.subject_id, each.detail) for each in run(world_parts, codes=["S2"]).violations}
+        assert (str(product.id), f"name: {kind}") in hits
 
 
 def test_an_unknown_invariant_is_refused(parts: Parts) -> None:

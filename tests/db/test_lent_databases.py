@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from billing.db.session import connect
-from tests import emptying
+from billing.sandbox import emptying
 from tests.servers import Databases
 
 

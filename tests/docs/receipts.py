@@ -12,9 +12,9 @@ from billing.models import Invoice
 from billing.queries.operations.explaining import document_account
 from billing.rules.explain import explain
 from billing.sandbox.scenario.playing.player import play
-from billing.sandbox.scenario.playing.stage import staged
 from billing.sandbox.scenario.playing.told import tell
 from billing.sandbox.scenario.reading import read_scenario
+from tests.stages import staged
 
 Json = dict[str, Any]
 

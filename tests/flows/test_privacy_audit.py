@@ -18,9 +18,10 @@ from billing.providers.paypal.client import PayPalClient
 from billing.providers.paypal.failures import CallFailed
 from billing.providers.stripe.witness import WitnessedRequest
 from billing.sandbox.paypal.serving import mounted
-from billing.sandbox.scenario.playing.stage import Stage, staged
+from billing.sandbox.scenario.playing.stage import Stage
 from billing.validators.profile import Personal, ProfileChange
 from tests.flows.company import company
+from tests.stages import staged
 from tests.wallets import START, anna_of, bill, give
 
 

@@ -14,9 +14,9 @@ from billing.__main__ import cli
 from billing.kernel.money import format_minor
 from billing.privacy.keyring import generate
 from billing.sandbox.scenario.playing.player import play
-from billing.sandbox.scenario.playing.stage import staged
 from billing.sandbox.scenario.playing.told import tell
 from billing.sandbox.scenario.reading import read_scenario
+from tests.stages import staged
 
 FILE = """
 scenario: 1

@@ -11,17 +11,17 @@ import click
 import yaml
 
 from billing.sandbox.scenario.playing.ground import Ground, server_address
-from billing.sandbox.scenario.playing.stage import quietly
+from billing.sandbox.scenario.playing.whole import play_whole
 from tests.oracle.compare import differences
 from tests.oracle.generate import scenario
 from tests.oracle.play import play as oracle
-from tests.oracle.test_engine import played
+from tests.oracle.test_engine import readable
 
 
 def _faults(ground: Ground, spec: dict[str, Any]) -> list[str]:
     try:
-        with ground.database() as address:
-            return differences(oracle(spec), played(spec, address))
+        outcome = play_whole(ground, readable(spec))
+        return outcome.complaints if outcome.told is None else differences(oracle(spec), outcome.told)
     except Exception:  # noqa: BLE001 (whatever it is, the next seed is played all the same)
         return [traceback.format_exc()]
 
@@ -32,7 +32,6 @@ def _faults(ground: Ground, spec: dict[str, Any]) -> list[str]:
 @click.option("--keep", type=click.Path(path_type=Path), help="Write the scenarios that differ into this folder.")
 def fuzz(*, first: int, last: int, keep: Path | None) -> None:
     """Play the seeds from FIRST up to LAST and show where the two differ. Ends with status 1 if they do."""
-    quietly()
     ground = Ground(server_address()[0])
     ground.expect(last - first)
     differing = 0

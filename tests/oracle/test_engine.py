@@ -8,21 +8,27 @@ from typing import Any
 import pytest
 import yaml
 
+from billing.sandbox.scenario.model import Scenario
 from billing.sandbox.scenario.playing.player import play
-from billing.sandbox.scenario.playing.stage import staged
 from billing.sandbox.scenario.playing.told import tell
 from billing.sandbox.scenario.reading import read_scenario
 from tests.oracle.compare import differences
 from tests.oracle.generate import scenario
 from tests.oracle.play import play as oracle
+from tests.stages import staged
 
 SEEDS = range(1000, 1030)
 """Some of many: `python -m tests.oracle.fuzz FIRST LAST` plays as many as there is time for."""
 
 
+def readable(spec: dict[str, Any]) -> Scenario:
+    """As it would stand in a file."""
+    return read_scenario(yaml.safe_dump(spec, sort_keys=False), name="random.yaml")
+
+
 def played(spec: dict[str, Any], database_url: str) -> dict[str, Any]:
     """What the engine makes of it."""
-    read = read_scenario(yaml.safe_dump(spec, sort_keys=False), name="random.yaml")
+    read = readable(spec)
     first = min((step.at for step in read.steps), default=read.until)
     with staged(database_url, now=first) as stage:
         return tell(play(read, stage))

@@ -1,4 +1,4 @@
-"""The scratch databases of `billing simulate`: one a file, copied ahead, and none left behind."""
+"""The scratch databases of `billing simulate`: copied ahead, emptied and used again, and none left behind."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
-from billing.sandbox.scenario.playing.ground import Ground
+from billing.sandbox.scenario.playing import ground as grounds
+from billing.sandbox.scenario.playing.ground import Ground, Scratch
 from tests.servers import Servers
 
 
@@ -25,8 +27,23 @@ def ground(server: str) -> Iterator[Ground]:
     made.close()
 
 
-def _name(address: str) -> str:
-    return address.split("?", maxsplit=1)[0].rsplit("/", 1)[1]
+@pytest.fixture
+def bound(monkeypatch: pytest.MonkeyPatch, server: str) -> Iterator[Ground]:
+    """As one who is no superuser has it."""
+    made = Ground(server)
+    monkeypatch.setattr(made, "_empties", False)
+    yield made
+    made.close()
+
+
+def _ask(scratch: Scratch, question: str) -> object:
+    with scratch.engine.connect() as connection:
+        return connection.execute(text(question)).scalar_one()
+
+
+def _run(scratch: Scratch, statement: str) -> None:
+    with scratch.engine.begin() as connection:
+        connection.execute(text(statement))
 
 
 def _there(server: str, name: str) -> bool:
@@ -45,30 +62,71 @@ def test_a_copy_that_a_killed_run_left_is_removed(server: str) -> None:
 def test_a_copy_in_use_is_left_to_its_run_whichever_database_that_was_given(ground: Ground, database_url: str) -> None:
     with ground.database() as copy:
         Ground(database_url).close()
-        with psycopg.connect(copy.replace("+psycopg", "")) as connection:
-            assert connection.execute("SELECT count(*) FROM billing.seller").fetchone() == (0,)
+        assert _ask(copy, "SELECT count(*) FROM billing.seller") == 0
 
 
-def test_the_next_is_copied_while_one_is_in_use_and_as_many_as_are_expected(ground: Ground, server: str) -> None:
+CLOCK = "INSERT INTO billing.sandbox_clock (one, instant) VALUES (1, now())"
+COUNT = "SELECT count(*) FROM billing.sandbox_clock"
+SESSION = "SELECT pg_backend_pid()"
+
+
+def test_the_same_is_empty_again_for_the_next_with_the_session_that_was_at_it(ground: Ground) -> None:
     ground.expect(2)
     with ground.database() as first:
-        assert ground._ahead is not None
-        ahead = ground._ahead.result(timeout=30)
-        assert ahead != _name(first)
-        assert _there(server, ahead)
+        _run(first, CLOCK)
+        session = _ask(first, SESSION)
+        assert _ask(first, COUNT) == 1
     with ground.database() as second:
-        assert _name(second) == ahead
-        assert ground._ahead is None
+        assert (second.name, _ask(second, COUNT), _ask(second, SESSION)) == (first.name, 0, session)
 
 
-def test_none_is_left_behind_whether_it_was_asked_for_or_not(server: str) -> None:
+@pytest.mark.parametrize("change", ["CREATE TABLE public.more (id int)", "DROP INDEX billing.ix_payment_listed"])
+def test_one_in_which_more_than_rows_was_changed_is_not_used_again(ground: Ground, server: str, change: str) -> None:
+    ground.expect(2)
+    with ground.database() as first:
+        _run(first, change)
+    with ground.database() as second:
+        assert second.name != first.name
+        assert _ask(second, "SELECT to_regclass('public.more') IS NULL") is True
+    assert not _there(server, first.name)
+
+
+def test_nor_is_one_whose_rows_somebody_holds(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grounds, "_WAITS_MS", 1)
+    ground.expect(2)
+    with ground.database() as first:
+        _run(first, CLOCK)
+        holder = psycopg.connect(first.address.render_as_string(hide_password=False))
+        holder.execute("LOCK TABLE billing.sandbox_clock")
+    with ground.database() as second:
+        assert second.name != first.name
+    holder.close()
+
+
+def test_where_none_can_be_emptied_the_next_is_copied_while_one_is_in_use(bound: Ground, server: str) -> None:
+    bound.expect(2)
+    with bound.database() as first:
+        assert bound._ahead is not None
+        ahead = bound._ahead.result(timeout=30).name
+        assert ahead != first.name
+        assert _there(server, ahead)
+    with bound.database() as second:
+        assert second.name == ahead
+        assert bound._ahead is None
+
+
+@pytest.mark.parametrize("empties", [True, False])
+def test_none_is_left_behind_whether_it_was_asked_for_or_not(server: str, *, empties: bool) -> None:
     ground = Ground(server)
+    ground._empties = empties
     ground.expect(2)
     with ground.database() as used:
-        assert ground._ahead is not None
-        ahead = ground._ahead.result(timeout=30)
+        _run(used, CLOCK)
+    assert ground._ahead is not None
+    ahead = ground._ahead.result(timeout=30).name
+    assert (ahead == used.name) is empties
     ground.close()
-    assert not _there(server, _name(used))
+    assert not _there(server, used.name)
     assert not _there(server, ahead)
 
 

@@ -55,6 +55,28 @@ def _file(folder: Path, *steps: str, until: str = "2026-04-01", name: str = "one
     return path
 
 
+def test_what_was_played_before_on_the_same_database_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played_on: list[str] = []
+    on = whole.staged
+    monkeypatch.setattr(
+        whole, "staged", lambda engine, **given: (played_on.append(str(engine.url)), on(engine, **given))[1]
+    )
+    files = [EXAMPLES / f"{name}.yaml" for name in ("coupon-repeating", "dunning-final-unpaid", "correction-refunds")]
+    for number, path in enumerate([*files, *reversed(files)]):
+        (tmp_path / f"{number}.yaml").write_bytes(path.read_bytes())
+
+    result = _simulate(tmp_path, "--json", tmp_path / "told")
+
+    assert result.exit_code == 0, result.output
+    told = [(tmp_path / "told" / f"{number}.json").read_text() for number in range(6)]
+    assert told[:3] == told[:2:-1]
+    assert len(set(told)) == 3
+    assert len(played_on) == 6
+    assert len(set(played_on)) == 1
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_example_gives_what_it_must(path: Path) -> None:
     result = _simulate(path, "--json", "-")

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from billing.sandbox.scenario.playing.player import play
-from billing.sandbox.scenario.playing.stage import staged
 from billing.sandbox.scenario.reading import read_scenario
+from tests.stages import staged
 
 MANY = 200
 _CUSTOMERS = ", ".join(f"c{number}: {{payment_method: visa}}" for number in range(MANY))

@@ -1,4 +1,4 @@
-"""The scratch database: a copy of a migrated template, for one run of `simulate`, gone when it ends."""
+"""Scratch databases for one run of `simulate`: copies of a migrated template, gone when it ends."""
 
 from __future__ import annotations
 
@@ -8,25 +8,62 @@ import secrets
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, make_url
 
 import billing.db
 from billing.sandbox.embedded import start
+from billing.sandbox.emptying import Shape, empty
 from billing.sandbox.environment import SIMULATE, place_of
 
 _PREFIX = "billing_simulate"
+_WAITS_MS = 2000
+"""For rows that somebody else holds: a database that can't be emptied by then is removed."""
 _MIGRATIONS = Path(billing.db.__file__).parent / "migrations" / "versions"
+
+
+class Scratch:
+    """A scratch database, and the sessions at it: they outlive a play, and with them the plans of its statements."""
+
+    def __init__(self, name: str, address: URL, *, empties: bool) -> None:
+        self.name = name
+        self.address = address
+        self._cleaner: psycopg.Connection[Any] | None = None
+        if empties:
+            options = f"-c lock_timeout={_WAITS_MS}"
+            self._cleaner = psycopg.connect(_told(address), autocommit=True, options=options)
+            self._shape = Shape.of(self._cleaner)
+
+    @cached_property
+    def engine(self) -> Engine:
+        from billing.sandbox.scenario.playing.stage import engine_of  # noqa: PLC0415 (slow: copied meanwhile)
+
+        return engine_of(_told(self.address.set(drivername="postgresql+psycopg")))
+
+    def is_like_new(self) -> bool:
+        """Remove the rows of what was played on it. False where that is not all."""
+        try:
+            return self._cleaner is not None and empty(self._cleaner, self._shape)
+        except psycopg.Error:
+            return False
+
+    def close(self) -> None:
+        if self._cleaner is not None:
+            self._cleaner.close()
+        if "engine" in self.__dict__:
+            self.engine.dispose()
 
 
 class Ground:
     """A server on which scratch databases are made. Copies that a killed run left behind are removed.
 
-    A copy takes a tenth of a second or two, most of it waiting: a thread makes and drops them beside what is played.
+    A copy takes a tenth of a second or two, and what is played on a new one is planned anew: where we may, one is
+    emptied and used again. A thread does all that beside what is played.
     """
 
     def __init__(self, address: str) -> None:
@@ -36,27 +73,34 @@ class Ground:
         with self._locked("setup"):
             self._clear()
             self._make_template()
+        # To leave triggers and foreign keys out is a superuser's.
+        self._empties = self._server.execute("SHOW is_superuser").fetchone() == ("on",)
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="scratch")
-        self._ahead: Future[str] | None = None
+        self._ahead: Future[Scratch] | None = None
         self._expected = 0
         self._dropping: list[Future[None]] = []
 
     def expect(self, count: int) -> None:
-        """So many databases are going to be asked for: begin the next now, and later each while another is in use."""
+        """So many databases are going to be asked for, one after another: begin the first now."""
         self._expected = count
         if count > 0 and self._ahead is None:
             self._ahead = self._beside.submit(self._copy)
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The address of an empty database with all tables, for the length of the block."""
-        copying, self._ahead = self._ahead or self._beside.submit(self._copy), None
-        name = copying.result()
-        self.expect(self._expected - 1)
+    def database(self) -> Iterator[Scratch]:
+        """An empty database with all tables, for the length of the block."""
+        coming, self._ahead = self._ahead or self._beside.submit(self._copy), None
+        scratch = coming.result()
+        self._expected -= 1
+        if not self._empties:
+            self.expect(self._expected)
         try:
-            yield self._address(name)
+            yield scratch
         finally:
-            self._dropping.append(self._beside.submit(self._drop, name))
+            if self._expected > 0 and self._ahead is None:
+                self._ahead = self._beside.submit(self._again, scratch)
+            else:
+                self._dropping.append(self._beside.submit(self._drop, scratch))
 
     def close(self) -> None:
         """Let the server go; the template stays for the next run. Raises what kept a copy from being dropped."""
@@ -67,18 +111,29 @@ class Ground:
         for each in self._dropping:
             each.result()
 
-    def _copy(self) -> str:
+    def _copy(self) -> Scratch:
         name = f"{_PREFIX}_of_{secrets.token_hex(6)}"
         self._server.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
         self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, self._template)
-        return name
+        try:
+            return Scratch(name, self._url.set(database=name), empties=self._empties)
+        except psycopg.Error:
+            self._remove(name)
+            raise
 
-    def _drop(self, name: str) -> None:
+    def _again(self, used: Scratch) -> Scratch:
+        if used.is_like_new():
+            return used
+        self._drop(used)
+        return self._copy()
+
+    def _drop(self, scratch: Scratch) -> None:
+        scratch.close()
+        self._remove(scratch.name)
+
+    def _remove(self, name: str) -> None:
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
         self._server.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
-
-    def _address(self, name: str) -> str:
-        return self._url.set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)
 
     def _make_template(self) -> None:
         if self._server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self._template]).fetchone():
@@ -88,7 +143,8 @@ class Ground:
 
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", making)
         self._run("CREATE DATABASE {}", making)
-        migrate.upgrade(self._address(making))
+        address = self._url.set(drivername="postgresql+psycopg", database=making)
+        migrate.upgrade(_told(address))
         self._run("ALTER DATABASE {} RENAME TO {}", making, self._template)
 
     def _clear(self) -> None:
@@ -97,7 +153,7 @@ class Ground:
         for (name,) in self._server.execute(query, [f"{_PREFIX}_", self._template]).fetchall():
             row = self._server.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name]).fetchone()
             if row and row[0]:
-                self._drop(name)
+                self._remove(name)
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
@@ -116,9 +172,13 @@ def _connected(url: URL) -> psycopg.Connection[tuple[Any, ...]]:
     database alone, and runs beside each other may be given different ones.
     """
     try:
-        return psycopg.connect(url.set(database="postgres").render_as_string(hide_password=False), autocommit=True)
+        return psycopg.connect(_told(url.set(database="postgres")), autocommit=True)
     except psycopg.OperationalError:
-        return psycopg.connect(url.render_as_string(hide_password=False), autocommit=True)
+        return psycopg.connect(_told(url), autocommit=True)
+
+
+def _told(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
 
 
 def server_address() -> tuple[str, bool]:

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+import psycopg
 import structlog
 from pydantic import SecretStr
-from sqlalchemy import select, text
+from sqlalchemy import Engine, event, select, text
 from sqlalchemy.orm import Session
 
 from billing.commands.slice.cut import cut_each
@@ -96,6 +98,7 @@ _OPEN = text(
     LIMIT 10
     """
 )
+_SIZE = text("SELECT pg_relation_size('billing.payment') + pg_relation_size('billing.invoice')")
 _LOOKED_AT_BYTES = 64 * 1024
 _TRY_AGAIN = text(
     """
@@ -125,8 +128,8 @@ class Stage:
     sides: dict[str, Side]
     now: datetime
     time: PlayedTime
-    _looked_at: int = _LOOKED_AT_BYTES
-    """How large tables were when the server last looked."""
+    _looked_at: int
+    """How large the tables that grow were (bytes) when the server last looked."""
 
     @property
     def witness(self) -> Witnesses:
@@ -197,9 +200,23 @@ def quietly() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
+def engine_of(database_url: str) -> Engine:
+    """Sessions for plays, one after another: what was planned for one serves the next."""
+    engine = connect(database_url, ping=False)
+    event.listen(engine, "connect", _keep_plans)
+    return engine
+
+
+def _keep_plans(connection: psycopg.Connection[Any], _: object) -> None:
+    """A play asks some 400 statements, most of them seldom; planning one takes longer than carrying it out."""
+    connection.prepare_threshold, connection.prepared_max = 0, 2_000
+    connection.execute("SET plan_cache_mode = force_generic_plan")
+    connection.commit()
+
+
 @contextmanager
-def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
-    """A fresh stage at `now`, closed at the end of the block."""
+def staged(engine: Engine, *, now: datetime) -> Iterator[Stage]:
+    """A fresh stage at `now` on an empty database, closed at the end of the block; its `engine_of` stays."""
     line, receiver, store = Line(), Receiver(), Store(SPILLED)
     stand_in = stand_in_over(store, deliver_many=receiver, seed=1, in_process=True)
     stand_in.configure({"minimums": False, "limits": False, "max_confirms": 1_000_000})
@@ -211,7 +228,7 @@ def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
     )
     settings = PlayedSettings(
         _env_file=None,  # type: ignore[call-arg]  # pydantic-settings takes it
-        database_url=database_url,
+        database_url=engine.url.render_as_string(hide_password=False),
         stripe_api_key=SecretStr(api_key),
         stripe_webhook_secret=SecretStr(json.loads(endpoint)["secret"]),
         billing_sandbox=True,
@@ -228,7 +245,7 @@ def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
     sides = {"stripe": Side(stand_in, store, provider, MountedWitness(stand_in))}
     parts = Parts(
         settings=settings,
-        sessions=sessions(connect(database_url, ping=False), {TRANSPORT: line}),
+        sessions=sessions(engine, {TRANSPORT: line}),
         clock=time,
         keyring=Keyring.from_setting(generate()),
         provider_for=lambda name, _code: sides[name].provider,
@@ -236,11 +253,12 @@ def staged(database_url: str, *, now: datetime) -> Iterator[Stage]:
     receiver.listen(parts)
     try:
         sides["stripe"].account_id = _pinned(parts, "stripe")
-        stage = Stage(parts, line, sides, now, time)
+        with parts.begin() as session:
+            size = session.scalar(_SIZE)
+        stage = Stage(parts, line, sides, now, time, max(size, _LOOKED_AT_BYTES))
         stage.set_clock(now)
         yield stage
     finally:
-        parts.sessions.kw["bind"].dispose()
         for side in sides.values():
             side.store.close()
 

@@ -28,7 +28,7 @@ def play_whole(ground: Ground, scenario: Scenario) -> Outcome:
 
 def _played(ground: Ground, scenario: Scenario) -> Outcome:
     first = min((step.at for step in scenario.steps), default=scenario.until)
-    with ground.database() as address, staged(address, now=first) as stage:
+    with ground.database() as scratch, staged(scratch.engine, now=first) as stage:
         with STOPPING.at_work():
             played = play(scenario, stage)
         told = tell(played)

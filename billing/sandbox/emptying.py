@@ -1,4 +1,4 @@
-"""A test's database made like new: its rows removed, in milliseconds, where no test has changed more than rows.
+"""A scratch database made like new: its rows removed, in milliseconds, where nothing but rows was changed.
 
 Removed, not truncated: a truncated table has new files, which every session has to learn anew.
 """
@@ -38,7 +38,8 @@ _OTHERS = """
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL(%s)
 """
 _MADE = " UNION ALL ".join(
-    f"SELECT count(*), max(xmin::text::bigint) FROM {name} WHERE {key} >= {_OURS}" for name, key in _CATALOGS.items()
+    f"SELECT count(*), max(xmin::text::bigint) FROM {name} WHERE {key} >= {_OURS}"  # noqa: S608 (names of ours)
+    for name, key in _CATALOGS.items()
 )
 _SCHEMAS = "SELECT count(*), max(xmin::text::bigint) FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp_'"
 _SETTINGS = """
@@ -55,7 +56,7 @@ Connection = psycopg.Connection[Any]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a database is beside the rows of a test: the tables that bring rows, and how all that was made stands."""
+    """What a database is beside the rows of who uses it: tables that bring rows, and how all that was made stands."""
 
     brought: Sequence[str]
     made: Sequence[Any]
@@ -67,19 +68,24 @@ class Shape:
         return cls(brought, _look(connection, brought))
 
 
-def empty(connection: Connection, shape: Shape, *, kept: Sequence[int]) -> bool:
-    """Remove all rows, and who is at it beside the `kept` sessions. False where more than rows was changed.
-
-    `connection` is a superuser's: triggers and foreign keys are left out. Raises what psycopg raises.
-    """
+def cut_off(connection: Connection, *, kept: Sequence[int]) -> None:
+    """End every session of this database but our own and the `kept` ones."""
     connection.execute(_OTHERS, [list(kept)])
+
+
+def empty(connection: Connection, shape: Shape) -> bool:
+    """Remove all rows. False where more than rows was changed, or where its files have grown too much to be like new.
+
+    `connection` is a superuser's, in autocommit: triggers and foreign keys are left out, and stay so in its session.
+    Raises what psycopg raises.
+    """
     if _look(connection, shape.brought) != shape.made:
         return False
     written = connection.execute(_WRITTEN).fetchall()
     one = sql.SQL("DELETE FROM {}")
     each = [one.format(sql.Identifier("billing", name)) for name, _ in written if name not in shape.brought]
     connection.execute(sql.SQL("; ").join([sql.SQL("SET session_replication_role = replica"), *each]))
-    return sum(pages for _, pages in written) < _MOST_PAGES
+    return bool(sum(pages for _, pages in written) < _MOST_PAGES)
 
 
 def _look(connection: Connection, brought: Sequence[str]) -> list[Any]:
