@@ -40,3 +40,11 @@ def change(session: Session, statement: str, **values: object) -> int:
     connection = driver(session)
     with told_alike(connection), connection.cursor() as writing:
         return writing.execute(statement, values).rowcount
+
+
+def carry_out(session: Session, *statements: str) -> None:
+    """Carry out statements of our own, without values, in one trip to the server."""
+    connection = driver(session)
+    with told_alike(connection), connection.cursor() as writing:
+        # Several at once can't be prepared.
+        writing.execute("; ".join(statements), prepare=False)

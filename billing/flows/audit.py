@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.db.clock import wall_now
-from billing.db.copy import driver
+from billing.db.rows import carry_out
 from billing.flows.audit_report import NO_WITNESS, Checked, Report, Violation
 from billing.flows.handlers import HANDLERS
 from billing.flows.parts import Parts
@@ -66,7 +66,7 @@ def run(
             if since is not None:
                 make_room(session)
         with session.begin():
-            driver(session).execute(_SNAPSHOT, prepare=False)
+            carry_out(session, *_SNAPSHOT)
             reading = Reading(
                 session=session,
                 now=parts.clock.now(session),
@@ -91,15 +91,15 @@ def run(
 
 # A cursor is planned for its first rows unless told otherwise; here all of them are read. The audit has no hurry that a
 # flow's time-outs would know of.
-_SNAPSHOT = """
-    SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
-    SET LOCAL cursor_tuple_fraction = 1;
-    SET LOCAL work_mem = '64MB';
-    SET LOCAL jit = off;
-    SET LOCAL statement_timeout = 0;
-    SET LOCAL idle_in_transaction_session_timeout = 0;
-    SET LOCAL timezone = 'UTC'
-"""
+_SNAPSHOT = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    "SET LOCAL cursor_tuple_fraction = 1",
+    "SET LOCAL work_mem = '64MB'",
+    "SET LOCAL jit = off",
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+    "SET LOCAL timezone = 'UTC'",
+)
 
 
 @contextmanager

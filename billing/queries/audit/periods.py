@@ -7,8 +7,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row
-
 from billing.kernel.period import Interval, IntervalUnit, boundary, period_no_at
 from billing.queries.audit.invariant import Finding, Reading
 
@@ -30,7 +28,7 @@ def misplaced_periods(reading: Reading) -> Iterator[Finding]:
 
     Of what is recent the first periods are not judged by what came before them: that is not looked at.
     """
-    before: Row[Any] | None = None
+    before: Any = None
     for row in reading.read(_PERIODS):
         run = before if _same_run(row, before) else None
         fault = _fault(row, run, first=run is None and reading.since is None)
@@ -69,7 +67,7 @@ def never_begun(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def _first(row: Row[Any]) -> datetime:
+def _first(row: Any) -> datetime:
     """The start of the first period that is ours: the start, or the first boundary from `paid_through` on."""
     if row.paid_through is None:
         begun: datetime = min(row.started_at, row.anchor_at)
@@ -109,11 +107,11 @@ def charged_twice(reading: Reading) -> Iterator[Finding]:
             yield Finding("subscription", str(row.subscription_id), detail)
 
 
-def _same_run(row: Row[Any], before: Row[Any] | None) -> bool:
+def _same_run(row: Any, before: Any) -> bool:
     return before is not None and before.subscription_id == row.subscription_id and before.anchor_no == row.anchor_no
 
 
-def _fault(row: Row[Any], before: Row[Any] | None, *, first: bool) -> str | None:
+def _fault(row: Any, before: Any, *, first: bool) -> str | None:
     if before is not None and before.ends_at != row.starts_at:
         return f"the one before it ends at {before.ends_at}"
     if row.anchor_no != row.current_anchor_no:
@@ -126,7 +124,7 @@ def _fault(row: Row[Any], before: Row[Any] | None, *, first: bool) -> str | None
     return _fault_of_first(row, first=first) if before is None and row.anchor_no == 0 else None
 
 
-def _fault_of_first(row: Row[Any], *, first: bool) -> str | None:
+def _fault_of_first(row: Any, *, first: bool) -> str | None:
     """The first period that is ours begins at the anchor, or at the first boundary from `paid_through` on."""
     ours_from = row.started_at if row.paid_through is None else row.paid_through
     if row.starts_at < ours_from:
@@ -136,7 +134,7 @@ def _fault_of_first(row: Row[Any], *, first: bool) -> str | None:
     return None
 
 
-def _boundary(row: Row[Any], k: int) -> datetime:
+def _boundary(row: Any, k: int) -> datetime:
     return _computed(row.anchor_at, row.timezone, row.interval_unit, row.interval_count, k)
 
 

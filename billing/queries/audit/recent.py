@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.db.copy import driver
+from billing.db.rows import carry_out
 from billing.kernel.status import OPEN_PAYMENT
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
@@ -260,7 +260,7 @@ def make_room(session: Session) -> None:
     """Create the temporary tables, empty: a snapshot that only reads may fill them, but not make them."""
     tables = (f"CREATE TEMPORARY TABLE {name} (LIKE billing.{name})" for name in TABLES)
     index = "CREATE INDEX ON pg_temp.invoice_line (invoice_id)"
-    driver(session).execute("; ".join([_CHANGED, *tables, index]), prepare=False)
+    carry_out(session, _CHANGED, *tables, index)
 
 
 def fill(session: Session, **values: object) -> None:

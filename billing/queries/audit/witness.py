@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing.db.copy import driver
+from billing.db.rows import carry_out
 from billing.models import ProviderAccount
 from billing.providers.stripe.witness import (
     WitnessedCharge,
@@ -64,7 +65,7 @@ def load_witness(session: Session, source: Source) -> None:
     witnessed = accounts.where(ProviderAccount.provider.in_(source.providers))
     ours = {row.account_ref: row.id for row in session.execute(witnessed)}
     tables = (f"CREATE TEMPORARY TABLE {name} ({columns})" for name, columns in TABLES.items())
-    driver(session).execute("; ".join(tables), prepare=False)
+    carry_out(session, *tables)
     _copy(session, "witness_account", ((id_,) for id_ in ours.values()))
     _copy(session, "witness_request", _requests(source, ours))
     _copy(session, "witness_intent", _intents(source, ours))
