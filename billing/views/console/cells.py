@@ -22,7 +22,7 @@ _PAGES = {
 }  # fmt: skip
 _SEARCHED = {
     "account_id", "invoice", "subscription", "anonymous_id", "intent_ref", "charge_ref", "customer_ref", "event_ref",
-    "dispute_ref", "object_ref", "object_id", "subject_id", "refund_ref", "endpoint",
+    "dispute_ref", "payout_ref", "object_ref", "object_id", "subject_id", "refund_ref", "endpoint",
 }  # fmt: skip
 _WORDS = {"kind", "account", "decline_code", "advice_code", "disposition", "buyer_kind", "step"}
 _NAMES = {
@@ -30,7 +30,7 @@ _NAMES = {
     "next_attempt_at": "next try", "status": "state", "hold_id": "held by", "next_due_at": "next renewal",
     "account_id": "customer", "attempt_no": "attempt", "charge_ref": "charge", "intent_ref": "intent",
     "object_ref": "object", "profile_id": "customer's id", "invoice_id": "invoice's id",
-    "dispute_ref": "dispute", "event_ref": "provider's id", "decline_code": "declined with",
+    "dispute_ref": "dispute", "event_ref": "provider's id", "payout_ref": "payout", "decline_code": "declined with",
 }  # fmt: skip
 
 

@@ -17,7 +17,14 @@ from sqlalchemy.orm import Session
 from billing.events.topics import Topic
 from billing.flows.parts import Parts
 from billing.kernel.clock import format_instant
-from billing.kernel.status import DisputeStatus, EventStatus, InvoiceStatus, PaymentStatus, SubscriptionStatus
+from billing.kernel.status import (
+    DisputeStatus,
+    EventStatus,
+    InvoiceStatus,
+    PaymentStatus,
+    PayoutStatus,
+    SubscriptionStatus,
+)
 from billing.queries.operations import browsing
 from billing.queries.operations.browsing import Browse, profiles_of
 from billing.queries.operations.disputes import list_disputes
@@ -25,6 +32,7 @@ from billing.queries.operations.endpoints import list_endpoints
 from billing.queries.operations.events import EventFilter, list_events
 from billing.queries.operations.invoices import list_invoices
 from billing.queries.operations.paging import Facts, Page
+from billing.queries.operations.payouts import list_payouts
 from billing.views.console.rendering import page
 
 LIMIT = 50
@@ -113,6 +121,10 @@ def _disputes(session: Session, given: Given, before: UUID | None, limit: int) -
     return list_disputes(session, status=given.get("status") or None, customer=customer, before=before, limit=limit)
 
 
+def _payouts(session: Session, given: Given, before: UUID | None, limit: int) -> Page:
+    return list_payouts(session, status=given.get("status") or None, before=before, limit=limit)
+
+
 def _endpoints(session: Session, _: Given, before: UUID | None, limit: int) -> Page:
     return list_endpoints(session, before=before, limit=limit)
 
@@ -147,6 +159,12 @@ LISTINGS = (
         "disputes", "Disputes", _disputes,
         ("dispute_ref", "status", "due_by", "amount_minor", "reason", "invoice", "account_id", "opened_at"),
         (_status(DisputeStatus), _CUSTOMER),
+    ),
+    Listing(
+        "payouts", "Payouts", _payouts,
+        ("payout_ref", "status", "amount_minor", "provider", "provider_account", "opened_at", "arrives_at",
+         "failed_at"),
+        (_status(PayoutStatus),),
     ),
     Listing(
         "events", "Events in", _events,

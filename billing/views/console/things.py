@@ -1,4 +1,4 @@
-"""One thing with its whole story: an invoice, an attempt, a subscription, a customer, an event, a dispute."""
+"""One thing with its whole story: an invoice, an attempt, a subscription, a customer, an event, a dispute, a payout."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from billing.queries.operations.invoices import show_invoice
 from billing.queries.operations.outgoing import show_outgoing
 from billing.queries.operations.paging import Facts
 from billing.queries.operations.payments import show_payment
+from billing.queries.operations.payouts import show_payout
 from billing.queries.operations.timeline import timeline
 from billing.queries.operations.trail import trail_of, work_about
 from billing.rules.explain import explain_line
@@ -96,6 +97,10 @@ def _dispute(_: Parts, session: Session, dispute_id: UUID) -> Facts:
     return show_dispute(session, dispute_id) | _about(session, [dispute_id])
 
 
+def _payout(_: Parts, session: Session, payout_id: UUID) -> Facts:
+    return show_payout(session, payout_id)
+
+
 def _endpoint(_: Parts, session: Session, endpoint_id: UUID) -> Facts:
     return show_endpoint(session, endpoint_id) | _about(session, [endpoint_id])
 
@@ -114,6 +119,7 @@ THINGS = {
         Thing("events", "Events in", _event, "type"),
         Thing("outgoing", "Events out", _outgoing, "topic"),
         Thing("disputes", "Disputes", _dispute, "dispute_ref"),
+        Thing("payouts", "Payouts", _payout, "payout_ref"),
         Thing("endpoints", "Endpoints", _endpoint, "endpoint"),
     )
 }

@@ -15,6 +15,7 @@ ACTS: dict[str, tuple[Act, ...]] = {
     "events": others.EVENT,
     "outgoing": endpoints.OUTGOING,
     "disputes": others.DISPUTE,
+    "payouts": (),
     "endpoints": endpoints.ENDPOINT,
 }
 
