@@ -192,10 +192,11 @@ class Company(Rows):
             assert datetime.now(UTC) < deadline, f"still waiting: {waiting}"
 
     def waiting(self) -> dict[str, int]:
-        """What is due in our rows, and what the provider has still to deliver; empty where all is quiet."""
+        """What is due in our rows, and what the provider has still to do by itself; empty where all is quiet."""
         # Asked first: what the provider has delivered by then is in our rows.
-        undelivered = self.witness.state().undelivered_webhooks
-        return still_due(self.parts) | ({"deliveries": undelivered} if undelivered else {})
+        state = self.witness.state()
+        theirs = {"deliveries": state.undelivered_webhooks, "timers": state.due_timers}
+        return still_due(self.parts) | {name: number for name, number in theirs.items() if number}
 
     def settle_under_a_brake(self) -> None:
         """A few rounds of beat: what a brake holds stays due, so that all is never quiet."""

@@ -50,8 +50,10 @@ def backup_of(acme: Company) -> Iterator[Backup]:
     name = str(address.database)
     plain = address.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as server:
-        yield Backup(acme, server, name)
-        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(f"{name}_backup")))
+        try:
+            yield Backup(acme, server, name)
+        finally:
+            server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(f"{name}_backup")))
 
 
 def brakes(acme: Company) -> list[tuple[str, UUID | None]]:
