@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from billing.sandbox.scenario.playing.player import play
 from billing.sandbox.scenario.reading import read_scenario
@@ -40,3 +42,15 @@ def test_the_server_plans_by_what_has_come_to_be_there(database_url: str) -> Non
             rows = {name: session.scalar(believed, {"table": f"billing.{name}"}) for name in ("invoice", "payment")}
     there = 2 * MANY
     assert {name: there // 2 <= row <= there for name, row in rows.items()} == {"invoice": True, "payment": True}, rows
+
+
+def test_what_another_play_has_left_in_the_files_is_no_growth(database_url: str) -> None:
+    looks: list[str] = []
+    with staged(database_url, now=datetime(2026, 1, 1, tzinfo=UTC)) as stage:
+        note = lambda _connection, _cursor, statement, *_: looks.append(statement)  # noqa: E731
+        event.listen(stage.parts.sessions.kw["bind"], "before_cursor_execute", note)
+        for size in (3_000_000, 5_000_000):
+            stage.look_anew(size)
+        assert looks == []
+        stage.look_anew(6_000_000)
+    assert looks == ["ANALYZE"]

@@ -98,7 +98,6 @@ _OPEN = text(
     LIMIT 10
     """
 )
-_SIZE = text("SELECT pg_relation_size('billing.payment') + pg_relation_size('billing.invoice')")
 _LOOKED_AT_BYTES = 64 * 1024
 _TRY_AGAIN = text(
     """
@@ -128,8 +127,8 @@ class Stage:
     sides: dict[str, Side]
     now: datetime
     time: PlayedTime
-    _looked_at: int
-    """How large the tables that grow were (bytes) when the server last looked."""
+    _looked_at: int | None = None
+    """How large the tables that grow were (bytes) when the server last looked; at first, as another play left them."""
 
     @property
     def witness(self) -> Witnesses:
@@ -165,6 +164,8 @@ class Stage:
 
         Its own look comes once a minute, and years are played meanwhile by plans that were made for empty tables.
         """
+        if self._looked_at is None:
+            self._looked_at = max(size, _LOOKED_AT_BYTES)
         if size >= 2 * self._looked_at:
             with self.parts.begin() as session:
                 session.execute(text("ANALYZE"))
@@ -253,9 +254,7 @@ def staged(engine: Engine, *, now: datetime) -> Iterator[Stage]:
     receiver.listen(parts)
     try:
         sides["stripe"].account_id = _pinned(parts, "stripe")
-        with parts.begin() as session:
-            size = session.scalar(_SIZE)
-        stage = Stage(parts, line, sides, now, time, max(size, _LOOKED_AT_BYTES))
+        stage = Stage(parts, line, sides, now, time)
         stage.set_clock(now)
         yield stage
     finally:
