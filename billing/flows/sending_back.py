@@ -1,4 +1,5 @@
-"""Sending back what is kept apart: by a person's order, and taking over what was sent back in the dashboard."""
+"""What becomes of money kept apart: by a person's order it goes back, or another way; what was sent back in the
+dashboard is taken over."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.payment.settle_unapplied import settle_unapplied
 from billing.commands.payment.unapplied import lock_unapplied
 from billing.commands.refund.of_unapplied import adopt_unapplied, reserve_unapplied
 from billing.commands.refund.reserve import whole_steps
@@ -16,9 +18,10 @@ from billing.flows.parts import Parts
 from billing.flows.restoring import require_all_known
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.failpoints import failpoint
-from billing.models import Refund, UnappliedPayment
+from billing.kernel.status import SettledAs
+from billing.models import Invoice, Refund, UnappliedPayment
 from billing.providers.port import RefundFacts
-from billing.queries.dispute import forbids_refund
+from billing.queries.dispute import Disputed, disputes_of
 from billing.queries.reconciling import as_uuid
 from billing.queue.buffer import after_commit
 from billing.queue.names import REFUNDS_SEND
@@ -34,16 +37,36 @@ def send_back(parts: Parts, session: Session, unapplied_id: UUID) -> Refund:
     row, invoice = lock_unapplied(session, unapplied_id)
     if invoice is None:
         raise Refused(Fault("charge", "nothing_to_refund", "it is of no invoice of ours; refund it at the provider"))
-    account_id = row.provider_account_id
-    if forbids_refund(session, profile_id=invoice.profile_id, account_id=account_id, charge_ref=row.charge_ref):
-        mend = "a dispute of it is open, or lost; what is left after a loss is settled another way, then discarded"
+    if _disputes(session, row, invoice).forbidden:
+        mend = "a dispute of it is open, or lost; what is left after a loss is settled another way: credit, or paid"
         raise Refused(Fault("charge", "charge_disputed", mend))
-    amount = whole_steps(row.left_minor, parts.provider(account_id).step_minor(row.currency))
+    amount = whole_steps(row.left_minor, parts.provider(row.provider_account_id).step_minor(row.currency))
     now = parts.clock.now(session)
     refund = reserve_unapplied(session, row=row, invoice=invoice, amount_minor=amount, now=now, wall=wall_now(session))
     after_commit(session, REFUNDS_SEND, refund.id)
     failpoint("refund.reserved")
     return refund
+
+
+def settle_apart(parts: Parts, session: Session, unapplied_id: UUID, way: SettledAs) -> tuple[int, str]:
+    """Settle all that is left another way than back. Returns its minor units and currency; its item is closed.
+
+    The caller holds the profile, then the rows (`lock_unapplied`). Raises `Refused`: `not_reconciled`,
+    `charge_disputed`, and what `settle_unapplied` refuses.
+    """
+    require_all_known(session)
+    row, invoice = lock_unapplied(session, unapplied_id)
+    if invoice is None:
+        raise Refused(Fault("charge", "nothing_to_settle", "it is of no invoice of ours"))
+    if _disputes(session, row, invoice).open:
+        raise Refused(Fault("charge", "charge_disputed", "a dispute of it is open and may take it; wait for its end"))
+    now = parts.clock.now(session)
+    return settle_unapplied(session, row=row, invoice=invoice, way=way, now=now), row.currency
+
+
+def _disputes(session: Session, row: UnappliedPayment, invoice: Invoice) -> Disputed:
+    profile_id, account_id = invoice.profile_id, row.provider_account_id
+    return disputes_of(session, profile_id=profile_id, account_id=account_id, charge_ref=row.charge_ref)
 
 
 def kept_apart(session: Session, account_id: UUID, charge_ref: str) -> UUID | None:

@@ -25,7 +25,7 @@ from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.flows.rereading import GONE, reread
 from billing.flows.retrying import RETRIES, Retry
-from billing.flows.sending_back import send_back
+from billing.flows.sending_back import send_back, settle_apart
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.money import format_minor
 from billing.kernel.status import SettledAs, WorkItemStatus
@@ -233,6 +233,7 @@ def _discard(parts: Parts, session: Session, item: WorkItem, order: Order) -> Do
     if about_difference:
         lock_difference(session, item.subject_id)
     elif item.kind == WorkKind.PAYMENT_UNAPPLIED:
+        # One that a release before 0057 has raised: it leaves the money on the books.
         _, invoice = lock_unapplied(session, item.subject_id)
     _lock(session, item, expected=order.expected_version)
     if item.status not in LIVE:
@@ -256,7 +257,7 @@ def _refund(parts: Parts, session: Session, item: WorkItem, order: Order) -> Don
         return _closed_already(item)
     refund = send_back(parts, session, item.subject_id)
     session.refresh(item)
-    return _done(item, f"{format_minor(refund.amount_minor, refund.currency)} {refund.currency} go back")
+    return _done(item, f"{format_minor(refund.amount_minor, refund.currency)} go back")
 
 
 def _decide(parts: Parts, session: Session, item: WorkItem, action: Action, order: Order) -> Done:
@@ -281,20 +282,26 @@ def _paid(parts: Parts, session: Session, item: WorkItem, order: Order) -> Done:
 
 
 def _settle(parts: Parts, session: Session, item: WorkItem, order: Order, way: SettledAs) -> Done:
-    """What a failed refund owes goes another way; the order's reason is its reference."""
+    """What we owe and can't send back goes another way; of a failed refund the order's reason is its reference."""
     if item.status not in LIVE:
         return _closed_already(item)
-    lock = lock_person if way is SettledAs.CREDIT else lock_profile
-    lock(session, session.get_one(Refund, item.subject_id).profile_id)
-    refund = lock_refund(session, item.subject_id)
+    apart = item.kind == WorkKind.PAYMENT_UNAPPLIED
+    assert item.profile_id is not None
+    (lock_person if way is SettledAs.CREDIT else lock_profile)(session, item.profile_id)
+    (lock_unapplied if apart else lock_refund)(session, item.subject_id)
     _lock(session, item, expected=order.expected_version)
     if item.status not in LIVE:
         return _closed_already(item)
-    now = parts.clock.now(session)
-    settle_refund(session, refund=refund, way=way, reference=order.reason, now=now)
-    close_item(session, item=item, status=WorkItemStatus.RESOLVED, now=now)
-    amount = format_minor(refund.amount_minor, refund.currency)
-    return _done(item, f"{amount} are credit" if way is SettledAs.CREDIT else f"{amount} were paid another way")
+    if apart:
+        amount, currency = settle_apart(parts, session, item.subject_id, way)
+        session.refresh(item)
+    else:
+        refund, now = session.get_one(Refund, item.subject_id), parts.clock.now(session)
+        settle_refund(session, refund=refund, way=way, reference=order.reason, now=now)
+        close_item(session, item=item, status=WorkItemStatus.RESOLVED, now=now)
+        amount, currency = refund.amount_minor, refund.currency
+    written = format_minor(amount, currency)
+    return _done(item, f"{written} are credit" if way is SettledAs.CREDIT else f"{written} were paid another way")
 
 
 _DOING = {

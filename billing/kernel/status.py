@@ -91,7 +91,7 @@ FAILED_REFUND = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
 
 
 class SettledAs(StrEnum):
-    """What became of the money of a refund that failed."""
+    """Where money goes that we owe a customer and can't send back: of a refund that failed, or kept apart."""
 
     CREDIT = "credit"
     PAID = "paid"

@@ -157,7 +157,7 @@ class ProviderWrite(SellerOwned, Base):
 
 
 class UnappliedPayment(SellerOwned, Versioned, Base):
-    """Money that came without an open debt to meet it. Booked at once; a work item offers to send it back."""
+    """Money that came without an open debt to meet it. Booked at once; a work item says what may be done with it."""
 
     __tablename__ = "unapplied_payment"
 
@@ -167,9 +167,9 @@ class UnappliedPayment(SellerOwned, Versioned, Base):
     amount_minor: Mapped[Minor]
     currency: Mapped[str]
     status: Mapped[str] = mapped_column(default="held")
-    """Refunded: all of it has left us, sent back or taken by a dispute."""
+    """Refunded: none of it is kept apart any more. It was sent back, settled another way, or taken by a dispute."""
     gone_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
-    """What of it has left us, or is on its way back."""
+    """What of it is not kept apart any more: it has left us, is on its way back, or was settled another way."""
 
     @property
     def left_minor(self) -> int:

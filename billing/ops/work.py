@@ -146,11 +146,12 @@ _door(
 
 _door(
     Action.CREDIT,
-    f"Put what a failed refund owes into the customer's balance: their next documents use it.\n\n{_SAFE}",
+    "Put what a failed refund owes, or what is kept apart, into the customer's balance.\n\n"
+    f"Their next documents use it. {_SAFE}",
 )
 _door(
     Action.PAID,
-    "Note that what a failed refund owes was paid another way.\n\n"
+    "Note that what a failed refund owes, or what is kept apart, was paid back another way.\n\n"
     f"The reason is its reference: what the bank or till calls it. {_SAFE}",
 )
 

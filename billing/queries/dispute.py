@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from billing.kernel.status import OPEN_DISPUTE
+from billing.kernel.status import OPEN_DISPUTE, DisputeStatus
 from billing.models import Dispute
 
 OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_DISPUTE))
@@ -59,18 +59,28 @@ def disputed(session: Session, invoice_id: UUID) -> Standing:
 
 
 _OF_CHARGE = text(
-    f"""
-    SELECT FROM billing.invoice i JOIN billing.dispute d ON d.invoice_id = i.id
+    """
+    SELECT d.status, d.refundable FROM billing.invoice i JOIN billing.dispute d ON d.invoice_id = i.id
     WHERE i.profile_id = :profile AND d.provider_account_id = :account AND d.charge_ref = :charge
-      AND (d.status IN ({OPEN}) AND NOT d.refundable OR d.status = 'lost')
     """
 )
 
 
-def forbids_refund(session: Session, *, profile_id: UUID, account_id: UUID, charge_ref: str) -> bool:
-    """Whether an open or lost dispute of this charge of the customer's lets nothing of it go back."""
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """How disputes stand to one charge. `open`: one is; `forbidden`: nothing of it can be refunded."""
+
+    open: bool
+    forbidden: bool
+
+
+def disputes_of(session: Session, *, profile_id: UUID, account_id: UUID, charge_ref: str) -> Disputed:
+    """Of one charge of the customer's."""
     values = {"profile": profile_id, "account": account_id, "charge": charge_ref}
-    return session.execute(_OF_CHARGE, values).first() is not None
+    found = session.execute(_OF_CHARGE, values).all()
+    running = [row for row in found if row.status in OPEN_DISPUTE]
+    lost = any(row.status == DisputeStatus.LOST for row in found)
+    return Disputed(open=bool(running), forbidden=lost or any(not row.refundable for row in running))
 
 
 _HELD = text(

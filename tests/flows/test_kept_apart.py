@@ -7,7 +7,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-import requests
 from sqlalchemy import select, text
 
 from billing.commands.work_item.raise_item import raise_item
@@ -23,11 +22,21 @@ from billing.kernel.status import PaymentStatus
 from billing.kernel.work import WorkKind
 from billing.models import Invoice, PaymentIntent, UnappliedPayment, WorkItem
 from billing.providers.port import ChargeFacts, ChargeRequest, IntentFacts
+from tests.flows.apart import (
+    WHY,
+    accused,
+    declined,
+    end,
+    held,
+    invoice_of,
+    item_of,
+    kept,
+    lose,
+    refund_in_dashboard,
+    stray,
+)  # fmt: skip
 from tests.flows.company import START, Company, company
 from tests.flows.refunds import ask_again, at_provider, sent
-
-WHY = Order(actor="mara", reason="looked at in the dashboard")
-DASHBOARD = {"Authorization": "Bearer sk_test_company"}
 
 
 @pytest.fixture
@@ -36,53 +45,16 @@ def acme(database_url: str) -> Iterator[Company]:
         yield fresh
 
 
-def declined(acme: Company) -> UUID:
-    """A customer whose first try was declined, and whose intent somebody lowers to 5.00 in the dashboard."""
-    profile = acme.customer("a1", method="pm_card_chargeDeclined")
-    acme.subscribe("a1", "s1")
-    acme.settle()
-    (intent,) = acme.witness.intents()
-    url = f"{acme.witness_url}/v1/payment_intents/{intent.intent_ref}"
-    requests.post(url, data={"amount": "500"}, headers=DASHBOARD, timeout=5).raise_for_status()
-    return profile
-
-
-def stray(acme: Company) -> UnappliedPayment:
-    """Those 5.00 are paid in the dashboard, for an invoice of 11.90 that stays open."""
-    acme.pay_behind_our_back(declined(acme))
-    acme.settle()
-    with acme.begin() as session:
-        return session.scalars(select(UnappliedPayment)).one()
-
-
-def item_of(acme: Company) -> WorkItem:
-    """The live item of what is kept apart."""
-    (item,) = [each for each in acme.work_items() if each.kind == "payment_unapplied" and each.closed_at is None]
-    return item
-
-
 def as_before_it_was_spent(acme: Company) -> None:
     """The rows as the release before left them: the intent open, though it takes no try any more."""
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.payment_intent SET status = 'open'"))
 
 
-def kept(acme: Company) -> list[tuple[int, str, str]]:
-    """What is kept apart: amount, currency, status."""
-    with acme.begin() as session:
-        rows = session.scalars(select(UnappliedPayment).order_by(UnappliedPayment.id)).all()
-        return [(each.amount_minor, each.currency, each.status) for each in rows]
-
-
 def intents(acme: Company) -> list[str]:
     """The states of all intents, in the order in which they were made."""
     with acme.begin() as session:
         return list(session.scalars(select(PaymentIntent.status).order_by(PaymentIntent.id)))
-
-
-def invoice_of(acme: Company) -> Invoice:
-    """The customer's one invoice; a cancellation may follow it."""
-    return acme.invoices()[0]
 
 
 def test_a_charge_of_another_amount_than_was_asked_for_pays_nothing_and_is_kept_apart(acme: Company) -> None:
@@ -122,7 +94,7 @@ def test_once_a_person_has_dealt_with_it_the_invoice_is_charged_on_a_successor(a
     acme.give_method(invoice_of(acme).profile_id, "pm_card_visa")
     acme.settle()
     assert invoice_of(acme).status == "open"
-    working.act(acme.parts, item_of(acme).id, action=working.Action.DISCARD, order=WHY)
+    working.act(acme.parts, item_of(acme).id, action=working.Action.PAID, order=WHY)
     assert invoice_of(acme).hold_id is None
     acme.settle()
     assert (invoice_of(acme).status, intents(acme)) == ("paid", ["spent", "succeeded"])
@@ -150,15 +122,16 @@ def test_other_money_of_the_invoice_that_waits_for_a_person_holds_it_on(acme: Co
             subject_type="unapplied_payment",
             subject_id=other.id,
             seller_id=row.seller_id,
+            profile_id=session.get_one(Invoice, row.invoice_id).profile_id,
             summary="Money came.",
             error="charge ch_other",
-            safe_actions=["discard"],
+            safe_actions=["paid"],
             now=START,
         )
         other_id = raised.id
-    working.act(acme.parts, first_id, action=working.Action.DISCARD, order=WHY)
+    working.act(acme.parts, first_id, action=working.Action.PAID, order=WHY)
     assert invoice_of(acme).hold_id == other_id
-    working.act(acme.parts, other_id, action=working.Action.DISCARD, order=WHY)
+    working.act(acme.parts, other_id, action=working.Action.PAID, order=WHY)
     assert invoice_of(acme).hold_id is None
 
 
@@ -183,28 +156,12 @@ def test_an_invoice_is_corrected_though_money_of_its_intent_is_kept_apart(
 def test_an_intent_that_was_not_known_to_be_spent_is_tried_once_then_left(acme: Company) -> None:
     stray(acme)
     as_before_it_was_spent(acme)
-    working.act(acme.parts, item_of(acme).id, action=working.Action.DISCARD, order=WHY)
+    working.act(acme.parts, item_of(acme).id, action=working.Action.PAID, order=WHY)
     acme.give_method(invoice_of(acme).profile_id, "pm_card_visa")
     acme.settle()
     ends = [(each.status, each.reason) for each in acme.payments()]
     assert ends[1:] == [("canceled", "intent_spent"), ("succeeded", "succeeded")]
     assert (invoice_of(acme).status, intents(acme)) == ("paid", ["spent", "succeeded"])
-
-
-def refund_in_dashboard(acme: Company, charge_ref: str, amount: int) -> None:
-    """Somebody sends a part of it back in the provider's dashboard."""
-    given = {"charge": charge_ref, "amount": str(amount)}
-    requests.post(f"{acme.witness_url}/v1/refunds", data=given, headers=DASHBOARD, timeout=5).raise_for_status()
-
-
-def held(acme: Company) -> tuple[int, int, int]:
-    """Kept apart, on its way back, and what the provider holds."""
-    return -acme.account("unapplied_payments"), -acme.account("refunds_in_flight"), acme.account("provider_clearing")
-
-
-def accused(acme: Company) -> list[str]:
-    """What the audit finds, but for the requests that somebody made in the dashboard, which have no key."""
-    return [f"{each.code} {each.detail}" for each in acme.violations() if "no key" not in each.detail]
 
 
 def test_it_is_sent_back_once_by_a_persons_order_and_leaves_the_books(acme: Company) -> None:
@@ -272,19 +229,6 @@ def test_a_refund_whose_event_was_lost_is_a_difference_that_is_taken_over(acme: 
     working.act(acme.parts, item.id, action=working.Action.REREAD, order=WHY)
     assert held(acme) == (0, 0, 0)
     assert {each.status for each in acme.work_items()} == {"resolved"}
-
-
-def lose(acme: Company, charge_ref: str, **given: object) -> str:
-    """A dispute of it is lost. Returns the provider's id of it."""
-    ref = acme.witness.call("POST", "disputes", {"charge": charge_ref, **given})["id"]
-    acme.settle()
-    end(acme, ref, "lost")
-    return str(ref)
-
-
-def end(acme: Company, ref: str, status: str) -> None:
-    acme.witness.call("POST", f"disputes/{ref}/close", {"status": status})
-    acme.settle()
 
 
 def test_a_lost_dispute_of_a_part_leaves_the_rest_with_us_and_as_work(acme: Company) -> None:

@@ -1,4 +1,5 @@
-"""Money without a debt to meet it: booked at once, kept apart, and offered to a person to send back (DECISIONS 23)."""
+"""Money without a debt to meet it: booked at once and kept apart; a person sends it back, or settles it another way
+(DECISIONS 23)."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
-from billing.kernel.status import COLLECTABLE
+from billing.kernel.status import COLLECTABLE, SettledAs
 from billing.kernel.work import WorkKind
 from billing.models import Account, Invoice, Payment, PaymentIntent, UnappliedPayment, WorkItem
 from billing.providers.port import ChargeFacts
@@ -158,9 +159,9 @@ def _ask_a_person(session: Session, *, row: UnappliedPayment, invoice: Invoice, 
         profile_id=invoice.profile_id,
         amount_minor=row.left_minor,
         currency=row.currency,
-        summary=f"Money came for invoice {invoice.number} that it does not ask for; send it back.",
+        summary=f"Money came for invoice {invoice.number} that it does not ask for; send it back, or settle it.",
         error=f"charge {row.charge_ref}",
-        safe_actions=["refund", "park", "discard"],
+        safe_actions=["refund", *SettledAs, "park"],
         now=now,
     )
     if invoice.status in COLLECTABLE:

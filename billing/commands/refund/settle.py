@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from billing.commands.credit.move import move_balances, require_room
+from billing.commands.credit.settle import settle
 from billing.commands.ledger.post import post
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import FAILED_REFUND, SettledAs
@@ -16,19 +16,21 @@ from billing.models import Account, Refund
 def settle_refund(session: Session, *, refund: Refund, way: SettledAs, reference: str, now: datetime) -> None:
     """Dr refunds in flight, Cr customer credit or external money: once. The caller holds the profile, then the refund.
 
-    `reference`: what the bank or till calls the payment. Raises `Refused`: `refund_not_failed`, `refund_settled`;
-    `balance_too_large` where it would be credit.
+    `reference`: what the bank or till calls the payment. Raises `Refused`: `refund_not_failed`, `refund_settled`,
+    and what `settle` refuses.
     """
     if refund.status not in FAILED_REFUND:
         raise Refused(Fault("refund", "refund_not_failed", f"it is {refund.status}: the provider sends it, or has"))
     if refund.settled_as is not None:
         raise Refused(Fault("refund", "refund_settled", "its money is settled already; nothing is owed"))
-    if way is SettledAs.CREDIT:
-        account, amount = Account.CUSTOMER_CREDIT, refund.amount_minor
-        require_room(session, profile_id=refund.profile_id, currency=refund.currency, amount_minor=amount)
-        move_balances(session, {(refund.seller_id, refund.profile_id, refund.currency): amount})
-    else:
-        account = Account.EXTERNAL_MONEY
+    account = settle(
+        session,
+        way,
+        seller_id=refund.seller_id,
+        profile_id=refund.profile_id,
+        currency=refund.currency,
+        amount_minor=refund.amount_minor,
+    )
     refund.settled_as, refund.settled_at, refund.settled_reference = way, now, reference
     session.flush()
     post(

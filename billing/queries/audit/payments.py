@@ -29,16 +29,25 @@ GROUP BY c.invoice_id
 HAVING count(*) > 1 OR sum(c.amount_minor) > max(i.amount_due_minor)
 """
 
+# What of a charge was kept apart and settled another way, or taken by a dispute, is as good as refunded.
 _MOVED_TWICE = """
 SELECT 'invoice', m.invoice_id, format('%s charges at the provider, together %s, due %s', m.charges, m.moved,
                                        i.amount_due_minor)
 FROM (
     SELECT coalesce(g.invoice_id, pi.invoice_id) AS invoice_id, count(*) AS charges,
-           sum(g.amount_minor - g.refunded_minor) AS moved
+           sum(g.amount_minor - g.refunded_minor - coalesce(s.settled, 0)) AS moved
     FROM witness_charge g
     LEFT JOIN billing.payment_intent pi
       ON pi.provider_account_id = g.provider_account_id AND pi.intent_ref = g.intent_ref
-    WHERE g.status = 'succeeded' AND g.refunded_minor < g.amount_minor
+    LEFT JOIN (
+        SELECT u.provider_account_id, u.charge_ref, sum(p.amount_minor) AS settled
+        FROM billing.unapplied_payment u
+        JOIN billing.ledger_entry e ON e.invoice_id = u.invoice_id AND e.charge_ref = u.charge_ref
+          AND e.kind IN ('unapplied_settled', 'dispute_lost', 'dispute_regained')
+        JOIN billing.posting p ON p.entry_id = e.id AND p.account = 'unapplied_payments'
+        GROUP BY u.provider_account_id, u.charge_ref) s
+      ON s.provider_account_id = g.provider_account_id AND s.charge_ref = g.charge_ref
+    WHERE g.status = 'succeeded' AND g.amount_minor > g.refunded_minor + coalesce(s.settled, 0)
     GROUP BY 1) m
 JOIN billing.invoice i ON i.id = m.invoice_id
 WHERE m.charges > 1 OR m.moved > i.amount_due_minor
