@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from billing.commands.payment.cancel import MOST, note_cancel
 from billing.commands.payment.unapplied import spend
 from billing.flows.parts import Parts
-from billing.kernel.errors import ProviderUncertain
+from billing.kernel.errors import Fault, ProviderUncertain, Refused
 from billing.models import Payment, PaymentIntent, UnappliedPayment
 from billing.providers.port import IntentFacts
 from billing.rules.rate import Rank
@@ -28,14 +28,32 @@ def cancel_intents(parts: Parts, invoices: Sequence[UUID]) -> bool:
     provider's errors: then nothing is known of the intent at hand; do it again.
     """
     with parts.begin() as session:
-        live = session.scalars(
-            select(PaymentIntent).where(
-                PaymentIntent.invoice_id.in_(invoices),
-                PaymentIntent.status == "open",
-                PaymentIntent.intent_ref.is_not(None),
-            )
-        ).all()
+        live = _live(session, invoices)
     return all(_canceled(parts, intent) for intent in live)
+
+
+def require_canceled(session: Session, invoice_id: UUID) -> None:
+    """Raise `Refused` (`payment_in_flight`) where a try since `cancel_intents` has left an intent that may still move
+    the amount as it was. The caller holds the invoice: no other try begins.
+    """
+    if not all_canceled(session, [invoice_id]):
+        mend = "it was tried meanwhile, and the provider may still collect it; order it again"
+        raise Refused(Fault("invoice", "payment_in_flight", mend))
+
+
+def all_canceled(session: Session, invoices: Sequence[UUID]) -> bool:
+    """Whether no try since `cancel_intents` has left one. The caller holds the invoices."""
+    return not _live(session, invoices)
+
+
+def _live(session: Session, invoices: Sequence[UUID]) -> Sequence[PaymentIntent]:
+    """Intents that the provider knows and may still collect."""
+    of_them = (
+        PaymentIntent.invoice_id.in_(invoices),
+        PaymentIntent.status == "open",
+        PaymentIntent.intent_ref.is_not(None),
+    )
+    return session.scalars(select(PaymentIntent).where(*of_them)).all()
 
 
 def _canceled(parts: Parts, intent: PaymentIntent) -> bool:

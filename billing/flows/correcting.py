@@ -20,7 +20,7 @@ from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.note import cancellation
 from billing.commands.invoice.retry import has_attempt_in_flight
 from billing.db.base import Json
-from billing.flows.canceling import cancel_intents
+from billing.flows.canceling import cancel_intents, require_canceled
 from billing.flows.issuing import issue_documents, note_parties
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
@@ -90,6 +90,8 @@ def correct_open(
     with carry_out(parts, order) if order else parts.begin() as session:
         invoice = _locked(session, invoice_id, or_uncollectible=or_uncollectible, whole=whole)
         require_version(invoice, order.expected_version if order else None)
+        if not tried:
+            require_canceled(session, invoice_id)
         before = _of(invoice)
         owed_minor = invoice.amount_remaining_minor
         number = apply(session, invoice, parts.clock.now(session))

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from billing.commands.invoice.retry import has_attempt_in_flight
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.flows.canceling import cancel_intents
+from billing.flows.canceling import all_canceled, cancel_intents
 from billing.flows.drafts import release
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
@@ -71,8 +71,10 @@ def _give_up(parts: Parts, subscription_id: UUID) -> bool:
         subscription = lock_subscription(session, subscription_id)
         now = parts.clock.now(session)
         drafts = _drafts(session, subscription_id)
-        if subscription.status != SubscriptionStatus.INCOMPLETE or any(
-            has_attempt_in_flight(session, draft.id) for draft in drafts
+        if (
+            subscription.status != SubscriptionStatus.INCOMPLETE
+            or any(has_attempt_in_flight(session, draft.id) for draft in drafts)
+            or not all_canceled(session, [draft.id for draft in drafts])
         ):
             return False
         for draft in drafts:

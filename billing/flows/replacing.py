@@ -19,7 +19,7 @@ from billing.commands.invoice.note import credit_note
 from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
 from billing.commands.invoice.replace import put_in_place, require_replaceable
 from billing.commands.invoice.retry import has_attempt_in_flight
-from billing.flows.canceling import cancel_intents
+from billing.flows.canceling import cancel_intents, require_canceled
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
@@ -61,6 +61,8 @@ def replace_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Replaced
     with carry_out(parts, order) as session:
         old = _locked(session, invoice_id)
         require_version(old, order.expected_version)
+        if not order.dry_run:
+            require_canceled(session, invoice_id)
         now = parts.clock.now(session)
         standing = load_standing(session, profiles=[old.profile_id], only=[])
         if old.profile_id not in standing.profiles:

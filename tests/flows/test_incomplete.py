@@ -200,3 +200,26 @@ def test_one_whose_account_has_no_key_keeps_no_other_from_being_given_up(
     acme.set_clock(START + timedelta(hours=24))
     assert incomplete.sweep(acme.parts) == 1
     assert incomplete.sweep(acme.parts) == 1, "the other one, once it has its key"
+
+
+def test_one_that_was_tried_while_it_was_given_up_waits_until_that_can_move_nothing(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = _subscribe(acme, DECLINED)
+    acme.settle()
+    real = incomplete.cancel_intents
+
+    def cancel_then_tried(parts: Parts, invoices: Sequence[UUID]) -> bool:
+        monkeypatch.setattr(incomplete, "cancel_intents", real)
+        done = real(parts, invoices)
+        acme.give_method(acme.subscription(id_).profile_id, DECLINED)
+        acme.settle()
+        return done
+
+    monkeypatch.setattr(incomplete, "cancel_intents", cancel_then_tried)
+    acme.set_clock(START + timedelta(hours=24))
+    assert incomplete.sweep(acme.parts) == 0
+    assert [each.status for each in acme.witness.intents()] == ["canceled", "requires_payment_method"]
+    assert incomplete.sweep(acme.parts) == 1
+    assert [each.status for each in acme.witness.intents()] == ["canceled", "canceled"]
+    _holds(acme)
