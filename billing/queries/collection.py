@@ -119,6 +119,10 @@ _DUE = f"""
     ORDER BY i.id
     FOR NO KEY UPDATE OF i
 """  # noqa: S608 (our own names)
+# Read again under lock: who is paid meanwhile recovers, and what was never tried is looked for just then.
+_STILL_UNPAID = """
+    SELECT id FROM billing.subscription WHERE id = ANY(%(subscriptions)s) AND status = 'unpaid' ORDER BY id FOR SHARE
+"""
 _METHODS = """
     SELECT m.profile_id, m.id, m.method_ref, m.provider_account_id, m.kind, m.brand, m.fingerprint, m.notice_days,
            m.mandate_reference, c.customer_ref
@@ -156,6 +160,8 @@ def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> li
     ]
     if not rows:
         return []
+    unpaid = [invoice.subscription_id for invoice, _, was_unpaid in rows if was_unpaid]
+    still = {row.id for row in fetch(session, _STILL_UNPAID, subscriptions=unpaid)} if unpaid else set()
     ids = [invoice.id for invoice, *_ in rows]
     profiles = list({invoice.profile_id for invoice, *_ in rows})
     default = {profile: Method(*method) for profile, *method in fetch(session, _METHODS, profiles=profiles)}
@@ -182,14 +188,14 @@ def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> li
         Due(
             invoice=invoice,
             seller=seller,
-            unpaid=unpaid,
+            unpaid=invoice.subscription_id in still,
             method=methods[invoice.id],
             attempts=attempts[invoice.id],
             intents=intents[invoice.id],
             tries=tries,
             announced=announced,
         )
-        for invoice, seller, unpaid in rows
+        for invoice, seller, _ in rows
     ]
 
 
