@@ -42,7 +42,8 @@ def test_it_is_charged_at_the_moment_that_it_would_have_let_pass(
 
     def fetch_then_paid(session: Session, statement: str, **values: Any) -> Any:
         rows = fetch(session, statement, **values)
-        if statement == collection._DUE:
+        if statement == collection._DUE and rows:
+            assert rows[0][-1], "it was unpaid when the invoice was locked"
             monkeypatch.setattr(collection, "fetch", fetch)
             mark_paid(acme.parts, owed.id, reference="bank")
         return rows
