@@ -48,8 +48,8 @@ class ActionGiven(Why):
 
 
 class SettledGiven(Why):
-    """How what a failed refund owes is settled (`reason` is the reference of what was paid another way), or that money
-    which is kept apart goes back."""
+    """How what a failed refund owes, or what is kept apart, is settled (`reason` is the reference of what was paid
+    another way), or that money which is kept apart goes back."""
 
     action: Literal["credit", "paid", "refund"]
 

@@ -18,8 +18,9 @@ from billing.flows.parts import Parts
 from billing.flows.restoring import require_all_known
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.failpoints import failpoint
-from billing.kernel.status import SettledAs
-from billing.models import Invoice, Refund, UnappliedPayment
+from billing.kernel.status import SettledAs, WorkItemStatus
+from billing.kernel.work import WorkKind
+from billing.models import Invoice, Refund, UnappliedPayment, WorkItem
 from billing.providers.port import RefundFacts
 from billing.queries.dispute import Disputed, disputes_of
 from billing.queries.reconciling import as_uuid
@@ -46,6 +47,27 @@ def send_back(parts: Parts, session: Session, unapplied_id: UUID) -> Refund:
     after_commit(session, REFUNDS_SEND, refund.id)
     failpoint("refund.reserved")
     return refund
+
+
+SETTLED_OF = (WorkItemStatus.OPEN, WorkItemStatus.PARKED, WorkItemStatus.DISCARDED)
+"""States of the item in which it can be settled: before 0057 it could be discarded, the money stayed on the books."""
+
+
+def look_at_refunds(parts: Parts, item_id: UUID) -> None:
+    """Of an item of money kept apart, take over what was sent back in the dashboard: its event may be late or lost, and
+    that is not settled once more.
+
+    With no transaction open. Raises the provider's errors: then it is not known.
+    """
+    with parts.begin() as session:
+        item = session.get(WorkItem, item_id)
+        if item is None or item.kind != WorkKind.PAYMENT_UNAPPLIED or item.status not in SETTLED_OF:
+            return
+        row = session.get_one(UnappliedPayment, item.subject_id)
+        account_id, charge_ref = row.provider_account_id, row.charge_ref
+    refunds = list(parts.provider(account_id).list_refunds(charge_ref=charge_ref))
+    with parts.begin() as session:
+        take_over(parts, session, account_id, refunds)
 
 
 def settle_apart(parts: Parts, session: Session, unapplied_id: UUID, way: SettledAs) -> tuple[int, str]:

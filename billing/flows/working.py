@@ -25,7 +25,7 @@ from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.flows.rereading import GONE, reread
 from billing.flows.retrying import RETRIES, Retry
-from billing.flows.sending_back import send_back, settle_apart
+from billing.flows.sending_back import SETTLED_OF, look_at_refunds, send_back, settle_apart
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.money import format_minor
 from billing.kernel.status import SettledAs, WorkItemStatus
@@ -65,10 +65,13 @@ def act(parts: Parts, item_id: UUID, *, action: Action, order: Order, wake: bool
     """Retry, park, discard or refund one item. A repeat, or an action on what is closed, changes nothing and says so.
 
     `wake`: have the sweep look at once. Raises `Refused`: `work_item_not_found`, `action_not_safe`, `actor_missing`,
-    `reason_missing`, of a refund what `send_back` refuses; `Stale` where the item was closed meanwhile.
+    `reason_missing`, what `send_back` and the settling refuse; the provider's errors where it is asked first; `Stale`
+    where the item was closed meanwhile.
     """
     if action in (Action.ADOPT, Action.REREAD):
         return _at_the_provider(parts, item_id, action=action, order=order)
+    if action in (Action.CREDIT, Action.PAID) and not order.dry_run:
+        look_at_refunds(parts, item_id)
     with carry_out(parts, order) as session:
         item = _the_item(session, item_id)
         before = _state(item)
@@ -233,7 +236,7 @@ def _discard(parts: Parts, session: Session, item: WorkItem, order: Order) -> Do
     if about_difference:
         lock_difference(session, item.subject_id)
     elif item.kind == WorkKind.PAYMENT_UNAPPLIED:
-        # One that a release before 0057 has raised: it leaves the money on the books.
+        # One that a worker of a release before 0057 has raised; it can be settled all the same.
         _, invoice = lock_unapplied(session, item.subject_id)
     _lock(session, item, expected=order.expected_version)
     if item.status not in LIVE:
@@ -283,14 +286,15 @@ def _paid(parts: Parts, session: Session, item: WorkItem, order: Order) -> Done:
 
 def _settle(parts: Parts, session: Session, item: WorkItem, order: Order, way: SettledAs) -> Done:
     """What we owe and can't send back goes another way; of a failed refund the order's reason is its reference."""
-    if item.status not in LIVE:
-        return _closed_already(item)
     apart = item.kind == WorkKind.PAYMENT_UNAPPLIED
+    settled_of = SETTLED_OF if apart else LIVE
+    if item.status not in settled_of:
+        return _closed_already(item)
     assert item.profile_id is not None
     (lock_person if way is SettledAs.CREDIT else lock_profile)(session, item.profile_id)
     (lock_unapplied if apart else lock_refund)(session, item.subject_id)
     _lock(session, item, expected=order.expected_version)
-    if item.status not in LIVE:
+    if item.status not in settled_of:
         return _closed_already(item)
     if apart:
         amount, currency = settle_apart(parts, session, item.subject_id, way)

@@ -1200,7 +1200,7 @@ class RotateGiven(TypedDict):
 
 
 class SettledGiven(TypedDict):
-    """How what a failed refund owes is settled (`reason` is the reference of what was paid another way), or that money which is kept apart goes back."""
+    """How what a failed refund owes, or what is kept apart, is settled (`reason` is the reference of what was paid another way), or that money which is kept apart goes back."""
 
     reason: str
     action: Literal["credit", "paid", "refund"]

@@ -12,8 +12,6 @@ from billing.kernel.ids import new_id
 from billing.models import CreditBalance, Invoice, InvoiceLine, LedgerEntry, Payment
 from tests import builders
 from tests.audit.seeds import Accused, Planting, seed
-from tests.audit.seeds_payments import payments_of
-from tests.audit.witness_rows import charge_of
 from tests.builders import add
 from tests.builders.breaks import difference
 
@@ -111,17 +109,6 @@ def credit_in_the_books_is_in_no_balance(planting: Planting) -> Accused:
     owner = str(planting.session.scalars(select(CreditBalance.profile_id)).one())
     planting.run("DELETE FROM billing.credit_balance")
     return "profile", owner
-
-
-@seed("L7")
-def less_is_kept_apart_than_in_the_books(planting: Planting) -> Accused:
-    """1.00 that came for an invoice which wants more; a part of it is said to have gone somewhere."""
-    invoice, witness = planting.world.open, planting.witness
-    payment, intent = payments_of(planting, invoice)[0]
-    known = {"charge_ref": "ch_apart", "amount_minor": 100}
-    builders.unapplied(planting.session, invoice, at=payment.opened_at, gone_minor=1, **known)
-    witness.charge_rows.append(charge_of(payment, intent, witness.account_ref, key=None, status="succeeded", **known))
-    return "charge", "ch_apart"
 
 
 @seed("L7")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import text
 
 from billing.flows import restoring, rights, working
 from billing.flows.operating_profiles import grant
 from billing.flows.order import Done, Order
+from billing.flows.replacing import replace_invoice
 from billing.flows.working import Action
-from billing.kernel.errors import Refused
+from billing.kernel.errors import ProviderUnavailable, Refused
 from billing.kernel.money import MOST_AMOUNT, MOST_TOTAL
-from tests.flows.apart import WHY, accused, end, held, invoice_of, item_of, kept, lose, stray
+from tests.flows.apart import WHY, accused, end, held, invoice_of, item_of, kept, lose, refund_in_dashboard, stray
 from tests.flows.company import Company, company
 
 TRANSFER = Order(actor="mara", reason="transfer 2026-02-11/17")
@@ -97,7 +99,16 @@ def test_what_a_lost_dispute_has_left_is_settled_and_what_comes_back_later_is_wo
     assert (held(acme), item_of(acme).amount_minor, kept(acme)) == ((200, 0, 500), 200, [(500, "eur", "held")])
     settle(acme, action)
     assert (held(acme), acme.account(WAYS[action])) == ((0, 0, 500), -500)
-    assert accused(acme) == []
+    acme.give_method(invoice_of(acme).profile_id, "pm_card_visa")
+    acme.settle()
+    assert (invoice_of(acme).status, accused(acme)) == ("paid", [])
+
+
+def test_what_a_lost_dispute_took_is_no_second_charge(acme: Company) -> None:
+    lose(acme, stray(acme).charge_ref)
+    acme.give_method(invoice_of(acme).profile_id, "pm_card_visa")
+    acme.settle()
+    assert (invoice_of(acme).status, accused(acme)) == ("paid", [])
 
 
 def test_a_dispute_of_what_was_settled_is_a_loss_and_takes_nothing_back(acme: Company) -> None:
@@ -106,6 +117,7 @@ def test_a_dispute_of_what_was_settled_is_a_loss_and_takes_nothing_back(acme: Co
     lose(acme, row.charge_ref)
     assert (held(acme), acme.account("disputes"), acme.account("write_off")) == ((0, 0, 0), 0, 500)
     assert acme.credit(invoice_of(acme).profile_id) == 500
+    assert accused(acme) == []
 
 
 def test_it_is_no_credit_where_the_balance_would_be_more_than_a_document_holds(acme: Company) -> None:
@@ -123,3 +135,57 @@ def test_nothing_is_settled_while_the_database_may_be_an_older_copy(acme: Compan
     restoring.pause(acme.parts, evidence="a charge that we lost")
     assert refused(acme, action) == ["not_reconciled"]
     assert held(acme) == (500, 0, 500)
+
+
+@pytest.mark.parametrize("action", WAYS)
+def test_what_went_back_in_the_dashboard_unheard_of_is_not_settled_once_more(acme: Company, action: Action) -> None:
+    charge = stray(acme).charge_ref
+    for type_ in ("refund", "charge.refund"):
+        acme.witness.add_faults({"kind": "event_lost", "rate": 1, "type": type_})
+    refund_in_dashboard(acme, charge, 200)
+    acme.settle()
+    assert settle(acme, action).told.startswith("3.00 EUR")
+    assert (held(acme), acme.account(WAYS[action])) == ((0, 0, 300), -300)
+    assert accused(acme) == []
+
+
+def test_nothing_is_settled_while_the_provider_does_not_say_what_went_back(acme: Company) -> None:
+    stray(acme)
+    acme.witness.add_faults({"kind": "disconnect_after", "rate": 1, "path": "/v1/refunds"})
+    with pytest.raises(ProviderUnavailable):
+        settle(acme, Action.PAID)
+    assert held(acme) == (500, 0, 500)
+
+
+def test_what_was_discarded_before_this_release_is_settled_by_its_id(acme: Company) -> None:
+    stray(acme)
+    item = item_of(acme)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.work_item SET safe_actions = ARRAY['park', 'discard']"))
+    working.act(acme.parts, item.id, action=Action.DISCARD, order=WHY)
+    assert (held(acme), invoice_of(acme).hold_id) == ((500, 0, 500), None)
+    assert working.act(acme.parts, item.id, action=Action.PAID, order=TRANSFER).changed
+    assert (held(acme), kept(acme)) == ((0, 0, 500), [(500, "eur", "refunded")])
+    with pytest.raises(Refused, match="nothing_to_settle"):
+        working.act(acme.parts, item.id, action=Action.PAID, order=TRANSFER)
+
+
+def test_credit_that_no_document_would_use_is_none(acme: Company) -> None:
+    stray(acme)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.unapplied_payment SET currency = 'usd'"))
+    assert refused(acme, Action.CREDIT) == ["credit_of_another_currency"]
+
+
+def test_what_comes_back_holds_the_invoice_that_it_came_for_and_not_the_one_in_its_place(acme: Company) -> None:
+    ref = lose(acme, stray(acme).charge_ref, amount=200)
+    settle(acme, Action.PAID)
+    replace_invoice(acme.parts, invoice_of(acme).id, order=WHY)
+    end(acme, ref, "won")
+    item = item_of(acme)
+    assert [each.hold_id for each in acme.invoices()] == [None] * 3
+    working.act(acme.parts, item.id, action=Action.PAID, order=TRANSFER)
+    acme.give_method(invoice_of(acme).profile_id, "pm_card_visa")
+    acme.settle()
+    assert [each.status for each in acme.invoices() if each.kind == "invoice"] == ["replaced", "paid"]
+    assert accused(acme) == []

@@ -20,11 +20,14 @@ def settle_unapplied(
     """Dr unapplied payments, Cr customer credit or external money: all that is left of it, in minor units, once.
 
     Its work item is closed with it. The caller holds the profile, then both rows. Raises `Refused`:
-    `nothing_to_settle`, and what `settle` refuses.
+    `nothing_to_settle`, `credit_of_another_currency`, and what `settle` refuses.
     """
     amount = row.left_minor
     if not amount:
         raise Refused(Fault("charge", "nothing_to_settle", "all of it has gone back, or was taken by a dispute"))
+    if way is SettledAs.CREDIT and row.currency != invoice.currency:
+        mend = f"no document of theirs uses {row.currency}; send it back, or pay it back another way"
+        raise Refused(Fault("currency", "credit_of_another_currency", mend))
     account = settle(
         session,
         way,

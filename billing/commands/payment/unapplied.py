@@ -164,7 +164,8 @@ def _ask_a_person(session: Session, *, row: UnappliedPayment, invoice: Invoice, 
         safe_actions=["refund", *SettledAs, "park"],
         now=now,
     )
-    if invoice.status in COLLECTABLE:
+    if invoice.status in COLLECTABLE and invoice.id == row.invoice_id:
+        # The one that it came for; what has taken that one's place is paid as any other.
         invoice.hold_id = item.id
     session.flush()
 

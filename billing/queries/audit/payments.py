@@ -42,9 +42,10 @@ FROM (
     LEFT JOIN (
         SELECT u.provider_account_id, u.charge_ref, sum(p.amount_minor) AS settled
         FROM billing.unapplied_payment u
-        JOIN billing.ledger_entry e ON e.invoice_id = u.invoice_id AND e.charge_ref = u.charge_ref
-          AND e.kind IN ('unapplied_settled', 'dispute_lost', 'dispute_regained')
-        JOIN billing.posting p ON p.entry_id = e.id AND p.account = 'unapplied_payments'
+        JOIN billing.ledger_entry e ON e.seller_id = u.seller_id AND e.charge_ref = u.charge_ref
+        JOIN billing.posting p ON p.entry_id = e.id AND p.currency = u.currency
+        WHERE e.kind IN ('unapplied_settled', 'dispute_lost', 'dispute_regained') AND p.account = 'unapplied_payments'
+           OR e.kind = 'refund_settled' AND p.account = 'refunds_in_flight'
         GROUP BY u.provider_account_id, u.charge_ref) s
       ON s.provider_account_id = g.provider_account_id AND s.charge_ref = g.charge_ref
     WHERE g.status = 'succeeded' AND g.amount_minor > g.refunded_minor + coalesce(s.settled, 0)
