@@ -20,7 +20,7 @@ from billing.privacy.keyring import Keyring
 from billing.privacy.logging import configure_logging
 from billing.privacy.tracing import flush_traces, trace_with
 from billing.providers.paypal.adapter import PayPalProvider
-from billing.providers.paypal.client import LIVE, SANDBOX, PayPalClient, fetched
+from billing.providers.paypal.client import CERTIFICATE_S, LIVE, SANDBOX, PayPalClient, fetched
 from billing.providers.paypal.signature import Certificates
 from billing.providers.port import Provider
 from billing.providers.road import Road
@@ -166,7 +166,7 @@ class Providers:
         )
         roots = settings.paypal_cert_roots or requests.utils.DEFAULT_CA_BUNDLE_PATH
         certificates = Certificates(
-            fetch=partial(fetched, road),
+            fetch=partial(fetched, Road(connect_s=CERTIFICATE_S, read_s=CERTIFICATE_S)),
             roots=Path(roots).read_bytes(),
             livemode=live,
             own_origin=settings.paypal_api_base and settings.paypal_api_base.rstrip("/"),

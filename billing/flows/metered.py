@@ -210,9 +210,9 @@ class Metered(Provider):
     def read_fraud_warning(self, warning_ref: str) -> FraudWarningFacts:
         return self._ask("fraud_warnings.read", lambda: self._provider.read_fraud_warning(warning_ref))
 
-    def get_ready(self, signatures: Iterable[str], *, wall_now: datetime) -> None:
+    def get_ready(self, signatures: Iterable[str], *, secrets: list[str], wall_now: datetime) -> None:
         """Certificates are no calls of the account's."""
-        self._provider.get_ready(signatures, wall_now=wall_now)
+        self._provider.get_ready(signatures, secrets=secrets, wall_now=wall_now)
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """Asks nobody, so it needs no permit."""

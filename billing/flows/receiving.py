@@ -47,7 +47,7 @@ def receive_all(parts: Parts, *, provider: str, code: str, deliveries: Sequence[
         return []
     adapter = parts.provider_for(provider, code)
     secrets = parts.settings.webhook_secrets(code, provider=provider)
-    adapter.get_ready((each.signature for each in deliveries), wall_now=datetime.now(UTC))
+    adapter.get_ready((each.signature for each in deliveries), secrets=secrets, wall_now=datetime.now(UTC))
     with parts.begin() as session:
         known = receiving(session, provider=provider, code=code)
         verified = [_verified(adapter, each, secrets, known.wall_now) for each in deliveries]

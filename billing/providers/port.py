@@ -340,7 +340,7 @@ class Provider(Protocol):
 
     def read_fraud_warning(self, warning_ref: str) -> FraudWarningFacts: ...
 
-    def get_ready(self, signatures: Iterable[str], *, wall_now: datetime) -> None:
+    def get_ready(self, signatures: Iterable[str], *, secrets: list[str], wall_now: datetime) -> None:
         """Fetch what verifying them takes, never in a transaction. Raises nothing: `verify_event` then refuses."""
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:

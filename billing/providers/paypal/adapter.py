@@ -25,7 +25,7 @@ from billing.providers.paypal.amounts import step_minor, to_provider
 from billing.providers.paypal.client import PayPalClient
 from billing.providers.paypal.failures import CallFailed, guarded
 from billing.providers.paypal.naming import order_name
-from billing.providers.paypal.signature import Certificates, Signed, verify_event
+from billing.providers.paypal.signature import Certificates, plausible, verify_event
 from billing.providers.port import (
     AccountFacts,
     ChargeFacts,
@@ -305,11 +305,12 @@ class PayPalProvider(NoDomains):
         """PayPal gives no early warnings."""
         raise _unsupported("fraud_warnings")
 
-    def get_ready(self, signatures: Iterable[str], *, wall_now: datetime) -> None:
-        """Fetch the certificates that these deliveries name, where they are not known. Each is refused by itself."""
+    def get_ready(self, signatures: Iterable[str], *, secrets: list[str], wall_now: datetime) -> None:
+        """Fetch the certificates that these deliveries name, where they are not known and the rest may be PayPal's."""
         for packed in signatures:
             with suppress(Refused):
-                self._certificates.get_ready(Signed.read(packed).cert_url, wall_now=wall_now)
+                signed = plausible(packed, webhook_ids=secrets, wall_now=wall_now)
+                self._certificates.get_ready(signed.cert_url, wall_now=wall_now)
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """See `signature.verify_event`; no request is made. `secrets` are ids of webhooks."""

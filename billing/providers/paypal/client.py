@@ -26,6 +26,9 @@ Send = Callable[[str, str, Mapping[str, str], Any], Answered]
 LIVE = "https://api-m.paypal.com"
 SANDBOX = "https://api-m.sandbox.paypal.com"
 
+CERTIFICATE_S = 2.0
+"""To connect for a certificate, and to read it: whoever delivers waits, and may be anybody."""
+
 _EARLY_S = 60.0
 """A token is given up so long before its end (wall seconds)."""
 _OK = range(200, 300)

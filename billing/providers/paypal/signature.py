@@ -2,7 +2,8 @@
 
 Source: developer.paypal.com/api/rest/webhooks/rest, "Self verification method". The certificate's address comes with
 the delivery, so it proves nothing: only hosts of an allow-list are asked, the chain must end in a trusted root, and the
-name must be PayPal's. Fetching is a step of its own (`get_ready`), outside any transaction.
+name must be PayPal's. Fetching is a step of its own (`get_ready`), outside any transaction. Anybody can deliver, so all
+that needs no certificate is checked before, and what senders can make us fetch is bounded.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import base64
 import json
 import re
 import zlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -32,12 +34,21 @@ TOLERANCE = timedelta(days=4)
 """PayPal repeats a delivery for three days under its first stamp; an event is stored once whenever it comes."""
 _AHEAD = timedelta(minutes=5)
 _CERT_PATH = "/v1/notifications/certs/"
+_CERT_NAME = re.compile(r"CERT-[A-Za-z0-9-]{1,100}")
 _KEPT_S = timedelta(hours=24)
 MOST_KEPT = 8
-"""Certificates; beyond that the oldest is forgotten, so that no sender can fill our memory."""
+"""Certificates, and failures; beyond that the oldest is forgotten, so that no sender can fill our memory."""
+PAUSE = timedelta(minutes=1)
+"""From a fetch that failed to the next, and the time of `MOST_ASKED`. PayPal repeats its deliveries for longer."""
+MOST_ASKED = 3
+"""Fetches of addresses that have never given a good certificate. PayPal has one or two in use, for months."""
 _ALGORITHM = "SHA256withRSA"
 _MOST_CHAIN = 6
 _ID = re.compile(r"[A-Za-z0-9-]{1,100}")
+_SIGNATURE_BYTES = range(128, 513)
+"""As long as the key: RSA of 1024 to 4096 bits."""
+
+T = TypeVar("T")
 
 HOSTS = {
     True: ("api.paypal.com", "api-m.paypal.com"),
@@ -66,7 +77,17 @@ class Signed:
         lines = packed.split("\n")
         if len(packed) > 4096 or len(lines) != 5 or not _ID.fullmatch(lines[0]) or lines[3] != _ALGORITHM:
             raise _bad()
-        return cls(*lines)
+        signed = cls(*lines)
+        if len(signed.decoded()) not in _SIGNATURE_BYTES:
+            raise _bad()
+        return signed
+
+    def decoded(self) -> bytes:
+        """The signature. Raises `Refused` (`bad_signature`)."""
+        try:
+            return base64.b64decode(self.signature, validate=True)
+        except ValueError:
+            raise _bad() from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +106,10 @@ class Certificates:
     own_origin: str | None = None
     """Of a stand-in: where it is, beside PayPal's own hosts."""
     _known: dict[str, _Known] = field(default_factory=dict)
+    _failed: dict[str, datetime] = field(default_factory=dict)
+    """When it could not be fetched, or was not good."""
+    _asked: deque[datetime] = field(default_factory=lambda: deque(maxlen=MOST_ASKED))
+    """The last fetches of unknown addresses."""
 
     def get_ready(self, url: str, *, wall_now: datetime) -> None:
         """Fetch and check it, unless it is known. Raises `Refused`: `bad_signature`, `certificate_unavailable`."""
@@ -93,35 +118,45 @@ class Certificates:
         known = self._known.get(url)
         if known is not None and known.good_until > wall_now:
             return
+        self._require_turn(url, wall_now)
         try:
-            pem = self.fetch(url)
+            key, until = self._checked(self.fetch(url), wall_now)
         except OSError:
-            mend = "deliver again later: the certificate can't be fetched now"
-            raise Refused(Fault("certificate", "certificate_unavailable", mend)) from None
-        key, until = self._checked(pem, wall_now)
-        while len(self._known) >= MOST_KEPT:
-            self._known.pop(next(iter(self._known)))
-        self._known[url] = _Known(key, min(until, wall_now + _KEPT_S))
+            _remember(self._failed, url, wall_now)
+            raise _unavailable() from None
+        except Refused:
+            _remember(self._failed, url, wall_now)
+            raise
+        _remember(self._known, url, _Known(key, min(until, wall_now + _KEPT_S)))
+
+    def _require_turn(self, url: str, wall_now: datetime) -> None:
+        """Refuse to fetch what has just failed, or one unknown address too many. One that was good is always asked."""
+        failed_at = self._failed.get(url)
+        if failed_at is not None and _recent(failed_at, wall_now):
+            raise _unavailable()
+        if url in self._known:
+            return
+        if len(self._asked) == MOST_ASKED and _recent(self._asked[0], wall_now):
+            raise _unavailable()
+        self._asked.append(wall_now)
 
     def key_of(self, url: str, *, wall_now: datetime) -> RSAPublicKey:
         """The key of one that `get_ready` knows. Raises `Refused` (`certificate_unavailable`)."""
         known = self._known.get(url)
         if known is None or known.good_until <= wall_now:
-            raise Refused(Fault("certificate", "certificate_unavailable", "deliver again later"))
+            raise _unavailable()
         return known.key
 
     def is_allowed(self, url: str) -> bool:
-        """https at one of PayPal's hosts of this mode, at the path of certificates, and nothing else in the address."""
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            return False
-        if not parts.path.startswith(_CERT_PATH) or parts.query or parts.fragment or "@" in parts.netloc:
-            return False
-        if self.own_origin is not None and f"{parts.scheme}://{parts.netloc}" == self.own_origin:
-            return True
-        return parts.scheme == "https" and port in (None, 443) and parts.hostname in HOSTS[self.livemode]
+        """https at one of PayPal's hosts of this mode, and a certificate's name, letter by letter as PayPal writes it.
+
+        So one certificate has one address at a host, and nobody can push good ones out by other spellings of it.
+        """
+        origin, _, name = url.partition(_CERT_PATH)
+        origins = [f"https://{host}" for host in HOSTS[self.livemode]]
+        if self.own_origin:
+            origins.append(self.own_origin)
+        return origin in origins and _CERT_NAME.fullmatch(name) is not None
 
     def _checked(self, pem: bytes, wall_now: datetime) -> tuple[RSAPublicKey, datetime]:
         """The leaf's key and its end; the chain, the name and the time must hold."""
@@ -140,6 +175,18 @@ class Certificates:
         return key, leaf.not_valid_after_utc
 
 
+def plausible(packed: str, *, webhook_ids: Sequence[str], wall_now: datetime) -> Signed:
+    """The headers, after all that can be told of a delivery without its certificate.
+
+    Raises `Refused`: `no_secret` (no webhook id is set), `bad_signature`, `stale_signature`.
+    """
+    if not any(webhook_ids):
+        raise Refused(Fault("webhook_id", "no_secret", "configure the id of the webhook"))
+    signed = Signed.read(packed)
+    _check_time(signed.time, wall_now)
+    return signed
+
+
 def verify_event(
     *,
     raw: bytes,
@@ -151,13 +198,10 @@ def verify_event(
 ) -> EventFacts:
     """Verify a delivery whose certificate is ready, and reduce it to facts.
 
-    Raises `Refused`: `no_secret` (no webhook id is set), `bad_signature`, `stale_signature`, `certificate_unavailable`,
-    `bad_event` (signed, yet not an event that we can read).
+    Raises `Refused`: those of `plausible`, `bad_signature`, `certificate_unavailable`, `bad_event` (signed, yet not an
+    event that we can read).
     """
-    if not any(webhook_ids):
-        raise Refused(Fault("webhook_id", "no_secret", "configure the id of the webhook"))
-    signed = Signed.read(signature)
-    _check_time(signed.time, wall_now)
+    signed = plausible(signature, webhook_ids=webhook_ids, wall_now=wall_now)
     key = certificates.key_of(signed.cert_url, wall_now=wall_now)
     index = _matching(key, signed, raw, webhook_ids)
     if index is None:
@@ -179,10 +223,7 @@ def _check_time(stamp: str, wall_now: datetime) -> None:
 
 def _matching(key: RSAPublicKey, signed: Signed, raw: bytes, webhook_ids: Sequence[str]) -> int | None:
     """The first webhook id under which the signature is good."""
-    try:
-        given = base64.b64decode(signed.signature, validate=True)
-    except ValueError:
-        return None
+    given = signed.decoded()
     for index, webhook_id in enumerate(webhook_ids):
         text = f"{signed.transmission_id}|{signed.time}|{webhook_id}|{zlib.crc32(raw)}"
         try:
@@ -191,6 +232,23 @@ def _matching(key: RSAPublicKey, signed: Signed, raw: bytes, webhook_ids: Sequen
             continue
         return index
     return None
+
+
+def _recent(at: datetime, wall_now: datetime) -> bool:
+    """Within the pause. A clock that was set back makes nothing wait for it to come there again."""
+    return timedelta() <= wall_now - at < PAUSE
+
+
+def _remember(kept: dict[str, T], url: str, value: T) -> None:
+    kept.pop(url, None)
+    while len(kept) >= MOST_KEPT:
+        kept.pop(next(iter(kept)))
+    kept[url] = value
+
+
+def _unavailable() -> Refused:
+    mend = "deliver again later: the certificate can't be fetched now"
+    return Refused(Fault("certificate", "certificate_unavailable", mend))
 
 
 def _bad() -> Refused:

@@ -327,7 +327,7 @@ class StripeProvider:
         warnings = self._v1.radar.early_fraud_warnings
         return read(lambda: facts.fraud_warning_facts(warnings.retrieve(warning_ref).to_dict()))
 
-    def get_ready(self, signatures: Iterable[str], *, wall_now: datetime) -> None:
+    def get_ready(self, signatures: Iterable[str], *, secrets: list[str], wall_now: datetime) -> None:
         """The secrets are at hand."""
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:

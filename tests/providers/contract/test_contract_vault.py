@@ -201,9 +201,9 @@ def test_a_delivery_is_verified_by_its_secret_alone(world: World) -> None:
     with world.listening():
         outcome = world.provider.charge(wanted, key=str(wanted.payment_id), key_age_s=0)
         came = world.delivery(world.traits.paid)
-    world.provider.get_ready([came.signature], wall_now=came.at)
     verify = world.provider.verify_event
     secrets = ["whsec_newer", world.secret]
+    world.provider.get_ready([came.signature], secrets=secrets, wall_now=came.at)
     facts = verify(raw=came.raw, signature=came.signature, secrets=secrets, wall_now=came.at)
     assert (facts.type, facts.object_type) == (world.traits.paid, world.traits.paid_of)
     assert (facts.object_ref, facts.secret_index, facts.livemode) == (outcome.intent_ref, 1, False)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from billing.kernel.errors import Refused
-from billing.providers.paypal.signature import Certificates, Signed, verify_event
+from billing.providers.paypal.adapter import PayPalProvider
+from billing.providers.paypal.client import PayPalClient
+from billing.providers.paypal.signature import MOST_ASKED, MOST_KEPT, PAUSE, Certificates, Signed, verify_event
+from billing.providers.road import Answered
 from billing.sandbox.paypal.app import create_app
 from billing.sandbox.paypal.signing import CERT_PATH, chain, root, sealed
 from billing.sandbox.stripe.app import stand_in_of
@@ -103,7 +107,18 @@ def test_what_was_changed_on_its_way_is_refused(stand_in: StandIn) -> None:
         "https://api.paypal.com/v1/notifications/certs/CERT-1",  # the other mode's
         "https://user@api.sandbox.paypal.com/v1/notifications/certs/CERT-1",
         "https://api.sandbox.paypal.com:8443/v1/notifications/certs/CERT-1",
+        "https://api.sandbox.paypal.com:443/v1/notifications/certs/CERT-1",
+        "https://API.sandbox.paypal.com/v1/notifications/certs/CERT-1",
         "https://api.sandbox.paypal.com/elsewhere",
+        "https://api.sandbox.paypal.com/v1/notifications/certs/",
+        "https://api.sandbox.paypal.com/v1/notifications/certs/../../oauth2/token",
+        "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1/../../../oauth2/token",
+        "https://api.sandbox.paypal.com/v1/notifications/certs/%2e%2e/CERT-1",
+        "https://api.sandbox.paypal.com/v1/notifications/certs/webhooks",
+        "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1?",
+        "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1#",
+        "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1\t",
+        "/v1/notifications/certs/CERT-1",
         "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1?to=http://evil.example",
         "http://127.0.0.1:12113/v1/notifications/certs/CERT-1",
         "file:///etc/passwd",
@@ -115,7 +130,8 @@ def test_only_paypals_own_hosts_are_asked_for_a_certificate(stand_in: StandIn, u
     known = certificates(stand_in, fetch=lambda each: asked.append(each) or b"")
     assert refusal(known.get_ready, url, wall_now=right_now()) == "bad_signature"
     assert asked == []
-    assert known.is_allowed("https://api.sandbox.paypal.com/v1/notifications/certs/CERT-1")
+    assert known.is_allowed("https://api.sandbox.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-1d93a270")
+    assert not certificates(stand_in, own_origin="").is_allowed("/v1/notifications/certs/CERT-1")
 
 
 def test_a_certificate_under_another_root_or_past_its_time_is_refused(stand_in: StandIn) -> None:
@@ -139,3 +155,90 @@ def test_a_certificate_that_cannot_be_fetched_is_ours_to_mend_later(stand_in: St
     assert refusal(known.get_ready, URL, wall_now=right_now()) == "certificate_unavailable"
     raw, signed = delivered(stand_in)
     assert refusal(verified, raw, signed, known, ids=("HOOK1",)) == "certificate_unavailable"
+
+
+def provider_of(known: Certificates) -> PayPalProvider:
+    """One that may ask for nothing but certificates."""
+
+    def send(*_: object) -> Answered:
+        raise AssertionError
+
+    client = PayPalClient(send, base_address=ORIGIN, client_id="id", client_secret="secret")
+    return PayPalProvider(client=client, certificates=known, livemode=False)
+
+
+def encoded(length: int) -> str:
+    return base64.b64encode(b"x" * length).decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "ids"),
+    [
+        ({}, []),
+        ({}, [""]),
+        ({"time": "2001-01-01T00:00:00Z"}, ["HOOK1"]),
+        ({"time": "2999-01-01T00:00:00Z"}, ["HOOK1"]),
+        ({"time": "now"}, ["HOOK1"]),
+        ({"algorithm": "none"}, ["HOOK1"]),
+        ({"signature": ""}, ["HOOK1"]),
+        ({"signature": "no base64 " * 32}, ["HOOK1"]),
+        ({"signature": encoded(127)}, ["HOOK1"]),
+        ({"signature": encoded(513)}, ["HOOK1"]),
+    ],
+)
+def test_nothing_is_fetched_for_what_cannot_be_paypals(
+    stand_in: StandIn, change: dict[str, str], ids: list[str]
+) -> None:
+    asked: list[str] = []
+    provider = provider_of(certificates(stand_in, fetch=lambda each: asked.append(each) or chain(stand_in).encode()))
+    _, signed = delivered(stand_in)
+    provider.get_ready([packed(replace(signed, **change))], secrets=ids, wall_now=right_now())
+    assert asked == []
+    provider.get_ready([packed(signed)], secrets=["HOOK1"], wall_now=right_now())
+    assert asked == [URL]
+
+
+def cert(number: int) -> str:
+    return f"{ORIGIN}/v1/notifications/certs/CERT-{number}"
+
+
+@pytest.mark.parametrize(("pem", "code"), [(None, "certificate_unavailable"), (b"no pem", "bad_signature")])
+def test_what_could_not_be_fetched_is_not_asked_for_again_at_once(
+    stand_in: StandIn, pem: bytes | None, code: str
+) -> None:
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        if pem is None:
+            raise ConnectionError
+        return pem
+
+    known, now = certificates(stand_in, fetch=fetch), right_now()
+    assert refusal(known.get_ready, URL, wall_now=now) == code
+    assert refusal(known.get_ready, URL, wall_now=now + PAUSE / 2) == "certificate_unavailable"
+    assert asked == [URL]
+    assert refusal(known.get_ready, URL, wall_now=now + PAUSE) == code
+    assert asked == [URL, URL]
+
+
+def test_of_unknown_addresses_only_a_few_a_minute_are_asked(stand_in: StandIn) -> None:
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        if url == URL:
+            return chain(stand_in).encode()
+        raise ConnectionError
+
+    known, now = certificates(stand_in, fetch=fetch), right_now() + timedelta(hours=25)
+    known.get_ready(URL, wall_now=right_now())
+    for number in range(20):
+        assert refusal(known.get_ready, cert(number), wall_now=now) == "certificate_unavailable"
+    assert asked == [URL, *(cert(number) for number in range(MOST_ASKED))]
+    known.get_ready(URL, wall_now=now)
+    assert asked[-1] == URL, "one that was good is asked for however many strangers come"
+    for number in range(20):
+        refusal(known.get_ready, cert(number), wall_now=now + PAUSE * (number + 1))
+    assert len(asked) == 2 + MOST_ASKED + 20
+    assert len(known._failed) == MOST_KEPT
