@@ -119,7 +119,7 @@ def check(intake: Intake, known: dict[str, Known], *, now: datetime) -> Checked:
     _check_sellers(intake, sellers, faults)
     _check_methods(intake.customers, known, faults)
     _check_prices(prices, products, tax_rates, faults)
-    planned = _plan(subscriptions, customers, prices, tax_rates, faults)
+    planned = _plan(subscriptions, customers, prices, tax_rates, faults, now=now)
     _check_coupons(planned, coupons, faults)
     return Checked(sellers, tax_rates, products, prices, coupons, customers, subscriptions, planned, faults)
 
@@ -258,6 +258,8 @@ def _plan(
     prices: Sorted[NewPrice],
     rates: Sorted[NewTaxRate],
     faults: list[LineFault],
+    *,
+    now: datetime,
 ) -> list[tuple[Given[NewSubscription], PlannedSubscription]]:
     catalogs = _catalogs(prices, rates)
     planned = []
@@ -271,7 +273,7 @@ def _plan(
             continue
         zone, catalog = customer.profile.timezone, catalogs.get(each.seller, {})
         try:
-            plan = plan_subscription(each.value, profile_timezone=zone, prices=catalog)
+            plan = plan_subscription(each.value, profile_timezone=zone, prices=catalog, now=now)
         except Refused as refusal:
             faults += [each.fault(one.field, one.code, one.mend) for one in refusal.faults]
             continue

@@ -135,7 +135,7 @@ def _write_subscriptions(session: Session, share: _Share) -> int:
     payers = accounts(session, seller_id=share.seller_id, account_ids=[each.value.account_id for each in given])
     prices = prices_by_code(session, seller_id=share.seller_id)
     planned = [
-        plan_subscription(each.value, profile_timezone=payers[each.value.account_id][1], prices=prices)
+        plan_subscription(each.value, profile_timezone=payers[each.value.account_id][1], prices=prices, now=share.now)
         for each in given
     ]
     profiles = {account: profile_id for account, (profile_id, _) in payers.items()}

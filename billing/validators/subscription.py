@@ -16,6 +16,9 @@ COLLECTIONS = ("automatic", "send_invoice")
 MOST_ITEMS = 50
 MOST_TRIAL_DAYS = 36_500
 MOST_QUANTITY = 1_000_000_000
+MOST_PERIODS_BEHIND = 1000
+"""What lies behind a new subscription is billed in one transaction. So many months are 83 years, so many days nearly
+three; a business that moves in after more says what was paid elsewhere (`paid_through`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,15 @@ def first_period_to_bill(*, anchor: datetime, zone: str, interval: Interval, pai
     after = boundary(anchor, zone, interval, k + 1)
     mend = f"give {format_instant(before)} or {format_instant(after)}, or another anchor"
     raise Refused(Fault("paid_through", "paid_through_not_a_boundary", mend))
+
+
+def check_behind(field: str, *, anchor: datetime, zone: str, interval: Interval, first_no: int, now: datetime) -> None:
+    """Raise `Refused` (`start_too_early`) where more periods from the first to bill lie before `now` than one request
+    may bill. `field` says what the first one follows from."""
+    behind = period_no_at(anchor, zone, interval, now) - first_no
+    if behind > MOST_PERIODS_BEHIND:
+        mend = f"{behind} periods lie behind it, and at most {MOST_PERIODS_BEHIND} are billed at once: give a later one"
+        raise Refused(Fault(field, "start_too_early", mend))
 
 
 def check_anchor(*, start: datetime, anchor: datetime, zone: str, interval: Interval) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -55,6 +56,34 @@ def test_paid_through_must_be_a_boundary(session: Session, seller: Seller) -> No
     assert refusal.value.code == "paid_through_not_a_boundary"
 
 
+@pytest.mark.parametrize("given", [{}, {"trial_days": 7}, {"anchor": timedelta(hours=1)}])
+def test_a_start_from_which_too_much_would_be_billed_at_once_is_refused(
+    session: Session, seller: Seller, given: dict[str, Any]
+) -> None:
+    make_price(session, seller, "daily", interval_unit="day")
+    first = datetime(1000, 1, 1, tzinfo=UTC)
+    if "anchor" in given:
+        given = {"anchor": first + given["anchor"]}
+    new = replace(NEW, items=(NewItem("daily"),), start=first, **given)
+    with pytest.raises(Refused) as refusal:
+        subscribe(session, seller_id=seller.id, new=new, now=NOW)
+    assert [(fault.field, fault.code) for fault in refusal.value.faults] == [("start", "start_too_early")]
+    assert "at most 1000 are billed at once: give a later one" in refusal.value.faults[0].mend
+
+
+def test_the_bound_counts_the_periods_that_are_to_bill(session: Session, seller: Seller) -> None:
+    make_price(session, seller, "daily", interval_unit="day")
+    daily = replace(NEW, items=(NewItem("daily"),), start=NOW - timedelta(days=1000))
+    assert subscribe(session, seller_id=seller.id, new=daily, now=NOW).next_period_no == 0
+    long_ago, paid = NOW - timedelta(days=9000), NOW - timedelta(days=1000)
+    moved_in = replace(daily, code="s2", start=long_ago, paid_through=paid)
+    assert subscribe(session, seller_id=seller.id, new=moved_in, now=NOW).next_period_no == 8000
+    for change in ({"start": daily.start - timedelta(days=1)}, {"start": long_ago, "paid_through": long_ago}):
+        with pytest.raises(Refused) as refusal:
+            subscribe(session, seller_id=seller.id, new=replace(daily, code="s3", **change), now=NOW)
+        assert (refusal.value.faults[0].field, refusal.value.code) == ([*change][-1], "start_too_early")
+
+
 def test_of_many_each_whose_first_payment_takes_days_is_named(
     session: Session, keyring: Keyring, seller: Seller
 ) -> None:
@@ -68,7 +97,10 @@ def test_of_many_each_whose_first_payment_takes_days_is_named(
     prices = prices_by_code(session, seller_id=seller.id)
     planned = [
         plan_subscription(
-            replace(NEW, code=f"of-{name}", account_id=name, first_payment=True), profile_timezone="UTC", prices=prices
+            replace(NEW, code=f"of-{name}", account_id=name, first_payment=True),
+            profile_timezone="UTC",
+            prices=prices,
+            now=NOW,
         )
         for name in profiles
     ]

@@ -33,6 +33,7 @@ CHANGES: list[tuple[str, str, list[tuple[int, str, str]]]] = [
     ("price: basic-month, quantity: 2", "price: other, quantity: 2", [(20, "items.1.price", "price_not_found")]),
     ("start: 2026-01-31", "start: 2026-01-31T10:00", [(20, "start", "time_without_offset")]),
     (", start: 2026-01-31", "", [(20, "start", "missing")]),
+    ("start: 2026-01-31", "start: 1900-01-31", [(20, "start", "start_too_early")]),
     ("start: 2026-01-31", "start: 2026-01-31, anchor: 2026-01-31", [(20, "anchor", "anchor_not_later")]),
     ("paid_through: 2026-01-15", "paid_through: 2026-01-20", [(21, "paid_through", "paid_through_not_a_boundary")]),
     (

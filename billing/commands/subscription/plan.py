@@ -18,6 +18,7 @@ from billing.validators.subscription import (
     NewSubscription,
     check_against_prices,
     check_anchor,
+    check_behind,
     check_new_subscription,
     first_period_to_bill,
     interval_of,
@@ -46,13 +47,13 @@ class PlannedSubscription:
 
 
 def plan_subscription(
-    new: NewSubscription, *, profile_timezone: str, prices: Mapping[str, PriceFacts]
+    new: NewSubscription, *, profile_timezone: str, prices: Mapping[str, PriceFacts], now: datetime
 ) -> PlannedSubscription:
     """Compute what `new` means. `prices` by code holds at least those of its items that exist.
 
     Raises `Refused`: the faults of `check_new_subscription` and `check_against_prices`, `amount_too_large`,
-    `anchor_not_later`, `anchor_too_late`, `paid_through_not_a_boundary`,
-    `paid_through_before_start`.
+    `anchor_not_later`, `anchor_too_late`, `paid_through_not_a_boundary`, `paid_through_before_start`,
+    `start_too_early`.
     """
     check_new_subscription(new)
     items = priced_items(new.items, prices)
@@ -68,6 +69,8 @@ def plan_subscription(
     elif new.paid_through is not None:
         k = first_period_to_bill(anchor=new.start, zone=zone, interval=interval, paid_through=new.paid_through)
         due = boundary(new.start, zone, interval, k)
+    field = "start" if new.paid_through is None else "paid_through"
+    check_behind(field, anchor=anchor, zone=zone, interval=interval, first_no=k, now=now)
     return PlannedSubscription(
         new=new,
         timezone=zone,

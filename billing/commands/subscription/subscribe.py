@@ -44,7 +44,7 @@ def subscribe(session: Session, *, seller_id: UUID, new: NewSubscription, now: d
         unknown = Fault("account_id", "profile_not_found", "create a profile for the account first")
         raise Refused([unknown, *_item_faults(new, prices)])
     profile_id, zone = payer
-    planned = plan_subscription(new, profile_timezone=zone, prices=prices)
+    planned = plan_subscription(new, profile_timezone=zone, prices=prices, now=now)
     ids = write_subscriptions(
         session, seller_id=seller_id, planned=[planned], profiles={new.account_id: profile_id}, now=now
     )
