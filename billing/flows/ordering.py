@@ -113,6 +113,7 @@ def _require_taken(parts: Parts, wanted: Wanted) -> None:
 
 
 def _change(parts: Parts, wanted: Wanted, order: Order) -> str:
+    previewing.require_of(parts, wanted.facts["token"], wanted.subject_id)
     return operating_subscriptions.apply_preview(parts, wanted.facts["token"], order=order).told
 
 

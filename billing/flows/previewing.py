@@ -126,6 +126,15 @@ def subscription_of(parts: Parts, token: str) -> UUID:
     return UUID(_read(parts, token)["subscription"])
 
 
+def require_of(parts: Parts, token: str, subscription_id: UUID) -> None:
+    """Raise `Refused` (`token_invalid`, `token_of_another`) unless the preview is of this subscription.
+
+    What a person is shown, and a second one approves, is what changes.
+    """
+    if subscription_of(parts, token) != subscription_id:
+        raise Refused(Fault("token", "token_of_another", "it is of another subscription; preview this one"))
+
+
 def apply(parts: Parts, session: Session, token: str) -> changing.Opened:
     """Do what was previewed, as of then, within the caller's transaction.
 

@@ -31,7 +31,7 @@ from billing.kernel.errors import (
 from billing.kernel.moves import require_move
 from billing.kernel.status import OrderStatus
 from billing.models import Operator, OperatorOrder
-from billing.rules.permission import may, needed_for
+from billing.rules.permission import MONEY_OF_WORK, Permission, may, needed_for
 from billing.rules.second_person import Limits, needs_second
 
 EXPIRES = DAY = timedelta(hours=24)
@@ -46,7 +46,8 @@ _UNANSWERED = (
 _ALONE = """
 SELECT sums.key AS currency, sum(CAST(sums.value AS bigint))::bigint AS amount_minor
 FROM billing.operator_order o CROSS JOIN jsonb_each_text(o.facts -> 'amounts') AS sums
-WHERE o.asked_by = :by AND o.created_at > :since AND o.decided_by IS NULL AND (o.action = 'work') = :work
+WHERE o.asked_by = :by AND o.created_at > :since AND o.decided_by IS NULL
+  AND (o.action = 'work' AND NOT coalesce(o.facts ->> 'do' = ANY(:money), FALSE)) = :work
   AND o.status IN ('running', 'done', 'unclear')
 GROUP BY sums.key
 """
@@ -162,9 +163,9 @@ def expire(parts: Parts) -> int:
 
 def _with_those_of_a_day(session: Session, wanted: Wanted, by: Person) -> Mapping[str, int]:
     """What they ordered alone within a day counts with it: a large order is no smaller in parts."""
-    rows = session.execute(
-        text(_ALONE), {"by": by.id, "work": wanted.action == "work", "since": wall_now(session) - DAY}
-    )
+    work = needed_for(wanted.action, wanted.facts.get("do")) is Permission.WORK
+    values = {"by": by.id, "work": work, "money": sorted(MONEY_OF_WORK), "since": wall_now(session) - DAY}
+    rows = session.execute(text(_ALONE), values)
     alone = {row.currency: row.amount_minor for row in rows}
     return {currency: amount + alone.get(currency, 0) for currency, amount in wanted.amounts.items()}
 

@@ -44,13 +44,13 @@ GRANTED: dict[Role, frozenset[Permission]] = {
 }
 
 
-_MONEY_OF_WORK = frozenset({"credit", "paid", "refund"})
+MONEY_OF_WORK = frozenset({"credit", "paid", "refund"})
 """Safe actions of work items that move money, or settle what is owed to a customer."""
 
 
 def needed_for(action: str, do: str | None = None) -> Permission:
     """What it takes to ask for an order of the console, and to approve it. `do`: which action on work items."""
-    return Permission.WORK if action == "work" and do not in _MONEY_OF_WORK else Permission.MONEY
+    return Permission.WORK if action == "work" and do not in MONEY_OF_WORK else Permission.MONEY
 
 
 def may(role: str, permission: Permission) -> bool:

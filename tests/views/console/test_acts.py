@@ -149,6 +149,28 @@ def test_a_cancel_that_gives_much_back_needs_a_second_person(house: House) -> No
     assert [row.status for row in orders(house)] == ["done", "refused"]
 
 
+def test_what_was_previewed_of_one_subscription_is_not_ordered_of_another(house: House) -> None:
+    limited(house, "5")
+    paid(house)
+    shown_of = the_subscription(house)
+    house.acme.customer("two")
+    other = house.acme.subscribe("two", "two-basic")
+    house.acme.settle()
+    fay, max_ = house.person("fay", Role.FINANCE), house.person("max", Role.FINANCE)
+    token = re.search(
+        r'name="token" value="([^"]+)"', fay.post(f"/subscriptions/{shown_of}/cancel", unused="balance").text
+    )
+    assert token
+    assert "preview this one" in do(fay, f"/subscriptions/{other}", "change", token=token[1])
+    assert orders(house) == []
+    do(fay, f"/subscriptions/{shown_of}", "change", token=token[1])
+    with house.acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.operator_order SET subject_id = :other"), {"other": other})
+    max_.post(f"/orders/{orders(house)[0].id}", decision="approve", reason="seen")
+    assert [row.status for row in orders(house)] == ["refused"]
+    assert house.acme.subscription(shown_of).status == "active"
+
+
 def test_a_cancel_that_gives_more_back_than_was_approved_is_ordered_anew(house: House) -> None:
     limited(house, "5")
     paid(house)

@@ -10,10 +10,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from billing.commands.refund.record import note_facts
+from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
 from billing.flows import indexing, refunding, second_person
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
+from billing.kernel.work import WorkKind
 from billing.models import AuditRecord, OperatorOrder, Refund
 from billing.providers.port import RefundFacts
 from billing.rules.permission import Role
@@ -191,6 +193,23 @@ def test_write_offs_and_credits_go_the_same_way(house: House) -> None:
         told = "amount out of range" if wrong == "0" else "amount unreadable"
         assert (answer.status_code, told in answer.text, "goodwill" in answer.text) == (409, True, True)
     assert len(orders(house)) == 3
+
+
+def test_credit_of_a_customer_and_of_work_items_count_together(house: House) -> None:
+    limited(house, "5")
+    fay = house.person("fay", Role.FINANCE)
+    profile = house.acme.customer("two")
+    with house.acme.parts.begin() as session:
+        item = raise_item(
+            session, kind=WorkKind.REFUND_FAILED, subject_type="refund", subject_id=new_id(),
+            seller_id=house.acme.seller_id, profile_id=profile, amount_minor=51, currency="eur",
+            summary="It could not go back.", error="", safe_actions=["credit", "park"], now=START,
+        )  # fmt: skip
+    given = {"action": "credit", "currency": "EUR", "reason": "goodwill", "amount": "4.50"}
+    fay.post(f"/customers/{profile}/do", order=str(new_id()), **given)
+    fay.post(f"/items/{item.id}", order=str(new_id()), action="credit", reason="goodwill")
+    fay.post(f"/items/{item.id}", order=str(new_id()), action="park", reason="later")
+    assert [(row.action, row.status) for row in orders(house)] == [("credit", "done"), ("work", "waiting")]
 
 
 def test_an_order_that_the_provider_leaves_unanswered_says_what_may_have_happened_there(house: House) -> None:

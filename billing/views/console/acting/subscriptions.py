@@ -33,8 +33,9 @@ def _cancel_at_the_end(parts: Parts, id_: UUID, _: Given, order: Order) -> Done:
     return operating_subscriptions.cancel(parts, id_, when=CancelWhen.PERIOD_END, order=order)
 
 
-def _of_preview(parts: Parts, _: Facts, given: Given) -> Stake:
+def _of_preview(parts: Parts, facts: Facts, given: Given) -> Stake:
     token = given.get("token", "")
+    previewing.require_of(parts, token, facts["id"])
     with parts.begin() as session:
         currency, amount = previewing.given_back_by(parts, session, token)
     return Stake({currency: amount} if amount else {}, {"token": token})
