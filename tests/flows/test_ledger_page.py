@@ -16,7 +16,8 @@ from billing.commands.credit.grant import grant_credit
 from billing.commands.dispute.record import new_dispute, note_dispute
 from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
-from billing.commands.payment.unapplied import lock_unapplied
+from billing.commands.payment.settle_unapplied import settle_unapplied
+from billing.commands.payment.unapplied import keep_charge, lock_unapplied
 from billing.commands.payout.note import note_payout
 from billing.commands.refund.of_unapplied import reserve_unapplied
 from billing.commands.refund.record import note_facts
@@ -34,10 +35,12 @@ from billing.flows import (
     working,
 )
 from billing.flows.order import Order
-from billing.models import Dispute, Invoice, Refund, UnappliedPayment
+from billing.kernel.status import SettledAs
+from billing.models import Dispute, Invoice, Payment, Refund, UnappliedPayment
 from billing.models.ledger import ENTRY_KINDS
 from billing.providers.listed import ListedMovement, PayoutFacts
-from billing.providers.port import DisputeFacts, RefundFacts
+from billing.providers.port import ChargeFacts, DisputeFacts, RefundFacts
+from billing.queries.invoice import lock_invoice
 from billing.validators.subscription import NewItem
 from billing.validators.usage import NewUsage
 from tests.flows.company import START, Company
@@ -110,7 +113,22 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     _dispute_everything(acme)
     _rests(acme)
     _replace_two(acme)
+    _settle_two(acme)
     assert _posted(acme) == _documented()
+
+
+def _settle_two(acme: Company) -> None:
+    """Two more charges come for what is paid: one becomes credit, the other is paid back another way."""
+    for way in SettledAs:
+        with acme.parts.begin() as session:
+            payment = session.scalars(select(Payment).where(Payment.status == "succeeded").limit(1)).one()
+            invoice = lock_invoice(session, payment.invoice_id)
+            charge = ChargeFacts(f"ch_{way}", "succeeded", 100, "eur", START)
+            keep_charge(session, invoice=invoice, payment=payment, charge=charge, now=START)
+            row = session.scalars(
+                select(UnappliedPayment).where(UnappliedPayment.charge_ref == charge.charge_ref)
+            ).one()
+            settle_unapplied(session, row=row, invoice=invoice, way=way, now=START)
 
 
 def _pay_out(acme: Company) -> None:

@@ -49,7 +49,7 @@ def test_a_copy_holds_all_that_is_personal_and_every_document(acme: Company, pai
     assert copy["payment_methods"][0]["last4"] == "4242"
 
 
-@pytest.mark.parametrize("ended", [working.Action.REFUND, working.Action.DISCARD])
+@pytest.mark.parametrize("ended", [working.Action.REFUND, working.Action.PAID])
 def test_who_has_money_with_us_is_forgotten_once_it_is_dealt_with(acme: Company, ended: working.Action) -> None:
     profile_id = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
     acme.subscribe("a1", "s1")
