@@ -32,6 +32,7 @@ from billing.ops.times import DATE, MONTH
 from billing.queries.books.postings import stream_postings
 from billing.queries.books.trial_balance import TrialBalance, trial_balances
 from billing.queries.catalog import the_seller
+from billing.writing.cells import harmless
 
 seller_code = click.option("--seller", metavar="CODE", help="Only this seller's books.  [default: all sellers]")
 _COLUMNS = ("account", "code", "debit_minor", "credit_minor", "balance_minor")
@@ -125,7 +126,7 @@ def export(*, since: date, until: date, seller: str | None, out: Path | None) ->
                     amount if row.amount_minor > 0 else "",
                     amount if row.amount_minor < 0 else "",
                     row.document or "",
-                    _harmless(row.account_id or ""),
+                    harmless(row.account_id or ""),
                     format_instant(row.effective_at),
                     row.charge_ref or "",
                 )
@@ -166,11 +167,6 @@ def _opened_file(path: Path | None) -> Iterator[IO[str]]:
         ) from error
     with file:
         yield file
-
-
-def _harmless(text: str) -> str:
-    """A spreadsheet takes what begins so for a formula; the host chose the text, not the accountant."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 
 @ledger.command("account")

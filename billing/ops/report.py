@@ -22,6 +22,8 @@ from billing.ops.times import DATE, MONTH
 from billing.queries.books import reports
 from billing.queries.books.payout import payout_report
 from billing.queries.books.report import Report
+from billing.queries.operations.paging import Facts
+from billing.writing.cells import harmless
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -116,7 +118,11 @@ def _write(found: Report) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(column.removesuffix("_minor") for column in found.columns)
     for row in found.rows:
-        writer.writerow(
-            decimal_minor(row[column], row["currency"]) if column.endswith("_minor") else row[column]
-            for column in found.columns
-        )
+        writer.writerow(_cell(row, column) for column in found.columns)
+
+
+def _cell(row: Facts, column: str) -> object:
+    value = row[column]
+    if column.endswith("_minor"):
+        return decimal_minor(value, row["currency"])
+    return harmless(value) if isinstance(value, str) else value

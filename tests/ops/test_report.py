@@ -86,6 +86,15 @@ def test_what_is_owed_is_told_by_customer(billed: Office) -> None:
     assert done.stdout.splitlines()[0] == "seller,currency,account_id,late,invoices,amount"
 
 
+def test_no_cell_of_a_report_is_one_that_a_spreadsheet_would_run(billed: Office) -> None:
+    billed.execute("UPDATE billing.profile SET account_id = '=1+1' WHERE account_id = 'b1'")
+    billed.execute("UPDATE billing.profile SET account_id = '-5' WHERE account_id = 'b2'")
+    done = billed.run("report", "aging", "--as-of", "2026-01-31", "--by-customer", "--csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert {row["account_id"] for row in rows} == {"'=1+1", "-5"}
+    assert {row["amount"] for row in rows} == {"11.90"}
+
+
 @pytest.mark.parametrize("decision", ["write-off", "credit"])
 def test_what_a_lost_dispute_put_back_is_owed_as_disputed_until_it_is_decided_on(billed: Office, decision: str) -> None:
     acme = billed.acme

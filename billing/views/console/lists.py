@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,13 +33,12 @@ from billing.queries.operations.invoices import list_invoices
 from billing.queries.operations.paging import Facts, Page
 from billing.queries.operations.payouts import list_payouts
 from billing.views.console.rendering import page
+from billing.writing.cells import harmless
 
 LIMIT = 50
 _EXPORTED = 10_000
 """Rows of one export: more are read by the command line, or by the filters one part after the other."""
 _STEP = 1000
-_FORMULA = re.compile(r"[=+\-@\t\r\n]")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 Given = Mapping[str, str]
 Read = Callable[[Session, Given, UUID | None, int], Page]
@@ -238,9 +236,7 @@ def _csv(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         return format_instant(value)
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    # owasp.org, CSV injection: spreadsheets take what begins so for a formula.
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    return harmless(", ".join(map(str, value)) if isinstance(value, list) else str(value))
 
 
 def _as_id(text: str | None) -> UUID | None:
