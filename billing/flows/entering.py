@@ -1,7 +1,8 @@
 """Coming in at the console: by password and one-time code, or by a proxy that says who it is. All in wall time.
 
-A try is counted, and committed, before the password is looked at, so that parallel guesses are all counted. The answer
-to a wrong name, password or code is one and the same, and takes as long.
+A try is counted, and committed, before the password is looked at, so that parallel guesses are all counted. One that is
+refused for that was no guess: it goes on counting for its network, and no more for the name. The answer to a wrong
+name, password or code is one and the same, and takes as long.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from billing.queries.operator import Entered, find_operator, session_of
 WINDOW = timedelta(minutes=15)
 """Failed tries are counted over so long."""
 MOST_TOGETHER, MOST_OF_A_NETWORK, MOST_OF_A_NAME = 5, 20, 50
-"""Failed tries: of one name from one network, of one network, of one name from anywhere."""
+"""Failed tries: of one name from one network, of one network (refused ones too), of one name from anywhere."""
 _SEEN_EVERY = timedelta(minutes=1)
 
 KEPT_TRIES, KEPT_SESSIONS = timedelta(days=1), timedelta(days=30)
@@ -140,7 +141,10 @@ def purge(parts: Parts) -> int:
 
 
 def _count(parts: Parts, name: str, network: str) -> UUID:
-    """Count this try and commit it; then look whether there were too many before."""
+    """Count this try and commit it; then look whether there were too many before.
+
+    One that is refused forgets its name, so that whoever is slowed down can't use up the name's tries for all others.
+    """
     index = blind_index(parts.keyring.derive("tries to come in"), name)
     try_id = new_id()
     with parts.begin() as session:
@@ -149,6 +153,8 @@ def _count(parts: Parts, name: str, network: str) -> UUID:
         values = {"name": index, "network": network, "since": wall_now(session) - WINDOW}
         together, of_network, of_name = session.execute(text(_COUNTS), values).one()
     if together > MOST_TOGETHER or of_network > MOST_OF_A_NETWORK or of_name > MOST_OF_A_NAME:
+        with parts.begin() as session:
+            session.execute(update(LoginTry).where(LoginTry.id == try_id).values(name_index=b""))
         raise Refused(Fault("login", "too_many_logins", "wait a quarter of an hour"))
     return try_id
 

@@ -64,7 +64,7 @@ class LoginTry(Identified, Base):
     __tablename__ = "login_try"
 
     name_index: Mapped[bytes]
-    """A keyed hash of the name that was given: people type passwords there."""
+    """A keyed hash of the name that was given: people type passwords there. Empty where a limit refused the try."""
     network: Mapped[str]
     succeeded: Mapped[bool] = mapped_column(default=False)
 

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from billing.flows import entering, operators
+from billing.kernel.errors import Refused
 from billing.models import AuditRecord, LoginTry, OperatorSession
 from billing.privacy.one_time_code import code_at
 from billing.rules.permission import Role
@@ -109,6 +110,39 @@ def test_who_guesses_is_slowed_down_and_nobody_elsewhere_with_him(house: House) 
     assert entering.entered(house.acme.parts, elsewhere, active=True)
     with house.acme.parts.begin() as session:
         assert session.execute(text("SELECT count(*) FROM billing.login_try WHERE succeeded")).scalar_one() == 1
+
+
+def guess(house: House, name: str, network: str, times: int) -> list[str]:
+    """What wrong guesses are told."""
+    told = []
+    for _ in range(times):
+        with pytest.raises(Refused) as refused:
+            entering.enter(house.acme.parts, entering.Given(name, "wrong", "000000"), network=network)
+        told.append(refused.value.code)
+    return told
+
+
+@pytest.mark.parametrize("others", [(), ("bob", "cyd", "dan", "eve")], ids=["of-the-name-there", "of-the-network"])
+def test_one_network_cannot_use_up_the_tries_of_a_name(house: House, others: tuple[str, ...]) -> None:
+    password, secret = credentials(house)
+    told = [code for name in others for code in guess(house, name, "192.0.2.1", entering.MOST_TOGETHER)]
+    assert set(told) <= {"login_wrong"}
+    told += guess(house, "ada", "192.0.2.1", entering.MOST_OF_A_NAME + 10)
+    assert told.count("login_wrong") == (entering.MOST_OF_A_NETWORK if others else entering.MOST_TOGETHER)
+    with house.acme.begin() as session:
+        tries = session.query(LoginTry).filter_by(network="192.0.2.1").all()
+    assert len(tries) == len(told), "refused ones go on counting for their network"
+    assert sum(bool(each.name_index) for each in tries) == told.count("login_wrong")
+    given = entering.Given("ada", password, code_at(secret, time.time()))
+    assert entering.enter(house.acme.parts, given, network="192.0.2.9")
+
+
+def test_guesses_from_many_networks_use_up_the_tries_of_a_name(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entering, "MOST_OF_A_NAME", 2 * entering.MOST_TOGETHER)
+    for network in ("192.0.2.1", "192.0.2.2"):
+        assert set(guess(house, "ada", network, entering.MOST_TOGETHER)) == {"login_wrong"}
+    assert guess(house, "ada", "192.0.2.3", 2) == ["too_many_logins"] * 2
+    assert guess(house, "bob", "192.0.2.3", 1) == ["login_wrong"]
 
 
 @pytest.mark.parametrize(
