@@ -18,7 +18,7 @@ from billing.kernel.ids import new_id
 from billing.kernel.work import WorkKind
 from billing.models import AuditRecord, OperatorOrder, Refund
 from billing.providers.port import RefundFacts
-from billing.rules.permission import Role
+from billing.rules.permission import MONEY_OF_WORK, Role
 from billing.rules.second_person import Limits, needs_second
 from tests.flows.company import START
 from tests.views.console.conftest import House, Person, served
@@ -210,6 +210,24 @@ def test_credit_of_a_customer_and_of_work_items_count_together(house: House) -> 
     fay.post(f"/items/{item.id}", order=str(new_id()), action="credit", reason="goodwill")
     fay.post(f"/items/{item.id}", order=str(new_id()), action="park", reason="later")
     assert [(row.action, row.status) for row in orders(house)] == [("credit", "done"), ("work", "waiting")]
+
+
+@pytest.mark.parametrize(
+    ("do", "status"), [*((do, "waiting") for do in sorted(MONEY_OF_WORK)), ("park", "done"), ("retry", "done")]
+)
+def test_what_was_moved_by_work_items_before_counts_and_their_other_actions_do_not(
+    house: House, do: str, status: str
+) -> None:
+    limited(house, "5")
+    fay = house.person("fay", Role.FINANCE)
+    profile = house.acme.customer("two")
+    given = {"action": "credit", "currency": "EUR", "reason": "goodwill"}
+    fay.post(f"/customers/{profile}/do", order=str(new_id()), amount="4.50", **given)
+    with house.acme.parts.begin() as session:
+        known = "facts || jsonb_build_object('do', CAST(:do AS text))"
+        session.execute(text(f"UPDATE billing.operator_order SET action = 'work', facts = {known}"), {"do": do})
+    fay.post(f"/customers/{profile}/do", order=str(new_id()), amount="0.51", **given)
+    assert [(row.action, row.status) for row in orders(house)] == [("work", "done"), ("credit", status)]
 
 
 def test_an_order_that_the_provider_leaves_unanswered_says_what_may_have_happened_there(house: House) -> None:
