@@ -26,9 +26,9 @@ def declined(acme: Company) -> UUID:
     return profile
 
 
-def stray(acme: Company) -> UnappliedPayment:
+def stray(acme: Company, *, card: str = "pm_card_visa") -> UnappliedPayment:
     """Those 5.00 are paid in the dashboard, for an invoice of 11.90 that stays open."""
-    acme.pay_behind_our_back(declined(acme))
+    acme.pay_behind_our_back(declined(acme), card=card)
     acme.settle()
     with acme.begin() as session:
         return session.scalars(select(UnappliedPayment)).one()

@@ -224,12 +224,12 @@ class Company(Rows):
     def _provider(self, api_key: str) -> None:
         self.parts = replace(self.parts, provider_for=_adapter(self.witness_url, api_key=api_key, patience_s=1))
 
-    def pay_behind_our_back(self, profile_id: UUID) -> None:
+    def pay_behind_our_back(self, profile_id: UUID, *, card: str = "pm_card_visa") -> None:
         """Somebody confirms the profile's one intent in the provider's dashboard, with a card that works."""
         customer = self.customer_ref(profile_id)
         (intent,) = [each for each in self.witness.intents() if each.customer_ref == customer]
         method = self.parts.provider(self.account_id).attach_method(
-            customer_ref=customer, method_ref="pm_card_visa", key="behind-our-back"
+            customer_ref=customer, method_ref=card, key="behind-our-back"
         )
         requests.post(
             f"{self.witness_url}/v1/payment_intents/{intent.intent_ref}/confirm",

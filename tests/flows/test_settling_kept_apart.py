@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -15,7 +16,8 @@ from billing.flows.working import Action
 from billing.kernel.errors import ProviderUnavailable, Refused
 from billing.kernel.money import MOST_AMOUNT, MOST_TOTAL
 from tests.flows.apart import WHY, accused, end, held, invoice_of, item_of, kept, lose, refund_in_dashboard, stray
-from tests.flows.company import Company, company
+from tests.flows.company import START, Company, company
+from tests.flows.refunds import at_provider
 
 TRANSFER = Order(actor="mara", reason="transfer 2026-02-11/17")
 WAYS = {Action.CREDIT: "customer_credit", Action.PAID: "external_money"}
@@ -111,6 +113,30 @@ def test_what_a_lost_dispute_took_is_no_second_charge(acme: Company) -> None:
     assert (invoice_of(acme).status, accused(acme)) == ("paid", [])
 
 
+def test_what_comes_back_of_a_dispute_beside_the_payment_is_a_second_charge_until_it_is_settled(acme: Company) -> None:
+    ref = lose(acme, stray(acme).charge_ref)
+    acme.give_method(invoice_of(acme).profile_id, "pm_card_visa")
+    acme.settle()
+    end(acme, ref, "won")
+    assert {each.witnessed for each in acme.violations() if each.code == "P1"} == {True, False}
+    settle(acme, Action.PAID)
+    assert accused(acme) == []
+
+
+def test_a_refund_of_it_that_came_back_and_was_paid_another_way_is_no_second_charge(acme: Company) -> None:
+    stray(acme, card="pm_card_refundFail")
+    settle(acme, Action.REFUND)
+    acme.settle()
+    acme.give_method(invoice_of(acme).profile_id, "pm_card_visa")
+    acme.set_clock(START + timedelta(days=2))
+    acme.wait_for(lambda: [each.status for each in at_provider(acme)] == ["failed"])
+    acme.settle()
+    (failed,) = [each for each in acme.work_items() if each.kind == "refund_failed"]
+    working.act(acme.parts, failed.id, action=Action.PAID, order=TRANSFER)
+    assert (invoice_of(acme).status, held(acme)) == ("paid", (0, 0, 1690))
+    assert accused(acme) == []
+
+
 def test_a_dispute_of_what_was_settled_is_a_loss_and_takes_nothing_back(acme: Company) -> None:
     row = stray(acme)
     settle(acme, Action.CREDIT)
@@ -178,14 +204,15 @@ def test_credit_that_no_document_would_use_is_none(acme: Company) -> None:
 
 
 def test_what_comes_back_holds_the_invoice_that_it_came_for_and_not_the_one_in_its_place(acme: Company) -> None:
-    ref = lose(acme, stray(acme).charge_ref, amount=200)
-    settle(acme, Action.PAID)
+    charge = stray(acme).charge_ref
     replace_invoice(acme.parts, invoice_of(acme).id, order=WHY)
+    ref = lose(acme, charge, amount=200)
+    settle(acme, Action.PAID)
     end(acme, ref, "won")
-    item = item_of(acme)
-    assert [each.hold_id for each in acme.invoices()] == [None] * 3
-    working.act(acme.parts, item.id, action=Action.PAID, order=TRANSFER)
-    acme.give_method(invoice_of(acme).profile_id, "pm_card_visa")
+    (in_its_place,) = [each for each in acme.invoices() if each.status == "open"]
+    assert (item_of(acme).amount_minor, in_its_place.hold_id) == (200, None)
+    settle(acme, Action.PAID)
+    acme.give_method(in_its_place.profile_id, "pm_card_visa")
     acme.settle()
     assert [each.status for each in acme.invoices() if each.kind == "invoice"] == ["replaced", "paid"]
     assert accused(acme) == []

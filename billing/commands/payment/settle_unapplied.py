@@ -26,7 +26,7 @@ def settle_unapplied(
     if not amount:
         raise Refused(Fault("charge", "nothing_to_settle", "all of it has gone back, or was taken by a dispute"))
     if way is SettledAs.CREDIT and row.currency != invoice.currency:
-        mend = f"no document of theirs uses {row.currency}; send it back, or pay it back another way"
+        mend = f"it came for an invoice in {invoice.currency}; send it back, or pay it back another way"
         raise Refused(Fault("currency", "credit_of_another_currency", mend))
     account = settle(
         session,
