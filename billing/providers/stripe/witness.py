@@ -22,6 +22,10 @@ PAGE = 1000
 
 T = TypeVar("T")
 
+Amount = Callable[[Raw, str], int]
+_UNITS: dict[str, Amount] = {"stripe": amount_minor, "paypal": whole}
+"""How an amount of a stand-in's books reads in our minor units. PayPal's keeps those of ISO 4217, as we do."""
+
 
 @dataclass(frozen=True, slots=True)
 class WitnessedCharge:
@@ -139,24 +143,25 @@ class Witness:
 
     def __init__(self, base_address: str, *, timeout_s: float = 10, provider: str = "stripe") -> None:
         self.providers = (provider,)
+        self._amount: Amount = _UNITS[provider]
         self._base = base_address.rstrip("/") + "/_sandbox/"
         self._timeout_s = timeout_s
 
     def charges(self) -> Iterator[WitnessedCharge]:
         """Every charge, of all accounts."""
-        return self._pages("charges", _charge, lambda charge: charge.charge_ref)
+        return self._pages("charges", partial(_charge, amount=self._amount), lambda charge: charge.charge_ref)
 
     def intents(self) -> Iterator[WitnessedIntent]:
         """Every payment intent, of all accounts."""
-        return self._pages("intents", _intent, lambda intent: intent.intent_ref)
+        return self._pages("intents", partial(_intent, amount=self._amount), lambda intent: intent.intent_ref)
 
     def refunds(self) -> Iterator[WitnessedRefund]:
         """Every refund, of all accounts."""
-        return self._pages("refunds", _refund, lambda refund: refund.refund_ref)
+        return self._pages("refunds", partial(_refund, amount=self._amount), lambda refund: refund.refund_ref)
 
     def disputes(self) -> Iterator[WitnessedDispute]:
         """Every dispute, of all accounts."""
-        return self._pages("disputes", _dispute, lambda dispute: dispute.dispute_ref)
+        return self._pages("disputes", partial(_dispute, amount=self._amount), lambda dispute: dispute.dispute_ref)
 
     def requests(self, *, after: int = 0) -> Iterator[WitnessedRequest]:
         """Every request received after the one numbered `after`."""
@@ -232,15 +237,15 @@ def _each(parse: Callable[[Raw], T], rows: list[Raw]) -> list[T]:
     return [parse(row) for row in rows]
 
 
-def _charge(raw: Raw) -> WitnessedCharge:
+def _charge(raw: Raw, amount: Amount) -> WitnessedCharge:
     metadata = inner(raw, "metadata")
     return WitnessedCharge(
         charge_ref=text(raw, "id"),
         intent_ref=text(raw, "payment_intent"),
         customer_ref=optional(raw, "customer"),
         account_ref=text(raw, "account"),
-        amount_minor=amount_minor(raw),
-        refunded_minor=amount_minor(raw, "amount_refunded"),
+        amount_minor=amount(raw, "amount"),
+        refunded_minor=amount(raw, "amount_refunded"),
         currency=text(raw, "currency"),
         status=text(raw, "status"),
         decline_code=code(raw, "decline_code", "failure_code"),
@@ -251,13 +256,13 @@ def _charge(raw: Raw) -> WitnessedCharge:
     )
 
 
-def _intent(raw: Raw) -> WitnessedIntent:
+def _intent(raw: Raw, amount: Amount) -> WitnessedIntent:
     metadata = inner(raw, "metadata")
     return WitnessedIntent(
         intent_ref=text(raw, "id"),
         customer_ref=optional(raw, "customer"),
         account_ref=text(raw, "account"),
-        amount_minor=amount_minor(raw),
+        amount_minor=amount(raw, "amount"),
         currency=text(raw, "currency"),
         status=text(raw, "status"),
         created=moment(raw),
@@ -268,25 +273,25 @@ def _intent(raw: Raw) -> WitnessedIntent:
     )
 
 
-def _refund(raw: Raw) -> WitnessedRefund:
+def _refund(raw: Raw, amount: Amount) -> WitnessedRefund:
     return WitnessedRefund(
         refund_ref=text(raw, "id"),
         charge_ref=text(raw, "charge"),
         account_ref=text(raw, "account"),
-        amount_minor=amount_minor(raw),
+        amount_minor=amount(raw, "amount"),
         currency=text(raw, "currency"),
         status=text(raw, "status"),
         refund_id=optional(inner(raw, "metadata"), "refund_id"),
     )
 
 
-def _dispute(raw: Raw) -> WitnessedDispute:
-    moves = [amount_minor(each) for each in raw["balance_transactions"]]
+def _dispute(raw: Raw, amount: Amount) -> WitnessedDispute:
+    moves = [amount(each, "amount") for each in raw["balance_transactions"]]
     return WitnessedDispute(
         dispute_ref=text(raw, "id"),
         charge_ref=text(raw, "charge"),
         account_ref=text(raw, "account"),
-        amount_minor=amount_minor(raw),
+        amount_minor=amount(raw, "amount"),
         currency=text(raw, "currency"),
         status=text(raw, "status"),
         withdrawn_minor=-sum(each for each in moves if each < 0),
