@@ -6,6 +6,7 @@ Its invoice is a draft without a number until then; it is issued in the transact
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -28,18 +29,27 @@ _log = structlog.get_logger(__name__)
 PAGE = 100
 
 
-def complete(parts: Parts, session: Session, invoice: Invoice, *, now: datetime) -> None:
-    """The first payment has come: issue the draft and activate what waited for it. The caller books the payment."""
-    release(parts, session, [invoice.id], now=now, held=True)
-    if invoice.subscription_id is None:
-        return
-    subscription = session.get_one(Subscription, invoice.subscription_id, with_for_update=True, populate_existing=True)
-    if subscription.status != SubscriptionStatus.INCOMPLETE:
-        return
-    subscription.status = SubscriptionStatus.ACTIVE
-    subscription.expires_at = None
-    session.flush()
-    _tell(session, subscription, Topic.SUBSCRIPTION_ACTIVE, now)
+def complete(parts: Parts, session: Session, drafts: Sequence[UUID], *, now: datetime) -> None:
+    """First payments have come: issue the drafts and activate what waited for them. The caller books the payments.
+
+    The caller holds the drafts. They are released together: profiles, subscriptions and series are locked in order.
+    """
+    release(parts, session, drafts, now=now, held=True)
+    waited = (
+        select(Subscription)
+        .where(
+            Subscription.id.in_(select(Invoice.subscription_id).where(Invoice.id.in_(drafts))),
+            Subscription.status == SubscriptionStatus.INCOMPLETE,
+        )
+        .order_by(Subscription.profile_id, Subscription.code)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    for subscription in session.scalars(waited).all():
+        subscription.status = SubscriptionStatus.ACTIVE
+        subscription.expires_at = None
+        session.flush()
+        _tell(session, subscription, Topic.SUBSCRIPTION_ACTIVE, now)
 
 
 def sweep(parts: Parts) -> int:
@@ -68,9 +78,10 @@ def _give_up(parts: Parts, subscription_id: UUID) -> bool:
         _log.info("incomplete_not_given_up", subscription=str(subscription_id), reason=type(unclear).__name__)
         return False
     with parts.begin() as session:
+        # The draft before its customer and its subscription, as whoever records its payment.
+        drafts = _drafts(session, subscription_id)
         subscription = lock_subscription(session, subscription_id)
         now = parts.clock.now(session)
-        drafts = _drafts(session, subscription_id)
         if (
             subscription.status != SubscriptionStatus.INCOMPLETE
             or any(has_attempt_in_flight(session, draft.id) for draft in drafts)

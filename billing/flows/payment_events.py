@@ -175,7 +175,7 @@ def _take_stray(
     now = parts.clock.now(session)
     if fits(invoice, charge):
         if invoice.status == InvoiceStatus.DRAFT:
-            complete(parts, session, invoice, now=now)
+            complete(parts, session, [invoice.id], now=now)
         adopt_charge(session, invoice=invoice, last=payment, intent=intent, charge=charge, now=now)
         explain_charge(session, provider_account_id=payment.provider_account_id, charge_ref=charge.charge_ref, now=now)
     else:

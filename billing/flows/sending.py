@@ -28,7 +28,7 @@ from billing.kernel.errors import NoPermit, Refused
 from billing.kernel.failpoints import failpoint
 from billing.kernel.hold import Hold
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentKind
-from billing.models import Invoice, Payment
+from billing.models import Payment
 from billing.providers.port import ChargeOutcome, ChargeRequest, Outcome
 from billing.queries.collecting import Answered, lock_answered
 from billing.queries.collection import Attempted
@@ -271,8 +271,7 @@ def write_outcomes(
         if row.invoice.status == InvoiceStatus.DRAFT and outcome.outcome is Outcome.SUCCEEDED
     }
     if drafts:
-        for invoice_id in drafts.values():
-            complete(parts, session, session.get_one(Invoice, invoice_id), now=now)
+        complete(parts, session, list(drafts.values()), now=now)
         session.flush()
         issued = lock_answered(session, drafts)
         outcomes = [(issued.get(row.payment_id, row), outcome) for row, outcome in outcomes]

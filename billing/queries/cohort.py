@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.db.rows import fetch
+from billing.queries.subscription import lock_subscriptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,6 @@ _PAGE = """
     ORDER BY s.id LIMIT %(most)s
 """
 
-_LOCK = """
-    SELECT id FROM billing.subscription WHERE id = ANY(%(ids)s) ORDER BY profile_id, code FOR NO KEY UPDATE
-"""
-
 
 def cohort_page(session: Session, *, seller_id: UUID, price_id: UUID, after: UUID, most: int) -> list[Member]:
     """The next `most` subscriptions by id, after one of them."""
@@ -56,7 +53,7 @@ def cohort_page(session: Session, *, seller_id: UUID, price_id: UUID, after: UUI
 
 def lock_members(session: Session, members: list[Member]) -> None:
     """Lock their subscriptions in the order in which billing does. Read the page again after this."""
-    fetch(session, _LOCK, ids=[member.subscription_id for member in members])
+    lock_subscriptions(session, [member.subscription_id for member in members])
 
 
 def _items(row: Any) -> tuple[tuple[UUID, int | None], ...]:

@@ -119,9 +119,11 @@ _DUE = f"""
     ORDER BY i.id
     FOR NO KEY UPDATE OF i
 """  # noqa: S608 (our own names)
-# Read again under lock: who is paid meanwhile recovers, and what was never tried is looked for just then.
+# Read again under lock: who is paid meanwhile recovers, and what was never tried is looked for just then. Whoever makes
+# one recover holds it while they take its invoices, so it is not waited for by who holds an invoice.
 _STILL_UNPAID = """
-    SELECT id FROM billing.subscription WHERE id = ANY(%(subscriptions)s) AND status = 'unpaid' ORDER BY id FOR SHARE
+    SELECT id FROM billing.subscription WHERE id = ANY(%(subscriptions)s) AND status = 'unpaid'
+    ORDER BY profile_id, code FOR NO KEY UPDATE SKIP LOCKED
 """
 _METHODS = """
     SELECT m.profile_id, m.id, m.method_ref, m.provider_account_id, m.kind, m.brand, m.fingerprint, m.notice_days,
@@ -152,16 +154,19 @@ _INTENTS = """
 def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> list[Due]:
     """Lock those of the invoices that are due for a try, in id order, and read what opening an attempt needs.
 
-    Of several due ones of a customer the oldest; the others stay due, and the next sweep finds them.
+    Of several due ones of a customer the oldest; the others stay due, and the next sweep finds them. So does one of a
+    subscription that was `unpaid` and is just being moved on.
     """
     rows = [
         (collecting(row), SellerDunning(*row[-1 - len(fields(SellerDunning)) : -1]), row[-1])
         for row in fetch(session, _DUE, invoices=list(invoices), now=now)
     ]
+    said = [invoice.subscription_id for invoice, _, unpaid in rows if unpaid]
+    if said:
+        still = {row.id for row in fetch(session, _STILL_UNPAID, subscriptions=said)}
+        rows = [each for each in rows if not each[-1] or each[0].subscription_id in still]
     if not rows:
         return []
-    unpaid = [invoice.subscription_id for invoice, _, was_unpaid in rows if was_unpaid]
-    still = {row.id for row in fetch(session, _STILL_UNPAID, subscriptions=unpaid)} if unpaid else set()
     ids = [invoice.id for invoice, *_ in rows]
     profiles = list({invoice.profile_id for invoice, *_ in rows})
     default = {profile: Method(*method) for profile, *method in fetch(session, _METHODS, profiles=profiles)}
@@ -188,14 +193,14 @@ def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> li
         Due(
             invoice=invoice,
             seller=seller,
-            unpaid=invoice.subscription_id in still,
+            unpaid=unpaid,
             method=methods[invoice.id],
             attempts=attempts[invoice.id],
             intents=intents[invoice.id],
             tries=tries,
             announced=announced,
         )
-        for invoice, seller, _ in rows
+        for invoice, seller, unpaid in rows
     ]
 
 

@@ -19,6 +19,7 @@ from billing.events.topics import Topic
 from billing.kernel.status import InvoiceStatus, SubscriptionStatus
 from billing.models import Invoice, Seller, Subscription
 from billing.queries.collecting import Collecting, SellerDunning
+from billing.queries.subscription import lock_subscriptions
 from billing.rules.dunning import DeclineClass, DunningPolicy, FinalAction, OverLimit, next_try
 from billing.rules.retry_time import Hours, within_hours
 
@@ -152,9 +153,6 @@ def _set_next(each: Dunned, zones: Mapping[UUID, str], now: datetime) -> FinalAc
     return final
 
 
-_LOCK = """
-    SELECT id, status FROM billing.subscription WHERE id = ANY(%(subscriptions)s) ORDER BY id FOR NO KEY UPDATE
-"""
 _MOVE = """
     UPDATE billing.subscription s SET status = moved.status, version = s.version + 1, updated_at = clock_timestamp()
     FROM unnest(%(ids)s::uuid[], %(statuses)s::text[]) AS moved(id, status) WHERE s.id = moved.id
@@ -166,7 +164,7 @@ def _follow(session: Session, dunned: Sequence[tuple[Collecting, FinalAction | N
     named = {invoice.subscription_id for invoice, _ in dunned if invoice.subscription_id is not None}
     if not named:
         return
-    status = {row.id: SubscriptionStatus(row.status) for row in fetch(session, _LOCK, subscriptions=list(named))}
+    status = lock_subscriptions(session, named)
     moved: dict[UUID, tuple[SubscriptionStatus, Collecting]] = {}
     for invoice, final in dunned:
         if invoice.subscription_id is None:

@@ -24,6 +24,7 @@ from billing.queries.collecting import SELLER_DUNNING, Answered, SellerDunning
 from billing.queries.collection import lock_attempts
 from billing.queries.debits import failed_debits
 from billing.queries.other_methods import untried_others
+from billing.queries.subscription import lock_subscriptions
 from billing.rules.debit import is_debit, meaning
 from billing.rules.dunning import DeclineClass, DunningPolicy
 
@@ -43,6 +44,9 @@ def record(
     usual = taken + declined
     _close(session, usual, now)
     _note_intents(session, usual)
+    if taken and declined:
+        # What recovers and what fails are locked together, since each of the two locks its own.
+        lock_subscriptions(session, {id_ for each, _ in usual if (id_ := each.invoice.subscription_id) is not None})
     settle(session, [_settled(each) for each in taken], now=now)
     dun(session, _dunned(session, declined, now), now=now)
     _tell(session, Topic.PAYMENT_SUCCEEDED, taken, now)

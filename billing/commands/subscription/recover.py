@@ -30,7 +30,8 @@ _NEVER_TRIED = text(
 
 _FAILED = """
     SELECT id FROM billing.subscription
-    WHERE id = ANY(%(subscriptions)s) AND status IN ('past_due', 'unpaid') ORDER BY id FOR NO KEY UPDATE
+    WHERE id = ANY(%(subscriptions)s) AND status IN ('past_due', 'unpaid')
+    ORDER BY profile_id, code FOR NO KEY UPDATE
 """
 
 

@@ -1,0 +1,176 @@
+"""Who takes several rows takes them in one order, so that two never wait for each other.
+
+Each test holds the row that comes first and lets a flow wait for it: what comes later in the order is still free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.commands.subscription.recover import recover
+from billing.flows import canceling, incomplete, subscribing
+from billing.flows.parts import Parts
+from billing.queries.subscription import lock_subscriptions
+from billing.sandbox.embedded.processes import wait_until
+from billing.validators.seller import SellerPolicy
+from billing.validators.subscription import NewItem, NewSubscription
+from tests.flows.company import START, Company, company
+from tests.flows.test_start import somebody_waits
+
+DECLINED = "pm_card_chargeCustomerFail"
+LOCK = "SELECT id FROM billing.{table} WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE"
+
+
+@contextmanager
+def held(acme: Company, table: str, *ids: UUID) -> Iterator[Session]:
+    """A transaction that has these rows until the block is left."""
+    with acme.parts.begin() as session:
+        take(session, table, *ids)
+        yield session
+
+
+def take(session: Session, table: str, *ids: UUID) -> None:
+    """Lock them at once, or fail."""
+    statement = text(f"{LOCK.format(table=table)} NOWAIT")
+    assert session.scalars(statement, {"ids": list(ids)}).all()
+
+
+@contextmanager
+def waiting(acme: Company, flow: Callable[..., Any], *given: Any) -> Iterator[Future[Any]]:
+    """The flow in a thread, once it waits for a lock; it has ended well after the block."""
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(flow, *given)
+        assert wait_until(lambda: somebody_waits(acme) or running.done(), seconds=10)
+        assert not running.done(), "it waited for nobody"
+        yield running
+
+
+def ends(running: Future[Any]) -> Any:
+    return running.result(timeout=15)
+
+
+def _all_locked(acme: Company, ids: Collection[UUID]) -> None:
+    with acme.parts.begin() as session:
+        lock_subscriptions(session, ids)
+
+
+def _all_recovered(acme: Company, ids: Collection[UUID]) -> None:
+    with acme.parts.begin() as session:
+        recover(session, ids, now=acme.now())
+
+
+@pytest.mark.parametrize("flow", [_all_locked, _all_recovered])
+def test_subscriptions_are_taken_by_customer_and_name_and_not_by_age(acme: Company, flow: Callable[..., None]) -> None:
+    acme.customer("a1", method=DECLINED)
+    later, first = acme.subscribe("a1", "s2"), acme.subscribe("a1", "s1")
+    acme.settle()
+    assert {acme.subscription(id_).status for id_ in (later, first)} == {"past_due"}
+    with held(acme, "subscription", first) as session, waiting(acme, flow, acme, [later, first]) as running:
+        take(session, "subscription", later)
+        session.rollback()
+        ends(running)
+
+
+def _forget_slices(acme: Company) -> None:
+    """What is due is found by the next sweep, together."""
+    acme.line.messages.clear()
+    with acme.parts.begin() as session:
+        session.execute(text("DELETE FROM billing.slice"))
+
+
+def test_what_recovers_and_what_fails_by_one_batch_of_answers_is_taken_together(acme: Company) -> None:
+    failing = acme.customer("a1", method=DECLINED)
+    paying = acme.customer("a2", method=DECLINED)
+    assert failing < paying
+    first, later = acme.subscribe("a1", "s1"), acme.subscribe("a2", "s2")
+    acme.settle()
+    acme.set_clock(START + timedelta(days=3))
+    acme.give_method(paying, "pm_card_visa")
+    _forget_slices(acme)
+    with held(acme, "subscription", first) as session, waiting(acme, acme.settle) as running:
+        take(session, "subscription", later)
+        session.rollback()
+        ends(running)
+    assert [acme.subscription(id_).status for id_ in (first, later)] == ["past_due", "active"]
+    assert acme.violations() == ()
+
+
+def _incomplete(acme: Company, account: str, method: str) -> UUID:
+    acme.customer(account, method=method)
+    new = NewSubscription(
+        code=f"s-{account}", account_id=account, items=(NewItem("basic"),), start=START, first_payment=True
+    )
+    return subscribing.subscribe(acme.parts, seller_id=acme.seller_id, new=new).subscription_id
+
+
+def test_drafts_whose_first_payments_came_are_issued_together(acme: Company) -> None:
+    ids = [_incomplete(acme, account, "pm_card_visa") for account in ("a1", "a2")]
+    last = acme.subscription(ids[1]).profile_id
+    with acme.parts.begin() as session:
+        (series,) = session.scalars(text("SELECT id FROM billing.series WHERE kind = 'invoice'")).all()
+    with held(acme, "profile", last) as session, waiting(acme, acme.settle) as running:
+        take(session, "series", series)
+        session.rollback()
+        ends(running)
+    assert [acme.subscription(id_).status for id_ in ids] == ["active", "active"]
+    assert [each.status for each in acme.invoices()] == ["paid", "paid"]
+    assert acme.violations() == ()
+
+
+def test_who_gives_an_incomplete_one_up_takes_its_draft_before_it(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = _incomplete(acme, "a1", DECLINED)
+    acme.settle()
+    (draft,) = acme.invoices()
+    acme.set_clock(START + timedelta(hours=24))
+
+    with acme.parts.begin() as session:
+
+        def cancel_then_held(parts: Parts, invoices: Sequence[UUID]) -> bool:
+            take(session, "invoice", draft.id)
+            return canceling.cancel_intents(parts, invoices)
+
+        monkeypatch.setattr(incomplete, "cancel_intents", cancel_then_held)
+        with waiting(acme, incomplete.sweep, acme.parts) as running:
+            take(session, "profile", draft.profile_id)
+            take(session, "subscription", id_)
+            session.rollback()
+            assert ends(running) == 1
+    assert acme.subscription(id_).status == "incomplete_expired"
+
+
+@pytest.fixture
+def unpaid(database_url: str) -> Iterator[Company]:
+    policy = SellerPolicy(dunning_hours=None, dunning_retries=(), dunning_final="unpaid")
+    with company(database_url, policy=policy) as fresh:
+        fresh.customer("a1", method=DECLINED)
+        fresh.subscribe("a1", "s1")
+        fresh.settle()
+        yield fresh
+
+
+def test_who_tries_an_invoice_waits_for_nobody_that_moves_its_unpaid_subscription(unpaid: Company) -> None:
+    (invoice,) = unpaid.invoices()
+    assert invoice.subscription_id is not None
+    assert unpaid.subscription(invoice.subscription_id).status == "unpaid"
+    unpaid.give_method(invoice.profile_id, "pm_card_visa")
+    with held(unpaid, "subscription", invoice.subscription_id):
+        unpaid.sweep()
+        (still,) = unpaid.invoices()
+        assert (still.status, still.next_attempt_at) == ("open", unpaid.now())
+        assert [each.status for each in unpaid.payments()] == ["declined"]
+        with unpaid.begin() as session:
+            assert session.scalars(text("SELECT error FROM billing.slice WHERE error IS NOT NULL")).all() == []
+    unpaid.settle()
+    assert [each.status for each in unpaid.invoices()] == ["paid"]
+    assert unpaid.violations() == ()
