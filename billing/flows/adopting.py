@@ -14,7 +14,7 @@ from billing.commands.payment.revive import revive_attempt
 from billing.commands.payment.unapplied import keep_charge
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
-from billing.flows.payment_events import last_attempt, take_facts
+from billing.flows.payment_events import Ours, last_attempt, take_facts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus
@@ -31,10 +31,12 @@ def adopt(parts: Parts, difference_id: UUID, *, also: Callable[[Session], None] 
     The invoice is the one that the provider names; where this database has lost it, the customer's oldest open one of
     exactly that amount, which stands in its place. Money that fits nothing is booked apart as an unapplied payment.
     `also` is done in the same transaction. Safe to repeat: a charge is claimed once. Raises `Refused`:
-    `nothing_to_adopt_for` (no invoice asks for it yet); what the provider raises.
+    `nothing_to_adopt_for` (no invoice asks for it yet); `Stale` where an attempt of the invoice went on meanwhile; what
+    the provider raises.
     """
     with parts.begin() as session:
         difference = session.get_one(Difference, difference_id)
+        before = last_attempt(session, difference.invoice_id) if difference.invoice_id else None
         account_id, intent_ref = difference.provider_account_id, difference.intent_ref
         if difference.resolved_at is not None:
             return "it is settled already; nothing was changed"
@@ -47,7 +49,7 @@ def adopt(parts: Parts, difference_id: UUID, *, also: Callable[[Session], None] 
     failpoint("adopt.read")
     with parts.begin() as session:
         invoice = _invoice(session, difference)
-        told = _settle(parts, session, invoice, Shown(difference, facts, charge))
+        told = _settle(parts, session, invoice, Shown(difference, facts, charge, before))
         resolve_difference(session, difference_id=difference_id, now=parts.clock.now(session))
         if also is not None:
             also(session)
@@ -88,6 +90,8 @@ class Shown:
     difference: Difference
     facts: IntentFacts
     charge: ChargeFacts | None
+    before: Ours | None
+    """The last attempt of the invoice that the provider names, before it was asked."""
 
 
 def _settle(parts: Parts, session: Session, invoice: Invoice, shown: Shown) -> str:
@@ -98,11 +102,14 @@ def _settle(parts: Parts, session: Session, invoice: Invoice, shown: Shown) -> s
             (PaymentIntent.intent_ref == facts.intent_ref) | PaymentIntent.intent_ref.is_(None),
         )
     ).first()
+    ours = shown.before
     if known is None:
         revived = _revive(session, invoice, shown)
         if revived is None and charge is not None and charge.status == "succeeded":
             return _apart(parts, session, invoice, charge)
-    ours = last_attempt(session, invoice.id)
+        ours = None
+    if ours is None or ours.invoice_id != invoice.id:
+        ours = last_attempt(session, invoice.id)
     if ours is None:
         raise Refused(Fault("charge", "nothing_to_adopt_for", "the customer has no method at this account"))
     take_facts(parts, session, ours, facts)

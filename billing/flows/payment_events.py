@@ -38,14 +38,20 @@ _log = structlog.get_logger(__name__)
 _ASKABLE = (PaymentStatus.SENT, PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION)
 
 
+class WentOn(Stale):
+    """An attempt went on while its intent was read: what was read may be of the time before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """The invoice that an intent belongs to, and its last attempt."""
+    """The invoice that an intent belongs to, and its last attempt as it was before the intent was read."""
 
     invoice_id: UUID
     payment_id: UUID
     correlation_id: UUID | None
     """Of the run that opened the attempt."""
+    status: str
+    token: int
 
 
 def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
@@ -53,10 +59,16 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     with parts.begin() as session:
         ours = _by_ref(session, claimed)
         read_at = wall_now(session)
-    facts = parts.provider(claimed.provider_account_id, rank=Rank.REREADS).read_intent(claimed.object_ref)
+    provider = parts.provider(claimed.provider_account_id, rank=Rank.REREADS)
+    facts = provider.read_intent(claimed.object_ref)
+    if ours is None:
+        with parts.begin() as session:
+            ours = _by_metadata(session, claimed, facts)
+        if ours is not None:
+            # What was read before its attempt was may be of the time before that.
+            facts = provider.read_intent(claimed.object_ref)
     failpoint("event.reread")
     with parts.begin() as session:
-        ours = ours or _by_metadata(session, claimed, facts)
         lost = _lost(session, claimed, facts, ours)
         if ours is None and not lost:
             now = parts.clock.now(session)
@@ -68,12 +80,18 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     # What it settles goes on under the id of the charge: who follows a beat tick in the logs arrives here.
     run, event, payment = ours.correlation_id, str(claimed.id), str(ours.payment_id)
     with correlated(str(run) if run else None), step("event.take", event=event, type=claimed.type, payment=payment):
-        with parts.begin() as session:
-            take_facts(parts, session, ours, facts)
-            now = parts.clock.now(session)
-            close(session, claimed, status=EventStatus.PROCESSED, now=now)
-            share_reading(session, claimed, read_at=read_at, now=now)
-            failpoint("event.commit")
+        try:
+            with parts.begin() as session:
+                take_facts(parts, session, ours, facts)
+                now = parts.clock.now(session)
+                close(session, claimed, status=EventStatus.PROCESSED, now=now)
+                share_reading(session, claimed, read_at=read_at, now=now)
+                failpoint("event.commit")
+        except WentOn as late:
+            with parts.begin() as session:
+                again_s = parts.settings.back_off_s[0]
+                close(session, claimed, status=EventStatus.RECEIVED, error=str(late), again_s=again_s, untried=True)
+            return EventStatus.RECEIVED
         _log.info("event_taken", provider_event=event, type=claimed.type, payment=payment)
     return EventStatus.PROCESSED
 
@@ -118,17 +136,23 @@ def _by_metadata(session: Session, claimed: ClaimedEvent, facts: IntentFacts) ->
 def last_attempt(session: Session, invoice_id: UUID) -> Ours | None:
     """The invoice's last attempt, where it has one."""
     payment = session.execute(
-        select(Payment.id, Payment.correlation_id)
+        select(Payment.id, Payment.correlation_id, Payment.status, Payment.token)
         .where(Payment.invoice_id == invoice_id)
         .order_by(Payment.attempt_no.desc())
         .limit(1)
     ).one_or_none()
-    return Ours(invoice_id, payment.id, payment.correlation_id) if payment else None
+    return Ours(invoice_id, *payment) if payment else None
 
 
 def take_facts(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -> None:
-    """Settle what the intent shows: the open attempt by its evidence, else money that no attempt asked for."""
+    """Settle what the intent shows: the open attempt by its evidence, else money that no attempt asked for.
+
+    Raises `WentOn` where an attempt has begun or gone on since `ours` was read.
+    """
     payment, invoice, intent = lock_attempts(session, [ours.payment_id])[ours.payment_id]
+    last = last_attempt(session, invoice.id)
+    if last is not None and last.status in OPEN_PAYMENT and last != ours:
+        raise WentOn(f"attempt {last.payment_id} went on while its intent was read")
     claimed = frozenset(charges_claimed(session, {invoice.id}).get(invoice.id, ()))
     if payment.status in _ASKABLE and _is_of(payment, intent, facts):
         now = parts.clock.now(session)

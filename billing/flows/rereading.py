@@ -23,7 +23,10 @@ GONE = "both sides agree now; it is closed"
 
 
 def reread(parts: Parts, difference_id: UUID) -> str:
-    """Ask the provider anew and settle what is proven. Returns what is so now. Raises what the provider raises."""
+    """Ask the provider anew and settle what is proven. Returns what is so now.
+
+    Raises what the provider raises, and `Stale` where an attempt went on just now.
+    """
     with parts.begin() as session:
         difference = session.get_one(Difference, difference_id)
     if difference.resolved_at is not None:
@@ -51,14 +54,15 @@ def _charge(parts: Parts, difference: Difference) -> datetime | None:
     if difference.intent_ref is None:
         return None
     provider = parts.provider(difference.provider_account_id)
+    with parts.begin() as session:
+        ours = last_attempt(session, difference.invoice_id) if difference.invoice_id else None
     try:
         facts = provider.read_intent(difference.intent_ref)
         charges = list(provider.list_charges(intent_ref=difference.intent_ref))
     except ProviderRefused:
         return None
-    with parts.begin() as session:
-        ours = last_attempt(session, difference.invoice_id) if difference.invoice_id else None
-        if ours is not None:
+    if ours is not None:
+        with parts.begin() as session:
             take_facts(parts, session, ours, facts)
     return next((each.created for each in charges if each.charge_ref == difference.object_ref), None)
 
