@@ -18,11 +18,16 @@ from billing.validators.endpoint import NewEndpoint
 
 
 class EndpointCreate(Why):
-    """Where events are posted to. `topics`: such as `invoice.paid` or `invoice.*`; none is all of them."""
+    """Where events are posted to. `topics`: such as `invoice.paid` or `invoice.*`; none is all of them.
+
+    `document_links`: events of a document say where it is opened, which shows names and addresses. Asking for it needs
+    the scope `personal:read` as well; unless said, it is so where the key has that.
+    """
 
     code: Code
     target: str = Field(min_length=1, max_length=2000)
     topics: list[str] = Field(default_factory=list, max_length=100)
+    document_links: bool | None = None
 
 
 class RotateGiven(Why):
@@ -45,6 +50,7 @@ class Endpoint(Shape):
     code: str
     target: str
     topics: list[str]
+    document_links: bool
     status: str
     off_reason: str | None
     delivered_at: Instant | None
@@ -104,7 +110,10 @@ def _endpoints(call: Call) -> Listed[Endpoint]:
 
 def _add(call: Call) -> None:
     given: EndpointCreate = call.body
-    new = NewEndpoint(given.code, given.target, tuple(given.topics))
+    if given.document_links:
+        call.require(Scope.PERSONAL)
+    links = Scope.PERSONAL in call.scopes if given.document_links is None else given.document_links
+    new = NewEndpoint(given.code, given.target, tuple(given.topics), document_links=links)
     hearing.require_possible(call.parts, new)
 
     def act(session: Session) -> EndpointSecret:

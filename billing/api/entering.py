@@ -55,22 +55,21 @@ def rate_headers(parts: Parts, entered: Entered) -> dict[str, str]:
 
 def read(parts: Parts, entered: Entered, operation: Operation, request: Request, path: dict[str, object]) -> Call:
     """The request, checked. Raises `Refused` with every fault of its body, query and headers."""
-    if operation.scope not in entered.scopes:
-        mend = f"the key needs the scope {operation.scope}; `billing keys create` makes one"
-        raise Refused(Fault("Authorization", "scope_missing", mend))
-    raw, faults = _body(operation, request), list[Fault]()
     call = Call(
         parts=parts,
         seller_id=entered.seller_id,
         actor=f"api:{entered.prefix}",
         operation=operation,
-        body=None if operation.body is None else _noting(faults, _parsed, operation.body, raw),
-        query=None if operation.query is None else _noting(faults, _query, operation.query, request),
+        scopes=frozenset(entered.scopes),
         path=path,
-        version=_noting(faults, _version, request) if operation.versioned else None,
-        key=_noting(faults, _key, request) if operation.changes else None,
-        request=b"\0".join((operation.method.encode(), request.path.encode(), raw)),
     )
+    call.require(operation.scope)
+    raw, faults = _body(operation, request), list[Fault]()
+    call.body = None if operation.body is None else _noting(faults, _parsed, operation.body, raw)
+    call.query = None if operation.query is None else _noting(faults, _query, operation.query, request)
+    call.version = _noting(faults, _version, request) if operation.versioned else None
+    call.key = _noting(faults, _key, request) if operation.changes else None
+    call.request = b"\0".join((operation.method.encode(), request.path.encode(), raw))
     if faults:
         raise Refused(faults)
     return call

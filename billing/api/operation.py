@@ -59,6 +59,8 @@ class Call:
     seller_id: UUID
     actor: str
     operation: Operation
+    scopes: frozenset[str]
+    """Of its key."""
     body: Any = None
     query: Any = None
     path: dict[str, Any] = field(default_factory=dict)
@@ -72,6 +74,12 @@ class Call:
         """The id in the address."""
         found: UUID = self.path["id"]
         return found
+
+    def require(self, scope: Scope) -> None:
+        """Raise `Refused` (`scope_missing`) where the key has not what this request needs."""
+        if scope not in self.scopes:
+            mend = f"the key needs the scope {scope}; `billing keys create` makes one"
+            raise Refused(Fault("Authorization", "scope_missing", mend))
 
     @property
     def paging(self) -> Paging:

@@ -120,7 +120,7 @@ class ChangeGiven(Reasoned):
 
 
 class CancelGiven(Reasoned):
-    """When, and what becomes of what is paid and not used."""
+    """When, and what becomes of what is paid and not used: sending it back needs the scope `money` as well."""
 
     when: CancelWhen = Field(default=CancelWhen.PERIOD_END, strict=False)
     prorate: bool = False
@@ -197,6 +197,8 @@ def _change(call: Call) -> None:
 
 def _cancel(call: Call) -> None:
     given: CancelGiven = call.body
+    if given.unused is Unused.REFUND:
+        call.require(Scope.MONEY)
     operating.cancel(
         call.parts,
         _mine(call),

@@ -117,7 +117,7 @@ def _take(parts: Parts, endpoint_id: UUID) -> tuple[Receiver | None, Sequence[Ev
         lease_s = _lease_s(parts, receiver)
         most = 1 if endpoint.streak else IN_A_ROW if receiver.in_process else BATCH
         rows = take_deliveries(session, endpoint_id=endpoint_id, lease_s=lease_s, most=most)
-        addresses = _addresses(parts, session, rows)
+        addresses = _addresses(parts, session, rows) if endpoint.document_links else {}
         return receiver, [Event(row, text_of(row, addresses.get(row.id))) for row in rows]
 
 

@@ -71,7 +71,7 @@ def add_within(parts: Parts, session: Session, *, seller_id: UUID, new: NewEndpo
         endpoint,
         action="endpoint.add",
         before={},
-        after={"target": new.target, "topics": endpoint.topics},
+        after={"target": new.target, "topics": endpoint.topics, "document_links": new.document_links},
     )
     told = "added; it hears of what happens from now on"
     return Secret(Done(endpoint.id, endpoint.code, changed=True, told=told), secret)

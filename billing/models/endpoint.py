@@ -22,6 +22,8 @@ class Endpoint(SellerOwned, Versioned, Base):
     """`https://…`, or `python:package.module:function`, or `celery:queue:task.name`."""
     topics: Mapped[list[str]]
     """What it hears of: topics, or nouns as `invoice.*`; empty is everything."""
+    document_links: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    """Events of a document say where it is opened, which shows names and addresses."""
     status: Mapped[str] = mapped_column(default=EndpointStatus.ON)
     off_at: Mapped[datetime | None]
     """Since then nothing is handed over for it; null while it is on."""

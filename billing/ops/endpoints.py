@@ -35,6 +35,11 @@ def endpoints() -> None:
 @click.argument("target")
 @click.option("--topic", "topics", multiple=True, metavar="TOPIC", help="Only these, such as invoice.paid or refund.*")
 @click.option("--contact", metavar="ADDRESS", help="Who is told by mail when it is switched off.")
+@click.option(
+    "--document-links/--no-document-links",
+    default=True,
+    help="Events of a document say where it is opened, which shows names and addresses. They do, unless told.",
+)
 @click.option("--seller", metavar="CODE|ID", help="Whose events; needed where there are several sellers.")
 @ordered
 @dry_run
@@ -45,6 +50,7 @@ def add(
     target: str,
     topics: tuple[str, ...],
     contact: str | None,
+    document_links: bool,
     seller: str | None,
     reason: str,
     by: str,
@@ -58,7 +64,8 @@ def add(
     with parts.begin() as session:
         seller_id = find_seller(session, seller) if seller else only_seller(session)
     order = Order(actor=by, reason=reason, dry_run=shown["dry_run"])
-    made = flow.add(parts, seller_id=seller_id, new=NewEndpoint(name, target, topics, contact), order=order)
+    new = NewEndpoint(name, target, topics, contact, document_links=document_links)
+    made = flow.add(parts, seller_id=seller_id, new=new, order=order)
     _tell_secret(made, **shown)
 
 

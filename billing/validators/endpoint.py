@@ -21,6 +21,8 @@ class NewEndpoint:
     topics: tuple[str, ...] = ()
     contact: str | None = field(default=None, repr=False)
     """The mail address of its owner: personal, kept sealed."""
+    document_links: bool = True
+    """Events of a document say where it is opened, which shows names and addresses."""
 
 
 def check_new_endpoint(new: NewEndpoint, *, topics: Collection[str], subscribers: Collection[str], plain: bool) -> None:

@@ -142,7 +142,7 @@ class Brakes(TypedDict):
 
 
 class CancelGiven(TypedDict):
-    """When, and what becomes of what is paid and not used."""
+    """When, and what becomes of what is paid and not used: sending it back needs the scope `money` as well."""
 
     reason: NotRequired[str | None]
     when: NotRequired[CancelWhen]
@@ -370,6 +370,7 @@ class Endpoint(TypedDict):
     code: str
     target: str
     topics: list[str]
+    document_links: bool
     status: str
     off_reason: str | None
     delivered_at: str | None
@@ -378,12 +379,13 @@ class Endpoint(TypedDict):
 
 
 class EndpointCreate(TypedDict):
-    """Where events are posted to. `topics`: such as `invoice.paid` or `invoice.*`; none is all of them."""
+    """Where events are posted to. `topics`: such as `invoice.paid` or `invoice.*`; none is all of them. `document_links`: events of a document say where it is opened, which shows names and addresses. Asking for it needs the scope `personal:read` as well; unless said, it is so where the key has that."""
 
     reason: str
     code: str
     target: str
     topics: NotRequired[list[str]]
+    document_links: NotRequired[bool | None]
 
 
 class EndpointSecret(TypedDict):

@@ -47,6 +47,32 @@ def test_what_is_personal_is_opened_by_a_scope_of_its_own_and_every_look_is_note
     assert {"profile.export", "invoice.print", "invoice.parties.view"} <= looks.keys()
 
 
+def test_an_endpoint_gets_links_to_documents_by_a_key_that_may_open_them(acme: Company, shop: Program) -> None:
+    def added(by: Program, **given: object) -> bool:
+        new = WHY | {"code": f"e-{uuid4()}", "target": "https://shop.example.com/hook"} | given
+        endpoint = by.ok("POST", "/endpoints", new)["endpoint"]
+        assert shop.ok("GET", f"/endpoints/{endpoint['id']}") == endpoint
+        return bool(endpoint["document_links"])
+
+    operator = Program(application(acme.parts), key_of(acme, scopes=("operate", "read")))
+    assert (added(shop), added(shop, document_links=True), added(shop, document_links=False)) == (True, True, False)
+    assert (added(operator), added(operator, document_links=False)) == (False, False)
+    asked = WHY | {"code": "asked", "target": "https://shop.example.com/hook", "document_links": True}
+    assert operator.refused("POST", "/endpoints", asked) == (403, "scope_missing")
+
+
+def test_a_cancel_that_sends_money_back_needs_the_scope_for_money(acme: Company, shop: Program) -> None:
+    _, customer = _customer(acme, shop, "pm_card_visa")
+    subscription = shop.ok("POST", "/subscriptions", basic(customer))["id"]
+    acme.settle()
+    path, refund = f"/subscriptions/{subscription}/cancel", {"when": "now", "unused": "refund"}
+    writer = Program(application(acme.parts), key_of(acme, scopes=("read", "write")))
+    assert writer.refused("POST", path, refund) == (403, "scope_missing")
+    assert writer.ok("GET", f"/subscriptions/{subscription}")["status"] == "active"
+    money = Program(application(acme.parts), key_of(acme, scopes=("read", "write", "money")))
+    assert money.ok("POST", path, refund)["status"] == "canceled"
+
+
 def test_links_are_made_and_revoked(acme: Company, shop: Program) -> None:
     profile, customer = _customer(acme, shop)
     invoice = shop.ok("POST", "/subscriptions", basic(customer))["latest_invoice"]["id"]

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from billing.flows import delivery, notices, working
+from billing.flows import delivery, endpoints, notices, working
 from billing.flows.correcting import void
 from billing.flows.crediting import credit
 from billing.flows.order import Order
 from billing.models import Notice, Seller
 from billing.sandbox.earpiece import earpiece
 from billing.sandbox.postbox import Postbox
+from billing.validators.endpoint import NewEndpoint
 from billing.validators.subscription import NewItem
 from tests.flows.company import Company
-from tests.flows.listening import due, go, listening
+from tests.flows.listening import due, go, listening, settle_on
 
 ORDER = Order(actor="anna", reason="agreed")
 MAIL = {"smtp_from": "billing@acme.example", "billing_public_url": "https://pay.acme.example"}
@@ -119,9 +120,19 @@ def test_a_server_that_refuses_the_address_for_good_is_work_and_one_that_is_away
     assert [item.kind for item in acme.work_items()] == ["notice_not_sent"] * 2
 
 
+def test_an_endpoint_that_is_to_know_no_names_gets_no_links_to_documents(acme: Company) -> None:
+    settle_on(acme, billing_public_url="https://pay.acme.example", billing_endpoint_networks="127.0.0.0/8")
+    with earpiece() as ear:
+        new = NewEndpoint("counter", ear.url, ("invoice.issued", "invoice.paid"), document_links=False)
+        id_ = endpoints.add(acme.parts, seller_id=acme.seller_id, new=new, order=ORDER).done.subject_id
+        bought(acme)
+        go(acme, id_)
+        assert {each.event["type"] for each in ear.heard} == {"invoice.issued", "invoice.paid"}
+        assert all("document_url" not in each.event["data"] for each in ear.heard)
+
+
 def test_the_events_of_documents_say_where_they_are_opened_and_the_rows_do_not(acme: Company) -> None:
-    settings = acme.parts.settings.model_copy(update={"billing_public_url": "https://pay.acme.example"})
-    acme.parts = replace(acme.parts, settings=settings)
+    settle_on(acme, billing_public_url="https://pay.acme.example")
     with earpiece() as ear:
         id_, _ = listening(acme, ear.url, "invoice.issued", "invoice.paid")
         bought(acme)

@@ -33,6 +33,7 @@ def create_endpoint(session: Session, keyring: Keyring, *, seller_id: UUID, new:
         code=new.code,
         target=new.target,
         topics=sorted(set(new.topics)),
+        document_links=new.document_links,
         secret=seal_secret(secret, key=key, endpoint_id=id_),
     )
     session.add(endpoint)

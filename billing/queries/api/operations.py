@@ -25,7 +25,8 @@ _EVENT_PAGE = """
 WHERE o.seller_id = :seller AND (CAST(:after AS uuid) IS NULL OR o.id < :after) ORDER BY o.id DESC LIMIT :limit
 """
 _ENDPOINT = """
-SELECT e.id, e.code, e.target, e.topics, e.status, e.off_reason, e.delivered_at, e.created_at, e.version
+SELECT e.id, e.code, e.target, e.topics, e.document_links, e.status, e.off_reason, e.delivered_at, e.created_at,
+       e.version
 FROM billing.endpoint e
 """
 _ENDPOINT_PAGE = """

@@ -22,7 +22,8 @@ ORDER BY e.id DESC LIMIT :limit
 """  # noqa: S608 (our own words)
 
 _ONE = f"""
-SELECT {_COLUMNS}, s.code AS seller, e.topics, e.paused_until, e.former_until AS former_secret_until, e.created_at,
+SELECT {_COLUMNS}, s.code AS seller, e.topics, e.document_links, e.paused_until,
+       e.former_until AS former_secret_until, e.created_at,
        (SELECT min(d.created_at) FROM billing.delivery d WHERE d.endpoint_id = e.id AND d.status = 'waiting')
            AS oldest_waiting_since
 FROM billing.endpoint e JOIN billing.seller s ON s.id = e.seller_id
