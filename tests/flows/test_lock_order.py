@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.commands.series.succeed import succeed_all
 from billing.commands.subscription.recover import recover
 from billing.flows import canceling, incomplete, subscribing
 from billing.flows.parts import Parts
@@ -174,3 +175,22 @@ def test_who_tries_an_invoice_waits_for_nobody_that_moves_its_unpaid_subscriptio
     unpaid.settle()
     assert [each.status for each in unpaid.invoices()] == ["paid"]
     assert unpaid.violations() == ()
+
+
+def test_who_waits_for_a_series_that_is_closed_meanwhile_numbers_in_the_one_that_goes_on(acme: Company) -> None:
+    for account in ("a1", "a2"):
+        acme.customer(account)
+        acme.subscribe(account, f"s-{account}")
+        if account == "a1":
+            acme.settle()
+    with acme.parts.begin() as session:
+        ((_, goes_on),) = succeed_all(session, now=acme.now())
+        with waiting(acme, acme.settle) as running:
+            session.commit()
+            ends(running)
+    first, second = acme.invoices()
+    assert (second.status, second.number) == ("paid", f"{goes_on}000001")
+    assert first.number is not None
+    assert not first.number.startswith(goes_on)
+    with acme.begin() as session:
+        assert session.scalars(text("SELECT error FROM billing.slice WHERE error IS NOT NULL")).all() == []

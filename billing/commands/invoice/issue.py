@@ -192,9 +192,11 @@ _LOCK = text(
 def _lock_counters(
     session: Session, wanted: set[_Series], now: datetime, read_now: Callable[[], datetime]
 ) -> dict[_Series, _Counter]:
-    rows = session.execute(
-        _LOCK, {"sellers": id_array(seller for seller, _ in wanted), "kinds": array(kind for _, kind in wanted)}
-    ).all()
+    named = {"sellers": id_array(seller for seller, _ in wanted), "kinds": array(kind for _, kind in wanted)}
+    rows = session.execute(_LOCK, named).all()
+    if len(rows) < len(wanted):
+        # One that was waited for has been closed, and what goes on in its place began after this statement.
+        rows = session.execute(_LOCK, named).all()
     read = read_now()
     zones = {zone_info(row.timezone) for row in rows}
     if any(read.astimezone(zone).date() != now.astimezone(zone).date() for zone in zones):
