@@ -4,7 +4,9 @@ from random import Random
 from typing import Any
 
 ZONES = (
-    "UTC Europe/Berlin America/New_York Asia/Tokyo Australia/Lord_Howe Asia/Kolkata Pacific/Auckland America/St_Johns"
+    "UTC Europe/Berlin America/New_York Asia/Tokyo Australia/Lord_Howe Asia/Kolkata Pacific/Auckland America/St_Johns "
+    # Midnight is skipped or comes twice, by half an hour, by two, or the wall clock goes back in summer.
+    "America/Santiago Africa/Cairo Asia/Beirut Antarctica/Troll America/Nuuk Africa/Casablanca Pacific/Apia"
 ).split()
 METHODS = (
     "visa declined insufficient_funds lost_card expired_card authentication_required processing_error "
@@ -12,9 +14,14 @@ METHODS = (
 ).split()
 TAX_IDS = {"DE": "DE136695976", "FR": "FR40303265045", "AT": "ATU13585627", "NL": "NL004495445B01"}
 COUNTRIES = "DE FR AT NL US CH JP GB".split()
-CURRENCIES = "eur eur eur usd jpy kwd bhd".split()
-RHYTHMS = [("month", 1)] * 6 + [("week", 2), ("week", 3), ("day", 10), ("month", 2), ("month", 3), ("year", 1)]
-RETRIES = [["3d", "5d", "7d"], ["1d"], ["12h", "36h"], [], ["2d", "2d"], ["7d", "10d", "14d"]]
+CURRENCIES = "eur eur eur usd jpy kwd bhd isk".split()
+RHYTHMS = [("month", 1)] * 9 + [("week", 2), ("week", 3), ("day", 10), ("month", 2), ("month", 3), ("year", 1)]
+RHYTHMS += [("day", 4), ("week", 52), ("month", 5), ("month", 18), ("year", 2)]
+RETRIES = [["3d", "5d", "7d"], ["1d"], ["12h", "36h"], [], ["2d", "2d"], ["7d", "10d", "14d"], ["1h", "1h"], ["60d"]]
+ODD = 0.1
+"""How often a number is one that few sellers would choose."""
+ODD_UNITS = ["0.000000000001", "0.3333333333", "1234.56789", "2.5", 1, 999_999]
+ODD_PERCENTS = ["0.001", "33.333", "8.875", "99.99"]
 
 
 def seller(*, rng: Random) -> dict[str, Any]:
@@ -34,7 +41,7 @@ def seller(*, rng: Random) -> dict[str, Any]:
 
 
 def _tax_rates(*, rng: Random, home: str) -> dict[str, Any]:
-    standard: dict[str, Any] = {"percent": rng.choice(["19", "20", "7.7", "25"])}
+    standard: dict[str, Any] = {"percent": rng.choice(["19", "20", "7.7", "25", *ODD_PERCENTS])}
     if rng.random() < 0.3:
         standard["inclusive"] = True
     if rng.random() < 0.5:
@@ -51,6 +58,8 @@ def _tiers(*, rng: Random, scale: int) -> list[dict[str, Any]]:
     for tier in tiers:
         if rng.random() < 0.4:
             tier["flat"] = rng.randint(0, 300)
+        if rng.random() < ODD:
+            tier["unit"] = str(rng.choice(ODD_UNITS))
     return tiers
 
 
@@ -61,6 +70,8 @@ def _model(*, rng: Random, metered: bool) -> dict[str, Any]:
     amount: int | str = rng.randint(100, 9999) if rng.random() < 0.8 else rng.choice([f"{rng.randint(10, 4000)}.5", 0])
     if metered and model == "per_unit":
         amount = rng.choice([rng.randint(1, 40), f"0.{rng.randint(1, 99):02d}"])
+    if rng.random() < ODD:
+        amount = rng.choice(ODD_UNITS)
     found: dict[str, Any] = {"amount": amount}
     if model != "per_unit":
         found["model"] = model
@@ -108,7 +119,7 @@ def coupons(*, rng: Random) -> dict[str, dict[str, Any]]:
         ("ever", {"duration": "forever"}),
     ]:
         size = (
-            {"percent": rng.choice(["50", "12.5", "100", "33"])}
+            {"percent": rng.choice(["50", "12.5", "100", "33", *ODD_PERCENTS])}
             if rng.random() < 0.6
             else {"amount": rng.randint(1, 900)}
         )

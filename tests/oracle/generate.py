@@ -14,12 +14,14 @@ from tests.oracle.play import play
 
 KEPT = 0.3  # of the refused steps, as expected refusals
 LEANING = 0.6  # of the stories
+TURNS = [dt.datetime(*day, tzinfo=dt.UTC) for day in [(2011, 12, 29), (2024, 2, 29), (2024, 3, 30), (2026, 9, 5)]]
+"""A date that one zone has not, the day that few years have, and days before a clock change."""
 
 
 def _quantity(*, draft: Draft, price: str) -> Step:
     if draft.prices[price].get("usage") or draft.chance(0.3):
         return {"price": price}
-    return {"price": price, "quantity": draft.rng.choice([1, 2, 2, 3, 5, 12])}
+    return {"price": price, "quantity": draft.rng.choice([1, 2, 2, 3, 5, 12, 12, 99_999])}
 
 
 def _items(*, draft: Draft, group: str) -> list[Step]:
@@ -131,6 +133,8 @@ def _usage(*, draft: Draft) -> Step:
 def _used(*, draft: Draft) -> int | str:
     if draft.chance(0.2):
         return f"{draft.rng.randint(0, 40)}.{draft.rng.randint(1, 9)}"
+    if draft.chance(catalog.ODD):
+        return draft.rng.choice(["0.000001", "1234567.89", 999_999])
     return draft.rng.choice([0, 1, 3, draft.rng.randint(4, 60), draft.rng.randint(60, 1500)])
 
 
@@ -269,6 +273,8 @@ def _swap(*, rng: Random, timeline: list[Step]) -> None:
 
 def _start(*, rng: Random) -> dt.datetime:
     """Often at a month's end or in the hours that a clock change touches."""
+    if rng.random() < catalog.ODD:
+        return rng.choice(TURNS) + dt.timedelta(days=rng.choice([-31, -1, 0, 1]), seconds=rng.randint(0, 86_399))
     start = dt.datetime(rng.choice([2024, 2025, 2026]), rng.choice([1, 1, 2, 3, 9, 10]), 1, tzinfo=dt.UTC)
     last = 28 if start.month == 2 else 30
     if rng.random() < 0.3:
