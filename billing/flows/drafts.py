@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, select, text, true
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -111,9 +111,8 @@ def release(
 ) -> list[Issued]:
     """Issue these drafts now, within the caller's transaction; those that are issued already are left alone.
 
-    So are those of customers on hold, unless `held`.
-
-    Whether issuing is stopped is for the caller to ask: a draft whose first payment has come is issued all the same.
+    So are those of customers on hold, and those whose issuing a brake stops, unless `held`: a draft whose first payment
+    has come is issued all the same.
     """
     if not drafts:
         return []
@@ -126,6 +125,7 @@ def release(
             Invoice.id.in_(drafts),
             Invoice.status == InvoiceStatus.DRAFT,
             Invoice.profile_id.in_(standing.profiles),
+            true() if held else text(moves(BrakeKind.ISSUE, "invoice")),
         )
         .order_by(Invoice.id)
         .with_for_update(key_share=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from billing.commands.credit.grant import grant_credit
-from billing.flows import audit, drafts, operating_drafts, upkeep, working
+from billing.flows import audit, braking, drafts, operating_drafts, upkeep, working
 from billing.flows.order import Order
+from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
 from billing.models import Invoice, InvoiceLine, LedgerEntry, OutboxEvent, Profile
+from billing.queries.brakes import BrakeKind
 from billing.sandbox.bench.counting import counting_statements
 from billing.validators.seller import SellerPolicy
 from billing.validators.subscription import NewItem
@@ -50,6 +52,27 @@ def _release(acme: Company, *ids: UUID) -> None:
     with acme.parts.begin() as session:
         drafts.release(acme.parts, session, ids, now=acme.parts.clock.now(session))
     acme.settle()
+
+
+def test_a_brake_that_comes_between_finding_a_draft_and_issuing_it_holds_it(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = _draft(acme)
+    acme.set_clock(START + timedelta(hours=25))
+    found = drafts._issue
+
+    def stopped_before(parts: Parts, due: Sequence[UUID]) -> int:
+        if due:
+            braking.stop(parts, BrakeKind.ISSUE, order=WHY)
+        return found(parts, due)
+
+    monkeypatch.setattr(drafts, "_issue", stopped_before)
+    assert drafts.sweep(acme.parts) == 0
+    assert [each.status for each in acme.invoices()] == ["draft"]
+    monkeypatch.setattr(drafts, "_issue", found)
+    braking.start(acme.parts, BrakeKind.ISSUE, order=WHY)
+    assert drafts.sweep(acme.parts) == 1
+    assert [(each.id, each.status) for each in acme.invoices()] == [(draft.id, "open")]
 
 
 def _lines(acme: Company) -> list[InvoiceLine]:
