@@ -45,11 +45,12 @@ def national_taxes(
     for each, seller, into in foreign:
         assert into is not None
         tax_minor = each.totals.tax_minor
-        if each.corrects_id is not None:
-            if (kept := frozen.get(each.corrects_id)) is not None:
-                found[each.id] = at_frozen_rate(tax_minor, currency=each.currency, frozen=kept)
+        kept = frozen.get(each.corrects_id) if each.corrects_id is not None else None
+        if kept is not None:
+            found[each.id] = at_frozen_rate(tax_minor, currency=each.currency, frozen=kept)
             continue
-        if parts.rates is None:
+        # A corrected invoice may bear tax that the one before it did not.
+        if parts.rates is None or (each.corrects_id is not None and each.kind != "invoice"):
             continue
         key = (now.astimezone(zone_info(seller.timezone)).date(), each.currency, into)
         if key not in days:

@@ -24,13 +24,15 @@ from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
-from billing.models import Account, Invoice
+from billing.models import Account, Invoice, Seller
+from billing.queries.brakes import BrakeKind, require_moving
 from billing.queries.correction import creditable, notes_of
+from billing.queries.dispute import disputed
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_person
 from billing.queries.replacing import Rates, lines_of, rates_of
 from billing.queries.standing import Standing, load_standing
-from billing.rules.tax import TaxCode, TaxRate, treatment
+from billing.rules.tax import TaxCode, TaxTreatment, treatment
 from billing.rules.walk import Span
 
 
@@ -50,8 +52,8 @@ def replace_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Replaced
     """Issue it anew as things stand now, in the place of an open or paid one.
 
     Raises `Refused`: `invoice_not_found`, `invoice_not_open`, `invoice_corrected`, `invoice_changed`,
-    `charge_disputed`, `payment_in_flight`, `profile_on_hold`, `replacement_below_zero`; the provider's
-    errors: then nothing was done here.
+    `charge_disputed`, `payment_in_flight`, `profile_on_hold`, `issuing_stopped`, `tax_rate_unknown`,
+    `replacement_below_zero`; the provider's errors: then nothing was done here.
     """
     with parts.begin() as session:
         _locked(session, invoice_id)
@@ -100,8 +102,12 @@ def _locked(session: Session, invoice_id: UUID) -> Invoice:
     if found is None:
         raise Refused(Fault("invoice", "invoice_not_found", "give the number or the id of an invoice"))
     lock_person(session, found.profile_id)
+    require_moving(session, BrakeKind.ISSUE, found.profile_id)
     invoice = lock_invoice(session, invoice_id)
     require_replaceable(session, invoice)
+    if disputed(session, invoice.id).withheld:
+        mend = "a dispute holds its money; once that is over, see `billing dispute list`"
+        raise Refused(Fault("invoice", "charge_disputed", mend))
     if creditable(session, invoice) != invoice.total_minor:
         raise Refused(Fault("invoice", "invoice_corrected", "a lost dispute has taken a part of it back"))
     if has_attempt_in_flight(session, invoice.id):
@@ -136,7 +142,7 @@ def _corrected(session: Session, old: Invoice, standing: Standing, parties: byte
             unit_amount=None if row.unit_amount is None else f"{row.unit_amount:f}",
             amount_minor=row.amount_minor,
             discount_minor=row.discount_minor,
-            treatment=treatment(seller.country, profile.country, profile.has_tax_id, _rate(rates, row), seller.oss),
+            treatment=_treatment(rates, row, seller, profile),
             period_start=row.period_start,
             period_end=row.period_end,
             how_json=row.how_json,
@@ -146,11 +152,20 @@ def _corrected(session: Session, old: Invoice, standing: Standing, parties: byte
     return compose(frame, lines, wallet=Wallet({}, {}))._replace(corrects_id=old.id)
 
 
-def _rate(rates: Rates, row: Any) -> TaxRate | None:
-    """That of its price; what was charged once, without a price, bears the standard rate if it bore any."""
-    if row.price_id is None and row.tax_code != TaxCode.UNTAXED:
-        return rates.by_name.get("standard")
-    return rates.by_id.get(row.tax_rate_id)
+def _treatment(rates: Rates, row: Any, seller: Seller, profile: Any) -> TaxTreatment:
+    """By the rate of its price; what was charged once, without a price, by the one that it was sold at.
+
+    Raises `Refused` (`tax_rate_unknown`) where that may have been several which are no longer the same.
+    """
+    if row.price_id is not None:
+        sold_at = [rates.by_id.get(row.tax_rate_id)]
+    else:
+        sold_at = [None] if row.tax_code == TaxCode.UNTAXED else [*rates.sold_at(row)]
+    found = {treatment(seller.country, profile.country, profile.has_tax_id, rate, seller.oss) for rate in sold_at}
+    if len(found) != 1:
+        mend = f"which of the rates {row.description[:60]!r} was sold at is not known; credit it, and charge it anew"
+        raise Refused(Fault("invoice", "tax_rate_unknown", mend))
+    return found.pop()
 
 
 def _note(parts: Parts, session: Session, order: Order, old: Invoice, made: Replaced) -> None:

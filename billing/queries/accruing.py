@@ -45,18 +45,38 @@ _WINDOWS = """
     WHERE w.subscription_id = ANY(CAST(%(ids)s AS uuid[])) AND w.kind = 'usage'
 """
 
+# On documents of after the end, and on drafts, which have their lines already. A corrected one tells what the one
+# before it told, whose month it was.
 _ISSUED = """
     SELECT i.subscription_id, l.price_id, l.quantity, r.net_minor, l.period_start, l.period_end
     FROM billing.invoice i
     JOIN billing.invoice_line l ON l.invoice_id = i.id AND l.kind = 'usage' AND l.period_start < %(end)s
     JOIN billing.revenue_schedule r ON r.id = l.id
     WHERE i.subscription_id = ANY(CAST(%(ids)s AS uuid[])) AND i.issued_at >= %(end)s AND i.kind = 'invoice'
+      AND i.status NOT IN ('void', 'replaced')
+      AND NOT EXISTS (
+        WITH RECURSIVE chain AS (
+            SELECT i.corrects_id AS id
+            UNION ALL SELECT o.corrects_id FROM billing.invoice o JOIN chain c ON o.id = c.id
+        )
+        SELECT FROM billing.invoice o JOIN chain USING (id) WHERE o.issued_at < %(end)s)
+    UNION ALL
+    SELECT i.subscription_id, l.price_id, l.quantity,
+           round((l.amount_minor - l.discount_minor)
+                 / CASE WHEN l.tax_inclusive THEN 1 + l.tax_percent / 100 ELSE 1 END)::bigint,
+           l.period_start, l.period_end
+    FROM billing.invoice i
+    JOIN billing.invoice_line l ON l.invoice_id = i.id AND l.kind = 'usage' AND l.period_start < %(end)s
+    WHERE i.subscription_id = ANY(CAST(%(ids)s AS uuid[])) AND i.status = 'draft'
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Unbilled:
-    """Of some subscriptions (id → currency): windows that no invoice has told yet, and lines told after the end."""
+    """Of some subscriptions (id → currency): windows that no invoice has told yet, and lines told after the end.
+
+    Lines of drafts are among those.
+    """
 
     currencies: dict[UUID, str]
     windows: list[UsageWindow]

@@ -36,7 +36,10 @@ _PAID = text(
              - coalesce(
                (SELECT sum(d.reopened_minor) FROM billing.dispute d
                 WHERE d.invoice_id IN (SELECT id FROM chain) AND d.charge_ref = p.charge_ref
-                  AND d.provider_account_id = p.provider_account_id), 0))::bigint AS left_minor
+                  AND d.provider_account_id = p.provider_account_id), 0))::bigint AS left_minor,
+           EXISTS (SELECT FROM billing.dispute d
+                   WHERE d.invoice_id IN (SELECT id FROM chain) AND d.charge_ref = p.charge_ref
+                     AND d.provider_account_id = p.provider_account_id AND d.status = 'lost') AS lost
     FROM chain
     JOIN billing.payment p ON p.invoice_id = chain.id AND p.status = 'succeeded'
     WHERE NOT EXISTS (SELECT FROM billing.unapplied_payment u
@@ -55,6 +58,13 @@ class PaidBy:
     charge_ref: str
     amount_minor: int
     left_minor: int
+    lost: bool
+    """A dispute of it was lost: the provider refunds nothing of it any more."""
+
+    @property
+    def refundable_minor(self) -> int:
+        """What the provider would send back."""
+        return 0 if self.lost else self.left_minor
 
 
 def paid_by(session: Session, invoice_id: UUID) -> list[PaidBy]:
@@ -96,7 +106,7 @@ def refundable(session: Session, invoice: Invoice) -> int:
     left = _left(session, invoice, standing.gone_minor)
     paid = sum(each.amount_minor for each in payments) - standing.repaid_minor
     not_paid = invoice.total_minor - invoice.amount_credited_minor - paid
-    return min(left, left - not_paid + invoice.amount_returned_minor, sum(each.left_minor for each in payments))
+    return min(left, left - not_paid + invoice.amount_returned_minor, sum(each.refundable_minor for each in payments))
 
 
 def creditable(session: Session, invoice: Invoice) -> int:

@@ -29,6 +29,7 @@ _STANDING = text(
         UNION ALL SELECT o.id, o.corrects_id FROM billing.invoice o JOIN chain n ON o.id = n.corrects_id
     )
     SELECT coalesce(bool_or(d.status IN ({OPEN}) AND NOT d.refundable), false) AS forbidden,
+           coalesce(bool_or(d.status IN ({OPEN}) AND d.withdrawn_minor > d.reinstated_minor), false) AS withheld,
            coalesce(sum(d.reopened_minor), 0) AS lost, coalesce(sum(d.repaid_minor), 0) AS repaid
     FROM chain JOIN billing.dispute d ON d.invoice_id = chain.id
     """  # noqa: S608 (our own words)
@@ -39,10 +40,12 @@ _STANDING = text(
 class Standing:
     """How disputes stand to an invoice's money. `forbidden`: no refunds of it just now.
 
+    `withheld`: an open one has taken some of it, whether or not the provider would still refund the rest.
     `lost_minor` have lost ones taken; `repaid_minor` of that has the customer paid another way since.
     """
 
     forbidden: bool
+    withheld: bool
     lost_minor: int
     repaid_minor: int
 
@@ -55,7 +58,7 @@ class Standing:
 def disputed(session: Session, invoice_id: UUID) -> Standing:
     """Of the invoice's disputes. Those of the documents that it replaces count: their money is its own."""
     row = session.execute(_STANDING, {"invoice": invoice_id}).one()
-    return Standing(bool(row.forbidden), int(row.lost), int(row.repaid))
+    return Standing(bool(row.forbidden), bool(row.withheld), int(row.lost), int(row.repaid))
 
 
 _OF_CHARGE = text(

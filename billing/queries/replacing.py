@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from billing.db.rows import fetch
 from billing.models import TaxRate as StoredRate
-from billing.rules.tax import TaxRate
+from billing.rules.tax import TaxCode, TaxRate
 
 _LINES = """
     SELECT l.kind, l.price_id, l.description, l.quantity, l.unit_amount, l.amount_minor, l.discount_minor,
-           l.tax_code, l.period_start, l.period_end, l.how::text AS how_json, p.tax_rate_id
+           l.tax_percent, l.tax_inclusive, l.tax_code, l.period_start, l.period_end, l.how::text AS how_json,
+           p.tax_rate_id
     FROM billing.invoice_line l LEFT JOIN billing.price p ON p.id = l.price_id
     WHERE l.invoice_id = %(invoice)s ORDER BY l.position
 """
@@ -48,6 +50,29 @@ class Rates:
 
     by_id: dict[UUID, TaxRate]
     by_name: dict[str, TaxRate]
+
+    def sold_at(self, line: Any) -> list[TaxRate]:
+        """Those that a line of `lines_of` without a price may have been sold at, by what it bears.
+
+        Where none would give that any more, the standard rate has been changed, and it is that one.
+        """
+        code = TaxCode(line.tax_code)
+        found = [
+            rate
+            for rate in self.by_name.values()
+            if rate.inclusive == line.tax_inclusive and (code in UNPAID or line.tax_percent in percents(rate, code))
+        ]
+        standard = self.by_name.get("standard")
+        return found or ([] if standard is None else [standard])
+
+
+UNPAID = frozenset({TaxCode.REVERSE_CHARGE, TaxCode.OUTSIDE})
+"""Under these nothing is taxed, at whichever rate."""
+
+
+def percents(rate: TaxRate, code: TaxCode) -> set[Decimal]:
+    """What a sale under this code may bear at this rate."""
+    return {rate.percent, *(percent for _, percent in rate.countries if code is TaxCode.DESTINATION)}
 
 
 def rates_of(session: Session, seller_id: UUID) -> Rates:

@@ -9,14 +9,18 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from billing.flows import accrual
+from billing.flows import accrual, drafts, renewal
 from billing.flows.bookkeeping import close
+from billing.flows.correcting import void
 from billing.flows.order import Order
+from billing.flows.replacing import replace_invoice
 from billing.models import UsageAccrual
 from billing.queries.accruing import unbilled
 from billing.validators.subscription import NewItem
 from billing.validators.usage import NewUsage
 from tests.flows.company import Company
+
+ORDER = Order(actor="mara", reason="the address was wrong")
 
 
 @pytest.fixture
@@ -104,3 +108,46 @@ def test_a_close_accrues_first(metered: Company) -> None:
     _use(metered, "r1", 30, datetime(2026, 1, 31, 10, tzinfo=UTC))
     close(metered.parts, metered.seller_id, month=date(2026, 1, 1), order=Order(actor="ada", reason="over"))
     assert _months(metered, "unbilled_receivable") == {"2026-01-31": 300, "2026-02-01": -300}
+
+
+@pytest.mark.parametrize("undone", ["", "replaced", "void", "draft"])
+def test_what_was_told_since_counts_once_whatever_became_of_its_document(metered: Company, undone: str) -> None:
+    with metered.parts.begin() as session:
+        review = 24 if undone == "draft" else 0
+        session.execute(text("UPDATE billing.seller SET draft_review_h = :hours"), {"hours": review})
+        session.execute(text("UPDATE billing.payment_method SET status = 'detached', is_default = false"))
+    metered.set_clock(datetime(2026, 2, 1, tzinfo=UTC))
+    metered.begin_subscription("a1", "s1", NewItem("calls"))
+    metered.set_clock(datetime(2026, 2, 20, tzinfo=UTC))
+    _use(metered, "r1", 40, datetime(2026, 2, 10, tzinfo=UTC))
+    metered.set_clock(datetime(2026, 3, 1, tzinfo=UTC))
+    renewal.plan(metered.parts)
+    metered.run_messages()
+    (invoice,) = metered.invoices()
+    if undone == "replaced":
+        replace_invoice(metered.parts, invoice.id, order=ORDER)
+    elif undone == "void":
+        void(metered.parts, invoice.id, order=ORDER)
+    accrual.accrue_due(metered.parts)
+    metered.set_clock(datetime(2026, 3, 3, tzinfo=UTC))
+    drafts.sweep(metered.parts)
+    metered.settle()
+    by_month: dict[str, int] = {}
+    for day, amount in _months(metered, "revenue").items():
+        by_month[day[:7]] = by_month.get(day[:7], 0) + amount
+    wanted = {} if undone == "void" else {"2026-02": -400}
+    assert {month: amount for month, amount in by_month.items() if amount} == wanted
+    assert metered.violations() == ()
+
+
+def test_one_that_is_replaced_a_month_later_is_of_the_month_of_its_first_document(metered: Company) -> None:
+    metered.begin_subscription("a1", "s1", NewItem("calls"))
+    _use(metered, "r1", 40, datetime(2026, 1, 31, tzinfo=UTC))
+    metered.set_clock(datetime(2026, 2, 28, tzinfo=UTC))
+    metered.settle()
+    (invoice,) = metered.invoices()
+    metered.set_clock(datetime(2026, 3, 2, tzinfo=UTC))
+    replace_invoice(metered.parts, invoice.id, order=ORDER)
+    before = _months(metered, "revenue")
+    accrual.accrue_due(metered.parts)
+    assert _months(metered, "revenue") == before

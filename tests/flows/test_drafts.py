@@ -75,6 +75,18 @@ def test_a_brake_that_comes_between_finding_a_draft_and_issuing_it_holds_it(
     assert [(each.id, each.status) for each in acme.invoices()] == [(draft.id, "open")]
 
 
+def test_the_term_of_a_subscription_on_hold_is_its_own(acme: Company) -> None:
+    acme.customer("a1")
+    acme.begin_subscription("a1", "s1", NewItem("basic"), collection="send_invoice", days_until_due=14)
+    (draft,) = acme.invoices()
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.subscription SET hold_id = :id"), {"id": new_id()})
+    _release(acme, draft.id)
+    (invoice,) = acme.invoices()
+    assert invoice.issued_at is not None
+    assert invoice.due_at == invoice.issued_at + timedelta(days=14)
+
+
 def _lines(acme: Company) -> list[InvoiceLine]:
     with acme.begin() as session:
         return list(session.scalars(select(InvoiceLine).order_by(InvoiceLine.position)))

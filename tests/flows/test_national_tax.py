@@ -14,6 +14,7 @@ from billing.flows.crediting import credit
 from billing.flows.documents import document_facts
 from billing.flows.order import Order
 from billing.flows.rates import read_rates
+from billing.flows.replacing import replace_invoice
 from billing.models import ExchangeRate, Invoice
 from billing.providers.road import Road
 from billing.registers.rates import Ecb
@@ -105,3 +106,23 @@ def test_what_was_published_stays_as_it_was(dollars: Company, bank: Registers) -
     with dollars.parts.begin() as session:
         assert str(session.scalars(select(ExchangeRate)).one().per_euro) == "1.0892"
     assert [path.rpartition("/")[2] for path in bank.asked] == ["eurofxref-hist-90d.xml", "eurofxref-daily.xml"]
+
+
+def test_a_corrected_invoice_that_bears_tax_which_the_one_before_it_did_not_says_it_too(
+    dollars: Company, bank: Registers
+) -> None:
+    bank.rates = {"2026-01-30": {"USD": "1.0892"}}
+    read_rates(dollars.parts)
+    with dollars.parts.begin() as session:
+        session.execute(text("UPDATE billing.profile SET country = 'FR', has_tax_id = true, buyer_kind = 'business'"))
+        session.execute(text("UPDATE billing.seller SET complete_documents = false"))
+    old = bill(dollars)
+    assert (old.tax_minor, old.seller_tax) == (0, None)
+    with dollars.parts.begin() as session:
+        session.execute(text("UPDATE billing.profile SET has_tax_id = false, buyer_kind = 'consumer'"))
+        session.execute(text("UPDATE billing.seller SET complete_documents = true"))
+    replace_invoice(dollars.parts, old.id, order=ORDER)
+    (new,) = [each for each in dollars.invoices() if each.status == "open"]
+    assert new.tax_minor == 200
+    assert new.seller_tax is not None
+    assert new.seller_tax["currency"] == "eur"

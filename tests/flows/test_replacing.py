@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text
 
 from billing.commands.credit.grant import grant_credit
-from billing.flows import operating_drafts, refunding
+from billing.commands.tax_rate.put import put_tax_rate
+from billing.flows import braking, operating_drafts, refunding
+from billing.flows.charging import charge_once
 from billing.flows.crediting import credit
+from billing.flows.dispute_events import adopt_dispute
 from billing.flows.order import Order
 from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused
-from billing.models import BillingPeriod
+from billing.models import BillingPeriod, Invoice
+from billing.queries.brakes import BrakeKind
+from billing.sandbox.paypal.doors import DOORS
+from billing.sandbox.scenario.playing.stage import Stage
 from billing.validators.subscription import NewItem
+from billing.validators.tax_rate import NewTaxRate
 from tests.flows.company import START, Company
 from tests.flows.refunds import at_provider, paid_invoice
+from tests.wallets import bill, give
 
 ORDER = Order(actor="mara", reason="the tax id was missing")
 
@@ -145,3 +155,92 @@ def test_one_that_would_come_to_less_than_nothing_is_refused_and_tax_alone_is_re
     acme.settle()
     assert acme.account("tax_payable") == -1900
     assert acme.violations() == ()
+
+
+def _rate(acme: Company, name: str, percent: int, **countries: int) -> None:
+    """A rate of the seller."""
+    by_country = {code: Decimal(each) for code, each in countries.items()}
+    with acme.parts.begin() as session:
+        put_tax_rate(session, seller_id=acme.seller_id, new=NewTaxRate(name, Decimal(percent), countries=by_country))
+
+
+def _charged(acme: Company, tax_rate: str) -> Invoice:
+    """100.00 EUR charged once, at one of the seller's rates."""
+    profile = acme.customer("a1")
+    with acme.parts.begin() as session:
+        made = charge_once(
+            acme.parts,
+            session,
+            profile,
+            amount_minor=10_000,
+            currency="eur",
+            description="A book",
+            tax_rate=tax_rate,
+        )
+    acme.settle()
+    with acme.begin() as session:
+        return session.get_one(Invoice, made.id)
+
+
+@pytest.mark.parametrize(("tax_rate", "total"), [("reduced", 10_700), ("standard", 11_900)])
+def test_what_was_charged_once_is_replaced_at_the_rate_that_it_was_sold_at(
+    acme: Company, tax_rate: str, total: int
+) -> None:
+    _rate(acme, "reduced", 7)
+    old = _charged(acme, tax_rate)
+    assert old.total_minor == total
+    replace_invoice(acme.parts, old.id, order=ORDER)
+    acme.settle()
+    (new,) = [each for each in acme.invoices() if each.status == "paid"]
+    assert (new.total_minor, len(acme.payments())) == (total, 1)
+    _move_to_france(acme)
+    replace_invoice(acme.parts, new.id, order=ORDER)
+    (untaxed,) = [each for each in acme.invoices() if each.status == "paid"]
+    assert (untaxed.total_minor, untaxed.reverse_charge) == (10_000, True)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.profile SET country = 'DE', has_tax_id = false"))
+    with pytest.raises(Refused) as refused:
+        replace_invoice(acme.parts, untaxed.id, order=ORDER)
+    assert refused.value.code == "tax_rate_unknown", "it bore nothing, and it may have been sold at either"
+    assert acme.violations() == ()
+
+
+def test_where_its_rate_was_changed_since_it_is_the_standard_one_as_it_is_now(acme: Company) -> None:
+    old = _charged(acme, "standard")
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.tax_rate SET percent = 20 WHERE name = 'standard'"))
+    replace_invoice(acme.parts, old.id, order=ORDER)
+    assert max(each.total_minor for each in acme.invoices()) == 12_000
+
+
+def test_while_issuing_is_stopped_nothing_is_replaced(acme: Company) -> None:
+    paid = paid_invoice(acme)
+    braking.stop(acme.parts, BrakeKind.ISSUE, order=ORDER)
+    with pytest.raises(Refused) as refused:
+        replace_invoice(acme.parts, paid.id, order=ORDER)
+    assert refused.value.code == "issuing_stopped"
+    braking.start(acme.parts, BrakeKind.ISSUE, order=ORDER)
+    assert replace_invoice(acme.parts, paid.id, order=ORDER).carried_minor == 1190
+
+
+@pytest.mark.parametrize(("status", "code"), [("won", None), ("lost", "invoice_corrected")])
+def test_what_an_open_dispute_at_paypal_holds_is_not_carried_over(
+    stage: Stage, anna: UUID, status: str, code: str | None
+) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    invoice, side = bill(stage, anna), stage.sides["paypal"]
+    (charge,) = side.witness.charges()
+    given = {"charge": charge.charge_ref, "inquiry": False}
+    ref = DOORS["POST", "disputes"](side.stand_in, "", given)["dispute_id"]
+    adopt_dispute(stage.parts, side.account_id, ref)
+    with pytest.raises(Refused) as refused:
+        replace_invoice(stage.parts, invoice, order=ORDER)
+    assert refused.value.code == "charge_disputed"
+    DOORS["POST", "disputes/<id>/close"](side.stand_in, ref, {"status": status})
+    adopt_dispute(stage.parts, side.account_id, ref)
+    if code is None:
+        assert replace_invoice(stage.parts, invoice, order=ORDER).carried_minor == 1000
+        return
+    with pytest.raises(Refused) as refused:
+        replace_invoice(stage.parts, invoice, order=ORDER)
+    assert refused.value.code == code

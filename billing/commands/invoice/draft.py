@@ -18,7 +18,7 @@ from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.money import plain
 from billing.kernel.status import InvoiceStatus
-from billing.models import Invoice, InvoiceLine
+from billing.models import Invoice, InvoiceLine, Subscription
 from billing.privacy.blind_index import content_hash
 from billing.privacy.sealed import seal
 from billing.queries.standing import Standing
@@ -129,6 +129,7 @@ def planned_again(
     query = select(InvoiceLine).where(InvoiceLine.invoice_id.in_(lines)).order_by(InvoiceLine.position)
     for line in session.scalars(query):
         lines[line.invoice_id].append(_line(line))
+    terms = _terms(session, standing, drafts)
     made = []
     for draft in drafts:
         pays_first = draft.review_until is None
@@ -140,7 +141,7 @@ def planned_again(
             subscription_id=draft.subscription_id,
             span=Span(draft.period_start, draft.period_end) if draft.period_start and draft.period_end else None,
             collection=draft.collection,
-            days_until_due=_days(standing, draft),
+            days_until_due=terms.get(draft.subscription_id, 30),
             charged=draft.on_schedule and not pays_first,
             held=Held.FIRST_PAYMENT if pays_first else held,
         )
@@ -149,9 +150,13 @@ def planned_again(
     return made
 
 
-def _days(standing: Standing, draft: Invoice) -> int:
-    rows = (row.days_until_due for row in standing.subscriptions if row.id == draft.subscription_id)
-    return next(rows, 30)
+def _terms(session: Session, standing: Standing, drafts: Sequence[Invoice]) -> dict[UUID | None, int]:
+    """Days until due by subscription: also of those on hold, which are not among what is billed."""
+    terms: dict[UUID | None, int] = {row.id: row.days_until_due for row in standing.subscriptions}
+    if others := {draft.subscription_id for draft in drafts} - terms.keys() - {None}:
+        held = select(Subscription.id, Subscription.days_until_due).where(Subscription.id.in_(others))
+        terms |= {row.id: row.days_until_due for row in session.execute(held)}
+    return terms
 
 
 def _line(line: InvoiceLine) -> PlannedLine:

@@ -13,7 +13,7 @@ from billing.kernel.ids import new_id
 from billing.kernel.money import format_minor
 from billing.kernel.status import RefundStatus
 from billing.models import Invoice, Profile, Refund
-from billing.queries.correction import PaidBy, refundable, taken_back
+from billing.queries.correction import PaidBy, paid_by, refundable, taken_back
 from billing.queries.paying_out import ChargeLeft
 
 StepOf = Callable[[UUID], int]
@@ -28,11 +28,14 @@ def whole_steps(amount_minor: int, step_minor: int) -> int:
 def take_refundable(session: Session, *, invoice: Invoice, amount_minor: int | None) -> int:
     """Count `amount_minor` (None: all that is refundable) as refunded on a locked invoice, and return it.
 
-    Raises `Refused` (`refund_exceeds_paid`).
+    Raises `Refused`: `refund_exceeds_paid`; `charge_disputed` where the bank has taken a part of the payment back.
     """
     most = refundable(session, invoice) if invoice.kind == "invoice" else 0
     amount = most if amount_minor is None else amount_minor
     if amount < 1 or amount > most:
+        if any(payment.lost and payment.left_minor >= max(amount, 1) for payment in paid_by(session, invoice.id)):
+            mend = "a dispute of it was lost, so its provider sends nothing of it back; `billing invoice credit` does"
+            raise Refused(Fault("invoice", "charge_disputed", f"{mend}, into the customer's balance"))
         left, taken = format_minor(max(most, 0), invoice.currency), taken_back(session, invoice)
         mend = f"at most {left} can go back: what was paid, less what was refunded or credited"
         raise Refused(Fault("amount", "refund_exceeds_paid", f"{mend} ({taken})" if taken else mend))
@@ -58,7 +61,7 @@ def reserve_refunds(
     """
     ids, left = [], amount_minor
     for payment in paid:
-        part = whole_steps(min(left, payment.left_minor), step_of(payment.provider_account_id))
+        part = whole_steps(min(left, payment.refundable_minor), step_of(payment.provider_account_id))
         if part <= 0:
             continue
         profile = session.get_one(Profile, invoice.profile_id)
@@ -68,7 +71,7 @@ def reserve_refunds(
                 invoice.id,
                 payment.provider_account_id,
                 payment.charge_ref,
-                payment.left_minor,
+                payment.refundable_minor,
             ),
             profile=profile,
             currency=invoice.currency,
@@ -80,7 +83,7 @@ def reserve_refunds(
         session.add(refund)
         ids.append(refund.id)
         left -= part
-    if left and sum(payment.left_minor for payment in paid) >= amount_minor:
+    if left and sum(payment.refundable_minor for payment in paid) >= amount_minor:
         most = format_minor(amount_minor - left, invoice.currency)
         mend = f"the provider moves this currency in larger steps; {most} can go back"
         raise Refused(Fault("amount", "amount_not_representable", mend))
