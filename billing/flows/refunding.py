@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from billing.commands.expected_version import require_version
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.issue import Issued
 from billing.commands.invoice.note import refund_note
-from billing.commands.refund.record import note_absent, note_facts, note_unclear
+from billing.commands.refund.record import note_absent, note_facts, note_never, note_unclear
 from billing.commands.refund.reserve import reserve_refunds, take_refundable
 from billing.db.clock import wall_now
 from billing.flows.evidence import ABSENT_AFTER_S
@@ -32,12 +34,16 @@ from billing.kernel.status import OPEN_REFUND
 from billing.models import Invoice, Refund
 from billing.providers.port import RefundFacts
 from billing.queries.correction import notes_of, paid_by
+from billing.queries.dispute import disputes_of
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
 from billing.queries.refunding import lock_refund, take_refunds
 from billing.queue.buffer import after_commit
 from billing.queue.names import REFUNDS_SEND
 from billing.rules.rate import Rank
+
+NOT_LISTED = "refund_not_found"
+"""Reason of a refund whose key can do nothing more, and which the provider does not list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +132,14 @@ def _settle(parts: Parts, *, only: UUID | None) -> int:
 
 def _ask(parts: Parts, row: Refund, now: datetime, hold: Hold) -> None:
     found: RefundFacts | None = None
-    absent, reason, needs_person = False, "", False
+    absent, never, reason, needs_person = False, False, "", False
     failpoint("refund.sending")
     try:
         found = _sent(parts.provider(row.provider_account_id, rank=Rank.CHARGES), row, now, hold)
         absent = found is None
     except (ProviderRefused, Refused) as refused:
         reason, needs_person = refused.code, True
+        never = isinstance(refused, ProviderRefused) and refused.code != NOT_LISTED
     except (ProviderUnavailable, ProviderUncertain) as unclear:
         reason = type(unclear).__name__
     failpoint("refund.answered")
@@ -146,6 +153,9 @@ def _ask(parts: Parts, row: Refund, now: datetime, hold: Hold) -> None:
             return
         steps = parts.settings.back_off_s
         pause_s = steps[min(locked.checks, len(steps) - 1)]
+        if needs_person and never and _is_lost(session, locked):
+            note_never(session, refund=locked, reason=reason, now=at)
+            return
         if absent:
             note_absent(session, refund=locked, wall=wall, pause_s=pause_s)
             return
@@ -188,5 +198,11 @@ def _sent(provider: Metered, row: Refund, now: datetime, hold: Hold) -> RefundFa
         if facts.metadata_refund == str(row.id):
             return facts
     if not over:
-        raise ProviderRefused("the refund is not among those of its charge", code="refund_not_found")
+        raise ProviderRefused("the refund is not among those of its charge", code=NOT_LISTED)
     return None
+
+
+def _is_lost(session: Session, refund: Refund) -> bool:
+    """A dispute of its charge was lost: what the provider has refused of it, it will always refuse."""
+    account_id, charge_ref = refund.provider_account_id, refund.charge_ref
+    return disputes_of(session, profile_id=refund.profile_id, account_id=account_id, charge_ref=charge_ref).lost

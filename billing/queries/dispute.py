@@ -71,9 +71,10 @@ _OF_CHARGE = text(
 
 @dataclass(frozen=True, slots=True)
 class Disputed:
-    """How disputes stand to one charge. `open`: one is; `forbidden`: nothing of it can be refunded."""
+    """How disputes stand to one charge. `open`: one is; `lost`: one was; `forbidden`: nothing of it can be refunded."""
 
     open: bool
+    lost: bool
     forbidden: bool
 
 
@@ -83,7 +84,7 @@ def disputes_of(session: Session, *, profile_id: UUID, account_id: UUID, charge_
     found = session.execute(_OF_CHARGE, values).all()
     running = [row for row in found if row.status in OPEN_DISPUTE]
     lost = any(row.status == DisputeStatus.LOST for row in found)
-    return Disputed(open=bool(running), forbidden=lost or any(not row.refundable for row in running))
+    return Disputed(open=bool(running), lost=lost, forbidden=lost or any(not row.refundable for row in running))
 
 
 _HELD = text(

@@ -17,6 +17,8 @@ from billing.commands.credit.move import move_balances
 from billing.commands.dispute.work import LET_GO
 from billing.commands.ledger.post import post
 from billing.commands.payment.unapplied import take_back, take_off
+from billing.commands.refund.lost import owe_again, settle_by_loss
+from billing.commands.refund.record import raise_owed
 from billing.kernel.money import divide_half_away
 from billing.kernel.status import OPEN_DISPUTE, DisputeStatus
 from billing.models import Account, Dispute, Invoice, UnappliedPayment
@@ -97,8 +99,12 @@ def move_money(case: Case, facts: DisputeFacts) -> None:
     row = _kept_apart(case)
     if dispute.status == DisputeStatus.LOST:
         _follow_loss(case, row, held_minor(case.session, dispute))
+        if row is None and dispute.payment_id is not None:
+            settle_by_loss(case.session, payment_id=dispute.payment_id, now=case.now)
     elif dispute.status == DisputeStatus.WON:
         _follow_win(case, row)
+        for refund in owe_again(case.session, dispute=dispute, now=case.now):
+            raise_owed(case.session, refund=refund, now=case.now)
     _leave_no_rest(case, row)
 
 

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from billing.commands.ledger.post import post
+from billing.commands.refund.lost import settle_by_loss
 from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.moves import require_move
-from billing.kernel.status import OPEN_REFUND, RefundStatus, SettledAs
+from billing.kernel.status import FAILED_REFUND, OPEN_REFUND, RefundStatus, SettledAs
 from billing.kernel.work import WorkKind
 from billing.models import Account, Refund
 from billing.providers.port import RefundFacts
@@ -36,12 +37,22 @@ def note_facts(session: Session, *, refund: Refund, facts: RefundFacts, now: dat
             put_off(refund, wall=wall, pause_s=3600.0)
         session.flush()
         return
+    if status in OPEN_REFUND:
+        put_off(refund, wall=wall, pause_s=3600.0)
+    _move(session, refund, status, now)
+
+
+def note_never(session: Session, *, refund: Refund, reason: str, now: datetime) -> None:
+    """The provider has refused it for good: it failed, and nothing was sent."""
+    refund.reason, refund.lease_until = reason, None
+    _move(session, refund, RefundStatus.FAILED, now)
+
+
+def _move(session: Session, refund: Refund, status: RefundStatus, now: datetime) -> None:
     require_move(RefundStatus(refund.status), status)
     before = refund.status
     refund.status = status
-    if status in OPEN_REFUND:
-        put_off(refund, wall=wall, pause_s=3600.0)
-    else:
+    if status not in OPEN_REFUND:
         refund.closed_at, refund.next_check_at = now, None
         close_for(session, kind=STUCK, subject_id=refund.id, now=now)
     session.flush()
@@ -53,6 +64,8 @@ def note_facts(session: Session, *, refund: Refund, facts: RefundFacts, now: dat
         _raise(session, refund, FAILED, "A refund failed: the money is still owed to the customer.", now)
     elif status is RefundStatus.CANCELED:
         _raise(session, refund, FAILED, "A refund was canceled: the money is still owed to the customer.", now)
+    if status in FAILED_REFUND and refund.payment_id is not None:
+        settle_by_loss(session, payment_id=refund.payment_id, now=now)
     emit(
         session,
         topic=Topic.REFUND_UPDATED,
@@ -115,6 +128,11 @@ def _book(session: Session, refund: Refund, amount: int, now: datetime) -> None:
         sides=((Account.REFUNDS_IN_FLIGHT, amount), (Account.PROVIDER_CLEARING, -amount)),
         now=now,
     )
+
+
+def raise_owed(session: Session, *, refund: Refund, now: datetime) -> None:
+    """A work item for one that a loss had settled, which was turned."""
+    _raise(session, refund, FAILED, "A lost dispute was turned: the refund that it had met is owed again.", now)
 
 
 def _raise(session: Session, refund: Refund, kind: WorkKind, summary: str, now: datetime) -> None:

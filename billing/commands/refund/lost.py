@@ -1,0 +1,64 @@
+"""What a bank took back meets refunds of the same payment that never arrived: the customer has that money already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from billing.commands.refund.settle import write_settled
+from billing.commands.work_item.close import close_for
+from billing.kernel.status import FAILED_REFUND, DisputeStatus, SettledAs
+from billing.kernel.work import WorkKind
+from billing.models import Account, Dispute, Payment, Refund
+
+
+def settle_by_loss(session: Session, *, payment_id: UUID, now: datetime) -> None:
+    """Settle the payment's failed refunds that its lost disputes cover, oldest first. Idempotent.
+
+    Dr refunds in flight, Cr write-off: what a lost dispute took beyond the debt that it reopened was booked as lost. Of
+    money in several currencies that isn't known. Called when a dispute is lost and when a refund fails, whichever comes
+    later: both hold the refunds' rows.
+    """
+    refunds = _locked(session, payment_id)
+    lost = session.scalars(_lost(payment_id)).all()
+    left = sum(each.withdrawn_minor - each.reinstated_minor - each.reopened_minor for each in lost)
+    left -= sum(each.amount_minor for each in refunds if each.settled_reference in {one.dispute_ref for one in lost})
+    for refund in refunds:
+        if refund.status in FAILED_REFUND and refund.settled_as is None and refund.amount_minor <= left:
+            left -= refund.amount_minor
+            write_settled(session, refund, SettledAs.PAID, Account.WRITE_OFF, reference=lost[-1].dispute_ref, now=now)
+            close_for(session, kind=WorkKind.REFUND_FAILED, subject_id=refund.id, now=now)
+
+
+def owe_again(session: Session, *, dispute: Dispute, now: datetime) -> list[Refund]:
+    """A loss was turned after all: what it had settled is owed once more. Returns those refunds."""
+    if dispute.payment_id is None:
+        return []
+    again = [each for each in _locked(session, dispute.payment_id) if each.settled_reference == dispute.dispute_ref]
+    for refund in again:
+        write_settled(session, refund, None, Account.WRITE_OFF, reference=None, now=now)
+    return again
+
+
+def _locked(session: Session, payment_id: UUID) -> Sequence[Refund]:
+    query = select(Refund).where(Refund.payment_id == payment_id).order_by(Refund.id)
+    return session.scalars(query.with_for_update(key_share=True).execution_options(populate_existing=True)).all()
+
+
+def _lost(payment_id: UUID) -> Select[Dispute]:
+    """Lost disputes of it, all in one currency, by which alone both can be compared."""
+    return (
+        select(Dispute)
+        .join(Payment, Payment.id == Dispute.payment_id)
+        .where(
+            Dispute.payment_id == payment_id,
+            Dispute.status == DisputeStatus.LOST,
+            Dispute.currency == Payment.currency,
+            Dispute.moved_currency == Payment.currency,
+        )
+        .order_by(Dispute.id)
+    )

@@ -1,0 +1,140 @@
+"""Nobody gets back twice what a bank took back while a refund of it had failed, or could not be sent any more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from billing.commands.refund.record import note_facts
+from billing.flows import crediting, paying_out, refunding, working
+from billing.flows.order import Order
+from billing.flows.working import Action
+from billing.kernel.errors import Refused
+from billing.models import Invoice, WorkItem
+from billing.providers.port import RefundFacts
+from tests.flows.company import START, Company
+from tests.flows.disputes import end, open_dispute, the_dispute
+from tests.flows.refunds import ask_again, at_provider, paid_invoice
+
+ORDER = Order(actor="mara", reason="transfer 2026-02-11/17")
+
+
+def failed(acme: Company, amount: int) -> Invoice:
+    """11.90 were paid, and a refund of so much did not arrive."""
+    paid = paid_invoice(acme, "pm_card_refundFail")
+    refunding.refund(acme.parts, paid.id, amount_minor=amount)
+    acme.settle()
+    acme.set_clock(START + timedelta(days=2))
+    acme.wait_for(lambda: [each.status for each in at_provider(acme)] == ["failed"])
+    acme.settle()
+    return paid
+
+
+def item(acme: Company, kind: str = "refund_failed") -> WorkItem:
+    return [each for each in acme.work_items() if each.kind == kind][-1]
+
+
+def stand(acme: Company) -> tuple[int, int, int, int]:
+    """Owed as a refund, lost for good, owed by the customer again, and kept by the provider."""
+    names = ("refunds_in_flight", "write_off", "receivable", "provider_clearing")
+    first, *rest = (acme.account(name) for name in names)
+    return (-first, *rest)
+
+
+@pytest.mark.parametrize(("amount", "owed"), [(1190, 0), (400, 790)])
+def test_a_refund_that_had_failed_is_settled_by_the_loss(acme: Company, amount: int, owed: int) -> None:
+    failed(acme, amount)
+    end(acme, open_dispute(acme), "lost")
+    assert stand(acme) == (0, 0, owed, 0)
+    (refund,) = acme.refunds()
+    assert (refund.settled_as, refund.settled_reference) == ("paid", the_dispute(acme).dispute_ref)
+    assert item(acme).status == "resolved"
+    assert not working.act(acme.parts, item(acme).id, action=Action.PAID, order=ORDER).changed
+    assert acme.violations() == ()
+
+
+def test_while_the_dispute_is_open_nobody_settles_it(acme: Company) -> None:
+    failed(acme, 400)
+    ref = open_dispute(acme)
+    for action in (Action.PAID, Action.CREDIT):
+        with pytest.raises(Refused) as refused:
+            working.act(acme.parts, item(acme).id, action=action, order=ORDER)
+        assert refused.value.code == "charge_disputed"
+    end(acme, ref, "won")
+    assert working.act(acme.parts, item(acme).id, action=Action.PAID, order=ORDER).changed
+    assert (stand(acme), acme.violations()) == ((0, 0, 0, 1190), ())
+
+
+def test_a_loss_that_does_not_cover_it_leaves_it_owed(acme: Company) -> None:
+    failed(acme, 400)
+    end(acme, open_dispute(acme, amount=300), "lost")
+    assert (stand(acme), item(acme).status) == ((400, 0, 300, 890), "open")
+    assert working.act(acme.parts, item(acme).id, action=Action.PAID, order=ORDER).changed
+    assert acme.violations() == ()
+
+
+def test_a_refund_that_fails_after_the_loss_is_settled_then(acme: Company) -> None:
+    paid = paid_invoice(acme)
+    refunding.refund(acme.parts, paid.id, amount_minor=400)
+    acme.settle()
+    end(acme, open_dispute(acme), "lost")
+    assert stand(acme) == (0, 400, 790, -400)
+    (row,) = acme.refunds()
+    with acme.parts.begin() as session:
+        refund = session.get_one(type(row), row.id)
+        facts = RefundFacts(
+            refund_ref=row.refund_ref or "",
+            charge_ref=row.charge_ref,
+            status="failed",
+            amount_minor=400,
+            currency="eur",
+            failure_reason="lost_or_stolen_card",
+            metadata_refund=str(row.id),
+        )
+        note_facts(session, refund=refund, facts=facts, now=acme.now(), wall=acme.now())
+    assert (stand(acme), item(acme).status) == ((0, 0, 790, 0), "resolved")
+
+
+def test_one_that_was_never_sent_fails_once_the_dispute_is_lost(acme: Company) -> None:
+    paid = paid_invoice(acme)
+    refunding.refund(acme.parts, paid.id, amount_minor=400)
+    acme.line.messages.clear()
+    ref = open_dispute(acme)
+    ask_again(acme)
+    (row,) = acme.refunds()
+    assert (row.status, item(acme, "refund_not_sent").status) == ("pending", "open")
+    end(acme, ref, "lost")
+    ask_again(acme)
+    (row,) = acme.refunds()
+    assert (row.status, row.reason, row.settled_as) == ("failed", "charge_disputed", "paid")
+    assert {each.status for each in acme.work_items() if each.kind.startswith("refund")} == {"resolved"}
+    assert stand(acme) == (0, 0, 790, 0)
+    assert acme.violations() == ()
+
+
+def test_a_balance_that_could_not_be_sent_back_any_more_is_put_back(acme: Company) -> None:
+    paid = paid_invoice(acme)
+    crediting.credit(acme.parts, paid.id, amount_minor=400, order=ORDER)
+    with acme.parts.begin() as session:
+        paying_out.pay_out(acme.parts, session, paid.profile_id, currency="eur")
+    acme.line.messages.clear()
+    end(acme, open_dispute(acme), "lost")
+    ask_again(acme)
+    (row,) = acme.refunds()
+    assert (row.status, row.settled_as, item(acme).status) == ("failed", None, "open")
+    assert working.act(acme.parts, item(acme).id, action=Action.CREDIT, order=ORDER).changed
+    assert acme.credit(paid.profile_id) == 400
+    assert acme.violations() == ()
+
+
+def test_a_loss_that_is_turned_owes_the_refund_again(acme: Company) -> None:
+    failed(acme, 400)
+    ref = open_dispute(acme)
+    end(acme, ref, "lost")
+    end(acme, ref, "won")
+    (refund,) = acme.refunds()
+    assert (refund.settled_as, item(acme).status) == (None, "open")
+    assert stand(acme) == (400, 0, 0, 1190)
+    assert working.act(acme.parts, item(acme).id, action=Action.PAID, order=ORDER).changed
+    assert acme.violations() == ()
