@@ -75,6 +75,17 @@ _SKIP_PERIODS = f"""
     WHERE i.hold_id = %(item)s AND i.status = 'draft' AND (%(only)s::uuid[] IS NULL OR i.id = ANY(%(only)s::uuid[]))
       AND p.subscription_id = i.subscription_id AND p.invoice_id = i.id
 """  # noqa: S608 (our own text)
+# What a change has given back of a line that is never billed was never owed.
+_DROP_CREDITS_ON_DRAFTS = """
+    DELETE FROM billing.invoice_line c USING billing.invoice_line l, billing.invoice d
+    WHERE l.invoice_id = ANY(%(dropped)s) AND c.credits_line_id = l.id AND d.id = c.invoice_id AND d.status = 'draft'
+      AND NOT d.id = ANY(%(dropped)s)
+    RETURNING c.invoice_id
+"""
+_DROP_CREDITS_THAT_WAIT = """
+    DELETE FROM billing.waiting_line c USING billing.invoice_line l
+    WHERE l.invoice_id = ANY(%(dropped)s) AND c.credits_line_id = l.id
+"""
 _BEGIN_SOONER = """
     UPDATE billing.invoice i SET period_start = e.starts_at
     FROM unnest(%(last_ids)s::uuid[], %(starts)s::timestamptz[]) AS e(last_id, starts_at) WHERE i.id = e.last_id
@@ -113,13 +124,16 @@ def skip(parts: Parts, session: Session, item_id: UUID) -> str:
     earlier = _earlier(session, item_id)
     if earlier:
         _take_lines(session, earlier, kinds=_WAITED)
+        _drop_credits(parts, session, _columns(earlier)["id"])
         change(session, _SKIP_PERIODS, item=item_id, only=_columns(earlier)["id"])
         _end(parts, session, item_id, earlier)
     return f"{_let_go(parts, session, item_id)} drafts are left and released; the next sweep issues them"
 
 
-def discard(_: Parts, session: Session, item_id: UUID) -> str:
+def discard(parts: Parts, session: Session, item_id: UUID) -> str:
     """Nothing of it is issued; its periods are recorded as skipped."""
+    held = select(Invoice.id).where(Invoice.hold_id == item_id, Invoice.status == InvoiceStatus.DRAFT)
+    _drop_credits(parts, session, list(session.scalars(held)))
     change(session, _SKIP_PERIODS, item=item_id, only=None)
     return f"{change(session, _DROP, item=item_id, only=None)} drafts are dropped; their periods are skipped"
 
@@ -150,6 +164,13 @@ def _take_lines(session: Session, earlier: list[Any], *, kinds: Collection[str])
     lasts = sorted(set(pairs["last_id"]))
     change(session, _MAKE_ROOM, lasts=lasts)
     change(session, _TAKE_LINES, ids=pairs["id"], last_ids=pairs["last_id"], lasts=lasts, kinds=list(kinds))
+
+
+def _drop_credits(parts: Parts, session: Session, dropped: list[UUID]) -> None:
+    """Credits for lines of drafts that are never issued go with them; drafts that bore them are summed up anew."""
+    change(session, _DROP_CREDITS_THAT_WAIT, dropped=dropped)
+    lowered = {row.invoice_id for row in fetch(session, _DROP_CREDITS_ON_DRAFTS, dropped=dropped)}
+    resum_all(parts, session, sorted(lowered))
 
 
 def _end(parts: Parts, session: Session, item_id: UUID, earlier: list[Any]) -> None:

@@ -36,6 +36,7 @@ from billing.queries.brakes import BrakeKind, moves
 from billing.queries.catalog import rate_by_name
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
+from billing.queries.replacing import is_credited
 from billing.queries.standing import load_standing
 from billing.rules.lines import PriceModel, PriceTerms, priced
 from billing.rules.tax import treatment
@@ -197,7 +198,8 @@ def add_line(
 def remove_line(parts: Parts, session: Session, draft_id: UUID, *, line_id: UUID) -> Invoice:
     """Take a line off a draft that is under review; its sums follow.
 
-    Raises `Refused`: `invoice_not_found`, `invoice_not_draft`, `line_not_found`, `last_line`, `draft_below_zero`.
+    Raises `Refused`: `invoice_not_found`, `invoice_not_draft`, `line_not_found`, `last_line`, `line_credited`,
+    `draft_below_zero`.
     """
     draft = _editable(session, draft_id)
     of = select(InvoiceLine.id).where(InvoiceLine.invoice_id == draft.id)
@@ -206,6 +208,9 @@ def remove_line(parts: Parts, session: Session, draft_id: UUID, *, line_id: UUID
         raise Refused(Fault("line", "line_not_found", "give the id of a line of this draft"))
     if len(lines) == 1:
         raise Refused(Fault("line", "last_line", "add another line first; a document has at least one"))
+    if is_credited(session, line_id):
+        mend = "a change of the subscription has given a part of it back; add a line that takes off the rest"
+        raise Refused(Fault("line", "line_credited", mend))
     session.execute(delete(InvoiceLine).where(InvoiceLine.id == line_id))
     return resum(parts, session, draft)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from billing.kernel.money import divide_half_away
 from billing.kernel.status import InvoiceStatus
 from billing.models import CreditBalance, Invoice
 from billing.queries.dispute import OPEN
@@ -48,12 +49,30 @@ def charges_of(session: Session, profile_id: UUID, currency: str) -> list[Charge
     return [ChargeLeft(*row) for row in session.execute(_CHARGES, {"profile": profile_id, "currency": currency})]
 
 
+_UNPAID = text(
+    """
+    SELECT c.amount_minor - c.discount_minor AS net_minor, n.total_minor,
+           n.subtotal_minor - n.discount_minor AS whole_minor
+    FROM billing.invoice n
+    JOIN billing.invoice_line c ON c.invoice_id = n.id
+    JOIN billing.invoice_line l ON l.id = c.credits_line_id
+    JOIN billing.invoice o ON o.id = l.invoice_id AND o.status NOT IN ('paid', 'credited')
+    WHERE n.id = ANY(:documents) AND n.status = 'credited' AND n.subtotal_minor <> n.discount_minor
+    """
+)
+
+
 def credited_by(session: Session, documents: Sequence[UUID]) -> int:
-    """What those of these documents that are credit notes put into the balance."""
+    """What those of these documents that are credit notes gave back of what was paid, by way of the balance.
+
+    What they gave back of a document that is still owed stays in the balance: nobody has paid it.
+    """
     notes = select(func.coalesce(func.sum(Invoice.total_minor), 0)).where(
         Invoice.id.in_(documents), Invoice.status == InvoiceStatus.CREDITED
     )
-    return int(session.scalar(notes) or 0)
+    unpaid = session.execute(_UNPAID, {"documents": list(documents)})
+    owed = sum(divide_half_away(abs(row.net_minor) * row.total_minor, abs(row.whole_minor)) for row in unpaid)
+    return max(0, int(session.scalar(notes) or 0) - owed)
 
 
 def balance_of(session: Session, profile_id: UUID, currency: str) -> int:

@@ -34,6 +34,19 @@ _CREDITED = text(
 )
 
 
+_IS_CREDITED = text(
+    """
+    SELECT EXISTS (SELECT FROM billing.invoice_line WHERE credits_line_id = :line)
+        OR EXISTS (SELECT FROM billing.waiting_line WHERE credits_line_id = :line)
+    """
+)
+
+
+def is_credited(session: Session, line_id: UUID) -> bool:
+    """Whether a change has given a part of this line back."""
+    return bool(session.scalar(_IS_CREDITED, {"line": line_id}))
+
+
 def lines_of(session: Session, invoice_id: UUID) -> Sequence[Any]:
     """The document's lines, in order, each with the id of its price's tax rate (null without)."""
     return fetch(session, _LINES, invoice=invoice_id)

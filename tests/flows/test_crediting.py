@@ -20,6 +20,7 @@ from billing.flows.paying_out import order_payout, pay_out
 from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused
 from billing.models import ExternalPayment, Invoice
+from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company
 from tests.flows.refunds import at_provider, books, paid_invoice
 
@@ -206,6 +207,17 @@ def test_a_cancel_sends_what_is_unused_back_to_the_card(acme: Company) -> None:
     assert [(each.status, each.amount_minor) for each in acme.refunds()] == [("succeeded", 595)]
     assert [each.amount_minor for each in at_provider(acme)] == [595]
     assert (acme.credit(paid.profile_id), books(acme)) == (0, (0, 595))
+    assert acme.violations() == ()
+
+
+def test_a_cancel_sends_nothing_back_of_what_nobody_has_paid(acme: Company) -> None:
+    other = paid_invoice(acme)
+    id_ = acme.begin_subscription("a1", "s2", NewItem("basic"), collection="send_invoice")
+    acme.set_clock(HALF)
+    with acme.parts.begin() as session:
+        changing.cancel(acme.parts, session, id_, when=CancelWhen.NOW, prorate=True, unused=Unused.REFUND)
+    acme.settle()
+    assert (acme.refunds(), acme.credit(other.profile_id)) == ([], 595)
     assert acme.violations() == ()
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from billing.commands.credit.grant import grant_credit
-from billing.flows import audit, braking, drafts, operating_drafts, upkeep, working
+from billing.flows import audit, braking, changing, drafts, operating_drafts, upkeep, working
 from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
@@ -85,6 +85,20 @@ def test_the_term_of_a_subscription_on_hold_is_its_own(acme: Company) -> None:
     (invoice,) = acme.invoices()
     assert invoice.issued_at is not None
     assert invoice.due_at == invoice.issued_at + timedelta(days=14)
+
+
+def test_a_line_that_a_change_has_given_a_part_of_back_stays(acme: Company) -> None:
+    draft = _draft(acme)
+    acme.price("big", 3000)
+    acme.set_clock(START + timedelta(hours=2))
+    assert draft.subscription_id is not None
+    with acme.parts.begin() as session:
+        changing.change(acme.parts, session, draft.subscription_id, items=(NewItem("big"),))
+        drafts.add_line(acme.parts, session, draft.id, description="Help", amount_minor=500)
+    (line, _) = _lines(acme)
+    with pytest.raises(Refused) as refused, acme.parts.begin() as session:
+        drafts.remove_line(acme.parts, session, draft.id, line_id=line.id)
+    assert refused.value.code == "line_credited"
 
 
 def _lines(acme: Company) -> list[InvoiceLine]:

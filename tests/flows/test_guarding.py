@@ -136,6 +136,53 @@ def test_of_what_was_discarded_a_change_gives_nothing_back(guarded: Company) -> 
         assert session.scalars(select(WaitingLine.kind)).all() == []
 
 
+def _changed_while_held(acme: Company) -> None:
+    """A document of 357.00 is held; half way through its period the subscription is changed to twice the price."""
+    acme.price("small", 1000)
+    acme.price("big", 30_000)
+    acme.price("huge", 60_000)
+    acme.customer("a1")
+    id_ = acme.subscribe("a1", "s1", price="small")
+    acme.settle()
+    with acme.parts.begin() as session:
+        changing.change(acme.parts, session, id_, items=(NewItem("big"),), when=changing.ChangeWhen.PERIOD_END)
+    acme.set_clock(START + timedelta(days=28))
+    acme.settle()
+    assert _item(acme).amount_minor == 35_700
+    acme.set_clock(START + timedelta(days=42))
+    acme.settle()
+    with acme.parts.begin() as session:
+        changing.change(acme.parts, session, id_, items=(NewItem("huge"),))
+
+
+def _waiting(acme: Company) -> list[str]:
+    with acme.begin() as session:
+        return list(session.scalars(select(WaitingLine.kind).order_by(WaitingLine.id)))
+
+
+def test_what_a_change_gave_back_of_a_draft_goes_with_it(guarded: Company) -> None:
+    _changed_while_held(guarded)
+    assert _waiting(guarded) == ["proration_credit", "proration_charge"]
+    _decide(guarded, Action.DISCARD)
+    assert _waiting(guarded) == ["proration_charge"]
+    assert guarded.violations() == ()
+
+
+def test_so_it_does_where_its_period_is_skipped_and_the_next_draft_bears_it_already(guarded: Company) -> None:
+    _changed_while_held(guarded)
+    guarded.set_clock(START + timedelta(days=59))
+    guarded.settle()
+    (last,) = [each for each in _drafts(guarded) if each.period_start == START + timedelta(days=59)]
+    kinds = sorted(line.kind for line in guarded.lines(last))
+    assert kinds == ["proration_charge", "proration_credit", "recurring"]
+    _decide(guarded, Action.SKIP)
+    (issued,) = [each for each in guarded.invoices() if each.id == last.id]
+    lines = guarded.lines(issued)
+    assert sorted(line.kind for line in lines) == ["proration_charge", "recurring"]
+    assert (issued.status, issued.subtotal_minor) == ("paid", sum(line.amount_minor for line in lines))
+    assert guarded.violations() == ()
+
+
 def test_what_is_billed_while_a_person_decides_is_decided_with_it(guarded: Company) -> None:
     _behind(guarded)
     item, (profile_id,) = _item(guarded), {each.profile_id for each in guarded.invoices()}
