@@ -25,6 +25,7 @@ from billing.flows import completing
 from billing.flows.guarding import count_released
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
+from billing.flows.restoring import NotReconciled
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.ids import new_id
 from billing.kernel.money import MOST_AMOUNT
@@ -36,6 +37,7 @@ from billing.queries.brakes import BrakeKind, moves
 from billing.queries.catalog import rate_by_name
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
+from billing.queries.same_database import is_same
 from billing.queries.standing import load_standing
 from billing.rules.lines import PriceModel, PriceTerms, priced
 from billing.rules.tax import treatment
@@ -53,8 +55,13 @@ _WRITE = """
 
 
 def sweep(parts: Parts) -> int:
-    """Issue the drafts whose review is over, and those that lack nothing any more. Returns their number."""
+    """Issue the drafts whose review is over, and those that lack nothing any more. Returns their number.
+
+    None while it is open whether the database was restored: the planners ask about that.
+    """
     with parts.begin() as session:
+        if not is_same(session):
+            return 0
         # One page a round, since what still lacks something stays.
         mended = completing.waiting(session, most=PAGE)
     done = _issue(parts, mended)
@@ -79,7 +86,7 @@ def _issue(parts: Parts, due: Sequence[UUID]) -> int:
     try:
         with parts.begin() as session:
             return len(release(parts, session, due, now=parts.clock.now(session)))
-    except (OperationalError, Stale):
+    except (OperationalError, Stale, NotReconciled):
         raise
     except Exception as error:  # noqa: BLE001 (whatever it is, the others are issued)
         if len(due) == 1:

@@ -41,7 +41,7 @@ _NEXT = """
     ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 """
 
-_HELD = "SELECT token FROM billing.slice WHERE id = %(id)s AND status = 'running' FOR UPDATE"
+_HELD = f"SELECT token, {SAME} AS same FROM billing.slice WHERE id = %(id)s AND status = 'running' FOR UPDATE"  # noqa: S608 (our own words)
 
 _END = """
     UPDATE billing.slice
@@ -73,10 +73,12 @@ def claim_next(session: Session, *, kind: str, lease_s: float) -> ClaimedSlice |
 
 
 def hold_token(session: Session, claimed: ClaimedSlice) -> None:
-    """Lock the slice for this transaction. Raises `Stale` where another worker took it meanwhile."""
+    """Lock the slice for this transaction. Raises `Stale` where another worker or server took it meanwhile."""
     rows = fetch(session, _HELD, id=claimed.id)
     if not rows or rows[0].token != claimed.token:
         raise Stale(f"slice {claimed.id} is in other hands")
+    if not rows[0].same:
+        raise Stale(f"it is open whether the database of slice {claimed.id} was restored")
 
 
 def end(session: Session, claimed: ClaimedSlice, *, status: SliceStatus, error: str | None = None) -> None:
