@@ -25,7 +25,6 @@ from billing.flows import completing
 from billing.flows.guarding import count_released
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
-from billing.flows.restoring import NotReconciled
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.ids import new_id
 from billing.kernel.money import MOST_AMOUNT
@@ -37,7 +36,7 @@ from billing.queries.brakes import BrakeKind, moves
 from billing.queries.catalog import rate_by_name
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
-from billing.queries.same_database import is_same
+from billing.queries.same_database import NotReconciled, is_same
 from billing.queries.standing import load_standing
 from billing.rules.lines import PriceModel, PriceTerms, priced
 from billing.rules.tax import treatment

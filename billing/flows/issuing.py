@@ -23,7 +23,6 @@ from billing.flows.carrying import rooms
 from billing.flows.completing import gated_sellers, lacks, require_complete, withhold
 from billing.flows.national import national_taxes
 from billing.flows.parts import Parts
-from billing.flows.restoring import require_same
 from billing.models import DataKey, Invoice, Seller
 from billing.privacy.sealed import unseal
 from billing.queries.standing import Standing, load_standing
@@ -45,8 +44,6 @@ def issue_documents(
     a work item if it `may_wait`. Raises `Stale` where the day changes meanwhile; `Refused` (`invoice_incomplete`,
     `e_invoice_required`) where it may not, and (`not_reconciled`) while it is open whether the database was restored.
     """
-    if documents:
-        require_same(session)
     sellers = gated_sellers(session, {each.seller_id for each in documents})
     taxes = national_taxes(parts, session, sellers, documents, now=now)
     found = lacks(parts, sellers, [each for each in documents if not each.drafted], taxes, now=now)

@@ -53,10 +53,6 @@ UNDER_WAY = 4 / 3
 """Leases after which a call has ended: it is begun within one, and its time-outs are a third of one (DECISIONS 4)."""
 
 
-class NotReconciled(Refused):
-    """It is open whether these rows are all that there are. Nothing is wrong with what was asked for."""
-
-
 def is_restored(session: Session) -> bool:
     """Whether a restored database waits to be healed."""
     query = select(WorkItem.id).where(
@@ -87,16 +83,6 @@ def require_all_known(session: Session) -> None:
     if is_restored(session) or not is_same(session):
         mend = "the database may be an older copy that doesn't show all refunds; see `billing check`, then reconcile"
         raise Refused(Fault("database", "not_reconciled", mend))
-
-
-def require_same(session: Session) -> None:
-    """Raise `NotReconciled` (`not_reconciled`) while it is open whether the database was restored: one cheap statement.
-
-    A number that is given meanwhile may stand on another document already.
-    """
-    if not is_same(session):
-        mend = "the database may be an older copy; the provider is asked about it, so try again in some minutes"
-        raise NotReconciled(Fault("database", "not_reconciled", mend))
 
 
 def require_healed(session: Session, brake: Brake) -> None:
