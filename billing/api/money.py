@@ -15,7 +15,7 @@ from billing.api.shapes import Code, Currency, Id, Instant, Listed, Minor, Pagin
 from billing.flows import operating, operating_profiles
 from billing.flows.paying_out import order_payout
 from billing.kernel.money import MOST_AMOUNT, MOST_TOTAL
-from billing.queries.api.money import balances, corrections, latest_invoice, refunds, the_refund
+from billing.queries.api.money import balances, corrections, refunds, the_refund, these_refunds
 from billing.validators.api_key import Scope
 
 _Amount = Annotated[int, Field(ge=1, le=MOST_TOTAL, description="In minor units, tax included.")]
@@ -158,9 +158,7 @@ def _refund(call: Call) -> None:
     _mine(call)
 
     def told(session: Session) -> Refunded:
-        page = refunds(session, call.seller_id, invoice_id=call.id, after=None, limit=200)
-        # Under the customer's lock the newest are this request's, and all of one request are of one note.
-        made = [facts(Refund, row) for row in page.rows if row["credit_note_id"] == page.rows[0]["credit_note_id"]]
+        made = [facts(Refund, row) for row in these_refunds(session, call.seller_id, order.wrote)]
         whole = _document(session, call)
         return Refunded(invoice=facts(Document, whole.model_dump()), refunds=made)
 
@@ -172,10 +170,11 @@ def _replace(call: Call) -> None:
     _mine(call)
 
     def told(session: Session) -> Replaced:
-        note, new = (facts(Document, row) for row in corrections(session, call.seller_id, invoice_id=call.id))
+        note, new = (facts(Document, row) for row in corrections(session, call.seller_id, written=order.wrote))
         return Replaced(invoice=_document(session, call), credit_note=note, replaced_by=new)
 
-    operating.replace(call.parts, call.id, order=call.order(told, reason=call.body.reason))
+    order = call.order(told, reason=call.body.reason)
+    operating.replace(call.parts, call.id, order=order)
 
 
 def _pay_out(call: Call) -> None:
@@ -206,10 +205,10 @@ def _charge(call: Call) -> None:
     given: ChargeGiven = call.body
 
     def told(session: Session) -> Invoice:
-        newest = latest_invoice(session, call.seller_id, profile_id=call.id)
-        assert newest is not None
-        return shown(session, call.seller_id, newest)
+        (written,) = order.wrote
+        return shown(session, call.seller_id, written)
 
+    order = call.order(told, reason=given.reason)
     operating_profiles.charge(
         call.parts,
         call.id,
@@ -217,7 +216,7 @@ def _charge(call: Call) -> None:
         currency=given.currency,
         description=given.description,
         tax_rate=given.tax_rate,
-        order=call.order(told, reason=given.reason),
+        order=order,
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import select
 
 from billing.commands.accrual.accrue import accrue_usage
+from billing.flows.in_turn import each_in_turn
 from billing.flows.parts import Parts
 from billing.kernel.period import zone_info
 from billing.models import Seller
@@ -19,13 +21,15 @@ def accrue_due(parts: Parts, *, seller_id: UUID | None = None) -> int:
     """Accrue the month before the running one, of one seller or of all. Returns for how many sellers that was done.
 
     Idempotent; a batch of subscriptions is a transaction. A month that was missed is left out: its usage is invoiced.
+    A fault of one seller keeps no other from their turn; it is raised in the end.
     """
     with parts.begin() as session:
         now = parts.clock.now(session)
         sellers = session.scalars(select(Seller).where(Seller.id == seller_id) if seller_id else select(Seller)).all()
     due = [(each, this) for each in sellers if (each.usage_accrued_to or date.min) < (this := _running(each, now))]
-    for seller, this in due:
-        _accrue(parts, seller, this)
+    each_in_turn(
+        (partial(_accrue, parts, seller, this) for seller, this in due), failed="usage of some sellers is not accrued"
+    )
     return len(due)
 
 

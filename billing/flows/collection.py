@@ -32,6 +32,8 @@ from billing.queries.due import invoices_to_charge
 from billing.rules.rate import Rank
 
 _log = structlog.get_logger(__name__)
+_THERE_ALREADY = "23505"
+"""PostgreSQL's `unique_violation`: two workers open an attempt, or an intent, of one invoice."""
 
 
 def plan(parts: Parts) -> int:
@@ -92,16 +94,23 @@ def _opened(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
     failpoint("charge.pre_freeze")
     try:
         attempts = _open(parts, claimed)
-    except (Stale, OperationalError, IntegrityError) as race:
-        # Another worker opened one of these first, or the database is away: look again at the next sweep.
-        _log.info("charge_slice_given_back", slice=str(claimed.id), reason=type(race).__name__)
-        give_back(parts, claimed, error=type(race).__name__)
-        return []
     except Exception as error:  # noqa: BLE001 (whatever it is, the good ones of the slice must still be charged)
-        _divide(parts, claimed, error)
+        if _passes(error):
+            # Another worker opened one of these first, or the database is away: look again at the next sweep.
+            _log.info("charge_slice_given_back", slice=str(claimed.id), reason=type(error).__name__)
+            give_back(parts, claimed, error=type(error).__name__)
+        else:
+            _divide(parts, claimed, error)
         return []
     failpoint("charge.frozen")
     return attempts
+
+
+def _passes(error: Exception) -> bool:
+    """Whether nothing is wrong with the invoices. Of what a constraint refuses, only that a row is there already."""
+    if isinstance(error, IntegrityError):
+        return getattr(error.orig, "sqlstate", None) == _THERE_ALREADY
+    return isinstance(error, (Stale, OperationalError))
 
 
 def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:

@@ -37,6 +37,7 @@ from billing.queries.catalog import rate_by_name
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
 from billing.queries.replacing import is_credited
+from billing.queries.same_database import NotReconciled, is_same
 from billing.queries.standing import load_standing
 from billing.rules.lines import PriceModel, PriceTerms, priced
 from billing.rules.tax import treatment
@@ -54,8 +55,13 @@ _WRITE = """
 
 
 def sweep(parts: Parts) -> int:
-    """Issue the drafts whose review is over, and those that lack nothing any more. Returns their number."""
+    """Issue the drafts whose review is over, and those that lack nothing any more. Returns their number.
+
+    None while it is open whether the database was restored: the planners ask about that.
+    """
     with parts.begin() as session:
+        if not is_same(session):
+            return 0
         # One page a round, since what still lacks something stays.
         mended = completing.waiting(session, most=PAGE)
     done = _issue(parts, mended)
@@ -80,7 +86,7 @@ def _issue(parts: Parts, due: Sequence[UUID]) -> int:
     try:
         with parts.begin() as session:
             return len(release(parts, session, due, now=parts.clock.now(session)))
-    except (OperationalError, Stale):
+    except (OperationalError, Stale, NotReconciled):
         raise
     except Exception as error:  # noqa: BLE001 (whatever it is, the others are issued)
         if len(due) == 1:

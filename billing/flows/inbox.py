@@ -24,6 +24,9 @@ _log = structlog.get_logger(__name__)
 MOST_TRIES = 8
 """A handler that fails so often is a person's work; the event stays and can be replayed."""
 
+_LONGER = 1.1
+"""The next pause exceeds the last by this factor at least: the last is read from two clock readings a moment apart."""
+
 TOGETHER = 100
 """So many events of a sweep travel in one message."""
 
@@ -71,10 +74,10 @@ def _handle(parts: Parts, claimed: ClaimedEvent) -> EventStatus | None:
             close(session, claimed, status=EventStatus.RECEIVED, error=str(none), again_s=again_s, untried=True)
         return EventStatus.RECEIVED
     except ProviderUnavailable as later:
-        return _put_back(parts, claimed, error=str(later), wish_s=later.retry_after_s)
+        return _wait_for_provider(parts, claimed, later)
     except Exception as error:  # noqa: BLE001 (a handler's fault of any kind is tried again, then becomes work)
         if claimed.tries < MOST_TRIES:
-            return _put_back(parts, claimed, error=redact_error(error), wish_s=None)
+            return _put_back(parts, claimed, error=redact_error(error))
         return _bury(parts, claimed, error=redact_error(error), trace="".join(traceback.format_tb(error.__traceback__)))
 
 
@@ -93,11 +96,21 @@ def _close(parts: Parts, claimed: ClaimedEvent, status: EventStatus) -> EventSta
     return status
 
 
-def _put_back(parts: Parts, claimed: ClaimedEvent, *, error: str, wish_s: float | None) -> EventStatus:
+def _wait_for_provider(parts: Parts, claimed: ClaimedEvent, away: ProviderUnavailable) -> EventStatus:
+    """Each outage that it meets makes it wait for longer, and uses up no try: nothing is wrong with the event."""
     steps = parts.settings.back_off_s
-    pause_s = max(steps[min(claimed.tries - 1, len(steps) - 1)], wish_s or 0.0)
+    longer_s = next((step for step in steps if step > _LONGER * claimed.paused_s), steps[-1])
+    again_s = max(longer_s, away.retry_after_s or 0.0)
     with parts.begin() as session:
-        close(session, claimed, status=EventStatus.RECEIVED, error=error, again_s=pause_s)
+        close(session, claimed, status=EventStatus.RECEIVED, error=str(away), again_s=again_s, untried=True)
+    return EventStatus.RECEIVED
+
+
+def _put_back(parts: Parts, claimed: ClaimedEvent, *, error: str) -> EventStatus:
+    steps = parts.settings.back_off_s
+    again_s = steps[min(claimed.tries - 1, len(steps) - 1)]
+    with parts.begin() as session:
+        close(session, claimed, status=EventStatus.RECEIVED, error=error, again_s=again_s)
     return EventStatus.RECEIVED
 
 

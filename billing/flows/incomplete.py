@@ -23,6 +23,7 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 from billing.kernel.status import InvoiceStatus, SubscriptionStatus
 from billing.models import Invoice, Subscription
+from billing.queries.same_database import is_same
 from billing.queries.subscription import lock_subscription
 
 _log = structlog.get_logger(__name__)
@@ -53,8 +54,13 @@ def complete(parts: Parts, session: Session, drafts: Sequence[UUID], *, now: dat
 
 
 def sweep(parts: Parts) -> int:
-    """Give up what has waited too long. Returns how many; one whose payment is under way is looked at again later."""
+    """Give up what has waited too long. Returns how many; one whose payment is under way is looked at again later.
+
+    None while it is open whether the database was restored: its payment may be among what is not there.
+    """
     with parts.begin() as session:
+        if not is_same(session):
+            return 0
         now = parts.clock.now(session)
         due = session.scalars(
             select(Subscription.id)

@@ -42,7 +42,7 @@ def issue_documents(
 
     `wallet` is the one that they were composed with. An invoice that lacks what the law asks for becomes a draft with
     a work item if it `may_wait`. Raises `Stale` where the day changes meanwhile; `Refused` (`invoice_incomplete`,
-    `e_invoice_required`) where it may not.
+    `e_invoice_required`) where it may not, and (`not_reconciled`) while it is open whether the database was restored.
     """
     sellers = gated_sellers(session, {each.seller_id for each in documents})
     taxes = national_taxes(parts, session, sellers, documents, now=now)

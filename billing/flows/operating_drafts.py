@@ -19,6 +19,8 @@ from billing.kernel.money import format_minor
 from billing.kernel.status import InvoiceStatus
 from billing.models import Invoice, InvoiceLine, Profile
 from billing.queries.brakes import BrakeKind, require_moving
+from billing.queries.invoice import lock_invoice
+from billing.queries.profile import lock_profile
 
 MOST_POSITION = 100_000
 """Of a line in its document."""
@@ -84,11 +86,16 @@ def _carry_out(
     order: Order,
     taken: Json | None = None,
 ) -> Done:
-    """`taken`: what `act` took away, once it has run; the trail keeps it beside the state before."""
+    """`taken`: what `act` took away, once it has run; the trail keeps it beside the state before.
+
+    The version, and what is kept as the state before, are those under the lock: another's order may have come first.
+    """
     with carry_out(parts, order) as session:
-        draft = session.get(Invoice, draft_id)
-        if draft is None:
+        found = session.get(Invoice, draft_id)
+        if found is None:
             raise Refused(Fault("invoice", "invoice_not_found", "give the id of a draft"))
+        lock_profile(session, found.profile_id)
+        draft = lock_invoice(session, draft_id)
         require_version(draft, order.expected_version)
         before = _of(draft)
         told = act(session)

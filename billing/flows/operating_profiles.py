@@ -56,7 +56,10 @@ def charge(
     tax_rate: str | None,
     order: Order,
 ) -> Done:
-    """Issue an invoice of one line, collected like any other. Raises as `flows.charging.charge_once` does."""
+    """Issue an invoice of one line, collected like any other, and hand its id over.
+
+    Raises as `flows.charging.charge_once` does.
+    """
     with carry_out(parts, order) as session:
         issued = charge_once(
             parts,
@@ -67,6 +70,7 @@ def charge(
             description=description,
             tax_rate=tax_rate,
         )
+        order.wrote[:] = [issued.id]
         invoice = session.get_one(Invoice, issued.id, populate_existing=True)
         total, due = invoice.total_minor, invoice.amount_due_minor
         after = {"invoice": issued.number, "currency": currency, "total_minor": total, "amount_due_minor": due}

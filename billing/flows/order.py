@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -30,6 +30,8 @@ class Order:
     dry_run: bool = False
     once: Once | None = None
     expected_version: int | None = None
+    wrote: list[UUID] = field(default_factory=list, compare=False, repr=False)
+    """Ids of the rows that were written for it, where a flow hands them over: for `once`, whose answer shows them."""
 
     def __post_init__(self) -> None:
         require_who_and_why(self.actor, self.reason)

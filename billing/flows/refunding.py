@@ -58,7 +58,8 @@ class Refunded:
 def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, order: Order | None = None) -> Refunded:
     """Give back `amount_minor` (None: all that is refundable) of what was paid through the provider. Not idempotent.
 
-    An operator's `order` is noted beside it; one that is only tried is taken back, with the nudge to send.
+    An operator's `order` is noted beside it, and gets the refunds' ids; one that is only tried is taken back, with the
+    nudge to send.
 
     Raises `Refused`: `invoice_not_found`, `refund_exceeds_paid`, `amount_not_representable`, `not_reconciled`.
     """
@@ -90,6 +91,7 @@ def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, o
         for id_ in ids:
             after_commit(session, REFUNDS_SEND, id_)
         if order is not None:
+            order.wrote[:] = ids
             write_down(
                 parts,
                 session,

@@ -72,8 +72,8 @@ def bill(parts: Parts, slice_id: UUID) -> int:
     if claimed is None:
         return 0
     failpoint("renewals.claimed")
-    if claimed.tries > 1 and _divisible(parts, claimed):
-        # An earlier start did not end. Whatever killed it is in one of the halves.
+    if (claimed.tries > 1 or claimed.given_back) and _divisible(parts, claimed):
+        # An earlier start did not end. Whatever killed it is in one of the halves, and a half is done in less time.
         _halve(parts, claimed, error="an earlier start did not end")
         return 0
     if claimed.tries > STARTS_ALONE:

@@ -49,7 +49,7 @@ class Replaced:
 
 
 def replace_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Replaced:
-    """Issue it anew as things stand now, in the place of an open or paid one.
+    """Issue it anew as things stand now, in the place of an open or paid one. Hands both documents' ids over.
 
     Raises `Refused`: `invoice_not_found`, `invoice_not_open`, `invoice_corrected`, `invoice_changed`,
     `charge_disputed`, `payment_in_flight`, `profile_on_hold`, `issuing_stopped`, `tax_rate_unknown`,
@@ -83,6 +83,7 @@ def replace_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Replaced
             raise Refused(Fault("invoice", "replacement_below_zero", mend))
         documents = [credited, corrected]
         taken_back, issued = issue_documents(parts, session, documents, wallet=Wallet({}, {}), now=now)
+        order.wrote[:] = [taken_back.id, issued.id]
         new = lock_invoice(session, issued.id)
         carried = put_in_place(session, old=old, new=new, now=now)
         made = Replaced(

@@ -10,6 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from billing.kernel.errors import Fault, Refused
+
 FINGERPRINT = """(extract(epoch FROM pg_postmaster_start_time())::text || '/'
     || (SELECT oid FROM pg_database WHERE datname = current_database())::text)"""
 """Another server, a server that was started again, or another database there: in each the rows may be older ones."""
@@ -112,6 +114,14 @@ class Named:
     invoice_id: UUID | None
     customer_ref: str | None
     charge_ref: str | None
+
+
+class NotReconciled(Refused):
+    """It is open whether these rows are all that there are (`not_reconciled`). Nothing is wrong with what was asked."""
+
+    def __init__(self) -> None:
+        mend = "the database may be an older copy; the provider is asked about it, so try again in some minutes"
+        super().__init__(Fault("database", "not_reconciled", mend))
 
 
 def is_same(session: Session) -> bool:

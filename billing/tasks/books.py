@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.flows import accrual, movements, recognition
+from billing.flows.in_turn import each_in_turn
 from billing.flows.parts import Parts
 from billing.queue.names import BOOKS_TICK
 from billing.tasks.base import task
@@ -14,6 +15,9 @@ _MOST = 500_000
 @task(BOOKS_TICK)
 def tick(parts: Parts) -> None:
     """Recognise what was earned, accrue the usage of a month that is over, read the providers' balances on."""
-    recognition.recognise_due(parts, most=_MOST)
-    accrual.accrue_due(parts)
-    movements.sweep(parts)
+    turns = (
+        lambda: recognition.recognise_due(parts, most=_MOST),
+        lambda: accrual.accrue_due(parts),
+        lambda: movements.sweep(parts),
+    )
+    each_in_turn(turns, failed="some of the books are not up to date")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from billing.flows import drafts, incomplete, renewal
+from billing.flows.in_turn import each_in_turn
 from billing.flows.parts import Parts
 from billing.queue.names import RENEWALS_BILL, RENEWALS_TICK
 from billing.tasks.base import task
@@ -13,10 +14,14 @@ from billing.tasks.base import task
 @task(RENEWALS_TICK)
 def tick(parts: Parts) -> int:
     """Cut what is due into slices; issue drafts whose review is over; give up what was never paid for."""
-    planned = renewal.plan(parts)
-    drafts.sweep(parts)
-    incomplete.sweep(parts)
-    return planned
+    planned = list[int]()
+    turns = (
+        lambda: planned.append(renewal.plan(parts)),
+        lambda: drafts.sweep(parts),
+        lambda: incomplete.sweep(parts),
+    )
+    each_in_turn(turns, failed="some of what is due was not planned, issued or given up")
+    return sum(planned)
 
 
 @task(RENEWALS_BILL)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from billing.flows import healing, indexing, retention, second_person, upkeep
+from billing.flows.in_turn import each_in_turn
 from billing.flows.parts import Parts
 from billing.queue.names import RECONCILE_TICK, UPKEEP_TICK
 from billing.tasks.base import task
@@ -14,13 +17,8 @@ def tick(parts: Parts) -> None:
 
     Orders that nobody approved end, and profiles from before it get the index of their e-mail address.
     """
-    try:
-        upkeep.wake_slices(parts)
-        upkeep.close_gone_work(parts)
-        second_person.expire(parts)
-        indexing.index_emails(parts)
-    finally:
-        retention.forget(parts)
+    turns = (upkeep.wake_slices, upkeep.close_gone_work, second_person.expire, indexing.index_emails, retention.forget)
+    each_in_turn((partial(turn, parts) for turn in turns), failed="some of the upkeep was not done")
 
 
 @task(RECONCILE_TICK)

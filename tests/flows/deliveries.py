@@ -8,7 +8,7 @@ import json
 import time
 
 import requests
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from billing.flows.receiving import Delivery
 from billing.models import ProviderEvent
@@ -48,3 +48,14 @@ def stored(acme: Company) -> list[ProviderEvent]:
 
 def deliveries(acme: Company, *bodies: bytes) -> list[Delivery]:
     return [Delivery(raw, signed(acme, raw)["Stripe-Signature"]) for raw in bodies]
+
+
+def end_pauses(acme: Company) -> None:
+    """Two hours of wall time go by for what was put back."""
+    later = """
+        UPDATE billing.provider_event
+        SET lease_until = lease_until - interval '2 hours', updated_at = updated_at - interval '2 hours',
+            next_try_at = next_try_at - interval '2 hours'
+        WHERE status = 'received' AND lease_until IS NOT NULL"""
+    with acme.parts.begin() as session:
+        session.execute(text(later))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -14,9 +16,9 @@ from billing.commands.credit.grant import grant_credit
 from billing.flows import audit, braking, changing, drafts, operating_drafts, upkeep, working
 from billing.flows.order import Order
 from billing.flows.parts import Parts
-from billing.kernel.errors import Refused
+from billing.kernel.errors import Refused, Stale
 from billing.kernel.ids import new_id
-from billing.models import Invoice, InvoiceLine, LedgerEntry, OutboxEvent, Profile
+from billing.models import AuditRecord, Invoice, InvoiceLine, LedgerEntry, OutboxEvent, Profile
 from billing.queries.brakes import BrakeKind
 from billing.sandbox.bench.counting import counting_statements
 from billing.validators.seller import SellerPolicy
@@ -274,3 +276,43 @@ def test_a_review_that_took_off_another_line_excuses_no_usage(acme: Company) -> 
     assert [each.detail for each in acme.violations() if each.code == "R4"] == [
         "3 of price calls, used before 2026-02-28 00:00:00+00, stand on no document"
     ]
+
+
+@pytest.mark.parametrize("order", ["release", "add_line", "remove_line"])
+def test_a_version_that_was_seen_is_compared_under_the_lock(acme: Company, order: str) -> None:
+    draft = _draft(acme)
+    orders: dict[str, Callable[[Order], object]] = {
+        "release": lambda seen: operating_drafts.release(acme.parts, draft.id, order=seen),
+        "add_line": lambda seen: operating_drafts.add_line(
+            acme.parts, draft.id, description="late", amount_minor=700, tax_rate="standard", order=seen
+        ),
+        "remove_line": lambda seen: operating_drafts.remove_line(acme.parts, draft.id, position=1, order=seen),
+    }
+    with ThreadPoolExecutor(1) as another:
+        with acme.parts.begin() as session:
+            drafts.add_line(acme.parts, session, draft.id, description="first", amount_minor=5000)
+            late = another.submit(orders[order], replace(WHY, expected_version=draft.version))
+            acme.wait_for(lambda: _somebody_waits(acme))
+        with pytest.raises(Stale):
+            late.result()
+    assert [(each.status, each.total_minor) for each in acme.invoices()] == [("draft", 7140)]
+    assert [line.description for line in _lines(acme)][1:] == ["first"]
+
+
+def test_the_trail_keeps_what_a_draft_was_under_the_lock(acme: Company) -> None:
+    draft = _draft(acme)
+    with ThreadPoolExecutor(1) as another:
+        with acme.parts.begin() as session:
+            drafts.add_line(acme.parts, session, draft.id, description="first", amount_minor=5000)
+            late = another.submit(operating_drafts.release, acme.parts, draft.id, order=WHY)
+            acme.wait_for(lambda: _somebody_waits(acme))
+        assert late.result().changed
+    with acme.begin() as session:
+        (kept,) = session.scalars(select(AuditRecord).where(AuditRecord.action == "draft.release"))
+    assert kept.before["total_minor"] == kept.after["total_minor"] == 7140
+
+
+def _somebody_waits(acme: Company) -> bool:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with acme.begin() as session:
+        return bool(session.scalar(text(waiting)))

@@ -113,6 +113,44 @@ def test_an_answer_that_cannot_be_recorded_keeps_no_other_from_it(
     assert found == [(1190, "succeeded"), (1190, "succeeded"), (2380, "sent")]
 
 
+_NOT_OPENED = """
+    CREATE FUNCTION billing.odd() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'an odd one' USING ERRCODE = '{}'; END $$;
+    CREATE TRIGGER odd BEFORE INSERT ON billing.payment FOR EACH ROW
+    WHEN (NEW.amount_minor = 2380) EXECUTE FUNCTION billing.odd()
+"""
+
+
+@pytest.mark.parametrize("fault", ["check_violation", "not_null_violation", "foreign_key_violation"])
+def test_an_attempt_that_cannot_be_opened_keeps_no_other_from_being_charged(acme: Company, fault: str) -> None:
+    for account, quantity in (("a1", 1), ("a2", 2), ("a3", 1), ("a4", 1)):
+        acme.customer(account)
+        acme.subscribe(account, account, quantity=quantity)
+    with acme.parts.begin() as session:
+        session.execute(text(_NOT_OPENED.format(fault)))
+    acme.settle_under_a_brake()
+    assert sorted((each.amount_due_minor, each.status) for each in acme.invoices()) == [
+        *[(1190, "paid")] * 3,
+        (2380, "open"),
+    ]
+    (item,) = acme.work_items()
+    assert "could not be charged and is on hold" in item.summary
+    assert "an odd one" in (item.error or "")
+
+
+def test_an_attempt_that_another_worker_opened_first_is_nobodys_work(acme: Company) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "a1", quantity=2)
+    with acme.parts.begin() as session:
+        session.execute(text(_NOT_OPENED.format("unique_violation")))
+    acme.settle_under_a_brake()
+    assert acme.work_items() == []
+    with acme.parts.begin() as session:
+        session.execute(text("DROP TRIGGER odd ON billing.payment"))
+    acme.settle()
+    assert [each.status for each in acme.invoices()] == ["paid"]
+
+
 def test_an_account_without_a_key_keeps_its_attempts_unknown_and_tells_a_person(acme: Company) -> None:
     unanswered(acme, 2)
 

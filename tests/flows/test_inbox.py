@@ -22,7 +22,7 @@ from billing.queries.operations.work import WorkFilter
 from billing.sandbox.bench.counting import counting_statements
 from billing.webhooks.door import take
 from tests.flows.company import START, Company
-from tests.flows.deliveries import deliveries, event_body, post, signed, stored
+from tests.flows.deliveries import deliveries, end_pauses, event_body, post, signed, stored
 
 
 def test_an_event_that_beats_our_own_record_settles_and_the_late_answer_is_dropped(acme: Company) -> None:
@@ -81,6 +81,7 @@ def test_a_handler_that_always_fails_ends_as_a_work_item_and_a_replay_works_once
     (event,) = stored(acme)
     for _ in range(inbox.MOST_TRIES):
         assert inbox.process(acme.parts, event.id) is not None
+        end_pauses(acme)
     with acme.begin() as session:
         item = session.scalars(select(WorkItem)).one()
     assert (item.kind, item.subject_id) == ("event_not_handled", event.id)
@@ -264,6 +265,7 @@ def test_an_event_that_was_given_up_is_handled_once_when_it_is_replayed_after_th
     acme.parts = replace(acme.parts, provider_for=broken)
     for _ in range(inbox.MOST_TRIES):
         inbox.process(acme.parts, event.id)
+        end_pauses(acme)
     (item,) = [item for item in acme.work_items() if item.subject_id == event.id]
     assert (item.kind, item.status) == ("event_not_handled", "open")
     assert "RuntimeError" in (item.trace or "")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from billing.commands.slice.claim import claim
@@ -217,6 +219,53 @@ def test_a_slice_that_started_before_is_halved_instead_of_dying_again_whole(acme
     assert states == ["pending", "pending", "split"]
     acme.settle()
     assert len(acme.invoices()) == 4
+
+
+def _meets_a_lock(acme: Company, monkeypatch: pytest.MonkeyPatch, slice_id: UUID, *, times: int) -> None:
+    def timed_out(*_: object, **__: object) -> None:
+        raise OperationalError("UPDATE", {}, Exception("canceling statement due to lock timeout"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(renewal, "bill_profiles", timed_out)
+        for _ in range(times):
+            with pytest.raises(OperationalError):
+                renewal.bill(acme.parts, slice_id)
+
+
+def test_a_slice_that_is_given_back_uses_up_no_start_of_its_subscription(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    renewal.plan(acme.parts)
+    (waiting,) = _slices(acme)
+    _meets_a_lock(acme, monkeypatch, waiting.id, times=renewal.STARTS_ALONE + 1)
+    (waiting,) = _slices(acme)
+    assert (waiting.tries, waiting.token) == (0, renewal.STARTS_ALONE + 1)
+    assert renewal.bill(acme.parts, waiting.id) == 1
+    assert acme.work_items() == []
+
+
+def test_a_slice_of_many_that_is_given_back_is_halved_in_case_it_takes_too_long(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        acme.customer(f"a{number}")
+        acme.subscribe(f"a{number}", f"s{number}")
+    renewal.plan(acme.parts)
+    (whole,) = _slices(acme)
+    _meets_a_lock(acme, monkeypatch, whole.id, times=1)
+    assert renewal.bill(acme.parts, whole.id) == 0
+    assert sorted((each.status, len(each.member_ids)) for each in _slices(acme)) == [
+        ("pending", 1),
+        ("pending", 1),
+        ("split", 2),
+    ]
+
+
+def _slices(acme: Company) -> list[Slice]:
+    with acme.begin() as session:
+        return list(session.scalars(select(Slice).where(Slice.kind == "renewals").order_by(Slice.id)))
 
 
 def test_a_slice_runs_once_however_often_its_message_arrives(acme: Company) -> None:

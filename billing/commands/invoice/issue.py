@@ -22,6 +22,7 @@ from billing.kernel.period import zone_info
 from billing.kernel.status import InvoiceStatus
 from billing.privacy.blind_index import content_hash
 from billing.privacy.sealed import seal
+from billing.queries.same_database import SAME, NotReconciled
 from billing.rules.national import fingerprint_of
 
 
@@ -81,7 +82,8 @@ def issue(
     """Write the documents in the order given. `now` is the transaction's business time, `read_now` reads it anew.
 
     Raises `Stale` where the seller's day changed between the two: the books and the document must bear one date, and
-    the whole transaction is simply done again.
+    the whole transaction is simply done again. Raises `NotReconciled` while it is open whether the database was
+    restored.
     """
     if not planned:
         return []
@@ -179,13 +181,14 @@ def _series_of(document: PlannedInvoice) -> _Series:
 
 
 _LOCK = text(
-    """
-    SELECT s.seller_id, s.kind, s.id, s.prefix, s.next_no, s.last_issued_at, l.timezone FROM billing.series s
+    f"""
+    SELECT {SAME} AS same, s.seller_id, s.kind, s.id, s.prefix, s.next_no, s.last_issued_at, l.timezone
+    FROM billing.series s
     JOIN billing.seller l ON l.id = s.seller_id
     JOIN unnest(CAST(:sellers AS uuid[]), CAST(:kinds AS text[])) AS wanted(seller_id, kind) USING (seller_id, kind)
     WHERE s.closed_at IS NULL
     ORDER BY s.id FOR UPDATE OF s
-    """
+    """  # noqa: S608 (our own words)
 )
 
 
@@ -197,6 +200,9 @@ def _lock_counters(
     if len(rows) < len(wanted):
         # One that was waited for has been closed, and what goes on in its place began after this statement.
         rows = session.execute(_LOCK, named).all()
+    if not all(row.same for row in rows):
+        # A number that is given now may stand on another document already.
+        raise NotReconciled
     read = read_now()
     zones = {zone_info(row.timezone) for row in rows}
     if any(read.astimezone(zone).date() != now.astimezone(zone).date() for zone in zones):

@@ -29,6 +29,8 @@ class ClaimedEvent:
     object_ref: str
     tries: int
     token: int
+    paused_s: float
+    """How long it had been put back for; 0 where it was not."""
 
 
 # What our rows show already, in a final state, an event tells no news of (DECISIONS 27): an intent whose money is
@@ -40,7 +42,7 @@ _CLOSE_SETTLED = """
     SET status = 'processed', tries = e.tries + 1, token = e.token + 1, error = NULL, handled_at = %(now)s,
         lease_until = NULL, next_try_at = NULL, version = e.version + 1, updated_at = clock_timestamp()
     WHERE e.id = ANY(%(events)s) AND e.type = ANY(%(types)s)
-      AND e.status IN ('received', 'processing') AND (e.lease_until IS NULL OR e.lease_until < clock_timestamp())
+      AND (e.status = 'received' OR e.status = 'processing' AND e.lease_until < clock_timestamp())
       AND CASE
           WHEN e.object_type = 'payment_intent' THEN
               (SELECT n.status FROM billing.payment_intent n
@@ -61,19 +63,25 @@ _CLOSE_SETTLED = """
     RETURNING e.id, e.tries
 """
 _CLAIM = """
-    UPDATE billing.provider_event
-    SET status = 'processing', tries = tries + 1, token = token + 1, version = version + 1,
+    UPDATE billing.provider_event e
+    SET status = 'processing', tries = e.tries + 1, token = e.token + 1, version = e.version + 1,
         lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),
         next_try_at = clock_timestamp() + make_interval(secs => %(lease_s)s), updated_at = clock_timestamp()
-    WHERE id = ANY(%(events)s) AND status IN ('received', 'processing')
-      AND (lease_until IS NULL OR lease_until < clock_timestamp())
-    RETURNING id, provider_account_id, type, object_ref, tries, token
+    FROM billing.provider_event was
+    WHERE e.id = ANY(%(events)s) AND was.id = e.id AND e.status IN ('received', 'processing')
+      AND (e.lease_until IS NULL OR e.lease_until < clock_timestamp())
+    RETURNING e.id, e.provider_account_id, e.type, e.object_ref, e.tries, e.token,
+        CASE WHEN was.status = 'received' AND was.lease_until IS NOT NULL
+             THEN extract(epoch FROM was.lease_until - was.updated_at)::float8 ELSE 0 END AS paused_s
 """
 
+# One that is put back is in nobody's hands until its pause is over, however many messages name it: its lease says so.
+# `wake` moves the next try, and leaves the pause as it is.
 _CLOSE = text(
     """
     UPDATE billing.provider_event
-    SET status = :status, error = :error, tries = tries - :untried, handled_at = :handled_at, lease_until = NULL,
+    SET status = :status, error = :error, tries = tries - :untried, handled_at = :handled_at,
+        lease_until = CASE WHEN :again_s < 0 THEN NULL ELSE clock_timestamp() + make_interval(secs => :again_s) END,
         next_try_at = CASE WHEN :again_s < 0 THEN NULL ELSE clock_timestamp() + make_interval(secs => :again_s) END,
         version = version + 1, updated_at = clock_timestamp()
     WHERE id = :id AND token = :token AND status = 'processing'
@@ -84,9 +92,10 @@ _CLOSE = text(
 _SHARE = text(
     """
     UPDATE billing.provider_event
-    SET status = 'processed', handled_at = :now, next_try_at = NULL, version = version + 1,
+    SET status = 'processed', handled_at = :now, lease_until = NULL, next_try_at = NULL, version = version + 1,
         updated_at = clock_timestamp()
     WHERE provider_account_id = :account AND object_ref = :object_ref AND status = 'received' AND created_at < :read_at
+    RETURNING id
     """
 )
 
@@ -112,7 +121,10 @@ def close_settled(session: Session, events: Sequence[UUID], *, types: Collection
 
 
 def claim(session: Session, events: Sequence[UUID], *, lease_s: float) -> list[ClaimedEvent]:
-    """Take those of the events that are neither handled nor in other hands, in the order given."""
+    """Take those of the events that are neither handled nor in other hands, in the order given.
+
+    One that was put back is not taken before its pause is over.
+    """
     if not events:
         return []
     taken = {row.id: ClaimedEvent(*row) for row in fetch(session, _CLAIM, events=list(events), lease_s=lease_s)}
@@ -131,7 +143,7 @@ def close(
 ) -> None:
     """Write how handling ended, and close the work item of an earlier failure. `now` (business) is null if put back.
 
-    `again_s` (wall seconds) sets the next try of one put back; `untried`: nothing was tried, so no try is used up.
+    `again_s` (wall seconds) is the pause of one put back; `untried`: nothing was tried, so no try is used up.
     Raises `Stale`.
     """
     row = session.execute(
@@ -153,8 +165,11 @@ def close(
 
 
 def share_reading(session: Session, claimed: ClaimedEvent, *, read_at: datetime, now: datetime) -> None:
-    """Close waiting events of the object that came before it was read (wall time): one reading serves all."""
-    session.execute(
+    """Close waiting events of the object that came before it was read (wall time), and the work items about them.
+
+    One reading serves all.
+    """
+    shared = session.execute(
         _SHARE,
         {
             "account": claimed.provider_account_id,
@@ -162,7 +177,8 @@ def share_reading(session: Session, claimed: ClaimedEvent, *, read_at: datetime,
             "read_at": read_at,
             "now": now,
         },
-    )
+    ).scalars()
+    close_all_for(session, [(NOT_HANDLED, event) for event in shared], now=now)
 
 
 def wake(session: Session, *, lease_s: float, most: int) -> list[UUID]:

@@ -24,6 +24,8 @@ class ClaimedSlice:
     tries: int
     token: int
     provider_account_id: UUID | None
+    given_back: bool
+    """An earlier start gave it back: that was no fault of what is in it, but all of it may be too much at once."""
 
 
 _CLAIM = f"""
@@ -32,7 +34,7 @@ _CLAIM = f"""
         lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s), updated_at = clock_timestamp()
     WHERE id = %(id)s AND status IN ('pending', 'running') AND (lease_until IS NULL OR lease_until < clock_timestamp())
       AND {SAME}
-    RETURNING id, kind, member_ids, subscription_ids, tries, token, provider_account_id
+    RETURNING id, kind, member_ids, subscription_ids, tries, token, provider_account_id, error IS NOT NULL AS given_back
 """  # noqa: S608 (our own words)
 
 _NEXT = """
@@ -41,7 +43,7 @@ _NEXT = """
     ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 """
 
-_HELD = "SELECT token FROM billing.slice WHERE id = %(id)s AND status = 'running' FOR UPDATE"
+_HELD = f"SELECT token, {SAME} AS same FROM billing.slice WHERE id = %(id)s AND status = 'running' FOR UPDATE"  # noqa: S608 (our own words)
 
 _END = """
     UPDATE billing.slice
@@ -52,7 +54,8 @@ _END = """
 
 _RELEASE = """
     UPDATE billing.slice
-    SET lease_until = clock_timestamp(), error = %(error)s, version = version + 1, updated_at = clock_timestamp()
+    SET lease_until = clock_timestamp(), tries = tries - 1, error = %(error)s, version = version + 1,
+        updated_at = clock_timestamp()
     WHERE id = %(id)s AND token = %(token)s AND status = 'running'
 """
 
@@ -73,10 +76,12 @@ def claim_next(session: Session, *, kind: str, lease_s: float) -> ClaimedSlice |
 
 
 def hold_token(session: Session, claimed: ClaimedSlice) -> None:
-    """Lock the slice for this transaction. Raises `Stale` where another worker took it meanwhile."""
+    """Lock the slice for this transaction. Raises `Stale` where another worker or server took it meanwhile."""
     rows = fetch(session, _HELD, id=claimed.id)
     if not rows or rows[0].token != claimed.token:
         raise Stale(f"slice {claimed.id} is in other hands")
+    if not rows[0].same:
+        raise Stale(f"it is open whether the database of slice {claimed.id} was restored")
 
 
 def end(session: Session, claimed: ClaimedSlice, *, status: SliceStatus, error: str | None = None) -> None:
@@ -85,7 +90,7 @@ def end(session: Session, claimed: ClaimedSlice, *, status: SliceStatus, error: 
 
 
 def release(session: Session, claimed: ClaimedSlice, *, error: str) -> None:
-    """Give it back: the next sweep may claim it at once. Raises `Stale` on a late token."""
+    """Give it back, and its try: the next sweep may claim it at once. Raises `Stale` on a late token."""
     _require_ours(claimed, change(session, _RELEASE, id=claimed.id, token=claimed.token, error=error))
 
 

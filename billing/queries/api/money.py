@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.queries.api.reading import Slice, page_by_id, rows_of
@@ -23,19 +23,10 @@ _BALANCES = """
 SELECT currency, amount_minor FROM billing.credit_balance
 WHERE profile_id = :profile AND seller_id = :seller ORDER BY currency
 """
-_LATEST = text(
-    """
-    SELECT id FROM billing.invoice WHERE profile_id = :profile AND seller_id = :seller AND kind = 'invoice'
-    ORDER BY id DESC LIMIT 1
-    """
-)
-
-
-# The note and the corrected document of a replacement, written last and together; none can follow it.
 _CORRECTIONS = f"""
-SELECT DISTINCT ON (i.kind) i.*, {CHARGED_BACK}
-FROM billing.invoice i WHERE i.corrects_id = :invoice AND i.seller_id = :seller AND i.kind IN ('credit_note', 'invoice')
-ORDER BY i.kind, i.id DESC
+SELECT i.*, {CHARGED_BACK}
+FROM billing.invoice i WHERE i.id = ANY(:written) AND i.seller_id = :seller AND i.kind IN ('credit_note', 'invoice')
+ORDER BY i.kind
 """  # noqa: S608 (our own words)
 
 
@@ -43,6 +34,12 @@ def the_refund(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
     statement = f"{_REFUND} WHERE r.id = :id AND r.seller_id = :seller"
     return next(iter(rows_of(session, statement, {"seller": seller_id, "id": id_})), None)
+
+
+def these_refunds(session: Session, seller_id: UUID, ids: Sequence[UUID]) -> list[Facts]:
+    """Those of this seller's, newest first."""
+    statement = f"{_REFUND} WHERE r.id = ANY(:ids) AND r.seller_id = :seller ORDER BY r.id DESC"
+    return rows_of(session, statement, {"seller": seller_id, "ids": list(ids)})
 
 
 def refunds(session: Session, seller_id: UUID, *, invoice_id: UUID, after: str | None, limit: int) -> Slice:
@@ -56,12 +53,6 @@ def balances(session: Session, seller_id: UUID, *, profile_id: UUID) -> list[Fac
     return rows_of(session, _BALANCES, {"seller": seller_id, "profile": profile_id})
 
 
-def latest_invoice(session: Session, seller_id: UUID, *, profile_id: UUID) -> UUID | None:
-    """The customer's newest invoice; who has just written it holds the customer's lock, so it is theirs."""
-    found: UUID | None = session.scalar(_LATEST, {"seller": seller_id, "profile": profile_id})
-    return found
-
-
-def corrections(session: Session, seller_id: UUID, *, invoice_id: UUID) -> list[Facts]:
-    """Of a document that was replaced: the note that credits it, then the one in its place."""
-    return rows_of(session, _CORRECTIONS, {"seller": seller_id, "invoice": invoice_id})
+def corrections(session: Session, seller_id: UUID, *, written: Sequence[UUID]) -> list[Facts]:
+    """Both documents of a replacement: the note that credits the first, then the one in its place."""
+    return rows_of(session, _CORRECTIONS, {"seller": seller_id, "written": list(written)})
