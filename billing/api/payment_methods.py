@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -118,8 +119,8 @@ def _begin(call: Call) -> None:
         provider_account_id=account,
         consent=Consent(given.consent_text_version, given.consent_at, given.consent_channel),
         kind=given.kind,
-        # A repeat after a crash goes on with the set-up that it began.
-        method_id=uuid5(NAMESPACE_URL, f"billing/{call.seller_id}/setup/{call.key}"),
+        # A repeat after a crash goes on with the set-up that it began; another request under the key begins another.
+        method_id=uuid5(NAMESPACE_URL, f"billing/{call.seller_id}/setup/{call.key}/{sha256(call.request).hexdigest()}"),
         once=told,
     )
 

@@ -9,7 +9,15 @@ from pydantic import ValidationError
 
 from billing.api.mends import mend_of
 from billing.api.shapes import Broken, Shape
-from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused, Stale
+from billing.kernel.errors import (
+    Fault,
+    MasterKeyMissing,
+    ProviderRefused,
+    ProviderUnavailable,
+    ProviderUncertain,
+    Refused,
+    Stale,
+)
 
 _STATUS = {
     "idempotency_key_missing": 400,
@@ -94,6 +102,8 @@ def status_of(fault: Fault) -> int:
 def told(error: Exception) -> Response | None:
     """The answer to a failure that is foreseen; None to any other."""
     match error:
+        case MasterKeyMissing():
+            return problem([Fault("request", "unavailable", "repeat the request, under its key")], status=503)
         case Refused():
             return problem(error.faults)
         case Stale():

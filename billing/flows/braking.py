@@ -34,7 +34,8 @@ def stop(
             kind=kind,
             seller_id=seller_id,
             profile_id=profile_id,
-            scope=scope,
+            # A work item outlives its customer's erasing: it names them by the profile's id.
+            scope=scope if profile_id is None else f"customer {profile_id}",
             actor=order.actor,
             reason=order.reason,
             now=now,

@@ -25,7 +25,7 @@ from billing.flows import completing
 from billing.flows.guarding import count_released
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
-from billing.kernel.errors import Fault, Refused, Stale
+from billing.kernel.errors import Fault, MasterKeyMissing, Refused, Stale
 from billing.kernel.ids import new_id
 from billing.kernel.money import MOST_AMOUNT
 from billing.kernel.status import InvoiceStatus
@@ -86,6 +86,8 @@ def _issue(parts: Parts, due: Sequence[UUID]) -> int:
     try:
         with parts.begin() as session:
             return len(release(parts, session, due, now=parts.clock.now(session)))
+    except MasterKeyMissing as missing:
+        raise Stale(str(missing)) from missing
     except (OperationalError, Stale, NotReconciled):
         raise
     except Exception as error:  # noqa: BLE001 (whatever it is, the others are issued)

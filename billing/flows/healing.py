@@ -170,7 +170,7 @@ def _hold_customers(parts: Parts) -> int:
                 kind=BrakeKind.COLLECT,
                 seller_id=profile.seller_id,
                 profile_id=profile.id,
-                scope=f"customer {profile.account_id}",
+                scope=f"customer {profile.id}",
                 actor=restoring.ENGINE,
                 reason=_REASON,
                 now=now,

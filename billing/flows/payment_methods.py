@@ -16,20 +16,12 @@ from billing.commands.payment_method.make_default import make_default as put_mar
 from billing.commands.payment_method.note_setup import note_customer, note_setup
 from billing.commands.payment_method.offered import require_offered
 from billing.commands.payment_method.remove import remove_method
-from billing.commands.work_item.close import close_for
-from billing.commands.work_item.raise_item import raise_item
+from billing.flows.detaching import detach, detach_if_forgotten, detach_late, detach_setup
 from billing.flows.once import Once, answered
 from billing.flows.parts import Parts
-from billing.kernel.errors import (
-    Fault,
-    ProviderRefused,
-    ProviderUnavailable,
-    ProviderUncertain,
-    Refused,
-)
+from billing.kernel.errors import BillingError, Fault, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.status import MethodStatus
-from billing.kernel.work import WorkKind
 from billing.models import PaymentMethod, Profile
 from billing.providers.port import MethodFacts, Provider
 from billing.queries.payment_method import customer_ref as known_customer
@@ -40,9 +32,6 @@ from billing.queue.names import COLLECTIONS_TICK
 from billing.rules.debit import is_debit
 from billing.rules.rate import Rank
 from billing.validators.payment_method import Consent, check_consent, check_method_ref
-
-NOT_DETACHED = WorkKind.PAYMENT_METHOD_NOT_DETACHED
-"""Kind of the work item for a method that the provider still holds after it was removed here."""
 
 _SET_UP = "succeeded"
 
@@ -134,6 +123,7 @@ def customer_key(anonymous_id: UUID, provider_account_id: UUID, *, deleted: int 
 def complete(parts: Parts, *, method_id: UUID, once: Once | None = None) -> PaymentMethod:
     """Activate a method whose set-up the customer has finished with the provider; a repeat returns it as it is.
 
+    Where it was removed before they finished, or meanwhile, the provider is told that it is not ours.
     `once`: the request that is answered in the transaction that activates it, or finds it active.
 
     Raises `Refused`: `payment_method_not_found`, `setup_not_begun`, `setup_not_complete`, `method_of_another_customer`.
@@ -141,6 +131,8 @@ def complete(parts: Parts, *, method_id: UUID, once: Once | None = None) -> Paym
     with parts.begin() as session:
         method = the_method(session, method_id)
         customer = known_customer(session, profile_id=method.profile_id, provider_account_id=method.provider_account_id)
+    if method.status == MethodStatus.DETACHED:
+        detach_setup(parts, method)
     if method.status != MethodStatus.PENDING:
         with answered(parts, once) as session:
             return the_method(session, method_id)
@@ -154,13 +146,17 @@ def complete(parts: Parts, *, method_id: UUID, once: Once | None = None) -> Paym
     facts = provider.read_method(setup.method_ref)
     _require_customer(facts, customer)
     named = provider.read_mandate(setup.mandate_ref).reference if setup.mandate_ref and is_debit(facts.kind) else None
-    with answered(parts, once) as session:
-        method = the_method(session, method_id)
-        now = parts.clock.now(session)
-        activate_method(
-            session, method=method, facts=facts, now=now, mandate_ref=setup.mandate_ref, mandate_reference=named
-        )
-        after_commit(session, COLLECTIONS_TICK)
+    try:
+        with answered(parts, once) as session:
+            method = the_method(session, method_id)
+            now = parts.clock.now(session)
+            activate_method(
+                session, method=method, facts=facts, now=now, mandate_ref=setup.mandate_ref, mandate_reference=named
+            )
+            after_commit(session, COLLECTIONS_TICK)
+    except Refused:
+        detach_late(parts, method_id, facts.method_ref)
+        raise
     return method
 
 
@@ -193,8 +189,42 @@ def adopt(
     provider = parts.provider(provider_account_id, rank=Rank.ON_SESSION)
     key = f"attach-{method_id}" if method_id else attach_key(customer, method_ref)
     facts = provider.attach_method(customer_ref=customer, method_ref=method_ref, key=key)
-    _require_customer(facts, customer)
-    named = _mandate_of(provider, facts, mandate_ref) if mandate_ref is not None else None
+    try:
+        _require_customer(facts, customer)
+        named = _mandate_of(provider, facts, mandate_ref) if mandate_ref is not None else None
+        return _bind(
+            parts,
+            profile_id=profile_id,
+            provider_account_id=provider_account_id,
+            facts=facts,
+            consent=consent,
+            mandate_ref=mandate_ref,
+            mandate_reference=named,
+            method_id=method_id,
+            as_default=as_default,
+            once=once,
+        )
+    except BillingError:
+        detach_if_forgotten(
+            parts, profile_id=profile_id, provider_account_id=provider_account_id, facts=facts, consent=consent
+        )
+        raise
+
+
+def _bind(
+    parts: Parts,
+    *,
+    profile_id: UUID,
+    provider_account_id: UUID,
+    facts: MethodFacts,
+    consent: Consent,
+    mandate_ref: str | None,
+    mandate_reference: str | None,
+    method_id: UUID | None,
+    as_default: bool,
+    once: Callable[[UUID], Once] | None,
+) -> PaymentMethod:
+    """Write what the provider has bound, in one transaction."""
     with parts.begin() as session:
         now = parts.clock.now(session)
         lock_person(session, profile_id)
@@ -218,7 +248,7 @@ def adopt(
             facts=facts,
             now=now,
             mandate_ref=mandate_ref,
-            mandate_reference=named,
+            mandate_reference=mandate_reference,
             as_default=as_default,
         )
         after_commit(session, COLLECTIONS_TICK)
@@ -254,39 +284,6 @@ def remove(parts: Parts, *, method_id: UUID, expected_version: int | None = None
         after_commit(session, COLLECTIONS_TICK)
     detach(parts, method)
     return method
-
-
-def detach(parts: Parts, method: PaymentMethod) -> None:
-    """Tell the provider that a removed method is not ours to keep. Safe to repeat; never raises for the provider."""
-    if method.method_ref is None:
-        return
-    try:
-        provider = parts.provider(method.provider_account_id, rank=Rank.ON_SESSION)
-        provider.detach_method(method.method_ref, key=f"detach-{method.id}")
-    except ProviderRefused as refused:
-        # It is gone there, or was never attached: what was wanted.
-        error = refused.code if refused.account_wide else None
-    except (ProviderUnavailable, ProviderUncertain) as unclear:
-        error = type(unclear).__name__
-    else:
-        error = None
-    with parts.begin() as session:
-        now = parts.clock.now(session)
-        if error is None:
-            close_for(session, kind=NOT_DETACHED, subject_id=method.id, now=now)
-            return
-        raise_item(
-            session,
-            kind=NOT_DETACHED,
-            subject_type="payment_method",
-            subject_id=method.id,
-            summary="A removed payment method is still stored at the provider.",
-            safe_actions=["retry", "discard"],
-            seller_id=method.seller_id,
-            profile_id=method.profile_id,
-            error=error,
-            now=now,
-        )
 
 
 def _mandate_of(provider: Provider, facts: MethodFacts, mandate_ref: str) -> str | None:

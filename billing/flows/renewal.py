@@ -27,7 +27,7 @@ from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
 from billing.flows.restoring import recognise
 from billing.flows.slices import give_back
-from billing.kernel.errors import Stale
+from billing.kernel.errors import MasterKeyMissing, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import SliceStatus
 from billing.kernel.work import WorkKind
@@ -86,8 +86,9 @@ def bill(parts: Parts, slice_id: UUID) -> int:
             end(session, claimed, status=SliceStatus.DONE)
             failpoint("renewals.commit")
         failpoint("renewals.billed")
-    except Stale as late:
-        _log.info("slice_stale", slice=str(claimed.id), reason=str(late))
+    except (Stale, MasterKeyMissing) as late:
+        # A worker that has the master key, or this one once it was started anew, bills it.
+        _log.warning("slice_put_off", slice=str(claimed.id), reason=str(late))
         give_back(parts, claimed, error=str(late))
         return 0
     except Exception as error:

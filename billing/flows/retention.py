@@ -1,6 +1,7 @@
 """Retention (DECISIONS 39): what is older than its setting is forgotten, in small batches, oldest first.
 
-A tick takes so many batches and leaves the rest for the next one: a backlog of years never holds a lock for long.
+A tick takes so many batches and leaves the rest for the next one: a backlog of years never holds a lock for long. What
+a provider is still to forget of removed payment methods belongs here too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from billing.commands.retention.blank_bodies import blank_bodies
 from billing.commands.retention.delete_notices import delete_notices
 from billing.commands.retention.delete_orders import delete_orders
 from billing.commands.retention.delete_work_items import delete_work_items
-from billing.flows import entering, upkeep
+from billing.flows import detaching, entering, upkeep
 from billing.flows.parts import Parts
 
 BATCH = 500
@@ -33,6 +34,7 @@ def forget(parts: Parts) -> dict[str, int]:
         "outbox": lambda: _outbox(parts),
         "api_answers": lambda: upkeep.forget_answers(parts),
         "logins": lambda: entering.purge(parts),
+        "removed_methods": lambda: detaching.sweep(parts),
     }
     gone = {}
     for name, purge in work.items():

@@ -19,7 +19,7 @@ from billing.commands.profile.quarantine import QUARANTINED, lift_quarantine
 from billing.commands.provider_event.replay import lock_event, replay_event
 from billing.commands.subscription.unhold import lift_subscription
 from billing.db.clock import wall_now
-from billing.flows import braking, payment_methods
+from billing.flows import braking, detaching
 from billing.flows.parts import Parts
 from billing.flows.restoring import require_healed
 from billing.kernel.work import WorkKind
@@ -64,7 +64,7 @@ def _start_again(parts: Parts, session: Session, brake_id: UUID) -> bool:
 def _detach(parts: Parts, method_id: UUID) -> None:
     with parts.begin() as session:
         method = the_method(session, method_id)
-    payment_methods.detach(parts, method)
+    detaching.detach(parts, method)
 
 
 RETRIES: dict[str, Retry] = {
@@ -129,7 +129,7 @@ RETRIES: dict[str, Retry] = {
         told="what was given up is tried again for three days",
         nudge=DELIVERIES_TICK,
     ),
-    payment_methods.NOT_DETACHED: Retry(
+    detaching.NOT_DETACHED: Retry(
         again=lambda *_: True, told="the provider is told again that the method was removed", afterwards=_detach
     ),
 }

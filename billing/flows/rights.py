@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.profile.erase import erase_profile
 from billing.flows import payment_methods
+from billing.flows.detaching import detach_all_of
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused, Stale
@@ -69,12 +70,13 @@ def export(parts: Parts, profile_id: UUID, *, order: Order) -> dict[str, Any]:
 
 
 def erase(parts: Parts, profile_id: UUID, *, order: Order) -> Done:
-    """Forget a customer. Their payment methods are removed first, at the provider too; a repeat changes nothing.
+    """Forget a customer. Their payment methods are removed first, at the provider too; a repeat changes nothing here.
+
+    A repeat tells the provider of what it could not be told before.
 
     Raises `Refused`, as `commands.profile.erase` does; `Stale` where they gave another method meanwhile.
     """
-    if not order.dry_run:
-        _remove_methods(parts, profile_id)
+    detached = order.dry_run or _remove_methods(parts, profile_id)
     with carry_out(parts, order) as session:
         profile = lock_to_forget(session, profile_id)
         if not order.dry_run and _methods_left(session, profile_id):
@@ -93,17 +95,23 @@ def erase(parts: Parts, profile_id: UUID, *, order: Order) -> Done:
                 after={"erased": True},
             )
     told = "the person is forgotten; issued documents stay" if changed else "they were forgotten before"
+    if not detached:
+        told += "; a payment method is still stored at the provider, which is told again by itself"
     return Done(profile_id, str(profile_id), changed=changed, told=told)
 
 
-def _remove_methods(parts: Parts, profile_id: UUID) -> None:
-    """Only where nothing else stands in the way: who is not forgotten keeps their card."""
+def _remove_methods(parts: Parts, profile_id: UUID) -> bool:
+    """Only where nothing else stands in the way: who is not forgotten keeps their card.
+
+    False where the provider could not be told of one, now or before.
+    """
     with parts.begin() as session:
         if found := obstacles(session, profile_id):
             raise Refused([Fault(*each) for each in found])
         methods = _methods_left(session, profile_id)
     for method_id in methods:
         payment_methods.remove(parts, method_id=method_id)
+    return detach_all_of(parts, profile_id)
 
 
 def _methods_left(session: Session, profile_id: UUID) -> Sequence[UUID]:

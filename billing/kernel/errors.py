@@ -48,6 +48,10 @@ class Refused(BillingError):
         return self.faults[0].code
 
 
+class MasterKeyMissing(Refused):
+    """This process lacks a master key that another one has: keys are being rotated. Later, or elsewhere, it is done."""
+
+
 class Stale(BillingError):
     """Somebody else wrote first (version or fencing token differs). Reload, or drop the late write."""
 

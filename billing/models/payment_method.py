@@ -40,11 +40,14 @@ class PaymentMethod(SellerOwned, Versioned, Base):
     consent_text_version: Mapped[str]
     consent_at: Mapped[datetime]
     consent_channel: Mapped[str]
+    detach_due_at: Mapped[datetime | None]
+    """Wall time from which the provider is told (again) that a removed method is not ours; null: it need not be."""
 
     __table_args__ = (
         owned("profile_id", "profile"),
         ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),
         Index("ix_payment_method_profile_id", "profile_id"),
+        Index("ix_payment_method_detach_due_at", "detach_due_at", postgresql_where=text("detach_due_at IS NOT NULL")),
         Index("uq_payment_method_default", "profile_id", unique=True, postgresql_where=text("is_default")),
         Index(
             "uq_payment_method_ref",

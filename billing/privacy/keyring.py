@@ -2,7 +2,8 @@
 
 `BILLING_SECRET_KEY` holds them separated by commas, each as `id:key` or `key` alone, the key being 32 random bytes in
 base64 (standard or URL-safe). Without an id, one is derived from the key's hash, so that it stays the same when a newer
-key is put before it. To rotate: put the new key first, rewrap the data keys, remove the old one.
+key is put before it. To rotate: put the new key last everywhere, then first, rewrap the data keys, remove
+the old one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from billing.kernel.errors import Fault, Refused
+from billing.kernel.errors import Fault, MasterKeyMissing, Refused
 from billing.privacy.sealed import seal, unseal
 
 _FIELD = "BILLING_SECRET_KEY"
@@ -81,10 +82,10 @@ class Keyring:
         return Wrapped(self._newest, sealed)
 
     def unwrap(self, *, master_id: str, wrapped: bytes, row: UUID) -> bytes:
-        """The data key. Raises `Refused` (`master_key_missing`), `SealBroken`."""
+        """The data key. Raises `MasterKeyMissing`, `SealBroken`."""
         key = self._wrapping.get(master_id)
         if key is None:
-            raise Refused(Fault(_FIELD, "master_key_missing", f"add the master key with the id {master_id}"))
+            raise MasterKeyMissing(Fault(_FIELD, "master_key_missing", f"add the master key with the id {master_id}"))
         return unseal(key, wrapped, table="data_key", row=row, column="wrapped")
 
     def rewrap(self, *, master_id: str, wrapped: bytes, row: UUID) -> Wrapped:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from billing.flows.parts import Parts
 from billing.flows.receiving import Delivery, receive_all
-from billing.kernel.errors import Fault, Refused
+from billing.kernel.errors import Fault, MasterKeyMissing, Refused
 from billing.webhooks.answer import Answer, Receiver, refusal
 from billing.webhooks.gathering import Gathering
 
@@ -56,6 +56,9 @@ def take(parts: Parts, provider: str, code: str, deliveries: Sequence[Delivery])
             else refusal(Fault("body", "body_too_large", f"send at most {limit} bytes"), 413)
             for each in deliveries
         ]
+    except MasterKeyMissing as missing:
+        _log.error("delivery_not_stored", error=str(missing))
+        return [refusal(Fault("account", "unavailable", "deliver again later"), 503) for _ in deliveries]
     except Refused as refused:
         return [_answer(refused, code) for _ in deliveries]
     except (DBAPIError, PoolTimeout) as error:

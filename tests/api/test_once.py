@@ -24,6 +24,21 @@ from tests.flows.company import START, Company
 CONSENT = {"consent_text_version": "v1", "consent_at": "2026-01-30T10:00:00Z"}
 
 
+def test_another_request_under_a_key_whose_first_one_failed_begins_another_method(acme: Company, shop: Program) -> None:
+    profile = shop.ok("POST", "/profiles", anna())["id"]
+    key, first = f"begin-{profile}", CONSENT | {"profile_id": profile}
+    other = first | {"consent_text_version": "v2"}
+    acme.witness.add_faults({"kind": "timeout_before", "next": 1, "path": "/v1/setup_intents"})
+    assert shop.ask("POST", "/payment-methods", first, Idempotency_Key=key).status_code == 503
+    begun = shop.ok("POST", "/payment-methods", other, Idempotency_Key=key)
+    with acme.parts.begin() as session:
+        of = text("SELECT id, consent_text_version FROM billing.payment_method WHERE profile_id = :id ORDER BY id")
+        agreed = {str(row.id): row.consent_text_version for row in session.execute(of, {"id": profile})}
+    assert agreed.pop(begun["id"]) == "v2"
+    assert list(agreed.values()) == ["v1"]
+    assert shop.ok("POST", "/payment-methods", other, Idempotency_Key=key) == begun
+
+
 @pytest.fixture
 def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
     """Within the block the process dies at that failpoint, as far as the request can tell."""

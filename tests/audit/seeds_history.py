@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import select
 
+from billing.commands.work_item.raise_item import raise_item
 from billing.kernel.ids import new_id
+from billing.kernel.work import WorkKind
 from billing.models import AuditSeal, OutboxEvent, Payment, PaymentMethod, ProviderEvent, WorkItem
 from billing.queries.audit.seals import SEALED_TABLES
 from tests import builders
@@ -197,6 +201,23 @@ def an_attempt_of_an_erased_customer_says_which_card_it_was(planting: Planting) 
     )
     of = select(Payment.id).where(Payment.profile_id == planting.world.profile.id)
     return "payment", str(planting.session.scalars(of).first())
+
+
+@seed("S5")
+def the_item_of_an_erased_customers_brake_names_their_account(planting: Planting) -> Accused:
+    the_key_of_an_erased_customer_lives(planting)
+    planting.run("DELETE FROM billing.data_key WHERE owner_id = :id", id=planting.world.profile.id)
+    item = raise_item(
+        planting.session,
+        kind=WorkKind.COLLECTING_STOPPED,
+        subject_type="brake",
+        subject_id=new_id(),
+        profile_id=planting.world.profile.id,
+        summary="Charging is stopped for customer anna by ada: talks",
+        safe_actions=["retry", "park"],
+        now=datetime.now(UTC),
+    )
+    return "work_item", str(item.id)
 
 
 @seed("S4")

@@ -10,9 +10,12 @@ from sqlalchemy import select, text
 
 from billing.commands.retention.blank_bodies import blank_bodies
 from billing.commands.retention.delete_notices import delete_notices
-from billing.flows import inbox, notices, retention
+from billing.commands.work_item.raise_item import raise_item
+from billing.flows import inbox, notices, retention, working
+from billing.flows.order import Order
 from billing.kernel.ids import new_id
 from billing.kernel.status import EventStatus, OrderStatus
+from billing.kernel.work import WorkKind
 from billing.models import Operator, OperatorOrder, ProviderEvent, WorkItem
 from billing.webhooks.door import take
 from tests.flows.company import START, Company
@@ -47,6 +50,15 @@ def test_bodies_of_handled_events_are_blanked_after_ninety_days_and_the_rest_of_
         session.execute(
             text("UPDATE billing.provider_event SET status = 'dead', error = 'x' WHERE event_ref = 'evt_dead'")
         )
+        raise_item(
+            session,
+            kind=WorkKind.EVENT_NOT_HANDLED,
+            subject_type="provider_event",
+            subject_id=session.scalars(select(ProviderEvent.id).where(ProviderEvent.event_ref == "evt_dead")).one(),
+            summary="An event could not be handled.",
+            safe_actions=["retry", "park", "discard"],
+            now=START,
+        )
     before = _facts(acme)
     _move(acme, days=60)
     _stored(acme, "evt_young")
@@ -58,6 +70,24 @@ def test_bodies_of_handled_events_are_blanked_after_ninety_days_and_the_rest_of_
     assert _facts(acme).items() >= before.items()
     again = deliveries(acme, event_body(acme, ref="evt_old", type_="some.new_thing"))
     assert [body["new"] for body, _ in take(acme.parts, "stripe", "default", again)] == [False]
+
+
+def test_the_body_of_a_dead_event_goes_once_a_person_has_discarded_it(acme: Company) -> None:
+    told = deliveries(acme, event_body(acme, ref="evt_dead", object_ref="pi_notThere"))
+    assert {status for _, status in take(acme.parts, "stripe", "default", told)} == {200}
+    with acme.parts.begin() as session:
+        event_id = session.scalars(select(ProviderEvent.id).where(ProviderEvent.event_ref == "evt_dead")).one()
+    for _ in range(inbox.MOST_TRIES):
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.provider_event SET next_try_at = clock_timestamp()"))
+        inbox.process(acme.parts, event_id)
+    (item,) = acme.work_items()
+    _move(acme, days=200)
+    assert retention.forget(acme.parts)["event_bodies"] == 0
+    order = Order(actor="ada", reason="it is nothing")
+    working.act(acme.parts, item.id, action=working.Action.DISCARD, order=order)
+    assert retention.forget(acme.parts)["event_bodies"] == 1
+    assert _bodies(acme) == {"evt_dead": False}
 
 
 def test_an_event_without_its_body_is_handled_again_all_the_same(acme: Company) -> None:

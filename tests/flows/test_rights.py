@@ -15,11 +15,23 @@ from sqlalchemy import select, text
 from billing.commands.credit.grant import grant_credit
 from billing.commands.profile.change import change_profile
 from billing.commands.subscription.subscribe import subscribe
-from billing.flows import audit, charging, crediting, delivery, payment_methods, refunding, replacing, rights, working
+from billing.flows import (
+    audit,
+    braking,
+    charging,
+    crediting,
+    delivery,
+    payment_methods,
+    refunding,
+    replacing,
+    rights,
+    working,
+)
 from billing.flows.documents import document_html
 from billing.flows.order import Order
 from billing.kernel.errors import ProviderRefused, Refused
 from billing.models import Invoice
+from billing.queries.brakes import BrakeKind
 from billing.sandbox.scenario.playing.stage import Stage
 from billing.validators.payment_method import Consent
 from billing.validators.profile import Personal, ProfileChange
@@ -124,6 +136,7 @@ def test_after_a_person_is_forgotten_no_row_of_any_table_names_them(acme: Compan
         session.execute(
             text("UPDATE billing.subscription SET status = 'canceled', next_due_at = NULL, ended_at = now()")
         )
+    braking.stop(acme.parts, BrakeKind.COLLECT, profile_id=profile_id, order=WHY)
     rights.export(acme.parts, profile_id, order=WHY)
     rights.erase(acme.parts, profile_id, order=WHY)
     with acme.parts.begin() as session:
@@ -137,6 +150,26 @@ def test_after_a_person_is_forgotten_no_row_of_any_table_names_them(acme: Compan
             )
         }
     assert named == set()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_older_work_item_of_a_brake_does_not_name_who_was_forgotten(acme: Company, when: str) -> None:
+    profile_id = acme.customer("jane-doe-17")
+    braking.stop(acme.parts, BrakeKind.COLLECT, profile_id=profile_id, order=WHY)
+
+    def as_it_was() -> None:
+        with acme.parts.begin() as session:
+            old = "Charging is stopped for customer jane-doe-17 by ada: they asked"
+            session.execute(text("UPDATE billing.work_item SET summary = :old"), {"old": old})
+
+    if when == "before":
+        as_it_was()
+    rights.erase(acme.parts, profile_id, order=WHY)
+    if when == "after":
+        as_it_was()
+        rights.erase(acme.parts, profile_id, order=WHY)
+    (item,) = acme.work_items()
+    assert item.summary == f"Charging is stopped for customer {profile_id} by ada: they asked"
 
 
 def test_a_note_to_who_was_forgotten_names_them_as_their_invoice_does(acme: Company, paid: UUID) -> None:

@@ -28,7 +28,7 @@ def apply_brake(
 ) -> Brake | None:
     """Stop it, with its work item. None, and nothing done, where the same is stopped already.
 
-    `scope` is told in the summary (`everything`, `seller ACME`, `customer acct-17`).
+    `scope` is told in the summary (`everything`, `seller ACME`, `customer` and the profile's id).
     """
     if lock_brake(session, kind, seller_id=seller_id, profile_id=profile_id) is not None:
         return None

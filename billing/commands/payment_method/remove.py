@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.expected_version import require_version
+from billing.commands.payment_method.owe_detachment import owe_detachment
 from billing.commands.payment_method.take_off import take_off
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import MethodStatus
@@ -19,7 +20,7 @@ from billing.queries.profile import lock_profile
 def remove_method(
     session: Session, *, method_id: UUID, now: datetime, expected_version: int | None = None
 ) -> PaymentMethod:
-    """Mark it detached; a repeat changes nothing. The provider is told afterwards, by the flow.
+    """Mark it detached; a repeat changes nothing. The provider is told afterwards: that it must be stands on the row.
 
     Raises `Refused`: `payment_method_not_found`, `payment_in_flight` while an attempt with it is open (its outcome may
     have to be asked for with the same method); `Stale`.
@@ -33,4 +34,6 @@ def remove_method(
     if has_payment_in_flight(session, method_id):
         raise Refused(Fault("payment_method", "payment_in_flight", "wait until the running payment has an outcome"))
     take_off(session, method=method, now=now)
+    if method.method_ref is not None:
+        owe_detachment(session, method=method)
     return method

@@ -23,22 +23,36 @@ _FORGET_MANDATES = text(
     """
 )
 """A bank's reference leads to the account's holder. Found by their invoices."""
+_FORGET_SCOPES = text(
+    """
+    UPDATE billing.work_item w
+    SET summary = regexp_replace(replace(w.summary, 'customer ' || :account || ' by ', 'customer  by '),
+                                 'customer .*? ?by ', 'customer ' || w.profile_id || ' by '),
+        version = w.version + 1, updated_at = clock_timestamp()
+    WHERE w.profile_id = :profile AND w.subject_type = 'brake'
+      AND position('customer ' || w.profile_id IN w.summary) = 0
+    """
+)
+"""Items of brakes named the account of the host application until 0060."""
 
 
 def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
     """Forget the person of a locked profile; False where that is done already.
 
+    Also then the work items of their brakes are looked at, which older releases left as they were.
     Without its key the sealed part is noise wherever a copy of it lies, backups too; it is emptied all the same. Raises
     `Refused` with everything that is still open: `subscription_open`, `money_outstanding`, `payment_in_flight`,
     `refund_in_flight`, `money_kept_apart`, `credit_left`, `dispute_open`.
     """
     if profile.erased_at is not None:
+        _forget_scopes(session, profile)
         return False
     faults = [Fault(field, code, mend) for field, code, mend in obstacles(session, profile.id)]
     if faults:
         raise Refused(faults)
     session.execute(delete(DataKey).where(DataKey.purpose == "profile", DataKey.owner_id == profile.id))
     session.execute(_FORGET_MANDATES, {"profile": profile.id})
+    _forget_scopes(session, profile)
     session.execute(
         update(PaymentMethod)
         .where(PaymentMethod.profile_id == profile.id)
@@ -77,3 +91,7 @@ def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
         now=now,
     )
     return True
+
+
+def _forget_scopes(session: Session, profile: Profile) -> None:
+    session.execute(_FORGET_SCOPES, {"profile": profile.id, "account": profile.account_id})

@@ -77,10 +77,15 @@ SELECT 'payment', a.id, 'is of a customer who is erased, and says which card it 
 FROM billing.payment a JOIN billing.profile p ON p.id = a.profile_id
 WHERE p.erased_at IS NOT NULL AND a.card_fingerprint IS NOT NULL
 """
+_BRAKES_REMEMBERED = """
+SELECT 'work_item', w.id, 'is of a customer who is erased, and names their account: erase them again'
+FROM billing.work_item w JOIN billing.profile p ON p.id = w.profile_id
+WHERE p.erased_at IS NOT NULL AND w.subject_type = 'brake' AND position('customer ' || p.id IN w.summary) = 0
+"""
 
 FORGOTTEN = Invariant(
     code="S5",
     meaning="Of an erased customer nothing personal is left but what issued documents hold under their own key.",
     counted="SELECT count(*) FROM billing.profile",
-    checks=(finds(_REMEMBERED), finds(_CARDS_REMEMBERED), finds(_TRIES_REMEMBERED)),
+    checks=(finds(_REMEMBERED), finds(_CARDS_REMEMBERED), finds(_TRIES_REMEMBERED), finds(_BRAKES_REMEMBERED)),
 )
