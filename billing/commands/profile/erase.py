@@ -33,7 +33,7 @@ _FORGET_SCOPES = text(
       AND position('customer ' || w.profile_id IN w.summary) = 0
     """
 )
-"""Items of brakes named the account of the host application until 0060."""
+"""Items of brakes named the account of the host application until migration 0059."""
 
 
 def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
