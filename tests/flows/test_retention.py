@@ -19,7 +19,7 @@ from billing.kernel.work import WorkKind
 from billing.models import Operator, OperatorOrder, ProviderEvent, WorkItem
 from billing.webhooks.door import take
 from tests.flows.company import START, Company
-from tests.flows.deliveries import deliveries, event_body
+from tests.flows.deliveries import deliveries, end_pauses, event_body
 
 
 def _bodies(acme: Company) -> dict[str, bool]:
@@ -78,8 +78,7 @@ def test_the_body_of_a_dead_event_goes_once_a_person_has_discarded_it(acme: Comp
     with acme.parts.begin() as session:
         event_id = session.scalars(select(ProviderEvent.id).where(ProviderEvent.event_ref == "evt_dead")).one()
     for _ in range(inbox.MOST_TRIES):
-        with acme.parts.begin() as session:
-            session.execute(text("UPDATE billing.provider_event SET next_try_at = clock_timestamp()"))
+        end_pauses(acme)
         inbox.process(acme.parts, event_id)
     (item,) = acme.work_items()
     _move(acme, days=200)
