@@ -180,7 +180,9 @@ def test_payouts_of_a_month_are_on_their_way_or_at_the_bank(billed: Office) -> N
 def test_a_report_that_does_not_tie_ends_with_a_finding(billed: Office, account: str, args: tuple[str, ...]) -> None:
     billed.execute(
         "SET LOCAL session_replication_role = replica; UPDATE billing.posting SET amount_minor = amount_minor + 7 "
-        f"WHERE ctid = (SELECT min(p.ctid) FROM billing.posting p WHERE account = '{account}')"
+        "WHERE (entry_id, position) = (SELECT p.entry_id, p.position FROM billing.posting p "
+        f"JOIN billing.ledger_entry e ON e.id = p.entry_id WHERE p.account = '{account}' "
+        "ORDER BY e.booked_on, p.entry_id, p.position LIMIT 1)"
     )
     told = billed.run("report", *args)
     assert told.exit_code == 1
