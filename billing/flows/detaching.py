@@ -6,6 +6,8 @@ they don't come to, the sweep does.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,7 +17,7 @@ from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
-from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain
+from billing.kernel.errors import BillingError, ProviderRefused, ProviderUnavailable, ProviderUncertain
 from billing.kernel.status import MethodStatus
 from billing.kernel.work import WorkKind
 from billing.models import PaymentMethod, Profile
@@ -122,15 +124,24 @@ def detach_late(parts: Parts, method_id: UUID, method_ref: str) -> None:
     detach(parts, method)
 
 
-def detach_if_forgotten(
+@contextmanager
+def detached_if_forgotten(
     parts: Parts, *, profile_id: UUID, provider_account_id: UUID, facts: MethodFacts, consent: Consent
-) -> None:
-    """A method was bound at the provider to somebody who was forgotten meanwhile; else nothing is done."""
-    with parts.begin() as session:
-        profile = session.get(Profile, profile_id)
-        if profile is None or profile.erased_at is None:
-            return
-        method = leave_behind(
-            session, profile=profile, provider_account_id=provider_account_id, facts=facts, consent=consent
-        )
-    detach(parts, method)
+) -> Iterator[None]:
+    """What the provider has bound is written down in the block.
+
+    Where that fails and its customer was forgotten meanwhile, the provider is told that it is not ours. What was raised
+    goes on.
+    """
+    try:
+        yield
+    except BillingError:
+        with parts.begin() as session:
+            profile = session.get_one(Profile, profile_id)
+            if profile.erased_at is None:
+                raise
+            method = leave_behind(
+                session, profile=profile, provider_account_id=provider_account_id, facts=facts, consent=consent
+            )
+        detach(parts, method)
+        raise

@@ -16,10 +16,10 @@ from billing.commands.payment_method.make_default import make_default as put_mar
 from billing.commands.payment_method.note_setup import note_customer, note_setup
 from billing.commands.payment_method.offered import require_offered
 from billing.commands.payment_method.remove import remove_method
-from billing.flows.detaching import detach, detach_if_forgotten, detach_late, detach_setup
+from billing.flows.detaching import detach, detach_late, detach_setup, detached_if_forgotten
 from billing.flows.once import Once, answered
 from billing.flows.parts import Parts
-from billing.kernel.errors import BillingError, Fault, Refused
+from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.status import MethodStatus
 from billing.models import PaymentMethod, Profile
@@ -189,71 +189,40 @@ def adopt(
     provider = parts.provider(provider_account_id, rank=Rank.ON_SESSION)
     key = f"attach-{method_id}" if method_id else attach_key(customer, method_ref)
     facts = provider.attach_method(customer_ref=customer, method_ref=method_ref, key=key)
-    try:
+    with detached_if_forgotten(
+        parts, profile_id=profile_id, provider_account_id=provider_account_id, facts=facts, consent=consent
+    ):
         _require_customer(facts, customer)
         named = _mandate_of(provider, facts, mandate_ref) if mandate_ref is not None else None
-        return _bind(
-            parts,
-            profile_id=profile_id,
-            provider_account_id=provider_account_id,
-            facts=facts,
-            consent=consent,
-            mandate_ref=mandate_ref,
-            mandate_reference=named,
-            method_id=method_id,
-            as_default=as_default,
-            once=once,
-        )
-    except BillingError:
-        detach_if_forgotten(
-            parts, profile_id=profile_id, provider_account_id=provider_account_id, facts=facts, consent=consent
-        )
-        raise
-
-
-def _bind(
-    parts: Parts,
-    *,
-    profile_id: UUID,
-    provider_account_id: UUID,
-    facts: MethodFacts,
-    consent: Consent,
-    mandate_ref: str | None,
-    mandate_reference: str | None,
-    method_id: UUID | None,
-    as_default: bool,
-    once: Callable[[UUID], Once] | None,
-) -> PaymentMethod:
-    """Write what the provider has bound, in one transaction."""
-    with parts.begin() as session:
-        now = parts.clock.now(session)
-        lock_person(session, profile_id)
-        there = method_of_ref(session, provider_account_id=provider_account_id, method_ref=facts.method_ref)
-        known = there.id if there is not None else method_id or new_id()
-        asked = once(known) if once is not None else None
-        if asked is not None:
-            asked.claim(session)
-        method = begin_method(
-            session,
-            method_id=known,
-            profile_id=profile_id,
-            provider_account_id=provider_account_id,
-            kind=facts.kind,
-            consent=consent,
-            now=now,
-        )
-        activate_method(
-            session,
-            method=method,
-            facts=facts,
-            now=now,
-            mandate_ref=mandate_ref,
-            mandate_reference=mandate_reference,
-            as_default=as_default,
-        )
-        after_commit(session, COLLECTIONS_TICK)
-        if asked is not None:
-            asked.keep(session)
+        with parts.begin() as session:
+            now = parts.clock.now(session)
+            lock_person(session, profile_id)
+            there = method_of_ref(session, provider_account_id=provider_account_id, method_ref=facts.method_ref)
+            known = there.id if there is not None else method_id or new_id()
+            asked = once(known) if once is not None else None
+            if asked is not None:
+                asked.claim(session)
+            method = begin_method(
+                session,
+                method_id=known,
+                profile_id=profile_id,
+                provider_account_id=provider_account_id,
+                kind=facts.kind,
+                consent=consent,
+                now=now,
+            )
+            activate_method(
+                session,
+                method=method,
+                facts=facts,
+                now=now,
+                mandate_ref=mandate_ref,
+                mandate_reference=named,
+                as_default=as_default,
+            )
+            after_commit(session, COLLECTIONS_TICK)
+            if asked is not None:
+                asked.keep(session)
     return method
 
 

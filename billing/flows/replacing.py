@@ -32,7 +32,7 @@ from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_person
 from billing.queries.replacing import Rates, lines_of, rates_of
 from billing.queries.standing import Standing, load_standing
-from billing.rules.tax import TaxCode, TaxTreatment, treatment
+from billing.rules.tax import TaxCode, TaxTreatment, carried, sold_at, treatment
 from billing.rules.walk import Span
 
 
@@ -159,10 +159,12 @@ def _treatment(rates: Rates, row: Any, seller: Seller, profile: Any) -> TaxTreat
     Raises `Refused` (`tax_rate_unknown`) where that may have been several which are no longer the same.
     """
     if row.price_id is not None:
-        sold_at = [rates.by_id.get(row.tax_rate_id)]
+        at = [rates.by_id.get(row.tax_rate_id)]
+    elif row.tax_code == TaxCode.UNTAXED:
+        at = [None]
     else:
-        sold_at = [None] if row.tax_code == TaxCode.UNTAXED else [*rates.sold_at(row)]
-    found = {treatment(seller.country, profile.country, profile.has_tax_id, rate, seller.oss) for rate in sold_at}
+        at = [*sold_at(rates.by_name, carried(row.tax_percent, row.tax_inclusive, row.tax_code))]
+    found = {treatment(seller.country, profile.country, profile.has_tax_id, rate, seller.oss) for rate in at}
     if len(found) != 1:
         mend = f"which of the rates {row.description[:60]!r} was sold at is not known; credit it, and charge it anew"
         raise Refused(Fault("invoice", "tax_rate_unknown", mend))

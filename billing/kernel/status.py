@@ -97,6 +97,10 @@ class SettledAs(StrEnum):
     PAID = "paid"
 
 
+SETTLED_BY_DISPUTE = "dispute"
+"""What stands in the place of a `SettledAs` where no person chose it: a lost dispute took the money of that refund."""
+
+
 class PayoutStatus(StrEnum):
     """Of a payout of the provider's balance to a bank, in the provider's words."""
 

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConst
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.db.base import SCHEMA, Base, Minor, SellerOwned, Versioned, currency_shape, one_of, owned
-from billing.kernel.status import OPEN_REFUND, RefundStatus, SettledAs
+from billing.kernel.status import OPEN_REFUND, SETTLED_BY_DISPUTE, RefundStatus, SettledAs
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_REFUND))
 
@@ -48,10 +48,10 @@ class Refund(SellerOwned, Versioned, Base):
     reason: Mapped[str | None]
     closed_at: Mapped[datetime | None]
     settled_as: Mapped[str | None]
-    """What a person made of the money of one that failed; null while it is owed."""
+    """What became of the money of one that failed, by a person or a lost dispute; null while it is owed."""
     settled_at: Mapped[datetime | None]
     settled_reference: Mapped[str | None]
-    """The reason of the order: what the bank or till calls the payment."""
+    """The reason of the order: what the bank or till calls the payment; or the provider's id of the dispute."""
 
     @property
     def key(self) -> str:
@@ -81,7 +81,7 @@ class Refund(SellerOwned, Versioned, Base):
         CheckConstraint("(payment_id IS NULL) <> (unapplied_payment_id IS NULL)", name="of_one_source"),
         CheckConstraint("key_no > 0 AND absent_lists >= 0", name="keys_counted"),
         CheckConstraint(f"(status IN ({_OPEN})) = (closed_at IS NULL)", name="closed_when_ended"),
-        one_of("settled_as", tuple(SettledAs)),
+        one_of("settled_as", (*SettledAs, SETTLED_BY_DISPUTE)),
         CheckConstraint(
             "(settled_as IS NULL) = (settled_at IS NULL) AND (settled_as IS NULL) = (settled_reference IS NULL) "
             "AND (settled_as IS NULL OR status IN ('failed', 'canceled'))",

@@ -45,8 +45,8 @@ _WINDOWS = """
     WHERE w.subscription_id = ANY(CAST(%(ids)s AS uuid[])) AND w.kind = 'usage'
 """
 
-# On documents of after the end, and on drafts, which have their lines already. A corrected one tells what the one
-# before it told, whose month it was.
+# Lines that were told after the end, and those of drafts, which no window shows any more. A corrected document tells
+# again what the one before it told, and that one may have told it before the end.
 _ISSUED = """
     SELECT i.subscription_id, l.price_id, l.quantity, r.net_minor, l.period_start, l.period_end
     FROM billing.invoice i

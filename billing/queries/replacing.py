@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from billing.db.rows import fetch
 from billing.models import TaxRate as StoredRate
-from billing.rules.tax import TaxCode, TaxRate
+from billing.rules.tax import TaxRate
 
 _LINES = """
     SELECT l.kind, l.price_id, l.description, l.quantity, l.unit_amount, l.amount_minor, l.discount_minor,
@@ -63,29 +62,6 @@ class Rates:
 
     by_id: dict[UUID, TaxRate]
     by_name: dict[str, TaxRate]
-
-    def sold_at(self, line: Any) -> list[TaxRate]:
-        """Those that a line of `lines_of` without a price may have been sold at, by what it bears.
-
-        Where none would give that any more, the standard rate has been changed, and it is that one.
-        """
-        code = TaxCode(line.tax_code)
-        found = [
-            rate
-            for rate in self.by_name.values()
-            if rate.inclusive == line.tax_inclusive and (code in UNPAID or line.tax_percent in percents(rate, code))
-        ]
-        standard = self.by_name.get("standard")
-        return found or ([] if standard is None else [standard])
-
-
-UNPAID = frozenset({TaxCode.REVERSE_CHARGE, TaxCode.OUTSIDE})
-"""Under these nothing is taxed, at whichever rate."""
-
-
-def percents(rate: TaxRate, code: TaxCode) -> set[Decimal]:
-    """What a sale under this code may bear at this rate."""
-    return {rate.percent, *(percent for _, percent in rate.countries if code is TaxCode.DESTINATION)}
 
 
 def rates_of(session: Session, seller_id: UUID) -> Rates:

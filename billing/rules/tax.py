@@ -148,6 +148,23 @@ def carried(
     return _treated(percent, TaxCode(code), inclusive=inclusive)
 
 
+def sold_at(rates: Mapping[str, TaxRate], how: TaxTreatment) -> list[TaxRate]:
+    """Those of a seller's rates, by name, at which a line that was treated so may have been sold.
+
+    Under reverse charge and outside that may be any. Where none would give it any more, the standard rate has been
+    changed since, and it is that one.
+    """
+    found = [rate for rate in rates.values() if rate.inclusive == how.inclusive and _may_give(rate, how)]
+    return found or [rate for name, rate in rates.items() if name == "standard"]
+
+
+def _may_give(rate: TaxRate, how: TaxTreatment) -> bool:
+    if how.code in (TaxCode.REVERSE_CHARGE, TaxCode.OUTSIDE):
+        return True
+    abroad = [percent for _, percent in rate.countries] if how.code is TaxCode.DESTINATION else []
+    return how.percent in (rate.percent, *abroad)
+
+
 def _treated(percent: Decimal, code: TaxCode, *, inclusive: bool) -> TaxTreatment:
     # Equal percents share what is cached for them: 7 and 7.00 are written alike, in rows and in what is hashed.
     percent = Decimal(plain(percent))

@@ -50,6 +50,17 @@ def deliveries(acme: Company, *bodies: bytes) -> list[Delivery]:
     return [Delivery(raw, signed(acme, raw)["Stripe-Signature"]) for raw in bodies]
 
 
+def paid_unheard(acme: Company) -> str:
+    """A declined invoice is paid in the provider's dashboard, and no delivery tells of it. Returns its intent."""
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.pay_behind_our_back(profile)
+    (intent,) = {each.intent_ref for each in acme.witness.intents()}
+    return intent
+
+
 def end_pauses(acme: Company) -> None:
     """Two hours of wall time go by for what was put back."""
     later = """

@@ -128,6 +128,8 @@ def test_of_one_customer_only(acme: Company) -> None:
     renewal.plan(acme.parts)
     braking.stop(acme.parts, COLLECT, profile_id=stopped, order=WHY)
     acme.settle_under_a_brake()
+    (item,) = acme.work_items()
+    assert f"customer {stopped} " in item.summary, "by an id that says nothing once they are forgotten"
     assert {invoice.profile_id: invoice.status for invoice in acme.invoices()}[stopped] == "open"
     assert sorted(invoice.status for invoice in acme.invoices()) == ["open", "paid"]
     assert not braking.start(acme.parts, COLLECT, order=WHY).changed, "a wider brake is another one"

@@ -40,19 +40,22 @@ def _behind(acme: Company) -> None:
     acme.settle()
 
 
-def _item(acme: Company) -> WorkItem:
+def held_item(acme: Company) -> WorkItem:
+    """The one open item."""
     (item,) = [each for each in acme.work_items() if each.status == "open"]
     return item
 
 
-def _decide(acme: Company, action: Action) -> str:
-    told = working.act(acme.parts, _item(acme).id, action=action, order=WHY).told
+def decide(acme: Company, action: Action) -> str:
+    """Act on it, and let what follows happen. Returns what was told."""
+    told = working.act(acme.parts, held_item(acme).id, action=action, order=WHY).told
     drafts.sweep(acme.parts)
     acme.settle()
     return told
 
 
-def _drafts(acme: Company) -> list[Invoice]:
+def held_drafts(acme: Company) -> list[Invoice]:
+    """Those that are drafts still."""
     return [invoice for invoice in acme.invoices() if invoice.status == "draft"]
 
 
@@ -64,7 +67,7 @@ def _dispositions(acme: Company) -> list[str]:
 def test_a_long_catch_up_is_held_and_nothing_of_it_is_issued_or_charged(guarded: Company) -> None:
     _behind(guarded)
     assert [invoice.status for invoice in guarded.invoices()] == ["paid", *["draft"] * 4]
-    item = _item(guarded)
+    item = held_item(guarded)
     assert (item.kind, item.amount_minor, item.safe_actions) == (
         "invoice_guarded",
         4 * 1190,
@@ -76,7 +79,7 @@ def test_a_long_catch_up_is_held_and_nothing_of_it_is_issued_or_charged(guarded:
 
 def test_released_they_are_issued_as_they_are(guarded: Company) -> None:
     _behind(guarded)
-    assert _decide(guarded, Action.RELEASE) == "4 drafts are released; the next sweep issues them"
+    assert decide(guarded, Action.RELEASE) == "4 drafts are released; the next sweep issues them"
     assert [invoice.status for invoice in guarded.invoices()] == ["paid"] * 5
     assert guarded.violations() == ()
     assert working.act(guarded.parts, guarded.work_items()[0].id, action=Action.RELEASE, order=WHY).changed is False
@@ -84,17 +87,17 @@ def test_released_they_are_issued_as_they_are(guarded: Company) -> None:
 
 def test_one_that_is_held_is_not_released_past_its_item(guarded: Company) -> None:
     _behind(guarded)
-    draft = _drafts(guarded)[0]
+    draft = held_drafts(guarded)[0]
     with pytest.raises(Refused) as refused:
         operating_drafts.release(guarded.parts, draft.id, order=WHY)
     assert refused.value.code == "invoice_on_hold"
-    assert str(_item(guarded).id) in refused.value.faults[0].mend
-    assert len(_drafts(guarded)) == 4
+    assert str(held_item(guarded).id) in refused.value.faults[0].mend
+    assert len(held_drafts(guarded)) == 4
 
 
 def test_merged_they_are_one_document_over_all_their_periods(guarded: Company) -> None:
     _behind(guarded)
-    _decide(guarded, Action.MERGE)
+    decide(guarded, Action.MERGE)
     paid = [invoice for invoice in guarded.invoices() if invoice.status == "paid"]
     assert [invoice.total_minor for invoice in paid] == [1190, 4 * 1190]
     assert sum(invoice.status == "expired" for invoice in guarded.invoices()) == 3
@@ -107,7 +110,7 @@ def test_merged_they_are_one_document_over_all_their_periods(guarded: Company) -
 
 def test_skipped_the_missed_periods_are_recorded_and_only_the_running_one_is_billed(guarded: Company) -> None:
     _behind(guarded)
-    _decide(guarded, Action.SKIP)
+    decide(guarded, Action.SKIP)
     paid = [invoice for invoice in guarded.invoices() if invoice.status == "paid"]
     assert [invoice.total_minor for invoice in paid] == [1190, 1190]
     assert _dispositions(guarded) == ["billed", "skipped", "skipped", "skipped", "billed"]
@@ -116,7 +119,7 @@ def test_skipped_the_missed_periods_are_recorded_and_only_the_running_one_is_bil
 
 def test_discarded_nothing_of_it_is_ever_billed(guarded: Company) -> None:
     _behind(guarded)
-    _decide(guarded, Action.DISCARD)
+    decide(guarded, Action.DISCARD)
     assert [item.status for item in guarded.work_items()] == ["discarded"]
     assert _dispositions(guarded) == ["billed", *["skipped"] * 4]
     guarded.set_clock(LATER + timedelta(days=31))
@@ -127,7 +130,7 @@ def test_discarded_nothing_of_it_is_ever_billed(guarded: Company) -> None:
 
 def test_of_what_was_discarded_a_change_gives_nothing_back(guarded: Company) -> None:
     _behind(guarded)
-    _decide(guarded, Action.DISCARD)
+    decide(guarded, Action.DISCARD)
     guarded.price("big", 30000)
     with guarded.parts.begin() as session:
         subscription_id = session.scalars(select(Subscription.id)).one()
@@ -136,59 +139,12 @@ def test_of_what_was_discarded_a_change_gives_nothing_back(guarded: Company) -> 
         assert session.scalars(select(WaitingLine.kind)).all() == []
 
 
-def _changed_while_held(acme: Company) -> None:
-    """A document of 357.00 is held; half way through its period the subscription is changed to twice the price."""
-    acme.price("small", 1000)
-    acme.price("big", 30_000)
-    acme.price("huge", 60_000)
-    acme.customer("a1")
-    id_ = acme.subscribe("a1", "s1", price="small")
-    acme.settle()
-    with acme.parts.begin() as session:
-        changing.change(acme.parts, session, id_, items=(NewItem("big"),), when=changing.ChangeWhen.PERIOD_END)
-    acme.set_clock(START + timedelta(days=28))
-    acme.settle()
-    assert _item(acme).amount_minor == 35_700
-    acme.set_clock(START + timedelta(days=42))
-    acme.settle()
-    with acme.parts.begin() as session:
-        changing.change(acme.parts, session, id_, items=(NewItem("huge"),))
-
-
-def _waiting(acme: Company) -> list[str]:
-    with acme.begin() as session:
-        return list(session.scalars(select(WaitingLine.kind).order_by(WaitingLine.id)))
-
-
-def test_what_a_change_gave_back_of_a_draft_goes_with_it(guarded: Company) -> None:
-    _changed_while_held(guarded)
-    assert _waiting(guarded) == ["proration_credit", "proration_charge"]
-    _decide(guarded, Action.DISCARD)
-    assert _waiting(guarded) == ["proration_charge"]
-    assert guarded.violations() == ()
-
-
-def test_so_it_does_where_its_period_is_skipped_and_the_next_draft_bears_it_already(guarded: Company) -> None:
-    _changed_while_held(guarded)
-    guarded.set_clock(START + timedelta(days=59))
-    guarded.settle()
-    (last,) = [each for each in _drafts(guarded) if each.period_start == START + timedelta(days=59)]
-    kinds = sorted(line.kind for line in guarded.lines(last))
-    assert kinds == ["proration_charge", "proration_credit", "recurring"]
-    _decide(guarded, Action.SKIP)
-    (issued,) = [each for each in guarded.invoices() if each.id == last.id]
-    lines = guarded.lines(issued)
-    assert sorted(line.kind for line in lines) == ["proration_charge", "recurring"]
-    assert (issued.status, issued.subtotal_minor) == ("paid", sum(line.amount_minor for line in lines))
-    assert guarded.violations() == ()
-
-
 def test_what_is_billed_while_a_person_decides_is_decided_with_it(guarded: Company) -> None:
     _behind(guarded)
-    item, (profile_id,) = _item(guarded), {each.profile_id for each in guarded.invoices()}
+    item, (profile_id,) = held_item(guarded), {each.profile_id for each in guarded.invoices()}
     guarded.set_clock(LATER + timedelta(days=31))
     _bill_while_released(guarded, profile_id, item)
-    assert {draft.hold_id for draft in _drafts(guarded)} == {None}
+    assert {draft.hold_id for draft in held_drafts(guarded)} == {None}
     drafts.sweep(guarded.parts)
     guarded.settle()
     assert [invoice.status for invoice in guarded.invoices()] == ["paid"] * 6
@@ -203,9 +159,9 @@ def test_whoever_is_billed_while_a_person_decides_about_the_day_is_decided_with_
     guarded.settle()
     late = guarded.customer("a-late", method=None)
     guarded.subscribe("a-late", "s-late")
-    _bill_while_released(guarded, late, _item(guarded))
-    assert len(_drafts(guarded)) == 12
-    assert {draft.hold_id for draft in _drafts(guarded)} == {None}
+    _bill_while_released(guarded, late, held_item(guarded))
+    assert len(held_drafts(guarded)) == 12
+    assert {draft.hold_id for draft in held_drafts(guarded)} == {None}
 
 
 def _bill_while_released(acme: Company, profile_id: UUID, item: WorkItem) -> None:
@@ -236,13 +192,13 @@ def test_a_document_far_above_the_customers_last_is_held_alone(guarded: Company)
         )
     guarded.set_clock(START + timedelta(days=31))
     guarded.settle()
-    (draft,) = _drafts(guarded)
+    (draft,) = held_drafts(guarded)
     assert (draft.subscription_id, draft.total_minor) == (first, 40 * 1190)
-    assert "the customer's last was of 11.90 EUR" in str(_item(guarded).error)
+    assert "the customer's last was of 11.90 EUR" in str(held_item(guarded).error)
     assert sum(invoice.status == "paid" for invoice in guarded.invoices()) == 3
     guarded.set_clock(START + timedelta(days=62))
     guarded.settle()
-    assert len(_drafts(guarded)) == 2, "what follows is held with it"
+    assert len(held_drafts(guarded)) == 2, "what follows is held with it"
     assert len([item for item in guarded.work_items() if item.status == "open"]) == 1
 
 
@@ -252,14 +208,14 @@ def test_a_day_of_far_more_documents_than_its_weekday_is_held_as_a_whole_with_on
         guarded.customer(f"a{number}", method=None)
         guarded.subscribe(f"a{number}", f"s{number}")
     guarded.settle()
-    assert len(_drafts(guarded)) == 11
-    item = _item(guarded)
+    assert len(held_drafts(guarded)) == 11
+    item = held_item(guarded)
     assert (item.kind, "11 documents" in str(item.error)) == ("day_guarded", True)
-    assert _decide(guarded, Action.RELEASE).startswith("11 drafts")
+    assert decide(guarded, Action.RELEASE).startswith("11 drafts")
     guarded.customer("a-late", method=None)
     guarded.subscribe("a-late", "s-late")
     guarded.settle()
-    assert len(_drafts(guarded)) == 0, "the day was let pass"
+    assert len(held_drafts(guarded)) == 0, "the day was let pass"
     assert sum(invoice.number is not None for invoice in guarded.invoices()) == 12
     assert _today(guarded) == {"eur": 12}, "what was released counts, too"
 
@@ -272,7 +228,7 @@ def test_a_day_in_two_currencies_is_compared_with_whole_days(guarded: Company) -
         guarded.customer(f"a{number}", method=None)
         guarded.subscribe(f"a{number}", f"s{number}", price="dollars" if number % 2 else "basic")
     guarded.settle()
-    assert _drafts(guarded) == []
+    assert held_drafts(guarded) == []
     assert _today(guarded) == {"eur": 7, "usd": 6}
 
 
@@ -280,16 +236,16 @@ def test_a_currency_that_was_never_billed_is_no_way_past_the_count_of_the_day(gu
     _usual(guarded, documents=5)
     guarded.price("dollars", 1000, currency="usd")
     _begin(guarded, 11, price="dollars")
-    assert (_today(guarded), len(_drafts(guarded))) == ({"usd": 10}, 1)
-    assert "11 documents" in str(_item(guarded).error)
+    assert (_today(guarded), len(held_drafts(guarded))) == ({"usd": 10}, 1)
+    assert "11 documents" in str(held_item(guarded).error)
 
 
 def test_what_is_reviewed_counts_when_it_is_drafted(database_url: str) -> None:
     with company(database_url, policy=SellerPolicy(guard_volume=2, draft_review_h=24)) as acme:
         _usual(acme, documents=5)
         _begin(acme, 11)
-        assert (_today(acme), len(_drafts(acme))) == ({"eur": 10}, 11)
-        assert [draft.hold_id for draft in _drafts(acme) if draft.hold_id] == [_item(acme).id]
+        assert (_today(acme), len(held_drafts(acme))) == ({"eur": 10}, 11)
+        assert [draft.hold_id for draft in held_drafts(acme) if draft.hold_id] == [held_item(acme).id]
         acme.set_clock(START + timedelta(hours=24))
         assert drafts.sweep(acme.parts) == 10
         assert _today(acme) == {}, "and once"

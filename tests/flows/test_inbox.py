@@ -22,7 +22,7 @@ from billing.queries.operations.work import WorkFilter
 from billing.sandbox.bench.counting import counting_statements
 from billing.webhooks.door import take
 from tests.flows.company import START, Company
-from tests.flows.deliveries import deliveries, end_pauses, event_body, post, signed, stored
+from tests.flows.deliveries import deliveries, end_pauses, event_body, paid_unheard, post, signed, stored
 
 
 def test_an_event_that_beats_our_own_record_settles_and_the_late_answer_is_dropped(acme: Company) -> None:
@@ -231,12 +231,7 @@ def test_an_intent_that_another_made_for_the_invoice_is_no_answer_to_our_attempt
 
 
 def test_twin_events_of_one_object_have_one_effect(acme: Company) -> None:
-    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
-    acme.subscribe("a1", "s1")
-    acme.settle()
-    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
-    acme.pay_behind_our_back(profile)
-    (intent,) = {each.intent_ref for each in acme.witness.intents()}
+    intent = paid_unheard(acme)
     twins = [event_body(acme, ref=f"evt_twin{number}", object_ref=intent) for number in range(2)]
     assert [status for _, status in take(acme.parts, "stripe", "default", deliveries(acme, *twins))] == [200, 200]
     acme.settle()
@@ -249,12 +244,7 @@ def test_twin_events_of_one_object_have_one_effect(acme: Company) -> None:
 def test_an_event_that_was_given_up_is_handled_once_when_it_is_replayed_after_the_mend(
     acme: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
-    acme.subscribe("a1", "s1")
-    acme.settle()
-    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
-    acme.pay_behind_our_back(profile)
-    (intent,) = {each.intent_ref for each in acme.witness.intents()}
+    intent = paid_unheard(acme)
     take(acme.parts, "stripe", "default", deliveries(acme, event_body(acme, ref="evt_dead", object_ref=intent)))
     (event,) = [event for event in stored(acme) if event.event_ref == "evt_dead"]
     provider_for = acme.parts.provider_for

@@ -154,6 +154,12 @@ def _invoice(acme: Company, profile_id: UUID) -> Invoice:
 
 
 def _refund_that_comes_back(acme: Company, invoice_id: UUID, way: working.Action) -> None:
+    item_id = _returned(acme, invoice_id)
+    working.act(acme.parts, item_id, action=way, order=ORDER)
+
+
+def _returned(acme: Company, invoice_id: UUID) -> UUID:
+    """A refund of 1.19 fails. Returns its work item."""
     refunding.refund(acme.parts, invoice_id, amount_minor=119)
     acme.settle()
     refund = acme.refunds()[-1]
@@ -163,7 +169,7 @@ def _refund_that_comes_back(acme: Company, invoice_id: UUID, way: working.Action
         locked = session.get_one(Refund, refund.id, with_for_update=True)
         note_facts(session, refund=locked, facts=facts, now=START, wall=datetime.now(UTC))
     (item,) = [each for each in acme.work_items() if each.subject_id == refund.id]
-    working.act(acme.parts, item.id, action=way, order=ORDER)
+    return item.id
 
 
 def _dispute_everything(acme: Company) -> None:
@@ -211,17 +217,20 @@ def _dispute_everything(acme: Company) -> None:
 
 def _rests(acme: Company) -> None:
     """What a dispute that is over leaves, by its cause."""
-    names = ("in-part", "worse", "better", "given-up")
+    names = ("in-part", "worse", "better", "given-up", "returned")
     paid = [acme.customer(name) for name in names]
     for name in names:
         acme.begin_subscription(name, f"of-{name}", NewItem("basic", 1))
     acme.settle()
-    in_part, worse, better, given_up = [_invoice(acme, each) for each in paid]
+    in_part, worse, better, given_up, returned = [_invoice(acme, each) for each in paid]
     _told(acme, in_part, "won", reinstated_minor=1000)
     _told(acme, worse, "won", currency="usd", reinstated_minor=1100)
     _told(acme, better, "won", currency="usd", reinstated_minor=1300)
     disputing.write_off_loss(acme.parts, _told(acme, given_up, "lost"), order=ORDER)
     _told(acme, given_up, "lost", reinstated_minor=200)
+    _returned(acme, returned.id)
+    _told(acme, returned, "lost")
+    _told(acme, returned, "won", reinstated_minor=1190)
 
 
 def _replace_two(acme: Company) -> None:
@@ -238,9 +247,10 @@ def _replace_two(acme: Company) -> None:
 
 def _told(acme: Company, invoice: Invoice, status: str, **given: Any) -> UUID:
     """The provider says this of the invoice's one dispute."""
+    payment = acme.payments(invoice)[-1]
     known: dict[str, Any] = {
         "dispute_ref": f"du_{invoice.id}",
-        "charge_ref": acme.payments(invoice)[-1].charge_ref,
+        "charge_ref": payment.charge_ref,
         "status": status,
         "amount_minor": 1190,
         "currency": "eur",
@@ -255,7 +265,8 @@ def _told(acme: Company, invoice: Invoice, status: str, **given: Any) -> UUID:
     facts = DisputeFacts(**known | given)
     with acme.parts.begin() as session:
         row = session.scalars(select(Dispute).where(Dispute.dispute_ref == facts.dispute_ref)).one_or_none()
-        row = row or new_dispute(invoice=invoice, payment_id=None, account_id=acme.account_id, facts=facts)
+        of = payment.id if facts.charge_ref == payment.charge_ref else None
+        row = row or new_dispute(invoice=invoice, payment_id=of, account_id=acme.account_id, facts=facts)
         note_dispute(session, dispute=row, invoice=session.get_one(Invoice, invoice.id), facts=facts, now=START)
         return row.id
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,8 @@ from sqlalchemy.orm import Session
 
 from billing.commands.series.succeed import succeed_all
 from billing.commands.subscription.recover import recover
-from billing.flows import canceling, incomplete, subscribing
+from billing.flows import canceling, incomplete, operating_drafts, subscribing
+from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.queries.subscription import lock_subscriptions
 from billing.sandbox.embedded.processes import wait_until
@@ -194,3 +196,18 @@ def test_who_waits_for_a_series_that_is_closed_meanwhile_numbers_in_the_one_that
     assert not first.number.startswith(goes_on)
     with acme.begin() as session:
         assert session.scalars(text("SELECT error FROM billing.slice WHERE error IS NOT NULL")).all() == []
+
+
+def test_who_edits_a_draft_takes_its_customer_before_it(database_url: str) -> None:
+    with company(database_url, policy=SellerPolicy(draft_review_h=24)) as acme:
+        profile = acme.customer("a1")
+        acme.subscribe("a1", "s1")
+        acme.settle()
+        (draft,) = acme.invoices()
+        fee = {"description": "Fee", "amount_minor": 100, "tax_rate": "standard", "order": Order("mara", "a fee")}
+        edit = partial(operating_drafts.add_line, acme.parts, draft.id, **fee)
+        with held(acme, "profile", profile) as session, waiting(acme, edit) as running:
+            take(session, "invoice", draft.id)
+            session.rollback()
+            ends(running)
+        assert [line.amount_minor for line in acme.lines(draft)] == [1000, 100]

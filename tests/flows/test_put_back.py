@@ -15,7 +15,7 @@ from billing.models import ProviderEvent
 from billing.providers.port import Provider
 from billing.webhooks.door import take
 from tests.flows.company import Company
-from tests.flows.deliveries import deliveries, end_pauses, event_body, stored
+from tests.flows.deliveries import deliveries, end_pauses, event_body, paid_unheard, stored
 
 WHY = Order(actor="mara", reason="it is mended")
 
@@ -91,12 +91,7 @@ def test_what_an_operator_has_replayed_is_handled_at_once(acme: Company) -> None
 
 
 def test_a_reading_that_serves_a_replayed_event_closes_its_work_item(acme: Company) -> None:
-    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
-    acme.subscribe("a1", "s1")
-    acme.settle()
-    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
-    acme.pay_behind_our_back(profile)
-    (intent,) = {each.intent_ref for each in acme.witness.intents()}
+    intent = paid_unheard(acme)
     dead, twin = _taken(acme, "evt_dead", "evt_twin", object_ref=intent)
     mended = acme.parts
     _fails_with(acme, RuntimeError("a fault of ours"))

@@ -19,7 +19,7 @@ from billing.models import LedgerEntry
 from billing.queue.names import INBOX_PROCESS
 from billing.webhooks.door import take
 from tests.flows.company import START, Company
-from tests.flows.deliveries import deliveries, event_body, post, signed, stored
+from tests.flows.deliveries import deliveries, event_body, paid_unheard, post, signed, stored
 
 
 def test_twenty_deliveries_at_once_are_one_row_and_one_effect(acme: Company) -> None:
@@ -136,12 +136,7 @@ def test_while_a_secret_is_rotated_no_delivery_is_refused(acme: Company) -> None
 
 
 def test_a_thousand_deliveries_over_time_are_one_row_and_one_effect(acme: Company) -> None:
-    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
-    acme.subscribe("a1", "s1")
-    acme.settle()
-    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
-    acme.pay_behind_our_back(profile)
-    (intent,) = {each.intent_ref for each in acme.witness.intents()}
+    intent = paid_unheard(acme)
     (delivery,) = deliveries(acme, event_body(acme, ref="evt_often", object_ref=intent))
     new = 0
     for place in range(20):

@@ -11,7 +11,7 @@ from billing.flows import crediting, paying_out, refunding, working
 from billing.flows.order import Order
 from billing.flows.working import Action
 from billing.kernel.errors import Refused
-from billing.models import Invoice, WorkItem
+from billing.models import Invoice, Refund, WorkItem
 from billing.providers.port import RefundFacts
 from tests.flows.company import START, Company
 from tests.flows.disputes import end, open_dispute, the_dispute
@@ -31,6 +31,22 @@ def failed(acme: Company, amount: int) -> Invoice:
     return paid
 
 
+def fails(acme: Company, row: Refund) -> None:
+    """The bank sends it back, after it had seemed to arrive."""
+    with acme.parts.begin() as session:
+        refund = session.get_one(Refund, row.id)
+        facts = RefundFacts(
+            refund_ref=row.refund_ref or "",
+            charge_ref=row.charge_ref,
+            status="failed",
+            amount_minor=row.amount_minor,
+            currency="eur",
+            failure_reason="lost_or_stolen_card",
+            metadata_refund=str(row.id),
+        )
+        note_facts(session, refund=refund, facts=facts, now=acme.now(), wall=acme.now())
+
+
 def item(acme: Company, kind: str = "refund_failed") -> WorkItem:
     return [each for each in acme.work_items() if each.kind == kind][-1]
 
@@ -48,7 +64,7 @@ def test_a_refund_that_had_failed_is_settled_by_the_loss(acme: Company, amount: 
     end(acme, open_dispute(acme), "lost")
     assert stand(acme) == (0, 0, owed, 0)
     (refund,) = acme.refunds()
-    assert (refund.settled_as, refund.settled_reference) == ("paid", the_dispute(acme).dispute_ref)
+    assert (refund.settled_as, refund.settled_reference) == ("dispute", the_dispute(acme).dispute_ref)
     assert item(acme).status == "resolved"
     assert not working.act(acme.parts, item(acme).id, action=Action.PAID, order=ORDER).changed
     assert acme.violations() == ()
@@ -81,18 +97,7 @@ def test_a_refund_that_fails_after_the_loss_is_settled_then(acme: Company) -> No
     end(acme, open_dispute(acme), "lost")
     assert stand(acme) == (0, 400, 790, -400)
     (row,) = acme.refunds()
-    with acme.parts.begin() as session:
-        refund = session.get_one(type(row), row.id)
-        facts = RefundFacts(
-            refund_ref=row.refund_ref or "",
-            charge_ref=row.charge_ref,
-            status="failed",
-            amount_minor=400,
-            currency="eur",
-            failure_reason="lost_or_stolen_card",
-            metadata_refund=str(row.id),
-        )
-        note_facts(session, refund=refund, facts=facts, now=acme.now(), wall=acme.now())
+    fails(acme, row)
     assert (stand(acme), item(acme).status) == ((0, 0, 790, 0), "resolved")
 
 
@@ -107,7 +112,7 @@ def test_one_that_was_never_sent_fails_once_the_dispute_is_lost(acme: Company) -
     end(acme, ref, "lost")
     ask_again(acme)
     (row,) = acme.refunds()
-    assert (row.status, row.reason, row.settled_as) == ("failed", "charge_disputed", "paid")
+    assert (row.status, row.reason, row.settled_as) == ("failed", "charge_disputed", "dispute")
     assert {each.status for each in acme.work_items() if each.kind.startswith("refund")} == {"resolved"}
     assert stand(acme) == (0, 0, 790, 0)
     assert acme.violations() == ()
@@ -138,3 +143,27 @@ def test_a_loss_that_is_turned_owes_the_refund_again(acme: Company) -> None:
     assert stand(acme) == (400, 0, 0, 1190)
     assert working.act(acme.parts, item(acme).id, action=Action.PAID, order=ORDER).changed
     assert acme.violations() == ()
+
+
+def test_what_a_person_settled_is_not_owed_again_whatever_they_wrote_as_its_reference(acme: Company) -> None:
+    failed(acme, 400)
+    ref = open_dispute(acme, amount=300)
+    end(acme, ref, "lost")
+    named = Order(actor="mara", reason=ref)
+    assert working.act(acme.parts, item(acme).id, action=Action.PAID, order=named).changed
+    end(acme, ref, "won")
+    (refund,) = acme.refunds()
+    assert (refund.settled_as, item(acme).status) == ("paid", "resolved")
+    assert (stand(acme), acme.violations()) == ((0, 0, 0, 1190), ())
+
+
+def test_a_loss_settles_no_more_than_it_took(acme: Company) -> None:
+    paid = paid_invoice(acme)
+    for _ in range(2):
+        refunding.refund(acme.parts, paid.id, amount_minor=100)
+        acme.settle()
+    end(acme, open_dispute(acme, amount=1090), "lost")
+    for row in acme.refunds():
+        fails(acme, row)
+    assert [each.settled_as for each in acme.refunds()] == ["dispute", None]
+    assert stand(acme) == (100, 0, 990, 100)

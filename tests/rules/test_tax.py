@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.kernel.errors import Refused
-from billing.rules.tax import EU, UNTAXED, TaxCode, TaxRate, TaxTreatment, carried, tax_groups, tax_of, treatment
+from billing.rules.tax import (
+    EU,
+    UNTAXED,
+    TaxCode,
+    TaxRate,
+    TaxTreatment,
+    carried,
+    sold_at,
+    tax_groups,
+    tax_of,
+    treatment,
+)
 
 STANDARD = TaxRate.of(percent="19", inclusive=False, countries={"FR": "20"})
 INCLUSIVE = TaxRate.of(percent="19", inclusive=True, countries={})
@@ -211,3 +222,31 @@ def test_a_percent_has_one_text_whatever_equal_one_came_before(first: str, then:
     ]
     of += [treatment("DE", "DE", False, TaxRate(Decimal(percent))).percent for percent in (first, then)]
     assert [str(percent) for percent in of] == [text] * 6
+
+
+_RATES = {
+    "standard": TaxRate.of(percent="19", inclusive=False, countries={"FR": "20"}),
+    "reduced": TaxRate.of(percent="7", inclusive=False, countries={"FR": "5.5"}),
+    "shop": TaxRate.of(percent="19", inclusive=True, countries={}),
+}
+
+
+@pytest.mark.parametrize(
+    ("percent", "inclusive", "code", "names"),
+    [
+        ("19", False, TaxCode.DOMESTIC, ["standard"]),
+        ("7", False, TaxCode.DOMESTIC, ["reduced"]),
+        ("19", True, TaxCode.DOMESTIC, ["shop"]),
+        ("5.5", False, TaxCode.DESTINATION, ["reduced"]),
+        ("5.5", False, TaxCode.DOMESTIC, ["standard"]),
+        ("19", False, TaxCode.DESTINATION, ["standard"]),
+        ("0", False, TaxCode.REVERSE_CHARGE, ["standard", "reduced"]),
+        ("0", True, TaxCode.OUTSIDE, ["shop"]),
+        ("16", False, TaxCode.DOMESTIC, ["standard"]),
+    ],
+)
+def test_what_a_line_bears_tells_at_which_rates_it_may_have_been_sold(
+    *, percent: str, inclusive: bool, code: TaxCode, names: list[str]
+) -> None:
+    found = sold_at(_RATES, carried(Decimal(percent), inclusive, code))
+    assert found == [_RATES[name] for name in names]

@@ -39,8 +39,8 @@ _FORGET_SCOPES = text(
 def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
     """Forget the person of a locked profile; False where that is done already.
 
-    Also then the work items of their brakes are looked at, which older releases left as they were.
-    Without its key the sealed part is noise wherever a copy of it lies, backups too; it is emptied all the same. Raises
+    A repeat still looks at the work items of their brakes, which releases before 0059 had left as they were. Without
+    its key the sealed part is noise wherever a copy of it lies, backups too; it is emptied all the same. Raises
     `Refused` with everything that is still open: `subscription_open`, `money_outstanding`, `payment_in_flight`,
     `refund_in_flight`, `money_kept_apart`, `credit_left`, `dispute_open`.
     """

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.refund.settle import write_settled
 from billing.commands.work_item.close import close_for
-from billing.kernel.status import FAILED_REFUND, DisputeStatus, SettledAs
+from billing.kernel.status import FAILED_REFUND, SETTLED_BY_DISPUTE, DisputeStatus
 from billing.kernel.work import WorkKind
 from billing.models import Account, Dispute, Payment, Refund
 
@@ -26,11 +26,12 @@ def settle_by_loss(session: Session, *, payment_id: UUID, now: datetime) -> None
     refunds = _locked(session, payment_id)
     lost = session.scalars(_lost(payment_id)).all()
     left = sum(each.withdrawn_minor - each.reinstated_minor - each.reopened_minor for each in lost)
-    left -= sum(each.amount_minor for each in refunds if each.settled_reference in {one.dispute_ref for one in lost})
+    left -= sum(each.amount_minor for each in refunds if each.settled_as == SETTLED_BY_DISPUTE)
     for refund in refunds:
         if refund.status in FAILED_REFUND and refund.settled_as is None and refund.amount_minor <= left:
             left -= refund.amount_minor
-            write_settled(session, refund, SettledAs.PAID, Account.WRITE_OFF, reference=lost[-1].dispute_ref, now=now)
+            ref = lost[-1].dispute_ref
+            write_settled(session, refund, SETTLED_BY_DISPUTE, Account.WRITE_OFF, reference=ref, now=now)
             close_for(session, kind=WorkKind.REFUND_FAILED, subject_id=refund.id, now=now)
 
 
@@ -38,7 +39,11 @@ def owe_again(session: Session, *, dispute: Dispute, now: datetime) -> list[Refu
     """A loss was turned after all: what it had settled is owed once more. Returns those refunds."""
     if dispute.payment_id is None:
         return []
-    again = [each for each in _locked(session, dispute.payment_id) if each.settled_reference == dispute.dispute_ref]
+    again = [
+        each
+        for each in _locked(session, dispute.payment_id)
+        if (each.settled_as, each.settled_reference) == (SETTLED_BY_DISPUTE, dispute.dispute_ref)
+    ]
     for refund in again:
         write_settled(session, refund, None, Account.WRITE_OFF, reference=None, now=now)
     return again

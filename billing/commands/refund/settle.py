@@ -39,9 +39,12 @@ def settle_refund(session: Session, *, refund: Refund, way: SettledAs, reference
 
 
 def write_settled(
-    session: Session, refund: Refund, way: SettledAs | None, account: Account, *, reference: str | None, now: datetime
+    session: Session, refund: Refund, way: str | None, account: Account, *, reference: str | None, now: datetime
 ) -> None:
-    """Dr refunds in flight, Cr `account`; the reverse where `way` is None, which takes it back."""
+    """Dr refunds in flight, Cr `account`; the reverse where `way` is None, which takes it back.
+
+    `way`: a `SettledAs`, or `SETTLED_BY_DISPUTE`.
+    """
     refund.settled_as, refund.settled_reference = way, reference
     refund.settled_at = None if way is None else now
     session.flush()
