@@ -149,6 +149,12 @@ def _credit(call: Call) -> None:
     operating.credit(call.parts, call.id, amount_minor=call.body.amount_minor, order=order)
 
 
+def _apply_credit(call: Call) -> None:
+    _mine(call)
+    order = call.order(_told(call), reason=call.body.reason)
+    operating.apply_credit(call.parts, call.id, amount_minor=call.body.amount_minor, order=order)
+
+
 def _retry(call: Call) -> None:
     _mine(call)
     operating.retry_invoice(call.parts, call.id, order=call.order(_told(call), reason=call.body.reason))
@@ -260,6 +266,8 @@ OPERATIONS = (
     _verb("write-off", "Give up what is still owed; it is not tried again.", _write_off, Why, Invoice),
     _verb("mark-paid", "Note money that came another way.", _mark_paid, PaidGiven, Invoice),
     _verb("credit", "Issue a credit note: off the debt, or into the balance.", _credit, Part, Invoice),
+    Operation("POST", "/invoices/{id}/apply-credit", "apply_credit_to_invoice", "Pay it out of the customer's balance.",
+              Scope.MONEY, _apply_credit, Invoice, body=Part, versioned=True),
     _verb("retry", "Try to collect it now.", _retry, Why, Invoice),
     _verb("refund", "Give back what was paid, with a credit note; a worker sends it.", _refund, Part, Refunded),
     _verb("replace", "Credit it in full, and issue a corrected one for the same period.", _replace, Why, Replaced),

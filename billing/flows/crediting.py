@@ -1,4 +1,4 @@
-"""Credit notes by hand: a part of an invoice is not owed, or was not, beside what refunds give back.
+"""Credit by hand: notes over a part that is not owed, or was not, beside what refunds give back; and paying by credit.
 
 On an open invoice the note takes it off the debt, and the provider's intent, which asks for more, is canceled first. On
 a paid one it goes into the customer's balance, which can be paid out. An issued document never changes.
@@ -47,6 +47,21 @@ def credit(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, o
         return number
 
     return correct_open(parts, invoice_id, take_off, action="credit", order=order)
+
+
+def apply_credit(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, order: Order) -> Corrected:
+    """Pay an invoice that is owed out of its customer's balance: all that both reach, unless an amount is named.
+
+    Of one that was written off, as much of the write-off is taken back. No document is issued, and the rest stays owed.
+    Not idempotent where an amount is named. Raises `Refused`: `invoice_not_found`, `invoice_not_open`,
+    `credit_exceeded` (by what the balance holds, or by what is owed), `payment_in_flight`; the provider's errors: then
+    nothing was done here, do it again.
+    """
+
+    def pay(session: Session, invoice: Invoice, now: datetime) -> None:
+        correct.apply_credit(session, invoice=invoice, amount_minor=amount_minor, now=now)
+
+    return correct_open(parts, invoice_id, pay, action="apply_credit", order=order, or_uncollectible=True)
 
 
 def _credit_paid(parts: Parts, invoice_id: UUID, amount_minor: int | None, order: Order) -> Corrected:

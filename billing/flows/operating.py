@@ -140,6 +140,13 @@ def credit(parts: Parts, invoice_id: UUID, *, amount_minor: int | None, order: O
     return Done(invoice_id, made.number, changed=True, told=f"{made.note} credits it; {_rest(made)}")
 
 
+def apply_credit(parts: Parts, invoice_id: UUID, *, amount_minor: int | None, order: Order) -> Done:
+    """Pay an invoice out of its customer's balance. Raises as `flows.crediting.apply_credit` does."""
+    made = crediting.apply_credit(parts, invoice_id, amount_minor=amount_minor, order=order)
+    applied = format_minor(made.owed_minor - made.remaining_minor, made.currency)
+    return Done(invoice_id, made.number, changed=True, told=f"{applied} of the balance pay it; {_rest(made)}")
+
+
 def replace(parts: Parts, invoice_id: UUID, *, order: Order) -> Done:
     """Issue a document anew. Raises as `flows.replacing.replace_invoice` does."""
     made = replacing.replace_invoice(parts, invoice_id, order=order)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.credit.grant import grant_credit
@@ -13,7 +12,8 @@ from billing.flows.charging import charge_once
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.money import format_minor
-from billing.models import CreditBalance, Invoice, Profile
+from billing.models import Invoice, Profile
+from billing.queries.paying_out import balance_of
 from billing.queries.profile import lock_profile
 
 
@@ -23,7 +23,7 @@ def grant(
     """Put credit into the balance, given or `prepaid`. Raises as `commands.credit.grant` does."""
     with carry_out(parts, order) as session:
         lock_profile(session, profile_id)
-        before = _balance(session, profile_id, currency)
+        before = balance_of(session, profile_id, currency)
         grant_credit(
             session,
             profile_id=profile_id,
@@ -32,7 +32,7 @@ def grant(
             now=parts.clock.now(session),
             prepaid=prepaid,
         )
-        after = _balance(session, profile_id, currency)
+        after = balance_of(session, profile_id, currency)
         account = _noted(
             parts,
             session,
@@ -103,12 +103,3 @@ def _noted(
         after=after,
     )
     return profile.account_id
-
-
-def _balance(session: Session, profile_id: UUID, currency: str) -> int:
-    found = session.scalar(
-        select(CreditBalance.amount_minor).where(
-            CreditBalance.profile_id == profile_id, CreditBalance.currency == currency
-        )
-    )
-    return found or 0

@@ -83,6 +83,10 @@ def _credit_note(parts: Parts, wanted: Wanted, order: Order) -> str:
     return operating.credit(parts, wanted.subject_id, amount_minor=wanted.money[1], order=order).told
 
 
+def _apply_credit(parts: Parts, wanted: Wanted, order: Order) -> str:
+    return operating.apply_credit(parts, wanted.subject_id, amount_minor=wanted.money[1], order=order).told
+
+
 def _credit(parts: Parts, wanted: Wanted, order: Order) -> str:
     currency, amount = wanted.money
     prepaid = wanted.facts.get("prepaid", False) is True
@@ -149,6 +153,7 @@ CARRIED_OUT: dict[str, Callable[[Parts, Wanted, Order], str]] = {
     "mark_paid": _mark_paid,
     "replace": _replace,
     "credit_note": _credit_note,
+    "apply_credit": _apply_credit,
     "credit": _credit,
     "pay_out": _pay_out,
     "dispute_write_off": _dispute_write_off,

@@ -138,6 +138,11 @@ class Invoices(Acting):
         self._require("invoice", invoice_id)
         return crediting.credit(self.parts, invoice_id, amount_minor=amount_minor, order=order)
 
+    def apply_credit(self, invoice_id: UUID, *, order: Order, amount_minor: int | None = None) -> correcting.Corrected:
+        """Pay it out of the customer's balance, as far as that reaches. May call the provider."""
+        self._require("invoice", invoice_id)
+        return crediting.apply_credit(self.parts, invoice_id, amount_minor=amount_minor, order=order)
+
     def replace(self, invoice_id: UUID, *, order: Order) -> replacing.Replaced:
         """Credit it in full and issue a corrected one, as customer and rates stand now. Calls the provider."""
         self._require("invoice", invoice_id)

@@ -32,7 +32,7 @@ _COLUMNS = (
 
 @group("invoice")
 def invoice() -> None:
-    """Invoices: list, show, print, try again, void, write off, mark paid, credit."""
+    """Invoices: list, show, print, try again, void, write off, mark paid, credit, pay by credit."""
 
 
 add_printing(invoice)
@@ -210,6 +210,27 @@ def credit(*, name: str, amount: int | None, reason: str, by: str, dry_run: bool
     _correct(
         name,
         lambda made, id_: operating.credit(made, id_, amount_minor=amount, order=order),
+        order,
+        as_json=as_json,
+    )
+
+
+@invoice.command("apply-credit")
+@click.argument("name", metavar="NUMBER|ID")
+@click.option("--amount", type=MINOR, metavar="MINOR", help="In minor units.  [default: as far as the balance reaches]")
+@ordered
+@dry_run
+@as_json
+def apply_credit(*, name: str, amount: int | None, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Pay an invoice that is owed, or was written off, out of the customer's balance. The rest stays owed.
+
+    At most what the balance holds and what is owed (credit_exceeded). No document is issued: `billing invoice credit`
+    takes off a debt what should not have been charged. The provider's intent is canceled first.
+    """
+    order = Order(actor=by, reason=reason, dry_run=dry_run)
+    _correct(
+        name,
+        lambda made, id_: operating.apply_credit(made, id_, amount_minor=amount, order=order),
         order,
         as_json=as_json,
     )

@@ -1847,6 +1847,15 @@ class Client:
         )
         return made
 
+    def apply_credit_to_invoice(
+        self, id: str, body: Part, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Invoice:
+        """Pay it out of the customer's balance."""
+        made: Invoice = self._ask(
+            "POST", f"/invoices/{id}/apply-credit", body=body, idempotency_key=idempotency_key, version=version
+        )
+        return made
+
     def retry_invoice(
         self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
     ) -> Invoice:

@@ -25,6 +25,7 @@ ROUTES = {
     "invoice mark-uncollectible": "write_off_invoice",
     "invoice mark-paid": "mark_paid_invoice",
     "invoice credit": "credit_invoice",
+    "invoice apply-credit": "apply_credit_to_invoice",
     "invoice replace": "replace_invoice",
     "draft add-line": "add_line",
     "draft remove-line": "remove_line",

@@ -150,6 +150,13 @@ def test_money_is_corrected_given_back_and_granted(acme: Company, shop: Program)
     )
     paid = shop.ok("POST", f"/invoices/{owed['id']}/mark-paid", why | {"amount_minor": 100, "reference": "till 3"})
     assert paid["amount_remaining_minor"] == 1000
+    by_credit = f"/invoices/{owed['id']}/apply-credit"
+    assert shop.refused("POST", by_credit, why | {"amount_minor": 1001}) == (409, "credit_exceeded")
+    shop.ok("POST", f"/profiles/{profile}/credit", why | {"amount_minor": 200, "currency": "eur"})
+    stale = str(paid["version"] - 1)
+    assert shop.refused("POST", by_credit, why, If_Match=stale) == (412, "stale")
+    assert shop.ok("POST", by_credit, why)["amount_remaining_minor"] == 800
+    assert shop.ok("GET", f"/profiles/{profile}/credit")["data"] == [{"currency": "eur", "amount_minor": 0}]
     assert shop.refused("POST", f"/invoices/{owed['id']}/void", why) == (409, "invoice_partly_settled")
     assert shop.ok("POST", f"/invoices/{owed['id']}/write-off", why)["status"] == "uncollectible"
     other = shop.ok("POST", f"/profiles/{profile}/charge", charge)

@@ -26,6 +26,7 @@ from billing.flows import (
     accrual,
     changing,
     correcting,
+    crediting,
     disputing,
     external_money,
     movements,
@@ -95,6 +96,9 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     correcting.void(acme.parts, _invoice(acme, declining[0]).id)
     correcting.mark_uncollectible(acme.parts, _invoice(acme, declining[1]).id)
     external_money.mark_paid(acme.parts, _invoice(acme, declining[1]).id)
+    with acme.parts.begin() as session:
+        grant_credit(session, profile_id=declining[3], amount_minor=200, currency="eur", now=START)
+    crediting.apply_credit(acme.parts, _invoice(acme, declining[3]).id, order=ORDER)
     external_money.mark_paid(acme.parts, _invoice(acme, declining[3]).id, amount_minor=1500)
     acme.pay_by_hand()
     acme.pay_behind_our_back(declining[2])

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from billing.commands.credit.grant import grant_credit
 from billing.flows import canceling, correcting, crediting, external_money, replacing
 from billing.flows.order import Order
 from billing.flows.parts import Parts
@@ -16,8 +17,18 @@ from billing.models import Invoice
 from tests.flows.company import START, Company, company
 
 WHY = Order(actor="mara", reason="agreed on the telephone")
+
+
+def _by_credit(parts: Parts, invoice_id: UUID) -> None:
+    with parts.begin() as session:
+        profile_id = session.get_one(Invoice, invoice_id).profile_id
+        grant_credit(session, profile_id=profile_id, amount_minor=300, currency="eur", now=START)
+    crediting.apply_credit(parts, invoice_id, amount_minor=300, order=WHY)
+
+
 CORRECTIONS: dict[str, Callable[[Parts, UUID], object]] = {
     "credit": lambda parts, id_: crediting.credit(parts, id_, amount_minor=300, order=WHY),
+    "by_credit": _by_credit,
     "part": lambda parts, id_: external_money.mark_paid(parts, id_, amount_minor=300, reference="bank", order=WHY),
     "void": lambda parts, id_: correcting.void(parts, id_, order=WHY),
     "write_off": lambda parts, id_: correcting.mark_uncollectible(parts, id_, order=WHY),

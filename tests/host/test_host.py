@@ -193,6 +193,7 @@ def test_what_is_another_sellers_is_like_what_is_nobodys(acme: Company) -> None:
         ("invoice", lambda: stranger.refund(invoice, order=order)),
         ("invoice", lambda: stranger.write_off(invoice, order=order)),
         ("invoice", lambda: stranger.credit(invoice, order=order)),
+        ("invoice", lambda: stranger.apply_credit(invoice, order=order)),
         ("invoice", lambda: stranger.replace(invoice, order=order)),
         ("invoice", lambda: stranger.retry(invoice, order=order)),
         ("invoice", lambda: stranger.pay_link(invoice)),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from billing.models import CreditBalance, ExternalPayment, Refund
+from billing.models import CreditBalance, ExternalPayment, Profile, Refund
 from tests.ops.office import WHY, Office, office_of
 
 
@@ -126,6 +126,23 @@ def test_an_open_invoice_is_corrected_and_the_intent_canceled(
     assert (row.after or {})["status"] == status
     office.settle()
     assert not office.items()
+
+
+def test_an_open_invoice_is_paid_out_of_the_balance(office: Office) -> None:
+    invoice = next(each for each in office.acme.invoices() if each.status == "open")
+    number = str(invoice.number)
+    with office.acme.begin() as session:
+        account = session.get_one(Profile, invoice.profile_id).account_id
+    empty = office.run("invoice", "apply-credit", number, *WHY)
+    assert (empty.exit_code, "credit_exceeded" in empty.stderr) == (3, True)
+    assert "the balance holds 0.00 EUR, and 11.90 EUR are owed" in empty.stderr
+    office.ok("profile", "credit", account, "--amount", "1200", "--currency", "eur", *WHY)
+    told = tried_then_done(office, "invoice", "apply-credit", number, "--amount", "190")
+    assert "1.90 EUR of the balance pay it; 10.00 EUR are still owed" in told
+    assert "10.00 EUR of the balance pay it; it is paid" in tried_then_done(office, "invoice", "apply-credit", number)
+    again = office.run("invoice", "apply-credit", number, *WHY)
+    assert (again.exit_code, "invoice_not_open" in again.stderr) == (3, True)
+    assert [row.action for row in office.trail()][1:] == ["invoice.apply_credit"] * 2
 
 
 def test_an_order_without_a_reason_asks_the_provider_nothing(office: Office) -> None:

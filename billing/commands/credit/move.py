@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.db.copy import array, id_array
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_ids
 from billing.kernel.money import MOST_TOTAL, format_minor
-from billing.models import CreditBalance
+from billing.queries.paying_out import balance_of
 
 _FEED = text(
     """
@@ -38,10 +38,10 @@ _USE = text(
 def require_room(session: Session, *, profile_id: UUID, currency: str, amount_minor: int) -> None:
     """Raise `Refused` (`balance_too_large`) where a balance, and what is now added by hand, would be more than a
     document holds. The caller holds the profile."""
-    there = session.scalar(select(CreditBalance.amount_minor).filter_by(profile_id=profile_id, currency=currency))
-    if (there or 0) + amount_minor > MOST_TOTAL:
+    there = balance_of(session, profile_id, currency)
+    if there + amount_minor > MOST_TOTAL:
         write = partial(format_minor, currency=currency)
-        mend = f"a balance holds at most {write(MOST_TOTAL)}, and {write(there or 0)} are there: give less"
+        mend = f"a balance holds at most {write(MOST_TOTAL)}, and {write(there)} are there: give less"
         raise Refused(Fault("amount", "balance_too_large", mend))
 
 

@@ -1,4 +1,4 @@
-"""Correct what became of a debt: void, write off, credit. An issued document never changes.
+"""Correct what became of a debt: void, write off, credit, pay from the balance. An issued document never changes.
 
 The caller holds the profile and the invoice, and has made sure that no attempt is in flight (DECISIONS 23).
 """
@@ -17,9 +17,11 @@ from billing.db.base import Json
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.money import format_minor
 from billing.kernel.moves import require_move
 from billing.kernel.status import InvoiceStatus
 from billing.models import Account, Invoice
+from billing.queries.paying_out import balance_of
 
 Sides = tuple[tuple[Account, int], ...]
 
@@ -74,6 +76,39 @@ def return_credit(session: Session, *, invoice: Invoice, amount_minor: int) -> N
     move_balances(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): amount_minor})
     invoice.amount_returned_minor += amount_minor
     session.flush()
+
+
+def apply_credit(session: Session, *, invoice: Invoice, amount_minor: int | None, now: datetime) -> int:
+    """Pay it out of the customer's balance, as far as that reaches unless an amount is named. Returns minor units.
+
+    Dr customer credit, Cr receivable. Not idempotent where an amount is named. Raises `Refused` (`credit_exceeded`).
+    """
+    there = balance_of(session, invoice.profile_id, invoice.currency)
+    most = min(there, invoice.amount_remaining_minor)
+    amount = most if amount_minor is None else amount_minor
+    if not 1 <= amount <= most:
+        balance, owed = (format_minor(each, invoice.currency) for each in (there, invoice.amount_remaining_minor))
+        mend = f"the balance holds {balance}, and {owed} are owed: apply no more than either"
+        raise Refused(Fault("amount", "credit_exceeded", mend))
+    take_back_loss(session, invoice=invoice, amount_minor=amount, now=now)
+    move_balances(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): -amount})
+    _post(session, invoice, "credit_applied", ((Account.CUSTOMER_CREDIT, amount), (Account.RECEIVABLE, -amount)), now)
+    pay_debt(session, invoice=invoice, amount_minor=amount, now=now)
+    return amount
+
+
+def take_back_loss(session: Session, *, invoice: Invoice, amount_minor: int, now: datetime) -> None:
+    """So much of what was written off is paid after all: it is owed again, and the caller pays it. Dr receivable."""
+    if invoice.status == InvoiceStatus.UNCOLLECTIBLE:
+        sides = ((Account.RECEIVABLE, amount_minor), (Account.WRITE_OFF, -amount_minor))
+        _post(session, invoice, "write_off_back", sides, now)
+
+
+def pay_debt(session: Session, *, invoice: Invoice, amount_minor: int, now: datetime) -> None:
+    """So much of what it asks for is there; the caller has booked from where."""
+    invoice.amount_paid_minor += amount_minor
+    invoice.amount_remaining_minor -= amount_minor
+    settle_if_paid(session, invoice=invoice, now=now)
 
 
 def settle_if_paid(session: Session, *, invoice: Invoice, now: datetime) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.credit.move import move_balances, require_room
 from billing.commands.dispute.repay import repay
-from billing.commands.invoice.correct import settle_if_paid
+from billing.commands.invoice.correct import pay_debt, take_back_loss
 from billing.commands.ledger.post import post
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
@@ -89,8 +89,8 @@ def receive(session: Session, *, invoice: Invoice, losses: Sequence[Dispute], ca
         left -= shares[-1][1]
     if left:
         require_room(session, profile_id=invoice.profile_id, currency=invoice.currency, amount_minor=left)
-    if invoice.status == InvoiceStatus.UNCOLLECTIBLE:
-        _post(session, invoice, "write_off_back", {Account.RECEIVABLE: paid, Account.WRITE_OFF: -paid}, now)
+    if paid:
+        take_back_loss(session, invoice=invoice, amount_minor=paid, now=now)
     session.add(
         ExternalPayment(
             id=new_id(),
@@ -111,9 +111,7 @@ def receive(session: Session, *, invoice: Invoice, losses: Sequence[Dispute], ca
         if share:
             repay(session, dispute=loss, currency=invoice.currency, amount_minor=share, now=now)
     if paid:
-        invoice.amount_paid_minor += paid
-        invoice.amount_remaining_minor -= paid
-        settle_if_paid(session, invoice=invoice, now=now)
+        pay_debt(session, invoice=invoice, amount_minor=paid, now=now)
     session.flush()
     return Placed(paid, sum(share for _, share in shares), left)
 

@@ -72,6 +72,17 @@ def test_money_that_came_another_way_is_noted_in_parts_with_its_reference(house:
     assert trail(house, "fay") == [("invoice.mark_paid", WHY)] * 3
 
 
+def test_an_open_invoice_is_paid_out_of_the_balance(house: House, fay: Person) -> None:
+    invoice = owed(house)
+    page = f"/invoices/{invoice.id}"
+    told = do(fay, page, "apply_credit", amount="11.90")
+    assert "the balance holds 0.00 EUR, and 11.90 EUR are owed" in told
+    do(fay, f"/customers/{invoice.profile_id}", "credit", amount="5", currency="eur")
+    assert "5.00 EUR of the balance pay it; 6.90 EUR are still owed" in do(fay, page, "apply_credit", amount="5")
+    assert (house.acme.credit(invoice.profile_id), house.acme.invoices()[0].amount_remaining_minor) == (0, 690)
+    assert trail(house, "fay")[-1] == ("invoice.apply_credit", WHY)
+
+
 def test_an_amount_with_a_comma_for_the_point_is_refused_and_the_currency_stands_beside_the_field(
     house: House, fay: Person
 ) -> None:

@@ -79,6 +79,11 @@ ACTS = (
         barred=_undisputed,
     ),
     Act(
+        "apply_credit", "Pay by credit", "Pays it out of the customer's balance, all or a part. No document is issued.",
+        _is("open", "uncollectible"), Permission.MONEY, (_amount("amount_remaining_minor"),), stake=_named,
+        subject="invoice",
+    ),
+    Act(
         "mark_paid", "Mark paid",
         "Notes money that came another way. After a part the rest stays open; what is beyond goes into the balance. Of "
         "a paid one it first pays what a lost dispute has taken; where nothing is owed, give the bank's reference.",
