@@ -111,6 +111,24 @@ def credit_in_the_books_is_in_no_balance(planting: Planting) -> Accused:
     return "profile", owner
 
 
+@seed("L7", "P5")
+def money_kept_apart_has_left_its_row_and_not_the_books(planting: Planting) -> Accused:
+    at, invoice = planting.world.now, planting.world.paid
+    given = {"status": "refunded", "gone_minor": invoice.amount_due_minor}
+    builders.unapplied(planting.session, invoice, at=at, charge_ref="ch_apart", **given)
+    return "charge", "ch_apart"
+
+
+@seed("L7", "L4", "L5")
+def a_replaced_document_hands_over_more_than_the_next_one_takes(planting: Planting) -> Accused:
+    at, old, new = planting.world.now, planting.world.paid, planting.world.open
+    gave = (("receivable", 4045), ("unapplied_payments", -4045))
+    builders.entry(planting.session, old, "carried_over", gave, at=at)
+    planting.run("UPDATE billing.invoice SET corrects_id = :old WHERE id = :new", old=old.id, new=new.id)
+    planting.run("UPDATE billing.invoice SET status = 'replaced' WHERE id = :old", old=old.id)
+    return "invoice", str(new.id)
+
+
 @seed("L7")
 def less_is_deferred_line_by_line_than_in_the_books(planting: Planting) -> Accused:
     planting.run("DELETE FROM billing.revenue_schedule WHERE id = :id", id=_line(planting, planting.world.paid).id)

@@ -179,7 +179,7 @@ def the_charge_was_another_customers(planting: Planting) -> Accused:
     return "charge", str(payment.charge_ref)
 
 
-@seed("P5")
+@seed("P5", "L7")
 def an_unapplied_payment_differs_from_its_attempt(planting: Planting) -> Accused:
     payment, _ = payments_of(planting, planting.world.paid)[0]
     builders.add(

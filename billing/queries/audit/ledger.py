@@ -141,6 +141,39 @@ FULL JOIN (
 WHERE coalesce(b.amount_minor, 0) <> coalesce(p.amount, 0)
 """
 
+# Money that met no debt is on its account until it is sent back, settled or lost. A replaced document hands through.
+_KEPT_APART = """
+SELECT 'charge', coalesce(u.charge_ref, p.charge_ref), format('%s of it are kept apart, the books hold %s',
+                                                             coalesce(u.holds, 0), coalesce(p.amount, 0))
+FROM (SELECT seller_id, charge_ref, currency, amount_minor - gone_minor AS holds
+      FROM billing.unapplied_payment WHERE invoice_id IS NOT NULL) u
+FULL JOIN (
+    SELECT e.seller_id, e.charge_ref, p.currency, -sum(p.amount_minor) AS amount
+    FROM billing.posting p
+    JOIN billing.ledger_entry e ON e.id = p.entry_id
+    WHERE p.account = 'unapplied_payments' AND e.kind <> 'carried_over' AND e.invoice_id IS NOT NULL
+    GROUP BY e.seller_id, e.charge_ref, p.currency) p
+  ON p.seller_id = u.seller_id AND p.charge_ref = u.charge_ref AND p.currency = u.currency
+WHERE coalesce(u.holds, 0) <> coalesce(p.amount, 0)
+"""
+
+_CARRIED_OVER = """
+WITH carried AS (
+    SELECT e.invoice_id, sum(greatest(p.amount_minor, 0)) AS took, sum(greatest(-p.amount_minor, 0)) AS gave
+    FROM billing.ledger_entry e
+    JOIN billing.posting p ON p.entry_id = e.id
+    WHERE e.kind = 'carried_over' AND p.account = 'unapplied_payments'
+    GROUP BY e.invoice_id
+)
+SELECT 'invoice', new.id, format('%s took over %s, the document before it gave %s', new.number, coalesce(t.took, 0),
+                                 coalesce(g.gave, 0))
+FROM billing.invoice new
+JOIN billing.invoice old ON old.id = new.corrects_id AND old.status = 'replaced'
+LEFT JOIN carried t ON t.invoice_id = new.id
+LEFT JOIN carried g ON g.invoice_id = old.id
+WHERE new.kind = 'invoice' AND coalesce(t.took, 0) <> coalesce(g.gave, 0)
+"""
+
 # A credit for a line that had no document yet gives back its amount; its discount came later, to both alike.
 _CREDITED_BEYOND = """
 SELECT 'invoice_line', l.id, format('charged %s, %s credits give back %s',
@@ -257,9 +290,9 @@ LEDGER = (
     ),
     Invariant(
         code="L7",
-        meaning="Credit balances, what is deferred of lines, and what closed months came to, are what the books hold.",
+        meaning="Credit balances, money kept apart, what is deferred of lines, and closed months are as in the books.",
         counted="SELECT count(*) FROM billing.credit_balance",
-        checks=(finds(_BALANCES), *KEPT),
+        checks=(finds(_BALANCES), finds(_KEPT_APART), finds(_CARRIED_OVER), *KEPT),
     ),
     Invariant(
         code="L8",
