@@ -51,18 +51,20 @@ class Once:
         self._keyring, self._tell = keyring, tell
         self._seller_id, self._key = seller_id, key
         # Keyed: a body that holds a name must not be guessed from its hash. Each key, for masters are rotated.
-        self._hashes = tuple(hmac.digest(each, request, "sha256") for each in keyring.derive_all(_REQUEST))
+        derived = keyring.derive_each(_REQUEST)
+        self._hashes = {id_: hmac.digest(each, request, "sha256") for id_, each in derived.items()}
         self.answer: Answer | None = None
         """Set once it is kept; durable only when the transaction is."""
 
     def before(self, session: Session) -> Answer | None:
-        """What the request was answered before, where it was. Raises `Refused` (`idempotency_key_reused`)."""
+        """What the request was answered before, where it was. Raises `MasterKeyMissing` where a process with another
+        master key has answered; `Refused` (`idempotency_key_reused`)."""
         return self._opened(find_answer(session, seller_id=self._seller_id, key=self._key, hashes=self._hashes))
 
     def claim(self, session: Session) -> None:
         """Hold the key for this transaction, before anything is done.
 
-        Raises `AlreadyAnswered`; `Refused`: `idempotency_key_in_use`, `idempotency_key_reused`.
+        Raises `AlreadyAnswered`, `MasterKeyMissing`; `Refused`: `idempotency_key_in_use`, `idempotency_key_reused`.
         """
         stored = claim_key(session, seller_id=self._seller_id, key=self._key, hashes=self._hashes)
         answer = self._opened(stored)
@@ -74,11 +76,13 @@ class Once:
         session.flush()
         failpoint("once.keep")
         self.answer = self._tell(session)
+        newest = self._keyring.master_ids[0]
         keep_answer(
             session,
             seller_id=self._seller_id,
             key=self._key,
-            request_hash=self._hashes[0],
+            request_hash=self._hashes[newest],
+            master_id=newest,
             status=self.answer.status,
             body=self.answer.body,
             sealing_key=self._keyring.derive(_ANSWER),

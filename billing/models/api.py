@@ -58,6 +58,8 @@ class ApiAnswer(SellerOwned, Base):
     key: Mapped[str]
     request_hash: Mapped[bytes]
     """Keyed hash of method, path and body: another request under the same key is a fault."""
+    master_id: Mapped[str | None]
+    """Of which master key the hash and the seal are. Null: written by a release before 0062."""
     status: Mapped[int]
     body: Mapped[bytes]
     """Sealed: a signing secret is told by an answer, once, and once more to whoever repeats the request."""

@@ -40,6 +40,11 @@ class Wrapped:
     wrapped: bytes
 
 
+def missing_master(master_id: str) -> MasterKeyMissing:
+    """What to raise where something was written under a master key of that id, which this process has not."""
+    return MasterKeyMissing(Fault(_FIELD, "master_key_missing", f"add the master key with the id {master_id}"))
+
+
 class Keyring:
     """The master keys of a process. Holds secrets: it shows none in its text and can't be pickled."""
 
@@ -85,7 +90,7 @@ class Keyring:
         """The data key. Raises `MasterKeyMissing`, `SealBroken`."""
         key = self._wrapping.get(master_id)
         if key is None:
-            raise MasterKeyMissing(Fault(_FIELD, "master_key_missing", f"add the master key with the id {master_id}"))
+            raise missing_master(master_id)
         return unseal(key, wrapped, table="data_key", row=row, column="wrapped")
 
     def rewrap(self, *, master_id: str, wrapped: bytes, row: UUID) -> Wrapped:
@@ -101,6 +106,10 @@ class Keyring:
     def derive_all(self, purpose: str) -> tuple[bytes, ...]:
         """The purpose's key from every master key, newest first: looks up what was indexed before a rotation."""
         return tuple(_derived(master, purpose) for master in self._masters.values())
+
+    def derive_each(self, purpose: str) -> dict[str, bytes]:
+        """As `derive_all`, by the id of the master key."""
+        return {id_: _derived(master, purpose) for id_, master in self._masters.items()}
 
     def __repr__(self) -> str:
         return f"Keyring({', '.join(self._masters)})"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,9 +17,10 @@ from sqlalchemy import text
 
 from billing.flows import reconciliation
 from billing.kernel import failpoints
+from billing.privacy.keyring import Keyring, generate
 from billing.queries.profile import lock_profile
 from billing.sandbox.embedded.processes import wait_until
-from tests.api.program import Program, anna, basic
+from tests.api.program import Program, anna, application, basic
 from tests.flows.company import START, Company
 
 CONSENT = {"consent_text_version": "v1", "consent_at": "2026-01-30T10:00:00Z"}
@@ -179,3 +181,28 @@ def test_each_of_two_refunds_at_once_tells_of_its_own(acme: Company, shop: Progr
             asked = [pool.submit(refund, amount) for amount in (100, 200)]
             assert wait_until(both_wait, seconds=10)
         assert [each.result(timeout=10) for each in asked] == [[100], [200]]
+
+
+def test_a_repeat_at_a_process_without_the_new_master_key_is_told_to_ask_again(acme: Company, shop: Program) -> None:
+    old = acme.parts.settings.billing_secret_key.get_secret_value()
+    both = replace(acme.parts, keyring=Keyring.from_setting(f"{generate()},{old}"))
+    newer = Program(application(both), shop.token)
+    profile = shop.ok("POST", "/profiles", anna())["id"]
+    path, give, key = (
+        f"/profiles/{profile}/credit",
+        {"amount_minor": 100, "currency": "eur", "reason": "late"},
+        "new-key",
+    )
+    made = newer.ok("POST", path, give, Idempotency_Key=key)
+    assert shop.refused("POST", path, give, Idempotency_Key=key) == (503, "unavailable")
+    assert newer.ok("POST", path, give, Idempotency_Key=key) == made
+    assert newer.refused("POST", path, give | {"amount_minor": 200}, Idempotency_Key=key) == (
+        422,
+        "idempotency_key_reused",
+    )
+    # What was answered under the old one is known to both, and so is what a release before wrote, without the id.
+    made = shop.ok("POST", path, give, Idempotency_Key="old-key")
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.api_answer SET master_id = NULL WHERE key = 'old-key'"))
+    assert newer.ok("POST", path, give, Idempotency_Key="old-key") == made
+    assert shop.ok("GET", path)["data"] == [{"currency": "eur", "amount_minor": 200}]
