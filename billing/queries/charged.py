@@ -41,14 +41,18 @@ class ChargedLine:
     refunded_minor: int
     contested: bool
     """Whether its document's payment is disputed, or lost to a dispute and still owed: it may be gone, or is."""
+    under_way: bool
+    """Whether a debit for its document is with the bank."""
 
     def counts_as_paid(self, now: datetime) -> bool:
-        """Paid or credited, or sent for payment and still within its time. Of a line that stands on a document."""
+        """Paid or credited, or on its way: sent for payment and within its time, or with the bank as a debit. Of a line
+        that stands on a document."""
         if self.contested:
             return False
         if self.status in (InvoiceStatus.PAID, InvoiceStatus.CREDITED):
             return True
-        return self.status == InvoiceStatus.OPEN and self.due_at is not None and now <= self.due_at
+        within = self.due_at is not None and now <= self.due_at
+        return self.status == InvoiceStatus.OPEN and (within or self.under_way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ _LINES = f"""
            CASE WHEN taken.given_up THEN 'uncollectible' ELSE i.status END AS status, i.due_at, i.total_minor,
            i.amount_refunded_minor + i.amount_credited_minor + i.amount_returned_minor + taken.credited_minor
                AS refunded_minor,
-           taken.contested
+           taken.contested,
+           EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = i.id AND p.status = 'processing') AS under_way
     FROM billing.invoice i
     JOIN billing.invoice_line l ON l.invoice_id = i.id
     CROSS JOIN LATERAL (
@@ -97,7 +102,7 @@ _LINES = f"""
       AND l.period_start >= %(starts)s AND l.period_end = %(ends)s
     UNION ALL
     SELECT w.id, w.price_id, w.description, w.amount_minor, w.period_start, NULL, NULL, NULL,
-           EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = w.id), NULL, NULL, 0, 0, false
+           EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = w.id), NULL, NULL, 0, 0, false, false
     FROM billing.waiting_line w
     WHERE w.subscription_id = %(subscription)s AND w.kind = 'proration_charge'
       AND w.period_start >= %(starts)s AND w.period_end = %(ends)s

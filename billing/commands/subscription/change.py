@@ -76,24 +76,26 @@ def plan_change(biller: Biller, wanted: Wanted, charged: Charged | None, *, now:
         biller.wait(one_offs)
         _restart(biller, new, after, charged, running, credit=wanted.proration is not Proration.NONE, now=now)
     else:
-        _replace(biller, new, charged, running, prorate=wanted.proration is not Proration.NONE, now=now)
+        _replace(biller, new, charged, running, proration=wanted.proration, now=now)
         biller.wait(one_offs)
         if wanted.proration is Proration.INVOICE_NOW:
             biller.write(Span(now, running.end), [])
         _move(biller, Turned(now, tuple(new), row.anchor_at, row.anchor_no, before))
 
 
-def _replace(biller: Biller, new: list[Item], charged: Charged, running: Span, *, prorate: bool, now: datetime) -> None:
+def _replace(
+    biller: Biller, new: list[Item], charged: Charged, running: Span, *, proration: Proration, now: datetime
+) -> None:
     """Lines for what goes, comes, or changes its quantity; metered items that go are closed here."""
     old = biller.items
     before = {item.price.id: item.quantity for item in old}
     after = {item.price.id: item.quantity for item in new}
-    if prorate:
+    if proration is not Proration.NONE:
         leaving = [item for item in old if item.price.id not in after or after[item.price.id] != item.quantity]
         coming = [item for item in new if item.price.id not in before or before[item.price.id] != item.quantity]
         credits_ = [line for _, line in credits_for(biller, charged, leaving, at=now, end=running.end)]
         lines = credits_ + charges_for(biller, coming, at=now, running=running)
-        if may_prorate(charged, lines, now=now):
+        if may_prorate(charged, lines, now=now, wait=proration is Proration.PRORATE):
             biller.wait(lines)
     gone = [item for item in old if item.price.id not in after]
     biller.wait(biller.metered(Span(running.start, now), items=gone))
@@ -114,7 +116,7 @@ def _restart(
     credits_ = []
     if credit:
         credits_ = [line for _, line in credits_for(biller, charged, biller.items, at=now, end=running.end)]
-        if not may_prorate(charged, credits_, now=now):
+        if not may_prorate(charged, credits_, now=now, wait=False):
             credits_ = []
     used = biller.metered(Span(running.start, now))
     biller.items = new

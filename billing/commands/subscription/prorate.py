@@ -79,13 +79,16 @@ def charges_for(biller: Biller, items: Iterable[Item], *, at: datetime, running:
     return [line for line in lines if line.amount_minor]
 
 
-def may_prorate(charged: Charged, lines: Sequence[PlannedLine], *, now: datetime) -> bool:
+def may_prorate(charged: Charged, lines: Sequence[PlannedLine], *, now: datetime, wait: bool) -> bool:
     """Whether a change writes these lines. Nothing is given back of what was voided, written off or never billed.
 
     While a document that charged the period is unpaid, or its payment disputed, only what makes the customer owe more
-    is written.
+    is written. A draft will be charged in full: lines that `wait` for the next invoice come after it.
     """
     issued = [line for line in charged.lines if line.status is not None]
     if not charged.billed or any(line.status in _NOTHING_CAME for line in issued):
         return False
-    return all(line.counts_as_paid(now) for line in issued) or sum(line.amount_minor for line in lines) > 0
+    unpaid = [
+        line for line in issued if not (line.counts_as_paid(now) or (wait and line.status == InvoiceStatus.DRAFT))
+    ]
+    return not unpaid or sum(line.amount_minor for line in lines) > 0
