@@ -21,7 +21,7 @@ from billing.flows.parts import Parts
 from billing.flows.quarantine import park_unsound
 from billing.flows.restoring import recognise
 from billing.flows.sending import Attempt, send_all
-from billing.flows.slices import give_back
+from billing.flows.slices import STARTS_ALONE, give_back
 from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import SliceStatus
@@ -90,8 +90,14 @@ def charge(parts: Parts, slice_id: UUID) -> int:
 
 
 def _opened(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
-    """The slice's attempts, committed; none where its opening failed, which is then dealt with."""
+    """The slice's attempts, committed; none where its opening failed, which is then dealt with.
+
+    A worker that died while opening one left nothing: what killed it is in one half, or is the last invoice left.
+    """
     failpoint("charge.pre_freeze")
+    if claimed.tries > (1 if len(claimed.member_ids) > 1 else STARTS_ALONE):
+        _divide(parts, claimed, error="its worker died each time", trace=None)
+        return []
     try:
         attempts = _open(parts, claimed)
     except Exception as error:  # noqa: BLE001 (whatever it is, the good ones of the slice must still be charged)
@@ -100,7 +106,9 @@ def _opened(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
             _log.info("charge_slice_given_back", slice=str(claimed.id), reason=type(error).__name__)
             give_back(parts, claimed, error=type(error).__name__)
         else:
-            _divide(parts, claimed, error)
+            _log.warning("charge_slice_failed", slice=str(claimed.id), error=type(error).__name__)
+            trace = "".join(traceback.format_tb(error.__traceback__))[-4000:]
+            _divide(parts, claimed, error=redact_error(error), trace=trace)
         return []
     failpoint("charge.frozen")
     return attempts
@@ -129,13 +137,12 @@ def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
     return attempts
 
 
-def _divide(parts: Parts, claimed: ClaimedSlice, error: Exception) -> None:
+def _divide(parts: Parts, claimed: ClaimedSlice, *, error: str, trace: str | None) -> None:
     """Halve a slice that failed; an invoice that fails alone is held for a person."""
-    _log.warning("charge_slice_failed", slice=str(claimed.id), error=type(error).__name__)
     members = claimed.member_ids
     with parts.begin() as session:
         if len(members) > 1:
-            end(session, claimed, status=SliceStatus.SPLIT, error=redact_error(error))
+            end(session, claimed, status=SliceStatus.SPLIT, error=error)
             middle = len(members) // 2
             for half in (members[:middle], members[middle:]):
                 cut(
@@ -147,13 +154,13 @@ def _divide(parts: Parts, claimed: ClaimedSlice, error: Exception) -> None:
                     account=claimed.provider_account_id,
                 )
             return
-        end(session, claimed, status=SliceStatus.DONE, error=redact_error(error))
+        end(session, claimed, status=SliceStatus.DONE, error=error)
         invoice = session.get_one(Invoice, members[0])
         hold_invoice(
             session,
             invoice=invoice,
             summary=f"Invoice {invoice.number} could not be charged and is on hold; all others were tried.",
-            error=redact_error(error),
-            trace="".join(traceback.format_tb(error.__traceback__))[-4000:],
+            error=error,
+            trace=trace,
             now=parts.clock.now(session),
         )

@@ -26,7 +26,7 @@ from billing.flows.guarding import count_issued, guard, guard_the_day
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
 from billing.flows.restoring import recognise
-from billing.flows.slices import give_back
+from billing.flows.slices import STARTS_ALONE, give_back
 from billing.kernel.errors import MasterKeyMissing, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import SliceStatus
@@ -38,9 +38,6 @@ from billing.queries.standing import load_standing
 from billing.queries.usage import usage_quantities
 
 _log = structlog.get_logger(__name__)
-
-STARTS_ALONE = 3
-"""Starts of a slice of one subscription after which a death of its worker, too, counts as the subscription's fault."""
 
 
 def plan(parts: Parts) -> int:

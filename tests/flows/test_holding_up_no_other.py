@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,12 +11,15 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from billing.commands.reconciliation.run import begin_run
 from billing.flows import collection, movements, reconciliation, refunding, renewal, resolution, sending
+from billing.flows.slices import STARTS_ALONE
 from billing.kernel.errors import Fault, ProviderRefused, Refused
-from billing.models import ProviderAccount, Reconciliation, Refund
+from billing.models import ProviderAccount, Reconciliation, Refund, Slice
 from billing.providers.port import Provider
+from billing.queries.collection import Due
 from billing.queries.waiting import take_waiting
 from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company, company
@@ -213,3 +216,49 @@ def test_an_account_that_refuses_our_key_keeps_no_other_from_its_fees_refunds_an
         first.provider_account_id = archive
     refunding.sweep(shops.parts)
     assert [each.status for each in shops.refunds()] == ["pending", "succeeded"]
+
+
+def _killed_while_opening(acme: Company, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Every slice is charged by a worker that dies of the invoice of 23.80 till none is left. Returns the deaths."""
+    whole, deaths = collection.open_payments, 0
+
+    def die(session: Session, due: Sequence[Due], **given: Any) -> Any:
+        if any(each.invoice.amount_remaining_minor == 2380 for each in due):
+            raise KeyboardInterrupt
+        return whole(session, due, **given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(collection, "open_payments", die)
+        for _ in range(30):
+            with acme.begin() as session:
+                left = select(Slice.id).filter_by(kind="charges").where(Slice.status.in_(("pending", "running")))
+                waiting = list(session.scalars(left))
+            for slice_id in waiting:
+                with acme.parts.begin() as session:
+                    session.execute(text("UPDATE billing.slice SET lease_until = NULL WHERE lease_until IS NOT NULL"))
+                try:
+                    collection.charge(acme.parts, slice_id)
+                except KeyboardInterrupt:
+                    deaths += 1
+    return deaths
+
+
+def test_an_invoice_that_kills_its_worker_each_time_is_held_and_all_others_are_charged(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        acme.customer(f"a{number}")
+        acme.subscribe(f"a{number}", f"s{number}", quantity=2 if number == 3 else 1)
+    renewal.plan(acme.parts)
+    with acme.begin() as session:
+        slice_id = session.scalars(select(Slice.id)).one()
+    assert renewal.bill(acme.parts, slice_id) == 5
+    deaths = _killed_while_opening(acme, monkeypatch)
+    assert 0 < deaths <= 3 + STARTS_ALONE
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
+    acme.settle()
+    assert [each.status for each in acme.payments()] == ["succeeded"] * 4
+    (item,) = acme.work_items()
+    assert (item.kind, item.error) == ("invoice_not_charged", "its worker died each time")
+    assert item.trace is None

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from billing.commands.slice.claim import claim
 from billing.commands.slice.cut import cut
 from billing.flows import renewal
+from billing.flows.slices import STARTS_ALONE
 from billing.kernel.errors import Stale
 from billing.models import (
     BillingPeriod,
@@ -239,9 +240,9 @@ def test_a_slice_that_is_given_back_uses_up_no_start_of_its_subscription(
     acme.subscribe("a1", "s1")
     renewal.plan(acme.parts)
     (waiting,) = _slices(acme)
-    _meets_a_lock(acme, monkeypatch, waiting.id, times=renewal.STARTS_ALONE + 1)
+    _meets_a_lock(acme, monkeypatch, waiting.id, times=STARTS_ALONE + 1)
     (waiting,) = _slices(acme)
-    assert (waiting.tries, waiting.token) == (0, renewal.STARTS_ALONE + 1)
+    assert (waiting.tries, waiting.token) == (0, STARTS_ALONE + 1)
     assert renewal.bill(acme.parts, waiting.id) == 1
     assert acme.work_items() == []
 
