@@ -28,6 +28,8 @@ SELECT i.id, i.number, i.kind, i.status, s.code AS seller, p.account_id, i.profi
        i.subscription_id, i.collection, i.issued_at, i.due_at, i.period_start, i.period_end, i.currency,
        i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor, i.credit_applied_minor, i.amount_due_minor,
        i.amount_paid_minor, i.amount_remaining_minor, {CHARGED_BACK},
+       COALESCE((SELECT b.amount_minor FROM billing.credit_balance b
+                 WHERE b.profile_id = i.profile_id AND b.currency = i.currency), 0)::bigint AS balance_minor,
        i.tax_groups, i.reverse_charge, i.legal_notes, i.buyer_country, i.buyer_kind,
        i.paid_at, i.next_attempt_at, i.charge_not_before, i.dunning_step, i.dunning_at,
        i.waits_for_method, i.card_limit_until, i.final_decision, i.hold_id, i.version
@@ -109,7 +111,10 @@ def list_invoices(
 
 
 def show_invoice(session: Session, invoice_id: UUID) -> Facts:
-    """One document with all that was paid, given back and corrected of it; the parties stay sealed."""
+    """One document with all that was paid, given back and corrected of it; the parties stay sealed.
+
+    `balance_minor`: the customer's credit in its currency, today.
+    """
     values = {"id": invoice_id}
     [invoice] = read_all(session, _ONE, values)
     return {

@@ -75,9 +75,14 @@ def test_money_that_came_another_way_is_noted_in_parts_with_its_reference(house:
 def test_an_open_invoice_is_paid_out_of_the_balance(house: House, fay: Person) -> None:
     invoice = owed(house)
     page = f"/invoices/{invoice.id}"
-    told = do(fay, page, "apply_credit", amount="11.90")
-    assert "the balance holds 0.00 EUR, and 11.90 EUR are owed" in told
+    assert 'aria-label="Pay by credit"' not in fay.reads(page), "there is none"
     do(fay, f"/customers/{invoice.profile_id}", "credit", amount="5", currency="eur")
+    shown = fay.reads(page)
+    assert "balance holds 5.00 EUR" in shown
+    form = re.search(r'<form[^>]*aria-label="Pay by credit".*?</form>', shown, re.DOTALL)
+    assert form is not None
+    assert 'value="5.00"' in form[0], "no more than there is"
+    assert "the balance holds 5.00 EUR, and 11.90 EUR are owed" in do(fay, page, "apply_credit", amount="11.90")
     assert "5.00 EUR of the balance pay it; 6.90 EUR are still owed" in do(fay, page, "apply_credit", amount="5")
     assert (house.acme.credit(invoice.profile_id), house.acme.invoices()[0].amount_remaining_minor) == (0, 690)
     assert trail(house, "fay")[-1] == ("invoice.apply_credit", WHY)

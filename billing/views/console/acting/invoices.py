@@ -53,9 +53,14 @@ def _came(parts: Parts, facts: Facts, given: Given) -> Stake:
     )
 
 
-def _amount(column: str) -> Field:
+def _with_credit(facts: Facts) -> bool:
+    return facts["balance_minor"] > 0 and _is("open", "uncollectible")(facts)
+
+
+def _amount(*columns: str) -> Field:
+    """At first the least of these."""
     return Field(
-        "amount", "Amount", first=lambda facts: amount_field(facts, column),
+        "amount", "Amount", first=lambda facts: amount_field(facts, min(columns, key=facts.__getitem__)),
         unit=lambda facts: facts["currency"].upper(), numeric=True,
     )  # fmt: skip
 
@@ -80,7 +85,7 @@ ACTS = (
     ),
     Act(
         "apply_credit", "Pay by credit", "Pays it out of the customer's balance, all or a part. No document is issued.",
-        _is("open", "uncollectible"), Permission.MONEY, (_amount("amount_remaining_minor"),), stake=_named,
+        _with_credit, Permission.MONEY, (_amount("amount_remaining_minor", "balance_minor"),), stake=_named,
         subject="invoice",
     ),
     Act(
