@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from billing.commands.invoice.hold import hold_invoice
+from billing.commands.invoice.retry import has_attempt_in_flight
 from billing.commands.payment.open import open_payments
 from billing.commands.slice.claim import ClaimedSlice, claim, claim_next, end, hold_token
 from billing.commands.slice.cut import cut
@@ -24,11 +25,11 @@ from billing.flows.sending import Attempt, send_all
 from billing.flows.slices import STARTS_ALONE, give_back
 from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
-from billing.kernel.status import SliceStatus
-from billing.models import Invoice
+from billing.kernel.status import COLLECTABLE, SliceStatus
 from billing.privacy.redaction import redact_error
 from billing.queries.collection import load_due
 from billing.queries.due import invoices_to_charge
+from billing.queries.invoice import lock_invoice
 from billing.rules.rate import Rank
 
 _log = structlog.get_logger(__name__)
@@ -138,7 +139,10 @@ def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
 
 
 def _divide(parts: Parts, claimed: ClaimedSlice, *, error: str, trace: str | None) -> None:
-    """Halve a slice that failed; an invoice that fails alone is held for a person."""
+    """Halve a slice that failed; an invoice that fails alone is held for a person.
+
+    Unless it needs no try any more: while its slice waited it was paid, taken back, held, or tried by the customer.
+    """
     members = claimed.member_ids
     with parts.begin() as session:
         if len(members) > 1:
@@ -155,7 +159,10 @@ def _divide(parts: Parts, claimed: ClaimedSlice, *, error: str, trace: str | Non
                 )
             return
         end(session, claimed, status=SliceStatus.DONE, error=error)
-        invoice = session.get_one(Invoice, members[0])
+        invoice = lock_invoice(session, members[0])
+        wanted = invoice.status in COLLECTABLE and invoice.next_attempt_at is not None and invoice.hold_id is None
+        if not wanted or has_attempt_in_flight(session, invoice.id):
+            return
         hold_invoice(
             session,
             invoice=invoice,

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from billing.db.rows import fetch
 from billing.kernel.status import InvoiceStatus, PeriodDisposition
+from billing.kernel.work import WorkKind
 from billing.queries.dispute import OPEN
 from billing.queries.standing import Item
 from billing.rules.walk import Span
@@ -43,6 +44,8 @@ class ChargedLine:
     """Whether its document's payment is disputed, or lost to a dispute and still owed: it may be gone, or is."""
     under_way: bool
     """Whether a debit for its document is with the bank."""
+    guarded: bool
+    """Whether its document is a draft that a guard holds: a person may skip or discard it."""
 
     def counts_as_paid(self, now: datetime) -> bool:
         """Paid or credited, or on its way: sent for payment and within its time, or with the bank as a debit. Of a line
@@ -53,6 +56,11 @@ class ChargedLine:
             return True
         within = self.due_at is not None and now <= self.due_at
         return self.status == InvoiceStatus.OPEN and (within or self.under_way)
+
+    @property
+    def will_be_charged(self) -> bool:
+        """Whether it stands on a draft that is issued in the end, whatever becomes of its review."""
+        return self.status == InvoiceStatus.DRAFT and not self.guarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,9 @@ _LINES = f"""
            i.amount_refunded_minor + i.amount_credited_minor + i.amount_returned_minor + taken.credited_minor
                AS refunded_minor,
            taken.contested,
-           EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = i.id AND p.status = 'processing') AS under_way
+           EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = i.id AND p.status = 'processing') AS under_way,
+           EXISTS (SELECT FROM billing.work_item k WHERE k.id = i.hold_id
+                   AND k.kind IN ('{WorkKind.DAY_GUARDED}', '{WorkKind.INVOICE_GUARDED}')) AS guarded
     FROM billing.invoice i
     JOIN billing.invoice_line l ON l.invoice_id = i.id
     CROSS JOIN LATERAL (
@@ -102,7 +112,8 @@ _LINES = f"""
       AND l.period_start >= %(starts)s AND l.period_end = %(ends)s
     UNION ALL
     SELECT w.id, w.price_id, w.description, w.amount_minor, w.period_start, NULL, NULL, NULL,
-           EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = w.id), NULL, NULL, 0, 0, false, false
+           EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = w.id), NULL, NULL, 0, 0, false, false,
+           false
     FROM billing.waiting_line w
     WHERE w.subscription_id = %(subscription)s AND w.kind = 'proration_charge'
       AND w.period_start >= %(starts)s AND w.period_end = %(ends)s

@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from billing.commands.credit.grant import grant_credit
 from billing.commands.subscription.change import Proration
 from billing.db.clock import wall_now
 from billing.flows import changing, correcting, refunding
 from billing.flows.audit import grace_for, run
+from billing.flows.charging import charge_once
 from billing.flows.parts import Parts
+from billing.flows.replacing import replace_invoice
+from billing.models import UnappliedPayment
 from billing.queries.audit import INVARIANTS
 from billing.queries.audit.invariant import Finds, Reading
 from billing.queries.audit.recent import TABLES, WHOLE, fill, make_room, tables_of
@@ -25,6 +28,7 @@ from tests import builders
 from tests.audit.planted import SEEDS
 from tests.audit.seeds import Planting
 from tests.audit.witness_rows import witness_of
+from tests.flows.apart import WHY, lose, lower_in_dashboard
 from tests.flows.company import START, Company, company
 from tests.stack import Noted, settings_for
 
@@ -178,3 +182,24 @@ _TOUCHED = """
         OR EXISTS (SELECT FROM billing.ledger_entry WHERE invoice_id = i.id AND created_at > :since))
 """
 _FORGE = "UPDATE billing.invoice SET content_hash = :hash WHERE id = :id"
+
+
+def test_money_of_the_first_of_many_documents_in_each_others_place_is_found_from_the_last(database_url: str) -> None:
+    with company(database_url) as acme:
+        profile = acme.customer("a1", method="pm_card_chargeDeclined")
+        with acme.parts.begin() as session:
+            charge_once(acme.parts, session, profile, amount_minor=1000, currency="eur", description="Once")
+        acme.settle()
+        lower_in_dashboard(acme)
+        acme.pay_behind_our_back(profile)
+        acme.settle()
+        last = acme.invoices()[0].id
+        for _ in range(5):
+            replace_invoice(acme.parts, last, order=WHY)
+            (last,) = (each.id for each in acme.invoices() if each.corrects_id == last and each.kind == "invoice")
+        acme.settle()
+        with acme.parts.begin() as session:
+            (charge_ref,) = session.scalars(select(UnappliedPayment.charge_ref))
+            since = wall_now(session) + timedelta(milliseconds=2)
+        lose(acme, charge_ref)
+        assert run(acme.parts, since=since).violations == run(acme.parts).violations == ()

@@ -20,10 +20,15 @@ def declined(acme: Company) -> UUID:
     profile = acme.customer("a1", method="pm_card_chargeDeclined")
     acme.subscribe("a1", "s1")
     acme.settle()
+    lower_in_dashboard(acme)
+    return profile
+
+
+def lower_in_dashboard(acme: Company) -> None:
+    """Somebody lowers the one intent to 5.00."""
     (intent,) = acme.witness.intents()
     url = f"{acme.witness_url}/v1/payment_intents/{intent.intent_ref}"
     requests.post(url, data={"amount": "500"}, headers=DASHBOARD, timeout=5).raise_for_status()
-    return profile
 
 
 def stray(acme: Company, *, card: str = "pm_card_visa") -> UnappliedPayment:

@@ -20,6 +20,7 @@ from billing.kernel.errors import Refused
 from billing.models import AuditRecord, Invoice, Subscription
 from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company
+from tests.flows.disputes import end, the_dispute
 
 ORDER = Order(actor="mara", reason="what is unused pays it")
 
@@ -133,3 +134,25 @@ def test_credit_in_another_currency_pays_nothing_and_nothing_is_paid_twice(acme:
     with pytest.raises(Refused, match="invoice_not_open"):
         apply_credit(acme.parts, owed.id, order=ORDER)
     assert (acme.credit(owed.profile_id), acme.violations()) == (3810, ())
+
+
+@pytest.mark.parametrize("by_credit", [True, False])
+def test_a_lost_dispute_of_a_refunded_charge_opens_nothing_of_what_came_beside_it(
+    acme: Company, owed: Invoice, *, by_credit: bool
+) -> None:
+    if by_credit:
+        _fill(acme, owed.profile_id, 300)
+        apply_credit(acme.parts, owed.id, order=ORDER)
+    else:
+        external_money.mark_paid(acme.parts, owed.id, amount_minor=300, reference="statement 7", order=ORDER)
+    acme.give_method(owed.profile_id, "pm_card_visa")
+    acme.settle()
+    assert refunding.refund(acme.parts, owed.id).amount_minor == 890
+    acme.settle()
+    (charge,) = [each for each in acme.witness.charges() if each.status == "succeeded"]
+    opened = acme.witness.call("POST", "disputes", {"charge": charge.charge_ref, "amount": 890})
+    acme.settle()
+    end(acme, str(opened["id"]), "lost")
+    assert (the_dispute(acme).reopened_minor, the_dispute(acme).decision) == (0, "write_off")
+    assert (acme.account("receivable"), acme.account("write_off")) == (0, 890)
+    assert acme.violations() == ()

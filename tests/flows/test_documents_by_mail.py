@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from billing.commands.credit.grant import grant_credit
 from billing.flows import delivery, endpoints, notices, working
 from billing.flows.correcting import void
-from billing.flows.crediting import credit
+from billing.flows.crediting import apply_credit, credit
 from billing.flows.order import Order
 from billing.models import Notice, Seller
 from billing.sandbox.earpiece import earpiece
@@ -80,6 +81,18 @@ def test_one_that_the_customer_pays_says_where_and_so_does_its_cancellation(acme
     (cancellation,) = mailed(acme, box)
     assert cancellation["Subject"].startswith("Annulation ACME-CN-000001")
     assert len(list(cancellation.iter_attachments())) == 1
+
+
+def test_the_receipt_of_what_the_balance_has_paid_says_nothing_of_money_that_came(acme: Company, box: Postbox) -> None:
+    with_mail(acme, box)
+    invoice = bought(acme, collection="send_invoice")
+    with acme.parts.begin() as session:
+        grant_credit(session, profile_id=invoice.profile_id, amount_minor=1190, currency="eur", now=acme.now())
+    apply_credit(acme.parts, invoice.id, order=ORDER)
+    _, receipt = mailed(acme, box)
+    body = receipt.get_body(("plain",)).get_content()
+    assert f"Die Rechnung {invoice.number} ist bezahlt, insgesamt 11,90" in " ".join(body.split())
+    assert "erhalten" not in body
 
 
 @pytest.mark.parametrize(("wanted", "kinds"), [("documents", ["invoice_issued"]), ("off", [])])

@@ -68,3 +68,26 @@ def test_so_it_does_where_its_period_is_skipped_and_the_next_draft_bears_it_alre
     assert sorted(line.kind for line in lines) == ["proration_charge", "recurring"]
     assert (issued.status, issued.subtotal_minor) == ("paid", sum(line.amount_minor for line in lines))
     assert guarded.violations() == ()
+
+
+def test_a_lower_price_gives_nothing_back_of_what_may_be_dropped(guarded: Company) -> None:
+    """A credit note is no document that a guard holds: it would be in the balance before the draft is discarded."""
+    guarded.price("small", 1000)
+    guarded.price("big", 30_000)
+    profile = guarded.customer("a1")
+    id_ = guarded.subscribe("a1", "s1", price="small")
+    guarded.settle()
+    with guarded.parts.begin() as session:
+        changing.change(guarded.parts, session, id_, items=(NewItem("big"),), when=changing.ChangeWhen.PERIOD_END)
+    for day in (28, 42):
+        guarded.set_clock(START + timedelta(days=day))
+        guarded.settle()
+    assert held_item(guarded).amount_minor == 35_700
+    with guarded.parts.begin() as session:
+        changing.change(guarded.parts, session, id_, items=(NewItem("small"),))
+    assert _waiting(guarded) == []
+    guarded.set_clock(START + timedelta(days=59))
+    guarded.settle()
+    decide(guarded, Action.DISCARD)
+    assert guarded.credit(profile) == 0
+    assert guarded.violations() == ()

@@ -14,7 +14,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from billing.commands.reconciliation.run import begin_run
-from billing.flows import collection, movements, reconciliation, refunding, renewal, resolution, sending
+from billing.flows import (
+    collection,
+    external_money,
+    movements,
+    reconciliation,
+    refunding,
+    renewal,
+    resolution,
+    sending,
+)
 from billing.flows.slices import STARTS_ALONE
 from billing.kernel.errors import Fault, ProviderRefused, Refused
 from billing.models import ProviderAccount, Reconciliation, Refund, Slice
@@ -262,3 +271,29 @@ def test_an_invoice_that_kills_its_worker_each_time_is_held_and_all_others_are_c
     (item,) = acme.work_items()
     assert (item.kind, item.error) == ("invoice_not_charged", "its worker died each time")
     assert item.trace is None
+
+
+def test_what_was_paid_while_its_slice_waited_is_nobodys_work(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    renewal.plan(acme.parts)
+    with acme.begin() as session:
+        bills = session.scalars(select(Slice.id)).one()
+    renewal.bill(acme.parts, bills)
+    with acme.begin() as session:
+        slice_id = session.scalars(select(Slice.id).filter_by(kind="charges")).one()
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(collection, "open_payments", die)
+        for _ in range(STARTS_ALONE):
+            with pytest.raises(KeyboardInterrupt):
+                collection.charge(acme.parts, slice_id)
+            with acme.parts.begin() as session:
+                session.execute(text("UPDATE billing.slice SET lease_until = NULL"))
+    external_money.mark_paid(acme.parts, acme.invoices()[0].id, reference="statement 7")
+    assert collection.charge(acme.parts, slice_id) == 0
+    assert (acme.invoices()[0].hold_id, acme.work_items()) == (None, [])
+    assert acme.violations() == ()

@@ -154,12 +154,14 @@ def _lose_apart(case: Case, row: UnappliedPayment, gone: int) -> None:
 def _lose(case: Case, gone: int) -> None:
     """The debt is open again."""
     dispute, invoice = case.dispute, case.invoice
-    owed = invoice.amount_paid_minor - invoice.amount_refunded_minor
+    paid = paid_by(case.session, invoice.id)
+    # What came out of the balance, or past the provider, no bank takes back.
+    charged = min(invoice.amount_paid_minor, sum(each.amount_minor for each in paid))
+    owed = charged - invoice.amount_refunded_minor
     if dispute.currency == invoice.currency:
         owed = min(owed, dispute.amount_minor)
     else:
         # A dispute in another currency than the invoice's is taken to be of all that is left of its charge.
-        paid = paid_by(case.session, invoice.id)
         owed = min(owed, sum(each.left_minor for each in paid if each.charge_ref == dispute.charge_ref))
     if owed > 0:
         dispute.reopened_minor = owed

@@ -83,12 +83,11 @@ def may_prorate(charged: Charged, lines: Sequence[PlannedLine], *, now: datetime
     """Whether a change writes these lines. Nothing is given back of what was voided, written off or never billed.
 
     While a document that charged the period is unpaid, or its payment disputed, only what makes the customer owe more
-    is written. A draft will be charged in full: lines that `wait` for the next invoice come after it.
+    is written. A draft will be charged in full, unless a guard holds it: lines that `wait` for the next invoice come
+    after it.
     """
     issued = [line for line in charged.lines if line.status is not None]
     if not charged.billed or any(line.status in _NOTHING_CAME for line in issued):
         return False
-    unpaid = [
-        line for line in issued if not (line.counts_as_paid(now) or (wait and line.status == InvoiceStatus.DRAFT))
-    ]
+    unpaid = [line for line in issued if not (line.counts_as_paid(now) or (wait and line.will_be_charged))]
     return not unpaid or sum(line.amount_minor for line in lines) > 0

@@ -86,11 +86,15 @@ SELECT invoice_id FROM pg_temp.billing_period WHERE invoice_id IS NOT NULL
 ON CONFLICT DO NOTHING
 """
 
+# A document may be replaced time and again: money of the first is booked on the last, and each has notes of its own.
 _NOTES = """
 INSERT INTO pg_temp.changed_invoice
-SELECT i.corrects_id FROM pg_temp.changed_invoice c JOIN billing.invoice i ON i.id = c.id
-WHERE i.corrects_id IS NOT NULL
-UNION SELECT i.id FROM pg_temp.changed_invoice c JOIN billing.invoice i ON i.corrects_id = c.id
+WITH RECURSIVE linked AS (
+    SELECT id FROM pg_temp.changed_invoice
+    UNION SELECT next.id FROM linked CROSS JOIN LATERAL (
+        SELECT i.corrects_id AS id FROM billing.invoice i WHERE i.id = linked.id AND i.corrects_id IS NOT NULL
+        UNION ALL SELECT i.id FROM billing.invoice i WHERE i.corrects_id = linked.id) next)
+SELECT id FROM linked
 ON CONFLICT DO NOTHING
 """
 
@@ -114,7 +118,6 @@ ON CONFLICT DO NOTHING
     _SUBSCRIPTIONS,
     _PERIODS,
     _OF_PERIODS,
-    _NOTES,
     _NOTES,
     # A balance is compared with all that the customer's account in the books holds.
     """
