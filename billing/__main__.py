@@ -41,7 +41,8 @@ COMMANDS = {
     ),
     "tick": Entry("billing.ops.tick", "Send one beat entry now, as beat would."),
     "invoice": Entry(
-        "billing.ops.invoice", "Invoices: list, show, print, try again, void, write off, mark paid, credit."
+        "billing.ops.invoice",
+        "Invoices: list, show, print, try again, void, write off, mark paid, credit, pay by credit.",
     ),
     "draft": Entry("billing.ops.draft", "Drafts under review: add or remove a line, release."),
     "seller": Entry(
