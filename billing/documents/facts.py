@@ -25,6 +25,9 @@ class LineFacts:
     period_start: datetime | None
     period_end: datetime | None
     how: Mapping[str, Any]
+    corrects: str | None = None
+    """Number of the invoice that charged what this line gives back, where that is another (art. 219)."""
+    corrects_issued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

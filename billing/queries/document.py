@@ -34,9 +34,13 @@ _DOCUMENT = text(
 )
 _LINES = text(
     """
-    SELECT kind, description, quantity, unit_amount, amount_minor, discount_minor, tax_percent, tax_inclusive, tax_code,
-           period_start, period_end, how
-    FROM billing.invoice_line WHERE invoice_id = :id ORDER BY position
+    SELECT l.kind, l.description, l.quantity, l.unit_amount, l.amount_minor, l.discount_minor, l.tax_percent,
+           l.tax_inclusive, l.tax_code, l.period_start, l.period_end, l.how, o.number AS corrects,
+           o.issued_at AS corrects_issued_at
+    FROM billing.invoice_line l
+    LEFT JOIN billing.invoice_line c ON c.id = l.credits_line_id
+    LEFT JOIN billing.invoice o ON o.id = c.invoice_id AND o.id <> l.invoice_id
+    WHERE l.invoice_id = :id ORDER BY l.position
     """
 )
 _KEPT = {field.name for field in fields(DocumentFacts)} - {"seller", "buyer", "lines", "tax_groups"}
