@@ -98,15 +98,18 @@ def aging_report(session: Session, *, as_of: date, by_customer: bool = False, se
     return Report("aging", columns, rows, ties(session, rows, values, account="receivable", sign=1))
 
 
-# Of each line, what was deferred of it at the end of the day, in equal parts over the days that it had left.
+# Of each line, what was deferred of it at the end of the day, in equal parts over the days that were not booked by
+# then. Those that are over are earned with the next.
 _DEFERRED = """
 WITH moved AS (
-    SELECT m.line_id, sum(m.deferred_minor) AS amount
+    SELECT m.line_id, sum(m.deferred_minor) AS amount,
+           max(e.booked_on) FILTER (WHERE e.kind = 'recognition') + 1 AS open_on
     FROM billing.revenue_movement m JOIN billing.ledger_entry e ON e.id = m.entry_id
     WHERE e.booked_on <= :until GROUP BY m.line_id
 ), line AS (
     SELECT r.id, r.seller_id, r.currency, r.net_minor + coalesce(m.amount, 0) AS deferred,
-           greatest(r.starts_on, CAST(:until AS date) + 1) AS first, greatest(r.ends_on, r.starts_on) AS ends_on
+           greatest(r.starts_on, m.open_on) AS base, greatest(r.starts_on, CAST(:until AS date) + 1) AS first,
+           greatest(r.ends_on, r.starts_on) AS ends_on
     FROM billing.revenue_schedule r LEFT JOIN moved m ON m.line_id = r.id
     WHERE r.issued_on <= :until AND r.net_minor + coalesce(m.amount, 0) <> 0
       AND (CAST(:seller AS uuid) IS NULL OR r.seller_id = :seller)
@@ -114,8 +117,8 @@ WITH moved AS (
     SELECT l.id, l.seller_id, l.currency, month::date AS month,
            CASE WHEN l.ends_on <= l.first THEN l.deferred
                 ELSE round(l.deferred::numeric
-                           * least((month + interval '1 month')::date - l.first, l.ends_on - l.first)
-                           / (l.ends_on - l.first)) END AS amount
+                           * least((month + interval '1 month')::date - l.base, l.ends_on - l.base)
+                           / (l.ends_on - l.base)) END AS amount
     FROM line l
     CROSS JOIN generate_series(date_trunc('month', l.first::timestamp),
                                date_trunc('month', greatest(l.ends_on - 1, l.first)::timestamp), '1 month') AS month
