@@ -126,8 +126,8 @@ class _Speaker:
             yield words["issued"], self._day(document.issued_at, document.zone)
         if document.period_start is not None and document.period_end is not None:
             yield words["period"], self._span(document.period_start, document.period_end)
-        elif document.issued_at is not None and document.corrects is None:
-            yield words["supplied"], self._day(document.issued_at, document.zone)
+        elif document.issued_at is not None and (document.corrects is None or document.supplied_at is not None):
+            yield words["supplied"], self._day(document.supplied_at or document.issued_at, document.zone)
         if document.due_at is not None:
             yield words["due"], self._day(document.due_at, document.zone)
         if document.corrects is not None and document.corrects_issued_at is not None:

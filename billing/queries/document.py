@@ -23,6 +23,13 @@ _DOCUMENT = text(
            i.discount_minor, i.tax_minor, i.total_minor, i.credit_applied_minor, i.amount_due_minor,
            i.amount_paid_minor, i.amount_remaining_minor, i.tax_groups, i.legal_notes, i.collection, i.buyer_country,
            i.parties, i.seller_tax, c.number AS corrects, c.issued_at AS corrects_issued_at,
+           CASE WHEN i.kind = 'invoice' AND i.corrects_id IS NOT NULL THEN (
+               WITH RECURSIVE chain AS (
+                   SELECT c.corrects_id, c.issued_at
+                   UNION ALL SELECT o.corrects_id, o.issued_at
+                             FROM billing.invoice o JOIN chain ON o.id = chain.corrects_id
+               )
+               SELECT min(issued_at) FROM chain) END AS supplied_at,
            k.id AS key_id, k.master_id, k.wrapped
     FROM billing.invoice i
     JOIN billing.seller s ON s.id = i.seller_id
