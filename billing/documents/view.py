@@ -168,15 +168,18 @@ class _Speaker:
         if line.corrects is not None and line.corrects_issued_at is not None:
             yield f"{self._words['facts']['corrects']} {self._invoice(line.corrects, line.corrects_issued_at)}"
         if line.discount_minor:
-            yield f"{self._words['discount']} {self._money(-line.discount_minor)}"
+            yield f"{self._words['discount']} {self._money(-line.discount_minor)}{self._gross(line)}"
 
     def _tier(self, tier: dict[str, str], line: LineFacts) -> str:
         def price(minor: str) -> str:
             return unit_price(Decimal(minor), self._document.currency, self._locale)
 
         flat = f" + {price(tier['flat'])}" if Decimal(tier["flat"]) else ""
-        gross = f" ({self._words['gross']})" if line.tax_inclusive and line.tax_percent else ""
-        return f"{number(Decimal(tier['quantity']), self._locale)} × {price(tier['unit'])}{flat}{gross}"
+        return f"{number(Decimal(tier['quantity']), self._locale)} × {price(tier['unit'])}{flat}{self._gross(line)}"
+
+    def _gross(self, line: LineFacts) -> str:
+        """What stands behind an amount that is not without tax, as the others are."""
+        return f" ({self._words['gross']})" if line.tax_inclusive and line.tax_percent else ""
 
     def _sums(self) -> Iterator[tuple[str, str]]:
         document = self._document

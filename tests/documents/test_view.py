@@ -98,6 +98,14 @@ def test_a_line_that_gives_back_names_the_invoice_that_charged_it() -> None:
     assert told.rows[0].details[-1] == "Korrigiert Rechnung ACME-000041, 01.01.2026"
 
 
+@pytest.mark.parametrize(("inclusive", "said"), [(True, "-1,19\xa0€ (VAT included)"), (False, "-1,19\xa0€")])
+def test_a_discount_that_has_tax_in_it_says_so(inclusive: bool, said: str) -> None:  # noqa: FBT001
+    cut = line(amount_minor=1190, discount_minor=119, tax_inclusive=inclusive)
+    base, tax = (900, 171) if inclusive else (1071, 203)
+    told = view(document([cut], [group(base, tax, inclusive=inclusive)]), language="en")
+    assert told.rows[0].details[-1] == f"Discount {said}"
+
+
 def test_nothing_is_said_to_be_paid_where_a_note_has_taken_the_debt_away() -> None:
     told = view(document([line()], [group(3000, 570)], amount_paid_minor=0), language="en")
     assert told.state == "Nothing is left to pay."
