@@ -22,6 +22,7 @@ from billing.flows.paying_out import order_payout, pay_out
 from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused
 from billing.models import ExternalPayment, Invoice
+from billing.queries.operations.today import money_by_day
 from billing.validators.subscription import NewItem
 from billing.validators.tax_rate import NewTaxRate
 from tests.flows.company import START, Company
@@ -316,3 +317,17 @@ def test_a_try_before_a_note_that_settles_the_rest_was_of_an_open_invoice(acme: 
     acme.settle()
     assert acme.invoices()[0].status == "paid"
     assert acme.violations() == ()
+
+
+def test_an_invoice_that_is_void_counts_as_billed_no_more_and_not_as_less_than_nothing(acme: Company) -> None:
+    profile = acme.customer("a1", method=None)
+    with acme.parts.begin() as session:
+        grant_credit(session, profile_id=profile, amount_minor=300, currency="eur", now=START)
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    for billed in (890, 0):
+        with acme.begin() as session:
+            (day,) = money_by_day(session, since=START.date(), until=START.date())
+        assert (day["billed_minor"], day["collected_minor"]) == (billed, 0)
+        if billed:
+            void(acme.parts, acme.invoices()[0].id)
