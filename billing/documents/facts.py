@@ -25,6 +25,9 @@ class LineFacts:
     period_start: datetime | None
     period_end: datetime | None
     how: Mapping[str, Any]
+    corrects: str | None = None
+    """Number of the invoice that charged what this line gives back, where that is another (art. 219)."""
+    corrects_issued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,5 +76,7 @@ class DocumentFacts:
     corrects: str | None = None
     """Number of the invoice that it corrects."""
     corrects_issued_at: datetime | None = None
+    supplied_at: datetime | None = None
+    """Of an invoice without a period that corrects another: when the first of them was issued."""
     seller_tax: Mapping[str, Any] | None = None
     """Tax in the seller's currency, with rate, source and date (Directive 2006/112/EC art. 230)."""

@@ -126,13 +126,12 @@ class _Speaker:
             yield words["issued"], self._day(document.issued_at, document.zone)
         if document.period_start is not None and document.period_end is not None:
             yield words["period"], self._span(document.period_start, document.period_end)
-        elif document.issued_at is not None and document.corrects is None:
-            yield words["supplied"], self._day(document.issued_at, document.zone)
+        elif document.issued_at is not None and (document.corrects is None or document.supplied_at is not None):
+            yield words["supplied"], self._day(document.supplied_at or document.issued_at, document.zone)
         if document.due_at is not None:
             yield words["due"], self._day(document.due_at, document.zone)
         if document.corrects is not None and document.corrects_issued_at is not None:
-            of = f"{document.corrects}, {self._day(document.corrects_issued_at, document.zone)}"
-            yield words["corrects"], of
+            yield words["corrects"], self._invoice(document.corrects, document.corrects_issued_at)
 
     def _rows(self) -> Iterator[Row]:
         document = self._document
@@ -166,16 +165,21 @@ class _Speaker:
             part = Decimal(how["left"] * 100) / Decimal(how["whole"])
             word = "unused" if line.kind == "proration_credit" else "part"
             yield self._words[word].format(percent=number(part.quantize(Decimal("0.01")), self._locale))
+        if line.corrects is not None and line.corrects_issued_at is not None:
+            yield f"{self._words['facts']['corrects']} {self._invoice(line.corrects, line.corrects_issued_at)}"
         if line.discount_minor:
-            yield f"{self._words['discount']} {self._money(-line.discount_minor)}"
+            yield f"{self._words['discount']} {self._money(-line.discount_minor)}{self._gross(line)}"
 
     def _tier(self, tier: dict[str, str], line: LineFacts) -> str:
         def price(minor: str) -> str:
             return unit_price(Decimal(minor), self._document.currency, self._locale)
 
         flat = f" + {price(tier['flat'])}" if Decimal(tier["flat"]) else ""
-        gross = f" ({self._words['gross']})" if line.tax_inclusive and line.tax_percent else ""
-        return f"{number(Decimal(tier['quantity']), self._locale)} × {price(tier['unit'])}{flat}{gross}"
+        return f"{number(Decimal(tier['quantity']), self._locale)} × {price(tier['unit'])}{flat}{self._gross(line)}"
+
+    def _gross(self, line: LineFacts) -> str:
+        """What stands behind an amount that is not without tax, as the others are."""
+        return f" ({self._words['gross']})" if line.tax_inclusive and line.tax_percent else ""
 
     def _sums(self) -> Iterator[tuple[str, str]]:
         document = self._document
@@ -205,7 +209,8 @@ class _Speaker:
             amount = self._money(document.amount_remaining_minor)
             key = "automatic" if document.collection == "automatic" else "open"
             return words[key].format(amount=amount), "open"
-        if not document.amount_due_minor:
+        if not document.amount_paid_minor:
+            # Credit had paid it at issue, or a note took its debt away.
             return words["nothing_due"], "good"
         paid_on = self._day(document.paid_at, document.zone) if document.paid_at else ""
         return words["paid"].format(amount=self._money(document.amount_paid_minor), day=paid_on), "good"
@@ -223,6 +228,9 @@ class _Speaker:
                 currency=tax["currency"].upper(),
                 foreign=self._document.currency.upper(),
             )
+
+    def _invoice(self, number: str, issued_at: datetime) -> str:
+        return f"{number}, {self._day(issued_at, self._document.zone)}"
 
     def _money(self, minor: int) -> str:
         return money(minor, self._document.currency, self._locale)

@@ -16,11 +16,15 @@ from billing.queries.dispute import Standing, disputed
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """Sums of the notes that gave parts of an invoice back: tax, what of it came on top of their subtotals, and all."""
+    """Sums of the notes that gave parts of an invoice back: tax, what of it came on top of their subtotals, and all.
+
+    `groups`: base and tax by the place of the invoice's tax groups; empty where there are no notes.
+    """
 
     tax_minor: int
     on_top_minor: int
     total_minor: int
+    groups: tuple[tuple[int, int], ...] = ()
 
 
 _PAID = text(
@@ -167,8 +171,18 @@ _NOTES = text(
     FROM billing.invoice WHERE corrects_id = :invoice AND kind = 'credit_note'
     """
 )
+_NOTED_GROUPS = text(
+    """
+    SELECT sum((g.said ->> 'base_minor')::bigint), sum((g.said ->> 'tax_minor')::bigint)
+    FROM billing.invoice i CROSS JOIN jsonb_array_elements(i.tax_groups) WITH ORDINALITY AS g(said, place)
+    WHERE i.corrects_id = :invoice AND i.kind = 'credit_note'
+    GROUP BY g.place ORDER BY g.place
+    """
+)
 
 
 def notes_of(session: Session, invoice_id: UUID) -> Notes:
     """What the notes that gave parts of the invoice back come to so far."""
-    return Notes(*map(int, session.execute(_NOTES, {"invoice": invoice_id}).one()))
+    tax, on_top, total = map(int, session.execute(_NOTES, {"invoice": invoice_id}).one())
+    groups = session.execute(_NOTED_GROUPS, {"invoice": invoice_id}).all() if total else ()
+    return Notes(tax, on_top, total, tuple((int(base), int(tax)) for base, tax in groups))

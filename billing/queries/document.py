@@ -23,6 +23,13 @@ _DOCUMENT = text(
            i.discount_minor, i.tax_minor, i.total_minor, i.credit_applied_minor, i.amount_due_minor,
            i.amount_paid_minor, i.amount_remaining_minor, i.tax_groups, i.legal_notes, i.collection, i.buyer_country,
            i.parties, i.seller_tax, c.number AS corrects, c.issued_at AS corrects_issued_at,
+           CASE WHEN i.kind = 'invoice' AND i.corrects_id IS NOT NULL THEN (
+               WITH RECURSIVE chain AS (
+                   SELECT c.corrects_id, c.issued_at
+                   UNION ALL SELECT o.corrects_id, o.issued_at
+                             FROM billing.invoice o JOIN chain ON o.id = chain.corrects_id
+               )
+               SELECT min(issued_at) FROM chain) END AS supplied_at,
            k.id AS key_id, k.master_id, k.wrapped
     FROM billing.invoice i
     JOIN billing.seller s ON s.id = i.seller_id
@@ -34,9 +41,13 @@ _DOCUMENT = text(
 )
 _LINES = text(
     """
-    SELECT kind, description, quantity, unit_amount, amount_minor, discount_minor, tax_percent, tax_inclusive, tax_code,
-           period_start, period_end, how
-    FROM billing.invoice_line WHERE invoice_id = :id ORDER BY position
+    SELECT l.kind, l.description, l.quantity, l.unit_amount, l.amount_minor, l.discount_minor, l.tax_percent,
+           l.tax_inclusive, l.tax_code, l.period_start, l.period_end, l.how, o.number AS corrects,
+           o.issued_at AS corrects_issued_at
+    FROM billing.invoice_line l
+    LEFT JOIN billing.invoice_line c ON c.id = l.credits_line_id
+    LEFT JOIN billing.invoice o ON o.id = c.invoice_id AND o.id <> l.invoice_id
+    WHERE l.invoice_id = :id ORDER BY l.position
     """
 )
 _KEPT = {field.name for field in fields(DocumentFacts)} - {"seller", "buyer", "lines", "tax_groups"}

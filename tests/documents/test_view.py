@@ -89,6 +89,28 @@ def test_a_credit_note_names_its_invoice_and_has_a_line_for_each_rate_where_it_h
     assert [row.description for row in told.rows] == ["Correction of invoice ACME-000042"]
 
 
+def test_a_line_that_gives_back_names_the_invoice_that_charged_it() -> None:
+    back = line(
+        kind="proration_credit", amount_minor=750, corrects="ACME-000041",
+        corrects_issued_at=datetime(2025, 12, 31, 23, tzinfo=UTC),
+    )  # fmt: skip
+    told = view(document([back], [group(750, 142)], kind="credit_note", status="credited"), language="de")
+    assert told.rows[0].details[-1] == "Korrigiert Rechnung ACME-000041, 01.01.2026"
+
+
+@pytest.mark.parametrize(("inclusive", "said"), [(True, "-1,19\xa0€ (VAT included)"), (False, "-1,19\xa0€")])
+def test_a_discount_that_has_tax_in_it_says_so(inclusive: bool, said: str) -> None:  # noqa: FBT001
+    cut = line(amount_minor=1190, discount_minor=119, tax_inclusive=inclusive)
+    base, tax = (900, 171) if inclusive else (1071, 203)
+    told = view(document([cut], [group(base, tax, inclusive=inclusive)]), language="en")
+    assert told.rows[0].details[-1] == f"Discount {said}"
+
+
+def test_nothing_is_said_to_be_paid_where_a_note_has_taken_the_debt_away() -> None:
+    told = view(document([line()], [group(3000, 570)], amount_paid_minor=0), language="en")
+    assert told.state == "Nothing is left to pay."
+
+
 @given(st.lists(st.integers(-5000, 50_000), min_size=1, max_size=8), st.sampled_from(["19", "7", "5.5", "25.5"]))
 def test_nets_of_prices_that_include_tax_add_up_to_the_base(amounts: list[int], percent: str) -> None:
     gross, rate = sum(amounts), Decimal(percent)

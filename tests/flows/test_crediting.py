@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import select
 
 from billing.commands.credit.grant import grant_credit
 from billing.commands.subscription.cancel import CancelWhen, Unused
+from billing.commands.tax_rate.put import put_tax_rate
 from billing.flows import changing, refunding
 from billing.flows.correcting import void
 from billing.flows.crediting import credit
@@ -20,7 +22,9 @@ from billing.flows.paying_out import order_payout, pay_out
 from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused
 from billing.models import ExternalPayment, Invoice
+from billing.queries.operations.today import money_by_day
 from billing.validators.subscription import NewItem
+from billing.validators.tax_rate import NewTaxRate
 from tests.flows.company import START, Company
 from tests.flows.refunds import at_provider, books, paid_invoice
 
@@ -276,3 +280,54 @@ def test_what_no_one_charge_can_take_is_paid_out_over_several_and_written_down(a
     assert refunding.refund(acme.parts, first.id, order=ORDER).amount_minor == 490
     acme.settle()
     assert acme.violations() == ()
+
+
+@pytest.mark.parametrize("kind", ["refund", "credit"])
+def test_notes_of_parts_add_up_to_the_invoice_rate_by_rate(acme: Company, kind: str) -> None:
+    """10.01 with 19 % and 3.33 with 7 %: rounded anew in each note, a cent had gone from one rate to the other."""
+    with acme.parts.begin() as session:
+        put_tax_rate(session, seller_id=acme.seller_id, new=NewTaxRate("reduced", Decimal(7)))
+    acme.price("paper", 1001)
+    acme.price("books", 333, tax_rate="reduced")
+    acme.customer("a1")
+    acme.begin_subscription("a1", "s1", NewItem("paper"), NewItem("books"))
+    acme.settle()
+    (invoice,) = acme.invoices()
+    for part in (101, 99, 7, 333, None):
+        if kind == "refund":
+            refunding.refund(acme.parts, invoice.id, amount_minor=part)
+            acme.settle()
+        else:
+            credit(acme.parts, invoice.id, amount_minor=part, order=ORDER)
+    notes = [each for each in acme.invoices() if each.kind == "credit_note"]
+    for place, group in enumerate(invoice.tax_groups):
+        for name in ("base_minor", "tax_minor"):
+            parts = [note.tax_groups[place][name] for note in notes]
+            assert (sum(parts), min(parts) >= 0) == (group[name], True)
+    assert acme.violations() == ()
+
+
+def test_a_try_before_a_note_that_settles_the_rest_was_of_an_open_invoice(acme: Company, owed: Invoice) -> None:
+    mark_paid(acme.parts, owed.id, amount_minor=190)
+    acme.set_clock(START + timedelta(days=4))
+    acme.settle()
+    assert len(acme.payments()) == 2
+    acme.set_clock(START + timedelta(days=5))
+    credit(acme.parts, owed.id, order=ORDER)
+    acme.settle()
+    assert acme.invoices()[0].status == "paid"
+    assert acme.violations() == ()
+
+
+def test_an_invoice_that_is_void_counts_as_billed_no_more_and_not_as_less_than_nothing(acme: Company) -> None:
+    profile = acme.customer("a1", method=None)
+    with acme.parts.begin() as session:
+        grant_credit(session, profile_id=profile, amount_minor=300, currency="eur", now=START)
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    for billed in (890, 0):
+        with acme.begin() as session:
+            (day,) = money_by_day(session, since=START.date(), until=START.date())
+        assert (day["billed_minor"], day["collected_minor"]) == (billed, 0)
+        if billed:
+            void(acme.parts, acme.invoices()[0].id)

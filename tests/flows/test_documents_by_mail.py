@@ -52,6 +52,15 @@ def bought(acme: Company, *, collection: str = "automatic", country: str = "DE")
     return invoice
 
 
+def test_what_a_note_has_taken_off_is_no_receipt(acme: Company, box: Postbox) -> None:
+    with_mail(acme, box)
+    invoice = bought(acme, collection="send_invoice")
+    credit(acme.parts, invoice.id, order=ORDER)
+    assert acme.invoices()[0].status == "paid"
+    assert len(mailed(acme, box)) == 2
+    assert [kind for kind, _, _ in states(acme)] == ["invoice_issued", "note_issued"]
+
+
 def test_an_invoice_and_its_receipt_arrive_once_with_the_pdf_and_a_link(acme: Company, box: Postbox) -> None:
     with_mail(acme, box)
     invoice = bought(acme)

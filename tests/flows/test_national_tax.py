@@ -87,6 +87,19 @@ def test_without_a_rate_it_waits_and_once_it_was_read_it_is_issued_and_says_so(
     assert dollars.violations() == ()
 
 
+def test_notes_of_parts_add_up_to_what_their_invoice_said(dollars: Company, bank: Registers) -> None:
+    """Of 1.90 USD, which are 1.74 EUR; rounded one by one five notes had said 1.75."""
+    bank.rates = {"2026-01-30": {"USD": "1.0892"}}
+    read_rates(dollars.parts)
+    issued = bill(dollars)
+    for _ in range(5):
+        credit(dollars.parts, issued.id, order=ORDER, amount_minor=238)
+    with dollars.parts.begin() as session:
+        notes = session.scalars(select(Invoice.seller_tax).where(Invoice.kind == "credit_note")).all()
+    assert sum(note["tax_minor"] for note in notes if note) == 174
+    assert dollars.violations() == ()
+
+
 def test_a_frozen_rate_that_was_altered_is_found(dollars: Company, bank: Registers) -> None:
     bank.rates = {"2026-01-30": {"USD": "1.0892"}}
     read_rates(dollars.parts)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from sqlalchemy import select, text
 
 from billing.commands.subscription.cancel import CancelWhen
 from billing.flows import changing, correcting, recognition, refunding
 from billing.models import LedgerEntry
+from billing.queries.books.reports import deferred_report
 from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company
 
@@ -71,6 +73,25 @@ def test_by_day_each_day_has_its_entry_and_a_late_sweep_catches_up_month_by_mont
     _go(acme, datetime(2026, 4, 1, tzinfo=UTC))
     assert sum(_recognised(acme).values()) == 1000
     assert _broken(acme) == []
+
+
+@pytest.mark.parametrize("policy", ["month", "day"])
+def test_what_is_deferred_within_a_month_is_told_by_the_months_that_will_book_it(acme: Company, policy: str) -> None:
+    """365.00 of 31 January to 31 January; booked by month, February's days so far are February's, not later ones'."""
+    acme.price("year", 36500, interval_unit="year")
+    if policy == "day":
+        _by_day(acme)
+    _billed(acme, "year")
+    _go(acme, datetime(2026, 2, 15, 12, tzinfo=UTC))
+    before = sum(_recognised(acme).values())
+    with acme.begin() as session:
+        report = deferred_report(session, as_of=date(2026, 2, 14))
+    assert not report.broken
+    told = {row["month"]: row["amount_minor"] for row in report.rows}
+    _go(acme, datetime(2026, 3, 1, tzinfo=UTC))
+    assert sum(_recognised(acme).values()) - before == told["2026-02"]
+    _go(acme, datetime(2026, 4, 1, tzinfo=UTC))
+    assert _recognised(acme)["2026-03-31"] == told["2026-03"] or policy == "day"
 
 
 def test_a_sweep_that_comes_again_finds_nothing(acme: Company) -> None:

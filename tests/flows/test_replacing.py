@@ -11,10 +11,12 @@ from sqlalchemy import select, text
 
 from billing.commands.credit.grant import grant_credit
 from billing.commands.tax_rate.put import put_tax_rate
+from billing.documents.view import view
 from billing.flows import braking, operating_drafts, refunding
 from billing.flows.charging import charge_once
 from billing.flows.crediting import credit
 from billing.flows.dispute_events import adopt_dispute
+from billing.flows.documents import document_facts
 from billing.flows.order import Order
 from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused
@@ -203,6 +205,21 @@ def test_what_was_charged_once_is_replaced_at_the_rate_that_it_was_sold_at(
         replace_invoice(acme.parts, untaxed.id, order=ORDER)
     assert refused.value.code == "tax_rate_unknown", "it bore nothing, and it may have been sold at either"
     assert acme.violations() == ()
+
+
+def test_what_was_charged_once_was_supplied_then_however_often_it_is_replaced(acme: Company) -> None:
+    """A corrected invoice is a whole one: art. 226 (7) asks for the day of supply where it is not the day of issue."""
+    old = _charged(acme, "standard")
+    for days in (10, 20):
+        acme.set_clock(START + timedelta(days=days))
+        (last,) = [each for each in acme.invoices() if each.status == "paid"]
+        replace_invoice(acme.parts, last.id, order=ORDER)
+    (new,) = [each for each in acme.invoices() if each.status == "paid"]
+    facts = document_facts(acme.parts, new.id)
+    assert facts.supplied_at == old.issued_at
+    told = dict(view(facts, language="en").facts)
+    assert (told["Date of supply"], told["Date of issue"]) == ("31 Jan 2026", "20 Feb 2026")
+    assert document_facts(acme.parts, old.id).supplied_at is None
 
 
 def test_where_its_rate_was_changed_since_it_is_the_standard_one_as_it_is_now(acme: Company) -> None:

@@ -121,7 +121,10 @@ def _by_line(given_back: Sequence[Taken]) -> dict[UUID, tuple[int, int]]:
 
 
 def nets(lines: Sequence[PlannedLine], totals: Totals) -> list[int]:
-    """Each line without its discount and the tax inside it; a group's tax is shared by largest remainder."""
+    """Each line without its discount and the tax inside it; a group's tax is shared by largest remainder.
+
+    A taxed group holds all lines of its percent, whatever their codes (`tax_groups`).
+    """
     found = [line.amount_minor - line.discount_minor for line in lines]
     for group in totals.tax_groups:
         if not group.inclusive or not group.tax_minor:
@@ -129,7 +132,7 @@ def nets(lines: Sequence[PlannedLine], totals: Totals) -> list[int]:
         inside = [
             place
             for place, line in enumerate(lines)
-            if line.treatment.inclusive and (line.treatment.percent, line.treatment.code) == (group.percent, group.code)
+            if line.treatment.inclusive and line.treatment.percent == group.percent
         ]
         for place, part in zip(inside, share(group.tax_minor, [found[place] for place in inside]), strict=True):
             found[place] -= part

@@ -56,7 +56,7 @@ def _part(
         total_minor=amount_minor,
         credit_applied_minor=0,
         amount_due_minor=0,
-        tax_groups=_groups(invoice.tax_groups, tax_minor=tax_minor, base_minor=amount_minor - tax_minor),
+        tax_groups=_groups(invoice.tax_groups, earlier, tax_minor=tax_minor, base_minor=amount_minor - tax_minor),
         reverse_charge=invoice.reverse_charge,
         notes=tuple(invoice.legal_notes),
         credit_note=True,
@@ -114,11 +114,16 @@ def _note(
     )
 
 
-def _groups(groups: JsonList, *, tax_minor: int, base_minor: int) -> tuple[TaxGroup, ...]:
-    """The invoice's groups with shares of these sums, in proportion."""
+def _groups(groups: JsonList, earlier: Notes, *, tax_minor: int, base_minor: int) -> tuple[TaxGroup, ...]:
+    """The invoice's groups with shares of these sums, in proportion to what earlier notes have left of each.
+
+    So the notes of a whole invoice add up to it rate by rate, as it is declared.
+    """
     found = [TaxGroup.of(each) for each in groups]
-    bases = _shared(base_minor, [group.base_minor for group in found])
-    taxes = _shared(tax_minor, [group.tax_minor for group in found])
+    gone = earlier.groups or [(0, 0)] * len(found)
+    left = [(group.base_minor - base, group.tax_minor - tax) for group, (base, tax) in zip(found, gone, strict=True)]
+    bases = _shared(base_minor, [base for base, _ in left])
+    taxes = _shared(tax_minor, [tax for _, tax in left])
     return tuple(
         TaxGroup(group.percent, group.inclusive, base, tax, group.code)
         for group, base, tax in zip(found, bases, taxes, strict=True)
@@ -127,4 +132,4 @@ def _groups(groups: JsonList, *, tax_minor: int, base_minor: int) -> tuple[TaxGr
 
 def _shared(amount_minor: int, weights: list[int]) -> list[int]:
     """Shares in proportion; where the weights come to nothing, the first bears all."""
-    return share(amount_minor, weights if sum(weights) > 0 else [1, *([0] * (len(weights) - 1))])
+    return share(amount_minor, weights if sum(weights) else [1, *([0] * (len(weights) - 1))])

@@ -31,13 +31,17 @@ _FACTS = text(
     WHERE o.id = ANY(:events) AND (
         s.mail_documents = '{MailsDocuments.ALL}'
         OR s.mail_documents = '{MailsDocuments.DOCUMENTS}' AND o.topic <> '{Topic.INVOICE_PAID}')
+      AND (o.topic <> '{Topic.INVOICE_PAID}' OR o.payload ->> 'amount_paid_minor' IS DISTINCT FROM '0')
     ORDER BY o.id
     """  # noqa: S608 (our own words)
 )
 
 
 def tell_of_documents(session: Session, events: Sequence[UUID], *, now: datetime) -> int:
-    """Write a notice for each of these events whose seller mails its document. Returns how many."""
+    """Write a notice for each of these events whose seller mails its document. Returns how many.
+
+    No receipt where nothing came: a note has taken all of the debt away, and is mailed itself.
+    """
     if not events:
         return 0
     news = [

@@ -91,6 +91,7 @@ FROM (SELECT p.id, p.attempt_no, sent.last,
 WHERE last > next_first
 """
 
+# A note against its debt settles an invoice, too; one that goes into the balance or back to the customer does not.
 _SENT_WHEN_CLOSED = """
 SELECT 'payment', p.id, format('first sent at %s, %s was %s since %s', p.first_sent_at, i.number, i.status, c.closed_at)
 FROM billing.payment p
@@ -98,7 +99,13 @@ JOIN billing.invoice i ON i.id = p.invoice_id AND i.status IN ('paid', 'void', '
 JOIN (SELECT invoice_id, max(at) AS closed_at
       FROM (SELECT invoice_id, effective_at AS at FROM billing.ledger_entry
             WHERE kind NOT IN ('issue', 'unapplied_payment') AND kind NOT LIKE 'refund%' AND kind NOT LIKE 'dispute%'
-            UNION ALL SELECT corrects_id, issued_at FROM billing.invoice WHERE kind = 'cancellation') settling
+            UNION ALL SELECT corrects_id, issued_at FROM billing.invoice WHERE kind = 'cancellation'
+            UNION ALL
+            SELECT n.corrects_id, e.effective_at
+            FROM billing.invoice n
+            JOIN billing.ledger_entry e ON e.invoice_id = n.id AND e.kind = 'issue'
+            JOIN billing.posting p ON p.entry_id = e.id AND p.account = 'receivable'
+            WHERE n.kind = 'credit_note' AND n.corrects_id IS NOT NULL) settling
       GROUP BY invoice_id) c
   ON c.invoice_id = i.id
 WHERE p.first_sent_at > c.closed_at

@@ -11,18 +11,69 @@ from billing.db.zones import ZONES, local_date
 from billing.queries.books.dating import EVER, zones_of
 from billing.queries.books.report import Report, read_rows, ties
 
-# What a document says of its tax, by its own accounting date. A note takes back, so it counts negative.
+# What a document says of its tax, by its own accounting date. A note takes back, so it counts negative. A line that
+# gives back what was sold to the buyer while they were in another country is of that country; so is as much of a note
+# without lines as it was of the invoice that it corrects.
 _TAX = """
-SELECT s.code AS seller, i.currency, i.buyer_country AS country, g.code, g.percent,
-       CASE WHEN i.kind = 'invoice' THEN 'invoices' ELSE 'notes' END AS documents, count(*) AS number,
-       sum(CASE WHEN i.kind = 'invoice' THEN g.base_minor ELSE -g.base_minor END)::bigint AS base_minor,
-       sum(CASE WHEN i.kind = 'invoice' THEN g.tax_minor ELSE -g.tax_minor END)::bigint AS amount_minor
-FROM billing.ledger_entry e
-JOIN billing.invoice i ON i.id = e.invoice_id AND i.seller_id = e.seller_id
-JOIN billing.seller s ON s.id = e.seller_id
-CROSS JOIN jsonb_to_recordset(i.tax_groups) AS g(percent numeric, base_minor bigint, tax_minor bigint, code text)
-WHERE e.kind = 'issue' AND e.booked_on BETWEEN :since AND :until
-  AND (CAST(:seller AS uuid) IS NULL OR e.seller_id = :seller)
+WITH said AS (
+    SELECT row_number() OVER () AS id, s.code AS seller, i.currency, i.buyer_country, i.kind, g.*,
+           CASE WHEN i.kind = 'invoice' OR i.corrects_id IS NULL THEN i.id ELSE i.corrects_id END AS lines_of,
+           i.kind <> 'invoice' AND i.corrects_id IS NOT NULL AS in_part
+    FROM billing.ledger_entry e
+    JOIN billing.invoice i ON i.id = e.invoice_id AND i.seller_id = e.seller_id
+    JOIN billing.seller s ON s.id = e.seller_id
+    CROSS JOIN jsonb_to_recordset(i.tax_groups)
+        AS g(percent numeric, inclusive boolean, base_minor bigint, tax_minor bigint, code text)
+    WHERE e.kind = 'issue' AND e.booked_on BETWEEN :since AND :until
+      AND (CAST(:seller AS uuid) IS NULL OR e.seller_id = :seller)
+), sold AS (
+    SELECT l.invoice_id, o.buyer_country AS country, l.tax_percent AS percent, l.tax_inclusive AS inclusive,
+           l.tax_code AS code, sum(l.amount_minor - l.discount_minor) AS amount
+    FROM (SELECT DISTINCT lines_of, buyer_country FROM said) d
+    JOIN billing.invoice_line l ON l.invoice_id = d.lines_of AND l.credits_line_id IS NOT NULL
+    JOIN billing.invoice_line c ON c.id = l.credits_line_id
+    JOIN billing.invoice o ON o.id = c.invoice_id AND o.buyer_country <> d.buyer_country
+    GROUP BY 1, 2, 3, 4, 5
+), taxed AS (
+    SELECT *, CASE WHEN inclusive
+                   THEN sign(amount) * div(2 * abs(amount) * percent + 100 + percent, 2 * (100 + percent))
+                   ELSE round(amount * percent / 100) END AS tax
+    FROM sold
+), abroad AS (
+    SELECT said.id, t.country, t.code,
+           CASE WHEN in_part THEN coalesce(round(base * said.base_minor / nullif(w.base_minor, 0)), 0) ELSE base END
+               AS base_minor,
+           CASE WHEN in_part THEN coalesce(round(tax * said.tax_minor / nullif(w.tax_minor, 0)), 0) ELSE tax END
+               AS tax_minor
+    FROM said
+    JOIN (SELECT *, CASE WHEN inclusive THEN amount - tax ELSE amount END AS base FROM taxed) t
+      ON t.invoice_id = said.lines_of AND t.percent = said.percent AND t.inclusive = said.inclusive
+      AND (t.percent > 0 OR t.code = said.code)
+    JOIN billing.invoice i ON i.id = said.lines_of
+    JOIN LATERAL jsonb_to_recordset(i.tax_groups)
+        AS w(percent numeric, inclusive boolean, base_minor bigint, tax_minor bigint, code text)
+      ON w.percent = said.percent AND w.inclusive = said.inclusive AND w.code = said.code
+), at_home AS (
+    SELECT said.id, said.base_minor - coalesce(a.base_minor, 0) AS base_minor,
+           said.tax_minor - coalesce(a.tax_minor, 0) AS tax_minor,
+           CASE WHEN a.id IS NULL THEN said.code
+                ELSE coalesce((SELECT min(l.tax_code) FROM billing.invoice_line l
+                               WHERE l.invoice_id = said.lines_of AND l.tax_percent = said.percent
+                                 AND l.tax_inclusive = said.inclusive AND l.credits_line_id IS NULL), said.code)
+           END AS code, a.id IS NOT NULL AS rest
+    FROM said
+    LEFT JOIN (SELECT id, sum(base_minor) AS base_minor, sum(tax_minor) AS tax_minor FROM abroad GROUP BY id) a
+      ON a.id = said.id
+), part AS (
+    SELECT id, NULL AS country, code, base_minor, tax_minor FROM at_home
+    WHERE NOT (rest AND base_minor = 0 AND tax_minor = 0)
+    UNION ALL SELECT id, country, code, base_minor, tax_minor FROM abroad
+)
+SELECT said.seller, said.currency, coalesce(p.country, said.buyer_country) AS country, p.code, said.percent,
+       CASE WHEN said.kind = 'invoice' THEN 'invoices' ELSE 'notes' END AS documents, count(*) AS number,
+       sum(CASE WHEN said.kind = 'invoice' THEN p.base_minor ELSE -p.base_minor END)::bigint AS base_minor,
+       sum(CASE WHEN said.kind = 'invoice' THEN p.tax_minor ELSE -p.tax_minor END)::bigint AS amount_minor
+FROM said JOIN part p USING (id)
 GROUP BY 1, 2, 3, 4, 5, 6
 ORDER BY 1, 2, 3, 4, 5, 6
 """
@@ -98,15 +149,18 @@ def aging_report(session: Session, *, as_of: date, by_customer: bool = False, se
     return Report("aging", columns, rows, ties(session, rows, values, account="receivable", sign=1))
 
 
-# Of each line, what was deferred of it at the end of the day, in equal parts over the days that it had left.
+# Of each line, what was deferred of it at the end of the day, in equal parts over the days that were not booked by
+# then. Those that are over are earned with the next.
 _DEFERRED = """
 WITH moved AS (
-    SELECT m.line_id, sum(m.deferred_minor) AS amount
+    SELECT m.line_id, sum(m.deferred_minor) AS amount,
+           max(e.booked_on) FILTER (WHERE e.kind = 'recognition') + 1 AS open_on
     FROM billing.revenue_movement m JOIN billing.ledger_entry e ON e.id = m.entry_id
     WHERE e.booked_on <= :until GROUP BY m.line_id
 ), line AS (
     SELECT r.id, r.seller_id, r.currency, r.net_minor + coalesce(m.amount, 0) AS deferred,
-           greatest(r.starts_on, CAST(:until AS date) + 1) AS first, greatest(r.ends_on, r.starts_on) AS ends_on
+           greatest(r.starts_on, m.open_on) AS base, greatest(r.starts_on, CAST(:until AS date) + 1) AS first,
+           greatest(r.ends_on, r.starts_on) AS ends_on
     FROM billing.revenue_schedule r LEFT JOIN moved m ON m.line_id = r.id
     WHERE r.issued_on <= :until AND r.net_minor + coalesce(m.amount, 0) <> 0
       AND (CAST(:seller AS uuid) IS NULL OR r.seller_id = :seller)
@@ -114,8 +168,8 @@ WITH moved AS (
     SELECT l.id, l.seller_id, l.currency, month::date AS month,
            CASE WHEN l.ends_on <= l.first THEN l.deferred
                 ELSE round(l.deferred::numeric
-                           * least((month + interval '1 month')::date - l.first, l.ends_on - l.first)
-                           / (l.ends_on - l.first)) END AS amount
+                           * least((month + interval '1 month')::date - l.base, l.ends_on - l.base)
+                           / (l.ends_on - l.base)) END AS amount
     FROM line l
     CROSS JOIN generate_series(date_trunc('month', l.first::timestamp),
                                date_trunc('month', greatest(l.ends_on - 1, l.first)::timestamp), '1 month') AS month

@@ -44,14 +44,15 @@ FROM billing.brake b LEFT JOIN billing.seller s ON s.id = b.seller_id
 WHERE b.released_at IS NULL AND b.profile_id IS NULL ORDER BY b.id
 """
 
-# By the range of days that the entries' index keeps.
+# By the range of days that the entries' index keeps. An invoice counts without the credit that it uses, which its
+# cancellation takes back in full: a void gives that back first.
 _DAYS = """
 SELECT e.booked_on AS day, g.currency,
-       coalesce(sum(g.amount_minor) FILTER (WHERE e.kind = 'issue'), 0)::bigint AS billed_minor,
-       coalesce(-sum(g.amount_minor) FILTER (WHERE e.kind <> 'issue'), 0)::bigint AS collected_minor
+       coalesce(sum(g.amount_minor) FILTER (WHERE e.kind IN ('issue', 'void')), 0)::bigint AS billed_minor,
+       coalesce(-sum(g.amount_minor) FILTER (WHERE e.kind NOT IN ('issue', 'void')), 0)::bigint AS collected_minor
 FROM billing.ledger_entry e JOIN billing.posting g ON g.entry_id = e.id AND g.account = 'receivable'
 WHERE e.booked_on >= :since AND e.booked_on <= :until
-  AND e.kind IN ('issue', 'payment', 'external_payment', 'dispute_repaid')
+  AND e.kind IN ('issue', 'void', 'payment', 'external_payment', 'dispute_repaid')
 GROUP BY e.booked_on, g.currency ORDER BY e.booked_on, g.currency
 """
 
