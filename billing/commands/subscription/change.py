@@ -24,7 +24,7 @@ from billing.models import Subscription
 from billing.queries.charged import Charged
 from billing.queries.standing import Item, Standing
 from billing.queries.usage import UsageWindow
-from billing.rules.walk import Span
+from billing.rules.walk import STUB, Span
 
 
 class ChangeWhen(StrEnum):
@@ -140,13 +140,17 @@ def _restart(
 
 
 def _begin_otherwise(biller: Biller, new: list[Item], before: Interval, after: Interval, *, now: datetime) -> None:
-    """The first period to bill is as long as the new items say. One that was paid elsewhere up to its start, which is
-    counted in the old interval, has its anchor there."""
+    """Nothing is billed yet: only the items change, and the first period to bill is as long as they say.
+
+    With another interval that period is number 0: the number that it had (what came before was paid elsewhere, or it
+    is a stub) was counted in the old one.
+    """
     row = biller.row
-    if before == after or row.next_period_no <= 0:
+    k = row.next_period_no
+    if before == after or k == 0:
         _move(biller, Turned(now, tuple(new), row.anchor_at, row.anchor_no, after))
         return
-    begins = boundary(row.anchor_at, row.timezone, before, row.next_period_no)
+    begins = row.started_at if k == STUB else boundary(row.anchor_at, row.timezone, before, k)
     _move(biller, Turned(now, tuple(new), begins, row.anchor_no + 1, after), next_period_no=0)
 
 
