@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from billing.flows.intake_bill import first_bill
 from billing.flows.intake_check import Account, Checked, Sorted, check
 from billing.flows.intake_input import Intake, IntakeRefused, IntakeReport
-from billing.flows.intake_methods import BroughtBy, anonymous_id, bring
+from billing.flows.intake_methods import BroughtBy, anonymous_ids, bring
 from billing.flows.intake_write import write
 from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
@@ -87,7 +87,9 @@ def _forgotten(session: Session, parts: Parts, intake: Intake) -> set[Account]:
     """Those whom an earlier intake brought, and who were erased since."""
     given = {(each.seller, each.value.profile.account_id) for each in intake.customers}
     by_id = {
-        anonymous_id(parts.keyring, seller=seller, account_id=account): (seller, account) for seller, account in given
+        id_: (seller, account)
+        for seller, account in given
+        for id_ in anonymous_ids(parts.keyring, seller=seller, account_id=account)
     }
     return {by_id[id_] for id_ in forgotten(session, list(by_id))}
 

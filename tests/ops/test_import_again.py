@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -21,6 +22,7 @@ from billing.kernel.errors import Refused
 from billing.models import Profile, TaxRate
 from billing.ops.import_file import read_file
 from billing.ops.importing import import_file
+from billing.privacy.keyring import generate
 from tests.ops.conftest import Desk
 from tests.ops.import_files import GOOD, counts
 
@@ -87,7 +89,9 @@ def test_who_has_come_to_another_provider_too_is_still_found(desk: Desk, moving:
     assert told == ["b.yaml:17: provider_customer_id: exists_and_differs"]
 
 
-def test_a_person_who_was_forgotten_is_told_by_the_line_and_to_no_provider(desk: Desk) -> None:
+def test_a_person_who_was_forgotten_is_told_by_the_line_and_to_no_provider(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ended = GOOD[: GOOD.index("subscriptions:")]
     assert desk.run(import_file, desk.write("a.yaml", ended)).exit_code == 0
     parts = wiring.current()
@@ -99,6 +103,10 @@ def test_a_person_who_was_forgotten_is_told_by_the_line_and_to_no_provider(desk:
     for more in ((), ("--dry-run",)):
         assert _faults(desk, ended, *more) == ["b.yaml:11: account_id: profile_erased"]
     assert requests.get(f"{desk.server.url}/_sandbox/state", timeout=5).json()["objects"] == made
+    parts.sessions.kw["bind"].dispose()
+    monkeypatch.setenv("BILLING_SECRET_KEY", f"{generate()},{os.environ['BILLING_SECRET_KEY']}")
+    wiring.current.cache_clear()
+    assert _faults(desk, ended) == ["b.yaml:11: account_id: profile_erased"], "under another master key too"
 
 
 def test_of_two_imports_at_once_none_changes_the_others_tax_rate(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
