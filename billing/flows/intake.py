@@ -14,13 +14,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from billing.flows.intake_bill import first_bill
-from billing.flows.intake_check import Checked, Sorted, check
+from billing.flows.intake_check import Account, Checked, Sorted, check
 from billing.flows.intake_input import Intake, IntakeRefused, IntakeReport
-from billing.flows.intake_methods import BroughtBy, bring
+from billing.flows.intake_methods import BroughtBy, anonymous_ids, bring
 from billing.flows.intake_write import write
 from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
-from billing.queries.intake import Known, known
+from billing.queries.intake import Known, customer_owners, forgotten, known
 from billing.queries.payment_method import the_provider_account
 from billing.queue.buffer import after_commit
 from billing.queue.names import RENEWALS_TICK
@@ -40,7 +40,9 @@ def take_in(
     progress("checking", 0, 1)
     with parts.begin() as session:
         now = parts.clock.now(session)
-        checked = check(intake, _read_known(session, parts, intake), now=now)
+        refs = {each.value.customer_ref for each in intake.customers if each.value.customer_ref is not None}
+        owners, gone = customer_owners(session, list(refs)), _forgotten(session, parts, intake)
+        checked = check(intake, _read_known(session, parts, intake), owners, gone, now=now)
     if intake.faults or checked.faults:
         unread = {(each.line, each.field) for each in intake.faults}
         found = [each for each in checked.faults if (each.line, each.field) not in unread]
@@ -79,6 +81,17 @@ def _read_known(session: Session, parts: Parts, intake: Intake) -> dict[str, Kno
         for code in sellers
     }
     return {code: there for code, there in found.items() if there is not None}
+
+
+def _forgotten(session: Session, parts: Parts, intake: Intake) -> set[Account]:
+    """Those whom an earlier intake brought, and who were erased since."""
+    given = {(each.seller, each.value.profile.account_id) for each in intake.customers}
+    by_id = {
+        id_: (seller, account)
+        for seller, account in given
+        for id_ in anonymous_ids(parts.keyring, seller=seller, account_id=account)
+    }
+    return {by_id[id_] for id_ in forgotten(session, list(by_id))}
 
 
 def _report(checked: Checked, *, dry_run: bool, now: datetime) -> IntakeReport:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -27,7 +27,10 @@ from billing.validators.tax_rate import NewTaxRate, check_new_tax_rate
 T = TypeVar("T")
 Named = dict[tuple[str, str], T]
 """By seller code and the thing's own name."""
+Account = tuple[str, str]
+"""(seller code, account id)"""
 _NOT_YET = UUID(int=0)
+_OTHERWISE = "it is there with another value; change it there, or say the same here"
 
 
 @dataclass(slots=True)
@@ -56,8 +59,18 @@ class Checked:
     faults: list[LineFault]
 
 
-def check(intake: Intake, known: dict[str, Known], *, now: datetime) -> Checked:
-    """Compare and check everything; pure. `known` by seller code holds what the file names and the database has."""
+def check(
+    intake: Intake,
+    known: dict[str, Known],
+    owners: Mapping[str, Account],
+    forgotten: Collection[Account],
+    *,
+    now: datetime,
+) -> Checked:
+    """Compare and check everything; pure. `known` by seller code holds what the file names and the database has.
+
+    `owners` says of a provider's customers by their ids whose they are; `forgotten` are those who were erased.
+    """
     faults: list[LineFault] = []
     sellers = _sort(
         intake.sellers,
@@ -98,7 +111,7 @@ def check(intake: Intake, known: dict[str, Known], *, now: datetime) -> Checked:
     customers = _sort(
         intake.customers,
         {
-            (code, name): NewCustomer(customer.profile, customer_ref=customer.customer_ref)
+            (code, name): NewCustomer(customer.profile)
             for code, there in known.items()
             for name, customer in there.customers.items()
         },
@@ -117,6 +130,11 @@ def check(intake: Intake, known: dict[str, Known], *, now: datetime) -> Checked:
     )
     _check_repeats(intake.subscriptions, faults)
     _check_sellers(intake, sellers, faults)
+    _check_owners(intake.customers, owners, faults)
+    for each in intake.customers:
+        if _account(each) in forgotten:
+            mend = "the person was forgotten; leave them out of the file, or give a new account"
+            faults.append(each.fault("account_id", "profile_erased", mend))
     _check_methods(intake.customers, known, faults)
     _check_prices(prices, products, tax_rates, faults)
     planned = _plan(subscriptions, customers, prices, tax_rates, faults, now=now)
@@ -151,9 +169,8 @@ def _sort(
             found.new.append(each)
             found.all[key] = each.value
             continue
-        mend = "it is there with another value; change it there, or say the same here"
         given_so = same_as(each, there) if same_as else each.value
-        differs = differing(each, there, given_so, "exists_and_differs", mend)
+        differs = differing(each, there, given_so, "exists_and_differs", _OTHERWISE)
         faults += differs
         found.unchanged += not differs
     return found
@@ -205,19 +222,39 @@ def _check_sellers(intake: Intake, sellers: Sorted[NewSeller], faults: list[Line
             faults.append(each.fault("seller", "seller_not_found", mend))
 
 
+def _check_owners(given: Sequence[Given[NewCustomer]], owners: Mapping[str, Account], faults: list[LineFault]) -> None:
+    """A provider's customer is one profile's, in the file and with what is there."""
+    first: dict[str, Given[NewCustomer]] = {}
+    for each in given:
+        ref = each.value.customer_ref
+        if ref is None:
+            continue
+        before = first.setdefault(ref, each)
+        if _account(before) != _account(each):
+            mend = f"line {before.line} has it; a provider's customer is one profile's"
+            faults.append(each.fault("provider_customer_id", "given_twice", mend))
+        if owners.get(ref, _account(each)) != _account(each):
+            mend = "it is the customer of another account that is there; give this one's own, or leave it out"
+            faults.append(each.fault("provider_customer_id", "customer_of_another_account", mend))
+
+
+def _account(given: Given[NewCustomer]) -> Account:
+    return given.seller, given.value.profile.account_id
+
+
 def _check_methods(given: Sequence[Given[NewCustomer]], known: dict[str, Known], faults: list[LineFault]) -> None:
-    owners: dict[str, int] = {}
     for each in given:
         new = each.value
         if new.method_ref is not None and new.consent is None:
             mend = "give the time at which the customer agreed to later charges"
             faults.append(each.fault("consent_at", "consent_missing", mend))
-        if new.customer_ref is not None and owners.setdefault(new.customer_ref, each.line) != each.line:
-            mend = f"line {owners[new.customer_ref]} has it; a provider's customer is one profile's"
-            faults.append(each.fault("provider_customer_id", "given_twice", mend))
         seller = known.get(each.seller)
         there = seller.customers.get(new.profile.account_id) if seller else None
-        if there is not None and new.consent is not None and new.consent.given_at not in there.consents:
+        if there is None:
+            continue
+        if new.customer_ref is not None and new.customer_ref not in there.customer_refs:
+            faults.append(each.fault("provider_customer_id", "exists_and_differs", _OTHERWISE))
+        if new.consent is not None and new.consent.given_at not in there.consents:
             mend = "the customer is there without this method; add it with `billing` or through the host"
             faults.append(each.fault("provider_payment_method_id", "exists_and_differs", mend))
 

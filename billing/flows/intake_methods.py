@@ -40,7 +40,15 @@ BroughtBy = dict[tuple[str, str], Brought]
 
 def anonymous_id(keyring: Keyring, *, seller: str, account_id: str) -> UUID:
     """The anonymous id of an account that is taken in: the same for every run, and a secret without the master key."""
-    key = keyring.derive("anonymous ids of an intake")
+    return anonymous_ids(keyring, seller=seller, account_id=account_id)[0]
+
+
+def anonymous_ids(keyring: Keyring, *, seller: str, account_id: str) -> list[UUID]:
+    """That one, then those that it may have been taken in by, under older master keys."""
+    return [_anonymous_id(key, seller, account_id) for key in keyring.derive_all("anonymous ids of an intake")]
+
+
+def _anonymous_id(key: bytes, seller: str, account_id: str) -> UUID:
     digest = hmac.digest(key, f"{seller}\0{account_id}".encode(), "sha256")
     # Version 8 (RFC 9562), by hand: Python's own check of versions knows it from 3.14 only.
     marked = int.from_bytes(digest[:16]) & ~(0xF << 76 | 0x3 << 62) | 0x8 << 76 | 0x2 << 62

@@ -20,7 +20,7 @@ from billing.commands.profile.create import create_profiles
 from billing.commands.seller.create import create_seller
 from billing.commands.subscription.plan import plan_subscription
 from billing.commands.subscription.subscribe import write_subscriptions
-from billing.commands.tax_rate.put import put_tax_rate
+from billing.commands.tax_rate.create import create_tax_rate
 from billing.flows.intake_check import Checked
 from billing.flows.intake_input import Given, NewCustomer, T
 from billing.flows.intake_methods import BroughtBy, anonymous_id
@@ -95,7 +95,7 @@ def _sellers(checked: Checked) -> list[str]:
 
 def _write_catalog(session: Session, share: _Share) -> None:
     for rate in share.of(share.checked.tax_rates.new):
-        put_tax_rate(session, seller_id=share.seller_id, new=rate.value)
+        create_tax_rate(session, seller_id=share.seller_id, new=rate.value)
     products = [each.value for each in share.of(share.checked.products.new)]
     create_products(session, seller_id=share.seller_id, new=products, now=share.now)
     prices = [each.value for each in share.of(share.checked.prices.new)]

@@ -32,7 +32,7 @@ from billing.kernel.status import SubscriptionStatus
 from billing.models import Subscription
 from billing.queries.standing import Item
 from billing.queries.subscription import lock_subscription
-from billing.rules.walk import Span
+from billing.rules.walk import STUB, Span
 from billing.validators.subscription import NewItem
 
 LIFE = timedelta(minutes=15)
@@ -222,7 +222,7 @@ def _upcoming(session: Session, subscription: Subscription, made: Planning, wish
         biller.wait(biller.one_offs(wanted))
     biller.items = items
     opens = Span(start, boundary(anchor, row.timezone, interval, period_no + 1))
-    return biller.write(opens, biller.licensed(opens))
+    return biller.write(opens, biller.licensed(opens, stub=period_no == STUB))
 
 
 def _digest(made: Planning) -> str:

@@ -16,7 +16,7 @@ from billing.db.rows import fetch
 from billing.queries.usage import UsageWindow
 
 LOOK_BACK = timedelta(days=400)
-"""Older usage is invoiced, or will never be: no period is longer than a year and a month."""
+"""Older usage is invoiced, or will never be, but for that of a longer period that runs."""
 
 # Paged by id, and locked, so that none of them is billed while its usage is counted, in the order of all who lock them.
 _SUBSCRIPTIONS = """
@@ -24,7 +24,8 @@ _SUBSCRIPTIONS = """
         SELECT s.id FROM billing.subscription s
         WHERE s.seller_id = %(seller)s AND s.id > %(after)s
           AND EXISTS (SELECT FROM billing.usage_record r
-                      WHERE r.subscription_id = s.id AND r.counts_at >= %(since)s AND r.counts_at < %(end)s)
+                      WHERE r.subscription_id = s.id AND r.counts_at >= least(%(since)s, s.current_period_start)
+                        AND r.counts_at < %(end)s)
           AND NOT EXISTS (SELECT FROM billing.usage_accrual a WHERE a.subscription_id = s.id AND a.month = %(month)s)
         ORDER BY s.id LIMIT %(most)s
     )
@@ -32,6 +33,7 @@ _SUBSCRIPTIONS = """
     ORDER BY s.profile_id, s.code FOR SHARE OF s
 """
 
+# What follows a period that is over and not billed yet, such as that of a subscription on hold, is taken as one.
 _WINDOWS = """
     SELECT s.id AS subscription_id, i.price_id, p.usage AS kind,
            greatest(i.counts_from, s.current_period_start) AS start, least(s.current_period_end, %(end)s) AS stop
@@ -39,6 +41,13 @@ _WINDOWS = """
     JOIN billing.subscription_item i ON i.subscription_id = s.id
     JOIN billing.price p ON p.id = i.price_id AND p.usage IS NOT NULL
     WHERE s.id = ANY(CAST(%(ids)s AS uuid[])) AND s.status IN ('active', 'past_due', 'unpaid', 'paused')
+    UNION ALL
+    SELECT s.id, i.price_id, p.usage, greatest(i.counts_from, s.current_period_end), least(s.cancel_at, %(end)s)
+    FROM billing.subscription s
+    JOIN billing.subscription_item i ON i.subscription_id = s.id
+    JOIN billing.price p ON p.id = i.price_id AND p.usage IS NOT NULL
+    WHERE s.id = ANY(CAST(%(ids)s AS uuid[])) AND s.current_period_end < %(end)s
+      AND s.status IN ('active', 'past_due', 'unpaid', 'paused', 'trialing')
     UNION ALL
     SELECT w.subscription_id, w.price_id, p.usage, w.counts_from, least(w.period_end, %(end)s)
     FROM billing.waiting_line w JOIN billing.price p ON p.id = w.price_id

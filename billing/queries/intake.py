@@ -32,7 +32,8 @@ class KnownCustomer:
     """A profile as given, and what the provider side of it is compared by."""
 
     profile: NewProfile
-    customer_ref: str | None
+    customer_refs: frozenset[str]
+    """The ids under which providers know them."""
     consents: frozenset[datetime]
     """When the customer agreed to each method that the profile has or had."""
 
@@ -166,10 +167,11 @@ def _rate(row: TaxRate) -> NewTaxRate:
 
 _PROVIDER_SIDE = text(
     """
-    SELECT p.account_id, c.customer_ref,
+    SELECT p.account_id,
+           (SELECT array_agg(c.customer_ref) FROM billing.provider_customer c
+            WHERE c.profile_id = p.id AND c.deleted_at IS NULL) AS customers,
            (SELECT array_agg(m.consent_at) FROM billing.payment_method m WHERE m.profile_id = p.id) AS consents
     FROM billing.profile p
-    LEFT JOIN billing.provider_customer c ON c.profile_id = p.id AND c.deleted_at IS NULL
     WHERE p.seller_id = :seller AND p.account_id = ANY(:accounts)
     """
 )
@@ -179,8 +181,10 @@ def _customers(
     session: Session, keyring: Keyring, seller_id: UUID, account_ids: Sequence[str]
 ) -> dict[str, KnownCustomer]:
     profiles = known_profiles(session, keyring, seller_id=seller_id, account_ids=account_ids)
-    rows = session.execute(_PROVIDER_SIDE, {"seller": seller_id, "accounts": list(account_ids)})
-    sides = {row.account_id: (row.customer_ref, frozenset(row.consents or ())) for row in rows}
+    sides = {
+        row.account_id: row
+        for row in session.execute(_PROVIDER_SIDE, {"seller": seller_id, "accounts": list(account_ids)})
+    }
     return {
         account_id: KnownCustomer(
             NewProfile(
@@ -190,7 +194,31 @@ def _customers(
                 timezone=there.timezone,
                 buyer_kind=there.buyer_kind,
             ),
-            *sides[account_id],
+            customer_refs=frozenset(sides[account_id].customers or ()),
+            consents=frozenset(sides[account_id].consents or ()),
         )
         for account_id, there in profiles.items()
     }
+
+
+_OWNERS = text(
+    """
+    SELECT c.customer_ref, s.code, p.account_id
+    FROM billing.provider_account a
+    JOIN billing.provider_customer c ON c.provider_account_id = a.id AND c.customer_ref = ANY(:refs)
+    JOIN billing.profile p ON p.id = c.profile_id
+    JOIN billing.seller s ON s.id = p.seller_id
+    """
+)
+
+
+def customer_owners(session: Session, refs: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Whose the providers' customers of these ids are, as far as they are anybody's: (seller code, account id)."""
+    found = session.execute(_OWNERS, {"refs": list(refs)}) if refs else ()
+    return {row.customer_ref: (row.code, row.account_id) for row in found}
+
+
+def forgotten(session: Session, anonymous_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of people who were erased. Their accounts' names are gone; these ids stay."""
+    query = text("SELECT anonymous_id FROM billing.profile WHERE anonymous_id = ANY(:ids) AND erased_at IS NOT NULL")
+    return set(session.scalars(query, {"ids": list(anonymous_ids)}))

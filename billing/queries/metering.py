@@ -54,7 +54,7 @@ class Meters:
 
 # In the order in which billing locks them, so that the two never wait for each other.
 _SUBSCRIPTIONS = """
-    SELECT id, seller_id, code, status, started_at, trial_end, current_period_start
+    SELECT id, seller_id, code, status, started_at, trial_end, paid_through, current_period_start
     FROM billing.subscription
     WHERE seller_id = %(seller)s AND code = ANY(CAST(%(codes)s AS text[]))
     ORDER BY profile_id, code

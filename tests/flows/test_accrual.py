@@ -151,3 +151,25 @@ def test_one_that_is_replaced_a_month_later_is_of_the_month_of_its_first_documen
     before = _months(metered, "revenue")
     accrual.accrue_due(metered.parts)
     assert _months(metered, "revenue") == before
+
+
+def test_usage_after_a_period_that_is_not_billed_yet_is_accrued_too(metered: Company) -> None:
+    """A subscription on hold, or one that the night's renewals have not come to."""
+    metered.begin_subscription("a1", "s1", NewItem("calls"), start=datetime(2026, 1, 31, tzinfo=UTC))
+    metered.settle()
+    metered.set_clock(datetime(2026, 4, 1, tzinfo=UTC))
+    _use(metered, "closed", 30, datetime(2026, 2, 10, tzinfo=UTC))
+    _use(metered, "after", 50, datetime(2026, 3, 10, tzinfo=UTC))
+    _use(metered, "april", 7, datetime(2026, 4, 1, tzinfo=UTC))
+    accrual.accrue_due(metered.parts)
+    assert _months(metered, "revenue") == {"2026-03-31": -800, "2026-04-01": 800}
+
+
+def test_usage_of_a_period_of_years_is_accrued_to_its_end(metered: Company) -> None:
+    metered.price("long", 10, usage="sum", interval_unit="year", interval_count=3)
+    metered.begin_subscription("a1", "s1", NewItem("long"))
+    metered.settle()
+    metered.use(NewUsage("s1", "long", "early", Decimal(30), metered.now()))
+    metered.set_clock(datetime(2027, 12, 1, tzinfo=UTC))
+    accrual.accrue_due(metered.parts)
+    assert _months(metered, "revenue") == {"2027-11-30": -300, "2027-12-01": 300}

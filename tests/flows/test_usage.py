@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from threading import Event
+from threading import Barrier, Event
 from typing import Any
 from uuid import UUID
 
@@ -313,6 +313,18 @@ def test_records_of_one_subscription_do_not_wait_for_each_other(acme: Company, s
             except OperationalError:  # pragma: no cover
                 pytest.fail("it waited for the other")
     assert _records(acme) == 2
+
+
+def test_two_calls_with_the_same_records_the_other_way_round_wait_for_no_one_twice(acme: Company, s1: UUID) -> None:
+    many = [_used(f"u{number}", 1) for number in range(10_000)]
+    both = Barrier(2)
+
+    def use(records: list[NewUsage]) -> int:
+        both.wait(20)
+        return acme.use(*records).written
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(use, (many, many[::-1]))) == [0, 10_000]
 
 
 def _until_blocked(acme: Company) -> None:

@@ -24,7 +24,7 @@ from billing.models import Subscription
 from billing.queries.charged import Charged
 from billing.queries.standing import Item, Standing
 from billing.queries.usage import UsageWindow
-from billing.rules.walk import Span
+from billing.rules.walk import STUB, Span
 
 
 class ChangeWhen(StrEnum):
@@ -71,7 +71,7 @@ def plan_change(biller: Biller, wanted: Wanted, charged: Charged | None, *, now:
     one_offs = biller.one_offs(wanted.items)
     if running is None or charged is None:
         biller.wait(one_offs)
-        _move(biller, Turned(now, tuple(new), row.anchor_at, row.anchor_no, after))
+        _begin_otherwise(biller, new, before, after, now=now)
     elif before != after:
         biller.wait(one_offs)
         _restart(biller, new, after, charged, running, credit=wanted.proration is not Proration.NONE, now=now)
@@ -136,10 +136,25 @@ def _restart(
             document.id if document and licensed else None,
         )
     )
-    _move(biller, Turned(now, tuple(new), now, anchor_no, interval), opened=opened)
+    _move(biller, Turned(now, tuple(new), now, anchor_no, interval), opened=opened, next_period_no=1)
 
 
-def _move(biller: Biller, turned: Turned, *, opened: Span | None = None) -> None:
+def _begin_otherwise(biller: Biller, new: list[Item], before: Interval, after: Interval, *, now: datetime) -> None:
+    """Nothing is billed yet: only the items change, and the first period to bill is as long as they say.
+
+    With another interval that period is number 0: the number that it had (what came before was paid elsewhere, or it
+    is a stub) was counted in the old one.
+    """
+    row = biller.row
+    k = row.next_period_no
+    if before == after or k == 0:
+        _move(biller, Turned(now, tuple(new), row.anchor_at, row.anchor_no, after))
+        return
+    begins = row.started_at if k == STUB else boundary(row.anchor_at, row.timezone, before, k)
+    _move(biller, Turned(now, tuple(new), begins, row.anchor_no + 1, after), next_period_no=0)
+
+
+def _move(biller: Biller, turned: Turned, *, opened: Span | None = None, next_period_no: int | None = None) -> None:
     """The row, with its new items. A cancel that is due at the end of the period goes with that end."""
     row = biller.row
     ends_later = opened is not None and row.cancel_at is not None
@@ -149,7 +164,7 @@ def _move(biller: Biller, turned: Turned, *, opened: Span | None = None) -> None
             seller_id=row.seller_id,
             profile_id=row.profile_id,
             status=row.status,
-            next_period_no=1 if opened else row.next_period_no,
+            next_period_no=row.next_period_no if next_period_no is None else next_period_no,
             next_due=opened.end if opened else row.next_due_at,
             current=opened,
             coupon_used=biller.coupon_used,

@@ -86,10 +86,13 @@ def record_usage(session: Session, *, seller_id: UUID, new: Sequence[NewUsage], 
         )
     if faults:
         raise Refused(faults)
+    named = [{"id": id_, **row} for id_, row in zip(new_ids(len(rows)), rows, strict=True)]
+    # In one order, so that two calls with the same records never wait for each other.
+    named.sort(key=lambda row: (row["subscription_id"], row["record_id"]))
     written = insert_rows(
         session,
         UsageRecord,
-        [{"id": id_, **row} for id_, row in zip(new_ids(len(rows)), rows, strict=True)],
+        named,
         unless_taken=("subscription_id", "record_id"),
         returning=("late",),
     )
@@ -117,6 +120,7 @@ def _placed(new: NewUsage, row: Any, item: MeteredItem, meters: Meters, now: dat
         past=meters.past.get((row.id, item.price_id), ()),
         waits_from=item.waits_from,
         trial_end=row.trial_end,
+        paid_through=row.paid_through,
         # A pause that runs may end at this very moment, and is then over: billing leaves out what it does cover.
         pauses=[(start, end or now) for start, end in meters.pauses.get(row.id, ())],
     )

@@ -1,0 +1,144 @@
+"""`billing import` beside what is there: another account's customer, a forgotten person, another import at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+import requests
+from sqlalchemy import select, text
+
+from billing import wiring
+from billing.flows import intake
+from billing.flows.intake_input import IntakeReport
+from billing.flows.order import Order
+from billing.flows.parts import Parts
+from billing.flows.rights import erase
+from billing.flows.start import start
+from billing.kernel.errors import Refused
+from billing.models import Profile, TaxRate
+from billing.ops.import_file import read_file
+from billing.ops.importing import import_file
+from billing.privacy.keyring import generate
+from tests.ops.conftest import Desk
+from tests.ops.import_files import GOOD, counts
+
+
+def _provider(desk: Desk, path: str, **data: str) -> str:
+    headers = {"Authorization": "Bearer sk_test_desk"}
+    answer = requests.post(f"{desk.server.url}/v1/{path}", data=data, headers=headers, timeout=5)
+    return str(answer.json()["id"])
+
+
+@pytest.fixture
+def moving(desk: Desk) -> str:
+    """A file that brings `acct-1` with the customer and the method that the provider keeps."""
+    customer = _provider(desk, "customers")
+    method = _provider(desk, "payment_methods/pm_card_visa/attach", customer=customer)
+    return GOOD.replace("pm_card_visa", f"{method}\n    provider_customer_id: {customer}")
+
+
+def _faults(desk: Desk, text: str, *more: str) -> list[str]:
+    """Line, field and code of each fault; nothing is written."""
+    before = counts(desk)
+    result = desk.run(import_file, desk.write("b.yaml", text), *more)
+    assert (result.exit_code, counts(desk)) == (3, before), result.output
+    return [line.split(" (")[0] for line in result.stderr.splitlines() if line.startswith("b.yaml")]
+
+
+def test_a_providers_customer_of_another_account_is_told_by_its_line(desk: Desk, moving: str) -> None:
+    assert desk.run(import_file, desk.write("a.yaml", moving)).exit_code == 0
+    other = moving.replace("acct-1", "acct-9").replace("sub-1", "sub-9")
+    assert _faults(desk, other) == ["b.yaml:17: provider_customer_id: customer_of_another_account"]
+    elsewhere = other.replace("NORD", "SUED")
+    assert _faults(desk, elsewhere) == ["b.yaml:17: provider_customer_id: customer_of_another_account"]
+
+
+def test_one_line_may_not_give_two_accounts_one_customer(desk: Desk) -> None:
+    customer = _provider(desk, "customers")
+    both = ", ".join(
+        f"{{account_id: {account}, name: Anna, country: DE, provider_customer_id: {customer}}}" for account in "ab"
+    )
+    told = _faults(desk, f"{GOOD[: GOOD.index('customers:')]}customers: [{both}]\n")
+    assert told == ["b.yaml:10: provider_customer_id: given_twice"]
+
+
+def test_who_has_come_to_another_provider_too_is_still_found(desk: Desk, moving: str) -> None:
+    path = desk.write("a.yaml", moving)
+    assert desk.run(import_file, path).exit_code == 0
+    with desk.new_session() as session, session.begin():
+        session.execute(
+            text(
+                "INSERT INTO billing.provider_account (id, provider, code, livemode, account_ref) "
+                "VALUES (gen_random_uuid(), 'paypal', 'default', false, 'merchant')"
+            )
+        )
+        session.execute(
+            text(
+                "INSERT INTO billing.provider_customer (id, seller_id, profile_id, provider_account_id, customer_ref) "
+                "SELECT gen_random_uuid(), p.seller_id, p.id, a.id, 'payer' "
+                "FROM billing.profile p, billing.provider_account a "
+                "WHERE p.account_id = 'acct-1' AND a.provider = 'paypal'"
+            )
+        )
+    assert "nothing changed" in desk.run(import_file, path).stdout
+    told = _faults(desk, moving.replace("provider_customer_id: cus_", "provider_customer_id: cus_x"))
+    assert told == ["b.yaml:17: provider_customer_id: exists_and_differs"]
+
+
+def test_a_person_who_was_forgotten_is_told_by_the_line_and_to_no_provider(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = GOOD[: GOOD.index("subscriptions:")]
+    assert desk.run(import_file, desk.write("a.yaml", ended)).exit_code == 0
+    parts = wiring.current()
+    with desk.new_session() as session:
+        profile = session.scalars(select(Profile.id).where(Profile.account_id == "acct-1")).one()
+    erase(parts, profile, order=Order(actor="ada", reason="asked for it"))
+    made = requests.get(f"{desk.server.url}/_sandbox/state", timeout=5).json()["objects"]
+    assert made["customer"] == 1
+    for more in ((), ("--dry-run",)):
+        assert _faults(desk, ended, *more) == ["b.yaml:11: account_id: profile_erased"]
+    assert requests.get(f"{desk.server.url}/_sandbox/state", timeout=5).json()["objects"] == made
+    parts.sessions.kw["bind"].dispose()
+    monkeypatch.setenv("BILLING_SECRET_KEY", f"{generate()},{os.environ['BILLING_SECRET_KEY']}")
+    wiring.current.cache_clear()
+    assert _faults(desk, ended) == ["b.yaml:11: account_id: profile_erased"], "under another master key too"
+
+
+def test_of_two_imports_at_once_none_changes_the_others_tax_rate(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = wiring.current()
+    start(parts)
+    assert desk.run(import_file, desk.write("a.yaml", GOOD[: GOOD.index("tax_rates:")])).exit_code == 0
+    head = GOOD[: GOOD.index("products:")]
+    files = [head, head.replace('percent: "19"', 'percent: "21"')]
+    both, bring = Barrier(2), intake._bring
+    monkeypatch.setattr(intake, "_bring", lambda *given: (both.wait(20), bring(*given))[1])
+
+    def take(file: str) -> IntakeReport | list[str]:
+        try:
+            return _take_in(file)
+        except Refused as refused:
+            return [fault.code for fault in refused.faults]
+
+    _take_in = _taking(parts)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(take, files))
+    assert ["tax_rate_taken"] in answers
+    (written,) = [file for file, answer in zip(files, answers, strict=True) if isinstance(answer, IntakeReport)]
+    with desk.new_session() as session:
+        assert f'"{session.scalars(select(TaxRate.percent)).one().normalize():f}"' in written
+
+
+def _taking(parts: Parts) -> Callable[[str], IntakeReport]:
+    return lambda file: intake.take_in(
+        parts,
+        read_file(file.encode(), is_yaml=True),
+        actor="ada",
+        reason="moving in",
+        dry_run=False,
+        progress=lambda *_: None,
+    )
