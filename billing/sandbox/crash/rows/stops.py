@@ -109,26 +109,33 @@ _BEFORE_A_CALL = {
 """Where a call is next, and whose: what is on its way already when a process is stopped goes on."""
 
 
-def _always_kills(stage: Stage) -> None:
-    """The same job kills every worker that takes it: it is set apart, and billed when a person lets it try again."""
-    stage.receiver()
-    worker = stage.worker(env={"BILLING_FAILPOINTS": "renewals.planned_slice=kill@*"})
-    held = "SELECT count(*) FROM billing.work_item WHERE kind = 'subscription_not_billed' AND status = 'open'"
-    stage.wait(lambda: stage.count(held) == stage.world.documents, "the poisoned jobs to be set apart")
-    starts = stage.count("SELECT coalesce(max(tries), 0) FROM billing.slice")
-    stage.expect(starts <= _MOST_STARTS, f"a job was started {starts} times")
-    stage.hurt(starts)
-    worker.kill_group()
-    stage.worker()
-    for done in act_on_all(
-        stage.parts, WorkFilter(), action=Action.RETRY, order=Order(actor="crash", reason="the cause is mended")
-    ):
-        stage.expect(done.refused is None, f"the retry is refused: {done.refused}")
-    stage.play()
-    stage.wait(lambda: stage.count(held) == 0, "the work items to be closed")
+def _always_kills(point: str, held_as: WorkKind) -> Story:
+    """The same job kills every worker that takes it: each document's part of it is set apart, and done when a person
+    lets it try again."""
+
+    def story(stage: Stage) -> None:
+        stage.receiver()
+        worker = stage.worker(env={"BILLING_FAILPOINTS": f"{point}=kill@*"})
+        held = f"SELECT count(*) FROM billing.work_item WHERE kind = '{held_as}' AND status = 'open'"  # noqa: S608
+        stage.wait(lambda: stage.count(held) == stage.world.documents, "the poisoned jobs to be set apart")
+        starts = stage.count("SELECT coalesce(max(tries), 0) FROM billing.slice")
+        stage.expect(starts <= _MOST_STARTS, f"a job was started {starts} times")
+        stage.hurt(starts)
+        worker.kill_group()
+        stage.worker()
+        for done in act_on_all(
+            stage.parts, WorkFilter(), action=Action.RETRY, order=Order(actor="crash", reason="the cause is mended")
+        ):
+            stage.expect(done.refused is None, f"the retry is refused: {done.refused}")
+        stage.play()
+        stage.wait(lambda: stage.count(held) == 0, "the work items to be closed")
+
+    return story
 
 
 _MOST_STARTS = 4
+_BILLING = ("renewals.planned_slice", WorkKind.SUBSCRIPTION_NOT_BILLED)
+_CHARGING = ("charge.freeze_commit", WorkKind.INVOICE_NOT_CHARGED)
 
 
 def _past_the_limit(point: str) -> Story:
@@ -180,6 +187,13 @@ ROWS = (
             ),
         ],
     ),
-    Row("14", "a job that kills every worker", lambda _: [Case("14", "killed at each start", _always_kills, _ONE)]),
+    Row(
+        "14",
+        "a job that kills every worker",
+        lambda _: [
+            Case("14", "killed at each start", _always_kills(*_BILLING), _ONE),
+            Case("14", "killed at each start of charging", _always_kills(*_CHARGING), _PAIR),
+        ],
+    ),
     Row("15", "hard time limit", _each("15", "hung", _past_the_limit, "charge.sending", "charge.answered")),
 )
