@@ -78,8 +78,8 @@ def return_credit(session: Session, *, invoice: Invoice, amount_minor: int) -> N
     session.flush()
 
 
-def apply_credit(session: Session, *, invoice: Invoice, amount_minor: int | None, now: datetime) -> int:
-    """Pay it out of the customer's balance, as far as that reaches unless an amount is named. Returns minor units.
+def apply_credit(session: Session, *, invoice: Invoice, amount_minor: int | None, now: datetime) -> None:
+    """Pay it out of the customer's balance, as far as that reaches unless an amount is named.
 
     Dr customer credit, Cr receivable. Not idempotent where an amount is named. Raises `Refused` (`credit_exceeded`).
     """
@@ -94,7 +94,6 @@ def apply_credit(session: Session, *, invoice: Invoice, amount_minor: int | None
     move_balances(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): -amount})
     _post(session, invoice, "credit_applied", ((Account.CUSTOMER_CREDIT, amount), (Account.RECEIVABLE, -amount)), now)
     pay_debt(session, invoice=invoice, amount_minor=amount, now=now)
-    return amount
 
 
 def take_back_loss(session: Session, *, invoice: Invoice, amount_minor: int, now: datetime) -> None:
