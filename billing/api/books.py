@@ -17,6 +17,7 @@ from billing.models import Account
 from billing.queries.books import reports
 from billing.queries.books.payout import payout_report
 from billing.queries.books.report import Report as Found
+from billing.queries.books.tax import tax_report
 from billing.queries.books.trial_balance import trial_balances
 from billing.validators.api_key import Scope
 
@@ -255,7 +256,7 @@ def _name(call: Call) -> None:
 
 OPERATIONS = (
     Operation("GET", "/reports/tax", "report_tax", "Tax of a month's documents; ties to tax_payable.", Scope.BOOKS,
-              _report(reports.tax_report, Report[TaxRow], TaxRow), Report[TaxRow], query=MonthQuery),
+              _report(tax_report, Report[TaxRow], TaxRow), Report[TaxRow], query=MonthQuery),
     Operation("GET", "/reports/aging", "report_aging", "What was owed at the end of a day; ties to receivable.",
               Scope.BOOKS, _report(reports.aging_report, Report[AgingRow], AgingRow), Report[AgingRow],
               query=CustomersQuery),

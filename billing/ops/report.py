@@ -22,6 +22,7 @@ from billing.ops.times import DATE, MONTH
 from billing.queries.books import reports
 from billing.queries.books.payout import payout_report
 from billing.queries.books.report import Report
+from billing.queries.books.tax import tax_report
 from billing.queries.operations.paging import Facts
 from billing.writing.cells import harmless
 
@@ -48,7 +49,7 @@ def report() -> None:
 def tax(*, month: date, seller: str | None, as_json: bool, as_csv: bool) -> None:
     """Tax of a month's documents by country, treatment and rate; ties to tax_payable."""
     with opened().begin() as session:
-        found = reports.tax_report(session, month=month, seller_id=named_seller(session, seller))
+        found = tax_report(session, month=month, seller_id=named_seller(session, seller))
     _tell(found, as_json=as_json, as_csv=as_csv)
 
 

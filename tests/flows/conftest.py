@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
+from billing.models import Invoice
 from billing.providers.stripe.sent import told
 from billing.sandbox.postbox import Postbox, postbox
 from billing.sandbox.scenario.playing.stage import Stage
-from tests.flows.company import Company, company
+from tests.flows.company import START, Company, company
 from tests.wallets import anna_of, paypal_stage
 
 _NOT_OURS = re.compile(
@@ -26,6 +28,16 @@ def acme(database_url: str) -> Iterator[Company]:
         yield fresh
         breaches = [each for each in told(fresh.witness.requests()) if not _NOT_OURS.fullmatch(each)]
         assert breaches == []
+
+
+@pytest.fixture
+def owed(acme: Company) -> Invoice:
+    """1190 = 1000 and 19 %, declined once and tried again in three days."""
+    acme.customer("a1", method="pm_card_chargeCustomerFail")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.set_clock(START + timedelta(days=1))
+    return acme.invoices()[0]
 
 
 @pytest.fixture

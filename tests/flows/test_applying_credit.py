@@ -25,16 +25,6 @@ from tests.flows.disputes import end, the_dispute
 ORDER = Order(actor="mara", reason="what is unused pays it")
 
 
-@pytest.fixture
-def owed(acme: Company) -> Invoice:
-    """1190 = 1000 and 19 %, declined once and tried again in three days."""
-    acme.customer("a1", method="pm_card_chargeCustomerFail")
-    acme.subscribe("a1", "s1")
-    acme.settle()
-    acme.set_clock(START + timedelta(days=1))
-    return acme.invoices()[0]
-
-
 def _fill(acme: Company, profile_id: UUID, amount_minor: int) -> None:
     with acme.parts.begin() as session:
         grant_credit(session, profile_id=profile_id, amount_minor=amount_minor, currency="eur", now=acme.now())

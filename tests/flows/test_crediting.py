@@ -32,16 +32,6 @@ ORDER = Order(actor="mara", reason="agreed on the telephone")
 HALF = START + timedelta(days=14)
 
 
-@pytest.fixture
-def owed(acme: Company) -> Invoice:
-    """1190 = 1000 and 19 %, declined once and tried again in three days."""
-    acme.customer("a1", method="pm_card_chargeCustomerFail")
-    acme.subscribe("a1", "s1")
-    acme.settle()
-    acme.set_clock(START + timedelta(days=1))
-    return acme.invoices()[0]
-
-
 def test_a_balance_is_filled_by_hand_no_further_than_a_document_reaches(acme: Company, owed: Invoice) -> None:
     for amount in [10**15 - 1] * 9 + [2**53 - 1 - 9 * (10**15 - 1)]:
         with acme.parts.begin() as session:

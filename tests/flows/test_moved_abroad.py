@@ -15,7 +15,8 @@ from billing.commands.subscription.change import Proration
 from billing.commands.tax_rate.put import put_tax_rate
 from billing.flows import changing, refunding
 from billing.flows.documents import document_facts
-from billing.queries.books.reports import deferred_report, tax_report
+from billing.queries.books.reports import deferred_report
+from billing.queries.books.tax import tax_report
 from billing.validators.subscription import NewItem
 from billing.validators.tax_rate import NewTaxRate
 from tests.flows.company import Company

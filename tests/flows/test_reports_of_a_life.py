@@ -32,7 +32,8 @@ from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused
 from billing.models import Invoice
 from billing.queries.books.report import Report, Rows
-from billing.queries.books.reports import aging_report, deferred_report, tax_report
+from billing.queries.books.reports import aging_report, deferred_report
+from billing.queries.books.tax import tax_report
 from billing.queries.books.trial_balance import trial_balances
 from billing.validators.subscription import NewItem
 from billing.validators.tax_rate import NewTaxRate

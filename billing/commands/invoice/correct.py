@@ -90,13 +90,13 @@ def apply_credit(session: Session, *, invoice: Invoice, amount_minor: int | None
         balance, owed = (format_minor(each, invoice.currency) for each in (there, invoice.amount_remaining_minor))
         mend = f"the balance holds {balance}, and {owed} are owed: apply no more than either"
         raise Refused(Fault("amount", "credit_exceeded", mend))
-    take_back_loss(session, invoice=invoice, amount_minor=amount, now=now)
+    reverse_write_off(session, invoice=invoice, amount_minor=amount, now=now)
     move_balances(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): -amount})
     _post(session, invoice, "credit_applied", ((Account.CUSTOMER_CREDIT, amount), (Account.RECEIVABLE, -amount)), now)
     pay_debt(session, invoice=invoice, amount_minor=amount, now=now)
 
 
-def take_back_loss(session: Session, *, invoice: Invoice, amount_minor: int, now: datetime) -> None:
+def reverse_write_off(session: Session, *, invoice: Invoice, amount_minor: int, now: datetime) -> None:
     """So much of what was written off is paid after all: it is owed again, and the caller pays it. Dr receivable."""
     if invoice.status == InvoiceStatus.UNCOLLECTIBLE:
         sides = ((Account.RECEIVABLE, amount_minor), (Account.WRITE_OFF, -amount_minor))

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.credit.move import move_balances, require_room
 from billing.commands.dispute.repay import repay
-from billing.commands.invoice.correct import pay_debt, take_back_loss
+from billing.commands.invoice.correct import pay_debt, reverse_write_off
 from billing.commands.ledger.post import post
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
@@ -90,7 +90,7 @@ def receive(session: Session, *, invoice: Invoice, losses: Sequence[Dispute], ca
     if left:
         require_room(session, profile_id=invoice.profile_id, currency=invoice.currency, amount_minor=left)
     if paid:
-        take_back_loss(session, invoice=invoice, amount_minor=paid, now=now)
+        reverse_write_off(session, invoice=invoice, amount_minor=paid, now=now)
     session.add(
         ExternalPayment(
             id=new_id(),

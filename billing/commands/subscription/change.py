@@ -71,7 +71,7 @@ def plan_change(biller: Biller, wanted: Wanted, charged: Charged | None, *, now:
     one_offs = biller.one_offs(wanted.items)
     if running is None or charged is None:
         biller.wait(one_offs)
-        _begin_otherwise(biller, new, before, after, now=now)
+        _change_unbilled(biller, new, before, after, now=now)
     elif before != after:
         biller.wait(one_offs)
         _restart(biller, new, after, charged, running, credit=wanted.proration is not Proration.NONE, now=now)
@@ -139,7 +139,7 @@ def _restart(
     _move(biller, Turned(now, tuple(new), now, anchor_no, interval), opened=opened, next_period_no=1)
 
 
-def _begin_otherwise(biller: Biller, new: list[Item], before: Interval, after: Interval, *, now: datetime) -> None:
+def _change_unbilled(biller: Biller, new: list[Item], before: Interval, after: Interval, *, now: datetime) -> None:
     """Nothing is billed yet: only the items change, and the first period to bill is as long as they say.
 
     With another interval that period is number 0: the number that it had (what came before was paid elsewhere, or it
