@@ -62,12 +62,13 @@ class PreviewedDocument(Shape):
 
 
 class Preview(Shape):
-    """What it would come to as of `at`. `waiting` are lines for the next invoice, `upcoming` is that invoice as far as
-    it is known: without usage. `token` applies it."""
+    """What it would come to as of `at`. `waiting` are lines for the next invoice, `on_drafts` take something off
+    invoices in review, `upcoming` is the next invoice as far as it is known: without usage. `token` applies it."""
 
     at: Instant
     documents: list[PreviewedDocument]
     waiting: list[PreviewedLine]
+    on_drafts: list[PreviewedLine]
     upcoming: PreviewedDocument | None
     token: str
 
@@ -123,6 +124,7 @@ def _told(seen: previewing.Preview) -> Preview:
         at=seen.at,
         documents=[_document(each) for each in seen.documents],
         waiting=[_line(each) for each in seen.waiting],
+        on_drafts=[_line(each) for each in seen.on_drafts],
         upcoming=_document(seen.upcoming) if seen.upcoming else None,
         token=seen.token,
     )

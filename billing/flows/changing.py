@@ -21,7 +21,7 @@ from billing.commands.subscription.cancel import uncancel as take_back
 from billing.commands.subscription.change import ChangeWhen, Proration, schedule_change
 from billing.commands.subscription.planned import BillingPlan
 from billing.commands.subscription.tell import tell_updated
-from billing.flows import planning
+from billing.flows import drafts, planning
 from billing.flows.parts import Parts
 from billing.flows.paying_out import pay_out
 from billing.flows.renewal import bill_profiles, write_plan
@@ -191,6 +191,7 @@ def _send_back(parts: Parts, session: Session, opened: Opened) -> None:
 def _write(parts: Parts, session: Session, opened: Opened, plan: BillingPlan) -> None:
     if plan.documents:
         require_moving(session, BrakeKind.ISSUE, opened.subscription.profile_id)
+    drafts.give_back(parts, session, plan.on_drafts)
     opened.issued += write_plan(parts, session, plan, now=opened.now)
     session.refresh(opened.subscription)
 

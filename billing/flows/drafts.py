@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +20,8 @@ from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.draft import planned_again, sums
 from billing.commands.invoice.hold import hold_invoice
 from billing.commands.invoice.issue import Issued
-from billing.commands.invoice.planned import Held
+from billing.commands.invoice.planned import Held, PlannedLine
+from billing.commands.subscription.lines import as_json
 from billing.db.rows import change
 from billing.flows import completing
 from billing.flows.guarding import count_released
@@ -181,26 +183,65 @@ def add_line(
         seller.oss,
     )
     made = priced(PriceTerms(PriceModel.FLAT, Decimal(abs(amount_minor))), Decimal(1))
+    line = PlannedLine(
+        kind="one_off",
+        price_id=None,
+        description=description,
+        quantity="1",
+        unit_amount=str(amount_minor),
+        amount_minor=amount_minor,
+        discount_minor=0,
+        treatment=how,
+        period_start=None,
+        period_end=None,
+        how_json=as_json(made.how),
+    )
+    _append(session, draft, [line])
+    return resum(parts, session, draft)
+
+
+def give_back(parts: Parts, session: Session, credits_: Sequence[tuple[UUID, PlannedLine]]) -> None:
+    """Put credits for lines of drafts on these, each beside its line. The caller holds the customer.
+
+    Raises `Refused` (`draft_below_zero`), `Stale` where one was issued or dropped meanwhile.
+    """
+    by_draft: dict[UUID, list[PlannedLine]] = defaultdict(list)
+    for draft_id, line in credits_:
+        by_draft[draft_id].append(line)
+    for draft_id, lines in sorted(by_draft.items()):
+        draft = lock_invoice(session, draft_id)
+        if draft.status != InvoiceStatus.DRAFT:
+            raise Stale("the draft that charged the period is none any more; look again")
+        _append(session, draft, lines)
+        resum(parts, session, draft)
+
+
+def _append(session: Session, draft: Invoice, lines: Sequence[PlannedLine]) -> None:
     last = session.scalar(select(func.max(InvoiceLine.position)).where(InvoiceLine.invoice_id == draft.id)) or 0
-    session.add(
+    session.add_all(
         InvoiceLine(
-            id=new_id(),
+            id=line.id or new_id(),
             seller_id=draft.seller_id,
             invoice_id=draft.id,
-            position=last + 1,
-            kind="one_off",
-            description=description,
-            quantity=Decimal(1),
-            unit_amount=Decimal(amount_minor),
-            amount_minor=amount_minor,
-            discount_minor=0,
-            tax_percent=how.percent,
-            tax_inclusive=how.inclusive,
-            tax_code=how.code,
-            how=json.loads(json.dumps(made.how)),
+            position=position,
+            kind=line.kind,
+            price_id=line.price_id,
+            description=line.description,
+            quantity=Decimal(line.quantity),
+            unit_amount=None if line.unit_amount is None else Decimal(line.unit_amount),
+            amount_minor=line.amount_minor,
+            discount_minor=line.discount_minor,
+            tax_percent=line.treatment.percent,
+            tax_inclusive=line.treatment.inclusive,
+            tax_code=line.treatment.code,
+            period_start=line.period_start,
+            period_end=line.period_end,
+            how=json.loads(line.how_json),
+            credits_line_id=line.credits_line_id,
+            credits_issued=line.credits_issued,
         )
+        for position, line in enumerate(lines, start=last + 1)
     )
-    return resum(parts, session, draft)
 
 
 def remove_line(parts: Parts, session: Session, draft_id: UUID, *, line_id: UUID) -> Invoice:

@@ -125,7 +125,7 @@ def _cancel_refund(parts: Parts, wanted: Wanted, order: Order) -> str:
     """A little less goes back by every hour that passes; more than was asked for does not."""
     with parts.begin() as session:
         seen = previewing.preview_cancel(parts, session, wanted.subject_id, when=CancelWhen.NOW, prorate=True)
-    if previewing.given_back(seen.documents, seen.waiting) > wanted.money[1]:
+    if seen.given_back_minor > wanted.money[1]:
         raise Refused(Fault("amount", "order_changed", "more would go back by now; order it anew"))
     return operating_subscriptions.cancel(
         parts, wanted.subject_id, when=CancelWhen.NOW, prorate=True, unused=Unused.REFUND, order=order

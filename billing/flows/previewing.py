@@ -45,15 +45,22 @@ _ENDED = (SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED)
 class Preview:
     """What a change comes to as of `at`. Amounts are minor units; the documents have no numbers yet.
 
-    `waiting` are new lines for the next invoice, before its discount. `upcoming` is that invoice as far as it is known:
-    without usage, and null where there is none.
+    `waiting` are new lines for the next invoice, before its discount, `on_drafts` those that take something off drafts
+    that are held. `upcoming` is the next invoice as far as it is known: without usage, and null where there is none.
     """
 
     at: datetime
+    currency: str
     documents: tuple[PlannedInvoice, ...]
     waiting: tuple[PlannedLine, ...]
+    on_drafts: tuple[PlannedLine, ...]
     upcoming: PlannedInvoice | None
     token: str
+
+    @property
+    def given_back_minor(self) -> int:
+        """What notes credit, and what lines take off drafts and the next invoice; minor units, 0 or more."""
+        return _given_back(self.documents, (*self.waiting, *self.on_drafts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +109,9 @@ def preview_renewal(
     return _upcoming(session, subscription, made, _Change((), ChangeWhen.NOW, Proration.PRORATE))
 
 
-def given_back(planned: Sequence[PlannedInvoice], waiting: Sequence[PlannedLine]) -> int:
-    """What notes credit, and what waiting lines take off the next invoice; minor units, 0 or more."""
+def _given_back(planned: Sequence[PlannedInvoice], lines: Sequence[PlannedLine]) -> int:
     notes = sum(document.totals.total_minor for document in planned if document.kind == "credit_note")
-    return notes + max(0, -sum(line.amount_minor for line in waiting))
+    return notes + max(0, -sum(line.amount_minor for line in lines))
 
 
 def given_back_by(parts: Parts, session: Session, token: str) -> tuple[str, int]:
@@ -118,7 +124,7 @@ def given_back_by(parts: Parts, session: Session, token: str) -> tuple[str, int]
     made = _plan(parts, session, subscription, _wish(said), parse_instant(said["at"], field="token"), lock=False)
     if _digest(made) != said["digest"]:
         raise Stale("what it would come to has changed since the preview; look again")
-    return subscription.currency, given_back(made.plan.documents, [line for _, _, line in made.plan.waits])
+    return subscription.currency, _given_back(made.plan.documents, _lines_to_come(made))
 
 
 def subscription_of(parts: Parts, token: str) -> UUID:
@@ -172,6 +178,7 @@ def _preview(parts: Parts, session: Session, subscription_id: UUID, wish: _Wish)
         raise Refused(Fault("subscription", "renewal_due", "a period has begun that is not billed yet; try again"))
     made = _plan(parts, session, subscription, wish, now, lock=False)
     documents, waiting = tuple(made.plan.documents), tuple(line for _, _, line in made.plan.waits)
+    on_drafts = tuple(line for _, line in made.plan.on_drafts)
     said = {
         "subscription": str(subscription_id),
         "version": subscription.version,
@@ -180,7 +187,7 @@ def _preview(parts: Parts, session: Session, subscription_id: UUID, wish: _Wish)
         **_told(wish),
     }
     upcoming = None if isinstance(wish, _Cancel) else _upcoming(session, subscription, made, wish)
-    return Preview(now, documents, waiting, upcoming, _signed(parts, said))
+    return Preview(now, subscription.currency, documents, waiting, on_drafts, upcoming, _signed(parts, said))
 
 
 def _plan(
@@ -225,6 +232,11 @@ def _upcoming(session: Session, subscription: Subscription, made: Planning, wish
     return biller.write(opens, biller.licensed(opens, stub=period_no == STUB))
 
 
+def _lines_to_come(made: Planning) -> list[PlannedLine]:
+    """Of documents that are issued later: the next invoice, and drafts that are held."""
+    return [*(line for _, _, line in made.plan.waits), *(line for _, line in made.plan.on_drafts)]
+
+
 def _digest(made: Planning) -> str:
     """What would be written, line by line and sum by sum, as one hash."""
     facts = [
@@ -233,7 +245,7 @@ def _digest(made: Planning) -> str:
              document.totals.tax_minor, document.totals.credit_applied_minor, document.totals.amount_due_minor]
             for document in made.plan.documents
         ),
-        *(_said(line) for _, _, line in made.plan.waits),
+        *(_said(line) for line in _lines_to_come(made)),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
 

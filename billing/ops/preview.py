@@ -71,8 +71,10 @@ def _show(seen: Preview) -> None:
         _show_document(document)
     if seen.waiting:
         click.echo("Waiting for the next invoice:")
-        currency = seen.upcoming.currency if seen.upcoming else ""
-        tell_table([_line(line, currency) for line in seen.waiting], _COLUMNS)
+        tell_table([_line(line, seen.currency) for line in seen.waiting], _COLUMNS)
+    if seen.on_drafts:
+        click.echo("Taken off the invoice in review:")
+        tell_table([_line(line, seen.currency) for line in seen.on_drafts], _COLUMNS)
     if not seen.documents and not seen.waiting:
         click.echo("Nothing is billed at once.")
     if seen.upcoming is not None:
@@ -102,7 +104,7 @@ def _line(line: PlannedLine, currency: str) -> dict[str, Any]:
         "quantity": line.quantity,
         "from": line.period_start,
         "to": line.period_end,
-        "amount": format_minor(line.amount_minor, currency) if currency else line.amount_minor,
+        "amount": format_minor(line.amount_minor, currency),
         "discount": format_minor(line.discount_minor, currency) if line.discount_minor else "",
     }
 
@@ -116,6 +118,7 @@ def _facts(seen: Preview) -> dict[str, Any]:
         "at": seen.at,
         "documents": [_document_facts(document) for document in seen.documents],
         "waiting": [_line_facts(line) for line in seen.waiting],
+        "on_drafts": [_line_facts(line) for line in seen.on_drafts],
         "upcoming": _document_facts(seen.upcoming) if seen.upcoming else None,
         "token": seen.token,
     }

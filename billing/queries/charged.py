@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from billing.db.rows import fetch
 from billing.kernel.status import InvoiceStatus, PeriodDisposition
-from billing.kernel.work import WorkKind
 from billing.queries.dispute import OPEN
 from billing.queries.standing import Item
 from billing.rules.walk import Span
@@ -23,10 +22,12 @@ from billing.rules.walk import Span
 class ChargedLine:
     """A licensed line of the running period. `net_minor` is after its discount; of a waiting line, its amount.
 
-    The document's columns are null while the line waits.
+    The document's columns are null while the line waits. Of a draft `total_minor` is what it charges before tax, and
+    `refunded_minor` what its review has taken off.
     """
 
     id: UUID
+    invoice_id: UUID | None
     price_id: UUID
     description: str
     net_minor: int
@@ -44,8 +45,6 @@ class ChargedLine:
     """Whether its document's payment is disputed, or lost to a dispute and still owed: it may be gone, or is."""
     under_way: bool
     """Whether a debit for its document is with the bank."""
-    guarded: bool
-    """Whether its document is a draft that a guard holds: a person may skip or discard it."""
 
     def counts_as_paid(self, now: datetime) -> bool:
         """Paid or credited, or on its way: sent for payment and within its time, or with the bank as a debit. Of a line
@@ -58,9 +57,9 @@ class ChargedLine:
         return self.status == InvoiceStatus.OPEN and (within or self.under_way)
 
     @property
-    def will_be_charged(self) -> bool:
-        """Whether it stands on a draft that is issued in the end, whatever becomes of its review."""
-        return self.status == InvoiceStatus.DRAFT and not self.guarded
+    def on_draft(self) -> bool:
+        """Whether it stands on a draft: what is given back of it stands there too, whatever becomes of that."""
+        return self.status == InvoiceStatus.DRAFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +84,19 @@ class Charged:
 
 # Money of a document that another replaces is that other's, and so are its disputes.
 _LINES = f"""
-    SELECT l.id, l.price_id, l.description,
+    SELECT l.id, i.id AS invoice_id, l.price_id, l.description,
            CASE i.kind WHEN 'invoice' THEN l.amount_minor - l.discount_minor ELSE l.discount_minor - l.amount_minor END
                AS net_minor,
            l.period_start, l.tax_percent, l.tax_inclusive, l.tax_code,
            EXISTS (SELECT FROM billing.invoice_line c WHERE c.credits_line_id = l.id)
            OR EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = l.id) AS credited,
-           CASE WHEN taken.given_up THEN 'uncollectible' ELSE i.status END AS status, i.due_at, i.total_minor,
-           i.amount_refunded_minor + i.amount_credited_minor + i.amount_returned_minor + taken.credited_minor
-               AS refunded_minor,
+           CASE WHEN taken.given_up THEN 'uncollectible' ELSE i.status END AS status, i.due_at,
+           CASE i.status WHEN 'draft' THEN review.charged_minor ELSE i.total_minor END AS total_minor,
+           CASE i.status WHEN 'draft' THEN review.taken_off_minor
+                ELSE i.amount_refunded_minor + i.amount_credited_minor + i.amount_returned_minor + taken.credited_minor
+                END AS refunded_minor,
            taken.contested,
-           EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = i.id AND p.status = 'processing') AS under_way,
-           EXISTS (SELECT FROM billing.work_item k WHERE k.id = i.hold_id
-                   AND k.kind IN ('{WorkKind.DAY_GUARDED}', '{WorkKind.INVOICE_GUARDED}')) AS guarded
+           EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = i.id AND p.status = 'processing') AS under_way
     FROM billing.invoice i
     JOIN billing.invoice_line l ON l.invoice_id = i.id
     CROSS JOIN LATERAL (
@@ -107,13 +106,18 @@ _LINES = f"""
                coalesce(bool_or(d.status IN ({OPEN}) AND NOT d.refundable
                                 OR d.reopened_minor > d.repaid_minor AND d.decision IS NULL), false) AS contested
         FROM billing.dispute d WHERE d.invoice_id IN (i.id, i.corrects_id)) taken
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(o.amount_minor - o.discount_minor) FILTER (WHERE o.amount_minor > 0), 0)::bigint
+                   AS charged_minor,
+               coalesce(-sum(o.amount_minor) FILTER (WHERE o.amount_minor < 0 AND o.kind = 'one_off'), 0)::bigint
+                   AS taken_off_minor
+        FROM billing.invoice_line o WHERE o.invoice_id = i.id AND i.status = 'draft') review
     WHERE i.subscription_id = %(subscription)s AND i.status <> 'replaced'
       AND l.kind IN ('recurring', 'proration_charge')
       AND l.period_start >= %(starts)s AND l.period_end = %(ends)s
     UNION ALL
-    SELECT w.id, w.price_id, w.description, w.amount_minor, w.period_start, NULL, NULL, NULL,
-           EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = w.id), NULL, NULL, 0, 0, false, false,
-           false
+    SELECT w.id, NULL, w.price_id, w.description, w.amount_minor, w.period_start, NULL, NULL, NULL,
+           EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = w.id), NULL, NULL, 0, 0, false, false
     FROM billing.waiting_line w
     WHERE w.subscription_id = %(subscription)s AND w.kind = 'proration_charge'
       AND w.period_start >= %(starts)s AND w.period_end = %(ends)s

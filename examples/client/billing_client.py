@@ -905,11 +905,12 @@ class PersonalShown(TypedDict):
 
 
 class Preview(TypedDict):
-    """What it would come to as of `at`. `waiting` are lines for the next invoice, `upcoming` is that invoice as far as it is known: without usage. `token` applies it."""
+    """What it would come to as of `at`. `waiting` are lines for the next invoice, `on_drafts` take something off invoices in review, `upcoming` is the next invoice as far as it is known: without usage. `token` applies it."""
 
     at: str
     documents: list[PreviewedDocument]
     waiting: list[PreviewedLine]
+    on_drafts: list[PreviewedLine]
     upcoming: PreviewedDocument | None
     token: str
 

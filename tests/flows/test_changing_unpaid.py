@@ -11,7 +11,10 @@ from sqlalchemy import select
 
 from billing.commands.subscription.cancel import CancelWhen
 from billing.flows import changing, drafts
+from billing.flows.previewing import apply, preview_cancel
+from billing.kernel.errors import Stale
 from billing.models import Invoice, WaitingLine
+from billing.queries.correction import refundable
 from billing.validators.seller import SellerPolicy
 from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company, company
@@ -93,24 +96,105 @@ def test_a_debit_that_the_bank_has_refused_is_unpaid(acme: Company) -> None:
     assert acme.violations() == ()
 
 
-def test_a_draft_will_be_charged_in_full_so_what_waits_gives_back_of_it(reviewed: Company) -> None:
+def _issue(acme: Company, *days: int) -> list[Invoice]:
+    for day in days:
+        acme.set_clock(START + timedelta(days=day))
+        acme.settle()
+        drafts.sweep(acme.parts)
+        acme.settle()
+    assert acme.violations() == ()
+    return _invoices(acme)
+
+
+def _kinds(acme: Company, draft: Invoice) -> list[tuple[str, int]]:
+    return [(line.kind, line.amount_minor) for line in acme.lines(draft)]
+
+
+_HALF_OFF = [("recurring", 3000), ("proration_credit", -1500)]
+
+
+def test_what_a_draft_charged_is_given_back_on_it(reviewed: Company) -> None:
     id_ = _begin(reviewed, "pm_card_visa")
     assert [each.status for each in reviewed.invoices()] == ["draft"]
     _lower(reviewed, id_, at=HALF)
-    assert _waiting(reviewed) == [("proration_credit", -1500), ("proration_charge", 500)]
-    for day in (15, 28, 43):
-        reviewed.set_clock(START + timedelta(days=day))
-        reviewed.settle()
-        drafts.sweep(reviewed.parts)
-        reviewed.settle()
-    first, second = _invoices(reviewed)
-    assert (first.status, first.subtotal_minor, second.subtotal_minor) == ("paid", 3000, 1000 - 1500 + 500)
-    assert reviewed.violations() == ()
+    assert _waiting(reviewed) == [("proration_charge", 500)]
+    (draft,) = reviewed.invoices()
+    assert (draft.status, draft.total_minor, _kinds(reviewed, draft)) == ("draft", 1785, _HALF_OFF)
+    first, second = _issue(reviewed, 15, 28, 43)
+    assert (first.status, first.subtotal_minor, second.subtotal_minor) == ("paid", 1500, 1000 + 500)
 
 
-def test_what_is_issued_at_once_gives_nothing_back_of_a_draft_that_has_no_number(reviewed: Company) -> None:
+def test_so_it_is_where_the_charges_are_invoiced_at_once(reviewed: Company) -> None:
     id_ = _begin(reviewed, "pm_card_visa")
     _lower(reviewed, id_, at=HALF, proration=changing.Proration.INVOICE_NOW)
     assert _waiting(reviewed) == []
-    assert [each.status for each in reviewed.invoices()] == ["draft"]
-    assert reviewed.violations() == ()
+    assert [(each.status, each.subtotal_minor) for each in reviewed.invoices()] == [("draft", 1500), ("draft", 500)]
+    first, second = _issue(reviewed, 29)[:2]
+    assert (first.status, second.status, first.subtotal_minor + second.subtotal_minor) == ("paid", "paid", 2000)
+
+
+def test_so_it_is_by_a_cancel_with_nothing_left_in_the_balance(reviewed: Company) -> None:
+    id_ = _begin(reviewed, "pm_card_visa")
+    reviewed.set_clock(HALF)
+    with reviewed.parts.begin() as session:
+        changing.cancel(reviewed.parts, session, id_, when=CancelWhen.NOW, prorate=True)
+    (draft,) = reviewed.invoices()
+    assert _kinds(reviewed, draft) == _HALF_OFF
+    (invoice,) = _issue(reviewed, 15)
+    assert (invoice.status, invoice.amount_paid_minor, reviewed.credit(invoice.profile_id)) == ("paid", 1785, 0)
+
+
+def test_so_it_is_by_another_interval(reviewed: Company) -> None:
+    id_ = _begin(reviewed, "pm_card_visa")
+    reviewed.price("yearly", 24_000, interval_unit="year")
+    reviewed.set_clock(HALF)
+    with reviewed.parts.begin() as session:
+        changing.change(reviewed.parts, session, id_, items=(NewItem("yearly"),))
+    first, second = sorted(reviewed.invoices(), key=lambda each: each.subtotal_minor)
+    assert (_kinds(reviewed, first), _kinds(reviewed, second)) == (_HALF_OFF, [("recurring", 24_000)])
+    assert [each.status for each in _issue(reviewed, 29)] == ["paid", "paid"]
+
+
+def test_what_the_review_took_off_is_not_given_back_again(reviewed: Company) -> None:
+    id_ = _begin(reviewed, "pm_card_visa")
+    (draft,) = reviewed.invoices()
+    with reviewed.parts.begin() as session:
+        drafts.add_line(reviewed.parts, session, draft.id, description="Half, as agreed", amount_minor=-1500)
+    reviewed.set_clock(HALF)
+    with reviewed.parts.begin() as session:
+        changing.cancel(reviewed.parts, session, id_, when=CancelWhen.NOW, prorate=True)
+    (invoice,) = _issue(reviewed, 15)
+    assert invoice.subtotal_minor == 750, "half of what was left"
+
+
+def test_a_preview_says_what_comes_off_a_draft_and_is_applied_to_the_cent(reviewed: Company) -> None:
+    id_ = _begin(reviewed, "pm_card_visa")
+    reviewed.set_clock(HALF)
+    with reviewed.begin() as session:
+        seen = preview_cancel(reviewed.parts, session, id_, when=CancelWhen.NOW, prorate=True)
+    assert [line.amount_minor for line in seen.on_drafts] == [-1500]
+    assert (seen.documents, seen.waiting, seen.given_back_minor) == ((), (), 1500)
+    with reviewed.parts.begin() as session:
+        apply(reviewed.parts, session, seen.token)
+    (draft,) = reviewed.invoices()
+    assert _kinds(reviewed, draft) == _HALF_OFF
+
+
+def test_a_preview_is_stale_once_the_review_has_taken_something_off(reviewed: Company) -> None:
+    id_ = _begin(reviewed, "pm_card_visa")
+    reviewed.set_clock(HALF)
+    with reviewed.begin() as session:
+        seen = preview_cancel(reviewed.parts, session, id_, when=CancelWhen.NOW, prorate=True)
+    (draft,) = reviewed.invoices()
+    with reviewed.parts.begin() as session:
+        drafts.add_line(reviewed.parts, session, draft.id, description="As agreed", amount_minor=-100)
+    with reviewed.parts.begin() as session, pytest.raises(Stale):
+        apply(reviewed.parts, session, seen.token)
+
+
+def test_a_credit_that_stands_on_a_draft_is_refunded_once(reviewed: Company) -> None:
+    id_ = _begin(reviewed, "pm_card_visa")
+    _lower(reviewed, id_, at=HALF)
+    invoice = _issue(reviewed, 15)[0]
+    with reviewed.parts.begin() as session:
+        assert refundable(session, session.get_one(Invoice, invoice.id)) == 1785

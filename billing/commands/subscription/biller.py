@@ -23,6 +23,7 @@ from billing.kernel.ids import new_id
 from billing.kernel.period import boundary
 from billing.kernel.status import SubscriptionStatus
 from billing.models import Seller
+from billing.queries.charged import ChargedLine
 from billing.queries.standing import Item, PriceInUse, Standing
 from billing.queries.usage import UsageWindow, Used
 from billing.rules.discount import CouponDuration, Discount, still_applies
@@ -117,6 +118,16 @@ class Biller:
         self.waiting.extend(kept)
         self.made.waits.extend((self.row.seller_id, self.row.id, line) for line in kept)
         return kept
+
+    def after_drafts(self, credits_: Iterable[tuple[ChargedLine, PlannedLine]]) -> list[PlannedLine]:
+        """Put what gives back lines of drafts on these drafts, which say what is due. Returns the other credits."""
+        others = []
+        for charged, credit in credits_:
+            if charged.on_draft and charged.invoice_id is not None:
+                self.made.on_drafts.append((charged.invoice_id, credit))
+            else:
+                others.append(credit)
+        return others
 
     def write(self, span: Span | None, lines: Sequence[PlannedLine]) -> PlannedInvoice | None:
         """Compose a document of all that waits and these lines, with the coupon where it still applies.

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.commands.invoice.planned import PlannedLine
 from billing.commands.subscription.biller import Biller, waiting_windows
 from billing.commands.subscription.planned import Advance, RecordedPeriod, Turned
 from billing.commands.subscription.prorate import charges_for, credits_for, may_prorate
@@ -93,10 +94,10 @@ def _replace(
     if proration is not Proration.NONE:
         leaving = [item for item in old if item.price.id not in after or after[item.price.id] != item.quantity]
         coming = [item for item in new if item.price.id not in before or before[item.price.id] != item.quantity]
-        credits_ = [line for _, line in credits_for(biller, charged, leaving, at=now, end=running.end)]
-        lines = credits_ + charges_for(biller, coming, at=now, running=running)
-        if may_prorate(charged, lines, now=now, wait=proration is Proration.PRORATE):
-            biller.wait(lines)
+        credits_ = credits_for(biller, charged, leaving, at=now, end=running.end)
+        charges = charges_for(biller, coming, at=now, running=running)
+        if may_prorate(charged, [line for _, line in credits_] + charges, now=now):
+            biller.wait([*biller.after_drafts(credits_), *charges])
     gone = [item for item in old if item.price.id not in after]
     biller.wait(biller.metered(Span(running.start, now), items=gone))
 
@@ -113,11 +114,11 @@ def _restart(
 ) -> None:
     """A new period begins at once, with an invoice for all that is over and for the new one."""
     row = biller.row
-    credits_ = []
+    credits_: list[PlannedLine] = []
     if credit:
-        credits_ = [line for _, line in credits_for(biller, charged, biller.items, at=now, end=running.end)]
-        if not may_prorate(charged, credits_, now=now, wait=False):
-            credits_ = []
+        found = credits_for(biller, charged, biller.items, at=now, end=running.end)
+        if may_prorate(charged, [line for _, line in found], now=now):
+            credits_ = biller.after_drafts(found)
     used = biller.metered(Span(running.start, now))
     biller.items = new
     opened = Span(now, boundary(now, row.timezone, interval, 1))

@@ -14,9 +14,13 @@ from billing.rules.walk import Span
 
 
 def plan_give_back(biller: Biller, charged: Charged, running: Span, *, at: datetime) -> None:
-    """Credit what paid documents charged, into the balance; a credit for a line that still waits, waits with it."""
+    """Credit what paid documents charged, into the balance.
+
+    A credit for a line that still waits, waits with it; one for a line on a draft stands on that.
+    """
     found = credits_for(biller, charged, biller.items, at=at, end=running.end)
     biller.wait([credit for line, credit in found if line.status is None])
-    paid = [credit for line, credit in found if line.status is not None and line.counts_as_paid(at)]
+    told = [(line, credit) for line, credit in found if line.status is not None]
+    paid = biller.after_drafts([each for each in told if each[0].on_draft or each[0].counts_as_paid(at)])
     if paid:
         biller.compose(Span(at, running.end), paid)

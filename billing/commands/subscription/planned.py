@@ -70,5 +70,7 @@ class BillingPlan:
     """New waiting lines: (seller, subscription, line)."""
     taken: list[UUID] = field(default_factory=list)
     """Waiting lines that a document took over."""
+    on_drafts: list[tuple[UUID, PlannedLine]] = field(default_factory=list)
+    """What is given back of lines that stand on drafts, each with its draft."""
     cuts: list[tuple[UUID, int, int, datetime]] = field(default_factory=list)
     """Periods that end early: (subscription, anchor_no, period_no, when)."""

@@ -62,7 +62,7 @@ def _credit(biller: Biller, item: Item, line: ChargedLine, *, at: datetime, end:
         period_end=end,
         how_json=as_json(share.how),
         credits_line_id=line.id,
-        credits_issued=line.status is not None,
+        credits_issued=line.status is not None and not line.on_draft,
     )
 
 
@@ -79,15 +79,14 @@ def charges_for(biller: Biller, items: Iterable[Item], *, at: datetime, running:
     return [line for line in lines if line.amount_minor]
 
 
-def may_prorate(charged: Charged, lines: Sequence[PlannedLine], *, now: datetime, wait: bool) -> bool:
+def may_prorate(charged: Charged, lines: Sequence[PlannedLine], *, now: datetime) -> bool:
     """Whether a change writes these lines. Nothing is given back of what was voided, written off or never billed.
 
     While a document that charged the period is unpaid, or its payment disputed, only what makes the customer owe more
-    is written. A draft will be charged in full, unless a guard holds it: lines that `wait` for the next invoice come
-    after it.
+    is written. What a draft charged is given back on it, so nothing of it is owed.
     """
     issued = [line for line in charged.lines if line.status is not None]
     if not charged.billed or any(line.status in _NOTHING_CAME for line in issued):
         return False
-    unpaid = [line for line in issued if not (line.counts_as_paid(now) or (wait and line.will_be_charged))]
+    unpaid = [line for line in issued if not (line.on_draft or line.counts_as_paid(now))]
     return not unpaid or sum(line.amount_minor for line in lines) > 0

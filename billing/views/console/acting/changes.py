@@ -58,7 +58,7 @@ def _shown(parts: Parts, id_: UUID, look: Callable[[Session], Preview], **more: 
     facts = facts_of(parts, "subscriptions", id_)
     return page(
         "preview.html", title=facts["code"], facts=facts, id_=id_, seen=seen,
-        back_minor=previewing.given_back(seen.documents, seen.waiting),
+        back_minor=seen.given_back_minor,
         reason=request.form.get("reason", "")[:1000],
     )  # fmt: skip
 

@@ -44,7 +44,7 @@ def _of_preview(parts: Parts, facts: Facts, given: Given) -> Stake:
 def _of_cancel(parts: Parts, facts: Facts, _: Given) -> Stake:
     with parts.begin() as session:
         seen = previewing.preview_cancel(parts, session, facts["id"], when=CancelWhen.NOW, prorate=True)
-    return Stake({facts["currency"]: previewing.given_back(seen.documents, seen.waiting)}, {})
+    return Stake({facts["currency"]: seen.given_back_minor}, {})
 
 
 def _goes_on(*but: str) -> Callable[[Facts], bool]:
