@@ -90,7 +90,7 @@ _OUTSIDE = """[...document.querySelectorAll('#list td, #list td *')]
 def test_lists_show_all_of_their_columns_and_so_does_a_document(chromium: Any, house: House, address: str) -> None:
     acme = house.acme
     acme.customer("one")
-    acme.subscribe("one", "one-basic")
+    subscription_id = acme.subscribe("one", "one-basic")
     acme.settle()
     (charge,) = acme.witness.charges()
     acme.witness.call("POST", "disputes", {"charge": charge.charge_ref, "reason": "product_not_received"})
@@ -104,6 +104,12 @@ def test_lists_show_all_of_their_columns_and_so_does_a_document(chromium: Any, h
         page.goto(address + path)
         looks_right(page, PHONE["width"])
         assert (page.evaluate(_CUT), page.evaluate(_OUTSIDE)) == ([], 0), path
+    page.goto(f"{address}subscriptions/{subscription_id}")
+    page.locator("summary", has_text="Other items").click()
+    page.get_by_role("button", name="Show what it comes to").click()
+    page.get_by_role("heading", name="What it comes to").wait_for()
+    assert page.locator("[data-name=Amount]").first.is_visible()
+    assert page.evaluate(_CUT) == []
     page.goto(f"{address}payments")
     row = page.locator("#list tbody tr")
     assert row.get_by_text("11.90 EUR").is_visible()
