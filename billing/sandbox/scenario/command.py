@@ -133,7 +133,10 @@ def _play_file(ground: Ground, path: Path, until: datetime | None, *, following:
         return Outcome(
             INVALID, None, ["the file: not_a_file (it leads nowhere, or is no plain file; mend it or take it out)"]
         )
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return Outcome(INVALID, None, [f"the file: unreadable ({error.strerror}; mend it or take it out)"])
     try:
         scenario = read_scenario(content.decode("utf-8"), name=path.name, until=until)
     except UnicodeDecodeError as error:

@@ -264,9 +264,11 @@ def test_what_can_not_be_read_in_a_folder_is_invalid_and_not_passed_over(tmp_pat
     (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere.yaml")
     (tmp_path / "more.yaml").mkdir()
     (tmp_path / "latin.yaml").write_bytes(b"scenario: 1\nabout: caf\xe9\n")
+    (tmp_path / "torn.yaml").symlink_to("/proc/self/mem")  # opens, and can't be read, whoever asks
     result = _simulate(tmp_path, "--json", tmp_path / "out")
     assert result.exit_code == 2
     assert "gone.yaml: the file: not_a_file" in result.stderr
+    assert "torn.yaml: the file: unreadable (Input/output error" in result.stderr
     assert "latin.yaml: line 2: not_utf8 (save the file as UTF-8; byte 22 is not)" in result.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.json"]
 
