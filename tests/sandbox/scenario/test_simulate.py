@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
 from billing.kernel.errors import Fault, Refused
-from billing.ops.failures import FAULT
+from billing.ops.failures import FAULT, UNAVAILABLE, told
 from billing.sandbox.scenario import command
 from billing.sandbox.scenario.model import Scenario
 from billing.sandbox.scenario.playing import acts, acts_together, whole
@@ -276,6 +276,13 @@ def test_what_can_not_be_read_in_a_folder_is_invalid_and_not_passed_over(tmp_pat
 def test_the_end_that_an_option_names_lies_within_the_same_years_as_a_files_own(tmp_path: Path) -> None:
     result = _simulate(_file(tmp_path), "--until", "9999-01-01")
     assert (result.exit_code, "1000 to 7999" in result.stderr) == (2, True)
+
+
+def test_a_server_that_can_not_be_reached_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "server_address", lambda: ("postgresql://nobody@127.0.0.1:1/none", False))
+    result = _simulate(_file(tmp_path))
+    assert isinstance(result.exception, Exception)
+    assert told(result.exception).exit_code == UNAVAILABLE
 
 
 def test_json_that_can_not_be_written_is_no_fault_of_this_program(tmp_path: Path) -> None:
