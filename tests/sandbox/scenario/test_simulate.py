@@ -288,3 +288,11 @@ def test_a_server_that_can_not_be_reached_is_unavailable(tmp_path: Path, monkeyp
 def test_json_that_can_not_be_written_is_no_fault_of_this_program(tmp_path: Path) -> None:
     result = _simulate(_file(tmp_path), "--json", "/dev/full")
     assert (result.exit_code, "/dev/full can't be written: No space left" in result.stderr) == (2, True)
+
+
+def test_json_is_utf_8_also_where_standard_output_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "one.yaml"
+    path.write_text(HEAD.replace("acme", "Müller") + "until: 2026-02-01\n")
+    result = CliRunner(charset="ascii").invoke(command.simulate, [str(path), "--json", "-"])
+    assert result.exit_code == 0
+    assert list(json.loads(result.stdout_bytes.decode("utf-8"))["customers"]) == ["Müller"]
