@@ -41,6 +41,7 @@ class Failed(click.ClickException):
 def told(error: Exception) -> Failed:
     """What to say of an error, and with which status to end."""
     # Imported here: they are slow to load, and a command that fails has loaded them already.
+    import psycopg  # noqa: PLC0415
     from sqlalchemy.exc import DBAPIError, OperationalError  # noqa: PLC0415
 
     if isinstance(error, Refused):
@@ -51,7 +52,9 @@ def told(error: Exception) -> Failed:
     if isinstance(error, ProviderUnavailable | ProviderUncertain):
         return Failed([_clean(f"the provider can't be asked now ({error}); try again later")], UNAVAILABLE)
     if isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return Failed([_clean(f"the database can't be used now: {_first_line(error.orig)}")], UNAVAILABLE)
+        return told(Unavailable(f"the database can't be used now: {_first_line(error.orig)}"))
+    if isinstance(error, psycopg.OperationalError):  # of a connection that is not SQLAlchemy's
+        return told(Unavailable(f"the database can't be used now: {_first_line(error)}"))
     if isinstance(error, BillingError):
         return Failed([_clean(f"{error}")], REFUSED)
     return Failed([_clean(f"this should not have happened: {_first_line(error)}"), *_where(error)], FAULT)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
@@ -181,6 +182,11 @@ def test_a_live_key_without_database_and_broker_is_refused_and_never_the_embedde
         (Unavailable("the broker can't be reached"), 4, ["the broker can't be reached"]),
         (ProviderUnavailable("timeout"), 4, ["the provider can't be asked now (timeout); try again later"]),
         (ProviderUncertain("reset"), 4, ["the provider can't be asked now (reset); try again later"]),
+        (
+            psycopg.OperationalError("connection refused"),
+            4,
+            ["the database can't be used now: OperationalError: connection refused"],
+        ),
         (BillingError("else"), 3, ["else"]),
         (KeyError("x"), 70, ["this should not have happened: KeyError: 'x'"]),
     ],

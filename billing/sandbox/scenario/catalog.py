@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from billing.sandbox.scenario.faults import Faulty
-from billing.sandbox.scenario.keys import Fields, Key, read_keys, read_list, read_named, read_whole
+from billing.sandbox.scenario.keys import Fields, Key, read_each, read_keys, read_named
 from billing.sandbox.scenario.model import TierSpec
 from billing.sandbox.scenario.place import Place
 from billing.sandbox.scenario.scalars import (
@@ -105,15 +106,27 @@ def _read_coupon(place: Place) -> dict[str, Any]:
 
 
 def _read_tiers(place: Place) -> tuple[TierSpec, ...]:
-    """Each ends above the one before, and only the last is open."""
-    tiers = read_list(place, lambda tier: read_whole(tier, _TIER))
-    if not tiers:
-        raise place.fault("missing", "give at least one tier, the last up to inf")
-    if len(tiers) > MOST_TIERS:
-        raise place.fault("too_many", f"give at most {MOST_TIERS} tiers")
+    """Each ends above the one before, and only the last is open. Raises `Faulty` after all is noted."""
     before = len(place.reading.faults)
+    elements = place.elements()
+    if not elements:
+        raise place.fault("missing", "give at least one tier, the last up to inf")
+    if len(elements) > MOST_TIERS:
+        raise place.fault("too_many", f"give at most {MOST_TIERS} tiers")
+    tiers = read_each(elements, lambda tier: read_keys(tier, _TIER))
+    if len(tiers) == len(elements):
+        _check_order(tiers)
+    if len(place.reading.faults) > before:
+        raise Faulty
+    return tuple(TierSpec(**tier.values) for tier in tiers)
+
+
+def _check_order(tiers: Sequence[Fields]) -> None:
+    """Of the ends that are known; what else is wrong with a tier does not hide it."""
     below = Decimal(0)
     for tier in tiers[:-1]:
+        if not tier.has("up_to"):
+            continue
         end = tier.values["up_to"]
         if end is None:
             tier.spot("up_to").fault("inf_before_last", "only the last tier is up_to: inf")
@@ -121,11 +134,8 @@ def _read_tiers(place: Place) -> tuple[TierSpec, ...]:
             tier.spot("up_to").fault("tiers_not_ascending", f"give more than {below}")
         else:
             below = end
-    if tiers[-1].values["up_to"] is not None:
+    if tiers[-1].values.get("up_to") is not None:
         tiers[-1].spot("up_to").fault("last_tier_not_open", "the last tier is up_to: inf")
-    if len(place.reading.faults) > before:
-        raise Faulty
-    return tuple(TierSpec(**tier.values) for tier in tiers)
 
 
 def _read_interval(place: Place) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -133,7 +132,10 @@ def _play_file(ground: Ground, path: Path, until: datetime | None, *, following:
         return Outcome(
             INVALID, None, ["the file: not_a_file (it leads nowhere, or is no plain file; mend it or take it out)"]
         )
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return Outcome(INVALID, None, [f"the file: unreadable ({error.strerror}; mend it or take it out)"])
     try:
         scenario = read_scenario(content.decode("utf-8"), name=path.name, until=until)
     except UnicodeDecodeError as error:
@@ -160,10 +162,14 @@ def _complain(name: str, outcome: Outcome) -> None:
 
 def _write(told: dict[str, Any], out: str) -> None:
     text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
-    if out == _STDOUT:
-        sys.stdout.write(text)
-        return
     try:
-        Path(out).write_text(text, encoding="utf-8")
+        if out == _STDOUT:
+            # As bytes: JSON is UTF-8 (RFC 8259, 8.1), whatever the terminal is.
+            click.echo(text.encode(), nl=False)
+        else:
+            Path(out).write_text(text, encoding="utf-8")
+    except BrokenPipeError:  # whoever read it has enough; click ends in silence
+        raise
     except OSError as error:
-        raise click.UsageError(f"{out} can't be written: {error.strerror}") from error
+        place = "standard output" if out == _STDOUT else out
+        raise click.UsageError(f"{place} can't be written: {error.strerror}") from error

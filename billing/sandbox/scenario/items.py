@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from yaml.nodes import SequenceNode
+
 from billing.kernel.errors import Refused
 from billing.kernel.money import MOST_AMOUNT
 from billing.kernel.period import Interval, IntervalUnit
@@ -95,14 +97,23 @@ def read_items(place: Place) -> tuple[ItemSpec, ...]:
     )
 
 
-def rhythm_of(place: Place, items: Sequence[ItemSpec]) -> Rhythm:
-    """The interval of the recurring items, and the currency."""
+def rhythm_of(place: Place) -> Rhythm:
+    """What the prices that a list names have in common, whatever else is wrong with it."""
     prices = place.reading.named.get("prices", {})
-    known_items = [ItemFields(Fields(place), prices.get(item.price, {})) for item in items]
+    items = [ItemFields(Fields(place), prices.get(name, {})) for name in _named(place)]
+    intervals = {item.interval for item in items} - {None}
+    currencies = {item.currency for item in items} - {None}
     return Rhythm(
-        interval=next((item.interval for item in known_items if item.interval is not None), None),
-        currency=next((item.currency for item in known_items if item.currency is not None), None),
+        interval=intervals.pop() if len(intervals) == 1 else None,
+        currency=currencies.pop() if len(currencies) == 1 else None,
     )
+
+
+def _named(place: Place) -> list[str]:
+    if not isinstance(place.node, SequenceNode):
+        return []
+    entries = [element for element in place.elements() if element.kind == "mapping"]
+    return [price.raw for entry in entries if (price := entry.find("price")) is not None]
 
 
 def _check_each(items: Sequence[ItemFields], place: Place) -> None:

@@ -53,7 +53,7 @@ def _check_subscribe(step: StepFields, _: Subscribed) -> None:
         step.spot("anchor").fault("anchor_not_later", "give a moment after the start, or leave the anchor out")
         return
     spot = step.spot("anchor")
-    interval = rhythm_of(spot, step.value("items") or ()).interval
+    interval = rhythm_of(step.spot("items")).interval
     zone = spot.reading.named.get("customers", {}).get(step.value("customer") or "", {}).get("timezone")
     if interval is None or zone is None:
         return
@@ -73,11 +73,9 @@ def _check_change(step: StepFields, subscribed: Subscribed) -> None:
     first = subscribed.get(step.value("subscription") or "")
     if first is None:
         return
-    spot = step.spot("items")
-    before = rhythm_of(spot, first.value("items") or ()).currency
-    after = rhythm_of(spot, step.value("items") or ()).currency
+    before, after = rhythm_of(first.spot("items")).currency, rhythm_of(step.spot("items")).currency
     if before and after and before != after:
-        spot.fault("currency_changed", f"the subscription is in {before}; cancel it and subscribe anew")
+        step.spot("items").fault("currency_changed", f"the subscription is in {before}; cancel it and subscribe anew")
 
 
 def _check_charge(step: StepFields, _: Subscribed) -> None:

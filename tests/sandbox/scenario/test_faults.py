@@ -179,6 +179,22 @@ MONTHLY = "product: A, interval: month, "
             MONTHLY + "model: volume, tiers: [{up_to: inf, unit: 1}, {up_to: inf, unit: 1}]",
             ["tiers[0].up_to inf_before_last"],
         ),
+        (
+            MONTHLY
+            + "model: volume, tiers: [{up_to: inf, unit: 1.5}, {up_to: 5, unit: 1, flat: -1}, {up_to: 5, unit: 1}]",
+            [
+                "tiers[0].unit float_not_allowed",
+                "tiers[1].flat negative",
+                "tiers[0].up_to inf_before_last",
+                "tiers[2].up_to last_tier_not_open",
+            ],
+        ),
+        (
+            MONTHLY
+            + "model: volume, tiers: [{up_to: 5, unit: 1}, {up_to: on, unit: 1}, {up_to: 4, unit: 1}, {unit: 1}]",
+            ["tiers[1].up_to boolean_not_allowed", "tiers[3].up_to missing", "tiers[2].up_to tiers_not_ascending"],
+        ),
+        (MONTHLY + "model: volume, tiers: [{up_to: 5, unit: 1}, 7]", ["tiers[1] wrong_type"]),
     ],
 )
 def test_prices(keys: str, faults: list[str]) -> None:

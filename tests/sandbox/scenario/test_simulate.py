@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
 from billing.kernel.errors import Fault, Refused
-from billing.ops.failures import FAULT
+from billing.ops.failures import FAULT, UNAVAILABLE, told
 from billing.sandbox.scenario import command
 from billing.sandbox.scenario.model import Scenario
 from billing.sandbox.scenario.playing import acts, acts_together, whole
@@ -264,9 +264,11 @@ def test_what_can_not_be_read_in_a_folder_is_invalid_and_not_passed_over(tmp_pat
     (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere.yaml")
     (tmp_path / "more.yaml").mkdir()
     (tmp_path / "latin.yaml").write_bytes(b"scenario: 1\nabout: caf\xe9\n")
+    (tmp_path / "torn.yaml").symlink_to("/proc/self/mem")  # opens, and can't be read, whoever asks
     result = _simulate(tmp_path, "--json", tmp_path / "out")
     assert result.exit_code == 2
     assert "gone.yaml: the file: not_a_file" in result.stderr
+    assert "torn.yaml: the file: unreadable (Input/output error" in result.stderr
     assert "latin.yaml: line 2: not_utf8 (save the file as UTF-8; byte 22 is not)" in result.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.json"]
 
@@ -276,6 +278,21 @@ def test_the_end_that_an_option_names_lies_within_the_same_years_as_a_files_own(
     assert (result.exit_code, "1000 to 7999" in result.stderr) == (2, True)
 
 
+def test_a_server_that_can_not_be_reached_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "server_address", lambda: ("postgresql://nobody@127.0.0.1:1/none", False))
+    result = _simulate(_file(tmp_path))
+    assert isinstance(result.exception, Exception)
+    assert told(result.exception).exit_code == UNAVAILABLE
+
+
 def test_json_that_can_not_be_written_is_no_fault_of_this_program(tmp_path: Path) -> None:
     result = _simulate(_file(tmp_path), "--json", "/dev/full")
     assert (result.exit_code, "/dev/full can't be written: No space left" in result.stderr) == (2, True)
+
+
+def test_json_is_utf_8_also_where_standard_output_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "one.yaml"
+    path.write_text(HEAD.replace("acme", "Müller") + "until: 2026-02-01\n")
+    result = CliRunner(charset="ascii").invoke(command.simulate, [str(path), "--json", "-"])
+    assert result.exit_code == 0
+    assert list(json.loads(result.stdout_bytes.decode("utf-8"))["customers"]) == ["Müller"]

@@ -251,6 +251,27 @@ def test_what_hangs_on_a_faulty_value_is_no_fault_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
+    ("step", "faults"),
+    [
+        (
+            "do: subscribe, as: s2, customer: acme, items: [{price: basic, quantity: 0}], anchor: 2026-09-01",
+            ["items[0].quantity out_of_range", "anchor anchor_too_late"],
+        ),
+        (
+            "do: subscribe, as: s2, customer: acme, items: [{price: basic}, {price: yearly}], anchor: 2026-09-01",
+            ["items[1].price intervals_differ"],
+        ),
+        (
+            "do: change, subscription: s1, items: [{price: dollar}, {price: gold}, 7]",
+            ["items[1].price unknown_price", "items[2] wrong_type", "items currency_changed"],
+        ),
+    ],
+)
+def test_a_fault_of_one_item_hides_none_of_the_step(step: str, faults: list[str]) -> None:
+    assert _faults_of_step(f"at: 2026-02-01, {step}") == faults
+
+
+@pytest.mark.parametrize(
     ("line", "mend"),
     [
         ("quantity: 1.5, do: usage, subscription: s1, price: api, id: u", 'put it in quotes: "1.5"'),
