@@ -51,7 +51,10 @@ def told(error: Exception) -> Failed:
     if isinstance(error, ProviderUnavailable | ProviderUncertain):
         return Failed([_clean(f"the provider can't be asked now ({error}); try again later")], UNAVAILABLE)
     if isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return Failed([_clean(f"the database can't be used now: {_first_line(error.orig)}")], UNAVAILABLE)
+        # What the server itself refuses has a code of SQL's; without one there was no connection.
+        reached = getattr(error.orig, "sqlstate", None) and not error.connection_invalidated
+        mend = "try again later" if reached else "start it, or mend DATABASE_URL"
+        return Failed([_clean(f"the database can't be used now: {_first_line(error.orig)}; {mend}")], UNAVAILABLE)
     if isinstance(error, BillingError):
         return Failed([_clean(f"{error}")], REFUSED)
     return Failed([_clean(f"this should not have happened: {_first_line(error)}"), *_where(error)], FAULT)

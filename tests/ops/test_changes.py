@@ -162,12 +162,27 @@ def test_a_written_off_invoice_may_be_paid_after_all_with_its_reference(office: 
         assert session.scalars(select(ExternalPayment.reference)).all() == ["statement 7"]
 
 
+@pytest.mark.parametrize("amount", ["0", "-1"])
+def test_an_amount_below_one_is_refused_as_that_and_not_as_too_much(office: Office, amount: str) -> None:
+    number = number_of(office, "paid")
+    orders: tuple[tuple[str, ...], ...] = (
+        ("refund", number),
+        ("invoice", "credit", number),
+        ("invoice", "apply-credit", number),
+        ("profile", "pay-out", "a1", "--currency", "eur"),
+    )
+    for order in orders:
+        refused = office.run(*order, "--amount", amount, *WHY)
+        assert (order, refused.exit_code) == (order, 3)
+        assert "amount: out_of_range — give a whole number from 1 to" in refused.stderr
+
+
 def test_what_was_paid_goes_back_in_parts_and_never_more(office: Office) -> None:
     number = number_of(office, "paid")
     told = tried_then_done(office, "refund", number, "--amount", "500")
     assert "5.00 EUR go back; credit note ACME-CN-000001" in told
     assert "6.90 EUR go back" in tried_then_done(office, "refund", number)
-    for more in ((), ("--amount", "1"), ("--amount", "-1")):
+    for more in ((), ("--amount", "1")):
         refused = office.run("refund", number, *more, *WHY)
         assert (refused.exit_code, "refund_exceeds_paid" in refused.stderr) == (3, True)
     with office.acme.begin() as session:
