@@ -74,12 +74,14 @@ def test_a_change_at_the_end_of_the_period_and_a_code_that_ends_like_a_quantity(
 
 def test_a_cancel_gives_back_what_is_unused_or_is_taken_back(office: Office) -> None:
     office.ok("subscription", "cancel", "s1", "--when", "period_end", *WHY)
-    assert "it goes on" in tried_then_done(office, "subscription", "uncancel", "s1")
+    assert "it is active, and it goes on at the next boundary, 2026-02-28T00:00:00Z" in tried_then_done(
+        office, "subscription", "uncancel", "s1"
+    )
     again = office.run("subscription", "uncancel", "s1", *WHY)
     assert (again.exit_code, "not_canceling" in again.stderr) == (3, True)
     assert office.run("subscription", "cancel", "s1", "--when", "period_end", "--prorate", *WHY).exit_code == 2
     told = tried_then_done(office, "subscription", "cancel", "s1", "--when", "now", "--prorate")
-    assert "issued ACME-CN-000001" in told
+    assert "issued ACME-CN-000001 of 11.90 EUR" in told, "what comes of it is told, also when it is only tried"
 
 
 def test_pause_and_resume_and_a_coupon(office: Office) -> None:
