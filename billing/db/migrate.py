@@ -13,6 +13,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from billing.db.base import SCHEMA
+from billing.db.session import over_psycopg
 from billing.kernel.errors import Fault, Refused
 
 
@@ -52,6 +53,6 @@ def require_current(connection: Connection) -> None:
 
 def check(url: str) -> None:
     """Raise `Refused` unless the database at `url` stands at this code's revision."""
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+    engine = create_engine(over_psycopg(url), poolclass=NullPool)
     with engine.connect() as connection:
         require_current(connection)

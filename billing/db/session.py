@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,10 +19,16 @@ SELLER = "billing.seller"
 SELLERS_ROLE = "billing_seller"
 """Whom row-level security concerns. The owner of the tables, which sweeps use, sees all."""
 
+_SCHEME = re.compile(r"\Apostgres(ql)?://")
 _SERVER_OPTIONS = (
     "-c TimeZone=UTC -c statement_timeout=60000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
 )
 """Milliseconds. A flow's transaction is short; whatever outlives these is a fault, not work."""
+
+
+def over_psycopg(url: str) -> str:
+    """The address as SQLAlchemy wants it; libpq, and many who host a PostgreSQL, spell it postgres:// as well."""
+    return _SCHEME.sub("postgresql+psycopg://", url)
 
 
 def connect(url: str, *, pool_size: int = 4, max_overflow: int = 4, ping: bool = True) -> Engine:
@@ -30,7 +37,7 @@ def connect(url: str, *, pool_size: int = 4, max_overflow: int = 4, ping: bool =
     `ping` looks whether a connection still lives before it is used: a server may be restarted under us.
     """
     engine = create_engine(
-        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        over_psycopg(url),
         pool_size=pool_size,
         max_overflow=max_overflow,
         # Statements in errors keep their placeholders: values may be personal.

@@ -59,7 +59,7 @@ def start(
         seller_id, scope = _scope(session, seller_id, profile_id)
         brake = lock_brake(session, kind, seller_id=seller_id, profile_id=profile_id)
         if brake is None:
-            nothing = seller_id or profile_id or UUID(int=0)
+            nothing = profile_id or seller_id or UUID(int=0)
             return Done(nothing, scope, changed=False, told="it is not stopped; nothing was changed")
         require_healed(session, brake)
         now = parts.clock.now(session)

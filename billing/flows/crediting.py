@@ -26,14 +26,17 @@ from billing.models import Account, Invoice
 from billing.queries.correction import creditable, notes_of, taken_back
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
+from billing.validators.amount import require_amount
 
 
 def credit(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, order: Order) -> Corrected:
     """Credit `amount_minor`, tax included (None: all that can be). Not idempotent.
 
-    Raises `Refused`: `invoice_not_found`, `credit_exceeds_invoice`, `invoice_not_open` (neither open nor paid),
-    `charge_disputed`, `payment_in_flight`; the provider's errors: then nothing was done here, do it again.
+    Raises `Refused`: `out_of_range` (the amount), `invoice_not_found`, `credit_exceeds_invoice`, `invoice_not_open`
+    (neither open nor paid), `charge_disputed`, `payment_in_flight`; the provider's errors: then nothing was done here,
+    do it again.
     """
+    require_amount(amount_minor)
     with parts.begin() as session:
         found = session.get(Invoice, invoice_id)
         paid = found is not None and found.kind == "invoice" and found.status == InvoiceStatus.PAID
@@ -53,10 +56,11 @@ def apply_credit(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = N
     """Pay an invoice that is owed out of its customer's balance: all that both reach, unless an amount is named.
 
     Of one that was written off, as much of the write-off is taken back. No document is issued, and the rest stays owed.
-    Not idempotent where an amount is named. Raises `Refused`: `invoice_not_found`, `invoice_not_open`,
-    `credit_exceeded` (by what the balance holds, or by what is owed), `payment_in_flight`; the provider's errors: then
-    nothing was done here, do it again.
+    Not idempotent where an amount is named. Raises `Refused`: `out_of_range` (the amount), `invoice_not_found`,
+    `invoice_not_open`, `credit_exceeded` (by what the balance holds, or by what is owed), `payment_in_flight`; the
+    provider's errors: then nothing was done here, do it again.
     """
+    require_amount(amount_minor)
 
     def pay(session: Session, invoice: Invoice, now: datetime) -> None:
         correct.apply_credit(session, invoice=invoice, amount_minor=amount_minor, now=now)

@@ -16,7 +16,8 @@ from billing.flows.changing import Opened
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.clock import format_instant
-from billing.models import Coupon, Subscription
+from billing.kernel.money import format_minor
+from billing.models import Coupon, Invoice, Subscription
 from billing.queries.subscription import items_of, lock_subscription
 from billing.validators.subscription import NewItem
 
@@ -102,7 +103,7 @@ def uncancel(parts: Parts, subscription_id: UUID, *, order: Order) -> Done:
         subscription_id,
         lambda session: changing.uncancel(parts, session, subscription_id),
         action="uncancel",
-        told=lambda row: f"it goes on{_at(row)}",
+        told=lambda row: f"it is {row.status}, and it goes on at the next boundary{_at(row)}",
         order=order,
     )
 
@@ -173,7 +174,9 @@ def _carry_out(
         changed = before != after or bool(opened.issued)
         said = told(row) if changed else f"{told(row)}; it was so already; nothing was changed"
         if opened.issued:
-            said += f"; issued {', '.join(each.number for each in opened.issued)}"
+            documents = [session.get_one(Invoice, each.id) for each in opened.issued]
+            amounts = (f"{each.number} of {format_minor(each.total_minor, each.currency)}" for each in documents)
+            said += f"; issued {', '.join(amounts)}"
         return Done(subscription_id, row.code, changed=changed, told=said)
 
 

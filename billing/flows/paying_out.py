@@ -18,6 +18,7 @@ from billing.models import Profile
 from billing.queries.profile import lock_profile
 from billing.queue.buffer import after_commit
 from billing.queue.names import REFUNDS_SEND
+from billing.validators.amount import require_amount
 
 
 def pay_out(
@@ -32,8 +33,10 @@ def pay_out(
     """Reserve it within the caller's transaction, and have it sent after commit. Returns the amount. Not idempotent.
 
     What a provider can't send, for its steps, stays in the balance; `exact`: then it is refused. Raises `Refused`:
-    `profile_not_found`, `credit_exceeded`, `refund_exceeds_paid`, `amount_not_representable`, `not_reconciled`.
+    `out_of_range` (the amount), `profile_not_found`, `credit_exceeded`, `refund_exceeds_paid`,
+    `amount_not_representable`, `not_reconciled`.
     """
+    require_amount(amount_minor)
     require_all_known(session)
     lock_profile(session, profile_id)
     amount, ids = reserve_payout(

@@ -41,6 +41,7 @@ from billing.queries.refunding import lock_refund, take_refunds
 from billing.queue.buffer import after_commit
 from billing.queue.names import REFUNDS_SEND
 from billing.rules.rate import Rank
+from billing.validators.amount import require_amount
 
 NOT_LISTED = "refund_not_found"
 """Reason of a refund whose key can do nothing more, and which the provider does not list."""
@@ -61,8 +62,10 @@ def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, o
     An operator's `order` is noted beside it, and gets the refunds' ids; one that is only tried is taken back, with the
     nudge to send.
 
-    Raises `Refused`: `invoice_not_found`, `refund_exceeds_paid`, `amount_not_representable`, `not_reconciled`.
+    Raises `Refused`: `out_of_range` (the amount), `invoice_not_found`, `refund_exceeds_paid`,
+    `amount_not_representable`, `not_reconciled`.
     """
+    require_amount(amount_minor)
     with carry_out(parts, order) if order else parts.begin() as session:
         require_all_known(session)
         found = session.get(Invoice, invoice_id)

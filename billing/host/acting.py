@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -12,6 +14,20 @@ from sqlalchemy.orm import Session
 from billing.flows.parts import Parts
 from billing.host.joining import HostSession, within
 from billing.host.owning import check_own
+from billing.kernel.errors import Fault, Refused
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def chosen(kind: type[Choice], field: str, value: Choice) -> Choice:
+    """The member that `value` is or spells, for hosts without a type checker: "now" is no `CancelWhen.NOW` to `is`.
+
+    Raises `Refused` (`not_one_of`): any other text had been taken for one of the two ways.
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        raise Refused(Fault(field, "not_one_of", f"give one of {', '.join(kind)}")) from None
 
 
 class Acting:

@@ -11,7 +11,7 @@ from billing.commands.usage.record import Recorded, record_usage
 from billing.flows import changing, previewing
 from billing.flows.previewing import Preview
 from billing.flows.subscribing import Subscribed, subscribe_within
-from billing.host.acting import Acting
+from billing.host.acting import Acting, chosen
 from billing.host.joining import HostSession, within
 from billing.queries.api.subscriptions import the_subscription
 from billing.queries.operations.paging import Facts
@@ -39,7 +39,12 @@ class Subscriptions(Acting):
         """What a change would come to; its token applies it, to the cent, for 15 minutes."""
         with self._about("subscription", subscription_id, None) as tx:
             return previewing.preview_change(
-                self.parts, tx, subscription_id, items=items, when=when, proration=proration
+                self.parts,
+                tx,
+                subscription_id,
+                items=items,
+                when=chosen(ChangeWhen, "when", when),
+                proration=chosen(Proration, "proration", proration),
             )
 
     def preview_cancel(
@@ -47,7 +52,9 @@ class Subscriptions(Acting):
     ) -> Preview:
         """What a cancel would come to; its token does it."""
         with self._about("subscription", subscription_id, None) as tx:
-            return previewing.preview_cancel(self.parts, tx, subscription_id, when=when, prorate=prorate)
+            return previewing.preview_cancel(
+                self.parts, tx, subscription_id, when=chosen(CancelWhen, "when", when), prorate=prorate
+            )
 
     def apply_preview(self, token: str, *, session: HostSession | None = None) -> None:
         """Do what a preview showed."""
@@ -72,8 +79,8 @@ class Subscriptions(Acting):
                 tx,
                 subscription_id,
                 items=items,
-                when=when,
-                proration=proration,
+                when=chosen(ChangeWhen, "when", when),
+                proration=chosen(Proration, "proration", proration),
                 expected_version=expected_version,
             )
 
@@ -93,9 +100,9 @@ class Subscriptions(Acting):
                 self.parts,
                 tx,
                 subscription_id,
-                when=when,
+                when=chosen(CancelWhen, "when", when),
                 prorate=prorate,
-                unused=unused,
+                unused=chosen(Unused, "unused", unused),
                 expected_version=expected_version,
             )
 

@@ -45,7 +45,7 @@ def _door(group: click.Group, kind: BrakeKind, name: str, act: Callable[..., Don
             seller_id = find_seller(session, seller) if seller else None
             profile_id = find_profile(session, customer) if customer else None
         done = act(parts, kind, seller_id=seller_id, profile_id=profile_id, order=order)
-        tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
+        tell_done([done], dry_run=dry_run, as_json=as_json, nothing="", ids=False)
 
 
 _STARTED = "What came due meanwhile is caught up with by the next sweep. A wider brake goes on holding."

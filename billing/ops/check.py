@@ -32,7 +32,8 @@ def check(context: click.Context, *, as_json: bool) -> None:
     lines = list(_lines(settings))
     findings = [line for line in lines if line.state is State.MEND]
     rows = [{"state": line.state.value, "name": line.name, "told": line.told} for line in lines]
-    waiting = sum(line.waiting for line in lines)
+    # What waits is known only where the database could be read.
+    waiting = sum(line.waiting for line in lines) if any(line.name == "work items" for line in lines) else None
     if as_json:
         tell_json(
             {"ok": not findings, "need_a_person": waiting, "settings": in_effect(settings), "lines": rows},
@@ -47,8 +48,10 @@ def check(context: click.Context, *, as_json: bool) -> None:
     context.exit(FINDING if findings else 0)
 
 
-def _verdict(findings: int, waiting: int) -> str:
+def _verdict(findings: int, waiting: int | None) -> str:
     mend = f"{findings} to mend" if findings else "Nothing to mend"
+    if waiting is None:
+        return f"{mend}; what waits for a person can't be read."
     if not waiting:
         return f"{mend}; nothing waits for a person."
     return f"{mend}; {waiting} item{'s need' if waiting > 1 else ' needs'} a person: `billing work list`."

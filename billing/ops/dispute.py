@@ -17,7 +17,7 @@ from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered, paged
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
 from billing.queries.operations.disputes import list_disputes, show_dispute
-from billing.queries.operations.finding import find_dispute
+from billing.queries.operations.finding import find_dispute, require_account
 from billing.queries.operations.trail import trail_of, work_about
 
 _COLUMNS = (
@@ -41,6 +41,7 @@ def list_(
 ) -> None:
     """List disputes, newest first."""
     with opened().begin() as session:
+        require_account(session, customer)
         page = list_disputes(session, status=status, customer=customer, only_open=only_open, before=before, limit=limit)
     tell_page(page, _COLUMNS, as_json=as_json, nothing="No such dispute.")
 

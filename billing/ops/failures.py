@@ -52,12 +52,18 @@ def told(error: Exception) -> Failed:
     if isinstance(error, ProviderUnavailable | ProviderUncertain):
         return Failed([_clean(f"the provider can't be asked now ({error}); try again later")], UNAVAILABLE)
     if isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return told(Unavailable(f"the database can't be used now: {_first_line(error.orig)}"))
+        return _database_away(error.orig, lost=error.connection_invalidated)
     if isinstance(error, psycopg.OperationalError):  # of a connection that is not SQLAlchemy's
-        return told(Unavailable(f"the database can't be used now: {_first_line(error)}"))
+        return _database_away(error)
     if isinstance(error, BillingError):
         return Failed([_clean(f"{error}")], REFUSED)
     return Failed([_clean(f"this should not have happened: {_first_line(error)}"), *_where(error)], FAULT)
+
+
+def _database_away(error: BaseException | None, *, lost: bool = False) -> Failed:
+    # What the server itself refuses has a code of SQL's; without one there was no connection.
+    mend = "try again later" if getattr(error, "sqlstate", None) and not lost else "start it, or mend DATABASE_URL"
+    return Failed([_clean(f"the database can't be used now: {_first_line(error)}; {mend}")], UNAVAILABLE)
 
 
 def _first_line(error: BaseException | None) -> str:

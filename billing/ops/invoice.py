@@ -20,7 +20,7 @@ from billing.ops.printing import add_printing
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
 from billing.ops.times import INSTANT
 from billing.queries.operations.explaining import document_account
-from billing.queries.operations.finding import find_invoice
+from billing.queries.operations.finding import find_invoice, require_account
 from billing.queries.operations.invoices import list_invoices, show_invoice
 from billing.queries.operations.trail import trail_of, work_about
 from billing.rules.explain import explain as in_words
@@ -59,6 +59,7 @@ def list_(
 ) -> None:
     """List invoices, newest first."""
     with opened().begin() as session:
+        require_account(session, customer)
         page = list_invoices(
             session, status=status, profile=profile, customer=customer, since=since, before=before, limit=limit
         )

@@ -109,10 +109,13 @@ def export(*, since: date, until: date, seller: str | None, out: Path | None) ->
     """
     if until < since:
         raise click.UsageError("--to lies before --from.")
-    with opened().begin() as session, _opened_file(out) as file:
+    made = opened()
+    with made.begin() as session:
+        seller_id = named_seller(session, seller)
+    with made.begin() as session, _opened_file(out) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_EXPORTED)
-        for row in stream_postings(session, since=since, until=until, seller_id=named_seller(session, seller)):
+        for row in stream_postings(session, since=since, until=until, seller_id=seller_id):
             amount = decimal_minor(abs(row.amount_minor), row.currency)
             writer.writerow(
                 (
@@ -165,8 +168,13 @@ def _opened_file(path: Path | None) -> Iterator[IO[str]]:
         raise Refused(
             Fault("out", "not_writable", f"{error.strerror}; name a new file in a folder of yours")
         ) from error
-    with file:
-        yield file
+    try:
+        with file:
+            yield file
+    except BaseException:
+        # A part of the books looks like all of them, and the same order again would find its file taken.
+        path.unlink(missing_ok=True)
+        raise
 
 
 @ledger.command("account")

@@ -22,6 +22,7 @@ from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered, paged
 from billing.ops.telling import tell_json, tell_page
 from billing.ops.times import INSTANT
+from billing.queries.operations.finding import require_account
 from billing.queries.operations.usage import list_late
 from billing.validators.usage import NewUsage
 
@@ -90,6 +91,7 @@ def late(
     period.
     """
     with opened().begin() as session:
+        require_account(session, customer)
         page = list_late(session, customer=customer, subscription=subscription, since=since, before=before, limit=limit)
     tell_page(page, _LATE, as_json=as_json, nothing="Nothing came late.")
 

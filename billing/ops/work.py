@@ -12,12 +12,13 @@ import click
 from billing.flows.order import Order
 from billing.flows.working import Action, act, act_on_all
 from billing.kernel.status import WorkItemStatus
-from billing.kernel.work import page_of
+from billing.kernel.work import WorkKind, page_of
 from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, one_or_all, paged, required_unless_tried, tried
 from billing.ops.telling import tell_done, tell_facts, tell_json, tell_page
 from billing.ops.times import INSTANT
+from billing.queries.operations.finding import require_account
 from billing.queries.operations.trail import trail_of
 from billing.queries.operations.work import WorkFilter, list_work, show_work
 
@@ -30,7 +31,12 @@ def filtered(function: Callable[..., Any]) -> Callable[..., Any]:
     """The filters of lists and of bulk actions."""
     for option in reversed(
         (
-            click.option("--kind", help="Only of this kind, such as subscription_not_billed."),
+            click.option(
+                "--kind",
+                type=click.Choice([each.value for each in WorkKind]),
+                metavar="KIND",
+                help="Only of this kind, such as subscription_not_billed.",
+            ),
             click.option(
                 "--since", type=INSTANT, help="Only those last seen at or after this instant (business time)."
             ),
@@ -61,6 +67,7 @@ def work() -> None:
 def list_(*, limit: int, before: UUID | None, as_json: bool, **filters: Any) -> None:
     """List work items, newest first: what, for whom, amount at stake, last error, tries, next try, safe actions."""
     with opened().begin() as session:
+        require_account(session, filters["customer"])
         page = list_work(session, _filter(**filters), before=before, limit=limit)
     nothing = "No such work item." if any(filters.values()) or before else "No open work items."
     tell_page(page, _COLUMNS, as_json=as_json, nothing=nothing)
@@ -106,6 +113,8 @@ def _door(action: Action, about: str) -> None:
         if item_id is not None:
             done = [act(made, item_id, action=action, order=order)]
         else:
+            with made.begin() as session:
+                require_account(session, filters["customer"])
             done = list(act_on_all(made, _filter(**filters), action=action, order=order))
         tell_done(done, dry_run=dry_run, as_json=as_json, nothing="No such work item.")
 

@@ -116,8 +116,8 @@ class Checks:
             self.fault(field, "not_one_of", f"give one of {', '.join(allowed)}")
 
     def whole(self, field: str, value: int, *, least: int, most: int) -> None:
-        """A whole number within bounds."""
-        if not least <= value <= most:
+        """A whole number within bounds. Of what is none, such as 19.9 for 19.90 EUR, no part is taken for one."""
+        if type(value) is not int or not least <= value <= most:
             self.fault(field, "out_of_range", f"give a whole number from {least} to {most}")
 
     def unit_amount(self, field: str, value: Decimal) -> None:

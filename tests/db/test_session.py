@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from billing.db.migrate import check
 from billing.db.session import connect
 from billing.kernel.ids import keep_to, lowest_id_at, new_id
 
@@ -35,3 +36,13 @@ def test_ids_are_made_by_the_clock_of_the_database(
         assert lowest_id_at(wall - timedelta(seconds=1)) < made < lowest_id_at(wall + timedelta(minutes=1))
     finally:
         engine.dispose()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_spelling_that_libpq_and_hosting_companies_use_connects(database_url: str, scheme: str) -> None:
+    url = f"{scheme}://{database_url.partition('://')[2]}"
+    check(url)
+    engine = connect(url)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    engine.dispose()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -211,3 +212,41 @@ def test_what_is_another_sellers_is_like_what_is_nobodys(acme: Company) -> None:
             act()
         assert refused.value.code == f"{noun}_not_found"
     assert _state(acme) == before
+
+
+def test_a_word_is_the_choice_that_it_spells_and_any_other_is_refused(acme: Company) -> None:
+    shop: Any = billing.Billing(acme.parts, acme.seller_id)
+    acme.customer("a1")
+    subscription = acme.subscribe("a1", "s1")
+    acme.settle()
+    items, version = [billing.NewItem("basic", 2)], shop.subscription(subscription)["version"]
+    for act in (
+        lambda: shop.cancel(subscription, when="end_of_period"),
+        lambda: shop.cancel(subscription, when="now", unused="refnd"),
+        lambda: shop.change(subscription, items, when="next"),
+        lambda: shop.change(subscription, items, proration="no"),
+        lambda: shop.preview_change(subscription, items, when="next"),
+        lambda: shop.preview_cancel(subscription, when="next"),
+    ):
+        with pytest.raises(billing.Refused) as refused:
+            act()
+        assert refused.value.code == "not_one_of"
+    assert shop.subscription(subscription)["version"] == version, "nothing of it was done"
+    shop.cancel(subscription, when="now")
+    assert shop.subscription(subscription)["status"] == "canceled", "now, and not when the period is over"
+
+
+@pytest.mark.parametrize("amount", [19.9, "1990", True])
+def test_an_amount_that_is_no_whole_number_moves_nothing(acme: Company, amount: Any) -> None:
+    shop = billing.Billing(acme.parts, acme.seller_id)
+    profile = acme.customer("a1")
+    for act in (
+        lambda: shop.charge(profile, amount_minor=amount, currency="eur", description="Training"),
+        lambda: shop.grant_credit(profile, amount_minor=amount, currency="eur"),
+        lambda: shop.pay_out(profile, amount_minor=amount, currency="eur"),
+        lambda: shop.subscribe(billing.NewSubscription("s1", "a1", (billing.NewItem("basic", amount),), shop.now())),
+    ):
+        with pytest.raises(billing.Refused) as refused:
+            act()
+        assert refused.value.code == "out_of_range"
+    assert acme.invoices() == []

@@ -28,7 +28,10 @@ def test_stop_is_shown_by_check_and_by_its_work_item_and_start_ends_it(office: O
 
     assert "started; the next sweep catches up" in office.ok("collect", "start", *WHY)
     assert office.waiting_in("charges") == 1
-    assert "not stopped" in office.ok("collect", "start", *WHY)
+    assert office.ok("collect", "start", *WHY) == "everything: it is not stopped; nothing was changed\n"
+    profile = office.acme.customer("a1")
+    (nothing,) = office.read("collect", "start", "--customer", "a1", *WHY)
+    assert (nothing["changed"], nothing["subject_id"]) == (False, str(profile)), "the customer's, and not the seller's"
     (item,) = office.read("work", "list")
     assert "started again" in office.ok("work", "retry", item["id"], *WHY)
     office.settle()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 import tomllib
@@ -154,6 +155,11 @@ def test_a_database_or_broker_that_is_down_ends_with_4_and_shows_no_password(mon
         assert (args, result.exit_code) == (args, 4)
         assert len(result.stderr.splitlines()) == 1
         assert password not in result.output
+        assert f"start it, or mend {'BROKER_URL' if args[0] == 'tick' else 'DATABASE_URL'}" in result.stderr
+    checked = run("check")
+    verdict = "3 to mend; what waits for a person can't be read."
+    assert (checked.stdout.splitlines()[0], checked.exit_code) == (verdict, 1), "no promise where nothing was read"
+    assert json.loads(run("check", "--json").stdout)["need_a_person"] is None
 
 
 @pytest.mark.parametrize("name", ["demo", "up", "clock", "sandbox"])

@@ -96,6 +96,19 @@ def test_a_wrong_account_and_a_file_that_is_there_are_refused(billed: Office, tm
     assert (tmp_path / "books.csv").read_text() == "mine"
 
 
+def test_a_refused_or_broken_export_leaves_no_file_that_looks_like_the_books(billed: Office, tmp_path: Path) -> None:
+    january = ("ledger", "export", "--from", "2026-01-01", "--to", "2026-01-31")
+    refused = billed.run(*january, "--seller", "NONE", "--out", "books.csv")
+    assert (refused.exit_code, "seller_not_found" in refused.stderr, refused.stdout) == (3, True, "")
+    assert billed.run(*january, "--seller", "NONE").stdout == "", "no head of a table that does not come"
+    billed.execute("ALTER TABLE billing.posting RENAME TO away")
+    assert billed.run(*january, "--out", "books.csv").exit_code != 0
+    billed.execute("ALTER TABLE billing.away RENAME TO posting")
+    assert not (tmp_path / "books.csv").exists()
+    billed.ok(*january, "--out", "books.csv")
+    assert (tmp_path / "books.csv").read_text().count("\n") > 1
+
+
 def test_an_export_holds_a_page_in_memory_at_a_time(billed: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postings, "PAGE", 2)
     with billed.acme.parts.begin() as session:

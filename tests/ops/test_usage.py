@@ -147,5 +147,7 @@ def test_what_came_late_is_listed(office: Office) -> None:
     assert "1 came too late to be billed" in told
     (row,) = office.read("usage", "late", "--customer", "a1", "--subscription", "s1", "--since", "2026-02-01")
     assert (row["record_id"], row["price"], row["quantity"]) == ("u1", "peak", "9")
+    office.acme.customer("a2")
     assert office.read("usage", "late", "--customer", "a2") == []
+    assert "profile_not_found" in office.run("usage", "late", "--customer", "a22").stderr
     assert "u1" in office.ok("usage", "late")

@@ -232,6 +232,8 @@ def test_lists_are_filtered_paged_and_say_what_is_at_stake(office: Office) -> No
         ("work", "retry", "not-an-id", "--reason", "x"),
         ("work", "list", "--since", "yesterday"),
         ("work", "list", "--status", "lost"),
+        ("work", "list", "--kind", "payment_unkown"),
+        ("work", "retry", "--all", "--kind", "payment_unkown", "--reason", "x"),
     ],
 )
 def test_a_wrong_call_is_a_fault_of_usage(office: Office, args: tuple[str, ...]) -> None:
@@ -241,6 +243,17 @@ def test_a_wrong_call_is_a_fault_of_usage(office: Office, args: tuple[str, ...])
 def test_an_empty_list_says_what_there_is_none_of(office: Office) -> None:
     assert office.ok("work", "list") == "No open work items.\n"
     assert office.ok("work", "list", "--kind", "task_failed") == "No such work item.\n"
+
+
+@pytest.mark.parametrize("noun", ["work", "invoice", "dispute"])
+def test_a_list_about_a_customer_who_is_not_there_is_refused_and_not_empty(office: Office, noun: str) -> None:
+    mistyped = office.run(noun, "list", "--customer", "of-s11")
+    assert (mistyped.exit_code, "profile_not_found" in mistyped.stderr) == (3, True)
+
+
+def test_orders_for_a_customer_who_is_not_there_are_refused(office: Office) -> None:
+    mistyped = office.run("work", "retry", "--customer", "of-s11", *WHY)
+    assert (mistyped.exit_code, "profile_not_found" in mistyped.stderr) == (3, True)
 
 
 def test_an_empty_reason_and_an_unknown_item_are_refused(office: Office) -> None:

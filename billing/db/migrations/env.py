@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 import billing.models  # noqa: F401 (fills the metadata)
 from billing.db.base import SCHEMA, Base
 from billing.db.migrations.online import LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS
+from billing.db.session import over_psycopg
 
 _AGAIN_AFTER_S = 0.1
 
@@ -41,7 +42,7 @@ if context.is_offline_mode():
     with context.begin_transaction():
         context.run_migrations()
 else:
-    url = context.config.attributes["url"].replace("postgresql://", "postgresql+psycopg://", 1)
+    url = over_psycopg(context.config.attributes["url"])
     with create_engine(url, poolclass=NullPool).connect() as connection:
         _take_turn(connection)
         connection.execute(text(f"SET lock_timeout = {LOCK_TIMEOUT_MS}"))

@@ -80,6 +80,12 @@ def find_profile(session: Session, name: str) -> UUID:
     return _one(session, _PROFILE, "profile", name, "give the account of the host application, or the profile's id")
 
 
+def require_account(session: Session, account: str | None) -> None:
+    """Raise `Refused` (`profile_not_found`) where no customer, of any seller, has the account that a list is about."""
+    if account is not None and session.execute(text(_PROFILE), {"name": account, "id": None}).first() is None:
+        raise Refused(Fault("profile", "profile_not_found", "give the account of the host application"))
+
+
 def find_subscription(session: Session, name: str) -> UUID:
     """By code or id. Raises `Refused`: `subscription_not_found`, `subscription_ambiguous`."""
     return _one(session, _SUBSCRIPTION, "subscription", name, "give its code or id; `billing profile show` lists them")
