@@ -18,6 +18,7 @@ from billing.flows import (
     collection,
     external_money,
     movements,
+    on_session,
     reconciliation,
     refunding,
     renewal,
@@ -163,14 +164,14 @@ def test_an_attempt_that_another_worker_opened_first_is_nobodys_work(acme: Compa
     assert [each.status for each in acme.invoices()] == ["paid"]
 
 
+def _nowhere(_provider: str, _code: str) -> Provider:
+    raise Refused(Fault("provider", "provider_not_configured", "set its key"))
+
+
 def test_an_account_without_a_key_keeps_its_attempts_unknown_and_tells_a_person(acme: Company) -> None:
     unanswered(acme, 2)
-
-    def nowhere(_provider: str, _code: str) -> Provider:
-        raise Refused(Fault("provider", "provider_not_configured", "set its key"))
-
     there = acme.parts.provider_for
-    acme.parts = replace(acme.parts, provider_for=nowhere)
+    acme.parts = replace(acme.parts, provider_for=_nowhere)
     assert resolution.resolve(acme.parts) == 2
     assert {each.status for each in acme.payments()} == {"unknown"}
     assert {each.error for each in acme.work_items()} == {"provider_not_configured"}
@@ -179,6 +180,23 @@ def test_an_account_without_a_key_keeps_its_attempts_unknown_and_tells_a_person(
         session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
     acme.settle()
     assert {each.status for each in acme.payments()} == {"succeeded"}
+
+
+@pytest.mark.parametrize("status", ["processing", "requires_action"])
+def test_what_is_under_way_at_an_account_without_a_key_stays_so_and_tells_a_person(acme: Company, status: str) -> None:
+    profile = acme.customer("a1", method="pm_sandbox_processing" if status == "processing" else None)
+    acme.subscribe("a1", "s1")
+    acme.settle_under_a_brake()
+    if status == "requires_action":
+        acme.give_method(profile, "pm_card_authenticationRequired")
+        acme.settle_under_a_brake()
+        on_session.pay(acme.parts, profile_id=profile)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
+    acme.parts = replace(acme.parts, provider_for=_nowhere)
+    resolution.resolve(acme.parts)
+    assert acme.payments()[-1].status == status
+    assert [(each.kind, each.error) for each in acme.work_items()] == [("payment_unknown", "provider_not_configured")]
 
 
 @pytest.fixture
