@@ -28,6 +28,9 @@ from billing.rules.dunning import classify
 UNKNOWN_IS_WORK_S = 24 * 3600
 """An outcome still unknown at this age of its key (business seconds) becomes a work item as well; it stays unknown."""
 
+UNDER_WAY_IS_WORK = timedelta(days=21)
+"""What is under way so long after it was first sent (business time) is work as well. The slowest debit ends within 14
+business days (Stripe); what a provider keeps for review may wait for an answer that nobody there gives."""
 
 DEBIT_PAUSES = 6
 """A debit that is under way is asked about after so many of the longest pauses: every six hours."""
@@ -147,8 +150,11 @@ def _try_newer_method(recording: Recording) -> None:
 
 def _pending(recording: Recording) -> None:
     """The provider is at it, or the customer is: it is asked again, for as long as that takes."""
+    sent = recording.payment.first_sent_at
     if recording.outcome.needs_person:
         _ask_a_person(recording, "can't be learnt")
+    elif sent is not None and recording.now - sent >= UNDER_WAY_IS_WORK:
+        _ask_a_person(recording, f"is open since {sent.date()}")
 
 
 def _not_sent(recording: Recording) -> None:
