@@ -17,7 +17,7 @@ from billing.db.clock import wall_now
 from billing.flows.evidence import Question, of_intent
 from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
-from billing.flows.restoring import healed_below, pause
+from billing.flows.restoring import NotHealed, healed_below, pause
 from billing.flows.sending import Attempt, write_outcomes
 from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
@@ -76,7 +76,7 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
             return EventStatus.IGNORED
     if ours is None or lost:
         pause(parts, evidence=f"the provider knows attempt {lost[0]}, this database does not")
-        raise Stale("this database was restored; the event is handled when it is reconciled")
+        raise NotHealed("this database was restored; the event is handled when it is reconciled")
     # What it settles goes on under the id of the charge: who follows a beat tick in the logs arrives here.
     run, event, payment = ours.correlation_id, str(claimed.id), str(ours.payment_id)
     with correlated(str(run) if run else None), step("event.take", event=event, type=claimed.type, payment=payment):
