@@ -239,6 +239,22 @@ def test_reconciling_finds_no_difference_and_reads_the_fees(stage: Stage, anna: 
     assert (paypal.charges, paypal.refunds, paypal.differences, paypal.done) == (1, 1, 0, True)
 
 
+def test_a_month_of_more_than_paypal_lists_is_read_in_narrower_windows(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    for day in range(4):
+        stage.set_clock(START + timedelta(days=day, hours=day))
+        bill(stage, anna)
+    stage.sides["paypal"].stand_in.configure({"report_most": 1})
+    stage.set_clock(START + timedelta(days=9))
+    provider = stage.parts.provider(stage.sides["paypal"].account_id)
+    pages = provider.charge_pages(created_from=START, created_to=stage.now)
+    charges = {each.charge_ref for each in stage.sides["paypal"].witness.charges()}
+    assert [len(page) for page in pages] == [4]
+    assert {each.charge_ref for each in provider.newest_charges(now=stage.now)} < charges
+    (paypal,) = (each for each in reconciliation.reconcile(stage.parts) if each.account == "paypal default")
+    assert (paypal.charges, paypal.differences, paypal.done) == (4, 0, True)
+
+
 def test_a_restored_database_starts_again_only_once_the_report_reaches_to_where_it_stopped(
     stage: Stage, anna: UUID
 ) -> None:
