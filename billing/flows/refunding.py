@@ -141,7 +141,7 @@ def _ask(parts: Parts, row: Refund, now: datetime, hold: Hold) -> None:
         absent = found is None
     except (ProviderRefused, Refused) as refused:
         reason, needs_person = refused.code, True
-        never = isinstance(refused, ProviderRefused) and refused.code != NOT_LISTED
+        never = isinstance(refused, ProviderRefused) and refused.code != NOT_LISTED and not refused.account_wide
     except (ProviderUnavailable, ProviderUncertain) as unclear:
         reason = type(unclear).__name__
     failpoint("refund.answered")
