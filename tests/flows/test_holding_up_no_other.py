@@ -315,3 +315,27 @@ def test_what_was_paid_while_its_slice_waited_is_nobodys_work(acme: Company, mon
     assert collection.charge(acme.parts, slice_id) == 0
     assert (acme.invoices()[0].hold_id, acme.work_items()) == (None, [])
     assert acme.violations() == ()
+
+
+def test_an_account_without_a_key_keeps_no_other_from_being_asked_and_tried(shops: Company) -> None:
+    unanswered(shops, 1)
+    profile, archive = shops.customer("gone"), _archive(shops)
+    shops.subscribe("gone", "gone")
+    with shops.parts.begin() as session:
+        for table in ("payment_method", "provider_customer"):
+            session.execute(
+                text(f"UPDATE billing.{table} SET provider_account_id = :archive WHERE profile_id = :profile"),
+                {"archive": archive, "profile": profile},
+            )
+    well = shops.parts.provider_for
+    shops.parts = replace(
+        shops.parts, provider_for=lambda provider, code: (_nowhere if code == "archive" else well)(provider, code)
+    )
+    for _ in range(3):
+        shops.sweep()
+        with shops.parts.begin() as session:
+            session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
+    told = {each.provider_account_id == archive: (each.status, each.reason) for each in shops.payments()}
+    assert told == {False: ("succeeded", "succeeded"), True: ("not_sent", "provider_not_configured")}
+    (item,) = [each for each in shops.work_items() if each.status == "open"]
+    assert (item.kind, item.subject_id) == ("provider_refuses_account", archive)
