@@ -15,7 +15,7 @@ from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused
 from billing.models import Dispute, FraudWarning, Invoice
 from tests.flows.company import START, Company
-from tests.flows.disputes import books, end, open_dispute, the_dispute
+from tests.flows.disputes import accused, books, end, open_dispute, show, the_dispute
 from tests.flows.refunds import paid_invoice
 
 ORDER = Order(actor="mara", reason="the bank's letter")
@@ -55,6 +55,16 @@ def test_an_open_dispute_holds_the_money_bars_refunds_and_is_a_persons_work(acme
     assert acme.invoices()[0].status == "paid"
     assert [payload["status"] for _, payload in acme.told("dispute.updated")] == ["needs_response"]
     assert acme.violations() == ()
+
+
+@pytest.mark.parametrize("stage", ["", "warning_"])
+def test_who_is_asked_again_is_told_again(acme: Company, paid: Invoice, stage: str) -> None:
+    ref = open_dispute(acme, inquiry=bool(stage))
+    for status, told in (("under_review", ["resolved"]), ("needs_response", ["resolved", "open"])):
+        show(acme, ref, status=f"{stage}{status}")
+        assert the_dispute(acme).status == f"{stage}{status}"
+        assert [item.status for item in acme.work_items() if item.kind == "dispute_needs_response"] == told
+    assert accused(acme) == []
 
 
 def test_a_dispute_won_puts_it_back(acme: Company, paid: Invoice) -> None:
