@@ -76,6 +76,19 @@ def test_a_dispute_won_puts_it_back(acme: Company, paid: Invoice) -> None:
     assert acme.violations() == ()
 
 
+def test_what_was_won_and_is_taken_again_after_an_appeal_is_owed_again(acme: Company, paid: Invoice) -> None:
+    ref = open_dispute(acme)
+    end(acme, ref, "won")
+    show(acme, ref, status="under_review")
+    assert the_dispute(acme).status == "won", "an older state takes nothing back"
+    for status, owed in (("under_review", 0), ("lost", 1190)):
+        show(acme, ref, status=status, withdrawn_minor=2380)
+        assert (the_dispute(acme).status, the_dispute(acme).reopened_minor) == (status, owed)
+        assert books(acme) == {"receivable" if owed else "disputes": 1190}
+    assert _work(acme)[-1] == ("dispute_lost", "open")
+    assert accused(acme) == []
+
+
 def test_a_dispute_lost_is_owed_again_and_not_charged_or_refunded(acme: Company, paid: Invoice) -> None:
     end(acme, open_dispute(acme), "lost")
     assert (the_dispute(acme).status, the_dispute(acme).reopened_minor) == ("lost", 1190)
