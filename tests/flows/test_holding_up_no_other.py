@@ -182,6 +182,22 @@ def test_an_account_without_a_key_keeps_its_attempts_unknown_and_tells_a_person(
     assert {each.status for each in acme.payments()} == {"succeeded"}
 
 
+@pytest.mark.parametrize("odd", [100, 200])
+def test_a_refund_that_cannot_be_recorded_keeps_no_other_from_being_sent(acme: Company, odd: int) -> None:
+    for account in ("a1", "a2"):
+        acme.customer(account)
+        acme.subscribe(account, account)
+    acme.settle()
+    with acme.parts.begin() as session:
+        session.execute(text(_ODD.replace("billing.payment", "billing.refund").replace("2380", str(odd))))
+    for invoice, amount in zip(acme.invoices(), (100, 200), strict=True):
+        refunding.refund(acme.parts, invoice.id, amount_minor=amount)
+    acme.line.messages.clear()
+    with pytest.raises(IntegrityError, match="an odd one"):
+        refunding.sweep(acme.parts)
+    assert {each.amount_minor: each.status for each in acme.refunds()} == {odd: "pending", 300 - odd: "succeeded"}
+
+
 @pytest.mark.parametrize("status", ["processing", "requires_action"])
 def test_what_is_under_way_at_an_account_without_a_key_stays_so_and_tells_a_person(acme: Company, status: str) -> None:
     profile = acme.customer("a1", method="pm_sandbox_processing" if status == "processing" else None)
