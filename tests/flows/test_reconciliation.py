@@ -92,7 +92,8 @@ def test_money_of_an_earlier_intent_is_found_while_a_debit_of_its_successor_is_u
         acme.sweep()
     else:
         compare(acme)
-        assert working.act(acme.parts, open_item(acme, "charge_without_attempt").id, action=Action.ADOPT, order=WHY)
+        done = working.act(acme.parts, open_item(acme, "charge_without_attempt").id, action=Action.ADOPT, order=WHY)
+        assert done.told == "it is booked apart; invoice ACME-000001 does not ask for it"
     item = open_item(acme, "payment_unapplied")
     assert (item.amount_minor, acme.account("unapplied_payments"), acme.invoices()[0].status) == (1190, -1190, "open")
     assert acme.payments()[-1].status == "processing"
