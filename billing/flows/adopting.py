@@ -15,6 +15,7 @@ from billing.commands.payment.unapplied import keep_charge
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
 from billing.flows.payment_events import Ours, last_attempt, take_facts
+from billing.flows.sending_back import kept_apart
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus
@@ -113,6 +114,8 @@ def _settle(parts: Parts, session: Session, invoice: Invoice, shown: Shown) -> s
     if ours is None:
         raise Refused(Fault("charge", "nothing_to_adopt_for", "the customer has no method at this account"))
     take_facts(parts, session, ours, facts)
+    if kept_apart(session, shown.difference.provider_account_id, shown.difference.object_ref) is not None:
+        return _told_apart(invoice)
     return f"it is the payment of invoice {invoice.number or invoice.id}"
 
 
@@ -138,4 +141,8 @@ def _apart(parts: Parts, session: Session, invoice: Invoice, charge: ChargeFacts
     if last is None:
         raise Refused(Fault("charge", "nothing_to_adopt_for", "the customer has no method at this account"))
     keep_charge(session, invoice=invoice, payment=last, charge=charge, now=parts.clock.now(session))
+    return _told_apart(invoice)
+
+
+def _told_apart(invoice: Invoice) -> str:
     return f"it is booked apart; invoice {invoice.number} does not ask for it"

@@ -17,7 +17,7 @@ from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
-from billing.kernel.errors import BillingError, ProviderRefused, ProviderUnavailable, ProviderUncertain
+from billing.kernel.errors import BillingError, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 from billing.kernel.status import MethodStatus
 from billing.kernel.work import WorkKind
 from billing.models import PaymentMethod, Profile
@@ -73,6 +73,9 @@ def _tell(parts: Parts, method: PaymentMethod) -> str | None:
         return refused.code if refused.account_wide else None
     except (ProviderUnavailable, ProviderUncertain) as unclear:
         return type(unclear).__name__
+    except Refused as refused:
+        # Its account has no key here (any more).
+        return refused.code
     return None
 
 

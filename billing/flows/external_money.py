@@ -17,7 +17,7 @@ from billing.commands.invoice.receive import Came, Placed, asked_of, receive, re
 from billing.flows.correcting import correct_open
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
-from billing.kernel.errors import Fault, Refused
+from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.money import MOST_TOTAL, format_minor
 from billing.kernel.status import InvoiceStatus
 from billing.models import Invoice
@@ -70,7 +70,8 @@ def mark_paid(
 
     Raises `Refused`: the faults of the values, `in_the_future`, `invoice_not_found`, `invoice_not_open` (nothing is
     owed and no amount named; or replaced, expired, a draft), `reference_missing`, `reference_taken`,
-    `payment_in_flight`; the provider's errors: then nothing was done here, do it again.
+    `payment_in_flight`; `Stale` where it was issued just now; the provider's errors: then nothing was done here, do it
+    again.
     """
     checks = Checks()
     checks.optional_text("reference", reference, most=200)
@@ -103,6 +104,8 @@ def mark_paid(
     with carry_out(parts, order) if order else parts.begin() as session:
         lock_profile(session, session.get_one(Invoice, invoice_id).profile_id)
         invoice = lock_invoice(session, invoice_id)
+        if invoice.status in _COLLECTED:
+            raise Stale("it was issued meanwhile, and may be charged; do it again")
         require_takes(invoice)
         require_version(invoice, order.expected_version if order else None)
         take(session, invoice, parts.clock.now(session))

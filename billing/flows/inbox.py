@@ -11,11 +11,13 @@ from billing.commands.provider_event.claim import ClaimedEvent, claim, close, cl
 from billing.commands.work_item.raise_item import raise_item
 from billing.flows.handlers import BY_TYPE
 from billing.flows.parts import Parts
-from billing.kernel.errors import NoPermit, ProviderUnavailable, Stale
+from billing.flows.restoring import NotHealed
+from billing.kernel.errors import BillingError, NoPermit, ProviderUnavailable, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import EventStatus
 from billing.kernel.work import WorkKind
 from billing.privacy.redaction import redact_error
+from billing.queries.same_database import NotReconciled
 from billing.queue.buffer import after_commit
 from billing.queue.names import INBOX_PROCESS
 
@@ -64,15 +66,15 @@ def _handle(parts: Parts, claimed: ClaimedEvent) -> EventStatus | None:
         return _bury(parts, claimed, error="its worker died each time", trace=None)
     try:
         return handler(parts, claimed)
+    except (NotHealed, NotReconciled) as waits:
+        # Nothing is wrong with the event, however long the database takes to be known as whole.
+        return _wait(parts, claimed, waits, again_s=parts.settings.lease_s)
     except Stale as late:
         _log.info("event_stale", provider_event=str(claimed.id), reason=str(late))
         return None
     except NoPermit as none:
         # The provider is left alone, or others go first: the event waits, and no try is used up.
-        with parts.begin() as session:
-            again_s = max(none.retry_after_s or 0.0, parts.settings.back_off_s[0])
-            close(session, claimed, status=EventStatus.RECEIVED, error=str(none), again_s=again_s, untried=True)
-        return EventStatus.RECEIVED
+        return _wait(parts, claimed, none, again_s=max(none.retry_after_s or 0.0, parts.settings.back_off_s[0]))
     except ProviderUnavailable as later:
         return _wait_for_provider(parts, claimed, later)
     except Exception as error:  # noqa: BLE001 (a handler's fault of any kind is tried again, then becomes work)
@@ -100,9 +102,13 @@ def _wait_for_provider(parts: Parts, claimed: ClaimedEvent, away: ProviderUnavai
     """Each outage that it meets makes it wait for longer, and uses up no try: nothing is wrong with the event."""
     steps = parts.settings.back_off_s
     longer_s = next((step for step in steps if step > _LONGER * claimed.paused_s), steps[-1])
-    again_s = max(longer_s, away.retry_after_s or 0.0)
+    return _wait(parts, claimed, away, again_s=max(longer_s, away.retry_after_s or 0.0))
+
+
+def _wait(parts: Parts, claimed: ClaimedEvent, why: BillingError, *, again_s: float) -> EventStatus:
+    """Put it back; no try is used up."""
     with parts.begin() as session:
-        close(session, claimed, status=EventStatus.RECEIVED, error=str(away), again_s=again_s, untried=True)
+        close(session, claimed, status=EventStatus.RECEIVED, error=str(why), again_s=again_s, untried=True)
     return EventStatus.RECEIVED
 
 

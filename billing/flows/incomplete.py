@@ -7,11 +7,11 @@ Its invoice is a draft without a number until then; it is issued in the transact
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, text
+from sqlalchemy import select, text, tuple_
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.retry import has_attempt_in_flight
@@ -28,6 +28,7 @@ from billing.queries.subscription import lock_subscription
 
 _log = structlog.get_logger(__name__)
 PAGE = 100
+_BEFORE_ALL = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 
 
 def complete(parts: Parts, session: Session, drafts: Sequence[UUID], *, now: datetime) -> None:
@@ -58,17 +59,25 @@ def sweep(parts: Parts) -> int:
 
     None while it is open whether the database was restored: its payment may be among what is not there.
     """
-    with parts.begin() as session:
-        if not is_same(session):
-            return 0
-        now = parts.clock.now(session)
-        due = session.scalars(
-            select(Subscription.id)
-            .where(text("status = 'incomplete'"), Subscription.expires_at <= now)
-            .order_by(Subscription.expires_at)
-            .limit(PAGE)
-        ).all()
-    return sum(_give_up(parts, id_) for id_ in due)
+    done, after = 0, _BEFORE_ALL
+    while True:
+        with parts.begin() as session:
+            if not is_same(session):
+                return done
+            due = _due(session, after, now=parts.clock.now(session))
+        done += sum(_give_up(parts, id_) for _, id_ in due)
+        if len(due) < PAGE:
+            return done
+        after = due[-1]
+
+
+def _due(session: Session, after: tuple[datetime, UUID], *, now: datetime) -> list[tuple[datetime, UUID]]:
+    """A page of those whose time is over, oldest first. Who can't be given up now keeps no other from it."""
+    place = (Subscription.expires_at, Subscription.id)
+    query = select(*place).where(
+        text("status = 'incomplete'"), Subscription.expires_at <= now, tuple_(*place) > tuple_(*after)
+    )
+    return [(at, id_) for at, id_ in session.execute(query.order_by(*place).limit(PAGE)) if at is not None]
 
 
 def _give_up(parts: Parts, subscription_id: UUID) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from billing.commands.difference.explain import explain_charge
@@ -17,7 +17,7 @@ from billing.db.clock import wall_now
 from billing.flows.evidence import Question, of_intent
 from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
-from billing.flows.restoring import healed_below, pause
+from billing.flows.restoring import NotHealed, healed_below, pause
 from billing.flows.sending import Attempt, write_outcomes
 from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
@@ -76,7 +76,7 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
             return EventStatus.IGNORED
     if ours is None or lost:
         pause(parts, evidence=f"the provider knows attempt {lost[0]}, this database does not")
-        raise Stale("this database was restored; the event is handled when it is reconciled")
+        raise NotHealed("this database was restored; the event is handled when it is reconciled")
     # What it settles goes on under the id of the charge: who follows a beat tick in the logs arrives here.
     run, event, payment = ours.correlation_id, str(claimed.id), str(ours.payment_id)
     with correlated(str(run) if run else None), step("event.take", event=event, type=claimed.type, payment=payment):
@@ -173,15 +173,40 @@ def take_facts(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -
             locked = lock_answered(session, [payment.id])[payment.id]
             write_outcomes(parts, session, [(locked, outcome)], now=now, wall=wall_now(session))
         return
-    if payment.status in OPEN_PAYMENT:
+    going_on = payment.status in OPEN_PAYMENT
+    if going_on and _is_of(payment, intent, facts):
         # The attempt that is just being prepared, sent or asked about will find this charge itself.
         return
     charge = facts.latest_charge
-    if charge is not None and charge.status == "succeeded" and charge.charge_ref not in claimed:
-        intent.intent_ref = intent.intent_ref or facts.intent_ref
-        _take_stray(parts, session, (payment, invoice, intent), charge)
-        if facts.status == "succeeded":
-            spend(intent, intent_ref=facts.intent_ref)
+    if charge is None or charge.status != "succeeded" or charge.charge_ref in claimed:
+        return
+    if going_on:
+        # Of an intent before that of the open attempt, which brings money of its own.
+        keep_charge(session, invoice=invoice, payment=payment, charge=charge, now=parts.clock.now(session))
+        _spend_earlier(session, invoice, facts)
+        return
+    intent.intent_ref = intent.intent_ref or facts.intent_ref
+    _take_stray(parts, session, (payment, invoice, intent), charge)
+    if facts.status == "succeeded":
+        spend(intent, intent_ref=facts.intent_ref)
+
+
+def _spend_earlier(session: Session, invoice: Invoice, facts: IntentFacts) -> None:
+    """It moved money all the same, though it was taken for canceled, or for one that was never made."""
+    named = select(Payment.payment_intent_id).where(Payment.id == as_uuid(facts.metadata_payment))
+    row = session.scalars(
+        select(PaymentIntent)
+        .where(
+            PaymentIntent.invoice_id == invoice.id,
+            or_(
+                PaymentIntent.intent_ref == facts.intent_ref,
+                and_(PaymentIntent.intent_ref.is_(None), PaymentIntent.id.in_(named)),
+            ),
+        )
+        .with_for_update(key_share=True)
+    ).one_or_none()
+    if row is not None and facts.status == "succeeded":
+        row.intent_ref, row.status = facts.intent_ref, "spent"
 
 
 def _is_of(payment: Payment, intent: PaymentIntent, facts: IntentFacts) -> bool:

@@ -12,9 +12,8 @@ from billing.commands.provider_event.claim import ClaimedEvent, close
 from billing.commands.refund.record import note_facts
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
-from billing.flows.restoring import healed_below, named_refunds, pause
+from billing.flows.restoring import NotHealed, healed_below, named_refunds, pause
 from billing.flows.sending_back import kept_apart, take_over
-from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.moves import allowed
 from billing.kernel.status import OPEN_REFUND, EventStatus, RefundStatus
@@ -47,7 +46,7 @@ def refund(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
             close(session, claimed, status=EventStatus.IGNORED, now=now, error="no refund of ours")
             return EventStatus.IGNORED
     pause(parts, evidence=f"the provider knows refund {lost[0]}, this database does not")
-    raise Stale("this database was restored; the event is handled when it is reconciled")
+    raise NotHealed("this database was restored; the event is handled when it is reconciled")
 
 
 def charge_refunded(parts: Parts, claimed: ClaimedEvent) -> EventStatus:

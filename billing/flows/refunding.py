@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ from billing.commands.refund.record import note_absent, note_facts, note_never, 
 from billing.commands.refund.reserve import reserve_refunds, take_refundable
 from billing.db.clock import wall_now
 from billing.flows.evidence import ABSENT_AFTER_S
+from billing.flows.in_turn import each_in_turn
 from billing.flows.issuing import issue_documents, note_parties
 from billing.flows.metered import Metered
 from billing.flows.order import Order, carry_out
@@ -130,8 +132,7 @@ def _settle(parts: Parts, *, only: UUID | None) -> int:
         taken = take_refunds(session, now=now, lease_s=settings.lease_s, most=most, only=only)
         rows = [session.get_one(Refund, id_) for id_ in taken]
         hold = Hold(settings.lease_s)
-    for row in rows:
-        _ask(parts, row, now, hold)
+    each_in_turn((partial(_ask, parts, row, now, hold) for row in rows), failed="some refunds were not asked about")
     return len(rows)
 
 
@@ -144,7 +145,7 @@ def _ask(parts: Parts, row: Refund, now: datetime, hold: Hold) -> None:
         absent = found is None
     except (ProviderRefused, Refused) as refused:
         reason, needs_person = refused.code, True
-        never = isinstance(refused, ProviderRefused) and refused.code != NOT_LISTED
+        never = isinstance(refused, ProviderRefused) and refused.code != NOT_LISTED and not refused.account_wide
     except (ProviderUnavailable, ProviderUncertain) as unclear:
         reason = type(unclear).__name__
     failpoint("refund.answered")

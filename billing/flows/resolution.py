@@ -102,23 +102,26 @@ def _ask_all(parts: Parts, questions: Sequence[Question], rank: Rank) -> list[An
     with calling(parts, most=most) as pool:
         outcomes = pool.map(lambda each: ask(providers[each.attempt.provider_account_id], each), questions)
         answers = [(each.attempt, outcome) for each, outcome in zip(questions, outcomes, strict=True)]
-    answers += [(each.attempt, without[each.attempt.provider_account_id]) for each in waiting]
+    answers += [(each.attempt, _not_asked(each, without[each.attempt.provider_account_id])) for each in waiting]
     failpoint("resolve.asked")
     return answers
 
 
-def _lines_of(
-    parts: Parts, accounts: Collection[UUID], rank: Rank
-) -> tuple[dict[UUID, Metered], dict[UUID, ChargeOutcome]]:
-    """The adapter of each account; what is known without one, where its key is not there (any more)."""
+def _lines_of(parts: Parts, accounts: Collection[UUID], rank: Rank) -> tuple[dict[UUID, Metered], dict[UUID, str]]:
+    """The adapter of each account; the code of its refusal, where its key is not there (any more)."""
     providers: dict[UUID, Metered] = {}
-    without: dict[UUID, ChargeOutcome] = {}
+    without: dict[UUID, str] = {}
     for account in accounts:
         try:
             providers[account] = parts.provider(account, rank=rank)
         except Refused as refused:
-            without[account] = ChargeOutcome(Outcome.UNKNOWN, reason=refused.code, needs_person=True)
+            without[account] = refused.code
     return providers, without
+
+
+def _not_asked(question: Question, code: str) -> ChargeOutcome:
+    """It stays as it is: what the bank or the customer is at does not become unknown by our having no key."""
+    return ChargeOutcome(Outcome(question.status), reason=code, needs_person=True)
 
 
 def _write(parts: Parts, answers: Sequence[Answer]) -> None:

@@ -19,7 +19,7 @@ from billing.commands.brake.apply import apply_brake
 from billing.commands.series.succeed import succeed_all
 from billing.commands.work_item.raise_item import raise_item
 from billing.flows.parts import Parts
-from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused
+from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused, Stale
 from billing.kernel.ids import lowest_id_at
 from billing.kernel.status import FAILED_REFUND
 from billing.kernel.work import WorkKind
@@ -51,6 +51,10 @@ ENGINE = "billing"
 _LIVE = ("open", "parked")
 UNDER_WAY = 4 / 3
 """Leases after which a call has ended: it is begun within one, and its time-outs are a third of one (DECISIONS 4)."""
+
+
+class NotHealed(Stale):
+    """What this tells of was lost with newer rows: it is handled once the database is reconciled."""
 
 
 def is_restored(session: Session) -> bool:

@@ -23,7 +23,7 @@ from billing.flows.incomplete import complete
 from billing.flows.metered import Metered
 from billing.flows.parts import Parts
 from billing.flows.permits import Permit
-from billing.flows.turns import Turns
+from billing.flows.turns import Turns, no_permit
 from billing.kernel.errors import NoPermit, Refused
 from billing.kernel.failpoints import failpoint
 from billing.kernel.hold import Hold
@@ -111,7 +111,7 @@ def send_all(
             ended = _wait(running, until=write_at if answers else None, pause_s=turns.pause_s(room=most - len(running)))
             if not answers:
                 write_at = time.monotonic() + GATHER_S
-            answers += [(attempt, _not_sent(wait_s)) for attempt, wait_s in turns.take_unsent()]
+            answers += turns.take_unsent()
             answers += [(running.pop(future), future.result()) for future in ended]
             if answers and (len(answers) >= GATHER or not running or time.monotonic() >= write_at):
                 failpoint("charge.answered")
@@ -145,10 +145,6 @@ def _wait(
         return wait(running, timeout=min(limits, default=None), return_when=FIRST_COMPLETED).done
     time.sleep(min(limits, default=0.0))
     return set()
-
-
-def _not_sent(wait_s: float) -> ChargeOutcome:
-    return ChargeOutcome(Outcome.NOT_SENT, reason="no_permit", retry_after_s=wait_s)
 
 
 class _InTurn(Executor):
@@ -199,7 +195,7 @@ def call(provider: Metered, permit: Permit | None, attempt: Attempt, now: dateti
             attempt.request, key=str(attempt.payment_id), key_age_s=age_s, hold=attempt.hold, permit=permit
         )
     except NoPermit as none:
-        outcome = _not_sent(none.retry_after_s or 0.0)
+        outcome = no_permit(none.retry_after_s or 0.0)
     except Refused as refused:
         # A rule of ours, asked before anything is sent: an amount that the provider can't express, a key too old.
         outcome = ChargeOutcome(Outcome.NOT_SENT, reason=refused.code, needs_person=True)

@@ -13,7 +13,8 @@ from billing.commands.provider_rate.take import Denied
 from billing.flows.metered import Metered, charge_operation
 from billing.flows.parts import Parts
 from billing.flows.permits import Permit
-from billing.providers.port import ChargeRequest
+from billing.kernel.errors import Refused
+from billing.providers.port import ChargeOutcome, ChargeRequest, Outcome
 from billing.rules.rate import Rank
 
 SOON_S = 0.02
@@ -51,7 +52,7 @@ class Turns(Generic[S]):
     """Attempts in this worker's hands, by account and operation. All instants are of `time.monotonic()`.
 
     `more` is asked for further ones when few are left, until it gives none. One that can't be sent while its lease
-    covers the call comes out of `take_unsent`, with the seconds to wait.
+    covers the call, or at all because its account has no key here, comes out of `take_unsent`, with why.
     """
 
     def __init__(
@@ -60,13 +61,13 @@ class Turns(Generic[S]):
         self._parts, self._rank, self._more = parts, rank, more
         self._most = parts.settings.billing_charges_in_flight
         self._rows: dict[tuple[UUID, str], _Row[S]] = {}
-        self._unsent: list[tuple[S, float]] = []
+        self._unsent: list[tuple[S, ChargeOutcome]] = []
         self._add(first)
 
     @property
     def left(self) -> int:
-        """How many wait."""
-        return sum(len(row.waiting) for row in self._rows.values())
+        """How many wait to be sent, or to be taken back unsent."""
+        return sum(len(row.waiting) for row in self._rows.values()) + len(self._unsent)
 
     def due(self, *, room: int) -> list[tuple[S, Metered, Permit]]:
         """Up to `room` of them that may be sent now, oldest first."""
@@ -94,8 +95,8 @@ class Turns(Generic[S]):
         ]
         return max(0.001, min(moments) - time.monotonic()) if moments else None
 
-    def take_unsent(self) -> list[tuple[S, float]]:
-        """Those given back since the last call."""
+    def take_unsent(self) -> list[tuple[S, ChargeOutcome]]:
+        """Those given back since the last call; surely not sent."""
         unsent, self._unsent = self._unsent, []
         return unsent
 
@@ -103,14 +104,18 @@ class Turns(Generic[S]):
         until = time.monotonic() + self._parts.settings.lease_s / 3
         for each in further:
             key = (each.provider_account_id, charge_operation(each.request))
-            if key not in self._rows:
-                self._rows[key] = _Row(self._parts.provider(key[0], rank=self._rank), key[1])
-            self._rows[key].waiting.append((until, each))
+            try:
+                if key not in self._rows:
+                    self._rows[key] = _Row(self._parts.provider(key[0], rank=self._rank), key[1])
+            except Refused as refused:
+                self._unsent.append((each, ChargeOutcome(Outcome.NOT_SENT, reason=refused.code, account_wide=True)))
+            else:
+                self._rows[key].waiting.append((until, each))
 
     def _drop_late(self, row: _Row[S]) -> None:
         now = time.monotonic()
         while row.waiting and row.waiting[0][0] < now:
-            self._unsent.append((row.waiting.popleft()[1], 0.0))
+            self._unsent.append((row.waiting.popleft()[1], no_permit(0.0)))
         while row.permits and row.permits[0].at < now - _STALE_S:
             row.permits.popleft()
 
@@ -128,7 +133,12 @@ class Turns(Generic[S]):
         if not isinstance(taken, Denied):
             row.permits.extend(taken)
         elif taken.paused:
-            self._unsent += [(each, taken.wait_s) for _, each in row.waiting]
+            self._unsent += [(each, no_permit(taken.wait_s)) for _, each in row.waiting]
             row.waiting.clear()
         else:
             row.look_at = now + taken.wait_s
+
+
+def no_permit(wait_s: float) -> ChargeOutcome:
+    """Of an attempt that others go before: nothing was sent."""
+    return ChargeOutcome(Outcome.NOT_SENT, reason="no_permit", retry_after_s=wait_s)

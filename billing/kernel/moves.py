@@ -190,10 +190,13 @@ _DISPUTE: _Table = {
     DisputeStatus.WARNING_NEEDS_RESPONSE: _CHARGEBACK
     | _DISPUTE_ENDS
     | {DisputeStatus.WARNING_UNDER_REVIEW, DisputeStatus.WARNING_CLOSED},
-    DisputeStatus.WARNING_UNDER_REVIEW: _CHARGEBACK | _DISPUTE_ENDS | {DisputeStatus.WARNING_CLOSED},
+    # Buyer and seller answer each other in turn, and a bank or PayPal may ask again.
+    DisputeStatus.WARNING_UNDER_REVIEW: _CHARGEBACK
+    | _DISPUTE_ENDS
+    | {DisputeStatus.WARNING_NEEDS_RESPONSE, DisputeStatus.WARNING_CLOSED},
     DisputeStatus.WARNING_CLOSED: _CHARGEBACK | _DISPUTE_ENDS,
     DisputeStatus.NEEDS_RESPONSE: _DISPUTE_ENDS | {DisputeStatus.UNDER_REVIEW},
-    DisputeStatus.UNDER_REVIEW: _DISPUTE_ENDS,
+    DisputeStatus.UNDER_REVIEW: _DISPUTE_ENDS | {DisputeStatus.NEEDS_RESPONSE},
     # The issuer may still give in after it has won.
     DisputeStatus.LOST: frozenset({DisputeStatus.WON}),
 }

@@ -138,7 +138,8 @@ def as_uuid(value: str | None) -> UUID | None:
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
 _OPEN_REFUND = ", ".join(f"'{status}'" for status in sorted(OPEN_REFUND))
 
-# An invoice with an open attempt is asked about by that attempt: what the provider shows of it is no difference yet.
+# What may be an open attempt's own charge is asked about by that attempt, and is no difference yet. One of another
+# intent of its invoice is nobody's: a debit may be open for longer than daily runs look back.
 _SEEN = f"""
 WITH seen AS (
     SELECT c.*, p.id AS payment_id, p.status AS our_status, p.amount_minor AS our_amount, p.currency AS our_currency,
@@ -147,7 +148,11 @@ WITH seen AS (
              AND (i.id IS NOT NULL OR k.profile_id IS NOT NULL) AS lost,
            coalesce(i.seller_id, p.seller_id, k.seller_id) AS seller_id,
            coalesce(i.profile_id, p.profile_id, k.profile_id) AS profile_id,
-           EXISTS (SELECT FROM billing.payment a WHERE a.invoice_id = i.id AND a.status IN ({_OPEN})) AS asked_about,
+           EXISTS (SELECT FROM billing.payment a JOIN billing.payment_intent n ON n.id = a.payment_intent_id
+                   WHERE a.invoice_id = i.id AND a.status IN ({_OPEN})
+                     AND CASE WHEN n.intent_ref IS NULL OR c.intent_ref IS NULL
+                              THEN coalesce(c.metadata_payment = a.id, true)
+                              ELSE n.intent_ref = c.intent_ref END) AS asked_about,
            -- PayPal's report knows no customers but by the names that we give orders.
            c.customer_ref IS NULL
              AND EXISTS (SELECT FROM billing.provider_account a WHERE a.id = :account AND a.provider = 'paypal')

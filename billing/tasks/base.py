@@ -24,6 +24,7 @@ from billing.kernel.work import WorkKind
 from billing.privacy.logging import correlated
 from billing.privacy.redaction import redact_error
 from billing.privacy.tracing import Tell, step
+from billing.queries.same_database import NotReconciled
 from billing.queue.celery import CORRELATION, STEP
 from billing.queue.names import TICKS, TaskName
 from billing.tasks.acknowledging import ReconnectingTask
@@ -36,7 +37,7 @@ TASKS = UUID("6b1d1f0e-6a53-4f0f-9d0a-3a8a1c1f5b10")
 _SHOWN = 5
 """Ids of a task that its line names."""
 
-LATER = (OperationalError, ProviderUnavailable, ProviderUncertain, Stale)
+LATER = (OperationalError, ProviderUnavailable, ProviderUncertain, Stale, NotReconciled)
 """Passing: the rows are the jobs, and a sweep finds them again."""
 
 

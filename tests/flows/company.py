@@ -228,11 +228,15 @@ class Company(Rows):
         """Somebody confirms the profile's one intent in the provider's dashboard, with a card that works."""
         customer = self.customer_ref(profile_id)
         (intent,) = [each for each in self.witness.intents() if each.customer_ref == customer]
+        self.confirm_behind_our_back(intent.intent_ref, profile_id, card=card)
+
+    def confirm_behind_our_back(self, intent_ref: str, profile_id: UUID, *, card: str = "pm_card_visa") -> None:
+        """The same of this one of their intents."""
         method = self.parts.provider(self.account_id).attach_method(
-            customer_ref=customer, method_ref=card, key="behind-our-back"
+            customer_ref=self.customer_ref(profile_id), method_ref=card, key="behind-our-back"
         )
         requests.post(
-            f"{self.witness_url}/v1/payment_intents/{intent.intent_ref}/confirm",
+            f"{self.witness_url}/v1/payment_intents/{intent_ref}/confirm",
             data={"payment_method": method.method_ref, "off_session": "true"},
             headers={"Authorization": "Bearer sk_test_company"},
             timeout=5,

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from billing.commands.payment.open import open_payments
 from billing.commands.payment.send import mark_sent
 from billing.db.clock import wall_now
-from billing.flows import operating, renewal, sellers
+from billing.flows import operating, renewal, resolution, sellers
 from billing.flows.order import Order
 from billing.flows.sending import Attempt, call, write_answers
 from billing.models import Invoice, WorkItem
@@ -120,6 +120,24 @@ def test_a_new_default_method_is_tried_at_once_and_the_subscription_recovers(acm
     assert (invoice.status, invoice.dunning_step) == ("paid", 0)
     assert acme.subscription(subscription).status == "active"
     assert _charged(acme) == 1190
+
+
+def test_what_the_provider_is_at_for_weeks_becomes_a_persons_work(acme: Company) -> None:
+    acme.witness.call("POST", "config", {"processing_s": 40 * 86_400})
+    acme.customer("a1", method="pm_sandbox_processing")
+    acme.subscribe("a1", "s1", start=START)
+    acme.settle_under_a_brake()
+    for day, told in ((20, []), (21, ["payment_unknown"])):
+        acme.set_clock(START + timedelta(days=day))
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp()"))
+        resolution.resolve(acme.parts)
+        assert [each.kind for each in acme.work_items()] == told
+    acme.set_clock(START + timedelta(days=40))
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp()"))
+    acme.settle_under_a_brake()
+    assert ([each.status for each in acme.work_items()], acme.invoices()[0].status) == (["resolved"], "paid")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,9 +14,9 @@ from billing.flows import detaching, payment_methods, rights, working
 from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.flows.retention import forget
-from billing.kernel.errors import Refused
+from billing.kernel.errors import Fault, Refused
 from billing.models import PaymentMethod
-from billing.providers.port import MethodFacts
+from billing.providers.port import MethodFacts, Provider
 from billing.validators.payment_method import Consent
 from tests.flows.company import START, Company
 
@@ -120,6 +121,26 @@ def test_what_failed_is_told_again_by_itself_and_closes_its_work_item(acme: Comp
     assert detaching.sweep(acme.parts) == 1
     assert [each.status for each in acme.work_items()] == ["resolved"]
     assert _at_the_provider(acme, method.method_ref).customer_ref is None
+
+
+def test_who_has_a_card_at_an_account_without_a_key_is_forgotten_and_keeps_no_other_waiting(acme: Company) -> None:
+    def nowhere(_provider: str, _code: str) -> Provider:
+        raise Refused(Fault("provider", "provider_not_configured", "set its key"))
+
+    there = acme.parts.provider_for
+    first, second = acme.customer("a1"), acme.customer("a2")
+    acme.parts = replace(acme.parts, provider_for=nowhere)
+    for profile_id in (first, second):
+        assert rights.erase(acme.parts, profile_id, order=WHY).changed
+    assert [(each.kind, each.error) for each in acme.work_items()] == [
+        ("payment_method_not_detached", "provider_not_configured")
+    ] * 2
+    _make_due(acme)
+    assert detaching.sweep(acme.parts) == 2
+    acme.parts = replace(acme.parts, provider_for=there)
+    _make_due(acme)
+    assert detaching.sweep(acme.parts) == 2
+    assert {each.status for each in acme.work_items()} == {"resolved"}
 
 
 def test_what_a_person_has_discarded_is_not_told_again(acme: Company) -> None:

@@ -15,7 +15,7 @@ from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused
 from billing.models import Dispute, FraudWarning, Invoice
 from tests.flows.company import START, Company
-from tests.flows.disputes import books, end, open_dispute, the_dispute
+from tests.flows.disputes import accused, books, end, open_dispute, show, the_dispute
 from tests.flows.refunds import paid_invoice
 
 ORDER = Order(actor="mara", reason="the bank's letter")
@@ -57,6 +57,16 @@ def test_an_open_dispute_holds_the_money_bars_refunds_and_is_a_persons_work(acme
     assert acme.violations() == ()
 
 
+@pytest.mark.parametrize("stage", ["", "warning_"])
+def test_who_is_asked_again_is_told_again(acme: Company, paid: Invoice, stage: str) -> None:
+    ref = open_dispute(acme, inquiry=bool(stage))
+    for status, told in (("under_review", ["resolved"]), ("needs_response", ["resolved", "open"])):
+        show(acme, ref, status=f"{stage}{status}")
+        assert the_dispute(acme).status == f"{stage}{status}"
+        assert [item.status for item in acme.work_items() if item.kind == "dispute_needs_response"] == told
+    assert accused(acme) == []
+
+
 def test_a_dispute_won_puts_it_back(acme: Company, paid: Invoice) -> None:
     end(acme, open_dispute(acme), "won")
     assert (the_dispute(acme).status, books(acme)) == ("won", {"provider_clearing": 1190})
@@ -64,6 +74,19 @@ def test_a_dispute_won_puts_it_back(acme: Company, paid: Invoice) -> None:
     assert refund(acme.parts, paid.id).amount_minor == 1190
     acme.settle()
     assert acme.violations() == ()
+
+
+def test_what_was_won_and_is_taken_again_after_an_appeal_is_owed_again(acme: Company, paid: Invoice) -> None:
+    ref = open_dispute(acme)
+    end(acme, ref, "won")
+    show(acme, ref, status="under_review")
+    assert the_dispute(acme).status == "won", "an older state takes nothing back"
+    for status, owed in (("under_review", 0), ("lost", 1190)):
+        show(acme, ref, status=status, withdrawn_minor=2380)
+        assert (the_dispute(acme).status, the_dispute(acme).reopened_minor) == (status, owed)
+        assert books(acme) == {"receivable" if owed else "disputes": 1190}
+    assert _work(acme)[-1] == ("dispute_lost", "open")
+    assert accused(acme) == []
 
 
 def test_a_dispute_lost_is_owed_again_and_not_charged_or_refunded(acme: Company, paid: Invoice) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
-from billing.flows import disputing, external_money, refunding
+from billing.flows import disputing, external_money, operating_drafts, refunding
 from billing.flows.correcting import mark_uncollectible, void
 from billing.flows.crediting import credit
 from billing.flows.order import Order
 from billing.flows.paying_out import pay_out
 from billing.flows.replacing import replace_invoice
-from billing.kernel.errors import Refused
+from billing.kernel.errors import Refused, Stale
 from billing.models import Dispute, Invoice
 from billing.queries.books.reports import aging_report
 from tests.flows.company import START, Company
@@ -243,3 +245,24 @@ def _ties(acme: Company) -> None:
     with acme.begin() as session:
         report = aging_report(session, as_of=START.date(), seller_id=acme.seller_id)
     assert all(tie.difference_minor == 0 for tie in report.ties), report
+
+
+def test_a_draft_that_is_issued_just_now_takes_no_money_before_its_charge_is_stopped(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET draft_review_h = 24"))
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    (draft,) = acme.invoices()
+    real = external_money.lock_profile
+
+    def issued_meanwhile(session: Session, profile_id: UUID) -> None:
+        operating_drafts.release(acme.parts, draft.id, order=ORDER)
+        real(session, profile_id)
+
+    monkeypatch.setattr(external_money, "lock_profile", issued_meanwhile)
+    with pytest.raises(Stale):
+        external_money.mark_paid(acme.parts, draft.id, amount_minor=1190, reference="statement 7")
+    assert acme.invoices()[0].amount_remaining_minor == 1190

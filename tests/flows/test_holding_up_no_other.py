@@ -18,6 +18,7 @@ from billing.flows import (
     collection,
     external_money,
     movements,
+    on_session,
     reconciliation,
     refunding,
     renewal,
@@ -163,14 +164,14 @@ def test_an_attempt_that_another_worker_opened_first_is_nobodys_work(acme: Compa
     assert [each.status for each in acme.invoices()] == ["paid"]
 
 
+def _nowhere(_provider: str, _code: str) -> Provider:
+    raise Refused(Fault("provider", "provider_not_configured", "set its key"))
+
+
 def test_an_account_without_a_key_keeps_its_attempts_unknown_and_tells_a_person(acme: Company) -> None:
     unanswered(acme, 2)
-
-    def nowhere(_provider: str, _code: str) -> Provider:
-        raise Refused(Fault("provider", "provider_not_configured", "set its key"))
-
     there = acme.parts.provider_for
-    acme.parts = replace(acme.parts, provider_for=nowhere)
+    acme.parts = replace(acme.parts, provider_for=_nowhere)
     assert resolution.resolve(acme.parts) == 2
     assert {each.status for each in acme.payments()} == {"unknown"}
     assert {each.error for each in acme.work_items()} == {"provider_not_configured"}
@@ -179,6 +180,39 @@ def test_an_account_without_a_key_keeps_its_attempts_unknown_and_tells_a_person(
         session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
     acme.settle()
     assert {each.status for each in acme.payments()} == {"succeeded"}
+
+
+@pytest.mark.parametrize("odd", [100, 200])
+def test_a_refund_that_cannot_be_recorded_keeps_no_other_from_being_sent(acme: Company, odd: int) -> None:
+    for account in ("a1", "a2"):
+        acme.customer(account)
+        acme.subscribe(account, account)
+    acme.settle()
+    with acme.parts.begin() as session:
+        session.execute(text(_ODD.replace("billing.payment", "billing.refund").replace("2380", str(odd))))
+    for invoice, amount in zip(acme.invoices(), (100, 200), strict=True):
+        refunding.refund(acme.parts, invoice.id, amount_minor=amount)
+    acme.line.messages.clear()
+    with pytest.raises(IntegrityError, match="an odd one"):
+        refunding.sweep(acme.parts)
+    assert {each.amount_minor: each.status for each in acme.refunds()} == {odd: "pending", 300 - odd: "succeeded"}
+
+
+@pytest.mark.parametrize("status", ["processing", "requires_action"])
+def test_what_is_under_way_at_an_account_without_a_key_stays_so_and_tells_a_person(acme: Company, status: str) -> None:
+    profile = acme.customer("a1", method="pm_sandbox_processing" if status == "processing" else None)
+    acme.subscribe("a1", "s1")
+    acme.settle_under_a_brake()
+    if status == "requires_action":
+        acme.give_method(profile, "pm_card_authenticationRequired")
+        acme.settle_under_a_brake()
+        on_session.pay(acme.parts, profile_id=profile)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
+    acme.parts = replace(acme.parts, provider_for=_nowhere)
+    resolution.resolve(acme.parts)
+    assert acme.payments()[-1].status == status
+    assert [(each.kind, each.error) for each in acme.work_items()] == [("payment_unknown", "provider_not_configured")]
 
 
 @pytest.fixture
@@ -297,3 +331,27 @@ def test_what_was_paid_while_its_slice_waited_is_nobodys_work(acme: Company, mon
     assert collection.charge(acme.parts, slice_id) == 0
     assert (acme.invoices()[0].hold_id, acme.work_items()) == (None, [])
     assert acme.violations() == ()
+
+
+def test_an_account_without_a_key_keeps_no_other_from_being_asked_and_tried(shops: Company) -> None:
+    unanswered(shops, 1)
+    profile, archive = shops.customer("gone"), _archive(shops)
+    shops.subscribe("gone", "gone")
+    with shops.parts.begin() as session:
+        for table in ("payment_method", "provider_customer"):
+            session.execute(
+                text(f"UPDATE billing.{table} SET provider_account_id = :archive WHERE profile_id = :profile"),
+                {"archive": archive, "profile": profile},
+            )
+    well = shops.parts.provider_for
+    shops.parts = replace(
+        shops.parts, provider_for=lambda provider, code: (_nowhere if code == "archive" else well)(provider, code)
+    )
+    for _ in range(3):
+        shops.sweep()
+        with shops.parts.begin() as session:
+            session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
+    told = {each.provider_account_id == archive: (each.status, each.reason) for each in shops.payments()}
+    assert told == {False: ("succeeded", "succeeded"), True: ("not_sent", "provider_not_configured")}
+    (item,) = [each for each in shops.work_items() if each.status == "open"]
+    assert (item.kind, item.subject_id) == ("provider_refuses_account", archive)

@@ -197,6 +197,7 @@ def test_one_whose_account_has_no_key_keeps_no_other_from_being_given_up(
         raise Refused(Fault("STRIPE_API_KEY__GONE", "provider_not_configured", "set it"))
 
     monkeypatch.setattr(incomplete, "cancel_intents", cancel_intents)
+    monkeypatch.setattr(incomplete, "PAGE", 1)
     acme.set_clock(START + timedelta(hours=24))
     assert incomplete.sweep(acme.parts) == 1
     assert incomplete.sweep(acme.parts) == 1, "the other one, once it has its key"

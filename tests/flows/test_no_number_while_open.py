@@ -11,11 +11,12 @@ from celery import current_app
 from sqlalchemy import text
 
 import billing.tasks  # noqa: F401 (registers them)
-from billing.flows import charging, crediting, drafts, incomplete, operating_drafts, renewal
+from billing.flows import charging, crediting, drafts, inbox, incomplete, operating_drafts, renewal, resolution
 from billing.flows.order import Order
 from billing.kernel.errors import ProviderUnavailable, Refused
 from billing.models import Invoice
 from billing.queue.names import RENEWALS_BILL, RENEWALS_TICK
+from billing.tasks.base import passes
 from billing.validators.seller import SellerPolicy
 from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company, company
@@ -140,3 +141,33 @@ def test_a_slice_that_was_claimed_before_is_given_back_whole(acme: Company, monk
     assert renewal.bill(acme.parts, slice_id) == 0
     assert acme.invoices() == []
     assert acme.work_items() == []
+
+
+def test_a_first_payment_waits_until_it_is_known_and_is_nobodys_work(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET draft_review_h = 0"))
+    acme.customer("a1", method="pm_sandbox_processing")
+    subscription = acme.begin_subscription("a1", "s1", NewItem("basic", 1), first_payment=True)
+    acme.settle_under_a_brake()
+    (payment,) = acme.payments()
+    assert payment.status == "processing"
+    _another_server(acme, monkeypatch)
+    acme.set_clock(START + timedelta(days=1))
+    for _ in range(inbox.MOST_TRIES + 1):
+        acme.wait_for(lambda: acme.witness.state().undelivered_webhooks == 0)
+        inbox.sweep(acme.parts)
+        acme.run_messages()
+        with acme.parts.begin() as session:
+            waits = "next_try_at = now(), lease_until = NULL WHERE status IN ('received', 'processing')"
+            session.execute(text(f"UPDATE billing.provider_event SET {waits}"))
+            session.execute(text("UPDATE billing.payment SET next_check_at = now(), lease_until = NULL"))
+        with pytest.raises(Refused) as refused:
+            resolution.resolve(acme.parts)
+        assert passes(refused.value)
+    assert (acme.subscription(subscription).status, acme.work_items()) == ("incomplete", [])
+    _pinned_again(acme, monkeypatch)
+    acme.settle()
+    assert (acme.subscription(subscription).status, [each.status for each in acme.invoices()]) == ("active", ["paid"])
+    assert acme.violations() == ()

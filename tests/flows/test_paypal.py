@@ -12,8 +12,10 @@ from sqlalchemy import select, text
 from billing.commands.slice.cut import cut
 from billing.flows import (
     adopting,
+    audit,
     customer_page,
     dispute_events,
+    disputing,
     healing,
     links,
     reconciliation,
@@ -21,6 +23,7 @@ from billing.flows import (
     resolution,
     restoring,
 )
+from billing.flows.order import Order
 from billing.kernel.errors import ProviderUnavailable, Refused
 from billing.models import (
     Difference,
@@ -227,6 +230,30 @@ def test_an_inquiry_that_the_buyer_wins_takes_the_money_and_one_reversed_later_g
             assert row.reopened_minor == 1000 - back
 
 
+def test_a_claim_and_a_chargeback_of_one_capture_open_its_debt_once(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    invoice = bill(stage, anna)
+    side = stage.sides["paypal"]
+    (charge,) = side.witness.charges()
+    for _ in range(2):
+        ref = DOORS["POST", "disputes"](side.stand_in, "", {"charge": charge.charge_ref})["dispute_id"]
+        DOORS["POST", "disputes/<id>/close"](side.stand_in, ref, {"status": "lost"})
+        dispute_events.adopt_dispute(stage.parts, side.account_id, ref)
+    with stage.parts.begin() as session:
+        first, second = session.scalars(select(Dispute).order_by(Dispute.id)).all()
+        assert [(each.withdrawn_minor, each.reopened_minor, each.decision) for each in (first, second)] == [
+            (1000, 1000, None),
+            (1000, 0, "write_off"),
+        ]
+        told = text("SELECT account, sum(amount_minor) FROM billing.posting GROUP BY account")
+        books = {account: int(amount) for account, amount in session.execute(told)}
+    assert (books["receivable"], books["write_off"], books["provider_clearing"]) == (1000, 1000, -1000)
+    made = disputing.credit_loss(stage.parts, first.id, order=Order(actor="mara", reason="the bank's letter"))
+    assert (made.amount_minor, made.given_up_minor) == (1000, 0)
+    assert [each.code for each in audit.run(stage.parts).violations] == []
+    assert status_of(stage, invoice) == "paid"
+
+
 def test_reconciling_finds_no_difference_and_reads_the_fees(stage: Stage, anna: UUID) -> None:
     give(stage, anna, "B-SANDBOX-GOOD")
     invoice = bill(stage, anna)
@@ -237,6 +264,22 @@ def test_reconciling_finds_no_difference_and_reads_the_fees(stage: Stage, anna: 
     with stage.parts.begin() as session:
         assert [(each.kind, each.detail) for each in session.scalars(select(Difference))] == []
     assert (paypal.charges, paypal.refunds, paypal.differences, paypal.done) == (1, 1, 0, True)
+
+
+def test_a_month_of_more_than_paypal_lists_is_read_in_narrower_windows(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    for day in range(4):
+        stage.set_clock(START + timedelta(days=day, hours=day))
+        bill(stage, anna)
+    stage.sides["paypal"].stand_in.configure({"report_most": 1})
+    stage.set_clock(START + timedelta(days=9))
+    provider = stage.parts.provider(stage.sides["paypal"].account_id)
+    pages = provider.charge_pages(created_from=START, created_to=stage.now)
+    charges = {each.charge_ref for each in stage.sides["paypal"].witness.charges()}
+    assert [len(page) for page in pages] == [4]
+    assert {each.charge_ref for each in provider.newest_charges(now=stage.now)} < charges
+    (paypal,) = (each for each in reconciliation.reconcile(stage.parts) if each.account == "paypal default")
+    assert (paypal.charges, paypal.differences, paypal.done) == (4, 0, True)
 
 
 def test_a_restored_database_starts_again_only_once_the_report_reaches_to_where_it_stopped(

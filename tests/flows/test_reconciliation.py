@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 import requests
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from billing.commands.reconciliation.run import Run
 from billing.flows import reconciliation, refunding, working
@@ -67,6 +67,44 @@ def test_money_that_came_behind_our_back_is_found_and_adopted(acme: Company) -> 
     assert acme.account("provider_clearing") == 1190
     assert compare(acme) == []
     assert acme.violations() == ()
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_money_of_an_earlier_intent_is_found_while_a_debit_of_its_successor_is_under_way(
+    acme: Company, *, told: bool
+) -> None:
+    acme.witness.call("POST", "config", {"processing_s": 10 * 86_400})
+    profile = acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    with acme.parts.begin() as session:
+        # As one of PayPal's whose report did not show it for a day.
+        session.execute(text("UPDATE billing.payment_intent SET status = 'absent'"))
+    acme.give_method(profile, "pm_sandbox_processing")
+    acme.settle_under_a_brake()
+    assert [each.status for each in acme.payments()] == ["declined", "processing"]
+    if not told:
+        acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    first = min(acme.witness.intents(), key=lambda each: each.status == "processing")
+    acme.confirm_behind_our_back(first.intent_ref, profile)
+    if told:
+        acme.wait_for(lambda: acme.witness.state().undelivered_webhooks == 0)
+        acme.sweep()
+    else:
+        compare(acme)
+        done = working.act(acme.parts, open_item(acme, "charge_without_attempt").id, action=Action.ADOPT, order=WHY)
+        assert done.told == "it is booked apart; invoice ACME-000001 does not ask for it"
+    item = open_item(acme, "payment_unapplied")
+    assert (item.amount_minor, acme.account("unapplied_payments"), acme.invoices()[0].status) == (1190, -1190, "open")
+    assert acme.payments()[-1].status == "processing"
+    acme.witness.clear_faults()
+    acme.set_clock(START + timedelta(days=10))
+    acme.settle()
+    assert (acme.invoices()[0].status, acme.account("provider_clearing")) == ("paid", 2380)
+    assert working.act(acme.parts, item.id, action=Action.REFUND, order=WHY).changed
+    acme.settle()
+    assert (acme.account("provider_clearing"), acme.account("unapplied_payments")) == (1190, 0)
+    assert {each.code for each in acme.violations()} <= {"P3", "E4"}, "nothing but what was done behind our back"
 
 
 def test_what_an_event_explains_after_it_was_compared_is_no_persons_work_any_more(acme: Company) -> None:

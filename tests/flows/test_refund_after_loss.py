@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from billing.commands.refund.record import note_facts
-from billing.flows import crediting, paying_out, refunding, working
+from billing.flows import crediting, dispute_events, paying_out, refunding, working
 from billing.flows.order import Order
 from billing.flows.working import Action
 from billing.kernel.errors import Refused
@@ -15,7 +15,7 @@ from billing.models import Invoice, Refund, WorkItem
 from billing.providers.port import RefundFacts
 from tests.flows.company import START, Company
 from tests.flows.disputes import end, open_dispute, the_dispute
-from tests.flows.refunds import ask_again, at_provider, paid_invoice
+from tests.flows.refunds import ask_again, at_provider, hasten, paid_invoice
 
 ORDER = Order(actor="mara", reason="transfer 2026-02-11/17")
 
@@ -45,6 +45,14 @@ def fails(acme: Company, row: Refund) -> None:
             metadata_refund=str(row.id),
         )
         note_facts(session, refund=refund, facts=facts, now=acme.now(), wall=acme.now())
+
+
+def end_unheard(acme: Company) -> None:
+    """A dispute of the charge is lost, while nobody asks about refunds."""
+    (charge,) = acme.witness.charges()
+    ref = str(acme.witness.call("POST", "disputes", {"charge": charge.charge_ref})["id"])
+    acme.witness.call("POST", f"disputes/{ref}/close", {"status": "lost"})
+    dispute_events.adopt_dispute(acme.parts, acme.account_id, ref)
 
 
 def item(acme: Company, kind: str = "refund_failed") -> WorkItem:
@@ -116,6 +124,23 @@ def test_one_that_was_never_sent_fails_once_the_dispute_is_lost(acme: Company) -
     assert {each.status for each in acme.work_items() if each.kind.startswith("refund")} == {"resolved"}
     assert stand(acme) == (0, 0, 790, 0)
     assert acme.violations() == ()
+
+
+def test_an_account_that_refuses_our_key_says_nothing_of_the_refund(acme: Company) -> None:
+    paid = paid_invoice(acme)
+    acme.witness.add_faults({"kind": "timeout_after", "next": 1, "path": "/v1/refunds"})
+    refunding.refund(acme.parts, paid.id, amount_minor=400)
+    acme.run_messages()
+    assert [each.status for each in at_provider(acme)] == ["succeeded"]
+    end_unheard(acme)
+    acme.revoke_key()
+    hasten(acme)
+    refunding.sweep(acme.parts)
+    (row,) = acme.refunds()
+    assert (row.status, row.reason) == ("pending", "key_rejected")
+    acme.restore_key()
+    ask_again(acme)
+    assert ([each.status for each in acme.refunds()], acme.violations()) == (["succeeded"], ())
 
 
 def test_a_balance_that_could_not_be_sent_back_any_more_is_put_back(acme: Company) -> None:

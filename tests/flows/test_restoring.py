@@ -167,7 +167,24 @@ def test_an_event_of_a_lost_attempt_stops_everything_and_waits_itself(lost: Comp
     assert brakes(lost) == [("collect", None), ("issue", None)]
     with lost.begin() as session:
         handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("payment_intent.%")))
-        assert "processing" in set(handled)
+        assert "received" in set(handled)
+
+
+def test_an_event_that_waits_for_the_healing_uses_up_no_try(lost: Company) -> None:
+    for _ in range(inbox.MOST_TRIES + 2):
+        _every_event_comes_again(lost)
+        with lost.parts.begin() as session:
+            session.execute(
+                text(
+                    "UPDATE billing.provider_event SET lease_until = NULL, next_try_at = now() "
+                    "WHERE status IN ('received', 'processing')"
+                )
+            )
+    assert "event_not_handled" not in {each.kind for each in lost.work_items()}
+    healing.tick(lost.parts)
+    _every_event_comes_again(lost)
+    with lost.begin() as session:
+        assert set(session.scalars(select(ProviderEvent.status))) <= {"processed", "ignored"}
 
 
 def test_what_waits_to_be_adopted_after_healing_stops_nothing_a_second_time(lost: Company) -> None:
@@ -255,7 +272,7 @@ def test_the_event_of_a_lost_refund_stops_everything_and_waits_itself(acme: Comp
         assert brakes(acme) == [("collect", None), ("issue", None)]
         with acme.begin() as session:
             handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("refund.%")))
-            assert set(handled) == {"processing"}
+            assert set(handled) == {"received"}
 
 
 def _orders_nothing_back(acme: Company) -> None:

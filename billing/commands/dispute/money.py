@@ -24,7 +24,7 @@ from billing.kernel.status import OPEN_DISPUTE, DisputeStatus
 from billing.models import Account, Dispute, Invoice, UnappliedPayment
 from billing.providers.port import DisputeFacts
 from billing.queries.correction import paid_by
-from billing.queries.dispute import held_minor
+from billing.queries.dispute import disputed, held_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,8 @@ def _lose(case: Case, gone: int) -> None:
     paid = paid_by(case.session, invoice.id)
     # What came out of the balance, or past the provider, no bank takes back.
     charged = min(invoice.amount_paid_minor, sum(each.amount_minor for each in paid))
-    owed = charged - invoice.amount_refunded_minor
+    # A claim at the provider and a chargeback may both take the same charge: it was paid once, so it is owed once.
+    owed = charged - invoice.amount_refunded_minor - disputed(case.session, invoice.id).lost_minor
     if dispute.currency == invoice.currency:
         owed = min(owed, dispute.amount_minor)
     else:

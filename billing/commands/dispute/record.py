@@ -43,9 +43,13 @@ def new_dispute(*, invoice: Invoice, payment_id: UUID | None, account_id: UUID, 
 
 
 def note_dispute(session: Session, *, dispute: Dispute, invoice: Invoice, facts: DisputeFacts, now: datetime) -> None:
-    """Take over the provider's state. A repeat changes nothing; an older state never takes a newer one back."""
+    """Take over the provider's state. A repeat changes nothing; an older state never takes a newer one back.
+
+    One that was won is open or lost again, by an appeal, where more was taken since: that no older state shows.
+    """
     before, status = DisputeStatus(dispute.status), DisputeStatus(facts.status)
-    if status != before and not allowed(before, status):
+    appealed = before is DisputeStatus.WON and facts.withdrawn_minor > dispute.withdrawn_minor
+    if status != before and not (appealed or allowed(before, status)):
         return
     new = dispute.version is None
     dispute.status = status

@@ -28,6 +28,9 @@ from billing.rules.dunning import classify
 UNKNOWN_IS_WORK_S = 24 * 3600
 """An outcome still unknown at this age of its key (business seconds) becomes a work item as well; it stays unknown."""
 
+UNDER_WAY_IS_WORK = timedelta(days=21)
+"""What is under way so long after it was first sent (business time) is work as well. The slowest debit ends within 14
+business days (Stripe); what a provider keeps for review may wait for an answer that nobody there gives."""
 
 DEBIT_PAUSES = 6
 """A debit that is under way is asked about after so many of the longest pauses: every six hours."""
@@ -147,6 +150,11 @@ def _try_newer_method(recording: Recording) -> None:
 
 def _pending(recording: Recording) -> None:
     """The provider is at it, or the customer is: it is asked again, for as long as that takes."""
+    sent = recording.payment.first_sent_at
+    if recording.outcome.needs_person:
+        _ask_a_person(recording, "can't be learnt")
+    elif sent is not None and recording.now - sent >= UNDER_WAY_IS_WORK:
+        _ask_a_person(recording, f"is open since {sent.date()}")
 
 
 def _not_sent(recording: Recording) -> None:
@@ -189,21 +197,26 @@ def _unknown(recording: Recording) -> None:
         _tell(recording, Topic.PAYMENT_UNKNOWN, {"reason": outcome.reason})
     age_s = (recording.now - payment.first_sent_at).total_seconds() if payment.first_sent_at else 0.0
     if age_s >= UNKNOWN_IS_WORK_S or outcome.needs_person:
-        raise_item(
-            recording.session,
-            kind=WorkKind.PAYMENT_UNKNOWN,
-            subject_type="payment",
-            subject_id=payment.id,
-            seller_id=payment.seller_id,
-            profile_id=payment.profile_id,
-            amount_minor=payment.amount_minor,
-            currency=payment.currency,
-            summary=f"Whether invoice {recording.invoice.number} was charged is unknown; it is not charged again.",
-            error=outcome.reason,
-            safe_actions=["retry", "park"],
-            next_try_at=payment.next_check_at,
-            now=recording.now,
-        )
+        _ask_a_person(recording, "is unknown")
+
+
+def _ask_a_person(recording: Recording, how: str) -> None:
+    payment = recording.payment
+    raise_item(
+        recording.session,
+        kind=WorkKind.PAYMENT_UNKNOWN,
+        subject_type="payment",
+        subject_id=payment.id,
+        seller_id=payment.seller_id,
+        profile_id=payment.profile_id,
+        amount_minor=payment.amount_minor,
+        currency=payment.currency,
+        summary=f"Whether invoice {recording.invoice.number} was charged {how}; it is not charged again.",
+        error=recording.outcome.reason,
+        safe_actions=["retry", "park"],
+        next_try_at=payment.next_check_at,
+        now=recording.now,
+    )
 
 
 def _canceled(recording: Recording) -> None:

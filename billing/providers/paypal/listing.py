@@ -1,7 +1,8 @@
 """Lists of a whole PayPal account between two moments: its report of transactions, its disputes, its events.
 
 The report shows a transaction up to three hours late, and says how far it goes (`last_refreshed_datetime`). It knows no
-customers; `custom_field` is the name that we gave (`naming`). Windows are at most 31 days.
+customers; `custom_field` is the name that we gave (`naming`). Windows are at most 31 days; one with more than 10,000
+transactions is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from billing.kernel.errors import ProviderUnavailable
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable
 from billing.providers.events import ListedEvent
 from billing.providers.listed import ListedCharge, ListedMovement, ListedRefund
 from billing.providers.paypal.events import event_facts
@@ -24,10 +25,13 @@ T = TypeVar("T")
 Ask = Callable[[str, dict[str, str], Callable[[Raw], Any]], Any]
 """(path, query, parse) → what one request was read as; a failure is a kernel error."""
 
+_REPORT = "/v1/reporting/transactions"
 WIDEST = timedelta(days=31)
 LATE_S = 3 * 3600.0
 _SLACK_S = 3600.0
 MAX_PAGES = 1000
+TOO_MANY = "resultset_too_large"
+"""PayPal's code where a window of the report holds more than it lists."""
 _PAYMENTS, _REFUNDS = "T00", ("T1107", "T1108")
 _STATUS = {"S": "succeeded", "V": "succeeded", "P": "pending", "D": "failed"}
 
@@ -39,39 +43,69 @@ def transactions(
 
     Raises rather than end early, or than show less than the whole window where that is wanted.
     """
-    start = created_from
+    start, width = created_from, WIDEST
     while start < created_to:
-        end = min(start + WIDEST, created_to)
-        query = {"start_date": _at(start), "end_date": _at(end), "fields": "transaction_info", "page_size": str(PAGE)}
-        for page in range(1, MAX_PAGES + 1):
-            rows, pages, reached = ask("/v1/reporting/transactions", query | {"page": str(page)}, _report)
-            if fresh and reached < end:
-                raise ProviderUnavailable("paypal: report_not_complete_yet")
-            yield from (found for found in map(parse, rows) if found is not None)
-            if page >= pages:
-                break
-        else:
-            raise ProviderUnavailable("paypal: list_without_end")
+        end = min(start + width, created_to)
+        try:
+            rows = _whole(ask, start, end, fresh=fresh)
+        except ProviderRefused as refused:
+            width = _narrower(end - start, refused)
+            continue
+        yield from (found for found in map(parse, rows) if found is not None)
         start = end
+
+
+def _whole(ask: Ask, start: datetime, end: datetime, *, fresh: bool) -> list[Raw]:
+    """All that the report shows of a window: nothing is handed on before it is there whole, as it may be cut anew."""
+    query, read = _window(start, end), list[Raw]()
+    for page in range(1, MAX_PAGES + 1):
+        rows, pages, reached = ask(_REPORT, query | {"page": str(page)}, _report)
+        if fresh and reached < end:
+            raise ProviderUnavailable("paypal: report_not_complete_yet")
+        read += rows
+        if page >= pages:
+            return read
+    raise ProviderUnavailable("paypal: list_without_end")
+
+
+def _narrower(width: timedelta, refused: ProviderRefused) -> timedelta:
+    """Half of a window that holds too many, in whole seconds. Raises `refused` where it was for anything else."""
+    half = timedelta(seconds=width // timedelta(seconds=2))
+    if refused.code != TOO_MANY or not half:
+        raise refused
+    return half
 
 
 def newest(
     ask: Ask, parse: Callable[[Raw], T | None], told: Callable[[ListedEvent], T | None], *, now: datetime
 ) -> list[T]:
     """The last page of what the report shows of the month before, and what events tell of the hours that it may not."""
-    query = {"start_date": _at(now - WIDEST), "end_date": _at(now), "fields": "transaction_info"}
-    query |= {"page_size": str(PAGE)}
-    rows, pages, _ = ask("/v1/reporting/transactions", query | {"page": "1"}, _report)
-    if pages > 1:
-        rows, _, _ = ask("/v1/reporting/transactions", query | {"page": str(pages)}, _report)
     recent = events(ask, now - timedelta(seconds=LATE_S + _SLACK_S), now + timedelta(days=1))
-    return [found for found in (*map(parse, rows), *map(told, recent)) if found is not None]
+    return [found for found in (*map(parse, _last_page(ask, now)), *map(told, recent)) if found is not None]
+
+
+def _last_page(ask: Ask, now: datetime) -> list[Raw]:
+    width = WIDEST
+    while True:
+        query = _window(now - width, now)
+        try:
+            rows, pages, _ = ask(_REPORT, query | {"page": "1"}, _report)
+            if pages > 1:
+                rows, _, _ = ask(_REPORT, query | {"page": str(pages)}, _report)
+        except ProviderRefused as refused:
+            width = _narrower(width, refused)
+        else:
+            return list[Raw](rows)
+
+
+def _window(start: datetime, end: datetime) -> dict[str, str]:
+    return {"start_date": _at(start), "end_date": _at(end), "fields": "transaction_info", "page_size": str(PAGE)}
 
 
 def reaches(ask: Ask, until: datetime) -> bool:
     """Whether the report goes as far as that."""
-    query = {"start_date": _at(until - timedelta(minutes=1)), "end_date": _at(until), "fields": "transaction_info"}
-    _, _, reached = ask("/v1/reporting/transactions", query | {"page_size": "1", "page": "1"}, _report)
+    query = _window(until - timedelta(minutes=1), until) | {"page_size": "1", "page": "1"}
+    _, _, reached = ask(_REPORT, query, _report)
     return bool(reached >= until)
 
 

@@ -46,10 +46,18 @@ def amount_minor(raw: Raw, name: str = "amount") -> int:
         raise Unreadable(name) from None
 
 
+_CHARGE_STATUSES = frozenset({"succeeded", "pending", "failed"})
+
+
 def charge_facts(raw: Raw) -> ChargeFacts:
-    """A charge. The decline code is the issuer's reason where there is one, else Stripe's failure code."""
+    """A charge. The decline code is the issuer's reason where there is one, else Stripe's failure code.
+
+    Raises `Unreadable`, also for a status that we don't know: it is evidence of nothing.
+    """
     _expect(raw, "charge")
     status = text(raw, "status")
+    if status not in _CHARGE_STATUSES:
+        raise Unreadable("status")
     verdict = inner(raw, "outcome") if status == "failed" else {}
     type_ = optional(inner(raw, "payment_method_details"), "type")
     return ChargeFacts(

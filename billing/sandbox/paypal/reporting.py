@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.sandbox.paypal.captures import fee_of
-from billing.sandbox.paypal.errors import invalid
+from billing.sandbox.paypal.errors import PayPalError, invalid
 from billing.sandbox.paypal.values import instant, money, second
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
@@ -26,6 +26,8 @@ def list_(call: Call) -> Json:
         order="seq",
     )
     rows = [each for each in rows if each.body.get("status") != "failed"]
+    if len(rows) > call.config.report_most:
+        raise PayPalError(400, "RESULTSET_TOO_LARGE", "Result set size is greater than the maximum limit.")
     some = rows[(page - 1) * size : page * size]
     return {
         "transaction_details": [{"transaction_info": _info(call, each)} for each in some],

@@ -38,6 +38,8 @@ class Config:
     async_capture: bool = True
     """The answer to a capture has no balance transaction yet; `charge.updated` brings it."""
     search_lag_s: int = 0
+    report_most: int = 10_000
+    """A window of PayPal's report that holds more is refused."""
     paypal: bool = True
     """Whether accounts may take wallets at PayPal."""
     processing_s: int = 86_400

@@ -131,6 +131,7 @@ def test_a_finished_set_up_names_its_method_and_mandate() -> None:
         charge(currency="isk", amount=550),
         charge(created=10**20),
         charge(status=None),
+        charge(status="held_back"),
         charge(id=""),
         intent(),
     ],
