@@ -71,6 +71,17 @@ def test_below_the_amount_an_order_is_carried_out_at_once_and_once(house: House,
     assert "is done" in fay.reads("/orders")
 
 
+def test_the_form_of_a_refund_holds_what_can_still_go_back(house: House, fay: Person) -> None:
+    invoice_id = paid(house)
+    first = re.compile(r'action" value="refund".*?name="amount"[^>]*value="([^"]*)"', re.DOTALL)
+    held = first.search(fay.reads(f"/invoices/{invoice_id}"))
+    assert held
+    ask(fay, f"/invoices/{invoice_id}", "refund", amount="1.90")
+    left = first.search(fay.reads(f"/invoices/{invoice_id}"))
+    assert left
+    assert (held[1], left[1]) == ("11.90", "10.00")
+
+
 def test_above_it_another_person_approves_and_never_the_same(house: House) -> None:
     limited(house, "5")
     invoice_id = paid(house)
