@@ -16,8 +16,8 @@ from billing.models import Payout, ProviderMovement
 from billing.providers.listed import ListedMovement, PayoutFacts
 from billing.queries.payouts import sellers_of
 from tests.flows.company import START, Company
-from tests.flows.test_lock_order import ends, waiting
 from tests.flows.sharing import another_seller
+from tests.flows.test_lock_order import ends, waiting
 
 FEE = 65
 """2.9 % of 11.90 and 0.30."""
