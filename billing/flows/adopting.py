@@ -21,6 +21,7 @@ from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus
 from billing.models import Difference, Invoice, Payment, PaymentIntent
 from billing.providers.port import ChargeFacts, IntentFacts
+from billing.queries.differences import the_difference
 from billing.queries.invoice import lock_invoice
 from billing.queries.reconciling import as_uuid
 from billing.rules.rate import Rank
@@ -32,11 +33,11 @@ def adopt(parts: Parts, difference_id: UUID, *, also: Callable[[Session], None] 
     The invoice is the one that the provider names; where this database has lost it, the customer's oldest open one of
     exactly that amount, which stands in its place. Money that fits nothing is booked apart as an unapplied payment.
     `also` is done in the same transaction. Safe to repeat: a charge is claimed once. Raises `Refused`:
-    `nothing_to_adopt_for` (no invoice asks for it yet); `Stale` where an attempt of the invoice went on meanwhile; what
-    the provider raises.
+    `difference_missing`, `nothing_to_adopt_for` (no invoice asks for it yet); `Stale` where an attempt of the invoice
+    went on meanwhile; what the provider raises.
     """
     with parts.begin() as session:
-        difference = session.get_one(Difference, difference_id)
+        difference = the_difference(session, difference_id)
         before = last_attempt(session, difference.invoice_id) if difference.invoice_id else None
         account_id, intent_ref = difference.provider_account_id, difference.intent_ref
         if difference.resolved_at is not None:

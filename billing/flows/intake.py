@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from billing.commands.key.obtain import intake_key, known_intake_key
 from billing.flows.intake_bill import first_bill
 from billing.flows.intake_check import Account, Checked, Sorted, check
 from billing.flows.intake_input import Intake, IntakeRefused, IntakeReport
@@ -51,11 +52,14 @@ def take_in(
     report = _report(checked, dry_run=dry_run, now=now)
     if dry_run or report.changes_nothing:
         return report
-    brought = _bring(parts, checked, progress)
+    with parts.begin() as session:
+        # Committed before the provider hears a name that follows from it.
+        key = intake_key(session, parts.keyring)
+    brought = _bring(parts, checked, key, progress)
     progress("writing", 0, 1)
     with parts.begin() as session:
         now = parts.clock.now(session)
-        write(session, parts, checked, brought=brought, actor=actor, reason=reason, now=now)
+        write(session, parts, checked, brought=brought, key=key, actor=actor, reason=reason, now=now)
         after_commit(session, RENEWALS_TICK)
     progress("writing", 1, 1)
     return report
@@ -86,10 +90,11 @@ def _read_known(session: Session, parts: Parts, intake: Intake) -> dict[str, Kno
 def _forgotten(session: Session, parts: Parts, intake: Intake) -> set[Account]:
     """Those whom an earlier intake brought, and who were erased since."""
     given = {(each.seller, each.value.profile.account_id) for each in intake.customers}
+    key = known_intake_key(session, parts.keyring)
     by_id = {
         id_: (seller, account)
         for seller, account in given
-        for id_ in anonymous_ids(parts.keyring, seller=seller, account_id=account)
+        for id_ in anonymous_ids(parts.keyring, key, seller=seller, account_id=account)
     }
     return {by_id[id_] for id_ in forgotten(session, list(by_id))}
 
@@ -121,7 +126,7 @@ def _report(checked: Checked, *, dry_run: bool, now: datetime) -> IntakeReport:
     )
 
 
-def _bring(parts: Parts, checked: Checked, progress: Progress) -> BroughtBy:
+def _bring(parts: Parts, checked: Checked, key: bytes, progress: Progress) -> BroughtBy:
     bringing = [each for each in checked.customers.new if each.value.method_ref or each.value.customer_ref]
     if not bringing:
         return {}
@@ -135,4 +140,4 @@ def _bring(parts: Parts, checked: Checked, progress: Progress) -> BroughtBy:
         done += count
         progress("payment methods", done, len(bringing))
 
-    return bring(parts, bringing, accounts=accounts, progress=step)
+    return bring(parts, bringing, key=key, accounts=accounts, progress=step)

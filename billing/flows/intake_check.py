@@ -16,7 +16,13 @@ from billing.queries.catalog import PriceFacts
 from billing.queries.intake import Known
 from billing.rules.tax import TaxRate
 from billing.validators.coupon import NewCoupon, check_new_coupon
-from billing.validators.payment_method import PROVIDERS, check_consent, check_customer_ref, check_method_ref
+from billing.validators.payment_method import (
+    PROVIDERS,
+    check_consent,
+    check_customer_ref,
+    check_method_ref,
+    is_exchanged,
+)
 from billing.validators.price import NewPrice, check_new_price
 from billing.validators.product import NewProduct, check_new_product
 from billing.validators.profile import check_new_profile
@@ -254,7 +260,8 @@ def _check_methods(given: Sequence[Given[NewCustomer]], known: dict[str, Known],
             continue
         if new.customer_ref is not None and new.customer_ref not in there.customer_refs:
             faults.append(each.fault("provider_customer_id", "exists_and_differs", _OTHERWISE))
-        if new.consent is not None and new.consent.given_at not in there.consents:
+        known_ref = new.method_ref is None or is_exchanged(new.method_ref) or new.method_ref in there.method_refs
+        if not known_ref or (new.consent is not None and new.consent.given_at not in there.consents):
             mend = "the customer is there without this method; add it with `billing` or through the host"
             faults.append(each.fault("provider_payment_method_id", "exists_and_differs", mend))
 

@@ -1,7 +1,7 @@
 """Bringing payment methods along: customers and methods at the provider, before any row of the intake is written.
 
-Keys follow from the seller's code, the account and the method, so a repeat, also after a crash, finds what the first
-run made (within the provider's key life). Calls run concurrently from a bounded pool.
+Keys follow from the seller's code, the account and the method, so a repeat, also after a crash or a rotation of the
+master key, finds what the first run made (within the provider's key life). Calls run concurrently from a bounded pool.
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ BroughtBy = dict[tuple[str, str], Brought]
 """By seller code and account id."""
 
 
-def anonymous_id(keyring: Keyring, *, seller: str, account_id: str) -> UUID:
-    """The anonymous id of an account that is taken in: the same for every run, and a secret without the master key."""
-    return anonymous_ids(keyring, seller=seller, account_id=account_id)[0]
-
-
-def anonymous_ids(keyring: Keyring, *, seller: str, account_id: str) -> list[UUID]:
-    """That one, then those that it may have been taken in by, under older master keys."""
-    return [_anonymous_id(key, seller, account_id) for key in keyring.derive_all("anonymous ids of an intake")]
-
-
-def _anonymous_id(key: bytes, seller: str, account_id: str) -> UUID:
+def anonymous_id(key: bytes, *, seller: str, account_id: str) -> UUID:
+    """The anonymous id of an account that is taken in: the same for every run, a secret without the intake's key."""
     digest = hmac.digest(key, f"{seller}\0{account_id}".encode(), "sha256")
     # Version 8 (RFC 9562), by hand: Python's own check of versions knows it from 3.14 only.
     marked = int.from_bytes(digest[:16]) & ~(0xF << 76 | 0x3 << 62) | 0x8 << 76 | 0x2 << 62
     return UUID(int=marked)
 
 
+def anonymous_ids(keyring: Keyring, key: bytes | None, *, seller: str, account_id: str) -> list[UUID]:
+    """All that it may have been taken in by. Before there was a key of the intake, they followed from a master key."""
+    keys = (*((key,) if key else ()), *keyring.derive_all("anonymous ids of an intake"))
+    return [anonymous_id(each, seller=seller, account_id=account_id) for each in keys]
+
+
 def bring(
     parts: Parts,
     customers: Sequence[Given[NewCustomer]],
     *,
+    key: bytes,
     accounts: Mapping[str, UUID],
     progress: Callable[[int], None],
 ) -> BroughtBy:
     """Make sure of each customer and method at their provider; `accounts` has our row of each by its name.
+
+    `key`: the intake's, from which anonymous ids follow.
 
     Raises `IntakeRefused` with every method that the provider refused; `ProviderUnavailable` where it can't be reached
     (`ProviderUncertain` where an answer was lost and the repeats brought none): run the same file again.
@@ -72,9 +72,9 @@ def bring(
     brought: BroughtBy = {}
 
     def one(given: Given[NewCustomer]) -> None:
-        key, name = (given.seller, given.value.profile.account_id), given.value.provider
+        account, name = (given.seller, given.value.profile.account_id), given.value.provider
         try:
-            brought[key] = _persist(parts, lambda: _bring_one(parts, providers[name], accounts[name], given))
+            brought[account] = _persist(parts, lambda: _bring_one(providers[name], accounts[name], given, key))
         except ProviderRefused as refused:
             if refused.account_wide:
                 raise
@@ -115,11 +115,11 @@ def _persist(parts: Parts, call: Callable[[], Brought]) -> Brought:
     return call()
 
 
-def _bring_one(parts: Parts, provider: Provider, account_id: UUID, given: Given[NewCustomer]) -> Brought:
+def _bring_one(provider: Provider, account_id: UUID, given: Given[NewCustomer], key: bytes) -> Brought:
     new = given.value
     customer = new.customer_ref
     if customer is None:
-        anonymous = anonymous_id(parts.keyring, seller=given.seller, account_id=new.profile.account_id)
+        anonymous = anonymous_id(key, seller=given.seller, account_id=new.profile.account_id)
         customer = provider.create_customer(anonymous_id=anonymous, key=customer_key(anonymous, account_id))
     if new.method_ref is None:
         return Brought(customer, None, account_id)
@@ -129,6 +129,7 @@ def _bring_one(parts: Parts, provider: Provider, account_id: UUID, given: Given[
             return Brought(customer, facts, account_id)
         if facts.customer_ref is not None:
             raise _OfAnother
-    key = attach_key(customer, new.method_ref)
-    facts = provider.attach_method(customer_ref=customer, method_ref=new.method_ref, key=key)
+    facts = provider.attach_method(
+        customer_ref=customer, method_ref=new.method_ref, key=attach_key(customer, new.method_ref)
+    )
     return Brought(customer, facts, account_id)

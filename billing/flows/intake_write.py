@@ -43,6 +43,7 @@ class _Share:
     code: str
     seller_id: UUID
     checked: Checked
+    key: bytes
     now: datetime
 
     def of(self, given: Iterable[Given[T]]) -> list[Given[T]]:
@@ -55,18 +56,19 @@ def write(
     checked: Checked,
     *,
     brought: BroughtBy,
+    key: bytes,
     actor: str,
     reason: str,
     now: datetime,
 ) -> None:
-    """Write what is new, with what was `brought` along.
+    """Write what is new, with what was `brought` along; `key` as `bring` takes it.
 
     Raises `Refused` (`*_taken`) where somebody else wrote the same in between: then nothing is written.
     """
     for new in checked.sellers.new:
         create_seller(session, new=new.value, actor=actor, reason=reason, now=now)
     for code in _sellers(checked):
-        share = _Share(code, the_seller(session, code).id, checked, now)
+        share = _Share(code, the_seller(session, code).id, checked, key, now)
         _write_catalog(session, share)
         _write_coupons(session, share)
         customers = _write_customers(session, parts, share, brought)
@@ -109,7 +111,7 @@ def _write_coupons(session: Session, share: _Share) -> None:
 
 def _write_customers(session: Session, parts: Parts, share: _Share, brought: BroughtBy) -> int:
     customers = share.of(share.checked.customers.new)
-    profiles = [_named(parts, each) for each in customers]
+    profiles = [_named(share.key, each) for each in customers]
     ids = create_profiles(session, parts.keyring, seller_id=share.seller_id, new=profiles, now=share.now)
     adopted: dict[UUID, list[Adopted]] = defaultdict(list)
     for each in customers:
@@ -123,9 +125,9 @@ def _write_customers(session: Session, parts: Parts, share: _Share, brought: Bro
     return len(customers)
 
 
-def _named(parts: Parts, given: Given[NewCustomer]) -> NewProfile:
+def _named(key: bytes, given: Given[NewCustomer]) -> NewProfile:
     profile = given.value.profile
-    name = anonymous_id(parts.keyring, seller=given.seller, account_id=profile.account_id)
+    name = anonymous_id(key, seller=given.seller, account_id=profile.account_id)
     return replace(profile, anonymous_id=name)
 
 

@@ -16,6 +16,7 @@ from billing.flows.refund_events import reread_refund
 from billing.flows.sending_back import take_over
 from billing.kernel.errors import ProviderRefused
 from billing.models import Difference, Refund
+from billing.queries.differences import the_difference
 from billing.queries.reconciling import Found
 
 STILL = "it is still so; nothing was changed"
@@ -25,10 +26,10 @@ GONE = "both sides agree now; it is closed"
 def reread(parts: Parts, difference_id: UUID) -> str:
     """Ask the provider anew and settle what is proven. Returns what is so now.
 
-    Raises what the provider raises, and `Stale` where an attempt went on just now.
+    Raises `Refused` (`difference_missing`), what the provider raises, and `Stale` where an attempt went on just now.
     """
     with parts.begin() as session:
-        difference = session.get_one(Difference, difference_id)
+        difference = the_difference(session, difference_id)
     if difference.resolved_at is not None:
         return GONE
     created = None

@@ -1,22 +1,25 @@
 """Orders of the console that need a second person above an amount: asked, approved by another, carried out once.
 
 The row is the order: its id came with the form, so a form sent twice is one order. It is claimed in a transaction of
-its own before it is carried out, and the flows write their own trail. Where a process ended between the two, the sweep
-calls the order unclear, and a person looks into the trail of what it was about; it is never carried out anew by itself.
+its own before it is carried out, and the flows write their own trail. Where a process ended between the two, or the
+database failed after a part was written, the sweep calls the order unclear, and a person looks into the trail of what
+it was about; it is never carried out anew by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from billing.commands.audit_trail.record import record, require_who_and_why
 from billing.db.clock import wall_now
+from billing.db.failures import nothing_written, watch_writes
 from billing.flows.order import Order
 from billing.flows.ordering import CARRIED_OUT, Wanted
 from billing.flows.parts import Parts
@@ -41,6 +44,9 @@ _UNCLEAR_AFTER = timedelta(minutes=15)
 _UNANSWERED = (
     "the provider did not answer: it may have withdrawn its request for the money, our books are as they were;"
     " order it anew, which asks it again under the same key"
+)
+_NOT_WRITTEN = (
+    "nothing was written: the database could not be used just then, or others held a row for long; order it anew"
 )
 
 _ALONE = """
@@ -189,8 +195,9 @@ def _carry_out(parts: Parts, order_id: UUID, order: Order) -> str:
     """Run its flow and keep what became of it."""
     with parts.begin() as session:
         wanted = _as_asked(session.get_one(OperatorOrder, order_id))
+    sessions, writes = watch_writes(parts.sessions)
     try:
-        told, status = CARRIED_OUT[wanted.action](parts, wanted, order), OrderStatus.DONE
+        told, status = CARRIED_OUT[wanted.action](replace(parts, sessions=sessions), wanted, order), OrderStatus.DONE
     except Refused as refused:
         told, status = "; ".join(f"{fault.code}: {fault.mend}" for fault in refused.faults), OrderStatus.REFUSED
     except Stale as error:
@@ -199,6 +206,10 @@ def _carry_out(parts: Parts, order_id: UUID, order: Order) -> str:
         told, status = _UNANSWERED, OrderStatus.REFUSED
     except (ProviderUnavailable, ProviderRefused) as error:
         told, status = f"{type(error).__name__}: nothing was done; order it anew", OrderStatus.REFUSED
+    except OperationalError as error:
+        if writes.any or not nothing_written(error):
+            raise
+        told, status = _NOT_WRITTEN, OrderStatus.REFUSED
     with parts.begin() as session:
         row = session.get_one(OperatorOrder, order_id, with_for_update=True)
         require_move(OrderStatus(row.status), status)

@@ -63,7 +63,9 @@ def look_at_refunds(parts: Parts, item_id: UUID) -> None:
         item = session.get(WorkItem, item_id)
         if item is None or item.kind != WorkKind.PAYMENT_UNAPPLIED or item.status not in SETTLED_OF:
             return
-        row = session.get_one(UnappliedPayment, item.subject_id)
+        row = session.get(UnappliedPayment, item.subject_id)
+        if row is None:
+            return  # The settling refuses it.
         account_id, charge_ref = row.provider_account_id, row.charge_ref
     refunds = list(parts.provider(account_id).list_refunds(charge_ref=charge_ref))
     with parts.begin() as session:

@@ -6,7 +6,7 @@ the file, and the whole file given again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from uuid import UUID
@@ -54,9 +54,13 @@ def take_usage(
     with parts.begin() as session:
         seller_id = the_seller(session, seller).id if seller else only_seller(session)
     report, behind = UsageReport(), 0
+    tried: dict[tuple[str, str], NewUsage] = {}
     for batch in _batches(lines):
-        found = _take(parts, seller_id, batch, order)
+        found = _take(parts, seller_id, batch, order, tried)
         if isinstance(found, Recorded):
+            if order.dry_run:
+                for record in filter(None, (each.record for each in batch)):
+                    tried.setdefault((record.subscription, record.record_id), record)
             report.written += found.written
             report.repeated += found.repeated
             report.late += found.late
@@ -75,21 +79,27 @@ def _batches(lines: Iterable[UsageLine]) -> Iterator[list[UsageLine]]:
         yield batch
 
 
-def _take(parts: Parts, seller_id: UUID, batch: Sequence[UsageLine], order: Order) -> Recorded | list[LineFault]:
+def _take(
+    parts: Parts,
+    seller_id: UUID,
+    batch: Sequence[UsageLine],
+    order: Order,
+    tried: Mapping[tuple[str, str], NewUsage],
+) -> Recorded | list[LineFault]:
     """Record one batch, or say all that is wrong with it: the lines that could be read are tried all the same."""
     faults = [fault for each in batch for fault in each.faults]
     good = [(each.line, each.record) for each in batch if each.record is not None]
     if not good:
         return faults
-    tried = replace(order, dry_run=True) if faults else order
+    given = replace(order, dry_run=True) if faults else order
     try:
-        with carry_out(parts, tried) as session:
+        with carry_out(parts, given) as session:
             now = parts.clock.now(session)
-            made = record_usage(session, seller_id=seller_id, new=[record for _, record in good], now=now)
+            made = record_usage(session, seller_id=seller_id, new=[record for _, record in good], now=now, tried=tried)
             note(
                 parts,
                 session,
-                tried,
+                given,
                 action="usage.record",
                 subject_type="seller",
                 subject_id=seller_id,

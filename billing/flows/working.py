@@ -32,7 +32,7 @@ from billing.kernel.status import SettledAs, WorkItemStatus
 from billing.kernel.work import WorkKind
 from billing.models import Refund, WorkItem
 from billing.queries.causes import cause_stands
-from billing.queries.differences import lock_difference
+from billing.queries.differences import the_difference
 from billing.queries.operations.work import WorkFilter, list_work
 from billing.queries.profile import lock_person, lock_profile
 from billing.queries.refunding import lock_refund
@@ -234,7 +234,7 @@ def _discard(parts: Parts, session: Session, item: WorkItem, order: Order) -> Do
     about_difference = item.subject_type == "difference"
     invoice = None
     if about_difference:
-        lock_difference(session, item.subject_id)
+        the_difference(session, item.subject_id, lock=True)
     elif item.kind == WorkKind.PAYMENT_UNAPPLIED:
         # One that a worker of a release before 0057 has raised; it can be settled all the same.
         _, invoice = lock_unapplied(session, item.subject_id)

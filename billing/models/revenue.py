@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import SCHEMA, Base, Minor, SellerOwned, Versioned, currency_shape
+from billing.db.base import SCHEMA, Base, JsonList, Minor, SellerOwned, Versioned, currency_shape
 
 
 class RevenueSchedule(SellerOwned, Versioned, Base):
@@ -30,6 +30,8 @@ class RevenueSchedule(SellerOwned, Versioned, Base):
     """Accounting date of the document."""
     starts_on: Mapped[date]
     ends_on: Mapped[date]
+    cuts: Mapped[JsonList] = mapped_column(default=list, server_default=text("'[]'"))
+    """[{"on", "until"}], oldest first: the day on which the end was brought forward, and what it was until then."""
     net_minor: Mapped[Minor]
     """Without tax and discount. Below 0 for a line that lowers a document's sum and gives no other line back."""
     credited_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))

@@ -155,5 +155,5 @@ class DataKey(Identified, Base):
 
     __table_args__ = (
         UniqueConstraint("purpose", "owner_id", "year"),
-        one_of("purpose", ("profile", "document", "inbox", "endpoint", "operator", "email_index")),
+        one_of("purpose", ("profile", "document", "inbox", "endpoint", "operator", "email_index", "intake")),
     )

@@ -16,15 +16,17 @@ from rich.table import Table
 from sqlalchemy.exc import OperationalError
 
 from billing import wiring
+from billing.db.failures import nothing_written
 from billing.flows.intake import take_in
 from billing.flows.intake_input import FirstBill, IntakeRefused, IntakeReport
 from billing.flows.start import start
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import ProviderUnavailable, ProviderUncertain
 from billing.kernel.money import format_minor
+from billing.ops.failures import REFUSED, UNAVAILABLE, told
 from billing.ops.import_file import read_file
 
-REFUSED, UNAVAILABLE = 3, 4
+_NOTHING = "Nothing was written, run it again"
 
 
 @click.command("import")
@@ -56,8 +58,12 @@ def import_file(context: click.Context, *, path: Path, dry_run: bool, as_json: b
     except IntakeRefused as refused:
         _show_faults(path, refused, as_json=as_json)
         context.exit(REFUSED)
-    except (ProviderUnavailable, ProviderUncertain, OperationalError) as error:
-        click.echo(f"Nothing was written, run it again: {_sentence(error)}", err=True)
+    except (ProviderUnavailable, ProviderUncertain) as error:
+        click.echo(f"{_NOTHING}: {error}", err=True)
+        context.exit(UNAVAILABLE)
+    except OperationalError as error:
+        verdict = _NOTHING if nothing_written(error) else "It may be written; run it again, which changes nothing then"
+        click.echo(f"{verdict}: {told(error).message}", err=True)
         context.exit(UNAVAILABLE)
     if as_json:
         click.echo(json.dumps(_facts(report), indent=2))
@@ -91,10 +97,6 @@ class _Shown:
             self._bars.update(self._tasks[stage], completed=done)
         elif done == total or done % max(1, total // 10) == 0:
             click.echo(f"{stage}: {done} of {total}", err=True)
-
-
-def _sentence(error: Exception) -> str:
-    return "the database can't be reached" if isinstance(error, OperationalError) else str(error)
 
 
 def _show_faults(path: Path, refused: IntakeRefused, *, as_json: bool) -> None:

@@ -38,6 +38,8 @@ STANDS = {
         SELECT FROM billing.profile p WHERE p.id = w.subject_id AND p.hold_id IS NOT NULL)""",
     "collecting_stopped": _IN_FORCE,
     "issuing_stopped": _IN_FORCE,
+    WorkKind.NOTICE_NOT_SENT: "EXISTS (SELECT FROM billing.notice n WHERE n.id = w.subject_id)",
+    WorkKind.E_INVOICE_NOT_SENT: "EXISTS (SELECT FROM billing.e_invoice e WHERE e.id = w.subject_id)",
     WorkKind.ENDPOINT_OFF: "EXISTS (SELECT FROM billing.endpoint e WHERE e.id = w.subject_id AND e.status = 'off')",
     WorkKind.DELIVERIES_DEAD: """EXISTS (
         SELECT FROM billing.delivery d WHERE d.endpoint_id = w.subject_id AND d.status = 'dead')""",

@@ -113,6 +113,13 @@ def refundable(session: Session, invoice: Invoice) -> int:
     return min(left, left - not_paid + invoice.amount_returned_minor, sum(each.refundable_minor for each in payments))
 
 
+def still_refundable(session: Session, invoice: Invoice) -> int:
+    """As `refundable`, for showing: nothing while a dispute is open, and nothing of a note."""
+    if invoice.kind != "invoice" or disputed(session, invoice.id).forbidden:
+        return 0
+    return max(0, refundable(session, invoice))
+
+
 def creditable(session: Session, invoice: Invoice) -> int:
     """What of the invoice's total no note, credit or lost dispute has given back. Raises as `refundable` does."""
     return _left(session, invoice, _undisputed(session, invoice).gone_minor)

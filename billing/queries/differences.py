@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.kernel.errors import Fault, Refused
 from billing.models import Difference
 from billing.queries.reconciling import Found
 
@@ -58,6 +59,13 @@ def unclaimed(session: Session, account_id: UUID, batch: Sequence[Found]) -> lis
     return [found for found in batch if found.kind not in UNCLAIMED or found.object_ref not in claimed]
 
 
-def lock_difference(session: Session, difference_id: UUID) -> Difference:
-    """The row, locked until the transaction ends: it is taken before its work item."""
-    return session.get_one(Difference, difference_id, with_for_update=True, populate_existing=True)
+def the_difference(session: Session, difference_id: UUID, *, lock: bool = False) -> Difference:
+    """The row; locked, which it is before its work item, until the transaction ends.
+
+    Raises `Refused` (`difference_missing`).
+    """
+    row = session.get(Difference, difference_id, with_for_update=lock or None, populate_existing=True)
+    if row is None:
+        mend = "this database has no row of it; reconcile, then look again"
+        raise Refused(Fault("difference", "difference_missing", mend))
+    return row

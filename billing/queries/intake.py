@@ -36,6 +36,8 @@ class KnownCustomer:
     """The ids under which providers know them."""
     consents: frozenset[datetime]
     """When the customer agreed to each method that the profile has or had."""
+    method_refs: frozenset[str]
+    """The providers' ids of those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +172,11 @@ _PROVIDER_SIDE = text(
     SELECT p.account_id,
            (SELECT array_agg(c.customer_ref) FROM billing.provider_customer c
             WHERE c.profile_id = p.id AND c.deleted_at IS NULL) AS customers,
-           (SELECT array_agg(m.consent_at) FROM billing.payment_method m WHERE m.profile_id = p.id) AS consents
-    FROM billing.profile p
+           m.consents, m.methods
+    FROM billing.profile p CROSS JOIN LATERAL (
+        SELECT array_agg(consent_at) AS consents, array_agg(method_ref) FILTER (WHERE method_ref IS NOT NULL) AS methods
+        FROM billing.payment_method WHERE profile_id = p.id
+    ) m
     WHERE p.seller_id = :seller AND p.account_id = ANY(:accounts)
     """
 )
@@ -196,6 +201,7 @@ def _customers(
             ),
             customer_refs=frozenset(sides[account_id].customers or ()),
             consents=frozenset(sides[account_id].consents or ()),
+            method_refs=frozenset(sides[account_id].methods or ()),
         )
         for account_id, there in profiles.items()
     }

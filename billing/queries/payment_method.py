@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import OPEN_PAYMENT, MethodStatus
-from billing.models import Payment, PaymentMethod, ProviderAccount, ProviderCustomer
+from billing.models import Payment, PaymentMethod, Profile, ProviderAccount, ProviderCustomer
 
 
 def the_method(session: Session, method_id: UUID) -> PaymentMethod:
@@ -95,3 +95,17 @@ def the_provider_account(session: Session, *, provider: str = "stripe", code: st
         mend = f"set the key of the {provider} account {code} and run `billing check`"
         raise Refused(Fault("provider_account", "provider_account_not_found", mend))
     return account
+
+
+def is_of_forgotten(session: Session, *, provider_account_id: UUID, customer_ref: str) -> bool:
+    """Whether the provider's customer was that of a person who is erased."""
+    query = (
+        select(ProviderCustomer.id)
+        .join(Profile, Profile.id == ProviderCustomer.profile_id)
+        .where(
+            ProviderCustomer.provider_account_id == provider_account_id,
+            ProviderCustomer.customer_ref == customer_ref,
+            Profile.erased_at.is_not(None),
+        )
+    )
+    return session.scalars(query).first() is not None

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.kernel.errors import Fault, Refused
 from billing.models import Refund
 from billing.queries.rate import carried
 from billing.queries.same_database import SAME
@@ -39,5 +40,8 @@ def take_refunds(session: Session, *, now: datetime, lease_s: float, most: int, 
 
 
 def lock_refund(session: Session, refund_id: UUID) -> Refund:
-    """The row, locked until the transaction ends."""
-    return session.get_one(Refund, refund_id, with_for_update=True, populate_existing=True)
+    """The row, locked until the transaction ends. Raises `Refused` (`refund_missing`)."""
+    row = session.get(Refund, refund_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise Refused(Fault("refund", "refund_missing", "this database has no row of it; reconcile, then look again"))
+    return row

@@ -11,6 +11,7 @@ from billing.validators.checks import Checks
 PROVIDERS = ("stripe", "paypal")
 CHANNELS = ("web", "app", "phone", "paper", "import")
 _REF = re.compile(r"[A-Za-z0-9_-]{3,255}", re.ASCII)
+_EXCHANGED = re.compile(r"pm_[a-z]+_\w+|B-.+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ def check_method_ref(method_ref: str) -> None:
     if not _REF.fullmatch(method_ref) or method_ref.isdigit():
         checks.fault("payment_method", "not_a_method_id", "give the provider's id, such as pm_card_visa")
     checks.done()
+
+
+def is_exchanged(method_ref: str) -> bool:
+    """Whether the provider gives the method another id: for PayPal's agreements, and Stripe's names for tests."""
+    return _EXCHANGED.fullmatch(method_ref) is not None
 
 
 def check_customer_ref(customer_ref: str) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
+from billing.commands.accrual.accrue import accrue_usage
 from billing.flows import accrual, drafts, renewal
 from billing.flows.bookkeeping import close
 from billing.flows.correcting import void
@@ -19,6 +20,7 @@ from billing.queries.accruing import unbilled
 from billing.validators.subscription import NewItem
 from billing.validators.usage import NewUsage
 from tests.flows.company import Company
+from tests.flows.test_lock_order import ends, waiting
 
 ORDER = Order(actor="mara", reason="the address was wrong")
 
@@ -173,3 +175,17 @@ def test_usage_of_a_period_of_years_is_accrued_to_its_end(metered: Company) -> N
     metered.set_clock(datetime(2027, 12, 1, tzinfo=UTC))
     accrual.accrue_due(metered.parts)
     assert _months(metered, "revenue") == {"2027-11-30": -300, "2027-12-01": 300}
+
+
+def test_of_two_who_accrue_at_once_the_second_finds_it_done(metered: Company) -> None:
+    metered.begin_subscription("a1", "s1", NewItem("calls"))
+    metered.set_clock(datetime(2026, 2, 1, 0, 5, tzinfo=UTC))
+    _use(metered, "r1", 30, datetime(2026, 1, 31, 10, tzinfo=UTC))
+    month, end = date(2026, 1, 1), datetime(2026, 2, 1, tzinfo=UTC)
+    with metered.parts.sessions() as session, session.begin() as first:
+        accrue_usage(session, seller_id=metered.seller_id, month=month, end=end, after=UUID(int=0), most=10)
+        with waiting(metered, accrual.accrue_due, metered.parts) as second:
+            first.commit()
+    assert ends(second) == 1
+    assert _months(metered, "revenue") == {"2026-01-31": -300, "2026-02-01": 300}
+    assert metered.violations() == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -221,3 +222,41 @@ def test_a_method_that_is_adopted_while_its_customer_is_forgotten_is_detached(
     assert method.method_ref is not None
     assert (method.status, method.last4, method.detach_due_at) == ("detached", None, None)
     assert _at_the_provider(acme, method.method_ref).customer_ref is None
+
+
+def test_who_dies_between_binding_a_method_and_writing_it_down_leaves_no_card_of_a_forgotten_person(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile_id = acme.customer("a1", method=None)
+    provider = type(acme.parts.provider(acme.account_id))
+    real, bound = provider.attach_method, list[str]()
+
+    def dies_after_it(self: object, **given: Any) -> MethodFacts:
+        rights.erase(acme.parts, profile_id, order=WHY)
+        bound.append(real(self, **given).method_ref)  # type: ignore[arg-type]
+        raise _Died
+
+    with monkeypatch.context() as patched:
+        patched.setattr(provider, "attach_method", dies_after_it)
+        with pytest.raises(_Died):
+            acme.give_method(profile_id, "pm_card_visa")
+    acme.settle()
+    assert (_methods(acme), _at_the_provider(acme, bound[0]).customer_ref) == ([], None)
+    assert acme.violations() == ()
+
+
+def test_a_card_of_a_living_person_that_was_attached_without_us_is_left_alone(acme: Company) -> None:
+    acme.customer("a1")
+    (ours,) = _methods(acme)
+    assert ours.method_ref is not None
+    facts = _at_the_provider(acme, "pm_card_visa")
+    customer = _at_the_provider(acme, ours.method_ref).customer_ref
+    requests.post(
+        f"{acme.witness_url}/v1/payment_methods/{facts.method_ref}/attach",
+        data={"customer": customer},
+        headers={"Authorization": "Bearer sk_test_company"},
+        timeout=5,
+    ).raise_for_status()
+    acme.settle()
+    assert _at_the_provider(acme, facts.method_ref).customer_ref == customer
+    assert [each.id for each in _methods(acme)] == [ours.id]

@@ -275,6 +275,15 @@ def test_an_early_warning_is_work_until_the_charge_is_refunded(acme: Company, pa
     assert acme.violations() == ()
 
 
+def test_at_stake_of_a_warning_is_what_can_still_go_back(acme: Company, paid: Invoice) -> None:
+    refund(acme.parts, paid.id, amount_minor=300)
+    acme.settle()
+    (charge,) = acme.witness.charges()
+    acme.witness.call("POST", "early_fraud_warnings", {"charge": charge.charge_ref})
+    acme.settle()
+    assert [each.amount_minor for each in acme.work_items()] == [890]
+
+
 def test_a_dispute_of_somebody_elses_charge_is_ignored(acme: Company, paid: Invoice) -> None:
     with acme.parts.begin() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))

@@ -17,6 +17,7 @@ from billing.providers.listed import ListedMovement, PayoutFacts
 from billing.queries.payouts import sellers_of
 from tests.flows.company import START, Company
 from tests.flows.sharing import another_seller
+from tests.flows.test_lock_order import ends, waiting
 
 FEE = 65
 """2.9 % of 11.90 and 0.30."""
@@ -240,3 +241,19 @@ def _told(acme: Company, type_: str) -> bool:
     with acme.begin() as session:
         query = text("SELECT count(*) FROM billing.provider_event WHERE type = :type")
         return bool(session.execute(query, {"type": type_}).scalar_one())
+
+
+def test_of_two_who_note_a_payout_at_once_the_second_finds_it_known(paid: Company) -> None:
+    facts = PayoutFacts("po_1", "in_transit", 1125, "eur", None, listed=False)
+    shares = [{"seller_id": str(paid.seller_id), "amount_minor": 1125}]
+
+    def note() -> bool:
+        with paid.parts.begin() as session:
+            return note_payout(session, account_id=paid.account_id, facts=facts, shares=shares, now=START)
+
+    with paid.parts.sessions() as session, session.begin() as first:
+        assert note_payout(session, account_id=paid.account_id, facts=facts, shares=shares, now=START)
+        with waiting(paid, note) as second:
+            first.commit()
+    assert ends(second) is False
+    assert _stands(paid)["payouts_in_transit"] == 1125

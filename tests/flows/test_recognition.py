@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.commands.subscription.cancel import CancelWhen
+from billing.commands.subscription.change import Proration
 from billing.flows import changing, correcting, recognition, refunding
 from billing.models import LedgerEntry
 from billing.queries.books.reports import deferred_report
@@ -92,6 +93,38 @@ def test_what_is_deferred_within_a_month_is_told_by_the_months_that_will_book_it
     assert sum(_recognised(acme).values()) - before == told["2026-02"]
     _go(acme, datetime(2026, 4, 1, tzinfo=UTC))
     assert _recognised(acme)["2026-03-31"] == told["2026-03"] or policy == "day"
+
+
+def _deferred(acme: Company, day: date) -> list[dict[str, object]]:
+    with acme.begin() as session:
+        report = deferred_report(session, as_of=day)
+    assert not report.broken
+    return report.rows
+
+
+@pytest.mark.parametrize("prorate", [False, True])
+def test_what_was_deferred_on_a_day_is_told_the_same_after_the_service_was_cut_short(
+    acme: Company, *, prorate: bool
+) -> None:
+    """Twice: three of four seats go in March, all of it in May."""
+    acme.price("year", 36500, interval_unit="year")
+    acme.customer("a1")
+    s1 = acme.begin_subscription("a1", "s1", NewItem("year", 4))
+    acme.settle()
+    told = {}
+    for at in (datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 5, 20, tzinfo=UTC)):
+        _go(acme, at)
+        day = at.date() - timedelta(days=1)
+        told[day] = _deferred(acme, day)
+        with acme.parts.begin() as session:
+            if not told.keys() - {day}:
+                changing.change(acme.parts, session, s1, items=[NewItem("year", 1)], proration=Proration.INVOICE_NOW)
+            else:
+                changing.cancel(acme.parts, session, s1, when=CancelWhen.NOW, prorate=prorate)
+    _go(acme, datetime(2026, 6, 2, tzinfo=UTC))
+    assert {day: _deferred(acme, day) for day in told} == told
+    assert sum(int(str(row["amount_minor"])) for row in _deferred(acme, date(2026, 6, 1))) == 0
+    assert _broken(acme) == []
 
 
 def test_a_sweep_that_comes_again_finds_nothing(acme: Company) -> None:

@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from billing.commands.subscription.cancel import CancelWhen
+from billing.commands.work_item.raise_item import raise_item
 from billing.flows import changing, paying_out, refunding, rights, working
 from billing.flows.order import Done, Order
 from billing.flows.working import Action
 from billing.kernel.errors import Refused
+from billing.kernel.ids import new_id
 from billing.models import Refund, WorkItem
 from tests.flows.company import START, Company
 from tests.flows.refunds import at_provider, books, paid_invoice
@@ -86,3 +88,48 @@ def test_a_refund_that_was_not_sent_yet_is_none_to_settle(acme: Company) -> None
         _act(acme, item.id, Action.PAID)
     assert [fault.code for fault in refused.value.faults] == ["refund_not_failed"]
     assert acme.refunds()[0].settled_as is row.settled_as is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "do", "code"),
+    [
+        ("refund_failed", Action.PAID, "refund_missing"),
+        ("payment_unapplied", Action.PAID, "payment_missing"),
+        ("payment_unapplied", Action.REFUND, "payment_missing"),
+        ("difference", Action.ADOPT, "difference_missing"),
+        ("difference", Action.REREAD, "difference_missing"),
+        ("difference", Action.DISCARD, "difference_missing"),
+    ],
+)
+def test_of_an_item_whose_row_is_not_there_any_more_that_is_told(
+    acme: Company, kind: str, do: Action, code: str
+) -> None:
+    item = _without_its_row(acme, kind, do)
+    with pytest.raises(Refused) as refused:
+        _act(acme, item.id, do)
+    assert [fault.code for fault in refused.value.faults] == [code]
+    assert [each.status for each in acme.work_items()] == ["open"]
+
+
+@pytest.mark.parametrize("kind", ["notice_not_sent", "e_invoice_not_sent"])
+def test_what_is_not_there_any_more_is_not_sent_again_and_its_item_is_closed(acme: Company, kind: str) -> None:
+    item = _without_its_row(acme, kind, Action.RETRY)
+    assert _act(acme, item.id, Action.RETRY).told == "its cause is gone; it is closed"
+    assert [each.status for each in acme.work_items()] == ["resolved"]
+
+
+def _without_its_row(acme: Company, kind: str, do: Action) -> WorkItem:
+    """An item about a row that only another copy of this database has."""
+    profile_id = acme.customer("a1")
+    with acme.parts.begin() as session:
+        return raise_item(
+            session,
+            kind=kind,
+            subject_type=kind.removesuffix("_not_sent").partition("_")[0],
+            subject_id=new_id(),
+            seller_id=acme.seller_id,
+            profile_id=profile_id,
+            summary="It was about a row.",
+            safe_actions=[do],
+            now=acme.now(),
+        )

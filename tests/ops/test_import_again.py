@@ -12,13 +12,15 @@ import requests
 from sqlalchemy import select, text
 
 from billing import wiring
+from billing.db import session
 from billing.flows import intake
 from billing.flows.intake_input import IntakeReport
 from billing.flows.order import Order
 from billing.flows.parts import Parts
+from billing.flows.rekeying import rewrap
 from billing.flows.rights import erase
 from billing.flows.start import start
-from billing.kernel.errors import Refused
+from billing.kernel.errors import Fault, Refused
 from billing.models import Profile, TaxRate
 from billing.ops.import_file import read_file
 from billing.ops.importing import import_file
@@ -107,6 +109,50 @@ def test_a_person_who_was_forgotten_is_told_by_the_line_and_to_no_provider(
     monkeypatch.setenv("BILLING_SECRET_KEY", f"{generate()},{os.environ['BILLING_SECRET_KEY']}")
     wiring.current.cache_clear()
     assert _faults(desk, ended) == ["b.yaml:11: account_id: profile_erased"], "under another master key too"
+
+
+def test_another_card_with_the_same_consent_is_told(desk: Desk, moving: str) -> None:
+    path = desk.write("a.yaml", moving)
+    assert desk.run(import_file, path).exit_code == 0
+    assert "nothing changed" in desk.run(import_file, path).stdout
+    told = _faults(desk, moving.replace("provider_payment_method_id: pm_", "provider_payment_method_id: pm_x"))
+    assert told == ["b.yaml:16: provider_payment_method_id: exists_and_differs"]
+
+
+def test_a_lock_that_others_hold_too_long_is_no_database_that_is_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = counts(desk)
+    options = session._SERVER_OPTIONS
+    monkeypatch.setattr(session, "_SERVER_OPTIONS", options.replace("lock_timeout=10000", "lock_timeout=100"))
+    wiring.current.cache_clear()
+    start(wiring.current())
+    with desk.new_session() as other, other.begin():
+        other.execute(text("LOCK TABLE billing.product IN ACCESS EXCLUSIVE MODE"))
+        result = desk.run(import_file, desk.write("a.yaml", GOOD))
+    assert (result.exit_code, counts(desk)) == (4, before), result.output
+    assert "Nothing was written, run it again: the database can't be used now: LockNotAvailable" in result.stderr
+
+
+def test_a_customer_whom_a_broken_off_import_made_is_found_after_a_rotation_too(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_off(*_: object, **__: object) -> None:
+        raise Refused(Fault("import", "broken_off", "the process died before it wrote"))
+
+    path = desk.write("a.yaml", GOOD)
+    with monkeypatch.context() as dying:
+        dying.setattr(intake, "write", broken_off)
+        assert desk.run(import_file, path).exit_code == 1
+    old, new = os.environ["BILLING_SECRET_KEY"], generate()
+    for masters in (f"{new},{old}", new):
+        wiring.current().sessions.kw["bind"].dispose()
+        monkeypatch.setenv("BILLING_SECRET_KEY", masters)
+        wiring.current.cache_clear()
+        rewrap(wiring.current(), order=Order(actor="ada", reason="the yearly rotation"))
+    assert desk.run(import_file, path).exit_code == 0
+    made = requests.get(f"{desk.server.url}/_sandbox/state", timeout=5).json()["objects"]
+    assert made["customer"] == 1
 
 
 def test_of_two_imports_at_once_none_changes_the_others_tax_rate(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

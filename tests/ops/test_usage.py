@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from sqlalchemy import func, select
 
 from billing.__main__ import cli
+from billing.flows import usage_intake
 from billing.models import UsageRecord
 from billing.validators.subscription import NewItem
 from tests.flows.company import START
@@ -66,6 +67,17 @@ def test_a_line_that_says_otherwise_than_what_is_recorded_is_told(office: Office
     assert "usage.csv:2" not in result.stderr
     assert "Recorded 0; 2 were there already, 1 of them with other values, which stay." in result.stdout
     assert office.read("usage", "record", path, *WHY)["differing"] == [3]
+
+
+def test_a_dry_run_counts_an_id_once_however_many_batches_have_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage_intake, "MOST_RECORDS", 2)
+    lines = ["s1,api,u1,12.5,2026-02-01T10:00:00Z", "s1,peak,u2,3,", "s1,api,u1,12.50,2026-02-01T10:00:00Z"]
+    path = put(HEAD + "\n".join([*lines, "s1,api,u3,1,", "s1,peak,u2,4,", "s1,peak,u4,4,"]) + "\n")
+    tried, done = (office.read("usage", "record", path, *more, *WHY) for more in (["--dry-run"], []))
+    assert (done["written"], done["repeated"], done["differing"]) == (4, 2, [6])
+    assert tried == {**done, "dry_run": True}
 
 
 def test_standing_in_for_a_file_is_standard_input(office: Office) -> None:

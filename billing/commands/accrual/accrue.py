@@ -8,6 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.commands.ledger.post import post
@@ -21,6 +22,7 @@ from billing.queries.usage import usage_quantities
 from billing.rules.lines import exact_amount
 
 _TICK = timedelta(microseconds=1)
+_ONE_BY_ONE = text("SELECT pg_advisory_xact_lock(hashtext('billing.usage.accrue'), hashtext(:seller))")
 
 
 def accrue_usage(
@@ -31,6 +33,8 @@ def accrue_usage(
     Returns the last id, None where none is left. One entry, and one that takes it back, stand for all of a currency.
     Idempotent: a subscription has one accrual of a month. Without tax and discount: it is an estimate for a night.
     """
+    # One after the other: who comes second finds what the first has accrued, and goes on behind it.
+    session.execute(_ONE_BY_ONE, {"seller": str(seller_id)})
     found = unbilled(session, seller_id=seller_id, month=month, end=end, after=after, most=most)
     if found is None:
         return None

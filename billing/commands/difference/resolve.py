@@ -8,12 +8,12 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.work_item.close import close_for
-from billing.queries.differences import lock_difference
+from billing.queries.differences import the_difference
 
 
 def resolve_difference(session: Session, *, difference_id: UUID, now: datetime) -> bool:
     """End it and its work item, at business time `now`; False where it was resolved before."""
-    difference = lock_difference(session, difference_id)
+    difference = the_difference(session, difference_id, lock=True)
     if difference.resolved_at is not None:
         return False
     difference.resolved_at = now

@@ -14,8 +14,9 @@ from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
 from billing.kernel.work import WorkKind
-from billing.models import FraudWarning, Invoice
+from billing.models import FraudWarning, Invoice, UnappliedPayment
 from billing.providers.port import FraudWarningFacts
+from billing.queries.correction import paid_by, still_refundable
 
 KIND = WorkKind.EARLY_FRAUD_WARNING
 
@@ -59,7 +60,7 @@ def note_warning(
             subject_id=row.id,
             seller_id=row.seller_id,
             profile_id=row.profile_id,
-            amount_minor=invoice.amount_paid_minor,
+            amount_minor=_at_stake(session, account_id, invoice, facts.charge_ref),
             currency=invoice.currency,
             summary=f"The issuer warns that the payment of invoice {invoice.number} may be fraud; to refund it now "
             "spares the dispute.",
@@ -77,3 +78,13 @@ def note_warning(
             now=now,
             payload={"invoice_id": str(invoice.id), "fraud_type": row.fraud_type, "actionable": row.actionable},
         )
+
+
+def _at_stake(session: Session, account_id: UUID, invoice: Invoice, charge_ref: str) -> int:
+    """What of the charge could still go back: of what it paid, or of what is kept apart of it."""
+    charges = {each.charge_ref: each.refundable_minor for each in paid_by(session, invoice.id)}
+    if charge_ref in charges:
+        return min(charges[charge_ref], still_refundable(session, invoice))
+    query = select(UnappliedPayment).filter_by(provider_account_id=account_id, charge_ref=charge_ref)
+    apart = session.scalars(query).one_or_none()
+    return apart.left_minor if apart is not None else 0

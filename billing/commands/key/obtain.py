@@ -59,6 +59,17 @@ def email_key(session: Session, keyring: Keyring) -> bytes:
     return _obtain(session, keyring, "email_index", [_EVERYBODY], year=0)[_EVERYBODY][1]
 
 
+def intake_key(session: Session, keyring: Keyring) -> bytes:
+    """The key that the anonymous ids of an intake follow from: one for all, so that rotating masters changes none."""
+    return _obtain(session, keyring, "intake", [_EVERYBODY], year=0)[_EVERYBODY][1]
+
+
+def known_intake_key(session: Session, keyring: Keyring) -> bytes | None:
+    """The same, where an intake has made it: for who may write nothing."""
+    found = _read(session, keyring, "intake", [_EVERYBODY], 0)
+    return found[_EVERYBODY][1] if found else None
+
+
 def _obtain(
     session: Session, keyring: Keyring, purpose: str, owner_ids: Sequence[UUID], *, year: int
 ) -> dict[UUID, tuple[UUID, bytes]]:

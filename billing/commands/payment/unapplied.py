@@ -16,6 +16,7 @@ from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.events.outbox import emit
 from billing.events.topics import Topic
+from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.status import COLLECTABLE, SettledAs
 from billing.kernel.work import WorkKind
@@ -93,9 +94,14 @@ def keep_charge(session: Session, *, invoice: Invoice, payment: Payment, charge:
 
 
 def lock_unapplied(session: Session, unapplied_id: UUID) -> tuple[UnappliedPayment, Invoice | None]:
-    """Lock the invoice that the money came for, then the money's row. Raises `NoResultFound`."""
-    invoice_id = session.scalars(select(UnappliedPayment.invoice_id).where(UnappliedPayment.id == unapplied_id)).one()
-    invoice = lock_invoice(session, invoice_id) if invoice_id is not None else None
+    """Lock the invoice that the money came for, then the money's row. Raises `Refused` (`payment_missing`)."""
+    found = session.execute(
+        select(UnappliedPayment.invoice_id).where(UnappliedPayment.id == unapplied_id)
+    ).one_or_none()
+    if found is None:
+        mend = "this database has no row of it; reconcile, then look again"
+        raise Refused(Fault("charge", "payment_missing", mend))
+    invoice = lock_invoice(session, found.invoice_id) if found.invoice_id is not None else None
     row = session.get_one(UnappliedPayment, unapplied_id, with_for_update={"key_share": True}, populate_existing=True)
     return row, invoice
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.commands.ledger.post import post
@@ -25,11 +26,10 @@ def note_payout(session: Session, *, account_id: UUID, facts: PayoutFacts, share
     Sent: Dr payouts in transit, Cr provider clearing. Paid: Dr bank, Cr payouts in transit. Failed: back to provider
     clearing, from the bank where it had been paid. `shares` count for a payout that is new; later ones keep theirs.
     """
-    query = select(Payout).filter_by(provider_account_id=account_id, payout_ref=facts.payout_ref)
-    row = session.scalars(query.with_for_update()).one_or_none()
-    new = row is None
-    if row is None:
-        row = Payout(
+    # Of two at once one writes it, and the other waits for that and finds it known.
+    written = session.execute(
+        insert(Payout)
+        .values(
             id=new_id(),
             provider_account_id=account_id,
             payout_ref=facts.payout_ref,
@@ -39,8 +39,15 @@ def note_payout(session: Session, *, account_id: UUID, facts: PayoutFacts, share
             arrives_at=facts.arrives_at,
             opened_at=now,
             shares=shares,
+            version=1,
         )
-        session.add(row)
+        .on_conflict_do_nothing(index_elements=["provider_account_id", "payout_ref"])
+        .returning(Payout.id)
+    )
+    new = written.scalar_one_or_none() is not None
+    query = select(Payout).filter_by(provider_account_id=account_id, payout_ref=facts.payout_ref)
+    row = session.scalars(query.with_for_update()).one()
+    if new:
         _post(session, row, "payout_sent", (Account.PAYOUTS_IN_TRANSIT, Account.PROVIDER_CLEARING), now)
     before, status = PayoutStatus(row.status), PayoutStatus(facts.status)
     if not allowed(before, status):

@@ -25,3 +25,8 @@ def next_on(first: str, ends_on: str, policy: str) -> str:
 def month_end(day: str) -> str:
     """The last day of a day's month, in SQL."""
     return f"(date_trunc('month', ({day})::timestamp) + interval '1 month')::date - 1"
+
+
+def cut(today: str) -> str:
+    """The cuts of a schedule `r`, in SQL, with one more: on this day its end is brought forward."""
+    return f"r.cuts || jsonb_build_object('on', {today}, 'until', r.ends_on)"

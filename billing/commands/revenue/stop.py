@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.commands.revenue.dates import cut
 from billing.db.copy import array, instants
 from billing.kernel.period import midnight, zone_info
 
@@ -27,14 +28,14 @@ _LOCK = text(
 )
 
 _STOP = text(
-    """
+    f"""
     UPDATE billing.revenue_schedule r
-    SET ends_on = t.ends_on, base_on = r.open_on, base_minor = r.recognised_minor, next_on = t.next_on,
-        next_at = t.next_at, version = r.version + 1, updated_at = clock_timestamp()
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:ends AS date[]), CAST(:days AS date[]), CAST(:ats AS timestamptz[]))
-         AS t(id, ends_on, next_on, next_at)
+    SET ends_on = t.ends_on, cuts = {cut("t.today")}, base_on = r.open_on, base_minor = r.recognised_minor,
+        next_on = t.next_on, next_at = t.next_at, version = r.version + 1, updated_at = clock_timestamp()
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:ends AS date[]), CAST(:todays AS date[]), CAST(:days AS date[]),
+                CAST(:ats AS timestamptz[])) AS t(id, ends_on, today, next_on, next_at)
     WHERE r.id = t.id
-    """
+    """  # noqa: S608 (our own expression)
 )
 
 
@@ -46,8 +47,14 @@ def stop_recognition(session: Session, ended: Sequence[tuple[UUID, datetime]], *
     rows = session.execute(_LOCK, {"ids": array(ids), "ats": array(ats)}).all()
     stopped = [(row.id, *_end(row, ends_on, now)) for row in rows if (ends_on := _ends_on(row)) < row.ends_on]
     if stopped:
-        lines, ends, days, nexts = zip(*stopped, strict=True)
-        values = {"ids": array(lines), "ends": array(ends), "days": array(days), "ats": instants(nexts)}
+        lines, ends, todays, days, nexts = zip(*stopped, strict=True)
+        values = {
+            "ids": array(lines),
+            "ends": array(ends),
+            "todays": array(todays),
+            "days": array(days),
+            "ats": instants(nexts),
+        }
         session.execute(_STOP, values)
 
 
@@ -57,10 +64,10 @@ def _ends_on(row: Any) -> date:
     return end
 
 
-def _end(row: Any, ends_on: date, now: datetime) -> tuple[date, date, datetime]:
-    """Where the line ends now, up to which day the rest counts, and when it is booked."""
+def _end(row: Any, ends_on: date, now: datetime) -> tuple[date, date, date, datetime]:
+    """Where the line ends now, which day it is, up to which day the rest counts, and when it is booked."""
     today = max(_day(now, row.timezone), row.issued_on)
-    return ends_on, max(today, ends_on), now if ends_on <= today else midnight(ends_on, row.timezone)
+    return ends_on, today, max(today, ends_on), now if ends_on <= today else midnight(ends_on, row.timezone)
 
 
 def _day(at: datetime, zone: str) -> date:

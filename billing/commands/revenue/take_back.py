@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from billing.commands.revenue.dates import cut
 from billing.db.copy import array, instants
 from billing.kernel.money import share
 from billing.kernel.period import midnight, zone_info
@@ -77,10 +78,10 @@ _LOCK = text(
 )
 
 _WRITE = text(
-    """
+    f"""
     UPDATE billing.revenue_schedule r
     SET credited_minor = c.credited, recognised_minor = c.recognised, base_minor = c.recognised, base_on = r.open_on,
-        ends_on = c.ends_on,
+        ends_on = c.ends_on, cuts = CASE WHEN c.ends_on < r.ends_on THEN {cut("c.today")} ELSE r.cuts END,
         next_on = CASE WHEN c.recognised = r.net_minor - c.credited THEN NULL
                        WHEN c.ends_on <= c.today THEN greatest(c.today, r.issued_on)
                        ELSE least(r.next_on, greatest(c.ends_on - 1, r.starts_on)) END,
@@ -92,7 +93,7 @@ _WRITE = text(
                 CAST(:overs AS timestamptz[]), CAST(:todays AS date[]))
          AS c(id, credited, recognised, ends_on, over_at, today)
     WHERE r.id = c.id
-    """
+    """  # noqa: S608 (our own expression)
 )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -35,8 +36,17 @@ class Recorded:
     differing: tuple[int, ...] = ()
 
 
-def record_usage(session: Session, *, seller_id: UUID, new: Sequence[NewUsage], now: datetime) -> Recorded:
+def record_usage(
+    session: Session,
+    *,
+    seller_id: UUID,
+    new: Sequence[NewUsage],
+    now: datetime,
+    tried: Mapping[tuple[str, str], NewUsage] = MappingProxyType({}),
+) -> Recorded:
     """Write a batch, all or nothing; its size makes no more statements. An id that is there already is ignored.
+
+    `tried`: records by subscription and id that a dry run has written and taken back; they count as there.
 
     Raises `Refused` with every fault, named `records.N.field`: those of `check_new_usage`, `subscription_not_found`,
     `subscription_canceled`, `price_not_subscribed`, `usage_in_future`, `usage_before_start`.
@@ -48,7 +58,7 @@ def record_usage(session: Session, *, seller_id: UUID, new: Sequence[NewUsage], 
         codes={each.subscription for each in new},
         records=[(each.subscription, each.record_id) for each in new],
     )
-    rows, faults, told = [], [], dict(meters.known)
+    rows, faults, told = [], [], _told(new, meters, tried, now)
     for number, each in enumerate(new, start=1):
         subscription = meters.subscriptions.get(each.subscription)
         if subscription is None:
@@ -102,6 +112,21 @@ def record_usage(session: Session, *, seller_id: UUID, new: Sequence[NewUsage], 
     differing = [place for place, (key, each) in enumerate(zip(keys, new, strict=True), 1) if _differs(each, told[key])]
     late = sum(row.late for row in written)
     return Recorded(len(written), len(new) - len(written), late, tuple(differing))
+
+
+def _told(
+    new: Sequence[NewUsage], meters: Meters, tried: Mapping[tuple[str, str], NewUsage], now: datetime
+) -> dict[tuple[UUID, str], Told]:
+    """What the records of these ids say already, kept or tried."""
+    before = (tried.get((each.subscription, each.record_id)) for each in new)
+    told = {
+        (meters.subscriptions[each.subscription].id, each.record_id): Told(
+            each.price_code, each.quantity, each.used_at or now
+        )
+        for each in before
+        if each is not None
+    }
+    return told | dict(meters.known)
 
 
 def _differs(new: NewUsage, told: Told) -> bool:

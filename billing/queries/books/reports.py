@@ -73,7 +73,7 @@ def aging_report(session: Session, *, as_of: date, by_customer: bool = False, se
 
 
 # Of each line, what was deferred of it at the end of the day, in equal parts over the days that were not booked by
-# then. Those that are over are earned with the next.
+# then, to the end that it had then. Those that are over are earned with the next.
 _DEFERRED = """
 WITH moved AS (
     SELECT m.line_id, sum(m.deferred_minor) AS amount,
@@ -83,8 +83,12 @@ WITH moved AS (
 ), line AS (
     SELECT r.id, r.seller_id, r.currency, r.net_minor + coalesce(m.amount, 0) AS deferred,
            greatest(r.starts_on, m.open_on) AS base, greatest(r.starts_on, CAST(:until AS date) + 1) AS first,
-           greatest(r.ends_on, r.starts_on) AS ends_on
+           greatest(coalesce(former.ends_on, r.ends_on), r.starts_on) AS ends_on
     FROM billing.revenue_schedule r LEFT JOIN moved m ON m.line_id = r.id
+    LEFT JOIN LATERAL (
+        SELECT (c.cut ->> 'until')::date AS ends_on FROM jsonb_array_elements(r.cuts) WITH ORDINALITY AS c(cut, place)
+        WHERE (c.cut ->> 'on')::date > :until ORDER BY c.place LIMIT 1
+    ) AS former ON r.cuts <> '[]'
     WHERE r.issued_on <= :until AND r.net_minor + coalesce(m.amount, 0) <> 0
       AND (CAST(:seller AS uuid) IS NULL OR r.seller_id = :seller)
 ), reached AS (

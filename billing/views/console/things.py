@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from billing.flows import previewing
 from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError
-from billing.models import Subscription
+from billing.models import Invoice, Subscription
 from billing.queries.brakes import brakes_holding
+from billing.queries.correction import still_refundable
 from billing.queries.dispute import disputed
 from billing.queries.operations.customers import show_profile, show_subscription
 from billing.queries.operations.disputes import show_dispute
@@ -54,6 +55,7 @@ def _invoice(_: Parts, session: Session, invoice_id: UUID) -> Facts:
         # The first sentence says what the columns say.
         row["explained"] = explain_line(line, currency=facts["currency"], turned=turned)[1:]
     facts["dispute_bars"] = disputed(session, invoice_id).forbidden
+    facts["refundable_minor"] = still_refundable(session, session.get_one(Invoice, invoice_id))
     return facts | _about(session, [invoice_id, *(row["id"] for row in facts["payments"])])
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError
 
 from billing.commands.refund.record import note_facts
@@ -69,6 +71,17 @@ def test_below_the_amount_an_order_is_carried_out_at_once_and_once(house: House,
         assert session.execute(text("SELECT sum(amount_minor) FROM billing.refund")).scalar_one() == 190
     assert [action for action, _ in trail(house, "fay")] == ["invoice.refund"]
     assert "is done" in fay.reads("/orders")
+
+
+def test_the_form_of_a_refund_holds_what_can_still_go_back(house: House, fay: Person) -> None:
+    invoice_id = paid(house)
+    first = re.compile(r'action" value="refund".*?name="amount"[^>]*value="([^"]*)"', re.DOTALL)
+    held = first.search(fay.reads(f"/invoices/{invoice_id}"))
+    assert held
+    ask(fay, f"/invoices/{invoice_id}", "refund", amount="1.90")
+    left = first.search(fay.reads(f"/invoices/{invoice_id}"))
+    assert left
+    assert (held[1], left[1]) == ("11.90", "10.00")
 
 
 def test_above_it_another_person_approves_and_never_the_same(house: House) -> None:
@@ -245,6 +258,43 @@ def test_an_order_that_the_provider_leaves_unanswered_says_what_may_have_happene
     ask(fay, f"/invoices/{invoice.id}", "write_off")
     assert [each.status for each in orders(house)] == ["refused", "done"]
     assert house.acme.invoices()[0].status == "uncollectible"
+
+
+@contextmanager
+def impatient(house: House) -> Iterator[None]:
+    """Nobody waits for a row longer than a moment."""
+    engine = house.acme.parts.sessions.kw["bind"]
+
+    def hurry(connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+
+    event.listen(engine, "begin", hurry)
+    yield
+    event.remove(engine, "begin", hurry)
+
+
+def test_an_order_that_waited_too_long_for_a_row_says_that_nothing_was_written(house: House, fay: Person) -> None:
+    invoice_id = paid(house)
+    page, lock = f"/invoices/{invoice_id}", text("SELECT FROM billing.invoice WHERE id = :id FOR UPDATE")
+    with impatient(house), house.acme.parts.sessions() as other, other.begin():
+        other.execute(lock, {"id": invoice_id})
+        ask(fay, page, "refund", amount="1.90")
+    (row,) = orders(house)
+    assert (row.status, house.acme.refunds()) == ("refused", [])
+    assert "nothing was written" in str(row.told)
+    ask(fay, page, "refund", amount="1.90")
+    assert [each.status for each in orders(house)] == ["refused", "done"]
+
+
+def test_an_order_that_was_carried_out_in_part_is_not_called_undone(house: House) -> None:
+    held(house, "s1", "s2")
+    ada = house.person("ada", Role.OPERATOR)
+    last = min(each.id for each in items(house))
+    with impatient(house), house.acme.parts.sessions() as other, other.begin():
+        other.execute(text("SELECT FROM billing.work_item WHERE id = :id FOR UPDATE"), {"id": last})
+        ada.post("/items", action="park", reason="the vendor is asked", order=str(new_id()))
+    assert sorted(each.status for each in items(house)) == ["open", "parked"]
+    assert [each.status for each in orders(house)] == ["running"]
 
 
 def test_many_at_once_are_those_that_were_asked_for_and_wait_when_much_is_at_stake(house: House) -> None:

@@ -74,7 +74,7 @@ ACTS = (
     Act("release", "Issue now", "Issues this draft now, before its review ends.", _is("draft"), do=_release),
     Act(
         "refund", "Refund", "Sends back what was paid through the provider, all or a part, with a credit note.",
-        _is("paid"), Permission.MONEY, (_amount("amount_paid_minor"),), stake=_named, subject="invoice",
+        _is("paid"), Permission.MONEY, (_amount("refundable_minor"),), stake=_named, subject="invoice",
         barred=_undisputed,
     ),
     Act(
