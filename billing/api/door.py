@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 from flask import Blueprint, Response, g, request
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -149,7 +149,10 @@ def _failed(error: Exception) -> Response:
     foreseen = told(error) if isinstance(error, BillingError) else None
     if foreseen is not None:
         return foreseen
-    if isinstance(error, PoolTimeout) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+    away = isinstance(error, DBAPIError) and error.connection_invalidated
+    if away or isinstance(error, PoolTimeout | OperationalError):
+        # Who waited too long for a row, too: whatever it is of the database's, a repeat finds what was done, if any.
+        _log.warning("api_unavailable", operation=request.endpoint, error=type(error).__name__)
         return problem([Fault("database", "unavailable", "repeat the request, under its key")], status=503)
     trace = "".join(traceback.format_tb(error.__traceback__))[-4000:]
     _log.error("api_failed", operation=request.endpoint, error=type(error).__name__, trace=trace)

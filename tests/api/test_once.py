@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import requests
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 
 from billing.flows import reconciliation
 from billing.kernel import failpoints
@@ -181,6 +181,22 @@ def test_each_of_two_refunds_at_once_tells_of_its_own(acme: Company, shop: Progr
             asked = [pool.submit(refund, amount) for amount in (100, 200)]
             assert wait_until(both_wait, seconds=10)
         assert [each.result(timeout=10) for each in asked] == [[100], [200]]
+
+
+def test_who_waits_too_long_for_a_row_is_told_to_ask_again(acme: Company, shop: Program) -> None:
+    profile = shop.ok("POST", "/profiles", anna())["id"]
+    path, give = f"/profiles/{profile}/credit", {"amount_minor": 100, "currency": "eur", "reason": "late"}
+    engine = acme.parts.sessions.kw["bind"]
+
+    def hurry(connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+
+    event.listen(engine, "begin", hurry)
+    with acme.parts.begin() as session:
+        lock_profile(session, UUID(profile))
+        assert shop.refused("POST", path, give, Idempotency_Key="waits") == (503, "unavailable")
+    event.remove(engine, "begin", hurry)
+    assert shop.ok("POST", path, give, Idempotency_Key="waits")["data"] == [{"currency": "eur", "amount_minor": 100}]
 
 
 def test_a_repeat_at_a_process_without_the_new_master_key_is_told_to_ask_again(acme: Company, shop: Program) -> None:
