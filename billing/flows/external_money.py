@@ -62,11 +62,12 @@ def mark_paid(
     received_at: datetime | None = None,
     order: Order | None = None,
 ) -> Noted:
-    """Note money that came another way. Not idempotent where something is owed and an amount is named.
+    """Note money that came another way. Not idempotent where something is owed and an amount without a reference named.
 
     `amount_minor` (None: all that is owed, lost disputes included) may be a part, and the rest stays open; or more, and
     the excess goes into the balance. `reference` is what the bank or till calls it, `received_at` when it came (None:
-    now). Where nothing is owed, it names the payment: a second one of that name is refused.
+    now). Beside an amount it names the payment, and where nothing is owed it has to: a second one of that name is
+    refused.
 
     Raises `Refused`: the faults of the values, `in_the_future`, `invoice_not_found`, `invoice_not_open` (nothing is
     owed and no amount named; or replaced, expired, a draft), `reference_missing`, `reference_taken`,
@@ -89,7 +90,9 @@ def mark_paid(
         losses = lock_losses(session, invoice.id)
         asked = asked_of(invoice, losses)
         if not asked:
-            _require_named(session, invoice, amount_minor, reference)
+            _require_named(invoice, amount_minor, reference)
+        if amount_minor is not None:
+            require_not_noted(session, invoice, reference)
         came = Came(asked if amount_minor is None else amount_minor, reference, received_at or now)
         placed = receive(session, invoice=invoice, losses=losses, came=came, now=now)
         rest = asked - placed.paid_minor - placed.repaid_minor
@@ -114,11 +117,13 @@ def mark_paid(
     return noted[-1]
 
 
-def _require_named(session: Session, invoice: Invoice, amount_minor: int | None, reference: str) -> None:
+def _require_named(invoice: Invoice, amount_minor: int | None, reference: str) -> None:
     if amount_minor is None:
         mend = f"it is {invoice.status}; nothing is owed on it. What came all the same is credit: say how much"
         raise Refused(Fault("invoice", "invoice_not_open", mend))
-    require_not_noted(session, invoice, reference)
+    if not reference:
+        mend = "nothing is owed on it, so all of it becomes credit; say what the bank calls the payment"
+        raise Refused(Fault("reference", "reference_missing", mend))
 
 
 def _note(parts: Parts, session: Session, order: Order, invoice: Invoice, placed: Placed) -> None:

@@ -148,6 +148,16 @@ def test_each_part_of_a_transfer_has_one_place(acme: Company, name: str) -> None
     _ties(acme)
 
 
+def test_a_part_that_is_noted_again_under_its_name_is_the_same_money(acme: Company) -> None:
+    invoice = _owed(acme)
+    external_money.mark_paid(acme.parts, invoice.id, amount_minor=400, reference="statement 9")
+    assert _refusal(acme, invoice, amount_minor=400, reference="statement 9") == "reference_taken"
+    external_money.mark_paid(acme.parts, invoice.id, amount_minor=400, reference="statement 9, second transfer")
+    made = external_money.mark_paid(acme.parts, invoice.id, reference="statement 9")
+    assert (made.placed.paid_minor, acme.account("external_money")) == (390, 1190), "the rest is owed, so it is new"
+    _ties(acme)
+
+
 def test_a_loss_may_be_paid_in_parts_and_the_rest_is_decided_on(acme: Company) -> None:
     invoice = _disputed(acme)
     made = external_money.mark_paid(acme.parts, invoice.id, amount_minor=400)

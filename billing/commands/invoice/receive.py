@@ -63,10 +63,9 @@ def asked_of(invoice: Invoice, losses: Sequence[Dispute]) -> int:
 
 
 def require_not_noted(session: Session, invoice: Invoice, reference: str) -> None:
-    """Raise `Refused` where nothing is owed that would show that it is new: `reference_missing`, `reference_taken`."""
+    """Raise `Refused` (`reference_taken`) where a payment of that name stands on it. One without a name is new."""
     if not reference:
-        mend = "nothing is owed on it, so all of it becomes credit; say what the bank calls the payment"
-        raise Refused(Fault("reference", "reference_missing", mend))
+        return
     known = select(ExternalPayment.id).where(
         ExternalPayment.invoice_id == invoice.id, ExternalPayment.reference == reference
     )
