@@ -62,6 +62,10 @@ def test_a_paid_document_is_replaced_and_what_was_paid_goes_over(acme: Company) 
     assert len(acme.payments()) == 1, "the provider was not asked"
     assert len(acme.told("invoice.replaced")) == 1
     assert acme.violations() == ()
+    for each, said in ((old, "the document in its place"), (note, "names the invoice that it corrects")):
+        with pytest.raises(Refused, match=said) as refused:
+            refunding.refund(acme.parts, each.id)
+        assert refused.value.code == "refund_exceeds_paid"
     assert refunding.refund(acme.parts, new.id).amount_minor == 1000
     acme.settle()
     assert [each.amount_minor for each in at_provider(acme)] == [1000]

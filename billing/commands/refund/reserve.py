@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.money import format_minor
-from billing.kernel.status import RefundStatus
+from billing.kernel.status import InvoiceStatus, RefundStatus
 from billing.models import Invoice, Profile, Refund
 from billing.queries.correction import PaidBy, paid_by, refundable, taken_back
 from billing.queries.paying_out import ChargeLeft
@@ -36,12 +36,20 @@ def take_refundable(session: Session, *, invoice: Invoice, amount_minor: int | N
         if any(payment.lost and payment.left_minor >= max(amount, 1) for payment in paid_by(session, invoice.id)):
             mend = "a dispute of it was lost, so its provider sends nothing of it back; `billing invoice credit` does"
             raise Refused(Fault("invoice", "charge_disputed", f"{mend}, into the customer's balance"))
-        left, taken = format_minor(max(most, 0), invoice.currency), taken_back(session, invoice)
-        mend = f"at most {left} can go back: what was paid, less what was refunded or credited"
-        raise Refused(Fault("amount", "refund_exceeds_paid", f"{mend} ({taken})" if taken else mend))
+        raise Refused(Fault("amount", "refund_exceeds_paid", _instead(session, invoice, most)))
     invoice.amount_refunded_minor += amount
     session.flush()
     return amount
+
+
+def _instead(session: Session, invoice: Invoice, most: int) -> str:
+    if invoice.kind != "invoice":
+        return "it is a credit note, on which nothing is paid; `billing invoice show` names the invoice that it corrects"
+    if invoice.status == InvoiceStatus.REPLACED:
+        return "what was paid on it stands on the document in its place; `billing invoice show` names it: refund that"
+    left, taken = format_minor(max(most, 0), invoice.currency), taken_back(session, invoice)
+    mend = f"at most {left} can go back: what was paid, less what was refunded or credited"
+    return f"{mend} ({taken})" if taken else mend
 
 
 def reserve_refunds(
