@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from billing.flows import previewing
 from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError
-from billing.models import Subscription
+from billing.models import Invoice, Subscription
 from billing.queries.brakes import brakes_holding
+from billing.queries.correction import creditable, refundable
 from billing.queries.dispute import disputed
 from billing.queries.operations.customers import show_profile, show_subscription
 from billing.queries.operations.disputes import show_dispute
@@ -29,6 +30,7 @@ from billing.queries.operations.payments import show_payment
 from billing.queries.operations.payouts import show_payout
 from billing.queries.operations.timeline import timeline
 from billing.queries.operations.trail import trail_of, work_about
+from billing.queries.replacing import has_credits
 from billing.rules.explain import explain_line
 from billing.views.console.acting.subscriptions import ENDED
 from billing.views.console.acting.table import offered
@@ -53,8 +55,22 @@ def _invoice(_: Parts, session: Session, invoice_id: UUID) -> Facts:
     for row, line in zip(facts["lines"], account.lines, strict=True):
         # The first sentence says what the columns say.
         row["explained"] = explain_line(line, currency=facts["currency"], turned=turned)[1:]
-    facts["dispute_bars"] = disputed(session, invoice_id).forbidden
+    facts |= _what_is_left(session, invoice_id)
     return facts | _about(session, [invoice_id, *(row["id"] for row in facts["payments"])])
+
+
+def _what_is_left(session: Session, invoice_id: UUID) -> Facts:
+    """What can still go back of it or be credited, minor units, and whether it can be issued anew."""
+    if disputed(session, invoice_id).forbidden:
+        return {"dispute_bars": True}
+    invoice = session.get_one(Invoice, invoice_id)
+    credited = creditable(session, invoice)
+    return {
+        "dispute_bars": False,
+        "refundable_minor": max(refundable(session, invoice), 0),
+        "creditable_minor": max(credited, 0),
+        "is_whole": credited == invoice.total_minor and not has_credits(session, invoice_id),
+    }
 
 
 def _payment(_: Parts, session: Session, payment_id: UUID) -> Facts:
