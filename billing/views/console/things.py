@@ -8,13 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, abort
+from sqlalchemy import select
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from billing.flows import previewing
 from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError
-from billing.models import Invoice, Subscription
+from billing.models import Dispute, Invoice, Subscription
 from billing.queries.brakes import brakes_holding
 from billing.queries.correction import creditable, refundable
 from billing.queries.dispute import disputed
@@ -56,7 +57,8 @@ def _invoice(_: Parts, session: Session, invoice_id: UUID) -> Facts:
         # The first sentence says what the columns say.
         row["explained"] = explain_line(line, currency=facts["currency"], turned=turned)[1:]
     facts |= _what_is_left(session, invoice_id)
-    return facts | _about(session, [invoice_id, *(row["id"] for row in facts["payments"])])
+    parts_of_it = (*facts["payments"], *facts["disputes"])
+    return facts | _about(session, [invoice_id, *(row["id"] for row in parts_of_it)])
 
 
 def _what_is_left(session: Session, invoice_id: UUID) -> Facts:
@@ -94,6 +96,11 @@ def _subscription(parts: Parts, session: Session, subscription_id: UUID) -> Fact
 def _customer(_: Parts, session: Session, profile_id: UUID) -> Facts:
     facts = show_profile(session, profile_id)
     about = [profile_id, *(row["id"] for row in facts["subscriptions"]), *(row["id"] for row in facts["invoices"])]
+    # By way of the invoices, which have an index of it.
+    disputes = (
+        select(Dispute.id).join(Invoice, Dispute.invoice_id == Invoice.id).where(Invoice.profile_id == profile_id)
+    )
+    about += session.scalars(disputes)
     return facts | {
         "stopped": brakes_holding(session, profile_id),
         "work_items": work_about(session, about),
