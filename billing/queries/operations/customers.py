@@ -14,7 +14,7 @@ _SHOWN = 20
 
 _PROFILE = """
 SELECT p.id, s.code AS seller, p.account_id, p.anonymous_id, p.country, p.timezone, p.buyer_kind, p.has_tax_id,
-       p.hold_id, p.created_at, p.version
+       p.hold_id, p.created_at, p.erased_at, p.version
 FROM billing.profile p JOIN billing.seller s ON s.id = p.seller_id WHERE p.id = :id
 """
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from billing.flows import previewing
 from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError
-from billing.models import Dispute, Invoice, Subscription
+from billing.models import Dispute, Invoice, Profile, Subscription
 from billing.queries.brakes import brakes_holding
 from billing.queries.correction import creditable, refundable
 from billing.queries.dispute import disputed
@@ -66,12 +66,13 @@ def _what_is_left(session: Session, invoice_id: UUID) -> Facts:
     if disputed(session, invoice_id).forbidden:
         return {"dispute_bars": True}
     invoice = session.get_one(Invoice, invoice_id)
-    credited = creditable(session, invoice)
+    credited, erased = creditable(session, invoice), session.get_one(Profile, invoice.profile_id).erased_at
     return {
         "dispute_bars": False,
         "refundable_minor": max(refundable(session, invoice), 0),
         "creditable_minor": max(credited, 0),
-        "is_whole": credited == invoice.total_minor and not has_credits(session, invoice_id),
+        # Who was forgotten is nobody to issue anything to.
+        "replaceable": credited == invoice.total_minor and erased is None and not has_credits(session, invoice_id),
     }
 
 

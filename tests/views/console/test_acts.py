@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from billing.flows import changing, delivery, endpoints
+from billing.flows import changing, delivery, endpoints, rights
 from billing.flows.order import Order
 from billing.kernel.ids import new_id
 from billing.models import OperatorOrder
@@ -356,3 +356,18 @@ def test_a_subscription_offers_what_its_state_lets_be_done(house: House, fay: Pe
     page = fay.reads(f"/subscriptions/{paused}")
     assert "<strong>Other items</strong>: resume it first" in page
     assert "Other items" not in offers(fay, f"/subscriptions/{paused}")
+
+
+def test_of_who_was_forgotten_nothing_is_offered_that_needs_a_person(house: House, fay: Person) -> None:
+    invoice_id = paid(house)
+    (profile_id,) = {each.profile_id for each in house.acme.invoices()}
+    page = f"/customers/{profile_id}"
+    do(fay, re.findall(r'href="/console(/subscriptions/[^"]+)"', fay.reads(page))[0], "cancel_refund")
+    house.acme.settle()
+    rights.erase(house.acme.parts, profile_id, order=Order("root", WHY))
+    assert "<dt>Forgotten</dt>" in fay.reads(page)
+    assert offers(fay, page) == {"Stop charging", "Stop issuing"}
+    assert "each look is recorded" not in fay.reads(page)
+    # The document stays, and can still be opened; it is issued anew to nobody.
+    assert "Open the document" in fay.reads(f"/invoices/{invoice_id}")
+    assert "Issue anew" not in offers(fay, f"/invoices/{invoice_id}")

@@ -117,7 +117,7 @@ ACTS = (
     Act(
         "replace", "Issue anew",
         "Credits it in full and issues a corrected one for the same period, as customer and rates stand now.",
-        _with_left("is_whole", "open", "paid"), Permission.MONEY, stake=_all_of_it, subject="invoice",
+        _with_left("replaceable", "open", "paid"), Permission.MONEY, stake=_all_of_it, subject="invoice",
         barred=_undisputed,
     ),
 )  # fmt: skip

@@ -80,7 +80,8 @@ def _taken(_: Parts, facts: Facts, __: Given) -> Stake:
 CUSTOMER = (
     Act(
         "credit", "Give credit", "Puts credit into the balance; the next invoices in that currency use it up.",
-        lambda _: True, Permission.MONEY, (*_MONEY, _SOURCE), stake=_given_or_paid, subject="profile",
+        lambda facts: facts["erased_at"] is None, Permission.MONEY, (*_MONEY, _SOURCE), stake=_given_or_paid,
+        subject="profile",
     ),
     Act(
         "pay_out", "Pay credit out", "Sends credit back to charges that the customer paid, newest first.",
