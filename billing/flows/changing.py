@@ -65,17 +65,22 @@ def open_subscription(
     if subscription.next_due_at is not None and subscription.next_due_at <= now:
         issued = bill_profiles(parts, session, profiles=[subscription.profile_id], only=[subscription.id])
         session.refresh(subscription)
-    if subscription.status in (SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED):
-        raise Refused(Fault("subscription", "subscription_canceled", "it is over; subscribe anew"))
-    if subscription.status == SubscriptionStatus.INCOMPLETE:
-        mend = "it waits for its first payment; it is active once that has come, or expires by itself"
-        raise Refused(Fault("subscription", "subscription_incomplete", mend))
+    require_begun_and_going_on(subscription)
     if subscription.next_due_at is not None and subscription.next_due_at <= now:
         if issued:
             raise Refused(Fault("subscription", "renewal_due", "periods have begun that are not billed yet; try again"))
         mend = "a work item holds it or its customer; see `billing work list`"
         raise Refused(Fault("subscription", "subscription_on_hold", mend))
     return Opened(subscription, at or now, issued)
+
+
+def require_begun_and_going_on(subscription: Subscription) -> None:
+    """Raise `Refused`: `subscription_canceled`, `subscription_incomplete`."""
+    if subscription.status in (SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED):
+        raise Refused(Fault("subscription", "subscription_canceled", "it is over; subscribe anew"))
+    if subscription.status == SubscriptionStatus.INCOMPLETE:
+        mend = "it waits for its first payment; it is active once that has come, or expires by itself"
+        raise Refused(Fault("subscription", "subscription_incomplete", mend))
 
 
 def change(

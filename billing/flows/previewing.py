@@ -28,7 +28,6 @@ from billing.flows.planning import Planning
 from billing.kernel.clock import format_instant, parse_instant
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.period import boundary
-from billing.kernel.status import SubscriptionStatus
 from billing.models import Subscription
 from billing.queries.standing import Item
 from billing.queries.subscription import lock_subscription
@@ -37,8 +36,6 @@ from billing.validators.subscription import NewItem
 
 LIFE = timedelta(minutes=15)
 """How long a preview may be applied, in business time."""
-
-_ENDED = (SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +168,7 @@ def _preview(parts: Parts, session: Session, subscription_id: UUID, wish: _Wish)
     subscription = session.get(Subscription, subscription_id, populate_existing=True)
     if subscription is None:
         raise Refused(Fault("subscription", "subscription_not_found", "give the id of a subscription"))
-    if subscription.status in _ENDED:
-        raise Refused(Fault("subscription", "subscription_canceled", "it is over; subscribe anew"))
+    changing.require_begun_and_going_on(subscription)
     now = parts.clock.now(session)
     if subscription.next_due_at is not None and subscription.next_due_at <= now:
         raise Refused(Fault("subscription", "renewal_due", "a period has begun that is not billed yet; try again"))

@@ -21,17 +21,35 @@ import requests
 
 
 class Problem(Exception):
-    """What was refused: `code`, `field` and `mend` of the first fault; `faults` are all of them."""
+    """What was refused: `code`, `field` and `mend` of the first fault; `faults` are all of them.
 
-    def __init__(self, status: int, said: dict[str, Any]) -> None:
+    `retry_after_s`: after so many seconds the same request may be sent again, under its `idempotency_key`; None: look
+    at `mend`. The code `not_from_billing` is that of an answer by whatever stands before billing, such as a proxy.
+    """
+
+    def __init__(self, status: int, said: dict[str, Any], *, retry_after_s: int | None = None) -> None:
         self.status, self.code, self.field, self.mend = status, said["code"], said["field"], said["mend"]
         self.faults: list[dict[str, str]] = said["faults"]
+        self.retry_after_s = retry_after_s
         super().__init__(f"{status} {self.code}: {self.field}: {self.mend}")
+
+
+def _problem(answer: requests.Response) -> Problem:
+    if not answer.headers.get("Content-Type", "").startswith("application/problem+json"):
+        mend = "look at the address, and what stands before it"
+        fault = {"field": "request", "code": "not_from_billing", "mend": mend}
+        return Problem(answer.status_code, fault | {"faults": [fault]})
+    wait = answer.headers.get("Retry-After")
+    return Problem(answer.status_code, answer.json(), retry_after_s=int(wait) if wait else None)
 
 
 '''
 _CLIENT = '''class Client:
-    """Asks with a key. `idempotency_key`: the same for each try of one request; without, a new one is made."""
+    """Asks with a key, once: a request whose answer is lost raises what `requests` raises.
+
+    `idempotency_key`: the same for each try of one request, so give one that you keep; without, a new one is made each
+    time, and what is sent again may be done twice. Lists go on with `after`, the `next` of the page before.
+    """
 
     def __init__(self, url: str, key: str, *, timeout_s: float = 30, session: requests.Session | None = None) -> None:
         """`url`: of the service, such as https://billing.example.com."""
@@ -59,7 +77,7 @@ _CLIENT = '''class Client:
             method, self._url + path, params=asked, json=body, headers=headers, timeout=self._timeout_s
         )
         if not answer.ok:
-            raise Problem(answer.status_code, answer.json())
+            raise _problem(answer)
         return answer.json() if answer.headers["Content-Type"].startswith("application/json") else answer.content
 '''
 

@@ -106,10 +106,19 @@ def test_lists_show_all_of_their_columns_and_so_does_a_document(chromium: Any, h
         assert (page.evaluate(_CUT), page.evaluate(_OUTSIDE)) == ([], 0), path
     page.goto(f"{address}subscriptions/{subscription_id}")
     page.locator("summary", has_text="Other items").click()
+    # Two of its choices begin alike: what is credited now or with the next invoice.
+    form, rest = page.get_by_role("form", name="Other items"), page.get_by_label("The rest of the running period")
+    assert rest.bounding_box()["width"] > form.bounding_box()["width"] * 0.9
     page.get_by_role("button", name="Show what it comes to").click()
     page.get_by_role("heading", name="What it comes to").wait_for()
     assert page.locator("[data-name=Amount]").first.is_visible()
     assert page.evaluate(_CUT) == []
+    ((invoice_id, profile_id),) = [(each.id, each.profile_id) for each in acme.invoices()]
+    things = (f"subscriptions/{subscription_id}", f"invoices/{invoice_id}", f"customers/{profile_id}", "settings")
+    for path in things:
+        page.goto(address + path)
+        looks_right(page, PHONE["width"])
+        assert page.evaluate(_CUT) == [], path
     page.goto(f"{address}payments")
     row = page.locator("#list tbody tr")
     assert row.get_by_text("11.90 EUR").is_visible()

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import func, select, text
 
 from billing.commands.invoice.hold import hold_invoice
-from billing.flows import audit, changing, customer_page, incomplete, links, on_session, subscribing, upkeep
+from billing.commands.subscription.cancel import CancelWhen
+from billing.flows import audit, changing, customer_page, incomplete, links, on_session, previewing, subscribing, upkeep
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.models import Invoice, LedgerEntry, OutboxEvent, PaymentIntent
@@ -50,6 +51,15 @@ def test_it_waits_with_a_draft_that_nobody_has_booked(acme: Company) -> None:
     with acme.begin() as session:
         assert session.scalar(select(func.count()).select_from(LedgerEntry)) == 0
     _holds(acme)
+
+
+def test_what_can_not_be_done_about_it_yet_is_not_previewed_either(acme: Company) -> None:
+    id_ = _subscribe(acme, DECLINED)
+    with acme.begin() as session, pytest.raises(Refused) as change:
+        previewing.preview_change(acme.parts, session, id_, items=[NewItem("basic", 2)])
+    with acme.begin() as session, pytest.raises(Refused) as cancel:
+        previewing.preview_cancel(acme.parts, session, id_, when=CancelWhen.NOW)
+    assert {change.value.code, cancel.value.code} == {"subscription_incomplete"}
 
 
 def test_the_first_payment_issues_the_draft_and_activates_it(acme: Company) -> None:

@@ -44,7 +44,9 @@ def take_refundable(session: Session, *, invoice: Invoice, amount_minor: int | N
 
 def _instead(session: Session, invoice: Invoice, most: int) -> str:
     if invoice.kind != "invoice":
-        return "it is a credit note, on which nothing is paid; `billing invoice show` names the invoice that it corrects"
+        return (
+            "it is a credit note, on which nothing is paid; `billing invoice show` names the invoice that it corrects"
+        )
     if invoice.status == InvoiceStatus.REPLACED:
         return "what was paid on it stands on the document in its place; `billing invoice show` names it: refund that"
     left, taken = format_minor(max(most, 0), invoice.currency), taken_back(session, invoice)

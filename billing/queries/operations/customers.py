@@ -14,7 +14,7 @@ _SHOWN = 20
 
 _PROFILE = """
 SELECT p.id, s.code AS seller, p.account_id, p.anonymous_id, p.country, p.timezone, p.buyer_kind, p.has_tax_id,
-       p.hold_id, p.created_at, p.version
+       p.hold_id, p.created_at, p.erased_at, p.version
 FROM billing.profile p JOIN billing.seller s ON s.id = p.seller_id WHERE p.id = :id
 """
 
@@ -37,6 +37,13 @@ FROM billing.subscription WHERE profile_id = :id ORDER BY code
 _OWED = """
 SELECT currency, sum(amount_remaining_minor)::bigint AS amount_minor, count(*) AS invoices
 FROM billing.invoice WHERE profile_id = :id AND status = 'open' GROUP BY currency ORDER BY currency
+"""
+
+_CHARGED_BACK = """
+SELECT i.currency, sum(d.reopened_minor - d.repaid_minor)::bigint AS amount_minor
+FROM billing.invoice i JOIN billing.dispute d ON d.invoice_id = i.id
+WHERE i.profile_id = :id AND d.decision IS NULL AND d.reopened_minor > d.repaid_minor
+GROUP BY i.currency ORDER BY i.currency
 """
 
 _CREDIT = """
@@ -72,7 +79,10 @@ WHERE b.subscription_id = :id ORDER BY b.anchor_no DESC, b.period_no DESC LIMIT 
 
 
 def show_profile(session: Session, profile_id: UUID) -> Facts:
-    """One customer: methods by display details, subscriptions, what is owed, the newest documents."""
+    """One customer: methods by display details, subscriptions, what is owed, the newest documents.
+
+    `charged_back`: owed beside what is open, because a dispute was lost and nobody has decided on it yet.
+    """
     values = {"id": profile_id}
     [profile] = read_all(session, _PROFILE, values)
     return {
@@ -80,6 +90,7 @@ def show_profile(session: Session, profile_id: UUID) -> Facts:
         "payment_methods": read_all(session, _METHODS, values),
         "subscriptions": read_all(session, _SUBSCRIPTIONS, values),
         "owed": read_all(session, _OWED, values),
+        "charged_back": read_all(session, _CHARGED_BACK, values),
         "credit": read_all(session, _CREDIT, values),
         "invoices": list_invoices(session, profile=profile_id, limit=_SHOWN).rows,
     }

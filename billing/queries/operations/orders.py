@@ -11,7 +11,13 @@ from billing.queries.operations.paging import Facts, Page, read_all, read_page
 _COLUMNS = """
 SELECT o.id, o.status, o.action, o.subject_type, o.subject_id, o.amount_minor, o.currency, a.name AS asked_by,
        o.asked_by AS asked_by_id, o.reason, o.created_at, o.expires_at, d.name AS decided_by, o.decided_reason,
-       o.decided_at, o.told, o.facts
+       o.decided_at, o.told, o.facts,
+       CASE o.subject_type
+           WHEN 'invoice' THEN (SELECT i.number FROM billing.invoice i WHERE i.id = o.subject_id)
+           WHEN 'profile' THEN (SELECT p.account_id FROM billing.profile p WHERE p.id = o.subject_id)
+           WHEN 'subscription' THEN (SELECT u.code FROM billing.subscription u WHERE u.id = o.subject_id)
+           WHEN 'dispute' THEN (SELECT t.dispute_ref FROM billing.dispute t WHERE t.id = o.subject_id)
+       END AS about
 FROM billing.operator_order o
 JOIN billing.operator a ON a.id = o.asked_by
 LEFT JOIN billing.operator d ON d.id = o.decided_by

@@ -101,12 +101,8 @@ def _wanted(given: Given, profile_id: UUID | None) -> Browse:
     )
 
 
-def _invoices(session: Session, given: Given, before: UUID | None, limit: int) -> Page:
-    customer = given.get("customer")
-    found = profiles_of(session, customer) if customer else [None]
-    if not found:
-        return Page([], None)
-    return list_invoices(session, status=given.get("status") or None, profile=found[0], before=before, limit=limit)
+def _invoices(session: Session, wanted: Browse, *, before: UUID | None, limit: int) -> Page:
+    return list_invoices(session, status=wanted.status, profile=wanted.profile_id, before=before, limit=limit)
 
 
 def _events(session: Session, given: Given, before: UUID | None, limit: int) -> Page:
@@ -138,7 +134,7 @@ LISTINGS = (
         (_status(SubscriptionStatus), _CUSTOMER),
     ),
     Listing(
-        "invoices", "Invoices", _invoices,
+        "invoices", "Invoices", _browse(_invoices),
         ("number", "status", "account_id", "total_minor", "amount_remaining_minor", "issued_at", "next_attempt_at"),
         (_status(InvoiceStatus), _CUSTOMER),
     ),

@@ -25,7 +25,7 @@ KINDS = {"console.css": "text/css", "htmx.min.js": "text/javascript"}
 _VERSIONS = {name: hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:12] for name in KINDS}
 
 _TONES = {
-    "good": "paid active delivered succeeded handled on resolved approved done refunded won",
+    "good": "paid active delivered succeeded processed on resolved approved done refunded won",
     "wait": "open draft waiting processing requires_action trialing prepared sent received pending parked running "
     "paused needs_response under_review incomplete",
     "bad": "past_due unpaid uncollectible declined unknown dead failed lost off expired refused incomplete_expired "

@@ -8,15 +8,16 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, abort
+from sqlalchemy import select
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from billing.flows import previewing
 from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError
-from billing.models import Invoice, Subscription
+from billing.models import Dispute, Invoice, Profile, Subscription
 from billing.queries.brakes import brakes_holding
-from billing.queries.correction import still_refundable
+from billing.queries.correction import creditable, still_refundable
 from billing.queries.dispute import disputed
 from billing.queries.operations.customers import show_profile, show_subscription
 from billing.queries.operations.disputes import show_dispute
@@ -30,6 +31,7 @@ from billing.queries.operations.payments import show_payment
 from billing.queries.operations.payouts import show_payout
 from billing.queries.operations.timeline import timeline
 from billing.queries.operations.trail import trail_of, work_about
+from billing.queries.replacing import has_credits
 from billing.rules.explain import explain_line
 from billing.views.console.acting.subscriptions import ENDED
 from billing.views.console.acting.table import offered
@@ -54,9 +56,24 @@ def _invoice(_: Parts, session: Session, invoice_id: UUID) -> Facts:
     for row, line in zip(facts["lines"], account.lines, strict=True):
         # The first sentence says what the columns say.
         row["explained"] = explain_line(line, currency=facts["currency"], turned=turned)[1:]
-    facts["dispute_bars"] = disputed(session, invoice_id).forbidden
-    facts["refundable_minor"] = still_refundable(session, session.get_one(Invoice, invoice_id))
-    return facts | _about(session, [invoice_id, *(row["id"] for row in facts["payments"])])
+    facts |= _what_is_left(session, invoice_id)
+    parts_of_it = (*facts["payments"], *facts["disputes"])
+    return facts | _about(session, [invoice_id, *(row["id"] for row in parts_of_it)])
+
+
+def _what_is_left(session: Session, invoice_id: UUID) -> Facts:
+    """What can still go back of it or be credited, minor units, and whether it can be issued anew."""
+    if disputed(session, invoice_id).forbidden:
+        return {"dispute_bars": True}
+    invoice = session.get_one(Invoice, invoice_id)
+    credited, erased = creditable(session, invoice), session.get_one(Profile, invoice.profile_id).erased_at
+    return {
+        "dispute_bars": False,
+        "refundable_minor": still_refundable(session, invoice),
+        "creditable_minor": max(credited, 0),
+        # Who was forgotten is nobody to issue anything to.
+        "replaceable": credited == invoice.total_minor and erased is None and not has_credits(session, invoice_id),
+    }
 
 
 def _payment(_: Parts, session: Session, payment_id: UUID) -> Facts:
@@ -80,6 +97,11 @@ def _subscription(parts: Parts, session: Session, subscription_id: UUID) -> Fact
 def _customer(_: Parts, session: Session, profile_id: UUID) -> Facts:
     facts = show_profile(session, profile_id)
     about = [profile_id, *(row["id"] for row in facts["subscriptions"]), *(row["id"] for row in facts["invoices"])]
+    # By way of the invoices, which have an index of it.
+    disputes = (
+        select(Dispute.id).join(Invoice, Dispute.invoice_id == Invoice.id).where(Invoice.profile_id == profile_id)
+    )
+    about += session.scalars(disputes)
     return facts | {
         "stopped": brakes_holding(session, profile_id),
         "work_items": work_about(session, about),

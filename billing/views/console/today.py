@@ -62,7 +62,7 @@ def add_today(door: Blueprint, parts: Parts) -> None:
         return page(
             "today.html", title="Today", now=now, wall=wall, sandbox=parts.settings.billing_sandbox, **facts,
             told_of_line=told_of_line, numbers=_by_name(samples), money=_today(money, now.date()),
-            charts=_charts(money), too_much=money is None,
+            charts=_charts(money, now.date()), too_much=money is None,
         )  # fmt: skip
 
 
@@ -126,14 +126,13 @@ def _today(rows: list[Facts] | None, day: date) -> list[Facts]:
     return [row for row in rows or () if row["day"] == day]
 
 
-def _charts(rows: list[Facts] | None) -> list[dict[str, Any]]:
-    """One chart a currency, the one with most in it first, at most three."""
+def _charts(rows: list[Facts] | None, last: date) -> list[dict[str, Any]]:
+    """One chart a currency of the days up to `last`, the one with most in it first, at most three."""
     if not rows:
         return []
     by_currency: dict[str, list[Facts]] = defaultdict(list)
     for row in rows:
         by_currency[row["currency"]].append(row)
-    last = max(row["day"] for row in rows)
     days = [last - timedelta(days=back) for back in reversed(range(_DAYS))]
     made = []
     for currency, own in sorted(by_currency.items(), key=lambda each: -sum(row["billed_minor"] for row in each[1])):

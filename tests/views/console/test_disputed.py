@@ -79,4 +79,11 @@ def test_what_an_open_dispute_bars_is_not_offered_and_why_stands_in_its_place(ho
     lose(house, dispute)
     page = fay.reads(f"/invoices/{invoice}")
     assert "not while a dispute" not in page
-    assert 'aria-label="Credit note"' in page
+    # What waits for a person stands on top, here and at the customer, who owes it again.
+    assert page.index("Dispute lost") < page.index("What can be done")
+    customer = fay.reads(re.findall(r'href="/console(/customers/[^"]+)"', fay.reads("/customers"))[0])
+    assert customer.index("Dispute lost") < customer.index("What can be done")
+    assert "<dt>Owes</dt>" not in customer
+    assert "<dt>Charged back, not decided</dt><dd>11.90 EUR </dd>" in customer
+    # The bank has taken all of it: nothing is left to be credited, and how the loss is booked is decided there.
+    assert 'aria-label="Credit note"' not in page

@@ -5,17 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import re
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
 
+from billing.commands.seller.create import create_seller
+from billing.commands.tax_rate.put import put_tax_rate
 from billing.flows import collection, endpoints
+from billing.flows.charging import charge_once
 from billing.flows.order import Order
 from billing.queries.operations import paging
 from billing.queries.operations.timeline import timeline
 from billing.rules.permission import Role
+from billing.validators.address import Address
 from billing.validators.endpoint import NewEndpoint
+from billing.validators.seller import NewSeller
+from billing.validators.tax_rate import NewTaxRate
 from billing.views.console.lists import LISTINGS, exported
+from tests.flows.company import START
 from tests.flows.refunds import paid_invoice
 from tests.flows.test_sweeps_read_by_index import _sent, _whole_reads
 from tests.views.console.conftest import House, Person
@@ -83,6 +92,22 @@ def test_filters_let_through_what_they_say(lived: House, ada: Person) -> None:
         main = page[page.index('<div id="list">') :]
         assert there in main, path
         assert absent not in main, path
+
+
+def test_an_account_at_two_sellers_has_the_invoices_of_both(lived: House, ada: Person) -> None:
+    acme = lived.acme
+    place = Address("Street 2", city="Town", postal_code="10115")
+    new = NewSeller("NORD", "Nordlicht GmbH", country="DE", currency="eur", address=place, tax_id="DE123456788")
+    with acme.parts.begin() as session:
+        seller = create_seller(session, new=new, actor="test", reason="a second one", now=START)
+        session.flush()
+        put_tax_rate(session, seller_id=seller.id, new=NewTaxRate("standard", Decimal(19)))
+    profile_id = replace(acme, seller_id=seller.id).customer("two", method=None)
+    with acme.parts.begin() as session:
+        charge_once(acme.parts, session, profile_id, amount_minor=4200, currency="eur", description="Setting up")
+    page = ada.reads("/invoices?customer=two")
+    assert "ACME-000002" in page
+    assert "NORD-000001" in page
 
 
 def test_an_empty_list_says_whether_filters_are_why(house: House) -> None:

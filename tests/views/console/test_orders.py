@@ -95,6 +95,8 @@ def test_above_it_another_person_approves_and_never_the_same(house: House) -> No
     page = fay.reads("/orders")
     assert "Take back" in page
     assert "Approve<" not in page
+    # Who approves reads what it is about by its name, not an id.
+    assert page.count(">ACME-000001</a>") == 2
     for person, status in ((fay, 409), (vera, 403), (oli, 403)):
         answer = person.post(f"/orders/{row.id}", decision="approve", reason="looks right")
         assert answer.status_code == status

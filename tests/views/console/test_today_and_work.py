@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from billing.kernel.status import WorkItemStatus
 from billing.models import AuditRecord, WorkItem
 from billing.queue.names import RENEWALS_TICK
 from billing.rules.permission import GRANTED, Permission, Role, may
+from tests.flows.company import START
 from tests.views.console.conftest import House, Person, served
 
 HOSTILE = "<script>alert(1)</script>"
@@ -81,6 +83,14 @@ def given_up(house: House, *accounts: str) -> None:
     end = "UPDATE billing.invoice SET final_decision = 'keep', next_attempt_at = NULL WHERE status = 'open'"
     with house.acme.parts.begin() as session:
         session.execute(text(end))
+
+
+def test_the_chart_ends_today_also_where_nothing_was_billed_for_a_while(house: House, ada: Person) -> None:
+    house.acme.customer("one")
+    house.acme.subscribe("one", "one")
+    house.acme.settle()
+    house.acme.set_clock(START + timedelta(days=5))
+    assert ">02-05<" in ada.reads("/")
 
 
 def test_what_was_given_up_and_is_open_is_counted_and_found_by_a_filter(house: House, ada: Person) -> None:

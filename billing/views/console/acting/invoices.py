@@ -20,6 +20,11 @@ def _is(*states: str) -> Callable[[Facts], bool]:
     return lambda facts: facts["kind"] == "invoice" and facts["status"] in states
 
 
+def _with_left(what: str, *states: str) -> Callable[[Facts], bool]:
+    """Of these there is something left; while a dispute is open, that stands in the act's place."""
+    return lambda facts: _is(*states)(facts) and bool(facts["dispute_bars"] or facts[what])
+
+
 def _undisputed(facts: Facts) -> str:
     return "not while a dispute of it is open" if facts["dispute_bars"] else ""
 
@@ -74,13 +79,14 @@ ACTS = (
     Act("release", "Issue now", "Issues this draft now, before its review ends.", _is("draft"), do=_release),
     Act(
         "refund", "Refund", "Sends back what was paid through the provider, all or a part, with a credit note.",
-        _is("paid"), Permission.MONEY, (_amount("refundable_minor"),), stake=_named, subject="invoice",
-        barred=_undisputed,
+        _with_left("refundable_minor", "paid"), Permission.MONEY, (_amount("refundable_minor"),), stake=_named,
+        subject="invoice", barred=_undisputed,
     ),
     Act(
         "credit_note", "Credit note",
         "Takes an amount off what is owed; of a paid one it goes into the customer's balance. No money is sent.",
-        _is("open", "paid"), Permission.MONEY, (_amount("amount_remaining_minor"),), stake=_named, subject="invoice",
+        _with_left("creditable_minor", "open", "paid"), Permission.MONEY,
+        (_amount("amount_remaining_minor", "creditable_minor"),), stake=_named, subject="invoice",
         barred=_undisputed,
     ),
     Act(
@@ -111,7 +117,7 @@ ACTS = (
     Act(
         "replace", "Issue anew",
         "Credits it in full and issues a corrected one for the same period, as customer and rates stand now.",
-        _is("open", "paid"), Permission.MONEY, stake=_all_of_it, subject="invoice",
+        _with_left("replaceable", "open", "paid"), Permission.MONEY, stake=_all_of_it, subject="invoice",
         barred=_undisputed,
     ),
 )  # fmt: skip

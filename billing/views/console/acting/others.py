@@ -8,12 +8,12 @@ from billing.flows import operating
 from billing.flows.order import Done, Order
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.money import EXPONENTS
+from billing.kernel.money import EXPONENTS, format_minor
 from billing.kernel.status import OPEN_PAYMENT
 from billing.queries.operations.paging import Facts
 from billing.rules.permission import Permission
 from billing.views.console.acting.act import Act, Field, Given, Stake
-from billing.views.console.acting.reading import minor
+from billing.views.console.acting.reading import amount_field, minor
 
 
 def _usual_currency(facts: Facts) -> str:
@@ -22,9 +22,22 @@ def _usual_currency(facts: Facts) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
+def _all_of_it(facts: Facts) -> str:
+    """All of their credit; none where it is in several currencies."""
+    return amount_field(facts["credit"][0], "amount_minor") if len(facts["credit"]) == 1 else ""
+
+
+def _balances(facts: Facts) -> list[tuple[str, str]]:
+    return [(row["currency"], format_minor(row["amount_minor"], row["currency"])) for row in facts["credit"]]
+
+
 _MONEY = (
     Field("amount", "Amount", hint="4.50 or 1,234.50", numeric=True),
     Field("currency", "Currency", first=_usual_currency, hint="EUR"),
+)
+_CREDIT = (
+    Field("amount", "Amount", first=_all_of_it, hint="4.50 or 1,234.50", numeric=True),
+    Field("currency", "Out of the balance of", options=_balances),
 )
 _SOURCE = Field(
     "source", "Where it comes from",
@@ -67,11 +80,12 @@ def _taken(_: Parts, facts: Facts, __: Given) -> Stake:
 CUSTOMER = (
     Act(
         "credit", "Give credit", "Puts credit into the balance; the next invoices in that currency use it up.",
-        lambda _: True, Permission.MONEY, (*_MONEY, _SOURCE), stake=_given_or_paid, subject="profile",
+        lambda facts: facts["erased_at"] is None, Permission.MONEY, (*_MONEY, _SOURCE), stake=_given_or_paid,
+        subject="profile",
     ),
     Act(
         "pay_out", "Pay credit out", "Sends credit back to charges that the customer paid, newest first.",
-        lambda _: True, Permission.MONEY, _MONEY, stake=_in_currency, subject="profile",
+        lambda facts: bool(facts["credit"]), Permission.MONEY, _CREDIT, stake=_in_currency, subject="profile",
     ),
 )  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from uuid import UUID
 
 from billing.commands.subscription.cancel import CancelWhen
@@ -15,6 +14,8 @@ from billing.rules.permission import Permission
 from billing.views.console.acting.act import Act, Field, Given, Stake
 
 ENDED = (SubscriptionStatus.CANCELED, SubscriptionStatus.INCOMPLETE_EXPIRED)
+_LEFT_ALONE = (*ENDED, SubscriptionStatus.INCOMPLETE)
+"""What nothing can be done about: one that waits for its first payment begins with it, or expires by itself."""
 
 
 def _pause(parts: Parts, id_: UUID, _: Given, order: Order) -> Done:
@@ -47,14 +48,14 @@ def _of_cancel(parts: Parts, facts: Facts, _: Given) -> Stake:
     return Stake({facts["currency"]: seen.given_back_minor}, {})
 
 
-def _goes_on(*but: str) -> Callable[[Facts], bool]:
-    return lambda facts: facts["status"] not in (*ENDED, *but)
+def _goes_on(facts: Facts) -> bool:
+    return facts["status"] not in _LEFT_ALONE
 
 
 CANCEL = Act(
     "cancel", "Cancel now",
     "It ends at once, with a last invoice of what waits and was used. What that comes to is shown before it is done.",
-    _goes_on(), Permission.MONEY, own_address=True, can_try=False,
+    _goes_on, Permission.MONEY, own_address=True, can_try=False,
     fields=(
         Field(
             "unused", "What is paid and not used",
@@ -65,13 +66,13 @@ CANCEL = Act(
 
 CHANGE = Act(
     "change", "Do as shown", "Does exactly what the preview shows.",
-    _goes_on(), Permission.MONEY, stake=_of_preview, subject="subscription", hidden=True,
+    _goes_on, Permission.MONEY, stake=_of_preview, subject="subscription", hidden=True,
 )  # fmt: skip
 
 ACTS = (
     Act(
         "pause", "Pause", "Boundaries pass without an invoice; what is used meanwhile is never billed.",
-        _goes_on("paused", "incomplete"), do=_pause,
+        lambda facts: facts["status"] in ("active", "past_due"), do=_pause,
     ),
     Act(
         "resume", "Resume", "It is billed again from the next boundary.",
@@ -80,17 +81,17 @@ ACTS = (
     Act(
         "cancel_at_the_end", "Cancel at the end",
         "It ends when what runs is over. Open invoices and their retries go on.",
-        lambda facts: _goes_on()(facts) and facts["cancel_at"] is None, do=_cancel_at_the_end,
+        lambda facts: _goes_on(facts) and facts["cancel_at"] is None, do=_cancel_at_the_end,
     ),
     Act(
         "uncancel", "Take the cancel back", "It goes on after the running period.",
-        lambda facts: _goes_on()(facts) and facts["cancel_at"] is not None, do=_uncancel,
+        lambda facts: _goes_on(facts) and facts["cancel_at"] is not None, do=_uncancel,
     ),
     CANCEL,
     Act(
         "cancel_refund", "Cancel now and refund",
         "It ends at once, and what is paid and not used goes back to the method that paid.",
-        _goes_on(), Permission.MONEY, stake=_of_cancel, subject="subscription",
+        _goes_on, Permission.MONEY, stake=_of_cancel, subject="subscription",
     ),
     CHANGE,
 )  # fmt: skip
