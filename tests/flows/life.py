@@ -88,6 +88,8 @@ class Life:
     """By subscription: which prices fit its own."""
     closed: tuple[date, list[Rows]] | None = None
     done: list[str] = field(default_factory=list)
+    quiet: bool = True
+    """Whether all came to rest after the last act; else the next one meets what is under way."""
 
     def begin(self) -> None:
         self.acme.parts = replace(self.acme.parts, rates=Published())
@@ -207,7 +209,7 @@ class Life:
         self.do(act)
 
     def do(self, act: Act) -> None:
-        """It is done, or refused; then all comes to rest."""
+        """It is done, or refused; then all comes to rest, or the next comes in between."""
         try:
             act(self)
             self.done.append(act.__name__)
@@ -215,4 +217,6 @@ class Life:
             self.done.append(f"{act.__name__}: {refused.code}")
         except (ProviderUnavailable, ProviderUncertain, Stale) as away:
             self.done.append(f"{act.__name__}: {type(away).__name__}")
-        self.settle()
+        self.quiet = self.chance.random() < 0.6
+        if self.quiet:
+            self.settle()

@@ -50,7 +50,8 @@ _GAPS = text(
 
 def untrue(life: Life) -> list[object]:
     """What is not as it must be now."""
-    return [*broken(life), *unexpected(life), *unbooked(life), *gaps(life), *unshown(life)]
+    told = unbooked(life) if life.quiet else []
+    return [*broken(life), *unexpected(life), *told, *gaps(life), *unshown(life)]
 
 
 def broken(life: Life) -> list[object]:
