@@ -133,14 +133,15 @@ class Company(Rows):
             )
         return row.id
 
-    def price(self, code: str, amount: int | str, **given: Any) -> None:
-        """A price of the product `basic` in EUR, monthly unless told otherwise."""
+    def price(self, code: str, amount: int | str | None, **given: Any) -> None:
+        """A price of the product `basic` in EUR, monthly unless told otherwise; None where tiers are given."""
         known = {"product_code": "basic", "currency": "eur", "interval_unit": "month"}
+        unit_amount = None if amount is None else Decimal(amount)
         with self.parts.begin() as session:
             create_price(
                 session,
                 seller_id=self.seller_id,
-                new=NewPrice(code=code, unit_amount=Decimal(amount), **known | given),
+                new=NewPrice(code=code, unit_amount=unit_amount, **known | given),
                 now=self.parts.clock.now(session),
             )
 

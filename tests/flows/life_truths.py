@@ -1,0 +1,125 @@
+"""What must be true of a life after each step, and in its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from billing.documents.nets import nets
+from billing.flows import audit, customer_page, links
+from billing.flows.audit_report import Violation
+from billing.flows.documents import document_facts
+from billing.kernel.work import WorkKind
+from billing.models import Invoice
+from billing.queries.books.report import Report
+from billing.queries.books.reports import aging_report, deferred_report
+from billing.queries.books.tax import tax_report
+from billing.queries.books.trial_balance import trial_balances
+from tests.flows.company import START
+from tests.flows.life import Life
+from tests.flows.life_of_wallets import witness_of
+
+_DAY = timedelta(days=1)
+NEVER = (
+    WorkKind.SUBSCRIPTION_NOT_BILLED, WorkKind.EVENT_NOT_HANDLED, WorkKind.INVARIANT_BROKEN, WorkKind.WITNESS_DISAGREES,
+    WorkKind.TASK_FAILED, WorkKind.MESSAGE_UNROUTABLE, WorkKind.MESSAGE_UNREADABLE, WorkKind.PROVIDER_REFUSES_ACCOUNT,
+    WorkKind.CHARGE_WITHOUT_ATTEMPT, WorkKind.CHARGE_OF_LOST_INVOICE, WorkKind.CHARGE_UNEXPLAINED,
+    WorkKind.CHARGE_DIFFERS, WorkKind.ATTEMPT_WITHOUT_CHARGE, WorkKind.MOVEMENT_DIFFERS, WorkKind.REFUND_WITHOUT_RECORD,
+    WorkKind.REFUND_DIFFERS, WorkKind.REFUND_MISSING, WorkKind.DISPUTE_WITHOUT_RECORD, WorkKind.DISPUTE_DIFFERS,
+    WorkKind.DISPUTE_MISSING, WorkKind.CUSTOMER_QUARANTINED,
+)  # fmt: skip
+"""What nobody in a life gives cause for."""
+
+_CAME_IN = text(
+    """
+    SELECT customer_ref, currency, sum(amount_minor) FROM billing.payment WHERE status = 'succeeded' GROUP BY 1, 2
+    """
+)
+_GAPS = text(
+    """
+    SELECT subscription_id, anchor_no, period_no FROM (
+        SELECT p.*, lag(coalesce(cut_at, ends_at)) OVER w AS before, lag(anchor_no) OVER w AS anchor_before
+        FROM billing.billing_period p WINDOW w AS (PARTITION BY subscription_id ORDER BY anchor_no, starts_at)
+    ) AS p
+    WHERE before IS NOT NULL AND before > starts_at OR anchor_before = anchor_no AND before <> starts_at
+    """
+)
+
+
+def untrue(life: Life) -> list[object]:
+    """What is not as it must be now."""
+    told = unbooked(life) if life.quiet else []
+    return [*broken(life), *unexpected(life), *told, *gaps(life), *unshown(life)]
+
+
+def broken(life: Life) -> list[object]:
+    """What does not tie, on any day so far."""
+    last = life.acme.now().date() + _DAY
+    days = [START.date() + place * _DAY for place in range((last - START.date()).days + 1)][::-7]
+    months = sorted({day.replace(day=1) for day in days})
+    with life.acme.begin() as session:
+        reports: list[Report] = [tax_report(session, month=month) for month in months]
+        for day in days:
+            reports += [aging_report(session, as_of=day), deferred_report(session, as_of=day)]
+        off = [each for each in trial_balances(session, as_of=last) if each.difference_minor]
+    return [*off, *((each.name, each.ties) for each in reports if each.broken)]
+
+
+def unexpected(life: Life) -> list[object]:
+    """Work that nobody gave cause for."""
+    return [
+        (each.kind, each.summary, each.error, (each.trace or "")[-1500:])
+        for each in life.acme.work_items()
+        if each.status == "open" and each.kind in NEVER
+    ]
+
+
+def unbooked(life: Life) -> list[object]:
+    """Customers of whom the provider took another amount than our attempts say."""
+    witnessed: Counter[tuple[str, str]] = Counter()
+    for charge in witness_of(life).charges():
+        if charge.status == "succeeded":
+            witnessed[charge.customer_ref or "", charge.currency] += charge.amount_minor
+    with life.acme.begin() as session:
+        ours = Counter({(ref, currency): int(amount) for ref, currency, amount in session.execute(_CAME_IN)})
+    return [("charged", key, witnessed[key], ours[key]) for key in witnessed | ours if witnessed[key] != ours[key]]
+
+
+def gaps(life: Life) -> list[object]:
+    """Periods that overlap, or leave time between them."""
+    with life.acme.begin() as session:
+        return [tuple(row) for row in session.execute(_GAPS)]
+
+
+def unshown(life: Life) -> list[object]:
+    """Customers whose page asks for another amount than their invoices that wait for money come to."""
+    found: list[object] = []
+    for whom in life.profiles:
+        with life.acme.parts.begin() as session:
+            token = links.profile_link(life.acme.parts, session, whom).rpartition("/")[2]
+        shown = customer_page.show(life.acme.parts, token)
+        owed: Counter[str] = Counter()
+        for each in shown.bills:
+            if each.state == "open":
+                owed[each.currency] += each.amount_minor
+        if owed != shown.totals or any(amount < 0 for amount in owed.values()):
+            found.append(("page", whom, owed, shown.totals))
+    return found
+
+
+def audited(life: Life) -> tuple[Violation, ...]:
+    """What the audit finds, with the books of both stand-ins as its witness."""
+    return audit.run(life.acme.parts, witness=witness_of(life)).violations
+
+
+def misstated(life: Life) -> list[Invoice]:
+    """Documents whose lines or rates don't add up to what they say."""
+    found = []
+    for each in life.acme.invoices():
+        facts, net = document_facts(life.acme.parts, each.id), each.total_minor - each.tax_minor
+        said = sum(group.base_minor for group in facts.tax_groups), sum(nets(facts)) if facts.lines else net
+        if said != (net, net) or sum(group.tax_minor for group in facts.tax_groups) != each.tax_minor:
+            found.append(each)
+    return found
