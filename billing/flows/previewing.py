@@ -145,9 +145,8 @@ def require_of(parts: Parts, token: str, subscription_id: UUID) -> None:
 def apply(parts: Parts, session: Session, token: str) -> changing.Opened:
     """Do what was previewed, as of then, within the caller's transaction.
 
-    Raises `Stale` where the preview is too old, a boundary, a midnight or usage that nothing would bill lies between, or
-    the outcome would be another;
-    `Refused` (`token_invalid`), and as the change itself does.
+    Raises `Stale` where the preview is too old, a boundary, a midnight or usage that nothing would bill lies between,
+    or the outcome would be another; `Refused` (`token_invalid`), and as the change itself does.
     """
     said = _read(parts, token)
     subscription_id, at = UUID(said["subscription"]), parse_instant(said["at"], field="token")
