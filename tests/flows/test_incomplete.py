@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, text
 
 from billing.commands.invoice.hold import hold_invoice
-from billing.flows import audit, changing, customer_page, drafts, incomplete, links, on_session, subscribing, upkeep
+from billing.commands.subscription.cancel import CancelWhen
+from billing.flows import (
+    audit,
+    changing,
+    collection,
+    customer_page,
+    drafts,
+    incomplete,
+    links,
+    on_session,
+    subscribing,
+    upkeep,
+)
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.models import Invoice, LedgerEntry, OutboxEvent, PaymentIntent
@@ -237,11 +249,7 @@ def test_the_period_that_began_before_the_first_payment_is_owed_like_any_other(a
     acme.settle()
     assert [each.status for each in acme.invoices()] == ["draft", "draft"]
     acme.give_method(acme.subscription(id_).profile_id, "pm_card_visa")
-    with acme.parts.begin() as session:  # As a decline leaves it: not due again for days.
-        session.execute(
-            text("UPDATE billing.invoice SET next_attempt_at = :later WHERE period_end > :now"),
-            {"now": START + timedelta(days=15), "later": START + timedelta(days=16)},
-        )
+    _try_next(acme, later=START + timedelta(days=16))
     acme.settle()
     assert sorted(each.status for each in acme.invoices()) == ["draft", "paid"]
     assert acme.subscription(id_).status == "active"
@@ -251,6 +259,37 @@ def test_the_period_that_began_before_the_first_payment_is_owed_like_any_other(a
         ("paid", "ACME-000001"), ("paid", "ACME-000002"),
     ]  # fmt: skip
     _holds(acme)
+
+
+def test_a_draft_whose_payment_is_under_way_waits_for_that_and_nothing_is_given_back_of_it(acme: Company) -> None:
+    id_ = _subscribe_to(acme, "basic", None, start=START, anchor=START + timedelta(days=14))
+    acme.set_clock(START + timedelta(days=14))
+    acme.settle()
+    profile = acme.subscription(id_).profile_id
+    acme.give_method(profile, "pm_card_visa")
+    _try_next(acme, later=START + timedelta(days=16))
+    acme.settle()
+    acme.give_method(profile, "pm_sandbox_timeoutBeforeCharge")
+    _try_next(acme, later=START + timedelta(days=14))
+    collection.plan(acme.parts)
+    acme.run_messages()
+    assert [each.status for each in acme.payments()] == ["succeeded", "unknown"]
+    assert incomplete.part_with(acme.parts) == 0
+    with acme.parts.begin() as session, pytest.raises(Refused) as refused:
+        changing.cancel(acme.parts, session, id_, when=CancelWhen.NOW, prorate=True)
+    assert refused.value.code == "payment_in_flight"
+    acme.settle()
+    assert [each.status for each in acme.invoices()] == ["paid", "paid"]
+    _holds(acme)
+
+
+def _try_next(acme: Company, *, later: datetime) -> None:
+    """The draft of the full period is due then, as a decline leaves it."""
+    with acme.parts.begin() as session:
+        session.execute(
+            text("UPDATE billing.invoice SET next_attempt_at = :later WHERE period_end > :now AND status = 'draft'"),
+            {"now": START + timedelta(days=15), "later": later},
+        )
 
 
 def test_nothing_to_pay_waits_for_no_payment(acme: Company) -> None:
