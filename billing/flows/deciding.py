@@ -82,6 +82,10 @@ _DROP_CREDITS_ON_DRAFTS = """
       AND NOT d.id = ANY(%(dropped)s)
     RETURNING c.invoice_id
 """
+_DROP_CREDITS_THAT_WAIT = """
+    DELETE FROM billing.waiting_line c USING billing.invoice_line l
+    WHERE l.invoice_id = ANY(%(dropped)s) AND c.credits_line_id = l.id
+"""
 _BEGIN_SOONER = """
     UPDATE billing.invoice i SET period_start = e.starts_at
     FROM unnest(%(last_ids)s::uuid[], %(starts)s::timestamptz[]) AS e(last_id, starts_at) WHERE i.id = e.last_id
@@ -126,8 +130,10 @@ def skip(parts: Parts, session: Session, item_id: UUID) -> str:
     return f"{_let_go(parts, session, item_id)} drafts are left and released; the next sweep issues them"
 
 
-def discard(_: Parts, session: Session, item_id: UUID) -> str:
+def discard(parts: Parts, session: Session, item_id: UUID) -> str:
     """Nothing of it is issued; its periods are recorded as skipped."""
+    held = select(Invoice.id).where(Invoice.hold_id == item_id, Invoice.status == InvoiceStatus.DRAFT)
+    _drop_credits(parts, session, list(session.scalars(held)))
     change(session, _SKIP_PERIODS, item=item_id, only=None)
     return f"{change(session, _DROP, item=item_id, only=None)} drafts are dropped; their periods are skipped"
 
@@ -162,6 +168,7 @@ def _take_lines(session: Session, earlier: list[Any], *, kinds: Collection[str])
 
 def _drop_credits(parts: Parts, session: Session, dropped: list[UUID]) -> None:
     """Credits for lines of drafts that are never issued go with them; drafts that bore them are summed up anew."""
+    change(session, _DROP_CREDITS_THAT_WAIT, dropped=dropped)
     lowered = {row.invoice_id for row in fetch(session, _DROP_CREDITS_ON_DRAFTS, dropped=dropped)}
     resum_all(parts, session, sorted(lowered))
 

@@ -21,6 +21,7 @@ from billing.commands.invoice.draft import planned_again, sums
 from billing.commands.invoice.hold import hold_invoice
 from billing.commands.invoice.issue import Issued
 from billing.commands.invoice.planned import Held, PlannedLine
+from billing.commands.invoice.retry import has_attempt_in_flight
 from billing.commands.subscription.lines import as_json
 from billing.db.rows import change
 from billing.flows import completing
@@ -203,7 +204,8 @@ def add_line(
 def give_back(parts: Parts, session: Session, credits_: Sequence[tuple[UUID, PlannedLine]]) -> None:
     """Put credits for lines of drafts on these, each beside its line. The caller holds the customer.
 
-    Raises `Refused` (`draft_below_zero`), `Stale` where one was issued or dropped meanwhile.
+    Raises `Refused`: `draft_below_zero`, `payment_in_flight` (a first payment of all that it says); `Stale` where one
+    was issued or dropped meanwhile.
     """
     by_draft: dict[UUID, list[PlannedLine]] = defaultdict(list)
     for draft_id, line in credits_:
@@ -212,6 +214,9 @@ def give_back(parts: Parts, session: Session, credits_: Sequence[tuple[UUID, Pla
         draft = lock_invoice(session, draft_id)
         if draft.status != InvoiceStatus.DRAFT:
             raise Stale("the draft that charged the period is none any more; look again")
+        if has_attempt_in_flight(session, draft.id):
+            mend = "what charged the period is being paid just now; wait for that"
+            raise Refused(Fault("invoice", "payment_in_flight", mend))
         _append(session, draft, lines)
         resum(parts, session, draft)
 

@@ -63,8 +63,14 @@ def guard(
         for id_, seller in standing.sellers.items()
         if seller.guard_volume or seller.guard_amount or seller.guard_catch_up
     }
+    # What waits for its first payment is a draft as it is: its customer is at hand, and pays it or not.
     wanted = [
-        each for each in documents if each.seller_id in sellers and each.subscription_id and each.kind == "invoice"
+        each
+        for each in documents
+        if each.seller_id in sellers
+        and each.subscription_id
+        and each.kind == "invoice"
+        and each.held is not Held.FIRST_PAYMENT
     ]
     if not wanted:
         return {}

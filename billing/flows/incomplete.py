@@ -1,7 +1,8 @@
 """Incomplete: a subscription that is active only once its first invoice is paid, and given up after 23 hours.
 
 Its invoice is a draft without a number until then; it is issued in the transaction that records the payment
-(DECISIONS 34).
+(DECISIONS 34). Where it was billed for more than one period by then, such as a short first one before its anchor, the
+first that is paid activates it, and the others are issued as any other invoice.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from billing.flows.canceling import all_canceled, cancel_intents
 from billing.flows.drafts import release
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
-from billing.kernel.status import InvoiceStatus, SubscriptionStatus
+from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, SubscriptionStatus
 from billing.models import Invoice, Subscription
 from billing.queries.same_database import is_same
 from billing.queries.subscription import lock_subscription
@@ -52,6 +53,31 @@ def complete(parts: Parts, session: Session, drafts: Sequence[UUID], *, now: dat
         subscription.expires_at = None
         session.flush()
         _tell(session, subscription, Topic.SUBSCRIPTION_ACTIVE, now)
+
+
+_PART_WITH = text(
+    f"""
+    UPDATE billing.invoice i
+    SET review_until = :now, next_attempt_at = NULL, version = i.version + 1, updated_at = clock_timestamp()
+    WHERE i.id = ANY(ARRAY(
+        SELECT d.id FROM billing.invoice d JOIN billing.subscription s ON s.id = d.subscription_id
+        WHERE d.status = 'draft' AND d.review_until IS NULL AND d.hold_id IS NULL
+          AND s.status NOT IN ('incomplete', 'incomplete_expired')
+          AND NOT EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = d.id
+                          AND p.status IN ({", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))}))
+        ORDER BY d.id LIMIT :most FOR NO KEY UPDATE OF d SKIP LOCKED))
+    """  # noqa: S608 (our own words)
+)
+
+
+def part_with(parts: Parts) -> int:
+    """Drafts that no subscription waits for any more are issued by the next sweep of drafts. Returns how many are.
+
+    One whose payment is under way is left: it is issued by that, or looked at again.
+    """
+    with parts.begin() as session:
+        done = session.execute(_PART_WITH, {"now": parts.clock.now(session), "most": PAGE})
+        return done.rowcount  # type: ignore[attr-defined, no-any-return]
 
 
 def sweep(parts: Parts) -> int:

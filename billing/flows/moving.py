@@ -19,6 +19,8 @@ from billing.rules.lines import priced
 
 PAGE = 500
 """Subscriptions that are moved in one transaction."""
+NOT_BILLED = "a period has begun that is not billed yet, at the old price; move it again once it is"
+"""Why one that is due is left: its next period to bill is not its next period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Page:
 
 
 def move_price(parts: Parts, *, seller_id: UUID, old_code: str, new_code: str, dry_run: bool) -> Iterator[Moved]:
-    """Move every subscription that has the old price; those with both are skipped. Yields each as it is done.
+    """Move every subscription that has the old price. Yields each as it is done; those with both, and those that are
+    due, are skipped.
 
     Pages are transactions of their own: interrupted, it is simply done again. Raises as `check_pair` does.
     """
@@ -104,10 +107,11 @@ def move_page(
             for member in cohort_page(session, seller_id=seller_id, price_id=old.id, after=first, most=most)
             if member.subscription_id <= last
         ]
-    effects = tuple(_told(member, old, new) for member in page)
+    now = parts.clock.now(session)
+    effects = tuple(_told(member, old, new, now) for member in page)
     if not dry_run:
         fit = [member for member, effect in zip(page, effects, strict=True) if effect.skipped is None]
-        schedule_moves(session, fit, old=old.id, new=new.id, now=parts.clock.now(session))
+        schedule_moves(session, fit, old=old.id, new=new.id, now=now)
     return Page(effects, last)
 
 
@@ -115,7 +119,7 @@ def _has(member: Member, price: PriceFacts) -> bool:
     return any(id_ == price.id for id_, _ in member.items)
 
 
-def _told(member: Member, old: PriceFacts, new: PriceFacts) -> Moved:
+def _told(member: Member, old: PriceFacts, new: PriceFacts, now: datetime) -> Moved:
     quantity = next(quantity for id_, quantity in member.items if id_ == old.id)
     before, after, skipped = _cost(old, quantity), None, None
     try:
@@ -124,6 +128,8 @@ def _told(member: Member, old: PriceFacts, new: PriceFacts) -> Moved:
         skipped = refused.faults[0].mend
     if _has(member, new):
         skipped = "it has the new price already"
+    elif member.due_at is not None and member.due_at <= now:
+        skipped = NOT_BILLED
     return Moved(member.code, member.account_id, member.due_at, quantity, before, after, old.given.currency, skipped)
 
 

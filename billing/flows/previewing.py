@@ -31,6 +31,7 @@ from billing.kernel.period import boundary
 from billing.models import Subscription
 from billing.queries.standing import Item
 from billing.queries.subscription import lock_subscription
+from billing.queries.usage import used_after
 from billing.rules.walk import STUB, Span
 from billing.validators.subscription import NewItem
 
@@ -141,8 +142,8 @@ def require_of(parts: Parts, token: str, subscription_id: UUID) -> None:
 def apply(parts: Parts, session: Session, token: str) -> changing.Opened:
     """Do what was previewed, as of then, within the caller's transaction.
 
-    Raises `Stale` where the preview is too old, a boundary or a midnight lies between, or the outcome would be another;
-    `Refused` (`token_invalid`), and as the change itself does.
+    Raises `Stale` where the preview is too old, a boundary, a midnight or usage that nothing would bill lies between,
+    or the outcome would be another; `Refused` (`token_invalid`), and as the change itself does.
     """
     said = _read(parts, token)
     subscription_id, at = UUID(said["subscription"]), parse_instant(said["at"], field="token")
@@ -155,8 +156,11 @@ def apply(parts: Parts, session: Session, token: str) -> changing.Opened:
     if subscription.next_due_at is not None and subscription.next_due_at <= now:
         raise Stale("a period has begun since the preview; look again")
     wish = _wish(said)
-    if _digest(_plan(parts, session, subscription, wish, at, lock=True)) != said["digest"]:
+    made = _plan(parts, session, subscription, wish, at, lock=True)
+    if _digest(made) != said["digest"]:
         raise Stale("what it would come to has changed since the preview; look again")
+    if used_after(session, subscription_id, prices=_closed(made, wish), at=at):
+        raise Stale("something was used since the preview that it would leave out; look again")
     if isinstance(wish, _Cancel):
         return changing.cancel(parts, session, subscription_id, when=wish.when, prorate=wish.prorate, at=at)
     return changing.change(
@@ -204,6 +208,15 @@ def _plan(
     if wish.when is ChangeWhen.NOW:
         planning.change_now(session, made, wanted, wish.proration)
     return made
+
+
+def _closed(made: Planning, wish: _Wish) -> set[UUID]:
+    """The metered prices whose usage ends with it: what is used from then on stands on no invoice."""
+    if wish.when not in (CancelWhen.NOW, ChangeWhen.NOW):
+        return set()
+    stay = {item.price.id for each in made.plan.advances if each.turned for item in each.turned.items}
+    row = made.biller.row
+    return {item.price.id for item in made.biller.standing.items[row.id] if item.price.usage} - stay
 
 
 def _upcoming(session: Session, subscription: Subscription, made: Planning, wish: _Change) -> PlannedInvoice | None:

@@ -22,8 +22,8 @@ from billing.rules.walk import Span
 class ChargedLine:
     """A licensed line of the running period. `net_minor` is after its discount; of a waiting line, its amount.
 
-    The document's columns are null while the line waits. Of a draft `total_minor` is what it charges before tax, and
-    `refunded_minor` what its review has taken off.
+    The document's columns are null while the line waits. Of a draft `total_minor` is what it charges before tax,
+    `refunded_minor` what its review has taken off, and `bears_minor` what its lines come to, credits among them.
     """
 
     id: UUID
@@ -43,6 +43,7 @@ class ChargedLine:
     refunded_minor: int
     contested: bool
     """Whether its document's payment is disputed, or lost to a dispute and still owed: it may be gone, or is."""
+    bears_minor: int
     under_way: bool
     """Whether a debit for its document is with the bank."""
 
@@ -95,7 +96,7 @@ _LINES = f"""
            CASE i.status WHEN 'draft' THEN review.taken_off_minor
                 ELSE i.amount_refunded_minor + i.amount_credited_minor + i.amount_returned_minor + taken.credited_minor
                 END AS refunded_minor,
-           taken.contested,
+           taken.contested, review.bears_minor,
            EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = i.id AND p.status = 'processing') AS under_way
     FROM billing.invoice i
     JOIN billing.invoice_line l ON l.invoice_id = i.id
@@ -110,14 +111,15 @@ _LINES = f"""
         SELECT coalesce(sum(o.amount_minor - o.discount_minor) FILTER (WHERE o.amount_minor > 0), 0)::bigint
                    AS charged_minor,
                coalesce(-sum(o.amount_minor) FILTER (WHERE o.amount_minor < 0 AND o.kind = 'one_off'), 0)::bigint
-                   AS taken_off_minor
+                   AS taken_off_minor,
+               coalesce(sum(o.amount_minor - o.discount_minor), 0)::bigint AS bears_minor
         FROM billing.invoice_line o WHERE o.invoice_id = i.id AND i.status = 'draft') review
     WHERE i.subscription_id = %(subscription)s AND i.status <> 'replaced'
       AND l.kind IN ('recurring', 'proration_charge')
       AND l.period_start >= %(starts)s AND l.period_end = %(ends)s
     UNION ALL
     SELECT w.id, NULL, w.price_id, w.description, w.amount_minor, w.period_start, NULL, NULL, NULL,
-           EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = w.id), NULL, NULL, 0, 0, false, false
+           EXISTS (SELECT FROM billing.waiting_line c WHERE c.credits_line_id = w.id), NULL, NULL, 0, 0, false, 0, false
     FROM billing.waiting_line w
     WHERE w.subscription_id = %(subscription)s AND w.kind = 'proration_charge'
       AND w.period_start >= %(starts)s AND w.period_end = %(ends)s

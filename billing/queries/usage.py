@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -81,3 +81,16 @@ def usage_quantities(session: Session, windows: Sequence[UsageWindow]) -> dict[U
         ends=instants(window.end for window in windows),
     )
     return {window: Used(row.quantity, row.late) for window, row in zip(windows, rows, strict=True)}
+
+
+_USED_AFTER = """
+    SELECT FROM billing.usage_record
+    WHERE subscription_id = %(subscription)s AND price_id = ANY(CAST(%(prices)s AS uuid[])) AND counts_at > %(at)s
+    LIMIT 1
+"""
+
+
+def used_after(session: Session, subscription_id: UUID, *, prices: Collection[UUID], at: datetime) -> bool:
+    """Whether something that counts was recorded of these prices after `at`."""
+    found = fetch(session, _USED_AFTER, subscription=subscription_id, prices=id_array(prices), at=at)
+    return bool(found)

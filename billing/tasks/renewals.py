@@ -13,10 +13,11 @@ from billing.tasks.base import task
 
 @task(RENEWALS_TICK)
 def tick(parts: Parts) -> int:
-    """Cut what is due into slices; issue drafts whose review is over; give up what was never paid for."""
+    """Cut what is due into slices; issue drafts that wait for nothing any more; give up what was never paid for."""
     planned = list[int]()
     turns = (
         lambda: planned.append(renewal.plan(parts)),
+        lambda: incomplete.part_with(parts),
         lambda: drafts.sweep(parts),
         lambda: incomplete.sweep(parts),
     )

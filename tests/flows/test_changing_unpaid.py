@@ -198,3 +198,41 @@ def test_a_credit_that_stands_on_a_draft_is_refunded_once(reviewed: Company) -> 
     invoice = _issue(reviewed, 15)[0]
     with reviewed.parts.begin() as session:
         assert refundable(session, session.get_one(Invoice, invoice.id)) == 1785
+
+
+def _lowered_and_renewed(acme: Company) -> UUID:
+    """What the lower price gave back of the paid period leaves 1.43 of the next one's draft."""
+    id_ = _begin(acme, "pm_card_visa")
+    _issue(acme, 15)
+    _lower(acme, id_, at=START + timedelta(days=16))
+    acme.set_clock(NEXT)
+    acme.settle()
+    assert [each.subtotal_minor for each in _invoices(acme)] == [3000, 1000 + 429 - 1286]
+    acme.set_clock(NEXT + timedelta(days=1))
+    return id_
+
+
+def test_a_draft_that_earlier_credits_leave_too_little_of_stops_no_cancel(reviewed: Company) -> None:
+    id_ = _lowered_and_renewed(reviewed)
+    with reviewed.begin() as session:
+        seen = preview_cancel(reviewed.parts, session, id_, when=CancelWhen.NOW, prorate=True)
+    with reviewed.parts.begin() as session:
+        apply(reviewed.parts, session, seen.token)
+    (draft,) = [each for each in reviewed.invoices() if each.status == "draft"]
+    (note,) = [each for each in reviewed.invoices() if each.kind == "credit_note"]
+    assert (draft.subtotal_minor, note.subtotal_minor) == (143, 968), "30 of 31 days of 10.00, into the balance"
+    issued = _issue(reviewed, 44)[-1]
+    assert (issued.status, issued.credit_applied_minor, issued.amount_due_minor) == ("paid", 170, 0)
+    assert reviewed.credit(issued.profile_id) == 1152 - 170
+    with reviewed.parts.begin() as session:
+        assert refundable(session, session.get_one(Invoice, issued.id)) <= 0, "the note has given it back"
+
+
+def test_nor_a_change(reviewed: Company) -> None:
+    id_ = _lowered_and_renewed(reviewed)
+    reviewed.price("middle", 2000)
+    with reviewed.parts.begin() as session:
+        changing.change(reviewed.parts, session, id_, items=(NewItem("middle"),))
+    assert _waiting(reviewed) == [("proration_credit", -968), ("proration_charge", 1935)]
+    issued = _issue(reviewed, 44, 59, 75)
+    assert [each.subtotal_minor for each in issued] == [3000, 143, 2000 + 1935 - 968]

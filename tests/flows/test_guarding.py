@@ -308,3 +308,17 @@ def _usual(acme: Company, *, documents: int, currency: str = "eur") -> None:
                     amount_minor=documents * 1190,
                 )
             )
+
+
+def test_a_first_payment_is_held_by_no_guard_and_nobody_is_told_that_it_is(guarded: Company) -> None:
+    guarded.price("big", 50_000)
+    guarded.customer("a1")
+    guarded.subscribe("a1", "s1")
+    guarded.settle()
+    guarded.begin_subscription("a1", "s2", NewItem("big"), first_payment=True)
+    guarded.settle()
+    assert [(invoice.status, invoice.subtotal_minor) for invoice in guarded.invoices()] == [
+        ("paid", 1000),
+        ("paid", 50_000),
+    ]
+    assert guarded.work_items() == []

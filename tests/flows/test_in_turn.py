@@ -22,7 +22,7 @@ from tests.flows.company import START, Company
 
 STEPS = {
     BOOKS_TICK: ("recognition.recognise_due", "accrual.accrue_due", "movements.sweep"),
-    RENEWALS_TICK: ("renewal.plan", "drafts.sweep", "incomplete.sweep"),
+    RENEWALS_TICK: ("renewal.plan", "incomplete.part_with", "drafts.sweep", "incomplete.sweep"),
     UPKEEP_TICK: (
         "upkeep.wake_slices", "upkeep.close_gone_work", "second_person.expire", "indexing.index_emails",
         "retention.forget",

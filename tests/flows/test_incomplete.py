@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -12,7 +12,19 @@ from sqlalchemy import func, select, text
 
 from billing.commands.invoice.hold import hold_invoice
 from billing.commands.subscription.cancel import CancelWhen
-from billing.flows import audit, changing, customer_page, incomplete, links, on_session, previewing, subscribing, upkeep
+from billing.flows import (
+    audit,
+    changing,
+    collection,
+    customer_page,
+    drafts,
+    incomplete,
+    links,
+    on_session,
+    previewing,
+    subscribing,
+    upkeep,
+)
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.models import Invoice, LedgerEntry, OutboxEvent, PaymentIntent
@@ -234,3 +246,86 @@ def test_one_that_was_tried_while_it_was_given_up_waits_until_that_can_move_noth
     assert incomplete.sweep(acme.parts) == 1
     assert [each.status for each in acme.witness.intents()] == ["canceled", "canceled"]
     _holds(acme)
+
+
+def _subscribe_to(acme: Company, price: str, method: str | None, **given: object) -> UUID:
+    acme.customer("a1", method=method)
+    return acme.begin_subscription("a1", "s1", NewItem(price), first_payment=True, **given)
+
+
+def test_the_period_that_began_before_the_first_payment_is_owed_like_any_other(acme: Company) -> None:
+    id_ = _subscribe_to(acme, "basic", None, start=START, anchor=START + timedelta(days=14))
+    acme.set_clock(START + timedelta(days=14))
+    acme.settle()
+    assert [each.status for each in acme.invoices()] == ["draft", "draft"]
+    acme.give_method(acme.subscription(id_).profile_id, "pm_card_visa")
+    _try_next(acme, later=START + timedelta(days=16))
+    acme.settle()
+    assert sorted(each.status for each in acme.invoices()) == ["draft", "paid"]
+    assert acme.subscription(id_).status == "active"
+    assert (incomplete.part_with(acme.parts), drafts.sweep(acme.parts)) == (1, 1)
+    acme.settle()
+    assert [(each.status, each.number) for each in acme.invoices()] == [
+        ("paid", "ACME-000001"), ("paid", "ACME-000002"),
+    ]  # fmt: skip
+    _holds(acme)
+
+
+def test_a_draft_whose_payment_is_under_way_waits_for_that_and_nothing_is_given_back_of_it(acme: Company) -> None:
+    id_ = _subscribe_to(acme, "basic", None, start=START, anchor=START + timedelta(days=14))
+    acme.set_clock(START + timedelta(days=14))
+    acme.settle()
+    profile = acme.subscription(id_).profile_id
+    acme.give_method(profile, "pm_card_visa")
+    _try_next(acme, later=START + timedelta(days=16))
+    acme.settle()
+    acme.give_method(profile, "pm_sandbox_timeoutBeforeCharge")
+    _try_next(acme, later=START + timedelta(days=14))
+    collection.plan(acme.parts)
+    acme.run_messages()
+    assert [each.status for each in acme.payments()] == ["succeeded", "unknown"]
+    assert incomplete.part_with(acme.parts) == 0
+    with acme.parts.begin() as session, pytest.raises(Refused) as refused:
+        changing.cancel(acme.parts, session, id_, when=CancelWhen.NOW, prorate=True)
+    assert refused.value.code == "payment_in_flight"
+    acme.settle()
+    assert [each.status for each in acme.invoices()] == ["paid", "paid"]
+    _holds(acme)
+
+
+def _try_next(acme: Company, *, later: datetime) -> None:
+    """The draft of the full period is due then, as a decline leaves it."""
+    with acme.parts.begin() as session:
+        session.execute(
+            text("UPDATE billing.invoice SET next_attempt_at = :later WHERE period_end > :now AND status = 'draft'"),
+            {"now": START + timedelta(days=15), "later": later},
+        )
+
+
+def test_nothing_to_pay_waits_for_no_payment(acme: Company) -> None:
+    acme.coupon("free", 100)
+    id_ = _subscribe_to(acme, "basic", None, coupon_code="free")
+    acme.settle()
+    assert (acme.subscription(id_).status, acme.subscription(id_).expires_at) == ("active", None)
+    assert [(each.status, each.total_minor) for each in acme.invoices()] == [("paid", 0)]
+    assert "subscription.active" in _topics(acme)
+    acme.set_clock(START + timedelta(days=1))
+    assert incomplete.sweep(acme.parts) == 0
+    _holds(acme)
+
+
+def test_nor_does_what_is_billed_by_its_usage_alone(acme: Company) -> None:
+    acme.price("calls", 2, usage="sum")
+    id_ = _subscribe_to(acme, "calls", None)
+    assert (acme.subscription(id_).status, acme.invoices()) == ("active", [])
+    assert "subscription.active" in _topics(acme)
+    _holds(acme)
+
+
+def test_a_start_that_lies_behind_leaves_the_whole_time_to_pay(acme: Company) -> None:
+    acme.set_clock(START + timedelta(days=1))
+    id_ = _subscribe_to(acme, "basic", None, start=START)
+    assert incomplete.sweep(acme.parts) == 0
+    acme.set_clock(START + timedelta(days=1, hours=23))
+    assert incomplete.sweep(acme.parts) == 1
+    assert acme.subscription(id_).status == "incomplete_expired"

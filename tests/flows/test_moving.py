@@ -10,7 +10,7 @@ import pytest
 from billing.commands.price.create import create_price
 from billing.commands.product.create import create_product
 from billing.flows import changing
-from billing.flows.moving import Moved, move_price
+from billing.flows.moving import NOT_BILLED, Moved, move_price
 from billing.kernel.errors import Refused
 from billing.validators.price import NewPrice
 from billing.validators.product import NewProduct
@@ -60,6 +60,15 @@ def test_each_has_the_new_price_from_its_next_period_on(two_prices: Company) -> 
     assert _move(two_prices) == [], "a repeat finds nothing more to move"
 
 
+def test_a_period_that_has_begun_is_billed_at_the_price_that_it_began_with(two_prices: Company) -> None:
+    two_prices.set_clock(START.replace(month=2, day=28) + timedelta(minutes=1))
+    for dry_run in (True, False):
+        assert {row.skipped for row in _move(two_prices, dry_run=dry_run)} == {NOT_BILLED}
+    two_prices.settle()
+    assert sorted(each.subtotal_minor for each in two_prices.invoices()[-3:]) == [700, 1000, 2000]
+    assert [row.skipped for row in _move(two_prices)] == [None, None]
+
+
 def test_who_has_both_is_left_alone(two_prices: Company) -> None:
     with two_prices.parts.begin() as session:
         id_ = next(
@@ -104,7 +113,7 @@ def test_a_page_is_moved_in_a_fixed_number_of_statements(two_prices: Company) ->
         _move(two_prices)
     for place in range(30):
         two_prices.customer(f"b{place}", method=None)
-        two_prices.subscribe(f"b{place}", f"t{place}")
+        two_prices.subscribe(f"b{place}", f"t{place}", start=START + timedelta(days=1))
     with two_prices.counting_statements() as many:
         assert len(_move(two_prices)) == 30
     assert len(many) == len(few)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -17,6 +18,7 @@ from billing.flows.previewing import Preview, apply, preview_cancel, preview_cha
 from billing.kernel.errors import Refused, Stale
 from billing.models import Invoice, InvoiceLine, Subscription
 from billing.validators.subscription import NewItem
+from billing.validators.usage import NewUsage
 from tests.flows.company import START, Company
 
 HALF = START + timedelta(days=14)
@@ -144,6 +146,22 @@ def test_it_is_stale_once_a_boundary_lies_between(acme: Company, s1: UUID) -> No
     acme.set_clock(boundary)
     with pytest.raises(Stale, match="a period has begun"):
         _apply(acme, seen.token)
+
+
+def test_it_is_stale_once_something_was_used_that_it_would_leave_out(acme: Company) -> None:
+    acme.customer("a2")
+    acme.price("calls", 2, usage="sum")
+    id_ = acme.begin_subscription("a2", "s2", NewItem("basic"), NewItem("calls"))
+    with acme.begin() as session:
+        ended = preview_cancel(acme.parts, session, id_, when=CancelWhen.NOW)
+        left = preview_change(acme.parts, session, id_, items=[NewItem("basic")])
+        kept = preview_change(acme.parts, session, id_, items=[NewItem("basic", 2), NewItem("calls")])
+    acme.set_clock(START + timedelta(minutes=1))
+    acme.use(NewUsage("s2", "calls", "u1", Decimal(1000)))
+    for seen in (ended, left):
+        with pytest.raises(Stale, match="was used since"):
+            _apply(acme, seen.token)
+    _apply(acme, kept.token)
 
 
 def test_while_something_is_overdue_nothing_is_previewed(acme: Company, s1: UUID) -> None:

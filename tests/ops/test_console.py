@@ -191,7 +191,7 @@ def test_a_live_key_without_database_and_broker_is_refused_and_never_the_embedde
         (
             psycopg.OperationalError("connection refused"),
             4,
-            ["the database can't be used now: OperationalError: connection refused"],
+            ["the database can't be used now: OperationalError: connection refused; start it, or mend DATABASE_URL"],
         ),
         (BillingError("else"), 3, ["else"]),
         (KeyError("x"), 70, ["this should not have happened: KeyError: 'x'"]),

@@ -30,6 +30,7 @@ _ADVANCE = text(
         current_period_end = coalesce(a.ends, s.current_period_end),
         status = a.status, coupon_used = a.coupon_used,
         cancel_at = a.cancel_at, ended_at = a.ended_at,
+        expires_at = CASE WHEN a.status = 'incomplete' THEN s.expires_at END,
         paused_at = CASE WHEN a.ended_at IS NULL THEN s.paused_at END,
         scheduled_items = CASE WHEN a.ended_at IS NULL THEN s.scheduled_items END,
         version = s.version + 1, updated_at = clock_timestamp()
@@ -98,6 +99,17 @@ def advance(session: Session, advances: Sequence[Advance], *, now: datetime) -> 
     for each in advances:
         if each.turned is not None:
             turn(session, each.seller_id, each.subscription_id, each.turned)
+    emit_many(
+        session,
+        topic=Topic.SUBSCRIPTION_ACTIVE,
+        object_type="subscription",
+        now=now,
+        events=[
+            (each.seller_id, each.subscription_id, f'{{"subscription_id":"{each.subscription_id}"}}')
+            for each in advances
+            if each.begins
+        ],
+    )
     emit_many(
         session,
         topic=Topic.SUBSCRIPTION_CANCELED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -120,13 +121,20 @@ class Biller:
         return kept
 
     def after_drafts(self, credits_: Iterable[tuple[ChargedLine, PlannedLine]]) -> list[PlannedLine]:
-        """Put what gives back lines of drafts on these drafts, which say what is due. Returns the other credits."""
-        others = []
+        """Put what gives back lines of drafts on these drafts, which say what is due. Returns the other credits.
+
+        Among them what a draft doesn't bear: earlier credits have lowered it, and no invoice takes off below 0.
+        """
+        others, taken_off = [], Counter[UUID]()
         for charged, credit in credits_:
-            if charged.on_draft and charged.invoice_id is not None:
-                self.made.on_drafts.append((charged.invoice_id, credit))
-            else:
+            draft = charged.invoice_id if charged.on_draft else None
+            if draft is None:
                 others.append(credit)
+            elif taken_off[draft] - credit.amount_minor <= charged.bears_minor:
+                taken_off[draft] -= credit.amount_minor
+                self.made.on_drafts.append((draft, credit))
+            else:
+                others.append(credit._replace(credits_issued=True))
         return others
 
     def write(self, span: Span | None, lines: Sequence[PlannedLine]) -> PlannedInvoice | None:

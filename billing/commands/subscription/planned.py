@@ -31,7 +31,8 @@ class RecordedPeriod:
 class Advance:
     """What a subscription's row becomes: whole in these columns, `current` None leaves the running period.
 
-    `ended_at` closes it; `turned` has its new items and anchor.
+    `ended_at` closes it; `turned` has its new items and anchor. `begins`: it was to wait for its first payment, and
+    there is nothing to pay.
     """
 
     subscription_id: UUID
@@ -45,6 +46,7 @@ class Advance:
     cancel_at: datetime | None
     ended_at: datetime | None
     turned: Turned | None
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from billing.commands.invoice.compose import Wallet
-from billing.commands.invoice.planned import PlannedLine
+from billing.commands.invoice.planned import Held, PlannedLine
 from billing.commands.subscription.biller import Biller, waiting_windows
 from billing.commands.subscription.planned import Advance, BillingPlan, RecordedPeriod, Turned
 from billing.commands.subscription.terms import interval_of, rhythm, running_span, settled_items, window_of
@@ -160,8 +160,8 @@ class _Renewal:
                     row.seller_id, row.id, turn.anchor_no, turn.period_no, turn.opens, disposition, document_id
                 )
             )
-        trial_over = row.status == SubscriptionStatus.TRIALING
-        status = SubscriptionStatus.ACTIVE if trial_over else row.status
+        begins = row.status == SubscriptionStatus.TRIALING or self._begins_unpaid()
+        status = SubscriptionStatus.ACTIVE if begins else row.status
         made.advances.append(
             Advance(
                 subscription_id=row.id,
@@ -175,8 +175,17 @@ class _Renewal:
                 cancel_at=row.cancel_at,
                 ended_at=ended_at,
                 turned=self.turned,
+                begins=self._begins_unpaid(),
             )
         )
+
+    def _begins_unpaid(self) -> bool:
+        """Whether it is billed for the first time, was to wait for that payment, and nothing of it is to be paid."""
+        row = self.walked.row
+        if row.status != SubscriptionStatus.INCOMPLETE or row.current_period_start is not None:
+            return False
+        documents = self.biller.made.documents
+        return not any(each.subscription_id == row.id and each.held is Held.FIRST_PAYMENT for each in documents)
 
 
 def _running(row: Any, opened: Sequence[Turn], ended_at: datetime | None) -> Span | None:

@@ -29,7 +29,8 @@ from billing.rules.walk import STUB
 from billing.validators.subscription import NewSubscription, check_new_subscription
 
 FIRST_PAYMENT_WITHIN = timedelta(hours=23)
-"""Time for the first payment of an `incomplete` subscription, in business time from its start."""
+"""Time for the first payment of an `incomplete` subscription, in business time from its start, or from when it was
+written: a start may lie behind."""
 
 
 def subscribe(session: Session, *, seller_id: UUID, new: NewSubscription, now: datetime) -> Subscription:
@@ -77,7 +78,7 @@ def write_subscriptions(
     _require_in_time(session, planned, profiles)
     coupons = _coupons(session, seller_id, planned)
     rows = [
-        _row(id_, seller_id, profiles[plan.new.account_id], plan, coupons)
+        _row(id_, seller_id, profiles[plan.new.account_id], plan, coupons) | {"expires_at": _expires_at(plan, now)}
         for id_, plan in zip(new_ids(len(planned)), planned, strict=True)
     ]
     written = insert_rows(session, Subscription, rows, unless_taken=("seller_id", "code"), returning=("code", "id"))
@@ -134,6 +135,10 @@ def _status(plan: PlannedSubscription) -> SubscriptionStatus:
     return SubscriptionStatus.TRIALING if plan.trial_end else SubscriptionStatus.ACTIVE
 
 
+def _expires_at(plan: PlannedSubscription, now: datetime) -> datetime | None:
+    return max(plan.new.start, now) + FIRST_PAYMENT_WITHIN if plan.new.first_payment else None
+
+
 def _row(
     id_: UUID, seller_id: UUID, profile_id: UUID, plan: PlannedSubscription, coupons: Mapping[str, UUID]
 ) -> dict[str, Any]:
@@ -144,7 +149,6 @@ def _row(
         "profile_id": profile_id,
         "code": new.code,
         "status": _status(plan),
-        "expires_at": new.start + FIRST_PAYMENT_WITHIN if new.first_payment else None,
         "currency": plan.currency,
         "interval_unit": plan.interval.unit,
         "interval_count": plan.interval.count,
