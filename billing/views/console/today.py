@@ -127,7 +127,7 @@ def _today(rows: list[Facts] | None, day: date) -> list[Facts]:
 
 
 def _charts(rows: list[Facts] | None, last: date) -> list[dict[str, Any]]:
-    """One chart a currency of the days up to `last`, the one with most in it first, at most three."""
+    """One chart a currency of the days up to `last`, the one with most in it first."""
     if not rows:
         return []
     by_currency: dict[str, list[Facts]] = defaultdict(list)
@@ -146,7 +146,7 @@ def _charts(rows: list[Facts] | None, last: date) -> list[dict[str, Any]]:
         name = f"Billed and collected in {currency.upper()}, the last {_DAYS} days"
         image = pairs(bars, name=name, first="billed", second="collected")
         made.append({"currency": currency, "name": name, "image": image, "rows": own})
-    return made[:3]
+    return made
 
 
 def _by_name(samples: list[Sample]) -> dict[str, list[Sample]]:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.flows import upkeep
+from billing.flows.charging import charge_once
 from billing.kernel.ids import new_id
 from billing.kernel.status import WorkItemStatus
 from billing.models import AuditRecord, WorkItem
@@ -91,6 +92,17 @@ def test_the_chart_ends_today_also_where_nothing_was_billed_for_a_while(house: H
     house.acme.settle()
     house.acme.set_clock(START + timedelta(days=5))
     assert ">02-05<" in ada.reads("/")
+
+
+def test_each_currency_has_its_chart(house: House, ada: Person) -> None:
+    profile_id, acme = house.acme.customer("one"), house.acme
+    currencies = ("eur", "usd", "gbp", "jpy")
+    for currency in currencies:
+        with acme.parts.begin() as session:
+            charge_once(acme.parts, session, profile_id, amount_minor=500, currency=currency, description="A book")
+    acme.settle()
+    page = ada.reads("/")
+    assert [f"Billed and collected in {each.upper()}" in page for each in currencies] == [True] * 4
 
 
 def test_what_was_given_up_and_is_open_is_counted_and_found_by_a_filter(house: House, ada: Person) -> None:
