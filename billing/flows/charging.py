@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.compose import Frame, Wallet, compose
 from billing.commands.invoice.issue import Issued
-from billing.commands.invoice.planned import PlannedLine
-from billing.commands.subscription.lines import as_json
+from billing.commands.subscription.lines import agreed_line
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
@@ -19,7 +17,6 @@ from billing.queries.brakes import BrakeKind, require_moving
 from billing.queries.catalog import rate_by_name
 from billing.queries.profile import lock_person
 from billing.queries.standing import load_standing
-from billing.rules.lines import PriceModel, PriceTerms, priced
 from billing.rules.tax import treatment
 from billing.validators.checks import Checks
 
@@ -53,20 +50,8 @@ def charge_once(
         raise Refused(Fault("profile", "profile_on_hold", "a work item holds it; see `billing work list`"))
     seller = standing.sellers[profile.seller_id]
     rate = rate_by_name(session, seller_id=seller.id, name=tax_rate)
-    made = priced(PriceTerms(PriceModel.FLAT, Decimal(amount_minor)), Decimal(1))
-    line = PlannedLine(
-        kind="one_off",
-        price_id=None,
-        description=description,
-        quantity="1",
-        unit_amount=str(amount_minor),
-        amount_minor=made.amount_minor,
-        discount_minor=0,
-        treatment=treatment(seller.country, profile.country, profile.has_tax_id, rate, seller.oss),
-        period_start=None,
-        period_end=None,
-        how_json=as_json(made.how),
-    )
+    how = treatment(seller.country, profile.country, profile.has_tax_id, rate, seller.oss)
+    line = agreed_line(description, amount_minor, how)
     wallet = Wallet(standing.balances, {})
     frame = Frame(seller=seller, profile=profile, parties=open_parties(parts, standing)[profile_id], currency=currency)
     document = compose(frame, [line], wallet=wallet)

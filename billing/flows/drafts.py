@@ -22,7 +22,7 @@ from billing.commands.invoice.hold import hold_invoice
 from billing.commands.invoice.issue import Issued
 from billing.commands.invoice.planned import Held, PlannedLine
 from billing.commands.invoice.retry import has_attempt_in_flight
-from billing.commands.subscription.lines import as_json
+from billing.commands.subscription.lines import agreed_line
 from billing.db.rows import change
 from billing.flows import completing
 from billing.flows.guarding import count_released
@@ -42,7 +42,6 @@ from billing.queries.profile import lock_profile
 from billing.queries.replacing import is_credited
 from billing.queries.same_database import NotReconciled, is_same
 from billing.queries.standing import load_standing
-from billing.rules.lines import PriceModel, PriceTerms, priced
 from billing.rules.tax import treatment
 from billing.validators.checks import Checks
 
@@ -183,21 +182,7 @@ def add_line(
         rate_by_name(session, seller_id=seller.id, name=tax_rate),
         seller.oss,
     )
-    made = priced(PriceTerms(PriceModel.FLAT, Decimal(abs(amount_minor))), Decimal(1))
-    line = PlannedLine(
-        kind="one_off",
-        price_id=None,
-        description=description,
-        quantity="1",
-        unit_amount=str(amount_minor),
-        amount_minor=amount_minor,
-        discount_minor=0,
-        treatment=how,
-        period_start=None,
-        period_end=None,
-        how_json=as_json(made.how),
-    )
-    _append(session, draft, [line])
+    _append(session, draft, [agreed_line(description, amount_minor, how)])
     return resum(parts, session, draft)
 
 

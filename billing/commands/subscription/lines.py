@@ -16,7 +16,7 @@ from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
 from billing.kernel.money import plain
 from billing.queries.standing import Item, PriceInUse
-from billing.rules.lines import How, PriceTerms, exact_amount, priced
+from billing.rules.lines import How, PriceModel, PriceTerms, exact_amount, priced
 from billing.rules.proration import ProrationUnit, prorated_charge
 from billing.rules.tax import UNTAXED, TaxTreatment, carried
 from billing.rules.walk import Span
@@ -53,6 +53,24 @@ def _with(line: PlannedLine, name: str, value: str) -> PlannedLine:
 def one_off_line(item: Item, treatment: TaxTreatment) -> PlannedLine:
     """A price that is charged once, by the next invoice."""
     return _line(item.price, "one_off", 1 if item.quantity is None else item.quantity, None, treatment)
+
+
+def agreed_line(description: str, amount_minor: int, treatment: TaxTreatment) -> PlannedLine:
+    """An amount that no price stands behind, once; below 0 it takes something off."""
+    made = priced(PriceTerms(PriceModel.FLAT, Decimal(abs(amount_minor))), Decimal(1))
+    return PlannedLine(
+        kind="one_off",
+        price_id=None,
+        description=description,
+        quantity="1",
+        unit_amount=str(amount_minor),
+        amount_minor=amount_minor,
+        discount_minor=0,
+        treatment=treatment,
+        period_start=None,
+        period_end=None,
+        how_json=as_json(made.how),
+    )
 
 
 def once(item: Item) -> PlannedLine:
