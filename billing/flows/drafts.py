@@ -7,7 +7,6 @@ import traceback
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from sqlalchemy.orm import Session
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.draft import planned_again, sums
 from billing.commands.invoice.hold import hold_invoice
-from billing.commands.invoice.issue import Issued
+from billing.commands.invoice.issue import Issued, add_lines
 from billing.commands.invoice.planned import Held, PlannedLine
 from billing.commands.invoice.retry import has_attempt_in_flight
 from billing.commands.subscription.lines import agreed_line
@@ -29,7 +28,6 @@ from billing.flows.guarding import count_released
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, MasterKeyMissing, Refused, Stale
-from billing.kernel.ids import new_id
 from billing.kernel.money import MOST_AMOUNT
 from billing.kernel.status import InvoiceStatus
 from billing.kernel.work import WorkKind
@@ -208,30 +206,7 @@ def give_back(parts: Parts, session: Session, credits_: Sequence[tuple[UUID, Pla
 
 def _append(session: Session, draft: Invoice, lines: Sequence[PlannedLine]) -> None:
     last = session.scalar(select(func.max(InvoiceLine.position)).where(InvoiceLine.invoice_id == draft.id)) or 0
-    session.add_all(
-        InvoiceLine(
-            id=line.id or new_id(),
-            seller_id=draft.seller_id,
-            invoice_id=draft.id,
-            position=position,
-            kind=line.kind,
-            price_id=line.price_id,
-            description=line.description,
-            quantity=Decimal(line.quantity),
-            unit_amount=None if line.unit_amount is None else Decimal(line.unit_amount),
-            amount_minor=line.amount_minor,
-            discount_minor=line.discount_minor,
-            tax_percent=line.treatment.percent,
-            tax_inclusive=line.treatment.inclusive,
-            tax_code=line.treatment.code,
-            period_start=line.period_start,
-            period_end=line.period_end,
-            how=json.loads(line.how_json),
-            credits_line_id=line.credits_line_id,
-            credits_issued=line.credits_issued,
-        )
-        for position, line in enumerate(lines, start=last + 1)
-    )
+    add_lines(session, lines, seller_id=draft.seller_id, invoice_id=draft.id, after=last)
 
 
 def remove_line(parts: Parts, session: Session, draft_id: UUID, *, line_id: UUID) -> Invoice:

@@ -12,12 +12,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.book import write_books
-from billing.commands.invoice.planned import PlannedInvoice
+from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
 from billing.db.copy import NULL, array, binary, copy_rows, field, id_array, instant, reference
 from billing.events.bulk import emit_many
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused, Stale
-from billing.kernel.ids import new_ids
+from billing.kernel.ids import new_id, new_ids
 from billing.kernel.period import zone_info
 from billing.kernel.status import InvoiceStatus
 from billing.privacy.blind_index import content_hash
@@ -107,8 +107,19 @@ def write_lines(session: Session, planned: Sequence[PlannedInvoice]) -> None:
     _write_lines(session, planned, _line_ids(planned))
 
 
+def add_lines(session: Session, lines: Sequence[PlannedLine], *, seller_id: UUID, invoice_id: UUID, after: int) -> None:
+    """Write further lines of a draft, behind the one at position `after`."""
+    ids = [line.id or new_id() for line in lines]
+    copy_rows(session, "invoice_line", _LINES, _line_rows(seller_id, invoice_id, lines, ids, start=after + 1))
+
+
 def _write_lines(session: Session, planned: Sequence[PlannedInvoice], line_ids: Sequence[Sequence[UUID]]) -> None:
-    copy_rows(session, "invoice_line", _LINES, _line_rows(planned, line_ids))
+    rows = (
+        row
+        for document, ids in zip(planned, line_ids, strict=True)
+        for row in _line_rows(document.seller_id, document.id, document.lines, ids, start=1)
+    )
+    copy_rows(session, "invoice_line", _LINES, rows)
 
 
 def _line_ids(planned: Sequence[PlannedInvoice]) -> list[list[UUID]]:
@@ -140,17 +151,18 @@ _FROM_DRAFTS = text(
 )
 
 
-def _line_rows(planned: Sequence[PlannedInvoice], line_ids: Sequence[Sequence[UUID]]) -> Iterator[str]:
-    for document, ids in zip(planned, line_ids, strict=True):
-        head = f"{document.seller_id.hex}\t{document.id.hex}"
-        for position, (line, id_) in enumerate(zip(document.lines, ids, strict=True), start=1):
-            how = line.treatment
-            yield (
-                f"{id_.hex}\t{head}\t{position}\t{line.kind}\t{reference(line.price_id)}\t{field(line.description)}"
-                f"\t{line.quantity}\t{line.unit_amount or NULL}\t{line.amount_minor}\t{line.discount_minor}"
-                f"\t{how.percent}\t{how.inclusive}\t{how.code}\t{instant(line.period_start)}\t{instant(line.period_end)}"
-                f"\t{field(line.how_json)}\t{reference(line.credits_line_id)}\t{line.credits_issued}"
-            )
+def _line_rows(
+    seller_id: UUID, invoice_id: UUID, lines: Sequence[PlannedLine], ids: Sequence[UUID], *, start: int
+) -> Iterator[str]:
+    head = f"{seller_id.hex}\t{invoice_id.hex}"
+    for position, (line, id_) in enumerate(zip(lines, ids, strict=True), start=start):
+        how = line.treatment
+        yield (
+            f"{id_.hex}\t{head}\t{position}\t{line.kind}\t{reference(line.price_id)}\t{field(line.description)}"
+            f"\t{line.quantity}\t{line.unit_amount or NULL}\t{line.amount_minor}\t{line.discount_minor}"
+            f"\t{how.percent}\t{how.inclusive}\t{how.code}\t{instant(line.period_start)}\t{instant(line.period_end)}"
+            f"\t{field(line.how_json)}\t{reference(line.credits_line_id)}\t{line.credits_issued}"
+        )
 
 
 def _told(document: PlannedInvoice) -> str:

@@ -1,0 +1,124 @@
+"""A provider account without a key, or one that refuses it: its own work waits for a person, all other goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, text
+
+from billing.commands.reconciliation.run import begin_run
+from billing.flows import movements, on_session, reconciliation, refunding, resolution
+from billing.kernel.errors import Fault, ProviderRefused, Refused
+from billing.models import ProviderAccount, Reconciliation, Refund
+from billing.providers.port import Provider
+from tests.flows.company import START, Company, company
+from tests.flows.test_holding_up_no_other import unanswered
+
+
+def _nowhere(_provider: str, _code: str) -> Provider:
+    raise Refused(Fault("provider", "provider_not_configured", "set its key"))
+
+
+def test_an_account_without_a_key_keeps_its_attempts_unknown_and_tells_a_person(acme: Company) -> None:
+    unanswered(acme, 2)
+    there = acme.parts.provider_for
+    acme.parts = replace(acme.parts, provider_for=_nowhere)
+    assert resolution.resolve(acme.parts) == 2
+    assert {each.status for each in acme.payments()} == {"unknown"}
+    assert {each.error for each in acme.work_items()} == {"provider_not_configured"}
+    acme.parts = replace(acme.parts, provider_for=there)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
+    acme.settle()
+    assert {each.status for each in acme.payments()} == {"succeeded"}
+
+
+@pytest.mark.parametrize("status", ["processing", "requires_action"])
+def test_what_is_under_way_at_an_account_without_a_key_stays_so_and_tells_a_person(acme: Company, status: str) -> None:
+    profile = acme.customer("a1", method="pm_sandbox_processing" if status == "processing" else None)
+    acme.subscribe("a1", "s1")
+    acme.settle_under_a_brake()
+    if status == "requires_action":
+        acme.give_method(profile, "pm_card_authenticationRequired")
+        acme.settle_under_a_brake()
+        on_session.pay(acme.parts, profile_id=profile)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
+    acme.parts = replace(acme.parts, provider_for=_nowhere)
+    resolution.resolve(acme.parts)
+    assert acme.payments()[-1].status == status
+    assert [(each.kind, each.error) for each in acme.work_items()] == [("payment_unknown", "provider_not_configured")]
+
+
+@pytest.fixture
+def shops(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
+    """A company with a second provider account, `archive`, which is looked after first and refuses our key."""
+    monkeypatch.setenv("STRIPE_API_KEY__ARCHIVE", "sk_test_archive")
+    with company(database_url) as made:
+        well = made.parts.provider_for
+        made.revoke_key()
+        refused = made.parts.provider_for
+        made.parts = replace(
+            made.parts, provider_for=lambda provider, code: (refused if code == "archive" else well)(provider, code)
+        )
+        yield made
+
+
+def _archive(shops: Company) -> UUID:
+    with shops.begin() as session:
+        return session.scalars(select(ProviderAccount.id).where(ProviderAccount.code == "archive")).one()
+
+
+def test_an_account_that_refuses_our_key_keeps_no_other_from_its_fees_refunds_and_comparison(shops: Company) -> None:
+    for each in ("a1", "a2"):
+        shops.customer(each)
+        shops.subscribe(each, each)
+    shops.settle()
+    archive, later = _archive(shops), START + timedelta(days=1, hours=2)
+    with shops.parts.begin() as session:
+        session.execute(text("UPDATE billing.provider_account SET movements_read_to = :at"), {"at": START})
+        begin_run(session, account_id=archive, cause="ordered", from_at=START, to_at=later)
+    shops.set_clock(later)
+    for sweep in (movements.sweep, reconciliation.tick):
+        with pytest.raises(ProviderRefused):
+            sweep(shops.parts)
+    assert shops.account("provider_fees") > 0
+    with shops.begin() as session:
+        done = session.scalars(select(Reconciliation.status).where(Reconciliation.provider_account_id != archive))
+        assert list(done) == ["done"]
+    for invoice in shops.invoices():
+        refunding.refund(shops.parts, invoice.id)
+    with shops.parts.begin() as session:
+        first = session.scalars(select(Refund).order_by(Refund.id)).first()
+        assert first is not None
+        first.provider_account_id = archive
+    refunding.sweep(shops.parts)
+    assert [each.status for each in shops.refunds()] == ["pending", "succeeded"]
+
+
+def test_an_account_without_a_key_keeps_no_other_from_being_asked_and_tried(shops: Company) -> None:
+    unanswered(shops, 1)
+    profile, archive = shops.customer("gone"), _archive(shops)
+    shops.subscribe("gone", "gone")
+    with shops.parts.begin() as session:
+        for table in ("payment_method", "provider_customer"):
+            session.execute(
+                text(f"UPDATE billing.{table} SET provider_account_id = :archive WHERE profile_id = :profile"),
+                {"archive": archive, "profile": profile},
+            )
+    well = shops.parts.provider_for
+    shops.parts = replace(
+        shops.parts, provider_for=lambda provider, code: (_nowhere if code == "archive" else well)(provider, code)
+    )
+    for _ in range(3):
+        shops.sweep()
+        with shops.parts.begin() as session:
+            session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
+    told = {each.provider_account_id == archive: (each.status, each.reason) for each in shops.payments()}
+    assert told == {False: ("succeeded", "succeeded"), True: ("not_sent", "provider_not_configured")}
+    (item,) = [each for each in shops.work_items() if each.status == "open"]
+    assert (item.kind, item.subject_id) == ("provider_refuses_account", archive)
