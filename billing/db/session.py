@@ -10,8 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
+from sqlalchemy.orm.exc import StaleDataError
 
 from billing.db.alive import keep_alive
+from billing.kernel.errors import Stale
 from billing.kernel.ids import keep_to
 
 SELLER = "billing.seller"
@@ -68,6 +70,15 @@ def _go_by_its_clock(connection: Any, _: object) -> None:
 def sessions(engine: Engine, info: dict[str, Any] | None = None) -> sessionmaker[Session]:
     """A session factory whose sessions carry `info` (the transport of after-commit messages)."""
     return sessionmaker(engine, expire_on_commit=False, info=info or {})
+
+
+@contextmanager
+def quickest_wins() -> Iterator[None]:
+    """Raises `Stale` where a row that is changed or locked within was changed by another since it was read."""
+    try:
+        yield
+    except StaleDataError:
+        raise Stale("another was quicker to change a row; read it again, and decide anew") from None
 
 
 def for_seller(of_all: sessionmaker[Session], seller_id: UUID) -> sessionmaker[Session]:

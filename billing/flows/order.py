@@ -53,14 +53,14 @@ class Done:
 def carry_out(parts: Parts, order: Order) -> Iterator[Session]:
     """A transaction for one order: committed at the end, or undone, its messages too, if the order is only tried.
 
-    Rows read within can't be read afterwards. Raises as `Once.claim` does, before anything is done.
+    Rows read within can't be read afterwards. Raises as `Once.claim` does, before anything is done, and as `begin`.
     """
-    with parts.sessions() as session, session.begin() as transaction:
+    with parts.begin() as session:
         if order.once is not None:
             order.once.claim(session)
         yield session
         if order.dry_run:
-            transaction.rollback()
+            session.rollback()
         elif order.once is not None:
             order.once.keep(session)
 

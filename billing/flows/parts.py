@@ -8,14 +8,12 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
-from sqlalchemy.orm.exc import StaleDataError
 
 from billing.commands.provider_rate.rows import Limits
 from billing.db.clock import Clock
-from billing.db.session import for_seller
+from billing.db.session import for_seller, quickest_wins
 from billing.flows.metered import Metered
 from billing.flows.permits import Permits
-from billing.kernel.errors import Stale
 from billing.models import ProviderAccount
 from billing.privacy.keyring import Keyring
 from billing.privacy.tracing import step
@@ -54,11 +52,8 @@ class Parts:
 
         Raises `Stale` where a row that it changes was changed by another since it was read.
         """
-        try:
-            with step("transaction"), self.sessions.begin() as session:
-                yield session
-        except StaleDataError:
-            raise Stale("another was quicker to change a row; read it again, and decide anew") from None
+        with quickest_wins(), step("transaction"), self.sessions.begin() as session:
+            yield session
 
     def for_seller(self, seller_id: UUID) -> Parts:
         """The same, seeing and writing rows of this seller alone: for doors that act for one."""

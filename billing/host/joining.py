@@ -15,6 +15,7 @@ from psycopg.types.json import JsonbLoader, JsonLoader
 from sqlalchemy import Engine, NullPool, create_engine, text
 from sqlalchemy.orm import Session, scoped_session
 
+from billing.db.session import quickest_wins
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.queue.buffer import TRANSPORT, Message
@@ -41,7 +42,9 @@ def within(parts: Parts, session: HostSession | None) -> Iterator[Session]:
         raise Refused(Fault("session", "autoflush_off", "hand over a session with autoflush"))
     _require_a_transaction(session)
     session.info.setdefault(TRANSPORT, parts.transport)
-    with session.begin_nested(), _in_utc(session):
+    # What the host has not written yet is the host's to answer for.
+    session.flush()
+    with quickest_wins(), session.begin_nested(), _in_utc(session):
         _require_our_database(parts, session)
         yield session
 

@@ -107,3 +107,13 @@ def test_who_cancels_at_the_moment_of_a_boundary_cancels_in_the_period_that_begi
         of.status, of.next_due_at, of.ended_at = "canceled", None, at(3, 10)
 
     assert run(parts, codes=["R3"]).violations == ()
+
+
+def test_so_does_who_cancels_at_that_moment_while_issuing_is_stopped(parts: Parts) -> None:
+    with parts.begin() as session:
+        of = builders.subscription(session, payer(session), [], started_at=at(3, 10))
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        recorded(session, of, 0, at(3, 10), at(4, 10), disposition="billed", invoice_id=new_id())
+        of.cancel_at = of.next_due_at = at(3, 10)
+
+    assert run(parts, codes=["R3"]).violations == ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -88,6 +88,8 @@ class Life:
     """By subscription: which prices fit its own."""
     closed: tuple[date, list[Rows]] | None = None
     done: list[str] = field(default_factory=list)
+    audited_to: datetime | None = None
+    """Up to when the audit has looked (wall time)."""
     quiet: bool = True
     """Whether all came to rest after the last act; else the next one meets what is under way."""
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
+from billing.db.clock import wall_now
 from billing.documents.nets import nets
 from billing.flows import audit, customer_page, links
 from billing.flows.audit_report import Violation
@@ -110,8 +111,12 @@ def unshown(life: Life) -> list[object]:
 
 
 def audited(life: Life) -> tuple[Violation, ...]:
-    """What the audit finds, with the books of both stand-ins as its witness."""
-    return audit.run(life.acme.parts, witness=witness_of(life)).violations
+    """What the audit finds, with the books of both stand-ins as its witness, and where it looks at what is new only."""
+    since = life.audited_to
+    with life.acme.begin() as session:
+        life.audited_to = wall_now(session)
+    recent = audit.run(life.acme.parts, since=since) if since else None
+    return audit.run(life.acme.parts, witness=witness_of(life)).violations + (recent.violations if recent else ())
 
 
 def misstated(life: Life) -> list[Invoice]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from billing.db.clock import wall_now
 from billing.flows.parts import Parts
 from billing.models import (
     CreditBalance,
@@ -33,6 +34,11 @@ class Rows:
     """Reads through the parts that the flows use."""
 
     parts: Parts
+
+    def from_now_on(self) -> datetime:
+        """When an audit would begin that leaves out what was written so far (wall time; ids are of a millisecond)."""
+        with self.begin() as session:
+            return wall_now(session) + timedelta(milliseconds=2)
 
     def now(self) -> datetime:
         with self.begin() as session:

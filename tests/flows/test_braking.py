@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from uuid import UUID
 
 import pytest
@@ -187,6 +189,18 @@ def test_stopping_twice_changes_nothing_and_a_dry_run_stops_nothing(acme: Compan
     second = braking.stop(acme.parts, COLLECT, order=Order("bob", "again"))
     assert (first.changed, second.changed, second.subject_id) == (True, False, first.subject_id)
     assert second.told == "it is stopped already, by ada"
+
+
+def test_of_two_who_stop_it_at_one_moment_the_second_finds_it_stopped(acme: Company) -> None:
+    for customer in (acme.customer(f"a{number}", method=None) for number in range(5)):
+        both = Barrier(2)
+
+        def stop(actor: str, both: Barrier = both, customer: UUID = customer) -> bool:
+            both.wait()
+            return braking.stop(acme.parts, COLLECT, profile_id=customer, order=Order(actor, "a call at night")).changed
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(stop, ("ada", "bob"))) == [False, True]
 
 
 def test_its_work_item_is_closed_by_the_sweep_where_a_person_retried_it(acme: Company) -> None:

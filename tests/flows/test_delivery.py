@@ -12,7 +12,7 @@ from sqlalchemy import text
 from billing.commands.delivery.record import Tried, record_tries
 from billing.commands.delivery.take import take_deliveries
 from billing.commands.work_item.close import close_gone
-from billing.flows import delivery, endpoints, retention, working
+from billing.flows import audit, delivery, endpoints, retention, working
 from billing.kernel import failpoints
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
@@ -194,6 +194,22 @@ def test_off_nothing_is_sent_and_on_again_it_hears_what_it_missed_once(acme: Com
     assert endpoints.turn_on(acme.parts, id_, order=ORDER).told == "on; it gets 2 events of the meantime"
     assert go(acme, id_) == 2
     assert go(acme, id_) == 0
+
+
+def test_an_audit_of_what_is_new_knows_who_was_told_before(acme: Company, ear: Earpiece) -> None:
+    id_, _ = listening(acme, ear.url, "profile.*")
+    ear.status = 503
+    tell(acme, new_id())
+    go(acme, id_)
+    due(acme, first_try_at="clock_timestamp() - interval '3 days'")
+    go(acme, id_)
+    (item,) = acme.work_items()
+    working.act(acme.parts, item.id, action=working.Action.DISCARD, order=ORDER)
+    endpoints.turn_off(acme.parts, id_, order=ORDER)
+    since = acme.from_now_on()
+    tell(acme, new_id())
+    assert (item.kind, [row.status for row in rows(acme)]) == ("deliveries_dead", ["dead"])
+    assert audit.run(acme.parts, since=since).violations == ()
 
 
 def test_a_range_is_replayed_under_the_old_ids_and_what_lies_outside_is_not(acme: Company, ear: Earpiece) -> None:

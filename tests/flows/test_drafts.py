@@ -16,6 +16,7 @@ from billing.commands.credit.grant import grant_credit
 from billing.flows import audit, braking, changing, drafts, operating_drafts, upkeep, working
 from billing.flows.order import Order
 from billing.flows.parts import Parts
+from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused, Stale
 from billing.kernel.ids import new_id
 from billing.models import AuditRecord, Invoice, InvoiceLine, LedgerEntry, OutboxEvent, Profile
@@ -232,9 +233,17 @@ def test_the_audit_lets_a_review_take_off_what_a_period_would_charge(acme: Compa
     )
     operating_drafts.remove_line(acme.parts, draft.id, position=1, order=order)
     assert acme.violations() == ()
+    reviewed = acme.from_now_on()
     _release(acme, draft.id)
     assert acme.invoices()[0].total_minor == 595
     assert acme.violations() == ()
+    assert audit.run(acme.parts, since=reviewed).violations == ()
+
+    settled = acme.from_now_on()
+    replace_invoice(acme.parts, draft.id, order=order)
+    acme.settle()
+    assert acme.violations() == ()
+    assert audit.run(acme.parts, since=settled).violations == ()
 
 
 def _with_usage(acme: Company) -> Invoice:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scop
 
 import billing
 from billing.db.base import Base as Ours
+from billing.models import Profile
 from tests.flows.company import START, Company, company
 
 
@@ -153,6 +154,23 @@ def test_the_hosts_zone_moves_no_day_and_is_the_hosts_again_afterwards(acme: Com
     assert shown["current_period_end"] == datetime(2026, 2, 28, tzinfo=ZoneInfo("UTC"))
     acme.settle()
     assert acme.violations() == ()
+
+
+def test_who_comes_second_in_the_hosts_transaction_is_told_so_and_the_host_goes_on(
+    acme: Company, shop: billing.Billing, engine: Engine
+) -> None:
+    customer = acme.customer("one", method=None)
+    moves = billing.ProfileChange("FR", billing.Personal(name="Anna Beispiel"), "UTC", "consumer")
+    with Session(engine) as session:
+        session.add(HostsInvoice(id="1"))
+        known = session.get_one(Profile, customer)
+        assert known.version == 1
+        with acme.parts.begin() as another:
+            another.execute(text("UPDATE billing.profile SET version = version + 1"))
+        with pytest.raises(billing.Stale):
+            shop.change_profile(customer, moves, session=session)
+        session.commit()
+    assert _there(acme) == (1, 1, 0)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.commands.work_item.raise_item import raise_item
@@ -12,6 +13,8 @@ from billing.kernel.ids import new_id
 from billing.models import Brake
 from billing.queries.brakes import STOPPED, BrakeKind, lock_brake
 
+_ONE_BY_ONE = text("SELECT pg_advisory_xact_lock(hashtext('billing.brake'))")
+"""Two people at the same lever: the second finds what the first has done."""
 _WHAT = {BrakeKind.COLLECT: "Charging", BrakeKind.ISSUE: "Issuing"}
 
 
@@ -30,6 +33,7 @@ def apply_brake(
 
     `scope` is told in the summary (`everything`, `seller ACME`, `customer` and the profile's id).
     """
+    session.execute(_ONE_BY_ONE)
     if lock_brake(session, kind, seller_id=seller_id, profile_id=profile_id) is not None:
         return None
     id_ = new_id()

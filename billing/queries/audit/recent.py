@@ -212,11 +212,14 @@ TABLES: dict[str, str] = {
         UNION SELECT w.* FROM billing.outbox o JOIN billing.work_item w ON w.id = o.object_id
         WHERE o.id > :since_id AND o.object_type = 'work_item'
         UNION SELECT w.* FROM pg_temp.provider_event e JOIN billing.work_item w
-          ON w.kind = 'event_not_handled' AND w.subject_id = e.id WHERE e.status = 'dead'""",
+          ON w.kind = 'event_not_handled' AND w.subject_id = e.id WHERE e.status = 'dead'
+        UNION SELECT w.* FROM billing.endpoint e JOIN billing.work_item w ON w.subject_id = e.id""",
     "outbox": "SELECT * FROM billing.outbox WHERE id > :since_id",
     "audit_trail": """
         SELECT * FROM billing.audit_trail WHERE id > :since_id
-        UNION SELECT a.* FROM pg_temp.work_item w JOIN billing.audit_trail a ON a.subject_id = w.id""",
+        UNION SELECT a.* FROM pg_temp.work_item w JOIN billing.audit_trail a ON a.subject_id = w.id
+        UNION SELECT a.* FROM pg_temp.changed_invoice i JOIN billing.audit_trail a ON a.subject_id = i.id
+        UNION SELECT a.* FROM billing.endpoint e JOIN billing.audit_trail a ON a.subject_id = e.id""",
 }
 """How each table's part is found, in this order."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from billing.queries.audit.invariant import Invariant, finds
 from billing.queries.audit.periods import EXCUSED, charged_twice, misplaced_periods, never_begun
 
-# A draft's review may take off what it would charge; who did stands in the trail.
+# A draft's review may take off what it would charge; who did stands in the trail, of this document or of one before it.
 _NOT_ON_ITS_DOCUMENT = """
 SELECT 'billing_period', b.id, format('from %s: its document %s does not charge it', b.starts_at, b.invoice_id)
 FROM billing.billing_period b
@@ -18,7 +18,12 @@ LEFT JOIN (SELECT invoice_id, period_start, period_end FROM billing.invoice_line
            GROUP BY invoice_id, period_start, period_end) l
   ON l.invoice_id = i.id AND l.period_start = b.starts_at AND l.period_end = b.ends_at
 WHERE b.disposition = 'billed' AND l.invoice_id IS NULL
-  AND NOT EXISTS (SELECT FROM billing.audit_trail a WHERE a.subject_id = i.id AND a.action = 'draft.remove_line')
+  AND NOT EXISTS (
+      WITH RECURSIVE one AS (
+          SELECT i.id, i.corrects_id
+          UNION ALL
+          SELECT before.id, before.corrects_id FROM one JOIN billing.invoice before ON before.id = one.corrects_id)
+      SELECT FROM one JOIN billing.audit_trail a ON a.subject_id = one.id WHERE a.action = 'draft.remove_line')
 """
 
 _LAST = """
@@ -42,13 +47,16 @@ JOIN billing.invoice i ON i.id = b.invoice_id
 WHERE i.issued_at < b.starts_at
 """
 
-# Who cancels at the very moment of a boundary does so in the period that begins there; a scheduled end is before it.
+# Who cancels at the very moment of a boundary does so in the period that begins there, also while issuing is stopped
+# and the end is still to come; a scheduled end is before it, and a period billed after it has moved what is due.
 _AFTER_THE_END = """
 SELECT 'billing_period', b.id, format('begins at %s, the subscription ended at %s', b.starts_at,
                                       least(s.cancel_at, s.ended_at))
 FROM billing.subscription s
 JOIN billing.billing_period b ON b.subscription_id = s.id AND b.disposition = 'billed'
-WHERE (b.starts_at >= s.cancel_at AND b.cut_at IS DISTINCT FROM b.starts_at) OR b.starts_at > s.ended_at
+WHERE b.starts_at > s.ended_at
+   OR (b.starts_at >= s.cancel_at AND b.cut_at IS DISTINCT FROM b.starts_at
+       AND NOT (b.starts_at = s.cancel_at AND s.next_due_at IS NOT DISTINCT FROM s.cancel_at))
 """
 
 # What was missed is billed oldest first, however long nobody billed. Ids of documents are time-ordered, by a clock that
