@@ -19,11 +19,12 @@ from billing.commands.seller.create import create_seller
 from billing.commands.tax_rate.put import put_tax_rate
 from billing.flows.order import Order
 from billing.flows.rates import read_rates
-from billing.kernel.errors import ProviderUnavailable, ProviderUncertain, Refused, Stale
+from billing.kernel.errors import PROVIDER_ERRORS, Refused, Stale
 from billing.queries.books.report import Rows
 from billing.registers.rates import Rate
 from billing.sandbox.scenario.playing.sides import Side
 from billing.sandbox.stripe.background import run_due
+from billing.sandbox.stripe.errors import ApiError
 from billing.validators.address import Address
 from billing.validators.price import NewTier
 from billing.validators.product import NewProduct
@@ -191,6 +192,11 @@ class Life:
         self.paypal.stand_in.clock.set(now)
         self.settle()
 
+    def calm(self) -> None:
+        """No provider is in trouble any more."""
+        self.acme.witness.clear_faults()
+        self.paypal.stand_in.faults.clear()
+
     def settle(self) -> None:
         """Until all is quiet; under a brake that never comes."""
         run_due(self.paypal.stand_in, early=True)
@@ -212,13 +218,21 @@ class Life:
 
     def do(self, act: Act) -> None:
         """It is done, or refused; then all comes to rest, or the next comes in between."""
+        self.done.append(self.told(act))
+        self.rest()
+
+    def told(self, act: Act) -> str:
+        """It is done, or refused; returns what the life is told by afterwards."""
         try:
             act(self)
-            self.done.append(act.__name__)
         except Refused as refused:
-            self.done.append(f"{act.__name__}: {refused.code}")
-        except (ProviderUnavailable, ProviderUncertain, Stale) as away:
-            self.done.append(f"{act.__name__}: {type(away).__name__}")
+            return f"{act.__name__}: {refused.code}"
+        except (*PROVIDER_ERRORS, ApiError, Stale) as away:
+            return f"{act.__name__}: {type(away).__name__}"
+        return act.__name__
+
+    def rest(self) -> None:
+        """Mostly all comes to rest now."""
         self.quiet = self.chance.random() < 0.6
         if self.quiet:
             self.settle()

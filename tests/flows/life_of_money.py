@@ -106,6 +106,7 @@ def correct(life: Life) -> None:
 
 def go(life: Life) -> None:
     """Time passes. What the provider could not tell is read in its list before that is too old."""
+    life.calm()
     backfill.backfill(life.acme.parts)
     life.settle()
     life.go(timedelta(hours=life.chance.choice([5, 24, 24, 24 * 7, 24 * 20, 24 * 45])))

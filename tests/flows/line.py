@@ -23,6 +23,13 @@ class Line:
     def send(self, messages: list[Message]) -> None:
         self.messages.extend(messages)
 
+    def take(self) -> Message | None:
+        """The oldest, for one of several who take them; None where there is none."""
+        try:
+            return self.messages.popleft()
+        except IndexError:
+            return None
+
 
 WORK: dict[str, Callable[..., object]] = {
     RENEWALS_BILL.name: renewal.bill,
