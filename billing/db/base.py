@@ -36,6 +36,10 @@ Exact = Annotated[Decimal, mapped_column(Numeric)]
 Key = Annotated[UUID, mapped_column(PG_UUID(as_uuid=True))]
 
 
+_JSON = JSONB(none_as_null=True)
+"""What is not there is NULL to those who ask in SQL, and not a JSON null."""
+
+
 class Base(DeclarativeBase):
     """Declarative base. Constraint names follow one convention, so that migrations can be compared with it."""
 
@@ -56,8 +60,8 @@ class Base(DeclarativeBase):
         Decimal: Numeric,
         UUID: PG_UUID(as_uuid=True),
         bytes: BYTEA,
-        Json: JSONB,
-        JsonList: JSONB,
+        Json: _JSON,
+        JsonList: _JSON,
         list[str]: ARRAY(Text),
         list[int]: ARRAY(Integer),
         list[UUID]: ARRAY(PG_UUID(as_uuid=True)),

@@ -189,6 +189,8 @@ def test_a_cohort_is_moved_to_another_price_page_by_page_after_a_dry_run(acme: C
     assert shop.ok("POST", path, {"to": new, "after": moved["next"]}) == {"dry_run": False, "data": [], "next": None}
     assert shop.ok("GET", f"/subscriptions/{made['id']}")["change_scheduled"]
     assert shop.refused("POST", path, {"to": old}) == (422, "same_price")
+    shop.ok("POST", f"/subscriptions/{made['id']}/change", {"items": [{"price": new}], "when": "now"})
+    assert not shop.ok("GET", f"/subscriptions/{made['id']}")["change_scheduled"]
 
 
 def test_brakes_endpoints_rates_and_late_usage(acme: Company, shop: Program) -> None:

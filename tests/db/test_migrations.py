@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from billing.db import migrate
 from billing.db.base import Base
 from billing.kernel.errors import Refused
 from billing.models import TRIGGERS
+from tests import builders
 
 CATALOGUE = {
     "columns": """
@@ -127,3 +129,14 @@ def test_upgrading_twice_changes_nothing(database_url: str, migrated: Connection
     migrated.rollback()
     migrate.upgrade(database_url)
     assert _catalogue(migrated) == before
+
+
+def test_a_check_that_was_written_as_a_json_null_is_null(database_url: str, migrated: Connection) -> None:
+    with Session(migrated) as session:
+        builders.profile(session, builders.seller(session))
+        session.flush()
+        session.execute(text("UPDATE billing.profile SET tax_id_check = 'null'"))
+        session.execute(text("UPDATE billing.alembic_version SET version_num = '0064'"))
+        session.commit()
+    migrate.upgrade(database_url)
+    assert migrated.scalar(text("SELECT tax_id_check IS NULL FROM billing.profile"))

@@ -36,7 +36,7 @@ NEVER = (
 _CAME_IN = text(
     """
     SELECT customer_ref, currency, coalesce(sum(amount_minor) FILTER (WHERE status = 'succeeded'), 0) AS came,
-        count(*) FILTER (WHERE status = 'processing') AS under_way
+        count(*) FILTER (WHERE closed_at IS NULL) AS under_way
     FROM billing.payment GROUP BY 1, 2
     """
 )
@@ -88,7 +88,7 @@ def unbooked(life: Life) -> list[object]:
     with life.acme.begin() as session:
         rows = session.execute(_CAME_IN).all()
     ours = Counter({(row.customer_ref, row.currency): int(row.came) for row in rows})
-    # A bank's word that was lost on its way is asked for later.
+    # What was lost on its way is asked for later.
     for row in rows:
         if row.under_way:
             del ours[row.customer_ref, row.currency], witnessed[row.customer_ref, row.currency]

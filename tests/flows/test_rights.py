@@ -107,6 +107,17 @@ def test_a_customer_is_forgotten_once_nothing_is_open_and_the_documents_stay(acm
     assert [each for each in acme.violations() if each.code in ("S3", "S5")] == []
 
 
+def test_of_a_business_the_check_of_its_number_is_forgotten_too(acme: Company) -> None:
+    profile_id = acme.customer("a1", method=None, country="FR")
+    business = ProfileChange("FR", Personal(name="Une société", tax_id="FR23334175221"), "UTC", "business")
+    with acme.parts.begin() as session:
+        change_profile(session, acme.parts.keyring, profile_id=profile_id, change=business, now=acme.now())
+    rights.erase(acme.parts, profile_id, order=WHY)
+    with acme.begin() as session:
+        assert session.scalar(text("SELECT tax_id_check IS NULL FROM billing.profile"))
+    assert acme.violations() == ()
+
+
 def test_who_was_forgotten_is_not_brought_back_by_a_late_change(acme: Company) -> None:
     profile_id = acme.customer("a1", method=None)
     rights.erase(acme.parts, profile_id, order=WHY)
