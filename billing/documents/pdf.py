@@ -1,6 +1,7 @@
 """A document as PDF/A-3b, by Typst. The same view gives the same bytes.
 
-A text with a letter that no font has makes PDF/A impossible: then it is a plain PDF, and says so in its keywords.
+A text with a letter that no font has makes PDF/A impossible, and a draft has no date that it asks for: then it is a
+plain PDF, and says so in its keywords.
 """
 
 from __future__ import annotations
@@ -19,22 +20,20 @@ from billing.documents.scripts import missing_letters, scripts_of
 from billing.documents.view import View
 
 ARCHIVABLE = "a-3b"
-PLAIN = "plain PDF: a letter in it has no font here"
-"""Keyword of a file that is no PDF/A."""
+LACKS_A_FONT = "plain PDF: a letter in it has no font here"
+NOT_ISSUED = "plain PDF: a draft"
+"""Keywords of files that are no PDF/A."""
 _TEMPLATE = Path(__file__).parent / "document.typ"
 _LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Pdf:
-    """The file. It is PDF/A-3b unless it `lacks` fonts, of these scripts: then their letters show as boxes."""
+    """The file. `archivable`: it is PDF/A-3b. Letters of the scripts for which it `lacks` fonts show as boxes."""
 
     content: bytes
+    archivable: bool
     lacks: tuple[str, ...] = ()
-
-    @property
-    def archivable(self) -> bool:
-        return not self.lacks
 
 
 def pdf(view: View, *, country: str, fonts_dir: str | None = None) -> Pdf:
@@ -45,25 +44,28 @@ def pdf(view: View, *, country: str, fonts_dir: str | None = None) -> Pdf:
     with _LOCK:
         compiler, fonts = _compiler(fonts_dir)
         families = json.dumps(order_of(fonts, country))
+        if view.issued_on is None:
+            return Pdf(_compiled(compiler, view, families, plain=NOT_ISSUED), archivable=False)
         try:
-            return Pdf(_compiled(compiler, view, families, ARCHIVABLE))
+            return Pdf(_compiled(compiler, view, families), archivable=True)
         except typst.TypstError as error:
             lacks = scripts_of(missing_letters(error))
             if not lacks:
                 raise
-        return Pdf(_compiled(compiler, view, families, None), lacks)
+        return Pdf(_compiled(compiler, view, families, plain=LACKS_A_FONT), archivable=False, lacks=lacks)
 
 
-def _compiled(compiler: typst.Compiler, view: View, families: str, standard: str | None) -> bytes:
+def _compiled(compiler: typst.Compiler, view: View, families: str, *, plain: str | None = None) -> bytes:
+    """As PDF/A, or as what the keyword `plain` says."""
     inputs = {
         "document": json.dumps(view.as_data(), ensure_ascii=False),
         "fonts": families,
-        "keywords": json.dumps([] if standard else [PLAIN]),
+        "keywords": json.dumps([plain] if plain else []),
     }
     made = compiler.compile(
         format="pdf",
         sys_inputs=inputs,
-        pdf_standards=[standard] if standard else [],  # type: ignore[list-item]
+        pdf_standards=[] if plain else [ARCHIVABLE],  # type: ignore[list-item]
         timestamp=0,
     )
     assert isinstance(made, bytes)

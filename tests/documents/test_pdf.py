@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from billing.documents.coverage import lacking
-from billing.documents.pdf import PLAIN, pdf
+from billing.documents.pdf import LACKS_A_FONT, NOT_ISSUED, pdf
 from billing.documents.view import view
 from tests.documents.samples import document, group, line
 
@@ -24,7 +24,15 @@ def test_a_letter_without_a_font_makes_a_plain_pdf_that_says_so() -> None:
     told = view(document([line(description="ગુજરાત")], [group(3000, 570)]), language="en")
     made = pdf(told, country="IN")
     assert made.lacks == ("Gujarati",)
-    assert PLAIN.encode() in made.content
+    assert not made.archivable
+    assert LACKS_A_FONT.encode() in made.content
+
+
+def test_a_draft_has_no_date_and_is_a_plain_pdf_that_says_so() -> None:
+    draft = document([line()], [group(3000, 570)], number=None, issued_at=None, status="draft")
+    made = pdf(view(draft, language="en"), country="DE")
+    assert (made.archivable, made.lacks, made.content[:5]) == (False, (), b"%PDF-")
+    assert NOT_ISSUED.encode() in made.content
 
 
 def test_markup_in_a_name_stays_a_name() -> None:

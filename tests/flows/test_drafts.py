@@ -14,6 +14,7 @@ from sqlalchemy import func, select, text, update
 
 from billing.commands.credit.grant import grant_credit
 from billing.flows import audit, braking, changing, drafts, operating_drafts, upkeep, working
+from billing.flows.documents import document_pdf
 from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.flows.replacing import replace_invoice
@@ -196,6 +197,12 @@ def test_lines_are_added_and_removed_until_then(acme: Company) -> None:
     _release(acme, draft.id)
     (issued,) = acme.invoices()
     assert (issued.total_minor, issued.status) == (1785, "paid")
+
+
+def test_it_is_printed_as_it_stands_for_whoever_reviews_it(acme: Company) -> None:
+    draft = _draft(acme)
+    printed = document_pdf(acme.parts, draft.id)
+    assert (printed.name, printed.content[:5]) == (f"draft-{draft.id}.pdf", b"%PDF-")
 
 
 def test_an_issued_one_is_not_edited(acme: Company) -> None:
