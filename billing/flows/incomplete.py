@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from billing.commands.invoice.retry import has_attempt_in_flight
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.flows.canceling import all_canceled, cancel_intents
+from billing.flows.canceling import all_canceled, cancel_intents, tell_stuck
 from billing.flows.drafts import release
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
@@ -117,6 +117,7 @@ def _give_up(parts: Parts, subscription_id: UUID) -> bool:
             return False
     except (ProviderUnavailable, ProviderUncertain, ProviderRefused, Refused) as unclear:
         _log.info("incomplete_not_given_up", subscription=str(subscription_id), reason=type(unclear).__name__)
+        tell_stuck(parts, [draft.id for draft in drafts], unclear)
         return False
     with parts.begin() as session:
         # The draft before its customer and its subscription, as whoever records its payment.
