@@ -35,7 +35,7 @@ _BEFORE_ALL = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 def complete(parts: Parts, session: Session, drafts: Sequence[UUID], *, now: datetime) -> None:
     """First payments have come: issue the drafts and activate what waited for them. The caller books the payments.
 
-    The caller holds the drafts. They are released together: profiles, subscriptions and series are locked in order.
+    The caller holds their customers and subscriptions, and them; they are released together, for the series come next.
     """
     release(parts, session, drafts, now=now, held=True)
     waited = (
@@ -120,9 +120,9 @@ def _give_up(parts: Parts, subscription_id: UUID) -> bool:
         tell_stuck(parts, [draft.id for draft in drafts], unclear)
         return False
     with parts.begin() as session:
-        # The draft before its customer and its subscription, as whoever records its payment.
-        drafts = _drafts(session, subscription_id)
+        # The draft after its customer and its subscription, as whoever records its payment.
         subscription = lock_subscription(session, subscription_id)
+        drafts = _drafts(session, subscription_id)
         now = parts.clock.now(session)
         if (
             subscription.status != SubscriptionStatus.INCOMPLETE
