@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.invoice.let_wait import let_wait
 from billing.db.rows import change, fetch
 from billing.flows.drafts import resum_all
 from billing.flows.guarding import DAY, SUBSCRIPTION, count_released
@@ -120,12 +121,16 @@ def merge(parts: Parts, session: Session, item_id: UUID) -> str:
 
 
 def skip(parts: Parts, session: Session, item_id: UUID) -> str:
-    """Missed periods are recorded as skipped; what else was due of them is billed with the last one."""
+    """Missed periods are recorded as skipped; what else was due of them is billed with the last one.
+
+    Credits that this one can't bear wait for the next document. Raises `Refused` (`draft_below_zero`) where none comes.
+    """
     earlier = _earlier(session, item_id)
     if earlier:
         _take_lines(session, earlier, kinds=_WAITED)
         _drop_credits(parts, session, _columns(earlier)["id"])
         change(session, _SKIP_PERIODS, item=item_id, only=_columns(earlier)["id"])
+        let_wait(session, sorted(set(_columns(earlier)["last_id"])))
         _end(parts, session, item_id, earlier)
     return f"{_let_go(parts, session, item_id)} drafts are left and released; the next sweep issues them"
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
+from billing.commands.subscription.cancel import CancelWhen
+from billing.commands.work_item.raise_item import raise_item
 from billing.flows import changing
 from billing.flows.working import Action
+from billing.kernel.errors import Refused
+from billing.kernel.work import WorkKind
 from billing.models import WaitingLine
 from billing.validators.seller import SellerPolicy
 from billing.validators.subscription import NewItem
@@ -91,3 +96,60 @@ def test_a_lower_price_comes_off_the_draft_so_that_nothing_is_left_of_it_once_it
     guarded.settle()
     assert guarded.credit(profile) == 0
     assert guarded.violations() == ()
+
+
+def _two_of_which_the_first_bears_a_large_credit(acme: Company) -> UUID:
+    """Paid in advance: twice 300.00, one of which goes after a day; the next period's draft bears what that gives back.
+
+    The one after it is for 10.00 only. Both are held by one item. Returns the customer's id.
+    """
+    for code, amount in (("small", 1000), ("big", 30_000), ("twin", 30_000)):
+        acme.price(code, amount)
+    profile = acme.customer("a1")
+    id_ = acme.begin_subscription("a1", "s1", NewItem("big"), NewItem("twin"))
+    acme.settle()
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET draft_review_h = 720, guard_amount = NULL"))
+    for day, items, when in (
+        (1, [NewItem("big")], changing.ChangeWhen.NOW),
+        (30, [NewItem("small")], changing.ChangeWhen.PERIOD_END),
+    ):
+        acme.set_clock(START + timedelta(days=day))
+        acme.settle()
+        with acme.parts.begin() as session:
+            changing.change(acme.parts, session, id_, items=items, when=when)
+    with acme.parts.begin() as session:
+        known = {"subject_type": "subscription", "subject_id": id_, "profile_id": profile, "now": acme.now()}
+        safe = ["release", "merge", "skip", "discard"]
+        item = raise_item(session, kind=WorkKind.INVOICE_GUARDED, summary="held", safe_actions=safe, **known)
+        session.execute(text("UPDATE billing.invoice SET hold_id = :id WHERE status = 'draft'"), {"id": item.id})
+    acme.set_clock(START + timedelta(days=59))
+    acme.settle()
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.invoice SET hold_id = :id WHERE status = 'draft'"), {"id": item.id})
+    assert [each.subtotal_minor for each in held_drafts(acme)] == [30_000 - 28_929, 1000]
+    return profile
+
+
+def test_a_credit_that_is_larger_than_the_last_draft_waits_for_the_next_document(guarded: Company) -> None:
+    profile = _two_of_which_the_first_bears_a_large_credit(guarded)
+    decide(guarded, Action.SKIP)
+    assert _waiting(guarded) == ["proration_credit"]
+    guarded.set_clock(START + timedelta(days=89))
+    guarded.settle()
+    assert (_waiting(guarded), guarded.violations()) == ([], ())
+    (last,) = [each for each in guarded.invoices() if each.period_start == START + timedelta(days=89)]
+    assert (last.kind, last.subtotal_minor) == ("credit_note", 28_929 - 1000)
+    assert guarded.credit(profile) == last.total_minor
+
+
+def test_where_none_will_come_the_skip_is_refused_and_says_what_else_there_is(guarded: Company) -> None:
+    _two_of_which_the_first_bears_a_large_credit(guarded)
+    (id_,) = {each.subscription_id for each in held_drafts(guarded)}
+    assert id_ is not None
+    with guarded.parts.begin() as session:
+        changing.cancel(guarded.parts, session, id_, when=CancelWhen.NOW)
+    with pytest.raises(Refused, match="release or merge") as refused:
+        decide(guarded, Action.SKIP)
+    assert refused.value.code == "draft_below_zero"
+    assert len(held_drafts(guarded)) == 2
