@@ -24,6 +24,7 @@ from billing.providers.port import ChargeFacts, IntentFacts
 from billing.queries.differences import the_difference
 from billing.queries.invoice import lock_invoice
 from billing.queries.reconciling import as_uuid
+from billing.queries.subscription import lock_whose_drafts
 from billing.rules.rate import Rank
 
 
@@ -50,6 +51,7 @@ def adopt(parts: Parts, difference_id: UUID, *, also: Callable[[Session], None] 
     charge = next((each for each in charges if each.charge_ref == difference.object_ref), None)
     failpoint("adopt.read")
     with parts.begin() as session:
+        lock_whose_drafts(session, [difference.invoice_id] if difference.invoice_id else [])
         invoice = _invoice(session, difference)
         told = _settle(parts, session, invoice, Shown(difference, facts, charge, before))
         resolve_difference(session, difference_id=difference_id, now=parts.clock.now(session))

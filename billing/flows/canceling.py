@@ -9,14 +9,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.payment.cancel import MOST, note_cancel
+from billing.commands.payment.not_canceled import tell_not_canceled
+from billing.commands.payment.record_one import CANCEL_SPENT
 from billing.commands.payment.unapplied import spend
 from billing.flows.parts import Parts
-from billing.kernel.errors import Fault, ProviderUncertain, Refused
-from billing.models import Payment, PaymentIntent, UnappliedPayment
+from billing.kernel.errors import BillingError, Fault, ProviderRefused, ProviderUncertain, Refused
+from billing.models import Invoice, Payment, PaymentIntent, UnappliedPayment
 from billing.providers.port import IntentFacts
 from billing.rules.rate import Rank
 
 _SETTLING = ("succeeded", "processing")
+
+
+class _KeysSpent(ProviderUncertain):
+    """The provider keeps a failure under each of the keys that cancel the intent."""
 
 
 def cancel_intents(parts: Parts, invoices: Sequence[UUID]) -> bool:
@@ -30,6 +36,23 @@ def cancel_intents(parts: Parts, invoices: Sequence[UUID]) -> bool:
     with parts.begin() as session:
         live = _live(session, invoices)
     return all(_canceled(parts, intent) for intent in live)
+
+
+def tell_stuck(parts: Parts, invoices: Sequence[UUID], error: BillingError) -> None:
+    """A sweep, or the customer, needed them canceled, and it raised this: where it won't pass by itself, tell a person.
+
+    It won't where the provider refuses, its account has no key here, or it keeps a failure under our last key.
+    """
+    if isinstance(error, _KeysSpent):
+        reason = CANCEL_SPENT
+    elif isinstance(error, (ProviderRefused, Refused)):
+        reason = error.code
+    else:
+        return
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+        for invoice_id in sorted({intent.invoice_id for intent in _live(session, invoices)}):
+            tell_not_canceled(session, invoice=session.get_one(Invoice, invoice_id), error=reason, now=now)
 
 
 def require_canceled(session: Session, invoice_id: UUID) -> None:
@@ -61,7 +84,9 @@ def _canceled(parts: Parts, intent: PaymentIntent) -> bool:
     try:
         facts = _ask(parts, intent, key)
     except ProviderUncertain as unclear:
-        if not unclear.key_spent or number == MOST:
+        if unclear.key_spent and number == MOST:
+            raise _KeysSpent(str(unclear), key_spent=True, reach=unclear.reach) from unclear
+        if not unclear.key_spent:
             raise
         # The provider keeps a failure under this key, and the intent as read since then shows that it did nothing.
         _, key = _noted(parts, intent, spent=number)

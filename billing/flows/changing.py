@@ -43,6 +43,8 @@ class Opened:
     subscription: Subscription
     now: datetime
     issued: list[Issued] = field(default_factory=list)
+    undone: str | None = None
+    """What became of the items that were scheduled for the next period: "dropped", "replaced"; null where none were."""
 
 
 def open_subscription(
@@ -103,13 +105,16 @@ def change(
     subscription = opened.subscription
     planning.require_changeable(subscription)
     wanted = planning.wanted_items(session, subscription, items, opened.now)
+    if subscription.scheduled_items is not None:
+        opened.undone = "replaced" if when is ChangeWhen.PERIOD_END else "dropped"
+    told = {"scheduled_change": opened.undone} if opened.undone else {}
     if when is ChangeWhen.PERIOD_END:
-        schedule_change(session, subscription=subscription, items=wanted, now=opened.now)
+        schedule_change(session, subscription=subscription, items=wanted, now=opened.now, told=told)
         return opened
     made = _planning(parts, session, opened)
     planning.change_now(session, made, wanted, proration)
     _write(parts, session, opened, made.plan)
-    tell_updated(session, subscription, opened.now, {"changes_at": "now"})
+    tell_updated(session, subscription, opened.now, {"changes_at": "now", **told})
     return opened
 
 

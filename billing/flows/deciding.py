@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from billing.commands.invoice.let_wait import let_wait
 from billing.db.rows import change, fetch
 from billing.flows.drafts import resum_all
 from billing.flows.guarding import DAY, SUBSCRIPTION, count_released
@@ -86,6 +87,15 @@ _DROP_CREDITS_THAT_WAIT = """
     DELETE FROM billing.waiting_line c USING billing.invoice_line l
     WHERE l.invoice_id = ANY(%(dropped)s) AND c.credits_line_id = l.id
 """
+# What was issued has given a part of these back: without them, somebody keeps credit for what they were never charged.
+_HELD = """
+    SELECT d.id, EXISTS (
+        SELECT FROM billing.invoice_line l
+        JOIN billing.invoice_line c ON c.credits_line_id = l.id
+        JOIN billing.invoice n ON n.id = c.invoice_id AND n.number IS NOT NULL
+        WHERE l.invoice_id = d.id) AS noted
+    FROM billing.invoice d WHERE d.hold_id = %(item)s AND d.status = 'draft'
+"""
 _BEGIN_SOONER = """
     UPDATE billing.invoice i SET period_start = e.starts_at
     FROM unnest(%(last_ids)s::uuid[], %(starts)s::timestamptz[]) AS e(last_id, starts_at) WHERE i.id = e.last_id
@@ -120,22 +130,30 @@ def merge(parts: Parts, session: Session, item_id: UUID) -> str:
 
 
 def skip(parts: Parts, session: Session, item_id: UUID) -> str:
-    """Missed periods are recorded as skipped; what else was due of them is billed with the last one."""
+    """Missed periods are recorded as skipped; what else was due of them is billed with the last one.
+
+    Credits that this one can't bear wait for the next document. Raises `Refused` (`draft_below_zero`) where none comes.
+    """
     earlier = _earlier(session, item_id)
     if earlier:
         _take_lines(session, earlier, kinds=_WAITED)
         _drop_credits(parts, session, _columns(earlier)["id"])
         change(session, _SKIP_PERIODS, item=item_id, only=_columns(earlier)["id"])
+        let_wait(session, sorted(set(_columns(earlier)["last_id"])))
         _end(parts, session, item_id, earlier)
     return f"{_let_go(parts, session, item_id)} drafts are left and released; the next sweep issues them"
 
 
 def discard(parts: Parts, session: Session, item_id: UUID) -> str:
-    """Nothing of it is issued; its periods are recorded as skipped."""
-    held = select(Invoice.id).where(Invoice.hold_id == item_id, Invoice.status == InvoiceStatus.DRAFT)
-    _drop_credits(parts, session, list(session.scalars(held)))
-    change(session, _SKIP_PERIODS, item=item_id, only=None)
-    return f"{change(session, _DROP, item=item_id, only=None)} drafts are dropped; their periods are skipped"
+    """Nothing of it is issued; its periods are recorded as skipped. What a note has given back in part is released."""
+    held = fetch(session, _HELD, item=item_id)
+    dropped = [row.id for row in held if not row.noted]
+    _drop_credits(parts, session, dropped)
+    change(session, _SKIP_PERIODS, item=item_id, only=dropped)
+    told = f"{change(session, _DROP, item=item_id, only=dropped)} drafts are dropped; their periods are skipped"
+    if len(dropped) < len(held):
+        told += f"; {_let_go(parts, session, item_id)} are released: a note gave something back of them"
+    return told
 
 
 DECISIONS: dict[str, Decision] = {"release": release, "merge": merge, "skip": skip, "discard": discard}

@@ -267,6 +267,11 @@ def _summed(parts: Parts, session: Session, drafts: Sequence[Invoice]) -> list[d
     standing = load_standing(session, profiles={draft.profile_id for draft in drafts}, only=[], held=True)
     parties, wallet = open_parties(parts, standing), Wallet({}, {})
     documents = planned_again(session, drafts, standing=standing, parties=parties, wallet=wallet, held=Held.REVIEW)
-    if any(document.kind != "invoice" for document in documents):
-        raise Refused(Fault("amount", "draft_below_zero", "grant credit instead; an invoice takes nothing off below 0"))
+    below = sorted(str(document.id) for document in documents if document.kind != "invoice")
+    if below:
+        mend = (
+            "an invoice takes nothing off below 0: grant credit instead of a line; where a skip asks for it, "
+            f"release or merge the drafts, and void what shall not be owed ({', '.join(below[:5])})"
+        )
+        raise Refused(Fault("amount", "draft_below_zero", mend))
     return [sums(document) for document in documents]

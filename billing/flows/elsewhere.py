@@ -8,9 +8,9 @@ from uuid import UUID
 import structlog
 from sqlalchemy import text
 
-from billing.flows.canceling import cancel_intents
+from billing.flows.canceling import cancel_intents, tell_stuck
 from billing.flows.parts import Parts
-from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 
 _log = structlog.get_logger(__name__)
 
@@ -41,8 +41,8 @@ _NEVER_MADE = text(
 def leave_elsewhere(parts: Parts, invoices: Sequence[UUID]) -> None:
     """End what these invoices have at other accounts than that of the method which is tried next.
 
-    Where that can't be done now, nothing is: opening an attempt holds back, and the next sweep tries again. Money that
-    came there meanwhile is left to be settled. Safe to repeat.
+    Where that can't be done now, nothing is: opening an attempt holds back, and the next sweep tries again; a person is
+    told where it won't pass. Money that came there meanwhile is left to be settled. Safe to repeat.
     """
     with parts.begin() as session:
         found = session.execute(_LIVE_ELSEWHERE, {"invoices": list(invoices)}).all()
@@ -54,5 +54,6 @@ def leave_elsewhere(parts: Parts, invoices: Sequence[UUID]) -> None:
             continue
         try:
             cancel_intents(parts, [row.invoice_id])
-        except (ProviderUnavailable, ProviderUncertain, ProviderRefused) as error:
+        except (ProviderUnavailable, ProviderUncertain, ProviderRefused, Refused) as error:
             _log.warning("intent_elsewhere_not_canceled", invoice=str(row.invoice_id), error=type(error).__name__)
+            tell_stuck(parts, [row.invoice_id], error)

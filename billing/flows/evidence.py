@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from billing.commands.payment.record_one import INTENT_ABSENT, INTENT_KEPT, INTENT_SPENT, LISTED_ABSENT
+from billing.commands.payment.record_one import CANCEL_SPENT, INTENT_ABSENT, INTENT_KEPT, INTENT_SPENT, LISTED_ABSENT
 from billing.flows.metered import Metered
 from billing.flows.sending import Attempt, call
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain
@@ -17,8 +17,6 @@ ABSENT_AFTER_S = 24 * 3600
 """Age of a key (business seconds) from which a complete list without the attempt counts as proof of absence."""
 ABSENT_LISTS = 2
 """So many such lists are needed."""
-CANCEL_SPENT = "cancel_key_spent"
-"""Reason of an attempt whose cancellation met a failure that the provider keeps: the next try has another key."""
 CHARGE_DIFFERS = "charge_differs"
 """Reason of a cancellation: the intent moved another amount than was asked for, which is kept apart."""
 _LIST_SLACK = timedelta(hours=1)
@@ -39,6 +37,8 @@ class Question:
     collectable: bool
     absent_lists: int
     now: datetime
+    no_other_key: bool = False
+    """`give_up_key` is the last of the attempt's."""
     give_up_key: str | None = None
     """Set where an attempt that waits for its customer has waited long enough: its intent is canceled under it."""
 
@@ -72,7 +72,8 @@ def ask(provider: Metered, question: Question) -> ChargeOutcome:
         return replace(_still(question, "provider_unavailable"), retry_after_s=later.retry_after_s)
     except ProviderUncertain as unclear:
         # Of canceling alone: the next look tells.
-        return _still(question, CANCEL_SPENT if unclear.key_spent else "cancel_unclear")
+        still = _still(question, CANCEL_SPENT if unclear.key_spent else "cancel_unclear")
+        return replace(still, needs_person=unclear.key_spent and question.no_other_key)
     except ProviderRefused as refused:
         return _still(question, refused.code)
 

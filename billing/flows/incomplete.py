@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from billing.commands.invoice.retry import has_attempt_in_flight
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.flows.canceling import all_canceled, cancel_intents
+from billing.flows.canceling import all_canceled, cancel_intents, tell_stuck
 from billing.flows.drafts import release
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
@@ -35,7 +35,7 @@ _BEFORE_ALL = (datetime.min.replace(tzinfo=UTC), UUID(int=0))
 def complete(parts: Parts, session: Session, drafts: Sequence[UUID], *, now: datetime) -> None:
     """First payments have come: issue the drafts and activate what waited for them. The caller books the payments.
 
-    The caller holds the drafts. They are released together: profiles, subscriptions and series are locked in order.
+    The caller holds their customers and subscriptions, and them; they are released together, for the series come next.
     """
     release(parts, session, drafts, now=now, held=True)
     waited = (
@@ -117,11 +117,12 @@ def _give_up(parts: Parts, subscription_id: UUID) -> bool:
             return False
     except (ProviderUnavailable, ProviderUncertain, ProviderRefused, Refused) as unclear:
         _log.info("incomplete_not_given_up", subscription=str(subscription_id), reason=type(unclear).__name__)
+        tell_stuck(parts, [draft.id for draft in drafts], unclear)
         return False
     with parts.begin() as session:
-        # The draft before its customer and its subscription, as whoever records its payment.
-        drafts = _drafts(session, subscription_id)
+        # The draft after its customer and its subscription, as whoever records its payment.
         subscription = lock_subscription(session, subscription_id)
+        drafts = _drafts(session, subscription_id)
         now = parts.clock.now(session)
         if (
             subscription.status != SubscriptionStatus.INCOMPLETE

@@ -173,6 +173,8 @@ def _carry_out(
         )
         changed = before != after or bool(opened.issued)
         said = told(row) if changed else f"{told(row)}; it was so already; nothing was changed"
+        if opened.undone:
+            said += f"; what was scheduled for its next period is {opened.undone}"
         if opened.issued:
             documents = [session.get_one(Invoice, each.id) for each in opened.issued]
             amounts = (f"{each.number} of {format_minor(each.total_minor, each.currency)}" for each in documents)

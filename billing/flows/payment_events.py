@@ -30,6 +30,7 @@ from billing.queries.collecting import lock_answered
 from billing.queries.collection import lock_attempts
 from billing.queries.reconciling import as_uuid
 from billing.queries.same_database import Named, lost_attempts
+from billing.queries.subscription import lock_whose_drafts
 from billing.queries.waiting import charges_claimed
 from billing.rules.rate import Rank
 
@@ -149,6 +150,7 @@ def take_facts(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -
 
     Raises `WentOn` where an attempt has begun or gone on since `ours` was read.
     """
+    lock_whose_drafts(session, [ours.invoice_id])
     payment, invoice, intent = lock_attempts(session, [ours.payment_id])[ours.payment_id]
     last = last_attempt(session, invoice.id)
     if last is not None and last.status in OPEN_PAYMENT and last != ours:

@@ -104,7 +104,7 @@ def preview_renewal(
     made = planning.begin(
         parts, session, profile_id=subscription.profile_id, subscription_id=subscription.id, now=now, lock=False
     )
-    return _upcoming(session, subscription, made, _Change((), ChangeWhen.NOW, Proration.PRORATE))
+    return _upcoming(session, subscription, made, None)
 
 
 def _given_back(planned: Sequence[PlannedInvoice], lines: Sequence[PlannedLine]) -> int:
@@ -219,8 +219,13 @@ def _closed(made: Planning, wish: _Wish) -> set[UUID]:
     return {item.price.id for item in made.biller.standing.items[row.id] if item.price.usage} - stay
 
 
-def _upcoming(session: Session, subscription: Subscription, made: Planning, wish: _Change) -> PlannedInvoice | None:
-    """The next invoice, composed on top of the plan: what waits then, and the licensed lines of the next period."""
+def _upcoming(
+    session: Session, subscription: Subscription, made: Planning, wish: _Change | None
+) -> PlannedInvoice | None:
+    """The next invoice, composed on top of the plan: what waits then, and the licensed lines of the next period.
+
+    A wish takes the place of what is scheduled for that period.
+    """
     row, biller = made.biller.row, made.biller
     moved = made.plan.advances[-1] if made.plan.advances else None
     turned = moved.turned if moved else None
@@ -230,8 +235,10 @@ def _upcoming(session: Session, subscription: Subscription, made: Planning, wish
     items: list[Item] = list(turned.items) if turned else list(biller.items)
     anchor, interval = (turned.anchor_at, turned.interval) if turned else (row.anchor_at, rhythm(biller.items))
     period_no = moved.next_period_no if moved else row.next_period_no
-    if wish.when is ChangeWhen.PERIOD_END:
+    wanted = biller.standing.scheduled.get(row.id) if wish is None else None
+    if wish is not None and wish.when is ChangeWhen.PERIOD_END:
         wanted = planning.wanted_items(session, subscription, wish.items, start)
+    if wanted is not None:
         items = settled_items(biller.items, wanted, at=start)
         if rhythm(items) != interval:
             anchor, interval, period_no = start, rhythm(items), 0

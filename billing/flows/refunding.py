@@ -49,6 +49,10 @@ NOT_LISTED = "refund_not_found"
 """Reason of a refund whose key can do nothing more, and which the provider does not list."""
 
 
+class _NeverMade(ProviderRefused):
+    """The provider will not make it, and has not: a complete list of its charge's refunds doesn't show it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refunded:
     """The credit note, and the refunds that are on their way."""
@@ -145,7 +149,7 @@ def _ask(parts: Parts, row: Refund, now: datetime, hold: Hold) -> None:
         absent = found is None
     except (ProviderRefused, Refused) as refused:
         reason, needs_person = refused.code, True
-        never = isinstance(refused, ProviderRefused) and refused.code != NOT_LISTED and not refused.account_wide
+        never = isinstance(refused, _NeverMade)
     except (ProviderUnavailable, ProviderUncertain) as unclear:
         reason = type(unclear).__name__
     failpoint("refund.answered")
@@ -186,6 +190,7 @@ def _sent(provider: Metered, row: Refund, now: datetime, hold: Hold) -> RefundFa
         return provider.read_refund(row.refund_ref)
     age_s = (now - row.first_sent_at).total_seconds() if row.first_sent_at else 0.0
     over = row.absent_lists > 0 or age_s >= ABSENT_AFTER_S
+    denied: ProviderRefused | None = None
     if age_s < provider.key_life_s:
         try:
             return provider.refund(
@@ -200,12 +205,23 @@ def _sent(provider: Metered, row: Refund, now: datetime, hold: Hold) -> RefundFa
             if not unclear.key_spent:
                 raise
             over = True
-    for facts in provider.list_refunds(charge_ref=row.charge_ref):
-        if facts.metadata_refund == str(row.id):
-            return facts
-    if not over:
+        except ProviderRefused as refused:
+            if refused.account_wide:
+                raise
+            # An earlier sending, of which we heard nothing, may have made it all the same: its list tells.
+            denied = refused
+    found = _listed(provider, row)
+    if found is None and denied is not None:
+        raise _NeverMade(str(denied), code=denied.code)
+    if found is None and not over:
         raise ProviderRefused("the refund is not among those of its charge", code=NOT_LISTED)
-    return None
+    return found
+
+
+def _listed(provider: Metered, row: Refund) -> RefundFacts | None:
+    """It, among all refunds of its charge, every page read to the end."""
+    ours = [each for each in provider.list_refunds(charge_ref=row.charge_ref) if each.metadata_refund == str(row.id)]
+    return ours[0] if ours else None
 
 
 def _is_lost(session: Session, refund: Refund) -> bool:

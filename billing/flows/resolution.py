@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from billing.commands.payment.cancel import MOST, note_cancel
 from billing.commands.payment.open import ON_SESSION_S
+from billing.commands.payment.record_one import CANCEL_SPENT
 from billing.db.clock import wall_now
-from billing.flows.evidence import CANCEL_SPENT, Question, ask
+from billing.flows.evidence import Question, ask
 from billing.flows.metered import Metered
 from billing.flows.parts import Parts
 from billing.flows.sending import Answer, Attempt, calling, send_all, write_answers
@@ -59,6 +60,10 @@ def read_questions(parts: Parts, session: Session, taken: Sequence[UUID], *, giv
     rows = waiting_attempts(session, taken)
     claimed = charges_claimed(session, {payment.invoice_id for payment, _, _ in rows})
     free = set(moving(session, BrakeKind.COLLECT, [payment.profile_id for payment, _, _ in rows]))
+    keys = {
+        payment.id: _give_up_key(session, payment, intent_ref, wall=wall, at_once=give_up)
+        for payment, _, intent_ref in rows
+    }
     return [
         Question(
             attempt=Attempt.of(
@@ -71,7 +76,8 @@ def read_questions(parts: Parts, session: Session, taken: Sequence[UUID], *, giv
             collectable=collectable and (payment.status == PaymentStatus.PREPARED or payment.profile_id in free),
             absent_lists=payment.absent_lists,
             now=now,
-            give_up_key=_give_up_key(session, payment, intent_ref, wall=wall, at_once=give_up),
+            no_other_key=keys[payment.id][0] == MOST,
+            give_up_key=keys[payment.id][1],
         )
         for payment, collectable, intent_ref in rows
     ]
@@ -79,17 +85,17 @@ def read_questions(parts: Parts, session: Session, taken: Sequence[UUID], *, giv
 
 def _give_up_key(
     session: Session, payment: Payment, intent_ref: str | None, *, wall: datetime, at_once: bool
-) -> str | None:
-    """The key of the cancellation, on record before the provider hears of it; None where it is to wait on."""
+) -> tuple[int, str | None]:
+    """Number and key of the cancellation, on record before the provider hears of it; 0, None where it is to wait on."""
     if payment.status != PaymentStatus.REQUIRES_ACTION or intent_ref is None:
-        return None
+        return 0, None
     if not at_once and wall < payment.created_at + timedelta(seconds=ON_SESSION_S):
-        return None
+        return 0, None
     note = partial(note_cancel, session, payment_id=payment.id, seller_id=payment.seller_id, intent_ref=intent_ref)
     number, key = note()
     if payment.reason == CANCEL_SPENT and number < MOST:
-        _, key = note(spent=number)
-    return key
+        number, key = note(spent=number)
+    return number, key
 
 
 def _ask_all(parts: Parts, questions: Sequence[Question], rank: Rank) -> list[Answer]:

@@ -18,8 +18,9 @@ from billing.commands.payment.hasten import hasten_account, hasten_question
 from billing.commands.profile.quarantine import QUARANTINED, lift_quarantine
 from billing.commands.provider_event.replay import lock_event, replay_event
 from billing.commands.subscription.unhold import lift_subscription
+from billing.commands.work_item.close import close_for
 from billing.db.clock import wall_now
-from billing.flows import braking, detaching
+from billing.flows import braking, canceling, detaching
 from billing.flows.parts import Parts
 from billing.flows.restoring import require_healed
 from billing.kernel.work import WorkKind
@@ -65,6 +66,13 @@ def _detach(parts: Parts, method_id: UUID) -> None:
     with parts.begin() as session:
         method = the_method(session, method_id)
     detaching.detach(parts, method)
+
+
+def _cancel(parts: Parts, invoice_id: UUID) -> None:
+    if canceling.cancel_intents(parts, [invoice_id]):
+        with parts.begin() as session:
+            now = parts.clock.now(session)
+            close_for(session, kind=WorkKind.INTENT_NOT_CANCELED, subject_id=invoice_id, now=now)
 
 
 RETRIES: dict[str, Retry] = {
@@ -128,6 +136,12 @@ RETRIES: dict[str, Retry] = {
         again=lambda _, session, id_: revive(session, endpoint_id=id_),
         told="what was given up is tried again for three days",
         nudge=DELIVERIES_TICK,
+    ),
+    WorkKind.INTENT_NOT_CANCELED: Retry(
+        again=lambda *_: True,
+        told="the provider is told again to end it; then the next sweep tries the invoice",
+        nudge=COLLECTIONS_TICK,
+        afterwards=_cancel,
     ),
     detaching.NOT_DETACHED: Retry(
         again=lambda *_: True, told="the provider is told again that the method was removed", afterwards=_detach

@@ -32,6 +32,7 @@ from billing.models import Payment
 from billing.providers.port import ChargeOutcome, ChargeRequest, Outcome
 from billing.queries.collecting import Answered, lock_answered
 from billing.queries.collection import Attempted
+from billing.queries.subscription import lock_whose_drafts
 from billing.rules.rate import Rank
 
 _log = structlog.get_logger(__name__)
@@ -246,6 +247,7 @@ def _write_together(parts: Parts, answers: Sequence[Answer]) -> None:
 def _write(parts: Parts, session: Session, answers: Sequence[Answer]) -> None:
     now, wall = parts.clock.now(session), wall_now(session)
     ids = [attempt.payment_id for attempt, _ in answers]
+    lock_whose_drafts(session, [each.request.invoice_id for each, came in answers if came.outcome is Outcome.SUCCEEDED])
     locked = lock_answered(session, ids)
     ours = []
     for attempt, outcome in answers:
@@ -260,7 +262,10 @@ def _write(parts: Parts, session: Session, answers: Sequence[Answer]) -> None:
 def write_outcomes(
     parts: Parts, session: Session, outcomes: Sequence[tuple[Answered, ChargeOutcome]], *, now: datetime, wall: datetime
 ) -> None:
-    """Record what became of locked attempts that are ours. A first payment issues the draft that it is for."""
+    """Record what became of locked attempts that are ours. A first payment issues the draft that it is for.
+
+    The caller holds whose draft that is (`lock_whose_drafts`), and did before it took the attempts.
+    """
     drafts = {
         row.payment_id: row.invoice.id
         for row, outcome in outcomes

@@ -20,6 +20,11 @@ _MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _UTC_NAMES = frozenset({"UTC", "Etc/UTC"})
 
 
+MOST_PERIODS_BEHIND = 1000
+"""So many periods that lie behind are billed in one transaction: of a new subscription, and of one that catches up. So
+many months are 83 years, so many days nearly three."""
+
+
 class IntervalUnit(StrEnum):
     """What an interval counts: calendar units at local wall time, never seconds."""
 

@@ -13,6 +13,7 @@ class WorkKind(StrEnum):
     PAYMENT_UNKNOWN = "payment_unknown"
     PAYMENT_UNAPPLIED = "payment_unapplied"
     PROVIDER_REFUSES_ACCOUNT = "provider_refuses_account"
+    INTENT_NOT_CANCELED = "intent_not_canceled"
     PAYMENT_METHOD_NOT_DETACHED = "payment_method_not_detached"
     EVENT_NOT_HANDLED = "event_not_handled"
     NOTICE_NOT_SENT = "notice_not_sent"

@@ -29,6 +29,9 @@ STANDS = {
           AND (i.hold_id IS NOT NULL OR i.review_until <= :now))""",
     "payment_unknown": f"""EXISTS (
         SELECT FROM billing.payment p WHERE p.id = w.subject_id AND p.status IN ({_OPEN}))""",
+    WorkKind.INTENT_NOT_CANCELED: """EXISTS (
+        SELECT FROM billing.payment_intent n
+        WHERE n.invoice_id = w.subject_id AND n.status = 'open' AND n.intent_ref IS NOT NULL)""",
     "event_not_handled": """EXISTS (
         SELECT FROM billing.provider_event e WHERE e.id = w.subject_id AND e.status NOT IN ('processed', 'ignored'))""",
     "provider_refuses_account": """EXISTS (
@@ -50,6 +53,7 @@ SWEPT = (
     "subscription_not_billed",
     "invoice_not_charged",
     WorkKind.INVOICE_NOT_ISSUED,
+    WorkKind.INTENT_NOT_CANCELED,
     "collecting_stopped",
     "issuing_stopped",
     "customer_quarantined",

@@ -104,6 +104,22 @@ def lock_subscriptions(session: Session, ids: Collection[UUID]) -> dict[UUID, Su
     return {row.id: SubscriptionStatus(row.status) for row in rows}
 
 
+_WHOSE_DRAFTS = """
+    SELECT profile_id, subscription_id FROM billing.invoice WHERE id = ANY(%(invoices)s) AND status = 'draft'
+"""
+_PROFILES = "SELECT id FROM billing.profile WHERE id = ANY(%(profiles)s) ORDER BY id FOR NO KEY UPDATE"
+
+
+def lock_whose_drafts(session: Session, invoices: Collection[UUID]) -> None:
+    """Lock customers and subscriptions of those that are drafts. Whoever may issue a draft does so before they take it:
+    who changes its subscription comes by the same way.
+    """
+    found = fetch(session, _WHOSE_DRAFTS, invoices=list(invoices)) if invoices else []
+    if found:
+        fetch(session, _PROFILES, profiles=[row.profile_id for row in found])
+        lock_subscriptions(session, {row.subscription_id for row in found if row.subscription_id is not None})
+
+
 _OWES = text(
     """
     SELECT EXISTS (

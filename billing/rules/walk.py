@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from billing.kernel.period import Interval, boundary
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.period import MOST_PERIODS_BEHIND, Interval, boundary
 from billing.kernel.status import PeriodDisposition
 
 STUB = -1
@@ -90,13 +91,18 @@ class Walk:
 
 
 def walk(schedule: Schedule, *, policy: CatchUpPolicy, now: datetime, most: int) -> Walk:
-    """Every boundary at or before `now`; with `bill_each` at most `most`, the rest stays due."""
+    """Every boundary at or before `now`; with `bill_each` at most `most`, the rest stays due.
+
+    Raises `Refused` (`catch_up_too_long`): more have passed than one document takes.
+    """
     anchor, anchor_no, interval = schedule.anchor, schedule.anchor_no, schedule.interval
     turns_to, closing, k = schedule.turns_to, schedule.running, schedule.next_period_no
     start = schedule.started_at if k == STUB else boundary(anchor, schedule.zone, interval, k)
     turns: list[Turn] = []
     ends = turned = False
-    while not ends and (policy is not CatchUpPolicy.BILL_EACH or len(turns) < most):
+    # Of one document: those that lie behind, the running one, and the end.
+    limit = most if policy is CatchUpPolicy.BILL_EACH else MOST_PERIODS_BEHIND + 2
+    while not ends and len(turns) < limit:
         ends = schedule.cancel_at is not None and schedule.cancel_at <= start
         at = schedule.cancel_at if ends and schedule.cancel_at is not None else start
         if at > now:
@@ -130,6 +136,11 @@ def walk(schedule: Schedule, *, policy: CatchUpPolicy, now: datetime, most: int)
         turned = False
         if opens is not None:
             closing, k, start = opens, k + 1, opens.end
+    if policy is not CatchUpPolicy.BILL_EACH and not ends and len(turns) == limit:
+        mend = (
+            f"more than {MOST_PERIODS_BEHIND} periods were missed: let the seller catch up with bill_each, then retry"
+        )
+        raise Refused(Fault("catch_up", "catch_up_too_long", mend))
     return Walk(
         turns=tuple(turns),
         documents=_documents(turns, policy),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from billing.kernel.kinds import CHOOSABLE, MethodKind
+from billing.kernel.period import MOST_PERIODS_BEHIND
 from billing.validators.address import Address, check_address
 from billing.validators.checks import Checks
 from billing.validators.creditor_id import is_creditor_id
@@ -128,7 +129,7 @@ def _check_entity(checks: Checks, legal_name: str, timezone: str, address: Addre
 def _check_policy(checks: Checks, policy: SellerPolicy) -> None:
     checks.one_of("catch_up", policy.catch_up, CATCH_UP)
     _check_methods(checks, policy)
-    checks.whole("catch_up_limit", policy.catch_up_limit, least=1, most=1000)
+    checks.whole("catch_up_limit", policy.catch_up_limit, least=1, most=MOST_PERIODS_BEHIND)
     if len(policy.dunning_retries) > _MOST_RETRIES:
         checks.fault("dunning_retries", "too_many", f"at most {_MOST_RETRIES} retries")
     if not all(timedelta(hours=1) <= delay <= _LONGEST_DELAY for delay in policy.dunning_retries):

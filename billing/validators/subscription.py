@@ -8,7 +8,7 @@ from datetime import datetime
 
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.period import Interval, IntervalUnit, boundary, period_no_at
+from billing.kernel.period import MOST_PERIODS_BEHIND, Interval, IntervalUnit, boundary, period_no_at
 from billing.validators.checks import Checks
 from billing.validators.price import NewPrice
 
@@ -16,9 +16,6 @@ COLLECTIONS = ("automatic", "send_invoice")
 MOST_ITEMS = 50
 MOST_TRIAL_DAYS = 36_500
 MOST_QUANTITY = 1_000_000_000
-MOST_PERIODS_BEHIND = 1000
-"""What lies behind a new subscription is billed in one transaction. So many months are 83 years, so many days nearly
-three; a business that moves in after more says what was paid elsewhere (`paid_through`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +145,8 @@ def first_period_to_bill(*, anchor: datetime, zone: str, interval: Interval, pai
 
 def check_behind(field: str, *, anchor: datetime, zone: str, interval: Interval, first_no: int, now: datetime) -> None:
     """Raise `Refused` (`start_too_early`) where more periods from the first to bill lie before `now` than one request
-    may bill. `field` says what the first one follows from."""
+    may bill: a business that moves in after more says what was paid elsewhere (`paid_through`). `field` says what the
+    first one follows from."""
     behind = period_no_at(anchor, zone, interval, now) - first_no
     if behind > MOST_PERIODS_BEHIND:
         mend = f"{behind} periods lie behind it, and at most {MOST_PERIODS_BEHIND} are billed at once: give a later one"

@@ -37,6 +37,7 @@ _TONES = {
     "nothing_owed": "good",
     "payment_in_flight": "wait",
     "debit_in_flight": "wait",
+    "earlier_payment_open": "wait",
     "on_hold": "wait",
     "confirm": "wait",
 }

@@ -11,7 +11,10 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.commands.reconciliation.run import begin_run
-from billing.flows import movements, on_session, reconciliation, refunding, resolution
+from billing.flows import movements, on_session, reconciliation, refunding, resolution, working
+from billing.flows.on_session import Paying
+from billing.flows.order import Order
+from billing.flows.working import Action
 from billing.kernel.errors import Fault, ProviderRefused, Refused
 from billing.models import ProviderAccount, Reconciliation, Refund
 from billing.providers.port import Provider
@@ -122,3 +125,63 @@ def test_an_account_without_a_key_keeps_no_other_from_being_asked_and_tried(shop
     assert told == {False: ("succeeded", "succeeded"), True: ("not_sent", "provider_not_configured")}
     (item,) = [each for each in shops.work_items() if each.status == "open"]
     assert (item.kind, item.subject_id) == ("provider_refuses_account", archive)
+
+
+@pytest.fixture
+def moved(shops: Company) -> UUID:
+    """A customer whose first try was declined at `archive`, which has no key here any more; their card is elsewhere."""
+    profile = shops.customer("moved", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    shops.subscribe("moved", "moved")
+    shops.settle()
+    with shops.parts.begin() as session:
+        for table, whose in (
+            ("payment", "profile_id = :profile"),
+            ("payment_method", "profile_id = :profile"),
+            ("payment_intent", "invoice_id IN (SELECT id FROM billing.invoice WHERE profile_id = :profile)"),
+        ):
+            session.execute(
+                text(f"UPDATE billing.{table} SET provider_account_id = :archive WHERE {whose}"),
+                {"archive": _archive(shops), "profile": profile},
+            )
+    shops.give_method(profile, "pm_card_visa")
+    return profile
+
+
+def _lose_the_key(shops: Company) -> None:
+    well = shops.parts.provider_for
+    shops.parts = replace(
+        shops.parts, provider_for=lambda provider, code: (_nowhere if code == "archive" else well)(provider, code)
+    )
+
+
+def _stuck(shops: Company) -> list[tuple[str, str, str | None]]:
+    return [(each.kind, each.status, each.error) for each in shops.work_items()]
+
+
+def test_what_is_open_at_an_account_without_a_key_is_told_to_the_customer_and_to_a_person(
+    shops: Company, moved: UUID
+) -> None:
+    _lose_the_key(shops)
+    with pytest.raises(Refused) as refused:
+        on_session.pay(shops.parts, profile_id=moved)
+    assert refused.value.code == "earlier_payment_open"
+    assert _stuck(shops) == [("intent_not_canceled", "open", "provider_not_configured")]
+    shops.sweep()
+    assert [each.hold_id for each in shops.invoices()] == [None], "nothing is wrong with the invoice"
+    assert _stuck(shops) == [("intent_not_canceled", "open", "provider_not_configured")]
+    assert [each.status for each in shops.witness.charges()] == ["failed"]
+
+
+def test_once_it_has_its_key_again_that_is_ended_and_the_customer_pays(shops: Company, moved: UUID) -> None:
+    there = replace(shops.parts)
+    _lose_the_key(shops)
+    with pytest.raises(Refused):
+        on_session.pay(shops.parts, profile_id=moved)
+    well = there.provider_for
+    shops.parts = replace(there, provider_for=lambda provider, _: well(provider, "default"))
+    (item,) = shops.work_items()
+    order = Order(actor="mara", reason="the key is set again")
+    assert working.act(shops.parts, item.id, action=Action.RETRY, order=order).changed
+    assert _stuck(shops) == [("intent_not_canceled", "resolved", "provider_not_configured")]
+    assert on_session.pay(shops.parts, profile_id=moved).status is Paying.PAID
+    assert [each.status for each in shops.witness.charges()] == ["failed", "succeeded"]

@@ -14,6 +14,7 @@ from billing.flows import changing, drafts
 from billing.flows.previewing import apply, preview_cancel
 from billing.kernel.errors import Stale
 from billing.models import Invoice, WaitingLine
+from billing.queries.books.reports import deferred_report
 from billing.queries.correction import refundable
 from billing.validators.seller import SellerPolicy
 from billing.validators.subscription import NewItem
@@ -226,6 +227,19 @@ def test_a_draft_that_earlier_credits_leave_too_little_of_stops_no_cancel(review
     assert reviewed.credit(issued.profile_id) == 1152 - 170
     with reviewed.parts.begin() as session:
         assert refundable(session, session.get_one(Invoice, issued.id)) <= 0, "the note has given it back"
+
+
+def test_what_a_note_gave_back_of_a_draft_is_not_deferred_once_that_is_issued(reviewed: Company) -> None:
+    id_ = _lowered_and_renewed(reviewed)
+    with reviewed.parts.begin() as session:
+        changing.cancel(reviewed.parts, session, id_, when=CancelWhen.NOW, prorate=True)
+    _issue(reviewed, 44)
+    day = (START + timedelta(days=44)).date()
+    with reviewed.begin() as session:
+        report = deferred_report(session, as_of=day)
+    assert (report.rows, report.broken, reviewed.account("deferred_revenue")) == ([], False, 0)
+    assert reviewed.account("revenue") == -(3000 + 143 - 968), "what was paid for, and nothing of it is still to come"
+    assert reviewed.violations() == ()
 
 
 def test_nor_a_change(reviewed: Company) -> None:

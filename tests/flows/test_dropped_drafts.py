@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from billing.flows import changing
+from billing.commands.subscription.cancel import CancelWhen
+from billing.commands.work_item.raise_item import raise_item
+from billing.flows import changing, drafts
 from billing.flows.working import Action
+from billing.kernel.errors import Refused
+from billing.kernel.work import WorkKind
 from billing.models import WaitingLine
 from billing.validators.seller import SellerPolicy
 from billing.validators.subscription import NewItem
@@ -90,4 +95,90 @@ def test_a_lower_price_comes_off_the_draft_so_that_nothing_is_left_of_it_once_it
     guarded.set_clock(START + timedelta(days=59))
     guarded.settle()
     assert guarded.credit(profile) == 0
+    assert guarded.violations() == ()
+
+
+def _a_draft_that_bears_a_large_credit(acme: Company) -> tuple[UUID, UUID]:
+    """Paid in advance: twice 300.00, one of which goes after a day; the next period's draft bears what that gives back.
+
+    It is held by an item. Returns the customer's id and the subscription's.
+    """
+    for code, amount in (("small", 1000), ("big", 30_000), ("twin", 30_000)):
+        acme.price(code, amount)
+    profile = acme.customer("a1")
+    id_ = acme.begin_subscription("a1", "s1", NewItem("big"), NewItem("twin"))
+    acme.settle()
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET draft_review_h = 720, guard_amount = NULL"))
+    acme.set_clock(START + timedelta(days=1))
+    with acme.parts.begin() as session:
+        changing.change(acme.parts, session, id_, items=[NewItem("big")])
+    acme.set_clock(START + timedelta(days=28))
+    acme.settle()
+    with acme.parts.begin() as session:
+        known = {"subject_type": "subscription", "subject_id": id_, "profile_id": profile, "now": acme.now()}
+        safe = ["release", "merge", "skip", "discard"]
+        raise_item(session, kind=WorkKind.INVOICE_GUARDED, summary="held", safe_actions=safe, **known)
+    _hold(acme)
+    return profile, id_
+
+
+def _hold(acme: Company) -> None:
+    values = {"item": held_item(acme).id}
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.invoice SET hold_id = :item WHERE status = 'draft'"), values)
+
+
+def _two_of_which_the_first_bears_a_large_credit(acme: Company) -> UUID:
+    """The one after it is for 10.00 only. Both are held by one item. Returns the customer's id."""
+    profile, id_ = _a_draft_that_bears_a_large_credit(acme)
+    acme.set_clock(START + timedelta(days=30))
+    with acme.parts.begin() as session:
+        changing.change(acme.parts, session, id_, items=[NewItem("small")], when=changing.ChangeWhen.PERIOD_END)
+    acme.set_clock(START + timedelta(days=59))
+    acme.settle()
+    _hold(acme)
+    assert {each.subtotal_minor for each in held_drafts(acme)} == {30_000 - 28_929, 1000}
+    return profile
+
+
+def test_a_credit_that_is_larger_than_the_last_draft_waits_for_the_next_document(guarded: Company) -> None:
+    profile = _two_of_which_the_first_bears_a_large_credit(guarded)
+    decide(guarded, Action.SKIP)
+    assert _waiting(guarded) == ["proration_credit"]
+    guarded.set_clock(START + timedelta(days=89))
+    guarded.settle()
+    assert (_waiting(guarded), guarded.violations()) == ([], ())
+    (last,) = [each for each in guarded.invoices() if each.period_start == START + timedelta(days=89)]
+    assert (last.kind, last.subtotal_minor) == ("credit_note", 28_929 - 1000)
+    assert guarded.credit(profile) == last.total_minor
+
+
+def test_where_none_will_come_the_skip_is_refused_and_says_what_else_there_is(guarded: Company) -> None:
+    _two_of_which_the_first_bears_a_large_credit(guarded)
+    (id_,) = {each.subscription_id for each in held_drafts(guarded)}
+    assert id_ is not None
+    with guarded.parts.begin() as session:
+        changing.cancel(guarded.parts, session, id_, when=CancelWhen.NOW)
+    with pytest.raises(Refused, match="release or merge") as refused:
+        decide(guarded, Action.SKIP)
+    assert refused.value.code == "draft_below_zero"
+    assert len(held_drafts(guarded)) == 2
+
+
+def test_a_draft_of_which_a_note_has_given_something_back_is_not_discarded(guarded: Company) -> None:
+    """Its customer would keep that credit for what they were never charged."""
+    profile, id_ = _a_draft_that_bears_a_large_credit(guarded)
+    guarded.set_clock(START + timedelta(days=43))
+    with guarded.parts.begin() as session:
+        changing.cancel(guarded.parts, session, id_, when=CancelWhen.NOW, prorate=True)
+    (draft,) = held_drafts(guarded)
+    given_back = guarded.credit(profile)
+    assert given_back > draft.total_minor
+    told = decide(guarded, Action.DISCARD)
+    assert told == "0 drafts are dropped; their periods are skipped; 1 are released: a note gave something back of them"
+    guarded.set_clock(START + timedelta(days=59))
+    drafts.sweep(guarded.parts)
+    (issued,) = [each for each in guarded.invoices() if each.id == draft.id]
+    assert (issued.status, guarded.credit(profile)) == ("paid", given_back - draft.total_minor)
     assert guarded.violations() == ()

@@ -126,6 +126,23 @@ def test_after_23_hours_it_is_given_up_with_its_draft_and_its_intent(acme: Compa
     _holds(acme)
 
 
+def test_where_its_intent_cannot_be_canceled_a_person_is_told(acme: Company) -> None:
+    id_ = _subscribe(acme, DECLINED)
+    acme.settle()
+    acme.set_clock(START + timedelta(hours=23))
+    acme.revoke_key()
+    assert incomplete.sweep(acme.parts) == 0
+    (draft,) = acme.invoices()
+    told = [(each.kind, each.subject_id, each.error) for each in acme.work_items() if each.status == "open"]
+    assert told == [("intent_not_canceled", draft.id, "key_rejected")]
+    acme.restore_key()
+    assert incomplete.sweep(acme.parts) == 1
+    assert acme.subscription(id_).status == "incomplete_expired"
+    upkeep.close_gone_work(acme.parts)
+    assert [each.status for each in acme.work_items()] == ["resolved"]
+    _holds(acme)
+
+
 def test_without_a_method_it_expires_too(acme: Company) -> None:
     id_ = _subscribe(acme, None)
     acme.settle()

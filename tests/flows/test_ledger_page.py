@@ -28,6 +28,7 @@ from billing.flows import (
     correcting,
     crediting,
     disputing,
+    drafts,
     external_money,
     movements,
     paying_out,
@@ -118,7 +119,27 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     _rests(acme)
     _replace_two(acme)
     _settle_two(acme)
+    _give_a_draft_back(acme)
     assert _posted(acme) == _documented()
+
+
+def _give_a_draft_back(acme: Company) -> None:
+    """A cancel gives back more than the draft of its period bears: a note does, before the draft is issued."""
+    acme.price("big", 3000)
+    acme.customer("n1")
+    id_, began = acme.begin_subscription("n1", "noted", NewItem("big")), acme.now()
+    acme.settle()
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET draft_review_h = 360"))
+    acme.set_clock(began + timedelta(days=16))
+    with acme.parts.begin() as session:
+        changing.change(acme.parts, session, id_, items=(NewItem("basic"),))
+    acme.set_clock(began + timedelta(days=31))
+    acme.settle()
+    with acme.parts.begin() as session:
+        changing.cancel(acme.parts, session, id_, when=CancelWhen.NOW, prorate=True)
+    acme.set_clock(began + timedelta(days=47))
+    drafts.sweep(acme.parts)
 
 
 def _settle_two(acme: Company) -> None:

@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 
 from billing.commands.series.succeed import succeed_all
 from billing.commands.subscription.recover import recover
-from billing.flows import canceling, incomplete, operating_drafts, subscribing
+from billing.flows import canceling, collection, incomplete, operating_drafts, sending, subscribing
 from billing.flows.order import Order
 from billing.flows.parts import Parts
+from billing.flows.payment_events import last_attempt, take_facts
 from billing.queries.subscription import lock_subscriptions
 from billing.sandbox.embedded.processes import wait_until
 from billing.validators.seller import SellerPolicy
@@ -129,9 +130,44 @@ def test_drafts_whose_first_payments_came_are_issued_together(acme: Company) -> 
     assert acme.violations() == ()
 
 
-def test_who_gives_an_incomplete_one_up_takes_its_draft_before_it(
-    acme: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _take_from_the_customer_down(acme: Company, id_: UUID, flow: Callable[..., Any], *given: Any) -> Any:
+    """Who takes a draft that may be paid has taken nothing of it while its customer is in other hands."""
+    (draft,) = acme.invoices()
+    with held(acme, "profile", draft.profile_id) as session, waiting(acme, flow, *given) as running:
+        take(session, "subscription", id_)
+        take(session, "invoice", draft.id)
+        session.rollback()
+        return ends(running)
+
+
+def test_who_records_a_first_payment_takes_its_draft_after_its_customer_and_its_subscription(acme: Company) -> None:
+    id_ = _incomplete(acme, "a1", "pm_card_visa")
+    _take_from_the_customer_down(acme, id_, acme.settle)
+    assert acme.subscription(id_).status == "active"
+    assert acme.violations() == ()
+
+
+def test_so_does_who_is_told_of_it_by_the_provider(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = _incomplete(acme, "a1", "pm_card_visa")
+    monkeypatch.setattr(sending, "write_answers", lambda *_: None)
+    collection.plan(acme.parts)
+    acme.run_messages()
+    (payment,) = acme.payments()
+    assert payment.status == "sent"
+    (intent,) = acme.witness.intents()
+    facts = acme.parts.provider(acme.account_id).read_intent(intent.intent_ref)
+
+    def told() -> None:
+        with acme.parts.begin() as session:
+            ours = last_attempt(session, payment.invoice_id)
+            assert ours is not None
+            take_facts(acme.parts, session, ours, facts)
+
+    _take_from_the_customer_down(acme, id_, told)
+    assert acme.subscription(id_).status == "active"
+
+
+def test_and_who_gives_an_incomplete_one_up(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     id_ = _incomplete(acme, "a1", DECLINED)
     acme.settle()
     (draft,) = acme.invoices()
@@ -140,13 +176,13 @@ def test_who_gives_an_incomplete_one_up_takes_its_draft_before_it(
     with acme.parts.begin() as session:
 
         def cancel_then_held(parts: Parts, invoices: Sequence[UUID]) -> bool:
-            take(session, "invoice", draft.id)
+            take(session, "profile", draft.profile_id)
             return canceling.cancel_intents(parts, invoices)
 
         monkeypatch.setattr(incomplete, "cancel_intents", cancel_then_held)
         with waiting(acme, incomplete.sweep, acme.parts) as running:
-            take(session, "profile", draft.profile_id)
             take(session, "subscription", id_)
+            take(session, "invoice", draft.id)
             session.rollback()
             assert ends(running) == 1
     assert acme.subscription(id_).status == "incomplete_expired"

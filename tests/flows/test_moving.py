@@ -6,12 +6,16 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import select
 
 from billing.commands.price.create import create_price
 from billing.commands.product.create import create_product
-from billing.flows import changing
+from billing.flows import changing, operating_subscriptions
 from billing.flows.moving import NOT_BILLED, Moved, move_price
+from billing.flows.order import Order
+from billing.flows.previewing import preview_renewal
 from billing.kernel.errors import Refused
+from billing.models import Subscription
 from billing.validators.price import NewPrice
 from billing.validators.product import NewProduct
 from billing.validators.subscription import NewItem
@@ -67,6 +71,52 @@ def test_a_period_that_has_begun_is_billed_at_the_price_that_it_began_with(two_p
     two_prices.settle()
     assert sorted(each.subtotal_minor for each in two_prices.invoices()[-3:]) == [700, 1000, 2000]
     assert [row.skipped for row in _move(two_prices)] == [None, None]
+
+
+def _next(acme: Company) -> dict[str, int | None]:
+    """What each one's next invoice is told to come to."""
+    with acme.begin() as session:
+        rows = session.scalars(select(Subscription).order_by(Subscription.code))
+        told = {row.code: preview_renewal(acme.parts, session, row, now=acme.now()) for row in rows}
+    return {code: document and document.totals.subtotal_minor for code, document in told.items()}
+
+
+def test_the_next_invoice_is_told_at_the_price_that_it_will_have(two_prices: Company) -> None:
+    assert _next(two_prices) == {"s1": 2000, "s2": 1000, "s3": 700}
+    _move(two_prices)
+    assert _next(two_prices) == {"s1": 2500, "s2": 1250, "s3": 700}
+
+
+def test_of_another_interval_that_is_scheduled_too(two_prices: Company) -> None:
+    (s2,) = [each for each in two_prices.invoices() if each.subtotal_minor == 1000]
+    assert s2.subscription_id is not None
+    with two_prices.parts.begin() as session:
+        yearly, when = [NewItem("yearly")], changing.ChangeWhen.PERIOD_END
+        changing.change(two_prices.parts, session, s2.subscription_id, items=yearly, when=when)
+    assert _next(two_prices)["s2"] == 9000
+
+
+def test_a_change_made_now_drops_the_move_and_says_so_and_a_repeat_finds_it(two_prices: Company) -> None:
+    _move(two_prices)
+    (s1,) = [each for each in two_prices.invoices() if each.subtotal_minor == 2000]
+    assert s1.subscription_id is not None
+    done = operating_subscriptions.change(
+        two_prices.parts,
+        s1.subscription_id,
+        items=[NewItem("basic", 3)],
+        when=changing.ChangeWhen.NOW,
+        proration=changing.Proration.NONE,
+        order=Order(actor="mara", reason="one more seat"),
+    )
+    assert "what was scheduled for its next period is dropped" in done.told
+    assert two_prices.told()[-1][1] | {"profile_id": ""} == {
+        "profile_id": "",
+        "changes_at": "now",
+        "scheduled_change": "dropped",
+    }
+    assert _next(two_prices)["s1"] == 3000
+    assert [row.subscription for row in _move(two_prices)] == ["s1"]
+    assert _next(two_prices)["s1"] == 3750
 
 
 def test_who_has_both_is_left_alone(two_prices: Company) -> None:

@@ -12,7 +12,8 @@ import pytest
 import requests
 from sqlalchemy import text
 
-from billing.flows import braking, on_session, renewal, resolution
+from billing.commands.payment.cancel import MOST
+from billing.flows import braking, on_session, renewal, resolution, upkeep
 from billing.flows.on_session import Paying
 from billing.flows.order import Order
 from billing.flows.sending import send_all
@@ -217,6 +218,25 @@ def test_where_the_provider_keeps_a_failure_of_the_cancellation_another_key_canc
         _age(acme, tried.payment_id, hours=2)
         resolution.resolve(acme.parts)
     assert acme.payments()[-1].status == PaymentStatus.CANCELED
+
+
+def test_where_the_provider_keeps_a_failure_under_each_of_our_keys_a_person_is_told(acme: Company) -> None:
+    profile_id = _owing(acme)
+    tried = on_session.pay(acme.parts, profile_id=profile_id)
+    (intent,) = _intents(acme)
+    faults = [{"kind": "error_500_before", "next": MOST, "path": f"/v1/payment_intents/{intent['id']}/cancel"}]
+    requests.post(f"{acme.witness_url}/_sandbox/faults", json=faults, timeout=5).raise_for_status()
+    for _ in range(2 * MOST):  # the failure itself, and then what is kept of it
+        assert acme.work_items() == []
+        _age(acme, tried.payment_id, hours=2)
+        resolution.resolve(acme.parts)
+    assert [(each.kind, each.error) for each in acme.work_items()] == [("intent_not_canceled", "cancel_key_spent")]
+    _authenticate(acme, succeeded=True)
+    _age(acme, tried.payment_id, hours=2)
+    resolution.resolve(acme.parts)
+    assert (_invoice(acme).status, _charges(acme)) == (InvoiceStatus.PAID, 1)
+    upkeep.close_gone_work(acme.parts)
+    assert [each.status for each in acme.work_items()] == ["resolved"]
 
 
 def test_a_scheduled_moment_that_comes_while_the_customer_is_at_it_is_not_lost(acme: Company) -> None:

@@ -14,7 +14,7 @@ from billing.kernel.errors import Refused
 from billing.models import Invoice, Refund, WorkItem
 from billing.providers.port import RefundFacts
 from tests.flows.company import START, Company
-from tests.flows.disputes import end, open_dispute, the_dispute
+from tests.flows.disputes import accused, end, open_dispute, the_dispute
 from tests.flows.refunds import ask_again, at_provider, hasten, paid_invoice
 
 ORDER = Order(actor="mara", reason="transfer 2026-02-11/17")
@@ -141,6 +141,37 @@ def test_an_account_that_refuses_our_key_says_nothing_of_the_refund(acme: Compan
     acme.restore_key()
     ask_again(acme)
     assert ([each.status for each in acme.refunds()], acme.violations()) == (["succeeded"], ())
+
+
+def done_unheard(acme: Company) -> None:
+    """The provider made the refund and we heard nothing; the charge's dispute is lost, and the key is forgotten."""
+    paid = paid_invoice(acme)
+    acme.witness.add_faults({"kind": "timeout_after", "next": 1, "path": "/v1/refunds"})
+    refunding.refund(acme.parts, paid.id, amount_minor=400)
+    acme.run_messages()
+    end_unheard(acme)
+    acme.witness.call("POST", "clock", {"now": (START + timedelta(hours=25)).isoformat()})
+    hasten(acme)
+
+
+def test_one_that_went_through_unheard_is_found_where_the_provider_refuses_the_resend(acme: Company) -> None:
+    done_unheard(acme)
+    refunding.sweep(acme.parts)
+    (row,), (made,) = acme.refunds(), at_provider(acme)
+    assert (row.status, row.refund_ref, row.settled_as) == ("succeeded", made.refund_ref, None)
+    assert (len(at_provider(acme)), accused(acme)) == (1, [])
+
+
+def test_while_the_list_is_not_to_be_had_a_refused_resend_ends_nothing(acme: Company) -> None:
+    done_unheard(acme)
+    acme.witness.add_faults({"kind": "timeout_before", "next": 9, "method": "GET", "path": "/v1/refunds"})
+    refunding.sweep(acme.parts)
+    (row,) = acme.refunds()
+    assert (row.status, row.settled_as) == ("pending", None)
+    acme.witness.clear_faults()
+    hasten(acme)
+    refunding.sweep(acme.parts)
+    assert [each.status for each in acme.refunds()] == ["succeeded"]
 
 
 def test_a_balance_that_could_not_be_sent_back_any_more_is_put_back(acme: Company) -> None:

@@ -14,9 +14,12 @@ from sqlalchemy.orm import Session
 
 from billing.commands.slice.claim import claim
 from billing.commands.slice.cut import cut
-from billing.flows import renewal
+from billing.flows import renewal, working
+from billing.flows.order import Order
 from billing.flows.slices import STARTS_ALONE
+from billing.flows.working import Action
 from billing.kernel.errors import Stale
+from billing.kernel.period import MOST_PERIODS_BEHIND
 from billing.models import (
     BillingPeriod,
     Invoice,
@@ -175,6 +178,28 @@ def test_merge_and_skip_write_one_document_and_record_every_period(
             periods = session.scalars(select(BillingPeriod).order_by(BillingPeriod.period_no)).all()
         assert [period.period_no for period in periods] == [0, 1, 2, 3]
         assert {period.disposition for period in periods} == dispositions
+
+
+@pytest.mark.parametrize("policy", ["merge", "skip"])
+def test_more_missed_periods_than_one_document_takes_are_a_persons_work_until_each_is_billed(
+    database_url: str, policy: str
+) -> None:
+    with company(database_url, policy=SellerPolicy(catch_up=policy)) as acme:
+        acme.customer("a1", method=None)
+        acme.price("daily", 100, interval_unit="day")
+        acme.subscribe("a1", "s1", price="daily")
+        acme.set_clock(START + timedelta(days=MOST_PERIODS_BEHIND + 1))
+        acme.settle()
+        (item,) = acme.work_items()
+        assert (acme.invoices(), item.kind) == ([], "subscription_not_billed")
+        assert "catch_up_too_long" in (item.error or "")
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.seller SET catch_up = 'bill_each', catch_up_limit = 3"))
+        order = Order(actor="mara", reason="each is billed")
+        assert working.act(acme.parts, item.id, action=Action.RETRY, order=order).changed
+        renewal.plan(acme.parts)
+        acme.run_messages()
+        assert len(acme.invoices()) == 3
 
 
 def test_a_bad_subscription_is_halved_out_and_all_others_are_billed(acme: Company) -> None:

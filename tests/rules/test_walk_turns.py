@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from billing.kernel.period import Interval, IntervalUnit
+from billing.kernel.errors import Refused
+from billing.kernel.period import MOST_PERIODS_BEHIND, Interval, IntervalUnit
 from billing.rules.walk import CatchUpPolicy, document_span
 from tests.rules.walks import (
     BILL_EACH,
     BILLED,
+    DAY,
     MERGE,
     MONTH,
     MONTHLY,
@@ -211,3 +214,27 @@ def test_a_last_document_names_the_period_that_it_ends(
 def test_the_document_of_a_stub_names_the_stub(policy: CatchUpPolicy) -> None:
     (turns,) = walked(STARTING, "2026-01-17", policy=policy).documents
     assert document_span(turns, policy) == span("2026-01-17", "2026-02-01")
+
+
+# --- how much at once ------------------------------------------------------------------------------------------------
+
+DAILY = replace(MONTHLY, interval=DAY, anchor=utc("2026-01-01"), running=span("2026-01-01", "2026-01-02"))
+LONG = DAILY.anchor + timedelta(days=MOST_PERIODS_BEHIND + 1)
+
+
+@pytest.mark.parametrize("policy", [MERGE, SKIP])
+def test_one_document_takes_as_many_missed_periods_as_a_new_subscription_may_have_behind_it(
+    policy: CatchUpPolicy,
+) -> None:
+    found = walked(DAILY, LONG, policy=policy)
+    assert (len(found.turns), len(found.documents)) == (MOST_PERIODS_BEHIND + 1, 1)
+    assert walked(replace(DAILY, cancel_at=LONG), LONG + timedelta(days=9), policy=policy).ends
+
+
+@pytest.mark.parametrize("policy", [MERGE, SKIP])
+def test_more_are_refused_and_billed_one_by_one(policy: CatchUpPolicy) -> None:
+    for later in (1, 100_000):
+        with pytest.raises(Refused) as refused:
+            walked(DAILY, LONG + timedelta(days=later), policy=policy)
+        assert (refused.value.code, refused.value.faults[0].field) == ("catch_up_too_long", "catch_up")
+    assert len(walked(DAILY, LONG + timedelta(days=1), most=12).turns) == 12

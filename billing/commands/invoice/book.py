@@ -17,6 +17,7 @@ from billing.kernel.ids import new_ids
 from billing.kernel.money import share
 from billing.models import Account
 from billing.queries.books.dating import datings
+from billing.queries.books.noted import noted_before
 from billing.rules.totals import Totals
 
 _ENTRIES = ("id", "seller_id", "kind", "effective_at", "booked_on", "profile_id", "invoice_id")
@@ -26,10 +27,14 @@ _MOVEMENTS = ("entry_id", "line_id", "seller_id", "deferred_minor", "recognised_
 
 @dataclass(slots=True)
 class _Books:
-    """What the lines of one document come to: nets that are deferred, and credits."""
+    """What the lines of one document come to: nets that are deferred, and credits.
+
+    `noted` is what notes gave back of them while the document was a draft.
+    """
 
     deferred: list[int] = field(default_factory=list)
     credits: list[Credit] = field(default_factory=list)
+    noted: list[Credit] = field(default_factory=list)
 
 
 def write_books(
@@ -38,18 +43,22 @@ def write_books(
     """Dr receivable total, Cr deferred revenue net by line, Cr tax payable; credit used: Dr customer credit, Cr
     receivable. A credit note the other way round, against its counter account; what gives a line back takes from its
     deferred revenue first (DECISIONS 31). Nothing owed, no entry. `line_ids` are those of each document's lines.
+
+    What a note gave back of a draft's line had to lower revenue; now it takes from what is deferred of the line.
     """
     deferrals: list[Deferral] = []
     books = [_read(document, ids, deferrals) for document, ids in zip(planned, line_ids, strict=True)]
+    _read_noted(session, planned, line_ids, books)
     by_seller = datings(session, {document.seller_id for document in planned})
     defer(session, deferrals, datings=by_seller, now=now)
-    taken = iter(take_back(session, [credit for each in books for credit in each.credits], now=now))
+    taken = iter(take_back(session, [credit for each in books for credit in (*each.noted, *each.credits)], now=now))
     entries: list[str] = []
     postings: list[str] = []
     movements: list[str] = []
     at = {seller_id: f"{now.isoformat()}\t{dating.day(now)}" for seller_id, dating in by_seller.items()}
     for document, each, entry_id in zip(planned, books, new_ids(len(planned)), strict=True):
-        given_back = [next(taken) for _ in each.credits]
+        given_back = [_moved_back(credit, next(taken)) for credit in each.noted]
+        given_back += [next(taken) for _ in each.credits]
         sides = _sides(document, each, given_back)
         if not sides:
             continue
@@ -93,6 +102,25 @@ def _read(document: PlannedInvoice, line_ids: Sequence[UUID], deferrals: list[De
                 )
             )
     return found
+
+
+def _read_noted(
+    session: Session, planned: Sequence[PlannedInvoice], line_ids: Sequence[Sequence[UUID]], books: Sequence[_Books]
+) -> None:
+    drafted = [(ids, each) for document, ids, each in zip(planned, line_ids, books, strict=True) if document.drafted]
+    noted = noted_before(session, [id_ for ids, _ in drafted for id_ in ids])
+    for ids, each in drafted:
+        each.noted += [
+            Credit(found.amount_minor, line_id=id_, stops_at=found.stops_at)
+            for id_ in ids
+            if (found := noted.get(id_)) is not None
+        ]
+
+
+def _moved_back(credit: Credit, now: Taken) -> Taken:
+    """The same credit, taken from where it belongs, and no more from revenue, which the note had lowered."""
+    by_line = tuple((line, deferred, -credit.amount_minor) for line, deferred, _ in now.lines)
+    return Taken(now.deferred_minor, -now.deferred_minor, by_line)
 
 
 def _sides(document: PlannedInvoice, books: _Books, given_back: Sequence[Taken]) -> list[tuple[Account, int]]:

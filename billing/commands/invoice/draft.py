@@ -128,7 +128,7 @@ def planned_again(
     lines: dict[UUID, list[PlannedLine]] = {draft.id: [] for draft in drafts}
     query = select(InvoiceLine).where(InvoiceLine.invoice_id.in_(lines)).order_by(InvoiceLine.position)
     for line in session.scalars(query):
-        lines[line.invoice_id].append(_line(line))
+        lines[line.invoice_id].append(line_of(line))
     terms = _terms(session, standing, drafts)
     made = []
     for draft in drafts:
@@ -159,7 +159,8 @@ def _terms(session: Session, standing: Standing, drafts: Sequence[Invoice]) -> d
     return terms
 
 
-def _line(line: InvoiceLine) -> PlannedLine:
+def line_of(line: InvoiceLine) -> PlannedLine:
+    """The line of a draft, as it was planned."""
     return PlannedLine(
         id=line.id,
         kind=line.kind,

@@ -23,7 +23,8 @@ def open_on_session(session: Session, to_pay: ToPay, *, now: datetime, wall: dat
 
     The dunning schedule is neither used nor moved: `next_attempt_at` stays, and `charge_not_before` lets it wait.
     Raises `Refused`: `on_hold`, `payment_in_flight`, `payment_method_missing`, `payment_method_refused`,
-    `debit_needs_notice` for a bank account: that is debited by itself, once its holder was told when.
+    `earlier_payment_open` (what another account may still move is not ended), `debit_needs_notice` for a bank account:
+    that is debited by itself, once its holder was told when.
     """
     invoice, method = to_pay.invoice, to_pay.method
     if to_pay.held:
@@ -69,7 +70,8 @@ def _live_intent(
     live = next((intent for intent in known if intent.status == "open"), None)
     if live is not None:
         if live.provider_account_id != method.provider_account_id:
-            raise Refused(Fault("invoice", "payment_in_flight", "it is being ended at another provider; try again"))
+            mend = "an earlier try of it, at another provider account, must be ended first; a person was told"
+            raise Refused(Fault("invoice", "earlier_payment_open", mend))
         return live
     return write_intent(
         session,

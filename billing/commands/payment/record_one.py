@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.invoice.hold import hold_invoice
 from billing.commands.invoice.resume import resume
+from billing.commands.payment.not_canceled import tell_not_canceled
 from billing.commands.payment.unapplied import keep_charge, keep_unapplied, spend
 from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
@@ -31,6 +32,10 @@ UNKNOWN_IS_WORK_S = 24 * 3600
 UNDER_WAY_IS_WORK = timedelta(days=21)
 """What is under way so long after it was first sent (business time) is work as well. The slowest debit ends within 14
 business days (Stripe); what a provider keeps for review may wait for an answer that nobody there gives."""
+
+CANCEL_SPENT = "cancel_key_spent"
+"""Reason of an attempt whose cancellation met a failure that the provider keeps: the next try has another key, while
+there is one."""
 
 DEBIT_PAUSES = 6
 """A debit that is under way is asked about after so many of the longest pauses: every six hours."""
@@ -151,7 +156,9 @@ def _try_newer_method(recording: Recording) -> None:
 def _pending(recording: Recording) -> None:
     """The provider is at it, or the customer is: it is asked again, for as long as that takes."""
     sent = recording.payment.first_sent_at
-    if recording.outcome.needs_person:
+    if recording.outcome.needs_person and recording.outcome.reason == CANCEL_SPENT:
+        tell_not_canceled(recording.session, invoice=recording.invoice, error=CANCEL_SPENT, now=recording.now)
+    elif recording.outcome.needs_person:
         _ask_a_person(recording, "can't be learnt")
     elif sent is not None and recording.now - sent >= UNDER_WAY_IS_WORK:
         _ask_a_person(recording, f"is open since {sent.date()}")

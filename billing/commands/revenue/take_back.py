@@ -35,7 +35,10 @@ class Credit:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Where a credit was taken from, in all and by line: (line, deferred, recognised)."""
+    """Where a credit was taken from, in all and by line: (line, deferred, recognised).
+
+    A line of a draft holds nothing yet: all of it is taken from revenue, until its document is issued (`write_books`).
+    """
 
     deferred_minor: int
     recognised_minor: int
@@ -122,6 +125,8 @@ def _locked(session: Session, credits_: Sequence[Credit]) -> dict[UUID, _Line]:
 def _taken(lines: dict[UUID, _Line], credit: Credit) -> Taken:
     of = list(_of(lines, credit))
     most = max(credit.amount_minor, 0)
+    if credit.line_id is not None and not of and most:
+        return Taken(0, most, ((credit.line_id, 0, most),))
     deferred = min(most, sum(line.deferred for line in of))
     recognised = min(most - deferred, sum(max(line.recognised, 0) for line in of))
     from_deferred = share(deferred, [line.deferred for line in of]) if deferred else [0] * len(of)

@@ -5,7 +5,7 @@ Source: the scenario contract, rule 5.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -176,7 +176,12 @@ def _move(biller: Biller, turned: Turned, *, opened: Span | None = None, next_pe
     )
 
 
-def schedule_change(session: Session, *, subscription: Subscription, items: Sequence[Item], now: datetime) -> None:
-    """Let `items` hold from the end of the running period on. Replaces what was scheduled before."""
+def schedule_change(
+    session: Session, *, subscription: Subscription, items: Sequence[Item], now: datetime, told: Mapping[str, str]
+) -> None:
+    """Let `items` hold from the end of the running period on. Replaces what was scheduled before.
+
+    `told` stands in the event besides.
+    """
     subscription.scheduled_items = [{"price_id": str(item.price.id), "quantity": item.quantity} for item in items]
-    tell_updated(session, subscription, now, {"changes_at": "period_end"})
+    tell_updated(session, subscription, now, {"changes_at": "period_end", **told})
