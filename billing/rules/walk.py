@@ -12,11 +12,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.period import MOST_PERIODS_BEHIND, Interval, boundary
+from billing.kernel.period import Interval, boundary
 from billing.kernel.status import PeriodDisposition
 
 STUB = -1
 """The number of a first period that ends at the anchor, before the first full one."""
+MOST_ON_ONE = 10_000
+"""So many missed periods one document takes: 27 years of days. What is far beyond is a mistake in a date."""
 
 
 class CatchUpPolicy(StrEnum):
@@ -101,7 +103,7 @@ def walk(schedule: Schedule, *, policy: CatchUpPolicy, now: datetime, most: int)
     turns: list[Turn] = []
     ends = turned = False
     # Of one document: those that lie behind, the running one, and the end.
-    limit = most if policy is CatchUpPolicy.BILL_EACH else MOST_PERIODS_BEHIND + 2
+    limit = most if policy is CatchUpPolicy.BILL_EACH else MOST_ON_ONE + 2
     while not ends and len(turns) < limit:
         ends = schedule.cancel_at is not None and schedule.cancel_at <= start
         at = schedule.cancel_at if ends and schedule.cancel_at is not None else start
@@ -137,9 +139,7 @@ def walk(schedule: Schedule, *, policy: CatchUpPolicy, now: datetime, most: int)
         if opens is not None:
             closing, k, start = opens, k + 1, opens.end
     if policy is not CatchUpPolicy.BILL_EACH and not ends and len(turns) == limit:
-        mend = (
-            f"more than {MOST_PERIODS_BEHIND} periods were missed: let the seller catch up with bill_each, then retry"
-        )
+        mend = f"more than {MOST_ON_ONE:,} periods were missed: let the seller catch up with bill_each, then retry"
         raise Refused(Fault("catch_up", "catch_up_too_long", mend))
     return Walk(
         turns=tuple(turns),

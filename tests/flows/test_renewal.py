@@ -19,7 +19,6 @@ from billing.flows.order import Order
 from billing.flows.slices import STARTS_ALONE
 from billing.flows.working import Action
 from billing.kernel.errors import Stale
-from billing.kernel.period import MOST_PERIODS_BEHIND
 from billing.models import (
     BillingPeriod,
     Invoice,
@@ -32,6 +31,7 @@ from billing.models import (
     WorkItem,
 )
 from billing.privacy.sealed import unseal
+from billing.rules.walk import MOST_ON_ONE
 from billing.validators.seller import SellerPolicy
 from tests.flows.company import START, Company, company
 
@@ -188,7 +188,7 @@ def test_more_missed_periods_than_one_document_takes_are_a_persons_work_until_ea
         acme.customer("a1", method=None)
         acme.price("daily", 100, interval_unit="day")
         acme.subscribe("a1", "s1", price="daily")
-        acme.set_clock(START + timedelta(days=MOST_PERIODS_BEHIND + 1))
+        acme.set_clock(START + timedelta(days=MOST_ON_ONE + 1))
         acme.settle()
         (item,) = acme.work_items()
         assert (acme.invoices(), item.kind) == ([], "subscription_not_billed")

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from billing.kernel.errors import Refused
-from billing.kernel.period import MOST_PERIODS_BEHIND, Interval, IntervalUnit
-from billing.rules.walk import CatchUpPolicy, document_span
+from billing.kernel.period import Interval, IntervalUnit
+from billing.rules.walk import MOST_ON_ONE, CatchUpPolicy, document_span
 from tests.rules.walks import (
     BILL_EACH,
     BILLED,
@@ -219,15 +219,15 @@ def test_the_document_of_a_stub_names_the_stub(policy: CatchUpPolicy) -> None:
 # --- how much at once ------------------------------------------------------------------------------------------------
 
 DAILY = replace(MONTHLY, interval=DAY, anchor=utc("2026-01-01"), running=span("2026-01-01", "2026-01-02"))
-LONG = DAILY.anchor + timedelta(days=MOST_PERIODS_BEHIND + 1)
+LONG = DAILY.anchor + timedelta(days=MOST_ON_ONE + 1)
 
 
 @pytest.mark.parametrize("policy", [MERGE, SKIP])
-def test_one_document_takes_as_many_missed_periods_as_a_new_subscription_may_have_behind_it(
+def test_one_document_takes_many_missed_periods(
     policy: CatchUpPolicy,
 ) -> None:
     found = walked(DAILY, LONG, policy=policy)
-    assert (len(found.turns), len(found.documents)) == (MOST_PERIODS_BEHIND + 1, 1)
+    assert (len(found.turns), len(found.documents)) == (MOST_ON_ONE + 1, 1)
     assert walked(replace(DAILY, cancel_at=LONG), LONG + timedelta(days=9), policy=policy).ends
 
 
