@@ -21,7 +21,7 @@ _UTC_NAMES = frozenset({"UTC", "Etc/UTC"})
 
 
 MOST_PERIODS_BEHIND = 1000
-"""So many periods that lie behind are billed one by one in a transaction: of a new subscription, and of one that catches
+"""So many periods that lie behind are billed one by one in a transaction, of a new subscription or of one that catches
 up. So many months are 83 years, so many days nearly three."""
 
 
