@@ -16,6 +16,7 @@ from tests.flows.life import Life
 from tests.flows.life_in_a_crowd import CUSTOMERS, crowd
 from tests.flows.life_of_money import of_month
 from tests.flows.life_of_wallets import mount_paypal
+from tests.flows.life_pages import unopened
 from tests.flows.life_truths import audited, misstated, untrue
 
 FIRST = int(os.environ.get("BILLING_LIFE_FROM", "0"))
@@ -68,4 +69,4 @@ def _holds(life: Life) -> None:
 def _end(life: Life) -> None:
     life.do(life_of_money.go)
     life.settle()
-    assert [*untrue(life), *misstated(life), *audited(life)] == [], life.done
+    assert [*untrue(life), *misstated(life), *audited(life), *unopened(life)] == [], life.done
