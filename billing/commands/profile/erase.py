@@ -67,7 +67,6 @@ def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
             issuing_country=None,
             wallet=None,
             mandate_ref=None,
-            given_ref=None,
             version=PaymentMethod.version + 1,
         )
     )
