@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from billing.commands.subscription.plan import PlannedSubscription, plan_subscription
-from billing.flows.intake_compare import as_stored, comparable, differing
+from billing.flows.intake_compare import as_stored, comparable, differing, knows_method
 from billing.flows.intake_input import Given, Intake, LineFault, NewCustomer
 from billing.kernel.errors import Fault, Refused
 from billing.queries.catalog import PriceFacts
@@ -21,7 +21,6 @@ from billing.validators.payment_method import (
     check_consent,
     check_customer_ref,
     check_method_ref,
-    is_exchanged,
 )
 from billing.validators.price import NewPrice, check_new_price
 from billing.validators.product import NewProduct, check_new_product
@@ -260,8 +259,7 @@ def _check_methods(given: Sequence[Given[NewCustomer]], known: dict[str, Known],
             continue
         if new.customer_ref is not None and new.customer_ref not in there.customer_refs:
             faults.append(each.fault("provider_customer_id", "exists_and_differs", _OTHERWISE))
-        known_ref = new.method_ref is None or is_exchanged(new.method_ref) or new.method_ref in there.method_refs
-        if not known_ref or (new.consent is not None and new.consent.given_at not in there.consents):
+        if not knows_method(new, there) or (new.consent is not None and new.consent.given_at not in there.consents):
             mend = "the customer is there without this method; add it with `billing` or through the host"
             faults.append(each.fault("provider_payment_method_id", "exists_and_differs", mend))
 

@@ -7,6 +7,8 @@ from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar
 
 from billing.flows.intake_input import Given, LineFault, NewCustomer
+from billing.queries.intake import KnownCustomer
+from billing.validators.payment_method import is_exchanged
 from billing.validators.price import NewPrice
 from billing.validators.subscription import NewSubscription
 
@@ -73,3 +75,13 @@ def as_stored(
         timezone=given.value.timezone or there.timezone,
         trial_days=given.value.trial_days or None,
     )
+
+
+def knows_method(new: NewCustomer, there: KnownCustomer) -> bool:
+    """An id that the provider exchanges is known as it was given; where that was not kept, by its consent alone."""
+    if new.method_ref is None or new.method_ref in there.method_refs:
+        return True
+    if new.consent is None or not is_exchanged(new.method_ref):
+        return False
+    at = new.consent.given_at
+    return not there.given_refs.isdisjoint({(at, new.method_ref), (at, None)})

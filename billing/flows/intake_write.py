@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -22,12 +22,13 @@ from billing.commands.subscription.plan import plan_subscription
 from billing.commands.subscription.subscribe import write_subscriptions
 from billing.commands.tax_rate.create import create_tax_rate
 from billing.flows.intake_check import Checked
-from billing.flows.intake_input import Given, NewCustomer, T
+from billing.flows.intake_input import Given, IntakeRefused, NewCustomer, T
 from billing.flows.intake_methods import BroughtBy, anonymous_id
 from billing.flows.parts import Parts
 from billing.queries.catalog import prices_by_code, the_seller
 from billing.queries.profile import accounts
 from billing.validators.profile import NewProfile
+from billing.validators.subscription import NewSubscription
 
 # The first renewals come right after; by itself the server looks within a minute, and till then plans for empty tables.
 _LOOK = text(
@@ -63,7 +64,8 @@ def write(
 ) -> None:
     """Write what is new, with what was `brought` along; `key` as `bring` takes it.
 
-    Raises `Refused` (`*_taken`) where somebody else wrote the same in between: then nothing is written.
+    Raises `Refused` (`*_taken`) where somebody else wrote the same in between, `IntakeRefused` where a customer was
+    forgotten: then nothing is written.
     """
     for new in checked.sellers.new:
         create_seller(session, new=new.value, actor=actor, reason=reason, now=now)
@@ -118,7 +120,9 @@ def _write_customers(session: Session, parts: Parts, share: _Share, brought: Bro
         account = each.value.profile.account_id
         there = brought.get((share.code, account))
         if there is not None:
-            new = Adopted(ids[account], there.customer_ref, there.facts, each.value.consent)
+            new = Adopted(
+                ids[account], there.customer_ref, there.facts, each.value.consent, given_ref=each.value.method_ref
+            )
             adopted[there.account_id].append(new)
     for account_id, theirs in adopted.items():
         adopt_methods(session, seller_id=share.seller_id, provider_account_id=account_id, adopted=theirs, now=share.now)
@@ -135,6 +139,7 @@ def _write_subscriptions(session: Session, share: _Share) -> int:
     """Plan again with the prices as they stand now in the database, and write."""
     given = share.of(each for each, _ in share.checked.planned)
     payers = accounts(session, seller_id=share.seller_id, account_ids=[each.value.account_id for each in given])
+    _require_all(given, payers)
     prices = prices_by_code(session, seller_id=share.seller_id)
     planned = [
         plan_subscription(each.value, profile_timezone=payers[each.value.account_id][1], prices=prices, now=share.now)
@@ -143,3 +148,11 @@ def _write_subscriptions(session: Session, share: _Share) -> int:
     profiles = {account: profile_id for account, (profile_id, _) in payers.items()}
     write_subscriptions(session, seller_id=share.seller_id, planned=planned, profiles=profiles, now=share.now)
     return len(planned)
+
+
+def _require_all(given: Iterable[Given[NewSubscription]], payers: Collection[str]) -> None:
+    """The provider is asked in between: a customer who was there may have been forgotten meanwhile."""
+    mend = "the person was forgotten meanwhile; leave them out of the file, or give a new account"
+    gone = [each.fault("customer", "profile_erased", mend) for each in given if each.value.account_id not in payers]
+    if gone:
+        raise IntakeRefused(gone)

@@ -10,16 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from billing.commands.payment_method.activate import activate_method
 from billing.commands.payment_method.begin import begin_method
+from billing.commands.payment_method.drop import drop_method
 from billing.commands.payment_method.make_default import make_default as put_mark
 from billing.commands.payment_method.note_setup import note_customer, note_setup
 from billing.commands.payment_method.offered import require_offered
 from billing.commands.payment_method.remove import remove_method
-from billing.flows.detaching import detach, detach_late, detach_setup, detached_if_forgotten
+from billing.commands.payment_method.take_over import take_over
+from billing.flows.detaching import adopt_key, detach, detach_late, detach_setup, finish_key
 from billing.flows.once import Once, answered
 from billing.flows.parts import Parts
-from billing.kernel.errors import Fault, Refused
+from billing.kernel.errors import Fault, ProviderRefused, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.status import MethodStatus
 from billing.models import PaymentMethod, Profile
@@ -31,7 +35,7 @@ from billing.queue.buffer import after_commit
 from billing.queue.names import COLLECTIONS_TICK
 from billing.rules.debit import is_debit
 from billing.rules.rate import Rank
-from billing.validators.payment_method import Consent, check_consent, check_method_ref
+from billing.validators.payment_method import Consent, check_method_ref, is_exchanged
 
 _SET_UP = "succeeded"
 
@@ -139,7 +143,7 @@ def complete(parts: Parts, *, method_id: UUID, once: Once | None = None) -> Paym
     if method.setup_ref is None or customer is None:
         raise Refused(Fault("payment_method", "setup_not_begun", "begin the set-up again, with this id"))
     provider = parts.provider(method.provider_account_id, rank=Rank.ON_SESSION)
-    setup = provider.finish_setup(method.setup_ref, key=f"finish-{method_id}")
+    setup = provider.finish_setup(method.setup_ref, key=finish_key(method_id))
     if setup.status != _SET_UP or setup.method_ref is None:
         mend = f"the set-up is {setup.status}; the customer completes it on the provider's form"
         raise Refused(Fault("payment_method", "setup_not_complete", mend))
@@ -183,34 +187,31 @@ def adopt(
     if mandate_ref is not None:
         check_method_ref(mandate_ref)
     with parts.begin() as session:
-        check_consent(consent, now=parts.clock.now(session))
-        lock_person(session, profile_id)
-    customer = ensure_customer(parts, profile_id=profile_id, provider_account_id=provider_account_id)
+        begun = take_over(
+            session,
+            profile_id=profile_id,
+            provider_account_id=provider_account_id,
+            method_ref=method_ref,
+            method_id=method_id,
+            consent=consent,
+            now=parts.clock.now(session),
+        )
+    try:
+        facts = _bound(parts, begun, method_ref)
+    except (Refused, ProviderRefused):
+        with parts.begin() as session:
+            drop_method(session, begun.id)
+        raise
     provider = parts.provider(provider_account_id, rank=Rank.ON_SESSION)
-    key = f"attach-{method_id}" if method_id else attach_key(customer, method_ref)
-    facts = provider.attach_method(customer_ref=customer, method_ref=method_ref, key=key)
-    with detached_if_forgotten(
-        parts, profile_id=profile_id, provider_account_id=provider_account_id, facts=facts, consent=consent
-    ):
-        _require_customer(facts, customer)
-        named = _mandate_of(provider, facts, mandate_ref) if mandate_ref is not None else None
+    named = _mandate_of(provider, facts, mandate_ref) if mandate_ref is not None else None
+    try:
         with parts.begin() as session:
             now = parts.clock.now(session)
             lock_person(session, profile_id)
-            there = method_of_ref(session, provider_account_id=provider_account_id, method_ref=facts.method_ref)
-            known = there.id if there is not None else method_id or new_id()
-            asked = once(known) if once is not None else None
+            method = _written(session, begun, facts)
+            asked = once(method.id) if once is not None else None
             if asked is not None:
                 asked.claim(session)
-            method = begin_method(
-                session,
-                method_id=known,
-                profile_id=profile_id,
-                provider_account_id=provider_account_id,
-                kind=facts.kind,
-                consent=consent,
-                now=now,
-            )
             activate_method(
                 session,
                 method=method,
@@ -223,7 +224,33 @@ def adopt(
             after_commit(session, COLLECTIONS_TICK)
             if asked is not None:
                 asked.keep(session)
+    except Refused:
+        detach_late(parts, begun.id, facts.method_ref)
+        raise
     return method
+
+
+def _bound(parts: Parts, begun: PaymentMethod, method_ref: str) -> MethodFacts:
+    """The method as the provider has bound it to the profile's customer."""
+    account_id = begun.provider_account_id
+    customer = ensure_customer(parts, profile_id=begun.profile_id, provider_account_id=account_id)
+    provider = parts.provider(account_id, rank=Rank.ON_SESSION)
+    if begun.method_ref is not None and is_exchanged(method_ref):
+        # Handed over again, after the life of its key, it would be made another.
+        facts = provider.read_method(begun.method_ref)
+    else:
+        facts = provider.attach_method(customer_ref=customer, method_ref=method_ref, key=adopt_key(begun.id))
+    _require_customer(facts, customer)
+    return facts
+
+
+def _written(session: Session, begun: PaymentMethod, facts: MethodFacts) -> PaymentMethod:
+    """The row of the method, which may have come another way meanwhile: then nothing is left of what was begun."""
+    there = method_of_ref(session, provider_account_id=begun.provider_account_id, method_ref=facts.method_ref)
+    if there is None or there.id == begun.id or there.profile_id != begun.profile_id:
+        return the_method(session, begun.id)
+    drop_method(session, begun.id)
+    return there
 
 
 def attach_key(customer_ref: str, method_ref: str) -> str:
@@ -251,7 +278,7 @@ def remove(parts: Parts, *, method_id: UUID, expected_version: int | None = None
         now = parts.clock.now(session)
         method = remove_method(session, method_id=method_id, now=now, expected_version=expected_version)
         after_commit(session, COLLECTIONS_TICK)
-    detach(parts, method)
+    detach(parts, method, last=False)
     return method
 
 

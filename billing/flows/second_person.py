@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from billing.commands.audit_trail.record import record, require_who_and_why
@@ -193,10 +194,10 @@ def _as_asked(row: OperatorOrder) -> Wanted:
 
 def _carry_out(parts: Parts, order_id: UUID, order: Order) -> str:
     """Run its flow and keep what became of it."""
-    with parts.begin() as session:
-        wanted = _as_asked(session.get_one(OperatorOrder, order_id))
     sessions, writes = watch_writes(parts.sessions)
     try:
+        with parts.begin() as session:
+            wanted = _as_asked(session.get_one(OperatorOrder, order_id))
         told, status = CARRIED_OUT[wanted.action](replace(parts, sessions=sessions), wanted, order), OrderStatus.DONE
     except Refused as refused:
         told, status = "; ".join(f"{fault.code}: {fault.mend}" for fault in refused.faults), OrderStatus.REFUSED
@@ -206,8 +207,9 @@ def _carry_out(parts: Parts, order_id: UUID, order: Order) -> str:
         told, status = _UNANSWERED, OrderStatus.REFUSED
     except (ProviderUnavailable, ProviderRefused) as error:
         told, status = f"{type(error).__name__}: nothing was done; order it anew", OrderStatus.REFUSED
-    except OperationalError as error:
-        if writes.any or not nothing_written(error):
+    except (OperationalError, PoolTimeout) as error:
+        # Where no connection came free in time, there was none to write by.
+        if writes.any or not (isinstance(error, PoolTimeout) or nothing_written(error)):
             raise
         told, status = _NOT_WRITTEN, OrderStatus.REFUSED
     with parts.begin() as session:

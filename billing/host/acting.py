@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
+from inspect import isfunction
 from typing import TypeVar
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from billing.flows.parts import Parts
 from billing.host.joining import HostSession, within
 from billing.host.owning import check_own
+from billing.host.typed import typed
 from billing.kernel.errors import Fault, Refused
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -35,6 +37,13 @@ class Acting:
 
     def __init__(self, parts: Parts, seller_id: UUID) -> None:
         self.parts, self.seller_id = parts, seller_id
+
+    def __init_subclass__(cls) -> None:
+        """Every method looks at the types of what it is given before it does anything."""
+        super().__init_subclass__()
+        for name, method in list(vars(cls).items()):
+            if isfunction(method) and not name.startswith("_"):
+                setattr(cls, name, typed(method))
 
     def now(self) -> datetime:
         """Business time, such as the start of what begins now."""

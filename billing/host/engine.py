@@ -16,10 +16,12 @@ from billing.host.customers import Customers
 from billing.host.invoices import Invoices
 from billing.host.joining import borrowed
 from billing.host.subscriptions import Subscriptions
+from billing.host.typed import typed
 from billing.queries.operations.finding import find_seller, only_seller
 from billing.settings import load
 
 
+@typed
 def connect(seller: str | None = None) -> Billing:
     """Billing by this process's environment, for the seller of that code; None: the only one there is.
 

@@ -15,6 +15,7 @@ from billing.host.acting import Acting
 from billing.host.joining import HostSession, within
 from billing.queries.api.invoices import documents, the_invoice
 from billing.queries.operations.paging import Facts
+from billing.validators.checks import Checks
 
 
 class Invoices(Acting):
@@ -81,7 +82,10 @@ class Invoices(Acting):
         return found
 
     def invoices(self, profile_id: UUID, *, limit: int = 50, session: HostSession | None = None) -> list[Facts]:
-        """A customer's newest invoices, without lines."""
+        """A customer's newest invoices, at most 1,000 of them, without lines."""
+        checks = Checks()
+        checks.whole("limit", limit, least=1, most=1_000)
+        checks.done()
         with within(self.parts, session) as tx:
             page = documents(tx, self.seller_id, after=None, limit=limit, profile=profile_id, kind="invoice")
             return page.rows

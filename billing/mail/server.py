@@ -22,6 +22,8 @@ import idna
 from billing.kernel.errors import BillingError
 from billing.mail.letter import Letter
 
+_WIRE = SMTP.clone(cte_type="7bit")
+"""Nothing of eight bits: whether a server, and those behind it, take that is not asked."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _TOO_LARGE = 552
 """Said of this message, where the server is told its size beside the sender (RFC 1870)."""
@@ -125,7 +127,7 @@ class MailServer:
             raise smtplib.SMTPNotSupportedError
 
     def _message(self, letter: Letter, *, to: str, from_name: str, id_: UUID, at: datetime) -> EmailMessage:
-        message = EmailMessage(policy=SMTP)
+        message = EmailMessage(policy=_WIRE)
         try:
             message["From"] = _named(from_name, self.sender)
             message["To"] = to

@@ -23,6 +23,8 @@ class PaymentMethod(SellerOwned, Versioned, Base):
     is_default: Mapped[bool] = mapped_column(default=False)
     method_ref: Mapped[str | None]
     """The provider's id; unknown while a set-up is pending."""
+    given_ref: Mapped[str | None]
+    """The id by which it was handed over; the provider may have given it another (`is_exchanged`)."""
     setup_ref: Mapped[str | None]
     mandate_ref: Mapped[str | None]
     mandate_reference: Mapped[str | None]

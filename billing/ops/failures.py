@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import click
 
-from billing.kernel.errors import BillingError, ProviderUnavailable, ProviderUncertain, Refused, Unavailable
+from billing.kernel.errors import BillingError, Fault, ProviderUnavailable, ProviderUncertain, Refused, Unavailable
 
 FINDING, REFUSED, UNAVAILABLE, FAULT, INTERRUPTED = 1, 3, 4, 70, 130
 
@@ -40,30 +40,38 @@ class Failed(click.ClickException):
 
 def told(error: Exception) -> Failed:
     """What to say of an error, and with which status to end."""
-    # Imported here: they are slow to load, and a command that fails has loaded them already.
-    import psycopg  # noqa: PLC0415
-    from sqlalchemy.exc import DBAPIError, OperationalError  # noqa: PLC0415
-
     if isinstance(error, Refused):
         # Fields and codes are words of ours; beside each other they may look like a name and its secret.
         return Failed([f"{fault.field}: {fault.code} — {_clean(fault.mend)}" for fault in error.faults], REFUSED)
-    if isinstance(error, Unavailable):
-        return Failed([_clean(str(error))], UNAVAILABLE)
-    if isinstance(error, ProviderUnavailable | ProviderUncertain):
-        return Failed([_clean(f"the provider can't be asked now ({error}); try again later")], UNAVAILABLE)
-    if isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return _database_away(error.orig, lost=error.connection_invalidated)
-    if isinstance(error, psycopg.OperationalError):  # of a connection that is not SQLAlchemy's
-        return _database_away(error)
+    if away := unavailable(error):
+        return Failed([f"{away.field}: {away.code} — {_clean(away.mend)}"], UNAVAILABLE)
     if isinstance(error, BillingError):
         return Failed([_clean(f"{error}")], REFUSED)
     return Failed([_clean(f"this should not have happened: {_first_line(error)}"), *_where(error)], FAULT)
 
 
-def _database_away(error: BaseException | None, *, lost: bool = False) -> Failed:
+def unavailable(error: Exception) -> Fault | None:
+    """What can't be used now, by a stable code, and a sentence; None of any other failure."""
+    # Imported here: they are slow to load, and a command that fails has loaded them already.
+    import psycopg  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError, OperationalError  # noqa: PLC0415
+
+    if isinstance(error, Unavailable):
+        return Fault("server", "unavailable", str(error))
+    if isinstance(error, ProviderUnavailable | ProviderUncertain):
+        mend = f"the provider can't be asked now ({error}); try again later"
+        return Fault("provider", "provider_unavailable", mend)
+    if isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return _database_away(error.orig, lost=error.connection_invalidated)
+    if isinstance(error, psycopg.OperationalError):  # of a connection that is not SQLAlchemy's
+        return _database_away(error)
+    return None
+
+
+def _database_away(error: BaseException | None, *, lost: bool = False) -> Fault:
     # What the server itself refuses has a code of SQL's; without one there was no connection.
     mend = "try again later" if getattr(error, "sqlstate", None) and not lost else "start it, or mend DATABASE_URL"
-    return Failed([_clean(f"the database can't be used now: {_first_line(error)}; {mend}")], UNAVAILABLE)
+    return Fault("database", "database_unavailable", f"the database can't be used now: {_first_line(error)}; {mend}")
 
 
 def _first_line(error: BaseException | None) -> str:
@@ -75,6 +83,11 @@ def _where(error: Exception) -> list[str]:
     if os.environ.get("BILLING_LOG_LEVEL", "").upper() != "DEBUG":
         return []
     return [_clean("".join(traceback.format_tb(error.__traceback__)))]
+
+
+def told_of(away: Fault, verdict: str) -> str:
+    """The line of something that can't be used now, with what that means for the order."""
+    return f"{away.field}: {away.code} — {_clean(f'{verdict}: {away.mend}')}"
 
 
 def _clean(text: str) -> str:

@@ -23,7 +23,7 @@ from billing.flows.start import start
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import ProviderUnavailable, ProviderUncertain
 from billing.kernel.money import format_minor
-from billing.ops.failures import REFUSED, UNAVAILABLE, told
+from billing.ops.failures import REFUSED, UNAVAILABLE, told_of, unavailable
 from billing.ops.import_file import read_file
 
 _NOTHING = "Nothing was written, run it again"
@@ -58,12 +58,12 @@ def import_file(context: click.Context, *, path: Path, dry_run: bool, as_json: b
     except IntakeRefused as refused:
         _show_faults(path, refused, as_json=as_json)
         context.exit(REFUSED)
-    except (ProviderUnavailable, ProviderUncertain) as error:
-        click.echo(f"{_NOTHING}: {error}", err=True)
-        context.exit(UNAVAILABLE)
-    except OperationalError as error:
-        verdict = _NOTHING if nothing_written(error) else "It may be written; run it again, which changes nothing then"
-        click.echo(f"{verdict}: {told(error).message}", err=True)
+    except (ProviderUnavailable, ProviderUncertain, OperationalError) as error:
+        sure = not isinstance(error, OperationalError) or nothing_written(error)
+        verdict = _NOTHING if sure else "It may be written; run it again, which changes nothing then"
+        away = unavailable(error)
+        assert away is not None
+        click.echo(told_of(away, verdict), err=True)
         context.exit(UNAVAILABLE)
     if as_json:
         click.echo(json.dumps(_facts(report), indent=2))

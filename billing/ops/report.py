@@ -126,4 +126,6 @@ def _cell(row: Facts, column: str) -> object:
     value = row[column]
     if column.endswith("_minor"):
         return decimal_minor(value, row["currency"])
+    if column == "currency":
+        return str(value).upper()
     return harmless(value) if isinstance(value, str) else value

@@ -148,6 +148,8 @@ def _text(row: Mapping[str, Any], column: str) -> str:
         return format_minor(int(value), row["currency"]) if row.get("currency") else str(value)
     if value is None:
         return ""
+    if column == "currency":
+        return str(value).upper()  # as beside every amount; JSON has it as it is given
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list) and not _is_rows(value):

@@ -22,7 +22,7 @@ from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, ordered, paged
 from billing.ops.telling import tell_json, tell_page
 from billing.ops.times import INSTANT
-from billing.queries.operations.finding import require_account
+from billing.queries.operations.finding import require_account, require_subscription
 from billing.queries.operations.usage import list_late
 from billing.validators.usage import NewUsage
 
@@ -92,6 +92,7 @@ def late(
     """
     with opened().begin() as session:
         require_account(session, customer)
+        require_subscription(session, subscription)
         page = list_late(session, customer=customer, subscription=subscription, since=since, before=before, limit=limit)
     tell_page(page, _LATE, as_json=as_json, nothing="Nothing came late.")
 

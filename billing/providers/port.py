@@ -192,7 +192,7 @@ class MethodFacts:
 
 @dataclass(frozen=True, slots=True)
 class SetupFacts:
-    """The state of a set-up: `succeeded` names the method that may now be charged off-session."""
+    """The state of a set-up: `succeeded` names the method to charge off-session, or `finish_setup` brings it by key."""
 
     setup_ref: str
     status: str

@@ -38,6 +38,8 @@ class KnownCustomer:
     """When the customer agreed to each method that the profile has or had."""
     method_refs: frozenset[str]
     """The providers' ids of those."""
+    given_refs: frozenset[tuple[datetime, str | None]]
+    """By consent, the ids by which those were handed over, which providers may exchange; None: it was not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +174,10 @@ _PROVIDER_SIDE = text(
     SELECT p.account_id,
            (SELECT array_agg(c.customer_ref) FROM billing.provider_customer c
             WHERE c.profile_id = p.id AND c.deleted_at IS NULL) AS customers,
-           m.consents, m.methods
+           m.consents, m.methods, m.given
     FROM billing.profile p CROSS JOIN LATERAL (
-        SELECT array_agg(consent_at) AS consents, array_agg(method_ref) FILTER (WHERE method_ref IS NOT NULL) AS methods
+        SELECT array_agg(consent_at ORDER BY id) AS consents, array_agg(given_ref ORDER BY id) AS given,
+               array_agg(method_ref) FILTER (WHERE method_ref IS NOT NULL) AS methods
         FROM billing.payment_method WHERE profile_id = p.id
     ) m
     WHERE p.seller_id = :seller AND p.account_id = ANY(:accounts)
@@ -202,6 +205,7 @@ def _customers(
             customer_refs=frozenset(sides[account_id].customers or ()),
             consents=frozenset(sides[account_id].consents or ()),
             method_refs=frozenset(sides[account_id].methods or ()),
+            given_refs=frozenset(zip(sides[account_id].consents or (), sides[account_id].given or (), strict=True)),
         )
         for account_id, there in profiles.items()
     }

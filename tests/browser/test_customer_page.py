@@ -188,6 +188,20 @@ def test_a_declined_card_is_replaced_also_by_one_whose_bank_is_asked_twice(acme:
     assert [method.last4 for method in _methods(acme) if method.is_default] == ["3220"]
 
 
+def test_what_was_said_of_the_old_card_goes_where_the_bank_of_another_says_no(acme: Company, visitor: Visitor) -> None:
+    _owing(acme, "pm_card_visa_chargeDeclinedLostCard")
+    visitor.open_invoice(_invoice(acme))
+    visitor.reads("This payment method can't be charged")
+    visitor.type_card(AUTHENTICATES)
+    visitor.save()
+    visitor.at_the_bank("fail")
+    visitor.page.locator("#problem:not([hidden])").wait_for()
+    assert not visitor.page.locator("#told").is_visible(), "two words on two cards, and nobody sees which is which"
+    visitor.page.click("#new .back")
+    assert visitor.page.locator("#told").is_visible(), "the old card is the present one again"
+    assert _charged(acme) == 0
+
+
 def test_pressed_twice_it_is_charged_once(acme: Company, visitor: Visitor) -> None:
     profile_id = _owing(acme, "pm_card_chargeCustomerFail")
     acme.give_method(profile_id, "pm_card_visa")

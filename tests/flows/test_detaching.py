@@ -29,7 +29,7 @@ class _Died(BaseException):
     """As a process that is killed."""
 
 
-def _dies(*_: object) -> None:
+def _dies(*_: object, **__: object) -> None:
     raise _Died
 
 
@@ -232,6 +232,7 @@ def test_who_dies_between_binding_a_method_and_writing_it_down_leaves_no_card_of
     real, bound = provider.attach_method, list[str]()
 
     def dies_after_it(self: object, **given: Any) -> MethodFacts:
+        patched.setattr(provider, "attach_method", real)
         rights.erase(acme.parts, profile_id, order=WHY)
         bound.append(real(self, **given).method_ref)  # type: ignore[arg-type]
         raise _Died
@@ -241,7 +242,9 @@ def test_who_dies_between_binding_a_method_and_writing_it_down_leaves_no_card_of
         with pytest.raises(_Died):
             acme.give_method(profile_id, "pm_card_visa")
     acme.settle()
-    assert (_methods(acme), _at_the_provider(acme, bound[0]).customer_ref) == ([], None)
+    (method,) = _methods(acme)
+    assert (method.status, method.last4, method.detach_due_at) == ("detached", None, None)
+    assert _at_the_provider(acme, bound[0]).customer_ref is None
     assert acme.violations() == ()
 
 

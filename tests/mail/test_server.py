@@ -47,6 +47,16 @@ def test_a_letter_arrives_as_text_and_html_with_an_id_that_a_repeat_shares(box: 
     assert box.recipients == [TO, TO]
 
 
+def test_a_letter_is_seven_bits_wide_for_a_server_that_has_not_said_it_takes_eight(box: Postbox) -> None:
+    """RFC 6152: else a server may refuse it, or a relay write it anew, which breaks its signature."""
+    hand_over(box)
+    (message,) = box.messages
+    bodies = [part for part in message.walk() if not part.is_multipart()]
+    assert len(bodies) == 2
+    assert {part["Content-Transfer-Encoding"] for part in bodies} <= {"quoted-printable", "base64", "7bit"}
+    assert message.as_bytes().isascii()
+
+
 @pytest.mark.parametrize(
     ("command", "answer", "failure", "code"),
     [

@@ -179,19 +179,30 @@ def test_a_live_key_without_database_and_broker_is_refused_and_never_the_embedde
     assert (result.exit_code, "DATABASE_URL, BROKER_URL" in result.stderr) == (3, True)
 
 
+_AWAY = "the database can't be used now: OperationalError: connection refused"
+
+
 @pytest.mark.parametrize(
     ("error", "status", "sentences"),
     [
         (Refused([Fault("a", "b", "c"), Fault("d", "e", "f")]), 3, ["a: b — c", "d: e — f"]),
         (Stale("version 2 is there; reload"), 3, ["version 2 is there; reload"]),
         (ProviderRefused("no such customer", code="resource_missing"), 3, ["no such customer"]),
-        (Unavailable("the broker can't be reached"), 4, ["the broker can't be reached"]),
-        (ProviderUnavailable("timeout"), 4, ["the provider can't be asked now (timeout); try again later"]),
-        (ProviderUncertain("reset"), 4, ["the provider can't be asked now (reset); try again later"]),
+        (Unavailable("the broker can't be reached"), 4, ["server: unavailable — the broker can't be reached"]),
+        (
+            ProviderUnavailable("timeout"),
+            4,
+            ["provider: provider_unavailable — the provider can't be asked now (timeout); try again later"],
+        ),
+        (
+            ProviderUncertain("reset"),
+            4,
+            ["provider: provider_unavailable — the provider can't be asked now (reset); try again later"],
+        ),
         (
             psycopg.OperationalError("connection refused"),
             4,
-            ["the database can't be used now: OperationalError: connection refused; start it, or mend DATABASE_URL"],
+            [f"database: database_unavailable — {_AWAY}; start it, or mend DATABASE_URL"],
         ),
         (BillingError("else"), 3, ["else"]),
         (KeyError("x"), 70, ["this should not have happened: KeyError: 'x'"]),

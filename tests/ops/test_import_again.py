@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import pytest
 import requests
@@ -15,6 +16,7 @@ from billing import wiring
 from billing.db import session
 from billing.flows import intake
 from billing.flows.intake_input import IntakeReport
+from billing.flows.intake_methods import BroughtBy
 from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.flows.rekeying import rewrap
@@ -25,6 +27,9 @@ from billing.models import Profile, TaxRate
 from billing.ops.import_file import read_file
 from billing.ops.importing import import_file
 from billing.privacy.keyring import generate
+from billing.sandbox.paypal.app import create_app as paypal_app
+from billing.sandbox.stripe.server import serving
+from billing.sandbox.stripe.store import MEMORY, Store
 from tests.ops.conftest import Desk
 from tests.ops.import_files import GOOD, counts
 
@@ -117,6 +122,51 @@ def test_another_card_with_the_same_consent_is_told(desk: Desk, moving: str) -> 
     assert "nothing changed" in desk.run(import_file, path).stdout
     told = _faults(desk, moving.replace("provider_payment_method_id: pm_", "provider_payment_method_id: pm_x"))
     assert told == ["b.yaml:16: provider_payment_method_id: exists_and_differs"]
+
+
+def test_another_test_name_with_the_same_consent_is_told(desk: Desk) -> None:
+    """The provider gives such a name another id: what the file called it is kept beside that."""
+    path = desk.write("a.yaml", GOOD)
+    assert desk.run(import_file, path).exit_code == 0
+    assert "nothing changed" in desk.run(import_file, path).stdout
+    told = _faults(desk, GOOD.replace("pm_card_visa", "pm_card_mastercard"))
+    assert told == ["b.yaml:16: provider_payment_method_id: exists_and_differs"]
+    with desk.new_session() as session, session.begin():
+        session.execute(text("UPDATE billing.payment_method SET given_ref = NULL"))
+    again = desk.run(import_file, desk.write("c.yaml", GOOD.replace("pm_card_visa", "pm_card_mastercard")))
+    assert "nothing changed" in again.stdout, "of one that was taken in before that was kept, only the consent is known"
+
+
+def test_another_agreement_at_paypal_with_the_same_consent_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(Store(MEMORY), make=paypal_app) as paypal:
+        monkeypatch.setenv("PAYPAL_API_BASE", paypal.url)
+        monkeypatch.setenv("PAYPAL_CLIENT_ID", "sb-desk")
+        monkeypatch.setenv("PAYPAL_CLIENT_SECRET", "desk")
+        wallet = GOOD.replace("pm_card_visa", "B-SANDBOX-GOOD\n    provider: paypal")
+        path = desk.write("a.yaml", wallet)
+        result = desk.run(import_file, path)
+        assert result.exit_code == 0, result.output
+        assert "nothing changed" in desk.run(import_file, path).stdout
+        told = _faults(desk, wallet.replace("GOOD", "OTHER"))
+    assert told == ["b.yaml:16: provider_payment_method_id: exists_and_differs"]
+
+
+def test_a_known_customer_who_is_forgotten_while_the_provider_is_asked_is_told_by_the_line(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = GOOD[: GOOD.index("subscriptions:")]
+    assert desk.run(import_file, desk.write("a.yaml", known)).exit_code == 0
+    bring = intake._bring
+
+    def forgotten_meanwhile(*given: Any) -> BroughtBy:
+        with desk.new_session() as session:
+            profile = session.scalars(select(Profile.id).where(Profile.account_id == "acct-1")).one()
+        erase(wiring.current(), profile, order=Order(actor="ada", reason="asked for it"))
+        return bring(*given)
+
+    monkeypatch.setattr(intake, "_bring", forgotten_meanwhile)
+    more = GOOD.replace("customers:", "customers:\n  - {account_id: acct-3, name: New, country: DE}")
+    assert _faults(desk, more) == ["b.yaml:21: customer: profile_erased"]
 
 
 def test_a_lock_that_others_hold_too_long_is_no_database_that_is_away(

@@ -135,9 +135,12 @@ def test_a_report_is_a_table_or_csv_with_its_tie_beside_it(billed: Office) -> No
     assert "ACME EUR: report 11.90, receivable 11.90, difference 0.00" in told
     done = billed.run("report", "aging", "--as-of", "2026-02-02", "--csv")
     assert list(csv.DictReader(io.StringIO(done.stdout))) == [
-        {"seller": "ACME", "currency": "eur", "late": "1-30 days", "invoices": "1", "amount": "11.90"}
+        {"seller": "ACME", "currency": "EUR", "late": "1-30 days", "invoices": "1", "amount": "11.90"}
     ]
     assert "difference 0.00" in done.stderr
+    assert " EUR " in told.splitlines()[3], "as the ledger's export and every amount say it"
+    (row,) = billed.read("report", "aging", "--as-of", "2026-02-02")["rows"]
+    assert row["currency"] == "eur", "JSON has it as the API does, and as it is given"
 
 
 def test_payouts_of_a_month_are_on_their_way_or_at_the_bank(billed: Office) -> None:

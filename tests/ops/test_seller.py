@@ -34,6 +34,13 @@ def _row(desk: Desk) -> Seller:
         return session.scalars(select(Seller)).one()
 
 
+def test_who_is_not_there_is_told_with_who_is(nord: Desk) -> None:
+    """As where nobody is named and there are several."""
+    done = nord.run(seller, "show", "NOPE")
+    assert "seller_not_found" in str(done.exception)
+    assert "NORD" in str(done.exception)
+
+
 def test_what_is_named_is_changed_and_all_else_stays(nord: Desk) -> None:
     pairs = (
         "tax_id=DE136695976",

@@ -162,4 +162,6 @@ def test_what_came_late_is_listed(office: Office) -> None:
     office.acme.customer("a2")
     assert office.read("usage", "late", "--customer", "a2") == []
     assert "profile_not_found" in office.run("usage", "late", "--customer", "a22").stderr
+    unknown = office.run("usage", "late", "--subscription", "s22")
+    assert (unknown.exit_code, "subscription_not_found" in unknown.stderr) == (3, True)
     assert "u1" in office.ok("usage", "late")

@@ -13,17 +13,18 @@ from billing.models import AuditRecord
 from billing.validators.checks import Checks
 
 
-def require_who_and_why(actor: str, reason: str) -> None:
+def require_who_and_why(actor: object, reason: object) -> None:
     """Raise `Refused` where one of them says nothing (`actor_missing`, `reason_missing`), or what can't or must not
-    be kept (`control_character`, `card_number`)."""
+    be kept (`control_character`, `card_number`), or is no text (`wrong_type`)."""
     checks = Checks()
-    if not actor.strip():
-        checks.fault("actor", "actor_missing", "say who does this")
-    if not reason.strip():
-        checks.fault("reason", "reason_missing", "say why in a few words")
-    for field, text in (("actor", actor), ("reason", reason)):
-        checks.storable(field, text)
-        checks.no_card_number(field, text)
+    for field, said, mend in (("actor", actor, "say who does this"), ("reason", reason, "say why in a few words")):
+        if said is None or (isinstance(said, str) and not said.strip()):
+            checks.fault(field, f"{field}_missing", mend)
+        elif not isinstance(said, str):
+            checks.fault(field, "wrong_type", "give a text")
+        else:
+            checks.storable(field, said)
+            checks.no_card_number(field, said)
     checks.done()
 
 

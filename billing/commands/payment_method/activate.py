@@ -13,10 +13,11 @@ from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.moves import require_move
 from billing.kernel.status import MethodStatus
-from billing.models import PaymentMethod
+from billing.models import PaymentMethod, Seller
 from billing.providers.port import MethodFacts
 from billing.queries.payment_method import default_method, method_of_ref
 from billing.queries.profile import lock_person
+from billing.rules.debit import is_debit
 
 
 def activate_method(
@@ -43,7 +44,10 @@ def activate_method(
     if known is not None:
         raise Refused(Fault("payment_method", "payment_method_known", "this method was added before; use that one"))
     first = default_method(session, method.profile_id) is None
+    if method.given_ref is not None and is_debit(facts.kind):
+        method.notice_days = session.get_one(Seller, method.seller_id).debit_notice_days
     method.status = MethodStatus.ACTIVE
+    method.detach_due_at = None
     method.mandate_ref, method.mandate_reference = mandate_ref, mandate_reference
     for name, value in facts_columns(facts).items():
         setattr(method, name, value)

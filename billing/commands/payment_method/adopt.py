@@ -28,6 +28,8 @@ class Adopted:
     customer_ref: str
     facts: MethodFacts | None
     consent: Consent | None
+    given_ref: str | None
+    """By which the file names the method."""
 
 
 def adopt_methods(
@@ -57,6 +59,7 @@ def adopt_methods(
             "status": MethodStatus.ACTIVE,
             "is_default": True,
             "version": 1,
+            "given_ref": each.given_ref,
             "consent_text_version": each.consent.text_version,
             "consent_at": each.consent.given_at,
             "consent_channel": each.consent.channel,

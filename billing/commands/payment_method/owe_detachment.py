@@ -21,11 +21,17 @@ def owe_detachment(session: Session, *, method: PaymentMethod) -> None:
     session.flush()
 
 
-def note_detachment(session: Session, *, method_id: UUID, again_at: datetime | None) -> None:
-    """Told, where `again_at` is None; else the sweep tells it again from that wall time on."""
+def note_detachment(
+    session: Session, *, method_id: UUID, again_at: datetime | None, method_ref: str | None = None
+) -> None:
+    """Told, where `again_at` is None; else the sweep tells it again from that wall time on.
+
+    `method_ref`: what the provider held, where its id had not been known here.
+    """
+    values = {"detach_due_at": again_at, "version": PaymentMethod.version + 1, "updated_at": func.clock_timestamp()}
     session.execute(
         update(PaymentMethod)
         .where(PaymentMethod.id == method_id, PaymentMethod.detach_due_at.is_distinct_from(again_at))
-        .values(detach_due_at=again_at, version=PaymentMethod.version + 1, updated_at=func.clock_timestamp())
+        .values(values | {"method_ref": func.coalesce(PaymentMethod.method_ref, method_ref)})
         .execution_options(synchronize_session=False)
     )

@@ -34,6 +34,6 @@ def remove_method(
     if has_payment_in_flight(session, method_id):
         raise Refused(Fault("payment_method", "payment_in_flight", "wait until the running payment has an outcome"))
     take_off(session, method=method, now=now)
-    if method.method_ref is not None:
+    if method.method_ref or method.setup_ref or method.given_ref:
         owe_detachment(session, method=method)
     return method

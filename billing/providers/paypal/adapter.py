@@ -108,9 +108,12 @@ class PayPalProvider(NoDomains):
         return self._read(f"/v3/vault/setup-tokens/{_id(setup_ref)}", facts.setup_facts)
 
     def finish_setup(self, setup_ref: str, *, key: str) -> SetupFacts:
-        """Where the payer has agreed, make the payment token of it, which may be charged from then on."""
+        """Where the payer has agreed, make the payment token of it, which may be charged from then on.
+
+        Where that was done before, the same key brings the same token.
+        """
         found = self.read_setup(setup_ref)
-        if found.status != facts.APPROVED:
+        if found.status not in (facts.APPROVED, facts.VAULTED):
             return found
         body = {"payment_source": {"token": {"id": setup_ref, "type": "SETUP_TOKEN"}}}
         made = self._write("/v3/vault/payment-tokens", body, facts.method_facts, key=key)

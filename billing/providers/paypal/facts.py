@@ -181,16 +181,18 @@ def setup_started(token: Raw) -> SetupStarted:
     return SetupStarted(text(token, "id"), client_secret="", approve_url=text(first({"of": approve}, "of"), "href"))
 
 
+VAULTED = "succeeded"
+"""A setup token of which a payment token was made."""
 APPROVED = "approved"
 """A setup token that the payer has agreed to, and that is not made a payment token yet."""
 
 
 def setup_facts(token: Raw) -> SetupFacts:
-    """A setup token. Approved, it may be made a payment token."""
-    status = text(token, "status")
+    """A setup token. Approved, it may be made a payment token; of which it was made, it does not say."""
+    status = {"APPROVED": APPROVED, "VAULTED": VAULTED}.get(text(token, "status"), "requires_action")
     return SetupFacts(
         setup_ref=text(token, "id"),
-        status=APPROVED if status == "APPROVED" else "requires_action",
+        status=status,
         method_ref=None,
         mandate_ref=None,
     )

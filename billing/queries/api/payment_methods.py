@@ -16,6 +16,7 @@ FROM billing.payment_method m
 """
 _PAGE = """
 WHERE m.profile_id = :profile AND m.seller_id = :seller AND (CAST(:after AS uuid) IS NULL OR m.id < :after)
+  AND (m.status <> 'pending' OR m.given_ref IS NULL)
 ORDER BY m.id DESC LIMIT :limit
 """
 
@@ -27,6 +28,6 @@ def the_method(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
 
 
 def payment_methods(session: Session, seller_id: UUID, *, profile_id: UUID, after: str | None, limit: int) -> Slice:
-    """A customer's, newest first."""
+    """A customer's, newest first. One that is just being taken over is none yet: who asked for it has no answer."""
     values = {"seller": seller_id, "profile": profile_id}
     return page_by_id(session, f"{_COLUMNS} {_PAGE}", values, after=after, limit=limit)

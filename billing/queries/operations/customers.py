@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.queries.operations.invoices import list_invoices
@@ -96,6 +98,18 @@ def show_profile(session: Session, profile_id: UUID) -> Facts:
     }
 
 
+_PAID_AHEAD = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM billing.invoice i
+        JOIN billing.payment p ON p.invoice_id = i.id AND p.status = 'succeeded'
+        JOIN billing.invoice_line l ON l.invoice_id = i.id AND l.period_end > :now
+        WHERE i.subscription_id = :id AND i.kind = 'invoice' AND i.amount_paid_minor > 0
+    )
+    """
+)
+
+
 def show_subscription(session: Session, subscription_id: UUID) -> Facts:
     """One subscription: its prices, and its newest periods with the documents that billed them."""
     values = {"id": subscription_id}
@@ -105,3 +119,8 @@ def show_subscription(session: Session, subscription_id: UUID) -> Facts:
         "items": read_all(session, _ITEMS, values),
         "periods": read_all(session, _PERIODS, values),
     }
+
+
+def is_paid_ahead(session: Session, subscription_id: UUID, *, now: datetime) -> bool:
+    """Whether something was paid through the provider for what lies after `now`: a cancel can send part of it back."""
+    return bool(session.scalar(_PAID_AHEAD, {"id": subscription_id, "now": now}))

@@ -14,6 +14,7 @@ _PAYMENT = "SELECT id FROM billing.payment WHERE id = CAST(:id AS uuid)"
 _SELLER = "SELECT id FROM billing.seller WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
 _ENDPOINT = "SELECT id FROM billing.endpoint WHERE code = :name OR id = CAST(:id AS uuid) LIMIT 2"
 _MOST_TOLD = 10
+_NO_SELLER = "there is none yet: `billing import` a file that has one"
 _SELLERS = f"SELECT id, code FROM billing.seller ORDER BY code LIMIT {_MOST_TOLD + 1}"  # noqa: S608 (our own number)
 
 # Names are unique within a seller, a series or a provider account: there are few, and each is asked by its index.
@@ -52,17 +53,22 @@ def only_seller(session: Session) -> UUID:
     """The one seller there is. Raises `Refused` (`seller_missing`) where there are several, or none."""
     found = session.execute(text(_SELLERS)).all()
     if not found:
-        raise Refused(Fault("seller", "seller_missing", "there is none yet: `billing import` a file that has one"))
+        raise Refused(Fault("seller", "seller_missing", _NO_SELLER))
     if len(found) > 1:
-        codes = ", ".join([row.code for row in found[:_MOST_TOLD]] + ["…"] * (len(found) > _MOST_TOLD))
-        mend = f"there are several; say which one, by `--seller` or, in a program, by its code: {codes}"
-        raise Refused(Fault("seller", "seller_missing", mend))
+        mend = "there are several; say which one, by `--seller` or, in a program, by its code"
+        raise Refused(Fault("seller", "seller_missing", f"{mend}: {_codes(session)}"))
     return UUID(str(found[0].id))
 
 
+def _codes(session: Session) -> str:
+    found = session.execute(text(_SELLERS)).all()
+    return ", ".join([row.code for row in found[:_MOST_TOLD]] + ["…"] * (len(found) > _MOST_TOLD))
+
+
 def find_seller(session: Session, name: str) -> UUID:
-    """By code or id. Raises `Refused` (`seller_not_found`)."""
-    return _one(session, _SELLER, "seller", name, "give its code or its id")
+    """By code or id. Raises `Refused` (`seller_not_found`), which names those there are."""
+    codes = _codes(session)
+    return _one(session, _SELLER, "seller", name, f"give its code or its id: {codes}" if codes else _NO_SELLER)
 
 
 def find_invoice(session: Session, name: str) -> UUID:
@@ -84,6 +90,13 @@ def require_account(session: Session, account: str | None) -> None:
     """Raise `Refused` (`profile_not_found`) where no customer, of any seller, has the account that a list is about."""
     if account is not None and session.execute(text(_PROFILE), {"name": account, "id": None}).first() is None:
         raise Refused(Fault("profile", "profile_not_found", "give the account of the host application"))
+
+
+def require_subscription(session: Session, code: str | None) -> None:
+    """Raise `Refused` (`subscription_not_found`) where no subscription, of any seller, has the code of a list."""
+    if code is not None and session.execute(text(_SUBSCRIPTION), {"name": code, "id": None}).first() is None:
+        mend = "give its code; `billing profile show` lists those of a customer"
+        raise Refused(Fault("subscription", "subscription_not_found", mend))
 
 
 def find_subscription(session: Session, name: str) -> UUID:

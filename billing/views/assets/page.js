@@ -125,6 +125,11 @@
     }
     return show(form);
   };
+  // What was said of the present card says nothing of another one: it goes while that is tried.
+  const hush = (quiet) => {
+    const told = at("told");
+    told.hidden = quiet || !told.textContent;
+  };
   const show = (form) => {
     at("present").hidden = true;
     at(form).hidden = false;
@@ -135,6 +140,7 @@
     const elements = mounted[form];
     say(problem, "");
     if (!agreed.checked) return say(problem, problem.dataset.consent);
+    hush(true);
     const checked = await elements.submit();
     if (checked.error) return undefined;
     const begun = await ask(path, { agreed: true, ...said });
@@ -159,6 +165,7 @@
   document.querySelectorAll(".back").forEach((each) => each.addEventListener("click", () => {
     each.closest("form").hidden = true;
     at("present").hidden = false;
+    hush(false);
   }));
   at("new")?.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -174,6 +181,7 @@
     const problem = at("wallet-problem");
     say(problem, "");
     if (!at("wallet-agreed").checked) return say(problem, problem.dataset.consent);
+    hush(true);
     const begun = await ask("/wallets", { agreed: true });
     if (begun.error) return say(problem, begun.error.message);
     leave(begun.card);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
@@ -32,6 +33,25 @@ _NAMES = {
     "object_ref": "object", "profile_id": "customer's id", "invoice_id": "invoice's id",
     "dispute_ref": "dispute", "event_ref": "provider's id", "payout_ref": "payout", "decline_code": "declined with",
 }  # fmt: skip
+
+
+_LISTS = {"events": "Events in", "outgoing": "Events out", "items": "Work items"}
+"""Lists whose address is not their name."""
+OURS = (
+    "id", "invoice_id", "payment_id", "profile_id", "lease_until", "token", "secret_index", "has_body", "livemode",
+    "moved_currency", "reopened_currency", "version",
+)  # fmt: skip
+"""Facts of a thing that nobody asks for first."""
+
+
+def named(place: str) -> str:
+    """A list as people call it."""
+    return _LISTS.get(place) or place.capitalize()
+
+
+def only(facts: Facts, names: Iterable[str]) -> Facts:
+    """Those of the facts."""
+    return {name: facts[name] for name in names if name in facts}
 
 
 def heading(column: str) -> str:

@@ -23,12 +23,15 @@ from billing.views.console.acting.changes import add_changes
 from billing.views.console.acting.door import add_acting
 from billing.views.console.acting.secrets import add_secrets
 from billing.views.console.cells import (
+    OURS,
     cell,
     columns_of,
     heading,
     is_long,
     is_number,
     is_rows,
+    named,
+    only,
     short,
     span,
     taxes,
@@ -62,9 +65,10 @@ def console(parts: Parts) -> Blueprint | None:
     gate = Door(parts)
     for name, write in FILTERS.items():
         door.add_app_template_filter(write, name)
-    helpers = (cell, columns_of, heading, is_long, is_number, is_rows, short, span, taxes, unit_price)
+    helpers = (cell, columns_of, heading, is_long, is_number, is_rows, named, only, short, span, taxes, unit_price)
     for helper in (with_query, new_id, *helpers):
         door.add_app_template_global(helper)
+    door.add_app_template_global(lambda: OURS, "ours")
 
     @door.before_request
     def let_in() -> AnyResponse | None:

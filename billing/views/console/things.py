@@ -19,7 +19,7 @@ from billing.models import Dispute, Invoice, Profile, Subscription
 from billing.queries.brakes import brakes_holding
 from billing.queries.correction import creditable, still_refundable
 from billing.queries.dispute import disputed
-from billing.queries.operations.customers import show_profile, show_subscription
+from billing.queries.operations.customers import is_paid_ahead, show_profile, show_subscription
 from billing.queries.operations.disputes import show_dispute
 from billing.queries.operations.endpoints import show_endpoint
 from billing.queries.operations.events import show_event
@@ -84,8 +84,9 @@ def _payment(_: Parts, session: Session, payment_id: UUID) -> Facts:
 
 def _subscription(parts: Parts, session: Session, subscription_id: UUID) -> Facts:
     facts = show_subscription(session, subscription_id) | _about(session, [subscription_id])
-    facts["next"], facts["next_unknown"] = None, None
+    facts["next"], facts["next_unknown"], facts["paid_ahead"] = None, None, False
     if facts["status"] not in ENDED:
+        facts["paid_ahead"] = is_paid_ahead(session, subscription_id, now=parts.clock.now(session))
         row = session.get_one(Subscription, subscription_id)
         try:
             facts["next"] = previewing.preview_renewal(parts, session, row, now=parts.clock.now(session))

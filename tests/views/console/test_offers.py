@@ -12,6 +12,7 @@ from billing.rules.permission import Role
 from billing.validators.subscription import NewItem
 from tests.views.console.conftest import House, Person
 from tests.views.console.test_acts import WHY, do, owed
+from tests.views.console.test_disputed import disputed, lose
 from tests.views.console.test_orders import paid
 
 
@@ -50,6 +51,32 @@ def test_what_came_another_way_is_credited_and_not_refunded_through_the_provider
     do(fay, page, "mark_paid", amount="11.90", reference="bank 7")
     assert "Refund" not in offers(fay, page)
     assert offers(fay, page) >= {"Credit note", "Issue anew"}
+
+
+def test_a_note_of_a_paid_invoice_begins_with_what_can_be_credited(house: House, fay: Person) -> None:
+    page = f"/invoices/{paid(house)}"
+    assert first(fay, page, "Credit note") == "11.90"
+    do(fay, page, "credit_note", amount="4.00")
+    assert first(fay, page, "Credit note") == "7.90"
+    assert first(fay, page, "Mark paid") == "", "nothing is owed: what came is for the operator to say"
+
+
+def test_what_a_lost_dispute_has_taken_is_what_the_form_of_other_money_begins_with(house: House, fay: Person) -> None:
+    invoice, dispute = disputed(house)
+    lose(house, dispute)
+    assert first(fay, f"/invoices/{invoice}", "Mark paid") == "11.90"
+
+
+def test_a_cancel_with_a_refund_is_offered_where_something_was_paid(house: House, fay: Person) -> None:
+    paid_id = paid(house)
+    (subscription,) = {each.subscription_id for each in house.acme.invoices() if each.id == paid_id}
+    assert "Cancel now and refund" in offers(fay, f"/subscriptions/{subscription}")
+    (open_,) = [each for each in (owed(house), *house.acme.invoices())[1:] if each.id != paid_id]
+    assert "Cancel now and refund" not in offers(fay, f"/subscriptions/{open_.subscription_id}")
+    assert "Cancel now" in offers(fay, f"/subscriptions/{open_.subscription_id}")
+    house.acme.customer("three")
+    trial = house.acme.begin_subscription("three", "tries", NewItem("basic"), trial_days=9)
+    assert "Cancel now and refund" not in offers(fay, f"/subscriptions/{trial}")
 
 
 def test_credit_is_paid_out_of_what_there_is(house: House, fay: Person) -> None:

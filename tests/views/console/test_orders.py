@@ -10,11 +10,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from billing.commands.refund.record import note_facts
 from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
-from billing.flows import refunding, second_person
+from billing.flows import ordering, refunding, second_person
+from billing.flows.ordering import Wanted
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
 from billing.kernel.work import WorkKind
@@ -286,6 +288,37 @@ def test_an_order_that_waited_too_long_for_a_row_says_that_nothing_was_written(h
     assert "nothing was written" in str(row.told)
     ask(fay, page, "refund", amount="1.90")
     assert [each.status for each in orders(house)] == ["refused", "done"]
+
+
+def test_an_order_for_which_no_connection_came_free_is_ended_and_may_be_given_anew(
+    house: House, fay: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = f"/invoices/{paid(house)}"
+
+    def none_free(*_: object) -> str:
+        raise PoolTimeout("QueuePool limit of size 5 overflow 0 reached, connection timed out")
+
+    with monkeypatch.context() as patched:
+        patched.setitem(ordering.CARRIED_OUT, "refund", none_free)
+        ask(fay, page, "refund", amount="1.90")
+    (row,) = orders(house)
+    assert (row.status, "nothing was written" in str(row.told)) == ("refused", True)
+    ask(fay, page, "refund", amount="1.90")
+    assert [each.status for each in orders(house)] == ["refused", "done"]
+
+
+def test_an_order_for_which_no_connection_came_free_before_it_began_is_ended_too(
+    house: House, fay: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, begins = f"/invoices/{paid(house)}", second_person._as_asked
+
+    def none_free(row: OperatorOrder) -> Wanted:
+        monkeypatch.setattr(second_person, "_as_asked", begins)
+        raise PoolTimeout("QueuePool limit of size 5 overflow 0 reached, connection timed out")
+
+    monkeypatch.setattr(second_person, "_as_asked", none_free)
+    ask(fay, page, "refund", amount="1.90")
+    assert [each.status for each in orders(house)] == ["refused"]
 
 
 def test_an_order_that_was_carried_out_in_part_is_not_called_undone(house: House) -> None:

@@ -121,7 +121,8 @@ def _bring_methods(stage: Stage, seller_id: UUID, methods: Mapping[UUID, str]) -
         provider = stage.parts.provider(account)
         customer = provider.create_customer(anonymous_id=anonymous_id, key=customer_key(anonymous_id, account))
         facts = provider.attach_method(customer_ref=customer, method_ref=ref, key=attach_key(customer, ref))
-        adopted.setdefault(account, []).append(Adopted(profile_id, customer, facts, _consent(stage)))
+        new = Adopted(profile_id, customer, facts, _consent(stage), given_ref=ref)
+        adopted.setdefault(account, []).append(new)
     with stage.parts.begin() as session:
         for account, there in adopted.items():
             adopt_methods(session, seller_id=seller_id, provider_account_id=account, adopted=there, now=stage.now)

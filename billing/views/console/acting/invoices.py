@@ -63,9 +63,14 @@ def _with_credit(facts: Facts) -> bool:
 
 
 def _amount(*columns: str) -> Field:
-    """At first the least of these."""
+    """At first the least of these, as far as there is any of it."""
+
+    def least(facts: Facts) -> str:
+        some = [each for each in columns if (facts.get(each) or 0) > 0]
+        return amount_field(facts, min(some, key=facts.__getitem__)) if some else ""
+
     return Field(
-        "amount", "Amount", first=lambda facts: amount_field(facts, min(columns, key=facts.__getitem__)),
+        "amount", "Amount", first=least,
         unit=lambda facts: facts["currency"].upper(), numeric=True,
     )  # fmt: skip
 
@@ -100,7 +105,7 @@ ACTS = (
         "a paid one it first pays what a lost dispute has taken; where nothing is owed, give the bank's reference.",
         _is("open", "uncollectible", "paid", "void"), Permission.MONEY,
         (
-            _amount("amount_remaining_minor"),
+            _amount("amount_remaining_minor", "amount_charged_back_minor"),
             Field("reference", "Reference of the bank or till", required=False),
             Field("received_at", "When it came", required=False, hint="2026-01-31, or empty: now"),
         ),

@@ -91,7 +91,8 @@ ACTS = (
     Act(
         "cancel_refund", "Cancel now and refund",
         "It ends at once, and what is paid and not used goes back to the method that paid.",
-        _goes_on, Permission.MONEY, stake=_of_cancel, subject="subscription",
+        lambda facts: _goes_on(facts) and facts["paid_ahead"], Permission.MONEY, stake=_of_cancel,
+        subject="subscription",
     ),
     CHANGE,
 )  # fmt: skip
