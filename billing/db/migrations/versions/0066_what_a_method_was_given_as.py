@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.db.migrations.online import add_column
 
 revision = "0066"
-down_revision = "0064"
+down_revision = "0065"
 branch_labels = None
 depends_on = None
 
