@@ -144,11 +144,15 @@ class _Speaker:
             yield Row(
                 description=line.description,
                 details=tuple(self._details(line)),
-                quantity=number(line.quantity, self._locale),
+                quantity=number(self._charged(line), self._locale),
                 unit="" if unit is None else unit_price(unit, document.currency, self._locale),
                 rate=self._percent(line.tax_percent, line.tax_code),
                 net=self._money(net),
             )
+
+    def _charged(self, line: LineFacts) -> Decimal:
+        """How many of what the unit price is for."""
+        return Decimal(line.how["packages"]) if "packages" in line.how else line.quantity
 
     def _details(self, line: LineFacts) -> Iterator[str]:
         if line.period_start is not None and line.period_end is not None:
@@ -158,7 +162,7 @@ class _Speaker:
             yield " + ".join(self._tier(tier, line) for tier in tiers)
         if "packages" in how:
             yield self._words["packages"].format(
-                packages=number(Decimal(how["packages"]), self._locale),
+                quantity=number(line.quantity, self._locale),
                 size=number(Decimal(how["package_size"]), self._locale),
             )
         if "proration" in how:

@@ -127,6 +127,14 @@ def test_a_page_escapes_what_people_wrote() -> None:
     assert "Käthe &lt;b&gt;Müller&lt;/b&gt;" in written
 
 
+def test_of_packages_as_many_are_charged_as_the_unit_price_is_for() -> None:
+    how = {"model": "package", "package_size": 100, "packages": 174, "unit": "199.5"}
+    used = line(quantity=Decimal("17346.178"), unit_amount=Decimal("199.5"), amount_minor=34_713, how=how)
+    (row,) = view(document([used], [group(34_713, 6595)]), language="en").rows
+    assert (row.quantity, row.unit, row.net) == ("174", "1,995\xa0€", "347,13\xa0€")
+    assert row.details[1] == "17.346,178 in packages of 100"
+
+
 @pytest.mark.parametrize(
     ("exact", "written"),
     [
