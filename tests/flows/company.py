@@ -31,9 +31,8 @@ from billing.flows.audit_report import Violation
 from billing.flows.parts import Parts
 from billing.flows.payment_methods import adopt
 from billing.flows.start import start
-from billing.models import (
-    ProviderAccount,
-)
+from billing.kernel.ids import new_id
+from billing.models import ProviderAccount
 from billing.privacy.keyring import generate
 from billing.providers.stripe.adapter import StripeProvider
 from billing.providers.stripe.client import build_client
@@ -109,14 +108,15 @@ class Company(Rows):
             self.give_method(profile.id, method)
         return profile.id
 
-    def give_method(self, profile_id: UUID, method: str) -> None:
-        """Adopt a test method as the profile's default."""
+    def give_method(self, profile_id: UUID, method: str, *, another: bool = False) -> None:
+        """Adopt a test method as the profile's default; of a name that they have already, it is that one or `another`."""
         adopt(
             self.parts,
             profile_id=profile_id,
             provider_account_id=self.account_id,
             method_ref=method,
             consent=Consent(text_version="v1", given_at=START - timedelta(days=1), channel="import"),
+            method_id=new_id() if another else None,
             as_default=True,
         )
 

@@ -107,7 +107,7 @@ def test_attempts_that_never_reached_the_network_are_not_counted(acme: Company, 
 def test_a_card_that_comes_again_as_another_method_is_the_same_card(acme: Company) -> None:
     profile = failing(acme, before=14)
     acme.set_clock(START + DAY)
-    acme.give_method(profile, FUNDS)
+    acme.give_method(profile, FUNDS, another=True)
     acme.settle()
     assert ours(acme) == ["declined"]
     assert the_open(acme).next_attempt_at == START + 16 * DAY

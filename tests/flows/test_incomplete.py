@@ -252,7 +252,7 @@ def test_one_that_was_tried_while_it_was_given_up_waits_until_that_can_move_noth
     def cancel_then_tried(parts: Parts, invoices: Sequence[UUID]) -> bool:
         monkeypatch.setattr(incomplete, "cancel_intents", real)
         done = real(parts, invoices)
-        acme.give_method(acme.subscription(id_).profile_id, DECLINED)
+        acme.give_method(acme.subscription(id_).profile_id, DECLINED, another=True)
         acme.settle()
         return done
 
