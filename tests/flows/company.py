@@ -109,7 +109,7 @@ class Company(Rows):
         return profile.id
 
     def give_method(self, profile_id: UUID, method: str, *, another: bool = False) -> None:
-        """Adopt a test method as the profile's default; of a name that they have already, it is that one or `another`."""
+        """Adopt a test method as the profile's default. Of a name that they have already: that one, or `another`."""
         adopt(
             self.parts,
             profile_id=profile_id,
