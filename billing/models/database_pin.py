@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, DateTime, SmallInteger, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.db.base import Base
@@ -18,6 +18,8 @@ class DatabasePin(Base):
     one: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     fingerprint: Mapped[str]
     """When the server started, and the database's own number there."""
+    filenode: Mapped[int | None] = mapped_column(BigInteger)
+    """Of this very table: another one once a dump was put back over it, in the same database of the same server."""
     timeline: Mapped[str | None]
     """PostgreSQL's: another one with each promotion, and each recovery to a point in time. None where it tells none."""
     noticed: Mapped[str | None]

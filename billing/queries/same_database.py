@@ -16,7 +16,11 @@ FINGERPRINT = """(extract(epoch FROM pg_postmaster_start_time())::text || '/'
     || (SELECT oid FROM pg_database WHERE datname = current_database())::text)"""
 """Another server, a server that was started again, or another database there: in each the rows may be older ones."""
 
-SAME = f"coalesce((SELECT fingerprint = {FINGERPRINT} FROM billing.database_pin), true)"  # noqa: S608 (our own words)
+_FILENODE = "pg_relation_filenode('billing.database_pin')"
+_SAME_FILES = f"coalesce(filenode = {_FILENODE}, true)"
+"""False where a dump was put back over our tables. Pins of before this was noted don't tell."""
+
+SAME = f"coalesce((SELECT fingerprint = {FINGERPRINT} AND {_SAME_FILES} FROM billing.database_pin), true)"  # noqa: S608 (our own words)
 """An SQL condition. What was never pinned (no process has started yet) counts as the same."""
 
 _IS_SAME = text(f"SELECT {SAME}")
@@ -26,16 +30,19 @@ _TIMELINE = text("SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")
 _PIN = text(
     f"""
     UPDATE billing.database_pin
-    SET fingerprint = noticed, timeline = :timeline, noticed = NULL, noticed_at = NULL, pinned_at = clock_timestamp()
+    SET fingerprint = noticed, filenode = {_FILENODE}, timeline = :timeline, noticed = NULL, noticed_at = NULL,
+        pinned_at = clock_timestamp()
     WHERE noticed = {FINGERPRINT}
     """  # noqa: S608 (our own words)
 )
 
 _PIN_FIRST = text(
     f"""
-    INSERT INTO billing.database_pin (one, fingerprint, timeline) VALUES (1, {FINGERPRINT}, :timeline)
-    ON CONFLICT (one) DO UPDATE SET timeline = excluded.timeline
-    WHERE database_pin.timeline IS NULL AND database_pin.fingerprint = excluded.fingerprint
+    INSERT INTO billing.database_pin (one, fingerprint, filenode, timeline)
+    VALUES (1, {FINGERPRINT}, {_FILENODE}, :timeline)
+    ON CONFLICT (one) DO UPDATE SET filenode = excluded.filenode, timeline = excluded.timeline
+    WHERE (database_pin.timeline IS NULL OR database_pin.filenode IS NULL)
+      AND database_pin.fingerprint = excluded.fingerprint
     """  # noqa: S608 (our own words)
 )
 
@@ -47,10 +54,11 @@ _NOTICE = text(
 )
 
 _IS_QUIET = text(
-    """
-    SELECT coalesce(timeline = :timeline, false) OR noticed_at + make_interval(secs => :for_s) <= clock_timestamp()
+    f"""
+    SELECT coalesce(timeline = :timeline, false) AND {_SAME_FILES}
+        OR noticed_at + make_interval(secs => :for_s) <= clock_timestamp()
     FROM billing.database_pin
-    """
+    """  # noqa: S608 (our own words)
 )
 
 _NOTICED_FOR = text(
@@ -148,8 +156,8 @@ def is_quiet(session: Session, *, for_s: float) -> bool:
     """Whether no call can be under way any more that these rows do not show, on the server that was noticed.
 
     A server that was started again has every row that a call was made by: nothing to wait for. Another one, promoted or
-    recovered, may lack the last ones, and what their workers had begun to send reaches the provider within the lease
-    that it was sent under: so until `for_s` seconds after the server was first noticed.
+    recovered, may lack the last ones, as may a dump that was put back; what was begun to be sent before reaches the
+    provider within the lease that it was sent under: so until `for_s` seconds after that was first noticed.
     """
     return bool(session.execute(_IS_QUIET, {"timeline": _timeline(session), "for_s": for_s}).scalar_one())
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -14,6 +16,8 @@ from sqlalchemy import make_url, select
 from billing.flows import healing
 from billing.flows.order import Order
 from billing.models import Brake
+from billing.sandbox.embedded.binaries import binaries_for
+from billing.sandbox.embedded.folders import server_account
 from tests import shelf
 from tests.flows.company import Company
 
@@ -27,6 +31,7 @@ class Backup:
     acme: Company
     server: psycopg.Connection[tuple[object, ...]]
     name: str
+    address: str
 
     def take(self) -> None:
         """Once no delivery is under way: nobody may be at a database that is copied."""
@@ -37,6 +42,19 @@ class Backup:
         """The rows are those of the backup; the provider, and whatever waits in the line, know nothing of it."""
         self._run("DROP DATABASE {} WITH (FORCE)", self.name)
         self._run("ALTER DATABASE {} RENAME TO {}", f"{self.name}_backup", self.name)
+
+    def dump(self, file: Path) -> None:
+        """The other way: a dump, as a nightly job writes it."""
+        self._program("pg_dump", "--format=custom", f"--file={file}", self.address)
+
+    def put_back(self, file: Path) -> None:
+        """Over the tables as they are, in the same database of the same server, which goes on all the while."""
+        self.acme.parts.sessions.kw["bind"].dispose()
+        self._program("pg_restore", "--clean", "--if-exists", f"--dbname={self.address}", str(file))
+
+    def _program(self, name: str, *arguments: str) -> None:
+        program = binaries_for(server_account()).postgres / name
+        subprocess.run([str(program), *arguments], check=True, capture_output=True)
 
     def _run(self, statement: str, *names: str) -> None:
         self.acme.parts.sessions.kw["bind"].dispose()
@@ -51,7 +69,7 @@ def backup_of(acme: Company) -> Iterator[Backup]:
     plain = address.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as server:
         try:
-            yield Backup(acme, server, name)
+            yield Backup(acme, server, name, address.set(drivername="postgresql").render_as_string(hide_password=False))
         finally:
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(f"{name}_backup")))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -16,7 +18,7 @@ from billing.models import Payment
 from billing.queries import same_database
 from billing.queries.same_database import notice_server, pin_anew
 from billing.queue.names import RENEWALS_BILL
-from tests.flows.company import Company
+from tests.flows.company import START, Company
 from tests.flows.restored import backup_of, brakes, healed
 
 
@@ -151,3 +153,30 @@ def test_a_charge_of_a_lost_attempt_stops_everything_though_its_invoice_has_one_
     assert brakes(lagged) == [("collect", None), ("issue", None)]
     (item,) = [each for each in lagged.work_items() if each.kind == restoring.RESTORED]
     assert str(lost) in str(item.error)
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_dump_that_is_put_back_over_our_tables_is_an_older_copy_and_nobody_is_charged_again(
+    acme: Company, tmp_path: Path, *, stopped: bool
+) -> None:
+    """`stopped`: processes begin anew afterwards; else those that were there go on."""
+    with backup_of(acme) as backup:
+        acme.customer("a1")
+        acme.subscribe("a1", "s1")
+        acme.settle()
+        backup.dump(tmp_path / "nightly")
+        acme.set_clock(START + timedelta(days=28))
+        acme.settle()
+        assert _charged(acme) == [1190, 1190]
+        backup.put_back(tmp_path / "nightly")
+    if stopped:
+        acme.line.messages.clear()
+        start(acme.parts)
+    acme.set_clock(START + timedelta(days=28))
+    acme.settle_under_a_brake()
+    assert (len(acme.invoices()), _charged(acme)) == (1, [1190, 1190])
+    assert _pin(acme)[1], "it is open: calls of before may be under way"
+    _let_the_lease_pass(acme)
+    acme.settle_under_a_brake()
+    assert brakes(acme) == [("collect", None), ("issue", None)]
+    assert (len(acme.invoices()), _charged(acme)) == (1, [1190, 1190])
