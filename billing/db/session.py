@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
 from billing.db.alive import keep_alive
-from billing.kernel.errors import Stale
+from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.ids import keep_to
 
 SELLER = "billing.seller"
@@ -36,7 +36,8 @@ def over_psycopg(url: str) -> str:
 def connect(url: str, *, pool_size: int = 4, max_overflow: int = 4, ping: bool = True) -> Engine:
     """An engine over psycopg 3. Made after a fork, never before: children must not share connections.
 
-    `ping` looks whether a connection still lives before it is used: a server may be restarted under us.
+    `ping` looks whether a connection still lives before it is used: a server may be restarted under us. Connecting
+    raises `Refused` (`session_settings_lost`).
     """
     engine = create_engine(
         over_psycopg(url),
@@ -53,18 +54,36 @@ def connect(url: str, *, pool_size: int = 4, max_overflow: int = 4, ping: bool =
             "keepalives_count": 3,
         },
     )
-    event.listen(engine, "connect", _go_by_its_clock)
+    event.listen(engine, "connect", _begin)
     if ping:
         keep_alive(engine)
     return engine
 
 
-def _go_by_its_clock(connection: Any, _: object) -> None:
-    """Ids of this process are made by the database's clock, as all wall time is."""
+_BEGIN = """
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+        current_setting('TimeZone') = 'UTC' AND current_setting('lock_timeout') <> '0'
+"""
+_LOST = Fault(
+    "DATABASE_URL",
+    "session_settings_lost",
+    "something between us and PostgreSQL drops our time zone and time-outs: name the server itself, or a pooler in "
+    "session mode that passes `options` on",
+)
+
+
+def _begin(connection: Any, _: object) -> None:
+    """Ids of this process are made by the database's clock, as all wall time is; days and months are read in UTC.
+
+    Raises `Refused` (`session_settings_lost`).
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-        keep_to(cursor.fetchone()[0] * 1000)
+        cursor.execute(_BEGIN)
+        micros, kept = cursor.fetchone()
     connection.rollback()
+    if not kept:
+        raise Refused(_LOST)
+    keep_to(micros * 1000)
 
 
 def sessions(engine: Engine, info: dict[str, Any] | None = None) -> sessionmaker[Session]:

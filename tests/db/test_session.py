@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from billing.db import session
 from billing.db.migrate import check
 from billing.db.session import connect
+from billing.kernel.errors import Refused
 from billing.kernel.ids import keep_to, lowest_id_at, new_id
 
 _TWO_HOURS_NS = 7200 * 10**9
@@ -45,4 +47,16 @@ def test_every_spelling_that_libpq_and_hosting_companies_use_connects(database_u
     engine = connect(url)
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT 1")) == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize("lost", ["", "-c lock_timeout=10000 -c TimeZone=America/Santiago"])
+def test_a_pooler_that_drops_what_we_ask_of_a_session_is_refused(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    monkeypatch.setattr(session, "_SERVER_OPTIONS", lost)
+    engine = connect(database_url)
+    with pytest.raises(Refused) as refused, engine.connect():
+        pass
+    assert [(fault.field, fault.code) for fault in refused.value.faults] == [("DATABASE_URL", "session_settings_lost")]
     engine.dispose()
