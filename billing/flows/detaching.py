@@ -50,6 +50,7 @@ def detach(parts: Parts, method: PaymentMethod, *, last: bool = True) -> bool:
     True unless the provider could not be told. Of a method that was begun it is asked what came of it; where that is
     nothing and it is not the `last` time, the sweep asks once more: whoever began it may be at it still.
     """
+    # What the provider says of a method that is not bound yet is kept under the key: asked once more, it has another.
     told = _tell(parts, method, key=f"detach-{method.id}" if method.method_ref else f"detach-{method.id}-{last}")
     if not told.bound and told.error is None and not last:
         return True

@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 
 from billing.commands.payment_method.activate import activate_method
 from billing.commands.payment_method.begin import begin_method
+from billing.commands.payment_method.begin_adoption import begin_adoption
 from billing.commands.payment_method.drop import drop_method
 from billing.commands.payment_method.make_default import make_default as put_mark
 from billing.commands.payment_method.note_setup import note_customer, note_setup
 from billing.commands.payment_method.offered import require_offered
 from billing.commands.payment_method.remove import remove_method
-from billing.commands.payment_method.take_over import take_over
 from billing.flows.detaching import adopt_key, detach, detach_late, detach_setup, finish_key
 from billing.flows.once import Once, answered
 from billing.flows.parts import Parts
@@ -187,7 +187,7 @@ def adopt(
     if mandate_ref is not None:
         check_method_ref(mandate_ref)
     with parts.begin() as session:
-        begun = take_over(
+        begun, is_new = begin_adoption(
             session,
             profile_id=profile_id,
             provider_account_id=provider_account_id,
@@ -199,8 +199,10 @@ def adopt(
     try:
         facts = _bound(parts, begun, method_ref)
     except (Refused, ProviderRefused):
-        with parts.begin() as session:
-            drop_method(session, begun.id)
+        # A refused repeat says nothing of an earlier sending, whose answer may have been lost.
+        if is_new:
+            with parts.begin() as session:
+                drop_method(session, begun.id)
         raise
     provider = parts.provider(provider_account_id, rank=Rank.ON_SESSION)
     named = _mandate_of(provider, facts, mandate_ref) if mandate_ref is not None else None

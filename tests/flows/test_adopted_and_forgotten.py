@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from billing.sandbox.scenario.playing.stage import Stage
 from billing.validators.payment_method import Consent
 from tests.flows.company import Company
 from tests.flows.test_detaching import WHY, _at_the_provider, _Died, _make_due, _methods
-from tests.wallets import START, anna_of, paypal_stage
+from tests.wallets import START
 
 
 def _dies_after(monkeypatch: pytest.MonkeyPatch, provider: object, name: str, act: Any) -> MethodFacts | SetupFacts:
@@ -84,22 +84,27 @@ def test_an_exchanged_method_that_nobody_came_back_for_is_detached_while_its_key
     assert sorted(each.status for each in _methods(acme)) == ["active", "detached"]
 
 
+@pytest.mark.parametrize("way", ["a test name", "its own id"])
+def test_a_repeat_that_is_refused_forgets_nothing_of_what_was_bound_before(
+    acme: Company, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    profile_id = acme.customer("a1", method=None)
+    name = "pm_card_visa" if way == "a test name" else _at_the_provider(acme, "pm_card_mastercard").method_ref
+    provider = acme.parts.provider(acme.account_id)._provider  # type: ignore[attr-defined]
+    bound = _dies_after(monkeypatch, provider, "attach_method", lambda: acme.give_method(profile_id, name))
+    acme.revoke_key()
+    with pytest.raises(ProviderRefused):
+        acme.give_method(profile_id, name)
+    acme.restore_key()
+    rights.erase(acme.parts, profile_id, order=WHY)
+    assert _at_the_provider(acme, bound.method_ref or "").customer_ref is None
+
+
 def test_a_method_that_the_provider_will_not_have_leaves_nothing_behind(acme: Company) -> None:
     profile_id = acme.customer("a1", method=None)
     with pytest.raises(ProviderRefused):
         acme.give_method(profile_id, "pm_nobody_has")
     assert _methods(acme) == []
-
-
-@pytest.fixture
-def stage(database_url: str) -> Iterator[Stage]:
-    with paypal_stage(database_url) as made:
-        yield made
-
-
-@pytest.fixture
-def anna(stage: Stage) -> UUID:
-    return anna_of(stage)
 
 
 def _wallets(stage: Stage) -> list[str]:
@@ -134,17 +139,15 @@ def _approved(stage: Stage, anna: UUID) -> payment_methods.MethodStarted:
     return started
 
 
+def _completing(stage: Stage, started: payment_methods.MethodStarted) -> Callable[[], PaymentMethod]:
+    return lambda: payment_methods.complete(stage.parts, method_id=started.method_id)
+
+
 def test_a_wallet_that_was_approved_is_removed_with_who_is_forgotten(
     stage: Stage, anna: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = _approved(stage, anna)
-    provider = stage.sides["paypal"].provider
-    _dies_after(
-        monkeypatch,
-        provider,
-        "finish_setup",
-        lambda: payment_methods.complete(stage.parts, method_id=started.method_id),
-    )
+    complete = _completing(stage, _approved(stage, anna))
+    _dies_after(monkeypatch, stage.sides["paypal"].provider, "finish_setup", complete)
     assert len(_wallets(stage)) == 1
     assert rights.erase(stage.parts, anna, order=WHY).told == "the person is forgotten; issued documents stay"
     assert _wallets(stage) == []
@@ -153,8 +156,7 @@ def test_a_wallet_that_was_approved_is_removed_with_who_is_forgotten(
 def test_a_wallet_that_was_approved_is_completed_by_a_repeat(
     stage: Stage, anna: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = _approved(stage, anna)
-    complete = lambda: payment_methods.complete(stage.parts, method_id=started.method_id)  # noqa: E731
+    complete = _completing(stage, _approved(stage, anna))
     _dies_after(monkeypatch, stage.sides["paypal"].provider, "finish_setup", complete)
     assert complete().status == "active"
     assert len(_wallets(stage)) == 1
@@ -163,7 +165,7 @@ def test_a_wallet_that_was_approved_is_completed_by_a_repeat(
 def test_what_an_approved_wallet_becomes_while_its_customer_is_forgotten_is_looked_for_once_more(
     stage: Stage, anna: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = _approved(stage, anna)
+    complete = _completing(stage, _approved(stage, anna))
     provider = stage.sides["paypal"].provider
     real = type(provider).finish_setup
 
@@ -173,12 +175,7 @@ def test_what_an_approved_wallet_becomes_while_its_customer_is_forgotten_is_look
         return real(self, setup_ref, key=key)
 
     monkeypatch.setattr(type(provider), "finish_setup", forgotten_first)
-    _dies_after(
-        monkeypatch,
-        provider,
-        "read_method",
-        lambda: payment_methods.complete(stage.parts, method_id=started.method_id),
-    )
+    _dies_after(monkeypatch, provider, "read_method", complete)
     assert len(_wallets(stage)) == 1
     with stage.parts.begin() as session:
         session.execute(text("UPDATE billing.payment_method SET detach_due_at = clock_timestamp() - interval '1 s'"))

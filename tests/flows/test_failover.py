@@ -155,6 +155,17 @@ def test_a_charge_of_a_lost_attempt_stops_everything_though_its_invoice_has_one_
     assert str(lost) in str(item.error)
 
 
+def test_a_pin_of_before_the_files_were_noted_learns_them_at_the_next_start(acme: Company) -> None:
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.database_pin SET filenode = NULL"))
+    start(acme.parts)
+    with acme.begin() as session:
+        known = session.scalar(
+            text("SELECT filenode = pg_relation_filenode('billing.database_pin') FROM billing.database_pin")
+        )
+    assert known
+
+
 @pytest.mark.parametrize("stopped", [True, False])
 def test_a_dump_that_is_put_back_over_our_tables_is_an_older_copy_and_nobody_is_charged_again(
     acme: Company, tmp_path: Path, *, stopped: bool

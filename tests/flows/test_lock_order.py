@@ -20,9 +20,12 @@ from sqlalchemy.orm import Session
 from billing.commands.series.succeed import succeed_all
 from billing.commands.subscription.recover import recover
 from billing.flows import canceling, collection, incomplete, operating_drafts, sending, subscribing
-from billing.flows.order import Order
+from billing.flows.order import Order, carry_out
 from billing.flows.parts import Parts
 from billing.flows.payment_events import last_attempt, take_facts
+from billing.kernel.errors import Stale
+from billing.models import Profile
+from billing.queries.profile import lock_profile
 from billing.queries.subscription import lock_subscriptions
 from billing.sandbox.embedded.processes import wait_until
 from billing.validators.seller import SellerPolicy
@@ -247,3 +250,17 @@ def test_who_edits_a_draft_takes_its_customer_before_it(database_url: str) -> No
             session.rollback()
             ends(running)
         assert [line.amount_minor for line in acme.lines(draft)] == [1000, 100]
+
+
+def test_an_order_that_comes_second_to_a_row_is_told_so(acme: Company) -> None:
+    customer = acme.customer("a1", method=None)
+
+    def comes_second() -> None:
+        with carry_out(acme.parts, Order(actor="ada", reason="it was asked for")) as session:
+            known = session.get_one(Profile, customer)
+            with acme.parts.begin() as another:
+                another.execute(text("UPDATE billing.profile SET version = version + 1"))
+            assert lock_profile(session, customer) is known
+
+    with pytest.raises(Stale):
+        comes_second()

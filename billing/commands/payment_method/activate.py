@@ -44,6 +44,7 @@ def activate_method(
     if known is not None:
         raise Refused(Fault("payment_method", "payment_method_known", "this method was added before; use that one"))
     first = default_method(session, method.profile_id) is None
+    # Of one that was made elsewhere the provider tells only now whether it is an account.
     if method.given_ref is not None and is_debit(facts.kind):
         method.notice_days = session.get_one(Seller, method.seller_id).debit_notice_days
     method.status = MethodStatus.ACTIVE

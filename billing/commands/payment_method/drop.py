@@ -12,7 +12,7 @@ from billing.models import PaymentMethod
 
 
 def drop_method(session: Session, method_id: UUID) -> None:
-    """Delete the row of one that was to be taken over (`take_over`), as long as it waits; any other stays."""
+    """Delete the row of one that was to be adopted (`begin_adoption`), as long as it waits; any other stays."""
     session.execute(
         delete(PaymentMethod).where(
             PaymentMethod.id == method_id,

@@ -1,8 +1,9 @@
-"""Begin to take over a method that was made elsewhere: its row stands before the provider binds it to the customer."""
+"""Begin to adopt a method that was made elsewhere: its row stands before the provider binds it to the customer."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -22,7 +23,14 @@ COME_BACK = timedelta(hours=1)
 again what the provider has made of it."""
 
 
-def take_over(
+class Begun(NamedTuple):
+    """The method's row. Unless it `is_new` the provider may have been asked to bind the method before."""
+
+    method: PaymentMethod
+    is_new: bool
+
+
+def begin_adoption(
     session: Session,
     *,
     profile_id: UUID,
@@ -31,7 +39,7 @@ def take_over(
     method_id: UUID | None,
     consent: Consent,
     now: datetime,
-) -> PaymentMethod:
+) -> Begun:
     """A pending row with the id by which the method is handed over, so that whoever forgets its customer finds it.
 
     A repeat finds the same row: by `method_id`, without one by what was handed over. Raises `Refused` as `begin_method`
@@ -52,7 +60,7 @@ def take_over(
         .limit(1)
     ).one_or_none()
     if there is not None:
-        return there
+        return Begun(there, is_new=False)
     method = begin_method(
         session,
         method_id=method_id or new_id(),
@@ -62,8 +70,9 @@ def take_over(
         consent=consent,
         now=now,
     )
-    if method.status == MethodStatus.PENDING and method.given_ref is None:
+    is_new = method.status == MethodStatus.PENDING and method.given_ref is None
+    if is_new:
         method.given_ref = method_ref
         method.detach_due_at = wall_now(session) + COME_BACK if is_exchanged(method_ref) else None
         session.flush()
-    return method
+    return Begun(method, is_new)
