@@ -191,3 +191,5 @@ def test_a_dump_that_is_put_back_over_our_tables_is_an_older_copy_and_nobody_is_
     acme.settle_under_a_brake()
     assert brakes(acme) == [("collect", None), ("issue", None)]
     assert (len(acme.invoices()), _charged(acme)) == (1, [1190, 1190])
+    with acme.begin() as session:
+        assert same_database.is_same(session), "it was asked once, and is pinned to its new files"
