@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
 
+from billing.db.clock import wall_now
 from billing.flows import payment_methods, rights
 from billing.flows.retention import forget
 from billing.kernel.errors import ProviderRefused
@@ -178,7 +178,8 @@ def test_what_an_approved_wallet_becomes_while_its_customer_is_forgotten_is_look
     _dies_after(monkeypatch, provider, "read_method", complete)
     assert len(_wallets(stage)) == 1
     with stage.parts.begin() as session:
-        session.execute(text("UPDATE billing.payment_method SET detach_due_at = clock_timestamp() - interval '1 s'"))
+        due = session.query(PaymentMethod).filter(PaymentMethod.detach_due_at.is_not(None)).one()
+        due.detach_due_at = wall_now(session)
     forget(stage.parts)
     assert _wallets(stage) == []
     with stage.parts.begin() as session:

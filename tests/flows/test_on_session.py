@@ -6,26 +6,31 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
-import requests
 from sqlalchemy import text
 
-from billing.commands.payment.cancel import MOST
-from billing.flows import braking, on_session, renewal, resolution, upkeep
+from billing.flows import braking, on_session
 from billing.flows.on_session import Paying
 from billing.flows.order import Order
 from billing.flows.sending import send_all
 from billing.kernel.errors import Refused
 from billing.kernel.status import InvoiceStatus, PaymentStatus, SubscriptionStatus
-from billing.models import Invoice, Profile
+from billing.models import Profile
 from billing.queries.brakes import BrakeKind
-from billing.queue.names import RENEWALS_BILL
 from billing.validators.subscription import NewItem
+from tests.flows.at_hand import (
+    AUTHENTICATE,
+    authenticate,
+    charges,
+    fails_once,
+    intents,
+    issue,
+    owing,
+    refusal,
+    the_invoice,
+)
 from tests.flows.company import START, Company, company
-
-AUTHENTICATE = "pm_card_authenticationRequired"
 
 
 @pytest.fixture
@@ -41,134 +46,72 @@ def in_order(acme: Company) -> Iterator[None]:
     assert acme.violations() == ()
 
 
-def _owing(acme: Company, method: str | None = AUTHENTICATE, *, code: str = "one") -> UUID:
-    """A customer whose first invoice could not be charged in their absence."""
-    profile_id = acme.customer(code, method=method)
-    acme.subscribe(code, f"{code}-basic")
-    acme.settle()
-    return profile_id
-
-
-def _issue(acme: Company) -> None:
-    """What is due is billed; its charge waits in the line."""
-    renewal.plan(acme.parts)
-    for _ in range(len(acme.line.messages)):
-        task, ids = acme.line.messages.popleft()
-        if task == RENEWALS_BILL:
-            renewal.bill(acme.parts, UUID(ids[0]))
-        else:
-            acme.line.messages.append((task, ids))
-
-
-def _invoice(acme: Company) -> Invoice:
-    (invoice,) = acme.invoices()
-    return invoice
-
-
-def _intents(acme: Company) -> list[dict[str, str]]:
-    answer: list[dict[str, str]] = requests.get(f"{acme.witness_url}/_sandbox/intents", timeout=5).json()
-    return answer
-
-
-def _authenticate(acme: Company, *, succeeded: bool) -> None:
-    (waiting,) = [each["id"] for each in _intents(acme) if each["status"] == "requires_action"]
-    path = f"{acme.witness_url}/_sandbox/payment_intents/{waiting}/authenticate"
-    requests.post(path, json={"succeeded": succeeded}, timeout=5).raise_for_status()
-
-
-def _fault(acme: Company, kind: str, *, path: str = "/v1/payment_intents") -> None:
-    faults = [{"kind": kind, "next": 1, "path": path}]
-    requests.post(f"{acme.witness_url}/_sandbox/faults", json=faults, timeout=5).raise_for_status()
-
-
-def _charges(acme: Company, status: str = "succeeded") -> int:
-    return sum(each.status == status for each in acme.witness.charges())
-
-
-def _code(acme: Company, profile_id: UUID) -> str:
-    with pytest.raises(Refused) as refused:
-        on_session.pay(acme.parts, profile_id=profile_id)
-    return refused.value.code
-
-
-def _age(acme: Company, payment: UUID, *, hours: int) -> None:
-    """The attempt was opened so long ago, and a look at it is due."""
-    with acme.parts.begin() as session:
-        session.execute(
-            text(
-                "UPDATE billing.payment SET created_at = created_at - make_interval(hours => :hours),"
-                " next_check_at = clock_timestamp() WHERE id = :id"
-            ),
-            {"hours": hours, "id": payment},
-        )
-
-
 def test_off_session_the_wish_for_authentication_is_a_decline_that_waits_for_the_customer(acme: Company) -> None:
-    _owing(acme)
+    owing(acme)
     (payment,) = acme.payments()
     assert (payment.status, payment.decline_code) == (PaymentStatus.DECLINED, "authentication_required")
-    assert _invoice(acme).waits_for_method
+    assert the_invoice(acme).waits_for_method
 
 
 def test_a_customer_who_authenticates_has_paid(acme: Company) -> None:
-    profile_id = _owing(acme)
+    profile_id = owing(acme)
     tried = on_session.pay(acme.parts, profile_id=profile_id)
     assert tried.status is Paying.ACTION
     assert tried.client_secret
     assert tried.client_secret not in repr(tried)
-    _authenticate(acme, succeeded=True)
+    authenticate(acme, succeeded=True)
     assert on_session.look(acme.parts, profile_id=profile_id, payment_id=tried.payment_id).status is Paying.PAID
-    assert (_invoice(acme).status, _charges(acme)) == (InvoiceStatus.PAID, 1)
+    assert (the_invoice(acme).status, charges(acme)) == (InvoiceStatus.PAID, 1)
     acme.settle()
     assert len(acme.payments()) == 2
 
 
 def test_an_authentication_is_learnt_from_the_webhook_where_the_browser_never_comes_back(acme: Company) -> None:
-    profile_id = _owing(acme)
+    profile_id = owing(acme)
     on_session.pay(acme.parts, profile_id=profile_id)
-    _authenticate(acme, succeeded=True)
+    authenticate(acme, succeeded=True)
     acme.settle()
-    assert _invoice(acme).status == InvoiceStatus.PAID
+    assert the_invoice(acme).status == InvoiceStatus.PAID
 
 
 def test_a_failed_authentication_is_a_decline_that_leaves_the_schedule_alone(acme: Company) -> None:
-    profile_id = _owing(acme)
-    before = _invoice(acme)
+    profile_id = owing(acme)
+    before = the_invoice(acme)
     tried = on_session.pay(acme.parts, profile_id=profile_id)
-    _authenticate(acme, succeeded=False)
+    authenticate(acme, succeeded=False)
     assert on_session.look(acme.parts, profile_id=profile_id, payment_id=tried.payment_id).status is Paying.DECLINED
-    after = _invoice(acme)
+    after = the_invoice(acme)
     assert (after.next_attempt_at, after.dunning_step) == (before.next_attempt_at, before.dunning_step)
     assert after.charge_not_before is None
     # And it may be tried again at once: a failed authentication is not a refused card.
     assert on_session.pay(acme.parts, profile_id=profile_id).status is Paying.ACTION
-    _authenticate(acme, succeeded=True)
+    authenticate(acme, succeeded=True)
     acme.settle()
-    assert _charges(acme) == 1
+    assert charges(acme) == 1
 
 
 def test_a_good_card_pays_before_its_scheduled_try_and_is_not_charged_again(acme: Company) -> None:
     profile_id = acme.customer("one")
     acme.subscribe("one", "one-basic")
-    _issue(acme)
+    issue(acme)
     assert on_session.pay(acme.parts, profile_id=profile_id).status is Paying.PAID
     acme.settle()
-    assert (_charges(acme), len(acme.payments())) == (1, 1)
+    assert (charges(acme), len(acme.payments())) == (1, 1)
 
 
 def test_two_tabs_share_one_attempt(acme: Company) -> None:
-    profile_id = _owing(acme)
+    profile_id = owing(acme)
     first = on_session.pay(acme.parts, profile_id=profile_id)
     second = on_session.pay(acme.parts, profile_id=profile_id)
     assert (first.payment_id, first.client_secret) == (second.payment_id, second.client_secret)
-    _authenticate(acme, succeeded=True)
+    authenticate(acme, succeeded=True)
     acme.settle()
 
 
 def test_pressed_many_times_at_once_it_is_charged_once(acme: Company) -> None:
     profile_id = acme.customer("one")
     acme.subscribe("one", "one-basic")
-    _issue(acme)
+    issue(acme)
 
     def press(_: int) -> str:
         try:
@@ -180,121 +123,47 @@ def test_pressed_many_times_at_once_it_is_charged_once(acme: Company) -> None:
         answers = sorted(pool.map(press, range(4)))
     assert answers.count("paid") == 1
     assert set(answers) <= {"paid", "payment_in_flight", "nothing_owed"}
-    assert _charges(acme) == 1
+    assert charges(acme) == 1
     acme.settle()
 
 
 def test_while_a_payment_is_on_its_way_nothing_is_tried(acme: Company) -> None:
-    profile_id = _owing(acme, "pm_sandbox_processing")
-    assert _code(acme, profile_id) == "payment_in_flight"
-
-
-def test_an_abandoned_attempt_is_given_up_and_dunning_goes_on(acme: Company) -> None:
-    profile_id = _owing(acme)
-    before = _invoice(acme).next_attempt_at
-    tried = on_session.pay(acme.parts, profile_id=profile_id)
-    resolution.resolve(acme.parts)
-    assert acme.payments()[-1].status == PaymentStatus.REQUIRES_ACTION
-    _age(acme, tried.payment_id, hours=2)
-    resolution.resolve(acme.parts)
-    payment, invoice = acme.payments()[-1], _invoice(acme)
-    assert (payment.status, invoice.next_attempt_at, invoice.charge_not_before) == (
-        PaymentStatus.CANCELED,
-        before,
-        None,
-    )
-    assert [each["status"] for each in _intents(acme)] == ["canceled"]
-    acme.give_method(profile_id, "pm_card_visa")
-    acme.settle()
-    assert (_invoice(acme).status, _charges(acme)) == (InvoiceStatus.PAID, 1)
-
-
-def test_where_the_provider_keeps_a_failure_of_the_cancellation_another_key_cancels(acme: Company) -> None:
-    profile_id = _owing(acme)
-    tried = on_session.pay(acme.parts, profile_id=profile_id)
-    (intent,) = _intents(acme)
-    _fault(acme, "error_500_before", path=f"/v1/payment_intents/{intent['id']}/cancel")
-    for _ in range(3):
-        _age(acme, tried.payment_id, hours=2)
-        resolution.resolve(acme.parts)
-    assert acme.payments()[-1].status == PaymentStatus.CANCELED
-
-
-def test_where_the_provider_keeps_a_failure_under_each_of_our_keys_a_person_is_told(acme: Company) -> None:
-    profile_id = _owing(acme)
-    tried = on_session.pay(acme.parts, profile_id=profile_id)
-    (intent,) = _intents(acme)
-    faults = [{"kind": "error_500_before", "next": MOST, "path": f"/v1/payment_intents/{intent['id']}/cancel"}]
-    requests.post(f"{acme.witness_url}/_sandbox/faults", json=faults, timeout=5).raise_for_status()
-    for _ in range(2 * MOST):  # the failure itself, and then what is kept of it
-        assert acme.work_items() == []
-        _age(acme, tried.payment_id, hours=2)
-        resolution.resolve(acme.parts)
-    assert [(each.kind, each.error) for each in acme.work_items()] == [("intent_not_canceled", "cancel_key_spent")]
-    _authenticate(acme, succeeded=True)
-    _age(acme, tried.payment_id, hours=2)
-    resolution.resolve(acme.parts)
-    assert (_invoice(acme).status, _charges(acme)) == (InvoiceStatus.PAID, 1)
-    upkeep.close_gone_work(acme.parts)
-    assert [each.status for each in acme.work_items()] == ["resolved"]
-
-
-def test_a_scheduled_moment_that_comes_while_the_customer_is_at_it_is_not_lost(acme: Company) -> None:
-    profile_id = acme.customer("one")
-    acme.subscribe("one", "one-basic")
-    _issue(acme)
-    acme.give_method(profile_id, AUTHENTICATE)
-    acme.line.messages.clear()
-    tried = on_session.pay(acme.parts, profile_id=profile_id)
-    with acme.parts.begin() as session:
-        session.execute(text("UPDATE billing.invoice SET charge_not_before = NULL"))
-    acme.sweep()
-    assert _invoice(acme).next_attempt_at is not None
-    _age(acme, tried.payment_id, hours=2)
-    acme.settle()
-    assert [payment.kind for payment in acme.payments()] == ["on_session", "off_session"]
-
-
-def test_money_that_came_while_it_was_given_up_is_recorded(acme: Company) -> None:
-    profile_id = _owing(acme)
-    tried = on_session.pay(acme.parts, profile_id=profile_id)
-    _authenticate(acme, succeeded=True)
-    on_session.give_up(acme.parts, payment_id=tried.payment_id)
-    assert _invoice(acme).status == InvoiceStatus.PAID
+    profile_id = owing(acme, "pm_sandbox_processing")
+    assert refusal(acme, profile_id) == "payment_in_flight"
 
 
 def test_another_method_chosen_meanwhile_pays_and_the_old_one_cannot(acme: Company) -> None:
-    profile_id = _owing(acme)
+    profile_id = owing(acme)
     on_session.pay(acme.parts, profile_id=profile_id)
     acme.give_method(profile_id, "pm_card_visa")
     assert on_session.pay(acme.parts, profile_id=profile_id).status is Paying.PAID
-    assert sorted(each["status"] for each in _intents(acme)) == ["canceled", "succeeded"]
+    assert sorted(each["status"] for each in intents(acme)) == ["canceled", "succeeded"]
     acme.settle()
-    assert _charges(acme) == 1
+    assert charges(acme) == 1
 
 
 def test_a_card_refused_for_good_is_not_tried_again_and_another_is(acme: Company) -> None:
-    profile_id = _owing(acme, "pm_card_visa_chargeDeclinedLostCard")
-    assert _code(acme, profile_id) == "payment_method_refused"
+    profile_id = owing(acme, "pm_card_visa_chargeDeclinedLostCard")
+    assert refusal(acme, profile_id) == "payment_method_refused"
     acme.give_method(profile_id, "pm_card_visa")
     assert on_session.pay(acme.parts, profile_id=profile_id).status is Paying.PAID
 
 
 def test_a_soft_decline_on_session_uses_no_step_of_the_schedule(acme: Company) -> None:
-    profile_id = _owing(acme, "pm_card_chargeCustomerFail")
-    before = _invoice(acme)
+    profile_id = owing(acme, "pm_card_chargeCustomerFail")
+    before = the_invoice(acme)
     tried = on_session.pay(acme.parts, profile_id=profile_id)
     assert (tried.status, tried.decline_code) == (Paying.DECLINED, "generic_decline")
-    after = _invoice(acme)
+    after = the_invoice(acme)
     assert (after.next_attempt_at, after.dunning_step) == (before.next_attempt_at, before.dunning_step)
 
 
 def test_without_a_method_it_says_so(acme: Company) -> None:
-    assert _code(acme, _owing(acme, None)) == "payment_method_missing"
+    assert refusal(acme, owing(acme, None)) == "payment_method_missing"
 
 
 def test_the_oldest_invoice_is_paid_first_and_then_the_next(acme: Company) -> None:
-    profile_id = _owing(acme)
+    profile_id = owing(acme)
     acme.set_clock(START + timedelta(days=31))
     acme.settle()
     older, newer = acme.invoices()
@@ -302,20 +171,20 @@ def test_the_oldest_invoice_is_paid_first_and_then_the_next(acme: Company) -> No
     for _ in range(2):
         tried = on_session.pay(acme.parts, profile_id=profile_id)
         paid.append(tried.invoice_id)
-        _authenticate(acme, succeeded=True)
+        authenticate(acme, succeeded=True)
         on_session.look(acme.parts, profile_id=profile_id, payment_id=tried.payment_id)
     assert paid == [older.id, newer.id]
-    assert _code(acme, profile_id) == "nothing_owed"
+    assert refusal(acme, profile_id) == "nothing_owed"
     acme.settle()
 
 
 def test_a_link_to_an_older_invoice_leaves_younger_ones_alone(acme: Company) -> None:
-    profile_id = _owing(acme)
+    profile_id = owing(acme)
     acme.set_clock(START + timedelta(days=31))
     acme.settle()
     older, _ = acme.invoices()
     tried = on_session.pay(acme.parts, profile_id=profile_id, upto=older.id)
-    _authenticate(acme, succeeded=True)
+    authenticate(acme, succeeded=True)
     on_session.look(acme.parts, profile_id=profile_id, payment_id=tried.payment_id)
     with pytest.raises(Refused) as refused:
         on_session.pay(acme.parts, profile_id=profile_id, upto=older.id)
@@ -327,27 +196,27 @@ def test_the_first_payment_of_a_subscription_issues_its_invoice(acme: Company) -
     id_ = acme.begin_subscription("one", "one-basic", NewItem("basic", 1), first_payment=True)
     acme.settle()
     tried = on_session.pay(acme.parts, profile_id=profile_id)
-    _authenticate(acme, succeeded=True)
+    authenticate(acme, succeeded=True)
     on_session.look(acme.parts, profile_id=profile_id, payment_id=tried.payment_id)
     assert acme.subscription(id_).status == SubscriptionStatus.ACTIVE
-    assert _invoice(acme).number is not None
+    assert the_invoice(acme).number is not None
 
 
 def test_too_many_tries_within_an_hour_are_refused(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_session, "MOST_TRIES", 2)
-    profile_id = _owing(acme, "pm_card_chargeCustomerFail")
+    profile_id = owing(acme, "pm_card_chargeCustomerFail")
     for _ in range(2):
         on_session.pay(acme.parts, profile_id=profile_id)
-    assert _code(acme, profile_id) == "too_many_tries"
+    assert refusal(acme, profile_id) == "too_many_tries"
 
 
 def test_nobody_looks_at_another_customers_attempt(acme: Company) -> None:
-    profile_id, other = _owing(acme), acme.customer("two")
+    profile_id, other = owing(acme), acme.customer("two")
     tried = on_session.pay(acme.parts, profile_id=profile_id)
     with pytest.raises(Refused) as refused:
         on_session.look(acme.parts, profile_id=other, payment_id=tried.payment_id)
     assert refused.value.code == "payment_not_found"
-    _authenticate(acme, succeeded=True)
+    authenticate(acme, succeeded=True)
     acme.settle()
 
 
@@ -355,19 +224,19 @@ def test_nobody_looks_at_another_customers_attempt(acme: Company) -> None:
 def test_an_answer_that_is_lost_is_asked_for_and_never_paid_twice(acme: Company, fault: str) -> None:
     profile_id = acme.customer("one")
     acme.subscribe("one", "one-basic")
-    _issue(acme)
-    _fault(acme, fault)
+    issue(acme)
+    fails_once(acme, fault)
     assert on_session.pay(acme.parts, profile_id=profile_id).status is Paying.WAITING
-    assert _code(acme, profile_id) == "payment_in_flight"
+    assert refusal(acme, profile_id) == "payment_in_flight"
     acme.settle()
-    assert (_invoice(acme).status, _charges(acme)) == (InvoiceStatus.PAID, 1)
+    assert (the_invoice(acme).status, charges(acme)) == (InvoiceStatus.PAID, 1)
 
 
 def test_what_never_reached_the_provider_may_be_asked_for_again_at_once(acme: Company) -> None:
     profile_id = acme.customer("one")
     acme.subscribe("one", "one-basic")
-    _issue(acme)
-    _fault(acme, "rate_limit")
+    issue(acme)
+    fails_once(acme, "rate_limit")
     assert on_session.pay(acme.parts, profile_id=profile_id).status is Paying.NOT_TRIED
     tried = on_session.pay(acme.parts, profile_id=profile_id)
     assert tried.status is Paying.PAID
@@ -379,11 +248,11 @@ def test_what_never_reached_the_provider_may_be_asked_for_again_at_once(acme: Co
 def test_while_charging_is_stopped_nothing_is_opened_and_no_try_is_used_up(acme: Company) -> None:
     profile_id = acme.customer("one")
     acme.subscribe("one", "one-basic")
-    _issue(acme)
-    before = _invoice(acme)
+    issue(acme)
+    before = the_invoice(acme)
     braking.stop(acme.parts, BrakeKind.COLLECT, order=Order("ada", "the prices look wrong"))
-    assert _code(acme, profile_id) == "on_hold"
-    after = _invoice(acme)
+    assert refusal(acme, profile_id) == "on_hold"
+    after = the_invoice(acme)
     assert acme.payments() == []
     assert (after.charge_not_before, after.next_attempt_at) == (None, before.next_attempt_at)
 
@@ -393,8 +262,8 @@ def test_a_brake_between_the_opening_and_the_call_leaves_the_schedule_alone(
 ) -> None:
     profile_id = acme.customer("one")
     acme.subscribe("one", "one-basic")
-    _issue(acme)
-    before = _invoice(acme)
+    issue(acme)
+    before = the_invoice(acme)
 
     def stopped_meanwhile(*given: Any, **named: Any) -> None:
         braking.stop(acme.parts, BrakeKind.COLLECT, order=Order("ada", "the prices look wrong"))
@@ -402,17 +271,17 @@ def test_a_brake_between_the_opening_and_the_call_leaves_the_schedule_alone(
 
     monkeypatch.setattr(on_session, "send_all", stopped_meanwhile)
     assert on_session.pay(acme.parts, profile_id=profile_id).status is Paying.NOT_TRIED
-    after = _invoice(acme)
+    after = the_invoice(acme)
     assert (after.charge_not_before, after.next_attempt_at) == (None, before.next_attempt_at)
-    assert _charges(acme) == 0
+    assert charges(acme) == 0
 
 
 def test_a_debt_that_the_books_do_not_confirm_is_not_charged_and_its_customer_is_parked(acme: Company) -> None:
     profile_id = acme.customer("one")
     acme.subscribe("one", "one-basic")
-    _issue(acme)
+    issue(acme)
     _set_remaining(acme, 1000)
-    assert _code(acme, profile_id) == "on_hold"
+    assert refusal(acme, profile_id) == "on_hold"
     assert acme.payments() == []
     with acme.begin() as session:
         assert session.get_one(Profile, profile_id).hold_id is not None

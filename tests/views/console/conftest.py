@@ -86,3 +86,9 @@ def served(parts: Parts, **settings: Any) -> Flask:
 def house(database_url: str) -> Iterator[House]:
     with company(database_url, patience_s=30) as acme:
         yield House(acme, served(acme.parts))
+
+
+@pytest.fixture
+def fay(house: House) -> Person:
+    """Somebody of finance."""
+    return house.person("fay", Role.FINANCE)

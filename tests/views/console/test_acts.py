@@ -17,7 +17,7 @@ from billing.rules.permission import Role
 from billing.validators.endpoint import NewEndpoint
 from billing.validators.subscription import NewItem
 from tests.views.console.conftest import House, Person
-from tests.views.console.test_orders import limited, orders, paid
+from tests.views.console.ordered import limited, orders, paid
 from tests.views.console.test_today_and_work import trail
 
 WHY = "they telephoned"

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from sqlalchemy import select, text
 
 from billing.models import Dispute
-from billing.rules.permission import Role
 from tests.views.console.conftest import House, Person
-from tests.views.console.test_orders import paid
+from tests.views.console.ordered import paid
 from tests.views.console.test_today_and_work import held, items
-
-
-@pytest.fixture
-def fay(house: House) -> Person:
-    return house.person("fay", Role.FINANCE)
 
 
 def disputed(house: House) -> tuple[str, Dispute]:

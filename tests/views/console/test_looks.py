@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import text
 
 from billing.flows import indexing
 from billing.models import AuditRecord
 from billing.rules.permission import Role
 from tests.views.console.conftest import House, Person
-from tests.views.console.test_orders import paid
+from tests.views.console.ordered import paid
 from tests.views.console.test_today_and_work import trail
-
-
-@pytest.fixture
-def fay(house: House) -> Person:
-    return house.person("fay", Role.FINANCE)
 
 
 def test_each_look_at_what_is_personal_is_by_role_with_a_reason_and_recorded(house: House, fay: Person) -> None:

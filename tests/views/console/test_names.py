@@ -8,14 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from billing.models import OutboxEvent, ProviderEvent
-from billing.rules.permission import Role
 from tests.views.console.conftest import House, Person
 from tests.views.console.test_disputed import disputed
-
-
-@pytest.fixture
-def fay(house: House) -> Person:
-    return house.person("fay", Role.FINANCE)
 
 
 def test_what_is_found_is_called_as_its_list_is_and_not_by_its_address(house: House, fay: Person) -> None:

@@ -11,9 +11,9 @@ from billing.flows.order import Order
 from billing.rules.permission import Role
 from billing.validators.subscription import NewItem
 from tests.views.console.conftest import House, Person
+from tests.views.console.ordered import paid
 from tests.views.console.test_acts import WHY, do, owed
 from tests.views.console.test_disputed import disputed, lose
-from tests.views.console.test_orders import paid
 
 
 @pytest.fixture
