@@ -47,6 +47,18 @@ def test_a_debit_is_paid_when_the_bank_says_so_and_not_before(stage: Stage, anna
     assert [each.method_kind for each in attempts(stage, invoice)] == ["sepa_debit"]
 
 
+def test_an_account_that_was_made_elsewhere_keeps_the_days_of_notice_of_its_first_hour(
+    stage: Stage, anna: UUID
+) -> None:
+    with stage.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET debit_notice_days = 9"))
+    give(stage, anna, "pm_sandbox_sepa", provider="stripe")
+    give(stage, anna, "pm_card_visa", provider="stripe")
+    with stage.parts.begin() as session:
+        days = session.execute(select(PaymentMethod.kind, PaymentMethod.notice_days).order_by(PaymentMethod.id)).all()
+    assert [tuple(each) for each in days] == [("sepa_debit", 9), ("card", None)]
+
+
 def test_an_account_is_not_debited_in_a_currency_that_it_has_not(stage: Stage, anna: UUID) -> None:
     give(stage, anna, "pm_sandbox_sepa", provider="stripe")
     invoice = bill(stage, anna, currency="usd")
