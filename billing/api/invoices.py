@@ -72,8 +72,10 @@ class Document(Shape):
     tax_minor: Minor
     total_minor: Minor
     credit_applied_minor: Minor
+    brought_forward_minor: Minor
     amount_due_minor: Minor
     amount_paid_minor: Minor
+    amount_forwarded_minor: Minor
     amount_refunded_minor: Minor
     amount_remaining_minor: Minor
     amount_charged_back_minor: ChargedBack

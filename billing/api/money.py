@@ -95,10 +95,11 @@ class PayOutGiven(Why):
 
 
 class Balance(Shape):
-    """Credit in one currency."""
+    """Credit in one currency, and what is carried forward to the next invoice in it."""
 
     currency: str
     amount_minor: Minor
+    forwarded_minor: Minor
 
 
 class Balances(Shape):

@@ -58,6 +58,7 @@ class PreviewedDocument(Shape):
     tax_minor: Minor
     total_minor: Minor
     credit_applied_minor: Minor
+    brought_forward_minor: Minor
     amount_due_minor: Minor
 
 
@@ -143,6 +144,7 @@ def _document(planned: PlannedInvoice) -> PreviewedDocument:
         tax_minor=totals.tax_minor,
         total_minor=totals.total_minor,
         credit_applied_minor=totals.credit_applied_minor,
+        brought_forward_minor=totals.brought_forward_minor,
         amount_due_minor=totals.amount_due_minor,
     )
 

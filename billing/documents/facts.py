@@ -63,8 +63,10 @@ class DocumentFacts:
     tax_minor: int
     total_minor: int
     credit_applied_minor: int
+    brought_forward_minor: int
     amount_due_minor: int
     amount_paid_minor: int
+    amount_forwarded_minor: int
     amount_remaining_minor: int
     tax_groups: Sequence[GroupFacts]
     legal_notes: Sequence[str]

@@ -200,8 +200,11 @@ class _Speaker:
         document = self._document
         if document.kind != "invoice":
             return
+        if document.brought_forward_minor:
+            yield self._words["brought_forward"], self._money(document.brought_forward_minor)
         if document.credit_applied_minor:
             yield self._words["credit"], self._money(-document.credit_applied_minor)
+        if document.brought_forward_minor or document.credit_applied_minor:
             yield self._words["due"], self._money(document.amount_due_minor)
 
     def _state(self) -> tuple[str, str]:
@@ -213,6 +216,8 @@ class _Speaker:
             amount = self._money(document.amount_remaining_minor)
             key = "automatic" if document.collection == "automatic" else "open"
             return words[key].format(amount=amount), "open"
+        if document.amount_forwarded_minor:
+            return words["forwarded"].format(amount=self._money(document.amount_forwarded_minor)), "good"
         if not document.amount_paid_minor:
             # Credit had paid it at issue, or a note took its debt away.
             return words["nothing_due"], "good"

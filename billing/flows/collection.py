@@ -18,6 +18,7 @@ from billing.commands.slice.cut import cut
 from billing.db.clock import wall_now
 from billing.flows.carrying import may_open, rooms
 from billing.flows.elsewhere import leave_elsewhere
+from billing.flows.forwarding import carry_forward, is_too_little
 from billing.flows.parts import Parts
 from billing.flows.quarantine import park_unsound
 from billing.flows.restoring import recognise
@@ -130,11 +131,14 @@ def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
         members = claimed.member_ids[: may_open(session, claimed.provider_account_id)]
         park_unsound(session, claimed.member_ids, now=now)
         due = load_due(session, invoices=members, now=now)
+        small = [each.invoice for each in due if is_too_little(parts, each)]
+        tried = [each for each in due if each.invoice not in small] if small else due
         lease_s = parts.settings.lease_s
-        opened = open_payments(session, due, now=now, wall=wall_now(session), lease_s=lease_s)
+        opened = open_payments(session, tried, now=now, wall=wall_now(session), lease_s=lease_s)
         attempts = [Attempt.of(payment, sent_before=False, lease_s=lease_s) for payment in opened.payments]
         end(session, claimed, status=SliceStatus.DONE)
         failpoint("charge.freeze_commit")
+    carry_forward(parts, small)
     return attempts
 
 

@@ -128,7 +128,7 @@ def _asked(law: Mandate) -> str:
 def withhold(
     session: Session, documents: Sequence[PlannedInvoice], found: dict[UUID, Lack], *, wallet: Wallet, now: datetime
 ) -> list[PlannedInvoice]:
-    """The documents, with those that lack something as drafts under their work items. The credit they took goes back.
+    """The documents, with those that lack something as drafts under their work items. What they took goes back.
 
     One that waits for its first payment can't: money for it would come before its number may. Raises `Refused`, as
     `require_complete`.
@@ -141,16 +141,18 @@ def withhold(
         if each.id not in found or each.held:
             made.append(each)
             continue
-        totals = _without_credit(each, wallet)
+        totals = _put_back(each, wallet)
         item = _raise(session, each, found[each.id], now)
         made.append(each._replace(totals=totals, held=Held.GUARD, hold_id=item.id))
     return made
 
 
-def _without_credit(document: PlannedInvoice, wallet: Wallet) -> Totals:
+def _put_back(document: PlannedInvoice, wallet: Wallet) -> Totals:
+    """Its credit, and what it brought forward."""
     totals = document.totals
-    wallet.add(document.seller_id, document.profile_id, document.currency, totals.credit_applied_minor)
-    return totals._replace(credit_applied_minor=0, amount_due_minor=totals.total_minor)
+    used, brought = totals.credit_applied_minor, totals.brought_forward_minor
+    wallet.add(document.seller_id, document.profile_id, document.currency, used, forwarded_minor=brought)
+    return totals._replace(credit_applied_minor=0, brought_forward_minor=0, amount_due_minor=totals.total_minor)
 
 
 def require_complete(found: Mapping[UUID, Lack]) -> None:
@@ -184,7 +186,7 @@ def mended(
         if each.id not in found:
             _let_go(session, draft, now)
             continue
-        _without_credit(each, wallet)
+        _put_back(each, wallet)
         if draft.hold_id is None:
             draft.hold_id = _raise(session, each, found[each.id], now).id
         else:

@@ -51,7 +51,7 @@ def void(parts: Parts, invoice_id: UUID, *, order: Order | None = None) -> Corre
 
     def take_back(session: Session, invoice: Invoice, now: datetime) -> str:
         cancels = cancellation(invoice, parties=note_parties(parts, session, invoice))
-        (issued,) = issue_documents(parts, session, [cancels], wallet=Wallet({}, {}), now=now)
+        (issued,) = issue_documents(parts, session, [cancels], wallet=Wallet(), now=now)
         correct.void(session, invoice=invoice, now=now)
         return issued.number
 

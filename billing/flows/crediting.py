@@ -109,5 +109,5 @@ def _issue(parts: Parts, session: Session, invoice: Invoice, amount_minor: int, 
         parties=note_parties(parts, session, invoice),
         counter=counter,
     )
-    (issued,) = issue_documents(parts, session, [document], wallet=Wallet({}, {}), now=parts.clock.now(session))
+    (issued,) = issue_documents(parts, session, [document], wallet=Wallet(), now=parts.clock.now(session))
     return issued.number

@@ -80,7 +80,7 @@ def credit_loss(parts: Parts, dispute_id: UUID, *, order: Order) -> Decided:
             parties=note_parties(parts, session, invoice),
             counter=Account.RECEIVABLE,
         )
-        (issued,) = issue_documents(parts, session, [document], wallet=Wallet({}, {}), now=now)
+        (issued,) = issue_documents(parts, session, [document], wallet=Wallet(), now=now)
         credited(session, dispute=dispute, invoice=invoice, amount_minor=most, now=now)
         made = Decided(invoice.number or "invoice", most, invoice.currency, issued.number, owed - most)
         return _noted(parts, session, order, dispute, made)

@@ -141,7 +141,7 @@ def release(
         .execution_options(populate_existing=True)
     ).all()
     paid_first = [draft for draft in locked if draft.review_until is None]
-    wallet = Wallet(standing.balances, {})
+    wallet = Wallet(standing.balances, standing.forwarded)
     planned = planned_again(session, locked, standing=standing, parties=open_parties(parts, standing), wallet=wallet)
     planned = completing.mended(parts, session, locked, planned, wallet=wallet, now=now)
     issued = issue_documents(parts, session, planned, wallet=wallet, now=now)
@@ -265,7 +265,7 @@ def resum_all(parts: Parts, session: Session, drafts: Sequence[UUID]) -> None:
 def _summed(parts: Parts, session: Session, drafts: Sequence[Invoice]) -> list[dict[str, Any]]:
     """The columns of each that follow from its lines."""
     standing = load_standing(session, profiles={draft.profile_id for draft in drafts}, only=[], held=True)
-    parties, wallet = open_parties(parts, standing), Wallet({}, {})
+    parties, wallet = open_parties(parts, standing), Wallet()
     documents = planned_again(session, drafts, standing=standing, parties=parties, wallet=wallet, held=Held.REVIEW)
     below = sorted(str(document.id) for document in documents if document.kind != "invoice")
     if below:

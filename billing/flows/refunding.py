@@ -86,7 +86,7 @@ def refund(parts: Parts, invoice_id: UUID, *, amount_minor: int | None = None, o
         amount = take_refundable(session, invoice=invoice, amount_minor=amount_minor)
         parties = note_parties(parts, session, invoice)
         note = refund_note(invoice, amount_minor=amount, earlier=earlier, parties=parties)
-        (issued,) = issue_documents(parts, session, [note], wallet=Wallet({}, {}), now=now)
+        (issued,) = issue_documents(parts, session, [note], wallet=Wallet(), now=now)
         ids = reserve_refunds(
             session,
             invoice=invoice,

@@ -82,7 +82,7 @@ def replace_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Replaced
             mend = "as things stand now its lines take off more than they charge; credit it, and charge what is due"
             raise Refused(Fault("invoice", "replacement_below_zero", mend))
         documents = [credited, corrected]
-        taken_back, issued = issue_documents(parts, session, documents, wallet=Wallet({}, {}), now=now)
+        taken_back, issued = issue_documents(parts, session, documents, wallet=Wallet(), now=now)
         order.wrote[:] = [taken_back.id, issued.id]
         new = lock_invoice(session, issued.id)
         carried = put_in_place(session, old=old, new=new, now=now)
@@ -150,7 +150,7 @@ def _corrected(session: Session, old: Invoice, standing: Standing, parties: byte
         )
         for row in lines_of(session, old.id)
     ]
-    return compose(frame, lines, wallet=Wallet({}, {}))._replace(corrects_id=old.id)
+    return compose(frame, lines, wallet=Wallet())._replace(corrects_id=old.id)
 
 
 def _treatment(rates: Rates, row: Any, seller: Seller, profile: Any) -> TaxTreatment:

@@ -34,6 +34,8 @@ class Invoice(SellerOwned, Versioned, Base):
     tax_minor: Mapped[Minor]
     total_minor: Mapped[Minor]
     credit_applied_minor: Mapped[Minor]
+    brought_forward_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    """What earlier invoices asked for and was too little to be charged: due with this one, and no part of its total."""
     amount_due_minor: Mapped[Minor]
     tax_groups: Mapped[JsonList]
     reverse_charge: Mapped[bool]
@@ -57,6 +59,8 @@ class Invoice(SellerOwned, Versioned, Base):
     """What credit notes took off the debt before it was paid."""
     amount_returned_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     """What credit notes gave into the customer's balance after it was paid."""
+    amount_forwarded_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    """What was too little to be charged, and is asked for by the customer's next invoice."""
     amount_remaining_minor: Mapped[Minor]
     paid_at: Mapped[datetime | None]
     next_attempt_at: Mapped[datetime | None]
@@ -132,11 +136,13 @@ class Invoice(SellerOwned, Versioned, Base):
         CheckConstraint(
             "total_minor >= 0 AND credit_applied_minor >= 0 AND amount_paid_minor >= 0 "
             "AND amount_refunded_minor >= 0 AND amount_remaining_minor >= 0 "
-            "AND amount_credited_minor >= 0 AND amount_returned_minor >= 0",
+            "AND amount_credited_minor >= 0 AND amount_returned_minor >= 0 AND brought_forward_minor >= 0 "
+            "AND amount_forwarded_minor >= 0",
             name="amounts_not_negative",
         ),
         CheckConstraint(
-            "amount_due_minor = CASE kind WHEN 'invoice' THEN total_minor - credit_applied_minor ELSE 0 END",
+            "amount_due_minor = CASE kind WHEN 'invoice' THEN total_minor + brought_forward_minor "
+            "- credit_applied_minor ELSE 0 END",
             name="amount_due_adds_up",
         ),
         CheckConstraint("kind = 'invoice' OR status IN ('credited', 'refunded')", name="note_status"),

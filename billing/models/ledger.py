@@ -25,6 +25,7 @@ class Account(StrEnum):
     BANK = "bank"
     PROVIDER_FEES = "provider_fees"
     CUSTOMER_CREDIT = "customer_credit"
+    CARRIED_FORWARD = "carried_forward"
     UNAPPLIED_PAYMENTS = "unapplied_payments"
     REFUNDS_IN_FLIGHT = "refunds_in_flight"
     DISPUTES = "disputes"
@@ -40,7 +41,7 @@ ENTRY_KINDS = (
     "write_off_back", "external_payment", "recognition", "provider_fee", "exchange", "payout_sent", "payout_paid",
     "payout_failed", "usage_accrual", "usage_reversal", "dispute_withdrawn", "dispute_reinstated", "dispute_lost",
     "dispute_regained", "dispute_write_off", "dispute_write_off_back", "dispute_repaid", "credit_payout",
-    "carried_over", "unapplied_refund", "unapplied_settled", "dispute_rest", "credit_applied",
+    "carried_over", "unapplied_refund", "unapplied_settled", "dispute_rest", "credit_applied", "carried_forward",
 )  # fmt: skip
 """What an entry records: docs/ledger.md has one row for each."""
 

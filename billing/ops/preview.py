@@ -91,6 +91,7 @@ def _show_document(document: PlannedInvoice) -> None:
         ("discount", totals.discount_minor),
         ("tax", totals.tax_minor),
         ("total", totals.total_minor),
+        ("brought forward", totals.brought_forward_minor),
         ("credit used", totals.credit_applied_minor),
         ("due", totals.amount_due_minor),
     )
@@ -137,6 +138,7 @@ def _document_facts(document: PlannedInvoice) -> dict[str, Any]:
         "tax_minor": totals.tax_minor,
         "total_minor": totals.total_minor,
         "credit_applied_minor": totals.credit_applied_minor,
+        "brought_forward_minor": totals.brought_forward_minor,
         "amount_due_minor": totals.amount_due_minor,
     }
 

@@ -6,7 +6,7 @@ only name it gets is `anonymous_id`. Amounts are integer minor units, converted 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -229,6 +229,9 @@ class Provider(Protocol):
     name: str
     key_life_s: float
     """A key is replayed only while its first sending is younger than this; the provider keeps keys longer."""
+
+    least_minor: Mapping[str, int]
+    """The least that it charges, by currency, in our minor units. Of one that isn't named, none is known."""
 
     lists_late_s: float
     """So long after a fact the lists of the whole account may not show it yet."""

@@ -115,11 +115,14 @@ FROM billing.dispute d JOIN invoices i ON i.id = d.invoice_id ORDER BY d.id
 SELECT f.fraud_type, f.actionable, f.opened_at, i.number AS invoice
 FROM billing.fraud_warning f JOIN invoices i ON i.id = f.invoice_id ORDER BY f.id
 """,
-    "credit": "SELECT currency, amount_minor FROM billing.credit_balance WHERE profile_id = :id ORDER BY currency",
+    "credit": """
+SELECT currency, amount_minor, forwarded_minor FROM billing.credit_balance WHERE profile_id = :id ORDER BY currency
+""",
     # Found by the customer, whether there is an invoice or not.
     "credit_entries": """
 SELECT e.kind, e.effective_at, -g.amount_minor AS amount_minor, g.currency, i.number AS invoice
-FROM billing.ledger_entry e JOIN billing.posting g ON g.entry_id = e.id AND g.account = 'customer_credit'
+FROM billing.ledger_entry e
+JOIN billing.posting g ON g.entry_id = e.id AND g.account IN ('customer_credit', 'carried_forward')
 LEFT JOIN invoices i ON i.id = e.invoice_id
 WHERE e.profile_id = :id ORDER BY e.effective_at, e.id, g.position
 """,

@@ -77,6 +77,8 @@ class Standing:
     coupons: Mapping[UUID, CouponTerms]
     balances: dict[tuple[UUID, str], int]
     """Credit in store by (profile, currency)."""
+    forwarded: dict[tuple[UUID, str], int]
+    """Debts carried forward, by the same."""
     sellers: dict[UUID, Seller]
     treatments: dict[tuple[UUID, str, bool], TaxTreatment] = field(default_factory=dict)
     """Tax treatments found so far, by price, buyer's country and whether it reverses the charge."""
@@ -146,8 +148,8 @@ _COUPONS = """
 """
 
 _BALANCES = """
-    SELECT profile_id, currency, amount_minor FROM billing.credit_balance
-    WHERE profile_id = ANY(CAST(%(profiles)s AS uuid[])) AND amount_minor > 0
+    SELECT profile_id, currency, amount_minor, forwarded_minor FROM billing.credit_balance
+    WHERE profile_id = ANY(CAST(%(profiles)s AS uuid[])) AND (amount_minor > 0 OR forwarded_minor > 0)
 """
 
 
@@ -184,6 +186,7 @@ def load_standing(
     waiting: dict[UUID, list[Any]] = defaultdict(list)
     for row in lines:
         waiting[row.subscription_id].append(row)
+    stored = fetch(session, _BALANCES, profiles=id_array(locked))
     owners = {row.seller_id for row in locked.values()}
     return Standing(
         profiles=locked,
@@ -200,10 +203,8 @@ def load_standing(
         waiting=waiting,
         prices=prices,
         coupons=_coupons(session, {row.coupon_id for row in found if row.coupon_id is not None}),
-        balances={
-            (row.profile_id, row.currency): row.amount_minor
-            for row in fetch(session, _BALANCES, profiles=id_array(locked))
-        },
+        balances={(row.profile_id, row.currency): row.amount_minor for row in stored},
+        forwarded={(row.profile_id, row.currency): row.forwarded_minor for row in stored},
         sellers={seller.id: seller for seller in session.scalars(select(Seller).where(Seller.id.in_(owners)))},
     )
 

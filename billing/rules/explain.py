@@ -73,6 +73,7 @@ class DocumentAccount:
     discount_minor: int
     total_minor: int
     credit_applied_minor: int
+    brought_forward_minor: int
     amount_due_minor: int
     tax_groups: Sequence[TaxGroup]
     lines: Sequence[LineAccount]
@@ -258,11 +259,17 @@ def _outcome(document: DocumentAccount, total: str) -> Iterator[str]:
         yield f"{total} of invoice {document.corrects} is not owed; what was paid of it is in the customer's credit."
     elif document.kind == "credit_note":
         yield f"{total} goes into the customer's credit, which later invoices use first."
-    elif document.credit_applied_minor:
-        yield f"Credit used: {credit}"
-        yield f"Due: {total} - {credit} = {format_minor(document.amount_due_minor, currency)}"
     else:
-        yield f"Due: {format_minor(document.amount_due_minor, currency)}"
+        sums = [total]
+        if document.brought_forward_minor:
+            brought = format_minor(document.brought_forward_minor, currency)
+            yield f"Brought forward: {brought}, which earlier invoices asked for and was too little to be charged"
+            sums.append(f"+ {brought}")
+        if document.credit_applied_minor:
+            yield f"Credit used: {credit}"
+            sums.append(f"- {credit}")
+        due = format_minor(document.amount_due_minor, currency)
+        yield f"Due: {' '.join(sums)} = {due}" if len(sums) > 1 else f"Due: {due}"
 
 
 def _period(start: datetime | None, end: datetime | None) -> str:

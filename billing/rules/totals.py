@@ -19,7 +19,8 @@ class LineAmount(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """Minor units of the document's currency. total = subtotal - discount + tax, inclusive tax being inside already.
+    """Minor units of the document's currency. total = subtotal - discount + tax, inclusive tax being inside already;
+    amount due = total + brought forward - credit applied.
 
     With `credit_note` the sum was negative: every sign here is turned, the caller turns those of the lines, and the
     total goes into the customer's balance.
@@ -35,10 +36,13 @@ class Totals(NamedTuple):
     reverse_charge: bool
     notes: tuple[str, ...]
     credit_note: bool
+    brought_forward_minor: int = 0
 
 
-def totals(lines: Sequence[LineAmount], *, balance_minor: int = 0) -> Totals:
+def totals(lines: Sequence[LineAmount], *, balance_minor: int = 0, forwarded_minor: int = 0) -> Totals:
     """Add up a document. `balance_minor` is the customer's credit in this currency; a negative one is never used.
+
+    `forwarded_minor`: what earlier invoices left over, asked for by the first that asks for something of its own.
 
     Raises `Refused` (`amount_too_large`).
     """
@@ -67,18 +71,20 @@ def totals(lines: Sequence[LineAmount], *, balance_minor: int = 0) -> Totals:
     if largest > MOST_TOTAL:
         mend = f"a document holds at most 2^53 - 1 minor units, and this one would be {largest}"
         raise Refused(Fault("total", "amount_too_large", f"{mend}: check quantities and prices"))
-    applied = 0 if credit_note else min(max(balance_minor, 0), total)
+    brought = 0 if credit_note or not total else forwarded_minor
+    applied = 0 if credit_note else min(max(balance_minor, 0), total + brought)
     return Totals(
         subtotal_minor=subtotal,
         discount_minor=discount,
         tax_minor=tax,
         total_minor=total,
         credit_applied_minor=applied,
-        amount_due_minor=0 if credit_note else total - applied,
+        amount_due_minor=0 if credit_note else total + brought - applied,
         tax_groups=groups,
         reverse_charge=reverse_charge,
         notes=tuple(notes),
         credit_note=credit_note,
+        brought_forward_minor=brought,
     )
 
 

@@ -93,12 +93,6 @@ class Settings(Printed):
     """Profiles in one renewal slice."""
     billing_plan_limit: int = 20_000
     """Most profiles (or invoices) that one tick plans."""
-    billing_charge_slice: int = 100
-    billing_charges_in_flight: int = 32
-    billing_provider_calls_per_s: float | None = Field(default=None, gt=0)
-    """What the provider allows an account. Unset: Stripe's 100, in its sandbox 25; for a stand-in 2,000."""
-    billing_provider_endpoint_calls_per_s: float | None = Field(default=None, ge=0)
-    """What it allows one operation, such as creating intents. Unset: Stripe's 25. 0, and for a stand-in: as many."""
     billing_webhook_body_limit: int = 1_048_576
     """Bytes."""
     billing_task_limit_s: int = 300

@@ -7,12 +7,12 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from billing.settings.pace import Paced
+from billing.settings.charged import Charged
 
 _TRANSPORT = re.compile(r"[A-Z]{2}:[\w.]+:\w+")
 
 
-class Printed(Paced):
+class Printed(Charged):
     """What decides of documents beside their own facts."""
 
     billing_fonts_dir: str | None = None

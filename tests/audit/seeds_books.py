@@ -111,6 +111,21 @@ def credit_in_the_books_is_in_no_balance(planting: Planting) -> Accused:
     return "profile", owner
 
 
+@seed("L7")
+def more_is_carried_forward_than_the_books_say(planting: Planting) -> Accused:
+    planting.run("UPDATE billing.credit_balance SET forwarded_minor = forwarded_minor + 1")
+    return "profile", str(planting.session.scalars(select(CreditBalance.profile_id)).one())
+
+
+@seed("L7", "D1")
+def an_invoice_asks_for_what_no_earlier_one_left_over(planting: Planting) -> Accused:
+    planting.run(
+        "UPDATE billing.invoice SET brought_forward_minor = 5, credit_applied_minor = 5 WHERE id = :id",
+        id=planting.world.paid.id,
+    )
+    return "invoice", str(planting.world.paid.id)
+
+
 @seed("L7", "P5")
 def money_kept_apart_has_left_its_row_and_not_the_books(planting: Planting) -> Accused:
     at, invoice = planting.world.now, planting.world.paid

@@ -34,6 +34,7 @@ from billing.flows import (
     paying_out,
     refunding,
     replacing,
+    rights,
     working,
 )
 from billing.flows.order import Order
@@ -120,6 +121,7 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     _replace_two(acme)
     _settle_two(acme)
     _give_a_draft_back(acme)
+    _carry_forward(acme)
     assert _posted(acme) == _documented()
 
 
@@ -140,6 +142,22 @@ def _give_a_draft_back(acme: Company) -> None:
         changing.cancel(acme.parts, session, id_, when=CancelWhen.NOW, prorate=True)
     acme.set_clock(began + timedelta(days=47))
     drafts.sweep(acme.parts)
+
+
+def _carry_forward(acme: Company) -> None:
+    """One is asked for again by an invoice that is void then, the other's customer is forgotten."""
+    acme.price("small", 20)
+    asked, forgotten = [acme.customer(name) for name in ("c1", "c2")]
+    for name in ("c1", "c2"):
+        acme.begin_subscription(name, f"of-{name}", NewItem("small"))
+    acme.settle()
+    _cancel(acme, _invoice(acme, forgotten))
+    acme.settle()
+    rights.erase(acme.parts, forgotten, order=ORDER)
+    acme.give_method(asked, "pm_card_chargeCustomerFail")
+    acme.begin_subscription("c1", "more", NewItem("basic"))
+    acme.settle()
+    correcting.void(acme.parts, _invoice(acme, asked).id)
 
 
 def _settle_two(acme: Company) -> None:

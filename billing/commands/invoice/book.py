@@ -41,8 +41,9 @@ def write_books(
     session: Session, planned: Sequence[PlannedInvoice], line_ids: Sequence[Sequence[UUID]], *, now: datetime
 ) -> None:
     """Dr receivable total, Cr deferred revenue net by line, Cr tax payable; credit used: Dr customer credit, Cr
-    receivable. A credit note the other way round, against its counter account; what gives a line back takes from its
-    deferred revenue first (DECISIONS 31). Nothing owed, no entry. `line_ids` are those of each document's lines.
+    receivable; brought forward: Dr receivable, Cr carried forward. A credit note the other way round, against its
+    counter account; what gives a line back takes from its deferred revenue first (DECISIONS 31). Nothing owed, no
+    entry. `line_ids` are those of each document's lines.
 
     What a note gave back of a draft's line had to lower revenue; now it takes from what is deferred of the line.
     """
@@ -134,6 +135,8 @@ def _sides(document: PlannedInvoice, books: _Books, given_back: Sequence[Taken])
         (Account.TAX_PAYABLE, -sign * totals.tax_minor),
         (Account.CUSTOMER_CREDIT, totals.credit_applied_minor),
         (Account.RECEIVABLE, -totals.credit_applied_minor),
+        (Account.RECEIVABLE, totals.brought_forward_minor),
+        (Account.CARRIED_FORWARD, -totals.brought_forward_minor),
     ]
     return [side for side in sides if side[1]]
 

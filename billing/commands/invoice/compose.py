@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,23 +18,33 @@ from billing.rules.walk import Span
 
 @dataclass(slots=True)
 class Wallet:
-    """The credit in store of the customers at hand, as the documents planned so far leave it, in minor units.
+    """Credit in store of the customers at hand, and their debts that were carried forward, as the documents planned so
+    far leave them, in minor units.
 
-    `moves` collects what must be written, by (seller, profile, currency).
+    `moves` and `brought` collect what must be written of each, by (seller, profile, currency).
     """
 
-    balances: dict[tuple[UUID, str], int]
-    moves: dict[tuple[UUID, UUID, str], int]
+    balances: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    forwarded: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    moves: dict[tuple[UUID, UUID, str], int] = field(default_factory=dict)
+    brought: dict[tuple[UUID, UUID, str], int] = field(default_factory=dict)
 
-    def of(self, profile_id: UUID, currency: str) -> int:
-        return self.balances.get((profile_id, currency), 0)
+    def of(self, profile_id: UUID, currency: str) -> tuple[int, int]:
+        """Credit, and debt carried forward."""
+        key = (profile_id, currency)
+        return self.balances.get(key, 0), self.forwarded.get(key, 0)
 
-    def add(self, seller_id: UUID, profile_id: UUID, currency: str, amount_minor: int) -> None:
+    def add(
+        self, seller_id: UUID, profile_id: UUID, currency: str, credit_minor: int, *, forwarded_minor: int = 0
+    ) -> None:
         """Put in (or, below 0, take out). Moving nothing leaves no trace."""
-        if amount_minor:
-            self.balances[profile_id, currency] = self.of(profile_id, currency) + amount_minor
-            key = (seller_id, profile_id, currency)
-            self.moves[key] = self.moves.get(key, 0) + amount_minor
+        key = (seller_id, profile_id, currency)
+        if credit_minor:
+            self.balances[key[1:]] = self.balances.get(key[1:], 0) + credit_minor
+            self.moves[key] = self.moves.get(key, 0) + credit_minor
+        if forwarded_minor:
+            self.forwarded[key[1:]] = self.forwarded.get(key[1:], 0) + forwarded_minor
+            self.brought[key] = self.brought.get(key, 0) + forwarded_minor
 
 
 class Frame(NamedTuple):
@@ -51,7 +61,8 @@ class Frame(NamedTuple):
     charged: bool = True
     hold_id: UUID | None = None
     held: Held | None = None
-    """A draft takes no credit: that which is there at its issue is used, or of one to be paid at first, none."""
+    """A draft takes no credit: that which is there at its issue is used, or of one to be paid at first, none. So it is
+    with what was carried forward."""
 
 
 def in_base(line: PlannedLine) -> bool:
@@ -77,13 +88,15 @@ def compose(frame: Frame, lines: Sequence[PlannedLine], *, wallet: Wallet) -> Pl
     """
     profile, currency = frame.profile, frame.currency
     amounts = tuple([LineAmount(line.amount_minor, line.treatment, line.discount_minor) for line in lines])
-    summed = _totals(amounts, 0 if frame.held else wallet.of(profile.id, currency))
+    of_wallet = (0, 0) if frame.held else wallet.of(profile.id, currency)
+    summed = _totals(amounts, *of_wallet)
     held = None if summed.credit_note or not summed.amount_due_minor else frame.held
     if summed.credit_note:
         lines = [line._replace(amount_minor=-line.amount_minor, discount_minor=-line.discount_minor) for line in lines]
         wallet.add(frame.seller.id, profile.id, currency, summed.total_minor)
     else:
-        wallet.add(frame.seller.id, profile.id, currency, -summed.credit_applied_minor)
+        used, brought = summed.credit_applied_minor, summed.brought_forward_minor
+        wallet.add(frame.seller.id, profile.id, currency, -used, forwarded_minor=-brought)
     return PlannedInvoice(
         id=new_id(),
         seller_id=frame.seller.id,
@@ -107,6 +120,6 @@ def compose(frame: Frame, lines: Sequence[PlannedLine], *, wallet: Wallet) -> Pl
 
 
 @lru_cache(maxsize=8192)
-def _totals(lines: tuple[LineAmount, ...], balance_minor: int) -> Totals:
+def _totals(lines: tuple[LineAmount, ...], balance_minor: int, forwarded_minor: int) -> Totals:
     """Most documents of a seller add up to one of few sums."""
-    return totals(lines, balance_minor=balance_minor)
+    return totals(lines, balance_minor=balance_minor, forwarded_minor=forwarded_minor)

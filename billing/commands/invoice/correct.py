@@ -1,4 +1,5 @@
-"""Correct what became of a debt: void, write off, credit, pay from the balance. An issued document never changes.
+"""Correct what became of a debt: void, write off, credit, pay from the balance, carry forward. An issued document
+never changes.
 
 The caller holds the profile and the invoice, and has made sure that no attempt is in flight (DECISIONS 23).
 """
@@ -9,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from billing.commands.credit.move import move_balances
+from billing.commands.credit.move import move_balances, move_forwarded
 from billing.commands.ledger.post import post
 from billing.commands.subscription.recover import recover
 from billing.commands.work_item.close import close_for
@@ -44,15 +45,17 @@ def require_whole(invoice: Invoice) -> None:
 
 
 def void(session: Session, *, invoice: Invoice, now: datetime) -> None:
-    """Nothing is owed; the number stays. Credit that it used goes back; its cancellation document books the rest.
+    """Nothing is owed; the number stays. Credit that it used goes back, what it brought forward is carried on; its
+    cancellation document books the rest.
 
     Raises as `require_whole` does.
     """
     require_whole(invoice)
-    credit = invoice.credit_applied_minor
+    credit, brought = invoice.credit_applied_minor, invoice.brought_forward_minor
     if credit:
         move_balances(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): credit})
         _post(session, invoice, "void", ((Account.RECEIVABLE, credit), (Account.CUSTOMER_CREDIT, -credit)), now)
+    forward(session, invoice=invoice, amount_minor=brought, now=now)
     invoice.amount_remaining_minor = 0
     _end(session, invoice, InvoiceStatus.VOID, Topic.INVOICE_VOIDED, now)
 
@@ -94,6 +97,23 @@ def apply_credit(session: Session, *, invoice: Invoice, amount_minor: int | None
     move_balances(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): -amount})
     _post(session, invoice, "credit_applied", ((Account.CUSTOMER_CREDIT, amount), (Account.RECEIVABLE, -amount)), now)
     pay_debt(session, invoice=invoice, amount_minor=amount, now=now)
+
+
+def carry_forward(session: Session, invoice: Invoice, now: datetime) -> None:
+    """What is still owed is too little to be charged: the customer's next invoice asks for it, and this one is paid."""
+    amount = invoice.amount_remaining_minor
+    forward(session, invoice=invoice, amount_minor=amount, now=now)
+    invoice.amount_forwarded_minor += amount
+    invoice.amount_remaining_minor -= amount
+    settle_if_paid(session, invoice=invoice, now=now)
+
+
+def forward(session: Session, *, invoice: Invoice, amount_minor: int, now: datetime) -> None:
+    """So much of an invoice's debt becomes that of the customer's next one. Dr carried forward, Cr receivable."""
+    if amount_minor:
+        move_forwarded(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): amount_minor})
+        sides = ((Account.CARRIED_FORWARD, amount_minor), (Account.RECEIVABLE, -amount_minor))
+        _post(session, invoice, "carried_forward", sides, now)
 
 
 def reverse_write_off(session: Session, *, invoice: Invoice, amount_minor: int, now: datetime) -> None:
@@ -144,6 +164,8 @@ def _end(session: Session, invoice: Invoice, status: InvoiceStatus, topic: Topic
         "number": invoice.number,
         "amount_paid_minor": invoice.amount_paid_minor,
     }
+    if invoice.amount_forwarded_minor:
+        payload["amount_forwarded_minor"] = invoice.amount_forwarded_minor
     emit(
         session,
         topic=topic,

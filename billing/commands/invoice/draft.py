@@ -96,6 +96,7 @@ def sums(document: PlannedInvoice) -> dict[str, Any]:
         "tax_minor": totals.tax_minor,
         "total_minor": totals.total_minor,
         "credit_applied_minor": totals.credit_applied_minor,
+        "brought_forward_minor": totals.brought_forward_minor,
         "amount_due_minor": totals.amount_due_minor,
         "amount_remaining_minor": totals.amount_due_minor,
         "legal_notes": list(totals.notes),

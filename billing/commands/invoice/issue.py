@@ -65,9 +65,9 @@ _INVOICES = (
     "id", "seller_id", "profile_id", "subscription_id", "kind", "series_id", "series_no", "number", "issued_at",
     "currency", "period_start", "period_end", "subtotal_minor", "discount_minor", "tax_minor", "total_minor",
     "credit_applied_minor", "amount_due_minor", "tax_groups", "reverse_charge", "legal_notes", "buyer_country",
-    "buyer_kind", "parties", "document_key_id", "content_hash", "due_at", "status", "collection", "amount_paid_minor",
-    "amount_refunded_minor", "amount_remaining_minor", "paid_at", "next_attempt_at", "dunning_step", "on_schedule",
-    "waits_for_method", "corrects_id", "seller_tax", "version",
+    "buyer_kind", "brought_forward_minor", "parties", "document_key_id", "content_hash", "due_at", "status",
+    "collection", "amount_paid_minor", "amount_refunded_minor", "amount_remaining_minor", "paid_at", "next_attempt_at",
+    "dunning_step", "on_schedule", "waits_for_method", "corrects_id", "seller_tax", "version",
 )  # fmt: skip
 
 
@@ -289,7 +289,7 @@ def _invoice_row(
     sealed = seal(key.key, document.parties_json, table="invoice", row=document.id, column="parties")
     fingerprint = content_hash(key.key, snapshot(frozen, document))
     return (
-        f"{document.id.hex}\t{document.seller_id.hex}\t{frozen}\t{binary(sealed)}\t{key.id.hex}\t{binary(fingerprint)}\t{due_at}"
+        f"{document.id.hex}\t{document.seller_id.hex}\t{frozen}\t{totals.brought_forward_minor}\t{binary(sealed)}\t{key.id.hex}\t{binary(fingerprint)}\t{due_at}"
         f"\t{status}\t{document.collection}\t0\t0\t{totals.amount_due_minor}\t{issued if paid else NULL}"
         f"\t{issued if due else NULL}\t0\t{document.charged}\tf\t{reference(document.corrects_id)}"
         f"\t{_national(document)}\t1"
@@ -307,7 +307,10 @@ def _status(document: PlannedInvoice) -> InvoiceStatus:
 
 
 def snapshot(frozen: str, document: PlannedInvoice) -> bytes:
-    """The plain text that the content hash covers: frozen columns, parties, lines, tax in own currency."""
+    """The plain text that the content hash covers: frozen columns, parties, lines, tax in own currency.
+
+    What it brought forward follows from its total, its credit and what is due.
+    """
     lines = "\n".join(
         f"{line.kind}\t{line.description}\t{line.quantity}\t{line.unit_amount}\t{line.amount_minor}\t{line.discount_minor}"
         f"\t{line.treatment.percent}\t{line.treatment.code}\t{instant(line.period_start)}\t{instant(line.period_end)}"

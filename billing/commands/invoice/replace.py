@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from billing.commands.credit.move import move_balances
-from billing.commands.invoice.correct import settle_if_paid
+from billing.commands.invoice.correct import forward, settle_if_paid
 from billing.commands.ledger.post import post
 from billing.commands.subscription.recover import recover
 from billing.commands.work_item.close import close_for
@@ -39,10 +39,13 @@ def require_replaceable(session: Session, invoice: Invoice) -> None:
 def put_in_place(session: Session, *, old: Invoice, new: Invoice, now: datetime) -> int:
     """Carry money and periods over; the old one is `replaced`. Returns what the new one was paid with, minor units.
 
-    Its receivable holds, as a credit, what was paid and what credit it had used: Dr receivable (old), Cr receivable
-    (new), by way of unapplied payments, because an entry speaks of one document; what is beyond goes to the balance.
+    Its receivable holds, as a credit, what was paid or carried forward, and what credit it had used: Dr receivable
+    (old), Cr receivable (new), by way of unapplied payments, because an entry speaks of one document; what is beyond
+    goes to the balance. What it had brought forward was paid first; what wasn't of that is carried on.
     """
-    held = old.amount_paid_minor + old.credit_applied_minor
+    settled = old.amount_paid_minor + old.credit_applied_minor + old.amount_forwarded_minor
+    held = max(0, settled - old.brought_forward_minor)
+    forward(session, invoice=old, amount_minor=max(0, old.brought_forward_minor - settled), now=now)
     carried = min(held, new.amount_remaining_minor)
     if held:
         _post(session, old, ((Account.RECEIVABLE, held), (Account.UNAPPLIED_PAYMENTS, -held)), now)

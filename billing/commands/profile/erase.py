@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, text, update
 from sqlalchemy.orm import Session
 
+from billing.commands.credit.write_off import write_off_forwarded
 from billing.commands.profile.email_index import NONE
 from billing.events.outbox import emit
 from billing.events.topics import Topic
@@ -42,7 +43,8 @@ def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
     A repeat still looks at the work items of their brakes, which releases before 0059 had left as they were. Without
     its key the sealed part is noise wherever a copy of it lies, backups too; it is emptied all the same. Raises
     `Refused` with everything that is still open: `subscription_open`, `money_outstanding`, `payment_in_flight`,
-    `refund_in_flight`, `money_kept_apart`, `credit_left`, `dispute_open`.
+    `refund_in_flight`, `money_kept_apart`, `credit_left`, `dispute_open`. What was carried forward to a next invoice,
+    which there won't be, is written off.
     """
     if profile.erased_at is not None:
         _forget_scopes(session, profile)
@@ -50,6 +52,7 @@ def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
     faults = [Fault(field, code, mend) for field, code, mend in obstacles(session, profile.id)]
     if faults:
         raise Refused(faults)
+    write_off_forwarded(session, profile_id=profile.id, now=now)
     session.execute(delete(DataKey).where(DataKey.purpose == "profile", DataKey.owner_id == profile.id))
     session.execute(_FORGET_MANDATES, {"profile": profile.id})
     _forget_scopes(session, profile)

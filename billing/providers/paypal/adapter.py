@@ -7,7 +7,7 @@ list but that of the whole account (`listing`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -69,6 +69,7 @@ class PayPalProvider(NoDomains):
         self._client = client
         self._livemode = livemode
         self._documented_only = documented_only
+        self.least_minor: Mapping[str, int] = {}
 
     def account(self) -> AccountFacts:
         """Whose credentials these are: the payer id of the business account. Raises as a read does."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -37,7 +37,7 @@ from billing.providers.port import (
     SetupStarted,
 )
 from billing.providers.stripe import charging, domains, facts, listing, outcomes, signature
-from billing.providers.stripe.amounts import step_minor, to_provider
+from billing.providers.stripe.amounts import LEAST_MINOR, step_minor, to_provider
 from billing.providers.stripe.asking import all_pages, attempt, read, write
 from billing.providers.stripe.failures import failure_of
 from billing.providers.stripe.kinds import type_of
@@ -68,6 +68,7 @@ class StripeProvider:
         self._v1 = client.v1
         self._livemode = livemode
         self._documented_only = documented_only
+        self.least_minor: Mapping[str, int] = LEAST_MINOR if documented_only else {}
 
     def account(self) -> AccountFacts:
         """Whose key this is. Raises as a read does."""

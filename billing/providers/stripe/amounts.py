@@ -6,6 +6,8 @@ only, so charges in them follow the rule.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import exponent
 
@@ -18,6 +20,24 @@ _TENS_ONLY = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 _NO_DECIMALS = frozenset(
     {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"}
 )
+
+LEAST_MINOR: Mapping[str, int] = {
+    **dict.fromkeys(("aud", "brl", "cad", "chf", "eur", "inr", "jpy", "nzd", "sgd", "usd"), 50),
+    **dict.fromkeys(("aed", "myr", "pln", "ron"), 200),
+    **dict.fromkeys(("nok", "sek"), 300),
+    **dict.fromkeys(("mxn", "thb"), 1000),
+    "gbp": 30,
+    "bgn": 100,
+    "dkk": 250,
+    "hkd": 400,
+    "czk": 1500,
+    "huf": 17500,
+}
+"""The least that is charged, in our minor units, where a charge settles in its own currency.
+
+Source: docs.stripe.com/currencies, "Minimum and maximum charge amounts". An account that settles in another currency
+has that one's minimum, converted: `BILLING_LEAST_CHARGES` names it.
+"""
 
 MAX_PROVIDER_AMOUNT = 999_999_999_999
 """Stripe's amounts have at most twelve digits (IDR); most currencies end at eight, which Stripe itself checks."""

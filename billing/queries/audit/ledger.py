@@ -141,6 +141,31 @@ FULL JOIN (
 WHERE coalesce(b.amount_minor, 0) <> coalesce(p.amount, 0)
 """
 
+_FORWARDED = """
+SELECT 'profile', coalesce(b.profile_id, p.profile_id),
+       format('%s %s of its debts are carried forward, the books hold %s', coalesce(b.forwarded_minor, 0),
+              coalesce(b.currency, p.currency), coalesce(p.amount, 0))
+FROM billing.credit_balance b
+FULL JOIN (
+    SELECT e.profile_id, p.currency, sum(p.amount_minor) AS amount
+    FROM billing.posting p
+    JOIN billing.ledger_entry e ON e.id = p.entry_id
+    WHERE p.account = 'carried_forward'
+    GROUP BY e.profile_id, p.currency) p ON p.profile_id = b.profile_id AND p.currency = b.currency
+WHERE coalesce(b.forwarded_minor, 0) <> coalesce(p.amount, 0)
+"""
+
+# What an invoice asks for of earlier ones, it has taken over in the books at its issue.
+_BROUGHT_FORWARD = """
+SELECT 'invoice', i.id, format('%s brings %s %s forward, the books %s at its issue', i.number, i.brought_forward_minor,
+                               i.currency, coalesce(p.amount, 0))
+FROM (SELECT * FROM billing.invoice WHERE number IS NOT NULL) i
+FULL JOIN (SELECT e.invoice_id, -sum(p.amount_minor) AS amount
+           FROM billing.posting p JOIN billing.ledger_entry e ON e.id = p.entry_id
+           WHERE p.account = 'carried_forward' AND e.kind = 'issue' GROUP BY e.invoice_id) p ON p.invoice_id = i.id
+WHERE coalesce(i.brought_forward_minor, 0) <> coalesce(p.amount, 0)
+"""
+
 # Money that met no debt is on its account until it is sent back, settled or lost. A replaced document hands through.
 _KEPT_APART = """
 SELECT 'charge', coalesce(u.charge_ref, p.charge_ref), format('%s of it are kept apart, the books hold %s',
@@ -248,13 +273,15 @@ GROUP BY i.id, i.total_minor
 HAVING sum(n.total_minor) > i.total_minor
 """
 
-# What an invoice asks for is its total, less credit used, money that came, and notes against the debt.
+# What an invoice asks for is what was due, less money that came, notes against the debt, and what is carried forward.
 _REST = """
-SELECT 'invoice', id, format('%s asks for %s of %s, %s paid and %s credited', number, amount_remaining_minor,
-                             amount_due_minor, amount_paid_minor, amount_credited_minor)
+SELECT 'invoice', id, format('%s asks for %s of %s, %s paid, %s credited and %s carried forward', number,
+                             amount_remaining_minor, amount_due_minor, amount_paid_minor, amount_credited_minor,
+                             amount_forwarded_minor)
 FROM billing.invoice
 WHERE kind = 'invoice' AND status IN ('open', 'paid', 'uncollectible')
-  AND amount_remaining_minor <> amount_due_minor - amount_paid_minor - amount_credited_minor
+  AND amount_remaining_minor
+      <> amount_due_minor - amount_paid_minor - amount_credited_minor - amount_forwarded_minor
 """
 
 LEDGER = (
@@ -290,9 +317,16 @@ LEDGER = (
     ),
     Invariant(
         code="L7",
-        meaning="Credit balances, money kept apart, what is deferred of lines, and closed months are as in the books.",
+        meaning="Credit, debts carried forward, money kept apart, deferred and closed months are as in the books.",
         counted="SELECT count(*) FROM billing.credit_balance",
-        checks=(finds(_BALANCES), finds(_KEPT_APART), finds(_CARRIED_OVER), *KEPT),
+        checks=(
+            finds(_BALANCES),
+            finds(_FORWARDED),
+            finds(_BROUGHT_FORWARD),
+            finds(_KEPT_APART),
+            finds(_CARRIED_OVER),
+            *KEPT,
+        ),
     ),
     Invariant(
         code="L8",

@@ -124,9 +124,10 @@ ON CONFLICT DO NOTHING
 INSERT INTO pg_temp.changed_credit
 SELECT e.profile_id FROM pg_temp.changed_invoice c
 JOIN billing.ledger_entry e ON e.invoice_id = c.id
-JOIN billing.posting p ON p.entry_id = e.id AND p.account = 'customer_credit'
+JOIN billing.posting p ON p.entry_id = e.id AND p.account IN ('customer_credit', 'carried_forward')
 UNION SELECT e.profile_id FROM billing.ledger_entry e
-JOIN billing.posting p ON p.entry_id = e.id AND p.account = 'customer_credit' WHERE e.id > :since_id
+JOIN billing.posting p ON p.entry_id = e.id AND p.account IN ('customer_credit', 'carried_forward')
+WHERE e.id > :since_id
 UNION SELECT profile_id FROM billing.credit_balance WHERE updated_at > :since
 """,
     """

@@ -53,6 +53,11 @@ SELECT currency, amount_minor FROM billing.credit_balance
 WHERE profile_id = :id AND amount_minor > 0 ORDER BY currency
 """
 
+_FORWARDED = """
+SELECT currency, forwarded_minor AS amount_minor FROM billing.credit_balance
+WHERE profile_id = :id AND forwarded_minor > 0 ORDER BY currency
+"""
+
 _SUBSCRIPTION = """
 SELECT u.id, u.code, s.code AS seller, p.account_id, u.profile_id, u.status, u.currency, u.interval_unit,
        u.interval_count, u.timezone, u.anchor_at, u.anchor_no, u.next_period_no, u.started_at, u.paid_through,
@@ -84,6 +89,7 @@ def show_profile(session: Session, profile_id: UUID) -> Facts:
     """One customer: methods by display details, subscriptions, what is owed, the newest documents.
 
     `charged_back`: owed beside what is open, because a dispute was lost and nobody has decided on it yet.
+    `carried_forward`: too little to be charged, it is due with the next invoice.
     """
     values = {"id": profile_id}
     [profile] = read_all(session, _PROFILE, values)
@@ -94,6 +100,7 @@ def show_profile(session: Session, profile_id: UUID) -> Facts:
         "owed": read_all(session, _OWED, values),
         "charged_back": read_all(session, _CHARGED_BACK, values),
         "credit": read_all(session, _CREDIT, values),
+        "carried_forward": read_all(session, _FORWARDED, values),
         "invoices": list_invoices(session, profile=profile_id, limit=_SHOWN).rows,
     }
 

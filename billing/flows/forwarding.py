@@ -1,0 +1,93 @@
+"""Forwarding: what is less than the provider charges is asked for by the customer's next invoice (DECISIONS 24).
+
+The invoice is paid by that, and nobody is dunned for cents. A draft that waits for its first payment is issued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from billing.commands.invoice import correct
+from billing.commands.invoice.retry import has_attempt_in_flight
+from billing.commands.payment.open import ELSEWHERE_S
+from billing.db.clock import wall_now
+from billing.flows.canceling import all_canceled, cancel_intents, tell_stuck
+from billing.flows.correcting import correct_open
+from billing.flows.incomplete import complete
+from billing.flows.parts import Parts
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
+from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus
+from billing.queries.collecting import Collecting
+from billing.queries.collection import Due
+from billing.queries.invoice import lock_invoice
+from billing.queries.subscription import lock_whose_drafts
+
+_log = structlog.get_logger(__name__)
+
+
+def is_too_little(parts: Parts, due: Due) -> bool:
+    """Whether an invoice that would be tried now asks for less than the account of its method charges."""
+    if due.method is None or any(attempt.status in OPEN_PAYMENT for attempt in due.attempts):
+        return False
+    invoice = due.invoice
+    return invoice.amount_remaining_minor < least_charge(parts, due.method.provider_account_id, invoice.currency)
+
+
+def least_charge(parts: Parts, account: UUID, currency: str) -> int:
+    """The least that is charged at this provider account, in minor units; 0 where it isn't known."""
+    named = parts.settings.least_charges.get(currency)
+    if named is not None:
+        return named
+    try:
+        return parts.provider(account).least_minor.get(currency, 0)
+    except Refused:  # no key of it is here: what comes of a try is told there
+        return 0
+
+
+def carry_forward(parts: Parts, invoices: Sequence[Collecting]) -> None:
+    """Carry forward what these still ask for. Whatever the provider has of them is ended before that.
+
+    Where that can't be done now they stay due, and are looked at again a little later; a person is told where it won't
+    pass. So it is with one that is in other hands. Safe to repeat.
+    """
+    for each in invoices:
+        try:
+            _forward_first(parts, each.id) if each.status == InvoiceStatus.DRAFT else _forward(parts, each.id)
+        except Refused as refused:
+            _log.info("invoice_not_carried_forward", invoice=str(each.id), reason=refused.code)
+        except (ProviderUnavailable, ProviderUncertain, ProviderRefused) as error:
+            _log.warning("invoice_not_carried_forward", invoice=str(each.id), error=type(error).__name__)
+            tell_stuck(parts, [each.id], error)
+            _again_later(parts, each.id)
+
+
+def _again_later(parts: Parts, invoice_id: UUID) -> None:
+    with parts.begin() as session:
+        lock_invoice(session, invoice_id).charge_not_before = wall_now(session) + timedelta(seconds=ELSEWHERE_S)
+
+
+def _forward(parts: Parts, invoice_id: UUID) -> None:
+    correct_open(parts, invoice_id, correct.carry_forward, action="carry_forward", order=None)
+
+
+def _forward_first(parts: Parts, draft_id: UUID) -> None:
+    """Nothing is charged to begin with: the draft is issued, and its subscription is active."""
+    with parts.begin() as session:
+        if has_attempt_in_flight(session, draft_id):
+            return
+    if not cancel_intents(parts, [draft_id]):
+        return
+    with parts.begin() as session:
+        lock_whose_drafts(session, [draft_id])
+        draft = lock_invoice(session, draft_id)
+        if draft.status != InvoiceStatus.DRAFT or has_attempt_in_flight(session, draft_id):
+            return
+        if not all_canceled(session, [draft_id]):
+            return
+        now = parts.clock.now(session)
+        complete(parts, session, [draft_id], now=now)
+        correct.carry_forward(session, draft, now)
