@@ -256,6 +256,8 @@ def _message(
     held: bool,
 ) -> str | None:
     if not open_:
+        if linked is not None and linked.status == InvoiceStatus.PAID and linked.amount_forwarded_minor:
+            return "carried_forward"
         if linked is not None:
             return _CLOSED.get(InvoiceStatus(linked.status), "nothing_owed")
         return "just_paid" if paid else "nothing_owed"

@@ -21,6 +21,7 @@ from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus
+from billing.models import Invoice
 from billing.queries.collecting import Collecting
 from billing.queries.collection import Due
 from billing.queries.invoice import lock_invoice
@@ -48,7 +49,7 @@ def least_charge(parts: Parts, account: UUID, currency: str) -> int:
         return 0
 
 
-def carry_forward(parts: Parts, invoices: Sequence[Collecting]) -> None:
+def carry_forward(parts: Parts, invoices: Sequence[Collecting | Invoice]) -> None:
     """Carry forward what these still ask for. Whatever the provider has of them is ended before that.
 
     Where that can't be done now they stay due, and are looked at again a little later; a person is told where it won't

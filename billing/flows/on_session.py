@@ -17,14 +17,16 @@ from sqlalchemy.orm import Session
 from billing.commands.payment.open_on_session import open_on_session
 from billing.db.clock import wall_now
 from billing.flows.elsewhere import leave_elsewhere
+from billing.flows.forwarding import carry_forward, least_charge
 from billing.flows.parts import Parts
 from billing.flows.quarantine import park_unsound
 from billing.flows.resolution import read_questions, settle_all
 from billing.flows.sending import Attempt, send_all
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.status import PaymentKind, PaymentStatus
+from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
 from billing.models import Payment, PaymentIntent
-from billing.queries.on_session import ToPay, lock_to_pay, payable, tries_of_late
+from billing.queries.on_session import ToPay, is_held, last_attempts, lock_to_pay, payable, tries_of_late
+from billing.queries.payment_method import default_method
 from billing.queries.waiting import take_one
 from billing.rules.rate import Rank
 
@@ -82,6 +84,7 @@ def pay(parts: Parts, *, profile_id: UUID, upto: UUID | None = None) -> Tried:
 
 def _taken_up(parts: Parts, profile_id: UUID, upto: UUID | None) -> tuple[UUID, bool]:
     """The customer's attempt: a new one, sent, or the one that waits for them; and whether its method is outdated."""
+    _carry_forward(parts, profile_id, upto)
     with parts.begin() as session:
         oldest = [invoice.id for invoice in payable(session, profile_id, upto=upto)[:1]]
         park_unsound(session, oldest, now=parts.clock.now(session))
@@ -98,6 +101,24 @@ def _taken_up(parts: Parts, profile_id: UUID, upto: UUID | None) -> tuple[UUID, 
     if waiting is None:
         send_all(parts, [attempt], rank=Rank.ON_SESSION)
     return attempt.payment_id, stale
+
+
+def _carry_forward(parts: Parts, profile_id: UUID, upto: UUID | None) -> None:
+    """What is too little for their method's account is asked for by their next invoice; the others are paid now."""
+    with parts.begin() as session:
+        method = default_method(session, profile_id)
+        asked = payable(session, profile_id, upto=upto) if method is not None else ()
+        tried = last_attempts(session, [each.id for each in asked])
+        small = [
+            each
+            for each in asked
+            if method is not None
+            and each.amount_remaining_minor < least_charge(parts, method.provider_account_id, each.currency)
+            and (each.id not in tried or tried[each.id].status not in OPEN_PAYMENT)
+            and not is_held(session, each)
+        ]
+        session.expunge_all()
+    carry_forward(parts, small)
 
 
 def look(parts: Parts, *, profile_id: UUID, payment_id: UUID) -> Tried:
@@ -128,6 +149,12 @@ def give_up(parts: Parts, *, payment_id: UUID) -> None:
 def _open(parts: Parts, session: Session, to_pay: ToPay) -> Payment:
     if tries_of_late(session, to_pay.invoice.profile_id) >= MOST_TRIES:
         raise Refused(Fault("payment", "too_many_tries", "wait an hour"))
+    invoice, method = to_pay.invoice, to_pay.method
+    if method is not None and invoice.amount_remaining_minor < least_charge(
+        parts, method.provider_account_id, invoice.currency
+    ):
+        mend = "an earlier try of so little must be ended first; try again later"
+        raise Refused(Fault("invoice", "earlier_payment_open", mend))
     now, wall = parts.clock.now(session), wall_now(session)
     return open_on_session(session, to_pay, now=now, wall=wall, lease_s=parts.settings.lease_s)
 

@@ -35,6 +35,7 @@ _TONES = {
     "is_paid": "good",
     "just_paid": "good",
     "nothing_owed": "good",
+    "carried_forward": "good",
     "payment_in_flight": "wait",
     "debit_in_flight": "wait",
     "earlier_payment_open": "wait",

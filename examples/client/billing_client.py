@@ -42,6 +42,7 @@ Account = Literal[
     "bank",
     "provider_fees",
     "customer_credit",
+    "carried_forward",
     "unapplied_payments",
     "refunds_in_flight",
     "disputes",
@@ -115,10 +116,11 @@ class Attempt(TypedDict):
 
 
 class Balance(TypedDict):
-    """Credit in one currency."""
+    """Credit in one currency, and what is carried forward to the next invoice in it."""
 
     currency: str
     amount_minor: int
+    forwarded_minor: int
 
 
 class Balances(TypedDict):
@@ -340,8 +342,10 @@ class Document(TypedDict):
     tax_minor: int
     total_minor: int
     credit_applied_minor: int
+    brought_forward_minor: int
     amount_due_minor: int
     amount_paid_minor: int
+    amount_forwarded_minor: int
     amount_refunded_minor: int
     amount_remaining_minor: int
     amount_charged_back_minor: int
@@ -471,8 +475,10 @@ class Invoice(TypedDict):
     tax_minor: int
     total_minor: int
     credit_applied_minor: int
+    brought_forward_minor: int
     amount_due_minor: int
     amount_paid_minor: int
+    amount_forwarded_minor: int
     amount_refunded_minor: int
     amount_remaining_minor: int
     amount_charged_back_minor: int
@@ -957,6 +963,7 @@ class PreviewedDocument(TypedDict):
     tax_minor: int
     total_minor: int
     credit_applied_minor: int
+    brought_forward_minor: int
     amount_due_minor: int
 
 

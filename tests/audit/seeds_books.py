@@ -117,7 +117,7 @@ def more_is_carried_forward_than_the_books_say(planting: Planting) -> Accused:
     return "profile", str(planting.session.scalars(select(CreditBalance.profile_id)).one())
 
 
-@seed("L7", "D1")
+@seed("L7", "N4")
 def an_invoice_asks_for_what_no_earlier_one_left_over(planting: Planting) -> Accused:
     planting.run(
         "UPDATE billing.invoice SET brought_forward_minor = 5, credit_applied_minor = 5 WHERE id = :id",

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import text
 
 from billing.commands.subscription.cancel import CancelWhen
-from billing.flows import changing, correcting, rights, subscribing
+from billing.flows import changing, correcting, customer_page, links, on_session, rights, subscribing
 from billing.flows.correcting import mark_uncollectible, void
 from billing.flows.crediting import credit
 from billing.flows.order import Order
 from billing.flows.replacing import replace_invoice
-from billing.kernel.errors import ProviderUnavailable
+from billing.kernel.errors import ProviderUnavailable, Refused
 from billing.models import CreditBalance, Invoice
 from billing.validators.subscription import NewItem, NewSubscription
 from tests.flows.company import START, Company
@@ -241,4 +241,23 @@ def test_who_is_forgotten_is_asked_for_nothing_more(acme: Company) -> None:
     assert _forwarded(acme) == 24
     rights.erase(acme.parts, profile_id, order=ORDER)
     assert (_forwarded(acme), acme.account("write_off")) == (0, 24)
+    assert acme.violations() == ()
+
+
+def test_who_pays_at_our_page_is_told_that_it_comes_with_the_next_and_pays_the_others(acme: Company) -> None:
+    acme.price("small", 20)
+    profile_id = acme.customer("a1")
+    for code, price in (("s1", "small"), ("s2", "basic")):
+        acme.begin_subscription("a1", code, NewItem(price), collection="send_invoice", days_until_due=14)
+    small, other = _invoices(acme)
+    assert on_session.pay(acme.parts, profile_id=profile_id).invoice_id == other.id
+    assert [each.status for each in _invoices(acme)] == ["paid", "paid"]
+    assert (_forwarded(acme), [each.amount_minor for each in acme.payments()]) == (24, [1190])
+    page = replace(acme.parts, settings=acme.parts.settings.model_copy(update={"billing_public_url": "https://pay.x"}))
+    with page.begin() as session:
+        token = links.invoice_link(page, session, small.id).rpartition("/")[2]
+    assert customer_page.show(page, token).message == "carried_forward"
+    with pytest.raises(Refused) as refused:
+        on_session.pay(acme.parts, profile_id=profile_id, upto=small.id)
+    assert refused.value.code == "nothing_owed"
     assert acme.violations() == ()
