@@ -45,7 +45,7 @@ CARDS = (
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "eur month": ("basic", "gross", "books", "free", "calls", "seats", "peak", "level", "boxes", "setup"),
     "eur year": ("basic-year", "gross-year", "calls-year"),
-    "eur week": ("basic-week", "peak-week"),
+    "eur week": ("basic-week", "peak-week", "cents-week"),
     "jpy month": ("yen", "yen-calls"),
     "kwd month": ("dinar", "dinar-calls"),
     "usd month": ("dollar", "dollar-gross"),
@@ -156,6 +156,7 @@ class Life:
         put("gross-year", 24_999, interval_unit="year", tax_rate="gross")
         put("calls-year", "6.1", interval_unit="year", usage="sum")
         put("basic-week", 275, interval_unit="week", interval_count=2)
+        put("cents-week", 12, interval_unit="week", interval_count=2)
         put("peak-week", 9, interval_unit="week", interval_count=2, usage="max", tax_rate="gross")
         put("yen", 1499, currency="jpy")
         put("yen-calls", "0.7", currency="jpy", usage="sum", tax_rate="gross")
