@@ -161,3 +161,15 @@ def test_a_broker_that_we_cannot_ask_is_refused(monkeypatch: pytest.MonkeyPatch,
 def test_these_brokers_are_spoken_to(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("BROKER_URL", url)
     assert load().broker_url == url
+
+
+@pytest.mark.parametrize("given", ["eur:0.505", "jpy:0.5", "xyz:1", "eur", "EUR:1", "eur:-1", "eur:1,"])
+def test_least_charges_are_amounts_of_currencies(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("BILLING_LEAST_CHARGES", given)
+    with pytest.raises(Refused, match="BILLING_LEAST_CHARGES"):
+        load()
+
+
+def test_least_charges_are_read_in_minor_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLING_LEAST_CHARGES", "eur:1.20,jpy:60,kwd:0.100,usd:0")
+    assert load().least_charges == {"eur": 120, "jpy": 60, "kwd": 100, "usd": 0}

@@ -229,12 +229,10 @@ class Provider(Protocol):
     name: str
     key_life_s: float
     """A key is replayed only while its first sending is younger than this; the provider keeps keys longer."""
-
-    least_minor: Mapping[str, int]
-    """The least that it charges, by currency, in our minor units. Of one that isn't named, none is known."""
-
     lists_late_s: float
     """So long after a fact the lists of the whole account may not show it yet."""
+    least_minor: Mapping[str, int]
+    """The least that it charges, by currency, in our minor units. Of one that isn't named, none is known."""
 
     def account(self) -> AccountFacts: ...
 
@@ -246,7 +244,6 @@ class Provider(Protocol):
 
     def step_minor(self, currency: str) -> int:
         """It moves whole multiples of so many minor units. Asks nobody. Raises `Refused` (`currency_unsupported`)."""
-        ...
 
     def create_customer(self, *, anonymous_id: UUID, key: str) -> str:
         """Create the customer, known to the provider by `anonymous_id` alone; return its id."""

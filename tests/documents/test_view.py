@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -52,6 +53,15 @@ def test_an_invoice_names_both_parties_its_days_its_lines_and_the_tax_of_each_ra
     assert told.after[1] == ("Zu zahlen", "40,00\xa0€")
     # Paid at 23:30 UTC, which is the next day where the seller keeps its books.
     assert told.state == "Bezahlt: 42,83\xa0€ am 03.01.2026. Vielen Dank."
+
+
+def test_what_is_brought_forward_stands_beneath_the_total_and_what_is_carried_forward_in_the_state() -> None:
+    facts = {"brought_forward_minor": 24, "amount_due_minor": 3594, "amount_paid_minor": 0}
+    made = document([line()], [group(3000, 570)], **facts)
+    told = view(replace(made, amount_forwarded_minor=3594), language="en")
+    assert told.total == ("Total", "35,70\xa0€")
+    assert told.after == (("Brought forward from earlier invoices", "0,24\xa0€"), ("Amount due", "35,94\xa0€"))
+    assert told.state == "35,94\xa0€ is less than can be charged; your next invoice asks for it."
 
 
 def test_reverse_charge_and_tax_in_the_sellers_currency_are_said() -> None:

@@ -251,6 +251,7 @@ def document(**facts: Any) -> DocumentAccount:
         "discount_minor": 333,
         "total_minor": 3570,
         "credit_applied_minor": 570,
+        "brought_forward_minor": 0,
         "amount_due_minor": 3000,
         "tax_groups": [TaxGroup(Decimal("19.0000"), False, 3000, 570, TaxCode.DOMESTIC)],
         "lines": [line(per_unit(Decimal(3333), 1), kind="recurring", name="Basic", discount_minor=333)],
@@ -273,6 +274,16 @@ def test_a_whole_invoice() -> None:
         "Total: 33.33 EUR - 3.33 EUR + 5.70 EUR = 35.70 EUR",
         "Credit used: 5.70 EUR",
         "Due: 35.70 EUR - 5.70 EUR = 30.00 EUR",
+    ]
+
+
+def test_what_is_brought_forward_is_due_besides_the_total() -> None:
+    told = explain(document(brought_forward_minor=24, amount_due_minor=3024))
+    assert told[-4:] == [
+        "Total: 33.33 EUR - 3.33 EUR + 5.70 EUR = 35.70 EUR",
+        "Brought forward: 0.24 EUR, which earlier invoices asked for and was too little to be charged",
+        "Credit used: 5.70 EUR",
+        "Due: 35.70 EUR + 0.24 EUR - 5.70 EUR = 30.24 EUR",
     ]
 
 

@@ -62,6 +62,23 @@ def test_the_balance_is_used_up_to_the_total(balance: int, applied: int, due: in
     assert (found.credit_applied_minor, found.amount_due_minor) == (applied, due)
 
 
+@pytest.mark.parametrize(
+    ("unit", "balance", "brought", "applied", "due"),
+    [
+        (1000, 0, 24, 0, 1214),
+        (1000, 1200, 24, 1200, 14),
+        (1000, 5000, 24, 1214, 0),
+        (0, 0, 0, 0, 0),
+        (-100, 0, 0, 0, 0),
+    ],
+)
+def test_what_is_carried_forward_is_due_with_the_next_that_asks_for_something(
+    unit: int, balance: int, brought: int, applied: int, due: int
+) -> None:
+    found = totals([LineAmount(unit, STANDARD)], balance_minor=balance, forwarded_minor=24)
+    assert (found.brought_forward_minor, found.credit_applied_minor, found.amount_due_minor) == (brought, applied, due)
+
+
 def test_a_negative_total_becomes_a_credit_note_with_every_sign_turned() -> None:
     found = totals([LineAmount(-900, STANDARD), LineAmount(300, STANDARD)], balance_minor=500)
     assert found.credit_note

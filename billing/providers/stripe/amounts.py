@@ -27,7 +27,6 @@ LEAST_MINOR: Mapping[str, int] = {
     **dict.fromkeys(("nok", "sek"), 300),
     **dict.fromkeys(("mxn", "thb"), 1000),
     "gbp": 30,
-    "bgn": 100,
     "dkk": 250,
     "hkd": 400,
     "czk": 1500,

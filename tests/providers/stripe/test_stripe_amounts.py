@@ -9,7 +9,8 @@ from iso4217 import Currency
 
 from billing.kernel.errors import Refused
 from billing.kernel.money import EXPONENTS
-from billing.providers.stripe.amounts import MAX_PROVIDER_AMOUNT, from_provider, step_minor, to_provider
+from billing.providers.stripe.amounts import LEAST_MINOR, MAX_PROVIDER_AMOUNT, from_provider, step_minor, to_provider
+from billing.sandbox.stripe.money import MINIMUMS
 
 
 def supported(currency: str) -> bool:
@@ -91,3 +92,8 @@ def test_an_impossible_answer_is_refused_too() -> None:
 @pytest.mark.parametrize(("minor", "currency"), [(5124, "kwd"), (5124, "iqd"), (1, "lyd"), (7, "uyi"), (550, "isk")])
 def test_a_stand_in_takes_any_currency_with_all_of_its_decimals(minor: int, currency: str) -> None:
     assert from_provider(to_provider(minor, currency, documented_only=False), currency) == minor
+
+
+def test_the_least_that_is_charged_is_the_least_that_the_stand_in_takes() -> None:
+    taken = {currency: least for currency, least in MINIMUMS.items() if currency in EXPONENTS}
+    assert {currency: from_provider(least, currency) for currency, least in taken.items()} == LEAST_MINOR
