@@ -53,7 +53,8 @@ COMMANDS = {
         "billing.ops.payment", "Attempts to move money: list, show, ask the provider, let the customer pay."
     ),
     "profile": Entry(
-        "billing.ops.profile", "Customers: show, give credit, charge once, link to their page, export, erase."
+        "billing.ops.profile",
+        "Customers: show, give credit, write off cents, charge once, link to their page, export, erase.",
     ),
     "subscription": Entry(
         "billing.ops.subscription", "Subscriptions: show, preview, change, cancel, pause, give a coupon."

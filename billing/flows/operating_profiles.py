@@ -1,4 +1,4 @@
-"""What an operator orders about one customer's money: give credit, charge once. Neither is idempotent."""
+"""What an operator orders about one customer's money: give credit, charge once, give up what is carried forward."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.credit.grant import grant_credit
+from billing.commands.credit.write_off import write_off_forwarded
 from billing.db.base import Json
 from billing.flows.charging import charge_once
 from billing.flows.order import Done, Order, carry_out, note
@@ -20,7 +21,7 @@ from billing.queries.profile import lock_profile
 def grant(
     parts: Parts, profile_id: UUID, *, amount_minor: int, currency: str, order: Order, prepaid: bool = False
 ) -> Done:
-    """Put credit into the balance, given or `prepaid`. Raises as `commands.credit.grant` does."""
+    """Put credit into the balance, given or `prepaid`. Not idempotent. Raises as `commands.credit.grant` does."""
     with carry_out(parts, order) as session:
         lock_profile(session, profile_id)
         before = balance_of(session, profile_id, currency)
@@ -56,7 +57,7 @@ def charge(
     tax_rate: str | None,
     order: Order,
 ) -> Done:
-    """Issue an invoice of one line, collected like any other, and hand its id over.
+    """Issue an invoice of one line, collected like any other, and hand its id over. Not idempotent.
 
     Raises as `flows.charging.charge_once` does.
     """
@@ -77,6 +78,21 @@ def charge(
         account = _noted(parts, session, order, profile_id, action="charge", before={}, after=after)
     told = f"invoice {issued.number} of {format_minor(total, currency)}; {format_minor(due, currency)} are due"
     return Done(profile_id, account, changed=True, told=told)
+
+
+def write_off(parts: Parts, profile_id: UUID, *, order: Order) -> Done:
+    """Give up what is carried forward, in every currency: no invoice of theirs is going to ask for it. Idempotent."""
+    with carry_out(parts, order) as session:
+        lock_profile(session, profile_id)
+        given_up = write_off_forwarded(session, profile_id=profile_id, now=parts.clock.now(session))
+        if not given_up:
+            account = session.get_one(Profile, profile_id).account_id
+            return Done(profile_id, account, changed=False, told="nothing is carried forward")
+        before: Json = {"carried_forward": dict(given_up)}
+        after: Json = {"carried_forward": {}}
+        account = _noted(parts, session, order, profile_id, action="write_off", before=before, after=after)
+    told = ", ".join(format_minor(amount, currency) for currency, amount in given_up.items())
+    return Done(profile_id, account, changed=True, told=f"{told} are not asked for any more")
 
 
 def _noted(

@@ -21,7 +21,7 @@ from billing.queries.operations.trail import trail_of, work_about
 
 @group("profile")
 def profile() -> None:
-    """Customers: show, give credit, charge once, link to their page, export, erase."""
+    """Customers: show, give credit, write off cents, charge once, link to their page, export, erase."""
 
 
 @profile.command("show")
@@ -82,6 +82,20 @@ def pay_out(
         id_ = find_profile(session, name)
     order = Order(actor=by, reason=reason, dry_run=dry_run)
     done = order_payout(made, id_, currency=currency, amount_minor=amount, order=order)
+    tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
+
+
+@profile.command("write-off")
+@click.argument("name", metavar="ID|ACCOUNT")
+@ordered
+@dry_run
+@as_json
+def write_off(*, name: str, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Give up what was too little to be charged and is carried forward: no invoice of theirs is going to ask for it."""
+    made = opened()
+    with made.begin() as session:
+        id_ = find_profile(session, name)
+    done = operating.write_off(made, id_, order=Order(actor=by, reason=reason, dry_run=dry_run))
     tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
 
 

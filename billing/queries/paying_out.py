@@ -1,4 +1,5 @@
-"""Reads for paying a customer's balance out: what it holds, and which charges can still take money back."""
+"""Reads for paying a customer's balance out: what it holds, and which charges can still take money back; and what they
+owe beside it."""
 
 from __future__ import annotations
 
@@ -83,3 +84,10 @@ def balance_of(session: Session, profile_id: UUID, currency: str) -> int:
         )
     )
     return found or 0
+
+
+def forwarded_of(session: Session, profile_id: UUID) -> dict[str, int]:
+    """What is carried forward to the customer's next invoices, in minor units by currency; only what there is."""
+    there = (CreditBalance.profile_id == profile_id, CreditBalance.forwarded_minor > 0)
+    found = select(CreditBalance.currency, CreditBalance.forwarded_minor).where(*there).order_by(CreditBalance.currency)
+    return dict(session.execute(found).tuples().all())

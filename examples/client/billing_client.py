@@ -1959,6 +1959,11 @@ class Client:
         made: Balances = self._ask("POST", f"/profiles/{id}/pay-out", body=body, idempotency_key=idempotency_key)
         return made
 
+    def write_off_forwarded(self, id: str, body: Why, *, idempotency_key: str | None = None) -> Balances:
+        """Give up what is carried forward."""
+        made: Balances = self._ask("POST", f"/profiles/{id}/write-off", body=body, idempotency_key=idempotency_key)
+        return made
+
     def charge_once(self, id: str, body: ChargeGiven, *, idempotency_key: str | None = None) -> Invoice:
         """Invoice one thing, beside all else."""
         made: Invoice = self._ask("POST", f"/profiles/{id}/charge", body=body, idempotency_key=idempotency_key)

@@ -10,7 +10,16 @@ import pytest
 from sqlalchemy import text
 
 from billing.commands.subscription.cancel import CancelWhen
-from billing.flows import changing, correcting, customer_page, links, on_session, rights, subscribing
+from billing.flows import (
+    changing,
+    correcting,
+    customer_page,
+    links,
+    on_session,
+    operating_profiles,
+    rights,
+    subscribing,
+)
 from billing.flows.correcting import mark_uncollectible, void
 from billing.flows.crediting import credit
 from billing.flows.order import Order
@@ -260,4 +269,17 @@ def test_who_pays_at_our_page_is_told_that_it_comes_with_the_next_and_pays_the_o
     with pytest.raises(Refused) as refused:
         on_session.pay(acme.parts, profile_id=profile_id, upto=small.id)
     assert refused.value.code == "nothing_owed"
+    assert acme.violations() == ()
+
+
+def test_a_person_gives_up_what_no_invoice_will_ask_for(acme: Company) -> None:
+    profile_id = _small(acme)
+    tried = operating_profiles.write_off(acme.parts, profile_id, order=replace(ORDER, dry_run=True))
+    assert (tried.told, _forwarded(acme)) == ("0.24 EUR are not asked for any more", 24)
+    done = operating_profiles.write_off(acme.parts, profile_id, order=ORDER)
+    assert (done.changed, _forwarded(acme), acme.account("write_off")) == (True, 0, 24)
+    assert not operating_profiles.write_off(acme.parts, profile_id, order=ORDER).changed
+    acme.set_clock(MONTHS[1])
+    acme.settle()
+    assert _invoices(acme)[1].brought_forward_minor == 0
     assert acme.violations() == ()

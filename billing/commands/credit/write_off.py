@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.credit.move import move_forwarded
 from billing.commands.ledger.post import post
-from billing.models import Account, CreditBalance
+from billing.models import Account, Profile
+from billing.queries.paying_out import forwarded_of
 
 
 def write_off_forwarded(session: Session, *, profile_id: UUID, now: datetime) -> dict[str, int]:
@@ -18,19 +18,17 @@ def write_off_forwarded(session: Session, *, profile_id: UUID, now: datetime) ->
 
     The caller holds the profile.
     """
-    left = CreditBalance.profile_id == profile_id, CreditBalance.forwarded_minor > 0
-    found = session.scalars(select(CreditBalance).where(*left).order_by(CreditBalance.currency)).all()
-    for row in found:
-        amount = row.forwarded_minor
+    seller_id = session.get_one(Profile, profile_id).seller_id
+    found = forwarded_of(session, profile_id)
+    for currency, amount in found.items():
         post(
             session,
             kind="write_off",
-            seller_id=row.seller_id,
+            seller_id=seller_id,
             profile_id=profile_id,
-            currency=row.currency,
+            currency=currency,
             sides=((Account.WRITE_OFF, amount), (Account.CARRIED_FORWARD, -amount)),
             now=now,
         )
-    written_off = {row.currency: row.forwarded_minor for row in found}
-    move_forwarded(session, {(row.seller_id, profile_id, row.currency): -row.forwarded_minor for row in found})
-    return written_off
+    move_forwarded(session, {(seller_id, profile_id, currency): -amount for currency, amount in found.items()})
+    return found

@@ -295,3 +295,16 @@ def test_what_a_page_does_not_have_is_no_act_of_it(house: House, fay: Person) ->
     assert fay.client.post(f"/console{page}/do", data={"action": "refund"}).status_code == 403
     with house.acme.begin() as session:
         assert session.query(OperatorOrder).count() == 0
+
+
+def test_what_is_carried_forward_is_shown_and_written_off(house: House, fay: Person) -> None:
+    house.acme.price("small", 20)
+    profile_id = house.acme.customer("one")
+    house.acme.begin_subscription("one", "s1", NewItem("small"))
+    house.acme.settle()
+    page = f"/customers/{profile_id}"
+    assert "Carried forward to the next invoice" in fay.reads(page)
+    assert "Carried forward to the next invoice" in fay.reads(f"/invoices/{house.acme.invoices()[0].id}")
+    assert "0.24 EUR are not asked for any more" in do(fay, page, "forwarded_write_off")
+    assert "Carried forward" not in fay.reads(page)
+    assert (house.acme.account("carried_forward"), house.acme.account("write_off")) == (0, 24)

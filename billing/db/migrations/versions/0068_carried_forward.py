@@ -23,6 +23,12 @@ _ACCOUNTS = (
     "rounding",
 )  # fmt: skip
 
+_ACTIONS = (
+    "refund", "write_off", "credit_note", "credit", "work", "void", "mark_paid", "replace", "pay_out",
+    "dispute_write_off", "dispute_credit", "change", "cancel_refund", "refund_kept_apart", "apply_credit",
+    "forwarded_write_off",
+)  # fmt: skip
+
 
 def upgrade() -> None:
     alone("ALTER TABLE billing.credit_balance ALTER COLUMN amount_minor SET DEFAULT 0")
@@ -45,4 +51,5 @@ def upgrade() -> None:
         "- credit_applied_minor ELSE 0 END",
     )
     add_check("ledger_entry", "ck_ledger_entry_kind_known", f"kind IN {_ENTRY_KINDS}")
+    add_check("operator_order", "ck_operator_order_action_known", f"action IN {_ACTIONS}")
     add_check("posting", "ck_posting_account_known", f"account IN {_ACCOUNTS}")

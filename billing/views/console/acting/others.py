@@ -53,6 +53,10 @@ def _in_currency(_: Parts, __: Facts, given: Given) -> Stake:
     return Stake({currency: minor(given.get("amount", ""), currency)}, {})
 
 
+def _forwarded(_: Parts, facts: Facts, __: Given) -> Stake:
+    return Stake({row["currency"]: row["amount_minor"] for row in facts["carried_forward"]}, {})
+
+
 def _given_or_paid(parts: Parts, facts: Facts, given: Given) -> Stake:
     return Stake(_in_currency(parts, facts, given).amounts, {"prepaid": given.get("source") == "prepaid"})
 
@@ -86,6 +90,11 @@ CUSTOMER = (
     Act(
         "pay_out", "Pay credit out", "Sends credit back to charges that the customer paid, newest first.",
         lambda facts: bool(facts["credit"]), Permission.MONEY, _CREDIT, stake=_in_currency, subject="profile",
+    ),
+    Act(
+        "forwarded_write_off", "Write off what is carried forward",
+        "Gives up what was too little to be charged: no invoice of theirs is going to ask for it.",
+        lambda facts: bool(facts["carried_forward"]), Permission.MONEY, stake=_forwarded, subject="profile",
     ),
 )  # fmt: skip
 
