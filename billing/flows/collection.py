@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
 
 from billing.commands.invoice.hold import hold_invoice
 from billing.commands.invoice.retry import has_attempt_in_flight
@@ -28,6 +30,7 @@ from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import COLLECTABLE, SliceStatus
 from billing.privacy.redaction import redact_error
+from billing.queries.collecting import Collecting
 from billing.queries.collection import load_due
 from billing.queries.due import invoices_to_charge
 from billing.queries.invoice import lock_invoice
@@ -138,8 +141,23 @@ def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
         attempts = [Attempt.of(payment, sent_before=False, lease_s=lease_s) for payment in opened.payments]
         end(session, claimed, status=SliceStatus.DONE)
         failpoint("charge.freeze_commit")
-    carry_forward(parts, small)
+    _carry_forward(parts, small)
     return attempts
+
+
+def _carry_forward(parts: Parts, invoices: Sequence[Collecting]) -> None:
+    """One by one, after the others' attempts are committed: what fails here keeps none of those from being sent."""
+    for each in invoices:
+        try:
+            carry_forward(parts, each)
+        except Exception as error:  # noqa: BLE001 (as of a slice: whatever it is, the others go on)
+            if _passes(error):
+                _log.info("invoice_not_carried_forward", invoice=str(each.id), reason=type(error).__name__)
+                continue
+            _log.warning("invoice_not_carried_forward", invoice=str(each.id), error=type(error).__name__)
+            trace = "".join(traceback.format_tb(error.__traceback__))[-4000:]
+            with parts.begin() as session:
+                _hold(parts, session, each.id, error=redact_error(error), trace=trace)
 
 
 def _divide(parts: Parts, claimed: ClaimedSlice, *, error: str, trace: str | None) -> None:
@@ -163,15 +181,19 @@ def _divide(parts: Parts, claimed: ClaimedSlice, *, error: str, trace: str | Non
                 )
             return
         end(session, claimed, status=SliceStatus.DONE, error=error)
-        invoice = lock_invoice(session, members[0])
-        wanted = invoice.status in COLLECTABLE and invoice.next_attempt_at is not None and invoice.hold_id is None
-        if not wanted or has_attempt_in_flight(session, invoice.id):
-            return
-        hold_invoice(
-            session,
-            invoice=invoice,
-            summary=f"Invoice {invoice.number} could not be charged and is on hold; all others were tried.",
-            error=error,
-            trace=trace,
-            now=parts.clock.now(session),
-        )
+        _hold(parts, session, members[0], error=error, trace=trace)
+
+
+def _hold(parts: Parts, session: Session, invoice_id: UUID, *, error: str, trace: str | None) -> None:
+    invoice = lock_invoice(session, invoice_id)
+    wanted = invoice.status in COLLECTABLE and invoice.next_attempt_at is not None and invoice.hold_id is None
+    if not wanted or has_attempt_in_flight(session, invoice.id):
+        return
+    hold_invoice(
+        session,
+        invoice=invoice,
+        summary=f"Invoice {invoice.number} could not be charged and is on hold; all others were tried.",
+        error=error,
+        trace=trace,
+        now=parts.clock.now(session),
+    )

@@ -5,7 +5,6 @@ The invoice is paid by that, and nobody is dunned for cents. A draft that waits 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -49,21 +48,20 @@ def least_charge(parts: Parts, account: UUID, currency: str) -> int:
         return 0
 
 
-def carry_forward(parts: Parts, invoices: Sequence[Collecting | Invoice]) -> None:
-    """Carry forward what these still ask for. Whatever the provider has of them is ended before that.
+def carry_forward(parts: Parts, invoice: Collecting | Invoice) -> None:
+    """Carry forward what it still asks for. Whatever the provider has of it is ended before that.
 
-    Where that can't be done now they stay due, and are looked at again a little later; a person is told where it won't
-    pass. So it is with one that is in other hands. Safe to repeat.
+    Where that can't be done now it stays due, and is looked at again a little later; a person is told where it won't
+    pass. One that is in other hands stays due as well. Safe to repeat.
     """
-    for each in invoices:
-        try:
-            _forward_first(parts, each.id) if each.status == InvoiceStatus.DRAFT else _forward(parts, each.id)
-        except Refused as refused:
-            _log.info("invoice_not_carried_forward", invoice=str(each.id), reason=refused.code)
-        except (ProviderUnavailable, ProviderUncertain, ProviderRefused) as error:
-            _log.warning("invoice_not_carried_forward", invoice=str(each.id), error=type(error).__name__)
-            tell_stuck(parts, [each.id], error)
-            _again_later(parts, each.id)
+    try:
+        _forward_first(parts, invoice.id) if invoice.status == InvoiceStatus.DRAFT else _forward(parts, invoice.id)
+    except Refused as refused:
+        _log.info("invoice_not_carried_forward", invoice=str(invoice.id), reason=refused.code)
+    except (ProviderUnavailable, ProviderUncertain, ProviderRefused) as error:
+        _log.warning("invoice_not_carried_forward", invoice=str(invoice.id), error=type(error).__name__)
+        tell_stuck(parts, [invoice.id], error)
+        _again_later(parts, invoice.id)
 
 
 def _again_later(parts: Parts, invoice_id: UUID) -> None:

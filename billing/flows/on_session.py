@@ -118,7 +118,8 @@ def _carry_forward(parts: Parts, profile_id: UUID, upto: UUID | None) -> None:
             and not is_held(session, each)
         ]
         session.expunge_all()
-    carry_forward(parts, small)
+    for each in small:
+        carry_forward(parts, each)
 
 
 def look(parts: Parts, *, profile_id: UUID, payment_id: UUID) -> Tried:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from billing.commands.subscription.cancel import CancelWhen
 from billing.flows import (
     changing,
+    collection,
     correcting,
     customer_page,
     links,
@@ -19,6 +20,7 @@ from billing.flows import (
     operating_profiles,
     rights,
     subscribing,
+    working,
 )
 from billing.flows.correcting import mark_uncollectible, void
 from billing.flows.crediting import credit
@@ -283,3 +285,22 @@ def test_a_person_gives_up_what_no_invoice_will_ask_for(acme: Company) -> None:
     acme.settle()
     assert _invoices(acme)[1].brought_forward_minor == 0
     assert acme.violations() == ()
+
+
+def test_what_breaks_on_the_way_is_held_for_a_person_and_the_others_are_charged(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object) -> None:
+        raise ValueError("nobody knows why")
+
+    monkeypatch.setattr(collection, "carry_forward", breaks)
+    acme.customer("a2")
+    acme.subscribe("a2", "s2")
+    _small(acme)
+    held, paid = sorted(_invoices(acme), key=lambda each: each.total_minor)
+    assert (held.status, held.hold_id is not None, paid.status) == ("open", True, "paid")
+    (item,) = acme.work_items()
+    monkeypatch.undo()
+    working.act(acme.parts, item.id, action=working.Action.RETRY, order=ORDER)
+    acme.settle()
+    assert (_forwarded(acme), acme.violations()) == (24, ())
