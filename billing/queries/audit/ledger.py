@@ -290,7 +290,7 @@ LEDGER = (
     ),
     Invariant(
         code="L7",
-        meaning="Credit balances, money kept apart, what is deferred of lines, and closed months are as in the books.",
+        meaning="Balances, money kept apart, what lines defer or accrue, and closed months are as in the books.",
         counted="SELECT count(*) FROM billing.credit_balance",
         checks=(finds(_BALANCES), finds(_KEPT_APART), finds(_CARRIED_OVER), *KEPT),
     ),
