@@ -56,13 +56,14 @@ _SUBSCRIPTIONS = f"""
 _LINES = f"""
     WITH line AS (
         SELECT w.id, w.subscription_id, w.price_id, w.amount_minor, NULL::bigint AS net_minor, w.tax_percent,
-               w.tax_inclusive, w.period_start, w.period_end, w.credits_line_id, NOT w.credits_issued AS in_base
+               w.tax_inclusive, w.tax_code, w.period_start, w.period_end, w.credits_line_id,
+               NOT w.credits_issued AS in_base
         {_WAITING} AND w.subscription_id = ANY(CAST(%(ids)s AS uuid[]))
         UNION ALL
         SELECT l.id, i.subscription_id, l.price_id,
                (l.amount_minor - l.discount_minor) * CASE i.kind WHEN 'invoice' THEN 1 ELSE -1 END,
                (SELECT r.net_minor FROM billing.revenue_schedule r WHERE r.id = l.id), l.tax_percent, l.tax_inclusive,
-               l.period_start, l.period_end, l.credits_line_id, false
+               l.tax_code, l.period_start, l.period_end, l.credits_line_id, false
         {_DOCUMENTS} AND i.subscription_id = ANY(CAST(%(ids)s AS uuid[])) AND ({_REVIEWED} OR {TOLD_SINCE})
     )
     SELECT line.*, p.country, p.has_tax_id, k.percent AS off_percent, k.duration AS off_duration,

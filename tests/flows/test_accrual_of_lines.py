@@ -371,6 +371,27 @@ def test_a_percent_off_that_goes_on_is_known_before_the_document(acme: Company) 
     assert _months(acme)["2026-05"] == (3100 + 1000) // 2
 
 
+def test_the_tax_inside_is_that_of_a_sale_to_the_customer_or_the_one_at_home(acme: Company) -> None:
+    """20 % in France, 19 % at home: a rate that names none for France any more stops the document, not the books."""
+    with acme.parts.begin() as session:
+        rate = NewTaxRate("gross", Decimal(19), inclusive=True, countries={"FR": Decimal(20)})
+        put_tax_rate(session, seller_id=acme.seller_id, new=rate)
+    acme.price("yearly", 43_800, interval_unit="year", tax_rate="gross")
+    acme.customer("a1", country="FR")
+    acme.set_clock(datetime(2026, 4, 1, tzinfo=UTC))
+    id_ = acme.begin_subscription("a1", "s1", NewItem("yearly", 1))
+    acme.settle()
+    _to(acme, datetime(2026, 5, 22, tzinfo=UTC))
+    _change(acme, id_, 2, price="yearly")
+    _to(acme, JUNE + timedelta(hours=1))
+    assert _accruals(acme) == [(date(2026, 5, 1), -1000), (date(2026, 5, 1), 2000)]
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.tax_rate SET countries = '{}' WHERE name = 'gross'"))
+        session.execute(text("UPDATE billing.seller SET oss = 'union'"))
+    _to(acme, datetime(2026, 7, 1, 1, tzinfo=UTC))
+    assert _accruals(acme)[2:] == [(date(2026, 6, 1), -4000), (date(2026, 6, 1), round(8000 * 1.2 / 1.19))]
+
+
 def test_of_two_who_accrue_at_once_the_second_finds_it_done(acme: Company, yearly: UUID) -> None:
     acme.set_clock(datetime(2026, 5, 22, tzinfo=UTC))
     _change(acme, yearly, 2, price="yearly")

@@ -134,7 +134,7 @@ def _net(seller: Seller, line: Any, price: PriceInUse | None) -> int:
 def _treatment(seller: Seller, line: Any, price: PriceInUse | None) -> TaxTreatment | None:
     """The line's own, or that of a sale to this customer now; the one at home where the rate names none for abroad."""
     if line.tax_percent is not None:
-        return carried(line.tax_percent, line.tax_inclusive, "domestic")
+        return carried(line.tax_percent, line.tax_inclusive, line.tax_code)
     if price is None:
         return None
     try:
