@@ -37,7 +37,7 @@ def name_account(parts: Parts, seller_id: UUID, *, account: str, code: str | Non
 
 
 def close(parts: Parts, seller_id: UUID, *, month: date, order: Order) -> Done:
-    """Accrue its usage, recognise what it earned, then close the month (its first day). A closed one stays as it is.
+    """Accrue what waits, recognise what it earned, then close the month (its first day). A closed one stays as it is.
 
     Raises as `close_month` does.
     """

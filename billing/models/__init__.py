@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing.models.accrual import UsageAccrual
+from billing.models.accrual import LineAccrual, UsageAccrual
 from billing.models.api import ApiAnswer, ApiKey, ApiUse
 from billing.models.audit_run import AuditRun, AuditSeal
 from billing.models.audit_trail import AuditRecord
@@ -76,6 +76,7 @@ __all__ = [
     "InvoiceLine",
     "IssuedDay",
     "LedgerEntry",
+    "LineAccrual",
     "LoginTry",
     "MonthClose",
     "Notice",

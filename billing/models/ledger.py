@@ -42,6 +42,7 @@ ENTRY_KINDS = (
     "payout_failed", "usage_accrual", "usage_reversal", "dispute_withdrawn", "dispute_reinstated", "dispute_lost",
     "dispute_regained", "dispute_write_off", "dispute_write_off_back", "dispute_repaid", "credit_payout",
     "carried_over", "unapplied_refund", "unapplied_settled", "dispute_rest", "credit_applied", "carried_forward",
+    "line_accrual", "line_reversal",
 )  # fmt: skip
 """What an entry records: docs/ledger.md has one row for each."""
 

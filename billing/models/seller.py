@@ -54,7 +54,7 @@ class Seller(Identified, Versioned, Base):
     account_codes: Mapped[Json] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
     """{"receivable": "1400"}: the numbers that its own chart gives to our accounts, for exports."""
     usage_accrued_to: Mapped[date | None]
-    """First day of the month before which usage is accrued."""
+    """First day of the month before which usage, and lines that wait, are accrued."""
     books_open_from: Mapped[date | None]
     """First day of the month that takes postings; what lies before it is closed. Null: nothing is."""
     complete_documents: Mapped[bool] = mapped_column(default=False, server_default=text("false"))

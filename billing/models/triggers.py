@@ -22,6 +22,7 @@ FROZEN_ON_ISSUE = (
 APPEND_ONLY = (
     "ledger_entry", "posting", "audit_trail", "price", "coupon", "provider_write", "usage_record", "external_payment",
     "revenue_movement", "month_close", "usage_accrual", "audit_seal", "past_item",
+    "line_accrual",
 )  # fmt: skip
 
 

@@ -54,21 +54,24 @@ _WINDOWS = """
     WHERE w.subscription_id = ANY(CAST(%(ids)s AS uuid[])) AND w.kind = 'usage'
 """
 
-# Lines that were told after the end, and those of drafts, which no window shows any more. A corrected document tells
-# again what the one before it told, and that one may have told it before the end.
-_ISSUED = """
-    SELECT i.subscription_id, l.price_id, l.quantity, r.net_minor, l.period_start, l.period_end
-    FROM billing.invoice i
-    JOIN billing.invoice_line l ON l.invoice_id = i.id AND l.kind = 'usage' AND l.period_start < %(end)s
-    JOIN billing.revenue_schedule r ON r.id = l.id
-    WHERE i.subscription_id = ANY(CAST(%(ids)s AS uuid[])) AND i.issued_at >= %(end)s AND i.kind = 'invoice'
-      AND i.status NOT IN ('void', 'replaced')
-      AND NOT EXISTS (
+TOLD_SINCE = """
+    i.issued_at >= %(end)s AND i.status NOT IN ('void', 'replaced') AND NOT EXISTS (
         WITH RECURSIVE chain AS (
             SELECT i.corrects_id AS id
             UNION ALL SELECT o.corrects_id FROM billing.invoice o JOIN chain c ON o.id = c.id
         )
         SELECT FROM billing.invoice o JOIN chain USING (id) WHERE o.issued_at < %(end)s)
+"""
+"""Of a document `i`: whether what it tells was first told after the end. A corrected one tells again what another told
+before it, and that may have been before the end."""
+
+# Lines that were told after the end, and those of drafts, which no window shows any more.
+_ISSUED = f"""
+    SELECT i.subscription_id, l.price_id, l.quantity, r.net_minor, l.period_start, l.period_end
+    FROM billing.invoice i
+    JOIN billing.invoice_line l ON l.invoice_id = i.id AND l.kind = 'usage' AND l.period_start < %(end)s
+    JOIN billing.revenue_schedule r ON r.id = l.id
+    WHERE i.subscription_id = ANY(CAST(%(ids)s AS uuid[])) AND i.kind = 'invoice' AND {TOLD_SINCE}
     UNION ALL
     SELECT i.subscription_id, l.price_id, l.quantity,
            round((l.amount_minor - l.discount_minor)
@@ -77,7 +80,7 @@ _ISSUED = """
     FROM billing.invoice i
     JOIN billing.invoice_line l ON l.invoice_id = i.id AND l.kind = 'usage' AND l.period_start < %(end)s
     WHERE i.subscription_id = ANY(CAST(%(ids)s AS uuid[])) AND i.status = 'draft'
-"""
+"""  # noqa: S608 (our own words)
 
 
 @dataclass(frozen=True, slots=True)

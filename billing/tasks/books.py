@@ -14,7 +14,7 @@ _MOST = 500_000
 
 @task(BOOKS_TICK)
 def tick(parts: Parts) -> None:
-    """Recognise what was earned, accrue the usage of a month that is over, read the providers' balances on."""
+    """Recognise what was earned, accrue a month that is over, read the providers' balances on."""
     turns = (
         lambda: recognition.recognise_due(parts, most=_MOST),
         lambda: accrual.accrue_due(parts),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import select
 
+from billing.commands.accrual.night import Night, book
 from billing.commands.ledger.close import close_month
 from billing.commands.revenue.recognise import recognise
 from billing.kernel.ids import new_id
-from billing.models import CreditBalance, Invoice, InvoiceLine, LedgerEntry, Payment
+from billing.models import CreditBalance, Invoice, InvoiceLine, LedgerEntry, LineAccrual, Payment, WaitingLine
 from tests import builders
 from tests.audit.seeds import Accused, Planting, seed
 from tests.builders import add
@@ -203,6 +204,84 @@ def a_closed_month_has_other_postings_than_it_had(planting: Planting) -> Accused
             "UPDATE billing.posting SET account = 'rounding' WHERE position = 9 AND entry_id = :id", id=entry.id
         )
     return "month_close", str(closed.id)
+
+
+def _accrued(planting: Planting, line: InvoiceLine | WaitingLine, amount_minor: int, month: date) -> LineAccrual:
+    """So much of a line is accrued in a month, and taken back."""
+    session, of = planting.session, planting.world.open
+    night = Night(month, datetime.combine(month + timedelta(days=32), time(), UTC).replace(day=1))
+    told = {"seller_id": of.seller_id, "currency": of.currency, "amount_minor": amount_minor}
+    entry_id, reversal_id = book(session, night, of="line", **told)
+    session.flush()
+    return add(
+        session,
+        LineAccrual(
+            id=new_id(),
+            subscription_id=of.subscription_id,
+            line_id=line.id,
+            month=month,
+            entry_id=entry_id,
+            reversal_id=reversal_id,
+            **told,
+        ),
+    )
+
+
+_BEFORE = date(2025, 12, 1)
+"""A month in which the world's documents were not told yet."""
+
+
+@seed("L7")
+def an_accrual_is_not_taken_back_in_full(planting: Planting) -> Accused:
+    accrued = _accrued(planting, _line(planting, planting.world.open), 700, _BEFORE)
+    for account, off in (("unbilled_receivable", 1), ("revenue", -1)):
+        planting.run(
+            "UPDATE billing.posting SET amount_minor = amount_minor + :off WHERE entry_id = :id AND account = :of",
+            off=off,
+            id=accrued.reversal_id,
+            of=account,
+        )
+    return "ledger_entry", str(accrued.reversal_id)
+
+
+@seed("L7")
+def an_accrual_is_taken_back_on_another_day(planting: Planting) -> Accused:
+    accrued = _accrued(planting, _line(planting, planting.world.open), 700, _BEFORE)
+    planting.run("UPDATE billing.ledger_entry SET booked_on = booked_on + 30 WHERE id = :id", id=accrued.reversal_id)
+    return "ledger_entry", str(accrued.reversal_id)
+
+
+@seed("L7")
+def the_books_accrue_what_no_line_and_no_usage_stands_behind(planting: Planting) -> Accused:
+    accrued = _accrued(planting, _line(planting, planting.world.open), 700, _BEFORE)
+    planting.run("DELETE FROM billing.line_accrual WHERE id = :id", id=accrued.id)
+    return "ledger_entry", str(accrued.entry_id)
+
+
+@seed("L7")
+def a_line_is_accrued_in_a_month_that_has_told_it(planting: Planting) -> Accused:
+    line = _line(planting, planting.world.open)
+    month = planting.world.open.issued_at.date().replace(day=1)
+    return "line_accrual", str(_accrued(planting, line, 700, month).id)
+
+
+@seed("L7")
+def more_of_a_line_is_accrued_than_it_charges(planting: Planting) -> Accused:
+    line = _line(planting, planting.world.open)
+    return "line_accrual", str(_accrued(planting, line, line.amount_minor + 1, _BEFORE).id)
+
+
+@seed("L7")
+def less_than_nothing_is_accrued_of_a_line_that_charges(planting: Planting) -> Accused:
+    return "line_accrual", str(_accrued(planting, _line(planting, planting.world.open), -1, _BEFORE).id)
+
+
+@seed("L7")
+def a_credit_takes_more_from_a_month_than_it_gives_back(planting: Planting) -> Accused:
+    line = builders.credited_line(
+        planting.session, _line(planting, planting.world.paid), planting.world.running.id, amount_minor=-100
+    )
+    return "line_accrual", str(_accrued(planting, line, -101, _BEFORE).id)
 
 
 @seed("L7")

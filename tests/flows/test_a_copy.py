@@ -72,6 +72,7 @@ NOT_EXPORTED = {
     "payment_intent": "the provider's side of the payments, which are in the copy",
     "provider_write": "under which keys payments were asked for; nothing of the customer",
     "usage_accrual": "a month's sum of the usage, for the seller's books; the usage is in the copy",
+    "line_accrual": "what of a line is a month's, for the seller's books; the line is in the copy",
     "revenue_schedule": "how a line's amount is spread over the seller's months; the line is in the copy",
     "revenue_movement": "the same, day by day",
     "difference": "what our rows and the provider's don't agree on; its work item is in the copy",

@@ -150,6 +150,7 @@ def test_one_that_is_replaced_a_month_later_is_of_the_month_of_its_first_documen
     (invoice,) = metered.invoices()
     metered.set_clock(datetime(2026, 3, 2, tzinfo=UTC))
     replace_invoice(metered.parts, invoice.id, order=ORDER)
+    metered.settle()
     before = _months(metered, "revenue")
     accrual.accrue_due(metered.parts)
     assert _months(metered, "revenue") == before

@@ -95,6 +95,7 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     for account in ("a1", "a2", "b1", "b2", "b3", "b4"):
         acme.subscribe(account, f"of-{account}")
     acme.settle()
+    _wait_over_the_months_end(acme)
     correcting.void(acme.parts, _invoice(acme, declining[0]).id)
     correcting.mark_uncollectible(acme.parts, _invoice(acme, declining[1]).id)
     external_money.mark_paid(acme.parts, _invoice(acme, declining[1]).id)
@@ -123,6 +124,17 @@ def test_the_page_says_what_the_books_show(acme: Company) -> None:
     _carry_forward(acme)
     _give_a_draft_back(acme)
     assert _posted(acme) == _documented()
+
+
+def _wait_over_the_months_end(acme: Company) -> None:
+    """What a change leaves for an invoice that comes in a year."""
+    acme.price("yearly", 10_000, interval_unit="year")
+    acme.customer("w1")
+    id_ = acme.begin_subscription("w1", "waits", NewItem("yearly", 1))
+    acme.settle()
+    acme.set_clock(START + timedelta(hours=12))
+    with acme.parts.begin() as session:
+        changing.change(acme.parts, session, id_, items=(NewItem("yearly", 2),))
 
 
 def _give_a_draft_back(acme: Company) -> None:

@@ -1,4 +1,4 @@
-"""Accrue: Dr unbilled receivable, Cr revenue on a month's last day, and back on the first of the next."""
+"""Accrue: usage that waits for its invoice at a month's end is revenue of that month, for one night."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.commands.ledger.post import post
+from billing.commands.accrual.night import Night, book, one_by_one
 from billing.db.bulk import insert_rows
 from billing.kernel.ids import new_ids
 from billing.kernel.money import round_half_away
-from billing.models import Account, UsageAccrual
+from billing.models import UsageAccrual
 from billing.queries.accruing import Sum, Unbilled, unbilled
 from billing.queries.standing import PriceInUse, prices_in_use
 from billing.queries.usage import usage_quantities
 from billing.rules.lines import exact_amount
 
 _TICK = timedelta(microseconds=1)
-_ONE_BY_ONE = text("SELECT pg_advisory_xact_lock(hashtext('billing.usage.accrue'), hashtext(:seller))")
 
 
 def accrue_usage(
@@ -33,8 +31,7 @@ def accrue_usage(
     Returns the last id, None where none is left. One entry, and one that takes it back, stand for all of a currency.
     Idempotent: a subscription has one accrual of a month. Without tax and discount: it is an estimate for a night.
     """
-    # One after the other: who comes second finds what the first has accrued, and goes on behind it.
-    session.execute(_ONE_BY_ONE, {"seller": str(seller_id)})
+    one_by_one(session, seller_id)
     found = unbilled(session, seller_id=seller_id, month=month, end=end, after=after, most=most)
     if found is None:
         return None
@@ -42,10 +39,12 @@ def accrue_usage(
     totals: dict[str, int] = defaultdict(int)
     for (subscription, _), made in sums.items():
         totals[found.currencies[subscription]] += made.amount_minor
-    last_day = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    night = ((end - _TICK, last_day), (end, last_day + timedelta(days=1)))
     entries = {
-        currency: _post(session, seller_id, currency, amount, night) for currency, amount in totals.items() if amount
+        currency: book(
+            session, Night(month, end), of="usage", seller_id=seller_id, currency=currency, amount_minor=amount
+        )
+        for currency, amount in totals.items()
+        if amount
     }
     rows = [
         {
@@ -90,23 +89,3 @@ def _net(price: PriceInUse, quantity: Decimal) -> int:
     if price.rate is not None and price.rate.inclusive:
         exact = exact * 100 / (100 + Fraction(price.rate.percent))
     return round_half_away(exact)
-
-
-def _post(
-    session: Session, seller_id: UUID, currency: str, amount: int, night: tuple[tuple[datetime, date], ...]
-) -> tuple[UUID, ...]:
-    """The accrual before midnight, and what takes it back after."""
-    kinds = (("usage_accrual", amount), ("usage_reversal", -amount))
-    return tuple(
-        post(
-            session,
-            kind=kind,
-            seller_id=seller_id,
-            profile_id=None,
-            currency=currency,
-            sides=((Account.UNBILLED_RECEIVABLE, signed), (Account.REVENUE, -signed)),
-            now=at,
-            booked_on=on,
-        )
-        for (kind, signed), (at, on) in zip(kinds, night, strict=True)
-    )

@@ -317,7 +317,7 @@ LEDGER = (
     ),
     Invariant(
         code="L7",
-        meaning="Credit, debts carried forward, money kept apart, deferred and closed months are as in the books.",
+        meaning="Balances, debts carried forward, money kept apart, lines and closed months are as in the books.",
         counted="SELECT count(*) FROM billing.credit_balance",
         checks=(
             finds(_BALANCES),

@@ -229,7 +229,7 @@ WHOLE = frozenset(
         *("series", "seller", "provider_account", "price", "usage_record", "waiting_line", "audit_seal"),
         *("external_payment", "brake", "month_close", "provider_movement", "payout", "difference"),
         *("endpoint", "delivery", "delivery_attempt"),
-        *("subscription_item", "past_item", "subscription_pause"),
+        *("subscription_item", "past_item", "subscription_pause", "usage_accrual", "line_accrual"),
     )
 )
 """Tables that checks read as they are: small ones, and such as are asked by index for the few rows looked at."""

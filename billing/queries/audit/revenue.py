@@ -1,4 +1,4 @@
-"""Kept sums: what is deferred line by line, and what closed months came to, is what the books still add up to."""
+"""Kept sums: what is deferred or accrued line by line, and what closed months came to, is what the books add up to."""
 
 from __future__ import annotations
 
@@ -96,11 +96,58 @@ FROM held FULL JOIN booked USING (seller_id, currency, account)
 WHERE coalesce(held.amount, 0) <> coalesce(booked.amount, 0)
 """
 
+# An accrual and what takes it back are booked together, for all that one batch accrued of a currency.
+_ACCRUED = """
+WITH accrual AS (
+    SELECT 'usage' AS name, month, amount_minor, entry_id, reversal_id FROM billing.usage_accrual
+    UNION ALL SELECT 'line', month, amount_minor, entry_id, reversal_id FROM billing.line_accrual
+), said AS (
+    SELECT entry_id AS id, name || '_accrual' AS kind, sum(amount_minor) AS amount,
+           (month + interval '1 month' - interval '1 day')::date AS day
+    FROM accrual WHERE entry_id IS NOT NULL GROUP BY entry_id, name, month
+    UNION ALL
+    SELECT reversal_id, name || '_reversal', -sum(amount_minor), (month + interval '1 month')::date
+    FROM accrual WHERE reversal_id IS NOT NULL GROUP BY reversal_id, name, month
+), booked AS (
+    SELECT e.id, e.kind, e.booked_on, sum(p.amount_minor) FILTER (WHERE p.account = 'unbilled_receivable') AS amount,
+           sum(p.amount_minor) FILTER (WHERE p.account = 'revenue') AS revenue
+    FROM billing.ledger_entry e LEFT JOIN billing.posting p ON p.entry_id = e.id
+    WHERE e.kind IN ('usage_accrual', 'usage_reversal', 'line_accrual', 'line_reversal')
+    GROUP BY e.id, e.kind, e.booked_on
+)
+SELECT 'ledger_entry', coalesce(booked.id, said.id),
+       format('a %s of %s on %s, the accruals say %s of %s on %s', coalesce(booked.kind, 'entry'),
+              coalesce(booked.amount, 0), booked.booked_on, said.kind, coalesce(said.amount, 0), said.day)
+FROM booked FULL JOIN said ON said.id = booked.id
+WHERE booked.kind IS DISTINCT FROM said.kind OR booked.amount IS DISTINCT FROM said.amount
+   OR booked.revenue IS DISTINCT FROM -said.amount OR booked.booked_on NOT BETWEEN said.day AND said.day + 1
+"""
+
+# A line that is dropped leaves its accruals. A credit takes what is deferred of its line first, and frees the rest.
+_ACCRUED_LINES = """
+WITH line AS (
+    SELECT id, abs(amount_minor) AS amount, credits_line_id, NULL::date AS told FROM billing.waiting_line
+    UNION ALL
+    SELECT l.id, abs(l.amount_minor), l.credits_line_id, r.issued_on
+    FROM billing.invoice_line l LEFT JOIN billing.revenue_schedule r ON r.id = l.id
+)
+SELECT 'line_accrual', a.id, format('%s of line %s are revenue of %s; it comes to %s, told on %s', a.amount_minor, l.id,
+                                    to_char(a.month, 'YYYY-MM'), l.amount, coalesce(l.told::text, 'no day yet'))
+FROM billing.line_accrual a
+JOIN line l ON l.id = a.line_id
+LEFT JOIN line of ON of.id = l.credits_line_id
+WHERE l.told < a.month + interval '1 month'
+   OR l.credits_line_id IS NULL AND a.amount_minor NOT BETWEEN 0 AND l.amount
+   OR a.amount_minor NOT BETWEEN -l.amount AND of.amount
+"""
+
 KEPT = (
     finds(_ACCOUNT, only_whole=True),
     finds(_LINES),
     finds(_ENTRIES),
     finds(_CLOSED, only_whole=True),
+    finds(_ACCRUED, only_whole=True),
+    finds(_ACCRUED_LINES, only_whole=True),
     finds(_FEES, only_whole=True),
     finds(_PAYOUTS, only_whole=True),
 )
