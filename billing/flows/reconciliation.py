@@ -188,7 +188,7 @@ def _advance(parts: Parts, account_id: UUID, *, budget_s: float | None = None) -
             return
         run = take_run(session, account_id=account_id, lease_s=max(parts.settings.lease_s, 3.0))
     if run is None:
-        raise Stale("another worker reconciles this account")
+        raise Stale("another worker reconciles this account; ask again when it is done")
     began, width = time.monotonic(), timedelta(hours=1)
     provider = parts.provider(account_id)
     # One connection throughout: the temporary tables are its own. It is in no transaction while the provider is asked.
