@@ -229,9 +229,9 @@ class Provider(Protocol):
     name: str
     key_life_s: float
     """A key is replayed only while its first sending is younger than this; the provider keeps keys longer."""
-
     lists_late_s: float
     """So long after a fact the lists of the whole account may not show it yet."""
+    disputes_back_s: float  # the list of disputes refuses what is longer ago; infinite: it goes back to the first
 
     def account(self) -> AccountFacts: ...
 
