@@ -365,7 +365,7 @@ class DocumentQuery(TypedDict):
 
 
 class Effected(TypedDict):
-    """What one subscription costs a period before and after, null where usage decides. `skipped`: why it is left."""
+    """What one subscription costs a period before and after, null where usage decides. `skipped`: why it is left. `dropped_at`: when a change of its items took an earlier move to that price back."""
 
     subscription: str
     account_id: str
@@ -375,6 +375,7 @@ class Effected(TypedDict):
     after_minor: int | None
     currency: str
     skipped: str | None
+    dropped_at: str | None
 
 
 class Endpoint(TypedDict):
