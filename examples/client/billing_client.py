@@ -156,7 +156,7 @@ class Brakes(TypedDict):
 
 
 class CancelGiven(TypedDict):
-    """When, and what becomes of what is paid and not used: sending it back needs the scope `money` as well."""
+    """When, and what becomes of what is paid and not used: with `prorate` it is given back, and with `unused: refund` it goes to where it came from, which needs the scope `money` as well."""
 
     reason: NotRequired[str | None]
     when: NotRequired[CancelWhen]
