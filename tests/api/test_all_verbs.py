@@ -123,6 +123,8 @@ def test_a_document_is_replaced_and_credit_is_paid_out(acme: Company, shop: Prog
     assert (made["invoice"]["status"], made["replaced_by"]["status"]) == ("replaced", "paid")
     new = made["replaced_by"]["id"]
     assert shop.ok("GET", f"/invoices/{new}/parties")["buyer"]["name"] == "Anna Muster"
+    beyond = shop.ask("POST", f"/invoices/{new}/credit", WHY | {"amount_minor": 10**6}).json
+    assert (beyond["code"], beyond["field"]) == ("credit_exceeds_invoice", "amount_minor"), "as the request calls it"
     shop.ok("POST", f"/invoices/{new}/credit", WHY | {"amount_minor": 300})
     assert shop.ok("GET", f"/profiles/{profile}/credit")["data"][0]["amount_minor"] == 300
     back = shop.ok("POST", f"/profiles/{profile}/pay-out", WHY | {"currency": "eur"})
