@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _FOR_HOSTS = frozenset(
     """
     Address Billing CancelWhen ChangeWhen Consent Done Fault NewCoupon NewItem NewPrice NewProduct NewProfile
-    NewSubscription NewTaxRate NewTier NewUsage Order Personal Preview ProfileChange Proration Refused Stale Subscribed
-    Unused connect
+    NewSubscription NewTaxRate NewTier NewUsage Order Personal Preview ProfileChange Proration ProviderRefused
+    ProviderUnavailable ProviderUncertain Refused Stale Subscribed Unused connect
     """.split()
 )
 
@@ -25,3 +25,7 @@ def __getattr__(name: str) -> Any:
     if name not in _FOR_HOSTS:
         raise AttributeError(f"module 'billing' has no attribute '{name}'")
     return getattr(import_module("billing.host"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_FOR_HOSTS})

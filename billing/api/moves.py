@@ -24,7 +24,8 @@ class MoveGiven(Shape):
 
 
 class Effected(Shape):
-    """What one subscription costs a period before and after, null where usage decides. `skipped`: why it is left."""
+    """What one subscription costs a period before and after, null where usage decides. `skipped`: why it is left.
+    `dropped_at`: when a change of its items took an earlier move to that price back."""
 
     subscription: str
     account_id: str
@@ -34,6 +35,7 @@ class Effected(Shape):
     after_minor: Minor | None
     currency: str
     skipped: str | None
+    dropped_at: Instant | None
 
 
 class Moved(Shape):

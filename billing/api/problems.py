@@ -105,7 +105,7 @@ def told(error: Exception) -> Response | None:
         case MasterKeyMissing():
             return problem([Fault("request", "unavailable", "repeat the request, under its key")], status=503)
         case Refused():
-            return problem(error.faults)
+            return problem([_as_it_is_called_here(each) for each in error.faults])
         case Stale():
             return problem([Fault("version", "stale", str(error))])
         case ProviderUnavailable() | ProviderUncertain():
@@ -118,6 +118,11 @@ def told(error: Exception) -> Response | None:
             return problem([Fault("provider", "provider_refused", f"the provider said {error.code}")], status=502)
         case _:
             return None
+
+
+def _as_it_is_called_here(fault: Fault) -> Fault:
+    """Flows say `amount`, as an operator does; what a request gives is `amount_minor`, wherever it gives one."""
+    return Fault("amount_minor", fault.code, fault.mend) if fault.field == "amount" else fault
 
 
 def faults_of(error: ValidationError) -> list[Fault]:

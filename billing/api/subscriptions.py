@@ -120,7 +120,8 @@ class ChangeGiven(Reasoned):
 
 
 class CancelGiven(Reasoned):
-    """When, and what becomes of what is paid and not used: sending it back needs the scope `money` as well."""
+    """When, and what becomes of what is paid and not used: with `prorate` it is given back, and with `unused: refund`
+    it goes to where it came from, which needs the scope `money` as well."""
 
     when: CancelWhen = Field(default=CancelWhen.PERIOD_END, strict=False)
     prorate: bool = False

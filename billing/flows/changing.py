@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.commands.audit_trail.record import ENGINE, record
 from billing.commands.expected_version import require_version
 from billing.commands.invoice.issue import Issued
 from billing.commands.subscription import pause as pausing
@@ -107,6 +108,7 @@ def change(
     wanted = planning.wanted_items(session, subscription, items, opened.now)
     if subscription.scheduled_items is not None:
         opened.undone = "replaced" if when is ChangeWhen.PERIOD_END else "dropped"
+        _note_undone(session, opened)
     told = {"scheduled_change": opened.undone} if opened.undone else {}
     if when is ChangeWhen.PERIOD_END:
         schedule_change(session, subscription=subscription, items=wanted, now=opened.now, told=told)
@@ -187,6 +189,22 @@ def apply_coupon(
     subscription.coupon_id, subscription.coupon_used = coupon.id, 0
     tell_updated(session, subscription, opened.now, {"coupon": coupon.code})
     return opened
+
+
+def _note_undone(session: Session, opened: Opened) -> None:
+    """Whoever scheduled it, such as the move of a price, finds here what has become of that."""
+    subscription = opened.subscription
+    record(
+        session,
+        actor=ENGINE,
+        action=f"subscription.schedule_{opened.undone}",
+        reason="a change gave the complete new list of items",
+        subject_type="subscription",
+        subject_id=subscription.id,
+        seller_id=subscription.seller_id,
+        now=opened.now,
+        before={"scheduled_items": subscription.scheduled_items},
+    )
 
 
 def _send_back(parts: Parts, session: Session, opened: Opened) -> None:

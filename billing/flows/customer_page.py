@@ -27,7 +27,7 @@ from billing.kernel.period import zone_info
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, MethodStatus, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentMethod, Profile, ProviderAccount, Seller
 from billing.privacy.link import LinkKind
-from billing.queries.on_session import in_its_place, is_held, last_attempts, paid_of_late, payable, tries_of_late
+from billing.queries.on_session import in_its_place, last_attempts, paid_of_late, payable, tries_of_late, why_not_now
 from billing.queries.payment_method import default_method, newest_active, the_provider_account
 from billing.rules.debit import TAKES_DAYS, is_debit, meaning
 from billing.rules.dunning import DeclineClass
@@ -124,14 +124,14 @@ def show(parts: Parts, token: str) -> Shown:
             )
             for invoice in open_
         ]
-        held = bool(open_) and is_held(session, open_[0])
-        message = _message(linked, open_, last, method, paid=bool(paid), held=held)
+        stopped_by = why_not_now(session, open_[0], method) if open_ else None
+        message = _message(linked, open_, last, method, paid=bool(paid), stopped_by=stopped_by)
         code = _card_code(session, method)
         left: dict[str, int] = defaultdict(int)
         for bill in bills:
             if bill.state == "open":
                 left[bill.currency] += bill.amount_minor
-        stopped = {"on_hold", "payment_in_flight", "payment_method_refused", "debit_in_flight", "account_takes_days"}
+        stopped = {"payment_in_flight", "payment_method_refused", "debit_in_flight", "account_takes_days"}
         pays = method is not None and not is_debit(method.kind)
         currency = _currency(session, profile, open_)
         script_key = parts.settings.publishable_key(code) if code else None
@@ -140,7 +140,7 @@ def show(parts: Parts, token: str) -> Shown:
             bills=[*(_paid(invoice) for invoice in paid), *bills],
             totals=dict(left),
             card=_card(method),
-            can_pay=bool(left) and pays and message not in stopped,
+            can_pay=bool(left) and pays and stopped_by is None and message not in stopped,
             message=message,
             number=linked.number if linked is not None else None,
             currency=currency,
@@ -253,7 +253,7 @@ def _message(
     method: PaymentMethod | None,
     *,
     paid: bool,
-    held: bool,
+    stopped_by: str | None,
 ) -> str | None:
     if not open_:
         if linked is not None and linked.status == InvoiceStatus.PAID and linked.amount_forwarded_minor:
@@ -265,8 +265,8 @@ def _message(
     if moving:
         waits = all(payment is not None and is_debit(payment.method_kind) for payment in moving)
         return "debit_in_flight" if waits else "payment_in_flight"
-    if held:
-        return "on_hold"
+    if stopped_by is not None:
+        return stopped_by
     if _first(open_) and method is not None and method.kind in TAKES_DAYS:
         return "account_takes_days"
     return _last_word(last.get(open_[0].id), method)

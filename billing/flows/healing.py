@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
+from billing.commands.audit_trail.record import ENGINE
 from billing.commands.brake.apply import apply_brake
 from billing.commands.brake.release import release_brake
 from billing.commands.payment.put_back import put_back
@@ -43,7 +44,7 @@ class Healed:
     left: int
 
 
-def heal(parts: Parts, *, since: datetime | None = None, evidence: str = "", actor: str = restoring.ENGINE) -> Healed:
+def heal(parts: Parts, *, since: datetime | None = None, evidence: str = "", actor: str = ENGINE) -> Healed:
     """Pause, compare everything since the backup, adopt what is ours, and start again what the engine stopped.
 
     A brake that a person put on stays on. May die at any line: the brakes stand until the whole of it was done. Raises
@@ -75,7 +76,7 @@ def tick(parts: Parts) -> None:
 def adopt_held(parts: Parts) -> int:
     """Adopt what the customers wait for whom the engine holds since a restore. Returns how many charges."""
     held = select(Brake.profile_id).where(
-        Brake.released_at.is_(None), Brake.actor == restoring.ENGINE, Brake.profile_id.is_not(None)
+        Brake.released_at.is_(None), Brake.actor == ENGINE, Brake.profile_id.is_not(None)
     )
     return _adopt(parts, Difference.profile_id.in_(held))
 
@@ -171,7 +172,7 @@ def _hold_customers(parts: Parts) -> int:
                 seller_id=profile.seller_id,
                 profile_id=profile.id,
                 scope=f"customer {profile.id}",
-                actor=restoring.ENGINE,
+                actor=ENGINE,
                 reason=_REASON,
                 now=now,
             )
@@ -181,9 +182,7 @@ def _hold_customers(parts: Parts) -> int:
 def _release_customers(parts: Parts) -> None:
     with parts.begin() as session:
         held = session.scalars(
-            select(Brake).where(
-                Brake.released_at.is_(None), Brake.actor == restoring.ENGINE, Brake.profile_id.is_not(None)
-            )
+            select(Brake).where(Brake.released_at.is_(None), Brake.actor == ENGINE, Brake.profile_id.is_not(None))
         ).all()
         still = {profile.id for profile in _unadopted(session)} if held else set()
         for brake in held:
@@ -195,7 +194,7 @@ def _start_again(parts: Parts) -> None:
     with parts.begin() as session:
         for kind in BrakeKind:
             brake = lock_brake(session, kind, seller_id=None, profile_id=None)
-            if brake is not None and brake.actor == restoring.ENGINE:
+            if brake is not None and brake.actor == ENGINE:
                 _release(parts, session, brake)
         close_for(session, kind=restoring.RESTORED, subject_id=restoring.SUBJECT, now=parts.clock.now(session))
 

@@ -260,7 +260,10 @@ def _check_methods(given: Sequence[Given[NewCustomer]], known: dict[str, Known],
         if new.customer_ref is not None and new.customer_ref not in there.customer_refs:
             faults.append(each.fault("provider_customer_id", "exists_and_differs", _OTHERWISE))
         if not knows_method(new, there) or (new.consent is not None and new.consent.given_at not in there.consents):
-            mend = "the customer is there without this method; add it with `billing` or through the host"
+            mend = (
+                "the customer is there without this method; they give it on their page (`billing profile link`), "
+                "or your program takes it over (`adopt_payment_method`)"
+            )
             faults.append(each.fault("provider_payment_method_id", "exists_and_differs", mend))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -14,7 +14,7 @@ from billing.commands.subscription.move_price import check_move, schedule_moves
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.queries.catalog import PriceFacts, prices_by_code
-from billing.queries.cohort import Member, cohort_page, lock_members
+from billing.queries.cohort import Member, cohort_page, dropped_moves, lock_members
 from billing.rules.lines import priced
 
 PAGE = 500
@@ -38,6 +38,8 @@ class Moved:
     after_minor: int | None
     currency: str
     skipped: str | None = None
+    dropped_at: datetime | None = None
+    """When a change of its items took an earlier move to that price back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ def move_page(
             if member.subscription_id <= last
         ]
     now = parts.clock.now(session)
-    effects = tuple(_told(member, old, new, now) for member in page)
+    dropped = dropped_moves(session, subscription_ids=[each.subscription_id for each in page], price_id=new.id)
+    effects = tuple(replace(_told(each, old, new, now), dropped_at=dropped.get(each.subscription_id)) for each in page)
     if not dry_run:
         fit = [member for member, effect in zip(page, effects, strict=True) if effect.skipped is None]
         schedule_moves(session, fit, old=old.id, new=new.id, now=now)

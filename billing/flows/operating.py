@@ -22,6 +22,7 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import format_minor
 from billing.kernel.status import OPEN_PAYMENT
 from billing.models import Invoice, Payment, ProviderEvent
+from billing.queries.correction import credits_on
 from billing.queries.invoice import lock_invoice
 from billing.queries.operations.events import EventFilter, list_events
 from billing.queries.waiting import take_one
@@ -108,7 +109,15 @@ def resolve_payment(parts: Parts, payment_id: UUID, *, order: Order) -> Resolved
 def void(parts: Parts, invoice_id: UUID, *, order: Order) -> Done:
     """Take an open invoice back. Raises as `flows.correcting.void` does."""
     made = correcting.void(parts, invoice_id, order=order)
-    return Done(invoice_id, made.number, changed=True, told=f"it is void; {made.note} takes it back")
+    told = f"it is void; {made.note} takes it back"
+    with parts.begin() as session:
+        gone = credits_on(session, session.get_one(Invoice, invoice_id))
+    if gone:
+        told += (
+            f". What its lines credited for unused time ({gone}) goes with what they charged: "
+            "where the customer is to keep it, `billing profile credit` gives it"
+        )
+    return Done(invoice_id, made.number, changed=True, told=told)
 
 
 def mark_uncollectible(parts: Parts, invoice_id: UUID, *, order: Order) -> Done:

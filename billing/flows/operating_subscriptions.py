@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.expected_version import require_version
-from billing.commands.subscription.cancel import CancelWhen, Unused
+from billing.commands.subscription.cancel import CancelWhen, Unused, gives_back
 from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.db.base import Json
 from billing.flows import changing, previewing
@@ -79,7 +79,10 @@ def cancel(
     unused: Unused = Unused.BALANCE,
     order: Order,
 ) -> Done:
-    """Cancel a subscription. A repeat of `period_end` changes nothing. Raises as `flows.changing.cancel` does."""
+    """Cancel a subscription. A repeat of `period_end` changes nothing. Raises as `gives_back` and
+    `flows.changing.cancel` do.
+    """
+    prorate = gives_back(when, prorate=prorate, unused=unused)
 
     def told(row: Subscription) -> str:
         ends = row.ended_at or row.cancel_at

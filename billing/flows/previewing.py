@@ -19,7 +19,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
-from billing.commands.subscription.cancel import CancelWhen
+from billing.commands.subscription.cancel import CancelWhen, gives_back
 from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.commands.subscription.terms import rhythm, settled_items
 from billing.flows import changing, planning
@@ -93,8 +93,8 @@ def preview_change(
 def preview_cancel(
     parts: Parts, session: Session, subscription_id: UUID, *, when: CancelWhen, prorate: bool = False
 ) -> Preview:
-    """What `changing.cancel` would do now. Raises as `preview_change` does."""
-    return _preview(parts, session, subscription_id, _Cancel(when, prorate))
+    """What `changing.cancel` would do now. Raises as `preview_change` and `gives_back` do."""
+    return _preview(parts, session, subscription_id, _Cancel(when, gives_back(when, prorate=prorate)))
 
 
 def preview_renewal(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -29,11 +29,12 @@ from billing.kernel.errors import PROVIDER_ERRORS, ProviderRefused, ProviderUnav
 from billing.kernel.failpoints import failpoint
 from billing.kernel.ids import lowest_id_at
 from billing.models import Reconciliation
+from billing.providers.listed import ListedDispute
 from billing.providers.port import Provider
 from billing.queries import reconciling
 from billing.queries.accounts import accounts_of
 from billing.queries.differences import noted, unclaimed, undiscarded
-from billing.queries.operations.reconciliation import earliest_attempt, last_run
+from billing.queries.operations.reconciliation import compared_until, earliest_attempt, last_run
 from billing.queries.reconciling import Found
 from billing.queries.reconciling_disputes import disputes_to_read, show_dispute
 from billing.queries.reconciling_refunds import refunds_to_read
@@ -158,9 +159,8 @@ def _end(now: datetime) -> datetime:
 
 
 def _next_from(session: Session, account_id: UUID, now: datetime) -> datetime:
-    last = last_run(session, account_id)
-    if last is not None:
-        return last.to_at - OVERLAP
+    if (compared := compared_until(session, account_id)) is not None:
+        return compared - OVERLAP
     return min(earliest_attempt(session, account_id) or now, now)
 
 
@@ -188,7 +188,7 @@ def _advance(parts: Parts, account_id: UUID, *, budget_s: float | None = None) -
             return
         run = take_run(session, account_id=account_id, lease_s=max(parts.settings.lease_s, 3.0))
     if run is None:
-        raise Stale("another worker reconciles this account")
+        raise Stale("another worker reconciles this account; ask again when it is done")
     began, width = time.monotonic(), timedelta(hours=1)
     provider = parts.provider(account_id)
     # One connection throughout: the temporary tables are its own. It is in no transaction while the provider is asked.
@@ -231,7 +231,7 @@ def _window(parts: Parts, provider: Provider, session: Session, run: Run, until:
     counts = {
         "charges": stream(provider.charge_pages(created_from=low, created_to=high), reconciling.load_charges),
         "refunds": stream(provider.refund_pages(created_from=low, created_to=high), reconciling.load_refunds),
-        "disputes": stream(provider.dispute_pages(created_from=low, created_to=high), reconciling.load_disputes),
+        "disputes": stream(_dispute_pages(parts, provider, low, high), reconciling.load_disputes),
         "movements": stream(provider.movement_pages(created_from=low, created_to=high), reconciling.load_movements),
     }
     _adopt_disputes(parts, session, run)
@@ -241,6 +241,15 @@ def _window(parts: Parts, provider: Provider, session: Session, run: Run, until:
         move_run(moving, run, reached_at=until, counts=counts | {"differences": differences})
     failpoint("reconcile.window")
     return sum(counts.values())
+
+
+def _dispute_pages(parts: Parts, provider: Provider, low: datetime, high: datetime) -> Iterator[list[ListedDispute]]:
+    """What the provider still lists of them; those that are open for longer are asked for one by one."""
+    with parts.begin() as session:
+        now = parts.clock.now(session)
+    if low.timestamp() < (oldest := now.timestamp() - provider.disputes_back_s):
+        low = datetime.fromtimestamp(oldest, UTC)
+    return provider.dispute_pages(created_from=low, created_to=high) if low < high else iter(())
 
 
 def _adopt_disputes(parts: Parts, session: Session, run: Run) -> None:

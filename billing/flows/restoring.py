@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from billing.commands.audit_trail.record import record
+from billing.commands.audit_trail.record import ENGINE, record
 from billing.commands.brake.apply import apply_brake
 from billing.commands.series.succeed import succeed_all
 from billing.commands.work_item.raise_item import raise_item
@@ -46,8 +46,6 @@ _log = structlog.get_logger(__name__)
 RESTORED = WorkKind.DATABASE_RESTORED
 """Kind of the one work item of a restored database. While it is live, what stops everything is not released."""
 SUBJECT = UUID("7c0a3f52-3a5c-4a57-8d0e-2f0a5b1f6d11")
-ENGINE = "billing"
-"""The actor of what the engine does by itself."""
 _LIVE = ("open", "parked")
 UNDER_WAY = 4 / 3
 """Leases after which a call has ended: it is begun within one, and its time-outs are a third of one (DECISIONS 4)."""

@@ -8,7 +8,7 @@ from billing.flows.order import Done, Order
 from billing.flows.previewing import Preview
 from billing.flows.subscribing import Subscribed
 from billing.host.engine import Billing, connect
-from billing.kernel.errors import Fault, Refused, Stale
+from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused, Stale
 from billing.validators.address import Address
 from billing.validators.coupon import NewCoupon
 from billing.validators.payment_method import Consent
@@ -41,6 +41,9 @@ __all__ = [
     "Preview",
     "ProfileChange",
     "Proration",
+    "ProviderRefused",
+    "ProviderUnavailable",
+    "ProviderUncertain",
     "Refused",
     "Stale",
     "Subscribed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from billing.commands.subscription.cancel import CancelWhen, Unused
+from billing.commands.subscription.cancel import CancelWhen, Unused, gives_back
 from billing.commands.subscription.change import ChangeWhen, Proration
 from billing.commands.usage.record import Recorded, record_usage
 from billing.flows import changing, previewing
@@ -94,15 +94,18 @@ class Subscriptions(Acting):
         expected_version: int | None = None,
         session: HostSession | None = None,
     ) -> None:
-        """End it, now or when the running period is over."""
+        """End it, now or when the running period is over. What is paid and not used is given back with `prorate`, or
+        where `unused` says that it be refunded.
+        """
+        when, unused = chosen(CancelWhen, "when", when), chosen(Unused, "unused", unused)
         with self._about("subscription", subscription_id, session) as tx:
             changing.cancel(
                 self.parts,
                 tx,
                 subscription_id,
-                when=chosen(CancelWhen, "when", when),
-                prorate=prorate,
-                unused=chosen(Unused, "unused", unused),
+                when=when,
+                prorate=gives_back(when, prorate=prorate, unused=unused),
+                unused=unused,
                 expected_version=expected_version,
             )
 

@@ -10,7 +10,7 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.errors import MessageError
+from email.errors import MessageError, NonASCIILocalPartDefect
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -81,6 +81,8 @@ class MailServer:
         message = self._message(letter, to=to, from_name=from_name, id_=id_, at=at)
         try:
             with self._connect() as client:
+                if not to.isascii():
+                    _require_every_letter(client)
                 client.send_message(message, from_addr=self.sender, to_addrs=[to])
         except smtplib.SMTPRecipientsRefused as refused:
             code = next((answer[0] for answer in refused.recipients.values()), 0)
@@ -142,7 +144,9 @@ class MailServer:
                 message.add_attachment(file.content, maintype=kind, subtype=subtype, filename=file.name)
             # After the content, which clears headers of its kind.
             message["Content-Language"] = letter.language
-            faulty = bool(message["To"].defects) or len(message["To"].addresses) != 1
+            # A mailbox may hold letters of any script (RFC 6531): whether the server takes them, it says itself.
+            defects = [each for each in message["To"].defects if not isinstance(each, NonASCIILocalPartDefect)]
+            faulty = bool(defects) or len(message["To"].addresses) != 1
         except (MessageError, ValueError, IndexError):
             faulty = True
         if faulty:
@@ -159,6 +163,12 @@ def _in_ascii(address: str) -> str:
         return f"{mailbox}{at}{idna.encode(domain, uts46=True).decode()}"
     except idna.IDNAError:
         raise Undeliverable("bad_address") from None
+
+
+def _require_every_letter(client: smtplib.SMTP) -> None:
+    client.ehlo_or_helo_if_needed()
+    if not client.has_extn("smtputf8"):
+        raise Undeliverable("smtputf8_missing")
 
 
 def _named(name: str, address: str) -> str:

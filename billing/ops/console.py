@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -24,6 +27,10 @@ class Console(LazyGroup):
                 ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help=told
             )
         )
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        _take_every_letter()
+        return super().main(*args, **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # What is no UTF-8 comes as lone surrogates, which no row and no terminal takes.
@@ -49,6 +56,17 @@ class Console(LazyGroup):
         if args and args[0] in self.entries and self.entries[args[0]].playground:
             _require_no_live_key(args[0])
         return super().resolve_command(ctx, args)
+
+
+def _take_every_letter() -> None:
+    """Let standard output take what its encoding has no sign for, as `\\u20ac`: nothing ends for it, nothing is lost.
+
+    ASCII means that nobody has said what the terminal takes; click's own lines are UTF-8 then, and so is all the rest.
+    """
+    out = sys.stdout
+    if isinstance(out, TextIOWrapper):
+        ascii_ = codecs.lookup(out.encoding).name == "ascii"
+        out.reconfigure(encoding="utf-8" if ascii_ else None, errors="backslashreplace")
 
 
 def _tell_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 (click's)

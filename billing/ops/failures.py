@@ -13,15 +13,26 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from collections.abc import Sequence
 from typing import IO, Any
 
 import click
 
-from billing.kernel.errors import BillingError, Fault, ProviderUnavailable, ProviderUncertain, Refused, Unavailable
+from billing.kernel.errors import (
+    BillingError,
+    Fault,
+    ProviderRefused,
+    ProviderUnavailable,
+    ProviderUncertain,
+    Refused,
+    Stale,
+    Unavailable,
+)
 
 FINDING, REFUSED, UNAVAILABLE, FAULT, INTERRUPTED = 1, 3, 4, 70, 130
+_CAPITAL = re.compile("(?<!^)(?=[A-Z])")
 
 
 class Failed(click.ClickException):
@@ -46,8 +57,25 @@ def told(error: Exception) -> Failed:
     if away := unavailable(error):
         return Failed([f"{away.field}: {away.code} — {_clean(away.mend)}"], UNAVAILABLE)
     if isinstance(error, BillingError):
-        return Failed([_clean(f"{error}")], REFUSED)
+        return Failed([_told_by_its_kind(error)], REFUSED)
     return Failed([_clean(f"this should not have happened: {_first_line(error)}"), *_where(error)], FAULT)
+
+
+def _told_by_its_kind(error: BillingError) -> str:
+    """As the HTTP API tells them: the first two by the same field and code."""
+    match error:
+        case Stale():
+            field, code, mend = "version", "stale", f"{error}"
+        case ProviderRefused(account_wide=True):
+            field, code = "provider", "provider_refused"
+            mend = f"{error}; mend the account's key or what it may do there, until `billing check` finds nothing"
+        case ProviderRefused():
+            field, code = "provider", "provider_refused"
+            mend = f"{error}; the same again is refused again: look at what it names, at the provider"
+        case _:
+            field, code = "order", _CAPITAL.sub("_", type(error).__name__).lower()
+            mend = f"{error}"
+    return f"{field}: {code} — {_clean(mend)}"
 
 
 def unavailable(error: Exception) -> Fault | None:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from billing.flows.moving import Moved, move_price
+from billing.kernel.clock import format_instant
 from billing.kernel.money import format_minor
 from billing.ops.group import group
 from billing.ops.opening import opened
@@ -50,7 +51,9 @@ def move(*, old: str, new: str, seller: str, dry_run: bool, as_json: bool) -> No
         tell_table([_shown(row) for row in rows], _COLUMNS)
     skipped = Counter(row.skipped is not None for row in rows)
     word = "would be moved" if dry_run else "moved at their next period"
-    click.echo(f"{skipped[False]} subscriptions {word}, {skipped[True]} left alone.")
+    dropped = sum(row.dropped_at is not None for row in rows)
+    again = f" {dropped} had dropped the move by a change since." if dropped else ""
+    click.echo(f"{skipped[False]} subscriptions {word}, {skipped[True]} left alone.{again}")
 
 
 def _shown(row: Moved) -> dict[str, object]:
@@ -59,5 +62,9 @@ def _shown(row: Moved) -> dict[str, object]:
         **asdict(row),
         "before": unknown if row.before_minor is None else format_minor(row.before_minor, row.currency),
         "after": unknown if row.after_minor is None else format_minor(row.after_minor, row.currency),
-        "note": row.skipped or "",
+        "note": row.skipped or _dropped(row),
     }
+
+
+def _dropped(row: Moved) -> str:
+    return f"a change of {format_instant(row.dropped_at)} dropped this move" if row.dropped_at else ""

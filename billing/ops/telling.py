@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -32,12 +33,14 @@ _AMOUNTS = ("amount", "discount")
 
 def tell_json(value: Any) -> None:
     """Print as JSON."""
-    click.echo(as_text(value))
+    # In another encoding than UTF-8, letters that it lacks would be told by escapes that are not JSON's.
+    unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    click.echo(as_text(value, ensure_ascii=not unicode))
 
 
-def as_text(value: Any) -> str:
+def as_text(value: Any, *, ensure_ascii: bool = False) -> str:
     """As JSON, for a file."""
-    return json.dumps(value, indent=2, default=_plain, ensure_ascii=False)
+    return json.dumps(value, indent=2, default=_plain, ensure_ascii=ensure_ascii)
 
 
 def tell_page(page: Page, columns: Sequence[str], *, as_json: bool, nothing: str) -> None:

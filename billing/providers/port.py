@@ -231,8 +231,8 @@ class Provider(Protocol):
     """A key is replayed only while its first sending is younger than this; the provider keeps keys longer."""
     lists_late_s: float
     """So long after a fact the lists of the whole account may not show it yet."""
-    least_minor: Mapping[str, int]
-    """The least that it charges, by currency, in our minor units. Of one that isn't named, none is known."""
+    disputes_back_s: float  # the list of disputes refuses what is longer ago; infinite: it goes back to the first
+    least_minor: Mapping[str, int]  # the least that it charges, by currency, in our minor units, where that is known
 
     def account(self) -> AccountFacts: ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,6 +50,20 @@ def cohort_page(session: Session, *, seller_id: UUID, price_id: UUID, after: UUI
         Member(row.id, row.seller_id, row.profile_id, row.code, row.account_id, row.next_due_at, _items(row))
         for row in rows
     ]
+
+
+_DROPPED = """
+    SELECT subject_id, max(happened_at) AS at FROM billing.audit_trail
+    WHERE subject_id = ANY(%(ids)s) AND action IN ('subscription.schedule_dropped', 'subscription.schedule_replaced')
+      AND before -> 'scheduled_items' @> jsonb_build_array(jsonb_build_object('price_id', %(price)s::text))
+    GROUP BY subject_id
+"""
+
+
+def dropped_moves(session: Session, *, subscription_ids: Sequence[UUID], price_id: UUID) -> dict[UUID, datetime]:
+    """When a later change took a scheduled move to that price back, the last time, business time."""
+    rows = fetch(session, _DROPPED, ids=list(subscription_ids), price=price_id)
+    return {row.subject_id: row.at for row in rows}
 
 
 def lock_members(session: Session, members: list[Member]) -> None:

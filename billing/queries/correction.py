@@ -89,6 +89,23 @@ _CREDITS = text(
 )
 
 
+_CREDITS_ON = text(
+    """
+    SELECT sum(abs(c.amount_minor)), string_agg(DISTINCT o.number, ' and ' ORDER BY o.number)
+    FROM billing.invoice_line c
+    JOIN billing.invoice_line l ON l.id = c.credits_line_id
+    JOIN billing.invoice o ON o.id = l.invoice_id AND o.id <> c.invoice_id
+    WHERE c.invoice_id = :invoice AND c.credits_issued
+    """
+)
+
+
+def credits_on(session: Session, invoice: Invoice) -> str:
+    """What the invoice's own lines give back for unused time of other documents, for a message; "" where nothing."""
+    amount, numbers = session.execute(_CREDITS_ON, {"invoice": invoice.id}).one()
+    return f"{format_minor(int(amount), invoice.currency)} of {numbers}" if amount else ""
+
+
 def credited_gross(session: Session, invoice: Invoice) -> int:
     """The gross of all proration credits written for the invoice's lines, those that wait included; each rounded."""
     net = invoice.subtotal_minor - invoice.discount_minor

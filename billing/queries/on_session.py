@@ -94,6 +94,28 @@ def is_held(session: Session, invoice: Invoice) -> bool:
     return not moving(session, BrakeKind.COLLECT, [invoice.profile_id])
 
 
+_NOT_ENDED = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM billing.payment_intent n
+        JOIN billing.work_item w ON w.subject_id = n.invoice_id AND w.kind = 'intent_not_canceled'
+          AND w.status IN ('open', 'parked')
+        WHERE n.invoice_id = :invoice AND n.status = 'open' AND n.provider_account_id <> :account)
+    """
+)
+
+
+def why_not_now(session: Session, oldest: Invoice, method: PaymentMethod | None) -> str | None:
+    """Why nothing is charged for it for now, whatever the customer presses, by the code of what refuses: `on_hold`, or
+    `earlier_payment_open` once a person was told that another account's payment of it can't be ended."""
+    if is_held(session, oldest):
+        return "on_hold"
+    if method is None:
+        return None
+    values = {"invoice": oldest.id, "account": method.provider_account_id}
+    return "earlier_payment_open" if session.scalar(_NOT_ENDED, values) else None
+
+
 def last_attempts(session: Session, invoices: Sequence[UUID]) -> dict[UUID, Payment]:
     """The newest attempt of each of these invoices that has one."""
     query = select(Payment).where(Payment.invoice_id.in_(invoices)).order_by(Payment.invoice_id, Payment.attempt_no)

@@ -28,13 +28,14 @@ class Requirement:
     only_reverse_charge: bool = False
 
 
-_SELLER = "change the seller: import its row again with this field"
-_BUYER = "change the customer: import the row again with this field, or change the profile"
+_SELLER = "`billing seller change CODE --set {}=…`"
+_BUYER = "your application changes the customer's profile"
+"""An import changes neither of those who are there."""
 REQUIREMENTS = (
-    Requirement("seller", "tax_id", "art. 226 (3)", _SELLER),
-    Requirement("seller", "legal_name", "art. 226 (5)", _SELLER),
-    Requirement("seller", "line1", "art. 226 (5)", _SELLER),
-    Requirement("seller", "city", "art. 226 (5)", _SELLER),
+    Requirement("seller", "tax_id", "art. 226 (3)", _SELLER.format("tax_id")),
+    Requirement("seller", "legal_name", "art. 226 (5)", _SELLER.format("legal_name")),
+    Requirement("seller", "line1", "art. 226 (5)", _SELLER.format("address.line1")),
+    Requirement("seller", "city", "art. 226 (5)", _SELLER.format("address.city")),
     Requirement("buyer", "name", "art. 226 (5)", _BUYER, only_business=True),
     Requirement("buyer", "line1", "art. 226 (5)", _BUYER, only_business=True),
     Requirement("buyer", "city", "art. 226 (5)", _BUYER, only_business=True),

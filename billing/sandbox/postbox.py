@@ -19,6 +19,8 @@ class Postbox:
     messages: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
+    extensions: list[str] = field(default_factory=list)
+    """What EHLO is answered with, beside 250."""
     on_message: Callable[[EmailMessage], object] = lambda _: None
     """Called while the sender still waits for its answer."""
     deaf: bool = False
@@ -39,6 +41,11 @@ class _Talk(socketserver.StreamRequestHandler):
             verb = command[:4].upper()
             if verb in self.box.answers:
                 self._say(self.box.answers[verb])
+            elif verb == "EHLO":
+                *first, last = ["postbox", *self.box.extensions]
+                for each in first:
+                    self._say(f"250-{each}")
+                self._say(f"250 {last}")
             elif verb == "RCPT":
                 self.box.recipients.append(command.partition("<")[2].partition(">")[0])
                 self._say("250 ok")

@@ -158,7 +158,7 @@ class Brakes(TypedDict):
 
 
 class CancelGiven(TypedDict):
-    """When, and what becomes of what is paid and not used: sending it back needs the scope `money` as well."""
+    """When, and what becomes of what is paid and not used: with `prorate` it is given back, and with `unused: refund` it goes to where it came from, which needs the scope `money` as well."""
 
     reason: NotRequired[str | None]
     when: NotRequired[CancelWhen]
@@ -369,7 +369,7 @@ class DocumentQuery(TypedDict):
 
 
 class Effected(TypedDict):
-    """What one subscription costs a period before and after, null where usage decides. `skipped`: why it is left."""
+    """What one subscription costs a period before and after, null where usage decides. `skipped`: why it is left. `dropped_at`: when a change of its items took an earlier move to that price back."""
 
     subscription: str
     account_id: str
@@ -379,6 +379,7 @@ class Effected(TypedDict):
     after_minor: int | None
     currency: str
     skipped: str | None
+    dropped_at: str | None
 
 
 class Endpoint(TypedDict):

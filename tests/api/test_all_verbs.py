@@ -70,7 +70,14 @@ def test_a_cancel_that_sends_money_back_needs_the_scope_for_money(acme: Company,
     assert writer.refused("POST", path, refund) == (403, "scope_missing")
     assert writer.ok("GET", f"/subscriptions/{subscription}")["status"] == "active"
     money = Program(application(acme.parts), key_of(acme, scopes=("read", "write", "money")))
+    later = {"when": "period_end", "unused": "refund"}
+    assert money.refused("POST", path, later) == (422, "nothing_unused")
+    assert money.refused("POST", path, {"prorate": True}) == (422, "nothing_unused")
+    preview = f"/subscriptions/{subscription}/preview-cancel"
+    assert money.refused("POST", preview, {"when": "period_end", "prorate": True}) == (422, "nothing_unused")
     assert money.ok("POST", path, refund)["status"] == "canceled"
+    acme.settle()
+    assert sum(each.amount_minor for each in acme.witness.refunds()) > 0, "it was said where the unused part goes"
 
 
 def test_links_are_made_and_revoked(acme: Company, shop: Program) -> None:
@@ -116,6 +123,8 @@ def test_a_document_is_replaced_and_credit_is_paid_out(acme: Company, shop: Prog
     assert (made["invoice"]["status"], made["replaced_by"]["status"]) == ("replaced", "paid")
     new = made["replaced_by"]["id"]
     assert shop.ok("GET", f"/invoices/{new}/parties")["buyer"]["name"] == "Anna Muster"
+    beyond = shop.ask("POST", f"/invoices/{new}/credit", WHY | {"amount_minor": 10**6}).json
+    assert (beyond["code"], beyond["field"]) == ("credit_exceeds_invoice", "amount_minor"), "as the request calls it"
     shop.ok("POST", f"/invoices/{new}/credit", WHY | {"amount_minor": 300})
     assert shop.ok("GET", f"/profiles/{profile}/credit")["data"][0]["amount_minor"] == 300
     back = shop.ok("POST", f"/profiles/{profile}/pay-out", WHY | {"currency": "eur"})

@@ -56,7 +56,7 @@ def test_help_needs_nothing_and_names_every_command(clone: Path) -> None:
     done = run(clone)
     assert done.returncode == 0
     named = [line.split()[1] for line in done.stdout.splitlines()]
-    assert named == ["demo", "test", "check", "bench", "crash", "shell"]
+    assert named == ["demo", "setup", "test", "check", "bench", "crash", "shell"]
     assert not clone.joinpath(".venv").exists()
 
 
@@ -93,6 +93,16 @@ def test_an_unknown_command_is_refused_with_the_list(clone: Path) -> None:
     done = run(clone, "dmeo")
     assert done.returncode == 1
     assert done.stderr.endswith("run: there is no command 'dmeo'.\n")
+
+
+def test_a_set_up_runs_nothing_and_says_how_the_command_is_called(clone: Path) -> None:
+    _a_python_whose_venv_installs_nothing(clone)
+    (clone / "billing").mkdir()
+    (clone / "billing" / "__main__.py").write_text("print('the engine')\n")
+    done = run(clone, "setup")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.endswith("`. .venv/bin/activate` makes `billing` a command of this shell.\n")
+    assert (clone / ".venv" / "bin" / "billing").exists()
 
 
 def test_the_command_that_it_writes_runs_no_module_of_the_folder_that_it_is_called_in(clone: Path) -> None:

@@ -12,6 +12,8 @@ import pytest
 import requests
 from sqlalchemy import text
 
+from billing.sandbox.paypal.doors import DOORS as PAYPALS_DOORS
+from billing.sandbox.paypal.wallets import WALLETS
 from billing.sandbox.stripe.browser import _TEST_CARDS
 from billing.sandbox.stripe.doors import DOORS
 from billing.sandbox.stripe.faults import REQUEST_KINDS, WEBHOOK_KINDS
@@ -64,6 +66,11 @@ def test_what_the_page_for_tests_names_is_there() -> None:
     cards = set(re.findall(r"^\| ([0-9]{4}(?: [0-9]{4}){3}) \|", page, re.MULTILINE))
     assert len(cards) == 5
     assert cards <= _TEST_CARDS.keys()
+    wallets = set(re.findall(r"`(?:B-SANDBOX)?(-[A-Z]+)`", page)) | {"-GOOD"}
+    assert len(wallets) == 6
+    assert {f"B-SANDBOX{each}" for each in wallets} <= WALLETS.keys()
+    assert ("POST", "setup-tokens/<id>/approve") in PAYPALS_DOORS
+    assert "/_sandbox/setup-tokens/$SETUP_REF/approve" in page
     told = set(re.findall(r"`([a-z0-9_]+)`", page.partition("Kinds: ")[2].partition("\n\n")[0]))
     assert told - {"ms"} == REQUEST_KINDS | WEBHOOK_KINDS
 

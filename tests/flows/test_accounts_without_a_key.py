@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.commands.reconciliation.run import begin_run
-from billing.flows import movements, on_session, reconciliation, refunding, resolution, working
+from billing.flows import customer_page, links, movements, on_session, reconciliation, refunding, resolution, working
 from billing.flows.on_session import Paying
 from billing.flows.order import Order
 from billing.flows.working import Action
@@ -154,6 +154,14 @@ def _lose_the_key(shops: Company) -> None:
     )
 
 
+def _page(shops: Company, profile: UUID) -> tuple[str | None, bool]:
+    """What the customer's page says above all when it opens, and whether it lets them pay."""
+    with shops.parts.begin() as session:
+        token = links.profile_link(shops.parts, session, profile).rpartition("/")[2]
+    shown = customer_page.show(shops.parts, token)
+    return shown.message, shown.can_pay
+
+
 def _stuck(shops: Company) -> list[tuple[str, str, str | None]]:
     return [(each.kind, each.status, each.error) for each in shops.work_items()]
 
@@ -162,9 +170,11 @@ def test_what_is_open_at_an_account_without_a_key_is_told_to_the_customer_and_to
     shops: Company, moved: UUID
 ) -> None:
     _lose_the_key(shops)
+    assert _page(shops, moved) == (None, True)
     with pytest.raises(Refused) as refused:
         on_session.pay(shops.parts, profile_id=moved)
     assert refused.value.code == "earlier_payment_open"
+    assert _page(shops, moved) == ("earlier_payment_open", False)
     assert _stuck(shops) == [("intent_not_canceled", "open", "provider_not_configured")]
     shops.sweep()
     assert [each.hold_id for each in shops.invoices()] == [None], "nothing is wrong with the invoice"
@@ -183,5 +193,6 @@ def test_once_it_has_its_key_again_that_is_ended_and_the_customer_pays(shops: Co
     order = Order(actor="mara", reason="the key is set again")
     assert working.act(shops.parts, item.id, action=Action.RETRY, order=order).changed
     assert _stuck(shops) == [("intent_not_canceled", "resolved", "provider_not_configured")]
+    assert _page(shops, moved) == (None, True)
     assert on_session.pay(shops.parts, profile_id=moved).status is Paying.PAID
     assert [each.status for each in shops.witness.charges()] == ["failed", "succeeded"]

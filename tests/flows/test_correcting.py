@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,11 +14,16 @@ from sqlalchemy.exc import IntegrityError
 
 from billing.commands.credit.grant import grant_credit
 from billing.commands.invoice.hold import hold_invoice
+from billing.commands.price.create import create_price
+from billing.flows import changing, operating
 from billing.flows.correcting import mark_uncollectible, void
 from billing.flows.external_money import mark_paid
+from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderUnavailable, ProviderUncertain, Refused
-from billing.models import ExternalPayment, Invoice
+from billing.models import ExternalPayment, Invoice, WaitingLine
+from billing.validators.price import NewPrice
+from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company
 
 Correct = Callable[[Parts, UUID], object]
@@ -83,6 +90,36 @@ def test_credit_that_a_void_invoice_used_is_given_back(acme: Company) -> None:
     assert acme.credit(profile) == 500
     assert (acme.account("receivable"), acme.account("customer_credit")) == (0, -500)
     assert _open(acme).credit_applied_minor == 500, "the document is as it was issued"
+    assert acme.violations() == ()
+
+
+def test_a_void_takes_back_what_the_document_credited_beside_what_it_charged_and_says_so(acme: Company) -> None:
+    """Both lines are of one change: whoever was given the credit alone would have had the dearer half for nothing."""
+    profile = acme.customer("a1")
+    with acme.parts.begin() as session:
+        dearer = NewPrice("dearer", "basic", "eur", Decimal(1250), "month")
+        create_price(session, seller_id=acme.seller_id, new=dearer, now=START)
+    s1 = acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.set_clock(START + timedelta(days=14))
+    with acme.parts.begin() as session:
+        changing.change(acme.parts, session, s1, items=[NewItem("dearer")])
+    acme.give_method(profile, DECLINING)
+    acme.set_clock(START + timedelta(days=40))
+    acme.settle()
+    first, second = acme.invoices()
+    assert (first.status, second.status) == ("paid", "open")
+    credit, *charges = sorted(line.amount_minor for line in acme.lines(second))
+    assert (credit < 0, second.subtotal_minor) == (True, credit + sum(charges))
+    order = Order(actor="mara", reason="agreed on the telephone")
+    tried = operating.void(acme.parts, second.id, order=replace(order, dry_run=True)).told
+    told = operating.void(acme.parts, second.id, order=order).told
+    for each in (tried, told):
+        assert f"What its lines credited for unused time ({-credit / 100:.2f} EUR of {first.number})" in each
+    assert acme.credit(profile) == 0
+    with acme.begin() as session:
+        assert session.scalars(select(WaitingLine)).all() == []
+    assert [acme.account(name) for name in ("receivable", "customer_credit")] == [0, 0]
     assert acme.violations() == ()
 
 

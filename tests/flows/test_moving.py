@@ -29,6 +29,7 @@ def two_prices(acme: Company) -> Company:
         for new in (
             NewPrice("dearer", "basic", "eur", Decimal(1250), "month"),
             NewPrice("other", "other", "eur", Decimal(700), "month"),
+            NewPrice("dearest", "basic", "eur", Decimal(1300), "month"),
             NewPrice("yearly", "basic", "eur", Decimal(9000), "year"),
             NewPrice("counted", "basic", "usd", Decimal(1), "month", usage="sum"),
         ):
@@ -115,6 +116,8 @@ def test_a_change_made_now_drops_the_move_and_says_so_and_a_repeat_finds_it(two_
         "scheduled_change": "dropped",
     }
     assert _next(two_prices)["s1"] == 3000
+    assert {row.subscription: row.dropped_at for row in _move(two_prices, dry_run=True)} == {"s1": two_prices.now()}
+    assert _move(two_prices, "dearest", dry_run=True)[0].dropped_at is None, "it was a move to another price"
     assert [row.subscription for row in _move(two_prices)] == ["s1"]
     assert _next(two_prices)["s1"] == 3750
 

@@ -266,6 +266,22 @@ def test_reconciling_finds_no_difference_and_reads_the_fees(stage: Stage, anna: 
     assert (paypal.charges, paypal.refunds, paypal.differences, paypal.done) == (1, 1, 0, True)
 
 
+def test_a_comparison_goes_further_back_than_paypal_lists_disputes(stage: Stage, anna: UUID) -> None:
+    """It lists those of 180 days. A run that can't be done would keep the account's daily one from it for good."""
+    give(stage, anna, "B-SANDBOX-GOOD")
+    bill(stage, anna)
+    side = stage.sides["paypal"]
+    (charge,) = side.witness.charges()
+    stage.set_clock(START + timedelta(days=300))
+    opened = DOORS["POST", "disputes"](side.stand_in, "", {"charge": charge.charge_ref})
+    stage.set_clock(START + timedelta(days=400))
+    found = reconciliation.reconcile(stage.parts, since=START - timedelta(days=1))
+    (paypal,) = (each for each in found if each.account == "paypal default")
+    assert (paypal.charges, paypal.done) == (1, True)
+    with stage.parts.begin() as session:
+        assert session.scalars(select(Dispute.dispute_ref)).all() == [opened["dispute_id"]]
+
+
 def test_a_month_of_more_than_paypal_lists_is_read_in_narrower_windows(stage: Stage, anna: UUID) -> None:
     give(stage, anna, "B-SANDBOX-GOOD")
     for day in range(4):

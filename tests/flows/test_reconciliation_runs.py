@@ -77,3 +77,22 @@ def test_the_tick_compares_once_a_day(acme: Company, paid: UUID) -> None:
     with acme.begin() as session:
         assert session.scalar(select(func.count()).select_from(Reconciliation)) == 2
     assert acme.work_items() == []
+
+
+def test_what_lies_between_the_last_run_and_a_later_order_is_compared_by_the_next_days_run(
+    acme: Company, paid: UUID
+) -> None:
+    """After two months without a worker somebody asks of yesterday alone: what came before is not forgotten for it."""
+    acme.set_clock(START + timedelta(days=2))
+    assert reconciliation.tick(acme.parts) == 1
+    acme.set_clock(START + timedelta(days=60))
+    reconciliation.reconcile(acme.parts, since=START + timedelta(days=59))
+    for days in (62, 64):
+        acme.set_clock(START + timedelta(days=days))
+        assert reconciliation.tick(acme.parts) == 1
+    with acme.begin() as session:
+        runs = session.scalars(select(Reconciliation).order_by(Reconciliation.to_at)).all()
+    first, asked, whole, daily = runs
+    assert whole.from_at == first.to_at - reconciliation.OVERLAP
+    assert asked.from_at == START + timedelta(days=59)
+    assert daily.from_at == whole.to_at - reconciliation.OVERLAP

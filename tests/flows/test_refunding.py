@@ -136,6 +136,8 @@ def test_what_is_open_or_a_note_or_unknown_is_not_refunded(acme: Company) -> Non
     acme.subscribe("a1", "s1")
     acme.settle()
     assert _refusal(acme, acme.invoices()[0].id) == "refund_exceeds_paid"
+    with pytest.raises(Refused, match=r"nothing is paid on it; `billing invoice void` takes it back"):
+        refund(acme.parts, acme.invoices()[0].id)
     assert _refusal(acme, uuid4()) == "invoice_not_found"
     acme.give_method(acme.invoices()[0].profile_id, "pm_card_visa")
     acme.settle()

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 import billing
 from billing import host
+from billing.kernel.errors import PROVIDER_ERRORS
 from billing.kernel.ids import new_id
 from billing.models import PaymentMethod
 from tests.flows.company import START, Company, company
@@ -149,6 +150,8 @@ def test_a_refusal_is_taken_back_and_the_host_goes_on(acme: Company) -> None:
 
 def test_what_hosts_may_take_is_one_list() -> None:
     assert sorted(billing._FOR_HOSTS) == sorted(host.__all__)
+    assert set(host.__all__) <= set(dir(billing)), "as a prompt completes it"
+    assert {error.__name__ for error in PROVIDER_ERRORS} <= set(host.__all__), "what a call may raise can be caught"
     with pytest.raises(AttributeError):
         _ = billing.nothing_of_this_name
 

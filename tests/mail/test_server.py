@@ -126,6 +126,26 @@ def test_a_domain_that_the_dns_can_not_have_gets_no_letter_and_is_not_the_server
     assert box.messages == []
 
 
+def test_a_mailbox_in_another_script_is_reached_through_a_server_that_takes_it(box: Postbox) -> None:
+    """RFC 6531; the domain is written as the DNS has it all the same."""
+    box.extensions = ["8BITMIME", "SMTPUTF8"]
+    hand_over(box, to="käthe@müller.example")
+    (message,) = box.messages
+    assert box.recipients == ["käthe@xn--mller-kva.example"]
+    assert message["To"] == "käthe@xn--mller-kva.example"
+    assert message["Subject"] == LETTER.subject
+    bodies = [part for part in message.walk() if not part.is_multipart()]
+    assert {part["Content-Transfer-Encoding"] for part in bodies} <= {"quoted-printable", "base64", "7bit"}
+
+
+def test_a_mailbox_in_another_script_gets_no_letter_from_another_server_which_others_still_use(box: Postbox) -> None:
+    with pytest.raises(Undeliverable, match="smtputf8_missing"):
+        hand_over(box, to="käthe@example.org")
+    assert (box.recipients, box.messages) == ([], [])
+    hand_over(box)
+    assert box.recipients == [TO]
+
+
 def test_a_sellers_name_may_hold_anything(box: Postbox) -> None:
     hand_over(box, from_name='Müller "Söhne", Ltd.\r\nBcc: x@example.org')
     (message,) = box.messages

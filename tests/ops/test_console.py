@@ -18,7 +18,6 @@ from click.testing import CliRunner, Result
 from billing import wiring
 from billing.__main__ import COMMANDS, cli
 from billing.kernel.errors import (
-    BillingError,
     Fault,
     ProviderRefused,
     ProviderUnavailable,
@@ -31,6 +30,7 @@ from billing.ops.console import Console
 from billing.ops.failures import told
 from billing.ops.lazy import Entry, load
 from billing.privacy.keyring import generate
+from billing.privacy.sealed import SealBroken
 
 THERE = [name for name, entry in COMMANDS.items() if importlib.util.find_spec(entry.module) is not None]
 OURS = [name for name in THERE if COMMANDS[name].module.startswith("billing.ops.")]
@@ -179,6 +179,8 @@ def test_a_live_key_without_database_and_broker_is_refused_and_never_the_embedde
     assert (result.exit_code, "DATABASE_URL, BROKER_URL" in result.stderr) == (3, True)
 
 
+_AGAIN = "the same again is refused again: look at what it names, at the provider"
+_RIGHTS = "mend the account's key or what it may do there, until `billing check` finds nothing"
 _AWAY = "the database can't be used now: OperationalError: connection refused"
 
 
@@ -186,8 +188,18 @@ _AWAY = "the database can't be used now: OperationalError: connection refused"
     ("error", "status", "sentences"),
     [
         (Refused([Fault("a", "b", "c"), Fault("d", "e", "f")]), 3, ["a: b — c", "d: e — f"]),
-        (Stale("version 2 is there; reload"), 3, ["version 2 is there; reload"]),
-        (ProviderRefused("no such customer", code="resource_missing"), 3, ["no such customer"]),
+        (Stale("version 2 is there; reload"), 3, ["version: stale — version 2 is there; reload"]),
+        (
+            ProviderRefused("no such customer", code="resource_missing"),
+            3,
+            [f"provider: provider_refused — no such customer; {_AGAIN}"],
+        ),
+        (
+            ProviderRefused("stripe: invalid_api_key (HTTP 401)", code="invalid_api_key", account_wide=True),
+            3,
+            [f"provider: provider_refused — stripe: invalid_api_key (HTTP 401); {_RIGHTS}"],
+        ),
+        (SealBroken("it does not open"), 3, ["order: seal_broken — it does not open"]),
         (Unavailable("the broker can't be reached"), 4, ["server: unavailable — the broker can't be reached"]),
         (
             ProviderUnavailable("timeout"),
@@ -204,7 +216,6 @@ _AWAY = "the database can't be used now: OperationalError: connection refused"
             4,
             [f"database: database_unavailable — {_AWAY}; start it, or mend DATABASE_URL"],
         ),
-        (BillingError("else"), 3, ["else"]),
         (KeyError("x"), 70, ["this should not have happened: KeyError: 'x'"]),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from sqlalchemy import select
@@ -11,6 +12,7 @@ from billing.models import AuditRecord, Seller
 from billing.ops.import_file import read_file
 from billing.ops.importing import import_file
 from billing.ops.seller import seller
+from billing.rules.completeness import REQUIREMENTS
 from tests.ops.conftest import Desk
 
 NORD = "sellers:\n  - {code: NORD, legal_name: Nordlicht GmbH, country: DE, currency: eur, upcoming_days: 3}\n"
@@ -81,3 +83,15 @@ def test_what_is_shown_is_what_an_import_and_a_change_take(nord: Desk) -> None:
     assert "nothing was changed" in _set(nord, *pairs)[1]
     given = read_file(NORD.encode(), is_yaml=True).sellers[0].value
     assert given.legal_name == shown["legal_name"]
+
+
+def test_what_a_sellers_invoice_lacks_is_entered_by_the_command_that_its_work_item_names(nord: Desk) -> None:
+    """An import never changes a seller that is there."""
+    lacking = [each for each in REQUIREMENTS if each.party == "seller"]
+    assert {each.field for each in lacking} == {"tax_id", "legal_name", "line1", "city"}
+    for each in lacking:
+        (name,) = re.findall(r"`billing seller change .* --set ([a-z_.0-9]+)=…`", each.where)
+        assert _set(nord, f"{name}={'DE136695976' if name == 'tax_id' else 'Beispielweg 1'}")[0] == 0
+    row = _row(nord)
+    assert (row.tax_id, row.legal_name) == ("DE136695976", "Beispielweg 1")
+    assert (row.address["line1"], row.address["city"]) == ("Beispielweg 1", "Beispielweg 1")

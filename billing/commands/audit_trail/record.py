@@ -12,6 +12,9 @@ from billing.kernel.ids import new_id
 from billing.models import AuditRecord
 from billing.validators.checks import Checks
 
+ENGINE = "billing"
+"""The actor of what the engine does by itself."""
+
 
 def require_who_and_why(actor: object, reason: object) -> None:
     """Raise `Refused` where one of them says nothing (`actor_missing`, `reason_missing`), or what can't or must not

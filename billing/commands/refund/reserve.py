@@ -49,6 +49,8 @@ def _instead(session: Session, invoice: Invoice, most: int) -> str:
         )
     if invoice.status == InvoiceStatus.REPLACED:
         return "what was paid on it stands on the document in its place; `billing invoice show` names it: refund that"
+    if invoice.status == InvoiceStatus.OPEN and invoice.amount_paid_minor == 0:
+        return "nothing is paid on it; `billing invoice void` takes it back, `billing invoice credit` a part of it"
     left, taken = format_minor(max(most, 0), invoice.currency), taken_back(session, invoice)
     mend = f"at most {left} can go back: what was paid, less what was refunded or credited"
     return f"{mend} ({taken})" if taken else mend

@@ -29,6 +29,18 @@ class Unused(StrEnum):
     REFUND = "refund"
 
 
+def gives_back(when: CancelWhen, *, prorate: bool, unused: Unused = Unused.BALANCE) -> bool:
+    """Whether a cancel gives back what is paid and not used: who says that it be refunded has said so too.
+
+    Raises `Refused` (`nothing_unused`) for the end of the period.
+    """
+    wanted = prorate or unused is Unused.REFUND
+    if wanted and when is not CancelWhen.NOW:
+        mend = "say now; at the end of the period nothing is unused, so leave prorate and a refund out there"
+        raise Refused(Fault("when", "nothing_unused", mend))
+    return wanted
+
+
 def put_cancel(session: Session, *, subscription: Subscription, when: CancelWhen, now: datetime) -> None:
     """Set `cancel_at`, at which the renewal flow ends a locked subscription that is billed up to `now`.
 

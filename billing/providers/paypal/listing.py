@@ -28,6 +28,8 @@ Ask = Callable[[str, dict[str, str], Callable[[Raw], Any]], Any]
 _REPORT = "/v1/reporting/transactions"
 WIDEST = timedelta(days=31)
 LATE_S = 3 * 3600.0
+DISPUTES_BACK_S = 179 * 86_400.0
+"""PayPal takes a `start_time` of the last 180 days."""
 _SLACK_S = 3600.0
 MAX_PAGES = 1000
 TOO_MANY = "resultset_too_large"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -59,6 +60,7 @@ class StripeProvider:
     name = "stripe"
     key_life_s = KEY_LIFE_S
     lists_late_s = 0.0
+    disputes_back_s = inf
 
     def __init__(self, *, client: stripe.StripeClient, livemode: bool, documented_only: bool = True) -> None:
         """`client` as `build_client` makes it; `livemode` as the key says (`is_live_key`); `documented_only` as

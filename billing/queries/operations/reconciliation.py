@@ -42,6 +42,21 @@ def last_run(session: Session, account_id: UUID) -> Reconciliation | None:
     ).one_or_none()
 
 
+_COMPARED = """
+SELECT min(reached) FROM (
+    SELECT max(to_at) OVER by_begin AS reached, lead(from_at) OVER by_begin AS then_from
+    FROM billing.reconciliation WHERE provider_account_id = :account WINDOW by_begin AS (ORDER BY from_at, to_at)
+) run
+WHERE then_from IS NULL OR then_from > reached
+"""
+
+
+def compared_until(session: Session, account_id: UUID) -> datetime | None:
+    """How far the account's runs go without a gap, business time: one that was asked of a day alone may leave some."""
+    found: datetime | None = session.scalar(text(_COMPARED), {"account": account_id})
+    return found
+
+
 def earliest_attempt(session: Session, account_id: UUID) -> datetime | None:
     """When the first attempt was opened at this account, business time."""
     return session.scalars(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from billing.sandbox.paypal import captures, events
-from billing.sandbox.paypal.errors import missing, unprocessable
-from billing.sandbox.paypal.values import instant, money, new_id
+from billing.sandbox.paypal.errors import invalid, missing, unprocessable
+from billing.sandbox.paypal.values import instant, money, new_id, second
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
 
 KIND = "dispute"
 _DUE_S = 10 * 86_400
+_LISTED_S = 180 * 86_400
 _STATUS = {
     "warning_needs_response": "WAITING_FOR_SELLER_RESPONSE",
     "needs_response": "WAITING_FOR_SELLER_RESPONSE",
@@ -112,6 +113,8 @@ def list_(call: Call) -> Json:
     """Those opened since `start_time`, without their transactions."""
     rows = call.tx.select("kind = 'dispute' and account = ?", (call.account,), order="seq")
     since = call.given("start_time", "")
+    if second(since) < call.now - _LISTED_S:
+        raise invalid("INVALID_REQUEST", "start_time is of the last 180 days.")
     names = ("dispute_id", "create_time", "status", "reason", "dispute_amount", "dispute_life_cycle_stage")
     told = [shown(each) for each in rows if instant(each.body["created"]) >= since]
     return {"items": [{name: each[name] for name in names} for each in told]}
