@@ -134,7 +134,7 @@ def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
         members = claimed.member_ids[: may_open(session, claimed.provider_account_id)]
         park_unsound(session, claimed.member_ids, now=now)
         due = load_due(session, invoices=members, now=now)
-        small = [each.invoice for each in due if is_too_little(parts, each)]
+        small = [each.invoice for each in due if is_too_little(parts, session, each)]
         tried = [each for each in due if each.invoice not in small] if small else due
         lease_s = parts.settings.lease_s
         opened = open_payments(session, tried, now=now, wall=wall_now(session), lease_s=lease_s)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
+from sqlalchemy.orm import Session
 
 from billing.commands.invoice import correct
 from billing.commands.invoice.retry import has_attempt_in_flight
@@ -19,8 +20,9 @@ from billing.flows.correcting import correct_open
 from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
-from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus
+from billing.kernel.status import COLLECTABLE, OPEN_PAYMENT, InvoiceStatus
 from billing.models import Invoice
+from billing.queries.brakes import BrakeKind, require_moving
 from billing.queries.collecting import Collecting
 from billing.queries.collection import Due
 from billing.queries.invoice import lock_invoice
@@ -29,21 +31,26 @@ from billing.queries.subscription import lock_whose_drafts
 _log = structlog.get_logger(__name__)
 
 
-def is_too_little(parts: Parts, due: Due) -> bool:
+def is_too_little(parts: Parts, session: Session, due: Due) -> bool:
     """Whether an invoice that would be tried now asks for less than the account of its method charges."""
     if due.method is None or any(attempt.status in OPEN_PAYMENT for attempt in due.attempts):
         return False
     invoice = due.invoice
-    return invoice.amount_remaining_minor < least_charge(parts, due.method.provider_account_id, invoice.currency)
+    return invoice.amount_remaining_minor < least_charge(
+        parts, due.method.provider_account_id, invoice.currency, session=session
+    )
 
 
-def least_charge(parts: Parts, account: UUID, currency: str) -> int:
-    """The least that is charged at this provider account, in minor units; 0 where it isn't known."""
+def least_charge(parts: Parts, account: UUID, currency: str, *, session: Session | None = None) -> int:
+    """The least that is charged at this provider account, in minor units; 0 where it isn't known.
+
+    `session`: the transaction that asks, if there is one.
+    """
     named = parts.settings.least_charges.get(currency)
     if named is not None:
         return named
     try:
-        return parts.provider(account).least_minor.get(currency, 0)
+        return parts.provider(account, session=session).least_minor.get(currency, 0)
     except Refused:  # no key of it is here: what comes of a try is told there
         return 0
 
@@ -58,6 +65,7 @@ def carry_forward(parts: Parts, invoice: Collecting | Invoice) -> None:
         _forward_first(parts, invoice.id) if invoice.status == InvoiceStatus.DRAFT else _forward(parts, invoice.id)
     except Refused as refused:
         _log.info("invoice_not_carried_forward", invoice=str(invoice.id), reason=refused.code)
+        _again_later(parts, invoice.id)
     except (ProviderUnavailable, ProviderUncertain, ProviderRefused) as error:
         _log.warning("invoice_not_carried_forward", invoice=str(invoice.id), error=type(error).__name__)
         tell_stuck(parts, [invoice.id], error)
@@ -66,7 +74,9 @@ def carry_forward(parts: Parts, invoice: Collecting | Invoice) -> None:
 
 def _again_later(parts: Parts, invoice_id: UUID) -> None:
     with parts.begin() as session:
-        lock_invoice(session, invoice_id).charge_not_before = wall_now(session) + timedelta(seconds=ELSEWHERE_S)
+        invoice = lock_invoice(session, invoice_id)
+        if invoice.status in COLLECTABLE:
+            invoice.charge_not_before = wall_now(session) + timedelta(seconds=ELSEWHERE_S)
 
 
 def _forward(parts: Parts, invoice_id: UUID) -> None:
@@ -74,8 +84,12 @@ def _forward(parts: Parts, invoice_id: UUID) -> None:
 
 
 def _forward_first(parts: Parts, draft_id: UUID) -> None:
-    """Nothing is charged to begin with: the draft is issued, and its subscription is active."""
+    """Nothing is charged to begin with: the draft is issued, and its subscription is active.
+
+    No money has come for it, so it waits while issuing is stopped (`Refused`: `issuing_stopped`).
+    """
     with parts.begin() as session:
+        require_moving(session, BrakeKind.ISSUE, session.get_one(Invoice, draft_id).profile_id)
         if has_attempt_in_flight(session, draft_id):
             return
     if not cancel_intents(parts, [draft_id]):
@@ -87,6 +101,7 @@ def _forward_first(parts: Parts, draft_id: UUID) -> None:
             return
         if not all_canceled(session, [draft_id]):
             return
+        require_moving(session, BrakeKind.ISSUE, draft.profile_id)
         now = parts.clock.now(session)
         complete(parts, session, [draft_id], now=now)
         correct.carry_forward(session, draft, now)

@@ -23,11 +23,12 @@ from billing.flows.quarantine import park_unsound
 from billing.flows.resolution import read_questions, settle_all
 from billing.flows.sending import Attempt, send_all
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
-from billing.models import Payment, PaymentIntent
+from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, PaymentKind, PaymentStatus
+from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod
 from billing.queries.on_session import ToPay, is_held, last_attempts, lock_to_pay, payable, tries_of_late
 from billing.queries.payment_method import default_method
 from billing.queries.waiting import take_one
+from billing.rules.debit import brings
 from billing.rules.rate import Rank
 
 MOST_TRIES = 20
@@ -107,17 +108,18 @@ def _carry_forward(parts: Parts, profile_id: UUID, upto: UUID | None) -> None:
     """What is too little for their method's account is asked for by their next invoice; the others are paid now."""
     with parts.begin() as session:
         method = default_method(session, profile_id)
-        asked = payable(session, profile_id, upto=upto) if method is not None else ()
+        asked = payable(session, profile_id, upto=upto)
         tried = last_attempts(session, [each.id for each in asked])
-        small = [
-            each
-            for each in asked
-            if method is not None
-            and each.amount_remaining_minor < least_charge(parts, method.provider_account_id, each.currency)
-            and (each.id not in tried or tried[each.id].status not in OPEN_PAYMENT)
-            and not is_held(session, each)
-        ]
         session.expunge_all()
+    small = [
+        each
+        for each in asked
+        if _is_too_little(parts, each, method) and (each.id not in tried or tried[each.id].status not in OPEN_PAYMENT)
+    ]
+    if small:
+        with parts.begin() as session:
+            park_unsound(session, [each.id for each in small], now=parts.clock.now(session))
+            small = [each for each in small if not is_held(session, each)]
     for each in small:
         carry_forward(parts, each)
 
@@ -150,14 +152,23 @@ def give_up(parts: Parts, *, payment_id: UUID) -> None:
 def _open(parts: Parts, session: Session, to_pay: ToPay) -> Payment:
     if tries_of_late(session, to_pay.invoice.profile_id) >= MOST_TRIES:
         raise Refused(Fault("payment", "too_many_tries", "wait an hour"))
-    invoice, method = to_pay.invoice, to_pay.method
-    if method is not None and invoice.amount_remaining_minor < least_charge(
-        parts, method.provider_account_id, invoice.currency
-    ):
+    waits = to_pay.held or any(attempt.status in OPEN_PAYMENT for attempt in to_pay.attempts)
+    if not waits and _is_too_little(parts, to_pay.invoice, to_pay.method, session):
         mend = "an earlier try of so little must be ended first; try again later"
         raise Refused(Fault("invoice", "earlier_payment_open", mend))
     now, wall = parts.clock.now(session), wall_now(session)
     return open_on_session(session, to_pay, now=now, wall=wall, lease_s=parts.settings.lease_s)
+
+
+def _is_too_little(
+    parts: Parts, invoice: Invoice, method: PaymentMethod | None, session: Session | None = None
+) -> bool:
+    """Whether it asks for less than the method's account charges; False where the method can't bring it at all."""
+    first = invoice.status == InvoiceStatus.DRAFT
+    if method is None or not brings(method.kind, invoice.currency, first_payment=first):
+        return False
+    least = least_charge(parts, method.provider_account_id, invoice.currency, session=session)
+    return invoice.amount_remaining_minor < least
 
 
 def _waits_for_customer(to_pay: ToPay) -> Payment | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -64,19 +64,20 @@ class Parts:
         """Those that act for all sellers, for what a sweep would do just so."""
         return self.unwalled or self
 
-    def provider(self, account_id: UUID, *, rank: Rank = Rank.RECONCILE) -> Metered:
+    def provider(self, account_id: UUID, *, rank: Rank = Rank.RECONCILE, session: Session | None = None) -> Metered:
         """The adapter of a provider account row, for calls of this rank: the only way to one that sends requests.
 
-        Whoever says no rank gives way to all.
+        Whoever says no rank gives way to all. `session`: a transaction of the caller's, for what the adapter knows
+        without a call; an account that is new to this process is read in it, not by a second connection.
         """
         if self.unwalled is not None:
-            return self.unwalled.provider(account_id, rank=rank)
-        permits = self.permits.get(account_id) or self._meet(account_id)
+            return self.unwalled.provider(account_id, rank=rank, session=session)
+        permits = self.permits.get(account_id) or self._meet(account_id, session)
         return Metered(self.provider_for(*permits.names), permits, rank)
 
-    def _meet(self, account_id: UUID) -> Permits:
-        with self.begin() as session:
-            account = session.get_one(ProviderAccount, account_id)
+    def _meet(self, account_id: UUID, session: Session | None) -> Permits:
+        with self.begin() if session is None else nullcontext(session) as reading:
+            account = reading.get_one(ProviderAccount, account_id)
             names, livemode = (account.provider, account.code), account.livemode
         each_operation = self.settings.endpoint_calls_per_s if names[0] == "stripe" else None
         limits = Limits(self.settings.calls_per_s(provider=names[0], livemode=livemode), each_operation)
