@@ -41,12 +41,14 @@ def put_in_place(session: Session, *, old: Invoice, new: Invoice, now: datetime)
 
     Its receivable holds, as a credit, what was paid or carried forward, and what credit it had used: Dr receivable
     (old), Cr receivable (new), by way of unapplied payments, because an entry speaks of one document; what is beyond
-    goes to the balance. What it had brought forward was paid first; what wasn't of that is carried on.
+    goes to the balance. What it had brought forward was paid first; what wasn't of that is carried on. What is carried
+    forward by the old one is so by the new one, of which nobody is told that it was paid.
     """
     settled = old.amount_paid_minor + old.credit_applied_minor + old.amount_forwarded_minor
     held = max(0, settled - old.brought_forward_minor)
     forward(session, invoice=old, amount_minor=max(0, old.brought_forward_minor - settled), now=now)
     carried = min(held, new.amount_remaining_minor)
+    forwarded = max(0, carried - max(0, held - old.amount_forwarded_minor))
     if held:
         _post(session, old, ((Account.RECEIVABLE, held), (Account.UNAPPLIED_PAYMENTS, -held)), now)
         if held > carried:
@@ -64,7 +66,8 @@ def put_in_place(session: Session, *, old: Invoice, new: Invoice, now: datetime)
     old.amount_credited_minor = old.total_minor
     old.amount_remaining_minor = 0
     old.next_attempt_at = old.charge_not_before = None
-    new.amount_paid_minor += carried
+    new.amount_paid_minor += carried - forwarded
+    new.amount_forwarded_minor += forwarded
     new.amount_remaining_minor -= carried
     session.flush()
     emit(
