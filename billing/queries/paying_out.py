@@ -53,11 +53,14 @@ def charges_of(session: Session, profile_id: UUID, currency: str) -> list[Charge
 _UNPAID = text(
     """
     SELECT c.amount_minor - c.discount_minor AS net_minor, n.total_minor,
-           n.subtotal_minor - n.discount_minor AS whole_minor
+           n.subtotal_minor - n.discount_minor AS whole_minor,
+           CASE o.status WHEN 'paid' THEN coalesce(b.forwarded_minor, 0) END AS forwarded_minor
     FROM billing.invoice n
     JOIN billing.invoice_line c ON c.invoice_id = n.id
     JOIN billing.invoice_line l ON l.id = c.credits_line_id
-    JOIN billing.invoice o ON o.id = l.invoice_id AND o.status NOT IN ('paid', 'credited')
+    JOIN billing.invoice o ON o.id = l.invoice_id
+      AND (o.status NOT IN ('paid', 'credited') OR o.status = 'paid' AND o.amount_forwarded_minor > 0)
+    LEFT JOIN billing.credit_balance b ON b.profile_id = o.profile_id AND b.currency = o.currency
     WHERE n.id = ANY(:documents) AND n.status = 'credited' AND n.subtotal_minor <> n.discount_minor
     """
 )
@@ -66,14 +69,20 @@ _UNPAID = text(
 def credited_by(session: Session, documents: Sequence[UUID]) -> int:
     """What those of these documents that are credit notes gave back of what was paid, by way of the balance.
 
-    What they gave back of a document that is still owed stays in the balance: nobody has paid it.
+    What they gave back of a document that is still owed stays in the balance: nobody has paid it. So it is with one
+    that was carried forward, as far as that waits for the next invoice.
     """
     notes = select(func.coalesce(func.sum(Invoice.total_minor), 0)).where(
         Invoice.id.in_(documents), Invoice.status == InvoiceStatus.CREDITED
     )
-    unpaid = session.execute(_UNPAID, {"documents": list(documents)})
-    owed = sum(divide_half_away(abs(row.net_minor) * row.total_minor, abs(row.whole_minor)) for row in unpaid)
-    return max(0, int(session.scalar(notes) or 0) - owed)
+    owed = forwarded = waits = 0
+    for row in session.execute(_UNPAID, {"documents": list(documents)}):
+        gross = divide_half_away(abs(row.net_minor) * row.total_minor, abs(row.whole_minor))
+        if row.forwarded_minor is None:
+            owed += gross
+        else:
+            forwarded, waits = forwarded + gross, row.forwarded_minor
+    return max(0, int(session.scalar(notes) or 0) - owed - min(forwarded, waits))
 
 
 def balance_of(session: Session, profile_id: UUID, currency: str) -> int:
