@@ -79,7 +79,8 @@ FROM billing.usage_record u JOIN billing.subscription s ON s.id = u.subscription
 WHERE s.profile_id = :id ORDER BY u.used_at, u.id
 """,
     "documents": """
-SELECT id, kind, number, status, issued_at, currency, total_minor, tax_minor, amount_paid_minor, amount_remaining_minor
+SELECT id, kind, number, status, issued_at, currency, total_minor, tax_minor, brought_forward_minor, amount_paid_minor,
+       amount_forwarded_minor, amount_remaining_minor
 FROM billing.invoice WHERE profile_id = :id ORDER BY id
 """,
     "structured_invoices": """

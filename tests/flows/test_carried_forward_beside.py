@@ -1,0 +1,219 @@
+"""What is carried forward beside all else that may happen: holds, brakes, disputes, refunds, and who comes second."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import event, select, text
+
+from billing.commands.subscription.cancel import CancelWhen, Unused
+from billing.flows import (
+    braking,
+    changing,
+    collection,
+    correcting,
+    disputing,
+    on_session,
+    refunding,
+    rights,
+    subscribing,
+)
+from billing.flows.crediting import credit
+from billing.flows.external_money import mark_paid
+from billing.flows.replacing import replace_invoice
+from billing.kernel.errors import Refused
+from billing.models import Invoice, Slice
+from billing.queries.brakes import BrakeKind
+from billing.validators.subscription import NewItem, NewSubscription
+from tests.flows.company import START, Company
+from tests.flows.disputes import end, open_dispute, the_dispute
+from tests.flows.test_carried_forward import MONTHS, ORDER, _forwarded, _invoices, _small
+
+
+def _paid_third(acme: Company) -> Invoice:
+    """One of 72 that brings 48 forward, and is paid."""
+    _small(acme)
+    for month in MONTHS[1:3]:
+        acme.set_clock(month)
+        acme.settle()
+    found = _invoices(acme)[2]
+    assert (found.status, found.amount_paid_minor) == ("paid", 72)
+    return found
+
+
+def _by_transfer(acme: Company, price: str, amount: int) -> Invoice:
+    acme.price(price, amount)
+    acme.customer("a1")
+    acme.begin_subscription("a1", "s1", NewItem(price), collection="send_invoice", days_until_due=14)
+    return _invoices(acme)[0]
+
+
+def test_a_debt_that_the_books_do_not_confirm_is_not_carried_forward_at_the_page(acme: Company) -> None:
+    """11.90 are owed in the books; its row, which something has broken, says 0.10."""
+    invoice = _by_transfer(acme, "much", 1000)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.invoice SET amount_remaining_minor = 10"))
+    with pytest.raises(Refused) as refused:
+        on_session.pay(acme.parts, profile_id=invoice.profile_id)
+    assert refused.value.code == "on_hold"
+    assert (_invoices(acme)[0].status, _forwarded(acme)) == ("open", 0)
+    assert [item.kind for item in acme.work_items()] == ["customer_quarantined"]
+
+
+def test_who_is_on_hold_is_told_so_at_the_page(acme: Company) -> None:
+    invoice = _by_transfer(acme, "small", 20)
+    braking.stop(acme.parts, BrakeKind.COLLECT, order=ORDER)
+    with pytest.raises(Refused) as refused:
+        on_session.pay(acme.parts, profile_id=invoice.profile_id)
+    assert refused.value.code == "on_hold"
+    assert _forwarded(acme) == 0
+
+
+def test_a_first_document_of_cents_waits_while_issuing_is_stopped(acme: Company) -> None:
+    """No money came for it, so nothing hurries."""
+    acme.price("small", 20)
+    acme.customer("a1")
+    new = NewSubscription(code="s1", account_id="a1", items=(NewItem("small"),), start=START, first_payment=True)
+    id_ = subscribing.subscribe(acme.parts, seller_id=acme.seller_id, new=new).subscription_id
+    braking.stop(acme.parts, BrakeKind.ISSUE, order=ORDER)
+    acme.settle_under_a_brake()
+    assert acme.subscription(id_).status == "incomplete"
+    assert [each.status for each in _invoices(acme)] == ["draft"]
+    braking.start(acme.parts, BrakeKind.ISSUE, order=ORDER)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.invoice SET charge_not_before = NULL"))
+    acme.settle()
+    assert acme.subscription(id_).status == "active"
+    assert (_forwarded(acme), acme.violations()) == (24, ())
+
+
+def test_a_document_in_place_of_one_that_was_carried_forward_claims_no_payment(acme: Company) -> None:
+    _small(acme)
+    made = replace_invoice(acme.parts, _invoices(acme)[0].id, order=ORDER)
+    (new,) = [each for each in _invoices(acme) if each.number == made.replaced_by]
+    assert (new.status, new.amount_paid_minor, new.amount_forwarded_minor) == ("paid", 0, 24)
+    assert acme.violations() == ()
+
+
+def test_what_nobody_has_paid_is_not_sent_back_from_what_was_paid_for_another(acme: Company) -> None:
+    """A cancel that refunds: its note is over what is still owed, by way of the next invoice."""
+    profile_id = _small(acme)
+    acme.begin_subscription("a1", "s2", NewItem("basic"))
+    acme.settle()
+    first, other = _invoices(acme)
+    assert (first.amount_forwarded_minor, other.brought_forward_minor) == (24, 24)
+    acme.begin_subscription("a1", "s3", NewItem("small"))
+    acme.settle()
+    third = _invoices(acme)[2]
+    assert third.subscription_id is not None
+    assert (_forwarded(acme), third.amount_forwarded_minor) == (24, 24)
+    with acme.parts.begin() as session:
+        changing.cancel(
+            acme.parts, session, third.subscription_id, when=CancelWhen.NOW, prorate=True, unused=Unused.REFUND
+        )
+    acme.settle()
+    assert (acme.credit(profile_id), _forwarded(acme)) == (24, 24)
+    assert acme.violations() == ()
+
+
+def test_a_loss_of_one_that_brought_something_forward_is_written_off_whole(acme: Company) -> None:
+    third = _paid_third(acme)
+    end(acme, open_dispute(acme), "lost")
+    assert the_dispute(acme).reopened_minor == 72
+    with pytest.raises(Refused):
+        refunding.refund(acme.parts, third.id)
+    with pytest.raises(Refused) as refused:
+        credit(acme.parts, third.id, order=ORDER)
+    assert "-" not in str(refused.value).replace("ACME-", "")
+    assert acme.violations() == ()
+    disputing.write_off_loss(acme.parts, the_dispute(acme).id, order=ORDER)
+    assert (acme.account("write_off"), _forwarded(acme)) == (72, 0)
+    assert acme.violations() == ()
+
+
+def test_a_note_over_such_a_loss_is_over_its_own_total(acme: Company) -> None:
+    _paid_third(acme)
+    end(acme, open_dispute(acme), "lost")
+    made = disputing.credit_loss(acme.parts, the_dispute(acme).id, order=ORDER)
+    assert (made.amount_minor, made.given_up_minor) == (24, 48)
+    assert acme.violations() == ()
+
+
+def test_of_a_part_that_is_lost_its_own_total_is_credited_and_nothing_goes_back_beside_it(acme: Company) -> None:
+    third = _paid_third(acme)
+    end(acme, open_dispute(acme, amount=48), "lost")
+    made = disputing.credit_loss(acme.parts, the_dispute(acme).id, order=ORDER)
+    assert (made.amount_minor, made.given_up_minor) == (24, 24)
+    with pytest.raises(Refused):
+        refunding.refund(acme.parts, third.id)
+    assert acme.violations() == ()
+
+
+def test_such_a_loss_that_is_repaid(acme: Company) -> None:
+    third = _paid_third(acme)
+    end(acme, open_dispute(acme), "lost")
+    mark_paid(acme.parts, third.id, amount_minor=72, reference="bank 1", received_at=acme.now(), order=ORDER)
+    assert the_dispute(acme).decision == "paid"
+    assert acme.violations() == ()
+
+
+@pytest.mark.parametrize("amounts", [[24], [10, 14], [24, 1]])
+def test_what_goes_back_of_it_is_its_own_total(acme: Company, amounts: list[int]) -> None:
+    """What it brought forward was the price of other documents."""
+    third = _paid_third(acme)
+    for amount in amounts:
+        if sum(amounts) > 24 and amount == 1:
+            with pytest.raises(Refused):
+                refunding.refund(acme.parts, third.id, amount_minor=amount)
+        else:
+            refunding.refund(acme.parts, third.id, amount_minor=amount)
+        acme.settle()
+    assert _invoices(acme)[2].amount_refunded_minor == 24
+    assert _forwarded(acme) == 0
+    assert acme.violations() == ()
+
+
+def test_a_slice_needs_one_connection_at_a_time(acme: Company) -> None:
+    """Else workers that have taken all that there are would wait for each other."""
+    profile_id = _small(acme, method=None)
+    acme.give_method(profile_id, "pm_card_visa")
+    collection.plan(acme.parts)
+    with acme.begin() as session:
+        slice_id = session.scalars(select(Slice.id).where(Slice.kind == "charges", Slice.status == "pending")).one()
+    pool, ours = acme.parts.sessions.kw["bind"].pool, threading.get_ident()
+    held, most = [0], [0]
+
+    def moves(by: int) -> None:
+        if threading.get_ident() == ours:
+            held[0] += by
+            most[0] = max(most[0], held[0])
+
+    event.listen(pool, "checkout", lambda *_: moves(1))
+    event.listen(pool, "checkin", lambda *_: moves(-1))
+    collection.charge(replace(acme.parts, permits={}), slice_id)
+    assert (most[0], _forwarded(acme)) == (1, 24)
+
+
+def test_what_cannot_be_carried_forward_now_is_looked_at_again_a_little_later(
+    acme: Company, owed: Invoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by each sweep, which would ask the provider every few seconds."""
+    credit(acme.parts, owed.id, amount_minor=1180, order=ORDER)
+    acme.give_method(owed.profile_id, "pm_card_visa")
+    monkeypatch.setattr(correcting, "cancel_intents", lambda *_: False)
+    acme.sweep()
+    acme.run_messages()
+    (invoice,) = _invoices(acme)
+    assert (invoice.status, invoice.amount_remaining_minor) == ("open", 10)
+    assert invoice.charge_not_before is not None
+
+
+def test_a_persons_export_tells_what_was_carried_on(acme: Company) -> None:
+    profile_id = _small(acme)
+    acme.set_clock(MONTHS[1])
+    acme.settle()
+    documents = rights.export(acme.parts, profile_id, order=ORDER)["documents"]
+    told = [(each["brought_forward_minor"], each["amount_forwarded_minor"]) for each in documents]
+    assert sorted(told) == [(0, 24), (24, 48)]
