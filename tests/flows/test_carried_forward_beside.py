@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import event, select, text
 
+from billing.commands.credit.write_off import write_off_forwarded
 from billing.commands.subscription.cancel import CancelWhen, Unused
+from billing.commands.subscription.change import Proration
 from billing.flows import (
     braking,
     changing,
     collection,
     correcting,
     disputing,
+    drafts,
     on_session,
     refunding,
     rights,
     subscribing,
 )
+from billing.flows.charging import charge_once
 from billing.flows.crediting import credit
 from billing.flows.external_money import mark_paid
+from billing.flows.previewing import apply, preview_change
 from billing.flows.replacing import replace_invoice
-from billing.kernel.errors import Refused
+from billing.kernel.errors import Refused, Stale
 from billing.models import Invoice, Slice
 from billing.queries.brakes import BrakeKind
+from billing.queries.operations.timeline import timeline
 from billing.validators.subscription import NewItem, NewSubscription
 from tests.flows.company import START, Company
 from tests.flows.disputes import end, open_dispute, the_dispute
@@ -217,3 +224,76 @@ def test_a_persons_export_tells_what_was_carried_on(acme: Company) -> None:
     documents = rights.export(acme.parts, profile_id, order=ORDER)["documents"]
     told = [(each["brought_forward_minor"], each["amount_forwarded_minor"]) for each in documents]
     assert sorted(told) == [(0, 24), (24, 48)]
+
+
+def test_the_line_of_a_customers_time_says_that_it_was_carried_forward(acme: Company) -> None:
+    profile_id = _small(acme)
+    with acme.begin() as session:
+        told = [(each["state"], each["amount_minor"]) for each in timeline(session, profile_id)]
+    assert ("carried forward", 24) in told
+    assert "paid" not in {state for state, _ in told}
+
+
+def test_of_two_that_are_billed_at_once_the_first_asks_for_it_and_no_other(acme: Company) -> None:
+    """Their customer's store is one, whoever bills them."""
+    _small(acme)
+    acme.begin_subscription("a1", "s2", NewItem("basic"))
+    acme.begin_subscription("a1", "s3", NewItem("basic"))
+    assert sorted(each.brought_forward_minor for each in _invoices(acme)) == [0, 0, 24]
+    acme.settle()
+    acme.set_clock(MONTHS[1])
+    acme.settle()
+    assert _forwarded(acme) in (0, 24)
+    acme.set_clock(MONTHS[3])
+    acme.settle()
+    brought = sum(each.brought_forward_minor for each in _invoices(acme))
+    on = sum(each.amount_forwarded_minor for each in _invoices(acme))
+    assert on == brought + _forwarded(acme)
+    assert acme.violations() == ()
+
+
+def test_an_invoice_that_charges_once_asks_for_it(acme: Company) -> None:
+    profile_id = _small(acme)
+    with acme.parts.begin() as session:
+        charge_once(acme.parts, session, profile_id, description="Help", amount_minor=1000, currency="eur")
+    acme.settle()
+    assert [each.amount_minor for each in acme.payments()] == [1214]
+    assert (_forwarded(acme), acme.violations()) == (0, ())
+
+
+def test_a_draft_asks_for_what_is_there_when_it_is_issued(acme: Company) -> None:
+    """Not for what was there when it was written: another invoice has asked for that."""
+    profile_id = _small(acme)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET draft_review_h = 24"))
+    acme.begin_subscription("a1", "s2", NewItem("basic"))
+    draft = _invoices(acme)[1]
+    assert (draft.status, draft.brought_forward_minor, draft.amount_due_minor, _forwarded(acme)) == (
+        "draft",
+        0,
+        1190,
+        24,
+    )
+    acme.set_clock(START + timedelta(hours=25))
+    drafts.sweep(acme.parts)
+    acme.settle()
+    issued = _invoices(acme)[1]
+    assert (issued.brought_forward_minor, issued.amount_due_minor, issued.amount_paid_minor) == (24, 1214, 1214)
+    assert (acme.credit(profile_id), _forwarded(acme), acme.violations()) == (0, 0, ())
+
+
+def test_a_change_is_previewed_with_what_its_document_asks_for_and_stale_once_that_is_more(acme: Company) -> None:
+    profile_id = _small(acme)
+    id_ = acme.begin_subscription("a1", "s2", NewItem("basic"), collection="send_invoice", days_until_due=14)
+    acme.begin_subscription("a1", "s3", NewItem("small"))
+    acme.settle()
+    assert _forwarded(acme) == 24
+    more = (NewItem("basic", 3),)
+    with acme.parts.begin() as session:
+        shown = preview_change(acme.parts, session, id_, items=more, proration=Proration.INVOICE_NOW)
+    (document,) = shown.documents
+    assert (document.totals.brought_forward_minor, document.totals.amount_due_minor) == (24, 2404)
+    with acme.parts.begin() as session:
+        write_off_forwarded(session, profile_id=profile_id, now=acme.now())
+    with pytest.raises(Stale), acme.parts.begin() as session:
+        apply(acme.parts, session, shown.token)
