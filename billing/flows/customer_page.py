@@ -54,7 +54,7 @@ class Bill:
     """In the customer's zone; of what is charged automatically, the day of issue."""
     overdue: bool
     state: str
-    """open | under_way | paid"""
+    """open | under_way | paid | carried_on, to the next invoice"""
     debit_on: date | None = None
     """The day on which a bank account is going to be debited for it."""
     arrives_by: date | None = None
@@ -315,7 +315,8 @@ def _bill(invoice: Invoice, payment: Payment | None, *, zone: ZoneInfo, now: dat
 
 
 def _paid(invoice: Invoice) -> Bill:
-    return Bill(invoice.number, invoice.amount_due_minor, invoice.currency, None, overdue=False, state="paid")
+    on, due = invoice.amount_forwarded_minor, invoice.amount_due_minor
+    return Bill(invoice.number, on or due, invoice.currency, None, overdue=False, state="carried_on" if on else "paid")
 
 
 def _card(method: PaymentMethod | None) -> Card | None:

@@ -267,7 +267,11 @@ def test_who_pays_at_our_page_is_told_that_it_comes_with_the_next_and_pays_the_o
     page = replace(acme.parts, settings=acme.parts.settings.model_copy(update={"billing_public_url": "https://pay.x"}))
     with page.begin() as session:
         token = links.invoice_link(page, session, small.id).rpartition("/")[2]
-    assert customer_page.show(page, token).message == "carried_forward"
+    shown = customer_page.show(page, token)
+    assert (shown.message, [(each.state, each.amount_minor) for each in shown.bills]) == (
+        "carried_forward",
+        [("paid", 1190), ("carried_on", 24)],
+    )
     with pytest.raises(Refused) as refused:
         on_session.pay(acme.parts, profile_id=profile_id, upto=small.id)
     assert refused.value.code == "nothing_owed"

@@ -297,3 +297,22 @@ def test_a_change_is_previewed_with_what_its_document_asks_for_and_stale_once_th
         write_off_forwarded(session, profile_id=profile_id, now=acme.now())
     with pytest.raises(Stale), acme.parts.begin() as session:
         apply(acme.parts, session, shown.token)
+
+
+def test_what_waits_for_a_fact_leaves_it_where_it_was_until_it_is_issued(acme: Company) -> None:
+    _small(acme)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET tax_id = NULL, complete_documents = true"))
+    acme.begin_subscription("a1", "s2", NewItem("basic"))
+    draft = _invoices(acme)[1]
+    assert (draft.status, draft.brought_forward_minor, draft.amount_due_minor) == ("draft", 0, 1190)
+    assert _forwarded(acme) == 24
+    drafts.sweep(acme.parts)
+    assert (_invoices(acme)[1].status, _forwarded(acme)) == ("draft", 24)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET tax_id = 'DE136695976'"))
+    drafts.sweep(acme.parts)
+    acme.settle()
+    issued = _invoices(acme)[1]
+    assert (issued.status, issued.brought_forward_minor, issued.amount_paid_minor) == ("paid", 24, 1214)
+    assert (_forwarded(acme), acme.violations()) == (0, ())
