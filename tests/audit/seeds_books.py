@@ -10,7 +10,7 @@ from billing.commands.accrual.night import Night, book
 from billing.commands.ledger.close import close_month
 from billing.commands.revenue.recognise import recognise
 from billing.kernel.ids import new_id
-from billing.models import CreditBalance, Invoice, InvoiceLine, LedgerEntry, LineAccrual, Payment, WaitingLine
+from billing.models import CreditBalance, Invoice, InvoiceLine, LedgerEntry, LineAccrual, Payment, Posting, WaitingLine
 from tests import builders
 from tests.audit.seeds import Accused, Planting, seed
 from tests.builders import add
@@ -116,6 +116,17 @@ def credit_in_the_books_is_in_no_balance(planting: Planting) -> Accused:
 def more_is_carried_forward_than_the_books_say(planting: Planting) -> Accused:
     planting.run("UPDATE billing.credit_balance SET forwarded_minor = forwarded_minor + 1")
     return "profile", str(planting.session.scalars(select(CreditBalance.profile_id)).one())
+
+
+@seed("L7")
+def the_books_carry_forward_what_no_customer_is_going_to_be_asked_for(planting: Planting) -> Accused:
+    of, at = planting.world.profile, planting.world.now
+    kept = LedgerEntry(id=new_id(), seller_id=of.seller_id, kind="write_off", effective_at=at, profile_id=of.id)
+    add(planting.session, kept)
+    for position, (account, amount) in enumerate((("carried_forward", 5), ("write_off", -5)), start=1):
+        side = {"entry_id": kept.id, "position": position, "seller_id": of.seller_id, "currency": "eur"}
+        add(planting.session, Posting(account=account, amount_minor=amount, **side))
+    return "profile", str(of.id)
 
 
 @seed("L7", "N4")

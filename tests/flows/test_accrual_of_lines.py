@@ -18,7 +18,7 @@ from billing.commands.seller.create import create_seller
 from billing.commands.subscription.cancel import CancelWhen
 from billing.commands.subscription.change import Proration
 from billing.commands.tax_rate.put import put_tax_rate
-from billing.flows import accrual, changing, drafts
+from billing.flows import accrual, changing, drafts, recognition
 from billing.flows.bookkeeping import close
 from billing.flows.order import Order
 from billing.flows.working import Action
@@ -182,6 +182,20 @@ def test_so_it_does_where_another_worker_has_still_to_book_what_the_line_earned(
         accrual.accrue_due(acme.parts)
         assert _months(acme)["2026-05"] == 1000
     acme.settle()
+    assert _months(acme)["2026-05"] == 4100
+    assert acme.violations() == ()
+
+
+def test_what_the_next_month_has_booked_already_is_none_of_it(acme: Company, yearly: UUID) -> None:
+    """Day by day recognition is three days into June when May is accrued."""
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET revenue_recognition = 'day'"))
+    _to(acme, datetime(2026, 5, 22, tzinfo=UTC))
+    _change(acme, yearly, 2, price="yearly")
+    acme.set_clock(JUNE + timedelta(days=3))
+    acme.settle()
+    recognition.recognise_due(acme.parts)
+    accrual.accrue_due(acme.parts)
     assert _months(acme)["2026-05"] == 4100
     assert acme.violations() == ()
 
@@ -369,6 +383,20 @@ def test_a_percent_off_that_goes_on_is_known_before_the_document(acme: Company) 
     _change(acme, id_, 2, price="yearly")
     _to(acme, JUNE + timedelta(hours=1))
     assert _months(acme)["2026-05"] == (3100 + 1000) // 2
+
+
+def test_a_coupon_that_is_used_up_takes_nothing_off_what_waits(acme: Company) -> None:
+    """Until the change half of 1.00 a day, and then 2.00 for the ten days that are left."""
+    acme.coupon("half", 50, duration="once")
+    acme.price("yearly", 36_500, interval_unit="year")
+    acme.customer("a1")
+    acme.set_clock(datetime(2026, 4, 1, tzinfo=UTC))
+    id_ = acme.begin_subscription("a1", "s1", NewItem("yearly", 1), coupon_code="half")
+    acme.settle()
+    _to(acme, datetime(2026, 5, 22, tzinfo=UTC))
+    _change(acme, id_, 2, price="yearly")
+    _to(acme, JUNE + timedelta(hours=1))
+    assert _months(acme)["2026-05"] == 21 * 50 + 10 * 200
 
 
 def test_the_tax_inside_is_that_of_a_sale_to_the_customer_or_the_one_at_home(acme: Company) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import event, select, text
@@ -19,6 +20,7 @@ from billing.flows import (
     correcting,
     disputing,
     drafts,
+    forwarding,
     on_session,
     refunding,
     rights,
@@ -27,10 +29,13 @@ from billing.flows import (
 from billing.flows.charging import charge_once
 from billing.flows.crediting import credit
 from billing.flows.external_money import mark_paid
+from billing.flows.ordering import CARRIED_OUT, Wanted
+from billing.flows.parts import Parts
 from billing.flows.previewing import apply, preview_change
 from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused, Stale
-from billing.models import Invoice, Slice
+from billing.kernel.ids import new_id
+from billing.models import Invoice, OutboxEvent, Slice
 from billing.queries.brakes import BrakeKind
 from billing.queries.operations.timeline import timeline
 from billing.validators.subscription import NewItem, NewSubscription
@@ -316,3 +321,65 @@ def test_what_waits_for_a_fact_leaves_it_where_it_was_until_it_is_issued(acme: C
     issued = _invoices(acme)[1]
     assert (issued.status, issued.brought_forward_minor, issued.amount_paid_minor) == ("paid", 24, 1214)
     assert (_forwarded(acme), acme.violations()) == (0, ())
+
+
+def _first_document(acme: Company, method: str) -> tuple[UUID, Invoice]:
+    """A draft of 11.90 that waits for its first payment."""
+    acme.customer("a1", method=method)
+    new = NewSubscription(code="s1", account_id="a1", items=(NewItem("basic"),), start=START, first_payment=True)
+    id_ = subscribing.subscribe(acme.parts, seller_id=acme.seller_id, new=new).subscription_id
+    return id_, _invoices(acme)[0]
+
+
+def _not_less_than(acme: Company, least: str) -> Parts:
+    """Parts for which another minimum was named by now."""
+    settings = acme.parts.settings.model_copy(update={"billing_least_charges": least})
+    return replace(acme.parts, settings=settings)
+
+
+def test_a_first_document_whose_customer_is_just_paying_it_is_left_to_them(acme: Company) -> None:
+    id_, draft = _first_document(acme, "pm_card_authenticationRequired")
+    assert on_session.pay(acme.parts, profile_id=draft.profile_id).status is on_session.Paying.ACTION
+    again = _not_less_than(acme, "eur:12")
+    assert on_session.pay(again, profile_id=draft.profile_id).status is on_session.Paying.ACTION
+    forwarding.carry_forward(again, draft)
+    assert (acme.subscription(id_).status, _invoices(acme)[0].status, _forwarded(acme)) == ("incomplete", "draft", 0)
+
+
+def test_what_the_provider_has_of_a_first_document_is_ended_before_it_is_carried_forward(acme: Company) -> None:
+    id_, draft = _first_document(acme, "pm_card_chargeCustomerFail")
+    assert on_session.pay(acme.parts, profile_id=draft.profile_id).status is on_session.Paying.DECLINED
+    with pytest.raises(Refused) as refused:
+        on_session.pay(_not_less_than(acme, "eur:12"), profile_id=draft.profile_id)
+    assert refused.value.code == "nothing_owed"
+    assert (acme.subscription(id_).status, _forwarded(acme)) == ("active", 1190)
+    assert {intent.status for intent in acme.witness.intents()} == {"canceled"}
+    assert acme.violations() == ()
+
+
+def test_exactly_the_least_is_charged_at_the_page(acme: Company) -> None:
+    invoice = _by_transfer(acme, "much", 1000)
+    again = _not_less_than(acme, "eur:11.90")
+    assert on_session.pay(again, profile_id=invoice.profile_id).status is on_session.Paying.PAID
+    assert (_invoices(acme)[0].amount_paid_minor, _forwarded(acme)) == (1190, 0)
+
+
+def test_a_second_person_approves_what_was_shown_and_nothing_else(acme: Company) -> None:
+    profile_id = _small(acme)
+    wanted = Wanted(new_id(), "forwarded_write_off", "profile", profile_id, {"eur": 24}, {})
+    acme.begin_subscription("a1", "s2", NewItem("small"), collection="send_invoice", days_until_due=14)
+    with pytest.raises(Refused):
+        on_session.pay(acme.parts, profile_id=profile_id)
+    assert _forwarded(acme) == 48
+    with pytest.raises(Refused) as refused:
+        CARRIED_OUT["forwarded_write_off"](acme.parts, wanted, ORDER)
+    assert (refused.value.code, _forwarded(acme)) == ("order_changed", 48)
+    CARRIED_OUT["forwarded_write_off"](acme.parts, replace(wanted, amounts={"eur": 48}), ORDER)
+    assert (_forwarded(acme), acme.violations()) == (0, ())
+
+
+def test_the_host_is_told_how_much_of_a_paid_invoice_nobody_has_paid(acme: Company) -> None:
+    _small(acme)
+    with acme.begin() as session:
+        (paid,) = session.scalars(select(OutboxEvent).where(OutboxEvent.topic == "invoice.paid"))
+    assert (paid.payload["amount_paid_minor"], paid.payload["amount_forwarded_minor"]) == (0, 24)
