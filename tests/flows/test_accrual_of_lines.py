@@ -346,6 +346,21 @@ def test_subscriptions_are_locked_in_the_order_of_all_who_lock_them(acme: Compan
     assert list(first.currencies) == [made["s2"]], "pages go by id: the next one begins after it"
 
 
+def test_all_pages_of_subscriptions_are_accrued(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accrual, "_BATCH", 1)
+    acme.customer("a1")
+    acme.set_clock(datetime(2026, 5, 20, tzinfo=UTC))
+    made = [acme.begin_subscription("a1", code, NewItem("basic", 1)) for code in ("s2", "s1", "s3")]
+    acme.settle()
+    acme.set_clock(datetime(2026, 5, 22, tzinfo=UTC))
+    for id_ in made:
+        _change(acme, id_, 2)
+    acme.set_clock(JUNE)
+    accrual.accrue_due(acme.parts)
+    assert len(_accruals(acme)) == 2 * len(made)
+    assert acme.violations() == ()
+
+
 def test_each_currency_has_entries_of_its_own_and_yen_no_part(acme: Company) -> None:
     for account, currency in (("a1", "jpy"), ("a2", "eur")):
         acme.price(f"in-{currency}", 36_500, currency=currency, interval_unit="year")
