@@ -45,7 +45,8 @@ def letter(parts: Parts, row: Row[Any], personal: Personal) -> Letter:
         seller=row.seller,
         country=row.country,
         zone=row.timezone,
-        amount_minor=facts.get("amount_minor"),
+        # What is to be paid is less credit and with what was carried forward; a part may have come since.
+        amount_minor=row.amount_remaining_minor if _to_pay(row) else facts.get("amount_minor"),
         currency=facts.get("currency"),
         number=row.invoice_number,
         at=parse_instant(at, field="at") if at else None,

@@ -92,6 +92,22 @@ def test_one_that_the_customer_pays_says_where_and_so_does_its_cancellation(acme
     assert len(list(cancellation.iter_attachments())) == 1
 
 
+def test_it_names_what_is_due_with_what_is_carried_forward_and_less_credit(acme: Company, box: Postbox) -> None:
+    """Else less, or more, would come than is owed."""
+    with_mail(acme, box)
+    acme.price("small", 20)
+    profile_id = acme.customer("a1")
+    acme.begin_subscription("a1", "s1", NewItem("small"))
+    acme.settle()
+    mailed(acme, box)
+    with acme.parts.begin() as session:
+        grant_credit(session, profile_id=profile_id, amount_minor=300, currency="eur", now=acme.now())
+    acme.begin_subscription("a1", "s2", NewItem("basic"), collection="send_invoice")
+    (message,) = mailed(acme, box)
+    assert acme.invoices()[1].amount_due_minor == 1190 + 24 - 300
+    assert "9,14" in message["Subject"]
+
+
 def test_the_receipt_of_what_the_balance_has_paid_says_nothing_of_money_that_came(acme: Company, box: Postbox) -> None:
     with_mail(acme, box)
     invoice = bought(acme, collection="send_invoice")
