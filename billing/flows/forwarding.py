@@ -19,7 +19,7 @@ from billing.flows.canceling import all_canceled, cancel_intents, tell_stuck
 from billing.flows.correcting import correct_open
 from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
-from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
+from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 from billing.kernel.status import COLLECTABLE, OPEN_PAYMENT, InvoiceStatus
 from billing.models import Invoice
 from billing.queries.brakes import BrakeKind, require_moving
@@ -89,11 +89,10 @@ def _forward_first(parts: Parts, draft_id: UUID) -> None:
     No money has come for it, so it waits while issuing is stopped (`Refused`: `issuing_stopped`).
     """
     with parts.begin() as session:
-        require_moving(session, BrakeKind.ISSUE, session.get_one(Invoice, draft_id).profile_id)
         if has_attempt_in_flight(session, draft_id):
             return
     if not cancel_intents(parts, [draft_id]):
-        return
+        raise Refused(Fault("invoice", "payment_in_flight", "the provider has money for it, or is about to"))
     with parts.begin() as session:
         lock_whose_drafts(session, [draft_id])
         draft = lock_invoice(session, draft_id)

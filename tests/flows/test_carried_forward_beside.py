@@ -357,6 +357,17 @@ def test_what_the_provider_has_of_a_first_document_is_ended_before_it_is_carried
     assert acme.violations() == ()
 
 
+def test_a_first_document_that_the_provider_has_money_for_waits_for_that(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_, draft = _first_document(acme, "pm_card_visa")
+    monkeypatch.setattr(forwarding, "cancel_intents", lambda *_: False)
+    forwarding.carry_forward(acme.parts, draft)
+    (waits,) = _invoices(acme)
+    assert (acme.subscription(id_).status, waits.status, _forwarded(acme)) == ("incomplete", "draft", 0)
+    assert waits.charge_not_before is not None
+
+
 def test_exactly_the_least_is_charged_at_the_page(acme: Company) -> None:
     invoice = _by_transfer(acme, "much", 1000)
     again = _not_less_than(acme, "eur:11.90")
