@@ -118,6 +118,26 @@ def test_what_is_left_out_is_not_missed(database_url: str) -> None:
         assert steps.fewest < steps.most / 4
 
 
+def test_what_was_carried_forward_long_ago_is_known_when_its_invoice_changes(database_url: str) -> None:
+    """The customer's account in the books is compared whole, though only one of its documents is looked at."""
+    with company(database_url) as acme:
+        acme.price("small", 20)
+        acme.customer("a1")
+        acme.begin_subscription("a1", "s1", NewItem("small"))
+        steps = Steps(acme)
+        steps.take()
+        with acme.parts.begin() as session:
+            payer = acme.invoices()[0].profile_id
+            charge_once(acme.parts, session, payer, amount_minor=1000, currency="eur", description="help")
+        steps.take()
+        paid = next(each for each in acme.invoices() if each.amount_paid_minor)
+        assert paid.brought_forward_minor
+        steps.take()
+        refunding.refund(acme.parts, paid.id, amount_minor=5)
+        steps.take()
+        assert acme.violations() == ()
+
+
 def test_periods_that_began_at_one_moment_are_known_also_when_they_are_long_over(database_url: str) -> None:
     """The documents of all of them are looked at once one changes, and of the periods only the last ones."""
     with company(database_url) as acme:
