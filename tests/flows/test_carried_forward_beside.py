@@ -394,3 +394,13 @@ def test_the_host_is_told_how_much_of_a_paid_invoice_nobody_has_paid(acme: Compa
     with acme.begin() as session:
         (paid,) = session.scalars(select(OutboxEvent).where(OutboxEvent.topic == "invoice.paid"))
     assert (paid.payload["amount_paid_minor"], paid.payload["amount_forwarded_minor"]) == (0, 24)
+
+
+def test_what_the_customers_method_cannot_bring_is_not_carried_forward_by_it(acme: Company) -> None:
+    """Dollars don't come by a SEPA debit: such an invoice waits for another method, as in collection."""
+    acme.price("dollars", 20, currency="usd")
+    profile_id = acme.customer("a1", method="pm_sandbox_sepa")
+    acme.begin_subscription("a1", "s1", NewItem("dollars"), collection="send_invoice", days_until_due=14)
+    with pytest.raises(Refused) as refused:
+        on_session.pay(acme.parts, profile_id=profile_id)
+    assert (refused.value.code, _forwarded(acme)) == ("payment_method_missing", 0)
