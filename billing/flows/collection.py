@@ -67,13 +67,15 @@ def charge(parts: Parts, slice_id: UUID) -> int:
 
     Returns the number of attempts opened; 0 where the slice is done or in other hands.
 
-    The slice ends when its attempts are committed: from then on each attempt is its own job, with its own lease.
+    The slice ends when its attempts are committed: from then on each attempt is its own job, with its own lease. What
+    is too little to be tried is carried forward after they are sent: ending what the provider has of it takes calls.
     """
     with parts.begin() as session:
         claimed = claim(session, slice_id=slice_id, lease_s=parts.settings.lease_s)
     if claimed is None:
         return 0
-    first = _opened(parts, claimed)
+    small: list[Collecting] = []
+    first = _opened(parts, claimed, small)
     sent, until = len(first), time.monotonic() + parts.settings.stream_s
 
     def more() -> list[Attempt]:
@@ -84,18 +86,19 @@ def charge(parts: Parts, slice_id: UUID) -> int:
                 following = claim_next(session, kind="charges", lease_s=parts.settings.lease_s)
             if following is None:
                 break
-            attempts = _opened(parts, following)
+            attempts = _opened(parts, following, small)
             if attempts:
                 sent += len(attempts)
                 return attempts
         return []
 
     send_all(parts, first, rank=Rank.CHARGES, more=more if parts.settings.stream_s else None)
+    _carry_forward(parts, small)
     return sent
 
 
-def _opened(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
-    """The slice's attempts, committed; none where its opening failed, which is then dealt with.
+def _opened(parts: Parts, claimed: ClaimedSlice, small: list[Collecting]) -> list[Attempt]:
+    """The slice's attempts, committed; none where its opening failed, which is then dealt with. `small` is added to.
 
     A worker that died while opening one left nothing: what killed it is in one half, or is the last invoice left.
     """
@@ -104,7 +107,7 @@ def _opened(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
         _divide(parts, claimed, error="its worker died each time", trace=None)
         return []
     try:
-        attempts = _open(parts, claimed)
+        attempts = _open(parts, claimed, small)
     except Exception as error:  # noqa: BLE001 (whatever it is, the good ones of the slice must still be charged)
         if _passes(error):
             # Another worker opened one of these first, or the database is away: look again at the next sweep.
@@ -126,7 +129,7 @@ def _passes(error: Exception) -> bool:
     return isinstance(error, (Stale, OperationalError))
 
 
-def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
+def _open(parts: Parts, claimed: ClaimedSlice, small: list[Collecting]) -> list[Attempt]:
     leave_elsewhere(parts, claimed.member_ids)
     with parts.begin() as session:
         hold_token(session, claimed)
@@ -134,19 +137,19 @@ def _open(parts: Parts, claimed: ClaimedSlice) -> list[Attempt]:
         members = claimed.member_ids[: may_open(session, claimed.provider_account_id)]
         park_unsound(session, claimed.member_ids, now=now)
         due = load_due(session, invoices=members, now=now)
-        small = [each.invoice for each in due if is_too_little(parts, session, each)]
-        tried = [each for each in due if each.invoice not in small] if small else due
+        too_little = [each.invoice for each in due if is_too_little(parts, session, each)]
+        tried = [each for each in due if each.invoice not in too_little] if too_little else due
         lease_s = parts.settings.lease_s
         opened = open_payments(session, tried, now=now, wall=wall_now(session), lease_s=lease_s)
         attempts = [Attempt.of(payment, sent_before=False, lease_s=lease_s) for payment in opened.payments]
         end(session, claimed, status=SliceStatus.DONE)
         failpoint("charge.freeze_commit")
-    _carry_forward(parts, small)
+    small += too_little
     return attempts
 
 
 def _carry_forward(parts: Parts, invoices: Sequence[Collecting]) -> None:
-    """One by one, after the others' attempts are committed: what fails here keeps none of those from being sent."""
+    """One by one: what fails here keeps no other from it."""
     for each in invoices:
         try:
             carry_forward(parts, each)

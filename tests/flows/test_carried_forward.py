@@ -294,14 +294,20 @@ def test_a_person_gives_up_what_no_invoice_will_ask_for(acme: Company) -> None:
 def test_what_breaks_on_the_way_is_held_for_a_person_and_the_others_are_charged(
     acme: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sent: list[str] = []
+
     def breaks(*_: object) -> None:
+        sent.extend(each.status for each in acme.payments())
         raise ValueError("nobody knows why")
 
     monkeypatch.setattr(collection, "carry_forward", breaks)
-    acme.customer("a2")
-    acme.subscribe("a2", "s2")
-    _small(acme)
+    acme.price("small", 20)
+    for account, price in (("a1", "small"), ("a2", "basic")):
+        acme.customer(account)
+        acme.subscribe(account, f"of-{account}", price=price)
+    acme.settle()
     held, paid = sorted(_invoices(acme), key=lambda each: each.total_minor)
+    assert sent == ["succeeded"], "what is sent comes first: ending a try takes calls"
     assert (held.status, held.hold_id is not None, paid.status) == ("open", True, "paid")
     (item,) = acme.work_items()
     monkeypatch.undo()
