@@ -10,7 +10,7 @@ import random
 
 import pytest
 
-from tests.flows import life_of_banks, life_of_money, life_of_subscriptions, life_of_wallets
+from tests.flows import life_of_banks, life_of_money, life_of_subscriptions, life_of_wallets, life_of_workers
 from tests.flows.company import Company
 from tests.flows.life import Life
 from tests.flows.life_in_a_crowd import CUSTOMERS, crowd
@@ -22,7 +22,13 @@ from tests.flows.life_truths import audited, misstated, untrue
 FIRST = int(os.environ.get("BILLING_LIFE_FROM", "0"))
 LIVES = int(os.environ.get("BILLING_LIVES", "1"))
 STEPS = int(os.environ.get("BILLING_LIFE_STEPS", "30"))
-ACTS = {**life_of_subscriptions.ACTS, **life_of_money.ACTS, **life_of_banks.ACTS, **life_of_wallets.ACTS}
+ACTS = {
+    **life_of_subscriptions.ACTS,
+    **life_of_money.ACTS,
+    **life_of_banks.ACTS,
+    **life_of_wallets.ACTS,
+    **life_of_workers.ACTS,
+}
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + LIVES))
@@ -61,8 +67,7 @@ def _holds(life: Life) -> None:
     assert untrue(life) == [], life.done
     if life.quiet and life.done[-1] == "go":
         assert audited(life) == (), life.done
-    if life.closed:
-        month, told = life.closed
+    for month, told in life.closed:
         assert of_month(life, month) == told, life.done
 
 
