@@ -33,7 +33,7 @@ ACTS = {
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + LIVES))
 def test_every_report_of_every_day_ties_and_a_closed_month_is_told_as_it_was(acme: Company, seed: int) -> None:
-    life = _begun(acme, seed)
+    life = begun(acme, seed)
     for _ in range(STEPS):
         life.step()
         _holds(life)
@@ -42,7 +42,7 @@ def test_every_report_of_every_day_ties_and_a_closed_month_is_told_as_it_was(acm
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + LIVES))
 def test_so_it_is_where_several_do_something_at_one_moment(acme: Company, seed: int) -> None:
-    life = _begun(acme, seed)
+    life = begun(acme, seed)
     del life.profiles[CUSTOMERS:]
     for _ in range(STEPS):
         if life.chance.random() < 0.4:
@@ -54,7 +54,7 @@ def test_so_it_is_where_several_do_something_at_one_moment(acme: Company, seed: 
     _end(life)
 
 
-def _begun(acme: Company, seed: int) -> Life:
+def begun(acme: Company, seed: int) -> Life:
     life = Life(acme, random.Random(seed), ACTS, mount_paypal(acme))
     life.begin()
     while len(life.subscriptions) < 3:

@@ -208,6 +208,26 @@ def test_what_waits_to_be_adopted_after_healing_stops_nothing_a_second_time(lost
         assert set(handled) == {"processed", "ignored"}
 
 
+def test_a_lost_charge_of_which_all_was_given_back_stops_nothing_a_second_time(acme: Company) -> None:
+    with backup_of(acme) as backup:
+        acme.customer("a1")
+        backup.take()
+        acme.subscribe("a1", "s1")
+        acme.settle()
+        refunding.refund(acme.parts, acme.invoices()[0].id)
+        acme.settle()
+        backup.restore()
+        acme.settle_under_a_brake()
+        assert brakes(acme) == [("collect", None), ("issue", None)]
+        healing.tick(acme.parts)
+        assert brakes(acme) == [], "nothing is left of it to be adopted"
+        _every_event_comes_again(acme)
+        assert brakes(acme) == []
+        with acme.begin() as session:
+            handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("payment_intent.%")))
+            assert set(handled) == {"ignored"}
+
+
 def test_a_refund_that_the_copy_shows_as_not_sent_waits_and_is_found_instead_of_sent_again(acme: Company) -> None:
     with backup_of(acme) as backup:
         refunding.refund(acme.parts, paid_invoice(acme).id, amount_minor=100)
