@@ -18,7 +18,7 @@ from billing.flows.payment_events import Ours, last_attempt, take_facts
 from billing.flows.sending_back import kept_apart
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.failpoints import failpoint
-from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus
+from billing.kernel.status import COLLECTABLE, OPEN_PAYMENT, InvoiceStatus
 from billing.models import Difference, Invoice, Payment, PaymentIntent
 from billing.providers.port import ChargeFacts, IntentFacts
 from billing.queries.differences import the_difference
@@ -108,7 +108,7 @@ def _settle(parts: Parts, session: Session, invoice: Invoice, shown: Shown) -> s
     ).first()
     ours = shown.before
     if known is None:
-        revived = _revive(session, invoice, shown)
+        revived = _revive(session, invoice, shown) if _may_be_of(invoice, facts) else None
         if revived is None and charge is not None and charge.status == "succeeded":
             return _apart(parts, session, invoice, charge)
         ours = None
@@ -120,6 +120,18 @@ def _settle(parts: Parts, session: Session, invoice: Invoice, shown: Shown) -> s
     if kept_apart(session, shown.difference.provider_account_id, shown.difference.object_ref) is not None:
         return _told_apart(invoice)
     return f"it is the payment of invoice {invoice.number or invoice.id}"
+
+
+def _may_be_of(invoice: Invoice, facts: IntentFacts) -> bool:
+    """Whether its lost attempt can have been this: none asks for more than its invoice, and one of a draft for as much.
+
+    What was done to a draft since the copy is lost: it is not issued as it stands because of money for another one.
+    """
+    if invoice.status not in COLLECTABLE:
+        return True
+    rest, asked = invoice.amount_remaining_minor, facts.amount_minor
+    fits = asked == rest if invoice.status == InvoiceStatus.DRAFT else asked <= rest
+    return fits and facts.currency == invoice.currency
 
 
 def _revive(session: Session, invoice: Invoice, shown: Shown) -> Payment | None:
@@ -142,7 +154,8 @@ def _apart(parts: Parts, session: Session, invoice: Invoice, charge: ChargeFacts
         select(Payment).where(Payment.invoice_id == invoice.id).order_by(Payment.attempt_no.desc()).limit(1)
     ).first()
     if last is None:
-        raise Refused(Fault("charge", "nothing_to_adopt_for", "the customer has no method at this account"))
+        mend = "the invoice asks for another amount, or the customer has no method here; else refund it there"
+        raise Refused(Fault("charge", "nothing_to_adopt_for", mend))
     keep_charge(session, invoice=invoice, payment=last, charge=charge, now=parts.clock.now(session))
     return _told_apart(invoice)
 

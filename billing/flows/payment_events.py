@@ -98,12 +98,16 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
 
 
 def _lost(session: Session, claimed: ClaimedEvent, facts: IntentFacts, ours: Ours | None) -> list[UUID]:
-    """The attempt that the intent names, where a row of it must have been lost, whatever we know of its invoice."""
+    """The attempt that the intent names, where a row of it must have been lost, whatever we know of its invoice.
+
+    Of money that was all given back nothing is left to be adopted: once healed, no difference speaks of it.
+    """
     payment_id = as_uuid(facts.metadata_payment)
     if payment_id is None or (ours is not None and ours.payment_id == payment_id):
         return []
     charge = facts.latest_charge
-    charge_ref = charge.charge_ref if charge is not None and charge.status != "failed" else None
+    kept = charge is not None and charge.status != "failed" and charge.amount_minor > charge.refunded_minor
+    charge_ref = charge.charge_ref if charge is not None and kept else None
     named = [Named(payment_id, as_uuid(facts.metadata_invoice), facts.customer_ref, charge_ref)]
     account_id = claimed.provider_account_id
     return lost_attempts(session, account_id=account_id, named=named, healed=healed_below(session))

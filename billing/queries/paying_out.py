@@ -99,4 +99,4 @@ def forwarded_of(session: Session, profile_id: UUID) -> dict[str, int]:
     """What is carried forward to the customer's next invoices, in minor units by currency; only what there is."""
     there = (CreditBalance.profile_id == profile_id, CreditBalance.forwarded_minor > 0)
     found = select(CreditBalance.currency, CreditBalance.forwarded_minor).where(*there).order_by(CreditBalance.currency)
-    return dict(session.execute(found).tuples().all())
+    return {row.currency: row.forwarded_minor for row in session.execute(found)}

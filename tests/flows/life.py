@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -20,7 +21,6 @@ from billing.commands.tax_rate.put import put_tax_rate
 from billing.flows.order import Order
 from billing.flows.rates import read_rates
 from billing.kernel.errors import PROVIDER_ERRORS, Refused, Stale
-from billing.queries.books.report import Rows
 from billing.registers.rates import Rate
 from billing.sandbox.scenario.playing.sides import Side
 from billing.sandbox.stripe.background import run_due
@@ -87,7 +87,8 @@ class Life:
     """By profile, and by subscription."""
     groups: dict[UUID, str] = field(default_factory=dict)
     """By subscription: which prices fit its own."""
-    closed: tuple[date, list[Rows]] | None = None
+    closed: list[tuple[date, list[Any]]] = field(default_factory=list)
+    """Months, and what was told of each when it was closed."""
     done: list[str] = field(default_factory=list)
     audited_to: datetime | None = None
     """Up to when the audit has looked (wall time)."""
@@ -95,7 +96,9 @@ class Life:
     """Whether all came to rest after the last act; else the next one meets what is under way."""
 
     def begin(self) -> None:
-        self.acme.parts = replace(self.acme.parts, rates=Published())
+        least = self.chance.choice(["", "", "eur:12.50,usd:25"])
+        settings = self.acme.parts.settings.model_copy(update={"billing_least_charges": least})
+        self.acme.parts = replace(self.acme.parts, settings=settings, rates=Published())
         read_rates(self.acme.parts)
         with self.acme.parts.begin() as session:
             new = NewSeller(

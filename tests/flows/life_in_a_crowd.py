@@ -9,11 +9,19 @@ from dataclasses import replace
 from uuid import UUID
 
 from billing.kernel.errors import Stale
-from tests.flows import life_of_money, life_of_subscriptions
+from tests.flows import life_of_money, life_of_subscriptions, life_of_workers
 from tests.flows.life import Act, Life
 from tests.flows.line import SWEEPS, WORK
 
-ALONE = frozenset((life_of_subscriptions.subscribe, life_of_subscriptions.erase, life_of_money.go, life_of_money.close))
+ALONE = frozenset(
+    (
+        life_of_subscriptions.subscribe,
+        life_of_subscriptions.erase,
+        life_of_money.go,
+        life_of_money.close,
+        life_of_workers.die,
+    )
+)
 """What lasts for a while in a life, or what its own lists are written by."""
 CUSTOMERS = 2
 """So few that everybody is in everybody's way."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import select
 
 from billing.flows import disputing, movements, on_session, reconciliation
-from billing.models import Dispute
+from billing.models import Dispute, PaymentMethod
 from tests.flows.life import ORDER, Act, Life
 
 FAULTS = (
@@ -68,6 +68,8 @@ def _open_dispute(life: Life) -> None:
         if life.chance.random() < 0.5:
             # Amounts of the doors are in the provider's own steps.
             wish["amount"] = max(1, charge.amount_minor // 2) // 10 * 10 or 10
+            if life.chance.random() < 0.3:
+                wish["currency"] = life.chance.choice([each for each in ("usd", "eur") if each != charge.currency])
         if life.chance.random() < 0.3:
             wish["inquiry"] = True
         life.acme.witness.call("POST", "disputes", wish)
@@ -107,10 +109,26 @@ def warn(life: Life) -> None:
         life.acme.witness.call("POST", "early_fraud_warnings", {"charge": life.chance.choice(charges)})
 
 
+def turn_card(life: Life) -> None:
+    """A customer takes back their leave to charge a method, or a bank has given a card another date."""
+    with life.acme.begin() as session:
+        query = select(PaymentMethod.method_ref).where(PaymentMethod.provider_account_id == life.acme.account_id)
+        known = list(session.scalars(query.order_by(PaymentMethod.id)))
+    if not known:
+        return
+    ref = life.chance.choice(known)
+    if life.chance.random() < 0.6:
+        life.acme.witness.call("POST", "mandates", {"payment_method": ref})
+    else:
+        year = life.acme.now().year + life.chance.choice([-1, 3])
+        life.acme.witness.call("POST", f"payment_methods/{ref}/renew", {"exp_year": year})
+
+
 def reconcile(life: Life) -> None:
     reconciliation.reconcile(life.acme.parts)
 
 
 ACTS: Mapping[Act, int] = {
     settle_debit: 3, settle_refund: 1, dispute: 3, trouble: 2, pay: 2, read_balance: 1, reconcile: 1, warn: 1,
+    turn_card: 2,
 }  # fmt: skip

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from billing.flows import (
     accrual,
@@ -16,28 +17,55 @@ from billing.flows import (
     operating,
     operating_drafts,
     paying_out,
+    recognition,
     refunding,
     working,
 )
 from billing.flows.bookkeeping import close as close_month
+from billing.flows.charging import charge_once
 from billing.flows.correcting import mark_uncollectible, void
 from billing.flows.crediting import apply_credit, credit
-from billing.flows.operating_profiles import grant
+from billing.flows.operating_profiles import grant, write_off
 from billing.flows.replacing import replace_invoice
 from billing.flows.working import Action
 from billing.models import CreditBalance
-from billing.queries.books.report import Rows
-from billing.queries.books.reports import aging_report
+from billing.queries.books.reports import aging_report, deferred_report
 from billing.queries.books.tax import tax_report
 from tests.flows.life import ORDER, Act, Life
 
 _DAY = timedelta(days=1)
+_EARNED = text(
+    """
+    SELECT e.seller_id, p.account, p.currency, sum(p.amount_minor) AS amount
+    FROM billing.ledger_entry e JOIN billing.posting p ON p.entry_id = e.id
+    WHERE e.booked_on BETWEEN :month AND :last AND p.account IN ('revenue', 'write_off', 'carried_forward')
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    """
+)
 
 
 def give(life: Life) -> None:
     whom, currency = life.chance.choice(life.profiles), life.chance.choice(["eur", "eur", "eur", "usd", "jpy", "kwd"])
     amount, prepaid = life.chance.randint(1, 3000), life.chance.random() < 0.5
     grant(life.acme.parts, whom, amount_minor=amount, currency=currency, prepaid=prepaid, order=ORDER)
+
+
+def charge_cents(life: Life) -> None:
+    """Something costs less than the provider charges."""
+    currency, amount = life.chance.choice(["eur", "eur", "usd", "jpy", "kwd"]), life.chance.randint(1, 49)
+    with life.acme.parts.begin() as session:
+        charge_once(
+            life.acme.parts, session, life.chance.choice(life.profiles), amount_minor=amount, currency=currency,
+            description="A stamp", tax_rate=life.chance.choice(["standard", None]),
+        )  # fmt: skip
+
+
+def give_up(life: Life) -> None:
+    """A person asks for nothing more of what one is to pay with their next invoice."""
+    with life.acme.begin() as session:
+        owing = session.scalars(select(CreditBalance.profile_id).where(CreditBalance.forwarded_minor > 0))
+        known = sorted(set(owing)) or life.profiles
+    write_off(life.acme.parts, life.chance.choice(known), order=ORDER)
 
 
 def pay_out(life: Life) -> None:
@@ -82,6 +110,8 @@ def correct(life: Life) -> None:
     numbered = [each for each in life.acme.invoices() if each.kind == "invoice" and each.number]
     wanted = chance.choice(["open", "open", "paid", "paid", "uncollectible", "void"])
     invoices = [each for each in numbered if each.status == wanted] or numbered
+    if chance.random() < 0.3:
+        invoices = [each for each in numbered if each.brought_forward_minor or each.amount_forwarded_minor] or invoices
     if not invoices:
         return
     invoice = chance.choice(invoices)
@@ -116,22 +146,32 @@ def go(life: Life) -> None:
     accrual.accrue_due(life.acme.parts)
 
 
+def accrue(life: Life) -> None:
+    """The night after a month comes while something is under way; then, as ever, revenue goes on."""
+    accrual.accrue_due(life.acme.parts)
+    recognition.recognise_due(life.acme.parts)
+
+
 def close(life: Life) -> None:
     """The last month is closed."""
     month = (life.acme.now().date().replace(day=1) - _DAY).replace(day=1)
     for house in life.houses[1:]:
         close_month(life.acme.parts, house.seller_id, month=month, order=ORDER)
-    life.closed = month, of_month(life, month)
+    life.closed.append((month, of_month(life, month)))
 
 
-def of_month(life: Life, month: date) -> list[Rows]:
+def of_month(life: Life, month: date) -> list[Any]:
     """What is told of a month."""
     last = (month + 31 * _DAY).replace(day=1) - _DAY
     with life.acme.begin() as session:
         return [
             tax_report(session, month=month).rows,
             aging_report(session, as_of=last, by_customer=True).rows,
+            deferred_report(session, as_of=last).rows,
+            [list(row) for row in session.execute(_EARNED, {"month": month, "last": last})],
         ]
 
 
-ACTS: Mapping[Act, int] = {correct: 16, go: 10, give: 2, pay_out: 3, review: 2, decide: 3, close: 1}
+ACTS: Mapping[Act, int] = {
+    correct: 16, go: 10, give: 2, pay_out: 3, review: 2, decide: 3, close: 1, accrue: 1, charge_cents: 4, give_up: 1,
+}  # fmt: skip

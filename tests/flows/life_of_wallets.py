@@ -44,6 +44,8 @@ def mount_paypal(acme: Company) -> Side:
     )
     told = {"paypal_client_id": "sb-simulate", "paypal_client_secret": SecretStr("simulate")}
     ours, stripe = acme.parts.settings.model_copy(update=told), acme.parts.provider_for
+    # A copy keeps what was read off the settings before: without this nothing is ever compared with PayPal.
+    ours.__dict__.pop("paypal_credentials", None)
     acme.parts = replace(
         acme.parts,
         settings=ours,

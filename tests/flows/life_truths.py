@@ -18,6 +18,7 @@ from billing.queries.books.report import Report
 from billing.queries.books.reports import aging_report, deferred_report
 from billing.queries.books.tax import tax_report
 from billing.queries.books.trial_balance import trial_balances
+from billing.sandbox.stripe.money import MINIMUMS
 from tests.flows.company import START
 from tests.flows.life import Life
 from tests.flows.life_of_wallets import witness_of
@@ -49,12 +50,55 @@ _GAPS = text(
     WHERE before IS NOT NULL AND before > starts_at OR anchor_before = anchor_no AND before <> starts_at
     """
 )
+_FORWARDED = text(
+    """
+    WITH asked AS (
+        SELECT profile_id, currency, sum(amount_forwarded_minor - brought_forward_minor + CASE status
+            WHEN 'void' THEN brought_forward_minor
+            WHEN 'replaced' THEN greatest(0, brought_forward_minor - amount_paid_minor - credit_applied_minor
+                                             - amount_forwarded_minor)
+            ELSE 0 END) AS amount
+        FROM billing.invoice WHERE number IS NOT NULL GROUP BY 1, 2
+    ), given_up AS (
+        SELECT e.profile_id, p.currency, -sum(p.amount_minor) AS amount
+        FROM billing.ledger_entry e JOIN billing.posting p ON p.entry_id = e.id
+        WHERE e.kind = 'write_off' AND p.account = 'carried_forward' GROUP BY 1, 2
+    )
+    SELECT profile_id, currency, a.amount, g.amount, b.forwarded_minor
+    FROM asked a FULL JOIN given_up g USING (profile_id, currency)
+    FULL JOIN billing.credit_balance b USING (profile_id, currency)
+    WHERE coalesce(b.forwarded_minor, 0) <> coalesce(a.amount, 0) - coalesce(g.amount, 0)
+    """
+)
+_TOO_LITTLE = text(
+    "SELECT DISTINCT a.provider, p.currency, p.amount_minor FROM billing.payment p JOIN billing.provider_account a "
+    "ON a.id = p.provider_account_id WHERE p.kind <> 'adopted'"
+)
+_LEAST = {"stripe": MINIMUMS, "paypal": {}}
+_STILL_ACCRUED = text(
+    """
+    SELECT seller_id, currency, month, sum(amount) FROM (
+        SELECT e.seller_id, p.currency, p.amount_minor AS amount,
+            date_trunc('month', e.booked_on - CASE WHEN extract(day FROM e.booked_on) = 1 THEN 1 ELSE 0 END) AS month
+        FROM billing.ledger_entry e JOIN billing.posting p ON p.entry_id = e.id
+        WHERE p.account = 'unbilled_receivable') AS accrued
+    GROUP BY 1, 2, 3 HAVING sum(amount) <> 0
+    """
+)
 
 
 def untrue(life: Life) -> list[object]:
     """What is not as it must be now."""
     told = unbooked(life) if life.quiet else []
-    return [*broken(life), *unexpected(life), *told, *gaps(life), *unshown(life)]
+    return [
+        *broken(life),
+        *unexpected(life),
+        *told,
+        *gaps(life),
+        *unshown(life),
+        *unforwarded(life),
+        *still_accrued(life),
+    ]
 
 
 def broken(life: Life) -> list[object]:
@@ -99,6 +143,22 @@ def gaps(life: Life) -> list[object]:
     """Periods that overlap, or leave time between them."""
     with life.acme.begin() as session:
         return [tuple(row) for row in session.execute(_GAPS)]
+
+
+def unforwarded(life: Life) -> list[object]:
+    """Small debts that are neither carried forward nor brought nor given up, and tries to charge less than is taken."""
+    with life.acme.begin() as session:
+        tried = session.execute(_TOO_LITTLE).all()
+        lost: list[object] = [("forwarded", *row) for row in session.execute(_FORWARDED)]
+    named = life.acme.parts.settings.least_charges
+    little = (row for row in tried if row.amount_minor < {**_LEAST[row.provider], **named}.get(row.currency, 0))
+    return [*lost, *(("little", *row) for row in little)]
+
+
+def still_accrued(life: Life) -> list[object]:
+    """Months whose accrual is not taken back by the next morning."""
+    with life.acme.begin() as session:
+        return [("accrued", *row) for row in session.execute(_STILL_ACCRUED)]
 
 
 def unshown(life: Life) -> list[object]:

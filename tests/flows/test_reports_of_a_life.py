@@ -10,7 +10,7 @@ import random
 
 import pytest
 
-from tests.flows import life_of_banks, life_of_money, life_of_subscriptions, life_of_wallets
+from tests.flows import life_of_banks, life_of_money, life_of_subscriptions, life_of_wallets, life_of_workers
 from tests.flows.company import Company
 from tests.flows.life import Life
 from tests.flows.life_in_a_crowd import CUSTOMERS, crowd
@@ -22,12 +22,18 @@ from tests.flows.life_truths import audited, misstated, untrue
 FIRST = int(os.environ.get("BILLING_LIFE_FROM", "0"))
 LIVES = int(os.environ.get("BILLING_LIVES", "1"))
 STEPS = int(os.environ.get("BILLING_LIFE_STEPS", "30"))
-ACTS = {**life_of_subscriptions.ACTS, **life_of_money.ACTS, **life_of_banks.ACTS, **life_of_wallets.ACTS}
+ACTS = {
+    **life_of_subscriptions.ACTS,
+    **life_of_money.ACTS,
+    **life_of_banks.ACTS,
+    **life_of_wallets.ACTS,
+    **life_of_workers.ACTS,
+}
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + LIVES))
 def test_every_report_of_every_day_ties_and_a_closed_month_is_told_as_it_was(acme: Company, seed: int) -> None:
-    life = _begun(acme, seed)
+    life = begun(acme, seed)
     for _ in range(STEPS):
         life.step()
         _holds(life)
@@ -36,7 +42,7 @@ def test_every_report_of_every_day_ties_and_a_closed_month_is_told_as_it_was(acm
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + LIVES))
 def test_so_it_is_where_several_do_something_at_one_moment(acme: Company, seed: int) -> None:
-    life = _begun(acme, seed)
+    life = begun(acme, seed)
     del life.profiles[CUSTOMERS:]
     for _ in range(STEPS):
         if life.chance.random() < 0.4:
@@ -48,7 +54,7 @@ def test_so_it_is_where_several_do_something_at_one_moment(acme: Company, seed: 
     _end(life)
 
 
-def _begun(acme: Company, seed: int) -> Life:
+def begun(acme: Company, seed: int) -> Life:
     life = Life(acme, random.Random(seed), ACTS, mount_paypal(acme))
     life.begin()
     while len(life.subscriptions) < 3:
@@ -61,8 +67,7 @@ def _holds(life: Life) -> None:
     assert untrue(life) == [], life.done
     if life.quiet and life.done[-1] == "go":
         assert audited(life) == (), life.done
-    if life.closed:
-        month, told = life.closed
+    for month, told in life.closed:
         assert of_month(life, month) == told, life.done
 
 

@@ -14,6 +14,7 @@ from billing.flows import (
     braking,
     healing,
     inbox,
+    operating_drafts,
     paying_out,
     reconciliation,
     refunding,
@@ -206,6 +207,58 @@ def test_what_waits_to_be_adopted_after_healing_stops_nothing_a_second_time(lost
     with lost.begin() as session:
         handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("payment_intent.%")))
         assert set(handled) == {"processed", "ignored"}
+
+
+def test_a_lost_charge_of_which_all_was_given_back_stops_nothing_a_second_time(acme: Company) -> None:
+    with backup_of(acme) as backup:
+        acme.customer("a1")
+        backup.take()
+        acme.subscribe("a1", "s1")
+        acme.settle()
+        refunding.refund(acme.parts, acme.invoices()[0].id)
+        acme.settle()
+        backup.restore()
+        acme.settle_under_a_brake()
+        assert brakes(acme) == [("collect", None), ("issue", None)]
+        healing.tick(acme.parts)
+        assert brakes(acme) == [], "nothing is left of it to be adopted"
+        _every_event_comes_again(acme)
+        assert brakes(acme) == []
+        with acme.begin() as session:
+            handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("payment_intent.%")))
+            assert set(handled) == {"ignored"}
+
+
+def test_a_lost_charge_of_a_draft_that_was_changed_meanwhile_waits_until_it_is_so_again(acme: Company) -> None:
+    with backup_of(acme) as backup:
+        profile_id = acme.customer("a1")
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.seller SET draft_review_h = 240"))
+        acme.subscribe("a1", "s1")
+        acme.settle()
+        (draft,) = acme.invoices()
+        backup.take()
+
+        def add_line() -> None:
+            operating_drafts.add_line(
+                acme.parts, draft.id, description="As agreed", amount_minor=900, tax_rate=None, order=WHY
+            )
+
+        add_line()
+        operating_drafts.release(acme.parts, draft.id, order=WHY)
+        acme.settle()
+        assert [each.amount_minor for each in acme.payments()] == [2090]
+        backup.restore()
+        acme.settle_under_a_brake()
+        healing.tick(acme.parts)
+        assert brakes(acme) == [("collect", profile_id)], "who was charged is not charged again"
+        assert [each.status for each in acme.invoices()] == ["draft"]
+        assert "charge_without_attempt" in [each.kind for each in acme.work_items() if each.status == "open"]
+        add_line()
+        healing.tick(acme.parts)
+        assert (brakes(acme), [each.amount_paid_minor for each in acme.invoices()]) == ([], [2090])
+        acme.settle()
+        assert acme.violations() == ()
 
 
 def test_a_refund_that_the_copy_shows_as_not_sent_waits_and_is_found_instead_of_sent_again(acme: Company) -> None:
