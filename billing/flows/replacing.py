@@ -24,6 +24,7 @@ from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.status import InvoiceStatus
 from billing.models import Account, Invoice, Seller
 from billing.queries.brakes import BrakeKind, require_moving
 from billing.queries.correction import creditable, notes_of
@@ -132,7 +133,8 @@ def _corrected(session: Session, old: Invoice, standing: Standing, parties: byte
         span=span,
         collection=old.collection,
         days_until_due=days,
-        charged=old.on_schedule,
+        # What was paid outside the schedule, such as a first payment, has nothing against a charge of the rest.
+        charged=old.on_schedule or old.status == InvoiceStatus.PAID,
     )
     lines = [
         PlannedLine(

@@ -72,6 +72,21 @@ def test_a_paid_document_is_replaced_and_what_was_paid_goes_over(acme: Company) 
     assert acme.violations() == ()
 
 
+def test_what_a_document_asks_for_beyond_a_first_payment_is_collected(acme: Company) -> None:
+    acme.customer("a1")
+    acme.begin_subscription("a1", "s1", NewItem("basic"), first_payment=True)
+    acme.settle()
+    (first,) = acme.invoices()
+    assert (first.status, first.on_schedule) == ("paid", False)
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.tax_rate SET percent = 30"))
+    made = replace_invoice(acme.parts, first.id, order=ORDER)
+    assert (made.carried_minor, made.remaining_minor) == (1190, 110)
+    acme.settle()
+    assert [each.amount_minor for each in acme.payments()] == [1190, 110]
+    assert acme.violations() == ()
+
+
 def test_an_open_document_is_replaced_and_the_new_one_collected(acme: Company) -> None:
     profile = acme.customer("a1", method="pm_card_chargeCustomerFail")
     with acme.parts.begin() as session:
