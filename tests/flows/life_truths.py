@@ -52,13 +52,24 @@ _GAPS = text(
 )
 _FORWARDED = text(
     """
-    WITH asked AS (
-        SELECT profile_id, currency, sum(amount_forwarded_minor - brought_forward_minor + CASE status
-            WHEN 'void' THEN brought_forward_minor
-            WHEN 'replaced' THEN greatest(0, brought_forward_minor - amount_paid_minor - credit_applied_minor
-                                             - amount_forwarded_minor)
-            ELSE 0 END) AS amount
-        FROM billing.invoice WHERE number IS NOT NULL GROUP BY 1, 2
+    WITH held AS (
+        SELECT i.*, greatest(0, amount_paid_minor + credit_applied_minor + amount_forwarded_minor
+                                - brought_forward_minor) AS held_minor
+        FROM billing.invoice i WHERE number IS NOT NULL
+    ), handed AS (
+        -- A document in place of one that was carried forward is carried forward by that.
+        SELECT new.id, greatest(0, least(old.held_minor, new.amount_due_minor)
+                                   - greatest(0, old.held_minor - old.amount_forwarded_minor)) AS minor
+        FROM held new JOIN held old ON old.id = new.corrects_id AND old.status = 'replaced'
+        WHERE new.kind = 'invoice'
+    ), asked AS (
+        SELECT profile_id, currency, sum(amount_forwarded_minor - coalesce(handed.minor, 0) - brought_forward_minor
+            + CASE status
+                WHEN 'void' THEN brought_forward_minor
+                WHEN 'replaced' THEN greatest(0, brought_forward_minor - amount_paid_minor - credit_applied_minor
+                                                 - amount_forwarded_minor)
+                ELSE 0 END) AS amount
+        FROM held LEFT JOIN handed USING (id) GROUP BY 1, 2
     ), given_up AS (
         SELECT e.profile_id, p.currency, -sum(p.amount_minor) AS amount
         FROM billing.ledger_entry e JOIN billing.posting p ON p.entry_id = e.id
