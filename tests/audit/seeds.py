@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from billing.models import Invoice, InvoiceLine
 from tests.audit.witness_rows import HandMade
 from tests.builders import World
 
@@ -32,6 +33,11 @@ class Planting:
         self.session.flush()
         self.session.execute(text("SET LOCAL session_replication_role = replica"))
         self.session.execute(text(sql), values)
+
+    def line(self, of: Invoice) -> InvoiceLine:
+        """Its first: two seats of 12.50 for a month, and 19 % tax."""
+        found = select(InvoiceLine).where(InvoiceLine.invoice_id == of.id, InvoiceLine.position == 1)
+        return self.session.scalars(found).one()
 
     def drop(self, table: str, constraint: str) -> None:
         """Take a check or a unique constraint away."""

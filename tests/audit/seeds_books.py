@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from billing.commands.accrual.night import Night, book
 from billing.commands.ledger.close import close_month
 from billing.commands.revenue.recognise import recognise
 from billing.kernel.ids import new_id
-from billing.models import CreditBalance, Invoice, InvoiceLine, LedgerEntry, LineAccrual, Payment, Posting, WaitingLine
+from billing.models import CreditBalance, LedgerEntry, Payment, Posting
 from tests import builders
 from tests.audit.seeds import Accused, Planting, seed
 from tests.builders import add
 from tests.builders.breaks import difference
-
-
-def _line(planting: Planting, of: Invoice) -> InvoiceLine:
-    """The first line: 25.00 and 19 % tax."""
-    return planting.session.scalars(
-        select(InvoiceLine).where(InvoiceLine.invoice_id == of.id, InvoiceLine.position == 1)
-    ).one()
 
 
 def _entry(planting: Planting, invoice_id: object, kind: str) -> LedgerEntry:
@@ -158,13 +150,13 @@ def a_replaced_document_hands_over_more_than_the_next_one_takes(planting: Planti
 
 @seed("L7")
 def less_is_deferred_line_by_line_than_in_the_books(planting: Planting) -> Accused:
-    planting.run("DELETE FROM billing.revenue_schedule WHERE id = :id", id=_line(planting, planting.world.paid).id)
+    planting.run("DELETE FROM billing.revenue_schedule WHERE id = :id", id=planting.line(planting.world.paid).id)
     return "seller", str(planting.world.seller.id)
 
 
 @seed("L7")
 def more_of_a_line_is_recognised_than_its_entries_say(planting: Planting) -> Accused:
-    line, other = _line(planting, planting.world.paid), _line(planting, planting.world.open)
+    line, other = planting.line(planting.world.paid), planting.line(planting.world.open)
     planting.drop("revenue_schedule", "ck_revenue_schedule_recognised_within_net")
     for each, off in ((line, 1), (other, -1)):
         planting.run(
@@ -217,82 +209,7 @@ def a_closed_month_has_other_postings_than_it_had(planting: Planting) -> Accused
     return "month_close", str(closed.id)
 
 
-def _accrued(planting: Planting, line: InvoiceLine | WaitingLine, amount_minor: int, month: date) -> LineAccrual:
-    """So much of a line is accrued in a month, and taken back."""
-    session, of = planting.session, planting.world.open
-    night = Night(month, datetime.combine(month + timedelta(days=32), time(), UTC).replace(day=1))
-    told = {"seller_id": of.seller_id, "currency": of.currency, "amount_minor": amount_minor}
-    entry_id, reversal_id = book(session, night, of="line", **told)
-    session.flush()
-    return add(
-        session,
-        LineAccrual(
-            id=new_id(),
-            subscription_id=of.subscription_id,
-            line_id=line.id,
-            month=month,
-            entry_id=entry_id,
-            reversal_id=reversal_id,
-            **told,
-        ),
-    )
-
-
-_BEFORE = date(2025, 12, 1)
 """A month in which the world's documents were not told yet."""
-
-
-@seed("L7")
-def an_accrual_is_not_taken_back_in_full(planting: Planting) -> Accused:
-    accrued = _accrued(planting, _line(planting, planting.world.open), 700, _BEFORE)
-    for account, off in (("unbilled_receivable", 1), ("revenue", -1)):
-        planting.run(
-            "UPDATE billing.posting SET amount_minor = amount_minor + :off WHERE entry_id = :id AND account = :of",
-            off=off,
-            id=accrued.reversal_id,
-            of=account,
-        )
-    return "ledger_entry", str(accrued.reversal_id)
-
-
-@seed("L7")
-def an_accrual_is_taken_back_on_another_day(planting: Planting) -> Accused:
-    accrued = _accrued(planting, _line(planting, planting.world.open), 700, _BEFORE)
-    planting.run("UPDATE billing.ledger_entry SET booked_on = booked_on + 30 WHERE id = :id", id=accrued.reversal_id)
-    return "ledger_entry", str(accrued.reversal_id)
-
-
-@seed("L7")
-def the_books_accrue_what_no_line_and_no_usage_stands_behind(planting: Planting) -> Accused:
-    accrued = _accrued(planting, _line(planting, planting.world.open), 700, _BEFORE)
-    planting.run("DELETE FROM billing.line_accrual WHERE id = :id", id=accrued.id)
-    return "ledger_entry", str(accrued.entry_id)
-
-
-@seed("L7")
-def a_line_is_accrued_in_a_month_that_has_told_it(planting: Planting) -> Accused:
-    line = _line(planting, planting.world.open)
-    month = planting.world.open.issued_at.date().replace(day=1)
-    return "line_accrual", str(_accrued(planting, line, 700, month).id)
-
-
-@seed("L7")
-def more_of_a_line_is_accrued_than_it_charges(planting: Planting) -> Accused:
-    line = _line(planting, planting.world.open)
-    return "line_accrual", str(_accrued(planting, line, line.amount_minor + 1, _BEFORE).id)
-
-
-@seed("L7")
-def less_than_nothing_is_accrued_of_a_line_that_charges(planting: Planting) -> Accused:
-    return "line_accrual", str(_accrued(planting, _line(planting, planting.world.open), -1, _BEFORE).id)
-
-
-@seed("L7")
-def a_credit_takes_more_from_a_month_than_it_gives_back(planting: Planting) -> Accused:
-    line = builders.credited_line(
-        planting.session, _line(planting, planting.world.paid), planting.world.running.id, amount_minor=-100
-    )
-    return "line_accrual", str(_accrued(planting, line, -101, _BEFORE).id)
 
 
 @seed("L7")
@@ -329,14 +246,14 @@ def a_payout_is_in_no_account(planting: Planting) -> Accused:
 
 @seed("L8")
 def a_line_is_credited_beyond_what_it_charged(planting: Planting) -> Accused:
-    line = _line(planting, planting.world.paid)
+    line = planting.line(planting.world.paid)
     builders.credited_line(planting.session, line, planting.world.running.id, amount_minor=-line.amount_minor - 1)
     return "invoice_line", str(line.id)
 
 
 @seed("L8")
 def a_line_is_credited_twice(planting: Planting) -> Accused:
-    line = _line(planting, planting.world.paid)
+    line = planting.line(planting.world.paid)
     for _ in range(2):
         builders.credited_line(planting.session, line, planting.world.running.id, amount_minor=-1)
     return "invoice_line", str(line.id)
@@ -346,7 +263,7 @@ def a_line_is_credited_twice(planting: Planting) -> Accused:
 def more_was_refunded_than_the_credits_had_left(planting: Planting) -> Accused:
     """The first line's share of the total, 28.33 of 40.45, is credited; then 13.00 are refunded."""
     invoice = planting.world.paid
-    builders.credited_line(planting.session, _line(planting, invoice), planting.world.running.id)
+    builders.credited_line(planting.session, planting.line(invoice), planting.world.running.id)
     builders.refunded(planting.session, invoice, amount_minor=1300, tax_minor=175, at=planting.world.now)
     return "invoice", str(invoice.id)
 

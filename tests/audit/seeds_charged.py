@@ -5,18 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
-
 from billing.kernel.ids import new_id
-from billing.models import Invoice, InvoiceLine, Price, UsageRecord
+from billing.models import InvoiceLine, Price, UsageRecord
 from tests import builders
 from tests.audit.seeds import Accused, Planting, seed
-
-
-def _line(planting: Planting, of: Invoice) -> InvoiceLine:
-    """Two seats of 12.50 for a month."""
-    found = select(InvoiceLine).where(InvoiceLine.invoice_id == of.id, InvoiceLine.position == 1)
-    return planting.session.scalars(found).one()
 
 
 def _used(planting: Planting, line: InvoiceLine, quantity: int) -> UUID:
@@ -35,7 +27,7 @@ def _used(planting: Planting, line: InvoiceLine, quantity: int) -> UUID:
 
 
 def _metered(planting: Planting, quantity: int) -> Accused:
-    line = _line(planting, planting.world.paid)
+    line = planting.line(planting.world.paid)
     _used(planting, line, quantity)
     planting.run("UPDATE billing.price SET usage = 'sum' WHERE id = :id", id=line.price_id)
     planting.run("UPDATE billing.invoice_line SET kind = 'usage' WHERE id = :id", id=line.id)
@@ -46,7 +38,7 @@ def _metered(planting: Planting, quantity: int) -> Accused:
 def a_line_charges_another_price_than_its_own(planting: Planting) -> Accused:
     planting.run(
         "UPDATE billing.invoice_line SET unit_amount = unit_amount * 2 WHERE id = :id",
-        id=_line(planting, planting.world.paid).id,
+        id=planting.line(planting.world.paid).id,
     )
     return "invoice", str(planting.world.paid.id)
 
@@ -67,20 +59,20 @@ def what_was_used_stands_on_two_lines_each_of_which_is_right_alone(planting: Pla
     planting.run(
         "UPDATE billing.invoice_line l SET kind = 'usage', price_id = o.price_id, period_start = o.period_start, "
         "period_end = o.period_end FROM billing.invoice_line o WHERE l.id = :id AND o.id = :other",
-        id=_line(planting, planting.world.open).id,
-        other=_line(planting, planting.world.paid).id,
+        id=planting.line(planting.world.open).id,
+        other=planting.line(planting.world.paid).id,
     )
     return "subscription", str(planting.world.running.id)
 
 
 @seed("R4")
 def what_was_used_in_a_closed_period_is_never_charged(planting: Planting) -> Accused:
-    return "subscription", str(_used(planting, _line(planting, planting.world.recovered), 7))
+    return "subscription", str(_used(planting, planting.line(planting.world.recovered), 7))
 
 
 @seed("R4")
 def what_was_used_of_an_item_that_went_is_never_charged(planting: Planting) -> Accused:
-    line = _line(planting, planting.world.recovered)
+    line = planting.line(planting.world.recovered)
     planting.run(
         "WITH gone AS (DELETE FROM billing.subscription_item WHERE subscription_id = :id AND price_id = :price "
         "RETURNING id, seller_id, subscription_id, price_id, quantity, counts_from) "
@@ -94,7 +86,7 @@ def what_was_used_of_an_item_that_went_is_never_charged(planting: Planting) -> A
 
 @seed("R4")
 def an_item_of_the_subscription_is_charged_by_half(planting: Planting) -> Accused:
-    line = _line(planting, planting.world.open)
+    line = planting.line(planting.world.open)
     planting.run(
         "UPDATE billing.subscription_item SET quantity = 4 WHERE subscription_id = :id AND price_id = :price",
         id=planting.world.running.id,
@@ -106,7 +98,7 @@ def an_item_of_the_subscription_is_charged_by_half(planting: Planting) -> Accuse
 @seed("R4", "N4")
 def an_item_that_stands_was_left_out_of_an_earlier_period(planting: Planting) -> Accused:
     planting.run(
-        "UPDATE billing.invoice_line SET kind = 'one_off' WHERE id = :id", id=_line(planting, planting.world.paid).id
+        "UPDATE billing.invoice_line SET kind = 'one_off' WHERE id = :id", id=planting.line(planting.world.paid).id
     )
     return "subscription", str(planting.world.running.id)
 
@@ -114,13 +106,13 @@ def an_item_that_stands_was_left_out_of_an_earlier_period(planting: Planting) ->
 @seed("R4", "N4", "N6")
 def an_earlier_period_was_charged_for_fewer_than_there_were(planting: Planting) -> Accused:
     planting.run(
-        "UPDATE billing.invoice_line SET quantity = 1 WHERE id = :id", id=_line(planting, planting.world.paid).id
+        "UPDATE billing.invoice_line SET quantity = 1 WHERE id = :id", id=planting.line(planting.world.paid).id
     )
     return "subscription", str(planting.world.running.id)
 
 
 def _at_another_price(planting: Planting, changes: str) -> Accused:
-    price = planting.session.get_one(Price, _line(planting, planting.world.paid).price_id)
+    price = planting.session.get_one(Price, planting.line(planting.world.paid).price_id)
     planting.run(f"UPDATE billing.price SET {changes} WHERE id = :id", id=price.id)
     return "invoice", str(planting.world.paid.id)
 
@@ -155,19 +147,19 @@ _SHARED = """
 
 @seed("R4")
 def a_share_is_taken_of_another_amount_than_the_price_gives(planting: Planting) -> Accused:
-    planting.run(_SHARED, id=_line(planting, planting.world.paid).id, base=2501, less=0)
+    planting.run(_SHARED, id=planting.line(planting.world.paid).id, base=2501, less=0)
     return "invoice", str(planting.world.paid.id)
 
 
 @seed("R4")
 def a_share_is_of_another_time_than_the_line(planting: Planting) -> Accused:
-    planting.run(_SHARED, id=_line(planting, planting.world.paid).id, base=2500, less=1)
+    planting.run(_SHARED, id=planting.line(planting.world.paid).id, base=2500, less=1)
     return "invoice", str(planting.world.paid.id)
 
 
 @seed("R4")
 def a_share_by_days_is_of_another_day_than_the_line(planting: Planting) -> Accused:
-    line = _line(planting, planting.world.paid)
+    line = planting.line(planting.world.paid)
     planting.run(_SHARED, id=line.id, base=2500, less=0)
     planting.run(
         """UPDATE billing.invoice_line SET how = how || '{"left": 2, "whole": 2, "time_unit": "day"}' WHERE id = :id""",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 
 from billing.kernel.ids import new_id
-from billing.models import InvoiceLine, Refund
+from billing.models import Refund
 from billing.providers.stripe.witness import WitnessedDispute
 from tests import builders
 from tests.audit.seeds import Accused, Planting, seed
@@ -124,9 +124,7 @@ def a_line_is_credited_as_if_nothing_had_been_refunded(planting: Planting) -> Ac
     note = builders.refunded(planting.session, invoice, amount_minor=2020, tax_minor=272, at=planting.world.now)
     row = planting.session.scalars(select(Refund).where(Refund.credit_note_id == note.id)).one()
     planting.witness.refund_rows.append(refund_of(row, planting.witness.account_ref))
-    line = planting.session.scalars(
-        select(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id, InvoiceLine.position == 1)
-    ).one()
+    line = planting.line(invoice)
     builders.credited_line(planting.session, line, planting.world.running.id)
     return "invoice_line", str(line.id)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 from sqlalchemy import event, select, text
@@ -14,119 +13,68 @@ from billing.commands.credit.write_off import write_off_forwarded
 from billing.commands.subscription.cancel import CancelWhen, Unused
 from billing.commands.subscription.change import Proration
 from billing.flows import (
-    braking,
     changing,
     collection,
     correcting,
     disputing,
     drafts,
-    forwarding,
     on_session,
     refunding,
     rights,
-    subscribing,
 )
 from billing.flows.charging import charge_once
 from billing.flows.crediting import credit
 from billing.flows.external_money import mark_paid
 from billing.flows.ordering import CARRIED_OUT, Wanted
-from billing.flows.parts import Parts
 from billing.flows.previewing import apply, preview_change
 from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused, Stale
 from billing.kernel.ids import new_id
 from billing.models import Invoice, OutboxEvent, Slice
-from billing.queries.brakes import BrakeKind
 from billing.queries.operations.timeline import timeline
-from billing.validators.subscription import NewItem, NewSubscription
+from billing.validators.subscription import NewItem
+from tests.flows.cents import MONTHS, ORDER, forwarded, invoices, small
 from tests.flows.company import START, Company
 from tests.flows.disputes import end, open_dispute, the_dispute
-from tests.flows.test_carried_forward import MONTHS, ORDER, _forwarded, _invoices, _small
 
 
 def _paid_third(acme: Company) -> Invoice:
     """One of 72 that brings 48 forward, and is paid."""
-    _small(acme)
+    small(acme)
     for month in MONTHS[1:3]:
         acme.set_clock(month)
         acme.settle()
-    found = _invoices(acme)[2]
+    found = invoices(acme)[2]
     assert (found.status, found.amount_paid_minor) == ("paid", 72)
     return found
 
 
-def _by_transfer(acme: Company, price: str, amount: int) -> Invoice:
-    acme.price(price, amount)
-    acme.customer("a1")
-    acme.begin_subscription("a1", "s1", NewItem(price), collection="send_invoice", days_until_due=14)
-    return _invoices(acme)[0]
-
-
-def test_a_debt_that_the_books_do_not_confirm_is_not_carried_forward_at_the_page(acme: Company) -> None:
-    """11.90 are owed in the books; its row, which something has broken, says 0.10."""
-    invoice = _by_transfer(acme, "much", 1000)
-    with acme.parts.begin() as session:
-        session.execute(text("UPDATE billing.invoice SET amount_remaining_minor = 10"))
-    with pytest.raises(Refused) as refused:
-        on_session.pay(acme.parts, profile_id=invoice.profile_id)
-    assert refused.value.code == "on_hold"
-    assert (_invoices(acme)[0].status, _forwarded(acme)) == ("open", 0)
-    assert [item.kind for item in acme.work_items()] == ["customer_quarantined"]
-
-
-def test_who_is_on_hold_is_told_so_at_the_page(acme: Company) -> None:
-    invoice = _by_transfer(acme, "small", 20)
-    braking.stop(acme.parts, BrakeKind.COLLECT, order=ORDER)
-    with pytest.raises(Refused) as refused:
-        on_session.pay(acme.parts, profile_id=invoice.profile_id)
-    assert refused.value.code == "on_hold"
-    assert _forwarded(acme) == 0
-
-
-def test_a_first_document_of_cents_waits_while_issuing_is_stopped(acme: Company) -> None:
-    """No money came for it, so nothing hurries."""
-    acme.price("small", 20)
-    acme.customer("a1")
-    new = NewSubscription(code="s1", account_id="a1", items=(NewItem("small"),), start=START, first_payment=True)
-    id_ = subscribing.subscribe(acme.parts, seller_id=acme.seller_id, new=new).subscription_id
-    braking.stop(acme.parts, BrakeKind.ISSUE, order=ORDER)
-    acme.settle_under_a_brake()
-    assert acme.subscription(id_).status == "incomplete"
-    assert [each.status for each in _invoices(acme)] == ["draft"]
-    braking.start(acme.parts, BrakeKind.ISSUE, order=ORDER)
-    with acme.parts.begin() as session:
-        session.execute(text("UPDATE billing.invoice SET charge_not_before = NULL"))
-    acme.settle()
-    assert acme.subscription(id_).status == "active"
-    assert (_forwarded(acme), acme.violations()) == (24, ())
-
-
 def test_a_document_in_place_of_one_that_was_carried_forward_claims_no_payment(acme: Company) -> None:
-    _small(acme)
-    made = replace_invoice(acme.parts, _invoices(acme)[0].id, order=ORDER)
-    (new,) = [each for each in _invoices(acme) if each.number == made.replaced_by]
+    small(acme)
+    made = replace_invoice(acme.parts, invoices(acme)[0].id, order=ORDER)
+    (new,) = [each for each in invoices(acme) if each.number == made.replaced_by]
     assert (new.status, new.amount_paid_minor, new.amount_forwarded_minor) == ("paid", 0, 24)
     assert acme.violations() == ()
 
 
 def test_what_nobody_has_paid_is_not_sent_back_from_what_was_paid_for_another(acme: Company) -> None:
     """A cancel that refunds: its note is over what is still owed, by way of the next invoice."""
-    profile_id = _small(acme)
+    profile_id = small(acme)
     acme.begin_subscription("a1", "s2", NewItem("basic"))
     acme.settle()
-    first, other = _invoices(acme)
+    first, other = invoices(acme)
     assert (first.amount_forwarded_minor, other.brought_forward_minor) == (24, 24)
     acme.begin_subscription("a1", "s3", NewItem("small"))
     acme.settle()
-    third = _invoices(acme)[2]
+    third = invoices(acme)[2]
     assert third.subscription_id is not None
-    assert (_forwarded(acme), third.amount_forwarded_minor) == (24, 24)
+    assert (forwarded(acme), third.amount_forwarded_minor) == (24, 24)
     with acme.parts.begin() as session:
         changing.cancel(
             acme.parts, session, third.subscription_id, when=CancelWhen.NOW, prorate=True, unused=Unused.REFUND
         )
     acme.settle()
-    assert (acme.credit(profile_id), _forwarded(acme)) == (24, 24)
+    assert (acme.credit(profile_id), forwarded(acme)) == (24, 24)
     assert acme.violations() == ()
 
 
@@ -141,7 +89,7 @@ def test_a_loss_of_one_that_brought_something_forward_is_written_off_whole(acme:
     assert "-" not in str(refused.value).replace("ACME-", "")
     assert acme.violations() == ()
     disputing.write_off_loss(acme.parts, the_dispute(acme).id, order=ORDER)
-    assert (acme.account("write_off"), _forwarded(acme)) == (72, 0)
+    assert (acme.account("write_off"), forwarded(acme)) == (72, 0)
     assert acme.violations() == ()
 
 
@@ -182,14 +130,14 @@ def test_what_goes_back_of_it_is_its_own_total(acme: Company, amounts: list[int]
         else:
             refunding.refund(acme.parts, third.id, amount_minor=amount)
         acme.settle()
-    assert _invoices(acme)[2].amount_refunded_minor == 24
-    assert _forwarded(acme) == 0
+    assert invoices(acme)[2].amount_refunded_minor == 24
+    assert forwarded(acme) == 0
     assert acme.violations() == ()
 
 
 def test_a_slice_needs_one_connection_at_a_time(acme: Company) -> None:
     """Else workers that have taken all that there are would wait for each other."""
-    profile_id = _small(acme, method=None)
+    profile_id = small(acme, method=None)
     acme.give_method(profile_id, "pm_card_visa")
     collection.plan(acme.parts)
     with acme.begin() as session:
@@ -205,7 +153,7 @@ def test_a_slice_needs_one_connection_at_a_time(acme: Company) -> None:
     event.listen(pool, "checkout", lambda *_: moves(1))
     event.listen(pool, "checkin", lambda *_: moves(-1))
     collection.charge(replace(acme.parts, permits={}), slice_id)
-    assert (most[0], _forwarded(acme)) == (1, 24)
+    assert (most[0], forwarded(acme)) == (1, 24)
 
 
 def test_what_cannot_be_carried_forward_now_is_looked_at_again_a_little_later(
@@ -217,13 +165,13 @@ def test_what_cannot_be_carried_forward_now_is_looked_at_again_a_little_later(
     monkeypatch.setattr(correcting, "cancel_intents", lambda *_: False)
     acme.sweep()
     acme.run_messages()
-    (invoice,) = _invoices(acme)
+    (invoice,) = invoices(acme)
     assert (invoice.status, invoice.amount_remaining_minor) == ("open", 10)
     assert invoice.charge_not_before is not None
 
 
 def test_a_persons_export_tells_what_was_carried_on(acme: Company) -> None:
-    profile_id = _small(acme)
+    profile_id = small(acme)
     acme.set_clock(MONTHS[1])
     acme.settle()
     documents = rights.export(acme.parts, profile_id, order=ORDER)["documents"]
@@ -232,7 +180,7 @@ def test_a_persons_export_tells_what_was_carried_on(acme: Company) -> None:
 
 
 def test_the_line_of_a_customers_time_says_that_it_was_carried_forward(acme: Company) -> None:
-    profile_id = _small(acme)
+    profile_id = small(acme)
     with acme.begin() as session:
         told = [(each["state"], each["amount_minor"]) for each in timeline(session, profile_id)]
     assert ("carried forward", 24) in told
@@ -241,39 +189,39 @@ def test_the_line_of_a_customers_time_says_that_it_was_carried_forward(acme: Com
 
 def test_of_two_that_are_billed_at_once_the_first_asks_for_it_and_no_other(acme: Company) -> None:
     """Their customer's store is one, whoever bills them."""
-    _small(acme)
+    small(acme)
     acme.begin_subscription("a1", "s2", NewItem("basic"))
     acme.begin_subscription("a1", "s3", NewItem("basic"))
-    assert sorted(each.brought_forward_minor for each in _invoices(acme)) == [0, 0, 24]
+    assert sorted(each.brought_forward_minor for each in invoices(acme)) == [0, 0, 24]
     acme.settle()
     acme.set_clock(MONTHS[1])
     acme.settle()
-    assert _forwarded(acme) in (0, 24)
+    assert forwarded(acme) in (0, 24)
     acme.set_clock(MONTHS[3])
     acme.settle()
-    brought = sum(each.brought_forward_minor for each in _invoices(acme))
-    on = sum(each.amount_forwarded_minor for each in _invoices(acme))
-    assert on == brought + _forwarded(acme)
+    brought = sum(each.brought_forward_minor for each in invoices(acme))
+    on = sum(each.amount_forwarded_minor for each in invoices(acme))
+    assert on == brought + forwarded(acme)
     assert acme.violations() == ()
 
 
 def test_an_invoice_that_charges_once_asks_for_it(acme: Company) -> None:
-    profile_id = _small(acme)
+    profile_id = small(acme)
     with acme.parts.begin() as session:
         charge_once(acme.parts, session, profile_id, description="Help", amount_minor=1000, currency="eur")
     acme.settle()
     assert [each.amount_minor for each in acme.payments()] == [1214]
-    assert (_forwarded(acme), acme.violations()) == (0, ())
+    assert (forwarded(acme), acme.violations()) == (0, ())
 
 
 def test_a_draft_asks_for_what_is_there_when_it_is_issued(acme: Company) -> None:
     """Not for what was there when it was written: another invoice has asked for that."""
-    profile_id = _small(acme)
+    profile_id = small(acme)
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.seller SET draft_review_h = 24"))
     acme.begin_subscription("a1", "s2", NewItem("basic"))
-    draft = _invoices(acme)[1]
-    assert (draft.status, draft.brought_forward_minor, draft.amount_due_minor, _forwarded(acme)) == (
+    draft = invoices(acme)[1]
+    assert (draft.status, draft.brought_forward_minor, draft.amount_due_minor, forwarded(acme)) == (
         "draft",
         0,
         1190,
@@ -282,17 +230,17 @@ def test_a_draft_asks_for_what_is_there_when_it_is_issued(acme: Company) -> None
     acme.set_clock(START + timedelta(hours=25))
     drafts.sweep(acme.parts)
     acme.settle()
-    issued = _invoices(acme)[1]
+    issued = invoices(acme)[1]
     assert (issued.brought_forward_minor, issued.amount_due_minor, issued.amount_paid_minor) == (24, 1214, 1214)
-    assert (acme.credit(profile_id), _forwarded(acme), acme.violations()) == (0, 0, ())
+    assert (acme.credit(profile_id), forwarded(acme), acme.violations()) == (0, 0, ())
 
 
 def test_a_change_is_previewed_with_what_its_document_asks_for_and_stale_once_that_is_more(acme: Company) -> None:
-    profile_id = _small(acme)
+    profile_id = small(acme)
     id_ = acme.begin_subscription("a1", "s2", NewItem("basic"), collection="send_invoice", days_until_due=14)
     acme.begin_subscription("a1", "s3", NewItem("small"))
     acme.settle()
-    assert _forwarded(acme) == 24
+    assert forwarded(acme) == 24
     more = (NewItem("basic", 3),)
     with acme.parts.begin() as session:
         shown = preview_change(acme.parts, session, id_, items=more, proration=Proration.INVOICE_NOW)
@@ -305,102 +253,40 @@ def test_a_change_is_previewed_with_what_its_document_asks_for_and_stale_once_th
 
 
 def test_what_waits_for_a_fact_leaves_it_where_it_was_until_it_is_issued(acme: Company) -> None:
-    _small(acme)
+    small(acme)
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.seller SET tax_id = NULL, complete_documents = true"))
     acme.begin_subscription("a1", "s2", NewItem("basic"))
-    draft = _invoices(acme)[1]
+    draft = invoices(acme)[1]
     assert (draft.status, draft.brought_forward_minor, draft.amount_due_minor) == ("draft", 0, 1190)
-    assert _forwarded(acme) == 24
+    assert forwarded(acme) == 24
     drafts.sweep(acme.parts)
-    assert (_invoices(acme)[1].status, _forwarded(acme)) == ("draft", 24)
+    assert (invoices(acme)[1].status, forwarded(acme)) == ("draft", 24)
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.seller SET tax_id = 'DE136695976'"))
     drafts.sweep(acme.parts)
     acme.settle()
-    issued = _invoices(acme)[1]
+    issued = invoices(acme)[1]
     assert (issued.status, issued.brought_forward_minor, issued.amount_paid_minor) == ("paid", 24, 1214)
-    assert (_forwarded(acme), acme.violations()) == (0, ())
-
-
-def _first_document(acme: Company, method: str) -> tuple[UUID, Invoice]:
-    """A draft of 11.90 that waits for its first payment."""
-    acme.customer("a1", method=method)
-    new = NewSubscription(code="s1", account_id="a1", items=(NewItem("basic"),), start=START, first_payment=True)
-    id_ = subscribing.subscribe(acme.parts, seller_id=acme.seller_id, new=new).subscription_id
-    return id_, _invoices(acme)[0]
-
-
-def _not_less_than(acme: Company, least: str) -> Parts:
-    """Parts for which another minimum was named by now."""
-    settings = acme.parts.settings.model_copy(update={"billing_least_charges": least})
-    return replace(acme.parts, settings=settings)
-
-
-def test_a_first_document_whose_customer_is_just_paying_it_is_left_to_them(acme: Company) -> None:
-    id_, draft = _first_document(acme, "pm_card_authenticationRequired")
-    assert on_session.pay(acme.parts, profile_id=draft.profile_id).status is on_session.Paying.ACTION
-    again = _not_less_than(acme, "eur:12")
-    assert on_session.pay(again, profile_id=draft.profile_id).status is on_session.Paying.ACTION
-    forwarding.carry_forward(again, draft)
-    assert (acme.subscription(id_).status, _invoices(acme)[0].status, _forwarded(acme)) == ("incomplete", "draft", 0)
-
-
-def test_what_the_provider_has_of_a_first_document_is_ended_before_it_is_carried_forward(acme: Company) -> None:
-    id_, draft = _first_document(acme, "pm_card_chargeCustomerFail")
-    assert on_session.pay(acme.parts, profile_id=draft.profile_id).status is on_session.Paying.DECLINED
-    with pytest.raises(Refused) as refused:
-        on_session.pay(_not_less_than(acme, "eur:12"), profile_id=draft.profile_id)
-    assert refused.value.code == "nothing_owed"
-    assert (acme.subscription(id_).status, _forwarded(acme)) == ("active", 1190)
-    assert {intent.status for intent in acme.witness.intents()} == {"canceled"}
-    assert acme.violations() == ()
-
-
-def test_a_first_document_that_the_provider_has_money_for_waits_for_that(
-    acme: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    id_, draft = _first_document(acme, "pm_card_visa")
-    monkeypatch.setattr(forwarding, "cancel_intents", lambda *_: False)
-    forwarding.carry_forward(acme.parts, draft)
-    (waits,) = _invoices(acme)
-    assert (acme.subscription(id_).status, waits.status, _forwarded(acme)) == ("incomplete", "draft", 0)
-    assert waits.charge_not_before is not None
-
-
-def test_exactly_the_least_is_charged_at_the_page(acme: Company) -> None:
-    invoice = _by_transfer(acme, "much", 1000)
-    again = _not_less_than(acme, "eur:11.90")
-    assert on_session.pay(again, profile_id=invoice.profile_id).status is on_session.Paying.PAID
-    assert (_invoices(acme)[0].amount_paid_minor, _forwarded(acme)) == (1190, 0)
+    assert (forwarded(acme), acme.violations()) == (0, ())
 
 
 def test_a_second_person_approves_what_was_shown_and_nothing_else(acme: Company) -> None:
-    profile_id = _small(acme)
+    profile_id = small(acme)
     wanted = Wanted(new_id(), "forwarded_write_off", "profile", profile_id, {"eur": 24}, {})
     acme.begin_subscription("a1", "s2", NewItem("small"), collection="send_invoice", days_until_due=14)
     with pytest.raises(Refused):
         on_session.pay(acme.parts, profile_id=profile_id)
-    assert _forwarded(acme) == 48
+    assert forwarded(acme) == 48
     with pytest.raises(Refused) as refused:
         CARRIED_OUT["forwarded_write_off"](acme.parts, wanted, ORDER)
-    assert (refused.value.code, _forwarded(acme)) == ("order_changed", 48)
+    assert (refused.value.code, forwarded(acme)) == ("order_changed", 48)
     CARRIED_OUT["forwarded_write_off"](acme.parts, replace(wanted, amounts={"eur": 48}), ORDER)
-    assert (_forwarded(acme), acme.violations()) == (0, ())
+    assert (forwarded(acme), acme.violations()) == (0, ())
 
 
 def test_the_host_is_told_how_much_of_a_paid_invoice_nobody_has_paid(acme: Company) -> None:
-    _small(acme)
+    small(acme)
     with acme.begin() as session:
         (paid,) = session.scalars(select(OutboxEvent).where(OutboxEvent.topic == "invoice.paid"))
     assert (paid.payload["amount_paid_minor"], paid.payload["amount_forwarded_minor"]) == (0, 24)
-
-
-def test_what_the_customers_method_cannot_bring_is_not_carried_forward_by_it(acme: Company) -> None:
-    """Dollars don't come by a SEPA debit: such an invoice waits for another method, as in collection."""
-    acme.price("dollars", 20, currency="usd")
-    profile_id = acme.customer("a1", method="pm_sandbox_sepa")
-    acme.begin_subscription("a1", "s1", NewItem("dollars"), collection="send_invoice", days_until_due=14)
-    with pytest.raises(Refused) as refused:
-        on_session.pay(acme.parts, profile_id=profile_id)
-    assert (refused.value.code, _forwarded(acme)) == ("payment_method_missing", 0)
