@@ -28,10 +28,10 @@ from billing.flows.sending import Attempt, send_all
 from billing.flows.slices import STARTS_ALONE, give_back
 from billing.kernel.errors import Stale
 from billing.kernel.failpoints import failpoint
-from billing.kernel.status import COLLECTABLE, SliceStatus
+from billing.kernel.status import COLLECTABLE, OPEN_PAYMENT, SliceStatus
 from billing.privacy.redaction import redact_error
 from billing.queries.collecting import Collecting
-from billing.queries.collection import load_due
+from billing.queries.collection import Due, load_due
 from billing.queries.due import invoices_to_charge
 from billing.queries.invoice import lock_invoice
 from billing.rules.rate import Rank
@@ -137,7 +137,7 @@ def _open(parts: Parts, claimed: ClaimedSlice, small: list[Collecting]) -> list[
         members = claimed.member_ids[: may_open(session, claimed.provider_account_id)]
         park_unsound(session, claimed.member_ids, now=now)
         due = load_due(session, invoices=members, now=now)
-        too_little = [each.invoice for each in due if is_too_little(parts, session, each)]
+        too_little = [each.invoice for each in due if _is_too_little(parts, session, each)]
         tried = [each for each in due if each.invoice not in too_little] if too_little else due
         lease_s = parts.settings.lease_s
         opened = open_payments(session, tried, now=now, wall=wall_now(session), lease_s=lease_s)
@@ -146,6 +146,13 @@ def _open(parts: Parts, claimed: ClaimedSlice, small: list[Collecting]) -> list[
         failpoint("charge.freeze_commit")
     small += too_little
     return attempts
+
+
+def _is_too_little(parts: Parts, session: Session, due: Due) -> bool:
+    """Nothing is under way of it, and its method's account charges more."""
+    if due.method is None or any(attempt.status in OPEN_PAYMENT for attempt in due.attempts):
+        return False
+    return is_too_little(parts, due.invoice, account=due.method.provider_account_id, session=session)
 
 
 def _carry_forward(parts: Parts, invoices: Sequence[Collecting]) -> None:

@@ -20,32 +20,25 @@ from billing.flows.correcting import correct_open
 from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
-from billing.kernel.status import COLLECTABLE, OPEN_PAYMENT, InvoiceStatus
+from billing.kernel.status import COLLECTABLE, InvoiceStatus
 from billing.models import Invoice
 from billing.queries.brakes import BrakeKind, require_moving
 from billing.queries.collecting import Collecting
-from billing.queries.collection import Due
 from billing.queries.invoice import lock_invoice
 from billing.queries.subscription import lock_whose_drafts
 
 _log = structlog.get_logger(__name__)
 
 
-def is_too_little(parts: Parts, session: Session, due: Due) -> bool:
-    """Whether an invoice that would be tried now asks for less than the account of its method charges."""
-    if due.method is None or any(attempt.status in OPEN_PAYMENT for attempt in due.attempts):
-        return False
-    invoice = due.invoice
-    return invoice.amount_remaining_minor < least_charge(
-        parts, due.method.provider_account_id, invoice.currency, session=session
-    )
+def is_too_little(
+    parts: Parts, invoice: Collecting | Invoice, *, account: UUID, session: Session | None = None
+) -> bool:
+    """Whether it asks for less than this provider account charges. `session`: the transaction that asks, if any."""
+    return invoice.amount_remaining_minor < _least_charge(parts, account, invoice.currency, session)
 
 
-def least_charge(parts: Parts, account: UUID, currency: str, *, session: Session | None = None) -> int:
-    """The least that is charged at this provider account, in minor units; 0 where it isn't known.
-
-    `session`: the transaction that asks, if there is one.
-    """
+def _least_charge(parts: Parts, account: UUID, currency: str, session: Session | None) -> int:
+    """In minor units; 0 where it isn't known."""
     named = parts.settings.least_charges.get(currency)
     if named is not None:
         return named

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from billing.commands.payment.open_on_session import open_on_session
 from billing.db.clock import wall_now
 from billing.flows.elsewhere import leave_elsewhere
-from billing.flows.forwarding import carry_forward, least_charge
+from billing.flows.forwarding import carry_forward, is_too_little
 from billing.flows.parts import Parts
 from billing.flows.quarantine import park_unsound
 from billing.flows.resolution import read_questions, settle_all
@@ -167,8 +167,7 @@ def _is_too_little(
     first = invoice.status == InvoiceStatus.DRAFT
     if method is None or not brings(method.kind, invoice.currency, first_payment=first):
         return False
-    least = least_charge(parts, method.provider_account_id, invoice.currency, session=session)
-    return invoice.amount_remaining_minor < least
+    return is_too_little(parts, invoice, account=method.provider_account_id, session=session)
 
 
 def _waits_for_customer(to_pay: ToPay) -> Payment | None:
