@@ -75,7 +75,7 @@ class Document(Shape):
     brought_forward_minor: Minor
     amount_due_minor: Minor
     amount_paid_minor: Minor
-    amount_forwarded_minor: Minor
+    amount_carried_forward_minor: Minor
     amount_refunded_minor: Minor
     amount_remaining_minor: Minor
     amount_charged_back_minor: ChargedBack

@@ -99,7 +99,7 @@ class Balance(Shape):
 
     currency: str
     amount_minor: Minor
-    forwarded_minor: Minor
+    carried_forward_minor: Minor
 
 
 class Balances(Shape):
@@ -192,7 +192,7 @@ def _pay_out(call: Call) -> None:
     order_payout(call.parts, call.id, currency=given.currency, amount_minor=given.amount_minor, order=order)
 
 
-def _write_off_forwarded(call: Call) -> None:
+def _write_off_carried_forward(call: Call) -> None:
     with call.parts.begin() as session:
         shown_profile(session, call.seller_id, call.id)
     order = call.order(lambda session: _balances(session, call), reason=call.body.reason)
@@ -290,8 +290,8 @@ OPERATIONS = (
               _grant, Balances, body=CreditGiven),
     Operation("POST", "/profiles/{id}/pay-out", "pay_out_credit", "Send credit back to where it was paid from.",
               Scope.MONEY, _pay_out, Balances, body=PayOutGiven),
-    Operation("POST", "/profiles/{id}/write-off", "write_off_forwarded", "Give up what is carried forward.",
-              Scope.MONEY, _write_off_forwarded, Balances, body=Why),
+    Operation("POST", "/profiles/{id}/write-off", "write_off_carried_forward", "Give up what is carried forward.",
+              Scope.MONEY, _write_off_carried_forward, Balances, body=Why),
     Operation("POST", "/profiles/{id}/charge", "charge_once", "Invoice one thing, beside all else.", Scope.MONEY,
               _charge, Invoice, body=ChargeGiven, status=201),
 )  # fmt: skip

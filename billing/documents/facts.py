@@ -66,7 +66,7 @@ class DocumentFacts:
     brought_forward_minor: int
     amount_due_minor: int
     amount_paid_minor: int
-    amount_forwarded_minor: int
+    amount_carried_forward_minor: int
     amount_remaining_minor: int
     tax_groups: Sequence[GroupFacts]
     legal_notes: Sequence[str]

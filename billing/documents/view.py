@@ -216,8 +216,8 @@ class _Speaker:
             amount = self._money(document.amount_remaining_minor)
             key = "automatic" if document.collection == "automatic" else "open"
             return words[key].format(amount=amount), "open"
-        if document.amount_forwarded_minor:
-            return words["forwarded"].format(amount=self._money(document.amount_forwarded_minor)), "good"
+        if document.amount_carried_forward_minor:
+            return words["carried_forward"].format(amount=self._money(document.amount_carried_forward_minor)), "good"
         if not document.amount_paid_minor:
             # Credit had paid it at issue, or a note took its debt away.
             return words["nothing_due"], "good"

@@ -52,7 +52,7 @@ def charge_once(
     rate = rate_by_name(session, seller_id=seller.id, name=tax_rate)
     how = treatment(seller.country, profile.country, profile.has_tax_id, rate, seller.oss)
     line = agreed_line(description, amount_minor, how)
-    wallet = Wallet(standing.balances, standing.forwarded)
+    wallet = Wallet(standing.balances, standing.carried_forward)
     frame = Frame(seller=seller, profile=profile, parties=open_parties(parts, standing)[profile_id], currency=currency)
     document = compose(frame, [line], wallet=wallet)
     (issued,) = issue_documents(parts, session, [document], wallet=wallet, now=parts.clock.now(session))

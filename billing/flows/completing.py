@@ -151,7 +151,7 @@ def _put_back(document: PlannedInvoice, wallet: Wallet) -> Totals:
     """Its credit, and what it brought forward."""
     totals = document.totals
     used, brought = totals.credit_applied_minor, totals.brought_forward_minor
-    wallet.add(document.seller_id, document.profile_id, document.currency, used, forwarded_minor=brought)
+    wallet.add(document.seller_id, document.profile_id, document.currency, used, carried_forward_minor=brought)
     return totals._replace(credit_applied_minor=0, brought_forward_minor=0, amount_due_minor=totals.total_minor)
 
 

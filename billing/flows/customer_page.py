@@ -256,7 +256,7 @@ def _message(
     stopped_by: str | None,
 ) -> str | None:
     if not open_:
-        if linked is not None and linked.status == InvoiceStatus.PAID and linked.amount_forwarded_minor:
+        if linked is not None and linked.status == InvoiceStatus.PAID and linked.amount_carried_forward_minor:
             return "carried_forward"
         if linked is not None:
             return _CLOSED.get(InvoiceStatus(linked.status), "nothing_owed")
@@ -315,7 +315,7 @@ def _bill(invoice: Invoice, payment: Payment | None, *, zone: ZoneInfo, now: dat
 
 
 def _paid(invoice: Invoice) -> Bill:
-    on, due = invoice.amount_forwarded_minor, invoice.amount_due_minor
+    on, due = invoice.amount_carried_forward_minor, invoice.amount_due_minor
     return Bill(invoice.number, on or due, invoice.currency, None, overdue=False, state="carried_on" if on else "paid")
 
 

@@ -141,7 +141,7 @@ def release(
         .execution_options(populate_existing=True)
     ).all()
     paid_first = [draft for draft in locked if draft.review_until is None]
-    wallet = Wallet(standing.balances, standing.forwarded)
+    wallet = Wallet(standing.balances, standing.carried_forward)
     planned = planned_again(session, locked, standing=standing, parties=open_parties(parts, standing), wallet=wallet)
     planned = completing.mended(parts, session, locked, planned, wallet=wallet, now=now)
     issued = issue_documents(parts, session, planned, wallet=wallet, now=now)

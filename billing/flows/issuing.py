@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.commands.credit.move import move_balances, move_forwarded
+from billing.commands.credit.move import move_balances, move_carried_forward
 from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.draft import write_drafts
 from billing.commands.invoice.issue import DocumentKey, Issued, issue
@@ -51,7 +51,7 @@ def issue_documents(
         documents = withhold(session, documents, found, wallet=wallet, now=now)
     require_complete({} if may_wait else found)
     move_balances(session, wallet.moves)
-    move_forwarded(session, wallet.brought)
+    move_carried_forward(session, wallet.brought)
     held = [document for document in documents if document.held]
     documents = [_with_tax(document, taxes) for document in documents if not document.held]
     keys = {

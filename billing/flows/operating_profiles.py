@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.credit.grant import grant_credit
-from billing.commands.credit.write_off import write_off_forwarded
+from billing.commands.credit.write_off import write_off_carried_forward
 from billing.db.base import Json
 from billing.flows.charging import charge_once
 from billing.flows.order import Done, Order, carry_out, note
@@ -84,7 +84,7 @@ def write_off(parts: Parts, profile_id: UUID, *, order: Order) -> Done:
     """Give up what is carried forward, in every currency: no invoice of theirs is going to ask for it. Idempotent."""
     with carry_out(parts, order) as session:
         lock_profile(session, profile_id)
-        given_up = write_off_forwarded(session, profile_id=profile_id, now=parts.clock.now(session))
+        given_up = write_off_carried_forward(session, profile_id=profile_id, now=parts.clock.now(session))
         if not given_up:
             account = session.get_one(Profile, profile_id).account_id
             return Done(profile_id, account, changed=False, told="nothing is carried forward")

@@ -17,7 +17,7 @@ from billing.flows.working import Action, act
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused, Stale
 from billing.models import Dispute, Invoice
-from billing.queries.paying_out import forwarded_of
+from billing.queries.paying_out import carried_forward_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ def _pay_out(parts: Parts, wanted: Wanted, order: Order) -> str:
     return order_payout(parts, wanted.subject_id, amount_minor=amount, currency=currency, order=order).told
 
 
-def _forwarded_write_off(parts: Parts, wanted: Wanted, order: Order) -> str:
+def _carried_forward_write_off(parts: Parts, wanted: Wanted, order: Order) -> str:
     with parts.begin() as session:
-        if forwarded_of(session, wanted.subject_id) != dict(wanted.amounts):
+        if carried_forward_of(session, wanted.subject_id) != dict(wanted.amounts):
             raise Refused(Fault("amount", "order_changed", "another amount is carried forward by now; order it anew"))
     return operating_profiles.write_off(parts, wanted.subject_id, order=order).told
 
@@ -164,7 +164,7 @@ CARRIED_OUT: dict[str, Callable[[Parts, Wanted, Order], str]] = {
     "apply_credit": _apply_credit,
     "credit": _credit,
     "pay_out": _pay_out,
-    "forwarded_write_off": _forwarded_write_off,
+    "carried_forward_write_off": _carried_forward_write_off,
     "dispute_write_off": _dispute_write_off,
     "dispute_credit": _dispute_credit,
     "change": _change,

@@ -61,7 +61,7 @@ def begin(
     if running is not None:
         usage = usage_quantities(session, windows_until(standing, row.id, Span(running.start, now)))
     parties = open_parties(parts, standing)[row.profile_id]
-    plan = BillingPlan(Wallet(standing.balances, standing.forwarded))
+    plan = BillingPlan(Wallet(standing.balances, standing.carried_forward))
     return Planning(Biller(standing, row, usage, parties, plan), running, now)
 
 

@@ -13,7 +13,7 @@ from billing.db.base import Base, Minor, SellerOwned, Versioned, currency_shape,
 class CreditBalance(SellerOwned, Versioned, Base):
     """Equals the customer's part of the account `customer_credit`. Changed only under the profile's lock.
 
-    `forwarded_minor`, the same of `carried_forward`: too little to be charged, it is due with the next invoice.
+    `carried_forward_minor`, the same of `carried_forward`: too little to be charged, it is due with the next invoice.
     """
 
     __tablename__ = "credit_balance"
@@ -21,12 +21,12 @@ class CreditBalance(SellerOwned, Versioned, Base):
     profile_id: Mapped[UUID]
     currency: Mapped[str]
     amount_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
-    forwarded_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    carried_forward_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
 
     __table_args__ = (
         owned("profile_id", "profile"),
         UniqueConstraint("profile_id", "currency"),
         currency_shape(),
         CheckConstraint("amount_minor >= 0", name="amount_not_negative"),
-        CheckConstraint("forwarded_minor >= 0", name="forwarded_not_negative"),
+        CheckConstraint("carried_forward_minor >= 0", name="carried_forward_not_negative"),
     )

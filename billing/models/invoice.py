@@ -59,7 +59,7 @@ class Invoice(SellerOwned, Versioned, Base):
     """What credit notes took off the debt before it was paid."""
     amount_returned_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     """What credit notes gave into the customer's balance after it was paid."""
-    amount_forwarded_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    amount_carried_forward_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     """What was too little to be charged, and is asked for by the customer's next invoice."""
     amount_remaining_minor: Mapped[Minor]
     paid_at: Mapped[datetime | None]
@@ -137,7 +137,7 @@ class Invoice(SellerOwned, Versioned, Base):
             "total_minor >= 0 AND credit_applied_minor >= 0 AND amount_paid_minor >= 0 "
             "AND amount_refunded_minor >= 0 AND amount_remaining_minor >= 0 "
             "AND amount_credited_minor >= 0 AND amount_returned_minor >= 0 AND brought_forward_minor >= 0 "
-            "AND amount_forwarded_minor >= 0",
+            "AND amount_carried_forward_minor >= 0",
             name="amounts_not_negative",
         ),
         CheckConstraint(

@@ -14,7 +14,7 @@ from billing.kernel.status import OrderStatus
 ACTIONS = (
     "refund", "write_off", "credit_note", "credit", "work", "void", "mark_paid", "replace", "pay_out",
     "dispute_write_off", "dispute_credit", "change", "cancel_refund", "refund_kept_apart", "apply_credit",
-    "forwarded_write_off",
+    "carried_forward_write_off",
 )  # fmt: skip
 """What may be ordered."""
 

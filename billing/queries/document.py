@@ -21,8 +21,8 @@ _DOCUMENT = text(
     SELECT i.id, i.kind, i.status, i.number, i.issued_at, i.due_at, i.paid_at, i.period_start, i.period_end,
            s.timezone AS zone, COALESCE(u.timezone, s.timezone) AS periods_zone, i.currency, i.subtotal_minor,
            i.discount_minor, i.tax_minor, i.total_minor, i.credit_applied_minor, i.brought_forward_minor,
-           i.amount_due_minor, i.amount_paid_minor, i.amount_forwarded_minor, i.amount_remaining_minor, i.tax_groups,
-           i.legal_notes, i.collection, i.buyer_country, i.parties, i.seller_tax, c.number AS corrects,
+           i.amount_due_minor, i.amount_paid_minor, i.amount_carried_forward_minor, i.amount_remaining_minor,
+           i.tax_groups, i.legal_notes, i.collection, i.buyer_country, i.parties, i.seller_tax, c.number AS corrects,
            c.issued_at AS corrects_issued_at,
            CASE WHEN i.kind = 'invoice' AND i.corrects_id IS NOT NULL THEN (
                WITH RECURSIVE chain AS (

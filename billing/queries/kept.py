@@ -80,7 +80,7 @@ WHERE s.profile_id = :id ORDER BY u.used_at, u.id
 """,
     "documents": """
 SELECT id, kind, number, status, issued_at, currency, total_minor, tax_minor, brought_forward_minor, amount_paid_minor,
-       amount_forwarded_minor, amount_remaining_minor
+       amount_carried_forward_minor, amount_remaining_minor
 FROM billing.invoice WHERE profile_id = :id ORDER BY id
 """,
     "structured_invoices": """
@@ -117,7 +117,8 @@ SELECT f.fraud_type, f.actionable, f.opened_at, i.number AS invoice
 FROM billing.fraud_warning f JOIN invoices i ON i.id = f.invoice_id ORDER BY f.id
 """,
     "credit": """
-SELECT currency, amount_minor, forwarded_minor FROM billing.credit_balance WHERE profile_id = :id ORDER BY currency
+SELECT currency, amount_minor, carried_forward_minor
+FROM billing.credit_balance WHERE profile_id = :id ORDER BY currency
 """,
     # Found by the customer, whether there is an invoice or not.
     "credit_entries": """

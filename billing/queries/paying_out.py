@@ -54,12 +54,12 @@ _UNPAID = text(
     """
     SELECT c.amount_minor - c.discount_minor AS net_minor, n.total_minor,
            n.subtotal_minor - n.discount_minor AS whole_minor,
-           CASE o.status WHEN 'paid' THEN coalesce(b.forwarded_minor, 0) END AS forwarded_minor
+           CASE o.status WHEN 'paid' THEN coalesce(b.carried_forward_minor, 0) END AS carried_forward_minor
     FROM billing.invoice n
     JOIN billing.invoice_line c ON c.invoice_id = n.id
     JOIN billing.invoice_line l ON l.id = c.credits_line_id
     JOIN billing.invoice o ON o.id = l.invoice_id
-      AND (o.status NOT IN ('paid', 'credited') OR o.status = 'paid' AND o.amount_forwarded_minor > 0)
+      AND (o.status NOT IN ('paid', 'credited') OR o.status = 'paid' AND o.amount_carried_forward_minor > 0)
     LEFT JOIN billing.credit_balance b ON b.profile_id = o.profile_id AND b.currency = o.currency
     WHERE n.id = ANY(:documents) AND n.status = 'credited' AND n.subtotal_minor <> n.discount_minor
     """
@@ -78,10 +78,10 @@ def credited_by(session: Session, documents: Sequence[UUID]) -> int:
     owed = forwarded = waits = 0
     for row in session.execute(_UNPAID, {"documents": list(documents)}):
         gross = divide_half_away(abs(row.net_minor) * row.total_minor, abs(row.whole_minor))
-        if row.forwarded_minor is None:
+        if row.carried_forward_minor is None:
             owed += gross
         else:
-            forwarded, waits = forwarded + gross, row.forwarded_minor
+            forwarded, waits = forwarded + gross, row.carried_forward_minor
     return max(0, int(session.scalar(notes) or 0) - owed - min(forwarded, waits))
 
 
@@ -95,8 +95,9 @@ def balance_of(session: Session, profile_id: UUID, currency: str) -> int:
     return found or 0
 
 
-def forwarded_of(session: Session, profile_id: UUID) -> dict[str, int]:
+def carried_forward_of(session: Session, profile_id: UUID) -> dict[str, int]:
     """What is carried forward to the customer's next invoices, in minor units by currency; only what there is."""
-    there = (CreditBalance.profile_id == profile_id, CreditBalance.forwarded_minor > 0)
-    found = select(CreditBalance.currency, CreditBalance.forwarded_minor).where(*there).order_by(CreditBalance.currency)
-    return {row.currency: row.forwarded_minor for row in session.execute(found)}
+    amount = CreditBalance.carried_forward_minor
+    there = (CreditBalance.profile_id == profile_id, amount > 0)
+    found = select(CreditBalance.currency, amount).where(*there).order_by(CreditBalance.currency)
+    return {row.currency: row.carried_forward_minor for row in session.execute(found)}

@@ -77,7 +77,7 @@ class Standing:
     coupons: Mapping[UUID, CouponTerms]
     balances: dict[tuple[UUID, str], int]
     """Credit in store by (profile, currency)."""
-    forwarded: dict[tuple[UUID, str], int]
+    carried_forward: dict[tuple[UUID, str], int]
     """Debts carried forward, by the same."""
     sellers: dict[UUID, Seller]
     treatments: dict[tuple[UUID, str, bool], TaxTreatment] = field(default_factory=dict)
@@ -148,8 +148,8 @@ _COUPONS = """
 """
 
 _BALANCES = """
-    SELECT profile_id, currency, amount_minor, forwarded_minor FROM billing.credit_balance
-    WHERE profile_id = ANY(CAST(%(profiles)s AS uuid[])) AND (amount_minor > 0 OR forwarded_minor > 0)
+    SELECT profile_id, currency, amount_minor, carried_forward_minor FROM billing.credit_balance
+    WHERE profile_id = ANY(CAST(%(profiles)s AS uuid[])) AND (amount_minor > 0 OR carried_forward_minor > 0)
 """
 
 
@@ -204,7 +204,7 @@ def load_standing(
         prices=prices,
         coupons=_coupons(session, {row.coupon_id for row in found if row.coupon_id is not None}),
         balances={(row.profile_id, row.currency): row.amount_minor for row in stored},
-        forwarded={(row.profile_id, row.currency): row.forwarded_minor for row in stored},
+        carried_forward={(row.profile_id, row.currency): row.carried_forward_minor for row in stored},
         sellers={seller.id: seller for seller in session.scalars(select(Seller).where(Seller.id.in_(owners)))},
     )
 

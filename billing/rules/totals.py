@@ -39,10 +39,10 @@ class Totals(NamedTuple):
     brought_forward_minor: int = 0
 
 
-def totals(lines: Sequence[LineAmount], *, balance_minor: int = 0, forwarded_minor: int = 0) -> Totals:
+def totals(lines: Sequence[LineAmount], *, balance_minor: int = 0, carried_forward_minor: int = 0) -> Totals:
     """Add up a document. `balance_minor` is the customer's credit in this currency; a negative one is never used.
 
-    `forwarded_minor`: what earlier invoices left over, asked for by the first that asks for something of its own.
+    `carried_forward_minor`: what earlier invoices left over, asked for by the first that asks for something of its own.
 
     Raises `Refused` (`amount_too_large`).
     """
@@ -71,7 +71,7 @@ def totals(lines: Sequence[LineAmount], *, balance_minor: int = 0, forwarded_min
     if largest > MOST_TOTAL:
         mend = f"a document holds at most 2^53 - 1 minor units, and this one would be {largest}"
         raise Refused(Fault("total", "amount_too_large", f"{mend}: check quantities and prices"))
-    brought = 0 if credit_note or not total else forwarded_minor
+    brought = 0 if credit_note or not total else carried_forward_minor
     applied = 0 if credit_note else min(max(balance_minor, 0), total + brought)
     return Totals(
         subtotal_minor=subtotal,

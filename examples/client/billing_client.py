@@ -120,7 +120,7 @@ class Balance(TypedDict):
 
     currency: str
     amount_minor: int
-    forwarded_minor: int
+    carried_forward_minor: int
 
 
 class Balances(TypedDict):
@@ -345,7 +345,7 @@ class Document(TypedDict):
     brought_forward_minor: int
     amount_due_minor: int
     amount_paid_minor: int
-    amount_forwarded_minor: int
+    amount_carried_forward_minor: int
     amount_refunded_minor: int
     amount_remaining_minor: int
     amount_charged_back_minor: int
@@ -479,7 +479,7 @@ class Invoice(TypedDict):
     brought_forward_minor: int
     amount_due_minor: int
     amount_paid_minor: int
-    amount_forwarded_minor: int
+    amount_carried_forward_minor: int
     amount_refunded_minor: int
     amount_remaining_minor: int
     amount_charged_back_minor: int
@@ -1960,7 +1960,7 @@ class Client:
         made: Balances = self._ask("POST", f"/profiles/{id}/pay-out", body=body, idempotency_key=idempotency_key)
         return made
 
-    def write_off_forwarded(self, id: str, body: Why, *, idempotency_key: str | None = None) -> Balances:
+    def write_off_carried_forward(self, id: str, body: Why, *, idempotency_key: str | None = None) -> Balances:
         """Give up what is carried forward."""
         made: Balances = self._ask("POST", f"/profiles/{id}/write-off", body=body, idempotency_key=idempotency_key)
         return made

@@ -172,7 +172,7 @@ def test_a_lost_dispute_is_decided_on(acme: Company, shop: Program) -> None:
     assert shop.refused("POST", mark_paid, WHY) == (409, "invoice_not_open")
     assert shop.refused("POST", mark_paid, WHY | {"amount_minor": 1}) == (422, "reference_missing")
     assert shop.ok("GET", f"/profiles/{profile}/credit")["data"] == [
-        {"currency": "eur", "amount_minor": 100, "forwarded_minor": 0}
+        {"currency": "eur", "amount_minor": 100, "carried_forward_minor": 0}
     ]
     told = shop.ok("GET", f"/provider-events?object_ref={dispute['dispute_ref']}")["data"]
     assert shop.ok("POST", f"/provider-events/{told[0]['id']}/replay", WHY)["status"] == "received"

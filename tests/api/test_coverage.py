@@ -38,7 +38,7 @@ ROUTES = {
     "profile show": "show_profile show_credit list_payment_methods",
     "profile credit": "grant_credit",
     "profile pay-out": "pay_out_credit",
-    "profile write-off": "write_off_forwarded",
+    "profile write-off": "write_off_carried_forward",
     "profile charge": "charge_once",
     "profile link": "link_to_profile",
     "profile export": "export_person",

@@ -125,7 +125,7 @@ def test_money_is_corrected_given_back_and_granted(acme: Company, shop: Program)
     customer, why = anna(), {"reason": "asked for"}
     profile = shop.ok("POST", "/profiles", customer)["id"]
     granted = shop.ok("POST", f"/profiles/{profile}/credit", why | {"amount_minor": 190, "currency": "eur"})
-    assert granted == {"data": [{"currency": "eur", "amount_minor": 190, "forwarded_minor": 0}]}
+    assert granted == {"data": [{"currency": "eur", "amount_minor": 190, "carried_forward_minor": 0}]}
     assert acme.account("promotional_credit") == 190
     paid = why | {"amount_minor": 10, "currency": "eur", "prepaid": True}
     assert shop.ok("POST", f"/profiles/{profile}/credit", paid)["data"][0]["amount_minor"] == 200
@@ -157,7 +157,7 @@ def test_money_is_corrected_given_back_and_granted(acme: Company, shop: Program)
     assert shop.refused("POST", by_credit, why, If_Match=stale) == (412, "stale")
     assert shop.ok("POST", by_credit, why)["amount_remaining_minor"] == 800
     assert shop.ok("GET", f"/profiles/{profile}/credit")["data"] == [
-        {"currency": "eur", "amount_minor": 0, "forwarded_minor": 0}
+        {"currency": "eur", "amount_minor": 0, "carried_forward_minor": 0}
     ]
     assert shop.refused("POST", f"/invoices/{owed['id']}/void", why) == (409, "invoice_partly_settled")
     assert shop.ok("POST", f"/invoices/{owed['id']}/write-off", why)["status"] == "uncollectible"

@@ -197,7 +197,7 @@ def test_who_waits_too_long_for_a_row_is_told_to_ask_again(acme: Company, shop: 
         assert shop.refused("POST", path, give, Idempotency_Key="waits") == (503, "unavailable")
     event.remove(engine, "begin", hurry)
     assert shop.ok("POST", path, give, Idempotency_Key="waits")["data"] == [
-        {"currency": "eur", "amount_minor": 100, "forwarded_minor": 0}
+        {"currency": "eur", "amount_minor": 100, "carried_forward_minor": 0}
     ]
 
 
@@ -223,4 +223,4 @@ def test_a_repeat_at_a_process_without_the_new_master_key_is_told_to_ask_again(a
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.api_answer SET master_id = NULL WHERE key = 'old-key'"))
     assert newer.ok("POST", path, give, Idempotency_Key="old-key") == made
-    assert shop.ok("GET", path)["data"] == [{"currency": "eur", "amount_minor": 200, "forwarded_minor": 0}]
+    assert shop.ok("GET", path)["data"] == [{"currency": "eur", "amount_minor": 200, "carried_forward_minor": 0}]

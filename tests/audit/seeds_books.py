@@ -106,7 +106,7 @@ def credit_in_the_books_is_in_no_balance(planting: Planting) -> Accused:
 
 @seed("L7")
 def more_is_carried_forward_than_the_books_say(planting: Planting) -> Accused:
-    planting.run("UPDATE billing.credit_balance SET forwarded_minor = forwarded_minor + 1")
+    planting.run("UPDATE billing.credit_balance SET carried_forward_minor = carried_forward_minor + 1")
     return "profile", str(planting.session.scalars(select(CreditBalance.profile_id)).one())
 
 

@@ -64,7 +64,7 @@ def document(lines: list[LineFacts], groups: list[GroupFacts], *, country: str =
         "brought_forward_minor": 0,
         "amount_due_minor": total,
         "amount_paid_minor": total,
-        "amount_forwarded_minor": 0,
+        "amount_carried_forward_minor": 0,
         "amount_remaining_minor": 0,
         "tax_groups": groups,
         "legal_notes": [],

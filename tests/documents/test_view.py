@@ -58,7 +58,7 @@ def test_an_invoice_names_both_parties_its_days_its_lines_and_the_tax_of_each_ra
 def test_what_is_brought_forward_stands_beneath_the_total_and_what_is_carried_forward_in_the_state() -> None:
     facts = {"brought_forward_minor": 24, "amount_due_minor": 3594, "amount_paid_minor": 0}
     made = document([line()], [group(3000, 570)], **facts)
-    told = view(replace(made, amount_forwarded_minor=3594), language="en")
+    told = view(replace(made, amount_carried_forward_minor=3594), language="en")
     assert told.total == ("Total", "35,70\xa0€")
     assert told.after == (("Brought forward from earlier invoices", "0,24\xa0€"), ("Amount due", "35,94\xa0€"))
     assert told.state == "35,94\xa0€ is less than can be charged; your next invoice asks for it."

@@ -21,7 +21,7 @@ def invoices(acme: Company) -> list[Invoice]:
 def forwarded(acme: Company) -> int:
     """Which the account in the books shows as well."""
     with acme.begin() as session:
-        held = sum(row.forwarded_minor for row in session.query(CreditBalance))
+        held = sum(row.carried_forward_minor for row in session.query(CreditBalance))
     assert held == acme.account("carried_forward")
     return held
 

@@ -63,7 +63,7 @@ def charge_cents(life: Life) -> None:
 def give_up(life: Life) -> None:
     """A person asks for nothing more of what one is to pay with their next invoice."""
     with life.acme.begin() as session:
-        owing = session.scalars(select(CreditBalance.profile_id).where(CreditBalance.forwarded_minor > 0))
+        owing = session.scalars(select(CreditBalance.profile_id).where(CreditBalance.carried_forward_minor > 0))
         known = sorted(set(owing)) or life.profiles
     write_off(life.acme.parts, life.chance.choice(known), order=ORDER)
 
@@ -111,7 +111,9 @@ def correct(life: Life) -> None:
     wanted = chance.choice(["open", "open", "paid", "paid", "uncollectible", "void"])
     invoices = [each for each in numbered if each.status == wanted] or numbered
     if chance.random() < 0.3:
-        invoices = [each for each in numbered if each.brought_forward_minor or each.amount_forwarded_minor] or invoices
+        invoices = [
+            each for each in numbered if each.brought_forward_minor or each.amount_carried_forward_minor
+        ] or invoices
     if not invoices:
         return
     invoice = chance.choice(invoices)

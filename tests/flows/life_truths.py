@@ -53,21 +53,21 @@ _GAPS = text(
 _FORWARDED = text(
     """
     WITH held AS (
-        SELECT i.*, greatest(0, amount_paid_minor + credit_applied_minor + amount_forwarded_minor
+        SELECT i.*, greatest(0, amount_paid_minor + credit_applied_minor + amount_carried_forward_minor
                                 - brought_forward_minor) AS held_minor
         FROM billing.invoice i WHERE number IS NOT NULL
     ), handed AS (
         -- A document in place of one that was carried forward is carried forward by that.
         SELECT new.id, greatest(0, least(old.held_minor, new.amount_due_minor)
-                                   - greatest(0, old.held_minor - old.amount_forwarded_minor)) AS minor
+                                   - greatest(0, old.held_minor - old.amount_carried_forward_minor)) AS minor
         FROM held new JOIN held old ON old.id = new.corrects_id AND old.status = 'replaced'
         WHERE new.kind = 'invoice'
     ), asked AS (
-        SELECT profile_id, currency, sum(amount_forwarded_minor - coalesce(handed.minor, 0) - brought_forward_minor
-            + CASE status
+        SELECT profile_id, currency, sum(amount_carried_forward_minor - coalesce(handed.minor, 0)
+            - brought_forward_minor + CASE status
                 WHEN 'void' THEN brought_forward_minor
                 WHEN 'replaced' THEN greatest(0, brought_forward_minor - amount_paid_minor - credit_applied_minor
-                                                 - amount_forwarded_minor)
+                                                 - amount_carried_forward_minor)
                 ELSE 0 END) AS amount
         FROM held LEFT JOIN handed USING (id) GROUP BY 1, 2
     ), given_up AS (
@@ -75,10 +75,10 @@ _FORWARDED = text(
         FROM billing.ledger_entry e JOIN billing.posting p ON p.entry_id = e.id
         WHERE e.kind = 'write_off' AND p.account = 'carried_forward' GROUP BY 1, 2
     )
-    SELECT profile_id, currency, a.amount, g.amount, b.forwarded_minor
+    SELECT profile_id, currency, a.amount, g.amount, b.carried_forward_minor
     FROM asked a FULL JOIN given_up g USING (profile_id, currency)
     FULL JOIN billing.credit_balance b USING (profile_id, currency)
-    WHERE coalesce(b.forwarded_minor, 0) <> coalesce(a.amount, 0) - coalesce(g.amount, 0)
+    WHERE coalesce(b.carried_forward_minor, 0) <> coalesce(a.amount, 0) - coalesce(g.amount, 0)
     """
 )
 _TOO_LITTLE = text(

@@ -31,7 +31,7 @@ def test_nobody_is_charged_or_dunned_for_cents_and_the_invoice_that_reaches_the_
 ) -> None:
     small(acme)
     (first,) = invoices(acme)
-    assert (first.total_minor, first.status, first.amount_paid_minor, first.amount_forwarded_minor) == (
+    assert (first.total_minor, first.status, first.amount_paid_minor, first.amount_carried_forward_minor) == (
         24,
         "paid",
         0,
@@ -42,9 +42,9 @@ def test_nobody_is_charged_or_dunned_for_cents_and_the_invoice_that_reaches_the_
         acme.set_clock(month)
         acme.settle()
     _, second, third, fourth = invoices(acme)
-    assert (second.brought_forward_minor, second.amount_due_minor, second.amount_forwarded_minor) == (24, 48, 48)
+    assert (second.brought_forward_minor, second.amount_due_minor, second.amount_carried_forward_minor) == (24, 48, 48)
     assert (third.brought_forward_minor, third.amount_due_minor, third.amount_paid_minor) == (48, 72, 72)
-    assert (fourth.brought_forward_minor, fourth.amount_forwarded_minor) == (0, 24)
+    assert (fourth.brought_forward_minor, fourth.amount_carried_forward_minor) == (0, 24)
     assert [each.amount_minor for each in acme.payments()] == [72]
     assert [each.amount_minor for each in acme.witness.charges()] == [72]
     assert forwarded(acme) == 24
@@ -66,7 +66,7 @@ def test_what_a_credit_note_leaves_over_is_not_charged_and_the_intent_is_ended(a
     acme.give_method(owed.profile_id, "pm_card_visa")
     acme.settle()
     (invoice,) = invoices(acme)
-    assert (invoice.status, invoice.amount_forwarded_minor, forwarded(acme)) == ("paid", 10, 10)
+    assert (invoice.status, invoice.amount_carried_forward_minor, forwarded(acme)) == ("paid", 10, 10)
     assert {intent.status for intent in acme.witness.intents()} == {"canceled"}
     assert acme.witness.charges() == [] or all(each.status == "failed" for each in acme.witness.charges())
     assert acme.violations() == ()
@@ -196,7 +196,7 @@ def test_while_the_provider_cannot_be_asked_to_end_a_try_it_waits(
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.invoice SET charge_not_before = NULL"))
     acme.settle()
-    assert invoices(acme)[0].amount_forwarded_minor == 10
+    assert invoices(acme)[0].amount_carried_forward_minor == 10
 
 
 def test_who_is_forgotten_is_asked_for_nothing_more(acme: Company) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, select, text
 
-from billing.commands.credit.write_off import write_off_forwarded
+from billing.commands.credit.write_off import write_off_carried_forward
 from billing.commands.subscription.cancel import CancelWhen, Unused
 from billing.commands.subscription.change import Proration
 from billing.flows import (
@@ -53,7 +53,7 @@ def test_a_document_in_place_of_one_that_was_carried_forward_claims_no_payment(a
     small(acme)
     made = replace_invoice(acme.parts, invoices(acme)[0].id, order=ORDER)
     (new,) = [each for each in invoices(acme) if each.number == made.replaced_by]
-    assert (new.status, new.amount_paid_minor, new.amount_forwarded_minor) == ("paid", 0, 24)
+    assert (new.status, new.amount_paid_minor, new.amount_carried_forward_minor) == ("paid", 0, 24)
     assert acme.violations() == ()
 
 
@@ -63,12 +63,12 @@ def test_what_nobody_has_paid_is_not_sent_back_from_what_was_paid_for_another(ac
     acme.begin_subscription("a1", "s2", NewItem("basic"))
     acme.settle()
     first, other = invoices(acme)
-    assert (first.amount_forwarded_minor, other.brought_forward_minor) == (24, 24)
+    assert (first.amount_carried_forward_minor, other.brought_forward_minor) == (24, 24)
     acme.begin_subscription("a1", "s3", NewItem("small"))
     acme.settle()
     third = invoices(acme)[2]
     assert third.subscription_id is not None
-    assert (forwarded(acme), third.amount_forwarded_minor) == (24, 24)
+    assert (forwarded(acme), third.amount_carried_forward_minor) == (24, 24)
     with acme.parts.begin() as session:
         changing.cancel(
             acme.parts, session, third.subscription_id, when=CancelWhen.NOW, prorate=True, unused=Unused.REFUND
@@ -175,7 +175,7 @@ def test_a_persons_export_tells_what_was_carried_on(acme: Company) -> None:
     acme.set_clock(MONTHS[1])
     acme.settle()
     documents = rights.export(acme.parts, profile_id, order=ORDER)["documents"]
-    told = [(each["brought_forward_minor"], each["amount_forwarded_minor"]) for each in documents]
+    told = [(each["brought_forward_minor"], each["amount_carried_forward_minor"]) for each in documents]
     assert sorted(told) == [(0, 24), (24, 48)]
 
 
@@ -200,7 +200,7 @@ def test_of_two_that_are_billed_at_once_the_first_asks_for_it_and_no_other(acme:
     acme.set_clock(MONTHS[3])
     acme.settle()
     brought = sum(each.brought_forward_minor for each in invoices(acme))
-    on = sum(each.amount_forwarded_minor for each in invoices(acme))
+    on = sum(each.amount_carried_forward_minor for each in invoices(acme))
     assert on == brought + forwarded(acme)
     assert acme.violations() == ()
 
@@ -247,7 +247,7 @@ def test_a_change_is_previewed_with_what_its_document_asks_for_and_stale_once_th
     (document,) = shown.documents
     assert (document.totals.brought_forward_minor, document.totals.amount_due_minor) == (24, 2404)
     with acme.parts.begin() as session:
-        write_off_forwarded(session, profile_id=profile_id, now=acme.now())
+        write_off_carried_forward(session, profile_id=profile_id, now=acme.now())
     with pytest.raises(Stale), acme.parts.begin() as session:
         apply(acme.parts, session, shown.token)
 
@@ -273,15 +273,15 @@ def test_what_waits_for_a_fact_leaves_it_where_it_was_until_it_is_issued(acme: C
 
 def test_a_second_person_approves_what_was_shown_and_nothing_else(acme: Company) -> None:
     profile_id = small(acme)
-    wanted = Wanted(new_id(), "forwarded_write_off", "profile", profile_id, {"eur": 24}, {})
+    wanted = Wanted(new_id(), "carried_forward_write_off", "profile", profile_id, {"eur": 24}, {})
     acme.begin_subscription("a1", "s2", NewItem("small"), collection="send_invoice", days_until_due=14)
     with pytest.raises(Refused):
         on_session.pay(acme.parts, profile_id=profile_id)
     assert forwarded(acme) == 48
     with pytest.raises(Refused) as refused:
-        CARRIED_OUT["forwarded_write_off"](acme.parts, wanted, ORDER)
+        CARRIED_OUT["carried_forward_write_off"](acme.parts, wanted, ORDER)
     assert (refused.value.code, forwarded(acme)) == ("order_changed", 48)
-    CARRIED_OUT["forwarded_write_off"](acme.parts, replace(wanted, amounts={"eur": 48}), ORDER)
+    CARRIED_OUT["carried_forward_write_off"](acme.parts, replace(wanted, amounts={"eur": 48}), ORDER)
     assert (forwarded(acme), acme.violations()) == (0, ())
 
 
@@ -289,4 +289,4 @@ def test_the_host_is_told_how_much_of_a_paid_invoice_nobody_has_paid(acme: Compa
     small(acme)
     with acme.begin() as session:
         (paid,) = session.scalars(select(OutboxEvent).where(OutboxEvent.topic == "invoice.paid"))
-    assert (paid.payload["amount_paid_minor"], paid.payload["amount_forwarded_minor"]) == (0, 24)
+    assert (paid.payload["amount_paid_minor"], paid.payload["amount_carried_forward_minor"]) == (0, 24)

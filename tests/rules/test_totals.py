@@ -75,7 +75,7 @@ def test_the_balance_is_used_up_to_the_total(balance: int, applied: int, due: in
 def test_what_is_carried_forward_is_due_with_the_next_that_asks_for_something(
     unit: int, balance: int, brought: int, applied: int, due: int
 ) -> None:
-    found = totals([LineAmount(unit, STANDARD)], balance_minor=balance, forwarded_minor=24)
+    found = totals([LineAmount(unit, STANDARD)], balance_minor=balance, carried_forward_minor=24)
     assert (found.brought_forward_minor, found.credit_applied_minor, found.amount_due_minor) == (brought, applied, due)
 
 

@@ -30,7 +30,8 @@ _USE = """
     WHERE b.profile_id = m.profile_id AND b.currency = m.currency
 """
 _CREDIT, _FORWARDED = (
-    tuple(text(each.format(column=column)) for each in (_FEED, _USE)) for column in ("amount_minor", "forwarded_minor")
+    tuple(text(each.format(column=column)) for each in (_FEED, _USE))
+    for column in ("amount_minor", "carried_forward_minor")
 )
 
 
@@ -49,7 +50,7 @@ def move_balances(session: Session, moves: Mapping[tuple[UUID, UUID, str], int])
     _move(session, moves, *_CREDIT)
 
 
-def move_forwarded(session: Session, moves: Mapping[tuple[UUID, UUID, str], int]) -> None:
+def move_carried_forward(session: Session, moves: Mapping[tuple[UUID, UUID, str], int]) -> None:
     """The same of debts that were too little to be charged: the next invoices ask for them."""
     _move(session, moves, *_FORWARDED)
 

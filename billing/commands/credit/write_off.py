@@ -7,19 +7,19 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.commands.credit.move import move_forwarded
+from billing.commands.credit.move import move_carried_forward
 from billing.commands.ledger.post import post
 from billing.models import Account, Profile
-from billing.queries.paying_out import forwarded_of
+from billing.queries.paying_out import carried_forward_of
 
 
-def write_off_forwarded(session: Session, *, profile_id: UUID, now: datetime) -> dict[str, int]:
+def write_off_carried_forward(session: Session, *, profile_id: UUID, now: datetime) -> dict[str, int]:
     """In every currency: Dr write-off, Cr carried forward. Returns what it was, in minor units; idempotent.
 
     The caller holds the profile.
     """
     seller_id = session.get_one(Profile, profile_id).seller_id
-    found = forwarded_of(session, profile_id)
+    found = carried_forward_of(session, profile_id)
     for currency, amount in found.items():
         post(
             session,
@@ -30,5 +30,5 @@ def write_off_forwarded(session: Session, *, profile_id: UUID, now: datetime) ->
             sides=((Account.WRITE_OFF, amount), (Account.CARRIED_FORWARD, -amount)),
             now=now,
         )
-    move_forwarded(session, {(seller_id, profile_id, currency): -amount for currency, amount in found.items()})
+    move_carried_forward(session, {(seller_id, profile_id, currency): -amount for currency, amount in found.items()})
     return found

@@ -25,26 +25,26 @@ class Wallet:
     """
 
     balances: dict[tuple[UUID, str], int] = field(default_factory=dict)
-    forwarded: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    carried_forward: dict[tuple[UUID, str], int] = field(default_factory=dict)
     moves: dict[tuple[UUID, UUID, str], int] = field(default_factory=dict)
     brought: dict[tuple[UUID, UUID, str], int] = field(default_factory=dict)
 
     def of(self, profile_id: UUID, currency: str) -> tuple[int, int]:
         """Credit, and debt carried forward."""
         key = (profile_id, currency)
-        return self.balances.get(key, 0), self.forwarded.get(key, 0)
+        return self.balances.get(key, 0), self.carried_forward.get(key, 0)
 
     def add(
-        self, seller_id: UUID, profile_id: UUID, currency: str, credit_minor: int, *, forwarded_minor: int = 0
+        self, seller_id: UUID, profile_id: UUID, currency: str, credit_minor: int, *, carried_forward_minor: int = 0
     ) -> None:
         """Put in (or, below 0, take out). Moving nothing leaves no trace."""
         key = (seller_id, profile_id, currency)
         if credit_minor:
             self.balances[key[1:]] = self.balances.get(key[1:], 0) + credit_minor
             self.moves[key] = self.moves.get(key, 0) + credit_minor
-        if forwarded_minor:
-            self.forwarded[key[1:]] = self.forwarded.get(key[1:], 0) + forwarded_minor
-            self.brought[key] = self.brought.get(key, 0) + forwarded_minor
+        if carried_forward_minor:
+            self.carried_forward[key[1:]] = self.carried_forward.get(key[1:], 0) + carried_forward_minor
+            self.brought[key] = self.brought.get(key, 0) + carried_forward_minor
 
 
 class Frame(NamedTuple):
@@ -96,7 +96,7 @@ def compose(frame: Frame, lines: Sequence[PlannedLine], *, wallet: Wallet) -> Pl
         wallet.add(frame.seller.id, profile.id, currency, summed.total_minor)
     else:
         used, brought = summed.credit_applied_minor, summed.brought_forward_minor
-        wallet.add(frame.seller.id, profile.id, currency, -used, forwarded_minor=-brought)
+        wallet.add(frame.seller.id, profile.id, currency, -used, carried_forward_minor=-brought)
     return PlannedInvoice(
         id=new_id(),
         seller_id=frame.seller.id,
@@ -120,6 +120,6 @@ def compose(frame: Frame, lines: Sequence[PlannedLine], *, wallet: Wallet) -> Pl
 
 
 @lru_cache(maxsize=8192)
-def _totals(lines: tuple[LineAmount, ...], balance_minor: int, forwarded_minor: int) -> Totals:
+def _totals(lines: tuple[LineAmount, ...], balance_minor: int, carried_forward_minor: int) -> Totals:
     """Most documents of a seller add up to one of few sums."""
-    return totals(lines, balance_minor=balance_minor, forwarded_minor=forwarded_minor)
+    return totals(lines, balance_minor=balance_minor, carried_forward_minor=carried_forward_minor)

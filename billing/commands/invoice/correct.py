@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from billing.commands.credit.move import move_balances, move_forwarded
+from billing.commands.credit.move import move_balances, move_carried_forward
 from billing.commands.ledger.post import post
 from billing.commands.subscription.recover import recover
 from billing.commands.work_item.close import close_for
@@ -103,7 +103,7 @@ def carry_forward(session: Session, invoice: Invoice, now: datetime) -> None:
     """What is still owed is too little to be charged: the customer's next invoice asks for it, and this one is paid."""
     amount = invoice.amount_remaining_minor
     forward(session, invoice=invoice, amount_minor=amount, now=now)
-    invoice.amount_forwarded_minor += amount
+    invoice.amount_carried_forward_minor += amount
     invoice.amount_remaining_minor -= amount
     settle_if_paid(session, invoice=invoice, now=now)
 
@@ -111,7 +111,7 @@ def carry_forward(session: Session, invoice: Invoice, now: datetime) -> None:
 def forward(session: Session, *, invoice: Invoice, amount_minor: int, now: datetime) -> None:
     """So much of an invoice's debt becomes that of the customer's next one. Dr carried forward, Cr receivable."""
     if amount_minor:
-        move_forwarded(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): amount_minor})
+        move_carried_forward(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): amount_minor})
         sides = ((Account.CARRIED_FORWARD, amount_minor), (Account.RECEIVABLE, -amount_minor))
         _post(session, invoice, "carried_forward", sides, now)
 
@@ -164,8 +164,8 @@ def _end(session: Session, invoice: Invoice, status: InvoiceStatus, topic: Topic
         "number": invoice.number,
         "amount_paid_minor": invoice.amount_paid_minor,
     }
-    if invoice.amount_forwarded_minor:
-        payload["amount_forwarded_minor"] = invoice.amount_forwarded_minor
+    if invoice.amount_carried_forward_minor:
+        payload["amount_carried_forward_minor"] = invoice.amount_carried_forward_minor
     emit(
         session,
         topic=topic,

@@ -44,11 +44,11 @@ def put_in_place(session: Session, *, old: Invoice, new: Invoice, now: datetime)
     goes to the balance. What it had brought forward was paid first; what wasn't of that is carried on. What is carried
     forward by the old one is so by the new one, of which nobody is told that it was paid.
     """
-    settled = old.amount_paid_minor + old.credit_applied_minor + old.amount_forwarded_minor
+    settled = old.amount_paid_minor + old.credit_applied_minor + old.amount_carried_forward_minor
     held = max(0, settled - old.brought_forward_minor)
     forward(session, invoice=old, amount_minor=max(0, old.brought_forward_minor - settled), now=now)
     carried = min(held, new.amount_remaining_minor)
-    forwarded = max(0, carried - max(0, held - old.amount_forwarded_minor))
+    forwarded = max(0, carried - max(0, held - old.amount_carried_forward_minor))
     if held:
         _post(session, old, ((Account.RECEIVABLE, held), (Account.UNAPPLIED_PAYMENTS, -held)), now)
         if held > carried:
@@ -67,7 +67,7 @@ def put_in_place(session: Session, *, old: Invoice, new: Invoice, now: datetime)
     old.amount_remaining_minor = 0
     old.next_attempt_at = old.charge_not_before = None
     new.amount_paid_minor += carried - forwarded
-    new.amount_forwarded_minor += forwarded
+    new.amount_carried_forward_minor += forwarded
     new.amount_remaining_minor -= carried
     session.flush()
     emit(

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, text, update
 from sqlalchemy.orm import Session
 
-from billing.commands.credit.write_off import write_off_forwarded
+from billing.commands.credit.write_off import write_off_carried_forward
 from billing.commands.profile.email_index import NONE
 from billing.events.outbox import emit
 from billing.events.topics import Topic
@@ -52,7 +52,7 @@ def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
     faults = [Fault(field, code, mend) for field, code, mend in obstacles(session, profile.id)]
     if faults:
         raise Refused(faults)
-    write_off_forwarded(session, profile_id=profile.id, now=now)
+    write_off_carried_forward(session, profile_id=profile.id, now=now)
     session.execute(delete(DataKey).where(DataKey.purpose == "profile", DataKey.owner_id == profile.id))
     session.execute(_FORGET_MANDATES, {"profile": profile.id})
     _forget_scopes(session, profile)

@@ -15,8 +15,9 @@ from billing.queries.operations.paging import Facts
 _COLUMNS = f"""
 i.id, i.number, i.kind, i.status, i.profile_id, i.subscription_id, i.corrects_id, i.collection, i.currency,
 i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor, i.credit_applied_minor, i.brought_forward_minor,
-i.amount_due_minor, i.amount_paid_minor, i.amount_forwarded_minor, i.amount_refunded_minor, i.amount_remaining_minor,
-i.issued_at, i.due_at, i.paid_at, i.period_start, i.period_end, i.next_attempt_at, i.version, {CHARGED_BACK}
+i.amount_due_minor, i.amount_paid_minor, i.amount_carried_forward_minor, i.amount_refunded_minor,
+i.amount_remaining_minor, i.issued_at, i.due_at, i.paid_at, i.period_start, i.period_end, i.next_attempt_at, i.version,
+{CHARGED_BACK}
 """
 _ONE = f"""
 SELECT {_COLUMNS}, i.tax_groups, i.reverse_charge, i.legal_notes, i.buyer_country, i.buyer_kind

@@ -20,7 +20,7 @@ WHERE r.invoice_id = :invoice AND r.seller_id = :seller AND (CAST(:after AS uuid
 ORDER BY r.id DESC LIMIT :limit
 """
 _BALANCES = """
-SELECT currency, amount_minor, forwarded_minor FROM billing.credit_balance
+SELECT currency, amount_minor, carried_forward_minor FROM billing.credit_balance
 WHERE profile_id = :profile AND seller_id = :seller ORDER BY currency
 """
 _CORRECTIONS = f"""

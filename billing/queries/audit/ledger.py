@@ -143,7 +143,7 @@ WHERE coalesce(b.amount_minor, 0) <> coalesce(p.amount, 0)
 
 _FORWARDED = """
 SELECT 'profile', coalesce(b.profile_id, p.profile_id),
-       format('%s %s of its debts are carried forward, the books hold %s', coalesce(b.forwarded_minor, 0),
+       format('%s %s of its debts are carried forward, the books hold %s', coalesce(b.carried_forward_minor, 0),
               coalesce(b.currency, p.currency), coalesce(p.amount, 0))
 FROM billing.credit_balance b
 FULL JOIN (
@@ -152,7 +152,7 @@ FULL JOIN (
     JOIN billing.ledger_entry e ON e.id = p.entry_id
     WHERE p.account = 'carried_forward'
     GROUP BY e.profile_id, p.currency) p ON p.profile_id = b.profile_id AND p.currency = b.currency
-WHERE coalesce(b.forwarded_minor, 0) <> coalesce(p.amount, 0)
+WHERE coalesce(b.carried_forward_minor, 0) <> coalesce(p.amount, 0)
 """
 
 # What an invoice asks for of earlier ones, it has taken over in the books at its issue.
@@ -277,11 +277,11 @@ HAVING sum(n.total_minor) > i.total_minor
 _REST = """
 SELECT 'invoice', id, format('%s asks for %s of %s, %s paid, %s credited and %s carried forward', number,
                              amount_remaining_minor, amount_due_minor, amount_paid_minor, amount_credited_minor,
-                             amount_forwarded_minor)
+                             amount_carried_forward_minor)
 FROM billing.invoice
 WHERE kind = 'invoice' AND status IN ('open', 'paid', 'uncollectible')
   AND amount_remaining_minor
-      <> amount_due_minor - amount_paid_minor - amount_credited_minor - amount_forwarded_minor
+      <> amount_due_minor - amount_paid_minor - amount_credited_minor - amount_carried_forward_minor
 """
 
 LEDGER = (

@@ -54,8 +54,8 @@ WHERE profile_id = :id AND amount_minor > 0 ORDER BY currency
 """
 
 _FORWARDED = """
-SELECT currency, forwarded_minor AS amount_minor FROM billing.credit_balance
-WHERE profile_id = :id AND forwarded_minor > 0 ORDER BY currency
+SELECT currency, carried_forward_minor AS amount_minor FROM billing.credit_balance
+WHERE profile_id = :id AND carried_forward_minor > 0 ORDER BY currency
 """
 
 _SUBSCRIPTION = """

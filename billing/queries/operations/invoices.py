@@ -27,7 +27,8 @@ _ONE = f"""
 SELECT i.id, i.number, i.kind, i.status, s.code AS seller, p.account_id, i.profile_id, u.code AS subscription,
        i.subscription_id, i.collection, i.issued_at, i.due_at, i.period_start, i.period_end, i.currency,
        i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor, i.credit_applied_minor, i.brought_forward_minor,
-       i.amount_due_minor, i.amount_paid_minor, i.amount_forwarded_minor, i.amount_remaining_minor, {CHARGED_BACK},
+       i.amount_due_minor, i.amount_paid_minor, i.amount_carried_forward_minor, i.amount_remaining_minor,
+       {CHARGED_BACK},
        COALESCE((SELECT b.amount_minor FROM billing.credit_balance b
                  WHERE b.profile_id = i.profile_id AND b.currency = i.currency), 0)::bigint AS balance_minor,
        i.tax_groups, i.reverse_charge, i.legal_notes, i.buyer_country, i.buyer_kind,

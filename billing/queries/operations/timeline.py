@@ -24,9 +24,8 @@ SELECT at, what, state, told, place, id, amount_minor, currency FROM (
     UNION ALL SELECT CASE kind WHEN 'invoice' THEN 3 ELSE 7 END, issued_at, kind, 'issued', number, 'invoices', id,
                      total_minor, currency
       FROM billing.invoice WHERE profile_id = :id AND issued_at IS NOT NULL
-    UNION ALL SELECT 5, paid_at, kind, CASE WHEN amount_forwarded_minor > 0 THEN 'carried forward' ELSE 'paid' END,
-                     number, 'invoices', id,
-                     CASE WHEN amount_forwarded_minor > 0 THEN amount_forwarded_minor ELSE amount_paid_minor END,
+    UNION ALL SELECT 5, paid_at, kind, CASE amount_carried_forward_minor WHEN 0 THEN 'paid' ELSE 'carried forward' END,
+                     number, 'invoices', id, coalesce(nullif(amount_carried_forward_minor, 0), amount_paid_minor),
                      currency
       FROM billing.invoice WHERE profile_id = :id AND paid_at IS NOT NULL
     UNION ALL SELECT 4, opened_at, 'payment', status, coalesce(decline_code, charge_ref), 'payments', id, amount_minor,

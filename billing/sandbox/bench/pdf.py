@@ -95,7 +95,7 @@ def _document(number: int, lines: int) -> DocumentFacts:
         brought_forward_minor=0,
         amount_due_minor=base + tax,
         amount_paid_minor=base + tax,
-        amount_forwarded_minor=0,
+        amount_carried_forward_minor=0,
         amount_remaining_minor=0,
         tax_groups=[GroupFacts(percent=Decimal(19), inclusive=False, base_minor=base, tax_minor=tax, code="domestic")],
         legal_notes=[],

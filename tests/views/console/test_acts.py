@@ -305,6 +305,6 @@ def test_what_is_carried_forward_is_shown_and_written_off(house: House, fay: Per
     page = f"/customers/{profile_id}"
     assert "Carried forward to the next invoice" in fay.reads(page)
     assert "Carried forward to the next invoice" in fay.reads(f"/invoices/{house.acme.invoices()[0].id}")
-    assert "0.24 EUR are not asked for any more" in do(fay, page, "forwarded_write_off")
+    assert "0.24 EUR are not asked for any more" in do(fay, page, "carried_forward_write_off")
     assert "Carried forward" not in fay.reads(page)
     assert (house.acme.account("carried_forward"), house.acme.account("write_off")) == (0, 24)

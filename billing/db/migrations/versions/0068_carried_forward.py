@@ -26,23 +26,23 @@ _ACCOUNTS = (
 _ACTIONS = (
     "refund", "write_off", "credit_note", "credit", "work", "void", "mark_paid", "replace", "pay_out",
     "dispute_write_off", "dispute_credit", "change", "cancel_refund", "refund_kept_apart", "apply_credit",
-    "forwarded_write_off",
+    "carried_forward_write_off",
 )  # fmt: skip
 
 
 def upgrade() -> None:
     alone("ALTER TABLE billing.credit_balance ALTER COLUMN amount_minor SET DEFAULT 0")
-    add_column("credit_balance", "forwarded_minor BIGINT NOT NULL DEFAULT 0")
-    add_check("credit_balance", "ck_credit_balance_forwarded_not_negative", "forwarded_minor >= 0")
+    add_column("credit_balance", "carried_forward_minor BIGINT NOT NULL DEFAULT 0")
+    add_check("credit_balance", "ck_credit_balance_carried_forward_not_negative", "carried_forward_minor >= 0")
     add_column("invoice", "brought_forward_minor BIGINT NOT NULL DEFAULT 0")
-    add_column("invoice", "amount_forwarded_minor BIGINT NOT NULL DEFAULT 0")
+    add_column("invoice", "amount_carried_forward_minor BIGINT NOT NULL DEFAULT 0")
     add_check(
         "invoice",
         "ck_invoice_amounts_not_negative",
         "total_minor >= 0 AND credit_applied_minor >= 0 AND amount_paid_minor >= 0 "
         "AND amount_refunded_minor >= 0 AND amount_remaining_minor >= 0 "
         "AND amount_credited_minor >= 0 AND amount_returned_minor >= 0 AND brought_forward_minor >= 0 "
-        "AND amount_forwarded_minor >= 0",
+        "AND amount_carried_forward_minor >= 0",
     )
     add_check(
         "invoice",

@@ -92,7 +92,7 @@ CUSTOMER = (
         lambda facts: bool(facts["credit"]), Permission.MONEY, _CREDIT, stake=_in_currency, subject="profile",
     ),
     Act(
-        "forwarded_write_off", "Write off what is carried forward",
+        "carried_forward_write_off", "Write off what is carried forward",
         "Gives up what was too little to be charged: no invoice of theirs is going to ask for it.",
         lambda facts: bool(facts["carried_forward"]), Permission.MONEY, stake=_forwarded, subject="profile",
     ),
