@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from billing.queries.reconciling import as_uuid
+
 _UNSOUND = text(
     """
     SELECT i.profile_id, i.seller_id, min(format(
@@ -61,7 +63,8 @@ _OWNERS = {
 def customer_of(session: Session, subject_type: str, subject_id: str) -> UUID | None:
     """The profile that a finding is about; None where it is about no one customer."""
     statement = _OWNERS.get(subject_type)
-    if statement is None:
+    if statement is None or (subject_type != "charge" and as_uuid(subject_id) is None):
+        # A refund or a dispute that the provider alone has bears its name there.
         return None
     found: UUID | None = session.execute(text(statement), {"id": subject_id}).scalars().first()
     return found

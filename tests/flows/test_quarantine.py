@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from billing.commands.profile.quarantine import quarantine as park
 from billing.flows import collection, drafts, operating_drafts, quarantine, refunding
+from billing.flows.audit_report import Violation
 from billing.flows.correcting import void
 from billing.flows.crediting import credit
 from billing.flows.order import Order
@@ -93,6 +94,14 @@ def test_what_is_only_late_parks_nobody(acme: Company) -> None:
     late = acme.violations()
     assert {each.code for each in late} == {"R1", "R6"}
     assert quarantine.park_customers(acme.parts, [each for each in late if each.code == "R6"]) == 0
+
+
+def test_what_only_the_provider_has_parks_nobody_and_whoever_else_is_found_all_the_same(acme: Company) -> None:
+    invoice = paid_invoice(acme)
+    theirs = Violation("P5", "refund", "re_made_by_hand", "the provider has it, we have none", witnessed=True)
+    ours = Violation("L4", "invoice", str(invoice.id), "shows less to pay than the books", witnessed=False)
+    assert quarantine.park_customers(acme.parts, [theirs, ours]) == 1
+    assert _held(acme, invoice.profile_id)
 
 
 def _park(acme: Company, profile_id: UUID) -> None:
