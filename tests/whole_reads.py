@@ -23,8 +23,8 @@ from tests.servers import Databases
 ROOT = Path(__file__).parents[1]
 
 FEW = frozenset(
-    """alembic_version api_key audit_run brake coupon database_pin endpoint exchange_rate heartbeat operator payout
-    price product provider_account reconciliation sandbox_clock seller series tax_rate""".split()
+    """alembic_version api_key audit_acceptance audit_run brake coupon database_pin endpoint exchange_rate heartbeat
+    operator payout price product provider_account reconciliation sandbox_clock seller series tax_rate""".split()
 )
 """Tables that stay small: what a company decides on, and a row a day or a quarter of an hour."""
 

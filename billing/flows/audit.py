@@ -8,7 +8,7 @@ snapshot; what our books gained in between is not held against the witness. Noth
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import chain
@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 
 from billing.db.clock import wall_now
 from billing.db.rows import carry_out
-from billing.flows.audit_report import NO_WITNESS, Checked, Report, Violation
+from billing.flows.audit_report import NO_WITNESS, Accepted, Checked, Report, Violation
 from billing.flows.handlers import HANDLERS
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
+from billing.queries.acceptances import Because, Saying, in_force
 from billing.queries.audit import INVARIANTS, Invariant
 from billing.queries.audit.invariant import Grace, Reading, Text
 from billing.queries.audit.recent import fill, make_room
@@ -48,11 +49,13 @@ def run(
     grace: Grace | None = None,
     shown: int = SHOWN,
     since: datetime | None = None,
+    heeding: bool = False,
 ) -> Report:
     """Check the invariants named by `codes` (all by default). `texts` gives what else is searched for secrets.
 
     `grace` says how late is still on time, by default as `grace_for` the settings. `since` (wall time) looks only at
-    what changed from then on, and at what belongs to it.
+    what changed from then on, and at what belongs to it. `heeding`: what people have accepted is told as such, and is
+    no violation; it is for audits of a company's own books, and whoever proves something leaves it out.
 
     Raises `Refused` (`unknown_invariant`), and `ProviderUnavailable` where a witness was named and can't be read.
     """
@@ -80,12 +83,14 @@ def run(
             )
             if since is not None:
                 fill(session, since=since, due_before=reading.now - reading.grace.due)
-            results = [_check(invariant, reading, shown=shown) for invariant in chosen]
+            known = in_force(session) if heeding else {}
+            results = [_check(invariant, reading, known, shown=shown) for invariant in chosen]
     return Report(
         began_at=reading.wall,
         since=since,
-        checked=tuple(checked for checked, _ in results),
-        violations=tuple(chain.from_iterable(violations for _, violations in results)),
+        checked=tuple(checked for checked, _, _ in results),
+        violations=tuple(chain.from_iterable(violations for _, violations, _ in results)),
+        accepted=tuple(chain.from_iterable(accepted for _, _, accepted in results)),
     )
 
 
@@ -123,24 +128,33 @@ def _chosen(codes: Sequence[str] | None) -> tuple[Invariant, ...]:
     return tuple(invariant for invariant in INVARIANTS if invariant.code in codes)
 
 
-def _check(invariant: Invariant, reading: Reading, *, shown: int) -> tuple[Checked, list[Violation]]:
+def _check(
+    invariant: Invariant, reading: Reading, known: Mapping[Saying, Because], *, shown: int
+) -> tuple[Checked, list[Violation], list[Accepted]]:
     began = time.monotonic()
     witnessed = reading.witness_from is not None
     checks = [(check, False) for check in invariant.checks]
     checks += [(check, True) for check in invariant.witnessed if witnessed]
     kept: list[Violation] = []
+    accepted: list[Accepted] = []
     found = 0
     for check, by_witness in checks:
         for each in check(reading):
+            violation = Violation(invariant.code, each.subject_type, each.subject_id, each.detail, by_witness)
+            because = known.get(violation.said)
+            if because is not None:
+                accepted.append(Accepted(violation, because))
+                continue
             found += 1
             if len(kept) < shown:
-                kept.append(Violation(invariant.code, each.subject_type, each.subject_id, each.detail, by_witness))
+                kept.append(violation)
     checked = Checked(
         code=invariant.code,
         meaning=invariant.meaning,
         rows=reading.count(invariant.counted),
         violations=found,
+        accepted=len(accepted),
         seconds=time.monotonic() - began,
         skipped_reason=NO_WITNESS if invariant.witnessed and not witnessed else None,
     )
-    return checked, kept
+    return checked, kept, accepted

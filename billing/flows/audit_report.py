@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.queries.acceptances import Because, Saying
+
 NO_WITNESS = "no witness: only our own side was checked"
 
 
@@ -19,15 +21,32 @@ class Violation:
     witnessed: bool
     """Whether it is the witness that shows it, which our own side alone can't."""
 
+    @property
+    def said(self) -> Saying:
+        """What it says of which thing: what a person may accept."""
+        return Saying(self.code, self.subject_type, self.subject_id, self.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A finding that a person accepted before, in just these words: it is told, and is no violation."""
+
+    violation: Violation
+    because: Because
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What became of one invariant. `seconds` are wall time; `skipped_reason` says what was not checked, and why."""
+    """What became of one invariant. `seconds` are wall time; `skipped_reason` says what was not checked, and why.
+
+    `accepted` are not among the `violations`.
+    """
 
     code: str
     meaning: str
     rows: int
     violations: int
+    accepted: int
     seconds: float
     skipped_reason: str | None
 
@@ -42,6 +61,8 @@ class Report:
     """Wall time from which on changes were looked at; null: everything was."""
     checked: tuple[Checked, ...]
     violations: tuple[Violation, ...]
+    accepted: tuple[Accepted, ...] = ()
+    """All of them. Only an audit that heeds what people accepted has any."""
 
     @property
     def found(self) -> int:

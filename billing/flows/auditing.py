@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
@@ -27,6 +28,7 @@ from billing.flows.quarantine import park_customers
 from billing.kernel.status import WorkItemStatus
 from billing.kernel.work import WorkKind
 from billing.models import WorkItem
+from billing.queries.acceptances import in_force
 from billing.queries.audit_runs import last_clean, live_findings, owners
 
 _log = structlog.get_logger(__name__)
@@ -70,7 +72,7 @@ def tick_whole(parts: Parts) -> Report | None:
     lease_s = min(every_s, int(WHOLE_LIMIT.total_seconds()))
     if not _claim(parts, "audit.everything", every_s=every_s, lease_s=lease_s):
         return None
-    report = run(parts, shown=SHOWN)
+    report = run(parts, shown=SHOWN, heeding=True)
     keep(parts, report)
     with parts.begin() as session:
         session.execute(_DONE, {"name": "audit.everything"})
@@ -89,7 +91,7 @@ def recent(parts: Parts) -> Report:
     """Check what changed since the last clean audit, keep what was found, and make work of it."""
     with parts.begin() as session:
         since = (last_clean(session) or wall_now(session) - AT_FIRST) - OVERLAP
-    report = run(parts, since=since, shown=SHOWN)
+    report = run(parts, since=since, shown=SHOWN, heeding=True)
     keep(parts, report)
     return report
 
@@ -110,9 +112,13 @@ def keep(parts: Parts, report: Report) -> None:
             ended_at=wall_now(session),
             rows_seen=sum(each.rows for each in report.checked),
             by_code={each.code: each.violations for each in report.checked},
+            accepted={each.code: each.accepted for each in report.checked if each.accepted},
         )
+        # What was accepted since its snapshot was taken is no news.
+        known = in_force(session)
+        news = [each for each in report.violations if each.said not in known]
         for kind in (FINDING, BY_WITNESS) if report.witnessed else (FINDING,):
-            found = _by_thing([each for each in report.violations if each.witnessed == (kind == BY_WITNESS)])
+            found = _by_thing([each for each in news if each.witnessed == (kind == BY_WITNESS)])
             _raise(session, kind, found, now)
             if len(report.violations) == report.found:
                 _close(session, live_findings(session, kind, report.began_at, whole=report.since is None), found, now)
@@ -120,7 +126,7 @@ def keep(parts: Parts, report: Report) -> None:
         # By itself: it reads whole tables, and other audits don't wait for that.
         with parts.begin() as session:
             seal(session, began_at=report.began_at)
-    park_customers(parts, report.violations)
+    park_customers(parts, news)
     if report.broken:
         _log.error("audit_found", violations=report.found, codes=sorted({each.code for each in report.violations}))
 
@@ -154,7 +160,8 @@ def _raise(session: Session, kind: WorkKind, found: dict[UUID, list[Violation]],
             profile_id=owner.profile_id if owner else None,
             summary=f"The audit finds {codes} broken by {first.subject_type} {first.subject_id}.",
             error="; ".join(f"{each.code}: {each.detail}" for each in violations[:5]),
-            safe_actions=["park"],
+            safe_actions=["park", "accept"],
+            findings=[asdict(each.said) for each in violations],
             now=now,
         )
 

@@ -41,6 +41,7 @@ GAUGES = {
     "billing_provider_breaker_open": "1 while a provider account is left alone because it doesn't answer.",
     "billing_provider_throttled": "Calls that the provider has answered 429.",
     "billing_audit_violations": "Violations that the last audit or the last whole one found, by invariant.",
+    "billing_audit_accepted": "Findings of those audits that were accepted, and are no violations, by invariant.",
     "billing_audit_age_seconds": "Seconds since the last audit took its snapshot.",
     "billing_audit_clean_age_seconds": "Seconds since the last audit that found nothing took its snapshot.",
     "billing_audit_whole_age_seconds": "Seconds since the last audit of everything took its snapshot.",
@@ -121,6 +122,7 @@ def _audits(session: Session) -> Iterator[Sample]:
         return
     for code, violations in sorted(facts["by_code"].items()):
         yield Sample("billing_audit_violations", violations, (("code", code),))
+        yield Sample("billing_audit_accepted", facts["accepted"].get(code, 0), (("code", code),))
     for name, fact in _AUDIT.items():
         if facts[fact] is not None:
             yield Sample(name, facts[fact])

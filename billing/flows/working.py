@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.commands.difference.resolve import resolve_difference
@@ -19,7 +18,7 @@ from billing.commands.refund.settle import settle_refund
 from billing.commands.work_item.close import close_item
 from billing.commands.work_item.park import park_item, reopen_item
 from billing.db.base import Json
-from billing.flows import deciding
+from billing.flows import accepting, deciding
 from billing.flows.adopting import adopt
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
@@ -33,7 +32,7 @@ from billing.kernel.work import WorkKind
 from billing.models import Refund, WorkItem
 from billing.queries.causes import cause_stands
 from billing.queries.differences import the_difference
-from billing.queries.operations.work import WorkFilter, list_work
+from billing.queries.operations.work import WorkFilter, list_work, lock_item
 from billing.queries.profile import lock_person, lock_profile
 from billing.queries.refunding import lock_refund
 from billing.queue.buffer import after_commit
@@ -50,6 +49,7 @@ class Action(StrEnum):
 
     RETRY = "retry"
     PARK = "park"
+    ACCEPT = "accept"
     DISCARD = "discard"
     ADOPT = "adopt"
     REREAD = "reread"
@@ -62,7 +62,7 @@ class Action(StrEnum):
 
 
 def act(parts: Parts, item_id: UUID, *, action: Action, order: Order, wake: bool = True) -> Done:
-    """Retry, park, discard or refund one item. A repeat, or an action on what is closed, changes nothing and says so.
+    """Do one safe action with one item. A repeat, or an action on what is closed, changes nothing and says so.
 
     `wake`: have the sweep look at once. Raises `Refused`: `work_item_not_found`, `action_not_safe`, `actor_missing`,
     `reason_missing`, what `send_back` and the settling refuse; the provider's errors where it is asked first; `Stale`
@@ -311,6 +311,7 @@ def _settle(parts: Parts, session: Session, item: WorkItem, order: Order, way: S
 _DOING = {
     Action.RETRY: _retry,
     Action.PARK: _park,
+    Action.ACCEPT: accepting.accept,
     Action.DISCARD: _discard,
     Action.REFUND: _refund,
     Action.CREDIT: _credit,
@@ -319,12 +320,7 @@ _DOING = {
 
 
 def _lock(session: Session, item: WorkItem, *, expected: int | None = None) -> None:
-    session.scalars(
-        select(WorkItem)
-        .where(WorkItem.id == item.id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ).one()
+    lock_item(session, item.id)
     require_version(item, expected)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing.models.accrual import LineAccrual, UsageAccrual
 from billing.models.api import ApiAnswer, ApiKey, ApiUse
-from billing.models.audit_run import AuditRun, AuditSeal
+from billing.models.audit_run import AuditAcceptance, AuditRun, AuditSeal
 from billing.models.audit_trail import AuditRecord
 from billing.models.brake import Brake
 from billing.models.clock import SandboxClock
@@ -53,6 +53,7 @@ __all__ = [
     "ApiAnswer",
     "ApiKey",
     "ApiUse",
+    "AuditAcceptance",
     "AuditRecord",
     "AuditRun",
     "AuditSeal",

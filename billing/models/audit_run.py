@@ -1,14 +1,14 @@
-"""Audit runs: what each audit looked at and found, and seals over tables whose rows never change."""
+"""Audit runs: what each looked at and found, what of that people accepted, seals over tables that never change."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import Base, Identified, Json, one_of
+from billing.db.base import SCHEMA, Base, Identified, Json, Versioned, one_of
 
 
 class AuditRun(Identified, Base):
@@ -26,10 +26,48 @@ class AuditRun(Identified, Base):
     violations: Mapped[int]
     by_code: Mapped[Json]
     """Violations by invariant, those that hold too: {"P1": 0, …}."""
+    accepted: Mapped[Json] = mapped_column(server_default=text("'{}'"))
+    """Findings by invariant that were accepted before, which are no violations: {"P5": 2}."""
 
     __table_args__ = (
         one_of("scope", ("whole", "recent")),
         Index("ix_audit_run_clean", "began_at", postgresql_where=text("violations = 0")),
+    )
+
+
+class AuditAcceptance(Identified, Versioned, Base):
+    """A finding that a person accepted: true, understood, not to be undone. In force until it is taken back.
+
+    It holds for these very words of this invariant about this thing. All that changes is that it is taken back.
+    """
+
+    __tablename__ = "audit_acceptance"
+
+    seller_id: Mapped[UUID | None]
+    """Whom the finding concerns; null where no one seller."""
+    code: Mapped[str]
+    """Of the invariant."""
+    subject_type: Mapped[str]
+    subject_id: Mapped[str]
+    """Of ours, or the provider's."""
+    detail: Mapped[str]
+    work_item_id: Mapped[UUID]
+    """The item that told of it; no foreign key: it is purged some years after it was closed."""
+    actor: Mapped[str]
+    reason: Mapped[str]
+    accepted_at: Mapped[datetime]
+    """Business time, as `taken_back_at`."""
+    taken_back_at: Mapped[datetime | None]
+    taken_back_by: Mapped[str | None]
+    taken_back_because: Mapped[str | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["seller_id"], [f"{SCHEMA}.seller.id"]),
+        Index("ix_audit_acceptance_in_force", "subject_id", postgresql_where=text("taken_back_at IS NULL")),
+        CheckConstraint("actor <> '' AND reason <> ''", name="who_and_why"),
+        CheckConstraint(
+            "num_nulls(taken_back_at, taken_back_by, taken_back_because) IN (0, 3)", name="who_and_why_back"
+        ),
     )
 
 

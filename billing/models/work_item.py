@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import Base, Identified, Minor, Versioned, one_of
+from billing.db.base import Base, Identified, JsonList, Minor, Versioned, one_of
 from billing.kernel.status import WorkItemStatus
 
 
@@ -29,6 +29,9 @@ class WorkItem(Identified, Versioned, Base):
     """One sentence in billing words."""
     error: Mapped[str | None]
     trace: Mapped[str | None]
+    findings: Mapped[JsonList | None]
+    """Of one that an audit raised: all that it says of the thing, a finding each (`code`, `subject_type`, `subject_id`,
+    `detail`)."""
     tries: Mapped[int] = mapped_column(default=1)
     next_try_at: Mapped[datetime | None]
     safe_actions: Mapped[list[str]]

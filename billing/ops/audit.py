@@ -16,7 +16,7 @@ from rich.table import Table
 
 from billing.flows import audit as flow
 from billing.flows import auditing, privacy_audit
-from billing.flows.audit_report import Report
+from billing.flows.audit_report import Report, Violation
 from billing.flows.parts import Parts
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import Unavailable
@@ -73,8 +73,9 @@ def audit(
 ) -> None:
     """Check every invariant over the whole database and, where reachable, the providers' witnesses.
 
-    What an audit of all invariants found is kept, and each finding is a work item until an audit finds it gone. Ends
-    with status 1 and the rows where one is broken.
+    What an audit of all invariants found is kept, and each finding is a work item until an audit finds it gone. What
+    was accepted (`billing work accept`) is told as such and counts apart. Ends with status 1 and the rows where one is
+    broken.
     """
     parts = opened()
     bases = {
@@ -96,6 +97,7 @@ def audit(
             codes=codes,
             texts=lambda: _texts(folders, broker),
             shown=auditing.SHOWN,
+            heeding=True,
         )
         if not codes:
             auditing.keep(parts, report)
@@ -144,20 +146,33 @@ def _texts(folders: Sequence[Path], broker_url: str | None) -> Iterator[Text]:
             raise Unavailable(f"the broker can't be read ({type(error).__name__}); {mend}") from error
 
 
+def _told(violation: Violation) -> str:
+    return f"{violation.code}  {violation.subject_type} {violation.subject_id}: {violation.detail}"
+
+
+def _say(console: Console, told: str) -> None:
+    console.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
 def _show(report: Report) -> None:
     console = Console()
     table = Table("", "what must hold", title="Audit", title_justify="left")
     table.add_column("rows", justify="right")
     table.add_column("broken", justify="right")
+    table.add_column("accepted", justify="right")
     for each in report.checked:
         meaning = each.meaning if each.skipped_reason is None else f"{each.meaning} ({each.skipped_reason})"
         broken = f"[bold red]{each.violations}[/]" if each.violations else "0"
-        table.add_row(each.code, escape(meaning), f"{each.rows:,}", broken)
+        table.add_row(each.code, escape(meaning), f"{each.rows:,}", broken, str(each.accepted))
     console.print(table)
     if report.since:
         console.print(f"Looked at what changed since {format_instant(report.since)}.")
     for violation in report.violations:
-        where = f"{violation.subject_type} {violation.subject_id}"
-        console.print(f"{violation.code}  {where}: {violation.detail}", markup=False, highlight=False, soft_wrap=True)
+        _say(console, _told(violation))
+    for known in report.accepted:
+        who, since = known.because.actor, format_instant(known.because.accepted_at)
+        _say(console, f"{_told(known.violation)} (accepted by {who}, {since}: {known.because.reason})")
     count, total = sum(each.violations > 0 for each in report.checked), len(report.checked)
-    console.print(f"{count} of {total} invariants are broken." if count else f"All {total} invariants hold.")
+    verdict = f"{count} of {total} invariants are broken" if count else f"All {total} invariants hold"
+    beside = f", beside {len(report.accepted)} findings that were accepted" if report.accepted else ""
+    console.print(f"{verdict}{beside}.")

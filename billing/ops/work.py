@@ -127,6 +127,12 @@ _door(
     f"Where the cause is gone, the item is closed. {_SAFE}",
 )
 _door(Action.PARK, f"Set an item aside: a person has seen it and it waits by decision.\n\n{_SAFE}")
+_door(
+    Action.ACCEPT,
+    "Accept what an audit found: it is true, it is understood, and nothing can undo it.\n\n"
+    "The audit tells of it as accepted from then on, with your reason; said in other words, as with another amount, it "
+    f"accuses again. `billing accepted` has what was accepted, and takes it back. {_SAFE}",
+)
 _door(Action.DISCARD, f"Close an item that needs nothing more, as when it was settled by hand.\n\n{_SAFE}")
 _door(
     Action.REFUND,

@@ -30,10 +30,13 @@ SELECT r.rows_seen,
        extract(epoch FROM clock_timestamp() - w.began_at)::float8 AS whole_age_s,
        (SELECT jsonb_object_agg(code, most) FROM (
             SELECT code, max(number::int) AS most FROM (VALUES (r.by_code), (w.by_code)) AS run(by_code)
-            CROSS JOIN jsonb_each_text(run.by_code) AS each(code, number) GROUP BY code) AS found) AS by_code
+            CROSS JOIN jsonb_each_text(run.by_code) AS each(code, number) GROUP BY code) AS found) AS by_code,
+       (SELECT coalesce(jsonb_object_agg(code, most), '{}') FROM (
+            SELECT code, max(number::int) AS most FROM (VALUES (r.accepted), (w.accepted)) AS run(accepted)
+            CROSS JOIN jsonb_each_text(run.accepted) AS each(code, number) GROUP BY code) AS found) AS accepted
 FROM billing.audit_run r
-LEFT JOIN LATERAL (SELECT began_at, by_code FROM billing.audit_run WHERE scope = 'whole' ORDER BY id DESC LIMIT 1) AS w
-  ON true
+LEFT JOIN LATERAL (SELECT began_at, by_code, accepted FROM billing.audit_run
+                   WHERE scope = 'whole' ORDER BY id DESC LIMIT 1) AS w ON true
 ORDER BY r.id DESC LIMIT 1
 """
 
@@ -41,7 +44,8 @@ ORDER BY r.id DESC LIMIT 1
 def gauge(session: Session) -> Facts | None:
     """The last audit: what it found, its age and that of the last clean one, how long it took; seconds of wall time.
 
-    A recent audit does not look at all that the last whole one saw: what that found stands until the next.
+    A recent audit does not look at all that the last whole one saw: what that found stands until the next. `accepted`
+    are findings by invariant that are no violations, because a person accepted them.
     """
     rows = read_all(session, _GAUGE, {})
     return rows[0] if rows else None

@@ -76,6 +76,7 @@ NOT_EXPORTED = {
     "revenue_schedule": "how a line's amount is spread over the seller's months; the line is in the copy",
     "revenue_movement": "the same, day by day",
     "difference": "what our rows and the provider's don't agree on; its work item is in the copy",
+    "audit_acceptance": "which finding of the audit was accepted; that it was stands in the trail, in the copy",
     "operator_order": "what was asked for, approved and done stands in the trail, which is in the copy",
     "outbox": "what the host application was told of rows that are in the copy; deleted after some days",
     "delivery": "the same, on its way",

@@ -28,7 +28,7 @@ from tests.flows.company import START, Company
 SMALL = {
     "seller", "provider_account", "provider_rate", "tax_rate", "product", "price", "coupon", "series", "data_key",
     "brake", "sandbox_clock", "heartbeat", "reconciliation", "database_pin", "endpoint",
-    "audit_run",
+    "audit_run", "audit_acceptance",
 }  # fmt: skip
 """They grow with the number of companies, prices or days, not with that of customers."""
 READS = [tick for tick in TICKS if tick not in (AUDIT_TICK, AUDIT_WHOLE)]

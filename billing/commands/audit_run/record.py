@@ -24,6 +24,7 @@ def record_run(
     ended_at: datetime,
     rows_seen: int,
     by_code: Mapping[str, int],
+    accepted: Mapping[str, int],
 ) -> AuditRun:
     """Write the row of an audit of every invariant. All times are wall time; `since` is null for a whole one."""
     row = AuditRun(
@@ -35,6 +36,7 @@ def record_run(
         rows_seen=rows_seen,
         violations=sum(by_code.values()),
         by_code=dict(by_code),
+        accepted=dict(accepted),
     )
     session.add(row)
     session.flush()

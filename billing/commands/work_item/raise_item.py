@@ -10,6 +10,7 @@ from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from billing.db.base import JsonList
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
@@ -34,12 +35,13 @@ def raise_item(
     error: str | None = None,
     trace: str | None = None,
     next_try_at: datetime | None = None,
+    findings: JsonList | None = None,
 ) -> WorkItem:
     """Upsert into the one live item of (kind, subject). Safe under races.
 
     A repeat raises `tries` and overwrites what is known (summary, amount, error, actions, next try); a parked item
     stays parked. `amount_minor` is the amount at stake in minor units of `currency`. `now` is business time.
-    `error` and `trace` hold nothing personal and no secret.
+    `error`, `trace` and `findings` (what an audit says of it) hold nothing personal and no secret.
     """
     known = {
         "summary": summary,
@@ -47,6 +49,7 @@ def raise_item(
         "currency": currency,
         "error": error,
         "trace": trace,
+        "findings": findings,
         "next_try_at": next_try_at,
         "safe_actions": list(safe_actions),
         "seen_at": now,

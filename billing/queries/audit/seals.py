@@ -45,7 +45,14 @@ def compute(session: Session, table: str, upto: UUID) -> Seal:
     return Seal(table, upto, row.rows, row.digest)
 
 
-_LATEST = "SELECT id, upto, rows, digest FROM billing.audit_seal WHERE table_name = :name ORDER BY id DESC LIMIT 1"
+# The latest, and those that don't hold as a person has accepted: what is sealed anew after that doesn't hide it.
+_KEPT = """
+(SELECT id, upto, rows, digest FROM billing.audit_seal WHERE table_name = :name ORDER BY id DESC LIMIT 1)
+UNION
+SELECT s.id, s.upto, s.rows, s.digest FROM billing.audit_seal s
+JOIN billing.audit_acceptance a ON a.subject_id = s.id::text AND a.taken_back_at IS NULL
+WHERE s.table_name = :name AND a.subject_type = 'audit_seal'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +66,11 @@ class Resealed:
         if reading.since is not None:
             return
         for table in self.tables:
-            for seal in list(reading.read(_LATEST, name=table)):
+            for seal in list(reading.read(_KEPT, name=table)):
                 found = compute(reading.session, table, seal.upto)
                 if (found.rows, found.digest) != (seal.rows, seal.digest):
                     told = f"rows of {table} up to {seal.upto}: {seal.rows} when they were sealed, {found.rows} now"
-                    yield Finding("audit_seal", str(seal.id), f"{told}; they are not the same")
+                    yield Finding("audit_seal", str(seal.id), f"{told}; they are not the same ({found.digest})")
 
 
 def resealed(*tables: str) -> Resealed:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
+from billing.models import WorkItem
 from billing.queries.operations.paging import Facts, Page, read_all, read_page
 
 MOST = 100_000
@@ -36,7 +38,7 @@ WHERE w.status = ANY(:statuses)
 """
 
 _LIST = f"SELECT {_COLUMNS} {_FROM} {_WHERE} ORDER BY w.id DESC LIMIT :limit"
-_ONE = f"SELECT {_COLUMNS}, w.trace, w.version {_FROM} WHERE w.id = :id"
+_ONE = f"SELECT {_COLUMNS}, w.findings, w.trace, w.version {_FROM} WHERE w.id = :id"
 
 _OPEN_BY_KIND = """
 SELECT kind, status, count(*) AS items
@@ -78,6 +80,12 @@ def show_work(session: Session, item_id: UUID) -> Facts:
     if not found:
         raise Refused(Fault("work_item", "work_item_not_found", "give an id of `billing work list`"))
     return found[0]
+
+
+def lock_item(session: Session, item_id: UUID) -> WorkItem:
+    """As it is now, locked; whoever holds the row already sees that too."""
+    wanted = select(WorkItem).where(WorkItem.id == item_id).with_for_update(key_share=True)
+    return session.scalars(wanted, execution_options={"populate_existing": True}).one()
 
 
 def count_open_work(session: Session) -> list[Facts]:
