@@ -14,8 +14,17 @@ from billing.queries.api.operations import events, the_event, the_work_item, wor
 from billing.validators.api_key import Scope
 
 
+class Finding(Shape):
+    """What the audit says of a thing: which invariant it breaks, and how."""
+
+    code: str
+    subject_type: str
+    subject_id: str
+    detail: str
+
+
 class WorkItem(Shape):
-    """What needs a person or another try, in billing words."""
+    """What needs a person or another try, in billing words. `findings` are all that an audit says of it."""
 
     id: Id
     kind: str
@@ -27,6 +36,7 @@ class WorkItem(Shape):
     amount_minor: Minor | None
     currency: str | None
     error: str | None
+    findings: list[Finding] | None
     tries: int
     next_try_at: Instant | None
     safe_actions: list[str]
@@ -44,7 +54,7 @@ class WorkQuery(Paging):
 class ActionGiven(Why):
     """One of the item's safe actions, but for those that settle money."""
 
-    action: Literal["retry", "park", "discard", "adopt", "reread", "release", "merge", "skip"]
+    action: Literal["retry", "park", "accept", "discard", "adopt", "reread", "release", "merge", "skip"]
 
 
 class SettledGiven(Why):

@@ -54,7 +54,7 @@ _STATES = (
     "_taken", "_in_flight", "_canceled", "_incomplete", "_due", "_on_hold", "_paused", "_stopped", "_not_open",
     "_partly_settled", "_corrected", "_changed", "_exceeds_paid", "_exceeded", "_disputed", "_not_lost", "_decided",
     "_not_pending", "_not_complete", "_not_safe", "_in_hands", "_is_off", "_erased", "_blanked", "_not_issued",
-    "_takes_days",
+    "_takes_days", "_not_standing",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.api import (
+    acceptances,
     books,
     brakes,
     catalog,
@@ -45,6 +46,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *books.OPERATIONS,
     *brakes.OPERATIONS,
     *operations.OPERATIONS,
+    *acceptances.OPERATIONS,
     *provider_events.OPERATIONS,
     *endpoints.OPERATIONS,
 )

@@ -31,6 +31,33 @@ def _problem(answer: requests.Response) -> Problem:
     return Problem(answer.status_code, answer.json(), retry_after_s=int(wait) if wait else None)
 
 
+class Acceptance(TypedDict):
+    """A finding of the audit that is true, understood and can't be undone: which invariant, of which thing, in which words, by whom and why. It holds for these words; in others, as with another amount, the finding accuses again."""
+
+    id: str
+    state: str
+    code: str
+    subject_type: str
+    subject_id: str
+    detail: str
+    actor: str
+    reason: str
+    accepted_at: str
+    taken_back_at: str | None
+    taken_back_by: str | None
+    taken_back_because: str | None
+    work_item_id: str
+    version: int
+
+
+class AcceptanceQuery(TypedDict):
+    """In which state; all unless said."""
+
+    limit: NotRequired[int]
+    after: NotRequired[str | None]
+    state: NotRequired[Literal["in_force", "taken_back"] | None]
+
+
 Account = Literal[
     "receivable",
     "unbilled_receivable",
@@ -73,7 +100,7 @@ class ActionGiven(TypedDict):
     """One of the item's safe actions, but for those that settle money."""
 
     reason: str
-    action: Literal["retry", "park", "discard", "adopt", "reread", "release", "merge", "skip"]
+    action: Literal["retry", "park", "accept", "discard", "adopt", "reread", "release", "merge", "skip"]
 
 
 class AddressGiven(TypedDict):
@@ -459,6 +486,15 @@ class FaultShape(TypedDict):
     mend: str
 
 
+class Finding(TypedDict):
+    """What the audit says of a thing: which invariant it breaks, and how."""
+
+    code: str
+    subject_type: str
+    subject_id: str
+    detail: str
+
+
 class Invoice(TypedDict):
     """A document with its lines, its taxes and the tries to collect it."""
 
@@ -591,6 +627,13 @@ class Link(TypedDict):
     """An address for the customer alone: whoever has it can open it until it expires. Each request makes another."""
 
     url: str
+
+
+class ListedAcceptance(TypedDict):
+    """Listed_Acceptance_"""
+
+    data: list[Acceptance]
+    next: str | None
 
 
 class ListedCoupon(TypedDict):
@@ -1426,7 +1469,7 @@ class Why(TypedDict):
 
 
 class WorkItem(TypedDict):
-    """What needs a person or another try, in billing words."""
+    """What needs a person or another try, in billing words. `findings` are all that an audit says of it."""
 
     id: str
     kind: str
@@ -1438,6 +1481,7 @@ class WorkItem(TypedDict):
     amount_minor: int | None
     currency: str | None
     error: str | None
+    findings: list[Finding] | None
     tries: int
     next_try_at: str | None
     safe_actions: list[str]
@@ -2139,6 +2183,33 @@ class Client:
     def show_event(self, id: str) -> Event:
         """One event."""
         made: Event = self._ask("GET", f"/events/{id}")
+        return made
+
+    def list_acceptances(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        state: Literal["in_force", "taken_back"] | None = None,
+    ) -> ListedAcceptance:
+        """Accepted findings of the audit, newest first."""
+        made: ListedAcceptance = self._ask(
+            "GET", "/acceptances", query={"limit": limit, "after": after, "state": state}
+        )
+        return made
+
+    def show_acceptance(self, id: str) -> Acceptance:
+        """One accepted finding."""
+        made: Acceptance = self._ask("GET", f"/acceptances/{id}")
+        return made
+
+    def take_back_acceptance(
+        self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
+    ) -> Acceptance:
+        """Take it back: the next audit of everything accuses it again."""
+        made: Acceptance = self._ask(
+            "POST", f"/acceptances/{id}/take-back", body=body, idempotency_key=idempotency_key, version=version
+        )
         return made
 
     def list_provider_events(

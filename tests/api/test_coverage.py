@@ -76,10 +76,13 @@ ROUTES = {
     "work show": "show_work_item",
     **{
         f"work {verb}": "act_on_work_item"
-        for verb in ("retry", "park", "discard", "adopt", "reread", "release", "merge", "skip", "refund")
+        for verb in ("retry", "park", "accept", "discard", "adopt", "reread", "release", "merge", "skip", "refund")
     },
     "work credit": "settle_work_item",
     "work paid": "settle_work_item",
+    "accepted list": "list_acceptances",
+    "accepted show": "show_acceptance",
+    "accepted take-back": "take_back_acceptance",
     "events list": "list_provider_events",
     "events show": "show_provider_event show_provider_event_body",
     "events replay": "replay_provider_event",

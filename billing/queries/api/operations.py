@@ -11,7 +11,7 @@ from billing.queries.operations.paging import Facts
 
 _WORK = """
 SELECT w.id, w.kind, w.status, w.summary, w.subject_type, w.subject_id, w.profile_id, w.amount_minor, w.currency,
-       w.error, w.tries, w.next_try_at, w.safe_actions, w.seen_at, w.closed_at, w.version
+       w.error, w.findings, w.tries, w.next_try_at, w.safe_actions, w.seen_at, w.closed_at, w.version
 FROM billing.work_item w
 """
 _WORK_PAGE = """
