@@ -19,7 +19,7 @@ from billing.views.console.rendering import amount, badge, instant, money, value
 _STATES = {"status", "invoice_status", "intent_status", "disposition", "state"}
 _PAGES = {
     "invoice_id": "invoices", "payment_id": "payments", "profile_id": "customers", "subscription_id": "subscriptions",
-    "endpoint_id": "endpoints", "hold_id": "items",
+    "endpoint_id": "endpoints", "hold_id": "items", "work_item_id": "items",
 }  # fmt: skip
 _SEARCHED = {
     "account_id", "invoice", "subscription", "anonymous_id", "intent_ref", "charge_ref", "customer_ref", "event_ref",
@@ -35,7 +35,7 @@ _NAMES = {
 }  # fmt: skip
 
 
-_LISTS = {"events": "Events in", "outgoing": "Events out", "items": "Work items"}
+_LISTS = {"events": "Events in", "outgoing": "Events out", "items": "Work items", "accepted": "Accepted findings"}
 """Lists whose address is not their name."""
 OURS = (
     "id", "invoice_id", "payment_id", "profile_id", "lease_until", "token", "secret_index", "has_body", "livemode",

@@ -24,6 +24,7 @@ from billing.kernel.status import (
     PayoutStatus,
     SubscriptionStatus,
 )
+from billing.queries.acceptances import STATES, list_acceptances
 from billing.queries.operations import browsing
 from billing.queries.operations.browsing import Browse, profiles_of
 from billing.queries.operations.disputes import list_disputes
@@ -119,6 +120,11 @@ def _payouts(session: Session, given: Given, before: UUID | None, limit: int) ->
     return list_payouts(session, status=given.get("status") or None, before=before, limit=limit)
 
 
+def _accepted(session: Session, given: Given, before: UUID | None, limit: int) -> Page:
+    state, code = given.get("state") or None, given.get("code") or None
+    return list_acceptances(session, state=state, code=code, before=before, limit=limit)
+
+
 def _endpoints(session: Session, _: Given, before: UUID | None, limit: int) -> Page:
     return list_endpoints(session, before=before, limit=limit)
 
@@ -173,6 +179,11 @@ LISTINGS = (
     Listing(
         "endpoints", "Endpoints", _endpoints,
         ("endpoint", "status", "target", "waiting", "dead", "streak", "delivered_at"), (),
+    ),
+    Listing(
+        "accepted", "Accepted findings", _accepted,
+        ("code", "detail", "subject_id", "reason", "actor", "accepted_at", "state"),
+        (Filter("state", "State", STATES), Filter("code", "Invariant")),
     ),
     Listing(
         "trail", "Audit trail", _browse(browsing.list_trail),

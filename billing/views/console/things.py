@@ -16,6 +16,7 @@ from billing.flows import previewing
 from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError
 from billing.models import Dispute, Invoice, Profile, Subscription
+from billing.queries.acceptances import show_acceptance
 from billing.queries.brakes import brakes_holding
 from billing.queries.correction import creditable, still_refundable
 from billing.queries.dispute import disputed
@@ -130,6 +131,11 @@ def _endpoint(_: Parts, session: Session, endpoint_id: UUID) -> Facts:
     return show_endpoint(session, endpoint_id) | _about(session, [endpoint_id])
 
 
+def _accepted(_: Parts, session: Session, acceptance_id: UUID) -> Facts:
+    facts = show_acceptance(session, acceptance_id)
+    return facts | {"audit_trail": trail_of(session, [acceptance_id, facts["work_item_id"]])}
+
+
 def _about(session: Session, ids: list[UUID]) -> Facts:
     return {"work_items": work_about(session, ids), "audit_trail": trail_of(session, ids)}
 
@@ -146,6 +152,7 @@ THINGS = {
         Thing("disputes", "Disputes", _dispute, "dispute_ref"),
         Thing("payouts", "Payouts", _payout, "payout_ref"),
         Thing("endpoints", "Endpoints", _endpoint, "endpoint"),
+        Thing("accepted", "Accepted findings", _accepted, "code"),
     )
 }
 

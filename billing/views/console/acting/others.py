@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from billing.flows import operating
+from billing.flows import accepting, operating
 from billing.flows.order import Done, Order
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
@@ -73,6 +73,10 @@ def _handle_anew(parts: Parts, id_: UUID, _: Given, order: Order) -> Done:
     return operating.replay_event(parts, id_, order=order)
 
 
+def _take_back(parts: Parts, id_: UUID, _: Given, order: Order) -> Done:
+    return accepting.take_back(parts, id_, order=order)
+
+
 def _is_lost(facts: Facts) -> bool:
     return facts["reopened_minor"] > 0 and facts["decision"] is None
 
@@ -115,6 +119,13 @@ DISPUTE = (
         "dispute_credit", "Credit the customer",
         "Owns that the lost dispute was right: a credit note takes revenue and tax back. No money moves.",
         _is_lost, Permission.MONEY, stake=_taken, subject="dispute",
+    ),
+)  # fmt: skip
+
+ACCEPTED = (
+    Act(
+        "take_back", "Take it back", "The next audit of everything accuses it again, and it is work again.",
+        lambda facts: facts["state"] == "in_force", do=_take_back,
     ),
 )  # fmt: skip
 
