@@ -78,6 +78,36 @@ def a_refund_was_asked_for_under_a_strange_key(planting: Planting) -> Accused:
     return "request", asked.request_ref
 
 
+def _of_a_lost_row(planting: Planting, *, sent_at: str) -> Accused:
+    """The provider has our refund under an id that we have not, and was asked for it under that."""
+    row, lost = _refund(planting), new_id()
+    planting.run(f"UPDATE billing.refund SET first_sent_at = {sent_at}")
+    planting.witness.refund_rows[:] = [refund_of(row, planting.witness.account_ref, refund_id=str(lost))]
+    return "request", planting.witness.asked("/v1/refunds", key=f"refund-{lost}", at=planting.world.now).request_ref
+
+
+def _restored(planting: Planting) -> None:
+    builders.audit_record(planting.session, action="database.restored", subject_type="work_item", subject_id=new_id())
+
+
+@seed("P9")
+def a_refund_of_a_row_that_no_restore_has_lost_was_taken_over(planting: Planting) -> Accused:
+    return _of_a_lost_row(planting, sent_at="NULL")
+
+
+@seed("P9")
+def a_refund_that_we_sent_was_made_under_another_key_before_a_restore(planting: Planting) -> Accused:
+    _restored(planting)
+    return _of_a_lost_row(planting, sent_at="opened_at")
+
+
+@seed("P9")
+def another_refund_was_asked_for_beside_the_lost_one_that_was_taken_over(planting: Planting) -> Accused:
+    _restored(planting)
+    _of_a_lost_row(planting, sent_at="NULL")
+    return a_refund_was_asked_for_under_a_strange_key(planting)
+
+
 @seed("L4")
 def an_invoice_shows_less_to_pay_than_the_books(planting: Planting) -> Accused:
     invoice = planting.world.open
