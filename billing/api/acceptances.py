@@ -15,7 +15,7 @@ from billing.validators.api_key import Scope
 
 class Acceptance(Shape):
     """A finding of the audit that is true, understood and can't be undone: which invariant, of which thing, in which
-    words, by whom and why. It holds for these words; in others, as with another amount, the finding accuses again."""
+    words, and why. It holds for these words; in others, as with another amount, the finding accuses again."""
 
     id: Id
     state: str
@@ -23,11 +23,9 @@ class Acceptance(Shape):
     subject_type: str
     subject_id: str
     detail: str
-    actor: str
     reason: str
     accepted_at: Instant
     taken_back_at: Instant | None
-    taken_back_by: str | None
     taken_back_because: str | None
     work_item_id: Id
     version: Version

@@ -32,7 +32,7 @@ def _problem(answer: requests.Response) -> Problem:
 
 
 class Acceptance(TypedDict):
-    """A finding of the audit that is true, understood and can't be undone: which invariant, of which thing, in which words, by whom and why. It holds for these words; in others, as with another amount, the finding accuses again."""
+    """A finding of the audit that is true, understood and can't be undone: which invariant, of which thing, in which words, and why. It holds for these words; in others, as with another amount, the finding accuses again."""
 
     id: str
     state: str
@@ -40,11 +40,9 @@ class Acceptance(TypedDict):
     subject_type: str
     subject_id: str
     detail: str
-    actor: str
     reason: str
     accepted_at: str
     taken_back_at: str | None
-    taken_back_by: str | None
     taken_back_because: str | None
     work_item_id: str
     version: int
