@@ -258,6 +258,9 @@ def test_history_that_was_changed_is_told_though_it_is_sealed_anew_and_another_c
         report = audit.run(parts, heeding=True)
         assert (report.broken, [each.violation.code for each in report.accepted]) == (False, ["S4"])
         auditing.keep(parts, replace(report, began_at=report.began_at + timedelta(hours=2)))
+    (held,) = _held(parts)
+    accepting.take_back(parts, held.id, order=WHY)
+    assert held.subject_id in {each.subject_id for each in audit.run(parts, heeding=True).violations}
     with parts.begin() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(text("UPDATE billing.audit_trail SET actor = 'nobody'"))

@@ -45,12 +45,12 @@ def compute(session: Session, table: str, upto: UUID) -> Seal:
     return Seal(table, upto, row.rows, row.digest)
 
 
-# The latest, and those that don't hold as a person has accepted: what is sealed anew after that doesn't hide it.
+# The latest, and those that a person ever accepted as broken: what is sealed anew after that doesn't hide them.
 _KEPT = """
 (SELECT id, upto, rows, digest FROM billing.audit_seal WHERE table_name = :name ORDER BY id DESC LIMIT 1)
 UNION
 SELECT s.id, s.upto, s.rows, s.digest FROM billing.audit_seal s
-JOIN billing.audit_acceptance a ON a.subject_id = s.id::text AND a.taken_back_at IS NULL
+JOIN billing.audit_acceptance a ON a.subject_id = s.id::text
 WHERE s.table_name = :name AND a.subject_type = 'audit_seal'
 """
 
