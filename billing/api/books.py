@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation
-from billing.api.shapes import Exact, Instant, Minor, Shape, Why, facts
+from billing.api.shapes import Day, Exact, Instant, Minor, Shape, Why, facts
 from billing.flows import bookkeeping
 from billing.kernel.errors import Fault, Refused
 from billing.models import Account
@@ -22,7 +22,6 @@ from billing.queries.books.trial_balance import trial_balances
 from billing.validators.api_key import Scope
 
 Month = Annotated[str, Field(pattern="^[12][0-9]{3}-(0[1-9]|1[0-2])$", examples=["2026-01"])]
-Day = Annotated[date, Field(strict=False, ge=date(1900, 1, 1), le=date(2999, 12, 31), examples=["2026-01-31"])]
 
 
 class MonthQuery(Shape):

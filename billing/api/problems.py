@@ -120,9 +120,16 @@ def told(error: Exception) -> Response | None:
             return None
 
 
+_CALLED = {"amount": "amount_minor", "contact": "address", "line": "position", "timestamp": "used_at"}
+"""What flows call as an operator does, by what a request calls it, wherever it gives one."""
+_CALLED_BY_CODE = {"range_empty": "until"}
+"""The same of a word that other requests do have."""
+
+
 def _as_it_is_called_here(fault: Fault) -> Fault:
-    """Flows say `amount`, as an operator does; what a request gives is `amount_minor`, wherever it gives one."""
-    return Fault("amount_minor", fault.code, fault.mend) if fault.field == "amount" else fault
+    place, dot, name = fault.field.rpartition(".")
+    called = _CALLED_BY_CODE.get(fault.code) or _CALLED.get(name, name)
+    return Fault(f"{place}{dot}{called}", fault.code, fault.mend)
 
 
 def faults_of(error: ValidationError) -> list[Fault]:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticKnownError
 
 from billing.kernel.errors import Fault
 from billing.validators.checks import Checks
@@ -49,8 +60,9 @@ def checked(check: Callable[[Checks, str, Any], None]) -> AfterValidator:
     return AfterValidator(kept)
 
 
-_DIGITS = r"^-?\d{1,20}(\.\d{1,12})?$"
-NOT_NEGATIVE = r"^\d{1,15}(\.\d{1,12})?$"
+# Not \d: to pydantic and to Decimal these are the digits of every script, to who reads the document 0 to 9.
+_DIGITS = r"^-?[0-9]{1,20}(\.[0-9]{1,12})?$"
+NOT_NEGATIVE = r"^[0-9]{1,15}(\.[0-9]{1,12})?$"
 CODE, COUNTRY, CURRENCY = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$", "^[A-Z]{2}$", "^[a-z]{3}$"
 """Patterns of texts in requests; `mends` has words for each."""
 
@@ -82,6 +94,23 @@ ChargedBack = Annotated[
 Version = Annotated[int, Field(ge=1, description="Rises with each change; send it as If-Match.")]
 
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _of_a_time(value: Any) -> Any:
+    # A number would be taken for seconds since 1970, or, from some size on, for thousandths of them: for a wrong time.
+    if isinstance(value, datetime) or (isinstance(value, str) and _DAY.match(value)):
+        return value
+    raise PydanticKnownError("datetime_type")
+
+
+def _of_a_day(value: Any) -> Any:
+    # Nor is a time a day, in whose zone it ever is one.
+    if type(value) is date or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    raise PydanticKnownError("date_type")
+
+
 def _utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
@@ -91,10 +120,17 @@ def _utc(value: datetime) -> datetime:
 
 Instant = Annotated[
     AwareDatetime,
+    BeforeValidator(_of_a_time),
     AfterValidator(_utc),
     Field(strict=False, examples=["2026-01-31T00:00:00Z"]),
 ]
 """A moment with its offset; answers are in UTC."""
+Day = Annotated[
+    date,
+    Field(strict=False, ge=date(1900, 1, 1), le=date(2999, 12, 31), examples=["2026-01-31"]),
+    BeforeValidator(_of_a_day),
+]
+"""A day, in requests."""
 Id = Annotated[UUID, Field(strict=False)]
 
 Item = TypeVar("Item", bound=Shape)

@@ -1,0 +1,69 @@
+"""Numbers, times and days are taken in the one spelling that the document has; faults bear the request's names."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from tests.api.program import Program, anna, basic
+from tests.flows.company import Company
+
+WHY = {"reason": "a test"}
+AT = "2026-01-31T00:00:00Z"
+
+
+@pytest.mark.parametrize("digits", ["\u0663", "\u0967\u0968", "\uff11\uff12.\uff15", "1.\u0665"])
+def test_digits_of_other_scripts_are_no_number(shop: Program, digits: str) -> None:
+    price = {"code": f"p-{uuid4()}", "product": "basic", "currency": "eur", "interval": "month"}
+    answer = shop.ask("POST", "/prices", price | {"unit_amount": digits})
+    assert (answer.status_code, answer.json["field"], answer.json["code"]) == (422, "unit_amount", "not_valid")
+    assert shop.refused("POST", "/coupons", {"code": f"c-{uuid4()}", "percent": digits}) == (422, "not_valid")
+
+
+@pytest.mark.parametrize("at", [1_769_817_600, 1_769_817_600_000, 1.5e9, "1769817600", "1769817600000", "-1", "0.0"])
+def test_a_number_is_no_time_whatever_it_counts_since_1970(shop: Program, at: Any) -> None:
+    customer = anna()
+    shop.ok("POST", "/profiles", customer)
+    answer = shop.ask("POST", "/subscriptions", basic(customer) | {"start": at})
+    assert (answer.status_code, answer.json["field"], answer.json["code"]) == (422, "start", "not_valid")
+    assert answer.json["mend"] == f"give a time with its offset, such as {AT}"
+    assert shop.ok("POST", "/subscriptions", basic(customer) | {"start": AT})["started_at"] == AT
+
+
+@pytest.mark.parametrize("day", ["0", "1769817600", "1769817600000", "2026-02-01T00:00:00Z", "2026-02-01T00:00:00"])
+def test_neither_a_number_nor_a_time_is_a_day(shop: Program, day: str) -> None:
+    for path in ("/reports/aging?as_of={}", "/ledger/trial-balance?as_of=2026-02-28&since={}"):
+        answer = shop.ask("GET", path.format(day))
+        assert (answer.status_code, answer.json["code"]) == (422, "not_valid"), path
+        assert answer.json["mend"] == "give a date, such as 2026-01-31"
+
+
+def test_a_fault_has_the_name_that_the_request_has(acme: Company, shop: Program) -> None:
+    acme.price(price := f"m-{uuid4()}", 2, usage="sum")
+    customer = anna()
+    shop.ok("POST", "/profiles", customer)
+    made = shop.ok("POST", "/subscriptions", basic(customer) | {"items": [{"price": price}]})
+    record = {"subscription": made["code"], "price": price, "id": "1", "quantity": "1"}
+    endpoint = shop.ok("POST", "/endpoints", WHY | {"code": f"e-{uuid4()}", "target": "https://shop.example.com/hook"})
+    path = f"/endpoints/{endpoint['endpoint']['id']}"
+    shop.ok("POST", "/profiles", other := anna())
+    under_review = text("UPDATE billing.seller SET draft_review_h = :hours WHERE id = :id")
+    with acme.parts.begin() as session:
+        session.execute(under_review, {"hours": 24, "id": acme.seller_id})
+    draft = shop.ok("POST", "/subscriptions", basic(other))["latest_invoice"]["id"]
+    with acme.parts.begin() as session:
+        session.execute(under_review, {"hours": 0, "id": acme.seller_id})
+    early, late = "2020-01-01T00:00:00Z", "9000-01-01T00:00:00Z"
+    for asked, given, field, code in (
+        ("/usage", {"records": [record | {"used_at": early}]}, "records.1.used_at", "usage_before_start"),
+        ("/usage", {"records": [record | {"used_at": late}]}, "records.1.used_at", "out_of_range"),
+        (f"{path}/contact", {"address": "nobody"}, "address", "not_an_email"),
+        (f"{path}/replay", {"since": AT, "until": AT}, "until", "range_empty"),
+        (f"/invoices/{draft}/remove-line", {"position": 99}, "position", "line_not_found"),
+    ):
+        body = given if asked == "/usage" else WHY | given
+        answer = shop.ask("POST", asked, body)
+        assert (answer.json["field"], answer.json["code"]) == (field, code), asked
