@@ -123,11 +123,13 @@ def _problems(each: Operation) -> dict[int, str]:
     found = {
         401: "No valid key",
         403: "The key lacks the scope",
+        413: "Too large",
         422: "The values don't hold",
         429: "Too many requests",
+        503: "Not now: repeat it",
     }
     if each.body is not None:
-        found |= {400: "Not JSON, or no Idempotency-Key", 413: "Too large", 415: "Not JSON"}
+        found |= {400: "Not JSON, or no Idempotency-Key", 415: "Not JSON"}
     if each.changes:
         found |= {400: "Not JSON, or no Idempotency-Key", 409: "The state of things, or a request that runs"}
     if each.scope is Scope.PERSONAL:
@@ -137,7 +139,7 @@ def _problems(each: Operation) -> dict[int, str]:
     if each.versioned or each.changes:
         found[412] = "It has changed meanwhile"
     if each.method != "GET":
-        found |= {409: "The state of things doesn't allow it", 502: "The provider refused", 503: "Not now: repeat it"}
+        found |= {409: "The state of things doesn't allow it", 502: "The provider refused"}
     return dict(sorted(found.items()))
 
 

@@ -39,7 +39,7 @@ def api(parts: Parts) -> Blueprint:
     door = Blueprint("api", __name__, url_prefix=PREFIX)
     walled = _walled(parts)
 
-    @door.get("/openapi.json")
+    @door.get("/openapi.json", provide_automatic_options=False)
     def openapi() -> Response:
         return Response(_described(), mimetype="application/json")
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from billing.api.table import OPERATIONS
 from billing.db.clock import wall_now
 from billing.flows import api_keys, upkeep
 from billing.flows.order import Order
@@ -26,6 +27,17 @@ ORDER = Order(actor="ada", reason="a test")
 def test_the_committed_document_is_the_one_that_is_served(shop: Program) -> None:
     assert COMMITTED.read_text().strip() == written(), "run: python -m tests.api.document"
     assert shop.client.get("/api/v1/openapi.json").json == json.loads(COMMITTED.read_text())
+
+
+def test_what_any_request_may_be_answered_is_in_the_document(shop: Program) -> None:
+    document = json.loads(COMMITTED.read_text())
+    for each in OPERATIONS:
+        said = document["paths"][each.path][each.method.lower()]["responses"].keys()
+        address = f"/api/v1{each.path}".replace("{id}", str(uuid4()))
+        headers = {"Authorization": f"Bearer {shop.token}", "Idempotency-Key": "1", "Content-Type": "application/json"}
+        large = shop.client.open(address, method=each.method, data=b" " * (each.body_limit + 1), headers=headers)
+        assert (large.status_code, large.json["code"]) == (413, "body_too_large"), each.name
+        assert {"401", "403", "413", "422", "429", "503"} <= said, each.name
 
 
 def test_nobody_is_let_in_without_a_valid_key(acme: Company, shop: Program) -> None:
@@ -96,7 +108,8 @@ def test_browsers_of_other_sites_are_told_nothing(shop: Program) -> None:
     answer = shop.ask("GET", "/profiles", Origin="https://evil.example")
     assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
     for method in ("OPTIONS", "TRACE", "BREW"):
-        assert shop.refused(method, "/profiles") == (405, "method_not_allowed")
+        for path in ("/profiles", "/openapi.json"):
+            assert shop.refused(method, path) == (405, "method_not_allowed")
 
 
 def test_a_body_is_bounded_json_and_every_fault_of_it_is_named(shop: Program) -> None:
