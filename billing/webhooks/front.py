@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _ROOT = "/webhooks/"
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,50}")
+"""What may be an account's code: nothing else is asked for in the database, nor written into a log."""
 _JSON = "application/json"
 
 
@@ -65,7 +68,7 @@ def _addressed(path: str) -> tuple[str, str]:
     provider, slash, code = path.removeprefix(_ROOT).partition("/")
     if not slash:
         return provider, "default"
-    return (provider, code) if code and "/" not in code else ("", "")
+    return (provider, code) if _CODE.fullmatch(code) else ("", "")
 
 
 def _read(environ: WSGIEnvironment, most: int) -> bytes:
