@@ -13,6 +13,7 @@ from billing.commands.work_item.close import close_for
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.flows.restoring import require_healed
+from billing.kernel.errors import Fault, Refused
 from billing.models import Brake, Profile, Seller
 from billing.queries.brakes import STOPPED, BrakeKind, lock_brake
 from billing.queue.buffer import after_commit
@@ -25,7 +26,10 @@ SWEEPS = {BrakeKind.COLLECT: COLLECTIONS_TICK, BrakeKind.ISSUE: RENEWALS_TICK}
 def stop(
     parts: Parts, kind: BrakeKind, *, seller_id: UUID | None = None, profile_id: UUID | None = None, order: Order
 ) -> Done:
-    """Stop it from now on. What is at the provider already comes to its end; what was opened is put back unsent."""
+    """Stop it from now on. What is at the provider already comes to its end; what was opened is put back unsent.
+
+    Raises `Refused` (`profile_not_found`).
+    """
     with carry_out(parts, order) as session:
         seller_id, scope = _scope(session, seller_id, profile_id)
         now = parts.clock.now(session)
@@ -53,7 +57,7 @@ def start(
 ) -> Done:
     """Start what was stopped with the same scope; a wider brake goes on holding. The next sweep catches up.
 
-    Raises `Refused` (`not_reconciled`) while a restored database holds it.
+    Raises `Refused`: `not_reconciled` while a restored database holds it; `profile_not_found`.
     """
     with carry_out(parts, order) as session:
         seller_id, scope = _scope(session, seller_id, profile_id)
@@ -73,7 +77,9 @@ def start(
 def _scope(session: Session, seller_id: UUID | None, profile_id: UUID | None) -> tuple[UUID | None, str]:
     """The seller whose brake it is, and the scope in words."""
     if profile_id is not None:
-        profile = session.scalars(select(Profile).where(Profile.id == profile_id)).one()
+        profile = session.scalars(select(Profile).where(Profile.id == profile_id)).one_or_none()
+        if profile is None:
+            raise Refused(Fault("profile", "profile_not_found", "give the id of a customer"))
         return profile.seller_id, f"customer {profile.account_id}"
     if seller_id is not None:
         return seller_id, f"seller {session.get_one(Seller, seller_id).code}"

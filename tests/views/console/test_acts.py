@@ -217,6 +217,15 @@ def test_a_subscription_is_paused_resumed_and_its_cancel_taken_back(house: House
     assert oli.post(f"{page}/preview", price="x").status_code == 403
 
 
+@pytest.mark.parametrize("kind", ["collect", "issue"])
+def test_a_customer_whom_there_is_not_has_no_brake(house: House, fay: Person, kind: str) -> None:
+    for action in (f"{kind}_stop", f"{kind}_start"):
+        for tried in ({}, {"try": "1"}):
+            answer = fay.post(f"/customers/{new_id()}/do", action=action, reason=WHY, **tried)
+            assert answer.status_code == 404, action
+            assert "There is no such page" in answer.text
+
+
 def test_brakes_are_pulled_for_everything_and_for_a_customer(house: House) -> None:
     oli, profile = house.person("oli", Role.OPERATOR), owed(house).profile_id
     page = f"/customers/{profile}"
