@@ -160,7 +160,11 @@ def _body() -> dict[str, Any]:
     request.max_content_length = _BODY_LIMIT + 1
     if len(request.get_data()) > _BODY_LIMIT:
         raise _too_large()
-    given = request.get_json(silent=True)
+    try:
+        given = request.get_json(silent=True)
+    except RecursionError:
+        # Brackets in brackets, deeper than the reader goes: as little an object as any other nonsense.
+        given = None
     return given if isinstance(given, dict) else {}
 
 

@@ -227,6 +227,14 @@ def test_a_card_is_begun_only_after_the_customer_agreed(acme: Company, browser: 
     assert _refusal(browser.post(f"{path}/cards/{begun['card']}", json={})) == (409, "setup_not_complete")
 
 
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"\xff", b"[" * 1000, b'{"agreed":' * 100, b'{"agreed": 1}'])
+def test_nonsense_is_no_agreement(acme: Company, browser: FlaskClient, body: bytes) -> None:
+    path = _path(acme, _owing(acme))
+    for step in ("cards", "accounts", "wallets"):
+        answer = browser.post(f"{path}/{step}", data=body, content_type="application/json")
+        assert _refusal(answer) == (409, "consent_missing"), step
+
+
 def test_nobody_finishes_another_customers_card(acme: Company, browser: FlaskClient) -> None:
     path, other = _path(acme, _owing(acme)), _path(acme, acme.customer("two", method=None))
     begun = browser.post(path + "/cards", json={"agreed": True}).json
