@@ -120,10 +120,13 @@ def told(error: Exception) -> Response | None:
             return None
 
 
-_CALLED = {"amount": "amount_minor", "contact": "address", "line": "position", "timestamp": "used_at"}
+_CALLED = {
+    "amount": "amount_minor", "contact": "address", "line": "position", "mandate": "mandate_ref",
+    "timestamp": "used_at",
+}  # fmt: skip
 """What flows call as an operator does, by what a request calls it, wherever it gives one."""
-_CALLED_BY_CODE = {"range_empty": "until"}
-"""The same of a word that other requests do have."""
+_CALLED_BY_CODE = {"not_a_method_id": "method_ref", "range_empty": "until"}
+"""The same where the word is right elsewhere."""
 
 
 def _as_it_is_called_here(fault: Fault) -> Fault:

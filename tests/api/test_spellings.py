@@ -8,6 +8,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from billing.api.problems import told
+from billing.kernel.errors import Fault, Refused
 from tests.api.program import Program, anna, basic
 from tests.flows.company import Company
 
@@ -44,7 +46,7 @@ def test_neither_a_number_nor_a_time_is_a_day(shop: Program, day: str) -> None:
 def test_a_fault_has_the_name_that_the_request_has(acme: Company, shop: Program) -> None:
     acme.price(price := f"m-{uuid4()}", 2, usage="sum")
     customer = anna()
-    shop.ok("POST", "/profiles", customer)
+    profile = shop.ok("POST", "/profiles", customer)["id"]
     made = shop.ok("POST", "/subscriptions", basic(customer) | {"items": [{"price": price}]})
     record = {"subscription": made["code"], "price": price, "id": "1", "quantity": "1"}
     endpoint = shop.ok("POST", "/endpoints", WHY | {"code": f"e-{uuid4()}", "target": "https://shop.example.com/hook"})
@@ -56,14 +58,22 @@ def test_a_fault_has_the_name_that_the_request_has(acme: Company, shop: Program)
     draft = shop.ok("POST", "/subscriptions", basic(other))["latest_invoice"]["id"]
     with acme.parts.begin() as session:
         session.execute(under_review, {"hours": 0, "id": acme.seller_id})
+    method = {"profile_id": profile, "consent_text_version": "v1", "consent_at": AT}
     early, late = "2020-01-01T00:00:00Z", "9000-01-01T00:00:00Z"
     for asked, given, field, code in (
         ("/usage", {"records": [record | {"used_at": early}]}, "records.1.used_at", "usage_before_start"),
         ("/usage", {"records": [record | {"used_at": late}]}, "records.1.used_at", "out_of_range"),
         (f"{path}/contact", {"address": "nobody"}, "address", "not_an_email"),
         (f"{path}/replay", {"since": AT, "until": AT}, "until", "range_empty"),
+        ("/payment-methods/adopt", method | {"method_ref": "pm card"}, "method_ref", "not_a_method_id"),
         (f"/invoices/{draft}/remove-line", {"position": 99}, "position", "line_not_found"),
     ):
-        body = given if asked == "/usage" else WHY | given
+        body = given if asked in ("/usage", "/payment-methods/adopt") else WHY | given
         answer = shop.ask("POST", asked, body)
         assert (answer.json["field"], answer.json["code"]) == (field, code), asked
+
+
+def test_a_mandate_is_called_as_the_request_calls_it() -> None:
+    answer = told(Refused(Fault("mandate", "mandate_of_another_method", "give the active mandate of this method")))
+    assert answer is not None
+    assert answer.json["field"] == "mandate_ref"  # type: ignore[index]
