@@ -19,7 +19,6 @@ from pydantic import (
     PlainSerializer,
     WithJsonSchema,
 )
-from pydantic_core import PydanticKnownError
 
 from billing.kernel.errors import Fault
 from billing.validators.checks import Checks
@@ -99,16 +98,13 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 def _of_a_time(value: Any) -> Any:
     # A number would be taken for seconds since 1970, or, from some size on, for thousandths of them: for a wrong time.
-    if isinstance(value, datetime) or (isinstance(value, str) and _DAY.match(value)):
-        return value
-    raise PydanticKnownError("datetime_type")
+    # What is given on for it, nothing, is refused as no time.
+    return value if isinstance(value, datetime) or (isinstance(value, str) and _DAY.match(value)) else None
 
 
 def _of_a_day(value: Any) -> Any:
-    # Nor is a time a day, in whose zone it ever is one.
-    if type(value) is date or (isinstance(value, str) and _DAY.fullmatch(value)):
-        return value
-    raise PydanticKnownError("date_type")
+    # The same; nor is a time a day, in whose zone it ever is one.
+    return value if type(value) is date or (isinstance(value, str) and _DAY.fullmatch(value)) else None
 
 
 def _utc(value: datetime) -> datetime:
