@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.sandbox.stripe import events, objects
 from billing.sandbox.stripe.cards import Decline
 from billing.sandbox.stripe.lists import page
-from billing.sandbox.stripe.money import fee_of
+from billing.sandbox.stripe.money import Moved, fee_of, settled
 from billing.sandbox.stripe.params import CREATED, PAGE, TEXT, Spec
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
@@ -61,24 +61,19 @@ def balance_arrives(call: Call, id: str) -> None:
 
 
 def _book(call: Call, charge: Stored) -> None:
-    amount, currency = charge.body["amount_captured"], charge.body["currency"]
-    booked = book(call, charge, amount=amount, fee=fee_of(amount, currency), type="charge", source=charge.id)
+    moved = exchanged(call, charge, charge.body["amount_captured"])
+    booked = book(call, moved, fee=fee_of(moved.amount, moved.currency), type="charge", source=charge.id)
     charge.body["balance_transaction"] = booked["id"]
 
 
-def book(
-    call: Call, charge: Stored, *, amount: int, type: str, source: str, fee: int = 0, category: str | None = None
-) -> Json:
-    """A balance transaction: the gross amount that moved and the fee taken, in the currency's smallest unit."""
-    body = objects.balance_transaction(
-        call.now,
-        amount=amount,
-        fee=fee,
-        currency=charge.body["currency"],
-        source=source,
-        type=type,
-        category=category or type,
-    )
+def exchanged(call: Call, charge: Stored, amount: int) -> Moved:
+    """What an amount of the charge's currency comes to in the balance now."""
+    return settled(amount, charge.body["currency"], call.config.settlement)
+
+
+def book(call: Call, moved: Moved, *, type: str, source: str, fee: int = 0, category: str | None = None) -> Json:
+    """A balance transaction: the gross amount that moved and the fee taken, in the smallest unit of its currency."""
+    body = objects.balance_transaction(call.now, moved, fee=fee, source=source, type=type, category=category or type)
     return call.tx.add(call.account, body).body
 
 

@@ -37,6 +37,9 @@ class Config:
     minimum_amounts: dict[str, int] = field(default_factory=lambda: dict(MINIMUMS))
     async_capture: bool = True
     """The answer to a capture has no balance transaction yet; `charge.updated` brings it."""
+    settlement: dict[str, dict[str, float]] = field(default_factory=dict)
+    """What comes to Stripe's balance in another currency than it is charged in: `{"eur": {"usd": 0.92}}`, so many main
+    units of the one for a unit of the other, whenever money moves. Other currencies stay what they are."""
     search_lag_s: int = 0
     report_most: int = 10_000
     """A window of PayPal's report that holds more is refused."""
@@ -65,7 +68,7 @@ class Config:
         for name, value in wishes.items():
             if name not in known:
                 raise invalid(f"The stand-in has no setting named {name}.", param=name)
-            if not _same_type(value, known[name]):
+            if not (_is_settlement(value) if name == "settlement" else _same_type(value, known[name])):
                 raise invalid(f"{name} wants a value like {known[name]!r}.", param=name)
         return Config(**{**known, **wishes})
 
@@ -81,6 +84,12 @@ def _same_type(value: Any, like: Any) -> bool:
     if isinstance(like, dict):
         return isinstance(value, dict) and all(_is_amount(each) for each in value.values())
     return _is_amount(value)
+
+
+def _is_settlement(value: Any) -> bool:
+    """No rate is 0: what moves is worth something."""
+    known = isinstance(value, dict) and all(isinstance(rates, dict) for rates in value.values())
+    return known and all(_is_amount(rate) and rate > 0 for rates in value.values() for rate in rates.values())
 
 
 def _is_amount(value: Any) -> bool:

@@ -112,7 +112,8 @@ def close(call: Call, id: str, status: str) -> Json:
 
 
 def _book(call: Call, dispute: Stored, charge: Stored, *, amount: int, fee: int, category: str) -> None:
-    booked = charges.book(call, charge, amount=amount, fee=fee, type="adjustment", source=dispute.id, category=category)
+    moved = charges.exchanged(call, charge, amount)
+    booked = charges.book(call, moved, fee=fee, type="adjustment", source=dispute.id, category=category)
     dispute.body["balance_transactions"].append(booked)
     call.tx.save(dispute)
 

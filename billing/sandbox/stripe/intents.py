@@ -14,7 +14,7 @@ from billing.sandbox.stripe.intent_state import (
     unexpected_state,
 )
 from billing.sandbox.stripe.lists import page
-from billing.sandbox.stripe.money import check_amount
+from billing.sandbox.stripe.money import check_amount, check_settled, settled
 from billing.sandbox.stripe.params import (
     ANY,
     BOOL,
@@ -88,7 +88,7 @@ def create(call: Call) -> Json:
     """A new intent, confirmed in the same request if so asked."""
     given = call.params
     given["currency"] = given["currency"].lower()
-    check_amount(given["amount"], given["currency"], minimums=_minimums(call), limits=call.config.limits)
+    _check(call, given["amount"], given["currency"])
     if given.get("off_session") and not given.get("confirm"):
         raise invalid("off_session is only for a request that confirms.", param="off_session")
     if "customer" in given:
@@ -114,7 +114,7 @@ def update(call: Call) -> Json:
         raise unexpected_state(intent, "updated")
     amount = int(given["amount"] if "amount" in given else intent.body["amount"])
     currency = str(given.get("currency", intent.body["currency"])).lower()
-    check_amount(amount, currency, minimums=_minimums(call), limits=call.config.limits)
+    _check(call, amount, currency)
     intent.body.update(amount=amount, currency=currency)
     if "customer" in given:
         intent.body["customer"] = living_customer(call, given["customer"], param="customer").id
@@ -144,5 +144,8 @@ def list_(call: Call) -> Json:
     return page(call, "payment_intent", filters=("customer",))
 
 
-def _minimums(call: Call) -> dict[str, int]:
-    return call.config.minimum_amounts if call.config.minimums else {}
+def _check(call: Call, amount: int, currency: str) -> None:
+    minimums = call.config.minimum_amounts if call.config.minimums else {}
+    check_amount(amount, currency, minimums=minimums, limits=call.config.limits)
+    if call.config.minimums:
+        check_settled(settled(amount, currency, call.config.settlement), minimums=minimums)

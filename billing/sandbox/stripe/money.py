@@ -7,6 +7,7 @@ All amounts are in Stripe's own unit for the currency, which is not always the I
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 from billing.sandbox.stripe.errors import invalid
@@ -59,6 +60,44 @@ def check_amount(amount: int, currency: str, *, minimums: Mapping[str, int], lim
     step = 10 if currency in THREE_DECIMAL else 100 if currency in WHOLE_UNITS_ONLY else 1
     if amount % step:
         raise invalid(f"Amounts in {currency} are multiples of {step}.", code="invalid_charge_amount", param="amount")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What comes to the balance, or leaves it: gross and signed, and the rate where it was charged in another currency.
+
+    `rate`: main units for a main unit, as the object's `exchange_rate` has it.
+    """
+
+    amount: int
+    currency: str
+    rate: float | None = None
+
+
+def settled(amount: int, currency: str, settlement: Mapping[str, Mapping[str, float]]) -> Moved:
+    """What an amount comes to in the balance, rounded half away from 0; as it is where nothing exchanges its currency.
+
+    Source: docs.stripe.com/currencies/disputes-refunds: refunds and disputes go by the rate of their own day.
+    """
+    for into, rates in settlement.items():
+        if currency in rates:
+            rate = Fraction(str(rates[currency]))
+            exact = abs(amount) * rate * _units(into) / _units(currency)
+            return Moved((1 if amount > 0 else -1) * int(exact + Fraction(1, 2)), into, rates[currency])
+    return Moved(amount, currency)
+
+
+def _units(currency: str) -> int:
+    """So many smallest units are one."""
+    return 1 if currency in ZERO_DECIMAL else 1000 if currency in THREE_DECIMAL else 100
+
+
+def check_settled(moved: Moved, *, minimums: Mapping[str, int]) -> None:
+    """Refuse what converts to less than the least of the balance's currency, as Stripe does."""
+    least = minimums.get(moved.currency, 1)
+    if moved.rate is not None and moved.amount < least:
+        said = f"Amount must convert to at least {least} {moved.currency}, and converts to about {moved.amount}."
+        raise invalid(said, code="amount_too_small", param="amount")
 
 
 def fee_of(amount: int, currency: str) -> int:

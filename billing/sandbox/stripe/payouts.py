@@ -6,6 +6,7 @@ from billing.sandbox.stripe import charges, events, objects
 from billing.sandbox.stripe.errors import refused
 from billing.sandbox.stripe.finding import the
 from billing.sandbox.stripe.lists import page
+from billing.sandbox.stripe.money import Moved
 from billing.sandbox.stripe.params import CREATED, PAGE, TEXT, Spec
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
@@ -41,7 +42,7 @@ def _create(call: Call, of: list[Stored], amount: int, currency: str, reconcilia
     for each in of:
         each.hidden["payout"] = payout.id
         call.tx.save(each)
-    booked = charges.book(call, payout, amount=-amount, type="payout", source=payout.id)
+    booked = charges.book(call, Moved(-amount, currency), type="payout", source=payout.id)
     payout.body["balance_transaction"] = booked["id"]
     call.tx.save(payout)
     events.happen(call, "payout.created", payout.body)
@@ -63,8 +64,8 @@ def tell(call: Call, id: str, status: str) -> Json:
         raise refused("A payout is paid or fails, and may fail after it was paid.", param="status")
     payout.body["status"] = status
     if status == "failed":
-        amount = payout.body["amount"]
-        booked = charges.book(call, payout, amount=amount, type="payout_failure", source=id)
+        back = Moved(payout.body["amount"], payout.body["currency"])
+        booked = charges.book(call, back, type="payout_failure", source=id)
         payout.body.update(failure_balance_transaction=booked["id"], failure_code="account_closed")
     call.tx.save(payout)
     events.happen(call, f"payout.{status}", payout.body)

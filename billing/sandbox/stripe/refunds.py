@@ -41,7 +41,7 @@ def create(call: Call) -> Json:
     )
     refund = call.tx.add(call.account, body)
     _move(call, charge, amount)
-    booked = charges.book(call, charge, amount=-amount, type="refund", source=refund.id)
+    booked = charges.book(call, charges.exchanged(call, charge, -amount), type="refund", source=refund.id)
     body["balance_transaction"] = booked["id"]
     call.tx.save(refund)
     if card.refund == "pending":
@@ -125,9 +125,7 @@ def fails(call: Call, id: str) -> None:
     charge = the(call, "charge", refund.body["charge"])
     amount = refund.body["amount"]
     _move(call, charge, -amount)
-    booked = charges.book(
-        call, charge, amount=amount, type="refund_failure", source=refund.id, category="refund_failure"
-    )
+    booked = charges.book(call, charges.exchanged(call, charge, amount), type="refund_failure", source=refund.id)
     refund.body.update(
         status="failed", failure_reason="expired_or_canceled_card", failure_balance_transaction=booked["id"]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from billing.sandbox.stripe.money import Moved
 from billing.sandbox.stripe.values import Json, digest, new_id
 
 _TO_THE_BANK_S = 2 * 86_400
@@ -120,10 +121,9 @@ def outcome(*, decline_code: str | None = None, advice_code: str | None = None, 
     }
 
 
-def balance_transaction(
-    now: int, *, amount: int, fee: int, currency: str, source: str, type: str, category: str
-) -> Json:
+def balance_transaction(now: int, moved: Moved, *, fee: int, source: str, type: str, category: str) -> Json:
     """One movement of the account's balance: gross `amount` (signed), `fee`, and their difference."""
+    amount, currency = moved.amount, moved.currency
     fees = [{"amount": fee, "application": None, "currency": currency, "description": "Fees", "type": "stripe_fee"}]
     return {
         "id": new_id("txn"),
@@ -134,7 +134,7 @@ def balance_transaction(
         "created": now,
         "currency": currency,
         "description": None,
-        "exchange_rate": None,
+        "exchange_rate": moved.rate,
         "fee": fee,
         "fee_details": fees if fee else [],
         "net": amount - fee,
