@@ -190,14 +190,22 @@ def _settle_two(acme: Company) -> None:
 
 
 def _pay_out(acme: Company) -> None:
-    """The provider takes its fees, keeps one charge in dollars, and pays out: one arrives, two come back."""
+    """The provider takes its fees, keeps one charge in dollars, and pays out: one arrives, two come back.
+
+    A refund is worth no cent in dollars, neither on its way nor when it fails.
+    """
     movements.sweep(acme.parts)
     acme.set_clock(datetime(2026, 3, 1, tzinfo=UTC))
     movements.sweep(acme.parts)
     charge = next(each.charge_ref for each in acme.payments() if each.status == "succeeded")
     with acme.parts.begin() as session:
-        listed = ListedMovement("txn_usd", "charge", charge, 1300, 0, "usd", START)
-        keep_movements(session, account_id=acme.account_id, listed=[listed])
+        refund = acme.refunds()[0].refund_ref
+        listed = [
+            ListedMovement("txn_usd", "charge", charge, 1300, 0, "usd", START),
+            ListedMovement("txn_cent", "refund", refund, 0, 0, "usd", START),
+            ListedMovement("txn_cent_back", "refund_failure", refund, 0, 0, "usd", START),
+        ]
+        keep_movements(session, account_id=acme.account_id, listed=listed)
         book_movements(session, account_id=acme.account_id, now=START, most=10)
         shares = [{"seller_id": str(acme.seller_id), "amount_minor": 100}]
         for ref, statuses in (("po_1", ("paid", "failed")), ("po_2", ("failed",))):
@@ -232,12 +240,12 @@ def _returned(acme: Company, invoice_id: UUID) -> UUID:
 
 def _dispute_everything(acme: Company) -> None:
     """Each way in which a dispute ends, of payments of its own; the stray payment among them."""
-    names = [f"d{number}" for number in range(9)]
+    names = [f"d{number}" for number in range(11)]
     paid = [acme.customer(name) for name in names]
     for name in names:
         acme.begin_subscription(name, f"of-{name}", NewItem("basic", 1))
     acme.settle()
-    won, credited, partly, foreign, elsewhere, gone, repaid, twice, _ = [_invoice(acme, each) for each in paid]
+    won, credited, partly, foreign, elsewhere, gone, repaid, twice, *abroad, _ = [_invoice(acme, each) for each in paid]
     _told(acme, won, "needs_response")
     _told(acme, won, "won", reinstated_minor=1190)
     _told(acme, credited, "lost")
@@ -254,6 +262,10 @@ def _dispute_everything(acme: Company) -> None:
         refunding.refund(acme.parts, invoice.id, amount_minor=amount)
     _told(acme, foreign, "lost", currency="usd")
     _told(acme, gone, "lost")
+    for invoice, amount in zip(abroad, (190, 1190), strict=True):
+        refunding.refund(acme.parts, invoice.id, amount_minor=amount)
+        _told(acme, invoice, "lost", moved_currency="usd", withdrawn_minor=1300)
+        _told(acme, invoice, "won", moved_currency="usd", withdrawn_minor=1300, reinstated_minor=1280)
     last = _invoice(acme, paid[-1])
     refunding.refund(acme.parts, last.id, amount_minor=190)
     disputing.credit_loss(acme.parts, _told(acme, last, "lost"), order=ORDER)

@@ -54,26 +54,33 @@ class Case:
             now=self.now,
         )
 
-    def book_debt(self, kind: str, *, owed: int, gone: int, repaid: int = 0) -> None:
+    def book_debt(self, kind: str, *, owed: int, whole: int, gone: int, repaid: int = 0) -> None:
         """Dr receivable `owed` in the invoice's currency, Cr disputes `gone` in our balance's. See `_book_against`.
 
         What of `owed` was `repaid` is the customer's credit instead: it was paid twice.
         """
         debt = {Account.RECEIVABLE: owed - repaid, Account.CUSTOMER_CREDIT: repaid}
-        self._book_against(kind, debt, currency=self.invoice.currency, gone=gone)
+        self._book_against(kind, debt, currency=self.invoice.currency, whole=whole, gone=gone)
 
-    def book_apart(self, kind: str, row: UnappliedPayment, *, taken: int, gone: int) -> None:
+    def book_apart(self, kind: str, row: UnappliedPayment, *, taken: int, whole: int, gone: int) -> None:
         """The same of money kept apart: Dr unapplied payments `taken`."""
-        self._book_against(kind, {Account.UNAPPLIED_PAYMENTS: taken}, currency=row.currency, gone=gone)
+        debt = {Account.UNAPPLIED_PAYMENTS: taken}
+        self._book_against(kind, debt, currency=row.currency, whole=whole, gone=gone)
 
-    def _book_against(self, kind: str, debt: dict[Account, int], *, currency: str, gone: int) -> None:
-        """What was taken beyond the debt is exchange where the cardholder's currency is another, else it is lost."""
+    def _book_against(self, kind: str, debt: dict[Account, int], *, currency: str, whole: int, gone: int) -> None:
+        """What was taken beyond the debt is exchange where the cardholder's currency is another, else it is lost.
+
+        `whole`: what of the dispute's own amount this is. In the debt's currency it says what was lost there, though
+        our balance be in another: only how much that cost is exchange then.
+        """
         owed = sum(debt.values())
         if self.dispute.moved_currency == currency:
             self.book(kind, {**debt, Account.DISPUTES: -gone, self.beyond(currency): gone - owed})
             return
-        if owed:
-            self.book(kind, {**debt, Account.EXCHANGE_DIFFERENCES: -owed}, currency)
+        lost = whole - owed if self.dispute.currency == currency else 0
+        if owed or lost:
+            against = {Account.WRITE_OFF: lost, Account.EXCHANGE_DIFFERENCES: -owed - lost}
+            self.book(kind, {**debt, **against}, currency)
         self.book(kind, {Account.EXCHANGE_DIFFERENCES: gone, Account.DISPUTES: -gone})
 
     def beyond(self, currency: str) -> Account:
@@ -125,7 +132,8 @@ def _follow_win(case: Case, row: UnappliedPayment | None) -> None:
         _regain(case)
     elif dispute.apart_minor and row is not None:
         back = dispute.apart_minor
-        case.book_apart("dispute_regained", row, taken=-back, gone=-dispute.withdrawn_minor)
+        whole, gone = -dispute.amount_minor, -dispute.withdrawn_minor
+        case.book_apart("dispute_regained", row, taken=-back, whole=whole, gone=gone)
         dispute.apart_minor = 0
         take_back(case.session, row=row, invoice=case.invoice, amount_minor=back, now=case.now)
 
@@ -145,7 +153,7 @@ def _lose_apart(case: Case, row: UnappliedPayment, gone: int) -> None:
     # A dispute in another currency than the charge's is taken to be of all that is left.
     asked = dispute.amount_minor if dispute.currency == row.currency else row.left_minor
     taken = min(asked, row.left_minor)
-    case.book_apart("dispute_lost", row, taken=taken, gone=gone)
+    case.book_apart("dispute_lost", row, taken=taken, whole=dispute.amount_minor, gone=gone)
     dispute.apart_minor = taken
     if taken:
         take_off(case.session, row=row, invoice=case.invoice, amount_minor=taken, now=case.now)
@@ -169,7 +177,7 @@ def _lose(case: Case, gone: int) -> None:
     else:
         # All of it had gone back before: there is no debt to decide on.
         dispute.decision, dispute.decided_at = "write_off", case.now
-    case.book_debt("dispute_lost", owed=max(0, owed), gone=gone)
+    case.book_debt("dispute_lost", owed=max(0, owed), whole=dispute.amount_minor, gone=gone)
 
 
 def _lower_loss(case: Case, row: UnappliedPayment | None, given: int) -> None:
@@ -181,13 +189,13 @@ def _lower_loss(case: Case, row: UnappliedPayment | None, given: int) -> None:
     if row is not None and case.beyond(row.currency) is Account.WRITE_OFF:
         part = min(given, dispute.apart_minor)
         if part:
-            case.book_apart("dispute_regained", row, taken=-part, gone=-part)
+            case.book_apart("dispute_regained", row, taken=-part, whole=-part, gone=-part)
             dispute.apart_minor -= part
             take_back(case.session, row=row, invoice=case.invoice, amount_minor=part, now=case.now)
     elif dispute.decision is None and case.beyond(case.invoice.currency) is Account.WRITE_OFF:
         part = min(given, dispute.owed_minor)
         if part:
-            case.book_debt("dispute_regained", owed=-part, gone=-part)
+            case.book_debt("dispute_regained", owed=-part, whole=-part, gone=-part)
             dispute.reopened_minor -= part
 
 
@@ -217,12 +225,14 @@ def _regain(case: Case) -> None:
     if not settled and not repaid:
         return
     if settled:
-        case.book_debt("dispute_regained", owed=-dispute.reopened_minor, gone=-dispute.withdrawn_minor, repaid=-repaid)
+        owed, whole = -dispute.reopened_minor, -dispute.amount_minor
+        gone = -dispute.withdrawn_minor
+        case.book_debt("dispute_regained", owed=owed, whole=whole, gone=gone, repaid=-repaid)
     else:
         # In the currency of our balance, as much as that part was of the loss.
         same = dispute.moved_currency == case.invoice.currency
         part = repaid if same else divide_half_away(dispute.withdrawn_minor * repaid, dispute.reopened_minor)
-        case.book_debt("dispute_regained", owed=-repaid, gone=-part, repaid=-repaid)
+        case.book_debt("dispute_regained", owed=-repaid, whole=-repaid, gone=-part, repaid=-repaid)
     if repaid:
         move_balances(case.session, {(dispute.seller_id, dispute.profile_id, case.invoice.currency): repaid})
     dispute.reopened_minor = 0 if settled else dispute.reopened_minor - repaid

@@ -17,7 +17,8 @@ from billing.queries.books.dating import datings
 from billing.queries.payouts import SOURCES
 
 # What is of a charge, a refund or a dispute waits for its row. What is of none (the provider's own bill) belongs to the
-# seller whose money came last. The sign is the movement's: a refund that failed comes back.
+# seller whose money came last. The sign is the movement's: a refund that failed comes back. A cent may be worth nothing
+# in another currency, and then its type says where it went.
 _UNBOOKED = text(
     f"""
     SELECT m.id, m.balance_ref, m.type, m.amount_minor, m.fee_minor, m.currency, m.occurred_at,
@@ -27,7 +28,8 @@ _UNBOOKED = text(
            coalesce(p.profile_id, r.profile_id, d.profile_id) AS profile_id,
            coalesce(p.invoice_id, u.invoice_id, r.invoice_id, d.invoice_id) AS invoice_id,
            coalesce(p.currency, u.currency, r.currency) AS our_currency,
-           sign(m.amount_minor)::bigint * coalesce(p.amount_minor, u.amount_minor, r.amount_minor) AS our_amount
+           CASE WHEN m.amount_minor < 0 OR m.amount_minor = 0 AND m.type = ANY(:back) THEN -1 ELSE 1 END
+               * coalesce(p.amount_minor, u.amount_minor, r.amount_minor) AS our_amount
     FROM billing.provider_movement m
     {SOURCES}
     LEFT JOIN LATERAL (SELECT seller_id FROM billing.payment
@@ -46,6 +48,8 @@ _BOOKED = text(
 )
 _OURS = ("charge", "payment", "refund", "payment_refund", "refund_failure", "adjustment")
 """Types of movements whose source is a row of ours; an adjustment's is a dispute, or it has none."""
+_BACK = ("refund", "payment_refund")
+"""Those that go back to a customer."""
 _FEES = ("stripe_fee", "stripe_fx_fee", "tax_fee")
 """Types that are a fee as a whole."""
 
@@ -63,7 +67,7 @@ def book_movements(
     Dr provider fees, Cr provider clearing. Where the balance has another currency than the charge, clearing moves from
     the one to the other over exchange differences, which holds the position (DECISIONS 28, 32).
     """
-    values = {"account": account_id, "after": after, "most": most, "ours": list(_OURS)}
+    values = {"account": account_id, "after": after, "most": most, "ours": list(_OURS), "back": list(_BACK)}
     rows = session.execute(_UNBOOKED, values).all()
     known = [row for row in rows if row.seller_id is not None]
     entries: list[str] = []
@@ -105,7 +109,7 @@ def _entries(row: Any) -> Sequence[tuple[str, Sides]]:
             (Account.PROVIDER_CLEARING, row.currency, row.amount_minor),
             (Account.EXCHANGE_DIFFERENCES, row.currency, -row.amount_minor),
         ]
-        found.append(("exchange", exchange))
+        found.append(("exchange", [side for side in exchange if side[-1]]))
     fee = row.fee_minor - (row.amount_minor if row.type in _FEES else 0)
     if fee:
         found.append(

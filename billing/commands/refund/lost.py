@@ -20,12 +20,12 @@ def settle_by_loss(session: Session, *, payment_id: UUID, now: datetime) -> None
     """Settle the payment's failed refunds that its lost disputes cover, oldest first. Idempotent.
 
     Dr refunds in flight, Cr write-off: what a lost dispute took beyond the debt that it reopened was booked as lost. Of
-    money in several currencies that isn't known. Called when a dispute is lost and when a refund fails, whichever comes
-    later: both hold the refunds' rows.
+    one in a cardholder's own currency that isn't known. Called when a dispute is lost and when a refund fails,
+    whichever comes later: both hold the refunds' rows.
     """
     refunds = _locked(session, payment_id)
     lost = session.scalars(_lost(payment_id)).all()
-    left = sum(each.withdrawn_minor - each.reinstated_minor - each.reopened_minor for each in lost)
+    left = sum(_taken(each) - each.reopened_minor for each in lost)
     left -= sum(each.amount_minor for each in refunds if each.settled_as == SETTLED_BY_DISPUTE)
     for refund in refunds:
         if refund.status in FAILED_REFUND and refund.settled_as is None and refund.amount_minor <= left:
@@ -54,8 +54,15 @@ def _locked(session: Session, payment_id: UUID) -> Sequence[Refund]:
     return session.scalars(query.with_for_update(key_share=True).execution_options(populate_existing=True)).all()
 
 
+def _taken(dispute: Dispute) -> int:
+    """In the payment's currency: what our balance says in another goes by the rate of its day."""
+    if dispute.moved_currency == dispute.currency:
+        return dispute.withdrawn_minor - dispute.reinstated_minor
+    return dispute.amount_minor
+
+
 def _lost(payment_id: UUID) -> Select[Dispute]:
-    """Lost disputes of it, all in one currency, by which alone both can be compared."""
+    """Lost disputes of it that are in its own currency and have taken something."""
     return (
         select(Dispute)
         .join(Payment, Payment.id == Dispute.payment_id)
@@ -63,7 +70,7 @@ def _lost(payment_id: UUID) -> Select[Dispute]:
             Dispute.payment_id == payment_id,
             Dispute.status == DisputeStatus.LOST,
             Dispute.currency == Payment.currency,
-            Dispute.moved_currency == Payment.currency,
+            Dispute.moved_currency.is_not(None),
         )
         .order_by(Dispute.id)
     )
