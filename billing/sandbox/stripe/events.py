@@ -30,7 +30,7 @@ LIST_SPEC: Spec = {**PAGE, "created": CREATED, "type": TEXT, "types": LIST, "del
 
 def happen(call: Call, type: str, body: Json, *, previous: Json | None = None) -> None:
     """Note that something happened, because of this request or by itself; nothing where the fault `event_lost` hits."""
-    if call.stand_in.faults.hit("event_lost", method=call.method, path=call.path, event_type=type):
+    if _hit(call, "event_lost", type):
         return
     data: Json = {"object": body} if previous is None else {"object": body, "previous_attributes": previous}
     request = {"id": call.request_id, "idempotency_key": call.key}
@@ -45,11 +45,15 @@ def announce(call: Call, event: str, type: str) -> None:
         _promise(call, event, endpoint, type)
 
 
+def _hit(call: Call, kind: str, type: str) -> Fault | None:
+    return call.stand_in.faults.hit(kind, method=call.method, path=call.path, event_type=type, account=call.account)
+
+
 def _promise(call: Call, event: str, endpoint: str, type: str) -> None:
     """Write the delivery, or what the faults make of it."""
 
     def hit(kind: str) -> Fault | None:
-        return call.stand_in.faults.hit(kind, method=call.method, path=call.path, event_type=type)
+        return _hit(call, kind, type)
 
     if hit("webhook_drop"):
         _deliver(call.tx, call.account, event, endpoint, state="dropped")

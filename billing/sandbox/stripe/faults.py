@@ -1,7 +1,8 @@
 """Faults on demand: which request or delivery is hit, by chance or the next n times.
 
-`{"kind", "rate": 0..1 | "next": n, "path", "method", "type", "ms", "retry_after_s"}`: `path` is a prefix of the
-request's path, `type` a prefix of the event's type (webhook kinds). Kept in the store, so a restart forgets none.
+`{"kind", "rate": 0..1 | "next": n, "path", "method", "type", "account", "ms", "retry_after_s"}`: `path` is a prefix of
+the request's path, `type` a prefix of the event's type (webhook kinds), `account` the one of Stripe's that it hits (its
+id; by default all). Kept in the store, so a restart forgets none.
 """
 
 from __future__ import annotations
@@ -56,11 +57,14 @@ class Fault:
     path: str = ""
     method: str | None = None
     type: str = ""
+    account: str = ""
     ms: int | None = None
     retry_after_s: float | None = None
     hits: int = 0
 
-    def concerns(self, *, method: str, path: str, event_type: str) -> bool:
+    def concerns(self, *, method: str, path: str, event_type: str, account: str) -> bool:
+        if self.account and self.account != account:
+            return False
         if not path.startswith(self.path) or not event_type.startswith(self.type):
             return False
         return self.method is None or self.method == method
@@ -96,14 +100,16 @@ class Faults:
         with self._lock:
             return [asdict(fault) for fault in self._faults]
 
-    def hit(self, kind: str, *, method: str = "", path: str = "", event_type: str = "") -> Fault | None:
+    def hit(
+        self, kind: str, *, method: str = "", path: str = "", event_type: str = "", account: str = ""
+    ) -> Fault | None:
         """The fault of this kind that strikes now, if any; counted, and one of its `next` used up."""
         if not self._faults:
             return None
         with self._lock:
             for fault in self._faults:
-                concerned = fault.kind == kind and fault.concerns(method=method, path=path, event_type=event_type)
-                if concerned and self._strikes(fault):
+                concerned = fault.concerns(method=method, path=path, event_type=event_type, account=account)
+                if fault.kind == kind and concerned and self._strikes(fault):
                     fault.hits += 1
                     self._changed = True
                     return fault
@@ -137,7 +143,7 @@ def _fault(wish: Any) -> Fault:
         raise invalid(
             f"A fault has one of these kinds: {', '.join(sorted(REQUEST_KINDS | WEBHOOK_KINDS))}.", param="kind"
         )
-    unknown = set(wish) - {"kind", "rate", "next", "path", "method", "type", "ms", "retry_after_s"}
+    unknown = set(wish) - {"kind", "rate", "next", "path", "method", "type", "account", "ms", "retry_after_s"}
     if unknown:
         raise invalid(f"A fault has no {min(unknown)}.", param=min(unknown))
     rate, next_ = wish.get("rate"), wish.get("next")

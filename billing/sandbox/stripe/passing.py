@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from billing.sandbox.stripe import requestlog
+from billing.sandbox.stripe.credentials import account_of
+from billing.sandbox.stripe.errors import ApiError
 from billing.sandbox.stripe.faults import Fault, StandInDisconnected, StandInTimeout, hold
 from billing.sandbox.stripe.requestlog import Entry
 from billing.sandbox.stripe.standin import StandIn
@@ -30,7 +32,16 @@ class Asked:
 
 def fault_of(stand_in: StandIn, asked: Asked, kind: str) -> Fault | None:
     """The fault of this kind that strikes the request, if one does."""
-    return stand_in.faults.hit(kind, method=asked.method, path=asked.path)
+    return stand_in.faults.hit(kind, method=asked.method, path=asked.path, account=_whose(asked))
+
+
+def _whose(asked: Asked) -> str:
+    """The account of a key of Stripe's; none of another provider's."""
+    try:
+        account, _ = account_of(asked.header("Authorization") or "")
+    except ApiError:
+        return ""
+    return account
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 import requests
 import stripe
 
-from tests.sandbox.stripe.making import KEY, World, refusal, until
+from tests.sandbox.stripe.making import KEY, World, client_of, refusal, until
 
 
 def charge(world: World, order: dict[str, object], key: str, *, patience_s: float = 5) -> object:
@@ -149,3 +149,10 @@ def test_a_charge_that_timed_out_is_found_among_the_customers_intents(world: Wor
     refusal(lambda: charge(world, order, "k", patience_s=0.3), stripe.APIConnectionError)
     found = world.v1.payment_intents.list({"customer": order["customer"]}).data
     assert [(each.status, each.metadata.to_dict()) for each in found] == [("succeeded", {"payment_id": "p-1"})]
+
+
+def test_a_fault_of_one_account_leaves_another_alone(world: World) -> None:
+    other = client_of(world.url, key="sk_test_another").v1
+    world.tell("faults", [{"kind": "error_500_before", "rate": 1, "account": other.accounts.retrieve_current().id}])
+    assert world.v1.customers.create({}).id
+    assert refusal(lambda: other.customers.create({}), stripe.APIError).http_status == 500
