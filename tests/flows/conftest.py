@@ -23,6 +23,13 @@ _NOT_OURS = re.compile(
 
 
 @pytest.fixture
+def two_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The surroundings of a company with a second account at Stripe, `shop`; its secret is empty until it is told."""
+    monkeypatch.setenv("STRIPE_API_KEY__SHOP", "sk_test_shop")
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET__SHOP", "")
+
+
+@pytest.fixture
 def acme(database_url: str) -> Iterator[Company]:
     with company(database_url) as fresh:
         yield fresh

@@ -90,6 +90,10 @@ class Life:
     closed: list[tuple[date, list[Any]]] = field(default_factory=list)
     """Months, and what was told of each when it was closed."""
     done: list[str] = field(default_factory=list)
+    stripes: dict[UUID, str] = field(default_factory=dict)
+    """Our accounts at Stripe, each with its name there."""
+    settles: bool = False
+    """Whether their balances are in euros, whatever they charge."""
     audited_to: datetime | None = None
     """Up to when the audit has looked (wall time)."""
     quiet: bool = True

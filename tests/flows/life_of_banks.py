@@ -112,7 +112,7 @@ def warn(life: Life) -> None:
 def turn_card(life: Life) -> None:
     """A customer takes back their leave to charge a method, or a bank has given a card another date."""
     with life.acme.begin() as session:
-        query = select(PaymentMethod.method_ref).where(PaymentMethod.provider_account_id == life.acme.account_id)
+        query = select(PaymentMethod.method_ref).where(PaymentMethod.provider_account_id.in_(life.stripes))
         known = list(session.scalars(query.order_by(PaymentMethod.id)))
     if not known:
         return

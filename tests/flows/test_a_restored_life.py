@@ -16,11 +16,14 @@ from billing.kernel.errors import PROVIDER_ERRORS, Stale
 from billing.models import Difference, Invoice, Payment, ProviderCustomer
 from tests.flows.company import Company
 from tests.flows.life import Life
+from tests.flows.life_of_accounts import astray
 from tests.flows.life_of_wallets import witness_of
 from tests.flows.life_pages import unopened
 from tests.flows.life_truths import audited, broken, gaps, still_accrued, unforwarded
 from tests.flows.restored import Backup, backup_of
 from tests.flows.test_reports_of_a_life import FIRST, LIVES, STEPS, begun
+
+pytestmark = pytest.mark.usefixtures("two_accounts")
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + LIVES))
@@ -75,7 +78,7 @@ def _heal(life: Life) -> None:
 
 
 def _untrue(life: Life) -> list[object]:
-    return [*broken(life), *gaps(life), *unforwarded(life), *still_accrued(life)]
+    return [*broken(life), *gaps(life), *unforwarded(life), *still_accrued(life), *astray(life)]
 
 
 def _unknown(life: Life) -> list[object]:

@@ -10,10 +10,18 @@ import random
 
 import pytest
 
-from tests.flows import life_of_banks, life_of_money, life_of_subscriptions, life_of_wallets, life_of_workers
+from tests.flows import (
+    life_of_accounts,
+    life_of_banks,
+    life_of_money,
+    life_of_subscriptions,
+    life_of_wallets,
+    life_of_workers,
+)
 from tests.flows.company import Company
 from tests.flows.life import Life
 from tests.flows.life_in_a_crowd import CUSTOMERS, crowd
+from tests.flows.life_of_accounts import astray, misheld, open_shop
 from tests.flows.life_of_money import of_month
 from tests.flows.life_of_wallets import mount_paypal
 from tests.flows.life_pages import unopened
@@ -22,11 +30,13 @@ from tests.flows.life_truths import audited, misstated, untrue
 FIRST = int(os.environ.get("BILLING_LIFE_FROM", "0"))
 LIVES = int(os.environ.get("BILLING_LIVES", "1"))
 STEPS = int(os.environ.get("BILLING_LIFE_STEPS", "30"))
+pytestmark = pytest.mark.usefixtures("two_accounts")
 ACTS = {
     **life_of_subscriptions.ACTS,
     **life_of_money.ACTS,
     **life_of_banks.ACTS,
     **life_of_wallets.ACTS,
+    **life_of_accounts.ACTS,
     **life_of_workers.ACTS,
 }
 
@@ -57,6 +67,7 @@ def test_so_it_is_where_several_do_something_at_one_moment(acme: Company, seed: 
 def begun(acme: Company, seed: int) -> Life:
     life = Life(acme, random.Random(seed), ACTS, mount_paypal(acme))
     life.begin()
+    open_shop(life)
     while len(life.subscriptions) < 3:
         life.do(life_of_subscriptions.subscribe)
     return life
@@ -64,7 +75,7 @@ def begun(acme: Company, seed: int) -> Life:
 
 def _holds(life: Life) -> None:
     """What must be true after each step."""
-    assert untrue(life) == [], life.done
+    assert [*untrue(life), *astray(life)] == [], life.done
     if life.quiet and life.done[-1] == "go":
         assert audited(life) == (), life.done
     for month, told in life.closed:
@@ -75,3 +86,4 @@ def _end(life: Life) -> None:
     life.do(life_of_money.go)
     life.settle()
     assert [*untrue(life), *misstated(life), *audited(life), *unopened(life)] == [], life.done
+    assert [*misheld(life), *untrue(life), *astray(life)] == [], life.done
