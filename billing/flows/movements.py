@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
@@ -40,10 +41,8 @@ def sweep(parts: Parts) -> int:
         for named in accounts_of(session, parts.settings.provider_accounts):
             account = session.get_one(ProviderAccount, named.id)
             if account.movements_read_to is None:
-                # Nothing moved before our first attempt; an account without one has nothing to read.
-                account.movements_read_to = session.scalar(
-                    select(func.min(Payment.opened_at)).where(Payment.provider_account_id == named.id)
-                )
+                # An account without an attempt has nothing to read.
+                account.movements_read_to = _first_attempt(session, named.id)
             elif now - account.movements_read_to >= EVERY:
                 due.append(named)
     booked, failed = 0, None
@@ -78,7 +77,9 @@ def read(parts: Parts, account_id: UUID) -> int:
     """Read the account's movements until now, then book all that wait. Idempotent; a page is a transaction."""
     with parts.begin() as session:
         now = parts.clock.now(session)
-        since = session.get_one(ProviderAccount, account_id).movements_read_to or now
+        # A payout may be told of before the first sweep has seen the account.
+        read_to = session.get_one(ProviderAccount, account_id).movements_read_to
+        since = read_to or _first_attempt(session, account_id) or now
     to = now + timedelta(seconds=1)
     provider = parts.provider(account_id)
     again = OVERLAP + timedelta(seconds=provider.lists_late_s)
@@ -97,3 +98,8 @@ def read(parts: Parts, account_id: UUID) -> int:
         account = session.get_one(ProviderAccount, account_id, with_for_update=True)
         account.movements_read_to = max(account.movements_read_to or now, now)
     return booked
+
+
+def _first_attempt(session: Session, account_id: UUID) -> datetime | None:
+    """Nothing of ours moved before it."""
+    return session.scalar(select(func.min(Payment.opened_at)).where(Payment.provider_account_id == account_id))

@@ -50,6 +50,20 @@ def test_the_fee_is_booked_when_the_balance_shows_it_and_once(paid: Company) -> 
     assert paid.violations() == ()
 
 
+def test_a_payout_that_is_told_of_before_the_balance_was_ever_read_reads_it_from_its_first_charge(
+    acme: Company,
+) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.set_clock(START + timedelta(hours=2))
+    (payout,) = acme.witness.call("POST", "payouts", {})
+    acme.wait_for(lambda: _told(acme, "payout.created"))
+    acme.settle()
+    assert payout["amount"] == 1190 - FEE
+    assert _stands(acme) == {"provider_clearing": 0, "provider_fees": FEE, "payouts_in_transit": 1125, "bank": 0}
+
+
 def test_a_balance_that_was_just_read_is_left_alone(paid: Company) -> None:
     movements.sweep(paid.parts)
     asked = len(list(paid.witness.requests()))
