@@ -41,7 +41,7 @@ class MethodBegun(Shape):
     id: Id
     provider: str
     setup_ref: str
-    client_secret: str
+    client_secret: str | None
     approve_url: str | None
 
 

@@ -47,7 +47,8 @@ class MethodStarted:
     method_id: UUID
     provider: str
     setup_ref: str
-    client_secret: str = field(repr=False)
+    client_secret: str | None = field(repr=False)
+    """None where the provider has no form on our page."""
     approve_url: str | None = None
     """Where the customer goes to agree, with a provider that has no form on our page."""
 

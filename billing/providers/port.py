@@ -168,7 +168,7 @@ class SetupStarted:
     """A begun set-up of a payment method: what the page or the host needs to complete it with the provider."""
 
     setup_ref: str
-    client_secret: str = field(repr=False)
+    client_secret: str | None = field(default=None, repr=False)
     approve_url: str | None = None
     """Where the customer goes to agree, with a provider that has no form of its own on our page."""
 

@@ -84,7 +84,7 @@ def _add_methods(door: Blueprint, parts: Parts, gate: Gate) -> None:
             return {
                 "card": str(started.method_id),
                 "approve": started.approve_url,
-                "secret": started.client_secret or None,
+                "secret": started.client_secret,
             }
 
         return _answered(gate, token, begin)

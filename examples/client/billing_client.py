@@ -791,7 +791,7 @@ class MethodBegun(TypedDict):
     id: str
     provider: str
     setup_ref: str
-    client_secret: str
+    client_secret: str | None
     approve_url: str | None
 
 

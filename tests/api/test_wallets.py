@@ -34,7 +34,7 @@ def test_a_wallet_is_begun_agreed_to_and_completed(stage: Stage) -> None:
     begin = {"profile_id": str(profile), "provider": "paypal", "consent_text_version": "v1",
              "consent_at": "2026-01-14T10:00:00Z"}  # fmt: skip
     begun = shop.ok("POST", "/payment-methods", begin)
-    assert (begun["provider"], begun["client_secret"]) == ("paypal", "")
+    assert (begun["provider"], begun["client_secret"]) == ("paypal", None)
     assert begun["approve_url"]
     path = f"/payment-methods/{begun['id']}"
     assert shop.refused("POST", f"{path}/complete") == (409, "setup_not_complete")

@@ -178,7 +178,7 @@ def setup_started(token: Raw) -> SetupStarted:
     """A setup token, with the page at which the payer agrees."""
     links = token.get("links")
     approve = [each for each in (links if isinstance(links, list) else []) if each.get("rel") == "approve"]
-    return SetupStarted(text(token, "id"), client_secret="", approve_url=text(first({"of": approve}, "of"), "href"))
+    return SetupStarted(text(token, "id"), approve_url=text(first({"of": approve}, "of"), "href"))
 
 
 VAULTED = "succeeded"

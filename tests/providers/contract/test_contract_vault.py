@@ -81,7 +81,7 @@ def test_a_set_up_begins_with_a_secret_that_no_log_shows(world: World) -> None:
     facts = world.provider.read_setup(started.setup_ref)
     assert (facts.setup_ref, facts.method_ref) == (started.setup_ref, None)
     if started.approve_url is not None:
-        assert (facts.status, started.client_secret) == ("requires_action", "")
+        assert (facts.status, started.client_secret) == ("requires_action", None)
         return
     assert started.client_secret
     assert started.client_secret not in repr(started)
