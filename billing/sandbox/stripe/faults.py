@@ -100,6 +100,10 @@ class Faults:
         with self._lock:
             return [asdict(fault) for fault in self._faults]
 
+    @property
+    def any(self) -> bool:
+        return bool(self._faults)
+
     def hit(
         self, kind: str, *, method: str = "", path: str = "", event_type: str = "", account: str = ""
     ) -> Fault | None:
