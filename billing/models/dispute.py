@@ -47,6 +47,9 @@ class Dispute(SellerOwned, Versioned, Base):
     """What a loss has put back on the invoice's receivable, in the invoice's currency."""
     apart_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     """What a loss has taken of money that was kept apart, in the charge's currency."""
+    beyond_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    """What a loss has taken beyond either, booked as lost, in the same currency; 0 where our balance is in that one,
+    for then the sums above say it, and where the dispute is in none of the two, for then it is not known."""
     repaid_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     """What of that the customer has paid another way since."""
     given_up_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
@@ -76,6 +79,7 @@ class Dispute(SellerOwned, Versioned, Base):
             "repaid_minor >= 0 AND given_up_minor >= 0 AND repaid_minor + given_up_minor <= reopened_minor",
             name="within_the_loss",
         ),
+        CheckConstraint("beyond_minor >= 0", name="beyond_in_order"),
         CheckConstraint(f"(status IN ({_OPEN})) = (closed_at IS NULL)", name="closed_when_ended"),
         CheckConstraint("(decision IS NULL) = (decided_at IS NULL)", name="decided_at_a_time"),
         CheckConstraint("withdrawn_minor = 0 OR moved_currency IS NOT NULL", name="moved_in_a_currency"),

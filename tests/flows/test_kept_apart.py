@@ -37,6 +37,7 @@ from tests.flows.apart import (
 )  # fmt: skip
 from tests.flows.company import START, Company, company
 from tests.flows.refunds import ask_again, at_provider, sent
+from tests.flows.settling import stands
 
 
 @pytest.fixture
@@ -260,3 +261,26 @@ def test_a_dispute_of_what_had_been_sent_back_is_lost_and_takes_nothing_twice(ac
     acme.settle()
     lose(acme, row.charge_ref)
     assert (held(acme), acme.account("disputes"), acme.account("write_off")) == ((0, 0, -500), 0, 500)
+
+
+def test_what_had_been_sent_back_is_lost_no_more_once_its_dispute_is_won_though_our_balance_is_another(
+    acme: Company,
+) -> None:
+    acme.witness.call("POST", "config", {"settlement": {"usd": {"eur": 1.1}}})
+    row = stray(acme)
+    working.act(acme.parts, item_of(acme).id, action=working.Action.REFUND, order=WHY)
+    acme.settle()
+    ref = lose(acme, row.charge_ref)
+    assert stands(acme, "write_off", "disputes", "unapplied_payments") == {("write_off", "eur"): 500}
+    end(acme, ref, "won")
+    assert stands(acme, "write_off", "disputes", "unapplied_payments", "exchange_differences") == {}
+    assert accused(acme) == []
+
+
+def test_what_is_lost_and_won_in_another_currency_is_kept_apart_again(acme: Company) -> None:
+    acme.witness.call("POST", "config", {"settlement": {"usd": {"eur": 1.1}}})
+    ref = lose(acme, stray(acme).charge_ref)
+    assert stands(acme, "write_off", "disputes", "unapplied_payments") == {}
+    end(acme, ref, "won")
+    assert stands(acme, "write_off", "disputes", "unapplied_payments") == {("unapplied_payments", "eur"): -500}
+    assert accused(acme) == []

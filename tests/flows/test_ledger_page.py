@@ -264,8 +264,7 @@ def _dispute_everything(acme: Company) -> None:
     _told(acme, gone, "lost")
     for invoice, amount in zip(abroad, (190, 1190), strict=True):
         refunding.refund(acme.parts, invoice.id, amount_minor=amount)
-        _told(acme, invoice, "lost", moved_currency="usd", withdrawn_minor=1300)
-        _told(acme, invoice, "won", moved_currency="usd", withdrawn_minor=1300, reinstated_minor=1280)
+        _lost_and_won(acme, invoice, moved_currency="usd", withdrawn_minor=1300)
     last = _invoice(acme, paid[-1])
     refunding.refund(acme.parts, last.id, amount_minor=190)
     disputing.credit_loss(acme.parts, _told(acme, last, "lost"), order=ORDER)
@@ -281,8 +280,16 @@ def _dispute_everything(acme: Company) -> None:
     _told(acme, of_stray, "won", **apart, withdrawn_minor=1000, reinstated_minor=1000)
     apart |= {"dispute_ref": "du_elsewhere", "amount_minor": 100}
     _told(acme, of_stray, "lost", **apart, withdrawn_minor=110, moved_currency="usd")
+    moved = {"amount_minor": 1190, "moved_currency": "usd", "withdrawn_minor": 1300}
+    _lost_and_won(acme, of_stray, **apart | moved | {"dispute_ref": "du_more_elsewhere"})
     apart |= {"dispute_ref": "du_more", "amount_minor": 1190}
     _told(acme, of_stray, "lost", **apart)
+    _lost_and_won(acme, of_stray, **apart | moved | {"dispute_ref": "du_gone_elsewhere"})
+
+
+def _lost_and_won(acme: Company, invoice: Invoice, **given: Any) -> None:
+    _told(acme, invoice, "lost", **given)
+    _told(acme, invoice, "won", **given, reinstated_minor=1280)
 
 
 def _rests(acme: Company) -> None:

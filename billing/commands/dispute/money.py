@@ -54,34 +54,37 @@ class Case:
             now=self.now,
         )
 
-    def book_debt(self, kind: str, *, owed: int, whole: int, gone: int, repaid: int = 0) -> None:
+    def book_debt(self, kind: str, *, owed: int, gone: int, lost: int = 0, repaid: int = 0) -> None:
         """Dr receivable `owed` in the invoice's currency, Cr disputes `gone` in our balance's. See `_book_against`.
 
         What of `owed` was `repaid` is the customer's credit instead: it was paid twice.
         """
         debt = {Account.RECEIVABLE: owed - repaid, Account.CUSTOMER_CREDIT: repaid}
-        self._book_against(kind, debt, currency=self.invoice.currency, whole=whole, gone=gone)
+        self._book_against(kind, debt, currency=self.invoice.currency, lost=lost, gone=gone)
 
-    def book_apart(self, kind: str, row: UnappliedPayment, *, taken: int, whole: int, gone: int) -> None:
+    def book_apart(self, kind: str, row: UnappliedPayment, *, taken: int, gone: int, lost: int = 0) -> None:
         """The same of money kept apart: Dr unapplied payments `taken`."""
         debt = {Account.UNAPPLIED_PAYMENTS: taken}
-        self._book_against(kind, debt, currency=row.currency, whole=whole, gone=gone)
+        self._book_against(kind, debt, currency=row.currency, lost=lost, gone=gone)
 
-    def _book_against(self, kind: str, debt: dict[Account, int], *, currency: str, whole: int, gone: int) -> None:
+    def _book_against(self, kind: str, debt: dict[Account, int], *, currency: str, lost: int, gone: int) -> None:
         """What was taken beyond the debt is exchange where the cardholder's currency is another, else it is lost.
 
-        `whole`: what of the dispute's own amount this is. In the debt's currency it says what was lost there, though
-        our balance be in another: only how much that cost is exchange then.
+        `lost`: that, where our balance is in another currency than the debt. How much it cost there is exchange then.
         """
         owed = sum(debt.values())
         if self.dispute.moved_currency == currency:
             self.book(kind, {**debt, Account.DISPUTES: -gone, self.beyond(currency): gone - owed})
             return
-        lost = whole - owed if self.dispute.currency == currency else 0
         if owed or lost:
             against = {Account.WRITE_OFF: lost, Account.EXCHANGE_DIFFERENCES: -owed - lost}
             self.book(kind, {**debt, **against}, currency)
         self.book(kind, {Account.EXCHANGE_DIFFERENCES: gone, Account.DISPUTES: -gone})
+
+    def lost_beyond(self, currency: str, owed: int) -> int:
+        """What of the dispute was not owed in this currency; 0 where it's not known, or `gone` says it."""
+        known = self.dispute.currency == currency != self.dispute.moved_currency
+        return self.dispute.amount_minor - owed if known else 0
 
     def beyond(self, currency: str) -> Account:
         """Where a rest goes of what was paid in this currency: exchange, unless all is in one; then it is lost."""
@@ -130,12 +133,12 @@ def _follow_win(case: Case, row: UnappliedPayment | None) -> None:
     dispute = case.dispute
     if dispute.reopened_minor:
         _regain(case)
-    elif dispute.apart_minor and row is not None:
-        back = dispute.apart_minor
-        whole, gone = -dispute.amount_minor, -dispute.withdrawn_minor
-        case.book_apart("dispute_regained", row, taken=-back, whole=whole, gone=gone)
-        dispute.apart_minor = 0
-        take_back(case.session, row=row, invoice=case.invoice, amount_minor=back, now=case.now)
+    elif row is not None and (dispute.apart_minor or dispute.beyond_minor):
+        back, lost = dispute.apart_minor, dispute.beyond_minor
+        case.book_apart("dispute_regained", row, taken=-back, gone=-dispute.withdrawn_minor, lost=-lost)
+        dispute.apart_minor = dispute.beyond_minor = 0
+        if back:
+            take_back(case.session, row=row, invoice=case.invoice, amount_minor=back, now=case.now)
 
 
 def _kept_apart(case: Case) -> UnappliedPayment | None:
@@ -153,8 +156,8 @@ def _lose_apart(case: Case, row: UnappliedPayment, gone: int) -> None:
     # A dispute in another currency than the charge's is taken to be of all that is left.
     asked = dispute.amount_minor if dispute.currency == row.currency else row.left_minor
     taken = min(asked, row.left_minor)
-    case.book_apart("dispute_lost", row, taken=taken, whole=dispute.amount_minor, gone=gone)
-    dispute.apart_minor = taken
+    dispute.apart_minor, dispute.beyond_minor = taken, case.lost_beyond(row.currency, taken)
+    case.book_apart("dispute_lost", row, taken=taken, gone=gone, lost=dispute.beyond_minor)
     if taken:
         take_off(case.session, row=row, invoice=case.invoice, amount_minor=taken, now=case.now)
 
@@ -177,7 +180,8 @@ def _lose(case: Case, gone: int) -> None:
     else:
         # All of it had gone back before: there is no debt to decide on.
         dispute.decision, dispute.decided_at = "write_off", case.now
-    case.book_debt("dispute_lost", owed=max(0, owed), whole=dispute.amount_minor, gone=gone)
+    dispute.beyond_minor = case.lost_beyond(invoice.currency, dispute.reopened_minor)
+    case.book_debt("dispute_lost", owed=dispute.reopened_minor, gone=gone, lost=dispute.beyond_minor)
 
 
 def _lower_loss(case: Case, row: UnappliedPayment | None, given: int) -> None:
@@ -189,13 +193,13 @@ def _lower_loss(case: Case, row: UnappliedPayment | None, given: int) -> None:
     if row is not None and case.beyond(row.currency) is Account.WRITE_OFF:
         part = min(given, dispute.apart_minor)
         if part:
-            case.book_apart("dispute_regained", row, taken=-part, whole=-part, gone=-part)
+            case.book_apart("dispute_regained", row, taken=-part, gone=-part)
             dispute.apart_minor -= part
             take_back(case.session, row=row, invoice=case.invoice, amount_minor=part, now=case.now)
     elif dispute.decision is None and case.beyond(case.invoice.currency) is Account.WRITE_OFF:
         part = min(given, dispute.owed_minor)
         if part:
-            case.book_debt("dispute_regained", owed=-part, whole=-part, gone=-part)
+            case.book_debt("dispute_regained", owed=-part, gone=-part)
             dispute.reopened_minor -= part
 
 
@@ -225,14 +229,15 @@ def _regain(case: Case) -> None:
     if not settled and not repaid:
         return
     if settled:
-        owed, whole = -dispute.reopened_minor, -dispute.amount_minor
-        gone = -dispute.withdrawn_minor
-        case.book_debt("dispute_regained", owed=owed, whole=whole, gone=gone, repaid=-repaid)
+        owed, gone = -dispute.reopened_minor, -dispute.withdrawn_minor
+        case.book_debt("dispute_regained", owed=owed, gone=gone, lost=-dispute.beyond_minor, repaid=-repaid)
+        dispute.beyond_minor = 0
     else:
-        # In the currency of our balance, as much as that part was of the loss.
+        # In the currency of our balance, as much as that part was of all that the dispute took.
         same = dispute.moved_currency == case.invoice.currency
-        part = repaid if same else divide_half_away(dispute.withdrawn_minor * repaid, dispute.reopened_minor)
-        case.book_debt("dispute_regained", owed=-repaid, whole=-repaid, gone=-part, repaid=-repaid)
+        whole = dispute.amount_minor if dispute.currency == case.invoice.currency else dispute.reopened_minor
+        part = repaid if same else divide_half_away(dispute.withdrawn_minor * repaid, whole)
+        case.book_debt("dispute_regained", owed=-repaid, gone=-part, repaid=-repaid)
     if repaid:
         move_balances(case.session, {(dispute.seller_id, dispute.profile_id, case.invoice.currency): repaid})
     dispute.reopened_minor = 0 if settled else dispute.reopened_minor - repaid

@@ -37,6 +37,7 @@ def new_dispute(*, invoice: Invoice, payment_id: UUID | None, account_id: UUID, 
         reinstated_minor=0,
         reopened_minor=0,
         apart_minor=0,
+        beyond_minor=0,
         repaid_minor=0,
         given_up_minor=0,
     )

@@ -25,7 +25,7 @@ def settle_by_loss(session: Session, *, payment_id: UUID, now: datetime) -> None
     """
     refunds = _locked(session, payment_id)
     lost = session.scalars(_lost(payment_id)).all()
-    left = sum(_taken(each) - each.reopened_minor for each in lost)
+    left = sum(_beyond(each) for each in lost)
     left -= sum(each.amount_minor for each in refunds if each.settled_as == SETTLED_BY_DISPUTE)
     for refund in refunds:
         if refund.status in FAILED_REFUND and refund.settled_as is None and refund.amount_minor <= left:
@@ -54,11 +54,11 @@ def _locked(session: Session, payment_id: UUID) -> Sequence[Refund]:
     return session.scalars(query.with_for_update(key_share=True).execution_options(populate_existing=True)).all()
 
 
-def _taken(dispute: Dispute) -> int:
-    """In the payment's currency: what our balance says in another goes by the rate of its day."""
+def _beyond(dispute: Dispute) -> int:
+    """What it took beyond its debt, in the payment's currency."""
     if dispute.moved_currency == dispute.currency:
-        return dispute.withdrawn_minor - dispute.reinstated_minor
-    return dispute.amount_minor
+        return dispute.withdrawn_minor - dispute.reinstated_minor - dispute.reopened_minor
+    return dispute.beyond_minor
 
 
 def _lost(payment_id: UUID) -> Select[Dispute]:
