@@ -17,6 +17,7 @@ from billing.commands.movement.keep import keep_movements
 from billing.flows import payouts
 from billing.flows.parts import Parts
 from billing.kernel.errors import PROVIDER_ERRORS, ProviderRefused
+from billing.kernel.failpoints import failpoint
 from billing.models import Payment, ProviderAccount
 from billing.queries.accounts import accounts_of
 from billing.queries.payouts import payouts_to_read
@@ -27,6 +28,8 @@ EVERY = timedelta(hours=1)
 """Business time between two readings of an account; a payout that is told of reads at once."""
 OVERLAP = timedelta(hours=1)
 """So far back each reading begins again: clocks differ, and a movement may be listed late."""
+STEP = timedelta(days=7)
+"""So much is listed before it is noted how far: who is interrupted in a balance of years goes on from there."""
 _BATCH = 500
 
 
@@ -74,7 +77,10 @@ def _look_after(parts: Parts, account_id: UUID, now: datetime) -> int:
 
 
 def read(parts: Parts, account_id: UUID) -> int:
-    """Read the account's movements until now, then book all that wait. Idempotent; a page is a transaction."""
+    """Read the account's movements until now, then book all that wait. Idempotent; a page is a transaction.
+
+    The oldest first, a `STEP` at a time.
+    """
     with parts.begin() as session:
         now = parts.clock.now(session)
         # A payout may be told of before the first sweep has seen the account.
@@ -82,10 +88,15 @@ def read(parts: Parts, account_id: UUID) -> int:
         since = read_to or _first_attempt(session, account_id) or now
     to = now + timedelta(seconds=1)
     provider = parts.provider(account_id)
-    again = OVERLAP + timedelta(seconds=provider.lists_late_s)
-    for page in provider.movement_pages(created_from=since - again, created_to=to):
-        with parts.begin() as session:
-            keep_movements(session, account_id=account_id, listed=page)
+    start = since - OVERLAP - timedelta(seconds=provider.lists_late_s)
+    while start < to:
+        end = min(start + STEP, to)
+        for page in provider.movement_pages(created_from=start, created_to=end):
+            with parts.begin() as session:
+                keep_movements(session, account_id=account_id, listed=page)
+        _note_read(parts, account_id, min(end, now))
+        failpoint("movements.step")
+        start = end
     booked, after = 0, UUID(int=0)
     while True:
         with parts.begin() as session:
@@ -94,10 +105,14 @@ def read(parts: Parts, account_id: UUID) -> int:
         if last is None:
             break
         after = last
+    return booked
+
+
+def _note_read(parts: Parts, account_id: UUID, until: datetime) -> None:
+    """The balance was read until then, or further by another worker."""
     with parts.begin() as session:
         account = session.get_one(ProviderAccount, account_id, with_for_update=True)
-        account.movements_read_to = max(account.movements_read_to or now, now)
-    return booked
+        account.movements_read_to = max(account.movements_read_to or until, until)
 
 
 def _first_attempt(session: Session, account_id: UUID) -> datetime | None:

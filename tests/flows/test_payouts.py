@@ -12,6 +12,7 @@ from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
 from billing.commands.payout.note import note_payout
 from billing.flows import movements, refunding
+from billing.kernel.failpoints import FailpointError, read_environment
 from billing.models import Payout, ProviderMovement
 from billing.providers.listed import ListedMovement, PayoutFacts
 from billing.queries.payouts import sellers_of
@@ -62,6 +63,31 @@ def test_a_payout_that_is_told_of_before_the_balance_was_ever_read_reads_it_from
     acme.settle()
     assert payout["amount"] == 1190 - FEE
     assert _stands(acme) == {"provider_clearing": 0, "provider_fees": FEE, "payouts_in_transit": 1125, "bank": 0}
+
+
+def test_a_reading_of_weeks_that_breaks_off_goes_on_from_where_it_was(
+    paid: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one that takes longer than a task may would begin anew each time, and never end."""
+    paid.set_clock(START + timedelta(days=20))
+    with monkeypatch.context() as dying:
+        dying.setenv("BILLING_FAILPOINTS", "movements.step=raise@2")
+        read_environment()
+        with pytest.raises(FailpointError):
+            movements.sweep(paid.parts)
+    read_environment()
+    asked = len(_readings(paid))
+    assert movements.sweep(paid.parts) == 1
+    began = START - timedelta(hours=1) + 2 * movements.STEP - timedelta(hours=1)
+    assert _readings(paid)[asked:] == [str(int(began.timestamp()))]
+    assert paid.account("provider_fees") == FEE
+    assert movements.sweep(paid.parts) == 0
+
+
+def _readings(acme: Company) -> list[str]:
+    """From when on each reading of the balance was asked for."""
+    asked = [each for each in acme.witness.requests() if each.path == "/v1/balance_transactions"]
+    return [each.params["created"]["gte"] for each in asked]
 
 
 def test_a_balance_that_was_just_read_is_left_alone(paid: Company) -> None:
