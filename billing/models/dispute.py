@@ -40,7 +40,9 @@ class Dispute(SellerOwned, Versioned, Base):
     withdrawn_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     """What the provider has taken from us for it, as booked; 0 for an inquiry. In `moved_currency`."""
     reinstated_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
-    """What of that it has given back: more, where the rate of exchange has changed."""
+    """What of that it has given back: more, where the rate of exchange has changed. Nominally, where our balance became
+    one in another currency meanwhile: which it was is told by the movement, and booked as exchange.
+    """
     moved_currency: Mapped[str | None]
     """The currency of our balance at the provider, where it was taken; null while nothing moved."""
     reopened_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))

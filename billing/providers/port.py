@@ -150,6 +150,7 @@ class DisputeFacts:
     """What of that was given back."""
     moved_currency: str | None
     """The currency of our balance, where that was; null while nothing moved."""
+    mixed: bool = False  # our balance became one in another currency meanwhile: the sums are nominal
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +230,7 @@ class Provider(Protocol):
     name: str
     key_life_s: float
     """A key is replayed only while its first sending is younger than this; the provider keeps keys longer."""
-    lists_late_s: float
-    """So long after a fact the lists of the whole account may not show it yet."""
+    lists_late_s: float  # so long after a fact the lists of the whole account may not show it yet
     disputes_back_s: float  # the list of disputes refuses what is longer ago; infinite: it goes back to the first
     least_minor: Mapping[str, int]  # the least that it charges, by currency, in our minor units, where that is known
 

@@ -35,6 +35,8 @@ class Case:
     dispute: Dispute
     invoice: Invoice
     now: datetime
+    mixed: bool
+    """Whether it was taken and given back in several currencies: its sums are nominal, and no rest of them is lost."""
 
     def book(self, kind: str, sides: dict[Account, int], currency: str | None = None) -> None:
         """One entry, in the currency of our balance unless told otherwise."""
@@ -90,6 +92,10 @@ class Case:
         """Where a rest goes of what was paid in this currency: exchange, unless all is in one; then it is lost."""
         same = self.dispute.currency == self.dispute.moved_currency == currency
         return Account.WRITE_OFF if same else Account.EXCHANGE_DIFFERENCES
+
+    def rest_of(self, currency: str) -> Account:
+        """The same of what is left of the dispute itself."""
+        return Account.EXCHANGE_DIFFERENCES if self.mixed else self.beyond(currency)
 
 
 def move_money(case: Case, facts: DisputeFacts) -> None:
@@ -190,13 +196,13 @@ def _lower_loss(case: Case, row: UnappliedPayment | None, given: int) -> None:
     In another currency, or after a decision, there is no such part: it is a rest.
     """
     dispute = case.dispute
-    if row is not None and case.beyond(row.currency) is Account.WRITE_OFF:
+    if row is not None and case.rest_of(row.currency) is Account.WRITE_OFF:
         part = min(given, dispute.apart_minor)
         if part:
             case.book_apart("dispute_regained", row, taken=-part, gone=-part)
             dispute.apart_minor -= part
             take_back(case.session, row=row, invoice=case.invoice, amount_minor=part, now=case.now)
-    elif dispute.decision is None and case.beyond(case.invoice.currency) is Account.WRITE_OFF:
+    elif dispute.decision is None and case.rest_of(case.invoice.currency) is Account.WRITE_OFF:
         part = min(given, dispute.owed_minor)
         if part:
             case.book_debt("dispute_regained", owed=-part, gone=-part)
@@ -215,8 +221,8 @@ def _leave_no_rest(case: Case, row: UnappliedPayment | None) -> None:
         return
     rest = held_minor(case.session, dispute)
     if rest:
-        beyond = case.beyond(row.currency if row is not None else case.invoice.currency)
-        case.book("dispute_rest", {beyond: rest, Account.DISPUTES: -rest})
+        where = case.rest_of(row.currency if row is not None else case.invoice.currency)
+        case.book("dispute_rest", {where: rest, Account.DISPUTES: -rest})
 
 
 def _regain(case: Case) -> None:

@@ -63,7 +63,7 @@ def note_dispute(session: Session, *, dispute: Dispute, invoice: Invoice, facts:
         dispute.closed_at = now
     session.add(dispute)
     session.flush()
-    move_money(Case(session, dispute, invoice, now), facts)
+    move_money(Case(session, dispute, invoice, now, facts.mixed), facts)
     session.flush()
     ask_a_person(session, dispute=dispute, invoice=invoice, now=now)
     if new or status != before:

@@ -18,18 +18,20 @@ from billing.queries.payouts import SOURCES
 
 # What is of a charge, a refund or a dispute waits for its row. What is of none (the provider's own bill) belongs to the
 # seller whose money came last. The sign is the movement's: a refund that failed comes back. A cent may be worth nothing
-# in another currency, and then its type says where it went.
+# in another currency, and then its type says where it went. What a dispute moved is in the books nominally, in the
+# currency of what it moved first: the movement says which it was.
 _UNBOOKED = text(
     f"""
     SELECT m.id, m.balance_ref, m.type, m.amount_minor, m.fee_minor, m.currency, m.occurred_at,
-           coalesce(p.seller_id, u.seller_id, r.seller_id, d.seller_id,
+           coalesce(p.seller_id, u.seller_id, r.seller_id, CASE WHEN d.moved_currency IS NOT NULL THEN d.seller_id END,
                     CASE WHEN m.type <> ALL(:ours) OR m.source_ref IS NULL THEN home.seller_id END)
                AS seller_id,
            coalesce(p.profile_id, r.profile_id, d.profile_id) AS profile_id,
            coalesce(p.invoice_id, u.invoice_id, r.invoice_id, d.invoice_id) AS invoice_id,
-           coalesce(p.currency, u.currency, r.currency) AS our_currency,
-           CASE WHEN m.amount_minor < 0 OR m.amount_minor = 0 AND m.type = ANY(:back) THEN -1 ELSE 1 END
-               * coalesce(p.amount_minor, u.amount_minor, r.amount_minor) AS our_amount
+           coalesce(p.currency, u.currency, r.currency, d.moved_currency) AS our_currency,
+           CASE WHEN d.id IS NOT NULL THEN m.amount_minor
+                ELSE CASE WHEN m.amount_minor < 0 OR m.amount_minor = 0 AND m.type = ANY(:back) THEN -1 ELSE 1 END
+                     * coalesce(p.amount_minor, u.amount_minor, r.amount_minor) END AS our_amount
     FROM billing.provider_movement m
     {SOURCES}
     LEFT JOIN LATERAL (SELECT seller_id FROM billing.payment
@@ -102,7 +104,7 @@ def book_movements(
 
 def _entries(row: Any) -> Sequence[tuple[str, Sides]]:
     found: list[tuple[str, Sides]] = []
-    if row.our_currency is not None and row.our_currency != row.currency:
+    if row.our_currency is not None and row.our_currency != row.currency and (row.our_amount or row.amount_minor):
         exchange: Sides = [
             (Account.EXCHANGE_DIFFERENCES, row.our_currency, row.our_amount),
             (Account.PROVIDER_CLEARING, row.our_currency, -row.our_amount),

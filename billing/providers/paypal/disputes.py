@@ -29,6 +29,7 @@ def dispute_facts(raw: Raw) -> DisputeFacts:
         withdrawn_minor=taken,
         reinstated_minor=sum(money(each)[0] for each in moves if each.get("type") == "CREDIT"),
         moved_currency=money(moves[0])[1] if moves else None,
+        mixed=len({money(each)[1] for each in moves}) > 1,
     )
 
 

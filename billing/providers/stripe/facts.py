@@ -162,6 +162,7 @@ def dispute_facts(raw: Raw) -> DisputeFacts:
         withdrawn_minor=-sum(amount_minor(each) for each in moves if whole(each, "amount") < 0),
         reinstated_minor=sum(amount_minor(each) for each in moves if whole(each, "amount") > 0),
         moved_currency=text(moves[0], "currency") if moves else None,
+        mixed=len({text(each, "currency") for each in moves}) > 1,
     )
 
 
