@@ -76,3 +76,13 @@ def test_a_loss_in_another_currency_reopens_no_more_than_its_own_charge(acme: Co
     end(acme, open_dispute(acme, amount=210, currency="usd"), "lost")
     assert (the_dispute(acme).reopened_minor, books(acme)) == (190, {"receivable": 190})
     assert acme.violations() == ()
+
+
+def test_what_came_back_before_the_loss_is_heard_of_is_not_owed_again(acme: Company, paid: Invoice) -> None:
+    """Whether both are told one by one or, as after an outage, together."""
+    ref = open_dispute(acme)
+    show(acme, ref, status="lost", reinstated_minor=200)
+    assert (the_dispute(acme).reopened_minor, books(acme)) == (990, {"provider_clearing": 200, "receivable": 990})
+    show(acme, ref, status="won", reinstated_minor=1190)
+    assert (the_dispute(acme).reopened_minor, books(acme)) == (0, {"provider_clearing": 1190})
+    assert accused(acme) == []

@@ -36,6 +36,7 @@ from tests.flows.apart import (
     stray,
 )  # fmt: skip
 from tests.flows.company import START, Company, company
+from tests.flows.disputes import show
 from tests.flows.refunds import ask_again, at_provider, sent
 from tests.flows.settling import stands
 
@@ -284,3 +285,12 @@ def test_what_is_lost_and_won_in_another_currency_is_kept_apart_again(acme: Comp
     end(acme, ref, "won")
     assert stands(acme, "write_off", "disputes", "unapplied_payments") == {("unapplied_payments", "eur"): -500}
     assert accused(acme) == []
+
+
+def test_what_came_back_of_it_before_the_loss_is_heard_of_is_kept_apart_still(acme: Company) -> None:
+    row = stray(acme)
+    ref = acme.witness.call("POST", "disputes", {"charge": row.charge_ref})["id"]
+    acme.settle()
+    show(acme, ref, status="lost", reinstated_minor=200)
+    assert (held(acme), acme.account("disputes"), acme.account("write_off")) == ((200, 0, 200), 0, 0)
+    assert kept(acme) == [(500, "eur", "held")]

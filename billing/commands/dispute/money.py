@@ -160,7 +160,7 @@ def _lose_apart(case: Case, row: UnappliedPayment, gone: int) -> None:
     """Money that had met no debt is simply gone, as much of it as was disputed."""
     dispute = case.dispute
     # A dispute in another currency than the charge's is taken to be of all that is left.
-    asked = dispute.amount_minor if dispute.currency == row.currency else row.left_minor
+    asked = _asked(case, row.currency, gone) if dispute.currency == row.currency else row.left_minor
     taken = min(asked, row.left_minor)
     dispute.apart_minor, dispute.beyond_minor = taken, case.lost_beyond(row.currency, taken)
     case.book_apart("dispute_lost", row, taken=taken, gone=gone, lost=dispute.beyond_minor)
@@ -177,7 +177,7 @@ def _lose(case: Case, gone: int) -> None:
     # A claim at the provider and a chargeback may both take the same charge: it was paid once, so it is owed once.
     owed = charged - invoice.amount_refunded_minor - disputed(case.session, invoice.id).lost_minor
     if dispute.currency == invoice.currency:
-        owed = min(owed, dispute.amount_minor)
+        owed = min(owed, _asked(case, invoice.currency, gone))
     else:
         # A dispute in another currency than the invoice's is taken to be of all that is left of its charge.
         owed = min(owed, sum(each.left_minor for each in paid if each.charge_ref == dispute.charge_ref))
@@ -188,6 +188,12 @@ def _lose(case: Case, gone: int) -> None:
         dispute.decision, dispute.decided_at = "write_off", case.now
     dispute.beyond_minor = case.lost_beyond(invoice.currency, dispute.reopened_minor)
     case.book_debt("dispute_lost", owed=dispute.reopened_minor, gone=gone, lost=dispute.beyond_minor)
+
+
+def _asked(case: Case, currency: str, gone: int) -> int:
+    """What of a dispute in this currency is lost: not what it has given back before, as far as that is known there."""
+    known = case.dispute.reinstated_minor and case.rest_of(currency) is Account.WRITE_OFF
+    return min(case.dispute.amount_minor, gone) if known else case.dispute.amount_minor
 
 
 def _lower_loss(case: Case, row: UnappliedPayment | None, given: int) -> None:
