@@ -86,3 +86,17 @@ def test_what_came_back_before_the_loss_is_heard_of_is_not_owed_again(acme: Comp
     show(acme, ref, status="won", reinstated_minor=1190)
     assert (the_dispute(acme).reopened_minor, books(acme)) == (0, {"provider_clearing": 1190})
     assert accused(acme) == []
+
+
+def test_what_was_paid_won_and_is_lost_again_after_an_appeal_is_owed_again(acme: Company, paid: Invoice) -> None:
+    """What was paid meanwhile had gone into the balance when it was won: of this loss nobody has paid anything."""
+    ref = open_dispute(acme)
+    end(acme, ref, "lost")
+    mark_paid(acme.parts, paid.id, amount_minor=1190, reference="by bank")
+    show(acme, ref, status="won", reinstated_minor=1190)
+    show(acme, ref, status="lost", withdrawn_minor=2380, reinstated_minor=1190)
+    assert (the_dispute(acme).reopened_minor, the_dispute(acme).decision) == (1190, None)
+    assert books(acme) == {"receivable": 1190}
+    assert (acme.account("customer_credit"), acme.account("external_money")) == (-1190, 1190)
+    assert [each.kind for each in acme.work_items() if each.closed_at is None] == ["dispute_lost"]
+    assert accused(acme) == []

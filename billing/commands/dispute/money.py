@@ -243,6 +243,8 @@ def _regain(case: Case) -> None:
     if settled:
         owed, gone = -dispute.reopened_minor, -dispute.withdrawn_minor
         case.book_debt("dispute_regained", owed=owed, gone=gone, lost=-dispute.beyond_minor, repaid=-repaid)
+        # Should it be lost again, by an appeal, then nobody has paid that.
+        dispute.decision = dispute.decided_at = None
         dispute.beyond_minor = 0
     else:
         # In the currency of our balance, as much as that part was of all that the dispute took.
