@@ -12,7 +12,8 @@ from billing.rules.debit import DEBITS
 _NOT_THEIRS = """
 SELECT 'payment', p.id,
        CASE WHEN m.profile_id IS DISTINCT FROM p.profile_id OR i.profile_id IS DISTINCT FROM p.profile_id
-            THEN 'charged a method of another customer'
+            THEN format('charged method %s of customer %s for %s, on an invoice of %s', p.payment_method_id,
+                         coalesce(m.profile_id::text, 'nobody'), p.profile_id, i.profile_id)
             WHEN m.method_ref IS DISTINCT FROM p.method_ref
             THEN format('charged %s, its method is %s', p.method_ref, m.method_ref)
             WHEN c.customer_ref IS NULL THEN format('charged customer %s, who is another', p.customer_ref)

@@ -104,14 +104,16 @@ WITH charge AS (
     UNION
     SELECT seller_id, charge_ref FROM billing.unapplied_payment
 ), entry AS (
-    SELECT seller_id, charge_ref, count(*) AS entries, min(id::text) AS id
+    SELECT seller_id, charge_ref, count(*) AS entries, min(id::text) AS id,
+           max(id::text) AS last_id
     FROM billing.ledger_entry
     WHERE kind IN ('payment', 'unapplied_payment')
     GROUP BY seller_id, charge_ref
 )
 SELECT CASE WHEN charge.charge_ref IS NULL THEN 'ledger_entry' ELSE 'charge' END,
        coalesce(charge.charge_ref, entry.id),
-       CASE WHEN charge.charge_ref IS NULL THEN 'an entry of money without a charge'
+       CASE WHEN charge.charge_ref IS NULL THEN format('%s entries of money of %s, which is no charge; the last is %s',
+                                                       entry.entries, coalesce(entry.charge_ref, 'none'), entry.last_id)
             ELSE format('a charge with %s entries', coalesce(entry.entries, 0)) END
 FROM charge
 FULL JOIN entry ON entry.seller_id = charge.seller_id AND entry.charge_ref = charge.charge_ref
@@ -119,7 +121,8 @@ WHERE charge.charge_ref IS NULL OR entry.entries IS DISTINCT FROM 1
 """
 
 _ATTEMPTS = """
-SELECT 'ledger_entry', e.id, format('names attempt %s, whose charge or invoice is another', e.payment_id)
+SELECT 'ledger_entry', e.id, format('of %s for %s, names attempt %s, which is %s, of %s for %s', e.charge_ref,
+                                       e.invoice_id, e.payment_id, p.status, p.charge_ref, p.invoice_id)
 FROM billing.ledger_entry e
 JOIN billing.payment p ON p.id = e.payment_id
 WHERE e.kind = 'payment'

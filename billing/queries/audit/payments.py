@@ -14,7 +14,8 @@ from billing.queries.audit.sendings import ONE_AFTER_ANOTHER, ONLY_WHILE_OPEN, O
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
 
 _CHARGED_TWICE = """
-SELECT 'invoice', c.invoice_id, format('%s charges that succeeded, together %s', count(*), sum(c.amount_minor))
+SELECT 'invoice', c.invoice_id, format('%s charges that succeeded, together %s, from %s to %s', count(*),
+                                       sum(c.amount_minor), min(c.charge_ref), max(c.charge_ref))
 FROM (
     SELECT invoice_id, charge_ref, max(amount_minor) AS amount_minor
     FROM (SELECT invoice_id, provider_account_id, charge_ref, amount_minor, false AS returned
@@ -31,11 +32,12 @@ HAVING count(*) > 1 OR sum(c.amount_minor) > max(i.amount_due_minor)
 
 # What of a charge was kept apart and settled another way, or taken by a dispute, is as good as refunded.
 _MOVED_TWICE = """
-SELECT 'invoice', m.invoice_id, format('%s charges at the provider, together %s, due %s', m.charges, m.moved,
-                                       i.amount_due_minor)
+SELECT 'invoice', m.invoice_id, format('%s charges at the provider, together %s, due %s: %s', m.charges, m.moved,
+                                       i.amount_due_minor, m.refs)
 FROM (
     SELECT coalesce(g.invoice_id, pi.invoice_id) AS invoice_id, count(*) AS charges,
-           sum(g.amount_minor - g.refunded_minor - coalesce(s.settled, 0)) AS moved
+           sum(g.amount_minor - g.refunded_minor - coalesce(s.settled, 0)) AS moved,
+           string_agg(g.charge_ref, ', ' ORDER BY g.charge_ref) AS refs
     FROM witness_charge g
     LEFT JOIN billing.payment_intent pi
       ON pi.provider_account_id = g.provider_account_id AND pi.intent_ref = g.intent_ref
@@ -55,7 +57,8 @@ WHERE m.charges > 1 OR m.moved > i.amount_due_minor
 """
 
 _TWO_INTENTS = """
-SELECT 'invoice', pi.invoice_id, format('%s intents that may move or have moved money', count(DISTINCT pi.id))
+SELECT 'invoice', pi.invoice_id, format('%s intents that may move or have moved money: %s', count(DISTINCT pi.id),
+                                        string_agg(DISTINCT coalesce(pi.intent_ref, pi.id::text), ', '))
 FROM billing.payment_intent pi
 LEFT JOIN billing.payment p ON p.payment_intent_id = pi.id AND p.status IN ('processing', 'succeeded')
 WHERE pi.status IN ('open', 'succeeded') OR p.id IS NOT NULL
@@ -65,9 +68,10 @@ HAVING count(DISTINCT pi.id) > 1
 
 # What a spent intent moved was kept apart, and a person looked before its successor moved anything.
 _TWO_MOVING = """
-SELECT 'invoice', m.invoice_id, format('%s intents at the provider moved money or are about to', count(*))
+SELECT 'invoice', m.invoice_id, format('%s intents at the provider moved money or are about to: %s', count(*),
+                                       string_agg(m.intent_ref, ', ' ORDER BY m.intent_ref))
 FROM (
-    SELECT coalesce(g.invoice_id, pi.invoice_id) AS invoice_id
+    SELECT coalesce(g.invoice_id, pi.invoice_id) AS invoice_id, g.intent_ref
     FROM witness_intent g
     LEFT JOIN billing.payment_intent pi
       ON pi.provider_account_id = g.provider_account_id AND pi.intent_ref = g.intent_ref
@@ -137,7 +141,7 @@ FROM billing.unapplied_payment u
 JOIN billing.payment p ON p.provider_account_id = u.provider_account_id AND p.charge_ref = u.charge_ref
 WHERE (p.amount_minor, p.currency) <> (u.amount_minor, u.currency)
 UNION ALL
-SELECT 'charge', charge_ref, format('claimed by %s attempts', count(*))
+SELECT 'charge', charge_ref, format('claimed by %s attempts, from %s to %s', count(*), min(id::text), max(id::text))
 FROM billing.payment WHERE charge_ref IS NOT NULL
 GROUP BY provider_account_id, charge_ref HAVING count(*) > 1
 """

@@ -28,7 +28,8 @@ FROM witness_charge WHERE refunded_minor > amount_minor
 """
 
 _MADE_TWICE = """
-SELECT 'refund', refund_id::text, format('%s refunds at the provider', count(*))
+SELECT 'refund', refund_id::text, format('%s refunds at the provider: %s', count(*),
+                                         string_agg(refund_ref, ', ' ORDER BY refund_ref))
 FROM witness_refund
 WHERE refund_id IS NOT NULL AND status NOT IN ('failed', 'canceled')
 GROUP BY refund_id HAVING count(*) > 1

@@ -10,8 +10,8 @@ REFUNDS_DIFFER = """
 SELECT 'refund', coalesce(r.id::text, g.refund_ref),
        CASE WHEN r.id IS NULL THEN format('the provider has %s of %s %s, we have none', g.refund_ref, g.amount_minor,
                                           g.currency)
-            WHEN g.refund_ref IS NULL THEN format('we say %s is %s, the provider has no such refund', r.refund_ref,
-                                                  r.status)
+            WHEN g.refund_ref IS NULL THEN format('we say %s of %s %s is %s, the provider has no such refund',
+                                                  r.refund_ref, r.amount_minor, r.currency, r.status)
             ELSE format('ours is %s %s %s, the provider says %s %s %s', r.amount_minor, r.currency, r.status,
                         g.amount_minor, g.currency, g.status) END
 FROM (SELECT r.* FROM billing.refund r
@@ -28,11 +28,15 @@ WHERE waiting.id IS NULL
 # An event that is still to be handled brings the rest.
 DISPUTES_DIFFER = """
 SELECT 'dispute', coalesce(d.id::text, g.dispute_ref),
-       CASE WHEN d.id IS NULL THEN format('the provider has %s of %s, we have none', g.dispute_ref, g.charge_ref)
-            WHEN g.dispute_ref IS NULL THEN format('we say %s is %s, the provider has no such dispute', d.dispute_ref,
-                                                   d.status)
-            ELSE format('ours is %s, took %s, gave back %s; the provider says %s, %s, %s', d.status, d.withdrawn_minor,
-                        d.reinstated_minor, g.status, g.withdrawn_minor, g.reinstated_minor) END
+       CASE WHEN d.id IS NULL THEN format('the provider has %s of %s, %s %s, took %s, gave back %s; we have none',
+                                           g.dispute_ref, g.charge_ref, g.amount_minor, g.currency, g.withdrawn_minor,
+                                           g.reinstated_minor)
+            WHEN g.dispute_ref IS NULL THEN format('we say %s of %s %s is %s, took %s; the provider has none',
+                                                   d.dispute_ref, d.amount_minor, d.currency, d.status,
+                                                   d.withdrawn_minor)
+            ELSE format('ours of %s, %s %s, is %s, took %s, gave back %s; the provider says %s, %s %s, %s, %s, %s',
+                        d.charge_ref, d.amount_minor, d.currency, d.status, d.withdrawn_minor, d.reinstated_minor,
+                        g.charge_ref, g.amount_minor, g.currency, g.status, g.withdrawn_minor, g.reinstated_minor) END
 FROM (SELECT d.* FROM billing.dispute d
       JOIN witness_account a ON a.provider_account_id = d.provider_account_id
       WHERE d.updated_at < :witness_from) d

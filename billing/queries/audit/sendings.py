@@ -69,7 +69,7 @@ SELECT 'payment', id, format('attempt %s ended %s without evidence', attempt_no,
 FROM billing.payment
 WHERE first_sent_at IS NOT NULL AND closed_at IS NOT NULL AND evidence IS NULL
 UNION ALL
-SELECT 'invoice', invoice_id, format('%s open attempts', count(*))
+SELECT 'invoice', invoice_id, format('%s open attempts: %s', count(*), string_agg(id::text, ', ' ORDER BY id))
 FROM billing.payment WHERE status IN ({_OPEN})
 GROUP BY invoice_id HAVING count(*) > 1
 """  # noqa: S608 (our own names)
