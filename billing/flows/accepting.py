@@ -1,24 +1,28 @@
 """Accepting: what an audit found, is true, and can't be undone, accuses no more, and is told all the same.
 
-A person says why. It holds for the very words of the finding: where they change, as by an amount, it accuses again.
+A person says why. It holds for the very words of the finding: where they change, as by an amount, it accuses again. And
+it holds while audits of everything find it: what was gone and comes back is another.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from billing.commands.audit_acceptance.accept import accept_findings
 from billing.commands.audit_acceptance.take_back import take_back as take_it_back
+from billing.commands.audit_trail.record import ENGINE, record
 from billing.commands.expected_version import require_version
 from billing.commands.work_item.close import close_item
+from billing.flows.audit_report import Report
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import WorkItemStatus
 from billing.models import WorkItem
-from billing.queries.acceptances import in_force, lock_acceptance, said_by
+from billing.queries.acceptances import in_force, lock_acceptance, lock_older, said_by, said_in
 from billing.queries.operations.work import lock_item
 
 
@@ -68,3 +72,28 @@ def take_back(parts: Parts, acceptance_id: UUID, *, order: Order) -> Done:
             after={"state": "taken_back"},
         )
         return Done(held.id, name, changed=True, told="taken back: the next audit of everything accuses it again")
+
+
+def end_gone(session: Session, report: Report, *, now: datetime) -> None:
+    """Take back at business time `now` what this audit of everything looked for and did not find any more.
+
+    Where it comes back it is another fault, whatever its words. What only a witness shows is gone only for one.
+    """
+    found = {each.violation.said for each in report.accepted} | {each.said for each in report.violations}
+    for held in lock_older(session, report.began_at, witnessed=report.witnessed):
+        if said_in(held) in found:
+            continue
+        reason = "an audit of everything did not find it any more"
+        take_it_back(session, acceptance=held, actor=ENGINE, reason=reason, now=now)
+        record(
+            session,
+            actor=ENGINE,
+            action="finding.gone",
+            reason=reason,
+            subject_type="audit_acceptance",
+            subject_id=held.id,
+            now=now,
+            seller_id=held.seller_id,
+            before={"state": "in_force", "code": held.code, "subject_id": held.subject_id, "detail": held.detail},
+            after={"state": "taken_back"},
+        )

@@ -21,6 +21,7 @@ from billing.commands.audit_run.record import record_run, seal
 from billing.commands.work_item.close import close_item
 from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
+from billing.flows.accepting import end_gone
 from billing.flows.audit import run
 from billing.flows.audit_report import Report, Violation
 from billing.flows.parts import Parts
@@ -45,6 +46,9 @@ AT_FIRST = timedelta(days=1)
 """How far the first run looks back where no audit was ever clean. Run a whole one once: `billing audit`."""
 WHOLE_LIMIT = timedelta(hours=2)
 """Wall time that an audit of everything may take. One that did not come to its end is begun anew after it."""
+_PUT_RIGHT = frozenset({"text", "trigger"})
+"""Types of things of which no finding is accepted: a trigger is made again, and a log or a queue holds something else
+tomorrow, that would be told in the same words."""
 _THINGS = UUID("0d9a4a53-6f0e-4e63-9a0f-0a2c3b7f5d11")
 """Namespace of things that have no id of ours, such as a charge that only the provider knows."""
 
@@ -122,6 +126,8 @@ def keep(parts: Parts, report: Report) -> None:
             _raise(session, kind, found, now)
             if len(report.violations) == report.found:
                 _close(session, live_findings(session, kind, report.began_at, whole=report.since is None), found, now)
+        if report.since is None:
+            end_gone(session, report, now=now)
     if report.since is None and not report.broken:
         # By itself: it reads whole tables, and other audits don't wait for that.
         with parts.begin() as session:
@@ -160,7 +166,7 @@ def _raise(session: Session, kind: WorkKind, found: dict[UUID, list[Violation]],
             profile_id=owner.profile_id if owner else None,
             summary=f"The audit finds {codes} broken by {first.subject_type} {first.subject_id}.",
             error="; ".join(f"{each.code}: {each.detail}" for each in violations[:5]),
-            safe_actions=["park", "accept"],
+            safe_actions=["park"] if first.subject_type in _PUT_RIGHT else ["park", "accept"],
             findings=[asdict(each.said) for each in violations],
             now=now,
         )

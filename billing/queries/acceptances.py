@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
-from billing.models import AuditAcceptance
+from billing.kernel.work import WorkKind
+from billing.models import AuditAcceptance, WorkItem
 from billing.queries.operations.paging import Facts, Page, read_all, read_page
 
 STATES = ("in_force", "taken_back")
@@ -40,12 +41,26 @@ class Because:
 def in_force(session: Session) -> dict[Saying, Because]:
     """All that is accepted now. People accept few: they are read whole."""
     held = select(AuditAcceptance).where(AuditAcceptance.taken_back_at.is_(None))
-    return {
-        Saying(row.code, row.subject_type, row.subject_id, row.detail): Because(
-            row.id, row.actor, row.reason, row.accepted_at
-        )
-        for row in session.scalars(held)
-    }
+    return {said_in(row): Because(row.id, row.actor, row.reason, row.accepted_at) for row in session.scalars(held)}
+
+
+def said_in(row: AuditAcceptance) -> Saying:
+    """The words that were accepted."""
+    return Saying(row.code, row.subject_type, row.subject_id, row.detail)
+
+
+def lock_older(session: Session, began_at: datetime, *, witnessed: bool) -> list[AuditAcceptance]:
+    """Those in force that were accepted before an audit begun at `began_at` (wall time), locked.
+
+    Unless that one read a witness, without those of what only a witness shows.
+    """
+    older = select(AuditAcceptance).where(
+        AuditAcceptance.taken_back_at.is_(None), AuditAcceptance.created_at < began_at
+    )
+    if not witnessed:
+        kind = select(WorkItem.kind).where(WorkItem.id == AuditAcceptance.work_item_id).scalar_subquery()
+        older = older.where(kind.is_distinct_from(WorkKind.WITNESS_DISAGREES))
+    return list(session.scalars(older.order_by(AuditAcceptance.id).with_for_update()))
 
 
 def said_by(findings: list[dict[str, Any]]) -> list[Saying]:
