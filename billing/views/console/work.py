@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from billing.flows.entering import tell_next
+from billing.flows.order import Order
 from billing.flows.ordering import Wanted
 from billing.flows.parts import Parts
 from billing.flows.second_person import ask
@@ -86,7 +88,7 @@ def add_work(door: Blueprint, parts: Parts) -> None:
             told = ask(parts, _single(parts, item_id, action), by=person(), reason=order.reason)
             tell_next(parts, visit().who.session_id, told)
             return redirect(f"/console/items/{item_id}", 303)
-        done = act(parts, item_id, action=action, order=order)
+        done = act(parts, item_id, action=action, order=_as_shown(order, action))
         if dry_run:
             return _item(parts, item_id, tried=f"Tried, nothing was changed: {done.told}.")
         tell_next(parts, visit().who.session_id, f"{done.told[:1].upper()}{done.told[1:]}.")
@@ -150,6 +152,12 @@ def _wanted(rows: Sequence[Facts], action: Action) -> Wanted:
     facts = {"do": action.value, "items": [str(row["id"]) for row in rows]}
     ordered = "refund_kept_apart" if action is Action.REFUND else "work"
     return Wanted(id_, ordered, "items", id_, {name: sum_ for name, sum_ in amounts.items() if name}, facts)
+
+
+def _as_shown(order: Order, action: Action) -> Order:
+    """What is accepted are the words that were on the page: an audit may have said others meanwhile."""
+    seen = request.form.get("version", type=int) if action is Action.ACCEPT else None
+    return replace(order, expected_version=seen)
 
 
 def _action() -> Action:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from billing.rules.permission import Role
-from tests.flows.found import audited, finding, untrue_invoice
+from tests.flows.found import add_to, audited, finding, untrue_invoice
 from tests.views.console.conftest import House, Person
 
 WHY = "lost with the database of 3 March"
@@ -43,6 +43,17 @@ def test_an_item_shows_all_that_the_audit_says_and_offers_to_accept_it(house: Ho
     assert "work.accept" in page
     ada.post(f"{first}/do", action="take_back", reason="it can be undone", do="1")
     assert "finding.take_back" in ada.reads(first)
+    assert audited(house.acme).broken
+
+
+def test_what_was_not_on_the_page_is_not_accepted(house: House, ada: Person) -> None:
+    item = finding(house.acme)
+    (version,) = re.findall(r'name="version" value="(\d+)"', ada.reads(f"/items/{item.id}"))
+    add_to(house.acme, item.subject_id, -1)
+    audited(house.acme)
+    answer = ada.post(f"/items/{item.id}", action="accept", reason=WHY, version=version, do="1")
+    assert (answer.status_code, "reload" in answer.text) == (409, True)
+    assert audited(house.acme).accepted == ()
     assert audited(house.acme).broken
 
 
