@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _ROOT = "/webhooks/"
-_CODE = re.compile(r"[A-Za-z0-9_-]{1,50}")
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,200}")
 """What may be an account's code: nothing else is asked for in the database, nor written into a log."""
 _JSON = "application/json"
 

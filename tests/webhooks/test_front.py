@@ -62,6 +62,13 @@ def test_a_delivery_reaches_its_receiver_with_its_accounts_code(asked: _Asked) -
     assert asked.given == [("default", b"{}"), ("shop", b"{}")]
 
 
+def test_whatever_a_setting_may_call_an_account_is_reached(asked: _Asked) -> None:
+    """`STRIPE_API_KEY__…` takes a code of any length; nobody's variable has a name of hundreds of letters."""
+    code = "the_shop_of_2026_" * 4
+    answer = asked.client.post(f"/webhooks/stripe/{code}", data=b"{}", headers={"Content-Type": "application/json"})
+    assert (answer.status_code, asked.given) == (200, [(code, b"{}")])
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -71,7 +78,7 @@ def test_a_delivery_reaches_its_receiver_with_its_accounts_code(asked: _Asked) -
         ("POST", "/webhooks/stripe/%00"),
         ("POST", "/webhooks/stripe/a%0ab"),
         ("POST", "/webhooks/stripe/%ff"),
-        ("POST", f"/webhooks/stripe/{'a' * 51}"),
+        ("POST", f"/webhooks/stripe/{'a' * 201}"),
         ("POST", "/webhooks/other"),
         ("POST", "/webhooks"),
         ("POST", "/pay/webhooks/stripe"),
