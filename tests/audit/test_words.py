@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -180,3 +181,11 @@ def test_what_is_broken_anew_is_told_in_other_words(world_parts: Parts, planting
     after = {each.said for each in run(world_parts, codes=[code], witness=planting.witness).violations}
     of_the_same = {each for each in after if each.subject_id in {one.subject_id for one in before}}
     assert of_the_same - before, after
+
+
+def test_the_digest_of_a_broken_seal_never_looks_like_a_card_number(world_parts: Parts, planting: Planting) -> None:
+    """One in fifty did as a plain number: the audit's words stand in the trail for good, where S1 reads them."""
+    accused = seeds_history.the_reason_in_the_audit_trail_was_changed(planting)
+    planting.session.commit()
+    (found,) = [each for each in run(world_parts, codes=["S4"]).violations if each.subject_id == accused[1]]
+    assert re.search(r" \(-?0x[0-9a-f]+\)$", found.detail)

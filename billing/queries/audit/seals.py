@@ -55,6 +55,11 @@ WHERE s.table_name = :name AND a.subject_type = 'audit_seal'
 """
 
 
+def _hex(seal: Seal) -> str:
+    # As a plain number it may look like one on a card, and what is accepted stands in the trail for good.
+    return f"{int(seal.digest):#x}"
+
+
 @dataclass(frozen=True, slots=True)
 class Resealed:
     """A check that what an earlier audit sealed is still the same. It reads whole tables."""
@@ -70,7 +75,7 @@ class Resealed:
                 found = compute(reading.session, table, seal.upto)
                 if (found.rows, found.digest) != (seal.rows, seal.digest):
                     told = f"rows of {table} up to {seal.upto}: {seal.rows} when they were sealed, {found.rows} now"
-                    yield Finding("audit_seal", str(seal.id), f"{told}; they are not the same ({found.digest})")
+                    yield Finding("audit_seal", str(seal.id), f"{told}; they are not the same ({_hex(found)})")
 
 
 def resealed(*tables: str) -> Resealed:
