@@ -96,15 +96,22 @@ def a_refund_of_a_row_that_no_restore_has_lost_was_taken_over(planting: Planting
 
 
 @seed("P9")
-def a_refund_that_we_sent_was_made_under_another_key_before_a_restore(planting: Planting) -> Accused:
+def a_refund_of_a_row_that_was_lost_after_the_restore_was_taken_over(planting: Planting) -> Accused:
     _restored(planting)
-    return _of_a_lost_row(planting, sent_at="opened_at")
+    return _of_a_lost_row(planting, sent_at="NULL")
+
+
+@seed("P9")
+def a_refund_that_we_sent_was_made_under_another_key_before_a_restore(planting: Planting) -> Accused:
+    accused = _of_a_lost_row(planting, sent_at="opened_at")
+    _restored(planting)
+    return accused
 
 
 @seed("P9")
 def another_refund_was_asked_for_beside_the_lost_one_that_was_taken_over(planting: Planting) -> Accused:
-    _restored(planting)
     _of_a_lost_row(planting, sent_at="NULL")
+    _restored(planting)
     return a_refund_was_asked_for_under_a_strange_key(planting)
 
 

@@ -37,17 +37,20 @@ GROUP BY refund_id HAVING count(*) > 1
 
 # Keys that a refund may be sent under: its id, then its id and a number. Only one of them may have made it. One whose
 # row a restored database has lost stands in the books under another id, as taken over, and was never sent under that.
+# Its own id, ordered by time, is older than the restore.
 _UNDER_A_STRANGE_KEY = """
 SELECT 'request', q.request_ref, format('a refund was asked for under %s', coalesce(q.key, 'no key'))
 FROM witness_request q
 LEFT JOIN billing.refund r
   ON q.key = 'refund-' || r.id OR (q.key LIKE 'refund-' || r.id || '-%' AND r.key_no > 1)
 WHERE (q.path = '/v1/refunds' OR q.path LIKE '/v2/payments/captures/%/refund') AND r.id IS NULL
-  AND NOT (EXISTS (SELECT FROM billing.audit_trail WHERE action = 'database.restored')
-           AND EXISTS (SELECT FROM witness_refund g
-                       JOIN billing.refund taken USING (provider_account_id, refund_ref)
-                       WHERE g.provider_account_id = q.provider_account_id AND 'refund-' || g.refund_id = q.key
-                         AND taken.id <> g.refund_id AND taken.first_sent_at IS NULL AND taken.key_no = 1))
+  AND NOT EXISTS (
+      SELECT FROM witness_refund g
+      JOIN billing.refund taken USING (provider_account_id, refund_ref)
+      WHERE g.provider_account_id = q.provider_account_id AND 'refund-' || g.refund_id = q.key
+        AND taken.id <> g.refund_id AND taken.first_sent_at IS NULL AND taken.key_no = 1
+        AND g.refund_id < (SELECT id FROM billing.audit_trail WHERE action = 'database.restored'
+                           ORDER BY id DESC LIMIT 1))
 """
 
 REFUNDS = Invariant(
