@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -13,7 +14,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url, select
 
-from billing.flows import healing
+from billing.flows import backfill, healing
 from billing.flows.order import Order
 from billing.models import Brake
 from billing.sandbox.embedded.binaries import binaries_for
@@ -84,3 +85,13 @@ def healed(acme: Company) -> bool:
     """One more round of the tick, which a slow answer may have put off."""
     healing.tick(acme.parts)
     return brakes(acme) == []
+
+
+def heal(acme: Company, *, at: datetime) -> None:
+    """All that heals a database that was put back, from this moment on, to the end."""
+    acme.set_clock(at)
+    acme.settle_under_a_brake()
+    healing.tick(acme.parts)
+    acme.wait_for(lambda: healed(acme), seconds=20)
+    backfill.backfill(acme.parts)
+    acme.settle_under_a_brake()

@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from billing.flows import backfill, healing, working
+from billing.flows import working
 from billing.flows.working import Action
 from billing.models import Refund
 from tests.flows.apart import WHY, accused, item_of, stray
 from tests.flows.company import START, Company, company
 from tests.flows.refunds import at_provider
-from tests.flows.restored import backup_of, healed
+from tests.flows.restored import backup_of, heal
 
 
 @pytest.fixture
@@ -31,12 +31,7 @@ def test_the_request_behind_a_lost_refund_that_our_books_have_taken_over_is_know
         acme.settle()
         (sent,) = at_provider(acme)
         backup.restore()
-        acme.set_clock(START + timedelta(days=1))
-        acme.settle_under_a_brake()
-        healing.tick(acme.parts)
-        acme.wait_for(lambda: healed(acme), seconds=20)
-        backfill.backfill(acme.parts)
-        acme.settle_under_a_brake()
+        heal(acme, at=START + timedelta(days=1))
         for item in acme.work_items():
             if item.kind == "refund_without_record" and item.status == "open":
                 working.act(acme.parts, item.id, action=Action.REREAD, order=WHY)

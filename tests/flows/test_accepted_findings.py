@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, select, text
 
-from billing.flows import accepting, audit, auditing, backfill, healing, refunding, working
+from billing.flows import accepting, audit, auditing, refunding, working
 from billing.flows.audit_report import Report
 from billing.flows.measuring import measure
 from billing.flows.order import Order
@@ -21,11 +21,10 @@ from billing.kernel.ids import new_id
 from billing.models import AuditAcceptance, AuditRecord, AuditSeal, Invoice, Profile, WorkItem
 from billing.queries.audit.seals import compute
 from billing.queries.operations.work import WorkFilter
-from billing.wiring import build
 from tests import builders
+from tests.flows.built import a_world
 from tests.flows.company import START, Company
-from tests.flows.restored import backup_of, healed
-from tests.stack import Noted, settings_for
+from tests.flows.restored import backup_of, heal
 
 WHY = Order(actor="fay", reason="lost with the database of 3 March, and paid back by hand")
 LESS = "UPDATE billing.invoice SET amount_remaining_minor = amount_remaining_minor - 1 WHERE id = :id"
@@ -33,12 +32,8 @@ LESS = "UPDATE billing.invoice SET amount_remaining_minor = amount_remaining_min
 
 @pytest.fixture
 def parts(database_url: str) -> Iterator[Parts]:
-    settings = settings_for(database_url, "http://127.0.0.1:9").model_copy(update={"billing_audit_whole_every_s": 60})
-    made = replace(build(settings, transport=Noted()), keyring=builders.KEYRING)
-    with made.begin() as session:
-        builders.world(session)
-    yield made
-    made.sessions.kw["bind"].dispose()
+    with a_world(database_url, billing_audit_whole_every_s=60) as made:
+        yield made
 
 
 @pytest.fixture
@@ -285,12 +280,7 @@ def test_what_a_restored_sandbox_is_accused_of_for_good_is_accepted_and_the_next
         refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=500)
         acme.settle()
         backup.restore()
-        acme.set_clock(START + timedelta(days=1))
-        acme.settle_under_a_brake()
-        healing.tick(acme.parts)
-        acme.wait_for(lambda: healed(acme), seconds=20)
-        backfill.backfill(acme.parts)
-        acme.settle_under_a_brake()
+        heal(acme, at=START + timedelta(days=1))
 
     assert audit.run(acme.parts).violations == (), "our rows alone, as with a live account, accuse of nothing"
     first, second = _witnessed(acme), _witnessed(acme)

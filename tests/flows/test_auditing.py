@@ -19,21 +19,15 @@ from billing.queries.audit.seals import SEALED_TABLES
 from billing.queries.audit_runs import gauge
 from billing.settings import Settings
 from billing.webhooks.app import create_app
-from billing.wiring import build
-from tests import builders
-from tests.stack import Noted, settings_for
+from tests.flows.built import a_world
 
 TOKEN = secrets.token_hex()
 
 
 @pytest.fixture
 def parts(database_url: str) -> Iterator[Parts]:
-    settings = settings_for(database_url, "http://127.0.0.1:9").model_copy(update={"billing_audit_every_s": 900})
-    made = replace(build(settings, transport=Noted()), keyring=builders.KEYRING)
-    with made.begin() as session:
-        builders.world(session)
-    yield made
-    made.sessions.kw["bind"].dispose()
+    with a_world(database_url, billing_audit_every_s=900) as made:
+        yield made
 
 
 def runs(parts: Parts) -> list[AuditRun]:

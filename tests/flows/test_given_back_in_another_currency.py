@@ -14,6 +14,13 @@ from tests.flows.settling import PRICE, in_dollars, off, read_balance, stands
 
 CLEARING, EXCHANGE, LOST, FEES = "provider_clearing", "exchange_differences", "write_off", "provider_fees"
 EUR, FEE, OF_DISPUTE = 1071, 61, 1500
+EXCHANGED = {
+    (CLEARING, "eur"): 1190 - 65 - 1190 - OF_DISPUTE,
+    (CLEARING, "usd"): 1309,
+    (EXCHANGE, "eur"): 1190,
+    (EXCHANGE, "usd"): -1309,
+}
+"""11.90 EUR, less the fees, were taken in euros and came back as 13.09 USD: nothing of it is lost."""
 
 
 def test_euros_were_taken_and_dollars_are_given_back(acme: Company) -> None:
@@ -34,15 +41,8 @@ def test_what_was_taken_in_its_own_currency_and_comes_back_in_another_is_exchang
     _charge_in_euros(acme)
     ref = open_dispute(acme)
     read_balance(acme)
-    acme.witness.call("POST", "config", {"settlement": {"usd": {"eur": 1.1}}})
-    end(acme, ref, "won")
-    read_balance(acme)
-    assert stands(acme, CLEARING, EXCHANGE, LOST, "disputes") == {
-        (CLEARING, "eur"): 1190 - 65 - 1190 - OF_DISPUTE,
-        (CLEARING, "usd"): 1309,
-        (EXCHANGE, "eur"): 1190,
-        (EXCHANGE, "usd"): -1309,
-    }
+    _won_in_dollars(acme, ref)
+    assert stands(acme, CLEARING, EXCHANGE, LOST, "disputes") == EXCHANGED
     assert off(acme) == []
 
 
@@ -51,15 +51,8 @@ def test_so_it_is_of_a_loss_that_is_turned(acme: Company) -> None:
     ref = open_dispute(acme)
     end(acme, ref, "lost")
     read_balance(acme)
-    acme.witness.call("POST", "config", {"settlement": {"usd": {"eur": 1.1}}})
-    end(acme, ref, "won")
-    read_balance(acme)
-    assert stands(acme, CLEARING, EXCHANGE, LOST, "disputes", "receivable") == {
-        (CLEARING, "eur"): 1190 - 65 - 1190 - OF_DISPUTE,
-        (CLEARING, "usd"): 1309,
-        (EXCHANGE, "eur"): 1190,
-        (EXCHANGE, "usd"): -1309,
-    }
+    _won_in_dollars(acme, ref)
+    assert stands(acme, CLEARING, EXCHANGE, LOST, "disputes", "receivable") == EXCHANGED
     assert off(acme) == []
 
 
@@ -71,15 +64,8 @@ def test_a_balance_that_is_read_before_the_dispute_is_told_of_waits_for_what_it_
     read_balance(acme)
     assert stands(acme, "disputes", FEES) == {(FEES, "eur"): 65}
     acme.witness.clear_faults()
-    acme.witness.call("POST", "config", {"settlement": {"usd": {"eur": 1.1}}})
-    end(acme, ref, "won")
-    read_balance(acme)
-    assert stands(acme, CLEARING, EXCHANGE, LOST, "disputes") == {
-        (CLEARING, "eur"): 1190 - 65 - 1190 - OF_DISPUTE,
-        (CLEARING, "usd"): 1309,
-        (EXCHANGE, "eur"): 1190,
-        (EXCHANGE, "usd"): -1309,
-    }
+    _won_in_dollars(acme, ref)
+    assert stands(acme, CLEARING, EXCHANGE, LOST, "disputes") == EXCHANGED
     assert off(acme) == []
 
 
@@ -89,4 +75,11 @@ def _charge_in_euros(acme: Company) -> None:
     acme.settle()
     movements.sweep(acme.parts)
     acme.set_clock(START + timedelta(hours=2))
+    read_balance(acme)
+
+
+def _won_in_dollars(acme: Company, ref: str) -> None:
+    """The balance has become one in dollars meanwhile."""
+    acme.witness.call("POST", "config", {"settlement": {"usd": {"eur": 1.1}}})
+    end(acme, ref, "won")
     read_balance(acme)
