@@ -140,6 +140,8 @@ def test_the_provider_is_not_told_the_link_and_the_way_back_finishes_the_card(ac
     visitor.complaints.remove("Failed to load resource: net::ERR_FAILED")
     visitor.page.goto(f"{back}&setup_intent=seti_1&setup_intent_client_secret=seti_1_secret_2")
     visitor.page.wait_for_url("**/pay/*")
+    # What was owed is paid with it, and the page is told anew: only then it goes nowhere by itself.
+    visitor.reads("Your payment has arrived")
     visitor.page.get_by_text("Visa ending in 4242").wait_for()
     visitor.page.goto(back)
     visitor.reads("open the link that was sent to you")
