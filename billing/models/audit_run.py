@@ -51,6 +51,8 @@ class AuditAcceptance(Identified, Versioned, Base):
     subject_id: Mapped[str]
     """Of ours, or the provider's."""
     detail: Mapped[str]
+    witnessed: Mapped[bool]
+    """Whether only a witness shows it, so that only an audit with one can find it gone."""
     work_item_id: Mapped[UUID]
     """The item that told of it; no foreign key: it is purged some years after it was closed."""
     actor: Mapped[str]

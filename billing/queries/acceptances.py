@@ -11,8 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.work import WorkKind
-from billing.models import AuditAcceptance, WorkItem
+from billing.models import AuditAcceptance
 from billing.queries.operations.paging import Facts, Page, read_all, read_page
 
 STATES = ("in_force", "taken_back")
@@ -58,8 +57,7 @@ def lock_older(session: Session, began_at: datetime, *, witnessed: bool) -> list
         AuditAcceptance.taken_back_at.is_(None), AuditAcceptance.created_at < began_at
     )
     if not witnessed:
-        kind = select(WorkItem.kind).where(WorkItem.id == AuditAcceptance.work_item_id).scalar_subquery()
-        older = older.where(kind.is_distinct_from(WorkKind.WITNESS_DISAGREES))
+        older = older.where(~AuditAcceptance.witnessed)
     return list(session.scalars(older.order_by(AuditAcceptance.id).with_for_update()))
 
 

@@ -44,11 +44,16 @@ def test_what_an_audit_of_everything_finds_gone_is_another_fault_when_it_comes_b
 
 
 def test_what_only_the_witness_shows_is_not_gone_for_an_audit_without_one(acme: Company) -> None:
+    """Though the item that told of it is purged before the acceptance ends."""
     invoice_id = untrue_invoice(acme)
     audited(acme)
-    _accept(acme)
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.work_item SET kind = :kind"), {"kind": auditing.BY_WITNESS})
+    with acme.parts.begin() as session:
+        item_id = session.scalars(select(WorkItem.id).where(WorkItem.findings.is_not(None))).one()
+    working.act(acme.parts, item_id, action=Action.ACCEPT, order=WHY)
+    with acme.parts.begin() as session:
+        session.execute(text("DELETE FROM billing.work_item WHERE id = :id"), {"id": item_id})
     add_to(acme, invoice_id, 1)
     audited(acme)
     assert {each.taken_back_at for each in _held(acme)} == {None}

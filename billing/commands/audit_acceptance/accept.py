@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from billing.kernel.ids import new_id
+from billing.kernel.work import WorkKind
 from billing.models import AuditAcceptance, WorkItem
 from billing.queries.acceptances import Saying
 
@@ -27,6 +28,7 @@ def accept_findings(
             subject_type=each.subject_type,
             subject_id=each.subject_id,
             detail=each.detail,
+            witnessed=item.kind == WorkKind.WITNESS_DISAGREES,
             work_item_id=item.id,
             actor=actor,
             reason=reason,

@@ -24,6 +24,7 @@ CREATE TABLE billing.audit_acceptance (
     subject_type TEXT NOT NULL,
     subject_id TEXT NOT NULL,
     detail TEXT NOT NULL,
+    witnessed BOOLEAN NOT NULL,
     work_item_id UUID NOT NULL,
     actor TEXT NOT NULL,
     reason TEXT NOT NULL,
