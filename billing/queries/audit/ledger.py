@@ -98,26 +98,39 @@ FULL JOIN (SELECT e.invoice_id, sum(p.amount_minor) AS held
 WHERE coalesce(d.shown, 0) <> coalesce(w.held, 0)
 """
 
+# Where each charge has its one entry, entries are not read again to be named.
 _CHARGES = """
 WITH charge AS (
     SELECT seller_id, charge_ref FROM billing.payment WHERE status = 'succeeded'
     UNION
     SELECT seller_id, charge_ref FROM billing.unapplied_payment
 ), entry AS (
-    SELECT seller_id, charge_ref, count(*) AS entries, min(id::text) AS id,
-           max(id::text) AS last_id
+    SELECT seller_id, charge_ref, count(*) AS entries
     FROM billing.ledger_entry
     WHERE kind IN ('payment', 'unapplied_payment')
     GROUP BY seller_id, charge_ref
+), accused AS (
+    SELECT coalesce(charge.seller_id, entry.seller_id) AS seller_id, charge.charge_ref AS charge_ref,
+           entry.charge_ref AS entered_ref, coalesce(entry.entries, 0) AS entries
+    FROM charge
+    FULL JOIN entry ON entry.seller_id = charge.seller_id AND entry.charge_ref = charge.charge_ref
+    WHERE charge.charge_ref IS NULL OR entry.entries IS DISTINCT FROM 1
+), named AS (
+    SELECT e.seller_id, coalesce(e.charge_ref, 'none') AS ref, min(e.id::text) AS first,
+           string_agg(e.id::text, ', ' ORDER BY e.id) AS ids
+    FROM billing.ledger_entry e
+    WHERE e.kind IN ('payment', 'unapplied_payment') AND EXISTS (SELECT FROM accused)
+      AND (e.seller_id, coalesce(e.charge_ref, 'none'))
+          IN (SELECT seller_id, coalesce(entered_ref, 'none') FROM accused WHERE entries > 0)
+    GROUP BY 1, 2
 )
-SELECT CASE WHEN charge.charge_ref IS NULL THEN 'ledger_entry' ELSE 'charge' END,
-       coalesce(charge.charge_ref, entry.id),
-       CASE WHEN charge.charge_ref IS NULL THEN format('%s entries of money of %s, which is no charge; the last is %s',
-                                                       entry.entries, coalesce(entry.charge_ref, 'none'), entry.last_id)
-            ELSE format('a charge with %s entries', coalesce(entry.entries, 0)) END
-FROM charge
-FULL JOIN entry ON entry.seller_id = charge.seller_id AND entry.charge_ref = charge.charge_ref
-WHERE charge.charge_ref IS NULL OR entry.entries IS DISTINCT FROM 1
+SELECT CASE WHEN a.charge_ref IS NULL THEN 'ledger_entry' ELSE 'charge' END, coalesce(a.charge_ref, n.first),
+       CASE WHEN a.charge_ref IS NULL THEN format('%s entries of money of %s, which is no charge: %s', a.entries, n.ref,
+                                                  n.ids)
+            WHEN a.entries = 0 THEN 'a charge with 0 entries'
+            ELSE format('a charge with %s entries: %s', a.entries, n.ids) END
+FROM accused a
+LEFT JOIN named n ON n.seller_id = a.seller_id AND n.ref = coalesce(a.entered_ref, 'none') AND a.entries > 0
 """
 
 _ATTEMPTS = """

@@ -13,10 +13,7 @@ from billing.queries.audit.sendings import ONE_AFTER_ANOTHER, ONLY_WHILE_OPEN, O
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
 
-_CHARGED_TWICE = """
-SELECT 'invoice', c.invoice_id, format('%s charges that succeeded, together %s, from %s to %s', count(*),
-                                       sum(c.amount_minor), min(c.charge_ref), max(c.charge_ref))
-FROM (
+_CHARGES = """
     SELECT invoice_id, charge_ref, max(amount_minor) AS amount_minor
     FROM (SELECT invoice_id, provider_account_id, charge_ref, amount_minor, false AS returned
           FROM billing.payment WHERE status = 'succeeded'
@@ -24,11 +21,21 @@ FROM (
           SELECT invoice_id, provider_account_id, charge_ref, amount_minor, status = 'refunded'
           FROM billing.unapplied_payment WHERE invoice_id IS NOT NULL) each
     GROUP BY invoice_id, provider_account_id, charge_ref
-    HAVING NOT bool_or(returned)) c
-JOIN billing.invoice i ON i.id = c.invoice_id
-GROUP BY c.invoice_id
-HAVING count(*) > 1 OR sum(c.amount_minor) > max(i.amount_due_minor)
+    HAVING NOT bool_or(returned)
 """
+
+# Charges are named, and put in order, of the accused alone.
+_CHARGED_TWICE = f"""
+SELECT 'invoice', twice.invoice_id, format('%s charges that succeeded, together %s: %s', twice.charges, twice.moved,
+                                           (SELECT string_agg(named.charge_ref, ', ' ORDER BY named.charge_ref)
+                                            FROM ({_CHARGES}) named WHERE named.invoice_id = twice.invoice_id))
+FROM (
+    SELECT c.invoice_id, count(*) AS charges, sum(c.amount_minor) AS moved
+    FROM ({_CHARGES}) c
+    JOIN billing.invoice i ON i.id = c.invoice_id
+    GROUP BY c.invoice_id
+    HAVING count(*) > 1 OR sum(c.amount_minor) > max(i.amount_due_minor)) twice
+"""  # noqa: S608 (our own names)
 
 # What of a charge was kept apart and settled another way, or taken by a dispute, is as good as refunded.
 _MOVED_TWICE = """
@@ -134,16 +141,22 @@ WHERE g.charge_ref IS NULL AND o.updated_at < :witness_from
 """
 )
 
+# Where no charge is claimed twice, the attempts are not read again.
 _BOOKED_DIFFERENTLY = """
+WITH claimed AS (
+    SELECT provider_account_id, charge_ref FROM billing.payment WHERE charge_ref IS NOT NULL
+    GROUP BY provider_account_id, charge_ref HAVING count(*) > 1
+)
 SELECT 'charge', u.charge_ref, format('its attempt says %s %s, its unapplied payment %s %s', p.amount_minor, p.currency,
                                       u.amount_minor, u.currency)
 FROM billing.unapplied_payment u
 JOIN billing.payment p ON p.provider_account_id = u.provider_account_id AND p.charge_ref = u.charge_ref
 WHERE (p.amount_minor, p.currency) <> (u.amount_minor, u.currency)
 UNION ALL
-SELECT 'charge', charge_ref, format('claimed by %s attempts, from %s to %s', count(*), min(id::text), max(id::text))
-FROM billing.payment WHERE charge_ref IS NOT NULL
-GROUP BY provider_account_id, charge_ref HAVING count(*) > 1
+SELECT 'charge', charge_ref, format('claimed by %s attempts: %s', count(*), string_agg(id::text, ', ' ORDER BY id))
+FROM billing.payment JOIN claimed USING (provider_account_id, charge_ref)
+WHERE EXISTS (SELECT FROM claimed)
+GROUP BY provider_account_id, charge_ref
 """
 
 # What came before the attempt: entries of earlier attempts, and of other ways of settling, before it was opened.
