@@ -46,9 +46,11 @@ AT_FIRST = timedelta(days=1)
 """How far the first run looks back where no audit was ever clean. Run a whole one once: `billing audit`."""
 WHOLE_LIMIT = timedelta(hours=2)
 """Wall time that an audit of everything may take. One that did not come to its end is begun anew after it."""
-_PUT_RIGHT = frozenset({"text", "trigger"})
-"""Types of things of which no finding is accepted: a trigger is made again, and a log or a queue holds something else
-tomorrow, that would be told in the same words."""
+_PUT_RIGHT = frozenset({"trigger"})
+"""Types of things of which no finding is accepted: what is off is made again."""
+_TAKEN_OUT = frozenset({"S1", "S2", "S5"})
+"""Invariants of which none is: a secret, and what is left of an erased customer, are taken out of where they stand. The
+next there would be told in the same words."""
 _THINGS = UUID("0d9a4a53-6f0e-4e63-9a0f-0a2c3b7f5d11")
 """Namespace of things that have no id of ours, such as a charge that only the provider knows."""
 
@@ -166,10 +168,14 @@ def _raise(session: Session, kind: WorkKind, found: dict[UUID, list[Violation]],
             profile_id=owner.profile_id if owner else None,
             summary=f"The audit finds {codes} broken by {first.subject_type} {first.subject_id}.",
             error="; ".join(f"{each.code}: {each.detail}" for each in violations[:5]),
-            safe_actions=["park"] if first.subject_type in _PUT_RIGHT else ["park", "accept"],
+            safe_actions=["park"] if any(map(_is_put_right, violations)) else ["park", "accept"],
             findings=[asdict(each.said) for each in violations],
             now=now,
         )
+
+
+def _is_put_right(violation: Violation) -> bool:
+    return violation.subject_type in _PUT_RIGHT or violation.code in _TAKEN_OUT
 
 
 def _close(session: Session, looked_at: Iterable[WorkItem], found: Container[UUID], now: datetime) -> None:

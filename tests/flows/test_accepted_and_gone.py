@@ -71,13 +71,23 @@ def test_what_was_accepted_while_an_audit_was_under_way_is_not_gone_for_it(acme:
 
 
 def test_what_can_be_put_right_at_any_time_is_not_accepted(acme: Company) -> None:
-    """A trigger is made again; a log or a queue holds another message tomorrow, which the same words would hide."""
+    """A trigger is made again, a secret goes out of its row; the next one is told in the same words.
+
+    A log or a queue holds another message tomorrow. Whatever else the audit says of that row waits for it.
+    """
+    card, invoice_id = "4242 4242 4242 4242", untrue_invoice(acme)
     with acme.parts.begin() as session:
         session.execute(text("DROP TRIGGER invoice_frozen ON billing.invoice"))
-    card = "4242 4242 4242 4242"
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE billing.subscription SET code = :said"), {"said": f"card {card}"})
+        session.execute(
+            text("UPDATE billing.invoice SET legal_notes = ARRAY[:said] WHERE id = :id"),
+            {"said": "sk_live_4eC39HqLyjWDarjtT1zdp7dc", "id": invoice_id},
+        )
     report = audit.run(acme.parts, shown=auditing.SHOWN, heeding=True, texts=lambda: [Text("broker celery", card)])
     auditing.keep(acme.parts, report)
-    assert {each.subject_type for each in report.violations} == {"trigger", "text"}
+    assert {each.code for each in report.violations if each.subject_id == str(invoice_id)} >= {"L4", "S2"}
+    assert {each.subject_type for each in report.violations} == {"trigger", "text", "subscription", "invoice"}
     with acme.parts.begin() as session:
         items = session.scalars(select(WorkItem.id).where(WorkItem.kind == auditing.FINDING)).all()
     for item_id in items:

@@ -85,7 +85,7 @@ def _in_row(
 ) -> Iterator[Finding]:
     for column, value in zip(table.columns, texts, strict=True):
         for hit in find(_without_ours(value or "")):
-            yield Finding(table.name, id_, f"{column}: {hit.kind} at {hit.start} to {hit.end}")
+            yield Finding(table.name, id_, f"{column}: {hit.kind}")
 
 
 def _without_ours(text: str) -> str:
