@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation, missing
 from billing.api.shapes import Id, Instant, Listed, Minor, Paging, Shape, Version, Why, facts
 from billing.flows import working
 from billing.flows.working import Action
+from billing.kernel.errors import Fault, Refused
+from billing.kernel.findings import findings_digest
 from billing.queries.api.operations import events, the_event, the_work_item, work_items
 from billing.validators.api_key import Scope
 
@@ -23,8 +27,8 @@ class Finding(Shape):
     detail: str
 
 
-class WorkItem(Shape):
-    """What needs a person or another try, in billing words. `findings` are all that an audit says of it."""
+class WorkItemListed(Shape):
+    """What needs a person or another try, in billing words."""
 
     id: Id
     kind: str
@@ -36,13 +40,19 @@ class WorkItem(Shape):
     amount_minor: Minor | None
     currency: str | None
     error: str | None
-    findings: list[Finding] | None
     tries: int
     next_try_at: Instant | None
     safe_actions: list[str]
     seen_at: Instant
     closed_at: Instant | None
     version: Version
+
+
+class WorkItem(WorkItemListed):
+    """The same with all that an audit says of it. `findings_digest` stands for just that, to accept it by."""
+
+    findings: list[Finding] | None
+    findings_digest: str | None
 
 
 class WorkQuery(Paging):
@@ -52,9 +62,11 @@ class WorkQuery(Paging):
 
 
 class ActionGiven(Why):
-    """One of the item's safe actions, but for those that settle money."""
+    """One of the item's safe actions, but for those that settle money. To `accept` needs `findings_digest` as the item
+    shows it: what an audit said in other words meanwhile is refused as `stale`."""
 
     action: Literal["retry", "park", "accept", "discard", "adopt", "reread", "release", "merge", "skip"]
+    findings_digest: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
 
 
 class SettledGiven(Why):
@@ -83,7 +95,8 @@ def _item(session: Session, call: Call) -> WorkItem:
     row = the_work_item(session, call.seller_id, call.id)
     if row is None:
         raise missing("work_item")
-    return facts(WorkItem, row)
+    findings = row["findings"]
+    return facts(WorkItem, row | {"findings_digest": None if findings is None else findings_digest(findings)})
 
 
 def _show_item(call: Call) -> WorkItem:
@@ -91,17 +104,21 @@ def _show_item(call: Call) -> WorkItem:
         return _item(session, call)
 
 
-def _items(call: Call) -> Listed[WorkItem]:
+def _items(call: Call) -> Listed[WorkItemListed]:
     wanted: WorkQuery = call.query
     with call.parts.begin() as session:
         page = work_items(session, call.seller_id, status=wanted.status, after=wanted.after, limit=wanted.limit)
-    return Listed[WorkItem](data=[facts(WorkItem, row) for row in page.rows], next=page.next)
+    return Listed[WorkItemListed](data=[facts(WorkItemListed, row) for row in page.rows], next=page.next)
 
 
 def _act(call: Call) -> None:
     _show_item(call)
     given: ActionGiven | SettledGiven = call.body
     order = call.order(lambda session: _item(session, call), reason=given.reason)
+    if isinstance(given, ActionGiven) and given.action == "accept":
+        if given.findings_digest is None:
+            raise Refused(Fault("findings_digest", "findings_digest_missing", "give it as the work item shows it"))
+        order = replace(order, expected_findings=given.findings_digest)
     working.act(call.parts, call.id, action=Action(given.action), order=order)
     if call.answer is None:
         # It was closed already: nothing was asked of the provider, and nothing done.
@@ -124,7 +141,7 @@ def _events(call: Call) -> Listed[Event]:
 
 OPERATIONS = (
     Operation("GET", "/work-items", "list_work_items", "Work items, newest first.", Scope.READ, _items,
-              Listed[WorkItem], query=WorkQuery),
+              Listed[WorkItemListed], query=WorkQuery),
     Operation("GET", "/work-items/{id}", "show_work_item", "One work item.", Scope.READ, _show_item, WorkItem),
     Operation("POST", "/work-items/{id}/act", "act_on_work_item", "Do one of its safe actions.", Scope.OPERATE, _act,
               WorkItem, body=ActionGiven, versioned=True),

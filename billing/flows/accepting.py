@@ -19,7 +19,8 @@ from billing.commands.work_item.close import close_item
 from billing.flows.audit_report import Report
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
-from billing.kernel.errors import Fault, Refused
+from billing.kernel.errors import Fault, Refused, Stale
+from billing.kernel.findings import findings_digest
 from billing.kernel.status import WorkItemStatus
 from billing.models import WorkItem
 from billing.queries.acceptances import in_force, lock_acceptance, lock_older, said_by, said_in
@@ -29,10 +30,13 @@ from billing.queries.operations.work import lock_item
 def accept(parts: Parts, session: Session, item: WorkItem, order: Order) -> Done:
     """Accept all that an audit's item tells of its thing, and close it. A repeat changes nothing and says so.
 
-    Raises `Refused` (`finding_not_standing`) where the last audit that looked there did not find it, and `Stale`.
+    Raises `Refused` (`finding_not_standing`) where the last audit that looked there did not find it, and `Stale`
+    where it says other things by now than the order expects.
     """
     lock_item(session, item.id)
     require_version(item, order.expected_version)
+    if order.expected_findings not in (None, findings_digest(item.findings or [])):
+        raise Stale("an audit says other things of it by now; reload, and read them")
     live = item.status in (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
     said, known = said_by(item.findings or []), in_force(session)
     new = [each for each in said if each not in known]

@@ -21,6 +21,7 @@ class Order:
 
     `once`: what is done and the answer to who asked for it are one transaction, and a repeat gets that answer.
     `expected_version`: what the one who gives it saw of its subject; where that is another by now, `Stale`.
+    `expected_findings`: the same of what an audit says of it, as `findings_digest`, where that is to be accepted.
 
     Raises `Refused` as `require_who_and_why` does, before anything is done.
     """
@@ -30,6 +31,7 @@ class Order:
     dry_run: bool = False
     once: Once | None = None
     expected_version: int | None = None
+    expected_findings: str | None = None
     wrote: list[UUID] = field(default_factory=list, compare=False, repr=False)
     """Ids of the rows that were written for it, where a flow hands them over: for `once`, whose answer shows them."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -141,11 +141,15 @@ def _cancel_refund(parts: Parts, wanted: Wanted, order: Order) -> str:
 
 
 def _work(parts: Parts, wanted: Wanted, order: Order) -> str:
-    """Each item in a transaction of its own; those that were approved, whatever was raised meanwhile."""
+    """Each item in a transaction of its own; those that were approved, whatever was raised meanwhile.
+
+    What an audit says of one is accepted in the words that were ordered.
+    """
     action, ended = Action(wanted.facts["do"]), Counter[str]()
     for item_id in wanted.facts["items"]:
+        seen = wanted.facts["findings"][item_id] if action is Action.ACCEPT else None
         try:
-            done = act(parts, UUID(item_id), action=action, order=order)
+            done = act(parts, UUID(item_id), action=action, order=replace(order, expected_findings=seen))
             ended["changed" if done.changed else "left as they were"] += 1
         except (Refused, Stale, ProviderUnavailable, ProviderRefused):
             ended["refused"] += 1

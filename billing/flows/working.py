@@ -6,6 +6,7 @@ Locks are taken as the flows take them: what the item is about first, then the i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -32,7 +33,7 @@ from billing.kernel.work import WorkKind
 from billing.models import Refund, WorkItem
 from billing.queries.causes import cause_stands
 from billing.queries.differences import the_difference
-from billing.queries.operations.work import WorkFilter, list_work, lock_item
+from billing.queries.operations.work import WorkFilter, digests_of, list_work, lock_item
 from billing.queries.profile import lock_person, lock_profile
 from billing.queries.refunding import lock_refund
 from billing.queue.buffer import after_commit
@@ -151,15 +152,18 @@ def _retried(done: Done, action: Action) -> Retry | None:
 def act_on_all(parts: Parts, wanted: WorkFilter, *, action: Action, order: Order) -> Iterator[Done]:
     """As `act`, for every item that the filter lets through, newest first, each in a transaction of its own.
 
+    What is accepted of an item is what an audit said of it when the filter was asked.
     A refusal is told and the others go on. An item that is raised meanwhile is left for the next time.
     """
     before: UUID | None = None
     while True:
         with parts.begin() as session:
             page = list_work(session, wanted, before=before, limit=_PAGE)
+            ids = [row["id"] for row in page.rows]
+            seen = digests_of(session, ids) if action is Action.ACCEPT else {}
         sweeps: set[TaskName] = set()
-        for row in page.rows:
-            done = _act_or_tell(parts, row["id"], action=action, order=order)
+        for id_ in ids:
+            done = _act_or_tell(parts, id_, action=action, order=replace(order, expected_findings=seen.get(id_)))
             retry = _retried(done, action)
             if retry and retry.nudge and not retry.names_subject:
                 sweeps.add(retry.nudge)

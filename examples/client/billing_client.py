@@ -95,10 +95,11 @@ class AccountNamed(TypedDict):
 
 
 class ActionGiven(TypedDict):
-    """One of the item's safe actions, but for those that settle money."""
+    """One of the item's safe actions, but for those that settle money. To `accept` needs `findings_digest` as the item shows it: what an audit said in other words meanwhile is refused as `stale`."""
 
     reason: str
     action: Literal["retry", "park", "accept", "discard", "adopt", "reread", "release", "merge", "skip"]
+    findings_digest: NotRequired[str | None]
 
 
 class AddressGiven(TypedDict):
@@ -746,10 +747,10 @@ class ListedTaxRate(TypedDict):
     next: str | None
 
 
-class ListedWorkItem(TypedDict):
-    """Listed_WorkItem_"""
+class ListedWorkItemListed(TypedDict):
+    """Listed_WorkItemListed_"""
 
-    data: list[WorkItem]
+    data: list[WorkItemListed]
     next: str | None
 
 
@@ -1467,7 +1468,7 @@ class Why(TypedDict):
 
 
 class WorkItem(TypedDict):
-    """What needs a person or another try, in billing words. `findings` are all that an audit says of it."""
+    """The same with all that an audit says of it. `findings_digest` stands for just that, to accept it by."""
 
     id: str
     kind: str
@@ -1479,7 +1480,29 @@ class WorkItem(TypedDict):
     amount_minor: int | None
     currency: str | None
     error: str | None
+    tries: int
+    next_try_at: str | None
+    safe_actions: list[str]
+    seen_at: str
+    closed_at: str | None
+    version: int
     findings: list[Finding] | None
+    findings_digest: str | None
+
+
+class WorkItemListed(TypedDict):
+    """What needs a person or another try, in billing words."""
+
+    id: str
+    kind: str
+    status: str
+    summary: str
+    subject_type: str
+    subject_id: str
+    profile_id: str | None
+    amount_minor: int | None
+    currency: str | None
+    error: str | None
     tries: int
     next_try_at: str | None
     safe_actions: list[str]
@@ -2145,9 +2168,11 @@ class Client:
         limit: int | None = None,
         after: str | None = None,
         status: Literal["open", "parked", "resolved", "discarded"] | None = None,
-    ) -> ListedWorkItem:
+    ) -> ListedWorkItemListed:
         """Work items, newest first."""
-        made: ListedWorkItem = self._ask("GET", "/work-items", query={"limit": limit, "after": after, "status": status})
+        made: ListedWorkItemListed = self._ask(
+            "GET", "/work-items", query={"limit": limit, "after": after, "status": status}
+        )
         return made
 
     def show_work_item(self, id: str) -> WorkItem:

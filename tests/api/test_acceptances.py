@@ -15,11 +15,17 @@ def test_a_finding_is_accepted_listed_and_taken_back(acme: Company, shop: Progra
     path = f"/work-items/{finding(acme).id}"
     item = shop.ok("GET", path)
     assert {each["code"] for each in item["findings"]} == {"L4"}
+    (listed,) = [each for each in shop.ok("GET", "/work-items")["data"] if each["id"] == item["id"]]
+    assert listed == {name: value for name, value in item.items() if not name.startswith("findings")}
     reader = Program(application(acme.parts), key_of(acme, scopes=("read",)))
     assert reader.refused("POST", f"{path}/act", WHY | {"action": "accept"}) == (403, "scope_missing")
     stale = str(item["version"] + 1)
-    assert shop.refused("POST", f"{path}/act", WHY | {"action": "accept"}, If_Match=stale) == (412, "stale")
-    assert shop.ok("POST", f"{path}/act", WHY | {"action": "accept"})["status"] == "resolved"
+    accept = WHY | {"action": "accept", "findings_digest": item["findings_digest"]}
+    assert shop.refused("POST", f"{path}/act", accept, If_Match=stale) == (412, "stale")
+    assert shop.refused("POST", f"{path}/act", WHY | {"action": "accept"})[1] == "findings_digest_missing"
+    assert shop.refused("POST", f"{path}/act", accept | {"findings_digest": "0" * 64}) == (412, "stale")
+    audited(acme)
+    assert shop.ok("POST", f"{path}/act", accept)["status"] == "resolved", "the audit said the same again"
     assert not audited(acme).broken
 
     held = shop.ok("GET", "/acceptances?state=in_force")["data"]
@@ -43,7 +49,8 @@ def test_what_no_audit_finds_is_refused_with_its_field(acme: Company, shop: Prog
     item = finding(acme).id
     add_to(acme, invoice_id, 1)
     audited(acme)
-    answer = shop.ask("POST", f"/work-items/{item}/act", WHY | {"action": "accept"})
+    seen = shop.ok("GET", f"/work-items/{item}")["findings_digest"]
+    answer = shop.ask("POST", f"/work-items/{item}/act", WHY | {"action": "accept", "findings_digest": seen})
     assert answer.status_code == 409
     assert answer.json is not None
     assert (answer.json["field"], answer.json["code"]) == ("finding", "finding_not_standing")

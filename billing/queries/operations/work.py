@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.findings import findings_digest
 from billing.models import WorkItem
 from billing.queries.operations.paging import Facts, Page, read_all, read_page
 
@@ -80,6 +82,12 @@ def show_work(session: Session, item_id: UUID) -> Facts:
     if not found:
         raise Refused(Fault("work_item", "work_item_not_found", "give an id of `billing work list`"))
     return found[0]
+
+
+def digests_of(session: Session, items: Iterable[UUID]) -> dict[UUID, str]:
+    """Of each of them, the digest of what an audit says now; of other work that of nothing."""
+    wanted = select(WorkItem.id, WorkItem.findings).where(WorkItem.id.in_(items))
+    return {id_: findings_digest(findings or []) for id_, findings in session.execute(wanted)}
 
 
 def lock_item(session: Session, item_id: UUID) -> WorkItem:

@@ -9,8 +9,10 @@ from itertools import islice
 from uuid import UUID
 
 from flask import Blueprint, Response, redirect, request
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
+from billing.db.base import Json
 from billing.flows.entering import tell_next
 from billing.flows.order import Order
 from billing.flows.ordering import Wanted
@@ -19,12 +21,13 @@ from billing.flows.second_person import ask
 from billing.flows.working import Action, act, act_on_all
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.findings import findings_digest
 from billing.kernel.status import WorkItemStatus
 from billing.kernel.work import WorkKind, page_of
 from billing.queries.operations.paging import Facts, Page
 from billing.queries.operations.searching import search
 from billing.queries.operations.trail import trail_of
-from billing.queries.operations.work import WorkFilter, list_work, show_work
+from billing.queries.operations.work import WorkFilter, digests_of, list_work, show_work
 from billing.rules.permission import Permission, needed_for
 from billing.views.console.lists import exported, gathered
 from billing.views.console.orders import order_id, person
@@ -88,7 +91,7 @@ def add_work(door: Blueprint, parts: Parts) -> None:
             told = ask(parts, _single(parts, item_id, action), by=person(), reason=order.reason)
             tell_next(parts, visit().who.session_id, told)
             return redirect(f"/console/items/{item_id}", 303)
-        done = act(parts, item_id, action=action, order=_as_shown(order, action))
+        done = act(parts, item_id, action=action, order=_as_shown(order) if action is Action.ACCEPT else order)
         if dry_run:
             return _item(parts, item_id, tried=f"Tried, nothing was changed: {done.told}.")
         tell_next(parts, visit().who.session_id, f"{done.told[:1].upper()}{done.told[1:]}.")
@@ -119,7 +122,8 @@ def _item(parts: Parts, item_id: UUID, *, tried: str | None = None) -> Response:
     actions = [each for each in safe if visit().may(needed_for("work", each))]
     return page(
         "item.html", title=facts["kind"].replace("_", " ").capitalize(), item=facts, trail=trail, actions=actions,
-        manual=page_of(facts["kind"]), subject=subject, decided=_DECIDED.get(facts["kind"], _ELSEWHERE),
+        words=findings_digest(facts["findings"] or []), manual=page_of(facts["kind"]),
+        subject=subject, decided=_DECIDED.get(facts["kind"], _ELSEWHERE),
         error_is=_ERROR_IS.get(facts["kind"]), tried=tried, reason=request.form.get("reason", ""),
     )  # fmt: skip
 
@@ -135,29 +139,33 @@ def _list(found: Page, **more: object) -> Response:
 def _bulk(parts: Parts, wanted: WorkFilter, action: Action) -> Wanted:
     """The order for all that the filter lets through now, with what is at stake: it is those that are approved."""
     with parts.begin() as session:
-        return _wanted(list_work(session, wanted, limit=_MOST_AT_ONCE).rows, action)
+        return _wanted(session, list_work(session, wanted, limit=_MOST_AT_ONCE).rows, action)
 
 
 def _single(parts: Parts, item_id: UUID, action: Action) -> Wanted:
     """The order for one item."""
     with parts.begin() as session:
-        return _wanted([show_work(session, item_id)], action)
+        return _wanted(session, [show_work(session, item_id)], action)
 
 
-def _wanted(rows: Sequence[Facts], action: Action) -> Wanted:
+def _wanted(session: Session, rows: Sequence[Facts], action: Action) -> Wanted:
     amounts = Counter[str]()
     for row in rows:
         amounts[row["currency"]] += row["amount_minor"] or 0
     id_ = order_id()
-    facts = {"do": action.value, "items": [str(row["id"]) for row in rows]}
+    facts: Json = {"do": action.value, "items": [str(row["id"]) for row in rows]}
+    if action is Action.ACCEPT:
+        facts["findings"] = {str(id_): seen for id_, seen in digests_of(session, [row["id"] for row in rows]).items()}
     ordered = "refund_kept_apart" if action is Action.REFUND else "work"
     return Wanted(id_, ordered, "items", id_, {name: sum_ for name, sum_ in amounts.items() if name}, facts)
 
 
-def _as_shown(order: Order, action: Action) -> Order:
+def _as_shown(order: Order) -> Order:
     """What is accepted are the words that were on the page: an audit may have said others meanwhile."""
-    seen = request.form.get("version", type=int) if action is Action.ACCEPT else None
-    return replace(order, expected_version=seen)
+    seen = request.form.get("words", "")
+    if not seen:
+        raise Refused(Fault("words", "words_missing", "accept it on its page, which shows what the audit says"))
+    return replace(order, expected_findings=seen)
 
 
 def _action() -> Action:

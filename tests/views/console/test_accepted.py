@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+from sqlalchemy import text
 
+from billing.flows import auditing
+from billing.kernel.ids import new_id
 from billing.rules.permission import Role
 from tests.flows.found import add_to, audited, finding, untrue_invoice
 from tests.views.console.conftest import House, Person
+from tests.views.console.ordered import limited, orders
 
 WHY = "lost with the database of 3 March"
 
@@ -27,10 +31,11 @@ def test_an_item_shows_all_that_the_audit_says_and_offers_to_accept_it(house: Ho
     for each in item.findings:
         assert each["detail"].replace("'", "&#39;") in page
     assert '<option value="accept">' in page
-    tried = ada.post(f"/items/{item.id}", action="accept", reason=WHY, **{"try": "1"})
+    words = _words(page)
+    tried = ada.post(f"/items/{item.id}", action="accept", reason=WHY, words=words, **{"try": "1"})
     assert "accepted, in just these words" in tried.text
     assert audited(house.acme).broken
-    ada.post(f"/items/{item.id}", action="accept", reason=WHY, do="1")
+    ada.post(f"/items/{item.id}", action="accept", reason=WHY, words=words, do="1")
     assert not audited(house.acme).broken
     today = ada.reads("/")
     assert "Accepted before" in today
@@ -48,13 +53,49 @@ def test_an_item_shows_all_that_the_audit_says_and_offers_to_accept_it(house: Ho
 
 def test_what_was_not_on_the_page_is_not_accepted(house: House, ada: Person) -> None:
     item = finding(house.acme)
-    (version,) = re.findall(r'name="version" value="(\d+)"', ada.reads(f"/items/{item.id}"))
+    words = _words(ada.reads(f"/items/{item.id}"))
     add_to(house.acme, item.subject_id, -1)
     audited(house.acme)
-    answer = ada.post(f"/items/{item.id}", action="accept", reason=WHY, version=version, do="1")
+    answer = ada.post(f"/items/{item.id}", action="accept", reason=WHY, words=words, do="1")
     assert (answer.status_code, "reload" in answer.text) == (409, True)
+    assert ada.post(f"/items/{item.id}", action="accept", reason=WHY, do="1").status_code == 409, "nor unseen"
     assert audited(house.acme).accepted == ()
     assert audited(house.acme).broken
+
+
+def test_an_audit_that_says_the_same_meanwhile_is_no_hindrance(house: House, ada: Person) -> None:
+    item = finding(house.acme)
+    words = _words(ada.reads(f"/items/{item.id}"))
+    audited(house.acme)
+    assert ada.post(f"/items/{item.id}", action="accept", reason=WHY, words=words, do="1").status_code == 303
+    assert not audited(house.acme).broken
+
+
+def test_of_many_only_the_words_that_were_ordered_are_accepted_when_a_second_person_approves(house: House) -> None:
+    limited(house, "0")
+    untrue_invoice(house.acme)
+    changed = untrue_invoice(house.acme, account="two")
+    audited(house.acme)
+    with house.acme.parts.begin() as session:
+        # An audit names no amount; this has the order wait.
+        session.execute(text("UPDATE billing.work_item SET amount_minor = 1190, currency = 'eur'"))
+    fay, max_ = house.person("fay", Role.FINANCE), house.person("max", Role.FINANCE)
+    chosen = {"kind": auditing.FINDING, "action": "accept", "reason": WHY}
+    assert fay.post("/items", **chosen, order=str(new_id()), do="1").status_code == 303
+    (row,) = orders(house)
+    assert row.status == "waiting"
+    add_to(house.acme, changed, -1)
+    audited(house.acme)
+    assert max_.post(f"/orders/{row.id}", decision="approve", reason="looks right").status_code == 303
+    assert "accept: 1 refused, 1 changed" in max_.reads("/orders")
+    report = audited(house.acme)
+    assert {each.subject_id for each in report.violations} == {str(changed)}
+    assert len({each.violation.subject_id for each in report.accepted}) == 1
+
+
+def _words(page: str) -> str:
+    (found,) = re.findall(r'name="words" value="([0-9a-f]{64})"', page)
+    return str(found)
 
 
 def test_who_may_only_read_sees_it_and_does_nothing(house: House, ada: Person) -> None:
