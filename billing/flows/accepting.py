@@ -23,7 +23,7 @@ from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.findings import findings_digest
 from billing.kernel.status import WorkItemStatus
 from billing.models import WorkItem
-from billing.queries.acceptances import in_force, lock_acceptance, lock_older, said_by, said_in
+from billing.queries.acceptances import in_force_of, lock_acceptance, lock_older, said_by, said_in
 from billing.queries.operations.work import lock_item
 
 
@@ -38,7 +38,8 @@ def accept(parts: Parts, session: Session, item: WorkItem, order: Order) -> Done
     if order.expected_findings not in (None, findings_digest(item.findings or [])):
         raise Stale("an audit says other things of it by now; reload, and read them")
     live = item.status in (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
-    said, known = said_by(item.findings or []), in_force(session)
+    said = said_by(item.findings or [])
+    known = in_force_of(session, said)
     new = [each for each in said if each not in known]
     if not live and said and not new:
         return Done(item.id, item.kind, changed=False, told="it is accepted already; nothing was changed")

@@ -65,7 +65,15 @@ class AuditAcceptance(Identified, Versioned, Base):
 
     __table_args__ = (
         ForeignKeyConstraint(["seller_id"], [f"{SCHEMA}.seller.id"]),
-        Index("ix_audit_acceptance_in_force", "subject_id", postgresql_where=text("taken_back_at IS NULL")),
+        Index(
+            "uq_audit_acceptance_in_force",
+            "code",
+            "subject_type",
+            "subject_id",
+            text("md5(detail)"),
+            unique=True,
+            postgresql_where=text("taken_back_at IS NULL"),
+        ),
         CheckConstraint("actor <> '' AND reason <> ''", name="who_and_why"),
         CheckConstraint(
             "num_nulls(taken_back_at, taken_back_by, taken_back_because) IN (0, 3)", name="who_and_why_back"

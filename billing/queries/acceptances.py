@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
@@ -41,6 +42,15 @@ def in_force(session: Session) -> dict[Saying, Because]:
     """All that is accepted now. People accept few: they are read whole."""
     held = select(AuditAcceptance).where(AuditAcceptance.taken_back_at.is_(None))
     return {said_in(row): Because(row.id, row.actor, row.reason, row.accepted_at) for row in session.scalars(held)}
+
+
+def in_force_of(session: Session, said: Iterable[Saying]) -> set[Saying]:
+    """Of these, what is accepted now; no other acceptance is read."""
+    asked = set(said)
+    things = {(each.code, each.subject_type, each.subject_id) for each in asked}
+    thing = tuple_(AuditAcceptance.code, AuditAcceptance.subject_type, AuditAcceptance.subject_id)
+    held = select(AuditAcceptance).where(thing.in_(sorted(things)), AuditAcceptance.taken_back_at.is_(None))
+    return asked & {said_in(row) for row in session.scalars(held)}
 
 
 def said_in(row: AuditAcceptance) -> Saying:

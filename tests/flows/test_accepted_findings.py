@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import event, select, text
+from sqlalchemy.exc import IntegrityError
 
 from billing.flows import accepting, audit, auditing, refunding, working
 from billing.flows.audit_report import Report
@@ -237,6 +238,48 @@ def test_all_that_is_accepted_is_asked_for_once_an_audit(parts: Parts, invoice_i
     event.listen(parts.sessions.kw["bind"], "before_cursor_execute", note)
     audit.run(parts, codes=["L4"], heeding=True)
     assert sum("audit_acceptance" in each for each in asked) == 1
+
+
+def test_to_accept_one_reads_no_acceptance_of_another_thing(parts: Parts, invoice_id: UUID) -> None:
+    """Bulk orders accept hundreds, each with all the others in force."""
+    _whole(parts)
+    with parts.begin() as session:
+        for _ in range(5):
+            session.add(_an_acceptance(code="L4", subject_id=str(new_id())))
+    read: list[int] = []
+    note = lambda _connection, cursor, statement, *_: (  # noqa: E731
+        read.append(cursor.rowcount) if "FROM billing.audit_acceptance" in statement else None
+    )
+    event.listen(parts.sessions.kw["bind"], "after_cursor_execute", note)
+    _accept(parts)
+    assert read == [0]
+
+
+def test_one_finding_is_in_force_once_and_again_after_it_was_taken_back(parts: Parts, invoice_id: UUID) -> None:
+    _whole(parts)
+    _accept(parts)
+    (first, *_) = _held(parts)
+    same = {"code": first.code, "subject_id": first.subject_id, "detail": first.detail}
+    with pytest.raises(IntegrityError, match="uq_audit_acceptance_in_force"), parts.begin() as session:
+        session.add(_an_acceptance(**same))
+    accepting.take_back(parts, first.id, order=WHY)
+    with parts.begin() as session:
+        session.add(_an_acceptance(**same))
+
+
+def _an_acceptance(*, code: str, subject_id: str, detail: str = "another amount") -> AuditAcceptance:
+    return AuditAcceptance(
+        id=new_id(),
+        code=code,
+        subject_type="invoice",
+        subject_id=subject_id,
+        detail=detail,
+        witnessed=False,
+        work_item_id=new_id(),
+        actor=WHY.actor,
+        reason=WHY.reason,
+        accepted_at=START,
+    )
 
 
 def test_history_that_was_changed_is_told_though_it_is_sealed_anew_and_another_change_accuses(parts: Parts) -> None:

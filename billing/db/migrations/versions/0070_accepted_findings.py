@@ -43,7 +43,8 @@ CREATE TABLE billing.audit_acceptance (
 """
     )
     op.execute(
-        "CREATE INDEX ix_audit_acceptance_in_force ON billing.audit_acceptance (subject_id) WHERE taken_back_at IS NULL"
+        "CREATE UNIQUE INDEX uq_audit_acceptance_in_force ON billing.audit_acceptance "
+        "(code, subject_type, subject_id, md5(detail)) WHERE taken_back_at IS NULL"
     )
     op.execute("ALTER TABLE billing.audit_acceptance ENABLE ROW LEVEL SECURITY")
     op.execute(
