@@ -73,7 +73,7 @@ COMMANDS = {
     ),
     "usage": Entry("billing.ops.usage", "Usage of metered prices: record a file, list what came late."),
     "work": Entry("billing.ops.work", "Failed and stuck work: list, show, retry, park, discard, and the rest."),
-    "accepted": Entry("billing.ops.accepted", "Findings of the audit that were accepted: list, show, take back."),
+    "acceptance": Entry("billing.ops.acceptance", "Findings of the audit that were accepted: list, show, revoke."),
     "events": Entry("billing.ops.events", "Provider events received: list, show, replay, backfill."),
     "endpoints": Entry(
         "billing.ops.endpoints",

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation, missing
 from billing.api.shapes import Id, Instant, Listed, Paging, Shape, Version, Why, facts
-from billing.flows.accepting import take_back
+from billing.flows.accepting import revoke
 from billing.queries.api.acceptances import acceptances, the_acceptance
 from billing.validators.api_key import Scope
 
@@ -25,8 +25,8 @@ class Acceptance(Shape):
     detail: str
     reason: str
     accepted_at: Instant
-    taken_back_at: Instant | None
-    taken_back_because: str | None
+    revoked_at: Instant | None
+    revoked_because: str | None
     work_item_id: Id
     version: Version
 
@@ -34,7 +34,7 @@ class Acceptance(Shape):
 class AcceptanceQuery(Paging):
     """In which state; all unless said."""
 
-    state: Literal["in_force", "taken_back"] | None = None
+    state: Literal["in_force", "revoked"] | None = None
 
 
 def _shown(session: Session, call: Call) -> Acceptance:
@@ -56,16 +56,16 @@ def _list(call: Call) -> Listed[Acceptance]:
     return Listed[Acceptance](data=[facts(Acceptance, row) for row in page.rows], next=page.next)
 
 
-def _take_back(call: Call) -> None:
+def _revoke(call: Call) -> None:
     _show(call)
-    take_back(call.parts, call.id, order=call.order(lambda session: _shown(session, call), reason=call.body.reason))
+    revoke(call.parts, call.id, order=call.order(lambda session: _shown(session, call), reason=call.body.reason))
 
 
 OPERATIONS = (
     Operation("GET", "/acceptances", "list_acceptances", "Accepted findings of the audit, newest first.", Scope.READ,
               _list, Listed[Acceptance], query=AcceptanceQuery),
     Operation("GET", "/acceptances/{id}", "show_acceptance", "One accepted finding.", Scope.READ, _show, Acceptance),
-    Operation("POST", "/acceptances/{id}/take-back", "take_back_acceptance",
-              "Take it back: the next audit of everything accuses it again.", Scope.OPERATE, _take_back, Acceptance,
+    Operation("POST", "/acceptances/{id}/revoke", "revoke_acceptance",
+              "Revoke it: the next audit of everything accuses it again.", Scope.OPERATE, _revoke, Acceptance,
               body=Why, versioned=True),
 )  # fmt: skip

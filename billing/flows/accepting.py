@@ -12,18 +12,18 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.audit_acceptance.accept import accept_findings
-from billing.commands.audit_acceptance.take_back import take_back as take_it_back
+from billing.commands.audit_acceptance.revoke import revoke as revoke_it
 from billing.commands.audit_trail.record import ENGINE, record
 from billing.commands.expected_version import require_version
 from billing.commands.work_item.close import close_item
 from billing.flows.audit_report import Report
-from billing.flows.order import Done, Order, carry_out, note
+from billing.flows.order import Done, Order, carry_out
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.findings import findings_digest
 from billing.kernel.status import WorkItemStatus
-from billing.models import WorkItem
-from billing.queries.acceptances import in_force_of, lock_acceptance, lock_older, said_by, said_in
+from billing.models import AuditAcceptance, WorkItem
+from billing.queries.acceptances import in_force_of, key_of, keys_of, lock_acceptance, lock_older
 from billing.queries.operations.work import lock_item
 
 
@@ -38,22 +38,22 @@ def accept(parts: Parts, session: Session, item: WorkItem, order: Order) -> Done
     if order.expected_findings not in (None, findings_digest(item.findings or [])):
         raise Stale("an audit says other things of it by now; reload, and read them")
     live = item.status in (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
-    said = said_by(item.findings or [])
-    known = in_force_of(session, said)
-    new = [each for each in said if each not in known]
-    if not live and said and not new:
+    found = keys_of(item.findings or [])
+    known = in_force_of(session, found)
+    new = [each for each in found if each not in known]
+    if not live and found and not new:
         return Done(item.id, item.kind, changed=False, told="it is accepted already; nothing was changed")
-    if not live or not said:
+    if not live or not found:
         mend = "the last audit that looked there did not find it; run `billing audit`, and accept what it finds"
         raise Refused(Fault("finding", "finding_not_standing", mend))
     now = parts.clock.now(session)
-    accept_findings(session, item=item, said=new, actor=order.actor, reason=order.reason, now=now)
+    accept_findings(session, item=item, findings=new, actor=order.actor, reason=order.reason, now=now)
     close_item(session, item=item, status=WorkItemStatus.RESOLVED, now=now)
-    told = "; ".join(f"{each.code}: {each.detail}" for each in said)
+    told = "; ".join(f"{each.code}: {each.detail}" for each in found)
     return Done(item.id, item.kind, changed=True, told=f"accepted, in just these words: {told}")
 
 
-def take_back(parts: Parts, acceptance_id: UUID, *, order: Order) -> Done:
+def revoke(parts: Parts, acceptance_id: UUID, *, order: Order) -> Done:
     """What was accepted is a violation again, from the next audit of everything on. A repeat changes nothing.
 
     Raises `Refused` (`acceptance_not_found`), and `Stale` where another version of it is expected.
@@ -62,43 +62,35 @@ def take_back(parts: Parts, acceptance_id: UUID, *, order: Order) -> Done:
         held = lock_acceptance(session, acceptance_id)
         name = f"{held.code} of {held.subject_type} {held.subject_id}"
         require_version(held, order.expected_version)
-        now = parts.clock.now(session)
-        if not take_it_back(session, acceptance=held, actor=order.actor, reason=order.reason, now=now):
-            return Done(held.id, name, changed=False, told="it is taken back already; nothing was changed")
-        note(
-            parts,
-            session,
-            order,
-            action="finding.take_back",
-            subject_type="audit_acceptance",
-            subject_id=held.id,
-            seller_id=held.seller_id,
-            before={"state": "in_force", "code": held.code, "subject_id": held.subject_id, "detail": held.detail},
-            after={"state": "taken_back"},
-        )
-        return Done(held.id, name, changed=True, told="taken back: the next audit of everything accuses it again")
+        if not _revoke(session, held, actor=order.actor, reason=order.reason, now=parts.clock.now(session)):
+            return Done(held.id, name, changed=False, told="it is revoked already; nothing was changed")
+        return Done(held.id, name, changed=True, told="revoked: the next audit of everything accuses it again")
 
 
-def end_gone(session: Session, report: Report, *, now: datetime) -> None:
-    """Take back at business time `now` what this audit of everything looked for and did not find any more.
+def revoke_gone(session: Session, report: Report, *, now: datetime) -> None:
+    """Revoke at business time `now` what this audit of everything looked for and did not find any more.
 
     Where it comes back it is another fault, whatever its words. What only a witness shows is gone only for one.
     """
-    found = {each.violation.said for each in report.accepted} | {each.said for each in report.violations}
+    found = {each.violation.key for each in report.accepted} | {each.key for each in report.violations}
     for held in lock_older(session, report.began_at, witnessed=report.witnessed):
-        if said_in(held) in found:
-            continue
-        reason = "an audit of everything did not find it any more"
-        take_it_back(session, acceptance=held, actor=ENGINE, reason=reason, now=now)
-        record(
-            session,
-            actor=ENGINE,
-            action="finding.gone",
-            reason=reason,
-            subject_type="audit_acceptance",
-            subject_id=held.id,
-            now=now,
-            seller_id=held.seller_id,
-            before={"state": "in_force", "code": held.code, "subject_id": held.subject_id, "detail": held.detail},
-            after={"state": "taken_back"},
-        )
+        if key_of(held) not in found:
+            _revoke(session, held, actor=ENGINE, reason="an audit of everything did not find it any more", now=now)
+
+
+def _revoke(session: Session, held: AuditAcceptance, *, actor: str, reason: str, now: datetime) -> bool:
+    if not revoke_it(session, acceptance=held, actor=actor, reason=reason, now=now):
+        return False
+    record(
+        session,
+        actor=actor,
+        action="acceptance.revoke",
+        reason=reason,
+        subject_type="audit_acceptance",
+        subject_id=held.id,
+        now=now,
+        seller_id=held.seller_id,
+        before={"state": "in_force", "code": held.code, "subject_id": held.subject_id, "detail": held.detail},
+        after={"state": "revoked"},
+    )
+    return True

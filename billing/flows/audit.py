@@ -22,7 +22,7 @@ from billing.flows.audit_report import NO_WITNESS, Accepted, Checked, Report, Vi
 from billing.flows.handlers import HANDLERS
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
-from billing.queries.acceptances import Because, Saying, in_force
+from billing.queries.acceptances import Acceptance, FindingKey, in_force
 from billing.queries.audit import INVARIANTS, Invariant
 from billing.queries.audit.invariant import Grace, Reading, Text
 from billing.queries.audit.recent import fill, make_room
@@ -49,13 +49,14 @@ def run(
     grace: Grace | None = None,
     shown: int = SHOWN,
     since: datetime | None = None,
-    heeding: bool = False,
+    with_acceptances: bool = False,
 ) -> Report:
     """Check the invariants named by `codes` (all by default). `texts` gives what else is searched for secrets.
 
     `grace` says how late is still on time, by default as `grace_for` the settings. `since` (wall time) looks only at
-    what changed from then on, and at what belongs to it. `heeding`: what people have accepted is told as such, and is
-    no violation; it is for audits of a company's own books, and whoever proves something leaves it out.
+    what changed from then on, and at what belongs to it. `with_acceptances`: what people have
+    accepted is told as such, and is no violation; it is for audits of a company's own books, and whoever proves
+    something leaves it out.
 
     Raises `Refused` (`unknown_invariant`), and `ProviderUnavailable` where a witness was named and can't be read.
     """
@@ -83,7 +84,7 @@ def run(
             )
             if since is not None:
                 fill(session, since=since, due_before=reading.now - reading.grace.due)
-            known = in_force(session) if heeding else {}
+            known = in_force(session) if with_acceptances else {}
             results = [_check(invariant, reading, known, shown=shown) for invariant in chosen]
     return Report(
         began_at=reading.wall,
@@ -129,7 +130,7 @@ def _chosen(codes: Sequence[str] | None) -> tuple[Invariant, ...]:
 
 
 def _check(
-    invariant: Invariant, reading: Reading, known: Mapping[Saying, Because], *, shown: int
+    invariant: Invariant, reading: Reading, known: Mapping[FindingKey, Acceptance], *, shown: int
 ) -> tuple[Checked, list[Violation], list[Accepted]]:
     began = time.monotonic()
     witnessed = reading.witness_from is not None
@@ -141,9 +142,9 @@ def _check(
     for check, by_witness in checks:
         for each in check(reading):
             violation = Violation(invariant.code, each.subject_type, each.subject_id, each.detail, by_witness)
-            because = known.get(violation.said)
-            if because is not None:
-                accepted.append(Accepted(violation, because))
+            acceptance = known.get(violation.key)
+            if acceptance is not None:
+                accepted.append(Accepted(violation, acceptance))
                 continue
             found += 1
             if len(kept) < shown:

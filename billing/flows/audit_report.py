@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.queries.acceptances import Because, Saying
+from billing.queries.acceptances import Acceptance, FindingKey
 
 NO_WITNESS = "no witness: only our own side was checked"
 
@@ -22,9 +22,9 @@ class Violation:
     """Whether it is the witness that shows it, which our own side alone can't."""
 
     @property
-    def said(self) -> Saying:
-        """What it says of which thing: what a person may accept."""
-        return Saying(self.code, self.subject_type, self.subject_id, self.detail)
+    def key(self) -> FindingKey:
+        """What a person may accept."""
+        return FindingKey(self.code, self.subject_type, self.subject_id, self.detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Accepted:
     """A finding that a person accepted before, in just these words: it is told, and is no violation."""
 
     violation: Violation
-    because: Because
+    acceptance: Acceptance
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Report:
     checked: tuple[Checked, ...]
     violations: tuple[Violation, ...]
     accepted: tuple[Accepted, ...] = ()
-    """All of them. Only an audit that heeds what people accepted has any."""
+    """All of them. Only an audit with acceptances has any."""
 
     @property
     def found(self) -> int:

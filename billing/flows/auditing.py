@@ -21,7 +21,7 @@ from billing.commands.audit_run.record import record_run, seal
 from billing.commands.work_item.close import close_item
 from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
-from billing.flows.accepting import end_gone
+from billing.flows.accepting import revoke_gone
 from billing.flows.audit import run
 from billing.flows.audit_report import Report, Violation
 from billing.flows.parts import Parts
@@ -78,7 +78,7 @@ def tick_whole(parts: Parts) -> Report | None:
     lease_s = min(every_s, int(WHOLE_LIMIT.total_seconds()))
     if not _claim(parts, "audit.everything", every_s=every_s, lease_s=lease_s):
         return None
-    report = run(parts, shown=SHOWN, heeding=True)
+    report = run(parts, shown=SHOWN, with_acceptances=True)
     keep(parts, report)
     with parts.begin() as session:
         session.execute(_DONE, {"name": "audit.everything"})
@@ -97,7 +97,7 @@ def recent(parts: Parts) -> Report:
     """Check what changed since the last clean audit, keep what was found, and make work of it."""
     with parts.begin() as session:
         since = (last_clean(session) or wall_now(session) - AT_FIRST) - OVERLAP
-    report = run(parts, since=since, shown=SHOWN, heeding=True)
+    report = run(parts, since=since, shown=SHOWN, with_acceptances=True)
     keep(parts, report)
     return report
 
@@ -122,14 +122,14 @@ def keep(parts: Parts, report: Report) -> None:
         )
         # What was accepted since its snapshot was taken is no news.
         known = in_force(session)
-        news = [each for each in report.violations if each.said not in known]
+        news = [each for each in report.violations if each.key not in known]
         for kind in (FINDING, BY_WITNESS) if report.witnessed else (FINDING,):
             found = _by_thing([each for each in news if each.witnessed == (kind == BY_WITNESS)])
             _raise(session, kind, found, now)
             if len(report.violations) == report.found:
                 _close(session, live_findings(session, kind, report.began_at, whole=report.since is None), found, now)
         if report.since is None:
-            end_gone(session, report, now=now)
+            revoke_gone(session, report, now=now)
     if report.since is None and not report.broken:
         # By itself: it reads whole tables, and other audits don't wait for that.
         with parts.begin() as session:
@@ -169,7 +169,7 @@ def _raise(session: Session, kind: WorkKind, found: dict[UUID, list[Violation]],
             summary=f"The audit finds {codes} broken by {first.subject_type} {first.subject_id}.",
             error="; ".join(f"{each.code}: {each.detail}" for each in violations[:5]),
             safe_actions=["park"] if any(map(_is_put_right, violations)) else ["park", "accept"],
-            findings=[asdict(each.said) for each in violations],
+            findings=[asdict(each.key) for each in violations],
             now=now,
         )
 

@@ -36,9 +36,9 @@ class AuditRun(Identified, Base):
 
 
 class AuditAcceptance(Identified, Versioned, Base):
-    """A finding that a person accepted: true, understood, not to be undone. In force until it is taken back.
+    """A finding that a person accepted: true, understood, not to be undone. In force until it is revoked.
 
-    It holds for these very words of this invariant about this thing. All that changes is that it is taken back.
+    It holds for these very words of this invariant about this thing. All that changes is that it is revoked.
     """
 
     __tablename__ = "audit_acceptance"
@@ -58,10 +58,10 @@ class AuditAcceptance(Identified, Versioned, Base):
     actor: Mapped[str]
     reason: Mapped[str]
     accepted_at: Mapped[datetime]
-    """Business time, as `taken_back_at`."""
-    taken_back_at: Mapped[datetime | None]
-    taken_back_by: Mapped[str | None]
-    taken_back_because: Mapped[str | None]
+    """Business time, as `revoked_at`."""
+    revoked_at: Mapped[datetime | None]
+    revoked_by: Mapped[str | None]
+    revoked_because: Mapped[str | None]
 
     __table_args__ = (
         ForeignKeyConstraint(["seller_id"], [f"{SCHEMA}.seller.id"]),
@@ -72,12 +72,10 @@ class AuditAcceptance(Identified, Versioned, Base):
             "subject_id",
             text("md5(detail)"),
             unique=True,
-            postgresql_where=text("taken_back_at IS NULL"),
+            postgresql_where=text("revoked_at IS NULL"),
         ),
         CheckConstraint("actor <> '' AND reason <> ''", name="who_and_why"),
-        CheckConstraint(
-            "num_nulls(taken_back_at, taken_back_by, taken_back_because) IN (0, 3)", name="who_and_why_back"
-        ),
+        CheckConstraint("num_nulls(revoked_at, revoked_by, revoked_because) IN (0, 3)", name="who_and_why_revoked"),
     )
 
 

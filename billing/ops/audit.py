@@ -97,7 +97,7 @@ def audit(
             codes=codes,
             texts=lambda: _texts(folders, broker),
             shown=auditing.SHOWN,
-            heeding=True,
+            with_acceptances=True,
         )
         if not codes:
             auditing.keep(parts, report)
@@ -170,8 +170,8 @@ def _show(report: Report) -> None:
     for violation in report.violations:
         _say(console, _told(violation))
     for known in report.accepted:
-        who, since = known.because.actor, format_instant(known.because.accepted_at)
-        _say(console, f"{_told(known.violation)} (accepted by {who}, {since}: {known.because.reason})")
+        who, since = known.acceptance.actor, format_instant(known.acceptance.accepted_at)
+        _say(console, f"{_told(known.violation)} (accepted by {who}, {since}: {known.acceptance.reason})")
     count, total = sum(each.violations > 0 for each in report.checked), len(report.checked)
     verdict = f"{count} of {total} invariants are broken" if count else f"All {total} invariants hold"
     beside = f", beside {len(report.accepted)} findings that were accepted" if report.accepted else ""

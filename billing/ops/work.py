@@ -131,7 +131,7 @@ _door(
     Action.ACCEPT,
     "Accept what an audit found: it is true, it is understood, and nothing can undo it.\n\n"
     "The audit tells of it as accepted from then on, with your reason; said in other words, as with another amount, it "
-    "accuses again. `billing accepted` has what was accepted, and takes it back.\n\nWith --all it accepts of each item "
+    "accuses again. `billing acceptance` has what was accepted, and revokes it.\n\nWith --all it accepts of each item "
     "what an audit said of it when the items were listed, and tells it; with --dry-run it tells what that would be. "
     f"What an audit says in other words meanwhile is refused. {_SAFE}",
 )

@@ -15,12 +15,15 @@ from billing.kernel.errors import Fault, Refused
 from billing.models import AuditAcceptance
 from billing.queries.operations.paging import Facts, Page, read_all, read_page
 
-STATES = ("in_force", "taken_back")
+STATES = ("in_force", "revoked")
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
-    """What an audit says of a thing. Said in other words, such as with another amount, it is another finding."""
+class FindingKey:
+    """By which two findings are the same: the invariant, the thing, and what an audit says of it.
+
+    Said in other words, such as with another amount, it is another finding.
+    """
 
     code: str
     subject_type: str
@@ -29,7 +32,7 @@ class Saying:
 
 
 @dataclass(frozen=True, slots=True)
-class Because:
+class Acceptance:
     """Who accepted a finding, why, and when (business time)."""
 
     id: UUID
@@ -38,24 +41,24 @@ class Because:
     accepted_at: datetime
 
 
-def in_force(session: Session) -> dict[Saying, Because]:
+def in_force(session: Session) -> dict[FindingKey, Acceptance]:
     """All that is accepted now. People accept few: they are read whole."""
-    held = select(AuditAcceptance).where(AuditAcceptance.taken_back_at.is_(None))
-    return {said_in(row): Because(row.id, row.actor, row.reason, row.accepted_at) for row in session.scalars(held)}
+    held = select(AuditAcceptance).where(AuditAcceptance.revoked_at.is_(None))
+    return {key_of(row): Acceptance(row.id, row.actor, row.reason, row.accepted_at) for row in session.scalars(held)}
 
 
-def in_force_of(session: Session, said: Iterable[Saying]) -> set[Saying]:
+def in_force_of(session: Session, findings: Iterable[FindingKey]) -> set[FindingKey]:
     """Of these, what is accepted now; no other acceptance is read."""
-    asked = set(said)
+    asked = set(findings)
     things = {(each.code, each.subject_type, each.subject_id) for each in asked}
     thing = tuple_(AuditAcceptance.code, AuditAcceptance.subject_type, AuditAcceptance.subject_id)
-    held = select(AuditAcceptance).where(thing.in_(sorted(things)), AuditAcceptance.taken_back_at.is_(None))
-    return asked & {said_in(row) for row in session.scalars(held)}
+    held = select(AuditAcceptance).where(thing.in_(sorted(things)), AuditAcceptance.revoked_at.is_(None))
+    return asked & {key_of(row) for row in session.scalars(held)}
 
 
-def said_in(row: AuditAcceptance) -> Saying:
-    """The words that were accepted."""
-    return Saying(row.code, row.subject_type, row.subject_id, row.detail)
+def key_of(row: AuditAcceptance) -> FindingKey:
+    """What was accepted."""
+    return FindingKey(row.code, row.subject_type, row.subject_id, row.detail)
 
 
 def lock_older(session: Session, began_at: datetime, *, witnessed: bool) -> list[AuditAcceptance]:
@@ -63,17 +66,15 @@ def lock_older(session: Session, began_at: datetime, *, witnessed: bool) -> list
 
     Unless that one read a witness, without those of what only a witness shows.
     """
-    older = select(AuditAcceptance).where(
-        AuditAcceptance.taken_back_at.is_(None), AuditAcceptance.created_at < began_at
-    )
+    older = select(AuditAcceptance).where(AuditAcceptance.revoked_at.is_(None), AuditAcceptance.created_at < began_at)
     if not witnessed:
         older = older.where(~AuditAcceptance.witnessed)
     return list(session.scalars(older.order_by(AuditAcceptance.id).with_for_update()))
 
 
-def said_by(findings: list[dict[str, Any]]) -> list[Saying]:
+def keys_of(findings: list[dict[str, Any]]) -> list[FindingKey]:
     """What a work item keeps of the audit that raised it, each once."""
-    return list(dict.fromkeys(Saying(**each) for each in findings))
+    return list(dict.fromkeys(FindingKey(**each) for each in findings))
 
 
 def lock_acceptance(session: Session, acceptance_id: UUID) -> AuditAcceptance:
@@ -85,14 +86,17 @@ def lock_acceptance(session: Session, acceptance_id: UUID) -> AuditAcceptance:
 
 
 COLUMNS = """
-SELECT a.id, CASE WHEN a.taken_back_at IS NULL THEN 'in_force' ELSE 'taken_back' END AS state, s.code AS seller,
-       a.code, a.subject_type, a.subject_id, a.detail, a.reason, a.actor, a.accepted_at, a.taken_back_at,
-       a.taken_back_by, a.taken_back_because, a.work_item_id, a.version
+SELECT a.id, CASE WHEN a.revoked_at IS NULL THEN 'in_force' ELSE 'revoked' END AS state, s.code AS seller,
+       a.code, a.subject_type, a.subject_id, a.detail, a.reason, a.actor, a.accepted_at, a.revoked_at,
+       a.revoked_by, a.revoked_because, a.work_item_id, a.version
 FROM billing.audit_acceptance a LEFT JOIN billing.seller s ON s.id = a.seller_id
 """
+IN_STATE = "(CAST(:state AS text) IS NULL OR (a.revoked_at IS NULL) = (:state = 'in_force'))"
+"""Of one of `STATES`; of any where `state` is null."""
+
 _LIST = f"""
 {COLUMNS}
-WHERE (CAST(:state AS text) IS NULL OR (a.taken_back_at IS NULL) = (:state = 'in_force'))
+WHERE {IN_STATE}
   AND (CAST(:code AS text) IS NULL OR a.code = :code)
   AND (CAST(:before AS uuid) IS NULL OR a.id < :before)
 ORDER BY a.id DESC LIMIT :limit
@@ -115,4 +119,4 @@ def show_acceptance(session: Session, acceptance_id: UUID) -> Facts:
 
 
 def _unknown() -> Refused:
-    return Refused(Fault("acceptance", "acceptance_not_found", "give an id of `billing accepted list`"))
+    return Refused(Fault("acceptance", "acceptance_not_found", "give an id of `billing acceptance list`"))

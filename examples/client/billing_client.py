@@ -42,8 +42,8 @@ class Acceptance(TypedDict):
     detail: str
     reason: str
     accepted_at: str
-    taken_back_at: str | None
-    taken_back_because: str | None
+    revoked_at: str | None
+    revoked_because: str | None
     work_item_id: str
     version: int
 
@@ -53,7 +53,7 @@ class AcceptanceQuery(TypedDict):
 
     limit: NotRequired[int]
     after: NotRequired[str | None]
-    state: NotRequired[Literal["in_force", "taken_back"] | None]
+    state: NotRequired[Literal["in_force", "revoked"] | None]
 
 
 Account = Literal[
@@ -2209,11 +2209,7 @@ class Client:
         return made
 
     def list_acceptances(
-        self,
-        *,
-        limit: int | None = None,
-        after: str | None = None,
-        state: Literal["in_force", "taken_back"] | None = None,
+        self, *, limit: int | None = None, after: str | None = None, state: Literal["in_force", "revoked"] | None = None
     ) -> ListedAcceptance:
         """Accepted findings of the audit, newest first."""
         made: ListedAcceptance = self._ask(
@@ -2226,12 +2222,12 @@ class Client:
         made: Acceptance = self._ask("GET", f"/acceptances/{id}")
         return made
 
-    def take_back_acceptance(
+    def revoke_acceptance(
         self, id: str, body: Why, *, idempotency_key: str | None = None, version: int | None = None
     ) -> Acceptance:
-        """Take it back: the next audit of everything accuses it again."""
+        """Revoke it: the next audit of everything accuses it again."""
         made: Acceptance = self._ask(
-            "POST", f"/acceptances/{id}/take-back", body=body, idempotency_key=idempotency_key, version=version
+            "POST", f"/acceptances/{id}/revoke", body=body, idempotency_key=idempotency_key, version=version
         )
         return made
 

@@ -1,4 +1,4 @@
-"""What the audit finds is accepted by a program, listed, and taken back; a seller sees its own alone."""
+"""What the audit finds is accepted by a program, listed, and revoked; a seller sees its own alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.flows.found import add_to, audited, finding, untrue_invoice
 WHY = {"reason": "lost with the database of 3 March"}
 
 
-def test_a_finding_is_accepted_listed_and_taken_back(acme: Company, shop: Program) -> None:
+def test_a_finding_is_accepted_listed_and_revoked(acme: Company, shop: Program) -> None:
     invoice_id = untrue_invoice(acme, account="accepted-1")
     assert audited(acme).broken
     path = f"/work-items/{finding(acme).id}"
@@ -35,9 +35,9 @@ def test_a_finding_is_accepted_listed_and_taken_back(acme: Company, shop: Progra
     for each in held:
         one = f"/acceptances/{each['id']}"
         assert shop.ok("GET", one) == each
-        assert reader.refused("POST", f"{one}/take-back", WHY) == (403, "scope_missing")
-        assert shop.refused("POST", f"{one}/take-back", WHY, If_Match="9") == (412, "stale")
-        assert shop.ok("POST", f"{one}/take-back", WHY)["state"] == "taken_back"
+        assert reader.refused("POST", f"{one}/revoke", WHY) == (403, "scope_missing")
+        assert shop.refused("POST", f"{one}/revoke", WHY, If_Match="9") == (412, "stale")
+        assert shop.ok("POST", f"{one}/revoke", WHY)["state"] == "revoked"
     assert shop.ok("GET", "/acceptances?state=in_force")["data"] == []
     assert audited(acme).broken
     assert shop.refused("GET", f"/acceptances/{invoice_id}")[0] == 404

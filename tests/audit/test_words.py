@@ -14,7 +14,7 @@ from billing.flows.audit import run
 from billing.flows.parts import Parts
 from billing.kernel.ids import new_id
 from billing.models import Dispute, Payment, PaymentMethod, Refund
-from billing.queries.acceptances import Saying
+from billing.queries.acceptances import FindingKey
 from tests import builders
 from tests.audit import seeds_books, seeds_history, seeds_methods, seeds_payments, seeds_returns
 from tests.audit.seeds import Planting
@@ -307,11 +307,11 @@ def test_what_is_broken_anew_is_told_in_other_words(world_parts: Parts, planting
     assert not before & after
 
 
-def _told(parts: Parts, planting: Planting, case: Case) -> set[Saying]:
+def _told(parts: Parts, planting: Planting, case: Case) -> set[FindingKey]:
     """What this check says; of documents, of the one that cases change."""
     planting.session.commit()
     found = run(parts, codes=[case.code], witness=planting.witness if case.by_witness else None).violations
-    of_all = {each.said for each in found if each.witnessed == case.by_witness and case.told in each.detail}
+    of_all = {each.key for each in found if each.witnessed == case.by_witness and case.told in each.detail}
     return {each for each in of_all if case.code != "N4" or each.subject_id == str(planting.world.paid.id)}
 
 

@@ -33,11 +33,11 @@ def test_what_an_audit_of_everything_finds_gone_is_another_fault_when_it_comes_b
     _accept(acme)
     add_to(acme, invoice_id, 1)
     auditing.recent(acme.parts)
-    assert {each.taken_back_at for each in _held(acme)} == {None}, "which looks only at what changed"
+    assert {each.revoked_at for each in _held(acme)} == {None}, "which looks only at what changed"
     audited(acme)
-    assert {each.taken_back_by for each in _held(acme)} == {ENGINE}
+    assert {each.revoked_by for each in _held(acme)} == {ENGINE}
     with acme.parts.begin() as session:
-        ended = session.scalars(select(AuditRecord).where(AuditRecord.action == "finding.gone")).all()
+        ended = session.scalars(select(AuditRecord).where(AuditRecord.action == "acceptance.revoke")).all()
         assert {(each.actor, each.subject_id) for each in ended} == {(ENGINE, each.id) for each in _held(acme)}
     add_to(acme, invoice_id, -1)
     assert {each.code for each in audited(acme).violations} == {"L4"}
@@ -56,18 +56,18 @@ def test_what_only_the_witness_shows_is_not_gone_for_an_audit_without_one(acme: 
         session.execute(text("DELETE FROM billing.work_item WHERE id = :id"), {"id": item_id})
     add_to(acme, invoice_id, 1)
     audited(acme)
-    assert {each.taken_back_at for each in _held(acme)} == {None}
+    assert {each.revoked_at for each in _held(acme)} == {None}
 
 
 def test_what_was_accepted_while_an_audit_was_under_way_is_not_gone_for_it(acme: Company) -> None:
     invoice_id = untrue_invoice(acme)
     audited(acme)
     add_to(acme, invoice_id, 1)
-    under_way = audit.run(acme.parts, shown=auditing.SHOWN, heeding=True)
+    under_way = audit.run(acme.parts, shown=auditing.SHOWN, with_acceptances=True)
     add_to(acme, invoice_id, -1)
     _accept(acme)
     auditing.keep(acme.parts, under_way)
-    assert {each.taken_back_at for each in _held(acme)} == {None}
+    assert {each.revoked_at for each in _held(acme)} == {None}
 
 
 def test_what_can_be_put_right_at_any_time_is_not_accepted(acme: Company) -> None:
@@ -84,7 +84,9 @@ def test_what_can_be_put_right_at_any_time_is_not_accepted(acme: Company) -> Non
             text("UPDATE billing.invoice SET legal_notes = ARRAY[:said] WHERE id = :id"),
             {"said": "sk_live_4eC39HqLyjWDarjtT1zdp7dc", "id": invoice_id},
         )
-    report = audit.run(acme.parts, shown=auditing.SHOWN, heeding=True, texts=lambda: [Text("broker celery", card)])
+    report = audit.run(
+        acme.parts, shown=auditing.SHOWN, with_acceptances=True, texts=lambda: [Text("broker celery", card)]
+    )
     auditing.keep(acme.parts, report)
     assert {each.code for each in report.violations if each.subject_id == str(invoice_id)} >= {"L4", "S2"}
     assert {each.subject_type for each in report.violations} == {"trigger", "text", "subscription", "invoice"}

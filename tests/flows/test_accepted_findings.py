@@ -85,15 +85,17 @@ def test_one_that_is_not_accepted_accuses_at_each_audit(parts: Parts, invoice_id
 
 
 def test_one_that_is_accepted_is_told_at_each_audit_and_is_no_violation(parts: Parts, invoice_id: UUID) -> None:
-    said = {each.said for each in _whole(parts).violations}
+    said = {each.key for each in _whole(parts).violations}
     assert "L4: " in _accept(parts)
     assert [each.status for each in _items(parts)] == ["resolved"]
 
     for _ in range(2):
         report = _whole(parts)
         assert (report.broken, report.violations) == (False, ())
-        assert {each.violation.said for each in report.accepted} == said
-        assert {(each.because.actor, each.because.reason) for each in report.accepted} == {(WHY.actor, WHY.reason)}
+        assert {each.violation.key for each in report.accepted} == said
+        assert {(each.acceptance.actor, each.acceptance.reason) for each in report.accepted} == {
+            (WHY.actor, WHY.reason)
+        }
         assert {each.code: each.accepted for each in report.checked if each.accepted} == {"L4": 2}
         assert [each.status for each in _items(parts)] == ["resolved"]
     assert (_metric(parts, "billing_audit_violations"), _metric(parts, "billing_audit_accepted")) == (0, 2)
@@ -139,7 +141,7 @@ def test_an_accepted_finding_parks_no_customer_again(parts: Parts, invoice_id: U
 
 def test_what_is_accepted_while_an_audit_is_under_way_is_no_news_at_its_end(parts: Parts, invoice_id: UUID) -> None:
     _whole(parts)
-    under_way = audit.run(parts, shown=auditing.SHOWN, heeding=True)
+    under_way = audit.run(parts, shown=auditing.SHOWN, with_acceptances=True)
     _accept(parts)
     auditing.keep(parts, under_way)
     assert [each.status for each in _items(parts)] == ["resolved"]
@@ -172,20 +174,20 @@ def test_who_when_and_why_are_kept_with_the_words_and_stand_in_the_trail(parts: 
         assert all(each.detail in told for each in held)
 
 
-def test_one_that_is_taken_back_accuses_again_and_both_stand_in_the_trail(parts: Parts, invoice_id: UUID) -> None:
+def test_one_that_is_revoked_accuses_again_and_both_stand_in_the_trail(parts: Parts, invoice_id: UUID) -> None:
     _whole(parts)
     _accept(parts)
     _whole(parts)
     back = Order(actor="ada", reason="it can be undone after all")
     for held in _held(parts):
-        assert accepting.take_back(parts, held.id, order=back).changed
-        assert not accepting.take_back(parts, held.id, order=back).changed
+        assert accepting.revoke(parts, held.id, order=back).changed
+        assert not accepting.revoke(parts, held.id, order=back).changed
     assert {each.code for each in _whole(parts).violations} == {"L4"}
     assert [each.status for each in _items(parts)] == ["resolved", "open"]
-    assert {(each.taken_back_by, each.taken_back_because) for each in _held(parts)} == {(back.actor, back.reason)}
+    assert {(each.revoked_by, each.revoked_because) for each in _held(parts)} == {(back.actor, back.reason)}
     with parts.begin() as session:
-        actions = session.scalars(select(AuditRecord.action).where(AuditRecord.action.like("finding.%"))).all()
-    assert actions == ["finding.take_back"] * 2
+        actions = session.scalars(select(AuditRecord.action).where(AuditRecord.action.like("acceptance.%"))).all()
+    assert actions == ["acceptance.revoke"] * 2
     _accept(parts)
     assert not _whole(parts).broken, "it can be accepted anew"
 
@@ -209,7 +211,7 @@ def test_what_the_last_audit_did_not_find_is_refused(parts: Parts, invoice_id: U
     assert (fault.field, fault.code) == ("finding", "finding_not_standing")
     assert "billing audit" in fault.mend
     with pytest.raises(Refused) as refused:
-        accepting.take_back(parts, new_id(), order=WHY)
+        accepting.revoke(parts, new_id(), order=WHY)
     assert refused.value.code == "acceptance_not_found"
 
 
@@ -236,7 +238,7 @@ def test_all_that_is_accepted_is_asked_for_once_an_audit(parts: Parts, invoice_i
     asked: list[str] = []
     note = lambda _connection, _cursor, statement, *_: asked.append(statement)  # noqa: E731
     event.listen(parts.sessions.kw["bind"], "before_cursor_execute", note)
-    audit.run(parts, codes=["L4"], heeding=True)
+    audit.run(parts, codes=["L4"], with_acceptances=True)
     assert sum("audit_acceptance" in each for each in asked) == 1
 
 
@@ -255,14 +257,14 @@ def test_to_accept_one_reads_no_acceptance_of_another_thing(parts: Parts, invoic
     assert read == [0]
 
 
-def test_one_finding_is_in_force_once_and_again_after_it_was_taken_back(parts: Parts, invoice_id: UUID) -> None:
+def test_one_finding_is_in_force_once_and_again_after_it_was_revoked(parts: Parts, invoice_id: UUID) -> None:
     _whole(parts)
     _accept(parts)
     (first, *_) = _held(parts)
     same = {"code": first.code, "subject_id": first.subject_id, "detail": first.detail}
     with pytest.raises(IntegrityError, match="uq_audit_acceptance_in_force"), parts.begin() as session:
         session.add(_an_acceptance(**same))
-    accepting.take_back(parts, first.id, order=WHY)
+    accepting.revoke(parts, first.id, order=WHY)
     with parts.begin() as session:
         session.add(_an_acceptance(**same))
 
@@ -293,16 +295,16 @@ def test_history_that_was_changed_is_told_though_it_is_sealed_anew_and_another_c
     assert {each.code for each in _whole(parts).violations} == {"S4"}
     _accept(parts)
     for _ in range(2):
-        report = audit.run(parts, heeding=True)
+        report = audit.run(parts, with_acceptances=True)
         assert (report.broken, [each.violation.code for each in report.accepted]) == (False, ["S4"])
         auditing.keep(parts, replace(report, began_at=report.began_at + timedelta(hours=2)))
     (held,) = _held(parts)
-    accepting.take_back(parts, held.id, order=WHY)
-    assert held.subject_id in {each.subject_id for each in audit.run(parts, heeding=True).violations}
+    accepting.revoke(parts, held.id, order=WHY)
+    assert held.subject_id in {each.subject_id for each in audit.run(parts, with_acceptances=True).violations}
     with parts.begin() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(text("UPDATE billing.audit_trail SET actor = 'nobody'"))
-    report = audit.run(parts, heeding=True)
+    report = audit.run(parts, with_acceptances=True)
     assert [each.code for each in report.violations] == ["S4", "S4"], "by the seal of before, and by that of after"
     assert report.accepted == ()
 
@@ -341,6 +343,6 @@ def test_what_a_restored_sandbox_is_accused_of_for_good_is_accepted_and_the_next
 
 
 def _witnessed(acme: Company) -> Report:
-    report = audit.run(acme.parts, witness=acme.witness, shown=auditing.SHOWN, heeding=True)
+    report = audit.run(acme.parts, witness=acme.witness, shown=auditing.SHOWN, with_acceptances=True)
     auditing.keep(acme.parts, report)
     return report

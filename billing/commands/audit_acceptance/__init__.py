@@ -1,1 +1,1 @@
-"""Acceptances of what an audit found: accepted, and taken back."""
+"""Acceptances of what an audit found: accepted, and revoked."""

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from billing.kernel.ids import new_id
 from billing.kernel.work import WorkKind
 from billing.models import AuditAcceptance, WorkItem
-from billing.queries.acceptances import Saying
+from billing.queries.acceptances import FindingKey
 
 
 def accept_findings(
-    session: Session, *, item: WorkItem, said: Sequence[Saying], actor: str, reason: str, now: datetime
+    session: Session, *, item: WorkItem, findings: Sequence[FindingKey], actor: str, reason: str, now: datetime
 ) -> list[AuditAcceptance]:
     """An acceptance for each of them at business time `now`. Nothing that they are about is touched.
 
@@ -34,7 +34,7 @@ def accept_findings(
             reason=reason,
             accepted_at=now,
         )
-        for each in said
+        for each in findings
     ]
     session.add_all(rows)
     session.flush()

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.queries.acceptances import COLUMNS
+from billing.queries.acceptances import COLUMNS, IN_STATE
 from billing.queries.api.reading import Slice, page_by_id, rows_of
 from billing.queries.operations.paging import Facts
 
 _PAGE = f"""
 {COLUMNS}
-WHERE a.seller_id = :seller AND (CAST(:state AS text) IS NULL OR (a.taken_back_at IS NULL) = (:state = 'in_force'))
+WHERE a.seller_id = :seller AND {IN_STATE}
   AND (CAST(:after AS uuid) IS NULL OR a.id < :after)
 ORDER BY a.id DESC LIMIT :limit
 """

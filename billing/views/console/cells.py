@@ -35,7 +35,7 @@ _NAMES = {
 }  # fmt: skip
 
 
-_LISTS = {"events": "Events in", "outgoing": "Events out", "items": "Work items", "accepted": "Accepted findings"}
+_LISTS = {"events": "Events in", "outgoing": "Events out", "items": "Work items", "acceptances": "Accepted findings"}
 """Lists whose address is not their name."""
 OURS = (
     "id", "invoice_id", "payment_id", "profile_id", "lease_until", "token", "secret_index", "has_body", "livemode",

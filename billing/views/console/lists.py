@@ -120,7 +120,7 @@ def _payouts(session: Session, given: Given, before: UUID | None, limit: int) ->
     return list_payouts(session, status=given.get("status") or None, before=before, limit=limit)
 
 
-def _accepted(session: Session, given: Given, before: UUID | None, limit: int) -> Page:
+def _acceptances(session: Session, given: Given, before: UUID | None, limit: int) -> Page:
     state, code = given.get("state") or None, given.get("code") or None
     return list_acceptances(session, state=state, code=code, before=before, limit=limit)
 
@@ -181,7 +181,7 @@ LISTINGS = (
         ("endpoint", "status", "target", "waiting", "dead", "streak", "delivered_at"), (),
     ),
     Listing(
-        "accepted", "Accepted findings", _accepted,
+        "acceptances", "Accepted findings", _acceptances,
         ("code", "detail", "subject_id", "reason", "actor", "accepted_at", "state"),
         (Filter("state", "State", STATES), Filter("code", "Invariant")),
     ),

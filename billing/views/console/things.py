@@ -131,7 +131,7 @@ def _endpoint(_: Parts, session: Session, endpoint_id: UUID) -> Facts:
     return show_endpoint(session, endpoint_id) | _about(session, [endpoint_id])
 
 
-def _accepted(_: Parts, session: Session, acceptance_id: UUID) -> Facts:
+def _acceptance(_: Parts, session: Session, acceptance_id: UUID) -> Facts:
     facts = show_acceptance(session, acceptance_id)
     return facts | {"audit_trail": trail_of(session, [acceptance_id, facts["work_item_id"]])}
 
@@ -152,7 +152,7 @@ THINGS = {
         Thing("disputes", "Disputes", _dispute, "dispute_ref"),
         Thing("payouts", "Payouts", _payout, "payout_ref"),
         Thing("endpoints", "Endpoints", _endpoint, "endpoint"),
-        Thing("accepted", "Accepted findings", _accepted, "code"),
+        Thing("acceptances", "Accepted findings", _acceptance, "code"),
     )
 }
 

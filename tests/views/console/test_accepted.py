@@ -1,4 +1,4 @@
-"""An audit's finding at the console: all that it says, accepted with a reason, listed, taken back."""
+"""An audit's finding at the console: all that it says, accepted with a reason, listed, revoked."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def test_an_item_shows_all_that_the_audit_says_and_offers_to_accept_it(house: Ho
     assert not audited(house.acme).broken
     today = ada.reads("/")
     assert "Accepted before" in today
-    assert "/console/accepted?state=in_force&amp;code=L4" in today
-    listed = ada.reads("/accepted?state=in_force&code=L4")
+    assert "/console/acceptances?state=in_force&amp;code=L4" in today
+    listed = ada.reads("/acceptances?state=in_force&code=L4")
     assert WHY in listed
-    first = re.findall(r'href="/console(/accepted/[0-9a-f-]{36})"', listed)[0]
+    first = re.findall(r'href="/console(/acceptances/[0-9a-f-]{36})"', listed)[0]
     page = ada.reads(first)
     assert WHY in page
     assert "work.accept" in page
-    ada.post(f"{first}/do", action="take_back", reason="it can be undone", do="1")
-    assert "finding.take_back" in ada.reads(first)
+    ada.post(f"{first}/do", action="revoke", reason="it can be undone", do="1")
+    assert "acceptance.revoke" in ada.reads(first)
     assert audited(house.acme).broken
 
 
@@ -103,4 +103,4 @@ def test_who_may_only_read_sees_it_and_does_nothing(house: House, ada: Person) -
     vera = house.person("vera", Role.VIEWER)
     assert '<option value="accept">' not in vera.reads(f"/items/{item.id}")
     assert vera.post(f"/items/{item.id}", action="accept", reason=WHY, do="1").status_code == 403
-    assert ada.get(f"/accepted/{item.id}").status_code == 404
+    assert ada.get(f"/acceptances/{item.id}").status_code == 404

@@ -29,22 +29,24 @@ CREATE TABLE billing.audit_acceptance (
     actor TEXT NOT NULL,
     reason TEXT NOT NULL,
     accepted_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    taken_back_at TIMESTAMP WITH TIME ZONE,
-    taken_back_by TEXT,
-    taken_back_because TEXT,
+    revoked_at TIMESTAMP WITH TIME ZONE,
+    revoked_by TEXT,
+    revoked_because TEXT,
     version INTEGER DEFAULT 1 NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT pk_audit_acceptance PRIMARY KEY (id),
     CONSTRAINT fk_audit_acceptance_seller_id FOREIGN KEY(seller_id) REFERENCES billing.seller (id),
     CONSTRAINT ck_audit_acceptance_who_and_why CHECK (actor <> '' AND reason <> ''),
-    CONSTRAINT ck_audit_acceptance_who_and_why_back CHECK (num_nulls(taken_back_at, taken_back_by, taken_back_because) IN (0, 3))
+    CONSTRAINT ck_audit_acceptance_who_and_why_revoked CHECK (
+        num_nulls(revoked_at, revoked_by, revoked_because) IN (0, 3)
+    )
 )
 """
     )
     op.execute(
         "CREATE UNIQUE INDEX uq_audit_acceptance_in_force ON billing.audit_acceptance "
-        "(code, subject_type, subject_id, md5(detail)) WHERE taken_back_at IS NULL"
+        "(code, subject_type, subject_id, md5(detail)) WHERE revoked_at IS NULL"
     )
     op.execute("ALTER TABLE billing.audit_acceptance ENABLE ROW LEVEL SECURITY")
     op.execute(

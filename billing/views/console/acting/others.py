@@ -73,8 +73,8 @@ def _handle_anew(parts: Parts, id_: UUID, _: Given, order: Order) -> Done:
     return operating.replay_event(parts, id_, order=order)
 
 
-def _take_back(parts: Parts, id_: UUID, _: Given, order: Order) -> Done:
-    return accepting.take_back(parts, id_, order=order)
+def _revoke(parts: Parts, id_: UUID, _: Given, order: Order) -> Done:
+    return accepting.revoke(parts, id_, order=order)
 
 
 def _is_lost(facts: Facts) -> bool:
@@ -122,10 +122,10 @@ DISPUTE = (
     ),
 )  # fmt: skip
 
-ACCEPTED = (
+ACCEPTANCE = (
     Act(
-        "take_back", "Take it back", "The next audit of everything accuses it again, and it is work again.",
-        lambda facts: facts["state"] == "in_force", do=_take_back,
+        "revoke", "Revoke it", "The next audit of everything accuses it again, and it is work again.",
+        lambda facts: facts["state"] == "in_force", do=_revoke,
     ),
 )  # fmt: skip
 

@@ -17,7 +17,7 @@ ACTS: dict[str, tuple[Act, ...]] = {
     "disputes": others.DISPUTE,
     "payouts": (),
     "endpoints": endpoints.ENDPOINT,
-    "accepted": others.ACCEPTED,
+    "acceptances": others.ACCEPTANCE,
 }
 
 

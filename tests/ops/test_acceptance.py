@@ -1,4 +1,4 @@
-"""`billing work accept` and `billing accepted`, beside what `billing audit` prints of them."""
+"""`billing work accept` and `billing acceptance`, beside what `billing audit` prints of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def office(database_url: str, broker_url: str, tmp_path: Path, monkeypatch: pyte
         yield ready
 
 
-def test_a_finding_is_accepted_told_apart_with_status_0_and_taken_back(office: Office) -> None:
+def test_a_finding_is_accepted_told_apart_with_status_0_and_revoked(office: Office) -> None:
     untrue_invoice(office.acme)
     assert office.run(*AUDIT).exit_code == 1
     item = str(finding(office.acme).id)
@@ -40,14 +40,14 @@ def test_a_finding_is_accepted_told_apart_with_status_0_and_taken_back(office: O
     assert {each["violation"]["code"] for each in report["accepted"]} == {"L4"}
     assert sum(each["accepted"] for each in report["checked"]) == 2
 
-    held = office.read("accepted", "list", "--code", "L4", "--state", "in_force")
+    held = office.read("acceptance", "list", "--code", "L4", "--state", "in_force")
     assert {row["reason"] for row in held} == {"the cause is mended"}
-    assert office.read("accepted", "list", "--code", "P1") == []
+    assert office.read("acceptance", "list", "--code", "P1") == []
     for row in held:
-        assert "accuses it again" in office.ok("accepted", "take-back", row["id"], *WHY)
-        after = json.loads(office.ok("accepted", "show", row["id"], "--json"))
-        assert (after["state"], after["taken_back_by"]) == ("taken_back", "ada")
-        assert [each["action"] for each in after["audit_trail"]][-1:] == ["finding.take_back"]
+        assert "accuses it again" in office.ok("acceptance", "revoke", row["id"], *WHY)
+        after = json.loads(office.ok("acceptance", "show", row["id"], "--json"))
+        assert (after["state"], after["revoked_by"]) == ("revoked", "ada")
+        assert [each["action"] for each in after["audit_trail"]][-1:] == ["acceptance.revoke"]
     assert office.run(*AUDIT).exit_code == 1
 
 
@@ -62,6 +62,6 @@ def test_what_is_not_found_any_more_or_was_never_accepted_is_refused(office: Off
     assert office.run(*AUDIT).exit_code == 0
     refused = office.run("work", "accept", item, *WHY)
     assert (refused.exit_code, "finding_not_standing" in refused.stderr) == (3, True)
-    unknown = office.run("accepted", "take-back", item, *WHY)
+    unknown = office.run("acceptance", "revoke", item, *WHY)
     assert (unknown.exit_code, "acceptance_not_found" in unknown.stderr) == (3, True)
-    assert office.run("accepted", "show", item).exit_code == 3
+    assert office.run("acceptance", "show", item).exit_code == 3

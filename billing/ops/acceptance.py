@@ -1,4 +1,4 @@
-"""`billing accepted`: what the audit finds and a person has accepted (`billing work accept`)."""
+"""`billing acceptance`: what the audit finds and a person has accepted (`billing work accept`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from billing.flows.accepting import take_back
+from billing.flows.accepting import revoke
 from billing.flows.order import Order
 from billing.ops.group import group
 from billing.ops.opening import opened
@@ -18,12 +18,12 @@ from billing.queries.operations.trail import trail_of
 _COLUMNS = ("code", "state", "subject_type", "subject_id", "detail", "reason", "actor", "accepted_at", "id")
 
 
-@group("accepted")
-def accepted() -> None:
-    """Findings of the audit that were accepted: list, show, take back."""
+@group("acceptance")
+def acceptance() -> None:
+    """Findings of the audit that were accepted: list, show, revoke."""
 
 
-@accepted.command("list")
+@acceptance.command("list")
 @click.option("--state", type=click.Choice(STATES), help="Only those in this state.")
 @click.option("--code", metavar="CODE", help="Only of this invariant.")
 @paged
@@ -35,7 +35,7 @@ def list_(*, state: str | None, code: str | None, limit: int, before: UUID | Non
     tell_page(page, _COLUMNS, as_json=as_json, nothing="Nothing was accepted.")
 
 
-@accepted.command("show")
+@acceptance.command("show")
 @click.argument("acceptance_id", metavar="ID", type=click.UUID)
 @as_json
 def show(*, acceptance_id: UUID, as_json: bool) -> None:
@@ -46,13 +46,13 @@ def show(*, acceptance_id: UUID, as_json: bool) -> None:
     tell_json(facts) if as_json else tell_facts(facts)
 
 
-@accepted.command("take-back")
+@acceptance.command("revoke")
 @click.argument("acceptance_id", metavar="ID", type=click.UUID)
 @ordered
 @dry_run
 @as_json
-def take_back_(*, acceptance_id: UUID, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
-    """Take it back: the next audit of everything accuses it again."""
+def revoke_(*, acceptance_id: UUID, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
+    """Revoke it: the next audit of everything accuses it again."""
     order = Order(actor=by, reason=reason, dry_run=dry_run)
-    done = take_back(opened(), acceptance_id, order=order)
+    done = revoke(opened(), acceptance_id, order=order)
     tell_done([done], dry_run=dry_run, as_json=as_json, nothing="")
