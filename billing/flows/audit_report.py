@@ -22,6 +22,11 @@ class Violation:
     """Whether it is the witness that shows it, which our own side alone can't."""
 
     @property
+    def thing(self) -> tuple[str, str]:
+        """Type and id of what it is about."""
+        return self.subject_type, self.subject_id
+
+    @property
     def key(self) -> FindingKey:
         """What a person may accept."""
         return FindingKey(self.code, self.subject_type, self.subject_id, self.detail)

@@ -30,7 +30,8 @@ from billing.kernel.status import WorkItemStatus
 from billing.kernel.work import WorkKind
 from billing.models import WorkItem
 from billing.queries.acceptances import in_force
-from billing.queries.audit_runs import last_clean, live_findings, owners
+from billing.queries.audit_runs import last_clean, live_findings
+from billing.queries.finding_owners import owners
 
 _log = structlog.get_logger(__name__)
 
@@ -154,10 +155,10 @@ def _id_of(violation: Violation) -> UUID:
 
 
 def _raise(session: Session, kind: WorkKind, found: dict[UUID, list[Violation]], now: datetime) -> None:
-    whose = owners(session, [each[0].subject_id for each in found.values()])
+    whose = owners(session, (each[0].thing for each in found.values()))
     for id_, violations in sorted(found.items()):
         first = violations[0]
-        owner = whose.get(first.subject_id)
+        owner = whose.get(first.thing)
         codes = ", ".join(sorted({each.code for each in violations}))
         raise_item(
             session,

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from billing.commands.profile.quarantine import quarantine
 from billing.flows.audit_report import Violation
 from billing.flows.parts import Parts
-from billing.queries.soundness import customer_of, unsound_customers
+from billing.queries.finding_owners import owners
+from billing.queries.soundness import unsound_customers
 
 PARKING = frozenset("P1 P2 P3 P4 P5 P6 P7 P8 P9 L4 L5 L7 L8 N4 N6 R1 R2 R3".split())
 """Invariants about one customer's money, documents and periods. What is only late (R6, J3, C1) parks nobody."""
@@ -30,13 +31,15 @@ def park_customers(parts: Parts, violations: Iterable[Violation]) -> int:
     but the item's count.
     """
     parked = 0
-    for violation in violations:
-        if violation.code not in PARKING:
+    parking = [each for each in violations if each.code in PARKING]
+    with parts.begin() as session:
+        whose = owners(session, (each.thing for each in parking))
+    for violation in parking:
+        owner = whose.get(violation.thing)
+        if owner is None or owner.profile_id is None:
             continue
+        profile_id = owner.profile_id
         with parts.begin() as session:
-            profile_id = customer_of(session, violation.subject_type, violation.subject_id)
-            if profile_id is None:
-                continue
             detail = f"{violation.code} {violation.subject_type} {violation.subject_id}: {violation.detail}"
             parked += quarantine(session, profile_id=profile_id, detail=detail, now=parts.clock.now(session))
     return parked

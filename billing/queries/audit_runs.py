@@ -1,14 +1,10 @@
-"""Reads of earlier audits, and of what their findings are about."""
+"""Reads of earlier audits, and of the work that they made."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing.models import AuditRun, WorkItem
@@ -49,40 +45,6 @@ def gauge(session: Session) -> Facts | None:
     """
     rows = read_all(session, _GAUGE, {})
     return rows[0] if rows else None
-
-
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whom a finding concerns."""
-
-    seller_id: UUID
-    profile_id: UUID | None
-
-
-_OWNERS = text(
-    """
-    SELECT id::text, seller_id, profile_id FROM billing.invoice WHERE id = ANY(CAST(:ids AS uuid[]))
-    UNION ALL SELECT id::text, seller_id, profile_id FROM billing.payment WHERE id = ANY(CAST(:ids AS uuid[]))
-    UNION ALL SELECT charge_ref, seller_id, profile_id FROM billing.payment
-              WHERE charge_ref = ANY(CAST(:refs AS text[]))
-                AND provider_account_id IN (SELECT id FROM billing.provider_account)
-    UNION ALL SELECT id::text, seller_id, profile_id FROM billing.refund WHERE id = ANY(CAST(:ids AS uuid[]))
-    UNION ALL SELECT id::text, seller_id, profile_id FROM billing.subscription WHERE id = ANY(CAST(:ids AS uuid[]))
-    UNION ALL SELECT id::text, seller_id, id FROM billing.profile WHERE id = ANY(CAST(:ids AS uuid[]))
-    UNION ALL SELECT b.id::text, s.seller_id, s.profile_id FROM billing.billing_period b
-              JOIN billing.subscription s ON s.id = b.subscription_id WHERE b.id = ANY(CAST(:ids AS uuid[]))
-    """
-)
-
-
-def owners(session: Session, subjects: Iterable[str]) -> dict[str, Owner]:
-    """By subject id, whose it is; what belongs to no customer is absent."""
-    refs = list(subjects)
-    ids = [each for each in refs if _UUID.fullmatch(each)]
-    return {row[0]: Owner(row[1], row[2]) for row in session.execute(_OWNERS, {"ids": ids, "refs": refs})}
 
 
 def live_findings(session: Session, kind: str, began_at: datetime, *, whole: bool) -> list[WorkItem]:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from billing.flows import auditing
+from billing.kernel.ids import new_id
 from tests.api.program import Program, application, key_of
 from tests.flows.company import Company
 from tests.flows.found import add_to, audited, finding, untrue_invoice
@@ -41,6 +49,44 @@ def test_a_finding_is_accepted_listed_and_revoked(acme: Company, shop: Program) 
     assert shop.ok("GET", "/acceptances?state=in_force")["data"] == []
     assert audited(acme).broken
     assert shop.refused("GET", f"/acceptances/{invoice_id}")[0] == 404
+
+
+def test_what_is_about_a_row_of_the_books_or_a_charge_is_its_sellers_too(acme: Company, shop: Program) -> None:
+    acme.customer("accepted-3")
+    acme.subscribe("accepted-3", "accepted-3-basic")
+    acme.settle()
+    with _past_the_engine(acme) as session:
+        last = "SELECT id, charge_ref FROM billing.ledger_entry WHERE kind = 'payment' ORDER BY id DESC LIMIT 1"
+        entry_id, charge_ref = session.execute(text(last)).one()
+        session.execute(text(_NAMES), {"id": entry_id, "ref": "ch_nobody"})
+        held = "INSERT INTO billing.unapplied_payment (id, seller_id, provider_account_id, charge_ref, amount_minor,"
+        values = " currency, status) SELECT :id, :seller, id, 'ch_apart', 100, 'eur', 'held' FROM"
+        ours = {"id": new_id(), "seller": acme.seller_id}
+        session.execute(text(f"{held}{values} billing.provider_account LIMIT 1"), ours)
+    audited(acme)
+    items = [each for each in shop.ok("GET", "/work-items")["data"] if each["kind"] == auditing.FINDING]
+    items = [each for each in items if each["subject_type"] in ("ledger_entry", "charge")]
+    assert sorted(each["subject_type"] for each in items) == ["charge", "charge", "ledger_entry"]
+    for each in items:
+        seen = shop.ok("GET", f"/work-items/{each['id']}")["findings_digest"]
+        shop.ok("POST", f"/work-items/{each['id']}/act", WHY | {"action": "accept", "findings_digest": seen})
+    about = {each["subject_id"] for each in shop.ok("GET", "/acceptances")["data"]}
+    assert about >= {str(entry_id), "ch_apart"}
+    with _past_the_engine(acme) as session:
+        session.execute(text(_NAMES), {"id": entry_id, "ref": charge_ref})
+        session.execute(text("DELETE FROM billing.unapplied_payment WHERE charge_ref = 'ch_apart'"))
+    audited(acme)
+
+
+_NAMES = "UPDATE billing.ledger_entry SET charge_ref = :ref WHERE id = :id"
+
+
+@contextmanager
+def _past_the_engine(acme: Company) -> Iterator[Session]:
+    """As nothing but a hand in the tables writes."""
+    with acme.parts.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        yield session
 
 
 def test_what_no_audit_finds_is_refused_with_its_field(acme: Company, shop: Program) -> None:
