@@ -286,12 +286,7 @@ def _an_acceptance(*, code: str, subject_id: str, detail: str = "another amount"
 
 def test_history_that_was_changed_is_told_though_it_is_sealed_anew_and_another_change_accuses(parts: Parts) -> None:
     _whole(parts)
-    with parts.begin() as session:
-        builders.audit_record(session, action="work.park", subject_type="work_item", subject_id=new_id())
-        upto = session.scalars(select(AuditRecord.id).order_by(AuditRecord.id.desc()).limit(1)).one()
-        made = compute(session, "audit_trail", upto)
-        assert made.rows > 0
-        session.add(AuditSeal(id=new_id(), table_name="audit_trail", upto=upto, rows=made.rows, digest="another"))
+    _break_a_seal(parts)
     assert {each.code for each in _whole(parts).violations} == {"S4"}
     _accept(parts)
     for _ in range(2):
@@ -307,6 +302,30 @@ def test_history_that_was_changed_is_told_though_it_is_sealed_anew_and_another_c
     report = audit.run(parts, with_acceptances=True)
     assert [each.code for each in report.violations] == ["S4", "S4"], "by the seal of before, and by that of after"
     assert report.accepted == ()
+
+
+def test_a_table_is_read_once_however_many_of_its_seals_were_accepted_as_broken(parts: Parts) -> None:
+    _whole(parts)
+    for _ in range(2):
+        _break_a_seal(parts)
+        _whole(parts)
+        _accept(parts)
+    read: list[str] = []
+    note = lambda _connection, _cursor, statement, *_: read.append(statement)  # noqa: E731
+    event.listen(parts.sessions.kw["bind"], "before_cursor_execute", note)
+    report = audit.run(parts, codes=["S4"], with_acceptances=True)
+    assert (len(report.accepted), report.broken) == (2, False)
+    assert sum("hashtextextended" in each for each in read) == 1
+
+
+def _break_a_seal(parts: Parts) -> None:
+    """One over the audit trail, as if a row had been changed since."""
+    with parts.begin() as session:
+        builders.audit_record(session, action="work.park", subject_type="work_item", subject_id=new_id())
+        upto = session.scalars(select(AuditRecord.id).order_by(AuditRecord.id.desc()).limit(1)).one()
+        made = compute(session, "audit_trail", upto)
+        assert made.rows > 0
+        session.add(AuditSeal(id=new_id(), table_name="audit_trail", upto=upto, rows=made.rows, digest="another"))
 
 
 def test_what_a_restored_sandbox_is_accused_of_for_good_is_accepted_and_the_next_lost_charge_is_seen(
