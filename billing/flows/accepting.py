@@ -21,7 +21,7 @@ from billing.flows.order import Done, Order, carry_out
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.findings import findings_digest
-from billing.kernel.status import WorkItemStatus
+from billing.kernel.status import LIVE_WORK, WorkItemStatus
 from billing.models import AuditAcceptance, WorkItem
 from billing.queries.acceptances import in_force_of, key_of, keys_of, lock_acceptance, lock_older
 from billing.queries.operations.work import lock_item
@@ -37,7 +37,7 @@ def accept(parts: Parts, session: Session, item: WorkItem, order: Order) -> Done
     require_version(item, order.expected_version)
     if order.expected_findings not in (None, findings_digest(item.findings or [])):
         raise Stale("an audit says other things of it by now; reload, and read them")
-    live = item.status in (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
+    live = item.status in LIVE_WORK
     found = keys_of(item.findings or [])
     known = in_force_of(session, found)
     new = [each for each in found if each not in known]

@@ -22,7 +22,7 @@ from billing.flows.national import national_taxes
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.period import zone_info
-from billing.kernel.status import InvoiceStatus, WorkItemStatus
+from billing.kernel.status import LIVE_WORK, InvoiceStatus
 from billing.kernel.work import WorkKind
 from billing.models import Invoice, Profile, Seller, WorkItem
 from billing.queries.brakes import BrakeKind, moves
@@ -211,7 +211,7 @@ def waiting(session: Session, *, most: int) -> list[UUID]:
         .where(
             Invoice.status == InvoiceStatus.DRAFT,
             WorkItem.kind.in_(_KINDS),
-            WorkItem.status.in_((WorkItemStatus.OPEN, WorkItemStatus.PARKED)),
+            WorkItem.status.in_(LIVE_WORK),
             Invoice.profile_id.in_(select(Profile.id).where(Profile.hold_id.is_(None))),
             text(moves(BrakeKind.ISSUE, "invoice")),
         )

@@ -18,7 +18,7 @@ from billing.commands.invoice.planned import Held, PlannedInvoice
 from billing.commands.subscription.renew import Walked
 from billing.commands.work_item.raise_item import raise_item
 from billing.kernel.money import format_minor
-from billing.kernel.status import WorkItemStatus
+from billing.kernel.status import LIVE_WORK
 from billing.kernel.work import WorkKind
 from billing.models import Seller
 from billing.queries.guarding import days_of, due_count, held_already, last_item, last_totals
@@ -31,7 +31,6 @@ SUBSCRIPTION = WorkKind.INVOICE_GUARDED
 """Kind of the work item of a subscription whose documents are held: too high, or too many at once."""
 ACTIONS = ("release", "merge", "skip", "discard", "park")
 _DAYS = UUID("5f0b9c0e-8a44-4b0b-9a53-8d5a6f7a1c02")
-_LIVE = (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
 
 Reason = tuple[Seller, UUID, str]
 """Seller, profile, and why."""
@@ -151,7 +150,7 @@ def _count(
 def _state(session: Session, seller: Seller, now: datetime) -> tuple[UUID, bool] | None:
     """The day's work item and whether it still holds; a closed one says that a person has let the day pass."""
     item = last_item(session, kind=DAY, subject_id=_day_id(seller, now))
-    return None if item is None else (item.id, item.status in _LIVE)
+    return None if item is None else (item.id, item.status in LIVE_WORK)
 
 
 def _day_id(seller: Seller, now: datetime) -> UUID:

@@ -21,7 +21,7 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused, Stale
 from billing.kernel.ids import lowest_id_at
-from billing.kernel.status import FAILED_REFUND
+from billing.kernel.status import FAILED_REFUND, LIVE_WORK
 from billing.kernel.work import WorkKind
 from billing.models import Brake, WorkItem
 from billing.providers.listed import ListedCharge, ListedRefund
@@ -46,7 +46,6 @@ _log = structlog.get_logger(__name__)
 RESTORED = WorkKind.DATABASE_RESTORED
 """Kind of the one work item of a restored database. While it is live, what stops everything is not released."""
 SUBJECT = UUID("7c0a3f52-3a5c-4a57-8d0e-2f0a5b1f6d11")
-_LIVE = ("open", "parked")
 UNDER_WAY = 4 / 3
 """Leases after which a call has ended: it is begun within one, and its time-outs are a third of one (DECISIONS 4)."""
 
@@ -58,7 +57,7 @@ class NotHealed(Stale):
 def is_restored(session: Session) -> bool:
     """Whether a restored database waits to be healed."""
     query = select(WorkItem.id).where(
-        WorkItem.kind == RESTORED, WorkItem.subject_id == SUBJECT, WorkItem.status.in_(_LIVE)
+        WorkItem.kind == RESTORED, WorkItem.subject_id == SUBJECT, WorkItem.status.in_(LIVE_WORK)
     )
     return session.scalars(query).first() is not None
 
@@ -66,7 +65,7 @@ def is_restored(session: Session) -> bool:
 def stopped_at(session: Session) -> datetime | None:
     """Since when (business time) nothing is sent, where a restored database waits to be healed."""
     query = select(WorkItem.seen_at).where(
-        WorkItem.kind == RESTORED, WorkItem.subject_id == SUBJECT, WorkItem.status.in_(_LIVE)
+        WorkItem.kind == RESTORED, WorkItem.subject_id == SUBJECT, WorkItem.status.in_(LIVE_WORK)
     )
     return session.scalars(query).first()
 
@@ -74,7 +73,7 @@ def stopped_at(session: Session) -> datetime | None:
 def healed_below(session: Session) -> UUID:
     """Ids below this one were made before the last healing ended, which has dealt with what was lost of them."""
     query = select(func.max(WorkItem.updated_at)).where(
-        WorkItem.kind == RESTORED, WorkItem.subject_id == SUBJECT, WorkItem.status.not_in(_LIVE)
+        WorkItem.kind == RESTORED, WorkItem.subject_id == SUBJECT, WorkItem.status.not_in(LIVE_WORK)
     )
     ended = session.scalar(query)
     return lowest_id_at(ended) if ended else UUID(int=0)

@@ -28,7 +28,7 @@ from billing.flows.retrying import RETRIES, Retry
 from billing.flows.sending_back import SETTLED_OF, look_at_refunds, send_back, settle_apart
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.kernel.money import format_minor
-from billing.kernel.status import SettledAs, WorkItemStatus
+from billing.kernel.status import LIVE_WORK, SettledAs, WorkItemStatus
 from billing.kernel.work import WorkKind
 from billing.models import Refund, WorkItem
 from billing.queries.causes import cause_stands
@@ -41,8 +41,6 @@ from billing.queue.names import RENEWALS_TICK, TaskName
 
 _PAGE = 500
 """Items whose ids are read at once."""
-
-LIVE = (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
 
 
 class Action(StrEnum):
@@ -112,7 +110,7 @@ def _at_the_provider(parts: Parts, item_id: UUID, *, action: Action, order: Orde
         before = _state(item)
         _require_safe(item, action)
         require_version(item, order.expected_version)
-        if item.status not in LIVE:
+        if item.status not in LIVE_WORK:
             return _closed_already(item)
         subject_id, kind = item.subject_id, item.kind
     if order.dry_run:
@@ -195,22 +193,22 @@ def _the_item(session: Session, item_id: UUID) -> WorkItem:
 
 
 def _require_safe(item: WorkItem, action: Action) -> None:
-    if item.status in LIVE and action not in item.safe_actions:
+    if item.status in LIVE_WORK and action not in item.safe_actions:
         safe = ", ".join(item.safe_actions) or "nothing"
         raise Refused(Fault("action", "action_not_safe", f"{item.kind} allows {safe}"))
 
 
 def _retry(parts: Parts, session: Session, item: WorkItem, _: Order) -> Done:
     retry = RETRIES.get(item.kind)
-    if item.status in LIVE and retry is None:
+    if item.status in LIVE_WORK and retry is None:
         raise Refused(Fault("action", "action_not_safe", f"{item.kind} can't be tried again from here"))
-    if item.status not in LIVE or retry is None:
+    if item.status not in LIVE_WORK or retry is None:
         return _closed_already(item)
     now = parts.clock.now(session)
     stands = cause_stands(session, item, now=now)
     again = stands and retry.again(parts, session, item.subject_id)
     _lock(session, item)
-    if item.status not in LIVE:
+    if item.status not in LIVE_WORK:
         raise Stale(f"work item {item.id} was closed meanwhile; look again")
     if not stands:
         close_item(session, item=item, status=WorkItemStatus.RESOLVED, now=now)
@@ -228,7 +226,7 @@ def _park(_: Parts, session: Session, item: WorkItem, order: Order) -> Done:
     _lock(session, item, expected=order.expected_version)
     if item.status == WorkItemStatus.PARKED:
         return _done(item, "it is parked already; nothing was changed", changed=False)
-    if item.status not in LIVE:
+    if item.status not in LIVE_WORK:
         return _closed_already(item)
     park_item(session, item=item)
     return _done(item, "it is parked and waits by decision")
@@ -243,7 +241,7 @@ def _discard(parts: Parts, session: Session, item: WorkItem, order: Order) -> Do
         # One that a worker of a release before 0057 has raised; it can be settled all the same.
         _, invoice = lock_unapplied(session, item.subject_id)
     _lock(session, item, expected=order.expected_version)
-    if item.status not in LIVE:
+    if item.status not in LIVE_WORK:
         return _closed_already(item)
     now = parts.clock.now(session)
     close_item(session, item=item, status=WorkItemStatus.DISCARDED, now=now)
@@ -256,11 +254,11 @@ def _discard(parts: Parts, session: Session, item: WorkItem, order: Order) -> Do
 
 def _refund(parts: Parts, session: Session, item: WorkItem, order: Order) -> Done:
     """Send back all that is left of what is kept apart."""
-    if item.status not in LIVE:
+    if item.status not in LIVE_WORK:
         return _closed_already(item)
     lock_unapplied(session, item.subject_id)
     _lock(session, item, expected=order.expected_version)
-    if item.status not in LIVE:
+    if item.status not in LIVE_WORK:
         return _closed_already(item)
     refund = send_back(parts, session, item.subject_id)
     session.refresh(item)
@@ -272,7 +270,7 @@ def _decide(parts: Parts, session: Session, item: WorkItem, action: Action, orde
     # The customers first, then the item, as billing takes them. What billing holds meanwhile is decided with the rest.
     deciding.lock_customers(session, item.id)
     _lock(session, item, expected=order.expected_version)
-    if item.status not in LIVE:
+    if item.status not in LIVE_WORK:
         return _closed_already(item)
     told = deciding.DECISIONS[action](parts, session, item.id)
     status = WorkItemStatus.DISCARDED if action is Action.DISCARD else WorkItemStatus.RESOLVED
@@ -291,7 +289,7 @@ def _paid(parts: Parts, session: Session, item: WorkItem, order: Order) -> Done:
 def _settle(parts: Parts, session: Session, item: WorkItem, order: Order, way: SettledAs) -> Done:
     """What we owe and can't send back goes another way; of a failed refund the order's reason is its reference."""
     apart = item.kind == WorkKind.PAYMENT_UNAPPLIED
-    settled_of = SETTLED_OF if apart else LIVE
+    settled_of = SETTLED_OF if apart else LIVE_WORK
     if item.status not in settled_of:
         return _closed_already(item)
     assert item.profile_id is not None

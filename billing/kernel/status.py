@@ -167,6 +167,10 @@ class WorkItemStatus(StrEnum):
     DISCARDED = "discarded"
 
 
+LIVE_WORK = (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
+"""What still needs somebody; of a kind and a thing there is one."""
+
+
 class MethodStatus(StrEnum):
     """Of a payment method. `pending` until the provider confirms its set-up."""
 

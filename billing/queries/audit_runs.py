@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from billing.kernel.status import LIVE_WORK
 from billing.models import AuditRun, WorkItem
 from billing.queries.operations.paging import Facts, read_all
 
@@ -55,7 +56,7 @@ def live_findings(session: Session, kind: str, began_at: datetime, *, whole: boo
     out. The run itself is recorded already.
     """
     query = select(WorkItem).where(
-        WorkItem.kind == kind, WorkItem.status.in_(("open", "parked")), WorkItem.updated_at < began_at
+        WorkItem.kind == kind, WorkItem.status.in_(LIVE_WORK), WorkItem.updated_at < began_at
     )
     if not whole:
         broken = select(func.max(AuditRun.created_at)).where(AuditRun.scope == "whole", AuditRun.violations > 0)

@@ -12,6 +12,7 @@ from tests.audit.seeds import Accused, Planting, seed
 from tests.builders import add
 
 _BEFORE = date(2025, 12, 1)
+"""A month in which the world's documents were not told yet."""
 
 
 def _accrued(planting: Planting, line: InvoiceLine | WaitingLine, amount_minor: int, month: date) -> LineAccrual:

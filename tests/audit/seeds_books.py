@@ -209,9 +209,6 @@ def a_closed_month_has_other_postings_than_it_had(planting: Planting) -> Accused
     return "month_close", str(closed.id)
 
 
-"""A month in which the world's documents were not told yet."""
-
-
 @seed("L7")
 def the_balance_shows_a_fee_that_nobody_booked(planting: Planting) -> Accused:
     seller, account = planting.world.seller, planting.world.account

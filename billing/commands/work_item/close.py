@@ -13,11 +13,9 @@ from billing.db.rows import fetch
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.moves import require_move
-from billing.kernel.status import WorkItemStatus
+from billing.kernel.status import LIVE_WORK, WorkItemStatus
 from billing.models import WorkItem
 from billing.queries.causes import SWEPT, cause_stands, gone_items
-
-_LIVE = (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
 
 
 def close_item(session: Session, *, item: WorkItem, status: WorkItemStatus, now: datetime) -> None:
@@ -37,7 +35,7 @@ def close_for(session: Session, *, kind: str, subject_id: UUID, now: datetime) -
     """Resolve the live item of (kind, subject), whose cause is gone. False, and nothing done, where none is live."""
     closing = (
         update(WorkItem)
-        .where(WorkItem.kind == kind, WorkItem.subject_id == subject_id, WorkItem.status.in_(_LIVE))
+        .where(WorkItem.kind == kind, WorkItem.subject_id == subject_id, WorkItem.status.in_(LIVE_WORK))
         .values(
             status=WorkItemStatus.RESOLVED,
             closed_at=now,
@@ -83,7 +81,7 @@ def close_gone(session: Session, *, now: datetime, most: int) -> int:
         )
         for item in session.scalars(gone).all():
             # Asked once more under the lock: it may have happened again meanwhile.
-            if item.status in _LIVE and not cause_stands(session, item, now=now):
+            if item.status in LIVE_WORK and not cause_stands(session, item, now=now):
                 close_item(session, item=item, status=WorkItemStatus.RESOLVED, now=now)
                 closed += 1
     return closed

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.findings import findings_digest
+from billing.kernel.status import LIVE_WORK
 from billing.models import WorkItem
 from billing.queries.operations.paging import Facts, Page, read_all, read_page
 
@@ -66,7 +67,7 @@ class WorkFilter:
 def list_work(session: Session, wanted: WorkFilter, *, before: UUID | None = None, limit: int = 50) -> Page:
     """Work items that the filter lets through."""
     values = {
-        "statuses": list(wanted.statuses or ("open", "parked")),
+        "statuses": list(wanted.statuses or LIVE_WORK),
         "kind": wanted.kind,
         "since": wanted.since,
         "error": wanted.error,

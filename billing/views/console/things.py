@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from billing.flows import previewing
 from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError
+from billing.kernel.status import LIVE_WORK
 from billing.models import Dispute, Invoice, Profile, Subscription
 from billing.queries.acceptances import show_acceptance
 from billing.queries.brakes import brakes_holding
@@ -177,7 +178,7 @@ def shown(parts: Parts, place: str, id_: UUID, status: int = 200, **more: Any) -
     """The page of one thing; `more` goes to the template. 404 where there is none."""
     thing, facts = THINGS[place], facts_of(parts, place, id_)
     name = facts.get(thing.name) or "Draft"
-    trouble = [row for row in facts.get("work_items", ()) if row["status"] in ("open", "parked")]
+    trouble = [row for row in facts.get("work_items", ()) if row["status"] in LIVE_WORK]
     return page(
         thing.template, status, title=str(name), thing=thing, facts=facts, id_=id_, trouble=trouble,
         acts=offered(place, facts), **more,

@@ -22,7 +22,7 @@ from billing.flows.working import Action, act, act_on_all
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.findings import findings_digest
-from billing.kernel.status import WorkItemStatus
+from billing.kernel.status import LIVE_WORK, WorkItemStatus
 from billing.kernel.work import WorkKind, page_of
 from billing.queries.operations.paging import Facts, Page
 from billing.queries.operations.searching import search
@@ -117,7 +117,7 @@ def _item(parts: Parts, item_id: UUID, *, tried: str | None = None) -> Response:
         facts = show_work(session, item_id)
         trail = trail_of(session, [item_id, facts["subject_id"]])
         subject = next(iter(search(session, str(facts["subject_id"]))), None)
-    live = facts["status"] in (WorkItemStatus.OPEN, WorkItemStatus.PARKED)
+    live = facts["status"] in LIVE_WORK
     safe = [each for each in facts["safe_actions"] if each in set(Action)] if live else []
     actions = [each for each in safe if visit().may(needed_for("work", each))]
     return page(
