@@ -14,6 +14,7 @@ from billing.flows.audit import run
 from billing.flows.parts import Parts
 from billing.kernel.ids import new_id
 from billing.models import Dispute, Payment, PaymentMethod, Refund
+from billing.privacy.scan import find_card_numbers
 from billing.queries.acceptances import FindingKey
 from tests import builders
 from tests.audit import seeds_books, seeds_history, seeds_methods, seeds_payments, seeds_returns
@@ -321,3 +322,7 @@ def test_the_digest_of_a_broken_seal_never_looks_like_a_card_number(world_parts:
     planting.session.commit()
     (found,) = [each for each in run(world_parts, codes=["S4"]).violations if each.subject_id == accused[1]]
     assert re.search(r" \(-?0x[0-9a-f]+\)$", found.detail)
+    assert find_card_numbers(found.detail) == []
+    as_a_card = re.sub(r"0x[0-9a-f]+", "{}", found.detail)
+    assert find_card_numbers(as_a_card.format(int("4242424242424242"))), "as a plain number it would be found"
+    assert find_card_numbers(as_a_card.format(f"{4242424242424242:#x}")) == []
