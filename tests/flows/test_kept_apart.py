@@ -278,6 +278,21 @@ def test_what_had_been_sent_back_is_lost_no_more_once_its_dispute_is_won_though_
     assert accused(acme) == []
 
 
+def test_what_a_lost_dispute_takes_later_is_exchange_and_no_second_loss_of_what_had_been_sent_back(
+    acme: Company,
+) -> None:
+    acme.witness.call("POST", "config", {"settlement": {"usd": {"eur": 1.1}}})
+    row = stray(acme)
+    working.act(acme.parts, item_of(acme).id, action=working.Action.REFUND, order=WHY)
+    acme.settle()
+    ref = lose(acme, row.charge_ref)
+    for told in ({"withdrawn_minor": 600}, {"withdrawn_minor": 600, "reinstated_minor": 40}, {"withdrawn_minor": 640}):
+        show(acme, ref, status="lost", **told)
+        assert stands(acme, "write_off", "disputes", "unapplied_payments") == {("write_off", "eur"): 500}
+    show(acme, ref, status="won", withdrawn_minor=640, reinstated_minor=640)
+    assert stands(acme, "write_off", "disputes", "unapplied_payments") == {}
+
+
 def test_what_is_lost_and_won_in_another_currency_is_kept_apart_again(acme: Company) -> None:
     acme.witness.call("POST", "config", {"settlement": {"usd": {"eur": 1.1}}})
     ref = lose(acme, stray(acme).charge_ref)

@@ -128,7 +128,8 @@ def _follow_loss(case: Case, row: UnappliedPayment | None, held: int) -> None:
     dispute = case.dispute
     if held < 0:
         _lower_loss(case, row, -held)
-    elif held and not dispute.reopened_minor and not dispute.apart_minor and dispute.decision is None:
+    elif held and not (dispute.reopened_minor or dispute.apart_minor or dispute.beyond_minor or dispute.decision):
+        # No loss of it is in the books yet: any was one of these.
         if row is not None:
             _lose_apart(case, row, held)
         else:
