@@ -51,7 +51,9 @@ class Dispute(SellerOwned, Versioned, Base):
     """What a loss has taken of money that was kept apart, in the charge's currency."""
     beyond_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     """What a loss has taken beyond either, booked as lost, in the same currency; 0 where our balance is in that one,
-    for then the sums above say it, and where the dispute is in none of the two, for then it is not known."""
+    for then the sums above say it, and where the dispute is in none of the two, for then it is not known. Kept there
+    too it would have to follow all that moves those sums: what is taken later, a part that comes back, a rest, a win.
+    """
     repaid_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
     """What of that the customer has paid another way since."""
     given_up_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
