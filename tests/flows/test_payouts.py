@@ -65,23 +65,43 @@ def test_a_payout_that_is_told_of_before_the_balance_was_ever_read_reads_it_from
     assert _stands(acme) == {"provider_clearing": 0, "provider_fees": FEE, "payouts_in_transit": 1125, "bank": 0}
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3])
 def test_a_reading_of_weeks_that_breaks_off_goes_on_from_where_it_was(
-    paid: Company, monkeypatch: pytest.MonkeyPatch
+    paid: Company, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else one that takes longer than a task may would begin anew each time, and never end."""
+    """Else one that takes longer than a task may would begin anew each time, and never end. What was read is booked:
+    whoever breaks off after the last step has nobody who reads it again for an hour.
+    """
     paid.set_clock(START + timedelta(days=20))
     with monkeypatch.context() as dying:
-        dying.setenv("BILLING_FAILPOINTS", "movements.step=raise@2")
+        dying.setenv("BILLING_FAILPOINTS", f"movements.step=raise@{steps}")
         read_environment()
         with pytest.raises(FailpointError):
             movements.sweep(paid.parts)
     read_environment()
+    assert paid.account("provider_fees") == FEE
     asked = len(_readings(paid))
-    assert movements.sweep(paid.parts) == 1
-    began = START - timedelta(hours=1) + 2 * movements.STEP - timedelta(hours=1)
-    assert _readings(paid)[asked:] == [str(int(began.timestamp()))]
+    assert movements.sweep(paid.parts) == 0
+    began = START - timedelta(hours=1) + steps * movements.STEP - timedelta(hours=1)
+    assert _readings(paid)[asked:] == [
+        str(int((began + step * movements.STEP).timestamp())) for step in range(3 - steps)
+    ]
     assert paid.account("provider_fees") == FEE
     assert movements.sweep(paid.parts) == 0
+
+
+def test_what_a_step_read_is_read_again_where_it_could_not_be_booked(
+    paid: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as dying:
+        dying.setenv("BILLING_FAILPOINTS", "movements.kept=raise")
+        read_environment()
+        with pytest.raises(FailpointError):
+            movements.sweep(paid.parts)
+    read_environment()
+    assert paid.account("provider_fees") == 0
+    assert movements.sweep(paid.parts) == 1
+    assert paid.account("provider_fees") == FEE
 
 
 def _readings(acme: Company) -> list[str]:
