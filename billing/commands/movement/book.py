@@ -30,8 +30,9 @@ _UNBOOKED = text(
            coalesce(p.invoice_id, u.invoice_id, r.invoice_id, d.invoice_id) AS invoice_id,
            coalesce(p.currency, u.currency, r.currency, d.moved_currency) AS our_currency,
            CASE WHEN d.id IS NOT NULL THEN m.amount_minor
-                ELSE CASE WHEN m.amount_minor < 0 OR m.amount_minor = 0 AND m.type = ANY(:back) THEN -1 ELSE 1 END
-                     * coalesce(p.amount_minor, u.amount_minor, r.amount_minor) END AS our_amount
+                WHEN m.amount_minor < 0 OR (m.amount_minor = 0 AND m.type = ANY(:back))
+                THEN -coalesce(p.amount_minor, u.amount_minor, r.amount_minor)
+                ELSE coalesce(p.amount_minor, u.amount_minor, r.amount_minor) END AS our_amount
     FROM billing.provider_movement m
     {SOURCES}
     LEFT JOIN LATERAL (SELECT seller_id FROM billing.payment
