@@ -46,7 +46,9 @@ def announce(call: Call, event: str, type: str) -> None:
 
 
 def _hit(call: Call, kind: str, type: str) -> Fault | None:
-    return call.stand_in.faults.hit(kind, method=call.method, path=call.path, event_type=type, account=call.account)
+    return call.stand_in.faults.hit(
+        kind, method=call.method, path=call.path, event_type=type, account=lambda: call.account
+    )
 
 
 def _promise(call: Call, event: str, endpoint: str, type: str) -> None:

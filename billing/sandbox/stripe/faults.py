@@ -62,12 +62,12 @@ class Fault:
     retry_after_s: float | None = None
     hits: int = 0
 
-    def concerns(self, *, method: str, path: str, event_type: str, account: str) -> bool:
-        if self.account and self.account != account:
-            return False
+    def concerns(self, *, method: str, path: str, event_type: str, account: Callable[[], str]) -> bool:
         if not path.startswith(self.path) or not event_type.startswith(self.type):
             return False
-        return self.method is None or self.method == method
+        if self.method is not None and self.method != method:
+            return False
+        return not self.account or self.account == account()
 
 
 class Faults:
@@ -100,20 +100,27 @@ class Faults:
         with self._lock:
             return [asdict(fault) for fault in self._faults]
 
-    @property
-    def any(self) -> bool:
-        return bool(self._faults)
-
     def hit(
-        self, kind: str, *, method: str = "", path: str = "", event_type: str = "", account: str = ""
+        self,
+        kind: str,
+        *,
+        method: str = "",
+        path: str = "",
+        event_type: str = "",
+        account: Callable[[], str] = lambda: "",
     ) -> Fault | None:
-        """The fault of this kind that strikes now, if any; counted, and one of its `next` used up."""
+        """The fault of this kind that strikes now, if any; counted, and one of its `next` used up.
+
+        `account` is asked only where one stands that hits one account: whose a key is takes two digests to know.
+        """
         if not self._faults:
             return None
         with self._lock:
             for fault in self._faults:
+                if fault.kind != kind:
+                    continue
                 concerned = fault.concerns(method=method, path=path, event_type=event_type, account=account)
-                if fault.kind == kind and concerned and self._strikes(fault):
+                if concerned and self._strikes(fault):
                     fault.hits += 1
                     self._changed = True
                     return fault

@@ -10,6 +10,8 @@ import pytest
 import requests
 import stripe
 
+from billing.sandbox.stripe.faults import Faults
+from billing.sandbox.stripe.store import Store
 from tests.sandbox.stripe.making import KEY, World, client_of, refusal, until
 
 
@@ -156,3 +158,20 @@ def test_a_fault_of_one_account_leaves_another_alone(world: World) -> None:
     world.tell("faults", [{"kind": "error_500_before", "rate": 1, "account": other.accounts.retrieve_current().id}])
     assert world.v1.customers.create({}).id
     assert refusal(lambda: other.customers.create({}), stripe.APIError).http_status == 500
+
+
+def test_whose_request_it_is_is_asked_only_where_a_fault_of_one_account_stands() -> None:
+    """It takes two digests to know, and each request asks some eight times."""
+    asked: list[str] = []
+
+    def whose() -> str:
+        asked.append("asked")
+        return "acct_one"
+
+    faults = Faults(Store(), seed=1)
+    assert faults.hit("slow", account=whose) is None
+    faults.add([{"kind": "slow", "rate": 1, "path": "/v1/refunds"}, {"kind": "rate_limit", "rate": 1}])
+    assert faults.hit("rate_limit", account=whose) is not None
+    assert asked == []
+    faults.add([{"kind": "error_500_before", "rate": 1, "account": "acct_other"}])
+    assert (faults.hit("error_500_before", account=whose), asked) == (None, ["asked"])
