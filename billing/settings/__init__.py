@@ -16,9 +16,11 @@ from pydantic_settings import SettingsConfigDict
 from billing.kernel.errors import Fault, Refused
 from billing.settings.printed import Printed, listed
 
-_ACCOUNT_KEY = re.compile(r"^STRIPE_API_KEY__([A-Z0-9_]+)$")
-_PAYPAL_ID = re.compile(r"^PAYPAL_CLIENT_ID__([A-Z0-9_]+)$")
-_BROWSER_KEY = re.compile(r"^STRIPE_PUBLISHABLE_KEY(?:__([A-Z0-9_]+))?$")
+CODE_LETTERS = "A-Z0-9_"
+"""What an account's code is made of in the name of a variable; it is in small letters everywhere else."""
+_ACCOUNT_KEY = re.compile(rf"^STRIPE_API_KEY__([{CODE_LETTERS}]+)$")
+_PAYPAL_ID = re.compile(rf"^PAYPAL_CLIENT_ID__([{CODE_LETTERS}]+)$")
+_BROWSER_KEY = re.compile(rf"^STRIPE_PUBLISHABLE_KEY(?:__([{CODE_LETTERS}]+))?$")
 _SUBSCRIBER = re.compile(r"python:[\w.]+:\w+|celery:[\w.-]+:[\w.-]+")
 _POSTGRESQL = "postgresql://", "postgresql+psycopg://", "postgres://"
 _LIVE = ("sk_live_", "rk_live_")

@@ -13,6 +13,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wsgi import get_input_stream
 
 from billing.kernel.errors import Fault
+from billing.settings import CODE_LETTERS
 from billing.webhooks.answer import Answer, Receiver, refusal
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _ROOT = "/webhooks/"
-_CODE = re.compile(r"[A-Za-z0-9_-]{1,200}")
+_CODE = re.compile(f"[{CODE_LETTERS.lower()}]{{1,200}}")
 """What may be an account's code: nothing else is asked for in the database, nor written into a log."""
 _JSON = "application/json"
 

@@ -75,6 +75,8 @@ def test_whatever_a_setting_may_call_an_account_is_reached(asked: _Asked) -> Non
         ("GET", "/webhooks/stripe"),
         ("POST", "/webhooks/stripe/"),
         ("POST", "/webhooks/stripe/a/b"),
+        ("POST", "/webhooks/stripe/Shop"),
+        ("POST", "/webhooks/stripe/the-shop"),
         ("POST", "/webhooks/stripe/%00"),
         ("POST", "/webhooks/stripe/a%0ab"),
         ("POST", "/webhooks/stripe/%ff"),
