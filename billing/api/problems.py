@@ -120,18 +120,18 @@ def told(error: Exception) -> Response | None:
             return None
 
 
-_CALLED = {
+CALLED = {
     "amount": "amount_minor", "contact": "address", "line": "position", "mandate": "mandate_ref",
     "timestamp": "used_at",
 }  # fmt: skip
-"""What flows call as an operator does, by what a request calls it, wherever it gives one."""
+"""What flows call as an operator does, by what a request calls it, wherever it gives one; none has a field so named."""
 _CALLED_BY_CODE = {"not_a_method_id": "method_ref", "range_empty": "until"}
 """The same where the word is right elsewhere."""
 
 
 def _as_it_is_called_here(fault: Fault) -> Fault:
     place, dot, name = fault.field.rpartition(".")
-    called = _CALLED_BY_CODE.get(fault.code) or _CALLED.get(name, name)
+    called = _CALLED_BY_CODE.get(fault.code) or CALLED.get(name, name)
     return Fault(f"{place}{dot}{called}", fault.code, fault.mend)
 
 

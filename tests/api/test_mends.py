@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from billing.api.mends import MENDS, PATTERNS
+from billing.api.problems import CALLED
 from billing.api.table import OPERATIONS
 from tests.api.program import Program, anna
 
@@ -70,6 +71,13 @@ def test_every_kind_of_fault_that_our_shapes_can_have_is_in_the_table() -> None:
     possible = {said for each in asked for said in _KINDS.get(each["type"], ())} | {_BOUNDS[each] for each in bounds}
     assert possible == MENDS.keys()
     assert {each["pattern"] for each in asked if each["type"] == "str" and "pattern" in each} == PATTERNS.keys()
+
+
+def test_no_request_has_a_field_that_is_called_otherwise_where_it_breaks_a_rule() -> None:
+    """Its fault would be told of a field that the request doesn't have."""
+    fields = {name for each in _asked() if each["type"] == "model-fields" for name in each["fields"]}
+    assert set(CALLED.values()) <= fields
+    assert fields & CALLED.keys() == set()
 
 
 _PRICE = {"code": "p", "product": "p", "currency": "eur", "interval": "month", "unit_amount": "2900"}
