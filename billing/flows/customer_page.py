@@ -54,7 +54,7 @@ class Bill:
     """In the customer's zone; of what is charged automatically, the day of issue."""
     overdue: bool
     state: str
-    """open | under_way | paid | carried_on, to the next invoice"""
+    """open | under_way | paid | carried_forward, to the next invoice"""
     debit_on: date | None = None
     """The day on which a bank account is going to be debited for it."""
     arrives_by: date | None = None
@@ -315,8 +315,9 @@ def _bill(invoice: Invoice, payment: Payment | None, *, zone: ZoneInfo, now: dat
 
 
 def _paid(invoice: Invoice) -> Bill:
-    on, due = invoice.amount_carried_forward_minor, invoice.amount_due_minor
-    return Bill(invoice.number, on or due, invoice.currency, None, overdue=False, state="carried_on" if on else "paid")
+    forward, due = invoice.amount_carried_forward_minor, invoice.amount_due_minor
+    state = "carried_forward" if forward else "paid"
+    return Bill(invoice.number, forward or due, invoice.currency, None, overdue=False, state=state)
 
 
 def _card(method: PaymentMethod | None) -> Card | None:

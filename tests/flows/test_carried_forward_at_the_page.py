@@ -47,7 +47,7 @@ def test_who_pays_at_our_page_is_told_that_it_comes_with_the_next_and_pays_the_o
     shown = customer_page.show(page, token)
     assert (shown.message, [(each.state, each.amount_minor) for each in shown.bills]) == (
         "carried_forward",
-        [("paid", 1190), ("carried_on", 24)],
+        [("paid", 1190), ("carried_forward", 24)],
     )
     with pytest.raises(Refused) as refused:
         on_session.pay(acme.parts, profile_id=profile_id, upto=small.id)

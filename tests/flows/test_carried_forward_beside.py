@@ -170,7 +170,7 @@ def test_what_cannot_be_carried_forward_now_is_looked_at_again_a_little_later(
     assert invoice.charge_not_before is not None
 
 
-def test_a_persons_export_tells_what_was_carried_on(acme: Company) -> None:
+def test_a_persons_export_tells_what_was_carried_forward(acme: Company) -> None:
     profile_id = small(acme)
     acme.set_clock(MONTHS[1])
     acme.settle()

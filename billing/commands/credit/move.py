@@ -29,7 +29,7 @@ _USE = """
          AS m(profile_id, currency, amount_minor)
     WHERE b.profile_id = m.profile_id AND b.currency = m.currency
 """
-_CREDIT, _FORWARDED = (
+_CREDIT, _CARRIED_FORWARD = (
     tuple(text(each.format(column=column)) for each in (_FEED, _USE))
     for column in ("amount_minor", "carried_forward_minor")
 )
@@ -52,7 +52,7 @@ def move_balances(session: Session, moves: Mapping[tuple[UUID, UUID, str], int])
 
 def move_carried_forward(session: Session, moves: Mapping[tuple[UUID, UUID, str], int]) -> None:
     """The same of debts that were too little to be charged: the next invoices ask for them."""
-    _move(session, moves, *_FORWARDED)
+    _move(session, moves, *_CARRIED_FORWARD)
 
 
 def _move(session: Session, moves: Mapping[tuple[UUID, UUID, str], int], feed: TextClause, use: TextClause) -> None:

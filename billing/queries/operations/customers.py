@@ -53,7 +53,7 @@ SELECT currency, amount_minor FROM billing.credit_balance
 WHERE profile_id = :id AND amount_minor > 0 ORDER BY currency
 """
 
-_FORWARDED = """
+_CARRIED_FORWARD = """
 SELECT currency, carried_forward_minor AS amount_minor FROM billing.credit_balance
 WHERE profile_id = :id AND carried_forward_minor > 0 ORDER BY currency
 """
@@ -100,7 +100,7 @@ def show_profile(session: Session, profile_id: UUID) -> Facts:
         "owed": read_all(session, _OWED, values),
         "charged_back": read_all(session, _CHARGED_BACK, values),
         "credit": read_all(session, _CREDIT, values),
-        "carried_forward": read_all(session, _FORWARDED, values),
+        "carried_forward": read_all(session, _CARRIED_FORWARD, values),
         "invoices": list_invoices(session, profile=profile_id, limit=_SHOWN).rows,
     }
 

@@ -53,7 +53,7 @@ def _in_currency(_: Parts, __: Facts, given: Given) -> Stake:
     return Stake({currency: minor(given.get("amount", ""), currency)}, {})
 
 
-def _forwarded(_: Parts, facts: Facts, __: Given) -> Stake:
+def _carried_forward(_: Parts, facts: Facts, __: Given) -> Stake:
     return Stake({row["currency"]: row["amount_minor"] for row in facts["carried_forward"]}, {})
 
 
@@ -98,7 +98,7 @@ CUSTOMER = (
     Act(
         "carried_forward_write_off", "Write off what is carried forward",
         "Gives up what was too little to be charged: no invoice of theirs is going to ask for it.",
-        lambda facts: bool(facts["carried_forward"]), Permission.MONEY, stake=_forwarded, subject="profile",
+        lambda facts: bool(facts["carried_forward"]), Permission.MONEY, stake=_carried_forward, subject="profile",
     ),
 )  # fmt: skip
 
