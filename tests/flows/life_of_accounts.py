@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import requests
@@ -18,7 +18,9 @@ from sqlalchemy import select, text
 from billing.flows import braking, movements
 from billing.models import Payment, Payout, ProviderAccount, ProviderEvent
 from billing.queries.books.payout import payout_report
-from billing.queries.brakes import BrakeKind
+from billing.queries.brakes import BrakeKind, moves
+from billing.queries.dispute import undisputed
+from billing.queries.rate import lines
 from tests.flows.company import START
 from tests.flows.life import CARDS, ORDER, Act, Life
 
@@ -67,6 +69,26 @@ _IDLE = text(
     WHERE provider_account_id = :other AND status IN ('prepared', 'sent') AND next_check_at <= clock_timestamp()
     """
 )
+# A customer's debts are tried one after the other: the first counts. What still has an intent at the account that is
+# away can't be tried before that is ended.
+_UNTRIED = text(
+    f"""
+    SELECT i.id, i.next_attempt_at, (SELECT count(*) FROM billing.payment p WHERE p.invoice_id = i.id) AS tries
+    FROM billing.invoice i
+    JOIN billing.profile f ON f.id = i.profile_id AND f.hold_id IS NULL
+    JOIN billing.payment_method m ON m.profile_id = i.profile_id AND m.is_default
+    WHERE m.provider_account_id = ANY(:others) AND i.status = 'open' AND i.collection = 'automatic'
+      AND i.hold_id IS NULL AND i.falls_back_to IS NULL AND i.amount_remaining_minor > 0 AND i.next_attempt_at <= :now
+      AND (i.charge_not_before IS NULL OR i.charge_not_before <= clock_timestamp())
+      AND {moves(BrakeKind.COLLECT, "i")} AND {undisputed("i")}
+      AND NOT EXISTS (SELECT FROM billing.invoice older
+                      WHERE older.profile_id = i.profile_id AND older.status IN ('open', 'draft')
+                        AND older.collection = 'automatic' AND older.amount_remaining_minor > 0
+                        AND (coalesce(older.issued_at, older.created_at), older.id) < (i.issued_at, i.id))
+      AND NOT EXISTS (SELECT FROM billing.payment_intent n WHERE n.invoice_id = i.id AND n.status = 'open'
+                        AND n.provider_account_id <> m.provider_account_id)
+    """
+)
 
 
 def open_shop(life: Life) -> None:
@@ -106,18 +128,33 @@ def outage(life: Life) -> None:
     """One account answers nobody for some hours: what is due at the other goes on. Then all is well again."""
     life.calm()
     chosen = life.chance.choice(list(life.stripes))
+    with life.acme.begin() as session:
+        # One that was left alone before is left alone on, for a while of wall time.
+        healthy = [each.account_id for each in lines(session) if each.account_id in life.stripes and not each.tripped]
+    others = [each for each in healthy if each != chosen]
     kind = life.chance.choice(["error_500_before", "disconnect_after", "timeout_before"])
     life.acme.witness.add_faults({"kind": kind, "rate": 1, "path": "/v1/", "account": life.stripes[chosen], "ms": 0})
     now = life.acme.now() + timedelta(hours=life.chance.choice([1, 24, 24 * 5]))
     life.acme.set_clock(now)
     life.paypal.stand_in.clock.set(now)
     try:
+        life.acme.sweep()
+        due = _untried(life, others)
         life.acme.settle_under_a_brake()
         with life.acme.begin() as session:
             idle = [session.scalar(_IDLE, {"other": other}) for other in life.stripes if other != chosen]
+        left = due & _untried(life, others)
     finally:
         life.calm()
     assert not any(idle), (life.done, idle)
+    assert not left, (life.done, left)
+
+
+def _untried(life: Life, others: list[UUID]) -> set[tuple[UUID, datetime, int]]:
+    """What is due at these accounts and nothing stands against: the invoice, since when, and how often it was tried."""
+    with life.acme.begin() as session:
+        found = session.execute(_UNTRIED, {"others": others, "now": life.acme.now()})
+        return {(row.id, row.next_attempt_at, row.tries) for row in found}
 
 
 ACTS: Mapping[Act, int] = {give_method_elsewhere: 4, another_day: 2, outage: 1}

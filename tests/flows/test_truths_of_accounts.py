@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,11 @@ import requests
 from sqlalchemy import text
 
 from billing.flows import refunding
+from billing.flows.charging import charge_once
 from tests.flows.company import Company
 from tests.flows.disputes import open_dispute
 from tests.flows.life import Life
-from tests.flows.life_of_accounts import KEY, astray, misheld
+from tests.flows.life_of_accounts import KEY, astray, misheld, outage
 from tests.flows.test_reports_of_a_life import begun
 
 pytestmark = pytest.mark.usefixtures("two_accounts")
@@ -76,6 +78,19 @@ def test_books_that_hold_a_cent_more_or_less_than_stripe_are_found(life: Life, s
         " WHERE s.account = 'provider_clearing' AND e.kind = 'payment' ORDER BY e.id LIMIT 1)",
     )
     assert "held" in _kinds(misheld(life))
+
+
+def test_an_outage_in_which_nothing_is_tried_at_the_other_account_is_found(life: Life) -> None:
+    """Its invoices stand in slices that somebody holds on to."""
+    outage(life)
+    for number, account in enumerate(life.stripes):
+        profile = replace(life.acme, account_id=account).customer(f"of-{number}")
+        with life.acme.parts.begin() as session:
+            charge_once(life.acme.parts, session, profile, amount_minor=9000, currency="eur", description="A chair")
+    held = "status = 'running', tries = 1, lease_until = clock_timestamp() + interval '1 day'"
+    _plant(life, f"UPDATE billing.slice SET {held} WHERE kind = 'charges' AND status = 'pending'")
+    with pytest.raises(AssertionError):
+        outage(life)
 
 
 def _kinds(told: list[object]) -> set[object]:
