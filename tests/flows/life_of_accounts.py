@@ -16,6 +16,7 @@ import requests
 from sqlalchemy import select, text
 
 from billing.flows import braking, movements
+from billing.flows.charging import charge_once
 from billing.models import Payment, Payout, ProviderAccount, ProviderEvent
 from billing.queries.books.payout import payout_report
 from billing.queries.brakes import BrakeKind, moves
@@ -125,21 +126,28 @@ def give_method_elsewhere(life: Life) -> None:
 
 
 def outage(life: Life) -> None:
-    """One account answers nobody for some hours: what is due at the other goes on. Then all is well again."""
+    """One account answers nobody for some days: what is due at the other goes on. Then all is well again."""
     life.calm()
     chosen = life.chance.choice(list(life.stripes))
     with life.acme.begin() as session:
         # One that was left alone before is left alone on, for a while of wall time.
         healthy = [each.account_id for each in lines(session) if each.account_id in life.stripes and not each.tripped]
     others = [each for each in healthy if each != chosen]
+    waiting = [(_who_waits(life), replace(life.acme, account_id=each)) for each in others]
     kind = life.chance.choice(["error_500_before", "disconnect_after", "timeout_before"])
     life.acme.witness.add_faults({"kind": kind, "rate": 1, "path": "/v1/", "account": life.stripes[chosen], "ms": 0})
-    now = life.acme.now() + timedelta(hours=life.chance.choice([1, 24, 24 * 5]))
-    life.acme.set_clock(now)
-    life.paypal.stand_in.clock.set(now)
+    due: set[tuple[UUID, datetime, int]] = set()
     try:
-        life.acme.sweep()
-        due = _untried(life, others)
+        # Before and after it is known that the account is away.
+        for hours in (life.chance.choice([1, 24, 24 * 5]), 24 * 3):
+            now = life.acme.now() + timedelta(hours=hours)
+            life.acme.set_clock(now)
+            life.paypal.stand_in.clock.set(now)
+            due |= _untried(life, others)
+            life.acme.sweep()
+        for profile, house in waiting:
+            house.give_method(profile, "pm_card_visa")
+        due |= _untried(life, others)
         life.acme.settle_under_a_brake()
         with life.acme.begin() as session:
             idle = [session.scalar(_IDLE, {"other": other}) for other in life.stripes if other != chosen]
@@ -150,6 +158,17 @@ def outage(life: Life) -> None:
     assert not left, (life.done, left)
 
 
+def _who_waits(life: Life) -> UUID:
+    """Somebody who owes 90.00 and has no method yet."""
+    account = f"a{len(life.accounts)}"
+    profile = life.acme.customer(account, method=None)
+    life.accounts[profile], life.house_of[profile] = account, life.acme
+    life.profiles.append(profile)
+    with life.acme.parts.begin() as session:
+        charge_once(life.acme.parts, session, profile, amount_minor=9000, currency="eur", description="A chair")
+    return profile
+
+
 def _untried(life: Life, others: list[UUID]) -> set[tuple[UUID, datetime, int]]:
     """What is due at these accounts and nothing stands against: the invoice, since when, and how often it was tried."""
     with life.acme.begin() as session:
@@ -157,7 +176,7 @@ def _untried(life: Life, others: list[UUID]) -> set[tuple[UUID, datetime, int]]:
         return {(row.id, row.next_attempt_at, row.tries) for row in found}
 
 
-ACTS: Mapping[Act, int] = {give_method_elsewhere: 4, another_day: 2, outage: 1}
+ACTS: Mapping[Act, int] = {give_method_elsewhere: 4, another_day: 2, outage: 8}
 
 
 def astray(life: Life) -> list[object]:
