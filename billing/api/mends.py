@@ -18,6 +18,7 @@ PATTERNS: Mapping[str, str] = {
     "^[12][0-9]{3}-(0[1-9]|1[0-2])$": "give a month, such as 2026-01",
     "^[a-z0-9_]{1,50}$": "use up to 50 of a-z 0-9 _",
     r"^[^\x00]*$": "leave the sign U+0000 out",
+    "^[0-9a-f]{64}$": "give a digest as it was shown, of 64 of 0-9 a-f",
     "^[!-~]+$": "use letters, digits and signs of ASCII, without spaces",
 }
 """By the pattern that a text doesn't match."""

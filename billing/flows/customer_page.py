@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from billing.flows import on_session, payment_methods
-from billing.flows.customer_debits import Mandate, announced_days, arrival_days, offered_mandate, require_same
+from billing.flows.customer_debits import announced_days, arrival_days, offered_mandate, require_same
+from billing.flows.customer_shown import Bill, Card, Shown
 from billing.flows.customer_wallets import FORM, PAYPAL, offers_cards, wallets_provider
 from billing.flows.links import opened_link
 from billing.flows.on_session import MOST_TRIES, Tried
@@ -41,64 +42,6 @@ _CLOSED = {
     InvoiceStatus.EXPIRED: "is_expired",
 }
 _NOT_CONFIRMED = "payment_intent_authentication_failure"
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """One line of the page. `number` is null for a subscription's first payment, whose invoice is not issued yet."""
-
-    number: str | None
-    amount_minor: int
-    currency: str
-    due_on: date | None
-    """In the customer's zone; of what is charged automatically, the day of issue."""
-    overdue: bool
-    state: str
-    """open | under_way | paid | carried_forward, to the next invoice"""
-    debit_on: date | None = None
-    """The day on which a bank account is going to be debited for it."""
-    arrives_by: date | None = None
-    """Until when, about, a debit that is under way has arrived."""
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What may be shown of a payment method."""
-
-    brand: str
-    last4: str
-    wallet: str | None
-    """The wallet through which the card was given, by its name."""
-    exp_month: int | None
-    exp_year: int | None
-    is_account: bool = False
-    """A bank account, debited by itself: nothing is pressed for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """All that the page says."""
-
-    seller: str
-    bills: Sequence[Bill]
-    """Oldest first: the order in which they are paid."""
-    totals: dict[str, int]
-    """What remains to pay, by currency."""
-    card: Card | None
-    can_pay: bool
-    message: str | None
-    """The one sentence above all, by its key; None where the amounts speak for themselves."""
-    number: str | None
-    """The invoice that the message is about."""
-    currency: str
-    publishable_key: str | None
-    test_mode: bool
-    cards: bool
-    """Whether a card may be given."""
-    wallet: str | None
-    """The provider through which a PayPal wallet may be given; None where it may not."""
-    mandate: Mandate | None = None
-    """Under which a bank account may be given; None where it may not."""
 
 
 def show(parts: Parts, token: str) -> Shown:

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from billing.flows import customer_page as flow
-from billing.flows.customer_page import Shown
+from billing.flows.customer_shown import Shown
 from billing.flows.parts import Parts
 from billing.rules.language import LANGUAGES
 from billing.views.gate import Gate

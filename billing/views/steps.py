@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from billing.flows import customer_page as flow
-from billing.flows.customer_page import Shown
+from billing.flows.customer_shown import Shown
 from billing.flows.on_session import Paying, Tried
 from billing.flows.parts import Parts
 from billing.flows.recurring import Recurring, recurring

@@ -28,6 +28,7 @@ from billing.flows.crediting import apply_credit, credit
 from billing.flows.operating_profiles import grant, write_off
 from billing.flows.replacing import replace_invoice
 from billing.flows.working import Action
+from billing.kernel.status import LIVE_WORK
 from billing.models import CreditBalance
 from billing.queries.books.reports import aging_report, deferred_report
 from billing.queries.books.tax import tax_report
@@ -98,7 +99,7 @@ def review(life: Life) -> None:
 
 def decide(life: Life) -> None:
     """Somebody acts on a work item, in one of the ways that it names."""
-    items = [each for each in life.acme.work_items() if each.status in working.LIVE and each.safe_actions]
+    items = [each for each in life.acme.work_items() if each.status in LIVE_WORK and each.safe_actions]
     if items:
         item = life.chance.choice(items)
         working.act(life.acme.parts, item.id, action=Action(life.chance.choice(item.safe_actions)), order=ORDER)

@@ -6,6 +6,7 @@ from billing.queries.audit.authority import AUTHORITY
 from billing.queries.audit.breaks import BREAKS
 from billing.queries.audit.charged import CHARGED
 from billing.queries.audit.collection import COLLECTION
+from billing.queries.audit.corrections import CORRECTED
 from billing.queries.audit.events import EVENTS
 from billing.queries.audit.frozen import FROZEN
 from billing.queries.audit.invariant import Invariant
@@ -35,6 +36,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             REFUNDS,
             EVIDENCE,
             *LEDGER,
+            CORRECTED,
             *BREAKS,
             *INVOICES,
             FROZEN,
