@@ -30,7 +30,7 @@ def test_another_request_under_a_key_whose_first_one_failed_begins_another_metho
     profile = shop.ok("POST", "/profiles", anna())["id"]
     key, first = f"begin-{profile}", CONSENT | {"profile_id": profile}
     other = first | {"consent_text_version": "v2"}
-    acme.witness.add_faults({"kind": "timeout_before", "next": 1, "path": "/v1/setup_intents"})
+    acme.witness.add_faults({"kind": "timeout_before", "next": 1, "path": "/v1/setup_intents", "ms": 0})
     assert shop.ask("POST", "/payment-methods", first, Idempotency_Key=key).status_code == 503
     begun = shop.ok("POST", "/payment-methods", other, Idempotency_Key=key)
     with acme.parts.begin() as session:

@@ -21,7 +21,7 @@ from tests.sandbox.billing_command import Said, billing
 
 SECRETS = ("STRIPE_API_KEY", "BILLING_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "PAYPAL_CLIENT_SECRET")
 TOLD = "The providers were told nothing but what is on their lists."
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
 
 
 @dataclass(frozen=True)
