@@ -23,8 +23,9 @@ _MOST = 8
 _FORGET = "RESET ALL; RESET SESSION AUTHORIZATION; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP"
 """All that a session has of its own, but for the plans of its statements."""
 
-_AS_NEW = (5, 100)
-"""psycopg's own: after how many times it prepares a statement, and how many it keeps."""
+_PREPARED = (1, 1000)
+"""After how many times psycopg prepares a statement, and how many it keeps. By its own numbers, 5 and 100, a session
+that sees the statements of every test forgets most plans before it asks for them again."""
 
 Connection = psycopg.Connection[Any]
 
@@ -53,7 +54,9 @@ def take(values: dict[str, Any]) -> Connection:
         if not _has_ended(found):
             return _noted(found, key)
         found.close()
-    return _noted(psycopg.connect(**values), key)
+    opened = psycopg.connect(**values)
+    opened.prepare_threshold, opened.prepared_max = _PREPARED
+    return _noted(opened, key)
 
 
 def put_back(connection: Connection) -> None:
@@ -104,7 +107,7 @@ def _is_forgetful(connection: Connection) -> bool:
     connection.rollback()
     with suppress(ValueError):
         connection.remove_notice_handler(_log_notices)  # which each engine adds
-    connection.prepare_threshold, connection.prepared_max = _AS_NEW
+    connection.prepare_threshold, connection.prepared_max = _PREPARED
     connection.autocommit = True
     connection.execute(_FORGET, prepare=False)
     connection.autocommit = False
