@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,11 +18,13 @@ from sqlalchemy import select, text
 
 from billing.flows import braking, movements
 from billing.flows.charging import charge_once
+from billing.kernel.errors import NoPermit, ProviderUnavailable
 from billing.models import Payment, Payout, ProviderAccount, ProviderEvent
 from billing.queries.books.payout import payout_report
 from billing.queries.brakes import BrakeKind, moves
 from billing.queries.dispute import undisputed
 from billing.queries.rate import lines
+from billing.rules.breaker import TRIP
 from tests.flows.company import START
 from tests.flows.life import CARDS, ORDER, Act, Life
 
@@ -145,6 +148,7 @@ def outage(life: Life) -> None:
             life.paypal.stand_in.clock.set(now)
             due |= _untried(life, others)
             life.acme.sweep()
+            _find_out(life, chosen)
         for profile, house in waiting:
             house.give_method(profile, "pm_card_visa")
         due |= _untried(life, others)
@@ -154,8 +158,20 @@ def outage(life: Life) -> None:
         left = due & _untried(life, others)
     finally:
         life.calm()
+        with life.acme.begin() as session:
+            # It is left alone for a while of wall time, which nobody waits for here.
+            session.execute(text("UPDATE billing.provider_rate SET open_until = least(open_until, clock_timestamp())"))
     assert not any(idle), (life.done, idle)
     assert not left, (life.done, left)
+
+
+def _find_out(life: Life, account: UUID) -> None:
+    """So many ask in vain that the account is left alone."""
+    for _ in range(TRIP):
+        with suppress(ProviderUnavailable, NoPermit):
+            life.acme.parts.provider(account).account()
+    with life.acme.begin() as session:
+        assert next(each for each in lines(session) if each.account_id == account).tripped
 
 
 def _who_waits(life: Life) -> UUID:
