@@ -73,6 +73,12 @@ _IDLE = text(
     WHERE provider_account_id = :other AND status IN ('prepared', 'sent') AND next_check_at <= clock_timestamp()
     """
 )
+_TAKEN_UP = text(
+    """
+    UPDATE billing.provider_rate SET open_until = clock_timestamp(), probe_until = NULL
+    WHERE open_until > clock_timestamp() OR probe_until > clock_timestamp()
+    """
+)
 # A customer's debts are tried one after the other: the first counts. What still has an intent at the account that is
 # away can't be tried before that is ended.
 _UNTRIED = text(
@@ -158,9 +164,9 @@ def outage(life: Life) -> None:
         left = due & _untried(life, others)
     finally:
         life.calm()
-        with life.acme.begin() as session:
+        with life.acme.parts.begin() as session:
             # It is left alone for a while of wall time, which nobody waits for here.
-            session.execute(text("UPDATE billing.provider_rate SET open_until = least(open_until, clock_timestamp())"))
+            session.execute(_TAKEN_UP)
     assert not any(idle), (life.done, idle)
     assert not left, (life.done, left)
 
