@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,17 +13,21 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from billing.flows import (
+    braking,
     collection,
     external_money,
     refunding,
     renewal,
     sending,
 )
+from billing.flows.charging import charge_once
 from billing.flows.slices import STARTS_ALONE
 from billing.models import ProviderAccount, Slice
+from billing.queries.brakes import BrakeKind
 from billing.queries.collection import Due
 from billing.queries.waiting import take_waiting
 from billing.validators.subscription import NewItem
+from tests.flows.cents import ORDER
 from tests.flows.company import Company
 
 
@@ -67,6 +72,25 @@ def test_one_account_that_is_probed_slows_no_other(acme: Company, *, ours: bool,
     probed(acme, ours=ours)
     with acme.parts.begin() as session:
         assert len(take_waiting(session, lease_s=60, most=100)) == taken
+
+
+def test_an_account_is_probed_by_an_invoice_that_may_be_tried(acme: Company) -> None:
+    """The older of a customer's two is tried first, though the other one has been due for longer."""
+    profile = acme.customer("a1")
+    braking.stop(acme.parts, BrakeKind.COLLECT, order=ORDER)
+    due = text("UPDATE billing.invoice SET next_attempt_at = next_attempt_at - :by WHERE number = :number")
+    for days in (1, 2):
+        with acme.parts.begin() as session:
+            charge_once(acme.parts, session, profile, amount_minor=9000, currency="eur", description="A chair")
+        acme.settle_under_a_brake()
+        with acme.parts.begin() as session:
+            session.execute(due, {"number": acme.invoices()[-1].number, "by": timedelta(days=days)})
+    braking.start(acme.parts, BrakeKind.COLLECT, order=ORDER)
+    probed(acme, ours=True)
+    acme.sweep()
+    assert [each.invoice_id for each in acme.payments()][:1] == [acme.invoices()[0].id]
+    acme.settle()
+    assert [each.status for each in acme.invoices()] == ["paid", "paid"]
 
 
 def test_an_amount_that_the_provider_cannot_express_waits_for_a_person_and_others_are_charged(acme: Company) -> None:
