@@ -31,7 +31,7 @@ from billing.kernel.failpoints import failpoint
 from billing.kernel.status import COLLECTABLE, OPEN_PAYMENT, SliceStatus
 from billing.privacy.redaction import redact_error
 from billing.queries.collecting import Collecting
-from billing.queries.collection import Due, load_due, oldest_due
+from billing.queries.collection import Due, load_due
 from billing.queries.due import invoices_to_charge
 from billing.queries.invoice import lock_invoice
 from billing.rules.rate import Rank
@@ -134,10 +134,7 @@ def _open(parts: Parts, claimed: ClaimedSlice, small: list[Collecting]) -> list[
     with parts.begin() as session:
         hold_token(session, claimed)
         now = parts.clock.now(session)
-        members, most = claimed.member_ids, may_open(session, claimed.provider_account_id)
-        if most is not None:
-            # Whoever probes an account does it with what may be tried: the same one is cut again at each sweep.
-            members = oldest_due(session, invoices=members[:most], now=now)
+        members = claimed.member_ids[: may_open(session, claimed.provider_account_id)]
         park_unsound(session, claimed.member_ids, now=now)
         due = load_due(session, invoices=members, now=now)
         too_little = [each.invoice for each in due if _is_too_little(parts, session, each)]

@@ -120,15 +120,6 @@ _DUE = f"""
     ORDER BY i.id
     FOR NO KEY UPDATE OF i
 """  # noqa: S608 (our own names)
-_OLDEST = """
-    SELECT DISTINCT ON (o.profile_id) o.id
-    FROM billing.invoice i
-    JOIN billing.invoice o ON o.profile_id = i.profile_id
-    WHERE i.id = ANY(%(invoices)s) AND o.status IN ('open', 'draft') AND o.collection = 'automatic'
-      AND o.hold_id IS NULL AND o.amount_remaining_minor > 0 AND o.next_attempt_at <= %(now)s
-      AND (o.charge_not_before IS NULL OR o.charge_not_before <= clock_timestamp())
-    ORDER BY o.profile_id, coalesce(o.issued_at, o.created_at), o.id
-"""
 # Read again under lock: who is paid meanwhile recovers, and what was never tried is looked for just then. Whoever makes
 # one recover holds it while they take its invoices, so it is not waited for by who holds an invoice.
 _STILL_UNPAID = """
@@ -159,11 +150,6 @@ _INTENTS = """
     SELECT invoice_id, id, provider_account_id, intent_ref, status FROM billing.payment_intent
     WHERE invoice_id = ANY(%(invoices)s) ORDER BY invoice_id, generation
 """
-
-
-def oldest_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> list[UUID]:
-    """For each customer of these invoices the oldest that is due for a try: `load_due` takes none before it."""
-    return [row.id for row in fetch(session, _OLDEST, invoices=list(invoices), now=now)]
 
 
 def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> list[Due]:

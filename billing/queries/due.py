@@ -38,11 +38,11 @@ def profiles_to_renew(session: Session, *, now: datetime, most: int) -> list[UUI
 # The statuses stand there twice: a condition on a joined value alone would not let the partial index be used.
 _INVOICES = text(
     f"""
-    SELECT wanted.account_id, due.id
+    SELECT wanted.account_id, due.profile_id, due.id
     FROM unnest(CAST(:accounts AS uuid[]), CAST(:most AS int[])) AS wanted(account_id, most)
     CROSS JOIN (VALUES (1, 'draft'), (2, 'open')) AS kind(place, status)
     CROSS JOIN LATERAL (
-    SELECT i.id, i.next_attempt_at
+    SELECT i.id, i.profile_id, i.next_attempt_at
     FROM billing.invoice i
     LEFT JOIN billing.payment_method m ON m.profile_id = i.profile_id AND m.is_default
     WHERE i.status = kind.status AND i.status IN ('draft', 'open') AND i.hold_id IS NULL
@@ -59,6 +59,20 @@ _INVOICES = text(
     ORDER BY kind.place, due.next_attempt_at, due.id
     """  # noqa: S608 (our own words)
 )
+_OLDEST = text(
+    """
+    SELECT profile_id, id
+    FROM (
+        SELECT DISTINCT ON (profile_id) profile_id, id FROM billing.invoice
+        WHERE profile_id = ANY(:profiles) AND status IN ('draft', 'open') AND collection = 'automatic'
+          AND hold_id IS NULL AND amount_remaining_minor > 0 AND next_attempt_at IS NOT NULL AND next_attempt_at <= :now
+          AND (charge_not_before IS NULL OR charge_not_before <= clock_timestamp())
+        ORDER BY profile_id, coalesce(issued_at, created_at), id
+    ) AS oldest
+    WHERE id NOT IN (
+        SELECT unnest(member_ids) FROM billing.slice WHERE kind = 'charges' AND status IN ('pending', 'running'))
+    """
+)
 
 
 def invoices_to_charge(
@@ -66,15 +80,21 @@ def invoices_to_charge(
 ) -> dict[UUID | None, list[UUID]]:
     """Open invoices whose next try is due and that no hold, brake, dispute or live slice covers, so many an account.
 
-    By the account of the default method; under None those of customers without one. Whoever waits to begin (a draft
-    until its first payment) comes first, then what has been due for longest. Reads the partial index of
-    what is due, in its order: its cost follows what is due, not what exists.
+    Of a customer's the oldest that is due: whoever opens attempts takes none before it, and what has been due for
+    longest would keep its place for ever. By the account of the default method; under None those of customers without
+    one. Whoever waits to begin (a draft until its first payment) comes first, then what has been due for longest. Reads
+    the partial index of what is due, in its order: its cost follows what is due, not what exists.
     """
     wanted = {account: number for account, number in most.items() if number > 0}
     due: dict[UUID | None, list[UUID]] = {account: [] for account in wanted}
-    for account, invoice in session.execute(
-        _INVOICES, {"now": now, "accounts": list(wanted), "most": list(wanted.values())}
-    ):
-        if len(due[account]) < wanted[account]:
+    found = session.execute(_INVOICES, {"now": now, "accounts": list(wanted), "most": list(wanted.values())}).all()
+    if not found:
+        return {}
+    profiles = list({row.profile_id for row in found})
+    oldest = {row.profile_id: row.id for row in session.execute(_OLDEST, {"now": now, "profiles": profiles})}
+    for account, profile, _ in found:
+        # Each once, in the place of the first of its customer.
+        invoice = oldest.pop(profile, None)
+        if invoice is not None and len(due[account]) < wanted[account]:
             due[account].append(invoice)
     return {account: invoices for account, invoices in due.items() if invoices}

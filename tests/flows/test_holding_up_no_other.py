@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -74,9 +75,9 @@ def test_one_account_that_is_probed_slows_no_other(acme: Company, *, ours: bool,
         assert len(take_waiting(session, lease_s=60, most=100)) == taken
 
 
-def test_an_account_is_probed_by_an_invoice_that_may_be_tried(acme: Company) -> None:
-    """The older of a customer's two is tried first, though the other one has been due for longer."""
-    profile = acme.customer("a1")
+def two_due(acme: Company, account: str) -> None:
+    """Two invoices of a new customer are due; the younger one has been so for longer."""
+    profile = acme.customer(account)
     braking.stop(acme.parts, BrakeKind.COLLECT, order=ORDER)
     due = text("UPDATE billing.invoice SET next_attempt_at = next_attempt_at - :by WHERE number = :number")
     for days in (1, 2):
@@ -86,9 +87,24 @@ def test_an_account_is_probed_by_an_invoice_that_may_be_tried(acme: Company) -> 
         with acme.parts.begin() as session:
             session.execute(due, {"number": acme.invoices()[-1].number, "by": timedelta(days=days)})
     braking.start(acme.parts, BrakeKind.COLLECT, order=ORDER)
+
+
+def test_an_account_is_probed_by_an_invoice_that_may_be_tried(acme: Company) -> None:
+    """The older of a customer's two is tried first, though the other one has been due for longer."""
+    two_due(acme, "a1")
     probed(acme, ours=True)
     acme.sweep()
     assert [each.invoice_id for each in acme.payments()][:1] == [acme.invoices()[0].id]
+    acme.settle()
+    assert [each.status for each in acme.invoices()] == ["paid", "paid"]
+
+
+def test_a_plan_has_no_place_for_what_an_older_one_comes_before(acme: Company) -> None:
+    """Else what is due for longest, and not tried before an older one is, takes all the places of each sweep."""
+    two_due(acme, "a1")
+    acme.parts = replace(acme.parts, settings=acme.parts.settings.model_copy(update={"billing_plan_limit": 1}))
+    acme.sweep()
+    assert [each.status for each in acme.invoices()] == ["paid", "open"]
     acme.settle()
     assert [each.status for each in acme.invoices()] == ["paid", "paid"]
 
