@@ -109,8 +109,9 @@ def _fill(parts: Parts, named: Named, *, since: datetime | None, budget_s: float
         else:
             _move(parts, account_id, reached=reached, until=min(until, now - OVERLAP))
             reached = until
-        if budget_s is not None and time.monotonic() - began > budget_s:
-            break
+            # Not where a window was given up: the next sweep would give up the same one again, and so for ever.
+            if budget_s is not None and time.monotonic() - began > budget_s:
+                break
         width = max(NARROW, width / 4) if seen >= MANY else min(WIDE, width * 2) if seen < FEW else width
     return Filled(code, from_at, min(reached, now), listed, new)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
 from sqlalchemy import select
 
 from billing.flows import backfill
@@ -88,6 +89,21 @@ def test_a_reading_that_is_cut_short_goes_on_where_it_stood(acme: Company) -> No
     assert sum(1 for each in found if each) == 2
     acme.settle()
     assert {each.event_ref for each in acme.witness.events() if each.type in HANDLERS} == _refs(acme)
+
+
+def test_a_window_that_is_too_full_is_read_in_narrower_ones_however_little_time_there_is(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each sweep would begin with the same wide window, give it up, and never come further."""
+    assert backfill.sweep(acme.parts) == 0
+    acme.set_clock(START + timedelta(minutes=5))
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.set_clock(START + timedelta(hours=5))
+    monkeypatch.setattr(backfill, "MANY", 2)
+    backfill.sweep(acme.parts, budget_s=0)
+    assert (_read_to(acme) or START) > START
 
 
 def test_an_account_that_can_not_be_asked_waits_for_the_next_tick(acme: Company) -> None:
