@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.compose import Wallet
@@ -204,10 +204,10 @@ def _let_go(session: Session, draft: Invoice, now: datetime) -> None:
 
 
 def waiting(session: Session, *, most: int) -> list[UUID]:
-    """Drafts that wait for a fact, oldest item first. Few: each is a person's work."""
+    """Drafts that wait for a fact, those first that were not looked at for longest; they are looked at now."""
     query = (
-        select(Invoice.id)
-        .join(WorkItem, WorkItem.id == Invoice.hold_id)
+        select(WorkItem.id, Invoice.id)
+        .join(Invoice, WorkItem.id == Invoice.hold_id)
         .where(
             Invoice.status == InvoiceStatus.DRAFT,
             WorkItem.kind.in_(_KINDS),
@@ -215,10 +215,15 @@ def waiting(session: Session, *, most: int) -> list[UUID]:
             Invoice.profile_id.in_(select(Profile.id).where(Profile.hold_id.is_(None))),
             text(moves(BrakeKind.ISSUE, "invoice")),
         )
-        .order_by(WorkItem.id)
+        .order_by(WorkItem.updated_at, WorkItem.id)
         .limit(most)
+        .with_for_update(of=WorkItem, skip_locked=True)
     )
-    return list(session.scalars(query))
+    found = session.execute(query).all()
+    # Moved back whatever becomes of them: else what lacks something for long would keep all others from their turn.
+    looked_at = update(WorkItem).where(WorkItem.id.in_([item for item, _ in found]))
+    session.execute(looked_at.values(updated_at=func.clock_timestamp()).execution_options(synchronize_session=False))
+    return [draft for _, draft in found]
 
 
 def _raise(session: Session, document: PlannedInvoice, lack: Lack, now: datetime) -> WorkItem:

@@ -62,7 +62,7 @@ def sweep(parts: Parts) -> int:
     with parts.begin() as session:
         if not is_same(session):
             return 0
-        # One page a round, since what still lacks something stays.
+        # One page a round, since what still lacks something stays; the next round takes others.
         mended = completing.waiting(session, most=PAGE)
     done = _issue(parts, mended)
     while True:

@@ -79,6 +79,27 @@ def test_where_the_law_wants_a_structured_invoice_it_waits_for_a_transport(acme:
     assert all(each.number for each in _invoices(acme))
 
 
+def test_drafts_that_lack_something_for_long_keep_no_other_from_being_issued(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "PAGE", 2)
+    for account in ("a1", "a2", "a3"):
+        acme.customer(account)
+        acme.subscribe(account, f"s-{account}", start=datetime(2027, 1, 1, tzinfo=UTC))
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.profile SET buyer_kind = 'business'"))
+    _change_seller(acme, e_invoices="large")
+    acme.set_clock(datetime(2027, 1, 1, tzinfo=UTC))
+    _bill(acme)
+    assert drafts.sweep(acme.parts) == 0
+    last = {"id": max(_items(acme), key=lambda item: item.id).subject_id}
+    meant = "SELECT profile_id FROM billing.invoice WHERE id = :id"
+    with acme.parts.begin() as session:
+        session.execute(text(f"UPDATE billing.profile SET buyer_kind = 'consumer' WHERE id = ({meant})"), last)
+    assert [drafts.sweep(acme.parts) for _ in range(2)] in ([0, 1], [1, 0])
+    assert [each.id for each in _invoices(acme) if each.number] == [last["id"]]
+
+
 def test_what_a_person_orders_at_once_is_refused_with_the_missing_fact(acme: Company) -> None:
     profile_id = acme.customer("a1")
     _change_seller(acme, address={})
