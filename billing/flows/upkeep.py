@@ -22,7 +22,7 @@ _WAKE_SLICES = text(
         SELECT id FROM billing.slice
         WHERE status IN ('pending', 'running') AND (lease_until IS NULL OR lease_until < clock_timestamp())
           AND updated_at < clock_timestamp() - make_interval(secs => :lease_s)
-        ORDER BY id LIMIT :most FOR NO KEY UPDATE SKIP LOCKED))
+        ORDER BY updated_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED))
     RETURNING id, kind
     """
 )

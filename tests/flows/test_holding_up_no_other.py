@@ -20,6 +20,7 @@ from billing.flows import (
     refunding,
     renewal,
     sending,
+    upkeep,
 )
 from billing.flows.charging import charge_once
 from billing.flows.slices import STARTS_ALONE
@@ -107,6 +108,26 @@ def test_a_plan_has_no_place_for_what_an_older_one_comes_before(acme: Company) -
     assert [each.status for each in acme.invoices()] == ["paid", "open"]
     acme.settle()
     assert [each.status for each in acme.invoices()] == ["paid", "paid"]
+
+
+def test_slices_are_woken_in_turn(acme: Company) -> None:
+    """One that is given back each time it is woken keeps no other asleep."""
+    acme.parts = replace(
+        acme.parts,
+        settings=acme.parts.settings.model_copy(update={"billing_plan_limit": 1, "billing_slice_size": 1}),
+    )
+    for account in ("a1", "a2"):
+        acme.customer(account)
+        acme.subscribe(account, f"s-{account}")
+        renewal.plan(acme.parts)
+    acme.line.messages.clear()
+    woken = set()
+    for _ in range(2):
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.slice SET updated_at = updated_at - interval '1 minute'"))
+        assert upkeep.wake_slices(acme.parts) == 1
+        woken |= {ids for _, ids in acme.line.messages}
+    assert len(woken) == 2
 
 
 def test_an_amount_that_the_provider_cannot_express_waits_for_a_person_and_others_are_charged(acme: Company) -> None:
