@@ -69,6 +69,10 @@ def _again_later(parts: Parts, invoice_id: UUID) -> None:
     with parts.begin() as session:
         invoice = lock_invoice(session, invoice_id)
         if invoice.status in COLLECTABLE:
+            now = parts.clock.now(session)
+            if invoice.next_attempt_at is not None and invoice.next_attempt_at < now:
+                # Due from now on, it lets others go first.
+                invoice.next_attempt_at = now
             invoice.charge_not_before = wall_now(session) + timedelta(seconds=ELSEWHERE_S)
 
 

@@ -11,13 +11,25 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.commands.reconciliation.run import begin_run
-from billing.flows import customer_page, links, movements, on_session, reconciliation, refunding, resolution, working
+from billing.flows import (
+    braking,
+    customer_page,
+    links,
+    movements,
+    on_session,
+    reconciliation,
+    refunding,
+    resolution,
+    working,
+)
 from billing.flows.on_session import Paying
 from billing.flows.order import Order
 from billing.flows.working import Action
 from billing.kernel.errors import Fault, ProviderRefused, Refused
 from billing.models import ProviderAccount, Reconciliation, Refund
 from billing.providers.port import Provider
+from billing.queries.brakes import BrakeKind
+from tests.flows.cents import ORDER
 from tests.flows.company import START, Company, company
 from tests.flows.test_holding_up_no_other import unanswered
 
@@ -180,6 +192,28 @@ def test_what_is_open_at_an_account_without_a_key_is_told_to_the_customer_and_to
     assert [each.hold_id for each in shops.invoices()] == [None], "nothing is wrong with the invoice"
     assert _stuck(shops) == [("intent_not_canceled", "open", "provider_not_configured")]
     assert [each.status for each in shops.witness.charges()] == ["failed"]
+
+
+@pytest.mark.parametrize("least", ["", "eur:20.00"])
+def test_what_is_open_at_an_account_without_a_key_keeps_no_other_from_a_place_of_the_plan(
+    shops: Company, moved: UUID, least: str
+) -> None:
+    """It has been due for longest, and is looked at again and again: to be tried, or to be carried forward."""
+    _lose_the_key(shops)
+    braking.stop(shops.parts, BrakeKind.COLLECT, order=ORDER)
+    shops.set_clock(START + timedelta(hours=1))
+    shops.customer("a2")
+    shops.subscribe("a2", "a2", start=START + timedelta(hours=1))
+    shops.settle_under_a_brake()
+    braking.start(shops.parts, BrakeKind.COLLECT, order=ORDER)
+    small = {"billing_plan_limit": 1, "billing_least_charges": least}
+    shops.parts = replace(shops.parts, settings=shops.parts.settings.model_copy(update=small))
+    for hours in (2, 3):
+        shops.set_clock(START + timedelta(hours=hours))
+        shops.sweep()
+        with shops.parts.begin() as session:
+            session.execute(text("UPDATE billing.invoice SET charge_not_before = NULL"))
+    assert [each.status for each in shops.invoices()] == ["open", "paid"]
 
 
 def test_once_it_has_its_key_again_that_is_ended_and_the_customer_pays(shops: Company, moved: UUID) -> None:

@@ -97,7 +97,9 @@ def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
         writes.touched.append(invoice)
         return
     if method is not None and _lives_elsewhere(due.intents, method):
-        # It is canceled there first, outside this transaction (`flows.elsewhere`).
+        # It is canceled there first, outside this transaction (`flows.elsewhere`). Due from now on, it lets
+        # others go first.
+        invoice.next_attempt_at = now
         invoice.charge_not_before = wall + timedelta(seconds=ELSEWHERE_S)
         writes.touched.append(invoice)
         return
