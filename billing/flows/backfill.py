@@ -64,13 +64,18 @@ def sweep(parts: Parts, *, budget_s: float = 20.0) -> int:
                 account.events_read_to = now
             elif now - account.events_read_to >= EVERY + OVERLAP:
                 due.append(named)
-    new = 0
+    new, failed = 0, None
     for named in due:
         try:
             new += _fill(parts, named, since=None, budget_s=budget_s).new
         except PROVIDER_ERRORS as later:
             # The next tick goes on where this one stood; other accounts are none the worse.
             _log.warning("events_not_listed", account=named.label, error=type(later).__name__)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the others are read on; it is raised below)
+            _log.warning("events_not_read", account=named.label, error=type(error).__name__)
+            failed = failed or error
+    if failed:
+        raise failed
     return new
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import ColumnElement, func, select, true
@@ -18,6 +19,7 @@ from billing.commands.work_item.close import close_for
 from billing.flows import reconciliation, restoring
 from billing.flows.adopting import adopt
 from billing.flows.braking import SWEEPS
+from billing.flows.in_turn import each_in_turn
 from billing.flows.parts import Parts
 from billing.flows.reconciliation import Reconciled, reconcile
 from billing.kernel.errors import BillingError, ProviderUnavailable, Refused
@@ -69,8 +71,8 @@ def tick(parts: Parts) -> None:
     if restored:
         heal(parts)
         return
-    reconciliation.tick(parts)
-    adopt_held(parts)
+    turns = (partial(reconciliation.tick, parts), partial(adopt_held, parts))
+    each_in_turn(turns, failed="what was charged was not compared, or not adopted")
 
 
 def adopt_held(parts: Parts) -> int:

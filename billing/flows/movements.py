@@ -16,7 +16,7 @@ from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
 from billing.flows import payouts
 from billing.flows.parts import Parts
-from billing.kernel.errors import PROVIDER_ERRORS, ProviderRefused
+from billing.kernel.errors import ProviderRefused
 from billing.kernel.failpoints import failpoint
 from billing.models import Payment, ProviderAccount
 from billing.queries.accounts import accounts_of
@@ -52,7 +52,7 @@ def sweep(parts: Parts) -> int:
     for named in due:
         try:
             booked += _look_after(parts, named.id, now)
-        except PROVIDER_ERRORS as error:
+        except Exception as error:  # noqa: BLE001 (whatever it is, the others are read; it is raised below)
             _log.warning("movements_not_read", account=named.label, error=type(error).__name__)
             failed = failed or error
     if failed:

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 
 from billing.commands.reconciliation.run import begin_run
 from billing.flows import (
+    backfill,
     braking,
     customer_page,
     links,
@@ -113,6 +114,36 @@ def test_an_account_that_refuses_our_key_keeps_no_other_from_its_fees_refunds_an
         first.provider_account_id = archive
     refunding.sweep(shops.parts)
     assert [each.status for each in shops.refunds()] == ["pending", "succeeded"]
+
+
+def test_a_fault_of_one_account_keeps_no_other_from_its_fees_events_and_comparison(shops: Company) -> None:
+    """Whatever it is, such as an answer that nobody foresaw: it comes again at each sweep."""
+    backfill.sweep(shops.parts)
+    shops.customer("a1")
+    shops.subscribe("a1", "a1")
+    shops.settle()
+    well = shops.parts.provider_for
+
+    def unforeseen(provider: str, code: str) -> Provider:
+        if code == "archive":
+            raise ValueError("unforeseen")
+        return well(provider, code)
+
+    shops.parts = replace(shops.parts, provider_for=unforeseen)
+    archive, later = _archive(shops), START + timedelta(days=1, hours=3)
+    with shops.parts.begin() as session:
+        session.execute(text("UPDATE billing.provider_account SET movements_read_to = :at"), {"at": START})
+        begin_run(session, account_id=archive, cause="ordered", from_at=START, to_at=later)
+    shops.set_clock(later)
+    for sweep in (movements.sweep, backfill.sweep, reconciliation.tick):
+        with pytest.raises(ValueError, match="unforeseen"):
+            sweep(shops.parts)
+    assert shops.account("provider_fees") > 0
+    with shops.begin() as session:
+        others = ProviderAccount.id != archive
+        read_to = session.scalars(select(ProviderAccount.events_read_to).where(others)).one()
+        done = session.scalars(select(Reconciliation.status).where(Reconciliation.provider_account_id != archive))
+        assert (read_to, list(done)) == (later - backfill.OVERLAP, ["done"])
 
 
 def test_an_account_without_a_key_keeps_no_other_from_being_asked_and_tried(shops: Company) -> None:

@@ -24,7 +24,7 @@ from billing.flows import (
 )
 from billing.flows.start import start
 from billing.flows.working import Action
-from billing.kernel.errors import Refused
+from billing.kernel.errors import ProviderRefused, Refused
 from billing.models import Difference, ProviderEvent
 from billing.queries.brakes import BrakeKind
 from billing.queries.same_database import notice_server, pin_anew
@@ -140,7 +140,9 @@ def test_it_is_healed_without_a_second_charge_or_a_number_given_twice_and_goes_o
     assert lost.violations() == ()
 
 
-def test_who_waits_for_a_charge_that_a_person_adopts_is_charged_again(lost: Company) -> None:
+@pytest.mark.parametrize("refused", [False, True])
+def test_who_waits_for_a_charge_that_a_person_adopts_is_charged_again(lost: Company, *, refused: bool) -> None:
+    """Also where the day's comparison of an account fails at each tick."""
     lost.settle_under_a_brake()
     healing.tick(lost.parts)
     lost.settle_under_a_brake()
@@ -148,7 +150,14 @@ def test_who_waits_for_a_charge_that_a_person_adopts_is_charged_again(lost: Comp
         if item.status == "open" and "adopt" in item.safe_actions:
             assert working.act(lost.parts, item.id, action=Action.ADOPT, order=WHY).changed
     assert brakes(lost) != []
-    healing.tick(lost.parts)
+    if refused:
+        lost.set_clock(AFTERWARDS + timedelta(days=2))
+        lost.revoke_key()
+        with pytest.raises(ProviderRefused):
+            healing.tick(lost.parts)
+        lost.restore_key()
+    else:
+        healing.tick(lost.parts)
     assert brakes(lost) == []
     backfill.backfill(lost.parts)
     lost.settle()
