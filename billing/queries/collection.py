@@ -94,8 +94,9 @@ class Intent:
 
 
 # A customer's debts are paid in their order: no older one is due as well, or just being tried. One that waits for an
-# outcome, a later moment or a person holds nobody up. `OFFSET 0` has the documents of the customer looked up, which are
-# few, and not what is open of all customers.
+# outcome, a later moment or a person holds nobody up; nor one whose try is in nobody's hands any more, which is asked
+# about once its account answers: it may be away for days. `OFFSET 0` has the documents of the customer looked up, which
+# are few, and not what is open of all customers.
 _IS_OLDEST = """NOT EXISTS (
         SELECT FROM (SELECT * FROM billing.invoice WHERE profile_id = i.profile_id OFFSET 0) older
         WHERE older.id <> i.id AND older.status IN ('open', 'draft')
@@ -104,7 +105,8 @@ _IS_OLDEST = """NOT EXISTS (
           AND (older.next_attempt_at <= %(now)s
                 AND (older.charge_not_before IS NULL OR older.charge_not_before <= clock_timestamp())
             OR EXISTS (SELECT FROM billing.payment p
-                       WHERE p.invoice_id = older.id AND p.status IN ('prepared', 'sent'))))"""
+                       WHERE p.invoice_id = older.id AND p.status IN ('prepared', 'sent')
+                         AND p.lease_until > clock_timestamp())))"""
 _DUE = f"""
     SELECT {COLLECTING}, {SELLER_DUNNING}, coalesce(u.status = 'unpaid', false)
     FROM billing.invoice i

@@ -110,6 +110,25 @@ def test_a_plan_has_no_place_for_what_an_older_one_comes_before(acme: Company) -
     assert [each.status for each in acme.invoices()] == ["paid", "paid"]
 
 
+def test_an_answer_that_an_account_owes_which_is_away_holds_up_no_younger_invoice(acme: Company) -> None:
+    """The customer has another method by now, elsewhere; the outage may last for days."""
+    unanswered(acme, 1)
+    probed(acme, ours=False)
+    with acme.parts.begin() as session:
+        other = {"other": session.scalars(select(ProviderAccount.id).where(ProviderAccount.code == "shop")).one()}
+        for there in (
+            "UPDATE billing.provider_rate SET open_until = now() + interval '1 h' WHERE provider_account_id = :other",
+            "UPDATE billing.payment_intent SET provider_account_id = :other",
+            "UPDATE billing.payment SET provider_account_id = :other, status = 'sent'",
+        ):
+            session.execute(text(there), other)
+        (profile,) = session.scalars(text("SELECT id FROM billing.profile"))
+        charge_once(acme.parts, session, profile, amount_minor=9000, currency="eur", description="A chair")
+    for _ in range(2):
+        acme.sweep()
+    assert [each.status for each in acme.invoices()] == ["open", "paid"]
+
+
 def test_slices_are_woken_in_turn(acme: Company) -> None:
     """One that is given back each time it is woken keeps no other asleep."""
     acme.parts = replace(
