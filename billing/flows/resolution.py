@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from billing.commands.payment.cancel import MOST, note_cancel
@@ -25,6 +27,8 @@ from billing.providers.port import ChargeOutcome, Outcome
 from billing.queries.brakes import BrakeKind, moving
 from billing.queries.waiting import charges_claimed, take_waiting, waiting_attempts
 from billing.rules.rate import Rank
+
+_log = structlog.get_logger(__name__)
 
 
 def resolve(parts: Parts) -> int:
@@ -106,11 +110,21 @@ def _ask_all(parts: Parts, questions: Sequence[Question], rank: Rank) -> list[An
     questions = [each for each in questions if each.attempt.provider_account_id in providers]
     most = max(1, min(parts.settings.billing_charges_in_flight, len(questions)))
     with calling(parts, most=most) as pool:
-        outcomes = pool.map(lambda each: ask(providers[each.attempt.provider_account_id], each), questions)
+        outcomes = pool.map(lambda each: _asked(providers[each.attempt.provider_account_id], each), questions)
         answers = [(each.attempt, outcome) for each, outcome in zip(questions, outcomes, strict=True)]
     answers += [(each.attempt, _not_asked(each, without[each.attempt.provider_account_id])) for each in waiting]
     failpoint("resolve.asked")
     return answers
+
+
+def _asked(provider: Metered, question: Question) -> ChargeOutcome:
+    try:
+        return ask(provider, question)
+    except SQLAlchemyError:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever it is, the others' answers are written; this one is a person's)
+        _log.warning("attempt_not_asked_about", payment=str(question.attempt.payment_id), error=type(error).__name__)
+        return _not_asked(question, type(error).__name__)
 
 
 def _lines_of(parts: Parts, accounts: Collection[UUID], rank: Rank) -> tuple[dict[UUID, Metered], dict[UUID, str]]:

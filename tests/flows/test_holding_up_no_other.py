@@ -19,12 +19,15 @@ from billing.flows import (
     external_money,
     refunding,
     renewal,
+    resolution,
     sending,
     upkeep,
 )
 from billing.flows.charging import charge_once
 from billing.flows.slices import STARTS_ALONE
 from billing.models import ProviderAccount, Slice
+from billing.providers.port import IntentFacts
+from billing.providers.stripe.adapter import StripeProvider
 from billing.queries.brakes import BrakeKind
 from billing.queries.collection import Due
 from billing.queries.waiting import take_waiting
@@ -127,6 +130,40 @@ def test_an_answer_that_an_account_owes_which_is_away_holds_up_no_younger_invoic
     for _ in range(2):
         acme.sweep()
     assert [each.status for each in acme.invoices()] == ["open", "paid"]
+
+
+def test_an_answer_that_nobody_foresaw_keeps_no_other_attempt_from_being_settled(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes again each time that the attempt is asked about, with the same others."""
+    for account in ("a1", "a2"):
+        acme.customer(account, method="pm_sandbox_processing")
+        acme.subscribe(account, account)
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    collection.plan(acme.parts)
+    acme.run_messages()
+    first, _ = acme.payments()
+    asked = [each.checks for each in acme.payments()]
+    with acme.parts.begin() as session:
+        unforeseen = session.scalars(
+            text("SELECT intent_ref FROM billing.payment_intent WHERE id = :id"), {"id": first.payment_intent_id}
+        ).one()
+        session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
+    read = StripeProvider.read_intent
+
+    def unforeseen_of_one(self: StripeProvider, intent_ref: str) -> IntentFacts:
+        if intent_ref == unforeseen:
+            raise ValueError("unforeseen")
+        return read(self, intent_ref)
+
+    monkeypatch.setattr(StripeProvider, "read_intent", unforeseen_of_one)
+    assert resolution.resolve(acme.parts) == 2
+    assert [each.status for each in acme.payments()] == ["processing", "processing"]
+    assert [each.checks for each in acme.payments()] == [number + 1 for number in asked]
+    assert [(each.kind, each.subject_id, each.error) for each in acme.work_items()] == [
+        ("payment_unknown", first.id, "ValueError")
+    ]
 
 
 def test_slices_are_woken_in_turn(acme: Company) -> None:
