@@ -54,9 +54,8 @@ def run(
     """Check the invariants named by `codes` (all by default). `texts` gives what else is searched for secrets.
 
     `grace` says how late is still on time, by default as `grace_for` the settings. `since` (wall time) looks only at
-    what changed from then on, and at what belongs to it. `with_acceptances`: what people have
-    accepted is told as such, and is no violation; it is for audits of a company's own books, and whoever proves
-    something leaves it out.
+    what changed from then on, and at what belongs to it. `with_acceptances`: what people have accepted is told as such,
+    and is no violation; it is for audits of a company's own books, and whoever proves something leaves it out.
 
     Raises `Refused` (`unknown_invariant`), and `ProviderUnavailable` where a witness was named and can't be read.
     """

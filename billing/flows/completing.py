@@ -220,9 +220,11 @@ def waiting(session: Session, *, most: int) -> list[UUID]:
         .with_for_update(of=WorkItem, skip_locked=True)
     )
     found = session.execute(query).all()
-    # Moved back whatever becomes of them: else what lacks something for long would keep all others from their turn.
-    looked_at = update(WorkItem).where(WorkItem.id.in_([item for item, _ in found]))
-    session.execute(looked_at.values(updated_at=func.clock_timestamp()).execution_options(synchronize_session=False))
+    if found:
+        # Moved back whatever becomes of them: else what lacks something for long would keep all others from their turn.
+        looked_at = update(WorkItem).where(WorkItem.id.in_([item for item, _ in found]))
+        looked_at = looked_at.values(updated_at=func.clock_timestamp()).execution_options(synchronize_session=False)
+        session.execute(looked_at)
     return [draft for _, draft in found]
 
 

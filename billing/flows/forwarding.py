@@ -5,7 +5,6 @@ The invoice is paid by that, and nobody is dunned for cents. A draft that waits 
 
 from __future__ import annotations
 
-from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -13,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.invoice import correct
 from billing.commands.invoice.retry import has_attempt_in_flight
-from billing.commands.payment.open import ELSEWHERE_S
+from billing.commands.payment.open import put_off
 from billing.db.clock import wall_now
 from billing.flows.canceling import all_canceled, cancel_intents, tell_stuck
 from billing.flows.correcting import correct_open
@@ -69,11 +68,7 @@ def _again_later(parts: Parts, invoice_id: UUID) -> None:
     with parts.begin() as session:
         invoice = lock_invoice(session, invoice_id)
         if invoice.status in COLLECTABLE:
-            now = parts.clock.now(session)
-            if invoice.next_attempt_at is not None and invoice.next_attempt_at < now:
-                # Due from now on, it lets others go first.
-                invoice.next_attempt_at = now
-            invoice.charge_not_before = wall_now(session) + timedelta(seconds=ELSEWHERE_S)
+            put_off(invoice, now=parts.clock.now(session), wall=wall_now(session))
 
 
 def _forward(parts: Parts, invoice_id: UUID) -> None:

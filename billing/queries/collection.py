@@ -19,6 +19,7 @@ from billing.queries.card_tries import CardTries, card_of, tries_of_cards
 from billing.queries.collecting import COLLECTING, SELLER_DUNNING, Collecting, SellerDunning, collecting
 from billing.queries.debits import announced_debits
 from billing.queries.dispute import undisputed
+from billing.queries.due import collected, has_come
 from billing.rules.debit import brings, is_debit
 
 
@@ -97,25 +98,21 @@ class Intent:
 # outcome, a later moment or a person holds nobody up; nor one whose try is in nobody's hands any more, which is asked
 # about once its account answers: it may be away for days. `OFFSET 0` has the documents of the customer looked up, which
 # are few, and not what is open of all customers.
-_IS_OLDEST = """NOT EXISTS (
+_IS_OLDEST = f"""NOT EXISTS (
         SELECT FROM (SELECT * FROM billing.invoice WHERE profile_id = i.profile_id OFFSET 0) older
-        WHERE older.id <> i.id AND older.status IN ('open', 'draft')
-          AND older.collection = 'automatic' AND older.hold_id IS NULL AND older.amount_remaining_minor > 0
+        WHERE older.id <> i.id AND {collected("older")}
           AND (coalesce(older.issued_at, older.created_at), older.id) < (coalesce(i.issued_at, i.created_at), i.id)
-          AND (older.next_attempt_at <= %(now)s
-                AND (older.charge_not_before IS NULL OR older.charge_not_before <= clock_timestamp())
+          AND ({has_come("older", "%(now)s")}
             OR EXISTS (SELECT FROM billing.payment p
                        WHERE p.invoice_id = older.id AND p.status IN ('prepared', 'sent')
-                         AND p.lease_until > clock_timestamp())))"""
+                         AND p.lease_until > clock_timestamp())))"""  # noqa: S608 (our own names)
 _DUE = f"""
     SELECT {COLLECTING}, {SELLER_DUNNING}, coalesce(u.status = 'unpaid', false)
     FROM billing.invoice i
     JOIN billing.profile f ON f.id = i.profile_id AND f.seller_id = i.seller_id
     JOIN billing.seller s ON s.id = i.seller_id
     LEFT JOIN billing.subscription u ON u.id = i.subscription_id AND u.seller_id = i.seller_id
-    WHERE i.id = ANY(%(invoices)s) AND i.status IN ('open', 'draft') AND i.collection = 'automatic'
-      AND i.hold_id IS NULL AND f.hold_id IS NULL AND i.amount_remaining_minor > 0 AND i.next_attempt_at <= %(now)s
-      AND (i.charge_not_before IS NULL OR i.charge_not_before <= clock_timestamp())
+    WHERE i.id = ANY(%(invoices)s) AND {collected("i")} AND f.hold_id IS NULL AND {has_come("i", "%(now)s")}
       AND {moves(BrakeKind.COLLECT, "i")}
       AND {_IS_OLDEST}
       AND {undisputed("i")}

@@ -35,6 +35,21 @@ def profiles_to_renew(session: Session, *, now: datetime, most: int) -> list[UUI
     return list(session.execute(_PROFILES, {"now": now, "most": most}).scalars())
 
 
+def collected(i: str) -> str:
+    """A condition on the invoice of this name: it is charged by itself, and nothing but its moment is waited for."""
+    return f"""{i}.status IN ('open', 'draft') AND {i}.collection = 'automatic' AND {i}.hold_id IS NULL
+          AND {i}.amount_remaining_minor > 0"""
+
+
+def has_come(i: str, now: str) -> str:
+    """A condition on the invoice of this name: the moment of its next try is there.
+
+    `now` is how the statement that it becomes a part of spells its parameter.
+    """
+    return f"""{i}.next_attempt_at <= {now}
+          AND ({i}.charge_not_before IS NULL OR {i}.charge_not_before <= clock_timestamp())"""
+
+
 # The statuses stand there twice: a condition on a joined value alone would not let the partial index be used.
 _INVOICES = text(
     f"""
@@ -47,8 +62,7 @@ _INVOICES = text(
     LEFT JOIN billing.payment_method m ON m.profile_id = i.profile_id AND m.is_default
     WHERE i.status = kind.status AND i.status IN ('draft', 'open') AND i.hold_id IS NULL
       AND m.provider_account_id IS NOT DISTINCT FROM wanted.account_id
-      AND i.next_attempt_at IS NOT NULL AND i.next_attempt_at <= :now
-      AND (i.charge_not_before IS NULL OR i.charge_not_before <= clock_timestamp())
+      AND i.next_attempt_at IS NOT NULL AND {has_come("i", ":now")}
       AND NOT EXISTS (SELECT FROM billing.profile p WHERE p.id = i.profile_id AND p.hold_id IS NOT NULL)
       AND i.id NOT IN (
         SELECT unnest(member_ids) FROM billing.slice WHERE kind = 'charges' AND status IN ('pending', 'running'))
@@ -59,19 +73,18 @@ _INVOICES = text(
     ORDER BY kind.place, due.next_attempt_at, due.id
     """  # noqa: S608 (our own words)
 )
+# What goes before the others of its customer, as whoever opens attempts sees it (`queries.collection`).
 _OLDEST = text(
-    """
+    f"""
     SELECT profile_id, id
     FROM (
         SELECT DISTINCT ON (profile_id) profile_id, id FROM billing.invoice
-        WHERE profile_id = ANY(:profiles) AND status IN ('draft', 'open') AND collection = 'automatic'
-          AND hold_id IS NULL AND amount_remaining_minor > 0 AND next_attempt_at IS NOT NULL AND next_attempt_at <= :now
-          AND (charge_not_before IS NULL OR charge_not_before <= clock_timestamp())
+        WHERE profile_id = ANY(:profiles) AND {collected("invoice")} AND {has_come("invoice", ":now")}
         ORDER BY profile_id, coalesce(issued_at, created_at), id
     ) AS oldest
     WHERE id NOT IN (
         SELECT unnest(member_ids) FROM billing.slice WHERE kind = 'charges' AND status IN ('pending', 'running'))
-    """
+    """  # noqa: S608 (our own words)
 )
 
 

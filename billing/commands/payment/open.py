@@ -97,10 +97,8 @@ def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
         writes.touched.append(invoice)
         return
     if method is not None and _lives_elsewhere(due.intents, method):
-        # It is canceled there first, outside this transaction (`flows.elsewhere`). Due from now on, it lets
-        # others go first.
-        invoice.next_attempt_at = now
-        invoice.charge_not_before = wall + timedelta(seconds=ELSEWHERE_S)
+        # It is canceled there first, outside this transaction (`flows.elsewhere`).
+        put_off(invoice, now=now, wall=wall)
         writes.touched.append(invoice)
         return
     if due.unpaid and not due.attempts and invoice.dunning_at is None and not invoice.extra_try:
@@ -168,6 +166,16 @@ def _unanswered(attempts: Sequence[Attempted]) -> bool:
     """
     scheduled = [attempt for attempt in attempts if attempt.scheduled]
     return bool(scheduled) and scheduled[-1].status in (PaymentStatus.NOT_SENT, PaymentStatus.CANCELED)
+
+
+def put_off(invoice: Collecting | Invoice, *, now: datetime, wall: datetime) -> None:
+    """What can't be tried now is looked at again a little later.
+
+    Due from now on, it lets others of its account go first: due for longest, it would keep its place at each sweep.
+    """
+    if invoice.next_attempt_at is not None:
+        invoice.next_attempt_at = max(invoice.next_attempt_at, now)
+    invoice.charge_not_before = wall + timedelta(seconds=ELSEWHERE_S)
 
 
 def hold_for_customer(invoice: Collecting | Invoice, *, wall: datetime) -> None:

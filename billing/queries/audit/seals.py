@@ -48,10 +48,8 @@ def compute_all(session: Session, table: str, uptos: Sequence[UUID]) -> list[Sea
     )
     # A row is digested once, however many sums it is a part of; for one alone several processes may read.
     once = "OFFSET 0" if len(uptos) > 1 else ""
-    sql = (
-        f"SELECT {sums} FROM (SELECT {id_} AS id, hashtextextended(ROW({columns})::text, 0) AS hash "  # noqa: S608 (names
-        f"FROM billing.{table} WHERE {id_} <= :last {once}) digested"  # of ours)
-    )
+    hashed = f"SELECT {id_} AS id, hashtextextended(ROW({columns})::text, 0) AS hash"
+    sql = f"SELECT {sums} FROM ({hashed} FROM billing.{table} WHERE {id_} <= :last {once}) digested"  # noqa: S608 (names of ours)
     values = {f"upto_{place}": upto for place, upto in enumerate(uptos)}
     row = session.execute(text(sql), values | {"last": max(uptos)}).one()
     return [Seal(table, upto, row[2 * place], row[2 * place + 1]) for place, upto in enumerate(uptos)]
