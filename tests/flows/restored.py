@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -14,15 +14,19 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url, select
 
-from billing.flows import backfill, healing
+from billing.flows import backfill, healing, inbox
 from billing.flows.order import Order
 from billing.models import Brake
 from billing.sandbox.embedded.binaries import binaries_for
 from billing.sandbox.embedded.folders import server_account
 from tests import shelf
-from tests.flows.company import Company
+from tests.flows.company import START, Company
 
 WHY = Order(actor="ada", reason="all looks fine to me")
+MEANWHILE = START + timedelta(days=3)
+"""When what the copy doesn't know was billed."""
+AFTERWARDS = START + timedelta(days=4)
+"""When the copy was put back."""
 
 
 @dataclass(frozen=True)
@@ -95,3 +99,12 @@ def heal(acme: Company, *, at: datetime) -> None:
     acme.wait_for(lambda: healed(acme), seconds=20)
     backfill.backfill(acme.parts)
     acme.settle_under_a_brake()
+
+
+def every_event_comes_again(acme: Company) -> None:
+    """All that the provider ever told, and what is done with it."""
+    for event in acme.witness.events():
+        acme.witness.call("POST", f"events/{event.event_ref}/resend")
+    acme.wait_for(lambda: acme.witness.state().undelivered_webhooks == 0)
+    inbox.sweep(acme.parts)
+    acme.run_messages()

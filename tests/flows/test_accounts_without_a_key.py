@@ -30,9 +30,9 @@ from billing.kernel.errors import Fault, ProviderRefused, Refused
 from billing.models import ProviderAccount, Reconciliation, Refund
 from billing.providers.port import Provider
 from billing.queries.brakes import BrakeKind
+from tests.flows.away import unanswered
 from tests.flows.cents import ORDER
 from tests.flows.company import START, Company, company
-from tests.flows.test_holding_up_no_other import unanswered
 
 
 def _nowhere(_provider: str, _code: str) -> Provider:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -18,14 +19,20 @@ from tests.flows.test_guarding import decide
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-def test_a_draft_under_review_waits_too(acme: Company) -> None:
-    """The period of 29 May is on a draft at the month's end, with what a change left for it."""
+def _reviewed(acme: Company, price: str, since: datetime, *, hours: int) -> UUID:
+    """A subscription whose documents, but for the first, are held so long before they are issued."""
     acme.customer("a1")
-    acme.set_clock(datetime(2026, 4, 29, tzinfo=UTC))
-    id_ = acme.begin_subscription("a1", "s1", NewItem("basic", 1))
+    acme.set_clock(since)
+    id_ = acme.begin_subscription("a1", "s1", NewItem(price, 1))
     acme.settle()
     with acme.parts.begin() as session:
-        session.execute(text("UPDATE billing.seller SET draft_review_h = 120"))
+        session.execute(text("UPDATE billing.seller SET draft_review_h = :hours"), {"hours": hours})
+    return id_
+
+
+def test_a_draft_under_review_waits_too(acme: Company) -> None:
+    """The period of 29 May is on a draft at the month's end, with what a change left for it."""
+    id_ = _reviewed(acme, "basic", datetime(2026, 4, 29, tzinfo=UTC), hours=120)
     acme.set_clock(datetime(2026, 5, 14, tzinfo=UTC))
     change(acme, id_, 2)
     pass_to(acme, datetime(2026, 5, 29, 1, tzinfo=UTC))
@@ -57,12 +64,7 @@ def test_what_waits_for_a_first_payment_is_not_earned(acme: Company) -> None:
 def test_a_draft_whose_line_a_note_gave_back_is_earned_with_the_note(acme: Company) -> None:
     """The service of its period ended in May; the draft is issued in June."""
     acme.price("big", 3000)
-    acme.customer("a1")
-    acme.set_clock(datetime(2026, 4, 20, tzinfo=UTC))
-    id_ = acme.begin_subscription("a1", "s1", NewItem("big", 1))
-    acme.settle()
-    with acme.parts.begin() as session:
-        session.execute(text("UPDATE billing.seller SET draft_review_h = 480"))
+    id_ = _reviewed(acme, "big", datetime(2026, 4, 20, tzinfo=UTC), hours=480)
     pass_to(acme, datetime(2026, 5, 8, tzinfo=UTC))
     change(acme, id_, 1)
     pass_to(acme, datetime(2026, 5, 20, tzinfo=UTC))

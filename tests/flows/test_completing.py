@@ -60,15 +60,21 @@ def test_an_incomplete_invoice_waits_alone_and_is_issued_when_the_fact_is_entere
     assert acme.violations() == ()
 
 
-def test_where_the_law_wants_a_structured_invoice_it_waits_for_a_transport(acme: Company) -> None:
-    for account in ("a1", "a2"):
+def _bill_by_structured_invoice(acme: Company, *accounts: str, businesses: list[str]) -> None:
+    """In 2027, when Germany wants one of a large seller's businesses, and no transport is set up."""
+    for account in accounts:
         acme.customer(account)
         acme.subscribe(account, f"s-{account}", start=datetime(2027, 1, 1, tzinfo=UTC))
+    those = text("UPDATE billing.profile SET buyer_kind = 'business' WHERE account_id = ANY(:those)")
     with acme.parts.begin() as session:
-        session.execute(text("UPDATE billing.profile SET buyer_kind = 'business' WHERE account_id = 'a1'"))
+        session.execute(those, {"those": businesses})
     _change_seller(acme, e_invoices="large")
     acme.set_clock(datetime(2027, 1, 1, tzinfo=UTC))
     _bill(acme)
+
+
+def test_where_the_law_wants_a_structured_invoice_it_waits_for_a_transport(acme: Company) -> None:
+    _bill_by_structured_invoice(acme, "a1", "a2", businesses=["a1"])
     # A consumer's invoice is not meant, and goes on.
     assert sorted(each.status == "draft" for each in _invoices(acme)) == [False, True]
     (item,) = _items(acme)
@@ -83,14 +89,7 @@ def test_drafts_that_lack_something_for_long_keep_no_other_from_being_issued(
     acme: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drafts, "PAGE", 2)
-    for account in ("a1", "a2", "a3"):
-        acme.customer(account)
-        acme.subscribe(account, f"s-{account}", start=datetime(2027, 1, 1, tzinfo=UTC))
-    with acme.parts.begin() as session:
-        session.execute(text("UPDATE billing.profile SET buyer_kind = 'business'"))
-    _change_seller(acme, e_invoices="large")
-    acme.set_clock(datetime(2027, 1, 1, tzinfo=UTC))
-    _bill(acme)
+    _bill_by_structured_invoice(acme, "a1", "a2", "a3", businesses=["a1", "a2", "a3"])
     assert drafts.sweep(acme.parts) == 0
     last = {"id": max(_items(acme), key=lambda item: item.id).subject_id}
     meant = "SELECT profile_id FROM billing.invoice WHERE id = :id"

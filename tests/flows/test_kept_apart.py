@@ -264,14 +264,19 @@ def test_a_dispute_of_what_had_been_sent_back_is_lost_and_takes_nothing_twice(ac
     assert (held(acme), acme.account("disputes"), acme.account("write_off")) == ((0, 0, -500), 0, 500)
 
 
-def test_what_had_been_sent_back_is_lost_no_more_once_its_dispute_is_won_though_our_balance_is_another(
-    acme: Company,
-) -> None:
+def _lost_after_it_went_back(acme: Company) -> str:
+    """At an account whose balance is in another currency: kept apart, sent back, and a dispute of it lost; its name."""
     acme.witness.call("POST", "config", {"settlement": {"usd": {"eur": 1.1}}})
     row = stray(acme)
     working.act(acme.parts, item_of(acme).id, action=working.Action.REFUND, order=WHY)
     acme.settle()
-    ref = lose(acme, row.charge_ref)
+    return lose(acme, row.charge_ref)
+
+
+def test_what_had_been_sent_back_is_lost_no_more_once_its_dispute_is_won_though_our_balance_is_another(
+    acme: Company,
+) -> None:
+    ref = _lost_after_it_went_back(acme)
     assert stands(acme, "write_off", "disputes", "unapplied_payments") == {("write_off", "eur"): 500}
     end(acme, ref, "won")
     assert stands(acme, "write_off", "disputes", "unapplied_payments", "exchange_differences") == {}
@@ -281,11 +286,7 @@ def test_what_had_been_sent_back_is_lost_no_more_once_its_dispute_is_won_though_
 def test_what_a_lost_dispute_takes_later_is_exchange_and_no_second_loss_of_what_had_been_sent_back(
     acme: Company,
 ) -> None:
-    acme.witness.call("POST", "config", {"settlement": {"usd": {"eur": 1.1}}})
-    row = stray(acme)
-    working.act(acme.parts, item_of(acme).id, action=working.Action.REFUND, order=WHY)
-    acme.settle()
-    ref = lose(acme, row.charge_ref)
+    ref = _lost_after_it_went_back(acme)
     for told in ({"withdrawn_minor": 600}, {"withdrawn_minor": 600, "reinstated_minor": 40}, {"withdrawn_minor": 640}):
         show(acme, ref, status="lost", **told)
         assert stands(acme, "write_off", "disputes", "unapplied_payments") == {("write_off", "eur"): 500}

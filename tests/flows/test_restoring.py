@@ -15,7 +15,6 @@ from billing.flows import (
     healing,
     inbox,
     operating_drafts,
-    paying_out,
     reconciliation,
     refunding,
     renewal,
@@ -27,13 +26,8 @@ from billing.flows.working import Action
 from billing.kernel.errors import ProviderRefused, Refused
 from billing.models import Difference, ProviderEvent
 from billing.queries.brakes import BrakeKind
-from billing.queries.same_database import notice_server, pin_anew
 from tests.flows.company import START, Company
-from tests.flows.refunds import at_provider, hasten, paid_invoice
-from tests.flows.restored import WHY, backup_of, brakes, healed
-
-MEANWHILE = START + timedelta(days=3)
-AFTERWARDS = START + timedelta(days=4)
+from tests.flows.restored import AFTERWARDS, MEANWHILE, WHY, backup_of, brakes, every_event_comes_again, healed
 
 
 @pytest.fixture
@@ -164,16 +158,8 @@ def test_who_waits_for_a_charge_that_a_person_adopts_is_charged_again(lost: Comp
     assert lost.violations() == ()
 
 
-def _every_event_comes_again(acme: Company) -> None:
-    for event in acme.witness.events():
-        acme.witness.call("POST", f"events/{event.event_ref}/resend")
-    acme.wait_for(lambda: acme.witness.state().undelivered_webhooks == 0)
-    inbox.sweep(acme.parts)
-    acme.run_messages()
-
-
 def test_an_event_of_a_lost_attempt_stops_everything_and_waits_itself(lost: Company) -> None:
-    _every_event_comes_again(lost)
+    every_event_comes_again(lost)
     assert brakes(lost) == [("collect", None), ("issue", None)]
     with lost.begin() as session:
         handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("payment_intent.%")))
@@ -182,7 +168,7 @@ def test_an_event_of_a_lost_attempt_stops_everything_and_waits_itself(lost: Comp
 
 def test_an_event_that_waits_for_the_healing_uses_up_no_try(lost: Company) -> None:
     for _ in range(inbox.MOST_TRIES + 2):
-        _every_event_comes_again(lost)
+        every_event_comes_again(lost)
         with lost.parts.begin() as session:
             session.execute(
                 text(
@@ -192,7 +178,7 @@ def test_an_event_that_waits_for_the_healing_uses_up_no_try(lost: Company) -> No
             )
     assert "event_not_handled" not in {each.kind for each in lost.work_items()}
     healing.tick(lost.parts)
-    _every_event_comes_again(lost)
+    every_event_comes_again(lost)
     with lost.begin() as session:
         assert set(session.scalars(select(ProviderEvent.status))) <= {"processed", "ignored"}
 
@@ -231,7 +217,7 @@ def test_a_lost_charge_of_which_all_was_given_back_stops_nothing_a_second_time(a
         assert brakes(acme) == [("collect", None), ("issue", None)]
         healing.tick(acme.parts)
         assert brakes(acme) == [], "nothing is left of it to be adopted"
-        _every_event_comes_again(acme)
+        every_event_comes_again(acme)
         assert brakes(acme) == []
         with acme.begin() as session:
             handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("payment_intent.%")))
@@ -268,85 +254,6 @@ def test_a_lost_charge_of_a_draft_that_was_changed_meanwhile_waits_until_it_is_s
         assert (brakes(acme), [each.amount_paid_minor for each in acme.invoices()]) == ([], [2090])
         acme.settle()
         assert acme.violations() == ()
-
-
-def test_a_refund_that_the_copy_shows_as_not_sent_waits_and_is_found_instead_of_sent_again(acme: Company) -> None:
-    with backup_of(acme) as backup:
-        refunding.refund(acme.parts, paid_invoice(acme).id, amount_minor=100)
-        acme.customer("billed-after")
-        acme.subscribe("billed-after", "s2", start=MEANWHILE)
-        acme.line.messages.clear()
-        backup.take()
-        acme.set_clock(MEANWHILE)
-        acme.settle()
-        assert [each.status for each in acme.refunds()] == ["succeeded"]
-        backup.restore()
-        acme.set_clock(AFTERWARDS)
-
-        assert refunding.sweep(acme.parts) == 0, "not while it is open whether rows were lost"
-        _orders_nothing_back(acme)
-        assert restoring.recognise(acme.parts)
-        _orders_nothing_back(acme)
-        assert brakes(acme) == [("collect", None), ("issue", None)]
-        hasten(acme)
-        assert refunding.sweep(acme.parts) == 0, "nor before it is healed"
-        healing.tick(acme.parts)
-        acme.wait_for(lambda: refunding.sweep(acme.parts) > 0)
-        assert len(at_provider(acme)) == 1, "nobody is given it back a second time"
-        assert [(each.status, each.refund_ref) for each in acme.refunds()] == [
-            ("succeeded", at_provider(acme)[0].refund_ref)
-        ]
-
-
-def test_a_refund_that_was_lost_is_recognised_before_it_is_ordered_again(acme: Company) -> None:
-    with backup_of(acme) as backup:
-        paid_invoice(acme)
-        backup.take()
-        refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=500)
-        acme.settle()
-        backup.restore()
-        acme.settle_under_a_brake()
-        assert acme.refunds() == []
-        assert brakes(acme) == [("collect", None), ("issue", None)]
-        (item,) = [each for each in acme.work_items() if each.kind == restoring.RESTORED]
-        assert "knows refund" in str(item.error)
-        _orders_nothing_back(acme)
-        healing.tick(acme.parts)
-        assert brakes(acme) == []
-        assert [each.kind for each in acme.work_items() if each.status == "open"] == ["refund_without_record"]
-        with acme.parts.begin() as session:
-            session.execute(text("UPDATE billing.database_pin SET fingerprint = 'before'"))
-        acme.settle()
-        assert brakes(acme) == [], "once healed, the same refund is no news"
-
-
-def test_the_event_of_a_lost_refund_stops_everything_and_waits_itself(acme: Company) -> None:
-    with backup_of(acme) as backup:
-        paid_invoice(acme)
-        backup.take()
-        refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=500)
-        acme.settle()
-        backup.restore()
-        with acme.parts.begin() as session:
-            notice_server(session)
-            pin_anew(session)  # as if its call had been answered after the provider was asked
-        _every_event_comes_again(acme)
-        assert brakes(acme) == [("collect", None), ("issue", None)]
-        with acme.begin() as session:
-            handled = session.scalars(select(ProviderEvent.status).where(ProviderEvent.type.like("refund.%")))
-            assert set(handled) == {"received"}
-
-
-def _orders_nothing_back(acme: Company) -> None:
-    """What was given back since the copy is not known; what is ordered now would be sent once all is healed."""
-    paid = acme.invoices()[0]
-    for order in (
-        lambda: refunding.refund(acme.parts, paid.id, amount_minor=100),
-        lambda: paying_out.order_payout(acme.parts, paid.profile_id, currency="eur", amount_minor=None, order=WHY),
-    ):
-        with pytest.raises(Refused) as refused:
-            order()
-        assert refused.value.code == "not_reconciled"
 
 
 def test_a_closed_series_is_followed_by_one_of_another_name() -> None:
