@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from billing.commands.payment_method.owe_detachment import note_detachment, owe_detachment
@@ -15,6 +16,7 @@ from billing.commands.payment_method.remove import remove_method
 from billing.commands.work_item.close import close_for
 from billing.commands.work_item.raise_item import raise_item
 from billing.db.clock import wall_now
+from billing.flows.in_turn import each_in_turn
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 from billing.kernel.status import MethodStatus
@@ -124,10 +126,19 @@ def _made_of(parts: Parts, provider: Provider, method: PaymentMethod) -> str | N
 
 
 def sweep(parts: Parts) -> int:
-    """Tell of what is due. Returns how many. What a person has discarded is not told again."""
+    """Tell of what is due. Returns how many. What a person has discarded is not told again.
+
+    Raises in the end what nobody foresaw; of that one it is told again as of one that could not be told.
+    """
     with parts.begin() as session:
         due = due_detachments(session, most=MOST)
-    for method_id, given_up in due:
+    turns = (partial(_take_up, parts, method_id, given_up=given_up) for method_id, given_up in due)
+    each_in_turn(turns, failed="the provider was not told of some removed payment methods")
+    return len(due)
+
+
+def _take_up(parts: Parts, method_id: UUID, *, given_up: bool) -> None:
+    try:
         with parts.begin() as session:
             method = the_method(session, method_id)
             if given_up:
@@ -136,7 +147,11 @@ def sweep(parts: Parts) -> int:
                 method = remove_method(session, method_id=method_id, now=parts.clock.now(session))
         if not given_up:
             detach(parts, method)
-    return len(due)
+    except Exception:
+        # Left as it is, it came first at each sweep.
+        with parts.begin() as session:
+            note_detachment(session, method_id=method_id, again_at=wall_now(session) + AGAIN)
+        raise
 
 
 def detach_all_of(parts: Parts, profile_id: UUID) -> bool:

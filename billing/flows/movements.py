@@ -6,6 +6,7 @@ Settlement never waits for this: what a charge brought is booked gross at once, 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -15,8 +16,8 @@ from sqlalchemy.orm import Session
 from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
 from billing.flows import payouts
+from billing.flows.in_turn import each_in_turn
 from billing.flows.parts import Parts
-from billing.kernel.errors import ProviderRefused
 from billing.kernel.failpoints import failpoint
 from billing.models import Payment, ProviderAccount
 from billing.queries.accounts import accounts_of
@@ -64,15 +65,8 @@ def _look_after(parts: Parts, account_id: UUID, now: datetime) -> int:
     booked = read(parts, account_id)
     with parts.begin() as session:
         refs = payouts_to_read(session, account_id=account_id, now=now)
-    failed = None
-    for ref in refs:
-        try:
-            payouts.settle_payout(parts, account_id, ref)
-        except ProviderRefused as refused:
-            _log.warning("payout_not_read", payout=ref, error=refused.code)
-            failed = failed or refused
-    if failed:
-        raise failed
+    turns = (partial(payouts.settle_payout, parts, account_id, ref) for ref in refs)
+    each_in_turn(turns, failed="some payouts could not be read")
     return booked
 
 

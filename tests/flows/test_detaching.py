@@ -18,6 +18,7 @@ from billing.flows.retention import forget
 from billing.kernel.errors import Fault, Refused
 from billing.models import PaymentMethod
 from billing.providers.port import MethodFacts, Provider
+from billing.providers.stripe.adapter import StripeProvider
 from billing.validators.payment_method import Consent
 from tests.flows.company import START, Company
 
@@ -51,7 +52,7 @@ def _make_due(acme: Company) -> None:
 
 def _die_after_removal(acme: Company, monkeypatch: pytest.MonkeyPatch, account: str = "a1") -> tuple[UUID, str]:
     profile_id = acme.customer(account)
-    (method,) = _methods(acme)
+    method = _methods(acme)[-1]
     assert method.method_ref is not None
     with monkeypatch.context() as patched:
         patched.setattr(payment_methods, "detach", _dies)
@@ -143,6 +144,32 @@ def test_who_has_a_card_at_an_account_without_a_key_is_forgotten_and_keeps_no_ot
     _make_due(acme)
     assert detaching.sweep(acme.parts) == 2
     assert {each.status for each in acme.work_items()} == {"resolved"}
+
+
+def test_a_fault_with_one_that_nobody_foresaw_keeps_no_other_from_being_told_and_it_waits_its_hour(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came first at each sweep, and those behind it never."""
+    for account in ("a1", "a2"):
+        _die_after_removal(acme, monkeypatch, account)
+    _make_due(acme)
+    first, _ = _methods(acme)
+    detach = StripeProvider.detach_method
+
+    def unforeseen_of_one(self: StripeProvider, method_ref: str, *, key: str) -> None:
+        if method_ref == first.method_ref:
+            raise ValueError("unforeseen")
+        detach(self, method_ref, key=key)
+
+    monkeypatch.setattr(StripeProvider, "detach_method", unforeseen_of_one)
+    with pytest.raises(ValueError, match="unforeseen"):
+        detaching.sweep(acme.parts)
+    assert [each.detach_due_at is None for each in _methods(acme)] == [False, True]
+    assert detaching.sweep(acme.parts) == 0
+    monkeypatch.undo()
+    _make_due(acme)
+    assert detaching.sweep(acme.parts) == 1
+    assert [each.detach_due_at for each in _methods(acme)] == [None, None]
 
 
 def test_what_a_person_has_discarded_is_not_told_again(acme: Company) -> None:

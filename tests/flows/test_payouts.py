@@ -12,6 +12,7 @@ from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
 from billing.commands.payout.note import note_payout
 from billing.flows import movements, refunding
+from billing.kernel.errors import ProviderUnavailable
 from billing.kernel.failpoints import FailpointError, read_environment
 from billing.models import Payout, ProviderMovement
 from billing.providers.listed import ListedMovement, PayoutFacts
@@ -170,6 +171,21 @@ def test_a_payout_that_nobody_told_us_of_is_found_in_the_balance(paid: Company) 
     paid.set_clock(START + timedelta(days=3))
     movements.sweep(paid.parts)
     assert _stands(paid)["bank"] == 1125
+
+
+def test_a_payout_that_can_not_be_read_keeps_no_other_from_it(paid: Company) -> None:
+    paid.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    (first,) = paid.witness.call("POST", "payouts", {})
+    paid.customer("a2")
+    paid.subscribe("a2", "s2")
+    paid.settle()
+    (second,) = paid.witness.call("POST", "payouts", {})
+    ends = sorted(payout["id"] for payout in (first, second))
+    paid.witness.add_faults({"kind": "error_500_before", "rate": 1, "path": f"/v1/payouts/{ends[0]}"})
+    with pytest.raises(ProviderUnavailable):
+        movements.sweep(paid.parts)
+    with paid.begin() as session:
+        assert list(session.scalars(select(Payout.payout_ref))) == [ends[1]]
 
 
 def test_what_a_payout_shows_is_booked_once_and_an_older_fact_changes_nothing(paid: Company) -> None:
