@@ -20,7 +20,7 @@ from billing.sandbox.stripe.store import MEMORY, Store
 from tests.docs.warm import warm_billing
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md"]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md"]
 PAGES += [page for folder in (".", "integrate", "operate") for page in sorted((ROOT / "docs" / folder).glob("*.md"))]
 FENCE = re.compile(r"^```(?P<tag>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]*[^)\s#][^)\s]*)\)")
