@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from billing.kernel import garbage
 from tests import rabbitmq
@@ -15,6 +16,10 @@ from tests.browser.chromium import chromium  # noqa: F401 (one a worker: two of 
 from tests.compiled import compile_once
 from tests.servers import Databases, Servers, empty_broker, servers, stop_if_unused, with_broker_number
 from tests.whole_reads import watching, whole_reads
+
+settings.register_profile("whatever the machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("whatever the machine")
+"""How long an example takes proves nothing where a busy machine may stand still for half a second."""
 
 
 def pytest_collection_finish() -> None:

@@ -51,7 +51,6 @@ def test_every_operation_answers_as_the_document_says(acme: Company, shop: Progr
         @settings(
             max_examples=_EXAMPLES,
             database=None,
-            deadline=None,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )

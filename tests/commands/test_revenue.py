@@ -85,7 +85,7 @@ ACTS = st.one_of(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(
     line=st.tuples(st.integers(1, 2500), st.integers(-40, 20), st.integers(0, 70)),
     zone=st.sampled_from(["UTC", "Pacific/Auckland", "America/Los_Angeles"]),

@@ -285,7 +285,6 @@ def test_commands_in_any_order_end_as_the_model_says(acme: Company) -> None:
             max_examples=3,
             phases=(Phase.generate,),
             stateful_step_count=8,
-            deadline=None,
             derandomize=True,
             database=None,
             suppress_health_check=list(HealthCheck),
