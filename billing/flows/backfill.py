@@ -6,8 +6,7 @@ A page is in memory at a time, and a transaction.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,6 +16,7 @@ import structlog
 from billing.flows.handlers import BY_TYPE
 from billing.flows.parts import Parts
 from billing.flows.receiving import keep
+from billing.flows.windows import Pace, walk
 from billing.kernel.errors import PROVIDER_ERRORS
 from billing.models import ProviderAccount
 from billing.providers.events import ListedEvent
@@ -34,9 +34,7 @@ EVERY = timedelta(hours=1)
 """Business time between two readings of an account's list."""
 OVERLAP = timedelta(hours=1)
 """What is younger is read, and read again the next time: an event may be listed late, and clocks differ."""
-FIRST, NARROW, WIDE = timedelta(minutes=10), timedelta(minutes=1), timedelta(days=1)
-FEW, MANY = 1_000, 10_000
-"""Events in a window: with fewer the next is wider, at more it is given up and read in narrower ones."""
+PACE = Pace(timedelta(minutes=10), timedelta(minutes=1), timedelta(days=1), few=1_000, many=10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +97,20 @@ def _fill(parts: Parts, named: Named, *, since: datetime | None, budget_s: float
     if since is None and known is not None and known < oldest:
         _log.warning("events_no_longer_listed", account=code, read_to=known.isoformat(), listed_from=oldest.isoformat())
         _move(parts, account_id, reached=known, until=oldest)
-    # What was created in this very second counts too.
-    reached, to_at = from_at, now + timedelta(seconds=1)
-    listed, new, width, began = 0, 0, FIRST, time.monotonic()
-    while reached < to_at:
-        until = min(reached + width, to_at)
-        seen = 0
+    listed, new = 0, 0
+
+    def take(reached: datetime, until: datetime) -> Iterator[int]:
+        nonlocal listed, new
         for page in parts.provider(account_id, rank=Rank.RECONCILE).event_pages(created_from=reached, created_to=until):
-            seen += len(page)
             told, fresh = _take(parts, named, page)
             listed, new = listed + told, new + fresh
-            if seen >= MANY and width > NARROW:
-                break
-        else:
-            _move(parts, account_id, reached=reached, until=min(until, now - OVERLAP))
-            reached = until
-            # Not where a window was given up: the next sweep would give up the same one again, and so for ever.
-            if budget_s is not None and time.monotonic() - began > budget_s:
-                break
-        width = max(NARROW, width / 4) if seen >= MANY else min(WIDE, width * 2) if seen < FEW else width
+            yield len(page)
+
+    def whole(reached: datetime, until: datetime) -> None:
+        _move(parts, account_id, reached=reached, until=min(until, now - OVERLAP))
+
+    # What was created in this very second counts too.
+    reached = walk(from_at, now + timedelta(seconds=1), pace=PACE, take=take, whole=whole, budget_s=budget_s)
     return Filled(code, from_at, min(reached, now), listed, new)
 
 

@@ -5,6 +5,7 @@ Settlement never waits for this: what a charge brought is booked gross at once, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -18,8 +19,10 @@ from billing.commands.movement.keep import keep_movements
 from billing.flows import payouts
 from billing.flows.in_turn import each_in_turn
 from billing.flows.parts import Parts
+from billing.flows.windows import Pace, walk
 from billing.kernel.failpoints import failpoint
 from billing.models import Payment, ProviderAccount
+from billing.providers.port import Provider
 from billing.queries.accounts import accounts_of
 from billing.queries.payouts import payouts_to_read
 
@@ -28,31 +31,25 @@ _log = structlog.get_logger(__name__)
 EVERY = timedelta(hours=1)
 """Business time between two readings of an account; a payout that is told of reads at once."""
 OVERLAP = timedelta(hours=1)
-"""So far back each reading begins again: clocks differ, and a movement may be listed late."""
-STEP = timedelta(days=7)
-"""So much is listed and booked before it is noted how far: who is interrupted in a balance of years goes on there."""
+"""What is younger is read, and read again the next time: clocks differ, and a movement may be listed late."""
+PACE = Pace(timedelta(days=7), timedelta(minutes=1), timedelta(days=7), few=1_000, many=10_000)
 _BATCH = 500
 
 
-def sweep(parts: Parts) -> int:
+def sweep(parts: Parts, *, budget_s: float = 60.0) -> int:
     """Read and book what is new at each account that is due, and look after payouts. Returns the movements booked.
 
-    One that can't be read waits for the next sweep, and keeps no other from it. Raises in the end what it raised.
+    An account is read for some `budget_s` wall seconds; the next sweep goes on there. One that can't be read waits for
+    the next sweep, and keeps no other from it. Raises in the end what it raised.
     """
     with parts.begin() as session:
         now = parts.clock.now(session)
-        due = []
-        for named in accounts_of(session, parts.settings.provider_accounts):
-            account = session.get_one(ProviderAccount, named.id)
-            if account.movements_read_to is None:
-                # An account without an attempt has nothing to read.
-                account.movements_read_to = _first_attempt(session, named.id)
-            elif now - account.movements_read_to >= EVERY:
-                due.append(named)
+        accounts = accounts_of(session, parts.settings.provider_accounts)
     booked, failed = 0, None
-    for named in due:
+    for named in accounts:
         try:
-            booked += _look_after(parts, named.id, now)
+            if _is_due(parts, named.id, now):
+                booked += _look_after(parts, named.id, now, budget_s)
         except Exception as error:  # noqa: BLE001 (whatever it is, the others are read; it is raised below)
             _log.warning("movements_not_read", account=named.label, error=type(error).__name__)
             failed = failed or error
@@ -61,8 +58,22 @@ def sweep(parts: Parts) -> int:
     return booked
 
 
-def _look_after(parts: Parts, account_id: UUID, now: datetime) -> int:
-    booked = read(parts, account_id)
+def _is_due(parts: Parts, account_id: UUID, now: datetime) -> bool:
+    with parts.begin() as session:
+        read_to = session.get_one(ProviderAccount, account_id).movements_read_to
+        since = read_to or _first_attempt(session, account_id)
+    if since is None or now - since < EVERY:
+        return False
+    return read_to is None or now - read_to >= EVERY + _young(parts.provider(account_id))
+
+
+def _young(provider: Provider) -> timedelta:
+    """So long after a movement a list may not show it yet."""
+    return OVERLAP + timedelta(seconds=provider.lists_late_s)
+
+
+def _look_after(parts: Parts, account_id: UUID, now: datetime, budget_s: float) -> int:
+    booked = read(parts, account_id, budget_s=budget_s)
     with parts.begin() as session:
         refs = payouts_to_read(session, account_id=account_id, now=now)
     turns = (partial(payouts.settle_payout, parts, account_id, ref) for ref in refs)
@@ -70,31 +81,34 @@ def _look_after(parts: Parts, account_id: UUID, now: datetime) -> int:
     return booked
 
 
-def read(parts: Parts, account_id: UUID) -> int:
+def read(parts: Parts, account_id: UUID, *, budget_s: float | None = None) -> int:
     """Read the account's movements until now, and book all that wait. Idempotent; a page is a transaction.
 
-    The oldest first, a `STEP` at a time, each booked before it is noted.
+    The oldest first, a window at a time, each booked before it is noted: who is interrupted goes on there.
     """
     with parts.begin() as session:
         now = parts.clock.now(session)
+        start = session.get_one(ProviderAccount, account_id).movements_read_to
         # A payout may be told of before the first sweep has seen the account.
-        read_to = session.get_one(ProviderAccount, account_id).movements_read_to
-        since = read_to or _first_attempt(session, account_id) or now
-    to = now + timedelta(seconds=1)
-    provider = parts.provider(account_id)
-    start = since - OVERLAP - timedelta(seconds=provider.lists_late_s)
-    booked = 0
-    while start < to:
-        end = min(start + STEP, to)
-        for page in provider.movement_pages(created_from=start, created_to=end):
+        start = start or (_first_attempt(session, account_id) or now) - OVERLAP
+    provider, booked = parts.provider(account_id), 0
+
+    def take(reached: datetime, until: datetime) -> Iterator[int]:
+        for page in provider.movement_pages(created_from=reached, created_to=until):
             with parts.begin() as session:
                 keep_movements(session, account_id=account_id, listed=page)
+            yield len(page)
+
+    def whole(_reached: datetime, until: datetime) -> None:
+        nonlocal booked
         failpoint("movements.kept")
         # Before it is noted: an account that was read is left alone for an hour, whatever waits there.
         booked += _book_waiting(parts, account_id, now)
-        _note_read(parts, account_id, min(end, now))
+        _note_read(parts, account_id, min(until, now - _young(provider)))
         failpoint("movements.step")
-        start = end
+
+    # What moved in this very second counts too.
+    walk(start, now + timedelta(seconds=1), pace=PACE, take=take, whole=whole, budget_s=budget_s)
     return booked
 
 

@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy import select
 
 from billing.commands.difference.resolve import resolve_difference
+from billing.flows.comparing import stands
 from billing.flows.dispute_events import adopt_dispute
 from billing.flows.parts import Parts
 from billing.flows.payment_events import last_attempt, take_facts
-from billing.flows.reconciliation import recheck, stands
+from billing.flows.reconciliation import recheck
 from billing.flows.refund_events import reread_refund
 from billing.flows.sending_back import take_over
 from billing.kernel.errors import ProviderRefused

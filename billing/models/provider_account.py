@@ -20,7 +20,7 @@ class ProviderAccount(Identified, Versioned, Base):
     livemode: Mapped[bool]
     account_ref: Mapped[str]
     movements_read_to: Mapped[datetime | None]
-    """Business time up to which the movements of its balance were read; null before its first attempt."""
+    """Business time up to which the movements of its balance were read for good; null before the first reading."""
     events_read_to: Mapped[datetime | None]
     """Business time up to which its list of events was read; null before the first look."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_window_that_is_too_full_is_read_in_narrower_ones_however_little_time_
     acme.subscribe("a1", "s1")
     acme.settle()
     acme.set_clock(START + timedelta(hours=5))
-    monkeypatch.setattr(backfill, "MANY", 2)
+    monkeypatch.setattr(backfill, "PACE", replace(backfill.PACE, many=2))
     backfill.sweep(acme.parts, budget_s=0)
     assert (_read_to(acme) or START) > START
 

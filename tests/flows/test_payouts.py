@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from billing.commands.payout.note import note_payout
 from billing.flows import movements, refunding
 from billing.kernel.errors import ProviderUnavailable
 from billing.kernel.failpoints import FailpointError, read_environment
-from billing.models import Payout, ProviderMovement
+from billing.models import Payout, ProviderAccount, ProviderMovement
 from billing.providers.listed import ListedMovement, PayoutFacts
 from billing.queries.payouts import sellers_of
 from tests.flows.company import START, Company
@@ -83,12 +84,36 @@ def test_a_reading_of_weeks_that_breaks_off_goes_on_from_where_it_was(
     assert paid.account("provider_fees") == FEE
     asked = len(_readings(paid))
     assert movements.sweep(paid.parts) == 0
-    began = START - timedelta(hours=1) + steps * movements.STEP - timedelta(hours=1)
-    assert _readings(paid)[asked:] == [
-        str(int((began + step * movements.STEP).timestamp())) for step in range(3 - steps)
-    ]
+    week, began = movements.PACE.wide, START - movements.OVERLAP
+    assert _readings(paid)[asked:] == [str(int((began + step * week).timestamp())) for step in range(steps, 3)]
     assert paid.account("provider_fees") == FEE
     assert movements.sweep(paid.parts) == 0
+
+
+def test_a_busy_balance_is_read_in_narrower_windows_each_of_which_is_noted(
+    paid: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fits into no task is read all the same, a part in each; what is younger than an hour is read again."""
+    paid.customer("a2")
+    paid.subscribe("a2", "s2", start=START + timedelta(hours=2))
+    paid.settle()
+    paid.set_clock(START + timedelta(hours=9))
+    monkeypatch.setattr(movements, "PACE", replace(movements.PACE, many=1))
+    reached, booked = [], 0
+    while not reached or reached[-1] < START + timedelta(hours=8):
+        booked += movements.sweep(paid.parts, budget_s=0)
+        with paid.begin() as session:
+            reached.append(session.scalars(select(ProviderAccount.movements_read_to)).one() or START)
+        assert len(reached) < 30
+    assert reached == sorted(set(reached))
+    assert len(reached) > 3
+    assert (booked, paid.account("provider_fees")) == (2, 2 * FEE)
+    asked = len(_readings(paid))
+    assert movements.sweep(paid.parts) == 0
+    assert len(_readings(paid)) == asked
+    paid.set_clock(START + timedelta(hours=10))
+    assert movements.sweep(paid.parts) == 0
+    assert _readings(paid)[asked] == str(int((START + timedelta(hours=8)).timestamp()))
 
 
 def test_what_a_step_read_is_read_again_where_it_could_not_be_booked(

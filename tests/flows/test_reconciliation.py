@@ -12,7 +12,7 @@ import requests
 from sqlalchemy import select, text
 
 from billing.commands.reconciliation.run import Run
-from billing.flows import reconciliation, refunding, working
+from billing.flows import comparing, reconciliation, refunding, working
 from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.flows.working import Action
@@ -127,7 +127,7 @@ def test_what_an_event_explains_before_it_is_noted_is_not_noted(acme: Company, m
     acme.settle()
     acme.witness.add_faults({"kind": "webhook_delay", "rate": 1, "ms": 1})
     acme.pay_behind_our_back(profile)
-    noting, compared = reconciliation._note, list[str]()
+    noting, compared = comparing._note, list[str]()
 
     def an_event_comes_first(parts: Parts, run: Run, batch: Sequence[Found]) -> None:
         compared.extend(found.kind for found in batch)
@@ -135,7 +135,7 @@ def test_what_an_event_explains_before_it_is_noted_is_not_noted(acme: Company, m
             acme.settle()
         noting(parts, run, batch)
 
-    monkeypatch.setattr(reconciliation, "_note", an_event_comes_first)
+    monkeypatch.setattr(comparing, "_note", an_event_comes_first)
     assert compare(acme) == []
     assert compared == ["charge_without_attempt"]
     assert [invoice.status for invoice in acme.invoices()] == ["paid"]
@@ -192,7 +192,7 @@ def test_a_charge_without_its_fee_is_a_difference_after_a_day_and_so_is_a_moveme
             reconciling.load_charges(session, [replace(shown, balance_ref=None)])
             reconciling.load_movements(session, movements)
             found = reconciling.differences(
-                session, account_id=acme.account_id, fee_before=START + age - reconciliation.FEE_DUE
+                session, account_id=acme.account_id, fee_before=START + age - comparing.FEE_DUE
             )
             assert sorted(each.kind for each in found) == expected
             reconciling.drop_lists(session)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -54,6 +55,25 @@ def test_a_killed_run_goes_on_where_it_stood(acme: Company, paid: UUID, dying: p
     with acme.begin() as session:
         (done,) = session.scalars(select(Reconciliation)).all()
     assert (done.id, done.status, done.reached_at) == (run.id, "done", run.to_at)
+
+
+def test_a_window_that_is_too_full_is_compared_in_narrower_ones_however_little_time_there_is(
+    acme: Company, paid: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a first hour that takes longer than a task may would be begun anew each time, and nothing ever compared."""
+    acme.set_clock(START + timedelta(days=1))
+    monkeypatch.setattr(reconciliation, "PACE", replace(reconciliation.PACE, many=2))
+    reached = list[datetime]()
+    while not reached or reached[-1] <= START + timedelta(days=1):
+        assert reconciliation.tick(acme.parts, budget_s=0) == 1
+        with acme.begin() as session:
+            run = session.scalars(select(Reconciliation)).one()
+        reached.append(run.reached_at)
+        assert len(reached) < 60
+    assert reached[0] - run.from_at < timedelta(hours=1)
+    assert reached == sorted(set(reached))
+    assert (run.status, run.reached_at, run.differences) == ("done", run.to_at, 0)
+    assert run.charges > 0
 
 
 def test_a_run_in_other_hands_is_left_alone(acme: Company, paid: UUID) -> None:

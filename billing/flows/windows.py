@@ -1,0 +1,62 @@
+"""Windows: a list of the provider is read a span of time after another, the oldest first, as wide as it is quiet.
+
+A window that shows too much is given up and read in narrower ones: whoever is interrupted in a busy hour goes on in it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How wide windows are, and of how many objects: with fewer than `few` the next is twice as wide, at `many` one is
+    given up, or followed by one a fourth as wide where it is as narrow as can be.
+    """
+
+    first: timedelta
+    narrow: timedelta
+    wide: timedelta
+    few: int
+    many: int
+
+
+def walk(
+    start: datetime,
+    end: datetime,
+    *,
+    pace: Pace,
+    take: Callable[[datetime, datetime], Iterator[int]],
+    whole: Callable[[datetime, datetime], None],
+    budget_s: float | None = None,
+) -> datetime:
+    """Read [start, end) window by window. Returns how far; before the end only where `budget_s` wall seconds were over.
+
+    `take` takes in what was created in a window, a page at a time, and says how many objects each had; it may be asked
+    of a part of the same again. `whole` is told of each window that was taken to its end. Raises what they raise.
+    """
+    reached, width, began = start, pace.first, time.monotonic()
+    while reached < end:
+        width = min(width, end - reached)
+        until, seen = reached + width, 0
+        for count in take(reached, until):
+            seen += count
+            if seen >= pace.many and width > pace.narrow:
+                break
+        else:
+            whole(reached, until)
+            reached = until
+            # Not where a window was given up: the next sweep would give up the same one again, and so for ever.
+            if budget_s is not None and time.monotonic() - began > budget_s:
+                break
+        width = (
+            max(pace.narrow, width / 4)
+            if seen >= pace.many
+            else min(pace.wide, width * 2)
+            if seen < pace.few
+            else width
+        )
+    return reached
