@@ -172,9 +172,9 @@ class Metered(Provider):
     def read_payout(self, payout_ref: str) -> PayoutFacts:
         return self._ask("payouts.read", lambda: self._provider.read_payout(payout_ref))
 
-    def list_payout_movements(self, *, payout_ref: str) -> Iterator[ListedMovement]:
-        listed = self._provider.list_payout_movements(payout_ref=payout_ref)
-        return self._pages("balance_transactions.list", listed)
+    def payout_movement_pages(self, *, payout_ref: str, after: str | None = None) -> Iterator[list[ListedMovement]]:
+        pages = self._provider.payout_movement_pages(payout_ref=payout_ref, after=after)
+        return self._page_by_page("balance_transactions.list", pages)
 
     def charge_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedCharge]]:
         pages = self._provider.charge_pages(created_from=created_from, created_to=created_to)

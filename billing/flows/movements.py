@@ -5,6 +5,7 @@ Settlement never waits for this: what a charge brought is booked gross at once, 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,7 +25,7 @@ from billing.kernel.failpoints import failpoint
 from billing.models import Payment, ProviderAccount
 from billing.providers.port import Provider
 from billing.queries.accounts import accounts_of
-from billing.queries.payouts import payouts_to_read
+from billing.queries.payouts import payouts_begun, payouts_to_read
 
 _log = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ EVERY = timedelta(hours=1)
 """Business time between two readings of an account; a payout that is told of reads at once."""
 OVERLAP = timedelta(hours=1)
 """What is younger is read, and read again the next time: clocks differ, and a movement may be listed late."""
-PACE = Pace(timedelta(days=7), timedelta(minutes=1), timedelta(days=7), few=1_000, many=10_000)
+PACE = Pace(timedelta(days=7), timedelta(minutes=1), timedelta(days=7), few=500, many=2_000)
 _BATCH = 500
 
 
@@ -48,8 +49,7 @@ def sweep(parts: Parts, *, budget_s: float = 60.0) -> int:
     booked, failed = 0, None
     for named in accounts:
         try:
-            if _is_due(parts, named.id, now):
-                booked += _look_after(parts, named.id, now, budget_s)
+            booked += _look_after(parts, named.id, now, budget_s)
         except Exception as error:  # noqa: BLE001 (whatever it is, the others are read; it is raised below)
             _log.warning("movements_not_read", account=named.label, error=type(error).__name__)
             failed = failed or error
@@ -73,18 +73,27 @@ def _young(provider: Provider) -> timedelta:
 
 
 def _look_after(parts: Parts, account_id: UUID, now: datetime, budget_s: float) -> int:
-    booked = read(parts, account_id, budget_s=budget_s)
+    ends, booked = time.monotonic() + budget_s, 0
     with parts.begin() as session:
-        refs = payouts_to_read(session, account_id=account_id, now=now)
-    turns = (partial(payouts.settle_payout, parts, account_id, ref) for ref in refs)
+        # A list that was begun is gone on with at once.
+        refs = payouts_begun(session, account_id=account_id)
+    if _is_due(parts, account_id, now):
+        booked, whole = read(parts, account_id, budget_s=budget_s)
+        if not whole:
+            # What a payout holds must be in our rows before it is listed.
+            return booked
+        with parts.begin() as session:
+            refs = payouts_to_read(session, account_id=account_id, now=now)
+    turns = (partial(payouts.settle_payout, parts, account_id, ref, budget_s=ends - time.monotonic()) for ref in refs)
     each_in_turn(turns, failed="some payouts could not be read")
     return booked
 
 
-def read(parts: Parts, account_id: UUID, *, budget_s: float | None = None) -> int:
+def read(parts: Parts, account_id: UUID, *, budget_s: float | None = None) -> tuple[int, bool]:
     """Read the account's movements until now, and book all that wait. Idempotent; a page is a transaction.
 
-    The oldest first, a window at a time, each booked before it is noted: who is interrupted goes on there.
+    The oldest first, a window at a time, each booked before it is noted: who is interrupted goes on there. Returns how
+    many were booked, and whether that was all: not where `budget_s` wall seconds were over before.
     """
     with parts.begin() as session:
         now = parts.clock.now(session)
@@ -108,8 +117,9 @@ def read(parts: Parts, account_id: UUID, *, budget_s: float | None = None) -> in
         failpoint("movements.step")
 
     # What moved in this very second counts too.
-    walk(start, now + timedelta(seconds=1), pace=PACE, take=take, whole=whole, budget_s=budget_s)
-    return booked
+    end = now + timedelta(seconds=1)
+    reached = walk(start, end, pace=PACE, take=take, whole=whole, budget_s=budget_s)
+    return booked, reached == end
 
 
 def _book_waiting(parts: Parts, account_id: UUID, now: datetime) -> int:

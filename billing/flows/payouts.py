@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Sequence
 from uuid import UUID
 
-from billing.commands.movement.assign import assign_movements
+from billing.commands.movement.assign import assign_movements, end_list
 from billing.commands.payout.note import note_payout
 from billing.db.base import JsonList
 from billing.flows.parts import Parts
+from billing.kernel.failpoints import failpoint
 from billing.kernel.status import PayoutStatus
 from billing.providers.listed import PayoutFacts
-from billing.queries.payouts import home_seller, sellers_of, standing_of
+from billing.providers.port import Provider
+from billing.queries.payouts import Standing, home_seller, sellers_of, standing_of
 
-_AT_ONCE = 500
-"""Movements of a payout that are looked up in one statement."""
 _UNDER_WAY = (PayoutStatus.PENDING, PayoutStatus.IN_TRANSIT)
 
 
-def settle_payout(parts: Parts, account_id: UUID, payout_ref: str) -> bool:
+def settle_payout(parts: Parts, account_id: UUID, payout_ref: str, *, budget_s: float = 60.0) -> bool:
     """Book what the payout shows now; False where the books show it already. Idempotent.
 
-    What may be several sellers' money is booked once its movements can be listed, or once it has ended. Raises what the
-    provider raises: then nothing was booked, and the next sweep asks again.
+    What it holds is listed for some `budget_s` wall seconds; the next call goes on there. What may be several sellers'
+    money is booked once its movements can be listed, or once it has ended. Raises what the provider raises: then the
+    next sweep asks again.
     """
     provider = parts.provider(account_id)
     facts = provider.read_payout(payout_ref)
@@ -31,29 +32,47 @@ def settle_payout(parts: Parts, account_id: UUID, payout_ref: str) -> bool:
         standing = standing_of(session, account_id=account_id, payout_ref=payout_ref)
     if not standing.known and standing.shared and not facts.listed and facts.status in _UNDER_WAY:
         return False
-    held: list[str] = []
-    if not standing.listed and (facts.listed or not standing.known):
-        held = [each.balance_ref for each in provider.list_payout_movements(payout_ref=payout_ref)]
-    shares = [] if standing.known else _shares(parts, account_id, facts, held)
+    shares = [] if standing.known else _shares(parts, provider, account_id, facts, standing)
     if shares is None:
         return False
     with parts.begin() as session:
-        now = parts.clock.now(session)
-        noted = note_payout(session, account_id=account_id, facts=facts, shares=shares, now=now)
-        if facts.listed and not standing.listed:
-            assign_movements(session, account_id=account_id, payout_ref=payout_ref, balance_refs=held, now=now)
+        noted = note_payout(session, account_id=account_id, facts=facts, shares=shares, now=parts.clock.now(session))
+    if facts.listed and not standing.listed:
+        _list(parts, provider, account_id, payout_ref, after=standing.listed_after, budget_s=budget_s)
     return noted
 
 
-def _shares(parts: Parts, account_id: UUID, facts: PayoutFacts, held: Sequence[str]) -> JsonList | None:
+def _list(
+    parts: Parts, provider: Provider, account_id: UUID, payout_ref: str, *, after: str | None, budget_s: float
+) -> None:
+    """Learn what the payout holds, a page and transaction at a time; a business's day may hold more than a task can."""
+    began = time.monotonic()
+    for page in provider.payout_movement_pages(payout_ref=payout_ref, after=after):
+        if not page:
+            break
+        refs = [each.balance_ref for each in page]
+        with parts.begin() as session:
+            assign_movements(session, account_id=account_id, payout_ref=payout_ref, balance_refs=refs)
+        failpoint("payouts.page")
+        if time.monotonic() - began > budget_s:
+            return
+    with parts.begin() as session:
+        end_list(session, account_id=account_id, payout_ref=payout_ref, now=parts.clock.now(session))
+
+
+def _shares(
+    parts: Parts, provider: Provider, account_id: UUID, facts: PayoutFacts, standing: Standing
+) -> JsonList | None:
     """Whose movements it holds. What is nobody's (a payout by hand lists none) is the seller's with the most in it.
 
     None where no seller ever had money at this account: the payout is none of ours.
     """
     whose: Counter[UUID] = Counter()
-    for start in range(0, len(held), _AT_ONCE):
-        with parts.begin() as session:
-            whose.update(sellers_of(session, account_id=account_id, balance_refs=held[start : start + _AT_ONCE]))
+    if standing.shared:
+        for page in provider.payout_movement_pages(payout_ref=facts.payout_ref):
+            with parts.begin() as session:
+                held = [each.balance_ref for each in page]
+                whose.update(sellers_of(session, account_id=account_id, balance_refs=held))
     if not whose:
         with parts.begin() as session:
             home = home_seller(session, account_id=account_id)

@@ -29,7 +29,8 @@ _log = structlog.get_logger(__name__)
 DAILY = timedelta(hours=24)
 OVERLAP = timedelta(hours=48)
 """A daily run looks back so far before the end of the last: charges change, and fees come later."""
-PACE = Pace(timedelta(hours=1), timedelta(minutes=1), timedelta(days=7), few=500, many=20_000)
+PACE = Pace(timedelta(minutes=10), timedelta(minutes=5), timedelta(days=7), few=500, many=10_000)
+"""As narrow as the slack on either side of a window: narrower ones would read the same again and again."""
 
 
 @dataclass(frozen=True, slots=True)

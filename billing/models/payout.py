@@ -52,7 +52,8 @@ class ProviderMovement(Identified, Versioned, Base):
 class Payout(Identified, Versioned, Base):
     """One payout. `shares`: [{"seller_id", "amount_minor"}], whose money it holds; they add up to its amount.
 
-    `listed_at` (business time): the movements that it holds point at it; null while the provider can't list them.
+    `listed_at` (business time): the movements that it holds point at it; null while the provider can't list them, or
+    they have not all been asked for. `listed_after`: the last one of those that were, as the provider lists them.
     """
 
     __tablename__ = "payout"
@@ -69,6 +70,7 @@ class Payout(Identified, Versioned, Base):
     """Business time at which each was learnt; a bank may send back what it took."""
     shares: Mapped[JsonList]
     listed_at: Mapped[datetime | None]
+    listed_after: Mapped[str | None]
 
     __table_args__ = (
         ForeignKeyConstraint(["provider_account_id"], [f"{SCHEMA}.provider_account.id"]),

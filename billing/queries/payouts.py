@@ -34,6 +34,13 @@ _TO_READ = text(
      ORDER BY id DESC LIMIT :most)
     """
 )
+_BEGUN = text(
+    """
+    SELECT payout_ref FROM billing.payout
+    WHERE provider_account_id = :account AND listed_at IS NULL AND listed_after IS NOT NULL
+    ORDER BY id
+    """
+)
 _SELLERS = text(
     """
     WITH held AS (
@@ -56,13 +63,17 @@ _SELLERS = text(
 )
 _HOME = text(
     """
-    SELECT seller_id FROM billing.payment WHERE provider_account_id = :account AND status = 'succeeded'
-    ORDER BY id DESC LIMIT 1
+    SELECT coalesce(
+        (SELECT seller_id FROM billing.payment WHERE provider_account_id = :account AND status = 'succeeded'
+         ORDER BY id DESC LIMIT 1),
+        (SELECT seller_id FROM billing.unapplied_payment WHERE provider_account_id = :account
+         ORDER BY id DESC LIMIT 1))
     """
 )
 _STANDING = text(
     """
-    SELECT count(*) > 0 AS known, count(listed_at) > 0 AS listed, (SELECT count(*) FROM billing.seller) > 1 AS shared
+    SELECT count(*) > 0 AS known, count(listed_at) > 0 AS listed, max(listed_after) AS listed_after,
+           (SELECT count(*) FROM billing.seller) > 1 AS shared
     FROM billing.payout WHERE provider_account_id = :account AND payout_ref = :ref
     """
 )
@@ -73,10 +84,13 @@ _NOT_LISTED = 50
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Of one payout: whether it is in our rows, with all that it holds; whether it may hold several sellers' money."""
+    """Of one payout: whether it is in our rows, with all that it holds, or up to which movement; whether it may hold
+    several sellers' money.
+    """
 
     known: bool
     listed: bool
+    listed_after: str | None
     shared: bool
 
 
@@ -86,6 +100,11 @@ def payouts_to_read(session: Session, *, account_id: UUID, now: datetime) -> lis
     """
     values = {"account": account_id, "now": now, "most": _NOT_LISTED}
     return list(session.execute(_TO_READ, values).scalars())
+
+
+def payouts_begun(session: Session, *, account_id: UUID) -> list[str]:
+    """Payouts whose movements are known in part."""
+    return list(session.execute(_BEGUN, {"account": account_id}).scalars())
 
 
 def sellers_of(session: Session, *, account_id: UUID, balance_refs: Sequence[str]) -> dict[UUID, int]:
@@ -106,4 +125,4 @@ def home_seller(session: Session, *, account_id: UUID) -> UUID | None:
 def standing_of(session: Session, *, account_id: UUID, payout_ref: str) -> Standing:
     """What our rows know of the payout."""
     row = session.execute(_STANDING, {"account": account_id, "ref": payout_ref}).one()
-    return Standing(row.known, row.listed, row.shared)
+    return Standing(row.known, row.listed, row.listed_after, row.shared)

@@ -293,11 +293,11 @@ def test_who_is_charged_for_nothing_that_we_know_is_found_page_by_page(acme: Com
         in_the_dashboard(acme, "payment_intents", amount="100", currency="eur", customer=customer, confirm="true",
               off_session="true", payment_method=str(acme.payments()[0].method_ref))  # fmt: skip
     client = build_client(api_key="sk_test_company", connect_s=1, read_s=1, base_address=acme.witness_url)
-    window = {"created_from": START - timedelta(days=1), "created_to": START + timedelta(days=1)}
+    window = listing.created(START - timedelta(days=1), START + timedelta(days=1))
     ask = client.v1.charges.list
-    pages = list(listing.pages(lambda call: call(), ask, listing.charge, **window, limit=2))
+    pages = list(listing.pages(lambda call: call(), ask, listing.charge, window, limit=2))
     assert [len(page) for page in pages] == [2, 2, 1]
     assert len({charge.charge_ref for page in pages for charge in page}) == 5
-    later = {**window, "created_from": START + timedelta(seconds=1)}
-    assert [len(page) for page in listing.pages(lambda call: call(), ask, listing.charge, **later)] == [0]
+    later = listing.created(START + timedelta(seconds=1), START + timedelta(days=1))
+    assert [len(page) for page in listing.pages(lambda call: call(), ask, listing.charge, later)] == [0]
     assert [kind for kind, _ in compare(acme)] == ["charge_unexplained"] * 4

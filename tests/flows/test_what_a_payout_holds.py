@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.commands.movement.assign import assign_movements
-from billing.flows import movements, refunding
+from billing.flows import metered, movements, refunding
 from billing.kernel.errors import Refused
 from billing.models import Payout, ProviderMovement
+from billing.providers.stripe import listing
 from billing.queries.books.payout import payout_report
 from billing.queries.books.report import Report
 from tests.flows.company import START, Company
@@ -126,7 +127,7 @@ def test_a_payout_from_before_is_asked_about_again(paid: Company) -> None:
     movements.sweep(paid.parts)
     with paid.parts.begin() as session:
         session.execute(text("UPDATE billing.provider_movement SET payout_id = NULL"))
-        session.execute(text("UPDATE billing.payout SET listed_at = NULL"))
+        session.execute(text("UPDATE billing.payout SET listed_at = NULL, listed_after = NULL"))
     _next_hour(paid)
     assert sorted(_held(paid, payout["id"])) == WHOLE
     asked = _asked_for_lists(paid)
@@ -140,11 +141,29 @@ def test_a_payout_does_not_hold_its_own_movement_though_it_be_listed_with_the_ot
     with paid.parts.begin() as session:
         listed = session.scalars(select(ProviderMovement.balance_ref)).all()
         session.execute(text("UPDATE billing.payout SET listed_at = NULL"))
-        assign_movements(
-            session, account_id=paid.account_id, payout_ref=payout["id"], balance_refs=listed, now=paid.now()
-        )
+        assign_movements(session, account_id=paid.account_id, payout_ref=payout["id"], balance_refs=listed)
     assert len(listed) == len(WHOLE) + 1
     assert sorted(_held(paid, payout["id"])) == WHOLE
+
+
+def test_a_payout_that_holds_more_than_a_task_can_list_is_listed_in_parts(
+    paid: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(listing.pages.__kwdefaults__, "limit", 1)
+    monkeypatch.setattr(metered, "PAGE", 1)
+    (payout,) = paid.witness.call("POST", "payouts", {})
+    known = []
+    while not known or _payout(paid).listed_at is None:
+        movements.sweep(paid.parts, budget_s=0)
+        known.append(sum(kind != "not_listed" for kind, *_ in _held(paid, payout["id"])))
+        assert len(known) < 9
+    assert known == sorted(known)
+    assert known[0] == 1
+    assert paid.account("payouts_in_transit") == payout["amount"]
+    assert sorted(_held(paid, payout["id"])) == WHOLE
+    asked = _asked_for_lists(paid)
+    movements.sweep(paid.parts)
+    assert _asked_for_lists(paid) == asked
 
 
 def test_what_a_payout_by_hand_holds_is_nowhere_listed(paid: Company) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 _ASSIGN = text(
     """
     WITH p AS (
-        UPDATE billing.payout SET listed_at = :now, version = version + 1, updated_at = clock_timestamp()
+        UPDATE billing.payout SET listed_after = :after, version = version + 1, updated_at = clock_timestamp()
         WHERE provider_account_id = :account AND payout_ref = :ref AND listed_at IS NULL
         RETURNING id, provider_account_id
     )
@@ -21,11 +21,23 @@ _ASSIGN = text(
     WHERE m.provider_account_id = p.provider_account_id AND m.balance_ref = ANY(:held) AND m.type <> 'payout'
     """
 )
+_END = text(
+    """
+    UPDATE billing.payout SET listed_at = :now, version = version + 1, updated_at = clock_timestamp()
+    WHERE provider_account_id = :account AND payout_ref = :ref AND listed_at IS NULL
+    """
+)
 
 
-def assign_movements(
-    session: Session, *, account_id: UUID, payout_ref: str, balance_refs: Sequence[str], now: datetime
-) -> None:
-    """These are all that the payout holds, as far as they are in our rows. Idempotent: the first list stays."""
-    values = {"account": account_id, "ref": payout_ref, "held": list(balance_refs), "now": now}
+def assign_movements(session: Session, *, account_id: UUID, payout_ref: str, balance_refs: Sequence[str]) -> None:
+    """The payout holds these, as far as they are in our rows; the next are listed after the last of them. Idempotent.
+
+    A payout whose list has ended keeps it.
+    """
+    values = {"account": account_id, "ref": payout_ref, "held": list(balance_refs), "after": balance_refs[-1]}
     session.execute(_ASSIGN, values)
+
+
+def end_list(session: Session, *, account_id: UUID, payout_ref: str, now: datetime) -> None:
+    """What was assigned is all that the payout holds. Idempotent."""
+    session.execute(_END, {"account": account_id, "ref": payout_ref, "now": now})

@@ -256,7 +256,7 @@ class PayPalProvider(NoDomains):
         """PayPal's balance is the seller's to withdraw; there is no payout to read."""
         raise _unsupported("payouts")
 
-    def list_payout_movements(self, *, payout_ref: str) -> Iterator[ListedMovement]:
+    def payout_movement_pages(self, *, payout_ref: str, after: str | None = None) -> Iterator[list[ListedMovement]]:
         """As `read_payout`."""
         raise _unsupported("payouts")
 

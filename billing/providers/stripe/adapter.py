@@ -10,7 +10,6 @@ from uuid import UUID
 
 import stripe
 from stripe.params import (
-    BalanceTransactionListParams,
     ChargeListParams,
     PaymentIntentListParams,
     RefundListParams,
@@ -273,16 +272,10 @@ class StripeProvider:
         """The present state of a payout."""
         return read(lambda: facts.payout_facts(self._v1.payouts.retrieve(payout_ref).to_dict()))
 
-    def list_payout_movements(self, *, payout_ref: str) -> Iterator[ListedMovement]:
-        """Every movement that a payout holds, newest first. Stripe shows none of a payout made by hand."""
-
-        def page(after: str | None) -> dict[str, Any]:
-            params: BalanceTransactionListParams = {"payout": payout_ref, "limit": PAGE}
-            if after:
-                params["starting_after"] = after
-            return self._v1.balance_transactions.list(params).to_dict()
-
-        return all_pages(page, listing.movement)
+    def payout_movement_pages(self, *, payout_ref: str, after: str | None = None) -> Iterator[list[ListedMovement]]:
+        """Newest first. Stripe shows none of a payout made by hand."""
+        ask: Callable[..., Any] = self._v1.balance_transactions.list
+        return listing.pages(read, ask, listing.movement, {"payout": payout_ref}, after=after)
 
     def charge_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedCharge]]:
         """See the port, as for the three below."""
@@ -319,7 +312,7 @@ class StripeProvider:
     def _pages(
         self, ask: Callable[..., Any], parse: Callable[[reading.Raw], T], created_from: datetime, created_to: datetime
     ) -> Iterator[list[T]]:
-        return listing.pages(read, ask, parse, created_from=created_from, created_to=created_to)
+        return listing.pages(read, ask, parse, listing.created(created_from, created_to))
 
     def read_dispute(self, dispute_ref: str) -> DisputeFacts:
         """The present state of a dispute, with what it has moved."""

@@ -1,4 +1,4 @@
-"""Lists of a whole Stripe account between two moments, a page at a time, newest first."""
+"""Lists of a whole Stripe account between two moments, or of a payout: a page at a time, newest first."""
 
 from __future__ import annotations
 
@@ -23,16 +23,14 @@ def pages(
     read: Read,
     ask: Callable[[dict[str, Any]], Any],
     parse: Callable[[reading.Raw], T],
+    where: dict[str, Any],
     *,
-    created_from: datetime,
-    created_to: datetime,
+    after: str | None = None,
     limit: int = PAGE,
 ) -> Iterator[list[T]]:
-    """Every object created in [from, to), whole seconds; one page in memory. Raises rather than end early."""
-    window = {"gte": int(created_from.timestamp()), "lt": int(created_to.timestamp())}
-    after: str | None = None
+    """Every object of which that holds, or those behind one; one page in memory. Raises rather than end early."""
     while True:
-        params: dict[str, Any] = {"created": window, "limit": limit, **({"starting_after": after} if after else {})}
+        params: dict[str, Any] = {**where, "limit": limit, **({"starting_after": after} if after else {})}
 
         def one_page(params: dict[str, Any] = params) -> tuple[list[T], str | None]:
             raw = ask(params).to_dict()
@@ -45,6 +43,11 @@ def pages(
         yield items
         if after is None:
             return
+
+
+def created(created_from: datetime, created_to: datetime) -> dict[str, Any]:
+    """Of what was created in [from, to), whole seconds."""
+    return {"created": {"gte": int(created_from.timestamp()), "lt": int(created_to.timestamp())}}
 
 
 def charge(raw: reading.Raw) -> ListedCharge:
