@@ -16,6 +16,7 @@ from billing.commands.payment.open import ON_SESSION_S
 from billing.commands.payment.record_one import CANCEL_SPENT
 from billing.db.clock import wall_now
 from billing.flows.evidence import Question, ask
+from billing.flows.in_turn import each_in_turn
 from billing.flows.metered import Metered
 from billing.flows.parts import Parts
 from billing.flows.sending import Answer, Attempt, calling, send_all, write_answers
@@ -47,12 +48,20 @@ def resolve(parts: Parts) -> int:
 
 
 def settle_all(parts: Parts, questions: Sequence[Question], *, rank: Rank = Rank.RESOLVER) -> None:
-    """Ask about attempts that this worker has claimed, and write what is proven. No transaction spans a call."""
+    """Ask about attempts that this worker has claimed, and write what is proven. No transaction spans a call.
+
+    What was never sent is sent. Where that can't be recorded, the others are asked about all the same; it is raised
+    when they were.
+    """
     unsent = [each for each in questions if each.status is PaymentStatus.PREPARED]
-    send_all(parts, [each.attempt for each in unsent if each.collectable], rank=rank)
+    asked = [each for each in questions if each.status is not PaymentStatus.PREPARED]
     never = ChargeOutcome(Outcome.NOT_SENT, reason="invoice_closed")
-    _write(parts, [(each.attempt, never) for each in unsent if not each.collectable])
-    _write(parts, _ask_all(parts, [each for each in questions if each.status is not PaymentStatus.PREPARED], rank))
+    turns = (
+        lambda: send_all(parts, [each.attempt for each in unsent if each.collectable], rank=rank),
+        lambda: _write(parts, [(each.attempt, never) for each in unsent if not each.collectable]),
+        lambda: _write(parts, _ask_all(parts, asked, rank)),
+    )
+    each_in_turn(turns, failed="attempts were not settled")
 
 
 def read_questions(parts: Parts, session: Session, taken: Sequence[UUID], *, give_up: bool = False) -> list[Question]:

@@ -17,6 +17,7 @@ from billing.providers.port import IntentFacts
 from billing.providers.stripe.adapter import StripeProvider
 from billing.queries.collection import Due
 from billing.validators.subscription import NewItem
+from tests.flows.away import unanswered
 from tests.flows.company import Company
 
 
@@ -100,6 +101,29 @@ def test_an_answer_that_cannot_be_recorded_keeps_no_other_from_it(
         acme.run_messages()
     found = sorted((each.amount_minor, each.status) for each in acme.payments())
     assert found == [(1190, "succeeded"), (1190, "succeeded"), (2380, "sent")]
+
+
+def test_a_sending_that_cannot_be_recorded_keeps_no_other_attempt_from_being_asked_about(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are taken together each time: what was never sent is sent first, and fails again."""
+    unanswered(acme, 1)
+    acme.customer("odd")
+    acme.subscribe("odd", "odd", quantity=2)
+    with monkeypatch.context() as patched:
+        # Its worker dies before it is sent.
+        patched.setattr(collection, "send_all", lambda *_, **__: None)
+        renewal.plan(acme.parts)
+        acme.run_messages()
+        collection.plan(acme.parts)
+        acme.run_messages()
+    assert sorted(each.status for each in acme.payments()) == ["prepared", "unknown"]
+    with acme.parts.begin() as session:
+        session.execute(text(_ODD))
+        session.execute(text("UPDATE billing.payment SET next_check_at = clock_timestamp(), lease_until = NULL"))
+    with pytest.raises(IntegrityError, match="an odd one"):
+        resolution.resolve(acme.parts)
+    assert sorted((each.amount_minor, each.status) for each in acme.payments()) == [(1190, "succeeded"), (2380, "sent")]
 
 
 _NOT_OPENED = """
