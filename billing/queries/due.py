@@ -73,16 +73,18 @@ _INVOICES = text(
     ORDER BY kind.place, due.next_attempt_at, due.id
     """  # noqa: S608 (our own words)
 )
-# What goes before the others of its customer, as whoever opens attempts sees it (`queries.collection`).
+# What goes before the others of its customer, as whoever opens attempts sees it; looked up as there, by customer
+# (`queries.collection`).
 _OLDEST = text(
     f"""
-    SELECT profile_id, id
-    FROM (
-        SELECT DISTINCT ON (profile_id) profile_id, id FROM billing.invoice
-        WHERE profile_id = ANY(:profiles) AND {collected("invoice")} AND {has_come("invoice", ":now")}
-        ORDER BY profile_id, coalesce(issued_at, created_at), id
-    ) AS oldest
-    WHERE id NOT IN (
+    SELECT asked.profile_id, oldest.id
+    FROM unnest(CAST(:profiles AS uuid[])) AS asked(profile_id)
+    CROSS JOIN LATERAL (
+        SELECT theirs.id
+        FROM (SELECT * FROM billing.invoice WHERE profile_id = asked.profile_id OFFSET 0) AS theirs
+        WHERE {collected("theirs")} AND {has_come("theirs", ":now")}
+        ORDER BY coalesce(issued_at, created_at), id LIMIT 1) AS oldest
+    WHERE oldest.id NOT IN (
         SELECT unnest(member_ids) FROM billing.slice WHERE kind = 'charges' AND status IN ('pending', 'running'))
     """  # noqa: S608 (our own words)
 )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -18,11 +19,13 @@ from sqlalchemy.orm import Session
 import billing.tasks  # noqa: F401 (registers them)
 from billing.commands.credit.grant import grant_credit
 from billing.db.clock import wall_now
-from billing.flows import delivery, endpoints, measuring, rights
+from billing.flows import braking, collection, delivery, endpoints, measuring, rights
 from billing.flows.order import Order
 from billing.queries.audit import recent
+from billing.queries.brakes import BrakeKind
 from billing.queue.names import AUDIT_TICK, AUDIT_WHOLE, TICKS, TaskName
 from billing.validators.endpoint import NewEndpoint
+from tests.flows.cents import ORDER
 from tests.flows.company import START, Company
 
 SMALL = {
@@ -39,6 +42,13 @@ INSERT INTO billing.ledger_entry (id, seller_id, kind, effective_at, booked_on)
 SELECT gen_random_uuid(), :seller_id, 'recognition', now(), current_date FROM generate_series(1, 1000)
 """
 """Among so many entries that have no invoice the planner would not look for those of a customer."""
+
+_PAID_BY_OTHERS = """
+INSERT INTO billing.invoice
+SELECT (jsonb_populate_record(i, jsonb_build_object(
+    'id', gen_random_uuid(), 'profile_id', gen_random_uuid(), 'number', 'other-' || n, 'series_no', 1000 + n))).*
+FROM billing.invoice i, generate_series(1, 2000) n
+"""
 
 pytestmark = pytest.mark.new_database
 
@@ -145,6 +155,32 @@ def test_a_recent_audit_finds_a_customers_entries_by_index(acme: Company) -> Non
         ((statement, values),) = (each for each in sent if each[0].startswith("INSERT INTO pg_temp.ledger_entry"))
         used = {node.get("Index Name") for node in _plan(session, statement, values)}
     assert "ix_ledger_entry_profile_id" in used
+
+
+def test_a_plan_looks_up_what_its_customers_owe_though_nothing_was_due_when_statistics_were_taken(
+    acme: Company,
+) -> None:
+    """As before each night of renewals: else all that is due is read through, for each tick's few."""
+    acme.customer("a1")
+    acme.subscribe("a1", "a1")
+    acme.settle()
+    with acme.parts.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text(_PAID_BY_OTHERS))
+        session.execute(text("ANALYZE billing.invoice"))
+    acme.customer("a2")
+    acme.subscribe("a2", "a2")
+    braking.stop(acme.parts, BrakeKind.COLLECT, order=ORDER)
+    acme.settle_under_a_brake()
+    braking.start(acme.parts, BrakeKind.COLLECT, order=ORDER)
+    with _sent() as sent:
+        collection.plan(acme.parts)
+    ((statement, values),) = (each for each in sent if "coalesce(issued_at, created_at)" in each[0])
+    many = values | {"profiles": [*values["profiles"], *(uuid4() for _ in range(100))]}
+    with acme.parts.begin() as session:
+        used = {node.get("Index Name") for node in _plan(session, statement, many)}
+    assert "ix_invoice_profile_id" in used
+    assert "ix_invoice_due" not in used
 
 
 def _reads_by_index(acme: Company, work: Callable[[], object], *, of: str = "") -> None:
