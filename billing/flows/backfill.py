@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from billing.flows.handlers import BY_TYPE
+from billing.flows.in_turn import raise_all
 from billing.flows.parts import Parts
 from billing.flows.receiving import keep
 from billing.flows.windows import Pace, walk
@@ -62,7 +63,7 @@ def sweep(parts: Parts, *, budget_s: float = 20.0) -> int:
                 account.events_read_to = now
             elif now - account.events_read_to >= EVERY + OVERLAP:
                 due.append(named)
-    new, failed = 0, None
+    new, faults = 0, list[Exception]()
     for named in due:
         try:
             new += _fill(parts, named, since=None, budget_s=budget_s).new
@@ -71,9 +72,8 @@ def sweep(parts: Parts, *, budget_s: float = 20.0) -> int:
             _log.warning("events_not_listed", account=named.label, error=type(later).__name__)
         except Exception as error:  # noqa: BLE001 (whatever it is, the others are read on; it is raised below)
             _log.warning("events_not_read", account=named.label, error=type(error).__name__)
-            failed = failed or error
-    if failed:
-        raise failed
+            faults.append(error)
+    raise_all(faults, failed="events of several accounts were not read")
     return new
 
 

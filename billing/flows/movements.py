@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
 from billing.flows import payouts
-from billing.flows.in_turn import each_in_turn
+from billing.flows.in_turn import each_in_turn, raise_all
 from billing.flows.parts import Parts
 from billing.flows.windows import Pace, walk
 from billing.kernel.failpoints import failpoint
@@ -46,15 +46,14 @@ def sweep(parts: Parts, *, budget_s: float = 60.0) -> int:
     with parts.begin() as session:
         now = parts.clock.now(session)
         accounts = accounts_of(session, parts.settings.provider_accounts)
-    booked, failed = 0, None
+    booked, faults = 0, list[Exception]()
     for named in accounts:
         try:
             booked += _look_after(parts, named.id, now, budget_s)
         except Exception as error:  # noqa: BLE001 (whatever it is, the others are read; it is raised below)
             _log.warning("movements_not_read", account=named.label, error=type(error).__name__)
-            failed = failed or error
-    if failed:
-        raise failed
+            faults.append(error)
+    raise_all(faults, failed="balances of several accounts were not read")
     return booked
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.reconciliation.run import begin_run, release_run, take_run
 from billing.flows.comparing import Window
+from billing.flows.in_turn import raise_all
 from billing.flows.parts import Parts
 from billing.flows.windows import Pace, walk
 from billing.kernel.errors import Stale
@@ -72,7 +73,7 @@ def tick(parts: Parts, *, budget_s: float = 20.0) -> int:
     While a restored database is being healed, its runs are the healing's own. An account that can't be read keeps no
     other from it; what it raised is raised in the end.
     """
-    moved, failed = 0, None
+    moved, faults = 0, list[Exception]()
     for account_id, code in _accounts(parts):
         try:
             if not _begun(parts, account_id):
@@ -82,11 +83,10 @@ def tick(parts: Parts, *, budget_s: float = 20.0) -> int:
             continue
         except Exception as error:  # noqa: BLE001 (whatever it is, the others are compared; it is raised below)
             _log.warning("account_not_reconciled", account=code, error=type(error).__name__)
-            failed = failed or error
+            faults.append(error)
             continue
         moved += 1
-    if failed:
-        raise failed
+    raise_all(faults, failed="several accounts were not compared")
     return moved
 
 

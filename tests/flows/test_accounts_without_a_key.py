@@ -26,10 +26,11 @@ from billing.flows import (
 from billing.flows.on_session import Paying
 from billing.flows.order import Order
 from billing.flows.working import Action
-from billing.kernel.errors import Fault, ProviderRefused, Refused
+from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused
 from billing.models import ProviderAccount, Reconciliation, Refund
 from billing.providers.port import Provider
 from billing.queries.brakes import BrakeKind
+from billing.tasks.base import passes
 from tests.flows.away import unanswered
 from tests.flows.cents import ORDER
 from tests.flows.company import START, Company, company
@@ -144,6 +145,28 @@ def test_a_fault_of_one_account_keeps_no_other_from_its_fees_events_and_comparis
         read_to = session.scalars(select(ProviderAccount.events_read_to).where(others)).one()
         done = session.scalars(select(Reconciliation.status).where(Reconciliation.provider_account_id != archive))
         assert (read_to, list(done)) == (later - backfill.OVERLAP, ["done"])
+
+
+def test_a_fault_of_one_account_is_told_also_while_another_is_away(shops: Company) -> None:
+    """Else it is nobody's work for as long as the outage: what passes by itself is left for the next sweep."""
+    shops.customer("a1")
+    shops.subscribe("a1", "a1")
+    shops.settle()
+
+    def unforeseen(_provider: str, code: str) -> Provider:
+        raise ProviderUnavailable("away") if code == "archive" else ValueError("unforeseen")
+
+    shops.parts = replace(shops.parts, provider_for=unforeseen)
+    later = START + timedelta(days=1, hours=3)
+    with shops.parts.begin() as session:
+        read_to = "UPDATE billing.provider_account SET movements_read_to = :at, events_read_to = :at"
+        session.execute(text(read_to), {"at": START})
+        begin_run(session, account_id=_archive(shops), cause="ordered", from_at=START, to_at=later)
+    shops.set_clock(later)
+    for sweep in (movements.sweep, backfill.sweep, reconciliation.tick):
+        with pytest.raises((ProviderUnavailable, ValueError, ExceptionGroup)) as raised:
+            sweep(shops.parts)
+        assert not passes(raised.value), sweep.__module__
 
 
 def test_an_account_without_a_key_keeps_no_other_from_being_asked_and_tried(shops: Company) -> None:
