@@ -77,9 +77,17 @@ def redact(value: Any, *, name: str = "", depth: int = 0) -> Any:
 
 
 def redact_error(error: BaseException, *, limit: int = 500) -> str:
-    """One line about a failure that may be stored: its type and its redacted, shortened message."""
-    message = redact_text(str(error)).strip()
-    line = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    """One line about a failure that may be stored: its type and its redacted, shortened message.
+
+    Of several that were raised together, what they are of and the line of each.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        line = f"{redact_text(error.message)}: " + "; ".join(
+            redact_error(each, limit=limit) for each in error.exceptions
+        )
+    else:
+        message = redact_text(str(error)).strip()
+        line = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

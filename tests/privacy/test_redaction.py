@@ -97,3 +97,5 @@ def test_an_error_becomes_one_short_line_without_its_secrets() -> None:
     assert line.startswith(f"ValueError: cannot reach redis://:{REDACTED}@cache for {REDACTED} xxx")
     assert len(line) == 500
     assert redact_error(TimeoutError()) == "TimeoutError"
+    several = ExceptionGroup("not read", [ValueError(f"of {MAIL}"), ExceptionGroup("nor these", [TimeoutError()])])
+    assert redact_error(several) == f"not read: ValueError: of {REDACTED}; nor these: TimeoutError"
