@@ -8,6 +8,7 @@ from functools import partial
 
 import structlog
 from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from billing.commands.audit_trail.record import ENGINE
@@ -19,7 +20,7 @@ from billing.commands.work_item.close import close_for
 from billing.flows import reconciliation, restoring
 from billing.flows.adopting import adopt
 from billing.flows.braking import SWEEPS
-from billing.flows.in_turn import each_in_turn
+from billing.flows.in_turn import each_in_turn, raise_all
 from billing.flows.parts import Parts
 from billing.flows.reconciliation import Reconciled, reconcile
 from billing.kernel.errors import BillingError, ProviderUnavailable, Refused
@@ -76,19 +77,28 @@ def tick(parts: Parts) -> None:
 
 
 def adopt_held(parts: Parts) -> int:
-    """Adopt what the customers wait for whom the engine holds since a restore. Returns how many charges."""
+    """Adopt what the customers wait for whom the engine holds since a restore. Returns how many charges.
+
+    One that raises what nobody foresaw keeps no other from it, and is raised in the end.
+    """
     held = select(Brake.profile_id).where(
         Brake.released_at.is_(None), Brake.actor == ENGINE, Brake.profile_id.is_not(None)
     )
-    return _adopt(parts, Difference.profile_id.in_(held))
+    done, faults = _adopt(parts, Difference.profile_id.in_(held))
+    raise_all(faults, failed="several charges were not adopted")
+    return done
 
 
 def adopt_all(parts: Parts) -> int:
-    """Adopt every charge that waits and fits by now. Returns how many."""
-    return _adopt(parts, true())
+    """Adopt every charge that waits and fits by now. Returns how many.
+
+    What one of them raises is told by the next tick, which adopts what is held then: it keeps nothing stopped.
+    """
+    done, _ = _adopt(parts, true())
+    return done
 
 
-def _adopt(parts: Parts, whose: ColumnElement[bool]) -> int:
+def _adopt(parts: Parts, whose: ColumnElement[bool]) -> tuple[int, list[Exception]]:
     """Whoever has none left is charged again, also where somebody else has settled the last of them."""
     with parts.begin() as session:
         waiting = session.scalars(
@@ -96,7 +106,7 @@ def _adopt(parts: Parts, whose: ColumnElement[bool]) -> int:
             .where(Difference.resolved_at.is_(None), Difference.kind.in_(OURS), whose)
             .order_by(Difference.id)
         ).all()
-    done = 0
+    done, faults = 0, list[Exception]()
     for id_ in waiting:
         try:
             adopt(parts, id_)
@@ -105,9 +115,15 @@ def _adopt(parts: Parts, whose: ColumnElement[bool]) -> int:
         except BillingError as later:
             _log.warning("adoption_put_off", difference=str(id_), reason=type(later).__name__)
             continue
+        except OperationalError:
+            raise
+        except Exception as fault:  # noqa: BLE001 (whatever it is, the others are adopted; this one's customer waits)
+            _log.warning("charge_not_adopted", difference=str(id_), error=type(fault).__name__)
+            faults.append(fault)
+            continue
         done += 1
     _release_customers(parts)
-    return done
+    return done, faults
 
 
 def _put_back_prepared(parts: Parts) -> None:

@@ -24,7 +24,9 @@ from billing.flows import (
 from billing.flows.start import start
 from billing.flows.working import Action
 from billing.kernel.errors import ProviderRefused, Refused
-from billing.models import Difference, ProviderEvent
+from billing.models import Difference, PaymentIntent, ProviderEvent
+from billing.providers.port import IntentFacts
+from billing.providers.stripe.adapter import StripeProvider
 from billing.queries.brakes import BrakeKind
 from tests.flows.company import START, Company
 from tests.flows.restored import AFTERWARDS, MEANWHILE, WHY, backup_of, brakes, every_event_comes_again, healed
@@ -156,6 +158,34 @@ def test_who_waits_for_a_charge_that_a_person_adopts_is_charged_again(lost: Comp
     backfill.backfill(lost.parts)
     lost.settle()
     assert lost.violations() == ()
+
+
+def test_a_charge_whose_adoption_nobody_foresaw_ends_no_healing_and_keeps_no_other_from_it(
+    lost: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fails again each time: only its customer waits, and it is somebody's work."""
+    lost.settle_under_a_brake()
+    read, asked = StripeProvider.read_intent, list[str]()
+    with lost.begin() as session:
+        odd = session.scalars(select(PaymentIntent.intent_ref).where(PaymentIntent.status == "open")).one()
+
+    def unforeseen_of_one(self: StripeProvider, intent_ref: str) -> IntentFacts:
+        asked.append(intent_ref)
+        if intent_ref == odd:
+            raise ValueError("unforeseen")
+        return read(self, intent_ref)
+
+    monkeypatch.setattr(StripeProvider, "read_intent", unforeseen_of_one)
+    healing.tick(lost.parts)
+    assert odd in asked
+    assert asked[-1] != odd
+    held = {profile for _, profile in brakes(lost)}
+    assert None not in held
+    with pytest.raises(ValueError, match="unforeseen"):
+        healing.tick(lost.parts)
+    monkeypatch.undo()
+    healing.tick(lost.parts)
+    assert {profile for _, profile in brakes(lost)} < held
 
 
 def test_an_event_of_a_lost_attempt_stops_everything_and_waits_itself(lost: Company) -> None:
