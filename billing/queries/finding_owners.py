@@ -24,20 +24,31 @@ class Owner:
 Thing = tuple[str, str]
 """Type and id of what a finding is about."""
 
-_BY_ID = {
-    "seller": "SELECT id, id, CAST(NULL AS uuid) FROM billing.seller WHERE id = ANY(CAST(:ids AS uuid[]))",
-    "series": "SELECT id, seller_id, CAST(NULL AS uuid) FROM billing.series WHERE id = ANY(CAST(:ids AS uuid[]))",
-    "profile": "SELECT id, seller_id, id FROM billing.profile WHERE id = ANY(CAST(:ids AS uuid[]))",
-    "subscription": "SELECT id, seller_id, profile_id FROM billing.subscription WHERE id = ANY(CAST(:ids AS uuid[]))",
-    "billing_period": """SELECT b.id, s.seller_id, s.profile_id FROM billing.billing_period b
-        JOIN billing.subscription s ON s.id = b.subscription_id WHERE b.id = ANY(CAST(:ids AS uuid[]))""",
-    "invoice": "SELECT id, seller_id, profile_id FROM billing.invoice WHERE id = ANY(CAST(:ids AS uuid[]))",
-    "invoice_line": """SELECT l.id, i.seller_id, i.profile_id FROM billing.invoice_line l
-        JOIN billing.invoice i ON i.id = l.invoice_id WHERE l.id = ANY(CAST(:ids AS uuid[]))""",
-    "payment": "SELECT id, seller_id, profile_id FROM billing.payment WHERE id = ANY(CAST(:ids AS uuid[]))",
-    "refund": "SELECT id, seller_id, profile_id FROM billing.refund WHERE id = ANY(CAST(:ids AS uuid[]))",
-    "dispute": "SELECT id, seller_id, profile_id FROM billing.dispute WHERE id = ANY(CAST(:ids AS uuid[]))",
-    "ledger_entry": "SELECT id, seller_id, profile_id FROM billing.ledger_entry WHERE id = ANY(CAST(:ids AS uuid[]))",
+
+def _by_id(from_: str, *, seller: str = "t.seller_id", profile: str = "t.profile_id") -> str:
+    """What the engine itself is at may be no seller's."""
+    ids = "t.id = ANY(CAST(:ids AS uuid[]))"
+    return f"SELECT t.id, {seller}, CAST({profile} AS uuid) FROM billing.{from_} WHERE {ids} AND {seller} IS NOT NULL"  # noqa: S608 (our own names)
+
+
+_OF_INVOICE = "{} t JOIN billing.invoice i ON i.id = t.invoice_id"
+_WITH_CUSTOMER = (
+    *("subscription", "invoice", "payment", "payment_method", "refund", "dispute", "ledger_entry"),
+    *("work_item", "difference"),
+)
+_WITH_SELLER = ("series", "outbox", "endpoint", "month_close", "line_accrual")
+
+BY_ID = {
+    **{name: _by_id(f"{name} t") for name in _WITH_CUSTOMER},
+    **{name: _by_id(_OF_INVOICE.format(name), profile="i.profile_id") for name in ("invoice_line", "payment_intent")},
+    **{name: _by_id(f"{name} t", profile="NULL") for name in _WITH_SELLER},
+    "billing_period": _by_id(
+        "billing_period t JOIN billing.subscription s ON s.id = t.subscription_id",
+        seller="s.seller_id",
+        profile="s.profile_id",
+    ),
+    "profile": _by_id("profile t", profile="t.id"),
+    "seller": _by_id("seller t", seller="t.id", profile="NULL"),
 }
 """By the subject type of a finding, where its id is one of ours."""
 
@@ -59,11 +70,11 @@ def owners(session: Session, things: Iterable[Thing]) -> dict[Thing, Owner]:
     """
     asked: dict[str, set[str]] = defaultdict(set)
     for type_, id_ in things:
-        if type_ == "charge" or (type_ in _BY_ID and as_uuid(id_) is not None):
+        if type_ == "charge" or (type_ in BY_ID and as_uuid(id_) is not None):
             asked[type_].add(id_)
     found: dict[Thing, Owner] = {}
     for type_, ids in asked.items():
-        for id_, seller_id, profile_id in session.execute(text(_BY_ID.get(type_, _CHARGES)), {"ids": sorted(ids)}):
+        for id_, seller_id, profile_id in session.execute(text(BY_ID.get(type_, _CHARGES)), {"ids": sorted(ids)}):
             # An attempt says more than what is booked apart of it.
             found.setdefault((type_, str(id_)), Owner(seller_id, profile_id))
     return found
