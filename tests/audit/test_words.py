@@ -17,7 +17,7 @@ from billing.models import Dispute, Payment, PaymentMethod, Refund
 from billing.privacy.scan import find_card_numbers
 from billing.queries.acceptances import FindingKey
 from tests import builders
-from tests.audit import seeds_books, seeds_history, seeds_methods, seeds_payments, seeds_returns
+from tests.audit import seeds_books, seeds_history, seeds_methods, seeds_outbound, seeds_payments, seeds_returns
 from tests.audit.seeds import Planting
 from tests.audit.witness_rows import charge_of, dispute_of, intent_of, refund_of
 
@@ -284,6 +284,12 @@ AGAIN = {
         seeds_returns.a_refund_was_made_twice,
         _another_second_refund,
         by_witness=True,
+    ),
+    "another delivery that was given up": Case(
+        "J2",
+        "were given up",
+        seeds_outbound.nobody_was_told_that_a_delivery_was_given_up,
+        seeds_outbound.nobody_was_told_that_a_delivery_was_given_up,
     ),
     "a changed document": Case(
         "N4",

@@ -59,7 +59,9 @@ WHERE d.status = 'waiting' AND d.first_try_at + CAST(:life AS interval) < :handl
 """
 
 _NOBODY_WAS_TOLD = """
-SELECT 'endpoint', e.id, format('%s: deliveries were given up, and nobody was told', e.code)
+SELECT 'endpoint', e.id, format('%s: deliveries were given up, the last at %s, and nobody was told', e.code,
+                                (SELECT max(d.closed_at) FROM billing.delivery d
+                                 WHERE d.endpoint_id = e.id AND d.status = 'dead'))
 FROM billing.endpoint e
 WHERE EXISTS (SELECT FROM billing.delivery d WHERE d.endpoint_id = e.id AND d.status = 'dead')
   AND NOT EXISTS (SELECT FROM billing.work_item w WHERE w.subject_id = e.id AND w.kind = 'deliveries_dead')
