@@ -43,11 +43,19 @@ SELECT gen_random_uuid(), :seller_id, 'recognition', now(), current_date FROM ge
 """
 """Among so many entries that have no invoice the planner would not look for those of a customer."""
 
-_PAID_BY_OTHERS = """
+_OF_OTHERS = """
 INSERT INTO billing.invoice
 SELECT (jsonb_populate_record(i, jsonb_build_object(
-    'id', gen_random_uuid(), 'profile_id', gen_random_uuid(), 'number', 'other-' || n, 'series_no', 1000 + n))).*
-FROM billing.invoice i, generate_series(1, 2000) n
+    'id', gen_random_uuid(), 'profile_id', md5(n::text)::uuid, 'number', 'other-' || n, 'series_no', 1000 + n,
+    'status', CASE WHEN n % 2 = 0 THEN 'open' ELSE i.status END))).*
+FROM billing.invoice i, generate_series(1, 5000) n
+"""
+"""Half of it is open, and no try of it is due."""
+_OTHERS = """
+INSERT INTO billing.profile
+SELECT (jsonb_populate_record(p, jsonb_build_object(
+    'id', md5(n::text)::uuid, 'account_id', 'other-' || n, 'anonymous_id', gen_random_uuid()))).*
+FROM billing.profile p, generate_series(1, 5000) n
 """
 
 pytestmark = pytest.mark.new_database
@@ -157,16 +165,26 @@ def test_a_recent_audit_finds_a_customers_entries_by_index(acme: Company) -> Non
     assert "ix_ledger_entry_profile_id" in used
 
 
-def test_a_plan_looks_up_what_its_customers_owe_though_nothing_was_due_when_statistics_were_taken(
-    acme: Company,
+@pytest.mark.parametrize(
+    ("told_by", "asked", "looked_up"),
+    [
+        ("coalesce(issued_at, created_at)", "profiles", "ix_invoice_profile_id"),
+        ("FOR NO KEY UPDATE OF i", "invoices", "ix_invoice_unpaid"),
+    ],
+    ids=["a plan", "a slice"],
+)
+def test_few_that_are_due_are_looked_up_though_nothing_was_due_when_statistics_were_taken(
+    acme: Company, told_by: str, asked: str, looked_up: str
 ) -> None:
-    """As before each night of renewals: else all that is due is read through, for each tick's few."""
+    """As before each night of renewals: else all that is due is read through, for each tick's and each slice's few."""
     acme.customer("a1")
     acme.subscribe("a1", "a1")
     acme.settle()
     with acme.parts.begin() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
-        session.execute(text(_PAID_BY_OTHERS))
+        session.execute(text(_OTHERS))
+        session.execute(text(_OF_OTHERS))
+        session.execute(text("ANALYZE billing.profile"))
         session.execute(text("ANALYZE billing.invoice"))
     acme.customer("a2")
     acme.subscribe("a2", "a2")
@@ -175,11 +193,12 @@ def test_a_plan_looks_up_what_its_customers_owe_though_nothing_was_due_when_stat
     braking.start(acme.parts, BrakeKind.COLLECT, order=ORDER)
     with _sent() as sent:
         collection.plan(acme.parts)
-    ((statement, values),) = (each for each in sent if "coalesce(issued_at, created_at)" in each[0])
-    many = values | {"profiles": [*values["profiles"], *(uuid4() for _ in range(100))]}
+        acme.run_messages()
+    statement, values = next(each for each in sent if told_by in each[0] and asked in each[1])
+    many = values | {asked: [*values[asked], *(uuid4() for _ in range(100))]}
     with acme.parts.begin() as session:
         used = {node.get("Index Name") for node in _plan(session, statement, many)}
-    assert "ix_invoice_profile_id" in used
+    assert looked_up in used
     assert "ix_invoice_due" not in used
 
 
