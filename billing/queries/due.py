@@ -74,7 +74,7 @@ _INVOICES = text(
       AND {undisputed("i")}
     ORDER BY i.next_attempt_at, i.id
     LIMIT wanted.most) AS due
-    ORDER BY kind.place, due.next_attempt_at, due.id
+    ORDER BY CASE WHEN wanted.most > 1 THEN kind.place END, due.next_attempt_at, due.id
     """  # noqa: S608 (our own words)
 )
 # What goes before the others of its customer, as whoever opens attempts sees it; looked up as there, by customer
@@ -101,8 +101,9 @@ def invoices_to_charge(
 
     Of a customer's the oldest that is due: whoever opens attempts takes none before it, and what has been due for
     longest would keep its place for ever. By the account of the default method; under None those of customers without
-    one. Whoever waits to begin (a draft until its first payment) comes first, then what has been due for longest. Reads
-    the partial index of what is due, in its order: its cost follows what is due, not what exists.
+    one. Whoever waits to begin (a draft until its first payment) comes first, then what has been due for longest; where
+    there is one place, as when an account is only probed, they take turns, for one that can't be tried would keep it.
+    Reads the partial index of what is due, in its order: its cost follows what is due, not what exists.
     """
     wanted = {account: number for account, number in most.items() if number > 0}
     due: dict[UUID | None, list[UUID]] = {account: [] for account in wanted}

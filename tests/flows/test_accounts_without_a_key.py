@@ -14,6 +14,7 @@ from billing.commands.reconciliation.run import begin_run
 from billing.flows import (
     backfill,
     braking,
+    collection,
     customer_page,
     links,
     movements,
@@ -31,7 +32,8 @@ from billing.models import ProviderAccount, Reconciliation, Refund
 from billing.providers.port import Provider
 from billing.queries.brakes import BrakeKind
 from billing.tasks.base import passes
-from tests.flows.away import unanswered
+from billing.validators.subscription import NewItem
+from tests.flows.away import probed, unanswered
 from tests.flows.cents import ORDER
 from tests.flows.company import START, Company, company
 
@@ -199,6 +201,13 @@ def moved(shops: Company) -> UUID:
     profile = shops.customer("moved", method="pm_card_visa_chargeDeclinedInsufficientFunds")
     shops.subscribe("moved", "moved")
     shops.settle()
+    _move_to_archive(shops, profile)
+    shops.give_method(profile, "pm_card_visa")
+    return profile
+
+
+def _move_to_archive(shops: Company, profile: UUID) -> None:
+    """As if all that was tried of the customer had been so there."""
     with shops.parts.begin() as session:
         for table, whose in (
             ("payment", "profile_id = :profile"),
@@ -209,8 +218,6 @@ def moved(shops: Company) -> UUID:
                 text(f"UPDATE billing.{table} SET provider_account_id = :archive WHERE {whose}"),
                 {"archive": _archive(shops), "profile": profile},
             )
-    shops.give_method(profile, "pm_card_visa")
-    return profile
 
 
 def _lose_the_key(shops: Company) -> None:
@@ -268,6 +275,31 @@ def test_what_is_open_at_an_account_without_a_key_keeps_no_other_from_a_place_of
         with shops.parts.begin() as session:
             session.execute(text("UPDATE billing.invoice SET charge_not_before = NULL"))
     assert [each.status for each in shops.invoices()] == ["open", "paid"]
+
+
+def test_a_first_payment_that_waits_for_an_account_without_a_key_does_not_take_the_place_of_each_probe(
+    shops: Company,
+) -> None:
+    """Whoever waits to begin goes first; but it asks nothing of the account that is to be asked whether it is back."""
+    begins = shops.customer("begins", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    shops.begin_subscription("begins", "begins", NewItem("basic", 1), first_payment=True)
+    shops.settle()
+    _move_to_archive(shops, begins)
+    shops.give_method(begins, "pm_card_visa")
+    _lose_the_key(shops)
+    braking.stop(shops.parts, BrakeKind.COLLECT, order=ORDER)
+    shops.customer("a2")
+    shops.subscribe("a2", "a2")
+    shops.settle_under_a_brake()
+    braking.start(shops.parts, BrakeKind.COLLECT, order=ORDER)
+    for hours in (1, 2):
+        shops.set_clock(START + timedelta(hours=hours))
+        probed(shops, ours=True)
+        collection.plan(shops.parts)
+        shops.run_messages()
+        with shops.parts.begin() as session:
+            session.execute(text("UPDATE billing.invoice SET charge_not_before = NULL"))
+    assert [each.status for each in shops.invoices()] == ["paid", "draft"]
 
 
 def test_once_it_has_its_key_again_that_is_ended_and_the_customer_pays(shops: Company, moved: UUID) -> None:
