@@ -13,6 +13,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import select, text, tuple_
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from billing.commands.invoice.retry import has_attempt_in_flight
@@ -20,6 +21,7 @@ from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.flows.canceling import all_canceled, cancel_intents, tell_stuck
 from billing.flows.drafts import release
+from billing.flows.in_turn import raise_all
 from billing.flows.parts import Parts
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, SubscriptionStatus
@@ -83,18 +85,27 @@ def part_with(parts: Parts) -> int:
 def sweep(parts: Parts) -> int:
     """Give up what has waited too long. Returns how many; one whose payment is under way is looked at again later.
 
-    None while it is open whether the database was restored: its payment may be among what is not there.
+    None while it is open whether the database was restored: its payment may be among what is not there. What one raises
+    that nobody foresaw keeps no other from it, and is raised in the end.
     """
-    done, after = 0, _BEFORE_ALL
+    done, after, faults = 0, _BEFORE_ALL, list[Exception]()
     while True:
         with parts.begin() as session:
             if not is_same(session):
-                return done
+                break
             due = _due(session, after, now=parts.clock.now(session))
-        done += sum(_give_up(parts, id_) for _, id_ in due)
+        for _, id_ in due:
+            try:
+                done += _give_up(parts, id_)
+            except OperationalError:
+                raise
+            except Exception as fault:  # noqa: BLE001 (whatever it is, the others are given up; it is raised below)
+                faults.append(fault)
         if len(due) < PAGE:
-            return done
+            break
         after = due[-1]
+    raise_all(faults, failed="several subscriptions were not given up")
+    return done
 
 
 def _due(session: Session, after: tuple[datetime, UUID], *, now: datetime) -> list[tuple[datetime, UUID]]:

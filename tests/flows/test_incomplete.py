@@ -28,6 +28,8 @@ from billing.flows import (
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.models import Invoice, LedgerEntry, OutboxEvent, PaymentIntent
+from billing.providers.port import IntentFacts
+from billing.providers.stripe.adapter import StripeProvider
 from billing.validators.subscription import NewItem, NewSubscription
 from tests.flows.company import START, Company
 
@@ -221,6 +223,29 @@ def test_the_work_of_a_draft_that_is_held_stays_while_it_holds(acme: Company) ->
     upkeep.close_gone_work(acme.parts)
     (item,) = acme.work_items()
     assert (acme.invoices()[0].hold_id, item.status) == (item.id, "open")
+
+
+def test_one_whose_cancellation_raises_what_nobody_foresaw_keeps_no_other_from_being_given_up(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes first at each sweep."""
+    for account in ("a1", "a2"):
+        _subscribe(acme, DECLINED, account=account)
+    acme.settle()
+    cancel, odd = StripeProvider.cancel_intent, list[str]()
+
+    def unforeseen_of_the_first(self: StripeProvider, intent_ref: str, *, key: str) -> IntentFacts:
+        odd.append(intent_ref)
+        if intent_ref == odd[0]:
+            raise ValueError("unforeseen")
+        return cancel(self, intent_ref, key=key)
+
+    monkeypatch.setattr(StripeProvider, "cancel_intent", unforeseen_of_the_first)
+    acme.set_clock(START + timedelta(hours=23))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="unforeseen"):
+            incomplete.sweep(acme.parts)
+    assert sorted(each.status for each in acme.invoices()) == ["draft", "expired"]
 
 
 def test_one_whose_account_has_no_key_keeps_no_other_from_being_given_up(
