@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,13 @@ import click
 
 from billing.sandbox.stripe.server import Server
 from billing.sandbox.stripe.store import MEMORY, Store, StoreInUse
+
+
+class CannotStand(click.ClickException):
+    """The port or the books can't be had: as every command of `billing` ends where what it needs is away."""
+
+    exit_code = 4
+
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -34,12 +42,12 @@ def standing_at(port: int) -> Callable[[Decorated], Decorated]:
 @contextmanager
 def books(path: str) -> Iterator[Store]:
     """The store at this path, its folder made. What can't be had, here or in the block, is a fault of the command."""
-    if path != MEMORY:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
     try:
+        if path != MEMORY:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
         yield Store(path)
-    except (StoreInUse, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    except (StoreInUse, OSError, sqlite3.DatabaseError) as error:
+        raise CannotStand(f"{error}; give another --port or --store") from error
 
 
 def stand(server: Server, name: str) -> None:

@@ -145,8 +145,31 @@ def test_two_processes_never_share_a_store(tmp_path: Path) -> None:
             timeout=30,
             check=False,
         )
-    assert second.returncode != 0
+    assert second.returncode == 4
     assert "in use" in second.stderr
+
+
+@pytest.mark.parametrize("provider", ["stripe", "paypal"])
+def test_a_port_or_a_store_that_cannot_be_had_is_said_in_one_sentence(provider: str, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("These are no books. " * 100)
+    with running() as (world, _):
+        taken = world.url.rsplit(":", 1)[-1]
+        for port, store in (
+            (taken, ":memory:"),
+            ("0", str(tmp_path)),
+            ("0", str(tmp_path / "note.txt")),
+            ("0", str(tmp_path / "note.txt" / "books.db")),
+        ):
+            ended = subprocess.run(
+                [sys.executable, "-m", f"billing.sandbox.{provider}", "--port", port, "--store", store],
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
+            assert (ended.returncode, ended.stdout) == (4, ""), ended.stderr[-200:]
+            assert "give another --port or --store" in ended.stderr
+            assert len(ended.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
