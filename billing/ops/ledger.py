@@ -20,10 +20,10 @@ from billing.flows.bookkeeping import close as close_books
 from billing.flows.bookkeeping import name_account
 from billing.flows.order import Order
 from billing.kernel.clock import format_instant
-from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import decimal_minor
 from billing.models import Seller
 from billing.ops.failures import FINDING
+from billing.ops.files import not_writable
 from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, operator, ordered
@@ -165,9 +165,7 @@ def _opened_file(path: Path | None) -> Iterator[IO[str]]:
     try:
         file = path.open("x", encoding="utf-8", newline="")
     except OSError as error:
-        raise Refused(
-            Fault("out", "not_writable", f"{error.strerror}; name a new file in a folder of yours")
-        ) from error
+        raise not_writable(error, "a new file in a folder of yours") from error
     try:
         with file:
             yield file

@@ -12,6 +12,7 @@ from billing.flows import documents, looking
 from billing.flows.documents import Printed
 from billing.flows.links import document_link
 from billing.flows.parts import Parts
+from billing.ops.files import write
 from billing.ops.opening import opened
 from billing.ops.options import looked
 from billing.queries.operations.finding import find_invoice
@@ -56,7 +57,7 @@ def _command(printer: _Printer, told: str) -> Callable[..., None]:
         looking.note_print(made, id_, order=order)
         printed = printer(made, id_, language=language)
         path = _path(out, printed.name)
-        path.write_bytes(printed.content)
+        write(path, printed.content)
         click.echo(str(path))
         if printed.lacks:
             click.echo(

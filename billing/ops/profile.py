@@ -10,6 +10,7 @@ from billing.flows import links, rights
 from billing.flows import operating_profiles as operating
 from billing.flows.order import Order
 from billing.flows.paying_out import order_payout
+from billing.ops.files import write
 from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import MINOR, as_json, dry_run, looked, ordered
@@ -171,7 +172,7 @@ def export(*, name: str, out: Path | None, reason: str | None, by: str | None) -
     if out is None:
         click.echo(written)
     else:
-        out.write_text(written + "\n", encoding="utf-8")
+        write(out, f"{written}\n".encode())
 
 
 @profile.command("erase")

@@ -86,6 +86,14 @@ def test_a_document_is_printed_with_a_reason_and_each_print_is_written_down(bill
     assert [each["action"] for each in trail] == ["invoice.print", "invoice.print"]
 
 
+def test_what_cannot_be_written_is_refused_and_no_fault_of_the_program(billed: Office) -> None:
+    number = str(billed.acme.invoices()[0].number)
+    for asked in (("invoice", "pdf", number), ("invoice", "html", number), ("profile", "export", "a1")):
+        refused = billed.run(*asked, "--out", "not_there/mine", *WHY)
+        assert (refused.exit_code, refused.stdout) == (3, "")
+        assert "not_writable" in refused.stderr
+
+
 def test_parties_are_opened_with_a_reason_and_each_look_is_written_down(billed: Office) -> None:
     number = str(billed.acme.invoices()[0].number)
     assert billed.run("invoice", "show", number, "--parties").exit_code == 2
