@@ -8,6 +8,7 @@ from billing.sandbox.stripe import charges, events, idempotency, mandates, payme
 from billing.sandbox.stripe.cards import AUTHENTICATION, Decline
 from billing.sandbox.stripe.errors import ApiError, Interrupted, invalid, refused
 from billing.sandbox.stripe.finding import the
+from billing.sandbox.stripe.inner import CHARGE_OPTIONS
 from billing.sandbox.stripe.intent_state import (
     CHANGEABLE,
     choose_method,
@@ -16,7 +17,7 @@ from billing.sandbox.stripe.intent_state import (
     require_type,
     unexpected_state,
 )
-from billing.sandbox.stripe.params import ANY, BOOL, GONE, INT, LIST, TEXT, Spec, choice
+from billing.sandbox.stripe.params import BOOL, GONE, INT, LIST, TEXT, Spec, choice
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
@@ -28,7 +29,7 @@ CONFIRM_SPEC: Spec = {
     "expand": LIST,
     "off_session": TEXT,
     "payment_method": TEXT,
-    "payment_method_options": ANY,
+    "payment_method_options": CHARGE_OPTIONS,
     "payment_method_types": GONE,
     "receipt_email": TEXT,
     "return_url": TEXT,

@@ -6,13 +6,14 @@ from typing import Any
 
 from billing.sandbox.stripe import events, objects, payment_methods
 from billing.sandbox.stripe.finding import living_customer, the
+from billing.sandbox.stripe.inner import ADDRESS, SHIPPING
 from billing.sandbox.stripe.lists import page
-from billing.sandbox.stripe.params import ANY, CREATED, LIST, METADATA, PAGE, TEXT, Spec, choice, hash_of, merged
+from billing.sandbox.stripe.params import CREATED, LIST, METADATA, PAGE, TEXT, Spec, choice, hash_of, merged
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.values import Json
 
 UPDATE_SPEC: Spec = {
-    "address": ANY,
+    "address": ADDRESS,
     "description": TEXT,
     "email": TEXT,
     "expand": LIST,
@@ -21,7 +22,7 @@ UPDATE_SPEC: Spec = {
     "name": TEXT,
     "phone": TEXT,
     "preferred_locales": LIST,
-    "shipping": ANY,
+    "shipping": SHIPPING,
     "tax_exempt": choice("none", "exempt", "reverse", ""),
 }
 CREATE_SPEC: Spec = {**UPDATE_SPEC, "payment_method": TEXT}

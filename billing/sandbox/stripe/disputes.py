@@ -6,14 +6,15 @@ from billing.sandbox.stripe import charges, events, objects, warnings
 from billing.sandbox.stripe.cards import CARDS
 from billing.sandbox.stripe.errors import refused
 from billing.sandbox.stripe.finding import the
+from billing.sandbox.stripe.inner import EVIDENCE
 from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.money import DISPUTE_FEE
-from billing.sandbox.stripe.params import ANY, BOOL, CREATED, LIST, METADATA, PAGE, TEXT, Spec, merged
+from billing.sandbox.stripe.params import BOOL, CREATED, LIST, METADATA, PAGE, TEXT, Spec, merged
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
 
-UPDATE_SPEC: Spec = {"evidence": ANY, "expand": LIST, "metadata": METADATA, "submit": BOOL}
+UPDATE_SPEC: Spec = {"evidence": EVIDENCE, "expand": LIST, "metadata": METADATA, "submit": BOOL}
 LIST_SPEC: Spec = {**PAGE, "charge": TEXT, "created": CREATED, "payment_intent": TEXT}
 _OVER = frozenset(("won", "lost", "warning_closed"))
 

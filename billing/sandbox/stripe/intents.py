@@ -5,6 +5,7 @@ from __future__ import annotations
 from billing.sandbox.stripe import confirming, events, objects
 from billing.sandbox.stripe.errors import invalid
 from billing.sandbox.stripe.finding import living_customer, the
+from billing.sandbox.stripe.inner import CHARGE_OPTIONS
 from billing.sandbox.stripe.intent_state import (
     CHANGEABLE,
     check_types,
@@ -16,7 +17,6 @@ from billing.sandbox.stripe.intent_state import (
 from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.money import check_amount, check_settled, settled
 from billing.sandbox.stripe.params import (
-    ANY,
     BOOL,
     CREATED,
     GONE,
@@ -41,7 +41,7 @@ _COMMON: Spec = {
     "description": TEXT,
     "expand": LIST,
     "payment_method": TEXT,
-    "payment_method_options": ANY,
+    "payment_method_options": CHARGE_OPTIONS,
     "payment_method_types": GONE,
     "receipt_email": TEXT,
     "setup_future_usage": choice("off_session", "on_session", ""),

@@ -29,6 +29,8 @@ class Field:
     required: bool = False
     choices: frozenset[str] | None = None
     inside: Mapping[str, Field] | None = None
+    clears: bool = False
+    """Whether an empty text may stand in the place of a hash, and clears it."""
 
 
 Spec = Mapping[str, Field]
@@ -63,7 +65,7 @@ def decode(raw: str) -> Json:
         if found is None:
             raise invalid(f"Invalid parameter name: {name}", code="parameter_unknown", param=name)
         _put(decoded, [found[1], *_PART.findall(found[2])], value)
-    return {name: _listed(value) for name, value in decoded.items()}
+    return {name: _listed(value, name) for name, value in decoded.items()}
 
 
 def _put(into: Json, path: list[str], value: str) -> None:
@@ -78,12 +80,13 @@ def _put(into: Json, path: list[str], value: str) -> None:
     into[last] = value
 
 
-def _listed(value: Any) -> Any:
-    if not isinstance(value, dict):
+def _listed(value: Any, within: str) -> Any:
+    # Metadata is never a list: its names are the caller's, who may count.
+    if not isinstance(value, dict) or within == "metadata":
         return value
     if value and all(name.isdecimal() for name in value):
-        return [_listed(value[name]) for name in sorted(value, key=int)]
-    return {name: _listed(inner) for name, inner in value.items()}
+        return [_listed(value[name], within) for name in sorted(value, key=int)]
+    return {name: _listed(inner, name) for name, inner in value.items()}
 
 
 def check(given: Json, spec: Spec, *, within: str = "") -> Json:
@@ -103,6 +106,8 @@ def _full(within: str, name: str) -> str:
 
 def _typed(value: Any, field: Field, name: str) -> Any:
     match field.kind:
+        case "hash" if value == "" and field.clears:
+            return value
         case "hash":
             return check(_hash(value, name), field.inside or {}, within=name)
         case "text":

@@ -6,10 +6,10 @@ from billing.sandbox.stripe import events, mandates, objects, payment_methods
 from billing.sandbox.stripe.cards import AUTHENTICATION, Decline
 from billing.sandbox.stripe.errors import ApiError, invalid, refused
 from billing.sandbox.stripe.finding import living_customer, the
+from billing.sandbox.stripe.inner import SET_UP_OPTIONS
 from billing.sandbox.stripe.intent_state import check_types
 from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.params import (
-    ANY,
     BOOL,
     CREATED,
     GONE,
@@ -36,13 +36,18 @@ CREATE_SPEC: Spec = {
     "expand": LIST,
     "metadata": METADATA,
     "payment_method": TEXT,
-    "payment_method_options": ANY,
+    "payment_method_options": SET_UP_OPTIONS,
     "payment_method_types": GONE,
     "return_url": TEXT,
     "usage": choice("off_session", "on_session"),
 }
 UPDATE_SPEC: Spec = {"description": TEXT, "expand": LIST, "metadata": METADATA, "payment_method": TEXT}
-CONFIRM_SPEC: Spec = {"expand": LIST, "payment_method": TEXT, "payment_method_options": ANY, "return_url": TEXT}
+CONFIRM_SPEC: Spec = {
+    "expand": LIST,
+    "payment_method": TEXT,
+    "payment_method_options": SET_UP_OPTIONS,
+    "return_url": TEXT,
+}
 CANCEL_SPEC: Spec = {
     "cancellation_reason": choice("abandoned", "duplicate", "requested_by_customer"),
     "expand": LIST,

@@ -111,6 +111,8 @@ def test_an_inquiry_moves_no_money(world: World) -> None:
 def test_evidence_is_handed_in_and_giving_in_loses(world: World) -> None:
     _, dispute = open_dispute(world)
     evidence = {"evidence": {"product_description": "a thing"}, "submit": True}
+    unknown = world.ask("POST", f"/v1/disputes/{dispute['id']}", data={"evidence[tears]": "many"})
+    assert unknown.json()["error"]["param"] == "evidence[tears]"
     assert world.v1.disputes.update(dispute["id"], evidence).status == "under_review"
     assert world.v1.disputes.close(dispute["id"]).status == "lost"
 

@@ -73,6 +73,39 @@ def test_wrong_parameters_are_refused_by_name(world: World, form: dict[str, str]
     assert (answer.json()["error"]["code"], answer.json()["error"]["param"]) == (code, param)
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("customers", "address[planet]"),
+        ("customers", "shipping[address][planet]"),
+        ("payment_intents", "payment_method_options[card][colour]"),
+        ("payment_intents", "payment_method_options[cowries]"),
+        ("setup_intents", "payment_method_options[card][setup_future_usage]"),
+    ],
+)
+def test_an_unknown_name_within_a_parameter_is_refused_by_its_whole_name(world: World, path: str, name: str) -> None:
+    money = {"amount": "100", "currency": "eur"} if path == "payment_intents" else {}
+    answer = world.ask("POST", f"/v1/{path}", data={**money, name: "x"})
+    assert answer.status_code == 400
+    assert (answer.json()["error"]["code"], answer.json()["error"]["param"]) == ("parameter_unknown", name)
+
+
+def test_what_is_known_within_a_parameter_is_taken_and_an_empty_text_clears_it(world: World) -> None:
+    customer = world.v1.customers.create({"address": {"city": "Lyon", "country": "FR"}})
+    assert (customer.address or {})["city"] == "Lyon"
+    assert world.v1.customers.update(customer.id, {"address": "", "shipping": ""}).address is None
+    options = {"card": {"request_three_d_secure": "automatic"}}
+    made = world.v1.payment_intents.create({"amount": 100, "currency": "eur", "payment_method_options": options})
+    assert made.status == "requires_payment_method"
+
+
+def test_names_of_metadata_may_be_numbers(world: World) -> None:
+    customer = world.v1.customers.create({"metadata": {"0": "a", "7": "b"}})
+    assert customer.to_dict()["metadata"] == {"0": "a", "7": "b"}
+    many = {str(number): "x" for number in range(51)}
+    assert "50 pairs" in str(refusal(lambda: world.v1.customers.create({"metadata": many})))
+
+
 def test_a_name_that_is_both_value_and_hash_is_refused(world: World) -> None:
     answer = world.ask("POST", "/v1/customers", data="metadata=x&metadata[a]=b")
     assert answer.status_code == 400

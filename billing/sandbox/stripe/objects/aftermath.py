@@ -43,7 +43,7 @@ def _is_card(charge: Json) -> bool:
     return bool(charge["payment_method_details"]["type"] == "card")
 
 
-_EVIDENCE = """access_activity_log billing_address cancellation_policy cancellation_policy_disclosure
+EVIDENCE = """access_activity_log billing_address cancellation_policy cancellation_policy_disclosure
 cancellation_rebuttal customer_communication customer_email_address customer_name customer_purchase_ip
 customer_signature duplicate_charge_documentation duplicate_charge_explanation duplicate_charge_id product_description
 receipt refund_policy refund_policy_disclosure refund_refusal_explanation service_date service_documentation
@@ -63,7 +63,7 @@ def dispute(now: int, *, charge: Json, amount: int, currency: str, reason: str, 
         "created": now,
         "currency": currency,
         "enhanced_eligibility_types": [],
-        "evidence": {**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {}},
+        "evidence": {**dict.fromkeys(EVIDENCE), "enhanced_evidence": {}},
         "evidence_details": {
             "due_by": now + 7 * 86_400 if details else None,
             "enhanced_eligibility": {},
