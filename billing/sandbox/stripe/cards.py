@@ -37,7 +37,7 @@ class Card:
     country: str = "US"
     behaviour: str = "succeed"
     """succeed | decline | decline_once | processing | processing_fails_once | processing_fails | authenticate_always |
-    authenticate_unless_setup | fault_503 | timeout_before | timeout_after"""
+    authenticate_unless_setup | authenticate_on_session | fault_503 | timeout_before | timeout_after"""
     decline: Decline | None = None
     saves: bool = True
     """Whether Stripe lets it be attached to a customer."""
@@ -152,6 +152,16 @@ WALLETS: Mapping[str, Card] = {
 }
 """Cards given through a wallet. Stripe takes them from a telephone alone and has no names for them: these are ours."""
 
+_COUNTRIES = """US 4242, CA 0000, BR 0002, AU 0006, GB 0000, CH 0009, NO 0003, AT 0008, BE 0004, DE 0016, DK 0001,
+    ES 0007, FI 0001, FR 0003, IE 0005, IT 0008, LU 0006, NL 0002, PL 0005, PT 0007, SE 0008"""
+"""Where a Visa was issued, by the last four of its number."""
+
+
+def _by_country() -> dict[str, Card]:
+    issued = [each.split() for each in _COUNTRIES.split(",")]
+    return {f"pm_card_{country.lower()}": Card(last4=last4, country=country) for country, last4 in issued}
+
+
 CARDS: Mapping[str, Card] = {
     "pm_card_visa": Card(),
     "pm_card_visa_debit": Card(last4="5556", funding="debit"),
@@ -163,15 +173,13 @@ CARDS: Mapping[str, Card] = {
     "pm_card_diners": Card("diners", "0004"),
     "pm_card_jcb": Card("jcb", "0505", country="JP"),
     "pm_card_unionpay": Card("unionpay", "0005", country="CN"),
-    "pm_card_us": Card(),
-    "pm_card_de": Card(last4="0016", country="DE"),
-    "pm_card_fr": Card(last4="0003", country="FR"),
-    "pm_card_gb": Card(last4="0000", country="GB"),
+    **_by_country(),
     "pm_card_jp": Card("jcb", "0505", country="JP"),
     "pm_card_authenticationRequired": Card(last4="3184", behaviour="authenticate_always"),
     "pm_card_threeDSecure2Required": Card(last4="3220", behaviour="authenticate_always"),
     "pm_card_authenticationRequiredOnSetup": Card(last4="3155", behaviour="authenticate_unless_setup"),
-    "pm_card_authenticationRequiredSetupForOffSession": Card(last4="3155", behaviour="authenticate_unless_setup"),
+    "pm_card_authenticationRequiredSetupForOffSession": Card(last4="0446", behaviour="authenticate_on_session"),
+    "pm_card_threeDSecureOptional": Card(last4="3055"),
     "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": Card(
         last4="8260", behaviour="authenticate_always", decline=FUNDS
     ),

@@ -116,6 +116,9 @@ def _play(call: Call, intent: Stored, method: Stored) -> None:
         case "authenticate_always" | "authenticate_unless_setup" if not _authenticated(card.behaviour, method):
             _require_authentication(call, intent, method)
             return
+        case "authenticate_on_session" if not _off_session(call):
+            _require_authentication(call, intent, method)
+            return
     settling.take(call, intent, method)
 
 

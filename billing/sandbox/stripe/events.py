@@ -112,15 +112,23 @@ def retrieve(call: Call) -> Json:
 
 
 def list_(call: Call) -> Json:
-    """Events of the last 30 days, newest first; `delivery_success` compares with what endpoints have taken."""
+    """Events of the last 30 days, newest first; `delivery_success` compares with what endpoints have taken.
+
+    A `type` is a name, or a group of them by a star: `charge.*`.
+    """
     where, values = "created > ?", [call.now - KEPT_S]
     types = call.given("types", [])
     if types:
         where += f" and type in ({','.join('?' * len(types))})"
         values += types
+    filters: tuple[str, ...] = ("type",)
+    if "*" in call.given("type", ""):
+        where += " and type glob ?"
+        values.append(call.params["type"])
+        filters = ()
     if "delivery_success" in call.params:
         where += f" and {'not ' if call.params['delivery_success'] else ''}exists ({_UNTAKEN})"
-    listed = page(call, "event", filters=("type",), also=(where, values))
+    listed = page(call, "event", filters=filters, also=(where, values))
     listed["data"] = [_with_pending(call.tx, body) for body in listed["data"]]
     return listed
 

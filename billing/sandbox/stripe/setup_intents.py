@@ -155,7 +155,7 @@ def _attempt(call: Call, setup: Stored) -> None:
     if card.behaviour == "decline" and card.decline and not card.saves and not call.config.save_declining_cards:
         fail(call, setup, card.decline)
         raise ApiError(402, card.decline.message, effects=True, **_error(method, card.decline), setup_intent=setup.body)
-    if card.behaviour in ("authenticate_always", "authenticate_unless_setup"):
+    if card.behaviour.startswith("authenticate_"):
         setup.body.update(status="requires_action", next_action={"type": "use_stripe_sdk", "use_stripe_sdk": {}})
         call.tx.save(setup)
         events.happen(call, "setup_intent.requires_action", setup.body)

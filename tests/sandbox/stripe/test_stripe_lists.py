@@ -49,3 +49,11 @@ def test_search_finds_by_metadata_and_lags_behind_the_list(world: World) -> None
     pages = world.v1.payment_intents.search({"query": "currency:'eur'", "limit": 1})
     assert len(list(pages.auto_paging_iter())) == 2
     assert refusal(lambda: world.v1.payment_intents.search({"query": "drop table"})).http_status == 400
+
+
+def test_events_are_listed_by_a_group_of_their_types(world: World) -> None:
+    world.pay()
+    found = {each.type for each in world.v1.events.list({"type": "payment_intent.*"}).data}
+    assert found == {"payment_intent.created", "payment_intent.succeeded"}
+    assert [each.type for each in world.v1.events.list({"type": "customer.created"}).data] == ["customer.created"]
+    assert world.v1.events.list({"type": "customer"}).data == []

@@ -127,6 +127,17 @@ def test_authentication_on_session_waits_for_the_customer(world: World) -> None:
     assert failed["last_payment_error"]["code"] == "payment_intent_authentication_failure"
 
 
+def test_a_card_that_counts_as_set_up_is_charged_off_session_and_asks_only_on_session(world: World) -> None:
+    card = "pm_card_authenticationRequiredSetupForOffSession"
+    assert world.pay(card).status == "succeeded"
+    assert world.pay(card, off_session=False).status == "requires_action"
+
+
+@pytest.mark.parametrize(("method", "country"), [("pm_card_at", "AT"), ("pm_card_nl", "NL"), ("pm_card_de", "DE")])
+def test_cards_of_other_countries_have_stripes_names(world: World, method: str, country: str) -> None:
+    assert world.v1.payment_methods.retrieve(world.pay(method).payment_method).card.country == country
+
+
 def test_the_first_charge_on_each_intent_fails_and_the_next_succeeds(world: World) -> None:
     intent = declined(world, "pm_sandbox_declineThenSucceed").error.payment_intent
     method = world.v1.payment_methods.list({"customer": intent.customer}).data[0].id
