@@ -13,6 +13,9 @@ from billing.sandbox.stripe.values import Json
 CHARGE, REFUND = "charge", "refund"
 CHARGE_TYPE = "capture"
 _TOLD = {"succeeded": "COMPLETED", "pending": "PENDING", "failed": "DECLINED"}
+_SAID = ("invoice_id", "note_to_payer")
+_NAMES = ("custom_id", *_SAID)
+_REFUND = {"amount", *_NAMES}
 FEE_PER_MILLE, FEE_FIXED = 30, 35
 """PayPal's share of a capture: so many thousandths, and so many minor units."""
 
@@ -114,8 +117,8 @@ def _status(body: Json) -> str:
 
 def refund(call: Call) -> Json:
     """Give part of a capture back, or all that is left."""
-    if set(call.params) - {"amount", "custom_id", "invoice_id"}:
-        raise invalid("INVALID_PARAMETER_SYNTAX", "A refund has an amount, a custom_id and an invoice_id.")
+    if set(call.params) - _REFUND or not all(isinstance(call.given(name, ""), str) for name in _NAMES):
+        raise invalid("INVALID_PARAMETER_SYNTAX", f"A refund has an amount, and as texts {', '.join(_NAMES)}.")
     capture = the(call, call.args["id"])
     left = capture.body["amount"] - capture.body["amount_refunded"]
     amount, currency = left, capture.body["currency"]
@@ -141,6 +144,7 @@ def refund(call: Call) -> Json:
             "status": "pending" if pending else "succeeded",
             "metadata": {"refund_id": call.given("custom_id")},
         },
+        {name: call.params[name] for name in _SAID if name in call.params},
     )
     capture.body["amount_refunded"] += amount
     call.tx.save(capture)
@@ -170,6 +174,7 @@ def refund_shown(made: Stored) -> Json:
         "status": status,
         "amount": money(made.body["amount"], made.body["currency"]),
         "custom_id": made.body["metadata"]["refund_id"],
+        **{name: made.hidden[name] for name in _SAID if name in made.hidden},
         "create_time": instant(made.body["created"]),
         "links": [
             {"rel": "self", "method": "GET", "href": f"https://sandbox/v2/payments/refunds/{made.id}"},

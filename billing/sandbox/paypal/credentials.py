@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import base64
 
-from billing.sandbox.paypal.errors import unauthorized
+from billing.sandbox.paypal.errors import no_client, unauthorized
 from billing.sandbox.stripe.values import Json, digest
 
 LIFE_S = 32_400
-_TEST = "sb-"
+_DEAD = "revoked"
 _TOKEN = "A21-sandbox-"  # noqa: S105 (the beginning of each, and no secret)
 
 
 def issue(authorization: str) -> Json:
-    """A token for `Authorization: Basic`. Every test client id (`sb-…`) has an account of its own."""
+    """A token for `Authorization: Basic`. Every client id has an account of its own, whatever its secret.
+
+    Nothing tells PayPal's live ids from its sandbox's, and so none is refused but those that say they are `revoked`.
+    """
     scheme, _, encoded = authorization.partition(" ")
     try:
         client, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
     except ValueError:
         client = secret = ""
-    if scheme.lower() != "basic" or not client.startswith(_TEST) or not secret:
-        raise unauthorized("Client Authentication failed: the sandbox takes client ids that begin with sb-.")
+    if scheme.lower() != "basic" or not client or not secret or client.startswith(_DEAD):
+        raise no_client()
     return {
         "scope": "openid https://uri.paypal.com/services/payments/realtimepayment",
         "access_token": _TOKEN + account_ref(client),

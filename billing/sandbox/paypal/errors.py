@@ -34,6 +34,13 @@ def unauthorized(message: str = "Authentication failed due to missing or invalid
     return PayPalError(401, "AUTHENTICATION_FAILURE", message)
 
 
+def no_client() -> PayPalError:
+    """Client credentials that are none, in the words of OAuth."""
+    error = unauthorized()
+    error.body = {"error": "invalid_client", "error_description": "Client Authentication failed"}
+    return error
+
+
 def invalid(issue: str, message: str) -> PayPalError:
     """A request that fails validation: nothing has begun."""
     return PayPalError(400, "INVALID_REQUEST", message, issue=issue)

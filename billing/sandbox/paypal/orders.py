@@ -43,7 +43,7 @@ def create(call: Call) -> Json:
             "metadata": {"invoice_id": unit.get("invoice_id"), "payment_id": unit.get("custom_id")},
             "cancellation_reason": None,
         },
-        {"waits_for_capture": paying is None},
+        {"waits_for_capture": paying is None, "reference_id": unit.get("reference_id", "default")},
     )
     return shown(call, order) if paying is None else _captured(call, order, paying)
 
@@ -98,7 +98,7 @@ def _asked(call: Call) -> tuple[Json, str | None]:
         raise invalid("INVALID_PARAMETER_VALUE", "The stand-in takes orders that are to be captured.")
     if not isinstance(units, list) or len(units) != 1 or not isinstance(units[0], dict) or set(units[0]) - _UNIT:
         raise invalid("INVALID_PARAMETER_SYNTAX", "The stand-in takes one purchase unit.")
-    for name in ("custom_id", "invoice_id"):
+    for name in ("custom_id", "invoice_id", "reference_id"):
         if not isinstance(units[0].get(name, ""), str) or len(units[0].get(name, "")) > MAX_NAME:
             raise invalid("INVALID_STRING_LENGTH", f"{name} has at most {MAX_NAME} characters.")
     return units[0], None if source is None else _vaulted(source)
@@ -156,7 +156,7 @@ def shown(call: Call, order: Stored) -> Json:
     made = [each for each in tried if not each.hidden.get("refused")]
     ended = "COMPLETED" if made else "CREATED"
     unit: Json = {
-        "reference_id": "default",
+        "reference_id": order.hidden.get("reference_id", "default"),
         "amount": money(order.body["amount"], order.body["currency"]),
         "custom_id": order.body["metadata"]["payment_id"],
         "invoice_id": order.body["metadata"]["invoice_id"],

@@ -112,3 +112,27 @@ def test_what_is_no_order_or_names_no_wallet_is_refused(business: Business) -> N
     assert business.capture(order, {"note": "x"}, key="more")[0] == 400
     assert business.post(f"/v2/checkout/orders/{order['id']}/capture", {})[0] == 400
     assert business.moved() == []
+
+
+def test_a_unit_and_a_refund_are_shown_as_they_were_named(business: Business) -> None:
+    unit = {"reference_id": "seat-7", "amount": {"currency_code": "EUR", "value": "11.90"}}
+    made = business.order(purchase_units=[unit], payment_source=business.vaulted())
+    assert made["purchase_units"][0]["reference_id"] == business.show(made)["purchase_units"][0]["reference_id"]
+    assert made["purchase_units"][0]["reference_id"] == "seat-7"
+    path = f"/v2/payments/captures/{made['purchase_units'][0]['payments']['captures'][0]['id']}/refund"
+    named = {"invoice_id": "i-1", "note_to_payer": "Sorry."}
+    status, refund = business.post(path, {"amount": {"currency_code": "EUR", "value": "1.90"}, **named}, key="part")
+    assert (status, {name: refund[name] for name in named}) == (201, named)
+    assert business.post(path, {"note_to_payer": 1}, key="no-text")[0] == 400
+    status, rest = business.post(path, {}, key="rest")
+    assert (status, rest["amount"]["value"], "note_to_payer" in rest) == (201, "10.00", False)
+
+
+def test_any_client_has_an_account_and_who_is_none_is_told_as_oauth_does(business: Business) -> None:
+    def asked(auth: tuple[str, str] | None) -> requests.Response:
+        return requests.post(f"{business.address}/v1/oauth2/token", auth=auth, timeout=5)
+
+    assert asked(("AYSq3RDGsmBLJE-otTkBtM", "secret")).json()["token_type"] == "Bearer"
+    for auth in (None, ("", "secret"), ("AYSq3RDGsmBLJE-otTkBtM", ""), ("revoked-1", "secret")):
+        refused = asked(auth)
+        assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
