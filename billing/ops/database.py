@@ -23,9 +23,13 @@ def database() -> None:
 
 
 @database.command("upgrade")
-def upgrade() -> None:
+@as_json
+def upgrade(*, as_json: bool) -> None:
     """Run every missing migration, under time-outs for locks and statements. Safe to repeat, also by two at once."""
     migrate.upgrade(_url())
+    if as_json:
+        tell_json({"revision": migrate.head()})
+        return
     click.echo(f"The database is at revision {migrate.head()}.")
 
 
@@ -49,9 +53,13 @@ def check(*, as_json: bool) -> None:
 @database.command("rewrap")
 @ordered
 @dry_run
-def rewrap_keys(*, reason: str, by: str, dry_run: bool) -> None:
+@as_json
+def rewrap_keys(*, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
     """Wrap all data keys under the newest key of BILLING_SECRET_KEY; then the older ones may be removed from it."""
     wrapped = rewrap(opened(), order=Order(actor=by, reason=reason, dry_run=dry_run))
+    if as_json:
+        tell_json({"wrapped": wrapped, "dry_run": dry_run})
+        return
     click.echo(f"{wrapped} data keys {'would be' if dry_run else 'are'} wrapped anew.")
 
 

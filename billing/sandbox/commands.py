@@ -214,13 +214,17 @@ def show(*, as_json: bool) -> None:
 @click.argument("to", metavar="TO|+Nd|+Nh")
 @click.option("--wait", default=10.0, show_default=True, help="Seconds to wait until all is quiet.")
 @click.option("--force", is_flag=True, help="Move it although something is going on.")
-def advance(*, to: str, wait: float, force: bool) -> None:
+@as_json
+def advance(*, to: str, wait: float, force: bool, as_json: bool) -> None:
     """Move business time and the stand-in's clock to a later instant, or by days or hours, once all is quiet."""
     parts = _sandbox()
     moment = _moment(parts, to)
     if not force:
         business.wait_until_quiet(parts, seconds=wait)
     business.advance(parts, moment, force=force)
+    if as_json:
+        tell_json({"now": format_instant(moment)})
+        return
     click.echo(f"It is {format_instant(moment)}.")
 
 

@@ -163,15 +163,20 @@ def test_a_database_without_tables_is_found_upgraded_and_right(
     for _ in range(2):
         assert "The database is at revision" in office.ok("db", "upgrade")
     assert "as this code needs it" in office.ok("db", "check")
-    assert json.loads(office.ok("db", "check", "--json"))["faults"] == []
+    needed = json.loads(office.ok("db", "check", "--json"))
+    assert needed["faults"] == []
+    assert json.loads(office.ok("db", "upgrade", "--json")) == {"revision": needed["needed"]}
 
 
 @pytest.mark.valkey
 def test_a_tick_by_hand_is_the_message_that_beat_sends(office: Office) -> None:
     for tick in TICKS:
         assert f"Sent {tick.name}" in office.ok("tick", tick.name)
+        assert tick.name in office.ok("tick", "--help")
     for queue in QUEUES:
         assert office.waiting_in(queue) == sum(tick.queue == queue for tick in TICKS), queue
+    sent = json.loads(office.ok("tick", TICKS[0].name, "--json"))
+    assert sent == {"sent": TICKS[0].name, "queue": TICKS[0].queue}
 
 
 def test_check_says_which_wallets_and_kinds_customers_can_give_and_the_pages_domain_is_registered_once(
