@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from billing.sandbox.stripe.errors import invalid
+from billing.sandbox.stripe.finding import as_it_stands
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.values import Json
 
 MAX_DEPTH = 4
 EXPANDABLE = frozenset(
     """customer payment_method latest_charge charge payment_intent balance_transaction latest_attempt setup_intent
-    default_payment_method failure_balance_transaction source refunds""".split()
+    default_payment_method failure_balance_transaction source refunds mandate""".split()
 )
 
 
@@ -37,7 +38,7 @@ def _along(call: Call, within: Any, parts: list[str]) -> None:
         within["refunds"] = _refunds(call, within["id"])
     if isinstance(within.get(name), str):
         found = call.tx.find(within[name], call.account)
-        within[name] = found.body if found else within[name]
+        within[name] = as_it_stands(call, found.body) if found else within[name]
     if len(parts) > 1:
         _along(call, within.get(name), parts[1:])
 

@@ -24,7 +24,13 @@ def the(call: Call, kind: str, id: str, *, param: str = "id") -> Stored:
 
 def retrieve(call: Call, kind: str) -> Json:
     """The object that the path names."""
-    return the(call, kind, call.args["id"]).body
+    return as_it_stands(call, the(call, kind, call.args["id"]).body)
+
+
+def as_it_stands(call: Call, body: Json) -> Json:
+    """What time alone changes: a movement of the balance is available from its moment on."""
+    ripe = body.get("object") == "balance_transaction" and body["available_on"] <= call.now
+    return {**body, "status": "available"} if ripe else body
 
 
 def living_customer(call: Call, id: str, *, param: str = "id") -> Stored:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing.sandbox.stripe import charges, events, objects
 from billing.sandbox.stripe.errors import refused
-from billing.sandbox.stripe.finding import the
+from billing.sandbox.stripe.finding import as_it_stands, the
 from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.money import Moved
 from billing.sandbox.stripe.params import CREATED, PAGE, TEXT, Spec
@@ -84,4 +84,5 @@ def list_balance(call: Call) -> Json:
     if "payout" in call.params:
         listed = the(call, "payout", call.params["payout"]).body["reconciliation_status"] == "completed"
         also = (f"{_PAID_OUT} = ? and ?", [call.params["payout"], listed])
-    return page(call, "balance_transaction", filters=("source", "type"), also=also)
+    listed = page(call, "balance_transaction", filters=("source", "type"), also=also)
+    return {**listed, "data": [as_it_stands(call, each) for each in listed["data"]]}

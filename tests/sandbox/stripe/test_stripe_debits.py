@@ -89,6 +89,7 @@ def test_a_set_up_makes_the_mandate(world: World) -> None:
     mandate = world.v1.mandates.retrieve(done.mandate)
     assert (mandate.status, mandate.payment_method) == ("active", done.payment_method)
     assert mandate.payment_method_details.sepa_debit.reference
+    assert world.v1.setup_intents.retrieve(done.id, {"expand": ["mandate"]}).mandate.id == mandate.id
 
 
 def test_money_that_is_taken_back_is_a_dispute_that_is_lost_as_it_begins(world: World, receiver: Receiver) -> None:

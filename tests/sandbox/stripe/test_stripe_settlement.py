@@ -92,3 +92,18 @@ def test_what_converts_to_too_little_is_refused(world: World) -> None:
 )
 def test_a_settlement_without_rates_is_refused(world: World, wrong: object) -> None:
     assert world.ask("POST", "/_sandbox/config", json={"settlement": wrong}).status_code == 400
+
+
+def test_what_came_to_the_balance_is_available_from_its_day_on(world: World) -> None:
+    world.tell("clock", {"now": "2026-01-01T00:00:00Z"})
+    world.tell("config", {"async_capture": False})
+    charge, moved = _paid(world, amount=1000)
+
+    def seen() -> list[str]:
+        expanded = world.v1.charges.retrieve(charge.id, {"expand": ["balance_transaction"]}).balance_transaction
+        listed = world.v1.balance_transactions.list({"source": charge.id}).data
+        return [world.v1.balance_transactions.retrieve(moved.id).status, expanded.status, *(e.status for e in listed)]
+
+    assert seen() == ["pending"] * 3
+    world.tell("clock", {"now": "2026-01-03T00:00:00Z"})
+    assert seen() == ["available"] * 3
