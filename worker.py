@@ -9,6 +9,7 @@ from celery.signals import setup_logging, worker_init, worker_process_shutdown
 import billing.tasks  # noqa: F401 (registers the tasks)
 from billing.flows.start import start
 from billing.kernel import garbage
+from billing.ops.failures import told
 from billing.queue.celery import make_app
 from billing.sandbox.environment import adopt
 from billing.settings import load
@@ -32,8 +33,16 @@ Watcher(app, quiet_s=settings.billing_watch_s)
 
 @worker_init.connect  # type: ignore[untyped-decorator]
 def check(**_: Any) -> None:
-    """Refuse to start on a database that is not ours to use, or with another account's key."""
-    start(current())
+    """Refuse to start on a database that is not ours to use, or with another account's key.
+
+    By ending the process: Celery logs any exception of a signal's receiver, and goes on with the start.
+    """
+    try:
+        start(current())
+    except Exception as error:
+        failed = told(error)
+        failed.show()
+        raise SystemExit(failed.exit_code) from error
     garbage.settle()
 
 
