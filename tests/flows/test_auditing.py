@@ -211,12 +211,17 @@ def test_a_whole_audit_that_finds_nothing_seals_what_has_settled(parts: Parts) -
     assert {each.code for each in audit.run(parts).violations} == {"S4"}
 
 
-def test_metrics_are_shown_to_whoever_bears_the_token_and_are_absent_without_one(parts: Parts) -> None:
+def test_metrics_are_shown_to_whoever_bears_the_token_and_are_absent_without_one_outside_the_sandbox(
+    parts: Parts,
+) -> None:
     auditing.recent(parts)
     tokened = replace(parts, settings=settings_with_token(parts))
     bearer = {"Authorization": f"Bearer {TOKEN}"}
 
-    assert create_app(parts).test_client().get("/metrics", headers=bearer).status_code == 404
+    assert parts.settings.billing_sandbox
+    assert create_app(parts).test_client().get("/metrics").status_code == 200
+    real = replace(parts, settings=parts.settings.model_copy(update={"billing_sandbox": False}))
+    assert create_app(real).test_client().get("/metrics", headers=bearer).status_code == 404
     asked = create_app(tokened).test_client()
     assert asked.get("/metrics").status_code == 401
     assert asked.get("/metrics", headers={"Authorization": "Bearer another"}).status_code == 401
