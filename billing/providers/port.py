@@ -310,10 +310,7 @@ class Provider(Protocol):
     def read_payout(self, payout_ref: str) -> PayoutFacts: ...
 
     def payout_movement_pages(self, *, payout_ref: str, after: str | None = None) -> Iterator[list[ListedMovement]]:
-        """Every movement that an automatic payout holds, or those that are listed after one; each page is one request.
-
-        In an order that stays; raises rather than end early.
-        """
+        """Every movement that an automatic payout holds, or those after one, in an order that stays; by pages."""
 
     def charge_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedCharge]]:
         """Every charge of the account created in [from, to), newest first; each page is one request.
