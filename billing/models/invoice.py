@@ -93,7 +93,8 @@ class Invoice(SellerOwned, Versioned, Base):
         owned("corrects_id", "invoice"),
         ForeignKeyConstraint(["document_key_id"], [f"{SCHEMA}.data_key.id"]),
         UniqueConstraint("series_id", "series_no"),
-        Index("ix_invoice_profile_id", "profile_id"),
+        # By status: what a customer owes is looked up at each try, however much they have paid.
+        Index("ix_invoice_profile_id", "profile_id", "status"),
         # Lists of the API go by seller and kind, newest first; the mass of what is paid is found at once in any case.
         Index("ix_invoice_listed", "seller_id", "kind", "id"),
         Index(

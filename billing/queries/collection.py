@@ -96,10 +96,11 @@ class Intent:
 
 # A customer's debts are paid in their order: no older one is due as well, or just being tried. One that waits for an
 # outcome, a later moment or a person holds nobody up; nor one whose try is in nobody's hands any more, which is asked
-# about once its account answers: it may be away for days. `OFFSET 0` has the documents of the customer looked up, which
-# are few, and not what is open of all customers.
+# about once its account answers: it may be away for days. `OFFSET 0` has what the customer owes looked up, which is
+# little, and not what is due of all customers.
 _IS_OLDEST = f"""NOT EXISTS (
-        SELECT FROM (SELECT * FROM billing.invoice WHERE profile_id = i.profile_id OFFSET 0) older
+        SELECT FROM (SELECT * FROM billing.invoice
+                     WHERE profile_id = i.profile_id AND status IN ('open', 'draft') OFFSET 0) older
         WHERE older.id <> i.id AND {collected("older")}
           AND (coalesce(older.issued_at, older.created_at), older.id) < (coalesce(i.issued_at, i.created_at), i.id)
           AND ({has_come("older", "%(now)s")}

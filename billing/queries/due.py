@@ -85,7 +85,8 @@ _OLDEST = text(
     FROM unnest(CAST(:profiles AS uuid[])) AS asked(profile_id)
     CROSS JOIN LATERAL (
         SELECT theirs.id
-        FROM (SELECT * FROM billing.invoice WHERE profile_id = asked.profile_id OFFSET 0) AS theirs
+        FROM (SELECT * FROM billing.invoice
+              WHERE profile_id = asked.profile_id AND status IN ('open', 'draft') OFFSET 0) AS theirs
         WHERE {collected("theirs")} AND {has_come("theirs", ":now")}
         ORDER BY coalesce(issued_at, created_at), id LIMIT 1) AS oldest
     WHERE oldest.id NOT IN (

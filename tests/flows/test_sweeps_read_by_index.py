@@ -197,9 +197,13 @@ def test_few_that_are_due_are_looked_up_though_nothing_was_due_when_statistics_w
     statement, values = next(each for each in sent if told_by in each[0] and asked in each[1])
     many = values | {asked: [*values[asked], *(uuid4() for _ in range(100))]}
     with acme.parts.begin() as session:
-        used = {node.get("Index Name") for node in _plan(session, statement, many)}
+        nodes = _plan(session, statement, many)
+    used = {node.get("Index Name") for node in nodes}
     assert looked_up in used
     assert "ix_invoice_due" not in used
+    of_customers = [node["Index Cond"] for node in nodes if node.get("Index Name") == "ix_invoice_profile_id"]
+    assert of_customers
+    assert all("status" in condition for condition in of_customers), "what they have paid is not read for what they owe"
 
 
 def _reads_by_index(acme: Company, work: Callable[[], object], *, of: str = "") -> None:
