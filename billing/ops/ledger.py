@@ -28,12 +28,15 @@ from billing.ops.group import group
 from billing.ops.opening import opened
 from billing.ops.options import as_json, dry_run, operator, ordered
 from billing.ops.telling import tell_done, tell_json, tell_table
-from billing.ops.times import DATE, MONTH
+from billing.ops.times import DATE, FIRST, LAST, MONTH
 from billing.queries.books.postings import stream_postings
 from billing.queries.books.trial_balance import TrialBalance, trial_balances
 from billing.queries.catalog import the_seller
 from billing.writing.cells import harmless
 
+as_of_day = click.option(
+    "--as-of", type=DATE, metavar="DATE", help="The last day that counts, by accounting date.  [default: today, UTC]"
+)
 seller_code = click.option("--seller", metavar="CODE", help="Only this seller's books.  [default: all sellers]")
 _COLUMNS = ("account", "code", "debit_minor", "credit_minor", "balance_minor")
 _COLUMNS_SINCE = ("account", "code", "opening_minor", "debit_minor", "credit_minor", "balance_minor")
@@ -49,7 +52,7 @@ def ledger() -> None:
 
 
 @ledger.command("trial-balance")
-@click.option("--as-of", type=DATE, required=True, metavar="DATE", help="The last day that counts, by accounting date.")
+@as_of_day
 @click.option(
     "--from",
     "since",
@@ -61,15 +64,17 @@ def ledger() -> None:
 @as_json
 @click.pass_context
 def trial_balance(
-    context: click.Context, *, as_of: date, since: date | None, seller: str | None, as_json: bool
+    context: click.Context, *, as_of: date | None, since: date | None, seller: str | None, as_json: bool
 ) -> None:
     """What each account stands at, by seller and currency, at the end of a day; with --from, how it came there.
 
     Debits are positive. Each balance sheet sums to 0; where one doesn't, it says so and ends with status 1.
     """
-    if since is not None and as_of < since:
-        raise click.UsageError("--as-of lies before --from.")
-    with opened().begin() as session:
+    made = opened()
+    with made.begin() as session:
+        as_of = as_of or made.clock.now(session).date()
+        if since is not None and as_of < since:
+            raise click.UsageError("--as-of lies before --from.")
         found = trial_balances(session, as_of=as_of, since=since, seller_id=named_seller(session, seller))
     if as_json:
         told = [{**asdict(each), "difference_minor": each.difference_minor} for each in found]
@@ -93,20 +98,21 @@ def _show(found: list[TrialBalance], as_of: date, since: date | None) -> None:
 
 
 @ledger.command("export")
-@click.option("--from", "since", type=DATE, required=True, metavar="DATE", help="First accounting date.")
-@click.option("--to", "until", type=DATE, required=True, metavar="DATE", help="Last accounting date, included.")
+@click.option("--from", "since", type=DATE, metavar="DATE", help="First accounting date.  [default: the first]")
+@click.option("--to", "until", type=DATE, metavar="DATE", help="Last accounting date, included.  [default: the last]")
 @seller_code
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write to this file, which must not exist.  [default: standard output]",
 )
-def export(*, since: date, until: date, seller: str | None, out: Path | None) -> None:
+def export(*, since: date | None, until: date | None, seller: str | None, out: Path | None) -> None:
     """Every posting as CSV, oldest first, one line each: either a debit or a credit, in the currency's main unit.
 
     `code` is the number that `billing ledger account` gave to the account, else it is empty. Memory stays the same
     however many there are.
     """
+    since, until = since or FIRST, until or LAST
     if until < since:
         raise click.UsageError("--to lies before --from.")
     made = opened()

@@ -14,11 +14,11 @@ import click
 from billing.kernel.money import decimal_minor
 from billing.ops.failures import FINDING
 from billing.ops.group import group
-from billing.ops.ledger import named_seller, seller_code
+from billing.ops.ledger import as_of_day, named_seller, seller_code
 from billing.ops.opening import opened
 from billing.ops.options import as_json
 from billing.ops.telling import tell_json, tell_table
-from billing.ops.times import DATE, MONTH
+from billing.ops.times import MONTH
 from billing.queries.books import reports
 from billing.queries.books.payout import payout_report
 from billing.queries.books.report import Report
@@ -29,7 +29,6 @@ from billing.writing.cells import harmless
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 in_month = click.option("--month", type=MONTH, required=True, metavar="YYYY-MM", help="By accounting date.")
-as_of_day = click.option("--as-of", type=DATE, required=True, metavar="DATE", help="The last day that counts.")
 
 
 def shown(function: Decorated) -> Decorated:
@@ -57,9 +56,11 @@ def tax(*, month: date, seller: str | None, as_json: bool, as_csv: bool) -> None
 @as_of_day
 @click.option("--by-customer", is_flag=True, help="A row for each customer, by your own id of them.")
 @shown
-def aging(*, as_of: date, by_customer: bool, seller: str | None, as_json: bool, as_csv: bool) -> None:
+def aging(*, as_of: date | None, by_customer: bool, seller: str | None, as_json: bool, as_csv: bool) -> None:
     """What was owed on invoices at the end of a day, by how late it was; ties to receivable."""
-    with opened().begin() as session:
+    made = opened()
+    with made.begin() as session:
+        as_of = as_of or made.clock.now(session).date()
         seller_id = named_seller(session, seller)
         found = reports.aging_report(session, as_of=as_of, by_customer=by_customer, seller_id=seller_id)
     _tell(found, as_json=as_json, as_csv=as_csv)
@@ -68,9 +69,11 @@ def aging(*, as_of: date, by_customer: bool, seller: str | None, as_json: bool, 
 @report.command("deferred")
 @as_of_day
 @shown
-def deferred(*, as_of: date, seller: str | None, as_json: bool, as_csv: bool) -> None:
+def deferred(*, as_of: date | None, seller: str | None, as_json: bool, as_csv: bool) -> None:
     """What was invoiced and not yet earned at the end of a day, by month; ties to deferred_revenue."""
-    with opened().begin() as session:
+    made = opened()
+    with made.begin() as session:
+        as_of = as_of or made.clock.now(session).date()
         found = reports.deferred_report(session, as_of=as_of, seller_id=named_seller(session, seller))
     _tell(found, as_json=as_json, as_csv=as_csv)
 

@@ -43,6 +43,8 @@ class DateType(click.ParamType[date]):
 
 
 DATE = DateType()
+FIRST, LAST = date(1900, 1, 1), date(2999, 12, 31)
+"""As at the API: the day and the month after it can be reckoned."""
 
 
 class MonthType(click.ParamType[date]):
@@ -62,11 +64,7 @@ class MonthType(click.ParamType[date]):
 MONTH = MonthType()
 
 
-_FIRST, _LAST = date(1900, 1, 1), date(2999, 12, 31)
-"""As at the API: the day and the month after it can be reckoned."""
-
-
 def _within(day: date) -> date:
-    if not _FIRST <= day <= _LAST:
+    if not FIRST <= day <= LAST:
         raise ValueError("beyond the books")
     return day

@@ -44,6 +44,16 @@ def test_a_trial_balance_sums_to_nothing_and_knows_its_day(billed: Office) -> No
     assert "11.90 EUR" in billed.ok("ledger", "trial-balance", "--as-of", "2026-01-31", "--seller", "ACME")
 
 
+def test_books_are_told_until_today_unless_a_day_is_named_and_exported_whole(billed: Office) -> None:
+    today = billed.acme.now().date().isoformat()
+    told = billed.read("ledger", "trial-balance")
+    assert told["as_of"] == today
+    assert told["balances"] == billed.read("ledger", "trial-balance", "--as-of", today)["balances"] != []
+    for name in ("aging", "deferred"):
+        assert billed.read("report", name) == billed.read("report", name, "--as-of", today)
+    assert list(csv.DictReader(io.StringIO(billed.ok("ledger", "export")))) == exported(billed) != []
+
+
 def test_a_trial_balance_of_a_month_opens_with_what_stood_before_it(billed: Office) -> None:
     billed.acme.set_clock(datetime(2026, 2, 28, 12, tzinfo=UTC))
     billed.acme.settle()
