@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from uuid import UUID
 
 from billing.commands.movement.assign import assign_movements, end_list
@@ -12,7 +13,7 @@ from billing.db.base import JsonList
 from billing.flows.parts import Parts
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import PayoutStatus
-from billing.providers.listed import PayoutFacts
+from billing.providers.listed import ListedMovement, PayoutFacts
 from billing.providers.port import Provider
 from billing.queries.payouts import Standing, home_seller, sellers_of, standing_of
 
@@ -38,16 +39,16 @@ def settle_payout(parts: Parts, account_id: UUID, payout_ref: str, *, budget_s: 
     with parts.begin() as session:
         noted = note_payout(session, account_id=account_id, facts=facts, shares=shares, now=parts.clock.now(session))
     if facts.listed and not standing.listed:
-        _list(parts, provider, account_id, payout_ref, after=standing.listed_after, budget_s=budget_s)
+        _list(parts, provider, account_id, facts, after=standing.listed_after, budget_s=budget_s)
     return noted
 
 
 def _list(
-    parts: Parts, provider: Provider, account_id: UUID, payout_ref: str, *, after: str | None, budget_s: float
+    parts: Parts, provider: Provider, account_id: UUID, facts: PayoutFacts, *, after: str | None, budget_s: float
 ) -> None:
     """Learn what the payout holds, a page and transaction at a time; a business's day may hold more than a task can."""
-    began = time.monotonic()
-    for page in provider.payout_movement_pages(payout_ref=payout_ref, after=after):
+    began, payout_ref = time.monotonic(), facts.payout_ref
+    for page in _pages(provider, facts, after=after):
         if not page:
             break
         refs = [each.balance_ref for each in page]
@@ -60,16 +61,21 @@ def _list(
         end_list(session, account_id=account_id, payout_ref=payout_ref, now=parts.clock.now(session))
 
 
+def _pages(provider: Provider, facts: PayoutFacts, *, after: str | None = None) -> Iterator[list[ListedMovement]]:
+    """What it holds, or that behind one movement; of one made by hand the provider would refuse to say."""
+    return iter(()) if facts.by_hand else provider.payout_movement_pages(payout_ref=facts.payout_ref, after=after)
+
+
 def _shares(
     parts: Parts, provider: Provider, account_id: UUID, facts: PayoutFacts, standing: Standing
 ) -> JsonList | None:
-    """Whose movements it holds. What is nobody's (a payout by hand lists none) is the seller's with the most in it.
+    """Whose movements it holds. What is nobody's (all, of one made by hand) is the seller's with the most in it.
 
     None where no seller ever had money at this account: the payout is none of ours.
     """
     whose: Counter[UUID] = Counter()
     if standing.shared:
-        for page in provider.payout_movement_pages(payout_ref=facts.payout_ref):
+        for page in _pages(provider, facts):
             with parts.begin() as session:
                 held = [each.balance_ref for each in page]
                 whose.update(sellers_of(session, account_id=account_id, balance_refs=held))

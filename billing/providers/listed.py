@@ -78,4 +78,6 @@ class PayoutFacts:
     currency: str
     arrives_at: datetime | None
     listed: bool = True
-    """Whether the movements that it holds can be listed, all of them; a payout made by hand lists none, ever."""
+    """Whether the movements that it holds can be listed, all of them."""
+    by_hand: bool = False
+    """The provider knows nothing of what it holds, and refuses to list it."""

@@ -174,6 +174,18 @@ def test_what_a_payout_by_hand_holds_is_nowhere_listed(paid: Company) -> None:
     assert _held(paid, payout["id"]) == [("not_listed", None, None, payout["amount"], 0)]
 
 
+def test_one_made_by_hand_is_booked_once_among_several_sellers_too(paid: Company) -> None:
+    """Stripe refuses to list what such a payout holds: it is the seller's whose money came last."""
+    _half_is_of_another_seller(paid)
+    (payout,) = paid.witness.call("POST", "payouts", {"reconciliation_status": "not_applicable"})
+    _next_hour(paid)
+    assert _payout(paid).shares == [{"seller_id": str(paid.seller_id), "amount_minor": payout["amount"]}]
+    asked = _asked_for_lists(paid)
+    _next_hour(paid)
+    assert _asked_for_lists(paid) == asked == 0
+    assert paid.account("payouts_in_transit") == payout["amount"]
+
+
 def test_money_that_came_back_is_a_movement_of_the_next_payout(paid: Company) -> None:
     (first,) = paid.witness.call("POST", "payouts", {})
     movements.sweep(paid.parts)

@@ -273,7 +273,7 @@ class StripeProvider:
         return read(lambda: facts.payout_facts(self._v1.payouts.retrieve(payout_ref).to_dict()))
 
     def payout_movement_pages(self, *, payout_ref: str, after: str | None = None) -> Iterator[list[ListedMovement]]:
-        """Newest first. Stripe shows none of a payout made by hand."""
+        """Newest first. Stripe refuses it of a payout made by hand."""
         ask: Callable[..., Any] = self._v1.balance_transactions.list
         return listing.pages(read, ask, listing.movement, {"payout": payout_ref}, after=after)
 

@@ -121,14 +121,15 @@ _REFUND_STATUSES = frozenset({"pending", "requires_action", "succeeded", "failed
 def payout_facts(raw: Raw) -> PayoutFacts:
     """A payout. A status that we don't know is `in_transit`: it is asked about again."""
     _expect(raw, "payout")
-    status = text(raw, "status")
+    status, reconciled = text(raw, "status"), raw.get("reconciliation_status")
     return PayoutFacts(
         payout_ref=text(raw, "id"),
         status=status if status in _PAYOUT_STATUSES else "in_transit",
         amount_minor=amount_minor(raw),
         currency=text(raw, "currency"),
         arrives_at=moment(raw, "arrival_date"),
-        listed=raw.get("reconciliation_status") != "in_progress",
+        listed=reconciled != "in_progress",
+        by_hand=raw.get("automatic") is False or reconciled == "not_applicable",
     )
 
 

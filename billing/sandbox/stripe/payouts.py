@@ -14,6 +14,7 @@ from billing.sandbox.stripe.values import Json
 
 LIST_SPEC: Spec = {**PAGE, "created": CREATED, "status": TEXT}
 _PAID_OUT = "json_extract(hidden, '$.payout')"
+_BY_HAND = "Balance transaction history can only be filtered on automatic transfers, not manual."
 
 
 def create(call: Call, *, reconciliation_status: str) -> list[Json]:
@@ -82,7 +83,9 @@ def list_balance(call: Call) -> Json:
     """The account's balance transactions, newest first; with `payout` those that it holds."""
     also = None
     if "payout" in call.params:
-        listed = the(call, "payout", call.params["payout"]).body["reconciliation_status"] == "completed"
-        also = (f"{_PAID_OUT} = ? and ?", [call.params["payout"], listed])
+        payout = the(call, "payout", call.params["payout"]).body
+        if not payout["automatic"]:
+            raise refused(_BY_HAND, param="payout")
+        also = (f"{_PAID_OUT} = ? and ?", [payout["id"], payout["reconciliation_status"] == "completed"])
     listed = page(call, "balance_transaction", filters=("source", "type"), also=also)
     return {**listed, "data": [as_it_stands(call, each) for each in listed["data"]]}

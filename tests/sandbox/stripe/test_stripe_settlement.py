@@ -69,6 +69,14 @@ def test_refunds_and_disputes_go_by_the_rate_of_their_own_day(world: World) -> N
     assert (back["amount"], back["fee"], back["currency"]) == (850, 0, "eur")
 
 
+def test_what_a_payout_by_hand_holds_is_refused(world: World) -> None:
+    _at(world, 0.90)
+    _paid(world, amount=1000)
+    (payout,) = world.tell("payouts", {"reconciliation_status": "not_applicable"})
+    refused = refusal(lambda: world.v1.balance_transactions.list({"payout": payout["id"]}))
+    assert "only be filtered on automatic transfers, not manual" in str(refused)
+
+
 def test_a_payout_holds_what_came_of_several_currencies_in_the_one_of_the_balance(world: World) -> None:
     _at(world, 0.90)
     moved = [_paid(world, amount=1000)[1], _paid(world, currency="eur", amount=500)[1]]
