@@ -11,6 +11,8 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from billing.commands.payment_method.owe_detachment import note_detachment, owe_detachment
 from billing.commands.payment_method.remove import remove_method
 from billing.commands.work_item.close import close_for
@@ -25,6 +27,7 @@ from billing.models import PaymentMethod
 from billing.providers.port import Provider
 from billing.queries.owed_detachments import detachments_of, due_detachments
 from billing.queries.payment_method import customer_ref, method_of_ref, the_method
+from billing.queries.profile import lock_profile
 from billing.rules.rate import Rank
 from billing.validators.payment_method import is_exchanged
 
@@ -140,7 +143,9 @@ def sweep(parts: Parts) -> int:
 def _take_up(parts: Parts, method_id: UUID, *, given_up: bool) -> None:
     try:
         with parts.begin() as session:
-            method = the_method(session, method_id)
+            method = _owed(session, method_id)
+            if method is None:
+                return
             if given_up:
                 note_detachment(session, method_id=method_id, again_at=None)
             elif method.status == MethodStatus.PENDING:
@@ -150,8 +155,17 @@ def _take_up(parts: Parts, method_id: UUID, *, given_up: bool) -> None:
     except Exception:
         # Left as it is, it came first at each sweep.
         with parts.begin() as session:
-            note_detachment(session, method_id=method_id, again_at=wall_now(session) + AGAIN)
+            if _owed(session, method_id) is not None:
+                note_detachment(session, method_id=method_id, again_at=wall_now(session) + AGAIN)
         raise
+
+
+def _owed(session: Session, method_id: UUID) -> PaymentMethod | None:
+    """The method, locked; None where it was told of since it was found due, or whoever had begun it came back."""
+    method = the_method(session, method_id)
+    lock_profile(session, method.profile_id)
+    session.refresh(method, with_for_update=True)
+    return None if method.detach_due_at is None else method
 
 
 def detach_all_of(parts: Parts, profile_id: UUID) -> bool:

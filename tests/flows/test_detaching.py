@@ -172,6 +172,40 @@ def test_a_fault_with_one_that_nobody_foresaw_keeps_no_other_from_being_told_and
     assert [each.detach_due_at for each in _methods(acme)] == [None, None]
 
 
+def test_a_method_whose_adoption_is_repeated_while_the_provider_is_told_of_others_is_kept(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found due, for nobody had come back to it; a sweep may take minutes."""
+    _, removed = _die_after_removal(acme, monkeypatch)
+    profile_id = acme.customer("a2", method=None)
+    attach, detach = StripeProvider.attach_method, StripeProvider.detach_method
+
+    def dies_after_it(self: StripeProvider, **given: Any) -> MethodFacts:
+        attach(self, **given)
+        raise _Died
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StripeProvider, "attach_method", dies_after_it)
+        with pytest.raises(_Died):
+            acme.give_method(profile_id, "pm_card_visa")
+    with acme.parts.begin() as session:
+        first = "CASE status WHEN 'detached' THEN interval '2 s' ELSE interval '1 s' END"
+        session.execute(text(f"UPDATE billing.payment_method SET detach_due_at = now() - {first}"))
+
+    def repeated_meanwhile(self: StripeProvider, method_ref: str, *, key: str) -> None:
+        if method_ref == removed:
+            acme.give_method(profile_id, "pm_card_visa")
+        detach(self, method_ref, key=key)
+
+    monkeypatch.setattr(StripeProvider, "detach_method", repeated_meanwhile)
+    detaching.sweep(acme.parts)
+    _, kept = _methods(acme)
+    assert kept.method_ref is not None
+    assert (kept.status, kept.detach_due_at) == ("active", None)
+    assert _at_the_provider(acme, kept.method_ref).customer_ref is not None
+    assert _at_the_provider(acme, removed).customer_ref is None
+
+
 def test_what_a_person_has_discarded_is_not_told_again(acme: Company) -> None:
     acme.customer("a1")
     (method,) = _methods(acme)
