@@ -92,7 +92,8 @@ def read(parts: Parts, account_id: UUID, *, budget_s: float | None = None) -> tu
     """Read the account's movements until now, and book all that wait. Idempotent; a page is a transaction.
 
     The oldest first, a window at a time, each booked before it is noted: who is interrupted goes on there. Returns how
-    many were booked, and whether that was all: not where `budget_s` wall seconds were over before.
+    many were booked, and whether that was all: not where `budget_s` wall seconds were over before. What is young is
+    read to its end, for it is read again each time, and would never be whole.
     """
     with parts.begin() as session:
         now = parts.clock.now(session)
@@ -100,6 +101,7 @@ def read(parts: Parts, account_id: UUID, *, budget_s: float | None = None) -> tu
         # A payout may be told of before the first sweep has seen the account.
         start = start or (_first_attempt(session, account_id) or now) - OVERLAP
     provider, booked = parts.provider(account_id), 0
+    sure = now - _young(provider)
 
     def take(reached: datetime, until: datetime) -> Iterator[int]:
         for page in provider.movement_pages(created_from=reached, created_to=until):
@@ -112,13 +114,13 @@ def read(parts: Parts, account_id: UUID, *, budget_s: float | None = None) -> tu
         failpoint("movements.kept")
         # Before it is noted: an account that was read is left alone for an hour, whatever waits there.
         booked += _book_waiting(parts, account_id, now)
-        _note_read(parts, account_id, min(until, now - _young(provider)))
+        _note_read(parts, account_id, min(until, sure))
         failpoint("movements.step")
 
     # What moved in this very second counts too.
     end = now + timedelta(seconds=1)
-    reached = walk(start, end, pace=PACE, take=take, whole=whole, budget_s=budget_s)
-    return booked, reached == end
+    reached = walk(start, end, pace=PACE, take=take, whole=whole, budget_s=budget_s, hurries_to=sure)
+    return booked, reached >= end
 
 
 def _book_waiting(parts: Parts, account_id: UUID, now: datetime) -> int:

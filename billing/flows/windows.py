@@ -5,6 +5,7 @@ A window that shows too much is given up and read in narrower ones: whoever is i
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,13 +33,17 @@ def walk(
     take: Callable[[datetime, datetime], Iterator[int]],
     whole: Callable[[datetime, datetime], None],
     budget_s: float | None = None,
+    hurries_to: datetime | None = None,
 ) -> datetime:
     """Read [start, end) window by window. Returns how far; before the end only where `budget_s` wall seconds were over.
+
+    Not beyond `hurries_to`, where that is given: what can't be noted there would be begun anew each time.
 
     `take` takes in what was created in a window, a page at a time, and says how many objects each had; it may be asked
     of a part of the same again. `whole` is told of each window that was taken to its end. Raises what they raise.
     """
-    reached, width, began = start, pace.first, time.monotonic()
+    reached, width = start, pace.first
+    ends = time.monotonic() + (math.inf if budget_s is None else budget_s)
     while reached < end:
         width = min(width, end - reached)
         until, seen = reached + width, 0
@@ -50,7 +55,7 @@ def walk(
             whole(reached, until)
             reached = until
             # Not where a window was given up: the next sweep would give up the same one again, and so for ever.
-            if budget_s is not None and time.monotonic() - began > budget_s:
+            if time.monotonic() > ends and (hurries_to is None or reached < hurries_to):
                 break
         width = (
             max(pace.narrow, width / 4)

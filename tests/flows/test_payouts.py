@@ -12,10 +12,10 @@ from sqlalchemy import select, text
 from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
 from billing.commands.payout.note import note_payout
-from billing.flows import movements, refunding
+from billing.flows import inbox, movements, refunding, windows
 from billing.kernel.errors import ProviderUnavailable
 from billing.kernel.failpoints import FailpointError, read_environment
-from billing.models import Payout, ProviderAccount, ProviderMovement
+from billing.models import Payout, ProviderAccount, ProviderEvent, ProviderMovement
 from billing.providers.listed import ListedMovement, PayoutFacts
 from billing.queries.payouts import sellers_of
 from tests.flows.company import START, Company
@@ -64,6 +64,44 @@ def test_a_payout_that_is_told_of_before_the_balance_was_ever_read_reads_it_from
     acme.wait_for(lambda: _told(acme, "payout.created"))
     acme.settle()
     assert payout["amount"] == 1190 - FEE
+    assert _stands(acme) == {"provider_clearing": 0, "provider_fees": FEE, "payouts_in_transit": 1125, "bank": 0}
+
+
+class _Slow:
+    """A wall clock by which each look at it comes a minute after the last."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        self._now += 60
+        return self._now
+
+
+def test_a_payout_that_is_told_of_while_the_balance_is_far_behind_waits_for_it_and_uses_up_no_try(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that read on to the end outlives its lease: others take the event up beside it, and bury it."""
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.set_clock(START + timedelta(hours=2))
+    acme.witness.call("POST", "payouts", {})
+    acme.wait_for(lambda: _told(acme, "payout.created"))
+    hour = timedelta(hours=1)
+    monkeypatch.setattr(movements, "PACE", replace(movements.PACE, first=hour, wide=hour))
+    monkeypatch.setattr(windows, "time", _Slow())
+    told = []
+    while not told or told[-1][0] != "processed":
+        with acme.begin() as session:
+            event = session.scalars(select(ProviderEvent).filter_by(type="payout.created")).one()
+        inbox.process(acme.parts, event.id)
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.provider_event SET lease_until = NULL WHERE status = 'received'"))
+            told.append(session.execute(select(ProviderEvent.status, ProviderEvent.tries).filter_by(id=event.id)).one())
+        assert len(told) < 9
+    assert told[0] == ("received", 0)
+    assert told[-1] == ("processed", 1)
     assert _stands(acme) == {"provider_clearing": 0, "provider_fees": FEE, "payouts_in_transit": 1125, "bank": 0}
 
 
