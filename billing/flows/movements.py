@@ -61,9 +61,17 @@ def _is_due(parts: Parts, account_id: UUID, now: datetime) -> bool:
     with parts.begin() as session:
         read_to = session.get_one(ProviderAccount, account_id).movements_read_to
         since = read_to or _first_attempt(session, account_id)
-    if since is None or now - since < EVERY:
+    if since is None or read_to is None:
+        return since is not None and now - since >= EVERY
+    young = _young(parts.provider(account_id))
+    if now - read_to < young:
+        # A worker of a release before 0072 wrote when it read, and would read what was young then again.
+        with parts.begin() as session:
+            account = session.get_one(ProviderAccount, account_id, with_for_update=True)
+            if account.movements_read_to == read_to:
+                account.movements_read_to = read_to - young
         return False
-    return read_to is None or now - read_to >= EVERY + _young(parts.provider(account_id))
+    return now - read_to >= EVERY + young
 
 
 def _young(provider: Provider) -> timedelta:

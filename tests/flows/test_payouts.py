@@ -105,6 +105,17 @@ def test_a_payout_that_is_told_of_while_the_balance_is_far_behind_waits_for_it_a
     assert _stands(acme) == {"provider_clearing": 0, "provider_fees": FEE, "payouts_in_transit": 1125, "bank": 0}
 
 
+def test_what_was_not_listed_yet_when_a_worker_of_the_release_before_read_is_read(paid: Company) -> None:
+    """It notes the moment of its reading, and would go on an hour before it; we go on where it says."""
+    read_at = paid.now()
+    with paid.parts.begin() as session:
+        session.execute(text("UPDATE billing.provider_account SET movements_read_to = :at"), {"at": read_at})
+    for minutes in (1, 122):
+        paid.set_clock(read_at + timedelta(minutes=minutes))
+        movements.sweep(paid.parts)
+    assert _readings(paid)[-1] == str(int((read_at - movements.OVERLAP).timestamp()))
+
+
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_a_reading_of_weeks_that_breaks_off_goes_on_from_where_it_was(
     paid: Company, steps: int, monkeypatch: pytest.MonkeyPatch
