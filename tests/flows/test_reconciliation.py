@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -298,6 +299,12 @@ def test_who_is_charged_for_nothing_that_we_know_is_found_page_by_page(acme: Com
     pages = list(listing.pages(lambda call: call(), ask, listing.charge, window, limit=2))
     assert [len(page) for page in pages] == [2, 2, 1]
     assert len({charge.charge_ref for page in pages for charge in page}) == 5
+
+    def sparing(params: dict[str, Any]) -> Any:
+        return ask({**params, "limit": min(params["limit"], 2)})
+
+    pages = list(listing.pages(lambda call: call(), sparing, listing.charge, window, limit=3))
+    assert [len(page) for page in pages] == [3, 2], "a short page is the last, whatever Stripe puts into one"
     later = listing.created(START + timedelta(seconds=1), START + timedelta(days=1))
     assert [len(page) for page in listing.pages(lambda call: call(), ask, listing.charge, later)] == [0]
     assert [kind for kind, _ in compare(acme)] == ["charge_unexplained"] * 4

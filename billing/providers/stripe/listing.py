@@ -28,9 +28,14 @@ def pages(
     after: str | None = None,
     limit: int = PAGE,
 ) -> Iterator[list[T]]:
-    """Every object of which that holds, or those behind one; one page in memory. Raises rather than end early."""
+    """Every object of which that holds, or those behind one; one page in memory. Raises rather than end early.
+
+    Whole pages: a short one is the last, as the port's callers take it. Stripe's may be shorter than was asked for.
+    """
+    page: list[T] = []
     while True:
-        params: dict[str, Any] = {**where, "limit": limit, **({"starting_after": after} if after else {})}
+        wanted = limit - len(page)
+        params: dict[str, Any] = {**where, "limit": wanted, **({"starting_after": after} if after else {})}
 
         def one_page(params: dict[str, Any] = params) -> tuple[list[T], str | None]:
             raw = ask(params).to_dict()
@@ -40,9 +45,13 @@ def pages(
             return [parse(row) for row in rows], reading.text(rows[-1], "id") if more else None
 
         items, after = read(one_page)
-        yield items
+        page += items
         if after is None:
+            yield page
             return
+        if len(page) >= limit:
+            yield page
+            page = []
 
 
 def created(created_from: datetime, created_to: datetime) -> dict[str, Any]:
