@@ -37,7 +37,8 @@ def walk(
 ) -> datetime:
     """Read [start, end) window by window. Returns how far; before the end only where `budget_s` wall seconds were over.
 
-    Not beyond `hurries_to`, where that is given: what can't be noted there would be begun anew each time.
+    Beyond `hurries_to`, where that is given, they end nothing: what is read there is not noted, and would be begun anew
+    each time.
 
     `take` takes in what was created in a window, a page at a time, and says how many objects each had; it may be asked
     of a part of the same again. `whole` is told of each window that was taken to its end. Raises what they raise.
