@@ -68,6 +68,8 @@ class World:
     amount_minor: int = 1190
     provider: str = "stripe"
     """By whom all of them pay."""
+    paid_out: bool = False
+    """Whether the provider pays its balance out at the second moment. PayPal never does."""
 
     @property
     def documents(self) -> int:
@@ -87,8 +89,9 @@ ORDINARY = World(
         Customer("a5", card=DECLINES_ONCE),
     ),
     moments=(START, START + timedelta(days=3)),
+    paid_out=True,
 )
-"""Every turn that a charge takes: paid, declined, unknown and resolved, declined and paid at the next try."""
+"""Every turn of a charge: paid, declined, unknown and resolved, declined and paid at the next try; and a payout."""
 
 
 def found(parts: Parts, world: World) -> None:
