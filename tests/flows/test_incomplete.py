@@ -1,8 +1,7 @@
-"""Incomplete: active only once the first payment has come, and given up after 23 hours."""
+"""Incomplete: active only once the first payment has come."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,7 +12,6 @@ from sqlalchemy import func, select, text
 from billing.commands.invoice.hold import hold_invoice
 from billing.commands.subscription.cancel import CancelWhen
 from billing.flows import (
-    audit,
     changing,
     collection,
     customer_page,
@@ -22,41 +20,17 @@ from billing.flows import (
     links,
     on_session,
     previewing,
-    subscribing,
     upkeep,
 )
-from billing.flows.parts import Parts
-from billing.kernel.errors import Fault, Refused
-from billing.models import Invoice, LedgerEntry, OutboxEvent, PaymentIntent
-from billing.providers.port import IntentFacts
-from billing.providers.stripe.adapter import StripeProvider
-from billing.validators.subscription import NewItem, NewSubscription
+from billing.kernel.errors import Refused
+from billing.models import Invoice, LedgerEntry
+from billing.validators.subscription import NewItem
+from tests.flows.beginning import DECLINED, begin, holds, topics
 from tests.flows.company import START, Company
-
-DECLINED = "pm_card_chargeCustomerFail"
-
-
-def _subscribe(acme: Company, method: str | None, *, account: str = "a1") -> UUID:
-    acme.customer(account, method=method)
-    new = NewSubscription(
-        code=f"s-{account}", account_id=account, items=(NewItem("basic"),), start=START, first_payment=True
-    )
-    made = subscribing.subscribe(acme.parts, seller_id=acme.seller_id, new=new)
-    assert made.invoices == ()
-    return made.subscription_id
-
-
-def _topics(acme: Company) -> set[str]:
-    with acme.begin() as session:
-        return set(session.scalars(select(OutboxEvent.topic)))
-
-
-def _holds(acme: Company) -> None:
-    assert audit.run(acme.parts, witness=acme.witness).violations == ()
 
 
 def test_it_waits_with_a_draft_that_nobody_has_booked(acme: Company) -> None:
-    id_ = _subscribe(acme, DECLINED)
+    id_ = begin(acme, DECLINED)
     acme.settle()
     assert acme.subscription(id_).status == "incomplete"
     (draft,) = acme.invoices()
@@ -64,11 +38,11 @@ def test_it_waits_with_a_draft_that_nobody_has_booked(acme: Company) -> None:
     assert [payment.status for payment in acme.payments()] == ["declined"]
     with acme.begin() as session:
         assert session.scalar(select(func.count()).select_from(LedgerEntry)) == 0
-    _holds(acme)
+    holds(acme)
 
 
 def test_what_can_not_be_done_about_it_yet_is_not_previewed_either(acme: Company) -> None:
-    id_ = _subscribe(acme, DECLINED)
+    id_ = begin(acme, DECLINED)
     with acme.begin() as session, pytest.raises(Refused) as change:
         previewing.preview_change(acme.parts, session, id_, items=[NewItem("basic", 2)])
     with acme.begin() as session, pytest.raises(Refused) as cancel:
@@ -77,81 +51,34 @@ def test_what_can_not_be_done_about_it_yet_is_not_previewed_either(acme: Company
 
 
 def test_the_first_payment_issues_the_draft_and_activates_it(acme: Company) -> None:
-    id_ = _subscribe(acme, "pm_card_visa")
+    id_ = begin(acme, "pm_card_visa")
     acme.settle()
     subscription = acme.subscription(id_)
     (invoice,) = acme.invoices()
     assert (subscription.status, subscription.expires_at) == ("active", None)
     assert (invoice.status, invoice.number, invoice.amount_paid_minor) == ("paid", "ACME-000001", 1190)
-    assert {"subscription.active", "invoice.issued", "invoice.paid"} <= _topics(acme)
+    assert {"subscription.active", "invoice.issued", "invoice.paid"} <= topics(acme)
     acme.set_clock(START.replace(month=2, day=28))
     acme.settle()
     assert [each.number for each in acme.invoices()] == ["ACME-000001", "ACME-000002"]
-    _holds(acme)
+    holds(acme)
 
 
 @pytest.mark.parametrize("method", ["pm_sandbox_timeoutAfterCharge", "pm_sandbox_timeoutBeforeCharge"])
 def test_an_outcome_that_is_unknown_at_first_activates_it_once(acme: Company, method: str) -> None:
-    id_ = _subscribe(acme, method)
+    id_ = begin(acme, method)
     acme.settle()
     assert acme.subscription(id_).status == "active"
     assert [each.status for each in acme.invoices()] == ["paid"]
-    _holds(acme)
+    holds(acme)
 
 
 def test_a_method_that_works_is_tried_at_once(acme: Company) -> None:
-    id_ = _subscribe(acme, DECLINED)
+    id_ = begin(acme, DECLINED)
     acme.settle()
     acme.give_method(acme.subscription(id_).profile_id, "pm_card_visa")
     acme.settle()
     assert acme.subscription(id_).status == "active"
-
-
-def test_after_23_hours_it_is_given_up_with_its_draft_and_its_intent(acme: Company) -> None:
-    id_ = _subscribe(acme, DECLINED)
-    acme.settle()
-    acme.set_clock(START + timedelta(hours=22))
-    assert incomplete.sweep(acme.parts) == 0
-    acme.set_clock(START + timedelta(hours=23))
-    assert incomplete.sweep(acme.parts) == 1
-    assert incomplete.sweep(acme.parts) == 0
-    subscription = acme.subscription(id_)
-    assert (subscription.status, subscription.next_due_at) == ("incomplete_expired", None)
-    assert [each.status for each in acme.invoices()] == ["expired"]
-    assert [intent.status for intent in acme.witness.intents()] == ["canceled"]
-    with acme.begin() as session:
-        assert session.scalars(select(PaymentIntent.status)).all() == ["canceled"]
-    assert "subscription.expired" in _topics(acme)
-    acme.give_method(subscription.profile_id, "pm_card_visa")
-    acme.settle()
-    assert len(acme.payments()) == 1, "nothing is charged for what is no more"
-    _holds(acme)
-
-
-def test_where_its_intent_cannot_be_canceled_a_person_is_told(acme: Company) -> None:
-    id_ = _subscribe(acme, DECLINED)
-    acme.settle()
-    acme.set_clock(START + timedelta(hours=23))
-    acme.revoke_key()
-    assert incomplete.sweep(acme.parts) == 0
-    (draft,) = acme.invoices()
-    told = [(each.kind, each.subject_id, each.error) for each in acme.work_items() if each.status == "open"]
-    assert told == [("intent_not_canceled", draft.id, "key_rejected")]
-    acme.restore_key()
-    assert incomplete.sweep(acme.parts) == 1
-    assert acme.subscription(id_).status == "incomplete_expired"
-    upkeep.close_gone_work(acme.parts)
-    assert [each.status for each in acme.work_items()] == ["resolved"]
-    _holds(acme)
-
-
-def test_without_a_method_it_expires_too(acme: Company) -> None:
-    id_ = _subscribe(acme, None)
-    acme.settle()
-    acme.set_clock(START + timedelta(hours=23))
-    assert incomplete.sweep(acme.parts) == 1
-    assert acme.subscription(id_).status == "incomplete_expired"
-    _holds(acme)
 
 
 def test_a_customer_who_pays_by_debit_is_told_at_once_that_it_can_not_come_in_time(acme: Company) -> None:
@@ -168,24 +95,24 @@ def test_a_customer_who_pays_by_debit_is_told_at_once_that_it_can_not_come_in_ti
 
 
 def test_a_debit_that_becomes_the_default_meanwhile_is_not_begun_and_a_card_still_is(acme: Company) -> None:
-    id_ = _subscribe(acme, DECLINED)
+    id_ = begin(acme, DECLINED)
     acme.settle()
     profile_id = acme.subscription(id_).profile_id
     acme.give_method(profile_id, "pm_sandbox_sepa")
     acme.settle()
     assert [each.status for each in acme.payments()] == ["declined"]
-    assert "invoice.debit_upcoming" not in _topics(acme), "no day is told on which nothing is debited"
+    assert "invoice.debit_upcoming" not in topics(acme), "no day is told on which nothing is debited"
     with pytest.raises(Refused) as refusal:
         on_session.pay(acme.parts, profile_id=profile_id)
     assert refusal.value.code == "payment_method_missing"
     acme.give_method(profile_id, "pm_card_visa")
     acme.settle()
     assert acme.subscription(id_).status == "active"
-    _holds(acme)
+    holds(acme)
 
 
 def test_the_page_says_that_an_account_takes_too_long_and_offers_none(acme: Company) -> None:
-    id_ = _subscribe(acme, None)
+    id_ = begin(acme, None)
     acme.settle()
     profile_id = acme.subscription(id_).profile_id
     with acme.parts.begin() as session:
@@ -207,14 +134,14 @@ def test_the_page_says_that_an_account_takes_too_long_and_offers_none(acme: Comp
 
 
 def test_it_is_not_changed_while_it_waits(acme: Company) -> None:
-    id_ = _subscribe(acme, DECLINED)
+    id_ = begin(acme, DECLINED)
     with acme.parts.begin() as session, pytest.raises(Refused) as refusal:
         changing.pause(acme.parts, session, id_)
     assert refusal.value.code == "subscription_incomplete"
 
 
 def test_the_work_of_a_draft_that_is_held_stays_while_it_holds(acme: Company) -> None:
-    _subscribe(acme, DECLINED)
+    begin(acme, DECLINED)
     acme.settle()
     (draft,) = acme.invoices()
     with acme.parts.begin() as session:
@@ -223,71 +150,6 @@ def test_the_work_of_a_draft_that_is_held_stays_while_it_holds(acme: Company) ->
     upkeep.close_gone_work(acme.parts)
     (item,) = acme.work_items()
     assert (acme.invoices()[0].hold_id, item.status) == (item.id, "open")
-
-
-def test_one_whose_cancellation_raises_what_nobody_foresaw_keeps_no_other_from_being_given_up(
-    acme: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It comes first at each sweep."""
-    for account in ("a1", "a2"):
-        _subscribe(acme, DECLINED, account=account)
-    acme.settle()
-    cancel, odd = StripeProvider.cancel_intent, list[str]()
-
-    def unforeseen_of_the_first(self: StripeProvider, intent_ref: str, *, key: str) -> IntentFacts:
-        odd.append(intent_ref)
-        if intent_ref == odd[0]:
-            raise ValueError("unforeseen")
-        return cancel(self, intent_ref, key=key)
-
-    monkeypatch.setattr(StripeProvider, "cancel_intent", unforeseen_of_the_first)
-    acme.set_clock(START + timedelta(hours=23))
-    for _ in range(2):
-        with pytest.raises(ValueError, match="unforeseen"):
-            incomplete.sweep(acme.parts)
-    assert sorted(each.status for each in acme.invoices()) == ["draft", "expired"]
-
-
-def test_one_whose_account_has_no_key_keeps_no_other_from_being_given_up(
-    acme: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for account in ("a1", "a2"):
-        _subscribe(acme, DECLINED, account=account)
-    acme.settle()
-    real = incomplete.cancel_intents
-
-    def cancel_intents(parts: Parts, invoices: Sequence[UUID]) -> bool:
-        monkeypatch.setattr(incomplete, "cancel_intents", real)
-        raise Refused(Fault("STRIPE_API_KEY__GONE", "provider_not_configured", "set it"))
-
-    monkeypatch.setattr(incomplete, "cancel_intents", cancel_intents)
-    monkeypatch.setattr(incomplete, "PAGE", 1)
-    acme.set_clock(START + timedelta(hours=24))
-    assert incomplete.sweep(acme.parts) == 1
-    assert incomplete.sweep(acme.parts) == 1, "the other one, once it has its key"
-
-
-def test_one_that_was_tried_while_it_was_given_up_waits_until_that_can_move_nothing(
-    acme: Company, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    id_ = _subscribe(acme, DECLINED)
-    acme.settle()
-    real = incomplete.cancel_intents
-
-    def cancel_then_tried(parts: Parts, invoices: Sequence[UUID]) -> bool:
-        monkeypatch.setattr(incomplete, "cancel_intents", real)
-        done = real(parts, invoices)
-        acme.give_method(acme.subscription(id_).profile_id, DECLINED, another=True)
-        acme.settle()
-        return done
-
-    monkeypatch.setattr(incomplete, "cancel_intents", cancel_then_tried)
-    acme.set_clock(START + timedelta(hours=24))
-    assert incomplete.sweep(acme.parts) == 0
-    assert [each.status for each in acme.witness.intents()] == ["canceled", "requires_payment_method"]
-    assert incomplete.sweep(acme.parts) == 1
-    assert [each.status for each in acme.witness.intents()] == ["canceled", "canceled"]
-    _holds(acme)
 
 
 def _subscribe_to(acme: Company, price: str, method: str | None, **given: object) -> UUID:
@@ -310,7 +172,7 @@ def test_the_period_that_began_before_the_first_payment_is_owed_like_any_other(a
     assert [(each.status, each.number) for each in acme.invoices()] == [
         ("paid", "ACME-000001"), ("paid", "ACME-000002"),
     ]  # fmt: skip
-    _holds(acme)
+    holds(acme)
 
 
 def test_a_draft_whose_payment_is_under_way_waits_for_that_and_nothing_is_given_back_of_it(acme: Company) -> None:
@@ -332,7 +194,7 @@ def test_a_draft_whose_payment_is_under_way_waits_for_that_and_nothing_is_given_
     assert refused.value.code == "payment_in_flight"
     acme.settle()
     assert [each.status for each in acme.invoices()] == ["paid", "paid"]
-    _holds(acme)
+    holds(acme)
 
 
 def _try_next(acme: Company, *, later: datetime) -> None:
@@ -350,18 +212,18 @@ def test_nothing_to_pay_waits_for_no_payment(acme: Company) -> None:
     acme.settle()
     assert (acme.subscription(id_).status, acme.subscription(id_).expires_at) == ("active", None)
     assert [(each.status, each.total_minor) for each in acme.invoices()] == [("paid", 0)]
-    assert "subscription.active" in _topics(acme)
+    assert "subscription.active" in topics(acme)
     acme.set_clock(START + timedelta(days=1))
     assert incomplete.sweep(acme.parts) == 0
-    _holds(acme)
+    holds(acme)
 
 
 def test_nor_does_what_is_billed_by_its_usage_alone(acme: Company) -> None:
     acme.price("calls", 2, usage="sum")
     id_ = _subscribe_to(acme, "calls", None)
     assert (acme.subscription(id_).status, acme.invoices()) == ("active", [])
-    assert "subscription.active" in _topics(acme)
-    _holds(acme)
+    assert "subscription.active" in topics(acme)
+    holds(acme)
 
 
 def test_a_start_that_lies_behind_leaves_the_whole_time_to_pay(acme: Company) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from sqlalchemy import select, text
 
@@ -12,6 +15,18 @@ from billing.queries.same_database import notice_server, pin_anew
 from tests.flows.company import Company
 from tests.flows.refunds import at_provider, hasten, paid_invoice
 from tests.flows.restored import AFTERWARDS, MEANWHILE, WHY, backup_of, brakes, every_event_comes_again
+
+
+@contextmanager
+def _a_refund_lost(acme: Company) -> Iterator[None]:
+    """A paid invoice, a backup, 5.00 that go back, and the backup put back."""
+    with backup_of(acme) as backup:
+        paid_invoice(acme)
+        backup.take()
+        refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=500)
+        acme.settle()
+        backup.restore()
+        yield
 
 
 def test_a_refund_that_the_copy_shows_as_not_sent_waits_and_is_found_instead_of_sent_again(acme: Company) -> None:
@@ -43,12 +58,7 @@ def test_a_refund_that_the_copy_shows_as_not_sent_waits_and_is_found_instead_of_
 
 
 def test_a_refund_that_was_lost_is_recognised_before_it_is_ordered_again(acme: Company) -> None:
-    with backup_of(acme) as backup:
-        paid_invoice(acme)
-        backup.take()
-        refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=500)
-        acme.settle()
-        backup.restore()
+    with _a_refund_lost(acme):
         acme.settle_under_a_brake()
         assert acme.refunds() == []
         assert brakes(acme) == [("collect", None), ("issue", None)]
@@ -65,12 +75,7 @@ def test_a_refund_that_was_lost_is_recognised_before_it_is_ordered_again(acme: C
 
 
 def test_the_event_of_a_lost_refund_stops_everything_and_waits_itself(acme: Company) -> None:
-    with backup_of(acme) as backup:
-        paid_invoice(acme)
-        backup.take()
-        refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=500)
-        acme.settle()
-        backup.restore()
+    with _a_refund_lost(acme):
         with acme.parts.begin() as session:
             notice_server(session)
             pin_anew(session)  # as if its call had been answered after the provider was asked

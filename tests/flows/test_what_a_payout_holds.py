@@ -15,11 +15,9 @@ from billing.models import Payout, ProviderMovement
 from billing.providers.stripe import listing
 from billing.queries.books.payout import payout_report
 from billing.queries.books.report import Report
+from tests.flows.balances import FEE
 from tests.flows.company import START, Company
 from tests.flows.sharing import another_seller
-
-FEE = 65
-"""2.9 % of 11.90 and 0.30."""
 
 
 @pytest.fixture
