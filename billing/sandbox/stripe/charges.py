@@ -16,9 +16,12 @@ BALANCE_LIST_SPEC: Spec = {**PAGE, "created": CREATED, "payout": TEXT, "source":
 
 
 def begin(call: Call, intent: Json, method: Stored) -> Stored:
-    """A new charge of the intent, pending. Hidden: the key it came under, and what its card will do later."""
+    """A new charge of the intent, pending, to be saved once it is known how it ends.
+
+    Hidden: the key it came under, and what its card will do later.
+    """
     body = objects.charge(call.now, intent, method.body, mandate=method.hidden.get("mandate"))
-    return call.tx.add(call.account, body, {"key": call.key, "card": method.hidden["card"]})
+    return Stored(body, {"key": call.key, "card": method.hidden["card"]}, call.account)
 
 
 def authorize(charge: Stored, *, captured: bool) -> None:

@@ -50,7 +50,10 @@ def confirm(call: Call) -> Json:
 
 
 def attempt(call: Call, intent: Stored) -> None:
-    """One confirm. Returns with the intent settled, processing or waiting; raises a card error where it is declined."""
+    """One confirm. Returns with the intent settled, processing or waiting; raises a card error where it is declined.
+
+    The intent, which may be a new one, is saved in each of these.
+    """
     for name in ("capture_method", "receipt_email", "setup_future_usage"):
         if call.given(name):
             intent.body[name] = call.params[name]

@@ -98,10 +98,11 @@ def create(call: Call) -> Json:
     intent = Stored(body, {"confirms": 0}, call.account)
     if "payment_method" in given:
         choose_method(call, intent, given["payment_method"])
-    intent = call.tx.add(call.account, body, intent.hidden)
     events.happen(call, "payment_intent.created", body)
     if given.get("confirm"):
         confirming.attempt(call, intent)
+    else:
+        call.tx.save(intent)
     return intent.body
 
 

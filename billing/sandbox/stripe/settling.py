@@ -49,6 +49,7 @@ def begin(call: Call, intent: Stored, method: Stored, *, fails: bool) -> None:
     intent.body.update(status="processing", latest_charge=charge.id, last_payment_error=None, next_action=None)
     after_s = call.config.debit_s if method.body["type"] == mandates.TYPE else call.config.processing_s
     charges.later(call, "fail" if fails else "succeed", intent.id, after_s=after_s)
+    call.tx.save(charge)
     call.tx.save(intent)
     events.happen(call, "charge.pending", charge.body)
     events.happen(call, "payment_intent.processing", intent.body)

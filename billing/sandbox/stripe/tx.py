@@ -22,6 +22,7 @@ class Stored:
     hidden: Json
     account: str
     seq: int = 0
+    """Its place among all objects; 0 until it is saved for the first time."""
 
     @property
     def id(self) -> str:
@@ -41,17 +42,32 @@ class Tx:
         self._db.executemany(statement, rows)
 
     def add(self, account: str, body: Json, hidden: Json | None = None) -> Stored:
-        self.sql(
+        stored = Stored(body, hidden or {}, account)
+        self.save(stored)
+        return stored
+
+    def save(self, stored: Stored) -> None:
+        """Write it as it is now: one that is new as well as one that was read."""
+        if stored.seq:
+            self._update(stored)
+        else:
+            self._insert(stored)
+
+    def _insert(self, stored: Stored) -> None:
+        body = stored.body
+        done = self._db.execute(
             "insert into objects (id, account, kind, created, type, customer, payment_intent, charge, source, body,"
             " hidden) values (?,?,?,?,?,?,?,?,?,?,?)",
             (
-                *(body["id"], account, body["object"], body["created"], *(_text(body.get(name)) for name in COLUMNS)),
-                *(dump(body), dump(hidden) if hidden else "{}"),
+                *(body["id"], stored.account, body["object"], body["created"]),
+                *(_text(body.get(name)) for name in COLUMNS),
+                *(dump(body), dump(stored.hidden) if stored.hidden else "{}"),
             ),
         )
-        return Stored(body, hidden or {}, account)
+        assert done.lastrowid is not None
+        stored.seq = done.lastrowid
 
-    def save(self, stored: Stored) -> None:
+    def _update(self, stored: Stored) -> None:
         self.sql(
             "update objects set customer = ?, payment_intent = ?, charge = ?, body = ?, hidden = ? where id = ?",
             (

@@ -72,19 +72,14 @@ def _intent(intent: Stored, made: list[str]) -> Json:
 
 def events(stand_in: StandIn, _: str, query: Json) -> list[Json]:
     """Every event, and whether a delivery of it was answered with success."""
+    told = (
+        "select e.id, e.type, e.created, e.account, exists ("
+        "select 1 from deliveries d where d.event = e.id and d.state = 'delivered') as delivered"
+        " from objects e where e.kind = 'event' and e.seq > ? order by e.seq limit ?"
+    )
     with stand_in.store.transaction() as tx:
-        found = _oldest_first(tx, "event", query)
-        delivered = (
-            "select distinct d.event from objects e join deliveries d on d.event = e.id"
-            " where e.kind = 'event' and e.seq between ? and ? and d.state = 'delivered'"
-        )
-        rows = tx.sql(delivered, _stretch(found))
-    taken = {row["event"] for row in rows}
-    names = ("id", "type", "created")
-    return [
-        {**{name: each.body[name] for name in names}, "account": each.account, "delivered": each.id in taken}
-        for each in found
-    ]
+        rows = tx.sql(told, (_after(tx, "event", query), _limit(query)))
+    return [{**dict(row), "delivered": bool(row["delivered"])} for row in rows]
 
 
 def refunds(stand_in: StandIn, _: str, query: Json) -> list[Json]:
@@ -143,13 +138,17 @@ def config(stand_in: StandIn, _: str, __: Json) -> Json:
 
 def _oldest_first(tx: Tx, kind: str, query: Json) -> list[Stored]:
     """All of a kind, or those after the id `after`, at most `limit`."""
-    after = 0
-    if "after" in query:
-        found = tx.any(kind, query["after"])
-        if found is None:
-            raise missing(kind, query["after"], param="after")
-        after = found.seq
-    return tx.select("kind = ? and seq > ?", (kind, after), order="seq", limit=_limit(query))
+    return tx.select("kind = ? and seq > ?", (kind, _after(tx, kind, query)), order="seq", limit=_limit(query))
+
+
+def _after(tx: Tx, kind: str, query: Json) -> int:
+    """The place of the object whose id is `after`; before all where none is named."""
+    if "after" not in query:
+        return 0
+    found = tx.any(kind, query["after"])
+    if found is None:
+        raise missing(kind, query["after"], param="after")
+    return found.seq
 
 
 def _stretch(found: list[Stored]) -> tuple[int, int]:
