@@ -11,6 +11,7 @@ import requests
 from sqlalchemy import text
 
 from billing.db.base import Base
+from billing.queries.audit_runs import gauge
 from billing.queue.messages import waiting_texts
 from billing.sandbox.clock import stand_ins
 from billing.sandbox.demo.cast import read_company
@@ -58,6 +59,11 @@ def test_a_small_demo_ends_well_and_says_so(played: Played) -> None:
     assert "killed (SIGKILL)" in played.said.out
     assert "another code: " in played.said.out
     assert played.wrong == []
+    with played.stack.parts.begin() as session:
+        kept = gauge(session)
+    assert kept is not None
+    assert kept["rows_seen"] > 1000
+    assert not any(kept["by_code"].values())
     assert played.faults == [], "what is left to be looked at has no faults any more"
 
 

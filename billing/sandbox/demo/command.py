@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from sqlalchemy import select
 
-from billing.flows import operators
+from billing.flows import auditing, operators
 from billing.flows.intake_input import Intake
 from billing.flows.links import invoice_link
 from billing.flows.order import Order
@@ -89,6 +89,7 @@ def _told(stack: Stack, out: Console, *, start: datetime, end: datetime) -> list
         stand_in.clear_faults()
     proven = proof.prove(stack)
     show.show_proof(out, proven)
+    auditing.keep(stack.parts, proven.audited)
     return [*stuck, *proven.wrong]
 
 

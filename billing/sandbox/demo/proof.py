@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.flows import audit
+from billing.flows.audit_report import Report
 from billing.flows.parts import Parts
 from billing.kernel.period import Interval, IntervalUnit, boundaries_between
 from billing.providers.stripe.witness import Witness, WitnessedCharge
@@ -37,6 +38,7 @@ class Finding:
 class Proof:
     """All findings, and the money as three books have it."""
 
+    audited: Report
     invariants: tuple[Finding, ...]
     comparison: tuple[Finding, ...]
     at_provider: Money
@@ -82,7 +84,7 @@ def prove(stack: Stack) -> Proof:
             Finding("The providers were told nothing but what is on their lists.", _unlisted(standing)),
             Finding("Every period that has begun is billed, and no other.", tuple(_missed(session, parts))),
         )
-    return Proof(tuple(invariants), comparison, at_provider, in_clearing, on_invoices)
+    return Proof(report, tuple(invariants), comparison, at_provider, in_clearing, on_invoices)
 
 
 _CLEARING = text(
