@@ -18,6 +18,8 @@ from billing.flows.measuring import Sample, measure
 from billing.flows.parts import Parts
 from billing.kernel.status import WorkItemStatus
 from billing.queries.audit_runs import gauge
+from billing.queries.operations import today as standings
+from billing.queries.operations import work as items
 from billing.queries.operations.health import beats
 from billing.queries.operations.paging import Facts
 from billing.queries.operations.today import failing, given_up, money_by_day, standing, stopped
@@ -63,6 +65,7 @@ def add_today(door: Blueprint, parts: Parts) -> None:
             "today.html", title="Today", now=now, wall=wall, sandbox=parts.settings.billing_sandbox, **facts,
             told_of_line=told_of_line, numbers=_by_name(samples), money=_today(money, now.date()),
             charts=_charts(money, now.date()), too_much=money is None,
+            most_things=standings.MOST, most_items=items.MOST,
         )  # fmt: skip
 
 

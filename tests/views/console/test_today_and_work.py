@@ -122,6 +122,23 @@ def test_what_was_given_up_and_is_open_is_counted_and_found_by_a_filter(house: H
     assert "ACME-000001" in ada.reads("/dunning?tries=given_up&format=csv")
 
 
+def test_where_there_is_more_than_is_counted_it_says_so(
+    house: House, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up(house, "two", "three", "four")
+    for code in ("five", "six"):
+        house.acme.customer(code)
+        house.acme.subscribe(code, code)
+    page = ada.reads("/")
+    assert ('<p class="big">2</p>' in page, "35.70 EUR" in page, ">3 invoices<" in page) == (True, True, True)
+    monkeypatch.setattr("billing.queries.operations.today.MOST", 2)
+    page = ada.reads("/")
+    assert "2+ renewals, 0 charges" in page
+    assert '<p class="big">2+</p>' in page
+    assert '<p class="big">at least 23.80 EUR</p>' in page
+    assert ">2+ invoices<" in page
+
+
 def test_a_provider_that_is_left_alone_is_told_on_top_and_unknown_attempts_lead_to_themselves(
     house: House, ada: Person
 ) -> None:
