@@ -52,6 +52,8 @@ class ProviderMovement(Identified, Versioned, Base):
 class Payout(Identified, Versioned, Base):
     """One payout. `shares`: [{"seller_id", "amount_minor"}], whose money it holds; they add up to its amount.
 
+    Empty where it may be several sellers' and is being listed for that: nothing of it is booked yet, or told.
+
     `listed_at` (business time): the movements that it holds point at it; null while the provider can't list them, or
     they have not all been asked for. `listed_after`: the last one of those that were, as the provider lists them.
     """

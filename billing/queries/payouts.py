@@ -37,15 +37,15 @@ _TO_READ = text(
 _BEGUN = text(
     """
     SELECT payout_ref FROM billing.payout
-    WHERE provider_account_id = :account AND listed_at IS NULL AND listed_after IS NOT NULL
+    WHERE provider_account_id = :account
+      AND (listed_at IS NULL AND listed_after IS NOT NULL OR shares = '[]')
     ORDER BY id
     """
 )
-_SELLERS = text(
-    """
+_SELLERS = """
     WITH held AS (
         SELECT * FROM billing.provider_movement
-        WHERE provider_account_id = :account AND balance_ref = ANY(:refs) AND type <> 'payout'
+        WHERE provider_account_id = :account AND {which} AND type <> 'payout'
     ), shared AS (
         SELECT h.id, s.seller_id, s.amount_minor AS net
         FROM held h
@@ -59,7 +59,12 @@ _SELLERS = text(
         WHERE seller_id IS NOT NULL AND id NOT IN (SELECT id FROM shared)
     ) AS whose
     GROUP BY seller_id
-    """
+"""
+_SELLERS_OF_LISTED = text(_SELLERS.format(which="balance_ref = ANY(:refs)"))
+_SELLERS_OF_HELD = text(
+    _SELLERS.format(
+        which="payout_id = (SELECT id FROM billing.payout WHERE provider_account_id = :account AND payout_ref = :ref)"
+    )
 )
 _HOME = text(
     """
@@ -72,8 +77,8 @@ _HOME = text(
 )
 _STANDING = text(
     """
-    SELECT count(*) > 0 AS known, count(listed_at) > 0 AS listed, max(listed_after) AS listed_after,
-           (SELECT count(*) FROM billing.seller) > 1 AS shared
+    SELECT count(*) FILTER (WHERE shares <> '[]') > 0 AS known, count(listed_at) > 0 AS listed,
+           max(listed_after) AS listed_after, (SELECT count(*) FROM billing.seller) > 1 AS shared
     FROM billing.payout WHERE provider_account_id = :account AND payout_ref = :ref
     """
 )
@@ -84,8 +89,8 @@ _NOT_LISTED = 50
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Of one payout: whether it is in our rows, with all that it holds, or up to which movement; whether it may hold
-    several sellers' money.
+    """Of one payout: whether it is in our books; whether all that it holds is in our rows, or up to which movement;
+    whether it may hold several sellers' money.
     """
 
     known: bool
@@ -103,7 +108,7 @@ def payouts_to_read(session: Session, *, account_id: UUID, now: datetime) -> lis
 
 
 def payouts_begun(session: Session, *, account_id: UUID) -> list[str]:
-    """Payouts whose movements are known in part."""
+    """Payouts whose movements are known in part, or whose sellers are not known yet."""
     return list(session.execute(_BEGUN, {"account": account_id}).scalars())
 
 
@@ -112,7 +117,13 @@ def sellers_of(session: Session, *, account_id: UUID, balance_refs: Sequence[str
 
     A payout that came back is theirs whose money it held.
     """
-    rows = session.execute(_SELLERS, {"account": account_id, "refs": list(balance_refs)})
+    rows = session.execute(_SELLERS_OF_LISTED, {"account": account_id, "refs": list(balance_refs)})
+    return {row.seller_id: int(row.net) for row in rows}
+
+
+def sellers_of_payout(session: Session, *, account_id: UUID, payout_ref: str) -> dict[UUID, int]:
+    """The same of all that the payout holds, which was listed."""
+    rows = session.execute(_SELLERS_OF_HELD, {"account": account_id, "ref": payout_ref})
     return {row.seller_id: int(row.net) for row in rows}
 
 

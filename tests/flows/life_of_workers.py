@@ -20,7 +20,7 @@ POINTS = (
     "charge.sending", "charge.answered", "charge.record", "charge.recorded", "resolve.claimed", "resolve.asked",
     "event.claimed", "event.reread", "event.commit", "refund.reserved", "refund.sending", "refund.answered",
     "payout.reserved", "reconcile.page", "reconcile.window", "adopt.read", "adopt.commit",
-    "movements.kept", "movements.step", "payouts.page",
+    "movements.kept", "movements.step", "payouts.page", "payouts.listed",
 )  # fmt: skip
 _LEASES_END = tuple(
     text(f"UPDATE billing.{table} SET lease_until = clock_timestamp(), {more} WHERE lease_until > clock_timestamp()")

@@ -6,15 +6,17 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from billing.commands.movement.assign import assign_movements
 from billing.flows import metered, movements, refunding
+from billing.kernel import failpoints
 from billing.kernel.errors import Refused
 from billing.models import Payout, ProviderMovement
 from billing.providers.stripe import listing
 from billing.queries.books.payout import payout_report
 from billing.queries.books.report import Report
+from billing.queries.operations.payouts import list_payouts
 from tests.flows.balances import FEE
 from tests.flows.company import START, Company
 from tests.flows.sharing import another_seller
@@ -45,9 +47,9 @@ def _held(acme: Company, payout: str) -> list[tuple[str, str | None, str | None,
     return [tuple(row[name] for name in names) for row in _report(acme, payout).rows]
 
 
-def _next_hour(acme: Company) -> None:
+def _next_hour(acme: Company, *, budget_s: float = 60.0) -> None:
     acme.set_clock(acme.now() + timedelta(hours=1, minutes=1))
-    movements.sweep(acme.parts)
+    movements.sweep(acme.parts, budget_s=budget_s)
 
 
 def _payout(acme: Company) -> Payout:
@@ -108,6 +110,47 @@ def test_among_several_sellers_it_is_shared_by_what_it_holds_and_not_before(paid
     assert shares == {str(paid.seller_id): 1190 - FEE - 119, str(other): 1190 - FEE}
     assert [row["type"] for row in _report(paid, payout["id"], other).rows] == ["charge"]
     assert not _report(paid, payout["id"]).broken
+
+
+def test_among_several_sellers_one_that_holds_more_than_a_task_can_list_is_listed_in_parts_and_shared_then(
+    paid: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(listing.pages.__kwdefaults__, "limit", 1)
+    monkeypatch.setattr(metered, "PAGE", 1)
+    other = _half_is_of_another_seller(paid)
+    (payout,) = paid.witness.call("POST", "payouts", {})
+    known = []
+    _next_hour(paid, budget_s=0)
+    while _payout(paid).listed_at is None:
+        assert (paid.account("payouts_in_transit"), _told(paid)) == (0, [])
+        known.append(_assigned(paid))
+        assert len(known) < 9
+        movements.sweep(paid.parts, budget_s=0)
+    assert known == sorted(known)
+    assert known[0] == 1
+    assert _told(paid) == [payout["id"]]
+    shares = {share["seller_id"]: share["amount_minor"] for share in _payout(paid).shares}
+    assert shares == {str(paid.seller_id): 1190 - FEE - 119, str(other): 1190 - FEE}
+    assert not _report(paid, payout["id"]).broken
+    assert _asked_for_lists(paid) == len(WHOLE) + 1
+
+
+def test_one_whose_sellers_a_killed_worker_had_not_noted_is_shared_by_the_next(
+    paid: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = _half_is_of_another_seller(paid)
+    (payout,) = paid.witness.call("POST", "payouts", {})
+    monkeypatch.setenv("BILLING_FAILPOINTS", "payouts.listed=raise")
+    failpoints.read_environment()
+    with pytest.raises(failpoints.FailpointError):
+        _next_hour(paid)
+    monkeypatch.delenv("BILLING_FAILPOINTS")
+    failpoints.read_environment()
+    assert _payout(paid).shares == []
+    movements.sweep(paid.parts)
+    shares = {share["seller_id"]: share["amount_minor"] for share in _payout(paid).shares}
+    assert shares == {str(paid.seller_id): 1190 - FEE - 119, str(other): 1190 - FEE}
+    assert paid.account("payouts_in_transit") == payout["amount"]
 
 
 def test_one_of_several_sellers_that_ends_before_it_can_be_listed_is_booked(paid: Company) -> None:
@@ -230,5 +273,16 @@ def _half_is_of_another_seller(acme: Company) -> UUID:
     return other
 
 
+def _told(acme: Company) -> list[str]:
+    with acme.begin() as session:
+        return [row["payout_ref"] for row in list_payouts(session).rows]
+
+
+def _assigned(acme: Company) -> int:
+    with acme.begin() as session:
+        query = select(func.count()).where(ProviderMovement.payout_id.is_not(None))
+        return session.scalars(query).one()
+
+
 def _asked_for_lists(acme: Company) -> int:
-    return sum("payout=" in str(each) for each in acme.witness.requests())
+    return sum("payout" in each.params for each in acme.witness.requests())

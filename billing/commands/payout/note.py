@@ -1,4 +1,4 @@
-"""Note what became of a payout, each turn once in the books of those whose money it holds."""
+"""Note a payout, and what became of it, each turn once in the books of those whose money it holds."""
 
 from __future__ import annotations
 
@@ -20,14 +20,10 @@ from billing.providers.listed import PayoutFacts
 _BACK = (PayoutStatus.FAILED, PayoutStatus.CANCELED)
 
 
-def note_payout(session: Session, *, account_id: UUID, facts: PayoutFacts, shares: JsonList, now: datetime) -> bool:
-    """Write the payout's state; False where it is known already, or was passed: an older fact changes nothing.
-
-    Sent: Dr payouts in transit, Cr provider clearing. Paid: Dr bank, Cr payouts in transit. Failed: back to provider
-    clearing, from the bank where it had been paid. `shares` count for a payout that is new; later ones keep theirs.
-    """
-    # Of two at once one writes it, and the other waits for that and finds it known.
-    written = session.execute(
+def begin_payout(session: Session, *, account_id: UUID, facts: PayoutFacts, now: datetime) -> None:
+    """Write the row at which its movements point, before it is known whose they are; nothing is booked. Idempotent."""
+    # Of two at once one writes it, and the other waits for that and finds it.
+    session.execute(
         insert(Payout)
         .values(
             id=new_id(),
@@ -38,16 +34,25 @@ def note_payout(session: Session, *, account_id: UUID, facts: PayoutFacts, share
             currency=facts.currency,
             arrives_at=facts.arrives_at,
             opened_at=now,
-            shares=shares,
+            shares=[],
             version=1,
         )
         .on_conflict_do_nothing(index_elements=["provider_account_id", "payout_ref"])
-        .returning(Payout.id)
     )
-    new = written.scalar_one_or_none() is not None
+
+
+def note_payout(session: Session, *, account_id: UUID, facts: PayoutFacts, shares: JsonList, now: datetime) -> bool:
+    """Write the payout's state; False where it is known already, or was passed: an older fact changes nothing.
+
+    Sent: Dr payouts in transit, Cr provider clearing. Paid: Dr bank, Cr payouts in transit. Failed: back to provider
+    clearing, from the bank where it had been paid. `shares` count where it has none yet; later it keeps them.
+    """
+    begin_payout(session, account_id=account_id, facts=facts, now=now)
     query = select(Payout).filter_by(provider_account_id=account_id, payout_ref=facts.payout_ref)
     row = session.scalars(query.with_for_update()).one()
+    new = not row.shares
     if new:
+        row.shares, row.opened_at, row.status = shares, now, PayoutStatus.PENDING
         _post(session, row, "payout_sent", (Account.PAYOUTS_IN_TRANSIT, Account.PROVIDER_CLEARING), now)
     before, status = PayoutStatus(row.status), PayoutStatus(facts.status)
     if not allowed(before, status):

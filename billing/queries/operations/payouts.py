@@ -21,7 +21,7 @@ _IN_ORDER = (
 _COLUMNS = """
 SELECT p.id, p.payout_ref, p.status, p.amount_minor, p.currency, a.provider, a.code AS provider_account, p.opened_at,
        p.arrives_at, p.paid_at, p.failed_at
-FROM billing.payout p JOIN billing.provider_account a ON a.id = p.provider_account_id
+FROM billing.payout p JOIN billing.provider_account a ON a.id = p.provider_account_id AND p.shares <> '[]'
 """
 
 _LIST = f"""
@@ -32,7 +32,7 @@ ORDER BY p.id DESC LIMIT :limit
 
 
 def list_payouts(session: Session, *, status: str | None = None, before: UUID | None = None, limit: int = 50) -> Page:
-    """Payouts, newest first, by `status`."""
+    """Payouts, newest first, by `status`; those that are in the books."""
     return read_page(session, _LIST, {"status": status, "before": before}, limit=limit)
 
 

@@ -17,7 +17,7 @@ UNION ALL SELECT 'subscriptions', id, code FROM billing.subscription WHERE id = 
 UNION ALL SELECT 'events', id, type FROM billing.provider_event WHERE id = :id
 UNION ALL SELECT 'outgoing', id, topic FROM billing.outbox WHERE id = :id
 UNION ALL SELECT 'disputes', id, dispute_ref FROM billing.dispute WHERE id = :id
-UNION ALL SELECT 'payouts', id, payout_ref FROM billing.payout WHERE id = :id
+UNION ALL SELECT 'payouts', id, payout_ref FROM billing.payout WHERE id = :id AND shares <> '[]'
 UNION ALL SELECT 'endpoints', id, code FROM billing.endpoint WHERE id = :id
 UNION ALL SELECT 'items', id, kind FROM billing.work_item WHERE id = :id
 UNION ALL SELECT 'invoices', invoice_id, 'refund ' || id FROM billing.refund WHERE id = :id
@@ -52,7 +52,8 @@ UNION ALL SELECT 'invoices', r.invoice_id, 'refund ' || r.refund_ref
 UNION ALL SELECT 'disputes', d.id, d.dispute_ref
   FROM billing.provider_account a JOIN billing.dispute d ON d.provider_account_id = a.id AND d.dispute_ref = :name
 UNION ALL SELECT 'payouts', o.id, o.payout_ref
-  FROM billing.provider_account a JOIN billing.payout o ON o.provider_account_id = a.id AND o.payout_ref = :name
+  FROM billing.provider_account a JOIN billing.payout o
+    ON o.provider_account_id = a.id AND o.payout_ref = :name AND o.shares <> '[]'
 UNION ALL SELECT 'events', e.id, e.event_ref
   FROM billing.provider_account a JOIN billing.provider_event e
     ON e.provider_account_id = a.id AND e.event_ref = :name
