@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, astuple
 from datetime import datetime
 
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.kernel.ids import new_id
@@ -12,30 +15,34 @@ from billing.kernel.work import WorkKind
 from billing.models import AuditAcceptance, WorkItem
 from billing.queries.acceptances import FindingKey
 
+_FINDING = ("code", "subject_type", "subject_id", text("md5(detail)"))
+"""By which one is in force once."""
+
 
 def accept_findings(
     session: Session, *, item: WorkItem, findings: Sequence[FindingKey], actor: str, reason: str, now: datetime
-) -> list[AuditAcceptance]:
+) -> None:
     """An acceptance for each of them at business time `now`. Nothing that they are about is touched.
 
-    Whoever calls holds the item's lock, and hands over what is not in force yet.
+    Whoever calls holds the item's lock. What is in force already stays as it was accepted: an item of another kind may
+    tell of the same, and be accepted at the same instant.
     """
     rows = [
-        AuditAcceptance(
-            id=new_id(),
-            seller_id=item.seller_id,
-            code=each.code,
-            subject_type=each.subject_type,
-            subject_id=each.subject_id,
-            detail=each.detail,
-            witnessed=item.kind == WorkKind.WITNESS_DISAGREES,
-            work_item_id=item.id,
-            actor=actor,
-            reason=reason,
-            accepted_at=now,
-        )
-        for each in findings
+        {
+            "id": new_id(),
+            "seller_id": item.seller_id,
+            **asdict(each),
+            "witnessed": item.kind == WorkKind.WITNESS_DISAGREES,
+            "work_item_id": item.id,
+            "actor": actor,
+            "reason": reason,
+            "accepted_at": now,
+        }
+        # In one order, whatever the item's: two who accept the same wait for each other, never both.
+        for each in sorted(findings, key=astuple)
     ]
-    session.add_all(rows)
-    session.flush()
-    return rows
+    if not rows:
+        return
+    made = insert(AuditAcceptance).values(rows)
+    once = made.on_conflict_do_nothing(index_elements=_FINDING, index_where=text("revoked_at IS NULL"))
+    session.execute(once)
