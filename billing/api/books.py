@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from billing.api.operation import Call, Operation
-from billing.api.shapes import Day, Exact, Instant, Minor, Shape, Why, facts
+from billing.api.shapes import Day, Exact, Instant, Minor, Shape, Why, YesOrNo, facts
 from billing.flows import bookkeeping
 from billing.kernel.errors import Fault, Refused
 from billing.models import Account
@@ -45,7 +45,7 @@ class SpanQuery(DayQuery):
 class CustomersQuery(DayQuery):
     """`by_customer`: a row for each of them."""
 
-    by_customer: bool = Field(default=False, strict=False)
+    by_customer: YesOrNo = False
 
 
 class Tie(Shape):

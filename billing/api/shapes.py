@@ -107,6 +107,18 @@ def _of_a_day(value: Any) -> Any:
     return value if type(value) is date or (isinstance(value, str) and _DAY.fullmatch(value)) else None
 
 
+_WHOLE = re.compile(r"0|-?[1-9][0-9]*")
+
+
+def _of_a_whole(value: Any) -> Any:
+    # Read from a text an int has many spellings, and in a query "+5" is " 5"; what the document has is the one of JSON.
+    return value if isinstance(value, str) and _WHOLE.fullmatch(value) else None
+
+
+def _of_a_yes_or_no(value: Any) -> Any:
+    return value if value in ("true", "false") else None
+
+
 def _utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
@@ -129,6 +141,9 @@ Day = Annotated[
 """A day, in requests."""
 Id = Annotated[UUID, Field(strict=False)]
 
+YesOrNo = Annotated[bool, Field(strict=False), BeforeValidator(_of_a_yes_or_no)]
+"""In a query, whose values are texts."""
+
 Item = TypeVar("Item", bound=Shape)
 
 
@@ -142,7 +157,7 @@ class Listed(Shape, Generic[Item]):
 class Paging(Shape):
     """Which part of a list."""
 
-    limit: int = Field(default=50, ge=1, le=200, strict=False)
+    limit: Annotated[int, Field(ge=1, le=200, strict=False), BeforeValidator(_of_a_whole)] = 50
     after: str | None = Field(default=None, max_length=200, description="The `next` of the page before.")
 
 

@@ -72,7 +72,8 @@ _CLIENT = '''class Client:
             headers["Idempotency-Key"] = idempotency_key or str(uuid4())
         if version is not None:
             headers["If-Match"] = str(version)
-        asked = {name: value for name, value in (query or {}).items() if value is not None}
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        asked = {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()}
         answer = self._session.request(
             method, self._url + path, params=asked, json=body, headers=headers, timeout=self._timeout_s
         )

@@ -62,6 +62,8 @@ def test_the_client_works_end_to_end(acme: Company, url: str, module: Any) -> No
     invoice = client.show_invoice(made["latest_invoice"]["id"])
     assert client.list_invoices(profile_id=profile["id"])["data"][0]["number"] == invoice["number"]
     assert client.print_invoice(invoice["id"])[:5] == b"%PDF-"
+    owed = client.report_aging(as_of="2026-12-31", by_customer=True)["rows"]
+    assert customer["account_id"] in {each["account_id"] for each in owed}
     canceled = client.cancel_subscription(made["id"], {"when": "period_end"}, version=made["version"])
     assert canceled["cancel_at"]
     with pytest.raises(module.Problem) as refused:

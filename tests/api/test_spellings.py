@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -77,3 +78,25 @@ def test_a_mandate_is_called_as_the_request_calls_it() -> None:
     answer = told(Refused(Fault("mandate", "mandate_of_another_method", "give the active mandate of this method")))
     assert answer is not None
     assert answer.json["field"] == "mandate_ref"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("limit", ["+5", " 5", "5 ", "5_0", "5.0", "05", "-0", "1e1", "", "\u0665", "\uff15"])
+def test_a_whole_number_of_a_query_is_taken_in_one_spelling(shop: Program, limit: str) -> None:
+    answer = shop.ask("GET", f"/invoices?{urlencode({'limit': limit})}")
+    assert (answer.status_code, answer.json["field"], answer.json["code"]) == (422, "limit", "not_valid")
+    assert answer.json["mend"] == "give a whole number, such as 3"
+
+
+@pytest.mark.parametrize(("limit", "mend"), [("0", "give 1 or more"), ("-5", "give 1 or more")])
+def test_one_that_is_spelled_well_is_told_its_bounds(shop: Program, limit: str, mend: str) -> None:
+    assert shop.ask("GET", f"/invoices?limit={limit}").json["mend"] == mend
+    assert len(shop.ok("GET", "/prices?limit=1")["data"]) == 1
+
+
+@pytest.mark.parametrize("given", ["1", "0", "yes", "on", "t", "n", "True", "FALSE", " true", ""])
+def test_yes_or_no_is_true_or_false(shop: Program, given: str) -> None:
+    path = "/reports/aging?as_of=2026-02-28&"
+    answer = shop.ask("GET", path + urlencode({"by_customer": given}))
+    assert (answer.status_code, answer.json["field"], answer.json["code"]) == (422, "by_customer", "not_valid")
+    assert answer.json["mend"] == "give true or false"
+    assert shop.ok("GET", f"{path}by_customer=false") == shop.ok("GET", path.rstrip("&"))
