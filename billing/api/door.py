@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
 
 from billing.api.absent import absent
 from billing.api.document import document
@@ -31,6 +33,7 @@ from billing.kernel.failpoints import failpoint
 PREFIX = "/api/v1"
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox"
 """A document's page has its style in itself, and needs nothing else."""
+_SLASHES = re.compile("/+")
 _log = structlog.get_logger(__name__)
 
 
@@ -71,6 +74,12 @@ def api(parts: Parts) -> Blueprint:
         if response.status_code == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
         return response
+
+    @door.before_app_request
+    def astray() -> Response | None:
+        # An address with a slash twice, or without its last: the framework would send it on, in HTML.
+        sent_on = isinstance(request.routing_exception, RequestRedirect)
+        return finish(absent(request.path)) if sent_on and _SLASHES.sub("/", request.path).startswith(PREFIX) else None
 
     @door.app_errorhandler(404)
     @door.app_errorhandler(405)

@@ -316,3 +316,24 @@ def test_an_address_that_is_there_says_which_methods_it_has_and_a_word_that_is_n
     for path in ("/nothing", "/invoices/x/y/z", "/"):
         answer = shop.ask("GET", path)
         assert (answer.status_code, answer.json["field"]) == (404, "path"), path
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1//invoices",
+        "/api/v1/invoices//pay",
+        "/api//v1/openapi.json",
+        "/api/v1//",
+        "/api/v1",
+    ],
+)
+def test_an_address_with_a_slash_too_many_or_too_few_is_told_as_any_that_there_is_not(
+    shop: Program, method: str, path: str
+) -> None:
+    """A client that joins addresses carelessly reads what is wrong, and is sent nowhere with its key."""
+    answer = shop.client.open(f"http://localhost{path}", method=method)
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+    assert (answer.json["code"], answer.json["field"]) == ("not_found", "path")
+    assert (answer.headers["Cache-Control"], answer.headers.get("Location")) == ("no-store", None)
