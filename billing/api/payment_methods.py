@@ -47,7 +47,7 @@ class MethodBegun(Shape):
 
 class MethodAdopt(Shape):
     """A method that the provider keeps already, by its id there, and when the customer agreed to later charges; of a
-    bank account also the mandate's id, so that notices of debits name it."""
+    bank account also the mandate's id, so that notices of debits name it. What the provider doesn't know is 422."""
 
     profile_id: Id
     method_ref: str = Field(min_length=1, max_length=255)

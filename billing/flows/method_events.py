@@ -6,6 +6,7 @@ from billing.commands.payment_method.lose import lose_methods
 from billing.commands.payment_method.refresh import refresh_method
 from billing.commands.provider_event.claim import ClaimedEvent, close
 from billing.flows.parts import Parts
+from billing.flows.payment_methods import FORGOTTEN
 from billing.kernel.errors import ProviderRefused
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import EventStatus
@@ -16,8 +17,6 @@ from billing.queue.names import COLLECTIONS_TICK
 from billing.rules.rate import Rank
 
 _ATTACHED = "payment_method.attached"
-_FORGOTTEN = {"resource_missing", "resource_not_found", "invalid_resource_id"}
-"""What providers call an object that is not there."""
 
 
 def payment_method(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
@@ -65,6 +64,6 @@ def _read(provider: Provider, method_ref: str) -> MethodFacts | None:
     try:
         return provider.read_method(method_ref)
     except ProviderRefused as refused:
-        if refused.code not in _FORGOTTEN:
+        if refused.code not in FORGOTTEN:
             raise
     return None

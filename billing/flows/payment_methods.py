@@ -38,6 +38,8 @@ from billing.rules.rate import Rank
 from billing.validators.payment_method import Consent, check_method_ref, is_exchanged
 
 _SET_UP = "succeeded"
+FORGOTTEN = {"resource_missing", "resource_not_found", "invalid_resource_id"}
+"""What providers call an object that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +183,9 @@ def adopt(
 
     `once`: the request, by the id of the method, that is answered in the transaction that activates it. A repeat finds
     the same method, by `method_id` or, without one, by profile and `method_ref`. `mandate_ref`: by which it is debited.
-    Raises `Refused` (see `begin_method`, `not_a_method_id`, `mandate_of_another_method`), and the provider's errors:
-    `ProviderRefused` where it won't have it.
+    Raises `Refused` (see `begin_method`; `not_a_method_id`, `method_unknown`, `method_of_another_customer`;
+    `mandate_unknown`, `mandate_of_another_method`), and the provider's errors: `ProviderRefused` where it won't have
+    it for another reason.
     """
     check_method_ref(method_ref)
     if mandate_ref is not None:
@@ -242,9 +245,27 @@ def _bound(parts: Parts, begun: PaymentMethod, method_ref: str) -> MethodFacts:
         # Handed over again, after the life of its key, it would be made another.
         facts = provider.read_method(begun.method_ref)
     else:
-        facts = provider.attach_method(customer_ref=customer, method_ref=method_ref, key=adopt_key(begun.id))
+        try:
+            facts = provider.attach_method(customer_ref=customer, method_ref=method_ref, key=adopt_key(begun.id))
+        except ProviderRefused as refused:
+            if not refused.account_wide:
+                _require_usable(provider, method_ref, customer)
+            raise
     _require_customer(facts, customer)
     return facts
+
+
+def _require_usable(provider: Provider, method_ref: str, customer: str) -> None:
+    """Raise `Refused` where the method itself is why it was not bound: else it may be the customer, whom we named."""
+    try:
+        facts = provider.read_method(method_ref)
+    except ProviderRefused as refused:
+        if refused.code not in FORGOTTEN:
+            raise
+        mend = "the provider keeps no such method at this account (any more); give the id that it has there"
+        raise Refused(Fault("payment_method", "method_unknown", mend)) from None
+    if facts.customer_ref is not None:
+        _require_customer(facts, customer)
 
 
 def _written(session: Session, begun: PaymentMethod, facts: MethodFacts) -> PaymentMethod:
@@ -287,7 +308,13 @@ def remove(parts: Parts, *, method_id: UUID, expected_version: int | None = None
 
 def _mandate_of(provider: Provider, facts: MethodFacts, mandate_ref: str) -> str | None:
     """The reference of a mandate that is in force and of this very method."""
-    mandate = provider.read_mandate(mandate_ref)
+    try:
+        mandate = provider.read_mandate(mandate_ref)
+    except ProviderRefused as refused:
+        if refused.account_wide:
+            raise
+        mend = "the provider keeps no such mandate at this account; give the method's, by its id there, or leave it out"
+        raise Refused(Fault("mandate", "mandate_unknown", mend)) from None
     if mandate.method_ref != facts.method_ref or mandate.status != "active":
         raise Refused(Fault("mandate", "mandate_of_another_method", "give the active mandate of this method"))
     return mandate.reference

@@ -98,7 +98,10 @@ class Customers(Acting):
         mandate_ref: str | None = None,
         as_default: bool = False,
     ) -> UUID:
-        """Take over a method that the provider keeps already, by its id there. Calls the provider."""
+        """Take over a method that the provider keeps already, by its id there. Calls the provider.
+
+        Raises `Refused` (`method_unknown`, `mandate_unknown`) where it keeps none of that id.
+        """
         with self.parts.begin() as tx:
             check_own(tx, self.seller_id, "profile", profile_id)
             account_id = the_provider_account(tx, provider=provider, code=account).id

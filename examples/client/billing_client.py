@@ -761,7 +761,7 @@ class LookQuery(TypedDict):
 
 
 class MethodAdopt(TypedDict):
-    """A method that the provider keeps already, by its id there, and when the customer agreed to later charges; of a bank account also the mandate's id, so that notices of debits name it."""
+    """A method that the provider keeps already, by its id there, and when the customer agreed to later charges; of a bank account also the mandate's id, so that notices of debits name it. What the provider doesn't know is 422."""
 
     profile_id: str
     method_ref: str

@@ -13,7 +13,7 @@ import pytest
 from billing.db.clock import wall_now
 from billing.flows import payment_methods, rights
 from billing.flows.retention import forget
-from billing.kernel.errors import ProviderRefused
+from billing.kernel.errors import ProviderRefused, Refused
 from billing.models import PaymentMethod
 from billing.providers.port import MethodFacts, SetupFacts
 from billing.sandbox.paypal import tokens
@@ -102,8 +102,9 @@ def test_a_repeat_that_is_refused_forgets_nothing_of_what_was_bound_before(
 
 def test_a_method_that_the_provider_will_not_have_leaves_nothing_behind(acme: Company) -> None:
     profile_id = acme.customer("a1", method=None)
-    with pytest.raises(ProviderRefused):
+    with pytest.raises(Refused) as refused:
         acme.give_method(profile_id, "pm_nobody_has")
+    assert refused.value.code == "method_unknown"
     assert _methods(acme) == []
 
 

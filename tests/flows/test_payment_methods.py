@@ -14,7 +14,7 @@ from sqlalchemy import select
 from billing.commands.profile.create import create_profile
 from billing.commands.seller.create import create_seller
 from billing.flows import payment_methods
-from billing.kernel.errors import ProviderRefused, ProviderUncertain, Refused
+from billing.kernel.errors import ProviderUncertain, Refused
 from billing.kernel.ids import new_id
 from billing.models import PaymentMethod, ProviderCustomer, WorkItem
 from billing.queries.payment_method import default_method
@@ -176,8 +176,9 @@ def test_the_same_test_name_under_another_id_is_another_method(running: Stack, p
 def test_another_customers_method_is_not_adopted(running: Stack, profile_id: UUID) -> None:
     method = _adopt(running, profile_id)
     other = _profile(running, "acct-2")
-    with pytest.raises(ProviderRefused):
+    with pytest.raises(Refused) as refused:
         _adopt(running, other, method.method_ref or "")
+    assert refused.value.code == "method_of_another_customer"
     assert len(_methods(running)) == 1
 
 
