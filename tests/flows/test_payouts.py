@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
 from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
 from billing.commands.payout.note import note_payout
-from billing.flows import movements, refunding
+from billing.flows import movements, payouts, refunding
 from billing.kernel.errors import ProviderUnavailable
-from billing.models import Payout, ProviderMovement
+from billing.kernel.ids import new_id
+from billing.models import Payment, Payout, ProviderMovement, UnappliedPayment
 from billing.providers.listed import ListedMovement, PayoutFacts
 from billing.queries.payouts import sellers_of
+from billing.sandbox.embedded.processes import wait_until
 from tests.flows.balances import FEE, paid_once, stands, told_of
 from tests.flows.company import START, Company
 from tests.flows.sharing import another_seller
 from tests.flows.test_lock_order import ends, waiting
+from tests.flows.test_start import somebody_waits
 
 
 @pytest.fixture
@@ -147,3 +152,51 @@ def test_of_two_who_note_a_payout_at_once_the_second_finds_it_known(paid: Compan
             first.commit()
     assert ends(second) is False
     assert stands(paid)["payouts_in_transit"] == 1125
+
+
+def test_who_settles_a_shared_payout_waits_for_whoever_books_what_it_holds(paid: Company) -> None:
+    """Two of its events at once: what one was booking was nobody's to the other, and its seller lost it for good."""
+    other = another_seller(paid)
+    paid.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    _is_paid_for(paid, other)
+    (payout,) = paid.witness.call("POST", "payouts", {})
+
+    def settle() -> bool:
+        assert movements.read(paid.parts, paid.account_id)[1]
+        return payouts.settle_payout(paid.parts, paid.account_id, payout["id"])
+
+    with ThreadPoolExecutor(1) as pool:
+        told: list[Future[bool]] = []
+
+        def while_it_books(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if "UPDATE billing.provider_movement m\n    SET seller_id" in statement and not told:
+                told.append(pool.submit(settle))
+                assert wait_until(lambda: somebody_waits(paid) or told[0].done(), seconds=10)
+
+        event.listen(paid.parts.sessions.kw["bind"], "before_cursor_execute", while_it_books)
+        movements.read(paid.parts, paid.account_id)
+        assert ends(told[0])
+    with paid.begin() as session:
+        (row,) = session.scalars(select(Payout))
+        shares = {share["seller_id"]: share["amount_minor"] for share in row.shares}
+    assert shares == {str(paid.seller_id): 1190 - FEE, str(other): 1190 - FEE}
+
+
+def _is_paid_for(acme: Company, other: UUID) -> None:
+    """Another 11.90 comes by the account, for the other seller."""
+    acme.customer("a2")
+    acme.subscribe("a2", "s2")
+    acme.settle()
+    with acme.parts.begin() as session:
+        charge = session.scalars(select(Payment).order_by(Payment.id.desc()).limit(1)).one()
+        ref, charge.charge_ref = charge.charge_ref, "ch_another"
+        session.flush()
+        theirs = UnappliedPayment(
+            id=new_id(),
+            seller_id=other,
+            provider_account_id=acme.account_id,
+            charge_ref=ref,
+            amount_minor=1190,
+            currency="eur",
+        )
+        session.add(theirs)

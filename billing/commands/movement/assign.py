@@ -9,16 +9,23 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+# Locked in the order of their ids, as by who books them.
 _ASSIGN = text(
     """
     WITH p AS (
         UPDATE billing.payout SET listed_after = :after, version = version + 1, updated_at = clock_timestamp()
         WHERE provider_account_id = :account AND payout_ref = :ref AND listed_at IS NULL
         RETURNING id, provider_account_id
+    ), held AS MATERIALIZED (
+        SELECT m.id, p.id AS payout_id
+        FROM p JOIN billing.provider_movement m ON m.provider_account_id = p.provider_account_id
+        WHERE m.balance_ref = ANY(:held) AND m.type <> 'payout'
+        ORDER BY m.id FOR NO KEY UPDATE OF m
     )
-    UPDATE billing.provider_movement m SET payout_id = p.id, version = m.version + 1, updated_at = clock_timestamp()
-    FROM p
-    WHERE m.provider_account_id = p.provider_account_id AND m.balance_ref = ANY(:held) AND m.type <> 'payout'
+    UPDATE billing.provider_movement m
+    SET payout_id = held.payout_id, version = m.version + 1, updated_at = clock_timestamp()
+    FROM held
+    WHERE m.id = held.id
     """
 )
 _END = text(

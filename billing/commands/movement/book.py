@@ -19,7 +19,8 @@ from billing.queries.payouts import SOURCES
 # What is of a charge, a refund or a dispute waits for its row. What is of none (the provider's own bill) belongs to the
 # seller whose money came last. The sign is the movement's: a refund that failed comes back. A cent may be worth nothing
 # in another currency, and then its type says where it went. What a dispute moved is in the books nominally, in the
-# currency of what it moved first: the movement says which it was.
+# currency of what it moved first: the movement says which it was. What another books is waited for: skipped, it
+# would be nobody's to who shares out a payout next.
 _UNBOOKED = text(
     f"""
     SELECT m.id, m.balance_ref, m.type, m.amount_minor, m.fee_minor, m.currency, m.occurred_at,
@@ -39,7 +40,7 @@ _UNBOOKED = text(
                        WHERE provider_account_id = m.provider_account_id AND status = 'succeeded'
                        ORDER BY id DESC LIMIT 1) AS home ON true
     WHERE m.provider_account_id = :account AND m.booked_at IS NULL AND m.id > :after
-    ORDER BY m.id LIMIT :most FOR UPDATE OF m SKIP LOCKED
+    ORDER BY m.id LIMIT :most FOR NO KEY UPDATE OF m
     """  # noqa: S608 (our own words)
 )
 _BOOKED = text(
