@@ -67,6 +67,7 @@ def dispute_everything(acme: Company) -> None:
         refunding.refund(acme.parts, invoice.id, amount_minor=amount)
     _told(acme, foreign, "lost", currency="usd")
     _told(acme, gone, "lost")
+    _told(acme, gone, "won", reinstated_minor=1190)
     for invoice, amount in zip(abroad, (190, 1190), strict=True):
         refunding.refund(acme.parts, invoice.id, amount_minor=amount)
         _lost_and_won(acme, invoice, moved_currency="usd", withdrawn_minor=1300)

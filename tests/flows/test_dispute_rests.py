@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing.flows import disputing
+from billing.flows import disputing, refunding
 from billing.flows.external_money import mark_paid
 from billing.flows.order import Order
 from billing.models import Invoice
@@ -100,3 +100,48 @@ def test_what_was_paid_won_and_is_lost_again_after_an_appeal_is_owed_again(acme:
     assert (acme.account("customer_credit"), acme.account("external_money")) == (-1190, 1190)
     assert [each.kind for each in acme.work_items() if each.closed_at is None] == ["dispute_lost"]
     assert accused(acme) == []
+
+
+def test_a_loss_of_what_had_all_gone_back_is_lost_no_more_once_it_is_won(acme: Company, paid: Invoice) -> None:
+    """Nobody decided anything, for nothing was owed: nobody has to book it back either."""
+    refunding.refund(acme.parts, paid.id)
+    acme.settle()
+    ref = open_dispute(acme, amount=1190)
+    end(acme, ref, "lost")
+    assert books(acme) == {"provider_clearing": -1190, "write_off": 1190}
+    for back, there in ((0, {"provider_clearing": -1190, "disputes": 1190}), (1000, _in_part(190)), (1190, {})):
+        show(acme, ref, status="won", reinstated_minor=back)
+        assert (books(acme), accused(acme)) == (there, [])
+    assert the_dispute(acme).decision is None
+    assert [each.kind for each in acme.work_items() if each.closed_at is None] == []
+    show(acme, ref, status="lost", reinstated_minor=0)
+    assert accused(acme) == []
+
+
+def _in_part(rest: int) -> dict[str, int]:
+    return {"provider_clearing": -rest, "write_off": rest}
+
+
+def test_what_was_written_off_and_then_paid_whole_leaves_nothing_to_a_person_when_it_is_won(
+    acme: Company, paid: Invoice
+) -> None:
+    ref = open_dispute(acme)
+    end(acme, ref, "lost")
+    disputing.write_off_loss(acme.parts, the_dispute(acme).id, order=ORDER)
+    mark_paid(acme.parts, paid.id, amount_minor=1190, reference="by bank")
+    for _ in range(2):
+        show(acme, ref, status="won", reinstated_minor=1190)
+        assert (books(acme), accused(acme)) == ({"provider_clearing": 1190}, [])
+    assert acme.credit(paid.profile_id) == 1190
+    assert [each.kind for each in acme.work_items() if each.closed_at is None] == []
+
+
+def test_work_of_a_late_win_is_over_once_it_is_lost_again_by_an_appeal(acme: Company, paid: Invoice) -> None:
+    ref = open_dispute(acme)
+    end(acme, ref, "lost")
+    disputing.write_off_loss(acme.parts, the_dispute(acme).id, order=ORDER)
+    show(acme, ref, status="won", reinstated_minor=1190)
+    assert [each.kind for each in acme.work_items() if each.closed_at is None] == ["dispute_won_late"]
+    show(acme, ref, status="lost", withdrawn_minor=2380, reinstated_minor=1190)
+    assert [each.kind for each in acme.work_items() if each.closed_at is None] == []
+    assert (books(acme), accused(acme)) == ({"write_off": 1190}, [])

@@ -49,6 +49,19 @@ def test_what_had_gone_back_before_the_loss_is_lost_no_more(acme: Company) -> No
     assert off(acme) == []
 
 
+def test_of_what_had_all_gone_back_nothing_is_lost_but_by_exchange(acme: Company) -> None:
+    (invoice,) = in_dollars(acme, "a1")
+    refunding.refund(acme.parts, invoice.id)
+    read_balance(acme)
+    ref = open_dispute(acme, amount=PRICE)
+    end(acme, ref, "lost")
+    read_balance(acme)
+    assert stands(acme, LOST, "receivable") == {(LOST, "usd"): PRICE}
+    _then_won(acme, ref)
+    assert stands(acme, EXCHANGE, LOST, "receivable", "disputes") == {(EXCHANGE, "eur"): EUR - LATER}
+    assert off(acme) == []
+
+
 def test_a_loss_of_the_release_before_is_taken_back_as_that_had_booked_it(acme: Company) -> None:
     """It booked as it still does for a cardholder's own currency: what was lost beyond the debt went to exchange."""
     _with_refund(acme)

@@ -138,7 +138,7 @@ def _follow_loss(case: Case, row: UnappliedPayment | None, held: int) -> None:
 
 def _follow_win(case: Case, row: UnappliedPayment | None) -> None:
     dispute = case.dispute
-    if dispute.reopened_minor:
+    if dispute.reopened_minor or (row is None and dispute.decision is not None):
         _regain(case)
     elif row is not None and (dispute.apart_minor or dispute.beyond_minor):
         back, lost = dispute.apart_minor, dispute.beyond_minor
@@ -235,10 +235,11 @@ def _leave_no_rest(case: Case, row: UnappliedPayment | None) -> None:
 def _regain(case: Case) -> None:
     """The issuer has given in after all. What was paid another way meanwhile is paid twice: it goes into the balance.
 
-    What a person had written off or credited stays so; that the money is back is told to a person.
+    What a person had written off or credited stays so; that the money is back is told to a person. Where nothing is
+    given up, since all of it had gone back before or was paid after all, nothing is left to them.
     """
     dispute, repaid = case.dispute, case.dispute.repaid_minor
-    settled = dispute.decision in (None, "paid")
+    settled = dispute.decision != "credit_note" and not dispute.given_up_minor
     if not settled and not repaid:
         return
     if settled:

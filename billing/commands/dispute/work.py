@@ -42,6 +42,8 @@ def ask_a_person(session: Session, *, dispute: Dispute, invoice: Invoice, now: d
     if dispute.status == DisputeStatus.WON and dispute.decision in LET_GO and dispute.reinstated_minor:
         summary = f"The dispute of invoice {invoice.number} was won after its debt had been settled; the money is back."
         _raise(session, dispute, REGAINED, summary, now)
+    else:
+        close_for(session, kind=REGAINED, subject_id=dispute.id, now=now)
 
 
 def _raise(
