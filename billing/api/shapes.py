@@ -77,7 +77,6 @@ ExactText = Annotated[
 """An exact decimal, in requests: a JSON number would have been a float somewhere."""
 
 Code = Annotated[str, Field(pattern=CODE, examples=["basic"])]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
 Country = Annotated[
     str, Field(pattern=COUNTRY, examples=["DE"], description="ISO 3166, two letters."), checked(Checks.country)
 ]

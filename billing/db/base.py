@@ -31,9 +31,6 @@ JsonList = list[dict[str, Any]]
 
 Minor = Annotated[int, mapped_column(BigInteger)]
 """Integer minor units of the currency that stands beside it."""
-Instant = Annotated[datetime, mapped_column(DateTime(timezone=True))]
-Exact = Annotated[Decimal, mapped_column(Numeric)]
-Key = Annotated[UUID, mapped_column(PG_UUID(as_uuid=True))]
 
 
 _JSON = JSONB(none_as_null=True)
@@ -128,6 +125,6 @@ def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({names})", name=f"{column}_known")
 
 
-def currency_shape(column: str = "currency") -> CheckConstraint:
+def currency_shape() -> CheckConstraint:
     """ISO 4217 in lower case."""
-    return CheckConstraint(f"{column} ~ '^[a-z]{{3}}$'", name=f"{column}_shape")
+    return CheckConstraint("currency ~ '^[a-z]{3}$'", name="currency_shape")

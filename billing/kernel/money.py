@@ -7,7 +7,6 @@ test compares the two. A provider's own exponents differ and stay in its adapter
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
@@ -44,20 +43,6 @@ def exponent(currency: str) -> int:
     except KeyError:
         fault = Fault("currency", "unknown_currency", "give a lower-case ISO 4217 code with 0, 2 or 3 decimals")
         raise Refused(fault) from None
-
-
-@dataclass(frozen=True, slots=True)
-class Money:
-    """An amount in minor units and its currency. Raises `Refused` (`unknown_currency`)."""
-
-    minor: int
-    currency: str
-
-    def __post_init__(self) -> None:
-        exponent(self.currency)
-
-    def __str__(self) -> str:
-        return format_minor(self.minor, self.currency)
 
 
 def divide_half_away(numerator: int, denominator: int) -> int:

@@ -12,7 +12,7 @@ from decimal import Context, Decimal, Inexact
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
-from math import ceil, gcd
+from math import ceil
 from typing import Any, Self
 
 from billing.kernel.errors import Fault, Refused
@@ -114,30 +114,6 @@ class Priced:
 
     amount_minor: int
     how: How
-
-
-def per_unit(unit_amount: Decimal, quantity: int) -> Priced:
-    """Price a licensed quantity: amount times quantity. The same as `priced`, for the hot path of renewals.
-
-    Raises `Refused` (`quantity_negative`, `amount_too_large`).
-    """
-    if quantity < 0:
-        raise _negative()
-    text, numerator, denominator = _unit(unit_amount)
-    numerator *= quantity
-    if denominator != 1:
-        common = gcd(numerator, denominator)
-        numerator //= common
-        denominator //= common
-    how: How = {
-        "model": "per_unit",
-        "unit": text,
-        "quantity": str(quantity),
-        "numerator": numerator,
-        "denominator": denominator,
-        "rounding": ROUNDING,
-    }
-    return Priced(_rounded(numerator, denominator), how)
 
 
 def exact_amount(terms: PriceTerms, quantity: Decimal) -> Fraction:
@@ -246,10 +222,3 @@ def _rises(bounds: Sequence[Decimal | None]) -> bool:
 
 def _negative() -> Refused:
     return Refused(Fault("quantity", "quantity_negative", "give a number from 0"))
-
-
-@lru_cache(maxsize=8192)
-def _unit(unit_amount: Decimal) -> tuple[str, int, int]:
-    """The plain text of a unit price, and its exact fraction."""
-    numerator, denominator = unit_amount.as_integer_ratio()
-    return plain(unit_amount), numerator, denominator

@@ -39,8 +39,6 @@ _READ = text(
 )
 """Only what waits, by partial indexes: the cost does not grow with the books."""
 
-_NOW = text("SELECT instant FROM billing.sandbox_clock")
-
 _WORDS = {
     "subscriptions": "{} due to be billed",
     "invoices": "{} due to be charged",

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from billing.kernel.money import format_minor
 from billing.rules.explain import DocumentAccount, LineAccount, explain, explain_line
-from billing.rules.lines import How, Priced, PriceModel, PriceTerms, Tier, exact_amount, per_unit, priced
+from billing.rules.lines import How, Priced, PriceModel, PriceTerms, Tier, exact_amount, priced
 from billing.rules.proration import ProrationUnit, prorated_charge, prorated_credit
 from billing.rules.tax import TaxCode, TaxGroup
+from tests.rules.licensed import licensed
 
 JUNE, JULY = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
 JUNE_12 = datetime(2026, 6, 12, tzinfo=UTC)
@@ -193,14 +194,14 @@ def test_a_credit_note_turns_the_sign_and_says_so() -> None:
 
 
 def test_an_account_that_does_not_fit_its_line_is_not_told_as_if_it_did() -> None:
-    made = per_unit(Decimal(1000), 2)
+    made = licensed(Decimal(1000), 2)
     told = how_of(line(made, kind="recurring", amount_minor=2001))
     assert told.endswith("= 20.00 EUR; but the line says 20.01 EUR: that does not fit; see `billing audit`")
     assert how_of(line(made, how={})) == "20.00 EUR; no account of it is stored"
 
 
 def test_discount_late_usage_and_a_name_that_would_move_the_cursor() -> None:
-    told = line(per_unit(Decimal(1000), 2), name="Seats\n\x1b[2J of\tours", discount_minor=1500, late_records=2)
+    told = line(licensed(Decimal(1000), 2), name="Seats\n\x1b[2J of\tours", discount_minor=1500, late_records=2)
     first, _, discount, _, late = explain_line(told, currency="eur")
     assert first == "Seats [2J of ours: used, 2026-06-01 to 2026-07-01"
     assert discount == "less 15.00 EUR, its share of the discount = 5.00 EUR"
@@ -208,7 +209,7 @@ def test_discount_late_usage_and_a_name_that_would_move_the_cursor() -> None:
 
 
 def test_from_when_on_usage_counts_and_how_much_of_it_came_late() -> None:
-    made = per_unit(Decimal(5), 1200)
+    made = licensed(Decimal(5), 1200)
     how = stored(made.how) | {"counts_from": "2026-06-12T00:00:00Z", "late": "1000"}
     assert how_of(line(made, how=how)).split("; ") == [
         "1,200 API calls: 1,200 at 0.05 EUR each = 60.00 EUR",
@@ -234,7 +235,7 @@ def test_from_when_on_usage_counts_and_how_much_of_it_came_late() -> None:
     ],
 )
 def test_each_tax_rule(code: str, percent: str, inclusive: bool, said: str) -> None:  # noqa: FBT001 (a table's column)
-    told = line(per_unit(Decimal(5), 1), tax_code=code, tax_percent=Decimal(percent), tax_inclusive=inclusive)
+    told = line(licensed(Decimal(5), 1), tax_code=code, tax_percent=Decimal(percent), tax_inclusive=inclusive)
     assert explain_line(told, currency="eur")[-1] == said
 
 
@@ -254,7 +255,7 @@ def document(**facts: Any) -> DocumentAccount:
         "brought_forward_minor": 0,
         "amount_due_minor": 3000,
         "tax_groups": [TaxGroup(Decimal("19.0000"), False, 3000, 570, TaxCode.DOMESTIC)],
-        "lines": [line(per_unit(Decimal(3333), 1), kind="recurring", name="Basic", discount_minor=333)],
+        "lines": [line(licensed(Decimal(3333), 1), kind="recurring", name="Basic", discount_minor=333)],
     }
     return DocumentAccount(**known | facts)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from billing.kernel.errors import Refused
 from billing.kernel.money import EXPONENTS, format_minor, plain, round_half_away
-from billing.rules.lines import PriceModel, PriceTerms, Tier, exact_amount, per_unit, priced
+from billing.rules.lines import PriceModel, PriceTerms, Tier, exact_amount, priced
 
 API = [
     {"up_to": "1000", "unit": "0", "flat": "0"},
@@ -134,10 +134,6 @@ def test_a_volume_line_tells_the_tier_that_it_fell_in() -> None:
 def test_a_package_line_tells_how_many_packages_it_needed() -> None:
     how = priced(terms("package", "500", package_size=100), Decimal(101)).how
     assert (how["package_size"], how["packages"], how["unit"]) == (100, 2, "500")
-
-
-def test_the_long_way_of_a_per_unit_price_is_the_short_way() -> None:
-    assert priced(terms("per_unit", "33.3330"), Decimal(7)) == per_unit(Decimal("33.3330"), 7)
 
 
 def test_one_lines_tiers_are_never_anothers() -> None:

@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -143,11 +142,6 @@ def waited(row: Any, treatment: TaxTreatment | None) -> PlannedLine:
         credits_line_id=row.credits_line_id,
         credits_issued=row.credits_issued,
     )
-
-
-def full_amount(item: Item) -> Fraction:
-    """The exact price of a whole period, in minor units."""
-    return exact_amount(item.price.terms, Decimal(item.quantity or 0))
 
 
 def as_json(how: How) -> str:

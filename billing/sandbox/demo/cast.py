@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from billing.flows.intake_input import Intake
 from billing.kernel.period import Interval, IntervalUnit, boundary
@@ -14,9 +13,9 @@ from billing.sandbox.environment import ROOT
 FILE = ROOT / "examples" / "company.yaml"
 
 
-def read_company(path: Path = FILE, *, customers: int | None = None) -> Intake:
+def read_company(*, customers: int | None = None) -> Intake:
     """The whole file, or its first `customers` with their subscriptions."""
-    intake = read_file(path.read_bytes(), is_yaml=True)
+    intake = read_file(FILE.read_bytes(), is_yaml=True)
     kept = intake.customers[:customers]
     names = {(each.seller, each.value.profile.account_id) for each in kept}
     theirs = tuple(each for each in intake.subscriptions if (each.seller, each.value.account_id) in names)

@@ -51,8 +51,9 @@ def missing(what: str) -> PayPalError:
     return PayPalError(404, "RESOURCE_NOT_FOUND", f"There is no such {what}.", issue="INVALID_RESOURCE_ID")
 
 
-def unprocessable(issue: str, message: str = "The requested action could not be performed.") -> PayPalError:
+def unprocessable(issue: str) -> PayPalError:
     """Understood, tried perhaps, and not done."""
+    message = "The requested action could not be performed."
     return PayPalError(422, "UNPROCESSABLE_ENTITY", message, issue=issue, kept=True, effects=True)
 
 

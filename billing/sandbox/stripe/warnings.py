@@ -5,13 +5,12 @@ from __future__ import annotations
 from billing.sandbox.stripe import events, objects
 from billing.sandbox.stripe.finding import the
 from billing.sandbox.stripe.lists import page
-from billing.sandbox.stripe.params import CREATED, LIST, PAGE, TEXT, Spec
+from billing.sandbox.stripe.params import CREATED, PAGE, TEXT, Spec
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.values import Json
 
 KIND = "radar.early_fraud_warning"
 LIST_SPEC: Spec = {**PAGE, "charge": TEXT, "created": CREATED, "payment_intent": TEXT}
-READ_SPEC: Spec = {"expand": LIST}
 
 
 def warn(call: Call, charge_id: str, *, fraud_type: str) -> Json:
