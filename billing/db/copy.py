@@ -62,6 +62,13 @@ def copy_rows(
         copy.write(body + "\n")
 
 
+def copy_values(session: Session, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+    """Write rows to a temporary table of the session's connection, one in memory at a time."""
+    with driver(session).cursor() as writing, writing.copy(f"COPY pg_temp.{table} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 NULL = "\\N"
 

@@ -29,7 +29,7 @@ from billing.flows.renewal import bill_profiles, write_plan
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import SubscriptionStatus
 from billing.models import Subscription
-from billing.queries.brakes import BrakeKind, require_moving
+from billing.queries.brakes import require_issuing
 from billing.queries.catalog import usable_coupon
 from billing.queries.paying_out import balance_of, credited_by
 from billing.queries.subscription import lock_subscription
@@ -218,7 +218,7 @@ def _send_back(parts: Parts, session: Session, opened: Opened) -> None:
 
 def _write(parts: Parts, session: Session, opened: Opened, plan: BillingPlan) -> None:
     if plan.documents:
-        require_moving(session, BrakeKind.ISSUE, opened.subscription.profile_id)
+        require_issuing(session, opened.subscription.profile_id)
     drafts.give_back(parts, session, plan.on_drafts)
     opened.issued += write_plan(parts, session, plan, now=opened.now)
     session.refresh(opened.subscription)

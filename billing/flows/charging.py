@@ -13,7 +13,7 @@ from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import MOST_AMOUNT
-from billing.queries.brakes import BrakeKind, require_moving
+from billing.queries.brakes import require_issuing
 from billing.queries.catalog import rate_by_name
 from billing.queries.profile import lock_person
 from billing.queries.standing import load_standing
@@ -43,7 +43,7 @@ def charge_once(
     checks.storable("tax_rate", tax_rate or "")
     checks.done()
     lock_person(session, profile_id)
-    require_moving(session, BrakeKind.ISSUE, profile_id)
+    require_issuing(session, profile_id)
     standing = load_standing(session, profiles=[profile_id], only=[])
     profile = standing.profiles.get(profile_id)
     if profile is None:

@@ -21,7 +21,7 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
 from billing.kernel.status import COLLECTABLE, InvoiceStatus
 from billing.models import Invoice
-from billing.queries.brakes import BrakeKind, require_moving
+from billing.queries.brakes import require_issuing
 from billing.queries.collecting import Collecting
 from billing.queries.invoice import lock_invoice
 from billing.queries.subscription import lock_whose_drafts
@@ -92,7 +92,7 @@ def _forward_first(parts: Parts, draft_id: UUID) -> None:
             return
         if not all_canceled(session, [draft_id]):
             return
-        require_moving(session, BrakeKind.ISSUE, draft.profile_id)
+        require_issuing(session, draft.profile_id)
         now = parts.clock.now(session)
         complete(parts, session, [draft_id], now=now)
         correct.carry_forward(session, draft, now)

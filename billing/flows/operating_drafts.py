@@ -18,7 +18,7 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.money import format_minor
 from billing.kernel.status import InvoiceStatus
 from billing.models import Invoice, InvoiceLine, Profile
-from billing.queries.brakes import BrakeKind, require_moving
+from billing.queries.brakes import require_issuing
 from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
 
@@ -65,7 +65,7 @@ def release(parts: Parts, draft_id: UUID, *, order: Order) -> Done:
 
     def act(session: Session) -> str:
         draft = session.get_one(Invoice, draft_id)
-        require_moving(session, BrakeKind.ISSUE, draft.profile_id)
+        require_issuing(session, draft.profile_id)
         if session.get_one(Profile, draft.profile_id).hold_id is not None:
             raise Refused(Fault("profile", "profile_on_hold", "a work item holds it; see `billing work list`"))
         if draft.status == InvoiceStatus.DRAFT and draft.hold_id is not None:

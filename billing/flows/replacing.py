@@ -26,7 +26,7 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import InvoiceStatus
 from billing.models import Account, Invoice, Seller
-from billing.queries.brakes import BrakeKind, require_moving
+from billing.queries.brakes import require_issuing
 from billing.queries.correction import creditable, notes_of
 from billing.queries.dispute import disputed
 from billing.queries.invoice import lock_invoice
@@ -104,7 +104,7 @@ def _locked(session: Session, invoice_id: UUID) -> Invoice:
     if found is None:
         raise Refused(Fault("invoice", "invoice_not_found", "give the number or the id of an invoice"))
     lock_person(session, found.profile_id)
-    require_moving(session, BrakeKind.ISSUE, found.profile_id)
+    require_issuing(session, found.profile_id)
     invoice = lock_invoice(session, invoice_id)
     require_replaceable(session, invoice)
     if disputed(session, invoice.id).withheld:

@@ -23,6 +23,7 @@ from billing.kernel.clock import format_instant
 from billing.kernel.money import format_minor
 from billing.ops.failures import REFUSED, Failed
 from billing.queries.operations.paging import Facts, Page
+from billing.writing.tables import columns_of, is_rows
 
 _PIPED_WIDTH = 10_000
 """Columns where nobody's screen limits a line."""
@@ -77,13 +78,13 @@ def tell_table(rows: Iterable[Facts], columns: Sequence[str]) -> None:
 
 def tell_facts(facts: Mapping[str, Any]) -> None:
     """One thing: its own facts in lines, then each list that belongs to it as a table."""
-    own = {name: value for name, value in facts.items() if not _is_rows(value)}
+    own = {name: value for name, value in facts.items() if not is_rows(value)}
     tell_pairs((_heading(name), text) for name in own if (text := _text(own, name)))
     for name, value in facts.items():
-        if _is_rows(value) and value:
+        if is_rows(value):
             click.echo(f"\n{_heading(name)}:")
             rows = [{"currency": facts.get("currency"), **row} for row in value]
-            tell_table(rows, _columns(value))
+            tell_table(rows, columns_of(value))
 
 
 def tell_pairs(pairs: Iterable[tuple[str, str]]) -> None:
@@ -135,16 +136,6 @@ def _is_amount(column: str) -> bool:
     return column.endswith("_minor") or column in _AMOUNTS
 
 
-def _columns(rows: Sequence[Facts]) -> list[str]:
-    """Every column that says something; a currency that stands beside an amount is told with it."""
-    amounts = any(name.endswith("_minor") for name in rows[0])
-    return [
-        name
-        for name in rows[0]
-        if any(row[name] not in (None, [], {}) for row in rows) and not (amounts and name == "currency")
-    ]
-
-
 def _text(row: Mapping[str, Any], column: str) -> str:
     value = row[column]
     if column.endswith("_minor") and value is not None:
@@ -155,7 +146,7 @@ def _text(row: Mapping[str, Any], column: str) -> str:
         return str(value).upper()  # as beside every amount; JSON has it as it is given
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list) and not _is_rows(value):
+    if isinstance(value, list) and not is_rows(value):
         return ", ".join(map(str, value))
     if isinstance(value, dict | list):
         return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
@@ -163,10 +154,6 @@ def _text(row: Mapping[str, Any], column: str) -> str:
         return f"{value}, charged back"
     # A cell is one line, and holds nothing that would move a terminal's cursor.
     return " ".join("".join(sign if sign.isprintable() else " " for sign in str(_plain(value))).split())
-
-
-def _is_rows(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _plain(value: Any) -> str:

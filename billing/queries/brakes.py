@@ -14,6 +14,7 @@ from billing.kernel.clock import format_instant
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.work import WorkKind
 from billing.models import Brake
+from billing.queries.operations.paging import Facts, read_all
 
 
 class BrakeKind(StrEnum):
@@ -47,10 +48,11 @@ def moving(session: Session, kind: BrakeKind, profiles: Sequence[UUID]) -> list[
     return [id_ for id_ in profiles if id_ in free]
 
 
-def require_moving(session: Session, kind: BrakeKind, profile_id: UUID) -> None:
-    """Raise `Refused` (`collecting_stopped`, `issuing_stopped`) where a brake holds the customer."""
-    if not moving(session, kind, [profile_id]):
-        raise Refused(Fault("brake", STOPPED[kind], f"start again with `billing {kind} start`, or wait until it is"))
+def require_issuing(session: Session, profile_id: UUID) -> None:
+    """Raise `Refused` (`issuing_stopped`) where a brake on issuing holds the customer."""
+    if not moving(session, BrakeKind.ISSUE, [profile_id]):
+        mend = "start again with `billing issue start`, or wait until it is"
+        raise Refused(Fault("brake", WorkKind.ISSUING_STOPPED, mend))
 
 
 STOPPED = {BrakeKind.COLLECT: WorkKind.COLLECTING_STOPPED, BrakeKind.ISSUE: WorkKind.ISSUING_STOPPED}
@@ -83,9 +85,9 @@ WHERE p.id = :id ORDER BY b.kind, b.id
 """
 
 
-def brakes_holding(session: Session, profile_id: UUID) -> list[dict[str, Any]]:
+def brakes_holding(session: Session, profile_id: UUID) -> list[Facts]:
     """What is stopped for a customer: `kind`, and whether for them alone, their seller or everything."""
-    return [dict(row) for row in session.execute(text(_OF_PROFILE), {"id": profile_id}).mappings()]
+    return read_all(session, _OF_PROFILE, {"id": profile_id})
 
 
 def told_of(row: Row[Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.db.copy import driver
+from billing.db.copy import copy_values
 from billing.kernel.status import OPEN_PAYMENT, OPEN_REFUND
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
 from billing.queries.reconciling_disputes import DISPUTES, DISPUTES_NOT_LISTED
@@ -65,7 +65,7 @@ def drop_lists(session: Session) -> None:
 
 def load_charges(session: Session, page: Sequence[ListedCharge]) -> None:
     """Add a page."""
-    _load(
+    copy_values(
         session,
         "listed_charge",
         (
@@ -81,7 +81,7 @@ def load_charges(session: Session, page: Sequence[ListedCharge]) -> None:
 
 def load_refunds(session: Session, page: Sequence[ListedRefund]) -> None:
     """Add a page."""
-    _load(
+    copy_values(
         session,
         "listed_refund",
         (
@@ -96,7 +96,7 @@ def load_refunds(session: Session, page: Sequence[ListedRefund]) -> None:
 
 def load_disputes(session: Session, page: Sequence[ListedDispute]) -> None:
     """Add a page."""
-    _load(
+    copy_values(
         session,
         "listed_dispute",
         (
@@ -108,7 +108,7 @@ def load_disputes(session: Session, page: Sequence[ListedDispute]) -> None:
 
 def load_movements(session: Session, page: Sequence[ListedMovement]) -> None:
     """Add a page."""
-    _load(
+    copy_values(
         session,
         "listed_movement",
         (
@@ -119,12 +119,6 @@ def load_movements(session: Session, page: Sequence[ListedMovement]) -> None:
             for each in page
         ),
     )  # fmt: skip
-
-
-def _load(session: Session, table: str, rows: Iterable[tuple[object, ...]]) -> None:
-    with driver(session).cursor() as writing, writing.copy(f"COPY pg_temp.{table} FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
 
 
 def as_uuid(value: str | None) -> UUID | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from billing.kernel.clock import format_instant
 from billing.sandbox.embedded.processes import wait_until
+from billing.sandbox.environment import ROOT
 
 STOP_SECONDS = 30.0
 _KILL_SECONDS = 10.0
@@ -38,8 +39,11 @@ class Found:
     since: str
 
 
-def launch(folder: Path, program: Program, *, cwd: Path) -> None:
-    """Start the program in a session of its own. Its output goes to `<name>.log`; the last run's is kept beside it."""
+def launch(folder: Path, program: Program) -> None:
+    """Start the program in the checkout's folder, in a session of its own.
+
+    Its output goes to `<name>.log`; the last run's is kept beside it.
+    """
     log = log_of(folder, program.name)
     with suppress(FileNotFoundError):
         log.replace(log.with_suffix(".log.1"))
@@ -49,7 +53,7 @@ def launch(folder: Path, program: Program, *, cwd: Path) -> None:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            cwd=cwd,
+            cwd=ROOT,
             env=dict(program.env),
             start_new_session=True,
         )

@@ -22,7 +22,7 @@ from billing.sandbox.clock import first_set
 from billing.sandbox.embedded import Embedded
 from billing.sandbox.embedded import start as start_servers
 from billing.sandbox.embedded.folders import folders_of, own_folder
-from billing.sandbox.environment import MAIN, ROOT, Place, place_of
+from billing.sandbox.environment import MAIN, Place, place_of
 from billing.sandbox.plan import Plan
 from billing.sandbox.probes import HOST, answers, has_beaten, port_for, until, workers_answer
 from billing.sandbox.processes import Program
@@ -187,7 +187,7 @@ class Stack:
     def _launch(self, name: str, plan: Plan, values: Mapping[str, str], *, seed: int | None = None) -> None:
         run = programs.command(name, self.place, plan, seed=seed)
         program = Program(name, run, programs.child_environment(self.place, values))
-        processes.launch(self._folder, program, cwd=ROOT)
+        processes.launch(self._folder, program)
 
     def _wait_for(self, name: str, plan: Plan) -> None:
         until(

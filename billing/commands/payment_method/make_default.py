@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.commands.expected_version import require_version
-from billing.commands.slice.cut import cut_each
+from billing.commands.slice.cut import cut_charges
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
@@ -65,7 +65,7 @@ def put_default(session: Session, *, method: PaymentMethod, now: datetime) -> No
     method.is_default = True
     session.flush()
     due = session.execute(_TRY_NOW, {"profile": method.profile_id, "now": now}).all()
-    cut_each(session, kind="charges", members=[row.id for row in sorted(due, key=lambda row: (row.issued_at, row.id))])
+    cut_charges(session, invoices=[row.id for row in sorted(due, key=lambda row: (row.issued_at, row.id))])
     emit(
         session,
         topic=Topic.PAYMENT_METHOD_UPDATED,

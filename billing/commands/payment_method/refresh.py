@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.commands.payment_method.facts import facts_columns
-from billing.commands.slice.cut import cut_each
+from billing.commands.slice.cut import cut_charges
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.status import MethodStatus
@@ -73,4 +73,4 @@ def _try_again(session: Session, method: PaymentMethod, now: datetime) -> None:
     ids = [row.id for row in waiting if classify(row.decline_code, row.advice_code) is DeclineClass.DATA]
     if ids:
         session.execute(_TRY_NOW, {"ids": ids, "now": now})
-        cut_each(session, kind="charges", members=ids)
+        cut_charges(session, invoices=ids)

@@ -25,10 +25,10 @@ _INSERT = """
 """
 
 
-def cut_each(session: Session, *, kind: str, members: Sequence[UUID]) -> None:
-    """A slice for each member, in the order given."""
-    for member in members:
-        cut(session, kind=kind, members=[member], size=1)
+def cut_charges(session: Session, *, invoices: Sequence[UUID]) -> None:
+    """A slice for the charge of each invoice, in the order given."""
+    for invoice_id in invoices:
+        cut(session, kind="charges", members=[invoice_id], size=1)
 
 
 def cut(

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from billing.commands.slice.cut import cut_each
+from billing.commands.slice.cut import cut_charges
 from billing.db.rows import fetch
 from billing.events.outbox import emit
 from billing.events.topics import Topic
@@ -58,7 +58,7 @@ def _recover(session: Session, subscription_id: UUID, now: datetime) -> None:
     if before == SubscriptionStatus.UNPAID:
         due = session.execute(_NEVER_TRIED, {"subscription": subscription_id, "now": now}).all()
         oldest_first = sorted(due, key=lambda row: (row.issued_at, row.id))
-        cut_each(session, kind="charges", members=[row.id for row in oldest_first])
+        cut_charges(session, invoices=[row.id for row in oldest_first])
     emit(
         session,
         topic=Topic.SUBSCRIPTION_ACTIVE,

@@ -6,8 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.queries.api.reading import rows_of
-from billing.queries.operations.paging import Facts
+from billing.queries.operations.paging import Facts, read_all
 
 _IN_FORCE = """
 SELECT b.id, b.kind, b.profile_id, b.seller_id IS NULL AS wide,
@@ -19,4 +18,4 @@ WHERE b.released_at IS NULL AND (b.seller_id = :seller OR b.seller_id IS NULL) O
 
 def brakes(session: Session, seller_id: UUID) -> list[Facts]:
     """Those in force. Why everybody is stopped is for the operators alone."""
-    return rows_of(session, _IN_FORCE, {"seller": seller_id})
+    return read_all(session, _IN_FORCE, {"seller": seller_id})

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.queries.api.reading import Slice, page_by, rows_of
-from billing.queries.operations.paging import Facts
+from billing.queries.api.reading import Slice, page_by
+from billing.queries.operations.paging import Facts, read_all
 
 _PRODUCT = "SELECT x.id, x.code, x.name, x.created_at FROM billing.product x"
 _PRICE = """
@@ -34,7 +34,7 @@ WHERE x.seller_id = :seller AND (CAST(:after AS text) IS NULL OR x.code > :after
 
 def the_product(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
-    return next(iter(rows_of(session, _PRODUCT + _ONE, {"seller": seller_id, "id": id_})), None)
+    return next(iter(read_all(session, _PRODUCT + _ONE, {"seller": seller_id, "id": id_})), None)
 
 
 def products(session: Session, seller_id: UUID, *, after: str | None, limit: int) -> Slice:
@@ -44,7 +44,7 @@ def products(session: Session, seller_id: UUID, *, after: str | None, limit: int
 
 def the_price(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
-    return next(iter(rows_of(session, _PRICE + _ONE, {"seller": seller_id, "id": id_})), None)
+    return next(iter(read_all(session, _PRICE + _ONE, {"seller": seller_id, "id": id_})), None)
 
 
 def prices(session: Session, seller_id: UUID, *, after: str | None, limit: int) -> Slice:
@@ -54,7 +54,7 @@ def prices(session: Session, seller_id: UUID, *, after: str | None, limit: int) 
 
 def the_coupon(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
-    return next(iter(rows_of(session, _COUPON + _ONE, {"seller": seller_id, "id": id_})), None)
+    return next(iter(read_all(session, _COUPON + _ONE, {"seller": seller_id, "id": id_})), None)
 
 
 def coupons(session: Session, seller_id: UUID, *, after: str | None, limit: int) -> Slice:
@@ -64,7 +64,7 @@ def coupons(session: Session, seller_id: UUID, *, after: str | None, limit: int)
 
 def the_tax_rate(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
-    return next(iter(rows_of(session, _TAX_RATE + _ONE, {"seller": seller_id, "id": id_})), None)
+    return next(iter(read_all(session, _TAX_RATE + _ONE, {"seller": seller_id, "id": id_})), None)
 
 
 def tax_rates(session: Session, seller_id: UUID, *, after: str | None, limit: int) -> Slice:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.queries.api.reading import Slice, page_by_id, rows_of
-from billing.queries.operations.paging import Facts
+from billing.queries.api.reading import Slice, page_by_id
+from billing.queries.operations.paging import Facts, read_all
 
 _DISPUTE = """
 SELECT d.id, d.dispute_ref, d.status, d.invoice_id, d.payment_id, d.profile_id, d.amount_minor, d.currency, d.reason,
@@ -41,7 +41,7 @@ _PAYMENT_WHERE = {
 def the_dispute(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
     statement = f"{_DISPUTE} WHERE d.id = :id AND d.seller_id = :seller"
-    return next(iter(rows_of(session, statement, {"seller": seller_id, "id": id_})), None)
+    return next(iter(read_all(session, statement, {"seller": seller_id, "id": id_})), None)
 
 
 def disputes(session: Session, seller_id: UUID, *, after: str | None, limit: int, **wanted: object) -> Slice:
@@ -65,4 +65,4 @@ def payments(session: Session, seller_id: UUID, *, after: str | None, limit: int
 def the_payment(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One attempt of this seller's; None where it is none."""
     statement = f"{_PAYMENT} WHERE p.id = :id AND p.seller_id = :seller"
-    return next(iter(rows_of(session, statement, {"seller": seller_id, "id": id_})), None)
+    return next(iter(read_all(session, statement, {"seller": seller_id, "id": id_})), None)

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.queries.api.reading import Slice, page_by_id, rows_of
+from billing.queries.api.reading import Slice, page_by_id
 from billing.queries.charged_back import CHARGED_BACK
 from billing.queries.operations.finding import place_in_series
-from billing.queries.operations.paging import Facts
+from billing.queries.operations.paging import Facts, read_all
 
 _COLUMNS = f"""
 i.id, i.number, i.kind, i.status, i.profile_id, i.subscription_id, i.corrects_id, i.collection, i.currency,
@@ -48,11 +48,11 @@ FROM billing.payment WHERE invoice_id = :id AND seller_id = :seller ORDER BY att
 def the_invoice(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's documents, in three statements; None where it is none."""
     values = {"seller": seller_id, "id": id_}
-    found = rows_of(session, _ONE, values)
+    found = read_all(session, _ONE, values)
     if not found:
         return None
-    attempts = rows_of(session, _ATTEMPTS, values)
-    return found[0] | {"lines": rows_of(session, _LINES, values), "attempts": attempts}
+    attempts = read_all(session, _ATTEMPTS, values)
+    return found[0] | {"lines": read_all(session, _LINES, values), "attempts": attempts}
 
 
 def documents(session: Session, seller_id: UUID, *, after: str | None, limit: int, **wanted: Any) -> Slice:

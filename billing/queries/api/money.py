@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.queries.api.reading import Slice, page_by_id, rows_of
+from billing.queries.api.reading import Slice, page_by_id
 from billing.queries.charged_back import CHARGED_BACK
-from billing.queries.operations.paging import Facts
+from billing.queries.operations.paging import Facts, read_all
 
 _REFUND = """
 SELECT r.id, r.invoice_id, r.credit_note_id, r.status, r.amount_minor, r.currency, r.reason, r.opened_at, r.closed_at
@@ -33,13 +33,13 @@ ORDER BY i.kind
 def the_refund(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
     statement = f"{_REFUND} WHERE r.id = :id AND r.seller_id = :seller"
-    return next(iter(rows_of(session, statement, {"seller": seller_id, "id": id_})), None)
+    return next(iter(read_all(session, statement, {"seller": seller_id, "id": id_})), None)
 
 
 def these_refunds(session: Session, seller_id: UUID, ids: Sequence[UUID]) -> list[Facts]:
     """Those of this seller's, newest first."""
     statement = f"{_REFUND} WHERE r.id = ANY(:ids) AND r.seller_id = :seller ORDER BY r.id DESC"
-    return rows_of(session, statement, {"seller": seller_id, "ids": list(ids)})
+    return read_all(session, statement, {"seller": seller_id, "ids": list(ids)})
 
 
 def refunds(session: Session, seller_id: UUID, *, invoice_id: UUID, after: str | None, limit: int) -> Slice:
@@ -50,9 +50,9 @@ def refunds(session: Session, seller_id: UUID, *, invoice_id: UUID, after: str |
 
 def balances(session: Session, seller_id: UUID, *, profile_id: UUID) -> list[Facts]:
     """A customer's credit, by currency."""
-    return rows_of(session, _BALANCES, {"seller": seller_id, "profile": profile_id})
+    return read_all(session, _BALANCES, {"seller": seller_id, "profile": profile_id})
 
 
 def corrections(session: Session, seller_id: UUID, *, written: Sequence[UUID]) -> list[Facts]:
     """Both documents of a replacement: the note that credits the first, then the one in its place."""
-    return rows_of(session, _CORRECTIONS, {"seller": seller_id, "written": list(written)})
+    return read_all(session, _CORRECTIONS, {"seller": seller_id, "written": list(written)})

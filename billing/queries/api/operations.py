@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.queries.api.reading import Slice, page_by, page_by_id, rows_of
-from billing.queries.operations.paging import Facts
+from billing.queries.api.reading import Slice, page_by, page_by_id
+from billing.queries.operations.paging import Facts, read_all
 
 _WORK = """
 SELECT w.id, w.kind, w.status, w.summary, w.subject_type, w.subject_id, w.profile_id, w.amount_minor, w.currency,
@@ -48,7 +48,7 @@ ORDER BY d.outbox_id DESC LIMIT :limit
 def the_work_item(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
     statement = f"{_WORK} WHERE w.id = :id AND w.seller_id = :seller"
-    return next(iter(rows_of(session, statement, {"seller": seller_id, "id": id_})), None)
+    return next(iter(read_all(session, statement, {"seller": seller_id, "id": id_})), None)
 
 
 def work_items(session: Session, seller_id: UUID, *, status: str, after: str | None, limit: int) -> Slice:
@@ -60,7 +60,7 @@ def work_items(session: Session, seller_id: UUID, *, status: str, after: str | N
 def the_event(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
     statement = f"{_EVENT} WHERE o.id = :id AND o.seller_id = :seller"
-    return next(iter(rows_of(session, statement, {"seller": seller_id, "id": id_})), None)
+    return next(iter(read_all(session, statement, {"seller": seller_id, "id": id_})), None)
 
 
 def events(session: Session, seller_id: UUID, *, after: str | None, limit: int) -> Slice:
@@ -71,7 +71,7 @@ def events(session: Session, seller_id: UUID, *, after: str | None, limit: int) 
 def the_endpoint(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
     statement = f"{_ENDPOINT} WHERE e.id = :id AND e.seller_id = :seller"
-    return next(iter(rows_of(session, statement, {"seller": seller_id, "id": id_})), None)
+    return next(iter(read_all(session, statement, {"seller": seller_id, "id": id_})), None)
 
 
 def endpoints(session: Session, seller_id: UUID, *, after: str | None, limit: int) -> Slice:

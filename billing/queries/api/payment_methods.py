@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.queries.api.reading import Slice, page_by_id, rows_of
-from billing.queries.operations.paging import Facts
+from billing.queries.api.reading import Slice, page_by_id
+from billing.queries.operations.paging import Facts, read_all
 
 _COLUMNS = """
 SELECT m.id, m.profile_id, m.kind, m.status, m.is_default, m.brand, m.last4, m.exp_month, m.exp_year, m.wallet,
@@ -24,7 +24,7 @@ ORDER BY m.id DESC LIMIT :limit
 def the_method(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
     statement = f"{_COLUMNS} WHERE m.id = :id AND m.seller_id = :seller"
-    return next(iter(rows_of(session, statement, {"seller": seller_id, "id": id_})), None)
+    return next(iter(read_all(session, statement, {"seller": seller_id, "id": id_})), None)
 
 
 def payment_methods(session: Session, seller_id: UUID, *, profile_id: UUID, after: str | None, limit: int) -> Slice:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.queries.api.reading import Slice, page_by, rows_of
-from billing.queries.operations.paging import Facts
+from billing.queries.api.reading import Slice, page_by
+from billing.queries.operations.paging import Facts, read_all
 
 _COLUMNS = """
 p.id, p.account_id, p.country, p.timezone, p.buyer_kind, p.has_tax_id, p.hold_id IS NOT NULL AS on_hold, p.erased_at,
@@ -24,7 +24,7 @@ ORDER BY p.account_id LIMIT :limit
 
 def the_profile(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
-    return next(iter(rows_of(session, _ONE, {"seller": seller_id, "id": id_})), None)
+    return next(iter(read_all(session, _ONE, {"seller": seller_id, "id": id_})), None)
 
 
 def profiles(session: Session, seller_id: UUID, *, account: str | None, after: str | None, limit: int) -> Slice:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.queries.api.reading import Slice, page_by_id, rows_of
-from billing.queries.operations.paging import Facts
+from billing.queries.api.reading import Slice, page_by_id
+from billing.queries.operations.paging import Facts, read_all
 
 _EVENT = """
 SELECT e.id, a.provider, a.code AS provider_account, e.event_ref, e.type, e.object_type, e.object_ref, e.status,
@@ -36,7 +36,7 @@ _ABOUT = "e.object_ref = :object"
 def the_provider_event(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One about an object of this seller's; None where it is none."""
     statement = f"{_EVENT} WHERE e.id = :id AND ({_MINE})"
-    return next(iter(rows_of(session, statement, {"seller": seller_id, "id": id_})), None)
+    return next(iter(read_all(session, statement, {"seller": seller_id, "id": id_})), None)
 
 
 def provider_events(

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
-from billing.queries.operations.paging import Facts
+from billing.queries.operations.paging import Facts, read_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +21,6 @@ class Slice:
 
     rows: list[Facts]
     next: str | None
-
-
-def rows_of(session: Session, statement: str, values: Mapping[str, Any]) -> list[Facts]:
-    """Every row of a bounded statement."""
-    return [dict(row) for row in session.execute(text(statement), values).mappings()]
 
 
 def page_by_id(session: Session, statement: str, values: Mapping[str, Any], *, after: str | None, limit: int) -> Slice:
@@ -53,7 +47,7 @@ def cursor(place: str) -> str:
 
 
 def _page(session: Session, statement: str, values: Mapping[str, Any], *, limit: int, by: str) -> Slice:
-    rows = rows_of(session, statement, {**values, "limit": limit + 1})
+    rows = read_all(session, statement, {**values, "limit": limit + 1})
     more = len(rows) > limit
     return Slice(rows[:limit], cursor(str(rows[limit - 1][by])) if more else None)
 

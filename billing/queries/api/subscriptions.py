@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from billing.queries.api.reading import Slice, page_by, rows_of
+from billing.queries.api.reading import Slice, page_by
 from billing.queries.charged_back import CHARGED_BACK
-from billing.queries.operations.paging import Facts
+from billing.queries.operations.paging import Facts, read_all
 
 _COLUMNS = """
 u.id, u.code, u.profile_id, p.account_id, u.status, u.currency, u.interval_unit, u.interval_count, u.timezone,
@@ -50,7 +50,7 @@ FROM unnest(CAST(:ids AS uuid[])) AS s(id) CROSS JOIN LATERAL (
 
 def the_subscription(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One of this seller's; None where it is none."""
-    found = rows_of(session, _ONE, {"seller": seller_id, "id": id_})
+    found = read_all(session, _ONE, {"seller": seller_id, "id": id_})
     return next(iter(_whole(session, seller_id, found)), None)
 
 
@@ -68,7 +68,7 @@ def subscriptions(
 
 def _whole(session: Session, seller_id: UUID, rows: Sequence[Facts]) -> list[Facts]:
     values = {"seller": seller_id, "ids": [row["id"] for row in rows]}
-    items, last = rows_of(session, _ITEMS, values), rows_of(session, _LAST, values)
+    items, last = read_all(session, _ITEMS, values), read_all(session, _LAST, values)
     latest = {row.pop("subscription_id"): row for row in last}
     return [
         row

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from billing.db.copy import driver
+from billing.db.copy import copy_values
 from billing.db.rows import carry_out
 from billing.models import ProviderAccount
 from billing.providers.stripe.witness import (
@@ -22,6 +22,7 @@ from billing.providers.stripe.witness import (
     WitnessedRefund,
     WitnessedRequest,
 )
+from billing.queries.reconciling import as_uuid
 
 TABLES = {
     "witness_account": "provider_account_id uuid",
@@ -66,20 +67,14 @@ def load_witness(session: Session, source: Source) -> None:
     ours = {row.account_ref: row.id for row in session.execute(witnessed)}
     tables = (f"CREATE TEMPORARY TABLE {name} ({columns})" for name, columns in TABLES.items())
     carry_out(session, *tables)
-    _copy(session, "witness_account", ((id_,) for id_ in ours.values()))
-    _copy(session, "witness_request", _requests(source, ours))
-    _copy(session, "witness_intent", _intents(source, ours))
-    _copy(session, "witness_charge", _charges(source, ours))
-    _copy(session, "witness_event", _events(source, ours))
-    _copy(session, "witness_refund", _refunds(source, ours))
-    _copy(session, "witness_dispute", _disputes(source, ours))
+    copy_values(session, "witness_account", ((id_,) for id_ in ours.values()))
+    copy_values(session, "witness_request", _requests(source, ours))
+    copy_values(session, "witness_intent", _intents(source, ours))
+    copy_values(session, "witness_charge", _charges(source, ours))
+    copy_values(session, "witness_event", _events(source, ours))
+    copy_values(session, "witness_refund", _refunds(source, ours))
+    copy_values(session, "witness_dispute", _disputes(source, ours))
     session.execute(text(f"ANALYZE {', '.join(TABLES)}"))
-
-
-def _copy(session: Session, table: str, rows: Iterator[tuple[object, ...]]) -> None:
-    with driver(session).cursor() as writing, writing.copy(f"COPY pg_temp.{table} FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
 
 
 def _charges(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ...]]:
@@ -95,14 +90,14 @@ def _charges(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ..
                 charge.currency,
                 charge.status,
                 charge.key,
-                _uuid(charge.invoice_id),
+                as_uuid(charge.invoice_id),
             )
 
 
 def _intents(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ...]]:
     for intent in source.intents():
         if intent.account_ref in ours:
-            yield intent.intent_ref, ours[intent.account_ref], intent.status, _uuid(intent.invoice_id)
+            yield intent.intent_ref, ours[intent.account_ref], intent.status, as_uuid(intent.invoice_id)
 
 
 def _refunds(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ...]]:
@@ -115,7 +110,7 @@ def _refunds(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ..
                 refund.amount_minor,
                 refund.currency,
                 refund.status,
-                _uuid(refund.refund_id),
+                as_uuid(refund.refund_id),
             )
 
 
@@ -161,10 +156,3 @@ def _events(source: Source, ours: dict[str, UUID]) -> Iterator[tuple[object, ...
 def _word(value: object) -> str | None:
     """Stripe's are ids; PayPal's parameters of these names are objects, of which none is compared."""
     return value if isinstance(value, str) else None
-
-
-def _uuid(value: str | None) -> UUID | None:
-    try:
-        return UUID(value) if value else None
-    except ValueError:
-        return None

@@ -22,7 +22,7 @@ from billing.sandbox import processes
 from billing.sandbox.bench.charging_ground import KEY, Ground, charging_ground
 from billing.sandbox.bench.figures import Json, Report
 from billing.sandbox.embedded import start
-from billing.sandbox.environment import ROOT, place_of
+from billing.sandbox.environment import place_of
 from billing.sandbox.plan import Plan
 from billing.sandbox.processes import Program
 from billing.sandbox.programs import child_environment, command
@@ -184,7 +184,7 @@ def _worker(ground: Ground, case: Case, in_flight: int) -> Iterator[Broker]:
     line = [*command(WORKER, place, Plan()), "--concurrency", "2" if case.rereads else "1", "-Q", "charges,webhooks"]
     app = make_app(settings)
     app.control.purge()
-    processes.launch(place.folder, Program(WORKER, line, child_environment(place, values)), cwd=ROOT)
+    processes.launch(place.folder, Program(WORKER, line, child_environment(place, values)))
     try:
         deadline = time.monotonic() + 90
         while not app.control.ping(timeout=1.0):

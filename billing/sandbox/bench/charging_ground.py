@@ -22,7 +22,7 @@ from billing.sandbox.bench.figures import Report
 from billing.sandbox.bench.scratch import Scratch, cut_slices, parts_of, scratch
 from billing.sandbox.embedded import Embedded
 from billing.sandbox.embedded.processes import wait_until
-from billing.sandbox.environment import ROOT, place_of
+from billing.sandbox.environment import place_of
 from billing.sandbox.plan import Plan
 from billing.sandbox.probes import HOST, answers, port_for
 from billing.sandbox.processes import Program
@@ -77,9 +77,7 @@ def charging_ground(servers: Embedded, *, invoices: int, spare: int, report: Rep
     refs = _known_to_the_stand_in(str(place.folder / "stripe.sqlite"), invoices + spare)
     plan = Plan(stripe_port=port_for(None, None))
     url = f"http://{HOST}:{plan.stripe_port}"
-    processes.launch(
-        place.folder, Program(STRIPE, command(STRIPE, place, plan), child_environment(place, {})), cwd=ROOT
-    )
+    processes.launch(place.folder, Program(STRIPE, command(STRIPE, place, plan), child_environment(place, {})))
     try:
         if not wait_until(lambda: answers(f"{url}/_sandbox/state"), seconds=_READY_S):
             raise RuntimeError("the stand-in does not answer")

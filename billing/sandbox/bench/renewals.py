@@ -21,7 +21,7 @@ from billing.sandbox.bench.mixed import EACH_KIND, seed_mixed
 from billing.sandbox.bench.scratch import Scratch, cut_slices, engine_of, parts_of, rates_of, scratch, statements_of
 from billing.sandbox.embedded import Embedded, start
 from billing.sandbox.embedded.processes import wait_until
-from billing.sandbox.environment import ROOT, place_of
+from billing.sandbox.environment import place_of
 from billing.sandbox.processes import Program
 from billing.sandbox.programs import child_environment, command
 from billing.settings import Settings
@@ -180,7 +180,7 @@ def _with_workers(engine: Engine, settings: Settings, *, due: int, total: int, w
     for name in names:
         # Plain: queue `renewals` only, so that nothing but renewing is measured.
         line = [*_worker_command(name), "-Q", "renewals"]
-        processes.launch(place.folder, Program(name, line, child_environment(place, values)), cwd=ROOT)
+        processes.launch(place.folder, Program(name, line, child_environment(place, values)))
     parts = build(settings)
     try:
         _wait_for_workers(settings, workers)

@@ -32,7 +32,7 @@ from billing.sandbox.bench.scratch import Scratch, parts_of, scratch
 from billing.sandbox.earpiece import Earpiece, Heard, earpiece
 from billing.sandbox.embedded import start
 from billing.sandbox.embedded.processes import wait_until
-from billing.sandbox.environment import ROOT, place_of
+from billing.sandbox.environment import place_of
 from billing.sandbox.plan import Plan
 from billing.sandbox.probes import workers_answer
 from billing.sandbox.processes import Program
@@ -141,7 +141,7 @@ def _worker(made: Scratch) -> Iterator[None]:
     app = make_app(settings)
     app.control.purge()
     line = [*command(WORKER, place, Plan()), "-Q", "deliveries"]
-    processes.launch(place.folder, Program(WORKER, line, child_environment(place, values)), cwd=ROOT)
+    processes.launch(place.folder, Program(WORKER, line, child_environment(place, values)))
     try:
         if not wait_until(lambda: workers_answer(app, [node_of(WORKER)]), seconds=_WORKER_S):
             raise RuntimeError("the worker does not answer")

@@ -24,7 +24,7 @@ from billing.sandbox.bench.figures import Report
 from billing.sandbox.bench.scratch import Scratch, scratch
 from billing.sandbox.embedded import start
 from billing.sandbox.embedded.processes import wait_until
-from billing.sandbox.environment import ROOT, place_of
+from billing.sandbox.environment import place_of
 from billing.sandbox.plan import Plan
 from billing.sandbox.probes import HOST, answers, port_for
 from billing.sandbox.processes import Program
@@ -109,7 +109,7 @@ def _receiver(made: Scratch, broker_url: str) -> Iterator[int]:
     place, port = place_of("bench"), port_for(None, None)
     plan = Plan(web_port=port)
     program = Program(WEB, command(WEB, place, plan), child_environment(place, _environment(made, broker_url)))
-    processes.launch(place.folder, program, cwd=ROOT)
+    processes.launch(place.folder, program)
     try:
         if not wait_until(lambda: answers(f"http://{HOST}:{port}/healthz"), seconds=_READY_S):
             raise RuntimeError("the receiver does not answer")
@@ -147,7 +147,7 @@ def _drain(made: Scratch) -> float:
     line = [*command(WORKER, place, Plan()), "-Q", "webhooks"]
     environment = child_environment(place, _environment(made, made.settings.broker_url or ""))
     app = make_app(made.settings)
-    processes.launch(place.folder, Program(WORKER, line, environment), cwd=ROOT)
+    processes.launch(place.folder, Program(WORKER, line, environment))
     try:
         deadline = time.monotonic() + _READY_S
         while _count(made, "status IN ('received', 'processing')"):

@@ -87,16 +87,6 @@ def cell(row: Facts, column: str) -> Markup | str:
     return words(given) if is_code else value(given)
 
 
-def columns_of(rows: list[Facts]) -> list[str]:
-    """Every column that says something; a currency that stands beside an amount is told with it."""
-    amounts = any(name.endswith("_minor") for name in rows[0])
-    return [
-        name
-        for name in rows[0]
-        if any(row[name] not in (None, [], {}) for row in rows) and not (amounts and name == "currency")
-    ]
-
-
 def short(id_: Any) -> Markup:
     """The end of an id, which tells rows of one table apart; all of it on demand."""
     return Markup('<code title="{}">…{}</code>').format(id_, str(id_)[-8:])
@@ -126,11 +116,6 @@ def taxes(facts: Facts) -> list[tuple[str, int, bool]]:
 def is_long(given: Any) -> bool:
     """Whether its cell wants room of its own."""
     return isinstance(given, dict | list) or (isinstance(given, str) and len(given) > 60)
-
-
-def is_rows(given: Any) -> bool:
-    """Whether it is a table of its own."""
-    return isinstance(given, list) and bool(given) and isinstance(given[0], dict)
 
 
 def _link(address: str, name: Any) -> Markup:

@@ -25,11 +25,9 @@ from billing.views.console.acting.secrets import add_secrets
 from billing.views.console.cells import (
     OURS,
     cell,
-    columns_of,
     heading,
     is_long,
     is_number,
-    is_rows,
     named,
     only,
     short,
@@ -48,6 +46,7 @@ from billing.views.console.things import add_things
 from billing.views.console.today import add_today
 from billing.views.console.visiting import BODY_LIMIT, Door
 from billing.views.console.work import add_work
+from billing.writing.tables import columns_of, is_rows
 
 _log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from billing.commands.slice.cut import cut, cut_each
+from billing.commands.slice.cut import cut, cut_charges
 from billing.flows import renewal
 from billing.kernel.errors import Refused
 from billing.models import Invoice
@@ -152,7 +152,7 @@ class _Player:
             due = invoices_to_charge(session, now=now, most=dict.fromkeys([None, *self._stage.accounts.values()], _ALL))
             ids = [invoice for invoices in due.values() for invoice in invoices]
             oldest_first = select(Invoice.id).where(Invoice.id.in_(ids)).order_by(Invoice.issued_at, Invoice.id)
-            cut_each(session, kind="charges", members=session.scalars(oldest_first).all())
+            cut_charges(session, invoices=session.scalars(oldest_first).all())
 
     def _bill_one_by_one(self, only: UUID | None) -> None:
         """Every overdue boundary of each subscription, charged before the next (contract, rule 12)."""

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, event, select, text
 from sqlalchemy.orm import Session
 
-from billing.commands.slice.cut import cut_each
+from billing.commands.slice.cut import cut_charges
 from billing.db.session import connect, sessions
 from billing.flows import refunding, resolution
 from billing.flows.handlers import HANDLERS
@@ -185,7 +185,7 @@ class Stage:
             refunding.sweep(self.parts)
             with self.parts.begin() as session:
                 again = session.execute(_TRY_AGAIN, {"now": self.now}).scalars().all()
-                cut_each(session, kind="charges", members=again)
+                cut_charges(session, invoices=again)
             self.line.drain(self.parts)
         if left := self._under_way():
             raise NotSettled(f"after {ROUNDS} rounds these are still under way: {', '.join(left)}")
