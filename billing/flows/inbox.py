@@ -33,11 +33,6 @@ TOGETHER = 100
 """So many events of a sweep travel in one message."""
 
 
-def process(parts: Parts, event_id: UUID) -> EventStatus | None:
-    """Handle one stored event. None where it is handled already or in other hands. May run twice, or die anywhere."""
-    return process_all(parts, event_id).get(event_id)
-
-
 def process_all(parts: Parts, *events: UUID) -> dict[UUID, EventStatus | None]:
     """Handle stored events; those that tell what our rows show already are closed together, the others one by one.
 

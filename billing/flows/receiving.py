@@ -29,20 +29,12 @@ class Delivery:
     signature: str
 
 
-def receive(parts: Parts, *, provider: str, code: str, raw: bytes, signature: str) -> bool:
-    """Verify and store one delivery; False where it was here already. What returns is committed: answer 2xx.
-
-    Raises `Refused`: `no_secret` (closed), `bad_signature`, `stale_signature`, `bad_event`, `wrong_mode`,
-    `unknown_account`.
-    """
-    (received,) = receive_all(parts, provider=provider, code=code, deliveries=[Delivery(raw, signature)])
-    if isinstance(received, Refused):
-        raise received
-    return received
-
-
 def receive_all(parts: Parts, *, provider: str, code: str, deliveries: Sequence[Delivery]) -> list[bool | Refused]:
-    """The same for many deliveries to one account, in one transaction: each is stored or refused by itself."""
+    """Verify and store deliveries to one account in one transaction: each is new, was here (False), or is refused.
+
+    What returns is committed: answer 2xx to those that are not refused. One is refused as the provider's `verify_event`
+    raises, or with `unknown_account` or `wrong_mode`. Raises `Refused` (`provider_not_configured`).
+    """
     if not deliveries:
         return []
     adapter = parts.provider_for(provider, code)

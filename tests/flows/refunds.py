@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from billing.flows.receiving import receive
+from billing.flows.receiving import Delivery, receive_all
 from billing.models import Invoice
 from billing.providers.port import RefundFacts
 from tests.flows.company import START, Company
@@ -71,4 +71,5 @@ def tell(acme: Company, type_: str, object_ref: str) -> None:
     raw, stamp = json.dumps({**told, "created": int(START.timestamp())}).encode(), int(time.time())
     secret = acme.parts.settings.webhook_secrets("default")[0]
     digest = hmac.new(secret.encode(), b"%d.%b" % (stamp, raw), hashlib.sha256).hexdigest()
-    receive(acme.parts, provider="stripe", code="default", raw=raw, signature=f"t={stamp},v1={digest}")
+    delivery = Delivery(raw, f"t={stamp},v1={digest}")
+    assert receive_all(acme.parts, provider="stripe", code="default", deliveries=[delivery]) == [True]

@@ -23,6 +23,7 @@ from billing.sandbox.bench.counting import counting_statements
 from billing.webhooks.door import take
 from tests.flows.company import START, Company
 from tests.flows.deliveries import deliveries, end_pauses, event_body, paid_unheard, post, signed, stored
+from tests.flows.handling import process
 
 
 def test_an_event_that_beats_our_own_record_settles_and_the_late_answer_is_dropped(acme: Company) -> None:
@@ -35,7 +36,7 @@ def test_an_event_that_beats_our_own_record_settles_and_the_late_answer_is_dropp
         charging = other_worker.submit(acme.run_messages)
         acme.wait_for(lambda: any(event.type == "payment_intent.succeeded" for event in stored(acme)))
         for event in stored(acme):
-            inbox.process(acme.parts, event.id)
+            process(acme.parts, event.id)
         assert not charging.done()
         assert acme.invoices()[0].status == "paid"
     (payment,) = acme.payments()
@@ -71,7 +72,7 @@ def test_replaying_every_event_in_reverse_changes_nothing(acme: Company) -> None
             text("UPDATE billing.provider_event SET status = 'received', next_try_at = clock_timestamp(), tries = 0")
         )
     for event in reversed(stored(acme)):
-        assert inbox.process(acme.parts, event.id) in (EventStatus.PROCESSED, EventStatus.IGNORED, None)
+        assert process(acme.parts, event.id) in (EventStatus.PROCESSED, EventStatus.IGNORED, None)
     assert [(payment.id, payment.status, payment.charge_ref, payment.version) for payment in acme.payments()] == before
 
 
@@ -80,13 +81,13 @@ def test_a_handler_that_always_fails_ends_as_a_work_item_and_a_replay_works_once
     assert post(acme, raw, signed(acme, raw)).status_code == 200
     (event,) = stored(acme)
     for _ in range(inbox.MOST_TRIES):
-        assert inbox.process(acme.parts, event.id) is not None
+        assert process(acme.parts, event.id) is not None
         end_pauses(acme)
     with acme.begin() as session:
         item = session.scalars(select(WorkItem)).one()
     assert (item.kind, item.subject_id) == ("event_not_handled", event.id)
     assert stored(acme)[0].status == "dead"
-    assert inbox.process(acme.parts, event.id) is None
+    assert process(acme.parts, event.id) is None
 
 
 def test_money_that_came_behind_our_back_settles_the_invoice_that_it_was_meant_for(acme: Company) -> None:
@@ -164,12 +165,12 @@ def test_a_decline_that_our_rows_show_is_not_read_again(acme: Company) -> None:
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.provider_event SET status = 'received'"))
     asked = len(list(acme.witness.requests()))
-    assert inbox.process(acme.parts, event.id) is EventStatus.PROCESSED
+    assert process(acme.parts, event.id) is EventStatus.PROCESSED
     assert len(list(acme.witness.requests())) == asked
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.provider_event SET status = 'received'"))
         session.execute(text("UPDATE billing.payment SET charge_ref = 'ch_another'"))
-    assert inbox.process(acme.parts, event.id) is EventStatus.PROCESSED
+    assert process(acme.parts, event.id) is EventStatus.PROCESSED
     assert len(list(acme.witness.requests())) == asked + 1
 
 
@@ -179,7 +180,7 @@ def test_a_decline_without_a_charge_is_read_though_another_one_without_is_record
         session.execute(text("UPDATE billing.provider_event SET status = 'received', charge_ref = NULL"))
         session.execute(text("UPDATE billing.payment SET charge_ref = NULL"))
     asked = len(list(acme.witness.requests()))
-    assert inbox.process(acme.parts, event.id) is EventStatus.PROCESSED
+    assert process(acme.parts, event.id) is EventStatus.PROCESSED
     assert len(list(acme.witness.requests())) == asked + 1
 
 
@@ -226,7 +227,7 @@ def test_an_intent_that_another_made_for_the_invoice_is_no_answer_to_our_attempt
     requests.post(f"{acme.witness_url}/v1/payment_intents", data=copied, headers=key, timeout=5).raise_for_status()
     acme.wait_for(lambda: any(event.type == "payment_intent.succeeded" for event in stored(acme)))
     for event in stored(acme):
-        inbox.process(acme.parts, event.id)
+        process(acme.parts, event.id)
     assert [(each.status, each.charge_ref) for each in acme.payments()] == [("unknown", None)]
 
 
@@ -254,7 +255,7 @@ def test_an_event_that_was_given_up_is_handled_once_when_it_is_replayed_after_th
 
     acme.parts = replace(acme.parts, provider_for=broken)
     for _ in range(inbox.MOST_TRIES):
-        inbox.process(acme.parts, event.id)
+        process(acme.parts, event.id)
         end_pauses(acme)
     (item,) = [item for item in acme.work_items() if item.subject_id == event.id]
     assert (item.kind, item.status) == ("event_not_handled", "open")

@@ -14,7 +14,7 @@ import pytest
 import requests
 from sqlalchemy import select, text
 
-from billing.flows import collection, inbox, renewal
+from billing.flows import collection, renewal
 from billing.flows.parts import Parts
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable
 from billing.models import ProviderEvent, ProviderRate, Slice
@@ -22,6 +22,7 @@ from billing.queue.names import COLLECTIONS_CHARGE, RENEWALS_BILL
 from billing.rules.breaker import TRIP
 from billing.rules.rate import HEADROOM, Rank
 from tests.flows.company import START, Company
+from tests.flows.handling import process
 
 
 def with_limit(acme: Company, calls_per_s: float, **more: Any) -> Parts:
@@ -181,7 +182,7 @@ def test_an_event_uses_no_try_up_while_the_provider_is_away(acme: Company) -> No
     with acme.begin() as session:
         event = session.execute(text(again), {"type": "payment_intent.processing"}).scalar_one()
         session.commit()
-    assert inbox.process(acme.parts, event) == "received"
+    assert process(acme.parts, event) == "received"
     with acme.begin() as session:
         row = session.get_one(ProviderEvent, event)
         assert (row.status, row.tries) == ("received", 0)

@@ -16,6 +16,7 @@ from billing.providers.port import Provider
 from billing.webhooks.door import take
 from tests.flows.company import Company
 from tests.flows.deliveries import deliveries, end_pauses, event_body, paid_unheard, stored
+from tests.flows.handling import process
 
 WHY = Order(actor="mara", reason="it is mended")
 
@@ -49,7 +50,7 @@ def test_an_outage_uses_up_no_try_and_is_waited_for_longer_each_time(acme: Compa
     _fails_with(acme, ProviderUnavailable("away"))
     pauses = []
     for _ in range(inbox.MOST_TRIES + 2):
-        assert inbox.process(acme.parts, event.id) is EventStatus.RECEIVED
+        assert process(acme.parts, event.id) is EventStatus.RECEIVED
         event = _the(acme, "evt_waits")
         pauses.append(_pause_s(event))
         end_pauses(acme)
@@ -61,7 +62,7 @@ def test_an_outage_uses_up_no_try_and_is_waited_for_longer_each_time(acme: Compa
 def test_the_provider_may_ask_for_a_longer_pause(acme: Company) -> None:
     (event,) = _taken(acme, "evt_waits")
     _fails_with(acme, ProviderUnavailable("away", retry_after_s=90))
-    assert inbox.process(acme.parts, event.id) is EventStatus.RECEIVED
+    assert process(acme.parts, event.id) is EventStatus.RECEIVED
     assert _pause_s(_the(acme, "evt_waits")) == 90
 
 
@@ -69,8 +70,8 @@ def test_copies_of_its_message_use_up_no_try_within_its_pause(acme: Company) -> 
     (event,) = _taken(acme, "evt_copied")
     acme.line.messages.clear()
     _fails_with(acme, RuntimeError("a fault of ours"))
-    assert inbox.process(acme.parts, event.id) is EventStatus.RECEIVED, "a first delivery is handled at once"
-    assert [inbox.process(acme.parts, event.id) for _ in range(inbox.MOST_TRIES)] == [None] * inbox.MOST_TRIES
+    assert process(acme.parts, event.id) is EventStatus.RECEIVED, "a first delivery is handled at once"
+    assert [process(acme.parts, event.id) for _ in range(inbox.MOST_TRIES)] == [None] * inbox.MOST_TRIES
     assert _the(acme, "evt_copied").tries == 1
     end_pauses(acme)
     assert inbox.sweep(acme.parts) == 1
@@ -82,11 +83,11 @@ def test_what_an_operator_has_replayed_is_handled_at_once(acme: Company) -> None
     (event,) = _taken(acme, "evt_dead")
     _fails_with(acme, RuntimeError("a fault of ours"))
     for _ in range(inbox.MOST_TRIES):
-        inbox.process(acme.parts, event.id)
+        process(acme.parts, event.id)
         end_pauses(acme)
     assert _the(acme, "evt_dead").status == "dead"
     assert operating.replay_event(acme.parts, event.id, order=WHY).changed
-    assert inbox.process(acme.parts, event.id) is EventStatus.RECEIVED
+    assert process(acme.parts, event.id) is EventStatus.RECEIVED
     assert _the(acme, "evt_dead").tries == 1
 
 
@@ -96,11 +97,11 @@ def test_a_reading_that_serves_a_replayed_event_closes_its_work_item(acme: Compa
     mended = acme.parts
     _fails_with(acme, RuntimeError("a fault of ours"))
     for _ in range(inbox.MOST_TRIES):
-        inbox.process(acme.parts, dead.id)
+        process(acme.parts, dead.id)
         end_pauses(acme)
     operating.replay_event(acme.parts, dead.id, order=WHY)
     acme.parts = mended
-    assert inbox.process(acme.parts, twin.id) is EventStatus.PROCESSED
+    assert process(acme.parts, twin.id) is EventStatus.PROCESSED
     assert _the(acme, "evt_dead").status == "processed"
     assert [item.status for item in acme.work_items() if item.subject_id == dead.id] == ["resolved"]
 
@@ -117,8 +118,8 @@ def test_what_our_rows_show_meanwhile_is_closed_within_its_pause(acme: Company, 
     (event,) = _taken(acme, "evt_early", object_ref=intent)
     mended = acme.parts
     _fails_with(acme, error)
-    assert inbox.process(acme.parts, event.id) is EventStatus.RECEIVED
+    assert process(acme.parts, event.id) is EventStatus.RECEIVED
     acme.parts = mended
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.payment_intent SET status = 'succeeded'"))
-    assert inbox.process(acme.parts, event.id) is EventStatus.PROCESSED
+    assert process(acme.parts, event.id) is EventStatus.PROCESSED

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from billing.flows import adopting, inbox, payment_events, rereading, sending
+from billing.flows import adopting, payment_events, rereading, sending
 from billing.flows.metered import Metered
 from billing.flows.parts import Parts
 from billing.kernel.errors import Stale
@@ -24,6 +24,7 @@ from billing.validators.seller import SellerPolicy
 from tests.builders.breaks import difference
 from tests.flows.company import START, Company, company
 from tests.flows.deliveries import event_body, post, signed, stored
+from tests.flows.handling import process
 
 DEBIT = "pm_sandbox_sepa"
 
@@ -67,7 +68,7 @@ def test_a_debit_under_way_is_not_taken_for_failed_by_what_its_intent_showed_bef
         monkeypatch.setattr(payment_events, "failpoint", answered_meanwhile)
         assert post(acme, raw, signed(acme, raw)).status_code == 200
         (event,) = [each for each in stored(acme) if each.event_ref == "evt_declined"]
-        assert inbox.process(acme.parts, event.id) == EventStatus.RECEIVED, "it is looked at again later"
+        assert process(acme.parts, event.id) == EventStatus.RECEIVED, "it is looked at again later"
     assert [each.status for each in acme.payments()] == ["declined", "processing"]
     acme.set_clock(START + timedelta(days=6))
     acme.settle()
@@ -121,5 +122,5 @@ def test_an_intent_that_we_had_no_record_of_is_read_again_once_its_attempt_is_kn
     raw = event_body(acme, ref="evt_created", type_="payment_intent.processing", object_ref=_intent(acme))
     assert post(acme, raw, signed(acme, raw)).status_code == 200
     (event,) = [each for each in stored(acme) if each.event_ref == "evt_created"]
-    assert inbox.process(acme.parts, event.id) == EventStatus.PROCESSED
+    assert process(acme.parts, event.id) == EventStatus.PROCESSED
     assert [each.status for each in acme.payments()] == ["processing"]

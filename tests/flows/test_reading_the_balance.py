@@ -11,12 +11,13 @@ from sqlalchemy import select, text
 
 from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
-from billing.flows import inbox, movements, refunding, windows
+from billing.flows import movements, refunding, windows
 from billing.kernel.failpoints import FailpointError, read_environment
 from billing.models import ProviderAccount, ProviderEvent, ProviderMovement
 from billing.providers.listed import ListedMovement
 from tests.flows.balances import FEE, paid_once, stands, told_of
 from tests.flows.company import START, Company
+from tests.flows.handling import process
 from tests.flows.sharing import another_seller
 
 
@@ -77,7 +78,7 @@ def test_a_payout_that_is_told_of_while_the_balance_is_far_behind_waits_for_it_a
     while not told or told[-1][0] != "processed":
         with acme.begin() as session:
             event = session.scalars(select(ProviderEvent).filter_by(type="payout.created")).one()
-        inbox.process(acme.parts, event.id)
+        process(acme.parts, event.id)
         with acme.parts.begin() as session:
             session.execute(text("UPDATE billing.provider_event SET lease_until = NULL WHERE status = 'received'"))
             told.append(session.execute(select(ProviderEvent.status, ProviderEvent.tries).filter_by(id=event.id)).one())

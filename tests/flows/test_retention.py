@@ -20,6 +20,7 @@ from billing.models import Operator, OperatorOrder, ProviderEvent, WorkItem
 from billing.webhooks.door import take
 from tests.flows.company import START, Company
 from tests.flows.deliveries import deliveries, end_pauses, event_body
+from tests.flows.handling import process
 
 
 def _bodies(acme: Company) -> dict[str, bool]:
@@ -79,7 +80,7 @@ def test_the_body_of_a_dead_event_goes_once_a_person_has_discarded_it(acme: Comp
         event_id = session.scalars(select(ProviderEvent.id).where(ProviderEvent.event_ref == "evt_dead")).one()
     for _ in range(inbox.MOST_TRIES):
         end_pauses(acme)
-        inbox.process(acme.parts, event_id)
+        process(acme.parts, event_id)
     (item,) = acme.work_items()
     _move(acme, days=200)
     assert retention.forget(acme.parts)["event_bodies"] == 0

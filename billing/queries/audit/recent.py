@@ -224,16 +224,6 @@ TABLES: dict[str, str] = {
 }
 """How each table's part is found, in this order."""
 
-WHOLE = frozenset(
-    (
-        *("series", "seller", "provider_account", "price", "usage_record", "waiting_line", "audit_seal"),
-        *("external_payment", "brake", "month_close", "provider_movement", "payout", "difference"),
-        *("endpoint", "delivery", "delivery_attempt"),
-        *("subscription_item", "past_item", "subscription_pause", "usage_accrual", "line_accrual"),
-    )
-)
-"""Tables that checks read as they are: small ones, and such as are asked by index for the few rows looked at."""
-
 _NUMBERED = """
 INSERT INTO pg_temp.numbered
 SELECT i.id, i.seller_id, i.series_id, i.series_no, i.number, i.issued_at
@@ -256,11 +246,6 @@ def narrowed(sql: str) -> str:
     """The same question, asked of what is recent."""
     sql = sql.replace(_RUNS, "pg_temp.numbered AS numbered")
     return _NAME.sub(lambda found: f"pg_temp.{found[1]}" if found[1] in TABLES else found[0], sql)
-
-
-def tables_of(sql: str) -> set[str]:
-    """The engine's tables that a question names."""
-    return set(_NAME.findall(sql))
 
 
 def make_room(session: Session) -> None:
