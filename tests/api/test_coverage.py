@@ -12,7 +12,6 @@ from tests.api.document import COMMITTED
 
 OF_THE_HOUSE = "it is about the installation, not about one seller's customers"
 BY_FILE = "a file of any size is for the machine that has it"
-BY_EACH = "a program that does it to many asks for each: every one has its answer"
 
 ROUTES = {
     "invoice list": "list_invoices",

@@ -211,12 +211,6 @@ def test_its_work_item_is_closed_by_the_sweep_where_a_person_retried_it(acme: Co
     assert [item.status for item in acme.work_items()] == ["resolved"]
 
 
-def _end_leases(acme: Company) -> None:
-    over = "UPDATE billing.payment SET lease_until = clock_timestamp(), next_check_at = clock_timestamp()"
-    with acme.parts.begin() as session:
-        session.execute(text(over))
-
-
 def _take(acme: Company, task: TaskName) -> UUID:
     """The id in the one message of this task; events may wait in the line beside it."""
     ((name, ids),) = [message for message in acme.line.messages if message[0] == task]

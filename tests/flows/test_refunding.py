@@ -18,14 +18,11 @@ from billing.flows.refunding import refund
 from billing.kernel.errors import Refused
 from billing.models import Invoice, Refund
 from billing.providers.port import RefundFacts
-from billing.providers.stripe.adapter import KEY_LIFE_S
 from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company
 from tests.flows.refunds import ask_again, at_provider, books, paid_invoice, sent, tell
 
 HALF = START + timedelta(days=14)
-OVER = timedelta(seconds=KEY_LIFE_S)
-"""The age at which a key is no longer to be trusted."""
 
 
 @pytest.fixture

@@ -44,11 +44,6 @@ def _break(acme: Company, code: str) -> None:
         )
 
 
-def _mend(acme: Company, code: str) -> None:
-    with acme.parts.begin() as session:
-        session.execute(text("UPDATE billing.subscription SET timezone = 'UTC' WHERE code = :code"), {"code": code})
-
-
 @dataclass(slots=True)
 class Ticking:
     """A clock of two readings: as the transaction begins, and as the numbers are locked."""

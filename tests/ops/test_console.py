@@ -33,7 +33,6 @@ from billing.privacy.keyring import generate
 from billing.privacy.sealed import SealBroken
 
 THERE = [name for name, entry in COMMANDS.items() if importlib.util.find_spec(entry.module) is not None]
-OURS = [name for name in THERE if COMMANDS[name].module.startswith("billing.ops.")]
 # Put together here, so that no file holds what looks like a live key.
 LIVE_KEY = "_".join(["sk", "live", "Ab3" * 8])
 

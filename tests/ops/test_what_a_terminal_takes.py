@@ -13,7 +13,6 @@ import pytest
 
 from tests.ops.office import Office, office_of
 
-WHY = ("--reason", "a name of its own", "--by", "ada")
 NAME = "Łódź Büro 東京 😀 GmbH"
 
 
