@@ -94,7 +94,7 @@ class Settings(Printed):
     billing_slice_size: int = 500
     """Profiles in one renewal slice."""
     billing_plan_limit: int = 20_000
-    """Most profiles (or invoices) that one tick plans."""
+    """Most of a kind that one tick takes up: profiles, invoices, slices, events, notices."""
     billing_webhook_body_limit: int = 1_048_576
     """Bytes."""
     billing_task_limit_s: int = 300

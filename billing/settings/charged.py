@@ -16,7 +16,9 @@ class Charged(Paced):
     """What is sent to providers."""
 
     billing_charge_slice: int = 100
+    """Most invoices in one slice of charges."""
     billing_charges_in_flight: int = 32
+    """Most calls of one worker that wait for a provider's answer at once."""
     billing_provider_calls_per_s: float | None = Field(default=None, gt=0)
     """What the provider allows an account. Unset: Stripe's 100, in its sandbox 25; for a stand-in 2,000."""
     billing_provider_endpoint_calls_per_s: float | None = Field(default=None, ge=0)

@@ -1,1 +1,1 @@
-"""How amounts, numbers, days and countries are written by place, and cells of CSV: what floors above have in common."""
+"""How amounts, numbers, days and countries are written by place, cells of CSV and tables: common to floors above."""
