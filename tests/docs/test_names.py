@@ -31,6 +31,11 @@ PYTHON = re.compile(r"`([\w/]+\.py)`")
 METRIC = re.compile(r"`(billing_\w+)`")
 CALL = re.compile(r"`billing ([a-z][a-z -]*[a-z])")
 WORD = re.compile(r"`([a-z]\w+)`")
+KINDS = "py", "yaml", "yml", "toml", "json", "html", "js", "csv"
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+OURS = "*.py", "run", *(f"{folder}/**/*.{kind}" for folder in ("billing", "tests", "examples") for kind in KINDS)
+FOREIGN = {"consumer_timeout"}
+"""Names of servers' own settings."""
 ENDINGS = "_ambiguous", "_missing", "_move_not_allowed"
 """Of codes that are made of a noun and one of these: `invoice_ambiguous`."""
 
@@ -131,3 +136,13 @@ def test_what_a_docstring_says_is_raised_has_a_name_that_the_package_knows() -> 
     for place, text in told.items():
         raised = re.search(r"Raises?\b.*?(?:\n\s*\n|\Z)", text, re.DOTALL)
         assert [word for word in WORD.findall(raised[0] if raised else "") if not is_known(word)] == [], place
+
+
+def test_a_name_in_the_prose_of_a_page_stands_in_some_file_of_ours() -> None:
+    listed = [path for each in OURS for path in ROOT.glob(each) if path.is_file()]
+    known = set(re.findall(r"\w+", "\n".join(path.read_text() for path in listed))) | FOREIGN | set(SETTINGS)
+    known |= {path.stem for path in listed}
+    for page, text in PAGES.items():
+        spans = re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
+        named = {name.partition("__")[0] for span in spans for name in re.findall(r"[A-Za-z]\w*_\w+", span)}
+        assert named - known == set(), page.name
