@@ -146,3 +146,10 @@ def test_a_name_in_the_prose_of_a_page_stands_in_some_file_of_ours() -> None:
         spans = re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
         named = {name.partition("__")[0] for span in spans for name in re.findall(r"[A-Za-z]\w*_\w+", span)}
         assert named - known == set(), page.name
+
+
+def test_every_key_of_an_import_file_is_told_of_on_its_page() -> None:
+    source = (ROOT / "billing" / "ops" / "import_file.py").read_text()
+    keys = {key.rpartition(".")[2] for key in re.findall(r'row\.\w+\("([\w.]+)"', source)}
+    assert len(keys) > 50
+    assert keys - set(re.findall(r"\w+", (ROOT / "docs" / "integrate" / "by-import.md").read_text())) == set()
