@@ -50,7 +50,7 @@ ACTIONS: dict[WorkKind, tuple[str, tuple[str, ...]]] = {
 """By kind: what it is in billing words, and what may safely be done."""
 
 
-def note_difference(session: Session, found: Found, *, provider_account_id: UUID, now: datetime) -> Difference:
+def note_difference(session: Session, found: Found, *, provider_account_id: UUID, now: datetime) -> None:
     """Write it, at business time `now`. Safe to repeat: one open difference an object and kind."""
     known = session.scalars(
         select(Difference)
@@ -83,7 +83,7 @@ def note_difference(session: Session, found: Found, *, provider_account_id: UUID
         known.detail, known.work_item_id = found.detail, item.id
         known.amount_minor, known.currency = found.amount_minor, found.currency
         session.flush()
-        return known
+        return
     difference = Difference(
         id=id_,
         provider_account_id=provider_account_id,
@@ -100,4 +100,3 @@ def note_difference(session: Session, found: Found, *, provider_account_id: UUID
     )
     session.add(difference)
     session.flush()
-    return difference

@@ -11,12 +11,11 @@ from billing.commands.work_item.close import close_for
 from billing.queries.differences import the_difference
 
 
-def resolve_difference(session: Session, *, difference_id: UUID, now: datetime) -> bool:
-    """End it and its work item, at business time `now`; False where it was resolved before."""
+def resolve_difference(session: Session, *, difference_id: UUID, now: datetime) -> None:
+    """End it and its work item, at business time `now`. Safe to repeat."""
     difference = the_difference(session, difference_id, lock=True)
     if difference.resolved_at is not None:
-        return False
+        return
     difference.resolved_at = now
     session.flush()
     close_for(session, kind=difference.kind, subject_id=difference.id, now=now)
-    return True

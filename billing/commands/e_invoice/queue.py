@@ -36,13 +36,13 @@ _INSERT = text(
 )
 
 
-def queue_e_invoices(session: Session, events: Sequence[UUID], *, countries: Collection[str]) -> int:
+def queue_e_invoices(session: Session, events: Sequence[UUID], *, countries: Collection[str]) -> None:
     """Of these events' documents, those that a law of `countries` wants structured, wait for a transport from now on.
 
-    Returns how many. A note goes the way of the invoice that it corrects.
+    A note goes the way of the invoice that it corrects.
     """
     if not events or not countries:
-        return 0
+        return
     rows = session.execute(
         _DOCUMENTS, {"events": list(events), "topics": list(ISSUE_TOPICS), "countries": list(countries)}
     )
@@ -53,7 +53,7 @@ def queue_e_invoices(session: Session, events: Sequence[UUID], *, countries: Col
         if law is not None:
             meant.append((row, law))
     if not meant:
-        return 0
+        return
     session.execute(
         _INSERT,
         {
@@ -64,4 +64,3 @@ def queue_e_invoices(session: Session, events: Sequence[UUID], *, countries: Col
             "laws": [law.source for _, law in meant],
         },
     )
-    return len(meant)

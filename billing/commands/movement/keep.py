@@ -13,8 +13,8 @@ from billing.models import ProviderMovement
 from billing.providers.listed import ListedMovement
 
 
-def keep_movements(session: Session, *, account_id: UUID, listed: Sequence[ListedMovement]) -> int:
-    """Write those that are not here yet. Returns how many that were."""
+def keep_movements(session: Session, *, account_id: UUID, listed: Sequence[ListedMovement]) -> None:
+    """Write those that are not here yet."""
     rows = [
         {
             "id": id_,
@@ -30,4 +30,4 @@ def keep_movements(session: Session, *, account_id: UUID, listed: Sequence[Liste
         for id_, each in zip(new_ids(len(listed)), listed, strict=True)
     ]
     unique = ("provider_account_id", "balance_ref")
-    return len(insert_rows(session, ProviderMovement, rows, unless_taken=unique, returning=("id",)))
+    insert_rows(session, ProviderMovement, rows, unless_taken=unique)

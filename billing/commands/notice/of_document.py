@@ -37,13 +37,13 @@ _FACTS = text(
 )
 
 
-def tell_of_documents(session: Session, events: Sequence[UUID], *, now: datetime) -> int:
-    """Write a notice for each of these events whose seller mails its document. Returns how many.
+def tell_of_documents(session: Session, events: Sequence[UUID], *, now: datetime) -> None:
+    """Write a notice for each of these events whose seller mails its document.
 
     No receipt where nothing came: a note has taken all of the debt away, and is mailed itself.
     """
     if not events:
-        return 0
+        return
     news = [
         News(
             _KINDS[Topic(row.topic)],
@@ -61,4 +61,4 @@ def tell_of_documents(session: Session, events: Sequence[UUID], *, now: datetime
         )
         for row in session.execute(_FACTS, {"events": list(events)})
     ]
-    return tell(session, news, now=now)
+    tell(session, news, now=now)

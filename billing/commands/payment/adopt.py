@@ -27,7 +27,7 @@ def fits(invoice: Invoice, charge: ChargeFacts) -> bool:
 
 def adopt_charge(
     session: Session, *, invoice: Invoice, last: Payment, intent: PaymentIntent, charge: ChargeFacts, now: datetime
-) -> Payment:
+) -> None:
     """Write the attempt that should have been, succeeded, and settle. The unique charge id lets it happen once.
 
     `last` is the invoice's last attempt, of the same intent; the caller holds all three rows.
@@ -82,4 +82,3 @@ def adopt_charge(
             "charge_ref": payment.charge_ref,
         },
     )
-    return payment

@@ -41,8 +41,8 @@ def spend(intent: PaymentIntent, *, intent_ref: str | None) -> None:
         intent.status = "spent"
 
 
-def keep_charge(session: Session, *, invoice: Invoice, payment: Payment, charge: ChargeFacts, now: datetime) -> bool:
-    """Book a charge once: Dr provider clearing, Cr unapplied payments, with a work item. False where it was before.
+def keep_charge(session: Session, *, invoice: Invoice, payment: Payment, charge: ChargeFacts, now: datetime) -> None:
+    """Book a charge once: Dr provider clearing, Cr unapplied payments, with a work item. Safe to repeat.
 
     `payment` is the attempt that it came by, or the invoice's last one. While the invoice is still to be paid it is put
     on hold: nothing more is charged until a person has looked. The caller holds the invoice.
@@ -66,7 +66,7 @@ def keep_charge(session: Session, *, invoice: Invoice, payment: Payment, charge:
         .returning(UnappliedPayment.id)
     ).scalar_one_or_none()
     if written is None:
-        return False
+        return
     post(
         session,
         kind="unapplied_payment",
@@ -90,7 +90,6 @@ def keep_charge(session: Session, *, invoice: Invoice, payment: Payment, charge:
         now=now,
         payload={"invoice_id": str(invoice.id), "charge_ref": charge_ref, "amount_minor": amount_minor},
     )
-    return True
 
 
 def lock_unapplied(session: Session, unapplied_id: UUID) -> tuple[UnappliedPayment, Invoice | None]:

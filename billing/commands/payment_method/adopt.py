@@ -34,10 +34,10 @@ class Adopted:
 
 def adopt_methods(
     session: Session, *, seller_id: UUID, provider_account_id: UUID, adopted: Sequence[Adopted], now: datetime
-) -> int:
-    """Write all in three statements; return the number of methods. The profiles have no method and no customer yet."""
+) -> None:
+    """Write all in three statements. The profiles have no method and no customer yet."""
     if not adopted:
-        return 0
+        return
     customers = [
         {
             "id": id_,
@@ -79,7 +79,6 @@ def adopt_methods(
             for row in methods
         ],
     )
-    return len(methods)
 
 
 def _through(wallet: str | None) -> dict[str, str]:

@@ -40,8 +40,8 @@ _TRY_NOW = text(
 )
 
 
-def refresh_method(session: Session, *, method_id: UUID, facts: MethodFacts, now: datetime) -> bool:
-    """Write the new display details; False, and nothing done, where there are none.
+def refresh_method(session: Session, *, method_id: UUID, facts: MethodFacts, now: datetime) -> None:
+    """Write the new display details; nothing is done where there are none.
 
     Invoices that wait because the card's data were refused get one try with the new data, outside the schedule.
     """
@@ -50,7 +50,7 @@ def refresh_method(session: Session, *, method_id: UUID, facts: MethodFacts, now
     session.refresh(method, with_for_update=True)
     changed = {name: value for name, value in facts_columns(facts).items() if getattr(method, name) != value}
     if method.status != MethodStatus.ACTIVE or not changed:
-        return False
+        return
     for name, value in changed.items():
         setattr(method, name, value)
     session.flush()
@@ -65,7 +65,6 @@ def refresh_method(session: Session, *, method_id: UUID, facts: MethodFacts, now
         now=now,
         payload={"profile_id": str(method.profile_id), "is_default": method.is_default},
     )
-    return True
 
 
 def _try_again(session: Session, method: PaymentMethod, now: datetime) -> None:

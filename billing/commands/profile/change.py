@@ -14,7 +14,7 @@ from billing.commands.profile.sealing import seal_personal
 from billing.commands.profile.tax_id import tax_id_facts
 from billing.events.outbox import emit
 from billing.events.topics import Topic
-from billing.models import Profile, Seller
+from billing.models import Seller
 from billing.privacy.keyring import Keyring
 from billing.queries.profile import lock_person
 from billing.validators.profile import ProfileChange, check_profile_change
@@ -28,7 +28,7 @@ def change_profile(
     change: ProfileChange,
     now: datetime,
     expected_version: int | None = None,
-) -> Profile:
+) -> None:
     """Write the new state whole. The zone of running subscriptions stays: it fixes their boundaries.
 
     Raises `Refused`: the faults of `check_profile_change`, `profile_not_found`, `profile_erased`; `Stale`.
@@ -56,4 +56,3 @@ def change_profile(
         seller_id=profile.seller_id,
         now=now,
     )
-    return profile

@@ -20,7 +20,7 @@ FEE_PER_MILLE, FEE_FIXED = 30, 35
 """PayPal's share of a capture: so many thousandths, and so many minor units."""
 
 
-def try_(call: Call, order: Stored, wallet: Wallet) -> Stored:
+def try_(call: Call, order: Stored, wallet: Wallet) -> None:
     """Move the money, or fail to."""
     status = "succeeded"
     if wallet.issue or wallet.response_code:
@@ -61,7 +61,6 @@ def try_(call: Call, order: Stored, wallet: Wallet) -> Stored:
         call.tx.sql("insert into timers (due, account, what, id) values (?,?,?,?)", due)
     if wallet.issue is None:
         events.happen(call, f"PAYMENT.CAPTURE.{_TOLD[status]}", CHARGE_TYPE, shown(call, capture))
-    return capture
 
 
 def retrieve(call: Call) -> Json:

@@ -21,16 +21,15 @@ def give(call: Call, method: Stored, *, online: bool) -> str:
     return str(body["id"])
 
 
-def require_active(call: Call, method: Stored) -> str | None:
-    """The mandate that a charge goes by; None for what needs none. Raises where it has ended."""
+def require_active(call: Call, method: Stored) -> None:
+    """Raise where the mandate that a charge would go by has ended; what needs none passes."""
     if method.body["type"] not in TYPES:
-        return None
+        return
     mandate = the(call, "mandate", method.hidden["mandate"])
     if mandate.body["status"] != "active":
         raise refused(
             "The mandate has ended, so it cannot be used for this payment.", code="payment_intent_mandate_invalid"
         )
-    return mandate.id
 
 
 def end(call: Call, method: Stored) -> Stored:
