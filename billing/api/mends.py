@@ -49,11 +49,16 @@ def _most(error: Any) -> str:
 
 
 def _one_of(error: Any) -> str:
-    return f"give one of {error['ctx']['expected'].replace(' or ', ', ').replace(chr(39), '')}"
+    allowed = error["ctx"]["expected"].replace(" or ", ", ").replace(chr(39), "")
+    return f"give one of {allowed}{_NULL.get(error['loc'][-1], '')}"
 
 
 def _pattern(error: Any) -> str:
-    return PATTERNS[error["ctx"]["pattern"]]
+    return f"{PATTERNS[error['ctx']['pattern']]}{_NULL.get(error['loc'][-1], '')}"
+
+
+_NULL = {"up_to": "; null in the last tier", "interval": "; null is charged once"}
+"""Where null means something that a reader of the refusal may be looking for."""
 
 
 _TIME = "give a time with its offset, such as 2026-01-31T00:00:00Z"

@@ -31,6 +31,7 @@ _STATUS = {
     "stale": 412,
     "body_too_large": 413,
     "not_the_media_type": 415,
+    "last_tier_not_open": 422,
     "too_many_requests": 429,
 }
 _TITLES = {
@@ -133,6 +134,8 @@ _CALLED_BY_CODE = {
 
 
 def _as_it_is_called_here(fault: Fault) -> Fault:
+    if fault.code == "unknown_field":
+        return fault  # the request's own word
     place, dot, name = fault.field.rpartition(".")
     called = _CALLED_BY_CODE.get(fault.code) or CALLED.get(name, name)
     return Fault(f"{place}{dot}{called}", fault.code, fault.mend)

@@ -102,7 +102,9 @@ def _check_tiers(checks: Checks, tiers: tuple[NewTier, ...]) -> None:
             if not last:
                 checks.fault(f"tiers.{place}.up_to", "inf_before_last", "only the last tier is without end")
         elif last:
-            checks.fault(f"tiers.{place}.up_to", "last_tier_not_open", "leave the last tier without end")
+            checks.fault(
+                f"tiers.{place}.up_to", "last_tier_not_open", "leave the last tier without end (null; in a file inf)"
+            )
         elif not tier.up_to.is_finite() or tier.up_to <= below:
             checks.fault(f"tiers.{place}.up_to", "tiers_not_ascending", f"give more than {below}")
         elif tier.up_to >= MOST_BOUND:

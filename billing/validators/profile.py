@@ -79,5 +79,7 @@ def _check(checks: Checks, country: str, personal: Personal, timezone: str, buye
     check_tax_id(checks, "tax_id", personal.tax_id, country=country)
     if personal.tax_id and buyer_kind == "consumer":
         checks.fault(
-            "tax_id", "consumer_with_tax_id", "a customer with a tax id is a business; say so, or leave it out"
+            "tax_id",
+            "consumer_with_tax_id",
+            "a customer with a tax id is a business: say so (buyer_kind), or leave it out",
         )

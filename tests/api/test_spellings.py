@@ -100,3 +100,46 @@ def test_yes_or_no_is_true_or_false(shop: Program, given: str) -> None:
     assert (answer.status_code, answer.json["field"], answer.json["code"]) == (422, "by_customer", "not_valid")
     assert answer.json["mend"] == "give true or false"
     assert shop.ok("GET", f"{path}by_customer=false") == shop.ok("GET", path.rstrip("&"))
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/usage", {"records": [{"subscription": "s1", "price": "p", "id": "1", "quantity": "1", "timestamp": AT}]},
+         "records.1.timestamp"),
+        ("/profiles", {"account_id": "a", "name": "Anna", "country": "DE", "address": {"line": "Musterweg 1"}},
+         "address.line"),
+        ("/coupons", {"code": "c", "percent": "50", "amount": 100}, "amount"),
+    ],
+)  # fmt: skip
+def test_a_field_that_there_is_not_is_told_as_it_was_given(
+    shop: Program, path: str, body: dict[str, Any], field: str
+) -> None:
+    answer = shop.ask("POST", path, body)
+    unknown = [each["field"] for each in answer.json["faults"] if each["code"] == "unknown_field"]
+    assert (answer.status_code, unknown) == (422, [field])
+
+
+def test_the_last_tier_is_said_to_be_null(shop: Program) -> None:
+    price = {"code": f"p-{uuid4()}", "product": "basic", "currency": "eur", "interval": "month", "model": "volume"}
+
+    def refused(up_to: Any) -> tuple[int, str, str]:
+        answer = shop.ask("POST", "/prices", price | {"tiers": [{"up_to": up_to, "unit": "1"}]})
+        assert answer.json["field"] == "tiers.1.up_to"
+        return answer.status_code, answer.json["code"], answer.json["mend"]
+
+    assert refused("inf") == (
+        422,
+        "not_valid",
+        'give an exact number, 0 or more, such as "0.25"; null in the last tier',
+    )
+    assert refused(1000) == (422, "not_valid", "give it as a string, in quotes")
+    assert refused("1000") == (422, "last_tier_not_open", "leave the last tier without end (null; in a file inf)")
+    shop.ok("POST", "/prices", price | {"tiers": [{"up_to": None, "unit": "1"}]})
+
+
+def test_a_price_that_is_charged_once_has_null_for_its_interval(shop: Program) -> None:
+    price = {"code": f"p-{uuid4()}", "product": "basic", "currency": "eur", "unit_amount": "100"}
+    answer = shop.ask("POST", "/prices", price | {"interval": "once"})
+    assert answer.json["mend"] == "give one of day, week, month, year; null is charged once"
+    assert shop.ok("POST", "/prices", price | {"interval": None})["interval"] is None
