@@ -23,7 +23,7 @@ from billing.kernel.status import WorkItemStatus
 from billing.providers.port import AccountFacts
 from billing.queries.brakes import brakes_in_force, told_of
 from billing.queries.operations.gauges import unknown_attempts
-from billing.queries.operations.health import beats, kinds_offered, server_version, stranded_e_invoices
+from billing.queries.operations.health import beats, kinds_offered, master_ids, server_version, stranded_e_invoices
 from billing.queries.operations.work import count_open_work
 from billing.queries.rate import Line as CallLine
 from billing.queries.rate import is_slowed, lines
@@ -69,7 +69,8 @@ def examine(parts: Parts, broker: Callable[[], BrokerView]) -> Iterator[Line]:
     migrated = database.state is State.OK
     if migrated:
         yield _second_wall(parts)
-    yield from _broker(broker)
+        yield _master_keys(parts)
+    yield from _broker(parts, broker)
     yield from _providers(parts, migrated=migrated)
     yield _mail(parts)
     yield _fonts(parts)
@@ -135,7 +136,17 @@ def _database(parts: Parts) -> Line:
     return Line("database", State.OK, f"PostgreSQL {version} at revision {head()}")
 
 
-def _broker(broker: Callable[[], BrokerView]) -> Iterator[Line]:
+def _master_keys(parts: Parts) -> Line:
+    """Nothing else tells of a wrong one before somebody reads what it seals."""
+    with parts.begin() as session:
+        missing = master_ids(session).difference(parts.keyring.master_ids)
+    if not missing:
+        return Line("master keys", State.OK, "BILLING_SECRET_KEY has those of the oldest and the newest data keys")
+    told = f"data keys are under {', '.join(sorted(missing))}, which BILLING_SECRET_KEY has not"
+    return Line("master keys", State.MEND, f"{told}: put it there, see docs/operate/key-rotation.md")
+
+
+def _broker(parts: Parts, broker: Callable[[], BrokerView]) -> Iterator[Line]:
     try:
         view = broker()
         view.ping()
@@ -151,8 +162,8 @@ def _broker(broker: Callable[[], BrokerView]) -> Iterator[Line]:
         if queue in consumed:
             yield Line(f"queue {queue}", State.OK, "a worker consumes it")
         else:
-            mend = f"no worker answers that it consumes it; start one: `celery -A worker worker -Q {queue}`"
-            yield Line(f"queue {queue}", State.MEND, mend)
+            start = "billing up --detach" if parts.settings.billing_sandbox else f"celery -A worker worker -Q {queue}"
+            yield Line(f"queue {queue}", State.MEND, f"no worker answers that it consumes it; start one: `{start}`")
 
 
 def _providers(parts: Parts, *, migrated: bool) -> Iterator[Line]:

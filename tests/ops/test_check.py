@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sqlalchemy import text
 from billing import wiring
 from billing.flows import restoring
 from billing.flows.upkeep import beat
+from billing.privacy.keyring import Keyring, generate
 from billing.queries.same_database import notice_server
 from billing.queue.celery import make_app
 from billing.queue.names import QUEUES, TICKS
@@ -127,6 +129,19 @@ def test_each_thing_that_is_wrong_is_a_line_of_its_own(
     state, said = _lines(office)[line]
     assert state == "mend"
     assert told in said
+
+
+@pytest.mark.parametrize(("add", "state"), [(False, "mend"), (True, "ok")])
+def test_a_master_key_that_data_keys_need_and_that_is_not_there_is_a_finding(
+    office: Office, monkeypatch: pytest.MonkeyPatch, *, add: bool, state: str
+) -> None:
+    office.held_subscription("s1")
+    old, new = os.environ["BILLING_SECRET_KEY"], generate()
+    monkeypatch.setenv("BILLING_SECRET_KEY", f"{new},{old}" if add else new)
+    found, told = _lines(office)["master keys"]
+    assert found == state
+    (id_,) = Keyring.from_setting(old).master_ids
+    assert (f"data keys are under {id_}, which BILLING_SECRET_KEY has not" in told) == (not add)
 
 
 def test_another_database_server_is_told_of_until_the_provider_has_said_what_it_knows(office: Office) -> None:

@@ -16,6 +16,11 @@ FROM unnest(CAST(:ticks AS text[])) WITH ORDINALITY AS t(name, place)
 LEFT JOIN billing.heartbeat h ON h.tick = t.name ORDER BY t.place
 """
 
+_MASTERS = """
+(SELECT master_id FROM billing.data_key ORDER BY id LIMIT 1000)
+UNION (SELECT master_id FROM billing.data_key ORDER BY id DESC LIMIT 1000)
+"""
+
 _STRANDED = """
 SELECT country, count(*) AS documents FROM billing.e_invoice
 WHERE status = 'waiting' AND NOT country = ANY(CAST(:countries AS text[])) GROUP BY country ORDER BY country
@@ -30,6 +35,11 @@ def server_version(session: Session) -> str:
 def kinds_offered(session: Session) -> set[str]:
     """Kinds of methods that some seller lets its customers set up."""
     return set(session.scalars(text("SELECT DISTINCT unnest(method_kinds) FROM billing.seller")))
+
+
+def master_ids(session: Session) -> set[str]:
+    """Which master keys wrap the oldest and the newest data keys, a thousand of each."""
+    return set(session.scalars(text(_MASTERS)))
 
 
 def beats(session: Session, ticks: Sequence[str]) -> list[Facts]:
