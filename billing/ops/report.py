@@ -6,11 +6,12 @@ import csv
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import click
 
+from billing.kernel.clock import format_instant
 from billing.kernel.money import decimal_minor
 from billing.ops.failures import FINDING
 from billing.ops.group import group
@@ -131,4 +132,6 @@ def _cell(row: Facts, column: str) -> object:
         return decimal_minor(value, row["currency"])
     if column == "currency":
         return str(value).upper()
+    if isinstance(value, datetime):
+        return format_instant(value)
     return harmless(value) if isinstance(value, str) else value

@@ -23,13 +23,14 @@ from billing.kernel.clock import format_instant
 from billing.kernel.money import format_minor
 from billing.ops.failures import REFUSED, Failed
 from billing.queries.operations.paging import Facts, Page
+from billing.rules.figures import price_of
 from billing.writing.tables import columns_of, is_rows
 
 _PIPED_WIDTH = 10_000
 """Columns where nobody's screen limits a line."""
 _LEAST_ROOM = 30
-_AMOUNTS = ("amount", "discount")
-"""Columns of amounts that are text already."""
+_AMOUNTS = ("amount", "discount", "unit_amount")
+"""Columns of amounts that are text already, or a price of one."""
 
 
 def tell_json(value: Any) -> None:
@@ -142,6 +143,8 @@ def _text(row: Mapping[str, Any], column: str) -> str:
         return format_minor(int(value), row["currency"]) if row.get("currency") else str(value)
     if value is None:
         return ""
+    if column == "unit_amount" and row.get("currency"):
+        return price_of(str(value), row["currency"])
     if column == "currency":
         return str(value).upper()  # as beside every amount; JSON has it as it is given
     if isinstance(value, bool):

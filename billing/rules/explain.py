@@ -60,7 +60,8 @@ class LineAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentAccount:
-    """A document as it is stored. `corrects` is the number of the invoice that a note without lines corrects."""
+    """A document as it is stored. `corrects` is the number of the invoice that a note without lines corrects, and
+    `into_credit_minor` what the note has booked into the customer's credit."""
 
     kind: str
     status: str
@@ -78,6 +79,7 @@ class DocumentAccount:
     tax_groups: Sequence[TaxGroup]
     lines: Sequence[LineAccount]
     corrects: str | None = None
+    into_credit_minor: int = 0
 
 
 def explain(document: DocumentAccount) -> list[str]:
@@ -256,7 +258,7 @@ def _outcome(document: DocumentAccount, total: str) -> Iterator[str]:
     elif document.status == "refunded":
         yield f"{total} goes back to the payment method that paid invoice {document.corrects}."
     elif document.kind == "credit_note" and document.corrects:
-        yield f"{total} of invoice {document.corrects} is not owed; what was paid of it is in the customer's credit."
+        yield _taken_off(document, total)
     elif document.kind == "credit_note":
         yield f"{total} goes into the customer's credit, which later invoices use first."
     else:
@@ -270,6 +272,20 @@ def _outcome(document: DocumentAccount, total: str) -> Iterator[str]:
             sums.append(f"- {credit}")
         due = format_minor(document.amount_due_minor, currency)
         yield f"Due: {' '.join(sums)} = {due}" if len(sums) > 1 else f"Due: {due}"
+
+
+def _taken_off(document: DocumentAccount, total: str) -> str:
+    """What was owed is not any more; what was paid is credit. Nothing is where a bank has given it back already."""
+    credited = document.into_credit_minor
+    if credited == document.total_minor:
+        return (
+            f"{total} of invoice {document.corrects} goes into the customer's credit, which later invoices use first."
+        )
+    off = format_minor(document.total_minor - credited, document.currency)
+    told = f"{off} of invoice {document.corrects} is not owed any more."
+    if credited:
+        told += f" {format_minor(credited, document.currency)} goes into the customer's credit."
+    return told
 
 
 def _period(start: datetime | None, end: datetime | None) -> str:

@@ -39,6 +39,9 @@ def test_a_dispute_is_listed_shown_and_decided_on_once(office: Office) -> None:
     assert "11.90 EUR are written off" in office.ok("dispute", "write-off", ref, "--dry-run", *WHY)
     assert office.fingerprint() == before
     assert "are credited by ACME-CN-000001" in office.ok("dispute", "credit", ref, *WHY)
+    assert office.read("invoice", "show", "ACME-CN-000001")["corrects"] == "ACME-000001"
+    said = office.ok("invoice", "show", "ACME-CN-000001", "--explain")
+    assert said.endswith("11.90 EUR of invoice ACME-000001 is not owed any more.\n"), "the bank has given it back"
     assert office.run("dispute", "credit", ref, *WHY).exit_code == 3
     bank = ("invoice", "mark-paid", "ACME-000001", "--amount", "500")
     assert office.run(*bank, *WHY).exit_code == 3, "nothing is owed on it: the bank's name for it is needed"

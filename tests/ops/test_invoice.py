@@ -74,6 +74,19 @@ def test_the_whole_story_of_an_invoice_holds_nothing_personal(billed: Office) ->
     assert facts["tax_groups"][0]["tax_minor"] == 190
 
 
+def test_a_unit_price_stands_in_the_main_unit_as_the_amounts_beside_it_do(office: Office) -> None:
+    office.acme.price("call", "12.5")
+    office.acme.customer("a1")
+    office.acme.subscribe("a1", "s1", price="call", quantity=10)
+    office.acme.settle()
+    (advance,) = office.acme.invoices()
+    (row,) = [line for line in office.ok("invoice", "show", advance.number).splitlines() if " recurring " in line]
+    assert "   0.125 EUR   " in row, "for one"
+    assert "   1.25 EUR   " in row, "in all"
+    (line,) = office.read("invoice", "show", advance.number)["lines"]
+    assert (line["unit_amount"], line["amount_minor"]) == ("12.5", 125), "programs have minor units in both"
+
+
 def test_a_document_is_printed_with_a_reason_and_each_print_is_written_down(billed: Office) -> None:
     number = str(billed.acme.invoices()[0].number)
     assert billed.run("invoice", "pdf", number).exit_code == 2

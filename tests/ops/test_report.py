@@ -168,6 +168,8 @@ def test_payouts_of_a_month_are_on_their_way_or_at_the_bank(billed: Office) -> N
 
     assert told("2026-01") == [("po_1", "in transit", 500, 0), ("po_2", "paid", 0, 500)]
     assert told("2026-02") == [("po_1", "paid", 0, 500), ("po_2", "failed", 0, -500)]
+    (row,) = csv.DictReader(io.StringIO(billed.run("report", "payout", "po_1", "--csv").stdout))
+    assert (row["type"], row["occurred_at"]) == ("not_listed", "2026-01-30T00:00:00Z"), "as in every other file of ours"
     billed.execute("UPDATE billing.payout SET paid_at = NULL WHERE payout_ref = 'po_1'")
     assert billed.run("report", "payouts", "--month", "2026-02").exit_code == 1
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
@@ -310,6 +311,12 @@ def test_notes_say_what_they_correct_and_where_the_money_goes() -> None:
     assert refund[0].endswith("it gives back money paid on invoice ACME-000003.")
     assert "Tax 19 % on 30.00 EUR: 5.70 EUR, the invoice's tax in proportion" in refund
     assert refund[-1] == "35.70 EUR goes back to the payment method that paid invoice ACME-000003."
+    part = partial(document, kind="credit_note", status="credited", corrects="ACME-000003", **nothing)
+    assert [explain(part(into_credit_minor=minor))[-1] for minor in (0, 1000, 3570)] == [
+        "35.70 EUR of invoice ACME-000003 is not owed any more.",
+        "25.70 EUR of invoice ACME-000003 is not owed any more. 10.00 EUR goes into the customer's credit.",
+        "35.70 EUR of invoice ACME-000003 goes into the customer's credit, which later invoices use first.",
+    ]
     void = explain(document(kind="cancellation", status="credited", corrects="ACME-000003", **nothing))
     assert void[0].endswith("it takes back all of invoice ACME-000003.")
     assert void[-1] == "Nothing is owed on invoice ACME-000003 any more."

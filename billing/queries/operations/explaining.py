@@ -14,7 +14,9 @@ from billing.rules.tax import TaxGroup
 _DOCUMENT = """
 SELECT i.kind, i.status, i.number, i.currency, i.issued_at, i.period_start, i.period_end, i.subtotal_minor,
        i.discount_minor, i.total_minor, i.credit_applied_minor, i.brought_forward_minor, i.amount_due_minor,
-       i.tax_groups, c.number AS corrects
+       i.tax_groups, c.number AS corrects,
+       -COALESCE((SELECT sum(g.amount_minor) FROM billing.ledger_entry e JOIN billing.posting g ON g.entry_id = e.id
+                  WHERE e.invoice_id = i.id AND g.account = 'customer_credit'), 0)::bigint AS into_credit_minor
 FROM billing.invoice i LEFT JOIN billing.invoice c ON c.id = i.corrects_id
 WHERE i.id = :id
 """

@@ -25,7 +25,8 @@ ORDER BY i.id DESC LIMIT :limit
 
 _ONE = f"""
 SELECT i.id, i.number, i.kind, i.status, s.code AS seller, p.account_id, i.profile_id, u.code AS subscription,
-       i.subscription_id, i.collection, i.issued_at, i.due_at, i.period_start, i.period_end, i.currency,
+       i.subscription_id, c.number AS corrects, i.collection, i.issued_at, i.due_at, i.period_start,
+       i.period_end, i.currency,
        i.subtotal_minor, i.discount_minor, i.tax_minor, i.total_minor, i.credit_applied_minor, i.brought_forward_minor,
        i.amount_due_minor, i.amount_paid_minor, i.amount_carried_forward_minor, i.amount_remaining_minor,
        {CHARGED_BACK},
@@ -38,6 +39,7 @@ FROM billing.invoice i
 JOIN billing.seller s ON s.id = i.seller_id
 JOIN billing.profile p ON p.id = i.profile_id
 LEFT JOIN billing.subscription u ON u.id = i.subscription_id
+LEFT JOIN billing.invoice c ON c.id = i.corrects_id
 WHERE i.id = :id
 """  # noqa: S608 (our own words)
 

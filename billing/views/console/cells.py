@@ -23,7 +23,7 @@ _PAGES = {
 }  # fmt: skip
 _SEARCHED = {
     "account_id", "invoice", "subscription", "anonymous_id", "intent_ref", "charge_ref", "customer_ref", "event_ref",
-    "dispute_ref", "payout_ref", "object_ref", "object_id", "subject_id", "refund_ref", "endpoint",
+    "dispute_ref", "payout_ref", "object_ref", "object_id", "subject_id", "refund_ref", "endpoint", "corrects",
 }  # fmt: skip
 _WORDS = {"kind", "account", "decline_code", "advice_code", "disposition", "buyer_kind", "step"}
 _NAMES = {

@@ -6,6 +6,8 @@ import re
 
 from sqlalchemy import select, text
 
+from billing.flows import disputing
+from billing.flows.order import Order
 from billing.models import Dispute
 from tests.views.console.conftest import House, Person
 from tests.views.console.ordered import paid
@@ -80,3 +82,14 @@ def test_what_an_open_dispute_bars_is_not_offered_and_why_stands_in_its_place(ho
     assert "<dt>Charged back, not decided</dt><dd>11.90 EUR </dd>" in customer
     # The bank has taken all of it: nothing is left to be credited, and how the loss is booked is decided there.
     assert 'aria-label="Credit note"' not in page
+
+
+def test_a_credit_note_leads_to_the_invoice_that_it_corrects(house: House, fay: Person) -> None:
+    invoice, dispute = disputed(house)
+    lose(house, dispute)
+    disputing.credit_loss(house.acme.parts, dispute.id, order=Order(actor="fay", reason="it was right"))
+    note = re.search(r'/console/invoices/([0-9a-f-]{36})"[^>]*>ACME-CN-000001', fay.reads(f"/invoices/{invoice}"))
+    assert note
+    page = fay.reads(f"/invoices/{note[1]}")
+    assert re.search(r"<dt>Corrects</dt><dd><a[^>]*>ACME-000001</a>", page)
+    assert "Corrects" not in fay.reads(f"/invoices/{invoice}")
