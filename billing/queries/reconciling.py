@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from billing.db.copy import copy_values
+from billing.kernel.money import EXPONENTS, format_minor
 from billing.kernel.status import OPEN_PAYMENT, OPEN_REFUND
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund
 from billing.queries.reconciling_disputes import DISPUTES, DISPUTES_NOT_LISTED
@@ -171,7 +174,7 @@ SELECT CASE WHEN invoice_id IS NOT NULL THEN 'charge_without_attempt'
        charge_ref, intent_ref, seller_id, profile_id, coalesce(invoice_id, metadata_invoice),
        CASE WHEN status <> 'failed' THEN amount_minor - refunded_minor END,
        CASE WHEN status <> 'failed' THEN currency END,
-       format('the provider has charge %s, %s, of %s %s; we have no attempt for it', charge_ref, status, amount_minor,
+       format('the provider has charge %s, %s, of {%s %s}; we have no attempt for it', charge_ref, status, amount_minor,
               currency),
        lost
 FROM seen
@@ -184,8 +187,8 @@ _OTHER_CHARGES = (
     _SEEN
     + """
 SELECT 'charge_differs', charge_ref, intent_ref, seller_id, profile_id, invoice_id, amount_minor, currency,
-       format('the provider says %s %s %s of %s, we say %s %s %s of %s', status, amount_minor, currency, customer_ref,
-              our_status, our_amount, our_currency, our_customer), false
+       format('the provider says %s {%s %s} of %s, we say %s {%s %s} of %s', status, amount_minor, currency,
+              customer_ref, our_status, our_amount, our_currency, our_customer), false
 FROM seen
 WHERE payment_id IS NOT NULL
   AND ((status = 'succeeded') <> (our_status = 'succeeded') OR amount_minor <> our_amount OR currency <> our_currency
@@ -197,8 +200,8 @@ FROM seen
 WHERE status = 'succeeded' AND balance_ref IS NULL AND profile_id IS NOT NULL AND created < :fee_before
 UNION ALL
 SELECT 'movement_differs', charge_ref, intent_ref, seller_id, profile_id, invoice_id, s.amount_minor, s.currency,
-       format('charge %s is of %s, its balance transaction %s of %s %s', charge_ref, s.amount_minor, v.balance_ref,
-              v.amount_minor, v.currency), false
+       format('charge %s is of {%s %s}, its balance transaction %s of {%s %s}', charge_ref, s.amount_minor, s.currency,
+              v.balance_ref, v.amount_minor, v.currency), false
 FROM seen s
 JOIN listed_movement v ON v.source_ref = s.charge_ref AND v.type IN ('charge', 'payment')
 WHERE s.profile_id IS NOT NULL AND v.currency = s.currency AND v.amount_minor <> s.amount_minor
@@ -210,10 +213,10 @@ SELECT CASE WHEN f.id IS NULL THEN 'refund_without_record' ELSE 'refund_differs'
        coalesce(f.seller_id, p.seller_id, u.seller_id), coalesce(f.profile_id, p.profile_id, i.profile_id),
        coalesce(f.invoice_id, p.invoice_id, u.invoice_id), r.amount_minor, r.currency,
        CASE WHEN f.id IS NULL
-            THEN format('the provider refunded %s %s of charge %s (%s); we have no refund for it', r.amount_minor,
+            THEN format('the provider refunded {{%s %s}} of charge %s (%s); we have no refund for it', r.amount_minor,
                         r.currency, r.charge_ref, r.status)
-            ELSE format('the provider says %s %s %s, we say %s %s %s', r.status, r.amount_minor, r.currency, f.status,
-                        f.amount_minor, f.currency) END,
+            ELSE format('the provider says %s {{%s %s}}, we say %s {{%s %s}}', r.status, r.amount_minor, r.currency,
+                        f.status, f.amount_minor, f.currency) END,
        r.metadata_refund IS NOT NULL AND m.id IS NULL
 FROM listed_refund r
 LEFT JOIN billing.payment p ON p.provider_account_id = :account AND p.charge_ref = r.charge_ref
@@ -229,6 +232,21 @@ WHERE CASE WHEN f.id IS NULL THEN (p.id IS NOT NULL OR u.id IS NOT NULL) AND r.s
 """  # noqa: S608 (our own words)
 
 
+def _found(*row: Any) -> Found:
+    found = Found(*row)
+    return replace(found, detail=_AMOUNT.sub(_told, found.detail))
+
+
+def _told(amount: re.Match[str]) -> str:
+    minor, currency = amount.groups()
+    # Who else uses the account may charge in what is none of ours.
+    return format_minor(int(minor), currency) if currency in EXPONENTS else f"{minor} {currency}"
+
+
+_AMOUNT = re.compile(r"\{(-?\d+) ([a-z]{3})\}")
+"""How a statement writes an amount, in minor units; people are told it as every other."""
+
+
 def differences(session: Session, *, account_id: UUID, fee_before: datetime) -> Iterator[Found]:
     """What the loaded window shows and we don't have so, streamed. A charge without its fee counts from `fee_before`.
 
@@ -239,12 +257,12 @@ def differences(session: Session, *, account_id: UUID, fee_before: datetime) -> 
     for statement in (_UNKNOWN_CHARGES, _OTHER_CHARGES, _REFUNDS, DISPUTES):
         with session.execute(text(statement), values, execution_options=streaming) as rows:
             for row in rows:
-                yield Found(*row)
+                yield _found(*row)
 
 
 _NOT_LISTED = """
 SELECT 'attempt_without_charge', p.charge_ref, i.intent_ref, p.seller_id, p.profile_id, p.invoice_id, p.amount_minor,
-       p.currency, format('our attempt %s has charge %s of %s %s; the provider does not', p.id, p.charge_ref,
+       p.currency, format('our attempt %s has charge %s of {%s %s}; the provider does not', p.id, p.charge_ref,
                           p.amount_minor, p.currency), false
 FROM billing.payment p
 JOIN billing.payment_intent i ON i.id = p.payment_intent_id
@@ -255,7 +273,7 @@ WHERE p.provider_account_id = :account AND p.status = 'succeeded' AND p.opened_a
 
 _REFUNDS_NOT_LISTED = """
 SELECT 'refund_missing', f.refund_ref, NULL, f.seller_id, f.profile_id, f.invoice_id, f.amount_minor, f.currency,
-       format('our refund %s is %s of %s %s; the provider does not show it', f.id, f.refund_ref, f.amount_minor,
+       format('our refund %s is %s of {%s %s}; the provider does not show it', f.id, f.refund_ref, f.amount_minor,
               f.currency), false
 FROM billing.refund f
 LEFT JOIN listed_refund r ON r.refund_ref = f.refund_ref
@@ -277,7 +295,7 @@ def not_listed(
     for statement in (_NOT_LISTED, _REFUNDS_NOT_LISTED, DISPUTES_NOT_LISTED):
         with session.execute(text(statement), values, execution_options=streaming) as rows:
             for row in rows:
-                yield Found(*row)
+                yield _found(*row)
 
 
 _IN_SIGHT = """

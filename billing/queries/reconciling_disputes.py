@@ -35,17 +35,17 @@ DISPUTES = f"""
 SELECT CASE WHEN d.id IS NULL THEN 'dispute_without_record' ELSE 'dispute_differs' END, l.dispute_ref, NULL,
        i.seller_id, i.profile_id, i.id, l.amount_minor, l.currency,
        CASE WHEN d.id IS NULL
-            THEN format('the provider has dispute %s of %s %s of charge %s (%s); we have none', l.dispute_ref,
+            THEN format('the provider has dispute %s of {{%s %s}} of charge %s (%s); we have none', l.dispute_ref,
                         l.amount_minor, l.currency, l.charge_ref, l.status)
-            ELSE format('the provider says %s %s, we say %s %s', l.status, l.amount_minor, d.status,
-                        d.amount_minor) END,
+            ELSE format('the provider says %s {{%s %s}}, we say %s {{%s %s}}', l.status, l.amount_minor, l.currency,
+                        d.status, d.amount_minor, d.currency) END,
        false
 {_LISTED})
 """
 
 DISPUTES_NOT_LISTED = """
 SELECT 'dispute_missing', d.dispute_ref, NULL, d.seller_id, d.profile_id, d.invoice_id, d.amount_minor, d.currency,
-       format('our dispute %s is %s of %s %s; the provider does not show it', d.id, d.dispute_ref, d.amount_minor,
+       format('our dispute %s is %s of {%s %s}; the provider does not show it', d.id, d.dispute_ref, d.amount_minor,
               d.currency), false
 FROM billing.dispute d
 LEFT JOIN listed_dispute l ON l.dispute_ref = d.dispute_ref

@@ -33,6 +33,7 @@ def test_both_sides_agree_or_each_difference_is_told_with_what_may_be_done(offic
     assert facts.exit_code == 1
     (item,) = office.read("work", "list")
     assert item["safe_actions"] == ["adopt", "park"]
+    assert item["error"].endswith(", succeeded, of 11.90 EUR; we have no attempt for it"), "as the amount beside it"
     assert "it is the payment of invoice ACME-000001" in office.ok("work", "adopt", item["id"], *WHY)
     assert [(row.action, row.reason) for row in office.trail()] == [("work.adopt", WHY[1])]
     assert "Both sides agree." in office.ok("reconcile")
