@@ -1,16 +1,20 @@
-"""Start: a process refuses a database that is not migrated, and a provider key of another mode or account."""
+"""Start: a process refuses a database that is not migrated, a provider key of another mode or account, and master keys
+of which none opens what is sealed.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, union_all
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.flows.parts import Parts
 from billing.flows.restoring import recognise
-from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused
+from billing.kernel.errors import Fault, MasterKeyMissing, ProviderRefused, ProviderUnavailable, Refused
 from billing.kernel.ids import new_id
-from billing.models import ProviderAccount
+from billing.models import DataKey, ProviderAccount
+from billing.privacy.keyring import Keyring
+from billing.privacy.sealed import SealBroken
 from billing.providers.port import AccountFacts
 from billing.queries.same_database import pin_first
 
@@ -21,19 +25,40 @@ _SETTINGS = {"stripe": "STRIPE_API_KEY", "paypal": "PAYPAL_CLIENT_ID"}
 def start(parts: Parts) -> None:
     """Check the database's revision and pin each configured provider account, or compare it with its pin.
 
-    Raises `Refused`: `not_migrated`, `migration_missing`, `migration_unknown`, `wrong_mode`, `wrong_account`,
-    `account_unreadable`. A provider that can't be reached is no reason to refuse once its account is pinned. Rows that
-    were brought back from a backup are recognised here, and paused.
+    Raises `Refused`: `not_migrated`, `migration_missing`, `migration_unknown`, `wrong_secret_key`, `wrong_mode`,
+    `wrong_account`, `account_unreadable`. A provider that can't be reached is no reason to refuse once its account is
+    pinned. Rows that were brought back from a backup are recognised here, and paused.
     """
     from billing.db.migrate import require_current  # noqa: PLC0415 (slow to load, and only a process's start needs it)
 
     with parts.begin() as session:
         require_current(session.connection())
+        _require_master_key(session, parts.keyring)
     for (provider, code), livemode in parts.settings.provider_accounts.items():
         pin(parts, provider=provider, code=code, livemode=livemode)
     with parts.begin() as session:
         pin_first(session)
     recognise(parts)
+
+
+def _require_master_key(session: Session, keyring: Keyring) -> None:
+    """One of the oldest and the newest data key opens: with another key a process would seal on, what it seals would be
+    lost with that key, and nothing from before could be read. While a key is rotated either may be under another's.
+    """
+    ends = (select(DataKey.id).order_by(order).limit(1) for order in (DataKey.id.asc(), DataKey.id.desc()))
+    found = session.scalars(select(DataKey).where(DataKey.id.in_(union_all(*ends)))).all()
+    if found and not any(_opens(keyring, each) for each in found):
+        masters = ", ".join(sorted({each.master_id for each in found}))
+        mend = f"what is sealed here is under the master key with the id {masters}: give that one"
+        raise Refused(Fault("BILLING_SECRET_KEY", "wrong_secret_key", mend))
+
+
+def _opens(keyring: Keyring, key: DataKey) -> bool:
+    try:
+        keyring.unwrap(master_id=key.master_id, wrapped=key.wrapped, row=key.id)
+    except (MasterKeyMissing, SealBroken):
+        return False
+    return True
 
 
 def pin(parts: Parts, *, provider: str, code: str, livemode: bool) -> None:
