@@ -103,6 +103,7 @@ class SubscriptionQuery(Paging):
     """Which subscriptions."""
 
     profile_id: Id | None = None
+    code: Code | None = None
 
 
 class Reasoned(Shape):
@@ -179,7 +180,12 @@ def _list(call: Call) -> Listed[Subscription]:
     wanted: SubscriptionQuery = call.query
     with call.parts.begin() as session:
         page = subscriptions(
-            session, call.seller_id, profile_id=wanted.profile_id, after=wanted.after, limit=wanted.limit
+            session,
+            call.seller_id,
+            profile_id=wanted.profile_id,
+            code=wanted.code,
+            after=wanted.after,
+            limit=wanted.limit,
         )
     return Listed[Subscription](data=[facts(Subscription, row) for row in page.rows], next=page.next)
 

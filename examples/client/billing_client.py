@@ -1348,6 +1348,7 @@ class SubscriptionQuery(TypedDict):
     limit: NotRequired[int]
     after: NotRequired[str | None]
     profile_id: NotRequired[str | None]
+    code: NotRequired[str | None]
 
 
 class TaxGroup(TypedDict):
@@ -1714,11 +1715,16 @@ class Client:
         return made
 
     def list_subscriptions(
-        self, *, limit: int | None = None, after: str | None = None, profile_id: str | None = None
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        profile_id: str | None = None,
+        code: str | None = None,
     ) -> ListedSubscription:
         """Subscriptions, in the order of their codes."""
         made: ListedSubscription = self._ask(
-            "GET", "/subscriptions", query={"limit": limit, "after": after, "profile_id": profile_id}
+            "GET", "/subscriptions", query={"limit": limit, "after": after, "profile_id": profile_id, "code": code}
         )
         return made
 

@@ -233,6 +233,22 @@ def test_a_document_is_found_by_its_number(acme: Company, shop: Program) -> None
         assert shop.ok("GET", f"/invoices?number={none}")["data"] == [], none
 
 
+def test_a_subscription_is_found_by_the_hosts_own_code(acme: Company, shop: Program) -> None:
+    made = []
+    for customer in (anna(), anna()):
+        shop.ok("POST", "/profiles", customer)
+        made.append(shop.ok("POST", "/subscriptions", basic(customer)))
+    one, other = made
+    for path in (
+        f"/subscriptions?code={one['code']}",
+        f"/subscriptions?code={one['code']}&profile_id={one['profile_id']}",
+    ):
+        assert [each["id"] for each in shop.ok("GET", path)["data"]] == [one["id"]]
+    assert shop.ok("GET", f"/subscriptions?code={one['code']}&profile_id={other['profile_id']}")["data"] == []
+    assert shop.ok("GET", "/subscriptions?code=none")["data"] == []
+    assert shop.refused("GET", "/subscriptions?code=no+code") == (422, "not_valid")
+
+
 def test_attempts_are_listed_newest_first_by_what_is_asked_for(acme: Company, shop: Program) -> None:
     paid, declined = anna(), anna()
     profiles = [shop.ok("POST", "/profiles", each)["id"] for each in (paid, declined)]

@@ -26,12 +26,14 @@ LEFT JOIN billing.coupon c ON c.id = u.coupon_id AND c.seller_id = u.seller_id
 _ONE = f"SELECT {_COLUMNS} {_FROM} WHERE u.id = :id AND u.seller_id = :seller"
 _LIST = f"""
 SELECT {_COLUMNS} {_FROM}
-WHERE u.seller_id = :seller AND (CAST(:after AS text) IS NULL OR u.code > :after)
+WHERE u.seller_id = :seller AND (CAST(:code AS text) IS NULL OR u.code = :code)
+  AND (CAST(:after AS text) IS NULL OR u.code > :after)
 ORDER BY u.code LIMIT :limit
 """
 _OF_PROFILE = f"""
 SELECT {_COLUMNS} {_FROM}
-WHERE u.profile_id = :profile AND u.seller_id = :seller AND (CAST(:after AS text) IS NULL OR u.code > :after)
+WHERE u.profile_id = :profile AND u.seller_id = :seller AND (CAST(:code AS text) IS NULL OR u.code = :code)
+  AND (CAST(:after AS text) IS NULL OR u.code > :after)
 ORDER BY u.code LIMIT :limit
 """
 _ITEMS = """
@@ -55,10 +57,10 @@ def the_subscription(session: Session, seller_id: UUID, id_: UUID) -> Facts | No
 
 
 def subscriptions(
-    session: Session, seller_id: UUID, *, profile_id: UUID | None, after: str | None, limit: int
+    session: Session, seller_id: UUID, *, profile_id: UUID | None, code: str | None, after: str | None, limit: int
 ) -> Slice:
     """In the order of their codes; three statements a page."""
-    values: dict[str, Any] = {"seller": seller_id}
+    values: dict[str, Any] = {"seller": seller_id, "code": code}
     statement = _LIST
     if profile_id is not None:
         statement, values = _OF_PROFILE, values | {"profile": profile_id}
