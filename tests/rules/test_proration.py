@@ -144,6 +144,16 @@ def test_by_day_a_change_on_the_last_date_counts_none() -> None:
     )
 
 
+def test_where_clocks_went_back_over_midnight_no_more_than_the_whole_is_given_back() -> None:
+    # Newfoundland: a minute after midnight on 7 November 2010 it was a minute past eleven on the 6th again.
+    start = datetime(2010, 11, 7, 2, 30, 30, tzinfo=UTC)
+    rest = {"at": start + timedelta(minutes=1), "end": datetime(2010, 12, 7, 4, tzinfo=UTC)}
+    zoned = {"unit": DAY, "zone": "America/St_Johns"}
+    assert span(end=rest["end"], start=rest["at"], **zoned) > span(end=rest["end"], start=start, **zoned)
+    assert prorated_credit(net_minor=3000, line_start=start, **rest, **zoned).amount_minor == -3000
+    assert prorated_charge(full=Fraction(3000), full_start=start, **rest, **zoned).amount_minor == 3000
+
+
 def test_a_prorated_line_keeps_the_integers_that_it_was_made_of() -> None:
     found = prorated_credit(
         net_minor=1000,
