@@ -77,6 +77,10 @@ def test_what_the_item_that_went_was_invoiced_for_is_not_invoiced_any_more() -> 
     assert [placed(used, came=70, past=stays, waits=66) for used in (63, 67)] == [Placed(day(70)), Placed(day(67))]
 
 
+def test_the_moment_at_which_an_item_went_is_none_that_it_was_invoiced_for() -> None:
+    assert [placed(used, came=70, past=((61, 64),)) for used in (61, 64)] == [Placed(day(70)), Placed(day(64))]
+
+
 @pytest.mark.parametrize("kind", UsageKind)
 def test_usage_of_a_period_that_waits_to_be_invoiced_still_counts_there(kind: UsageKind) -> None:
     assert placed(45, kind=kind, waits=40) == Placed(day(45))
