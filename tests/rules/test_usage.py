@@ -82,6 +82,12 @@ def test_the_moment_at_which_an_item_went_is_none_that_it_was_invoiced_for() -> 
 
 
 @pytest.mark.parametrize("kind", UsageKind)
+def test_the_first_moment_that_waits_for_its_invoice_counts_where_it_is(kind: UsageKind) -> None:
+    assert placed(66, kind=kind, came=70, past=((61, 68),), waits=66) == Placed(day(66))
+    assert placed(50, kind=kind, waits=50) == Placed(day(50))
+
+
+@pytest.mark.parametrize("kind", UsageKind)
 def test_usage_of_a_period_that_waits_to_be_invoiced_still_counts_there(kind: UsageKind) -> None:
     assert placed(45, kind=kind, waits=40) == Placed(day(45))
     assert placed(39, kind=kind, waits=40) != Placed(day(39))
