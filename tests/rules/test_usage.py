@@ -62,6 +62,7 @@ def test_a_late_sum_counts_at_the_first_moment_of_the_running_period() -> None:
 
 def test_a_late_sum_counts_at_the_first_moment_at_which_its_item_is_there() -> None:
     assert placed(59, came=70) == Placed(day(70))
+    assert placed(50, came=40) == Placed(day(60)), "it was there before the period began"
 
 
 @pytest.mark.parametrize("kind", UsageKind)
