@@ -41,6 +41,12 @@ def test_one_more_try_is_allowed_when_the_oldest_that_counts_has_left(
     assert allowed_from(brand, tries(*(spacing * (n + 1) for n in range(number))), now=NOW) == free
 
 
+def test_of_two_limits_that_are_reached_the_one_that_frees_later_decides() -> None:
+    today, month = tries(*(timedelta(hours=n + 1) for n in range(10))), tries(*(DAY * (n + 5) for n in range(25)))
+    assert allowed_from("mastercard", today, now=NOW) == NOW - timedelta(hours=10) + DAY
+    assert allowed_from("mastercard", [*today, *month], now=NOW) == NOW + DAY
+
+
 def test_at_that_very_moment_it_is_allowed() -> None:
     sent = tries(*(DAY * (n + 1) for n in range(15)))
     free = allowed_from("visa", sent, now=NOW)
