@@ -38,6 +38,11 @@ def test_what_was_earned_before_is_not_spread_again() -> None:
     assert earned(**given_before, through=date(2026, 6, 15)) == 700
 
 
+def test_a_line_that_was_cut_to_what_is_recognised_of_it_is_whole_the_day_before() -> None:
+    cut = {"total_minor": 1000, "base_minor": 400, "base_on": JUNE, "ends_on": JUNE}
+    assert earned(**cut, through=date(2026, 5, 31)) == 1000
+
+
 @given(total=st.integers(0, 10**12), days=st.integers(1, 800), gone=st.integers(0, 800))
 def test_it_never_falls_and_never_exceeds_the_whole(total: int, days: int, gone: int) -> None:
     parts = [
