@@ -36,6 +36,7 @@ def test_what_was_earned_before_is_not_spread_again() -> None:
     given_before = {"total_minor": 1000, "base_minor": 400, "base_on": JUNE, "ends_on": date(2026, 7, 1)}
     assert earned(**given_before, through=date(2026, 5, 31)) == 400
     assert earned(**given_before, through=date(2026, 6, 15)) == 700
+    assert earned(**given_before, through=date(2026, 5, 20)) == 400, "nor less of it on a day before"
 
 
 def test_a_line_that_was_cut_to_what_is_recognised_of_it_is_whole_the_day_before() -> None:
