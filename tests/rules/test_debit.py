@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing.rules.debit import meaning
+from billing.rules.debit import TAKES_DAYS, brings, meaning
 from billing.rules.dunning import DeclineClass
 
 
@@ -31,3 +31,10 @@ def test_of_a_card_the_codes_of_cards_decide() -> None:
     assert meaning(None, "generic_decline", None, failed=9) is DeclineClass.SOFT
     assert meaning("card", "lost_card", None) is DeclineClass.HARD
     assert meaning("sepa_debit", "account_closed", "try_again_later") is DeclineClass.HARD
+
+
+@pytest.mark.parametrize("kind", sorted(TAKES_DAYS))
+def test_no_first_payment_is_asked_of_a_bank_that_takes_days(kind: str) -> None:
+    assert brings(kind, "eur", first_payment=False)
+    assert not brings(kind, "eur", first_payment=True)
+    assert brings("card", "eur", first_payment=True)
