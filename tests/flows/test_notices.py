@@ -75,9 +75,13 @@ def test_of_suspected_fraud_neither_event_nor_row_nor_mail_says_a_word(acme: Com
     failing(acme, "pm_card_chargeDeclinedFraudulent")
     notices.send(acme.parts)
     said = [json.dumps(payload) for _, payload in acme.told(*TOPICS)]
-    said += [json.dumps(row.facts) for row in rows(acme)] + [message.as_string() for message in box.messages]
-    assert len(said) == 3
-    assert not any("fraud" in each.lower() or "declin" in each.lower() for each in said)
+    (message,) = box.messages
+    said += [json.dumps(row.facts) for row in rows(acme)]
+    said += [message["Subject"], *(message.get_body((kind,)).get_content() for kind in ("plain", "html"))]  # type: ignore[union-attr]
+    assert len(said) == 5
+    assert all("Karte" in body for body in said[-2:]), "what is sent is folded and in German; here it can be read"
+    words = ("fraud", "declin", "betrug", "betrüg", "verdacht", "missbrauch", "abgelehnt")
+    assert not [(word, each) for each in said for word in words if word in each.lower()]
 
 
 def test_who_was_told_of_a_failing_hears_of_the_recovery_and_others_hear_nothing(acme: Company, box: Postbox) -> None:
