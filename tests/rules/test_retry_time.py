@@ -72,3 +72,9 @@ def test_it_is_never_early_never_a_day_and_an_hour_late_and_always_in_the_hours(
     wall = moment.astimezone(zone_info(zone))
     # A skipped hour may push it past a short window, by the gap.
     assert hours[0] <= wall.hour < hours[1] or wall.utcoffset() != due.astimezone(zone_info(zone)).utcoffset()
+
+
+def test_in_the_hour_that_comes_twice_nothing_is_tried_before_it_is_due() -> None:
+    # 25 October 2026: it is half past two in Berlin for the second time; the first was an hour before.
+    due = at("2026-10-25T01:30")
+    assert within_hours(due, hours=Hours(0, 24), zone="Europe/Berlin", seed=0) == due
