@@ -151,6 +151,12 @@ def test_retry_after_holds_everybody_for_so_long_and_never_for_ever() -> None:
     assert longest.held_until == at(MOST_HOLD_S)
 
 
+def test_a_shorter_wish_does_not_end_a_longer_one() -> None:
+    long = slowed(begun(100.0, now=NOW), now=NOW, retry_after_s=30.0)
+    assert slowed(long, now=at(1), retry_after_s=2.0).held_until == at(30)
+    assert slowed(long, now=at(1), retry_after_s=40.0).held_until == at(41)
+
+
 def test_a_lower_limit_by_setting_holds_at_once() -> None:
     assert grown(begun(100.0, now=NOW), 25.0, now=at(1)).rate_per_s == pytest.approx(25 * HEADROOM)
 
