@@ -217,3 +217,26 @@ def test_a_day_after_a_sending_without_answer_two_lists_prove_that_nothing_was_d
     assert [key for key, _ in sent(acme)][1:] == [f"refund-{acme.refunds()[0].id}-2"]
     assert (acme.refunds()[0].status, len(at_provider(acme)), books(acme)) == ("succeeded", 1, (0, 0))
     assert acme.violations() == ()
+
+
+def test_lists_without_the_first_sending_prove_nothing_of_the_second(acme: Company, paid: Invoice) -> None:
+    _unanswered(acme, paid, "timeout_before")
+    acme.set_clock(START + timedelta(hours=24))
+    for _ in range(2):
+        hasten(acme)
+        refunding.sweep(acme.parts)
+    (row,) = acme.refunds()
+    assert (row.key_no, row.absent_lists, row.reason) == (2, 0, "proven_absent")
+    acme.witness.add_faults({"kind": "timeout_before", "next": 1, "path": "/v1/refunds"})
+    hasten(acme)
+    refunding.sweep(acme.parts)
+    (row,) = acme.refunds()
+    assert (row.key_no, row.absent_lists) == (2, 0), "it has just been sent under its new key"
+    acme.set_clock(START + timedelta(hours=48))
+    hasten(acme)
+    refunding.sweep(acme.parts)
+    (row,) = acme.refunds()
+    assert (row.key_no, row.absent_lists) == (2, 1)
+    ask_again(acme)
+    assert [key for key, _ in sent(acme)][-1] == f"refund-{row.id}-3"
+    assert (acme.refunds()[0].status, len(at_provider(acme)), books(acme)) == ("succeeded", 1, (0, 0))
