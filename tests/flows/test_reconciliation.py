@@ -250,6 +250,13 @@ def test_so_is_one_that_fails_long_after_the_days_run_has_passed_it(acme: Compan
     assert acme.account("refunds_in_flight") == -1190
 
 
+def test_a_charge_of_as_much_in_another_currency_is_found(acme: Company, paid: UUID) -> None:
+    forget(acme, "UPDATE billing.payment SET currency = 'usd'")
+    assert compare(acme) == [("charge_differs", acme.payments()[0].charge_ref)]
+    forget(acme, "UPDATE billing.payment SET currency = 'eur'")
+    assert compare(acme) == []
+
+
 def test_a_refund_of_another_amount_than_ours_stays_a_difference_however_often_it_is_reread(
     acme: Company, paid: UUID
 ) -> None:
