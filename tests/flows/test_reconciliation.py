@@ -257,6 +257,15 @@ def test_a_charge_of_as_much_in_another_currency_is_found(acme: Company, paid: U
     assert compare(acme) == []
 
 
+def test_a_refund_of_as_much_in_another_currency_is_found(acme: Company, paid: UUID) -> None:
+    refunding.refund(acme.parts, acme.invoices()[0].id, amount_minor=200)
+    acme.settle()
+    forget(acme, "UPDATE billing.refund SET currency = 'usd'")
+    assert compare(acme) == [("refund_differs", acme.refunds()[0].refund_ref)]
+    forget(acme, "UPDATE billing.refund SET currency = 'eur'")
+    assert compare(acme) == []
+
+
 def test_a_refund_of_another_amount_than_ours_stays_a_difference_however_often_it_is_reread(
     acme: Company, paid: UUID
 ) -> None:
