@@ -146,3 +146,14 @@ def test_parts_of_a_small_sum_never_drift_from_the_whole(books: Engine) -> None:
             story.wait(1)
             assert story.schedule.recognised_minor == divide_half_away(100 * day, 365)
         session.rollback()
+
+
+def test_a_credit_that_comes_after_its_lines_time_does_not_make_that_time_longer(books: Engine) -> None:
+    with sessions(books)() as session:
+        story = _story(session, "UTC")
+        story.begin(1000, NOON, NOON + timedelta(days=30), "day")
+        ends_on = story.schedule.ends_on
+        story.wait(40)
+        story.credit(100, stops=True)
+        assert (story.schedule.ends_on, story.schedule.recognised_minor) == (ends_on, 900)
+        session.rollback()
