@@ -60,6 +60,13 @@ def test_a_younger_one_waits_where_another_worker_has_the_older(acme: Company) -
     assert collection.charge(acme.parts, _slice(acme, younger)) == 1
 
 
+def test_the_oldest_whose_slice_waits_is_not_cut_into_another_for_a_younger_one(acme: Company) -> None:
+    older, _ = _two_open(acme)
+    assert [collection.plan(acme.parts) for _ in range(3)] == [1, 0, 0]
+    with acme.begin() as session:
+        assert session.scalars(select(Slice.member_ids)).all() == [[older]]
+
+
 def test_an_older_one_that_waits_for_its_time_holds_nobody_up(acme: Company) -> None:
     older, younger = _two_open(acme)
     with acme.parts.begin() as session:
