@@ -42,8 +42,8 @@ def test_an_abandoned_attempt_is_given_up_and_dunning_goes_on(acme: Company) -> 
     profile_id = owing(acme)
     before = the_invoice(acme).next_attempt_at
     tried = on_session.pay(acme.parts, profile_id=profile_id)
-    resolution.resolve(acme.parts)
-    assert acme.payments()[-1].status == PaymentStatus.REQUIRES_ACTION
+    age(acme, tried.payment_id, hours=0)
+    assert (resolution.resolve(acme.parts), acme.payments()[-1].status) == (1, PaymentStatus.REQUIRES_ACTION)
     age(acme, tried.payment_id, hours=2)
     resolution.resolve(acme.parts)
     payment, invoice = acme.payments()[-1], the_invoice(acme)
