@@ -57,6 +57,16 @@ def test_what_comes_back_of_a_loss_lowers_its_debt(acme: Company, paid: Invoice)
     assert accused(acme) == []
 
 
+def test_what_comes_back_of_a_loss_lowers_its_debt_by_no_more_than_is_still_owed(acme: Company, paid: Invoice) -> None:
+    ref = open_dispute(acme)
+    end(acme, ref, "lost")
+    mark_paid(acme.parts, paid.id, amount_minor=500, reference="by bank")
+    show(acme, ref, status="lost", reinstated_minor=800)
+    assert (the_dispute(acme).reopened_minor, the_dispute(acme).owed_minor) == (500, 0)
+    assert books(acme) == {"provider_clearing": 800, "write_off": -110}, "690 were owed, and 110 more came back"
+    assert accused(acme) == []
+
+
 def test_what_comes_back_after_a_loss_was_written_off_lowers_what_was_lost(acme: Company, paid: Invoice) -> None:
     ref = open_dispute(acme)
     end(acme, ref, "lost")
