@@ -61,6 +61,18 @@ def test_an_extra_try_that_was_not_sent_leaves_the_next_moment_one_try(database_
         assert acme.invoices()[0].dunning_step == 1
 
 
+def test_the_try_after_one_that_proved_not_to_have_been_made_takes_its_moment(acme: Company) -> None:
+    acme.customer("a1", method=FUNDS)
+    acme.subscribe("a1", "s1")
+    acme.witness.add_faults({"kind": "timeout_before", "next": 1, "path": "/v1/payment_intents"})
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    acme.set_clock(START + timedelta(hours=25))
+    acme.settle()
+    assert [(each.status, each.scheduled) for each in acme.payments()] == [("canceled", True), ("declined", True)]
+    assert acme.invoices()[0].next_attempt_at is not None, "the schedule goes on from it"
+
+
 def test_the_age_of_a_key_counts_from_the_sending_that_may_have_arrived(acme: Company) -> None:
     acme.customer("a1")
     acme.subscribe("a1", "s1")
