@@ -187,6 +187,18 @@ def test_a_payout_does_not_hold_its_own_movement_though_it_be_listed_with_the_ot
     assert sorted(_held(paid, payout["id"])) == WHOLE
 
 
+def test_a_payout_whose_list_has_ended_takes_no_more_movements(paid: Company) -> None:
+    (payout,) = paid.witness.call("POST", "payouts", {})
+    movements.sweep(paid.parts)
+    after = _payout(paid).listed_after
+    with paid.parts.begin() as session:
+        listed = session.scalars(select(ProviderMovement.balance_ref)).all()
+        session.execute(text("UPDATE billing.provider_movement SET payout_id = NULL"))
+        session.execute(text("UPDATE billing.payout SET listed_at = clock_timestamp()"))
+        assign_movements(session, account_id=paid.account_id, payout_ref=payout["id"], balance_refs=listed)
+    assert (_assigned(paid), _payout(paid).listed_after) == (0, after)
+
+
 def test_a_payout_that_holds_more_than_a_task_can_list_is_listed_in_parts(
     paid: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
