@@ -261,3 +261,11 @@ def test_the_fee_of_a_dispute_is_its_sellers_and_not_whose_money_came_last(paid:
     with paid.begin() as session:
         whose = session.scalars(select(ProviderMovement.seller_id).filter_by(type="adjustment")).all()
     assert whose == [paid.seller_id]
+
+
+def test_a_worker_that_has_read_less_far_than_another_takes_nothing_of_that_back(acme: Company) -> None:
+    for hours, noted in ((2, 2), (1, 2), (3, 3)):
+        movements._note_read(acme.parts, acme.account_id, START + timedelta(hours=hours))
+        with acme.begin() as session:
+            account = session.get_one(ProviderAccount, acme.account_id)
+            assert account.movements_read_to == START + timedelta(hours=noted)
