@@ -17,6 +17,7 @@ from billing.providers.stripe import listing
 from billing.queries.books.payout import payout_report
 from billing.queries.books.report import Report
 from billing.queries.operations.payouts import list_payouts
+from billing.queries.payouts import sellers_of
 from tests.flows.balances import FEE
 from tests.flows.company import START, Company
 from tests.flows.sharing import another_seller
@@ -185,6 +186,17 @@ def test_a_payout_does_not_hold_its_own_movement_though_it_be_listed_with_the_ot
         assign_movements(session, account_id=paid.account_id, payout_ref=payout["id"], balance_refs=listed)
     assert len(listed) == len(WHOLE) + 1
     assert sorted(_held(paid, payout["id"])) == WHOLE
+
+
+def test_whose_money_a_payout_holds_is_reckoned_without_its_own_movement(paid: Company) -> None:
+    paid.witness.call("POST", "payouts", {})
+    movements.sweep(paid.parts)
+    with paid.begin() as session:
+        rows = session.scalars(select(ProviderMovement)).all()
+        listed = sellers_of(session, account_id=paid.account_id, balance_refs=[row.balance_ref for row in rows])
+    held = [row for row in rows if row.type != "payout"]
+    assert len(rows) == len(held) + 1
+    assert listed == {paid.seller_id: sum(row.amount_minor - row.fee_minor for row in held)}
 
 
 def test_a_payout_whose_list_has_ended_takes_no_more_movements(paid: Company) -> None:
