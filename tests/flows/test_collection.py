@@ -13,6 +13,7 @@ from billing.commands.payment.open import open_payments
 from billing.commands.payment.send import mark_sent
 from billing.db.clock import wall_now
 from billing.flows import operating, renewal, resolution, sellers
+from billing.flows.external_money import mark_paid
 from billing.flows.order import Order
 from billing.flows.sending import Attempt, call, write_answers
 from billing.models import Invoice, WorkItem
@@ -224,6 +225,20 @@ def test_a_key_refused_by_the_provider_uses_up_no_attempt_and_opens_one_work_ite
     (again,) = acme.payments()
     assert (again.id, again.status) == (attempt.id, "succeeded")
     assert acme.invoices()[0].dunning_step == 0
+
+
+def test_what_was_not_sent_is_not_sent_again_for_more_than_is_still_owed(acme: Company) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.revoke_key()
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    assert [(each.status, each.amount_minor) for each in acme.payments()] == [("not_sent", 1190)]
+    mark_paid(acme.parts, acme.invoices()[0].id, amount_minor=400, reference="by bank")
+    acme.restore_key()
+    acme.settle()
+    assert [(each.status, each.amount_minor) for each in acme.payments()] == [("not_sent", 1190), ("succeeded", 790)]
+    assert (_charged(acme), acme.invoices()[0].status) == (790, "paid")
 
 
 def test_a_key_older_than_its_life_is_never_sent_again_and_two_complete_lists_prove_absence(acme: Company) -> None:
