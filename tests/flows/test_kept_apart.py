@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
+from billing.commands.payment.unapplied import spend
 from billing.commands.work_item.raise_item import raise_item
 from billing.flows import correcting, external_money, reconciliation, working
 from billing.flows.evidence import Question, of_intent
@@ -310,3 +311,10 @@ def test_what_came_back_of_it_before_the_loss_is_heard_of_is_kept_apart_still(ac
     show(acme, ref, status="lost", reinstated_minor=200)
     assert (held(acme), acme.account("disputes"), acme.account("write_off")) == ((200, 0, 200), 0, 0)
     assert kept(acme) == [(500, "eur", "held")]
+
+
+@pytest.mark.parametrize(("shown", "status"), [("pi_1", "open"), ("pi_2", "spent")])
+def test_an_intent_is_spent_by_what_it_moved_itself_and_not_by_an_earlier_one(shown: str, status: str) -> None:
+    intent = PaymentIntent(status="open", intent_ref="pi_2")
+    spend(intent, intent_ref=shown)
+    assert intent.status == status
