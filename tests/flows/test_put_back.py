@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from billing.flows import inbox, operating
+from billing.flows import inbox, operating, payment_events
 from billing.flows.order import Order
 from billing.kernel.errors import ProviderUnavailable
 from billing.kernel.status import EventStatus
@@ -104,6 +104,21 @@ def test_a_reading_that_serves_a_replayed_event_closes_its_work_item(acme: Compa
     assert process(acme.parts, twin.id) is EventStatus.PROCESSED
     assert _the(acme, "evt_dead").status == "processed"
     assert [item.status for item in acme.work_items() if item.subject_id == dead.id] == ["resolved"]
+
+
+def test_an_event_that_comes_after_its_object_was_read_is_not_served_by_that_reading(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intent = paid_unheard(acme)
+    (first,) = _taken(acme, "evt_first", object_ref=intent)
+
+    def another_comes(name: str) -> None:
+        if name == "event.reread":
+            _taken(acme, "evt_late", object_ref=intent)
+
+    monkeypatch.setattr(payment_events, "failpoint", another_comes)
+    assert process(acme.parts, first.id) is EventStatus.PROCESSED
+    assert [_the(acme, ref).status for ref in ("evt_first", "evt_late")] == ["processed", "received"]
 
 
 @pytest.mark.parametrize("error", [ProviderUnavailable("away"), RuntimeError("a fault of ours")])
