@@ -320,3 +320,14 @@ def test_a_cancellation_at_the_period_end_ends_there_and_bills_nothing_after(acm
     ended = acme.subscription(subscription)
     assert (ended.status, ended.ended_at, ended.next_due_at) == ("canceled", datetime(2026, 2, 28, tzinfo=UTC), None)
     assert len(acme.invoices()) == 1
+
+
+def test_a_clock_that_was_put_back_dates_no_document_before_the_one_of_the_number_before(acme: Company) -> None:
+    for name in ("a1", "a2"):
+        acme.customer(name)
+        acme.subscribe(name, f"{name}-basic")
+        acme.settle()
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.series SET last_issued_at = last_issued_at + interval '1 hour'"))
+    first, second = acme.invoices()
+    assert second.issued_at == first.issued_at + timedelta(hours=1)
