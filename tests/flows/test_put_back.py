@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
+from billing.commands.provider_event.claim import close_settled
 from billing.flows import inbox, operating, payment_events
 from billing.flows.order import Order
 from billing.kernel.errors import ProviderUnavailable
@@ -138,3 +139,13 @@ def test_what_our_rows_show_meanwhile_is_closed_within_its_pause(acme: Company, 
     with acme.parts.begin() as session:
         session.execute(text("UPDATE billing.payment_intent SET status = 'succeeded'"))
     assert process(acme.parts, event.id) is EventStatus.PROCESSED
+
+
+@pytest.mark.parametrize(("status", "closed"), [("succeeded", 1), ("spent", 1), ("canceled", 0), ("open", 0)])
+def test_only_of_an_intent_whose_money_is_settled_an_event_tells_no_news(
+    acme: Company, status: str, closed: int
+) -> None:
+    (event,) = _taken(acme, "evt_1", object_ref=paid_unheard(acme))
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.payment_intent SET status = :status"), {"status": status})
+        assert len(close_settled(session, [event.id], types=[event.type], now=acme.now())) == closed
