@@ -90,6 +90,18 @@ def test_usage_that_is_invoiced_at_midnight_belongs_to_the_month_before(metered:
     assert _months(metered, "deferred_revenue") == {}
 
 
+def test_usage_of_a_period_that_was_over_long_before_its_invoice_is_revenue_once(metered: Company) -> None:
+    """Its whole amount is of the month that it ended in: no more than all of it had passed."""
+    metered.set_clock(datetime(2026, 2, 10, tzinfo=UTC))
+    metered.begin_subscription("a1", "s1", NewItem("calls"))
+    metered.set_clock(datetime(2026, 2, 20, tzinfo=UTC))
+    _use(metered, "r1", 40, datetime(2026, 2, 20, tzinfo=UTC))
+    metered.set_clock(datetime(2026, 4, 2, tzinfo=UTC))
+    metered.settle()
+    accrual.accrue_due(metered.parts)
+    assert _months(metered, "revenue") == {"2026-03-31": -400, "2026-04-01": 400, "2026-04-02": -400}
+
+
 def test_a_month_is_accrued_once_whatever_comes_later(metered: Company) -> None:
     metered.begin_subscription("a1", "s1", NewItem("calls"))
     metered.set_clock(datetime(2026, 2, 1, tzinfo=UTC))
