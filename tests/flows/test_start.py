@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text
 
 from billing.flows.start import start
 from billing.kernel.errors import Refused
-from billing.kernel.ids import new_id
+from billing.kernel.ids import lowest_id_at, new_id
 from billing.models import DataKey, ProviderAccount
 from billing.privacy.keyring import Keyring, generate
 from billing.sandbox.embedded.processes import wait_until
@@ -51,7 +52,8 @@ def test_master_keys_of_which_none_opens_what_is_sealed_are_refused(acme: Compan
 
 def test_while_a_key_is_rotated_a_process_that_has_one_of_both_starts(acme: Company) -> None:
     acme.customer("a1")
-    old, new, row = _setting(acme), generate(), new_id()
+    # Newer than what the receiver may seal meanwhile.
+    old, new, row = _setting(acme), generate(), lowest_id_at(datetime.now(UTC) + timedelta(hours=1))
     wrapped = Keyring.from_setting(new).wrap(bytes(32), row=row)
     with acme.parts.begin() as session:
         session.add(DataKey(id=row, purpose="profile", owner_id=new_id(), **asdict(wrapped)))
