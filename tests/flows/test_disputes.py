@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
-from billing.flows import disputing
+from billing.flows import collection, disputing
 from billing.flows.crediting import credit
 from billing.flows.order import Order
 from billing.flows.refunding import refund
@@ -255,6 +255,8 @@ def test_while_a_dispute_is_open_its_customer_is_not_charged(acme: Company, paid
     acme.settle()
     second = acme.invoices()[1]
     assert (second.status, len(acme.payments(second))) == (("open", 0) if stops else ("paid", 1))
+    # Nor is it planned again and again, to be left out each time.
+    assert collection.plan(acme.parts) == 0
     end(acme, ref, "won")
     assert acme.invoices()[1].status == "paid"
     assert acme.violations() == ()
