@@ -15,7 +15,7 @@ from billing.documents.coverage import lacking
 from billing.flows.page_domain import FORM, page_domain, registered
 from billing.flows.parts import Parts
 from billing.flows.restoring import UNDER_WAY
-from billing.flows.start import pin
+from billing.flows.start import pin, unopened
 from billing.flows.structuring import transport
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, Refused, Unavailable
@@ -139,10 +139,10 @@ def _database(parts: Parts) -> Line:
 def _master_keys(parts: Parts) -> Line:
     """Nothing else tells of a wrong one before somebody reads what it seals."""
     with parts.begin() as session:
-        missing = master_ids(session).difference(parts.keyring.master_ids)
+        missing = master_ids(session).difference(parts.keyring.master_ids) | set(unopened(session, parts.keyring))
     if not missing:
         return Line("master keys", State.OK, "BILLING_SECRET_KEY has those of the oldest and the newest data keys")
-    told = f"data keys are under {', '.join(sorted(missing))}, which BILLING_SECRET_KEY has not"
+    told = f"data keys are under {', '.join(sorted(missing))}, which BILLING_SECRET_KEY has not, or not rightly"
     return Line("master keys", State.MEND, f"{told}: put it there, see docs/operate/key-rotation.md")
 
 

@@ -23,11 +23,11 @@ from billing.commands.payment_method.remove import remove_method
 from billing.flows.detaching import adopt_key, detach, detach_late, detach_setup, finish_key
 from billing.flows.once import Once, answered
 from billing.flows.parts import Parts
-from billing.kernel.errors import Fault, ProviderRefused, Refused
+from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused
 from billing.kernel.ids import new_id
 from billing.kernel.status import MethodStatus
 from billing.models import PaymentMethod, Profile
-from billing.providers.port import MethodFacts, Provider
+from billing.providers.port import MandateFacts, MethodFacts, Provider
 from billing.queries.payment_method import customer_ref as known_customer
 from billing.queries.payment_method import customers_deleted, method_of_ref, the_method
 from billing.queries.profile import lock_person
@@ -38,8 +38,9 @@ from billing.rules.rate import Rank
 from billing.validators.payment_method import Consent, check_method_ref, is_exchanged
 
 _SET_UP = "succeeded"
-FORGOTTEN = {"resource_missing", "resource_not_found", "invalid_resource_id"}
+FORGOTTEN = {"resource_missing", "resource_not_found", "invalid_resource_id", "token_id_not_found"}
 """What providers call an object that is not there."""
+_NO_MANDATE = FORGOTTEN | {"not_supported"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,9 @@ def adopt(
             consent=consent,
             now=parts.clock.now(session),
         )
+    provider = parts.provider(provider_account_id, rank=Rank.ON_SESSION)
     try:
+        mandate = _mandate(provider, mandate_ref) if mandate_ref is not None else None
         facts = _bound(parts, begun, method_ref)
     except (Refused, ProviderRefused):
         # A refused repeat says nothing of an earlier sending, whose answer may have been lost.
@@ -208,8 +211,7 @@ def adopt(
             with parts.begin() as session:
                 drop_method(session, begun.id)
         raise
-    provider = parts.provider(provider_account_id, rank=Rank.ON_SESSION)
-    named = _mandate_of(provider, facts, mandate_ref) if mandate_ref is not None else None
+    named = _reference_of(mandate, facts) if mandate is not None else None
     try:
         with parts.begin() as session:
             now = parts.clock.now(session)
@@ -248,7 +250,8 @@ def _bound(parts: Parts, begun: PaymentMethod, method_ref: str) -> MethodFacts:
         try:
             facts = provider.attach_method(customer_ref=customer, method_ref=method_ref, key=adopt_key(begun.id))
         except ProviderRefused as refused:
-            if not refused.account_wide:
+            # What is exchanged for a method can't be read itself, and may be refused for many a reason.
+            if not refused.account_wide and (not is_exchanged(method_ref) or refused.code in FORGOTTEN):
                 _require_usable(provider, method_ref, customer)
             raise
     _require_customer(facts, customer)
@@ -256,12 +259,17 @@ def _bound(parts: Parts, begun: PaymentMethod, method_ref: str) -> MethodFacts:
 
 
 def _require_usable(provider: Provider, method_ref: str, customer: str) -> None:
-    """Raise `Refused` where the method itself is why it was not bound: else it may be the customer, whom we named."""
+    """Raise `Refused` where the method itself is why it was not bound: else it may be the customer, whom we named.
+
+    Where it can't be read, what was refused says as much as there is to say.
+    """
     try:
         facts = provider.read_method(method_ref)
+    except ProviderUnavailable:
+        return
     except ProviderRefused as refused:
         if refused.code not in FORGOTTEN:
-            raise
+            return
         mend = "the provider keeps no such method at this account (any more); give the id that it has there"
         raise Refused(Fault("payment_method", "method_unknown", mend)) from None
     if facts.customer_ref is not None:
@@ -306,15 +314,19 @@ def remove(parts: Parts, *, method_id: UUID, expected_version: int | None = None
     return method
 
 
-def _mandate_of(provider: Provider, facts: MethodFacts, mandate_ref: str) -> str | None:
-    """The reference of a mandate that is in force and of this very method."""
+def _mandate(provider: Provider, mandate_ref: str) -> MandateFacts:
+    """Read before the method is bound: whoever names a wrong one has bound nothing."""
     try:
-        mandate = provider.read_mandate(mandate_ref)
+        return provider.read_mandate(mandate_ref)
     except ProviderRefused as refused:
-        if refused.account_wide:
+        if refused.code not in _NO_MANDATE:
             raise
         mend = "the provider keeps no such mandate at this account; give the method's, by its id there, or leave it out"
         raise Refused(Fault("mandate", "mandate_unknown", mend)) from None
+
+
+def _reference_of(mandate: MandateFacts, facts: MethodFacts) -> str | None:
+    """The reference of a mandate that is in force and of this very method."""
     if mandate.method_ref != facts.method_ref or mandate.status != "active":
         raise Refused(Fault("mandate", "mandate_of_another_method", "give the active mandate of this method"))
     return mandate.reference

@@ -42,15 +42,18 @@ def start(parts: Parts) -> None:
 
 
 def _require_master_key(session: Session, keyring: Keyring) -> None:
-    """One of the oldest and the newest data key opens: with another key a process would seal on, what it seals would be
-    lost with that key, and nothing from before could be read. While a key is rotated either may be under another's.
-    """
+    """With a key of nobody's it would seal on: lost with that key, and nothing from before could be read."""
+    if masters := unopened(session, keyring):
+        mend = f"what is sealed here is under the master key with the id {', '.join(masters)}: give that one"
+        raise Refused(Fault("BILLING_SECRET_KEY", "wrong_secret_key", mend))
+
+
+def unopened(session: Session, keyring: Keyring) -> list[str]:
+    """Ids of the masters of the oldest and the newest data key where neither opens; while a key is rotated, one may."""
     ends = (select(DataKey.id).order_by(order).limit(1) for order in (DataKey.id.asc(), DataKey.id.desc()))
     found = session.scalars(select(DataKey).where(DataKey.id.in_(union_all(*ends)))).all()
-    if found and not any(_opens(keyring, each) for each in found):
-        masters = ", ".join(sorted({each.master_id for each in found}))
-        mend = f"what is sealed here is under the master key with the id {masters}: give that one"
-        raise Refused(Fault("BILLING_SECRET_KEY", "wrong_secret_key", mend))
+    opens = any(_opens(keyring, each) for each in found)
+    return [] if opens else sorted({each.master_id for each in found})
 
 
 def _opens(keyring: Keyring, key: DataKey) -> bool:

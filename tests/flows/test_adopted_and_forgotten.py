@@ -108,6 +108,27 @@ def test_a_method_that_the_provider_will_not_have_leaves_nothing_behind(acme: Co
     assert _methods(acme) == []
 
 
+def test_where_the_method_cannot_be_read_then_its_refusal_is_what_was_refused(acme: Company) -> None:
+    profile_id = acme.customer("a1", method=None)
+    acme.witness.add_faults(
+        {"kind": "timeout_before", "path": "/v1/payment_methods/pm_nobody_has", "method": "GET", "rate": 1}
+    )
+    with pytest.raises(ProviderRefused) as refused:
+        acme.give_method(profile_id, "pm_nobody_has")
+    assert refused.value.code == "resource_missing"
+    assert _methods(acme) == []
+
+
+def test_who_names_a_mandate_that_there_is_not_has_bound_nothing(acme: Company) -> None:
+    given = {"profile_id": acme.customer("a1", method=None), "provider_account_id": acme.account_id}
+    consent = Consent(text_version="v1", given_at=START - timedelta(days=1))
+    method = _at_the_provider(acme, "pm_card_mastercard").method_ref
+    with pytest.raises(Refused) as refused:
+        payment_methods.adopt(acme.parts, **given, consent=consent, method_ref=method, mandate_ref="mandate_none")
+    assert (refused.value.code, _methods(acme)) == ("mandate_unknown", [])
+    assert _at_the_provider(acme, method).customer_ref is None
+
+
 def _wallets(stage: Stage) -> list[str]:
     with stage.sides["paypal"].store.transaction() as tx:
         return [each.id for each in tx.walk(tokens.KIND)]
@@ -126,6 +147,24 @@ def test_an_agreement_that_was_taken_over_is_removed_with_who_is_forgotten(
     _dies_after(monkeypatch, provider, "attach_method", lambda: payment_methods.adopt(stage.parts, **given))
     assert len(_wallets(stage)) == 1
     assert rights.erase(stage.parts, anna, order=WHY).told == "the person is forgotten; issued documents stay"
+    assert _wallets(stage) == []
+
+
+def test_an_agreement_that_there_is_not_is_the_requests_fault_and_what_else_is_refused_the_providers_word(
+    stage: Stage, anna: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = _given(stage, anna) | {"method_ref": "B-NOBODYS"}
+    with pytest.raises(Refused) as unknown:
+        payment_methods.adopt(stage.parts, **given)
+    assert unknown.value.code == "method_unknown"
+
+    def canceled(*_: object, **__: object) -> None:
+        raise ProviderRefused("paypal: no", code="agreement_already_cancelled")
+
+    monkeypatch.setattr(type(stage.sides["paypal"].provider), "attach_method", canceled)
+    with pytest.raises(ProviderRefused) as refused:
+        payment_methods.adopt(stage.parts, **given)
+    assert refused.value.code == "agreement_already_cancelled"
     assert _wallets(stage) == []
 
 

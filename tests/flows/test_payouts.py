@@ -11,7 +11,7 @@ from sqlalchemy import event, select, text
 
 from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
-from billing.commands.payout.note import note_payout
+from billing.commands.payout.note import begin_payout, note_payout
 from billing.flows import movements, payouts, refunding
 from billing.kernel.errors import ProviderUnavailable
 from billing.kernel.ids import new_id
@@ -136,6 +136,19 @@ def test_a_payout_that_failed_goes_back_to_those_whose_money_it_held(paid: Compa
         book_movements(session, account_id=paid.account_id, now=START, most=10)
         found = sellers_of(session, account_id=paid.account_id, balance_refs=["txn_back"])
     assert found == {paid.seller_id: 300, other: 700}
+
+
+def test_what_a_worker_of_the_release_before_told_of_a_payout_without_shares_is_booked_whole(paid: Company) -> None:
+    """It takes the row for one that is in the books, and writes on it what it then posts to nobody."""
+    shares = [{"seller_id": str(paid.seller_id), "amount_minor": 1125}]
+    facts, later = PayoutFacts("po_1", "failed", 1125, "eur", None, listed=False), START + timedelta(days=9)
+    with paid.parts.begin() as session:
+        begin_payout(session, account_id=paid.account_id, facts=facts, now=START)
+        session.execute(text("UPDATE billing.payout SET status = 'paid', paid_at = opened_at"))
+        assert note_payout(session, account_id=paid.account_id, facts=facts, shares=shares, now=later)
+        row = session.scalars(select(Payout)).one()
+        assert (row.status, row.opened_at, row.paid_at, row.failed_at) == ("failed", later, None, later)
+    assert (stands(paid)["payouts_in_transit"], stands(paid)["bank"]) == (0, 0)
 
 
 def test_of_two_who_note_a_payout_at_once_the_second_finds_it_known(paid: Company) -> None:

@@ -131,17 +131,17 @@ def test_each_thing_that_is_wrong_is_a_line_of_its_own(
     assert told in said
 
 
-@pytest.mark.parametrize(("add", "state"), [(False, "mend"), (True, "ok")])
+@pytest.mark.parametrize(("given", "state"), [("{new}", "mend"), ("{id}:{new}", "mend"), ("{new},{old}", "ok")])
 def test_a_master_key_that_data_keys_need_and_that_is_not_there_is_a_finding(
-    office: Office, monkeypatch: pytest.MonkeyPatch, *, add: bool, state: str
+    office: Office, monkeypatch: pytest.MonkeyPatch, given: str, state: str
 ) -> None:
     office.held_subscription("s1")
-    old, new = os.environ["BILLING_SECRET_KEY"], generate()
-    monkeypatch.setenv("BILLING_SECRET_KEY", f"{new},{old}" if add else new)
+    old = os.environ["BILLING_SECRET_KEY"]
+    (id_,) = Keyring.from_setting(old).master_ids
+    monkeypatch.setenv("BILLING_SECRET_KEY", given.format(new=generate(), id=id_, old=old))
     found, told = _lines(office)["master keys"]
     assert found == state
-    (id_,) = Keyring.from_setting(old).master_ids
-    assert (f"data keys are under {id_}, which BILLING_SECRET_KEY has not" in told) == (not add)
+    assert (f"data keys are under {id_}, which BILLING_SECRET_KEY has not" in told) == (state == "mend")
 
 
 def test_another_database_server_is_told_of_until_the_provider_has_said_what_it_knows(office: Office) -> None:

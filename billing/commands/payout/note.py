@@ -53,6 +53,8 @@ def note_payout(session: Session, *, account_id: UUID, facts: PayoutFacts, share
     new = not row.shares
     if new:
         row.shares, row.opened_at, row.status = shares, now, PayoutStatus.PENDING
+        # A worker of the release before may have told what it then did not book.
+        row.paid_at = row.failed_at = None
         _post(session, row, "payout_sent", (Account.PAYOUTS_IN_TRANSIT, Account.PROVIDER_CLEARING), now)
     before, status = PayoutStatus(row.status), PayoutStatus(facts.status)
     if not allowed(before, status):

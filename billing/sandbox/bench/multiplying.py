@@ -1,7 +1,8 @@
 """Multiplying: billed and paid invoices, with all that belongs to them, copied set-wise into many times as many.
 
 For benches of what must not depend on how much there is. A copy has new ids of the same moment and a number of its own;
-its parties are sealed for the original, so only an audit of what is recent may follow.
+its parties and data keys are sealed for the original, so only an audit of what is recent may follow, and no process
+starts on it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from sqlalchemy.exc import OperationalError
 
 from billing.db.clock import wall_now
@@ -64,7 +64,7 @@ def add_today(door: Blueprint, parts: Parts) -> None:
         return page(
             "today.html", title="Today", now=now, wall=wall, sandbox=parts.settings.billing_sandbox, **facts,
             told_of_line=told_of_line, numbers=_by_name(samples), money=_today(money, now.date()),
-            charts=_charts(money, now.date()), too_much=money is None,
+            charts=[] if "poll" in request.args else _charts(money, now.date()), too_much=money is None,
             most_things=standings.MOST, most_items=items.MOST,
         )  # fmt: skip
 
