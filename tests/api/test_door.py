@@ -1,22 +1,17 @@
-"""The door of the API: who is let in, how often, with what; and that a repeated request does nothing more."""
+"""The door of the API: who is let in, how often, and with what."""
 
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
 from billing.api.table import OPERATIONS
-from billing.db.clock import wall_now
-from billing.flows import api_keys, upkeep
+from billing.flows import api_keys
 from billing.flows.order import Order
-from billing.kernel.ids import lowest_id_at
-from billing.models import PaymentMethod
 from tests.api.document import COMMITTED, written
 from tests.api.program import Program, anna, application, basic, key_of
 from tests.flows.company import Company
@@ -193,77 +188,6 @@ def test_what_no_database_can_store_is_refused_wherever_it_stands(shop: Program)
     assert shop.ok("GET", f"/profiles/{profile}/personal")["name"] == "A\\u0000nna"
 
 
-def test_a_repeat_gets_the_same_answer_and_does_nothing_more(acme: Company, shop: Program) -> None:
-    customer = anna()
-    shop.ok("POST", "/profiles", customer)
-    first = shop.ask("POST", "/subscriptions", basic(customer), Idempotency_Key="k3")
-    again = shop.ask("POST", "/subscriptions", basic(customer), Idempotency_Key="k3")
-    assert first.status_code == again.status_code == 201
-    assert first.data == again.data
-    assert again.headers["Idempotent-Replayed"] == "true"
-    assert len(shop.ok("GET", f"/invoices?subscription_id={first.json['id']}")["data"]) == 1
-    other = basic(customer) | {"code": "two"}
-    assert shop.refused("POST", "/subscriptions", other, Idempotency_Key="k3") == (422, "idempotency_key_reused")
-
-
-def test_a_refusal_keeps_nothing_so_that_the_request_can_be_made_again(acme: Company, shop: Program) -> None:
-    customer = anna()
-    assert shop.refused("POST", "/subscriptions", basic(customer), Idempotency_Key="k4") == (422, "profile_not_found")
-    shop.ok("POST", "/profiles", customer)
-    assert shop.ok("POST", "/subscriptions", basic(customer), Idempotency_Key="k4")["status"] == "active"
-
-
-def test_a_day_later_the_key_is_as_good_as_new(acme: Company, shop: Program) -> None:
-    customer = anna()
-    shop.ok("POST", "/profiles", customer, Idempotency_Key="k5")
-    with acme.parts.begin() as session:
-        session.execute(text("UPDATE billing.api_answer SET created_at = created_at - interval '25 hours'"))
-    assert shop.refused("POST", "/profiles", customer, Idempotency_Key="k5") == (409, "account_taken")
-
-
-def test_a_key_is_used_by_one_request_at_a_time(acme: Company, shop: Program) -> None:
-    customer = anna()
-    with acme.parts.begin() as session:
-        names = {"seller": acme.seller_id, "key": "k6"}
-        statement = "SELECT pg_advisory_xact_lock(hashtextextended(CAST(:seller AS text) || '/' || :key, 20261126))"
-        session.execute(text(statement), names)
-        assert shop.refused("POST", "/profiles", customer, Idempotency_Key="k6") == (409, "idempotency_key_in_use")
-    shop.ok("POST", "/profiles", customer, Idempotency_Key="k6")
-
-
-def test_of_many_at_once_one_is_carried_out(acme: Company, shop: Program) -> None:
-    customer = anna()
-
-    def ask(_: int) -> int:
-        one = Program(shop.client.application, shop.token)
-        return one.ask("POST", "/profiles", customer, Idempotency_Key="k7").status_code
-
-    with ThreadPoolExecutor(4) as pool:
-        codes = set(pool.map(ask, range(8)))
-    assert codes <= {201, 409}
-    with acme.parts.begin() as session:
-        made = text("SELECT count(*) FROM billing.profile WHERE account_id = :it")
-        assert session.scalar(made, {"it": customer["account_id"]}) == 1
-
-
-def test_answers_are_sealed_where_they_are_kept(acme: Company, shop: Program) -> None:
-    customer = anna()
-    shop.ok("POST", "/profiles", customer)
-    with acme.parts.begin() as session:
-        bodies = [bytes(each) for each in session.scalars(text("SELECT body FROM billing.api_answer"))]
-    assert bodies
-    assert not [body for body in bodies if b"account_id" in body]
-
-
-def test_what_is_a_day_old_is_forgotten_by_a_tick(acme: Company, shop: Program) -> None:
-    shop.ok("POST", "/profiles", anna(), Idempotency_Key="old")
-    with acme.parts.begin() as session:
-        old = lowest_id_at(wall_now(session) - timedelta(hours=26))
-        session.execute(text("UPDATE billing.api_answer SET id = :old WHERE key = 'old'"), {"old": old})
-    assert upkeep.forget_answers(acme.parts) == 1
-    assert upkeep.forget_answers(acme.parts) == 0
-
-
 def test_a_request_is_told_all_its_faults_at_once(shop: Program) -> None:
     customer = anna() | {
         "account_id": "anna@example.com", "country": "Germany", "email": "anna", "timezone": "Berlin",
@@ -338,30 +262,3 @@ def test_an_address_with_a_slash_too_many_or_too_few_is_told_as_any_that_there_i
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
     assert (answer.json["code"], answer.json["field"]) == ("not_found", "path")
     assert (answer.headers["Cache-Control"], answer.headers.get("Location")) == ("no-store", None)
-
-
-def test_a_method_or_mandate_that_the_provider_does_not_know_is_a_fault_of_the_request(
-    acme: Company, shop: Program
-) -> None:
-    profile = shop.ok("POST", "/profiles", anna())["id"]
-    given = {"profile_id": profile, "consent_text_version": "v1", "consent_at": "2026-01-01T00:00:00Z"}
-
-    def told(program: Program = shop, **more: str) -> tuple[int, str, str, str]:
-        answer = program.ask("POST", "/payment-methods/adopt", given | more)
-        return (answer.status_code, *(answer.json[each] for each in ("field", "code", "mend")))  # type: ignore[return-value]
-
-    status, field, code, mend = told(method_ref="pm_nobody")
-    assert (status, field, code) == (422, "method_ref", "method_unknown")
-    assert mend == "the provider keeps no such method at this account (any more); give the id that it has there"
-    status, field, code, mend = told(method_ref="pm_card_visa", mandate_ref="mandate_of_nobody")
-    assert (status, field, code) == (422, "mandate_ref", "mandate_unknown")
-    assert "leave it out" in mend
-    made = shop.ok("POST", "/payment-methods/adopt", given | {"method_ref": "pm_card_visa"})
-    with acme.parts.begin() as session:
-        of_this_one = session.get_one(PaymentMethod, UUID(made["id"])).method_ref or ""
-    given["profile_id"] = shop.ok("POST", "/profiles", anna())["id"]
-    assert told(method_ref=of_this_one)[:3] == (422, "method_ref", "method_of_another_customer")
-    acme.revoke_key()
-    locked_out = Program(application(acme.parts), shop.token)
-    assert told(locked_out, method_ref="pm_nobody")[:3] == (502, "provider", "provider_refused")
-    acme.restore_key()

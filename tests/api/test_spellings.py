@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import urlencode
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
 from billing.api.problems import told
 from billing.kernel.errors import Fault, Refused
-from tests.api.program import Program, anna, basic
+from billing.models import PaymentMethod
+from tests.api.program import Program, anna, application, basic
 from tests.flows.company import Company
 
 WHY = {"reason": "a test"}
@@ -143,3 +144,30 @@ def test_a_price_that_is_charged_once_has_null_for_its_interval(shop: Program) -
     answer = shop.ask("POST", "/prices", price | {"interval": "once"})
     assert answer.json["mend"] == "give one of day, week, month, year; null is charged once"
     assert shop.ok("POST", "/prices", price | {"interval": None})["interval"] is None
+
+
+def test_a_method_or_mandate_that_the_provider_does_not_know_is_a_fault_of_the_request(
+    acme: Company, shop: Program
+) -> None:
+    profile = shop.ok("POST", "/profiles", anna())["id"]
+    given = {"profile_id": profile, "consent_text_version": "v1", "consent_at": "2026-01-01T00:00:00Z"}
+
+    def told(program: Program = shop, **more: str) -> tuple[int, str, str, str]:
+        answer = program.ask("POST", "/payment-methods/adopt", given | more)
+        return (answer.status_code, *(answer.json[each] for each in ("field", "code", "mend")))  # type: ignore[return-value]
+
+    status, field, code, mend = told(method_ref="pm_nobody")
+    assert (status, field, code) == (422, "method_ref", "method_unknown")
+    assert mend == "the provider keeps no such method at this account (any more); give the id that it has there"
+    status, field, code, mend = told(method_ref="pm_card_visa", mandate_ref="mandate_of_nobody")
+    assert (status, field, code) == (422, "mandate_ref", "mandate_unknown")
+    assert "leave it out" in mend
+    made = shop.ok("POST", "/payment-methods/adopt", given | {"method_ref": "pm_card_visa"})
+    with acme.parts.begin() as session:
+        of_this_one = session.get_one(PaymentMethod, UUID(made["id"])).method_ref or ""
+    given["profile_id"] = shop.ok("POST", "/profiles", anna())["id"]
+    assert told(method_ref=of_this_one)[:3] == (422, "method_ref", "method_of_another_customer")
+    acme.revoke_key()
+    locked_out = Program(application(acme.parts), shop.token)
+    assert told(locked_out, method_ref="pm_nobody")[:3] == (502, "provider", "provider_refused")
+    acme.restore_key()
