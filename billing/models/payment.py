@@ -73,6 +73,8 @@ class Payment(SellerOwned, Versioned, Base):
     """The intent that this attempt confirms; null where it creates one too. Frozen: a replay says the same."""
     noted_charge_ref: Mapped[str | None]
     """The intent's latest charge when this attempt was opened: evidence of this attempt is a later one."""
+    revived: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """True where this database had lost it and has it back from the provider: then the rest may be older than it."""
     opened_at: Mapped[datetime]
     correlation_id: Mapped[UUID | None] = mapped_column(default=correlation)
     """Of the run that opened it, such as a beat tick's: all that is logged about it later bears the same id."""

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
-from billing.flows import backfill, braking, healing, payment_methods
+from billing.flows import backfill, braking, drafts, healing, payment_methods
 from billing.models import Payment, PaymentMethod
 from billing.queries.brakes import BrakeKind
 from tests.flows.company import START, Company
-from tests.flows.restored import WHY, Backup, backup_of, healed
+from tests.flows.restored import WHY, Backup, backup_of, heal, healed
 
 
 def _take_before_the_charge(acme: Company, backup: Backup, account: str) -> None:
@@ -105,4 +105,30 @@ def test_a_first_try_that_was_declined_is_followed_by_the_schedule(acme: Company
         acme.set_clock(START + FIRST_RETRY)
         acme.settle()
         assert [each.status for each in acme.payments()] == ["declined", "declined"]
+        assert acme.violations() == ()
+
+
+def test_what_was_tried_after_its_issue_may_be_of_a_draft_again(acme: Company) -> None:
+    """The copy is of the hours of its review; nobody has sent anything for a draft."""
+    with backup_of(acme) as backup:
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.seller SET draft_review_h = 48"))
+        acme.customer("poor", method=NO_FUNDS)
+        acme.subscribe("poor", "s1")
+        acme.settle()
+        assert [each.status for each in acme.invoices()] == ["draft"]
+        backup.take()
+        acme.set_clock(START + timedelta(days=2))
+        drafts.sweep(acme.parts)
+        acme.settle()
+        (tried,) = acme.payments()
+        backup.restore()
+        heal(acme, at=START + timedelta(days=2))
+        (revived,) = acme.payments()
+        assert (revived.id, revived.status) == (tried.id, "declined")
+        assert [each.status for each in acme.invoices()] == ["draft"]
+        assert acme.violations() == ()
+        drafts.sweep(acme.parts)
+        acme.settle()
+        assert [each.status for each in acme.invoices()] == ["open"]
         assert acme.violations() == ()

@@ -69,6 +69,7 @@ def revive_attempt(
         currency=facts.currency,
         confirms_ref=None,
         noted_charge_ref=None,
+        revived=True,
         opened_at=facts.created,
         first_sent_at=facts.created,
         status=PaymentStatus.UNKNOWN,

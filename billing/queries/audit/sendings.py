@@ -91,7 +91,8 @@ FROM (SELECT p.id, p.attempt_no, sent.last,
 WHERE last > next_first
 """
 
-# A note against its debt settles an invoice, too; one that goes into the balance or back to the customer does not.
+# A note against its debt settles an invoice, too; one that goes into the balance or back to the customer does not. An
+# attempt that a restored database had lost was of an issued invoice, which may be the draft that it was before.
 _SENT_WHEN_CLOSED = """
 SELECT 'payment', p.id, format('first sent at %s, %s was %s since %s', p.first_sent_at, i.number, i.status, c.closed_at)
 FROM billing.payment p
@@ -121,7 +122,7 @@ SELECT 'payment', p.id, 'sent for a draft that no subscription waits for'
 FROM billing.payment p
 JOIN billing.invoice i ON i.id = p.invoice_id AND i.status = 'draft'
 LEFT JOIN billing.subscription s ON s.id = i.subscription_id
-WHERE p.first_sent_at IS NOT NULL AND s.status IS DISTINCT FROM 'incomplete'
+WHERE p.first_sent_at IS NOT NULL AND NOT p.revived AND s.status IS DISTINCT FROM 'incomplete'
 """
 
 _SENT_AFTER_THE_MONEY = """
