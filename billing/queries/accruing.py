@@ -29,7 +29,11 @@ _SUBSCRIPTIONS = """
           AND NOT EXISTS (SELECT FROM billing.usage_accrual a WHERE a.subscription_id = s.id AND a.month = %(month)s)
         ORDER BY s.id LIMIT %(most)s
     )
-    SELECT s.id, s.currency FROM page JOIN billing.subscription s ON s.id = page.id
+    SELECT s.id, s.currency, p.country, p.has_tax_id, k.percent AS off_percent, k.duration AS off_duration,
+           k.periods AS off_periods, s.coupon_used
+    FROM page JOIN billing.subscription s ON s.id = page.id
+    JOIN billing.profile p ON p.id = s.profile_id
+    LEFT JOIN billing.coupon k ON k.id = s.coupon_id
     ORDER BY s.profile_id, s.code FOR SHARE OF s
 """
 
@@ -85,12 +89,12 @@ _ISSUED = f"""
 
 @dataclass(frozen=True, slots=True)
 class Unbilled:
-    """Of some subscriptions (id → currency): windows that no invoice has told yet, and lines told after the end.
+    """Windows that no invoice has told yet, and lines told after the end, those of drafts among them.
 
-    Lines of drafts are among those.
+    `whose` tells by subscription its currency, its coupon, and where its customer is.
     """
 
-    currencies: dict[UUID, str]
+    whose: dict[UUID, Any]
     windows: list[UsageWindow]
     issued: Sequence[Any]
 
@@ -110,7 +114,7 @@ def unbilled(
         if row.start is not None and row.stop is not None and row.start < row.stop
     ]
     issued = fetch(session, _ISSUED, ids=ids, end=end)
-    return Unbilled({row.id: row.currency for row in rows}, windows, issued)
+    return Unbilled({row.id: row for row in rows}, windows, issued)
 
 
 @dataclass(slots=True)

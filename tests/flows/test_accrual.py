@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, text
 
 from billing.commands.accrual.accrue import accrue_usage
+from billing.commands.tax_rate.put import put_tax_rate
 from billing.flows import accrual, drafts, renewal
 from billing.flows.bookkeeping import close
 from billing.flows.correcting import void
@@ -18,6 +19,7 @@ from billing.flows.replacing import replace_invoice
 from billing.models import UsageAccrual
 from billing.queries.accruing import unbilled
 from billing.validators.subscription import NewItem
+from billing.validators.tax_rate import NewTaxRate
 from billing.validators.usage import NewUsage
 from tests.flows.company import Company
 from tests.flows.test_lock_order import ends, waiting
@@ -72,9 +74,37 @@ def test_subscriptions_are_locked_in_the_order_of_all_who_lock_them(metered: Com
         found = unbilled(session, seller_id=seller, month=month, end=end, after=UUID(int=0), most=10)
         first = unbilled(session, seller_id=seller, month=month, end=end, after=UUID(int=0), most=1)
     assert found is not None
-    assert list(found.currencies) == [made["s1"], made["s2"], made["s3"]]
+    assert list(found.whose) == [made["s1"], made["s2"], made["s3"]]
     assert first is not None
-    assert list(first.currencies) == [made["s2"]], "pages go by id: the next one begins after it"
+    assert list(first.whose) == [made["s2"]], "pages go by id: the next one begins after it"
+
+
+@pytest.mark.parametrize(("periods", "accrued"), [(2, 150), (1, 300)])
+def test_a_coupons_percent_is_off_what_is_accrued_where_it_is_off_the_invoice_to_come(
+    metered: Company, periods: int, accrued: int
+) -> None:
+    """The first invoice has used one of its periods."""
+    metered.coupon("half", 50, duration="repeating", periods=periods)
+    metered.begin_subscription("a1", "s1", NewItem("calls"), NewItem("basic"), coupon_code="half")
+    metered.settle()
+    metered.set_clock(datetime(2026, 2, 1, tzinfo=UTC))
+    _use(metered, "r1", 30, datetime(2026, 1, 31, 10, tzinfo=UTC))
+    accrual.accrue_due(metered.parts)
+    assert _months(metered, "unbilled_receivable") == {"2026-01-31": accrued, "2026-02-01": -accrued}
+
+
+def test_a_tax_inside_is_taken_out_of_what_is_accrued_as_where_the_customer_is(metered: Company) -> None:
+    """20 % in France, where 19 % are of the seller's country."""
+    with metered.parts.begin() as session:
+        rate = NewTaxRate("gross", Decimal(19), inclusive=True, countries={"FR": Decimal(20)})
+        put_tax_rate(session, seller_id=metered.seller_id, new=rate)
+    metered.price("minutes", 120, usage="sum", tax_rate="gross")
+    metered.customer("french", country="FR")
+    metered.begin_subscription("french", "s1", NewItem("minutes"))
+    metered.set_clock(datetime(2026, 2, 1, tzinfo=UTC))
+    metered.use(NewUsage("s1", "minutes", "r1", Decimal(10), datetime(2026, 1, 31, 10, tzinfo=UTC)))
+    accrual.accrue_due(metered.parts)
+    assert _months(metered, "unbilled_receivable") == {"2026-01-31": 1000, "2026-02-01": -1000}
 
 
 def test_usage_that_is_invoiced_at_midnight_belongs_to_the_month_before(metered: Company) -> None:

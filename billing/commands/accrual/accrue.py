@@ -6,15 +6,17 @@ from collections import defaultdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.commands.accrual.estimate import coupon_share, treatment_now, without_tax
 from billing.commands.accrual.night import Night, book, one_by_one
 from billing.db.bulk import insert_rows
 from billing.kernel.ids import new_ids
 from billing.kernel.money import round_half_away
-from billing.models import UsageAccrual
+from billing.models import Seller, UsageAccrual
 from billing.queries.accruing import Sum, Unbilled, unbilled
 from billing.queries.standing import PriceInUse, prices_in_use
 from billing.queries.usage import usage_quantities
@@ -29,16 +31,17 @@ def accrue_usage(
     """Accrue the next `most` subscriptions, from after an id on, for a month that ended at `end`.
 
     Returns the last id, None where none is left. One entry, and one that takes it back, stand for all of a currency.
-    Idempotent: a subscription has one accrual of a month. Without tax and discount: it is an estimate for a night.
+    Idempotent: a subscription has one accrual of a month. Without tax, and without what a coupon's percent takes off:
+    it is an estimate for a night.
     """
     one_by_one(session, seller_id)
     found = unbilled(session, seller_id=seller_id, month=month, end=end, after=after, most=most)
     if found is None:
         return None
-    sums = _sums(session, found, end)
+    sums = _sums(session, session.get_one(Seller, seller_id), found, end)
     totals: dict[str, int] = defaultdict(int)
     for (subscription, _), made in sums.items():
-        totals[found.currencies[subscription]] += made.amount_minor
+        totals[found.whose[subscription].currency] += made.amount_minor
     entries = {
         currency: book(
             session, Night(month, end), of="usage", seller_id=seller_id, currency=currency, amount_minor=amount
@@ -53,19 +56,19 @@ def accrue_usage(
             "subscription_id": subscription,
             "price_id": price,
             "month": month,
-            "currency": found.currencies[subscription],
+            "currency": (currency := found.whose[subscription].currency),
             "quantity": made.quantity,
             "amount_minor": made.amount_minor,
-            "entry_id": entries.get(found.currencies[subscription], (None, None))[0],
-            "reversal_id": entries.get(found.currencies[subscription], (None, None))[1],
+            "entry_id": entries.get(currency, (None, None))[0],
+            "reversal_id": entries.get(currency, (None, None))[1],
         }
         for id_, ((subscription, price), made) in zip(new_ids(len(sums)), sums.items(), strict=True)
     ]
     insert_rows(session, UsageAccrual, rows)
-    return max(found.currencies)
+    return max(found.whose)
 
 
-def _sums(session: Session, found: Unbilled, end: datetime) -> dict[tuple[UUID, UUID], Sum]:
+def _sums(session: Session, seller: Seller, found: Unbilled, end: datetime) -> dict[tuple[UUID, UUID], Sum]:
     """By subscription and price: what waits is priced by its quantity so far, what was told since counts as it was."""
     used = usage_quantities(session, found.windows)
     prices = prices_in_use(session, {window.price_id for window in found.windows})
@@ -73,7 +76,7 @@ def _sums(session: Session, found: Unbilled, end: datetime) -> dict[tuple[UUID, 
     for window, told in used.items():
         made = sums[window.subscription_id, window.price_id]
         made.quantity += told.quantity
-        made.amount_minor += _net(prices[window.price_id], told.quantity)
+        made.amount_minor += _net(seller, found.whose[window.subscription_id], prices[window.price_id], told.quantity)
     for line in found.issued:
         made = sums[line.subscription_id, line.price_id]
         gone, whole = ((until - line.period_start) // _TICK for until in (end, line.period_end))
@@ -83,9 +86,6 @@ def _sums(session: Session, found: Unbilled, end: datetime) -> dict[tuple[UUID, 
     return sums
 
 
-def _net(price: PriceInUse, quantity: Decimal) -> int:
-    """The amount of a quantity; a tax that is inside the price is taken out at the seller's own percent."""
-    exact = exact_amount(price.terms, quantity)
-    if price.rate is not None and price.rate.inclusive:
-        exact = exact * 100 / (100 + Fraction(price.rate.percent))
-    return round_half_away(exact)
+def _net(seller: Seller, whose: Any, price: PriceInUse, quantity: Decimal) -> int:
+    amount = round_half_away(exact_amount(price.terms, quantity))
+    return without_tax(amount - coupon_share(whose, amount), treatment_now(seller, whose, price))

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
-from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.commands.accrual.estimate import coupon_share, treatment_now, without_tax
 from billing.commands.accrual.night import Night, book, one_by_one
 from billing.db.bulk import insert_rows
-from billing.kernel.errors import Refused
 from billing.kernel.ids import new_ids
-from billing.kernel.money import round_half_away
 from billing.kernel.period import zone_info
 from billing.models import LineAccrual, Seller
 from billing.queries.accruing_lines import untold
 from billing.queries.standing import PriceInUse, prices_in_use
-from billing.rules.discount import CouponDuration, still_applies
 from billing.rules.earned import earned
-from billing.rules.tax import TaxTreatment, carried, tax_of, treatment
+from billing.rules.tax import carried
 
 
 def accrue_lines(
@@ -122,22 +119,7 @@ def _net(seller: Seller, line: Any, price: PriceInUse | None) -> int:
     """
     if line.net_minor is not None:
         return int(line.net_minor)
-    amount: int = line.amount_minor
-    if line.in_base and line.off_percent is not None:
-        duration = CouponDuration(line.off_duration)
-        if still_applies(duration, periods=line.off_periods, used=line.coupon_used):
-            amount -= round_half_away(Fraction(line.off_percent) * amount / 100)
-    how = _treatment(seller, line, price)
-    return amount - tax_of(amount, how) if how is not None and how.inclusive else amount
-
-
-def _treatment(seller: Seller, line: Any, price: PriceInUse | None) -> TaxTreatment | None:
-    """The line's own, or that of a sale to this customer now; the one at home where the rate names none for abroad."""
+    amount = line.amount_minor - (coupon_share(line, line.amount_minor) if line.in_base else 0)
     if line.tax_percent is not None:
-        return carried(line.tax_percent, line.tax_inclusive, line.tax_code)
-    if price is None:
-        return None
-    try:
-        return treatment(seller.country, line.country, line.has_tax_id, price.rate, seller.oss)
-    except Refused:
-        return treatment(seller.country, seller.country, False, price.rate)
+        return without_tax(amount, carried(line.tax_percent, line.tax_inclusive, line.tax_code))
+    return amount if price is None else without_tax(amount, treatment_now(seller, line, price))
