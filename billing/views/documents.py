@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
+
+import structlog
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import HTTPException
 
 from billing.documents.page import style_hash
 from billing.flows import documents as flow
@@ -13,11 +17,33 @@ from billing.views.gate import Gate
 from billing.views.headers import page_headers
 from billing.views.steps import BROKEN, refused, seen
 
+_log = structlog.get_logger(__name__)
+
 
 def documents_door(parts: Parts) -> Blueprint:
     """The addresses over these parts."""
     door = Blueprint("documents", __name__)
     gate = Gate(parts)
+
+    @door.after_request
+    def guard(response: Response) -> Response:
+        for name, value in page_headers(parts.settings.stripe_js_url).items():
+            response.headers[name] = value
+        # No script, nothing from elsewhere; the one style sheet stands in the page and is named by its hash.
+        response.headers["Content-Security-Policy"] = (
+            f"default-src 'none'; style-src '{style_hash()}'; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'"
+        )
+        return response
+
+    @door.errorhandler(Exception)
+    def broken(error: Exception) -> Response | HTTPException:
+        # Told here, or the framework would log the address, and with it the link.
+        if isinstance(error, HTTPException):
+            return error
+        trace = "".join(traceback.format_tb(error.__traceback__))[-4000:]
+        _log.error("document_failed", error=type(error).__name__, trace=trace)
+        return refused("unavailable", 500)
 
     @door.get("/documents/<token>")
     def show(token: str) -> Response:
@@ -35,17 +61,9 @@ def _answered(parts: Parts, gate: Gate, token: str, *, form: str) -> Response:
     try:
         gate.enter(token)
         printed = flow.linked_document(parts, token, form=form, language=wished if wished in LANGUAGES else None)
-        response = _file(printed)
+        return _file(printed)
     except BROKEN as error:
-        response = refused(*seen(error))
-    for name, value in page_headers(parts.settings.stripe_js_url).items():
-        response.headers[name] = value
-    # No script, nothing from elsewhere; the one style sheet stands in the page and is named by its hash.
-    policy = (
-        f"default-src 'none'; style-src '{style_hash()}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    response.headers["Content-Security-Policy"] = policy
-    return response
+        return refused(*seen(error))
 
 
 def _file(printed: Printed) -> Response:

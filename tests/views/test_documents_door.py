@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -42,3 +43,24 @@ def test_a_link_opens_its_document_and_no_other_kind_of_link_does(database_url: 
             profile = session.get_one(Profile, profile_id)
             profile.link_epoch += 1
         assert browser.get(f"/documents/{token}").status_code == 410
+
+
+def test_a_fault_of_ours_is_told_without_the_link(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with company(database_url) as acme:
+        acme.customer("a1")
+        acme.subscribe("a1", "s1")
+        acme.settle()
+        app = create_app(acme.parts)
+        app.register_blueprint(documents_door(acme.parts))
+        with acme.parts.begin() as session:
+            invoice = session.scalars(select(Invoice)).one()
+            token = links.document_link(acme.parts, session, invoice.id).rpartition("/")[2]
+        monkeypatch.setattr("billing.flows.documents.page", lambda _: 1 / 0)
+        monkeypatch.setattr("billing.flows.documents.pdf", lambda *_, **__: 1 / 0)
+        for address in (f"/documents/{token}", f"/documents/{token}.pdf"):
+            answer = app.test_client().get(address)
+            assert (answer.status_code, answer.json["error"]["code"]) == (500, "unavailable")
+            assert answer.headers["Cache-Control"] == "no-store"
+        assert token not in caplog.text
