@@ -65,7 +65,7 @@ def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None 
                 structlog.processors.StackInfoRenderer(),
                 structlog.processors.format_exc_info,
                 redact_event,
-                _renderer(json=json),
+                *_renderers(json=json),
             ],
         )
     )
@@ -95,10 +95,30 @@ def correlation() -> UUID | None:
         return None
 
 
-def _renderer(*, json: bool) -> Processor:
+def within_its_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The structlog processor of plain text: what came from outside neither begins a line that looks like one of ours
+    nor moves a terminal's cursor. An exception keeps its lines, each of them indented."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            lines = value.split("\n") if name in _OF_LINES else [value]
+            event[name] = "\n  ".join(map(_visible, lines))
+    return event
+
+
+_OF_LINES = ("exception", "stack")
+
+
+def _visible(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def _renderers(*, json: bool) -> tuple[Processor, ...]:
     if json:
-        return structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False, default=str)
-    return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+        return (structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False, default=str),)
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    return within_its_line, plain
 
 
 class _Handler(logging.StreamHandler[TextIO]):

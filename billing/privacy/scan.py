@@ -54,6 +54,8 @@ _SECRETS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         ("_secret_",),
         re.compile(r"(?<![0-9A-Za-z])(?P<secret>(?:pi|seti)_[0-9A-Za-z]{1,64}_secret_\w{8,})"),
     ),
+    # As `link.sign` makes them: 62 letters that begin with a version and a kind.
+    ("customer_link", ("aq",), re.compile(r"(?<![\w-])(?P<secret>AQ[E-P][0-9A-Za-z_-]{59})(?![\w-])", re.ASCII)),
     ("bearer", ("bearer",), re.compile(_BEARER, re.IGNORECASE)),
     ("basic", ("basic",), re.compile(_BASIC, re.IGNORECASE)),
     (
@@ -108,7 +110,7 @@ def find_card_numbers(text: str) -> list[Hit]:
 
 
 def find_secrets(text: str) -> list[Hit]:
-    """Provider keys, webhook and client secrets, authorisation headers, passwords in addresses and by name."""
+    """Keys, webhook and client secrets, customers' links, authorisation headers, passwords in addresses and by name."""
     folded = text.lower()
     hits: list[Hit] = []
     for kind, words, pattern in _SECRETS:

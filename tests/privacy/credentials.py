@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 
 LONG = "a1B2" * 6
+LINK = "AQM" + (LONG * 3)[:59]
 HEADER = b64encode(f"billing-1:{LONG}".encode()).decode()
 SECRETS = [
     ("api_key", "key sk_" + "live_" + LONG, "sk_" + "live_" + LONG),
@@ -13,6 +14,8 @@ SECRETS = [
     ("api_key", "rk_" + "live_" + LONG, "rk_" + "live_" + LONG),
     ("api_key", "sk_" + "test_" + LONG, "sk_" + "test_" + LONG),
     ("webhook_secret", "whsec" + "_" + LONG + ";", "whsec" + "_" + LONG),
+    ("customer_link", f"https://pay.example.com/pay/{LINK}", LINK),
+    ("customer_link", f"Client disconnected while serving /documents/{LINK}.pdf", LINK),
     ("client_secret", f"seti_1abc_{'secret'}_{LONG}", f"seti_1abc_{'secret'}_{LONG}"),
     ("bearer", f"Authorization: Bearer {LONG}", LONG),
     ("basic", f"authorization: basic {HEADER}", HEADER),

@@ -14,6 +14,7 @@ from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
 from billing.privacy.keyring import Keyring, generate
 from billing.privacy.link import KEY_PURPOSE, Link, LinkKind, genuine, read, sign
+from billing.privacy.redaction import REDACTED, redact_text
 
 KEY = os.urandom(32)
 WALL = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -121,3 +122,10 @@ def test_nonsense_is_refused_quietly(token: str) -> None:
 
 def test_a_link_fits_a_line_of_a_mail() -> None:
     assert len(sign(KEY, LINK)) <= 64
+
+
+@pytest.mark.parametrize("kind", LinkKind)
+def test_a_link_is_taken_out_of_whatever_is_logged(kind: LinkKind) -> None:
+    told = "Client disconnected while serving /pay/{}/state"
+    tokens = [sign(os.urandom(32), replace(LINK, kind=kind)) for _ in range(50)]
+    assert {redact_text(told.format(token)) for token in tokens} == {told.format(REDACTED)}

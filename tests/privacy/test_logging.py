@@ -136,3 +136,15 @@ def test_one_correlation_id_stands_on_every_line_within(stream: io.StringIO) -> 
     logging.getLogger("a").info("fourth")
     assert inner == outer
     assert [line.get("correlation_id") for line in lines(stream)] == [outer, outer, "given", None]
+
+
+def test_a_text_from_outside_begins_no_line_of_its_own_and_moves_no_cursor() -> None:
+    stream = io.StringIO()
+    configure_logging(json=False, level="info", stream=stream)
+    forged = "/x\n2026-01-31T09:00:00Z [error    ] forged\r\x1b[2J\x9b2J\u2028end"
+    logging.getLogger("waitress").info("Client disconnected while serving %s", forged)
+    structlog.get_logger("billing").warning("delivery_refused", code=forged, account="\x1b[2J", about={"a": "\x9b2J"})
+    logging.getLogger("waitress").error("Exception while serving %s", forged, exc_info=ValueError(forged))
+    told = stream.getvalue()
+    assert not [line for line in told.splitlines() if line.startswith("2026-01-31T09:00:00Z")]
+    assert all(sign == "\n" or sign.isprintable() for sign in told)
