@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +100,24 @@ def test_a_document_is_printed_with_a_reason_and_each_print_is_written_down(bill
     assert "Person a1" in Path(page).read_text(encoding="utf-8")
     trail = billed.read("invoice", "show", number)["audit_trail"]
     assert [each["action"] for each in trail] == ["invoice.print", "invoice.print"]
+
+
+def test_a_file_that_names_people_is_its_makers_alone_and_one_that_was_there_stays_as_open_as_it_was(
+    billed: Office, tmp_path: Path
+) -> None:
+    number = str(billed.acme.invoices()[0].number)
+    before = os.umask(0o022)
+    try:
+        for asked in (("invoice", "pdf", number), ("invoice", "html", number), ("profile", "export", "a1")):
+            billed.ok(*asked, "--out", asked[1], *WHY)
+            assert stat.S_IMODE((tmp_path / asked[1]).stat().st_mode) == 0o600, asked
+    finally:
+        os.umask(before)
+    (tmp_path / "shared").write_text("longer than what is written over it " * 10_000)
+    (tmp_path / "shared").chmod(0o640)
+    billed.ok("profile", "export", "a1", "--out", "shared", *WHY)
+    assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o640
+    assert json.loads((tmp_path / "shared").read_text())["personal"]["email"] == "a1@example.com"
 
 
 def test_what_cannot_be_written_is_refused_and_no_fault_of_the_program(billed: Office) -> None:
