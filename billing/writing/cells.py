@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
-_FORMULA = re.compile(r"[=+\-@\t\r\n]")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_BEGINS = r"(?:^|(?<=[;\t\r\n]))"
+"""A cell: also behind a semicolon, at which some spreadsheets cut a line whatever its writer did."""
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[;\t\r\n]|$)"
+_FORMULA = re.compile(rf"{_BEGINS}(?!{_NUMBER})(?=[=+\-@＝＋－＠\t\r])")
+"""What is run (owasp.org, CSV injection); the wide signs are those of East Asia."""
 
 
 def harmless(text: str) -> str:
-    """The text as a cell that no spreadsheet runs (owasp.org, CSV injection): an apostrophe leads what begins so."""
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    """The text as cells that no spreadsheet runs: an apostrophe leads what begins so."""
+    return _FORMULA.sub("'", text)
