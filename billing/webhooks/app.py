@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, jsonify
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, jsonify, request
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import RequestRedirect
 
 from billing.flows.parts import Parts
 from billing.kernel.errors import Unavailable
@@ -25,6 +28,16 @@ def create_app(parts: Parts) -> Flask:
     receivers = {"stripe": stripe_receiver(parts), "paypal": paypal_receiver(parts)}
     app.wsgi_app = Front(behind, receivers, most_bytes=parts.settings.billing_webhook_body_limit)  # type: ignore[method-assign]
     app.register_blueprint(metrics_door(parts))
+
+    @app.after_request
+    def stay_here(response: Response) -> Response:
+        # An address that the framework puts right (a slash too few, or twice) it makes of the Host that was sent, and
+        # of the scheme between a proxy and us: who came by TLS would show a link's token, or a page, without it.
+        if isinstance(request.routing_exception, RequestRedirect) and response.location:
+            there = urlsplit(response.location)
+            response.location = f"{there.path}?{there.query}" if there.query else there.path
+            response.set_data(b"")
+        return response
 
     @app.get("/healthz")
     def healthz() -> Response:

@@ -1,4 +1,4 @@
-"""What a superuser is told to run where a migration may not make the API's role: it leaves what the migrations leave."""
+"""What a superuser runs where a migration may not make the API's role leaves what the migrations leave."""
 
 from __future__ import annotations
 

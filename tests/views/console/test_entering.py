@@ -52,6 +52,13 @@ def test_a_console_is_there_only_where_a_setting_says_how_people_enter(house: Ho
     assert (quietly.status_code, quietly.headers["HX-Redirect"][:14]) == (204, "/console/enter")
 
 
+def test_an_address_that_is_put_right_leads_nowhere_else_and_to_no_other_scheme(house: House) -> None:
+    behind_tls = {"X-Forwarded-Proto": "https", "Host": "elsewhere.example"}
+    for asked, right in (("/console", "/console/"), ("/console//enter?next=/x", "/console/enter?next=/x")):
+        answer = house.stranger().get(asked, headers=behind_tls)
+        assert (answer.status_code, answer.headers["Location"], answer.text) == (308, right, "")
+
+
 def test_one_comes_in_by_password_and_code_each_session_new_and_leaves_again(house: House) -> None:
     password, secret = credentials(house)
     client = house.stranger()
