@@ -141,6 +141,13 @@ def a_key_stands_in_a_message_to_the_host(planting: Planting) -> Accused:
     return "outbox", str(row.id)
 
 
+@seed("S2")
+def a_customers_link_stands_in_what_an_event_failed_by(planting: Planting) -> Accused:
+    item = planting.session.scalars(select(WorkItem).where(WorkItem.status == "open")).one()
+    item.error = f"not sent: https://pay.example.com/pay/AQM{'0' * 59}"
+    return "work_item", str(item.id)
+
+
 def card_number() -> str:
     """A number that only looks like a card's: made here, so that none stands in the code."""
     digits = "4" + "0" * 14
