@@ -10,7 +10,7 @@ from typing import Protocol
 from sqlalchemy.exc import DBAPIError
 
 from billing.db.migrate import head, require_current
-from billing.db.session import SELLERS_ROLE, is_walled
+from billing.db.session import SELLERS_ROLE, is_walled, wall_astray
 from billing.documents.coverage import lacking
 from billing.flows.page_domain import FORM, page_domain, registered
 from billing.flows.parts import Parts
@@ -118,8 +118,15 @@ def _transports(parts: Parts, *, migrated: bool) -> Iterator[Line]:
 
 def _second_wall(parts: Parts) -> Line:
     with parts.begin() as session:
-        if is_walled(session):
-            return Line("row-level security", State.OK, f"the API sees one seller's rows, as {SELLERS_ROLE}")
+        walled = is_walled(session)
+        astray = wall_astray(session) if walled else []
+    if astray:
+        told = (
+            f"{SELLERS_ROLE} may read too much or too little of {', '.join(astray)}; docs/run.md says what it is given"
+        )
+        return Line("row-level security", State.MEND, told)
+    if walled:
+        return Line("row-level security", State.OK, f"the API sees one seller's rows, as {SELLERS_ROLE}")
     told = f"the role {SELLERS_ROLE} is missing, so the API acts without a second wall; docs/run.md says how to make it"
     return Line("row-level security", State.NOTE, told)
 

@@ -52,6 +52,18 @@ def test_what_nobody_does_is_a_finding_with_what_to_start(office: Office) -> Non
     assert (told.stdout.splitlines()[0], told.stdout.splitlines()[-1]) == (verdict, verdict)
 
 
+def test_a_role_that_was_given_too_much_or_too_little_by_hand_is_a_finding(office: Office) -> None:
+    name = "row-level security"
+    assert _lines(office)[name] == ("ok", "the API sees one seller's rows, as billing_seller")
+    office.execute("GRANT SELECT ON billing.operator_order TO billing_seller")
+    office.execute("REVOKE SELECT ON billing.line_accrual FROM billing_seller")
+    state, told = _lines(office)[name]
+    assert (state, "line_accrual, operator_order" in told, "docs/run.md" in told) == ("mend", True, True)
+    office.execute("GRANT SELECT ON billing.line_accrual TO billing_seller")
+    office.execute("REVOKE SELECT ON billing.operator_order FROM billing_seller")
+    assert _lines(office)[name][0] == "ok"
+
+
 def test_a_working_installation_has_no_finding(office: Office) -> None:
     for tick in TICKS:
         beat(office.acme.parts, tick, worker="here")
