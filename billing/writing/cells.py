@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-_BEGINS = r"(?:^|(?<=[;\t\r\n]))"
+_BEGINS = r"(?:^|(?<=[;\r\n]))"
 """A cell: also behind a semicolon, at which some spreadsheets cut a line whatever its writer did."""
-_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[;\t\r\n]|$)"
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[;\r\n]|$)"
 _FORMULA = re.compile(rf"{_BEGINS}(?!{_NUMBER})(?=[=+\-@＝＋－＠\t\r])")
 """What is run (owasp.org, CSV injection); the wide signs are those of East Asia."""
 

@@ -13,7 +13,7 @@ from billing.writing.cells import harmless
         ("=1+1", "'=1+1"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("-2+3", "'-2+3"),
-        ("\t=1+1", "'\t'=1+1"),
+        ("\t=1+1", "'\t=1+1"),
         # As they are typed in East Asia, where a spreadsheet reads them as the narrow ones.
         ("＝1+1", "'＝1+1"),
         ("＋1", "'＋1"),
