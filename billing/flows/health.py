@@ -15,13 +15,14 @@ from billing.documents.coverage import lacking
 from billing.flows.page_domain import FORM, page_domain, registered
 from billing.flows.parts import Parts
 from billing.flows.restoring import UNDER_WAY
-from billing.flows.start import pin, unopened
+from billing.flows.start import pin
 from billing.flows.structuring import transport
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import NoPermit, ProviderRefused, ProviderUnavailable, Refused, Unavailable
 from billing.kernel.status import WorkItemStatus
 from billing.providers.port import AccountFacts
 from billing.queries.brakes import brakes_in_force, told_of
+from billing.queries.master_key import unopened
 from billing.queries.operations.gauges import unknown_attempts
 from billing.queries.operations.health import beats, kinds_offered, master_ids, server_version, stranded_e_invoices
 from billing.queries.operations.work import count_open_work

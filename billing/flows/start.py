@@ -4,18 +4,17 @@ of which none opens what is sealed.
 
 from __future__ import annotations
 
-from sqlalchemy import select, union_all
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.flows.parts import Parts
 from billing.flows.restoring import recognise
-from billing.kernel.errors import Fault, MasterKeyMissing, ProviderRefused, ProviderUnavailable, Refused
+from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, Refused
 from billing.kernel.ids import new_id
-from billing.models import DataKey, ProviderAccount
-from billing.privacy.keyring import Keyring
-from billing.privacy.sealed import SealBroken
+from billing.models import ProviderAccount
 from billing.providers.port import AccountFacts
+from billing.queries.master_key import require_master_key
 from billing.queries.same_database import pin_first
 
 _SETTINGS = {"stripe": "STRIPE_API_KEY", "paypal": "PAYPAL_CLIENT_ID"}
@@ -33,35 +32,12 @@ def start(parts: Parts) -> None:
 
     with parts.begin() as session:
         require_current(session.connection())
-        _require_master_key(session, parts.keyring)
+        require_master_key(session, parts.keyring)
     for (provider, code), livemode in parts.settings.provider_accounts.items():
         pin(parts, provider=provider, code=code, livemode=livemode)
     with parts.begin() as session:
         pin_first(session)
     recognise(parts)
-
-
-def _require_master_key(session: Session, keyring: Keyring) -> None:
-    """With a key of nobody's it would seal on: lost with that key, and nothing from before could be read."""
-    if masters := unopened(session, keyring):
-        mend = f"what is sealed here is under the master key with the id {', '.join(masters)}: give that one"
-        raise Refused(Fault("BILLING_SECRET_KEY", "wrong_secret_key", mend))
-
-
-def unopened(session: Session, keyring: Keyring) -> list[str]:
-    """Ids of the masters of the oldest and the newest data key where neither opens; while a key is rotated, one may."""
-    ends = (select(DataKey.id).order_by(order).limit(1) for order in (DataKey.id.asc(), DataKey.id.desc()))
-    found = session.scalars(select(DataKey).where(DataKey.id.in_(union_all(*ends)))).all()
-    opens = any(_opens(keyring, each) for each in found)
-    return [] if opens else sorted({each.master_id for each in found})
-
-
-def _opens(keyring: Keyring, key: DataKey) -> bool:
-    try:
-        keyring.unwrap(master_id=key.master_id, wrapped=key.wrapped, row=key.id)
-    except (MasterKeyMissing, SealBroken):
-        return False
-    return True
 
 
 def pin(parts: Parts, *, provider: str, code: str, livemode: bool) -> None:

@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from billing.flows.entering import Given, enter, entered
+from billing.privacy.keyring import generate
 from billing.privacy.one_time_code import code_at
-from tests.ops.office import office_of
+from tests.ops.office import Office, office_of
 
 WHY = ("--reason", "joins the team", "--by", "root")
 
@@ -48,6 +50,31 @@ def test_an_operator_is_added_given_another_role_reset_and_disabled(
             assert (refused.exit_code, code in refused.stderr) == (3, True)
         assert "operator_not_found" in office.run("operator", "reset", "zoe", *WHY).stderr
         assert "bob" in office.ok("operator", "list")
+
+
+def test_a_verb_with_a_master_key_that_opens_nothing_seals_nothing_under_it(
+    database_url: str, broker_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with office_of(database_url, broker_url, tmp_path, monkeypatch) as office:
+        office.acme.customer("a1")
+        monkeypatch.setenv("BILLING_SECRET_KEY", generate())
+        for order in (
+            ("operator", "add", "ada", "--role", "viewer"),
+            ("endpoints", "add", "shop", "https://host.example.com/hooks"),
+        ):
+            before = _everything(office)
+            refused = office.run(*order, *WHY)
+            assert (refused.exit_code, "wrong_secret_key" in refused.stderr) == (3, True), refused.output
+            assert _everything(office) == before
+        assert office.read("operator", "list") == [], "what needs no key is told"
+
+
+def _everything(office: Office) -> list[tuple[object, ...]]:
+    with office.acme.begin() as session:
+        return [
+            tuple(session.scalars(text(f"SELECT t::text FROM billing.{name} t ORDER BY 1")))
+            for name in ("data_key", "operator", "endpoint", "audit_trail")
+        ]
 
 
 def _secret(setup_key: str) -> bytes:

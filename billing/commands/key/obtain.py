@@ -1,4 +1,8 @@
-"""Obtain a data key in the clear; its first use makes it, wrapped. Two families: erasable, statutory (DECISIONS 14)."""
+"""Obtain a data key in the clear; its first use makes it, wrapped. Two families: erasable, statutory (DECISIONS 14).
+
+Raises `MasterKeyMissing` where this process's master keys don't open what is there: `master_key_missing`, or for a key
+that would be made `wrong_secret_key`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from billing.db.bulk import insert_rows
 from billing.kernel.ids import new_ids
 from billing.models import DataKey
 from billing.privacy.keyring import Keyring
+from billing.queries.master_key import require_master_key
 
 _KEY_BYTES = 32
 _EVERYBODY = UUID("5f1e9a04-7a0f-4e0c-8f43-0c2d6f3a9b11")
@@ -78,6 +83,8 @@ def _obtain(
     absent = sorted({owner for owner in owner_ids if owner not in found})
     if not absent:
         return found
+    # A key that exists doesn't open under a master key of nobody's; a new one would be made under it.
+    require_master_key(session, keyring)
     rows = []
     for id_, owner in zip(new_ids(len(absent)), absent, strict=True):
         wrapped = keyring.wrap(secrets.token_bytes(_KEY_BYTES), row=id_)
