@@ -126,10 +126,7 @@ CALLED = {
     "timestamp": "used_at",
 }  # fmt: skip
 """What flows call as an operator does, by what a request calls it, wherever it gives one; none has a field so named."""
-_CALLED_BY_CODE = {
-    "method_of_another_customer": "method_ref", "method_unknown": "method_ref", "not_a_method_id": "method_ref",
-    "range_empty": "until",
-}  # fmt: skip
+_CALLED_BY_CODE = {"range_empty": "until"}
 """The same where the word is right elsewhere."""
 
 

@@ -198,7 +198,7 @@ def _same_seller(new: Given[NewSeller], there: NewSeller) -> NewSeller:
 def _check_customer(new: NewCustomer, now: datetime) -> None:
     check_new_profile(new.profile)
     if new.method_ref is not None:
-        check_method_ref(new.method_ref)
+        check_method_ref(new.method_ref, field="provider_payment_method_id")
     if new.customer_ref is not None:
         check_customer_ref(new.customer_ref)
     if new.provider not in PROVIDERS:

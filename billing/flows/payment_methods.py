@@ -152,7 +152,7 @@ def complete(parts: Parts, *, method_id: UUID, once: Once | None = None) -> Paym
         mend = f"the set-up is {setup.status}; the customer completes it on the provider's form"
         raise Refused(Fault("payment_method", "setup_not_complete", mend))
     facts = provider.read_method(setup.method_ref)
-    _require_customer(facts, customer)
+    _require_customer(facts, customer, field="payment_method")
     named = provider.read_mandate(setup.mandate_ref).reference if setup.mandate_ref and is_debit(facts.kind) else None
     try:
         with answered(parts, once) as session:
@@ -190,7 +190,7 @@ def adopt(
     """
     check_method_ref(method_ref)
     if mandate_ref is not None:
-        check_method_ref(mandate_ref)
+        check_method_ref(mandate_ref, field="mandate_ref")
     with parts.begin() as session:
         begun, is_new = begin_adoption(
             session,
@@ -254,7 +254,7 @@ def _bound(parts: Parts, begun: PaymentMethod, method_ref: str) -> MethodFacts:
             if not refused.account_wide and (not is_exchanged(method_ref) or refused.code in FORGOTTEN):
                 _require_usable(provider, method_ref, customer)
             raise
-    _require_customer(facts, customer)
+    _require_customer(facts, customer, field="method_ref")
     return facts
 
 
@@ -271,9 +271,9 @@ def _require_usable(provider: Provider, method_ref: str, customer: str) -> None:
         if refused.code not in FORGOTTEN:
             return
         mend = "the provider keeps no such method at this account (any more); give the id that it has there"
-        raise Refused(Fault("payment_method", "method_unknown", mend)) from None
+        raise Refused(Fault("method_ref", "method_unknown", mend)) from None
     if facts.customer_ref is not None:
-        _require_customer(facts, customer)
+        _require_customer(facts, customer, field="method_ref")
 
 
 def _written(session: Session, begun: PaymentMethod, facts: MethodFacts) -> PaymentMethod:
@@ -332,7 +332,7 @@ def _reference_of(mandate: MandateFacts, facts: MethodFacts) -> str | None:
     return mandate.reference
 
 
-def _require_customer(facts: MethodFacts, customer: str) -> None:
+def _require_customer(facts: MethodFacts, customer: str, *, field: str) -> None:
     if facts.customer_ref != customer:
         mend = "at the provider it belongs to another customer, or to none"
-        raise Refused(Fault("payment_method", "method_of_another_customer", mend))
+        raise Refused(Fault(field, "method_of_another_customer", mend))

@@ -34,11 +34,14 @@ def check_consent(consent: Consent, *, now: datetime) -> None:
     checks.done()
 
 
-def check_method_ref(method_ref: str) -> None:
-    """Raise `Refused` unless `method_ref` has the shape of a provider's id. A card number has not."""
+def check_method_ref(method_ref: str, *, field: str = "method_ref") -> None:
+    """Raise `Refused` unless `method_ref` has the shape of a provider's id. A card number has not.
+
+    `field`: what it is called where it was given.
+    """
     checks = Checks()
     if not _REF.fullmatch(method_ref) or method_ref.isdigit():
-        checks.fault("payment_method", "not_a_method_id", "give the provider's id, such as pm_card_visa")
+        checks.fault(field, "not_a_method_id", "give the provider's id, such as pm_card_visa")
     checks.done()
 
 

@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+import requests
+from sqlalchemy import select, text
 
 from billing.api.problems import told
 from billing.kernel.errors import Fault, Refused
-from billing.models import PaymentMethod
+from billing.models import PaymentMethod, ProviderCustomer
 from tests.api.program import Program, anna, application, basic
 from tests.flows.company import Company
 
@@ -68,6 +69,12 @@ def test_a_fault_has_the_name_that_the_request_has(acme: Company, shop: Program)
         (f"{path}/contact", {"address": "nobody"}, "address", "not_an_email"),
         (f"{path}/replay", {"since": AT, "until": AT}, "until", "range_empty"),
         ("/payment-methods/adopt", method | {"method_ref": "pm card"}, "method_ref", "not_a_method_id"),
+        (
+            "/payment-methods/adopt",
+            method | {"method_ref": "pm_card_visa", "mandate_ref": "4" * 16},
+            "mandate_ref",
+            "not_a_method_id",
+        ),
         (f"/invoices/{draft}/remove-line", {"position": 99}, "position", "line_not_found"),
     ):
         body = given if asked in ("/usage", "/payment-methods/adopt") else WHY | given
@@ -167,6 +174,19 @@ def test_a_method_or_mandate_that_the_provider_does_not_know_is_a_fault_of_the_r
         of_this_one = session.get_one(PaymentMethod, UUID(made["id"])).method_ref or ""
     given["profile_id"] = shop.ok("POST", "/profiles", anna())["id"]
     assert told(method_ref=of_this_one)[:3] == (422, "method_ref", "method_of_another_customer")
+    # A set-up that proves to be another customer's: this request names no method but by its path.
+    begun = shop.ok("POST", "/payment-methods", given)
+    with acme.parts.begin() as session:
+        theirs = session.get_one(PaymentMethod, UUID(begun["id"]))
+        mine = session.scalars(select(ProviderCustomer).filter_by(profile_id=theirs.profile_id)).one()
+        setup_ref, mine.customer_ref = theirs.setup_ref or "", "cus_another"
+    intents = f"{acme.witness_url}/v1/setup_intents/{setup_ref}/confirm"
+    headers = {"Authorization": "Bearer sk_test_company"}
+    assert requests.post(intents, data={"payment_method": "pm_card_visa"}, headers=headers, timeout=5).ok
+    answer = shop.ask("POST", f"/payment-methods/{begun['id']}/complete")
+    assert (answer.status_code, answer.json["field"], answer.json["code"]) == (
+        422, "payment_method", "method_of_another_customer",
+    )  # fmt: skip
     acme.revoke_key()
     locked_out = Program(application(acme.parts), shop.token)
     assert told(locked_out, method_ref="pm_nobody")[:3] == (502, "provider", "provider_refused")

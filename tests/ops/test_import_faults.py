@@ -28,6 +28,7 @@ CHANGES: list[tuple[str, str, list[tuple[int, str, str]]]] = [
     ("consent_at: 2025-12-01", "consent_at: soon", [(17, "consent_at", "not_a_time")]),
     ("consent_at: 2025-12-01", "consent_at: 2025-12-01\n    provider: klarna", [(18, "provider", "unknown_provider")]),
     ("account_id: acct-2", "account_id: acct-2, phone: '1'", [(18, "phone", "unknown_field")]),
+    ("pm_card_visa", "pm card", [(16, "provider_payment_method_id", "not_a_method_id")]),
     ("customer: acct-2", "customer: acct-9", [(21, "customer", "profile_not_found")]),
     ("price: basic-month, quantity: 2", "price: basic-month, quantity: 0", [(20, "items.1.quantity", "out_of_range")]),
     ("price: basic-month, quantity: 2", "price: other, quantity: 2", [(20, "items.1.price", "price_not_found")]),

@@ -241,4 +241,4 @@ def test_consent(change: dict[str, Any], faults: list[tuple[str, str]]) -> None:
 
 @pytest.mark.parametrize(("ref", "good"), [("pm_card_visa", True), ("4" * 16, False), ("", False), ("pm card", False)])
 def test_a_method_is_named_by_the_providers_id(ref: str, good: bool) -> None:  # noqa: FBT001
-    assert faults_of(lambda: check_method_ref(ref)) == ([] if good else [("payment_method", "not_a_method_id")])
+    assert faults_of(lambda: check_method_ref(ref)) == ([] if good else [("method_ref", "not_a_method_id")])
