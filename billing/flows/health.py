@@ -149,7 +149,8 @@ def _master_keys(parts: Parts) -> Line:
     with parts.begin() as session:
         missing = master_ids(session).difference(parts.keyring.master_ids) | set(unopened(session, parts.keyring))
     if not missing:
-        return Line("master keys", State.OK, "BILLING_SECRET_KEY has those of the oldest and the newest data keys")
+        told = "BILLING_SECRET_KEY has those of the oldest and the newest data keys; `billing db rewrap` counts all"
+        return Line("master keys", State.OK, told)
     told = f"data keys are under {', '.join(sorted(missing))}, which BILLING_SECRET_KEY has not, or not rightly"
     return Line("master keys", State.MEND, f"{told}: put it there, see docs/operate/key-rotation.md")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from billing.db.rows import change, fetch
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
+from billing.queries.master_key import data_keys_by_master
 
 _BATCH = 500
 _ALL_KEYS = UUID("0f1f3a52-0e0d-4c0e-9d57-51f0f7a5c0de")
@@ -56,3 +58,15 @@ def rewrap(parts: Parts, *, order: Order) -> int:
                 before={"master_ids": sorted({row.master_id for row in rows})},
                 after={"master_id": newest, "keys": len(rows)},
             )
+
+
+def data_keys(parts: Parts) -> dict[str, int]:
+    """How many data keys each master key wraps, by its id, newest first, those of other processes last."""
+    with parts.begin() as session:
+        wrapped = data_keys_by_master(session)
+    return dict.fromkeys(parts.keyring.master_ids, 0) | wrapped
+
+
+def told_of_keys(wrapped: Mapping[str, int]) -> str:
+    """The same in words."""
+    return ", ".join(f"{id_} wraps {number or 'no data key'}" for id_, number in wrapped.items())

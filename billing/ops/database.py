@@ -6,7 +6,7 @@ import click
 
 from billing.db import migrate
 from billing.flows.order import Order
-from billing.flows.rekeying import rewrap
+from billing.flows.rekeying import data_keys, rewrap, told_of_keys
 from billing.kernel.errors import Fault, Refused
 from billing.ops.failures import FINDING, Failed
 from billing.ops.group import group
@@ -55,12 +55,17 @@ def check(*, as_json: bool) -> None:
 @dry_run
 @as_json
 def rewrap_keys(*, reason: str, by: str, dry_run: bool, as_json: bool) -> None:
-    """Wrap all data keys under the newest key of BILLING_SECRET_KEY; then the older ones may be removed from it."""
-    wrapped = rewrap(opened(), order=Order(actor=by, reason=reason, dry_run=dry_run))
+    """Wrap all data keys under the newest key of BILLING_SECRET_KEY; then the older ones may be removed from it.
+
+    Tells how many each master key wraps, by its id, of all that there are.
+    """
+    parts = opened()
+    wrapped = rewrap(parts, order=Order(actor=by, reason=reason, dry_run=dry_run))
+    under = data_keys(parts)
     if as_json:
-        tell_json({"wrapped": wrapped, "dry_run": dry_run})
+        tell_json({"wrapped": wrapped, "dry_run": dry_run, "data_keys": under})
         return
-    click.echo(f"{wrapped} data keys {'would be' if dry_run else 'are'} wrapped anew.")
+    click.echo(f"{wrapped} data keys {'would be' if dry_run else 'are'} wrapped anew: {told_of_keys(under)}.")
 
 
 def _url() -> str:

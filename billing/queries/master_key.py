@@ -1,8 +1,8 @@
-"""Whether this process's master keys are those of this database."""
+"""Whether this process's master keys are those of this database, and what each of them wraps."""
 
 from __future__ import annotations
 
-from sqlalchemy import select, union_all
+from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, MasterKeyMissing
@@ -27,6 +27,12 @@ def unopened(session: Session, keyring: Keyring) -> list[str]:
     found = session.scalars(select(DataKey).where(DataKey.id.in_(union_all(*ends)))).all()
     opens = any(_opens(keyring, each) for each in found)
     return [] if opens else sorted({each.master_id for each in found})
+
+
+def data_keys_by_master(session: Session) -> dict[str, int]:
+    """How many data keys each master key wraps, by its id, of all there are: reads every one."""
+    rows = session.execute(select(DataKey.master_id, func.count().label("number")).group_by(DataKey.master_id))
+    return {row.master_id: row.number for row in rows}
 
 
 def _opens(keyring: Keyring, key: DataKey) -> bool:

@@ -156,6 +156,23 @@ def test_a_master_key_that_data_keys_need_and_that_is_not_there_is_a_finding(
     assert (f"data keys are under {id_}, which BILLING_SECRET_KEY has not" in told) == (state == "mend")
 
 
+def test_of_all_data_keys_it_is_told_how_many_each_master_key_wraps(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.held_subscription("s1")
+    old = os.environ["BILLING_SECRET_KEY"]
+    (id_,) = Keyring.from_setting(old).master_ids
+    with office.acme.parts.begin() as session:
+        number = session.scalar(text("SELECT count(*) FROM billing.data_key"))
+    monkeypatch.setenv("BILLING_SECRET_KEY", f"2027:{generate()},{old},2019:{generate()}")
+    told = f"2027 wraps no data key, {id_} wraps {number}, 2019 wraps no data key"
+    assert office.ok("db", "rewrap", "--dry-run", *WHY) == f"{number} data keys would be wrapped anew: {told}.\n"
+    wrapped = office.read("db", "rewrap", *WHY)
+    assert wrapped == {"wrapped": number, "dry_run": False, "data_keys": {"2027": number, id_: 0, "2019": 0}}
+    told = f"2027 wraps {number}, {id_} wraps no data key, 2019 wraps no data key"
+    assert office.ok("db", "rewrap", *WHY) == f"0 data keys are wrapped anew: {told}.\n"
+
+
 def test_another_database_server_is_told_of_until_the_provider_has_said_what_it_knows(office: Office) -> None:
     def server(change: str | None = None) -> tuple[str, str]:
         if change:
