@@ -20,7 +20,7 @@ from billing.commands.invoice.compose import Wallet
 from billing.commands.invoice.note import cancellation
 from billing.commands.invoice.retry import has_attempt_in_flight
 from billing.db.base import Json
-from billing.flows.canceling import cancel_intents, require_canceled
+from billing.flows.canceling import all_canceled, cancel_intents, require_canceled
 from billing.flows.issuing import issue_documents, note_parties
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
@@ -78,18 +78,24 @@ def correct_open(
     whole: bool = False,
 ) -> Corrected:
     """Cancel what the provider might still collect, then `apply` to the locked invoice; it returns a document's number.
+    What it does before that is taken back: where there is something to cancel, it is tried first.
 
     `whole`: refused where a part of it was settled. Raises as `void` does, and what `apply` raises.
     """
+    tried, expected = order is not None and order.dry_run, order.expected_version if order else None
     with parts.begin() as session:
-        _locked(session, invoice_id, or_uncollectible=or_uncollectible, whole=whole)
-    tried = order is not None and order.dry_run
+        invoice = _locked(session, invoice_id, or_uncollectible=or_uncollectible, whole=whole)
+        require_version(invoice, expected)
+        if not tried and not all_canceled(session, [invoice_id]):
+            # Rehearsed, so that what is refused leaves the invoice the intent that it has.
+            apply(session, invoice, parts.clock.now(session))
+            session.rollback()
     if not tried and not cancel_intents(parts, [invoice_id]):
         mend = "the provider has money for it, or is about to; wait for that, then refund it"
         raise Refused(Fault("invoice", "payment_in_flight", mend))
     with carry_out(parts, order) if order else parts.begin() as session:
         invoice = _locked(session, invoice_id, or_uncollectible=or_uncollectible, whole=whole)
-        require_version(invoice, order.expected_version if order else None)
+        require_version(invoice, expected)
         if not tried:
             require_canceled(session, invoice_id)
         before = _of(invoice)

@@ -19,7 +19,7 @@ from billing.commands.invoice.note import credit_note
 from billing.commands.invoice.planned import PlannedInvoice, PlannedLine
 from billing.commands.invoice.replace import put_in_place, require_replaceable
 from billing.commands.invoice.retry import has_attempt_in_flight
-from billing.flows.canceling import cancel_intents, require_canceled
+from billing.flows.canceling import all_canceled, cancel_intents, require_canceled
 from billing.flows.issuing import issue_documents, open_parties
 from billing.flows.order import Order, carry_out, note
 from billing.flows.parts import Parts
@@ -57,7 +57,12 @@ def replace_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Replaced
     `replacement_below_zero`; the provider's errors: then nothing was done here.
     """
     with parts.begin() as session:
-        _locked(session, invoice_id)
+        old = _locked(session, invoice_id)
+        require_version(old, order.expected_version)
+        if not order.dry_run and not all_canceled(session, [invoice_id]):
+            # Rehearsed, so that what is refused leaves the invoice the intent that it has.
+            _issued_anew(parts, session, old, order)
+            session.rollback()
     if not order.dry_run and not cancel_intents(parts, [invoice_id]):
         mend = "the provider has money for it, or is about to; wait for that"
         raise Refused(Fault("invoice", "payment_in_flight", mend))
@@ -66,37 +71,42 @@ def replace_invoice(parts: Parts, invoice_id: UUID, *, order: Order) -> Replaced
         require_version(old, order.expected_version)
         if not order.dry_run:
             require_canceled(session, invoice_id)
-        now = parts.clock.now(session)
-        standing = load_standing(session, profiles=[old.profile_id], only=[])
-        if old.profile_id not in standing.profiles:
-            raise Refused(Fault("profile", "profile_on_hold", "a work item holds it; see `billing work list`"))
-        parties = open_parties(parts, standing)[old.profile_id]
-        credited = credit_note(
-            old,
-            amount_minor=old.total_minor,
-            earlier=notes_of(session, old.id),
-            parties=parties,
-            counter=Account.RECEIVABLE,
-        )
-        corrected = _corrected(session, old, standing, parties)
-        if corrected.kind != "invoice":
-            mend = "as things stand now its lines take off more than they charge; credit it, and charge what is due"
-            raise Refused(Fault("invoice", "replacement_below_zero", mend))
-        documents = [credited, corrected]
-        taken_back, issued = issue_documents(parts, session, documents, wallet=Wallet(), now=now)
-        order.wrote[:] = [taken_back.id, issued.id]
-        new = lock_invoice(session, issued.id)
-        carried = put_in_place(session, old=old, new=new, now=now)
-        made = Replaced(
-            number=old.number or "invoice",
-            note=taken_back.number,
-            replaced_by=issued.number,
-            carried_minor=carried,
-            remaining_minor=new.amount_remaining_minor,
-            currency=old.currency,
-        )
+        made = _issued_anew(parts, session, old, order)
         _note(parts, session, order, old, made)
     return made
+
+
+def _issued_anew(parts: Parts, session: Session, old: Invoice, order: Order) -> Replaced:
+    """The note and the corrected document, with what was paid; the order gets their ids."""
+    now = parts.clock.now(session)
+    standing = load_standing(session, profiles=[old.profile_id], only=[])
+    if old.profile_id not in standing.profiles:
+        raise Refused(Fault("profile", "profile_on_hold", "a work item holds it; see `billing work list`"))
+    parties = open_parties(parts, standing)[old.profile_id]
+    credited = credit_note(
+        old,
+        amount_minor=old.total_minor,
+        earlier=notes_of(session, old.id),
+        parties=parties,
+        counter=Account.RECEIVABLE,
+    )
+    corrected = _corrected(session, old, standing, parties)
+    if corrected.kind != "invoice":
+        mend = "as things stand now its lines take off more than they charge; credit it, and charge what is due"
+        raise Refused(Fault("invoice", "replacement_below_zero", mend))
+    documents = [credited, corrected]
+    taken_back, issued = issue_documents(parts, session, documents, wallet=Wallet(), now=now)
+    order.wrote[:] = [taken_back.id, issued.id]
+    new = lock_invoice(session, issued.id)
+    carried = put_in_place(session, old=old, new=new, now=now)
+    return Replaced(
+        number=old.number or "invoice",
+        note=taken_back.number,
+        replaced_by=issued.number,
+        carried_minor=carried,
+        remaining_minor=new.amount_remaining_minor,
+        currency=old.currency,
+    )
 
 
 def _locked(session: Session, invoice_id: UUID) -> Invoice:

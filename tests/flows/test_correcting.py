@@ -17,10 +17,12 @@ from billing.commands.invoice.hold import hold_invoice
 from billing.commands.price.create import create_price
 from billing.flows import changing, operating
 from billing.flows.correcting import mark_uncollectible, void
+from billing.flows.crediting import apply_credit, credit
 from billing.flows.external_money import mark_paid
 from billing.flows.order import Order
 from billing.flows.parts import Parts
-from billing.kernel.errors import ProviderUnavailable, ProviderUncertain, Refused
+from billing.flows.replacing import replace_invoice
+from billing.kernel.errors import ProviderUnavailable, ProviderUncertain, Refused, Stale
 from billing.models import ExternalPayment, Invoice, WaitingLine
 from billing.validators.price import NewPrice
 from billing.validators.subscription import NewItem
@@ -28,6 +30,7 @@ from tests.flows.company import START, Company
 
 Correct = Callable[[Parts, UUID], object]
 EVERY: tuple[Correct, ...] = (void, mark_uncollectible, mark_paid)
+ORDER = Order(actor="mara", reason="the service was down")
 DECLINING = "pm_card_chargeCustomerFail"
 
 
@@ -223,13 +226,35 @@ def test_while_the_provider_does_not_answer_nothing_is_corrected_and_then_it_is(
     assert acme.violations() == ()
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda parts, id_: void(parts, id_, order=replace(ORDER, expected_version=99)),
+        lambda parts, id_: replace_invoice(parts, id_, order=replace(ORDER, expected_version=99)),
+        lambda parts, id_: credit(parts, id_, amount_minor=1191, order=ORDER),
+        lambda parts, id_: apply_credit(parts, id_, order=ORDER),
+        lambda parts, id_: mark_paid(parts, id_, received_at=START + timedelta(days=9), order=ORDER),
+        lambda parts, id_: replace_invoice(parts, id_, order=ORDER),
+    ],
+)
+def test_what_is_refused_leaves_the_intent_at_the_provider_alone(acme: Company, s1: UUID, refused: Correct) -> None:
+    with acme.parts.begin() as session:
+        # What is on hold is not issued anew.
+        session.execute(text("UPDATE billing.profile SET hold_id = gen_random_uuid()"))
+    before = list(acme.witness.requests())
+    with pytest.raises((Refused, Stale)):
+        refused(acme.parts, _open(acme).id)
+    assert list(acme.witness.requests()) == before
+    assert len(acme.invoices()) == 1
+
+
 def test_after_a_correction_that_went_no_further_than_the_provider_it_is_charged_as_before(
     acme: Company, s1: UUID
 ) -> None:
     with acme.parts.begin() as session:
-        session.execute(text("ALTER TABLE billing.invoice ADD CONSTRAINT never CHECK (status <> 'uncollectible')"))
+        session.execute(text("ALTER TABLE billing.audit_trail ADD CONSTRAINT never CHECK (actor <> 'mara')"))
     with pytest.raises(IntegrityError):
-        mark_uncollectible(acme.parts, _open(acme).id)
+        mark_uncollectible(acme.parts, _open(acme).id, order=ORDER)
     assert (_open(acme).status, _intents(acme)) == ("open", ["canceled"])
     acme.give_method(_open(acme).profile_id, "pm_card_visa")
     acme.settle()
