@@ -24,8 +24,8 @@ def settle_payout(parts: Parts, account_id: UUID, payout_ref: str, *, budget_s: 
     """Book what the payout shows now; False where the books show it already, or can't yet. Idempotent.
 
     What it holds is listed for some `budget_s` wall seconds; the next call goes on there. What may be several sellers'
-    money is booked once its movements were listed, or once it has ended. Raises what the provider raises: then the
-    next sweep asks again.
+    money is booked once its movements were listed, or once it has ended; and after what came back in it. Raises what
+    the provider raises: then the next sweep asks again.
     """
     provider = parts.provider(account_id)
     facts = provider.read_payout(payout_ref)
@@ -48,6 +48,8 @@ def settle_payout(parts: Parts, account_id: UUID, payout_ref: str, *, budget_s: 
             if unlisted:
                 return False
         whose = _whose(parts, provider, account_id, facts) if several else {}
+        if whose is None:
+            return False
         shares = _shares(whose, facts, home)
     with parts.begin() as session:
         noted = note_payout(session, account_id=account_id, facts=facts, shares=shares, now=parts.clock.now(session))
@@ -84,8 +86,11 @@ def _pages(provider: Provider, facts: PayoutFacts, *, after: str | None = None) 
     return iter(()) if facts.by_hand else provider.payout_movement_pages(payout_ref=facts.payout_ref, after=after)
 
 
-def _whose(parts: Parts, provider: Provider, account_id: UUID, facts: PayoutFacts) -> dict[UUID, int]:
-    """Whose money it holds: by its list, or, where it ended before it had one, by as much as is listed."""
+def _whose(parts: Parts, provider: Provider, account_id: UUID, facts: PayoutFacts) -> dict[UUID, int] | None:
+    """Whose money it holds: by its list, or, where it ended before it had one, by as much as is listed.
+
+    None while it holds one that came back and whose sellers are not known yet: that one's turn comes first.
+    """
     if facts.listed:
         with parts.begin() as session:
             return sellers_of_payout(session, account_id=account_id, payout_ref=facts.payout_ref)
@@ -93,7 +98,10 @@ def _whose(parts: Parts, provider: Provider, account_id: UUID, facts: PayoutFact
     for page in _pages(provider, facts):
         with parts.begin() as session:
             held = [each.balance_ref for each in page]
-            whose.update(sellers_of(session, account_id=account_id, balance_refs=held))
+            known = sellers_of(session, account_id=account_id, balance_refs=held)
+        if known is None:
+            return None
+        whose.update(known)
     return whose
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 SOURCES = """
@@ -60,12 +60,17 @@ _SELLERS = """
     ) AS whose
     GROUP BY seller_id
 """
-_SELLERS_OF_LISTED = text(_SELLERS.format(which="balance_ref = ANY(:refs)"))
-_SELLERS_OF_HELD = text(
-    _SELLERS.format(
-        which="payout_id = (SELECT id FROM billing.payout WHERE provider_account_id = :account AND payout_ref = :ref)"
-    )
-)
+# A payout whose sellers are not known yet may have come back before they were.
+_UNSETTLED = """
+    SELECT EXISTS (
+        SELECT FROM billing.provider_movement h
+        JOIN billing.payout p ON p.provider_account_id = h.provider_account_id AND p.payout_ref = h.source_ref
+        WHERE h.provider_account_id = :account AND h.{which} AND h.type <> 'payout' AND p.shares = '[]')
+"""
+_LISTED = "balance_ref = ANY(:refs)"
+_HELD = "payout_id = (SELECT id FROM billing.payout WHERE provider_account_id = :account AND payout_ref = :ref)"
+_SELLERS_OF_LISTED, _SELLERS_OF_HELD = (text(_SELLERS.format(which=which)) for which in (_LISTED, _HELD))
+_UNSETTLED_LISTED, _UNSETTLED_HELD = (text(_UNSETTLED.format(which=which)) for which in (_LISTED, _HELD))
 _HOME = text(
     """
     SELECT coalesce(
@@ -112,19 +117,27 @@ def payouts_begun(session: Session, *, account_id: UUID) -> list[str]:
     return list(session.execute(_BEGUN, {"account": account_id}).scalars())
 
 
-def sellers_of(session: Session, *, account_id: UUID, balance_refs: Sequence[str]) -> dict[UUID, int]:
+def sellers_of(session: Session, *, account_id: UUID, balance_refs: Sequence[str]) -> dict[UUID, int] | None:
     """Whose money these movements are, net of fees, in minor units.
 
-    A payout that came back is theirs whose money it held.
+    A payout that came back is theirs whose money it held; None while that is not known of one.
     """
-    rows = session.execute(_SELLERS_OF_LISTED, {"account": account_id, "refs": list(balance_refs)})
-    return {row.seller_id: int(row.net) for row in rows}
+    values = {"account": account_id, "refs": list(balance_refs)}
+    return _sellers(session, _UNSETTLED_LISTED, _SELLERS_OF_LISTED, values)
 
 
-def sellers_of_payout(session: Session, *, account_id: UUID, payout_ref: str) -> dict[UUID, int]:
+def sellers_of_payout(session: Session, *, account_id: UUID, payout_ref: str) -> dict[UUID, int] | None:
     """The same of all that the payout holds, which was listed."""
-    rows = session.execute(_SELLERS_OF_HELD, {"account": account_id, "ref": payout_ref})
-    return {row.seller_id: int(row.net) for row in rows}
+    values = {"account": account_id, "ref": payout_ref}
+    return _sellers(session, _UNSETTLED_HELD, _SELLERS_OF_HELD, values)
+
+
+def _sellers(
+    session: Session, unsettled: TextClause, sellers: TextClause, values: dict[str, object]
+) -> dict[UUID, int] | None:
+    if session.execute(unsettled, values).scalar_one():
+        return None
+    return {row.seller_id: int(row.net) for row in session.execute(sellers, values)}
 
 
 def home_seller(session: Session, *, account_id: UUID) -> UUID | None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from billing.commands.movement.assign import assign_movements
-from billing.flows import metered, movements, refunding
+from billing.flows import metered, movements, payouts, refunding
 from billing.kernel import failpoints
 from billing.kernel.errors import Refused
 from billing.models import Payout, ProviderMovement
@@ -152,6 +152,31 @@ def test_one_whose_sellers_a_killed_worker_had_not_noted_is_shared_by_the_next(
     shares = {share["seller_id"]: share["amount_minor"] for share in _payout(paid).shares}
     assert shares == {str(paid.seller_id): 1190 - FEE - 119, str(other): 1190 - FEE}
     assert paid.account("payouts_in_transit") == payout["amount"]
+
+
+def test_what_came_back_of_a_payout_whose_sellers_are_not_known_yet_is_nobodys_until_they_are(
+    paid: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told of in between, the second one would be all of the seller's whose money came last."""
+    other = _half_is_of_another_seller(paid)
+    (first,) = paid.witness.call("POST", "payouts", {})
+    monkeypatch.setenv("BILLING_FAILPOINTS", "payouts.listed=raise")
+    failpoints.read_environment()
+    with pytest.raises(failpoints.FailpointError):
+        _next_hour(paid)
+    monkeypatch.delenv("BILLING_FAILPOINTS")
+    failpoints.read_environment()
+    paid.witness.call("POST", f"payouts/{first['id']}", {"status": "failed"})
+    (second,) = paid.witness.call("POST", "payouts", {})
+    paid.set_clock(paid.now() + timedelta(hours=1, minutes=1))
+    assert movements.read(paid.parts, paid.account_id)[1]
+    assert not payouts.settle_payout(paid.parts, paid.account_id, second["id"])
+    assert paid.account("payouts_in_transit") == 0
+    movements.sweep(paid.parts)
+    with paid.begin() as session:
+        rows = session.scalars(select(Payout).order_by(Payout.id)).all()
+    shares = {str(paid.seller_id): 1190 - FEE - 119, str(other): 1190 - FEE}
+    assert [{each["seller_id"]: each["amount_minor"] for each in row.shares} for row in rows] == [shares, shares]
 
 
 def test_one_of_several_sellers_that_ends_before_it_can_be_listed_is_booked(paid: Company) -> None:
