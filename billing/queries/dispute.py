@@ -113,6 +113,22 @@ def held_minor(session: Session, dispute: Dispute) -> int:
     return int(session.execute(_HELD, values | {"currency": dispute.moved_currency}).scalar_one())
 
 
+_REGAINED = text(
+    """
+    SELECT coalesce(sum(p.amount_minor), 0)
+    FROM billing.ledger_entry e JOIN billing.posting p ON p.entry_id = e.id
+    WHERE e.invoice_id = :invoice AND e.charge_ref = :charge AND e.kind = 'dispute_regained'
+      AND p.account = 'disputes' AND p.currency = :currency
+    """
+)
+
+
+def regained_minor(session: Session, dispute: Dispute) -> int:
+    """What of losses of the dispute's charge was regained, by the books, in the currency of our balance."""
+    values = {"invoice": dispute.invoice_id, "charge": dispute.charge_ref, "currency": dispute.moved_currency}
+    return int(session.execute(_REGAINED, values).scalar_one())
+
+
 def lock_losses(session: Session, invoice_id: UUID) -> list[Dispute]:
     """The invoice's lost disputes that money could still pay, oldest first, locked until the transaction ends."""
     query = select(Dispute).where(Dispute.invoice_id == invoice_id, Dispute.reopened_minor > Dispute.repaid_minor)

@@ -146,6 +146,22 @@ def test_what_was_written_off_and_then_paid_whole_leaves_nothing_to_a_person_whe
     assert [each.kind for each in acme.work_items() if each.closed_at is None] == []
 
 
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_loss_that_is_regained_in_parts_is_regained_once(acme: Company, paid: Invoice, *, mixed: bool) -> None:
+    """A part was paid and the rest written off when it was won; that rest is paid after all."""
+    ref = open_dispute(acme)
+    end(acme, ref, "lost")
+    mark_paid(acme.parts, paid.id, amount_minor=190, reference="by bank")
+    disputing.write_off_loss(acme.parts, the_dispute(acme).id, order=ORDER)
+    show(acme, ref, status="won", reinstated_minor=1190, mixed=mixed)
+    assert books(acme) == {"provider_clearing": 1190, "disputes": -1000, "write_off": 1000}
+    mark_paid(acme.parts, paid.id, amount_minor=1000, reference="by bank, too")
+    for _ in range(2):
+        show(acme, ref, status="won", reinstated_minor=1190, mixed=mixed)
+        assert (books(acme), accused(acme)) == ({"provider_clearing": 1190}, [])
+    assert acme.credit(paid.profile_id) == 1190
+
+
 def test_work_of_a_late_win_is_over_once_it_is_lost_again_by_an_appeal(acme: Company, paid: Invoice) -> None:
     ref = open_dispute(acme)
     end(acme, ref, "lost")

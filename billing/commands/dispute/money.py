@@ -24,7 +24,7 @@ from billing.kernel.status import OPEN_DISPUTE, DisputeStatus
 from billing.models import Account, Dispute, Invoice, UnappliedPayment
 from billing.providers.port import DisputeFacts
 from billing.queries.correction import paid_by
-from billing.queries.dispute import disputed, held_minor
+from billing.queries.dispute import disputed, held_minor, regained_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +244,9 @@ def _regain(case: Case) -> None:
         return
     if settled:
         owed, gone = -dispute.reopened_minor, -dispute.withdrawn_minor
+        if case.mixed:
+            # Its rest is exchange: what was regained in parts before would be that, and taken off what was lost.
+            gone += regained_minor(case.session, dispute)
         case.book_debt("dispute_regained", owed=owed, gone=gone, lost=-dispute.beyond_minor, repaid=-repaid)
         # Should it be lost again, by an appeal, then nobody has paid that.
         dispute.decision = dispute.decided_at = None
