@@ -21,6 +21,7 @@ from billing.flows import payouts
 from billing.flows.in_turn import each_in_turn, raise_all
 from billing.flows.parts import Parts
 from billing.flows.windows import Pace, walk
+from billing.kernel.errors import ProviderUnavailable
 from billing.kernel.failpoints import failpoint
 from billing.models import Payment, ProviderAccount
 from billing.providers.port import Provider
@@ -110,6 +111,9 @@ def read(parts: Parts, account_id: UUID, *, budget_s: float | None = None) -> tu
         start = start or (_first_attempt(session, account_id) or now) - OVERLAP
     provider, booked = parts.provider(account_id), 0
     sure = now - _young(provider)
+    if not provider.lists_reach(sure):
+        # Read on from here, what comes into it later would be booked never.
+        raise ProviderUnavailable(f"{provider.name}: its list of movements is later than it promises")
 
     def take(reached: datetime, until: datetime) -> Iterator[int]:
         for page in provider.movement_pages(created_from=reached, created_to=until):

@@ -18,6 +18,7 @@ from billing.flows import (
     disputing,
     healing,
     links,
+    movements,
     reconciliation,
     refunding,
     resolution,
@@ -163,13 +164,38 @@ def test_what_is_older_than_its_key_is_found_in_the_report(stage: Stage, anna: U
         bill(stage, anna)
     faults.clear()
     stage.set_clock(START + timedelta(hours=13))
-    # The breaker has opened over so many calls without an answer; its pause is wall time.
-    with stage.parts.begin() as session:
-        session.execute(text("DELETE FROM billing.provider_rate"))
-    stage.parts.permits.clear()
+    _close_the_breaker(stage)
     resolution.resolve(stage.parts)
     (tried,) = attempts(stage, only_invoice(stage))
     assert (tried.status, moved(stage)) == ("succeeded", [1000])
+
+
+def test_one_that_paypal_holds_is_found_there_too_and_not_charged_again(stage: Stage, anna: UUID) -> None:
+    """The report leaves out what is pending, unless it is asked for; absent from two lists is proof of absence."""
+    give(stage, anna, "B-SANDBOX-PENDING")
+    side = stage.sides["paypal"]
+    side.stand_in.configure({"processing_s": 6 * 86_400})
+    side.stand_in.faults.add([{"kind": "timeout_after", "rate": 1, "path": "/v2/checkout/orders"}])
+    with pytest.raises(NotSettled):
+        bill(stage, anna)
+    side.stand_in.faults.clear()
+    for hours in (13, 25, 37):
+        stage.set_clock(START + timedelta(hours=hours))
+        _close_the_breaker(stage)
+        resolution.resolve(stage.parts)
+    (tried,) = attempts(stage, only_invoice(stage))
+    assert (tried.status, moved(stage)) == ("processing", [])
+    stage.set_clock(START + timedelta(days=7))
+    run_due(side.stand_in, early=True)
+    resolution.resolve(stage.parts)
+    assert (status_of(stage, only_invoice(stage)), moved(stage)) == ("paid", [1000])
+
+
+def _close_the_breaker(stage: Stage) -> None:
+    """It has opened over so many calls without an answer; its pause is wall time."""
+    with stage.parts.begin() as session:
+        session.execute(text("DELETE FROM billing.provider_rate"))
+    stage.parts.permits.clear()
 
 
 def test_a_payer_whom_paypal_wants_connects_the_wallet_anew_and_is_not_sent_round_in_a_circle(
@@ -264,6 +290,25 @@ def test_reconciling_finds_no_difference_and_reads_the_fees(stage: Stage, anna: 
     with stage.parts.begin() as session:
         assert [(each.kind, each.detail) for each in session.scalars(select(Difference))] == []
     assert (paypal.charges, paypal.refunds, paypal.differences, paypal.done) == (1, 1, 0, True)
+
+
+def test_fees_are_booked_though_the_report_is_later_than_it_promises(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    bill(stage, anna)
+    side = stage.sides["paypal"]
+    side.stand_in.configure({"search_lag_s": 30 * 3600})
+    stage.set_clock(START + timedelta(hours=29))
+    with pytest.raises(ProviderUnavailable):
+        movements.read(stage.parts, side.account_id)
+    side.stand_in.configure({"search_lag_s": 3600})
+    movements.read(stage.parts, side.account_id)
+    assert _fees(stage) == 65
+
+
+def _fees(stage: Stage) -> int:
+    with stage.parts.begin() as session:
+        told = text("SELECT coalesce(sum(amount_minor), 0) FROM billing.posting WHERE account = 'provider_fees'")
+        return int(session.scalar(told))
 
 
 def test_a_comparison_goes_further_back_than_paypal_lists_disputes(stage: Stage, anna: UUID) -> None:

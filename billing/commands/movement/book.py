@@ -54,7 +54,7 @@ _OURS = ("charge", "payment", "refund", "payment_refund", "refund_failure", "adj
 """Types of movements whose source is a row of ours; an adjustment's is a dispute, or it has none."""
 _BACK = ("refund", "payment_refund")
 """Those that go back to a customer."""
-_FEES = ("stripe_fee", "stripe_fx_fee", "tax_fee")
+_FEES = ("stripe_fee", "stripe_fx_fee", "tax_fee", "paypal_fee")
 """Types that are a fee as a whole."""
 
 FIRST = UUID(int=0)

@@ -8,13 +8,14 @@ from billing.providers.port import DisputeFacts
 from billing.providers.reading import Raw, Unreadable, inner, optional, text
 
 _ASKED = ("OPEN", "WAITING_FOR_SELLER_RESPONSE")
+_SETTLEMENT = "DISPUTE_SETTLEMENT"
 _LOOKED_AT = ("UNDER_REVIEW", "WAITING_FOR_BUYER_RESPONSE", "OTHER", "APPEALABLE")
 
 
 def dispute_facts(raw: Raw) -> DisputeFacts:
     """A dispute with what it has moved of our balance. Raises `Unreadable`, also for a status that we don't know."""
     amount, currency = money(raw, "dispute_amount")
-    moves = [each for each in _rows(raw, "money_movements") if each.get("affected_party") == "SELLER"]
+    moves = _moves(raw)
     taken = sum(money(each)[0] for each in moves if each.get("type") == "DEBIT")
     return DisputeFacts(
         dispute_ref=text(raw, "dispute_id"),
@@ -62,6 +63,16 @@ def _status(raw: Raw, *, lost: bool) -> str:
 
 
 _OURS = ("RESOLVED_SELLER_FAVOUR", "CANCELED_BY_BUYER", "DENIED")
+
+
+def _moves(raw: Raw) -> list[Raw]:
+    """What was taken from the seller for it and given back, without PayPal's own fees, which are movements themselves.
+
+    `fund_movements` took the place of `money_movements`, which has another name for whose they are.
+    """
+    rows = _rows(raw, "fund_movements") or _rows(raw, "money_movements")
+    ours = [each for each in rows if each.get("party", each.get("affected_party")) == "SELLER"]
+    return [each for each in ours if each.get("reason", _SETTLEMENT) == _SETTLEMENT]
 
 
 def _reason(raw: Raw) -> str | None:

@@ -6,6 +6,8 @@ from billing.providers.events import EventFacts
 from billing.providers.paypal.facts import moment
 from billing.providers.reading import Raw, Unreadable, inner, optional, text
 
+_READ_AGAIN = ("refund", "payment_token")
+
 
 def event_facts(event: Raw, *, livemode: bool = False, secret_index: int | None = None) -> EventFacts:
     """What we act on of an event. Raises `Unreadable`. PayPal's bodies don't say their mode: the account does."""
@@ -13,8 +15,6 @@ def event_facts(event: Raw, *, livemode: bool = False, secret_index: int | None 
         raise Unreadable("event")
     kind, resource = optional(event, "resource_type") or "", inner(event, "resource")
     type_ = text(event, "event_type")
-    if not resource:
-        raise Unreadable("resource")
     return EventFacts(
         event_ref=text(event, "id"),
         type=type_,
@@ -27,10 +27,13 @@ def event_facts(event: Raw, *, livemode: bool = False, secret_index: int | None 
 
 
 def _object(kind: str, resource: Raw) -> str:
-    """Of a capture its order, which is what an attempt is read by; of a refund itself; of a dispute its own id."""
+    """Of a capture its order, which is what an attempt is read by; of a refund itself; of a dispute its own id.
+
+    Empty for what is none of ours and has no id there: a seller's own invoice, a batch of payouts.
+    """
     if kind == "dispute":
         return text(resource, "dispute_id")
     if kind == "capture":
         order = optional(inner(inner(resource, "supplementary_data"), "related_ids"), "order_id")
         return order or text(resource, "id")
-    return text(resource, "id")
+    return text(resource, "id") if kind in _READ_AGAIN else optional(resource, "id") or ""

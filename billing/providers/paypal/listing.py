@@ -1,16 +1,19 @@
 """Lists of a whole PayPal account between two moments: its report of transactions, its disputes, its events.
 
-The report shows a transaction up to three hours late, and says how far it goes (`last_refreshed_datetime`). It knows no
-customers; `custom_field` is the name that we gave (`naming`). Windows are at most 31 days; one with more than 10,000
-transactions is refused.
+The report shows a transaction up to three hours late, and says how far it goes (`last_refreshed_datetime`); a window
+that begins later is refused. It leaves out what does not move the balance, such as a charge that is pending, unless it
+is asked for. It knows no customers; `custom_field` is the name that we gave (`naming`). Windows are at most 31 days;
+one with more than 10,000 transactions is refused. The other lists are gone through by the `next` link of each page.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable
 from billing.providers.events import ListedEvent
@@ -31,10 +34,18 @@ LATE_S = 3 * 3600.0
 DISPUTES_BACK_S = 179 * 86_400.0
 """PayPal takes a `start_time` of the last 180 days."""
 _SLACK_S = 3600.0
+FEE = "paypal_fee"
+"""The type of a movement that is a fee as a whole."""
 MAX_PAGES = 1000
 TOO_MANY = "resultset_too_large"
 """PayPal's code where a window of the report holds more than it lists."""
-_PAYMENTS, _REFUNDS = "T00", ("T1107", "T1108")
+_NOT_THERE_YET = "invalid_request"
+"""PayPal's code, without an issue, where a window begins after what the report shows."""
+_PAYMENTS, _REFUND, _FEES = "T00", "T1107", ("T01", "T1108", "T1109")
+"""How the codes begin of payments, of refunds by the seller, and of fees and what is given back of them.
+
+Source: developer.paypal.com/reports/reference/t-codes.
+"""
 _STATUS = {"S": "succeeded", "V": "succeeded", "P": "pending", "D": "failed"}
 
 
@@ -53,21 +64,40 @@ def transactions(
         except ProviderRefused as refused:
             width = _narrower(end - start, refused)
             continue
-        yield from (found for found in map(parse, rows) if found is not None)
+        yield from _parsed(parse, rows)
         start = end
+
+
+def _parsed(parse: Callable[[Raw], T | None], rows: list[Raw]) -> list[T]:
+    """Those that `parse` takes. A row that can't be read is never left out: it may be our money."""
+    try:
+        return [found for found in map(parse, rows) if found is not None]
+    except Unreadable:
+        raise ProviderUnavailable("paypal: report_unreadable") from None
 
 
 def _whole(ask: Ask, start: datetime, end: datetime, *, fresh: bool) -> list[Raw]:
     """All that the report shows of a window: nothing is handed on before it is there whole, as it may be cut anew."""
     query, read = _window(start, end), list[Raw]()
     for page in range(1, MAX_PAGES + 1):
-        rows, pages, reached = ask(_REPORT, query | {"page": str(page)}, _report)
-        if fresh and reached < end:
+        rows, pages, reached = _page(ask, query | {"page": str(page)})
+        if fresh and (reached is None or reached < end):
             raise ProviderUnavailable("paypal: report_not_complete_yet")
         read += rows
         if page >= pages:
             return read
     raise ProviderUnavailable("paypal: list_without_end")
+
+
+def _page(ask: Ask, query: dict[str, str]) -> tuple[list[Raw], int, datetime | None]:
+    """Rows, number of pages, and how far the report goes; None: not even to where this window begins."""
+    try:
+        found: tuple[list[Raw], int, datetime] = ask(_REPORT, query, _report)
+    except ProviderRefused as refused:
+        if refused.code != _NOT_THERE_YET:
+            raise
+        return [], 0, None
+    return found
 
 
 def _narrower(width: timedelta, refused: ProviderRefused) -> timedelta:
@@ -83,7 +113,7 @@ def newest(
 ) -> list[T]:
     """The last page of what the report shows of the month before, and what events tell of the hours that it may not."""
     recent = events(ask, now - timedelta(seconds=LATE_S + _SLACK_S), now + timedelta(days=1))
-    return [found for found in (*map(parse, _last_page(ask, now)), *map(told, recent)) if found is not None]
+    return _parsed(parse, _last_page(ask, now)) + [found for found in map(told, recent) if found is not None]
 
 
 def _last_page(ask: Ask, now: datetime) -> list[Raw]:
@@ -91,9 +121,9 @@ def _last_page(ask: Ask, now: datetime) -> list[Raw]:
     while True:
         query = _window(now - width, now)
         try:
-            rows, pages, _ = ask(_REPORT, query | {"page": "1"}, _report)
+            rows, pages, _ = _page(ask, query | {"page": "1"})
             if pages > 1:
-                rows, _, _ = ask(_REPORT, query | {"page": str(pages)}, _report)
+                rows, _, _ = _page(ask, query | {"page": str(pages)})
         except ProviderRefused as refused:
             width = _narrower(width, refused)
         else:
@@ -101,38 +131,51 @@ def _last_page(ask: Ask, now: datetime) -> list[Raw]:
 
 
 def _window(start: datetime, end: datetime) -> dict[str, str]:
-    return {"start_date": _at(start), "end_date": _at(end), "fields": "transaction_info", "page_size": str(PAGE)}
+    return {
+        "start_date": _at(start),
+        "end_date": _at(end),
+        "fields": "transaction_info",
+        "balance_affecting_records_only": "N",
+        "page_size": str(PAGE),
+    }
 
 
 def reaches(ask: Ask, until: datetime) -> bool:
     """Whether the report goes as far as that."""
     query = _window(until - timedelta(minutes=1), until) | {"page_size": "1", "page": "1"}
-    _, _, reached = ask(_REPORT, query, _report)
-    return bool(reached >= until)
+    _, _, reached = _page(ask, query)
+    return reached is not None and reached >= until
 
 
 def charge_told(event: ListedEvent) -> ListedCharge | None:
-    """The capture that an event tells of, as it was then; None for any other event."""
+    """The capture that an event tells of, as it was then; None for any other event, also of another API's captures."""
     if event.facts.object_type != "capture":
         return None
-    return listed_charge(inner(json.loads(event.raw), "resource"))
+    with suppress(Unreadable):
+        return listed_charge(_resource(event))
+    return None
 
 
 def refund_told(event: ListedEvent) -> ListedRefund | None:
-    """The refund that an event tells of, as it was then; None for any other event."""
+    """The refund that an event tells of, as it was then; None for any other event, also of another API's refunds."""
     if event.facts.object_type != "refund":
         return None
-    resource = inner(json.loads(event.raw), "resource")
-    facts = refund_facts(resource)
-    return ListedRefund(
-        refund_ref=facts.refund_ref,
-        status=facts.status,
-        amount_minor=facts.amount_minor,
-        currency=facts.currency,
-        created=event.facts.created,
-        charge_ref=facts.charge_ref,
-        metadata_refund=facts.metadata_refund,
-    )
+    with suppress(Unreadable):
+        facts = refund_facts(_resource(event))
+        return ListedRefund(
+            refund_ref=facts.refund_ref,
+            status=facts.status,
+            amount_minor=facts.amount_minor,
+            currency=facts.currency,
+            created=event.facts.created,
+            charge_ref=facts.charge_ref,
+            metadata_refund=facts.metadata_refund,
+        )
+    return None
+
+
+def _resource(event: ListedEvent) -> Raw:
+    return inner(json.loads(event.raw), "resource")
 
 
 def in_pages(rows: Iterator[T]) -> Iterator[list[T]]:
@@ -180,7 +223,7 @@ def charge(info: Raw) -> ListedCharge | None:
 
 def refund(info: Raw) -> ListedRefund | None:
     """A refund of ours; None for any other transaction. Raises `Unreadable`."""
-    if text(info, "transaction_event_code") not in _REFUNDS:
+    if text(info, "transaction_event_code") != _REFUND:
         return None
     amount, currency = money(info, "transaction_amount")
     return ListedRefund(
@@ -200,7 +243,7 @@ def movement(info: Raw) -> ListedMovement | None:
         return None
     code, id_ = text(info, "transaction_event_code"), text(info, "transaction_id")
     amount, currency = money(info, "transaction_amount")
-    kind = "charge" if code.startswith(_PAYMENTS) else "refund" if code in _REFUNDS else f"paypal_{code.lower()}"
+    kind = _kind(code)
     plain = kind in ("charge", "refund")
     return ListedMovement(
         balance_ref=id_ if plain else f"{id_}-{code}",
@@ -213,43 +256,60 @@ def movement(info: Raw) -> ListedMovement | None:
     )
 
 
+def _kind(code: str) -> str:
+    if code.startswith(_PAYMENTS):
+        return "charge"
+    if code.startswith(_FEES):
+        return FEE
+    return "refund" if code == _REFUND else f"paypal_{code.lower()}"
+
+
 def events(ask: Ask, created_from: datetime, created_to: datetime) -> Iterator[ListedEvent]:
     """Every event of these seconds that PayPal still lists (30 days), with the body that a delivery has."""
     query = {"start_time": _at(created_from), "end_time": _at(created_to), "page_size": str(PAGE)}
-    for _ in range(MAX_PAGES):
-        rows, after = ask("/v1/notifications/webhooks-events", query, _event_page)
-        yield from rows
-        if after is None:
-            return
-        query = query | {"next_page_token": after}
-    raise ProviderUnavailable("paypal: list_without_end")
+    return _linked(ask, "/v1/notifications/webhooks-events", query, _event_page)
 
 
-def _event_page(raw: Raw) -> tuple[list[ListedEvent], str | None]:
-    rows = raw.get("events")
-    if not isinstance(rows, list):
-        raise Unreadable("events")
-    page = [ListedEvent(event_facts(row), json.dumps(row, separators=(",", ":")).encode()) for row in rows]
-    return page, optional(raw, "next_page_token")
+def _event_page(raw: Raw) -> list[ListedEvent]:
+    rows = _rows(raw, "events")
+    return [ListedEvent(event_facts(row), json.dumps(row, separators=(",", ":")).encode()) for row in rows]
 
 
 def dispute_refs(ask: Ask, created_from: datetime) -> Iterator[str]:
     """The ids of all disputes opened since then."""
     query = {"start_time": _at(created_from), "page_size": "50"}
+    return _linked(
+        ask, "/v1/customer/disputes", query, lambda raw: [text(row, "dispute_id") for row in _rows(raw, "items")]
+    )
+
+
+def _linked(ask: Ask, path: str, query: dict[str, str], parse: Callable[[Raw], list[T]]) -> Iterator[T]:
+    """All pages of a list, each of which links to the next: what its link asks for is asked for, of this account."""
     for _ in range(MAX_PAGES):
-        refs, after = ask("/v1/customer/disputes", query, _dispute_page)
-        yield from refs
+        rows, after = ask(path, query, lambda raw: (parse(raw), _next(raw)))
+        yield from rows
         if after is None:
             return
-        query = query | {"next_page_token": after}
+        if after == query:
+            break
+        query = after
     raise ProviderUnavailable("paypal: list_without_end")
 
 
-def _dispute_page(raw: Raw) -> tuple[list[str], str | None]:
-    rows = raw.get("items")
+def _next(raw: Raw) -> dict[str, str] | None:
+    links = raw.get("links")
+    for link in links if isinstance(links, list) else []:
+        if isinstance(link, Mapping) and link.get("rel") == "next":
+            return dict(parse_qsl(urlsplit(text(link, "href")).query))
+    return None
+
+
+def _rows(raw: Raw, name: str) -> list[Raw]:
+    """The rows of a page. An empty page of disputes or events may be told without them."""
+    rows = raw.get(name, [])
     if not isinstance(rows, list):
-        raise Unreadable("items")
-    return [text(row, "dispute_id") for row in rows], optional(raw, "next_page_token")
+        raise Unreadable(name)
+    return rows
 
 
 def _status(info: Raw) -> str:

@@ -64,6 +64,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "start_date": _INSTANT,
         "end_date": _INSTANT,
         "fields": "transaction_info",
+        "balance_affecting_records_only": "N",
         "page_size": r"[0-9]{1,3}",
         "page": r"[0-9]{1,4}",
     },
@@ -73,7 +74,9 @@ ALLOWED: dict[str, dict[str, str]] = {
         "start_time": _INSTANT,
         "end_time": _INSTANT,
         "page_size": r"[0-9]{1,3}",
-        "next_page_token": _PLACE,
+        "move_to": "next",
+        "index_time": _INSTANT,
+        "index_id": _PLACE,
     },
 }
 """Operation (method and path, a regular expression) → parameter path → shape of its value (a regular expression)."""

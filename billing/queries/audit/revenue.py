@@ -68,7 +68,8 @@ _FEES = """
 SELECT 'seller', coalesce(m.seller_id, p.seller_id),
        format('the balance shows fees of %s %s, the books %s', coalesce(m.fees, 0), coalesce(m.currency, p.currency),
               coalesce(p.fees, 0))
-FROM (SELECT seller_id, currency, sum(fee_minor - CASE WHEN type IN ('stripe_fee', 'stripe_fx_fee', 'tax_fee')
+FROM (SELECT seller_id, currency, sum(fee_minor - CASE WHEN type IN ('stripe_fee', 'stripe_fx_fee', 'tax_fee',
+                                                                    'paypal_fee')
                                                        THEN amount_minor ELSE 0 END) AS fees
       FROM billing.provider_movement WHERE booked_at IS NOT NULL GROUP BY seller_id, currency) m
 FULL JOIN (SELECT seller_id, currency, sum(amount_minor) AS fees

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing.sandbox.paypal import captures, events
 from billing.sandbox.paypal.errors import invalid, missing, unprocessable
-from billing.sandbox.paypal.values import instant, money, new_id, second
+from billing.sandbox.paypal.values import instant, links, money, new_id, second
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
@@ -12,6 +12,8 @@ from billing.sandbox.stripe.values import Json
 KIND = "dispute"
 _DUE_S = 10 * 86_400
 _LISTED_S = 180 * 86_400
+_MOST = 50
+_FEE = "DISPUTE_FEE"
 _STATUS = {
     "warning_needs_response": "WAITING_FOR_SELLER_RESPONSE",
     "needs_response": "WAITING_FOR_SELLER_RESPONSE",
@@ -43,7 +45,7 @@ def open_(call: Call, charge: str, *, amount: int | None, inquiry: bool) -> Json
     }
     dispute = call.tx.add(call.account, body, {"stage": "INQUIRY" if inquiry else "CHARGEBACK"})
     if not inquiry:
-        _move(call, dispute, -body["amount"])
+        _take(call, dispute)
     events.happen(call, "CUSTOMER.DISPUTE.CREATED", KIND, shown(dispute))
     return shown(dispute)
 
@@ -52,7 +54,7 @@ def escalate(call: Call, id: str) -> Json:
     """An inquiry becomes a chargeback."""
     dispute = the(call, id)
     dispute.body["status"], dispute.hidden["stage"] = "needs_response", "CHARGEBACK"
-    _move(call, dispute, -dispute.body["amount"])
+    _take(call, dispute)
     events.happen(call, "CUSTOMER.DISPUTE.UPDATED", KIND, shown(dispute))
     return shown(dispute)
 
@@ -65,14 +67,14 @@ def close(call: Call, id: str, status: str) -> Json:
     if dispute.body["status"] in _OUTCOME and (dispute.body["status"], status) != ("lost", "won"):
         raise unprocessable("DISPUTE_ALREADY_RESOLVED")
     dispute.hidden["outcome"] = _OUTCOME[status]
-    taken = -sum(each["amount"] for each in dispute.body["balance_transactions"])
+    taken = -sum(each["amount"] for each in dispute.body["balance_transactions"] if each["reason"] != _FEE)
     if status != "lost":
         # Whoever ends it, buyer or PayPal: what was taken comes back, and of an inquiry nothing was.
         status = "won" if taken else "warning_closed"
     dispute.body["status"] = status
     if status == "lost" and not taken:
         # Decided for the buyer before it was a chargeback: the money goes now.
-        _move(call, dispute, -dispute.body["amount"])
+        _take(call, dispute)
     elif status != "lost" and taken:
         _move(call, dispute, taken)
     call.tx.save(dispute)
@@ -80,7 +82,14 @@ def close(call: Call, id: str, status: str) -> Json:
     return shown(dispute)
 
 
-def _move(call: Call, dispute: Stored, amount: int) -> None:
+def _take(call: Call, dispute: Stored) -> None:
+    """The amount goes, and PayPal's fee for the trouble, where it is set to ask for one: it is never given back."""
+    _move(call, dispute, -dispute.body["amount"])
+    if call.config.dispute_fee:
+        _move(call, dispute, -call.config.dispute_fee, reason=_FEE)
+
+
+def _move(call: Call, dispute: Stored, amount: int, *, reason: str = "DISPUTE_SETTLEMENT") -> None:
     moved = {
         "id": new_id(),
         "object": "balance_transaction",
@@ -89,10 +98,12 @@ def _move(call: Call, dispute: Stored, amount: int) -> None:
         "amount": amount,
         "currency": dispute.body["currency"],
         "status": "succeeded",
-        "code": "T1201" if amount < 0 else "T1202",
+        "code": "T0106" if reason == _FEE else "T1201" if amount < 0 else "T1202",
     }
     call.tx.add(call.account, moved)
-    dispute.body["balance_transactions"].append({"amount": amount, "currency": moved["currency"], "created": call.now})
+    dispute.body["balance_transactions"].append(
+        {"amount": amount, "currency": moved["currency"], "created": call.now, "reason": reason}
+    )
     call.tx.save(dispute)
 
 
@@ -115,9 +126,14 @@ def list_(call: Call) -> Json:
     since = call.given("start_time", "")
     if second(since) < call.now - _LISTED_S:
         raise invalid("INVALID_REQUEST", "start_time is of the last 180 days.")
+    size, start = int(call.given("page_size", "10")), int(call.given("next_page_token", "0"))
+    if not 1 <= size <= _MOST:
+        raise invalid("INVALID_REQUEST", f"A page is of at most {_MOST}.")
     names = ("dispute_id", "create_time", "status", "reason", "dispute_amount", "dispute_life_cycle_stage")
     told = [shown(each) for each in rows if instant(each.body["created"]) >= since]
-    return {"items": [{name: each[name] for name in names} for each in told]}
+    page: Json = {"items": [{name: each[name] for name in names} for each in told[start : start + size]]}
+    more = {"next_page_token": str(start + size)} if len(told) > start + size else None
+    return page | {"links": links(call, "/v1/customer/disputes", more)}
 
 
 def shown(dispute: Stored) -> Json:
@@ -134,13 +150,13 @@ def shown(dispute: Stored) -> Json:
         "dispute_amount": money(body["amount"], body["currency"]),
         "dispute_life_cycle_stage": dispute.hidden["stage"],
         "seller_response_due_date": instant(body["created"] + _DUE_S),
-        "money_movements": [
+        "fund_movements": [
             {
-                "affected_party": "SELLER",
+                "party": "SELLER",
                 "amount": money(abs(each["amount"]), each["currency"]),
                 "initiated_time": instant(each["created"]),
                 "type": "DEBIT" if each["amount"] < 0 else "CREDIT",
-                "reason": "DISPUTE_SETTLEMENT",
+                "reason": each["reason"],
             }
             for each in body["balance_transactions"]
         ],

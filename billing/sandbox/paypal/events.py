@@ -5,14 +5,13 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from billing.sandbox.paypal.errors import invalid, missing
-from billing.sandbox.paypal.values import instant, new_id, second
+from billing.sandbox.paypal.values import instant, links, new_id, second
 from billing.sandbox.stripe.events import announce
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.values import Json
 
 WEBHOOK = "webhook_endpoint"
 _OURS = ("object", "created", "type")
-_PAGE = 100
 
 
 def happen(call: Call, type_: str, resource_type: str, resource: Json) -> None:
@@ -65,14 +64,15 @@ def remove_webhook(call: Call) -> Json:
 
 
 def list_(call: Call) -> Json:
-    """Events of a time, oldest first; a page by its token, which is the last one's place."""
+    """Events of a time, the newest first; a link leads to the next page. `count` is of this page alone."""
     first, last = (second(call.given(name, "")) for name in ("start_time", "end_time"))
-    after = int(call.given("next_page_token", "0"))
+    before, size = int(call.given("index_id", str(2**62))), int(call.given("page_size", "10"))
     rows = call.tx.select(
-        "kind = 'event' and account = ? and created >= ? and created < ? and seq > ?",
-        (call.account, first, last, after),
-        order="seq",
-        limit=_PAGE,
+        "kind = 'event' and account = ? and created >= ? and created < ? and seq < ?",
+        (call.account, first, last, before),
+        order="seq desc",
+        limit=size,
     )
+    more = {"move_to": "next", "index_id": str(rows[-1].seq)} if len(rows) == size else None
     page: Json = {"events": [shown(each.body) for each in rows], "count": len(rows)}
-    return page | ({"next_page_token": str(rows[-1].seq)} if len(rows) == _PAGE else {})
+    return page | {"links": links(call, "/v1/notifications/webhooks-events", more)}

@@ -1,4 +1,8 @@
-"""The account's report of transactions, with its delay: it says how far it reaches."""
+"""The account's report of transactions, with its delay: it says how far it reaches.
+
+As PayPal's: what does not move the balance (yet) is left out unless it is asked for, and a window that begins after the
+report's end is refused.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +23,16 @@ def list_(call: Call) -> Json:
     if last - first > WIDEST_S or not 1 <= size <= 500:
         raise invalid("INVALID_REQUEST", "A window is at most 31 days, a page at most 500.")
     reached = call.now - call.config.search_lag_s
+    if first > reached:
+        raise PayPalError(400, "INVALID_REQUEST", "Data for the given start date is not available.")
+    shown = ("succeeded", "pending") if call.given("balance_affecting_records_only", "Y") == "N" else ("succeeded",)
     rows = call.tx.select(
         "kind in ('charge', 'refund', 'balance_transaction') and account = ? and created >= ? and created < ?"
         " and created <= ? and coalesce(hidden ->> '$.response_code', '') = ''",
         (call.account, first, last, reached),
         order="seq",
     )
-    rows = [each for each in rows if each.body.get("status") != "failed"]
+    rows = [each for each in rows if each.body["status"] in shown]
     if len(rows) > call.config.report_most:
         raise PayPalError(400, "RESULTSET_TOO_LARGE", "Result set size is greater than the maximum limit.")
     some = rows[(page - 1) * size : page * size]

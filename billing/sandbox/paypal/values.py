@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from urllib.parse import urlencode
 
 from billing.kernel.errors import Refused
 from billing.kernel.money import exponent
 from billing.sandbox.paypal.errors import invalid, unprocessable
+from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.values import Json
 
 _LETTERS = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -65,3 +67,10 @@ def read_money(raw: object, *, limits: bool) -> tuple[int, str]:
     if places > digits or value <= 0:
         raise unprocessable("CANNOT_BE_ZERO_OR_NEGATIVE" if value <= 0 else "DECIMAL_PRECISION")
     return int(value.scaleb(digits)), code.lower()
+
+
+def links(call: Call, path: str, more: Json | None) -> list[Json]:
+    """The links of a page: the way to the next one, its place beside what was asked for; none on the last."""
+    if more is None:
+        return []
+    return [{"href": f"https://sandbox{path}?{urlencode({**call.params, **more})}", "rel": "next", "method": "GET"}]
