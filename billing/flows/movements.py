@@ -27,6 +27,7 @@ from billing.models import Payment, ProviderAccount
 from billing.providers.port import Provider
 from billing.queries.accounts import accounts_of
 from billing.queries.payouts import payouts_begun, payouts_to_read
+from billing.queries.unlisted_movements import unlisted_since
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +37,9 @@ OVERLAP = timedelta(hours=1)
 """What is younger is read, and read again the next time: clocks differ, and a movement may be listed late."""
 PACE = Pace(timedelta(days=7), timedelta(minutes=1), timedelta(days=7), few=500, many=2_000)
 _BATCH = 500
+_HELD_MOST = 10
+"""Looked for at each reading, each in the hours in which its key was good."""
+_HELD_SLACK = timedelta(minutes=5)
 
 
 def sweep(parts: Parts, *, budget_s: float = 60.0) -> int:
@@ -132,7 +136,24 @@ def read(parts: Parts, account_id: UUID, *, budget_s: float | None = None) -> tu
     # What moved in this very second counts too.
     end = now + timedelta(seconds=1)
     reached = walk(start, end, pace=PACE, take=take, whole=whole, budget_s=budget_s, hurries_to=sure)
+    if reached >= end:
+        booked += _read_held(parts, account_id, provider, now)
     return booked, reached >= end
+
+
+def _read_held(parts: Parts, account_id: UUID, provider: Provider, now: datetime) -> int:
+    """What was held for days stands in a report at the time at which it was begun, which was read long before."""
+    if not provider.lists_late_s:
+        return 0
+    with parts.begin() as session:
+        all_ids = parts.settings.billing_sandbox
+        begun = unlisted_since(session, account_id=account_id, now=now, all_ids=all_ids, most=_HELD_MOST)
+    good = timedelta(seconds=provider.key_life_s)
+    for at in begun:
+        for page in provider.movement_pages(created_from=at - _HELD_SLACK, created_to=at + good + _HELD_SLACK):
+            with parts.begin() as session:
+                keep_movements(session, account_id=account_id, listed=page)
+    return _book_waiting(parts, account_id, now) if begun else 0
 
 
 def _book_waiting(parts: Parts, account_id: UUID, now: datetime) -> int:

@@ -20,6 +20,7 @@ from billing.flows import (
     links,
     movements,
     reconciliation,
+    refund_events,
     refunding,
     resolution,
     restoring,
@@ -33,6 +34,7 @@ from billing.models import (
     PaymentMethod,
     ProviderAccount,
     ProviderEvent,
+    ProviderMovement,
     Refund,
 )
 from billing.providers.paypal.adapter import PayPalProvider
@@ -303,6 +305,42 @@ def test_fees_are_booked_though_the_report_is_later_than_it_promises(stage: Stag
     side.stand_in.configure({"search_lag_s": 3600})
     movements.read(stage.parts, side.account_id)
     assert _fees(stage) == 65
+
+
+def test_the_fee_of_a_payment_that_was_held_for_days_is_booked(stage: Stage, anna: UUID) -> None:
+    """The report shows it at the day it was begun, long since read, once it moves the balance."""
+    give(stage, anna, "B-SANDBOX-PENDING")
+    side = stage.sides["paypal"]
+    side.stand_in.configure({"processing_s": 6 * 86_400, "search_lag_s": 3 * 3600})
+    invoice = bill(stage, anna)
+    for hours in (5, 30, 60, 145, 149, 153):
+        stage.set_clock(START + timedelta(hours=hours))
+        run_due(side.stand_in, early=True)
+        resolution.resolve(stage.parts)
+        movements.sweep(stage.parts)
+    assert (status_of(stage, invoice), moved(stage), _fees(stage)) == ("paid", [1000], 65)
+
+
+def test_a_refund_that_was_pending_for_days_is_among_the_movements(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    side = stage.sides["paypal"]
+    invoice = bill(stage, anna)
+    side.stand_in.configure({"refunds_pending": True, "search_lag_s": 3 * 3600})
+    refunding.refund(stage.parts, invoice, amount_minor=400)
+    with pytest.raises(NotSettled):
+        stage.settle()
+    (made,) = side.witness.refunds()
+    for hours in (5, 30, 60):
+        stage.set_clock(START + timedelta(hours=hours))
+        movements.sweep(stage.parts)
+    DOORS["POST", "refunds/<id>"](side.stand_in, made.refund_ref, {"status": "succeeded"})
+    refund_events.reread_refund(stage.parts, side.account_id, made.refund_ref)
+    for hours in (61, 65, 69):
+        stage.set_clock(START + timedelta(hours=hours))
+        movements.sweep(stage.parts)
+    with stage.parts.begin() as session:
+        told = select(ProviderMovement.type, ProviderMovement.amount_minor).order_by(ProviderMovement.amount_minor)
+        assert [tuple(row) for row in session.execute(told)] == [("refund", -400), ("charge", 1000)]
 
 
 def _fees(stage: Stage) -> int:
