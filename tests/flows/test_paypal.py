@@ -36,6 +36,7 @@ from billing.models import (
     ProviderEvent,
     ProviderMovement,
     Refund,
+    WorkItem,
 )
 from billing.providers.paypal.adapter import PayPalProvider
 from billing.providers.paypal.client import PayPalClient
@@ -72,6 +73,10 @@ def test_whatever_becomes_of_the_first_answer_the_wallet_is_charged_once(stage: 
         ("COMPLIANCE", "security_violation", 1),
         ("CANCELED", "revocation_of_authorization", 1),
         ("ACTION", "authentication_required", 1),
+        ("DENIED", "generic_decline", 2),
+        ("OTHERFUNDING", "generic_decline", 2),
+        ("BLOCKED", "blocklist", 1),
+        ("ENDED", "revocation_of_authorization", 1),
     ],
 )
 def test_a_decline_follows_the_dunning_order_and_each_try_is_an_order_of_its_own(
@@ -88,6 +93,24 @@ def test_a_decline_follows_the_dunning_order_and_each_try_is_an_order_of_its_own
     with stage.parts.begin() as session:
         live = session.scalars(select(PaymentIntent).filter_by(invoice_id=invoice, status="open")).all()
     assert live == []
+
+
+def test_a_word_that_the_money_was_taken_is_no_leave_to_try_again(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-CAPTURED")
+    with pytest.raises(NotSettled):
+        bill(stage, anna)
+    (tried,) = attempts(stage, only_invoice(stage))
+    assert (tried.status, tried.reason) == ("unknown", "order_already_captured")
+
+
+def test_an_account_of_ours_that_paypal_has_closed_is_one_piece_of_work_and_no_attempts(
+    stage: Stage, anna: UUID
+) -> None:
+    give(stage, anna, "B-SANDBOX-PAYEECLOSED")
+    with pytest.raises(NotSettled):
+        bill(stage, anna)
+    with stage.parts.begin() as session:
+        assert session.scalars(select(WorkItem.kind)).all() == ["provider_refuses_account"]
 
 
 def hears(stage: Stage) -> list[tuple[bytes, dict[str, str]]]:

@@ -13,24 +13,37 @@ AUTHENTICATE = "authentication_required"
 BY_ISSUE = {
     "INSTRUMENT_DECLINED": "generic_decline",
     "TRANSACTION_REFUSED": "generic_decline",
+    "PAYMENT_DENIED": "generic_decline",
+    "PAYMENT_SOURCE_DECLINED_BY_PROCESSOR": "generic_decline",
+    "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING": "generic_decline",
     "PAYER_CANNOT_PAY": "insufficient_funds",
     "TRANSACTION_LIMIT_EXCEEDED": "card_velocity_exceeded",
     "MAX_NUMBER_OF_PAYMENT_ATTEMPTS_EXCEEDED": "card_velocity_exceeded",
     "PAYER_ACTION_REQUIRED": AUTHENTICATE,
     "CARD_EXPIRED": "expired_card",
+    "REFERENCED_CARD_EXPIRED": "expired_card",
     "CARD_CLOSED": "invalid_account",
     "PAYER_ACCOUNT_LOCKED_OR_CLOSED": "invalid_account",
     "PAYER_ACCOUNT_RESTRICTED": "restricted_card",
     "PAYEE_BLOCKED_TRANSACTION": "blocklist",
+    "TRANSACTION_BLOCKED_BY_PAYEE": "blocklist",
     "COMPLIANCE_VIOLATION": "security_violation",
     "CURRENCY_NOT_SUPPORTED_FOR_RECEIVER": "currency_not_supported",
+    "PAYER_COUNTRY_NOT_SUPPORTED": "card_not_supported",
+    "DOMESTIC_TRANSACTION_REQUIRED": "card_not_supported",
     "BILLING_AGREEMENT_CANCELLED": "revocation_of_authorization",
+    "BILLING_AGREEMENT_NOT_FOUND": "revocation_of_authorization",
     "AGREEMENT_ALREADY_CANCELLED": "revocation_of_authorization",
     "TOKEN_ID_NOT_FOUND": METHOD_UNUSABLE,
     "INVALID_VAULT_ID": METHOD_UNUSABLE,
     "VAULT_ID_NOT_FOUND": METHOD_UNUSABLE,
+    "TOKEN_EXPIRED": METHOD_UNUSABLE,
     "PAYMENT_SOURCE_CANNOT_BE_USED": METHOD_UNUSABLE,
 }
+OF_OUR_ACCOUNT = frozenset(
+    {"PAYEE_ACCOUNT_LOCKED_OR_CLOSED", "PAYEE_ACCOUNT_RESTRICTED", "TRANSACTION_RECEIVING_LIMIT_EXCEEDED"}
+)
+"""Issues of the seller's own account: no payer's fault, and the same for every charge until a person mends it."""
 _INVALID_TRANSACTION = "transaction_not_allowed"
 _BY_PROCESSOR = {
     "0500": "do_not_honor",

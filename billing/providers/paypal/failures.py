@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from billing.kernel.errors import BillingError, Reach
 from billing.providers.failing import Failure, Proof, seconds_of
+from billing.providers.paypal.declines import OF_OUR_ACCOUNT
 from billing.providers.reading import Raw, Unreadable, optional
 
 IN_PROGRESS = "idempotency_key_in_use"
@@ -78,6 +79,8 @@ def _proof(status: int, shaped: Raw, issue: str | None) -> tuple[Proof, str]:
             return Proof.NOT_ALLOWED, "permission_denied"
         case 409:
             return Proof.UNCLEAR, IN_PROGRESS
+        case 422 if issue in OF_OUR_ACCOUNT:
+            return Proof.NOT_ALLOWED, reason
         case 422:
             return Proof.FAILED, reason
         case 400 | 404:

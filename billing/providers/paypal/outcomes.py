@@ -11,8 +11,8 @@ from billing.providers.port import ChargeOutcome, ChargeRequest, IntentFacts, Ou
 
 _OUTCOMES = {"succeeded": Outcome.SUCCEEDED, "pending": Outcome.PROCESSING, "failed": Outcome.DECLINED}
 _DIFFERS = "answer_differs_"
-_PAID_BEFORE = "duplicate_invoice_id"
-"""Money moved for this invoice before. PayPal's own lock against a second charge; never a decline."""
+_PAID_BEFORE = frozenset({"duplicate_invoice_id", "order_already_captured"})
+"""Money moved before, for this invoice or this order. PayPal's own locks against a second charge; never a decline."""
 
 
 def of_answer(answer: Answer, request: ChargeRequest) -> ChargeOutcome:
@@ -96,7 +96,7 @@ def of_failure(failure: Failure, *, first_sending: bool) -> ChargeOutcome:
         retry_after_s=failure.retry_after_s,
         reach=failure.reach,
         account_wide=failure.proof is Proof.NOT_ALLOWED,
-        needs_person=reason == _PAID_BEFORE
+        needs_person=reason in _PAID_BEFORE
         or (failure.proof in (Proof.REFUSED, Proof.FAILED) and outcome is Outcome.NOT_SENT),
     )
 
@@ -107,7 +107,7 @@ def _verdict(failure: Failure) -> tuple[Outcome, str, str | None]:
         case Proof.NOT_RUN | Proof.NOT_ALLOWED:
             return Outcome.NOT_SENT, failure.reason, None
         case Proof.FAILED | Proof.REFUSED:
-            if failure.reason == _PAID_BEFORE:
+            if failure.reason in _PAID_BEFORE:
                 return Outcome.UNKNOWN, failure.reason, None
             decline_code = by_issue(issue_of(failure.error) or "")
             outcome = Outcome.NOT_SENT if decline_code is None else Outcome.DECLINED
