@@ -37,6 +37,8 @@ class ListedRefund:
     created: datetime
     charge_ref: str | None
     metadata_refund: str | None
+    by_provider: bool = False
+    """The provider took it back by itself: the end of a dispute, or without one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ TABLES = {
     " created timestamptz, intent_ref text, customer_ref text, method_ref text, metadata_invoice uuid,"
     " metadata_payment uuid, balance_ref text",
     "listed_refund": "refund_ref text, status text, amount_minor bigint, currency text, created timestamptz,"
-    " charge_ref text, metadata_refund uuid",
+    " charge_ref text, metadata_refund uuid, by_provider boolean",
     "listed_dispute": "dispute_ref text, status text, amount_minor bigint, currency text, created timestamptz,"
     " charge_ref text",
     "listed_movement": "balance_ref text, type text, source_ref text, amount_minor bigint, fee_minor bigint,"
@@ -90,7 +90,7 @@ def load_refunds(session: Session, page: Sequence[ListedRefund]) -> None:
         (
             (
                 each.refund_ref, each.status, each.amount_minor, each.currency, each.created, each.charge_ref,
-                as_uuid(each.metadata_refund),
+                as_uuid(each.metadata_refund), each.by_provider,
             )
             for each in page
         ),
@@ -213,8 +213,9 @@ SELECT CASE WHEN f.id IS NULL THEN 'refund_without_record' ELSE 'refund_differs'
        coalesce(f.seller_id, p.seller_id, u.seller_id), coalesce(f.profile_id, p.profile_id, i.profile_id),
        coalesce(f.invoice_id, p.invoice_id, u.invoice_id), r.amount_minor, r.currency,
        CASE WHEN f.id IS NULL
-            THEN format('the provider refunded {{%s %s}} of charge %s (%s); we have no refund for it', r.amount_minor,
-                        r.currency, r.charge_ref, r.status)
+            THEN format('the provider %s {{%s %s}} of charge %s (%s); we have no refund for it',
+                        CASE WHEN r.by_provider THEN 'took back' ELSE 'refunded' END, r.amount_minor, r.currency,
+                        r.charge_ref, r.status)
             ELSE format('the provider says %s {{%s %s}}, we say %s {{%s %s}}', r.status, r.amount_minor, r.currency,
                         f.status, f.amount_minor, f.currency) END,
        r.metadata_refund IS NOT NULL AND m.id IS NULL
@@ -227,6 +228,9 @@ LEFT JOIN billing.refund f
   ON (f.provider_account_id = :account AND f.refund_ref = r.refund_ref)
      OR (f.id = r.metadata_refund AND f.refund_ref IS NULL)
 WHERE CASE WHEN f.id IS NULL THEN (p.id IS NOT NULL OR u.id IS NOT NULL) AND r.status IN ('succeeded', 'pending')
+                               AND NOT (r.by_provider AND EXISTS (
+                                   SELECT FROM billing.dispute d WHERE d.provider_account_id = :account
+                                   AND d.charge_ref = r.charge_ref AND d.withdrawn_minor > 0))
            ELSE (f.amount_minor, f.currency) <> (r.amount_minor, r.currency)
                 OR (f.status <> r.status AND f.status NOT IN ({_OPEN_REFUND})) END
 """  # noqa: S608 (our own words)

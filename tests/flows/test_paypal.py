@@ -138,6 +138,20 @@ def test_a_payment_that_was_pending_is_settled_by_its_webhook(stage: Stage, anna
     assert _posted(stage, body + b" ", headers) == 400
 
 
+def test_news_of_what_has_no_id_are_kept_and_ignored(stage: Stage, anna: UUID) -> None:
+    """A webhook for everything tells of the seller's own invoices too; a refusal would be delivered for three days."""
+    told = hears(stage)
+    side = stage.sides["paypal"]
+    with side.stand_in.store.transaction() as tx:
+        invoice = {"invoice": {"id": "INV2-SANDBOX"}}
+        events.happen(_by_hand(stage, tx), "INVOICING.INVOICE.PAID", "invoices", invoice)
+    run_due(side.stand_in, early=True)
+    assert [_posted(stage, body, headers) for body, headers in told] == [200]
+    stage.settle()
+    with stage.parts.begin() as session:
+        assert session.scalars(select(ProviderEvent.status)).all() == ["ignored"]
+
+
 def test_a_wallet_that_was_removed_at_paypal_is_charged_no_more(stage: Stage, anna: UUID) -> None:
     told = hears(stage)
     give(stage, anna, "B-SANDBOX-GOOD")
@@ -370,6 +384,36 @@ def _fees(stage: Stage) -> int:
     with stage.parts.begin() as session:
         told = text("SELECT coalesce(sum(amount_minor), 0) FROM billing.posting WHERE account = 'provider_fees'")
         return int(session.scalar(told))
+
+
+def test_what_paypal_takes_back_by_itself_becomes_work(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    invoice = bill(stage, anna)
+    side = stage.sides["paypal"]
+    (charge,) = side.witness.charges()
+    DOORS["POST", "captures/<id>/reverse"](side.stand_in, charge.charge_ref, {})
+    assert _differences(stage) == [("refund_without_record", invoice, 1000)]
+
+
+def test_what_a_lost_dispute_took_is_told_once(stage: Stage, anna: UUID) -> None:
+    """Where PayPal ends a claim by taking the payment back, its report shows that as a reversal."""
+    give(stage, anna, "B-SANDBOX-GOOD")
+    bill(stage, anna)
+    side = stage.sides["paypal"]
+    (charge,) = side.witness.charges()
+    opened = DOORS["POST", "disputes"](side.stand_in, "", {"charge": charge.charge_ref})
+    dispute_events.adopt_dispute(stage.parts, side.account_id, opened["dispute_id"])
+    DOORS["POST", "captures/<id>/reverse"](side.stand_in, charge.charge_ref, {})
+    assert _differences(stage) == []
+
+
+def _differences(stage: Stage) -> list[tuple[str, UUID | None, int | None]]:
+    """What a comparison two days later finds."""
+    stage.set_clock(START + timedelta(days=2))
+    reconciliation.reconcile(stage.parts)
+    with stage.parts.begin() as session:
+        found = session.scalars(select(Difference).where(Difference.resolved_at.is_(None)))
+        return [(each.kind, each.invoice_id, each.amount_minor) for each in found]
 
 
 def test_a_comparison_goes_further_back_than_paypal_lists_disputes(stage: Stage, anna: UUID) -> None:

@@ -41,8 +41,8 @@ TOO_MANY = "resultset_too_large"
 """PayPal's code where a window of the report holds more than it lists."""
 _NOT_THERE_YET = "invalid_request"
 """PayPal's code, without an issue, where a window begins after what the report shows."""
-_PAYMENTS, _REFUND, _FEES = "T00", "T1107", ("T01", "T1108", "T1109")
-"""How the codes begin of payments, of refunds by the seller, and of fees and what is given back of them.
+_PAYMENTS, _REFUND, _REVERSAL, _FEES = "T00", "T1107", "T1106", ("T01", "T1108", "T1109")
+"""How the codes begin of payments, of refunds by the seller, of what PayPal takes back, of fees and what is given back.
 
 Source: developer.paypal.com/reports/reference/t-codes.
 """
@@ -222,10 +222,11 @@ def charge(info: Raw) -> ListedCharge | None:
 
 
 def refund(info: Raw) -> ListedRefund | None:
-    """A refund of ours; None for any other transaction. Raises `Unreadable`."""
-    if text(info, "transaction_event_code") != _REFUND:
-        return None
+    """A refund by the seller, or what PayPal took back; None for any other transaction. Raises `Unreadable`."""
+    code = text(info, "transaction_event_code")
     amount, currency = money(info, "transaction_amount")
+    if code not in (_REFUND, _REVERSAL) or amount >= 0:
+        return None
     return ListedRefund(
         refund_ref=text(info, "transaction_id"),
         status=_status(info),
@@ -234,6 +235,7 @@ def refund(info: Raw) -> ListedRefund | None:
         created=moment(info, "transaction_initiation_date"),
         charge_ref=optional(info, "paypal_reference_id"),
         metadata_refund=optional(info, "custom_field"),
+        by_provider=code == _REVERSAL,
     )
 
 

@@ -2,6 +2,9 @@
 
 It is the one field that captures, events and the report of transactions all show. PayPal's lists know no customers, so
 without it nobody could tell whose a charge is once its row was lost. Both ids are random; nothing personal is in them.
+
+A refund that somebody makes in PayPal's dashboard has the name of its order. A refund of ours has a plain id, so no
+order has one: it would be taken for a refund whose row was lost.
 """
 
 from __future__ import annotations
@@ -14,11 +17,11 @@ _BETWEEN = "."
 
 
 def order_name(request: ChargeRequest) -> str:
-    """`<attempt>.<anonymous id>`; the attempt alone where the customer has a name that is none of ours."""
+    """`<attempt>.<anonymous id>`; without the latter where the customer has a name that is none of ours."""
     try:
         return f"{request.payment_id}{_BETWEEN}{UUID(request.customer_ref)}"
     except ValueError:
-        return str(request.payment_id)
+        return f"{request.payment_id}{_BETWEEN}"
 
 
 def attempt_of(custom_id: str | None) -> str | None:

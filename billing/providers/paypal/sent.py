@@ -48,7 +48,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     f"DELETE /v3/vault/payment-tokens/{_ID}": {},
     "POST /v2/checkout/orders": {
         "intent": "CAPTURE",
-        f"{_UNIT}.custom_id": rf"{_UUID}(\.{_UUID})?",
+        f"{_UNIT}.custom_id": rf"{_UUID}\.({_UUID})?",
         f"{_UNIT}.invoice_id": _UUID,
         **_amount(f"{_UNIT}.amount"),
         f"{_SOURCE}.vault_id": _ID,

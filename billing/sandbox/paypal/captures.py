@@ -79,8 +79,7 @@ def the(call: Call, id: str) -> Stored:
 def shown(call: Call, capture: Stored) -> Json:
     """As PayPal shows it."""
     body, hidden = capture.body, capture.hidden
-    order = call.tx.get(capture.account, "payment_intent", body["payment_intent"])
-    assert order is not None
+    order = _order_of(call, capture)
     told: Json = {
         "id": capture.id,
         "status": _status(body),
@@ -101,6 +100,32 @@ def shown(call: Call, capture: Stored) -> Json:
             "net_amount": money(body["amount"] - fee, body["currency"]),
         }
     return told
+
+
+def _order_of(call: Call, capture: Stored) -> Stored:
+    order = call.tx.get(capture.account, "payment_intent", capture.body["payment_intent"])
+    assert order is not None
+    return order
+
+
+def reverse(call: Call, id: str) -> Json:
+    """PayPal takes it back by itself, as where the payer's bank does: no refund of the seller's, and no dispute."""
+    capture = the(call, id)
+    if capture.body["status"] != "succeeded" or capture.body["amount_refunded"]:
+        raise unprocessable("CAPTURE_STATUS_NOT_VALID")
+    moved = {
+        "id": new_id(),
+        "object": "balance_transaction",
+        "created": call.now,
+        "source": capture.id,
+        "amount": -capture.body["amount"],
+        "currency": capture.body["currency"],
+        "status": "succeeded",
+        "code": "T1106",
+    }
+    call.tx.add(call.account, moved)
+    events.happen(call, "PAYMENT.CAPTURE.REVERSED", REFUND, {"id": moved["id"], "status": "COMPLETED"})
+    return {"id": moved["id"]}
 
 
 def fee_of(amount: int) -> int:
@@ -141,7 +166,8 @@ def refund(call: Call) -> Json:
             "amount": amount,
             "currency": currency,
             "status": "pending" if pending else "succeeded",
-            "metadata": {"refund_id": call.given("custom_id")},
+            # Without one of its own it has the order's, as in PayPal's events and reports.
+            "metadata": {"refund_id": call.given("custom_id", _order_of(call, capture).body["metadata"]["payment_id"])},
         },
         {name: call.params[name] for name in _SAID if name in call.params},
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from billing.sandbox.paypal import disputes, settling, tokens
+from billing.sandbox.paypal import captures, disputes, settling, tokens
 from billing.sandbox.paypal.errors import PayPalError
 from billing.sandbox.paypal.signing import root
 from billing.sandbox.paypal.wallets import WALLETS
@@ -36,6 +36,11 @@ def close_dispute(stand_in: StandIn, id: str, wish: Any) -> Json:
 def escalate_dispute(stand_in: StandIn, id: str, _: Any) -> Json:
     """An inquiry becomes a chargeback."""
     return _for(stand_in, "dispute", id, lambda call: disputes.escalate(call, id))
+
+
+def reverse_capture(stand_in: StandIn, id: str, _: Any) -> Json:
+    """PayPal takes the capture back by itself."""
+    return _for(stand_in, "charge", id, lambda call: captures.reverse(call, id))
 
 
 def tell_refund(stand_in: StandIn, id: str, wish: Any) -> Json:
@@ -89,6 +94,7 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "disputes"): open_dispute,
     ("POST", "disputes/<id>/close"): close_dispute,
     ("POST", "disputes/<id>/escalate"): escalate_dispute,
+    ("POST", "captures/<id>/reverse"): reverse_capture,
     ("POST", "refunds/<id>"): tell_refund,
     ("POST", "setup-tokens/<id>/approve"): approve,
     ("GET", "root"): trust_root,
