@@ -23,7 +23,11 @@ class House:
     make: Make
     charges: str
     """Where a charge is made: the path of the first one of an invoice."""
+    next_tries: str
+    """How the path of every later try begins."""
     refunds: str
+    base: str
+    """The setting that names its address."""
     tell: Callable[[str, str, Path], Mapping[str, str]]
     """Makes its webhook known: address of the stand-in, origin of the receiver, a folder → settings of processes."""
 
@@ -47,6 +51,22 @@ def _tell_paypal(base: str, receiver: str, folder: Path) -> Mapping[str, str]:
 
 
 HOUSES = {
-    "stripe": House("stripe", stripe_app, "/v1/payment_intents", "/v1/refunds", _tell_stripe),
-    "paypal": House("paypal", paypal_app, "/v2/checkout/orders", "/v2/payments/captures", _tell_paypal),
+    "stripe": House(
+        "stripe",
+        stripe_app,
+        "/v1/payment_intents",
+        "/v1/payment_intents/",
+        "/v1/refunds",
+        "STRIPE_API_BASE",
+        _tell_stripe,
+    ),
+    "paypal": House(
+        "paypal",
+        paypal_app,
+        "/v2/checkout/orders",
+        "/v2/checkout/orders",
+        "/v2/payments/captures",
+        "PAYPAL_API_BASE",
+        _tell_paypal,
+    ),
 }

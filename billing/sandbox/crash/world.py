@@ -41,6 +41,9 @@ WALLETS = {
     DECLINES_ONCE: "B-SANDBOX-DECLINEONCE",
     SILENT_AFTER: "B-SANDBOX-TIMEOUTAFTER",
     SILENT_BEFORE: "B-SANDBOX-TIMEOUTBEFORE",
+    "pm_card_mastercard": "B-SANDBOX-OTHER",
+    "pm_card_authenticationRequired": "B-SANDBOX-ACTION",
+    "pm_sandbox_processing": "B-SANDBOX-PENDING",
 }
 """By card: the wallet at PayPal that behaves so."""
 

@@ -106,6 +106,8 @@ def _admitted(visit: _Visit) -> Answer:
         raise invalid("PAYPAL_REQUEST_ID_REQUIRED", "PayPal-Request-Id is required for this request.")
     if entry.key and len(entry.key) > MAX_KEY:
         raise invalid("INVALID_STRING_LENGTH", f"PayPal-Request-Id has at most {MAX_KEY} characters.")
+    if visit.fault("lock_timeout") is not None:
+        raise in_progress()
     with key_claimed(visit.stand_in, entry.account, entry.key, in_use=lambda _: in_progress()):
         take_time(visit.stand_in, asked)
         result, lost = _executed(visit)

@@ -14,8 +14,6 @@ from billing.sandbox.crash.kills import DROP_ALL
 from billing.sandbox.crash.stage import NotReached, Stage
 from billing.sandbox.crash.world import NO_FUNDS, START, VISA, Customer, World
 
-_CREATE = "/v1/payment_intents"
-_POST = {"path": _CREATE, "method": "POST"}
 _DAYS = (START, START + timedelta(days=3))
 _PAIR = World(customers=(Customer("a1"), Customer("a2", subscriptions=2)))
 _LATER = World(customers=_PAIR.customers, moments=(START, START + timedelta(hours=25)))
@@ -40,11 +38,15 @@ def _answered(instead: bytes, *, times: int = 1, forwarded: bool) -> Story:
 
     def story(stage: Stage) -> None:
         proxy = Halfway(
-            stage.server.url, to=f"POST {_CREATE} ".encode(), instead=instead, times=times, forwarded=forwarded
+            stage.server.url,
+            to=f"POST {stage.house.charges} ".encode(),
+            instead=instead,
+            times=times,
+            forwarded=forwarded,
         )
         stage.at_end(proxy.close)
         stage.receiver()
-        stage.worker(env={"STRIPE_API_BASE": proxy.url})
+        stage.worker(env={stage.house.base: proxy.url})
         if not stage.play(lambda: proxy.hits >= times):
             raise NotReached("an answer to replace")
         stage.hurt(times)
@@ -54,7 +56,7 @@ def _answered(instead: bytes, *, times: int = 1, forwarded: bool) -> Story:
 
 def _faults(*faults: dict[str, object], hits: int, clear: bool = False) -> Story:
     def story(stage: Stage) -> None:
-        stage.witness.add_faults(*faults)
+        stage.witness.add_faults(*({**each, **_charges(stage)} for each in faults))
         stage.receiver()
         stage.worker()
         if not stage.play(lambda: sum(each["hits"] for each in stage.witness.faults()) >= hits):
@@ -66,9 +68,14 @@ def _faults(*faults: dict[str, object], hits: int, clear: bool = False) -> Story
     return story
 
 
+def _charges(stage: Stage) -> dict[str, object]:
+    """What a fault strikes."""
+    return {"path": stage.house.charges, "method": "POST"}
+
+
 def _changed_between(stage: Stage) -> None:
     """The outcome is unknown, the customer gives another card: the key is asked again with what it was sent with."""
-    stage.witness.add_faults({"kind": "timeout_before", "next": 2, **_POST})
+    stage.witness.add_faults({"kind": "timeout_before", "next": 2, **_charges(stage)})
     stage.receiver()
     stage.worker(faults="resolve.claimed=stop")
     if not stage.play(lambda: stage.fired("resolve.claimed") is not None):
@@ -85,7 +92,7 @@ def _changed_between(stage: Stage) -> None:
 def _sent(stage: Stage) -> dict[str, set[str]]:
     sent: dict[str, set[str]] = {}
     for request in stage.witness.requests():
-        if request.method == "POST" and request.path.startswith(_CREATE) and request.key:
+        if request.method == "POST" and request.path.startswith(stage.house.charges) and request.key:
             sent.setdefault(request.key, set()).add(repr((request.path, sorted(request.params.items()))))
     return sent
 
@@ -94,18 +101,20 @@ def _out_for_a_day(kind: str) -> Story:
     """The worker dies with an unknown outcome and is back after the key's life: it asks, it lists, it never replays."""
 
     def story(stage: Stage) -> None:
-        stage.witness.add_faults(DROP_ALL, {"kind": kind, "next": 1, **_POST})
+        stage.witness.add_faults(DROP_ALL, {"kind": kind, "next": 1, **_charges(stage)})
         stage.receiver()
         worker = stage.worker()
         if not stage.play(lambda: any(each["hits"] for each in stage.witness.faults() if each["kind"] == kind)):
             raise NotReached(kind)
         worker.kill_group()
-        asked = Counter(each.key for each in stage.witness.requests() if each.path.startswith(_CREATE))
+        asked = Counter(each.key for each in stage.witness.requests() if each.path.startswith(stage.house.charges))
         stage.skip()
         stage.hurt()
         stage.revive()
         stage.play()
-        late = Counter(each.key for each in stage.witness.requests() if each.path.startswith(_CREATE)) - asked
+        late = (
+            Counter(each.key for each in stage.witness.requests() if each.path.startswith(stage.house.charges)) - asked
+        )
         again = [key for key in late if key and asked[key]]
         stage.expect(not again, f"keys older than their life were sent again: {again}")
 
@@ -148,7 +157,7 @@ def _processing(stage: Stage) -> None:
 def _search_lags(stage: Stage) -> None:
     """Search shows nothing of the last hour: whether a charge exists is never concluded from it."""
     stage.server.stand_in.configure({"search_lag_s": 3600})
-    _faults({"kind": "timeout_after", "next": 2, **_POST}, hits=2)(stage)
+    _faults({"kind": "timeout_after", "next": 2}, hits=2)(stage)
 
 
 def _vanished(stage: Stage) -> None:
@@ -192,7 +201,7 @@ ROWS = (
             Case(
                 "23",
                 "asked again while the first runs",
-                _faults({"kind": "slow", "ms": 3000, "next": 1, **_POST}, hits=1),
+                _faults({"kind": "slow", "ms": 3000, "next": 1}, hits=1),
                 _PAIR,
             )
         ],
@@ -238,7 +247,7 @@ ROWS = (
             Case(
                 "29",
                 "three answers",
-                _faults({"kind": "slow", "ms": 1400, "rate": 1, **_POST}, hits=3, clear=True),
+                _faults({"kind": "slow", "ms": 1400, "rate": 1}, hits=3, clear=True),
                 world=_PAIR,
             )
         ],
