@@ -146,8 +146,7 @@ def _read_held(parts: Parts, account_id: UUID, provider: Provider, now: datetime
     if not provider.lists_late_s:
         return 0
     with parts.begin() as session:
-        all_ids = parts.settings.billing_sandbox
-        begun = unlisted_since(session, account_id=account_id, now=now, all_ids=all_ids, most=_HELD_MOST)
+        begun = unlisted_since(session, account_id=account_id, now=now, most=_HELD_MOST)
     good = timedelta(seconds=provider.key_life_s)
     for at in begun:
         for page in provider.movement_pages(created_from=at - _HELD_SLACK, created_to=at + good + _HELD_SLACK):

@@ -15,6 +15,8 @@ from billing.privacy.logging import correlation
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))
 BROUGHT_NOTHING = "'declined', 'sent', 'unknown'"
 """SQL list of the states of a try that was sent and, as far as is known, moved no money."""
+HELD = "status = 'succeeded' AND closed_at - first_sent_at >= '01:00:00'::interval"
+"""SQL, of a payment or a refund: the provider held it for long before the money moved."""
 
 
 class PaymentIntent(SellerOwned, Versioned, Base):
@@ -122,6 +124,7 @@ class Payment(SellerOwned, Versioned, Base):
             "first_sent_at",
             postgresql_where=text(f"card_fingerprint IS NOT NULL AND status IN ({BROUGHT_NOTHING})"),
         ),
+        Index("ix_payment_held", "provider_account_id", "closed_at", postgresql_where=text(HELD)),
         Index("ix_payment_open_check", "next_check_at", postgresql_where=text(f"status IN ({_OPEN})")),
         one_of("kind", tuple(PaymentKind)),
         one_of("status", tuple(PaymentStatus)),

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from billing.db.base import SCHEMA, Base, Minor, SellerOwned, Versioned, currency_shape, one_of, owned
 from billing.kernel.status import OPEN_REFUND, SETTLED_BY_DISPUTE, RefundStatus, SettledAs
+from billing.models.payment import HELD
 
 _OPEN = ", ".join(f"'{status}'" for status in sorted(OPEN_REFUND))
 
@@ -74,6 +75,7 @@ class Refund(SellerOwned, Versioned, Base):
             "unapplied_payment_id",
             postgresql_where=text("unapplied_payment_id IS NOT NULL"),
         ),
+        Index("ix_refund_held", "provider_account_id", "closed_at", postgresql_where=text(HELD)),
         Index("ix_refund_open_check", "next_check_at", postgresql_where=text(f"status IN ({_OPEN})")),
         one_of("status", tuple(RefundStatus)),
         currency_shape(),
