@@ -74,7 +74,7 @@ class Payment(SellerOwned, Versioned, Base):
     confirms_ref: Mapped[str | None]
     """The intent that this attempt confirms; null where it creates one too. Frozen: a replay says the same."""
     noted_charge_ref: Mapped[str | None]
-    """Written by processes of the release before alone, and read by nobody; it goes with the next release."""
+    """The intent's latest charge when this attempt was opened: evidence of this attempt is a later one."""
     revived: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     """True where this database had lost it and has it back from the provider: then the rest may be older than it."""
     opened_at: Mapped[datetime]

@@ -57,18 +57,6 @@ def test_a_declined_card_is_tried_again_on_schedule_and_then_the_subscription_is
     assert _charged(acme) == 0
 
 
-def test_a_later_try_of_an_intent_notes_no_charge_of_an_earlier_one(acme: Company) -> None:
-    """Whose a charge is say the ones that are claimed; the column goes with the next release."""
-    acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
-    acme.subscribe("a1", "s1")
-    acme.settle()
-    acme.set_clock(START + timedelta(days=3))
-    acme.settle()
-    tries = acme.payments(acme.invoices()[0])
-    assert len({each.charge_ref for each in tries if each.charge_ref}) == len(tries) == 2
-    assert [each.noted_charge_ref for each in tries] == [None, None]
-
-
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_a_schedule_that_is_shortened_ends_for_what_is_further_along_in_the_longer_one(
     acme: Company, *, by_hand: bool

@@ -49,6 +49,7 @@ def adopt_charge(
         amount_minor=charge.amount_minor,
         currency=charge.currency,
         confirms_ref=intent.intent_ref,
+        noted_charge_ref=last.charge_ref,
         opened_at=now,
         closed_at=now,
         status=PaymentStatus.SUCCEEDED,

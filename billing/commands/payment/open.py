@@ -55,8 +55,8 @@ class _Writes:
     postponed: list[Postponed] = field(default_factory=list)
     announced: list[Announced] = field(default_factory=list)
     reopened: list[Attempted] = field(default_factory=list)
-    opened: list[tuple[Attempted, UUID]] = field(default_factory=list)
-    """With the profile."""
+    opened: list[tuple[Attempted, UUID, str | None]] = field(default_factory=list)
+    """With the profile, and the charge that the intent showed before."""
     intents: list[tuple[Intent, Attempted, int]] = field(default_factory=list)
     """New ones, each with its first attempt and its generation."""
 
@@ -78,7 +78,7 @@ def open_payments(session: Session, due: Sequence[Due], *, now: datetime, wall: 
     _reopen(session, writes.reopened, until)
     _write_intents(session, writes.intents)
     _write_payments(session, writes.opened, now, until)
-    attempts = [*writes.reopened, *(attempt for attempt, _ in writes.opened)]
+    attempts = [*writes.reopened, *(attempt for attempt, _, _ in writes.opened)]
     waiting = [each.invoice.id for each in writes.announced if each.debit_at > now]
     passed = [each.id for each in writes.left]
     passed += [each.invoice.id for each in writes.dunned] + [each.invoice.id for each in writes.postponed]
@@ -188,6 +188,7 @@ def _plan_attempt(due: Due, method: Method, writes: _Writes, *, scheduled: bool)
     invoice = due.invoice
     live = next((intent for intent in due.intents if intent.status == "open"), None)
     intent = live or Intent(new_id(), method.provider_account_id, None, "open")
+    charges = [each.charge_ref for each in due.attempts if each.payment_intent_id == intent.id and each.charge_ref]
     told = [each.method_kind for each in due.attempts if each.payment_intent_id == intent.id]
     attempt = Attempted(
         id=new_id(),
@@ -214,7 +215,7 @@ def _plan_attempt(due: Due, method: Method, writes: _Writes, *, scheduled: bool)
     )
     if live is None:
         writes.intents.append((intent, attempt, len(due.intents) + 1))
-    writes.opened.append((attempt, invoice.profile_id))
+    writes.opened.append((attempt, invoice.profile_id, charges[-1] if charges else None))
 
 
 def _reopens(last: Attempted, invoice: Collecting, method: Method) -> bool:
@@ -264,13 +265,15 @@ def _write_intents(session: Session, intents: Sequence[tuple[Intent, Attempted, 
 _PAYMENTS = (
     "id", "seller_id", "invoice_id", "profile_id", "attempt_no", "kind", "scheduled", "provider_account_id",
     "payment_method_id", "payment_intent_id", "customer_ref", "method_ref", "method_kind", "card_fingerprint",
-    "amount_minor", "currency", "confirms_ref", "opened_at", "status", "token", "lease_until", "next_check_at",
-    "checks", "absent_lists", "correlation_id", "version",
+    "amount_minor", "currency", "confirms_ref", "noted_charge_ref", "opened_at", "status", "token", "lease_until",
+    "next_check_at", "checks", "absent_lists", "correlation_id", "version",
 )  # fmt: skip
 _STEPS = ("id", "seller_id", "payment_id", "step", "key", "parameter_hash")
 
 
-def _write_payments(session: Session, opened: Sequence[tuple[Attempted, UUID]], now: datetime, until: datetime) -> None:
+def _write_payments(
+    session: Session, opened: Sequence[tuple[Attempted, UUID, str | None]], now: datetime, until: datetime
+) -> None:
     at, lease = now.isoformat(), until.isoformat()
     run = correlation()
     run_id = escaped(run.hex if run else None)
@@ -283,9 +286,9 @@ def _write_payments(session: Session, opened: Sequence[tuple[Attempted, UUID]], 
             f"\t{each.kind}\t{each.scheduled}\t{each.provider_account_id.hex}\t{each.payment_method_id.hex}"
             f"\t{each.payment_intent_id.hex}\t{escaped(each.customer_ref)}\t{escaped(each.method_ref)}"
             f"\t{escaped(each.method_kind)}\t{escaped(each.card_fingerprint)}"
-            f"\t{each.amount_minor}\t{each.currency}\t{escaped(each.confirms_ref)}\t{at}"
+            f"\t{each.amount_minor}\t{each.currency}\t{escaped(each.confirms_ref)}\t{escaped(noted)}\t{at}"
             f"\t{each.status}\t{each.token}\t{lease}\t{lease}\t0\t0\t{run_id}\t1"
-            for each, profile_id in opened
+            for each, profile_id, noted in opened
         ),
     )
     copy_rows(
@@ -294,7 +297,7 @@ def _write_payments(session: Session, opened: Sequence[tuple[Attempted, UUID]], 
         _STEPS,
         (
             f"{id_.hex}\t{each.seller_id.hex}\t{each.id.hex}\tcharge\t{each.id}\t{parameter_hash(each)}"
-            for id_, (each, _) in zip(new_ids(len(opened)), opened, strict=True)
+            for id_, (each, _, _) in zip(new_ids(len(opened)), opened, strict=True)
         ),
     )
 

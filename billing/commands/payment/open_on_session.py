@@ -92,6 +92,9 @@ def _new_attempt(
     now: datetime,
 ) -> Payment:
     """An attempt for all that remains, after `earlier` ones of the invoice; not written yet."""
+    charges = [
+        attempt.charge_ref for attempt in earlier if attempt.payment_intent_id == intent.id and attempt.charge_ref
+    ]
     told = [attempt.method_kind for attempt in earlier if attempt.payment_intent_id == intent.id]
     return Payment(
         id=new_id(),
@@ -111,6 +114,7 @@ def _new_attempt(
         amount_minor=invoice.amount_remaining_minor,
         currency=invoice.currency,
         confirms_ref=intent.intent_ref,
+        noted_charge_ref=charges[-1] if charges else None,
         opened_at=now,
         status=PaymentStatus.PREPARED,
         token=0,

@@ -68,6 +68,7 @@ def revive_attempt(
         amount_minor=facts.amount_minor,
         currency=facts.currency,
         confirms_ref=None,
+        noted_charge_ref=None,
         revived=True,
         opened_at=facts.created,
         first_sent_at=facts.created,
