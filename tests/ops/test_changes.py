@@ -138,10 +138,10 @@ def test_an_open_invoice_is_paid_out_of_the_balance(office: Office) -> None:
     empty = office.run("invoice", "apply-credit", number, *WHY)
     assert (empty.exit_code, "credit_exceeded" in empty.stderr) == (3, True)
     assert "the balance holds 0.00 EUR, and 11.90 EUR are owed" in empty.stderr
-    office.settle()  # The intent was ended before it was refused, and the provider tells of that.
     office.ok("profile", "credit", account, "--amount", "1200", "--currency", "eur", *WHY)
     told = tried_then_done(office, "invoice", "apply-credit", number, "--amount", "190")
     assert "1.90 EUR of the balance pay it; 10.00 EUR are still owed" in told
+    office.settle()  # Its intent was ended, and the provider tells of that.
     assert "10.00 EUR of the balance pay it; it is paid" in tried_then_done(office, "invoice", "apply-credit", number)
     again = office.run("invoice", "apply-credit", number, *WHY)
     assert (again.exit_code, "invoice_not_open" in again.stderr) == (3, True)
