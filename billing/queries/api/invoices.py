@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from billing.queries.api.reading import Slice, page_by_id
 from billing.queries.charged_back import CHARGED_BACK
 from billing.queries.operations.finding import place_in_series
-from billing.queries.operations.paging import Facts, read_all
+from billing.queries.operations.paging import Facts, read_all, those_of
 
 _COLUMNS = f"""
 i.id, i.number, i.kind, i.status, i.profile_id, i.subscription_id, i.corrects_id, i.collection, i.currency,
@@ -25,14 +25,14 @@ FROM billing.invoice i WHERE i.id = :id AND i.seller_id = :seller
 """  # noqa: S608 (our own words)
 # The filters are put together, not OR'ed with null: each shape of the question has an index that answers it.
 _WHERE = {
+    "profile": "i.profile_id = :profile",
     "kind": "i.kind = :kind",
     "status": "i.status = :status",
-    "profile": "i.profile_id = :profile",
-    "subscription": "i.subscription_id = :subscription",
     "number": """i.series_id IN (SELECT s.id FROM billing.series s WHERE s.seller_id = :seller)
         AND i.series_no = CAST(:series_no AS integer) AND i.number = :number""",
     "after": "i.id < :after",
 }
+_OWNERS = {"profile": "profile_id", "subscription": "subscription_id"}
 _LINES = """
 SELECT l.position, l.kind, r.code AS price, l.description, l.quantity, l.unit_amount, l.amount_minor, l.discount_minor,
        l.tax_percent, l.tax_inclusive, l.tax_code, l.period_start, l.period_end
@@ -58,8 +58,10 @@ def the_invoice(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
 def documents(session: Session, seller_id: UUID, *, after: str | None, limit: int, **wanted: Any) -> Slice:
     """Newest first, by kind, status, profile, subscription, number; lines are left to `the_invoice`."""
     given = {name: value for name, value in wanted.items() if value is not None}
+    owner = next((name for name in reversed(_OWNERS) if name in given), None)
+    source = "billing.invoice" if owner is None else those_of("invoice", _OWNERS[owner], owner)
     names = [*given, *(["after"] if after is not None else [])]
-    where = " AND ".join(["i.seller_id = :seller", *(_WHERE[name] for name in names)])
-    statement = f"SELECT {_COLUMNS} FROM billing.invoice i WHERE {where} ORDER BY i.id DESC LIMIT :limit"  # noqa: S608
+    where = " AND ".join(["i.seller_id = :seller", *(_WHERE[name] for name in names if name != owner)])
+    statement = f"SELECT {_COLUMNS} FROM {source} i WHERE {where} ORDER BY i.id DESC LIMIT :limit"  # noqa: S608
     values = {"seller": seller_id, "series_no": place_in_series(given.get("number", "")), **given}
     return page_by_id(session, statement, values, after=after, limit=limit)

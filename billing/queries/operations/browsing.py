@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from billing.queries.operations.paging import Page, newest, read_page, read_window
+from billing.queries.operations.paging import Page, newest, read_page, read_window, those_of
 
 # Every unique key begins with the seller: there are few, and each is asked by its index.
 _PROFILES = """
@@ -21,7 +21,7 @@ SELECT p.id FROM billing.seller s JOIN billing.profile p ON p.seller_id = s.id A
 _PAYMENTS = """
 SELECT p.id, p.status, p.kind, p.attempt_no, i.number AS invoice, f.account_id, p.amount_minor, p.currency,
        p.decline_code, p.opened_at, p.first_sent_at, p.next_check_at, p.closed_at
-FROM billing.payment p
+FROM {source} p
 JOIN billing.invoice i ON i.id = p.invoice_id
 JOIN billing.profile f ON f.id = p.profile_id
 WHERE {where} (CAST(:before AS uuid) IS NULL OR p.id < :before) ORDER BY p.id DESC LIMIT :limit
@@ -30,7 +30,7 @@ WHERE {where} (CAST(:before AS uuid) IS NULL OR p.id < :before) ORDER BY p.id DE
 _SUBSCRIPTIONS = """
 SELECT p.id, p.code, p.status, f.account_id, p.currency, p.current_period_end, p.next_due_at, p.cancel_at,
        p.hold_id IS NOT NULL AS on_hold
-FROM billing.subscription p JOIN billing.profile f ON f.id = p.profile_id
+FROM {source} p JOIN billing.profile f ON f.id = p.profile_id
 WHERE {where} (CAST(:before AS uuid) IS NULL OR p.id < :before) ORDER BY p.id DESC LIMIT :limit
 """
 
@@ -43,7 +43,7 @@ WHERE {where} (CAST(:before AS uuid) IS NULL OR p.id < :before) ORDER BY p.id DE
 _DUNNING = """
 SELECT p.id, p.number, f.account_id, p.amount_remaining_minor, p.currency, p.dunning_step, p.next_attempt_at,
        p.waits_for_method, last.decline_code, last.opened_at AS tried_at
-FROM billing.invoice p
+FROM {source} p
 JOIN billing.profile f ON f.id = p.profile_id
 LEFT JOIN LATERAL (SELECT decline_code, opened_at FROM billing.payment t
                    WHERE t.invoice_id = p.id ORDER BY t.attempt_no DESC LIMIT 1) AS last ON true
@@ -94,14 +94,21 @@ def profiles_of(session: Session, account: str) -> list[UUID]:
 def list_payments(session: Session, wanted: Browse, *, before: UUID | None, limit: int) -> Page:
     """Attempts, by `status`, `profile_id` and `invoice_id`."""
     return _read(
-        session, _PAYMENTS, before, limit,
+        session, _of(_PAYMENTS, "payment", wanted), before, limit,
         status=wanted.status, profile_id=wanted.profile_id, invoice_id=wanted.invoice_id,
     )  # fmt: skip
 
 
 def list_subscriptions(session: Session, wanted: Browse, *, before: UUID | None, limit: int) -> Page:
     """Subscriptions, by `status` and `profile_id`."""
-    return _read(session, _SUBSCRIPTIONS, before, limit, status=wanted.status, profile_id=wanted.profile_id)
+    return _read(
+        session,
+        _of(_SUBSCRIPTIONS, "subscription", wanted),
+        before,
+        limit,
+        status=wanted.status,
+        profile_id=wanted.profile_id,
+    )
 
 
 def list_customers(session: Session, wanted: Browse, *, before: UUID | None, limit: int) -> Page:
@@ -112,7 +119,7 @@ def list_customers(session: Session, wanted: Browse, *, before: UUID | None, lim
 def list_dunning(session: Session, wanted: Browse, *, before: UUID | None, limit: int) -> Page:
     """Open invoices whose last try failed, by `profile_id`: those that are tried again, or those `given_up`."""
     statement = _DUNNING.replace("{which}", _GIVEN_UP if wanted.given_up else _TRIED_AGAIN)
-    return _read(session, statement, before, limit, profile_id=wanted.profile_id)
+    return _read(session, _of(statement, "invoice", wanted), before, limit, profile_id=wanted.profile_id)
 
 
 def list_trail(session: Session, wanted: Browse, *, before: UUID | None, limit: int) -> Page:
@@ -130,6 +137,11 @@ def list_outbox(session: Session, wanted: Browse, *, before: UUID | None, limit:
     """Domain events and what became of them at each endpoint, by `topic`."""
     window = "outbox" if wanted.topic else None
     return _read(session, _from(_OUTBOX, "outbox", window), before, limit, window, topic=wanted.topic)
+
+
+def _of(statement: str, table: str, wanted: Browse) -> str:
+    whole = wanted.profile_id is None
+    return statement.replace("{source}", f"billing.{table}" if whole else those_of(table, "profile_id", "profile_id"))
 
 
 def _from(statement: str, table: str, window: str | None) -> str:

@@ -8,20 +8,19 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.queries.charged_back import CHARGED_BACK
-from billing.queries.operations.paging import Facts, Page, read_all, read_page
+from billing.queries.operations.paging import Facts, Page, read_all, read_page, those_of
 
-_LIST = f"""
+_LIST = """
 SELECT i.id, i.number, i.status, p.account_id, i.currency, i.total_minor, i.amount_remaining_minor, i.issued_at,
-       i.next_attempt_at, i.final_decision, i.hold_id, {CHARGED_BACK}
-FROM billing.invoice i
+       i.next_attempt_at, i.final_decision, i.hold_id, {charged_back}
+FROM {source} i
 JOIN billing.profile p ON p.id = i.profile_id
 WHERE (CAST(:status AS text) IS NULL OR i.status = :status)
-  AND (CAST(:profile AS uuid) IS NULL OR i.profile_id = :profile)
   AND (CAST(:customer AS text) IS NULL OR p.account_id = :customer)
   AND (CAST(:since AS timestamptz) IS NULL OR i.issued_at >= :since)
   AND (CAST(:before AS uuid) IS NULL OR i.id < :before)
 ORDER BY i.id DESC LIMIT :limit
-"""  # noqa: S608 (our own words)
+"""
 
 _ONE = f"""
 SELECT i.id, i.number, i.kind, i.status, s.code AS seller, p.account_id, i.profile_id, u.code AS subscription,
@@ -110,7 +109,8 @@ def list_invoices(
 ) -> Page:
     """Documents by status, profile, account of the host, or issued at or after `since`."""
     values = {"status": status, "profile": profile, "customer": customer, "since": since, "before": before}
-    return read_page(session, _LIST, values, limit=limit)
+    source = "billing.invoice" if profile is None else those_of("invoice", "profile_id", "profile")
+    return read_page(session, _LIST.format(charged_back=CHARGED_BACK, source=source), values, limit=limit)
 
 
 def show_invoice(session: Session, invoice_id: UUID) -> Facts:
