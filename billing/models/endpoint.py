@@ -82,6 +82,8 @@ class Delivery(Base):
     __table_args__ = (
         ForeignKeyConstraint(["endpoint_id", "seller_id"], [f"{SCHEMA}.endpoint.id", f"{SCHEMA}.endpoint.seller_id"]),
         Index("ix_delivery_due", "endpoint_id", "next_try_at", postgresql_where=text("status = 'waiting'")),
+        # How long the oldest has waited is asked at every scrape.
+        Index("ix_delivery_waiting_since", "endpoint_id", "created_at", postgresql_where=text("status = 'waiting'")),
         Index(
             "ix_delivery_order", "endpoint_id", "object_id", "outbox_id", postgresql_where=text("status = 'waiting'")
         ),

@@ -9,11 +9,16 @@ from sqlalchemy.orm import Session
 from billing.kernel.errors import Fault, Refused
 from billing.queries.operations.paging import Facts, Page, read_all, read_page
 
-_COLUMNS = """
+MOST = 100_000
+"""Deliveries of one endpoint are counted up to so many: one that is off for weeks may have millions that wait."""
+
+_COLUMNS = f"""
 e.id, e.code AS endpoint, e.target, e.status, e.off_at, e.off_reason, e.streak, e.failing_since, e.delivered_at,
-(SELECT count(*) FROM billing.delivery d WHERE d.endpoint_id = e.id AND d.status = 'waiting') AS waiting,
-(SELECT count(*) FROM billing.delivery d WHERE d.endpoint_id = e.id AND d.status = 'dead') AS dead
-"""
+(SELECT count(*) FROM (SELECT FROM billing.delivery d WHERE d.endpoint_id = e.id AND d.status = 'waiting'
+                       LIMIT {MOST}) AS counted) AS waiting,
+(SELECT count(*) FROM (SELECT FROM billing.delivery d WHERE d.endpoint_id = e.id AND d.status = 'dead'
+                       LIMIT {MOST}) AS counted) AS dead
+"""  # noqa: S608 (our own number)
 
 _LIST = f"""
 SELECT {_COLUMNS} FROM billing.endpoint e
@@ -24,8 +29,8 @@ ORDER BY e.id DESC LIMIT :limit
 _ONE = f"""
 SELECT {_COLUMNS}, s.code AS seller, e.topics, e.document_links, e.paused_until,
        e.former_until AS former_secret_until, e.created_at,
-       (SELECT min(d.created_at) FROM billing.delivery d WHERE d.endpoint_id = e.id AND d.status = 'waiting')
-           AS oldest_waiting_since
+       (SELECT d.created_at FROM billing.delivery d WHERE d.endpoint_id = e.id AND d.status = 'waiting'
+        ORDER BY d.created_at LIMIT 1) AS oldest_waiting_since
 FROM billing.endpoint e JOIN billing.seller s ON s.id = e.seller_id
 WHERE e.id = :id
 """  # noqa: S608 (our own words)
@@ -46,7 +51,7 @@ WHERE a.endpoint_id = :id AND a.outbox_id = :event ORDER BY a.token
 
 
 def list_endpoints(session: Session, *, before: UUID | None = None, limit: int = 50) -> Page:
-    """Endpoints, newest first."""
+    """Endpoints, newest first; what waits and what was given up is counted up to `MOST`."""
     return read_page(session, _LIST, {"before": before}, limit=limit)
 
 

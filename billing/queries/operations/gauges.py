@@ -50,8 +50,10 @@ FROM billing.payment WHERE status = 'unknown' AND status IN ({_OPEN})
 _OUTBOX = """
 SELECT coalesce(extract(epoch FROM clock_timestamp() - least(
            (SELECT created_at FROM billing.outbox WHERE delivered_at IS NULL ORDER BY id LIMIT 1),
-           (SELECT min(d.created_at) FROM billing.delivery d JOIN billing.endpoint e ON e.id = d.endpoint_id
-            WHERE d.status = 'waiting' AND e.status = 'on'))), 0)::float8 AS age_s
+           (SELECT min(first.created_at) FROM billing.endpoint e CROSS JOIN LATERAL (
+                SELECT d.created_at FROM billing.delivery d WHERE d.endpoint_id = e.id AND d.status = 'waiting'
+                ORDER BY d.created_at LIMIT 1) AS first
+            WHERE e.status = 'on'))), 0)::float8 AS age_s
 """
 
 _LINES = """
