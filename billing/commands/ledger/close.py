@@ -61,7 +61,7 @@ def close_month(
     due = session.execute(_DUE, {"seller": seller_id, "now": now, "until": after}).scalar_one()
     if due:
         raise Refused(Fault("month", "revenue_due", f"{due} lines wait for their revenue in it; try again in a minute"))
-    seller.books_open_from = after
+    open_from, seller.books_open_from = seller.books_open_from, after
     closed = MonthClose(
         id=new_id(),
         seller_id=seller_id,
@@ -69,17 +69,18 @@ def close_month(
         closed_at=now,
         actor=actor,
         reason=reason,
-        balances=_balances(session, seller_id, after - timedelta(days=1)),
+        balances=_balances(session, seller_id, since=open_from, last=after - timedelta(days=1)),
     )
     session.add(closed)
     session.flush()
     return closed
 
 
-def _balances(session: Session, seller_id: UUID, last: date) -> JsonList:
+def _balances(session: Session, seller_id: UUID, *, since: date | None, last: date) -> JsonList:
+    # From the close before on: whoever writes entries waits for this.
     return [
         {"currency": each.currency, "account": account.account, "balance_minor": account.balance_minor}
-        for each in trial_balances(session, as_of=last, seller_id=seller_id)
+        for each in trial_balances(session, as_of=last, since=since, seller_id=seller_id)
         for account in each.accounts
         if account.balance_minor
     ]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from billing.queries.books.closed import CLOSED, STOOD, first_open
+from billing.queries.books.dating import EVER
 
 Rows = list[dict[str, Any]]
 
@@ -59,6 +63,25 @@ GROUP BY s.code, p.currency
 """
 
 
+# Up to the end of a day, from the last month that was closed by then.
+_STANDING = f"""
+WITH {CLOSED}, booked AS (
+    SELECT e.seller_id, p.currency, p.amount_minor
+    FROM billing.ledger_entry e
+    JOIN billing.posting p ON p.entry_id = e.id AND p.seller_id = e.seller_id
+    LEFT JOIN closed c ON c.seller_id = e.seller_id
+    WHERE p.account = :account AND e.booked_on BETWEEN :first AND :until
+      AND (c.open_on IS NULL OR e.booked_on >= c.open_on)
+      AND (CAST(:seller AS uuid) IS NULL OR e.seller_id = :seller)
+    UNION ALL
+    SELECT closed.seller_id, stood.currency, stood.balance_minor FROM closed, {STOOD} WHERE stood.account = :account
+)
+SELECT s.code AS seller, b.currency, sum(b.amount_minor) AS amount_minor
+FROM booked b JOIN billing.seller s ON s.id = b.seller_id
+GROUP BY s.code, b.currency
+"""  # noqa: S608 (our own words)
+
+
 def ties(
     session: Session,
     rows: Rows,
@@ -72,8 +95,12 @@ def ties(
     """For each seller and currency: the sum of a column of the rows, and the account from `since` to `until`.
 
     `sign`: 1 where the account's debits are what the report counts, -1 where its credits are. `ledger`: what else than
-    the account between two days it is compared with.
+    the account between two days it is compared with. From `EVER` on, it is what the account stood at.
     """
+    if values.get("since") == EVER:
+        ledger, day_after = _STANDING, values["until"] + timedelta(days=1)
+        first = first_open(session, from_close=day_after, seller_id=values["seller"])
+        values = {**values, "from_close": day_after, "first": first}
     reported: dict[tuple[str, str], int] = {}
     for row in rows:
         key = row["seller"], row["currency"]

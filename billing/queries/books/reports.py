@@ -73,24 +73,37 @@ def aging_report(session: Session, *, as_of: date, by_customer: bool = False, se
 
 
 # Of each line, what was deferred of it at the end of the day, in equal parts over the days that were not booked by
-# then, to the end that it had then. Those that are over are earned with the next.
+# then, to the end that it had then. Those that are over are earned with the next. What is deferred now is rolled back
+# by what was booked after the day: lines that were earned long ago are not looked at.
 _DEFERRED = """
-WITH moved AS (
-    SELECT m.line_id, sum(m.deferred_minor) AS amount,
-           max(e.booked_on) FILTER (WHERE e.kind = 'recognition') + 1 AS open_on
-    FROM billing.revenue_movement m JOIN billing.ledger_entry e ON e.id = m.entry_id
-    WHERE e.booked_on <= :until GROUP BY m.line_id
+WITH later AS (
+    SELECT m.line_id, sum(m.deferred_minor) AS amount
+    FROM billing.ledger_entry e
+    JOIN billing.revenue_movement m ON m.entry_id = e.id AND m.seller_id = e.seller_id
+    WHERE e.booked_on > :until AND (CAST(:seller AS uuid) IS NULL OR e.seller_id = :seller)
+    GROUP BY m.line_id
+), touched AS (
+    SELECT id FROM billing.revenue_schedule
+    WHERE next_at IS NOT NULL AND (CAST(:seller AS uuid) IS NULL OR seller_id = :seller)
+    UNION SELECT line_id FROM later
 ), line AS (
-    SELECT r.id, r.seller_id, r.currency, r.net_minor + coalesce(m.amount, 0) AS deferred,
-           greatest(r.starts_on, m.open_on) AS base, greatest(r.starts_on, CAST(:until AS date) + 1) AS first,
+    SELECT r.id, r.seller_id, r.currency, now.deferred - coalesce(later.amount, 0) AS deferred,
+           greatest(r.starts_on, moved.open_on) AS base, greatest(r.starts_on, CAST(:until AS date) + 1) AS first,
            greatest(coalesce(former.ends_on, r.ends_on), r.starts_on) AS ends_on
-    FROM billing.revenue_schedule r LEFT JOIN moved m ON m.line_id = r.id
+    FROM touched
+    JOIN billing.revenue_schedule r ON r.id = touched.id
+    CROSS JOIN LATERAL (SELECT r.net_minor - r.credited_minor - r.recognised_minor AS deferred) AS now
+    LEFT JOIN later ON later.line_id = r.id
+    LEFT JOIN LATERAL (
+        SELECT max(e.booked_on) + 1 AS open_on
+        FROM billing.revenue_movement m JOIN billing.ledger_entry e ON e.id = m.entry_id
+        WHERE m.line_id = r.id AND e.kind = 'recognition' AND e.booked_on <= :until
+    ) AS moved ON true
     LEFT JOIN LATERAL (
         SELECT (c.cut ->> 'until')::date AS ends_on FROM jsonb_array_elements(r.cuts) WITH ORDINALITY AS c(cut, place)
         WHERE (c.cut ->> 'on')::date > :until ORDER BY c.place LIMIT 1
     ) AS former ON r.cuts <> '[]'
-    WHERE r.issued_on <= :until AND r.net_minor + coalesce(m.amount, 0) <> 0
-      AND (CAST(:seller AS uuid) IS NULL OR r.seller_id = :seller)
+    WHERE r.issued_on <= :until AND now.deferred - coalesce(later.amount, 0) <> 0
 ), reached AS (
     SELECT l.id, l.seller_id, l.currency, month::date AS month,
            CASE WHEN l.ends_on <= l.first THEN l.deferred

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from billing.queries.books.closed import CLOSED, STOOD, first_open
 from billing.queries.books.dating import EVER
 
 
@@ -48,30 +49,42 @@ class TrialBalance:
 
 
 _BALANCES = text(
-    """
-    SELECT s.code AS seller, p.currency, p.account, s.account_codes ->> p.account AS code,
-           sum(p.amount_minor) FILTER (WHERE e.booked_on < :since) AS opening,
-           sum(p.amount_minor) FILTER (WHERE p.amount_minor > 0 AND e.booked_on >= :since) AS debit,
-           -sum(p.amount_minor) FILTER (WHERE p.amount_minor < 0 AND e.booked_on >= :since) AS credit,
-           sum(p.amount_minor) AS balance
-    FROM billing.ledger_entry e
-    JOIN billing.posting p ON p.entry_id = e.id AND p.seller_id = e.seller_id
-    JOIN billing.seller s ON s.id = e.seller_id
-    WHERE e.booked_on <= :as_of AND (CAST(:seller AS uuid) IS NULL OR e.seller_id = :seller)
-    GROUP BY s.code, s.account_codes, p.currency, p.account
-    ORDER BY s.code, p.currency, p.account
-    """
+    f"""
+    WITH {CLOSED}, moved AS (
+        SELECT e.seller_id, p.currency, p.account, p.amount_minor AS amount, e.booked_on >= :since AS is_turnover
+        FROM billing.ledger_entry e
+        JOIN billing.posting p ON p.entry_id = e.id AND p.seller_id = e.seller_id
+        LEFT JOIN closed c ON c.seller_id = e.seller_id
+        WHERE e.booked_on BETWEEN :first AND :as_of AND (c.open_on IS NULL OR e.booked_on >= c.open_on)
+          AND (CAST(:seller AS uuid) IS NULL OR e.seller_id = :seller)
+        UNION ALL
+        SELECT closed.seller_id, stood.currency, stood.account, stood.balance_minor, false FROM closed, {STOOD}
+    )
+    SELECT s.code AS seller, m.currency, m.account, s.account_codes ->> m.account AS code,
+           sum(m.amount) FILTER (WHERE NOT m.is_turnover) AS opening,
+           sum(m.amount) FILTER (WHERE m.amount > 0 AND m.is_turnover) AS debit,
+           -sum(m.amount) FILTER (WHERE m.amount < 0 AND m.is_turnover) AS credit,
+           sum(m.amount) AS balance
+    FROM moved m JOIN billing.seller s ON s.id = m.seller_id
+    GROUP BY s.code, s.account_codes, m.currency, m.account
+    ORDER BY s.code, m.currency, m.account
+    """  # noqa: S608 (our own words)
 )
 
 
 def trial_balances(
     session: Session, *, as_of: date, since: date | None = None, seller_id: UUID | None = None
 ) -> list[TrialBalance]:
-    """All accounts with postings dated up to and including `as_of`, in one statement.
+    """What each account stands at with all that is dated up to and including `as_of`.
 
-    Their turnover is that of the days from `since` on, by default of all.
+    Their turnover is that of the days from `since` on, by default of all. What lies before `since` is taken from the
+    last month that was closed by then, where there is one, so that few months are read however old the books are: an
+    account that stood at nothing there, and was left alone since, is not among them.
     """
-    rows = session.execute(_BALANCES, {"as_of": as_of, "since": since or EVER, "seller": seller_id})
+    since = since or EVER
+    first = first_open(session, from_close=since, seller_id=seller_id)
+    values = {"as_of": as_of, "since": since, "from_close": since, "first": first, "seller": seller_id}
+    rows = session.execute(_BALANCES, values)
     return list(_grouped(rows.all()))
 
 
