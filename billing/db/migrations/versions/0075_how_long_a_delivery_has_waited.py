@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from billing.db.migrations.online import build_index
 
-revision = "0076"
-down_revision = "0073"
+revision = "0075"
+down_revision = "0074"
 branch_labels = None
 depends_on = None
 
