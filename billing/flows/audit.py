@@ -50,12 +50,14 @@ def run(
     shown: int = SHOWN,
     since: datetime | None = None,
     with_acceptances: bool = False,
+    progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None,
 ) -> Report:
     """Check the invariants named by `codes` (all by default). `texts` gives what else is searched for secrets.
 
     `grace` says how late is still on time, by default as `grace_for` the settings. `since` (wall time) looks only at
     what changed from then on, and at what belongs to it. `with_acceptances`: what people have accepted is told as such,
     and is no violation; it is for audits of a company's own books, and whoever proves something leaves it out.
+    `progress` hears how many invariants are checked, of how many.
 
     Raises `Refused` (`unknown_invariant`), and `ProviderUnavailable` where a witness was named and can't be read.
     """
@@ -84,7 +86,11 @@ def run(
             if since is not None:
                 fill(session, since=since, due_before=reading.now - reading.grace.due)
             known = in_force(session) if with_acceptances else {}
-            results = [_check(invariant, reading, known, shown=shown) for invariant in chosen]
+            results = []
+            for invariant in chosen:
+                progress("invariants", len(results), len(chosen))
+                results.append(_check(invariant, reading, known, shown=shown))
+            progress("invariants", len(results), len(chosen))
     return Report(
         began_at=reading.wall,
         since=since,

@@ -23,6 +23,7 @@ from billing.kernel.errors import Unavailable
 from billing.ops import options
 from billing.ops.failures import FINDING
 from billing.ops.opening import opened
+from billing.ops.progress import Shown
 from billing.ops.telling import tell_json
 from billing.providers.stripe.witness import Witness
 from billing.providers.witnesses import Witnesses
@@ -91,14 +92,16 @@ def audit(
             raise click.UsageError("--since checks every invariant of the database; leave --code and --logs out")
         report = auditing.recent(parts)
     else:
-        report = flow.run(
-            parts,
-            witness=Witnesses(lambda: witnesses) if witnesses else None,
-            codes=codes,
-            texts=lambda: _texts(folders, broker),
-            shown=auditing.SHOWN,
-            with_acceptances=True,
-        )
+        with Shown() as bars:
+            report = flow.run(
+                parts,
+                witness=Witnesses(lambda: witnesses) if witnesses else None,
+                codes=codes,
+                texts=lambda: _texts(folders, broker),
+                shown=auditing.SHOWN,
+                with_acceptances=True,
+                progress=bars.progress,
+            )
         if not codes:
             auditing.keep(parts, report)
     if as_json:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import getpass
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy.exc import OperationalError
 
@@ -25,6 +23,7 @@ from billing.kernel.errors import ProviderUnavailable, ProviderUncertain
 from billing.kernel.money import format_minor
 from billing.ops.failures import REFUSED, UNAVAILABLE, told_of, unavailable
 from billing.ops.import_file import read_file
+from billing.ops.progress import Shown
 
 _NOTHING = "Nothing was written, run it again"
 
@@ -46,7 +45,7 @@ def import_file(context: click.Context, *, path: Path, dry_run: bool, as_json: b
     try:
         parts = wiring.current()
         start(parts)
-        with _Shown() as shown:
+        with Shown() as shown:
             report = take_in(
                 parts,
                 read_file(path.read_bytes(), is_yaml=suffix != ".csv"),
@@ -72,31 +71,6 @@ def import_file(context: click.Context, *, path: Path, dry_run: bool, as_json: b
 
 
 commands = [import_file]
-
-
-class _Shown:
-    """Progress on standard error: bars on a terminal, else one line a stage."""
-
-    def __init__(self) -> None:
-        self._bars = Progress(console=Console(stderr=True)) if sys.stderr.isatty() else None
-        self._tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> Self:
-        if self._bars is not None:
-            self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        if self._bars is not None:
-            if stage not in self._tasks:
-                self._tasks[stage] = self._bars.add_task(stage, total=total)
-            self._bars.update(self._tasks[stage], completed=done)
-        elif done == total or done % max(1, total // 10) == 0:
-            click.echo(f"{stage}: {done} of {total}", err=True)
 
 
 def _show_faults(path: Path, refused: IntakeRefused, *, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from billing import wiring
 from billing.__main__ import cli
 from billing.db.session import connect
+from billing.queries.audit import INVARIANTS
 from tests import builders
 
 
@@ -49,8 +50,10 @@ def test_a_world_in_order_ends_with_status_0_and_says_that_no_witness_was_asked(
     result = billing_audit()
 
     assert result.exit_code == 0, result.output
-    assert "invariants hold" in result.output
-    assert "no witness" in result.output
+    assert "invariants hold" in result.stdout
+    assert "no witness" in result.stdout
+    total = len(INVARIANTS)
+    assert result.stderr.splitlines()[-1] == f"invariants: {total} of {total}", "how far it is, as it goes on"
 
 
 def test_a_broken_invariant_ends_with_status_1_and_its_row(world: Session) -> None:
@@ -60,7 +63,7 @@ def test_a_broken_invariant_ends_with_status_1_and_its_row(world: Session) -> No
     result = billing_audit("--json", "--code", "E3", "--code", "E2")
 
     assert result.exit_code == 1
-    report = json.loads(result.output)
+    report = json.loads(result.stdout)
     assert [each["code"] for each in report["checked"]] == ["E2", "E3"]
     assert report["broken"] is True
     assert [each["subject_id"] for each in report["violations"]] == [str(row.id)]
@@ -77,7 +80,7 @@ def test_logs_and_waiting_messages_are_searched(world: Session, broker_url: str,
 
     result = billing_audit("--json", "--code", "S2", "--logs", str(logs))
 
-    found = [each["subject_id"] for each in json.loads(result.output)["violations"]]
+    found = [each["subject_id"] for each in json.loads(result.stdout)["violations"]]
     assert found == ["worker.log:2", "broker charges"]
     assert key not in result.output
 
