@@ -86,7 +86,7 @@ def run(
             if since is not None:
                 fill(session, since=since, due_before=reading.now - reading.grace.due)
             known = in_force(session) if with_acceptances else {}
-            results = []
+            results = list[tuple[Checked, list[Violation], list[Accepted]]]()
             for invariant in chosen:
                 progress("invariants", len(results), len(chosen))
                 results.append(_check(invariant, reading, known, shown=shown))
