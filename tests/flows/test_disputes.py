@@ -15,6 +15,7 @@ from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused
 from billing.models import Dispute, FraudWarning, Invoice
 from tests.flows.company import START, Company
+from tests.flows.comparing import compare
 from tests.flows.disputes import accused, books, end, open_dispute, show, the_dispute
 from tests.flows.refunds import paid_invoice
 
@@ -295,3 +296,43 @@ def test_a_dispute_of_somebody_elses_charge_is_ignored(acme: Company, paid: Invo
     acme.settle()
     with acme.begin() as session:
         assert session.scalars(select(Dispute)).all() == []
+
+
+def test_a_response_that_the_bank_rejects_may_be_appealed_and_asks_for_an_answer_again(
+    acme: Company, paid: Invoice
+) -> None:
+    """The pinned version of Stripe's API names these states; where appeals are switched on, disputes have them."""
+    ref = open_dispute(acme)
+    acme.witness.call("POST", f"disputes/{ref}/reject", {})
+    acme.settle()
+    assert (the_dispute(acme).status, books(acme)) == ("needs_response", {"disputes": 1190})
+    assert [item.status for item in acme.work_items()] == ["open"]
+    assert compare(acme) == []
+    end(acme, ref, "won")
+    assert (the_dispute(acme).status, books(acme)) == ("won", {"provider_clearing": 1190})
+    assert compare(acme) == []
+    assert acme.violations() == ()
+
+
+def test_an_appeal_that_no_event_told_of_stops_no_reconciliation(acme: Company, paid: Invoice) -> None:
+    ref = open_dispute(acme)
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.witness.call("POST", f"disputes/{ref}/reject", {})
+    assert compare(acme) == []
+    assert the_dispute(acme).status == "needs_response"
+
+
+def test_a_dispute_that_was_prevented_by_giving_the_money_back_is_owed_again(acme: Company, paid: Invoice) -> None:
+    open_dispute(acme, prevented="resolution")
+    assert (the_dispute(acme).status, the_dispute(acme).reopened_minor) == ("lost", 1190)
+    assert books(acme) == {"receivable": 1190}
+    assert _work(acme) == [("dispute_lost", "open")]
+    assert compare(acme) == []
+    assert acme.violations() == ()
+
+
+def test_a_dispute_that_was_prevented_by_being_blocked_moved_nothing(acme: Company, paid: Invoice) -> None:
+    open_dispute(acme, prevented="block")
+    assert (the_dispute(acme).status, books(acme)) == ("warning_closed", {"provider_clearing": 1190})
+    assert compare(acme) == []
+    assert (_work(acme), acme.violations()) == ([], ())

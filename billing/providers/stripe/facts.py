@@ -137,36 +137,53 @@ _PAYOUT_STATUSES = frozenset({"pending", "in_transit", "paid", "failed", "cancel
 
 
 def dispute_facts(raw: Raw) -> DisputeFacts:
-    """A dispute. What moved is read from its balance transactions: an inquiry has none.
-
-    Raises `Unreadable`, also for a status that we don't know.
-    """
+    """A dispute. What moved is read from its balance transactions: an inquiry has none."""
     _expect(raw, "dispute")
-    status = text(raw, "status")
-    if status == "prevented":
-        # Settled with the issuer before it began: nothing moved, nothing is asked.
-        status = "warning_closed"
-    if status not in _DISPUTE_STATUSES:
-        raise Unreadable("status")
+    taken, given = _moved(raw)
     moves = raw.get("balance_transactions") or []
     evidence = inner(raw, "evidence_details")
     return DisputeFacts(
         dispute_ref=text(raw, "id"),
         charge_ref=reference(raw, "charge") or text(raw, "charge"),
-        status=status,
+        status=dispute_status(raw),
         amount_minor=amount_minor(raw),
         currency=text(raw, "currency"),
         reason=code(raw, "reason"),
         created=moment(raw),
         due_by=moment(evidence, "due_by") if evidence.get("due_by") else None,
         refundable=raw.get("is_charge_refundable") is True,
-        withdrawn_minor=-sum(amount_minor(each) for each in moves if whole(each, "amount") < 0),
-        reinstated_minor=sum(amount_minor(each) for each in moves if whole(each, "amount") > 0),
+        withdrawn_minor=taken,
+        reinstated_minor=given,
         moved_currency=text(moves[0], "currency") if moves else None,
         mixed=len({text(each, "currency") for each in moves}) > 1,
     )
 
 
+def dispute_status(raw: Raw) -> str:
+    """In our words. One that we don't know is under review: its money is booked, and it is asked about again.
+
+    An appeal asks, and waits, as any dispute does (docs.stripe.com/changelog/endive/2026-10-28). One that was prevented
+    is over: a block has moved nothing, a resolution has given the customer the money back, and is a loss where that
+    came from our balance (docs.stripe.com/changelog/basil/2025-08-27/add-preventions-to-dispute).
+    """
+    status = text(raw, "status")
+    status = _APPEALS.get(status, status)
+    if status in _DISPUTE_STATUSES:
+        return status
+    taken, given = _moved(raw)
+    if status == "prevented":
+        return "lost" if taken > given else "warning_closed"
+    return "under_review" if taken else "warning_under_review"
+
+
+def _moved(raw: Raw) -> tuple[int, int]:
+    """What a dispute has taken from our balance, and given back."""
+    moves = raw.get("balance_transactions") or []
+    amounts = [(whole(each, "amount"), amount_minor(each)) for each in moves]
+    return -sum(minor for amount, minor in amounts if amount < 0), sum(minor for amount, minor in amounts if amount > 0)
+
+
+_APPEALS = {"appeal_needs_response": "needs_response", "appeal_under_review": "under_review"}
 _DISPUTE_STATUSES = frozenset(
     {
         "warning_needs_response",

@@ -97,7 +97,7 @@ def dispute(raw: reading.Raw) -> ListedDispute:
     """A dispute as a list shows it. Raises `Unreadable`."""
     return ListedDispute(
         dispute_ref=facts.object_ref(raw, "dispute"),
-        status=reading.text(raw, "status"),
+        status=facts.dispute_status(raw),
         amount_minor=facts.amount_minor(raw),
         currency=reading.text(raw, "currency"),
         created=facts.moment(raw),

@@ -16,7 +16,7 @@ import requests
 from billing.kernel.clock import format_instant, parse_instant
 from billing.kernel.errors import ProviderUnavailable, Refused
 from billing.providers.reading import Raw, Unreadable, code, inner, optional, text, whole
-from billing.providers.stripe.facts import amount_minor, moment
+from billing.providers.stripe.facts import amount_minor, dispute_status, moment
 
 PAGE = 1000
 
@@ -293,7 +293,7 @@ def _dispute(raw: Raw, amount: Amount) -> WitnessedDispute:
         account_ref=text(raw, "account"),
         amount_minor=amount(raw, "amount"),
         currency=text(raw, "currency"),
-        status=text(raw, "status"),
+        status=dispute_status(raw),
         withdrawn_minor=-sum(each for each in moves if each < 0),
         reinstated_minor=sum(each for each in moves if each > 0),
     )

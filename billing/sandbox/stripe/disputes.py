@@ -1,4 +1,9 @@
-"""Disputes: an inquiry moves no money; a chargeback takes the amount and a fee, and gives the amount back when won."""
+"""Disputes: an inquiry moves no money; a chargeback takes the amount and a fee, and gives the amount back when won.
+
+Who is enrolled in prevention also sees those that never became one: a `block` moves nothing, a `resolution` gives the
+customer the money back (docs.stripe.com/changelog/basil/2025-08-27/add-preventions-to-dispute). Who has switched
+appeals on sees what the bank answers to evidence (docs.stripe.com/disputes/arbitration).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,8 @@ from billing.sandbox.stripe.values import Json
 
 UPDATE_SPEC: Spec = {"evidence": EVIDENCE, "expand": LIST, "metadata": METADATA, "submit": BOOL}
 LIST_SPEC: Spec = {**PAGE, "charge": TEXT, "created": CREATED, "payment_intent": TEXT}
-_OVER = frozenset(("won", "lost", "warning_closed"))
+_OVER = frozenset(("won", "lost", "warning_closed", "prevented"))
+_PREVENTIONS = ("block", "resolution")
 
 
 def opens(call: Call, id: str) -> None:
@@ -27,16 +33,26 @@ def opens(call: Call, id: str) -> None:
 
 
 def open_(
-    call: Call, charge_id: str, *, amount: int | None, reason: str, inquiry: bool, currency: str | None = None
+    call: Call,
+    charge_id: str,
+    *,
+    amount: int | None,
+    reason: str,
+    inquiry: bool,
+    currency: str | None = None,
+    prevented: str | None = None,
 ) -> Json:
     """Open a dispute; `amount` in the smallest unit, None = all of the charge.
 
     `currency` is the cardholder's where it is not the charge's: the amount is then in it, and all of the charge goes.
+    `prevented`: `block` or `resolution`; it is over as it begins.
     """
     charge = the(call, "charge", charge_id, param="charge")
     amount = charge.body["amount"] if amount is None else amount
     if inquiry and charge.body["payment_method_details"]["type"] != "card":
         raise refused("Only a card's charge has an inquiry here.", param="inquiry")
+    if prevented is not None and (inquiry or prevented not in _PREVENTIONS):
+        raise refused("A dispute that is prevented is a block or a resolution.", param="prevented")
     if charge.body["status"] != "succeeded" or charge.hidden.get("disputed"):
         raise refused("Only a charge that succeeded and is not disputed yet can be disputed.", param="charge")
     foreign = currency is not None and currency != charge.body["currency"]
@@ -49,16 +65,17 @@ def open_(
         currency=currency or charge.body["currency"],
         reason=reason,
         inquiry=inquiry,
+        prevented=prevented,
     )
     dispute = call.tx.add(call.account, body)
     charge.body["disputed"] = True
-    charge.hidden["disputed"] = not inquiry
+    charge.hidden["disputed"] = not inquiry and prevented != "block"
     call.tx.save(charge)
     events.happen(call, "charge.dispute.created", body)
     warnings.acted_on(call, charge_id)
-    if not inquiry:
+    if charge.hidden["disputed"]:
         _withdraw(call, dispute, charge)
-    if body["status"] == "lost":
+    if body["status"] in _OVER:
         # A bank gives its customer's money back without a question, and nobody hears the seller.
         events.happen(call, "charge.dispute.closed", body)
     return body
@@ -77,6 +94,17 @@ def escalate(call: Call, id: str) -> Json:
     call.tx.save(dispute)
     events.happen(call, "charge.dispute.updated", dispute.body)
     _withdraw(call, dispute, charge)
+    return dispute.body
+
+
+def reject(call: Call, id: str) -> Json:
+    """The bank does not accept the evidence, and the seller may appeal to the network; the money stays where it is."""
+    dispute = the(call, "dispute", id)
+    if dispute.body["status"] not in ("needs_response", "under_review"):
+        raise refused("Only a chargeback that is not over can be appealed.")
+    dispute.body["status"] = "appeal_needs_response"
+    call.tx.save(dispute)
+    events.happen(call, "charge.dispute.updated", dispute.body)
     return dispute.body
 
 
@@ -128,8 +156,8 @@ def update(call: Call) -> Json:
         dispute.body["evidence_details"]["has_evidence"] = True
     if call.given("submit"):
         dispute.body["evidence_details"]["submission_count"] += 1
-        inquiry = dispute.body["status"].startswith("warning")
-        dispute.body["status"] = "warning_under_review" if inquiry else "under_review"
+        stage = next((each for each in ("warning_", "appeal_") if dispute.body["status"].startswith(each)), "")
+        dispute.body["status"] = f"{stage}under_review"
     call.tx.save(dispute)
     events.happen(call, "charge.dispute.updated", dispute.body)
     return dispute.body

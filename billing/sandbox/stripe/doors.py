@@ -65,14 +65,23 @@ def resend(stand_in: StandIn, id: str, _: Any) -> Json:
 
 
 def open_dispute(stand_in: StandIn, _: str, wish: Any) -> Json:
-    """`{"charge", "amount"?, "currency"?, "reason"?, "inquiry"?}`; by default all of the charge, in its currency."""
+    """`{"charge", "amount"?, "currency"?, "reason"?, "inquiry"?, "prevented"?}`; by default all of the charge.
+
+    `prevented`: `block` or `resolution`.
+    """
     wish = object_of(wish)
     charge, amount = wish.get("charge", ""), wish.get("amount")
     reason, inquiry = wish.get("reason", "fraudulent"), wish.get("inquiry", False) is True
 
     def act(call: Call) -> Json:
         return disputes.open_(
-            call, charge, amount=amount, reason=reason, inquiry=inquiry, currency=wish.get("currency")
+            call,
+            charge,
+            amount=amount,
+            reason=reason,
+            inquiry=inquiry,
+            currency=wish.get("currency"),
+            prevented=wish.get("prevented"),
         )
 
     return act_on(stand_in, "charge", charge, act)
@@ -106,6 +115,11 @@ def tell_payout(stand_in: StandIn, id: str, wish: Any) -> Json:
 def escalate_dispute(stand_in: StandIn, id: str, _: Any) -> Json:
     """An inquiry becomes a chargeback."""
     return act_on(stand_in, "dispute", id, lambda call: disputes.escalate(call, id))
+
+
+def reject_dispute(stand_in: StandIn, id: str, _: Any) -> Json:
+    """The bank does not accept the evidence: it may be appealed."""
+    return act_on(stand_in, "dispute", id, lambda call: disputes.reject(call, id))
 
 
 def warn(stand_in: StandIn, _: str, wish: Any) -> Json:
@@ -178,6 +192,7 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "payouts/<id>"): tell_payout,
     ("POST", "disputes/<id>/close"): close_dispute,
     ("POST", "disputes/<id>/escalate"): escalate_dispute,
+    ("POST", "disputes/<id>/reject"): reject_dispute,
     ("POST", "early_fraud_warnings"): warn,
     ("POST", "payment_methods/<id>/renew"): renew_card,
     ("POST", "mandates"): end_mandate,

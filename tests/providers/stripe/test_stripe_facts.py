@@ -10,7 +10,7 @@ import pytest
 from billing.kernel.errors import ProviderUnavailable
 from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts
 from billing.providers.reading import Unreadable
-from billing.providers.stripe.facts import charge_facts, intent_facts, method_facts, setup_facts
+from billing.providers.stripe.facts import charge_facts, dispute_facts, intent_facts, method_facts, setup_facts
 from tests.providers.stripe.making import INVOICE, PAYMENT, charge, intent, method, provider_at
 from tests.providers.stripe.scripted import says_json, scripted
 
@@ -139,3 +139,31 @@ def test_a_finished_set_up_names_its_method_and_mandate() -> None:
 def test_what_is_missing_or_of_another_type_is_never_made_up(raw: dict[str, Any]) -> None:
     with pytest.raises(Unreadable):
         charge_facts(raw)
+
+
+@pytest.mark.parametrize(
+    ("said", "moved", "known"),
+    [
+        ("appeal_needs_response", [-1190], "needs_response"),
+        ("appeal_under_review", [-1190], "under_review"),
+        ("prevented", [], "warning_closed"),
+        ("prevented", [-1190], "lost"),
+        ("prevented", [-1190, 1190], "warning_closed"),
+        ("of_a_later_version", [], "warning_under_review"),
+        ("of_a_later_version", [-1190], "under_review"),
+    ],
+)
+def test_no_state_of_a_dispute_keeps_its_money_from_being_read(said: str, moved: list[int], known: str) -> None:
+    facts = dispute_facts(
+        {
+            "id": "du_1",
+            "object": "dispute",
+            "charge": "ch_1",
+            "status": said,
+            "amount": 1190,
+            "currency": "eur",
+            "created": 1,
+            "balance_transactions": [{"amount": amount, "currency": "eur"} for amount in moved],
+        }
+    )
+    assert (facts.status, facts.withdrawn_minor) == (known, -min([*moved, 0]))

@@ -158,3 +158,21 @@ def test_an_early_warning_asks_for_nothing_once_the_charge_is_refunded(world: Wo
     assert receiver.ids("radar.early_fraud_warning.created")
     assert receiver.ids("radar.early_fraud_warning.updated")
     assert world.see("refunds")[0]["charge"] == charge
+
+
+def test_a_response_that_the_bank_rejects_is_appealed_and_decided_on(world: World, receiver: Receiver) -> None:
+    dispute = world.tell("disputes", {"charge": world.pay().latest_charge})
+    assert world.tell(f"disputes/{dispute['id']}/reject", {})["status"] == "appeal_needs_response"
+    assert world.v1.disputes.update(dispute["id"], {"submit": True}).status == "appeal_under_review"
+    assert world.tell(f"disputes/{dispute['id']}/close", {"status": "lost"})["status"] == "lost"
+    world.quiet()
+    assert len(receiver.ids("charge.dispute.updated")) == 2
+
+
+@pytest.mark.parametrize(("case", "moved"), [("block", 0), ("resolution", 1)])
+def test_a_prevented_dispute_is_over_as_it_begins(world: World, receiver: Receiver, case: str, moved: int) -> None:
+    dispute = world.tell("disputes", {"charge": world.pay().latest_charge, "prevented": case})
+    assert (dispute["status"], dispute["payment_method_details"]["card"]["case_type"]) == ("prevented", case)
+    assert len(dispute["balance_transactions"]) == moved
+    world.quiet()
+    assert receiver.ids("charge.dispute.closed")

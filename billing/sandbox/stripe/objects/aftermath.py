@@ -51,9 +51,19 @@ shipping_address shipping_carrier shipping_date shipping_documentation shipping_
 uncategorized_text""".split()
 
 
-def dispute(now: int, *, charge: Json, amount: int, currency: str, reason: str, inquiry: bool) -> Json:
+def dispute(
+    now: int,
+    *,
+    charge: Json,
+    amount: int,
+    currency: str,
+    reason: str,
+    inquiry: bool,
+    prevented: str | None = None,
+) -> Json:
     """A new dispute of a charge; an inquiry is one that has moved no money. That of a debit is lost as it begins."""
-    details = _case(charge["payment_method_details"], inquiry=inquiry)
+    details = _case(charge["payment_method_details"], case=prevented or ("inquiry" if inquiry else "chargeback"))
+    status = "lost" if details is None else "warning_needs_response" if inquiry else "needs_response"
     return {
         "id": new_id("du"),
         "object": "dispute",
@@ -65,7 +75,7 @@ def dispute(now: int, *, charge: Json, amount: int, currency: str, reason: str, 
         "enhanced_eligibility_types": [],
         "evidence": {**dict.fromkeys(EVIDENCE), "enhanced_evidence": {}},
         "evidence_details": {
-            "due_by": now + 7 * 86_400 if details else None,
+            "due_by": now + 7 * 86_400 if details and not prevented else None,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,
@@ -77,23 +87,22 @@ def dispute(now: int, *, charge: Json, amount: int, currency: str, reason: str, 
         "payment_intent": charge["payment_intent"],
         "payment_method_details": details,
         "reason": reason,
-        "status": "lost" if details is None else "warning_needs_response" if inquiry else "needs_response",
+        "status": "prevented" if prevented else status,
     }
 
 
-def _case(paid_with: Json, *, inquiry: bool) -> Json | None:
+def _case(paid_with: Json, *, case: str) -> Json | None:
     """None for a debit: its bank gives the money back, and hears nobody."""
     match paid_with["type"]:
         case "card":
-            return _of_card(paid_with["card"]["brand"], inquiry=inquiry)
+            return _of_card(paid_with["card"]["brand"], case=case)
         case "paypal":
             return {"paypal": {"case_id": "PP-R-SANDBOX", "reason_code": "INR"}, "type": "paypal"}
         case _:
             return None
 
 
-def _of_card(brand: str, *, inquiry: bool) -> Json:
-    case = "inquiry" if inquiry else "chargeback"
+def _of_card(brand: str, *, case: str) -> Json:
     details = {"brand": brand, "case_type": case, "network": brand, "network_reason_code": "10.4"}
     return {"card": details, "type": "card"}
 
