@@ -12,13 +12,17 @@ from sqlalchemy.orm import Session
 
 SOURCES = """
     LEFT JOIN billing.payment p
-      ON p.provider_account_id = m.provider_account_id AND p.charge_ref = m.source_ref AND p.status = 'succeeded'
+      ON p.provider_account_id = m.provider_account_id AND p.charge_ref = m.source_ref
+         AND p.status IN ('succeeded', 'declined')
     LEFT JOIN billing.unapplied_payment u
       ON u.provider_account_id = m.provider_account_id AND u.charge_ref = m.source_ref AND p.id IS NULL
     LEFT JOIN billing.refund r ON r.provider_account_id = m.provider_account_id AND r.refund_ref = m.source_ref
     LEFT JOIN billing.dispute d ON d.provider_account_id = m.provider_account_id AND d.dispute_ref = m.source_ref
 """
-"""Which row of ours a movement `m` is of: a charge that was booked or is kept apart, a refund, a dispute."""
+"""Which row of ours a movement `m` is of: a charge that was booked or is kept apart, a refund, a dispute.
+
+Or a debit that the bank refused: it stood in the balance from its beginning, and has gone out of it again.
+"""
 
 _TO_READ = text(
     """

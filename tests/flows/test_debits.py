@@ -11,18 +11,22 @@ from sqlalchemy import select, text
 
 from billing.commands.invoice.retry import retry_invoice
 from billing.db.clock import wall_now
-from billing.flows import correcting, customer_page, healing, links, payment_methods, restoring
+from billing.flows import correcting, customer_page, healing, links, movements, payment_methods, restoring
 from billing.flows.customer_debits import Mandate
 from billing.kernel import failpoints
 from billing.kernel.errors import Refused
-from billing.models import Dispute, Invoice, Notice, OutboxEvent, Payment, PaymentMethod, WorkItem
+from billing.models import Dispute, Invoice, Notice, OutboxEvent, Payment, PaymentMethod, ProviderMovement, WorkItem
 from billing.providers.stripe.sent import told
 from billing.queries.card_tries import card_of
+from billing.queries.payouts import sellers_of
 from billing.sandbox.scenario.playing.stage import Stage
 from billing.sandbox.stripe.doors import DOORS
 from billing.validators.payment_method import Consent
 from tests.flows.company import Company
 from tests.wallets import START, attempts, bill, give, moved, only_invoice, status_of, sweep
+
+FEE = 59
+"""The stand-in's, of 10.00."""
 
 
 def offer(stage: Stage, *kinds: str) -> None:
@@ -364,3 +368,49 @@ def test_a_debit_under_way_is_asked_about_rarely(acme: Company) -> None:
         assert payment.next_check_at is not None
         pause = payment.next_check_at - payment.updated_at
     assert timedelta(seconds=11) < pause < timedelta(seconds=13)
+
+
+def _balance(stage: Stage) -> list[tuple[str, int, bool]]:
+    """What the account's movements are, and whether each is booked."""
+    with stage.parts.begin() as session:
+        rows = session.scalars(select(ProviderMovement).order_by(ProviderMovement.occurred_at, ProviderMovement.type))
+        return [(each.type, each.amount_minor, each.booked_at is not None) for each in rows]
+
+
+def _fees(stage: Stage) -> int:
+    total = "SELECT coalesce(sum(amount_minor), 0) FROM billing.posting WHERE account = 'provider_fees'"
+    with stage.parts.begin() as session:
+        return int(session.execute(text(total)).scalar_one())
+
+
+def test_the_fee_of_a_debit_is_booked_once_the_bank_has_paid_though_the_balance_shows_it_before(
+    stage: Stage, anna: UUID
+) -> None:
+    give(stage, anna, "pm_sandbox_sepa", provider="stripe")
+    bill(stage, anna)
+    pass_days(stage, 1)
+    movements.sweep(stage.parts)
+    assert (_balance(stage), _fees(stage)) == ([("payment", 1000, False)], 0)
+    pass_days(stage, 5)
+    movements.sweep(stage.parts)
+    assert (_balance(stage), _fees(stage)) == ([("payment", 1000, True)], FEE)
+
+
+def test_a_debit_that_fails_leaves_its_fee_in_the_books_and_nothing_that_waits(stage: Stage, anna: UUID) -> None:
+    """It came to the balance when it was begun, and goes out of it when the bank says no."""
+    give(stage, anna, "pm_sandbox_sepa_accountClosed", provider="stripe")
+    invoice = bill(stage, anna)
+    pass_days(stage, 1)
+    movements.sweep(stage.parts)
+    pass_days(stage, 5)
+    assert [each.status for each in attempts(stage, invoice)] == ["declined"]
+    movements.sweep(stage.parts)
+    assert _balance(stage) == [("payment", 1000, True), ("payment_failure_refund", -1000, True)]
+    assert _fees(stage) == FEE
+    with stage.parts.begin() as session:
+        account = session.scalars(select(ProviderMovement.provider_account_id)).first()
+        refs = session.scalars(select(ProviderMovement.balance_ref)).all()
+        assert account is not None
+        whose = sellers_of(session, account_id=account, balance_refs=refs)
+    assert whose is not None
+    assert list(whose.values()) == [-FEE]

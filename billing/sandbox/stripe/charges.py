@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from billing.sandbox.stripe import events, objects
 from billing.sandbox.stripe.cards import Decline
+from billing.sandbox.stripe.finding import the
 from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.money import Moved, fee_of, settled
 from billing.sandbox.stripe.params import CREATED, PAGE, TEXT, Spec
@@ -65,8 +66,51 @@ def balance_arrives(call: Call, id: str) -> None:
 
 def _book(call: Call, charge: Stored) -> None:
     moved = exchanged(call, charge, charge.body["amount_captured"])
-    booked = book(call, moved, fee=fee_of(moved.amount, moved.currency), type="charge", source=charge.id)
+    fee = fee_of(moved.amount, moved.currency)
+    booked = book(call, moved, fee=fee, type=type_of(charge, "charge"), source=charge.id, category="charge")
     charge.body["balance_transaction"] = booked["id"]
+
+
+def promised(call: Call, charge: Stored) -> None:
+    """A debit's balance transaction is there from its beginning, pending until the bank has answered.
+
+    Source: docs.stripe.com/reports/balance-transaction-types, "payment_failure_refund". No payout holds it before.
+    """
+    moved = exchanged(call, charge, charge.body["amount"])
+    fee = fee_of(moved.amount, moved.currency)
+    body = objects.balance_transaction(call.now, moved, fee=fee, source=charge.id, type="payment", category="charge")
+    body["available_on"] = call.now + call.config.debit_s
+    call.tx.add(call.account, body, {"promised": True})
+    charge.body["balance_transaction"] = body["id"]
+
+
+def kept(call: Call, charge: Stored) -> bool:
+    """The bank has answered: whether there was such a promise."""
+    id = charge.body["balance_transaction"]
+    if id is None:
+        return False
+    booked = the(call, "balance_transaction", id)
+    booked.hidden.pop("promised", None)
+    call.tx.save(booked)
+    return True
+
+
+def broken(call: Call, charge: Stored) -> None:
+    """A debit has failed: what was promised goes out of the balance again; its fee stays taken."""
+    if kept(call, charge):
+        moved = exchanged(call, charge, -charge.body["amount"])
+        back = book(call, moved, type="payment_failure_refund", source=charge.id, category="charge_failure")
+        charge.body["failure_balance_transaction"] = back["id"]
+
+
+def type_of(charge: Stored, of_card: str) -> str:
+    """The type of a movement: what is no card's has its own names (docs.stripe.com/reports/balance-transaction-types).
+
+    `of_card`: charge, refund or refund_failure.
+    """
+    if charge.body["payment_method_details"]["type"] == "card":
+        return of_card
+    return "payment" if of_card == "charge" else "payment_refund"
 
 
 def exchanged(call: Call, charge: Stored, amount: int) -> Moved:

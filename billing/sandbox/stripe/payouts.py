@@ -24,7 +24,8 @@ def create(call: Call, *, reconciliation_status: str) -> list[Json]:
     and never of one made by hand, which is `not_applicable`.
     """
     waiting = call.tx.select(
-        f"account = ? and kind = 'balance_transaction' and {_PAID_OUT} is null and type <> 'payout'",
+        f"account = ? and kind = 'balance_transaction' and {_PAID_OUT} is null and type <> 'payout'"
+        " and json_extract(hidden, '$.promised') is null",
         (call.account,),
     )
     made = []

@@ -41,7 +41,8 @@ def create(call: Call) -> Json:
     )
     refund = call.tx.add(call.account, body)
     _move(call, charge, amount)
-    booked = charges.book(call, charges.exchanged(call, charge, -amount), type="refund", source=refund.id)
+    moved, type_ = charges.exchanged(call, charge, -amount), charges.type_of(charge, "refund")
+    booked = charges.book(call, moved, type=type_, source=refund.id, category="refund")
     body["balance_transaction"] = booked["id"]
     call.tx.save(refund)
     if card.refund == "pending":
@@ -125,7 +126,8 @@ def fails(call: Call, id: str) -> None:
     charge = the(call, "charge", refund.body["charge"])
     amount = refund.body["amount"]
     _move(call, charge, -amount)
-    booked = charges.book(call, charges.exchanged(call, charge, amount), type="refund_failure", source=refund.id)
+    moved, type_ = charges.exchanged(call, charge, amount), charges.type_of(charge, "refund_failure")
+    booked = charges.book(call, moved, type=type_, source=refund.id, category="refund_failure")
     refund.body.update(
         status="failed", failure_reason="expired_or_canceled_card", failure_balance_transaction=booked["id"]
     )

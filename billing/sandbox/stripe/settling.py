@@ -47,7 +47,10 @@ def begin(call: Call, intent: Stored, method: Stored, *, fails: bool) -> None:
     """A charge that stays pending; it ends by the clock, or by `/_sandbox/payment_intents/{id}/settle`."""
     charge = charges.begin(call, intent.body, method)
     intent.body.update(status="processing", latest_charge=charge.id, last_payment_error=None, next_action=None)
-    after_s = call.config.debit_s if method.body["type"] == mandates.TYPE else call.config.processing_s
+    debit = method.body["type"] == mandates.TYPE
+    if debit:
+        charges.promised(call, charge)
+    after_s = call.config.debit_s if debit else call.config.processing_s
     charges.later(call, "fail" if fails else "succeed", intent.id, after_s=after_s)
     call.tx.save(charge)
     call.tx.save(intent)
@@ -62,7 +65,8 @@ def succeeds(call: Call, id: str) -> None:
         return
     intent, charge = pending
     charges.authorize(charge, captured=True)
-    charges.captured(call, charge)
+    if not charges.kept(call, charge):
+        charges.captured(call, charge)
     intent.body.update(status="succeeded", amount_received=intent.body["amount"])
     if CARDS[charge.hidden["card"]].dispute is not None:
         charges.later(call, "dispute", charge.id, after_s=call.config.debit_return_s)
@@ -81,6 +85,7 @@ def fails(call: Call, id: str) -> None:
     method = the(call, "payment_method", charge.body["payment_method"])
     why = CARDS[charge.hidden["card"]].decline or FUNDS
     charges.decline(charge, why)
+    charges.broken(call, charge)
     declined(intent, charge, method, why)
     call.tx.save(charge)
     call.tx.save(intent)

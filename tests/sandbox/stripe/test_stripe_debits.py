@@ -113,3 +113,29 @@ def test_a_debit_is_refunded_within_180_days(world: World) -> None:
     assert world.v1.refunds.create({"payment_intent": intent.id, "amount": 400}).id.startswith("pyr_")
     world.tell("clock", {"now": "2026-07-01T00:00:00Z"})
     assert refusal(lambda: world.v1.refunds.create({"payment_intent": intent.id})).code == "charge_not_refundable"
+
+
+@pytest.mark.parametrize("method", ["pm_sandbox_sepa", "pm_sandbox_sepa_accountClosed"])
+def test_a_debit_stands_in_the_balance_from_its_beginning_and_one_that_fails_goes_out_again(
+    world: World, method: str
+) -> None:
+    world.tell("clock", {"now": "2026-01-01T00:00:00Z"})
+    intent = world.pay(method, **DEBIT)
+    charge = world.v1.charges.retrieve(intent.latest_charge, {"expand": ["balance_transaction"]})
+    promised = charge.balance_transaction
+    assert (promised.type, promised.reporting_category, promised.status) == ("payment", "charge", "pending")
+    assert (promised.amount, promised.source) == (intent.amount, charge.id)
+    assert world.tell("payouts", {}) == [], "no payout holds what no bank has paid yet"
+    world.tell("clock", {"now": "2026-01-06T00:00:00Z"})
+    world.quiet()
+    charge = world.v1.charges.retrieve(charge.id, {"expand": ["failure_balance_transaction"]})
+    assert charge.balance_transaction == promised.id
+    back = charge.failure_balance_transaction
+    assert (charge.status == "failed") == (back is not None) == (method != "pm_sandbox_sepa")
+    if back is not None:
+        assert (back.type, back.reporting_category) == ("payment_failure_refund", "charge_failure")
+        assert (back.amount, back.source) == (-intent.amount, charge.id)
+    else:
+        assert [each["amount"] for each in world.tell("payouts", {})] == [promised.net]
+        refund = world.v1.refunds.create({"charge": charge.id, "expand": ["balance_transaction"]})
+        assert (refund.balance_transaction.type, refund.id[:4]) == ("payment_refund", "pyr_")
