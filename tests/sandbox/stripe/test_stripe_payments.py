@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.stripe.making import World, refusal
+from tests.sandbox.stripe.making import Receiver, World, refusal
 
 
 def declined(world: World, method: str, **more: Any) -> Any:
@@ -218,3 +218,16 @@ def test_without_limits_it_charges_in_any_currency_as_a_scenario_may_be_in_one_t
         world.pay(currency="mru")
     world.tell("config", {"limits": False})
     assert world.pay(currency="mru").status == "succeeded"
+
+
+def test_who_does_not_authenticate_is_not_charged_and_only_the_intent_tells(world: World, receiver: Receiver) -> None:
+    intent = world.pay("pm_card_authenticationRequired", off_session=False)
+    world.tell(f"payment_intents/{intent.id}/authenticate", {"succeeded": False})
+    after = world.v1.payment_intents.retrieve(intent.id)
+    assert (after.status, after.latest_charge) == ("requires_payment_method", None)
+    assert after.last_payment_error.code == "payment_intent_authentication_failure"
+    assert "charge" not in after.last_payment_error.to_dict()
+    assert world.v1.charges.list({"payment_intent": intent.id}).data == []
+    world.quiet()
+    assert receiver.ids("payment_intent.payment_failed")
+    assert not receiver.ids("charge.failed")
