@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from billing.commands.difference.note import note_difference
 from billing.commands.difference.resolve import resolve_difference
+from billing.commands.movement.keep import keep_movements
 from billing.commands.reconciliation.run import Run, move_run
 from billing.flows import restoring
 from billing.flows.dispute_events import adopt_dispute
@@ -26,6 +27,7 @@ from billing.providers.listed import ListedDispute
 from billing.providers.port import Provider
 from billing.queries import reconciling
 from billing.queries.differences import noted, unclaimed, undiscarded
+from billing.queries.operations.reconciliation import earliest_attempt
 from billing.queries.reconciling import Found
 from billing.queries.reconciling_disputes import disputes_to_read, show_dispute
 from billing.queries.reconciling_refunds import refunds_to_read
@@ -86,6 +88,7 @@ class Window:
         """Compare what was taken, and note that."""
         _adopt_disputes(self.parts, self.session, self.run)
         _reread_refunds(self.parts, self.session, self.run)
+        _keep_late(self.parts, self.session, self.run)
         differences = _compare(self.parts, self.provider, self.session, self.run, until)
         with self.parts.begin() as moving:
             move_run(moving, self.run, reached_at=until, counts=self.counts | {"differences": differences})
@@ -131,6 +134,23 @@ def _reread_refunds(parts: Parts, session: Session, run: Run) -> None:
             _log.warning("refund_not_reread", refund=ref, error=refused.code)
         with parts.begin() as living:
             move_run(living, run, reached_at=run.reached_at, counts={})
+
+
+def _keep_late(parts: Parts, session: Session, run: Run) -> None:
+    """A movement that was listed later than the provider promises is in our rows from now on: the next reading books.
+
+    Stripe promises those of a charge within an hour (docs.stripe.com/payments/payment-intents/asynchronous-capture).
+    """
+    late = reconciling.late_movements(session, account_id=run.provider_account_id)
+    if late:
+        # What is older than all of ours was never read, and is none of our business.
+        begun = earliest_attempt(session, run.provider_account_id)
+        late = [each for each in late if begun is not None and each.created >= begun - SLACK]
+    session.commit()
+    if late:
+        with parts.begin() as keeping:
+            keep_movements(keeping, account_id=run.provider_account_id, listed=late)
+        _log.warning("movements_listed_late", count=len(late))
 
 
 def _compare(parts: Parts, provider: Provider, session: Session, run: Run, until: datetime) -> int:

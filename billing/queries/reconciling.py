@@ -302,6 +302,21 @@ def not_listed(
                 yield _found(*row)
 
 
+# Those that an hourly reading still reads are left to it.
+_LATE = """
+SELECT l.* FROM listed_movement l JOIN billing.provider_account a ON a.id = :account
+WHERE l.created < a.movements_read_to
+  AND NOT EXISTS (SELECT FROM billing.provider_movement m
+                  WHERE m.provider_account_id = :account AND m.balance_ref = l.balance_ref)
+ORDER BY l.created, l.balance_ref
+"""
+
+
+def late_movements(session: Session, *, account_id: UUID) -> list[ListedMovement]:
+    """What the loaded window shows of the balance, and was not listed yet when our rows were read from it."""
+    return [ListedMovement(*row) for row in session.execute(text(_LATE), {"account": account_id})]
+
+
 _IN_SIGHT = """
 SELECT d.id, d.kind, d.object_ref FROM billing.difference d
 WHERE d.provider_account_id = :account AND d.resolved_at IS NULL

@@ -11,12 +11,13 @@ from sqlalchemy import select, text
 
 from billing.commands.movement.book import book_movements
 from billing.commands.movement.keep import keep_movements
-from billing.flows import movements, refunding, windows
+from billing.flows import movements, reconciliation, refunding, windows
 from billing.kernel.failpoints import FailpointError, read_environment
 from billing.models import ProviderAccount, ProviderEvent, ProviderMovement
 from billing.providers.listed import ListedMovement
 from tests.flows.balances import FEE, paid_once, stands, told_of
 from tests.flows.company import START, Company
+from tests.flows.comparing import compare, forget, in_the_dashboard
 from tests.flows.handling import process
 from tests.flows.sharing import another_seller
 
@@ -269,3 +270,35 @@ def test_a_worker_that_has_read_less_far_than_another_takes_nothing_of_that_back
         with acme.begin() as session:
             account = session.get_one(ProviderAccount, acme.account_id)
             assert account.movements_read_to == START + timedelta(hours=noted)
+
+
+def test_what_the_balance_showed_later_than_promised_is_found_by_the_days_comparing(paid: Company) -> None:
+    """Its hours were read before it was listed: no reading comes back to them."""
+    movements.sweep(paid.parts)
+    paid.set_clock(START + timedelta(hours=4))
+    movements.sweep(paid.parts)
+    forget(
+        paid,
+        "DELETE FROM billing.provider_movement",
+        f"DELETE FROM billing.posting WHERE amount_minor IN ({FEE}, -{FEE})",
+        "DELETE FROM billing.ledger_entry WHERE kind = 'provider_fee'",
+    )
+    paid.set_clock(START + timedelta(hours=8))
+    assert movements.sweep(paid.parts) == 0
+    assert compare(paid) == []
+    paid.set_clock(START + timedelta(hours=12))
+    assert movements.sweep(paid.parts) == 1
+    assert paid.account("provider_fees") == FEE
+
+
+def test_what_moved_before_anything_of_ours_is_left_alone_by_it(paid: Company) -> None:
+    """Other software may have used the account for years."""
+    movements.sweep(paid.parts)
+    paid.set_clock(START - timedelta(days=40))
+    by_card = {"payment_method": "pm_card_visa", "allowed_payment_method_types[0]": "card", "confirm": "true"}
+    in_the_dashboard(paid, "payment_intents", amount="500", currency="eur", **by_card)
+    paid.settle()
+    paid.set_clock(START + timedelta(hours=8))
+    reconciliation.reconcile(paid.parts, since=START - timedelta(days=60))
+    with paid.begin() as session:
+        assert len(session.scalars(select(ProviderMovement)).all()) == 1
