@@ -48,6 +48,19 @@ def test_a_payout_leaves_clearing_and_arrives_at_the_bank(paid: Company) -> None
     assert paid.violations() == ()
 
 
+def test_a_balance_below_nothing_is_drawn_from_the_bank(paid: Company) -> None:
+    paid.witness.call("POST", "payouts", {})
+    refunding.refund(paid.parts, paid.invoices()[0].id)
+    paid.settle()
+    (drawn,) = paid.witness.call("POST", "payouts", {})
+    assert drawn["amount"] == -1190
+    paid.wait_for(lambda: told_of(paid, "payout.created"))
+    paid.witness.call("POST", f"payouts/{drawn['id']}", {"status": "paid"})
+    paid.settle()
+    assert stands(paid) == {"provider_clearing": 0, "provider_fees": FEE, "payouts_in_transit": 1125, "bank": -1190}
+    assert paid.violations() == ()
+
+
 def test_a_payout_that_nobody_told_us_of_is_found_in_the_balance(paid: Company) -> None:
     paid.witness.add_faults({"kind": "webhook_drop", "rate": 1})
     (payout,) = paid.witness.call("POST", "payouts", {})

@@ -18,7 +18,7 @@ _BY_HAND = "Balance transaction history can only be filtered on automatic transf
 
 
 def create(call: Call, *, reconciliation_status: str) -> list[Json]:
-    """Pay out all that no payout holds yet, one payout for each currency with something in it.
+    """Pay out all that no payout holds yet, one payout for each currency with something in it; below 0 it is drawn in.
 
     What it holds can be listed where that is `completed`: not while it is `in_progress`, as for some hours at Stripe,
     and never of one made by hand, which is `not_applicable`.
@@ -32,7 +32,7 @@ def create(call: Call, *, reconciliation_status: str) -> list[Json]:
     for currency in sorted({each.body["currency"] for each in waiting}):
         of = [each for each in waiting if each.body["currency"] == currency]
         amount = sum(each.body["net"] for each in of)
-        if amount > 0:
+        if amount:
             made.append(_create(call, of, amount, currency, reconciliation_status))
     return made
 
@@ -81,12 +81,13 @@ def list_(call: Call) -> Json:
 
 
 def list_balance(call: Call) -> Json:
-    """The account's balance transactions, newest first; with `payout` those that it holds."""
+    """The account's balance transactions, newest first; with `payout` its own, and those that it holds."""
     also = None
     if "payout" in call.params:
         payout = the(call, "payout", call.params["payout"]).body
         if not payout["automatic"]:
             raise refused(_BY_HAND, param="payout")
-        also = (f"{_PAID_OUT} = ? and ?", [payout["id"], payout["reconciliation_status"] == "completed"])
+        listed = payout["reconciliation_status"] == "completed"
+        also = (f"(id = ? or {_PAID_OUT} = ?) and ?", [payout["balance_transaction"], payout["id"], listed])
     listed = page(call, "balance_transaction", filters=("source", "type"), also=also)
     return {**listed, "data": [as_it_stands(call, each) for each in listed["data"]]}

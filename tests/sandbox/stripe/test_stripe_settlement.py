@@ -83,7 +83,7 @@ def test_a_payout_holds_what_came_of_several_currencies_in_the_one_of_the_balanc
     (payout,) = world.tell("payouts", {})
     assert (payout["amount"], payout["currency"]) == (sum(each.net for each in moved), "eur")
     held = world.v1.balance_transactions.list({"payout": payout["id"]}).data
-    assert sorted(each.id for each in held) == sorted(each.id for each in moved)
+    assert sorted(each.id for each in held[1:]) == sorted(each.id for each in moved)
     own = world.v1.balance_transactions.retrieve(payout["balance_transaction"])
     assert _shown(own)[3:] == ("eur", None)
 

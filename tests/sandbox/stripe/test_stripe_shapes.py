@@ -184,7 +184,8 @@ def test_a_payout_has_the_fields_that_the_pinned_sdk_names(world: World) -> None
     (made,) = world.tell("payouts", {})
     assert set(made) == set(stripe.Payout.__annotations__) - {"OBJECT_NAME"} | {"object"}
     held = world.v1.balance_transactions.list({"payout": made["id"]}).data
-    assert sum(each.net for each in held) == made["amount"]
+    assert (held[0].id, held[0].net) == (made["balance_transaction"], -made["amount"])
+    assert sum(each.net for each in held[1:]) == made["amount"]
     assert world.tell(f"payouts/{made['id']}", {"status": "failed"})["failure_code"] == "account_closed"
     assert [each.id for each in world.v1.payouts.list({"status": "failed"}).data] == [made["id"]]
 
