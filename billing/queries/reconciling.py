@@ -205,6 +205,13 @@ SELECT 'movement_differs', charge_ref, intent_ref, seller_id, profile_id, invoic
 FROM seen s
 JOIN listed_movement v ON v.source_ref = s.charge_ref AND v.type IN ('charge', 'payment')
 WHERE s.profile_id IS NOT NULL AND v.currency = s.currency AND v.amount_minor <> s.amount_minor
+UNION ALL
+SELECT 'movement_differs', v.balance_ref, NULL, p.seller_id, p.profile_id, p.invoice_id, -v.amount_minor, v.currency,
+       format('a bank took {%s %s} of charge %s back (%s); no dispute tells of it', -v.amount_minor, v.currency,
+              p.charge_ref, v.balance_ref), false
+FROM listed_movement v
+JOIN billing.payment p ON p.provider_account_id = :account AND p.charge_ref = v.source_ref AND p.status = 'succeeded'
+WHERE v.type = 'payment_reversal'
 """
 )
 

@@ -200,6 +200,16 @@ def test_a_charge_without_its_fee_is_a_difference_after_a_day_and_so_is_a_moveme
     assert payment.charge_ref == shown.charge_ref
 
 
+def test_money_that_a_bank_took_back_without_a_dispute_is_a_difference(acme: Company, paid: UUID) -> None:
+    taken = acme.witness.call("POST", f"charges/{acme.payments()[0].charge_ref}/reverse", {})
+    found = [("movement_differs", taken["id"])]
+    assert compare(acme) == found
+    item = open_item(acme, "movement_differs")
+    assert (item.amount_minor, item.currency) == (1190, "eur")
+    working.act(acme.parts, item.id, action=Action.REREAD, order=WHY)
+    assert compare(acme) == found
+
+
 def test_a_refund_made_in_the_dashboard_is_found(acme: Company, paid: UUID) -> None:
     acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
     refund = in_the_dashboard(acme, "refunds", charge=str(acme.payments()[0].charge_ref), amount="200")

@@ -50,7 +50,10 @@ _BOOKED = text(
     FROM unnest(CAST(:ids AS uuid[]), CAST(:sellers AS uuid[])) AS b(id, seller_id) WHERE m.id = b.id
     """
 )
-_OURS = ("charge", "payment", "payment_failure_refund", "refund", "payment_refund", "refund_failure", "adjustment")
+_OURS = (
+    "charge", "payment", "payment_failure_refund", "payment_reversal", "refund", "payment_refund", "refund_failure",
+    "adjustment",
+)  # fmt: skip
 """Types of movements whose source is a row of ours; an adjustment's is a dispute, or it has none."""
 _BACK = ("refund", "payment_refund")
 """Those that go back to a customer."""

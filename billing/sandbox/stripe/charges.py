@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from billing.sandbox.stripe import events, objects
 from billing.sandbox.stripe.cards import Decline
+from billing.sandbox.stripe.errors import refused
 from billing.sandbox.stripe.finding import the
 from billing.sandbox.stripe.lists import page
 from billing.sandbox.stripe.money import Moved, fee_of, settled
@@ -101,6 +102,18 @@ def broken(call: Call, charge: Stored) -> None:
         moved = exchanged(call, charge, -charge.body["amount"])
         back = book(call, moved, type="payment_failure_refund", source=charge.id, category="charge_failure")
         charge.body["failure_balance_transaction"] = back["id"]
+
+
+def reverse(call: Call, id: str) -> Json:
+    """A banking partner takes the money of a charge back: a movement tells of it, and nothing else.
+
+    Source: docs.stripe.com/reports/balance-transaction-types, "payment_reversal".
+    """
+    charge = the(call, "charge", id)
+    if charge.body["status"] != "succeeded":
+        raise refused("Only a charge that succeeded can be taken back.", param="charge")
+    moved = exchanged(call, charge, -charge.body["amount"])
+    return book(call, moved, type="payment_reversal", source=charge.id)
 
 
 def type_of(charge: Stored, of_card: str) -> str:

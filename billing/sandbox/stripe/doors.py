@@ -11,6 +11,7 @@ from billing.sandbox.stripe import (
     authenticating,
     banks,
     browser,
+    charges,
     disputes,
     events,
     payouts,
@@ -122,6 +123,11 @@ def reject_dispute(stand_in: StandIn, id: str, _: Any) -> Json:
     return act_on(stand_in, "dispute", id, lambda call: disputes.reject(call, id))
 
 
+def reverse_charge(stand_in: StandIn, id: str, _: Any) -> Json:
+    """A banking partner takes its money back, without a dispute."""
+    return act_on(stand_in, "charge", id, lambda call: charges.reverse(call, id))
+
+
 def warn(stand_in: StandIn, _: str, wish: Any) -> Json:
     """`{"charge", "fraud_type"?}`: an early fraud warning."""
     charge, fraud_type = object_of(wish).get("charge", ""), wish.get("fraud_type", "made_with_lost_card")
@@ -187,6 +193,7 @@ DOORS: dict[tuple[str, str], Door] = {
     ("GET", "config"): witness.config,
     ("POST", "config"): configure,
     ("POST", "events/<id>/resend"): resend,
+    ("POST", "charges/<id>/reverse"): reverse_charge,
     ("POST", "disputes"): open_dispute,
     ("POST", "payouts"): pay_out,
     ("POST", "payouts/<id>"): tell_payout,
