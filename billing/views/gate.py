@@ -7,8 +7,9 @@ from flask import request
 from billing.flows.links import require_genuine
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.visitor import network
 from billing.views import limiting
-from billing.views.limiting import Window, network
+from billing.views.limiting import Window
 
 
 class Gate:

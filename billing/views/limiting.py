@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 
@@ -29,12 +28,3 @@ class Window:
                 self._began, self._counts = time.monotonic(), {}
             self._counts[name] = self._counts.get(name, 0) + 1
             return self._counts[name] <= most
-
-
-def network(address: str | None) -> str:
-    """What is counted as one visitor: an address of IPv4, and of IPv6 the 64 bits that one line is given."""
-    try:
-        known = ipaddress.ip_address(address or "")
-    except ValueError:
-        return ""
-    return str(known) if known.version == 4 else str(ipaddress.ip_network((known, 64), strict=False))

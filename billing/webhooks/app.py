@@ -23,10 +23,10 @@ from billing.webhooks.stripe import stripe_receiver
 def create_app(parts: Parts) -> Flask:
     """An application over these parts. Errors never echo their input."""
     app = Flask("billing")
-    # Of what proxies say only the visitor's address is believed, and only as many of them as stand before us.
-    behind = ProxyFix(app.wsgi_app, x_for=parts.settings.billing_proxies, x_proto=0)
     receivers = {"stripe": stripe_receiver(parts), "paypal": paypal_receiver(parts)}
-    app.wsgi_app = Front(behind, receivers, most_bytes=parts.settings.billing_webhook_body_limit)  # type: ignore[method-assign]
+    front = Front(app.wsgi_app, receivers, most_bytes=parts.settings.billing_webhook_body_limit)
+    # Of what proxies say only the visitor's address is believed, and only as many of them as stand before us.
+    app.wsgi_app = ProxyFix(front, x_for=parts.settings.billing_proxies, x_proto=0)  # type: ignore[method-assign]
     app.register_blueprint(metrics_door(parts))
 
     @app.after_request

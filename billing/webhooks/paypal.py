@@ -1,4 +1,4 @@
-"""PayPal's receiver: five headers sign."""
+"""PayPal's receiver: five headers sign, and who sent them has a share of what they make us fetch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from billing.flows.parts import Parts
+from billing.kernel.visitor import network
 from billing.webhooks.answer import Receiver
 from billing.webhooks.door import receiver
 
@@ -18,5 +19,6 @@ def paypal_receiver(parts: Parts) -> Receiver:
 
 
 def packed(environ: Mapping[str, Any]) -> str:
-    """The headers as the adapter reads them, a line each. A header's value has no line end."""
-    return "\n".join(environ.get(f"HTTP_PAYPAL_{name}", "") for name in _HEADERS)
+    """The headers as the adapter reads them and the sender's network, a line each. A header's value has no line end."""
+    lines = [environ.get(f"HTTP_PAYPAL_{name}", "") for name in _HEADERS]
+    return "\n".join([*lines, network(environ.get("REMOTE_ADDR"))])

@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
 from billing.commands.slice.cut import cut
@@ -44,7 +45,7 @@ from billing.providers.paypal.signature import Certificates
 from billing.sandbox.paypal import events, tokens
 from billing.sandbox.paypal.doors import DOORS
 from billing.sandbox.paypal.serving import mounted
-from billing.sandbox.paypal.signing import chain, root
+from billing.sandbox.paypal.signing import CERT_PATH, chain, root
 from billing.sandbox.scenario.playing.stage import NotSettled, PlayedSettings, Stage
 from billing.sandbox.stripe.background import run_due
 from billing.sandbox.stripe.standin import Call
@@ -180,19 +181,50 @@ def _by_hand(stage: Stage, tx: Tx, **params: object) -> Call:
 
 def _posted(stage: Stage, body: bytes, headers: dict[str, str]) -> int:
     """What the receiver answers, with the webhook's id and the stand-in's root in its settings."""
+    return _door(stage).post("/webhooks/paypal", data=body, headers=headers).status_code
+
+
+def _door(stage: Stage, *, proxies: int = 0) -> FlaskClient:
+    """The receiver of a process that was just started: it knows no certificate."""
     side = stage.sides["paypal"]
     assert isinstance(side.provider, PayPalProvider)
+
+    def fetch(url: str) -> bytes:
+        if not url.endswith(CERT_PATH):
+            raise ConnectionError
+        return chain(side.stand_in).encode()
+
     side.provider._certificates = Certificates(
-        fetch=lambda _: chain(side.stand_in).encode(),
-        roots=root(side.stand_in).encode(),
-        livemode=False,
-        own_origin="http://stand-in",
+        fetch=fetch, roots=root(side.stand_in).encode(), livemode=False, own_origin="http://stand-in"
     )
     with side.stand_in.store.transaction() as tx:
         (webhook,) = tx.walk(events.WEBHOOK)
-    settings = stage.parts.settings.model_copy(update={"paypal_webhook_id": webhook.id})
-    door = create_app(replace(stage.parts, settings=settings)).test_client()
-    return door.post("/webhooks/paypal", data=body, headers=headers).status_code
+    settings = stage.parts.settings.model_copy(update={"paypal_webhook_id": webhook.id, "billing_proxies": proxies})
+    return create_app(replace(stage.parts, settings=settings)).test_client()
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_a_stranger_takes_nobody_elses_turn_to_have_a_certificate_fetched(
+    stage: Stage, anna: UUID, proxies: int
+) -> None:
+    told = hears(stage)
+    give(stage, anna, "B-SANDBOX-GOOD")
+    bill(stage, anna)
+    run_due(stage.sides["paypal"].stand_in, early=True)
+    (body, headers), *_ = told
+    door = _door(stage, proxies=proxies)
+
+    def come(address: str, url: str) -> int:
+        there = {"X-Forwarded-For": address} if proxies else {}
+        place = {} if proxies else {"REMOTE_ADDR": address}
+        given = headers | {"PAYPAL-CERT-URL": url} | there
+        return door.post("/webhooks/paypal", data=body, headers=given, environ_overrides=place).status_code
+
+    invented = [f"http://stand-in/v1/notifications/certs/CERT-{number}" for number in range(20)]
+    assert {come("203.0.113.7", url) for url in invented} == {503}
+    assert come("203.0.113.7", headers["PAYPAL-CERT-URL"]) == 503, "who has had its turns waits, whatever it names"
+    assert come("198.51.100.1", headers["PAYPAL-CERT-URL"]) == 200
+    assert come("203.0.113.7", headers["PAYPAL-CERT-URL"]) == 200, "one that is known is fetched for nobody"
 
 
 def test_what_is_older_than_its_key_is_found_in_the_report(stage: Stage, anna: UUID) -> None:

@@ -315,7 +315,7 @@ class PayPalProvider(NoDomains):
         for packed in signatures:
             with suppress(Refused):
                 signed = plausible(packed, webhook_ids=secrets, wall_now=wall_now)
-                self._certificates.get_ready(signed.cert_url, wall_now=wall_now)
+                self._certificates.get_ready(signed.cert_url, sender=signed.sender, wall_now=wall_now)
 
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """See `signature.verify_event`; no request is made. `secrets` are ids of webhooks."""

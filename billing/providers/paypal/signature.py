@@ -41,7 +41,9 @@ MOST_KEPT = 8
 PAUSE = timedelta(minutes=1)
 """From a fetch that failed to the next, and the time of `MOST_ASKED`. PayPal repeats its deliveries for longer."""
 MOST_ASKED = 3
-"""Fetches of addresses that have never given a good certificate. PayPal has one or two in use, for months."""
+"""Fetches for one network of addresses that have never given a good certificate. PayPal has one or two in use."""
+MOST_ASKED_OF_ALL = 20
+"""The same for everybody together: each fetch keeps other deliveries waiting for as long as it takes."""
 _ALGORITHM = "SHA256withRSA"
 _MOST_CHAIN = 6
 _ID = re.compile(r"[A-Za-z0-9-]{1,100}")
@@ -63,19 +65,21 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What PayPal's headers say."""
+    """What PayPal's headers say, and which network they came from, which nobody signs."""
 
     transmission_id: str
     time: str
     cert_url: str
     algorithm: str
     signature: str
+    sender: str
+    """As `kernel.visitor` names it; empty where that is not known."""
 
     @classmethod
     def read(cls, packed: str) -> Signed:
         """From the headers in the order of the fields, a line each. Raises `Refused` (`bad_signature`)."""
         lines = packed.split("\n")
-        if len(packed) > 4096 or len(lines) != 5 or not _ID.fullmatch(lines[0]) or lines[3] != _ALGORITHM:
+        if len(packed) > 4096 or len(lines) != 6 or not _ID.fullmatch(lines[0]) or lines[3] != _ALGORITHM:
             raise _bad()
         signed = cls(*lines)
         if len(signed.decoded()) not in _SIGNATURE_BYTES:
@@ -108,17 +112,20 @@ class Certificates:
     _known: dict[str, _Known] = field(default_factory=dict)
     _failed: dict[str, datetime] = field(default_factory=dict)
     """When it could not be fetched, or was not good."""
-    _asked: deque[datetime] = field(default_factory=lambda: deque(maxlen=MOST_ASKED))
-    """The last fetches of unknown addresses."""
+    _asked: deque[tuple[str, datetime]] = field(default_factory=lambda: deque(maxlen=MOST_ASKED_OF_ALL))
+    """The last fetches of unknown addresses: for whom, and when."""
 
-    def get_ready(self, url: str, *, wall_now: datetime) -> None:
-        """Fetch and check it, unless it is known. Raises `Refused`: `bad_signature`, `certificate_unavailable`."""
+    def get_ready(self, url: str, *, sender: str, wall_now: datetime) -> None:
+        """Fetch and check it, unless it is known. Raises `Refused`: `bad_signature`, `certificate_unavailable`.
+
+        `sender`: the network that names it. Whoever invents addresses uses up their own turns, not PayPal's.
+        """
         if not self.is_allowed(url):
             raise _bad()
         known = self._known.get(url)
         if known is not None and known.good_until > wall_now:
             return
-        self._require_turn(url, wall_now)
+        self._require_turn(url, sender, wall_now)
         try:
             key, until = self._checked(self.fetch(url), wall_now)
         except OSError:
@@ -129,16 +136,17 @@ class Certificates:
             raise
         _remember(self._known, url, _Known(key, min(until, wall_now + _KEPT_S)))
 
-    def _require_turn(self, url: str, wall_now: datetime) -> None:
+    def _require_turn(self, url: str, sender: str, wall_now: datetime) -> None:
         """Refuse to fetch what has just failed, or one unknown address too many. One that was good is always asked."""
         failed_at = self._failed.get(url)
         if failed_at is not None and _recent(failed_at, wall_now):
             raise _unavailable()
         if url in self._known:
             return
-        if len(self._asked) == MOST_ASKED and _recent(self._asked[0], wall_now):
+        recent = [whose for whose, at in self._asked if _recent(at, wall_now)]
+        if len(recent) >= MOST_ASKED_OF_ALL or recent.count(sender) >= MOST_ASKED:
             raise _unavailable()
-        self._asked.append(wall_now)
+        self._asked.append((sender, wall_now))
 
     def key_of(self, url: str, *, wall_now: datetime) -> RSAPublicKey:
         """The key of one that `get_ready` knows. Raises `Refused` (`certificate_unavailable`)."""

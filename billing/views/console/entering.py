@@ -11,9 +11,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from billing.flows.entering import Given, enter, leave
 from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
+from billing.kernel.visitor import network
 from billing.views.console.rendering import page
 from billing.views.console.visiting import Door, require_own_page
-from billing.views.limiting import network
 
 HOME = "/console/"
 _COOKIE = "console-login"

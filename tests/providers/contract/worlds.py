@@ -311,7 +311,7 @@ def stripe_worlds() -> Iterator[Callable[[], World]]:
 def _paypal_signature(headers: Mapping[str, str]) -> str:
     upper = {name.upper(): value for name, value in headers.items()}
     names = ("TRANSMISSION-ID", "TRANSMISSION-TIME", "CERT-URL", "AUTH-ALGO", "TRANSMISSION-SIG")
-    return "\n".join(upper[f"PAYPAL-{name}"] for name in names)
+    return "\n".join([*(upper[f"PAYPAL-{name}"] for name in names), "127.0.0.1"])
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +11,15 @@ import pytest
 from billing.kernel.errors import Refused
 from billing.providers.paypal.adapter import PayPalProvider
 from billing.providers.paypal.client import PayPalClient
-from billing.providers.paypal.signature import MOST_ASKED, MOST_KEPT, PAUSE, Certificates, Signed, verify_event
+from billing.providers.paypal.signature import (
+    MOST_ASKED,
+    MOST_ASKED_OF_ALL,
+    MOST_KEPT,
+    PAUSE,
+    Certificates,
+    Signed,
+    verify_event,
+)
 from billing.providers.road import Answered
 from billing.sandbox.paypal.app import create_app
 from billing.sandbox.paypal.signing import CERT_PATH, chain, root, sealed
@@ -22,6 +30,7 @@ from billing.sandbox.stripe.store import MEMORY, Store
 
 ORIGIN = "http://127.0.0.1:12112"
 URL = ORIGIN + CERT_PATH
+PAYPAL, STRANGER = "198.51.100.1", "203.0.113.7"
 BODY = (
     b'{"id":"WH-1","event_type":"PAYMENT.CAPTURE.COMPLETED","create_time":"2026-01-15T00:00:00Z",'
     b'"resource_type":"capture","resource":{"id":"C1","supplementary_data":{"related_ids":{"order_id":"O1"}}}}'
@@ -55,11 +64,11 @@ def delivered(stand_in: StandIn, webhook_id: str = "HOOK1") -> tuple[bytes, Sign
     letter = Letter(seq=1, tries=0, first_due=0, url="", secret=webhook_id, body=BODY)
     raw, headers = sealed(stand_in, letter)
     names = ("TRANSMISSION-ID", "TRANSMISSION-TIME", "CERT-URL", "AUTH-ALGO", "TRANSMISSION-SIG")
-    return raw, Signed(*(headers[f"PAYPAL-{name}"] for name in names))
+    return raw, Signed(*(headers[f"PAYPAL-{name}"] for name in names), sender=PAYPAL)
 
 
 def packed(signed: Signed) -> str:
-    return f"{signed.transmission_id}\n{signed.time}\n{signed.cert_url}\n{signed.algorithm}\n{signed.signature}"
+    return "\n".join(astuple(signed))
 
 
 def verified(
@@ -79,14 +88,14 @@ def refusal(act: object, *args: object, **kwargs: object) -> str:
 
 def test_a_good_delivery_names_the_order_to_read_again(stand_in: StandIn) -> None:
     known = certificates(stand_in)
-    known.get_ready(URL, wall_now=right_now())
+    known.get_ready(URL, sender=PAYPAL, wall_now=right_now())
     raw, signed = delivered(stand_in)
     assert verified(raw, signed, known, ids=("NEWER", "HOOK1")) == "O1"
 
 
 def test_what_was_changed_on_its_way_is_refused(stand_in: StandIn) -> None:
     known = certificates(stand_in)
-    known.get_ready(URL, wall_now=right_now())
+    known.get_ready(URL, sender=PAYPAL, wall_now=right_now())
     raw, signed = delivered(stand_in)
     assert refusal(verified, raw + b" ", signed, known, ids=("HOOK1",)) == "bad_signature"
     assert refusal(verified, raw, signed, known, ids=("ANOTHER",)) == "bad_signature"
@@ -128,7 +137,7 @@ def test_what_was_changed_on_its_way_is_refused(stand_in: StandIn) -> None:
 def test_only_paypals_own_hosts_are_asked_for_a_certificate(stand_in: StandIn, url: str) -> None:
     asked: list[str] = []
     known = certificates(stand_in, fetch=lambda each: asked.append(each) or b"")
-    assert refusal(known.get_ready, url, wall_now=right_now()) == "bad_signature"
+    assert refusal(known.get_ready, url, sender=PAYPAL, wall_now=right_now()) == "bad_signature"
     assert asked == []
     assert known.is_allowed("https://api.sandbox.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-1d93a270")
     assert not certificates(stand_in, own_origin="").is_allowed("/v1/notifications/certs/CERT-1")
@@ -136,13 +145,13 @@ def test_only_paypals_own_hosts_are_asked_for_a_certificate(stand_in: StandIn, u
 
 def test_a_certificate_under_another_root_or_past_its_time_is_refused(stand_in: StandIn) -> None:
     stranger = stand_in_of(create_app(Store(MEMORY)))
-    assert refusal(certificates(stand_in, roots=root(stranger).encode()).get_ready, URL, wall_now=right_now()) == (
-        "bad_signature"
-    )
+    assert refusal(
+        certificates(stand_in, roots=root(stranger).encode()).get_ready, URL, sender=PAYPAL, wall_now=right_now()
+    ) == ("bad_signature")
     late = right_now() + timedelta(days=4000)
-    assert refusal(certificates(stand_in).get_ready, URL, wall_now=late) == "bad_signature"
+    assert refusal(certificates(stand_in).get_ready, URL, sender=PAYPAL, wall_now=late) == "bad_signature"
     assert (
-        refusal(certificates(stand_in, fetch=lambda _: b"no pem").get_ready, URL, wall_now=right_now())
+        refusal(certificates(stand_in, fetch=lambda _: b"no pem").get_ready, URL, sender=PAYPAL, wall_now=right_now())
         == "bad_signature"
     )
 
@@ -152,7 +161,7 @@ def test_a_certificate_that_cannot_be_fetched_is_ours_to_mend_later(stand_in: St
         raise ConnectionError
 
     known = certificates(stand_in, fetch=away)
-    assert refusal(known.get_ready, URL, wall_now=right_now()) == "certificate_unavailable"
+    assert refusal(known.get_ready, URL, sender=PAYPAL, wall_now=right_now()) == "certificate_unavailable"
     raw, signed = delivered(stand_in)
     assert refusal(verified, raw, signed, known, ids=("HOOK1",)) == "certificate_unavailable"
 
@@ -215,10 +224,10 @@ def test_what_could_not_be_fetched_is_not_asked_for_again_at_once(
         return pem
 
     known, now = certificates(stand_in, fetch=fetch), right_now()
-    assert refusal(known.get_ready, URL, wall_now=now) == code
-    assert refusal(known.get_ready, URL, wall_now=now + PAUSE / 2) == "certificate_unavailable"
+    assert refusal(known.get_ready, URL, sender=PAYPAL, wall_now=now) == code
+    assert refusal(known.get_ready, URL, sender=PAYPAL, wall_now=now + PAUSE / 2) == "certificate_unavailable"
     assert asked == [URL]
-    assert refusal(known.get_ready, URL, wall_now=now + PAUSE) == code
+    assert refusal(known.get_ready, URL, sender=PAYPAL, wall_now=now + PAUSE) == code
     assert asked == [URL, URL]
 
 
@@ -232,13 +241,37 @@ def test_of_unknown_addresses_only_a_few_a_minute_are_asked(stand_in: StandIn) -
         raise ConnectionError
 
     known, now = certificates(stand_in, fetch=fetch), right_now() + timedelta(hours=25)
-    known.get_ready(URL, wall_now=right_now())
+    known.get_ready(URL, sender=PAYPAL, wall_now=right_now())
     for number in range(20):
-        assert refusal(known.get_ready, cert(number), wall_now=now) == "certificate_unavailable"
+        assert refusal(known.get_ready, cert(number), sender=STRANGER, wall_now=now) == "certificate_unavailable"
     assert asked == [URL, *(cert(number) for number in range(MOST_ASKED))]
-    known.get_ready(URL, wall_now=now)
+    known.get_ready(URL, sender=STRANGER, wall_now=now)
     assert asked[-1] == URL, "one that was good is asked for however many strangers come"
     for number in range(20):
-        refusal(known.get_ready, cert(number), wall_now=now + PAUSE * (number + 1))
+        refusal(known.get_ready, cert(number), sender=STRANGER, wall_now=now + PAUSE * (number + 1))
     assert len(asked) == 2 + MOST_ASKED + 20
     assert len(known._failed) == MOST_KEPT
+
+
+def test_each_network_has_its_turns_and_all_together_have_few(stand_in: StandIn) -> None:
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        if url == URL:
+            return chain(stand_in).encode()
+        raise ConnectionError
+
+    known, now = certificates(stand_in, fetch=fetch), right_now()
+    for number in range(200):
+        code = refusal(known.get_ready, cert(number), sender=STRANGER, wall_now=now)
+        assert code == "certificate_unavailable"
+    assert len(asked) == MOST_ASKED
+    known.get_ready(URL, sender=PAYPAL, wall_now=now)
+    assert asked[-1] == URL, "a stranger's inventions take nobody else's turn"
+
+    others = certificates(stand_in, fetch=fetch)
+    asked.clear()
+    for number in range(200):
+        refusal(others.get_ready, cert(number), sender=f"203.0.113.{number}", wall_now=now)
+    assert len(asked) == len(others._asked) == MOST_ASKED_OF_ALL
