@@ -14,7 +14,10 @@ from billing.validators.api_key import Scope
 
 
 class Payment(Shape):
-    """One try to collect an invoice. `reason` says why it ended as it did, in words of ours."""
+    """One try to collect an invoice. `reason` says why it ended as it did, in words of ours.
+
+    `waits_for`: why the provider keeps a pending one, and what to do, in a sentence; null where it doesn't say.
+    """
 
     id: Id
     invoice_id: Id
@@ -31,6 +34,7 @@ class Payment(Shape):
     wallet: str | None
     decline_code: str | None
     reason: str | None
+    waits_for: str | None
     opened_at: Instant
     first_sent_at: Instant | None
     closed_at: Instant | None

@@ -108,7 +108,7 @@ def _of_charge(charge: ChargeFacts, facts: IntentFacts, request: ChargeRequest) 
         return ChargeOutcome(Outcome.CANCELED, reason=CHARGE_DIFFERS, intent_ref=facts.intent_ref, stray=charge)
     return ChargeOutcome(
         _CHARGE_OUTCOMES[charge.status],
-        reason=f"charge_is_{charge.status}",
+        reason=charge.held_as or f"charge_is_{charge.status}",
         intent_ref=facts.intent_ref,
         charge_ref=charge.charge_ref,
         decline_code=charge.decline_code,

@@ -61,13 +61,13 @@ class ChargeFacts:
     """One try of the provider to move money (Stripe: a charge), and the method that it charged, where that is told."""
 
     charge_ref: str
-    status: str
-    """succeeded | pending | failed"""
+    status: str  # succeeded | pending | failed
     amount_minor: int
     currency: str
     created: datetime
     decline_code: str | None = None
     advice_code: str | None = None
+    held_as: str | None = None  # why it is pending, where that is told: the reason of the attempt (`rules.held`)
     refunded_minor: int = 0
     method_ref: str | None = None
     method_kind: str | None = None

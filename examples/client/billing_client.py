@@ -880,7 +880,7 @@ class PayOutGiven(TypedDict):
 
 
 class Payment(TypedDict):
-    """One try to collect an invoice. `reason` says why it ended as it did, in words of ours."""
+    """One try to collect an invoice. `reason` says why it ended as it did, in words of ours. `waits_for`: why the provider keeps a pending one, and what to do, in a sentence; null where it doesn't say."""
 
     id: str
     invoice_id: str
@@ -897,6 +897,7 @@ class Payment(TypedDict):
     wallet: str | None
     decline_code: str | None
     reason: str | None
+    waits_for: str | None
     opened_at: str
     first_sent_at: str | None
     closed_at: str | None

@@ -25,6 +25,7 @@ from billing.models import Invoice, Payment, PaymentIntent, PaymentMethod
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.rules.debit import is_debit
 from billing.rules.dunning import classify
+from billing.rules.held import held
 
 UNKNOWN_IS_WORK_S = 24 * 3600
 """An outcome still unknown at this age of its key (business seconds) becomes a work item as well; it stays unknown."""
@@ -160,8 +161,12 @@ def _pending(recording: Recording) -> None:
         tell_not_canceled(recording.session, invoice=recording.invoice, error=CANCEL_SPENT, now=recording.now)
     elif recording.outcome.needs_person:
         _ask_a_person(recording, "can't be learnt")
+    elif (known := held(recording.outcome.reason)) is not None and known.for_seller:
+        # Waiting mends nothing, and after some weeks the provider gives it back to the payer.
+        _ask_a_person(recording, "is not decided yet", more=f" {known.says}")
     elif sent is not None and recording.now - sent >= UNDER_WAY_IS_WORK:
-        _ask_a_person(recording, f"is open since {sent.date()}")
+        why = held(recording.outcome.reason)
+        _ask_a_person(recording, f"is open since {sent.date()}", more=f" {why.says}" if why else "")
 
 
 def _not_sent(recording: Recording) -> None:
@@ -207,7 +212,7 @@ def _unknown(recording: Recording) -> None:
         _ask_a_person(recording, "is unknown")
 
 
-def _ask_a_person(recording: Recording, how: str) -> None:
+def _ask_a_person(recording: Recording, how: str, *, more: str = "") -> None:
     payment = recording.payment
     raise_item(
         recording.session,
@@ -218,7 +223,7 @@ def _ask_a_person(recording: Recording, how: str) -> None:
         profile_id=payment.profile_id,
         amount_minor=payment.amount_minor,
         currency=payment.currency,
-        summary=f"Whether invoice {recording.invoice.number} was charged {how}; it is not charged again.",
+        summary=f"Whether invoice {recording.invoice.number} was charged {how}; it is not charged again.{more}",
         error=recording.outcome.reason,
         safe_actions=["retry", "park"],
         next_try_at=payment.next_check_at,

@@ -74,6 +74,7 @@ def charge_facts(capture: Raw, *, refunded_minor: int = 0) -> ChargeFacts:
         created=moment(capture),
         decline_code=by_processor(optional(answered, "response_code")) if status == "failed" else None,
         advice_code=advice(optional(answered, "payment_advice_code")) if status == "failed" else None,
+        held_as=f"held_{_reason(capture) or 'other'}" if status == "pending" else None,
         refunded_minor=refunded_minor,
     )
 

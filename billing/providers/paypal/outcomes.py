@@ -49,7 +49,7 @@ def of_answer(answer: Answer, request: ChargeRequest) -> ChargeOutcome:
     outcome = _OUTCOMES[charge.status]
     return ChargeOutcome(
         outcome,
-        reason=f"capture_is_{charge.status}",
+        reason=charge.held_as or f"capture_is_{charge.status}",
         intent_ref=order.intent_ref,
         charge_ref=charge.charge_ref,
         decline_code=charge.decline_code,

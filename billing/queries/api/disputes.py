@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from billing.queries.api.reading import Slice, page_by_id
 from billing.queries.operations.paging import Facts, read_all, those_of
+from billing.rules.held import waits_for
 
 _DISPUTE = """
 SELECT d.id, d.dispute_ref, d.status, d.invoice_id, d.payment_id, d.profile_id, d.amount_minor, d.currency, d.reason,
@@ -65,10 +67,15 @@ def payments(session: Session, seller_id: UUID, *, after: str | None, limit: int
     names = [*given, *(["after"] if after is not None else [])]
     where = " AND ".join(["p.seller_id = :seller", *(_PAYMENT_WHERE[name] for name in names if name != owner)])
     statement = f"{_PAYMENT.format(source=source)} WHERE {where} ORDER BY p.id DESC LIMIT :limit"
-    return page_by_id(session, statement, {"seller": seller_id, **given}, after=after, limit=limit)
+    page = page_by_id(session, statement, {"seller": seller_id, **given}, after=after, limit=limit)
+    return replace(page, rows=[_with_wait(row) for row in page.rows])
 
 
 def the_payment(session: Session, seller_id: UUID, id_: UUID) -> Facts | None:
     """One attempt of this seller's; None where it is none."""
     statement = f"{_PAYMENT.format(source='billing.payment')} WHERE p.id = :id AND p.seller_id = :seller"
-    return next(iter(read_all(session, statement, {"seller": seller_id, "id": id_})), None)
+    return next(map(_with_wait, read_all(session, statement, {"seller": seller_id, "id": id_})), None)
+
+
+def _with_wait(row: Facts) -> Facts:
+    return {**row, "waits_for": waits_for(row["status"], row["reason"])}

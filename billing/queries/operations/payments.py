@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.queries.operations.paging import Facts, read_all
+from billing.rules.held import waits_for
 
 _ONE = """
 SELECT p.id, p.status, p.attempt_no, p.kind, p.scheduled, i.number AS invoice, p.invoice_id, i.status AS invoice_status,
@@ -41,4 +42,5 @@ def show_payment(session: Session, payment_id: UUID) -> Facts:
     """One attempt, the keys under which it was sent, and the events of its intent, in three statements."""
     values = {"id": payment_id}
     [payment] = read_all(session, _ONE, values)
+    payment["waits_for"] = waits_for(payment["status"], payment["reason"])
     return {**payment, "writes": read_all(session, _WRITES, values), "events": read_all(session, _EVENTS, values)}

@@ -48,6 +48,7 @@ def try_(call: Call, order: Stored, wallet: Wallet) -> None:
             "response_code": wallet.response_code,
             "advice": wallet.advice,
             "refused": bool(wallet.issue),
+            "held": wallet.held,
         },
     )
     # An order that was there before goes on waiting where a wallet is refused; one that was asked for with it is none.
@@ -90,6 +91,8 @@ def shown(call: Call, capture: Stored) -> Json:
         "supplementary_data": {"related_ids": {"order_id": order.id}},
         "create_time": instant(body["created"]),
     }
+    if body["status"] == "pending":
+        told["status_details"] = {"reason": hidden["held"]}
     if body["status"] == "failed":
         told["processor_response"] = {"response_code": hidden["response_code"], "payment_advice_code": hidden["advice"]}
     if body["status"] == "succeeded":

@@ -10,13 +10,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """`issue`: an order is refused with it. `response_code`, `advice`: the card behind it declines a capture."""
+    """`issue`: an order is refused with it. `response_code`, `advice`: the card behind it declines a capture.
+
+    `held`: why PayPal keeps a capture that is pending.
+    """
 
     issue: str | None = None
     response_code: str | None = None
     advice: str | None = None
     behaviour: str = "succeed"
     """succeed | decline_once | pending | pending_fails | action | fault_503 | timeout_before | timeout_after"""
+    held: str = "PENDING_REVIEW"
 
 
 WALLETS = {
@@ -40,6 +44,7 @@ WALLETS = {
     "B-SANDBOX-PAYEECLOSED": Wallet(issue="PAYEE_ACCOUNT_LOCKED_OR_CLOSED"),
     "B-SANDBOX-ACTION": Wallet(behaviour="action"),
     "B-SANDBOX-PENDING": Wallet(behaviour="pending"),
+    "B-SANDBOX-BYHAND": Wallet(behaviour="pending", held="RECEIVING_PREFERENCE_MANDATES_MANUAL_ACTION"),
     "B-SANDBOX-PENDINGFAILS": Wallet(behaviour="pending_fails"),
     "B-SANDBOX-FAULT": Wallet(behaviour="fault_503"),
     "B-SANDBOX-TIMEOUTBEFORE": Wallet(behaviour="timeout_before"),
