@@ -78,6 +78,7 @@ class Attempt:
                 currency=payment.currency,
                 intent_ref=payment.confirms_ref,
                 on_session=payment.kind == PaymentKind.ON_SESSION,
+                spent_before=payment.spent_before,
             ),
             first_sent_at=payment.first_sent_at,
             sent_before=sent_before,

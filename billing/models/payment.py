@@ -73,6 +73,8 @@ class Payment(SellerOwned, Versioned, Base):
     currency: Mapped[str]
     confirms_ref: Mapped[str | None]
     """The intent that this attempt confirms; null where it creates one too. Frozen: a replay says the same."""
+    spent_before: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """Intents of the invoice at this account that had moved money which is kept apart. Frozen, as above."""
     noted_charge_ref: Mapped[str | None]
     """The intent's latest charge when this attempt was opened: evidence of this attempt is a later one."""
     revived: Mapped[bool] = mapped_column(default=False, server_default=text("false"))

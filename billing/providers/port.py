@@ -54,6 +54,7 @@ class ChargeRequest:
     """Of the method (`kernel.kinds`). None: a card, on an intent that was never told of another kind."""
     on_session: bool = False
     """The customer is at hand: a wish for authentication is REQUIRES_ACTION then, not a decline."""
+    spent_before: int = 0  # so many of the invoice's intents there had moved money that was kept apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,7 @@ class RefundFacts:
     """The provider's present state of one refund. `metadata_refund` is our own id of it."""
 
     refund_ref: str
-    status: str
-    """pending | requires_action | succeeded | failed | canceled"""
+    status: str  # pending | requires_action | succeeded | failed | canceled
     amount_minor: int
     currency: str
     charge_ref: str | None

@@ -82,6 +82,7 @@ class Attempted:
     charge_ref: str | None
     first_sent_at: datetime | None
     token: int
+    spent_before: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from billing.db.rows import change
 from billing.kernel.errors import Stale
 from billing.kernel.ids import new_id, new_ids
 from billing.kernel.status import OPEN_PAYMENT, PaymentKind, PaymentStatus
-from billing.models import Invoice, Payment
+from billing.models import Invoice, Payment, PaymentIntent
 from billing.privacy.logging import correlation
 from billing.queries.collecting import Collecting
 from billing.queries.collection import Attempted, Due, Intent, Method
@@ -109,7 +109,7 @@ def _plan(due: Due, writes: _Writes, *, now: datetime, wall: datetime) -> None:
     policy = policy_of(due.seller)
     if method is not None and _holds_back(due, method, policy, writes, now=now):
         return
-    if last is not None and method is not None and _reopens(last, invoice, method):
+    if last is not None and method is not None and _reopens(last, due, method):
         invoice.next_attempt_at, invoice.extra_try = None, False
         writes.touched.append(invoice)
         reopened = replace(last, token=last.token + 1, status=PaymentStatus.PREPARED, first_sent_at=None)
@@ -212,19 +212,26 @@ def _plan_attempt(due: Due, method: Method, writes: _Writes, *, scheduled: bool)
         charge_ref=None,
         first_sent_at=None,
         token=1,
+        spent_before=spent_at(due.intents, method.provider_account_id),
     )
     if live is None:
         writes.intents.append((intent, attempt, len(due.intents) + 1))
     writes.opened.append((attempt, invoice.profile_id, charges[-1] if charges else None))
 
 
-def _reopens(last: Attempted, invoice: Collecting, method: Method) -> bool:
+def spent_at(intents: Sequence[Intent | PaymentIntent], account_id: UUID) -> int:
+    """How many of an invoice's intents at this account have moved money that is kept apart: proven, and over."""
+    return sum(each.status == "spent" and each.provider_account_id == account_id for each in intents)
+
+
+def _reopens(last: Attempted, due: Due, method: Method) -> bool:
     return (
         last.status == PaymentStatus.NOT_SENT
         and last.kind == PaymentKind.OFF_SESSION
         and last.payment_method_id == method.id
         and last.customer_ref == method.customer_ref
-        and last.amount_minor == invoice.amount_remaining_minor
+        and last.amount_minor == due.invoice.amount_remaining_minor
+        and last.spent_before == spent_at(due.intents, method.provider_account_id)
     )
 
 
@@ -266,7 +273,7 @@ _PAYMENTS = (
     "id", "seller_id", "invoice_id", "profile_id", "attempt_no", "kind", "scheduled", "provider_account_id",
     "payment_method_id", "payment_intent_id", "customer_ref", "method_ref", "method_kind", "card_fingerprint",
     "amount_minor", "currency", "confirms_ref", "noted_charge_ref", "opened_at", "status", "token", "lease_until",
-    "next_check_at", "checks", "absent_lists", "correlation_id", "version",
+    "next_check_at", "checks", "absent_lists", "correlation_id", "spent_before", "version",
 )  # fmt: skip
 _STEPS = ("id", "seller_id", "payment_id", "step", "key", "parameter_hash")
 
@@ -287,7 +294,7 @@ def _write_payments(
             f"\t{each.payment_intent_id.hex}\t{escaped(each.customer_ref)}\t{escaped(each.method_ref)}"
             f"\t{escaped(each.method_kind)}\t{escaped(each.card_fingerprint)}"
             f"\t{each.amount_minor}\t{each.currency}\t{escaped(each.confirms_ref)}\t{escaped(noted)}\t{at}"
-            f"\t{each.status}\t{each.token}\t{lease}\t{lease}\t0\t0\t{run_id}\t1"
+            f"\t{each.status}\t{each.token}\t{lease}\t{lease}\t0\t0\t{run_id}\t{each.spent_before}\t1"
             for each, profile_id, noted in opened
         ),
     )
@@ -313,5 +320,6 @@ def parameter_hash(payment: Attempted | Payment) -> str:
         payment.currency,
         *((payment.kind,) if payment.kind == PaymentKind.ON_SESSION else ()),
         *((payment.method_kind,) if payment.method_kind is not None else ()),
+        *((f"spent {payment.spent_before}",) if payment.spent_before else ()),
     )
     return hashlib.sha256("\n".join(map(str, frozen)).encode()).hexdigest()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from billing.commands.payment.open import hold_for_customer
+from billing.commands.payment.open import hold_for_customer, spent_at
 from billing.commands.payment.write import write_attempt, write_intent
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
@@ -39,6 +39,7 @@ def open_on_session(session: Session, to_pay: ToPay, *, now: datetime, wall: dat
         raise Refused(Fault("payment_method", "payment_method_refused", "the card was refused for good; give another"))
     intent = _live_intent(session, invoice, method, to_pay.intents)
     payment = _new_attempt(invoice, method, to_pay.customer_ref, intent, to_pay.attempts, now=now)
+    payment.spent_before = spent_at(to_pay.intents, method.provider_account_id)
     _take_lease(payment, wall=wall, lease_s=lease_s)
     write_attempt(session, payment)
     hold_for_customer(invoice, wall=wall)

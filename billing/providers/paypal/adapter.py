@@ -24,7 +24,7 @@ from billing.providers.paypal import disputes, facts, listing, outcomes
 from billing.providers.paypal.amounts import step_minor, to_provider
 from billing.providers.paypal.client import PayPalClient
 from billing.providers.paypal.failures import CallFailed, guarded
-from billing.providers.paypal.naming import order_name
+from billing.providers.paypal.naming import invoice_name, order_name
 from billing.providers.paypal.signature import Certificates, plausible, verify_event
 from billing.providers.port import (
     AccountFacts,
@@ -168,14 +168,14 @@ class PayPalProvider(NoDomains):
         return outcomes.of_failure(failure, first_sending=key_age_s <= 0)
 
     def _order(self, request: ChargeRequest) -> dict[str, Any]:
-        """`invoice_id` is PayPal's own lock: it takes money for one invoice once."""
+        """`invoice_id` is PayPal's own lock: it takes money for one such name once."""
         value = to_provider(request.amount_minor, request.currency, documented_only=self._documented_only)
         return {
             "intent": "CAPTURE",
             "purchase_units": [
                 {
                     "custom_id": order_name(request),
-                    "invoice_id": str(request.invoice_id),
+                    "invoice_id": invoice_name(request),
                     "amount": {"currency_code": request.currency.upper(), "value": value},
                 }
             ],

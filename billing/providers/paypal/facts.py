@@ -14,7 +14,7 @@ from billing.kernel.errors import Refused
 from billing.providers.listed import ListedCharge
 from billing.providers.paypal.amounts import from_provider
 from billing.providers.paypal.declines import advice, by_processor
-from billing.providers.paypal.naming import attempt_of, customer_of
+from billing.providers.paypal.naming import attempt_of, customer_of, invoice_of
 from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts, RefundFacts, SetupFacts, SetupStarted
 from billing.providers.reading import Raw, Unreadable, inner, optional, text
 
@@ -93,7 +93,7 @@ def listed_charge(capture: Raw) -> ListedCharge:
         intent_ref=order_ref,
         customer_ref=customer_of(optional(capture, "custom_id")),
         method_ref=None,
-        metadata_invoice=optional(capture, "invoice_id"),
+        metadata_invoice=invoice_of(optional(capture, "invoice_id")),
         metadata_payment=attempt_of(optional(capture, "custom_id")),
         balance_ref=known.charge_ref,
     )
@@ -114,7 +114,7 @@ def intent_facts(order: Raw, *, asked_for: str | None = None) -> IntentFacts:
         currency=currency,
         customer_ref=customer_of(optional(unit, "custom_id")),
         created=moment(order),
-        metadata_invoice=optional(unit, "invoice_id"),
+        metadata_invoice=invoice_of(optional(unit, "invoice_id")),
         metadata_payment=attempt_of(optional(unit, "custom_id")),
         latest_charge=charge,
         last_error_code=charge.decline_code if charge else None,

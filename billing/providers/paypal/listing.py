@@ -20,7 +20,7 @@ from billing.providers.events import ListedEvent
 from billing.providers.listed import ListedCharge, ListedMovement, ListedRefund
 from billing.providers.paypal.events import event_facts
 from billing.providers.paypal.facts import listed_charge, moment, money, refund_facts
-from billing.providers.paypal.naming import attempt_of, customer_of
+from billing.providers.paypal.naming import attempt_of, customer_of, invoice_of
 from billing.providers.port import PAGE
 from billing.providers.reading import Raw, Unreadable, inner, optional, text, whole
 
@@ -215,7 +215,7 @@ def charge(info: Raw) -> ListedCharge | None:
         intent_ref=optional(info, "paypal_reference_id") if info.get("paypal_reference_id_type") == "ODR" else None,
         customer_ref=customer_of(optional(info, "custom_field")),
         method_ref=None,
-        metadata_invoice=optional(info, "invoice_id"),
+        metadata_invoice=invoice_of(optional(info, "invoice_id")),
         metadata_payment=attempt_of(optional(info, "custom_field")),
         balance_ref=text(info, "transaction_id"),
     )

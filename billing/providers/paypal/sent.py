@@ -49,7 +49,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "POST /v2/checkout/orders": {
         "intent": "CAPTURE",
         f"{_UNIT}.custom_id": rf"{_UUID}\.({_UUID})?",
-        f"{_UNIT}.invoice_id": _UUID,
+        f"{_UNIT}.invoice_id": rf"{_UUID}(\.[1-9][0-9]{{0,2}})?",
         **_amount(f"{_UNIT}.amount"),
         f"{_SOURCE}.vault_id": _ID,
         f"{_SOURCE}.stored_credential.payment_initiator": "MERCHANT|CUSTOMER",

@@ -251,9 +251,15 @@ def _charge(raw: Raw, amount: Amount) -> WitnessedCharge:
         decline_code=code(raw, "decline_code", "failure_code"),
         created=moment(raw),
         key=optional(raw, "idempotency_key"),
-        invoice_id=optional(metadata, "invoice_id"),
+        invoice_id=_invoice(metadata),
         payment_id=optional(metadata, "payment_id"),
     )
+
+
+def _invoice(metadata: Raw) -> str | None:
+    """The invoice's id; PayPal's name of it may say more (`paypal.naming`)."""
+    named = optional(metadata, "invoice_id")
+    return named.partition(".")[0] if named else None
 
 
 def _intent(raw: Raw, amount: Amount) -> WitnessedIntent:
@@ -268,7 +274,7 @@ def _intent(raw: Raw, amount: Amount) -> WitnessedIntent:
         created=moment(raw),
         confirms=whole(raw, "confirms"),
         charge_refs=tuple(raw["charges"]),
-        invoice_id=optional(metadata, "invoice_id"),
+        invoice_id=_invoice(metadata),
         payment_id=optional(metadata, "payment_id"),
     )
 

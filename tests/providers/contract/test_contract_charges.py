@@ -401,6 +401,25 @@ def test_money_came_for_an_invoice_once_whatever_is_asked_afterwards(world: Worl
     assert len(taken(world)) == 1
 
 
+def test_money_that_was_kept_apart_and_sent_back_locks_the_invoices_next_charge_out_no_more(world: World) -> None:
+    """PayPal asks whether a name was ever paid, refunded or not; each name of an invoice takes money once."""
+    only_where(not world.traits.reuses_intents, "an intent is no lock by a name")
+    first = asked(world)
+    came = send(world, first)
+    assert came.charge_ref is not None
+    world.provider.refund(
+        refund_id=uuid4(), charge_ref=came.charge_ref, amount_minor=1190, currency="eur", key=str(uuid4())
+    )
+    second = dataclasses.replace(first, payment_id=uuid4(), spent_before=1)
+    assert send(world, second).outcome is Outcome.SUCCEEDED
+    for earlier in (first, second):
+        outcome = send(world, dataclasses.replace(earlier, payment_id=uuid4()))
+        assert (outcome.outcome, outcome.reason) == (Outcome.UNKNOWN, "duplicate_invoice_id")
+    listed = list(world.provider.list_intents(customer_ref="", created_from=world.now() - timedelta(hours=1)))
+    assert {each.metadata_invoice for each in listed} == {str(first.invoice_id)}
+    assert len(taken(world)) == 2
+
+
 def test_a_list_that_does_not_reach_far_enough_yet_is_no_evidence(world: World) -> None:
     only_where(world.provider.lists_late_s > 0, "lists are never late")
     request, began = asked(world), world.now()
