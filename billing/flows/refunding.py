@@ -48,6 +48,11 @@ from billing.validators.amount import require_amount
 NOT_LISTED = "refund_not_found"
 """Reason of a refund whose key can do nothing more, and which the provider does not list."""
 
+_TOO_LATE = frozenset(
+    {"charge_not_refundable", "refund_time_limit_exceeded", "refund_time_exceeded_for_payment_source"}
+)
+"""Refusals for good: what is no card goes back within 180 days, at Stripe as at PayPal, or not at all."""
+
 
 class _NeverMade(ProviderRefused):
     """The provider will not make it, and has not: a complete list of its charge's refunds doesn't show it."""
@@ -163,7 +168,7 @@ def _ask(parts: Parts, row: Refund, now: datetime, hold: Hold) -> None:
             return
         steps = parts.settings.back_off_s
         pause_s = steps[min(locked.checks, len(steps) - 1)]
-        if needs_person and never and _is_lost(session, locked):
+        if needs_person and never and (reason in _TOO_LATE or _is_lost(session, locked)):
             note_never(session, refund=locked, reason=reason, now=at)
             return
         if absent:

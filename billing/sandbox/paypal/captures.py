@@ -16,6 +16,7 @@ _TOLD = {"succeeded": "COMPLETED", "pending": "PENDING", "failed": "DECLINED"}
 _SAID = ("invoice_id", "note_to_payer")
 _NAMES = ("custom_id", *_SAID)
 _REFUND = {"amount", *_NAMES}
+_REFUNDED_S = 180 * 86_400
 FEE_PER_MILLE, FEE_FIXED = 30, 35
 """PayPal's share of a capture: so many thousandths, and so many minor units."""
 
@@ -157,6 +158,8 @@ def refund(call: Call) -> Json:
         raise unprocessable("REFUND_CURRENCY_MISMATCH")
     if amount > left:
         raise unprocessable("REFUND_AMOUNT_EXCEEDED")
+    if call.now - capture.body["created"] > _REFUNDED_S:
+        raise unprocessable("REFUND_TIME_LIMIT_EXCEEDED")
     pending = call.config.refunds_pending
     made = call.tx.add(
         call.account,
