@@ -14,6 +14,7 @@ from billing.db.session import SELLERS_ROLE, is_walled, wall_astray
 from billing.documents.coverage import lacking
 from billing.flows.page_domain import FORM, page_domain, registered
 from billing.flows.parts import Parts
+from billing.flows.paypal_rights import unread
 from billing.flows.restoring import UNDER_WAY
 from billing.flows.start import pin
 from billing.flows.structuring import transport
@@ -186,11 +187,22 @@ def _providers(parts: Parts, *, migrated: bool) -> Iterator[Line]:
         if facts is not None and provider == FORM and migrated:
             yield from _kinds(parts, code, facts)
             yield from _domain(parts, code)
+        if facts is not None and provider == "paypal" and migrated:
+            yield from _lists(parts, code)
         name = _WEBHOOKS[provider] if code == "default" else f"{_WEBHOOKS[provider]}__{code.upper()}"
         if parts.settings.webhook_secrets(code, provider=provider):
             yield Line(f"{provider} {code} webhooks", State.OK, f"{name} is set")
         else:
             yield Line(f"{provider} {code} webhooks", State.MEND, f"{name} is not set: every event is refused")
+
+
+def _lists(parts: Parts, code: str) -> Iterator[Line]:
+    refused = dict(unread(parts, code=code))
+    for feature, why in refused.items():
+        mend = f"{feature} is refused ({why}): switch it on for the REST application, and wait up to nine hours"
+        yield Line(f"paypal {code} lists", State.MEND, mend)
+    if not refused:
+        yield Line(f"paypal {code} lists", State.OK, "transactions and disputes can be read")
 
 
 _WEBHOOKS = {"stripe": "STRIPE_WEBHOOK_SECRET", "paypal": "PAYPAL_WEBHOOK_ID"}

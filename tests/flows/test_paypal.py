@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
+from pydantic import SecretStr
 from sqlalchemy import select, text
 
 from billing.commands.slice.cut import cut
@@ -18,6 +19,7 @@ from billing.flows import (
     dispute_events,
     disputing,
     healing,
+    health,
     links,
     movements,
     reconciliation,
@@ -523,3 +525,24 @@ def test_an_order_that_somebody_else_made_for_our_invoice_is_adopted_and_the_aud
     stage.settle()
     assert (status_of(stage, invoice), moved(stage)) == ("paid", [1000])
     assert attempts(stage, invoice)[-1].kind == "adopted"
+
+
+def test_check_says_which_feature_of_the_application_is_switched_off(stage: Stage, anna: UUID) -> None:
+    """Charges go through without it; what is missing or was taken back would be noticed nowhere."""
+    settings = stage.parts.settings.model_copy(
+        update={"paypal_client_id": "sb-simulate", "paypal_client_secret": SecretStr("simulate")}
+    )
+    settings.__dict__.pop("paypal_credentials", None)
+    parts = replace(stage.parts, settings=settings)
+    stand_in = stage.sides["paypal"].stand_in
+
+    def lists() -> list[tuple[str, str]]:
+        return [(each.state, each.told) for each in health._lists(parts, "default")]
+
+    assert lists() == [("ok", "transactions and disputes can be read")]
+    stand_in.configure({"paypal_lists": False})
+    assert [state for state, _ in lists()] == ["mend", "mend"]
+    assert "Transaction Search is refused (permission_denied)" in lists()[0][1]
+    assert "Customer Disputes is refused (permission_denied)" in lists()[1][1]
+    stand_in.faults.add([{"kind": "error_500_before", "rate": 1, "path": "/v1/reporting"}])
+    assert [told.split(" is ")[0] for _, told in lists()] == ["Customer Disputes"]

@@ -195,7 +195,7 @@ def _not_sent(recording: Recording) -> None:
             kind=WorkKind.PROVIDER_REFUSES_ACCOUNT,
             subject_type="provider_account",
             subject_id=payment.provider_account_id,
-            summary="The payment provider refuses our key; charges wait and no attempt is used up.",
+            summary="The payment provider refuses our key or our account; charges wait and no attempt is used up.",
             error=recording.outcome.reason,
             safe_actions=["retry", "park"],
             now=recording.now,

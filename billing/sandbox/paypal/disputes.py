@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.sandbox.paypal import captures, events
-from billing.sandbox.paypal.errors import invalid, missing, unprocessable
+from billing.sandbox.paypal.errors import invalid, missing, require_feature, unprocessable
 from billing.sandbox.paypal.values import instant, links, money, new_id, second
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
@@ -122,6 +122,7 @@ def retrieve(call: Call) -> Json:
 
 def list_(call: Call) -> Json:
     """Those opened since `start_time`, without their transactions."""
+    require_feature(call)
     rows = call.tx.select("kind = 'dispute' and account = ?", (call.account,), order="seq")
     since = call.given("start_time", "")
     if second(since) < call.now - _LISTED_S:

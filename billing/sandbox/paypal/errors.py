@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from billing.sandbox.stripe.values import Json
+
+if TYPE_CHECKING:
+    from billing.sandbox.stripe.standin import Call
 
 
 class PayPalError(Exception):
@@ -44,6 +49,12 @@ def no_client() -> PayPalError:
 def invalid(issue: str, message: str) -> PayPalError:
     """A request that fails validation: nothing has begun."""
     return PayPalError(400, "INVALID_REQUEST", message, issue=issue)
+
+
+def require_feature(call: Call) -> None:
+    """Whether the application may read the account's lists."""
+    if not call.config.paypal_lists:
+        raise PayPalError(403, "NOT_AUTHORIZED", "Authorization failed due to insufficient permissions.")
 
 
 def missing(what: str) -> PayPalError:

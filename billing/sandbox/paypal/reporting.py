@@ -7,7 +7,7 @@ report's end is refused.
 from __future__ import annotations
 
 from billing.sandbox.paypal.captures import fee_of
-from billing.sandbox.paypal.errors import PayPalError, invalid
+from billing.sandbox.paypal.errors import PayPalError, invalid, require_feature
 from billing.sandbox.paypal.values import instant, money, second
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
@@ -18,6 +18,7 @@ WIDEST_S = 31 * 86_400
 
 def list_(call: Call) -> Json:
     """One page, oldest first."""
+    require_feature(call)
     first, last = second(call.given("start_date", "")), second(call.given("end_date", ""))
     size, page = int(call.given("page_size", "100")), int(call.given("page", "1"))
     if last - first > WIDEST_S or not 1 <= size <= 500:

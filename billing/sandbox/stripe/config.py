@@ -43,6 +43,8 @@ class Config:
     search_lag_s: int = 0
     report_most: int = 10_000
     """A window of PayPal's report that holds more is refused."""
+    paypal_lists: bool = True
+    """Whether PayPal's application has the features by which the account's lists are read."""
     dispute_fee: int = 0
     """What PayPal asks of the seller for a chargeback, in minor units."""
     paypal: bool = True
