@@ -19,6 +19,7 @@ from billing.commands.product.create import create_product
 from billing.commands.seller.create import create_seller
 from billing.commands.tax_rate.put import put_tax_rate
 from billing.flows.order import Order
+from billing.flows.payment_methods import adopt
 from billing.flows.rates import read_rates
 from billing.kernel.errors import PROVIDER_ERRORS, Refused, Stale
 from billing.registers.rates import Rate
@@ -26,6 +27,7 @@ from billing.sandbox.scenario.playing.sides import Side
 from billing.sandbox.stripe.background import run_due
 from billing.sandbox.stripe.errors import ApiError
 from billing.validators.address import Address
+from billing.validators.payment_method import Consent
 from billing.validators.price import NewTier
 from billing.validators.product import NewProduct
 from billing.validators.seller import NewSeller
@@ -42,6 +44,14 @@ CARDS = (
     "pm_card_createDispute", "pm_card_createDisputeInquiry", "pm_sandbox_sepa", "pm_sandbox_sepa_insufficientFundsOnce",
     "pm_sandbox_sepa_returnedLater", "pm_sandbox_paypal", "pm_sandbox_paypal_disputed",
 )  # fmt: skip
+WALLETS = tuple(
+    f"B-SANDBOX-{name}"
+    for name in (
+        "GOOD", "GOOD", "GOOD", "NOFUNDS", "DECLINEONCE", "LOST", "ACTION", "PENDING", "PENDINGFAILS", "BYHAND",
+        "FAULT", "TIMEOUTAFTER", "TIMEOUTBEFORE", "DENIED",
+    )
+)  # fmt: skip
+"""At PayPal itself."""
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "eur month": ("basic", "gross", "books", "free", "calls", "seats", "peak", "level", "boxes", "setup"),
     "eur year": ("basic-year", "gross-year", "calls-year"),
@@ -125,15 +135,29 @@ class Life:
             self._rates(house)
             self._prices(house)
         self._policy()
-        for method in ("pm_card_visa", *self.chance.sample(CARDS, 3)):
+        for method in ("pm_card_visa", *self.chance.sample(CARDS, 2), *self.chance.sample(WALLETS, 2)):
             self.add_customer(method)
 
     def add_customer(self, method: str | None) -> None:
         account = f"a{len(self.accounts)}"
         house = self.chance.choice(self.houses)
-        id_ = house.customer(account, method=method, country=self.chance.choice(COUNTRIES))
+        at_paypal = method is not None and method in WALLETS
+        id_ = house.customer(account, method=None if at_paypal else method, country=self.chance.choice(COUNTRIES))
         self.accounts[id_], self.house_of[id_] = account, house
         self.profiles.append(id_)
+        if at_paypal:
+            self.give_wallet(id_, str(method))
+
+    def give_wallet(self, profile_id: UUID, wallet: str) -> None:
+        """They agree to be charged through PayPal."""
+        adopt(
+            self.acme.parts,
+            profile_id=profile_id,
+            provider_account_id=self.paypal.account_id,
+            method_ref=wallet,
+            consent=Consent(text_version="v1", given_at=START, channel="import"),
+            as_default=True,
+        )
 
     def items(self, group: str) -> list[NewItem]:
         codes = self.chance.sample(GROUPS[group], self.chance.randint(1, min(4, len(GROUPS[group]))))

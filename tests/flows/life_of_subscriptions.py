@@ -156,7 +156,7 @@ def erase(life: Life) -> None:
     place = life.chance.randrange(len(life.profiles))
     rights.erase(life.acme.parts, life.profiles[place], order=ORDER)
     life.profiles.pop(place)
-    life.add_customer("pm_card_visa")
+    life.add_customer(life.chance.choice(["pm_card_visa", "B-SANDBOX-GOOD"]))
 
 
 def brake(life: Life) -> None:

@@ -9,7 +9,6 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from werkzeug.test import Client
 
-from billing.flows.payment_methods import adopt
 from billing.flows.start import pin
 from billing.models import Dispute, ProviderAccount
 from billing.providers.paypal.adapter import PayPalProvider
@@ -21,12 +20,10 @@ from billing.sandbox.paypal.signing import chain, root
 from billing.sandbox.scenario.playing.sides import Side
 from billing.sandbox.scenario.playing.wallet import paypal_side
 from billing.sandbox.stripe.standin import Call
-from billing.validators.payment_method import Consent
 from billing.webhooks.app import create_app
-from tests.flows.company import START, Company
-from tests.flows.life import Act, Life
+from tests.flows.company import Company
+from tests.flows.life import WALLETS, Act, Life
 
-WALLETS = ("GOOD", "GOOD", "NOFUNDS", "DECLINEONCE", "LOST", "ACTION", "PENDING", "PENDINGFAILS", "FAULT")
 FAULTS = ("error_500_before", "error_500_after", "timeout_after", "timeout_before")
 DELIVERIES = ("webhook_duplicate", "webhook_reorder", "webhook_drop")
 
@@ -74,14 +71,7 @@ def witness_of(life: Life) -> Witnesses:
 
 def give_wallet(life: Life) -> None:
     """A customer agrees to be charged through PayPal."""
-    adopt(
-        life.acme.parts,
-        profile_id=life.chance.choice(life.profiles),
-        provider_account_id=life.paypal.account_id,
-        method_ref=f"B-SANDBOX-{life.chance.choice(WALLETS)}",
-        consent=Consent(text_version="v1", given_at=START, channel="import"),
-        as_default=True,
-    )
+    life.give_wallet(life.chance.choice(life.profiles), life.chance.choice(WALLETS))
 
 
 def claim(life: Life) -> None:
