@@ -40,15 +40,20 @@ class Credentials:
 
 def register_paypal(base: str, credentials: Credentials, *, url: str, instead_of: str | None = None) -> str:
     """A new webhook; returns its id, which signatures name. The one that it stands `instead_of` is removed first."""
-    asked = (credentials.client_id, credentials.client_secret)
-    token = _asked("POST", f"{base}/v1/oauth2/token", auth=asked)["access_token"]
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = bearer(base, credentials)
     webhooks = f"{base}/v1/notifications/webhooks"
     if instead_of is not None:
         _asked("DELETE", f"{webhooks}/{instead_of}", headers=headers)
     types = [{"name": kind} for kind in sorted(PAYPAL_HANDLERS)]
     made = _asked("POST", webhooks, json={"url": url, "event_types": types}, headers=headers)
     return str(made["id"])
+
+
+def bearer(base: str, credentials: Credentials) -> dict[str, str]:
+    """The header with which PayPal is asked."""
+    asked = (credentials.client_id, credentials.client_secret)
+    token = _asked("POST", f"{base}/v1/oauth2/token", auth=asked)["access_token"]
+    return {"Authorization": f"Bearer {token}"}
 
 
 def keep_root(base: str, path: Path) -> Path:

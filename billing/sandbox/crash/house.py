@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from billing.sandbox import endpoint
+from billing.sandbox.crash import dialect
+from billing.sandbox.crash.dialect import KEY, PAYPAL
 from billing.sandbox.paypal.app import create_app as paypal_app
 from billing.sandbox.stripe.app import create_app as stripe_app
-from billing.sandbox.stripe.server import Make
-
-KEY = "sk_test_crash"
-_ID, _SECRET = "sb-crash", "crash"
+from billing.sandbox.stripe.server import Make, Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,10 @@ class House:
     """The setting that names its address."""
     tell: Callable[[str, str, Path], Mapping[str, str]]
     """Makes its webhook known: address of the stand-in, origin of the receiver, a folder → settings of processes."""
+    events: Callable[[Server], list[dialect.Json]]
+    signed: dialect.Signed
+    remove: Callable[[Server, str], None]
+    """A method, by its id there."""
 
 
 def _tell_stripe(base: str, receiver: str, _: Path) -> Mapping[str, str]:
@@ -38,13 +41,12 @@ def _tell_stripe(base: str, receiver: str, _: Path) -> Mapping[str, str]:
 
 
 def _tell_paypal(base: str, receiver: str, folder: Path) -> Mapping[str, str]:
-    credentials = endpoint.Credentials(_ID, _SECRET)
-    webhook = endpoint.register_paypal(base, credentials, url=f"{receiver}/webhooks/paypal")
+    webhook = endpoint.register_paypal(base, PAYPAL, url=f"{receiver}/webhooks/paypal")
     kept = endpoint.keep_root(base, folder / "paypal-root.pem")
     return {
         "PAYPAL_API_BASE": base,
-        "PAYPAL_CLIENT_ID": _ID,
-        "PAYPAL_CLIENT_SECRET": _SECRET,
+        "PAYPAL_CLIENT_ID": PAYPAL.client_id,
+        "PAYPAL_CLIENT_SECRET": PAYPAL.client_secret,
         "PAYPAL_WEBHOOK_ID": webhook,
         "PAYPAL_CERT_ROOTS": str(kept),
     }
@@ -59,6 +61,9 @@ HOUSES = {
         "/v1/refunds",
         "STRIPE_API_BASE",
         _tell_stripe,
+        dialect.stripes_events,
+        dialect.signed_by_stripe,
+        dialect.removed_at_stripe,
     ),
     "paypal": House(
         "paypal",
@@ -68,5 +73,8 @@ HOUSES = {
         "/v2/payments/captures",
         "PAYPAL_API_BASE",
         _tell_paypal,
+        dialect.paypals_events,
+        dialect.signed_by_paypal,
+        dialect.removed_at_paypal,
     ),
 }

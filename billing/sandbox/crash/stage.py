@@ -6,9 +6,6 @@ the rows that are about beat itself.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -19,18 +16,17 @@ from typing import Any
 from uuid import UUID
 
 import redis
-import requests
 from sqlalchemy import select
 
-from billing.flows.handlers import HANDLERS
 from billing.flows.parts import Parts
 from billing.kernel.errors import BillingError
 from billing.models import Profile, ProviderAccount
 from billing.providers.stripe.witness import Witness
 from billing.queue.buffer import TRANSPORT, Message, Transport
 from billing.queue.names import QUEUES, TICKS
+from billing.sandbox.crash import dialect
 from billing.sandbox.crash.ground import Broker
-from billing.sandbox.crash.house import HOUSES, KEY
+from billing.sandbox.crash.house import HOUSES
 from billing.sandbox.crash.processes import Living, Nursery, is_alive, thaw
 from billing.sandbox.crash.waiting import waiting
 from billing.sandbox.crash.world import World, give_method, set_clock
@@ -293,24 +289,14 @@ class Stage:
 
     def events(self) -> list[Json]:
         """The provider's events that have a handler here, newest first."""
-        query = [("limit", "100"), *(("types[]", kind) for kind in sorted(HANDLERS))]
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.get(f"{self.server.url}/v1/events", params=query, auth=(KEY, ""), timeout=_TIMEOUT_S)
-        answer.raise_for_status()
-        listed: list[Json] = answer.json()["data"]
-        return listed
+        return self.house.events(self.server)
 
     def deliver(self, event: Json) -> int:
         """Bring an event to the receiver as the provider does. Returns the status of the answer."""
-        secret = self.parts.settings.webhook_secrets("default")[0]
-        body, moment = json.dumps(event), int(time.time())
-        signature = hmac.new(secret.encode(), f"{moment}.{body}".encode(), hashlib.sha256).hexdigest()
-        headers = {"Content-Type": "application/json", "Stripe-Signature": f"t={moment},v1={signature}"}
-        with requests.Session() as session:
-            session.trust_env = False
-            url = f"{self.receiver_url}/webhooks/stripe"
-            return session.post(url, data=body, headers=headers, timeout=_TIMEOUT_S).status_code
+        secret = self.parts.settings.webhook_secrets("default", provider=self.house.name)[0]
+        return dialect.post(
+            f"{self.receiver_url}/webhooks/{self.house.name}", *self.house.signed(self.server, secret, event)
+        )
 
     def change_card(self, account: str, card: str) -> None:
         """The customer gives another card."""

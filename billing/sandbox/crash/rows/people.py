@@ -11,7 +11,7 @@ import requests
 from billing.flows import links
 from billing.flows.reconciliation import reconcile
 from billing.sandbox.crash.case import Case, Row, Story
-from billing.sandbox.crash.house import KEY
+from billing.sandbox.crash.dialect import KEY
 from billing.sandbox.crash.kills import DROP_ALL, killed
 from billing.sandbox.crash.stage import NotReached, Stage
 from billing.sandbox.crash.world import NO_FUNDS, START, VISA, Customer, World
