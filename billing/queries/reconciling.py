@@ -226,6 +226,7 @@ SELECT CASE WHEN f.id IS NULL THEN 'refund_without_record' ELSE 'refund_differs'
             ELSE format('the provider says %s {{%s %s}}, we say %s {{%s %s}}', r.status, r.amount_minor, r.currency,
                         f.status, f.amount_minor, f.currency) END,
        r.metadata_refund IS NOT NULL AND m.id IS NULL
+         AND NOT EXISTS (SELECT FROM billing.payment o WHERE o.id = r.metadata_refund)
 FROM listed_refund r
 LEFT JOIN billing.payment p ON p.provider_account_id = :account AND p.charge_ref = r.charge_ref
 LEFT JOIN billing.unapplied_payment u ON u.provider_account_id = :account AND u.charge_ref = r.charge_ref

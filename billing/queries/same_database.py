@@ -91,7 +91,7 @@ _LOST_REFUNDS = text(
     FROM unnest(CAST(:refunds AS uuid[]), CAST(:refs AS text[]), CAST(:charges AS text[]), CAST(:moved AS boolean[]))
          AS listed(refund_id, refund_ref, charge_ref, moved)
     LEFT JOIN billing.refund r ON r.id = listed.refund_id
-    WHERE r.id IS NULL
+    WHERE r.id IS NULL AND NOT EXISTS (SELECT FROM billing.payment o WHERE o.id = listed.refund_id)
       AND (EXISTS (SELECT FROM billing.payment p
                    WHERE p.provider_account_id = :account AND p.charge_ref = listed.charge_ref)
            OR EXISTS (SELECT FROM billing.unapplied_payment u

@@ -5,7 +5,8 @@ customers, so without it nobody could tell whose a charge is once its row was lo
 personal is in them.
 
 A refund that somebody makes in PayPal's dashboard has the name of its order. A refund of ours has a plain id, so no
-order has one: it would be taken for a refund whose row was lost.
+order has one: it would be taken for a refund whose row was lost. Older orders have that of their attempt, and who
+looks for lost refunds leaves attempts out.
 
 `invoice_id` is a lock: where the account blocks accidental payments, PayPal takes money for one such id once, and opens
 that lock no more when the money is sent back. So the name changes with each charge of the invoice that was proven and
