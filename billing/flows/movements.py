@@ -147,12 +147,22 @@ def _read_held(parts: Parts, account_id: UUID, provider: Provider, now: datetime
         return 0
     with parts.begin() as session:
         begun = unlisted_since(session, account_id=account_id, now=now, most=_HELD_MOST)
-    good = timedelta(seconds=provider.key_life_s)
-    for at in begun:
-        for page in provider.movement_pages(created_from=at - _HELD_SLACK, created_to=at + good + _HELD_SLACK):
+    for start, end in _spans(begun, timedelta(seconds=provider.key_life_s)):
+        for page in provider.movement_pages(created_from=start, created_to=end):
             with parts.begin() as session:
                 keep_movements(session, account_id=account_id, listed=page)
     return _book_waiting(parts, account_id, now) if begun else 0
+
+
+def _spans(begun: list[datetime], good: timedelta) -> list[tuple[datetime, datetime]]:
+    """When their keys were good, in one where several were at a time: what an outage held was begun within hours."""
+    spans = list[tuple[datetime, datetime]]()
+    for at in sorted(begun):
+        start, end = at - _HELD_SLACK, at + good + _HELD_SLACK
+        if spans and start <= spans[-1][1]:
+            start, _ = spans.pop()
+        spans.append((start, end))
+    return spans
 
 
 def _book_waiting(parts: Parts, account_id: UUID, now: datetime) -> int:

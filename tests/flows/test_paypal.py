@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -390,6 +390,32 @@ def test_the_fee_of_a_payment_that_was_held_for_days_is_booked(stage: Stage, ann
         resolution.resolve(stage.parts)
         movements.sweep(stage.parts)
     assert (status_of(stage, invoice), moved(stage), _fees(stage)) == ("paid", [1000], 65)
+
+
+def test_the_hours_of_several_that_were_held_are_read_once(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-PENDING")
+    side = stage.sides["paypal"]
+    side.stand_in.configure({"processing_s": 6 * 86_400})
+    for hours in (4, 5, 14):
+        stage.set_clock(START + timedelta(hours=hours))
+        bill(stage, anna)
+    assert _windows_read(stage, at=START + timedelta(hours=30)) == ["01-15T03:00 to 01-16T06:00"]
+    told = _windows_read(stage, at=START + timedelta(days=6, hours=16))
+    assert told == ["01-16T02:00 to 01-21T16:00", "01-15T03:55 to 01-15T10:05", "01-15T13:55 to 01-15T19:05"]
+
+
+def _windows_read(stage: Stage, *, at: datetime) -> list[str]:
+    """What of the report is read for the balance."""
+    side = stage.sides["paypal"]
+    stage.set_clock(at)
+    run_due(side.stand_in, early=True)
+    resolution.resolve(stage.parts)
+    before = sum(1 for _ in side.witness.requests())
+    movements.sweep(stage.parts)
+    asked = [
+        each.params for each in list(side.witness.requests())[before:] if each.path == "/v1/reporting/transactions"
+    ]
+    return [f"{each['start_date'][5:16]} to {each['end_date'][5:16]}" for each in asked if each["page_size"] != "1"]
 
 
 def test_a_refund_that_was_pending_for_days_is_among_the_movements(stage: Stage, anna: UUID) -> None:
