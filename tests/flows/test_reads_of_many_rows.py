@@ -99,6 +99,7 @@ def crowd(acme: Company) -> tuple[Company, UUID]:
 
 _LISTS: dict[str, Callable[[Session, UUID, UUID], Any]] = {
     "invoice": lambda session, _, first: list_invoices(session, profile=first, limit=10),
+    "invoice by account": lambda session, _seller, _first: list_invoices(session, customer="a1", limit=10),
     "payment": lambda session, _, first: browsing.list_payments(
         session, Browse(profile_id=first), before=None, limit=10
     ),

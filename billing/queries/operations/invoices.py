@@ -7,7 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from billing.db.copy import id_array
 from billing.queries.charged_back import CHARGED_BACK
+from billing.queries.operations.browsing import profiles_of
 from billing.queries.operations.paging import Facts, Page, read_all, read_page, those_of
 
 _LIST = """
@@ -21,6 +23,7 @@ WHERE (CAST(:status AS text) IS NULL OR i.status = :status)
   AND (CAST(:before AS uuid) IS NULL OR i.id < :before)
 ORDER BY i.id DESC LIMIT :limit
 """
+_OF_ACCOUNT = "(SELECT * FROM billing.invoice o WHERE o.profile_id = ANY(CAST(:profiles AS uuid[])) OFFSET 0)"
 
 _ONE = f"""
 SELECT i.id, i.number, i.kind, i.status, s.code AS seller, p.account_id, i.profile_id, u.code AS subscription,
@@ -109,7 +112,11 @@ def list_invoices(
 ) -> Page:
     """Documents by status, profile, account of the host, or issued at or after `since`."""
     values = {"status": status, "profile": profile, "customer": customer, "since": since, "before": before}
-    source = "billing.invoice" if profile is None else those_of("invoice", "profile_id", "profile")
+    source = "billing.invoice"
+    if profile is not None:
+        source = those_of("invoice", "profile_id", "profile")
+    elif customer is not None:
+        source, values["profiles"] = _OF_ACCOUNT, id_array(profiles_of(session, customer))
     return read_page(session, _LIST.format(charged_back=CHARGED_BACK, source=source), values, limit=limit)
 
 
