@@ -52,6 +52,9 @@ def test_a_declined_card_is_tried_again_on_schedule_and_then_the_subscription_is
     ]
     assert {attempt.status for attempt in attempts} == {"declined"}
     assert len({attempt.payment_intent_id for attempt in attempts}) == 1
+    charges = [attempt.charge_ref for attempt in attempts]
+    assert len(set(charges)) == 4
+    assert [attempt.noted_charge_ref for attempt in attempts] == [None, *charges[:-1]], "the one before (DECISIONS 19)"
     assert (invoice.status, invoice.final_decision, invoice.next_attempt_at) == ("open", "cancel", None)
     assert acme.subscription(subscription).status == "canceled"
     assert _charged(acme) == 0
