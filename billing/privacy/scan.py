@@ -54,8 +54,12 @@ _SECRETS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         ("_secret_",),
         re.compile(r"(?<![0-9A-Za-z])(?P<secret>(?:pi|seti)_[0-9A-Za-z]{1,64}_secret_\w{8,})"),
     ),
-    # As `link.sign` makes them: 62 letters that begin with a version and a kind.
-    ("customer_link", ("aq",), re.compile(r"(?<![\w-])(?P<secret>AQ[E-P][0-9A-Za-z_-]{59})(?![\w-])", re.ASCII)),
+    # As `link.sign` makes them: 62 letters that begin with a version and a kind, behind a slash that may be escaped.
+    (
+        "customer_link",
+        ("aq",),
+        re.compile(r"(?:(?<![\w-])|(?<=%2[Ff]))(?P<secret>AQ[E-P][0-9A-Za-z_-]{59})(?![\w-])", re.ASCII),
+    ),
     ("bearer", ("bearer",), re.compile(_BEARER, re.IGNORECASE)),
     ("basic", ("basic",), re.compile(_BASIC, re.IGNORECASE)),
     (

@@ -16,6 +16,7 @@ SECRETS = [
     ("webhook_secret", "whsec" + "_" + LONG + ";", "whsec" + "_" + LONG),
     ("customer_link", f"https://pay.example.com/pay/{LINK}", LINK),
     ("customer_link", f"Client disconnected while serving /documents/{LINK}.pdf", LINK),
+    ("customer_link", f"GET /x?return_url=https%3A%2F%2Fpay.example.com%2Fpay%2F{LINK}%3Fa", LINK),
     ("client_secret", f"seti_1abc_{'secret'}_{LONG}", f"seti_1abc_{'secret'}_{LONG}"),
     ("bearer", f"Authorization: Bearer {LONG}", LONG),
     ("basic", f"authorization: basic {HEADER}", HEADER),
