@@ -119,14 +119,19 @@ _REGAINED = text(
     FROM billing.ledger_entry e JOIN billing.posting p ON p.entry_id = e.id
     WHERE e.invoice_id = :invoice AND e.charge_ref = :charge AND e.kind = 'dispute_regained'
       AND p.account = 'disputes' AND p.currency = :currency
+      AND NOT EXISTS (SELECT FROM billing.dispute o
+                      WHERE o.invoice_id = :invoice AND o.charge_ref = :charge AND o.id <> :id)
     """
 )
 
 
 def regained_minor(session: Session, dispute: Dispute) -> int:
-    """What of losses of the dispute's charge was regained, by the books, in the currency of our balance."""
-    values = {"invoice": dispute.invoice_id, "charge": dispute.charge_ref, "currency": dispute.moved_currency}
-    return int(session.execute(_REGAINED, values).scalar_one())
+    """What of the dispute's losses was regained, by the books, in the currency of our balance.
+
+    0 where its charge has another dispute: entries don't say of which they are.
+    """
+    values = {"invoice": dispute.invoice_id, "charge": dispute.charge_ref, "id": dispute.id}
+    return int(session.execute(_REGAINED, values | {"currency": dispute.moved_currency}).scalar_one())
 
 
 def lock_losses(session: Session, invoice_id: UUID) -> list[Dispute]:

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from sqlalchemy import select, text
 
+from billing.commands.dispute.record import note_dispute
 from billing.commands.slice.cut import cut
 from billing.flows import (
     adopting,
@@ -33,6 +34,7 @@ from billing.kernel.errors import ProviderUnavailable, Refused
 from billing.models import (
     Difference,
     Dispute,
+    Invoice,
     PaymentIntent,
     PaymentMethod,
     ProviderAccount,
@@ -351,6 +353,31 @@ def test_a_claim_and_a_chargeback_of_one_capture_open_its_debt_once(stage: Stage
     assert (made.amount_minor, made.given_up_minor) == (1000, 0)
     assert [each.code for each in audit.run(stage.parts).violations] == []
     assert status_of(stage, invoice) == "paid"
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_claim_and_a_chargeback_of_one_capture_are_both_won_after_all(
+    stage: Stage, anna: UUID, *, mixed: bool
+) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    bill(stage, anna)
+    side = stage.sides["paypal"]
+    (charge,) = side.witness.charges()
+    for _ in range(2):
+        ref = DOORS["POST", "disputes"](side.stand_in, "", {"charge": charge.charge_ref})["dispute_id"]
+        DOORS["POST", "disputes/<id>/close"](side.stand_in, ref, {"status": "lost"})
+        dispute_events.adopt_dispute(stage.parts, side.account_id, ref)
+    with stage.parts.begin() as session:
+        for row in session.scalars(select(Dispute).order_by(Dispute.id)).all():
+            shown = stage.parts.provider(side.account_id).read_dispute(row.dispute_ref)
+            facts = replace(shown, due_by=None, status="won", reinstated_minor=1000, mixed=mixed)
+            invoice = session.get_one(Invoice, row.invoice_id)
+            note_dispute(session, dispute=row, invoice=invoice, facts=facts, now=START)
+        session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        told = text("SELECT account, sum(amount_minor) FROM billing.posting GROUP BY 1 HAVING sum(amount_minor) <> 0")
+        books = {account: int(amount) for account, amount in session.execute(told)}
+        assert books == {"provider_clearing": 1000, "deferred_revenue": -1000}
+        session.rollback()
 
 
 def test_reconciling_finds_no_difference_and_reads_the_fees(stage: Stage, anna: UUID) -> None:
