@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import traceback
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import structlog
 from babel import Locale
 from babel.dates import format_date
 from flask import Blueprint, Response, make_response, render_template, request
@@ -21,10 +19,8 @@ from billing.rules.language import LANGUAGES
 from billing.views.gate import Gate
 from billing.views.headers import page_headers
 from billing.views.localising import Texts, texts, visitors_texts
-from billing.views.steps import BROKEN, add_steps, refused, seen
+from billing.views.steps import BROKEN, add_steps, log_fault, refused, seen
 from billing.writing.amounts import money
-
-_log = structlog.get_logger(__name__)
 
 _ASSETS = Path(__file__).parent / "assets"
 _KINDS = {"page.js": "text/javascript", "return.js": "text/javascript", "page.css": "text/css"}
@@ -57,11 +53,9 @@ def customer_page(parts: Parts) -> Blueprint:
 
     @door.errorhandler(Exception)
     def broken(error: Exception) -> Response | HTTPException:
-        # Told here, or the framework would log the address, and with it the link.
         if isinstance(error, HTTPException):
             return error
-        trace = "".join(traceback.format_tb(error.__traceback__))[-4000:]
-        _log.error("page_failed", error=type(error).__name__, trace=trace)
+        log_fault("page_failed", error)
         for_a_person = request.endpoint in ("pay.page", "pay.returned")
         return _closed("unavailable", 500) if for_a_person else refused("unavailable", 500)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
-
-import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
@@ -15,9 +12,7 @@ from billing.flows.parts import Parts
 from billing.rules.language import LANGUAGES
 from billing.views.gate import Gate
 from billing.views.headers import page_headers
-from billing.views.steps import BROKEN, refused, seen
-
-_log = structlog.get_logger(__name__)
+from billing.views.steps import BROKEN, log_fault, refused, seen
 
 
 def documents_door(parts: Parts) -> Blueprint:
@@ -38,11 +33,9 @@ def documents_door(parts: Parts) -> Blueprint:
 
     @door.errorhandler(Exception)
     def broken(error: Exception) -> Response | HTTPException:
-        # Told here, or the framework would log the address, and with it the link.
         if isinstance(error, HTTPException):
             return error
-        trace = "".join(traceback.format_tb(error.__traceback__))[-4000:]
-        _log.error("document_failed", error=type(error).__name__, trace=trace)
+        log_fault("document_failed", error)
         return refused("unavailable", 500)
 
     @door.get("/documents/<token>")

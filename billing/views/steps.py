@@ -6,6 +6,7 @@ POST carries is JSON, which no form can send.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -134,6 +135,12 @@ def refused(code: str, status: int) -> Response:
     response = jsonify(error={"code": code, "message": visitors_texts().message(known, number="", seller="")})
     response.status_code = status
     return response
+
+
+def log_fault(event: str, error: Exception) -> None:
+    """Tell of what nobody foresaw, without the address: left to it, the framework logs that, and with it the link."""
+    trace = "".join(traceback.format_tb(error.__traceback__))[-4000:]
+    _log.error(event, error=type(error).__name__, trace=trace)
 
 
 def seen(error: Exception) -> tuple[str, int]:
