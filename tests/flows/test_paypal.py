@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -11,35 +11,25 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from sqlalchemy import select, text
 
-from billing.commands.dispute.record import note_dispute
 from billing.commands.slice.cut import cut
 from billing.flows import (
     adopting,
-    audit,
     customer_page,
-    dispute_events,
-    disputing,
     healing,
     health,
     links,
-    movements,
     reconciliation,
-    refund_events,
     refunding,
     resolution,
     restoring,
 )
-from billing.flows.order import Order
 from billing.kernel.errors import ProviderUnavailable, Refused
 from billing.models import (
     Difference,
-    Dispute,
-    Invoice,
     PaymentIntent,
     PaymentMethod,
     ProviderAccount,
     ProviderEvent,
-    ProviderMovement,
     Refund,
     WorkItem,
 )
@@ -312,227 +302,6 @@ def test_a_refund_goes_back_by_the_capture_once(stage: Stage, anna: UUID) -> Non
         (made,) = session.scalars(select(Refund)).all()
     assert (made.status, made.amount_minor) == ("succeeded", 400)
     assert [each.amount_minor for each in stage.sides["paypal"].witness.refunds()] == [400]
-
-
-def test_an_inquiry_that_the_buyer_wins_takes_the_money_and_one_reversed_later_gives_it_back(
-    stage: Stage, anna: UUID
-) -> None:
-    give(stage, anna, "B-SANDBOX-GOOD")
-    bill(stage, anna)
-    side = stage.sides["paypal"]
-    (charge,) = side.witness.charges()
-    opened = DOORS["POST", "disputes"](side.stand_in, "", {"charge": charge.charge_ref, "inquiry": True})
-    for end, back in (("lost", 0), ("won", 1000)):
-        DOORS["POST", "disputes/<id>/close"](side.stand_in, opened["dispute_id"], {"status": end})
-        dispute_events.adopt_dispute(stage.parts, side.account_id, opened["dispute_id"])
-        with stage.parts.begin() as session:
-            row = session.scalars(select(Dispute)).one()
-            assert (row.status, row.withdrawn_minor, row.reinstated_minor) == (end, 1000, back)
-            assert row.reopened_minor == 1000 - back
-
-
-def test_a_claim_and_a_chargeback_of_one_capture_open_its_debt_once(stage: Stage, anna: UUID) -> None:
-    give(stage, anna, "B-SANDBOX-GOOD")
-    invoice = bill(stage, anna)
-    side = stage.sides["paypal"]
-    (charge,) = side.witness.charges()
-    for _ in range(2):
-        ref = DOORS["POST", "disputes"](side.stand_in, "", {"charge": charge.charge_ref})["dispute_id"]
-        DOORS["POST", "disputes/<id>/close"](side.stand_in, ref, {"status": "lost"})
-        dispute_events.adopt_dispute(stage.parts, side.account_id, ref)
-    with stage.parts.begin() as session:
-        first, second = session.scalars(select(Dispute).order_by(Dispute.id)).all()
-        assert [(each.withdrawn_minor, each.reopened_minor, each.decision) for each in (first, second)] == [
-            (1000, 1000, None),
-            (1000, 0, "write_off"),
-        ]
-        told = text("SELECT account, sum(amount_minor) FROM billing.posting GROUP BY account")
-        books = {account: int(amount) for account, amount in session.execute(told)}
-    assert (books["receivable"], books["write_off"], books["provider_clearing"]) == (1000, 1000, -1000)
-    made = disputing.credit_loss(stage.parts, first.id, order=Order(actor="mara", reason="the bank's letter"))
-    assert (made.amount_minor, made.given_up_minor) == (1000, 0)
-    assert [each.code for each in audit.run(stage.parts).violations] == []
-    assert status_of(stage, invoice) == "paid"
-
-
-@pytest.mark.parametrize("mixed", [False, True])
-def test_a_claim_and_a_chargeback_of_one_capture_are_both_won_after_all(
-    stage: Stage, anna: UUID, *, mixed: bool
-) -> None:
-    give(stage, anna, "B-SANDBOX-GOOD")
-    bill(stage, anna)
-    side = stage.sides["paypal"]
-    (charge,) = side.witness.charges()
-    for _ in range(2):
-        ref = DOORS["POST", "disputes"](side.stand_in, "", {"charge": charge.charge_ref})["dispute_id"]
-        DOORS["POST", "disputes/<id>/close"](side.stand_in, ref, {"status": "lost"})
-        dispute_events.adopt_dispute(stage.parts, side.account_id, ref)
-    with stage.parts.begin() as session:
-        for row in session.scalars(select(Dispute).order_by(Dispute.id)).all():
-            shown = stage.parts.provider(side.account_id).read_dispute(row.dispute_ref)
-            facts = replace(shown, due_by=None, status="won", reinstated_minor=1000, mixed=mixed)
-            invoice = session.get_one(Invoice, row.invoice_id)
-            note_dispute(session, dispute=row, invoice=invoice, facts=facts, now=START)
-        session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
-        told = text("SELECT account, sum(amount_minor) FROM billing.posting GROUP BY 1 HAVING sum(amount_minor) <> 0")
-        books = {account: int(amount) for account, amount in session.execute(told)}
-        assert books == {"provider_clearing": 1000, "deferred_revenue": -1000}
-        session.rollback()
-
-
-def test_reconciling_finds_no_difference_and_reads_the_fees(stage: Stage, anna: UUID) -> None:
-    give(stage, anna, "B-SANDBOX-GOOD")
-    invoice = bill(stage, anna)
-    refunding.refund(stage.parts, invoice, amount_minor=400)
-    stage.settle()
-    stage.set_clock(START + timedelta(days=2))
-    (paypal,) = (each for each in reconciliation.reconcile(stage.parts) if each.account == "paypal default")
-    with stage.parts.begin() as session:
-        assert [(each.kind, each.detail) for each in session.scalars(select(Difference))] == []
-    assert (paypal.charges, paypal.refunds, paypal.differences, paypal.done) == (1, 1, 0, True)
-
-
-def test_fees_are_booked_though_the_report_is_later_than_it_promises(stage: Stage, anna: UUID) -> None:
-    give(stage, anna, "B-SANDBOX-GOOD")
-    bill(stage, anna)
-    side = stage.sides["paypal"]
-    side.stand_in.configure({"search_lag_s": 30 * 3600})
-    stage.set_clock(START + timedelta(hours=29))
-    with pytest.raises(ProviderUnavailable):
-        movements.read(stage.parts, side.account_id)
-    side.stand_in.configure({"search_lag_s": 3600})
-    movements.read(stage.parts, side.account_id)
-    assert _fees(stage) == 65
-
-
-def test_the_fee_of_a_payment_that_was_held_for_days_is_booked(stage: Stage, anna: UUID) -> None:
-    """The report shows it at the day it was begun, long since read, once it moves the balance."""
-    give(stage, anna, "B-SANDBOX-PENDING")
-    side = stage.sides["paypal"]
-    side.stand_in.configure({"processing_s": 6 * 86_400, "search_lag_s": 3 * 3600})
-    invoice = bill(stage, anna)
-    for hours in (5, 30, 60, 145, 149, 153):
-        stage.set_clock(START + timedelta(hours=hours))
-        run_due(side.stand_in, early=True)
-        resolution.resolve(stage.parts)
-        movements.sweep(stage.parts)
-    assert (status_of(stage, invoice), moved(stage), _fees(stage)) == ("paid", [1000], 65)
-
-
-def test_the_hours_of_several_that_were_held_are_read_once(stage: Stage, anna: UUID) -> None:
-    give(stage, anna, "B-SANDBOX-PENDING")
-    side = stage.sides["paypal"]
-    side.stand_in.configure({"processing_s": 6 * 86_400})
-    for hours in (4, 5, 14):
-        stage.set_clock(START + timedelta(hours=hours))
-        bill(stage, anna)
-    assert _windows_read(stage, at=START + timedelta(hours=30)) == ["01-15T03:00 to 01-16T06:00"]
-    told = _windows_read(stage, at=START + timedelta(days=6, hours=16))
-    assert told == ["01-16T02:00 to 01-21T16:00", "01-15T03:55 to 01-15T10:05", "01-15T13:55 to 01-15T19:05"]
-
-
-def _windows_read(stage: Stage, *, at: datetime) -> list[str]:
-    """What of the report is read for the balance."""
-    side = stage.sides["paypal"]
-    stage.set_clock(at)
-    run_due(side.stand_in, early=True)
-    resolution.resolve(stage.parts)
-    before = sum(1 for _ in side.witness.requests())
-    movements.sweep(stage.parts)
-    asked = [
-        each.params for each in list(side.witness.requests())[before:] if each.path == "/v1/reporting/transactions"
-    ]
-    return [f"{each['start_date'][5:16]} to {each['end_date'][5:16]}" for each in asked if each["page_size"] != "1"]
-
-
-def test_a_refund_that_was_pending_for_days_is_among_the_movements(stage: Stage, anna: UUID) -> None:
-    give(stage, anna, "B-SANDBOX-GOOD")
-    side = stage.sides["paypal"]
-    invoice = bill(stage, anna)
-    side.stand_in.configure({"refunds_pending": True, "search_lag_s": 3 * 3600})
-    refunding.refund(stage.parts, invoice, amount_minor=400)
-    with pytest.raises(NotSettled):
-        stage.settle()
-    (made,) = side.witness.refunds()
-    for hours in (5, 30, 60):
-        stage.set_clock(START + timedelta(hours=hours))
-        movements.sweep(stage.parts)
-    DOORS["POST", "refunds/<id>"](side.stand_in, made.refund_ref, {"status": "succeeded"})
-    refund_events.reread_refund(stage.parts, side.account_id, made.refund_ref)
-    for hours in (61, 65, 69):
-        stage.set_clock(START + timedelta(hours=hours))
-        movements.sweep(stage.parts)
-    with stage.parts.begin() as session:
-        told = select(ProviderMovement.type, ProviderMovement.amount_minor).order_by(ProviderMovement.amount_minor)
-        assert [tuple(row) for row in session.execute(told)] == [("refund", -400), ("charge", 1000)]
-
-
-def _fees(stage: Stage) -> int:
-    with stage.parts.begin() as session:
-        told = text("SELECT coalesce(sum(amount_minor), 0) FROM billing.posting WHERE account = 'provider_fees'")
-        return int(session.scalar(told))
-
-
-def test_what_paypal_takes_back_by_itself_becomes_work(stage: Stage, anna: UUID) -> None:
-    give(stage, anna, "B-SANDBOX-GOOD")
-    invoice = bill(stage, anna)
-    side = stage.sides["paypal"]
-    (charge,) = side.witness.charges()
-    DOORS["POST", "captures/<id>/reverse"](side.stand_in, charge.charge_ref, {})
-    assert _differences(stage) == [("refund_without_record", invoice, 1000)]
-
-
-def test_what_a_lost_dispute_took_is_told_once(stage: Stage, anna: UUID) -> None:
-    """Where PayPal ends a claim by taking the payment back, its report shows that as a reversal."""
-    give(stage, anna, "B-SANDBOX-GOOD")
-    bill(stage, anna)
-    side = stage.sides["paypal"]
-    (charge,) = side.witness.charges()
-    opened = DOORS["POST", "disputes"](side.stand_in, "", {"charge": charge.charge_ref})
-    dispute_events.adopt_dispute(stage.parts, side.account_id, opened["dispute_id"])
-    DOORS["POST", "captures/<id>/reverse"](side.stand_in, charge.charge_ref, {})
-    assert _differences(stage) == []
-
-
-def _differences(stage: Stage) -> list[tuple[str, UUID | None, int | None]]:
-    """What a comparison two days later finds."""
-    stage.set_clock(START + timedelta(days=2))
-    reconciliation.reconcile(stage.parts)
-    with stage.parts.begin() as session:
-        found = session.scalars(select(Difference).where(Difference.resolved_at.is_(None)))
-        return [(each.kind, each.invoice_id, each.amount_minor) for each in found]
-
-
-def test_a_comparison_goes_further_back_than_paypal_lists_disputes(stage: Stage, anna: UUID) -> None:
-    """It lists those of 180 days. A run that can't be done would keep the account's daily one from it for good."""
-    give(stage, anna, "B-SANDBOX-GOOD")
-    bill(stage, anna)
-    side = stage.sides["paypal"]
-    (charge,) = side.witness.charges()
-    stage.set_clock(START + timedelta(days=300))
-    opened = DOORS["POST", "disputes"](side.stand_in, "", {"charge": charge.charge_ref})
-    stage.set_clock(START + timedelta(days=400))
-    found = reconciliation.reconcile(stage.parts, since=START - timedelta(days=1))
-    (paypal,) = (each for each in found if each.account == "paypal default")
-    assert (paypal.charges, paypal.done) == (1, True)
-    with stage.parts.begin() as session:
-        assert session.scalars(select(Dispute.dispute_ref)).all() == [opened["dispute_id"]]
-
-
-def test_a_month_of_more_than_paypal_lists_is_read_in_narrower_windows(stage: Stage, anna: UUID) -> None:
-    give(stage, anna, "B-SANDBOX-GOOD")
-    for day in range(4):
-        stage.set_clock(START + timedelta(days=day, hours=day))
-        bill(stage, anna)
-    stage.sides["paypal"].stand_in.configure({"report_most": 1})
-    stage.set_clock(START + timedelta(days=9))
-    provider = stage.parts.provider(stage.sides["paypal"].account_id)
-    pages = provider.charge_pages(created_from=START, created_to=stage.now)
-    charges = {each.charge_ref for each in stage.sides["paypal"].witness.charges()}
-    assert [len(page) for page in pages] == [4]
-    assert {each.charge_ref for each in provider.newest_charges(now=stage.now)} < charges
-    (paypal,) = (each for each in reconciliation.reconcile(stage.parts) if each.account == "paypal default")
-    assert (paypal.charges, paypal.differences, paypal.done) == (4, 0, True)
 
 
 def test_a_restored_database_starts_again_only_once_the_report_reaches_to_where_it_stopped(

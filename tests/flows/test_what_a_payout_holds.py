@@ -53,6 +53,16 @@ def _next_hour(acme: Company, *, budget_s: float = 60.0) -> None:
     movements.sweep(acme.parts, budget_s=budget_s)
 
 
+def _killed_once_it_is_listed(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour whose worker dies with a payout's movements noted, and not yet whose they are."""
+    monkeypatch.setenv("BILLING_FAILPOINTS", "payouts.listed=raise")
+    failpoints.read_environment()
+    with pytest.raises(failpoints.FailpointError):
+        _next_hour(acme)
+    monkeypatch.delenv("BILLING_FAILPOINTS")
+    failpoints.read_environment()
+
+
 def _payout(acme: Company) -> Payout:
     with acme.begin() as session:
         return session.scalars(select(Payout)).one()
@@ -141,12 +151,7 @@ def test_one_whose_sellers_a_killed_worker_had_not_noted_is_shared_by_the_next(
 ) -> None:
     other = _half_is_of_another_seller(paid)
     (payout,) = paid.witness.call("POST", "payouts", {})
-    monkeypatch.setenv("BILLING_FAILPOINTS", "payouts.listed=raise")
-    failpoints.read_environment()
-    with pytest.raises(failpoints.FailpointError):
-        _next_hour(paid)
-    monkeypatch.delenv("BILLING_FAILPOINTS")
-    failpoints.read_environment()
+    _killed_once_it_is_listed(paid, monkeypatch)
     assert _payout(paid).shares == []
     movements.sweep(paid.parts)
     shares = {share["seller_id"]: share["amount_minor"] for share in _payout(paid).shares}
@@ -160,12 +165,7 @@ def test_what_came_back_of_a_payout_whose_sellers_are_not_known_yet_is_nobodys_u
     """Told of in between, the second one would be all of the seller's whose money came last."""
     other = _half_is_of_another_seller(paid)
     (first,) = paid.witness.call("POST", "payouts", {})
-    monkeypatch.setenv("BILLING_FAILPOINTS", "payouts.listed=raise")
-    failpoints.read_environment()
-    with pytest.raises(failpoints.FailpointError):
-        _next_hour(paid)
-    monkeypatch.delenv("BILLING_FAILPOINTS")
-    failpoints.read_environment()
+    _killed_once_it_is_listed(paid, monkeypatch)
     paid.witness.call("POST", f"payouts/{first['id']}", {"status": "failed"})
     (second,) = paid.witness.call("POST", "payouts", {})
     paid.set_clock(paid.now() + timedelta(hours=1, minutes=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 
@@ -231,7 +232,8 @@ def test_what_could_not_be_fetched_is_not_asked_for_again_at_once(
     assert asked == [URL, URL]
 
 
-def test_of_unknown_addresses_only_a_few_a_minute_are_asked(stand_in: StandIn) -> None:
+def asking(stand_in: StandIn) -> tuple[list[str], Callable[[str], bytes]]:
+    """All addresses that were asked, and who asks: there is nothing but at PayPal's own."""
     asked: list[str] = []
 
     def fetch(url: str) -> bytes:
@@ -240,6 +242,11 @@ def test_of_unknown_addresses_only_a_few_a_minute_are_asked(stand_in: StandIn) -
             return chain(stand_in).encode()
         raise ConnectionError
 
+    return asked, fetch
+
+
+def test_of_unknown_addresses_only_a_few_a_minute_are_asked(stand_in: StandIn) -> None:
+    asked, fetch = asking(stand_in)
     known, now = certificates(stand_in, fetch=fetch), right_now() + timedelta(hours=25)
     known.get_ready(URL, sender=PAYPAL, wall_now=right_now())
     for number in range(20):
@@ -254,14 +261,7 @@ def test_of_unknown_addresses_only_a_few_a_minute_are_asked(stand_in: StandIn) -
 
 
 def test_each_network_has_its_turns_and_all_together_have_few(stand_in: StandIn) -> None:
-    asked: list[str] = []
-
-    def fetch(url: str) -> bytes:
-        asked.append(url)
-        if url == URL:
-            return chain(stand_in).encode()
-        raise ConnectionError
-
+    asked, fetch = asking(stand_in)
     known, now = certificates(stand_in, fetch=fetch), right_now()
     for number in range(200):
         code = refusal(known.get_ready, cert(number), sender=STRANGER, wall_now=now)
