@@ -78,7 +78,7 @@ def correct_open(
     whole: bool = False,
 ) -> Corrected:
     """Cancel what the provider might still collect, then `apply` to the locked invoice; it returns a document's number.
-    What it does before that is taken back: where there is something to cancel, it is tried first.
+    Where there is something to cancel, `apply` is rehearsed and taken back first: what is refused has canceled nothing.
 
     `whole`: refused where a part of it was settled. Raises as `void` does, and what `apply` raises.
     """

@@ -25,6 +25,7 @@ from billing.queries.books.trial_balance import trial_balances
 from billing.queries.operations import browsing, endpoints, gauges
 from billing.queries.operations.browsing import Browse
 from billing.queries.operations.invoices import list_invoices
+from billing.queries.unlisted_movements import unlisted_since
 from tests.flows.company import Company
 
 pytestmark = pytest.mark.new_database
@@ -282,3 +283,11 @@ SELECT gen_random_uuid(), p.provider_account_id, 'txn_' || p.id, 'charge', p.cha
        CAST(:seller AS uuid), now(), made.id, 1
 FROM made, (SELECT * FROM billing.payment WHERE charge_ref LIKE 'old-%' LIMIT 100) p
 """
+
+
+def test_what_a_provider_held_for_long_is_found_beside_all_that_it_did_not(crowd: tuple[Company, UUID]) -> None:
+    acme, _ = crowd
+    with acme.begin() as session, _read(session) as nodes:
+        assert unlisted_since(session, account_id=acme.account_id, now=acme.now(), most=10) == []
+    assert any(node.get("Relation Name") == "payment" for node in nodes)
+    assert _seen(nodes, "payment") < 10
