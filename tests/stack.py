@@ -19,6 +19,7 @@ from billing.queue.buffer import Message
 from billing.sandbox.stripe.server import Server, serving
 from billing.sandbox.stripe.store import MEMORY, Store
 from billing.settings import Settings
+from billing.settings.given import GivenSettings
 from billing.wiring import build
 
 
@@ -62,8 +63,7 @@ def stack(database_url: str, *, now: datetime) -> Iterator[Stack]:
 
 def settings_for(database_url: str, stripe_url: str) -> Settings:
     """Sandbox settings with keys of their own, whatever the environment says."""
-    return Settings(
-        _env_file=None,
+    return GivenSettings(
         database_url=database_url,
         stripe_api_key="sk_test_" + secrets.token_hex(12),
         stripe_api_base=stripe_url,

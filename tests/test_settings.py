@@ -8,6 +8,7 @@ import pytest
 
 from billing.kernel.errors import Refused
 from billing.settings import Settings, load
+from billing.settings.given import GivenSettings
 
 LIVE = "sk_live_" + "x" * 24
 
@@ -173,3 +174,14 @@ def test_least_charges_are_amounts_of_currencies(monkeypatch: pytest.MonkeyPatch
 def test_least_charges_are_read_in_minor_units(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILLING_LEAST_CHARGES", "eur:1.20,jpy:60,kwd:0.100,usd:0")
     assert load().least_charges == {"eur": 120, "jpy": 60, "kwd": 100, "usd": 0}
+
+
+def test_of_settings_that_are_given_neither_the_environment_nor_a_file_has_a_say(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"BILLING_SLICE_SIZE=7\nSTRIPE_API_KEY__FILE={LIVE}\n")
+    monkeypatch.setenv("BILLING_PLAN_LIMIT", "none")
+    monkeypatch.setenv("STRIPE_API_KEY__SHOP", LIVE)
+    given = GivenSettings(stripe_api_key="sk_test_x")
+    assert given.billing_slice_size == Settings.model_fields["billing_slice_size"].default
+    assert given.stripe_keys == {"default": "sk_test_x"}

@@ -28,6 +28,7 @@ from billing.sandbox.probes import HOST, answers, has_beaten, port_for, until, w
 from billing.sandbox.processes import Program
 from billing.sandbox.programs import BEAT, STAND_INS, WEB, WORKER
 from billing.settings import Settings
+from billing.settings.given import GivenSettings
 from billing.wiring import build
 
 
@@ -251,8 +252,7 @@ def _listening(plan: Plan, values: dict[str, str]) -> tuple[Plan, dict[str, str]
 
 
 def _settings(values: Mapping[str, str]) -> Settings:
-    # Validated, not constructed: neither this process's environment nor `.env` has a say in it.
-    return Settings.model_validate({name.lower(): value for name, value in values.items()})
+    return GivenSettings.model_validate({name.lower(): value for name, value in values.items()})
 
 
 def _server(name: str, socket: Path, pid: int | None) -> Part:

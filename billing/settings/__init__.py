@@ -229,13 +229,17 @@ class Settings(Printed):
         """True where any configured provider key moves real money."""
         return any(self.provider_accounts.values())
 
+    def surroundings(self) -> dict[str, str | None]:
+        """All names of `.env` and of the environment, which wins: accounts beside `default` have names of their own."""
+        return dotenv_values(".env") | dict(os.environ)
+
     @cached_property
     def stripe_keys(self) -> dict[str, str]:
         """API key by account code. `STRIPE_API_KEY` is `default`, `STRIPE_API_KEY__SHOP` is `shop`."""
         keys: dict[str, str] = {}
         if self.stripe_api_key:
             keys["default"] = self.stripe_api_key.get_secret_value()
-        for name, value in _surroundings().items():
+        for name, value in self.surroundings().items():
             match = _ACCOUNT_KEY.match(name)
             if match and value:
                 keys[match[1].lower()] = value
@@ -247,7 +251,7 @@ class Settings(Printed):
         found: dict[str, tuple[str, str]] = {}
         if self.paypal_client_id and self.paypal_client_secret:
             found["default"] = (self.paypal_client_id, self.paypal_client_secret.get_secret_value())
-        around = _surroundings()
+        around = self.surroundings()
         for name, value in around.items():
             match = _PAYPAL_ID.match(name)
             secret = around.get(f"PAYPAL_CLIENT_SECRET__{match[1]}") if match else None
@@ -266,22 +270,22 @@ class Settings(Printed):
         if provider == "paypal":
             if account == "default":
                 return listed(self.paypal_webhook_id or "")
-            return listed(_surroundings().get(f"PAYPAL_WEBHOOK_ID__{account.upper()}") or "")
+            return listed(self.surroundings().get(f"PAYPAL_WEBHOOK_ID__{account.upper()}") or "")
         if account == "default":
             raw = self.stripe_webhook_secret.get_secret_value() if self.stripe_webhook_secret else ""
         else:
-            raw = _surroundings().get(f"STRIPE_WEBHOOK_SECRET__{account.upper()}") or ""
+            raw = self.surroundings().get(f"STRIPE_WEBHOOK_SECRET__{account.upper()}") or ""
         return listed(raw)
 
     def publishable_key(self, account: str) -> str | None:
         """The account's key for browsers; it says nothing that a visitor may not know."""
         if account == "default":
             return self.stripe_publishable_key
-        return _surroundings().get(f"STRIPE_PUBLISHABLE_KEY__{account.upper()}") or None
+        return self.surroundings().get(f"STRIPE_PUBLISHABLE_KEY__{account.upper()}") or None
 
     def _browser_keys(self) -> list[tuple[str, str]]:
         """Of each key for browsers that is set: the variable's name and the account's code."""
-        names = [name for name, value in _surroundings().items() if value] + ["STRIPE_PUBLISHABLE_KEY"]
+        names = [name for name, value in self.surroundings().items() if value] + ["STRIPE_PUBLISHABLE_KEY"]
         found = {match[0]: (match[1] or "default").lower() for match in map(_BROWSER_KEY.match, names) if match}
         return [(name, code) for name, code in found.items() if self.publishable_key(code)]
 
@@ -320,11 +324,6 @@ class Settings(Printed):
         if self.billing_audit_whole_every_s is not None:
             return self.billing_audit_whole_every_s
         return 0 if self.billing_sandbox else 86_400
-
-
-def _surroundings() -> dict[str, str | None]:
-    """All names, of `.env` and of the environment, which wins: accounts beside `default` have names of their own."""
-    return dotenv_values(".env") | dict(os.environ)
 
 
 def load() -> Settings:

@@ -39,7 +39,7 @@ from billing.providers.stripe.client import build_client
 from billing.providers.stripe.witness import Witness
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
-from billing.settings import Settings
+from billing.settings.given import GivenSettings
 from billing.validators.address import Address
 from billing.validators.coupon import NewCoupon
 from billing.validators.payment_method import Consent
@@ -271,21 +271,18 @@ def company(
             headers={"Authorization": "Bearer sk_test_company"},
             timeout=5,
         ).json()
-        settings = Settings(
-            _env_file=None,
+        settings = GivenSettings(
             database_url=database_url,
             stripe_api_key=SecretStr("sk_test_company"),
             stripe_api_base=standing.url,
             stripe_webhook_secret=SecretStr(endpoint["secret"]),
             billing_secret_key=SecretStr(generate()),
             billing_sandbox=True,
+            billing_public_url=receiver.url,
+            stripe_js_url=f"{standing.url}/_sandbox/js",
+            stripe_publishable_key="pk_test_company",
         )
-        reached = {
-            "billing_public_url": receiver.url,
-            "stripe_js_url": f"{standing.url}/_sandbox/js",
-            "stripe_publishable_key": "pk_test_company",
-        }
-        parts = build(settings.model_copy(update=reached), transport=line)
+        parts = build(settings, transport=line)
         if patience_s is not None:
             parts = replace(parts, provider_for=_adapter(standing.url, patience_s=patience_s))
         receiver.serve(parts)

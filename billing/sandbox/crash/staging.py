@@ -17,7 +17,7 @@ from billing.sandbox.crash.world import World, found, set_clock
 from billing.sandbox.probes import HOST, port_for
 from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import MEMORY, Store
-from billing.settings import Settings
+from billing.settings.given import GivenSettings
 from billing.wiring import build
 
 _MIGRATIONS = threading.Lock()
@@ -43,8 +43,7 @@ def staged(
         told = {"BILLING_SECRET_KEY": generate(), "BILLING_SANDBOX": "1"}
         told |= house.tell(server.url, f"http://{HOST}:{port}", folder)
         values = {**told, "DATABASE_URL": database_url, "BROKER_URL": broker.url}
-        # Validated, not constructed: neither this process's environment nor `.env` has a say in it.
-        parts = build(Settings.model_validate({name.lower(): value for name, value in values.items()}))
+        parts = build(GivenSettings.model_validate({name.lower(): value for name, value in values.items()}))
         undo.callback(parts.sessions.kw["bind"].dispose)
         stage = Stage(
             world=world,

@@ -89,6 +89,27 @@ def test_the_same_file_gives_the_same_json(tmp_path: Path) -> None:
     assert _simulate(path, "--json", "-").stdout == _simulate(path, "--json", "-").stdout
 
 
+@pytest.mark.parametrize("told", ["environment", ".env"])
+def test_what_a_host_is_set_to_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str) -> None:
+    path = _file(tmp_path)
+    alone = _simulate(path, "--json", "-").stdout
+    host = {
+        "BILLING_LEAST_CHARGES": "eur:5000",
+        "BILLING_PROVIDER_CALLS_PER_S": "1",
+        "BILLING_SLICE_SIZE": "1",
+        "BILLING_E_INVOICE_COUNTRIES": "DE",
+        "BILLING_EXCHANGE_RATES": "ecb",
+        "BILLING_VAT_REGISTER": "vies",
+    }
+    if told == ".env":
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in host.items()))
+    else:
+        for name, value in host.items():
+            monkeypatch.setenv(name, value)
+    assert _simulate(path, "--json", "-").stdout == alone
+
+
 def test_without_json_people_see_tables(tmp_path: Path) -> None:
     result = _simulate(_file(tmp_path))
     assert result.exit_code == 0

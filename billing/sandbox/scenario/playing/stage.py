@@ -40,13 +40,13 @@ from billing.sandbox.stripe.background import run_due
 from billing.sandbox.stripe.faults import NoAnswer
 from billing.sandbox.stripe.standin import stand_in_over
 from billing.sandbox.stripe.store import SPILLED, Store
-from billing.settings import Settings
+from billing.settings.given import GivenSettings
 
 ROUNDS = 20
 """Technical waits are run at once, at most so many rounds a moment."""
 
 
-class PlayedSettings(Settings):
+class PlayedSettings(GivenSettings):
     """Settings of a played scenario: nothing waits on wall time, and one call is made after another."""
 
     billing_charges_in_flight: int = 100
@@ -61,12 +61,6 @@ class PlayedSettings(Settings):
     def stream_s(self) -> float:
         """What comes of one slice decides what is in the next."""
         return 0.0
-
-    @property
-    def stripe_keys(self) -> dict[str, str]:
-        """The one account, whatever the environment names."""
-        assert self.stripe_api_key is not None
-        return {"default": self.stripe_api_key.get_secret_value()}
 
     @property
     def paypal_credentials(self) -> dict[str, tuple[str, str]]:
@@ -228,7 +222,6 @@ def staged(engine: Engine, *, now: datetime) -> Iterator[Stage]:
         "POST", "http://stand-in/v1/webhook_endpoints", {"Authorization": f"Bearer {api_key}"}, urlencode(wanted)
     )
     settings = PlayedSettings(
-        _env_file=None,  # type: ignore[call-arg]  # pydantic-settings takes it
         database_url=engine.url.render_as_string(hide_password=False),
         stripe_api_key=SecretStr(api_key),
         stripe_webhook_secret=SecretStr(json.loads(endpoint)["secret"]),
