@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
@@ -20,7 +21,7 @@ from billing.commands.slice.cut import cut
 from billing.db.clock import wall_now
 from billing.flows.carrying import may_open, rooms
 from billing.flows.elsewhere import leave_elsewhere
-from billing.flows.forwarding import carry_forward, is_too_little
+from billing.flows.forwarding import carry_forward, chargeable
 from billing.flows.parts import Parts
 from billing.flows.quarantine import park_unsound
 from billing.flows.restoring import recognise
@@ -136,8 +137,8 @@ def _open(parts: Parts, claimed: ClaimedSlice, small: list[Collecting]) -> list[
         now = parts.clock.now(session)
         members = claimed.member_ids[: may_open(session, claimed.provider_account_id)]
         park_unsound(session, claimed.member_ids, now=now)
-        due = load_due(session, invoices=members, now=now)
-        too_little = [each.invoice for each in due if _is_too_little(parts, session, each)]
+        due = [_charged(parts, session, each) for each in load_due(session, invoices=members, now=now)]
+        too_little = [each.invoice for each in due if _is_too_little(each)]
         tried = [each for each in due if each.invoice not in too_little] if too_little else due
         lease_s = parts.settings.lease_s
         opened = open_payments(session, tried, now=now, wall=wall_now(session), lease_s=lease_s)
@@ -148,11 +149,17 @@ def _open(parts: Parts, claimed: ClaimedSlice, small: list[Collecting]) -> list[
     return attempts
 
 
-def _is_too_little(parts: Parts, session: Session, due: Due) -> bool:
+def _charged(parts: Parts, session: Session, due: Due) -> Due:
+    """With what its method's account charges of it."""
+    if due.method is None:
+        return due
+    amount = chargeable(parts, due.invoice, account=due.method.provider_account_id, session=session)
+    return due if amount == due.amount_minor else replace(due, amount_minor=amount)
+
+
+def _is_too_little(due: Due) -> bool:
     """Nothing is under way of it, and its method's account charges more."""
-    if due.method is None or any(attempt.status in OPEN_PAYMENT for attempt in due.attempts):
-        return False
-    return is_too_little(parts, due.invoice, account=due.method.provider_account_id, session=session)
+    return not due.amount_minor and not any(attempt.status in OPEN_PAYMENT for attempt in due.attempts)
 
 
 def _carry_forward(parts: Parts, invoices: Sequence[Collecting]) -> None:

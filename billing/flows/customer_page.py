@@ -199,7 +199,7 @@ def _message(
     stopped_by: str | None,
 ) -> str | None:
     if not open_:
-        if linked is not None and linked.status == InvoiceStatus.PAID and linked.amount_carried_forward_minor:
+        if linked is not None and linked.status == InvoiceStatus.PAID and _forwarded(linked):
             return "carried_forward"
         if linked is not None:
             return _CLOSED.get(InvoiceStatus(linked.status), "nothing_owed")
@@ -258,9 +258,15 @@ def _bill(invoice: Invoice, payment: Payment | None, *, zone: ZoneInfo, now: dat
 
 
 def _paid(invoice: Invoice) -> Bill:
-    forward, due = invoice.amount_carried_forward_minor, invoice.amount_due_minor
+    forward = _forwarded(invoice)
+    paid = invoice.amount_due_minor - invoice.amount_carried_forward_minor
     state = "carried_forward" if forward else "paid"
-    return Bill(invoice.number, forward or due, invoice.currency, None, overdue=False, state=state)
+    return Bill(invoice.number, forward or paid, invoice.currency, None, overdue=False, state=state)
+
+
+def _forwarded(invoice: Invoice) -> int:
+    """What it leaves to the next one (minor units); 0 where most of it was paid."""
+    return 0 if invoice.amount_paid_minor else invoice.amount_carried_forward_minor
 
 
 def _card(method: PaymentMethod | None) -> Card | None:

@@ -1,6 +1,7 @@
 """Forwarding: what is less than the provider charges is asked for by the customer's next invoice (DECISIONS 24).
 
-The invoice is paid by that, and nobody is dunned for cents. A draft that waits for its first payment is issued.
+The invoice is paid by that, and nobody is dunned for cents. A draft that waits for its first payment is issued. Of more
+than that, whole steps of the provider's are charged; what is left by that is carried forward with the payment.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from billing.commands.invoice import correct
 from billing.commands.invoice.retry import has_attempt_in_flight
 from billing.commands.payment.open import put_off
+from billing.commands.refund.reserve import whole_steps
 from billing.db.clock import wall_now
 from billing.flows.canceling import all_canceled, cancel_intents, tell_stuck
 from billing.flows.correcting import correct_open
@@ -33,7 +35,22 @@ def is_too_little(
     parts: Parts, invoice: Collecting | Invoice, *, account: UUID, session: Session | None = None
 ) -> bool:
     """Whether it asks for less than this provider account charges. `session`: the transaction that asks, if any."""
-    return invoice.amount_remaining_minor < _least_charge(parts, account, invoice.currency, session)
+    return chargeable(parts, invoice, account=account, session=session) == 0 < invoice.amount_remaining_minor
+
+
+def chargeable(parts: Parts, invoice: Collecting | Invoice, *, account: UUID, session: Session | None = None) -> int:
+    """What this provider account charges of what it asks for, in minor units: whole steps, 0 below its minimum."""
+    step, least = (rule(parts, account, invoice.currency, session) for rule in (_step, _least_charge))
+    amount = whole_steps(invoice.amount_remaining_minor, step)
+    return amount if amount >= least else 0
+
+
+def _step(parts: Parts, account: UUID, currency: str, session: Session | None) -> int:
+    """In minor units; 1 where it isn't known."""
+    try:
+        return parts.provider(account, session=session).step_minor(currency)
+    except Refused:  # no key of it is here, or it has no rule for that currency: what comes of a try is told there
+        return 1
 
 
 def _least_charge(parts: Parts, account: UUID, currency: str, session: Session | None) -> int:
@@ -45,6 +62,12 @@ def _least_charge(parts: Parts, account: UUID, currency: str, session: Session |
         return parts.provider(account, session=session).least_minor.get(currency, 0)
     except Refused:  # no key of it is here: what comes of a try is told there
         return 0
+
+
+def leaves_rest(parts: Parts, session: Session, invoice: Collecting | Invoice, *, account: UUID, paid: int) -> bool:
+    """Whether so much (minor units) is all that this account moves of what it asks for, though less than that."""
+    rest = invoice.amount_remaining_minor - paid
+    return 0 < rest < _step(parts, account, invoice.currency, session)
 
 
 def carry_forward(parts: Parts, invoice: Collecting | Invoice) -> None:

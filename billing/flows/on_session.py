@@ -7,7 +7,7 @@ read from the intent, by `look` when the browser is back, by a webhook, or by th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from billing.commands.payment.open_on_session import open_on_session
 from billing.db.clock import wall_now
 from billing.flows.elsewhere import leave_elsewhere
-from billing.flows.forwarding import carry_forward, is_too_little
+from billing.flows.forwarding import carry_forward, chargeable, is_too_little
 from billing.flows.parts import Parts
 from billing.flows.quarantine import park_unsound
 from billing.flows.resolution import read_questions, settle_all
@@ -156,6 +156,9 @@ def _open(parts: Parts, session: Session, to_pay: ToPay) -> Payment:
     if not waits and _is_too_little(parts, to_pay.invoice, to_pay.method, session):
         mend = "an earlier try of so little must be ended first; try again later"
         raise Refused(Fault("invoice", "earlier_payment_open", mend))
+    if to_pay.method is not None:
+        account = to_pay.method.provider_account_id
+        to_pay = replace(to_pay, amount_minor=chargeable(parts, to_pay.invoice, account=account, session=session))
     now, wall = parts.clock.now(session), wall_now(session)
     return open_on_session(session, to_pay, now=now, wall=wall, lease_s=parts.settings.lease_s)
 

@@ -15,6 +15,7 @@ from billing.commands.payment.unapplied import keep_charge, spend
 from billing.commands.provider_event.claim import ClaimedEvent, close, share_reading
 from billing.db.clock import wall_now
 from billing.flows.evidence import Question, of_intent
+from billing.flows.forwarding import leaves_rest
 from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
 from billing.flows.restoring import NotHealed, healed_below, pause
@@ -228,10 +229,11 @@ def _take_stray(
     """Money that no open attempt asked for settles what it fits; else it is booked apart, for a person."""
     payment, invoice, intent = rows
     now = parts.clock.now(session)
-    if fits(invoice, charge):
+    account, came = payment.provider_account_id, charge.amount_minor
+    if fits(invoice, charge, leaves_rest=leaves_rest(parts, session, invoice, account=account, paid=came)):
         if invoice.status == InvoiceStatus.DRAFT:
             complete(parts, session, [invoice.id], now=now)
         adopt_charge(session, invoice=invoice, last=payment, intent=intent, charge=charge, now=now)
-        explain_charge(session, provider_account_id=payment.provider_account_id, charge_ref=charge.charge_ref, now=now)
+        explain_charge(session, provider_account_id=account, charge_ref=charge.charge_ref, now=now)
     else:
         keep_charge(session, invoice=invoice, payment=payment, charge=charge, now=now)

@@ -15,10 +15,12 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from billing.commands.invoice.correct import forward_rest
 from billing.commands.payment.put_back import put_back
 from billing.commands.payment.record import record
 from billing.commands.payment.send import mark_sent
 from billing.db.clock import wall_now
+from billing.flows.forwarding import leaves_rest
 from billing.flows.incomplete import complete
 from billing.flows.metered import Metered
 from billing.flows.parts import Parts
@@ -277,4 +279,8 @@ def write_outcomes(
         session.flush()
         issued = lock_answered(session, drafts)
         outcomes = [(issued.get(row.payment_id, row), outcome) for row, outcome in outcomes]
+    for row, outcome in outcomes:
+        came = outcome.outcome is Outcome.SUCCEEDED and row.invoice.status == InvoiceStatus.OPEN
+        if came and leaves_rest(parts, session, row.invoice, account=row.provider_account_id, paid=row.amount_minor):
+            forward_rest(session, row.invoice, paid_minor=row.amount_minor, now=now)
     record(session, outcomes, now=now, wall=wall, back_off_s=parts.settings.back_off_s)

@@ -24,6 +24,7 @@ class Collecting:
     currency: str
     status: str
     amount_paid_minor: int
+    amount_carried_forward_minor: int
     amount_remaining_minor: int
     paid_at: datetime | None
     next_attempt_at: datetime | None

@@ -40,6 +40,8 @@ class Due:
     """Of the cards of all invoices that were declined before."""
     announced: dict[str, datetime]
     """When debits are made that were told of, by the occasion of the notice."""
+    amount_minor: int
+    """What is asked for: all that remains, unless its account charges less of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,7 @@ def load_due(session: Session, *, invoices: Sequence[UUID], now: datetime) -> li
             intents=intents[invoice.id],
             tries=tries,
             announced=announced,
+            amount_minor=invoice.amount_remaining_minor,
         )
         for invoice, seller, unpaid in rows
     ]

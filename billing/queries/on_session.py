@@ -35,6 +35,8 @@ class ToPay:
     """By generation."""
     held: bool
     """By a hold or a brake."""
+    amount_minor: int
+    """What is asked for: all that remains, unless its account charges less of it."""
 
 
 def payable(session: Session, profile_id: UUID, *, upto: UUID | None = None) -> Sequence[Invoice]:
@@ -84,6 +86,7 @@ def lock_to_pay(session: Session, invoice_id: UUID) -> ToPay | None:
         attempts=list(session.scalars(attempts.execution_options(populate_existing=True))),
         intents=list(session.scalars(intents.execution_options(populate_existing=True))),
         held=is_held(session, invoice),
+        amount_minor=invoice.amount_remaining_minor,
     )
 
 

@@ -214,6 +214,15 @@ def an_attempt_asked_for_less_than_was_due(planting: Planting) -> Accused:
 
 
 @seed("P6")
+def an_attempt_asked_for_a_part_in_whole_steps_where_the_provider_takes_all(planting: Planting) -> Accused:
+    payment, _ = payments_of(planting, planting.world.open)[0]
+    part = payment.amount_minor - payment.amount_minor % 10 - 10
+    planting.witness.put(planting.witness.charge(payment.charge_ref), amount_minor=part)
+    planting.run("UPDATE billing.payment SET amount_minor = :part WHERE id = :id", part=part, id=payment.id)
+    return "payment", str(payment.id)
+
+
+@seed("P6")
 def the_provider_was_asked_for_another_amount(planting: Planting) -> Accused:
     payment, _ = payments_of(planting, planting.world.open)[0]
     planting.witness.put(planting.witness.charge(payment.charge_ref), amount_minor=1)

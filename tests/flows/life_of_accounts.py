@@ -29,7 +29,7 @@ from tests.flows.company import START
 from tests.flows.life import CARDS, ORDER, Act, Life
 
 KEY, SECRET = "STRIPE_API_KEY__SHOP", "STRIPE_WEBHOOK_SECRET__SHOP"
-LEAST = "jpy:100"
+LEAST = "jpy:100,kwd:0.190"
 """What comes to 0.50 EUR at the worst of the rates, as 0.63 USD does."""
 
 _ASTRAY = text(

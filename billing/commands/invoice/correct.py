@@ -22,6 +22,7 @@ from billing.kernel.money import format_minor
 from billing.kernel.moves import require_move
 from billing.kernel.status import InvoiceStatus
 from billing.models import Account, Invoice
+from billing.queries.collecting import Collecting
 from billing.queries.paying_out import balance_of
 
 Sides = tuple[tuple[Account, int], ...]
@@ -108,7 +109,17 @@ def carry_forward(session: Session, invoice: Invoice, now: datetime) -> None:
     settle_if_paid(session, invoice=invoice, now=now)
 
 
-def forward(session: Session, *, invoice: Invoice, amount_minor: int, now: datetime) -> None:
+def forward_rest(session: Session, invoice: Collecting, *, paid_minor: int, now: datetime) -> None:
+    """A payment that is about to settle it leaves a fraction that its provider can't move: the next invoice asks for
+    that. The caller settles it in this transaction.
+    """
+    rest = invoice.amount_remaining_minor - paid_minor
+    forward(session, invoice=invoice, amount_minor=rest, now=now)
+    invoice.amount_carried_forward_minor += rest
+    invoice.amount_remaining_minor -= rest
+
+
+def forward(session: Session, *, invoice: Invoice | Collecting, amount_minor: int, now: datetime) -> None:
     """So much of an invoice's debt becomes that of the customer's next one. Dr carried forward, Cr receivable."""
     if amount_minor:
         move_carried_forward(session, {(invoice.seller_id, invoice.profile_id, invoice.currency): amount_minor})
@@ -139,7 +150,7 @@ def settle_if_paid(session: Session, *, invoice: Invoice, now: datetime) -> None
     _end(session, invoice, InvoiceStatus.PAID, Topic.INVOICE_PAID, now)
 
 
-def _post(session: Session, invoice: Invoice, kind: str, sides: Sides, now: datetime) -> None:
+def _post(session: Session, invoice: Invoice | Collecting, kind: str, sides: Sides, now: datetime) -> None:
     post(
         session,
         kind=kind,

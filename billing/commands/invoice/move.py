@@ -13,6 +13,7 @@ from billing.queries.collecting import Collecting
 _MOVED = {
     "status": "text",
     "amount_paid_minor": "bigint",
+    "amount_carried_forward_minor": "bigint",
     "amount_remaining_minor": "bigint",
     "paid_at": "timestamptz",
     "next_attempt_at": "timestamptz",

@@ -84,4 +84,6 @@ def _take_off(invoice: Collecting, amount_minor: int, now: datetime) -> None:
 
 
 def _told(invoice: Collecting) -> str:
-    return payload(invoice_id=invoice.id, number=invoice.number, amount_paid_minor=invoice.amount_paid_minor)
+    rest = invoice.amount_carried_forward_minor
+    more = {"amount_carried_forward_minor": rest} if rest else {}
+    return payload(invoice_id=invoice.id, number=invoice.number, amount_paid_minor=invoice.amount_paid_minor, **more)

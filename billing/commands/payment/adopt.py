@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from billing.commands.invoice.correct import forward_rest
 from billing.commands.invoice.settle import Settled, settle
 from billing.events.outbox import emit
 from billing.events.topics import Topic
@@ -16,12 +17,12 @@ from billing.providers.port import ChargeFacts
 from billing.queries.collecting import lock_collecting
 
 
-def fits(invoice: Invoice, charge: ChargeFacts) -> bool:
-    """Whether the charge is exactly what the invoice still asks for."""
+def fits(invoice: Invoice, charge: ChargeFacts, *, leaves_rest: bool) -> bool:
+    """Whether the charge is exactly what the invoice still asks for, or all that its account charges of that."""
     return (
         invoice.status in COLLECTABLE
         and charge.currency == invoice.currency
-        and charge.amount_minor == invoice.amount_remaining_minor
+        and (leaves_rest or charge.amount_minor == invoice.amount_remaining_minor)
     )
 
 
@@ -61,6 +62,8 @@ def adopt_charge(
     intent.status = "succeeded"
     session.flush()
     (locked,) = lock_collecting(session, [invoice.id])
+    if charge.amount_minor < locked.amount_remaining_minor:
+        forward_rest(session, locked, paid_minor=charge.amount_minor, now=now)
     settle(
         session,
         [Settled(locked, payment.id, payment.attempt_no, now, payment.amount_minor, charge.charge_ref)],

@@ -206,7 +206,7 @@ def _plan_attempt(due: Due, method: Method, writes: _Writes, *, scheduled: bool)
         method_kind=told_kind(method.kind, told_before=told),
         # Card networks count by it; a bank account is none of theirs.
         card_fingerprint=None if is_debit(method.kind) else method.fingerprint,
-        amount_minor=invoice.amount_remaining_minor,
+        amount_minor=due.amount_minor,
         currency=invoice.currency,
         confirms_ref=intent.intent_ref,
         charge_ref=None,
@@ -230,7 +230,7 @@ def _reopens(last: Attempted, due: Due, method: Method) -> bool:
         and last.kind == PaymentKind.OFF_SESSION
         and last.payment_method_id == method.id
         and last.customer_ref == method.customer_ref
-        and last.amount_minor == due.invoice.amount_remaining_minor
+        and last.amount_minor == due.amount_minor
         and last.spent_before == spent_at(due.intents, method.provider_account_id)
     )
 

@@ -39,6 +39,7 @@ def open_on_session(session: Session, to_pay: ToPay, *, now: datetime, wall: dat
         raise Refused(Fault("payment_method", "payment_method_refused", "the card was refused for good; give another"))
     intent = _live_intent(session, invoice, method, to_pay.intents)
     payment = _new_attempt(invoice, method, to_pay.customer_ref, intent, to_pay.attempts, now=now)
+    payment.amount_minor = to_pay.amount_minor
     payment.spent_before = spent_at(to_pay.intents, method.provider_account_id)
     _take_lease(payment, wall=wall, lease_s=lease_s)
     write_attempt(session, payment)
@@ -92,7 +93,7 @@ def _new_attempt(
     *,
     now: datetime,
 ) -> Payment:
-    """An attempt for all that remains, after `earlier` ones of the invoice; not written yet."""
+    """An attempt after `earlier` ones of the invoice, of an amount that is still to be said; not written yet."""
     charges = [
         attempt.charge_ref for attempt in earlier if attempt.payment_intent_id == intent.id and attempt.charge_ref
     ]
@@ -112,7 +113,6 @@ def _new_attempt(
         method_ref=method.method_ref,
         method_kind=told_kind(method.kind, told_before=told),
         card_fingerprint=method.fingerprint,
-        amount_minor=invoice.amount_remaining_minor,
         currency=invoice.currency,
         confirms_ref=intent.intent_ref,
         noted_charge_ref=charges[-1] if charges else None,
