@@ -15,21 +15,27 @@ _TOLD = timedelta(days=3)
 
 _SQL = text(
     f"""
-    SELECT begun FROM (
-        SELECT first_sent_at AS begun, closed_at, provider_account_id, charge_ref AS ref FROM billing.payment
-        WHERE provider_account_id = :account AND closed_at >= :ended_from AND {HELD}
-        UNION ALL
-        SELECT first_sent_at, closed_at, provider_account_id, refund_ref FROM billing.refund
-        WHERE provider_account_id = :account AND closed_at >= :ended_from AND {HELD}
-    ) AS ended
-    WHERE NOT EXISTS (SELECT FROM billing.provider_movement m
-                      WHERE m.provider_account_id = ended.provider_account_id AND m.source_ref = ended.ref)
-    ORDER BY closed_at LIMIT :most
+    WITH unlisted AS (
+        SELECT begun, row_number() OVER (ORDER BY closed_at, ref) - 1 AS place, count(*) OVER () AS many FROM (
+            SELECT first_sent_at AS begun, closed_at, provider_account_id, charge_ref AS ref FROM billing.payment
+            WHERE provider_account_id = :account AND closed_at >= :ended_from AND {HELD}
+            UNION ALL
+            SELECT first_sent_at, closed_at, provider_account_id, refund_ref FROM billing.refund
+            WHERE provider_account_id = :account AND closed_at >= :ended_from AND {HELD}
+        ) AS ended
+        WHERE NOT EXISTS (SELECT FROM billing.provider_movement m
+                          WHERE m.provider_account_id = ended.provider_account_id AND m.source_ref = ended.ref)
+    )
+    SELECT begun FROM unlisted ORDER BY (place - :turn * :most % many + many) % many LIMIT :most
     """  # noqa: S608 (our own words)
 )
 
 
 def unlisted_since(session: Session, *, account_id: UUID, now: datetime, most: int) -> list[datetime]:
-    """When each of them was begun (business time), those that ended first before the others."""
-    values = {"account": account_id, "ended_from": now - _TOLD, "most": most}
+    """When so many of them were begun (business time): each hour the next ones, in the order in which they ended.
+
+    What is never listed holds up no other.
+    """
+    turn = int(now.timestamp()) // 3600
+    values = {"account": account_id, "ended_from": now - _TOLD, "most": most, "turn": turn}
     return list(session.execute(_SQL, values).scalars())

@@ -79,6 +79,29 @@ def test_the_hours_of_several_that_were_held_are_read_once(stage: Stage, anna: U
     assert told == ["01-16T02:00 to 01-21T16:00", "01-15T03:55 to 01-15T10:05", "01-15T13:55 to 01-15T19:05"]
 
 
+def test_what_is_never_listed_lets_the_others_have_their_turn(
+    stage: Stage, anna: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(movements, "_HELD_MOST", 1)
+    give(stage, anna, "B-SANDBOX-PENDING")
+    side = stage.sides["paypal"]
+    side.stand_in.configure({"processing_s": 6 * 86_400})
+    for hours in (4, 14, 24):
+        stage.set_clock(START + timedelta(hours=hours))
+        bill(stage, anna)
+    _windows_read(stage, at=START + timedelta(days=7))
+    with stage.parts.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE billing.payment SET charge_ref = 'unlisted-' || charge_ref"))
+    told = [_windows_read(stage, at=START + timedelta(days=7, hours=2 * turn))[-1] for turn in range(1, 4)]
+    assert sorted(told) == [
+        "01-15T03:55 to 01-15T09:05", "01-15T13:55 to 01-15T19:05", "01-15T23:55 to 01-16T05:05",
+    ]  # fmt: skip
+    with stage.parts.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE billing.payment SET charge_ref = replace(charge_ref, 'unlisted-', '')"))
+
+
 def _windows_read(stage: Stage, *, at: datetime) -> list[str]:
     """What of the report is read for the balance."""
     side = stage.sides["paypal"]
