@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from billing.flows import restoring
 from billing.flows.dispute_events import adopt_dispute
 from billing.flows.parts import Parts
 from billing.flows.refund_events import reread_refund
+from billing.flows.windows import not_before
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.ids import lowest_id_at
@@ -99,8 +100,7 @@ def _dispute_pages(parts: Parts, provider: Provider, low: datetime, high: dateti
     """What the provider still lists of them; those that are open for longer are asked for one by one."""
     with parts.begin() as session:
         now = parts.clock.now(session)
-    if low.timestamp() < (oldest := now.timestamp() - provider.disputes_back_s):
-        low = datetime.fromtimestamp(oldest, UTC)
+    low = not_before(low, now=now, back_s=provider.disputes_back_s)
     return provider.dispute_pages(created_from=low, created_to=high) if low < high else iter(())
 
 

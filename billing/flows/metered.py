@@ -50,7 +50,8 @@ class Metered(Provider):
     def __init__(self, provider: Provider, permits: Permits, rank: Rank) -> None:
         self._provider, self.permits, self._rank = provider, permits, rank
         self.name, self.key_life_s, self.least_minor = provider.name, provider.key_life_s, provider.least_minor
-        self.lists_late_s, self.disputes_back_s = provider.lists_late_s, provider.disputes_back_s
+        self.lists_late_s = provider.lists_late_s
+        self.lists_back_s, self.disputes_back_s = provider.lists_back_s, provider.disputes_back_s
 
     def account(self) -> AccountFacts:
         return self._ask("account.read", self._provider.account)

@@ -20,7 +20,7 @@ from billing.commands.movement.keep import keep_movements
 from billing.flows import payouts
 from billing.flows.in_turn import each_in_turn, raise_all
 from billing.flows.parts import Parts
-from billing.flows.windows import Pace, walk
+from billing.flows.windows import Pace, not_before, walk
 from billing.kernel.errors import ProviderUnavailable
 from billing.kernel.failpoints import failpoint
 from billing.models import Payment, ProviderAccount
@@ -114,6 +114,7 @@ def read(parts: Parts, account_id: UUID, *, budget_s: float | None = None) -> tu
         # A payout may be told of before the first sweep has seen the account.
         start = start or (_first_attempt(session, account_id) or now) - OVERLAP
     provider, booked = parts.provider(account_id), 0
+    start = not_before(start, now=now, back_s=provider.lists_back_s)
     sure = now - _young(provider)
     if not provider.lists_reach(sure):
         # Read on from here, what comes into it later would be booked never.

@@ -18,7 +18,7 @@ from billing.commands.reconciliation.run import begin_run, release_run, take_run
 from billing.flows.comparing import Window
 from billing.flows.in_turn import raise_all
 from billing.flows.parts import Parts
-from billing.flows.windows import Pace, walk
+from billing.flows.windows import Pace, not_before, walk
 from billing.kernel.errors import Stale
 from billing.models import Reconciliation
 from billing.queries import reconciling
@@ -60,7 +60,7 @@ def reconcile(parts: Parts, *, since: datetime | None = None, cause: str = "orde
         _advance(parts, account_id)
         with parts.begin() as session:
             now = parts.clock.now(session)
-            from_at = since or _next_from(session, account_id, now)
+            from_at = _listed(parts, session, account_id, since or _next_from(session, account_id, now))
             run_id = begin_run(session, account_id=account_id, cause=cause, from_at=min(from_at, now), to_at=_end(now))
         _advance(parts, account_id)
         done.append(_told(parts, run_id, code))
@@ -97,7 +97,7 @@ def _begun(parts: Parts, account_id: UUID) -> bool:
         last = last_run(session, account_id)
         if last is not None and last.status != "done":
             return True
-        from_at = _next_from(session, account_id, now)
+        from_at = _listed(parts, session, account_id, _next_from(session, account_id, now))
         if now - (last.to_at if last else from_at) < DAILY:
             return False
         begin_run(session, account_id=account_id, cause="daily", from_at=from_at, to_at=_end(now))
@@ -105,9 +105,14 @@ def _begun(parts: Parts, account_id: UUID) -> bool:
 
 
 def recheck(parts: Parts, account_id: UUID, *, at: datetime) -> None:
-    """Compare what the provider created in this second anew: differences that are gone are resolved."""
+    """Compare what the provider created in this second anew: differences that are gone are resolved.
+
+    One of before the provider's lists begin stands.
+    """
     _advance(parts, account_id)
     with parts.begin() as session:
+        if _listed(parts, session, account_id, at) > at:
+            return
         begin_run(session, account_id=account_id, cause="ordered", from_at=at, to_at=_end(at))
     _advance(parts, account_id)
 
@@ -120,6 +125,12 @@ def _accounts(parts: Parts) -> list[tuple[UUID, str]]:
 def _end(now: datetime) -> datetime:
     """What was created in this very second counts too."""
     return now + timedelta(seconds=1)
+
+
+def _listed(parts: Parts, session: Session, account_id: UUID, at: datetime) -> datetime:
+    """That moment, or where the provider's lists begin: asked for more they refuse, and the run would never end."""
+    back_s = parts.provider(account_id, session=session).lists_back_s
+    return not_before(at, now=parts.clock.now(session), back_s=back_s)
 
 
 def _next_from(session: Session, account_id: UUID, now: datetime) -> datetime:

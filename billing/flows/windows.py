@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,12 @@ class Pace:
     wide: timedelta
     few: int
     many: int
+
+
+def not_before(low: datetime, *, now: datetime, back_s: float) -> datetime:
+    """Where reading may begin: a list refuses what is more than `back_s` seconds ago. Infinite: it refuses nothing."""
+    oldest = now.timestamp() - back_s
+    return low if low.timestamp() >= oldest else datetime.fromtimestamp(oldest, UTC)
 
 
 def walk(

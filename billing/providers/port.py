@@ -228,10 +228,10 @@ class Provider(Protocol):
     """
 
     name: str
-    key_life_s: float
-    """A key is replayed only while its first sending is younger than this; the provider keeps keys longer."""
+    key_life_s: float  # a key is replayed only while its first sending is younger; the provider keeps keys longer
     lists_late_s: float  # so long after a fact the lists of the whole account may not show it yet
-    disputes_back_s: float  # the list of disputes refuses what is longer ago; infinite: it goes back to the first
+    lists_back_s: float  # the lists of the whole account refuse what is longer ago; infinite: they go back to the first
+    disputes_back_s: float  # the same of the list of disputes
     least_minor: Mapping[str, int]  # the least that it charges, by currency, in our minor units, where that is known
 
     def account(self) -> AccountFacts: ...

@@ -40,6 +40,16 @@ def test_reconciling_finds_no_difference_and_reads_the_fees(stage: Stage, anna: 
     assert (paypal.charges, paypal.refunds, paypal.differences, paypal.done) == (1, 1, 0, True)
 
 
+def test_a_comparison_begins_where_the_report_does(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    bill(stage, anna)
+    stage.set_clock(START + timedelta(days=2))
+    compared = reconciliation.reconcile(stage.parts, since=START - timedelta(days=1500))
+    (paypal,) = (each for each in compared if each.account == "paypal default")
+    assert (paypal.charges, paypal.differences, paypal.done) == (1, 0, True)
+    assert paypal.from_at == START + timedelta(days=2) - timedelta(days=3 * 365 - 1)
+
+
 def test_fees_are_booked_though_the_report_is_later_than_it_promises(stage: Stage, anna: UUID) -> None:
     give(stage, anna, "B-SANDBOX-GOOD")
     bill(stage, anna)

@@ -60,7 +60,7 @@ class PayPalProvider(NoDomains):
     name = "paypal"
     key_life_s = KEY_LIFE_S
     lists_late_s = listing.LATE_S
-    disputes_back_s = listing.DISPUTES_BACK_S
+    lists_back_s, disputes_back_s = listing.BACK_S, listing.DISPUTES_BACK_S
 
     def __init__(
         self, *, client: PayPalClient, certificates: Certificates, livemode: bool, documented_only: bool = True

@@ -67,11 +67,19 @@ def issue_of(shaped: Raw) -> str | None:
     return _word(details[0].get("issue"))
 
 
+def _invalid_field(shaped: Raw) -> str | None:
+    """Where the first of an error's details says in free text what is wrong with a field: of which."""
+    details = shaped.get("details")
+    if not isinstance(details, list) or not details or not isinstance(details[0], Mapping):
+        return None
+    return f"INVALID_{_word(details[0].get('field')) or 'FIELD'}"
+
+
 def _proof(status: int, shaped: Raw, issue: str | None) -> tuple[Proof, str]:
     name = _word(shaped.get("name"))
     if name is None:
         return Proof.UNCLEAR, f"http_{status}_unshaped"
-    reason = (issue or name).lower()
+    reason = (issue or _invalid_field(shaped) or name).lower()
     match status:
         case 429:
             return Proof.NOT_RUN, "rate_limited"

@@ -1,9 +1,10 @@
 """Lists of a whole PayPal account between two moments: its report of transactions, its disputes, its events.
 
 The report shows a transaction up to three hours late, and says how far it goes (`last_refreshed_datetime`); a window
-that begins later is refused. It leaves out what does not move the balance, such as a charge that is pending, unless it
-is asked for. It knows no customers; `custom_field` is the name that we gave (`naming`). Windows are at most 31 days;
-one with more than 10,000 transactions is refused. The other lists are gone through by the `next` link of each page.
+that begins later is refused, and one that begins more than three years ago, in other words. It leaves out what does not
+move the balance, such as a charge that is pending, unless it is asked for. It knows no customers; `custom_field` is the
+name that we gave (`naming`). Windows are at most 31 days; one with more than 10,000 transactions is refused. The other
+lists are gone through by the `next` link of each page.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ Ask = Callable[[str, dict[str, str], Callable[[Raw], Any]], Any]
 _REPORT = "/v1/reporting/transactions"
 WIDEST = timedelta(days=31)
 LATE_S = 3 * 3600.0
+BACK_S = (3 * 365 - 1) * 86_400.0
+"""The report keeps three years."""
 DISPUTES_BACK_S = 179 * 86_400.0
 """PayPal takes a `start_time` of the last 180 days."""
 _SLACK_S = 3600.0
@@ -40,7 +43,7 @@ MAX_PAGES = 1000
 TOO_MANY = "resultset_too_large"
 """PayPal's code where a window of the report holds more than it lists."""
 _NOT_THERE_YET = "invalid_request"
-"""PayPal's code, without an issue, where a window begins after what the report shows."""
+"""PayPal's code, without details, where a window begins after what the report shows."""
 _PAYMENTS, _REFUND, _REVERSAL, _FEES = "T00", "T1107", "T1106", ("T01", "T1108", "T1109")
 """How the codes begin of payments, of refunds by the seller, of what PayPal takes back, of fees and what is given back.
 

@@ -59,7 +59,7 @@ class StripeProvider:
     name = "stripe"
     key_life_s = KEY_LIFE_S
     lists_late_s = 0.0
-    disputes_back_s = inf
+    lists_back_s = disputes_back_s = inf
 
     def __init__(self, *, client: stripe.StripeClient, livemode: bool, documented_only: bool = True) -> None:
         """`client` as `build_client` makes it; `livemode` as the key says (`is_live_key`); `documented_only` as

@@ -1,19 +1,20 @@
 """The account's report of transactions, with its delay: it says how far it reaches.
 
 As PayPal's: what does not move the balance (yet) is left out unless it is asked for, and a window that begins after the
-report's end is refused.
+report's end is refused, as is one that begins more than three years ago.
 """
 
 from __future__ import annotations
 
 from billing.sandbox.paypal.captures import fee_of
-from billing.sandbox.paypal.errors import PayPalError, invalid, require_feature
+from billing.sandbox.paypal.errors import PayPalError, require_feature
 from billing.sandbox.paypal.values import instant, money, second
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json
 
 WIDEST_S = 31 * 86_400
+BACK_S = 3 * 365 * 86_400
 
 
 def list_(call: Call) -> Json:
@@ -22,7 +23,9 @@ def list_(call: Call) -> Json:
     first, last = second(call.given("start_date", "")), second(call.given("end_date", ""))
     size, page = int(call.given("page_size", "100")), int(call.given("page", "1"))
     if last - first > WIDEST_S or not 1 <= size <= 500:
-        raise invalid("INVALID_REQUEST", "A window is at most 31 days, a page at most 500.")
+        raise _malformed("end_date", "A window is at most 31 days, a page at most 500.")
+    if first < call.now - BACK_S:
+        raise _malformed("start_date", "It is at most three years ago.")
     reached = call.now - call.config.search_lag_s
     if first > reached:
         raise PayPalError(400, "INVALID_REQUEST", "Data for the given start date is not available.")
@@ -45,6 +48,15 @@ def list_(call: Call) -> Json:
         "total_items": len(rows),
         "total_pages": -(-len(rows) // size),
     }
+
+
+def _malformed(field: str, issue: str) -> PayPalError:
+    """Its details name the field, in words; that nothing is there yet is told without details."""
+    error = PayPalError(
+        400, "INVALID_REQUEST", "Request is not well-formed, syntactically incorrect, or violates schema."
+    )
+    error.body["details"] = [{"field": field, "location": "query", "issue": issue}]
+    return error
 
 
 def _info(call: Call, row: Stored) -> Json:

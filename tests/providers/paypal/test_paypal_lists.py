@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from billing.kernel.errors import ProviderUnavailable
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable
 from billing.providers.port import Outcome
 from billing.providers.stripe.witness import Witness
 from billing.sandbox.paypal import events
@@ -139,3 +139,13 @@ def happen(world: Listed, type_: str, resource_type: str, resource: dict[str, ob
     with world.stand_in.store.transaction() as tx:
         call = Call(world.stand_in, tx, world.account_ref, int(world.now().timestamp()))
         events.happen(call, type_, resource_type, resource)
+
+
+def test_a_time_that_the_report_does_not_go_back_to_is_refused(world: Listed) -> None:
+    """Not empty: then what was charged in it would be absent."""
+    asked_from = world.now() - timedelta(days=3 * 366)
+    with pytest.raises(ProviderRefused) as refused:
+        list(world.provider.charge_pages(created_from=asked_from, created_to=asked_from + timedelta(days=1)))
+    assert refused.value.code == "invalid_start_date"
+    kept = world.now() - timedelta(seconds=world.provider.lists_back_s)
+    assert list(world.provider.charge_pages(created_from=kept, created_to=kept + timedelta(days=1))) == [[]]
