@@ -146,10 +146,10 @@ class DisputeFacts:
     refundable: bool
     withdrawn_minor: int
     """What was taken from our balance for it so far, without fees; 0 while it is an inquiry."""
-    reinstated_minor: int
-    """What of that was given back."""
+    reinstated_minor: int  # what of that was given back
     moved_currency: str | None
     """The currency of our balance, where that was; null while nothing moved."""
+    appeal: bool = False  # it is asked, or looked at, in an appeal against what the bank has decided
     mixed: bool = False  # our balance became one in another currency meanwhile: the sums are nominal
 
 

@@ -314,6 +314,24 @@ def test_a_response_that_the_bank_rejects_may_be_appealed_and_asks_for_an_answer
     assert acme.violations() == ()
 
 
+def test_a_loss_that_may_be_appealed_asks_for_an_answer_and_stays_a_loss(acme: Company, paid: Invoice) -> None:
+    ref = open_dispute(acme)
+    end(acme, ref, "lost")
+    show(acme, ref, status="needs_response")
+    lost, answered = ("dispute_lost", "open"), ("dispute_needs_response", "resolved")
+    assert _work(acme) == [answered, lost], "an older state asks for nothing"
+    show(acme, ref, status="needs_response", appeal=True)
+    assert (the_dispute(acme).status, books(acme)) == ("lost", {"receivable": 1190})
+    assert _work(acme) == [answered, lost, ("dispute_needs_response", "open")]
+    assert "may be appealed" in acme.work_items()[-1].summary
+    for status, appeal in (("under_review", True), ("needs_response", True), ("lost", False)):
+        show(acme, ref, status=status, appeal=appeal)
+        now_open = [each.kind for each in acme.work_items() if each.status == "open"]
+        asked = ["dispute_needs_response"] if status == "needs_response" else []
+        assert sorted(now_open) == ["dispute_lost", *asked]
+    assert accused(acme) == []
+
+
 def test_an_appeal_that_no_event_told_of_stops_no_reconciliation(acme: Company, paid: Invoice) -> None:
     ref = open_dispute(acme)
     acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from billing.commands.dispute.money import Case, move_money
-from billing.commands.dispute.work import ask_a_person
+from billing.commands.dispute.work import ask_a_person, ask_to_appeal
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.ids import new_id
@@ -46,11 +46,14 @@ def new_dispute(*, invoice: Invoice, payment_id: UUID | None, account_id: UUID, 
 def note_dispute(session: Session, *, dispute: Dispute, invoice: Invoice, facts: DisputeFacts, now: datetime) -> None:
     """Take over the provider's state. A repeat changes nothing; an older state never takes a newer one back.
 
-    One that was won is open or lost again, by an appeal, where more was taken since: that no older state shows.
+    One that was won is open or lost again, by an appeal, where more was taken since: that no older state shows. A loss
+    stays one, whatever an appeal asks, until it is won.
     """
     before, status = DisputeStatus(dispute.status), DisputeStatus(facts.status)
     appealed = before is DisputeStatus.WON and facts.withdrawn_minor > dispute.withdrawn_minor
     if status != before and not (appealed or allowed(before, status)):
+        if before is DisputeStatus.LOST and facts.appeal:
+            ask_to_appeal(session, dispute=dispute, invoice=invoice, facts=facts, now=now)
         return
     new = dispute.version is None
     dispute.status = status

@@ -12,6 +12,7 @@ from billing.kernel.clock import format_instant
 from billing.kernel.status import INQUIRY, OPEN_DISPUTE, DisputeStatus
 from billing.kernel.work import WorkKind
 from billing.models import Dispute, Invoice
+from billing.providers.port import DisputeFacts
 
 ANSWER = WorkKind.DISPUTE_NEEDS_RESPONSE
 """Kind of the work item for evidence that is asked for by a date."""
@@ -44,6 +45,16 @@ def ask_a_person(session: Session, *, dispute: Dispute, invoice: Invoice, now: d
         _raise(session, dispute, REGAINED, summary, now)
     else:
         close_for(session, kind=REGAINED, subject_id=dispute.id, now=now)
+
+
+def ask_to_appeal(session: Session, *, dispute: Dispute, invoice: Invoice, facts: DisputeFacts, now: datetime) -> None:
+    """A loss may be appealed: raise that, or close it once the appeal waits for others."""
+    if facts.status == DisputeStatus.NEEDS_RESPONSE:
+        until = f" by {format_instant(facts.due_by)}" if facts.due_by else ""
+        summary = f"The lost dispute of invoice {invoice.number} may be appealed at the provider{until}."
+        _raise(session, dispute, ANSWER, summary, now, due=facts.due_by)
+    else:
+        close_for(session, kind=ANSWER, subject_id=dispute.id, now=now)
 
 
 def _raise(

@@ -155,6 +155,7 @@ def dispute_facts(raw: Raw) -> DisputeFacts:
         withdrawn_minor=taken,
         reinstated_minor=given,
         moved_currency=text(moves[0], "currency") if moves else None,
+        appeal=raw.get("status") in _APPEALS,
         mixed=len({text(each, "currency") for each in moves}) > 1,
     )
 
