@@ -5,24 +5,21 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, request
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import RequestRedirect
 
 from billing.flows.parts import Parts
-from billing.kernel.errors import Unavailable
-from billing.queue.depths import reach
 from billing.webhooks.front import Front
 from billing.webhooks.metrics import metrics_door
 from billing.webhooks.paypal import paypal_receiver
+from billing.webhooks.readiness import Readiness
 from billing.webhooks.stripe import stripe_receiver
 
 
 def create_app(parts: Parts) -> Flask:
     """An application over these parts. Errors never echo their input."""
     app = Flask("billing")
+    readiness = Readiness(parts)
     receivers = {"stripe": stripe_receiver(parts), "paypal": paypal_receiver(parts)}
     front = Front(app.wsgi_app, receivers, most_bytes=parts.settings.billing_webhook_body_limit)
     # Of what proxies say only the visitor's address is believed, and only as many of them as stand before us.
@@ -45,24 +42,7 @@ def create_app(parts: Parts) -> Flask:
 
     @app.get("/readyz")
     def readyz() -> tuple[Response, int]:
-        checks = {"database": _database(parts), "broker": _broker(parts)}
+        checks = readiness.look()
         return jsonify(checks), 200 if all(checks.values()) else 503
 
     return app
-
-
-def _database(parts: Parts) -> bool:
-    try:
-        with parts.begin() as session:
-            session.execute(text("SELECT 1"))
-    except (DBAPIError, PoolTimeout):
-        return False
-    return True
-
-
-def _broker(parts: Parts) -> bool:
-    try:
-        reach(parts.settings.broker_url or "")
-    except Unavailable:
-        return False
-    return True
