@@ -116,13 +116,15 @@ _LISTS: dict[str, Callable[[Session, UUID, UUID], Any]] = {
 }
 
 
-@pytest.mark.parametrize("what", _LISTS)
-def test_a_large_customers_list_is_not_looked_for_among_everybodys(crowd: tuple[Company, UUID], what: str) -> None:
+def test_a_large_customers_list_is_not_looked_for_among_everybodys(crowd: tuple[Company, UUID]) -> None:
     acme, first = crowd
-    with acme.parts.begin() as session, _read(session) as nodes:
-        page = _LISTS[what](session, acme.seller_id, first)
-    assert len(page.rows) == 10
-    assert _seen(nodes, what.split(maxsplit=1)[0]) < 5_000
+    seen = {}
+    for what, listed in _LISTS.items():
+        with acme.parts.begin() as session, _read(session) as nodes:
+            page = listed(session, acme.seller_id, first)
+        assert len(page.rows) == 10, what
+        seen[what] = _seen(nodes, what.split(maxsplit=1)[0])
+    assert {what: rows for what, rows in seen.items() if rows >= 5_000} == {}
 
 
 def _endpoint(session: Session, seller_id: UUID, *, waiting: int) -> None:
