@@ -54,7 +54,8 @@ def test_nothing_is_charged_while_charging_is_stopped_and_all_of_it_once_it_is_s
     assert acme.violations() == ()
     with acme.begin() as session:
         assert session.scalars(select(WorkItem.status)).all() == ["resolved"]
-        trail = session.scalars(select(AuditRecord).where(AuditRecord.subject_type == "brake")).all()
+        of_brakes = select(AuditRecord).where(AuditRecord.subject_type == "brake").order_by(AuditRecord.id)
+        trail = session.scalars(of_brakes).all()
     assert [(row.action, row.actor, row.reason) for row in trail] == [
         ("collect.stop", "ada", WHY.reason),
         ("collect.start", "ada", WHY.reason),
