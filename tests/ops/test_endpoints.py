@@ -11,6 +11,7 @@ import pytest
 
 from billing.flows import delivery
 from billing.sandbox.earpiece import Earpiece, earpiece
+from tests.flows.listening import settle_on
 from tests.ops.office import WHY, Office, office_of
 
 
@@ -24,6 +25,7 @@ def ear() -> Iterator[Earpiece]:
 def office(database_url: str, broker_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     monkeypatch.setenv("BILLING_ENDPOINT_NETWORKS", "127.0.0.0/8")
     with office_of(database_url, broker_url, tmp_path, monkeypatch) as ready:
+        settle_on(ready.acme, billing_endpoint_networks="127.0.0.0/8")
         yield ready
 
 
