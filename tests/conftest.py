@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from billing.kernel import garbage
 from tests import rabbitmq
+from tests.backwards import backwards
 from tests.browser.chromium import chromium  # noqa: F401 (one a worker: two of Playwright can't be)
 from tests.compiled import compile_once
 from tests.servers import Databases, Servers, empty_broker, servers, stop_if_unused, with_broker_number
@@ -46,7 +47,7 @@ def _servers() -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def _databases(_servers: Servers) -> Iterator[Databases]:
     databases = Databases(_servers.database_url, keep_template=_servers.embedded is not None)
-    with watching() as seen:
+    with backwards(), watching() as seen:
         yield databases
     try:
         assert not (found := whole_reads(databases, seen)), "\n".join(found)

