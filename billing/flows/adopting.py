@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from billing.commands.difference.resolve import resolve_difference
 from billing.commands.payment.revive import revive_attempt
 from billing.commands.payment.unapplied import keep_charge
+from billing.commands.refund.reserve import whole_steps
 from billing.db.clock import wall_now
+from billing.flows.forwarding import step_of
 from billing.flows.parts import Parts
 from billing.flows.payment_events import Ours, last_attempt, take_facts
 from billing.flows.sending_back import kept_apart
@@ -32,7 +34,8 @@ def adopt(parts: Parts, difference_id: UUID, *, also: Callable[[Session], None] 
     """Settle what the charge was for, and resolve the difference. Returns what was done, in a sentence's rest.
 
     The invoice is the one that the provider names; where this database has lost it, the customer's oldest open one of
-    exactly that amount, which stands in its place. Money that fits nothing is booked apart as an unapplied payment.
+    which exactly that amount is charged, which stands in its place. Money that fits nothing is booked apart as an
+    unapplied payment.
     `also` is done in the same transaction. Safe to repeat: a charge is claimed once. Raises `Refused`:
     `difference_missing`, `nothing_to_adopt_for` (no invoice asks for it yet); `Stale` where an attempt of the invoice
     went on meanwhile; what the provider raises.
@@ -52,8 +55,9 @@ def adopt(parts: Parts, difference_id: UUID, *, also: Callable[[Session], None] 
     failpoint("adopt.read")
     with parts.begin() as session:
         lock_whose_drafts(session, [difference.invoice_id] if difference.invoice_id else [])
-        invoice = _invoice(session, difference)
-        told = _settle(parts, session, invoice, Shown(difference, facts, charge, before))
+        step_minor = step_of(parts, account_id, facts.currency, session)
+        invoice = _invoice(session, difference, step_minor)
+        told = _settle(parts, session, invoice, Shown(difference, facts, charge, before, step_minor))
         resolve_difference(session, difference_id=difference_id, now=parts.clock.now(session))
         if also is not None:
             also(session)
@@ -61,12 +65,13 @@ def adopt(parts: Parts, difference_id: UUID, *, also: Callable[[Session], None] 
     return told
 
 
-def _invoice(session: Session, difference: Difference) -> Invoice:
+def _invoice(session: Session, difference: Difference, step_minor: int) -> Invoice:
     if (
         difference.invoice_id is not None
         and session.scalars(select(Invoice.id).where(Invoice.id == difference.invoice_id)).first()
     ):
         return lock_invoice(session, difference.invoice_id)
+    rest = Invoice.amount_remaining_minor
     stands_in = session.scalars(
         select(Invoice)
         .where(
@@ -74,7 +79,7 @@ def _invoice(session: Session, difference: Difference) -> Invoice:
             Invoice.status == InvoiceStatus.OPEN,
             Invoice.collection == "automatic",
             Invoice.currency == difference.currency,
-            Invoice.amount_remaining_minor == difference.amount_minor,
+            rest - rest % step_minor == difference.amount_minor,
             ~select(Payment.id).where(Payment.invoice_id == Invoice.id, Payment.status.in_(OPEN_PAYMENT)).exists(),
         )
         .order_by(Invoice.issued_at, Invoice.series_no)
@@ -96,6 +101,8 @@ class Shown:
     charge: ChargeFacts | None
     before: Ours | None
     """The last attempt of the invoice that the provider names, before it was asked."""
+    step_minor: int
+    """The account charges whole multiples of it."""
 
 
 def _settle(parts: Parts, session: Session, invoice: Invoice, shown: Shown) -> str:
@@ -108,7 +115,7 @@ def _settle(parts: Parts, session: Session, invoice: Invoice, shown: Shown) -> s
     ).first()
     ours = shown.before
     if known is None:
-        revived = _revive(session, invoice, shown) if _may_be_of(invoice, facts) else None
+        revived = _revive(session, invoice, shown) if _may_be_of(invoice, facts, shown.step_minor) else None
         if revived is None and charge is not None and charge.status == "succeeded":
             return _apart(parts, session, invoice, charge)
         ours = None
@@ -122,15 +129,16 @@ def _settle(parts: Parts, session: Session, invoice: Invoice, shown: Shown) -> s
     return f"it is the payment of invoice {invoice.number or invoice.id}"
 
 
-def _may_be_of(invoice: Invoice, facts: IntentFacts) -> bool:
-    """Whether its lost attempt can have been this: none asks for more than its invoice, and one of a draft for as much.
+def _may_be_of(invoice: Invoice, facts: IntentFacts, step_minor: int) -> bool:
+    """Whether its lost attempt can have been this: none asks for more than its invoice, and one of a draft for as much
+    of it as is charged.
 
     What was done to a draft since the copy is lost: it is not issued as it stands because of money for another one.
     """
     if invoice.status not in COLLECTABLE:
         return True
     rest, asked = invoice.amount_remaining_minor, facts.amount_minor
-    fits = asked == rest if invoice.status == InvoiceStatus.DRAFT else asked <= rest
+    fits = asked == whole_steps(rest, step_minor) if invoice.status == InvoiceStatus.DRAFT else asked <= rest
     return fits and facts.currency == invoice.currency
 
 

@@ -40,13 +40,13 @@ def is_too_little(
 
 def chargeable(parts: Parts, invoice: Collecting | Invoice, *, account: UUID, session: Session | None = None) -> int:
     """What this provider account charges of what it asks for, in minor units: whole steps, 0 below its minimum."""
-    step, least = (rule(parts, account, invoice.currency, session) for rule in (_step, _least_charge))
+    step, least = (rule(parts, account, invoice.currency, session) for rule in (step_of, _least_charge))
     amount = whole_steps(invoice.amount_remaining_minor, step)
     return amount if amount >= least else 0
 
 
-def _step(parts: Parts, account: UUID, currency: str, session: Session | None) -> int:
-    """In minor units; 1 where it isn't known."""
+def step_of(parts: Parts, account: UUID, currency: str, session: Session | None) -> int:
+    """Of what this provider account charges only whole multiples are charged; minor units, 1 where it isn't known."""
     try:
         return parts.provider(account, session=session).step_minor(currency)
     except Refused:  # no key of it is here, or it has no rule for that currency: what comes of a try is told there
@@ -67,7 +67,7 @@ def _least_charge(parts: Parts, account: UUID, currency: str, session: Session |
 def leaves_rest(parts: Parts, session: Session, invoice: Collecting | Invoice, *, account: UUID, paid: int) -> bool:
     """Whether so much (minor units) is all that this account moves of what it asks for, though less than that."""
     rest = invoice.amount_remaining_minor - paid
-    return 0 < rest < _step(parts, account, invoice.currency, session)
+    return 0 < rest < step_of(parts, account, invoice.currency, session)
 
 
 def carry_forward(parts: Parts, invoice: Collecting | Invoice) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text
 
-from billing.flows import customer_page, links, on_session, subscribing
+from billing.flows import customer_page, healing, links, on_session, subscribing
 from billing.kernel.failpoints import FailpointError, read_environment
 from billing.models import OutboxEvent
 from billing.validators.subscription import NewItem, NewSubscription
 from tests.flows.cents import MONTHS, forwarded, invoices
 from tests.flows.company import START, Company
+from tests.flows.restored import AFTERWARDS, MEANWHILE, backup_of, heal
 
 
 def _dinars(acme: Company, amount: int, *, method: str = "pm_card_visa") -> UUID:
@@ -124,3 +126,41 @@ def test_a_charge_that_no_attempt_asked_for_settles_what_it_fits_but_for_the_fra
     assert (paid.status, paid.amount_paid_minor, forwarded(acme)) == ("paid", 14_680, 5)
     assert [each.kind for each in acme.payments()] == ["off_session", "adopted"]
     assert acme.violations() == ()
+
+
+def test_what_is_issued_anew_after_a_restore_takes_the_charge_of_what_was_lost(acme: Company) -> None:
+    with backup_of(acme) as backup:
+        _dinars(acme, 12_340)
+        acme.begin_subscription("a1", "s1", NewItem("dinar"), start=START + timedelta(days=1))
+        backup.take()
+        acme.set_clock(MEANWHILE)
+        acme.settle()
+        assert _amounts(acme) == ([14_680], [14_680])
+        backup.restore()
+        acme.set_clock(AFTERWARDS)
+        acme.settle_under_a_brake()
+        healing.tick(acme.parts)
+        acme.settle_under_a_brake()
+        heal(acme, at=AFTERWARDS)
+        acme.settle()
+        (anew,) = invoices(acme)
+        assert (anew.status, anew.amount_paid_minor, forwarded(acme)) == ("paid", 14_680, 5)
+        assert _amounts(acme) == ([14_680], [14_680])
+        assert acme.violations() == ()
+
+
+def test_a_first_payment_that_was_lost_begins_the_subscription_after_a_restore(acme: Company) -> None:
+    with backup_of(acme) as backup:
+        _dinars(acme, 12_340)
+        new = NewSubscription(code="s1", account_id="a1", items=(NewItem("dinar"),), start=START, first_payment=True)
+        id_ = subscribing.subscribe(acme.parts, seller_id=acme.seller_id, new=new).subscription_id
+        backup.take()
+        acme.settle()
+        assert acme.subscription(id_).status == "active"
+        backup.restore()
+        heal(acme, at=START + timedelta(hours=1))
+        acme.settle()
+        (first,) = invoices(acme)
+        assert (acme.subscription(id_).status, first.status, first.amount_paid_minor) == ("active", "paid", 14_680)
+        assert (_amounts(acme), forwarded(acme)) == (([14_680], [14_680]), 5)
+        assert acme.violations() == ()
