@@ -216,13 +216,15 @@ class _Speaker:
             amount = self._money(document.amount_remaining_minor)
             key = "automatic" if document.collection == "automatic" else "open"
             return words[key].format(amount=amount), "open"
+        told = []
+        if document.amount_paid_minor:
+            paid_on = self._day(document.paid_at, document.zone) if document.paid_at else ""
+            told.append(words["paid"].format(amount=self._money(document.amount_paid_minor), day=paid_on))
         if document.amount_carried_forward_minor:
-            return words["carried_forward"].format(amount=self._money(document.amount_carried_forward_minor)), "good"
-        if not document.amount_paid_minor:
-            # Credit had paid it at issue, or a note took its debt away.
-            return words["nothing_due"], "good"
-        paid_on = self._day(document.paid_at, document.zone) if document.paid_at else ""
-        return words["paid"].format(amount=self._money(document.amount_paid_minor), day=paid_on), "good"
+            forward = self._money(document.amount_carried_forward_minor)
+            told.append(words["carried_forward"].format(amount=forward))
+        # Neither: credit had paid it at issue, or a note took its debt away.
+        return " ".join(told) or words["nothing_due"], "good"
 
     def _notes(self) -> Iterator[str]:
         for code in self._document.legal_notes:

@@ -64,6 +64,13 @@ def test_what_is_brought_forward_stands_beneath_the_total_and_what_is_carried_fo
     assert told.state == "35,94\xa0€ is less than can be charged; your next invoice asks for it."
 
 
+def test_of_an_invoice_that_was_paid_but_for_a_fraction_both_are_said() -> None:
+    made = document([line()], [group(12_340, 2345)], currency="kwd", amount_paid_minor=14_680)
+    told = view(replace(made, amount_carried_forward_minor=5), language="en")
+    paid, rest = "Paid: 14,680\xa0KWD on 3 Jan 2026. Thank you.", "0,005\xa0KWD is less than can be charged"
+    assert told.state == f"{paid} {rest}; your next invoice asks for it."
+
+
 def test_reverse_charge_and_tax_in_the_sellers_currency_are_said() -> None:
     made = document(
         [line(tax_percent=Decimal(0), tax_code="reverse_charge")],

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from billing.flows import customer_page, healing, links, on_session, subscribing
 from billing.kernel.failpoints import FailpointError, read_environment
 from billing.models import OutboxEvent
+from billing.queries.operations.timeline import timeline
 from billing.validators.subscription import NewItem, NewSubscription
 from tests.flows.cents import MONTHS, forwarded, invoices
 from tests.flows.company import START, Company
@@ -164,3 +165,14 @@ def test_a_first_payment_that_was_lost_begins_the_subscription_after_a_restore(a
         assert (acme.subscription(id_).status, first.status, first.amount_paid_minor) == ("active", "paid", 14_680)
         assert (_amounts(acme), forwarded(acme)) == (([14_680], [14_680]), 5)
         assert acme.violations() == ()
+
+
+def test_an_invoice_of_which_a_fraction_is_carried_forward_is_told_as_paid(acme: Company) -> None:
+    profile_id = _dinars(acme, 12_340)
+    _begin(acme)
+    acme.settle()
+    with acme.begin() as session:
+        told = [
+            (row["state"], row["amount_minor"]) for row in timeline(session, profile_id) if row["what"] == "invoice"
+        ]
+    assert sorted(told) == [("issued", 14_685), ("paid", 14_680)]

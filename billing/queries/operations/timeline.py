@@ -24,8 +24,10 @@ SELECT at, what, state, told, place, id, amount_minor, currency FROM (
     UNION ALL SELECT CASE kind WHEN 'invoice' THEN 3 ELSE 7 END, issued_at, kind, 'issued', number, 'invoices', id,
                      total_minor, currency
       FROM billing.invoice WHERE profile_id = :id AND issued_at IS NOT NULL
-    UNION ALL SELECT 5, paid_at, kind, CASE amount_carried_forward_minor WHEN 0 THEN 'paid' ELSE 'carried forward' END,
-                     number, 'invoices', id, coalesce(nullif(amount_carried_forward_minor, 0), amount_paid_minor),
+    UNION ALL SELECT 5, paid_at, kind,
+                     CASE WHEN amount_paid_minor > 0 OR amount_carried_forward_minor = 0 THEN 'paid'
+                          ELSE 'carried forward' END,
+                     number, 'invoices', id, coalesce(nullif(amount_paid_minor, 0), amount_carried_forward_minor),
                      currency
       FROM billing.invoice WHERE profile_id = :id AND paid_at IS NOT NULL
     UNION ALL SELECT 4, opened_at, 'payment', status, coalesce(decline_code, charge_ref), 'payments', id, amount_minor,
