@@ -25,6 +25,7 @@ from billing.models import Difference, Invoice, Payment, PaymentIntent
 from billing.providers.port import ChargeFacts, IntentFacts
 from billing.queries.differences import the_difference
 from billing.queries.invoice import lock_invoice
+from billing.queries.profile import lock_profile
 from billing.queries.reconciling import as_uuid
 from billing.queries.subscription import lock_whose_drafts
 from billing.rules.rate import Rank
@@ -54,8 +55,11 @@ def adopt(parts: Parts, difference_id: UUID, *, also: Callable[[Session], None] 
     charge = next((each for each in charges if each.charge_ref == difference.object_ref), None)
     failpoint("adopt.read")
     with parts.begin() as session:
-        lock_whose_drafts(session, [difference.invoice_id] if difference.invoice_id else [])
         step_minor = step_of(parts, account_id, facts.currency, session)
+        if step_minor > 1 and difference.profile_id is not None:
+            # A part of whatever it settles may be carried forward.
+            lock_profile(session, difference.profile_id)
+        lock_whose_drafts(session, [difference.invoice_id] if difference.invoice_id else [])
         invoice = _invoice(session, difference, step_minor)
         told = _settle(parts, session, invoice, Shown(difference, facts, charge, before, step_minor))
         resolve_difference(session, difference_id=difference_id, now=parts.clock.now(session))

@@ -6,6 +6,7 @@ than that, whole steps of the provider's are charged; what is left by that is ca
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 import structlog
@@ -68,6 +69,14 @@ def leaves_rest(parts: Parts, session: Session, invoice: Collecting | Invoice, *
     """Whether so much (minor units) is all that this account moves of what it asks for, though less than that."""
     rest = invoice.amount_remaining_minor - paid
     return 0 < rest < step_of(parts, account, invoice.currency, session)
+
+
+def lock_whose(parts: Parts, session: Session, paid: Collection[tuple[UUID, UUID, str]]) -> None:
+    """Before money for these is written (invoice, provider account, currency): whose they are, where it may issue a
+    draft or leave a rest. The caller takes the invoices after that.
+    """
+    carrying = [invoice for invoice, account, currency in paid if step_of(parts, account, currency, session) > 1]
+    lock_whose_drafts(session, [invoice for invoice, _, _ in paid], carrying=carrying)
 
 
 def carry_forward(parts: Parts, invoice: Collecting | Invoice) -> None:

@@ -15,7 +15,7 @@ from billing.commands.payment.unapplied import keep_charge, spend
 from billing.commands.provider_event.claim import ClaimedEvent, close, share_reading
 from billing.db.clock import wall_now
 from billing.flows.evidence import Question, of_intent
-from billing.flows.forwarding import leaves_rest
+from billing.flows.forwarding import leaves_rest, lock_whose
 from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
 from billing.flows.restoring import NotHealed, healed_below, pause
@@ -31,7 +31,6 @@ from billing.queries.collecting import lock_answered
 from billing.queries.collection import lock_attempts
 from billing.queries.reconciling import as_uuid
 from billing.queries.same_database import Named, lost_attempts
-from billing.queries.subscription import lock_whose_drafts
 from billing.queries.waiting import charges_claimed
 from billing.rules.rate import Rank
 
@@ -50,6 +49,7 @@ class Ours:
 
     invoice_id: UUID
     payment_id: UUID
+    provider_account_id: UUID
     correlation_id: UUID | None
     """Of the run that opened the attempt."""
     status: str
@@ -142,7 +142,7 @@ def _by_metadata(session: Session, claimed: ClaimedEvent, facts: IntentFacts) ->
 def last_attempt(session: Session, invoice_id: UUID) -> Ours | None:
     """The invoice's last attempt, where it has one."""
     payment = session.execute(
-        select(Payment.id, Payment.correlation_id, Payment.status, Payment.token)
+        select(Payment.id, Payment.provider_account_id, Payment.correlation_id, Payment.status, Payment.token)
         .where(Payment.invoice_id == invoice_id)
         .order_by(Payment.attempt_no.desc())
         .limit(1)
@@ -155,7 +155,7 @@ def take_facts(parts: Parts, session: Session, ours: Ours, facts: IntentFacts) -
 
     Raises `WentOn` where an attempt has begun or gone on since `ours` was read.
     """
-    lock_whose_drafts(session, [ours.invoice_id])
+    lock_whose(parts, session, [(ours.invoice_id, ours.provider_account_id, facts.currency)])
     payment, invoice, intent = lock_attempts(session, [ours.payment_id])[ours.payment_id]
     last = last_attempt(session, invoice.id)
     if last is not None and last.status in OPEN_PAYMENT and last != ours:

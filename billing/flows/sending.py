@@ -20,7 +20,7 @@ from billing.commands.payment.put_back import put_back
 from billing.commands.payment.record import record
 from billing.commands.payment.send import mark_sent
 from billing.db.clock import wall_now
-from billing.flows.forwarding import leaves_rest
+from billing.flows.forwarding import leaves_rest, lock_whose
 from billing.flows.incomplete import complete
 from billing.flows.metered import Metered
 from billing.flows.parts import Parts
@@ -34,7 +34,6 @@ from billing.models import Payment
 from billing.providers.port import ChargeOutcome, ChargeRequest, Outcome
 from billing.queries.collecting import Answered, lock_answered
 from billing.queries.collection import Attempted
-from billing.queries.subscription import lock_whose_drafts
 from billing.rules.rate import Rank
 
 _log = structlog.get_logger(__name__)
@@ -250,7 +249,9 @@ def _write_together(parts: Parts, answers: Sequence[Answer]) -> None:
 def _write(parts: Parts, session: Session, answers: Sequence[Answer]) -> None:
     now, wall = parts.clock.now(session), wall_now(session)
     ids = [attempt.payment_id for attempt, _ in answers]
-    lock_whose_drafts(session, [each.request.invoice_id for each, came in answers if came.outcome is Outcome.SUCCEEDED])
+    paid = [attempt for attempt, outcome in answers if outcome.outcome is Outcome.SUCCEEDED]
+    asked = [(each.request.invoice_id, each.provider_account_id, each.request.currency) for each in paid]
+    lock_whose(parts, session, asked)
     locked = lock_answered(session, ids)
     ours = []
     for attempt, outcome in answers:
@@ -267,7 +268,8 @@ def write_outcomes(
 ) -> None:
     """Record what became of locked attempts that are ours. A first payment issues the draft that it is for.
 
-    The caller holds whose draft that is (`lock_whose_drafts`), and did before it took the attempts.
+    What the provider can't move of an invoice is carried forward. The caller holds whose they are (`lock_whose`), and
+    did before it took the attempts.
     """
     drafts = {
         row.payment_id: row.invoice.id

@@ -105,16 +105,18 @@ def lock_subscriptions(session: Session, ids: Collection[UUID]) -> dict[UUID, Su
 
 
 _WHOSE_DRAFTS = """
-    SELECT profile_id, subscription_id FROM billing.invoice WHERE id = ANY(%(invoices)s) AND status = 'draft'
+    SELECT profile_id, subscription_id FROM billing.invoice
+    WHERE id = ANY(%(invoices)s) AND (status = 'draft' OR id = ANY(%(carrying)s))
 """
 _PROFILES = "SELECT id FROM billing.profile WHERE id = ANY(%(profiles)s) ORDER BY id FOR NO KEY UPDATE"
 
 
-def lock_whose_drafts(session: Session, invoices: Collection[UUID]) -> None:
-    """Lock customers and subscriptions of those that are drafts. Whoever may issue a draft does so before they take it:
-    who changes its subscription comes by the same way.
+def lock_whose_drafts(session: Session, invoices: Collection[UUID], *, carrying: Collection[UUID] = ()) -> None:
+    """Lock customers and subscriptions of those that are drafts, or are among `carrying`. Whoever may issue a draft, or
+    carry a part of one forward, does so before they take it: who changes its subscription, or issues the next, comes by
+    the same way.
     """
-    found = fetch(session, _WHOSE_DRAFTS, invoices=list(invoices)) if invoices else []
+    found = fetch(session, _WHOSE_DRAFTS, invoices=list(invoices), carrying=list(carrying)) if invoices else []
     if found:
         fetch(session, _PROFILES, profiles=[row.profile_id for row in found])
         lock_subscriptions(session, {row.subscription_id for row in found if row.subscription_id is not None})

@@ -14,17 +14,26 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing.commands.series.succeed import succeed_all
 from billing.commands.subscription.recover import recover
-from billing.flows import canceling, collection, incomplete, operating_drafts, sending, subscribing
+from billing.flows import (
+    adopting,
+    canceling,
+    collection,
+    incomplete,
+    operating_drafts,
+    reconciliation,
+    sending,
+    subscribing,
+)
 from billing.flows.order import Order, carry_out
 from billing.flows.parts import Parts
 from billing.flows.payment_events import last_attempt, take_facts
 from billing.kernel.errors import Stale
-from billing.models import Profile
+from billing.models import Difference, Profile
 from billing.queries.profile import lock_profile
 from billing.queries.subscription import lock_subscriptions
 from billing.sandbox.embedded.processes import wait_until
@@ -150,8 +159,8 @@ def test_who_records_a_first_payment_takes_its_draft_after_its_customer_and_its_
     assert acme.violations() == ()
 
 
-def test_so_does_who_is_told_of_it_by_the_provider(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    id_ = _incomplete(acme, "a1", "pm_card_visa")
+def _told_from_the_customer_down(acme: Company, id_: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As above, of who reads the intent of an attempt whose answer got lost."""
     monkeypatch.setattr(sending, "write_answers", lambda *_: None)
     collection.plan(acme.parts)
     acme.run_messages()
@@ -167,7 +176,44 @@ def test_so_does_who_is_told_of_it_by_the_provider(acme: Company, monkeypatch: p
             take_facts(acme.parts, session, ours, facts)
 
     _take_from_the_customer_down(acme, id_, told)
+
+
+def test_so_does_who_is_told_of_it_by_the_provider(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = _incomplete(acme, "a1", "pm_card_visa")
+    _told_from_the_customer_down(acme, id_, monkeypatch)
     assert acme.subscription(id_).status == "active"
+
+
+def test_who_records_a_payment_that_leaves_a_fraction_takes_its_customer_first(acme: Company) -> None:
+    """The next invoice asks for it, and who issues that comes from the customer down."""
+    acme.price("dinar", 12_340, currency="kwd")
+    acme.customer("a1")
+    id_ = acme.begin_subscription("a1", "s1", NewItem("dinar"))
+    _take_from_the_customer_down(acme, id_, acme.settle)
+    assert [(each.status, each.amount_carried_forward_minor) for each in acme.invoices()] == [("paid", 5)]
+    assert acme.violations() == ()
+
+
+def test_so_does_who_is_told_of_that_by_the_provider(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme.price("dinar", 12_340, currency="kwd")
+    acme.customer("a1")
+    id_ = acme.begin_subscription("a1", "s1", NewItem("dinar"))
+    _told_from_the_customer_down(acme, id_, monkeypatch)
+    assert [(each.status, each.amount_carried_forward_minor) for each in acme.invoices()] == [("paid", 5)]
+
+
+def test_so_does_who_adopts_one(acme: Company) -> None:
+    acme.price("dinar", 12_340, currency="kwd")
+    profile = acme.customer("a1", method=DECLINED)
+    id_ = acme.begin_subscription("a1", "s1", NewItem("dinar"))
+    acme.settle()
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.pay_behind_our_back(profile)
+    reconciliation.reconcile(acme.parts, since=START - timedelta(days=1))
+    with acme.begin() as session:
+        (difference,) = session.scalars(select(Difference.id)).all()
+    _take_from_the_customer_down(acme, id_, adopting.adopt, acme.parts, difference)
+    assert [(each.status, each.amount_carried_forward_minor) for each in acme.invoices()] == [("paid", 5)]
 
 
 def test_and_who_gives_an_incomplete_one_up(acme: Company, monkeypatch: pytest.MonkeyPatch) -> None:
