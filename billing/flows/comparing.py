@@ -117,7 +117,7 @@ def _adopt_disputes(parts: Parts, session: Session, run: Run) -> None:
         except Exception as error:  # noqa: BLE001 (whatever it is, the others are compared; this one is a difference)
             _log.warning("dispute_not_adopted", dispute=ref, error=type(error).__name__)
             continue
-        show_dispute(session, facts)
+        show_dispute(session, facts, account_id=run.provider_account_id)
         session.commit()
         with parts.begin() as living:
             move_run(living, run, reached_at=run.reached_at, counts={})

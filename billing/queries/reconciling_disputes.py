@@ -52,7 +52,16 @@ LEFT JOIN listed_dispute l ON l.dispute_ref = d.dispute_ref
 WHERE d.provider_account_id = :account AND d.opened_at >= :from_at AND d.opened_at < :to_at AND l.dispute_ref IS NULL
 """
 
-_SHOWN = "UPDATE pg_temp.listed_dispute SET status = :status, amount_minor = :amount WHERE dispute_ref = :ref"
+# A loss stays one, whatever an appeal asks.
+_SHOWN = """
+UPDATE pg_temp.listed_dispute l
+SET amount_minor = :amount,
+    status = CASE WHEN :appeal AND EXISTS (
+        SELECT FROM billing.dispute d
+        WHERE d.provider_account_id = :account AND d.dispute_ref = l.dispute_ref AND d.status = 'lost')
+        THEN 'lost' ELSE :status END
+WHERE l.dispute_ref = :ref
+"""
 
 
 def disputes_to_read(session: Session, *, account_id: UUID, opened_before: datetime | None) -> list[str]:
@@ -61,6 +70,7 @@ def disputes_to_read(session: Session, *, account_id: UUID, opened_before: datet
     return list(session.execute(text(_TO_READ), values).scalars())
 
 
-def show_dispute(session: Session, facts: DisputeFacts) -> None:
+def show_dispute(session: Session, facts: DisputeFacts, *, account_id: UUID) -> None:
     """What was read of it later than the list counts."""
-    session.execute(text(_SHOWN), {"ref": facts.dispute_ref, "status": facts.status, "amount": facts.amount_minor})
+    values = {"ref": facts.dispute_ref, "status": facts.status, "amount": facts.amount_minor, "appeal": facts.appeal}
+    session.execute(text(_SHOWN), {**values, "account": account_id})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text
@@ -14,6 +16,9 @@ from billing.flows.refunding import refund
 from billing.flows.replacing import replace_invoice
 from billing.kernel.errors import Refused
 from billing.models import Dispute, FraudWarning, Invoice
+from billing.providers.listed import ListedDispute
+from billing.providers.port import DisputeFacts
+from billing.providers.stripe.adapter import StripeProvider
 from tests.flows.company import START, Company
 from tests.flows.comparing import compare
 from tests.flows.disputes import accused, books, end, open_dispute, show, the_dispute
@@ -330,6 +335,25 @@ def test_a_loss_that_may_be_appealed_asks_for_an_answer_and_stays_a_loss(acme: C
         asked = ["dispute_needs_response"] if status == "needs_response" else []
         assert sorted(now_open) == ["dispute_lost", *asked]
     assert accused(acme) == []
+
+
+def test_a_loss_that_may_be_appealed_is_no_difference(
+    acme: Company, paid: Invoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end(acme, open_dispute(acme), "lost")
+    read, pages = StripeProvider.read_dispute, StripeProvider.dispute_pages
+
+    def asked(self: StripeProvider, dispute_ref: str) -> DisputeFacts:
+        return replace(read(self, dispute_ref), status="needs_response", appeal=True)
+
+    def listed(self: StripeProvider, **given: datetime) -> Iterator[list[ListedDispute]]:
+        return ([replace(each, status="needs_response") for each in page] for page in pages(self, **given))
+
+    monkeypatch.setattr(StripeProvider, "read_dispute", asked)
+    monkeypatch.setattr(StripeProvider, "dispute_pages", listed)
+    assert compare(acme) == []
+    assert the_dispute(acme).status == "lost"
+    assert ("dispute_needs_response", "open") in _work(acme)
 
 
 def test_an_appeal_that_no_event_told_of_stops_no_reconciliation(acme: Company, paid: Invoice) -> None:
