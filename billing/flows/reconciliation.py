@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session
 
-from billing.commands.reconciliation.run import begin_run, release_run, take_run
+from billing.commands.reconciliation.run import begin_run, move_run, release_run, take_run
 from billing.flows.comparing import Window
 from billing.flows.in_turn import raise_all
 from billing.flows.parts import Parts
@@ -162,6 +162,12 @@ def _advance(parts: Parts, account_id: UUID, *, budget_s: float | None = None) -
         if last is None or last.status == "done":
             return
         run = take_run(session, account_id=account_id, lease_s=max(parts.settings.lease_s, 3.0))
+        if run is not None:
+            # It may have waited for so long that the lists begin later by now.
+            run.reached_at = min(_listed(parts, session, account_id, run.reached_at), run.to_at)
+            if run.reached_at == run.to_at:
+                move_run(session, run, reached_at=run.to_at, counts={})
+                return
     if run is None:
         raise Stale("another worker reconciles this account; ask again when it is done")
     provider = parts.provider(account_id)

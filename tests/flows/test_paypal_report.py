@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
+from billing.commands.reconciliation.run import begin_run
 from billing.flows import (
     dispute_events,
     movements,
@@ -20,8 +21,11 @@ from billing.kernel.errors import ProviderUnavailable
 from billing.models import (
     Difference,
     Dispute,
+    ProviderAccount,
     ProviderMovement,
+    Reconciliation,
 )
+from billing.providers.paypal.adapter import PayPalProvider
 from billing.sandbox.paypal.doors import DOORS
 from billing.sandbox.scenario.playing.stage import NotSettled, Stage
 from billing.sandbox.stripe.background import run_due
@@ -48,6 +52,38 @@ def test_a_comparison_begins_where_the_report_does(stage: Stage, anna: UUID) -> 
     (paypal,) = (each for each in compared if each.account == "paypal default")
     assert (paypal.charges, paypal.differences, paypal.done) == (1, 0, True)
     assert paypal.from_at == START + timedelta(days=2) - timedelta(days=3 * 365 - 1)
+
+
+def test_a_comparison_that_waited_for_days_goes_on_where_the_report_begins_by_then(
+    stage: Stage, anna: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    bill(stage, anna)
+    stage.set_clock(START + timedelta(days=2))
+
+    def away(*_: object, **__: object) -> None:
+        raise ProviderUnavailable("it is away")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(PayPalProvider, "charge_pages", away)
+        with pytest.raises(ProviderUnavailable):
+            reconciliation.reconcile(stage.parts, since=START - timedelta(days=1500))
+    stage.set_clock(START + timedelta(days=5))
+    reconciliation.reconcile(stage.parts)
+    with stage.parts.begin() as session:
+        assert set(session.scalars(select(Reconciliation.status))) == {"done"}
+
+
+def test_a_comparison_of_what_the_report_no_longer_goes_back_to_is_over(stage: Stage, anna: UUID) -> None:
+    give(stage, anna, "B-SANDBOX-GOOD")
+    bill(stage, anna)
+    at = START - timedelta(days=1500)
+    with stage.parts.begin() as session:
+        account = session.scalars(select(ProviderAccount.id).where(ProviderAccount.provider == "paypal")).one()
+        begin_run(session, account_id=account, cause="ordered", from_at=at, to_at=at + timedelta(seconds=1))
+    reconciliation.reconcile(stage.parts)
+    with stage.parts.begin() as session:
+        assert set(session.scalars(select(Reconciliation.status))) == {"done"}
 
 
 def test_fees_are_booked_though_the_report_is_later_than_it_promises(stage: Stage, anna: UUID) -> None:
