@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from billing.commands.difference.resolve import resolve_difference
 from billing.commands.payment.revive import revive_attempt
 from billing.commands.payment.unapplied import keep_charge
-from billing.commands.refund.reserve import whole_steps
 from billing.db.clock import wall_now
 from billing.flows.forwarding import step_of
 from billing.flows.parts import Parts
@@ -20,6 +19,7 @@ from billing.flows.payment_events import Ours, last_attempt, take_facts
 from billing.flows.sending_back import kept_apart
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.failpoints import failpoint
+from billing.kernel.money import whole_steps
 from billing.kernel.status import COLLECTABLE, OPEN_PAYMENT, InvoiceStatus
 from billing.models import Difference, Invoice, Payment, PaymentIntent
 from billing.providers.port import ChargeFacts, IntentFacts

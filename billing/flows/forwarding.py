@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 from billing.commands.invoice import correct
 from billing.commands.invoice.retry import has_attempt_in_flight
 from billing.commands.payment.open import put_off
-from billing.commands.refund.reserve import whole_steps
 from billing.db.clock import wall_now
 from billing.flows.canceling import all_canceled, cancel_intents, tell_stuck
 from billing.flows.correcting import correct_open
 from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused
+from billing.kernel.money import whole_steps
 from billing.kernel.status import COLLECTABLE, InvoiceStatus
 from billing.models import Invoice
 from billing.queries.brakes import require_issuing

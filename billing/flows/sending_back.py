@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from billing.commands.payment.settle_unapplied import settle_unapplied
 from billing.commands.payment.unapplied import lock_unapplied
 from billing.commands.refund.of_unapplied import adopt_unapplied, reserve_unapplied
-from billing.commands.refund.reserve import whole_steps
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
 from billing.flows.restoring import require_all_known
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.failpoints import failpoint
+from billing.kernel.money import whole_steps
 from billing.kernel.status import SettledAs, WorkItemStatus
 from billing.kernel.work import WorkKind
 from billing.models import Invoice, Refund, UnappliedPayment, WorkItem

@@ -89,6 +89,11 @@ def share(total_minor: int, weights: Sequence[int]) -> list[int]:
     return parts
 
 
+def whole_steps(amount_minor: int, step_minor: int) -> int:
+    """The part of it that a provider can move which moves money in such steps."""
+    return amount_minor - amount_minor % step_minor
+
+
 def format_minor(minor: int, currency: str) -> str:
     """Plain text for logs and the command line, the same in every locale: 1234, "eur" → "12.34 EUR"."""
     return f"{decimal_minor(minor, currency)} {currency.upper()}"

@@ -54,6 +54,12 @@ def test_a_comparison_begins_where_the_report_does(stage: Stage, anna: UUID) -> 
     assert paypal.from_at == START + timedelta(days=2) - timedelta(days=3 * 365 - 1)
 
 
+def _compare_to_the_end(stage: Stage) -> None:
+    reconciliation.reconcile(stage.parts)
+    with stage.parts.begin() as session:
+        assert set(session.scalars(select(Reconciliation.status))) == {"done"}
+
+
 def test_a_comparison_that_waited_for_days_goes_on_where_the_report_begins_by_then(
     stage: Stage, anna: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,9 +75,7 @@ def test_a_comparison_that_waited_for_days_goes_on_where_the_report_begins_by_th
         with pytest.raises(ProviderUnavailable):
             reconciliation.reconcile(stage.parts, since=START - timedelta(days=1500))
     stage.set_clock(START + timedelta(days=5))
-    reconciliation.reconcile(stage.parts)
-    with stage.parts.begin() as session:
-        assert set(session.scalars(select(Reconciliation.status))) == {"done"}
+    _compare_to_the_end(stage)
 
 
 def test_a_comparison_of_what_the_report_no_longer_goes_back_to_is_over(stage: Stage, anna: UUID) -> None:
@@ -81,9 +85,7 @@ def test_a_comparison_of_what_the_report_no_longer_goes_back_to_is_over(stage: S
     with stage.parts.begin() as session:
         account = session.scalars(select(ProviderAccount.id).where(ProviderAccount.provider == "paypal")).one()
         begin_run(session, account_id=account, cause="ordered", from_at=at, to_at=at + timedelta(seconds=1))
-    reconciliation.reconcile(stage.parts)
-    with stage.parts.begin() as session:
-        assert set(session.scalars(select(Reconciliation.status))) == {"done"}
+    _compare_to_the_end(stage)
 
 
 def test_fees_are_booked_though_the_report_is_later_than_it_promises(stage: Stage, anna: UUID) -> None:

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from billing.commands.credit.move import move_balances
 from billing.commands.ledger.post import post
-from billing.commands.refund.reserve import StepOf, new_refund, whole_steps
+from billing.commands.refund.reserve import StepOf, new_refund
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.money import format_minor
+from billing.kernel.money import format_minor, whole_steps
 from billing.models import Account, Profile
 from billing.queries.paying_out import balance_of, charges_of
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
-from billing.kernel.money import format_minor
+from billing.kernel.money import format_minor, whole_steps
 from billing.kernel.status import InvoiceStatus, RefundStatus
 from billing.models import Invoice, Profile, Refund
 from billing.queries.correction import PaidBy, paid_by, refundable, taken_back
@@ -18,11 +18,6 @@ from billing.queries.paying_out import ChargeLeft
 
 StepOf = Callable[[UUID], int]
 """In how many minor units a provider account moves money of the currency at hand."""
-
-
-def whole_steps(amount_minor: int, step_minor: int) -> int:
-    """What of the amount a provider that moves money in such steps can send."""
-    return amount_minor - amount_minor % step_minor
 
 
 def take_refundable(session: Session, *, invoice: Invoice, amount_minor: int | None) -> int:
