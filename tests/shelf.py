@@ -7,15 +7,19 @@ the plans of statements, its functions. Learning it anew took a third of a flow'
 from __future__ import annotations
 
 import os
+import re
 import select
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import suppress
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import psycopg
+from psycopg._preparing import Prepare, PrepareManager
 from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGresult
 from sqlalchemy.dialects.postgresql.psycopg import _log_notices
 
 _MOST = 8
@@ -27,7 +31,23 @@ _PREPARED = (1, 1000)
 """After how many times psycopg prepares a statement, and how many it keeps. By its own numbers, 5 and 100, a session
 that sees the statements of every test forgets most plans before it asks for them again."""
 
+_CHANGE = re.compile(rb"(DROP|ALTER|DISCARD ALL|DEALLOCATE ALL)\b")
+
 Connection = psycopg.Connection[Any]
+
+
+class _Prepared(PrepareManager):
+    """Keeps over a ROLLBACK what is prepared; psycopg has the server forget it, in case that undid a table.
+
+    Each test has three of them, and what is planned once a session is planned once a worker.
+    """
+
+    def clear(self) -> bool:
+        return False
+
+    def _should_discard(self, prep: Prepare, results: Sequence[PGresult], *_: Any) -> bool:
+        return any(_CHANGE.match(each.command_status or b"") for each in results) and super().clear()
+
 
 _lock = Lock()
 _kept: dict[tuple[int, str, str], list[Connection]] = defaultdict(list)
@@ -55,6 +75,7 @@ def take(values: dict[str, Any]) -> Connection:
             return _noted(found, key)
         found.close()
     opened = psycopg.connect(**values)
+    opened._prepared = _Prepared()
     opened.prepare_threshold, opened.prepared_max = _PREPARED
     return _noted(opened, key)
 
