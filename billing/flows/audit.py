@@ -24,7 +24,7 @@ from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.queries.acceptances import Acceptance, FindingKey, in_force
 from billing.queries.audit import INVARIANTS, Invariant
-from billing.queries.audit.invariant import Grace, Reading, Text
+from billing.queries.audit.invariant import Grace, Reading, Text, page_of
 from billing.queries.audit.recent import fill, make_room
 from billing.queries.audit.witness import Source, load_witness
 from billing.settings import Settings
@@ -82,6 +82,7 @@ def run(
                 texts=texts,
                 since=since,
                 event_types=tuple(HANDLERS),
+                page=page_of(session),
             )
             if since is not None:
                 fill(session, since=since, due_before=reading.now - reading.grace.due)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 
+import psycopg
 import pytest
 from sqlalchemy import event, select, text
 
@@ -24,7 +25,7 @@ from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
 from billing.models import AuditSeal, InvoiceLine, Product, UsageRecord
 from billing.privacy.scan import find_card_numbers
-from billing.queries.audit import INVARIANTS
+from billing.queries.audit import INVARIANTS, invariant
 from billing.queries.audit.invariant import Reading, Text
 from billing.queries.audit.witness import load_witness
 from billing.rules.lines import settled
@@ -109,6 +110,26 @@ def test_what_several_invariants_speak_of_is_counted_once(world_parts: Parts, pl
     several = {invariant.counted for invariant in INVARIANTS if text(invariant.counted).compile().params == {}}
     assert "SELECT count(*) FROM billing.invoice" in several
     assert {statement: asked[statement] for statement in several} == dict.fromkeys(several, 1)
+
+
+@pytest.mark.parametrize(("few", "paged"), [(0, True), (1 << 40, False)])
+def test_large_tables_are_read_page_by_page_and_what_is_found_is_the_same(
+    world_parts: Parts, planting: Planting, monkeypatch: pytest.MonkeyPatch, few: int, *, paged: bool
+) -> None:
+    in_pages = list[int]()
+    stream = psycopg.Cursor.stream
+    monkeypatch.setattr(invariant, "_FEW", few)
+    monkeypatch.setattr(
+        psycopg.Cursor, "stream", lambda *given, size: in_pages.append(size) or stream(*given, size=size)
+    )
+    seed = SEEDS[0]
+    seed.plant(planting)
+    planting.session.commit()
+
+    report = run(world_parts, witness=planting.witness)
+
+    assert {violation.code for violation in report.violations} == {seed.code, *seed.also}
+    assert set(in_pages) == ({invariant.PAGE} if paged else set())
 
 
 @pytest.mark.parametrize("breaks", [False, True])

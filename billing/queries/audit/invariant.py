@@ -20,6 +20,8 @@ from billing.queries.audit.recent import narrowed
 
 PAGE = 2000
 """Rows held in memory at once."""
+_FEW = 1 << 20
+"""Bytes. Where no table takes more of them, whatever is asked has an answer that memory holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,11 @@ class Reading:
     """Wall time: only what changed since then is looked at, with all that belongs to it. Null: everything."""
     event_types: Sequence[str] = ()
     """Types of provider events that somebody here looks after."""
+    page: int | None = PAGE
+    """Rows of an answer held in memory at once; None where no table has many, and all are (`page_of`)."""
     _keys: dict[UUID, bytes | None] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
+    _rows: dict[str, list[Any]] = field(default_factory=dict)
 
     def data_key(self, id_: UUID) -> bytes | None:
         """A data key in the clear, None where it can't be opened. Few documents have a key of their own."""
@@ -95,11 +100,17 @@ class Reading:
 
     def read(self, sql: str, **values: Any) -> Iterator[Any]:
         """As `rows`, by one trip to the server; but nothing else can be asked until the last row was taken."""
-        return stream(self.session, text(self._asked(sql)), self._known() | values, page=PAGE, named=True)
+        return stream(self.session, self._asked(sql), self._known() | values, page=self.page, named=True)
 
     def found(self, sql: str, **values: Any) -> Iterator[tuple[Any, ...]]:
         """As `read`, of a query whose columns have no names."""
-        return stream(self.session, text(self._asked(sql)), self._known() | values, page=PAGE)
+        return stream(self.session, self._asked(sql), self._known() | values, page=self.page)
+
+    def known(self, sql: str) -> list[Any]:
+        """All rows of what several checks ask. They are few, and are asked for once."""
+        if sql not in self._rows:
+            self._rows[sql] = list(self.read(sql))
+        return self._rows[sql]
 
     def _known(self) -> dict[str, Any]:
         return {
@@ -126,6 +137,12 @@ class Reading:
 
     def _asked(self, sql: str) -> str:
         return sql if self.since is None else narrowed(sql)
+
+
+def page_of(session: Session) -> int | None:
+    """How a reading of this database takes its answers. All at once, plans are kept: a play's audit halves by it."""
+    largest = "SELECT max(pg_relation_size(oid)) FROM pg_class WHERE relnamespace = 'billing'::regnamespace"
+    return None if session.execute(text(largest)).scalar_one() <= _FEW else PAGE
 
 
 Check = Callable[[Reading], Iterator[Finding]]
