@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from billing.kernel.errors import Stale
 from tests.flows import life_of_money, life_of_subscriptions, life_of_workers
 from tests.flows.life import Act, Life
 from tests.flows.line import SWEEPS, WORK
+from tests.flows.passing import passing
 
 ALONE = frozenset(
     (
@@ -50,10 +50,10 @@ def _work(life: Life) -> None:
     """Two rounds of what workers do; who comes second looks again at the next sweep."""
     parts, line = life.acme.parts, life.acme.line
     for sweep in SWEEPS * 2:
-        with suppress(Stale):
+        with passing(Stale):
             sweep(parts)
         while message := line.take():
             task, ids = message
             if task.name in WORK:
-                with suppress(Stale):
+                with passing(Stale):
                     WORK[task.name](parts, *map(UUID, ids))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import text
@@ -13,6 +13,7 @@ from billing.kernel import failpoints
 from billing.kernel.errors import PROVIDER_ERRORS, Stale
 from tests.flows import life_of_money
 from tests.flows.life import Act, Life
+from tests.flows.passing import passing
 
 POINTS = (
     "renewals.planned", "renewals.claimed", "renewals.planned_slice", "renewals.numbered", "renewals.commit",
@@ -61,7 +62,7 @@ def die(life: Life) -> None:
         try:
             life.told(act)
             life.acme.sweep()
-            with suppress(*PROVIDER_ERRORS, Stale):
+            with passing(*PROVIDER_ERRORS, Stale):
                 reconciliation.tick(life.acme.parts)
         except Died as died:
             life.done.append(f"{act.__name__} until {died}")

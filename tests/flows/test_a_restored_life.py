@@ -20,6 +20,7 @@ from tests.flows.life_of_accounts import astray
 from tests.flows.life_of_wallets import witness_of
 from tests.flows.life_pages import unopened
 from tests.flows.life_truths import audited, broken, gaps, still_accrued, unforwarded
+from tests.flows.passing import passing
 from tests.flows.restored import Backup, backup_of
 from tests.flows.test_reports_of_a_life import FIRST, LIVES, STEPS, begun
 
@@ -81,10 +82,8 @@ def _tick(life: Life) -> None:
         life.acme.set_clock(life.acme.now() + timedelta(hours=5))
         life.paypal.stand_in.clock.set(life.acme.now())
         life.acme.settle_under_a_brake()
-        try:
+        with passing(*PROVIDER_ERRORS, Stale):
             healing.tick(life.acme.parts)
-        except (*PROVIDER_ERRORS, Stale):
-            continue
 
 
 def _untrue(life: Life) -> list[object]:
