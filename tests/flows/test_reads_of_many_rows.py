@@ -35,14 +35,15 @@ _MANY = 20_000
 # Newer than all that the first customer has, as of one who was large once and is gone.
 _OTHERS = """
 INSERT INTO billing.{table}
-SELECT (jsonb_populate_record(t, jsonb_build_object(
-    'id', ('ffffffff-ffff-7fff-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'profile_id', CAST(:other AS text)){more})).*
-FROM billing.{table} t, generate_series(1, :many) n WHERE t.id = (SELECT id FROM billing.{table} ORDER BY id LIMIT 1)
+SELECT m.* FROM billing.{table} t, generate_series(1, :many) n, jsonb_populate_record(t, jsonb_build_object(
+    'id', ('ffffffff-ffff-7fff-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'profile_id', CAST(:other AS text)){more}) m
+WHERE t.id = (SELECT id FROM billing.{table} ORDER BY id LIMIT 1)
 """
 _OLD = """
 INSERT INTO billing.{table}
-SELECT (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid()){more})).*
-FROM billing.{table} t, generate_series(1, 2000) n WHERE t.id = (SELECT id FROM billing.{table} ORDER BY id LIMIT 1)
+SELECT m.* FROM billing.{table} t, generate_series(1, 2000) n,
+    jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid()){more}) m
+WHERE t.id = (SELECT id FROM billing.{table} ORDER BY id LIMIT 1)
 """
 _MORE = {
     "invoice": " || jsonb_build_object('number', '{who}-' || n, 'series_no', {from_} + n)",
@@ -244,9 +245,9 @@ def test_lines_that_were_earned_long_ago_are_not_read_for_what_is_deferred(bille
             text(
                 """
                 INSERT INTO billing.revenue_schedule
-                SELECT (jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid(), 'next_on', NULL,
-                        'next_at', NULL, 'recognised_minor', r.net_minor))).*
-                FROM billing.revenue_schedule r, generate_series(1, :many)
+                SELECT made.* FROM billing.revenue_schedule r, generate_series(1, :many) n,
+                    jsonb_populate_record(r, jsonb_build_object('id', md5(n::text), 'next_on', NULL,
+                        'next_at', NULL, 'recognised_minor', r.net_minor)) made
                 WHERE r.id = (SELECT id FROM billing.revenue_schedule LIMIT 1)
                 """
             ),

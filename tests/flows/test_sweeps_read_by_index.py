@@ -45,17 +45,15 @@ SELECT gen_random_uuid(), :seller_id, 'recognition', now(), current_date FROM ge
 
 _OF_OTHERS = """
 INSERT INTO billing.invoice
-SELECT (jsonb_populate_record(i, jsonb_build_object(
+SELECT made.* FROM billing.invoice i, generate_series(1, 5000) n, jsonb_populate_record(i, jsonb_build_object(
     'id', gen_random_uuid(), 'profile_id', md5(n::text)::uuid, 'number', 'other-' || n, 'series_no', 1000 + n,
-    'status', CASE WHEN n % 2 = 0 THEN 'open' ELSE i.status END))).*
-FROM billing.invoice i, generate_series(1, 5000) n
+    'status', CASE WHEN n % 2 = 0 THEN 'open' ELSE i.status END)) made
 """
 """Half of it is open, and no try of it is due."""
 _OTHERS = """
 INSERT INTO billing.profile
-SELECT (jsonb_populate_record(p, jsonb_build_object(
-    'id', md5(n::text)::uuid, 'account_id', 'other-' || n, 'anonymous_id', gen_random_uuid()))).*
-FROM billing.profile p, generate_series(1, 5000) n
+SELECT made.* FROM billing.profile p, generate_series(1, 5000) n, jsonb_populate_record(p, jsonb_build_object(
+    'id', md5(n::text)::uuid, 'account_id', 'other-' || n, 'anonymous_id', gen_random_uuid())) made
 """
 
 pytestmark = pytest.mark.new_database
