@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -38,12 +39,15 @@ def change(
         changing.change(acme.parts, session, id_, items=(NewItem(price, quantity),), proration=proration)
 
 
-def pass_to(acme: Company, now: datetime, *, late: bool = False) -> None:
+MONTHS = range(1, 13)
+
+
+def pass_to(acme: Company, now: datetime, *, looks: Container[int] = MONTHS) -> None:
     """Time passes, with a look on each 11th; in the first minutes of a month it is accrued, and all else comes then.
 
-    `late`: without that look, so that what was due in the month comes after the accrual.
+    `looks`: the months with that look. What is due in another comes after its accrual, as where the worker is late.
     """
-    while (stop := _stop(acme.now(), late=late)) <= now:
+    while (stop := _stop(acme.now(), looks)) <= now:
         acme.set_clock(stop)
         accrual.accrue_due(acme.parts)
         acme.settle()
@@ -51,7 +55,7 @@ def pass_to(acme: Company, now: datetime, *, late: bool = False) -> None:
     acme.settle()
 
 
-def _stop(now: datetime, *, late: bool) -> datetime:
+def _stop(now: datetime, looks: Container[int]) -> datetime:
     first = now.replace(day=1, hour=0, minute=5)
     look, then = first + timedelta(days=10), (first + timedelta(days=32)).replace(day=1)
-    return look if look > now and not late else then
+    return look if look > now and now.month in looks else then

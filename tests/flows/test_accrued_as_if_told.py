@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,8 +20,10 @@ from billing.validators.product import NewProduct
 from billing.validators.seller import NewSeller
 from billing.validators.subscription import NewItem
 from billing.validators.tax_rate import NewTaxRate
-from tests.flows.accrued import accruals, change, months, pass_to
+from tests.flows.accrued import MONTHS, accruals, change, months, pass_to
 from tests.flows.company import START, Company
+
+_BEGINS = datetime(2026, 4, 10, 7, 30, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,17 @@ class Story:
     zone: str = "UTC"
     proration: str = "second"
     recognition: str = "month"
+
+    @property
+    def looks(self) -> Container[int]:
+        """In which months something is due that a worker in time finds before the month ends."""
+        return (_BEGINS.month,) if (self.unit, self.recognition) == ("year", "month") else MONTHS
+
+    @property
+    def ends(self) -> datetime:
+        """More than two months after all of it has been told."""
+        told = self.changes[-1][0] if self.unit == "month" else _BEGINS + timedelta(days=365)
+        return told + timedelta(days=70)
 
 
 def _twin(acme: Company) -> Company:
@@ -60,18 +73,19 @@ def _play(waits: Company, at_once: Company, story: Story, *, late: bool = False)
             )
         for code, amount in (("small", 9_999), ("big", 17_001)):
             each.price(code, amount, interval_unit=story.unit, tax_rate="gross" if story.inclusive else "standard")
-    waits.set_clock(datetime(2026, 4, 10, 7, 30, tzinfo=UTC))
+    looks = () if late else story.looks
+    waits.set_clock(_BEGINS)
     ids = {}
     for each, account, _ in ways:
         each.customer(account)
         ids[account] = each.begin_subscription(account, f"of-{account}", NewItem("small", 2))
     waits.settle()
     for day, price, quantity in story.changes:
-        pass_to(waits, day, late=late)
+        pass_to(waits, day, looks=looks)
         for each, account, how in ways:
             change(each, ids[account], quantity, price=price, proration=how)
         waits.settle()
-    pass_to(waits, story.changes[-1][0] + timedelta(days=500 if story.unit == "year" else 70), late=late)
+    pass_to(waits, story.ends, looks=looks)
 
 
 def _day(month: int, day: int, hour: int = 12, year: int = 2026) -> datetime:
