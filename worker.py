@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.signals import setup_logging, worker_init, worker_process_shutdown
-
-import billing.tasks  # noqa: F401 (registers the tasks)
-from billing.flows.start import start
 from billing.kernel import garbage
-from billing.ops.failures import told
-from billing.queue.celery import make_app
-from billing.sandbox.environment import adopt
-from billing.settings import load
-from billing.tasks.watching import Watcher
-from billing.wiring import current, observe, send_last_words
+
+with garbage.loading():
+    from celery.signals import setup_logging, worker_init, worker_process_shutdown
+
+    import billing.tasks  # noqa: F401 (registers the tasks)
+    from billing.flows.start import start
+    from billing.ops.failures import told
+    from billing.queue.celery import make_app
+    from billing.sandbox.environment import adopt
+    from billing.settings import load
+    from billing.tasks.watching import Watcher
+    from billing.wiring import current, observe, send_last_words
 
 adopt()
 settings = load()

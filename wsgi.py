@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from billing.api.door import api
-from billing.flows.start import start
-from billing.sandbox.environment import adopt
-from billing.settings import load
-from billing.views.console.door import console
-from billing.views.customer import customer_page
-from billing.views.documents import documents_door
-from billing.webhooks.app import create_app
-from billing.wiring import build, observe
+from billing.kernel import garbage
+
+with garbage.loading():
+    from billing.api.door import api
+    from billing.flows.start import start
+    from billing.sandbox.environment import adopt
+    from billing.settings import load
+    from billing.views.console.door import console
+    from billing.views.customer import customer_page
+    from billing.views.documents import documents_door
+    from billing.webhooks.app import create_app
+    from billing.wiring import build, observe
 
 adopt()
 settings = load()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ settings.load_profile("whatever the machine")
 def pytest_collection_finish() -> None:
     """As every worker does once all is loaded: thousands of tests are collected, and live to the end."""
     garbage.settle()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +143,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     signal.signal(signal.SIGTERM, interrupt)
     compile_once()
+    gc.disable()  # while tests are collected
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
