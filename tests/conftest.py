@@ -143,7 +143,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     signal.signal(signal.SIGTERM, interrupt)
     compile_once()
-    gc.disable()  # while tests are collected
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", default=None):
+        gc.disable()  # while tests are collected, which is not done by who only hands them out
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
