@@ -130,7 +130,7 @@ class Databases:
         name = self.clone()
         shelf.keep(name)
         if self._empties and self._shape is None:
-            with self._at(name) as connection:
+            with self.at(name) as connection:
                 self._shape = Shape.of(connection)
         return name
 
@@ -145,14 +145,15 @@ class Databases:
         if self._shape is None:
             return False
         try:
-            with self._at(name) as connection:
+            with self.at(name) as connection:
                 cut_off(connection, kept=shelf.sessions_of(name))
                 return empty(connection, self._shape)
         except psycopg.Error:
             return False
 
     @contextlib.contextmanager
-    def _at(self, name: str) -> Iterator[psycopg.Connection[Any]]:
+    def at(self, name: str) -> Iterator[psycopg.Connection[Any]]:
+        """A connection to this database, in autocommit."""
         connection = shelf.take(conninfo_to_dict(self._plain_url_of(name)))
         connection.autocommit = True
         try:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from billing.db.base import Base
@@ -35,7 +32,7 @@ class _Worlds:
     def __init__(self, databases: Databases) -> None:
         self._databases = databases
         self._first = databases.clone()
-        with self._at(self._first) as connection:
+        with self._databases.at(self._first) as connection:
             self._shape = Shape.of(connection)
         engine = connect(databases.url_of(self._first))
         with Session(engine, expire_on_commit=False) as session:
@@ -44,7 +41,7 @@ class _Worlds:
         engine.dispose()
         self.things = pickle.dumps(made)
         """World and witness."""
-        with self._at(self._first) as connection:
+        with self._databases.at(self._first) as connection:
             written = set(_tables(connection)) - set(self._shape.brought)
             self._rows = {name: rows for name in sorted(written) if (rows := _rows_of(connection, name))}
         self._free: list[str] = []
@@ -60,7 +57,7 @@ class _Worlds:
     def take_back(self, name: str) -> None:
         """Put its rows back for the next, or remove it where that can't make it like new."""
         try:
-            with self._at(name) as connection:
+            with self._databases.at(name) as connection:
                 cut_off(connection, kept=shelf.sessions_of(name))
                 if empty(connection, self._shape):
                     self._fill(connection)
@@ -79,16 +76,6 @@ class _Worlds:
             for name, rows in self._rows.items():
                 with cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(_named(name))) as copy:
                     copy.write(rows)
-
-    @contextmanager
-    def _at(self, name: str) -> Iterator[psycopg.Connection[Any]]:
-        plain = make_url(self._databases.url_of(name)).set(drivername="postgresql")
-        connection = shelf.take(conninfo_to_dict(plain.render_as_string(hide_password=False)))
-        connection.autocommit = True
-        try:
-            yield connection
-        finally:
-            shelf.put_back(connection)
 
 
 def _tables(connection: psycopg.Connection[Any]) -> list[str]:
