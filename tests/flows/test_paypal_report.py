@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -44,7 +45,13 @@ def test_reconciling_finds_no_difference_and_reads_the_fees(stage: Stage, anna: 
     assert (paypal.charges, paypal.refunds, paypal.differences, paypal.done) == (1, 1, 0, True)
 
 
-def test_a_comparison_begins_where_the_report_does(stage: Stage, anna: UUID) -> None:
+@pytest.fixture
+def in_wide_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Years of two accounts are compared in a few windows."""
+    monkeypatch.setattr(reconciliation, "PACE", replace(reconciliation.PACE, wide=timedelta(days=365)))
+
+
+def test_a_comparison_begins_where_the_report_does(stage: Stage, anna: UUID, in_wide_windows: None) -> None:
     give(stage, anna, "B-SANDBOX-GOOD")
     bill(stage, anna)
     stage.set_clock(START + timedelta(days=2))
@@ -61,7 +68,7 @@ def _compare_to_the_end(stage: Stage) -> None:
 
 
 def test_a_comparison_that_waited_for_days_goes_on_where_the_report_begins_by_then(
-    stage: Stage, anna: UUID, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, anna: UUID, in_wide_windows: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     give(stage, anna, "B-SANDBOX-GOOD")
     bill(stage, anna)
@@ -78,7 +85,9 @@ def test_a_comparison_that_waited_for_days_goes_on_where_the_report_begins_by_th
     _compare_to_the_end(stage)
 
 
-def test_a_comparison_of_what_the_report_no_longer_goes_back_to_is_over(stage: Stage, anna: UUID) -> None:
+def test_a_comparison_of_what_the_report_no_longer_goes_back_to_is_over(
+    stage: Stage, anna: UUID, in_wide_windows: None
+) -> None:
     give(stage, anna, "B-SANDBOX-GOOD")
     bill(stage, anna)
     at = START - timedelta(days=1500)
@@ -222,7 +231,9 @@ def _differences(stage: Stage) -> list[tuple[str, UUID | None, int | None]]:
         return [(each.kind, each.invoice_id, each.amount_minor) for each in found]
 
 
-def test_a_comparison_goes_further_back_than_paypal_lists_disputes(stage: Stage, anna: UUID) -> None:
+def test_a_comparison_goes_further_back_than_paypal_lists_disputes(
+    stage: Stage, anna: UUID, in_wide_windows: None
+) -> None:
     """It lists those of 180 days. A run that can't be done would keep the account's daily one from it for good."""
     give(stage, anna, "B-SANDBOX-GOOD")
     bill(stage, anna)

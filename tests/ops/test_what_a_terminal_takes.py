@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import pytest
 from tests.ops.office import Office, office_of
 
 NAME = "Łódź Büro 東京 😀 GmbH"
+TAKEN = {"ascii": "utf-8", "latin-1": "latin-1", "utf-8": "utf-8"}
+"""Nobody who has a terminal of today asks for ASCII: nothing was set, and click's own lines are UTF-8 then."""
 
 
 @pytest.fixture
@@ -25,29 +28,43 @@ def office(database_url: str, broker_url: str, tmp_path: Path, monkeypatch: pyte
         yield made
 
 
-def printed(encoding: str, *args: str) -> bytes:
-    """What a process of its own prints, told by the environment what its standard output takes."""
+_EACH = """
+import json, sys
+from billing.__main__ import cli
+for args in json.loads(sys.argv[1]):
+    cli(args, prog_name="billing", standalone_mode=False)
+    print(end="\\f")
+"""
+
+
+def printed(encoding: str, *commands: str) -> list[str]:
+    """What a process of its own prints of each, told by the environment what its standard output takes."""
     done = subprocess.run(
-        [sys.executable, "-m", "billing", *args],
+        [sys.executable, "-c", _EACH, json.dumps([shlex.split(each) for each in commands])],
         env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(__file__).parents[2])},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
-    return done.stdout
+    return done.stdout.decode(TAKEN[encoding]).split("\f")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize("encoding", TAKEN)
 def test_tables_files_and_json_are_printed_whatever_standard_output_takes(office: Office, encoding: str) -> None:
     office.execute("UPDATE billing.seller SET legal_name = :name", name=NAME)
     office.ok("invoice", "mark-uncollectible", "ACME-000001", "--reason", NAME, "--by", "ada")
-    # Nobody who has a terminal of today asks for ASCII: nothing was set, and click's own lines are UTF-8 then.
-    taken = {"ascii": "utf-8"}.get(encoding, encoding)
-    name = NAME.encode(taken, "backslashreplace").decode(taken)
-    assert name in printed(encoding, "seller", "show", "ACME").decode(taken)
-    assert name in printed(encoding, "invoice", "show", "ACME-000001").decode(taken)
-    assert "ACME-000001" in printed(encoding, "invoice", "list").decode(taken)
-    year = ("--from", "2026-01-01", "--to", "2026-12-31")
-    assert "receivable" in printed(encoding, "ledger", "export", *year).decode(taken)
-    assert json.loads(printed(encoding, "seller", "show", "ACME", "--json"))["legal_name"] == NAME
+    seller, invoice, invoices, ledger, told, _ = printed(
+        encoding,
+        "seller show ACME",
+        "invoice show ACME-000001",
+        "invoice list",
+        "ledger export --from 2026-01-01 --to 2026-12-31",
+        "seller show ACME --json",
+    )
+    name = NAME.encode(TAKEN[encoding], "backslashreplace").decode(TAKEN[encoding])
+    assert name in seller
+    assert name in invoice
+    assert "ACME-000001" in invoices
+    assert "receivable" in ledger
+    assert json.loads(told)["legal_name"] == NAME
