@@ -63,6 +63,23 @@ def test_it_comes_back_empty_with_the_session_that_was_at_it(lent: Callable[[], 
     assert _ask(second, "SELECT current_setting('work_mem')") != "77MB"
 
 
+PLANS = "SELECT count(*) FROM pg_prepared_statements WHERE statement = 'SELECT 4711'"
+
+
+def test_its_session_knows_its_plans_after_a_rollback_but_not_after_a_change_of_tables(
+    lent: Callable[[], Engine],
+) -> None:
+    first = lent()
+    for _ in range(3):
+        assert _ask(first, "SELECT 4711") == 4711
+    with first.connect() as connection, connection.begin() as transaction:
+        transaction.rollback()
+    second = lent()
+    assert (second.url, _ask(second, PLANS)) == (first.url, 1)
+    _run(second, "ALTER TABLE billing.payment ADD COLUMN more text")
+    assert _ask(second, PLANS) == 0
+
+
 def test_who_is_still_at_it_is_cut(lent: Callable[[], Engine]) -> None:
     first = lent()
     address = first.url.set(drivername="postgresql").render_as_string(hide_password=False)

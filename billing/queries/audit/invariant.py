@@ -106,7 +106,7 @@ class Reading:
         """As `read`, of a query whose columns have no names."""
         return stream(self.session, self._asked(sql), self._known() | values, page=self.page)
 
-    def known(self, sql: str) -> list[Any]:
+    def once(self, sql: str) -> list[Any]:
         """All rows of what several checks ask. They are few, and are asked for once."""
         if sql not in self._rows:
             self._rows[sql] = list(self.read(sql))

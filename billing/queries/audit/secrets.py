@@ -54,7 +54,7 @@ class _Table:
 
 def _tables(reading: Reading, leave_out: re.Pattern[str] | None) -> list[_Table]:
     found = []
-    for row in reading.known(_COLUMNS):
+    for row in reading.once(_COLUMNS):
         if reading.since is not None and row.name not in TABLES:
             continue
         columns = tuple(each for each in row.texts or () if leave_out is None or not leave_out.search(each))
