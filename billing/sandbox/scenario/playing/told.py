@@ -190,10 +190,14 @@ def _end_of(row: Subscription) -> datetime | None:
 
 
 def _customers(session: Session, names: _Names, currency: str) -> Json:
+    """Balances by currency; and, as in the contract's examples, that of the seller's alone."""
     balances: dict[UUID, dict[str, int]] = {id_: {currency: 0} for id_ in names.customers}
     for row in session.execute(text("SELECT profile_id, currency, amount_minor FROM billing.credit_balance")):
         balances[row.profile_id][row.currency] = row.amount_minor
-    return {name: {"credit_balances": balances[id_]} for id_, name in names.customers.items()}
+    return {
+        name: {"credit_balance": balances[id_][currency], "credit_balances": balances[id_]}
+        for id_, name in names.customers.items()
+    }
 
 
 def _late_usage(session: Session, names: _Names) -> list[Json]:
