@@ -25,7 +25,7 @@ from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
 from billing.models import AuditSeal, InvoiceLine, Product, UsageRecord
 from billing.privacy.scan import find_card_numbers
-from billing.queries.audit import INVARIANTS, invariant
+from billing.queries.audit import INVARIANTS, invariant, secrets
 from billing.queries.audit.invariant import Reading, Text
 from billing.queries.audit.witness import load_witness
 from billing.rules.lines import settled
@@ -279,6 +279,17 @@ def test_a_credential_of_each_kind_is_found_in_a_table(world_parts: Parts, plant
 
         hits = {(each.subject_id, each.detail.split(" at ")[0]) for each in run(world_parts, codes=["S2"]).violations}
         assert (str(product.id), f"name: {kind}") in hits
+
+
+def test_every_column_that_may_hold_any_words_is_searched(world_parts: Parts, planting: Planting) -> None:
+    session, grace = planting.session, grace_for(world_parts.settings)
+    words = "words text CHECK (words <> ''), more jsonb, listed text CHECK (listed IN ('a', 'b')), several text[]"
+    session.execute(text(f"CREATE TABLE billing.application (id uuid, {words}, number int)"))
+    reading = Reading(session, planting.world.now, wall_now(session), grace, builders.KEYRING)
+    searched = {each.name: each.columns for each in secrets._tables(reading, leave_out=None)}
+    session.rollback()
+    assert searched["application"] == ("words", "more", "several")
+    assert "description" in searched["invoice_line"]
 
 
 def test_an_unknown_invariant_is_refused(parts: Parts) -> None:
