@@ -1,4 +1,4 @@
-"""Scenarios in short: a line a step, one seller, one customer `c`, one subscription `s`, in the year 2026."""
+"""Scenarios in short: a line a step, one seller, one customer `c`, a subscription `s` unless said, in the year 2026."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def _step(text: str) -> dict[str, Any]:
     if do == "subscribe":
         step.setdefault("as", "s")
     elif do in {"change", "cancel", "uncancel", "pause", "resume", "usage", "apply_coupon"}:
-        step["subscription"] = "s"
+        step.setdefault("subscription", "s")
     return step
 
 

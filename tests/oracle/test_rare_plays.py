@@ -237,3 +237,24 @@ def test_a_correction_of_a_document_that_only_its_tax_brings_above_nothing(
     told = played(body, database_url)
     assert differences(oracle(body), told) == []
     assert min(each["subtotal"] for each in told["invoices"]) < 0 < min(each["total"] for each in told["invoices"])
+
+
+TWO = ["01-01 subscribe items=a as=s1", "01-01 subscribe items=a as=s"]
+MANY_RETRIES_OF_A_CUSTOMER_AT_ONE_MOMENT = {
+    "before a step": [*TWO, "01-04 void invoice=2"],
+    "before a step on what the last of them ends": [*TWO, "01-04 change items=b"],
+    "before the boundaries": [f"01-01 subscribe items=d as=s{number}" for number in range(3)],
+    "at the end of an outage": [*TWO, "01-02 outage until=01-05", "01-05 set_payment_method payment_method=visa"],
+}
+
+
+@pytest.mark.parametrize("final", ["keep", "cancel", "unpaid"])
+@pytest.mark.parametrize("retries", [["3d"], ["3d", "3d"]])
+@pytest.mark.parametrize("name", MANY_RETRIES_OF_A_CUSTOMER_AT_ONE_MOMENT)
+def test_all_retries_of_a_customer_come_first_of_their_moment(
+    name: str, retries: list[str], final: str, database_url: str
+) -> None:
+    steps = MANY_RETRIES_OF_A_CUSTOMER_AT_ONE_MOMENT[name]
+    body = spec(*steps, until="01-11", method="declined", dunning={"retries": retries, "final": final})
+    body["prices"] = body["prices"] | {"d": {"product": "D", "amount": 100, "interval": "day", "count": 3}}
+    assert differences(oracle(body), played(body, database_url)) == []

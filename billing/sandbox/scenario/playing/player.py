@@ -8,13 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from billing.commands.slice.cut import cut, cut_charges
 from billing.flows import renewal
 from billing.kernel.errors import Refused
-from billing.models import Invoice
-from billing.queries.due import invoices_to_charge
 from billing.sandbox.scenario import steps
 from billing.sandbox.scenario.model import Scenario
 from billing.sandbox.scenario.playing.acts import Play, act
@@ -27,6 +25,12 @@ _NEXT = text(
     SELECT (SELECT min(next_attempt_at) FROM billing.invoice WHERE status = 'open' AND hold_id IS NULL) AS retry,
         (SELECT min(next_due_at) FROM billing.subscription WHERE hold_id IS NULL) AS boundary,
         pg_relation_size('billing.payment') + pg_relation_size('billing.invoice') AS bytes
+    """
+)
+_RETRIES = text(
+    """
+    SELECT id FROM billing.invoice WHERE status = 'open' AND hold_id IS NULL AND next_attempt_at <= :now
+    ORDER BY issued_at, id
     """
 )
 _DUE = text(
@@ -48,8 +52,6 @@ _WAIT = text(
       AND i.dunning_step < cardinality(s.dunning_retry_s)
     """
 )
-
-_ALL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ class _Player:
     def _scheduled(self, now: datetime, *, retries: bool) -> None:
         """Retries, oldest invoice first, then boundaries by subscription name."""
         if retries:
-            self._cut_retries(now)
+            self._retry(now)
         self._stage.settle()
         if any(until == now for _, until in self._outages):
             self._bill_one_by_one(None)
@@ -146,13 +148,18 @@ class _Player:
             renewal.plan(self._stage.parts)
             self._stage.settle()
 
-    def _cut_retries(self, now: datetime) -> None:
-        """Each by itself: what comes of one decides whether the next is charged."""
+    def _retry(self, now: datetime) -> None:
+        """Every retry of this moment, each by itself: what comes of one decides whether the next is charged."""
+        left: Sequence[UUID] = ()
+        while (due := self._retries(now)) and due != left:
+            with self._stage.parts.begin() as session:
+                cut_charges(session, invoices=due)
+            self._stage.settle()
+            left = due
+
+    def _retries(self, now: datetime) -> Sequence[UUID]:
         with self._stage.parts.begin() as session:
-            due = invoices_to_charge(session, now=now, most=dict.fromkeys([None, *self._stage.accounts.values()], _ALL))
-            ids = [invoice for invoices in due.values() for invoice in invoices]
-            oldest_first = select(Invoice.id).where(Invoice.id.in_(ids)).order_by(Invoice.issued_at, Invoice.id)
-            cut_charges(session, invoices=session.scalars(oldest_first).all())
+            return session.execute(_RETRIES, {"now": now}).scalars().all()
 
     def _bill_one_by_one(self, only: UUID | None) -> None:
         """Every overdue boundary of each subscription, charged before the next (contract, rule 12)."""
