@@ -65,8 +65,14 @@ class Draft:
         found = [times.moment(value=self.view["subscriptions"][s.name]["current_period_end"]) for s in self.live()]
         return [at for at in found if self.now < at <= self.now + dt.timedelta(days=45)]
 
+    def retries(self) -> list[dt.datetime]:
+        """When what was declined may be tried again: each of the seller's waits after it."""
+        waits = [times.delay(value=each) for each in self.scenario["seller"].get("dunning", {}).get("retries", ["3d"])]
+        failed = {times.moment(value=each["at"]) for each in self.view["payments"] if each["status"] == "declined"}
+        return sorted({at + wait for at in failed for wait in waits if at + wait > self.now})
+
     def later(self) -> dt.datetime:
-        """The next step's moment: the same, a boundary or one second beside it, an outage's end, or any other."""
+        """The next step's moment: the same, a boundary or one second beside it, a retry, an outage's end, or any."""
         ends, kind = self.ends(), self.rng.random()
         last = self.scenario["timeline"][-1]
         if last["do"] == "outage" and self.chance(0.5):
@@ -75,5 +81,7 @@ class Draft:
             return self.now
         if kind < 0.45 and ends:
             return self.rng.choice(ends) + dt.timedelta(seconds=self.rng.choice([0, 0, 0, -1, 1]))
+        if kind < 0.55 and (retries := self.retries()):
+            return self.rng.choice(retries)
         moved = self.now + dt.timedelta(days=self.rng.choice([1, 3, 8, 15]), seconds=self.rng.randint(1, 86399))
         return moved.replace(hour=0, minute=0, second=0) if kind < 0.7 else moved
