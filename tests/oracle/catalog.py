@@ -15,9 +15,19 @@ METHODS = (
 TAX_IDS = {"DE": "DE136695976", "FR": "FR40303265045", "AT": "ATU13585627", "NL": "NL004495445B01"}
 COUNTRIES = "DE FR AT NL US CH JP GB".split()
 CURRENCIES = "eur eur eur usd jpy kwd bhd isk".split()
-RHYTHMS = [("month", 1)] * 9 + [("week", 2), ("week", 3), ("day", 10), ("month", 2), ("month", 3), ("year", 1)]
+RHYTHMS = [("month", 1)] * 9 + [
+    ("week", 1),
+    ("week", 2),
+    ("week", 3),
+    ("day", 10),
+    ("month", 2),
+    ("month", 3),
+    ("year", 1),
+]
 RHYTHMS += [("day", 4), ("week", 52), ("month", 5), ("month", 18), ("year", 2)]
 RETRIES = [["3d", "5d", "7d"], ["1d"], ["12h", "36h"], [], ["2d", "2d"], ["7d", "10d", "14d"], ["1h", "1h"], ["60d"]]
+RETRIES += [["7d", "7d"], ["14d"], ["10d", "10d"], ["4d", "4d"], ["31d"]]
+"""Of some, moments fall together with boundaries."""
 ODD = 0.1
 """How often a number is one that few sellers would choose."""
 ODD_UNITS = ["0.000000000001", "0.3333333333", "1234.56789", "2.5", 1, 999_999]

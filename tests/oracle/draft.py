@@ -71,6 +71,12 @@ class Draft:
         failed = {times.moment(value=each["at"]) for each in self.view["payments"] if each["status"] == "declined"}
         return sorted({at + wait for at in failed for wait in waits if at + wait > self.now})
 
+    def began(self) -> Sub | None:
+        """The subscription that began just now: what begins beside it has its boundaries and retries."""
+        last = self.scenario["timeline"][-1:]
+        begins = [each for each in last if each["do"] == "subscribe" and each["at"] == times.text(at=self.now)]
+        return self.subs[begins[0]["as"]] if begins else None
+
     def later(self) -> dt.datetime:
         """The next step's moment: the same, a boundary or one second beside it, a retry, an outage's end, or any."""
         ends, kind = self.ends(), self.rng.random()

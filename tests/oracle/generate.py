@@ -35,6 +35,8 @@ def _items(*, draft: Draft, group: str) -> list[Step]:
 def _subscribe(*, draft: Draft) -> Step:
     group = draft.rng.choice([g for g in "aaabc" if f"{g}1" in draft.prices])
     customer = draft.rng.choice(list(draft.scenario["customers"]))
+    if began := draft.began():
+        customer = draft.rng.choice([customer, began.customer])
     sub = Sub(name=f"s{len(draft.subs) + 1}", customer=customer, group=group, lists=[_items(draft=draft, group=group)])
     draft.subs[sub.name] = sub
     step: Step = {"do": "subscribe", "as": sub.name, "customer": customer, "items": sub.items}
@@ -225,6 +227,7 @@ def _weight(*, draft: Draft, usual: int, make: Callable[..., Step]) -> int:
     """Rarer or more often where the story asks for it."""
     states = {state["status"] for state in draft.view["subscriptions"].values()}
     if make is _subscribe:
+        usual *= 4 if draft.began() else 1
         return usual if len(draft.subs) < 4 else 0
     if make is _resume:
         return 10 if "paused" in states else 1
