@@ -99,7 +99,7 @@ def an_event_is_in_a_state_that_nobody_knows(planting: Planting) -> Accused:
     return "provider_event", str(row.id)
 
 
-@seed("J5", "R1", "R6")
+@seed("J5", "R6")
 def a_work_item_is_in_a_state_that_nobody_knows(planting: Planting) -> Accused:
     """What it holds is then held by nothing."""
     row = planting.session.scalars(select(WorkItem).where(WorkItem.status == "open")).one()

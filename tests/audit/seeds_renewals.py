@@ -81,7 +81,6 @@ def something_paid_elsewhere_was_billed(planting: Planting) -> Accused:
 def the_running_period_is_not_billed(planting: Planting) -> Accused:
     running = planting.world.running
     last = _period(planting, running, 2)
-    planting.run("UPDATE billing.subscription SET next_due_at = :due WHERE id = :id", due=last.starts_at, id=running.id)
     planting.run("DELETE FROM billing.billing_period WHERE id = :id", id=last.id)
     return "subscription", str(running.id)
 
@@ -119,7 +118,7 @@ def a_subscription_is_due_a_month_too_late(planting: Planting) -> Accused:
     return "subscription", str(moved_in.id)
 
 
-@seed("R6", "R1")
+@seed("R6")
 def a_hold_names_a_work_item_that_is_closed(planting: Planting) -> Accused:
     planting.run("UPDATE billing.work_item SET status = 'resolved', closed_at = seen_at")
     return "subscription", str(planting.world.held.id)

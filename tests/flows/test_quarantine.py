@@ -10,17 +10,18 @@ import pytest
 from sqlalchemy import text
 
 from billing.commands.profile.quarantine import quarantine as park
-from billing.flows import collection, drafts, operating_drafts, quarantine, refunding
+from billing.flows import collection, drafts, operating_drafts, quarantine, refunding, renewal
 from billing.flows.audit_report import Violation
 from billing.flows.correcting import void
 from billing.flows.crediting import credit
 from billing.flows.order import Order
 from billing.kernel.errors import Refused
 from billing.models import Invoice, Profile
-from billing.queue.names import COLLECTIONS_CHARGE
+from billing.queue.names import COLLECTIONS_CHARGE, RENEWALS_BILL
 from billing.validators.seller import SellerPolicy
 from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company, company
+from tests.flows.line import WORK
 from tests.flows.refunds import paid_invoice
 
 WHY = Order(actor="ada", reason="it disagrees")
@@ -86,14 +87,61 @@ def test_what_the_audit_finds_parks_its_customer_before_the_next_period_is_bille
     assert len(acme.invoices()) == 3
 
 
-def test_what_is_only_late_parks_nobody(acme: Company) -> None:
+def _with_a_period(acme: Company) -> None:
     acme.customer("a1")
     acme.subscribe("a1", "s1")
     acme.settle()
-    acme.set_clock(START + timedelta(days=40))
+
+
+def _without(acme: Company) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+
+
+def _asked_without_an_answer(acme: Company) -> None:
+    for number, method in enumerate(["pm_sandbox_timeoutAfterCharge", "pm_sandbox_timeoutBeforeCharge"]):
+        acme.customer(f"a{number}", method=method)
+        acme.subscribe(f"a{number}", f"s{number}")
+    renewal.plan(acme.parts)
+    while message := acme.line.take():
+        task, ids = message
+        if task in (RENEWALS_BILL, COLLECTIONS_CHARGE):
+            WORK[task.name](acme.parts, *map(UUID, ids))
+    assert [each.status for each in acme.payments()] == ["unknown"] * 2
+
+
+def _declined(acme: Company) -> None:
+    acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+
+
+def _asked_to_give_back(acme: Company) -> None:
+    refunding.refund(acme.parts, paid_invoice(acme).id, amount_minor=100)
+
+
+def _disputed(acme: Company) -> None:
+    paid_invoice(acme)
+    (charge,) = acme.witness.charges()
+    acme.witness.call("POST", "disputes", {"charge": charge.charge_ref})
+    acme.wait_for(lambda: acme.witness.state().undelivered_webhooks == 0)
+
+
+LEFT = [_with_a_period, _without, _asked_without_an_answer, _declined, _asked_to_give_back, _disputed]
+
+
+@pytest.mark.parametrize("days", [0.02, 40])
+@pytest.mark.parametrize("leave", LEFT)
+def test_what_is_only_late_parks_nobody_and_is_done_once_workers_are_back(
+    acme: Company, leave: Callable[[Company], None], days: float
+) -> None:
+    leave(acme)
+    acme.set_clock(START + timedelta(days=days))
     late = acme.violations()
-    assert {each.code for each in late} == {"R1", "R6"}
-    assert quarantine.park_customers(acme.parts, [each for each in late if each.code == "R6"]) == 0
+    assert ("R6" in {each.code for each in late}) is (days > 1 or leave is _without)
+    assert (quarantine.park_customers(acme.parts, late), late) == (0, late)
+    acme.settle()
+    assert acme.violations() == ()
 
 
 def test_what_only_the_provider_has_parks_nobody_and_whoever_else_is_found_all_the_same(acme: Company) -> None:

@@ -48,7 +48,8 @@ EXISTS (SELECT FROM billing.work_item w
 """Of subscription `s`: it or its customer is on hold, or issuing is stopped, and somebody is to look at it."""
 
 _WITHOUT_PERIODS = f"""
-SELECT s.id, s.anchor_at, s.timezone, s.interval_unit, s.interval_count, s.started_at, s.paid_through, s.cancel_at
+SELECT s.id, s.anchor_at, s.timezone, s.interval_unit, s.interval_count, s.started_at, s.paid_through, s.cancel_at,
+       s.next_due_at
 FROM billing.subscription s
 LEFT JOIN (SELECT DISTINCT subscription_id FROM billing.billing_period) b ON b.subscription_id = s.id
 WHERE b.subscription_id IS NULL AND s.started_at <= :due_before
@@ -57,11 +58,15 @@ WHERE b.subscription_id IS NULL AND s.started_at <= :due_before
 
 
 def never_begun(reading: Reading) -> Iterator[Finding]:
-    """Stream the subscriptions without any period, and accuse those whose first one has begun."""
+    """Stream the subscriptions without any period, and accuse those whose first one has begun and is not due.
+
+    One that is due is late (R6).
+    """
     due_before = reading.now - reading.grace.due
     for row in reading.read(_WITHOUT_PERIODS):
         first = _first(row)
-        if first <= due_before and (row.cancel_at is None or first < row.cancel_at):
+        ours = first <= due_before and (row.cancel_at is None or first < row.cancel_at)
+        if ours and row.next_due_at != first:
             yield Finding(
                 "subscription", str(row.id), f"its first period, from {first}, is neither billed nor recorded"
             )
