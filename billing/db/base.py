@@ -76,14 +76,18 @@ class Base(DeclarativeBase):
         return mapper
 
 
-class Identified:
-    """A time-ordered UUID and the wall time of the row's birth."""
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-2)
+class Born:
+    """The wall time of the row's birth, which every table has."""
 
     @declared_attr
     def created_at(cls) -> MappedColumn[datetime]:
         return mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"), sort_order=900)
+
+
+class Identified(Born):
+    """A time-ordered UUID, and the row's birth."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-2)
 
 
 class SellerOwned(Identified):

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import SCHEMA, Base, SellerOwned, Versioned
+from billing.db.base import SCHEMA, Base, Born, SellerOwned, Versioned
 
 
 class ApiKey(SellerOwned, Versioned, Base):
@@ -33,7 +33,7 @@ class ApiKey(SellerOwned, Versioned, Base):
     )
 
 
-class ApiUse(Base):
+class ApiUse(Base, Born):
     """The running minute of a key, and how many requests it made in it: its rate, and when it was last used."""
 
     __tablename__ = "api_use"

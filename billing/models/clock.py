@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import Base
+from billing.db.base import Base, Born
 
 
-class SandboxClock(Base):
+class SandboxClock(Base, Born):
     """The one row. Only the demo, the player and `billing clock advance` move it, and only when all is quiet."""
 
     __tablename__ = "sandbox_clock"

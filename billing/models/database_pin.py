@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, DateTime, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import Base
+from billing.db.base import Base, Born
 
 
-class DatabasePin(Base):
+class DatabasePin(Base, Born):
     """One row. Where the fingerprint differs from the server's own, the rows may be those of an older backup."""
 
     __tablename__ = "database_pin"

@@ -8,10 +8,10 @@ from decimal import Decimal
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import Base, currency_shape
+from billing.db.base import Base, Born, currency_shape
 
 
-class ExchangeRate(Base):
+class ExchangeRate(Base, Born):
     """Units of `currency` for one euro on a day of publication. Never changed once it is here."""
 
     __tablename__ = "exchange_rate"
@@ -24,7 +24,7 @@ class ExchangeRate(Base):
     __table_args__ = (currency_shape(), CheckConstraint("per_euro > 0", name="per_euro_positive"))
 
 
-class RateSource(Base):
+class RateSource(Base, Born):
     """When a source is read next (wall time): one worker at a time."""
 
     __tablename__ = "rate_source"

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import Base
+from billing.db.base import Base, Born
 
 
-class Heartbeat(Base):
+class Heartbeat(Base, Born):
     """Written by the tick's own task (wall time), so a worker that lives but consumes nothing shows here."""
 
     __tablename__ = "heartbeat"

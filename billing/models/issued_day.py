@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import SCHEMA, Base, Minor
+from billing.db.base import SCHEMA, Base, Born, Minor
 
 
-class IssuedDay(Base):
+class IssuedDay(Base, Born):
     """Kept only for sellers whose guard of volume is on. The day is that of UTC."""
 
     __tablename__ = "issued_day"

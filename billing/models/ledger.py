@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, FetchedValue, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import SCHEMA, Base, JsonList, Minor, SellerOwned, currency_shape, one_of, owned
+from billing.db.base import SCHEMA, Base, Born, JsonList, Minor, SellerOwned, currency_shape, one_of, owned
 
 
 class Account(StrEnum):
@@ -97,7 +97,7 @@ class MonthClose(SellerOwned, Base):
     )
 
 
-class Posting(Base):
+class Posting(Base, Born):
     """One side of an entry (held by trigger): debit positive, credit negative, in minor units."""
 
     __tablename__ = "posting"

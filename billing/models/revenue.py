@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from billing.db.base import SCHEMA, Base, JsonList, Minor, SellerOwned, Versioned, currency_shape
+from billing.db.base import SCHEMA, Base, Born, JsonList, Minor, SellerOwned, Versioned, currency_shape
 
 
 class RevenueSchedule(SellerOwned, Versioned, Base):
@@ -60,7 +60,7 @@ class RevenueSchedule(SellerOwned, Versioned, Base):
     )
 
 
-class RevenueMovement(Base):
+class RevenueMovement(Base, Born):
     """What one entry did to one line: recognition moves from deferred to recognised, a credit takes from either."""
 
     __tablename__ = "revenue_movement"

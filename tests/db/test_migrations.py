@@ -72,6 +72,11 @@ def test_migrations_and_metadata_give_the_same_schema(migrated: Connection) -> N
         assert by_metadata[kind], f"nothing was compared of {kind}"
 
 
+def test_every_table_says_when_its_rows_were_born() -> None:
+    """DECISIONS 11; a table without it would pass every other test."""
+    assert [table.name for table in Base.metadata.tables.values() if "created_at" not in table.columns] == []
+
+
 @pytest.mark.parametrize(
     ("kind", "drift"),
     [
