@@ -90,7 +90,7 @@ def wait_until_quiet(parts: Parts, *, seconds: float) -> list[str]:
     while True:
         waiting = read_waiting(parts)
         reasons = waiting.reasons or quiet(parts)
-        if not reasons or time.monotonic() > deadline:
+        if not reasons or time.monotonic() >= deadline:
             return reasons
         if waiting.counts != counts:
             counts, moved = waiting.counts, time.monotonic()
@@ -100,17 +100,19 @@ def wait_until_quiet(parts: Parts, *, seconds: float) -> list[str]:
         time.sleep(POLL_S)
 
 
-def advance(parts: Parts, to: datetime, *, force: bool = False) -> None:
+def advance(parts: Parts, to: datetime, *, force: bool = False, wait_s: float = 0) -> None:
     """Move business time to `to` (aware), the stand-ins' clocks with it, and wake the sweeps.
+
+    Unless forced it waits, at most so long (wall time), until all is quiet, and moves by that very look.
 
     Raises `Refused`: `clock_goes_forward`, and unless forced `not_quiet`, which names what is not.
     """
-    standing = now(parts)
-    if to <= standing:
-        raise Refused(Fault("to", "clock_goes_forward", f"it is {format_instant(standing)}; name a later moment"))
-    reasons = [] if force else quiet(parts)
+    _require_later(parts, to)
+    reasons = [] if force else wait_until_quiet(parts, seconds=wait_s)
     if reasons:
         raise Refused(Fault("clock", "not_quiet", f"{'; '.join(reasons)}: wait, or give --force"))
+    # Somebody else may have waited for the same quiet, and moved it first.
+    _require_later(parts, to)
     # The stand-ins go first. What we send under the new time must not be dated before it there: evidence is looked
     # for among what was created since.
     for stand_in in stand_ins(parts):
@@ -119,6 +121,12 @@ def advance(parts: Parts, to: datetime, *, force: bool = False) -> None:
         session.execute(text("UPDATE billing.sandbox_clock SET instant = :to"), {"to": to})
         for tick in TICKS:
             after_commit(session, tick)
+
+
+def _require_later(parts: Parts, to: datetime) -> None:
+    standing = now(parts)
+    if to <= standing:
+        raise Refused(Fault("to", "clock_goes_forward", f"it is {format_instant(standing)}; name a later moment"))
 
 
 def wake(parts: Parts, *ticks: TaskName) -> None:

@@ -219,9 +219,7 @@ def advance(*, to: str, wait: float, force: bool, as_json: bool) -> None:
     """Move business time and the stand-in's clock to a later instant, or by days or hours, once all is quiet."""
     parts = _sandbox()
     moment = _moment(parts, to)
-    if not force:
-        business.wait_until_quiet(parts, seconds=wait)
-    business.advance(parts, moment, force=force)
+    business.advance(parts, moment, force=force, wait_s=wait)
     if as_json:
         tell_json({"now": format_instant(moment)})
         return

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 import requests
+from click.testing import CliRunner
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from billing import wiring
+from billing.__main__ import cli
 from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
 from billing.privacy.keyring import generate
@@ -131,6 +138,57 @@ def test_an_undelivered_webhook_is_not_quiet(ground: Ground) -> None:
     assert requests.post(f"{ground.provider}/v1/webhook_endpoints", data=nowhere, auth=key, timeout=5).ok
     assert requests.post(f"{ground.provider}/v1/customers", data={}, auth=key, timeout=5).ok
     assert clock.wait_until_quiet(ground.parts, seconds=0.3) == ["1 webhook undelivered"]
+
+
+@contextmanager
+def now_and_then_a_message_in_hands(broker_url: str) -> Iterator[redis.Redis]:
+    """As beat's ticks are: a worker has one for a moment, many times a second. A client to that broker."""
+    over = threading.Event()
+    address = broker_url.replace("redis+socket:", "unix:").replace("virtual_host=", "db=")
+
+    def flap(client: redis.Redis) -> None:
+        while not over.wait(0.05):
+            client.zadd("unacked_index", {"tick": time.time()})
+            over.wait(0.05)
+            client.zrem("unacked_index", "tick")
+
+    with redis.Redis.from_url(address) as client:
+        thread = threading.Thread(target=flap, args=(client,))
+        thread.start()
+        try:
+            yield client
+        finally:
+            over.set()
+            thread.join()
+
+
+def test_a_move_that_may_wait_is_not_refused_for_what_began_after_its_wait(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ground.parts.settings
+    assert settings.database_url
+    assert settings.broker_url
+    assert settings.stripe_api_key
+    assert settings.billing_secret_key
+    for name, value in {
+        "DATABASE_URL": settings.database_url,
+        "BROKER_URL": settings.broker_url,
+        "STRIPE_API_KEY": settings.stripe_api_key.get_secret_value(),
+        "STRIPE_API_BASE": ground.provider,
+        "BILLING_SECRET_KEY": settings.billing_secret_key.get_secret_value(),
+        "BILLING_SANDBOX": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    wiring.current.cache_clear()
+    try:
+        with now_and_then_a_message_in_hands(settings.broker_url) as broker:
+            for _ in range(12):
+                moved = CliRunner().invoke(cli, ["clock", "advance", "+1h", "--wait", "20"])
+                assert (moved.exit_code, moved.stderr) == (0, "")
+                broker.flushdb()  # no worker is there to take the sweeps that a move wakes
+    finally:
+        wiring.current().sessions.kw["bind"].dispose()
+        wiring.current.cache_clear()
 
 
 def test_force_moves_it_all_the_same(ground: Ground) -> None:
