@@ -18,10 +18,10 @@ from sqlalchemy.orm import Session
 
 from billing.db.clock import wall_now
 from billing.db.rows import carry_out
-from billing.flows.audit_report import NO_WITNESS, Accepted, Checked, Report, Violation
+from billing.flows.audit_report import NO_WITNESS, WITNESS_AWAY, Accepted, Checked, Report, Violation
 from billing.flows.handlers import HANDLERS
 from billing.flows.parts import Parts
-from billing.kernel.errors import Fault, Refused
+from billing.kernel.errors import Fault, ProviderUnavailable, Refused
 from billing.queries.acceptances import Acceptance, FindingKey, in_force
 from billing.queries.audit import INVARIANTS, Invariant
 from billing.queries.audit.invariant import Grace, Reading, Text, page_of
@@ -44,6 +44,7 @@ def run(
     parts: Parts,
     *,
     witness: Source | None = None,
+    where_reachable: bool = False,
     codes: Sequence[str] | None = None,
     texts: Callable[[], Iterable[Text]] = tuple,
     grace: Grace | None = None,
@@ -59,16 +60,22 @@ def run(
     and is no violation; it is for audits of a company's own books, and whoever proves something leaves it out.
     `progress` hears how many invariants are checked, of how many.
 
-    Raises `Refused` (`unknown_invariant`), and `ProviderUnavailable` where a witness was named and can't be read.
+    Raises `Refused` (`unknown_invariant`), and `ProviderUnavailable` where a witness was named and can't be read. With
+    `where_reachable` all that needs none is checked then, and the report says so.
     """
     chosen = _chosen(codes)
+    witness_from: datetime | None = None
+    away: str | None = None
     with _one_connection(parts) as session:
-        with session.begin():
-            witness_from = wall_now(session)
-            if witness is not None:
-                session.execute(text("SET LOCAL statement_timeout = 0"))
-                load_witness(session, witness)
-            if since is not None:
+        if witness is not None:
+            try:
+                witness_from = _read(session, witness)
+            except ProviderUnavailable as error:
+                if not where_reachable:
+                    raise
+                away = str(error)
+        if since is not None:
+            with session.begin():
                 make_room(session)
         with session.begin():
             carry_out(session, *_SNAPSHOT)
@@ -78,7 +85,7 @@ def run(
                 wall=wall_now(session),
                 grace=grace or grace_for(parts.settings),
                 keyring=parts.keyring,
-                witness_from=witness_from if witness is not None else None,
+                witness_from=witness_from,
                 texts=texts,
                 since=since,
                 event_types=tuple(HANDLERS),
@@ -90,7 +97,7 @@ def run(
             results = list[tuple[Checked, list[Violation], list[Accepted]]]()
             for invariant in chosen:
                 progress("invariants", len(results), len(chosen))
-                results.append(_check(invariant, reading, known, shown=shown))
+                results.append(_check(invariant, reading, known, shown=shown, away=away is not None))
             progress("invariants", len(results), len(chosen))
     return Report(
         began_at=reading.wall,
@@ -98,7 +105,17 @@ def run(
         checked=tuple(checked for checked, _, _ in results),
         violations=tuple(chain.from_iterable(violations for _, violations, _ in results)),
         accepted=tuple(chain.from_iterable(accepted for _, _, accepted in results)),
+        witness_away=away,
     )
+
+
+def _read(session: Session, witness: Source) -> datetime:
+    """Load the witness; wall time before it was asked for anything. One that fails midway leaves nothing."""
+    with session.begin():
+        began = wall_now(session)
+        session.execute(text("SET LOCAL statement_timeout = 0"))
+        load_witness(session, witness)
+    return began
 
 
 # A cursor is planned for its first rows unless told otherwise; here all of them are read. The audit has no hurry that a
@@ -136,7 +153,7 @@ def _chosen(codes: Sequence[str] | None) -> tuple[Invariant, ...]:
 
 
 def _check(
-    invariant: Invariant, reading: Reading, known: Mapping[FindingKey, Acceptance], *, shown: int
+    invariant: Invariant, reading: Reading, known: Mapping[FindingKey, Acceptance], *, shown: int, away: bool
 ) -> tuple[Checked, list[Violation], list[Accepted]]:
     began = time.monotonic()
     witnessed = reading.witness_from is not None
@@ -162,6 +179,6 @@ def _check(
         violations=found,
         accepted=len(accepted),
         seconds=time.monotonic() - began,
-        skipped_reason=NO_WITNESS if invariant.witnessed and not witnessed else None,
+        skipped_reason=None if witnessed or not invariant.witnessed else WITNESS_AWAY if away else NO_WITNESS,
     )
     return checked, kept, accepted

@@ -8,6 +8,7 @@ from datetime import datetime
 from billing.queries.acceptances import Acceptance, FindingKey
 
 NO_WITNESS = "no witness: only our own side was checked"
+WITNESS_AWAY = "the witness could not be asked: only our own side was checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class Report:
     violations: tuple[Violation, ...]
     accepted: tuple[Accepted, ...] = ()
     """All of them. Only an audit with acceptances has any."""
+    witness_away: str | None = None
+    """Why the witness that there is could not be asked."""
 
     @property
     def found(self) -> int:
@@ -81,4 +84,9 @@ class Report:
     @property
     def witnessed(self) -> bool:
         """Whether a witness was read."""
-        return all(each.skipped_reason != NO_WITNESS for each in self.checked)
+        return not self.unwitnessed
+
+    @property
+    def unwitnessed(self) -> tuple[str, ...]:
+        """Codes of the invariants that were looked at on our own side only."""
+        return tuple(each.code for each in self.checked if each.skipped_reason is not None)

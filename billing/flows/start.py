@@ -4,6 +4,8 @@ of which none opens what is sealed.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -58,13 +60,32 @@ def pin(parts: Parts, *, provider: str, code: str, livemode: bool) -> None:
             )
             pinned = _pinned(session, provider, code)
             assert pinned is not None
-        if pinned.livemode != livemode:
-            mend = "this database is pinned to the other mode; use one of its own"
-            raise Refused(Fault(_SETTINGS[provider], "wrong_mode", mend))
-        if facts is not None and facts.account_ref != pinned.account_ref:
-            raise Refused(
-                Fault(_SETTINGS[provider], "wrong_account", "this database is pinned to another account; use its key")
-            )
+        _compare(pinned, facts, provider=provider, livemode=livemode)
+
+
+def require_pinned(parts: Parts, providers: Collection[str]) -> None:
+    """As at a start, of the configured accounts at these providers; what no start has pinned yet is left as it is.
+
+    Raises `Refused`: `wrong_mode`, `wrong_account`, `account_unreadable`.
+    """
+    for (provider, code), livemode in parts.settings.provider_accounts.items():
+        if provider not in providers:
+            continue
+        facts = _ask(parts, provider, code)
+        with parts.begin() as session:
+            pinned = _pinned(session, provider, code)
+            if pinned is not None:
+                _compare(pinned, facts, provider=provider, livemode=livemode)
+
+
+def _compare(pinned: ProviderAccount, facts: AccountFacts | None, *, provider: str, livemode: bool) -> None:
+    """With what the provider said of the key's account; None where it can't be reached."""
+    if pinned.livemode != livemode:
+        mend = "this database is pinned to the other mode; use one of its own"
+        raise Refused(Fault(_SETTINGS[provider], "wrong_mode", mend))
+    if facts is not None and facts.account_ref != pinned.account_ref:
+        mend = "this database is pinned to another account; use its key"
+        raise Refused(Fault(_SETTINGS[provider], "wrong_account", mend))
 
 
 def _ask(parts: Parts, provider: str, code: str) -> AccountFacts | None:

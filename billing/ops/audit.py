@@ -18,6 +18,7 @@ from billing.flows import audit as flow
 from billing.flows import auditing, privacy_audit
 from billing.flows.audit_report import Report, Violation
 from billing.flows.parts import Parts
+from billing.flows.start import require_pinned
 from billing.kernel.clock import format_instant
 from billing.kernel.errors import Unavailable
 from billing.ops import options
@@ -74,16 +75,14 @@ def audit(
 ) -> None:
     """Check every invariant over the whole database and, where reachable, the providers' witnesses.
 
+    Where a witness is away all that needs none is checked, and that is said; one named by --witness must answer.
+
     What an audit of all invariants found is kept, and each finding is a work item until an audit finds it gone. What
     was accepted (`billing work accept`) is told as such and counts apart. Ends with status 1 and the rows where one is
     broken.
     """
     parts = opened()
-    bases = {
-        "stripe": witness_url or _stand_in(parts.settings.stripe_api_base),
-        "paypal": _stand_in(parts.settings.paypal_api_base),
-    }
-    witnesses = [Witness(base, provider=name) for name, base in bases.items() if base]
+    witnesses = [] if since and not privacy else _witnesses(parts, witness_url)
     if privacy:
         context.exit(_privacy(parts, witnesses, as_json=as_json))
     broker = None if no_broker else parts.settings.broker_url
@@ -96,6 +95,7 @@ def audit(
             report = flow.run(
                 parts,
                 witness=Witnesses(lambda: witnesses) if witnesses else None,
+                where_reachable=witness_url is None,
                 codes=codes,
                 texts=lambda: _texts(folders, broker),
                 shown=auditing.SHOWN,
@@ -105,10 +105,20 @@ def audit(
         if not codes:
             auditing.keep(parts, report)
     if as_json:
-        tell_json({"broken": report.broken, **asdict(report)})
+        tell_json({"broken": report.broken, "unwitnessed": report.unwitnessed, **asdict(report)})
     else:
         _show(report)
     context.exit(FINDING if report.broken else 0)
+
+
+def _witnesses(parts: Parts, named: str | None) -> list[Witness]:
+    """The stand-ins by the settings, or the `named` one of Stripe. Refused where their accounts are not the pinned."""
+    given = {"stripe": parts.settings.stripe_api_base, "paypal": parts.settings.paypal_api_base}
+    bases = {name: base for name, base in given.items() if base and _is_stand_in(base)}
+    require_pinned(parts, bases)
+    if named:
+        bases["stripe"] = named
+    return [Witness(base, provider=name) for name, base in bases.items()]
 
 
 def _privacy(parts: Parts, witnesses: Sequence[Witness], *, as_json: bool) -> int:
@@ -125,13 +135,13 @@ def _privacy(parts: Parts, witnesses: Sequence[Witness], *, as_json: bool) -> in
     return FINDING if report.leaks else 0
 
 
-def _stand_in(address: str | None) -> str | None:
-    """The address where it is on this machine: only a stand-in has a witness."""
-    host = urlsplit(address or "").hostname or ""
+def _is_stand_in(address: str) -> bool:
+    """Whether it is on this machine: only a stand-in has a witness."""
+    host = urlsplit(address).hostname or ""
     try:
-        return address if host == "localhost" or ipaddress.ip_address(host).is_loopback else None
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return None
+        return False
 
 
 def _texts(folders: Sequence[Path], broker_url: str | None) -> Iterator[Text]:
@@ -176,6 +186,11 @@ def _show(report: Report) -> None:
         who, since = known.acceptance.actor, format_instant(known.acceptance.accepted_at)
         _say(console, f"{_told(known.violation)} (accepted by {who}, {since}: {known.acceptance.reason})")
     count, total = sum(each.violations > 0 for each in report.checked), len(report.checked)
-    verdict = f"{count} of {total} invariants are broken" if count else f"All {total} invariants hold"
+    own = ""
+    if report.witness_away and report.unwitnessed:
+        unseen = f"what only it shows of {', '.join(report.unwitnessed)} was not looked at"
+        _say(console, f"The witness could not be asked ({report.witness_away}): {unseen}.")
+        own = " on our own side"
+    verdict = f"{count} of {total} invariants are broken" if count else f"All {total} invariants hold{own}"
     beside = f", beside {len(report.accepted)} findings that were accepted" if report.accepted else ""
     console.print(f"{verdict}{beside}.")

@@ -26,7 +26,7 @@ SELECT r.rows_seen,
         FROM billing.audit_run c WHERE c.violations = 0) AS clean_age_s,
        extract(epoch FROM clock_timestamp() - w.began_at)::float8 AS whole_age_s,
        (SELECT jsonb_object_agg(code, most) FROM (
-            SELECT code, max(number::int) AS most FROM (VALUES (r.by_code), (w.by_code)) AS run(by_code)
+            SELECT code, max(number::int) AS most FROM (VALUES (r.by_code), (w.by_code), (s.by_code)) AS run(by_code)
             CROSS JOIN jsonb_each_text(run.by_code) AS each(code, number) GROUP BY code) AS found) AS by_code,
        (SELECT coalesce(jsonb_object_agg(code, most), '{}') FROM (
             SELECT code, max(number::int) AS most FROM (VALUES (r.accepted), (w.accepted)) AS run(accepted)
@@ -34,6 +34,11 @@ SELECT r.rows_seen,
 FROM billing.audit_run r
 LEFT JOIN LATERAL (SELECT began_at, by_code, accepted FROM billing.audit_run
                    WHERE scope = 'whole' ORDER BY id DESC LIMIT 1) AS w ON true
+LEFT JOIN LATERAL (SELECT jsonb_object_agg(code, number) AS by_code FROM (
+                       SELECT finding ->> 'code' AS code, count(*) AS number
+                       FROM billing.work_item CROSS JOIN jsonb_array_elements(findings) AS each(finding)
+                       WHERE kind = 'witness_disagrees' AND status IN ('open', 'parked') GROUP BY 1) AS standing
+                  ) AS s ON true
 ORDER BY r.id DESC LIMIT 1
 """
 
@@ -41,8 +46,9 @@ ORDER BY r.id DESC LIMIT 1
 def gauge(session: Session) -> Facts | None:
     """The last audit: what it found, its age and that of the last clean one, how long it took; seconds of wall time.
 
-    A recent audit does not look at all that the last whole one saw: what that found stands until the next. `accepted`
-    are findings by invariant that are no violations, because a person accepted them.
+    A recent audit does not look at all that the last whole one saw: what that found stands until the next. So does what
+    only a witness showed, until one is asked again. `accepted` are findings by invariant that are no violations,
+    because a person accepted them.
     """
     rows = read_all(session, _GAUGE, {})
     return rows[0] if rows else None

@@ -186,6 +186,30 @@ def test_what_only_the_witness_showed_stands_until_it_is_asked_again(parts: Part
     assert items(parts) == [("witness_disagrees", "resolved")]
 
 
+def test_metrics_show_what_only_the_witness_showed_until_it_is_asked_again(parts: Parts) -> None:
+    clean = audit.run(parts)
+    shown = audit.Violation("P5", "payment", str(UUID(int=5)), "no charge there", witnessed=True)
+    asked = replace(clean, checked=tuple(replace(each, skipped_reason=None) for each in clean.checked))
+    of_p5 = tuple(replace(each, violations=int(each.code == "P5")) for each in asked.checked)
+
+    auditing.keep(parts, replace(asked, checked=of_p5, violations=(shown,)))
+    assert found_of(parts, "P5") == 1
+    whole(parts)
+    auditing.recent(parts)
+    assert found_of(parts, "P5") == 1, "those had no witness"
+    auditing.keep(parts, replace(asked, began_at=audit.run(parts).began_at))
+    assert found_of(parts, "P5") == 0
+
+
+def found_of(parts: Parts, code: str) -> int:
+    with parts.begin() as session:
+        shown = gauge(session)
+    assert shown is not None
+    count = shown["by_code"][code]
+    assert isinstance(count, int)
+    return count
+
+
 def test_what_came_after_an_audit_took_its_snapshot_is_not_gone_for_it(parts: Parts) -> None:
     """A whole audit takes minutes; meanwhile a recent one finds something."""
     before = audit.run(parts)
