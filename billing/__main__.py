@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing.ops.console import Console
 from billing.ops.lazy import Entry
-from billing.sandbox.environment import adopt
+from billing.sandbox import environment
 
 COMMANDS = {
     "demo": Entry(
@@ -90,7 +90,13 @@ COMMANDS = {
     ),
 }
 
-cli = Console(name="billing", entries=COMMANDS, adopt=adopt, help="Renew, invoice, charge and settle subscriptions.")
+cli = Console(
+    name="billing",
+    entries=COMMANDS,
+    adopt=environment.adopt,
+    down=environment.down,
+    help="Renew, invoice, charge and settle subscriptions.",
+)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import click
 from billing import wiring
 from billing.flows.health import Line, State, examine
 from billing.kernel.errors import Refused
-from billing.ops.failures import FINDING
+from billing.ops.failures import FINDING, down
 from billing.ops.options import as_json
 from billing.ops.telling import tell_json, tell_pairs, tell_wrapped
 from billing.privacy.logging import configure_logging
@@ -31,7 +31,8 @@ def check(context: click.Context, *, as_json: bool) -> None:
     settings = load()
     lines = list(_lines(settings))
     findings = [line for line in lines if line.state is State.MEND]
-    rows = [{"state": line.state.value, "name": line.name, "told": line.told} for line in lines]
+    died = down() if findings else {}
+    rows = [{"state": line.state.value, "name": line.name, "told": died.get(line.name, line.told)} for line in lines]
     # What waits is known only where the database could be read.
     waiting = sum(line.waiting for line in lines) if any(line.name == "work items" for line in lines) else None
     if as_json:

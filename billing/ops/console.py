@@ -11,16 +11,16 @@ from typing import Any
 import click
 
 from billing.kernel.errors import Fault, Refused
-from billing.ops.failures import INTERRUPTED, told
+from billing.ops.failures import INTERRUPTED, Down, told
 from billing.ops.lazy import LazyGroup
 
 
 class Console(LazyGroup):
-    """The group at the top. `adopt` runs before any setting is read."""
+    """The group at the top. `adopt` runs before any setting is read; `down` tells what of an embedded stack is."""
 
-    def __init__(self, *args: Any, adopt: Callable[[], None], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, adopt: Callable[[], None], down: Down = dict, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._adopt = adopt
+        self._adopt, self._down = adopt, down
         told = "Show the version and exit."
         self.params.append(
             click.Option(
@@ -39,6 +39,7 @@ class Console(LazyGroup):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        ctx.obj = self._down
         try:
             self._adopt()
             return super().invoke(ctx)

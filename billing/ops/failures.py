@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
 import click
@@ -32,6 +32,8 @@ from billing.kernel.errors import (
 )
 
 FINDING, REFUSED, UNAVAILABLE, FAULT, INTERRUPTED = 1, 3, 4, 70, 130
+Down = Callable[[], Mapping[str, str]]
+"""Of `database` and `broker` those of the embedded stack that are down, each with what to do."""
 _CAPITAL = re.compile("(?<!^)(?=[A-Z])")
 
 
@@ -85,7 +87,8 @@ def unavailable(error: Exception) -> Fault | None:
     from sqlalchemy.exc import DBAPIError, OperationalError  # noqa: PLC0415
 
     if isinstance(error, Unavailable):
-        return Fault("server", "unavailable", str(error))
+        beside = f" ({told})" if (told := down().get("broker")) else ""
+        return Fault("server", "unavailable", f"{error}{beside}")
     if isinstance(error, ProviderUnavailable | ProviderUncertain):
         mend = f"the provider can't be asked now ({error}); try again later"
         return Fault("provider", "provider_unavailable", mend)
@@ -96,7 +99,15 @@ def unavailable(error: Exception) -> Fault | None:
     return None
 
 
+def down() -> Mapping[str, str]:
+    """What the console that runs now knows to be down of the embedded stack."""
+    context = click.get_current_context(silent=True)
+    return context.obj() if context and context.obj else {}
+
+
 def _database_away(error: BaseException | None, *, lost: bool = False) -> Fault:
+    if told := down().get("database"):
+        return Fault("database", "database_unavailable", told)
     # What the server itself refuses has a code of SQL's; without one there was no connection.
     mend = "try again later" if getattr(error, "sqlstate", None) and not lost else "start it, or mend DATABASE_URL"
     return Fault("database", "database_unavailable", f"the database can't be used now: {_first_line(error)}; {mend}")

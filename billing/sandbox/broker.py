@@ -28,7 +28,7 @@ class Messages:
 
 
 def messages(broker_url: str) -> Messages:
-    """Messages of all queues, and those that a worker has taken and not confirmed. Raises `Unavailable` (RabbitMQ)."""
+    """Messages of all queues, and those that a worker has taken and not confirmed. Raises `Unavailable` (RabbitMQ too)."""
     if is_rabbitmq(broker_url):
         raise Unavailable(
             "RabbitMQ does not say what workers have in hand; the sandbox's clock needs a Redis or Valkey"
@@ -37,7 +37,11 @@ def messages(broker_url: str) -> Messages:
         for queue in QUEUES:
             asking.llen(queue)
         asking.zcount(_UNACKED_SINCE, time.time() - _TASK_LIMIT_S, "+inf")
-        *waiting, in_hands = asking.execute()
+        try:
+            *waiting, in_hands = asking.execute()
+        except redis.RedisError as error:
+            mend = "start it, or mend BROKER_URL"
+            raise Unavailable(f"the broker can't be read ({type(error).__name__}); {mend}") from error
     return Messages(waiting=sum(waiting), in_hands=in_hands)
 
 

@@ -21,7 +21,7 @@ from billing import models
 from billing.flows.health import told_of_line
 from billing.flows.parts import Parts
 from billing.kernel.clock import format_instant
-from billing.kernel.errors import BillingError, Fault, Refused
+from billing.kernel.errors import BillingError, Fault, Refused, Unavailable
 from billing.ops.failures import FINDING
 from billing.ops.group import group
 from billing.ops.opening import opened
@@ -184,6 +184,8 @@ def env() -> None:
     Lines of `export`, the stack's own keys among them, which are good for nothing elsewhere. Refused where none runs.
     """
     place = environment.chosen()
+    if place.has_died:
+        raise Unavailable(" ".join(place.down.values()))
     if not place.has_servers:
         raise Refused(Fault("stack", "stack_not_running", "start one with `billing up`"))
     for name, value in environment.read(place).items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ SIMULATE = "simulate"
 NAME = "BILLING_STACK"
 """Names the stack that commands speak of; without it, the first one that runs."""
 
+_SERVERS = (("database", "PostgreSQL", ".s.PGSQL.5432"), ("broker", "Valkey", "valkey.sock"))
 _ELSEWHERE = ("DATABASE_URL", "BROKER_URL")
 _PROVIDER = "STRIPE_API_KEY"
 _PROVIDERS = {"STRIPE_": _PROVIDER, "PAYPAL_": "PAYPAL_CLIENT_ID"}
@@ -57,7 +58,23 @@ class Place:
     @property
     def has_servers(self) -> bool:
         """Whether PostgreSQL and Valkey of this stack take connections."""
-        return _listens(self.base / "run" / ".s.PGSQL.5432") and _listens(self.base / "run" / "valkey.sock")
+        return not self.down
+
+    @property
+    def has_died(self) -> bool:
+        """Whether one of the two does and the other doesn't: a stack that was stopped has neither."""
+        return len(self.down) == 1
+
+    @property
+    def down(self) -> dict[str, str]:
+        """Of `database` and `broker` those that take no connection, each with what to do, in words."""
+        ours = self.name in (MAIN, os.environ.get(NAME))
+        start = "billing up" if ours else f"{NAME}={self.name} billing up"
+        return {
+            what: f"the embedded stack's {server} is down; `{start}` starts it again"
+            for what, server, socket_name in _SERVERS
+            if not _listens(self.base / "run" / socket_name)
+        }
 
 
 def place_of(name: str) -> Place:
@@ -76,19 +93,33 @@ def places() -> Iterator[Place]:
 
 
 def chosen() -> Place:
-    """The stack that a command speaks of: the named one, else the first that runs, else `main`."""
+    """The stack that a command speaks of: the named one, else the first that runs, or whose one server does, else
+    `main`.
+    """
     found = list(places())
-    return next((place for place in found if place.has_servers), found[0])
+    return _first_up(found) or found[0]
+
+
+def _first_up(found: Iterable[Place]) -> Place | None:
+    by_down = {len(place.down): place for place in reversed(list(found))}
+    return by_down.get(0) or by_down.get(1)
+
+
+def down() -> dict[str, str]:
+    """As `Place.down`, of the stack of this checkout whose database this process was given."""
+    given = os.environ.get(_ELSEWHERE[0])
+    return next((place.down for place in places() if given and read(place).get(_ELSEWHERE[0]) == given), {})
 
 
 def adopt() -> None:
     """Take over the environment of a running stack, where this process was given neither database nor broker.
 
-    What is set already stays. Does nothing where a live provider key is about, in the environment or in `.env`.
+    A stack of which one server has died counts: what needs the other alone works. What is set already stays. Does
+    nothing where a live provider key is about, in the environment or in `.env`.
     """
     if any(os.environ.get(name) for name in _ELSEWHERE) or has_live_key() or _SETTING.search(_dotenv()):
         return
-    place = next((place for place in places() if place.environment.is_file() and place.has_servers), None)
+    place = _first_up(place for place in places() if place.environment.is_file())
     if place is None:
         return
     own = tuple(prefix for prefix, key in _PROVIDERS.items() if os.environ.get(key))

@@ -182,6 +182,38 @@ def test_a_killed_worker_is_missed_and_up_starts_that_one_alone_and_stops_all_on
     assert [pid for pid in after.values() if pid and _lives(pid)] == []
 
 
+def test_a_database_of_the_stack_that_has_died_is_named_with_what_starts_it_again(stack: Stack) -> None:
+    name = stack.place.name
+    stack.servers.kill_postgres()
+    told = "the embedded stack's PostgreSQL is down; `billing up` starts it again"
+    for args in (("invoice", "list"), ("payment", "list", "--json"), ("audit",), ("clock", "show"), ("db", "check")):
+        said = billing(name, *args)
+        assert (args, said.status, said.out) == (args, 4, "")
+        assert said.err == f"billing: database: database_unavailable — {told}\n"
+    imported = billing(name, "import", "examples/integrate/seller.yaml")
+    assert (imported.status, told in imported.err) == (4, True)
+    checked = billing(name, "check")
+    assert (checked.status, told in checked.out) == (1, True)
+    asked = billing(name, "env")
+    assert (asked.status, asked.out, told in asked.err) == (4, "", True)
+    assert billing(name, "status").status == 1
+
+
+def test_what_needs_the_database_alone_works_while_the_stacks_broker_is_down(stack: Stack) -> None:
+    name = stack.place.name
+    stack.servers.kill_valkey()
+    told = "the embedded stack's Valkey is down; `billing up` starts it again"
+    assert billing(name, "invoice", "list").status == 0
+    assert billing(name, "audit", "--no-broker", "--code", "L1").status == 0
+    for args in (("audit", "--code", "S2"), ("tick", "upkeep.tick"), ("clock", "show"), ("clock", "advance", "+1h")):
+        said = billing(name, *args)
+        assert (args, said.status, said.out) == (args, 4, "")
+        assert said.err.splitlines()[-1].startswith("billing: server: unavailable — the broker can't be re")
+        assert said.err.endswith(f" ({told})\n")
+    checked = billing(name, "check")
+    assert (checked.status, told in checked.out) == (1, True)
+
+
 def test_what_a_killed_up_left_behind_is_ended_by_down_and_the_data_stay(stack: Stack) -> None:
     kept = stack.environment["BILLING_SECRET_KEY"]
     with up_in_the_foreground(stack):
@@ -191,6 +223,8 @@ def test_what_a_killed_up_left_behind_is_ended_by_down_and_the_data_stay(stack: 
     assert billing(stack.place.name, "down").status == 0
     assert [pid for pid in left if _lives(pid)] == []
     assert set(pids(stack).values()) == {None}
+    stopped = billing(stack.place.name, "invoice", "list")
+    assert (stopped.status, "database_missing" in stopped.err) == (3, True), "what was stopped has not died"
     assert (stack.environment["BILLING_SECRET_KEY"], stack.servers.folders.data.is_dir()) == (kept, True)
 
 
