@@ -30,8 +30,9 @@ _JSON = "application/json"
 class Front:
     """`POST /webhooks/<provider>[/<account code>]` goes to the provider's receiver, everything else to `behind`.
 
-    Refuses by itself what is not JSON (415) or larger than `most_bytes` (413), without more of it than that in memory.
-    An error is logged and answered 500, and never echoes its input.
+    Refuses by itself what is larger than `most_bytes` (413), without more of it than that in memory. What type a body
+    is said to be does not matter: the signature over its bytes counts. An error is logged and answered 500, and never
+    echoes its input.
     """
 
     def __init__(self, behind: WSGIApplication, receivers: Mapping[str, Receiver], *, most_bytes: int) -> None:
@@ -56,8 +57,6 @@ class Front:
         return [told]
 
     def _taken(self, receiver: Receiver, code: str, environ: WSGIEnvironment) -> Answer:
-        if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != _JSON:
-            return refusal(Fault("Content-Type", "json_only", "send application/json"), 415)
         raw = _read(environ, self._most_bytes + 1)
         if len(raw) > self._most_bytes:
             return refusal(Fault("body", "body_too_large", f"send at most {self._most_bytes} bytes"), 413)

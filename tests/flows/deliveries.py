@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Mapping
 
 import requests
 from sqlalchemy import select, text
@@ -37,7 +38,7 @@ def signed(acme: Company, raw: bytes, *, secret: str | None = None, at: float | 
     return {"Stripe-Signature": f"t={stamp},v1={digest}", "Content-Type": "application/json"}
 
 
-def post(acme: Company, raw: bytes, headers: dict[str, str]) -> requests.Response:
+def post(acme: Company, raw: bytes, headers: Mapping[str, str | None]) -> requests.Response:
     return requests.post(f"{acme.receiver}/webhooks/stripe", data=raw, headers=headers, timeout=10)
 
 

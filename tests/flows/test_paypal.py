@@ -166,6 +166,26 @@ def test_a_wallet_that_was_removed_at_paypal_is_charged_no_more(stage: Stage, an
     assert moved(stage) == []
 
 
+@pytest.mark.parametrize("said", [None, "text/plain", "application/octet-stream"])
+def test_a_delivery_counts_by_its_signature_whatever_type_its_body_is_said_to_be(
+    stage: Stage, anna: UUID, said: str | None
+) -> None:
+    told = hears(stage)
+    give(stage, anna, "B-SANDBOX-GOOD")
+    bill(stage, anna)
+    run_due(stage.sides["paypal"].stand_in, early=True)
+    (body, headers), *_ = told
+    plain = {name: text for name, text in headers.items() if name.lower() != "content-type"}
+    sent = plain if said is None else plain | {"Content-Type": said}
+    assert _posted(stage, body + b" ", sent) == 400
+    with stage.parts.begin() as session:
+        assert session.scalars(select(ProviderEvent)).all() == []
+    assert _posted(stage, body, sent) == 200
+    stage.settle()
+    with stage.parts.begin() as session:
+        assert session.scalars(select(ProviderEvent.status)).all() == ["processed"]
+
+
 def _by_hand(stage: Stage, tx: Tx, **params: object) -> Call:
     side = stage.sides["paypal"]
     with stage.parts.begin() as session:

@@ -55,11 +55,12 @@ def asked() -> _Asked:
 def test_a_delivery_reaches_its_receiver_with_its_accounts_code(asked: _Asked) -> None:
     for path, type_ in (
         ("/webhooks/stripe", "application/json; charset=utf-8"),
-        ("/webhooks/stripe/shop", "APPLICATION/JSON"),
+        ("/webhooks/stripe/shop", "application/x-www-form-urlencoded"),
+        ("/webhooks/stripe/other", ""),
     ):
         answer = asked.client.post(path, data=b"{}", headers={"Content-Type": type_})
         assert (answer.status, answer.json, answer.mimetype) == ("200 OK", {"received": True}, "application/json")
-    assert asked.given == [("default", b"{}"), ("shop", b"{}")]
+    assert asked.given == [("default", b"{}"), ("shop", b"{}"), ("other", b"{}")]
 
 
 def test_whatever_a_setting_may_call_an_account_is_reached(asked: _Asked) -> None:
