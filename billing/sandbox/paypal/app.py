@@ -20,6 +20,7 @@ from billing.sandbox.stripe.doors import Door
 from billing.sandbox.stripe.errors import ApiError
 from billing.sandbox.stripe.standin import Deliver, DeliverMany, StandIn, stand_in_over
 from billing.sandbox.stripe.store import Store
+from billing.sandbox.stripe.wishes import body_of
 
 MAX_BODY = 1 << 20
 
@@ -79,7 +80,10 @@ def _approve(stand_in: StandIn) -> Callable[..., BaseResponse]:
             choices = "".join(f"<option>{name}</option>" for name in WALLETS)
             return Response(_PAGE.format(choices=choices), mimetype="text/html")
         if request.form.get("agree"):
-            DOORS["POST", "setup-tokens/<id>/approve"](stand_in, id, {"wallet": request.form.get("wallet", "")})
+            try:
+                DOORS["POST", "setup-tokens/<id>/approve"](stand_in, id, {"wallet": request.form.get("wallet", "")})
+            except ApiError as error:
+                return _json(error.body, error.status)
         return redirect(found.hidden["return_url"], 303)
 
     return view
@@ -99,8 +103,8 @@ select, button {{ display: block; width: 100%; min-height: 3rem; margin-top: .5r
 def _open(stand_in: StandIn, door: Door) -> Callable[..., Response]:
     def view(id: str = "") -> Response:
         try:
-            given = request.args.to_dict() if request.method == "GET" else request.get_json(force=True, silent=True)
-            return _json(door(stand_in, id, {} if given is None else given), 200)
+            given = request.args.to_dict() if request.method == "GET" else body_of(request.get_data())
+            return _json(door(stand_in, id, given), 200)
         except ApiError as error:
             return _json(error.body, error.status)
 

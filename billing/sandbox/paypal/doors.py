@@ -10,26 +10,23 @@ from billing.sandbox.paypal.errors import PayPalError
 from billing.sandbox.paypal.signing import root
 from billing.sandbox.paypal.wallets import WALLETS
 from billing.sandbox.stripe import doors, witness
-from billing.sandbox.stripe.doors import Door, act_on, object_of
-from billing.sandbox.stripe.errors import ApiError, invalid
+from billing.sandbox.stripe.doors import Door, act_on
+from billing.sandbox.stripe.errors import ApiError
 from billing.sandbox.stripe.standin import Call, StandIn
 from billing.sandbox.stripe.values import Json
+from billing.sandbox.stripe.wishes import object_of, one_of, text, truth, whole
 
 
 def open_dispute(stand_in: StandIn, _: str, wish: Any) -> Json:
     """`{"charge", "amount"?, "inquiry"?}`; by default all of the capture."""
-    charge, inquiry = object_of(wish).get("charge", ""), wish.get("inquiry", False) is True
-    return _for(
-        stand_in,
-        "charge",
-        charge,
-        lambda call: disputes.open_(call, charge, amount=wish.get("amount"), inquiry=inquiry),
-    )
+    charge, amount = text(object_of(wish), "charge"), whole(wish, "amount", least=1)
+    inquiry = truth(wish, "inquiry", default=False)
+    return _for(stand_in, "charge", charge, lambda call: disputes.open_(call, charge, amount=amount, inquiry=inquiry))
 
 
 def close_dispute(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"status": "won" | "lost" | "warning_closed"}`."""
-    status = object_of(wish).get("status", "")
+    status = one_of(object_of(wish), "status", "won", "lost", "warning_closed")
     return _for(stand_in, "dispute", id, lambda call: disputes.close(call, id, status))
 
 
@@ -45,7 +42,7 @@ def reverse_capture(stand_in: StandIn, id: str, _: Any) -> Json:
 
 def tell_refund(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"status": "succeeded" | "failed"}`."""
-    succeeded = object_of(wish).get("status") == "succeeded"
+    succeeded = one_of(object_of(wish), "status", "succeeded", "failed") == "succeeded"
 
     def act(call: Call) -> Json:
         settling.end_refund(call, id, succeeded=succeeded)
@@ -56,9 +53,7 @@ def tell_refund(stand_in: StandIn, id: str, wish: Any) -> Json:
 
 def approve(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"wallet"?}`: the payer agrees to a setup token; tells where the browser is sent back to."""
-    wallet = object_of(wish).get("wallet", "B-SANDBOX-GOOD")
-    if wallet not in WALLETS:
-        raise invalid("There is no such wallet.", param="wallet")
+    wallet = one_of({"wallet": "B-SANDBOX-GOOD", **object_of(wish)}, "wallet", *WALLETS)
     return _for(stand_in, tokens.SETUP, id, lambda call: {"return_url": tokens.approve(call, id, wallet)})
 
 

@@ -21,6 +21,7 @@ from billing.sandbox.stripe.routes import ROUTES
 from billing.sandbox.stripe.standin import Deliver, DeliverMany, StandIn, stand_in_over
 from billing.sandbox.stripe.store import Store
 from billing.sandbox.stripe.values import new_id
+from billing.sandbox.stripe.wishes import body_of
 
 MAX_BODY = 1 << 20
 _NAME = "billing.stand_in"
@@ -103,7 +104,7 @@ def _serve(route: gate.Route) -> Callable[..., Response]:
 def _open(door: Door) -> Callable[..., Response]:
     def view(id: str = "") -> Response:
         try:
-            given = request.args.to_dict() if request.method == "GET" else _body()
+            given = request.args.to_dict() if request.method == "GET" else body_of(request.get_data())
             return _json(door(_asked(), id, given), 200)
         except ApiError as error:
             return _json(error.body, error.status, error.headers)
@@ -117,16 +118,6 @@ def _asset(name: str) -> Callable[[], Response]:
         return Response(text, mimetype=kind)
 
     return view
-
-
-def _body() -> Any:
-    raw = request.get_data()
-    if not raw:
-        return {}
-    try:
-        return json.loads(raw)
-    except ValueError as error:
-        raise ApiError(400, "The body is not JSON.") from error
 
 
 def _raw() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.sandbox.stripe import events, mandates, objects
+from billing.sandbox.stripe.errors import refused
 from billing.sandbox.stripe.finding import the
 from billing.sandbox.stripe.standin import Call
 from billing.sandbox.stripe.values import Json
@@ -11,6 +12,8 @@ from billing.sandbox.stripe.values import Json
 def renew(call: Call, id: str, card: Json) -> Json:
     """A card has new data, such as the date until which it is good."""
     method = the(call, "payment_method", id)
+    if method.body["type"] != "card":
+        raise refused("Only a card is renewed.")
     previous = {"card": {name: method.body["card"].get(name) for name in card}}
     method.body["card"] |= card
     call.tx.save(method)

@@ -19,6 +19,7 @@ from billing.sandbox.stripe.requestlog import Entry
 from billing.sandbox.stripe.standin import Call, StandIn
 from billing.sandbox.stripe.tx import Stored
 from billing.sandbox.stripe.values import Json, new_id
+from billing.sandbox.stripe.wishes import object_of, text, truth
 
 _ASSETS = Path(__file__).parent / "assets"
 ASSETS: Mapping[str, str] = {
@@ -78,7 +79,7 @@ def confirm_setup(stand_in: StandIn, _: str, wish: Any) -> Json:
 
     With `iban`, `name` and `email` it is a bank account, whose holder is kept here, as at Stripe, and nowhere else.
     """
-    wish = wish if isinstance(wish, dict) else {}
+    wish = _texts(wish, "number", "expiry", "cvc", "wallet", "iban", "name", "email", "return_url")
     name = _test_account(wish) if "iban" in wish else _test_card(wish)
 
     def act(call: Call, found: Stored) -> Json:
@@ -100,12 +101,12 @@ def confirm_setup(stand_in: StandIn, _: str, wish: Any) -> Json:
 
 def confirm_paypal_setup(stand_in: StandIn, _: str, wish: Any) -> Json:
     """`{"client_secret", "return_url", "to"}`: the payer is sent to PayPal's page, which is at `to`."""
-    wish = wish if isinstance(wish, dict) else {}
+    wish = _texts(wish, "to", "return_url")
 
     def act(call: Call, found: Stored) -> Json:
         requestlog.write(call.tx, _entry(wish, found.account, door="confirm_paypal_setup"), call.now)
         setup = setup_intents.choose(call, found.id, "pm_sandbox_paypal")
-        setup_intents.redirect(call, setup, to=str(wish.get("to", "")), back=str(wish.get("return_url", "")))
+        setup_intents.redirect(call, setup, to=wish.get("to", ""), back=wish.get("return_url", ""))
         return {**_shown(setup.body), "next_action": setup.body["next_action"]}
 
     return _with(stand_in, wish, act)
@@ -113,7 +114,7 @@ def confirm_paypal_setup(stand_in: StandIn, _: str, wish: Any) -> Json:
 
 def authenticate(stand_in: StandIn, _: str, wish: Any) -> Json:
     """`{"client_secret", "succeeded"}`: what the customer did in the frame of their bank."""
-    succeeded = isinstance(wish, dict) and wish.get("succeeded") is True
+    succeeded = truth(object_of(wish), "succeeded", default=False)
 
     def act(call: Call, found: Stored) -> Json:
         which = authenticating.authenticate_payment if found.id.startswith("pi_") else authenticating.authenticate_setup
@@ -125,9 +126,9 @@ def authenticate(stand_in: StandIn, _: str, wish: Any) -> Json:
 
 
 def _with(stand_in: StandIn, wish: Any, act: Callable[[Call, Stored], Json]) -> Json:
-    secret = wish.get("client_secret") if isinstance(wish, dict) else None
-    if not isinstance(secret, str):
-        raise invalid("A client secret is needed.", param="client_secret")
+    secret = text(object_of(wish), "client_secret")
+    if not secret:
+        raise invalid("client_secret is needed.", param="client_secret")
     id_ = secret.partition("_secret_")[0]
     kind = "payment_intent" if id_.startswith("pi_") else "setup_intent"
     with stand_in.store.transaction() as tx:
@@ -139,25 +140,30 @@ def _with(stand_in: StandIn, wish: Any, act: Callable[[Call, Stored], Json]) -> 
     return answer
 
 
+def _texts(wish: Any, *names: str) -> Json:
+    """What was sent, of which these are texts where they are named."""
+    return {**object_of(wish), **{name: text(wish, name) for name in names if name in wish}}
+
+
 def _test_card(wish: Json) -> str:
     if wish.get("wallet") in _WALLETS:
         return _WALLETS[wish["wallet"]]
-    number = str(wish.get("number", "")).replace(" ", "")
+    number = wish.get("number", "").replace(" ", "")
     name = _NUMBERS.get(number)
     if name is None:
         raise ApiError(402, "Your card number is invalid: a sandbox takes test cards only.", code="incorrect_number")
-    if not _EXPIRY.fullmatch(str(wish.get("expiry", ""))):
+    if not _EXPIRY.fullmatch(wish.get("expiry", "")):
         raise ApiError(402, "Your card's expiry date is incomplete.", code="invalid_expiry_month")
-    if not _CVC.fullmatch(str(wish.get("cvc", ""))):
+    if not _CVC.fullmatch(wish.get("cvc", "")):
         raise ApiError(402, "Your card's security code is incomplete.", code="incorrect_cvc")
     return name
 
 
 def _test_account(wish: Json) -> str:
-    name = _IBANS.get(str(wish.get("iban", "")).replace(" ", "").upper())
+    name = _IBANS.get(wish.get("iban", "").replace(" ", "").upper())
     if name is None:
         raise ApiError(400, "Your IBAN is invalid: a sandbox takes test accounts only.", code="invalid_iban")
-    if not wish.get("name") or "@" not in str(wish.get("email", "")):
+    if not wish.get("name") or "@" not in wish.get("email", ""):
         raise ApiError(400, "The holder's name and e-mail address are needed.", code="parameter_missing")
     return name
 

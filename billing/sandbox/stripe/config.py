@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from billing.sandbox.stripe.errors import invalid
 from billing.sandbox.stripe.money import MINIMUMS
 from billing.sandbox.stripe.store import Store
 from billing.sandbox.stripe.values import Json
+from billing.sandbox.stripe.wishes import is_number, is_whole
 
 
 def _retries() -> list[int]:
@@ -69,10 +71,11 @@ class Config:
     def changed(self, wishes: Json) -> Config:
         """A copy with these values. Raises an API error for an unknown name or a value of another type."""
         known = {each.name: getattr(self, each.name) for each in fields(self)}
+        types = {each.name: str(each.type) for each in fields(self)}
         for name, value in wishes.items():
             if name not in known:
                 raise invalid(f"The stand-in has no setting named {name}.", param=name)
-            if not (_is_settlement(value) if name == "settlement" else _same_type(value, known[name])):
+            if not _FITS[types[name]](value):
                 raise invalid(f"{name} wants a value like {known[name]!r}.", param=name)
         return Config(**{**known, **wishes})
 
@@ -80,24 +83,21 @@ class Config:
         return asdict(self)
 
 
-def _same_type(value: Any, like: Any) -> bool:
-    if isinstance(like, bool):
-        return isinstance(value, bool)
-    if isinstance(like, list):
-        return isinstance(value, list) and all(_is_amount(each) for each in value)
-    if isinstance(like, dict):
-        return isinstance(value, dict) and all(_is_amount(each) for each in value.values())
-    return _is_amount(value)
-
-
 def _is_settlement(value: Any) -> bool:
     """No rate is 0: what moves is worth something."""
     known = isinstance(value, dict) and all(isinstance(rates, dict) for rates in value.values())
-    return known and all(_is_amount(rate) and rate > 0 for rates in value.values() for rate in rates.values())
+    return known and all(is_number(rate) and rate > 0 for rates in value.values() for rate in rates.values())
 
 
-def _is_amount(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "bool": lambda value: isinstance(value, bool),
+    "int": is_whole,
+    "float": is_number,
+    "list[int]": lambda value: isinstance(value, list) and all(map(is_whole, value)),
+    "dict[str, int]": lambda value: isinstance(value, dict) and all(map(is_whole, value.values())),
+    "dict[str, dict[str, float]]": _is_settlement,
+}
+"""What a setting takes, by the type that stands beside it."""
 
 
 class Clock:

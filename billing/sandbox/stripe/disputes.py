@@ -22,7 +22,7 @@ from billing.sandbox.stripe.values import Json
 UPDATE_SPEC: Spec = {"evidence": EVIDENCE, "expand": LIST, "metadata": METADATA, "submit": BOOL}
 LIST_SPEC: Spec = {**PAGE, "charge": TEXT, "created": CREATED, "payment_intent": TEXT}
 _OVER = frozenset(("won", "lost", "warning_closed", "prevented"))
-_PREVENTIONS = ("block", "resolution")
+PREVENTIONS = ("block", "resolution")
 
 
 def opens(call: Call, id: str) -> None:
@@ -51,7 +51,7 @@ def open_(
     amount = charge.body["amount"] if amount is None else amount
     if inquiry and charge.body["payment_method_details"]["type"] != "card":
         raise refused("Only a card's charge has an inquiry here.", param="inquiry")
-    if prevented is not None and (inquiry or prevented not in _PREVENTIONS):
+    if prevented is not None and (inquiry or prevented not in PREVENTIONS):
         raise refused("A dispute that is prevented is a block or a resolution.", param="prevented")
     if charge.body["status"] != "succeeded" or charge.hidden.get("disputed"):
         raise refused("Only a charge that succeeded and is not disputed yet can be disputed.", param="charge")

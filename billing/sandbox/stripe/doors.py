@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,9 +21,12 @@ from billing.sandbox.stripe import (
     warnings,
     witness,
 )
-from billing.sandbox.stripe.errors import invalid, missing, refused
+from billing.sandbox.stripe.errors import invalid, missing
 from billing.sandbox.stripe.standin import Call, StandIn
 from billing.sandbox.stripe.values import Json
+from billing.sandbox.stripe.wishes import object_of, one_of, text, truth, whole
+
+_LAST4 = re.compile("[0-9]{4}", re.ASCII)
 
 Door = Callable[[StandIn, str, Any], Any]
 """Takes the stand-in, the id of the path (or ""), and the query (GET) or the JSON body."""
@@ -30,11 +34,11 @@ Door = Callable[[StandIn, str, Any], Any]
 
 def set_clock(stand_in: StandIn, _: str, wish: Any) -> Json:
     """`{"now": "2026-01-31T09:00:00Z"}` stops the clock at that instant; null lets it run with the wall again."""
-    if not isinstance(wish, dict) or set(wish) - {"now"}:
+    if not isinstance(wish, dict) or set(wish) != {"now"}:
         raise invalid('The clock is set with {"now": an ISO 8601 instant or null}.', param="now")
     try:
-        stand_in.clock.set(parse_instant(wish["now"], field="now") if wish.get("now") else None)
-    except (Refused, TypeError) as error:
+        stand_in.clock.set(None if wish["now"] is None else parse_instant(text(wish, "now"), field="now"))
+    except Refused as error:
         raise invalid(str(error), param="now") from error
     stand_in.wake.set()
     return witness.clock(stand_in, "", {})
@@ -71,18 +75,13 @@ def open_dispute(stand_in: StandIn, _: str, wish: Any) -> Json:
     `prevented`: `block` or `resolution`.
     """
     wish = object_of(wish)
-    charge, amount = wish.get("charge", ""), wish.get("amount")
-    reason, inquiry = wish.get("reason", "fraudulent"), wish.get("inquiry", False) is True
+    charge, amount, currency = text(wish, "charge"), whole(wish, "amount", least=1), text(wish, "currency") or None
+    reason, inquiry = text(wish, "reason") or "fraudulent", truth(wish, "inquiry", default=False)
+    prevented = one_of(wish, "prevented", *disputes.PREVENTIONS) if wish.get("prevented") is not None else None
 
     def act(call: Call) -> Json:
         return disputes.open_(
-            call,
-            charge,
-            amount=amount,
-            reason=reason,
-            inquiry=inquiry,
-            currency=wish.get("currency"),
-            prevented=wish.get("prevented"),
+            call, charge, amount=amount, reason=reason, inquiry=inquiry, currency=currency, prevented=prevented
         )
 
     return act_on(stand_in, "charge", charge, act)
@@ -90,15 +89,14 @@ def open_dispute(stand_in: StandIn, _: str, wish: Any) -> Json:
 
 def close_dispute(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"status": "won" | "lost" | "warning_closed"}`."""
-    status = object_of(wish).get("status", "")
+    status = one_of(object_of(wish), "status", "won", "lost", "warning_closed")
     return act_on(stand_in, "dispute", id, lambda call: disputes.close(call, id, status))
 
 
 def pay_out(stand_in: StandIn, _: str, wish: Any) -> list[Json]:
     """Pay out every account's balance. `{"reconciliation_status"?}`: `completed`, `in_progress` or `not_applicable`."""
-    status = object_of(wish).get("reconciliation_status", "completed")
-    if status not in ("completed", "in_progress", "not_applicable"):
-        raise refused("A payout is completed, in_progress or not_applicable.", param="reconciliation_status")
+    wish = {"reconciliation_status": "completed", **object_of(wish)}
+    status = one_of(wish, "reconciliation_status", "completed", "in_progress", "not_applicable")
     made: list[Json] = []
     with stand_in.store.transaction() as tx:
         for account in sorted({each.account for each in tx.walk("balance_transaction")}):
@@ -109,7 +107,7 @@ def pay_out(stand_in: StandIn, _: str, wish: Any) -> list[Json]:
 
 def tell_payout(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"status": "paid" | "failed" | "reconciled"}`."""
-    status = object_of(wish).get("status", "")
+    status = one_of(object_of(wish), "status", "paid", "failed", "reconciled")
     return act_on(stand_in, "payout", id, lambda call: payouts.tell(call, id, status))
 
 
@@ -130,25 +128,33 @@ def reverse_charge(stand_in: StandIn, id: str, _: Any) -> Json:
 
 def warn(stand_in: StandIn, _: str, wish: Any) -> Json:
     """`{"charge", "fraud_type"?}`: an early fraud warning."""
-    charge, fraud_type = object_of(wish).get("charge", ""), wish.get("fraud_type", "made_with_lost_card")
+    charge, fraud_type = text(object_of(wish), "charge"), text(wish, "fraud_type") or "made_with_lost_card"
     return act_on(stand_in, "charge", charge, lambda call: warnings.warn(call, charge, fraud_type=fraud_type))
 
 
 def renew_card(stand_in: StandIn, id: str, wish: Any) -> Json:
-    """`{"exp_year", "exp_month"?, "last4"?}`: the bank has given the provider new data of the card."""
-    card = object_of(wish)
+    """`{"exp_year"?, "exp_month"?, "last4"?}`, at least one: the bank has given the provider new data of the card."""
+    year, month = whole(object_of(wish), "exp_year", least=2000, most=9999), whole(wish, "exp_month", least=1, most=12)
+    last4, unknown = text(wish, "last4"), set(wish) - {"exp_year", "exp_month", "last4"}
+    if unknown:
+        raise invalid(f"A card has no {min(unknown)} that is renewed.", param=min(unknown))
+    if last4 and not _LAST4.fullmatch(last4):
+        raise invalid("last4 is four digits.", param="last4")
+    card = {name: value for name, value in (("exp_year", year), ("exp_month", month), ("last4", last4)) if value}
+    if not card:
+        raise invalid("Name exp_year, exp_month or last4.", param="exp_year")
     return act_on(stand_in, "payment_method", id, lambda call: banks.renew(call, id, card))
 
 
 def end_mandate(stand_in: StandIn, _: str, wish: Any) -> Json:
     """`{"payment_method"}`: the leave to charge it ends."""
-    method = object_of(wish).get("payment_method", "")
+    method = text(object_of(wish), "payment_method")
     return act_on(stand_in, "payment_method", method, lambda call: banks.end_mandate(call, method))
 
 
 def tell_refund(stand_in: StandIn, id: str, wish: Any) -> Json:
     """`{"status": "succeeded" | "failed"}`."""
-    status = object_of(wish).get("status", "")
+    status = one_of(object_of(wish), "status", "succeeded", "failed")
     return act_on(stand_in, "refund", id, lambda call: refunds.tell(call, id, status))
 
 
@@ -225,12 +231,5 @@ def act_on(stand_in: StandIn, kind: str, id: str, act: Callable[[Call], Json]) -
     return result
 
 
-def object_of(wish: Any) -> Json:
-    """What was sent, if it is a JSON object."""
-    if not isinstance(wish, dict):
-        raise invalid("This takes a JSON object.")
-    return wish
-
-
 def _succeeded(wish: Any) -> bool:
-    return object_of(wish).get("succeeded", True) is True
+    return truth(object_of(wish), "succeeded", default=True)

@@ -2,7 +2,7 @@
 
 `{"kind", "rate": 0..1 | "next": n, "path", "method", "type", "account", "ms", "retry_after_s"}`: `path` is a prefix of
 the request's path, `type` a prefix of the event's type (webhook kinds), `account` the one of Stripe's that it hits (its
-id; by default all). Kept in the store, so a restart forgets none.
+id; by default all), `ms` at most a day. Kept in the store, so a restart forgets none.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from billing.sandbox.stripe.errors import invalid
 from billing.sandbox.stripe.store import Store
 from billing.sandbox.stripe.tx import Tx
 from billing.sandbox.stripe.values import Json
+from billing.sandbox.stripe.wishes import number, object_of, one_of, text, whole
 
 REQUEST_KINDS = frozenset(
     (
@@ -32,6 +33,8 @@ REQUEST_KINDS = frozenset(
     )
 )
 WEBHOOK_KINDS = frozenset(("event_lost", "webhook_duplicate", "webhook_reorder", "webhook_drop", "webhook_delay"))
+_METHODS = ("GET", "POST", "DELETE")
+_MOST_MS = 86_400_000
 _POLL_S = 0.02
 
 
@@ -150,18 +153,24 @@ def hold(ms: int, gone: Callable[[], bool] | None) -> None:
 
 
 def _fault(wish: Any) -> Fault:
-    if not isinstance(wish, dict) or wish.get("kind") not in REQUEST_KINDS | WEBHOOK_KINDS:
-        raise invalid(
-            f"A fault has one of these kinds: {', '.join(sorted(REQUEST_KINDS | WEBHOOK_KINDS))}.", param="kind"
-        )
-    unknown = set(wish) - {"kind", "rate", "next", "path", "method", "type", "account", "ms", "retry_after_s"}
+    wish = object_of(wish)
+    kinds = sorted(REQUEST_KINDS | WEBHOOK_KINDS)
+    if wish.get("kind") not in kinds:
+        raise invalid(f"kind is one of {', '.join(kinds)}.", param="kind")
+    unknown = set(wish) - {each.name for each in fields(Fault) if each.name != "hits"}
     if unknown:
         raise invalid(f"A fault has no {min(unknown)}.", param=min(unknown))
-    rate, next_ = wish.get("rate"), wish.get("next")
-    if (rate is None) == (next_ is None):
+    fault = Fault(
+        kind=wish["kind"],
+        rate=number(wish, "rate", most=1),
+        next=whole(wish, "next", least=1),
+        path=text(wish, "path"),
+        method=one_of(wish, "method", *_METHODS) if wish.get("method") is not None else None,
+        type=text(wish, "type"),
+        account=text(wish, "account"),
+        ms=whole(wish, "ms", most=_MOST_MS),
+        retry_after_s=number(wish, "retry_after_s", most=_MOST_MS / 1000),
+    )
+    if (fault.rate is None) == (fault.next is None):
         raise invalid("A fault has either a rate or a next.", param="rate")
-    if rate is not None and not (isinstance(rate, int | float) and 0 <= rate <= 1):
-        raise invalid("rate is a number from 0 to 1.", param="rate")
-    if next_ is not None and not (isinstance(next_, int) and next_ >= 1):
-        raise invalid("next is a whole number from 1.", param="next")
-    return Fault(**wish)
+    return fault

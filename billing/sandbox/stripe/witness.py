@@ -14,6 +14,7 @@ from billing.sandbox.stripe.errors import invalid, missing
 from billing.sandbox.stripe.standin import StandIn
 from billing.sandbox.stripe.tx import Stored, Tx
 from billing.sandbox.stripe.values import Json
+from billing.sandbox.stripe.wishes import MOST
 
 
 def charges(stand_in: StandIn, _: str, query: Json) -> list[Json]:
@@ -161,6 +162,6 @@ def _limit(query: Json) -> int:
 
 
 def _whole(text: Any, name: str) -> int:
-    if not isinstance(text, str) or not text.isdecimal():
+    if not isinstance(text, str) or not text.isdecimal() or len(text) > len(str(MOST)):
         raise invalid(f"{name} is a whole number.", param=name)
     return int(text)

@@ -136,3 +136,13 @@ def test_any_client_has_an_account_and_who_is_none_is_told_as_oauth_does(busines
     for auth in (None, ("", "secret"), ("AYSq3RDGsmBLJE-otTkBtM", ""), ("revoked-1", "secret")):
         refused = asked(auth)
         assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+
+
+def test_the_payers_page_refuses_a_wallet_that_there_is_not(business: Business) -> None:
+    wallet = {"usage_type": "MERCHANT", "experience_context": {"return_url": "https://shop.test/back"}}
+    status, setup = business.post("/v3/vault/setup-tokens", {"payment_source": {"paypal": wallet}}, key="setup")
+    assert status == 201, setup
+    page = f"{business.address}/_sandbox/approve/{setup['id']}"
+    for named, answered in (("B-NONE", 400), ("B-SANDBOX-GOOD", 303)):
+        agreed = requests.post(page, data={"agree": "1", "wallet": named}, allow_redirects=False, timeout=5)
+        assert agreed.status_code == answered
