@@ -52,7 +52,8 @@ def register_paypal(base: str, credentials: Credentials, *, url: str, instead_of
 def bearer(base: str, credentials: Credentials) -> dict[str, str]:
     """The header with which PayPal is asked."""
     asked = (credentials.client_id, credentials.client_secret)
-    token = _asked("POST", f"{base}/v1/oauth2/token", auth=asked)["access_token"]
+    grant = {"grant_type": "client_credentials"}
+    token = _asked("POST", f"{base}/v1/oauth2/token", auth=asked, data=grant)["access_token"]
     return {"Authorization": f"Bearer {token}"}
 
 

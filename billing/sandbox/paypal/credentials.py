@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from billing.sandbox.paypal.errors import no_client, unauthorized
+from billing.sandbox.paypal.errors import no_client, no_grant, unauthorized
 from billing.sandbox.stripe.values import Json, digest
 
 LIFE_S = 32_400
@@ -12,7 +12,7 @@ _DEAD = "revoked"
 _TOKEN = "A21-sandbox-"  # noqa: S105 (the beginning of each, and no secret)
 
 
-def issue(authorization: str) -> Json:
+def issue(authorization: str, *, grant_type: str) -> Json:
     """A token for `Authorization: Basic`. Every client id has an account of its own, whatever its secret.
 
     Nothing tells PayPal's live ids from its sandbox's, and so none is refused but those that say they are `revoked`.
@@ -24,6 +24,8 @@ def issue(authorization: str) -> Json:
         client = secret = ""
     if scheme.lower() != "basic" or not client or not secret or client.startswith(_DEAD):
         raise no_client()
+    if grant_type != "client_credentials":
+        raise no_grant(grant_type)
     return {
         "scope": "openid https://uri.paypal.com/services/payments/realtimepayment",
         "access_token": _TOKEN + account_ref(client),

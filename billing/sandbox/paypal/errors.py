@@ -46,6 +46,14 @@ def no_client() -> PayPalError:
     return error
 
 
+def no_grant(grant_type: str) -> PayPalError:
+    """A token is asked for by another grant than client credentials, or by none; in the words of OAuth as well."""
+    said = "unsupported grant_type" if grant_type else "Grant Type is NULL"
+    error = PayPalError(400, "unsupported_grant_type", said)
+    error.body = {"error": "unsupported_grant_type", "error_description": said}
+    return error
+
+
 def invalid(issue: str, message: str) -> PayPalError:
     """A request that fails validation: nothing has begun."""
     return PayPalError(400, "INVALID_REQUEST", message, issue=issue)

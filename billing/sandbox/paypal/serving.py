@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from billing.sandbox.paypal import credentials, gate
 from billing.sandbox.paypal.errors import PayPalError, missing, server_error
@@ -32,7 +32,7 @@ def serve(
     address, lower = urlsplit(url), {name.lower(): value for name, value in headers.items()}
     try:
         if (method, address.path) == ("POST", "/v1/oauth2/token"):
-            return Answer.of(200, _token(stand_in, lower), {})
+            return Answer.of(200, _token(stand_in, lower, body or b""), {})
     except PayPalError as error:
         return Answer.of(error.status, error.body, error.headers)
     posted = method == "POST"
@@ -46,10 +46,11 @@ def serve(
     return gate.answer(stand_in, route, replace(asked, args=args))
 
 
-def _token(stand_in: StandIn, headers: Mapping[str, str]) -> dict[str, object]:
+def _token(stand_in: StandIn, headers: Mapping[str, str], body: bytes) -> dict[str, object]:
     if stand_in.faults.hit("error_500_before", method="POST", path="/v1/oauth2/token"):
         raise server_error()
-    return credentials.issue(headers.get("authorization", ""))
+    given = dict(parse_qsl(body.decode(errors="replace")))
+    return credentials.issue(headers.get("authorization", ""), grant_type=given.get("grant_type", ""))
 
 
 def _find(method: str, path: str) -> tuple[gate.Route, dict[str, str]]:

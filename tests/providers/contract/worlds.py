@@ -387,7 +387,12 @@ class PayPalWorld(StripeWorld):
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
         with _receiving(self.deliveries, _paypal_signature) as receiver:
-            token = requests.post(f"{self.address}/v1/oauth2/token", auth=(self.api_key, "secret"), timeout=5).json()
+            token = requests.post(
+                f"{self.address}/v1/oauth2/token",
+                data={"grant_type": "client_credentials"},
+                auth=(self.api_key, "secret"),
+                timeout=5,
+            ).json()
             answer = requests.post(
                 f"{self.address}/v1/notifications/webhooks",
                 json={"url": receiver, "event_types": [{"name": "*"}]},

@@ -58,7 +58,12 @@ class Business:
 @pytest.fixture
 def business() -> Iterator[Business]:
     with serving(Store(MEMORY), seed=1, make=create_app) as standing:
-        made = requests.post(f"{standing.url}/v1/oauth2/token", auth=("sb-shop", "secret"), timeout=5).json()
+        made = requests.post(
+            f"{standing.url}/v1/oauth2/token",
+            data={"grant_type": "client_credentials"},
+            auth=("sb-shop", "secret"),
+            timeout=5,
+        ).json()
         yield Business(standing.url, made["access_token"])
 
 
@@ -130,12 +135,35 @@ def test_a_unit_and_a_refund_are_shown_as_they_were_named(business: Business) ->
 
 def test_any_client_has_an_account_and_who_is_none_is_told_as_oauth_does(business: Business) -> None:
     def asked(auth: tuple[str, str] | None) -> requests.Response:
-        return requests.post(f"{business.address}/v1/oauth2/token", auth=auth, timeout=5)
+        return _token(business, "grant_type=client_credentials", auth)
 
     assert asked(("AYSq3RDGsmBLJE-otTkBtM", "secret")).json()["token_type"] == "Bearer"
     for auth in (None, ("", "secret"), ("AYSq3RDGsmBLJE-otTkBtM", ""), ("revoked-1", "secret")):
         refused = asked(auth)
         assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("grant_type=zzz", "unsupported grant_type"),
+        ("grant_type=", "Grant Type is NULL"),
+        ("", "Grant Type is NULL"),
+        ('{"grant_type": "client_credentials"}', "Grant Type is NULL"),
+    ],
+)
+def test_a_token_is_given_for_client_credentials_alone(business: Business, body: str, said: str) -> None:
+    refused = _token(business, body, ("sb-shop", "secret"))
+    assert (refused.status_code, refused.json()) == (
+        400,
+        {"error": "unsupported_grant_type", "error_description": said},
+    )
+    assert _token(business, body, ("revoked-1", "secret")).status_code == 401
+
+
+def _token(business: Business, body: str, auth: tuple[str, str] | None) -> requests.Response:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    return requests.post(f"{business.address}/v1/oauth2/token", data=body, headers=form, auth=auth, timeout=5)
 
 
 def test_the_payers_page_refuses_a_wallet_that_there_is_not(business: Business) -> None:
