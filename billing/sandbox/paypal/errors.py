@@ -95,6 +95,9 @@ def rate_limited(retry_after_s: float | None) -> PayPalError:
 
 
 def server_error(status: int = 500) -> PayPalError:
-    """Something broke. It is never kept: PayPal asks for the same request again."""
+    """Something broke. It is never kept: PayPal asks for the same request again, under the same id.
+
+    The repeat shows what was done as it is now, or does it (developer.paypal.com/api/rest/reference/idempotency).
+    """
     name = "INTERNAL_SERVER_ERROR" if status == 500 else "SERVICE_UNAVAILABLE"
     return PayPalError(status, name, "The stand-in failed here because it was told to.", effects=True)

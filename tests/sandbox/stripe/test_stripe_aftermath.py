@@ -68,6 +68,30 @@ def test_a_refund_that_fails_later_gives_the_money_back(world: World) -> None:
     assert failed.failure_balance_transaction.amount == 1000
 
 
+@pytest.mark.parametrize(("card", "end"), [("pm_card_refundFail", "failed"), ("pm_card_pendingRefund", "succeeded")])
+@pytest.mark.parametrize("how", ["by_hand", "by_its_moment"])
+def test_a_refund_ends_once_by_its_moment_or_by_hand(
+    world: World, receiver: Receiver, card: str, end: str, how: str
+) -> None:
+    world.tell("clock", {"now": "2026-01-01T00:00:00Z"})
+    refund = world.v1.refunds.create({"payment_intent": world.pay(card).id})
+    if how == "by_hand":
+        assert world.tell(f"refunds/{refund.id}", {"status": end})["status"] == end
+    world.tell("clock", {"now": "2026-01-01T23:59:59Z"})
+    world.quiet()
+    assert world.v1.refunds.retrieve(refund.id).status == (end if how == "by_hand" else refund.status)
+    world.tell("clock", {"now": "2026-01-05T00:00:00Z"})
+    world.quiet()
+    assert world.v1.refunds.retrieve(refund.id).status == end
+    assert world.tell(f"refunds/{refund.id}", {"status": end})["status"] == end
+    world.quiet()
+    of_its_end = [*receiver.events("refund.failed"), *receiver.events("refund.updated")]
+    assert [each.data.object.status for each in of_its_end] == [end]
+    assert len(receiver.ids("charge.refund.updated")) == 1
+    charge = world.v1.charges.retrieve(refund.charge)
+    assert charge.amount_refunded == (0 if end == "failed" else 1000)
+
+
 def open_dispute(world: World, **more: Any) -> Any:
     intent = world.pay()
     return intent, world.tell("disputes", {"charge": intent.latest_charge, **more})
