@@ -6,15 +6,27 @@ import ipaddress
 import os
 import re
 from functools import cached_property
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from billing.kernel.errors import Fault, Refused
-from billing.settings.printed import Printed, listed
+from billing.settings.entered import Entered
+from billing.settings.forms import (
+    CENTURY_DAYS,
+    YEAR_S,
+    Address,
+    AddressOrNone,
+    CertificatesFile,
+    SentryDsn,
+    has_port,
+    mend_of,
+    spoken_over_http,
+)
+from billing.settings.printed import listed
 
 CODE_LETTERS = "A-Z0-9_"
 """What an account's code is made of in the name of a variable; it is in small letters everywhere else."""
@@ -28,7 +40,10 @@ _BROKERS = ("redis://", "rediss://", "redis+socket://")
 _CLUSTERS = ("amqp://", "amqps://")
 
 
-class Settings(Printed):
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)]
+
+
+class Settings(Entered):
     """Every value that deployment decides. Durations are seconds of wall time unless said."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
@@ -38,10 +53,10 @@ class Settings(Printed):
     stripe_api_key: SecretStr | None = None
     stripe_webhook_secret: SecretStr | None = None
     """Several, comma-separated, newest first, while a secret is rotated."""
-    stripe_api_base: str | None = None
+    stripe_api_base: AddressOrNone = None
     stripe_publishable_key: str | None = None
     """What the customer's page tells the provider's script: no secret. `STRIPE_PUBLISHABLE_KEY__<CODE>` for others."""
-    stripe_js_url: str = "https://js.stripe.com/endive/stripe.js"
+    stripe_js_url: Address = "https://js.stripe.com/endive/stripe.js"
     """The provider's script on the customer's page; its release goes with the API version of the adapter."""
     paypal_client_id: str | None = None
     """PayPal's REST application; `PAYPAL_CLIENT_ID__<CODE>` and `PAYPAL_CLIENT_SECRET__<CODE>` are other accounts."""
@@ -50,17 +65,17 @@ class Settings(Printed):
     """Which of PayPal's two worlds the credentials are of: they don't say it themselves."""
     paypal_webhook_id: str | None = None
     """The id of the webhook that PayPal delivers to, which its signatures name; several while one is replaced."""
-    paypal_api_base: str | None = None
-    paypal_cert_roots: str | None = None
+    paypal_api_base: AddressOrNone = None
+    paypal_cert_roots: CertificatesFile = None
     """A file of certificates (PEM) that PayPal's webhooks may be signed under, in place of the well-known ones."""
     billing_secret_key: SecretStr | None = None
     """Master keys for sealing, newest first (`billing.privacy.keyring`)."""
 
-    billing_public_url: str | None = None
+    billing_public_url: AddressOrNone = None
     """Where customers reach this service's pages, such as https://pay.example.com; without it there are no links."""
-    billing_proxies: int = Field(default=0, ge=0)
+    billing_proxies: int = Field(default=0, ge=0, le=16)
     """How many proxies stand before the web application: the last so many say who asks (`X-Forwarded-For`)."""
-    billing_link_days: int = 30
+    billing_link_days: int = Field(default=30, ge=1, le=3650)
     """How long a link to the customer's page is good (days of wall time)."""
 
     smtp_url: str | None = None
@@ -73,57 +88,44 @@ class Settings(Printed):
     """Networks beside the public ones that events may be posted to, in plain HTTP too: 10.1.0.0/16,127.0.0.1/32."""
     billing_subscribers: str = ""
     """What endpoints may name besides addresses: python:shop.billing:on_event, celery:shop:shop.tasks.on_event."""
-    billing_delivery_every_s: float = Field(default=2.0, gt=0, le=60)
+    billing_delivery_every_s: float = Field(default=2.0, ge=0.1, le=60)
     """Seconds between looks for new events to hand over: so long one waits at most, and so often the broker is used."""
-    billing_outbox_days: int = Field(default=30, ge=4)
+    billing_outbox_days: int = Field(default=30, ge=4, le=CENTURY_DAYS)
     """How long events that were handed over are kept for replay (days of wall time), with their deliveries."""
 
-    billing_api_requests_per_minute: int = Field(default=6000, ge=1)
+    billing_api_requests_per_minute: int = Field(default=6000, ge=1, le=1_000_000)
     """What one key of the HTTP API may ask in a minute of wall time."""
 
-    billing_event_body_days: int = Field(default=90, ge=30)
+    billing_event_body_days: int = Field(default=90, ge=30, le=CENTURY_DAYS)
     """How long the sealed bodies of provider events are kept after handling (days of business time)."""
-    billing_work_item_days: int = Field(default=730, ge=30)
+    billing_work_item_days: int = Field(default=730, ge=30, le=CENTURY_DAYS)
     """How long closed work items (days of business time) and the console's ended orders (wall time) are kept."""
-    billing_notice_days: int = Field(default=1095, ge=400)
+    billing_notice_days: int = Field(default=1095, ge=400, le=CENTURY_DAYS)
     """How long it is kept what customers were told (days of business time), but for announced debits."""
 
     billing_log_json: bool = True
-    billing_log_level: str = "INFO"
+    billing_log_level: LogLevel = "INFO"
 
-    billing_slice_size: int = 500
+    billing_slice_size: int = Field(default=500, ge=1, le=10_000)
     """Profiles in one renewal slice."""
-    billing_plan_limit: int = 20_000
+    billing_plan_limit: int = Field(default=20_000, ge=1, le=10_000_000)
     """Most of a kind that one tick takes up: profiles, invoices, slices, events, notices."""
-    billing_webhook_body_limit: int = 1_048_576
-    """Bytes."""
-    billing_task_limit_s: int = 300
+    billing_webhook_body_limit: int = Field(default=1_048_576, ge=262_144, le=104_857_600)
+    """Bytes. Below the least, events of long invoices would be refused."""
+    billing_task_limit_s: int = Field(default=300, ge=1, le=86_400)
     """Seconds after which a task that hangs is killed with its process: far more than any call and its time-outs."""
-    billing_watch_s: float = Field(default=60, ge=0)
+    billing_watch_s: float = Field(default=60, ge=0, le=3600)
     """Seconds in which a worker hears nothing before it asks itself whether it still can; 0: never. Deaf, it exits."""
-    billing_audit_every_s: int | None = None
+    billing_audit_every_s: int | None = Field(default=None, ge=0, le=YEAR_S)
     """Seconds between audits of what changed; 0: none. Unset: 900, and none in the sandbox, whose clock jumps."""
-    billing_audit_whole_every_s: int | None = None
+    billing_audit_whole_every_s: int | None = Field(default=None, ge=0, le=YEAR_S)
     """Seconds between audits of everything; 0: none. Unset: a day, and none in the sandbox."""
     billing_traces_url: str | None = None
     """Where steps of runs go as spans, by OTLP over HTTP: https://collector.example/v1/traces; see docs/operate."""
-    billing_sentry_dsn: SecretStr | None = None
+    billing_sentry_dsn: SentryDsn = None
     """Where errors that are logged go too, stripped of all that may be personal: the DSN of a Sentry project."""
     billing_metrics_token: SecretStr | None = None
     """Bearer token of whoever scrapes `/metrics`; without it there is no such page."""
-
-    billing_console: Literal["off", "password", "proxy"] = "off"
-    """How operators enter `/console`: by password and one-time code, or named by a proxy. Off: there is none."""
-    billing_console_header: str = "X-Forwarded-User"
-    """With `proxy`: the header in which it says who somebody is."""
-    billing_console_proxies: str = ""
-    """With `proxy`: networks that the header is believed from, by the connection's own address: 10.0.0.5/32,::1/128."""
-    billing_console_idle_minutes: int = Field(default=30, gt=0)
-    """A session that nobody used for so long is over (wall time)."""
-    billing_console_session_hours: int = Field(default=12, gt=0)
-    """A session is over after so long, used or not."""
-    billing_second_person_above: str = Field(default="500", pattern=r"^\d+(\.\d+)?(,[a-z]{3}:\d+(\.\d+)?)*$")
-    """From this amount on (main units; others by currency: 500,jpy:75000) an order of the console needs another."""
 
     @model_validator(mode="after")
     def _closed_by_default(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
@@ -139,12 +141,14 @@ class Settings(Printed):
 
     @model_validator(mode="after")
     def _servers_are_ones_that_we_speak(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
-        if self.database_url and not self.database_url.startswith(_POSTGRESQL):
+        database = self.database_url
+        if database and not (database.startswith(_POSTGRESQL) and has_port(database)):
             raise ValueError("DATABASE_URL: give the address of a PostgreSQL, as postgresql://user@host:5432/database")
         # Depths and readiness are asked of it; a broker that we can't ask would look healthy and dumb.
         nodes = (self.broker_url or "").split(";")
         known = len(nodes) == 1 and (not nodes[0] or nodes[0].startswith(_BROKERS))
-        if not known and not all(each.startswith(_CLUSTERS) for each in nodes):
+        known = (known or all(each.startswith(_CLUSTERS) for each in nodes)) and all(map(has_port, nodes))
+        if not known:
             mend = "give the redis:// or rediss:// address of a Redis or Valkey, or the amqp:// or amqps:// one of a"
             raise ValueError(f"BROKER_URL: {mend} RabbitMQ (of several nodes with ; between them)")
         return self
@@ -165,7 +169,7 @@ class Settings(Printed):
         if self.smtp_url is None:
             return self
         parts = urlsplit(self.smtp_url)
-        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname or not has_port(self.smtp_url):
             raise ValueError("SMTP_URL: give smtp://user@host:587 or smtps://user@host:465")
         if parts.password is not None:
             raise ValueError("SMTP_URL: the password goes into SMTP_PASSWORD, which is never shown")
@@ -175,19 +179,18 @@ class Settings(Printed):
 
     @model_validator(mode="after")
     def _networks_are_networks(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
-        for name in ("endpoint_networks", "console_proxies"):
-            try:
-                getattr(self, name)
-            except ValueError:
-                raise ValueError(f"BILLING_{name.upper()}: give networks such as 10.1.0.0/16,127.0.0.1/32") from None
+        try:
+            _ = self.endpoint_networks
+        except ValueError:
+            raise ValueError("BILLING_ENDPOINT_NETWORKS: give networks such as 10.1.0.0/16,127.0.0.1/32") from None
         return self
 
     @model_validator(mode="after")
     def _traces_have_an_address(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
         if self.billing_traces_url is None:
             return self
-        parts = urlsplit(self.billing_traces_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.password is not None:
+        url = self.billing_traces_url
+        if not spoken_over_http(url) or urlsplit(url).password is not None:
             mend = "give an address such as https://collector.example/v1/traces; a token goes into"
             raise ValueError(f"BILLING_TRACES_URL: {mend} OTEL_EXPORTER_OTLP_HEADERS")
         return self
@@ -199,20 +202,12 @@ class Settings(Printed):
         return self
 
     @model_validator(mode="after")
-    def _console_is_closed(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
-        trusted = self.console_proxies
-        if self.billing_console == "proxy" and not trusted:
-            raise ValueError("BILLING_CONSOLE_PROXIES: say which addresses the header is believed from")
-        if any(each.prefixlen == 0 for each in trusted):
-            raise ValueError("BILLING_CONSOLE_PROXIES: a network of all addresses would let anybody in")
-        if not re.fullmatch(r"[A-Za-z0-9-]+", self.billing_console_header):
-            raise ValueError("BILLING_CONSOLE_HEADER: give a header's name, such as X-Forwarded-User")
+    def _tasks_may_end(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
+        # One that charges goes on for `stream_s`, and what it has sent by then runs under a lease.
+        least_s = int(self.stream_s + self.lease_s)
+        if not self.billing_sandbox and self.billing_task_limit_s < least_s:
+            raise ValueError(f"BILLING_TASK_LIMIT_S: give at least {least_s}: tasks that charge take so long")
         return self
-
-    @property
-    def console_proxies(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-        """Where the console's header is believed from."""
-        return [ipaddress.ip_network(each) for each in listed(self.billing_console_proxies)]
 
     @property
     def endpoint_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
@@ -335,7 +330,7 @@ def load() -> Settings:
             Fault(
                 field=".".join(str(part) for part in item["loc"]).upper() or "environment",
                 code="invalid_setting",
-                mend=item["msg"].removeprefix("Value error, "),
+                mend=mend_of(item, Settings.model_fields.get(f"{item['loc'][0]}") if item["loc"] else None),
             )
             for item in error.errors(include_input=False, include_url=False)
         ]

@@ -15,13 +15,13 @@ from billing.settings.pace import Paced
 class Charged(Paced):
     """What is sent to providers."""
 
-    billing_charge_slice: int = 100
+    billing_charge_slice: int = Field(default=100, ge=1, le=1000)
     """Most invoices in one slice of charges."""
-    billing_charges_in_flight: int = 32
+    billing_charges_in_flight: int = Field(default=32, ge=1, le=1000)
     """Most calls of one worker that wait for a provider's answer at once."""
-    billing_provider_calls_per_s: float | None = Field(default=None, gt=0)
+    billing_provider_calls_per_s: float | None = Field(default=None, gt=0, le=100_000)
     """What the provider allows an account. Unset: Stripe's 100, in its sandbox 25; for a stand-in 2,000."""
-    billing_provider_endpoint_calls_per_s: float | None = Field(default=None, ge=0)
+    billing_provider_endpoint_calls_per_s: float | None = Field(default=None, ge=0, le=100_000)
     """What it allows one operation, such as creating intents. Unset: Stripe's 25. 0, and for a stand-in: as many."""
     billing_least_charges: str = Field(default="", pattern=r"^([a-z]{3}:\d+(\.\d+)?(,[a-z]{3}:\d+(\.\d+)?)*)?$")
     """The least that is charged, in main units (eur:1,usd:0.50), in place of the minimum that the provider publishes.

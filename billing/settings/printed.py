@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from billing.settings.charged import Charged
+from billing.settings.forms import Address, Folder
 
 _TRANSPORT = re.compile(r"[A-Z]{2}:[\w.]+:\w+")
 
@@ -15,7 +16,7 @@ _TRANSPORT = re.compile(r"[A-Z]{2}:[\w.]+:\w+")
 class Printed(Charged):
     """What decides of documents beside their own facts."""
 
-    billing_fonts_dir: str | None = None
+    billing_fonts_dir: Folder = None
     """A folder of font files for scripts that the packaged fonts lack, in documents; see docs/documents.md."""
     billing_e_invoice_countries: str = ""
     """Countries whose structured invoices a transport of yours sends, such as IT,PL: see docs/documents.md."""
@@ -25,13 +26,19 @@ class Printed(Charged):
 
     billing_exchange_rates: Literal["off", "ecb"] | None = None
     """Whether the ECB's rates are read, for tax in a seller's own currency. Unset: yes, but not in the sandbox."""
-    ecb_url: str = "https://www.ecb.europa.eu/stats/eurofxref"
+    ecb_url: Address = "https://www.ecb.europa.eu/stats/eurofxref"
 
     billing_vat_register: Literal["off", "vies"] | None = None
     """Whether VIES is asked about VAT numbers before a charge is reversed. Unset: yes, but not in the sandbox."""
     billing_vat_register_silent: Literal["wait", "accept"] = "wait"
     """While it gives no answer: such invoices wait as drafts, or form and check digit will do."""
-    vies_url: str = "https://ec.europa.eu/taxation_customs/vies/rest-api"
+    vies_url: Address = "https://ec.europa.eu/taxation_customs/vies/rest-api"
+
+    @model_validator(mode="after")
+    def _countries_are_codes(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
+        if not all(re.fullmatch("[A-Z]{2}", each) for each in listed(self.billing_e_invoice_countries)):
+            raise ValueError("BILLING_E_INVOICE_COUNTRIES: give countries such as IT,PL")
+        return self
 
     @model_validator(mode="after")
     def _transports_are_named(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)

@@ -20,6 +20,7 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.privacy.logging import configure_logging, correlated
 from billing.privacy.redaction import REDACTED
+from billing.privacy.reporting import Reports
 from billing.privacy.spans import Spans
 from billing.privacy.tracing import present_step, step, trace_with
 from billing.sandbox.earpiece import Earpiece, Heard, earpiece
@@ -203,4 +204,4 @@ def test_an_address_for_traces_that_is_none_or_holds_a_password_is_refused(
 def test_a_dsn_that_is_none_is_refused() -> None:
     configure_logging(json=True)
     with pytest.raises(Refused, match="BILLING_SENTRY_DSN"):
-        observe(_settings(billing_sentry_dsn="not one"), service="test")
+        Reports("not one", service="test", live=False)

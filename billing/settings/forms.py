@@ -1,0 +1,92 @@
+"""Forms of settings: addresses, files and numbers, and the sentence that says which one is wanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from annotated_types import Ge, Gt, Le
+from pydantic import AfterValidator, SecretStr
+from pydantic.fields import FieldInfo
+
+YEAR_S = 31_536_000
+CENTURY_DAYS = 36_500
+
+_ADDRESS = "give an address such as https://host.example, with no name, password, ? or #"
+_NO_NUMBERS = {"int_parsing", "int_from_float", "int_parsing_size", "float_parsing", "finite_number"}
+_BEYOND = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
+
+
+def spoken_over_http(address: str) -> bool:
+    """Whether it has http or https, a host, and no white space; a port is a number."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"\s", address)
+
+
+def has_port(server: str) -> bool:
+    """Whether the port of a server's address is a number, or there is none. A password may hold any sign."""
+    place = re.split("[/?]", server.partition("://")[2].rpartition("@")[2])[0]
+    return re.fullmatch(r"(\[[^\]]*\]|[^:]*)(:\d*)?", place) is not None
+
+
+def _address(given: str) -> str:
+    # All settings are listed, so an address holds no password.
+    if not spoken_over_http(given) or re.search(r"[?#]", given) or "@" in urlsplit(given).netloc:
+        raise ValueError(_ADDRESS)
+    return given
+
+
+def _address_or_none(given: str | None) -> str | None:
+    return _address(given) if given else None
+
+
+def _certificates(given: str | None) -> str | None:
+    try:
+        held = "BEGIN CERTIFICATE" in Path(given).read_text(encoding="ascii", errors="replace") if given else True
+    except OSError:
+        held = False
+    if not held:
+        raise ValueError("give a file of certificates (PEM) that is there and may be read, or unset it")
+    return given or None
+
+
+def _folder(given: str | None) -> str | None:
+    try:
+        _ = [*Path(given).iterdir()] if given else []
+    except OSError:
+        raise ValueError("give a folder that is there and may be read, or unset it") from None
+    return given or None
+
+
+def _dsn(given: SecretStr | None) -> SecretStr | None:
+    dsn = given.get_secret_value() if given else ""
+    if dsn and not (spoken_over_http(dsn) and urlsplit(dsn).username and re.search(r"/\d+/?$", urlsplit(dsn).path)):
+        raise ValueError("give the DSN of a Sentry project, such as https://key@sentry.example/1")
+    return given
+
+
+Address = Annotated[str, AfterValidator(_address)]
+"""Of a server that is spoken to over HTTP, or of pages: a base that paths are put behind."""
+AddressOrNone = Annotated[str | None, AfterValidator(_address_or_none)]
+CertificatesFile = Annotated[str | None, AfterValidator(_certificates)]
+Folder = Annotated[str | None, AfterValidator(_folder)]
+SentryDsn = Annotated[SecretStr | None, AfterValidator(_dsn)]
+
+
+def mend_of(error: Mapping[str, Any], field: FieldInfo | None) -> str:
+    """What to give instead. `error` as the library tells it; of a number both bounds are said, not only the one."""
+    bounds = [each for each in field.metadata if isinstance(each, Ge | Gt | Le)] if field else []
+    if field is None or error["type"] not in _NO_NUMBERS | _BEYOND or not bounds:
+        return str(error["msg"]).removeprefix("Value error, ")
+    kind = "number" if "float" in str(field.annotation) else "whole number"
+    least = next((f"from {each.ge:,}" for each in bounds if isinstance(each, Ge)), "")
+    above = next((f"above {each.gt:,}," for each in bounds if isinstance(each, Gt)), "")
+    most = next((f"to {each.le:,}" for each in bounds if isinstance(each, Le)), "")
+    return f"give a {kind} {least or above} {'up ' if above else ''}{most}"
