@@ -24,7 +24,7 @@ from billing.providers.paypal.client import CERTIFICATE_S, LIVE, SANDBOX, PayPal
 from billing.providers.paypal.signature import Certificates
 from billing.providers.port import Provider
 from billing.providers.road import Road
-from billing.providers.stripe.adapter import StripeProvider, is_live_key
+from billing.providers.stripe.adapter import StripeProvider
 from billing.providers.stripe.client import build_client
 from billing.queue.background import Background
 from billing.queue.buffer import TRANSPORT, Transport
@@ -148,7 +148,7 @@ class Providers:
             read_s=settings.read_timeout_s,
             base_address=settings.stripe_api_base,
         )
-        return StripeProvider(client=client, livemode=is_live_key(key))
+        return StripeProvider(client=client, livemode=settings.provider_accounts[provider, code])
 
     def _paypal(self, code: str) -> Provider:
         settings = self._settings

@@ -28,6 +28,52 @@ def test_a_live_key_without_database_and_broker_is_refused(monkeypatch: pytest.M
     assert LIVE not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["STRIPE_API_KEY", "STRIPE_API_KEY__SHOP"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        f" {LIVE}",
+        f"\t{LIVE}",
+        f"{LIVE} ",
+        f"{LIVE}\n",
+        f'"{LIVE}"',
+        f"'{LIVE}'",
+        "sk_test_",
+        "sk_prod_abcdefgh",
+        "pk_test_abcdefgh",
+        "rk_org_live_abcdefgh",
+        "sk_test_abc-defgh",
+        "whsec_abcdefgh",
+        " ",
+    ],
+)
+def test_a_key_that_stripe_never_gave_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, key: str
+) -> None:
+    _live_stack(monkeypatch)
+    monkeypatch.setenv(name, key)
+    with pytest.raises(Refused, match=rf"{name}: invalid_setting \(give the key as Stripe shows it") as refused:
+        load()
+    assert not key.strip() or key.strip("\"' \t\n") not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "live"),
+    [
+        (LIVE, True),
+        ("rk_live_abc", True),
+        ("sk_org_live_abc", True),
+        ("sk_test_abc", False),
+        ("rk_test_abc", False),
+        ("sk_org_test_abc", False),
+    ],
+)
+def test_the_key_says_whether_it_moves_real_money(monkeypatch: pytest.MonkeyPatch, *, key: str, live: bool) -> None:
+    _live_stack(monkeypatch)
+    monkeypatch.setenv("STRIPE_API_KEY__SHOP", key)
+    assert (load().live, load().provider_accounts) == (live, {("stripe", "shop"): live})
+
+
 def test_a_live_key_never_runs_under_the_sandbox_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIPE_API_KEY__SHOP", LIVE)
     monkeypatch.setenv("DATABASE_URL", "postgresql://x/y")
@@ -136,7 +182,7 @@ def test_networks_and_subscribers_are_lists(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("url", ["garbage", "mysql://a/b", "sqlite:///billing.db"])
 def test_a_database_that_is_no_postgresql_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
-    with pytest.raises(Refused, match="DATABASE_URL: give the address of a PostgreSQL") as refused:
+    with pytest.raises(Refused, match=r"DATABASE_URL: invalid_setting \(give the address of a PostgreSQL") as refused:
         load()
     assert url not in str(refused.value)
 

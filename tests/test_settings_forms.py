@@ -118,7 +118,9 @@ def test_what_is_seen_beside_other_settings_names_its_own(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
 ) -> None:
     monkeypatch.setenv("SMTP_FROM", "billing@acme.example")
-    assert _fault(monkeypatch, name, value).mend.startswith(f"{name}: {told}")
+    fault = _fault(monkeypatch, name, value)
+    assert (fault.field, fault.code) == (name, "invalid_setting")
+    assert fault.mend.startswith(told)
 
 
 def test_in_the_sandbox_whose_calls_are_short_so_may_tasks_be(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,11 @@ _BASIC = r"\bbasic\s+(?=[A-Za-z]{0,200}[\d+/=])(?P<secret>[A-Za-z0-9+/]{8,}={0,2
 # Every repetition that may fail late is bounded, so that a hostile line costs linear time.
 # Kind, words of which the lower-cased text must hold one, pattern; the group `secret` is what must not be shown.
 _SECRETS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
-    ("api_key", ("_live_", "_test_"), re.compile(r"(?<![0-9A-Za-z])(?P<secret>[sr]k_(?:live|test)_[0-9A-Za-z_]{8,})")),
+    (
+        "api_key",
+        ("_live_", "_test_"),
+        re.compile(r"(?<![0-9A-Za-z])(?P<secret>[sr]k_(?:org_)?(?:live|test)_[0-9A-Za-z_]{8,})"),
+    ),
     ("our_api_key", ("bk_",), re.compile(r"(?<![0-9A-Za-z])(?P<secret>bk_[0-9a-z]{10}_[0-9A-Za-z_-]{43})")),
     ("webhook_secret", ("whsec_",), re.compile(r"(?P<secret>whsec_[0-9A-Za-z+/_=-]{8,})")),
     (

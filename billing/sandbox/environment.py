@@ -28,7 +28,8 @@ _ELSEWHERE = ("DATABASE_URL", "BROKER_URL")
 _PROVIDER = "STRIPE_API_KEY"
 _PROVIDERS = {"STRIPE_": _PROVIDER, "PAYPAL_": "PAYPAL_CLIENT_ID"}
 """How a provider's settings begin, and the one that says that an account is one's own."""
-_LIVE = re.compile(r"\b[sr]k_live_")
+_LIVE = "_live_"
+_LIVE_KEY = re.compile(rf"\b[sr]k_(?:org_)?live_|{_PROVIDER}\w*\s*=.*{_LIVE}")
 _LIVE_WORLD = re.compile(r"^\s*(?:export\s+)?PAYPAL_MODE\s*=\s*['\"]?live", re.MULTILINE)
 _SETTING = re.compile(rf"^\s*(?:export\s+)?(?:{'|'.join(_ELSEWHERE)})\s*=\s*\S", re.MULTILINE)
 
@@ -131,9 +132,9 @@ def adopt() -> None:
 def has_live_key() -> bool:
     """Whether a key that moves real money stands in the environment or in `.env`."""
     keys = (value for name, value in os.environ.items() if name.startswith(_PROVIDER))
-    if any(_LIVE.match(value) for value in keys) or os.environ.get("PAYPAL_MODE") == "live":
+    if any(_LIVE in value for value in keys) or os.environ.get("PAYPAL_MODE") == "live":
         return True
-    return bool(_LIVE.search(_dotenv()) or _LIVE_WORLD.search(_dotenv()))
+    return bool(_LIVE_KEY.search(_dotenv()) or _LIVE_WORLD.search(_dotenv()))
 
 
 def read(place: Place) -> dict[str, str]:

@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from billing.kernel.errors import Fault, Refused
+from billing.kernel.errors import Refused
 from billing.settings.entered import Entered
 from billing.settings.forms import (
     CENTURY_DAYS,
@@ -22,8 +22,8 @@ from billing.settings.forms import (
     AddressOrNone,
     CertificatesFile,
     SentryDsn,
+    fault_of,
     has_port,
-    mend_of,
     spoken_over_http,
 )
 from billing.settings.printed import listed
@@ -35,7 +35,9 @@ _PAYPAL_ID = re.compile(rf"^PAYPAL_CLIENT_ID__([{CODE_LETTERS}]+)$")
 _BROWSER_KEY = re.compile(rf"^STRIPE_PUBLISHABLE_KEY(?:__([{CODE_LETTERS}]+))?$")
 _SUBSCRIBER = re.compile(r"python:[\w.]+:\w+|celery:[\w.-]+:[\w.-]+")
 _POSTGRESQL = "postgresql://", "postgresql+psycopg://", "postgres://"
-_LIVE = ("sk_live_", "rk_live_")
+_KEY = re.compile(r"(?:[sr]k|sk_org)_(?:test|live)_\w+", re.ASCII)
+"""Secret, restricted and organization keys (https://docs.stripe.com/keys)."""
+_LIVE = "_live_"
 _BROKERS = ("redis://", "rediss://", "redis+socket://")
 _CLUSTERS = ("amqp://", "amqps://")
 
@@ -128,6 +130,17 @@ class Settings(Entered):
     """Bearer token of whoever scrapes `/metrics`; without it there is no such page."""
 
     @model_validator(mode="after")
+    def _keys_are_as_stripe_gives_them(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
+        for code, key in self.stripe_keys.items():
+            if not _KEY.fullmatch(key):
+                name = "STRIPE_API_KEY" if code == "default" else f"STRIPE_API_KEY__{code.upper()}"
+                mend = (
+                    "give the key as Stripe shows it: sk, rk or sk_org, then _test_ or _live_, no quotes or white space"
+                )
+                raise ValueError(f"{name}: {mend}")
+        return self
+
+    @model_validator(mode="after")
     def _closed_by_default(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
         if self.live and self.billing_sandbox:
             raise ValueError("BILLING_SANDBOX: a live provider key never runs under the sandbox clock; unset it")
@@ -160,7 +173,7 @@ class Settings(Entered):
             if not re.fullmatch(r"pk_(test|live)_\w+", key, re.ASCII):
                 raise ValueError(f"{name}: browsers get a publishable key, which begins with pk_; this one is another")
             secret = self.stripe_keys.get(code)
-            if secret is not None and secret.startswith(_LIVE) is not key.startswith("pk_live_"):
+            if secret is not None and (_LIVE in secret) is not key.startswith("pk_live_"):
                 raise ValueError(f"{name}: its mode is not that of the account's secret key; take both from one mode")
         return self
 
@@ -257,7 +270,7 @@ class Settings(Entered):
     @property
     def provider_accounts(self) -> dict[tuple[str, str], bool]:
         """Every account that a key is set for, by provider and code; whether it moves real money."""
-        stripe = {("stripe", code): key.startswith(_LIVE) for code, key in self.stripe_keys.items()}
+        stripe = {("stripe", code): _LIVE in key for code, key in self.stripe_keys.items()}
         return stripe | {("paypal", code): self.paypal_mode == "live" for code in self.paypal_credentials}
 
     def webhook_secrets(self, account: str, *, provider: str = "stripe") -> list[str]:
@@ -326,12 +339,5 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = [
-            Fault(
-                field=".".join(str(part) for part in item["loc"]).upper() or "environment",
-                code="invalid_setting",
-                mend=mend_of(item, Settings.model_fields.get(f"{item['loc'][0]}") if item["loc"] else None),
-            )
-            for item in error.errors(include_input=False, include_url=False)
-        ]
-        raise Refused(faults) from None
+        told = error.errors(include_input=False, include_url=False)
+        raise Refused([fault_of(each, Settings.model_fields) for each in told]) from None

@@ -12,10 +12,13 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, SecretStr
 from pydantic.fields import FieldInfo
 
+from billing.kernel.errors import Fault
+
 YEAR_S = 31_536_000
 CENTURY_DAYS = 36_500
 
 _ADDRESS = "give an address such as https://host.example, with no name, password, ? or #"
+_NAMED = re.compile(r"([A-Z][A-Z0-9_]*(?:, [A-Z][A-Z0-9_]*)*): (.*)", re.DOTALL)
 _NO_NUMBERS = {"int_parsing", "int_from_float", "int_parsing_size", "float_parsing", "finite_number"}
 _BEYOND = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
@@ -80,8 +83,20 @@ Folder = Annotated[str | None, AfterValidator(_folder)]
 SentryDsn = Annotated[SecretStr | None, AfterValidator(_dsn)]
 
 
-def mend_of(error: Mapping[str, Any], field: FieldInfo | None) -> str:
-    """What to give instead. `error` as the library tells it; of a number both bounds are said, not only the one."""
+def fault_of(error: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> Fault:
+    """The fault that the library tells of: the setting's name, and what to give instead.
+
+    What is wrong beside other settings names its own at the beginning of the message.
+    """
+    field = f"{error['loc'][0]}" if error["loc"] else ""
+    mend = _mend(error, fields.get(field))
+    if not field and (named := _NAMED.fullmatch(mend)):
+        field, mend = named.groups()
+    return Fault(field.upper() or "environment", "invalid_setting", mend)
+
+
+def _mend(error: Mapping[str, Any], field: FieldInfo | None) -> str:
+    """Of a number both bounds are said, not only the one that was passed."""
     bounds = [each for each in field.metadata if isinstance(each, Ge | Gt | Le)] if field else []
     if field is None or error["type"] not in _NO_NUMBERS | _BEYOND or not bounds:
         return str(error["msg"]).removeprefix("Value error, ")

@@ -170,6 +170,21 @@ def test_the_playground_is_refused_with_a_live_key(name: str, monkeypatch: pytes
     assert (result.exit_code, "live_key" in result.stderr, LIVE_KEY in result.output) == (3, True, False)
 
 
+@pytest.mark.parametrize("key", [f" {LIVE_KEY}", f"\t{LIVE_KEY}", f'"{LIVE_KEY}"', "sk_org_live_" + "x" * 8])
+def test_a_live_key_that_was_copied_badly_is_no_test_key(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIPE_API_KEY", key)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/none")
+    monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:1/0")
+    result = run("clock", "show")
+    assert result.exit_code == 3
+    assert (
+        "live_key" in result.stderr
+        if key.startswith("sk_org")
+        else "STRIPE_API_KEY: invalid_setting — give the key as" in result.stderr
+    )
+    assert key.strip('" \t') not in result.output
+
+
 def test_a_live_key_without_database_and_broker_is_refused_and_never_the_embedded_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -12,6 +12,7 @@ SECRETS = [
     ("api_key", "rk_" + "test_" + LONG, "rk_" + "test_" + LONG),
     ("our_api_key", f"bk_{'a1b2c3d4e5'}_{LONG + LONG[:19]}", f"bk_{'a1b2c3d4e5'}_{LONG + LONG[:19]}"),
     ("api_key", "rk_" + "live_" + LONG, "rk_" + "live_" + LONG),
+    ("api_key", "sk_org_" + "live_" + LONG, "sk_org_" + "live_" + LONG),
     ("api_key", "sk_" + "test_" + LONG, "sk_" + "test_" + LONG),
     ("webhook_secret", "whsec" + "_" + LONG + ";", "whsec" + "_" + LONG),
     ("customer_link", f"https://pay.example.com/pay/{LINK}", LINK),

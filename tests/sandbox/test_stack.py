@@ -117,6 +117,9 @@ def test_a_program_of_ones_own_gets_the_running_stacks_environment_by_one_line(s
         ("DATABASE_URL", "postgresql://db.example/billing"),
         ("BROKER_URL", "redis://broker.example/0"),
         ("STRIPE_API_KEY__SHOP", "sk_live_" + "x" * 8),
+        ("STRIPE_API_KEY", " sk_live_" + "x" * 8),
+        ("STRIPE_API_KEY", '"rk_live_' + "x" * 8 + '"'),
+        ("STRIPE_API_KEY", "sk_org_live_" + "x" * 8),
     ],
 )
 def test_nothing_is_adopted_beside_servers_of_ones_own_or_a_live_key(
@@ -127,7 +130,15 @@ def test_nothing_is_adopted_beside_servers_of_ones_own_or_a_live_key(
     assert [each for each in ADOPTED if each in os.environ and each != name] == []
 
 
-@pytest.mark.parametrize("line", ["DATABASE_URL=postgresql://db.example/billing", "STRIPE_API_KEY=rk_live_" + "x" * 8])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "DATABASE_URL=postgresql://db.example/billing",
+        "STRIPE_API_KEY=rk_live_" + "x" * 8,
+        "STRIPE_API_KEY__SHOP=sk_org_live_" + "x" * 8,
+        "STRIPE_API_KEY = 'no_live_" + "x" * 8,
+    ],
+)
 def test_what_stands_in_dotenv_counts_too(elsewhere: Path, line: str) -> None:
     elsewhere.joinpath(".env").write_text(f"{line}\n")
     adopt()

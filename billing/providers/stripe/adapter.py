@@ -62,9 +62,7 @@ class StripeProvider:
     lists_back_s = disputes_back_s = inf
 
     def __init__(self, *, client: stripe.StripeClient, livemode: bool, documented_only: bool = True) -> None:
-        """`client` as `build_client` makes it; `livemode` as the key says (`is_live_key`); `documented_only` as
-        `to_provider` takes it.
-        """
+        """`client` as `build_client` makes it; `livemode` as the key says; for `documented_only` see `to_provider`."""
         self._client = client
         self._v1 = client.v1
         self._livemode = livemode
@@ -329,11 +327,6 @@ class StripeProvider:
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """See `signature.verify_event`; no request is made."""
         return _verify(raw=raw, signature=signature, secrets=secrets, wall_now=wall_now)
-
-
-def is_live_key(api_key: str) -> bool:
-    """True for a secret or restricted key that moves real money. Stripe writes the mode into the key."""
-    return "_live_" in api_key
 
 
 _verify = signature.verify_event

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from billing.kernel.errors import ProviderUnavailable
 from billing.providers.port import Outcome
-from billing.providers.stripe.adapter import StripeProvider, is_live_key
+from billing.providers.stripe.adapter import StripeProvider
 from billing.providers.stripe.client import API_VERSION
 from tests.providers.stripe import scripted as server_says
 from tests.providers.stripe.making import INVOICE, KEY, PAYMENT, intent, provider_at, request
@@ -141,11 +141,6 @@ def test_bodies_reach_no_log(caplog: pytest.LogCaptureFixture) -> None:
         provider_at(server.address).charge(request(), key=KEY, key_age_s=0)
     assert "Someone" not in caplog.text
     assert "cus_1" not in caplog.text
-
-
-@pytest.mark.parametrize(("key", "live"), [("sk_test_1", False), ("sk_live_1", True), ("rk_live_1", True), ("", False)])
-def test_the_mode_is_read_from_the_key(key: str, *, live: bool) -> None:
-    assert is_live_key(key) is live
 
 
 class _Counting(BaseHTTPRequestHandler):
