@@ -26,7 +26,10 @@ def _config(url: str | None = None) -> Config:
 
 
 def upgrade(url: str) -> None:
-    """Run every missing migration, under lock and statement time-outs. Idempotent."""
+    """Run every missing migration, under lock and statement time-outs. Idempotent.
+
+    Raises `Refused` (`migration_unknown`).
+    """
     command.upgrade(_config(url), "head")
 
 
@@ -40,15 +43,22 @@ def head() -> str:
 
 def require_current(connection: Connection) -> None:
     """Raise `Refused` unless the database stands exactly at this code's revision (DECISIONS 38)."""
-    found = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA}).get_current_revision()
-    if found == head():
-        return
+    found = require_known(connection)
     if found is None:
         raise Refused(Fault("database", "not_migrated", "run `billing db upgrade`"))
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found in known:
+    if found != head():
         raise Refused(Fault("database", "migration_missing", f"it stands at {found}; run `billing db upgrade`"))
-    raise Refused(Fault("database", "migration_unknown", f"it stands at {found}, newer than this code; update it"))
+
+
+def require_known(connection: Connection) -> str | None:
+    """Where the database stands; None: no migration has run. Raises `Refused` (`migration_unknown`)."""
+    found = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA}).get_current_revision()
+    if found in (None, head()):
+        return found
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found not in known:
+        raise Refused(Fault("database", "migration_unknown", f"it stands at {found}, newer than this code; update it"))
+    return found
 
 
 def check(url: str) -> None:

@@ -123,6 +123,19 @@ def test_a_database_at_another_revision_is_refused(migrated: Connection, stateme
     assert refused.value.code == code
 
 
+def test_an_upgrade_of_a_database_that_is_newer_than_the_code_is_refused(
+    database_url: str, migrated: Connection
+) -> None:
+    migrated.execute(text("UPDATE billing.alembic_version SET version_num = '9999'"))
+    migrated.commit()
+    before = _catalogue(migrated)
+    migrated.rollback()
+    with pytest.raises(Refused, match=r"database: migration_unknown .*9999"):
+        migrate.upgrade(database_url)
+    assert _catalogue(migrated) == before
+    assert migrated.scalar(text("SELECT version_num FROM billing.alembic_version")) == "9999"
+
+
 def test_migrations_wait_for_locks_only_so_long() -> None:
     environment = (Path(migrate.__file__).parent / "migrations" / "env.py").read_text()
     assert "SET lock_timeout" in environment

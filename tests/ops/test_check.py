@@ -191,6 +191,15 @@ def test_another_database_server_is_told_of_until_the_provider_has_said_what_it_
     assert server()[0] == "ok"
 
 
+def test_every_command_says_the_same_of_a_database_that_is_newer_than_the_code(office: Office) -> None:
+    office.execute("UPDATE billing.alembic_version SET version_num = '9999'")
+    told = "database: migration_unknown"
+    for args in (("db", "upgrade"), ("invoice", "list")):
+        refused = office.run(*args)
+        assert (args, refused.exit_code, told in refused.stderr) == (args, 3, True), refused.stderr
+    assert _lines(office)["database"][1].startswith("migration_unknown")
+
+
 def test_a_database_without_tables_is_found_upgraded_and_right(
     office: Office, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 import billing.models  # noqa: F401 (fills the metadata)
 from billing.db.base import SCHEMA, Base
+from billing.db.migrate import require_known
 from billing.db.migrations.online import LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS
 from billing.db.session import over_psycopg
 
@@ -45,6 +46,7 @@ else:
     url = over_psycopg(context.config.attributes["url"])
     with create_engine(url, poolclass=NullPool).connect() as connection:
         _take_turn(connection)
+        require_known(connection)
         connection.execute(text(f"SET lock_timeout = {LOCK_TIMEOUT_MS}"))
         connection.execute(text(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}"))
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
