@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import click
 import redis
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -25,6 +24,7 @@ from billing.ops import options
 from billing.ops.failures import FINDING
 from billing.ops.opening import opened
 from billing.ops.progress import Shown
+from billing.ops.screen import Screen
 from billing.ops.telling import tell_json
 from billing.providers.stripe.witness import Witness
 from billing.providers.witnesses import Witnesses
@@ -163,12 +163,12 @@ def _told(violation: Violation) -> str:
     return f"{violation.code}  {violation.subject_type} {violation.subject_id}: {violation.detail}"
 
 
-def _say(console: Console, told: str) -> None:
+def _say(console: Screen, told: str) -> None:
     console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def _show(report: Report) -> None:
-    console = Console()
+    console = Screen()
     table = Table("", "what must hold", title="Audit", title_justify="left")
     table.add_column("rows", justify="right")
     table.add_column("broken", justify="right")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
 
 import click
 
 from billing.kernel.errors import Fault, Refused
-from billing.ops.failures import INTERRUPTED, Down, told
+from billing.ops.ends import give_up, open_ends, reader_is_gone, require_folder
+from billing.ops.failures import INTERRUPTED, UNAVAILABLE, UNREAD, Down, told
 from billing.ops.lazy import LazyGroup
 
 
@@ -29,8 +31,17 @@ class Console(LazyGroup):
         )
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        open_ends()
         _take_every_letter()
-        return super().main(*args, **kwargs)
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            # What should have been said of a failure could not be printed either.
+            sys.exit(_unread(error))
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _by_the_rule():
+            return super().make_context(*args, **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # What is no UTF-8 comes as lone surrogates, which no row and no terminal takes.
@@ -40,16 +51,10 @@ class Console(LazyGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         ctx.obj = self._down
-        try:
+        with _by_the_rule():
+            require_folder()
             self._adopt()
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise
-        except KeyboardInterrupt:
-            ctx.exit(INTERRUPTED)
-        except Exception as error:
-            # Whatever it is, it is told by the rule, and never as a traceback.
-            raise told(error) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -57,6 +62,31 @@ class Console(LazyGroup):
         if args and args[0] in self.entries and self.entries[args[0]].playground:
             _require_no_live_key(args[0])
         return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _by_the_rule() -> Iterator[None]:
+    """Tells whatever goes wrong by the rule, and never as a traceback; a reader who has gone is told nothing."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    except Exception as error:
+        if _unread(error) == UNREAD:
+            raise click.exceptions.Exit(UNREAD) from None
+        raise told(error) from error
+
+
+def _unread(error: Exception) -> int:
+    """The status after what could not be printed; nothing more is printed there."""
+    unread = isinstance(error, BrokenPipeError) and reader_is_gone()
+    give_up()
+    return UNREAD if unread else UNAVAILABLE
 
 
 def _take_every_letter() -> None:

@@ -8,6 +8,8 @@
 | 3 | refused: a rule forbids it, or somebody else wrote first |
 | 4 | unavailable: database, broker or provider can't be reached; nothing is known to be wrong with the order |
 | 70 | a fault of this program; `BILLING_LOG_LEVEL=DEBUG` shows where |
+| 130 | interrupted (Ctrl-C) |
+| 141 | whoever read what it prints has gone, as `head` does: the shell's number for SIGPIPE |
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ from billing.kernel.errors import (
     Stale,
     Unavailable,
 )
+from billing.ops.ends import not_written
 
-FINDING, REFUSED, UNAVAILABLE, FAULT, INTERRUPTED = 1, 3, 4, 70, 130
+FINDING, REFUSED, UNAVAILABLE, FAULT, INTERRUPTED, UNREAD = 1, 3, 4, 70, 130, 141
 Down = Callable[[], Mapping[str, str]]
 """Of `database` and `broker` those of the embedded stack that are down, each with what to do."""
 _CAPITAL = re.compile("(?<!^)(?=[A-Z])")
@@ -86,6 +89,8 @@ def unavailable(error: Exception) -> Fault | None:
     import psycopg  # noqa: PLC0415
     from sqlalchemy.exc import DBAPIError, OperationalError  # noqa: PLC0415
 
+    if fault := not_written(error):
+        return fault
     if isinstance(error, Unavailable):
         beside = f" ({told})" if (told := down().get("broker")) else ""
         return Fault("server", "unavailable", f"{error}{beside}")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import OperationalError
 
@@ -24,6 +23,7 @@ from billing.kernel.money import format_minor
 from billing.ops.failures import REFUSED, UNAVAILABLE, told_of, unavailable
 from billing.ops.import_file import read_file
 from billing.ops.progress import Shown
+from billing.ops.screen import Screen
 
 _NOTHING = "Nothing was written, run it again"
 
@@ -116,4 +116,4 @@ def _show_first_bills(bills: tuple[FirstBill, ...]) -> None:
         amount = format_minor(bill.total_minor, bill.currency)
         due = str(bill.due_now) if bill.due_now else ""
         table.add_row(bill.subscription, bill.account_id, format_instant(bill.at), amount, due)
-    Console(soft_wrap=True).print(table)
+    Screen(soft_wrap=True).print(table)

@@ -6,15 +6,16 @@ import sys
 from typing import Any, Self
 
 import click
-from rich.console import Console
 from rich.progress import Progress
+
+from billing.ops.screen import Screen
 
 
 class Shown:
     """Progress on standard error: bars on a terminal, else one line a stage."""
 
     def __init__(self) -> None:
-        self._bars = Progress(console=Console(stderr=True)) if sys.stderr.isatty() else None
+        self._bars = Progress(console=Screen(stderr=True)) if sys.stderr.isatty() else None
         self._tasks: dict[str, Any] = {}
 
     def __enter__(self) -> Self:

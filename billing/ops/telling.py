@@ -13,7 +13,6 @@ from uuid import UUID
 
 import click
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +21,7 @@ from billing.flows.order import Done
 from billing.kernel.clock import format_instant
 from billing.kernel.money import format_minor
 from billing.ops.failures import REFUSED, Failed
+from billing.ops.screen import Screen
 from billing.queries.operations.paging import Facts, Page
 from billing.rules.figures import price_of
 from billing.writing.tables import columns_of, is_rows
@@ -59,7 +59,7 @@ def tell_page(page: Page, columns: Sequence[str], *, as_json: bool, nothing: str
 
 def tell_table(rows: Iterable[Facts], columns: Sequence[str]) -> None:
     """Rows below each other; each as a block of its own where a screen is too narrow for a line of it."""
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     if not console.is_terminal:
         console.width = _PIPED_WIDTH
     cells = [[_text(row, column) for column in columns] for row in rows]
@@ -101,7 +101,7 @@ def tell_wrapped(rows: Iterable[Facts], columns: Sequence[str]) -> None:
     cells = [[_text(row, column) for column in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
     begins = sum(widths) + 2 * len(widths)
-    console = Console(highlight=False)
+    console = Screen(highlight=False)
     room = max((console.width if console.is_terminal else _PIPED_WIDTH) - begins, _LEAST_ROOM)
     for *first, sentence in cells:
         lead = "".join(f"{cell:<{width}}  " for cell, width in zip(first, widths, strict=True))

@@ -28,7 +28,10 @@ class Messages:
 
 
 def messages(broker_url: str) -> Messages:
-    """Messages of all queues, and those that a worker has taken and not confirmed. Raises `Unavailable` (RabbitMQ too)."""
+    """Messages of all queues, and those that a worker has taken and not confirmed.
+
+    Raises `Unavailable`, also of RabbitMQ.
+    """
     if is_rabbitmq(broker_url):
         raise Unavailable(
             "RabbitMQ does not say what workers have in hand; the sandbox's clock needs a Redis or Valkey"

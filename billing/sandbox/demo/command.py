@@ -13,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 
 import click
-from rich.console import Console
 from sqlalchemy import select
 
 from billing.flows import auditing, operators
@@ -23,6 +22,7 @@ from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.models import Invoice
 from billing.ops.failures import FINDING
+from billing.ops.screen import Screen
 from billing.privacy.one_time_code import code_at, setup_key
 from billing.rules.permission import Role
 from billing.sandbox.clock import stand_ins
@@ -66,7 +66,7 @@ def demo(context: click.Context, *, customers: int | None, months: int, keep: bo
     context.exit(FINDING if wrong else 0)
 
 
-def _set_up(stack: Stack, out: Console, intake: Intake, *, start: datetime, seed: int) -> None:
+def _set_up(stack: Stack, out: Screen, intake: Intake, *, start: datetime, seed: int) -> None:
     out.print("Starting PostgreSQL, Valkey, the stand-ins for Stripe and PayPal, the web, two workers and beat ...")
     stack.start(workers=2, seed=seed, now=start)
     counts = f"{len(intake.customers)} customers with {len(intake.subscriptions)} subscriptions"
@@ -74,7 +74,7 @@ def _set_up(stack: Stack, out: Console, intake: Intake, *, start: datetime, seed
     play.import_company(stack.parts, intake)
 
 
-def _told(stack: Stack, out: Console, *, start: datetime, end: datetime) -> list[str]:
+def _told(stack: Stack, out: Screen, *, start: datetime, end: datetime) -> list[str]:
     """Play it and show what came of it. Returns what is wrong."""
     stuck = []
     accident = None
@@ -93,7 +93,7 @@ def _told(stack: Stack, out: Console, *, start: datetime, end: datetime) -> list
     return [*stuck, *proven.wrong]
 
 
-def _tell_more(out: Console, kept: Stack | None) -> None:
+def _tell_more(out: Screen, kept: Stack | None) -> None:
     program = os.path.relpath(Path(sys.executable).with_name("billing"))
     if kept is None:
         out.print("It was stopped and removed. With --keep it stays, to look around.")
@@ -113,7 +113,7 @@ def _tell_more(out: Console, kept: Stack | None) -> None:
     _tell_console(out, kept, program)
 
 
-def _tell_console(out: Console, kept: Stack, program: str) -> None:
+def _tell_console(out: Screen, kept: Stack, program: str) -> None:
     """Where operators enter, and an administrator who may: made here, told once."""
     order = Order(actor="demo", reason="to look around after the demo")
     made = operators.add(kept.parts, name="demo", role=Role.ADMIN, with_password=True, order=order).credentials

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from billing.kernel.money import format_minor
+from billing.ops.screen import Screen
 from billing.sandbox.demo.accident import Accident
 from billing.sandbox.demo.figures import Figures
 from billing.sandbox.demo.play import Scene, Watch
@@ -23,14 +23,14 @@ _LINE_EVERY_S = 3.0
 _PIPED_WIDTH = 110
 
 
-def console() -> Console:
+def console() -> Screen:
     """Standard output, wide enough where it is no terminal."""
-    plain = Console(highlight=False)
-    return plain if plain.is_terminal else Console(highlight=False, width=_PIPED_WIDTH)
+    plain = Screen(highlight=False)
+    return plain if plain.is_terminal else Screen(highlight=False, width=_PIPED_WIDTH)
 
 
 @contextmanager
-def watching(out: Console, *, start: datetime, end: datetime) -> Iterator[Watch]:
+def watching(out: Screen, *, start: datetime, end: datetime) -> Iterator[Watch]:
     """A bar on a terminal, else a line every few seconds."""
     if not out.is_terminal:
         yield _lines(out)
@@ -47,7 +47,7 @@ def watching(out: Console, *, start: datetime, end: datetime) -> Iterator[Watch]
         yield watch
 
 
-def _lines(out: Console) -> Watch:
+def _lines(out: Screen) -> Watch:
     shown = time.monotonic() - _LINE_EVERY_S
 
     def watch(scene: Scene) -> None:
@@ -63,7 +63,7 @@ def _words(scene: Scene) -> str:
     return f"{counted(scene.invoices, 'invoice', 'invoices')}, {scene.paid} paid, {scene.failing} failing"
 
 
-def show_figures(out: Console, figures: Figures, accident: Accident | None) -> None:
+def show_figures(out: Screen, figures: Figures, accident: Accident | None) -> None:
     """The closing tables."""
     money = Table("currency", title="Invoices", title_justify="left")
     for name in ("invoices", "issued", "charged", "outstanding"):
@@ -97,7 +97,7 @@ def _facts(figures: Figures, accident: Accident | None) -> Iterator[tuple[str, s
     yield "open work items", _listed(figures.work_items)
 
 
-def show_proof(out: Console, proof: Proof) -> None:
+def show_proof(out: Screen, proof: Proof) -> None:
     """The audit's verdict and the comparison with the witness."""
     broken = sum(bool(each.against) for each in proof.invariants)
     verdict = f"[bold red]{broken} broken[/]" if broken else "[green]all hold[/]"
@@ -118,7 +118,7 @@ def show_proof(out: Console, proof: Proof) -> None:
         out.print(f"{_mark(each)}  {escape(each.holds)}")
 
 
-def show_wrong(out: Console, wrong: list[str]) -> None:
+def show_wrong(out: Screen, wrong: list[str]) -> None:
     """The last lines: what is wrong, or that nothing is."""
     for what in wrong:
         out.print(f"[bold red]wrong[/]  {escape(what)}", soft_wrap=True)
