@@ -7,19 +7,21 @@ from typing import Any
 from billing.kernel import garbage
 
 with garbage.loading():
-    from celery.signals import setup_logging, worker_init, worker_process_shutdown
+    from celery.signals import beat_init, setup_logging, worker_init, worker_process_shutdown
 
     import billing.tasks  # noqa: F401 (registers the tasks)
     from billing.flows.start import start
-    from billing.ops.failures import told
+    from billing.ops.failures import in_a_sentence
     from billing.queue.celery import make_app
     from billing.sandbox.environment import adopt
     from billing.settings import load
     from billing.tasks.watching import Watcher
     from billing.wiring import current, observe, send_last_words
 
-adopt()
-settings = load()
+with in_a_sentence():
+    adopt()
+    settings = load()
+    observe(settings, service="worker")
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
@@ -28,23 +30,19 @@ def log(**_: Any) -> None:
     observe(settings, service="worker")
 
 
-log()
 app = make_app(settings)
 Watcher(app, quiet_s=settings.billing_watch_s)
 
 
+@beat_init.connect  # type: ignore[untyped-decorator]
 @worker_init.connect  # type: ignore[untyped-decorator]
 def check(**_: Any) -> None:
     """Refuse to start on a database that is not ours to use, or with another account's key.
 
     By ending the process: Celery logs any exception of a signal's receiver, and goes on with the start.
     """
-    try:
+    with in_a_sentence(bugs=True):
         start(current())
-    except Exception as error:
-        failed = told(error)
-        failed.show()
-        raise SystemExit(failed.exit_code) from error
     garbage.settle()
 
 

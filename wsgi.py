@@ -7,6 +7,7 @@ from billing.kernel import garbage
 with garbage.loading():
     from billing.api.door import api
     from billing.flows.start import start
+    from billing.ops.failures import in_a_sentence
     from billing.sandbox.environment import adopt
     from billing.settings import load
     from billing.views.console.door import console
@@ -15,11 +16,12 @@ with garbage.loading():
     from billing.webhooks.app import create_app
     from billing.wiring import build, observe
 
-adopt()
-settings = load()
-observe(settings, service="web")
-parts = build(settings, in_background=True)
-start(parts)
+with in_a_sentence():
+    adopt()
+    settings = load()
+    observe(settings, service="web")
+    parts = build(settings, in_background=True)
+    start(parts)
 app = create_app(parts)
 app.register_blueprint(customer_page(parts))
 app.register_blueprint(documents_door(parts))

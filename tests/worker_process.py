@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,16 @@ def worker_process(
     name: str, settings: Settings, log: Path, *, folder: Path = ROOT, **more: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Started in `folder`, told these settings and what is `more`, saying what it does to `log`; killed at the end."""
+    argv = ["celery", "-A", "worker", "worker", "-c", "1", "-n", name, "--without-gossip", "--without-mingle"]
+    with process(argv, settings, log, folder=folder, **more) as worker:
+        yield worker
+
+
+@contextmanager
+def process(
+    argv: Sequence[str], settings: Settings, log: Path, *, folder: Path = ROOT, **more: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Any process of the engine, by module and arguments; else as `worker_process`."""
     assert settings.billing_secret_key is not None
     kept = {key: value for key, value in os.environ.items() if not key.startswith(_OTHERS)}
     environment = kept | {
@@ -34,10 +44,9 @@ def worker_process(
         "PYTHONPATH": str(folder),
         **more,
     }
-    argv = ["-m", "celery", "-A", "worker", "worker", "-c", "1", "-n", name, "--without-gossip", "--without-mingle"]
     with log.open("wb") as said:
         worker = subprocess.Popen(
-            [sys.executable, *argv], cwd=folder, env=environment, stdout=said, stderr=said, start_new_session=True
+            [sys.executable, "-m", *argv], cwd=folder, env=environment, stdout=said, stderr=said, start_new_session=True
         )
     try:
         yield worker

@@ -17,7 +17,8 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import IO, Any
 
 import click
@@ -64,6 +65,22 @@ def told(error: Exception) -> Failed:
     if isinstance(error, BillingError):
         return Failed([_told_by_its_kind(error)], REFUSED)
     return Failed([_clean(f"this should not have happened: {_first_line(error)}"), *_where(error)], FAULT)
+
+
+@contextmanager
+def in_a_sentence(*, bugs: bool = False) -> Iterator[None]:
+    """End the process on a failure as a command ends, where whoever loads us would print a traceback.
+
+    `bugs`: on a fault of this program too, where whoever calls us would log it and go on.
+    """
+    try:
+        yield
+    except Exception as error:
+        failed = told(error)
+        if failed.exit_code == FAULT and not bugs:
+            raise
+        failed.show()
+        raise SystemExit(failed.exit_code) from error
 
 
 def _told_by_its_kind(error: BillingError) -> str:

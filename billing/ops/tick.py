@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from billing import wiring
+from billing.ops.opening import opened
 from billing.ops.options import as_json
 from billing.ops.telling import tell_json
 from billing.queue.names import TICKS
-from billing.settings import load
 
 _BY_NAME = {tick.name: tick for tick in TICKS}
 
@@ -23,7 +23,8 @@ def tick(*, name: str, as_json: bool) -> None:
     NAME is renewals.tick, collections.tick, collections.resolve, refunds.tick, inbox.tick, inbox.backfill,
     notices.tick, deliveries.tick, documents.tick, books.tick, upkeep.tick, reconcile.tick, audit.tick or audit.whole.
     """
-    wiring.broker(load()).send_tick(_BY_NAME[name])
+    parts = opened()
+    wiring.broker(parts.settings).send_tick(_BY_NAME[name])
     if as_json:
         tell_json({"sent": name, "queue": _BY_NAME[name].queue})
         return

@@ -35,7 +35,7 @@ _PAYPAL_ID = re.compile(rf"^PAYPAL_CLIENT_ID__([{CODE_LETTERS}]+)$")
 _BROWSER_KEY = re.compile(rf"^STRIPE_PUBLISHABLE_KEY(?:__([{CODE_LETTERS}]+))?$")
 _SUBSCRIBER = re.compile(r"python:[\w.]+:\w+|celery:[\w.-]+:[\w.-]+")
 _POSTGRESQL = "postgresql://", "postgresql+psycopg://", "postgres://"
-_KEY = re.compile(r"(?:[sr]k|sk_org)_(?:test|live)_\w+", re.ASCII)
+_KEY = re.compile(r"(?:[sr]k|sk_org)_(?:test|live)_[^\s\"']+")
 """Secret, restricted and organization keys (https://docs.stripe.com/keys)."""
 _LIVE = "_live_"
 _BROKERS = ("redis://", "rediss://", "redis+socket://")

@@ -17,7 +17,7 @@ from billing.flows import restoring
 from billing.flows.upkeep import beat
 from billing.privacy.keyring import Keyring, generate
 from billing.queries.same_database import notice_server
-from billing.queue.celery import make_app
+from billing.queue.celery import Broker, make_app
 from billing.queue.names import QUEUES, TICKS
 from billing.settings import load
 from tests.ops.office import WHY, Office, office_of
@@ -189,6 +189,21 @@ def test_another_database_server_is_told_of_until_the_provider_has_said_what_it_
     assert (state, "let beat, a worker" in told) == ("mend", True)
     restoring.recognise(office.acme.parts)
     assert server()[0] == "ok"
+
+
+def test_no_tick_is_sent_on_a_database_that_is_not_migrated(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(Broker, "send_tick", lambda _, tick: sent.append(tick.name))
+    office.ok("tick", "renewals.tick")
+    office.execute("DELETE FROM billing.alembic_version")
+    refused = office.run("tick", "renewals.tick")
+    assert (refused.exit_code, "not_migrated" in refused.stderr, sent) == (3, True, ["renewals.tick"])
+
+
+def test_a_tick_that_no_broker_takes_says_so(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKER_URL", "redis://127.0.0.1:1/0")
+    away = office.run("tick", "upkeep.tick")
+    assert (away.exit_code, "start it, or mend BROKER_URL" in away.stderr) == (4, True)
 
 
 def test_every_command_says_the_same_of_a_database_that_is_newer_than_the_code(office: Office) -> None:
