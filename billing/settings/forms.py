@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, SecretStr
 from pydantic.fields import FieldInfo
 
@@ -97,11 +96,10 @@ def fault_of(error: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> Fault
 
 def _mend(error: Mapping[str, Any], field: FieldInfo | None) -> str:
     """Of a number both bounds are said, not only the one that was passed."""
-    bounds = [each for each in field.metadata if isinstance(each, Ge | Gt | Le)] if field else []
+    held = field.metadata if field else []
+    bounds = {name: getattr(each, name) for each in held for name in ("ge", "gt", "le") if hasattr(each, name)}
     if field is None or error["type"] not in _NO_NUMBERS | _BEYOND or not bounds:
         return str(error["msg"]).removeprefix("Value error, ")
     kind = "number" if "float" in str(field.annotation) else "whole number"
-    least = next((f"from {each.ge:,}" for each in bounds if isinstance(each, Ge)), "")
-    above = next((f"above {each.gt:,}," for each in bounds if isinstance(each, Gt)), "")
-    most = next((f"to {each.le:,}" for each in bounds if isinstance(each, Le)), "")
-    return f"give a {kind} {least or above} {'up ' if above else ''}{most}"
+    least = f"from {bounds['ge']:,} to" if "ge" in bounds else f"above {bounds['gt']:,}, up to"
+    return f"give a {kind} {least} {bounds['le']:,}"
