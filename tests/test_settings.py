@@ -42,7 +42,6 @@ def test_a_live_key_without_database_and_broker_is_refused(monkeypatch: pytest.M
         "sk_prod_abcdefgh",
         "pk_test_abcdefgh",
         "rk_org_live_abcdefgh",
-        "sk_test_abc-defgh",
         "whsec_abcdefgh",
         " ",
     ],

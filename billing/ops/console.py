@@ -13,7 +13,7 @@ import click
 
 from billing.kernel.errors import Fault, Refused
 from billing.ops.ends import give_up, open_ends, reader_is_gone, require_folder
-from billing.ops.failures import INTERRUPTED, UNAVAILABLE, UNREAD, Down, told
+from billing.ops.failures import DOWN, INTERRUPTED, UNAVAILABLE, UNREAD, Down, told
 from billing.ops.lazy import LazyGroup
 
 
@@ -50,7 +50,7 @@ class Console(LazyGroup):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        ctx.obj = self._down
+        ctx.meta[DOWN] = self._down
         with _by_the_rule():
             require_folder()
             self._adopt()

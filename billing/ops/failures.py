@@ -38,6 +38,8 @@ from billing.ops.ends import not_written
 FINDING, REFUSED, UNAVAILABLE, FAULT, INTERRUPTED, UNREAD = 1, 3, 4, 70, 130, 141
 Down = Callable[[], Mapping[str, str]]
 """Of `database` and `broker` those of the embedded stack that are down, each with what to do."""
+DOWN = "billing.down"
+"""Where the console keeps it in click's context."""
 _CAPITAL = re.compile("(?<!^)(?=[A-Z])")
 
 
@@ -123,8 +125,10 @@ def unavailable(error: Exception) -> Fault | None:
 
 def down() -> Mapping[str, str]:
     """What the console that runs now knows to be down of the embedded stack."""
+    # By a name of ours: a worker's context is that of Celery's own command.
     context = click.get_current_context(silent=True)
-    return context.obj() if context and context.obj else {}
+    told: Mapping[str, str] = context.meta[DOWN]() if context and DOWN in context.meta else {}
+    return told
 
 
 def _database_away(error: BaseException | None, *, lost: bool = False) -> Fault:
