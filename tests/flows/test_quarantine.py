@@ -130,8 +130,7 @@ def _disputed(acme: Company) -> None:
 LEFT = [_with_a_period, _without, _asked_without_an_answer, _declined, _asked_to_give_back, _disputed]
 
 
-@pytest.mark.parametrize("days", [0.02, 40])
-@pytest.mark.parametrize("leave", LEFT)
+@pytest.mark.parametrize(("leave", "days"), [(_without, 0.02), *((each, 40) for each in LEFT)])
 def test_what_is_only_late_parks_nobody_and_is_done_once_workers_are_back(
     acme: Company, leave: Callable[[Company], None], days: float
 ) -> None:
