@@ -140,7 +140,7 @@ class _Player:
     def _scheduled(self, now: datetime, *, retries: bool) -> None:
         """Retries, oldest invoice first, then boundaries by subscription name."""
         if retries:
-            self._retry(now)
+            self._cut_retries(now)
         self._stage.settle()
         if any(until == now for _, until in self._outages):
             self._bill_one_by_one(None)
@@ -148,18 +148,10 @@ class _Player:
             renewal.plan(self._stage.parts)
             self._stage.settle()
 
-    def _retry(self, now: datetime) -> None:
+    def _cut_retries(self, now: datetime) -> None:
         """Every retry of this moment, each by itself: what comes of one decides whether the next is charged."""
-        left: Sequence[UUID] = ()
-        while (due := self._retries(now)) and due != left:
-            with self._stage.parts.begin() as session:
-                cut_charges(session, invoices=due)
-            self._stage.settle()
-            left = due
-
-    def _retries(self, now: datetime) -> Sequence[UUID]:
         with self._stage.parts.begin() as session:
-            return session.execute(_RETRIES, {"now": now}).scalars().all()
+            cut_charges(session, invoices=session.execute(_RETRIES, {"now": now}).scalars().all())
 
     def _bill_one_by_one(self, only: UUID | None) -> None:
         """Every overdue boundary of each subscription, charged before the next (contract, rule 12)."""
