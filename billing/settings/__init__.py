@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from functools import cached_property
@@ -21,12 +20,14 @@ from billing.settings.forms import (
     Address,
     AddressOrNone,
     CertificatesFile,
+    Network,
     SentryDsn,
     fault_of,
     has_port,
+    listed,
+    networks,
     spoken_over_http,
 )
-from billing.settings.printed import listed
 
 CODE_LETTERS = "A-Z0-9_"
 """What an account's code is made of in the name of a variable; it is in small letters everywhere else."""
@@ -192,10 +193,7 @@ class Settings(Entered):
 
     @model_validator(mode="after")
     def _networks_are_networks(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
-        try:
-            _ = self.endpoint_networks
-        except ValueError:
-            raise ValueError("BILLING_ENDPOINT_NETWORKS: give networks such as 10.1.0.0/16,127.0.0.1/32") from None
+        _ = self.endpoint_networks
         return self
 
     @model_validator(mode="after")
@@ -223,9 +221,9 @@ class Settings(Entered):
         return self
 
     @property
-    def endpoint_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    def endpoint_networks(self) -> list[Network]:
         """Networks that are not public and may be posted to all the same."""
-        return [ipaddress.ip_network(each) for each in listed(self.billing_endpoint_networks)]
+        return networks("BILLING_ENDPOINT_NETWORKS", self.billing_endpoint_networks)
 
     @property
     def subscribers(self) -> list[str]:

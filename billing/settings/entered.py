@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from billing.settings.printed import Printed, listed
+from billing.settings.forms import Network, networks
+from billing.settings.printed import Printed
 
 
 class Entered(Printed):
@@ -29,10 +29,7 @@ class Entered(Printed):
 
     @model_validator(mode="after")
     def _console_is_closed(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
-        try:
-            trusted = self.console_proxies
-        except ValueError:
-            raise ValueError("BILLING_CONSOLE_PROXIES: give networks such as 10.1.0.0/16,127.0.0.1/32") from None
+        trusted = self.console_proxies
         if self.billing_console == "proxy" and not trusted:
             raise ValueError("BILLING_CONSOLE_PROXIES: say which addresses the header is believed from")
         if any(each.prefixlen == 0 for each in trusted):
@@ -42,6 +39,6 @@ class Entered(Printed):
         return self
 
     @property
-    def console_proxies(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    def console_proxies(self) -> list[Network]:
         """Where the console's header is believed from."""
-        return [ipaddress.ip_network(each) for each in listed(self.billing_console_proxies)]
+        return networks("BILLING_CONSOLE_PROXIES", self.billing_console_proxies)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from pydantic.fields import FieldInfo
 
 from billing.kernel.errors import Fault
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 YEAR_S = 31_536_000
 CENTURY_DAYS = 36_500
 
@@ -20,6 +23,19 @@ _ADDRESS = "give an address such as https://host.example, with no name, password
 _NAMED = re.compile(r"([A-Z][A-Z0-9_]*(?:, [A-Z][A-Z0-9_]*)*): (.*)", re.DOTALL)
 _NO_NUMBERS = {"int_parsing", "int_from_float", "int_parsing_size", "float_parsing", "finite_number"}
 _BEYOND = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
+
+
+def listed(text: str) -> list[str]:
+    """What stands between commas."""
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def networks(name: str, given: str) -> list[Network]:
+    """Those that the setting of this name lists."""
+    try:
+        return [ipaddress.ip_network(each) for each in listed(given)]
+    except ValueError:
+        raise ValueError(f"{name}: give networks such as 10.1.0.0/16,127.0.0.1/32") from None
 
 
 def spoken_over_http(address: str) -> bool:

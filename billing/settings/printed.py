@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from billing.settings.charged import Charged
-from billing.settings.forms import Address, Folder
+from billing.settings.forms import Address, Folder, listed
 
 _TRANSPORT = re.compile(r"[A-Z]{2}:[\w.]+:\w+")
 
@@ -70,8 +70,3 @@ class Printed(Charged):
     def e_invoice_countries(self) -> set[str]:
         """Countries whose structured invoices find a way: by a transport, or by the host application's own word."""
         return {*listed(self.billing_e_invoice_countries), *self.e_invoice_transports}
-
-
-def listed(text: str) -> list[str]:
-    """What stands between commas."""
-    return [each.strip() for each in text.split(",") if each.strip()]

@@ -166,15 +166,20 @@ def test_a_wallet_that_was_removed_at_paypal_is_charged_no_more(stage: Stage, an
     assert moved(stage) == []
 
 
-@pytest.mark.parametrize("said", [None, "text/plain", "application/octet-stream"])
-def test_a_delivery_counts_by_its_signature_whatever_type_its_body_is_said_to_be(
-    stage: Stage, anna: UUID, said: str | None
-) -> None:
+def _delivered(stage: Stage, anna: UUID) -> tuple[bytes, dict[str, str]]:
+    """The first delivery about a payment of hers, as PayPal sends it."""
     told = hears(stage)
     give(stage, anna, "B-SANDBOX-GOOD")
     bill(stage, anna)
     run_due(stage.sides["paypal"].stand_in, early=True)
-    (body, headers), *_ = told
+    return told[0]
+
+
+@pytest.mark.parametrize("said", [None, "text/plain", "application/octet-stream"])
+def test_a_delivery_counts_by_its_signature_whatever_type_its_body_is_said_to_be(
+    stage: Stage, anna: UUID, said: str | None
+) -> None:
+    body, headers = _delivered(stage, anna)
     plain = {name: text for name, text in headers.items() if name.lower() != "content-type"}
     sent = plain if said is None else plain | {"Content-Type": said}
     assert _posted(stage, body + b" ", sent) == 400
@@ -221,11 +226,7 @@ def _door(stage: Stage, *, proxies: int = 0) -> FlaskClient:
 def test_a_stranger_takes_nobody_elses_turn_to_have_a_certificate_fetched(
     stage: Stage, anna: UUID, proxies: int
 ) -> None:
-    told = hears(stage)
-    give(stage, anna, "B-SANDBOX-GOOD")
-    bill(stage, anna)
-    run_due(stage.sides["paypal"].stand_in, early=True)
-    (body, headers), *_ = told
+    body, headers = _delivered(stage, anna)
     door = _door(stage, proxies=proxies)
 
     def come(address: str, url: str) -> int:
