@@ -149,6 +149,38 @@ def test_accounts_have_keys_and_secrets_of_their_own(monkeypatch: pytest.MonkeyP
     assert settings.webhook_secrets("other") == []
 
 
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"PAYPAL_CLIENT_ID": "hush-one"}, "PAYPAL_CLIENT_SECRET"),
+        ({"PAYPAL_CLIENT_SECRET": "hush-one"}, "PAYPAL_CLIENT_ID"),
+        ({"PAYPAL_CLIENT_ID__SHOP": "hush-one", "PAYPAL_CLIENT_SECRET": ""}, "PAYPAL_CLIENT_SECRET__SHOP"),
+        ({"PAYPAL_CLIENT_SECRET__SHOP": "hush-one", "PAYPAL_CLIENT_ID__OTHER": ""}, "PAYPAL_CLIENT_ID__SHOP"),
+        ({"STRIPE_API_KEY__shop": "sk_test_hush"}, "STRIPE_API_KEY__shop"),
+        ({"stripe_webhook_secret__SHOP": "whsec_hush"}, "stripe_webhook_secret__SHOP"),
+        ({"STRIPE_API_KEY__": "sk_test_hush"}, "STRIPE_API_KEY__"),
+        ({"STRIPE_PUBLISHABLE_KEY__MY-SHOP": "pk_test_hush"}, "STRIPE_PUBLISHABLE_KEY__MY-SHOP"),
+        ({"PAYPAL_WEBHOOK_ID__Shop": "hush"}, "PAYPAL_WEBHOOK_ID__Shop"),
+        ({"STRIPE_API_KEY__DEFAULT": "sk_test_hush"}, "STRIPE_API_KEY__DEFAULT"),
+    ],
+)
+def test_an_account_that_would_be_none_in_silence_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], field: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Refused) as refused:
+        load()
+    assert [(fault.field, fault.code) for fault in refused.value.faults] == [(field, "invalid_setting")]
+    assert "hush" not in str(refused.value)
+
+
+def test_what_is_set_to_nothing_is_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STRIPE_API_KEY", "STRIPE_API_KEY__shop", "PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET__SHOP"):
+        monkeypatch.setenv(name, "")
+    assert load().provider_accounts == {}
+
+
 def test_no_secret_shows_in_the_text_of_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIPE_API_KEY", "sk_test_hidden")
     monkeypatch.setenv("BILLING_SECRET_KEY", "also-hidden")

@@ -21,5 +21,8 @@ def in_effect(settings: Settings) -> dict[str, Any]:
             values[name.upper()] = "set" if value else "unset"
         else:
             values[name.upper()] = redact_text(value) if isinstance(value, str) else value
-    accounts = ", ".join(settings.stripe_keys)
-    return values | {"stripe_accounts": accounts} | {name: getattr(settings, name) for name in _DERIVED}
+    for provider in ("stripe", "paypal"):
+        values[f"{provider}_accounts"] = ", ".join(
+            code for each, code in settings.provider_accounts if each == provider
+        )
+    return values | {name: getattr(settings, name) for name in _DERIVED}

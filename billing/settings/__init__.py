@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-from functools import cached_property
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from billing.kernel.errors import Refused
-from billing.settings.entered import Entered
+from billing.settings.accounts import Accounts
 from billing.settings.forms import (
     CENTURY_DAYS,
     YEAR_S,
-    Address,
     AddressOrNone,
-    CertificatesFile,
     Network,
     SentryDsn,
     fault_of,
@@ -29,16 +24,8 @@ from billing.settings.forms import (
     spoken_over_http,
 )
 
-CODE_LETTERS = "A-Z0-9_"
-"""What an account's code is made of in the name of a variable; it is in small letters everywhere else."""
-_ACCOUNT_KEY = re.compile(rf"^STRIPE_API_KEY__([{CODE_LETTERS}]+)$")
-_PAYPAL_ID = re.compile(rf"^PAYPAL_CLIENT_ID__([{CODE_LETTERS}]+)$")
-_BROWSER_KEY = re.compile(rf"^STRIPE_PUBLISHABLE_KEY(?:__([{CODE_LETTERS}]+))?$")
 _SUBSCRIBER = re.compile(r"python:[\w.]+:\w+|celery:[\w.-]+:[\w.-]+")
 _POSTGRESQL = "postgresql://", "postgresql+psycopg://", "postgres://"
-_KEY = re.compile(r"(?:[sr]k|sk_org)_(?:test|live)_[^\s\"']+")
-"""Secret, restricted and organization keys (https://docs.stripe.com/keys)."""
-_LIVE = "_live_"
 _BROKERS = ("redis://", "rediss://", "redis+socket://")
 _CLUSTERS = ("amqp://", "amqps://")
 
@@ -46,31 +33,13 @@ _CLUSTERS = ("amqp://", "amqps://")
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)]
 
 
-class Settings(Entered):
+class Settings(Accounts):
     """Every value that deployment decides. Durations are seconds of wall time unless said."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
     database_url: str | None = None
     broker_url: str | None = None
-    stripe_api_key: SecretStr | None = None
-    stripe_webhook_secret: SecretStr | None = None
-    """Several, comma-separated, newest first, while a secret is rotated."""
-    stripe_api_base: AddressOrNone = None
-    stripe_publishable_key: str | None = None
-    """What the customer's page tells the provider's script: no secret. `STRIPE_PUBLISHABLE_KEY__<CODE>` for others."""
-    stripe_js_url: Address = "https://js.stripe.com/endive/stripe.js"
-    """The provider's script on the customer's page; its release goes with the API version of the adapter."""
-    paypal_client_id: str | None = None
-    """PayPal's REST application; `PAYPAL_CLIENT_ID__<CODE>` and `PAYPAL_CLIENT_SECRET__<CODE>` are other accounts."""
-    paypal_client_secret: SecretStr | None = None
-    paypal_mode: Literal["sandbox", "live"] = "sandbox"
-    """Which of PayPal's two worlds the credentials are of: they don't say it themselves."""
-    paypal_webhook_id: str | None = None
-    """The id of the webhook that PayPal delivers to, which its signatures name; several while one is replaced."""
-    paypal_api_base: AddressOrNone = None
-    paypal_cert_roots: CertificatesFile = None
-    """A file of certificates (PEM) that PayPal's webhooks may be signed under, in place of the well-known ones."""
     billing_secret_key: SecretStr | None = None
     """Master keys for sealing, newest first (`billing.privacy.keyring`)."""
 
@@ -131,17 +100,6 @@ class Settings(Entered):
     """Bearer token of whoever scrapes `/metrics`; without it there is no such page."""
 
     @model_validator(mode="after")
-    def _keys_are_as_stripe_gives_them(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
-        for code, key in self.stripe_keys.items():
-            if not _KEY.fullmatch(key):
-                name = "STRIPE_API_KEY" if code == "default" else f"STRIPE_API_KEY__{code.upper()}"
-                mend = (
-                    "give the key as Stripe shows it: sk, rk or sk_org, then _test_ or _live_, no quotes or white space"
-                )
-                raise ValueError(f"{name}: {mend}")
-        return self
-
-    @model_validator(mode="after")
     def _closed_by_default(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
         if self.live and self.billing_sandbox:
             raise ValueError("BILLING_SANDBOX: a live provider key never runs under the sandbox clock; unset it")
@@ -165,17 +123,6 @@ class Settings(Entered):
         if not known:
             mend = "give the redis:// or rediss:// address of a Redis or Valkey, or the amqp:// or amqps:// one of a"
             raise ValueError(f"BROKER_URL: {mend} RabbitMQ (of several nodes with ; between them)")
-        return self
-
-    @model_validator(mode="after")
-    def _browsers_get_no_secret(self) -> Self:  # noqa: N804 (an "after" validator is an instance's)
-        for name, code in self._browser_keys():
-            key = self.publishable_key(code) or ""
-            if not re.fullmatch(r"pk_(test|live)_\w+", key, re.ASCII):
-                raise ValueError(f"{name}: browsers get a publishable key, which begins with pk_; this one is another")
-            secret = self.stripe_keys.get(code)
-            if secret is not None and (_LIVE in secret) is not key.startswith("pk_live_"):
-                raise ValueError(f"{name}: its mode is not that of the account's secret key; take both from one mode")
         return self
 
     @model_validator(mode="after")
@@ -229,71 +176,6 @@ class Settings(Entered):
     def subscribers(self) -> list[str]:
         """Callables and tasks of the host application that endpoints may name."""
         return listed(self.billing_subscribers)
-
-    @property
-    def live(self) -> bool:
-        """True where any configured provider key moves real money."""
-        return any(self.provider_accounts.values())
-
-    def surroundings(self) -> dict[str, str | None]:
-        """All names of `.env` and of the environment, which wins: accounts beside `default` have names of their own."""
-        return dotenv_values(".env") | dict(os.environ)
-
-    @cached_property
-    def stripe_keys(self) -> dict[str, str]:
-        """API key by account code. `STRIPE_API_KEY` is `default`, `STRIPE_API_KEY__SHOP` is `shop`."""
-        keys: dict[str, str] = {}
-        if self.stripe_api_key:
-            keys["default"] = self.stripe_api_key.get_secret_value()
-        for name, value in self.surroundings().items():
-            match = _ACCOUNT_KEY.match(name)
-            if match and value:
-                keys[match[1].lower()] = value
-        return keys
-
-    @cached_property
-    def paypal_credentials(self) -> dict[str, tuple[str, str]]:
-        """Client id and secret by account code. `PAYPAL_CLIENT_ID` is `default`, `PAYPAL_CLIENT_ID__SHOP` is `shop`."""
-        found: dict[str, tuple[str, str]] = {}
-        if self.paypal_client_id and self.paypal_client_secret:
-            found["default"] = (self.paypal_client_id, self.paypal_client_secret.get_secret_value())
-        around = self.surroundings()
-        for name, value in around.items():
-            match = _PAYPAL_ID.match(name)
-            secret = around.get(f"PAYPAL_CLIENT_SECRET__{match[1]}") if match else None
-            if match and value and secret:
-                found[match[1].lower()] = (value, secret)
-        return found
-
-    @property
-    def provider_accounts(self) -> dict[tuple[str, str], bool]:
-        """Every account that a key is set for, by provider and code; whether it moves real money."""
-        stripe = {("stripe", code): _LIVE in key for code, key in self.stripe_keys.items()}
-        return stripe | {("paypal", code): self.paypal_mode == "live" for code in self.paypal_credentials}
-
-    def webhook_secrets(self, account: str, *, provider: str = "stripe") -> list[str]:
-        """What an account's deliveries are verified with, newest first; empty means closed."""
-        if provider == "paypal":
-            if account == "default":
-                return listed(self.paypal_webhook_id or "")
-            return listed(self.surroundings().get(f"PAYPAL_WEBHOOK_ID__{account.upper()}") or "")
-        if account == "default":
-            raw = self.stripe_webhook_secret.get_secret_value() if self.stripe_webhook_secret else ""
-        else:
-            raw = self.surroundings().get(f"STRIPE_WEBHOOK_SECRET__{account.upper()}") or ""
-        return listed(raw)
-
-    def publishable_key(self, account: str) -> str | None:
-        """The account's key for browsers; it says nothing that a visitor may not know."""
-        if account == "default":
-            return self.stripe_publishable_key
-        return self.surroundings().get(f"STRIPE_PUBLISHABLE_KEY__{account.upper()}") or None
-
-    def _browser_keys(self) -> list[tuple[str, str]]:
-        """Of each key for browsers that is set: the variable's name and the account's code."""
-        names = [name for name, value in self.surroundings().items() if value] + ["STRIPE_PUBLISHABLE_KEY"]
-        found = {match[0]: (match[1] or "default").lower() for match in map(_BROWSER_KEY.match, names) if match}
-        return [(name, code) for name, code in found.items() if self.publishable_key(code)]
 
     def calls_per_s(self, *, provider: str = "stripe", livemode: bool) -> float:
         """Calls a second that the provider allows an account of that mode. PayPal says no number: this is a start."""

@@ -23,7 +23,11 @@ class Charged(Paced):
     """What the provider allows an account. Unset: Stripe's 100, in its sandbox 25; for a stand-in 2,000."""
     billing_provider_endpoint_calls_per_s: float | None = Field(default=None, ge=0, le=100_000)
     """What it allows one operation, such as creating intents. Unset: Stripe's 25. 0, and for a stand-in: as many."""
-    billing_least_charges: str = Field(default="", pattern=r"^([a-z]{3}:\d+(\.\d+)?(,[a-z]{3}:\d+(\.\d+)?)*)?$")
+    billing_least_charges: str = Field(
+        default="",
+        examples=["amounts such as eur:1,usd:0.50"],
+        pattern=r"^([a-z]{3}:\d+(\.\d+)?(,[a-z]{3}:\d+(\.\d+)?)*)?$",
+    )
     """The least that is charged, in main units (eur:1,usd:0.50), in place of the minimum that the provider publishes.
 
     What is less is carried forward to the customer's next invoice of that currency; 0 in a currency: all is tried.

@@ -24,7 +24,9 @@ class Entered(Printed):
     """A session that nobody used for so long is over (wall time)."""
     billing_console_session_hours: int = Field(default=12, gt=0, le=720)
     """A session is over after so long, used or not."""
-    billing_second_person_above: str = Field(default="500", pattern=r"^\d+(\.\d+)?(,[a-z]{3}:\d+(\.\d+)?)*$")
+    billing_second_person_above: str = Field(
+        default="500", examples=["amounts such as 500,jpy:75000"], pattern=r"^\d+(\.\d+)?(,[a-z]{3}:\d+(\.\d+)?)*$"
+    )
     """From this amount on (main units; others by currency: 500,jpy:75000) an order of the console needs another."""
 
     @model_validator(mode="after")

@@ -20,9 +20,8 @@ YEAR_S = 31_536_000
 CENTURY_DAYS = 36_500
 
 _ADDRESS = "give an address such as https://host.example, with no name, password, ? or #"
-_NAMED = re.compile(r"([A-Z][A-Z0-9_]*(?:, [A-Z][A-Z0-9_]*)*): (.*)", re.DOTALL)
-_NO_NUMBERS = {"int_parsing", "int_from_float", "int_parsing_size", "float_parsing", "finite_number"}
-_BEYOND = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
+_BOUNDS = ("ge", "gt", "le")
+_NAMED = re.compile(r"([^\s:,]+(?:, [^\s:,]+)*): (.*)", re.DOTALL)
 
 
 def listed(text: str) -> list[str]:
@@ -103,19 +102,26 @@ def fault_of(error: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> Fault
 
     What is wrong beside other settings names its own at the beginning of the message.
     """
-    field = f"{error['loc'][0]}" if error["loc"] else ""
-    mend = _mend(error, fields.get(field))
+    field = f"{error['loc'][0]}".upper() if error["loc"] else ""
+    mend = _mend(error, fields.get(field.lower()))
     if not field and (named := _NAMED.fullmatch(mend)):
         field, mend = named.groups()
-    return Fault(field.upper() or "environment", "invalid_setting", mend)
+    return Fault(field or "environment", "invalid_setting", mend)
 
 
 def _mend(error: Mapping[str, Any], field: FieldInfo | None) -> str:
-    """Of a number both bounds are said, not only the one that was passed."""
-    held = field.metadata if field else []
-    bounds = {name: getattr(each, name) for each in held for name in ("ge", "gt", "le") if hasattr(each, name)}
-    if field is None or error["type"] not in _NO_NUMBERS | _BEYOND or not bounds:
-        return str(error["msg"]).removeprefix("Value error, ")
-    kind = "number" if "float" in str(field.annotation) else "whole number"
-    least = f"from {bounds['ge']:,} to" if "ge" in bounds else f"above {bounds['gt']:,}, up to"
-    return f"give a {kind} {least} {bounds['le']:,}"
+    told = str(error["msg"]).removeprefix("Value error, ")
+    if field is None or error["type"] == "value_error":
+        return told
+    if error["type"] == "literal_error":
+        told = f"give {error['ctx']['expected']}".replace("'", "")
+    elif error["type"].startswith("bool_"):
+        told = "give true or false"
+    elif field.examples:
+        told = f"give {field.examples[0]}"
+    elif bounds := {name: getattr(each, name) for each in field.metadata for name in _BOUNDS if hasattr(each, name)}:
+        # Both are said, not only the one that was passed.
+        kind = "number" if "float" in str(field.annotation) else "whole number"
+        least = f"from {bounds['ge']:,} to" if "ge" in bounds else f"above {bounds['gt']:,}, up to"
+        told = f"give a {kind} {least} {bounds['le']:,}"
+    return told if field.default is not None else f"{told}, or unset it"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from billing.settings import Settings
@@ -21,5 +23,6 @@ class GivenSettings(Settings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
 
+    @cached_property
     def surroundings(self) -> dict[str, str | None]:
         return {}

@@ -13,7 +13,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wsgi import get_input_stream
 
 from billing.kernel.errors import Fault
-from billing.settings import CODE_LETTERS
+from billing.settings.accounts import CODE_LETTERS
 from billing.webhooks.answer import Answer, Receiver, refusal
 
 if TYPE_CHECKING:

@@ -65,6 +65,7 @@ _CALLS_AT_ONCE = 8
 class CompanySettings(GivenSettings):
     """Given, as all of the environment takes longer to read than the rest to make; it may name other accounts."""
 
+    @property
     def surroundings(self) -> dict[str, str | None]:
         return dict(os.environ)
 
