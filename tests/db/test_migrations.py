@@ -17,6 +17,8 @@ from billing.kernel.errors import Refused
 from billing.models import TRIGGERS
 from tests import builders
 
+REPOSITORY = Path(__file__).parents[2]
+
 CATALOGUE = {
     "columns": """
         SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || udt_name || ' ' || is_nullable
@@ -75,6 +77,39 @@ def test_migrations_and_metadata_give_the_same_schema(migrated: Connection) -> N
 def test_every_table_says_when_its_rows_were_born() -> None:
     """DECISIONS 11; a table without it would pass every other test."""
     assert [table.name for table in Base.metadata.tables.values() if "created_at" not in table.columns] == []
+
+
+def _changed(source: str) -> set[str]:
+    """Tables whose rows a statement in this source changes."""
+    raw = re.findall(r"\bUPDATE billing\.(\w+)", source)
+    kept = re.findall(r"INSERT INTO billing\.(\w+)[^;]{0,900}?\bDO\s+UPDATE\b", source)
+    models = {mapper.class_.__name__: mapper.local_table.name for mapper in Base.registry.mappers}
+    built = [models[name] for name in re.findall(r"\bupdate\((\w+)\)", source) if name in models]
+    return {*raw, *kept, *built}
+
+
+def test_what_changes_without_a_version_is_named_in_its_decision() -> None:
+    told = (REPOSITORY / "docs/decisions/0024-changes-without-a-version.md").read_text()
+    packaged = (
+        path for path in (REPOSITORY / "billing").rglob("*.py") if not {"migrations", "sandbox"} & {*path.parts}
+    )
+    versioned = {
+        table.name for table in Base.metadata.tables.values() if {"version", "updated_at"} <= {*table.c.keys()}
+    }
+    changed = set[str]().union(*(_changed(path.read_text()) for path in packaged))
+    assert len(changed & versioned) > 10, "the reading of statements sees nothing"
+    assert re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE) == sorted((changed | {"sandbox_clock"}) - versioned)
+
+
+def test_the_reading_of_statements_sees_each_kind() -> None:
+    assert _changed("UPDATE billing.outbox SET x = 1") == {"outbox"}
+    assert _changed("INSERT INTO billing.heartbeat (tick)\n VALUES (1)\n ON CONFLICT (tick)\n DO UPDATE SET x = 2") == {
+        "heartbeat"
+    }
+    assert _changed("session.execute(update(LoginTry).where())") == {"login_try"}
+    assert (
+        _changed("INSERT INTO billing.outbox (id) VALUES (1) ON CONFLICT DO NOTHING; UPDATE other SET x = 1") == set()
+    )
 
 
 @pytest.mark.parametrize(
