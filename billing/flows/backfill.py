@@ -17,7 +17,7 @@ from billing.flows.handlers import BY_TYPE
 from billing.flows.in_turn import raise_all
 from billing.flows.parts import Parts
 from billing.flows.receiving import keep
-from billing.flows.windows import Pace, walk
+from billing.flows.windows import Pace, passed, walk
 from billing.kernel.errors import PROVIDER_ERRORS
 from billing.models import ProviderAccount
 from billing.providers.events import ListedEvent
@@ -80,9 +80,11 @@ def sweep(parts: Parts, *, budget_s: float = 20.0) -> int:
 def backfill(parts: Parts, *, since: datetime | None = None) -> list[Filled]:
     """Read every account's list from `since` (default: where it was read to, or all of it) until now, to the end.
 
-    Idempotent; raises what the provider raises: repeated without `since`, it goes on where it stood.
+    Idempotent; raises `Refused` (`in_the_future`) and what the provider raises: repeated without `since`, it goes on
+    where it stood.
     """
     with parts.begin() as session:
+        passed(since, now=parts.clock.now(session))
         accounts = accounts_of(session, parts.settings.provider_accounts)
     return [_fill(parts, named, since=since) for named in accounts]
 

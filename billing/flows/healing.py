@@ -23,7 +23,9 @@ from billing.flows.braking import SWEEPS
 from billing.flows.in_turn import each_in_turn, raise_all
 from billing.flows.parts import Parts
 from billing.flows.reconciliation import Reconciled, reconcile
-from billing.kernel.errors import BillingError, ProviderUnavailable, Refused
+from billing.flows.windows import passed
+from billing.kernel.clock import format_instant
+from billing.kernel.errors import BillingError, Fault, ProviderUnavailable, Refused
 from billing.kernel.status import PaymentStatus
 from billing.models import Brake, Difference, Invoice, Payment, Profile
 from billing.queries.accounts import accounts_of
@@ -52,7 +54,10 @@ def heal(parts: Parts, *, since: datetime | None = None, evidence: str = "", act
 
     A brake that a person put on stays on. May die at any line: the brakes stand until the whole of it was done. Raises
     `ProviderUnavailable` while a provider's lists don't reach to where all was stopped: it is tried again later.
+    `Refused`: `in_the_future`, and `after_the_copy` where `since` is later than the default (our newest row less
+    `LOOK_BACK`): what was charged between would never be seen, and charged again.
     """
+    _require_all_seen(parts, since)
     restoring.pause(parts, evidence=evidence or "an operator says so", actor=actor)
     _put_back_prepared(parts)
     _age_refunds(parts)
@@ -147,6 +152,19 @@ def _require_whole_lists(parts: Parts) -> None:
     for account in accounts:
         if not parts.provider(account.id).lists_reach(stopped):
             raise ProviderUnavailable(f"{account.label}: its list of charges does not reach to the stop yet")
+
+
+def _require_all_seen(parts: Parts, since: datetime | None) -> None:
+    if since is None:
+        return
+    with parts.begin() as session:
+        passed(since, now=parts.clock.now(session))
+    latest = _newest(parts) - LOOK_BACK
+    if since > latest:
+        mend = (
+            f"give {format_instant(latest)} or earlier, or leave it out: what was charged since the copy is looked for"
+        )
+        raise Refused(Fault("since", "after_the_copy", mend))
 
 
 def _newest(parts: Parts) -> datetime:

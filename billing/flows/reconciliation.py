@@ -18,7 +18,7 @@ from billing.commands.reconciliation.run import begin_run, move_run, release_run
 from billing.flows.comparing import Window
 from billing.flows.in_turn import raise_all
 from billing.flows.parts import Parts
-from billing.flows.windows import Pace, not_before, walk
+from billing.flows.windows import Pace, not_before, passed, walk
 from billing.kernel.errors import Stale
 from billing.models import Reconciliation
 from billing.queries import reconciling
@@ -52,9 +52,11 @@ class Reconciled:
 def reconcile(parts: Parts, *, since: datetime | None = None, cause: str = "ordered") -> list[Reconciled]:
     """Compare every account from `since` (by default as a daily run does) until now, to the end.
 
-    Goes on with an unfinished run first. Raises `Stale` where another worker is at it, and what the provider raises:
-    the run then waits where it stands.
+    Goes on with an unfinished run first. Raises `Refused` (`in_the_future`), `Stale` where another worker is at it, and
+    what the provider raises: the run then waits where it stands.
     """
+    with parts.begin() as session:
+        passed(since, now=parts.clock.now(session))
     done = []
     for account_id, code in _accounts(parts):
         _advance(parts, account_id)

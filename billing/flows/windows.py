@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from billing.kernel.errors import Fault, Refused
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -29,6 +31,12 @@ def not_before(low: datetime, *, now: datetime, back_s: float) -> datetime:
     """Where reading may begin: a list refuses what is more than `back_s` seconds ago. Infinite: it refuses nothing."""
     oldest = now.timestamp() - back_s
     return low if low.timestamp() >= oldest else datetime.fromtimestamp(oldest, UTC)
+
+
+def passed(since: datetime | None, *, now: datetime) -> None:
+    """Raises `Refused` (`in_the_future`) where a person asks from an instant on that is still to come."""
+    if since is not None and since > now:
+        raise Refused(Fault("since", "in_the_future", "give an instant that has passed, in business time"))
 
 
 def walk(

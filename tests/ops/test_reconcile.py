@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,29 @@ def test_both_sides_agree_or_each_difference_is_told_with_what_may_be_done(offic
     assert "Both sides agree." in office.ok("reconcile")
     assert office.run("reconcile", "--after-restore").exit_code == 2
     assert "Adopted 0 charges" in office.ok("reconcile", "--after-restore", "--reason", "the nightly copy")
+
+
+@pytest.mark.parametrize(
+    "command", [("reconcile",), ("events", "backfill"), ("reconcile", "--after-restore", *WHY[:2])]
+)
+def test_what_is_asked_for_from_a_day_to_come_is_refused_and_nothing_is_done(
+    office: Office, command: tuple[str, ...]
+) -> None:
+    refused = office.run(*command, "--since", "2099-01-01")
+    assert (refused.exit_code, refused.stderr.startswith("billing: since: in_the_future")) == (3, True), refused.stderr
+    assert office.trail() == []
+    assert "Both sides agree." in office.ok("reconcile")
+
+
+def test_a_healing_that_would_not_see_all_since_the_copy_is_refused(office: Office) -> None:
+    acme = office.acme
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    acme.set_clock(acme.now() + timedelta(days=3))
+    refused = office.run(
+        "reconcile", "--after-restore", *WHY[:2], "--since", f"{acme.now() - timedelta(days=1):%Y-%m-%d}"
+    )
+    assert (refused.exit_code, refused.stderr.startswith("billing: since: after_the_copy")) == (3, True), refused.stderr
+    assert office.trail() == []
+    assert "Adopted 0 charges" in office.ok("reconcile", "--after-restore", *WHY[:2], "--since", "2026-01-01")
