@@ -197,6 +197,28 @@ def test_currencies_whose_units_a_provider_counts_in_its_own_way(currency: str, 
     assert told["provider"]["net_charged"] == {currency: 2 * 6000 + 700 - 300}
 
 
+@pytest.mark.parametrize("method", ["visa", "paypal", "timeout_after_charge"])
+@pytest.mark.parametrize("currency", ["mga", "kwd", "huf"])
+def test_amounts_are_exact_also_where_a_provider_moves_larger_steps(
+    currency: str, method: str, database_url: str
+) -> None:
+    body = spec(
+        "01-01 subscribe items=a",
+        "01-10 change items=b proration=invoice_now",
+        "01-20 charge amount=7 description=x",
+        "01-21 refund invoice=1 amount=5",
+        "01-22 refund invoice=3",
+        "01-23 refund invoice=2",
+        until="02-02",
+        method=method,
+        tax="19",
+        currency=currency,
+    )
+    told = played(body, database_url)
+    assert differences(oracle(body), told) == []
+    assert told["refusals"] == []
+
+
 @pytest.mark.parametrize("retries", [[], ["12h"]])
 @pytest.mark.parametrize("method", ["declined", "lost_card", None])
 def test_what_was_never_tried_is_tried_once_an_unpaid_subscription_recovers_for_good(

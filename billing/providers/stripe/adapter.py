@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from math import inf
 from typing import Any, TypeVar
 from uuid import UUID
@@ -68,6 +69,11 @@ class StripeProvider:
         self._livemode = livemode
         self._documented_only = documented_only
         self.least_minor: Mapping[str, int] = LEAST_MINOR if documented_only else {}
+        self._intent = partial(facts.intent_facts, documented_only=documented_only)
+        self._charge = partial(facts.charge_facts, documented_only=documented_only)
+        self._refund = partial(facts.refund_facts, documented_only=documented_only)
+        self._listed_charge = partial(listing.charge, documented_only=documented_only)
+        self._listed_refund = partial(listing.refund, documented_only=documented_only)
 
     def account(self) -> AccountFacts:
         """Whose key this is. Raises as a read does."""
@@ -174,7 +180,7 @@ class StripeProvider:
 
         def send() -> IntentFacts:
             answer = self._v1.payment_intents.cancel(intent_ref, {"expand": _LATEST_CHARGE}, {"idempotency_key": key})
-            return facts.intent_facts(answer.to_dict(), asked_for=intent_ref)
+            return self._intent(answer.to_dict(), asked_for=intent_ref)
 
         done = attempt(send)
         if not isinstance(done, Failure):
@@ -191,7 +197,7 @@ class StripeProvider:
 
         def ask() -> IntentFacts:
             answer = self._v1.payment_intents.retrieve(intent_ref, {"expand": _LATEST_CHARGE})
-            return facts.intent_facts(answer.to_dict(), asked_for=intent_ref)
+            return self._intent(answer.to_dict(), asked_for=intent_ref)
 
         return read(ask)
 
@@ -221,11 +227,11 @@ class StripeProvider:
                 params["starting_after"] = after
             return self._v1.payment_intents.list(params).to_dict()
 
-        return all_pages(page, facts.intent_facts)
+        return all_pages(page, self._intent)
 
     def read_charge(self, charge_ref: str) -> ListedCharge:
         """The present state of a charge."""
-        return read(lambda: listing.charge(self._v1.charges.retrieve(charge_ref).to_dict()))
+        return read(lambda: self._listed_charge(self._v1.charges.retrieve(charge_ref).to_dict()))
 
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]:
         """Every charge of the intent, newest first."""
@@ -236,7 +242,7 @@ class StripeProvider:
                 params["starting_after"] = after
             return self._v1.charges.list(params).to_dict()
 
-        return all_pages(page, facts.charge_facts)
+        return all_pages(page, self._charge)
 
     def refund(self, *, refund_id: UUID, charge_ref: str, amount_minor: int, currency: str, key: str) -> RefundFacts:
         """Refund part of a charge, with our id of it in the metadata and nothing else."""
@@ -247,13 +253,13 @@ class StripeProvider:
                 {"charge": charge_ref, "amount": amount, "metadata": {"refund_id": str(refund_id)}},
                 {"idempotency_key": key},
             )
-            return facts.refund_facts(answer.to_dict())
+            return self._refund(answer.to_dict())
 
         return write(send)
 
     def read_refund(self, refund_ref: str) -> RefundFacts:
         """The present state of a refund."""
-        return read(lambda: facts.refund_facts(self._v1.refunds.retrieve(refund_ref).to_dict()))
+        return read(lambda: self._refund(self._v1.refunds.retrieve(refund_ref).to_dict()))
 
     def list_refunds(self, *, charge_ref: str) -> Iterator[RefundFacts]:
         """Every refund of the charge, newest first."""
@@ -264,7 +270,7 @@ class StripeProvider:
                 params["starting_after"] = after
             return self._v1.refunds.list(params).to_dict()
 
-        return all_pages(page, facts.refund_facts)
+        return all_pages(page, self._refund)
 
     def read_payout(self, payout_ref: str) -> PayoutFacts:
         """The present state of a payout."""
@@ -277,7 +283,7 @@ class StripeProvider:
 
     def charge_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedCharge]]:
         """See the port, as for the three below."""
-        return self._pages(self._v1.charges.list, listing.charge, created_from, created_to)
+        return self._pages(self._v1.charges.list, self._listed_charge, created_from, created_to)
 
     def newest_charges(self, *, now: datetime) -> list[ListedCharge]:
         """The first page of the list."""
@@ -293,7 +299,7 @@ class StripeProvider:
 
     def refund_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedRefund]]:
         """Every refund of the account."""
-        return self._pages(self._v1.refunds.list, listing.refund, created_from, created_to)
+        return self._pages(self._v1.refunds.list, self._listed_refund, created_from, created_to)
 
     def dispute_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedDispute]]:
         """Every dispute of the account."""

@@ -45,7 +45,7 @@ MAX_PROVIDER_AMOUNT = 999_999_999_999
 def to_provider(amount_minor: int, currency: str, *, documented_only: bool = True) -> int:
     """Our minor units → Stripe's `amount`. `currency` is lower-case ISO 4217.
 
-    `documented_only` False: any currency and number of digits, of three decimals any last; only a stand-in takes it.
+    `documented_only` False: any currency and number of digits, all of ISO's decimals; only a stand-in takes it.
 
     Raises `Refused`: `currency_unsupported` (no rule for its decimals), `amount_not_representable` (Stripe cannot
     charge that fraction), `amount_out_of_range` (negative, or more digits than Stripe takes).
@@ -54,7 +54,7 @@ def to_provider(amount_minor: int, currency: str, *, documented_only: bool = Tru
     amount = amount_minor
     if currency in _TIMES_HUNDRED:
         amount = amount_minor * 100
-    elif currency in _HUNDREDTH:
+    elif currency in _HUNDREDTH and documented_only:
         amount = amount_minor // 100
     if amount < 0 or (documented_only and amount > MAX_PROVIDER_AMOUNT):
         raise Refused(Fault("amount_minor", "amount_out_of_range", "charge a smaller, positive amount"))
@@ -63,20 +63,23 @@ def to_provider(amount_minor: int, currency: str, *, documented_only: bool = Tru
 
 def step_minor(currency: str, *, documented_only: bool = True) -> int:
     """It moves whole multiples of so many of our minor units. `documented_only`, what is raised: as `to_provider`."""
-    if currency in _HUNDREDTH:
-        return 100
     if not documented_only:
         return 1
+    if currency in _HUNDREDTH:
+        return 100
     _check_supported(currency)
     return 10 if currency in _TENS_ONLY else 1
 
 
-def from_provider(amount: int, currency: str) -> int:
-    """Stripe's `amount` → our minor units. Raises `Refused` (`unknown_currency`, `amount_not_representable`)."""
+def from_provider(amount: int, currency: str, *, documented_only: bool = True) -> int:
+    """Stripe's `amount` → our minor units; `documented_only` as it was sent.
+
+    Raises `Refused` (`unknown_currency`, `amount_not_representable`).
+    """
     exponent(currency)
     if currency in _TIMES_HUNDRED:
         return _whole(amount, 100, currency)
-    if currency in _HUNDREDTH:
+    if currency in _HUNDREDTH and documented_only:
         return amount * 100
     return amount
 

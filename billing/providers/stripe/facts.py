@@ -38,10 +38,10 @@ def moment(raw: Raw, name: str = "created") -> datetime:
         raise Unreadable(name) from None
 
 
-def amount_minor(raw: Raw, name: str = "amount") -> int:
-    """An amount in our minor units. Raises `Unreadable`."""
+def amount_minor(raw: Raw, name: str = "amount", *, documented_only: bool = True) -> int:
+    """An amount in our minor units; for `documented_only` see `to_provider`. Raises `Unreadable`."""
     try:
-        return from_provider(whole(raw, name), text(raw, "currency"))
+        return from_provider(whole(raw, name), text(raw, "currency"), documented_only=documented_only)
     except Refused:
         raise Unreadable(name) from None
 
@@ -49,7 +49,7 @@ def amount_minor(raw: Raw, name: str = "amount") -> int:
 _CHARGE_STATUSES = frozenset({"succeeded", "pending", "failed"})
 
 
-def charge_facts(raw: Raw) -> ChargeFacts:
+def charge_facts(raw: Raw, *, documented_only: bool = True) -> ChargeFacts:
     """A charge. The decline code is the issuer's reason where there is one, else Stripe's failure code.
 
     Raises `Unreadable`, also for a status that we don't know: it is evidence of nothing.
@@ -63,18 +63,18 @@ def charge_facts(raw: Raw) -> ChargeFacts:
     return ChargeFacts(
         charge_ref=text(raw, "id"),
         status=status,
-        amount_minor=amount_minor(raw),
+        amount_minor=amount_minor(raw, documented_only=documented_only),
         currency=text(raw, "currency"),
         created=moment(raw),
         decline_code=code(verdict, "reason") or (code(raw, "failure_code") if status == "failed" else None),
         advice_code=code(verdict, "advice_code"),
-        refunded_minor=amount_minor(raw, "amount_refunded"),
+        refunded_minor=amount_minor(raw, "amount_refunded", documented_only=documented_only),
         method_ref=reference(raw, "payment_method"),
         method_kind=kind_of(type_) if type_ else None,
     )
 
 
-def intent_facts(raw: Raw, *, asked_for: str | None = None) -> IntentFacts:
+def intent_facts(raw: Raw, *, asked_for: str | None = None, documented_only: bool = True) -> IntentFacts:
     """A payment intent whose latest charge was asked for expanded.
 
     Raises `Unreadable` where the charge came as an id, or where this is not the intent that was asked for.
@@ -89,25 +89,25 @@ def intent_facts(raw: Raw, *, asked_for: str | None = None) -> IntentFacts:
     return IntentFacts(
         intent_ref=text(raw, "id"),
         status=text(raw, "status"),
-        amount_minor=amount_minor(raw),
+        amount_minor=amount_minor(raw, documented_only=documented_only),
         currency=text(raw, "currency"),
         customer_ref=reference(raw, "customer"),
         created=moment(raw),
         metadata_invoice=optional(metadata, "invoice_id"),
         metadata_payment=optional(metadata, "payment_id"),
-        latest_charge=charge_facts(latest) if isinstance(latest, Mapping) else None,
+        latest_charge=charge_facts(latest, documented_only=documented_only) if isinstance(latest, Mapping) else None,
         last_error_code=code(inner(raw, "last_payment_error"), "decline_code", "code"),
     )
 
 
-def refund_facts(raw: Raw) -> RefundFacts:
+def refund_facts(raw: Raw, *, documented_only: bool = True) -> RefundFacts:
     """A refund. A status that we don't know is `pending`: it is asked about again."""
     _expect(raw, "refund")
     status = text(raw, "status")
     return RefundFacts(
         refund_ref=text(raw, "id"),
         status=status if status in _REFUND_STATUSES else "pending",
-        amount_minor=amount_minor(raw),
+        amount_minor=amount_minor(raw, documented_only=documented_only),
         currency=text(raw, "currency"),
         charge_ref=reference(raw, "charge"),
         metadata_refund=optional(inner(raw, "metadata"), "refund_id"),

@@ -59,9 +59,9 @@ def created(created_from: datetime, created_to: datetime) -> dict[str, Any]:
     return {"created": {"gte": int(created_from.timestamp()), "lt": int(created_to.timestamp())}}
 
 
-def charge(raw: reading.Raw) -> ListedCharge:
+def charge(raw: reading.Raw, *, documented_only: bool = True) -> ListedCharge:
     """A charge as a list shows it. Raises `Unreadable`."""
-    known = facts.charge_facts(raw)
+    known = facts.charge_facts(raw, documented_only=documented_only)
     metadata = reading.inner(raw, "metadata")
     return ListedCharge(
         charge_ref=known.charge_ref,
@@ -79,9 +79,9 @@ def charge(raw: reading.Raw) -> ListedCharge:
     )
 
 
-def refund(raw: reading.Raw) -> ListedRefund:
+def refund(raw: reading.Raw, *, documented_only: bool = True) -> ListedRefund:
     """A refund as a list shows it. Raises `Unreadable`."""
-    known = facts.refund_facts(raw)
+    known = facts.refund_facts(raw, documented_only=documented_only)
     return ListedRefund(
         refund_ref=known.refund_ref,
         status=known.status,

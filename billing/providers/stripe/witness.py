@@ -25,6 +25,7 @@ T = TypeVar("T")
 Amount = Callable[[Raw, str], int]
 _UNITS: dict[str, Amount] = {"stripe": amount_minor, "paypal": whole}
 """How an amount of a stand-in's books reads in our minor units. PayPal's keeps those of ISO 4217, as we do."""
+_ALL_DECIMALS: dict[str, Amount] = {**_UNITS, "stripe": partial(amount_minor, documented_only=False)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,12 @@ class Witness:
     Every method raises `ProviderUnavailable` where the stand-in can't be reached or doesn't answer as a stand-in does.
     """
 
-    def __init__(self, base_address: str, *, timeout_s: float = 10, provider: str = "stripe") -> None:
+    def __init__(
+        self, base_address: str, *, timeout_s: float = 10, provider: str = "stripe", documented_only: bool = True
+    ) -> None:
+        """`documented_only` as the adapter's, whose requests the stand-in carried out."""
         self.providers = (provider,)
-        self._amount: Amount = _UNITS[provider]
+        self._amount: Amount = _UNITS[provider] if documented_only else _ALL_DECIMALS[provider]
         self._base = base_address.rstrip("/") + "/_sandbox/"
         self._timeout_s = timeout_s
 

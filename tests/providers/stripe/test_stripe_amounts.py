@@ -89,9 +89,13 @@ def test_an_impossible_answer_is_refused_too() -> None:
         from_provider(550, "isk")
 
 
-@pytest.mark.parametrize(("minor", "currency"), [(5124, "kwd"), (5124, "iqd"), (1, "lyd"), (7, "uyi"), (550, "isk")])
+@pytest.mark.parametrize(
+    ("minor", "currency"), [(5124, "kwd"), (5124, "iqd"), (1, "lyd"), (7, "uyi"), (550, "isk"), (5124, "mga")]
+)
 def test_a_stand_in_takes_any_currency_with_all_of_its_decimals(minor: int, currency: str) -> None:
-    assert from_provider(to_provider(minor, currency, documented_only=False), currency) == minor
+    sent = to_provider(minor, currency, documented_only=False)
+    assert from_provider(sent, currency, documented_only=False) == minor
+    assert step_minor(currency, documented_only=False) == 1
 
 
 def test_the_least_that_is_charged_is_the_least_that_the_stand_in_takes() -> None:
