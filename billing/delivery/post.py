@@ -23,10 +23,10 @@ GONE = "http_410"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a try ended: `delivered`, or a code. `wait_s`: what the receiver asks for before the next."""
+    """How a try ended: `delivered`, or a code. `wait_s`: seconds that the receiver asks for before the next."""
 
     outcome: str
-    wait_s: int = 0
+    wait_s: float = 0.0
 
 
 class _Pinned(http.client.HTTPConnection):
@@ -118,5 +118,6 @@ def _sent(
     return Answer(f"http_{answer.status}", _asked(answer.headers.get("Retry-After")))
 
 
-def _asked(value: str | None) -> int:
-    return min(int(value), _MOST_WAIT_S) if value and value.isascii() and value.isdigit() and len(value) < 10 else 0
+def _asked(value: str | None) -> float:
+    readable = value and value.isascii() and value.isdigit() and len(value) < 10
+    return float(min(int(value), _MOST_WAIT_S)) if value and readable else 0.0

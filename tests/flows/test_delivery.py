@@ -78,6 +78,23 @@ def test_what_is_not_taken_is_tried_again_under_the_same_id_with_a_pause_and_lat
     assert sorted(outcomes(acme)) == ["delivered"] * 3 + ["http_500"]
 
 
+def test_a_round_in_which_one_waits_as_the_receiver_asks_and_one_by_our_own_steps_is_recorded(
+    acme: Company, ear: Earpiece
+) -> None:
+    """`Retry-After` is in whole seconds and our own pause a fraction of them: both stand in one round."""
+    id_, _ = listening(acme, ear.url)
+    again, taken, new = new_id(), new_id(), new_id()
+    ear.headers = {"Retry-After": "30"}
+    ear.status_of = {str(again): 503, str(new): 503}
+    tell(acme, again)
+    tell(acme, taken)
+    assert go(acme, id_) == 2
+    due(acme)
+    tell(acme, new)
+    assert go(acme, id_) == 2
+    assert sorted(outcomes(acme)) == ["delivered"] + ["http_503"] * 3
+
+
 def test_after_three_days_it_is_given_up_as_one_work_item_and_a_retry_brings_it(acme: Company, ear: Earpiece) -> None:
     id_, _ = listening(acme, ear.url, "profile.*")
     ear.status = 503
