@@ -56,6 +56,23 @@ def recorded(session: Session, of: Subscription, k: int, start: datetime, end: d
     builders.add(session, row)
 
 
+@pytest.mark.parametrize("billed", [True, False])
+def test_a_zone_that_nobody_knows_is_told_of_its_subscription_and_the_audit_goes_on(
+    parts: Parts, *, billed: bool
+) -> None:
+    """A zone may go with a release of the zones' data. `never_begun` needs it where `paid_through` is given."""
+    with parts.begin() as session:
+        of = builders.subscription(
+            session, payer(session), [], anchor_at=at(1, 10), started_at=at(1, 10), paid_through=at(2, 10)
+        )
+        of.timezone = "Mars/Phobos"
+        if billed:
+            recorded(session, of, 1, at(2, 10), at(3, 10))
+
+    (unknown,) = [each for each in accused(parts) if "Mars/Phobos" in each]
+    assert unknown.startswith("R1 ")
+
+
 @pytest.mark.parametrize(("end_of_first_part", "broken"), [(at(3, 10), False), (at(3, 9), True)])
 def test_a_first_part_ends_at_the_anchor(parts: Parts, *, end_of_first_part: datetime, broken: bool) -> None:
     with parts.begin() as session:
