@@ -28,7 +28,7 @@ from billing.sandbox.stripe.server import serving
 from billing.sandbox.stripe.store import Store
 from billing.settings import Settings
 from billing.wiring import build
-from tests.builders import World, world
+from tests.builders import World, dispute, world
 
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
@@ -123,6 +123,17 @@ def test_a_payment_that_is_processing_may_stay(ground: Ground) -> None:
 
 def test_what_is_on_hold_is_not_waited_for(ground: Ground) -> None:
     ground.change("UPDATE billing.subscription SET next_due_at = '2026-04-01' WHERE code = 'held'")
+    assert clock.quiet(ground.parts) == []
+
+
+def test_an_invoice_that_an_open_dispute_keeps_from_being_charged_is_not_waited_for(ground: Ground) -> None:
+    """Nothing would ever charge it before the dispute is over; the invoice is of the customer who disputes another."""
+    ground.change(
+        "UPDATE billing.invoice SET next_attempt_at = '2026-04-01' WHERE id = :open", open=ground.world.open.id
+    )
+    assert clock.quiet(ground.parts) == ["1 invoice due to be charged"]
+    with ground.parts.begin() as session:
+        dispute(session, ground.world.paid, at=NOON)
     assert clock.quiet(ground.parts) == []
 
 
