@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from billing.commands.profile.erase import erase_profile
-from billing.flows import payment_methods
 from billing.flows.detaching import detach_all_of
 from billing.flows.order import Done, Order, carry_out, note
 from billing.flows.parts import Parts
-from billing.kernel.errors import Fault, Refused, Stale
-from billing.kernel.status import MethodStatus
-from billing.models import DataKey, PaymentMethod, Profile
+from billing.kernel.errors import Fault, Refused
+from billing.models import DataKey, Profile
 from billing.queries.document import document_snapshot
-from billing.queries.erasing import obstacles
 from billing.queries.kept import kept_of
 from billing.queries.profile import lock_to_forget, open_personal
 
@@ -70,17 +65,13 @@ def export(parts: Parts, profile_id: UUID, *, order: Order) -> dict[str, Any]:
 
 
 def erase(parts: Parts, profile_id: UUID, *, order: Order) -> Done:
-    """Forget a customer. Their payment methods are removed first, at the provider too; a repeat changes nothing here.
+    """Forget a customer, their payment methods too, in one transaction; then the provider is told to forget those.
 
-    A repeat tells the provider of what it could not be told before.
-
-    Raises `Refused`, as `commands.profile.erase` does; `Stale` where they gave another method meanwhile.
+    Who is not forgotten keeps their card. A repeat changes nothing here, and tells the provider of what it could not be
+    told before. Raises `Refused`, as `commands.profile.erase` does.
     """
-    detached = order.dry_run or _remove_methods(parts, profile_id)
     with carry_out(parts, order) as session:
         profile = lock_to_forget(session, profile_id)
-        if not order.dry_run and _methods_left(session, profile_id):
-            raise Stale("a payment method was added meanwhile; do it again")
         changed = erase_profile(session, profile=profile, now=parts.clock.now(session))
         if changed:
             note(
@@ -95,29 +86,6 @@ def erase(parts: Parts, profile_id: UUID, *, order: Order) -> Done:
                 after={"erased": True},
             )
     told = "the person is forgotten; issued documents stay" if changed else "they were forgotten before"
-    if not detached:
+    if not order.dry_run and not detach_all_of(parts, profile_id):
         told += "; a payment method is still stored at the provider, which is told again by itself"
     return Done(profile_id, str(profile_id), changed=changed, told=told)
-
-
-def _remove_methods(parts: Parts, profile_id: UUID) -> bool:
-    """Only where nothing else stands in the way: who is not forgotten keeps their card.
-
-    False where the provider could not be told of one, now or before.
-    """
-    with parts.begin() as session:
-        if found := obstacles(session, profile_id):
-            raise Refused([Fault(*each) for each in found])
-        methods = _methods_left(session, profile_id)
-    for method_id in methods:
-        payment_methods.remove(parts, method_id=method_id)
-    return detach_all_of(parts, profile_id)
-
-
-def _methods_left(session: Session, profile_id: UUID) -> Sequence[UUID]:
-    """Also those that were begun: else one would be completed, and shown, after its customer was forgotten."""
-    return session.scalars(
-        select(PaymentMethod.id)
-        .where(PaymentMethod.profile_id == profile_id, PaymentMethod.status != MethodStatus.DETACHED)
-        .order_by(PaymentMethod.is_default, PaymentMethod.id)
-    ).all()

@@ -100,9 +100,8 @@ def test_a_repeated_erasing_says_what_is_still_stored_and_tells_the_provider_aga
     profile_id = acme.customer("a1")
     (method,) = _methods(acme)
     assert method.method_ref is not None
-    # Once for the removal, once for the erasing that looks for what is left.
     acme.witness.add_faults(
-        {"kind": "timeout_before", "next": 2, "path": f"/v1/payment_methods/{method.method_ref}/detach"}
+        {"kind": "timeout_before", "next": 1, "path": f"/v1/payment_methods/{method.method_ref}/detach"}
     )
     assert "still stored at the provider" in rights.erase(acme.parts, profile_id, order=WHY).told
     assert [(each.kind, each.status) for each in acme.work_items()] == [("payment_method_not_detached", "open")]

@@ -30,7 +30,8 @@ from billing.flows import (
 from billing.flows.documents import document_html
 from billing.flows.order import Order
 from billing.kernel.errors import ProviderRefused, Refused
-from billing.models import Invoice
+from billing.kernel.status import MethodStatus
+from billing.models import Invoice, PaymentMethod
 from billing.queries.brakes import BrakeKind
 from billing.sandbox.scenario.playing.stage import Stage
 from billing.validators.payment_method import Consent
@@ -269,8 +270,8 @@ def _waits(acme: Company) -> bool:
         return bool(session.scalar(WAITING))
 
 
-def test_who_subscribes_while_they_are_forgotten_is_not_forgotten(acme: Company) -> None:
-    profile_id = acme.customer("a1", method=None)
+def test_who_subscribes_while_they_are_forgotten_is_not_forgotten_and_keeps_their_card(acme: Company) -> None:
+    profile_id = acme.customer("a1")
     new = NewSubscription(code="s1", account_id="a1", items=(NewItem("basic", 1),), start=START)
     with ThreadPoolExecutor(1) as pool:
         with acme.parts.begin() as session:
@@ -282,6 +283,9 @@ def test_who_subscribes_while_they_are_forgotten_is_not_forgotten(acme: Company)
         with pytest.raises(Refused) as refused:
             erasing.result(timeout=10)
     assert refused.value.code == "subscription_open"
+    with acme.parts.begin() as session:
+        methods = session.scalars(select(PaymentMethod.status).where(PaymentMethod.profile_id == profile_id)).all()
+    assert methods == [MethodStatus.ACTIVE]
 
 
 def test_a_dispute_that_is_not_over_keeps_its_customer_known(acme: Company) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from billing.commands.credit.write_off import write_off_carried_forward
+from billing.commands.payment_method.remove import remove_method
 from billing.commands.profile.email_index import NONE
 from billing.events.outbox import emit
 from billing.events.topics import Topic
 from billing.kernel.errors import Fault, Refused
+from billing.kernel.status import MethodStatus
 from billing.models import DataKey, Payment, PaymentMethod, Profile
 from billing.queries.erasing import obstacles
 
@@ -44,7 +48,8 @@ def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
     its key the sealed part is noise wherever a copy of it lies, backups too; it is emptied all the same. Raises
     `Refused` with everything that is still open: `subscription_open`, `money_outstanding`, `payment_in_flight`,
     `refund_in_flight`, `money_kept_apart`, `credit_left`, `dispute_open`. What was carried forward to a next invoice,
-    which there won't be, is written off.
+    which there won't be, is written off. Their payment methods are removed, also those that were begun: else one would
+    be completed, and shown, after its customer was forgotten. The provider is told of them afterwards.
     """
     if profile.erased_at is not None:
         _forget_scopes(session, profile)
@@ -52,6 +57,8 @@ def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
     faults = [Fault(field, code, mend) for field, code, mend in obstacles(session, profile.id)]
     if faults:
         raise Refused(faults)
+    for method_id in _methods_left(session, profile.id):
+        remove_method(session, method_id=method_id, now=now)
     write_off_carried_forward(session, profile_id=profile.id, now=now)
     session.execute(delete(DataKey).where(DataKey.purpose == "profile", DataKey.owner_id == profile.id))
     session.execute(_FORGET_MANDATES, {"profile": profile.id})
@@ -94,6 +101,15 @@ def erase_profile(session: Session, *, profile: Profile, now: datetime) -> bool:
         now=now,
     )
     return True
+
+
+def _methods_left(session: Session, profile_id: UUID) -> Sequence[UUID]:
+    """The default is the last, so that none of the others becomes it meanwhile."""
+    return session.scalars(
+        select(PaymentMethod.id)
+        .where(PaymentMethod.profile_id == profile_id, PaymentMethod.status != MethodStatus.DETACHED)
+        .order_by(PaymentMethod.is_default, PaymentMethod.id)
+    ).all()
 
 
 def _forget_scopes(session: Session, profile: Profile) -> None:
