@@ -91,7 +91,7 @@ def _invoice(session: Session, difference: Difference, step_minor: int) -> Invoi
         .with_for_update(key_share=True)
     ).one_or_none()
     if stands_in is None:
-        mend = "no open invoice of the customer asks for exactly this amount; adopt it once there is one"
+        mend = "no open invoice that is charged by itself asks for exactly this amount; adopt it once there is one"
         raise Refused(Fault("invoice", "nothing_to_adopt_for", mend))
     return stands_in
 

@@ -17,12 +17,14 @@ from billing.flows import comparing, reconciliation, refunding, working
 from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.flows.working import Action
+from billing.kernel.errors import Refused
 from billing.models import Difference, Reconciliation
 from billing.providers.listed import ListedMovement
 from billing.providers.stripe import listing
 from billing.providers.stripe.client import build_client
 from billing.queries import reconciling
 from billing.queries.reconciling import Found
+from billing.validators.subscription import NewItem
 from tests.flows.company import START, Company
 from tests.flows.comparing import WHY, compare, forget, in_the_dashboard, open_item, paid_customer
 from tests.flows.refunds import paid_invoice
@@ -334,3 +336,14 @@ def test_who_is_charged_for_nothing_that_we_know_is_found_page_by_page(acme: Com
     later = listing.created(START + timedelta(seconds=1), START + timedelta(days=1))
     assert [len(page) for page in listing.pages(lambda call: call(), ask, listing.charge, later)] == [0]
     assert [kind for kind, _ in compare(acme)] == ["charge_unexplained"] * 4
+
+
+def test_a_charge_for_an_invoice_that_was_sent_is_not_adopted_and_it_is_said_why(acme: Company) -> None:
+    profile = acme.customer("a1")
+    acme.begin_subscription("a1", "s1", NewItem("basic"), collection="send_invoice")
+    in_the_dashboard(acme, "payment_intents", amount="1190", currency="eur", customer=acme.customer_ref(profile),
+          confirm="true", off_session="true", payment_method="pm_card_visa")  # fmt: skip
+    assert [kind for kind, _ in compare(acme)] == ["charge_unexplained"]
+    assert [(each.status, each.amount_remaining_minor) for each in acme.invoices()] == [("open", 1190)]
+    with pytest.raises(Refused, match="no open invoice that is charged by itself"):
+        working.act(acme.parts, open_item(acme, "charge_unexplained").id, action=Action.ADOPT, order=WHY)
