@@ -14,6 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from billing.api.operation import Call, Operation
 from billing.api.problems import faults_of
+from billing.api.shapes import Shape
 from billing.flows.parts import Parts
 from billing.kernel.errors import Fault, Refused
 from billing.privacy.api_token import fingerprint
@@ -66,7 +67,7 @@ def read(parts: Parts, entered: Entered, operation: Operation, request: Request,
     call.require(operation.scope)
     raw, faults = _body(operation, request), list[Fault]()
     call.body = None if operation.body is None else _noting(faults, _parsed, operation.body, raw)
-    call.query = None if operation.query is None else _noting(faults, _query, operation.query, request)
+    call.query = _noting(faults, _query, operation.query or Shape, request)
     call.version = _noting(faults, _version, request) if operation.versioned else None
     call.key = _noting(faults, _key, request) if operation.changes else None
     call.request = b"\0".join((operation.method.encode(), request.path.encode(), raw))

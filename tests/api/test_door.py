@@ -149,6 +149,18 @@ def test_a_name_that_stands_twice_in_an_object_is_refused_and_nothing_is_done(
     assert customer["account_id"] not in [each["account_id"] for each in shop.ok("GET", "/profiles")["data"]]
 
 
+def test_a_wish_in_the_address_that_no_operation_there_has_is_a_fault_and_nothing_is_done(shop: Program) -> None:
+    """Lists told so already; elsewhere it was ignored, and who asked to try a cancel had it carried out."""
+    customer = anna()
+    shop.ok("POST", "/profiles", customer)
+    subscription = shop.ok("POST", "/subscriptions", basic(customer))
+    path = f"/subscriptions/{subscription['id']}"
+    answer = shop.ask("POST", f"{path}/cancel?dry_run=true", {"when": "now"})
+    assert (answer.status_code, answer.json["code"], answer.json["field"]) == (422, "unknown_field", "dry_run")
+    assert shop.refused("GET", f"{path}?expand=items") == (422, "unknown_field")
+    assert shop.ok("GET", path)["status"] == subscription["status"]
+
+
 def test_a_reason_with_a_card_number_is_refused_and_nothing_is_done(shop: Program) -> None:
     profile = shop.ok("POST", "/profiles", anna())["id"]
     given = {"amount_minor": 1, "currency": "eur", "reason": f"read out {card('4', 16)}"}
