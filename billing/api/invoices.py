@@ -122,7 +122,7 @@ def shown(session: Session, seller_id: UUID, id_: UUID) -> Invoice:
     return facts(Invoice, row)
 
 
-def listed(call: Call, **wanted: object) -> Listed[Document]:
+def listed(call: Call, *, kind: str, **wanted: object) -> Listed[Document]:
     """A page of documents."""
     query: DocumentQuery = call.query
     with call.parts.begin() as session:
@@ -134,6 +134,7 @@ def listed(call: Call, **wanted: object) -> Listed[Document]:
             profile=query.profile_id,
             subscription=query.subscription_id,
             number=query.number,
+            kind=kind,
             **wanted,
         )
     return Listed[Document](data=[facts(Document, row) for row in page.rows], next=page.next)

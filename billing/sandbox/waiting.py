@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from billing.flows.parts import Parts
+from billing.queries.brakes import BrakeKind, moves
 from billing.queries.dispute import undisputed
 from billing.queue.names import (
     COLLECTIONS_RESOLVE,
@@ -23,11 +24,13 @@ _READ = text(
     f"""
     WITH held AS (SELECT id FROM billing.profile WHERE hold_id IS NOT NULL)
     SELECT
-      (SELECT count(*) FROM billing.subscription
-       WHERE next_due_at <= :now AND hold_id IS NULL AND profile_id NOT IN (SELECT id FROM held)) AS subscriptions,
-      (SELECT count(*) FROM billing.invoice
+      (SELECT count(*) FROM billing.subscription s
+       WHERE next_due_at <= :now AND hold_id IS NULL AND profile_id NOT IN (SELECT id FROM held)
+         AND {moves(BrakeKind.ISSUE, "s")}) AS subscriptions,
+      (SELECT count(*) FROM billing.invoice i
        WHERE status = 'open' AND next_attempt_at <= :now AND hold_id IS NULL
-         AND profile_id NOT IN (SELECT id FROM held) AND {undisputed("invoice")}) AS invoices,
+         AND profile_id NOT IN (SELECT id FROM held)
+         AND {moves(BrakeKind.COLLECT, "i")} AND {undisputed("i")}) AS invoices,
       (SELECT count(*) FROM billing.slice WHERE status IN ('pending', 'running')) AS slices,
       (SELECT count(*) FROM billing.payment
        WHERE status IN ('prepared', 'processing', 'requires_action', 'sent', 'unknown')
@@ -38,7 +41,10 @@ _READ = text(
       (SELECT count(*) FROM billing.provider_event WHERE next_try_at IS NOT NULL) AS events
     """  # noqa: S608 (our own words)
 )
-"""Only what waits, by partial indexes: the cost does not grow with the books."""
+"""Only what waits, by partial indexes: the cost does not grow with the books.
+
+What a hold, a brake or an open dispute stops may stay: no worker takes it up, whatever the wait.
+"""
 
 _WORDS = {
     "subscriptions": "{} due to be billed",

@@ -2004,7 +2004,7 @@ class Client:
         subscription_id: str | None = None,
         number: str | None = None,
     ) -> ListedDocument:
-        """Credit notes, newest first."""
+        """Credit notes and cancellations, newest first."""
         made: ListedDocument = self._ask(
             "GET",
             "/credit-notes",

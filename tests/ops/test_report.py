@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ import pytest
 from sqlalchemy import select
 
 from billing.commands.payout.note import note_payout
+from billing.commands.tax_rate.put import put_tax_rate
 from billing.flows import correcting, refunding
 from billing.models import Dispute
 from billing.providers.listed import PayoutFacts
+from billing.validators.subscription import NewItem
+from billing.validators.tax_rate import NewTaxRate
 from tests.flows.company import START
 from tests.ops.office import Office, office_of
 
@@ -62,6 +66,18 @@ def test_tax_of_a_month_is_by_country_and_rate_and_ties(billed: Office) -> None:
         "tax_payable", 551, 551, 0,
     )  # fmt: skip
     assert _sum(billed.read("report", "tax", "--month", "2026-02")) == -190
+
+
+def test_a_document_with_tax_inside_and_on_top_of_one_rate_is_one_document(office: Office) -> None:
+    acme = office.acme
+    with acme.parts.begin() as session:
+        put_tax_rate(session, seller_id=acme.seller_id, new=NewTaxRate("gross", Decimal(19), inclusive=True))
+    acme.price("gross", 1190, tax_rate="gross")
+    acme.customer("a1")
+    acme.begin_subscription("a1", "s1", NewItem("basic", 1), NewItem("gross", 1))
+    acme.settle()
+    (row,) = office.read("report", "tax", "--month", "2026-01")["rows"]
+    assert (row["number"], row["base_minor"], row["amount_minor"]) == (1, 2000, 380)
 
 
 def test_what_is_owed_is_told_as_it_was_on_the_day(billed: Office) -> None:

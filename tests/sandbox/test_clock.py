@@ -16,10 +16,13 @@ from sqlalchemy import text
 
 from billing import wiring
 from billing.__main__ import cli
+from billing.flows import braking
+from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
 from billing.privacy.keyring import generate
 from billing.providers.stripe.witness import Witness
+from billing.queries.brakes import BrakeKind
 from billing.queue.buffer import Message
 from billing.queue.celery import make_app
 from billing.queue.names import RENEWALS_TICK, TICKS
@@ -126,14 +129,18 @@ def test_what_is_on_hold_is_not_waited_for(ground: Ground) -> None:
     assert clock.quiet(ground.parts) == []
 
 
-def test_an_invoice_that_an_open_dispute_keeps_from_being_charged_is_not_waited_for(ground: Ground) -> None:
-    """Nothing would ever charge it before the dispute is over; the invoice is of the customer who disputes another."""
-    ground.change(
-        "UPDATE billing.invoice SET next_attempt_at = '2026-04-01' WHERE id = :open", open=ground.world.open.id
-    )
+def test_what_a_dispute_or_a_brake_stops_is_not_waited_for(ground: Ground) -> None:
+    ground.change("UPDATE billing.invoice SET next_attempt_at = '2026-04-01' WHERE status = 'open'")
     assert clock.quiet(ground.parts) == ["1 invoice due to be charged"]
     with ground.parts.begin() as session:
-        dispute(session, ground.world.paid, at=NOON)
+        row = dispute(session, ground.world.paid, at=NOON)
+    assert clock.quiet(ground.parts) == []
+    ground.change("UPDATE billing.dispute SET status = 'won', closed_at = opened_at WHERE id = :id", id=row.id)
+    assert clock.quiet(ground.parts) == ["1 invoice due to be charged"]
+    ground.change("UPDATE billing.subscription SET next_due_at = '2026-04-01' WHERE code = 'running'")
+    for kind in BrakeKind:
+        braking.stop(ground.parts, kind, order=Order("ada", "a test"))
+    ground.line.sent.clear()
     assert clock.quiet(ground.parts) == []
 
 

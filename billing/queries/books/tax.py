@@ -14,7 +14,7 @@ from billing.queries.books.report import Report, read_rows, ties
 # without lines as it was of the invoice that it corrects.
 _TAX = """
 WITH said AS (
-    SELECT row_number() OVER () AS id, s.code AS seller, i.currency, i.buyer_country, i.kind, g.*,
+    SELECT row_number() OVER () AS id, i.id AS document, s.code AS seller, i.currency, i.buyer_country, i.kind, g.*,
            CASE WHEN i.kind = 'invoice' OR i.corrects_id IS NULL THEN i.id ELSE i.corrects_id END AS lines_of,
            i.kind <> 'invoice' AND i.corrects_id IS NOT NULL AS in_part
     FROM billing.ledger_entry e
@@ -72,7 +72,8 @@ WITH said AS (
     UNION ALL SELECT id, country, code, base_minor, tax_minor FROM abroad
 )
 SELECT said.seller, said.currency, coalesce(p.country, said.buyer_country) AS country, p.code, said.percent,
-       CASE WHEN said.kind = 'invoice' THEN 'invoices' ELSE 'notes' END AS documents, count(*) AS number,
+       CASE WHEN said.kind = 'invoice' THEN 'invoices' ELSE 'notes' END AS documents,
+       count(DISTINCT said.document) AS number,
        sum(CASE WHEN said.kind = 'invoice' THEN p.base_minor ELSE -p.base_minor END)::bigint AS base_minor,
        sum(CASE WHEN said.kind = 'invoice' THEN p.tax_minor ELSE -p.tax_minor END)::bigint AS amount_minor
 FROM said JOIN part p USING (id)
