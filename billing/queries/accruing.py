@@ -71,18 +71,20 @@ before it, and that may have been before the end."""
 
 # Lines that were told after the end, and those of drafts, which no window shows any more.
 _ISSUED = f"""
-    SELECT i.subscription_id, l.price_id, l.quantity, r.net_minor, l.period_start, l.period_end
+    SELECT i.subscription_id, l.price_id, p.usage AS kind, l.quantity, r.net_minor, l.period_start, l.period_end
     FROM billing.invoice i
     JOIN billing.invoice_line l ON l.invoice_id = i.id AND l.kind = 'usage' AND l.period_start < %(end)s
+    JOIN billing.price p ON p.id = l.price_id
     JOIN billing.revenue_schedule r ON r.id = l.id
     WHERE i.subscription_id = ANY(CAST(%(ids)s AS uuid[])) AND i.kind = 'invoice' AND {TOLD_SINCE}
     UNION ALL
-    SELECT i.subscription_id, l.price_id, l.quantity,
+    SELECT i.subscription_id, l.price_id, p.usage, l.quantity,
            round((l.amount_minor - l.discount_minor)
                  / CASE WHEN l.tax_inclusive THEN 1 + l.tax_percent / 100 ELSE 1 END)::bigint,
            l.period_start, l.period_end
     FROM billing.invoice i
     JOIN billing.invoice_line l ON l.invoice_id = i.id AND l.kind = 'usage' AND l.period_start < %(end)s
+    JOIN billing.price p ON p.id = l.price_id
     WHERE i.subscription_id = ANY(CAST(%(ids)s AS uuid[])) AND i.status = 'draft'
 """  # noqa: S608 (our own words)
 

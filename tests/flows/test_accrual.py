@@ -132,6 +132,27 @@ def test_usage_of_a_period_that_was_over_long_before_its_invoice_is_revenue_once
     assert _months(metered, "revenue") == {"2026-03-31": -400, "2026-04-01": 400, "2026-04-02": -400}
 
 
+@pytest.mark.parametrize("billed_first", [False, True])
+def test_a_month_has_what_was_used_in_it_whether_the_renewal_or_the_accrual_comes_first(
+    metered: Company, *, billed_first: bool
+) -> None:
+    """31 January to 28 February, 30 calls on the first day and 50 later: a coupon takes half, whichever comes first."""
+    metered.coupon("half", 50, duration="forever")
+    metered.begin_subscription("a1", "s1", NewItem("calls"), coupon_code="half")
+    metered.set_clock(datetime(2026, 2, 27, tzinfo=UTC))
+    _use(metered, "r1", 30, datetime(2026, 1, 31, 10, tzinfo=UTC))
+    _use(metered, "r2", 50, datetime(2026, 2, 20, tzinfo=UTC))
+    steps = [lambda: accrual.accrue_due(metered.parts), metered.settle]
+    for step in reversed(steps) if billed_first else steps:
+        metered.set_clock(datetime(2026, 2, 28, tzinfo=UTC))
+        step()
+    metered.settle()
+    assert _months(metered, "revenue") == {"2026-01-31": -150, "2026-02-01": 150, "2026-02-28": -400}
+    with metered.begin() as session:
+        assert session.scalars(select(UsageAccrual.quantity)).all() == [Decimal(30)]
+    assert metered.violations() == ()
+
+
 def test_a_month_is_accrued_once_whatever_comes_later(metered: Company) -> None:
     metered.begin_subscription("a1", "s1", NewItem("calls"))
     metered.set_clock(datetime(2026, 2, 1, tzinfo=UTC))

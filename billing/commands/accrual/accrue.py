@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -19,10 +19,8 @@ from billing.kernel.money import round_half_away
 from billing.models import Seller, UsageAccrual
 from billing.queries.accruing import Sum, Unbilled, unbilled
 from billing.queries.standing import PriceInUse, prices_in_use
-from billing.queries.usage import usage_quantities
+from billing.queries.usage import UsageWindow, usage_quantities
 from billing.rules.lines import exact_amount
-
-_TICK = timedelta(microseconds=1)
 
 
 def accrue_usage(
@@ -69,21 +67,36 @@ def accrue_usage(
 
 
 def _sums(session: Session, seller: Seller, found: Unbilled, end: datetime) -> dict[tuple[UUID, UUID], Sum]:
-    """By subscription and price: what waits is priced by its quantity so far, what was told since counts as it was."""
-    used = usage_quantities(session, found.windows)
-    prices = prices_in_use(session, {window.price_id for window in found.windows})
+    """By subscription and price, by the quantity so far: priced where it waits, a part of what was told since."""
+    windows = [*found.windows, *(_until(line, end) for line in found.issued)]
+    used = usage_quantities(session, windows)
+    prices = prices_in_use(session, {window.price_id for window in windows})
     sums: dict[tuple[UUID, UUID], Sum] = defaultdict(Sum)
-    for window, told in used.items():
+    for window in dict.fromkeys(found.windows):
+        quantity = used[window].quantity
         made = sums[window.subscription_id, window.price_id]
-        made.quantity += told.quantity
-        made.amount_minor += _net(seller, found.whose[window.subscription_id], prices[window.price_id], told.quantity)
+        made.quantity += quantity
+        made.amount_minor += _net(seller, found.whose[window.subscription_id], prices[window.price_id], quantity)
     for line in found.issued:
         made = sums[line.subscription_id, line.price_id]
-        gone, whole = ((until - line.period_start) // _TICK for until in (end, line.period_end))
-        share = min(Fraction(1), Fraction(gone, whole))
-        made.quantity += line.quantity
-        made.amount_minor += round_half_away(line.net_minor * share)
+        if line.period_end <= end:
+            made.quantity += line.quantity
+            made.amount_minor += line.net_minor
+            continue
+        quantity = used[_until(line, end)].quantity
+        made.quantity += quantity
+        made.amount_minor += round_half_away(line.net_minor * _part(prices[line.price_id], quantity, line.quantity))
     return sums
+
+
+def _until(line: Any, end: datetime) -> UsageWindow:
+    return UsageWindow(line.subscription_id, line.price_id, line.kind, line.period_start, min(line.period_end, end))
+
+
+def _part(price: PriceInUse, so_far: Decimal, told: Decimal) -> Fraction:
+    """What the quantity so far costs of what the one that was told does, which may be more in tiers of volume."""
+    whole = exact_amount(price.terms, told)
+    return exact_amount(price.terms, so_far) / whole if whole else Fraction(0)
 
 
 def _net(seller: Seller, whose: Any, price: PriceInUse, quantity: Decimal) -> int:
