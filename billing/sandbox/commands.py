@@ -32,7 +32,7 @@ from billing.privacy.one_time_code import code_at, secret_of
 from billing.queries.brakes import brakes_in_force, told_of
 from billing.queries.rate import lines
 from billing.sandbox import clock as business
-from billing.sandbox import environment
+from billing.sandbox import environment, programs
 from billing.sandbox.demo import claim
 from billing.sandbox.demo.command import demo
 from billing.sandbox.paypal.command import paypal
@@ -54,7 +54,7 @@ def up(*, port: int | None, workers: int | None, detach: bool) -> None:
     """Start the embedded stack; data survives a restart.
 
     What runs already is used. Without --detach it stops with Ctrl-C. `BILLING_STACK=demo billing up` starts again what
-    `billing demo --keep` has left.
+    `billing demo --keep` has left. Its processes read settings from the checkout's `.env`.
     """
     stack = Stack(os.environ.get(environment.NAME, environment.MAIN))
     _require_no_servers_given(stack)
@@ -73,6 +73,12 @@ def up(*, port: int | None, workers: int | None, detach: bool) -> None:
     try:
         started = stack.start(port=port, workers=workers)
         _tell_status(stack, as_json=False)
+        for name in programs.left_out(stack.environment):
+            dotenv = environment.ROOT / ".env"
+            click.echo(
+                f"{name} is not passed on to the stack's processes: write it into {dotenv} and start them anew",
+                err=True,
+            )
         if detach or not started:
             click.echo("Started." if started else "It was running already.")
             return

@@ -11,6 +11,7 @@ from billing.privacy.keyring import generate
 from billing.sandbox.environment import NAME, Place
 from billing.sandbox.plan import Plan
 from billing.sandbox.probes import HOST
+from billing.settings import Settings
 
 WEB, STRIPE, PAYPAL, BEAT, WORKER = "web", "stripe", "paypal", "beat", "worker"
 STAND_INS = (STRIPE, PAYPAL)
@@ -55,6 +56,12 @@ def child_environment(place: Place, values: Mapping[str, str]) -> dict[str, str]
     """What a process of the stack gets: of ours only the stack's own `values`, so that two stacks never mix."""
     foreign = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     return foreign | {"PYTHONUNBUFFERED": "1", NAME: place.name} | dict(values)
+
+
+def left_out(values: Mapping[str, str]) -> list[str]:
+    """Settings of this process that a process of the stack doesn't get, as the stack has none of that name."""
+    fields = {field.upper() for field in Settings.model_fields}
+    return sorted(name for name in fields & os.environ.keys() - values.keys() if name.startswith(_OURS))
 
 
 def with_secrets(kept: Mapping[str, str]) -> dict[str, str]:

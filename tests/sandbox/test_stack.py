@@ -75,8 +75,9 @@ def test_status_names_each_process_with_its_pid_and_address(stack: Stack) -> Non
 
 def test_a_second_up_uses_what_runs(stack: Stack) -> None:
     before = pids(stack)
-    said = billing(stack.place.name, "up", "--detach")
+    said = billing(stack.place.name, "up", "--detach", BILLING_SANDBOX="1", BILLING_EXCHANGE_RATES="ecb")
     assert (said.status, "running already" in said.out) == (0, True), said.err
+    assert [line.partition(" is not passed on")[0] for line in said.err.splitlines()] == ["BILLING_EXCHANGE_RATES"]
     assert pids(stack) == before
 
 
