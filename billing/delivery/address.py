@@ -40,6 +40,15 @@ def checked_address(host: str, port: int, *, allowed: Sequence[Network]) -> str:
     return str(addresses[0])
 
 
+def literal(host: str) -> Address | None:
+    """The address that a host spells by numbers, in any way that the resolver reads; None of a name. Asks nobody."""
+    try:
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return None
+    return ipaddress.ip_address(str(found[0][4][0]).partition("%")[0])
+
+
 def is_allowed(address: Address, *, allowed: Sequence[Network]) -> bool:
     """Whether it is public (IANA's registries, as Python knows them) or in a network that is allowed."""
     return is_listed(address, allowed) or is_public(address)

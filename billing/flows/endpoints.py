@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ from billing.commands.key.obtain import endpoint_key
 from billing.commands.work_item.close import close_for
 from billing.db.base import Json
 from billing.db.clock import wall_now
+from billing.delivery.address import is_allowed, literal
 from billing.delivery.post import TAKEN
 from billing.events.catalog import body
 from billing.events.topics import Topic
@@ -33,7 +35,7 @@ from billing.models import Endpoint, OutboxEvent
 from billing.queries.endpoint import lock_endpoint
 from billing.queue.buffer import after_commit
 from billing.queue.names import DELIVERIES_SEND
-from billing.validators.endpoint import NewEndpoint, check_contact, check_new_endpoint
+from billing.validators.endpoint import IN_PROCESS, NewEndpoint, check_contact, check_new_endpoint
 
 BY_ORDER = "by order"
 """Why an endpoint is off that a person switched off."""
@@ -51,11 +53,16 @@ def require_possible(parts: Parts, new: NewEndpoint) -> None:
     """Raise `Refused` with every fault that can be seen without the database."""
     settings = parts.settings
     topics = [topic for topic in Topic if topic is not Topic.ENDPOINT_TEST]
-    check_new_endpoint(new, topics=topics, subscribers=settings.subscribers, plain=bool(settings.endpoint_networks))
+    allowed = settings.endpoint_networks
+    check_new_endpoint(new, topics=topics, subscribers=settings.subscribers, plain=bool(allowed))
+    address = None if new.target.startswith(IN_PROCESS) else literal(urlsplit(new.target).hostname or "")
+    if address is not None and not is_allowed(address, allowed=allowed):
+        mend = "give a public address, or name its network in BILLING_ENDPOINT_NETWORKS, in every process"
+        raise Refused(Fault("target", "address_not_allowed", mend))
 
 
 def add(parts: Parts, *, seller_id: UUID, new: NewEndpoint, order: Order) -> Secret:
-    """A new endpoint. Raises `Refused`: the faults of `check_new_endpoint`, `endpoint_code_taken`."""
+    """A new endpoint. Raises `Refused`: those of `require_possible`, `endpoint_code_taken`."""
     require_possible(parts, new)
     with carry_out(parts, order) as session:
         return add_within(parts, session, seller_id=seller_id, new=new, order=order)

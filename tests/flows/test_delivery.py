@@ -17,6 +17,7 @@ from billing.kernel import failpoints
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
 from billing.sandbox.earpiece import Earpiece, earpiece
+from billing.validators.endpoint import NewEndpoint
 from tests.flows.company import START, Company
 from tests.flows.listening import ORDER, due, go, listening, outcomes, rows, settle_on, signed_by, state, tell
 
@@ -307,6 +308,17 @@ def test_a_private_address_is_refused_until_the_setting_names_its_network(acme: 
     tell(acme, new_id())
     go(acme, id_)
     assert (ear.heard, outcomes(acme)) == ([], ["address_not_allowed"])
+
+
+@pytest.mark.parametrize("host", ["10.1.2.3", "169.254.169.254", "[::1]", "[::ffff:10.1.2.3]", "2130706433", "0x7f.1"])
+def test_an_address_by_numbers_that_nothing_would_be_sent_to_is_refused_when_it_is_added(
+    acme: Company, host: str
+) -> None:
+    settle_on(acme, billing_endpoint_networks="10.2.0.0/16")
+    with pytest.raises(Refused) as refused:
+        endpoints.add(acme.parts, seller_id=acme.seller_id, new=NewEndpoint("in", f"https://{host}/x"), order=ORDER)
+    assert [(fault.field, fault.code) for fault in refused.value.faults] == [("target", "address_not_allowed")]
+    endpoints.add(acme.parts, seller_id=acme.seller_id, new=NewEndpoint("in", "https://10.2.0.9/x"), order=ORDER)
 
 
 def test_what_was_handed_over_long_ago_is_forgotten_with_its_tries_and_the_rest_stays(
