@@ -119,5 +119,6 @@ def _sent(
 
 
 def _asked(value: str | None) -> float:
-    readable = value and value.isascii() and value.isdigit() and len(value) < 10
-    return float(min(int(value), _MOST_WAIT_S)) if value and readable else 0.0
+    if value is None or not (value.isascii() and value.isdigit() and len(value) < 10):
+        return 0.0
+    return float(min(int(value), _MOST_WAIT_S))
