@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
-from billing.kernel.status import OPEN_PAYMENT, MethodStatus
-from billing.models import Payment, PaymentMethod, Profile, ProviderAccount, ProviderCustomer
+from billing.kernel.status import COLLECTABLE, OPEN_PAYMENT, MethodStatus
+from billing.models import Invoice, Payment, PaymentMethod, Profile, ProviderAccount, ProviderCustomer
 
 
 def the_method(session: Session, method_id: UUID) -> PaymentMethod:
@@ -19,6 +19,16 @@ def the_method(session: Session, method_id: UUID) -> PaymentMethod:
     if method is None:
         raise Refused(Fault("payment_method", "payment_method_not_found", "give the id of a payment method"))
     return method
+
+
+def lock_debts(session: Session, profile_id: UUID) -> None:
+    """Lock what the customer's methods may be charged for, in id order, before any of these methods is taken.
+
+    Whoever opens an attempt has its invoice first and then names the method: without this the two would wait for each
+    other, or an attempt be opened with a method that has just gone. The caller holds the profile.
+    """
+    owed = select(Invoice.id).where(Invoice.profile_id == profile_id, Invoice.status.in_(COLLECTABLE))
+    session.execute(owed.order_by(Invoice.id).with_for_update(key_share=True)).all()
 
 
 def method_of_ref(session: Session, *, provider_account_id: UUID, method_ref: str) -> PaymentMethod | None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from billing.commands.payment_method.take_off import take_off
 from billing.kernel.status import MethodStatus
 from billing.models import PaymentMethod
+from billing.queries.payment_method import lock_debts
 from billing.queries.profile import lock_profile
 
 
@@ -21,6 +22,7 @@ def lose_methods(session: Session, *, profile_id: UUID, method_ids: Sequence[UUI
     Also while an attempt with one is open: that goes on with what was frozen for it.
     """
     lock_profile(session, profile_id)
+    lock_debts(session, profile_id)
     rows = session.scalars(
         select(PaymentMethod)
         .where(

@@ -13,7 +13,7 @@ from billing.commands.payment_method.take_off import take_off
 from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import MethodStatus
 from billing.models import PaymentMethod
-from billing.queries.payment_method import has_payment_in_flight, the_method
+from billing.queries.payment_method import has_payment_in_flight, lock_debts, the_method
 from billing.queries.profile import lock_profile
 
 
@@ -27,6 +27,7 @@ def remove_method(
     """
     method = the_method(session, method_id)
     lock_profile(session, method.profile_id)
+    lock_debts(session, method.profile_id)
     session.refresh(method, with_for_update=True)
     if method.status == MethodStatus.DETACHED:
         return method
