@@ -19,6 +19,7 @@ from billing.kernel.moves import allowed
 from billing.kernel.status import OPEN_REFUND, EventStatus, RefundStatus
 from billing.models import Payment, Refund
 from billing.providers.port import RefundFacts
+from billing.queries.refunding import lock_refund
 from billing.queries.same_database import lost_refunds
 from billing.rules.rate import Rank
 
@@ -94,13 +95,11 @@ def reread_refund(parts: Parts, account_id: UUID, refund_ref: str) -> RefundFact
 
 def _note(session: Session, account_id: UUID, facts: RefundFacts, now: datetime) -> bool:
     """Take over what the provider shows, unless we know something newer; False where it is no refund of ours."""
-    found = session.scalars(
-        select(Refund)
-        .where(Refund.provider_account_id == account_id, Refund.refund_ref == facts.refund_ref)
-        .with_for_update()
-    ).one_or_none()
-    if found is None:
+    by_ref = (Refund.provider_account_id == account_id, Refund.refund_ref == facts.refund_ref)
+    refund_id = session.scalars(select(Refund.id).where(*by_ref)).one_or_none()
+    if refund_id is None:
         return False
+    found = lock_refund(session, refund_id)
     status = RefundStatus(facts.status)
     if status == found.status or allowed(RefundStatus(found.status), status):
         found.token += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
@@ -40,8 +40,16 @@ def take_refunds(session: Session, *, now: datetime, lease_s: float, most: int, 
 
 
 def lock_refund(session: Session, refund_id: UUID) -> Refund:
-    """The row, locked until the transaction ends. Raises `Refused` (`refund_missing`)."""
-    row = session.get(Refund, refund_id, with_for_update=True, populate_existing=True)
+    """The row, locked until the transaction ends. Raises `Refused` (`refund_missing`).
+
+    With it the others of its payment, in the order of their ids: what a lost dispute covers is shared out among those
+    that failed (`settle_by_loss`), and of two that fail at once neither waits for the other.
+    """
+    payment_id = session.scalar(select(Refund.payment_id).where(Refund.id == refund_id))
+    theirs = Refund.id == refund_id if payment_id is None else Refund.payment_id == payment_id
+    query = select(Refund).where(theirs).order_by(Refund.id).with_for_update(key_share=True)
+    rows = session.scalars(query.execution_options(populate_existing=True)).all()
+    row = next((each for each in rows if each.id == refund_id), None)
     if row is None:
         raise Refused(Fault("refund", "refund_missing", "this database has no row of it; reconcile, then look again"))
     return row

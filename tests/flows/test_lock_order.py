@@ -26,6 +26,8 @@ from billing.flows import (
     incomplete,
     operating_drafts,
     reconciliation,
+    refund_events,
+    refunding,
     sending,
     subscribing,
 )
@@ -40,6 +42,8 @@ from billing.sandbox.embedded.processes import wait_until
 from billing.validators.seller import SellerPolicy
 from billing.validators.subscription import NewItem, NewSubscription
 from tests.flows.company import START, Company, company
+from tests.flows.refunds import at_provider, paid_invoice
+from tests.flows.test_refund_after_loss import end_unheard
 from tests.flows.test_start import somebody_waits
 
 DECLINED = "pm_card_chargeCustomerFail"
@@ -310,3 +314,35 @@ def test_an_order_that_comes_second_to_a_row_is_told_so(acme: Company) -> None:
 
     with pytest.raises(Stale):
         comes_second()
+
+
+def _take_the_second_after_the_first(acme: Company, flow: Callable[..., Any], *given: Any) -> None:
+    """What a lost dispute of a payment covers is shared out among its refunds that failed, oldest first."""
+    first, second = acme.refunds()
+    with held(acme, "refund", first.id) as session, waiting(acme, flow, acme.parts, *given) as running:
+        take(session, "refund", second.id)
+        session.rollback()
+        ends(running)
+    assert acme.refunds()[1].status == "failed"
+
+
+def test_who_hears_of_a_refund_that_failed_takes_all_of_its_payment_at_once(acme: Company) -> None:
+    paid = paid_invoice(acme, "pm_card_refundFail")
+    for amount in (400, 300):
+        refunding.refund(acme.parts, paid.id, amount_minor=amount)
+    acme.settle()
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    acme.set_clock(START + timedelta(days=2))
+    acme.wait_for(lambda: [each.status for each in at_provider(acme)] == ["failed", "failed"])
+    ref = acme.refunds()[1].refund_ref
+    _take_the_second_after_the_first(acme, refund_events.reread_refund, acme.account_id, ref)
+
+
+def test_so_does_who_is_refused_one_for_good(acme: Company) -> None:
+    paid = paid_invoice(acme)
+    for amount in (400, 300):
+        refunding.refund(acme.parts, paid.id, amount_minor=amount)
+    acme.line.messages.clear()
+    acme.witness.add_faults({"kind": "webhook_drop", "rate": 1})
+    end_unheard(acme)
+    _take_the_second_after_the_first(acme, refunding.send, acme.refunds()[1].id)
