@@ -217,9 +217,9 @@ def _hold_customers(parts: Parts) -> int:
 
 def _release_customers(parts: Parts) -> None:
     with parts.begin() as session:
-        held = session.scalars(
-            select(Brake).where(Brake.released_at.is_(None), Brake.actor == ENGINE, Brake.profile_id.is_not(None))
-        ).all()
+        # Locked before it is asked who waits: whoever has just found another charge relies on the brake that is on.
+        of_customers = (Brake.released_at.is_(None), Brake.actor == ENGINE, Brake.profile_id.is_not(None))
+        held = session.scalars(select(Brake).where(*of_customers).order_by(Brake.id).with_for_update()).all()
         still = {profile.id for profile in _unadopted(session)} if held else set()
         for brake in held:
             if brake.profile_id not in still:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select, text
 
+from billing.commands.audit_trail.record import ENGINE
+from billing.commands.brake.apply import apply_brake
+from billing.commands.difference.note import note_difference
 from billing.commands.series.succeed import next_prefix
 from billing.flows import (
     backfill,
@@ -28,8 +32,10 @@ from billing.models import Difference, PaymentIntent, ProviderEvent
 from billing.providers.port import IntentFacts
 from billing.providers.stripe.adapter import StripeProvider
 from billing.queries.brakes import BrakeKind
+from billing.queries.reconciling import Found
 from tests.flows.company import START, Company
 from tests.flows.restored import AFTERWARDS, MEANWHILE, WHY, backup_of, brakes, every_event_comes_again, healed
+from tests.flows.test_lock_order import ends, waiting
 
 
 @pytest.fixture
@@ -303,3 +309,38 @@ def test_a_server_that_was_only_started_again_is_pinned_anew_and_goes_on(acme: C
     acme.settle()
     assert [invoice.status for invoice in acme.invoices()] == ["paid"] * 2
     assert brakes(acme) == []
+
+
+def test_who_is_held_for_a_charge_found_just_now_is_not_let_go_by_who_looked_before(acme: Company) -> None:
+    profile = acme.customer("a1")
+    hold = partial(
+        apply_brake,
+        kind=BrakeKind.COLLECT,
+        seller_id=acme.seller_id,
+        profile_id=profile,
+        scope=f"customer {profile}",
+        actor=ENGINE,
+        reason="a charge of a lost invoice waits to be adopted",
+        now=START,
+    )
+    with acme.parts.begin() as session:
+        assert hold(session) is not None
+    with acme.parts.begin() as session:
+        assert hold(session) is None, "it is held already"
+        with waiting(acme, healing._release_customers, acme.parts) as running:
+            found = Found(
+                kind="charge_of_lost_invoice",
+                object_ref="ch_lost",
+                intent_ref="pi_lost",
+                seller_id=acme.seller_id,
+                profile_id=profile,
+                invoice_id=None,
+                amount_minor=1190,
+                currency="eur",
+                detail="",
+                lost=True,
+            )
+            note_difference(session, found, provider_account_id=acme.account_id, now=START)
+            session.commit()
+            ends(running)
+    assert len(brakes(acme)) == 1
