@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from billing.commands.payment.unapplied import spend
+from billing.commands.payment.unapplied import keep_charge, spend
 from billing.commands.work_item.raise_item import raise_item
-from billing.flows import correcting, external_money, reconciliation, working
+from billing.flows import collection, correcting, external_money, reconciliation, working
 from billing.flows.evidence import Question, of_intent
 from billing.flows.order import Order
 from billing.flows.parts import Parts
@@ -21,8 +21,9 @@ from billing.kernel.hold import Hold
 from billing.kernel.ids import new_id
 from billing.kernel.status import PaymentStatus
 from billing.kernel.work import WorkKind
-from billing.models import Invoice, PaymentIntent, UnappliedPayment, WorkItem
+from billing.models import Invoice, Payment, PaymentIntent, UnappliedPayment, WorkItem
 from billing.providers.port import ChargeFacts, ChargeRequest, IntentFacts
+from billing.queries.invoice import lock_invoice
 from tests.flows.apart import (
     WHY,
     accused,
@@ -102,6 +103,32 @@ def test_once_a_person_has_dealt_with_it_the_invoice_is_charged_on_a_successor(a
     acme.settle()
     assert (invoice_of(acme).status, intents(acme)) == ("paid", ["spent", "succeeded"])
     assert acme.account("provider_clearing") == 1690
+
+
+def test_an_attempt_that_was_opened_before_it_came_is_not_sent_until_a_person_has_looked(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme.customer("a1")
+    acme.subscribe("a1", "s1")
+
+    def money_of_an_earlier_intent(name: str) -> None:
+        if name != "charge.frozen":
+            return
+        monkeypatch.setattr(collection, "failpoint", lambda _: None)
+        with acme.parts.begin() as session:
+            invoice = lock_invoice(session, invoice_of(acme).id)
+            (payment,) = session.scalars(select(Payment)).all()
+            charge = ChargeFacts("ch_earlier", "succeeded", 1190, "eur", START)
+            keep_charge(session, invoice=invoice, payment=payment, charge=charge, now=START)
+
+    monkeypatch.setattr(collection, "failpoint", money_of_an_earlier_intent)
+    acme.settle()
+    assert kept(acme) == [(1190, "eur", "held")]
+    assert list(acme.witness.charges()) == []
+    assert [(each.status, each.reason) for each in acme.payments()] == [("not_sent", "stopped_before_sending")]
+    working.act(acme.parts, item_of(acme).id, action=working.Action.PAID, order=WHY)
+    acme.settle()
+    assert [(each.status, invoice_of(acme).status) for each in acme.payments()] == [("succeeded", "paid")]
 
 
 def test_other_money_of_the_invoice_that_waits_for_a_person_holds_it_on(acme: Company) -> None:

@@ -20,7 +20,7 @@ _MARK = text(
     FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS int[])) AS held(id, token), billing.invoice i
     WHERE p.id = held.id AND p.token = held.token AND p.lease_until > clock_timestamp()
       AND p.status IN ('prepared', 'unknown') AND i.id = p.invoice_id AND i.status IN ('open', 'draft')
-      AND {SAME}
+      AND (p.status <> 'prepared' OR i.hold_id IS NULL) AND {SAME}
       AND NOT EXISTS (SELECT FROM billing.profile h WHERE h.id = p.profile_id AND h.hold_id IS NOT NULL)
       AND {moves(BrakeKind.COLLECT, "p")}
     RETURNING p.id
@@ -32,8 +32,9 @@ def mark_sent(session: Session, held: Sequence[tuple[UUID, int]], *, now: dateti
     """Of (attempt, token) return those that may be sent now: still ours, their invoice still open, nothing stopped.
 
     The rest is not sent: another worker took it, there is nothing more to collect, its customer is on hold or under a
-    brake, or this may be a restored database; `put_back` takes care of those. `now` is business time; the first
-    marking fixes the age of the key.
+    brake, or this may be a restored database; `put_back` takes care of those. Nor is what was never sent while its
+    invoice is on hold, as where money came for it meanwhile. `now` is business time; the first marking fixes the age of
+    the key.
     """
     rows = session.execute(_MARK, {"ids": [id_ for id_, _ in held], "tokens": [token for _, token in held], "now": now})
     return set(rows.scalars())
