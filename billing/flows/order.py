@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -32,6 +32,8 @@ class Order:
     once: Once | None = None
     expected_version: int | None = None
     expected_findings: str | None = None
+    look: Callable[[Session], None] | None = field(default=None, compare=False, repr=False)
+    """Takes its subject, as the flow does after it in the same transaction, and raises where that is not as ordered."""
     wrote: list[UUID] = field(default_factory=list, compare=False, repr=False)
     """Ids of the rows that were written for it, where a flow hands them over: for `once`, whose answer shows them."""
 
@@ -55,11 +57,14 @@ class Done:
 def carry_out(parts: Parts, order: Order) -> Iterator[Session]:
     """A transaction for one order: committed at the end, or undone, its messages too, if the order is only tried.
 
-    Rows read within can't be read afterwards. Raises as `Once.claim` does, before anything is done, and as `begin`.
+    Rows read within can't be read afterwards. Raises as `Once.claim` and `look` do, before anything is done, and as
+    `begin`.
     """
     with parts.begin() as session:
         if order.once is not None:
             order.once.claim(session)
+        if order.look is not None:
+            order.look(session)
         yield session
         if order.dry_run:
             session.rollback()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from billing.commands.subscription.cancel import CancelWhen, Unused
 from billing.flows import disputing, operating, operating_profiles, operating_subscriptions, previewing
 from billing.flows.order import Order
@@ -17,7 +19,11 @@ from billing.flows.working import Action, act
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Fault, ProviderRefused, ProviderUnavailable, ProviderUncertain, Refused, Stale
 from billing.models import Dispute, Invoice
+from billing.queries.dispute import lock_dispute
+from billing.queries.invoice import lock_invoice
 from billing.queries.paying_out import carried_forward_of
+from billing.queries.profile import lock_profile
+from billing.queries.subscription import lock_subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +50,34 @@ def _refund(parts: Parts, wanted: Wanted, order: Order) -> str:
 
 
 def _void(parts: Parts, wanted: Wanted, order: Order) -> str:
-    _require_owed(parts, wanted)
-    return operating.void(parts, wanted.subject_id, order=order).told
+    return operating.void(parts, wanted.subject_id, order=_held_to_debt(parts, wanted, order)).told
 
 
 def _write_off(parts: Parts, wanted: Wanted, order: Order) -> str:
-    _require_owed(parts, wanted)
-    return operating.mark_uncollectible(parts, wanted.subject_id, order=order).told
+    return operating.mark_uncollectible(parts, wanted.subject_id, order=_held_to_debt(parts, wanted, order)).told
 
 
-def _require_owed(parts: Parts, wanted: Wanted) -> None:
+def _held_to_debt(parts: Parts, wanted: Wanted, order: Order) -> Order:
+    def look(session: Session) -> None:
+        lock_profile(session, session.get_one(Invoice, wanted.subject_id).profile_id)
+        owed = lock_invoice(session, wanted.subject_id).amount_remaining_minor
+        _require(owed == wanted.money[1], "another amount is owed by now; order it anew")
+
+    return _held_to(parts, order, look)
+
+
+def _held_to(parts: Parts, order: Order, look: Callable[[Session], None]) -> Order:
+    """The order, for what `look` finds alone: now, before a provider is asked for anything, and again when it is done.
+
+    `look` takes the rows as the flow does, so that nothing changes between the two.
+    """
     with parts.begin() as session:
-        owed = session.get_one(Invoice, wanted.subject_id).amount_remaining_minor
-    _require_same(owed, wanted, "another amount is owed by now; order it anew")
+        look(session)
+    return replace(order, look=look)
 
 
-def _require_same(amount_minor: int, wanted: Wanted, mend: str) -> None:
-    if amount_minor != wanted.money[1]:
+def _require(is_so: bool, mend: str) -> None:  # noqa: FBT001
+    if not is_so:
         raise Refused(Fault("amount", "order_changed", mend))
 
 
@@ -102,26 +119,31 @@ def _pay_out(parts: Parts, wanted: Wanted, order: Order) -> str:
 
 
 def _carried_forward_write_off(parts: Parts, wanted: Wanted, order: Order) -> str:
-    with parts.begin() as session:
-        if carried_forward_of(session, wanted.subject_id) != dict(wanted.amounts):
-            raise Refused(Fault("amount", "order_changed", "another amount is carried forward by now; order it anew"))
-    return operating_profiles.write_off(parts, wanted.subject_id, order=order).told
+    def look(session: Session) -> None:
+        lock_profile(session, wanted.subject_id)
+        same = carried_forward_of(session, wanted.subject_id) == dict(wanted.amounts)
+        _require(same, "another amount is carried forward by now; order it anew")
+
+    return operating_profiles.write_off(parts, wanted.subject_id, order=_held_to(parts, order, look)).told
 
 
 def _dispute_write_off(parts: Parts, wanted: Wanted, order: Order) -> str:
-    _require_taken(parts, wanted)
-    return disputing.write_off_loss(parts, wanted.subject_id, order=order).told
+    return disputing.write_off_loss(parts, wanted.subject_id, order=_held_to_loss(parts, wanted, order)).told
 
 
 def _dispute_credit(parts: Parts, wanted: Wanted, order: Order) -> str:
-    _require_taken(parts, wanted)
-    return disputing.credit_loss(parts, wanted.subject_id, order=order).told
+    return disputing.credit_loss(parts, wanted.subject_id, order=_held_to_loss(parts, wanted, order)).told
 
 
-def _require_taken(parts: Parts, wanted: Wanted) -> None:
-    with parts.begin() as session:
-        taken = session.get_one(Dispute, wanted.subject_id).owed_minor
-    _require_same(taken, wanted, "it has taken another amount by now; order it anew")
+def _held_to_loss(parts: Parts, wanted: Wanted, order: Order) -> Order:
+    def look(session: Session) -> None:
+        found = session.get_one(Dispute, wanted.subject_id)
+        lock_profile(session, found.profile_id)
+        lock_invoice(session, found.invoice_id)
+        taken = lock_dispute(session, wanted.subject_id).owed_minor
+        _require(taken == wanted.money[1], "it has taken another amount by now; order it anew")
+
+    return _held_to(parts, order, look)
 
 
 def _change(parts: Parts, wanted: Wanted, order: Order) -> str:
@@ -131,12 +153,15 @@ def _change(parts: Parts, wanted: Wanted, order: Order) -> str:
 
 def _cancel_refund(parts: Parts, wanted: Wanted, order: Order) -> str:
     """A little less goes back by every hour that passes; more than was asked for does not."""
-    with parts.begin() as session:
+
+    def look(session: Session) -> None:
+        lock_subscription(session, wanted.subject_id)
         seen = previewing.preview_cancel(parts, session, wanted.subject_id, when=CancelWhen.NOW, prorate=True)
-    if seen.given_back_minor > wanted.money[1]:
-        raise Refused(Fault("amount", "order_changed", "more would go back by now; order it anew"))
+        _require(seen.given_back_minor <= wanted.money[1], "more would go back by now; order it anew")
+
+    held = _held_to(parts, order, look)
     return operating_subscriptions.cancel(
-        parts, wanted.subject_id, when=CancelWhen.NOW, prorate=True, unused=Unused.REFUND, order=order
+        parts, wanted.subject_id, when=CancelWhen.NOW, prorate=True, unused=Unused.REFUND, order=held
     ).told
 
 
