@@ -6,17 +6,19 @@ import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 import pytest
 import requests
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from billing.flows import collection
-from billing.flows.receiving import Delivery
+from billing.flows.receiving import Delivery, receive_all
 from billing.models import LedgerEntry
 from billing.queue.names import INBOX_PROCESS
+from billing.sandbox.embedded.processes import wait_until
 from billing.webhooks.door import take
 from tests.flows.company import START, Company
 from tests.flows.deliveries import deliveries, event_body, paid_unheard, post, signed, stored
@@ -187,3 +189,46 @@ def test_a_signed_body_that_can_not_be_kept_is_refused_and_takes_no_other_along(
         (200, None),
     ]
     assert [event.event_ref for event in stored(acme)] == ["evt_test1"]
+
+
+_ONE_THEN_WAIT = (
+    """
+    CREATE FUNCTION billing.one_then_wait() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+        IF current_setting('test.rows', true) = 'one' THEN PERFORM pg_advisory_xact_lock_shared(4711); END IF;
+        PERFORM set_config('test.rows', 'one', true);
+        RETURN NEW;
+    END$$
+    """,
+    """
+    CREATE TRIGGER one_then_wait BEFORE INSERT ON billing.provider_event
+    FOR EACH ROW EXECUTE FUNCTION billing.one_then_wait()
+    """,
+)
+"""Who stores several events waits after the first."""
+_BOTH_WAIT = text(
+    "SELECT count(*) >= 2 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
+
+def test_the_same_events_at_once_in_another_order_are_stored_once_and_nobody_waits_in_a_ring(acme: Company) -> None:
+    """As where the provider's list is read while its deliveries arrive together."""
+    first, second, earlier = (event_body(acme, ref=f"evt_{name}") for name in "ab1")
+    take(acme.parts, "stripe", "default", deliveries(acme, earlier))
+    with acme.parts.begin() as session:
+        for each in _ONE_THEN_WAIT:
+            session.execute(text(each))
+
+    def both_wait() -> bool:
+        with acme.parts.begin() as session:
+            return bool(session.scalar(_BOTH_WAIT))
+
+    with ThreadPoolExecutor(2) as pool:
+        with acme.parts.begin() as session:
+            session.execute(text("SELECT pg_advisory_xact_lock(4711)"))
+            given = deliveries(acme, first, second), deliveries(acme, second, first)
+            receive = partial(receive_all, acme.parts, provider="stripe", code="default")
+            taken = [pool.submit(receive, deliveries=each) for each in given]
+            assert wait_until(both_wait, seconds=10)
+        answers = [each.result(timeout=15) for each in taken]
+    assert sorted(answers) == [[False, False], [True, True]]
+    assert sorted(each.event_ref for each in stored(acme)) == ["evt_1", "evt_a", "evt_b"]

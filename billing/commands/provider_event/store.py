@@ -13,6 +13,7 @@ from billing.kernel.ids import new_ids
 from billing.privacy.sealed import seal
 from billing.providers.events import EventFacts
 
+# In one order, whatever theirs: what is delivered is read from the provider's list at the same moment.
 _INSERT = """
     INSERT INTO billing.provider_event
         (id, provider_account_id, event_ref, type, object_ref, object_type, charge_ref, occurred_at, livemode,
@@ -25,6 +26,7 @@ _INSERT = """
                 %(bodies)b::bytea[], %(hashes)b::bytea[])
          AS told(id, event_ref, type, object_ref, object_type, charge_ref, occurred_at, livemode, secret_index,
                  body, body_hash)
+    ORDER BY event_ref
     ON CONFLICT (provider_account_id, event_ref) DO NOTHING
     RETURNING id
 """
