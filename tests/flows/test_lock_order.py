@@ -124,7 +124,7 @@ def test_what_recovers_and_what_fails_by_one_batch_of_answers_is_taken_together(
     assert acme.violations() == ()
 
 
-def _incomplete(acme: Company, account: str, method: str) -> UUID:
+def _incomplete(acme: Company, account: str, method: str | None) -> UUID:
     acme.customer(account, method=method)
     new = NewSubscription(
         code=f"s-{account}", account_id=account, items=(NewItem("basic"),), start=START, first_payment=True
@@ -239,6 +239,18 @@ def test_and_who_gives_an_incomplete_one_up(acme: Company, monkeypatch: pytest.M
             session.rollback()
             assert ends(running) == 1
     assert acme.subscription(id_).status == "incomplete_expired"
+
+
+def test_who_lets_the_moment_of_a_draft_pass_takes_nothing_of_its_subscription(acme: Company) -> None:
+    """Whoever gives that up, or records its payment, has it before the draft; it is not dunned while it waits."""
+    id_ = _incomplete(acme, "a1", None)
+    with held(acme, "subscription", id_):
+        collection.plan(acme.parts)
+        acme.run_messages()
+    (draft,) = acme.invoices()
+    assert (draft.next_attempt_at, draft.waits_for_method) == (START + timedelta(days=3), True)
+    with acme.begin() as session:
+        assert session.scalars(text("SELECT error FROM billing.slice WHERE error IS NOT NULL")).all() == []
 
 
 @pytest.fixture

@@ -117,12 +117,14 @@ def dun(session: Session, dunned: Sequence[Dunned], *, now: datetime) -> None:
     zones = zones_of(session, [(each.invoice, each.policy) for each in dunned])
     finals = [_set_next(each, zones, now) for each in dunned]
     write_collecting(session, [each.invoice for each in dunned])
-    _follow(session, [(each.invoice, final) for each, final in zip(dunned, finals, strict=True)], now)
-    # A draft's customer is at hand.
+    # A draft's customer is at hand. Its subscription waits for it, and is taken before it by whoever moves that.
+    issued = [
+        (each, final) for each, final in zip(dunned, finals, strict=True) if each.invoice.status == InvoiceStatus.OPEN
+    ]
+    _follow(session, [(each.invoice, final) for each, final in issued], now)
     news = [
         news_of_no_money(each.invoice, decline=each.decline, payment_id=each.payment_id, method_id=each.method_id)
-        for each in dunned
-        if each.invoice.status == InvoiceStatus.OPEN
+        for each, _ in issued
     ]
     tell(session, [each for each in news if each is not None], now=now)
 
