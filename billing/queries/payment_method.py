@@ -97,6 +97,16 @@ def customers_deleted(session: Session, *, profile_id: UUID, provider_account_id
     )
 
 
+def is_customer_gone(session: Session, *, provider_account_id: UUID, customer_ref: str | None) -> bool:
+    """Whether we were told that the provider has deleted this customer."""
+    query = select(ProviderCustomer.id).where(
+        ProviderCustomer.provider_account_id == provider_account_id,
+        ProviderCustomer.customer_ref == customer_ref,
+        ProviderCustomer.deleted_at.is_not(None),
+    )
+    return session.scalars(query).first() is not None
+
+
 def the_provider_account(session: Session, *, provider: str = "stripe", code: str = "default") -> ProviderAccount:
     """The account row. Raises `Refused` (`provider_account_not_found`) before its first start has pinned it."""
     query = select(ProviderAccount).where(ProviderAccount.provider == provider, ProviderAccount.code == code)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 import requests
 from sqlalchemy import select
 
-from billing.flows import movements
+from billing.flows import movements, payment_methods
+from billing.flows.parts import Parts
 from billing.flows.payment_methods import add
+from billing.kernel.errors import Refused
 from billing.models import PaymentMethod, ProviderEvent
+from billing.providers.port import MethodFacts
 from billing.queries.payment_method import default_method
 from billing.validators.payment_method import Consent
 from tests.flows.company import START, Company
@@ -124,4 +128,28 @@ def test_what_a_charge_moved_is_not_asked_for_charge_by_charge_and_comes_with_th
     movements.read(acme.parts, acme.account_id)
     movements.read(acme.parts, acme.account_id)
     assert acme.account("provider_fees") == 65
+    assert acme.violations() == ()
+
+
+def test_a_method_whose_customer_was_deleted_while_it_was_set_up_is_not_used(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = acme.customer("a1", method=None)
+    bound = payment_methods._bound
+
+    def then_deleted(parts: Parts, begun: PaymentMethod, method_ref: str) -> MethodFacts:
+        monkeypatch.setattr(payment_methods, "_bound", bound)
+        facts = bound(parts, begun, method_ref)
+        _at_the_provider(acme, f"customers/{acme.customer_ref(profile)}", verb="DELETE")
+        acme.settle()
+        return facts
+
+    monkeypatch.setattr(payment_methods, "_bound", then_deleted)
+    with pytest.raises(Refused) as refused:
+        acme.give_method(profile, "pm_card_visa")
+    assert refused.value.code == "method_of_another_customer"
+    acme.give_method(profile, "pm_card_mastercard")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    assert [each.status for each in acme.invoices()] == ["paid"]
     assert acme.violations() == ()

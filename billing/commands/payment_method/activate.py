@@ -15,7 +15,7 @@ from billing.kernel.moves import require_move
 from billing.kernel.status import MethodStatus
 from billing.models import PaymentMethod, Seller
 from billing.providers.port import MethodFacts
-from billing.queries.payment_method import default_method, method_of_ref
+from billing.queries.payment_method import default_method, is_customer_gone, method_of_ref
 from billing.queries.profile import lock_person
 from billing.rules.debit import is_debit
 
@@ -33,7 +33,8 @@ def activate_method(
     """Write the display details and make the method chargeable; a repeat changes nothing.
 
     It becomes the default if it is the first or `as_default`. Raises `Refused`: `payment_method_move_not_allowed` for a
-    removed one, `payment_method_known` where the provider's id already belongs to another row, `profile_erased`.
+    removed one, `payment_method_known` where the provider's id already belongs to another row,
+    `method_of_another_customer` where its own was deleted meanwhile, `profile_erased`.
     """
     lock_person(session, method.profile_id)
     session.refresh(method, with_for_update=True)
@@ -43,6 +44,10 @@ def activate_method(
     known = method_of_ref(session, provider_account_id=method.provider_account_id, method_ref=facts.method_ref)
     if known is not None:
         raise Refused(Fault("payment_method", "payment_method_known", "this method was added before; use that one"))
+    if is_customer_gone(session, provider_account_id=method.provider_account_id, customer_ref=facts.customer_ref):
+        # It was there when the provider was asked; this could never be charged.
+        mend = "the provider has deleted its customer meanwhile; begin another"
+        raise Refused(Fault("payment_method", "method_of_another_customer", mend))
     first = default_method(session, method.profile_id) is None
     # Of one that was made elsewhere the provider tells only now whether it is an account.
     if method.given_ref is not None and is_debit(facts.kind):
