@@ -197,7 +197,9 @@ def _set_apart(parts: Parts, claimed: ClaimedSlice, *, error: str, trace: str | 
         now = parts.clock.now(session)
         end(session, claimed, status=SliceStatus.DONE, error=error)
         # The subject first, then its work item, as everywhere: an operator's retry takes both too.
-        held = select(Subscription).where(Subscription.id.in_(due)).order_by(Subscription.profile_id, Subscription.code)
+        # One that somebody has billed meanwhile, as by a change of it, is due no more.
+        still = (Subscription.id.in_(due), Subscription.next_due_at <= now, Subscription.hold_id.is_(None))
+        held = select(Subscription).where(*still).order_by(Subscription.profile_id, Subscription.code)
         for subscription in session.scalars(held.with_for_update(key_share=True)):
             hold(session, subscription, error=error, trace=trace, now=now)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -211,6 +212,30 @@ def test_a_bad_subscription_is_halved_out_and_all_others_are_billed(acme: Compan
         held = session.execute(text("SELECT code, hold_id FROM billing.subscription WHERE hold_id IS NOT NULL")).one()
         assert held == ("s4", item.id)
         assert session.scalars(select(Series.next_no).where(Series.kind == "invoice")).one() == 9
+
+
+def test_what_was_mended_and_billed_before_it_is_set_apart_is_not_held(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme.customer("a1")
+    id_ = acme.subscribe("a1", "s1")
+    _break(acme, "s1")
+    set_apart = renewal._set_apart
+
+    def mended_first(*given: Any, **named: Any) -> None:
+        due = renewal._subscriptions(acme.parts, given[1])
+        with acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.subscription SET timezone = 'UTC'"))
+            assert renewal.bill_profiles(acme.parts, session, profiles=given[1].member_ids)
+        monkeypatch.setattr(renewal, "_subscriptions", lambda *_: due)
+        set_apart(*given, **named)
+
+    monkeypatch.setattr(renewal, "_set_apart", mended_first)
+    acme.settle()
+    assert acme.subscription(id_).hold_id is None
+    assert acme.work_items() == []
+    assert [each.status for each in acme.invoices()] == ["paid"]
+    assert acme.violations() == ()
 
 
 def test_two_subscriptions_of_one_customer_are_parted_when_one_is_bad(acme: Company) -> None:
