@@ -28,7 +28,7 @@ from billing.kernel.period import zone_info
 from billing.kernel.status import OPEN_PAYMENT, InvoiceStatus, MethodStatus, PaymentKind, PaymentStatus
 from billing.models import Invoice, Payment, PaymentMethod, Profile, ProviderAccount, Seller
 from billing.privacy.link import LinkKind
-from billing.queries.on_session import in_its_place, last_attempts, paid_of_late, payable, tries_of_late, why_not_now
+from billing.queries.on_session import in_its_place, last_attempts, paid_of_late, payable, why_not_now
 from billing.queries.payment_method import default_method, newest_active, the_provider_account
 from billing.rules.debit import TAKES_DAYS, is_debit, meaning
 from billing.rules.dunning import DeclineClass
@@ -118,12 +118,15 @@ def begin_card(parts: Parts, token: str, *, text_version: str) -> MethodStarted:
     with parts.begin() as session:
         profile, _ = _opened(parts, session, token)
         profile_id = profile.id
-        if tries_of_late(session, profile_id) >= MOST_TRIES:
-            raise Refused(Fault("payment_method", "too_many_tries", "wait an hour"))
         account = _card_account(session, default_method(session, profile_id))
         consent = Consent(text_version=text_version, given_at=parts.clock.now(session), channel="web")
     return payment_methods.add(
-        parts, profile_id=profile_id, provider_account_id=account.id, consent=consent, kind=MethodKind.CARD
+        parts,
+        profile_id=profile_id,
+        provider_account_id=account.id,
+        consent=consent,
+        kind=MethodKind.CARD,
+        most_of_late=MOST_TRIES,
     )
 
 
@@ -133,12 +136,15 @@ def begin_account(parts: Parts, token: str, *, text_version: str, days: int) -> 
         profile, _ = _opened(parts, session, token)
         profile_id = profile.id
         require_same(session, profile, days=days)
-        if tries_of_late(session, profile_id) >= MOST_TRIES:
-            raise Refused(Fault("payment_method", "too_many_tries", "wait an hour"))
         account = _card_account(session, default_method(session, profile_id))
         consent = Consent(text_version=text_version, given_at=parts.clock.now(session), channel="web")
     return payment_methods.add(
-        parts, profile_id=profile_id, provider_account_id=account.id, consent=consent, kind=MethodKind.SEPA_DEBIT
+        parts,
+        profile_id=profile_id,
+        provider_account_id=account.id,
+        consent=consent,
+        kind=MethodKind.SEPA_DEBIT,
+        most_of_late=MOST_TRIES,
     )
 
 
@@ -150,8 +156,6 @@ def begin_wallet(parts: Parts, token: str, *, text_version: str) -> MethodStarte
     with parts.begin() as session:
         profile, upto = _opened(parts, session, token)
         profile_id = profile.id
-        if tries_of_late(session, profile_id) >= MOST_TRIES:
-            raise Refused(Fault("payment_method", "too_many_tries", "wait an hour"))
         method, code = default_method(session, profile_id), _card_code(session, default_method(session, profile_id))
         script_key = parts.settings.publishable_key(code) if code else None
         currency = _currency(session, profile, payable(session, profile_id, upto=upto))
@@ -160,7 +164,14 @@ def begin_wallet(parts: Parts, token: str, *, text_version: str) -> MethodStarte
         else:
             account_id, kind = the_provider_account(session, provider=PAYPAL).id, MethodKind.PAYPAL
         consent = Consent(text_version=text_version, given_at=parts.clock.now(session), channel="web")
-    return payment_methods.add(parts, profile_id=profile_id, provider_account_id=account_id, consent=consent, kind=kind)
+    return payment_methods.add(
+        parts,
+        profile_id=profile_id,
+        provider_account_id=account_id,
+        consent=consent,
+        kind=kind,
+        most_of_late=MOST_TRIES,
+    )
 
 
 def finish_card(parts: Parts, token: str, method_id: UUID) -> None:

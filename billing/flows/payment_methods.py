@@ -28,6 +28,7 @@ from billing.kernel.ids import new_id
 from billing.kernel.status import MethodStatus
 from billing.models import PaymentMethod, Profile
 from billing.providers.port import MandateFacts, MethodFacts, Provider
+from billing.queries.on_session import tries_of_late
 from billing.queries.payment_method import customer_ref as known_customer
 from billing.queries.payment_method import customers_deleted, method_of_ref, the_method
 from billing.queries.profile import lock_person
@@ -64,6 +65,7 @@ def add(
     consent: Consent,
     kind: str | None = None,
     method_id: UUID | None = None,
+    most_of_late: int | None = None,
     once: Callable[[MethodStarted], Once] | None = None,
 ) -> MethodStarted:
     """Begin a method: the customer is made at the provider if this is the first one, then the set-up is begun.
@@ -71,7 +73,8 @@ def add(
     `kind`: of `kernel.kinds`; without one, what the seller offers first. Repeated with the same `method_id` (within the
     provider's key life, 20 h) it answers with the same set-up. `once`: the request whose answer tells of what was
     begun, kept in the transaction that notes it. Raises `Refused` (see `begin_method`; `method_kind_not_offered`,
-    `payment_method_not_pending`), and the provider's errors: then repeat it.
+    `payment_method_not_pending`; `too_many_tries` where it were more than `most_of_late` of them, with attempts at our
+    page, within an hour), and the provider's errors: then repeat it.
     """
     method_id = method_id or new_id()
     with parts.begin() as session:
@@ -85,6 +88,9 @@ def add(
             consent=consent,
             now=now,
         )
+        # The customer is locked: who begins several at once is counted.
+        if most_of_late is not None and tries_of_late(session, profile_id) > most_of_late:
+            raise Refused(Fault("payment_method", "too_many_tries", "wait an hour"))
         asked_for = method.kind
         if method.status != MethodStatus.PENDING:
             raise Refused(Fault("payment_method", "payment_method_not_pending", "it is set up already; begin another"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,10 @@ from billing.flows import customer_page, links
 from billing.kernel.errors import Refused
 from billing.models import PaymentMethod
 from billing.queries.payment_method import default_method
+from billing.queries.profile import lock_profile
+from billing.sandbox.embedded.processes import wait_until
 from tests.flows.company import Company
+from tests.flows.test_start import WAITING
 
 DECLINED, DECLINED_TOO = "pm_card_chargeCustomerFail", "pm_card_visa_chargeDeclinedInsufficientFunds"
 
@@ -90,3 +94,30 @@ def test_a_removed_card_is_not_taken_for_saved(acme: Company, owing: UUID) -> No
     with pytest.raises(Refused) as refused:
         customer_page.finish_card(acme.parts, token, card)
     assert refused.value.code == "payment_method_not_active"
+
+
+def test_cards_that_are_begun_at_once_are_counted_one_after_the_other(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever tests stolen cards does so in many windows."""
+    monkeypatch.setattr(customer_page, "MOST_TRIES", 1)
+    profile = acme.customer("a1", method=None)
+    token = _token(acme, profile)
+
+    def begin() -> str:
+        try:
+            customer_page.begin_card(acme.parts, token, text_version="page-1-en")
+        except Refused as refused:
+            return refused.code
+        return "begun"
+
+    def both_wait() -> bool:
+        with acme.parts.begin() as session:
+            return session.scalar(WAITING) == 2
+
+    with ThreadPoolExecutor(2) as pool, acme.parts.begin() as session:
+        lock_profile(session, profile)
+        begun = [pool.submit(begin) for _ in range(2)]
+        assert wait_until(both_wait, seconds=10)
+        session.rollback()
+        assert sorted(each.result(timeout=15) for each in begun) == ["begun", "too_many_tries"]
