@@ -29,7 +29,8 @@ def within(parts: Parts, session: HostSession | None) -> Iterator[Session]:
     """A transaction of our own, or a savepoint in the host's: what is refused is taken back, and the host goes on.
 
     Messages leave when the host has committed. Raises `Refused`: `autoflush_off` (our statements read what was added),
-    `another_driver`, `another_database`, `transaction_missing` (a session that commits each statement joins nothing).
+    `another_driver`, `another_database`, `transaction_missing` (a session that commits each statement joins nothing),
+    `isolation_differs`.
     """
     if session is None:
         with parts.begin() as own:
@@ -77,7 +78,10 @@ def _in_utc(session: Session) -> Iterator[None]:
 
     A savepoint that is rolled back puts it back by itself.
     """
-    before = session.scalar(_ZONE)
+    before, isolation = session.execute(_STANDS).one()
+    if isolation != "read committed":
+        # After a lock was waited for we read what was written meanwhile: such a transaction sees it as it began.
+        raise Refused(Fault("session", "isolation_differs", "leave the isolation of its transaction at READ COMMITTED"))
     if before == "UTC":
         yield
         return
@@ -88,7 +92,7 @@ def _in_utc(session: Session) -> Iterator[None]:
 
 _MISSING = Fault("session", "transaction_missing", "begin a transaction first, such as Django's transaction.atomic()")
 _WHERE = text("SELECT pg_postmaster_start_time(), (SELECT oid FROM pg_database WHERE datname = current_database())")
-_ZONE = text("SELECT current_setting('TimeZone')")
+_STANDS = text("SELECT current_setting('TimeZone'), current_setting('transaction_isolation')")
 _SET_ZONE = text("SELECT set_config('TimeZone', :zone, true)")
 _KNOWN: WeakKeyDictionary[object, WeakSet[Engine]] = WeakKeyDictionary()
 

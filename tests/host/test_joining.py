@@ -177,6 +177,8 @@ def test_who_comes_second_in_the_hosts_transaction_is_told_so_and_the_host_goes_
     ("code", "url"),
     [
         ("transaction_missing", lambda url: create_engine(url, isolation_level="AUTOCOMMIT")),
+        ("isolation_differs", lambda url: create_engine(url, isolation_level="REPEATABLE READ")),
+        ("isolation_differs", lambda url: create_engine(url, isolation_level="SERIALIZABLE")),
         ("another_database", lambda url: create_engine(make_url(url).set(database="postgres"))),
     ],
 )
