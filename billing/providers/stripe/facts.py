@@ -77,18 +77,19 @@ def charge_facts(raw: Raw, *, documented_only: bool = True) -> ChargeFacts:
 def intent_facts(raw: Raw, *, asked_for: str | None = None, documented_only: bool = True) -> IntentFacts:
     """A payment intent whose latest charge was asked for expanded.
 
-    Raises `Unreadable` where the charge came as an id, or where this is not the intent that was asked for.
+    Raises `Unreadable` where the charge came as an id, where money moved by none, or where this is not the intent that
+    was asked for.
     """
     _expect(raw, "payment_intent")
     if asked_for is not None and raw.get("id") != asked_for:
         raise Unreadable("id")
-    latest = raw.get("latest_charge")
-    if isinstance(latest, str):
+    latest, status = raw.get("latest_charge"), text(raw, "status")
+    if isinstance(latest, str) or (status == "succeeded" and not isinstance(latest, Mapping)):
         raise Unreadable("latest_charge")
     metadata = inner(raw, "metadata")
     return IntentFacts(
         intent_ref=text(raw, "id"),
-        status=text(raw, "status"),
+        status=status,
         amount_minor=amount_minor(raw, documented_only=documented_only),
         currency=text(raw, "currency"),
         customer_ref=reference(raw, "customer"),

@@ -63,6 +63,9 @@ def _of_intent(raw: Raw, request: ChargeRequest, amount: int) -> tuple[Outcome, 
     outcome = _BY_STATUS.get(status)
     if outcome is None:
         return Outcome.UNKNOWN, f"intent_is_{status}"
+    if outcome is Outcome.SUCCEEDED and reference(raw, "latest_charge") is None:
+        # Money that no charge of ours could be told by: read again, the intent names it.
+        return Outcome.UNKNOWN, "succeeded_without_charge"
     return outcome, status
 
 

@@ -21,7 +21,7 @@ from billing.providers.stripe.client import build_client
 from billing.providers.stripe.failures import failure_of
 from billing.providers.stripe.outcomes import of_failure
 from tests.providers.stripe import scripted as server_says
-from tests.providers.stripe.making import KEY, intent, provider_at, request
+from tests.providers.stripe.making import KEY, charge, intent, provider_at, request
 from tests.providers.stripe.scripted import Handler, says, says_error, says_json, scripted
 
 SECRET = "Someone Real, someone@example.org"
@@ -233,7 +233,7 @@ def test_a_stop_of_the_whole_process_is_not_swallowed() -> None:
 
 def test_a_cancel_that_comes_too_late_answers_with_the_present_state() -> None:
     refusal = says_error(400, code="payment_intent_unexpected_state", payment_intent=intent())
-    present = says_json(intent(latest_charge=None))
+    present = says_json(intent(latest_charge=charge()))
     with scripted() as server:
 
         def first_refuse(peer: socket.socket) -> None:

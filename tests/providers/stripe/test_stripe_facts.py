@@ -36,7 +36,16 @@ def test_an_intent_comes_with_its_charge_and_our_ids() -> None:
     assert "Someone" not in repr(facts)
 
 
-@pytest.mark.parametrize("answer", [intent(latest_charge="ch_1"), intent(id="pi_2", latest_charge=None)])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        intent(latest_charge="ch_1"),
+        intent(latest_charge=None),
+        intent(id="pi_2", latest_charge=charge()),
+        intent(id="pi_2", status="canceled", latest_charge=None),
+    ],
+    ids=["charge as an id", "money moved by no charge", "another", "another without a charge"],
+)
 def test_an_intent_that_is_not_what_was_asked_for_is_no_evidence(answer: dict[str, Any]) -> None:
     with scripted(says_json(answer)) as server, pytest.raises(ProviderUnavailable):
         provider_at(server.address).read_intent("pi_1")
@@ -44,7 +53,7 @@ def test_an_intent_that_is_not_what_was_asked_for_is_no_evidence(answer: dict[st
 
 def test_an_intent_made_by_somebody_else_has_no_ids_of_ours() -> None:
     facts = intent_facts(
-        intent(metadata={"order": "7"}, customer={"id": "cus_9", "email": "a@example.org"}, latest_charge=None)
+        intent(metadata={"order": "7"}, customer={"id": "cus_9", "email": "a@example.org"}, latest_charge=charge())
     )
     assert (facts.metadata_invoice, facts.metadata_payment, facts.customer_ref) == (None, None, "cus_9")
     assert "example.org" not in repr(facts)
@@ -73,7 +82,8 @@ def test_a_charge_that_went_through_has_no_decline_even_if_radar_had_a_remark() 
 
 
 def test_free_text_is_never_taken_for_a_code() -> None:
-    facts = intent_facts(intent(latest_charge=None, last_payment_error={"code": "Someone Real", "decline_code": None}))
+    failed = {"code": "Someone Real", "decline_code": None}
+    facts = intent_facts(intent(status="requires_payment_method", latest_charge=None, last_payment_error=failed))
     assert facts.last_error_code is None
 
 

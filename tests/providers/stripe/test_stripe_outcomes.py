@@ -57,6 +57,17 @@ def test_a_success_names_its_intent_its_charge_and_the_request() -> None:
     )
 
 
+@pytest.mark.parametrize("told", [None, "", {}, {"object": "charge"}, ["ch_1"]])
+def test_a_success_that_names_no_charge_proves_nothing_yet(told: object) -> None:
+    outcome = charged(says_json(intent(latest_charge=told)))
+    assert (outcome.outcome, outcome.reason, outcome.intent_ref) == (
+        Outcome.UNKNOWN,
+        "succeeded_without_charge",
+        "pi_1",
+    )
+    assert not outcome.needs_person, "the intent, read again, tells"
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
