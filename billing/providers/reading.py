@@ -37,6 +37,13 @@ def inner(raw: Raw, name: str) -> Raw:
     return value if isinstance(value, Mapping) else {}
 
 
+def same(raw: Raw, name: str, asked_for: str) -> Raw:
+    """The object that was asked for by its id. Raises `Unreadable` where it is another one."""
+    if raw.get(name) != asked_for:
+        raise Unreadable(name)
+    return raw
+
+
 def optional(raw: Raw, name: str) -> str | None:
     """A string field, or None where it is null, empty or missing."""
     value = raw.get(name)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -36,6 +39,7 @@ from billing.models import (
 from billing.providers.paypal.adapter import PayPalProvider
 from billing.providers.paypal.client import PayPalClient
 from billing.providers.paypal.signature import Certificates
+from billing.providers.road import Answered
 from billing.sandbox.paypal import events, tokens
 from billing.sandbox.paypal.doors import DOORS
 from billing.sandbox.paypal.serving import mounted
@@ -106,6 +110,29 @@ def test_an_account_of_ours_that_paypal_has_closed_is_one_piece_of_work_and_no_a
         bill(stage, anna)
     with stage.parts.begin() as session:
         assert session.scalars(select(WorkItem.kind)).all() == ["provider_refuses_account"]
+
+
+def test_an_answer_that_does_not_show_what_it_captured_is_asked_for_again_and_charges_nothing_more(
+    stage: Stage, anna: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken for a payer who has to act, the next try would charge once more, or meet PayPal's lock for ever."""
+    give(stage, anna, "B-SANDBOX-GOOD")
+    client, cut = stage.sides["paypal"].provider._client, list[str]()
+    send = client._send
+
+    def without_captures(method: str, url: str, headers: Mapping[str, str], body: Any) -> Answered:
+        raw, status, told = send(method, url, headers, body)
+        if "/v2/checkout/orders" in url and len(cut) < 2:
+            order = json.loads(raw)
+            del order["purchase_units"][0]["payments"]
+            cut.append(method)
+            return json.dumps(order).encode(), status, told
+        return raw, status, told
+
+    monkeypatch.setattr(client, "_send", without_captures)
+    invoice = bill(stage, anna)
+    assert (status_of(stage, invoice), moved(stage), len(cut)) == ("paid", [1000], 2)
+    assert [each.status for each in attempts(stage, invoice)] == ["succeeded"]
 
 
 def hears(stage: Stage) -> list[tuple[bytes, dict[str, str]]]:

@@ -40,7 +40,7 @@ from billing.providers.port import (
     SetupFacts,
     SetupStarted,
 )
-from billing.providers.reading import Raw, Unreadable, inner, optional, text
+from billing.providers.reading import Raw, Unreadable, inner, optional, same, text
 
 KEY_LIFE_S = 5 * 3600.0
 """PayPal keeps the request ids of orders for 6 h; those of refunds longer."""
@@ -107,7 +107,7 @@ class PayPalProvider(NoDomains):
 
     def read_setup(self, setup_ref: str) -> SetupFacts:
         """The present state of a setup token."""
-        return self._read(f"/v3/vault/setup-tokens/{_id(setup_ref)}", facts.setup_facts)
+        return self._one("/v3/vault/setup-tokens", setup_ref, facts.setup_facts)
 
     def finish_setup(self, setup_ref: str, *, key: str) -> SetupFacts:
         """Where the payer has agreed, make the payment token of it, which may be charged from then on.
@@ -133,7 +133,7 @@ class PayPalProvider(NoDomains):
 
     def read_method(self, method_ref: str) -> MethodFacts:
         """The present state of a payment token. PayPal forgets one that was removed: `ProviderRefused`."""
-        return self._read(f"/v3/vault/payment-tokens/{_id(method_ref)}", facts.method_facts)
+        return self._one("/v3/vault/payment-tokens", method_ref, facts.method_facts)
 
     def detach_method(self, method_ref: str, *, key: str) -> None:
         """Remove the payment token; one that is gone is what was wanted."""
@@ -198,8 +198,7 @@ class PayPalProvider(NoDomains):
 
     def read_intent(self, intent_ref: str) -> IntentFacts:
         """The present state of an order, its capture with it."""
-        path = f"/v2/checkout/orders/{_id(intent_ref)}"
-        return self._read(path, lambda raw: facts.intent_facts(raw, asked_for=intent_ref))
+        return self._one("/v2/checkout/orders", intent_ref, facts.intent_facts)
 
     def intent_secret(self, intent_ref: str) -> str:
         """No order waits for its customer here."""
@@ -221,7 +220,7 @@ class PayPalProvider(NoDomains):
                 yield self.read_intent(order_ref)
 
     def _order_of(self, charge_ref: str) -> str:
-        capture = self._read(f"/v2/payments/captures/{_id(charge_ref)}", lambda raw: raw)
+        capture = self._one("/v2/payments/captures", charge_ref, lambda raw: raw)
         order_ref = optional(inner(inner(capture, "supplementary_data"), "related_ids"), "order_id")
         if order_ref is None:
             raise ProviderRefused("paypal: a capture without its order", code="order_unknown")
@@ -229,7 +228,7 @@ class PayPalProvider(NoDomains):
 
     def read_charge(self, charge_ref: str) -> ListedCharge:
         """The present state of a capture."""
-        return self._read(f"/v2/payments/captures/{_id(charge_ref)}", facts.listed_charge)
+        return self._one("/v2/payments/captures", charge_ref, facts.listed_charge)
 
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]:
         """The order's one capture, if there is one."""
@@ -241,16 +240,18 @@ class PayPalProvider(NoDomains):
         value = to_provider(amount_minor, currency, documented_only=self._documented_only)
         body = {"amount": {"currency_code": currency.upper(), "value": value}, "custom_id": str(refund_id)}
         path = f"/v2/payments/captures/{_id(charge_ref)}/refund"
-        return self._write(path, body, lambda raw: facts.refund_facts(raw, charge_ref=charge_ref), key=key)
+        return self._write(path, body, lambda raw: facts.our_refund(raw, refund_id, charge_ref=charge_ref), key=key)
 
     def read_refund(self, refund_ref: str) -> RefundFacts:
         """The present state of a refund."""
-        return self._read(f"/v2/payments/refunds/{_id(refund_ref)}", facts.refund_facts)
+        return self._one("/v2/payments/refunds", refund_ref, facts.refund_facts)
 
     def list_refunds(self, *, charge_ref: str) -> Iterator[RefundFacts]:
         """Every refund of the capture: its order shows them all."""
-        path = f"/v2/checkout/orders/{_id(self._order_of(charge_ref))}"
-        return iter(self._read(path, lambda raw: facts.refunds_of(raw, charge_ref=charge_ref)))
+        order_ref = self._order_of(charge_ref)
+        return iter(
+            self._one("/v2/checkout/orders", order_ref, lambda raw: facts.refunds_of(raw, charge_ref=charge_ref))
+        )
 
     def read_payout(self, payout_ref: str) -> PayoutFacts:
         """PayPal's balance is the seller's to withdraw; there is no payout to read."""
@@ -304,7 +305,7 @@ class PayPalProvider(NoDomains):
 
     def read_dispute(self, dispute_ref: str) -> DisputeFacts:
         """The present state of a dispute, with what it has moved."""
-        return self._read(f"/v1/customer/disputes/{_id(dispute_ref)}", disputes.dispute_facts)
+        return self._one("/v1/customer/disputes", dispute_ref, disputes.dispute_facts, name="dispute_id")
 
     def read_fraud_warning(self, warning_ref: str) -> FraudWarningFacts:
         """PayPal gives no early warnings."""
@@ -327,6 +328,10 @@ class PayPalProvider(NoDomains):
             wall_now=wall_now,
             livemode=self._livemode,
         )
+
+    def _one(self, path: str, ref: str, parse: Callable[[Raw], T], *, name: str = "id") -> T:
+        """One object by its id; another one's is no answer."""
+        return self._read(f"{path}/{_id(ref)}", lambda raw: parse(same(raw, name, ref)))
 
     def _read(self, path: str, parse: Callable[[Raw], T], query: dict[str, str] | None = None) -> T:
         return guarded(lambda: parse(self._client.get(path, query).body), Failure.of_a_read)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from uuid import UUID
 
 from billing.kernel.clock import parse_instant
 from billing.kernel.errors import Refused
@@ -16,7 +17,7 @@ from billing.providers.paypal.amounts import from_provider
 from billing.providers.paypal.declines import advice, by_processor
 from billing.providers.paypal.naming import attempt_of, customer_of, invoice_of
 from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts, RefundFacts, SetupFacts, SetupStarted
-from billing.providers.reading import Raw, Unreadable, inner, optional, text
+from billing.providers.reading import Raw, Unreadable, inner, optional, same, text
 
 _CAPTURES = {
     "COMPLETED": "succeeded",
@@ -27,6 +28,14 @@ _CAPTURES = {
     "FAILED": "failed",
 }
 _INTENTS = {"succeeded": "succeeded", "pending": "processing", "failed": "canceled"}
+_WITHOUT_CAPTURE = {
+    "CREATED": "requires_action",
+    "SAVED": "requires_action",
+    "APPROVED": "requires_action",
+    "PAYER_ACTION_REQUIRED": "requires_action",
+    "VOIDED": "canceled",
+}
+"""Orders that have moved nothing. A completed one has its capture: where that is not shown, nothing is known of it."""
 _REFUNDS = {"COMPLETED": "succeeded", "PENDING": "pending", "FAILED": "failed", "CANCELLED": "canceled"}
 
 
@@ -52,6 +61,14 @@ def first(raw: Raw, name: str) -> Raw:
     """The first object of a list; empty where there is none."""
     rows = raw.get(name)
     return rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], Mapping) else {}
+
+
+def objects(raw: Raw, name: str) -> list[Raw]:
+    """The objects of a list; none where it is null or missing. Raises `Unreadable` where one is no object."""
+    rows = raw.get(name) or []
+    if not isinstance(rows, list) or not all(isinstance(each, Mapping) for each in rows):
+        raise Unreadable(name)
+    return rows
 
 
 def capture_of(order: Raw) -> Raw:
@@ -99,10 +116,8 @@ def listed_charge(capture: Raw) -> ListedCharge:
     )
 
 
-def intent_facts(order: Raw, *, asked_for: str | None = None) -> IntentFacts:
-    """An order of ours. Raises `Unreadable`, also where this is not the order that was asked for."""
-    if asked_for is not None and order.get("id") != asked_for:
-        raise Unreadable("id")
+def intent_facts(order: Raw) -> IntentFacts:
+    """An order of ours. Raises `Unreadable`, also where it may have moved money and does not show by which capture."""
     unit = first(order, "purchase_units")
     amount, currency = money(unit)
     capture = capture_of(order)
@@ -122,13 +137,15 @@ def intent_facts(order: Raw, *, asked_for: str | None = None) -> IntentFacts:
 
 
 def _refunded(unit: Raw) -> int:
-    refunds = inner(unit, "payments").get("refunds")
-    rows = refunds if isinstance(refunds, list) else []
-    return sum(money(each)[0] for each in rows if each.get("status") == "COMPLETED")
+    refunds = objects(inner(unit, "payments"), "refunds")
+    return sum(money(each)[0] for each in refunds if each.get("status") == "COMPLETED")
 
 
 def _without_capture(order: Raw) -> str:
-    return "canceled" if text(order, "status") == "VOIDED" else "requires_action"
+    status = _WITHOUT_CAPTURE.get(text(order, "status"))
+    if status is None:
+        raise Unreadable("captures")
+    return status
 
 
 def refund_facts(raw: Raw, *, charge_ref: str | None = None) -> RefundFacts:
@@ -145,10 +162,19 @@ def refund_facts(raw: Raw, *, charge_ref: str | None = None) -> RefundFacts:
     )
 
 
+def our_refund(raw: Raw, refund_id: UUID, *, charge_ref: str) -> RefundFacts:
+    """The refund that was ordered under our id. Raises `Unreadable` where it is another one."""
+    found = refund_facts(raw, charge_ref=charge_ref)
+    if found.metadata_refund not in (None, str(refund_id)):
+        raise Unreadable("custom_id")
+    return found
+
+
 def refunds_of(order: Raw, *, charge_ref: str) -> list[RefundFacts]:
-    """All refunds of an order's one capture."""
-    refunds = inner(first(order, "purchase_units"), "payments").get("refunds")
-    return [refund_facts(each, charge_ref=charge_ref) for each in (refunds if isinstance(refunds, list) else [])]
+    """All refunds of an order's one capture. Raises `Unreadable` where the order does not show that capture."""
+    same(capture_of(order), "id", charge_ref)
+    refunds = objects(inner(first(order, "purchase_units"), "payments"), "refunds")
+    return [refund_facts(each, charge_ref=charge_ref) for each in refunds]
 
 
 def captured_by(refund: Raw) -> str | None:
@@ -177,8 +203,7 @@ def method_facts(token: Raw) -> MethodFacts:
 
 def setup_started(token: Raw) -> SetupStarted:
     """A setup token, with the page at which the payer agrees."""
-    links = token.get("links")
-    approve = [each for each in (links if isinstance(links, list) else []) if each.get("rel") == "approve"]
+    approve = [each for each in objects(token, "links") if each.get("rel") == "approve"]
     return SetupStarted(text(token, "id"), approve_url=text(first({"of": approve}, "of"), "href"))
 
 

@@ -20,7 +20,7 @@ from billing.kernel.errors import ProviderRefused, ProviderUnavailable
 from billing.providers.events import ListedEvent
 from billing.providers.listed import ListedCharge, ListedMovement, ListedRefund
 from billing.providers.paypal.events import event_facts
-from billing.providers.paypal.facts import listed_charge, moment, money, refund_facts
+from billing.providers.paypal.facts import listed_charge, moment, money, objects, refund_facts
 from billing.providers.paypal.naming import attempt_of, customer_of, invoice_of
 from billing.providers.port import PAGE
 from billing.providers.reading import Raw, Unreadable, inner, optional, text, whole
@@ -193,11 +193,10 @@ def in_pages(rows: Iterator[T]) -> Iterator[list[T]]:
 
 
 def _report(raw: Raw) -> tuple[list[Raw], int, datetime]:
-    rows = raw.get("transaction_details")
-    if not isinstance(rows, list):
+    if not isinstance(raw.get("transaction_details"), list):
         raise Unreadable("transaction_details")
     return (
-        [inner(row, "transaction_info") for row in rows],
+        [inner(row, "transaction_info") for row in objects(raw, "transaction_details")],
         whole(raw, "total_pages"),
         moment(raw, "last_refreshed_datetime"),
     )
@@ -311,10 +310,9 @@ def _next(raw: Raw) -> dict[str, str] | None:
 
 def _rows(raw: Raw, name: str) -> list[Raw]:
     """The rows of a page. An empty page of disputes or events may be told without them."""
-    rows = raw.get(name, [])
-    if not isinstance(rows, list):
+    if not isinstance(raw.get(name, []), list):
         raise Unreadable(name)
-    return rows
+    return objects(raw, name)
 
 
 def _status(info: Raw) -> str:
