@@ -122,7 +122,7 @@ class StripeProvider:
 
     def read_setup(self, setup_ref: str) -> SetupFacts:
         """The present state of a set-up."""
-        return read(lambda: facts.setup_facts(self._v1.setup_intents.retrieve(setup_ref).to_dict()))
+        return _one(self._v1.setup_intents.retrieve, setup_ref, facts.setup_facts)
 
     def finish_setup(self, setup_ref: str, *, key: str) -> SetupFacts:
         """Stripe's form has finished it."""
@@ -139,7 +139,7 @@ class StripeProvider:
 
     def read_method(self, method_ref: str) -> MethodFacts:
         """The present state of a method; `customer_ref` is None once it is detached."""
-        return read(lambda: facts.method_facts(self._v1.payment_methods.retrieve(method_ref).to_dict()))
+        return _one(self._v1.payment_methods.retrieve, method_ref, facts.method_facts)
 
     def detach_method(self, method_ref: str, *, key: str) -> None:
         """Take the method from its customer. Stripe never lets it be used again."""
@@ -152,11 +152,11 @@ class StripeProvider:
 
     def read_mandate(self, mandate_ref: str) -> MandateFacts:
         """The present state of a mandate."""
-        return read(lambda: facts.mandate_facts(self._v1.mandates.retrieve(mandate_ref).to_dict()))
+        return _one(self._v1.mandates.retrieve, mandate_ref, facts.mandate_facts)
 
     def has_customer(self, customer_ref: str) -> bool:
         """Stripe goes on showing a deleted customer, by its id alone."""
-        return read(lambda: facts.is_living(self._v1.customers.retrieve(customer_ref).to_dict()))
+        return _one(self._v1.customers.retrieve, customer_ref, facts.is_living)
 
     def charge(self, request: ChargeRequest, *, key: str, key_age_s: float) -> ChargeOutcome:
         """Send one attempt: create and confirm the invoice's intent, or confirm it again. See the port."""
@@ -231,7 +231,7 @@ class StripeProvider:
 
     def read_charge(self, charge_ref: str) -> ListedCharge:
         """The present state of a charge."""
-        return read(lambda: self._listed_charge(self._v1.charges.retrieve(charge_ref).to_dict()))
+        return _one(self._v1.charges.retrieve, charge_ref, self._listed_charge)
 
     def list_charges(self, *, intent_ref: str) -> Iterator[ChargeFacts]:
         """Every charge of the intent, newest first."""
@@ -253,13 +253,16 @@ class StripeProvider:
                 {"charge": charge_ref, "amount": amount, "metadata": {"refund_id": str(refund_id)}},
                 {"idempotency_key": key},
             )
-            return self._refund(answer.to_dict())
+            found = self._refund(answer.to_dict())
+            if found.metadata_refund not in (None, str(refund_id)):
+                raise reading.Unreadable("metadata")
+            return found
 
         return write(send)
 
     def read_refund(self, refund_ref: str) -> RefundFacts:
         """The present state of a refund."""
-        return read(lambda: self._refund(self._v1.refunds.retrieve(refund_ref).to_dict()))
+        return _one(self._v1.refunds.retrieve, refund_ref, self._refund)
 
     def list_refunds(self, *, charge_ref: str) -> Iterator[RefundFacts]:
         """Every refund of the charge, newest first."""
@@ -274,7 +277,7 @@ class StripeProvider:
 
     def read_payout(self, payout_ref: str) -> PayoutFacts:
         """The present state of a payout."""
-        return read(lambda: facts.payout_facts(self._v1.payouts.retrieve(payout_ref).to_dict()))
+        return _one(self._v1.payouts.retrieve, payout_ref, facts.payout_facts)
 
     def payout_movement_pages(self, *, payout_ref: str, after: str | None = None) -> Iterator[list[ListedMovement]]:
         """Newest first. Stripe refuses it of a payout made by hand."""
@@ -320,12 +323,11 @@ class StripeProvider:
 
     def read_dispute(self, dispute_ref: str) -> DisputeFacts:
         """The present state of a dispute, with what it has moved."""
-        return read(lambda: facts.dispute_facts(self._v1.disputes.retrieve(dispute_ref).to_dict()))
+        return _one(self._v1.disputes.retrieve, dispute_ref, facts.dispute_facts)
 
     def read_fraud_warning(self, warning_ref: str) -> FraudWarningFacts:
         """The present state of an early fraud warning."""
-        warnings = self._v1.radar.early_fraud_warnings
-        return read(lambda: facts.fraud_warning_facts(warnings.retrieve(warning_ref).to_dict()))
+        return _one(self._v1.radar.early_fraud_warnings.retrieve, warning_ref, facts.fraud_warning_facts)
 
     def get_ready(self, signatures: Iterable[str], *, secrets: list[str], wall_now: datetime) -> None:
         """The secrets are at hand."""
@@ -333,6 +335,11 @@ class StripeProvider:
     def verify_event(self, *, raw: bytes, signature: str, secrets: list[str], wall_now: datetime) -> EventFacts:
         """See `signature.verify_event`; no request is made."""
         return _verify(raw=raw, signature=signature, secrets=secrets, wall_now=wall_now)
+
+
+def _one(retrieve: Callable[[str], Any], ref: str, parse: Callable[[reading.Raw], T]) -> T:
+    """One object by its id; another one's is no answer."""
+    return read(lambda: parse(reading.same(retrieve(ref).to_dict(), "id", ref)))
 
 
 _verify = signature.verify_event

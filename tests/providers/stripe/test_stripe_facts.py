@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from billing.kernel.errors import ProviderUnavailable
+from billing.kernel.errors import ProviderUnavailable, ProviderUncertain
 from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts
 from billing.providers.reading import Unreadable
+from billing.providers.stripe.adapter import StripeProvider
 from billing.providers.stripe.facts import charge_facts, dispute_facts, intent_facts, method_facts, setup_facts
 from tests.providers.stripe.making import INVOICE, PAYMENT, charge, intent, method, provider_at
 from tests.providers.stripe.scripted import says_json, scripted
@@ -177,3 +180,50 @@ def test_no_state_of_a_dispute_keeps_its_money_from_being_read(said: str, moved:
         }
     )
     assert (facts.status, facts.withdrawn_minor) == (known, -min([*moved, 0]))
+
+
+DISPUTE = {"id": "du_1", "object": "dispute", "charge": "ch_1", "status": "under_review", "amount": 1500}
+STAMPED = {"currency": "eur", "created": 1_700_000_000}
+READS: dict[str, tuple[Callable[[StripeProvider, str], object], dict[str, Any]]] = {
+    "intent": (StripeProvider.read_intent, intent(latest_charge=charge())),
+    "charge": (StripeProvider.read_charge, charge()),
+    "refund": (
+        StripeProvider.read_refund,
+        {"id": "re_1", "object": "refund", "status": "failed", "amount": 5} | STAMPED,
+    ),
+    "dispute": (StripeProvider.read_dispute, DISPUTE | STAMPED),
+    "payout": (
+        StripeProvider.read_payout,
+        {"id": "po_1", "object": "payout", "status": "paid", "amount": 5, "arrival_date": 1_700_000_000} | STAMPED,
+    ),
+    "method": (StripeProvider.read_method, method()),
+    "set-up": (StripeProvider.read_setup, {"id": "seti_1", "object": "setup_intent", "status": "succeeded"}),
+    "mandate": (StripeProvider.read_mandate, {"id": "mandate_1", "object": "mandate", "status": "inactive"}),
+    "warning": (
+        StripeProvider.read_fraud_warning,
+        {"id": "issfr_1", "object": "radar.early_fraud_warning", "charge": "ch_1"} | STAMPED,
+    ),
+    "customer": (StripeProvider.has_customer, {"id": "cus_1", "object": "customer", "deleted": True}),
+}
+
+
+@pytest.mark.parametrize("what", READS.keys())
+def test_an_answer_about_another_object_is_none(what: str) -> None:
+    """A refund would fail, a card be lost, and a payout come back that never did."""
+    read, answer = READS[what]
+    with scripted(says_json(answer)) as server:
+        provider = provider_at(server.address)
+        read(provider, answer["id"])
+        with pytest.raises(ProviderUnavailable):
+            read(provider, "another_1")
+
+
+def test_an_answer_about_another_refund_leaves_open_what_became_of_ours() -> None:
+    ours = UUID("01890000-0000-7000-8000-000000000007")
+    answer = {"id": "re_1", "object": "refund", "status": "succeeded", "amount": 1500, "charge": "ch_1"} | STAMPED
+    asked: dict[str, Any] = {"charge_ref": "ch_1", "amount_minor": 1500, "currency": "eur", "key": "k"}
+    with scripted(says_json(answer | {"metadata": {"refund_id": str(ours)}})) as server:
+        provider = provider_at(server.address)
+        assert provider.refund(refund_id=ours, **asked).refund_ref == "re_1"
+        with pytest.raises(ProviderUncertain):
+            provider.refund(refund_id=INVOICE, **asked)
