@@ -20,7 +20,7 @@ from billing.flows.incomplete import complete
 from billing.flows.parts import Parts
 from billing.flows.restoring import NotHealed, healed_below, pause
 from billing.flows.sending import Attempt, write_outcomes
-from billing.kernel.errors import Stale
+from billing.kernel.errors import ProviderRefused, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import OPEN_PAYMENT, EventStatus, InvoiceStatus, PaymentStatus
 from billing.models import Invoice, Payment, PaymentIntent
@@ -37,6 +37,10 @@ from billing.rules.rate import Rank
 _log = structlog.get_logger(__name__)
 
 _ASKABLE = (PaymentStatus.SENT, PaymentStatus.UNKNOWN, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION)
+
+NOT_SHOWN = frozenset({"resource_not_found", "invalid_resource_id"})
+"""PayPal's words for what it does not show us, such as what is sold by an older API on the same account. Stripe shows
+all that an account has: what is missing there is a person's work."""
 
 
 class WentOn(Stale):
@@ -62,7 +66,12 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
         ours = _by_ref(session, claimed)
         read_at = wall_now(session)
     provider = parts.provider(claimed.provider_account_id, rank=Rank.REREADS)
-    facts = provider.read_intent(claimed.object_ref)
+    try:
+        facts = provider.read_intent(claimed.object_ref)
+    except ProviderRefused as refused:
+        if ours is not None or refused.code not in NOT_SHOWN:
+            raise
+        return ignore(parts, claimed, "the provider shows no such payment")
     if ours is None:
         with parts.begin() as session:
             ours = _by_metadata(session, claimed, facts)
@@ -73,8 +82,9 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     with parts.begin() as session:
         lost = _lost(session, claimed, facts, ours)
         if ours is None and not lost:
-            now = parts.clock.now(session)
-            close(session, claimed, status=EventStatus.IGNORED, now=now, error="no invoice of ours")
+            close(
+                session, claimed, status=EventStatus.IGNORED, now=parts.clock.now(session), error="no invoice of ours"
+            )
             return EventStatus.IGNORED
     if ours is None or lost:
         pause(parts, evidence=f"the provider knows attempt {lost[0]}, this database does not")
@@ -96,6 +106,16 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
             return EventStatus.RECEIVED
         _log.info("event_taken", provider_event=event, type=claimed.type, payment=payment)
     return EventStatus.PROCESSED
+
+
+def ignore(parts: Parts, claimed: ClaimedEvent, why: str) -> EventStatus:
+    """Close what is none of ours, such as a sale of another shop on the same account: it is nobody's work here.
+
+    An answer of our own that is still on its way brings the same facts, and so does the sweep.
+    """
+    with parts.begin() as session:
+        close(session, claimed, status=EventStatus.IGNORED, now=parts.clock.now(session), error=why)
+    return EventStatus.IGNORED
 
 
 def _lost(session: Session, claimed: ClaimedEvent, facts: IntentFacts, ours: Ours | None) -> list[UUID]:

@@ -12,8 +12,10 @@ from billing.commands.provider_event.claim import ClaimedEvent, close
 from billing.commands.refund.record import note_facts
 from billing.db.clock import wall_now
 from billing.flows.parts import Parts
+from billing.flows.payment_events import NOT_SHOWN, ignore
 from billing.flows.restoring import NotHealed, healed_below, named_refunds, pause
 from billing.flows.sending_back import kept_apart, take_over
+from billing.kernel.errors import ProviderRefused
 from billing.kernel.failpoints import failpoint
 from billing.kernel.moves import allowed
 from billing.kernel.status import OPEN_REFUND, EventStatus, RefundStatus
@@ -30,7 +32,12 @@ def refund(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     One of a charge of ours under an id of ours that we have no row of proves that rows were lost: everything is paused.
     """
     account_id = claimed.provider_account_id
-    facts = parts.provider(account_id, rank=Rank.REREADS).read_refund(claimed.object_ref)
+    try:
+        facts = parts.provider(account_id, rank=Rank.REREADS).read_refund(claimed.object_ref)
+    except ProviderRefused as refused:
+        if refused.code not in NOT_SHOWN or _is_ours(parts, account_id, claimed.object_ref):
+            raise
+        return ignore(parts, claimed, "the provider shows no such refund")
     failpoint("event.reread")
     with parts.begin() as session:
         now = parts.clock.now(session)
@@ -48,6 +55,12 @@ def refund(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
             return EventStatus.IGNORED
     pause(parts, evidence=f"the provider knows refund {lost[0]}, this database does not")
     raise NotHealed("this database was restored; the event is handled when it is reconciled")
+
+
+def _is_ours(parts: Parts, account_id: UUID, refund_ref: str) -> bool:
+    of_it = (Refund.provider_account_id == account_id, Refund.refund_ref == refund_ref)
+    with parts.begin() as session:
+        return session.scalars(select(Refund.id).where(*of_it)).first() is not None
 
 
 def charge_refunded(parts: Parts, claimed: ClaimedEvent) -> EventStatus:

@@ -174,6 +174,32 @@ def test_news_of_what_has_no_id_are_kept_and_ignored(stage: Stage, anna: UUID) -
         assert session.scalars(select(ProviderEvent.status)).all() == ["ignored"]
 
 
+@pytest.mark.parametrize(
+    ("type_", "kind"),
+    [
+        ("PAYMENT.CAPTURE.COMPLETED", "capture"),
+        ("PAYMENT.CAPTURE.DENIED", "capture"),
+        ("PAYMENT.CAPTURE.REFUNDED", "refund"),
+        ("PAYMENT.REFUND.FAILED", "refund"),
+    ],
+)
+def test_what_another_shop_on_the_same_account_sells_is_nobodys_work(
+    stage: Stage, anna: UUID, type_: str, kind: str
+) -> None:
+    """Sales by PayPal's older API have no order, and neither they nor their refunds can be read by ours."""
+    told = hears(stage)
+    with stage.sides["paypal"].stand_in.store.transaction() as tx:
+        sold = {"id": "4RR959492F879224U", "state": "completed", "amount": {"total": "7.47", "currency": "USD"}}
+        events.happen(_by_hand(stage, tx), type_, kind, sold)
+    run_due(stage.sides["paypal"].stand_in, early=True)
+    assert {_posted(stage, body, headers) for body, headers in told} == {200}
+    stage.settle()
+    with stage.parts.begin() as session:
+        (event,) = session.scalars(select(ProviderEvent))
+        assert (event.status, event.tries) == ("ignored", 1)
+        assert session.scalars(select(WorkItem)).all() == []
+
+
 def test_a_wallet_that_was_removed_at_paypal_is_charged_no_more(stage: Stage, anna: UUID) -> None:
     told = hears(stage)
     give(stage, anna, "B-SANDBOX-GOOD")

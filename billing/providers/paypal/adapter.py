@@ -40,7 +40,7 @@ from billing.providers.port import (
     SetupFacts,
     SetupStarted,
 )
-from billing.providers.reading import Raw, Unreadable, inner, optional, same, text
+from billing.providers.reading import Raw, Unreadable, same, text
 
 KEY_LIFE_S = 5 * 3600.0
 """PayPal keeps the request ids of orders for 6 h; those of refunds longer."""
@@ -221,7 +221,7 @@ class PayPalProvider(NoDomains):
 
     def _order_of(self, charge_ref: str) -> str:
         capture = self._one("/v2/payments/captures", charge_ref, lambda raw: raw)
-        order_ref = optional(inner(inner(capture, "supplementary_data"), "related_ids"), "order_id")
+        order_ref = facts.order_of(capture)
         if order_ref is None:
             raise ProviderRefused("paypal: a capture without its order", code="order_unknown")
         return order_ref

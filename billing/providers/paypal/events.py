@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.providers.events import EventFacts
-from billing.providers.paypal.facts import moment
+from billing.providers.paypal.facts import moment, order_of
 from billing.providers.reading import Raw, Unreadable, inner, optional, text
 
 _READ_AGAIN = ("refund", "payment_token")
@@ -34,6 +34,5 @@ def _object(kind: str, resource: Raw) -> str:
     if kind == "dispute":
         return text(resource, "dispute_id")
     if kind == "capture":
-        order = optional(inner(inner(resource, "supplementary_data"), "related_ids"), "order_id")
-        return order or text(resource, "id")
+        return order_of(resource) or text(resource, "id")
     return text(resource, "id") if kind in _READ_AGAIN else optional(resource, "id") or ""

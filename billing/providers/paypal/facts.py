@@ -99,7 +99,6 @@ def charge_facts(capture: Raw, *, refunded_minor: int = 0) -> ChargeFacts:
 def listed_charge(capture: Raw) -> ListedCharge:
     """A capture, as the account's report shows it."""
     known = charge_facts(capture)
-    order_ref = optional(inner(inner(capture, "supplementary_data"), "related_ids"), "order_id")
     return ListedCharge(
         charge_ref=known.charge_ref,
         status=known.status,
@@ -107,7 +106,7 @@ def listed_charge(capture: Raw) -> ListedCharge:
         refunded_minor=0,
         currency=known.currency,
         created=known.created,
-        intent_ref=order_ref,
+        intent_ref=order_of(capture),
         customer_ref=customer_of(optional(capture, "custom_id")),
         method_ref=None,
         metadata_invoice=invoice_of(optional(capture, "invoice_id")),
@@ -178,12 +177,25 @@ def refunds_of(order: Raw, *, charge_ref: str) -> list[RefundFacts]:
 
 
 def captured_by(refund: Raw) -> str | None:
-    """The capture that a refund is of: its `up` link."""
-    links = refund.get("links")
+    """The capture that a refund is of."""
+    return _above(refund)[1]
+
+
+def order_of(capture: Raw) -> str | None:
+    """The order that a capture is of. PayPal names it beside the capture, or by a link alone."""
+    named = optional(inner(inner(capture, "supplementary_data"), "related_ids"), "order_id")
+    kind, above = _above(capture)
+    return named or (above if kind == "orders" else None)
+
+
+def _above(raw: Raw) -> tuple[str, str | None]:
+    """What the `up` link leads to: which kind of thing, and its id."""
+    links = raw.get("links")
     for link in links if isinstance(links, list) else []:
         if isinstance(link, Mapping) and link.get("rel") == "up":
-            return str(link.get("href", "")).rstrip("/").rpartition("/")[2] or None
-    return None
+            kind, _, id_ = str(link.get("href", "")).rstrip("/").rpartition("/")
+            return kind.rpartition("/")[2], id_ or None
+    return "", None
 
 
 def _reason(raw: Raw) -> str | None:

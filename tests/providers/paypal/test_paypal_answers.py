@@ -15,6 +15,8 @@ import pytest
 from billing.kernel.errors import ProviderUnavailable, ProviderUncertain
 from billing.providers.paypal.adapter import PayPalProvider
 from billing.providers.paypal.client import PayPalClient
+from billing.providers.paypal.events import event_facts
+from billing.providers.paypal.facts import listed_charge
 from billing.providers.paypal.signature import Certificates
 from billing.providers.port import ChargeRequest, Outcome
 from billing.providers.road import Answered
@@ -125,6 +127,27 @@ def test_an_order_that_does_not_show_the_capture_proves_no_refund_absent(
     assert [each.refund_ref for each in provider.list_refunds(charge_ref="2GG")] == ["0K3"]
     said.answers["/v2/checkout/orders/5O1"] = order(captures=[CAPTURE])
     assert list(provider.list_refunds(charge_ref="2GG")) == []
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        {"supplementary_data": {"related_ids": {"order_id": "5O1"}}},
+        {
+            "links": [
+                {"rel": "self", "href": "x"},
+                {"rel": "up", "href": "https://api.paypal.com/v2/checkout/orders/5O1"},
+            ]
+        },
+        {"supplementary_data": None, "links": [None, {"rel": "up", "href": "http://paypal/v2/checkout/orders/5O1/"}]},
+    ],
+)
+def test_a_capture_names_its_order_beside_it_or_by_a_link(of: dict[str, Any]) -> None:
+    event = {"id": "WH-1", "event_type": "PAYMENT.CAPTURE.DENIED", "resource_type": "capture", "create_time": AT}
+    assert event_facts(event | {"resource": CAPTURE | of}).object_ref == "5O1"
+    assert listed_charge(CAPTURE | of).intent_ref == "5O1"
+    authorized = {"links": [{"rel": "up", "href": "https://api.paypal.com/v2/payments/authorizations/0AW"}]}
+    assert event_facts(event | {"resource": CAPTURE | authorized}).object_ref == "2GG"
 
 
 DISPUTE = {
