@@ -108,11 +108,15 @@ def headers_of(headers: object) -> dict[str, str]:
     return {str(name).lower(): str(value) for name, value in headers.items()}
 
 
+MOST_WAIT_S = 3600.0
+"""A `Retry-After` puts one thing off for so long at most: the longest of our own pauses, far below a key's life."""
+
+
 def seconds_of(value: str | None) -> float | None:
-    """A `Retry-After` in whole seconds; None for anything else."""
-    if value is None or not value.isascii() or not value.isdigit() or len(value) > 6:
+    """A `Retry-After` in whole seconds, up to `MOST_WAIT_S`; None for anything else."""
+    if value is None or not value.isascii() or not value.isdigit() or len(value) > 20:
         return None
-    return float(value)
+    return min(float(value), MOST_WAIT_S)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

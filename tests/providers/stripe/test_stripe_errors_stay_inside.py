@@ -158,6 +158,17 @@ def test_the_providers_wish_to_wait_reaches_the_caller() -> None:
         assert undated.value.retry_after_s is None
 
 
+@pytest.mark.parametrize("said", ["86400", "999999", "31536000"])
+def test_no_wish_puts_an_attempt_off_for_days(said: str) -> None:
+    """Its key would be too old by then to be sent again."""
+    with scripted(says_error(429, headers={"Retry_After": said})) as server:
+        provider = provider_at(server.address)
+        with pytest.raises(ProviderUnavailable) as later:
+            provider.read_intent("pi_1")
+        assert later.value.retry_after_s == 3600
+        assert provider.charge(request(), key=KEY, key_age_s=0).retry_after_s == 3600
+
+
 def sdk_exception_classes() -> list[type[Exception]]:
     here = [kind for _, kind in inspect.getmembers(sdk_errors, inspect.isclass) if issubclass(kind, stripe.StripeError)]
     return [*here, *OAuthError.__subclasses__(), OAuthError]
