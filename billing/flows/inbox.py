@@ -12,7 +12,7 @@ from billing.commands.work_item.raise_item import raise_item
 from billing.flows.handlers import BY_TYPE
 from billing.flows.parts import Parts
 from billing.flows.restoring import NotHealed
-from billing.kernel.errors import BillingError, NoPermit, ProviderUnavailable, Stale
+from billing.kernel.errors import BillingError, NoPermit, ProviderUnavailable, ProviderUnreadable, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.status import EventStatus
 from billing.kernel.work import WorkKind
@@ -71,11 +71,18 @@ def _handle(parts: Parts, claimed: ClaimedEvent) -> EventStatus | None:
         # The provider is left alone, or others go first: the event waits, and no try is used up.
         return _wait(parts, claimed, none, again_s=max(none.retry_after_s or 0.0, parts.settings.back_off_s[0]))
     except ProviderUnavailable as later:
-        return _wait_for_provider(parts, claimed, later)
+        if not isinstance(later, ProviderUnreadable):
+            return _wait_for_provider(parts, claimed, later)
+        return _tried(parts, claimed, later)
     except Exception as error:  # noqa: BLE001 (a handler's fault of any kind is tried again, then becomes work)
-        if claimed.tries < MOST_TRIES:
-            return _put_back(parts, claimed, error=redact_error(error))
-        return _bury(parts, claimed, error=redact_error(error), trace="".join(traceback.format_tb(error.__traceback__)))
+        return _tried(parts, claimed, error)
+
+
+def _tried(parts: Parts, claimed: ClaimedEvent, error: Exception) -> EventStatus:
+    """A try is used up: it is put back, or becomes work."""
+    if claimed.tries < MOST_TRIES:
+        return _put_back(parts, claimed, error=redact_error(error))
+    return _bury(parts, claimed, error=redact_error(error), trace="".join(traceback.format_tb(error.__traceback__)))
 
 
 def sweep(parts: Parts) -> int:

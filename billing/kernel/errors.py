@@ -72,6 +72,13 @@ class ProviderUnavailable(BillingError):
         self.reach = reach
 
 
+class ProviderUnreadable(ProviderUnavailable):
+    """It answered, and not as its API does: the next answer may be whole, or none will be until a person looks.
+
+    The message names the field, never a value.
+    """
+
+
 class NoPermit(ProviderUnavailable):
     """Nothing was asked: the provider is left alone for now, or others use its rate up. `retry_after_s`: look then."""
 

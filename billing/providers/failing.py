@@ -12,7 +12,8 @@ from typing import Any
 import requests
 import urllib3
 
-from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Reach
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, ProviderUnreadable, Reach
+from billing.providers.reading import Unreadable
 
 
 class Proof(StrEnum):
@@ -30,6 +31,9 @@ class Proof(StrEnum):
     """The key was used before with other parameters: what ran under it is another request."""
     UNCLEAR = "unclear"
     """It may have run."""
+
+
+_UNREADABLE = "answer_unreadable_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Failure:
 
     def of_a_read(self) -> ProviderUnavailable | ProviderRefused:
         """The kernel error for a call that changes nothing: asking again is always safe."""
+        if self.reason.startswith(_UNREADABLE):
+            return ProviderUnreadable(f"{self.provider}: {self.reason}", reach=self.reach)
         if self.proof in (Proof.NOT_RUN, Proof.UNCLEAR):
             return ProviderUnavailable(self._line(), retry_after_s=self.retry_after_s, reach=self.reach)
         return self._refusal()
@@ -73,6 +79,11 @@ class Failure:
     def _line(self) -> str:
         status = "no answer" if self.http_status is None else f"HTTP {self.http_status}"
         return f"{self.provider}: {self.reason} ({status}, request {self.request_ref or 'unknown'})"
+
+
+def unreadable(error: Unreadable, *, provider: str = "stripe") -> Failure:
+    """An answer that is not of the provider's API proves nothing. The reason names the field."""
+    return Failure(Proof.UNCLEAR, f"{_UNREADABLE}{error}", provider=provider)
 
 
 def never_connected(error: BaseException) -> bool:

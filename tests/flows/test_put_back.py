@@ -10,7 +10,7 @@ from sqlalchemy import text
 from billing.commands.provider_event.claim import close_settled
 from billing.flows import inbox, operating, payment_events
 from billing.flows.order import Order
-from billing.kernel.errors import ProviderUnavailable
+from billing.kernel.errors import ProviderUnavailable, ProviderUnreadable
 from billing.kernel.status import EventStatus
 from billing.models import ProviderEvent
 from billing.providers.port import Provider
@@ -58,6 +58,22 @@ def test_an_outage_uses_up_no_try_and_is_waited_for_longer_each_time(acme: Compa
     assert (event.tries, event.status, event.error) == (0, "received", "away")
     assert pauses == [0.3, 0.5, 1.0, *[2.0] * (inbox.MOST_TRIES - 1)]
     assert acme.work_items() == []
+
+
+def test_what_the_provider_shows_in_a_way_that_nobody_can_read_becomes_somebodys_work(acme: Company) -> None:
+    """It is there, so waiting mends nothing: nobody would be told of an event that waits for ever."""
+    (event,) = _taken(acme, "evt_odd")
+    _fails_with(acme, ProviderUnreadable("stripe: answer_unreadable_status"))
+    for _ in range(inbox.MOST_TRIES):
+        process(acme.parts, event.id)
+        end_pauses(acme)
+    assert _the(acme, "evt_odd").status == "dead"
+    (item,) = acme.work_items()
+    assert (item.kind, item.subject_id, item.error) == (
+        "event_not_handled",
+        event.id,
+        "ProviderUnreadable: stripe: answer_unreadable_status",
+    )
 
 
 def test_the_provider_may_ask_for_a_longer_pause(acme: Company) -> None:

@@ -18,7 +18,7 @@ from uuid import UUID
 from billing.kernel.errors import Fault, ProviderRefused, Refused
 from billing.providers.domains import NoDomains
 from billing.providers.events import EventFacts, ListedEvent
-from billing.providers.failing import Failure, Proof
+from billing.providers.failing import Failure, unreadable
 from billing.providers.listed import ListedCharge, ListedDispute, ListedMovement, ListedRefund, PayoutFacts
 from billing.providers.paypal import disputes, facts, listing, outcomes
 from billing.providers.paypal.amounts import step_minor, to_provider
@@ -163,8 +163,8 @@ class PayPalProvider(NoDomains):
             return outcomes.of_answer(self._client.post("/v2/checkout/orders", body, key=key), request)
         except CallFailed as failed:
             failure = failed.failure
-        except Unreadable:
-            failure = Failure(Proof.UNCLEAR, "answer_unreadable", provider="paypal")
+        except Unreadable as odd:
+            failure = unreadable(odd, provider="paypal")
         return outcomes.of_failure(failure, first_sending=key_age_s <= 0)
 
     def _order(self, request: ChargeRequest) -> dict[str, Any]:

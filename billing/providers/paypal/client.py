@@ -92,7 +92,11 @@ class PayPalClient:
             return None
         if status not in _OK:
             raise CallFailed(of_answer(raw, status, told))
-        return Answer(status, _json(raw), told)
+        try:
+            return Answer(status, _json(raw), told)
+        except Unreadable:
+            # A gateway's page, or one that was cut off: nobody at PayPal said this.
+            raise CallFailed(Failure(Proof.UNCLEAR, "answer_is_no_json", status, provider="paypal")) from None
 
     def _sent(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from billing.kernel.errors import BillingError, Reach
-from billing.providers.failing import Failure, Proof, seconds_of
+from billing.providers.failing import Failure, Proof, seconds_of, unreadable
 from billing.providers.paypal.declines import OF_OUR_ACCOUNT
 from billing.providers.reading import Raw, Unreadable, optional
 
@@ -37,8 +37,8 @@ def guarded(call: Callable[[], T], error_of: Callable[[Failure], BillingError]) 
         return call()
     except CallFailed as failed:
         failure = failed.failure
-    except Unreadable:
-        failure = Failure(Proof.UNCLEAR, "answer_unreadable", provider="paypal")
+    except Unreadable as odd:
+        failure = unreadable(odd, provider="paypal")
     raise error_of(failure)
 
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from billing.kernel.errors import ProviderRefused, ProviderUnavailable
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUnreadable
 from billing.providers.events import ListedEvent
 from billing.providers.listed import ListedCharge, ListedMovement, ListedRefund
 from billing.providers.paypal.events import event_facts
@@ -75,8 +75,8 @@ def _parsed(parse: Callable[[Raw], T | None], rows: list[Raw]) -> list[T]:
     """Those that `parse` takes. A row that can't be read is never left out: it may be our money."""
     try:
         return [found for found in map(parse, rows) if found is not None]
-    except Unreadable:
-        raise ProviderUnavailable("paypal: report_unreadable") from None
+    except Unreadable as odd:
+        raise ProviderUnreadable(f"paypal: report_unreadable_{odd}") from None
 
 
 def _whole(ask: Ask, start: datetime, end: datetime, *, fresh: bool) -> list[Raw]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import stripe
 
 from billing.kernel.errors import Reach
-from billing.providers.failing import Failure, Proof, headers_of, never_connected, seconds_of, silence_of
+from billing.providers.failing import Failure, Proof, headers_of, never_connected, seconds_of, silence_of, unreadable
 from billing.providers.reading import Raw, Unreadable, code, inner
 
 
@@ -23,7 +23,7 @@ def failure_of(error: Exception) -> Failure:
             return Failure(Proof.NOT_RUN, "connection_not_made", reach=Reach.AWAY)
         return Failure(Proof.UNCLEAR, silence_of(error), reach=Reach.AWAY)
     if isinstance(error, Unreadable):
-        return Failure(Proof.UNCLEAR, "answer_unreadable")
+        return unreadable(error)
     if not isinstance(error, stripe.StripeError):
         return Failure(Proof.UNCLEAR, "call_broke")
     return _answer(error)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from billing.kernel.errors import ProviderUnavailable, ProviderUncertain
+from billing.kernel.errors import ProviderUnavailable, ProviderUncertain, ProviderUnreadable
 from billing.providers.port import ChargeFacts, IntentFacts, MethodFacts
 from billing.providers.reading import Unreadable
 from billing.providers.stripe.adapter import StripeProvider
@@ -52,6 +52,13 @@ def test_an_intent_comes_with_its_charge_and_our_ids() -> None:
 def test_an_intent_that_is_not_what_was_asked_for_is_no_evidence(answer: dict[str, Any]) -> None:
     with scripted(says_json(answer)) as server, pytest.raises(ProviderUnavailable):
         provider_at(server.address).read_intent("pi_1")
+
+
+def test_what_can_not_be_read_is_told_by_its_field_and_never_by_its_value() -> None:
+    with scripted(says_json(charge(status="Someone Real"))) as server, pytest.raises(ProviderUnreadable) as odd:
+        provider_at(server.address).read_charge("ch_1")
+    assert "answer_unreadable_status" in str(odd.value)
+    assert "Someone" not in str(odd.value)
 
 
 def test_an_intent_made_by_somebody_else_has_no_ids_of_ours() -> None:
