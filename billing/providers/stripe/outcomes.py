@@ -14,6 +14,8 @@ METHOD_UNUSABLE = "payment_method_unusable"
 """Our decline code where Stripe won't use the method at all: missing, detached, another's, or its customer gone."""
 
 _DIFFERS = "answer_differs_"
+_NOT_OURS = frozenset(f"{_DIFFERS}{name}" for name in ("object", "invoice", "payment", "intent"))
+"""The answer is about another payment altogether: kept as ours, its intent would be read again as what we have sent."""
 _MOVED_OR_MOVING = {"succeeded", "processing", "requires_capture"}
 _BY_STATUS = {
     "succeeded": Outcome.SUCCEEDED,
@@ -42,7 +44,7 @@ def of_answer(raw: Raw, *, request: ChargeRequest, amount: int, headers: Mapping
     return ChargeOutcome(
         outcome=outcome,
         reason=reason,
-        intent_ref=optional(raw, "id") if raw.get("object") == "payment_intent" else None,
+        intent_ref=optional(raw, "id") if reason not in _NOT_OURS else None,
         charge_ref=charge_ref,
         decline_code=code(declined, "decline_code", "code"),
         advice_code=code(declined, "advice_code"),
@@ -72,17 +74,17 @@ def _of_intent(raw: Raw, request: ChargeRequest, amount: int) -> tuple[Outcome, 
 def _stranger(raw: Raw, request: ChargeRequest, amount: int) -> str | None:
     """The first thing in which this intent is not the one that we sent; None where it is ours."""
     metadata = inner(raw, "metadata")
+    whose = ("payment", metadata.get("payment_id"), str(request.payment_id))
+    if request.intent_ref is not None:
+        whose = ("intent", raw.get("id"), request.intent_ref)
     expected: list[tuple[str, object, object]] = [
         ("object", raw.get("object"), "payment_intent"),
         ("invoice", metadata.get("invoice_id"), str(request.invoice_id)),
+        whose,
         ("currency", raw.get("currency"), request.currency),
         ("amount", raw.get("amount"), amount),
         ("customer", reference(raw, "customer"), request.customer_ref),
     ]
-    if request.intent_ref is None:
-        expected.append(("payment", metadata.get("payment_id"), str(request.payment_id)))
-    else:
-        expected.append(("intent", raw.get("id"), request.intent_ref))
     return next((name for name, got, sent in expected if got != sent), None)
 
 

@@ -119,6 +119,23 @@ def test_a_confirm_that_answers_another_intent_proves_nothing() -> None:
     assert charged(says_json(later), intent_ref="pi_1").outcome is Outcome.SUCCEEDED
 
 
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"amount": 1501}, "pi_1"),
+        ({"customer": None}, "pi_1"),
+        ({"metadata": {"invoice_id": str(PAYMENT), "payment_id": str(INVOICE)}}, None),
+        ({"metadata": {"invoice_id": str(INVOICE), "payment_id": str(INVOICE)}}, None),
+        ({"amount": 1501, "metadata": {"invoice_id": str(INVOICE), "payment_id": str(INVOICE)}}, None),
+        ({"metadata": {}}, None),
+    ],
+)
+def test_the_intent_of_another_payment_is_never_kept_as_ours(changes: dict[str, Any], kept: str | None) -> None:
+    """Read again by that id, it would pay our invoice with somebody else's money."""
+    outcome = charged(says_json(intent(**changes)))
+    assert (outcome.outcome, outcome.intent_ref) == (Outcome.UNKNOWN, kept)
+
+
 def test_a_decline_carries_its_codes_its_intent_and_its_own_charge() -> None:
     outcome = charged(declined())
     assert outcome.outcome is Outcome.DECLINED
