@@ -173,7 +173,7 @@ class StripeProvider:
             return outcomes.of_answer(raw, request=request, amount=amount, headers=headers_of(answer.headers))
         except Exception as error:  # noqa: BLE001 - after sending, whatever breaks here leaves the outcome open
             failure = failure_of(error)
-        return outcomes.of_failure(failure, first_sending=key_age_s <= 0)
+        return outcomes.of_failure(failure, first_sending=key_age_s <= 0, request=request)
 
     def cancel_intent(self, intent_ref: str, *, key: str) -> IntentFacts:
         """Cancel, or learn why not: where Stripe refuses for the intent's state, its present state is returned."""

@@ -71,16 +71,23 @@ def _of_intent(raw: Raw, request: ChargeRequest, amount: int) -> tuple[Outcome, 
     return outcome, status
 
 
+_Told = tuple[str, object, object]
+"""What is compared, as it was answered, as it was sent."""
+
+
+def _whose(raw: Raw, request: ChargeRequest) -> list[_Told]:
+    metadata = inner(raw, "metadata")
+    ours: _Told = ("payment", metadata.get("payment_id"), str(request.payment_id))
+    if request.intent_ref is not None:
+        ours = ("intent", raw.get("id"), request.intent_ref)
+    return [("invoice", metadata.get("invoice_id"), str(request.invoice_id)), ours]
+
+
 def _stranger(raw: Raw, request: ChargeRequest, amount: int) -> str | None:
     """The first thing in which this intent is not the one that we sent; None where it is ours."""
-    metadata = inner(raw, "metadata")
-    whose = ("payment", metadata.get("payment_id"), str(request.payment_id))
-    if request.intent_ref is not None:
-        whose = ("intent", raw.get("id"), request.intent_ref)
-    expected: list[tuple[str, object, object]] = [
+    expected: list[_Told] = [
         ("object", raw.get("object"), "payment_intent"),
-        ("invoice", metadata.get("invoice_id"), str(request.invoice_id)),
-        whose,
+        *_whose(raw, request),
         ("currency", raw.get("currency"), request.currency),
         ("amount", raw.get("amount"), amount),
         ("customer", reference(raw, "customer"), request.customer_ref),
@@ -88,13 +95,23 @@ def _stranger(raw: Raw, request: ChargeRequest, amount: int) -> str | None:
     return next((name for name, got, sent in expected if got != sent), None)
 
 
-def of_failure(failure: Failure, *, first_sending: bool) -> ChargeOutcome:
-    """The outcome of a failed call.
+def of_failure(failure: Failure, *, first_sending: bool, request: ChargeRequest | None = None) -> ChargeOutcome:
+    """The outcome of a failed call; one that shows another payment's intent than `request` has proves nothing.
 
     A 400 or 404 may be given before Stripe looks at the key, so it speaks of this sending only. Where the key was sent
     before, that is not enough to close the attempt, and the outcome is UNKNOWN.
     """
     intent = inner(failure.error, "payment_intent")
+    told = _whose(intent, request) if request else []
+    other = next((name for name, got, sent in told if got not in (None, sent)), None)
+    if other is not None:
+        return ChargeOutcome(
+            Outcome.UNKNOWN,
+            reason=f"{_DIFFERS}{other}",
+            request_ref=failure.request_ref,
+            http_status=failure.http_status,
+            needs_person=True,
+        )
     outcome, reason, decline_code = _verdict(failure, intent)
     if failure.proof is Proof.REFUSED and not first_sending and outcome in (Outcome.DECLINED, Outcome.NOT_SENT):
         outcome, reason, decline_code = Outcome.UNKNOWN, f"{reason}_on_resend", None

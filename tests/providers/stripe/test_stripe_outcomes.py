@@ -57,6 +57,21 @@ def test_a_success_names_its_intent_its_charge_and_the_request() -> None:
     )
 
 
+@pytest.mark.parametrize("other", [{"invoice_id": str(PAYMENT)}, {"invoice_id": str(INVOICE), "payment_id": "x"}])
+def test_a_decline_of_another_payment_proves_nothing_of_ours(other: dict[str, str]) -> None:
+    failed = intent(status="requires_payment_method", metadata=other)
+    outcome = charged(declined(payment_intent=failed))
+    assert (outcome.outcome, outcome.intent_ref, outcome.charge_ref) == (Outcome.UNKNOWN, None, None)
+    assert outcome.needs_person
+    canceled = intent(status="canceled", metadata=other)
+    spent = charged(says_error(400, code="payment_intent_unexpected_state", payment_intent=canceled))
+    assert (spent.outcome, spent.intent_ref) == (Outcome.UNKNOWN, None)
+    again = charged(declined(payment_intent=intent(id="pi_2", status="requires_payment_method")), intent_ref="pi_1")
+    assert (again.outcome, again.reason) == (Outcome.UNKNOWN, "answer_differs_intent")
+    silent = intent(status="requires_payment_method", metadata=None)
+    assert charged(declined(payment_intent=silent)).outcome is Outcome.DECLINED, "it says nobody else's"
+
+
 @pytest.mark.parametrize("told", [None, "", {}, {"object": "charge"}, ["ch_1"]])
 def test_a_success_that_names_no_charge_proves_nothing_yet(told: object) -> None:
     outcome = charged(says_json(intent(latest_charge=told)))
