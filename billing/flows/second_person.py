@@ -81,7 +81,8 @@ class Person:
 def ask(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
     """Carry the order out, or have it wait for a second person; says which. A repeat says how it stands.
 
-    Raises `Refused`: `reason_missing`. What its flow refuses is told, as are the provider's errors.
+    Raises `Refused`: `reason_missing`, and what its flow refused (of a repeat, `order_refused`), which its row keeps,
+    as it does the provider's errors.
     """
     require_who_and_why(by.name, reason)
     limits = Limits.of(parts.settings.billing_second_person_above)
@@ -92,6 +93,8 @@ def ask(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
         status = OrderStatus.WAITING if needs else OrderStatus.RUNNING
         known = session.get(OperatorOrder, wanted.id)
         if known is not None:
+            if known.status == OrderStatus.REFUSED:
+                raise Refused(Fault("order", "order_refused", known.told or ""))
             return f"It was ordered already and is {known.status}."
         single = next(iter(wanted.amounts.items())) if len(wanted.amounts) == 1 else (None, None)
         row = OperatorOrder(
@@ -129,7 +132,7 @@ def approve(parts: Parts, order_id: UUID, *, by: Person, reason: str) -> str:
     """Carry out what somebody else asked for; says what became of it.
 
     Raises `Refused`: `reason_missing`, `order_not_found`, `order_not_waiting`, `order_expired`, `same_person`,
-    `asker_gone`.
+    `asker_gone`, and as `ask` what its flow refused.
     """
     require_who_and_why(by.name, reason)
     with parts.begin() as session:
@@ -193,29 +196,38 @@ def _as_asked(row: OperatorOrder) -> Wanted:
 
 
 def _carry_out(parts: Parts, order_id: UUID, order: Order) -> str:
-    """Run its flow and keep what became of it."""
+    """Run its flow and keep what became of it. Raises `Refused` where it was refused."""
     sessions, writes = watch_writes(parts.sessions)
+    faults: list[Fault] = []
+    told = ""
     try:
         with parts.begin() as session:
             wanted = _as_asked(session.get_one(OperatorOrder, order_id))
-        told, status = CARRIED_OUT[wanted.action](replace(parts, sessions=sessions), wanted, order), OrderStatus.DONE
+        told = CARRIED_OUT[wanted.action](replace(parts, sessions=sessions), wanted, order)
     except Refused as refused:
-        told, status = "; ".join(f"{fault.code}: {fault.mend}" for fault in refused.faults), OrderStatus.REFUSED
+        faults = refused.faults
     except Stale as error:
-        told, status = f"nothing was done: {error}", OrderStatus.REFUSED
+        faults = [Fault("order", "changed_meanwhile", f"nothing was done: {error}")]
     except ProviderUncertain:
-        told, status = _UNANSWERED, OrderStatus.REFUSED
-    except (ProviderUnavailable, ProviderRefused) as error:
-        told, status = f"{type(error).__name__}: nothing was done; order it anew", OrderStatus.REFUSED
+        faults = [Fault("order", "provider_uncertain", _UNANSWERED)]
+    except ProviderUnavailable:
+        faults = [Fault("order", "provider_unavailable", "nothing was done; order it anew")]
+    except ProviderRefused:
+        faults = [Fault("order", "provider_refused", "nothing was done; order it anew")]
     except (OperationalError, PoolTimeout) as error:
         # Where no connection came free in time, there was none to write by.
         if writes.any or not (isinstance(error, PoolTimeout) or nothing_written(error)):
             raise
-        told, status = _NOT_WRITTEN, OrderStatus.REFUSED
+        faults = [Fault("order", "database_busy", _NOT_WRITTEN)]
+    if faults:
+        told = "; ".join(f"{fault.code.replace('_', ' ')}: {fault.mend}" for fault in faults)
+    status = OrderStatus.REFUSED if faults else OrderStatus.DONE
     with parts.begin() as session:
         row = session.get_one(OperatorOrder, order_id, with_for_update=True)
         require_move(OrderStatus(row.status), status)
         row.status, row.told = status, told
+    if faults:
+        raise Refused(faults)
     return f"{told[:1].upper()}{told[1:]}."
 
 

@@ -28,12 +28,15 @@ def orders(house: House) -> list[OperatorOrder]:
         return session.query(OperatorOrder).order_by(OperatorOrder.id).all()
 
 
-def ask(person: Person, subject: str, action: str, **more: str) -> None:
-    """By the form of that page."""
+def ask(person: Person, subject: str, action: str, *, status: int = 303, **more: str) -> str:
+    """By the form of that page. Returns the answer."""
     page = person.reads(subject)
     found = re.search(r'name="order" value="([^"]+)"', page)
     assert found
     given = {"order": found[1], "action": action, "reason": "an outage", **more}
-    assert person.post(f"{subject}/do", **given).status_code == 303
+    answer = person.post(f"{subject}/do", **given)
+    assert answer.status_code == status
     # Sent twice, it is one order.
-    assert person.post(f"{subject}/do", **given).status_code == 303
+    assert person.post(f"{subject}/do", **given).status_code == status
+    told: str = answer.text
+    return told

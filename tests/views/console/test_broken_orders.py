@@ -26,7 +26,7 @@ def test_an_order_that_the_provider_leaves_unanswered_says_what_may_have_happene
     (invoice,) = house.acme.invoices()
     fay = house.person("fay", Role.FINANCE)
     house.acme.witness.add_faults({"kind": "timeout_after", "next": 1, "path": "/v1/payment_intents", "ms": 0})
-    ask(fay, f"/invoices/{invoice.id}", "write_off")
+    ask(fay, f"/invoices/{invoice.id}", "write_off", status=409)
     ((row,), (intent,)) = orders(house), house.acme.witness.intents()
     assert (row.status, intent.status, house.acme.invoices()[0].status) == ("refused", "canceled", "open")
     assert "it may have withdrawn its request for the money" in row.told
@@ -54,7 +54,7 @@ def test_an_order_that_waited_too_long_for_a_row_says_that_nothing_was_written(h
     page, lock = f"/invoices/{invoice_id}", text("SELECT FROM billing.invoice WHERE id = :id FOR UPDATE")
     with impatient(house), house.acme.parts.sessions() as other, other.begin():
         other.execute(lock, {"id": invoice_id})
-        ask(fay, page, "refund", amount="1.90")
+        ask(fay, page, "refund", amount="1.90", status=409)
     (row,) = orders(house)
     assert (row.status, house.acme.refunds()) == ("refused", [])
     assert "nothing was written" in str(row.told)
@@ -72,7 +72,7 @@ def test_an_order_for_which_no_connection_came_free_is_ended_and_may_be_given_an
 
     with monkeypatch.context() as patched:
         patched.setitem(ordering.CARRIED_OUT, "refund", none_free)
-        ask(fay, page, "refund", amount="1.90")
+        ask(fay, page, "refund", amount="1.90", status=409)
     (row,) = orders(house)
     assert (row.status, "nothing was written" in str(row.told)) == ("refused", True)
     ask(fay, page, "refund", amount="1.90")
@@ -89,7 +89,7 @@ def test_an_order_for_which_no_connection_came_free_before_it_began_is_ended_too
         raise PoolTimeout("QueuePool limit of size 5 overflow 0 reached, connection timed out")
 
     monkeypatch.setattr(second_person, "_as_asked", none_free)
-    ask(fay, page, "refund", amount="1.90")
+    ask(fay, page, "refund", amount="1.90", status=409)
     assert [each.status for each in orders(house)] == ["refused"]
 
 

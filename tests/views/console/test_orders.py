@@ -36,6 +36,35 @@ def test_below_the_amount_an_order_is_carried_out_at_once_and_once(house: House,
     assert "is done" in fay.reads("/orders")
 
 
+def test_what_is_refused_as_it_is_done_is_told_as_a_refusal_beside_what_was_typed(house: House, fay: Person) -> None:
+    page = f"/invoices/{paid(house)}"
+    answer = ask(fay, page, "refund", amount="99.00", status=409)
+    assert re.search(r'told bad" role="alert"><strong>Not done: refund exceeds paid</strong>', answer)
+    assert 'value="99.00"' in answer
+    # A form that is sent twice by mistake gets the answer of the second one.
+    (row,) = orders(house)
+    given = {"order": str(row.id), "action": "refund", "amount": "99.00", "reason": "an outage"}
+    again = fay.post(f"{page}/do", **given).text
+    assert re.search(r'told bad" role="alert">.*at most 11.90 EUR can go back', again)
+    # What is mended on that page is another order.
+    assert f'name="order" value="{row.id}"' not in again
+    assert row.status == "refused"
+    assert "told good" not in fay.reads(page)
+
+
+def test_what_is_refused_once_it_is_approved_is_told_as_a_refusal(house: House, fay: Person) -> None:
+    limited(house, "5")
+    page = f"/invoices/{paid(house)}"
+    fay, max_ = house.person("fay", Role.FINANCE), house.person("max", Role.ADMIN)
+    for _ in range(2):
+        ask(fay, page, "refund", amount="11.90")
+    first, second = orders(house)
+    assert max_.post(f"/orders/{first.id}", decision="approve", reason="looks right").status_code == 303
+    answer = max_.post(f"/orders/{second.id}", decision="approve", reason="looks right")
+    assert (answer.status_code, "refund exceeds paid" in answer.text) == (409, True)
+    assert [row.status for row in orders(house)] == ["done", "refused"]
+
+
 def test_the_form_of_a_refund_holds_what_can_still_go_back(house: House, fay: Person) -> None:
     invoice_id = paid(house)
     first = re.compile(r'action" value="refund".*?name="amount"[^>]*value="([^"]*)"', re.DOTALL)
