@@ -81,11 +81,12 @@ def api(parts: Parts) -> Blueprint:
         sent_on = isinstance(request.routing_exception, RequestRedirect)
         return finish(absent(request.path)) if sent_on and _SLASHES.sub("/", request.path).startswith(PREFIX) else None
 
-    @door.app_errorhandler(404)
-    @door.app_errorhandler(405)
+    @door.app_errorhandler(HTTPException)
     def nowhere(error: HTTPException) -> Response | HTTPException:
         # An address with a line break in it, say, or a method like TRACE is not even a route of what there is not.
-        return finish(absent(request.path.removeprefix(PREFIX))) if request.path.startswith(PREFIX) else error
+        # Not by their codes: the application's handler of a code comes before what other doors say of any failure.
+        ours = error.code in (404, 405) and request.path.startswith(PREFIX)
+        return finish(absent(request.path.removeprefix(PREFIX))) if ours else error
 
     door.register_error_handler(Exception, _failed)
     return door

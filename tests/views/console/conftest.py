@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from billing.api.door import api
 from billing.commands.operator.add import add_operator
 from billing.commands.operator.open_session import open_session
 from billing.db.clock import wall_now
@@ -76,6 +77,8 @@ def served(parts: Parts, **settings: Any) -> Flask:
     given = {"billing_console": "password", "broker_url": None, **settings}
     parts = replace(parts, settings=parts.settings.model_copy(update=given))
     app = create_app(parts)
+    # As wsgi.py joins them: what one door says of all addresses, the others hear.
+    app.register_blueprint(api(parts))
     door = console(parts)
     if door is not None:
         app.register_blueprint(door)
