@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from babel import Locale
 from babel.dates import format_date
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
 from billing.flows import customer_page as flow
@@ -19,12 +17,10 @@ from billing.rules.language import LANGUAGES
 from billing.views.gate import Gate
 from billing.views.headers import page_headers
 from billing.views.localising import Texts, texts, visitors_texts
+from billing.views.sheets import ASSETS, KINDS, closed, sheet
 from billing.views.steps import BROKEN, add_steps, log_fault, refused, seen
 from billing.writing.amounts import money
 
-_ASSETS = Path(__file__).parent / "assets"
-_KINDS = {"page.js": "text/javascript", "return.js": "text/javascript", "page.css": "text/css"}
-_VERSIONS = {name: hashlib.sha256((_ASSETS / name).read_bytes()).hexdigest()[:12] for name in _KINDS}
 _LOCALES = {"en": "en_GB"}
 """Where the language alone would write days as few of its readers here do."""
 _TONES = {
@@ -57,13 +53,13 @@ def customer_page(parts: Parts) -> Blueprint:
             return error
         log_fault("page_failed", error)
         for_a_person = request.endpoint in ("pay.page", "pay.returned")
-        return _closed("unavailable", 500) if for_a_person else refused("unavailable", 500)
+        return closed("unavailable", 500) if for_a_person else refused("unavailable", 500)
 
     @door.get("/pay-assets/<name>")
     def asset(name: str) -> Response:
-        if name not in _KINDS:
+        if name not in KINDS:
             return Response(status=404)
-        response = Response((_ASSETS / name).read_bytes(), mimetype=_KINDS[name])
+        response = Response((ASSETS / name).read_bytes(), mimetype=KINDS[name])
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
 
@@ -75,8 +71,8 @@ def customer_page(parts: Parts) -> Blueprint:
             gate.enter(token)
             shown = flow.show(parts, token)
         except BROKEN as error:
-            return _closed(*seen(error))
-        return _html("page.html", 200, **_values(parts, shown, visitors_texts()), base=f"/pay/{token}")
+            return closed(*seen(error))
+        return sheet("page.html", 200, **_values(parts, shown, visitors_texts()), base=f"/pay/{token}")
 
     add_steps(door, parts, gate)
     return door
@@ -88,19 +84,13 @@ def _add_places(door: Blueprint) -> None:
     @door.get("/pay-return")
     def returned() -> Response:
         words = visitors_texts()
-        return _html("return.html", 200, words=words, told=words.message("returned"))
+        return sheet("return.html", 200, words=words, told=words.message("returned"))
 
     @door.get("/pay-manage")
     def managed() -> Response:
         # Where a wallet sends its owner.
         words = visitors_texts()
-        return _html("closed.html", 200, words=words, told=words.message("manage"))
-
-
-def _closed(code: str, status: int) -> Response:
-    """The page of one sentence, where there is nothing else to show."""
-    words = visitors_texts()
-    return _html("closed.html", status, words=words, told=words.message(code.removeprefix("link_")))
+        return sheet("closed.html", 200, words=words, told=words.message("manage"))
 
 
 def _values(parts: Parts, shown: Shown, words: Texts) -> dict[str, Any]:
@@ -134,9 +124,3 @@ class _Amounts:
 
     def day(self, day: date) -> str:
         return format_date(day, "long", locale=self._locale)
-
-
-def _html(template: str, status: int, **values: Any) -> Response:
-    response = make_response(render_template(template, versions=_VERSIONS, **values), status)
-    response.headers["Vary"] = "Accept-Language"
-    return response

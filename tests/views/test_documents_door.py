@@ -43,6 +43,13 @@ def test_a_link_opens_its_document_and_no_other_kind_of_link_does(database_url: 
             profile = session.get_one(Profile, profile_id)
             profile.link_epoch += 1
         assert browser.get(f"/documents/{token}").status_code == 410
+        # It is a person who opened it: they get a page, in their language, that says what to do.
+        for ending in ("", ".pdf"):
+            told = browser.get(f"/documents/{token}{ending}?lang=fr")
+            assert (told.status_code, told.mimetype) == (410, "text/html")
+            assert "Veuillez en demander un nouveau." in told.text
+            assert "style-src 'self'" in told.headers["Content-Security-Policy"]
+            assert told.headers["Cache-Control"] == "no-store"
 
 
 def test_a_fault_of_ours_is_told_without_the_link(
@@ -61,6 +68,7 @@ def test_a_fault_of_ours_is_told_without_the_link(
         monkeypatch.setattr("billing.flows.documents.pdf", lambda *_, **__: 1 / 0)
         for address in (f"/documents/{token}", f"/documents/{token}.pdf"):
             answer = app.test_client().get(address)
-            assert (answer.status_code, answer.json["error"]["code"]) == (500, "unavailable")
+            assert (answer.status_code, answer.mimetype) == (500, "text/html")
+            assert "Please try again" in answer.text
             assert answer.headers["Cache-Control"] == "no-store"
         assert token not in caplog.text
