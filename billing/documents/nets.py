@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from billing.documents.facts import DocumentFacts, GroupFacts, LineFacts
@@ -56,5 +57,20 @@ def _group_key(group: GroupFacts) -> _Key:
 
 
 def by_percent(groups: Sequence[GroupFacts]) -> list[GroupFacts]:
-    """Groups in the order of the document, those that say nothing left out."""
-    return [group for group in groups if group.base_minor or group.tax_minor or group.code != "untaxed"]
+    """Each percent once (Directive 2006/112/EC art. 226 (8)), whether it was inside the price or on top.
+
+    In the order of the document, those that say nothing left out.
+    """
+    found: dict[tuple[Decimal, str], GroupFacts] = {}
+    for group in groups:
+        if not (group.base_minor or group.tax_minor or group.code != "untaxed"):
+            continue
+        key = group.percent.normalize(), group.code
+        known = found.get(key)
+        found[key] = group if known is None else _together(known, group)
+    return list(found.values())
+
+
+def _together(one: GroupFacts, other: GroupFacts) -> GroupFacts:
+    base, tax = one.base_minor + other.base_minor, one.tax_minor + other.tax_minor
+    return replace(one, base_minor=base, tax_minor=tax)

@@ -123,6 +123,18 @@ def test_a_discount_that_has_tax_in_it_says_so(inclusive: bool, said: str) -> No
     assert told.rows[0].details[-1] == f"Discount {said}"
 
 
+@pytest.mark.parametrize(
+    ("by_itself", "said"),
+    [
+        (True, "35,70\xa0€ is collected from your payment method; there is nothing that you need to do."),
+        (False, "Please pay 35,70\xa0€."),
+    ],
+)
+def test_what_no_longer_comes_by_itself_asks_to_be_paid(by_itself: bool, said: str) -> None:  # noqa: FBT001
+    owed = document([line()], [group(3000, 570)], status="open", amount_remaining_minor=3570, by_itself=by_itself)
+    assert view(owed, language="en").state == said
+
+
 def test_nothing_is_said_to_be_paid_where_a_note_has_taken_the_debt_away() -> None:
     told = view(document([line()], [group(3000, 570)], amount_paid_minor=0), language="en")
     assert told.state == "Nothing is left to pay."
@@ -136,6 +148,20 @@ def test_nets_of_prices_that_include_tax_add_up_to_the_base(amounts: list[int], 
     lines = [line(amount_minor=each, tax_inclusive=True, tax_percent=rate) for each in amounts]
     made = document(lines, [group(gross - tax, tax, percent=rate, inclusive=True)])
     assert sum(nets(made)) == gross - tax
+
+
+def test_a_percent_is_told_once_whether_it_was_in_the_price_or_on_top() -> None:
+    on_top, inside = line(amount_minor=4432), line(amount_minor=1190, tax_inclusive=True)
+    told = view(document([on_top, inside], [group(4432, 842), group(1000, 190, inclusive=True)]), language="de")
+    assert told.sums == (("Nettosumme", "54,32\xa0€"), ("USt. 19\xa0% auf 54,32\xa0€", "10,32\xa0€"))
+    zero = {"percent": Decimal(0)}
+    free = [
+        group(4432, 0, code="reverse_charge", **zero),
+        group(1190, 0, code="reverse_charge", inclusive=True, **zero),
+    ]
+    known = {"tax_code": "reverse_charge", "tax_percent": Decimal(0)}
+    lines = [line(amount_minor=each.base_minor, tax_inclusive=each.inclusive, **known) for each in free]
+    assert len(view(document(lines, free), language="fr").sums) == 2
 
 
 def test_a_page_escapes_what_people_wrote() -> None:
