@@ -82,3 +82,5 @@ class DocumentFacts:
     """Of an invoice without a period that corrects another: when the first of them was issued."""
     seller_tax: Mapping[str, Any] | None = None
     """Tax in the seller's currency, with rate, source and date (Directive 2006/112/EC art. 230)."""
+    by_itself: bool = True
+    """Of an automatic invoice: nothing was declined, and charging goes on, so that nobody need do anything."""

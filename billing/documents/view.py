@@ -214,7 +214,7 @@ class _Speaker:
             return words.get(status, ""), "none"
         if document.status == "open":
             amount = self._money(document.amount_remaining_minor)
-            key = "automatic" if document.collection == "automatic" else "open"
+            key = "automatic" if document.collection == "automatic" and document.by_itself else "open"
             return words[key].format(amount=amount), "open"
         told = []
         if document.amount_paid_minor:

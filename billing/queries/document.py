@@ -31,6 +31,8 @@ _DOCUMENT = text(
                              FROM billing.invoice o JOIN chain ON o.id = chain.corrects_id
                )
                SELECT min(issued_at) FROM chain) END AS supplied_at,
+           i.on_schedule AND i.final_decision IS NULL AND NOT EXISTS (
+               SELECT FROM billing.payment p WHERE p.invoice_id = i.id AND p.status = 'declined') AS by_itself,
            k.id AS key_id, k.master_id, k.wrapped
     FROM billing.invoice i
     JOIN billing.seller s ON s.id = i.seller_id
