@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 
 from billing.documents.coverage import lacking
-from billing.documents.pdf import LACKS_A_FONT, NOT_ISSUED, pdf
-from billing.documents.view import view
+from billing.documents.fonts import order_of
+from billing.documents.pdf import LACKS_A_FONT, NOT_ISSUED, _compiler, pdf
+from billing.documents.view import View, view
 from tests.documents.samples import document, group, line
 
 _WORLD = "株式会社 中文 한국어 شركة עברית परीक्षण বাংলা தமிழ் తెలుగు ไทย ລາວ ខ្មែរ မြန်မာ አማርኛ Ελλάς Київ Việt ქართ"
@@ -44,3 +47,26 @@ def test_the_scripts_that_the_packaged_fonts_lack_are_known_and_those_that_they_
     found = lacking(None)
     assert {"Gujarati", "Kannada", "Malayalam", "Sinhala", "Tibetan", "emoji"} <= set(found)
     assert not {"Arabic", "Hebrew", "Devanagari", "Thai", "Cjk", "Hangul", "Cyrillic", "Greek", "Latin"} & set(found)
+
+
+def ends(told: View) -> list[tuple[float, float, float]]:
+    """Of each run of letters where it begins, its height and where its last letter begins: points from top left."""
+    compiler, fonts = _compiler(None)
+    inputs = {"document": json.dumps(told.as_data()), "fonts": json.dumps(order_of(fonts, "DE")), "keywords": "[]"}
+    drawn = compiler.compile(format="svg", sys_inputs=inputs, timestamp=0)
+    assert isinstance(drawn, bytes)
+    runs = re.findall(r'<g transform="matrix\(1 0 0 -1 ([\d.]+) ([\d.]+)\)">(.*?)</g>', drawn.decode())
+    return [(float(x), float(y), float(x) + float(re.findall(r' x="([\d.]+)"', run)[-1])) for x, y, run in runs]
+
+
+def test_a_name_without_a_space_keeps_to_its_column() -> None:
+    word = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+    told = view(document([line(description=word * 2)], [group(3000, 570)]), language="de")
+    told = replace(told, buyer=replace(told.buyer, name=f"{word} GmbH", lines=(word, "53111 Bonn")))
+    runs = ends(told)
+    parties = [right for x, y, right in runs if x < 60 and 90 < y < 200]
+    described = [right for x, y, right in runs if 60 < x < 70 and y > 215]
+    # Points: where the seller stands beside the buyer, and where the quantities begin.
+    assert len(parties) > 6
+    assert max(parties) < 206 - 10
+    assert max(described) < 390
