@@ -76,7 +76,8 @@ def console(parts: Parts) -> Blueprint | None:
         if request.endpoint in _OPEN or gate.let_in():
             return None
         here = request.full_path.rstrip("?") if request.method == "GET" else "/console/"
-        there = f"/console/enter?next={quote(here, safe='/')}"
+        undone = request.method != "GET" and request.endpoint != "console.go"
+        there = f"/console/enter?next={quote(here, safe='/')}{'&undone=1' if undone else ''}"
         if request.headers.get("HX-Request"):
             return Response(status=204, headers={"HX-Redirect": there})
         return redirect(there, 303)

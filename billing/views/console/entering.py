@@ -21,6 +21,7 @@ _MESSAGES = {
     "login_wrong": "Name, password or code is wrong. A code is good once: wait for the next one.",
     "too_many_logins": "Too many tries. Wait a quarter of an hour.",
 }
+_UNDONE = "Nothing was done: you are signed out. Sign in, and give the order again."
 
 
 def add_entering(door: Blueprint, parts: Parts, gate: Door) -> None:
@@ -32,7 +33,7 @@ def add_entering(door: Blueprint, parts: Parts, gate: Door) -> None:
     def login() -> Response:
         if not by_password:
             return page("outside.html", 403, title="Not let in")
-        return _form(gate, key, None, 200)
+        return _form(gate, key, _UNDONE if "undone" in request.args else None, 200)
 
     @door.post("/enter")
     def come_in() -> AnyResponse:

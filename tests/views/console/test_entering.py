@@ -250,3 +250,14 @@ def test_old_tries_and_sessions_are_forgotten(house: House) -> None:
             )
     assert entering.purge(house.acme.parts) == 2
     assert ada.get("/").status_code == 303
+
+
+def test_an_order_after_the_session_is_over_says_that_nothing_was_done(house: House) -> None:
+    nobody = house.stranger()
+    sent = nobody.post("/console/brakes", data={"what": "collect.stop", "seller": "*", "reason": "x"})
+    assert sent.status_code == 303
+    told = nobody.get(sent.headers["Location"])
+    assert (told.status_code, "Nothing was done: you are signed out." in told.text) == (200, True)
+    # Who only looks, or signs out twice, is asked in without a word.
+    assert nobody.post("/console/leave").headers["Location"] == "/console/enter?next=/console/"
+    assert "Nothing was done" not in nobody.get(nobody.get("/console/brakes").headers["Location"]).text
