@@ -22,6 +22,8 @@ from billing.writing.places import locale_of, short_day
 
 _WORDING = Path(__file__).parent / "wording"
 _MOMENT = timedelta(microseconds=1)
+_OTHER_TAX = frozenset({"AU", "CA", "IN", "JP", "MY", "NZ", "SG", "US"})
+"""Countries whose tax on sales is no VAT: a sales tax, a tax on goods and services, a tax on consumption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,16 @@ def wording(language: str) -> dict[str, Any]:
     return read
 
 
+def _words_of(document: DocumentFacts, language: str) -> dict[str, Any]:
+    """A tax is called VAT where it is one: also a seller from elsewhere owes VAT of what One Stop Shop declares."""
+    words = wording(language)
+    vat = any(group.code == "destination" for group in document.tax_groups)
+    if vat or document.seller["country"] not in _OTHER_TAX:
+        return words
+    other = words["other_tax"]
+    return {**words, **other, "columns": {**words["columns"], "rate": other["rate"]}}
+
+
 def view(document: DocumentFacts, *, language: str) -> View:
     """The document in `language`, one of `rules.language.LANGUAGES`; numbers and days as the buyer's country does."""
     return _Speaker(document, language).view()
@@ -85,7 +97,7 @@ class _Speaker:
     def __init__(self, document: DocumentFacts, language: str) -> None:
         self._document = document
         self._language = language
-        self._words = wording(language)
+        self._words = _words_of(document, language)
         self._locale: Locale = locale_of(language, document.buyer_country)
 
     def view(self) -> View:

@@ -189,3 +189,18 @@ def test_of_packages_as_many_are_charged_as_the_unit_price_is_for() -> None:
 )
 def test_a_quantity_is_written_with_all_its_digits(exact: str, written: str) -> None:
     assert number(Decimal(exact), Locale("de")) == written
+
+
+@pytest.mark.parametrize(
+    ("country", "code", "rate", "tax_on", "tax_id"),
+    [
+        ("US", "domestic", "Tax", "Tax 8,625\xa0% on 30,00\xa0€", "Tax no. DE136695976"),
+        ("US", "destination", "VAT", "VAT 8,625\xa0% on 30,00\xa0€", "VAT no. DE136695976"),
+        ("GB", "domestic", "VAT", "VAT 8,625\xa0% on 30,00\xa0€", "VAT no. DE136695976"),
+    ],
+)
+def test_a_tax_is_called_vat_where_it_is_one(country: str, code: str, rate: str, tax_on: str, tax_id: str) -> None:
+    percent = Decimal("8.625")
+    sold = document([line(tax_code=code, tax_percent=percent)], [group(3000, 259, percent=percent, code=code)])
+    told = view(replace(sold, seller={**sold.seller, "country": country}), language="en")
+    assert (told.columns[3], told.sums[-1][0], told.seller.tax_id) == (rate, tax_on, tax_id)
