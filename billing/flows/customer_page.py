@@ -258,12 +258,13 @@ def _last_word(payment: Payment | None, method: PaymentMethod | None) -> str | N
 
 def _bill(invoice: Invoice, payment: Payment | None, *, zone: ZoneInfo, now: datetime) -> Bill:
     due = invoice.due_at or invoice.issued_at
+    due_on = due.astimezone(zone).date() if due is not None else None
     return Bill(
         number=invoice.number,
         amount_minor=invoice.amount_remaining_minor,
         currency=invoice.currency,
-        due_on=due.astimezone(zone).date() if due is not None else None,
-        overdue=invoice.due_at is not None and invoice.due_at < now,
+        due_on=due_on,
+        overdue=due_on is not None and due_on < now.astimezone(zone).date(),
         state="under_way" if _is_under_way(payment) else "open",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -34,6 +35,14 @@ def test_the_page_says_what_is_owed_and_nothing_personal(acme: Company, browser:
     assert acme.invoices()[0].number in page
     for personal in ("Person one", "one@example.com", "Street 1"):
         assert personal not in page
+
+
+def test_what_is_collected_by_itself_was_due_too_once_its_day_is_over(acme: Company, browser: FlaskClient) -> None:
+    path = path_of(acme, owing(acme))
+    acme.set_clock(acme.now() + timedelta(hours=6))
+    assert "Due 31 January 2026" in browser.get(path).text
+    acme.set_clock(acme.now() + timedelta(days=1))
+    assert "Was due 31 January 2026" in browser.get(path).text
 
 
 @pytest.mark.parametrize(
