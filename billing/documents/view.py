@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -60,7 +60,11 @@ class View:
     state: str
     state_tone: str
     """good | open | none"""
+    payment: tuple[str, ...]
+    """How the customer pays by themselves: lines."""
     notes: tuple[str, ...]
+    imprint: tuple[str, ...]
+    """What the seller's law asks for besides: lines below all else."""
     footer: str
     page_of: str
 
@@ -89,6 +93,11 @@ def _words_of(document: DocumentFacts, language: str) -> dict[str, Any]:
 def view(document: DocumentFacts, *, language: str) -> View:
     """The document in `language`, one of `rules.language.LANGUAGES`; numbers and days as the buyer's country does."""
     return _Speaker(document, language).view()
+
+
+def _lines(seller: Mapping[str, Any], name: str) -> list[str]:
+    told: str | None = seller.get(name)
+    return told.split("\n") if told else []
 
 
 class _Speaker:
@@ -123,7 +132,9 @@ class _Speaker:
             after=tuple(self._after()),
             state=state,
             state_tone=tone,
+            payment=tuple(self._payment()),
             notes=tuple(self._notes()),
+            imprint=tuple(_lines(document.seller, "document_footer")),
             footer=f"{seller.name} · {title} {name}",
             page_of=words["page_of"],
         )
@@ -237,6 +248,14 @@ class _Speaker:
             told.append(words["carried_forward"].format(amount=forward))
         # Neither: credit had paid it at issue, or a note took its debt away.
         return " ".join(told) or words["nothing_due"], "good"
+
+    def _payment(self) -> Iterator[str]:
+        """Only where nobody charges: who paid what is collected, too, would pay it twice."""
+        document = self._document
+        lines = _lines(document.seller, "payment_instructions")
+        if lines and document.kind == "invoice" and document.status == "open" and document.collection != "automatic":
+            yield self._words["pay_by"].format(number=document.number)
+            yield from lines
 
     def _notes(self) -> Iterator[str]:
         for code in self._document.legal_notes:

@@ -145,4 +145,6 @@ def seller_party(seller: Seller) -> bytes:
         "address": seller.address,
         "tax_id": seller.tax_id,
     }
+    told = {"payment_instructions": seller.payment_instructions, "document_footer": seller.document_footer}
+    party |= {name: text for name, text in told.items() if text}
     return json.dumps(party, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()

@@ -23,6 +23,10 @@ class Seller(Identified, Versioned, Base):
     country: Mapped[str]
     address: Mapped[Json]
     tax_id: Mapped[str | None]
+    payment_instructions: Mapped[str | None]
+    """On documents that wait for the customer's own payment: how to pay, such as a bank account. Lines."""
+    document_footer: Mapped[str | None]
+    """Below every document: what else the law asks for, such as register, directors, terms of late payment. Lines."""
     currency: Mapped[str]
     timezone: Mapped[str]
     catch_up: Mapped[str] = mapped_column(default="bill_each")

@@ -22,6 +22,8 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = {
         "seller_currency": "currency",
         "seller_timezone": "timezone",
         "seller_tax_id": "tax_id",
+        "seller_payment_instructions": "payment_instructions",
+        "seller_document_footer": "document_footer",
         "next_number": "next_number",
         "seller_proration": "proration",
         "seller_oss": "oss",

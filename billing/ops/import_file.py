@@ -121,6 +121,8 @@ def seller_of(row: Row) -> NewSeller:
             creditor_id=row.optional_text("creditor_id"),
         ),
         next_number=row.whole("next_number", 1),
+        payment_instructions=row.text_lines("payment_instructions"),
+        document_footer=row.text_lines("document_footer"),
     )
 
 

@@ -87,6 +87,11 @@ class Row:
     def optional_text(self, name: str) -> str | None:
         return self.text(name) if self.has(name) else None
 
+    def text_lines(self, name: str) -> str | None:
+        """A text of lines. How they end on the machine that wrote them, and how the last does, is no part of it."""
+        given = self.optional_text(name)
+        return given.replace("\r\n", "\n").strip("\n") or None if given else None
+
     def needed(self, name: str) -> str:
         """A text without which the row means nothing."""
         if not self.has(name):

@@ -26,7 +26,7 @@ from billing.validators.address import Address
 from billing.validators.seller import NewSeller, SellerChange, SellerPolicy
 
 _FIXED = ("code", "country", "currency", "timezone", "next_number")
-_ENTITY = ("legal_name", "tax_id")
+_ENTITY = ("legal_name", "tax_id", "payment_instructions", "document_footer")
 _ADDRESS = {f"address.{each.name}": each.name for each in fields(Address)}
 _DUNNING = {
     "dunning_retries": "retries",
@@ -127,7 +127,7 @@ def _cells(said: dict[str, str]) -> Iterator[tuple[str, Cell]]:
 def _facts(known: NewSeller) -> dict[str, Any]:
     address = {name: getattr(known.address, field) for name, field in _ADDRESS.items()}
     policy = {name: _written(getattr(known.policy, field)) for name, field in _POLICY.items()}
-    own = {name: getattr(known, name) for name in ("code", "legal_name", "country", "currency", "timezone", "tax_id")}
+    own = {name: getattr(known, name) for name in ("code", "country", "currency", "timezone", *_ENTITY)}
     return own | address | policy | {"dunning.hours": _hours(known.policy.dunning_hours)}
 
 

@@ -157,6 +157,8 @@ def seller_as_given(row: Seller, *, next_number: int = 1) -> NewSeller:
             creditor_id=row.creditor_id,
         ),
         next_number=next_number,
+        payment_instructions=row.payment_instructions,
+        document_footer=row.document_footer,
     )
 
 

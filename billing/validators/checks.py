@@ -27,6 +27,8 @@ _VISIBLE = frozenset("LNPS")
 _MACHINES_OWN = frozenset({"Factory", "localtime", "posixrules"})
 MOST_INTERVALS = 1000
 MOST_DECIMALS = 12
+MOST_LINES = 12
+"""Of a text that stands below a document: more would be a page of its own."""
 
 
 class Checks:
@@ -59,9 +61,27 @@ class Checks:
             self.fault(field, "too_long", f"at most {most} characters")
         if value != value.strip():
             self.fault(field, "space_around", "remove the space before or after it")
-        if any(unicodedata.category(sign) in {"Cc", "Cs", "Cn"} or sign in _DECEIVING for sign in value):
+        if _hides(value):
             self.fault(field, "control_character", "remove line breaks and other characters that do not show")
         self.no_card_number(field, value)
+
+    def lines(self, field: str, value: str | None, *, most: int) -> None:
+        """Up to `MOST_LINES` lines of text, or nothing."""
+        if not value:
+            return
+        lines = value.split("\n")
+        if len(value) > most:
+            self.fault(field, "too_long", f"at most {most} characters")
+        if len(lines) > MOST_LINES:
+            self.fault(field, "too_many_lines", f"at most {MOST_LINES} lines")
+        if value != value.strip():
+            self.fault(field, "space_around", "remove the space or the line before or after it")
+        if any(map(_hides, lines)):
+            self.fault(field, "control_character", "remove tabs and other characters that do not show")
+        if holds_card_number(value):
+            # The groups of an IBAN may happen to look like one.
+            mend = "write account numbers without blanks; the number of a card has no place here"
+            self.fault(field, "card_number", mend)
 
     def code(self, field: str, value: str) -> None:
         """A name by which machines know a thing: ASCII letters, digits and . _ : / - up to 100."""
@@ -151,6 +171,11 @@ class Checks:
             self.fault(field, "time_without_offset", "give a time with an offset")
         elif not EARLIEST <= value < AFTER_LATEST:
             self.fault(field, "out_of_range", "give a time of the years 1000 to 7999, in UTC")
+
+
+def _hides(line: str) -> bool:
+    """Whether there is something in it that does not show, or that makes it show otherwise than it is."""
+    return any(unicodedata.category(sign) in {"Cc", "Cs", "Cn"} or sign in _DECEIVING for sign in line)
 
 
 def decimals(value: Decimal) -> int:

@@ -85,6 +85,10 @@ class NewSeller:
     tax_id: str | None = None
     policy: SellerPolicy = field(default_factory=SellerPolicy)
     next_number: int = 1
+    payment_instructions: str | None = None
+    """How invoices are paid that wait for the customer's own payment, such as a bank account; lines apart."""
+    document_footer: str | None = None
+    """What the law of its country asks of documents besides, such as register and directors; lines apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,8 @@ class SellerChange:
     address: Address
     tax_id: str | None
     policy: SellerPolicy
+    payment_instructions: str | None = None
+    document_footer: str | None = None
 
 
 def check_new_seller(new: NewSeller) -> None:
@@ -105,7 +111,7 @@ def check_new_seller(new: NewSeller) -> None:
         checks.fault("code", "not_a_seller_code", "use up to 20 of A-Z 0-9 - and begin with a letter or digit")
     checks.country("country", new.country)
     checks.currency("currency", new.currency)
-    _check_entity(checks, new.legal_name, new.timezone, new.address, new.tax_id)
+    _check_entity(checks, new)
     _check_policy(checks, new.policy)
     checks.whole("next_number", new.next_number, least=1, most=2_000_000_000)
     checks.done()
@@ -114,16 +120,18 @@ def check_new_seller(new: NewSeller) -> None:
 def check_seller_change(change: SellerChange) -> None:
     """Raise `Refused` with every fault of `change`."""
     checks = Checks()
-    _check_entity(checks, change.legal_name, change.timezone, change.address, change.tax_id)
+    _check_entity(checks, change)
     _check_policy(checks, change.policy)
     checks.done()
 
 
-def _check_entity(checks: Checks, legal_name: str, timezone: str, address: Address, tax_id: str | None) -> None:
-    checks.text("legal_name", legal_name, most=200)
-    checks.timezone("timezone", timezone)
-    check_address(checks, address)
-    checks.optional_text("tax_id", tax_id, most=40)
+def _check_entity(checks: Checks, given: NewSeller | SellerChange) -> None:
+    checks.text("legal_name", given.legal_name, most=200)
+    checks.timezone("timezone", given.timezone)
+    check_address(checks, given.address)
+    checks.optional_text("tax_id", given.tax_id, most=40)
+    checks.lines("payment_instructions", given.payment_instructions, most=500)
+    checks.lines("document_footer", given.document_footer, most=1500)
 
 
 def _check_policy(checks: Checks, policy: SellerPolicy) -> None:

@@ -10,7 +10,7 @@ from billing.documents.coverage import lacking
 from billing.documents.fonts import order_of
 from billing.documents.pdf import LACKS_A_FONT, NOT_ISSUED, _compiler, pdf
 from billing.documents.view import View, view
-from tests.documents.samples import document, group, line
+from tests.documents.samples import SELLER, document, group, line
 
 _WORLD = "株式会社 中文 한국어 شركة עברית परीक्षण বাংলা தமிழ் తెలుగు ไทย ລາວ ខ្មែរ မြန်မာ አማርኛ Ελλάς Київ Việt ქართ"
 
@@ -41,6 +41,18 @@ def test_a_draft_has_no_date_and_is_a_plain_pdf_that_says_so() -> None:
 def test_markup_in_a_name_stays_a_name() -> None:
     told = view(document([line(description='#read("/etc/passwd") *x* $y$')], [group(3000, 570)]), language="en")
     assert pdf(told, country="DE").archivable
+
+
+def test_how_to_pay_and_the_sellers_footer_are_printed_and_stay_on_the_paper() -> None:
+    seller = SELLER | {"payment_instructions": "Bank " + "I" * 200, "document_footer": "株式会社\n" + "W" * 300}
+    facts = {"status": "open", "collection": "send_invoice", "amount_remaining_minor": 3570, "seller": seller}
+    told = view(document([line()], [group(3000, 570)], **facts), language="en")
+    assert pdf(told, country="JP").archivable
+    bare = view(document([line()], [group(3000, 570)], **(facts | {"seller": SELLER})), language="en")
+    more = len(ends(told)) - len(ends(bare))
+    # Two lines of the one at least, three of the other, and the sentence above.
+    assert more >= 6
+    assert max(end for _, _, end in ends(told)) < 190 / 25.4 * 72
 
 
 def test_the_scripts_that_the_packaged_fonts_lack_are_known_and_those_that_they_have_are_not_among_them() -> None:

@@ -17,7 +17,7 @@ from billing.documents.view import view, wording
 from billing.kernel.money import divide_half_away
 from billing.rules.language import LANGUAGES
 from billing.writing.amounts import number
-from tests.documents.samples import document, group, line
+from tests.documents.samples import SELLER, document, group, line
 
 
 def shape(words: object) -> object:
@@ -204,3 +204,32 @@ def test_a_tax_is_called_vat_where_it_is_one(country: str, code: str, rate: str,
     sold = document([line(tax_code=code, tax_percent=percent)], [group(3000, 259, percent=percent, code=code)])
     told = view(replace(sold, seller={**sold.seller, "country": country}), language="en")
     assert (told.columns[3], told.sums[-1][0], told.seller.tax_id) == (rate, tax_on, tax_id)
+
+
+WAITS = {"status": "open", "collection": "send_invoice", "amount_remaining_minor": 3570}
+OF_A_BANK = SELLER | {"payment_instructions": "Beispielbank\nDE89370400440532013000"}
+
+
+def test_who_is_to_pay_by_themselves_reads_how_and_what_to_quote() -> None:
+    made = document([line()], [group(3000, 570)], seller=OF_A_BANK, **WAITS)
+    told = view(made, language="en")
+    assert told.payment == ("Please quote ACME-000042 when you pay:", "Beispielbank", "DE89370400440532013000")
+    assert '<span dir="auto">DE89370400440532013000</span>' in page(told)
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"collection": "automatic"}, {"status": "paid"}, {"status": "void"}, {"kind": "credit_note"}, {"seller": SELLER}],
+)
+def test_who_need_not_pay_or_is_charged_reads_nothing_of_how_to(otherwise: dict[str, object]) -> None:
+    made = document([line()], [group(3000, 570)], **{"seller": OF_A_BANK, **WAITS, **otherwise})
+    assert view(made, language="en").payment == ()
+
+
+def test_what_the_sellers_law_asks_for_besides_stands_below_every_document() -> None:
+    seller = SELLER | {"document_footer": "HRB 1 <b>Musterstadt</b>\nN. Nord"}
+    for kind in ("invoice", "credit_note", "cancellation"):
+        told = view(document([line()], [group(3000, 570)], kind=kind, seller=seller), language="de")
+        assert told.imprint == ("HRB 1 <b>Musterstadt</b>", "N. Nord")
+        assert "HRB 1 &lt;b&gt;Musterstadt&lt;/b&gt;" in page(told)
+    assert view(document([line()], [group(3000, 570)]), language="de").imprint == ()

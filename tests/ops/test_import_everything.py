@@ -19,7 +19,8 @@ EVERYTHING = """
 sellers:
   - {code: NORD, legal_name: Nordlicht GmbH, country: DE, currency: eur, proration: day, oss: union, draft_review_h: 24,
      dunning: {retries: [2d, 12h], final: keep, hours: "9-17", card_limit: final}, upcoming_days: 3,
-     method_kinds: [card, sepa_debit], debit_notice_days: 2, creditor_id: DE98ZZZ09999999999}
+     method_kinds: [card, sepa_debit], debit_notice_days: 2, creditor_id: DE98ZZZ09999999999,
+     payment_instructions: "Beispielbank, DE89370400440532013000", document_footer: "HRB 1 Musterstadt\\nN. Nord"}
 tax_rates:
   - {name: standard, percent: "19", countries: {FR: "20"}}
 products:
@@ -82,6 +83,8 @@ def test_every_model_coupon_trial_and_anchor_is_taken_in_and_found_again(desk: D
     assert (seller.retry_first_h, seller.retry_end_h, seller.card_limit, seller.upcoming_days) == (9, 17, "final", 3)
     assert (seller.method_kinds, seller.debit_notice_days) == (["card", "sepa_debit"], 2)
     assert seller.creditor_id == "DE98ZZZ09999999999"
+    assert seller.payment_instructions == "Beispielbank, DE89370400440532013000"
+    assert seller.document_footer == "HRB 1 Musterstadt\nN. Nord"
     assert (found["trial"].status, found["trial"].trial_end) == ("trialing", datetime(2026, 4, 3, 9, tzinfo=UTC))
     assert (found["stub"].next_period_no, found["stub"].anchor_at) == (-1, datetime(2026, 1, 31, 23, tzinfo=UTC))
     assert found["five"].coupon_id is not None

@@ -66,6 +66,14 @@ def test_what_is_named_is_changed_and_all_else_stays(nord: Desk) -> None:
     assert (_row(nord).tax_id, _row(nord).upcoming_days) == (None, 7)
 
 
+def test_lines_are_taken_as_a_shell_or_an_editor_on_any_machine_gives_them(nord: Desk) -> None:
+    _set(nord, "document_footer=HRB 1 Musterstadt\r\nN. Nord\r\n", "payment_instructions=DE89370400440532013000\n")
+    row = _row(nord)
+    assert (row.document_footer, row.payment_instructions) == ("HRB 1 Musterstadt\nN. Nord", "DE89370400440532013000")
+    _set(nord, "document_footer=")
+    assert (_row(nord).document_footer, _row(nord).payment_instructions) == (None, "DE89370400440532013000")
+
+
 def test_what_can_not_be_is_refused_by_name_and_nothing_is_changed(nord: Desk) -> None:
     faults = _set(nord, "currency=usd", "fall_back=maybe", "no_such=1", "dunning.final=forgive")[1]
     for told in ("currency: seller_fixed", "fall_back: not_true_or_false", "no_such: unknown_field"):

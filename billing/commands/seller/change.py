@@ -40,6 +40,8 @@ def change_seller(
         "timezone": change.timezone,
         "address": change.address.within(seller.country),
         "tax_id": change.tax_id,
+        "payment_instructions": change.payment_instructions,
+        "document_footer": change.document_footer,
         **policy_columns(change.policy),
     }
     before = {name: getattr(seller, name) for name, value in wanted.items() if getattr(seller, name) != value}

@@ -30,6 +30,8 @@ def create_seller(session: Session, *, new: NewSeller, actor: str, reason: str, 
         timezone=new.timezone,
         address=new.address.within(new.country),
         tax_id=new.tax_id,
+        payment_instructions=new.payment_instructions,
+        document_footer=new.document_footer,
         version=1,
         **policy_columns(new.policy),
     )
