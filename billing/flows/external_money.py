@@ -7,7 +7,7 @@ under way, that wins. On a paid or void one it pays what a lost dispute has put 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -26,6 +26,8 @@ from billing.queries.invoice import lock_invoice
 from billing.queries.profile import lock_profile
 from billing.validators.checks import Checks
 
+_PAID_BEFORE = timedelta(days=366)
+"""Money may come before its invoice; a year sooner, it is a slip of the pen, and would be booked in that year."""
 _COLLECTED = (InvoiceStatus.OPEN, InvoiceStatus.UNCOLLECTIBLE)
 
 
@@ -69,10 +71,10 @@ def mark_paid(
     now). Beside an amount it names the payment, and where nothing is owed it has to: a second one of that name is
     refused.
 
-    Raises `Refused`: the faults of the values, `in_the_future`, `invoice_not_found`, `invoice_not_open` (nothing is
-    owed and no amount named; or replaced, expired, a draft), `reference_missing`, `reference_taken`,
-    `payment_in_flight`; `Stale` where it was issued just now; the provider's errors: then nothing was done here, do it
-    again.
+    Raises `Refused`: the faults of the values, `in_the_future`, `long_before_issue`, `invoice_not_found`,
+    `invoice_not_open` (nothing is owed and no amount named; or replaced, expired, a draft), `reference_missing`,
+    `reference_taken`, `payment_in_flight`; `Stale` where it was issued just now; the provider's errors: then nothing
+    was done here, do it again.
     """
     checks = Checks()
     checks.optional_text("reference", reference, most=200)
@@ -85,8 +87,6 @@ def mark_paid(
     noted: list[Noted] = []
 
     def take(session: Session, invoice: Invoice, now: datetime) -> None:
-        if received_at is not None and received_at > now:
-            raise Refused(Fault("received_at", "in_the_future", "give the day on which the money came"))
         losses = lock_losses(session, invoice.id)
         asked = asked_of(invoice, losses)
         if not asked:
@@ -100,6 +100,8 @@ def mark_paid(
 
     with parts.begin() as session:
         found = session.get(Invoice, invoice_id)
+        if found is not None and received_at is not None:
+            _require_credible(found, received_at, now=parts.clock.now(session))
         collected = found is None or (found.kind == "invoice" and found.status in _COLLECTED)
     if collected:
         correct_open(parts, invoice_id, take, action="mark_paid", order=order, or_uncollectible=True)
@@ -115,6 +117,14 @@ def mark_paid(
         if order is not None:
             _note(parts, session, order, invoice, noted[-1].placed)
     return noted[-1]
+
+
+def _require_credible(invoice: Invoice, received_at: datetime, *, now: datetime) -> None:
+    if received_at > now:
+        raise Refused(Fault("received_at", "in_the_future", "give the day on which the money came"))
+    if invoice.issued_at is not None and received_at < invoice.issued_at - _PAID_BEFORE:
+        mend = "it is more than a year before the invoice; give the day on which the money came"
+        raise Refused(Fault("received_at", "long_before_issue", mend))
 
 
 def _require_named(invoice: Invoice, amount_minor: int | None, reference: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -276,3 +277,20 @@ def test_a_draft_that_is_issued_just_now_takes_no_money_before_its_charge_is_sto
     with pytest.raises(Stale):
         external_money.mark_paid(acme.parts, draft.id, amount_minor=1190, reference="statement 7")
     assert acme.invoices()[0].amount_remaining_minor == 1190
+
+
+@pytest.mark.parametrize(("days", "code"), [(1, "in_the_future"), (-367, "long_before_issue")])
+def test_a_day_on_which_the_money_can_not_have_come_is_refused_and_cancels_nothing_at_the_provider(
+    acme: Company, days: int, code: str
+) -> None:
+    acme.customer("a1", method="pm_card_visa_chargeDeclinedInsufficientFunds")
+    acme.subscribe("a1", "s1")
+    acme.settle()
+    (owed,) = acme.invoices()
+    assert owed.issued_at is not None
+    with pytest.raises(Refused) as refused:
+        external_money.mark_paid(acme.parts, owed.id, received_at=owed.issued_at + timedelta(days=days), order=ORDER)
+    assert (refused.value.code, refused.value.faults[0].field) == (code, "received_at")
+    assert not [each for each in acme.witness.intents() if each.status == "canceled"]
+    paid_a_year_before = owed.issued_at - timedelta(days=366)
+    assert external_money.mark_paid(acme.parts, owed.id, received_at=paid_a_year_before, order=ORDER).status == "paid"
