@@ -18,7 +18,7 @@ from billing.flows.in_turn import raise_all
 from billing.flows.parts import Parts
 from billing.flows.receiving import keep
 from billing.flows.windows import Pace, passed, walk
-from billing.kernel.errors import PROVIDER_ERRORS
+from billing.kernel.errors import PROVIDER_ERRORS, ProviderUnreadable
 from billing.models import ProviderAccount
 from billing.providers.events import ListedEvent
 from billing.queries.accounts import Named, accounts_of
@@ -70,6 +70,9 @@ def sweep(parts: Parts, *, budget_s: float = 20.0) -> int:
         except PROVIDER_ERRORS as later:
             # The next tick goes on where this one stood; other accounts are none the worse.
             _log.warning("events_not_listed", account=named.label, error=type(later).__name__)
+            if isinstance(later, ProviderUnreadable):
+                # It may go on until a person looks, who is told by a tick that is never done.
+                faults.append(later)
         except Exception as error:  # noqa: BLE001 (whatever it is, the others are read on; it is raised below)
             _log.warning("events_not_read", account=named.label, error=type(error).__name__)
             faults.append(error)

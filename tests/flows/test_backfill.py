@@ -10,7 +10,9 @@ from sqlalchemy import select
 
 from billing.flows import backfill
 from billing.flows.handlers import HANDLERS
+from billing.kernel.errors import ProviderUnreadable
 from billing.models import ProviderAccount, ProviderEvent
+from billing.providers.reading import Unreadable
 from tests.flows.company import START, Company
 
 
@@ -116,6 +118,22 @@ def test_an_account_that_can_not_be_asked_waits_for_the_next_tick(acme: Company)
     acme.restore_key()
     assert backfill.sweep(acme.parts) == 0
     assert _read_to(acme) == START + timedelta(hours=1)
+
+
+def test_a_list_that_can_not_be_read_fails_its_tick_so_that_somebody_is_told(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme.customer("a1")
+    backfill.sweep(acme.parts)
+    acme.set_clock(START + timedelta(hours=2))
+
+    def cut_short(raw: object) -> None:
+        raise Unreadable("type")
+
+    monkeypatch.setattr("billing.providers.stripe.listing.event_facts", cut_short)
+    with pytest.raises(ProviderUnreadable, match="answer_unreadable_type"):
+        backfill.sweep(acme.parts)
+    assert _read_to(acme) == START
 
 
 def test_what_the_list_no_longer_goes_back_to_is_passed_over_and_the_rest_read_once(acme: Company) -> None:
