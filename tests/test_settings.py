@@ -130,6 +130,20 @@ def _live_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROKER_URL", "redis://x")
 
 
+@pytest.mark.parametrize("name", ["STRIPE_API_BASE", "PAYPAL_API_BASE", "ECB_URL", "VIES_URL"])
+def test_with_a_live_key_whoever_is_asked_about_money_is_asked_over_https(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    _live_stack(monkeypatch)
+    monkeypatch.setenv("STRIPE_API_KEY", LIVE)
+    monkeypatch.setenv(name, "http://127.0.0.1:12111")
+    with pytest.raises(Refused, match=f"^{name}: invalid_setting") as refused:
+        load()
+    assert LIVE not in str(refused.value)
+    monkeypatch.setenv(name, "https://gate.example")
+    assert getattr(load(), name.lower()) == "https://gate.example"
+
+
 def test_a_wrong_value_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILLING_SLICE_SIZE", "a-secret-by-mistake")
     with pytest.raises(Refused) as refused:

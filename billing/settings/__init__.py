@@ -28,6 +28,8 @@ _SUBSCRIBER = re.compile(r"python:[\w.]+:\w+|celery:[\w.-]+:[\w.-]+")
 _POSTGRESQL = "postgresql://", "postgresql+psycopg://", "postgres://"
 _BROKERS = ("redis://", "rediss://", "redis+socket://")
 _CLUSTERS = ("amqp://", "amqps://")
+_ASKED_ABOUT_MONEY = ("stripe_api_base", "paypal_api_base", "ecb_url", "vies_url")
+"""Who gets our keys, or says what was paid and what tax is owed."""
 
 
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)]
@@ -109,6 +111,11 @@ class Settings(Accounts):
             raise ValueError("BILLING_PUBLIC_URL: customers pay over https only; give such an address")
         if self.live and not self.stripe_js_url.startswith("https://"):
             raise ValueError("STRIPE_JS_URL: a script that takes cards is loaded over https only; give such an address")
+        for name in _ASKED_ABOUT_MONEY if self.live else ():
+            asked = getattr(self, name)
+            if asked and not asked.startswith("https://"):
+                mend = "with a live key it is asked over https only; give such an address, or unset it"
+                raise ValueError(f"{name.upper()}: {mend}")
         return self
 
     @model_validator(mode="after")
