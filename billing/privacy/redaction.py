@@ -22,8 +22,8 @@ _PLAIN = (bool, int, float, type(None), UUID, datetime, date, time, timedelta, D
 
 _NAMES = re.compile(
     r"(?:^|[_.\- ])(?:"
-    r"password|passwd|pwd|secret|secrets|authorization|cookie|set_cookie|signature|credential|credentials|dsn"
-    r"|api_?key|secret_key|private_key|data_key|master_key|access_token|refresh_token|token"
+    r"(?:ssl|pg)?password|passwd|pwd|secret|secrets|authorization|cookie|set_cookie|signature|credential|credentials|dsn"
+    r"|api[_-]?key|secret_key|private_key|data_key|master_key|access_token|refresh_token|token"
     r"|e?_?mail|phone|address|street|postal_code|postcode|zip|iban|card_number|cvc|cvv|pan|holder"
     r"|first_name|last_name|full_name|legal_name|birth_?date|birthday|tax_id|vat_id|personal|parties"
     r")(?:$|[_.\- ])",

@@ -74,10 +74,11 @@ _SECRETS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     ),
     (
         "password",
-        ("password", "passwd", "pwd", "secret", "api_key", "apikey", "access_token"),
+        ("password", "passwd", "pwd", "secret", "api_key", "api-key", "apikey", "access_token"),
         re.compile(
-            r"""\b(?:[a-z]+_)*(?:password|passwd|pwd|secret|secret_key|api_?key|access_token)["']?\s*[:=]\s*["']?"""
-            r"""(?!\[redacted)(?P<secret>[^\s"',;&)}]{3,})""",
+            # As libpq, its environment and headers spell them, too.
+            r"""\b(?:[a-z]+_)*(?:(?:ssl|pg)?password|passwd|pwd|secret|secret_key|api[_-]?key|access_token)"""
+            r"""["']?\s*[:=]\s*["']?(?!\[redacted)(?P<secret>[^\s"',;&)}]{3,})""",
             re.IGNORECASE,
         ),
     ),
@@ -90,7 +91,7 @@ _SECRETS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
 
 
 # What stands before a value where a sentence may say it as well: a bare name, a colon and a space; and where none does.
-_SAID = re.compile(r"""(?<![\w-])(?:password|passwd|pwd|secret|apikey)\s{0,3}:\s{1,3}["']?$""", re.IGNORECASE)
+_SAID = re.compile(r"""(?<![\w-])(?:password|passwd|pwd|secret|api-?key)\s{0,3}:\s{1,3}["']?$""", re.IGNORECASE)
 _HEADER = re.compile(r"""authorization["']?\s{0,3}[:=]\s{0,3}["']?bearer\s{1,3}$""", re.IGNORECASE)
 _BEFORE = 40
 _LONGEST_WORDS = 100

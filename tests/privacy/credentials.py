@@ -29,6 +29,10 @@ SECRETS = [
     ("password", f"host=db password={LONG} dbname=billing", LONG),
     ("password", f'{{"client_{"secret"}": "{LONG}"}}', LONG),
     ("password", f"MY_API_KEY={LONG}", LONG),
+    ("password", f"https://collector.example/v1/traces?api-key={LONG}", LONG),
+    ("password", f"X-Api-Key: {LONG}", LONG),
+    ("password", f"postgresql://db/billing?ssl{'password'}={LONG}&sslkey=/k", LONG),
+    ("password", f"PG{'PASSWORD'}={LONG} psql", LONG),
     ("private_key", f"-----BEGIN PRIVATE KEY-----\n{LONG}\n-----END PRIVATE KEY-----", f"\n{LONG}\n"),
 ]
 """Kind, a text with one, and what of the text must not be shown."""

@@ -46,7 +46,7 @@ def test_redacting_twice_changes_nothing_more() -> None:
     [
         *("password", "client_secret", "Authorization", "Stripe-Signature", "api_key", "apiKey", "email"),
         *("customer_email", "billing.address", "phone", "ipAddress", "last_name", "lastName", "tax_id"),
-        *("set-cookie", "broker_dsn", "token"),
+        *("set-cookie", "broker_dsn", "token", "X-Api-Key", "sslpassword", "PGPASSWORD"),
     ],
 )
 def test_a_telling_name_hides_its_value(name: str) -> None:

@@ -124,6 +124,7 @@ CATALOGUE = [
     "1Password: Teams",
     "Pwd: training",
     "Apikey: unlimited",
+    "API-Key: unlimited",
     "Bearer Monthly-2026",
     "Standard bearer instruments. Per piece",
     "Basic Monthly-2026",

@@ -34,7 +34,7 @@ ORDER BY c.relname
 # POSIX, without case: whatever a detector could find must pass here.
 _MAY_BE_CARD = r"[0-9]{12}|[0-9]{4}[ -][0-9]{4,6}[ -][0-9]{4}|cvc|cvv|%b[0-9]"
 _MAY_BE_CREDENTIAL = (
-    r"_live_|_test_|whsec_|bk_[0-9a-z]{10}_|(bearer|basic)\s+[[:alnum:]._~+/=-]*[0-9._~+/=-]|://[^[:space:]]*@|passw|pwd|secret|api_?key"
+    r"_live_|_test_|whsec_|bk_[0-9a-z]{10}_|(bearer|basic)\s+[[:alnum:]._~+/=-]*[0-9._~+/=-]|://[^[:space:]]*@|passw|pwd|secret|api[_-]?key"
     r"|access_token|-----begin|(\m|%2f)aq[e-p][0-9a-z_-]{59}"
 )
 
