@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Protocol
 from xml.etree import ElementTree as ET
 
@@ -14,6 +15,7 @@ from billing.kernel.errors import Unavailable
 ECB = "ECB"
 ECB_URL = "https://www.ecb.europa.eu/stats/eurofxref"
 _CUBE = "{http://www.ecb.int/vocabulary/2002-08-01/eurofxref}Cube"
+_CURRENCY, _RATE = re.compile("[A-Z]{3}"), re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?")
 _DAILY, _HISTORY = "eurofxref-daily.xml", "eurofxref-hist-90d.xml"
 
 Send = Callable[[str, str, Mapping[str, str]], tuple[bytes, int, Mapping[str, str]]]
@@ -65,13 +67,20 @@ def parsed(body: bytes) -> list[Rate]:
         # Bounded in size by the road; the parser itself refuses entities that grow.
         root = ET.fromstring(body)  # noqa: S314
         found = [
-            Rate(date.fromisoformat(day.attrib["time"]), each.attrib["currency"].lower(), Decimal(each.attrib["rate"]))
+            (date.fromisoformat(day.attrib["time"]), each.attrib["currency"], each.attrib["rate"])
             for day in root.iter(_CUBE)
             if "time" in day.attrib
             for each in day
         ]
-    except (ET.ParseError, KeyError, ValueError, InvalidOperation):
-        raise Unavailable("the rates of the ECB are not as they should be") from None
-    if not found or any(not rate.per_euro.is_finite() or rate.per_euro <= 0 for rate in found):
-        raise Unavailable("the rates of the ECB are not as they should be")
-    return found
+    except (ET.ParseError, KeyError, ValueError):
+        raise _unsound() from None
+    if not all(_CURRENCY.fullmatch(currency) and _RATE.fullmatch(rate) for _, currency, rate in found):
+        raise _unsound()
+    rates = [Rate(day, currency.lower(), Decimal(rate)) for day, currency, rate in found]
+    if not rates or any(rate.per_euro <= 0 for rate in rates):
+        raise _unsound()
+    return rates
+
+
+def _unsound() -> Unavailable:
+    return Unavailable("the rates of the ECB are not as they should be")

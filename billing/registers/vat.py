@@ -17,6 +17,7 @@ from billing.kernel.errors import Unavailable
 
 _NO_NUMBER = "INVALID_INPUT"
 _CODE = re.compile(r"[A-Z_]{1,60}", re.ASCII)
+_REFERENCE = re.compile(r"[\x21-\x7e]{0,100}")
 VIES_URL = "https://ec.europa.eu/taxation_customs/vies/rest-api"
 
 Send = Callable[[str, str, Mapping[str, str], bytes], tuple[bytes, int, Mapping[str, str]]]
@@ -87,7 +88,7 @@ def read_answer(body: bytes, *, status: int) -> Answer:
     """An answer of VIES. Raises `Unavailable` with its code for whatever says nothing of the number."""
     try:
         told: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unavailable(f"vies_http_{status}") from None
     if not isinstance(told, dict):
         raise Unavailable(f"vies_http_{status}")
@@ -96,9 +97,12 @@ def read_answer(body: bytes, *, status: int) -> Answer:
         return Answer(valid=False, reference=None, code=_NO_NUMBER)
     if error is not None:
         raise _unavailable(error)
-    if status != 200 or not isinstance(told.get("valid"), bool):
+    reference = told.get("requestIdentifier") or ""
+    # It is kept: one that no table holds would take the other numbers of the round along.
+    sound = isinstance(reference, str) and _REFERENCE.fullmatch(reference)
+    if status != 200 or not isinstance(told.get("valid"), bool) or not sound:
         raise Unavailable(f"vies_http_{status}")
-    return Answer(told["valid"], str(told.get("requestIdentifier") or "") or None)
+    return Answer(told["valid"], reference or None)
 
 
 def _error(told: dict[str, Any]) -> object:

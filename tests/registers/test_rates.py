@@ -21,9 +21,25 @@ def test_each_day_and_currency_is_read_exactly() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "body", ["", "<html>busy</html>", Registers(rates={"2026-01-30": {"USD": "0"}}).published(history=True)]
-)
+@pytest.mark.parametrize("body", ["", "<html>busy</html>"])
 def test_what_is_no_file_of_rates_is_no_rate(body: str) -> None:
+    with pytest.raises(Unavailable):
+        parsed(body.encode())
+
+
+@pytest.mark.parametrize(
+    ("currency", "rate"),
+    [
+        ("USD", "0"),
+        ("USD", "-1"),
+        ("USD", "NaN"),
+        ("USD", "1E+999999"),
+        ("USD", "1e-999999"),
+        ("US$", "1"),
+        ("EURO", "1"),
+    ],
+)
+def test_what_no_table_holds_is_no_rate(currency: str, rate: str) -> None:
+    body = Registers(rates={"2026-01-30": {"GBP": "0.9", currency: rate}}).published(history=True)
     with pytest.raises(Unavailable):
         parsed(body.encode())

@@ -41,3 +41,15 @@ def test_yes_and_no_are_answers_and_names_are_dropped(told: dict[str, Any], answ
 def test_whatever_else_says_nothing_of_the_number(told: Any, status: int, code: str) -> None:
     with pytest.raises(Unavailable, match=code):
         read_answer(json.dumps(told).encode(), status=status)
+
+
+@pytest.mark.parametrize("reference", ["WAPI\0", "WAPI\ud800", "W" * 101, 7, ["WAPI"]])
+def test_a_number_that_no_register_gives_is_no_proof_of_having_asked(reference: object) -> None:
+    told = {"valid": True, "requestIdentifier": reference}
+    with pytest.raises(Unavailable, match="vies_http_200"):
+        read_answer(json.dumps(told).encode(), status=200)
+
+
+def test_an_answer_deeper_than_the_reader_goes_says_nothing() -> None:
+    with pytest.raises(Unavailable, match="vies_http_200"):
+        read_answer(b"[" * 200_000, status=200)
