@@ -15,6 +15,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 """An IPv4 address within, for a translator of the network (RFC 6052, RFC 8215)."""
+_UNKNOWN = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+"""In IANA's registries, but not in those of each Python that we run on: protocols' own (a cloud has its metadata at
+192.0.0.192), 6to4 relays, documentation."""
 
 
 class AddressNotAllowed(Exception):
@@ -63,6 +66,8 @@ def is_listed(address: Address, networks: Sequence[Network]) -> bool:
 def is_public(address: Address) -> bool:
     """False for what is private, shared, loopback, link-local (cloud metadata), multicast, reserved or translated."""
     plain = _plain(address)
+    if is_listed(plain, _UNKNOWN):
+        return False
     if isinstance(plain, ipaddress.IPv6Address):
         hidden = plain.sixtofour or (plain.teredo and plain.teredo[1])
         if hidden or any(plain in network for network in _TRANSLATED) or plain.is_site_local:
