@@ -149,7 +149,10 @@ class Certificates:
         self._asked.append((sender, wall_now))
 
     def key_of(self, url: str, *, wall_now: datetime) -> RSAPublicKey:
-        """The key of one that `get_ready` knows. Raises `Refused` (`certificate_unavailable`)."""
+        """The key of one that `get_ready` knows. Raises `Refused`: `bad_signature` for an address that is none of
+        PayPal's, `certificate_unavailable`."""
+        if not self.is_allowed(url):
+            raise _bad()
         known = self._known.get(url)
         if known is None or known.good_until <= wall_now:
             raise _unavailable()

@@ -140,6 +140,9 @@ def test_only_paypals_own_hosts_are_asked_for_a_certificate(stand_in: StandIn, u
     known = certificates(stand_in, fetch=lambda each: asked.append(each) or b"")
     assert refusal(known.get_ready, url, sender=PAYPAL, wall_now=right_now()) == "bad_signature"
     assert asked == []
+    # And it is told so: nobody waits for a certificate that is never fetched.
+    raw, signed = delivered(stand_in)
+    assert refusal(verified, raw, replace(signed, cert_url=url), known, ids=("HOOK1",)) == "bad_signature"
     assert known.is_allowed("https://api.sandbox.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-1d93a270")
     assert not certificates(stand_in, own_origin="").is_allowed("/v1/notifications/certs/CERT-1")
 
