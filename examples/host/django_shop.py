@@ -55,14 +55,18 @@ def sign_up(request: HttpRequest) -> JsonResponse:
         return JsonResponse(
             {"faults": [{"field": each.field, "mend": each.mend} for each in refused.faults]}, status=422
         )
-    return JsonResponse({"user": user, "invoice": made.invoices[0].number}, status=201)
+    answer = JsonResponse({"user": user, "invoice": made.invoices[0].number}, status=201)
+    answer.set_signed_cookie("user", user, httponly=True, samesite="Lax")
+    return answer
 
 
 def card(request: HttpRequest) -> JsonResponse:
-    """Whose card it is, your session says; the page hands the secret to the provider's own form."""
-    said, shop = json.loads(request.body), settings.SHOP_BILLING
+    """Whose card it is, the signed cookie says, and never the request; the page hands the secret to the provider's form."""
+    user, shop = request.get_signed_cookie("user", None), settings.SHOP_BILLING
+    if user is None:
+        return JsonResponse({"mend": "sign up first"}, status=401)
     agreed = billing.Consent(text_version="terms-3", given_at=shop.now(), channel="web")
-    begun = shop.begin_payment_method(shop.profile_of(said["user"]), agreed)
+    begun = shop.begin_payment_method(shop.profile_of(user), agreed)
     return JsonResponse({"client_secret": begun.client_secret}, status=201)
 
 

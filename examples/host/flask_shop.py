@@ -7,9 +7,11 @@ flask --app examples/host/flask_shop.py run
 from __future__ import annotations
 
 import os
+from secrets import token_bytes
 from uuid import uuid4
 
 from flask import Flask, Response, jsonify, request
+from flask import session as visitor
 from sqlalchemy import create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -32,6 +34,7 @@ class User(Base):
 def create_app(engine_of_billing: billing.Billing | None = None) -> Flask:
     """The shop, on the database of DATABASE_URL, where billing's tables are too."""
     app = Flask(__name__)
+    app.secret_key = os.environ.get("SHOP_SECRET_KEY") or token_bytes(32)
     shop = engine_of_billing or billing.connect()
     url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1)
     engine = create_engine(url)
@@ -58,14 +61,18 @@ def create_app(engine_of_billing: billing.Billing | None = None) -> Flask:
         except billing.Refused as refused:
             # Nothing was written: no user either.
             return jsonify(faults=[{"field": each.field, "mend": each.mend} for each in refused.faults]), 422
+        visitor["user"] = user
         return jsonify(user=user, invoice=made.invoices[0].number), 201
 
     @app.post("/card")
     def card() -> tuple[Response, int]:
-        # Whose card it is, your session says; the page hands the secret to the provider's own form.
-        said = request.get_json()
+        # Whose card it is, the visitor's session says, and never the request; the page hands the secret to the
+        # provider's own form.
+        user = visitor.get("user")
+        if user is None:
+            return jsonify(mend="sign up first"), 401
         agreed = billing.Consent(text_version="terms-3", given_at=shop.now(), channel="web")
-        begun = shop.begin_payment_method(shop.profile_of(said["user"]), agreed)
+        begun = shop.begin_payment_method(shop.profile_of(user), agreed)
         return jsonify(client_secret=begun.client_secret), 201
 
     return app

@@ -70,7 +70,9 @@ def test_a_flask_shop_signs_up_in_one_transaction_and_is_paid(acme: Company, mon
     assert made.status_code == 201
     assert _counts(acme) == (1, 1, 1)
     assert acme.line.messages, "workers were woken"
-    _given(acme, client.post("/card", json=made.json).get_json()["client_secret"])
+    stranger = flask_shop.create_app(shop).test_client()
+    assert stranger.post("/card", json=made.json).status_code == 401
+    _given(acme, client.post("/card").get_json()["client_secret"])
     assert _statuses(acme) == ["paid"]
 
 
@@ -94,7 +96,8 @@ client, told = Client(), []
 for said in ({SIGN_UP | {"plan": "none"}!r}, {SIGN_UP!r}):
     answer = client.post("/sign-up", said, content_type="application/json")
     told += [answer.status_code, len(Line.sent)]
-told.append(client.post("/card", answer.json(), content_type="application/json").json()["client_secret"])
+told.append(Client().post("/card", answer.json(), content_type="application/json").status_code)
+told.append(client.post("/card").json()["client_secret"])
 print(json.dumps(told))
 """
     settings = acme.parts.settings
@@ -114,8 +117,8 @@ print(json.dumps(told))
         [sys.executable, "-c", story], input=said, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    refused, nothing, made, woken, client_secret = json.loads(done.stdout.splitlines()[-1])
-    assert (refused, nothing, made) == (422, 0, 201)
+    refused, nothing, made, woken, of_a_stranger, client_secret = json.loads(done.stdout.splitlines()[-1])
+    assert (refused, nothing, made, of_a_stranger) == (422, 0, 201, 401)
     assert woken > 0
     assert _counts(acme) == (1, 1, 1)
     _given(acme, client_secret)

@@ -167,7 +167,7 @@ def _json(raw: bytes) -> Raw:
         return {}
     try:
         body = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unreadable("body") from None
     if not isinstance(body, dict):
         raise Unreadable("body")

@@ -59,7 +59,9 @@ class Said:
         path = url.removeprefix("http://paypal").partition("?")[0]
         if path == "/v1/oauth2/token":
             return json.dumps({"access_token": "A21", "expires_in": 30_000}).encode(), 200, {}
-        return json.dumps(self.answers[path]).encode(), 201 if method == "POST" else 200, {}
+        answer = self.answers[path]
+        told = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        return told, 201 if method == "POST" else 200, {}
 
 
 @pytest.fixture
@@ -100,6 +102,21 @@ def test_an_order_that_was_carried_out_and_shows_no_capture_is_no_decline(
     for ask in (provider.read_intent, lambda ref: provider.cancel_intent(ref, key="k:cancel")):
         with pytest.raises(ProviderUnavailable):
             ask("5O1")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>", b'{"id": "5O1"', b"[]", b"[" * 100_000, b"\xff"],
+    ids=["a page", "cut off", "a list", "deep", "no text"],
+)
+def test_an_answer_that_is_none_of_paypals_leaves_the_attempt_open(
+    provider: PayPalProvider, said: Said, body: bytes
+) -> None:
+    said.answers = {"/v2/checkout/orders": body, "/v2/checkout/orders/5O1": body}
+    outcome = provider.charge(REQUEST, key="k", key_age_s=0)
+    assert (outcome.outcome, outcome.reason) == (Outcome.UNKNOWN, "answer_is_no_json")
+    with pytest.raises(ProviderUnavailable):
+        provider.read_intent("5O1")
 
 
 @pytest.mark.parametrize("status", ["PAYER_ACTION_REQUIRED", "CREATED", "APPROVED", "SAVED"])
