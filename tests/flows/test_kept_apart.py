@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
+from billing.commands.invoice.hold import hold_invoice
 from billing.commands.payment.unapplied import keep_charge, spend
 from billing.commands.work_item.raise_item import raise_item
 from billing.flows import collection, correcting, external_money, reconciliation, working
@@ -129,6 +130,31 @@ def test_an_attempt_that_was_opened_before_it_came_is_not_sent_until_a_person_ha
     working.act(acme.parts, item_of(acme).id, action=working.Action.PAID, order=WHY)
     acme.settle()
     assert [(each.status, invoice_of(acme).status) for each in acme.payments()] == [("succeeded", "paid")]
+
+
+def test_who_has_an_invoice_that_was_not_charged_tried_again_lets_go_no_money_that_came_since(acme: Company) -> None:
+    stray(acme)
+    hold_beside(acme)
+    (first,) = [each for each in acme.work_items() if each.kind == "invoice_not_charged"]
+    acme.give_method(invoice_of(acme).profile_id, "pm_card_visa")
+    with pytest.raises(Refused) as refused:
+        working.act(acme.parts, first.id, action=working.Action.RETRY, order=WHY)
+    assert refused.value.code == "on_hold"
+    acme.settle()
+    assert (invoice_of(acme).hold_id, invoice_of(acme).status) == (item_of(acme).id, "open")
+    working.act(acme.parts, item_of(acme).id, action=working.Action.PAID, order=WHY)
+    acme.settle()
+    assert invoice_of(acme).status == "paid"
+    assert [each.status for each in acme.work_items()].count("open") == 0
+
+
+def hold_beside(acme: Company) -> None:
+    """The invoice was held for a person before that money came."""
+    with acme.parts.begin() as session:
+        invoice = lock_invoice(session, invoice_of(acme).id)
+        held_by = invoice.hold_id
+        hold_invoice(session, invoice=invoice, summary="It was not charged.", error="of_its_own", now=START)
+        invoice.hold_id = held_by
 
 
 def test_other_money_of_the_invoice_that_waits_for_a_person_holds_it_on(acme: Company) -> None:
