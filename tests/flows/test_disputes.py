@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 
 from billing.flows import collection, disputing
 from billing.flows.crediting import credit
+from billing.flows.dispute_events import adopt_dispute
 from billing.flows.order import Order
 from billing.flows.refunding import refund
 from billing.flows.replacing import replace_invoice
@@ -265,6 +266,34 @@ def test_while_a_dispute_is_open_its_customer_is_not_charged(acme: Company, paid
     assert collection.plan(acme.parts) == 0
     end(acme, ref, "won")
     assert acme.invoices()[1].status == "paid"
+    assert acme.violations() == ()
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_what_was_opened_and_not_sent_before_a_dispute_came_waits_for_its_end(
+    acme: Company, paid: Invoice, monkeypatch: pytest.MonkeyPatch, *, stops: bool
+) -> None:
+    with acme.parts.begin() as session:
+        session.execute(text("UPDATE billing.seller SET dispute_stops_charging = :stops"), {"stops": stops})
+    (charge,) = acme.witness.charges()
+    refs = list[str]()
+
+    def a_dispute_comes(name: str) -> None:
+        if name != "charge.frozen":
+            return
+        monkeypatch.setattr(collection, "failpoint", lambda _: None)
+        refs.append(acme.witness.call("POST", "disputes", {"charge": charge.charge_ref})["id"])
+        adopt_dispute(acme.parts, acme.account_id, refs[0])
+
+    monkeypatch.setattr(collection, "failpoint", a_dispute_comes)
+    acme.set_clock(START + timedelta(days=31))
+    acme.settle()
+    second = acme.invoices()[1]
+    assert (second.status, [each.status for each in acme.payments(second)]) == (
+        ("open", ["not_sent"]) if stops else ("paid", ["succeeded"])
+    )
+    end(acme, refs[0], "won")
+    assert (acme.invoices()[1].status, [each.status for each in acme.payments(second)]) == ("paid", ["succeeded"])
     assert acme.violations() == ()
 
 
