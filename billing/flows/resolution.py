@@ -22,10 +22,11 @@ from billing.flows.parts import Parts
 from billing.flows.sending import Answer, Attempt, calling, send_all, write_answers
 from billing.kernel.errors import Refused
 from billing.kernel.failpoints import failpoint
-from billing.kernel.status import PaymentStatus
+from billing.kernel.status import PaymentKind, PaymentStatus
 from billing.models import Payment
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.queries.brakes import BrakeKind, moving
+from billing.queries.dispute import undisputed_of
 from billing.queries.waiting import charges_claimed, take_waiting, waiting_attempts
 from billing.rules.rate import Rank
 
@@ -73,6 +74,7 @@ def read_questions(parts: Parts, session: Session, taken: Sequence[UUID], *, giv
     rows = waiting_attempts(session, taken)
     claimed = charges_claimed(session, {payment.invoice_id for payment, _, _ in rows})
     free = set(moving(session, BrakeKind.COLLECT, [payment.profile_id for payment, _, _ in rows]))
+    calm = undisputed_of(session, free)
     keys = {
         payment.id: _give_up_key(session, payment, intent_ref, wall=wall, at_once=give_up)
         for payment, _, intent_ref in rows
@@ -85,8 +87,13 @@ def read_questions(parts: Parts, session: Session, taken: Sequence[UUID], *, giv
             status=PaymentStatus(payment.status),
             intent_ref=intent_ref,
             claimed=frozenset(claimed.get(payment.invoice_id, ())),
-            # The same key is not sent again while charging is stopped. What was never sent is put back before sending.
-            collectable=collectable and (payment.status == PaymentStatus.PREPARED or payment.profile_id in free),
+            # The same key is not sent again while charging is stopped, or of what the customer does not pay themselves
+            # in a dispute. What was never sent is put back before sending.
+            collectable=collectable
+            and (
+                payment.status == PaymentStatus.PREPARED
+                or payment.profile_id in (free if payment.kind == PaymentKind.ON_SESSION else calm)
+            ),
             absent_lists=payment.absent_lists,
             now=now,
             no_other_key=keys[payment.id][0] == MOST,

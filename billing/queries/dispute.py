@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -20,6 +21,16 @@ def undisputed(alias: str) -> str:
         "NOT EXISTS (SELECT FROM billing.dispute d JOIN billing.seller s ON s.id = d.seller_id "
         f"AND s.dispute_stops_charging WHERE d.profile_id = {alias}.profile_id AND d.status IN ({OPEN}))"
     )
+
+
+_UNDISPUTED = text(
+    f"SELECT asked.profile_id FROM unnest(CAST(:ids AS uuid[])) AS asked(profile_id) WHERE {undisputed('asked')}"  # noqa: S608 (our own words)
+)
+
+
+def undisputed_of(session: Session, profiles: Collection[UUID]) -> set[UUID]:
+    """Those of the customers whose charging no open dispute stops."""
+    return set(session.execute(_UNDISPUTED, {"ids": list(profiles)}).scalars())
 
 
 _STANDING = text(

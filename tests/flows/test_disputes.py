@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from billing.flows import collection, disputing
+from billing.flows import collection, disputing, renewal, resolution
 from billing.flows.crediting import credit
 from billing.flows.dispute_events import adopt_dispute
 from billing.flows.order import Order
@@ -295,6 +295,23 @@ def test_what_was_opened_and_not_sent_before_a_dispute_came_waits_for_its_end(
     end(acme, refs[0], "won")
     assert (acme.invoices()[1].status, [each.status for each in acme.payments(second)]) == ("paid", ["succeeded"])
     assert acme.violations() == ()
+
+
+def test_a_key_whose_outcome_is_unknown_is_not_sent_again_while_a_dispute_is_open(acme: Company, paid: Invoice) -> None:
+    (charge,) = acme.witness.charges()
+    acme.witness.add_faults({"kind": "timeout_before", "next": 1, "path": "/v1/payment_intents", "method": "POST"})
+    acme.set_clock(START + timedelta(days=31))
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    second = acme.invoices()[1]
+    assert [each.status for each in acme.payments(second)] == ["unknown"]
+    ref = acme.witness.call("POST", "disputes", {"charge": charge.charge_ref})["id"]
+    adopt_dispute(acme.parts, acme.account_id, ref)
+    acme.wait_for(lambda: resolution.resolve(acme.parts) == 1)
+    assert [each.status for each in acme.payments(second)] == ["unknown"]
+    assert len(list(acme.witness.charges())) == 1
+    end(acme, ref, "won")
+    assert [each.status for each in acme.payments(second)] == ["succeeded"]
 
 
 def test_an_early_warning_is_work_until_the_charge_is_refunded(acme: Company, paid: Invoice) -> None:
