@@ -173,6 +173,24 @@ def test_what_the_provider_refuses_is_a_persons_work_until_it_is_taken(acme: Com
     assert acme.violations() == ()
 
 
+def test_one_that_the_provider_leaves_pending_for_weeks_is_a_persons_work_until_it_ends(
+    acme: Company, paid: Invoice
+) -> None:
+    acme.witness.call("POST", "config", {"refunds_pending": True})
+    refund(acme.parts, paid.id)
+    acme.settle()
+    acme.set_clock(START + timedelta(days=20))
+    ask_again(acme)
+    assert acme.work_items() == []
+    acme.set_clock(START + timedelta(days=21))
+    ask_again(acme)
+    assert [(item.kind, item.status) for item in acme.work_items()] == [("refund_not_sent", "open")]
+    acme.witness.call("POST", f"refunds/{acme.refunds()[0].refund_ref}", {"status": "succeeded"})
+    ask_again(acme)
+    assert [(item.kind, item.status) for item in acme.work_items()] == [("refund_not_sent", "resolved")]
+    assert acme.violations() == ()
+
+
 def test_after_a_500_that_did_nothing_the_money_goes_back_in_the_end(acme: Company, paid: Invoice) -> None:
     _unanswered(acme, paid, "error_500_before")
     for age in (timedelta(hours=1), OVER, OVER * 2):

@@ -23,7 +23,11 @@ FAILED = WorkKind.REFUND_FAILED
 ABSENT_LISTS = 2
 """So many complete lists without the refund prove that it was not made."""
 STUCK = WorkKind.REFUND_NOT_SENT
-"""Kind of the work item for a refund that the provider will not take, or whose outcome can't be learnt."""
+"""Kind of the work item for a refund that the provider will not take, or does not end, or whose outcome can't be
+learnt."""
+UNDER_WAY_IS_WORK = timedelta(days=21)
+"""What is open for so long (business time) is work: mostly the provider's balance is too low, or it waits for the
+customer's bank account. What goes by itself has arrived within 10 business days (Stripe)."""
 
 
 def note_facts(session: Session, *, refund: Refund, facts: RefundFacts, now: datetime, wall: datetime) -> None:
@@ -32,14 +36,14 @@ def note_facts(session: Session, *, refund: Refund, facts: RefundFacts, now: dat
     refund.reason = facts.failure_reason
     refund.lease_until = None
     status = RefundStatus(facts.status)
-    if status == refund.status:
-        if status in OPEN_REFUND:
-            put_off(refund, wall=wall, pause_s=3600.0)
-        session.flush()
-        return
     if status in OPEN_REFUND:
         put_off(refund, wall=wall, pause_s=3600.0)
-    _move(session, refund, status, now)
+    if status == refund.status:
+        session.flush()
+    else:
+        _move(session, refund, status, now)
+    if status in OPEN_REFUND and now - refund.opened_at >= UNDER_WAY_IS_WORK:
+        _raise(session, refund, STUCK, _since(refund), now)
 
 
 def note_never(session: Session, *, refund: Refund, reason: str, now: datetime) -> None:
@@ -93,6 +97,12 @@ def note_unclear(
     session.flush()
     if needs_person:
         _raise(session, refund, STUCK, "A refund could not be sent; its credit note stands.", now)
+    elif now - refund.opened_at >= UNDER_WAY_IS_WORK:
+        _raise(session, refund, STUCK, _since(refund), now)
+
+
+def _since(refund: Refund) -> str:
+    return f"A refund is {refund.status} since {refund.opened_at.date()}; its credit note stands."
 
 
 def note_absent(session: Session, *, refund: Refund, wall: datetime, pause_s: float) -> None:
