@@ -237,6 +237,30 @@ def test_a_set_up_that_is_finished_after_its_removal_leaves_no_card_at_the_provi
     assert acme.violations() == ()
 
 
+@pytest.mark.parametrize("way", ["erased", "removed"])
+def test_a_set_up_whose_method_was_removed_while_it_was_begun_is_given_to_nobody(
+    acme: Company, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    profile_id = acme.customer("a1", method=None)
+    provider = type(acme.parts.provider(acme.account_id))
+    real = provider.begin_setup
+
+    def removed_meanwhile(self: object, **given: Any) -> object:
+        setup = real(self, **given)  # type: ignore[arg-type]
+        if way == "erased":
+            rights.erase(acme.parts, profile_id, order=WHY)
+        else:
+            payment_methods.remove(acme.parts, method_id=_methods(acme)[0].id)
+        return setup
+
+    with monkeypatch.context() as patched:
+        patched.setattr(provider, "begin_setup", removed_meanwhile)
+        with pytest.raises(Refused) as refused:
+            _begun(acme, profile_id)
+    assert refused.value.code == "payment_method_not_pending"
+    assert [each.status for each in _methods(acme)] == ["detached"]
+
+
 def test_a_removal_while_a_set_up_is_completed_leaves_no_card_at_the_provider(
     acme: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,7 +34,14 @@ def note_customer(session: Session, *, profile: Profile, provider_account_id: UU
 
 
 def note_setup(session: Session, *, method: PaymentMethod, setup_ref: str) -> None:
-    """Write the set-up's id on a pending method. After the key's life a repeat begins another: the newest counts."""
-    if method.status == MethodStatus.PENDING:
-        method.setup_ref = setup_ref
-        session.flush()
+    """Write the set-up's id on a pending method. After the key's life a repeat begins another: the newest counts.
+
+    Raises `Refused` (`payment_method_not_pending`) where it was set up, or removed, meanwhile: nobody gets the set-up,
+    or what came of it would be stored at the provider, and known to nobody here.
+    """
+    session.refresh(method, with_for_update=True)
+    if method.status != MethodStatus.PENDING:
+        mend = "it was set up or removed meanwhile; begin another"
+        raise Refused(Fault("payment_method", "payment_method_not_pending", mend))
+    method.setup_ref = setup_ref
+    session.flush()
