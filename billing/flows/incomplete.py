@@ -57,17 +57,22 @@ def complete(parts: Parts, session: Session, drafts: Sequence[UUID], *, now: dat
         _tell(session, subscription, Topic.SUBSCRIPTION_ACTIVE, now)
 
 
+_NOT_UNDER_WAY = f"""NOT EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = d.id
+                          AND p.status IN ({", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))}))"""
+_LEFT = text(
+    f"""
+    SELECT d.id FROM billing.invoice d JOIN billing.subscription s ON s.id = d.subscription_id
+    WHERE d.status = 'draft' AND d.review_until IS NULL AND d.hold_id IS NULL
+      AND s.status NOT IN ('incomplete', 'incomplete_expired') AND {_NOT_UNDER_WAY}
+    ORDER BY d.id LIMIT :most FOR NO KEY UPDATE OF d SKIP LOCKED
+    """  # noqa: S608 (our own words)
+)
+# Asked once more behind the locks: an attempt may have been opened since the statement before began.
 _PART_WITH = text(
     f"""
-    UPDATE billing.invoice i
-    SET review_until = :now, next_attempt_at = NULL, version = i.version + 1, updated_at = clock_timestamp()
-    WHERE i.id = ANY(ARRAY(
-        SELECT d.id FROM billing.invoice d JOIN billing.subscription s ON s.id = d.subscription_id
-        WHERE d.status = 'draft' AND d.review_until IS NULL AND d.hold_id IS NULL
-          AND s.status NOT IN ('incomplete', 'incomplete_expired')
-          AND NOT EXISTS (SELECT FROM billing.payment p WHERE p.invoice_id = d.id
-                          AND p.status IN ({", ".join(f"'{status}'" for status in sorted(OPEN_PAYMENT))}))
-        ORDER BY d.id LIMIT :most FOR NO KEY UPDATE OF d SKIP LOCKED))
+    UPDATE billing.invoice d
+    SET review_until = :now, next_attempt_at = NULL, version = d.version + 1, updated_at = clock_timestamp()
+    WHERE d.id = ANY(:left) AND {_NOT_UNDER_WAY}
     """  # noqa: S608 (our own words)
 )
 
@@ -78,7 +83,8 @@ def part_with(parts: Parts) -> int:
     One whose payment is under way is left: it is issued by that, or looked at again.
     """
     with parts.begin() as session:
-        done = session.execute(_PART_WITH, {"now": parts.clock.now(session), "most": PAGE})
+        left = session.scalars(_LEFT, {"most": PAGE}).all()
+        done = session.execute(_PART_WITH, {"now": parts.clock.now(session), "left": left})
         return done.rowcount  # type: ignore[attr-defined, no-any-return]
 
 

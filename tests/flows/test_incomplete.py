@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import create_engine, event, func, select, text
+from sqlalchemy.orm import sessionmaker
 
 from billing.commands.invoice.hold import hold_invoice
 from billing.commands.subscription.cancel import CancelWhen
@@ -22,11 +26,14 @@ from billing.flows import (
     previewing,
     upkeep,
 )
+from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
 from billing.models import Invoice, LedgerEntry
+from billing.sandbox.embedded.processes import wait_until
 from billing.validators.subscription import NewItem
 from tests.flows.beginning import DECLINED, begin, holds, topics
 from tests.flows.company import START, Company
+from tests.flows.test_start import somebody_waits
 
 
 def test_it_waits_with_a_draft_that_nobody_has_booked(acme: Company) -> None:
@@ -195,6 +202,49 @@ def test_a_draft_whose_payment_is_under_way_waits_for_that_and_nothing_is_given_
     acme.settle()
     assert [each.status for each in acme.invoices()] == ["paid", "paid"]
     holds(acme)
+
+
+def test_a_draft_of_which_an_attempt_is_opened_while_it_is_looked_at_waits_for_that(acme: Company) -> None:
+    id_ = _subscribe_to(acme, "basic", None, start=START, anchor=START + timedelta(days=14))
+    acme.set_clock(START + timedelta(days=14))
+    acme.settle()
+    profile = acme.subscription(id_).profile_id
+    acme.give_method(profile, "pm_card_visa")
+    _try_next(acme, later=START + timedelta(days=16))
+    acme.settle()
+    acme.give_method(profile, "pm_sandbox_timeoutBeforeCharge")
+    _try_next(acme, later=START + timedelta(days=14))
+    with looked_at_slowly(acme) as (parts, go_on), ThreadPoolExecutor(1) as pool:
+        parted = pool.submit(incomplete.part_with, parts)
+        assert wait_until(lambda: somebody_waits(acme), seconds=10)
+        collection.plan(acme.parts)
+        acme.run_messages()
+        assert [each.status for each in acme.payments()] == ["succeeded", "unknown"]
+        go_on()
+        assert parted.result(timeout=15) == 0
+    acme.settle()
+    assert [each.status for each in acme.invoices()] == ["paid", "paid"]
+    holds(acme)
+
+
+@contextmanager
+def looked_at_slowly(acme: Company) -> Iterator[tuple[Parts, Callable[[], object]]]:
+    """Parts whose statements that lock drafts have begun, and go on once they are told to."""
+    lock = "SELECT pg_advisory{}lock{}(4711)"
+    engine = create_engine(acme.parts.sessions.kw["bind"].url)
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def slowly(_: object, __: object, statement: str, given: object, *___: object) -> tuple[str, object]:
+        slow = f"WHERE ({lock.format('_xact_', '_shared')}) IS NOT NULL AND d.status = 'draft'"
+        return statement.replace("WHERE d.status = 'draft'", slow), given
+
+    with acme.parts.sessions.kw["bind"].connect() as holder:
+        holder.execute(text(lock.format("_", "")))
+        yield (
+            replace(acme.parts, sessions=sessionmaker(engine)),
+            lambda: holder.execute(text(lock.format("_un", ""))),
+        )
+    engine.dispose()
 
 
 def _try_next(acme: Company, *, later: datetime) -> None:
