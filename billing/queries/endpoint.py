@@ -1,4 +1,4 @@
-"""Endpoints: one by its code or id, and those at which something is due."""
+"""Endpoints: one by its id, and those at which something is due."""
 
 from __future__ import annotations
 
@@ -25,11 +25,6 @@ _DUE = text(
     ORDER BY e.id
     """
 )
-
-
-def endpoint_of_code(session: Session, *, seller_id: UUID, code: str) -> Endpoint | None:
-    """A seller's endpoint by its code."""
-    return session.scalars(select(Endpoint).where(Endpoint.seller_id == seller_id, Endpoint.code == code)).one_or_none()
 
 
 def lock_endpoint(session: Session, endpoint_id: UUID) -> Endpoint:

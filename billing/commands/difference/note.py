@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing.commands.work_item.raise_item import raise_item
@@ -49,9 +49,13 @@ ACTIONS: dict[WorkKind, tuple[str, tuple[str, ...]]] = {
 }
 """By kind: what it is in billing words, and what may safely be done."""
 
+_ONE_BY_ONE = text("SELECT pg_advisory_xact_lock(hashtextextended('billing.difference/' || :account, 0))")
+"""Of an account: who still compares after their lease, and who has taken it up, may find the same."""
+
 
 def note_difference(session: Session, found: Found, *, provider_account_id: UUID, now: datetime) -> None:
-    """Write it, at business time `now`. Safe to repeat: one open difference an object and kind."""
+    """Write it, at business time `now`. Safe to repeat, and at once: one open difference an object and kind."""
+    session.execute(_ONE_BY_ONE, {"account": str(provider_account_id)})
     known = session.scalars(
         select(Difference)
         .where(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.commands.endpoint.contact import set_contact
@@ -14,7 +15,6 @@ from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_id
 from billing.models import Endpoint
 from billing.privacy.keyring import Keyring
-from billing.queries.endpoint import endpoint_of_code
 from billing.validators.endpoint import NewEndpoint
 
 
@@ -23,11 +23,9 @@ def create_endpoint(session: Session, keyring: Keyring, *, seller_id: UUID, new:
 
     Raises `Refused` (`endpoint_code_taken`).
     """
-    if endpoint_of_code(session, seller_id=seller_id, code=new.code) is not None:
-        raise Refused(Fault("code", "endpoint_code_taken", f"{new.code} is taken; give another"))
     id_, secret = new_id(), new_secret()
     key = endpoint_key(session, keyring, endpoint_id=id_)
-    endpoint = Endpoint(
+    row = insert(Endpoint).values(
         id=id_,
         seller_id=seller_id,
         code=new.code,
@@ -35,9 +33,12 @@ def create_endpoint(session: Session, keyring: Keyring, *, seller_id: UUID, new:
         topics=sorted(set(new.topics)),
         document_links=new.document_links,
         secret=seal_secret(secret, key=key, endpoint_id=id_),
+        version=1,
     )
-    session.add(endpoint)
-    session.flush()
+    once = row.on_conflict_do_nothing(index_elements=[Endpoint.seller_id, Endpoint.code])
+    endpoint = session.scalars(once.returning(Endpoint)).one_or_none()
+    if endpoint is None:
+        raise Refused(Fault("code", "endpoint_code_taken", f"{new.code} is taken; give another"))
     if new.contact is not None:
         set_contact(session, keyring, endpoint=endpoint, address=new.contact)
     return endpoint, secret

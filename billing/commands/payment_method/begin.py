@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.kernel.errors import Fault, Refused
@@ -34,12 +35,7 @@ def begin_method(
     """
     check_consent(consent, now=now)
     profile = lock_person(session, profile_id)
-    there = session.get(PaymentMethod, method_id)
-    if there is not None:
-        if (there.profile_id, there.provider_account_id) != (profile_id, provider_account_id):
-            raise Refused(Fault("payment_method", "payment_method_id_taken", "give an id that no other method has"))
-        return there
-    method = PaymentMethod(
+    row = insert(PaymentMethod).values(
         id=method_id,
         seller_id=profile.seller_id,
         profile_id=profile_id,
@@ -51,7 +47,11 @@ def begin_method(
         consent_text_version=consent.text_version,
         consent_at=consent.given_at,
         consent_channel=consent.channel,
+        version=1,
     )
-    session.add(method)
-    session.flush()
+    if session.get(PaymentMethod, method_id) is None:
+        session.execute(row.on_conflict_do_nothing(index_elements=[PaymentMethod.id, PaymentMethod.seller_id]))
+    method = session.get_one(PaymentMethod, method_id)
+    if (method.profile_id, method.provider_account_id) != (profile_id, provider_account_id):
+        raise Refused(Fault("payment_method", "payment_method_id_taken", "give an id that no other method has"))
     return method
