@@ -36,7 +36,7 @@ STANDS = {
         SELECT FROM billing.provider_event e WHERE e.id = w.subject_id AND e.status NOT IN ('processed', 'ignored'))""",
     "provider_refuses_account": """EXISTS (
         SELECT FROM billing.payment p JOIN billing.invoice i ON i.id = p.invoice_id
-        WHERE p.provider_account_id = w.subject_id AND p.status = 'not_sent' AND i.status = 'open')""",
+        WHERE p.provider_account_id = w.subject_id AND p.status = 'not_sent' AND i.status IN ('open', 'draft'))""",
     "customer_quarantined": """EXISTS (
         SELECT FROM billing.profile p WHERE p.id = w.subject_id AND p.hold_id IS NOT NULL)""",
     "collecting_stopped": _IN_FORCE,

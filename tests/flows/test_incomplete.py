@@ -25,7 +25,9 @@ from billing.flows import (
     on_session,
     previewing,
     upkeep,
+    working,
 )
+from billing.flows.order import Order
 from billing.flows.parts import Parts
 from billing.kernel.errors import Refused
 from billing.models import Invoice, LedgerEntry
@@ -157,6 +159,18 @@ def test_the_work_of_a_draft_that_is_held_stays_while_it_holds(acme: Company) ->
     upkeep.close_gone_work(acme.parts)
     (item,) = acme.work_items()
     assert (acme.invoices()[0].hold_id, item.status) == (item.id, "open")
+
+
+def test_the_work_of_an_account_that_refuses_us_stays_while_a_first_payment_waits_for_it(acme: Company) -> None:
+    begin(acme, "pm_card_visa")
+    acme.revoke_key()
+    collection.plan(acme.parts)
+    acme.run_messages()
+    (item,) = acme.work_items()
+    assert (item.kind, [each.status for each in acme.payments()]) == ("provider_refuses_account", ["not_sent"])
+    working.act(acme.parts, item.id, action=working.Action.RETRY, order=Order(actor="ada", reason="a new key"))
+    assert [(each.status, each.next_try_at) for each in acme.work_items()] == [("open", START)]
+    assert acme.invoices()[0].charge_not_before is None
 
 
 def _subscribe_to(acme: Company, price: str, method: str | None, **given: object) -> UUID:
