@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from threading import Barrier, BrokenBarrierError
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -25,6 +28,7 @@ from billing.flows import (
     refunding,
     replacing,
     rights,
+    subscribing,
     working,
 )
 from billing.flows.documents import document_html
@@ -33,6 +37,7 @@ from billing.kernel.errors import ProviderRefused, Refused
 from billing.kernel.status import MethodStatus
 from billing.models import Invoice, PaymentMethod
 from billing.queries.brakes import BrakeKind
+from billing.sandbox.embedded.processes import wait_until
 from billing.sandbox.scenario.playing.stage import Stage
 from billing.validators.payment_method import Consent
 from billing.validators.profile import Personal, ProfileChange
@@ -286,6 +291,33 @@ def test_who_subscribes_while_they_are_forgotten_is_not_forgotten_and_keeps_thei
     with acme.parts.begin() as session:
         methods = session.scalars(select(PaymentMethod.status).where(PaymentMethod.profile_id == profile_id)).all()
     assert methods == [MethodStatus.ACTIVE]
+
+
+def test_two_who_subscribe_while_they_are_forgotten_do_not_wait_in_a_ring(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile_id = acme.customer("a1")
+    both, real = Barrier(2), subscribing.bill_profiles
+
+    def once_both_are_there_and_the_erasing_waits(*given: Any, **named: Any) -> Any:
+        with suppress(BrokenBarrierError):
+            if both.wait(timeout=2) == 0:
+                erased.append(pool.submit(rights.erase, acme.parts, profile_id, order=WHY))
+                assert wait_until(lambda: _waits(acme), seconds=10)
+            both.wait(timeout=10)
+        return real(*given, **named)
+
+    def begin(code: str) -> object:
+        new = NewSubscription(code=code, account_id="a1", items=(NewItem("basic", 1),), start=START)
+        return subscribing.subscribe(acme.parts, seller_id=acme.seller_id, new=new)
+
+    monkeypatch.setattr(subscribing, "bill_profiles", once_both_are_there_and_the_erasing_waits)
+    erased = list[Future[Any]]()
+    with ThreadPoolExecutor(3) as pool:
+        begun = [pool.submit(begin, code) for code in ("s1", "s2")]
+        assert [len(each.result(timeout=20).invoices) for each in begun] == [1, 1]
+        with pytest.raises(Refused):
+            erased[0].result(timeout=20)
 
 
 def test_a_dispute_that_is_not_over_keeps_its_customer_known(acme: Company) -> None:
