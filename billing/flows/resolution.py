@@ -27,7 +27,7 @@ from billing.models import Payment
 from billing.providers.port import ChargeOutcome, Outcome
 from billing.queries.brakes import BrakeKind, moving
 from billing.queries.dispute import undisputed_of
-from billing.queries.waiting import charges_claimed, take_waiting, waiting_attempts
+from billing.queries.waiting import charges_claimed, held_of, take_waiting, waiting_attempts
 from billing.rules.rate import Rank
 
 _log = structlog.get_logger(__name__)
@@ -74,7 +74,14 @@ def read_questions(parts: Parts, session: Session, taken: Sequence[UUID], *, giv
     rows = waiting_attempts(session, taken)
     claimed = charges_claimed(session, {payment.invoice_id for payment, _, _ in rows})
     free = set(moving(session, BrakeKind.COLLECT, [payment.profile_id for payment, _, _ in rows]))
-    calm = undisputed_of(session, free)
+    calm, held = undisputed_of(session, free), held_of(session, taken)
+    # The same key is not sent again while charging is stopped or a person is to look, nor of what the customer does not
+    # pay themselves in a dispute.
+    again = {
+        payment.id
+        for payment, _, _ in rows
+        if payment.id not in held and payment.profile_id in (free if payment.kind == PaymentKind.ON_SESSION else calm)
+    }
     keys = {
         payment.id: _give_up_key(session, payment, intent_ref, wall=wall, at_once=give_up)
         for payment, _, intent_ref in rows
@@ -87,13 +94,8 @@ def read_questions(parts: Parts, session: Session, taken: Sequence[UUID], *, giv
             status=PaymentStatus(payment.status),
             intent_ref=intent_ref,
             claimed=frozenset(claimed.get(payment.invoice_id, ())),
-            # The same key is not sent again while charging is stopped, or of what the customer does not pay themselves
-            # in a dispute. What was never sent is put back before sending.
-            collectable=collectable
-            and (
-                payment.status == PaymentStatus.PREPARED
-                or payment.profile_id in (free if payment.kind == PaymentKind.ON_SESSION else calm)
-            ),
+            # What was never sent is put back before sending.
+            collectable=collectable and (payment.status == PaymentStatus.PREPARED or payment.id in again),
             absent_lists=payment.absent_lists,
             now=now,
             no_other_key=keys[payment.id][0] == MOST,

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from billing.kernel.status import COLLECTABLE
-from billing.models import Invoice, Payment, PaymentIntent, UnappliedPayment
+from billing.models import Invoice, Payment, PaymentIntent, Profile, UnappliedPayment
 from billing.queries.rate import carried
 
 _CLAIM = """
@@ -55,6 +55,13 @@ def waiting_attempts(session: Session, payments: Sequence[UUID]) -> list[tuple[P
         .order_by(Payment.id)
     )
     return [(payment, status in COLLECTABLE, intent_ref) for payment, status, intent_ref in rows]
+
+
+def held_of(session: Session, payments: Collection[UUID]) -> set[UUID]:
+    """Those attempts whose invoice or customer is on hold: a person is to look first."""
+    of_them = select(Payment.id).join(Invoice, Invoice.id == Payment.invoice_id)
+    of_them = of_them.join(Profile, Profile.id == Payment.profile_id).where(Payment.id.in_(payments))
+    return set(session.scalars(of_them.where(Invoice.hold_id.is_not(None) | Profile.hold_id.is_not(None))))
 
 
 def charges_claimed(session: Session, invoices: Collection[UUID]) -> dict[UUID, set[str]]:

@@ -7,16 +7,19 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from billing.commands.payment.unapplied import keep_charge
 from billing.commands.profile.quarantine import quarantine as park
-from billing.flows import collection, drafts, operating_drafts, quarantine, refunding, renewal
+from billing.flows import collection, drafts, operating_drafts, quarantine, refunding, renewal, resolution, working
 from billing.flows.audit_report import Violation
 from billing.flows.correcting import void
 from billing.flows.crediting import credit
 from billing.flows.order import Order
 from billing.kernel.errors import Refused
-from billing.models import Invoice, Profile
+from billing.models import Invoice, Payment, Profile
+from billing.providers.port import ChargeFacts
+from billing.queries.invoice import lock_invoice
 from billing.queue.names import COLLECTIONS_CHARGE, RENEWALS_BILL
 from billing.validators.seller import SellerPolicy
 from billing.validators.subscription import NewItem
@@ -196,6 +199,37 @@ def test_the_first_payment_that_was_under_way_when_its_customer_was_parked_issue
     acme.settle()
     assert [(each.status, each.number) for each in acme.invoices()] == [("paid", "ACME-000001")]
     assert acme.violations() == ()
+
+
+@pytest.mark.parametrize("held", ["customer", "invoice"])
+def test_a_key_whose_outcome_is_unknown_is_not_sent_again_while_a_person_is_to_look(acme: Company, held: str) -> None:
+    profile_id = acme.customer("a1")
+    acme.subscribe("a1", "s1")
+    acme.witness.add_faults({"kind": "timeout_before", "next": 1, "path": "/v1/payment_intents", "method": "POST"})
+    renewal.plan(acme.parts)
+    acme.run_messages()
+    assert [each.status for each in acme.payments()] == ["unknown"]
+    if held == "customer":
+        _park(acme, profile_id)
+    else:
+        _keep_apart(acme)
+    acme.wait_for(lambda: resolution.resolve(acme.parts) == 1)
+    assert [each.status for each in acme.payments()] == ["unknown"]
+    assert list(acme.witness.charges()) == []
+    (item,) = acme.work_items()
+    action = working.Action.RETRY if held == "customer" else working.Action.PAID
+    working.act(acme.parts, item.id, action=action, order=WHY)
+    acme.settle()
+    assert [each.status for each in acme.payments()] == ["succeeded"]
+
+
+def _keep_apart(acme: Company) -> None:
+    """Money comes for the invoice by an earlier intent."""
+    with acme.parts.begin() as session:
+        invoice = lock_invoice(session, acme.invoices()[0].id)
+        (payment,) = session.scalars(select(Payment)).all()
+        charge = ChargeFacts("ch_earlier", "succeeded", 1190, "eur", START)
+        keep_charge(session, invoice=invoice, payment=payment, charge=charge, now=START)
 
 
 def test_drafts_of_a_parked_customer_wait_and_are_edited_but_not_released(database_url: str) -> None:
