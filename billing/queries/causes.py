@@ -39,6 +39,9 @@ STANDS = {
         WHERE p.provider_account_id = w.subject_id AND p.status = 'not_sent' AND i.status IN ('open', 'draft'))""",
     "customer_quarantined": """EXISTS (
         SELECT FROM billing.profile p WHERE p.id = w.subject_id AND p.hold_id IS NOT NULL)""",
+    WorkKind.TAX_ID_REFUSED: """EXISTS (
+        SELECT FROM billing.profile p WHERE p.id = w.subject_id
+          AND (p.has_tax_id OR p.tax_id_check -> 'register' ->> 'valid' = 'false'))""",
     "collecting_stopped": _IN_FORCE,
     "issuing_stopped": _IN_FORCE,
     WorkKind.NOTICE_NOT_SENT: "EXISTS (SELECT FROM billing.notice n WHERE n.id = w.subject_id)",
@@ -54,6 +57,7 @@ SWEPT = (
     "invoice_not_charged",
     WorkKind.INVOICE_NOT_ISSUED,
     WorkKind.INTENT_NOT_CANCELED,
+    WorkKind.TAX_ID_REFUSED,
     "collecting_stopped",
     "issuing_stopped",
     "customer_quarantined",

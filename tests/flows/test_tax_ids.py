@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select, text
 
+from billing.commands.profile.change import change_profile
 from billing.commands.profile.create import create_profile, create_profiles
-from billing.flows import drafts, renewal, tax_ids
+from billing.flows import drafts, renewal, tax_ids, upkeep
 from billing.flows.tax_ids import PATIENCE, ask_register
 from billing.models import DataKey, Invoice, Profile
 from billing.privacy.sealed import unseal
@@ -18,10 +19,10 @@ from billing.providers.road import Road
 from billing.registers.vat import Vies
 from billing.sandbox.registers import Registers, registers
 from billing.validators.address import Address
-from billing.validators.profile import NewProfile, Personal
+from billing.validators.profile import NewProfile, Personal, ProfileChange
 from tests.flows.company import Company
 
-NUMBER = "FR23334175221"
+NUMBER, OTHER = "FR23334175221", "FR40303265045"
 
 
 @pytest.fixture
@@ -104,6 +105,28 @@ def test_a_number_that_nobody_registered_reverses_no_charge_and_is_a_persons_wor
     kinds = {item.kind: item.error for item in paris.work_items()}
     assert set(kinds) == {"invoice_incomplete", "tax_id_refused"}
     assert "VIES knows no such number" in str(kinds["invoice_incomplete"])
+
+
+@pytest.mark.parametrize("number", [None, "DE136695976", OTHER])
+def test_the_work_of_a_refused_number_ends_with_that_number_unless_another_is_to_be_confirmed(
+    paris: Company, vies: Registers, number: str | None
+) -> None:
+    vies.numbers = {OTHER}
+    ask_register(paris.parts)
+    personal = Personal("Société X", "x@example.com", Address("1, rue Y", city="Paris"), number)
+    with paris.parts.begin() as session:
+        change_profile(
+            session,
+            paris.parts.keyring,
+            profile_id=profile(paris).id,
+            change=ProfileChange("FR", personal, "Europe/Paris", "business"),
+            now=paris.parts.clock.now(session),
+        )
+    upkeep.close_gone_work(paris.parts)
+    waits = number == OTHER
+    assert [item.status for item in paris.work_items()] == ["open" if waits else "resolved"]
+    assert ask_register(paris.parts) == waits
+    assert [item.status for item in paris.work_items()] == ["resolved"]
 
 
 def test_a_number_that_vies_takes_for_none_is_asked_about_once_and_is_a_persons_work(
