@@ -64,8 +64,8 @@ def write(
 ) -> None:
     """Write what is new, with what was `brought` along; `key` as `bring` takes it.
 
-    Raises `Refused` (`*_taken`) where somebody else wrote the same in between, `IntakeRefused` where a customer was
-    forgotten: then nothing is written.
+    Raises `Refused` (`*_taken`, `customer_of_another_account`) where somebody else wrote the same in between,
+    `IntakeRefused` where a customer was forgotten: then nothing is written.
     """
     for new in checked.sellers.new:
         create_seller(session, new=new.value, actor=actor, reason=reason, now=now)

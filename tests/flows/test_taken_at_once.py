@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from billing.commands.difference.note import note_difference
 from billing.commands.endpoint.create import create_endpoint
 from billing.commands.operator.add import add_operator
+from billing.commands.payment_method.adopt import Adopted, adopt_methods
 from billing.commands.payment_method.begin import begin_method
 from billing.kernel.errors import Refused
 from billing.kernel.ids import new_id
@@ -50,9 +51,20 @@ def a_method(acme: Company) -> Ask:
     )
 
 
+def a_customer_of_the_provider(acme: Company) -> Ask:
+    return lambda session, profile_id: adopt_methods(
+        session,
+        seller_id=acme.seller_id,
+        provider_account_id=acme.account_id,
+        adopted=[Adopted(profile_id, "cus_1", None, None, None)],
+        now=START,
+    )
+
+
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
+        (a_customer_of_the_provider, "customer_of_another_account"),
         (an_endpoint, "endpoint_code_taken"),
         (an_operator, "operator_name_taken"),
         (a_method, "payment_method_id_taken"),

@@ -13,6 +13,7 @@ from billing.commands.payment_method.facts import facts_columns
 from billing.db.bulk import insert_rows
 from billing.events.bulk import emit_many, payload
 from billing.events.topics import Topic
+from billing.kernel.errors import Fault, Refused
 from billing.kernel.ids import new_ids
 from billing.kernel.status import MethodStatus
 from billing.models import PaymentMethod, ProviderCustomer
@@ -35,7 +36,10 @@ class Adopted:
 def adopt_methods(
     session: Session, *, seller_id: UUID, provider_account_id: UUID, adopted: Sequence[Adopted], now: datetime
 ) -> None:
-    """Write all in three statements. The profiles have no method and no customer yet."""
+    """Write all in three statements. The profiles have no method and no customer yet.
+
+    Raises `Refused` (`customer_of_another_account`) where a profile that came meanwhile has one of the customers.
+    """
     if not adopted:
         return
     customers = [
@@ -48,7 +52,13 @@ def adopt_methods(
         }
         for id_, each in zip(new_ids(len(adopted)), adopted, strict=True)
     ]
-    insert_rows(session, ProviderCustomer, customers)
+    taken_by = ("provider_account_id", "customer_ref")
+    written = insert_rows(session, ProviderCustomer, customers, unless_taken=taken_by, returning=("customer_ref",))
+    ours = {row.customer_ref for row in written}
+    if taken := [each.customer_ref for each in adopted if each.customer_ref not in ours]:
+        mend = "has been taken for another account meanwhile; bring it all again"
+        faults = [Fault("provider_customer_id", "customer_of_another_account", f"{ref} {mend}") for ref in taken]
+        raise Refused(faults)
     ids = new_ids(len(adopted))
     methods = [
         {
