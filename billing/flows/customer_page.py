@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from billing.commands.payment_method.make_default import make_default as put_mark
 from billing.flows import on_session, payment_methods
 from billing.flows.customer_debits import announced_days, arrival_days, offered_mandate, require_same
 from billing.flows.customer_shown import Bill, Card, Shown
@@ -30,6 +31,9 @@ from billing.models import Invoice, Payment, PaymentMethod, Profile, ProviderAcc
 from billing.privacy.link import LinkKind
 from billing.queries.on_session import in_its_place, last_attempts, paid_of_late, payable, why_not_now
 from billing.queries.payment_method import default_method, newest_active, the_provider_account
+from billing.queries.profile import lock_profile
+from billing.queue.buffer import after_commit
+from billing.queue.names import COLLECTIONS_TICK
 from billing.rules.debit import TAKES_DAYS, is_debit, meaning
 from billing.rules.dunning import DeclineClass
 from billing.rules.method_name import brand_name, wallet_name
@@ -187,10 +191,13 @@ def finish_card(parts: Parts, token: str, method_id: UUID) -> None:
             raise Refused(Fault("payment_method", "payment_method_not_found", "begin again"))
     card = payment_methods.complete(parts, method_id=method_id)
     with parts.begin() as session:
+        # Which is the newest is looked at behind the lock that another one's end needs too.
+        lock_profile(session, card.profile_id)
         newest = newest_active(session, card.profile_id)
-    if newest is not None and newest.id > card.id and card.status == MethodStatus.ACTIVE:
-        return
-    payment_methods.make_default(parts, method_id=method_id)
+        if newest is not None and newest.id > card.id and card.status == MethodStatus.ACTIVE:
+            return
+        put_mark(session, method_id=method_id, now=parts.clock.now(session))
+        after_commit(session, COLLECTIONS_TICK)
 
 
 def _opened(parts: Parts, session: Session, token: str) -> tuple[Profile, UUID | None]:

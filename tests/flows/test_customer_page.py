@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
 import requests
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from billing.flows import customer_page, links
 from billing.kernel.errors import Refused
@@ -16,7 +17,7 @@ from billing.queries.payment_method import default_method
 from billing.queries.profile import lock_profile
 from billing.sandbox.embedded.processes import wait_until
 from tests.flows.company import Company
-from tests.flows.test_start import WAITING
+from tests.flows.test_start import WAITING, somebody_waits
 
 DECLINED, DECLINED_TOO = "pm_card_chargeCustomerFail", "pm_card_visa_chargeDeclinedInsufficientFunds"
 
@@ -27,6 +28,12 @@ def _token(acme: Company, profile_id: UUID) -> str:
 
 
 def _give(acme: Company, token: str, card: str) -> UUID:
+    method_id = _typed(acme, token, card)
+    customer_page.finish_card(acme.parts, token, method_id)
+    return method_id
+
+
+def _typed(acme: Company, token: str, card: str) -> UUID:
     """What the customer's browser does with the provider's form."""
     begun = customer_page.begin_card(acme.parts, token, text_version="page-1-en")
     answer = requests.post(
@@ -36,7 +43,6 @@ def _give(acme: Company, token: str, card: str) -> UUID:
         timeout=5,
     )
     answer.raise_for_status()
-    customer_page.finish_card(acme.parts, token, begun.method_id)
     return begun.method_id
 
 
@@ -82,6 +88,27 @@ def test_a_finish_whose_answer_was_lost_still_makes_the_newest_card_the_default(
         session.execute(text("UPDATE billing.payment_method SET is_default = TRUE WHERE id = :id"), {"id": first})
     customer_page.finish_card(acme.parts, token, second)
     assert _default(acme, owing) == second
+
+
+def test_of_two_cards_that_are_finished_at_once_the_newer_one_is_the_default(
+    acme: Company, owing: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = _token(acme, owing)
+    older, newer = _typed(acme, token, DECLINED), _typed(acme, token, DECLINED_TOO)
+    real, looked = customer_page.newest_active, list[Future[None]]()
+
+    def meanwhile(session: Session, profile_id: UUID) -> PaymentMethod | None:
+        newest = real(session, profile_id)
+        if not looked:
+            looked.append(pool.submit(customer_page.finish_card, acme.parts, token, newer))
+            assert wait_until(lambda: looked[0].done() or somebody_waits(acme), seconds=10)
+        return newest
+
+    monkeypatch.setattr(customer_page, "newest_active", meanwhile)
+    with ThreadPoolExecutor(1) as pool:
+        customer_page.finish_card(acme.parts, token, older)
+        looked[0].result(timeout=15)
+    assert _default(acme, owing) == newer
 
 
 def test_a_removed_card_is_not_taken_for_saved(acme: Company, owing: UUID) -> None:
