@@ -20,6 +20,7 @@ from billing.kernel.errors import ProviderRefused, ProviderUnavailable, Provider
 from billing.privacy.keyring import Keyring
 from billing.providers.port import MethodFacts, Provider
 from billing.rules.rate import Rank
+from billing.validators.payment_method import is_exchanged
 
 _TRIES = 5
 
@@ -123,7 +124,8 @@ def _bring_one(provider: Provider, account_id: UUID, given: Given[NewCustomer], 
         customer = provider.create_customer(anonymous_id=anonymous, key=customer_key(anonymous, account_id))
     if new.method_ref is None:
         return Brought(customer, None, account_id)
-    if new.customer_ref is not None:
+    # What is exchanged for a method can't be read itself.
+    if new.customer_ref is not None and not is_exchanged(new.method_ref):
         facts = provider.read_method(new.method_ref)
         if facts.customer_ref == customer:
             return Brought(customer, facts, account_id)

@@ -166,6 +166,15 @@ def test_who_moves_in_keeps_customer_and_method(desk: Desk) -> None:
     assert _made(desk)["customer"] == 1
 
 
+def test_who_moves_in_with_a_name_that_the_provider_has_for_tests_gets_a_method_of_their_own(desk: Desk) -> None:
+    made = requests.post(f"{desk.server.url}/v1/customers", headers={"Authorization": "Bearer sk_test_desk"}, timeout=5)
+    text = GOOD.replace("pm_card_visa", f"pm_card_visa\n    provider_customer_id: {made.json()['id']}")
+    result = desk.run(import_file, desk.write("a.yaml", text))
+    assert result.exit_code == 0, result.output
+    with desk.new_session() as session:
+        assert not session.scalars(select(PaymentMethod.method_ref)).one().startswith("pm_card")
+
+
 def test_a_method_of_another_customer_is_refused(desk: Desk) -> None:
     headers = {"Authorization": "Bearer sk_test_desk"}
     url = desk.server.url
