@@ -20,7 +20,7 @@ from billing.sandbox.paypal import tokens
 from billing.sandbox.scenario.playing.stage import Stage
 from billing.validators.payment_method import Consent
 from tests.flows.company import Company
-from tests.flows.test_detaching import WHY, _at_the_provider, _Died, _make_due, _methods
+from tests.flows.test_detaching import WHY, _at_the_provider, _Died, _make_due, _methods, _new_at_the_provider
 from tests.wallets import START
 
 
@@ -45,7 +45,7 @@ def test_a_card_whose_event_came_before_its_customer_is_forgotten_is_detached(
     acme: Company, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     profile_id = acme.customer("a1", method=None)
-    name = "pm_card_visa" if way == "a test name" else _at_the_provider(acme, "pm_card_mastercard").method_ref
+    name = "pm_card_visa" if way == "a test name" else _new_at_the_provider(acme, "pm_card_mastercard")
     provider = acme.parts.provider(acme.account_id)._provider  # type: ignore[attr-defined]
     bound = _dies_after(monkeypatch, provider, "attach_method", lambda: acme.give_method(profile_id, name))
     assert bound.method_ref is not None
@@ -89,7 +89,7 @@ def test_a_repeat_that_is_refused_forgets_nothing_of_what_was_bound_before(
     acme: Company, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     profile_id = acme.customer("a1", method=None)
-    name = "pm_card_visa" if way == "a test name" else _at_the_provider(acme, "pm_card_mastercard").method_ref
+    name = "pm_card_visa" if way == "a test name" else _new_at_the_provider(acme, "pm_card_mastercard")
     provider = acme.parts.provider(acme.account_id)._provider  # type: ignore[attr-defined]
     bound = _dies_after(monkeypatch, provider, "attach_method", lambda: acme.give_method(profile_id, name))
     acme.revoke_key()
@@ -122,7 +122,7 @@ def test_where_the_method_cannot_be_read_then_its_refusal_is_what_was_refused(ac
 def test_who_names_a_mandate_that_there_is_not_has_bound_nothing(acme: Company) -> None:
     given = {"profile_id": acme.customer("a1", method=None), "provider_account_id": acme.account_id}
     consent = Consent(text_version="v1", given_at=START - timedelta(days=1))
-    method = _at_the_provider(acme, "pm_card_mastercard").method_ref
+    method = _new_at_the_provider(acme, "pm_card_mastercard")
     with pytest.raises(Refused) as refused:
         payment_methods.adopt(acme.parts, **given, consent=consent, method_ref=method, mandate_ref="mandate_none")
     assert (refused.value.code, _methods(acme)) == ("mandate_unknown", [])

@@ -34,6 +34,13 @@ def _dies(*_: object, **__: object) -> None:
     raise _Died
 
 
+def _new_at_the_provider(acme: Company, name: str) -> str:
+    """The id of a method of its own: a name that all share shows another one each time."""
+    url = f"{acme.witness_url}/v1/payment_methods/{name}"
+    made: str = requests.get(url, headers={"Authorization": "Bearer sk_test_company"}, timeout=5).json()["id"]
+    return made
+
+
 def _at_the_provider(acme: Company, ref: str) -> MethodFacts:
     return acme.parts.provider(acme.account_id).read_method(ref)
 
@@ -340,8 +347,7 @@ def test_a_card_of_a_living_person_that_was_attached_without_us_is_left_alone(ac
     customer = _at_the_provider(acme, ours.method_ref).customer_ref
     at_stripe = f"{acme.witness_url}/v1/payment_methods"
     key = {"Authorization": "Bearer sk_test_company"}
-    # The name that all share shows another method each time.
-    method_ref = requests.get(f"{at_stripe}/pm_card_visa", headers=key, timeout=5).json()["id"]
+    method_ref = _new_at_the_provider(acme, "pm_card_visa")
     attached = requests.post(f"{at_stripe}/{method_ref}/attach", {"customer": customer}, headers=key, timeout=5)
     attached.raise_for_status()
     acme.settle()
