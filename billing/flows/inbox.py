@@ -70,10 +70,10 @@ def _handle(parts: Parts, claimed: ClaimedEvent) -> EventStatus | None:
     except NoPermit as none:
         # The provider is left alone, or others go first: the event waits, and no try is used up.
         return _wait(parts, claimed, none, again_s=max(none.retry_after_s or 0.0, parts.settings.back_off_s[0]))
+    except ProviderUnreadable as odd:
+        return _tried(parts, claimed, odd)
     except ProviderUnavailable as later:
-        if not isinstance(later, ProviderUnreadable):
-            return _wait_for_provider(parts, claimed, later)
-        return _tried(parts, claimed, later)
+        return _wait_for_provider(parts, claimed, later)
     except Exception as error:  # noqa: BLE001 (a handler's fault of any kind is tried again, then becomes work)
         return _tried(parts, claimed, error)
 

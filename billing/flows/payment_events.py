@@ -82,9 +82,8 @@ def payment_intent(parts: Parts, claimed: ClaimedEvent) -> EventStatus:
     with parts.begin() as session:
         lost = _lost(session, claimed, facts, ours)
         if ours is None and not lost:
-            close(
-                session, claimed, status=EventStatus.IGNORED, now=parts.clock.now(session), error="no invoice of ours"
-            )
+            now = parts.clock.now(session)
+            close(session, claimed, status=EventStatus.IGNORED, now=now, error="no invoice of ours")
             return EventStatus.IGNORED
     if ours is None or lost:
         pause(parts, evidence=f"the provider knows attempt {lost[0]}, this database does not")

@@ -196,7 +196,8 @@ def test_the_period_that_began_before_the_first_payment_is_owed_like_any_other(a
     holds(acme)
 
 
-def test_a_draft_whose_payment_is_under_way_waits_for_that_and_nothing_is_given_back_of_it(acme: Company) -> None:
+def _begun_with_a_second_draft(acme: Company) -> UUID:
+    """Its first payment came; what is due next waits for a card whose outcome stays unknown."""
     id_ = _subscribe_to(acme, "basic", None, start=START, anchor=START + timedelta(days=14))
     acme.set_clock(START + timedelta(days=14))
     acme.settle()
@@ -206,6 +207,11 @@ def test_a_draft_whose_payment_is_under_way_waits_for_that_and_nothing_is_given_
     acme.settle()
     acme.give_method(profile, "pm_sandbox_timeoutBeforeCharge")
     _try_next(acme, later=START + timedelta(days=14))
+    return id_
+
+
+def test_a_draft_whose_payment_is_under_way_waits_for_that_and_nothing_is_given_back_of_it(acme: Company) -> None:
+    id_ = _begun_with_a_second_draft(acme)
     collection.plan(acme.parts)
     acme.run_messages()
     assert [each.status for each in acme.payments()] == ["succeeded", "unknown"]
@@ -219,15 +225,7 @@ def test_a_draft_whose_payment_is_under_way_waits_for_that_and_nothing_is_given_
 
 
 def test_a_draft_of_which_an_attempt_is_opened_while_it_is_looked_at_waits_for_that(acme: Company) -> None:
-    id_ = _subscribe_to(acme, "basic", None, start=START, anchor=START + timedelta(days=14))
-    acme.set_clock(START + timedelta(days=14))
-    acme.settle()
-    profile = acme.subscription(id_).profile_id
-    acme.give_method(profile, "pm_card_visa")
-    _try_next(acme, later=START + timedelta(days=16))
-    acme.settle()
-    acme.give_method(profile, "pm_sandbox_timeoutBeforeCharge")
-    _try_next(acme, later=START + timedelta(days=14))
+    _begun_with_a_second_draft(acme)
     with looked_at_slowly(acme) as (parts, go_on), ThreadPoolExecutor(1) as pool:
         parted = pool.submit(incomplete.part_with, parts)
         assert wait_until(lambda: somebody_waits(acme), seconds=10)
