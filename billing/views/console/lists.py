@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from billing.events.topics import Topic
 from billing.flows.parts import Parts
 from billing.kernel.clock import format_instant
+from billing.kernel.errors import Fault, Refused
 from billing.kernel.status import (
     DisputeStatus,
     EventStatus,
@@ -201,7 +202,7 @@ def add_lists(door: Blueprint, parts: Parts) -> None:
 
 def _view(parts: Parts, listing: Listing) -> Callable[[], Response]:
     def view() -> Response:
-        given = {each.name: request.args.get(each.name, "").strip()[:200] for each in listing.filters}
+        given = {each.name: _chosen(each) for each in listing.filters}
         if request.args.get("format") == "csv":
             rows = gathered(parts, lambda session, before, limit: listing.read(session, given, before, limit))
             return exported(listing.place, rows)
@@ -210,6 +211,17 @@ def _view(parts: Parts, listing: Listing) -> Callable[[], Response]:
         return page("list.html", title=listing.title, listing=listing, found=found, given=given)
 
     return view
+
+
+def _chosen(asked: Filter) -> str:
+    """What was asked for; empty where nothing was. A misspelt one never reads a wider list.
+
+    Raises `Refused` (`not_an_option`).
+    """
+    given = request.args.get(asked.name, "").strip()[:200]
+    if given and asked.options and given not in asked.options:
+        raise Refused(Fault(asked.name, "not_an_option", f"choose one of: {', '.join(asked.options)}"))
+    return given
 
 
 def gathered(parts: Parts, read: Callable[[Session, UUID | None, int], Page]) -> list[Facts]:

@@ -94,6 +94,18 @@ def test_filters_let_through_what_they_say(lived: House, ada: Person) -> None:
         assert absent not in main, path
 
 
+@pytest.mark.parametrize(
+    ("place", "name", "options"),
+    [(each.place, one.name, one.options) for each in LISTINGS for one in each.filters if one.options],
+)
+def test_no_list_is_read_as_a_wider_one_where_a_filter_is_misspelt(
+    lived: House, ada: Person, place: str, name: str, options: tuple[str, ...]
+) -> None:
+    for path in (f"/{place}?{name}=nonsense", f"/{place}?{name}=nonsense&format=csv"):
+        answer = ada.get(path)
+        assert (answer.status_code, "not an option" in answer.text, options[-1] in answer.text) == (400, True, True)
+
+
 def test_an_account_at_two_sellers_has_the_invoices_of_both(lived: House, ada: Person) -> None:
     acme = lived.acme
     place = Address("Street 2", city="Town", postal_code="10115")

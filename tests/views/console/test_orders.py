@@ -65,6 +65,27 @@ def test_what_is_refused_once_it_is_approved_is_told_as_a_refusal(house: House, 
     assert [row.status for row in orders(house)] == ["done", "refused"]
 
 
+@pytest.mark.parametrize(("decision", "told"), [("decline", "declined"), ("late", "nobody approved it in time")])
+def test_what_was_not_done_is_told_as_a_refusal_where_its_form_is_sent_again(
+    house: House, decision: str, told: str
+) -> None:
+    limited(house, "5")
+    page = f"/invoices/{paid(house)}"
+    fay, max_ = house.person("fay", Role.FINANCE), house.person("max", Role.ADMIN)
+    ask(fay, page, "refund", amount="11.90")
+    assert "ordered already and is waiting" in fay.reads(page)
+    (row,) = orders(house)
+    if decision == "decline":
+        max_.post(f"/orders/{row.id}", decision=decision, reason="not this one")
+    else:
+        with house.acme.parts.begin() as session:
+            session.execute(text("UPDATE billing.operator_order SET expires_at = now() - interval '1 hour'"))
+        assert second_person.expire(house.acme.parts) == 1
+    again = fay.post(f"{page}/do", order=str(row.id), action="refund", amount="11.90", reason="an outage")
+    assert (again.status_code, "told good" in again.text) == (409, False)
+    assert re.search(rf'told bad" role="alert">.*{told}', again.text)
+
+
 def test_the_form_of_a_refund_holds_what_can_still_go_back(house: House, fay: Person) -> None:
     invoice_id = paid(house)
     first = re.compile(r'action" value="refund".*?name="amount"[^>]*value="([^"]*)"', re.DOTALL)
