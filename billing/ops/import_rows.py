@@ -195,9 +195,13 @@ class Row:
         return timedelta(**{"days" if match[2] == "d" else "hours": int(match[1])})
 
     def refuse_unused(self) -> None:
-        """Note every cell that nobody read: a misspelt name is not silently dropped."""
-        for name in self.cells:
-            if name not in self.used:
+        """Note every cell that nobody read: a misspelt name is not silently dropped.
+
+        An empty one around names that were asked for, as `address` around `address.city`, says nothing of them.
+        """
+        for name, cell in self.cells.items():
+            around = cell.empty and any(each.startswith(f"{name}.") for each in self.used)
+            if name not in self.used and not around:
                 self.fault(name, "unknown_field", "this name means nothing here; see the docs of `billing import`")
 
     def _cell(self, name: str) -> Cell | None:

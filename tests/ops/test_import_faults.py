@@ -28,6 +28,7 @@ CHANGES: list[tuple[str, str, list[tuple[int, str, str]]]] = [
     ("consent_at: 2025-12-01", "consent_at: soon", [(17, "consent_at", "not_a_time")]),
     ("consent_at: 2025-12-01", "consent_at: 2025-12-01\n    provider: klarna", [(18, "provider", "unknown_provider")]),
     ("account_id: acct-2", "account_id: acct-2, phone: '1'", [(18, "phone", "unknown_field")]),
+    ("account_id: acct-2", "account_id: acct-2, adress: {}", [(18, "adress", "unknown_field")]),
     ("pm_card_visa", "pm card", [(16, "provider_payment_method_id", "not_a_method_id")]),
     ("customer: acct-2", "customer: acct-9", [(21, "customer", "profile_not_found")]),
     ("price: basic-month, quantity: 2", "price: basic-month, quantity: 0", [(20, "items.1.quantity", "out_of_range")]),
@@ -73,6 +74,12 @@ def test_a_wrong_row_is_reported_with_its_line(
     assert found in GOOD
     told = faults_of(desk, GOOD.replace(found, put, 1))
     assert told == faults
+
+
+@pytest.mark.parametrize("empty", ["{}", "null", "''"])
+def test_an_empty_address_is_as_none(desk: Desk, empty: str) -> None:
+    text = GOOD.replace("account_id: acct-2", f"account_id: acct-2, address: {empty}", 1)
+    assert desk.run(import_file, desk.write("a.yaml", text)).exit_code == 0
 
 
 def test_all_faults_of_a_file_are_told_at_once(desk: Desk) -> None:
