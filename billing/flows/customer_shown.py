@@ -49,7 +49,9 @@ class Shown:
     bills: Sequence[Bill]
     """Oldest first: the order in which they are paid."""
     totals: dict[str, int]
-    """What remains to pay, by currency."""
+    """What is charged of what remains to pay, by currency."""
+    rests: dict[str, int]
+    """What the provider can't charge of it, by currency: the next invoice asks for that."""
     card: Card | None
     can_pay: bool
     message: str | None

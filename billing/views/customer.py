@@ -118,6 +118,7 @@ class _Amounts:
         self._locale = Locale.parse(_LOCALES.get(words.language, words.language))
         self.totals = [self.amount(amount, currency) for currency, amount in shown.totals.items()]
         self.only = self.totals[0] if len(self.totals) == 1 else None
+        self.rests = [self.amount(amount, currency) for currency, amount in shown.rests.items()]
 
     def amount(self, amount_minor: int, currency: str) -> str:
         return money(amount_minor, currency, self._locale)

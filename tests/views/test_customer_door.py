@@ -14,6 +14,7 @@ from sqlalchemy import text
 from billing.flows import links, operating, replacing
 from billing.flows.order import Order
 from billing.kernel.ids import new_id
+from billing.validators.subscription import NewItem
 from billing.views.headers import content_policy, page_headers
 from billing.views.localising import texts
 from tests.flows.company import Company
@@ -35,6 +36,17 @@ def test_the_page_says_what_is_owed_and_nothing_personal(acme: Company, browser:
     assert acme.invoices()[0].number in page
     for personal in ("Person one", "one@example.com", "Street 1"):
         assert personal not in page
+
+
+def test_the_button_says_what_is_charged_and_the_page_what_becomes_of_the_rest(
+    acme: Company, browser: FlaskClient
+) -> None:
+    acme.price("dinar", 12_340, currency="kwd")
+    profile_id = acme.customer("one")
+    acme.begin_subscription("one", "s1", NewItem("dinar", 1), collection="send_invoice")
+    page = browser.get(path_of(acme, profile_id)).text.replace("\u00a0", " ")
+    for said in ("KWD 14.685</span>", "Pay KWD 14.680 now", "KWD 0.005 of it can&#39;t be charged"):
+        assert said in page
 
 
 def test_what_is_collected_by_itself_was_due_too_once_its_day_is_over(acme: Company, browser: FlaskClient) -> None:
