@@ -42,7 +42,12 @@ EXPIRES = DAY = timedelta(hours=24)
 _UNCLEAR_AFTER = timedelta(minutes=15)
 """Longer than any order takes: its process has ended."""
 
-_NOT_DONE = (OrderStatus.REFUSED, OrderStatus.DECLINED, OrderStatus.EXPIRED, OrderStatus.UNCLEAR)
+_NOT_DONE = {
+    OrderStatus.REFUSED: "order_refused",
+    OrderStatus.DECLINED: "order_declined",
+    OrderStatus.EXPIRED: "order_expired",
+    OrderStatus.UNCLEAR: "order_unclear",
+}
 """As an order ends that was not carried out, or of which nobody knows."""
 
 _UNANSWERED = (
@@ -97,8 +102,9 @@ def ask(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
         status = OrderStatus.WAITING if needs else OrderStatus.RUNNING
         known = session.get(OperatorOrder, wanted.id)
         if known is not None:
-            if known.status in _NOT_DONE:
-                raise Refused(Fault("order", f"order_{known.status}", known.told or ""))
+            code = _NOT_DONE.get(OrderStatus(known.status))
+            if code is not None:
+                raise Refused(Fault("order", code, known.told or ""))
             return f"It was ordered already and is {known.status}."
         single = next(iter(wanted.amounts.items())) if len(wanted.amounts) == 1 else (None, None)
         row = OperatorOrder(
