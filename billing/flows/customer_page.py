@@ -5,7 +5,7 @@ Nothing personal is shown: the seller, what is owed, and the card's last digits.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -74,31 +74,47 @@ def show(parts: Parts, token: str) -> Shown:
         ]
         stopped_by = why_not_now(session, open_[0], method) if open_ else None
         message = _message(linked, open_, last, method, paid=bool(paid), stopped_by=stopped_by)
-        cards_account = _known_card_account(session, method)
-        still = [invoice for invoice, bill in zip(open_, bills, strict=True) if bill.state == "open"]
-        new_cards = cards_account.id if cards_account is not None else None
-        charged_by = method.provider_account_id if method is not None else new_cards
-        totals, rests = _to_pay(parts, session, still, charged_by)
+        code = _card_code(session, method)
+        asked = [invoice for invoice, bill in zip(open_, bills, strict=True) if bill.state == "open"]
+        left: dict[str, int] = defaultdict(int)
+        for invoice in asked:
+            left[invoice.currency] += invoice.amount_remaining_minor
         stopped = {"payment_in_flight", "payment_method_refused", "debit_in_flight", "account_takes_days"}
         pays = method is not None and not is_debit(method.kind)
         currency = _currency(session, profile, open_)
-        script_key = parts.settings.publishable_key(cards_account.code) if cards_account else None
+        script_key = parts.settings.publishable_key(code) if code else None
+        wallet = wallets_provider(parts, session, profile, script_key=script_key, currency=currency)
+        by_card = _charged(parts, session, asked, _card_account(session, method).id) if code else dict(left)
         return Shown(
             seller=seller.legal_name,
             bills=[*(_paid(invoice) for invoice in paid), *bills],
-            totals=totals,
-            rests=rests,
+            totals=dict(left),
+            pays=_charged(parts, session, asked, method.provider_account_id) if method is not None else by_card,
+            pays_by_card=by_card,
+            pays_by_wallet=(
+                _charged(parts, session, asked, the_provider_account(session, provider=PAYPAL).id)
+                if wallet == PAYPAL
+                else by_card
+            ),
             card=_card(method),
-            can_pay=bool(totals) and pays and stopped_by is None and message not in stopped,
+            can_pay=bool(left) and pays and stopped_by is None and message not in stopped,
             message=message,
             number=linked.number if linked is not None else None,
             currency=currency,
             publishable_key=script_key,
             test_mode=not parts.settings.live,
-            wallet=wallets_provider(parts, session, profile, script_key=script_key, currency=currency),
+            wallet=wallet,
             cards=script_key is not None and offers_cards(session, profile),
             mandate=offered_mandate(session, profile, currency=currency) if script_key and not _first(open_) else None,
         )
+
+
+def _charged(parts: Parts, session: Session, invoices: Sequence[Invoice], account: UUID) -> dict[str, int]:
+    """What this provider account charges of them, in minor units by currency."""
+    charged: dict[str, int] = defaultdict(int)
+    for invoice in invoices:
+        charged[invoice.currency] += chargeable(parts, invoice, account=account, session=session)
+    return dict(charged)
 
 
 def pay(parts: Parts, token: str) -> Tried:
@@ -162,9 +178,8 @@ def begin_wallet(parts: Parts, token: str, *, text_version: str) -> MethodStarte
     with parts.begin() as session:
         profile, upto = _opened(parts, session, token)
         profile_id = profile.id
-        method = default_method(session, profile_id)
-        cards_account = _known_card_account(session, method)
-        script_key = parts.settings.publishable_key(cards_account.code) if cards_account else None
+        method, code = default_method(session, profile_id), _card_code(session, default_method(session, profile_id))
+        script_key = parts.settings.publishable_key(code) if code else None
         currency = _currency(session, profile, payable(session, profile_id, upto=upto))
         if wallets_provider(parts, session, profile, script_key=script_key, currency=currency) == FORM:
             account_id, kind = _card_account(session, method).id, MethodKind.STRIPE_PAYPAL
@@ -234,22 +249,6 @@ def _message(
     if _first(open_) and method is not None and method.kind in TAKES_DAYS:
         return "account_takes_days"
     return _last_word(last.get(open_[0].id), method)
-
-
-def _to_pay(
-    parts: Parts, session: Session, owed: Sequence[Invoice], account: UUID | None
-) -> tuple[dict[str, int], dict[str, int]]:
-    """What this provider account charges of these, and what the next invoice asks for: minor units by currency.
-
-    Of a currency of which nothing can be charged all is shown: who pays it is told that it is carried forward.
-    """
-    sums, charged = Counter[str](), Counter[str]()
-    for each in owed:
-        sums[each.currency] += each.amount_remaining_minor
-        if account is not None:
-            charged[each.currency] += chargeable(parts, each, account=account, session=session)
-    totals = {currency: charged[currency] or sum_ for currency, sum_ in sums.items()}
-    return totals, {currency: rest for currency, sum_ in sums.items() if (rest := sum_ - totals[currency])}
 
 
 def _first(open_: Sequence[Invoice]) -> bool:
@@ -330,9 +329,9 @@ def _card_account(session: Session, method: PaymentMethod | None) -> ProviderAcc
     return the_provider_account(session)
 
 
-def _known_card_account(session: Session, method: PaymentMethod | None) -> ProviderAccount | None:
-    """The same; None before the first start has pinned one."""
+def _card_code(session: Session, method: PaymentMethod | None) -> str | None:
+    """Its code; None before the first start has pinned one."""
     try:
-        return _card_account(session, method)
+        return _card_account(session, method).code
     except Refused:
         return None

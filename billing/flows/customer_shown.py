@@ -49,9 +49,14 @@ class Shown:
     bills: Sequence[Bill]
     """Oldest first: the order in which they are paid."""
     totals: dict[str, int]
-    """What is charged of what remains to pay, by currency."""
-    rests: dict[str, int]
-    """What the provider can't charge of it, by currency: the next invoice asks for that."""
+    """What remains to pay, by currency."""
+    pays: dict[str, int]
+    """What is charged of that, by currency, where the present method pays it: whole steps of the provider's, and
+    nothing of what is too little. The rest comes with the next invoice."""
+    pays_by_card: dict[str, int]
+    """The same for a new card."""
+    pays_by_wallet: dict[str, int]
+    """The same for a new PayPal wallet."""
     card: Card | None
     can_pay: bool
     message: str | None

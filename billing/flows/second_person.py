@@ -39,16 +39,10 @@ from billing.rules.permission import MONEY_OF_WORK, Permission, may, needed_for
 from billing.rules.second_person import Limits, needs_second
 
 EXPIRES = DAY = timedelta(hours=24)
+_NOT_DONE = (OrderStatus.REFUSED, OrderStatus.DECLINED, OrderStatus.EXPIRED, OrderStatus.UNCLEAR)
+"""In which nothing was done, or nobody knows."""
 _UNCLEAR_AFTER = timedelta(minutes=15)
 """Longer than any order takes: its process has ended."""
-
-_NOT_DONE = {
-    OrderStatus.REFUSED: "order_refused",
-    OrderStatus.DECLINED: "order_declined",
-    OrderStatus.EXPIRED: "order_expired",
-    OrderStatus.UNCLEAR: "order_unclear",
-}
-"""As an order ends that was not carried out, or of which nobody knows."""
 
 _UNANSWERED = (
     "the provider did not answer: it may have withdrawn its request for the money, our books are as they were;"
@@ -90,8 +84,7 @@ def ask(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
     """Carry the order out, or have it wait for a second person; says which. A repeat says how it stands.
 
     Raises `Refused`: `reason_missing`, and what its flow refused, which its row keeps, as it does the provider's
-    errors. Of a repeat of what was not done, or may not have been: `order_refused`, `order_declined`,
-    `order_expired`, `order_unclear`.
+    errors; of a repeat `order_refused`, `order_declined`, `order_expired`, `order_unclear`.
     """
     require_who_and_why(by.name, reason)
     limits = Limits.of(parts.settings.billing_second_person_above)
@@ -102,9 +95,8 @@ def ask(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
         status = OrderStatus.WAITING if needs else OrderStatus.RUNNING
         known = session.get(OperatorOrder, wanted.id)
         if known is not None:
-            code = _NOT_DONE.get(OrderStatus(known.status))
-            if code is not None:
-                raise Refused(Fault("order", code, known.told or ""))
+            if known.status in _NOT_DONE:
+                raise Refused(Fault("order", f"order_{known.status}", known.told or ""))
             return f"It was ordered already and is {known.status}."
         single = next(iter(wanted.amounts.items())) if len(wanted.amounts) == 1 else (None, None)
         row = OperatorOrder(

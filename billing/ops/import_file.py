@@ -87,6 +87,7 @@ def _given_seller(row: Row) -> Given[NewSeller]:
 def seller_of(row: Row) -> NewSeller:
     """A seller as its row gives it; what is left out is as for a new one."""
     policy = SellerPolicy()
+    row.mapping("dunning")
     retries = row.delays("dunning.retries")
     return NewSeller(
         code=row.needed("code"),
@@ -127,6 +128,7 @@ def seller_of(row: Row) -> NewSeller:
 
 
 def _address(row: Row) -> Address:
+    row.mapping("address")
     return Address(
         line1=row.text("address.line1"),
         line2=row.text("address.line2"),
@@ -138,7 +140,7 @@ def _address(row: Row) -> Address:
 
 def _tax_rate(row: Row) -> NewTaxRate:
     countries = [name for name in row.cells if name.startswith("countries.")]
-    row.has("countries")
+    row.mapping("countries")
     return NewTaxRate(
         name=row.needed("name"),
         percent=row.number("percent"),
@@ -169,7 +171,6 @@ def _price(row: Row) -> NewPrice:
 
 
 def _tiers(row: Row) -> tuple[NewTier, ...]:
-    row.has("tiers")
     return tuple(
         NewTier(
             up_to=_bound(row, f"{tier}.up_to"),
@@ -236,7 +237,6 @@ def _subscription(row: Row) -> NewSubscription:
 
 
 def _items(row: Row) -> tuple[NewItem, ...]:
-    row.has("items")
     return tuple(
         NewItem(price_code=row.needed(f"{item}.price"), quantity=row.optional_whole(f"{item}.quantity"))
         for item in row.places("items")

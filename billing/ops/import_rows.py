@@ -131,8 +131,14 @@ class Row:
         cell = self.cells.get(name)
         return cell is not None and (cell.kind is Kind.NULL or cell.text == "none")
 
+    def mapping(self, name: str) -> None:
+        """It has names and values of its own, or nothing; a text in its place is a fault."""
+        if self.has(name):
+            self.fault(name, "not_a_mapping", "give names and values of its own, each on a line of its own")
+
     def places(self, name: str) -> list[str]:
-        """The entries of a list, each by the beginning of the names of its cells."""
+        """The entries of a list, each by the beginning of the names of its cells; a text in its place is a fault."""
+        self._no_text(name)
         begun = (cell.split(".") for cell in self.cells if cell.startswith(f"{name}."))
         return list(dict.fromkeys(f"{name}.{parts[1]}" for parts in begun))
 
@@ -164,9 +170,9 @@ class Row:
             return _SOME_TIME
 
     def delays(self, name: str) -> tuple[timedelta, ...] | None:
-        """A list of delays such as 3d or 12h; None where it is not given."""
+        """A list of delays such as 3d or 12h; None where it is not given. A text in its place is a fault."""
         if name in self.cells:
-            self.used.add(name)
+            self._no_text(name)
             return ()
         names = [one for one in self.cells if one.startswith(f"{name}.")]
         return tuple(self._delay(one) for one in names) if names else None
@@ -187,6 +193,10 @@ class Row:
             return None
         return int(match[1]), int(match[2])
 
+    def _no_text(self, name: str) -> None:
+        if self.has(name):
+            self.fault(name, "not_a_list", "give a list, also of one: each entry behind a dash, or all within [ ]")
+
     def _delay(self, name: str) -> timedelta:
         match = _DELAY.fullmatch(self.text(name))
         if match is None:
@@ -195,13 +205,9 @@ class Row:
         return timedelta(**{"days" if match[2] == "d" else "hours": int(match[1])})
 
     def refuse_unused(self) -> None:
-        """Note every cell that nobody read: a misspelt name is not silently dropped.
-
-        An empty one around names that were asked for, as `address` around `address.city`, says nothing of them.
-        """
-        for name, cell in self.cells.items():
-            around = cell.empty and any(each.startswith(f"{name}.") for each in self.used)
-            if name not in self.used and not around:
+        """Note every cell that nobody read: a misspelt name is not silently dropped."""
+        for name in self.cells:
+            if name not in self.used:
                 self.fault(name, "unknown_field", "this name means nothing here; see the docs of `billing import`")
 
     def _cell(self, name: str) -> Cell | None:

@@ -85,6 +85,8 @@ def _wanted(pairs: Sequence[str]) -> Callable[[NewSeller], SellerChange]:
     faults: list[LineFault] = []
     row = Row(1, dict(_cells(said)), faults)
     new = seller_of(row)
+    # Of what has names of its own there is nothing to set as a whole.
+    row.used -= {"address", "dunning"}
     row.refuse_unused()
     found = [Fault(each.field, each.code, each.mend) for each in faults if each.field not in _FIXED]
     found += [

@@ -116,9 +116,18 @@ class _Amounts:
 
     def __init__(self, shown: Shown, words: Texts) -> None:
         self._locale = Locale.parse(_LOCALES.get(words.language, words.language))
-        self.totals = [self.amount(amount, currency) for currency, amount in shown.totals.items()]
-        self.only = self.totals[0] if len(self.totals) == 1 else None
-        self.rests = [self.amount(amount, currency) for currency, amount in shown.rests.items()]
+        self.totals = self._written(shown.totals)
+        self.pays, self.by_card, self.by_wallet = (
+            # Of so little that nothing is charged it is named what is owed: a press has it come with the next invoice.
+            written[0] if len(written := self._written(pays if any(pays.values()) else shown.totals)) == 1 else None
+            for pays in (shown.pays, shown.pays_by_card, shown.pays_by_wallet)
+        )
+        self.later = self._written(
+            {name: left for name, owed in shown.totals.items() if (left := owed - shown.pays[name]) > 0}
+        )
+
+    def _written(self, amounts: dict[str, int]) -> list[str]:
+        return [self.amount(amount, currency) for currency, amount in amounts.items()]
 
     def amount(self, amount_minor: int, currency: str) -> str:
         return money(amount_minor, currency, self._locale)

@@ -173,7 +173,7 @@ def still_accrued(life: Life) -> list[object]:
 
 
 def unshown(life: Life) -> list[object]:
-    """Customers whose page asks, now and by their next invoice, for another amount than their open invoices come to."""
+    """Customers whose page asks for another amount than their invoices that wait for money come to."""
     found: list[object] = []
     for whom in life.profiles:
         with life.acme.parts.begin() as session:
@@ -183,10 +183,8 @@ def unshown(life: Life) -> list[object]:
         for each in shown.bills:
             if each.state == "open":
                 owed[each.currency] += each.amount_minor
-        asked = Counter(shown.totals)
-        asked.update(shown.rests)
-        if owed != asked or any(amount < 0 for amount in owed.values()):
-            found.append(("page", whom, owed, shown.totals, shown.rests))
+        if owed != shown.totals or any(amount < 0 for amount in owed.values()):
+            found.append(("page", whom, owed, shown.totals))
     return found
 
 

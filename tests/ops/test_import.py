@@ -98,6 +98,13 @@ def test_a_dry_run_writes_nothing_and_prints_first_bills_with_tax(desk: Desk) ->
     assert "customer" not in _made(desk)
 
 
+def test_what_has_entries_of_its_own_may_be_given_without_any(desk: Desk) -> None:
+    text = GOOD.replace("account_id: acct-2,", "account_id: acct-2, address: {},")
+    text = text.replace("next_number: 7", "next_number: 7, address: {}, dunning: {}")
+    assert desk.run(import_file, desk.write("a.yaml", text)).exit_code == 0
+    assert counts(desk)["profile"] == 2
+
+
 def test_what_has_begun_already_is_said_before_it_is_billed(desk: Desk) -> None:
     text = GOOD.replace("start: 2026-01-31", "start: 2025-11-15")
     report = json.loads(desk.run(import_file, desk.write("a.yaml", text), "--dry-run", "--json").stdout)

@@ -76,6 +76,8 @@ def test_lines_are_taken_as_a_shell_or_an_editor_on_any_machine_gives_them(nord:
 
 def test_what_can_not_be_is_refused_by_name_and_nothing_is_changed(nord: Desk) -> None:
     faults = _set(nord, "currency=usd", "fall_back=maybe", "no_such=1", "dunning.final=forgive")[1]
+    for whole in ("address=", "dunning="):
+        assert f"{whole[:-1]}: unknown_field" in _set(nord, whole)[1]
     for told in ("currency: seller_fixed", "fall_back: not_true_or_false", "no_such: unknown_field"):
         assert told in faults
     assert "dunning_final: not_one_of" in _set(nord, "dunning.final=forgive")[1]

@@ -38,15 +38,29 @@ def test_the_page_says_what_is_owed_and_nothing_personal(acme: Company, browser:
         assert personal not in page
 
 
-def test_the_button_says_what_is_charged_and_the_page_what_becomes_of_the_rest(
+def test_the_button_names_what_is_charged_where_the_provider_charges_whole_steps(
     acme: Company, browser: FlaskClient
 ) -> None:
+    """14.685 KWD are owed, of which Stripe charges the tens."""
     acme.price("dinar", 12_340, currency="kwd")
-    profile_id = acme.customer("one")
-    acme.begin_subscription("one", "s1", NewItem("dinar", 1), collection="send_invoice")
-    page = browser.get(path_of(acme, profile_id)).text.replace("\u00a0", " ")
-    for said in ("KWD 14.685</span>", "Pay KWD 14.680 now", "KWD 0.005 of it can&#39;t be charged"):
-        assert said in page
+    profile_id = acme.customer("one", method="pm_card_visa")
+    acme.begin_subscription("one", "s1", NewItem("dinar"), collection="send_invoice")
+    page = browser.get(path_of(acme, profile_id)).text
+    assert "Pay KWD\u00a014.680 now" in page
+    assert "Save card and pay KWD\u00a014.680" in page
+    assert '<span class="amount">KWD\u00a014.685</span>' in page
+    assert "<span>With your next invoice</span><strong>KWD\u00a00.005</strong>" in page
+
+
+def test_the_button_leaves_out_what_is_too_little_to_be_charged(acme: Company, browser: FlaskClient) -> None:
+    acme.price("small", 20)
+    profile_id = acme.customer("one", method="pm_card_visa")
+    for code, price in (("s1", "small"), ("s2", "basic")):
+        acme.begin_subscription("one", code, NewItem(price), collection="send_invoice")
+    page = browser.get(path_of(acme, profile_id)).text
+    assert "Pay €11.90 now" in page
+    assert "<span>To pay</span><strong>€12.14</strong>" in page
+    assert "<span>With your next invoice</span><strong>€0.24</strong>" in page
 
 
 def test_what_is_collected_by_itself_was_due_too_once_its_day_is_over(acme: Company, browser: FlaskClient) -> None:

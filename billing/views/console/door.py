@@ -51,13 +51,7 @@ from billing.writing.tables import columns_of, is_rows
 _log = structlog.get_logger(__name__)
 
 _OPEN = {"console.login", "console.come_in", "console._asset"}
-_STATUS = {
-    "control_character": 400,
-    "not_an_option": 400,
-    "not_permitted": 403,
-    "not_from_a_page": 403,
-    "operator_unknown": 403,
-}
+_STATUS = {"control_character": 400, "not_permitted": 403, "not_from_a_page": 403, "operator_unknown": 403}
 
 
 def console(parts: Parts) -> Blueprint | None:

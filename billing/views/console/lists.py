@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,6 +41,8 @@ LIMIT = 50
 _EXPORTED = 10_000
 """Rows of one export: more are read by the command line, or by the filters one part after the other."""
 _STEP = 1000
+_PLACES = ("before", "format")
+"""What the address of a list may say beside its filters."""
 
 Given = Mapping[str, str]
 Read = Callable[[Session, Given, UUID | None, int], Page]
@@ -202,30 +204,40 @@ def add_lists(door: Blueprint, parts: Parts) -> None:
 
 def _view(parts: Parts, listing: Listing) -> Callable[[], Response]:
     def view() -> Response:
-        given = {each.name: _chosen(each) for each in listing.filters}
+        given = {each.name: request.args.get(each.name, "").strip()[:200] for each in listing.filters}
+        faults = faults_of_query(listing.filters, given)
         if request.args.get("format") == "csv":
-            rows = gathered(parts, lambda session, before, limit: listing.read(session, given, before, limit))
-            return exported(listing.place, rows)
-        with parts.begin() as session:
-            found = listing.read(session, given, request.args.get("before", type=UUID), LIMIT)
-        return page("list.html", title=listing.title, listing=listing, found=found, given=given)
+            if faults:
+                raise Refused(faults)
+            found = gathered(parts, lambda session, before, limit: listing.read(session, given, before, limit))
+            return exported(listing.place, found)
+        found = Page([], None)
+        if not faults:
+            with parts.begin() as session:
+                found = listing.read(session, given, request.args.get("before", type=UUID), LIMIT)
+        # As a page like any other: htmx shows no answer of an error's status.
+        return page("list.html", title=listing.title, listing=listing, found=found, given=given, faults=faults)
 
     return view
 
 
-def _chosen(asked: Filter) -> str:
-    """What was asked for; empty where nothing was. A misspelt one never reads a wider list.
+def faults_of_query(filters: Sequence[Filter], given: Given) -> list[Fault]:
+    """What the address asks for that the list doesn't know, and would leave out: a filter, a choice, a place in it."""
+    names = [each.name for each in filters]
+    mend = f"filters are {', '.join(names)}" if names else "this list has no filters"
+    faults = [Fault(name, "unknown_filter", mend) for name in request.args if name not in (*names, *_PLACES)]
+    faults += [
+        Fault(each.name, "unknown_choice", f"choose one of {', '.join(each.options)}")
+        for each in filters
+        if each.options and given[each.name] and given[each.name] not in each.options
+    ]
+    if request.args.get("before") and request.args.get("before", type=UUID) is None:
+        faults.append(Fault("before", "not_an_id", "go on by the link below a list"))
+    return faults
 
-    Raises `Refused` (`not_an_option`).
-    """
-    given = request.args.get(asked.name, "").strip()[:200]
-    if given and asked.options and given not in asked.options:
-        raise Refused(Fault(asked.name, "not_an_option", f"choose one of: {', '.join(asked.options)}"))
-    return given
 
-
-def gathered(parts: Parts, read: Callable[[Session, UUID | None, int], Page]) -> list[Facts]:
-    """All rows of a list, a page a transaction, up to what one export may have."""
+def gathered(parts: Parts, read: Callable[[Session, UUID | None, int], Page]) -> Page:
+    """All rows of a list, a page a transaction, up to what one export may have: then there is a next page."""
     rows: list[Facts] = []
     before: UUID | None = None
     while len(rows) < _EXPORTED:
@@ -235,18 +247,22 @@ def gathered(parts: Parts, read: Callable[[Session, UUID | None, int], Page]) ->
         before = found.next_before
         if before is None:
             break
-    return rows
+    return Page(rows, before)
 
 
-def exported(name: str, rows: list[Facts]) -> Response:
-    """As CSV: amounts in minor units beside their currency, instants in UTC, and no cell that a program would run."""
-    text = io.StringIO()
+def exported(name: str, found: Page) -> Response:
+    """As CSV: amounts in minor units beside their currency, instants in UTC, and no cell that a program would run.
+
+    A part of the list is called so.
+    """
+    text, rows = io.StringIO(), found.rows
     writer = csv.writer(text)
     if rows:
         writer.writerow(rows[0])
         writer.writerows([_csv(value) for value in row.values()] for row in rows)
     response = Response(text.getvalue(), mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    called = name if found.next_before is None else f"{name}-newest-{len(rows)}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{called}.csv"'
     return response
 
 

@@ -15,7 +15,7 @@ from billing.kernel.errors import Fault, Refused
 from billing.models import OperatorOrder
 from billing.queries.operations.orders import list_orders, waiting_orders
 from billing.rules.permission import Permission, needed_for
-from billing.views.console.lists import exported, gathered
+from billing.views.console.lists import exported, faults_of_query, gathered
 from billing.views.console.rendering import page
 from billing.views.console.visiting import visit
 
@@ -25,6 +25,8 @@ def add_orders(door: Blueprint, parts: Parts) -> None:
 
     @door.get("/orders")
     def orders() -> Response:
+        if faults := faults_of_query((), {}):
+            raise Refused(faults)
         if request.args.get("format") == "csv":
             read = lambda session, before, limit: list_orders(session, before=before, limit=limit)  # noqa: E731
             return exported("orders", gathered(parts, read))

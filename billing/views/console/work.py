@@ -29,7 +29,7 @@ from billing.queries.operations.searching import search
 from billing.queries.operations.trail import trail_of
 from billing.queries.operations.work import WorkFilter, digests_of, list_work, show_work
 from billing.rules.permission import Permission, needed_for
-from billing.views.console.lists import exported, gathered
+from billing.views.console.lists import Filter, exported, faults_of_query, gathered
 from billing.views.console.orders import order_id, person
 from billing.views.console.rendering import page
 from billing.views.console.visiting import visit
@@ -37,7 +37,13 @@ from billing.views.console.visiting import visit
 _LIMIT = 50
 _MOST_AT_ONCE = 500
 """Items of one bulk order of the console: more is the command line's work, which nobody waits for."""
-_FILTERS = ("kind", "status", "since", "error", "customer")
+_FILTERS = (
+    Filter("kind", "Kind", tuple(WorkKind)),
+    Filter("status", "State", tuple(WorkItemStatus), otherwise="open and parked"),
+    Filter("customer", "Customer"),
+    Filter("error", "Error has"),
+    Filter("since", "Seen since"),
+)
 
 _DECIDED = {
     WorkKind.DISPUTE_NEEDS_RESPONSE: "It is answered at the provider. What becomes of it stands on the page of",
@@ -132,7 +138,7 @@ def _list(found: Page, **more: object) -> Response:
     """The list with its filters as they were given."""
     return page(
         "work.html", title="Work items", found=found, kinds=list(WorkKind), statuses=list(WorkItemStatus),
-        actions=list(Action), filters={name: request.values.get(name, "") for name in _FILTERS}, **more,
+        actions=list(Action), filters={each.name: request.values.get(each.name, "") for each in _FILTERS}, **more,
     )  # fmt: skip
 
 
@@ -176,7 +182,10 @@ def _action() -> Action:
 
 
 def _filter() -> WorkFilter:
-    given = {name: request.values.get(name, "").strip()[:200] for name in _FILTERS}
+    """Raises `Refused` for what is no filter."""
+    given = {each.name: request.values.get(each.name, "").strip()[:200] for each in _FILTERS}
+    if faults := faults_of_query(_FILTERS, given):
+        raise Refused(faults)
     since = parse_instant(given["since"], field="since") if given["since"] else None
     return WorkFilter(
         statuses=(given["status"],) if given["status"] else (),
