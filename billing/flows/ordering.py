@@ -36,6 +36,8 @@ class Wanted:
     subject_id: UUID
     amounts: Mapping[str, int]
     facts: Mapping[str, Any]
+    form: str = ""
+    """Stands for what the form said, by which a repeat of it is known."""
 
     @property
     def money(self) -> tuple[str, int]:

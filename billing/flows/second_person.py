@@ -84,7 +84,7 @@ def ask(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
     """Carry the order out, or have it wait for a second person; says which. A repeat says how it stands.
 
     Raises `Refused`: `reason_missing`, and what its flow refused, which its row keeps, as it does the provider's
-    errors; of a repeat `order_refused`, `order_declined`, `order_expired`, `order_unclear`.
+    errors; of a repeat as `repeated` does.
     """
     require_who_and_why(by.name, reason)
     limits = Limits.of(parts.settings.billing_second_person_above)
@@ -95,9 +95,7 @@ def ask(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
         status = OrderStatus.WAITING if needs else OrderStatus.RUNNING
         known = session.get(OperatorOrder, wanted.id)
         if known is not None:
-            if known.status in _NOT_DONE:
-                raise Refused(Fault("order", f"order_{known.status}", known.told or ""))
-            return f"It was ordered already and is {known.status}."
+            return _stands(known, wanted.form)
         single = next(iter(wanted.amounts.items())) if len(wanted.amounts) == 1 else (None, None)
         row = OperatorOrder(
             id=wanted.id,
@@ -106,7 +104,7 @@ def ask(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
             subject_id=wanted.subject_id,
             currency=single[0],
             amount_minor=single[1],
-            facts={**wanted.facts, "amounts": dict(wanted.amounts)},
+            facts={**wanted.facts, "amounts": dict(wanted.amounts), "form": wanted.form},
             asked_by=by.id,
             reason=reason,
             status=status,
@@ -119,6 +117,18 @@ def ask(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
     if needs:
         return "It waits for a second person."
     return _carry_out(parts, wanted.id, Order(actor=by.name, reason=reason))
+
+
+def repeated(parts: Parts, order_id: UUID, *, form: str) -> str | None:
+    """How the order of that form stands; None where none came by it yet. Asked before anything is read of what it is
+    about, which the order may have ended.
+
+    Raises `Refused`: `order_refused`, `order_declined`, `order_expired`, `order_unclear`; `order_differs` where the
+    form said something else then, as one does that a step back in the browser shows again.
+    """
+    with parts.begin() as session:
+        known = session.get(OperatorOrder, order_id)
+        return None if known is None else _stands(known, form)
 
 
 def rehearse(parts: Parts, wanted: Wanted, *, by: Person, reason: str) -> str:
@@ -191,6 +201,15 @@ def _waiting(session: Session, order_id: UUID) -> OperatorOrder:
     if row.expires_at <= wall_now(session):
         raise Refused(Fault("order", "order_expired", "ask for it anew"))
     return row
+
+
+def _stands(known: OperatorOrder, form: str) -> str:
+    if known.facts.get("form", form) != form:
+        mend = f"another order came by this form, and is {known.status}; open the page anew for this one"
+        raise Refused(Fault("order", "order_differs", mend))
+    if known.status in _NOT_DONE:
+        raise Refused(Fault("order", f"order_{known.status}", known.told or ""))
+    return f"It was ordered already and is {known.status}."
 
 
 def _as_asked(row: OperatorOrder) -> Wanted:

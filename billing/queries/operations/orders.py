@@ -11,7 +11,7 @@ from billing.queries.operations.paging import Facts, Page, read_all, read_page
 _COLUMNS = """
 SELECT o.id, o.status, o.action, o.subject_type, o.subject_id, o.amount_minor, o.currency, a.name AS asked_by,
        o.asked_by AS asked_by_id, o.reason, o.created_at, o.expires_at, d.name AS decided_by, o.decided_reason,
-       o.decided_at, o.told, o.facts,
+       o.decided_at, o.told, o.facts - 'form' AS facts,
        CASE o.subject_type
            WHEN 'invoice' THEN (SELECT i.number FROM billing.invoice i WHERE i.id = o.subject_id)
            WHEN 'profile' THEN (SELECT p.account_id FROM billing.profile p WHERE p.id = o.subject_id)

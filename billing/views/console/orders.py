@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from uuid import UUID
 
 from flask import Blueprint, Response, redirect, request
@@ -51,6 +52,12 @@ def add_orders(door: Blueprint, parts: Parts) -> None:
 def person() -> Person:
     """Whoever is at the page."""
     return Person(visit().who.operator_id, visit().who.name)
+
+
+def said() -> str:
+    """What the form at hand says, all but its reason, as a digest: sent again it is the same order."""
+    kept = [pair for pair in request.form.items(multi=True) if pair[0] not in ("csrf", "order", "reason", "do")]
+    return hashlib.sha256(repr((request.path, sorted(kept))).encode()).hexdigest()
 
 
 def order_id() -> UUID:

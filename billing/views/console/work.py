@@ -30,7 +30,7 @@ from billing.queries.operations.trail import trail_of
 from billing.queries.operations.work import WorkFilter, digests_of, list_work, show_work
 from billing.rules.permission import Permission, needed_for
 from billing.views.console.lists import Filter, exported, faults_of_query, gathered
-from billing.views.console.orders import order_id, person
+from billing.views.console.orders import order_id, person, said
 from billing.views.console.rendering import page
 from billing.views.console.visiting import visit
 
@@ -163,7 +163,7 @@ def _wanted(session: Session, rows: Sequence[Facts], action: Action) -> Wanted:
     if action is Action.ACCEPT:
         facts["findings"] = {str(id_): seen for id_, seen in digests_of(session, [row["id"] for row in rows]).items()}
     ordered = "refund_kept_apart" if action is Action.REFUND else "work"
-    return Wanted(id_, ordered, "items", id_, {name: sum_ for name, sum_ in amounts.items() if name}, facts)
+    return Wanted(id_, ordered, "items", id_, {name: sum_ for name, sum_ in amounts.items() if name}, facts, said())
 
 
 def _as_shown(order: Order) -> Order:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 from typing import Any
 
@@ -35,6 +38,31 @@ def test_below_the_amount_an_order_is_carried_out_at_once_and_once(house: House,
         assert session.execute(text("SELECT sum(amount_minor) FROM billing.refund")).scalar_one() == 190
     assert [action for action, _ in trail(house, "fay")] == ["invoice.refund"]
     assert "is done" in fay.reads("/orders")
+
+
+def test_a_form_of_an_order_that_is_sent_again_with_another_amount_is_no_repeat(house: House, fay: Person) -> None:
+    """As after a step back in the browser, which shows the form as it was."""
+    page = f"/invoices/{paid(house)}"
+    ask(fay, page, "refund", amount="1.90")
+    (row,) = orders(house)
+    given = {"order": str(row.id), "reason": "an outage"}
+    for other in (
+        {"action": "refund", "amount": "2.90"},
+        {"action": "credit_note", "amount": "1.90"},
+    ):
+        again = fay.post(f"{page}/do", **given, **other)
+        assert again.status_code == 409
+        assert "open the page anew" in again.text
+    assert [each.amount_minor for each in house.acme.refunds()] == [190]
+
+
+def test_a_form_that_ends_what_it_is_about_is_sent_twice_and_told_as_done(house: House, fay: Person) -> None:
+    """The second answer is the one that is seen."""
+    paid(house)
+    page = f"/subscriptions/{house.acme.invoices()[0].subscription_id}"
+    ask(fay, page, "cancel_refund")
+    assert '<p class="told good" role="status">It was ordered already and is done.' in fay.reads(page)
+    assert [each.status for each in orders(house)] == ["done"]
 
 
 def test_what_is_refused_as_it_is_done_is_told_as_a_refusal_beside_what_was_typed(house: House, fay: Person) -> None:
@@ -157,7 +185,9 @@ def test_an_order_is_declined_taken_back_or_expires_and_then_nobody_approves_it(
         assert orders(house)[-1].told in again.text
         answer = max_.post(f"/orders/{orders(house)[-1].id}", decision="approve", reason="fine")
         assert answer.status_code == 409
-    assert "nobody approved it in time" in fay.get("/orders?format=csv").text
+    rows = list(csv.DictReader(io.StringIO(fay.get("/orders?format=csv").text)))
+    assert rows[0]["told"] == "nobody approved it in time"
+    assert json.loads(rows[0]["facts"]) == {"amounts": {"eur": 100}}
     assert [(row.status, row.told) for row in orders(house)] == [
         ("declined", "declined"),
         ("declined", "taken back"),

@@ -11,12 +11,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from billing.flows.entering import tell_next
 from billing.flows.ordering import Wanted
 from billing.flows.parts import Parts
-from billing.flows.second_person import ask, rehearse
+from billing.flows.second_person import ask, rehearse, repeated
 from billing.kernel.errors import Fault, Refused, Stale
 from billing.rules.permission import Permission
 from billing.views.console.acting.act import Act, Given
 from billing.views.console.acting.table import ACTS
-from billing.views.console.orders import order_id, person
+from billing.views.console.orders import order_id, person, said
 from billing.views.console.things import facts_of, shown
 from billing.views.console.visiting import visit
 
@@ -41,8 +41,10 @@ def _doing(parts: Parts, place: str) -> Callable[[UUID], AnyResponse]:
             if act.do is not None:
                 told = act.do(parts, id_, given, order).told
             else:
-                wanted = _wanted(parts, place, id_, act, given)
-                told = (rehearse if trying else ask)(parts, wanted, by=person(), reason=order.reason)
+                before = None if trying else repeated(parts, order_id(), form=said())
+                told = before or (rehearse if trying else ask)(
+                    parts, _wanted(parts, place, id_, act, given), by=person(), reason=order.reason
+                )
         except (Refused, Stale) as error:
             # With what was typed, so that only what is wrong is typed again.
             return shown(parts, place, id_, 409, faults=faults_of(error), acted=act, given=given)
@@ -70,4 +72,4 @@ def _wanted(parts: Parts, place: str, id_: UUID, act: Act, given: Given) -> Want
     """The order that the form gives."""
     assert act.stake is not None
     stake = act.stake(parts, facts_of(parts, place, id_), given)
-    return Wanted(order_id(), act.name, act.subject, id_, stake.amounts, stake.facts)
+    return Wanted(order_id(), act.name, act.subject, id_, stake.amounts, stake.facts, said())
