@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -271,6 +272,8 @@ def _csv(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         return format_instant(value)
+    if isinstance(value, dict):
+        return harmless(json.dumps(value, ensure_ascii=False))
     return harmless(", ".join(map(str, value)) if isinstance(value, list) else str(value))
 
 
