@@ -88,6 +88,7 @@ def show(parts: Parts, token: str) -> Shown:
         return Shown(
             seller=seller.legal_name,
             bills=[*(_paid(invoice) for invoice in paid), *bills],
+            newest=asked[-1].id if asked else None,
             totals=dict(left),
             pays=_charged(parts, session, asked, method.provider_account_id) if method is not None else by_card,
             pays_by_card=by_card,
@@ -117,12 +118,15 @@ def _charged(parts: Parts, session: Session, invoices: Sequence[Invoice], accoun
     return dict(charged)
 
 
-def pay(parts: Parts, token: str) -> Tried:
-    """Try the oldest of what the link shows. Raises `Refused`: of the link, and as `on_session.pay` does."""
+def pay(parts: Parts, token: str, *, newest: UUID | None = None) -> Tried:
+    """Try the oldest of what the link shows, up to the newest that was on the page.
+
+    Raises `Refused`: of the link, and as `on_session.pay` does.
+    """
     with parts.begin() as session:
         profile, upto = _opened(parts, session, token)
         profile_id = profile.id
-    return on_session.pay(parts, profile_id=profile_id, upto=upto)
+    return on_session.pay(parts, profile_id=profile_id, upto=upto, newest=newest)
 
 
 def come_back(parts: Parts, token: str, payment_id: UUID) -> Tried:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
 
 from billing.flows.customer_debits import Mandate
 
@@ -48,6 +49,8 @@ class Shown:
     seller: str
     bills: Sequence[Bill]
     """Oldest first: the order in which they are paid."""
+    newest: UUID | None
+    """The last of them that is open: what comes later was not on the page, and isn't paid from it."""
     totals: dict[str, int]
     """What remains to pay, by currency."""
     pays: dict[str, int]

@@ -68,14 +68,14 @@ _SAYS = {
 }
 
 
-def pay(parts: Parts, *, profile_id: UUID, upto: UUID | None = None) -> Tried:
-    """Try the oldest open invoice (of those up to `upto`) with the default method; one that waits for the customer's
-    authentication with that method is taken up again.
+def pay(parts: Parts, *, profile_id: UUID, upto: UUID | None = None, newest: UUID | None = None) -> Tried:
+    """Try the oldest open invoice (of those up to `upto`, and none that came after `newest`) with the default method;
+    one that waits for the customer's authentication with that method is taken up again.
 
     Raises `Refused`: `nothing_owed`, `too_many_tries`, and as `open_on_session` does.
     """
     for _ in range(2):
-        attempt, stale = _taken_up(parts, profile_id, upto)
+        attempt, stale = _taken_up(parts, profile_id, upto, newest)
         if not stale:
             return _told(parts, attempt)
         # The customer has chosen another method since: what waits for the old one is given up first.
@@ -83,11 +83,11 @@ def pay(parts: Parts, *, profile_id: UUID, upto: UUID | None = None) -> Tried:
     raise Refused(Fault("invoice", "payment_in_flight", "a payment is under way; wait for its outcome"))
 
 
-def _taken_up(parts: Parts, profile_id: UUID, upto: UUID | None) -> tuple[UUID, bool]:
+def _taken_up(parts: Parts, profile_id: UUID, upto: UUID | None, newest: UUID | None) -> tuple[UUID, bool]:
     """The customer's attempt: a new one, sent, or the one that waits for them; and whether its method is outdated."""
-    _carry_forward(parts, profile_id, upto)
+    _carry_forward(parts, profile_id, upto, newest)
     with parts.begin() as session:
-        oldest = [invoice.id for invoice in payable(session, profile_id, upto=upto)[:1]]
+        oldest = [invoice.id for invoice in payable(session, profile_id, upto=upto, newest=newest)[:1]]
         park_unsound(session, oldest, now=parts.clock.now(session))
     leave_elsewhere(parts, oldest)
     # What was parked stays so, whatever is refused below.
@@ -104,11 +104,11 @@ def _taken_up(parts: Parts, profile_id: UUID, upto: UUID | None) -> tuple[UUID, 
     return attempt.payment_id, stale
 
 
-def _carry_forward(parts: Parts, profile_id: UUID, upto: UUID | None) -> None:
+def _carry_forward(parts: Parts, profile_id: UUID, upto: UUID | None, newest: UUID | None) -> None:
     """What is too little for their method's account is asked for by their next invoice; the others are paid now."""
     with parts.begin() as session:
         method = default_method(session, profile_id)
-        asked = payable(session, profile_id, upto=upto)
+        asked = payable(session, profile_id, upto=upto, newest=newest)
         tried = last_attempts(session, [each.id for each in asked])
         session.expunge_all()
     small = [

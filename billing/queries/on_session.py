@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
@@ -39,9 +39,11 @@ class ToPay:
     """What is asked for: all that remains, unless its account charges less of it."""
 
 
-def payable(session: Session, profile_id: UUID, *, upto: UUID | None = None) -> Sequence[Invoice]:
+def payable(
+    session: Session, profile_id: UUID, *, upto: UUID | None = None, newest: UUID | None = None
+) -> Sequence[Invoice]:
     """The customer's invoices that want money, oldest first. With `upto` that one and older ones, none where it wants
-    nothing more.
+    nothing more; with `newest` none that came after that one, whatever became of it.
 
     A draft is that of a subscription which waits for its first payment.
     """
@@ -51,10 +53,18 @@ def payable(session: Session, profile_id: UUID, *, upto: UUID | None = None) -> 
         .order_by(func.coalesce(Invoice.issued_at, Invoice.created_at), Invoice.id)
         .limit(MOST)
     ).all()
+    if newest is not None:
+        shown = session.get(Invoice, newest)
+        last = None if shown is None or shown.profile_id != profile_id else _place(shown)
+        found = [invoice for invoice in found if last is not None and _place(invoice) <= last]
     if upto is None:
         return found
     place = next((place for place, invoice in enumerate(found) if invoice.id == upto), -1)
     return found[: place + 1]
+
+
+def _place(invoice: Invoice) -> tuple[datetime, UUID]:
+    return invoice.issued_at or invoice.created_at, invoice.id
 
 
 def in_its_place(session: Session, invoice_id: UUID) -> UUID:

@@ -54,7 +54,7 @@ def add_steps(door: Blueprint, parts: Parts, gate: Gate) -> None:
 
     @door.post("/pay/<token>/attempts")
     def attempt(token: str) -> Response:
-        return _answered(gate, token, lambda: _tried(flow.pay(parts, token)))
+        return _answered(gate, token, lambda: _tried(flow.pay(parts, token, newest=_newest())))
 
     @door.post("/pay/<token>/attempts/<uuid:payment_id>")
     def look(token: str, payment_id: UUID) -> Response:
@@ -173,6 +173,15 @@ def _body() -> dict[str, Any]:
         # Brackets in brackets, deeper than the reader goes: as little an object as any other nonsense.
         given = None
     return given if isinstance(given, dict) else {}
+
+
+def _newest() -> UUID | None:
+    """The newest open invoice that was on the page. Raises `Refused` (`nothing_owed`) where it names nothing."""
+    given = _body().get("newest")
+    try:
+        return None if given is None else UUID(str(given))
+    except ValueError:
+        raise Refused(Fault("newest", "nothing_owed", "open the page anew")) from None
 
 
 def _too_large() -> Refused:

@@ -63,6 +63,23 @@ def test_the_button_leaves_out_what_is_too_little_to_be_charged(acme: Company, b
     assert "<span>With your next invoice</span><strong>€0.24</strong>" in page
 
 
+def test_a_press_pays_what_the_page_showed_and_nothing_that_came_later(acme: Company, browser: FlaskClient) -> None:
+    profile_id = acme.customer("one", method="pm_card_visa")
+    for code in ("s1", "s2"):
+        acme.begin_subscription("one", code, NewItem("basic"), collection="send_invoice")
+    path = path_of(acme, profile_id)
+    newest = re.search(r'data-newest="([^"]+)"', browser.get(path).text)
+    assert newest
+    acme.set_clock(acme.now() + timedelta(days=1))
+    acme.begin_subscription("one", "s3", NewItem("basic"), collection="send_invoice")
+    steps = [browser.post(path + "/attempts", json={"newest": newest[1]}) for _ in range(3)]
+    assert [each.json.get("status") for each in steps[:2]] == ["paid", "paid"]
+    assert refusal(steps[2]) == (409, "nothing_owed")
+    assert sorted(each.status for each in acme.invoices()) == ["open", "paid", "paid"]
+    for nobodys in (str(new_id()), "x", 5):
+        assert refusal(browser.post(path + "/attempts", json={"newest": nobodys})) == (409, "nothing_owed")
+
+
 def test_what_is_collected_by_itself_was_due_too_once_its_day_is_over(acme: Company, browser: FlaskClient) -> None:
     path = path_of(acme, owing(acme))
     acme.set_clock(acme.now() + timedelta(hours=6))

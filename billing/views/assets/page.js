@@ -2,7 +2,7 @@
 // card: the fields are the provider's frame. What the page says is always what the server says; so a step ends in a reload.
 (() => {
   "use strict";
-  const { base, key, seller, language, currency, noForm, offline, busy, state, owes } = document.body.dataset;
+  const { base, key, seller, language, currency, noForm, offline, busy, state, owes, newest } = document.body.dataset;
   const at = (id) => document.getElementById(id);
   const query = `?lang=${language}`;
   const POLL_MS = 1500;
@@ -74,10 +74,10 @@
     return undefined;
   };
 
-  // Pay the oldest, authenticate where that is wanted, and go on until nothing is open.
+  // Pay the oldest, authenticate where that is wanted, and go on until nothing is open of what this page shows.
   const pay = async () => {
     for (;;) {
-      let tried = await ask("/attempts", {});
+      let tried = await ask("/attempts", newest ? { newest } : {});
       if (tried.status === "action") {
         if (!stripe()) return fail(noForm);
         await stripe().handleNextAction({ clientSecret: tried.secret });
