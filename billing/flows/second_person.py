@@ -39,8 +39,13 @@ from billing.rules.permission import MONEY_OF_WORK, Permission, may, needed_for
 from billing.rules.second_person import Limits, needs_second
 
 EXPIRES = DAY = timedelta(hours=24)
-_NOT_DONE = (OrderStatus.REFUSED, OrderStatus.DECLINED, OrderStatus.EXPIRED, OrderStatus.UNCLEAR)
-"""In which nothing was done, or nobody knows."""
+_NOT_DONE = {
+    OrderStatus.REFUSED: "order_refused",
+    OrderStatus.DECLINED: "order_declined",
+    OrderStatus.EXPIRED: "order_expired",
+    OrderStatus.UNCLEAR: "order_unclear",
+}
+"""In which nothing was done, or nobody knows; and by which code a repeat is told so."""
 _UNCLEAR_AFTER = timedelta(minutes=15)
 """Longer than any order takes: its process has ended."""
 
@@ -207,8 +212,9 @@ def _stands(known: OperatorOrder, form: str) -> str:
     if known.facts.get("form", form) != form:
         mend = f"another order came by this form, and is {known.status}; open the page anew for this one"
         raise Refused(Fault("order", "order_differs", mend))
-    if known.status in _NOT_DONE:
-        raise Refused(Fault("order", f"order_{known.status}", known.told or ""))
+    code = _NOT_DONE.get(OrderStatus(known.status))
+    if code is not None:
+        raise Refused(Fault("order", code, known.told or ""))
     return f"It was ordered already and is {known.status}."
 
 
