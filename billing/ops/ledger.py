@@ -130,7 +130,7 @@ def export(*, since: date | None, until: date | None, seller: str | None, out: P
                     row.kind,
                     row.seller,
                     row.account,
-                    row.code or "",
+                    harmless(row.code or ""),
                     row.currency.upper(),
                     amount if row.amount_minor > 0 else "",
                     amount if row.amount_minor < 0 else "",
