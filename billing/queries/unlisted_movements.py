@@ -24,7 +24,8 @@ _SQL = text(
             WHERE provider_account_id = :account AND closed_at >= :ended_from AND {HELD}
         ) AS ended
         WHERE NOT EXISTS (SELECT FROM billing.provider_movement m
-                          WHERE m.provider_account_id = ended.provider_account_id AND m.source_ref = ended.ref)
+                          WHERE m.provider_account_id = ended.provider_account_id AND m.source_ref = ended.ref
+                            AND m.type <> 'paypal_exchange')
     )
     SELECT begun FROM unlisted ORDER BY (place - :turn * :most % many + many) % many LIMIT :most
     """  # noqa: S608 (our own words)

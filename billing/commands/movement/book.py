@@ -52,9 +52,11 @@ _BOOKED = text(
 )
 _OURS = (
     "charge", "payment", "payment_failure_refund", "payment_reversal", "refund", "payment_refund", "refund_failure",
-    "adjustment",
+    "adjustment", "paypal_exchange",
 )  # fmt: skip
 """Types of movements whose source is a row of ours; an adjustment's is a dispute, or it has none."""
+_LEG = "paypal_exchange"
+"""One of the two by which a provider exchanges what it booked in the currency that was charged."""
 _BACK = ("refund", "payment_refund")
 """Those that go back to a customer."""
 _FEES = ("stripe_fee", "stripe_fx_fee", "tax_fee", "paypal_fee")
@@ -109,6 +111,12 @@ def book_movements(
 
 def _entries(row: Any) -> Sequence[tuple[str, Sides]]:
     found: list[tuple[str, Sides]] = []
+    if row.type == _LEG:
+        leg: Sides = [
+            (Account.PROVIDER_CLEARING, row.currency, row.amount_minor),
+            (Account.EXCHANGE_DIFFERENCES, row.currency, -row.amount_minor),
+        ]
+        return [("exchange", leg)] if row.amount_minor else []
     if row.our_currency is not None and row.our_currency != row.currency and (row.our_amount or row.amount_minor):
         exchange: Sides = [
             (Account.EXCHANGE_DIFFERENCES, row.our_currency, row.our_amount),

@@ -49,6 +49,9 @@ _PAYMENTS, _REFUND, _REVERSAL, _FEES = "T00", "T1107", "T1106", ("T01", "T1108",
 
 Source: developer.paypal.com/reports/reference/t-codes.
 """
+_EXCHANGES = "T02"
+EXCHANGE = "paypal_exchange"
+"""The type of a movement that is one leg of an exchange, by PayPal itself, of the transaction that it names."""
 _STATUS = {"S": "succeeded", "V": "succeeded", "P": "pending", "D": "failed"}
 
 
@@ -247,6 +250,18 @@ def movement(info: Raw) -> ListedMovement | None:
         return None
     code, id_ = text(info, "transaction_event_code"), text(info, "transaction_id")
     amount, currency = money(info, "transaction_amount")
+    above = optional(info, "paypal_reference_id") if code.startswith(_EXCHANGES) else None
+    if above is not None:
+        # Of each currency one: nothing says that the two have two ids.
+        return ListedMovement(
+            balance_ref=f"{id_}-{code}-{currency}",
+            type=EXCHANGE,
+            source_ref=above,
+            amount_minor=amount,
+            fee_minor=0,
+            currency=currency,
+            created=moment(info, "transaction_initiation_date"),
+        )
     kind = _kind(code)
     plain = kind in ("charge", "refund")
     return ListedMovement(

@@ -212,6 +212,29 @@ def test_a_row_of_the_report_that_is_none_is_never_left_out(provider: PayPalProv
             list(ask(created_from=NOW - timedelta(hours=9), created_to=NOW))
 
 
+def test_two_legs_of_an_exchange_are_two_movements_though_they_have_one_id(
+    provider: PayPalProvider, said: Said
+) -> None:
+    """PayPal: a transaction id is not unique in the report."""
+    leg = {"transaction_id": "6TX", "transaction_event_code": "T0200", "transaction_status": "S",
+           "paypal_reference_id": "2GG", "transaction_initiation_date": AT}  # fmt: skip
+    amounts = ({"currency_code": "USD", "value": "-9.35"}, {"currency_code": "EUR", "value": "8.50"})
+    rows = [{"transaction_info": leg | {"transaction_amount": amount}} for amount in amounts]
+    said.answers = {
+        "/v1/reporting/transactions": {
+            "transaction_details": rows,
+            "total_pages": 1,
+            "last_refreshed_datetime": AT,
+        }
+    }
+    (page,) = provider.movement_pages(created_from=NOW - timedelta(hours=9), created_to=NOW)
+    assert [(each.amount_minor, each.currency, each.source_ref) for each in page] == [
+        (-935, "usd", "2GG"),
+        (850, "eur", "2GG"),
+    ]
+    assert len({each.balance_ref for each in page}) == 2
+
+
 @pytest.mark.parametrize("row", [None, "text", 7])
 def test_a_refund_that_is_none_does_not_break_who_reads_its_order(
     provider: PayPalProvider, said: Said, row: object
