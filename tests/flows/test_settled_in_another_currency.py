@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
+from billing.commands.movement.book import book_movements
+from billing.commands.movement.keep import keep_movements
 from billing.flows import disputing, movements, refunding
 from billing.flows.order import Order
+from billing.providers.listed import ListedMovement
+from billing.providers.stripe import listing
 from billing.queries.books.payout import payout_report
 from billing.queries.books.reports import aging_report, deferred_report, payouts_report
 from billing.queries.books.tax import tax_report
@@ -35,6 +39,36 @@ def test_a_charge_leaves_its_own_currency_and_its_fee_is_taken_in_the_balances(a
         (FEES, "eur"): FEE,
     }
     assert off(acme) == []
+
+
+@pytest.mark.parametrize(("of", "minor"), [("charge", -50), (None, -50), ("charge", 50)])
+def test_an_adjustment_that_is_a_fee_moves_no_charge(acme: Company, of: str | None, minor: int) -> None:
+    """Stripe: of the type adjustment some are fees, by their reporting category."""
+    in_dollars(acme, "a1")
+    (charge,) = acme.witness.charges()
+    told = {"id": "txn_fee", "object": "balance_transaction", "type": "adjustment", "reporting_category": "fee",
+            "amount": minor, "fee": 0, "currency": "eur", "created": int(START.timestamp()),
+            "source": charge.charge_ref if of else None}  # fmt: skip
+    with acme.parts.begin() as session:
+        keep_movements(session, account_id=acme.account_id, listed=[listing.movement(told)])
+        book_movements(session, account_id=acme.account_id, now=acme.now(), most=10)
+    assert stands(acme, CLEARING, EXCHANGE, FEES) == {
+        (CLEARING, "eur"): EUR - FEE + minor,
+        (EXCHANGE, "usd"): PRICE,
+        (EXCHANGE, "eur"): -EUR,
+        (FEES, "eur"): FEE - minor,
+    }
+
+
+def test_an_adjustment_of_another_kind_moves_no_charge_either(acme: Company) -> None:
+    in_dollars(acme, "a1")
+    (charge,) = acme.witness.charges()
+    before = stands(acme, CLEARING, EXCHANGE, FEES)
+    listed = [ListedMovement("txn_other", "adjustment", charge.charge_ref, -50, 0, "eur", START)]
+    with acme.parts.begin() as session:
+        keep_movements(session, account_id=acme.account_id, listed=listed)
+        book_movements(session, account_id=acme.account_id, now=acme.now(), most=10)
+    assert stands(acme, CLEARING, EXCHANGE, FEES) == before
 
 
 def test_a_refund_costs_what_it_does_on_its_own_day(acme: Company) -> None:

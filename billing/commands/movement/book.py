@@ -20,7 +20,7 @@ from billing.queries.payouts import SOURCES
 # seller whose money came last. The sign is the movement's: a refund that failed comes back. A cent may be worth nothing
 # in another currency, and then its type says where it went. What a dispute moved is in the books nominally, in the
 # currency of what it moved first: the movement says which it was. What another books is waited for: skipped, it
-# would be nobody's to who shares out a payout next.
+# would be nobody's to who shares out a payout next. A fee or an adjustment that names a charge moves nothing of it.
 _UNBOOKED = text(
     f"""
     SELECT m.id, m.balance_ref, m.type, m.amount_minor, m.fee_minor, m.currency, m.occurred_at,
@@ -29,7 +29,8 @@ _UNBOOKED = text(
                AS seller_id,
            coalesce(p.profile_id, r.profile_id, d.profile_id) AS profile_id,
            coalesce(p.invoice_id, u.invoice_id, r.invoice_id, d.invoice_id) AS invoice_id,
-           coalesce(p.currency, u.currency, r.currency, d.moved_currency) AS our_currency,
+           CASE WHEN m.type <> ALL(:beside) OR r.id IS NOT NULL OR d.id IS NOT NULL
+                THEN coalesce(p.currency, u.currency, r.currency, d.moved_currency) END AS our_currency,
            CASE WHEN d.id IS NOT NULL THEN m.amount_minor
                 WHEN m.amount_minor < 0 OR (m.amount_minor = 0 AND m.type = ANY(:back))
                 THEN -coalesce(p.amount_minor, u.amount_minor, r.amount_minor)
@@ -61,6 +62,8 @@ _BACK = ("refund", "payment_refund")
 """Those that go back to a customer."""
 _FEES = ("stripe_fee", "stripe_fx_fee", "tax_fee", "paypal_fee")
 """Types that are a fee as a whole."""
+_BESIDE = ("adjustment", *_FEES)
+"""Types that come beside what a charge moved."""
 
 FIRST = UUID(int=0)
 """Before every id."""
@@ -76,7 +79,14 @@ def book_movements(
     Dr provider fees, Cr provider clearing. Where the balance has another currency than the charge, clearing moves from
     the one to the other over exchange differences, which holds the position (DECISIONS 28, 32).
     """
-    values = {"account": account_id, "after": after, "most": most, "ours": list(_OURS), "back": list(_BACK)}
+    values = {
+        "account": account_id,
+        "after": after,
+        "most": most,
+        "ours": list(_OURS),
+        "back": list(_BACK),
+        "beside": list(_BESIDE),
+    }
     rows = session.execute(_UNBOOKED, values).all()
     known = [row for row in rows if row.seller_id is not None]
     entries: list[str] = []

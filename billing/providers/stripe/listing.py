@@ -106,10 +106,15 @@ def dispute(raw: reading.Raw) -> ListedDispute:
 
 
 def movement(raw: reading.Raw) -> ListedMovement:
-    """A balance transaction as a list shows it. Raises `Unreadable`."""
+    """A balance transaction as a list shows it. Raises `Unreadable`.
+
+    Of the type `adjustment` some are fees (docs.stripe.com/reports/reporting-categories).
+    """
+    type_ = reading.text(raw, "type")
+    is_fee = type_ == "adjustment" and raw.get("reporting_category") == "fee"
     return ListedMovement(
         balance_ref=facts.object_ref(raw, "balance_transaction"),
-        type=reading.text(raw, "type"),
+        type="stripe_fee" if is_fee else type_,
         source_ref=facts.reference(raw, "source"),
         amount_minor=facts.amount_minor(raw),
         fee_minor=facts.amount_minor(raw, "fee"),
