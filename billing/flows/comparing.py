@@ -21,7 +21,7 @@ from billing.flows.dispute_events import adopt_dispute
 from billing.flows.parts import Parts
 from billing.flows.refund_events import reread_refund
 from billing.flows.windows import not_before
-from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, Stale
+from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUncertain, ProviderUnreadable, Stale
 from billing.kernel.failpoints import failpoint
 from billing.kernel.ids import lowest_id_at
 from billing.providers.listed import ListedDispute
@@ -112,6 +112,9 @@ def _adopt_disputes(parts: Parts, session: Session, run: Run) -> None:
     for ref in refs:
         try:
             facts = adopt_dispute(parts, run.provider_account_id, ref)
+        except ProviderUnreadable as odd:
+            _log.warning("dispute_not_adopted", dispute=ref, error=str(odd))
+            continue
         except (ProviderUnavailable, ProviderUncertain, Stale, OperationalError):
             raise
         except Exception as error:  # noqa: BLE001 (whatever it is, the others are compared; this one is a difference)

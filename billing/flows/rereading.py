@@ -15,7 +15,7 @@ from billing.flows.payment_events import last_attempt, take_facts
 from billing.flows.reconciliation import recheck
 from billing.flows.refund_events import reread_refund
 from billing.flows.sending_back import take_over
-from billing.kernel.errors import ProviderRefused
+from billing.kernel.errors import ProviderRefused, ProviderUnreadable
 from billing.models import Difference, Refund
 from billing.queries.differences import the_difference
 from billing.queries.reconciling import Found
@@ -94,10 +94,10 @@ def _refund(parts: Parts, difference: Difference) -> None:
 
 
 def _dispute(parts: Parts, difference: Difference) -> datetime | None:
-    """Take over the dispute's state. When it was opened; None where the provider has none."""
+    """Take over the dispute's state. When it was opened; None where the provider shows none, or too little."""
     try:
         return adopt_dispute(parts, difference.provider_account_id, difference.object_ref).created
-    except ProviderRefused:
+    except (ProviderRefused, ProviderUnreadable):
         return None
 
 

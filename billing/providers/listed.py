@@ -51,6 +51,7 @@ class ListedDispute:
     currency: str
     created: datetime
     charge_ref: str
+    """Empty where the provider does not say."""
 
 
 @dataclass(frozen=True, slots=True)

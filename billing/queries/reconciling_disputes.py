@@ -41,7 +41,14 @@ SELECT CASE WHEN d.id IS NULL THEN 'dispute_without_record' ELSE 'dispute_differ
                         d.status, d.amount_minor, d.currency) END,
        false
 {_LISTED})
-"""
+UNION ALL
+SELECT 'dispute_without_record', l.dispute_ref, NULL, NULL, NULL, NULL, l.amount_minor, l.currency,
+       format('the provider has dispute %s of {{%s %s}} (%s), and does not say of which payment', l.dispute_ref,
+              l.amount_minor, l.currency, l.status), false
+FROM listed_dispute l
+WHERE l.charge_ref = '' AND NOT EXISTS (SELECT FROM billing.dispute d WHERE d.provider_account_id = :account
+                                        AND d.dispute_ref = l.dispute_ref)
+"""  # noqa: S608 (our own words)
 
 DISPUTES_NOT_LISTED = """
 SELECT 'dispute_missing', d.dispute_ref, NULL, d.seller_id, d.profile_id, d.invoice_id, d.amount_minor, d.currency,

@@ -41,7 +41,7 @@ ACTIONS: dict[WorkKind, tuple[str, tuple[str, ...]]] = {
     WorkKind.REFUND_DIFFERS: ("A refund is not what our row says.", ("reread", "park")),
     WorkKind.DISPUTE_WITHOUT_RECORD: (
         "The provider has a dispute of a payment that we could not take over.",
-        ("reread", "park"),
+        ("reread", "park", "discard"),
     ),
     WorkKind.DISPUTE_DIFFERS: ("A dispute is not what our row says.", ("reread", "park")),
     WorkKind.DISPUTE_MISSING: ("We have a dispute that the provider does not have.", ("reread", "park")),

@@ -48,6 +48,7 @@ KEY_LIFE_S = 5 * 3600.0
 _SEARCHED = timedelta(hours=12)
 """An attempt is carried out while its key is good, which is well within this of its first sending."""
 
+_DISPUTES = "/v1/customer/disputes"
 AGREEMENT = "B-"
 """How the id of a billing agreement begins: it may be made a payment token, which is how customers are imported."""
 
@@ -283,8 +284,9 @@ class PayPalProvider(NoDomains):
 
     def dispute_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedDispute]]:
         """Every dispute of the account; the list has no transactions, so each is read."""
-        found = map(self.read_dispute, listing.dispute_refs(self._ask, created_from))
-        return listing.in_pages(disputes.listed(each) for each in found if each.created < created_to)
+        refs = listing.dispute_refs(self._ask, created_from)
+        found = (self._one(_DISPUTES, each, disputes.listed, name="dispute_id") for each in refs)
+        return listing.in_pages(each for each in found if each.created < created_to)
 
     def movement_pages(self, *, created_from: datetime, created_to: datetime) -> Iterator[list[ListedMovement]]:
         """Every movement of the account's balance."""
@@ -305,7 +307,7 @@ class PayPalProvider(NoDomains):
 
     def read_dispute(self, dispute_ref: str) -> DisputeFacts:
         """The present state of a dispute, with what it has moved."""
-        return self._one("/v1/customer/disputes", dispute_ref, disputes.dispute_facts, name="dispute_id")
+        return self._one(_DISPUTES, dispute_ref, disputes.dispute_facts, name="dispute_id")
 
     def read_fraud_warning(self, warning_ref: str) -> FraudWarningFacts:
         """PayPal gives no early warnings."""

@@ -15,7 +15,7 @@ def dispute_facts(raw: Raw) -> DisputeFacts:
     """A dispute with what it has moved of our balance. Raises `Unreadable`."""
     amount, currency = money(raw, "dispute_amount")
     moves = _moves(raw)
-    taken = sum(money(each)[0] for each in moves if each.get("type") == "DEBIT")
+    taken = _taken(raw)
     return DisputeFacts(
         dispute_ref=text(raw, "dispute_id"),
         charge_ref=text(first(raw, "disputed_transactions"), "seller_transaction_id"),
@@ -33,16 +33,21 @@ def dispute_facts(raw: Raw) -> DisputeFacts:
     )
 
 
-def listed(facts: DisputeFacts) -> ListedDispute:
-    """The same as a list shows it."""
+def listed(raw: Raw) -> ListedDispute:
+    """The same as a list shows it, also one that does not say of which payment it is. Raises `Unreadable`."""
+    amount, currency = money(raw, "dispute_amount")
     return ListedDispute(
-        dispute_ref=facts.dispute_ref,
-        status=facts.status,
-        amount_minor=facts.amount_minor,
-        currency=facts.currency,
-        created=facts.created,
-        charge_ref=facts.charge_ref,
+        dispute_ref=text(raw, "dispute_id"),
+        status=_status(raw, lost=_taken(raw) > 0),
+        amount_minor=amount,
+        currency=currency,
+        created=moment(raw),
+        charge_ref=optional(first(raw, "disputed_transactions"), "seller_transaction_id") or "",
     )
+
+
+def _taken(raw: Raw) -> int:
+    return sum(money(each)[0] for each in _moves(raw) if each.get("type") == "DEBIT")
 
 
 def _status(raw: Raw, *, lost: bool) -> str:
