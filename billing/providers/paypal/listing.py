@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from billing.kernel.errors import ProviderRefused, ProviderUnavailable, ProviderUnreadable
+from billing.kernel.money import EXPONENTS
 from billing.providers.events import ListedEvent
 from billing.providers.listed import ListedCharge, ListedMovement, ListedRefund
 from billing.providers.paypal.events import event_facts
@@ -77,9 +78,15 @@ def transactions(
 def _parsed(parse: Callable[[Raw], T | None], rows: list[Raw]) -> list[T]:
     """Those that `parse` takes. A row that can't be read is never left out: it may be our money."""
     try:
-        return [found for found in map(parse, rows) if found is not None]
+        return [found for found in map(parse, filter(_in_money, rows)) if found is not None]
     except Unreadable as odd:
         raise ProviderUnreadable(f"paypal: report_unreadable_{odd}") from None
+
+
+def _in_money(info: Raw) -> bool:
+    """False for a cryptocurrency, in which no price of ours is. What names no currency is for `parse` to judge."""
+    code = optional(inner(info, "transaction_amount"), "currency_code")
+    return code is None or code.lower() in EXPONENTS
 
 
 def _whole(ask: Ask, start: datetime, end: datetime, *, fresh: bool) -> list[Raw]:

@@ -203,6 +203,26 @@ def test_an_answer_about_another_refund_leaves_open_what_became_of_ours(provider
         provider.refund(refund_id=uuid4(), **asked)
 
 
+@pytest.mark.parametrize(("currency", "value"), [("BTC", "0.00021345"), ("PYUSD", "12.500000")])
+def test_a_row_of_a_cryptocurrency_is_none_of_ours_and_hides_no_other(
+    provider: PayPalProvider, said: Said, currency: str, value: str
+) -> None:
+    """PayPal: reports show a cryptocurrency's code and amount where a transaction is of one."""
+    row = {"transaction_id": "7CC", "transaction_event_code": "T0006", "transaction_status": "S",
+           "transaction_amount": MONEY, "transaction_initiation_date": AT}  # fmt: skip
+    coin = row | {"transaction_id": "8CC", "transaction_amount": {"currency_code": currency, "value": value}}
+    said.answers = {
+        "/v1/reporting/transactions": {
+            "transaction_details": [{"transaction_info": coin}, {"transaction_info": row}],
+            "total_pages": 1,
+            "last_refreshed_datetime": AT,
+        }
+    }
+    window = {"created_from": NOW - timedelta(hours=9), "created_to": NOW}
+    assert [each.charge_ref for page in provider.charge_pages(**window) for each in page] == ["7CC"]
+    assert [each.balance_ref for page in provider.movement_pages(**window) for each in page] == ["7CC"]
+
+
 @pytest.mark.parametrize("row", [None, "text", 7, [], {"transaction_info": None}])
 def test_a_row_of_the_report_that_is_none_is_never_left_out(provider: PayPalProvider, said: Said, row: object) -> None:
     report = {"transaction_details": [row], "total_pages": 1, "last_refreshed_datetime": AT}
